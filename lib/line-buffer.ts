@@ -1,0 +1,140 @@
+/** Bytes in, whole lines out: the read side of a member. */
+
+import { assert } from "./assert.ts";
+
+const LF = 0x0a;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Frames a byte stream into lines, as `rio_readlineb` does for a descriptor:
+ * bytes go in as they arrive, whole lines come out, the rest waits. Lines come
+ * out in runs, as many at a time as were received together, so the cost of a
+ * chunk is one search for its last LF; only an unfinished line is copied.
+ *
+ * It holds what was pushed and not yet taken, and less than one line more.
+ */
+export class LineBuffer {
+  /** The longest line, in bytes, its LF included. */
+  readonly lineBytesMax: number;
+
+  /** Whole lines not yet taken, oldest first. */
+  #runs: Uint8Array[] = [];
+  /** Storage of the unfinished line, of which the first `#unfinishedBytes` are in use. */
+  #unfinished = NOTHING;
+  #unfinishedBytes = 0;
+  #tooLong = false;
+
+  /** @param lineBytesMax the longest line, in bytes, its LF included; at least 1 */
+  constructor(lineBytesMax: number) {
+    assert(lineBytesMax >= 1, "a line has at least its LF");
+    this.lineBytesMax = lineBytesMax;
+  }
+
+  /**
+   * Whether a line has passed `lineBytesMax`. The lines before it can still be
+   * taken; it and everything after it are gone.
+   */
+  get tooLong(): boolean {
+    return this.#tooLong;
+  }
+
+  /** Whether there is a whole line to take. */
+  get hasLine(): boolean {
+    return this.#runs.length > 0;
+  }
+
+  /** Bytes held: whole lines not yet taken and the unfinished one. */
+  get heldBytes(): number {
+    return this.#runs.reduce((bytes, run) => bytes + run.length, this.#unfinishedBytes);
+  }
+
+  /**
+   * Puts in what was received.
+   *
+   * @param chunk bytes as received; kept by reference until its lines are taken
+   */
+  push(chunk: Uint8Array): void {
+    if (this.#tooLong || chunk.length === 0) return;
+    const end = chunk.lastIndexOf(LF) + 1;
+    let start = 0;
+    if (end > 0 && this.#unfinishedBytes > 0) {
+      start = chunk.indexOf(LF) + 1;
+      if (this.#unfinishedBytes + start > this.lineBytesMax) return this.#overflow();
+      this.#append(chunk.subarray(0, start));
+      this.#finishLine();
+    }
+    if (end > start && !this.#pushRun(chunk, start, end)) return this.#overflow();
+    // An unfinished line always leaves room for its LF.
+    if (this.#unfinishedBytes + chunk.length - end >= this.lineBytesMax) return this.#overflow();
+    if (end < chunk.length) this.#append(chunk.subarray(end));
+  }
+
+  /**
+   * Tells that no more bytes will come: an unfinished line becomes a line, an
+   * LF added.
+   */
+  end(): void {
+    if (this.#unfinishedBytes === 0) return;
+    this.#append(Uint8Array.of(LF));
+    this.#finishLine();
+  }
+
+  /**
+   * Takes out the oldest run of whole lines, or as many of its lines as fit.
+   *
+   * @param bytesMax the most bytes to take
+   * @returns bytes that end in LF; undefined when there is no line, or none that fits
+   */
+  take(bytesMax: number): Uint8Array | undefined {
+    const run = this.#runs[0];
+    if (run === undefined || bytesMax <= 0) return undefined;
+    if (run.length <= bytesMax) return this.#runs.shift();
+    const end = run.lastIndexOf(LF, bytesMax - 1) + 1;
+    if (end === 0) return undefined;
+    this.#runs[0] = run.subarray(end);
+    return run.subarray(0, end);
+  }
+
+  /** Queues chunk[start, end), which ends in LF, up to its first line that is too long. */
+  #pushRun(chunk: Uint8Array, start: number, end: number): boolean {
+    let lineStart = start;
+    // Leap from LF to LF as far as a line may reach; a leap that finds no LF is a line too long.
+    while (end - lineStart > this.lineBytesMax) {
+      const next = chunk.lastIndexOf(LF, lineStart + this.lineBytesMax - 1) + 1;
+      if (next <= lineStart) break;
+      lineStart = next;
+    }
+    const fits = end - lineStart <= this.lineBytesMax;
+    const stop = fits ? end : lineStart;
+    if (stop > start) this.#runs.push(chunk.subarray(start, stop));
+    return fits;
+  }
+
+  /** Adds bytes to the unfinished line, its storage growing by doubling. */
+  #append(bytes: Uint8Array): void {
+    const needed = this.#unfinishedBytes + bytes.length;
+    assert(needed <= this.lineBytesMax, "an unfinished line stays within the limit");
+    if (needed > this.#unfinished.length) {
+      const grown = new Uint8Array(
+        Math.min(Math.max(needed, 2 * this.#unfinished.length), this.lineBytesMax),
+      );
+      grown.set(this.#unfinished.subarray(0, this.#unfinishedBytes));
+      this.#unfinished = grown;
+    }
+    this.#unfinished.set(bytes, this.#unfinishedBytes);
+    this.#unfinishedBytes = needed;
+  }
+
+  /** Queues the unfinished line, which has its LF now. */
+  #finishLine(): void {
+    this.#runs.push(this.#unfinished.subarray(0, this.#unfinishedBytes));
+    this.#unfinished = NOTHING;
+    this.#unfinishedBytes = 0;
+  }
+
+  #overflow(): void {
+    this.#tooLong = true;
+    this.#unfinished = NOTHING;
+    this.#unfinishedBytes = 0;
+  }
+}

@@ -1,0 +1,475 @@
+/**
+ * The room: whatever one member says, line by line, every other member hears.
+ *
+ * It is one log of lines; a member owns only a cursor, how far into the log its
+ * socket has taken bytes. The room knows no network: it talks to small socket
+ * objects, is told what happened to them, and asks to be flushed.
+ */
+
+import { assert } from "./assert.ts";
+import { LineBuffer } from "./line-buffer.ts";
+import { LineLog } from "./line-log.ts";
+
+/** How often a room that is held up asks those in the way whether they take more. */
+const RETRY_MS = 100;
+const NEVER = Number.POSITIVE_INFINITY;
+const NOTHING = new Uint8Array(0);
+
+/** What the room needs of a connection; a socket of `Bun.listen` is one. */
+export interface RoomSocket {
+  /**
+   * Hands over bytes[offset, offset + length), without waiting.
+   *
+   * @returns how many bytes were taken, from the first on; fewer than `length`
+   *   promise a later `Room.drain`; −1 once the socket is closed
+   */
+  write(bytes: Uint8Array, offset: number, length: number): number;
+  /** Half-closes: after all that was written, the peer gets EOF. */
+  shutdown(): void;
+  /** Closes at once, by a reset. */
+  terminate(): void;
+  /** Stops reading: `Room.hear` and `Room.end` come no more until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Why a member left. */
+export type Leaving = "end of input" | "reset" | "line too long" | "too slow" | "server stopping";
+
+export interface RoomOptions {
+  /** The size of the shared log, in bytes; 8 MiB by default. */
+  logBytes?: number;
+  /** The longest line, in bytes, its LF included; 64 KiB by default. */
+  lineBytesMax?: number;
+  /** How long one reader that has stopped may hold up the room, in ms; 10 s by default. */
+  patienceMs?: number;
+  /** How long a connection is read on after the room's last word to it, in ms; 2 s by default. */
+  lingerMs?: number;
+  /** How many members there may be; any number by default. */
+  membersMax?: number;
+  /** How many connections may linger after the room's last word; 64 by default. */
+  lingerersMax?: number;
+  /** The time, in ms, from any start; never goes back. */
+  now: () => number;
+  /**
+   * Asks for a call of `flush` after so many ms at the latest; 0 is the end of
+   * this turn of the event loop, once all that is ready has been heard. A
+   * `flush` that comes for another reason also answers it.
+   */
+  wake: (delayMs: number) => void;
+  onJoin?: (member: Member) => void;
+  /** @param behindBytes how much of the log the member had not taken */
+  onLeave?: (member: Member, reason: Leaving, behindBytes: number) => void;
+  /** Somebody was told `word` and let go before it was a member. */
+  onRefuse?: (member: Member, word: string) => void;
+}
+
+/**
+ * One connection, as the room sees it. First it is a member; once it has left
+ * and has all it is owed, its socket may linger, heard no more, until the peer
+ * closes it.
+ */
+export class Member {
+  /** Where it stands among the members; −1 when it is none. */
+  place = -1;
+  /** How far into the log its socket has taken bytes. */
+  cursor: number;
+  /** The end of what it said last. */
+  saidUntil: number;
+  /** Whether its socket took less than it was offered and has not drained since. */
+  blocked = false;
+  /** Whether it had all that was said when it was last written to. */
+  caughtUp = true;
+  /** When it last took something or was caught up, on the clock of `Room.#heldUpMs`. */
+  movedAtMs = 0;
+  /** Whether its lines wait for room in the log; its socket is paused then. */
+  waiting = false;
+  /** Whether its peer has sent its last byte. */
+  ended = false;
+  /** Whether its connection is gone. */
+  closed = false;
+  /** Why it leaves, once it has all that was said `until` then. */
+  leaving: Leaving | undefined;
+  until = NEVER;
+  /** What remains of the room's last line to it. */
+  lastWord = NOTHING;
+  /** When its connection is ended in any case. */
+  deadlineMs = NEVER;
+
+  constructor(
+    /** Its number, for the notes of the log. */
+    readonly id: number,
+    /** What it is called in reports. */
+    readonly name: string,
+    readonly socket: RoomSocket,
+    readonly lines: LineBuffer,
+    position: number,
+  ) {
+    this.cursor = position;
+    this.saidUntil = position;
+  }
+}
+
+/**
+ * The way of a line: `hear` puts bytes into the member's `LineBuffer`; `#say`
+ * moves whole lines to the `LineLog`, as far as there is room, and makes a talker
+ * that has more wait; `flush`, once a turn, writes to each member from its cursor
+ * to the head, forgets what everybody has, and lets waiting talkers go on.
+ */
+export class Room {
+  readonly #options: RoomOptions;
+  readonly #log: LineLog;
+  readonly #lineBytesMax: number;
+  readonly #patienceMs: number;
+  readonly #lingerMs: number;
+  readonly #membersMax: number;
+  readonly #lingerersMax: number;
+
+  #membersEver = 0;
+  readonly #members: Member[] = [];
+  /** Talkers whose lines the log has no room for, in the order they speak next. */
+  readonly #waiting: Member[] = [];
+  /** How many of them are gone already, their lines still to be said. */
+  #waitingClosed = 0;
+  /** Connections with a deadline, in the order they got it. */
+  readonly #departing = new Set<Member>();
+  /** No deadline in `#departing` is before this. */
+  #nextDeadlineMs = NEVER;
+
+  /** How long talkers have waited, in all: a clock that runs only while the room is held up. */
+  #heldUpMs = 0;
+  #heldUpSinceMs: number | undefined;
+  /** When those in the way are next asked whether they take more. */
+  #retryAtMs = 0;
+
+  /** When the room, having been told to stop, does so in any case. */
+  #stopAtMs = NEVER;
+  #onStopped: (() => void) | undefined;
+
+  /** @throws {Error} if the log could not hold the longest line */
+  constructor(options: RoomOptions) {
+    this.#options = options;
+    this.#log = new LineLog(options.logBytes ?? 8 << 20);
+    this.#lineBytesMax = options.lineBytesMax ?? 64 << 10;
+    this.#patienceMs = options.patienceMs ?? 10_000;
+    this.#lingerMs = options.lingerMs ?? 2_000;
+    this.#membersMax = options.membersMax ?? NEVER;
+    this.#lingerersMax = options.lingerersMax ?? 64;
+    assert(this.#lineBytesMax <= this.#log.bytesMax, "the log holds the longest line");
+  }
+
+  /** How many members there are. */
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** How many bytes of what was said somebody still has to take. */
+  get owedBytes(): number {
+    return this.#log.head - this.#log.tail;
+  }
+
+  /**
+   * Takes in a connection, which hears all that is said from now on; or tells it
+   * that the room is full and lets it go.
+   *
+   * @param name what to call it in reports
+   */
+  join(socket: RoomSocket, name: string): Member {
+    const lines = new LineBuffer(this.#lineBytesMax);
+    const member = new Member(++this.#membersEver, name, socket, lines, this.#log.head);
+    if (this.#departing.size >= this.#lingerersMax) this.#endOldestDeparture();
+    if (this.#stopping) {
+      this.#linger(member);
+    } else if (this.#members.length + this.#waitingClosed >= this.#membersMax) {
+      this.#options.onRefuse?.(member, "room is full");
+      this.#setLastWord(member, "room is full");
+      this.#linger(member);
+    } else {
+      member.place = this.#members.push(member) - 1;
+      this.#options.onJoin?.(member);
+    }
+    return member;
+  }
+
+  /** A member's bytes have arrived. */
+  hear(member: Member, bytes: Uint8Array): void {
+    if (member.place < 0 || member.leaving || member.ended || this.#stopping) return;
+    member.lines.push(bytes);
+    if (!member.waiting) this.#say(member);
+  }
+
+  /** A member's peer has sent its last byte; it may still receive. */
+  end(member: Member): void {
+    if (member.ended || member.closed) return;
+    member.ended = true;
+    if (member.place < 0 || member.leaving) return;
+    if (!this.#stopping) member.lines.end();
+    if (!member.waiting) this.#say(member);
+  }
+
+  /** A member's socket takes bytes again. */
+  drain(member: Member): void {
+    if (!member.blocked || member.closed) return;
+    member.blocked = false;
+    if (member.place >= 0) this.#options.wake(0);
+    else this.#finish(member);
+  }
+
+  /** A member's connection is gone. What it has said in whole lines is still said. */
+  close(member: Member): void {
+    if (member.closed) return;
+    member.closed = true;
+    if (member.waiting) this.#waitingClosed++;
+    this.#departing.delete(member);
+    this.#remove(member, member.leaving ?? (member.ended ? "end of input" : "reset"));
+    this.#options.wake(0);
+  }
+
+  /** Ends a member's connection at once. */
+  terminate(member: Member, reason: Leaving): void {
+    if (member.closed) return;
+    this.#remove(member, reason);
+    this.close(member);
+    member.socket.terminate();
+  }
+
+  /**
+   * Says no more; hands everybody what they are owed, then EOF, and lets them go.
+   *
+   * @param graceMs how long to wait for those who read slowly, in ms
+   * @param onStopped called once, when everybody is gone
+   */
+  stop(graceMs: number, onStopped: () => void): void {
+    assert(!this.#stopping, "a room is stopped once");
+    this.#stopAtMs = this.#options.now() + graceMs;
+    this.#onStopped = onStopped;
+    this.#options.wake(0);
+  }
+
+  /**
+   * Does the work of a turn: writes to everybody what they are owed and take,
+   * makes room in the log, lets waiting talkers go on, ends what is overdue.
+   */
+  flush(): void {
+    const now = this.#options.now();
+    if (this.#heldUpSinceMs !== undefined) this.#heldUpMs += now - this.#heldUpSinceMs;
+    this.#writeToAll();
+    this.#release();
+    while (!this.#letWaitingSpeak() && this.#moveThoseInTheWay(now)) this.#release();
+    this.#heldUpSinceMs = this.#waiting.length > 0 ? now : undefined;
+    if (this.#stopping) this.#stopFurther(now);
+    if (now >= this.#nextDeadlineMs) this.#endOverdue(now);
+    this.#planNextFlush(now);
+  }
+
+  get #stopping(): boolean {
+    return this.#stopAtMs !== NEVER;
+  }
+
+  /** Moves a talker's whole lines to the log, or makes it wait; returns whether all were moved. */
+  #say(member: Member): boolean {
+    const log = this.#log;
+    const lines = member.lines;
+    const itsTurn = this.#waiting.length === 0 || this.#waiting[0] === member;
+    while (itsTurn) {
+      const run = lines.take(log.freeBytes);
+      if (run === undefined) break;
+      log.append(member.id, run);
+      member.saidUntil = log.head;
+      this.#options.wake(0);
+    }
+    if (lines.hasLine) {
+      if (!member.waiting) this.#wait(member);
+      return false;
+    }
+    if (lines.tooLong) this.#refuseLine(member);
+    else if (member.ended) this.#leave(member, "end of input");
+    return true;
+  }
+
+  #wait(member: Member): void {
+    member.waiting = true;
+    this.#waiting.push(member);
+    if (!member.ended) member.socket.pause();
+    this.#options.wake(0);
+  }
+
+  #refuseLine(member: Member): void {
+    if (member.place < 0) return;
+    this.#setLastWord(member, `line longer than ${this.#lineBytesMax} bytes`);
+    this.#leave(member, "line too long");
+    this.#setDeadline(member, this.#patienceMs + this.#lingerMs);
+  }
+
+  /** Lets a member go once it has all that was said until now. */
+  #leave(member: Member, reason: Leaving): void {
+    if (member.place < 0 || member.leaving) return;
+    member.leaving = reason;
+    member.until = this.#log.head;
+    this.#options.wake(0);
+  }
+
+  #writeToAll(): void {
+    // Backwards, because whoever leaves is replaced by the last.
+    for (let place = this.#members.length - 1; place >= 0; place--) {
+      const member = this.#members[place] as Member; // only places behind this one have gone
+      if (!member.blocked) this.#serve(member);
+    }
+  }
+
+  /** Writes to a member, and lets it go when it has everything. */
+  #serve(member: Member): void {
+    this.#write(member);
+    if (member.place < 0 || member.leaving === undefined || member.cursor < member.until) return;
+    this.#remove(member, member.leaving);
+    this.#linger(member);
+  }
+
+  /** Writes what others said, from the member's cursor on, until its socket takes no more. */
+  #write(member: Member): void {
+    const log = this.#log;
+    const end = Math.min(log.head, member.until);
+    while (member.cursor < end) {
+      const { id, cursor, saidUntil } = member;
+      const { bytes, offset, length, next } = log.read(cursor, end, id, saidUntil);
+      if (length > 0) {
+        const taken = this.#hand(member, bytes, offset, length);
+        if (member.closed) return;
+        if (taken < length) {
+          member.cursor = log.advance(cursor, taken, id, saidUntil);
+          return;
+        }
+      }
+      member.cursor = next;
+    }
+    member.caughtUp = true;
+  }
+
+  /** One `write`; notes whether the member moves. Returns how many bytes were taken. */
+  #hand(member: Member, bytes: Uint8Array, offset: number, length: number): number {
+    const taken = member.socket.write(bytes, offset, length);
+    if (taken < 0) this.terminate(member, member.leaving ?? "reset");
+    assert(taken <= length, "a socket takes no more than it was offered");
+    if (taken > 0 || member.caughtUp) member.movedAtMs = this.#heldUpMs;
+    member.caughtUp = false;
+    member.blocked = taken < length;
+    return taken;
+  }
+
+  /** Forgets what everybody has. */
+  #release(): void {
+    let tail = this.#log.head;
+    for (const member of this.#members) if (member.cursor < tail) tail = member.cursor;
+    this.#log.release(tail);
+  }
+
+  /** Lets waiting talkers speak, one after the other; returns whether all have. */
+  #letWaitingSpeak(): boolean {
+    for (;;) {
+      const talker = this.#waiting[0];
+      if (talker === undefined) return true;
+      if (!this.#say(talker)) return false;
+      this.#waiting.shift();
+      talker.waiting = false;
+      if (talker.closed) this.#waitingClosed--;
+      else if (!talker.ended) talker.socket.resume();
+    }
+  }
+
+  /**
+   * Asks the members furthest behind whether they take more, now and then, and
+   * drops those the room has had patience with for long enough. Asks, because
+   * the socket of a slow reader takes a little all the time, but drains rarely.
+   *
+   * @returns whether any of them moved or was dropped
+   */
+  #moveThoseInTheWay(now: number): boolean {
+    const { tail } = this.#log;
+    const retry = now >= this.#retryAtMs;
+    if (retry) this.#retryAtMs = now + RETRY_MS;
+    let moved = false;
+    for (let place = this.#members.length - 1; place >= 0; place--) {
+      const member = this.#members[place] as Member; // only places behind this one have gone
+      if (member.cursor !== tail || !member.blocked) continue;
+      const overdue = this.#heldUpMs - member.movedAtMs >= this.#patienceMs;
+      if (overdue || retry) this.#serve(member);
+      if (member.cursor === tail && overdue) this.terminate(member, "too slow");
+      if (member.cursor !== tail || member.place < 0) moved = true;
+    }
+    return moved;
+  }
+
+  #stopFurther(now: number): void {
+    if (this.#waiting.length === 0)
+      for (const member of this.#members) this.#leave(member, "server stopping");
+    if (now >= this.#stopAtMs) {
+      for (const member of [...this.#members, ...this.#departing])
+        this.terminate(member, member.leaving ?? "server stopping");
+    }
+    if (this.#members.length > 0 || this.#departing.size > 0) return;
+    this.#onStopped?.();
+    this.#onStopped = undefined;
+  }
+
+  #endOverdue(now: number): void {
+    this.#nextDeadlineMs = NEVER;
+    for (const member of this.#departing) {
+      if (now >= member.deadlineMs) this.terminate(member, member.leaving ?? "reset");
+      else this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, member.deadlineMs);
+    }
+  }
+
+  #planNextFlush(now: number): void {
+    const retryAtMs = this.#waiting.length > 0 ? now + Math.min(RETRY_MS, this.#patienceMs) : NEVER;
+    const stopAtMs = this.#onStopped ? this.#stopAtMs : NEVER;
+    const nextMs = Math.min(retryAtMs, stopAtMs, this.#nextDeadlineMs);
+    if (nextMs !== NEVER) this.#options.wake(Math.max(1, nextMs - now));
+  }
+
+  /** Takes a member out of the room; its connection may go on. */
+  #remove(member: Member, reason: Leaving): void {
+    const place = member.place;
+    if (place < 0) return;
+    const last = this.#members.pop() as Member; // `member` is there
+    if (last !== member) {
+      this.#members[place] = last;
+      last.place = place;
+    }
+    member.place = -1;
+    this.#options.onLeave?.(member, reason, this.#log.head - member.cursor);
+  }
+
+  /** Ends a connection so that nothing sent on it is lost: last word, EOF, and a moment for the peer to close. */
+  #linger(member: Member): void {
+    this.#setDeadline(member, this.#lingerMs);
+    this.#finish(member);
+  }
+
+  /** Sends what remains of the last word, then EOF. */
+  #finish(member: Member): void {
+    const { lastWord } = member;
+    if (lastWord.length > 0) {
+      const taken = this.#hand(member, lastWord, 0, lastWord.length);
+      if (member.closed) return;
+      member.lastWord = lastWord.subarray(taken);
+    }
+    if (member.lastWord.length === 0) member.socket.shutdown();
+  }
+
+  #setLastWord(member: Member, word: string): void {
+    member.lastWord = new TextEncoder().encode(`* ${word}\n`);
+  }
+
+  #setDeadline(member: Member, delayMs: number): void {
+    member.deadlineMs = this.#options.now() + delayMs;
+    this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, member.deadlineMs);
+    this.#departing.delete(member);
+    this.#departing.add(member);
+    this.#options.wake(0);
+  }
+
+  #endOldestDeparture(): void {
+    const [oldest] = this.#departing;
+    if (oldest !== undefined) this.terminate(oldest, oldest.leaving ?? "reset");
+  }
+}
