@@ -2,8 +2,14 @@
 
 import { assert } from "./assert.ts";
 
-/** The most bytes gathered for one write to a member that spoke. */
+/** The most bytes gathered for one write to a reader that spoke. */
 const GATHER_BYTES = 256 << 10;
+
+/** Whoever says runs and reads those of others. */
+export interface Speaker {
+  /** The number of the run it said last; −1 before the first. Kept by the log. */
+  lastRun: number;
+}
 
 /** Bytes to write: `bytes[offset, offset + length)`, with the cursor that follows them. */
 export interface Piece {
@@ -19,6 +25,9 @@ export interface Piece {
  * the first ever said and never wrap; `tail` is the oldest still held, `head` is
  * where the next line goes. A reader is nothing but a position in between.
  *
+ * Each note leads to the run its speaker said before, so that a reader finds its
+ * own runs, which it is to be spared, from the latest back.
+ *
  * Bounded twice: in bytes, and in notes, so that empty lines from many
  * speakers in turn cannot make the notes outgrow the bytes.
  */
@@ -31,11 +40,13 @@ export class LineLog {
   #head = 0;
   #tail = 0;
 
-  /** Runs tile [tail, head): each ends where the next begins. A ring of their ends and speakers. */
-  readonly #runEnds: Float64Array;
-  readonly #runSpeakers: Float64Array;
+  /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
   #firstRun = 0;
-  #runCount = 0;
+  #nextRun = 0;
+  readonly #runStarts: Float64Array;
+  readonly #runEnds: Float64Array;
+  /** The run the same speaker said before. */
+  readonly #runsBefore: Float64Array;
 
   readonly #piece: Piece;
 
@@ -48,8 +59,9 @@ export class LineLog {
     this.bytesMax = bytesMax;
     this.runsMax = 2 ** Math.ceil(Math.log2(runsMax));
     this.#bytes = new Uint8Array(bytesMax + GATHER_BYTES);
+    this.#runStarts = new Float64Array(this.runsMax);
     this.#runEnds = new Float64Array(this.runsMax);
-    this.#runSpeakers = new Float64Array(this.runsMax);
+    this.#runsBefore = new Float64Array(this.runsMax);
     this.#piece = { bytes: this.#bytes, offset: 0, length: 0, next: 0 };
   }
 
@@ -65,18 +77,19 @@ export class LineLog {
 
   /** How many bytes can be appended now. */
   get freeBytes(): number {
-    return this.#runCount === this.runsMax ? 0 : this.bytesMax - (this.#head - this.#tail);
+    const notesFull = this.#nextRun - this.#firstRun === this.runsMax;
+    return notesFull ? 0 : this.bytesMax - (this.#head - this.#tail);
   }
 
   /**
    * Adds what was said.
    *
-   * @param speaker who said it, by number
    * @param run whole lines, at most `freeBytes`
    */
-  append(speaker: number, run: Uint8Array): void {
+  append(speaker: Speaker, run: Uint8Array): void {
     assert(run.length > 0 && run.length <= this.freeBytes, "a run fits the log");
-    const at = this.#head % this.bytesMax;
+    const start = this.#head;
+    const at = start % this.bytesMax;
     const beforeWrap = this.bytesMax - at;
     if (run.length <= beforeWrap) {
       this.#bytes.set(run, at);
@@ -86,14 +99,14 @@ export class LineLog {
     }
     this.#head += run.length;
 
-    const last = this.#runAt(this.#runCount - 1);
-    if (this.#runCount > 0 && this.#runSpeakers[last] === speaker) {
-      this.#runEnds[last] = this.#head;
-    } else {
-      const next = this.#runAt(this.#runCount++);
-      this.#runEnds[next] = this.#head;
-      this.#runSpeakers[next] = speaker;
+    const saidTheLast = speaker.lastRun === this.#nextRun - 1 && speaker.lastRun >= this.#firstRun;
+    if (!saidTheLast) {
+      const slot = this.#slot(this.#nextRun);
+      this.#runStarts[slot] = start;
+      this.#runsBefore[slot] = speaker.lastRun;
+      speaker.lastRun = this.#nextRun++;
     }
+    this.#runEnds[this.#slot(speaker.lastRun)] = this.#head;
   }
 
   /**
@@ -104,112 +117,112 @@ export class LineLog {
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
-    while (this.#runCount > 0 && this.#runEnd(0) <= position) {
-      this.#firstRun = this.#runAt(1);
-      this.#runCount--;
-    }
+    while (this.#firstRun < this.#nextRun && this.#runEnd(this.#firstRun) <= position)
+      this.#firstRun++;
   }
 
   /**
    * The next bytes for a reader, less its own. They stay valid until the next
-   * call on this log. An empty piece means that all up to its `next` was the
+   * call on this log. An empty piece means that all before its `next` was the
    * reader's own.
    *
    * @param cursor where the reader stands, in [tail, end)
    * @param end where to stop at the latest
-   * @param reader whose runs to leave out
-   * @param saidUntil a position behind which the reader said nothing
    */
-  read(cursor: number, end: number, reader: number, saidUntil: number): Piece {
+  read(reader: Speaker, cursor: number, end: number): Piece {
     assert(cursor >= this.#tail && cursor < end && end <= this.#head, "a cursor lies in the log");
     const piece = this.#piece;
-    if (cursor >= saidUntil) {
+    if (this.#saidSince(reader, cursor)) {
+      piece.next = Math.min(end, cursor + GATHER_BYTES);
+      piece.offset = this.#gather(reader, cursor, piece.next);
+      piece.length = this.#bytes.length - piece.offset;
+    } else {
       piece.offset = cursor % this.bytesMax;
       piece.length = Math.min(end - cursor, this.bytesMax - piece.offset);
       piece.next = cursor + piece.length;
-    } else {
-      piece.offset = this.bytesMax;
-      piece.next = Math.min(end, cursor + GATHER_BYTES);
-      piece.length = this.#gather(cursor, piece.next, reader);
     }
     return piece;
   }
 
   /**
-   * Where a reader stands that has taken the first bytes of a piece.
+   * Where a reader stands that has taken only the first bytes of what `read`
+   * returned last.
    *
-   * @param cursor the one that was read from
-   * @param taken how many bytes of the piece, fewer than its length
-   * @param reader whose runs were left out
-   * @param saidUntil as for `read`
+   * @param reader the one it was returned to
+   * @param cursor the position it was read from
+   * @param taken how many bytes were taken, fewer than the piece's `length`
    */
-  advance(cursor: number, taken: number, reader: number, saidUntil: number): number {
-    if (cursor >= saidUntil) return cursor + taken;
-    let run = this.#runHolding(cursor);
-    for (; taken > 0; run++) {
-      const end = this.#runEnd(run);
-      if (this.#runSpeaker(run) === reader) {
-        cursor = end;
-      } else {
-        const step = Math.min(taken, end - cursor);
-        cursor += step;
-        taken -= step;
-      }
+  advance(reader: Speaker, cursor: number, taken: number): number {
+    if (!this.#saidSince(reader, cursor)) return cursor + taken;
+    // Back from the end of the piece, past the bytes that were not taken and the reader's own.
+    let left = this.#piece.length - taken;
+    let at = this.#piece.next;
+    for (let run = reader.lastRun; this.#hasNote(run); run = this.#runBefore(run)) {
+      const start = this.#runStart(run);
+      const end = Math.min(this.#runEnd(run), at);
+      if (start >= at) continue;
+      if (at - end >= left) break;
+      left -= at - end;
+      at = start;
     }
-    return cursor;
+    assert(at - left >= cursor, "a cursor never moves back");
+    return at - left;
   }
 
-  /** Copies what others than `reader` said in [start, end) behind the ring; returns how many bytes. */
-  #gather(start: number, end: number, reader: number): number {
-    let length = 0;
-    let spanStart = start;
-    let at = start;
-    for (let run = this.#runHolding(start); at < end; run++) {
-      const runEnd = Math.min(this.#runEnd(run), end);
-      if (this.#runSpeaker(run) === reader) {
-        length = this.#copySpan(spanStart, at, length);
-        spanStart = runEnd;
-      }
-      at = runEnd;
-    }
-    return this.#copySpan(spanStart, end, length);
+  /** Whether a reader said something behind a position. */
+  #saidSince(reader: Speaker, position: number): boolean {
+    return this.#hasNote(reader.lastRun) && this.#runEnd(reader.lastRun) > position;
   }
 
-  /** Copies [start, end) to the gathering place, behind the `length` bytes there; returns the new length. */
-  #copySpan(start: number, end: number, length: number): number {
-    const bytes = end - start;
-    if (bytes === 0) return length;
+  /**
+   * Copies what others than `reader` said in [start, end) to the very end of
+   * the bytes, back to front.
+   *
+   * @returns the offset where it begins
+   */
+  #gather(reader: Speaker, start: number, end: number): number {
+    let target = this.#bytes.length;
+    let at = end;
+    for (let run = reader.lastRun; this.#hasNote(run) && at > start; run = this.#runBefore(run)) {
+      const runStart = this.#runStart(run);
+      const runEnd = Math.max(this.#runEnd(run), start);
+      if (runStart >= at) continue;
+      if (runEnd < at) target = this.#copy(runEnd, at, target);
+      at = Math.max(runStart, start);
+      if (runEnd === start) break;
+    }
+    return at > start ? this.#copy(start, at, target) : target;
+  }
+
+  /** Copies [start, end) so that it ends at the offset `target`; returns where it begins. */
+  #copy(start: number, end: number, target: number): number {
+    const length = end - start;
     const from = start % this.bytesMax;
-    const target = this.bytesMax + length;
-    const beforeWrap = Math.min(bytes, this.bytesMax - from);
+    const beforeWrap = Math.min(length, this.bytesMax - from);
+    target -= length;
     this.#bytes.copyWithin(target, from, from + beforeWrap);
-    if (beforeWrap < bytes) this.#bytes.copyWithin(target + beforeWrap, 0, bytes - beforeWrap);
-    return length + bytes;
+    if (beforeWrap < length) this.#bytes.copyWithin(target + beforeWrap, 0, length - beforeWrap);
+    return target;
   }
 
-  /** The run, counted from the oldest, that a position lies in: the first that ends behind it. */
-  #runHolding(position: number): number {
-    let low = 0;
-    let high = this.#runCount;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#runEnd(middle) <= position) low = middle + 1;
-      else high = middle;
-    }
-    assert(low < this.#runCount, "every position before the head lies in a run");
-    return low;
+  #hasNote(run: number): boolean {
+    return run >= this.#firstRun;
   }
 
-  /** Where in the ring of notes a run is, counted from the oldest. */
-  #runAt(run: number): number {
-    return (this.#firstRun + run) & (this.runsMax - 1);
+  #slot(run: number): number {
+    return run & (this.runsMax - 1);
+  }
+
+  // A slot is always in bounds.
+  #runStart(run: number): number {
+    return this.#runStarts[this.#slot(run)] as number;
   }
 
   #runEnd(run: number): number {
-    return this.#runEnds[this.#runAt(run)] as number; // `#runAt` stays in bounds
+    return this.#runEnds[this.#slot(run)] as number;
   }
 
-  #runSpeaker(run: number): number {
-    return this.#runSpeakers[this.#runAt(run)] as number; // `#runAt` stays in bounds
+  #runBefore(run: number): number {
+    return this.#runsBefore[this.#slot(run)] as number;
   }
 }

@@ -42,22 +42,22 @@ export function listen(options: ListenOptions): Server {
   const room = new Room({ ...options, ...eventLoop(() => room.flush()) });
   const listener = openListener(options, {
     open(socket) {
+      const { remoteAddress, remotePort } = socket;
+      // A peer that has reset by now has no address any more, and never was here.
+      if (!remoteAddress) return socket.terminate();
       socket.setNoDelay(true);
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      // A peer that has reset by now has no address any more.
-      const { remoteAddress, remotePort }: { remoteAddress?: string; remotePort: number } = socket;
-      const name = remoteAddress
-        ? formatAddress(remoteAddress, remotePort)
-        : "a client gone already";
-      socket.data = room.join(socket, name);
+      socket.data = room.join(socket, formatAddress(remoteAddress, remotePort));
     },
     data: (socket, bytes) => room.hear(socket.data, bytes),
     drain: (socket) => room.drain(socket.data),
     end: (socket) => room.end(socket.data),
-    close: (socket) => room.close(socket.data),
+    close(socket) {
+      if (socket.data) room.close(socket.data);
+    },
     error(socket, error) {
       options.onError?.(error);
-      room.terminate(socket.data, "reset");
+      if (socket.data) room.terminate(socket.data, "reset");
     },
   });
   return {

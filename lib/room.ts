@@ -8,7 +8,7 @@
 
 import { assert } from "./assert.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import { LineLog } from "./line-log.ts";
+import { LineLog, type Speaker } from "./line-log.ts";
 
 /** How often a room that is held up asks those in the way whether they take more. */
 const RETRY_MS = 100;
@@ -69,13 +69,12 @@ export interface RoomOptions {
  * and has all it is owed, its socket may linger, heard no more, until the peer
  * closes it.
  */
-export class Member {
+export class Member implements Speaker {
   /** Where it stands among the members; −1 when it is none. */
   place = -1;
   /** How far into the log its socket has taken bytes. */
   cursor: number;
-  /** The end of what it said last. */
-  saidUntil: number;
+  lastRun = -1;
   /** Whether its socket took less than it was offered and has not drained since. */
   blocked = false;
   /** Whether it had all that was said when it was last written to. */
@@ -97,8 +96,6 @@ export class Member {
   deadlineMs = NEVER;
 
   constructor(
-    /** Its number, for the notes of the log. */
-    readonly id: number,
     /** What it is called in reports. */
     readonly name: string,
     readonly socket: RoomSocket,
@@ -106,7 +103,6 @@ export class Member {
     position: number,
   ) {
     this.cursor = position;
-    this.saidUntil = position;
   }
 }
 
@@ -125,7 +121,6 @@ export class Room {
   readonly #membersMax: number;
   readonly #lingerersMax: number;
 
-  #membersEver = 0;
   readonly #members: Member[] = [];
   /** Talkers whose lines the log has no room for, in the order they speak next. */
   readonly #waiting: Member[] = [];
@@ -176,7 +171,7 @@ export class Room {
    */
   join(socket: RoomSocket, name: string): Member {
     const lines = new LineBuffer(this.#lineBytesMax);
-    const member = new Member(++this.#membersEver, name, socket, lines, this.#log.head);
+    const member = new Member(name, socket, lines, this.#log.head);
     if (this.#departing.size >= this.#lingerersMax) this.#endOldestDeparture();
     if (this.#stopping) {
       this.#linger(member);
@@ -274,8 +269,7 @@ export class Room {
     while (itsTurn) {
       const run = lines.take(log.freeBytes);
       if (run === undefined) break;
-      log.append(member.id, run);
-      member.saidUntil = log.head;
+      log.append(member, run);
       this.#options.wake(0);
     }
     if (lines.hasLine) {
@@ -330,13 +324,13 @@ export class Room {
     const log = this.#log;
     const end = Math.min(log.head, member.until);
     while (member.cursor < end) {
-      const { id, cursor, saidUntil } = member;
-      const { bytes, offset, length, next } = log.read(cursor, end, id, saidUntil);
+      const { cursor } = member;
+      const { bytes, offset, length, next } = log.read(member, cursor, end);
       if (length > 0) {
         const taken = this.#hand(member, bytes, offset, length);
         if (member.closed) return;
         if (taken < length) {
-          member.cursor = log.advance(cursor, taken, id, saidUntil);
+          member.cursor = log.advance(member, cursor, taken);
           return;
         }
       }
