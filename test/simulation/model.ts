@@ -1,0 +1,586 @@
+/**
+ * What the room has promised, kept in the plainest way there is: for each
+ * connection a list of the lines it is owed. The model shares no code with
+ * `lib/`; it is told what goes into the room and what comes out, and throws a
+ * `Violation` at the first difference.
+ */
+
+const LF = 0x0a;
+/** How often a room that is held up looks after those in the way, at the least. */
+const RETRY_MS = 100;
+/** How many changes of speaker the log can note, at the least. */
+const RUNS_MIN = 64;
+
+/** The options of the room, all of them given. */
+export interface Rules {
+  readonly logBytes: number;
+  readonly lineBytesMax: number;
+  readonly patienceMs: number;
+  readonly lingerMs: number;
+  readonly membersMax: number;
+  readonly lingerersMax: number;
+  /** The most bytes that arrive at once. */
+  readonly readBytesMax: number;
+}
+
+/** A promise that was not kept. */
+export class Violation extends Error {}
+
+/** What happened, to tell a run that exercised the room from one that did not. */
+export class Sightings {
+  worlds = 0;
+  steps = 0;
+  connections = 0;
+  lines = 0;
+  deliveries = 0;
+  wraps = 0;
+  holds = 0;
+  evictions = 0;
+  refused = 0;
+  tooLong = 0;
+  resets = 0;
+  cleanEnds = 0;
+  stops = 0;
+
+  /** Adds what was seen elsewhere. */
+  add(other: Sightings): void {
+    for (const key of Object.keys(this) as (keyof Counts)[]) this[key] += other[key];
+  }
+}
+
+type Counts = Omit<Sightings, "add">;
+
+interface Line {
+  readonly speaker: Seat;
+  readonly bytes: Uint8Array;
+  /** Where it begins in all that was ever said. */
+  readonly start: number;
+}
+
+/** One connection, as the model sees it. */
+export class Seat {
+  state: "arriving" | "member" | "departing" | "gone" = "arriving";
+  /** Its line so far, without an end. */
+  unfinished: number[] = [];
+  /** Its whole lines that the room has heard and not said. */
+  unsaid: Uint8Array[] = [];
+  tooLong = false;
+  /** Whether its end of input was delivered. */
+  ended = false;
+  /** Whether it has stopped hearing, and why. */
+  leaving: string | undefined;
+  /** What it is owed, and how much of the first line it has taken. */
+  owed: Line[] = [];
+  offset = 0;
+  /** What is left of the room's last line to it. */
+  word: Uint8Array | undefined;
+  /** Whether the room has sent it EOF, and whether it cannot be written to any more. */
+  shut = false;
+  lost = false;
+  /** Whether the room knows that it is gone. */
+  known = false;
+  /** Whether a handler of its socket failed, or the room has lost patience with it. */
+  failed = false;
+  dropped = false;
+  paused = false;
+  /** Whether the last write was taken in part, and no drain has come since. */
+  blocked = false;
+  /** The last write to it: when, and how much it took. */
+  writtenAtMs = -1;
+  taken = 0;
+  /** When the room was last moved by it, on the two clocks of a held-up room. */
+  movedAtMost = 0;
+  movedAtLeast = 0;
+  /** When its connection has to be gone. */
+  deadlineMs = Number.POSITIVE_INFINITY;
+
+  constructor(readonly name: string) {}
+
+  get heldBytes(): number {
+    return this.unsaid.reduce((sum, line) => sum + line.length, this.unfinished.length);
+  }
+}
+
+/** What the model asks of the room itself; all of it is public. */
+export interface RoomView {
+  readonly size: number;
+  readonly owedBytes: number;
+}
+
+export class Model {
+  readonly rules: Rules;
+  readonly seen = new Sightings();
+  /** The room's time. */
+  now = 0;
+  /** Those who are connected, or gone with lines still to be said. */
+  seats: Seat[] = [];
+  /** All that was said and is still owed to somebody. */
+  #said: Line[] = [];
+  #saidBytes = 0;
+  /** How long talkers have waited: counting, or not, the time in which a flush was due and did not come. */
+  #heldAtMost = 0;
+  #heldAtLeast = 0;
+  #stopAtMs: number | undefined;
+  stopped = false;
+  /** Whether somebody is just being taken in. */
+  joining = false;
+
+  constructor(rules: Rules) {
+    this.rules = rules;
+  }
+
+  get stopping(): boolean {
+    return this.#stopAtMs !== undefined;
+  }
+
+  /** Somebody connects; `join` follows. */
+  arrive(name: string): Seat {
+    const seat = new Seat(name);
+    this.seats.push(seat);
+    this.seen.connections++;
+    return seat;
+  }
+
+  /** The room says it has let somebody in. */
+  joined(seat: Seat): void {
+    this.#demand(seat.state === "arriving", seat, "joined twice");
+    this.#demand(!this.stopping, seat, "joined a room that stops");
+    this.#demand(this.#occupied < this.rules.membersMax, seat, "joined a full room");
+    seat.state = "member";
+  }
+
+  /** The room says it has refused somebody. */
+  refused(seat: Seat, word: string): void {
+    this.#demand(seat.state === "arriving", seat, "refused after it was let in");
+    this.#demand(
+      this.#occupied >= this.rules.membersMax,
+      seat,
+      "refused although there is a place",
+    );
+    this.#demand(word === "room is full", seat, `refused with "${word}"`);
+    this.#expectWord(seat, "room is full");
+    this.#depart(seat);
+    this.seen.refused++;
+  }
+
+  /** `join` is over. */
+  arrived(seat: Seat): void {
+    if (seat.state !== "arriving") return;
+    this.#demand(this.stopping, seat, "neither let in nor refused");
+    this.#demand(seat.shut || seat.lost, seat, "not sent away by a room that stops");
+    this.#depart(seat);
+  }
+
+  /** Bytes arrive. */
+  hears(seat: Seat, bytes: Uint8Array): void {
+    const ignored = seat.state !== "member" || seat.leaving || seat.ended || this.stopping;
+    if (ignored || seat.tooLong) return;
+    for (const byte of bytes) {
+      seat.unfinished.push(byte);
+      if (byte === LF) this.#finishLine(seat);
+      else if (seat.unfinished.length === this.rules.lineBytesMax) seat.tooLong = true;
+      if (seat.tooLong) break;
+    }
+    if (seat.tooLong) seat.unfinished = [];
+    this.#settle(seat);
+  }
+
+  /** The end of input arrives. */
+  ends(seat: Seat): void {
+    if (seat.ended) return;
+    seat.ended = true;
+    if (seat.state !== "member" || seat.leaving) return;
+    if (!this.stopping && seat.unfinished.length > 0) {
+      seat.unfinished.push(LF);
+      this.#finishLine(seat);
+    }
+    this.#settle(seat);
+  }
+
+  /** A handler of its socket throws. */
+  fails(seat: Seat): void {
+    seat.failed = true;
+    seat.dropped = true;
+  }
+
+  /** The connection is gone. */
+  lose(seat: Seat): void {
+    seat.lost = true;
+    seat.paused = false;
+    seat.blocked = false;
+  }
+
+  /** The room is told that it is gone. */
+  closes(seat: Seat): void {
+    seat.known = true;
+  }
+
+  /** The room has put a run into its log: that is the one order. */
+  said(speaker: Seat, run: Uint8Array): void {
+    let at = 0;
+    while (at < run.length) {
+      const bytes = speaker.unsaid.shift();
+      if (!bytes || !startsWith(run, at, bytes))
+        throw this.#violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
+      at += bytes.length;
+      this.#owe({ speaker, bytes, start: this.#saidBytes });
+      this.#saidBytes += bytes.length;
+      this.seen.lines++;
+    }
+    this.#settle(speaker);
+  }
+
+  /** A socket was offered bytes and took the first `count` of them. */
+  took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
+    this.#demand(!seat.shut, seat, "written to after its EOF");
+    this.#demand(offered > 0, seat, "written nothing to");
+    // What is offered has to be right too, be it taken or not.
+    this.#compare(seat, bytes, offset, offered);
+    this.#advance(seat, count);
+    seat.blocked = count < offered;
+    seat.writtenAtMs = this.now;
+    seat.taken = count;
+    if (count > 0) this.#moved(seat);
+  }
+
+  /** The room sends EOF. */
+  shuts(seat: Seat): void {
+    this.#demand(!seat.shut, seat, "sent EOF twice");
+    this.#demand(seat.state !== "member", seat, "sent EOF while a member");
+    this.#demand(seat.owed.length === 0, seat, `sent EOF while owed ${show(seat.owed[0]?.bytes)}`);
+    this.#demand(!seat.word, seat, `sent EOF before ${show(seat.word)}`);
+    this.#demand(!seat.paused, seat, "sent EOF and left paused");
+    seat.shut = true;
+    this.seen.cleanEnds++;
+  }
+
+  /** The room resets a connection. */
+  terminates(seat: Seat): void {
+    this.#demand(
+      seat.state === "gone" || seat.state === "departing",
+      seat,
+      "reset without a reason",
+    );
+    const lingering = this.#lingering;
+    seat.known = true;
+    if (seat.state !== "departing" || seat.lost) return;
+    const overdue =
+      this.now >= Math.min(seat.deadlineMs, this.#stopAtMs ?? Number.POSITIVE_INFINITY);
+    const forANewcomer = this.joining && lingering >= this.rules.lingerersMax;
+    this.#demand(seat.dropped || overdue || forANewcomer, seat, "reset before its deadline");
+  }
+
+  /** The socket has told the room that it takes bytes again. */
+  drained(seat: Seat): void {
+    seat.blocked = false;
+  }
+
+  pauses(seat: Seat): void {
+    this.#demand(!seat.paused && !seat.lost, seat, "paused for nothing");
+    seat.paused = true;
+    this.seen.holds++;
+  }
+
+  resumes(seat: Seat): void {
+    this.#demand(seat.paused && !seat.lost, seat, "resumed for nothing");
+    seat.paused = false;
+  }
+
+  /** The room says that a member has left. */
+  left(seat: Seat, reason: string): void {
+    this.#demand(seat.state === "member", seat, "left without being there");
+    this.#demand(this.#isReason(seat, reason), seat, `left for a wrong reason, "${reason}"`);
+    seat.dropped = reason === "too slow" || seat.failed || this.now >= seat.deadlineMs;
+    if (reason === "too slow") this.seen.evictions++;
+    if (reason === "reset") this.seen.resets++;
+    this.#depart(seat);
+  }
+
+  stop(graceMs: number): void {
+    this.#stopAtMs = this.now + graceMs;
+    this.seen.stops++;
+  }
+
+  /** Time goes on; `due` tells whether the room has asked for a flush before. */
+  pass(delayMs: number, due: boolean): void {
+    this.now += delayMs;
+    if (!this.#heldUp) return;
+    this.#heldAtMost += delayMs;
+    if (!due) this.#heldAtLeast += delayMs;
+  }
+
+  /** What holds after every step. */
+  checkStep(room: RoomView, turnDue: boolean): void {
+    this.seen.steps++;
+    this.#forgetGone();
+    const { rules } = this;
+    const members = this.#count("member");
+    if (room.size !== members) throw new Violation(`${room.size} members instead of ${members}`);
+    if (room.owedBytes > rules.logBytes) throw new Violation("the log holds more than it may");
+    const open = this.seats.reduce((sum, seat) => sum + (seat.lost ? 0 : 1), 0);
+    if (open > rules.membersMax + rules.lingerersMax)
+      throw new Violation(`${open} connections are open`);
+    for (const seat of this.seats) this.#checkSeat(seat, turnDue);
+  }
+
+  /** What holds before time goes on: the room has asked to be woken early enough. */
+  checkAlarm(wakeAtMs: number): void {
+    let latestMs = this.stopped
+      ? Number.POSITIVE_INFINITY
+      : (this.#stopAtMs ?? Number.POSITIVE_INFINITY);
+    for (const seat of this.seats) if (!seat.lost) latestMs = Math.min(latestMs, seat.deadlineMs);
+    if (this.#heldUp) {
+      const patienceMs = Math.max(0, this.rules.patienceMs - this.#heldForMs());
+      latestMs = Math.min(latestMs, this.now + patienceMs + RETRY_MS);
+    }
+    if (wakeAtMs > Math.max(latestMs, this.now) + 1)
+      throw new Violation(`sleeps until ${wakeAtMs} ms, but is needed at ${latestMs} ms`);
+  }
+
+  /** What holds once the room has done the work of a turn. */
+  checkFlush(turnDue: boolean): void {
+    const { now } = this;
+    const stopOverdue = this.#stopAtMs !== undefined && now >= this.#stopAtMs;
+    if (stopOverdue && !this.stopped) throw new Violation("goes on after its time to stop");
+    for (const seat of this.seats) {
+      const overdue = !seat.lost && now >= seat.deadlineMs;
+      this.#demand(!overdue, seat, "still connected after its deadline");
+    }
+    // When somebody spoke or was dropped in this flush, the next one is due at once.
+    if (this.#heldUp && !turnDue && !this.stopped) this.#checkHold();
+  }
+
+  /** What holds when nothing is left to happen: everything said has arrived. */
+  checkRest(reads: (seat: Seat) => boolean): void {
+    for (const seat of this.seats) {
+      this.#demand(seat.unsaid.length === 0, seat, "its lines are never said");
+      this.#demand(!seat.paused, seat, "stays paused");
+      if (seat.lost || !reads(seat)) continue;
+      this.#demand(seat.owed.length === 0, seat, `never gets ${show(seat.owed[0]?.bytes)}`);
+      this.#demand(!seat.leaving || seat.shut, seat, "never gets its EOF");
+    }
+  }
+
+  /** What holds when the room says that it has stopped. */
+  checkStopped(): void {
+    if (this.stopped) throw new Violation("stops twice");
+    if (!this.stopping) throw new Violation("stops without being told to");
+    this.stopped = true;
+    for (const seat of this.seats) this.#demand(seat.lost, seat, "still connected after the stop");
+  }
+
+  /** A member that waits has unsaid lines; only then may it wait. */
+  #checkSeat(seat: Seat, turnDue: boolean): void {
+    const waits = seat.unsaid.length > 0;
+    const canPause = !seat.lost && !seat.ended;
+    this.#demand(seat.paused === (waits && canPause), seat, waits ? "not paused" : "left paused");
+    const heldMax = this.rules.lineBytesMax + this.rules.readBytesMax;
+    this.#demand(seat.heldBytes <= heldMax, seat, `${seat.heldBytes} of its bytes are held`);
+    const ready = seat.state === "member" && !seat.lost && !seat.blocked;
+    const pending = seat.owed.length > 0 || seat.leaving !== undefined;
+    this.#demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written to it");
+  }
+
+  /** Lines wait only when the log has no room for the one whose turn it is, and not for too long. */
+  #checkHold(): void {
+    const tail = this.#tail;
+    for (const seat of this.seats) {
+      const inTheWay = seat.state === "member" && seat.blocked && this.#position(seat) === tail;
+      const overdue = this.#heldAtLeast - seat.movedAtLeast >= this.rules.patienceMs;
+      this.#demand(!(inTheWay && overdue), seat, "holds the room up beyond the patience");
+    }
+    const freeBytes = this.rules.logBytes - (this.#saidBytes - this.#tail);
+    const waiting = this.seats.filter((seat) => seat.unsaid.length > 0);
+    const fits = waiting.every((seat) => (seat.unsaid[0]?.length ?? 0) <= freeBytes);
+    if (!fits || this.#changesOfSpeaker() >= RUNS_MIN) return;
+    throw new Violation(`${waiting[0]?.name} waits although ${freeBytes} bytes are free`);
+  }
+
+  #changesOfSpeaker(): number {
+    const tail = this.#tail;
+    let changes = 0;
+    let speaker: Seat | undefined;
+    for (const line of this.#said) {
+      if (line.start + line.bytes.length <= tail) continue;
+      if (line.speaker !== speaker) changes++;
+      speaker = line.speaker;
+    }
+    return changes;
+  }
+
+  #finishLine(seat: Seat): void {
+    seat.unsaid.push(Uint8Array.from(seat.unfinished));
+    seat.unfinished = [];
+  }
+
+  /** Once all its lines are said, a member that has ended or gone too far hears no more. */
+  #settle(seat: Seat): void {
+    if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
+    if (seat.tooLong) {
+      seat.leaving = "line too long";
+      this.#expectWord(seat, `line longer than ${this.rules.lineBytesMax} bytes`);
+      seat.deadlineMs = this.now + this.rules.patienceMs + this.rules.lingerMs;
+      this.seen.tooLong++;
+    } else if (seat.ended) {
+      seat.leaving = "end of input";
+    }
+  }
+
+  #expectWord(seat: Seat, word: string): void {
+    seat.word = new TextEncoder().encode(`* ${word}\n`);
+  }
+
+  #owe(line: Line): void {
+    const { logBytes } = this.rules;
+    const end = line.start + line.bytes.length;
+    if (Math.floor(end / logBytes) > Math.floor(line.start / logBytes)) this.seen.wraps++;
+    this.#said.push(line);
+    for (const seat of this.seats) {
+      if (seat.state !== "member" || seat === line.speaker || seat.leaving) continue;
+      if (seat.owed.length === 0) this.#moved(seat);
+      seat.owed.push(line);
+    }
+  }
+
+  #moved(seat: Seat): void {
+    seat.movedAtMost = this.#heldAtMost;
+    seat.movedAtLeast = this.#heldAtLeast;
+  }
+
+  #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
+    let skip = seat.offset;
+    let at = offset;
+    for (const line of this.#expected(seat)) {
+      for (; skip < line.length && at < offset + length; skip++, at++)
+        if (bytes[at] !== line[skip])
+          throw this.#violation(
+            seat,
+            `written ${show(bytes.subarray(at, offset + length))} instead of ${show(line.subarray(skip))}`,
+          );
+      if (at === offset + length) return;
+      skip = 0;
+    }
+    throw this.#violation(
+      seat,
+      `written ${show(bytes.subarray(at, offset + length))} that it is not owed`,
+    );
+  }
+
+  /** A member is owed lines; the last word comes by itself, once it has left. */
+  *#expected(seat: Seat): Iterable<Uint8Array> {
+    for (const line of seat.owed) yield line.bytes;
+    if (seat.state === "departing" && seat.word) yield seat.word;
+  }
+
+  #advance(seat: Seat, count: number): void {
+    seat.offset += count;
+    let done = 0;
+    for (const line of seat.owed) {
+      if (seat.offset < line.bytes.length) break;
+      seat.offset -= line.bytes.length;
+      done++;
+    }
+    if (done > 0) seat.owed.splice(0, done);
+    this.seen.deliveries += done;
+    if (seat.owed.length > 0 || !seat.word || seat.state !== "departing") return;
+    seat.word = seat.offset < seat.word.length ? seat.word.subarray(seat.offset) : undefined;
+    seat.offset = 0;
+  }
+
+  #isReason(seat: Seat, reason: string): boolean {
+    switch (reason) {
+      case "reset":
+        return seat.lost || seat.failed;
+      case "too slow":
+        return this.#isTooSlow(seat);
+      case "server stopping":
+        return this.stopping;
+      default:
+        return seat.leaving === reason || (reason === "end of input" && seat.ended && seat.lost);
+    }
+  }
+
+  /** It was asked just now and took nothing, as for all the time the room had patience. */
+  #isTooSlow(seat: Seat): boolean {
+    const askedNow = seat.blocked && seat.writtenAtMs === this.now && seat.taken === 0;
+    const inTheWay = this.#heldUp && this.#position(seat) === this.#tail;
+    return askedNow && inTheWay && this.#heldAtMost - seat.movedAtMost >= this.rules.patienceMs;
+  }
+
+  #depart(seat: Seat): void {
+    const lingers = !seat.lost;
+    seat.state = lingers ? "departing" : "gone";
+    if (lingers) seat.deadlineMs = this.now + this.rules.lingerMs;
+  }
+
+  /** Forgets connections that are over and lines that everybody has. */
+  #forgetGone(): void {
+    this.seats = this.seats.filter((seat) => !seat.known || seat.unsaid.length > 0);
+    const tail = this.#tail;
+    const over = this.#said.findIndex((line) => line.start + line.bytes.length > tail);
+    this.#said.splice(0, over < 0 ? this.#said.length : over);
+  }
+
+  /** How far into all that was said the member furthest behind is. */
+  get #tail(): number {
+    let tail = this.#saidBytes;
+    for (const seat of this.seats)
+      if (seat.state === "member") tail = Math.min(tail, this.#position(seat));
+    return tail;
+  }
+
+  #position(seat: Seat): number {
+    const first = seat.owed[0];
+    return first ? first.start + seat.offset : this.#saidBytes;
+  }
+
+  /** How long those in the way have not moved. */
+  #heldForMs(): number {
+    const tail = this.#tail;
+    let heldMs = 0;
+    for (const seat of this.seats)
+      if (seat.state === "member" && seat.owed.length > 0 && this.#position(seat) === tail)
+        heldMs = Math.max(heldMs, this.#heldAtLeast - seat.movedAtLeast);
+    return heldMs;
+  }
+
+  get #heldUp(): boolean {
+    return this.seats.some((seat) => seat.unsaid.length > 0);
+  }
+
+  /** Members, and those who are gone with lines still to be said. */
+  get #occupied(): number {
+    return this.seats.reduce(
+      (sum, seat) => sum + (seat.state === "member" || seat.unsaid.length > 0 ? 1 : 0),
+      0,
+    );
+  }
+
+  /** Connections with a deadline. */
+  get #lingering(): number {
+    return this.seats.filter((seat) => Number.isFinite(seat.deadlineMs) && !seat.known).length;
+  }
+
+  #count(state: Seat["state"]): number {
+    return this.seats.reduce((sum, seat) => sum + (seat.state === state ? 1 : 0), 0);
+  }
+
+  #demand(condition: boolean, seat: Seat, what: string): void {
+    if (!condition) throw this.#violation(seat, what);
+  }
+
+  #violation(seat: Seat, what: string): Violation {
+    return new Violation(`${seat.name}: ${what}`);
+  }
+}
+
+function startsWith(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
+  return part.every((byte, index) => bytes[offset + index] === byte);
+}
+
+/** Bytes as a trace shows them. */
+export function show(bytes: Uint8Array | undefined): string {
+  if (!bytes) return "nothing";
+  const text = JSON.stringify(Buffer.from(bytes.subarray(0, 24)).toString("latin1"));
+  return bytes.length > 24 ? `${text}… (${bytes.length} bytes)` : text;
+}
