@@ -114,6 +114,8 @@ export class Model {
   now = 0;
   /** Those who are connected, or gone with lines still to be said. */
   seats: Seat[] = [];
+  /** Those with unsaid lines, in the order they may speak. */
+  #waiting: Seat[] = [];
   /** All that was said and is still owed to somebody. */
   #said: Line[] = [];
   #saidBytes = 0;
@@ -217,6 +219,8 @@ export class Model {
 
   /** The room has put a run into its log: that is the one order. */
   said(speaker: Seat, run: Uint8Array): void {
+    const next = this.#waiting[0];
+    this.#demand(speaker === next, speaker, `speaks although it is the turn of ${next?.name}`);
     let at = 0;
     while (at < run.length) {
       const bytes = speaker.unsaid.shift();
@@ -227,6 +231,7 @@ export class Model {
       this.#saidBytes += bytes.length;
       this.seen.lines++;
     }
+    if (speaker.unsaid.length === 0) this.#waiting.shift();
     this.#settle(speaker);
   }
 
@@ -379,6 +384,8 @@ export class Model {
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.owed.length > 0 || seat.leaving !== undefined;
     this.#demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written to it");
+    const lingers = seat.state === "departing" && !seat.lost && !seat.blocked;
+    this.#demand(!lingers || seat.shut, seat, "forgotten: it gets no EOF");
   }
 
   /** Lines wait only when the log has no room for the one whose turn it is, and not for too long. */
@@ -390,10 +397,10 @@ export class Model {
       this.#demand(!(inTheWay && overdue), seat, "holds the room up beyond the patience");
     }
     const freeBytes = this.rules.logBytes - (this.#saidBytes - this.#tail);
-    const waiting = this.seats.filter((seat) => seat.unsaid.length > 0);
-    const fits = waiting.every((seat) => (seat.unsaid[0]?.length ?? 0) <= freeBytes);
+    const next = this.#waiting[0];
+    const fits = (next?.unsaid[0]?.length ?? 0) <= freeBytes;
     if (!fits || this.#changesOfSpeaker() >= RUNS_MIN) return;
-    throw new Violation(`${waiting[0]?.name} waits although ${freeBytes} bytes are free`);
+    throw new Violation(`${next?.name} waits although ${freeBytes} bytes are free`);
   }
 
   #changesOfSpeaker(): number {
@@ -409,6 +416,7 @@ export class Model {
   }
 
   #finishLine(seat: Seat): void {
+    if (seat.unsaid.length === 0) this.#waiting.push(seat);
     seat.unsaid.push(Uint8Array.from(seat.unfinished));
     seat.unfinished = [];
   }
@@ -545,7 +553,7 @@ export class Model {
   }
 
   get #heldUp(): boolean {
-    return this.seats.some((seat) => seat.unsaid.length > 0);
+    return this.#waiting.length > 0;
   }
 
   /** Members, and those who are gone with lines still to be said. */

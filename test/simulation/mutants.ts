@@ -7,8 +7,9 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** How many worlds a mutant may survive. */
+/** How many worlds a mutant may survive, and how long it may run: one that never ends is caught too. */
 const SEEDS = 3_000;
+const TIME_MS = 20_000;
 const ROOT = join(import.meta.dir, "../..");
 
 /** One fault: a piece of the code, which occurs once, and what it becomes. */
@@ -209,9 +210,15 @@ async function catchMutant(mutant: Mutant): Promise<string | undefined> {
     cpSync(join(ROOT, "lib"), join(copy, "lib"), { recursive: true });
     cpSync(import.meta.dir, join(copy, "test/simulation"), { recursive: true });
     await patch(join(copy, "lib", mutant.file), mutant);
-    const script = join(copy, "test/simulation/simulate.ts");
-    const { stdout } = Bun.spawnSync([process.execPath, script, "--seeds", `${SEEDS}`]);
-    return /^seed .*$/m.exec(stdout.toString())?.[0];
+    const worlds = join(copy, "test/simulation/world.ts");
+    const run = `const { runWorld } = await import(${JSON.stringify(worlds)});
+      for (let seed = 1; seed <= ${SEEDS}; seed++) runWorld(seed);`;
+    const { stderr, exitedDueToTimeout } = Bun.spawnSync([process.execPath, "-e", run], {
+      timeout: TIME_MS,
+      killSignal: "SIGKILL",
+    });
+    if (exitedDueToTimeout) return "it never ends";
+    return /seed \d+, step .*/.exec(stderr.toString())?.[0];
   } finally {
     rmSync(copy, { recursive: true });
   }

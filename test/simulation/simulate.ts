@@ -3,7 +3,7 @@
  * all cores, or shows that broken rooms are caught.
  *
  *     bun run simulate --seed 7            one world, told event by event
- *     bun run simulate --seeds 1000000     worlds 1 to 1000000 (--from sets the first)
+ *     bun run simulate --seeds 1000000     worlds 1 to 1000000 (also --from, --cores)
  *     bun run simulate --mutants           one room broken on purpose after the other
  */
 
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     seeds: { type: "string", default: "10000" },
     from: { type: "string", default: "1" },
+    cores: { type: "string", default: `${navigator.hardwareConcurrency}` },
     mutants: { type: "boolean", default: false },
   },
 });
@@ -28,7 +29,7 @@ const { values } = parseArgs({
 if (process.send) process.on("message", runBatch);
 else if (values.mutants) process.exit(await catchMutants());
 else if (values.seed !== undefined) process.exit(replay(Number(values.seed)));
-else process.exit(await runRange(Number(values.from), Number(values.seeds)));
+else process.exit(await runRange(Number(values.from), Number(values.seeds), Number(values.cores)));
 
 /** Tells one world; returns the exit code. */
 function replay(seed: number): number {
@@ -42,7 +43,7 @@ function replay(seed: number): number {
 }
 
 /** Runs worlds in a process a core, until one fails; returns the exit code. */
-async function runRange(first: number, count: number): Promise<number> {
+async function runRange(first: number, count: number, cores: number): Promise<number> {
   const seen = new Sightings();
   const end = first + count;
   const startedAtMs = performance.now();
@@ -76,9 +77,7 @@ async function runRange(first: number, count: number): Promise<number> {
     return process.exited;
   };
 
-  const exitCodes = await Promise.all(
-    Array.from({ length: navigator.hardwareConcurrency }, runCore),
-  );
+  const exitCodes = await Promise.all(Array.from({ length: cores }, runCore));
   report();
   return failed || exitCodes.some((code) => code !== 0) ? 1 : 0;
 }
