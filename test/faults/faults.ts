@@ -23,7 +23,7 @@ export interface Fault {
 
 /** Names of speakers are never used twice, so that their numbers start anew. */
 let named = 0;
-function newName(role: string): string {
+export function newName(role: string): string {
   return `${role}${named++}`;
 }
 
@@ -44,16 +44,14 @@ async function flood(port: number, witness: Seat): Promise<Bun.Subprocess> {
     [process.execPath, join(import.meta.dir, "../../client.ts"), "127.0.0.1", `${port}`],
     { stdio: ["pipe", "ignore", "ignore"] },
   );
-  let number = 0;
-  const talk = () => {
-    if (client.killed) return;
-    for (let left = 200; left > 0; left--) client.stdin.write(`${name} ${number++} =====\n`);
-    setImmediate(async () => {
+  void (async () => {
+    for (let number = 0; !client.killed; number++) {
+      client.stdin.write(`${name} ${number} =====\n`);
+      if (number % 200 > 0) continue;
       await client.stdin.flush();
-      talk();
-    });
-  };
-  talk();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })().catch(() => {}); // its pipe breaks when it is killed
   await witness.hears(name, 1);
   return client;
 }

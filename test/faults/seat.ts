@@ -14,6 +14,9 @@ export class Ledger {
   fault: string | undefined;
   lines = 0;
 
+  /** @param late whether others may have spoken before; else the first line of each is number 0 */
+  constructor(readonly late: boolean) {}
+
   count(speaker: string): number {
     return this.#counts.get(speaker) ?? 0;
   }
@@ -26,8 +29,7 @@ export class Ledger {
   #enterLine(line: string): void {
     if (line.startsWith("* ")) return void this.words.push(line);
     const [speaker = "", number, padding] = line.split(" ");
-    const first = this.#counts.get(speaker);
-    const due = first ?? Number(number);
+    const due = this.#counts.get(speaker) ?? (this.late ? Number(number) : 0);
     if (padding === undefined || !/^=*$/.test(padding) || Number(number) !== due)
       this.fault ??= `${JSON.stringify(line.slice(0, 80))} instead of ${speaker} ${due}`;
     this.#counts.set(speaker, due + 1);
@@ -39,7 +41,7 @@ export class Ledger {
 export type Ending = "end of input" | "reset";
 
 export class Seat {
-  readonly heard = new Ledger();
+  readonly heard: Ledger;
   /** How many lines it has said. */
   said = 0;
   /** How its input ended. */
@@ -60,7 +62,9 @@ export class Seat {
     readonly name: string,
     /** Whether it closes when the room does. */
     readonly polite: boolean,
+    late: boolean,
   ) {
+    this.heard = new Ledger(late);
     this.#socket = socket;
     const left = Promise.withResolvers<Ending>();
     this.left = left.promise;
@@ -70,14 +74,22 @@ export class Seat {
     this.#gone = closed.resolve;
   }
 
-  /** Connects to the room of a port. */
-  static async join(port: number, name: string, { polite = true } = {}): Promise<Seat> {
+  /**
+   * Connects to the room of a port.
+   *
+   * @param options whether it closes when the room does, and whether others have spoken before
+   */
+  static async join(
+    port: number,
+    name: string,
+    { polite = true, late = false } = {},
+  ): Promise<Seat> {
     const socket = await Bun.connect<Seat>({
       hostname: "127.0.0.1",
       port,
       allowHalfOpen: true,
       socket: {
-        open: (socket) => void (socket.data = new Seat(socket, name, polite)),
+        open: (socket) => void (socket.data = new Seat(socket, name, polite, late)),
         data: (socket, bytes) => socket.data.#hear(bytes),
         drain: (socket) => socket.data.#drained.resolve(),
         end: (socket) => socket.data.#end(),
