@@ -26,7 +26,9 @@ export interface RoomSocket {
   write(bytes: Uint8Array, offset: number, length: number): number;
   /** Half-closes: after all that was written, the peer gets EOF. */
   shutdown(): void;
-  /** Closes at once, by a reset. */
+  /** Closes; what was written still goes out, unless the peer goes on sending. */
+  end(): void;
+  /** Closes at once, by a reset: what was written may be lost. */
   terminate(): void;
   /** Stops reading: `Room.hear` and `Room.end` come no more until `resume`. */
   pause(): void;
@@ -172,7 +174,8 @@ export class Room {
   join(socket: RoomSocket, name: string): Member {
     const lines = new LineBuffer(this.#lineBytesMax);
     const member = new Member(name, socket, lines, this.#log.head);
-    if (this.#departing.size >= this.#lingerersMax) this.#endOldestDeparture();
+    const [oldest] = this.#departing;
+    if (oldest && this.#departing.size >= this.#lingerersMax) this.#endDeparture(oldest);
     if (this.#stopping) {
       this.#linger(member);
     } else if (this.#members.length + this.#waitingClosed >= this.#membersMax) {
@@ -397,8 +400,9 @@ export class Room {
     if (this.#waiting.length === 0)
       for (const member of this.#members) this.#leave(member, "server stopping");
     if (now >= this.#stopAtMs) {
-      for (const member of [...this.#members, ...this.#departing])
+      for (const member of this.#members.slice())
         this.terminate(member, member.leaving ?? "server stopping");
+      for (const member of this.#departing) this.#endDeparture(member);
     }
     if (this.#members.length > 0 || this.#departing.size > 0) return;
     this.#onStopped?.();
@@ -408,9 +412,17 @@ export class Room {
   #endOverdue(now: number): void {
     this.#nextDeadlineMs = NEVER;
     for (const member of this.#departing) {
-      if (now >= member.deadlineMs) this.terminate(member, member.leaving ?? "reset");
+      if (now >= member.deadlineMs) this.#endDeparture(member);
       else this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, member.deadlineMs);
     }
+  }
+
+  /** Closes a connection that has had its time: in order if it has taken all it was owed, else by a reset. */
+  #endDeparture(member: Member): void {
+    const tookAll = member.place < 0 && member.lastWord.length === 0;
+    if (!tookAll) return this.terminate(member, member.leaving ?? "reset");
+    this.close(member);
+    member.socket.end();
   }
 
   #planNextFlush(now: number): void {
@@ -460,10 +472,5 @@ export class Room {
     this.#departing.delete(member);
     this.#departing.add(member);
     this.#options.wake(0);
-  }
-
-  #endOldestDeparture(): void {
-    const [oldest] = this.#departing;
-    if (oldest !== undefined) this.terminate(oldest, oldest.leaving ?? "reset");
   }
 }

@@ -11,6 +11,7 @@ class FakeSocket implements RoomSocket {
   room = Number.MAX_SAFE_INTEGER;
   paused = false;
   ended = false;
+  closed = false;
   reset = false;
   writes = 0;
 
@@ -23,6 +24,9 @@ class FakeSocket implements RoomSocket {
   }
   shutdown(): void {
     this.ended = true;
+  }
+  end(): void {
+    this.closed = true;
   }
   terminate(): void {
     this.reset = true;
@@ -169,6 +173,7 @@ describe("a reader whose socket is full", () => {
     slowSocket.room = 100;
     room.drain(slow);
     pass(0);
+    pass(0);
     expect(slowSocket.heard).toBe(said);
     expect(slowSocket.reset).toBe(false);
   });
@@ -271,15 +276,35 @@ describe("leaving", () => {
     expect(events).toContain("left ann: line too long");
   });
 
-  test("who was told to go is reset in the end if it does not close", () => {
+  test("who was told to go is closed in the end if it does not close itself", () => {
     const { room, join, pass } = openRoom({ lineBytesMax: 8, lingerMs: 500 });
     const [ann, annSocket] = join("ann");
     room.hear(ann, bytes("123456789"));
     pass(0);
     pass(499);
+    expect(annSocket.closed).toBe(false);
+    pass(1);
+    expect(annSocket.closed).toBe(true);
+    expect(annSocket.reset).toBe(false);
+  });
+
+  test("who was told to go and does not even take that is reset in the end", () => {
+    const { room, join, pass, events } = openRoom({
+      lineBytesMax: 8,
+      patienceMs: 500,
+      lingerMs: 500,
+    });
+    const [ann, annSocket] = join("ann");
+    const [bob] = join("bob");
+    annSocket.room = 0;
+    room.hear(bob, bytes("owed\n"));
+    room.hear(ann, bytes("123456789"));
+    pass(0);
+    pass(999);
     expect(annSocket.reset).toBe(false);
     pass(1);
     expect(annSocket.reset).toBe(true);
+    expect(events).toContain("left ann: line too long");
   });
 
   test("who closes is forgotten: nothing is sent to it any more", () => {
@@ -316,8 +341,11 @@ describe("a full room", () => {
   test("keeps only so many that it has refused", () => {
     const { join } = openRoom({ membersMax: 0, lingerersMax: 2 });
     const refused = ["a", "b", "c", "d"].map((name) => join(name)[1]);
-    expect(refused.map((socket) => socket.reset)).toEqual([true, true, false, false]);
-    expect(refused.every((socket) => socket.heard === "* room is full\n")).toBe(true);
+    expect(refused.map((socket) => socket.closed)).toEqual([true, true, false, false]);
+    for (const socket of refused) {
+      expect(socket.heard).toBe("* room is full\n");
+      expect(socket.reset).toBe(false);
+    }
   });
 });
 
