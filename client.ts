@@ -29,12 +29,10 @@ await runCommand(command, async (options, [host = "", portText = ""]) => {
   process.on("SIGINT", () => process.exit(EXIT.interrupted));
 
   const connection = await connect({ host, port });
-  const saying = options["recv-only"] ? undefined : say(connection);
-  // Nobody waits for the end of stdin: it is over when the server has closed.
-  await Promise.race([
-    hear(connection, !options["send-only"]),
-    saying?.then(() => new Promise(() => {})),
-  ]);
+  const heard = hear(connection, !options["send-only"]);
+  // The end of stdin is not the end: it goes on until the server closes.
+  if (!options["recv-only"]) await Promise.race([heard, say(connection).then(() => heard)]);
+  await heard;
   process.exit(0);
 });
 

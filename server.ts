@@ -3,7 +3,8 @@
 
 import { openJournal } from "./lib/journal.ts";
 import { fileLimit, listen } from "./lib/listen.ts";
-import { count, flag, formatSize, parsePort, runCommand, size, text, time } from "./lib/options.ts";
+import { count, flag, parsePort, runCommand, size, text, time } from "./lib/options.ts";
+import { formatSize } from "./lib/units.ts";
 import { usageError } from "./lib/user-error.ts";
 import { version } from "./package.json";
 
