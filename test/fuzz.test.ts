@@ -7,18 +7,10 @@
 import { expect, test } from "bun:test";
 
 import { formatAddress, unmapAddress } from "../lib/address.ts";
-import { LineBuffer } from "../lib/line-buffer.ts";
+import { countLines, LineBuffer } from "../lib/line-buffer.ts";
 import { LineLog, type Speaker } from "../lib/line-log.ts";
-import {
-  count,
-  flag,
-  formatSize,
-  parseCommandLine,
-  parsePort,
-  parseSize,
-  parseTimeMs,
-  size,
-} from "../lib/options.ts";
+import { count, flag, parseCommandLine, parsePort, size } from "../lib/options.ts";
+import { formatSize, parseSize, parseTimeMs } from "../lib/units.ts";
 import { UserError } from "../lib/user-error.ts";
 import { Random } from "./simulation/random.ts";
 
@@ -33,7 +25,8 @@ test("LineBuffer frames any bytes, cut anywhere, as a byte-by-byte reader does",
       const chunk = randomBytes(random, random.below(50));
       buffer.push(chunk);
       reference.push(chunk);
-      if (random.chance(500)) expectSameTaken(buffer, reference, random.below(80));
+      if (random.chance(500))
+        expectSameTaken(buffer, reference, random.below(80), random.between(1, 9));
       expect(buffer.tooLong).toBe(reference.tooLong);
       expect(buffer.heldBytes).toBe(reference.heldBytes);
     }
@@ -181,14 +174,20 @@ class ReferenceBuffer {
 }
 
 /** What is taken is the next lines, at least one if it fits, and as many as `bytesMax` allows of them. */
-function expectSameTaken(buffer: LineBuffer, reference: ReferenceBuffer, bytesMax: number): void {
-  const taken = buffer.take(bytesMax);
+function expectSameTaken(
+  buffer: LineBuffer,
+  reference: ReferenceBuffer,
+  bytesMax: number,
+  linesMax = Number.POSITIVE_INFINITY,
+): void {
+  const taken = buffer.take(bytesMax, linesMax);
   const next = reference.lines[0];
   if (taken === undefined) {
     expect(next === undefined || next.length > bytesMax).toBe(true);
     return;
   }
   expect(taken.length).toBeLessThanOrEqual(bytesMax);
+  expect(countLines(taken)).toBeLessThanOrEqual(linesMax);
   const expected: number[] = [];
   while (expected.length < taken.length) expected.push(...(reference.lines.shift() ?? [-1]));
   expect([...taken]).toEqual(expected);

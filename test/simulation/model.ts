@@ -19,9 +19,14 @@ export interface Rules {
   readonly lingerMs: number;
   readonly membersMax: number;
   readonly lingerersMax: number;
+  readonly linesPerSecond: number | undefined;
+  readonly idleMs: number | undefined;
   /** The most bytes that arrive at once. */
   readonly readBytesMax: number;
 }
+
+/** What adding up fractions of lines may be off. */
+const ROUNDING = 1e-6;
 
 /** A promise that was not kept. */
 export class Violation extends Error {}
@@ -38,6 +43,8 @@ export class Sightings {
   evictions = 0;
   refused = 0;
   tooLong = 0;
+  idle = 0;
+  paced = 0;
   resets = 0;
   cleanEnds = 0;
   stops = 0;
@@ -91,10 +98,23 @@ export class Seat {
   /** When the room was last moved by it, on the two clocks of a held-up room. */
   movedAtMost = 0;
   movedAtLeast = 0;
+  /** How many lines it may say now by its rate, and when that was so. */
+  allowance: number;
+  allowedAtMs: number;
+  /** When it last said a line, or joined. */
+  saidAtMs: number;
   /** When its connection has to be gone. */
   deadlineMs = Number.POSITIVE_INFINITY;
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    nowMs: number,
+    linesPerSecond: number,
+  ) {
+    this.allowance = linesPerSecond;
+    this.allowedAtMs = nowMs;
+    this.saidAtMs = nowMs;
+  }
 
   get heldBytes(): number {
     return this.unsaid.reduce((sum, line) => sum + line.length, this.unfinished.length);
@@ -126,6 +146,11 @@ export class Model {
   stopped = false;
   /** Whether somebody is just being taken in. */
   joining = false;
+  /** Seats taken by connections that are not members yet. */
+  reserved = 0;
+  /** Whose turn it is to speak while others wait, and how much it has said in it. */
+  #turn: Seat | undefined;
+  #turnBytes = 0;
 
   constructor(rules: Rules) {
     this.rules = rules;
@@ -135,9 +160,19 @@ export class Model {
     return this.#stopAtMs !== undefined;
   }
 
+  reserves(granted: boolean): void {
+    if (granted !== this.#occupied < this.rules.membersMax)
+      throw new Violation("a wrong answer to who asked for a seat");
+    if (granted) this.reserved++;
+  }
+
+  releases(): void {
+    this.reserved--;
+  }
+
   /** Somebody connects; `join` follows. */
   arrive(name: string): Seat {
-    const seat = new Seat(name);
+    const seat = new Seat(name, this.now, this.rules.linesPerSecond ?? Number.POSITIVE_INFINITY);
     this.seats.push(seat);
     this.seen.connections++;
     return seat;
@@ -219,8 +254,8 @@ export class Model {
 
   /** The room has put a run into its log: that is the one order. */
   said(speaker: Seat, run: Uint8Array): void {
-    const next = this.#waiting[0];
-    this.#demand(speaker === next, speaker, `speaks although it is the turn of ${next?.name}`);
+    this.#takeTurn(speaker, run.length);
+    speaker.saidAtMs = this.now;
     let at = 0;
     while (at < run.length) {
       const bytes = speaker.unsaid.shift();
@@ -230,9 +265,44 @@ export class Model {
       this.#owe({ speaker, bytes, start: this.#saidBytes });
       this.#saidBytes += bytes.length;
       this.seen.lines++;
+      this.#spendAllowance(speaker);
     }
-    if (speaker.unsaid.length === 0) this.#waiting.shift();
+    if (speaker.unsaid.length === 0) this.#waiting.splice(this.#waiting.indexOf(speaker), 1);
     this.#settle(speaker);
+  }
+
+  /** Those who wait speak in turn, a share at a time; without rates it is clear who waits for what. */
+  #takeTurn(speaker: Seat, bytes: number): void {
+    if (this.rules.linesPerSecond !== undefined) return;
+    const next = this.#waiting[0];
+    if (this.#waiting.length === 1) {
+      this.#turn = undefined;
+    } else if (speaker !== this.#turn) {
+      this.#demand(speaker === next, speaker, `speaks although it is the turn of ${next?.name}`);
+      this.#turn = speaker;
+      this.#turnBytes = 0;
+      this.#waiting.push(...this.#waiting.splice(0, 1));
+    }
+    this.#turnBytes += bytes;
+    const share = Math.max(this.rules.lineBytesMax, Math.floor(this.rules.logBytes / 16));
+    const longer = this.#turn === speaker && this.#turnBytes > share;
+    this.#demand(!longer, speaker, `speaks ${this.#turnBytes} bytes while ${next?.name} waits`);
+  }
+
+  /** The rate is a bucket of a second's worth of lines; it ends with the connection and with the room. */
+  #allowance(seat: Seat): number {
+    const { linesPerSecond } = this.rules;
+    const limited = linesPerSecond !== undefined && seat.state === "member" && !seat.lost;
+    if (!limited || this.stopping) return Number.POSITIVE_INFINITY;
+    const earned = ((this.now - seat.allowedAtMs) * linesPerSecond) / 1000;
+    seat.allowedAtMs = this.now;
+    seat.allowance = Math.min(linesPerSecond, seat.allowance + earned);
+    return seat.allowance;
+  }
+
+  #spendAllowance(seat: Seat): void {
+    this.#demand(this.#allowance(seat) > 1 - ROUNDING, seat, "speaks faster than it may");
+    seat.allowance--;
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
@@ -261,18 +331,27 @@ export class Model {
 
   /** The room resets a connection. */
   terminates(seat: Seat): void {
-    this.#demand(
-      seat.state === "gone" || seat.state === "departing",
-      seat,
-      "reset without a reason",
-    );
+    const hasAll = seat.shut && !seat.lost && !seat.dropped;
+    this.#demand(!hasAll, seat, "reset although it has taken everything");
+    this.#closedByRoom(seat);
+  }
+
+  /** The room closes a connection that has had its EOF and does not go. */
+  closesOff(seat: Seat): void {
+    this.#demand(seat.shut || seat.lost, seat, "closed before its EOF");
+    this.#closedByRoom(seat);
+  }
+
+  #closedByRoom(seat: Seat): void {
+    const departed = seat.state === "gone" || seat.state === "departing";
+    this.#demand(departed, seat, "closed without a reason");
     const lingering = this.#lingering;
     seat.known = true;
     if (seat.state !== "departing" || seat.lost) return;
-    const overdue =
-      this.now >= Math.min(seat.deadlineMs, this.#stopAtMs ?? Number.POSITIVE_INFINITY);
+    const latestMs = Math.min(seat.deadlineMs, this.#stopAtMs ?? Number.POSITIVE_INFINITY);
     const forANewcomer = this.joining && lingering >= this.rules.lingerersMax;
-    this.#demand(seat.dropped || overdue || forANewcomer, seat, "reset before its deadline");
+    const mayClose = seat.dropped || this.now >= latestMs || forANewcomer;
+    this.#demand(mayClose, seat, "closed before its deadline");
   }
 
   /** The socket has told the room that it takes bytes again. */
@@ -294,6 +373,7 @@ export class Model {
   /** The room says that a member has left. */
   left(seat: Seat, reason: string): void {
     this.#demand(seat.state === "member", seat, "left without being there");
+    if (reason === "idle" && this.#isIdle(seat)) this.#sendIdleAway(seat);
     this.#demand(this.#isReason(seat, reason), seat, `left for a wrong reason, "${reason}"`);
     seat.dropped = reason === "too slow" || seat.failed || this.now >= seat.deadlineMs;
     if (reason === "too slow") this.seen.evictions++;
@@ -311,7 +391,7 @@ export class Model {
     this.now += delayMs;
     if (!this.#heldUp) return;
     this.#heldAtMost += delayMs;
-    if (!due) this.#heldAtLeast += delayMs;
+    if (!due && this.rules.linesPerSecond === undefined) this.#heldAtLeast += delayMs;
   }
 
   /** What holds after every step. */
@@ -333,13 +413,33 @@ export class Model {
     let latestMs = this.stopped
       ? Number.POSITIVE_INFINITY
       : (this.#stopAtMs ?? Number.POSITIVE_INFINITY);
-    for (const seat of this.seats) if (!seat.lost) latestMs = Math.min(latestMs, seat.deadlineMs);
-    if (this.#heldUp) {
+    for (const seat of this.seats) {
+      if (seat.lost) continue;
+      latestMs = Math.min(
+        latestMs,
+        seat.deadlineMs,
+        this.#idleAtMs(seat),
+        this.#pacedUntilMs(seat),
+      );
+    }
+    if (this.#waiting.some((seat) => this.#allowance(seat) >= 1)) {
       const patienceMs = Math.max(0, this.rules.patienceMs - this.#heldForMs());
       latestMs = Math.min(latestMs, this.now + patienceMs + RETRY_MS);
     }
-    if (wakeAtMs > Math.max(latestMs, this.now) + 1)
+    if (wakeAtMs > Math.max(latestMs, this.now) + 1 + ROUNDING)
       throw new Violation(`sleeps until ${wakeAtMs} ms, but is needed at ${latestMs} ms`);
+  }
+
+  #idleAtMs(seat: Seat): number {
+    const stays = seat.state === "member" && !seat.leaving && seat.unsaid.length === 0;
+    const { idleMs = Number.POSITIVE_INFINITY } = this.rules;
+    return stays && !this.stopping ? seat.saidAtMs + idleMs : Number.POSITIVE_INFINITY;
+  }
+
+  #pacedUntilMs(seat: Seat): number {
+    const { linesPerSecond } = this.rules;
+    if (linesPerSecond === undefined || seat.unsaid.length === 0) return Number.POSITIVE_INFINITY;
+    return this.now + Math.max(RETRY_MS, ((1 - this.#allowance(seat)) * 1000) / linesPerSecond);
   }
 
   /** What holds once the room has done the work of a turn. */
@@ -348,6 +448,7 @@ export class Model {
     const stopOverdue = this.#stopAtMs !== undefined && now >= this.#stopAtMs;
     if (stopOverdue && !this.stopped) throw new Violation("goes on after its time to stop");
     for (const seat of this.seats) {
+      if (this.#isIdle(seat)) this.#sendIdleAway(seat);
       const overdue = !seat.lost && now >= seat.deadlineMs;
       this.#demand(!overdue, seat, "still connected after its deadline");
     }
@@ -394,13 +495,17 @@ export class Model {
     for (const seat of this.seats) {
       const inTheWay = seat.state === "member" && seat.blocked && this.#position(seat) === tail;
       const overdue = this.#heldAtLeast - seat.movedAtLeast >= this.rules.patienceMs;
-      this.#demand(!(inTheWay && overdue), seat, "holds the room up beyond the patience");
+      const clear = this.rules.linesPerSecond === undefined;
+      this.#demand(!(clear && inTheWay && overdue), seat, "holds the room up beyond the patience");
     }
-    const freeBytes = this.rules.logBytes - (this.#saidBytes - this.#tail);
-    const next = this.#waiting[0];
-    const fits = (next?.unsaid[0]?.length ?? 0) <= freeBytes;
-    if (!fits || this.#changesOfSpeaker() >= RUNS_MIN) return;
-    throw new Violation(`${next?.name} waits although ${freeBytes} bytes are free`);
+    const freeBytes = this.rules.logBytes - (this.#saidBytes - tail);
+    const fits = ({ unsaid: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
+    const waiting = this.#waiting.filter((seat) => this.#allowance(seat) >= 1 - ROUNDING);
+    const forRoom = waiting.some((seat) => this.#allowance(seat) >= 1 + ROUNDING);
+    if (!forRoom) return void this.seen.paced++;
+    const inTurn = this.rules.linesPerSecond === undefined ? waiting.slice(0, 1) : waiting;
+    if (!inTurn.every(fits) || this.#changesOfSpeaker() >= RUNS_MIN) return;
+    throw new Violation(`${waiting[0]?.name} waits although ${freeBytes} bytes are free`);
   }
 
   #changesOfSpeaker(): number {
@@ -426,12 +531,30 @@ export class Model {
     if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
     if (seat.tooLong) {
       seat.leaving = "line too long";
-      this.#expectWord(seat, `line longer than ${this.rules.lineBytesMax} bytes`);
-      seat.deadlineMs = this.now + this.rules.patienceMs + this.rules.lingerMs;
+      this.#sendAway(seat, `line longer than ${this.rules.lineBytesMax} bytes`);
       this.seen.tooLong++;
     } else if (seat.ended) {
       seat.leaving = "end of input";
     }
+  }
+
+  #isIdle(seat: Seat): boolean {
+    const { idleMs } = this.rules;
+    const stays = seat.state === "member" && !seat.leaving && seat.unsaid.length === 0;
+    if (idleMs === undefined || !stays || (this.stopping && !this.#heldUp)) return false;
+    return this.now - seat.saidAtMs >= idleMs;
+  }
+
+  #sendIdleAway(seat: Seat): void {
+    const { idleMs = 0 } = this.rules;
+    seat.leaving = "idle";
+    this.#sendAway(seat, `idle for ${idleMs % 1000 === 0 ? `${idleMs / 1000}s` : `${idleMs}ms`}`);
+    this.seen.idle++;
+  }
+
+  #sendAway(seat: Seat, word: string): void {
+    this.#expectWord(seat, word);
+    seat.deadlineMs = this.now + this.rules.patienceMs + this.rules.lingerMs;
   }
 
   #expectWord(seat: Seat, word: string): void {
@@ -556,17 +679,17 @@ export class Model {
     return this.#waiting.length > 0;
   }
 
-  /** Members, and those who are gone with lines still to be said. */
+  /** Members, those who are gone with lines still to be said, and those still to come. */
   get #occupied(): number {
     return this.seats.reduce(
       (sum, seat) => sum + (seat.state === "member" || seat.unsaid.length > 0 ? 1 : 0),
-      0,
+      this.reserved,
     );
   }
 
-  /** Connections with a deadline. */
+  /** Connections that are no members, or no members any more. */
   get #lingering(): number {
-    return this.seats.filter((seat) => Number.isFinite(seat.deadlineMs) && !seat.known).length;
+    return this.seats.filter((seat) => seat.state === "departing" && !seat.known).length;
   }
 
   #count(state: Seat["state"]): number {

@@ -104,12 +104,16 @@ export class Connection implements RoomSocket {
     if (this.#finSeen) this.#lose("closed on both sides", true);
   }
 
+  end(): void {
+    this.#log("is closed by the room");
+    this.#network.model.closesOff(this.seat);
+    this.#closeByRoom();
+  }
+
   terminate(): void {
     this.#log("is reset by the room");
     this.#network.model.terminates(this.seat);
-    if (this.closed) return;
-    this.#lose("closed", true);
-    if (this.#network.random.chance(this.#network.weather.closeNever)) this.closeDue = false;
+    this.#closeByRoom();
   }
 
   pause(): void {
@@ -228,6 +232,12 @@ export class Connection implements RoomSocket {
 
   get #canHear(): boolean {
     return !this.closed && !this.#paused;
+  }
+
+  #closeByRoom(): void {
+    if (this.closed) return;
+    this.#lose("closed", true);
+    if (this.#network.random.chance(this.#network.weather.closeNever)) this.closeDue = false;
   }
 
   #lose(how: string, maybeLater = false): void {

@@ -71,6 +71,7 @@ const EVENTS = [
   "close",
   "answer",
   "change",
+  "reserve",
   "turn",
   "time",
   "stop",
@@ -164,6 +165,8 @@ class World implements Network {
         return this.#pass();
       case "stop":
         return !this.model.stopping && this.#stop(this.random.pick([0, 40, 1000, 5000]));
+      case "reserve":
+        return this.#reserve();
       case "change":
         return this.#change();
       default: {
@@ -194,6 +197,18 @@ class World implements Network {
     connection.member = this.room.join(connection, name);
     this.model.joining = false;
     this.model.arrived(seat);
+    return true;
+  }
+
+  /** A connection that is not a member yet takes a seat, or gives it back. */
+  #reserve(): boolean {
+    if (this.model.reserved > 0 && this.random.chance(600)) {
+      this.room.releaseSeat();
+      this.model.releases();
+    } else {
+      this.model.reserves(this.room.reserveSeat());
+    }
+    this.trace?.(`${this.model.reserved} seats are reserved`);
     return true;
   }
 
@@ -313,6 +328,8 @@ function chooseRules(random: Random): Rules {
     lingerMs: random.pick([0, 1, 100, 2000]),
     membersMax: random.between(1, 8),
     lingerersMax: random.between(1, 4),
+    linesPerSecond: random.pick([undefined, undefined, undefined, 1, 3, 20, 1000]),
+    idleMs: random.pick([undefined, undefined, 20, 40, 300, 2000]),
     readBytesMax: large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]),
   };
 }
@@ -342,6 +359,7 @@ function chooseWeights(random: Random): Record<Event, number> {
     close: random.pick([3, 30]),
     answer: random.pick([5, 30]),
     change: random.pick([0, 10]),
+    reserve: random.pick([0, 0, 10]),
     turn: random.pick([50, 200, 500]),
     time: random.pick([20, 100]),
     stop: random.pick([0, 0, 3, 20]),
