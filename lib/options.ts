@@ -16,6 +16,8 @@ export interface Option<Value> {
   default: Value;
   /** Reads the value; undefined when it does not fit. */
   parse: (text: string) => Value | undefined;
+  /** Whether it may be given more than once; its value is a list then. */
+  repeats?: boolean;
 }
 
 /** A program, as its `--help` shows it. */
@@ -26,6 +28,8 @@ export interface Command<Options> {
   summary: string;
   /** The names of its operands, all of them required, in order. */
   operands: readonly string[];
+  /** The name of an option that stands instead of all operands. */
+  instead?: string;
   options: Options;
   /** What to try first: command and what it does. */
   examples: readonly (readonly [command: string, meaning: string])[];
@@ -71,7 +75,7 @@ export function size(help: string, initial: number, min = 1, max = 2 ** 31): Opt
 }
 
 /** A time in ms. */
-export function time(help: string, initialMs: number): Option<number> {
+export function time<Default>(help: string, initialMs: Default): Option<number | Default> {
   return {
     takes: "time",
     expects: "a time like 500ms, 10s or 5m, of at most 24h",
@@ -89,6 +93,31 @@ export function count<Default>(help: string, initial: Default, min = 1): Option<
     help,
     default: initial,
     parse: (value) => within(parseWhole(value), min, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/** Anything else that a function reads, as often as it is given. */
+export function list<Value>(
+  takes: string,
+  expects: string,
+  help: string,
+  parseOne: (text: string) => Value | undefined,
+): Option<readonly Value[]> {
+  const parse = (value: string) => {
+    const one = parseOne(value);
+    return one === undefined ? undefined : [one];
+  };
+  return { takes, expects, help, default: [], parse, repeats: true };
+}
+
+/** The permissions of a file. */
+export function fileMode(help: string, initial: number): Option<number> {
+  return {
+    takes: "octal",
+    expects: "the permissions of a file, like 600",
+    help,
+    default: initial,
+    parse: (value) => (/^[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined),
   };
 }
 
@@ -130,17 +159,20 @@ export function parseCommandLine<Options extends { [Name in keyof Options]: Opti
     }
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (option === undefined) throw usageError(`unknown option ${token.rawName}`);
-    options[token.name] = parseValue(
-      option,
-      token.rawName,
-      token.value,
-      token.inlineValue ?? false,
-    );
+    const { rawName, value, inlineValue } = token;
+    const parsed = parseValue(option, rawName, value, inlineValue ?? false);
+    const before = options[token.name];
+    options[token.name] =
+      option.repeats && Array.isArray(before) && Array.isArray(parsed)
+        ? [...before, ...parsed]
+        : parsed;
   }
 
-  const missing = command.operands[operands.length];
+  const instead = command.instead !== undefined && options[command.instead] !== undefined;
+  const expected = instead ? [] : command.operands;
+  const missing = expected[operands.length];
   if (missing !== undefined) throw usageError(`<${missing}> is missing`);
-  const surplus = operands[command.operands.length];
+  const surplus = operands[expected.length];
   if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}`);
   return { options: options as Values<Options>, operands }; // each value came from its own option
 }

@@ -69,8 +69,8 @@ export interface RoomOptions {
   onJoin?: (member: Member) => void;
   /** @param behindBytes how much of the log the member had not taken */
   onLeave?: (member: Member, reason: Leaving, behindBytes: number) => void;
-  /** Somebody was told `word` and let go before it was a member. */
-  onRefuse?: (member: Member, word: string) => void;
+  /** A connection was let go before it was a member. */
+  onRefuse?: (name: string, why: string) => void;
 }
 
 /**
@@ -237,7 +237,7 @@ export class Room {
    */
   refuse(socket: RoomSocket, name: string, word: string): Member {
     const member = this.#newMember(socket, name);
-    this.#options.onRefuse?.(member, word);
+    this.#options.onRefuse?.(name, word);
     this.#setLastWord(member, word);
     this.#linger(member);
     return member;
