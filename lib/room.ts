@@ -147,9 +147,9 @@ export class Room {
   #seatsReserved = 0;
   /** No member is idle for too long before this. */
   #nextIdleMs = NEVER;
-  /** Connections with a deadline, in the order they got it. */
+  /** Connections that are no members, or no members any more, in the order of their deadlines. */
   readonly #departing = new Set<Member>();
-  /** No deadline in `#departing` is before this. */
+  /** No deadline is before this, of those or of members that are being sent away. */
   #nextDeadlineMs = NEVER;
 
   /** How long talkers have waited, in all: a clock that runs only while the room is held up. */
@@ -529,7 +529,7 @@ export class Room {
 
   #endOverdue(now: number): void {
     this.#nextDeadlineMs = NEVER;
-    for (const member of this.#departing) {
+    for (const member of [...this.#members, ...this.#departing]) {
       if (now >= member.deadlineMs) this.#endDeparture(member);
       else this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, member.deadlineMs);
     }
@@ -589,8 +589,7 @@ export class Room {
   #setDeadline(member: Member, delayMs: number): void {
     member.deadlineMs = this.#options.now() + delayMs;
     this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, member.deadlineMs);
-    this.#departing.delete(member);
-    this.#departing.add(member);
+    if (member.place < 0) this.#departing.add(member);
     this.#options.wake(0);
   }
 }
