@@ -6,7 +6,7 @@
 
 import { afterEach, expect, test } from "bun:test";
 
-import { fileLimit } from "../lib/listen.ts";
+import { fileLimit } from "../lib/file-limit.ts";
 
 type Socket = Bun.Socket<undefined>;
 type Handlers = Bun.SocketHandler<undefined>;
@@ -118,7 +118,7 @@ test("a peer that has reset before it was accepted has no address in open", asyn
   inAnotherProcess(`await Bun.connect({ hostname: "127.0.0.1", port: ${listener.port},
     socket: { open: (socket) => socket.terminate(), data() {} } })`);
   const address = await opened.promise;
-  expect(address, "open in lib/listen.ts does not let in whoever has no address").toBeUndefined();
+  expect(address, "lib/listen.ts does not let in whoever has no address").toBeUndefined();
 });
 
 test("an exception in a handler goes to the error handler and leaves the socket open", async () => {
@@ -220,7 +220,7 @@ test(":: takes IPv6 and IPv4, and localhost is found on either", async () => {
 test("an address in use throws EADDRINUSE, and a port without a server rejects with ECONNREFUSED", async () => {
   const { port } = listen({});
   const again = () => Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } });
-  expect(again, "explain in lib/listen.ts reads the code").toThrow(
+  expect(again, "explainListen in lib/listen.ts reads the code").toThrow(
     expect.objectContaining({ code: "EADDRINUSE" }),
   );
   open.pop()?.stop(true);
@@ -240,7 +240,7 @@ test("the file limit is known, and Bun has raised it to the hard one", () => {
   const { filesMax, clientsMax } = fileLimit();
   const { stdout } = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]);
   const hard = stdout.toString().trim();
-  expect(`${filesMax}`, "fileLimit in lib/listen.ts reads it from the report").toBe(
+  expect(`${filesMax}`, "fileLimit in lib/file-limit.ts reads it from the report").toBe(
     hard === "unlimited" ? `${MIB}` : hard,
   );
   expect(clientsMax).toBeLessThan(filesMax);

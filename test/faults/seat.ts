@@ -46,13 +46,10 @@ export class Seat {
   said = 0;
   /** How its input ended. */
   readonly left: Promise<Ending>;
-  /** Resolves once its connection is gone. */
-  readonly closed: Promise<void>;
 
   readonly #socket: Bun.Socket<Seat>;
   readonly #lines = new LineBuffer(LINE_BYTES_MAX);
   readonly #leave: (ending: Ending) => void;
-  readonly #gone: () => void;
   #changed = Promise.withResolvers<void>();
   #drained = Promise.withResolvers<void>();
   #closed = false;
@@ -69,9 +66,6 @@ export class Seat {
     const left = Promise.withResolvers<Ending>();
     this.left = left.promise;
     this.#leave = left.resolve;
-    const closed = Promise.withResolvers<void>();
-    this.closed = closed.promise;
-    this.#gone = closed.resolve;
   }
 
   /**
@@ -171,7 +165,6 @@ export class Seat {
   #close(ending: Ending): void {
     this.#closed = true;
     this.#leave(ending);
-    this.#gone();
     this.#drained.resolve();
     this.#notify();
   }

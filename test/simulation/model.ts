@@ -189,13 +189,9 @@ export class Model {
   /** The room says it has refused somebody. */
   refused(seat: Seat, word: string): void {
     this.#demand(seat.state === "arriving", seat, "refused after it was let in");
-    this.#demand(
-      this.#occupied >= this.rules.membersMax,
-      seat,
-      "refused although there is a place",
-    );
-    this.#demand(word === "room is full", seat, `refused with "${word}"`);
-    this.#expectWord(seat, "room is full");
+    const mayJoin = word === "room is full" && this.#occupied < this.rules.membersMax;
+    this.#demand(!mayJoin, seat, "refused although there is a place");
+    this.#expectWord(seat, word);
     this.#depart(seat);
     this.seen.refused++;
   }

@@ -60,8 +60,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     fault: "a line is cut where the log is full",
     file: "line-buffer.ts",
-    code: "const end = run.lastIndexOf(LF, bytesMax - 1) + 1;",
-    becomes: "const end = bytesMax;",
+    code: "run.lastIndexOf(LF, bytesMax - 1) + 1;",
+    becomes: "bytesMax;",
   },
   {
     fault: "the tail at the end of input is dropped",
@@ -78,20 +78,20 @@ const MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker is never paused",
     file: "room.ts",
-    code: "if (!member.ended) member.socket.pause();",
+    code: "if (member.hold === undefined && !member.closed && !member.ended) member.socket.pause();",
     becomes: "",
   },
   {
     fault: "a talker is never resumed",
     file: "room.ts",
-    code: "else if (!talker.ended) talker.socket.resume();",
+    code: "if (!member.closed && !member.ended) member.socket.resume();",
     becomes: "",
   },
   {
     fault: "a talker speaks before those who wait",
     file: "room.ts",
-    code: "const itsTurn = this.#waiting.length === 0 || this.#waiting[0] === member;",
-    becomes: "const itsTurn = true;",
+    code: "if (first === undefined || first === member) this.#moveShareToLog(member);",
+    becomes: "this.#moveShareToLog(member);",
   },
   {
     fault: "a stopped reader is dropped one retry late",
@@ -156,20 +156,20 @@ const MUTANTS: readonly Mutant[] = [
   {
     fault: "the dead who wait take no place in the room",
     file: "room.ts",
-    code: "} else if (this.#members.length + this.#waitingClosed >= this.#membersMax) {",
-    becomes: "} else if (this.#members.length >= this.#membersMax) {",
+    code: "return this.#members.length + this.#waitingClosed + this.#seatsReserved < this.#membersMax;",
+    becomes: "return this.#members.length + this.#seatsReserved < this.#membersMax;",
   },
   {
     fault: "any number of connections may linger",
     file: "room.ts",
-    code: "if (this.#departing.size >= this.#lingerersMax) this.#endOldestDeparture();",
-    becomes: "",
+    code: "if (oldest && this.#departing.size >= this.#lingerersMax) this.#endDeparture(oldest);",
+    becomes: "void oldest;",
   },
   {
     fault: "the alarm of a room that is held up is forgotten",
     file: "room.ts",
-    code: "const nextMs = Math.min(retryAtMs, stopAtMs, this.#nextDeadlineMs);",
-    becomes: "const nextMs = Math.min(stopAtMs, this.#nextDeadlineMs);",
+    code: "let nextMs = Math.min(retryAtMs, stopAtMs, this.#nextDeadlineMs, this.#nextIdleMs);",
+    becomes: "let nextMs = Math.min(stopAtMs, this.#nextDeadlineMs, this.#nextIdleMs);",
   },
   {
     fault: "a deadline that was not the next is forgotten",
@@ -186,8 +186,68 @@ const MUTANTS: readonly Mutant[] = [
   {
     fault: "a newcomer hears what was said before it came",
     file: "room.ts",
-    code: "const member = new Member(name, socket, lines, this.#log.head);",
-    becomes: "const member = new Member(name, socket, lines, this.#log.tail);",
+    code: "return new Member(name, socket, new LineBuffer(this.#lineBytesMax), this.#log.head);",
+    becomes: "return new Member(name, socket, new LineBuffer(this.#lineBytesMax), this.#log.tail);",
+  },
+  {
+    fault: "a talker speaks on while others wait",
+    file: "room.ts",
+    code: "shareBytes -= run.length;",
+    becomes: "",
+  },
+  {
+    fault: "who has had its turn stays first",
+    file: "room.ts",
+    code: "this.#waiting.push(talker);\n      this.#waiting.shift();",
+    becomes: "",
+  },
+  {
+    fault: "a reserved seat is given away",
+    file: "room.ts",
+    code: "this.#seatsReserved++;",
+    becomes: "this.#seatsReserved += 0;",
+  },
+  {
+    fault: "a rate counts runs instead of lines",
+    file: "room.ts",
+    code: "member.pace?.spend(countLines(run));",
+    becomes: "member.pace?.spend(1);",
+  },
+  {
+    fault: "nobody looks after talkers that are over their rate",
+    file: "room.ts",
+    code: "nextMs = Math.min(nextMs, now + (pace?.msToNextLine(now) ?? 0));",
+    becomes: "void pace;",
+  },
+  {
+    fault: "what a talker over its rate has said is dropped when it goes",
+    file: "room.ts",
+    code: 'if (member.hold === "rate") this.#say(member);',
+    becomes: "",
+  },
+  {
+    fault: "an idle member is not sent away before the next one joins",
+    file: "room.ts",
+    code: "if (now >= this.#nextIdleMs) this.#sendIdleAway(now);",
+    becomes: "",
+  },
+  {
+    fault: "who talks is idle all the same",
+    file: "room.ts",
+    code: "if (this.#idleMs !== NEVER) member.saidAtMs = this.#options.now();",
+    becomes: "",
+  },
+  {
+    fault: "whoever has its last word is reset",
+    file: "room.ts",
+    code: "const tookAll = member.place < 0 && member.lastWord.length === 0;",
+    becomes: "const tookAll = false;",
+  },
+  {
+    fault: "a member that is sent away counts among those that linger",
+    file: "room.ts",
+    code: "if (member.place < 0) this.#departing.add(member);",
+    becomes: "this.#departing.add(member);",
   },
 ];
 

@@ -95,6 +95,7 @@ class World implements Network {
   readonly #weightsSum: number;
   #connections: Connection[] = [];
   #connected = 0;
+  #arriving: Seat | undefined;
   /** What the room has asked for. */
   #turnDue = false;
   #alarmAtMs = Number.POSITIVE_INFINITY;
@@ -142,7 +143,9 @@ class World implements Network {
         else this.#alarmAtMs = Math.min(this.#alarmAtMs, this.model.now + delayMs);
       },
       onJoin: (member) => this.model.joined(seatOf(member)),
-      onRefuse: (member, word) => this.model.refused(seatOf(member), word),
+      onRefuse: (_, word) => {
+        if (this.#arriving) this.model.refused(this.#arriving, word);
+      },
       onLeave: (member, reason) => {
         this.trace?.(`${seatOf(member).name} leaves: ${reason}`);
         this.model.left(seatOf(member), reason);
@@ -193,9 +196,13 @@ class World implements Network {
     const connection = new Connection(this, seat, this.random.between(1, this.#inFlightMax));
     connection.reading = this.random.pick(this.#readings);
     this.#connections.push(connection);
+    this.#arriving = seat;
     this.model.joining = true;
-    connection.member = this.room.join(connection, name);
+    connection.member = this.random.chance(50)
+      ? this.room.refuse(connection, name, "go away")
+      : this.room.join(connection, name);
     this.model.joining = false;
+    this.#arriving = undefined;
     this.model.arrived(seat);
     return true;
   }
