@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { demand, FAULTS, newName } from "./faults/faults.ts";
 import { stopAmid, undergo } from "./faults/ordeal.ts";
 import { RoomProcess } from "./faults/room-process.ts";
-import { Seat } from "./faults/seat.ts";
+import { breakAll, Seat } from "./faults/seat.ts";
 import { Random } from "./simulation/random.ts";
 
 /** How many members talk and listen from the first to the last minute. */
@@ -119,6 +119,7 @@ async function account(): Promise<void> {
   demand(exitCode === 0, `the server ended with exit code ${exitCode}`);
   for (const member of steady)
     demand((await member.left) === "end of input", `${member.name} was reset`);
+  breakAll(room.port);
 
   console.log(`lines said by steady members and guests: ${linesSaid}`);
   console.log(`lines delivered to steady members: ${delivered} of ${due}`);

@@ -2,7 +2,7 @@
 
 import { demand, type Fault } from "./faults.ts";
 import { RoomProcess } from "./room-process.ts";
-import { Seat } from "./seat.ts";
+import { breakAll, Seat } from "./seat.ts";
 
 /** How many lines are said while the fault is under way. */
 const LINES = 500;
@@ -38,8 +38,10 @@ async function seatMembers(room: RoomProcess): Promise<[witness: Seat, speaker: 
 
 async function checkStop(room: RoomProcess, witness: Seat): Promise<void> {
   const exitCode = await room.stop();
+  const ending = await witness.left;
+  breakAll(room.port);
   demand(exitCode === 0, `it ended with exit code ${exitCode}: ${room.journal.at(-1)}`);
-  demand((await witness.left) === "end of input", "a member was reset");
+  demand(ending === "end of input", "a member was reset");
   demand(witness.heard.fault === undefined, `${witness.heard.fault}`);
   demand(room.count(/error/) === 0, `${room.journal.find((line) => line.includes("error"))}`);
 }

@@ -37,6 +37,14 @@ export class Ledger {
   }
 }
 
+/** All that are connected. */
+const present = new Set<Seat>();
+
+/** Resets whoever is still connected to a port, be it stopped or not. */
+export function breakAll(port: number): void {
+  for (const seat of present) if (seat.port === port) seat.break();
+}
+
 /** How a connection ended. */
 export type Ending = "end of input" | "reset";
 
@@ -56,12 +64,14 @@ export class Seat {
 
   private constructor(
     socket: Bun.Socket<Seat>,
+    readonly port: number,
     readonly name: string,
     /** Whether it closes when the room does. */
     readonly polite: boolean,
     late: boolean,
   ) {
     this.heard = new Ledger(late);
+    present.add(this);
     this.#socket = socket;
     const left = Promise.withResolvers<Ending>();
     this.left = left.promise;
@@ -83,7 +93,7 @@ export class Seat {
       port,
       allowHalfOpen: true,
       socket: {
-        open: (socket) => void (socket.data = new Seat(socket, name, polite, late)),
+        open: (socket) => void (socket.data = new Seat(socket, port, name, polite, late)),
         data: (socket, bytes) => socket.data.#hear(bytes),
         drain: (socket) => socket.data.#drained.resolve(),
         end: (socket) => socket.data.#end(),
@@ -164,6 +174,7 @@ export class Seat {
 
   #close(ending: Ending): void {
     this.#closed = true;
+    present.delete(this);
     this.#leave(ending);
     this.#drained.resolve();
     this.#notify();
