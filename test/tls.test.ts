@@ -1,10 +1,11 @@
-import { afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
 
 import { connect, type Connection } from "../lib/connect.ts";
+import { listen } from "../lib/listen.ts";
 import { loadTls } from "../lib/tls.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
-import { endAll, Peer, Program, ServerProgram } from "./harness.ts";
+import { endAfterEach, Peer, Program, ServerProgram } from "./harness.ts";
 
 const MIB = 1 << 20;
 let certificates: Certificates;
@@ -14,7 +15,7 @@ beforeAll(() => {
   certificates = makeCertificates();
   pem = certificates.file;
 });
-afterEach(endAll);
+endAfterEach();
 
 const start = (...options: string[]) => startWith("server", ...options);
 
@@ -244,6 +245,27 @@ test("plain text on the TLS port is turned away; a hundred silent handshakes dis
   // Silent ones take seats until their time is over.
   await join(server);
   expect(await hear(await join(server), "\n")).toBe("* room is full\n");
+});
+
+test("a handshake that stops half-way ends in time, and its seat is free again", async () => {
+  const refusals: string[] = [];
+  const server = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    membersMax: 1,
+    guestMs: 200,
+    tls: loadTls({ cert: pem("server.pem"), key: pem("server.key") }),
+    onRefuse: (_, why) => refusals.push(why),
+  });
+  const half = await Peer.connect(server.port);
+  half.say(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
+  await half.closed();
+  expect(refusals).toEqual(["no handshake within 200ms"]);
+  const tls = loadTls({ ca: pem("ca.pem") });
+  const member = await connect({ host: "localhost", port: server.port, tls });
+  member.endOutput();
+  expect(await member.read()).toBeUndefined();
+  await server.stop();
 });
 
 test("SIGHUP has new connections use new certificates and disturbs no member; bad ones change nothing", async () => {
