@@ -8,8 +8,6 @@ import { formatTime } from "./units.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
-/** How long a guest may take for each thing asked of it. */
-const GUEST_MS = 10_000;
 
 /** A socket and who sits behind it: nobody, for a connection that was turned away unseen. */
 export interface DoorSocket extends RoomSocket {
@@ -36,6 +34,8 @@ export interface DoorOptions {
   handshake: boolean;
   /** What the first line has to be, without its line end. */
   passPhrase?: Uint8Array | undefined;
+  /** How long a guest may take for each thing asked of it, in ms. */
+  guestMs: number;
   /** How many may wait for a handshake only to be told that the room is full. */
   standingMax: number;
   onRefuse?: ((name: string, why: string) => void) | undefined;
@@ -123,12 +123,13 @@ export class Door {
   }
 
   #expect(guest: Guest): void {
+    const { guestMs } = this.#options;
     clearTimeout(guest.deadline);
     guest.deadline = setTimeout(() => {
-      const why = `no ${guest.awaits} within ${formatTime(GUEST_MS)}`;
+      const why = `no ${guest.awaits} within ${formatTime(guestMs)}`;
       if (guest.awaits === "handshake") this.turnAway(guest, why);
       else this.#refuse(guest, why);
-    }, GUEST_MS);
+    }, guestMs);
     guest.deadline.unref();
   }
 

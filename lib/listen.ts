@@ -32,6 +32,8 @@ export interface ListenSettings extends Omit<RoomOptions, "now" | "wake"> {
   tls?: TlsMaterial | undefined;
   /** What the first line of a client has to be. */
   passPhrase?: Uint8Array | undefined;
+  /** How long a connection may take for its handshake, and for its pass phrase, in ms; 10 s by default. */
+  guestMs?: number;
   /** Which addresses may connect; any by default. */
   rules?: AddressRules | undefined;
   /** How many connections one address may have; any number by default. */
@@ -74,15 +76,17 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const door = new Door(room, {
     handshake: options.tls !== undefined,
     passPhrase: options.passPhrase,
+    guestMs: options.guestMs ?? 10_000,
     standingMax: options.lingerersMax ?? 64,
     onRefuse: options.onRefuse,
   });
   const handlers = acceptInto(room, door, options);
   let listener = await openListener(options, options.tls, handlers);
-  const port = "port" in listener ? listener.port : 0;
+  // Bun gives a listener on a path a port and a host name too, both undefined.
+  const { hostname, port = 0 }: { hostname?: string; port?: number } = listener as object;
   return {
     room,
-    address: "hostname" in listener ? formatAddress(listener.hostname, port) : listener.unix,
+    address: "unix" in options ? options.unix : formatAddress(hostname ?? "", port),
     port,
     async renewTls(tls) {
       listener.stop();
