@@ -5,7 +5,9 @@
  */
 
 import { expect, test } from "bun:test";
+import { isIP } from "node:net";
 
+import { AddressRules, parseAddressRule } from "../lib/access.ts";
 import { formatAddress, unmapAddress } from "../lib/address.ts";
 import { countLines, LineBuffer } from "../lib/line-buffer.ts";
 import { LineLog, type Speaker } from "../lib/line-log.ts";
@@ -120,6 +122,43 @@ test("an address reads back as its host and port", () => {
     expect(formatAddress(six, port)).toBe(`[${six}]:${port}`);
     expect(unmapAddress(six)).toBe(six);
     expect(new URL(`tcp://${formatAddress(six, port)}`).port).toBe(`${port}`);
+  });
+});
+
+test("an address rule names what shares its prefix, bit by bit", () => {
+  forSeeds(3000, (random) => {
+    const isFour = random.chance(500);
+    const bits = isFour ? 32 : 128;
+    const rule = Array.from({ length: bits }, () => random.below(2));
+    const prefix = random.below(bits + 1);
+    const asked = rule.map((bit, at) => (at < prefix || random.chance(500) ? bit : 1 - bit));
+    if (random.chance(300) && prefix > 0) flip(asked, random.below(prefix));
+    const text = `${writeAddress(random, rule)}/${prefix}`;
+    const parsed = parseAddressRule(text);
+    if (parsed === undefined) throw new Error(`${text} is no rule`);
+    const named = rule.slice(0, prefix).every((bit, at) => bit === asked[at]);
+    const address = writeAddress(random, asked);
+    expect([text, address, new AddressRules([parsed], []).admits(address)]).toEqual([
+      text,
+      address,
+      named,
+    ]);
+    expect([text, address, new AddressRules([], [parsed]).admits(address)]).toEqual([
+      text,
+      address,
+      !named,
+    ]);
+  });
+});
+
+test("what is no address rule is none", () => {
+  forSeeds(3000, (random) => {
+    const text = randomText(random, "0123456789abf:./%- ");
+    const [address = "", prefix, ...more] = text.split("/");
+    const parsed = parseAddressRule(text);
+    if (parsed === undefined) return;
+    expect([text, isIP(address) > 0, more]).toEqual([text, true, []]);
+    if (prefix !== undefined) expect([text, `${Number(prefix)}`]).toEqual([text, prefix]);
   });
 });
 
@@ -247,6 +286,21 @@ function readSome(random: Random, log: LineLog, reader: Reader): void {
 /** Any bytes, LF among them more often than by chance. */
 function randomBytes(random: Random, length: number): Uint8Array {
   return Uint8Array.from({ length }, () => (random.chance(120) ? LF : random.below(256)));
+}
+
+/** Bits as an IPv4 or IPv6 address. */
+function writeAddress(random: Random, bits: readonly number[]): string {
+  const group = bits.length === 32 ? 8 : 16;
+  const numbers = Array.from({ length: bits.length / group }, (_, at) =>
+    Number.parseInt(bits.slice(at * group, (at + 1) * group).join(""), 2),
+  );
+  if (group === 8) return numbers.join(".");
+  const full = numbers.map((number) => number.toString(16)).join(":");
+  return random.chance(500) ? full : full.toUpperCase();
+}
+
+function flip(bits: number[], at: number): void {
+  bits[at] = 1 - (bits[at] ?? 0);
 }
 
 function randomText(random: Random, characters: string): string {
