@@ -328,6 +328,7 @@ function chooseRules(random: Random): Rules {
   const lineBytesMax = large
     ? 32 << 10
     : Math.min(logBytes, random.pick([1, 5, 16, 60, 200, logBytes]));
+  const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
   return {
     logBytes,
     lineBytesMax,
@@ -335,9 +336,10 @@ function chooseRules(random: Random): Rules {
     lingerMs: random.pick([0, 1, 100, 2000]),
     membersMax: random.between(1, 8),
     lingerersMax: random.between(1, 4),
-    linesPerSecond: random.pick([undefined, undefined, undefined, 1, 3, 20, 1000]),
-    idleMs: random.pick([undefined, undefined, 20, 40, 300, 2000]),
-    readBytesMax: large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]),
+    // What arrives at once is said within a minute.
+    linesPerSecond: random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
+    idleMs: random.pick([undefined, undefined, 40, 300, 2000]),
+    readBytesMax,
   };
 }
 
