@@ -1,10 +1,25 @@
 #!/usr/bin/env bun
-/** A seat in a chat room: stdin is said, what others say goes to stdout. */
+/** A seat in a chat room: a terminal or a pipe on one end, the room on the other. */
 
 import { connect, type Connection } from "./lib/connect.ts";
-import { flag, parsePort, runCommand } from "./lib/options.ts";
-import { EXIT, usageError, UserError } from "./lib/user-error.ts";
+import type { LocalEnd } from "./lib/local-end.ts";
+import { openNotes, SILENCE } from "./lib/notes.ts";
+import { flag, type Option, parsePort, runCommand } from "./lib/options.ts";
+import { openPipe } from "./lib/pipe.ts";
+import { isTerminal, Terminal } from "./lib/terminal.ts";
+import { EXIT, usageError } from "./lib/user-error.ts";
 import { version } from "./package.json";
+
+/** What ends the client at once, and with which code: 128 and the number of the signal. */
+const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: 143, SIGHUP: 129 };
+
+const name: Option<string> = {
+  takes: "name",
+  expects: "a name of one word without a colon, of at most 32 characters",
+  help: 'say who is talking: put "name: " before each line (lines go as typed)',
+  default: "",
+  parse: (value) => (/^[^\s:\p{C}]{1,32}$/u.test(value) ? value : undefined),
+};
 
 const command = {
   name: "linechat-client",
@@ -12,11 +27,13 @@ const command = {
   summary: "Joins a chat room: says the lines of stdin, prints the lines of everybody else.",
   operands: ["host", "port"],
   options: {
+    name,
     "recv-only": flag("print what others say, leave stdin alone"),
     "send-only": flag("say the lines of stdin, print nothing"),
+    quiet: flag("do not report that it is connected, or no longer"),
   },
   examples: [
-    ["linechat-client localhost 8080", "a seat for a person"],
+    ["linechat-client --name alice localhost 8080", "a seat for a person"],
     ["tail -f app.log | linechat-client --send-only localhost 8080", "a log on the air"],
     ["linechat-client --recv-only localhost 8080 | grep -i error", "whoever waits for it"],
   ],
@@ -26,40 +43,50 @@ await runCommand(command, async (options, [host = "", portText = ""]) => {
   const port = parsePort(portText, 1);
   if (options["recv-only"] && options["send-only"])
     throw usageError("--recv-only and --send-only leave nothing to do");
-  process.on("SIGINT", () => process.exit(EXIT.interrupted));
 
-  const connection = await connect({ host, port });
-  const saying = options["recv-only"] ? undefined : say(connection);
-  // Nobody waits for the end of stdin: it is over when the server has closed.
-  await Promise.race([
-    hear(connection, !options["send-only"]),
-    saying?.then(() => new Promise(() => {})),
-  ]);
+  let here: LocalEnd | undefined;
+  const leave = async (exitCode: number) => {
+    await here?.close();
+    process.exit(exitCode);
+  };
+  for (const [signal, exitCode] of Object.entries(SIGNALS))
+    process.on(signal, () => void leave(exitCode));
+
+  const room = await connect({ host, port });
+
+  const inTerminal = isTerminal() && !options["recv-only"];
+  // A pipeline that nobody watches is told only what goes wrong.
+  const quiet = options.quiet || !(inTerminal || process.stderr.isTTY);
+  const prefix = options.name && `${options.name}: `;
+  const notes = quiet ? SILENCE : openNotes();
+  here = inTerminal ? new Terminal({ prefix, notes, quiet }) : openPipe({ prefix, notes });
+
+  here.note(`connected to ${room.remoteAddress}`);
+  const heard = hear(room, here, !options["send-only"]);
+  let saidAll = false;
+  try {
+    // The end of stdin is not the end: it goes on until the server closes.
+    if (!options["recv-only"])
+      await Promise.race([heard, say(here, room).then(() => ((saidAll = true), heard))]);
+    if ((await heard) === "closed" && !saidAll)
+      here.note(`${room.address} has closed the connection`);
+  } finally {
+    await here.close();
+  }
   process.exit(0);
 });
 
-/** stdin to the room, then EOF. */
-async function say(connection: Connection): Promise<void> {
-  for await (const chunk of process.stdin) if (!(await connection.write(chunk))) return;
-  connection.endOutput();
+/** What is said here to the room, then EOF. */
+async function say(here: LocalEnd, room: Connection): Promise<void> {
+  for await (const chunk of here.said()) if (!(await room.write(chunk))) return;
+  room.endOutput();
 }
 
-/** The room to stdout, until the server closes. */
-async function hear(connection: Connection, print: boolean): Promise<void> {
+/** What the room says to this end, until the server closes or nobody looks any more. */
+async function hear(room: Connection, here: LocalEnd, show: boolean): Promise<"closed" | "unread"> {
   for (;;) {
-    const chunk = await connection.read();
-    if (chunk === undefined) return;
-    if (print && !(await writeOut(chunk))) return;
+    const chunk = await room.read();
+    if (chunk === undefined) return "closed";
+    if (show && !(await here.show(chunk))) return "unread";
   }
-}
-
-/** Writes to stdout and waits until it has gone out; returns whether anybody still reads. */
-function writeOut(chunk: Uint8Array): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(chunk, (error) => {
-      if (!error) resolve(true);
-      else if ("code" in error && error.code === "EPIPE") resolve(false);
-      else reject(new UserError(`cannot write to stdout: ${error.message}`));
-    });
-  });
 }
