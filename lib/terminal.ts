@@ -39,8 +39,9 @@ const HISTORY_LINES = 1000;
 /** Where the last frame has left the cursor, to find the way back to its first row. */
 interface Painted {
   columns: number;
-  /** The widths of the rows above the cursor. */
-  widthsAbove: number[];
+  /** The width of each row below what was said. */
+  widths: number[];
+  cursorRow: number;
   cursorColumn: number;
 }
 
@@ -248,7 +249,6 @@ export class Terminal implements LocalEnd {
 
     const status = this.#activity === undefined ? [] : wrap(this.#activity, columns).slice(0, 1);
     const prompt = this.#promptRows(columns, Math.max(1, rows - 1 - status.length));
-    const above = [...status, ...prompt.rows.slice(0, prompt.cursorRow)];
     frame += status.map((row) => `${this.#colours.dim(row.text)}\r\n`).join("");
     frame += prompt.rows.map((row) => row.text).join("\r\n");
     // Writing the cursor's row again up to the cursor puts it where this terminal has that character.
@@ -257,7 +257,8 @@ export class Terminal implements LocalEnd {
 
     this.#painted = {
       columns,
-      widthsAbove: above.map((row) => row.width),
+      widths: [...status, ...prompt.rows].map((row) => row.width),
+      cursorRow: status.length + prompt.cursorRow,
       cursorColumn: prompt.beforeCursor.width,
     };
     this.#paintedAtMs = performance.now();
@@ -266,13 +267,16 @@ export class Terminal implements LocalEnd {
 
   /** Moves to the first row that the last frame has painted below what was said, and erases from there. */
   #wayBack(columns: number): string {
-    if (this.#painted === undefined) return "";
-    const { widthsAbove, cursorColumn } = this.#painted;
+    // What was typed before the program was there is still on this row; it is in `line` as well.
+    if (this.#painted === undefined) return "\r\x1b[K";
+    const { widths, cursorRow, cursorColumn } = this.#painted;
     // Terminals break rows again when they get narrower.
     const rowsOf = (width: number) => Math.max(1, Math.ceil(width / columns));
-    let up = widthsAbove.reduce((sum, width) => sum + rowsOf(width), 0);
-    if (columns < this.#painted.columns) up += Math.floor(Math.max(0, cursorColumn - 1) / columns);
-    return `\r${up > 0 ? `\x1b[${up}A` : ""}\x1b[J`;
+    const sum = (total: number, width: number) => total + rowsOf(width);
+    const up = widths.slice(0, cursorRow).reduce(sum, rowsOf(cursorColumn) - 1);
+    const several = widths.reduce(sum, 0) > 1;
+    // Erased in two steps: some terminals keep a screen that is erased from its first column on as history.
+    return `\r${up > 0 ? `\x1b[${up}A` : ""}\x1b[K${several ? "\x1b[B\x1b[J\x1b[A" : ""}`;
   }
 
   /** The prompt with what is being typed, or the rows around the cursor if it fills the screen. */
