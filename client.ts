@@ -6,9 +6,13 @@ import type { LocalEnd } from "./lib/local-end.ts";
 import { openNotes, SILENCE } from "./lib/notes.ts";
 import { flag, type Option, parsePort, runCommand } from "./lib/options.ts";
 import { openPipe } from "./lib/pipe.ts";
+import { LastingConnection } from "./lib/reconnect.ts";
 import { isTerminal, Terminal } from "./lib/terminal.ts";
 import { EXIT, usageError } from "./lib/user-error.ts";
 import { version } from "./package.json";
+
+/** The other end, over one connection or many. */
+type Room = Pick<Connection, "address" | "read" | "write" | "endOutput">;
 
 /** What ends the client at once, and with which code: 128 and the number of the signal. */
 const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: 143, SIGHUP: 129 };
@@ -30,6 +34,7 @@ const command = {
     name,
     "recv-only": flag("print what others say, leave stdin alone"),
     "send-only": flag("say the lines of stdin, print nothing"),
+    reconnect: flag("when the connection is lost, try again until it is back"),
     quiet: flag("do not report that it is connected, or no longer"),
   },
   examples: [
@@ -52,41 +57,57 @@ await runCommand(command, async (options, [host = "", portText = ""]) => {
   for (const [signal, exitCode] of Object.entries(SIGNALS))
     process.on(signal, () => void leave(exitCode));
 
-  const room = await connect({ host, port });
+  const join = () => connect({ host, port });
+  const connection = await join();
 
   const inTerminal = isTerminal() && !options["recv-only"];
   // A pipeline that nobody watches is told only what goes wrong.
-  const quiet = options.quiet || !(inTerminal || process.stderr.isTTY);
+  const watched = inTerminal || process.stderr.isTTY || options.reconnect;
+  const quiet = options.quiet || !watched;
   const prefix = options.name && `${options.name}: `;
   const notes = quiet ? SILENCE : openNotes();
   here = inTerminal ? new Terminal({ prefix, notes, quiet }) : openPipe({ prefix, notes });
 
-  here.note(`connected to ${room.remoteAddress}`);
-  const heard = hear(room, here, !options["send-only"]);
-  let saidAll = false;
+  here.note(`connected to ${connection.remoteAddress}`);
+  const room = options.reconnect ? new LastingConnection(connection, join, here) : connection;
   try {
-    // The end of stdin is not the end: it goes on until the server closes.
-    if (!options["recv-only"])
-      await Promise.race([heard, say(here, room).then(() => ((saidAll = true), heard))]);
-    if ((await heard) === "closed" && !saidAll)
-      here.note(`${room.address} has closed the connection`);
+    await converse(here, room, options);
   } finally {
     await here.close();
   }
   process.exit(0);
 });
 
-/** What is said here to the room, then EOF. */
-async function say(here: LocalEnd, room: Connection): Promise<void> {
-  for await (const chunk of here.said()) if (!(await room.write(chunk))) return;
-  room.endOutput();
+/** Says and hears until the server closes or nobody looks any more. */
+async function converse(
+  here: LocalEnd,
+  room: Room,
+  only: { "recv-only": boolean; "send-only": boolean },
+): Promise<void> {
+  let saidAll = false;
+  const heard = hear(room, here, !only["send-only"]);
+  const said = async () => {
+    saidAll = await say(here, room);
+    // The end of stdin is not the end: it goes on until the server closes.
+    await heard;
+  };
+  await Promise.race([heard, only["recv-only"] ? heard : said()]);
+  if ((await heard) === "closed" && !saidAll)
+    here.note(`${room.address} has closed the connection`);
 }
 
-/** What the room says to this end, until the server closes or nobody looks any more. */
-async function hear(room: Connection, here: LocalEnd, show: boolean): Promise<"closed" | "unread"> {
+/** What is said here to the room, then EOF; returns whether all went out. */
+async function say(here: LocalEnd, room: Room): Promise<boolean> {
+  for await (const bytes of here.said()) if (!(await room.write(bytes))) return false;
+  room.endOutput();
+  return true;
+}
+
+/** What the room says to this end; returns what has ended it. */
+async function hear(room: Room, here: LocalEnd, show: boolean): Promise<"closed" | "unread"> {
   for (;;) {
-    const chunk = await room.read();
-    if (chunk === undefined) return "closed";
-    if (show && !(await here.show(chunk))) return "unread";
+    const bytes = await room.read();
+    if (bytes === undefined) return "closed";
+    if (show && !(await here.show(bytes))) return "unread";
   }
 }

@@ -121,6 +121,7 @@ function eventLoop(flush: () => void): Pick<RoomOptions, "now" | "wake"> {
       clearTimeout(alarm);
       alarmAtMs = now() + delayMs;
       alarm = setTimeout(run, delayMs);
+      alarm.unref(); // It is the connections that keep a program alive.
     }
   };
   return { now, wake };

@@ -1,13 +1,9 @@
 /** What the end-to-end tests share: the real programs as processes, and peers on plain sockets. */
 
-import { setDefaultTimeout } from "bun:test";
 import { connect as connectTcp, type Socket } from "node:net";
 import { join } from "node:path";
 
 export const ROOT = join(import.meta.dir, "..");
-
-// A test that waits for an event in vain says so before its time is over.
-setDefaultTimeout(15_000);
 
 const started = new Set<{ end(): Promise<void> }>();
 
@@ -15,6 +11,12 @@ const started = new Set<{ end(): Promise<void> }>();
 export async function endAll(): Promise<void> {
   await Promise.all([...started].map((one) => one.end()));
   started.clear();
+}
+
+/** The resident memory of a process now, in bytes. */
+export async function memoryBytes(pid: number): Promise<number> {
+  const status = await Bun.file(`/proc/${pid}/status`).text();
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
 /** Waits until `check` gives something, looking again after each `change`. */
@@ -78,14 +80,20 @@ export class Program {
   }
 
   /** Resident memory now, in bytes. */
-  async memoryBytes(): Promise<number> {
-    const status = await Bun.file(`/proc/${this.pid}/status`).text();
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  memoryBytes(): Promise<number> {
+    return memoryBytes(this.pid);
   }
 
   say(text: string): void {
     void this.#process.stdin.write(text);
     void this.#process.stdin.flush();
+  }
+
+  /** Says and waits until its stdin has taken all of it. */
+  async sayAll(what: Uint8Array): Promise<true> {
+    this.#process.stdin.write(what);
+    await this.#process.stdin.flush();
+    return true;
   }
 
   endInput(): void {
