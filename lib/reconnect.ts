@@ -97,16 +97,17 @@ export class LastingConnection {
    */
   async write(bytes: Uint8Array): Promise<boolean> {
     for (let offset = 0; offset < bytes.length;) {
-      const connection = this.#connection;
-      if (this.#skipsRest) offset = this.#afterRest(bytes);
-      else if (connection !== undefined) {
-        const done = await connection.write(bytes.subarray(offset), (count) => {
-          offset += count;
-          this.#insideLine = bytes[offset - 1] !== LF;
-        });
-        if (done) return true;
+      if (this.#skipsRest) {
+        offset = this.#afterRest(bytes, offset);
+        continue;
       }
-      if (connection === this.#connection && offset < bytes.length && !this.#skipsRest)
+      const connection = this.#connection;
+      const done = await connection?.write(bytes.subarray(offset), (count) => {
+        offset += count;
+        this.#insideLine = bytes[offset - 1] !== LF;
+      });
+      // This one is lost; `read` will see to another.
+      if (!done && connection === this.#connection)
         await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
     }
     return true;
@@ -133,7 +134,7 @@ export class LastingConnection {
     const lostAtMs = performance.now();
     for (let reason = ""; ;) {
       for (let leftMs = retryDelayMs(this.#failures++); leftMs > 0; leftMs -= 1000) {
-        this.#notes.status(`${reason}trying again in ${Math.ceil(leftMs / 1000)} s`);
+        this.#notes.status(`trying again in ${Math.ceil(leftMs / 1000)} s${reason}`);
         if (!this.#outputEnded) await this.#sleep(Math.min(leftMs, 1000));
         if (this.#outputEnded) {
           this.#notes.status(undefined);
@@ -152,7 +153,7 @@ export class LastingConnection {
         return connection;
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
-        reason = `${error.message}; `;
+        reason = ` (${error.message})`;
       }
     }
   }
@@ -168,8 +169,8 @@ export class LastingConnection {
   }
 
   /** Where the first line begins after the rest of a line that was cut off. */
-  #afterRest(bytes: Uint8Array): number {
-    const end = bytes.indexOf(LF) + 1;
+  #afterRest(bytes: Uint8Array, offset: number): number {
+    const end = bytes.indexOf(LF, offset) + 1;
     this.#skipsRest = end === 0;
     return end || bytes.length;
   }
