@@ -125,9 +125,14 @@ export class Tmux {
     );
   }
 
+  async cursor(): Promise<{ column: number; row: number }> {
+    const [column, row] = (await this.#run("display", "-p", "#{cursor_x} #{cursor_y}")).split(" ");
+    return { column: Number(column), row: Number(row) };
+  }
+
   async cursorComesTo(column: number, row: number): Promise<void> {
     const wanted = `${column} ${row}`;
-    const cursor = async () => lines(await this.#run("display", "-p", "#{cursor_x} #{cursor_y}"));
+    const cursor = async () => [Object.values(await this.cursor()).join(" ")];
     await until("the cursor to come to", wanted, cursor, (seen) => seen === wanted);
   }
 
