@@ -9,7 +9,7 @@ import { endAll, ROOT, ServerProgram } from "./harness.ts";
 import { endTerminals, Tmux } from "./tmux.ts";
 
 const COLUMNS = 46;
-const ROWS = 12;
+const ROWS = 9;
 /** What a port looks like that nobody has to ask for. */
 const PORT_SHOWN = "8080";
 
