@@ -65,6 +65,8 @@ export class Terminal implements LocalEnd {
   #onShown: (() => void)[] = [];
   #activity: string | undefined;
   #editing = true;
+  /** Whether its window was closed, or the like. */
+  #gone = false;
   #painted: Painted | undefined;
   #paintedAtMs = 0;
   #clearScreen = false;
@@ -97,6 +99,8 @@ export class Terminal implements LocalEnd {
     this.#readline.on("close", () => this.#endInput());
     this.#readline.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
     this.#readline.on("SIGTSTP", () => this.#suspend());
+    for (const side of [process.stdin, process.stdout, this.#readline])
+      side.on("error", () => this.#hangUp());
     process.stdin.on("keypress", (_text: string, key: Key | undefined) => {
       if (key?.ctrl && key.name === "l") this.#clearScreen = true;
     });
@@ -121,10 +125,11 @@ export class Terminal implements LocalEnd {
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
+    if (this.#gone) return Promise.resolve(false);
     const run = this.#heard.push(bytes);
     if (run === undefined) return Promise.resolve(true);
     this.#add(this.#harmless(run));
-    return new Promise((resolve) => this.#onShown.push(() => resolve(true)));
+    return new Promise((resolve) => this.#onShown.push(() => resolve(!this.#gone)));
   }
 
   note(event: string): void {
@@ -160,6 +165,15 @@ export class Terminal implements LocalEnd {
     this.#unsentBytes += bytes.length;
     if (this.#unsentBytes > UNSENT_BYTES_MAX) this.#readline.pause();
     this.#typed();
+  }
+
+  /** There is no terminal any more; nothing can be shown, and nothing set right. */
+  #hangUp(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#unshown = [];
+    this.#shown();
+    this.#endInput();
   }
 
   /** Ctrl-D was pressed on an empty line, or the terminal has gone. */
@@ -226,7 +240,7 @@ export class Terminal implements LocalEnd {
       this.#frame = undefined;
       this.#paint(() => {
         if (this.#unshown.length > 0) return this.#paintSoon("at once");
-        for (const shown of this.#onShown.splice(0)) shown();
+        this.#shown();
       });
     };
     const waitMs = due === "soon" ? this.#paintedAtMs + FRAME_MS - performance.now() : 0;
@@ -239,8 +253,13 @@ export class Terminal implements LocalEnd {
     }
   }
 
+  #shown(): void {
+    for (const shown of this.#onShown.splice(0)) shown();
+  }
+
   /** Paints one frame; tells when the terminal has it. */
   #paint(onPainted: () => void): void {
+    if (this.#gone) return onPainted();
     const { columns, rows } = screenSize();
     let frame = this.#wayBack(columns);
     if (this.#clearScreen) frame = "\x1b[H\x1b[2J";

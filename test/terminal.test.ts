@@ -1,5 +1,8 @@
 import { afterEach, expect } from "bun:test";
+import { rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { endAll, type Peer, ServerProgram } from "./harness.ts";
 import { endTerminals, terminalTest, Tmux, type TmuxOptions } from "./tmux.ts";
@@ -374,6 +377,18 @@ terminalTest("a signal from elsewhere leaves the terminal as it was", async () =
   await terminal.shows(/^\d+\n>/);
   process.kill(Number((await terminal.screen())[0]), "SIGTERM");
   await terminal.shows("exit 143 icanon");
+});
+
+terminalTest("when its window is closed it leaves, without a word", async () => {
+  const server = await ServerProgram.start();
+  const words = join(tmpdir(), `linechat-test-${process.pid}.stderr`);
+  const client = `"${process.execPath}" client.ts --quiet 127.0.0.1 ${server.port}`;
+  const terminal = await Tmux.start({ command: `${client} 2>"${words}"` });
+  await terminal.shows(/^>$/m);
+  await terminal.end();
+  await server.printed(/left .*\(0 here\)/, "stderr");
+  expect(await Bun.file(words).text()).toBe("");
+  rmSync(words);
 });
 
 terminalTest("Ctrl-Z gives the terminal back, fg takes it again", async () => {
