@@ -269,7 +269,7 @@ export class Terminal implements LocalEnd {
     const status = this.#activity === undefined ? [] : wrap(this.#activity, columns).slice(0, 1);
     const prompt = this.#promptRows(columns, Math.max(1, rows - 1 - status.length));
     frame += status.map((row) => `${this.#colours.dim(row.text)}\r\n`).join("");
-    frame += prompt.rows.map((row) => row.text).join("\r\n");
+    frame += `${prompt.rows.map((row) => row.text).join("\r\n")}\x1b[m`;
     // Writing the cursor's row again up to the cursor puts it where this terminal has that character.
     const down = prompt.rows.length - 1 - prompt.cursorRow;
     frame += `${down > 0 ? `\x1b[${down}A` : ""}\r${prompt.beforeCursor.text}`;
