@@ -85,14 +85,16 @@ export class LineBuffer {
    * Takes out the oldest run of whole lines, or as many of its lines as fit.
    *
    * @param bytesMax the most bytes to take
+   * @param linesMax the most lines to take; any number by default
    * @returns bytes that end in LF; undefined when there is no line, or none that fits
    */
-  take(bytesMax: number): Uint8Array | undefined {
+  take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const run = this.#runs[0];
     if (run === undefined || bytesMax <= 0) return undefined;
-    const fits = run.length <= bytesMax;
-    const end = fits ? run.length : run.lastIndexOf(LF, bytesMax - 1) + 1;
+    let end = run.length <= bytesMax ? run.length : run.lastIndexOf(LF, bytesMax - 1) + 1;
+    if (linesMax < end) end = Math.min(end, endOfLine(run, linesMax));
     if (end === 0) return undefined;
+    const fits = end === run.length;
     const later = this.#runs.length === 1 ? NO_RUNS : this.#runs.slice(1);
     this.#runs = fits ? later : [run.subarray(end), ...later];
     return fits ? run : run.subarray(0, end);
@@ -140,4 +142,18 @@ export class LineBuffer {
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
   }
+}
+
+/** Where in a run of whole lines the first `count` lines end, or the run. */
+function endOfLine(run: Uint8Array, count: number): number {
+  let end = 0;
+  for (let line = 0; line < count && end < run.length; line++) end = run.indexOf(LF, end) + 1;
+  return end;
+}
+
+/** How many lines a run holds. */
+export function countLines(run: Uint8Array): number {
+  let lines = 0;
+  for (let at = run.indexOf(LF); at >= 0; at = run.indexOf(LF, at + 1)) lines++;
+  return lines;
 }

@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
-import { endAll, memoryBytes, Program, ServerProgram, startClient } from "./harness.ts";
+import { endAfterEach, memoryBytes, Program, ServerProgram, startClient } from "./harness.ts";
 
-afterEach(endAll);
+endAfterEach();
 
 const MIB = 1 << 20;
 

@@ -1,9 +1,9 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
 import manifest from "../package.json";
-import { endAll, Peer, Program, ServerProgram } from "./harness.ts";
+import { endAfterEach, Peer, Program, ServerProgram } from "./harness.ts";
 
-afterEach(endAll);
+endAfterEach();
 
 async function run(program: "server" | "client", ...options: string[]) {
   const process = new Program([Bun.argv[0] ?? "bun", `${program}.ts`, ...options]);
@@ -32,6 +32,16 @@ const SERVER_MISTAKES: [string[], string][] = [
     ["--patience", "soon", "0"],
     '--patience takes a time like 500ms, 10s or 5m, of at most 24h, not "soon"',
   ],
+  [["--unix-mode", "rw", "0"], '--unix-mode takes the permissions of a file, like 600, not "rw"'],
+  [["--unix", "room", "0"], 'unexpected argument "0"'],
+  [["--unix", "room", "--host", "::1"], "--host does not go with --unix"],
+  [
+    ["--deny", "10.0.0.0/33", "0"],
+    '--deny takes an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, not "10.0.0.0/33"',
+  ],
+  [["--tls-cert", "cert.pem", "0"], "--tls-cert and --tls-key go together"],
+  [["--tls-ca", "ca.pem", "0"], "--tls-ca needs --tls-cert and --tls-key"],
+  [["--max-rate", "fast", "0"], '--max-rate takes a whole number from 1 on, not "fast"'],
   [["--max-clients", "0", "0"], '--max-clients takes a whole number from 1 on, not "0"'],
 ];
 

@@ -2,7 +2,9 @@ import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { Program, ROOT } from "./harness.ts";
+import { endAfterEach, Program, ROOT } from "./harness.ts";
+
+endAfterEach();
 
 test("the README's example of embedding runs as printed", async () => {
   const readme = await readFile(join(ROOT, "README.md"), "utf8");

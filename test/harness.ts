@@ -1,5 +1,6 @@
 /** What the end-to-end tests share: the real programs as processes, and peers on plain sockets. */
 
+import { afterEach, setDefaultTimeout } from "bun:test";
 import { connect as connectTcp, type Socket } from "node:net";
 import { join } from "node:path";
 
@@ -7,8 +8,14 @@ export const ROOT = join(import.meta.dir, "..");
 
 const started = new Set<{ end(): Promise<void> }>();
 
-/** Ends all that a test has started; for `afterEach`. */
-export async function endAll(): Promise<void> {
+/** For a file of tests with programs and peers: ends after each what it has started. */
+export function endAfterEach(): void {
+  // A test that waits for an event in vain says so before its own time is over.
+  setDefaultTimeout(20_000);
+  afterEach(endAll);
+}
+
+async function endAll(): Promise<void> {
   await Promise.all([...started].map((one) => one.end()));
   started.clear();
 }
@@ -258,11 +265,12 @@ export class Peer {
   }
 
   /** Waits until so much has arrived. */
-  hears(text: string): Promise<true> {
+  hears(text: string, withinMs?: number): Promise<true> {
     return this.#changes
       .until(
         `a peer to hear ${JSON.stringify(text.slice(-80))}`,
         () => this.text.includes(text) || undefined,
+        withinMs,
       )
       .catch((error: Error) => {
         throw new Error(`${error.message}; it heard ${JSON.stringify(this.text.slice(-200))}`);

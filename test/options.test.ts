@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { formatAddress } from "../lib/address.ts";
-import { formatSize, parsePort, parseSize, parseTimeMs, quote } from "../lib/options.ts";
+import { parsePort, quote } from "../lib/options.ts";
+import { formatSize, formatTime, parseSize, parseTimeMs } from "../lib/units.ts";
 
 describe("sizes", () => {
   test("take K, M and G as powers of 1024, in either case", () => {
@@ -50,6 +51,16 @@ describe("times", () => {
     for (const wrong of ["", "s", "-1s", "10 s", "1d", "1h30m", ".5s", "1.s", "Infinity", "1e3"])
       expect(parseTimeMs(wrong)).toBeUndefined();
   });
+});
+
+test("times are shown as they are written", () => {
+  expect([0, 1500, 10_000, 300_000, 7_200_000].map(formatTime)).toEqual([
+    "0ms",
+    "1500ms",
+    "10s",
+    "5m",
+    "2h",
+  ]);
 });
 
 test("a port is a whole number in the range, else a message says so", () => {

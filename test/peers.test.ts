@@ -1,10 +1,10 @@
 /** Programs that nobody here wrote, in a room together with client.ts. */
 
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
-import { endAll, Program, ServerProgram, startClient } from "./harness.ts";
+import { endAfterEach, Program, ServerProgram, startClient } from "./harness.ts";
 
-afterEach(endAll);
+endAfterEach();
 
 /** How each joins a room; missing ones fail here, and are installed by .ci/run. */
 const PEERS: Record<string, (port: number) => string[]> = {

@@ -48,7 +48,7 @@ function openRoom(options: Partial<RoomOptions> = {}) {
     wake: () => {},
     onJoin: (member) => events.push(`joined ${member.name}`),
     onLeave: (member, reason) => events.push(`left ${member.name}: ${reason}`),
-    onRefuse: (member, word) => events.push(`refused ${member.name}: ${word}`),
+    onRefuse: (name, why) => events.push(`refused ${name}: ${why}`),
     ...options,
   });
   const join = (name: string): [Member, FakeSocket] => {

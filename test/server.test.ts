@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
-import { endAll, Peer, ServerProgram } from "./harness.ts";
+import { endAfterEach, Peer, ServerProgram } from "./harness.ts";
 
-afterEach(endAll);
+endAfterEach();
 
 const MIB = 1 << 20;
 
