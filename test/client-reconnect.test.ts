@@ -2,12 +2,12 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 
 import { retryDelayMs } from "../lib/reconnect.ts";
-import { endAll, Program } from "./harness.ts";
+import { endAfterEach, Program } from "./harness.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
+endAfterEach();
 afterEach(async () => {
   await endTerminals();
-  await endAll();
   for (const host of hosts.splice(0)) host.close();
 });
 

@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 
-import { endAll, ROOT, ServerProgram } from "./harness.ts";
+import { ROOT, ServerProgram } from "./harness.ts";
 import { endTerminals, Tmux } from "./tmux.ts";
 
 const COLUMNS = 46;
@@ -25,10 +25,8 @@ const COLOURS: Record<number, string> = {
   ...{ 91: "#ff8f98", 92: "#a8e08a", 93: "#f5d27e", 94: "#86bdff", 95: "#dc9cf7", 96: "#74d9e4" },
 };
 
-const picture = await converse();
-await Bun.write(join(ROOT, "test", "picture.svg"), picture);
+await Bun.write(join(ROOT, "test", "picture.svg"), await converse());
 await endTerminals();
-await endAll();
 process.exit(0);
 
 /** Plays the scene; returns the picture of it. */
@@ -55,10 +53,12 @@ async function converse(): Promise<string> {
   await bob.shows(/did that hurt\?\nbob: and I can go on typ$/);
   await alice.type("not at a");
   await alice.shows(/alice: not at a$/);
-  return draw([
+  const picture = draw([
     { title: "alice", ...(await look(alice, server)) },
     { title: "bob", ...(await look(bob, server)) },
   ]);
+  await Promise.all([mallory.end(), server.end()]);
+  return picture;
 }
 
 interface Screen {

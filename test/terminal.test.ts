@@ -4,13 +4,11 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { endAll, type Peer, ServerProgram } from "./harness.ts";
+import { endAfterEach, type Peer, ServerProgram } from "./harness.ts";
 import { endTerminals, terminalTest, Tmux, type TmuxOptions } from "./tmux.ts";
 
-afterEach(async () => {
-  await endTerminals();
-  await endAll();
-});
+endAfterEach();
+afterEach(endTerminals);
 
 interface Options extends Partial<TmuxOptions> {
   client?: string;
