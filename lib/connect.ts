@@ -156,6 +156,13 @@ export class Connection {
     this.#socket.shutdown();
   }
 
+  /** Gives the connection up: nothing more is taken from it or for it; what the system has taken still goes out. */
+  abandon(): void {
+    if (!this.#closed) this.#socket.shutdown();
+    this.#closed = true;
+    this.#wakeWriter?.();
+  }
+
   /** Socket events, called by `connect`. */
   received(bytes: Uint8Array): void {
     this.#chunks.push(bytes);

@@ -51,6 +51,9 @@ const CLIENT_MISTAKES: [string[], string][] = [
   [["localhost", "0"], '<port> is a whole number from 1 to 65535, not "0"'],
   [["localhost", "80", "x"], 'unexpected argument "x"'],
   [["--nope", "localhost", "80"], "unknown option --nope"],
+  [["--tls-ca", "ca.pem", "localhost", "80"], "--tls-ca needs --tls"],
+  [["--tls", "--tls-cert", "a.pem", "localhost", "80"], "--tls-cert and --tls-key go together"],
+  [["--unix", "room", "localhost"], 'unexpected argument "localhost"'],
   [
     ["--recv-only", "--send-only", "localhost", "80"],
     "--recv-only and --send-only leave nothing to do",

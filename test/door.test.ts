@@ -175,6 +175,28 @@ describe("a Unix socket", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("is where client.ts goes with --unix, with a pass phrase too", async () => {
+    const path = join(folder, "room");
+    const passFile = join(folder, "pass");
+    writeFileSync(passFile, "open sesame\n");
+    const server = await listening(path, "--pass-file", passFile);
+    const client = (...options: string[]) =>
+      new Program([process.execPath, "client.ts", "--unix", path, ...options]);
+    const [ann, bob] = [client("--pass-file", passFile), client("--pass-file", passFile)];
+    await server.printed("(2 here)", "stderr");
+    ann.say("hello\n");
+    await bob.printed("hello\n");
+    const stranger = client();
+    stranger.say("let me in\n");
+    expect(await stranger.exited).toBe(0);
+    expect(stranger.stdout).toBe("* wrong pass phrase\n");
+    const nowhere = new Program([process.execPath, "client.ts", "--unix", join(folder, "none")]);
+    expect(await nowhere.exited).toBe(1);
+    expect(nowhere.stderr).toBe(
+      `linechat-client: cannot connect to ${join(folder, "none")}: no such socket\n`,
+    );
+  });
+
   test("has the mode that was asked for", async () => {
     const path = join(folder, "room");
     await listening(path, "--unix-mode", "666");

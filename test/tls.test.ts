@@ -92,6 +92,52 @@ test("openssl, ncat, socat and linechat hear each other over TLS", async () => {
   for (const { program } of members) await program.printed("hello from linechat\n");
 });
 
+test("client.ts verifies, shows a certificate, and says which check failed", async () => {
+  const server = await start("--tls-ca", pem("ca.pem"));
+  const client = (...options: string[]) =>
+    new Program([
+      process.execPath,
+      "client.ts",
+      "--tls",
+      ...options,
+      "localhost",
+      String(server.port),
+    ]);
+  const shown = [
+    "--tls-ca",
+    pem("ca.pem"),
+    "--tls-cert",
+    pem("client.pem"),
+    "--tls-key",
+    pem("client.key"),
+  ];
+  const [ann, bob] = [client(...shown), client(...shown)];
+  await server.members(2);
+  ann.say("hello over TLS\n");
+  await bob.printed("hello over TLS\n");
+  ann.endInput();
+  expect(await ann.exited).toBe(0);
+
+  const untrusting = client();
+  expect(await untrusting.exited).toBe(1);
+  expect(untrusting.stderr).toStartWith(
+    `linechat-client: cannot connect to localhost:${server.port}: `,
+  );
+  expect(untrusting.stderr).toMatch(/SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE/);
+  const mistaken = client(...shown, "--tls-server-name", "other.example");
+  expect(await mistaken.exited).toBe(1);
+  expect(mistaken.stderr).toContain("ERR_TLS_CERT_ALTNAME_INVALID");
+});
+
+test("client.ts without the certificate that is asked for does not get in", async () => {
+  const server = await start("--tls-ca", pem("ca.pem"));
+  const command = ["--tls", "--tls-ca", pem("ca.pem"), "localhost", String(server.port)];
+  const client = new Program([process.execPath, "client.ts", ...command]);
+  expect(await client.exited).toBe(1);
+  expect(client.stderr).toMatch(/^linechat-client: [^\n]+\n$/);
+  expect(server.stderr).not.toContain("joined");
+});
+
 describe("the promises hold over TLS", () => {
   test("a half-closed client that reads slowly gets 8 MiB owed to it, then EOF", async () => {
     const server = await start("--buffer", "16M");
