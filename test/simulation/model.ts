@@ -5,6 +5,9 @@
  * `Violation` at the first difference.
  */
 
+import { type Line, Seat } from "./seat.ts";
+import { Sightings } from "./sightings.ts";
+
 const LF = 0x0a;
 /** How often a room that is held up looks after those in the way, at the least. */
 const RETRY_MS = 100;
@@ -30,96 +33,6 @@ const ROUNDING = 1e-6;
 
 /** A promise that was not kept. */
 export class Violation extends Error {}
-
-/** What happened, to tell a run that exercised the room from one that did not. */
-export class Sightings {
-  worlds = 0;
-  steps = 0;
-  connections = 0;
-  lines = 0;
-  deliveries = 0;
-  wraps = 0;
-  holds = 0;
-  evictions = 0;
-  refused = 0;
-  tooLong = 0;
-  idle = 0;
-  paced = 0;
-  resets = 0;
-  cleanEnds = 0;
-  stops = 0;
-
-  /** Adds what was seen elsewhere. */
-  add(other: Sightings): void {
-    for (const key of Object.keys(this) as (keyof Counts)[]) this[key] += other[key];
-  }
-}
-
-type Counts = Omit<Sightings, "add">;
-
-interface Line {
-  readonly speaker: Seat;
-  readonly bytes: Uint8Array;
-  /** Where it begins in all that was ever said. */
-  readonly start: number;
-}
-
-/** One connection, as the model sees it. */
-export class Seat {
-  state: "arriving" | "member" | "departing" | "gone" = "arriving";
-  /** Its line so far, without an end. */
-  unfinished: number[] = [];
-  /** Its whole lines that the room has heard and not said. */
-  unsaid: Uint8Array[] = [];
-  tooLong = false;
-  /** Whether its end of input was delivered. */
-  ended = false;
-  /** Whether it has stopped hearing, and why. */
-  leaving: string | undefined;
-  /** What it is owed, and how much of the first line it has taken. */
-  owed: Line[] = [];
-  offset = 0;
-  /** What is left of the room's last line to it. */
-  word: Uint8Array | undefined;
-  /** Whether the room has sent it EOF, and whether it cannot be written to any more. */
-  shut = false;
-  lost = false;
-  /** Whether the room knows that it is gone. */
-  known = false;
-  /** Whether a handler of its socket failed, or the room has lost patience with it. */
-  failed = false;
-  dropped = false;
-  paused = false;
-  /** Whether the last write was taken in part, and no drain has come since. */
-  blocked = false;
-  /** The last write to it: when, and how much it took. */
-  writtenAtMs = -1;
-  taken = 0;
-  /** When the room was last moved by it, on the two clocks of a held-up room. */
-  movedAtMost = 0;
-  movedAtLeast = 0;
-  /** How many lines it may say now by its rate, and when that was so. */
-  allowance: number;
-  allowedAtMs: number;
-  /** When it last said a line, or joined. */
-  saidAtMs: number;
-  /** When its connection has to be gone. */
-  deadlineMs = Number.POSITIVE_INFINITY;
-
-  constructor(
-    readonly name: string,
-    nowMs: number,
-    linesPerSecond: number,
-  ) {
-    this.allowance = linesPerSecond;
-    this.allowedAtMs = nowMs;
-    this.saidAtMs = nowMs;
-  }
-
-  get heldBytes(): number {
-    return this.unsaid.reduce((sum, line) => sum + line.length, this.unfinished.length);
-  }
-}
 
 /** What the model asks of the room itself; all of it is public. */
 export interface RoomView {

@@ -5,8 +5,9 @@
  */
 
 import type { Member, Room, RoomSocket } from "../../lib/room.ts";
-import { type Model, type Seat, show } from "./model.ts";
+import { type Model, show } from "./model.ts";
 import type { Random } from "./random.ts";
+import { type Seat } from "./seat.ts";
 
 const LF = 0x0a;
 

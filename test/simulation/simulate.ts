@@ -9,8 +9,8 @@
 
 import { parseArgs } from "node:util";
 
-import { Sightings } from "./model.ts";
 import { catchMutants } from "./mutants.ts";
+import { Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
 
 /** How many worlds a process runs between two reports. */
