@@ -131,6 +131,14 @@ export class Model {
     this.#settle(seat);
   }
 
+  /** What holds once the room has heard it: all that a client can make the room keep is counted. */
+  checkHeld(seat: Seat, heldBytes: number): void {
+    const heldMax = this.rules.lineBytesMax + this.rules.readBytesMax;
+    this.#demand(heldBytes <= heldMax, seat, `${heldBytes} of its bytes are held`);
+    const counted = this.stopping || seat.state !== "member" || heldBytes === seat.heldBytes;
+    this.#demand(counted, seat, `${heldBytes} bytes are held instead of ${seat.heldBytes}`);
+  }
+
   /** The end of input arrives. */
   ends(seat: Seat): void {
     if (seat.ended) return;
@@ -389,8 +397,6 @@ export class Model {
     const waits = seat.unsaid.length > 0;
     const canPause = !seat.lost && !seat.ended;
     this.#demand(seat.paused === (waits && canPause), seat, waits ? "not paused" : "left paused");
-    const heldMax = this.rules.lineBytesMax + this.rules.readBytesMax;
-    this.#demand(seat.heldBytes <= heldMax, seat, `${seat.heldBytes} of its bytes are held`);
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.owed.length > 0 || seat.leaving !== undefined;
     this.#demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written to it");
@@ -487,29 +493,28 @@ export class Model {
     seat.movedAtLeast = this.#heldAtLeast;
   }
 
+  /** A member is owed lines; the last word comes by itself, once it has left. */
   #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
-    let skip = seat.offset;
+    const end = offset + length;
+    const { owed, word } = seat;
     let at = offset;
-    for (const line of this.#expected(seat)) {
-      for (; skip < line.length && at < offset + length; skip++, at++)
-        if (bytes[at] !== line[skip])
+    let skip = seat.offset;
+    for (let index = 0; index <= owed.length && at < end; index++) {
+      const last = seat.state === "departing" ? word : undefined;
+      const expected = owed[index]?.bytes ?? last;
+      if (!expected) break;
+      const count = Math.min(expected.length - skip, end - at);
+      for (let step = 0; step < count; step++)
+        if (bytes[at + step] !== expected[skip + step])
           throw this.#violation(
             seat,
-            `written ${show(bytes.subarray(at, offset + length))} instead of ${show(line.subarray(skip))}`,
+            `written ${show(bytes.subarray(at + step, end))} instead of ${show(expected.subarray(skip + step))}`,
           );
-      if (at === offset + length) return;
+      at += count;
       skip = 0;
     }
-    throw this.#violation(
-      seat,
-      `written ${show(bytes.subarray(at, offset + length))} that it is not owed`,
-    );
-  }
-
-  /** A member is owed lines; the last word comes by itself, once it has left. */
-  *#expected(seat: Seat): Iterable<Uint8Array> {
-    for (const line of seat.owed) yield line.bytes;
-    if (seat.state === "departing" && seat.word) yield seat.word;
+    if (at < end)
+      throw this.#violation(seat, `written ${show(bytes.subarray(at, end))} that it is not owed`);
   }
 
   #advance(seat: Seat, count: number): void {

@@ -139,6 +139,7 @@ export class Connection implements RoomSocket {
     this.#log(`says ${show(chunk)}`);
     model.hears(this.seat, chunk);
     room.hear(this.member, chunk);
+    model.checkHeld(this.seat, this.member.lines.heldBytes);
     return true;
   }
 
