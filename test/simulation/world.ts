@@ -165,7 +165,8 @@ class World implements Network {
       case "connect":
         return this.#connect();
       case "turn":
-        return this.#turnDue && this.#flush();
+        // A flush nobody asked for is harmless.
+        return (this.#turnDue || this.random.chance(30)) && this.#flush();
       case "time":
         return this.#pass();
       case "stop":
@@ -241,7 +242,7 @@ class World implements Network {
     } else if (random.chance(300)) {
       this.#goOn(random.below(Math.ceil(alarmInMs)));
     } else {
-      this.#goOn(alarmInMs);
+      this.#goOn(alarmInMs + (random.chance(200) ? random.between(1, 40) : 0)); // alarms may be late
       this.#flush();
     }
     return true;
