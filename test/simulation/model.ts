@@ -235,6 +235,11 @@ export class Model {
     if (count > 0) this.#moved(seat);
   }
 
+  /** A socket that is closed was written to. */
+  misses(seat: Seat): void {
+    this.#demand(!seat.known, seat, "written to although it is known to be gone");
+  }
+
   /** The room sends EOF. */
   shuts(seat: Seat): void {
     this.#demand(!seat.shut, seat, "sent EOF twice");

@@ -8,8 +8,8 @@ import { type Member, Room } from "../../lib/room.ts";
 import { Model, type Rules, Violation } from "./model.ts";
 import { Connection, type Network, type Reading, type Talk, type Weather } from "./network.ts";
 import { Random } from "./random.ts";
-import { type Seat } from "./seat.ts";
-import { type Sightings } from "./sightings.ts";
+import type { Seat } from "./seat.ts";
+import type { Sightings } from "./sightings.ts";
 
 /** How many events may follow once no more is said, before the room is restless. */
 const EVENTS_TO_REST = 20_000;
