@@ -14,6 +14,8 @@ import { formatTime } from "./units.ts";
 
 /** How often a room that is held up asks those in the way whether they take more. */
 const RETRY_MS = 100;
+/** The most one talker says before it is the next one's turn, or its longest line; more would make others late. */
+const SHARE_BYTES = 64 << 10;
 const NEVER = Number.POSITIVE_INFINITY;
 const NOTHING = new Uint8Array(0);
 
@@ -172,7 +174,7 @@ export class Room {
     this.#membersMax = options.membersMax ?? NEVER;
     this.#lingerersMax = options.lingerersMax ?? 64;
     this.#idleMs = options.idleMs ?? NEVER;
-    this.#shareBytes = Math.max(this.#lineBytesMax, this.#log.bytesMax >> 4);
+    this.#shareBytes = Math.max(this.#lineBytesMax, Math.min(SHARE_BYTES, this.#log.bytesMax >> 4));
     assert(this.#lineBytesMax <= this.#log.bytesMax, "the log holds the longest line");
   }
 

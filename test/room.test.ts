@@ -320,6 +320,73 @@ describe("leaving", () => {
   });
 });
 
+describe("manners", () => {
+  test("a talker over its rate is read later, a second's worth at once, and nothing is lost", () => {
+    const { room, join, pass } = openRoom({ linesPerSecond: 2 });
+    const [ann, annSocket] = join("ann");
+    const [, bobSocket] = join("bob");
+    room.hear(ann, bytes("1\n2\n3\n4\n5\n"));
+    pass(0);
+    expect(bobSocket.heard).toBe("1\n2\n");
+    expect(annSocket.paused).toBe(true);
+    pass(499);
+    expect(bobSocket.heard).toBe("1\n2\n");
+    pass(1);
+    expect(bobSocket.heard).toBe("1\n2\n3\n");
+    pass(1000);
+    expect(bobSocket.heard).toBe("1\n2\n3\n4\n5\n");
+    expect(annSocket.paused).toBe(false);
+  });
+
+  test("a rate ends with its connection: what was heard is said", () => {
+    const { room, join, pass } = openRoom({ linesPerSecond: 1 });
+    const [ann] = join("ann");
+    const [, bobSocket] = join("bob");
+    room.hear(ann, bytes("1\n2\n3\n"));
+    room.close(ann);
+    pass(0);
+    expect(bobSocket.heard).toBe("1\n2\n3\n");
+  });
+
+  test("who says no line for too long is told so and goes, with all it is owed", () => {
+    const { room, join, pass, events } = openRoom({ idleMs: 60_000 });
+    const [ann] = join("ann");
+    const [bob, bobSocket] = join("bob");
+    pass(30_000);
+    room.hear(ann, bytes("hello\n"));
+    room.hear(bob, bytes("no line end"));
+    pass(29_999);
+    expect(bobSocket.ended).toBe(false);
+    pass(1);
+    pass(0);
+    expect(bobSocket.heard).toBe("hello\n* idle for 1m\n");
+    expect(bobSocket.ended).toBe(true);
+    expect(events).toContain("left bob: idle");
+    expect(room.size).toBe(1);
+  });
+
+  test("talkers who wait for room speak in turn, a share each", () => {
+    const { room, join, pass } = openRoom({ logBytes: 64, lineBytesMax: 4 });
+    const [ann] = join("ann");
+    const [bob] = join("bob");
+    const [, listener] = join("listener");
+    room.hear(ann, bytes("a\n".repeat(6)));
+    room.hear(bob, bytes("b\n".repeat(4)));
+    pass(0);
+    pass(0);
+    expect(listener.heard.replaceAll("\n", "")).toBe("aaaabbaabb");
+  });
+
+  test("a seat that is reserved is nobody else's", () => {
+    const { room, join, events } = openRoom({ membersMax: 1 });
+    expect([room.reserveSeat(), room.reserveSeat()]).toEqual([true, false]);
+    join("ann");
+    room.releaseSeat();
+    join("bob");
+    expect(events).toEqual(["refused ann: room is full", "joined bob"]);
+  });
+});
+
 describe("a full room", () => {
   test("says so to one more, and takes the next once somebody has left", () => {
     const { room, join, events } = openRoom({ membersMax: 1 });
