@@ -11,6 +11,8 @@ import { Sightings } from "./sightings.ts";
 const LF = 0x0a;
 /** How often a room that is held up looks after those in the way, at the least. */
 const RETRY_MS = 100;
+/** The most a talker says in one turn, unless the log is small or its line long. */
+const SHARE_BYTES = 64 << 10;
 /** How many changes of speaker the log can note, at the least. */
 const RUNS_MIN = 64;
 
@@ -201,7 +203,8 @@ export class Model {
       this.#waiting.push(...this.#waiting.splice(0, 1));
     }
     this.#turnBytes += bytes;
-    const share = Math.max(this.rules.lineBytesMax, Math.floor(this.rules.logBytes / 16));
+    const part = Math.min(SHARE_BYTES, Math.floor(this.rules.logBytes / 16));
+    const share = Math.max(this.rules.lineBytesMax, part);
     const longer = this.#turn === speaker && this.#turnBytes > share;
     this.#demand(!longer, speaker, `speaks ${this.#turnBytes} bytes while ${next?.name} waits`);
   }
