@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-import { Sightings } from "./simulation/model.ts";
+import { Sightings } from "./simulation/sightings.ts";
 import { runWorld } from "./simulation/world.ts";
 
 test("the room keeps its promises in 500 simulated worlds", () => {

@@ -10,6 +10,17 @@ const LINES = 500;
 /** Members talk before, during and after the fault; then the server stops. Throws unless all is well. */
 export async function undergo(fault: Fault): Promise<void> {
   await using room = await RoomProcess.start(fault.options);
+  try {
+    await sitThrough(fault, room);
+  } catch (cause) {
+    const last = room.journal.slice(-3).join("\n");
+    throw new Error(`while ${fault.name}: ${cause}\n${last}`, { cause });
+  } finally {
+    breakAll(room.port);
+  }
+}
+
+async function sitThrough(fault: Fault, room: RoomProcess): Promise<void> {
   const [witness, speaker] = await seatMembers(room);
   const end = await fault.unleash(room, witness);
   await witness.hears(speaker.name, await speaker.say(LINES));

@@ -5,9 +5,14 @@
  * `Violation` at the first difference.
  */
 
+import { type Line, Seat } from "./seat.ts";
+import { Sightings } from "./sightings.ts";
+
 const LF = 0x0a;
 /** How often a room that is held up looks after those in the way, at the least. */
 const RETRY_MS = 100;
+/** The most a talker says in one turn, unless the log is small or its line long. */
+const SHARE_BYTES = 64 << 10;
 /** How many changes of speaker the log can note, at the least. */
 const RUNS_MIN = 64;
 
@@ -30,96 +35,6 @@ const ROUNDING = 1e-6;
 
 /** A promise that was not kept. */
 export class Violation extends Error {}
-
-/** What happened, to tell a run that exercised the room from one that did not. */
-export class Sightings {
-  worlds = 0;
-  steps = 0;
-  connections = 0;
-  lines = 0;
-  deliveries = 0;
-  wraps = 0;
-  holds = 0;
-  evictions = 0;
-  refused = 0;
-  tooLong = 0;
-  idle = 0;
-  paced = 0;
-  resets = 0;
-  cleanEnds = 0;
-  stops = 0;
-
-  /** Adds what was seen elsewhere. */
-  add(other: Sightings): void {
-    for (const key of Object.keys(this) as (keyof Counts)[]) this[key] += other[key];
-  }
-}
-
-type Counts = Omit<Sightings, "add">;
-
-interface Line {
-  readonly speaker: Seat;
-  readonly bytes: Uint8Array;
-  /** Where it begins in all that was ever said. */
-  readonly start: number;
-}
-
-/** One connection, as the model sees it. */
-export class Seat {
-  state: "arriving" | "member" | "departing" | "gone" = "arriving";
-  /** Its line so far, without an end. */
-  unfinished: number[] = [];
-  /** Its whole lines that the room has heard and not said. */
-  unsaid: Uint8Array[] = [];
-  tooLong = false;
-  /** Whether its end of input was delivered. */
-  ended = false;
-  /** Whether it has stopped hearing, and why. */
-  leaving: string | undefined;
-  /** What it is owed, and how much of the first line it has taken. */
-  owed: Line[] = [];
-  offset = 0;
-  /** What is left of the room's last line to it. */
-  word: Uint8Array | undefined;
-  /** Whether the room has sent it EOF, and whether it cannot be written to any more. */
-  shut = false;
-  lost = false;
-  /** Whether the room knows that it is gone. */
-  known = false;
-  /** Whether a handler of its socket failed, or the room has lost patience with it. */
-  failed = false;
-  dropped = false;
-  paused = false;
-  /** Whether the last write was taken in part, and no drain has come since. */
-  blocked = false;
-  /** The last write to it: when, and how much it took. */
-  writtenAtMs = -1;
-  taken = 0;
-  /** When the room was last moved by it, on the two clocks of a held-up room. */
-  movedAtMost = 0;
-  movedAtLeast = 0;
-  /** How many lines it may say now by its rate, and when that was so. */
-  allowance: number;
-  allowedAtMs: number;
-  /** When it last said a line, or joined. */
-  saidAtMs: number;
-  /** When its connection has to be gone. */
-  deadlineMs = Number.POSITIVE_INFINITY;
-
-  constructor(
-    readonly name: string,
-    nowMs: number,
-    linesPerSecond: number,
-  ) {
-    this.allowance = linesPerSecond;
-    this.allowedAtMs = nowMs;
-    this.saidAtMs = nowMs;
-  }
-
-  get heldBytes(): number {
-    return this.unsaid.reduce((sum, line) => sum + line.length, this.unfinished.length);
-  }
-}
 
 /** What the model asks of the room itself; all of it is public. */
 export interface RoomView {
@@ -218,6 +133,14 @@ export class Model {
     this.#settle(seat);
   }
 
+  /** What holds once the room has heard it: all that a client can make the room keep is counted. */
+  checkHeld(seat: Seat, heldBytes: number): void {
+    const heldMax = this.rules.lineBytesMax + this.rules.readBytesMax;
+    this.#demand(heldBytes <= heldMax, seat, `${heldBytes} of its bytes are held`);
+    const counted = this.stopping || seat.state !== "member" || heldBytes === seat.heldBytes;
+    this.#demand(counted, seat, `${heldBytes} bytes are held instead of ${seat.heldBytes}`);
+  }
+
   /** The end of input arrives. */
   ends(seat: Seat): void {
     if (seat.ended) return;
@@ -280,7 +203,8 @@ export class Model {
       this.#waiting.push(...this.#waiting.splice(0, 1));
     }
     this.#turnBytes += bytes;
-    const share = Math.max(this.rules.lineBytesMax, Math.floor(this.rules.logBytes / 16));
+    const part = Math.min(SHARE_BYTES, Math.floor(this.rules.logBytes / 16));
+    const share = Math.max(this.rules.lineBytesMax, part);
     const longer = this.#turn === speaker && this.#turnBytes > share;
     this.#demand(!longer, speaker, `speaks ${this.#turnBytes} bytes while ${next?.name} waits`);
   }
@@ -312,6 +236,11 @@ export class Model {
     seat.writtenAtMs = this.now;
     seat.taken = count;
     if (count > 0) this.#moved(seat);
+  }
+
+  /** A socket that is closed was written to. */
+  misses(seat: Seat): void {
+    this.#demand(!seat.known, seat, "written to although it is known to be gone");
   }
 
   /** The room sends EOF. */
@@ -476,8 +405,6 @@ export class Model {
     const waits = seat.unsaid.length > 0;
     const canPause = !seat.lost && !seat.ended;
     this.#demand(seat.paused === (waits && canPause), seat, waits ? "not paused" : "left paused");
-    const heldMax = this.rules.lineBytesMax + this.rules.readBytesMax;
-    this.#demand(seat.heldBytes <= heldMax, seat, `${seat.heldBytes} of its bytes are held`);
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.owed.length > 0 || seat.leaving !== undefined;
     this.#demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written to it");
@@ -574,29 +501,28 @@ export class Model {
     seat.movedAtLeast = this.#heldAtLeast;
   }
 
+  /** A member is owed lines; the last word comes by itself, once it has left. */
   #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
-    let skip = seat.offset;
+    const end = offset + length;
+    const { owed, word } = seat;
     let at = offset;
-    for (const line of this.#expected(seat)) {
-      for (; skip < line.length && at < offset + length; skip++, at++)
-        if (bytes[at] !== line[skip])
+    let skip = seat.offset;
+    for (let index = 0; index <= owed.length && at < end; index++) {
+      const last = seat.state === "departing" ? word : undefined;
+      const expected = owed[index]?.bytes ?? last;
+      if (!expected) break;
+      const count = Math.min(expected.length - skip, end - at);
+      for (let step = 0; step < count; step++)
+        if (bytes[at + step] !== expected[skip + step])
           throw this.#violation(
             seat,
-            `written ${show(bytes.subarray(at, offset + length))} instead of ${show(line.subarray(skip))}`,
+            `written ${show(bytes.subarray(at + step, end))} instead of ${show(expected.subarray(skip + step))}`,
           );
-      if (at === offset + length) return;
+      at += count;
       skip = 0;
     }
-    throw this.#violation(
-      seat,
-      `written ${show(bytes.subarray(at, offset + length))} that it is not owed`,
-    );
-  }
-
-  /** A member is owed lines; the last word comes by itself, once it has left. */
-  *#expected(seat: Seat): Iterable<Uint8Array> {
-    for (const line of seat.owed) yield line.bytes;
-    if (seat.state === "departing" && seat.word) yield seat.word;
+    if (at < end)
+      throw this.#violation(seat, `written ${show(bytes.subarray(at, end))} that it is not owed`);
   }
 
   #advance(seat: Seat, count: number): void {

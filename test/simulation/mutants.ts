@@ -249,6 +249,12 @@ const MUTANTS: readonly Mutant[] = [
     code: "if (member.place < 0) this.#departing.add(member);",
     becomes: "this.#departing.add(member);",
   },
+  {
+    fault: "a piece is gathered that is larger than the place for it",
+    file: "line-log.ts",
+    code: "piece.next = Math.min(end, cursor + GATHER_BYTES);",
+    becomes: "piece.next = end;",
+  },
 ];
 
 /** Runs all mutants; returns the exit code, 0 when each was caught. */

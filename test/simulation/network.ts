@@ -5,8 +5,9 @@
  */
 
 import type { Member, Room, RoomSocket } from "../../lib/room.ts";
-import { type Model, type Seat, show } from "./model.ts";
+import { type Model, show } from "./model.ts";
 import type { Random } from "./random.ts";
+import type { Seat } from "./seat.ts";
 
 const LF = 0x0a;
 
@@ -77,7 +78,11 @@ export class Connection implements RoomSocket {
 
   write(bytes: Uint8Array, offset: number, length: number): number {
     const { model, random, weather } = this.#network;
-    if (this.closed) return this.#log("write after close", -1);
+    if (this.closed) {
+      this.#log("is written after its close");
+      model.misses(this.seat);
+      return -1;
+    }
     if (random.chance(weather.lossInWrite)) {
       this.#lose("lost inside a write");
       this.#deliverClose();
@@ -135,9 +140,10 @@ export class Connection implements RoomSocket {
     const { room, model, random } = this.#network;
     if (!this.#canHear || this.#finSent || !this.member) return false;
     const chunk = this.#nextChunk(random.between(1, model.rules.readBytesMax));
-    this.#log(`says ${show(chunk)}`);
+    if (this.#network.trace) this.#log(`says ${show(chunk)}`);
     model.hears(this.seat, chunk);
     room.hear(this.member, chunk);
+    model.checkHeld(this.seat, this.member.lines.heldBytes);
     return true;
   }
 
@@ -288,8 +294,7 @@ export class Connection implements RoomSocket {
     return random.below(Math.min(longest, 40) + 1);
   }
 
-  #log<Result>(event: string, result?: Result): Result {
+  #log(event: string): void {
     this.#network.trace?.(`${this.seat.name} ${event}`);
-    return result as Result; // undefined only where nobody looks
   }
 }

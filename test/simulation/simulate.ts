@@ -9,8 +9,8 @@
 
 import { parseArgs } from "node:util";
 
-import { Sightings } from "./model.ts";
 import { catchMutants } from "./mutants.ts";
+import { Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
 
 /** How many worlds a process runs between two reports. */
@@ -57,7 +57,7 @@ async function runRange(first: number, count: number, cores: number): Promise<nu
     reportAtMs = performance.now() + 5_000;
   };
   const runCore = () => {
-    const process = Bun.spawn([globalThis.process.execPath, import.meta.path], {
+    const core = Bun.spawn([process.execPath, import.meta.path], {
       stdio: ["ignore", "inherit", "inherit"],
       ipc(message: BatchResult) {
         seen.add(message.seen);
@@ -68,13 +68,13 @@ async function runRange(first: number, count: number, cores: number): Promise<nu
       },
     });
     const giveBatch = () => {
-      if (next >= end || failed) return process.disconnect();
+      if (next >= end || failed) return core.disconnect();
       const batch: Batch = { first: next, end: Math.min(end, next + BATCH) };
       next = batch.end;
-      process.send(batch);
+      core.send(batch);
     };
     giveBatch();
-    return process.exited;
+    return core.exited;
   };
 
   const exitCodes = await Promise.all(Array.from({ length: cores }, runCore));

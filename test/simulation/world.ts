@@ -5,9 +5,11 @@
 
 import { LineLog } from "../../lib/line-log.ts";
 import { type Member, Room } from "../../lib/room.ts";
-import { Model, type Rules, type Seat, type Sightings, Violation } from "./model.ts";
+import { Model, type Rules, Violation } from "./model.ts";
 import { Connection, type Network, type Reading, type Talk, type Weather } from "./network.ts";
 import { Random } from "./random.ts";
+import type { Seat } from "./seat.ts";
+import type { Sightings } from "./sightings.ts";
 
 /** How many events may follow once no more is said, before the room is restless. */
 const EVENTS_TO_REST = 20_000;
@@ -163,7 +165,8 @@ class World implements Network {
       case "connect":
         return this.#connect();
       case "turn":
-        return this.#turnDue && this.#flush();
+        // A flush nobody asked for is harmless.
+        return (this.#turnDue || this.random.chance(30)) && this.#flush();
       case "time":
         return this.#pass();
       case "stop":
@@ -239,7 +242,7 @@ class World implements Network {
     } else if (random.chance(300)) {
       this.#goOn(random.below(Math.ceil(alarmInMs)));
     } else {
-      this.#goOn(alarmInMs);
+      this.#goOn(alarmInMs + (random.chance(200) ? random.between(1, 40) : 0)); // alarms may be late
       this.#flush();
     }
     return true;
