@@ -408,9 +408,10 @@ terminalTest("Ctrl-Z gives the terminal back, fg takes it again", async () => {
   await terminal.type("stty -a | grep -ow -e '-\\?icanon'; clear; fg");
   await terminal.press("Enter");
   await terminal.shows(/said meanwhile\n> half typed$/);
-  await terminal.type(" and sent");
+  await terminal.press("C-a");
+  await terminal.type("no longer ");
   await terminal.press("Enter");
-  await bob.hears("half typed and sent\n");
+  await bob.hears("no longer half typed\n");
 });
 
 terminalTest("lines from a pipe, heard on a terminal: harmless there, and no prompt", async () => {
