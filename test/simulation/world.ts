@@ -324,7 +324,7 @@ const READINGS: readonly (readonly Reading[])[] = [
 ];
 
 function chooseRules(random: Random): Rules {
-  const large = random.below(500) === 0;
+  const large = random.below(400) === 0;
   const logBytes = large
     ? LARGE_BYTES + random.between(1, LARGE_BYTES)
     : random.pick([8, 40, 100, 300, 900]) + random.below(60);
@@ -340,8 +340,10 @@ function chooseRules(random: Random): Rules {
     membersMax: random.between(1, 8),
     lingerersMax: random.between(1, 4),
     // What arrives at once is said within a minute.
-    linesPerSecond: random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
-    idleMs: random.pick([undefined, undefined, 40, 300, 2000]),
+    linesPerSecond: large
+      ? undefined
+      : random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
+    idleMs: large ? undefined : random.pick([undefined, undefined, 40, 300, 2000]),
     readBytesMax,
   };
 }
