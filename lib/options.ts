@@ -158,7 +158,7 @@ export function parseCommandLine<Options extends { [Name in keyof Options]: Opti
       };
     }
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-    if (option === undefined) throw usageError(`unknown option ${token.rawName}`);
+    if (option === undefined) throw usageError(`unknown option ${plain(token.rawName)}`);
     const { rawName, value, inlineValue } = token;
     const parsed = parseValue(option, rawName, value, inlineValue ?? false);
     const before = options[token.name];
@@ -191,7 +191,7 @@ export async function runCommand<Options extends { [Name in keyof Options]: Opti
     else await main(parsed.options, parsed.operands);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    console.error(`${command.name}: ${error.message}`);
+    console.error(`${command.name}: ${onOneLine(error.message)}`);
     process.exit(error.exitCode);
   }
 }
@@ -211,6 +211,17 @@ export function parsePort(value: string, lowest: 0 | 1): number {
 /** Text as a message shows it: quoted, on one line, of bounded length. */
 export function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}
+
+/** A message with the control characters of what a user gave written out. */
+function onOneLine(message: string): string {
+  const hex = (character: string) => character.charCodeAt(0).toString(16).padStart(2, "0");
+  return message.replace(/\p{Cc}/gu, (character) => `\\x${hex(character)}`);
+}
+
+/** A word as a message shows it: as it is when it is plain, else quoted. */
+function plain(word: string): string {
+  return /^[\w-]{1,60}$/.test(word) ? word : quote(word);
 }
 
 function parseWhole(value: string): number | undefined {

@@ -139,6 +139,14 @@ describe("a failure to do the job is one line with the address, and exit code 1"
   });
 });
 
+test("a message stays one line whatever was given", async () => {
+  const { code, stderr } = await run("client", "no\nsuch\u001bhost", "80");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^linechat-client: cannot connect to no\\x0asuch\\x1bhost:80: [^\n]+\n$/);
+  const { stderr: unknown } = await run("server", "--a\nb", "80");
+  expect(unknown).toBe('linechat-server: unknown option "--a\\nb" (--help shows how)\n');
+});
+
 test("--quiet leaves only warnings and errors in the log", async () => {
   const command = [
     process.execPath,

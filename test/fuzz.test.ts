@@ -98,7 +98,7 @@ test("a command line is read, or its first mistake is one line for the user", ()
   ];
   forSeeds(3000, (random) => {
     const argv = Array.from({ length: random.below(5) }, () =>
-      random.chance(800) ? random.pick(words) : randomText(random, "-=ab\u0000é19"),
+      random.chance(800) ? random.pick(words) : randomText(random, "-=ab\n\u0000é19"),
     );
     try {
       const parsed = parseCommandLine(command, argv);
