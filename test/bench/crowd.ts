@@ -1,0 +1,180 @@
+/** The load's connections: a crowd of clients that have all joined, each a writer of its script and an ear. */
+
+import type { Dialect } from "./dialects.ts";
+import type { Ear } from "./ear.ts";
+import { type Script, writeAside } from "./script.ts";
+
+const JOIN_MS = 20_000;
+const PROBE_EVERY_MS = 20;
+const CONNECTING_MAX = 100;
+const POLL_MS = 2;
+
+/** One member of the crowd. */
+export class Client {
+  /** What it says; undefined for one that only listens. */
+  readonly script: Script | undefined;
+  readonly #dialect: Dialect;
+  /** The connection it hears on, and the one it talks on, mostly the same. */
+  hearing: Bun.Socket<Client> | undefined;
+  talking: Bun.Socket<Client> | undefined;
+  /** Checks what it hears from now on; before, it is kept as text. */
+  ear: Ear | undefined;
+  heardText = "";
+  closed = false;
+  /** Bytes of its script, over and over, that it has to write and has written. */
+  #owedBytes = 0;
+  #writtenBytes = 0;
+  #frameBytes = 0;
+
+  constructor(dialect: Dialect, script: Script | undefined) {
+    this.#dialect = dialect;
+    this.script = script;
+    if (script) this.#frameBytes = script.said.length / script.lines;
+  }
+
+  /** Lines it has to say and the system has not taken. */
+  get owedLines(): number {
+    return (this.#owedBytes - this.#writtenBytes) / this.#frameBytes;
+  }
+
+  /** Says its next lines, as the system takes them. */
+  say(lines: number): void {
+    this.#owedBytes += lines * this.#frameBytes;
+    this.write();
+  }
+
+  /** Goes on writing; called on `drain` too. */
+  write(): void {
+    const { script, talking } = this;
+    if (!script || !talking) return;
+    while (this.#writtenBytes < this.#owedBytes) {
+      const offset = this.#writtenBytes % script.said.length;
+      const owed = this.#owedBytes - this.#writtenBytes;
+      const length = Math.min(owed, script.said.length - offset);
+      const taken = talking.write(script.said, offset, length);
+      if (taken > 0) this.#writtenBytes += taken;
+      if (taken < length) return;
+    }
+  }
+
+  /** Says a line that is not in its script. */
+  sayAside(line: Buffer): void {
+    const bytes = this.#dialect.say(line);
+    this.talking?.write(bytes, 0, bytes.length);
+  }
+
+  readonly answer = (text: string): void => void this.hearing?.write(text);
+}
+
+export interface CrowdOptions {
+  port: number;
+  tls: boolean;
+  dialect: Dialect;
+  /** One for each talker; they come after the listeners. */
+  scripts: readonly Script[];
+  listeners: number;
+  lineBytes: number;
+  /** A client whose ear is there has heard something. */
+  onHear(client: Client, bytes: Buffer): void;
+  /** A client's connection is gone, or its handler failed. */
+  onClose(client: Client, reason: string): void;
+}
+
+/**
+ * Connects a crowd and calls the roll: the first talker speaks until everybody
+ * has heard it, so nobody misses a line that follows.
+ *
+ * @returns the clients, listeners first; nothing of the roll call is still on its way
+ * @throws {Error} when they are not all there in time
+ */
+export async function gatherCrowd(options: CrowdOptions): Promise<Client[]> {
+  const { dialect } = options;
+  const clients: Client[] = [];
+  for (let i = 0; i < options.listeners; i++) clients.push(new Client(dialect, undefined));
+  for (const script of options.scripts) clients.push(new Client(dialect, script));
+  await connectAll(options, clients);
+
+  if (dialect.welcome !== "") {
+    await until(() => clients.every((client) => client.heardText.endsWith(dialect.welcome)));
+    for (const client of clients) client.heardText = "";
+  }
+
+  const talker = clients[options.listeners];
+  if (talker === undefined) throw new Error("nobody talks");
+  const hearers = clients.filter((client) => client !== talker || dialect.echo);
+  const probe = writeAside("probe", options.lineBytes);
+  const probing = setInterval(() => talker.sayAside(probe), PROBE_EVERY_MS);
+  const probed = probe.toString().slice(0, -1);
+  try {
+    await until(() => hearers.every((client) => client.heardText.includes(probed)));
+  } finally {
+    clearInterval(probing);
+  }
+  const start = writeAside("start", options.lineBytes);
+  talker.sayAside(start);
+  const started = dialect.hear(start).toString();
+  await until(() => hearers.every((client) => client.heardText.endsWith(started)));
+  for (const client of clients) client.heardText = "";
+  return clients;
+}
+
+/** Ends all connections at once, leaving nothing behind in the system. */
+export function dismissCrowd(clients: readonly Client[]): void {
+  for (const client of clients) {
+    client.closed = true;
+    client.hearing?.terminate();
+    if (client.talking !== client.hearing) client.talking?.terminate();
+  }
+}
+
+/** Waits for a condition, looking every few ms. */
+async function until(condition: () => boolean): Promise<void> {
+  const endMs = performance.now() + JOIN_MS;
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error("not everybody hears the first line");
+    await Bun.sleep(POLL_MS);
+  }
+}
+
+async function connectAll(options: CrowdOptions, clients: readonly Client[]): Promise<void> {
+  const { greeting, talkerGreeting } = options.dialect;
+  const join = async (client: Client) => {
+    client.hearing = await connect(options, client, greeting);
+    client.talking = client.hearing;
+    if (client.script && talkerGreeting !== undefined)
+      client.talking = await connect(options, client, talkerGreeting);
+  };
+  for (let i = 0; i < clients.length; i += CONNECTING_MAX)
+    await Promise.all(clients.slice(i, i + CONNECTING_MAX).map(join));
+}
+
+function connect(
+  options: CrowdOptions,
+  client: Client,
+  greeting: string,
+): Promise<Bun.Socket<Client>> {
+  const close = (reason: string) => {
+    if (client.closed) return;
+    client.closed = true;
+    options.onClose(client, reason);
+  };
+  return Bun.connect<Client>({
+    hostname: "127.0.0.1",
+    port: options.port,
+    data: client,
+    ...(options.tls ? { tls: { rejectUnauthorized: false } } : {}),
+    socket: {
+      open(socket) {
+        socket.setNoDelay(true);
+        if (greeting !== "") socket.write(greeting);
+      },
+      data(_socket, bytes) {
+        if (client.ear) options.onHear(client, bytes);
+        else client.heardText += bytes.toString("latin1");
+      },
+      drain: () => client.write(),
+      close: () => close("the server closed a connection"),
+      error: (_socket, error) => close(error.message),
+    },
+  });
+}

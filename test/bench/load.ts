@@ -1,0 +1,365 @@
+/**
+ * The load generator, a process of its own: joins a crowd to a server, lets it
+ * talk, checks what everybody hears, and prints what it measured as JSON.
+ *
+ *   bun test/bench/load.ts '{"port":8080,"pid":123,...}'
+ */
+
+import { type Client, dismissCrowd, gatherCrowd } from "./crowd.ts";
+import { type DialectName, DIALECTS } from "./dialects.ts";
+import { ManyTalkersEar, OneTalkerEar } from "./ear.ts";
+import { Histogram } from "./histogram.ts";
+import { writeScript } from "./script.ts";
+import { type Usage, usageOf } from "./usage.ts";
+
+/** What to do to which server. */
+export interface Load {
+  port: number;
+  /** The server's process, to see what it uses. */
+  pid: number;
+  dialect: DialectName;
+  tls: boolean;
+  listeners: number;
+  talkers: number;
+  /** LF included. */
+  lineBytes: number;
+  /** How many lines may be on their way to the average receiver. */
+  windowLines: number;
+  /** Lines to say in a second whatever comes back; 0 for as many as the window lets through. */
+  linesPerSecond: number;
+  warmUpMs: number;
+  measureMs: number;
+  /** Whether one listener stops reading before the first line. */
+  stoppedReader: boolean;
+}
+
+/** What came of it. Speeds and shares are of the measured time only. */
+export interface Measurement {
+  /** What was wrong with what was heard; then the rest means little. */
+  problem?: string;
+  clients: number;
+  /** Lines delivered in a second, one said to 100 being 100. */
+  deliveredPerSecond: number;
+  /** Of the measured time, in which the server and the load had a processor. */
+  serverShare: number;
+  loadShare: number;
+  /** The server's processor time for a delivered line, in ns. */
+  nsPerLine: number;
+  /** The server's resident memory before anybody came, with everybody there, and at most. */
+  emptyBytes: number;
+  idleBytes: number;
+  peakBytes: number;
+  /** The longest time in which nobody heard anything. */
+  silenceMs: number;
+  /** Only with `linesPerSecond`. */
+  latency?: Latency;
+  /** Only with `linesPerSecond`: lines a second that the average receiver heard. */
+  pace?: number;
+  /** Only with `stoppedReader`. */
+  stoppedReader?: "dropped" | "kept";
+  /** Whether nobody heard anything more until the stopped reader read again. */
+  stoodStill?: boolean;
+}
+
+/** From the time a line was due to the time a receiver had it. */
+export interface Latency {
+  p50Ms: number;
+  p99Ms: number;
+  p999Ms: number;
+  /** Shares of all lines, and the latency that so many stayed below, in ms. */
+  curve: [share: number, latencyMs: number][];
+}
+
+/** A script is so many bytes and lines at most, for one talker; the fewer, the more there are. */
+const SCRIPT_BYTES = 4 << 20;
+const SCRIPT_LINES = 1 << 16;
+const SCRIPT_LINES_MIN = 64;
+/** Nothing was heard for so long: what is missing is lost. */
+const STALL_MS = 2_500;
+/** What is on its way at the end is waited for so long, if it keeps coming. */
+const DRAIN_MS = 10_000;
+/** A server that many lines behind a steady pace does not keep it. */
+const BEHIND_LINES_MAX = 2_000;
+const TICK_MS = 5;
+const CURVE_SHARES = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
+
+interface Snapshot {
+  atMs: number;
+  deliveredLines: number;
+  server: Usage;
+  loadCpuMs: number;
+}
+
+/** Puts a load on a server. */
+class Flood {
+  readonly #load: Load;
+  #clients: Client[] = [];
+  #talkers: Client[] = [];
+  /** The listener that does not read. */
+  #stopped: Client | undefined;
+  /** How many hear each line, the stopped reader not counted. */
+  readonly #receivers: number;
+
+  #problem: string | undefined;
+  #behind = false;
+  #dismissed = false;
+  #saidLines = 0;
+  #deliveredLines = 0;
+  /** The talker whose turn it is. */
+  #turn = 0;
+
+  #startMs = 0;
+  #heardMs = 0;
+  #silenceMs = 0;
+  #from: Snapshot | undefined;
+  #to: Snapshot | undefined;
+  #pumping = false;
+
+  readonly #latencies = new Histogram();
+  /** When the lines of the script, of which all are on their way but the oldest, were due. */
+  #dueMs = new Float64Array(0);
+
+  constructor(load: Load) {
+    this.#load = load;
+    this.#receivers = load.listeners + load.talkers - 1 - (load.stoppedReader ? 1 : 0);
+  }
+
+  async run(): Promise<Measurement> {
+    const load = this.#load;
+    const empty = usageOf(load.pid);
+    await this.#gather();
+    const idle = usageOf(load.pid);
+    await this.#talk();
+    const stood = load.stoppedReader && (await this.#drain(STALL_MS / 2)) ? true : undefined;
+    const fate = load.stoppedReader ? await this.#resumeStopped() : undefined;
+    if (!this.#behind && (await this.#drain(STALL_MS)) && !this.#problem)
+      this.#problem = `${this.#missing()} lines never came`;
+    const end = usageOf(load.pid);
+    this.#dismissed = true;
+    dismissCrowd(this.#clients);
+    return {
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      ...this.#measured(),
+      clients: this.#clients.length,
+      emptyBytes: empty.residentBytes,
+      idleBytes: idle.residentBytes,
+      peakBytes: end.peakBytes,
+      silenceMs: this.#silenceMs,
+      ...(fate === undefined ? {} : { stoppedReader: fate, stoodStill: stood ?? false }),
+    };
+  }
+
+  async #gather(): Promise<void> {
+    const load = this.#load;
+    const dialect = DIALECTS[load.dialect];
+    const lines = Math.max(
+      SCRIPT_LINES_MIN,
+      Math.floor(Math.min(SCRIPT_LINES, SCRIPT_BYTES / load.lineBytes) / load.talkers),
+    );
+    const scripts = Array.from({ length: load.talkers }, (_, talker) =>
+      writeScript(dialect, talker, load.lineBytes, lines),
+    );
+    const [script] = scripts;
+    if (script === undefined) throw new Error("nobody talks");
+    if (load.talkers === 1 && lines < 2 * load.windowLines) throw new Error("the window is too wide");
+    this.#dueMs = new Float64Array(lines);
+    this.#clients = await gatherCrowd({
+      port: load.port,
+      tls: load.tls,
+      dialect,
+      scripts,
+      listeners: load.listeners,
+      lineBytes: load.lineBytes,
+      onHear: (client, bytes) => this.#hear(client, bytes),
+      onClose: (client, reason) => {
+        if (client !== this.#stopped && !this.#dismissed) this.#problem ??= reason;
+      },
+    });
+    this.#talkers = this.#clients.slice(load.listeners);
+    for (const [index, client] of this.#clients.entries())
+      client.ear =
+        load.talkers === 1
+          ? new OneTalkerEar(dialect, script)
+          : new ManyTalkersEar(dialect, scripts, load.lineBytes, index - load.listeners);
+    if (!load.stoppedReader) return;
+    this.#stopped = this.#clients[0];
+    this.#stopped?.hearing?.pause();
+  }
+
+  #hear(client: Client, bytes: Buffer): void {
+    const { ear } = client;
+    if (ear === undefined || this.#problem !== undefined) return;
+    const before = ear.lines;
+    try {
+      ear.hear(bytes, client.answer);
+    } catch (error) {
+      this.#problem ??= error instanceof Error ? error.message : String(error);
+      return;
+    }
+    if (client === this.#stopped) return;
+    this.#deliveredLines += ear.lines - before;
+    if (this.#load.linesPerSecond > 0) this.#noteLatencies(before, ear.lines);
+    if (this.#pumping) return;
+    this.#pumping = true;
+    setImmediate(this.#pump);
+  }
+
+  #noteLatencies(before: number, after: number): void {
+    if (this.#from === undefined) return;
+    const nowMs = performance.now();
+    for (let line = Math.floor(before); line < Math.floor(after); line++) {
+      const dueMs = this.#dueMs[line % this.#dueMs.length] ?? 0;
+      if (dueMs >= this.#from.atMs && this.#to === undefined) this.#latencies.add(nowMs - dueMs);
+    }
+  }
+
+  /** Says all there is to say; ends when the time is over, or with a problem. */
+  async #talk(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { linesPerSecond, warmUpMs, measureMs } = this.#load;
+    this.#startMs = this.#heardMs = performance.now();
+    const step = () => {
+      const nowMs = performance.now();
+      if (this.#from === undefined && nowMs >= this.#startMs + warmUpMs) this.#from = this.#look();
+      if (this.#from && nowMs >= this.#from.atMs + measureMs) this.#to ??= this.#look();
+      if (this.#to || this.#problem !== undefined) {
+        this.#onTurn = () => {};
+        clearInterval(ticking);
+        resolve();
+      } else if (linesPerSecond > 0) {
+        this.#sayWhatIsDue(nowMs);
+        // A timer would be late by up to 1 ms, so look all the time.
+        setImmediate(step);
+      } else {
+        this.#sayWhatFits();
+      }
+    };
+    if (linesPerSecond === 0) this.#onTurn = step;
+    const ticking = setInterval(step, linesPerSecond > 0 ? 60_000 : TICK_MS);
+    step();
+    await promise;
+  }
+
+  #onTurn: () => void = () => {};
+
+  /** Runs once in a turn of the event loop that brought something. */
+  readonly #pump = (): void => {
+    this.#pumping = false;
+    const nowMs = performance.now();
+    this.#silenceMs = Math.max(this.#silenceMs, nowMs - this.#heardMs);
+    this.#heardMs = nowMs;
+    this.#onTurn();
+  };
+
+  #sayWhatFits(): void {
+    const talkers = this.#talkers;
+    const allowed =
+      Math.floor(this.#deliveredLines / this.#receivers) + this.#load.windowLines - this.#saidLines;
+    const share = Math.ceil(allowed / talkers.length);
+    let left = allowed;
+    for (let i = 0; i < talkers.length && left > 0; i++) {
+      const talker = talkers[(this.#turn + i) % talkers.length];
+      // Whoever is slowed down leaves its share to the others.
+      if (talker === undefined || (talkers.length > 1 && talker.owedLines > SCRIPT_LINES_MIN / 4))
+        continue;
+      talker.say(Math.min(share, left));
+      left -= Math.min(share, left);
+    }
+    this.#turn = (this.#turn + 1) % talkers.length;
+    this.#saidLines += Math.max(0, allowed - left);
+  }
+
+  #sayWhatIsDue(nowMs: number): void {
+    const intervalMs = 1000 / this.#load.linesPerSecond;
+    const due = Math.floor((nowMs - this.#startMs) / intervalMs) + 1;
+    const lines = due - this.#saidLines;
+    if (lines <= 0) return;
+    for (let line = this.#saidLines; line < due; line++)
+      this.#dueMs[line % this.#dueMs.length] = this.#startMs + line * intervalMs;
+    this.#saidLines = due;
+    this.#talkers[0]?.say(lines);
+    if (due - this.#deliveredLines / this.#receivers < BEHIND_LINES_MAX) return;
+    this.#behind = true;
+    this.#from ??= this.#look();
+    this.#to = this.#look();
+  }
+
+  /** Waits until everybody has heard everything; returns whether that stalled before it was done. */
+  async #drain(stallMs: number): Promise<boolean> {
+    const startMs = performance.now();
+    this.#heardMs = Math.max(this.#heardMs, startMs);
+    while (this.#missing() > 0 && this.#problem === undefined) {
+      const nowMs = performance.now();
+      if (nowMs - this.#heardMs > stallMs || nowMs - startMs > DRAIN_MS) return true;
+      await Bun.sleep(1);
+    }
+    return false;
+  }
+
+  /** Lets the stopped reader read on; tells whether it gets what was said in the meantime. */
+  async #resumeStopped(): Promise<"dropped" | "kept"> {
+    const stopped = this.#stopped;
+    stopped?.hearing?.resume();
+    const endMs = performance.now() + DRAIN_MS;
+    while (stopped && !stopped.closed && (stopped.ear?.lines ?? 0) < this.#saidLines) {
+      if (this.#problem !== undefined || performance.now() > endMs) break;
+      await Bun.sleep(1);
+    }
+    if (stopped?.closed) return "dropped";
+    if (stopped?.ear?.lines !== this.#saidLines)
+      this.#problem ??= "the stopped reader got neither its lines nor an end";
+    return "kept";
+  }
+
+  #missing(): number {
+    return Math.ceil(this.#saidLines * this.#receivers - this.#deliveredLines);
+  }
+
+  #look(): Snapshot {
+    const { user, system } = process.cpuUsage();
+    return {
+      atMs: performance.now(),
+      deliveredLines: this.#deliveredLines,
+      server: usageOf(this.#load.pid),
+      loadCpuMs: (user + system) / 1000,
+    };
+  }
+
+  #measured(): Pick<
+    Measurement,
+    "deliveredPerSecond" | "serverShare" | "loadShare" | "nsPerLine" | "latency" | "pace"
+  > {
+    const to = this.#to ?? this.#look();
+    const from = this.#from ?? to;
+    const ms = Math.max(to.atMs - from.atMs, 1);
+    const lines = to.deliveredLines - from.deliveredLines;
+    const serverMs = to.server.cpuMs - from.server.cpuMs;
+    const speeds = {
+      deliveredPerSecond: (lines / ms) * 1000,
+      serverShare: serverMs / ms,
+      loadShare: (to.loadCpuMs - from.loadCpuMs) / ms,
+      nsPerLine: lines > 0 ? (serverMs * 1e6) / lines : 0,
+    };
+    if (this.#load.linesPerSecond === 0) return speeds;
+    const quantile = (share: number) => this.#latencies.quantile(share);
+    return {
+      ...speeds,
+      pace: speeds.deliveredPerSecond / this.#receivers,
+      latency: {
+        p50Ms: quantile(0.5),
+        p99Ms: quantile(0.99),
+        p999Ms: quantile(0.999),
+        curve: CURVE_SHARES.map((share) => [share, quantile(share)]),
+      },
+    };
+  }
+}
+
+if (import.meta.main) {
+  const load: Load = JSON.parse(process.argv[2] ?? "{}");
+  const measurement = await new Flood(load)
+    .run()
+    .catch((error: Error) => ({ problem: error.message }));
+  console.log(JSON.stringify(measurement));
+  process.exit(0);
+}
