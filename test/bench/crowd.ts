@@ -4,9 +4,11 @@ import type { Dialect } from "./dialects.ts";
 import type { Ear } from "./ear.ts";
 import { type Script, writeAside } from "./script.ts";
 
-const JOIN_MS = 20_000;
+const JOIN_MS = 8_000;
 const PROBE_EVERY_MS = 20;
-const CONNECTING_MAX = 100;
+/** Some servers have a backlog of 10, so newcomers come a few at a time, in so many steps at most. */
+const NEWCOMERS_MIN = 8;
+const STEPS_MAX = 125;
 const POLL_MS = 2;
 
 /** One member of the crowd. */
@@ -144,8 +146,11 @@ async function connectAll(options: CrowdOptions, clients: readonly Client[]): Pr
     if (client.script && talkerGreeting !== undefined)
       client.talking = await connect(options, client, talkerGreeting);
   };
-  for (let i = 0; i < clients.length; i += CONNECTING_MAX)
-    await Promise.all(clients.slice(i, i + CONNECTING_MAX).map(join));
+  const newcomers = Math.max(NEWCOMERS_MIN, Math.ceil(clients.length / STEPS_MAX));
+  for (let i = 0; i < clients.length; i += newcomers) {
+    await Promise.all(clients.slice(i, i + newcomers).map(join));
+    await Bun.sleep(1);
+  }
 }
 
 function connect(

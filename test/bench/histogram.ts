@@ -14,7 +14,9 @@ export class Histogram {
   }
 
   add(valueMs: number): void {
-    const bucket = Math.floor(Math.log2(Math.max(valueMs, LEAST_MS) / LEAST_MS) * BUCKETS_PER_OCTAVE);
+    const bucket = Math.floor(
+      Math.log2(Math.max(valueMs, LEAST_MS) / LEAST_MS) * BUCKETS_PER_OCTAVE,
+    );
     const index = Math.min(bucket, this.#buckets.length - 1);
     this.#buckets[index] = (this.#buckets[index] ?? 0) + 1;
     this.#count++;

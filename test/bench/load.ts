@@ -81,7 +81,13 @@ const DRAIN_MS = 10_000;
 /** A server that many lines behind a steady pace does not keep it. */
 const BEHIND_LINES_MAX = 2_000;
 const TICK_MS = 5;
-const CURVE_SHARES = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
+/** A talker of many whom the server slows down keeps so many lines back at most. */
+const OWED_LINES_MAX = 16;
+/** Talkers speak one after the other as far as they may, each its part of so many lines, then all again. */
+const ROUND_LINES = 20_000;
+const CURVE_SHARES = [
+  0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999,
+];
 
 interface Snapshot {
   atMs: number;
@@ -105,8 +111,8 @@ class Flood {
   #dismissed = false;
   #saidLines = 0;
   #deliveredLines = 0;
-  /** The talker whose turn it is. */
-  #turn = 0;
+  /** What each talker has said of its part of the round. */
+  readonly #saidInRound: Uint32Array;
 
   #startMs = 0;
   #heardMs = 0;
@@ -121,6 +127,7 @@ class Flood {
 
   constructor(load: Load) {
     this.#load = load;
+    this.#saidInRound = new Uint32Array(load.talkers);
     this.#receivers = load.listeners + load.talkers - 1 - (load.stoppedReader ? 1 : 0);
   }
 
@@ -161,7 +168,8 @@ class Flood {
     );
     const [script] = scripts;
     if (script === undefined) throw new Error("nobody talks");
-    if (load.talkers === 1 && lines < 2 * load.windowLines) throw new Error("the window is too wide");
+    if (load.talkers === 1 && lines < 2 * load.windowLines)
+      throw new Error("the window is too wide");
     this.#dueMs = new Float64Array(lines);
     this.#clients = await gatherCrowd({
       port: load.port,
@@ -253,20 +261,23 @@ class Flood {
 
   #sayWhatFits(): void {
     const talkers = this.#talkers;
-    const allowed =
+    const part = Math.ceil(ROUND_LINES / talkers.length);
+    let left =
       Math.floor(this.#deliveredLines / this.#receivers) + this.#load.windowLines - this.#saidLines;
-    const share = Math.ceil(allowed / talkers.length);
-    let left = allowed;
-    for (let i = 0; i < talkers.length && left > 0; i++) {
-      const talker = talkers[(this.#turn + i) % talkers.length];
+    const share = Math.ceil(left / talkers.length);
+    for (const [index, talker] of talkers.entries()) {
+      if (left <= 0) break;
+      const said = this.#saidInRound[index] ?? 0;
+      let lines = Math.min(share, left);
+      if (talkers.length > 1) lines = Math.min(lines, part - said);
       // Whoever is slowed down leaves its share to the others.
-      if (talker === undefined || (talkers.length > 1 && talker.owedLines > SCRIPT_LINES_MIN / 4))
-        continue;
-      talker.say(Math.min(share, left));
-      left -= Math.min(share, left);
+      if (lines <= 0 || (talkers.length > 1 && talker.owedLines > OWED_LINES_MAX)) continue;
+      talker.say(lines);
+      left -= lines;
+      this.#saidLines += lines;
+      this.#saidInRound[index] = said + lines;
     }
-    this.#turn = (this.#turn + 1) % talkers.length;
-    this.#saidLines += Math.max(0, allowed - left);
+    if (left > 0 && this.#saidInRound.every((said) => said >= part)) this.#saidInRound.fill(0);
   }
 
   #sayWhatIsDue(nowMs: number): void {
