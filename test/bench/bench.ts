@@ -34,7 +34,7 @@ import { clientsOf, GROWTH, type Scenario, SCENARIOS, shortened } from "./scenar
 import { markdown, table } from "./tables.ts";
 
 /** A load that has not ended by then never will. */
-const LOAD_MS = 40_000;
+const LOAD_MS = 30_000;
 const LOAD = join(import.meta.dir, "load.ts");
 
 const command = {

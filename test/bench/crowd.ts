@@ -9,7 +9,6 @@ const PROBE_EVERY_MS = 20;
 /** Some servers have a backlog of 10, so newcomers come a few at a time, in so many steps at most. */
 const NEWCOMERS_MIN = 8;
 const STEPS_MAX = 125;
-const POLL_MS = 2;
 
 /** One member of the crowd. */
 export class Client {
@@ -19,9 +18,11 @@ export class Client {
   /** The connection it hears on, and the one it talks on, mostly the same. */
   hearing: Bun.Socket<Client> | undefined;
   talking: Bun.Socket<Client> | undefined;
-  /** Checks what it hears from now on; before, it is kept as text. */
+  /** Checks what it hears from now on; before, it only waits for a text. */
   ear: Ear | undefined;
-  heardText = "";
+  #awaited = "";
+  #heardText = "";
+  #onHeard: () => void = () => {};
   closed = false;
   /** Bytes of its script, over and over, that it has to write and has written. */
   #owedBytes = 0;
@@ -59,6 +60,24 @@ export class Client {
     }
   }
 
+  /** Waits until it hears a text; before it has an ear. */
+  hears(text: string): Promise<void> {
+    this.#awaited = text;
+    this.#heardText = "";
+    return new Promise((resolve) => (this.#onHeard = resolve));
+  }
+
+  /** Hears something before it has an ear; keeps no more of it than it needs. */
+  listen(bytes: Buffer): void {
+    if (this.#awaited === "") return;
+    this.#heardText += bytes.toString("latin1");
+    if (this.#heardText.includes(this.#awaited)) {
+      this.#awaited = "";
+      this.#onHeard();
+    }
+    this.#heardText = this.#heardText.slice(1 - this.#awaited.length);
+  }
+
   /** Says a line that is not in its script. */
   sayAside(line: Buffer): void {
     const bytes = this.#dialect.say(line);
@@ -94,29 +113,23 @@ export async function gatherCrowd(options: CrowdOptions): Promise<Client[]> {
   const clients: Client[] = [];
   for (let i = 0; i < options.listeners; i++) clients.push(new Client(dialect, undefined));
   for (const script of options.scripts) clients.push(new Client(dialect, script));
-  await connectAll(options, clients);
-
-  if (dialect.welcome !== "") {
-    await until(() => clients.every((client) => client.heardText.endsWith(dialect.welcome)));
-    for (const client of clients) client.heardText = "";
-  }
+  await inTime(connectAll(options, clients));
 
   const talker = clients[options.listeners];
   if (talker === undefined) throw new Error("nobody talks");
   const hearers = clients.filter((client) => client !== talker || dialect.echo);
+  const allHear = (text: string) =>
+    inTime(Promise.all(hearers.map((client) => client.hears(text))));
   const probe = writeAside("probe", options.lineBytes);
   const probing = setInterval(() => talker.sayAside(probe), PROBE_EVERY_MS);
-  const probed = probe.toString().slice(0, -1);
-  try {
-    await until(() => hearers.every((client) => client.heardText.includes(probed)));
-  } finally {
-    clearInterval(probing);
-  }
+  await allHear(probe.toString("latin1", 0, probe.length - 1)).finally(() =>
+    clearInterval(probing),
+  );
+
   const start = writeAside("start", options.lineBytes);
+  const started = allHear(dialect.hear(start).toString("latin1"));
   talker.sayAside(start);
-  const started = dialect.hear(start).toString();
-  await until(() => hearers.every((client) => client.heardText.endsWith(started)));
-  for (const client of clients) client.heardText = "";
+  await started;
   return clients;
 }
 
@@ -129,20 +142,22 @@ export function dismissCrowd(clients: readonly Client[]): void {
   }
 }
 
-/** Waits for a condition, looking every few ms. */
-async function until(condition: () => boolean): Promise<void> {
-  const endMs = performance.now() + JOIN_MS;
-  while (!condition()) {
-    if (performance.now() > endMs) throw new Error("not everybody hears the first line");
-    await Bun.sleep(POLL_MS);
-  }
+/** @throws {Error} when something takes longer than a crowd has to gather */
+async function inTime(gathering: Promise<unknown>): Promise<void> {
+  let alarm: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    alarm = setTimeout(() => reject(new Error("not everybody hears the first line")), JOIN_MS);
+  });
+  await Promise.race([gathering, late]).finally(() => clearTimeout(alarm));
 }
 
 async function connectAll(options: CrowdOptions, clients: readonly Client[]): Promise<void> {
-  const { greeting, talkerGreeting } = options.dialect;
+  const { greeting, welcome, talkerGreeting } = options.dialect;
   const join = async (client: Client) => {
+    const welcomed = welcome === "" ? undefined : client.hears(welcome);
     client.hearing = await connect(options, client, greeting);
     client.talking = client.hearing;
+    await welcomed;
     if (client.script && talkerGreeting !== undefined)
       client.talking = await connect(options, client, talkerGreeting);
   };
@@ -175,7 +190,7 @@ function connect(
       },
       data(_socket, bytes) {
         if (client.ear) options.onHear(client, bytes);
-        else client.heardText += bytes.toString("latin1");
+        else client.listen(bytes);
       },
       drain: () => client.write(),
       close: () => close("the server closed a connection"),

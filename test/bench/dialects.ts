@@ -4,7 +4,7 @@
 export interface Dialect {
   /** Written first by a connection that listens. */
   readonly greeting: string;
-  /** The end of the answer to the greeting; empty when there is none. */
+  /** What is in the answer to the greeting, or to a new connection; empty when there is none. */
   readonly welcome: string;
   /** Written first by a connection that only talks; undefined when one connection does both. */
   readonly talkerGreeting: string | undefined;
@@ -45,6 +45,7 @@ const plain: Dialect = {
  */
 const ncatChat: Dialect = {
   ...plain,
+  welcome: "is connected as <user",
   aside(text) {
     const kinds = ["<user", "<announce> "];
     if (!kinds.some((kind) => kind.startsWith(text) || text.startsWith(kind)))

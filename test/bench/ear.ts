@@ -9,7 +9,7 @@ const WHOLE_LINE_EVERY = 16;
 
 /** Takes the bytes a receiver gets. Throws an Error that says how they differ from what was said. */
 export interface Ear {
-  /** Lines heard so far that others said; a line begun counts in part. */
+  /** Whole lines heard so far that others said. */
   readonly lines: number;
   /** @param answer sends what the protocol wants answered */
   hear(bytes: Buffer, answer: (text: string) => void): void;
@@ -36,7 +36,7 @@ export class OneTalkerEar implements Ear {
   }
 
   get lines(): number {
-    return this.#heardBytes / this.#frameBytes;
+    return Math.floor(this.#heardBytes / this.#frameBytes);
   }
 
   hear(bytes: Buffer, answer: (text: string) => void): void {
@@ -52,7 +52,7 @@ export class OneTalkerEar implements Ear {
       // Halving finds how far they are the same: an aside may follow.
       while (same > 0 && heard.compare(bytes, offset, offset + same, position, position + same))
         same >>= 1;
-      if (same === 0) throw new Error(`line ${Math.floor(this.lines)} is broken, lost or moved`);
+      if (same === 0) throw new Error(`line ${this.lines} is broken, lost or moved`);
       offset += same;
       this.#heardBytes += same;
       this.#position = position + same === heard.length ? 0 : position + same;

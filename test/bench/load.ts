@@ -81,6 +81,10 @@ const DRAIN_MS = 10_000;
 /** A server that many lines behind a steady pace does not keep it. */
 const BEHIND_LINES_MAX = 2_000;
 const TICK_MS = 5;
+/** So many windows of lines make a warm-up and a measurement, if they get there in so many times the time. */
+const WARM_UP_WINDOWS = 1;
+const MEASURE_WINDOWS = 4;
+const LONGER_MAX = 4;
 /** A talker of many whom the server slows down keeps so many lines back at most. */
 const OWED_LINES_MAX = 16;
 /** Talkers speak one after the other as far as they may, each its part of so many lines, then all again. */
@@ -228,8 +232,10 @@ class Flood {
     this.#startMs = this.#heardMs = performance.now();
     const step = () => {
       const nowMs = performance.now();
-      if (this.#from === undefined && nowMs >= this.#startMs + warmUpMs) this.#from = this.#look();
-      if (this.#from && nowMs >= this.#from.atMs + measureMs) this.#to ??= this.#look();
+      if (this.#isOver(this.#startMs, 0, warmUpMs, WARM_UP_WINDOWS)) this.#from ??= this.#look();
+      const { atMs, deliveredLines } = this.#from ?? { atMs: nowMs, deliveredLines: 0 };
+      if (this.#from && this.#isOver(atMs, deliveredLines, measureMs, MEASURE_WINDOWS))
+        this.#to ??= this.#look();
       if (this.#to || this.#problem !== undefined) {
         this.#onTurn = () => {};
         clearInterval(ticking);
@@ -246,6 +252,14 @@ class Flood {
     const ticking = setInterval(step, linesPerSecond > 0 ? 60_000 : TICK_MS);
     step();
     await promise;
+  }
+
+  /** Whether a time has passed, and as many windows of lines, which some take longer for. */
+  #isOver(sinceMs: number, sinceLines: number, ms: number, windows: number): boolean {
+    const passedMs = performance.now() - sinceMs;
+    const windowLines = this.#load.linesPerSecond > 0 ? 0 : this.#load.windowLines;
+    const lines = (this.#deliveredLines - sinceLines) / this.#receivers;
+    return (passedMs >= ms && lines >= windows * windowLines) || passedMs >= ms * LONGER_MAX;
   }
 
   #onTurn: () => void = () => {};

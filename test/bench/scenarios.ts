@@ -44,7 +44,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: "1000-all-talk",
     title: "1,000 all talk",
-    shape: { ...COMMON, talkers: 1_000, windowLines: 1_000 },
+    shape: { ...COMMON, talkers: 1_000, windowLines: 200 },
   },
   {
     name: "long-lines",

@@ -16,7 +16,11 @@ const TICK_MS = 10;
 
 /** @throws {Error} when there is no such process */
 export function usageOf(pid: number): Usage {
-  return process.platform === "linux" ? usageFromProc(pid) : usageFromPs(pid);
+  try {
+    return process.platform === "linux" ? usageFromProc(pid) : usageFromPs(pid);
+  } catch {
+    throw new Error("the server is gone");
+  }
 }
 
 function usageFromProc(pid: number): Usage {

@@ -22,25 +22,20 @@ Bun.listen<Client>({
       const lines = (socket.data.unfinished + bytes.toString()).split("\n");
       socket.data.unfinished = lines.pop() ?? "";
       for (const line of lines)
-        for (const client of clients) if (client !== socket) say(client, `${line}\n`);
+        for (const client of clients) if (client !== socket) say(client, Buffer.from(`${line}\n`));
     },
     drain(socket) {
-      const { queue } = socket.data;
+      const bytes = Buffer.concat(socket.data.queue);
       socket.data.queue = [];
-      for (const [index, bytes] of queue.entries()) {
-        const taken = socket.write(bytes, 0, bytes.length);
-        if (taken === bytes.length) continue;
-        socket.data.queue = [bytes.subarray(Math.max(taken, 0)), ...queue.slice(index + 1)];
-        return;
-      }
+      say(socket, bytes);
     },
     close: (socket) => void clients.delete(socket),
     error: (socket) => void clients.delete(socket),
   },
 });
 
-function say(client: Bun.Socket<Client>, line: string): void {
-  const bytes = Buffer.from(line);
-  const taken = client.data.queue.length > 0 ? 0 : client.write(bytes, 0, bytes.length);
-  if (taken < bytes.length) client.data.queue.push(bytes.subarray(Math.max(taken, 0)));
+function say(client: Bun.Socket<Client>, bytes: Buffer): void {
+  const { queue } = client.data;
+  const taken = queue.length > 0 ? 0 : client.write(bytes, 0, bytes.length);
+  if (taken < bytes.length) queue.push(bytes.subarray(Math.max(taken, 0)));
 }

@@ -9,7 +9,9 @@ createServer((socket) => {
   clients.add(socket);
   socket.on("error", () => {});
   socket.on("close", () => clients.delete(socket));
-  createInterface({ input: socket }).on("line", (line) => {
-    for (const client of clients) if (client !== socket) client.write(`${line}\n`);
-  });
+  createInterface({ input: socket })
+    .on("error", () => {})
+    .on("line", (line) => {
+      for (const client of clients) if (client !== socket) client.write(`${line}\n`);
+    });
 }).listen(Number(process.argv[2]), "127.0.0.1");
