@@ -153,6 +153,7 @@ class Bench {
       const why = this.#whyNot(scenario, peer);
       return { peer: peer.name, rounds: [], ...(why === undefined ? {} : { skipped: why }) };
     });
+    const startMs = performance.now();
     const rounds = scenario.once ? 1 : this.#plan.rounds;
     for (let round = 1; round <= rounds; round++) {
       for (const [index, peer] of this.#peers.entries()) {
@@ -165,7 +166,9 @@ class Bench {
         else finding.skipped = "no TLS here";
       }
     }
-    return { name: scenario.name, title: scenario.title, clients: clientsOf(scenario), findings };
+    const { name, title } = scenario;
+    const seconds = (performance.now() - startMs) / 1000;
+    return { name, title, clients: clientsOf(scenario), seconds, findings };
   }
 
   /** Why a peer cannot take part in a scenario. */

@@ -61,7 +61,7 @@ function speedChart({ growth }: Findings): Chart {
   );
   return {
     title: "One talks, more and more listen",
-    subtitle: "lines delivered in a second, 64 bytes each, all servers on one processor",
+    subtitle: "lines delivered in a second, 64 bytes each, every server on one processor",
     x: { title: "listeners", ticks: decades(valuesOf(series, 0), plainNumber) },
     y: { title: "delivered lines/s", ticks: decades(valuesOf(series, 1), plainNumber) },
     series,
@@ -109,7 +109,7 @@ function latencyChart({ scenarios }: Findings): Chart {
   };
 }
 
-/** Draws a chart on logarithmic axes, each line labelled where it ends. */
+/** Draws a chart on logarithmic axes, each line labelled at its end and the main one in bold. */
 export function drawChart({ title, subtitle, x, y, series }: Chart): string {
   const xOf = scale(x, PLOT.left, PLOT.right - 24);
   const yOf = scale(y, PLOT.bottom, PLOT.top + 8);
@@ -132,15 +132,15 @@ export function drawChart({ title, subtitle, x, y, series }: Chart): string {
     const drawn = points.map(([a, b]) => [coordinate(xOf(a)), coordinate(yOf(b))] as const);
     const [endX = PLOT.left, endY = PLOT.bottom] = drawn.at(-1) ?? [];
     const labelY = coordinate(labels[index] ?? endY);
-    const width = index === 0 ? 3 : 1.75;
+    const main = name === PEERS[0]?.name;
     return [
       `<g stroke="${colour}" fill="${colour}">`,
       `<path d="M${endX} ${endY}L${PLOT.right - 6} ${labelY}" fill="none" stroke-width="1" stroke-dasharray="1 4"/>`,
-      `<path d="M${drawn.map((point) => point.join(" ")).join("L")}" fill="none" stroke-width="${width}" stroke-linejoin="round"/>`,
+      `<path d="M${drawn.map((point) => point.join(" ")).join("L")}" fill="none" stroke-width="${main ? 3 : 1.75}" stroke-linejoin="round"/>`,
       ...drawn.map(
-        ([a, b]) => `<circle cx="${a}" cy="${b}" r="${index === 0 ? 3.5 : 2.5}" stroke="none"/>`,
+        ([a, b]) => `<circle cx="${a}" cy="${b}" r="${main ? 3.5 : 2.5}" stroke="none"/>`,
       ),
-      `<text x="${PLOT.right}" y="${labelY}" dy=".35em" fill="${colour}" stroke="none"${index === 0 ? ' font-weight="bold"' : ""}>${escape(name)}</text>`,
+      `<text x="${PLOT.right}" y="${labelY}" dy=".35em" fill="${colour}" stroke="none"${main ? ' font-weight="bold"' : ""}>${escape(name)}</text>`,
       `</g>`,
     ].join("");
   });
@@ -149,7 +149,7 @@ export function drawChart({ title, subtitle, x, y, series }: Chart): string {
 <style>text{fill:${INK}}g text{fill:inherit}.grid{stroke:${INK};stroke-opacity:.35;fill:none}</style>
 <text x="${PLOT.left}" y="24" font-size="17" font-weight="bold">${escape(title)}</text>
 <text x="${PLOT.left}" y="45">${escape(subtitle)}</text>
-<text x="${PLOT.left - 8}" y="${PLOT.top - 8}" text-anchor="end" font-size="12" font-style="italic">${escape(y.title)}</text>
+<text x="16" y="${PLOT.top - 6}" font-size="12" font-style="italic">${escape(y.title)}</text>
 <text x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 44}" text-anchor="middle" font-size="12" font-style="italic">${escape(x.title)}</text>
 ${[...grid, ...lines].join("\n")}
 </svg>
@@ -211,7 +211,7 @@ function plainNumber(value: number): string {
 }
 
 function formatTickMs(value: number): string {
-  return formatMs(value).replace(/\.?0+(?= )/, "");
+  return formatMs(value).replace(/\.0+(?= )/, "");
 }
 
 function coordinate(value: number): number {

@@ -13,6 +13,8 @@ export interface ScenarioFindings {
   name: string;
   title: string;
   clients: number;
+  /** How long all of it took. */
+  seconds: number;
   findings: Finding[];
 }
 

@@ -63,7 +63,7 @@ export const PEERS: readonly Peer[] = [
     dialect: "ncatChat",
     needs: NCAT,
     clientsMax: NCAT_CLIENTS,
-    command: (port, { tls }) => ncat("--chat", port, tls),
+    command: (port, { tls }) => (tls ? undefined : ncat("--chat", port)),
   },
   {
     name: "nats-server",
@@ -197,7 +197,7 @@ export function linechatHasTls(): boolean {
   return stdout.toString().includes("--tls-cert");
 }
 
-function ncat(mode: string, port: number, tls: Certificate | undefined): string[] {
+function ncat(mode: string, port: number, tls?: Certificate): string[] {
   return [
     ...["ncat", mode, "--listen", "--max-conns", "2000"],
     ...(tls ? ["--ssl", "--ssl-cert", tls.certificate, "--ssl-key", tls.key] : []),

@@ -209,7 +209,8 @@ function section(scenario: ScenarioFindings, columns: Column[], notes: string[])
     if (problem !== undefined) return [finding.peer, `BROKEN: ${problem}`];
     return [finding.peer, ...columns.map(({ of }) => of(finding))];
   });
-  return [grow(scenario.title, [header, ...rows]), ...notes].join("\n");
+  const title = `${scenario.title} (${scenario.seconds.toFixed(0)} s)`;
+  return [grow(title, [header, ...rows]), ...notes].join("\n");
 }
 
 /** Rows as columns of text; a row with one cell may be as long as it likes. */
