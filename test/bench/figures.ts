@@ -40,6 +40,11 @@ export function problemOf({ rounds }: Finding): string | undefined {
   return rounds.find((round) => round.problem !== undefined)?.problem;
 }
 
+/** Whether a load could not even begin, as on a machine that is busy otherwise: that says nothing of the peer. */
+export function neverBegan({ rounds }: Finding): boolean {
+  return rounds.some((round) => round.problem !== undefined && round.clients === 0);
+}
+
 /** The finding of a peer, if it has figures. */
 export function soundFinding(
   { findings }: Pick<ScenarioFindings, "findings">,

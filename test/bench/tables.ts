@@ -9,6 +9,7 @@ import {
   keptPace,
   loadWasLimit,
   medianOf,
+  neverBegan,
   problemOf,
   ratioOf,
   type ScenarioFindings,
@@ -148,7 +149,7 @@ function notesOnSpeed(scenario: ScenarioFindings): string[] {
 
 function growthTables(growth: readonly ScenarioFindings[]): string[] {
   const columns = (of: (finding: Finding) => string) => (peer: string) =>
-    growth.map((scenario) => cell(scenario, peer, of, (problem) => problem && "broken"));
+    growth.map((scenario) => cell(scenario, peer, of, "broken"));
   const peers = growth[0]?.findings.map(({ peer }) => peer) ?? [];
   const header = growth.map(({ clients }) => (clients - 1).toLocaleString("en"));
   const grid = (title: string, row: (peer: string) => string[]) =>
@@ -206,7 +207,8 @@ function section(scenario: ScenarioFindings, columns: Column[], notes: string[])
   const rows = scenario.findings.map((finding) => {
     if (finding.skipped !== undefined) return [finding.peer, `skipped: ${finding.skipped}`];
     const problem = problemOf(finding);
-    if (problem !== undefined) return [finding.peer, `BROKEN: ${problem}`];
+    if (problem !== undefined)
+      return [finding.peer, `${neverBegan(finding) ? "not measured" : "BROKEN"}: ${problem}`];
     return [finding.peer, ...columns.map(({ of }) => of(finding))];
   });
   const title = `${scenario.title} (${scenario.seconds.toFixed(0)} s)`;
@@ -240,12 +242,12 @@ function cell(
   scenario: ScenarioFindings,
   peer: string,
   of: (finding: Finding) => string,
-  broken: (problem: string) => string = () => "loses or breaks lines",
+  broken = "loses or breaks lines",
 ): string {
   const finding = scenario.findings.find((candidate) => candidate.peer === peer);
   if (!finding || finding.skipped !== undefined || finding.rounds.length === 0) return "–";
-  const problem = problemOf(finding);
-  return problem === undefined ? of(finding) : broken(problem);
+  if (neverBegan(finding)) return "?";
+  return problemOf(finding) === undefined ? of(finding) : broken;
 }
 
 function speed(finding: Finding): number {
