@@ -127,7 +127,7 @@ describe("a load", () => {
 describe("a report", () => {
   const round: Measurement = {
     ...{ clients: 11, deliveredPerSecond: 1e6, serverShare: 0.5, loadShare: 0.5, nsPerLine: 100 },
-    ...{ emptyBytes: 1e7, idleBytes: 2e7, peakBytes: 3e7, silenceMs: 5 },
+    ...{ emptyBytes: 1e7, idleBytes: 2e7, peakBytes: 3e7, silenceMs: 5, otherCpus: 0 },
   };
   const findings: Findings = {
     ...{ date: "2000-01-01", machine: "a machine", versions: ["linechat 0"], seconds: 1 },

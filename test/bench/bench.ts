@@ -212,7 +212,7 @@ class Bench {
 async function runLoad(load: Load, cpu: number | undefined): Promise<Measurement> {
   const nothing = {
     ...{ clients: 0, deliveredPerSecond: 0, serverShare: 0, loadShare: 0, nsPerLine: 0 },
-    ...{ emptyBytes: 0, idleBytes: 0, peakBytes: 0, silenceMs: 0 },
+    ...{ emptyBytes: 0, idleBytes: 0, peakBytes: 0, silenceMs: 0, otherCpus: 0 },
   };
   const generator = Bun.spawn(pinned([process.execPath, LOAD, JSON.stringify(load)], cpu), {
     stdin: "ignore",

@@ -65,6 +65,12 @@ export function spreadOf(finding: Finding): number {
   return (Math.max(...speeds) - Math.min(...speeds)) / 2 / median(speeds);
 }
 
+/** How many processors other programs kept busy while this was measured. */
+export function otherCpusDuring({ scenarios, growth }: Findings): number {
+  const all = [...scenarios, ...growth].flatMap(({ findings }) => findings);
+  return median(all.flatMap(({ rounds }) => rounds.map(({ otherCpus }) => otherCpus)));
+}
+
 /** How much faster one is than another, round by round. */
 export function ratioOf(finding: Finding, other: Finding): number {
   const ratios = finding.rounds.flatMap((round, index) => {

@@ -5,6 +5,8 @@
  *   bun test/bench/load.ts '{"port":8080,"pid":123,...}'
  */
 
+import { cpus } from "node:os";
+
 import { type Client, dismissCrowd, gatherCrowd } from "./crowd.ts";
 import { type DialectName, DIALECTS } from "./dialects.ts";
 import { ManyTalkersEar, OneTalkerEar } from "./ear.ts";
@@ -43,6 +45,8 @@ export interface Measurement {
   /** Of the measured time, in which the server and the load had a processor. */
   serverShare: number;
   loadShare: number;
+  /** How many processors other programs kept busy meanwhile. */
+  otherCpus: number;
   /** The server's processor time for a delivered line, in ns. */
   nsPerLine: number;
   /** The server's resident memory before anybody came, with everybody there, and at most. */
@@ -98,6 +102,8 @@ interface Snapshot {
   deliveredLines: number;
   server: Usage;
   loadCpuMs: number;
+  /** What all processors have worked since the machine started. */
+  allCpusMs: number;
 }
 
 /**
@@ -359,22 +365,31 @@ class Flood {
       deliveredLines: this.#deliveredLines,
       server: usageOf(this.#load.pid),
       loadCpuMs: (user + system) / 1000,
+      allCpusMs: cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys, 0),
     };
   }
 
   #measured(): Pick<
     Measurement,
-    "deliveredPerSecond" | "serverShare" | "loadShare" | "nsPerLine" | "latency" | "pace"
+    | "deliveredPerSecond"
+    | "serverShare"
+    | "otherCpus"
+    | "loadShare"
+    | "nsPerLine"
+    | "latency"
+    | "pace"
   > {
     const to = this.#to ?? this.#look();
     const from = this.#from ?? to;
     const ms = Math.max(to.atMs - from.atMs, 1);
     const lines = to.deliveredLines - from.deliveredLines;
     const serverMs = to.server.cpuMs - from.server.cpuMs;
+    const loadMs = to.loadCpuMs - from.loadCpuMs;
     const speeds = {
       deliveredPerSecond: (lines / ms) * 1000,
       serverShare: serverMs / ms,
-      loadShare: (to.loadCpuMs - from.loadCpuMs) / ms,
+      loadShare: loadMs / ms,
+      otherCpus: Math.max(0, (to.allCpusMs - from.allCpusMs - serverMs - loadMs) / ms),
       nsPerLine: lines > 0 ? (serverMs * 1e6) / lines : 0,
     };
     if (this.#load.linesPerSecond === 0) return speeds;

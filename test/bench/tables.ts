@@ -10,6 +10,7 @@ import {
   loadWasLimit,
   medianOf,
   neverBegan,
+  otherCpusDuring,
   problemOf,
   ratioOf,
   type ScenarioFindings,
@@ -21,6 +22,8 @@ import { SCENARIOS } from "./scenarios.ts";
 
 /** What the others are set against. */
 const YARDSTICK = "ncat --broker";
+/** With more of the machine busy otherwise, figures are worth little. */
+const OTHER_CPUS_MAX = 0.1;
 const STEADY = "steady";
 const STOPPED = "stopped-reader";
 const PACE = SCENARIOS.find(({ name }) => name === STEADY)?.shape.linesPerSecond ?? 0;
@@ -34,7 +37,9 @@ export function table(findings: Findings): string {
   });
   if (findings.growth.length > 0) parts.push(...growthTables(findings.growth));
   const about = `${findings.versions.join(", ")}\n${findings.machine}, ${findings.date}, in ${findings.seconds.toFixed(0)} s`;
-  return [...parts, about].join("\n\n");
+  const others = otherCpusDuring(findings);
+  const warning = `Other programs kept ${others.toFixed(1)} processors busy: measure again on a quiet machine.`;
+  return [...parts, about, ...(others > OTHER_CPUS_MAX ? [warning] : [])].join("\n\n");
 }
 
 /** The section of the README. */
