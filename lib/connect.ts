@@ -1,43 +1,88 @@
 /** Stage 2, opening the client: getaddrinfo, socket, connect; then reading and writing with back-pressure. */
 
 import { formatAddress } from "./address.ts";
+import type { TlsMaterial } from "./tls.ts";
 import { UserError } from "./user-error.ts";
 
-export interface ConnectOptions {
-  /** A host name, all of whose addresses are tried, or an address. */
-  host: string;
-  port: number;
-}
+/** How long a server may take for the TLS handshake. */
+const HANDSHAKE_MS = 10_000;
+
+export type ConnectOptions = ConnectPlace & {
+  /** Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show. */
+  tls?: (TlsMaterial & { serverName?: string | undefined }) | undefined;
+  /** What the server wants to hear first. */
+  passPhrase?: Uint8Array | undefined;
+};
+
+export type ConnectPlace =
+  | {
+      /** A host name, all of whose addresses are tried, or an address. */
+      host: string;
+      port: number;
+    }
+  | {
+      /** The path of a socket in the file system. */
+      unix: string;
+    };
 
 /**
- * Connects; the classic `open_clientfd`.
+ * Connects; the classic `open_clientfd`. Over TLS the server's certificate and
+ * name are verified.
  *
- * @throws {UserError} that names the address, when no server answers there
+ * @throws {UserError} that names the address, when no server answers there or it
+ *   cannot be verified
  */
-export async function connect({ host, port }: ConnectOptions): Promise<Connection> {
-  const address = formatAddress(host, port);
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const { tls, passPhrase } = options;
+  const address = "unix" in options ? options.unix : formatAddress(options.host, options.port);
+  const ready = Promise.withResolvers<void>();
+  ready.promise.catch(() => {}); // It may fail before anybody waits for it.
+  const handlers: Bun.SocketHandler<Connection> = {
+    open(socket) {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, 60_000);
+      socket.data = new Connection(socket, address);
+    },
+    data: (socket, bytes) => socket.data.received(bytes),
+    drain: (socket) => socket.data.drained(),
+    end: (socket) => socket.data.ended(),
+    close(socket, error) {
+      ready.reject(error ?? new Error("closed by the server"));
+      socket.data?.closed(error);
+    },
+    error: (socket, error) => socket.data.closed(error),
+  };
+  const handshake = (_: unknown, success: boolean, error: Error | null) =>
+    success && error === null ? ready.resolve() : ready.reject(error);
   try {
-    const socket = await Bun.connect<Connection>({
-      hostname: host,
-      port,
+    const how = {
       allowHalfOpen: true,
-      socket: {
-        open(socket) {
-          socket.setNoDelay(true);
-          socket.setKeepAlive(true, 60_000);
-          socket.data = new Connection(socket, address);
-        },
-        data: (socket, bytes) => socket.data.received(bytes),
-        drain: (socket) => socket.data.drained(),
-        end: (socket) => socket.data.ended(),
-        close: (socket, error) => socket.data.closed(error),
-        error: (socket, error) => socket.data.closed(error),
-      },
-    });
-    return socket.data;
+      ...(tls
+        ? { tls: checked(tls, options), socket: { ...handlers, handshake } }
+        : { socket: handlers }),
+    };
+    const socket = await ("unix" in options
+      ? Bun.connect<Connection>({ unix: options.unix, ...how })
+      : Bun.connect<Connection>({ hostname: options.host, port: options.port, ...how }));
+    const connection = socket.data;
+    if (tls) await within(HANDSHAKE_MS, ready.promise, () => socket.terminate());
+    if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.from("\n")]));
+    return connection;
   } catch (error) {
     throw new UserError(`cannot connect to ${address}: ${explain(error)}`);
   }
+}
+
+/** What Bun is to verify: always the certificate, and the name the user gave. */
+function checked(tls: NonNullable<ConnectOptions["tls"]>, place: ConnectPlace): Bun.TLSOptions {
+  const { serverName = "host" in place ? place.host : "localhost", ...material } = tls;
+  return { ...material, serverName, rejectUnauthorized: true };
+}
+
+/** Waits for a handshake, but not for ever. */
+async function within(ms: number, done: Promise<void>, giveUp: () => void): Promise<void> {
+  const deadline = setTimeout(giveUp, ms);
+  await done.finally(() => clearTimeout(deadline));
 }
 
 /** One end of a connection: `read` and `write` wait, so that neither side outruns the other. */
@@ -62,7 +107,9 @@ export class Connection {
 
   /** Where it is connected to in fact: the address and port of the server. */
   get remoteAddress(): string {
-    return formatAddress(this.#socket.remoteAddress, this.#socket.remotePort);
+    const { remoteAddress, remotePort }: { remoteAddress?: string; remotePort: number } =
+      this.#socket;
+    return remoteAddress ? formatAddress(remoteAddress, remotePort) : this.address;
   }
 
   /**
@@ -109,6 +156,13 @@ export class Connection {
     this.#socket.shutdown();
   }
 
+  /** Gives the connection up: nothing more is taken from it or for it; what the system has taken still goes out. */
+  abandon(): void {
+    if (!this.#closed) this.#socket.shutdown();
+    this.#closed = true;
+    this.#wakeWriter?.();
+  }
+
   /** Socket events, called by `connect`. */
   received(bytes: Uint8Array): void {
     this.#chunks.push(bytes);
@@ -152,7 +206,9 @@ function explain(error: unknown): string {
     ENETUNREACH: "no route to that network",
     ETIMEDOUT: "no answer",
     ENOTFOUND: "unknown host",
+    ENOENT: "no such socket",
+    EACCES: "permission denied",
     EAI_AGAIN: "the name service does not answer",
   };
-  return words[code] ?? (error instanceof Error ? error.message : String(error));
+  return words[code] ?? (error instanceof Error ? `${error.message}${code && ` (${code})`}` : "");
 }

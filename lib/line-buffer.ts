@@ -4,6 +4,8 @@ import { assert } from "./assert.ts";
 
 const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
+/** Shared by all that hold no line, so that an idle client costs little. */
+const NO_RUNS: readonly Uint8Array[] = [];
 
 /**
  * Frames a byte stream into lines, as `rio_readlineb` does for a descriptor:
@@ -18,7 +20,7 @@ export class LineBuffer {
   readonly lineBytesMax: number;
 
   /** Whole lines not yet taken, oldest first. */
-  #runs: Uint8Array[] = [];
+  #runs = NO_RUNS;
   /** Storage of the unfinished line, of which the first `#unfinishedBytes` are in use. */
   #unfinished = NOTHING;
   #unfinishedBytes = 0;
@@ -83,16 +85,19 @@ export class LineBuffer {
    * Takes out the oldest run of whole lines, or as many of its lines as fit.
    *
    * @param bytesMax the most bytes to take
+   * @param linesMax the most lines to take; any number by default
    * @returns bytes that end in LF; undefined when there is no line, or none that fits
    */
-  take(bytesMax: number): Uint8Array | undefined {
+  take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const run = this.#runs[0];
     if (run === undefined || bytesMax <= 0) return undefined;
-    if (run.length <= bytesMax) return this.#runs.shift();
-    const end = run.lastIndexOf(LF, bytesMax - 1) + 1;
+    let end = run.length <= bytesMax ? run.length : run.lastIndexOf(LF, bytesMax - 1) + 1;
+    if (linesMax < end) end = Math.min(end, endOfLine(run, linesMax));
     if (end === 0) return undefined;
-    this.#runs[0] = run.subarray(end);
-    return run.subarray(0, end);
+    const fits = end === run.length;
+    const later = this.#runs.length === 1 ? NO_RUNS : this.#runs.slice(1);
+    this.#runs = fits ? later : [run.subarray(end), ...later];
+    return fits ? run : run.subarray(0, end);
   }
 
   /** Queues chunk[start, end), which ends in LF, up to its first line that is too long. */
@@ -106,7 +111,7 @@ export class LineBuffer {
     }
     const fits = end - lineStart <= this.lineBytesMax;
     const stop = fits ? end : lineStart;
-    if (stop > start) this.#runs.push(chunk.subarray(start, stop));
+    if (stop > start) this.#runs = [...this.#runs, chunk.subarray(start, stop)];
     return fits;
   }
 
@@ -127,7 +132,7 @@ export class LineBuffer {
 
   /** Queues the unfinished line, which has its LF now. */
   #finishLine(): void {
-    this.#runs.push(this.#unfinished.subarray(0, this.#unfinishedBytes));
+    this.#runs = [...this.#runs, this.#unfinished.subarray(0, this.#unfinishedBytes)];
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
   }
@@ -137,4 +142,18 @@ export class LineBuffer {
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
   }
+}
+
+/** Where in a run of whole lines the first `count` lines end, or the run. */
+function endOfLine(run: Uint8Array, count: number): number {
+  let end = 0;
+  for (let line = 0; line < count && end < run.length; line++) end = run.indexOf(LF, end) + 1;
+  return end;
+}
+
+/** How many lines a run holds. */
+export function countLines(run: Uint8Array): number {
+  let lines = 0;
+  for (let at = run.indexOf(LF); at >= 0; at = run.indexOf(LF, at + 1)) lines++;
+  return lines;
 }

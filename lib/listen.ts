@@ -1,19 +1,43 @@
 /** Stage 1, opening the server: getaddrinfo, socket, bind, listen, accept. */
 
-import { formatAddress } from "./address.ts";
-import { type Member, Room, type RoomOptions } from "./room.ts";
+import { AddressCounts, type AddressRules } from "./access.ts";
+import { formatAddress, unmapAddress } from "./address.ts";
+import { Door, type DoorSocket, Guest } from "./door.ts";
+import { Room, type RoomOptions } from "./room.ts";
+import type { TlsMaterial } from "./tls.ts";
+import { listenOnPath } from "./unix-socket.ts";
 import { UserError } from "./user-error.ts";
 
 /** The time between the last byte of a silent peer and the first probe whether it is still there. */
 const KEEP_ALIVE_MS = 60_000;
-/** What Bun itself keeps open, and a margin: 10 files were seen. */
-const RUNTIME_FILES = 24;
 
-export interface ListenOptions extends Omit<RoomOptions, "now" | "wake"> {
-  /** The address to listen on; all of this machine, IPv6 and IPv4, by default. */
-  host?: string | undefined;
-  /** The port to listen on; 0 takes a free one. */
-  port: number;
+/** Where to listen: on a port, or on a path in the file system. */
+export type Place =
+  | {
+      /** The address to listen on; all of this machine, IPv6 and IPv4, by default. */
+      host?: string | undefined;
+      /** The port to listen on; 0 takes a free one. */
+      port: number;
+    }
+  | {
+      unix: string;
+      /** The permissions of the socket; 0o600 by default. */
+      unixMode?: number | undefined;
+    };
+
+export type ListenOptions = Place & ListenSettings;
+
+export interface ListenSettings extends Omit<RoomOptions, "now" | "wake"> {
+  /** Certificate and key, for TLS; with a CA, only clients that it has certified come in. */
+  tls?: TlsMaterial | undefined;
+  /** What the first line of a client has to be. */
+  passPhrase?: Uint8Array | undefined;
+  /** How long a connection may take for its handshake, and for its pass phrase, in ms; 10 s by default. */
+  guestMs?: number;
+  /** Which addresses may connect; any by default. */
+  rules?: AddressRules | undefined;
+  /** How many connections one address may have; any number by default. */
+  clientsPerAddressMax?: number | undefined;
   /** A handler failed, which is a bug; its connection is ended. */
   onError?: (error: Error) => void;
 }
@@ -21,9 +45,12 @@ export interface ListenOptions extends Omit<RoomOptions, "now" | "wake"> {
 /** A room that listens. */
 export interface Server {
   readonly room: Room;
-  /** Where it listens, with the real port: `[::]:8080`. */
+  /** Where it listens: `[::]:8080`, with the real port, or a path. */
   readonly address: string;
+  /** The real port; 0 on a path. */
   readonly port: number;
+  /** Has new connections use other certificates; those that are there are not disturbed. */
+  renewTls(tls: TlsMaterial): Promise<void>;
   /**
    * Stops listening, hands everybody what they are owed, then EOF.
    *
@@ -33,37 +60,42 @@ export interface Server {
   stop(graceMs?: number): Promise<void>;
 }
 
+/** A connection's socket, with who sits behind it. */
+type Socket = Bun.Socket<DoorSocket["data"]>;
+type Listener =
+  Bun.TCPSocketListener<DoorSocket["data"]> | Bun.UnixSocketListener<DoorSocket["data"]>;
+
 /**
- * Opens a room on a port; the classic `open_listenfd`, then `accept` for ever.
+ * Opens a room on a port or a path; the classic `open_listenfd`, then `accept`
+ * for ever.
  *
  * @throws {UserError} when it cannot listen there
  */
-export function listen(options: ListenOptions): Server {
+export async function listen(options: ListenOptions): Promise<Server> {
   const room = new Room({ ...options, ...eventLoop(() => room.flush()) });
-  const listener = openListener(options, {
-    open(socket) {
-      const { remoteAddress, remotePort } = socket;
-      // A peer that has reset by now has no address any more, and never was here.
-      if (!remoteAddress) return socket.terminate();
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      socket.data = room.join(socket, formatAddress(remoteAddress, remotePort));
-    },
-    data: (socket, bytes) => room.hear(socket.data, bytes),
-    drain: (socket) => room.drain(socket.data),
-    end: (socket) => room.end(socket.data),
-    close(socket) {
-      if (socket.data) room.close(socket.data);
-    },
-    error(socket, error) {
-      options.onError?.(error);
-      if (socket.data) room.terminate(socket.data, "reset");
-    },
+  const door = new Door(room, {
+    handshake: options.tls !== undefined,
+    passPhrase: options.passPhrase,
+    guestMs: options.guestMs ?? 10_000,
+    standingMax: options.lingerersMax ?? 64,
+    onRefuse: options.onRefuse,
   });
+  const handlers = acceptInto(room, door, options);
+  let listener = await openListener(options, options.tls, handlers);
+  // Bun gives a listener on a path a port and a host name too, both undefined.
+  const { hostname, port = 0 }: { hostname?: string; port?: number } = listener as object;
   return {
     room,
-    address: formatAddress(listener.hostname, listener.port),
-    port: listener.port,
+    address: "unix" in options ? options.unix : formatAddress(hostname ?? "", port),
+    port,
+    async renewTls(tls) {
+      listener.stop();
+      listener = await openListener(
+        "unix" in options ? options : { ...options, port },
+        tls,
+        handlers,
+      );
+    },
     stop(graceMs = 5_000) {
       listener.stop();
       return new Promise((resolve) => room.stop(graceMs, resolve));
@@ -71,36 +103,75 @@ export function listen(options: ListenOptions): Server {
   };
 }
 
-/** How many connections a process may have, by its limit on open files. */
-export interface FileLimit {
-  /** The limit itself, `ulimit -n`. */
-  readonly filesMax: number;
-  /** How many clients that leaves, so that `accept` never fails. */
-  readonly clientsMax: number;
-  /** How many more connections that are being refused or closed. */
-  readonly lingerersMax: number;
-}
+/** accept: the handlers that bring connections to the door, and what happens to them to the room. */
+function acceptInto(
+  room: Room,
+  door: Door,
+  options: ListenSettings,
+): Bun.SocketHandler<DoorSocket["data"]> {
+  const counts = new AddressCounts(options.clientsPerAddressMax ?? Number.POSITIVE_INFINITY);
+  const counted = new WeakMap<Socket, string>();
+  let unixClients = 0;
 
-/**
- * Divides the files this process may open between clients, connections on
- * their way out, and what the runtime itself needs. A server must not run out:
- * Bun then calls `accept` in a tight loop.
- */
-export function fileLimit(): FileLimit {
-  const { soft } = openFilesLimit();
-  const filesMax = typeof soft === "number" ? soft : 1 << 20;
-  const lingerersMax = Math.min(Math.max(filesMax >> 3, 4), 256);
-  return {
-    filesMax,
-    lingerersMax,
-    clientsMax: Math.max(1, filesMax - lingerersMax - RUNTIME_FILES),
+  /** Whether a connection may come to the door; tells why not. */
+  const admits = (socket: Socket, address: string): boolean => {
+    const name = formatAddress(address, socket.remotePort);
+    if (options.rules?.admits(address) === false) {
+      options.onRefuse?.(name, "not allowed");
+      return false;
+    }
+    if (options.clientsPerAddressMax === undefined) return true;
+    const plain = unmapAddress(address);
+    if (!counts.add(plain)) {
+      options.onRefuse?.(name, "too many from its address");
+      return false;
+    }
+    counted.set(socket, plain);
+    return true;
   };
-}
 
-function openFilesLimit(): { soft: unknown } {
-  // Typed as a plain object; a report without limits, as on Windows, means none.
-  const report = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } };
-  return report.userLimits?.open_files ?? { soft: undefined };
+  return {
+    open(socket) {
+      if (isUnix(options)) return door.arrive(socket, `unix:${++unixClients}`);
+      const address: string | undefined = socket.remoteAddress;
+      // A peer that has reset by now has no address any more, and never was here.
+      if (!address || !admits(socket, address)) return socket.terminate();
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
+      door.arrive(socket, formatAddress(address, socket.remotePort));
+    },
+    handshake(socket, success, error) {
+      const guest = socket.data;
+      if (!(guest instanceof Guest)) return;
+      const authorized = options.tls?.ca === undefined || (error === null && socket.authorized);
+      if (success && authorized) door.handshaken(guest);
+      else door.turnAway(guest, `the handshake failed: ${explain(error)}`);
+    },
+    data({ data: whom }, bytes) {
+      if (whom instanceof Guest) door.hear(whom, bytes);
+      else if (whom) room.hear(whom, bytes);
+    },
+    drain({ data: whom }) {
+      if (whom && !(whom instanceof Guest)) room.drain(whom);
+    },
+    end({ data: whom }) {
+      if (whom instanceof Guest) door.end(whom);
+      else if (whom) room.end(whom);
+    },
+    close(socket) {
+      const whom = socket.data;
+      const address = counted.get(socket);
+      if (address !== undefined) counts.remove(address);
+      if (whom instanceof Guest) door.close(whom);
+      else if (whom) room.close(whom);
+    },
+    error(socket, error) {
+      const whom = socket.data;
+      options.onError?.(error);
+      if (whom instanceof Guest) door.turnAway(whom, "an error");
+      else if (whom) room.terminate(whom, "reset");
+    },
+  };
 }
 
 /** The room's clock and alarm: `flush` runs once all that is ready in a turn has been read. */
@@ -121,37 +192,63 @@ function eventLoop(flush: () => void): Pick<RoomOptions, "now" | "wake"> {
       clearTimeout(alarm);
       alarmAtMs = now() + delayMs;
       alarm = setTimeout(run, delayMs);
+      alarm.unref(); // It is the connections that keep a program alive.
     }
   };
   return { now, wake };
 }
 
-/** socket, bind and listen: on IPv6, which takes IPv4 too, or on IPv4 where there is no IPv6. */
-function openListener(
-  { host, port }: ListenOptions,
-  handlers: Bun.SocketHandler<Member>,
-): Bun.TCPSocketListener<Member> {
-  const hosts = host === undefined ? ["::", "0.0.0.0"] : [host];
+/** socket, bind and listen: on IPv6, which takes IPv4 too, or on IPv4 where there is no IPv6; or on a path. */
+async function openListener(
+  place: Place,
+  tls: TlsMaterial | undefined,
+  handlers: Bun.SocketHandler<DoorSocket["data"]>,
+): Promise<Listener> {
+  const { handshake, ...plain } = handlers;
+  const how = {
+    allowHalfOpen: true,
+    ...(tls
+      ? {
+          tls: { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true },
+          socket: handlers,
+        }
+      : { socket: plain }),
+  };
+  if ("unix" in place)
+    return listenOnPath(place.unix, place.unixMode ?? 0o600, () =>
+      Bun.listen<DoorSocket["data"]>({ unix: place.unix, ...how }),
+    );
+
+  const { host, port } = place;
   let failure: unknown;
-  for (const hostname of hosts) {
+  for (const hostname of host === undefined ? ["::", "0.0.0.0"] : [host]) {
     try {
-      return Bun.listen<Member>({ hostname, port, allowHalfOpen: true, socket: handlers });
+      return Bun.listen<DoorSocket["data"]>({ hostname, port, ...how });
     } catch (error) {
       failure ??= error;
-      if (hasCode(error, "EADDRINUSE") || hasCode(error, "EACCES")) break;
+      if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
     }
   }
-  throw new UserError(
-    `cannot listen on ${formatAddress(hosts[0] ?? "::", port)}: ${explain(failure)}`,
-  );
+  const address = formatAddress(host ?? "::", port);
+  throw new UserError(`cannot listen on ${address}: ${explainListen(failure)}`);
 }
 
-function explain(error: unknown): string {
-  if (hasCode(error, "EADDRINUSE")) return "the address is in use";
-  if (hasCode(error, "EACCES")) return "permission denied";
-  return "this machine has no such address";
+function isUnix(options: ListenSettings): boolean {
+  return "unix" in options;
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
+function explainListen(error: unknown): string {
+  const words: Record<string, string> = {
+    EADDRINUSE: "the address is in use",
+    EACCES: "permission denied",
+  };
+  return words[codeOf(error)] ?? "this machine has no such address";
+}
+
+function explain(error: Error | null): string {
+  return error === null ? "not authorized" : codeOf(error) || error.message;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

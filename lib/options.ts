@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 
+import { formatSize, parseSize, parseTimeMs } from "./units.ts";
 import { usageError, UserError } from "./user-error.ts";
 
 /** One long option. A flag takes no value. */
@@ -15,6 +16,8 @@ export interface Option<Value> {
   default: Value;
   /** Reads the value; undefined when it does not fit. */
   parse: (text: string) => Value | undefined;
+  /** Whether it may be given more than once; its value is a list then. */
+  repeats?: boolean;
 }
 
 /** A program, as its `--help` shows it. */
@@ -25,6 +28,8 @@ export interface Command<Options> {
   summary: string;
   /** The names of its operands, all of them required, in order. */
   operands: readonly string[];
+  /** The name of an option that stands instead of all operands. */
+  instead?: string;
   options: Options;
   /** What to try first: command and what it does. */
   examples: readonly (readonly [command: string, meaning: string])[];
@@ -70,7 +75,7 @@ export function size(help: string, initial: number, min = 1, max = 2 ** 31): Opt
 }
 
 /** A time in ms. */
-export function time(help: string, initialMs: number): Option<number> {
+export function time<Default>(help: string, initialMs: Default): Option<number | Default> {
   return {
     takes: "time",
     expects: "a time like 500ms, 10s or 5m, of at most 24h",
@@ -88,6 +93,31 @@ export function count<Default>(help: string, initial: Default, min = 1): Option<
     help,
     default: initial,
     parse: (value) => within(parseWhole(value), min, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/** Anything else that a function reads, as often as it is given. */
+export function list<Value>(
+  takes: string,
+  expects: string,
+  help: string,
+  parseOne: (text: string) => Value | undefined,
+): Option<readonly Value[]> {
+  const parse = (value: string) => {
+    const one = parseOne(value);
+    return one === undefined ? undefined : [one];
+  };
+  return { takes, expects, help, default: [], parse, repeats: true };
+}
+
+/** The permissions of a file. */
+export function fileMode(help: string, initial: number): Option<number> {
+  return {
+    takes: "octal",
+    expects: "the permissions of a file, like 600",
+    help,
+    default: initial,
+    parse: (value) => (/^[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined),
   };
 }
 
@@ -129,17 +159,20 @@ export function parseCommandLine<Options extends { [Name in keyof Options]: Opti
     }
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (option === undefined) throw usageError(`unknown option ${token.rawName}`);
-    options[token.name] = parseValue(
-      option,
-      token.rawName,
-      token.value,
-      token.inlineValue ?? false,
-    );
+    const { rawName, value, inlineValue } = token;
+    const parsed = parseValue(option, rawName, value, inlineValue ?? false);
+    const before = options[token.name];
+    options[token.name] =
+      option.repeats && Array.isArray(before) && Array.isArray(parsed)
+        ? [...before, ...parsed]
+        : parsed;
   }
 
-  const missing = command.operands[operands.length];
+  const instead = command.instead !== undefined && options[command.instead] !== undefined;
+  const expected = instead ? [] : command.operands;
+  const missing = expected[operands.length];
   if (missing !== undefined) throw usageError(`<${missing}> is missing`);
-  const surplus = operands[command.operands.length];
+  const surplus = operands[expected.length];
   if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}`);
   return { options: options as Values<Options>, operands }; // each value came from its own option
 }
@@ -173,32 +206,6 @@ export function parsePort(value: string, lowest: 0 | 1): number {
   const port = within(parseWhole(value), lowest, 65_535);
   if (port !== undefined) return port;
   throw usageError(`<port> is a whole number from ${lowest} to 65535, not ${quote(value)}`);
-}
-
-/** Bytes from `8M`, with K, M and G as powers of 1024; undefined unless it is a size. */
-export function parseSize(value: string): number | undefined {
-  const [, digits, unit] = /^(\d{1,15})([KMG]?)$/i.exec(value) ?? [];
-  if (digits === undefined || unit === undefined) return undefined;
-  return Number(digits) * 1024 ** " KMG".indexOf(unit.toUpperCase() || " ");
-}
-
-/** Milliseconds from `10s`, a bare number being seconds; undefined unless it is a time. */
-export function parseTimeMs(value: string): number | undefined {
-  const [, digits, unit] = /^(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h)?$/.exec(value) ?? [];
-  if (digits === undefined) return undefined;
-  const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? "s"] ?? 1000;
-  return Number(digits) * unitMs;
-}
-
-/** A size as a person writes it: `64K`, `8M`, `1000`. */
-export function formatSize(bytes: number): string {
-  for (const [unit, of] of [
-    ["G", 1024 ** 3],
-    ["M", 1024 ** 2],
-    ["K", 1024],
-  ] as const)
-    if (bytes >= of && bytes % of === 0) return `${bytes / of}${unit}`;
-  return `${bytes}`;
 }
 
 /** Text as a message shows it: quoted, on one line, of bounded length. */

@@ -7,11 +7,15 @@
  */
 
 import { assert } from "./assert.ts";
-import { LineBuffer } from "./line-buffer.ts";
+import { countLines, LineBuffer } from "./line-buffer.ts";
 import { LineLog, type Speaker } from "./line-log.ts";
+import { Pace } from "./pace.ts";
+import { formatTime } from "./units.ts";
 
 /** How often a room that is held up asks those in the way whether they take more. */
 const RETRY_MS = 100;
+/** The most one talker says before it is the next one's turn, or its longest line; more would make others late. */
+const SHARE_BYTES = 64 << 10;
 const NEVER = Number.POSITIVE_INFINITY;
 const NOTHING = new Uint8Array(0);
 
@@ -26,7 +30,9 @@ export interface RoomSocket {
   write(bytes: Uint8Array, offset: number, length: number): number;
   /** Half-closes: after all that was written, the peer gets EOF. */
   shutdown(): void;
-  /** Closes at once, by a reset. */
+  /** Closes; what was written still goes out, unless the peer goes on sending. */
+  end(): void;
+  /** Closes at once, by a reset: what was written may be lost. */
   terminate(): void;
   /** Stops reading: `Room.hear` and `Room.end` come no more until `resume`. */
   pause(): void;
@@ -34,7 +40,8 @@ export interface RoomSocket {
 }
 
 /** Why a member left. */
-export type Leaving = "end of input" | "reset" | "line too long" | "too slow" | "server stopping";
+export type Leaving =
+  "end of input" | "reset" | "line too long" | "too slow" | "idle" | "server stopping";
 
 export interface RoomOptions {
   /** The size of the shared log, in bytes; 8 MiB by default. */
@@ -47,6 +54,10 @@ export interface RoomOptions {
   lingerMs?: number;
   /** How many members there may be; any number by default. */
   membersMax?: number;
+  /** How many lines a second a member may say before it is read later; any number by default. */
+  linesPerSecond?: number | undefined;
+  /** How long a member may say nothing, in ms; for ever by default. */
+  idleMs?: number | undefined;
   /** How many connections may linger after the room's last word; 64 by default. */
   lingerersMax?: number;
   /** The time, in ms, from any start; never goes back. */
@@ -60,8 +71,8 @@ export interface RoomOptions {
   onJoin?: (member: Member) => void;
   /** @param behindBytes how much of the log the member had not taken */
   onLeave?: (member: Member, reason: Leaving, behindBytes: number) => void;
-  /** Somebody was told `word` and let go before it was a member. */
-  onRefuse?: (member: Member, word: string) => void;
+  /** A connection was let go before it was a member. */
+  onRefuse?: (name: string, why: string) => void;
 }
 
 /**
@@ -81,8 +92,11 @@ export class Member implements Speaker {
   caughtUp = true;
   /** When it last took something or was caught up, on the clock of `Room.#heldUpMs`. */
   movedAtMs = 0;
-  /** Whether its lines wait for room in the log; its socket is paused then. */
-  waiting = false;
+  /** Why lines of it wait, if some do: for room in the log, or by its rate. Its socket is paused then. */
+  hold: "room" | "rate" | undefined;
+  pace: Pace | undefined;
+  /** When it last said a line; kept only in a room that minds. */
+  saidAtMs = 0;
   /** Whether its peer has sent its last byte. */
   ended = false;
   /** Whether its connection is gone. */
@@ -120,15 +134,24 @@ export class Room {
   readonly #lingerMs: number;
   readonly #membersMax: number;
   readonly #lingerersMax: number;
+  readonly #idleMs: number;
+  /** The most bytes one talker says before it is the next one's turn. */
+  readonly #shareBytes: number;
 
   readonly #members: Member[] = [];
   /** Talkers whose lines the log has no room for, in the order they speak next. */
   readonly #waiting: Member[] = [];
   /** How many of them are gone already, their lines still to be said. */
   #waitingClosed = 0;
-  /** Connections with a deadline, in the order they got it. */
+  /** Talkers that are over their rate. */
+  readonly #paced = new Set<Member>();
+  /** Seats taken by connections that are not members yet. */
+  #seatsReserved = 0;
+  /** No member is idle for too long before this. */
+  #nextIdleMs = NEVER;
+  /** Connections that are no members, or no members any more, in the order of their deadlines. */
   readonly #departing = new Set<Member>();
-  /** No deadline in `#departing` is before this. */
+  /** No deadline is before this, of those or of members that are being sent away. */
   #nextDeadlineMs = NEVER;
 
   /** How long talkers have waited, in all: a clock that runs only while the room is held up. */
@@ -150,6 +173,8 @@ export class Room {
     this.#lingerMs = options.lingerMs ?? 2_000;
     this.#membersMax = options.membersMax ?? NEVER;
     this.#lingerersMax = options.lingerersMax ?? 64;
+    this.#idleMs = options.idleMs ?? NEVER;
+    this.#shareBytes = Math.max(this.#lineBytesMax, Math.min(SHARE_BYTES, this.#log.bytesMax >> 4));
     assert(this.#lineBytesMax <= this.#log.bytesMax, "the log holds the longest line");
   }
 
@@ -163,6 +188,24 @@ export class Room {
     return this.#log.head - this.#log.tail;
   }
 
+  /** How many connections are on their way out. */
+  get departing(): number {
+    return this.#departing.size;
+  }
+
+  /** Keeps a seat for a connection that is not a member yet; returns whether there is one. */
+  reserveSeat(): boolean {
+    if (!this.#hasSeat) return false;
+    this.#seatsReserved++;
+    return true;
+  }
+
+  /** Gives a reserved seat back: to the connection that joins next, or to anybody. */
+  releaseSeat(): void {
+    assert(this.#seatsReserved > 0, "a seat is released once");
+    this.#seatsReserved--;
+  }
+
   /**
    * Takes in a connection, which hears all that is said from now on; or tells it
    * that the room is full and lets it go.
@@ -170,19 +213,35 @@ export class Room {
    * @param name what to call it in reports
    */
   join(socket: RoomSocket, name: string): Member {
-    const lines = new LineBuffer(this.#lineBytesMax);
-    const member = new Member(name, socket, lines, this.#log.head);
-    if (this.#departing.size >= this.#lingerersMax) this.#endOldestDeparture();
+    if (!this.#hasSeat) return this.refuse(socket, name, "room is full");
+    const member = this.#newMember(socket, name);
     if (this.#stopping) {
       this.#linger(member);
-    } else if (this.#members.length + this.#waitingClosed >= this.#membersMax) {
-      this.#options.onRefuse?.(member, "room is full");
-      this.#setLastWord(member, "room is full");
-      this.#linger(member);
-    } else {
-      member.place = this.#members.push(member) - 1;
-      this.#options.onJoin?.(member);
+      return member;
     }
+    member.place = this.#members.push(member) - 1;
+    if (this.#options.linesPerSecond)
+      member.pace = new Pace(this.#options.linesPerSecond, this.#options.now());
+    if (this.#idleMs !== NEVER) {
+      member.saidAtMs = this.#options.now();
+      this.#nextIdleMs = Math.min(this.#nextIdleMs, member.saidAtMs + this.#idleMs);
+      this.#options.wake(0);
+    }
+    this.#options.onJoin?.(member);
+    return member;
+  }
+
+  /**
+   * Tells a connection why it does not get in, and lets it go.
+   *
+   * @param name what to call it in reports
+   * @param word the reason, which it gets as `* word`
+   */
+  refuse(socket: RoomSocket, name: string, word: string): Member {
+    const member = this.#newMember(socket, name);
+    this.#options.onRefuse?.(name, word);
+    this.#setLastWord(member, word);
+    this.#linger(member);
     return member;
   }
 
@@ -190,7 +249,7 @@ export class Room {
   hear(member: Member, bytes: Uint8Array): void {
     if (member.place < 0 || member.leaving || member.ended || this.#stopping) return;
     member.lines.push(bytes);
-    if (!member.waiting) this.#say(member);
+    if (member.hold === undefined) this.#say(member);
   }
 
   /** A member's peer has sent its last byte; it may still receive. */
@@ -199,7 +258,7 @@ export class Room {
     member.ended = true;
     if (member.place < 0 || member.leaving) return;
     if (!this.#stopping) member.lines.end();
-    if (!member.waiting) this.#say(member);
+    if (member.hold === undefined) this.#say(member);
   }
 
   /** A member's socket takes bytes again. */
@@ -214,9 +273,10 @@ export class Room {
   close(member: Member): void {
     if (member.closed) return;
     member.closed = true;
-    if (member.waiting) this.#waitingClosed++;
+    if (member.hold === "room") this.#waitingClosed++;
     this.#departing.delete(member);
     this.#remove(member, member.leaving ?? (member.ended ? "end of input" : "reset"));
+    if (member.hold === "rate") this.#say(member);
     this.#options.wake(0);
   }
 
@@ -238,6 +298,7 @@ export class Room {
     assert(!this.#stopping, "a room is stopped once");
     this.#stopAtMs = this.#options.now() + graceMs;
     this.#onStopped = onStopped;
+    for (const member of this.#paced) this.#say(member);
     this.#options.wake(0);
   }
 
@@ -247,12 +308,14 @@ export class Room {
    */
   flush(): void {
     const now = this.#options.now();
+    for (const member of this.#paced) if (this.#linesNow(member) >= 1) this.#say(member);
     if (this.#heldUpSinceMs !== undefined) this.#heldUpMs += now - this.#heldUpSinceMs;
     this.#writeToAll();
     this.#release();
     while (!this.#letWaitingSpeak() && this.#moveThoseInTheWay(now)) this.#release();
     this.#heldUpSinceMs = this.#waiting.length > 0 ? now : undefined;
     if (this.#stopping) this.#stopFurther(now);
+    if (now >= this.#nextIdleMs) this.#sendIdleAway(now);
     if (now >= this.#nextDeadlineMs) this.#endOverdue(now);
     this.#planNextFlush(now);
   }
@@ -261,37 +324,85 @@ export class Room {
     return this.#stopAtMs !== NEVER;
   }
 
-  /** Moves a talker's whole lines to the log, or makes it wait; returns whether all were moved. */
-  #say(member: Member): boolean {
-    const log = this.#log;
-    const lines = member.lines;
-    const itsTurn = this.#waiting.length === 0 || this.#waiting[0] === member;
-    while (itsTurn) {
-      const run = lines.take(log.freeBytes);
-      if (run === undefined) break;
-      log.append(member, run);
-      this.#options.wake(0);
-    }
-    if (lines.hasLine) {
-      if (!member.waiting) this.#wait(member);
-      return false;
-    }
-    if (lines.tooLong) this.#refuseLine(member);
-    else if (member.ended) this.#leave(member, "end of input");
-    return true;
+  get #hasSeat(): boolean {
+    return this.#members.length + this.#waitingClosed + this.#seatsReserved < this.#membersMax;
   }
 
-  #wait(member: Member): void {
-    member.waiting = true;
-    this.#waiting.push(member);
-    if (!member.ended) member.socket.pause();
+  #newMember(socket: RoomSocket, name: string): Member {
+    const [oldest] = this.#departing;
+    if (oldest && this.#departing.size >= this.#lingerersMax) this.#endDeparture(oldest);
+    return new Member(name, socket, new LineBuffer(this.#lineBytesMax), this.#log.head);
+  }
+
+  /** Lets a talker say what it may, and holds it when it has more to say. */
+  #say(member: Member): void {
+    const first = this.#waiting[0];
+    // Nobody overtakes those who wait.
+    if (first === undefined || first === member) this.#moveShareToLog(member);
+    if (member.lines.hasLine)
+      return this.#hold(member, this.#linesNow(member) < 1 ? "rate" : "room");
+    this.#unhold(member);
+    if (member.lines.tooLong) this.#refuseLine(member);
+    else if (member.ended) this.#leave(member, "end of input");
+  }
+
+  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
+  #moveShareToLog(member: Member): void {
+    const log = this.#log;
+    let shareBytes = this.#shareBytes;
+    for (;;) {
+      const run = member.lines.take(Math.min(shareBytes, log.freeBytes), this.#linesNow(member));
+      if (run === undefined) return;
+      shareBytes -= run.length;
+      log.append(member, run);
+      member.pace?.spend(countLines(run));
+      if (this.#idleMs !== NEVER) member.saidAtMs = this.#options.now();
+      this.#options.wake(0);
+    }
+  }
+
+  /** How many lines a member may say now by its rate, which ends with its connection and with the room. */
+  #linesNow(member: Member): number {
+    if (member.pace === undefined || member.closed || this.#stopping) return NEVER;
+    return member.pace.linesNow(this.#options.now());
+  }
+
+  /** Makes a talker wait, reading nothing more from it. */
+  #hold(member: Member, why: "room" | "rate"): void {
+    if (member.hold === why) return;
+    if (member.hold === undefined && !member.closed && !member.ended) member.socket.pause();
+    this.#dequeue(member);
+    member.hold = why;
+    if (why === "rate") this.#paced.add(member);
+    else this.#waiting.push(member);
+    if (why === "room" && member.closed) this.#waitingClosed++;
     this.#options.wake(0);
   }
 
+  #unhold(member: Member): void {
+    if (member.hold === undefined) return;
+    this.#dequeue(member);
+    member.hold = undefined;
+    if (!member.closed && !member.ended) member.socket.resume();
+  }
+
+  #dequeue(member: Member): void {
+    if (member.hold === "rate") this.#paced.delete(member);
+    if (member.hold !== "room") return;
+    assert(this.#waiting[0] === member, "who waits is served in turn");
+    this.#waiting.shift();
+    if (member.closed) this.#waitingClosed--;
+  }
+
   #refuseLine(member: Member): void {
-    if (member.place < 0) return;
-    this.#setLastWord(member, `line longer than ${this.#lineBytesMax} bytes`);
-    this.#leave(member, "line too long");
+    this.#sendAway(member, `line longer than ${this.#lineBytesMax} bytes`, "line too long");
+  }
+
+  /** Lets a member go that has to, once it has what it is owed and knows why. */
+  #sendAway(member: Member, word: string, reason: Leaving): void {
+    if (member.place < 0 || member.leaving) return;
+    this.#setLastWord(member, word);
+    this.#leave(member, reason);
     this.#setDeadline(member, this.#patienceMs + this.#lingerMs);
   }
 
@@ -357,16 +468,17 @@ export class Room {
     this.#log.release(tail);
   }
 
-  /** Lets waiting talkers speak, one after the other; returns whether all have. */
+  /** Lets waiting talkers speak, a share each in turn; returns whether the log had room for all. */
   #letWaitingSpeak(): boolean {
     for (;;) {
       const talker = this.#waiting[0];
       if (talker === undefined) return true;
-      if (!this.#say(talker)) return false;
+      const before = this.#log.head;
+      this.#say(talker);
+      if (this.#waiting[0] !== talker) continue;
+      if (this.#log.head === before) return false;
+      this.#waiting.push(talker);
       this.#waiting.shift();
-      talker.waiting = false;
-      if (talker.closed) this.#waitingClosed--;
-      else if (!talker.ended) talker.socket.resume();
     }
   }
 
@@ -397,26 +509,48 @@ export class Room {
     if (this.#waiting.length === 0)
       for (const member of this.#members) this.#leave(member, "server stopping");
     if (now >= this.#stopAtMs) {
-      for (const member of [...this.#members, ...this.#departing])
+      for (const member of this.#members.slice())
         this.terminate(member, member.leaving ?? "server stopping");
+      for (const member of this.#departing) this.#endDeparture(member);
     }
     if (this.#members.length > 0 || this.#departing.size > 0) return;
     this.#onStopped?.();
     this.#onStopped = undefined;
   }
 
+  #sendIdleAway(now: number): void {
+    this.#nextIdleMs = NEVER;
+    for (const member of this.#members) {
+      if (member.leaving) continue;
+      if (member.hold !== undefined) member.saidAtMs = now;
+      const idleAtMs = member.saidAtMs + this.#idleMs;
+      if (now >= idleAtMs) this.#sendAway(member, `idle for ${formatTime(this.#idleMs)}`, "idle");
+      else this.#nextIdleMs = Math.min(this.#nextIdleMs, idleAtMs);
+    }
+  }
+
   #endOverdue(now: number): void {
     this.#nextDeadlineMs = NEVER;
-    for (const member of this.#departing) {
-      if (now >= member.deadlineMs) this.terminate(member, member.leaving ?? "reset");
+    for (const member of [...this.#members, ...this.#departing]) {
+      if (now >= member.deadlineMs) this.#endDeparture(member);
       else this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, member.deadlineMs);
     }
+  }
+
+  /** Closes a connection that has had its time: in order if it has taken all it was owed, else by a reset. */
+  #endDeparture(member: Member): void {
+    const tookAll = member.place < 0 && member.lastWord.length === 0;
+    if (!tookAll) return this.terminate(member, member.leaving ?? "reset");
+    this.close(member);
+    member.socket.end();
   }
 
   #planNextFlush(now: number): void {
     const retryAtMs = this.#waiting.length > 0 ? now + Math.min(RETRY_MS, this.#patienceMs) : NEVER;
     const stopAtMs = this.#onStopped ? this.#stopAtMs : NEVER;
-    const nextMs = Math.min(retryAtMs, stopAtMs, this.#nextDeadlineMs);
+    let nextMs = Math.min(retryAtMs, stopAtMs, this.#nextDeadlineMs, this.#nextIdleMs);
+    for (const { pace } of this.#paced)
+      nextMs = Math.min(nextMs, now + (pace?.msToNextLine(now) ?? 0));
     if (nextMs !== NEVER) this.#options.wake(Math.max(1, nextMs - now));
   }
 
@@ -457,13 +591,7 @@ export class Room {
   #setDeadline(member: Member, delayMs: number): void {
     member.deadlineMs = this.#options.now() + delayMs;
     this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, member.deadlineMs);
-    this.#departing.delete(member);
-    this.#departing.add(member);
+    if (member.place < 0) this.#departing.add(member);
     this.#options.wake(0);
-  }
-
-  #endOldestDeparture(): void {
-    const [oldest] = this.#departing;
-    if (oldest !== undefined) this.terminate(oldest, oldest.leaving ?? "reset");
   }
 }

@@ -11,7 +11,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, type } from "node:os";
 import { join } from "node:path";
 
-import { fileLimit } from "../../lib/listen.ts";
+import { fileLimit } from "../../lib/file-limit.ts";
 import { count, flag, runCommand, text } from "../../lib/options.ts";
 import { usageError, UserError } from "../../lib/user-error.ts";
 import { version } from "../../package.json";

@@ -1,0 +1,315 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { createServer, type Server, type Socket } from "node:net";
+
+import { retryDelayMs } from "../lib/reconnect.ts";
+import { endAfterEach, Program } from "./harness.ts";
+import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+
+endAfterEach();
+afterEach(async () => {
+  await endTerminals();
+  for (const host of hosts.splice(0)) host.close();
+});
+
+const hosts: Host[] = [];
+
+/** A server of which the test plays every part. */
+class Host {
+  readonly #server: Server;
+  readonly #guests: Guest[] = [];
+  #waiting: ((guest: Guest) => void)[] = [];
+  port = 0;
+
+  static async open(port = 0): Promise<Host> {
+    const host = new Host();
+    hosts.push(host);
+    await new Promise<void>((resolve) => host.#server.listen(port, "127.0.0.1", resolve));
+    const address = host.#server.address();
+    host.port = typeof address === "object" && address ? address.port : 0;
+    return host;
+  }
+
+  private constructor() {
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
+      const guest = new Guest(socket);
+      const next = this.#waiting.shift();
+      if (next) next(guest);
+      else this.#guests.push(guest);
+    });
+  }
+
+  /** The next one that connects. */
+  async guest(): Promise<Guest> {
+    const guest = this.#guests.shift();
+    return guest ?? new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}
+
+/** One connection, at the server's end. */
+class Guest {
+  readonly #chunks: Buffer[] = [];
+  #ended = false;
+  #look: () => void = () => {};
+
+  constructor(readonly socket: Socket) {
+    socket.on("error", () => {});
+    socket.on("data", (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.#look();
+    });
+    socket.on("end", () => {
+      this.#ended = true;
+      this.#look();
+    });
+  }
+
+  get said(): string {
+    return Buffer.concat(this.#chunks).toString("latin1");
+  }
+
+  /** Waits until it has said so many bytes. */
+  async saysBytes(count: number): Promise<void> {
+    let bytes = 0;
+    for (let seen = 0; bytes < count;) {
+      while (seen < this.#chunks.length) bytes += this.#chunks[seen++]?.length ?? 0;
+      if (bytes < count) await new Promise<void>((resolve) => (this.#look = resolve));
+    }
+  }
+
+  async says(text: string): Promise<void> {
+    while (!this.said.includes(text)) await new Promise<void>((resolve) => (this.#look = resolve));
+  }
+
+  /** Waits for its end of output; returns all it has said. */
+  async saysAll(): Promise<string> {
+    while (!this.#ended) await new Promise<void>((resolve) => (this.#look = resolve));
+    return this.said;
+  }
+}
+
+function startPipe(port: number, ...options: string[]): Program {
+  const command = [
+    process.execPath,
+    "client.ts",
+    "--reconnect",
+    ...options,
+    "127.0.0.1",
+    `${port}`,
+  ];
+  return new Program(command);
+}
+
+describe("the delay between two tries", () => {
+  test("doubles up to half a minute", () => {
+    const delays = Array.from({ length: 9 }, (_, failures) => retryDelayMs(failures, 1));
+    expect(delays).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+    expect(retryDelayMs(5000, 1)).toBe(30_000);
+  });
+
+  test("differs from client to client, by up to a half", () => {
+    expect(retryDelayMs(1, 0)).toBe(500);
+    expect(retryDelayMs(1, 0.5)).toBe(750);
+    for (let failures = 0; failures < 12; failures++) {
+      const delay = retryDelayMs(failures);
+      expect(delay).toBeWithin(retryDelayMs(failures, 0), retryDelayMs(failures, 1) + 1);
+    }
+  });
+});
+
+test.each(["end of input", "reset"])(
+  "after %s what is said goes to the next connection",
+  async (how) => {
+    const host = await Host.open();
+    const client = startPipe(host.port);
+    const first = await host.guest();
+    client.say("one\n");
+    await first.says("one\n");
+    if (how === "reset") first.socket.resetAndDestroy();
+    else first.socket.end();
+    await client.printed(how === "reset" ? "lost the connection" : "has closed", "stderr");
+    client.say("two\nthree\n");
+    const second = await host.guest();
+    await second.says("two\nthree\n");
+    second.socket.write("heard\n");
+    await client.printed("heard\n");
+    client.endInput();
+    expect(await second.saysAll()).toBe("two\nthree\n");
+    second.socket.end();
+    expect(await client.exited).toBe(0);
+    const address = `127.0.0.1:${host.port}`;
+    expect(client.stderr.replace(/\d+ s$/m, "? s")).toBe(
+      `connected to ${address}\n` +
+        (how === "reset"
+          ? `lost the connection to ${address}: reset by the server\n`
+          : `${address} has closed the connection\n`) +
+        `connected to ${address} again, after ? s\n`,
+    );
+  },
+);
+
+test("it keeps trying while nobody answers", async () => {
+  const host = await Host.open();
+  const client = startPipe(host.port);
+  const first = await host.guest();
+  host.close();
+  first.socket.destroy();
+  await client.printed("has closed the connection\n", "stderr");
+  client.say("said meanwhile\n");
+  await Bun.sleep(600); // The first try is over by now, in vain.
+  const again = await Host.open(host.port);
+  const second = await again.guest();
+  await second.says("said meanwhile\n");
+});
+
+test("nothing that the system had taken is sent twice, nothing else is lost, and lines stay whole", async () => {
+  const lines = Array.from(
+    { length: 400_000 },
+    (_, index) => `line ${index} ${"x".repeat(index % 40)}`,
+  );
+  const host = await Host.open();
+  const client = startPipe(host.port, "--send-only");
+  const first = await host.guest();
+  // So that the system takes only a part of what it is given, some line being cut.
+  first.socket.pause();
+  const input = client.sayAll(Buffer.from(`${lines.join("\n")}\n`));
+  await Bun.sleep(300);
+  // This end of input tells the client to go; and what the system has taken still arrives.
+  first.socket.end();
+  first.socket.resume();
+  const second = await host.guest();
+  await input;
+  client.endInput();
+  const [before, after] = await Promise.all([first.saysAll(), second.saysAll()]);
+  second.socket.end();
+  expect(await client.exited).toBe(0);
+
+  const whole = before
+    .slice(0, before.lastIndexOf("\n") + 1)
+    .split("\n")
+    .slice(0, -1);
+  const cut = before.slice(before.lastIndexOf("\n") + 1);
+  const rest = after.split("\n").slice(0, -1);
+  expect(whole.length).toBeGreaterThan(0);
+  expect(rest.length).toBeGreaterThan(0);
+  expect(whole).toEqual(lines.slice(0, whole.length));
+  expect(rest).toEqual(lines.slice(lines.length - rest.length));
+  expect(whole.length + rest.length).toBe(lines.length - (cut === "" ? 0 : 1));
+  expect(lines[whole.length]).toStartWith(cut);
+  expect(client.stderr.includes("a line was cut off; its rest is not sent")).toBe(cut !== "");
+});
+
+test("the rest of a line whose start was taken is not said as a line", async () => {
+  const host = await Host.open();
+  const client = startPipe(host.port);
+  const first = await host.guest();
+  client.say("said in");
+  await first.says("said in");
+  first.socket.resetAndDestroy();
+  await client.printed("lost the connection", "stderr");
+  client.say(" two parts");
+  client.say(", or three\nnext\n");
+  const second = await host.guest();
+  await second.says("next\n");
+  expect(second.said).toBe("next\n");
+  await client.printed("a line was cut off; its rest is not sent\n", "stderr");
+});
+
+test("half a line heard does not mix with the next", async () => {
+  const host = await Host.open();
+  const client = startPipe(host.port);
+  const first = await host.guest();
+  first.socket.end("whole\nhalf a li");
+  const second = await host.guest();
+  second.socket.write("another\nla");
+  second.socket.write("st\nno newline");
+  await client.printed("last\n");
+  client.endInput();
+  await second.saysAll();
+  second.socket.end();
+  expect(await client.exited).toBe(0);
+  expect(client.stdout).toBe("whole\nanother\nlast\nno newline");
+  expect(client.stderr).toContain("the line that was being received is lost\n");
+});
+
+test("after the end of stdin there is no coming back", async () => {
+  const host = await Host.open();
+  const clients = [startPipe(host.port), startPipe(host.port)];
+  const [ended, away] = clients;
+  const guests = [await host.guest(), await host.guest()];
+  ended?.endInput();
+  await Promise.any(guests.map((guest) => guest.saysAll()));
+  for (const guest of guests) guest.socket.end();
+  expect(await ended?.exited).toBe(0);
+  // The other ends its input while there is no connection.
+  await away?.printed("has closed the connection", "stderr");
+  away?.endInput();
+  expect(await away?.exited).toBe(0);
+});
+
+test("what could not be connected at first is not tried again", async () => {
+  const host = await Host.open();
+  host.close();
+  const client = startPipe(host.port);
+  expect(await client.exited).toBe(1);
+  expect(client.stderr).toBe(
+    `linechat-client: cannot connect to 127.0.0.1:${host.port}: connection refused\n`,
+  );
+});
+
+test("with --quiet it says nothing of all this", async () => {
+  const host = await Host.open();
+  const client = startPipe(host.port, "--quiet");
+  (await host.guest()).socket.end();
+  const second = await host.guest();
+  client.endInput();
+  await second.saysAll();
+  second.socket.end();
+  expect(await client.exited).toBe(0);
+  expect(client.stderr).toBe("");
+});
+
+terminalTest(
+  "in a terminal one line tells how it goes, typing goes on, and is sent afterwards",
+  async () => {
+    const host = await Host.open();
+    const address = `127.0.0.1:${host.port}`;
+    const terminal = await Tmux.start({
+      columns: 90,
+      command: `"${process.execPath}" client.ts --reconnect --name alice 127.0.0.1 ${host.port}`,
+    });
+    const first = await host.guest();
+    await terminal.shows(/^alice:$/m);
+    await terminal.type("one");
+    await terminal.press("Enter");
+    await first.says("alice: one\n");
+    await terminal.type("half ty");
+    await terminal.shows("half ty");
+    host.close();
+    first.socket.resetAndDestroy();
+    const before = [
+      ...[`connected to ${address}`, "alice: one"],
+      `lost the connection to ${address}: reset by the server`,
+    ];
+    await terminal.becomes(...before, "trying again in 1 s", "alice: half ty");
+    await terminal.type("ped");
+    await terminal.press("Enter");
+    await terminal.type("more");
+    const refused = `(cannot connect to ${address}: connection refused)`;
+    await terminal.shows(
+      new RegExp(`trying again in \\d s ${RegExp.escape(refused)}\nalice: more$`),
+    );
+    const again = await Host.open(host.port);
+    const second = await again.guest();
+    await second.says("alice: half typed\n");
+    const after = [...before, "alice: half typed", `connected to ${address} again, after`];
+    await terminal.shows(new RegExp(`^${RegExp.escape(after.join("\n"))} \\d s\nalice: more$`));
+    await terminal.press("Enter");
+    await second.says("alice: half typed\nalice: more\n");
+    second.socket.write("bob: welcome back\n");
+    await terminal.shows(/bob: welcome back\nalice:$/);
+  },
+);

@@ -1,0 +1,58 @@
+/** A server that goes through a fault, with members who must not notice. */
+
+import { demand, type Fault } from "./faults.ts";
+import { RoomProcess } from "./room-process.ts";
+import { breakAll, Seat } from "./seat.ts";
+
+/** How many lines are said while the fault is under way. */
+const LINES = 500;
+
+/** Members talk before, during and after the fault; then the server stops. Throws unless all is well. */
+export async function undergo(fault: Fault): Promise<void> {
+  await using room = await RoomProcess.start(fault.options);
+  try {
+    await sitThrough(fault, room);
+  } catch (cause) {
+    const last = room.journal.slice(-3).join("\n");
+    throw new Error(`while ${fault.name}: ${cause}\n${last}`, { cause });
+  } finally {
+    breakAll(room.port);
+  }
+}
+
+async function sitThrough(fault: Fault, room: RoomProcess): Promise<void> {
+  const [witness, speaker] = await seatMembers(room);
+  const end = await fault.unleash(room, witness);
+  await witness.hears(speaker.name, await speaker.say(LINES));
+  await end();
+  await witness.hears(speaker.name, await speaker.say(LINES));
+  speaker.finish();
+  demand((await speaker.left) === "end of input", "a member that half-closed was reset");
+  await checkStop(room, witness);
+}
+
+/** The server gets SIGTERM while the fault is under way. Throws unless it ends cleanly. */
+export async function stopAmid(fault: Fault): Promise<void> {
+  await using room = await RoomProcess.start(fault.options);
+  const [witness, speaker] = await seatMembers(room);
+  await fault.unleash(room, witness);
+  void speaker.say(LINES);
+  await checkStop(room, witness);
+}
+
+async function seatMembers(room: RoomProcess): Promise<[witness: Seat, speaker: Seat]> {
+  const witness = await Seat.join(room.port, "witness");
+  const speaker = await Seat.join(room.port, "speaker");
+  await witness.hears(speaker.name, await speaker.say(1));
+  return [witness, speaker];
+}
+
+async function checkStop(room: RoomProcess, witness: Seat): Promise<void> {
+  const exitCode = await room.stop();
+  const ending = await witness.left;
+  breakAll(room.port);
+  demand(exitCode === 0, `it ended with exit code ${exitCode}: ${room.journal.at(-1)}`);
+  demand(ending === "end of input", "a member was reset");
+  demand(witness.heard.fault === undefined, `${witness.heard.fault}`);
+  demand(room.count(/error/) === 0, `${room.journal.find((line) => line.includes("error"))}`);
+}

@@ -1,0 +1,342 @@
+/**
+ * Random input through the parts that take it byte by byte, compared with slow,
+ * obvious reference versions. A failure names its seed; `FUZZ_SEED=7 bun test
+ * test/fuzz.test.ts` replays that one alone.
+ */
+
+import { expect, test } from "bun:test";
+import { isIP } from "node:net";
+
+import { AddressRules, parseAddressRule } from "../lib/access.ts";
+import { formatAddress, unmapAddress } from "../lib/address.ts";
+import { countLines, LineBuffer } from "../lib/line-buffer.ts";
+import { LineLog, type Speaker } from "../lib/line-log.ts";
+import { count, flag, parseCommandLine, parsePort, size } from "../lib/options.ts";
+import { formatSize, parseSize, parseTimeMs } from "../lib/units.ts";
+import { UserError } from "../lib/user-error.ts";
+import { Random } from "./simulation/random.ts";
+
+const LF = 0x0a;
+
+test("LineBuffer frames any bytes, cut anywhere, as a byte-by-byte reader does", () => {
+  forSeeds(3000, (random) => {
+    const lineBytesMax = random.between(1, 30);
+    const buffer = new LineBuffer(lineBytesMax);
+    const reference = new ReferenceBuffer(lineBytesMax);
+    for (let step = random.between(1, 30); step > 0; step--) {
+      const chunk = randomBytes(random, random.below(50));
+      buffer.push(chunk);
+      reference.push(chunk);
+      if (random.chance(500))
+        expectSameTaken(buffer, reference, random.below(80), random.between(1, 9));
+      expect(buffer.tooLong).toBe(reference.tooLong);
+      expect(buffer.heldBytes).toBe(reference.heldBytes);
+    }
+    if (random.chance(500)) {
+      buffer.end();
+      reference.end();
+    }
+    while (buffer.hasLine) expectSameTaken(buffer, reference, lineBytesMax);
+    expect(reference.lines).toEqual([]);
+  });
+});
+
+test("LineLog gives every reader what a plain list of runs does", () => {
+  forSeeds(3000, (random) => compareLogs(random, random.between(1, 200), 40));
+});
+
+test("LineLog gathers more than fits one write in parts", () => {
+  forSeeds(3, (random) => compareLogs(random, random.between(600, 900) << 10, 300 << 10));
+});
+
+test("sizes and times read as by a table of units", () => {
+  forSeeds(3000, (random) => {
+    const text = randomText(random, "0123456789.KMGkmgshB -");
+    expect([text, parseSize(text)]).toEqual([text, referenceSize(text)]);
+    expect([text, parseTimeMs(text)]).toEqual([text, referenceTimeMs(text)]);
+    const bytes = random.below(5000) * 1024 ** random.below(4);
+    expect(parseSize(formatSize(bytes))).toBe(bytes);
+  });
+});
+
+test("a port is a whole number in its range or a mistake that names it", () => {
+  forSeeds(3000, (random) => {
+    const text = random.chance(500)
+      ? `${random.below(80_000)}`
+      : randomText(random, "0123456789-+.e ");
+    const plain = [...text].every((character) => "0123456789".includes(character));
+    const valid = plain && text.length > 0 && text.length <= 15 && Number(text) <= 65_535;
+    if (valid) expect(parsePort(text, 0)).toBe(Number(text));
+    else expect(() => parsePort(text, 0)).toThrow(JSON.stringify(text));
+  });
+});
+
+test("a command line is read, or its first mistake is one line for the user", () => {
+  const command = {
+    name: "fuzzed",
+    version: "1",
+    summary: "Takes anything.",
+    operands: ["port"],
+    options: { quiet: flag("q"), buffer: size("b", 8), "max-clients": count("m", 5) },
+    examples: [],
+  } as const;
+  const words = [
+    "--quiet",
+    "--buffer",
+    "--buffer=1K",
+    "--max-clients",
+    "-h",
+    "--version",
+    "80",
+    "-",
+    "--",
+    "-x",
+    "",
+    "--quiet=1",
+    "--__proto__",
+    "--toString=1",
+  ];
+  forSeeds(3000, (random) => {
+    const argv = Array.from({ length: random.below(5) }, () =>
+      random.chance(800) ? random.pick(words) : randomText(random, "-=ab\u0000é19"),
+    );
+    try {
+      const parsed = parseCommandLine(command, argv);
+      if ("print" in parsed) expect(parsed.print).toStartWith("fuzzed");
+      else expect(parsed.operands).toHaveLength(1);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      expect(error.exitCode).toBe(2);
+      expect(error.message).not.toContain("\n");
+    }
+  });
+});
+
+test("an address reads back as its host and port", () => {
+  forSeeds(3000, (random) => {
+    const four = Array.from({ length: 4 }, () => random.below(256)).join(".");
+    const six = `${random.below(65536).toString(16)}::${random.below(65536).toString(16)}`;
+    const port = random.below(65536);
+    expect(formatAddress(four, port)).toBe(`${four}:${port}`);
+    expect(formatAddress(`::ffff:${four}`, port)).toBe(`${four}:${port}`);
+    expect(formatAddress(six, port)).toBe(`[${six}]:${port}`);
+    expect(unmapAddress(six)).toBe(six);
+    expect(new URL(`tcp://${formatAddress(six, port)}`).port).toBe(`${port}`);
+  });
+});
+
+test("an address rule names what shares its prefix, bit by bit", () => {
+  forSeeds(3000, (random) => {
+    const isFour = random.chance(500);
+    const bits = isFour ? 32 : 128;
+    const rule = Array.from({ length: bits }, () => random.below(2));
+    const prefix = random.below(bits + 1);
+    const asked = rule.map((bit, at) => (at < prefix || random.chance(500) ? bit : 1 - bit));
+    if (random.chance(300) && prefix > 0) flip(asked, random.below(prefix));
+    const text = `${writeAddress(random, rule)}/${prefix}`;
+    const parsed = parseAddressRule(text);
+    if (parsed === undefined) throw new Error(`${text} is no rule`);
+    const named = rule.slice(0, prefix).every((bit, at) => bit === asked[at]);
+    const address = writeAddress(random, asked);
+    expect([text, address, new AddressRules([parsed], []).admits(address)]).toEqual([
+      text,
+      address,
+      named,
+    ]);
+    expect([text, address, new AddressRules([], [parsed]).admits(address)]).toEqual([
+      text,
+      address,
+      !named,
+    ]);
+  });
+});
+
+test("what is no address rule is none", () => {
+  forSeeds(3000, (random) => {
+    const text = randomText(random, "0123456789abf:./%- ");
+    const [address = "", prefix, ...more] = text.split("/");
+    const parsed = parseAddressRule(text);
+    if (parsed === undefined) return;
+    expect([text, isIP(address) > 0, more]).toEqual([text, true, []]);
+    if (prefix !== undefined) expect([text, `${Number(prefix)}`]).toEqual([text, prefix]);
+  });
+});
+
+/** Runs a check for many seeds, or for the one of FUZZ_SEED; a failure says which seed it was. */
+function forSeeds(count: number, check: (random: Random) => void): void {
+  const only = process.env["FUZZ_SEED"];
+  const first = only === undefined ? 1 : Number(only);
+  const last = only === undefined ? count : first;
+  for (let seed = first; seed <= last; seed++) {
+    try {
+      check(new Random(seed));
+    } catch (cause) {
+      throw new Error(`seed ${seed} (FUZZ_SEED=${seed} replays it): ${cause}`, { cause });
+    }
+  }
+}
+
+/** `LineBuffer` with a list of lines, one byte at a time. */
+class ReferenceBuffer {
+  lines: number[][] = [];
+  #line: number[] = [];
+  tooLong = false;
+
+  constructor(readonly lineBytesMax: number) {}
+
+  get heldBytes(): number {
+    return this.lines.flat().length + this.#line.length;
+  }
+
+  push(chunk: Uint8Array): void {
+    for (const byte of chunk) {
+      if (this.tooLong) return;
+      this.#line.push(byte);
+      if (byte === LF) this.#finish();
+      else if (this.#line.length === this.lineBytesMax) {
+        this.tooLong = true;
+        this.#line = [];
+      }
+    }
+  }
+
+  end(): void {
+    if (this.#line.length === 0) return;
+    this.#line.push(LF);
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.lines.push(this.#line);
+    this.#line = [];
+  }
+}
+
+/** What is taken is the next lines, at least one if it fits, and as many as `bytesMax` allows of them. */
+function expectSameTaken(
+  buffer: LineBuffer,
+  reference: ReferenceBuffer,
+  bytesMax: number,
+  linesMax = Number.POSITIVE_INFINITY,
+): void {
+  const taken = buffer.take(bytesMax, linesMax);
+  const next = reference.lines[0];
+  if (taken === undefined) {
+    expect(next === undefined || next.length > bytesMax).toBe(true);
+    return;
+  }
+  expect(taken.length).toBeLessThanOrEqual(bytesMax);
+  expect(countLines(taken)).toBeLessThanOrEqual(linesMax);
+  const expected: number[] = [];
+  while (expected.length < taken.length) expected.push(...(reference.lines.shift() ?? [-1]));
+  expect([...taken]).toEqual(expected);
+}
+
+interface Reader extends Speaker {
+  cursor: number;
+  /** Bytes it has read, and the bytes it has to read in the end. */
+  got: number[];
+  due: number[];
+}
+
+/** A log beside plain lists: any speaker, any reader, any part taken. */
+function compareLogs(random: Random, bytesMax: number, runBytesMax: number): void {
+  const log = new LineLog(bytesMax, random.between(1, 8));
+  const readers: Reader[] = Array.from({ length: random.between(1, 5) }, () => ({
+    lastRun: -1,
+    cursor: 0,
+    got: [],
+    due: [],
+  }));
+  for (let step = 0; step < 60; step++) {
+    const reader = random.pick(readers);
+    if (random.chance(400)) speak(random, log, readers, reader, runBytesMax);
+    else readSome(random, log, reader);
+    if (random.chance(300)) log.release(Math.min(...readers.map(({ cursor }) => cursor)));
+  }
+  for (const reader of readers) {
+    while (reader.cursor < log.head) readSome(random, log, reader);
+    expect(Buffer.from(reader.got).equals(Buffer.from(reader.due))).toBe(true);
+  }
+}
+
+function speak(
+  random: Random,
+  log: LineLog,
+  readers: Reader[],
+  speaker: Reader,
+  max: number,
+): void {
+  const length = Math.min(log.freeBytes, random.between(1, max));
+  if (length === 0) return;
+  const run = randomBytes(random, length);
+  log.append(speaker, run);
+  for (const reader of readers)
+    if (reader !== speaker) for (const byte of run) reader.due.push(byte);
+}
+
+function readSome(random: Random, log: LineLog, reader: Reader): void {
+  if (reader.cursor === log.head) return;
+  const { bytes, offset, length, next } = log.read(reader, reader.cursor, log.head);
+  const taken = random.chance(500) ? length : random.below(length + 1);
+  for (const byte of bytes.subarray(offset, offset + taken)) reader.got.push(byte);
+  reader.cursor = taken < length ? log.advance(reader, reader.cursor, taken) : next;
+}
+
+/** Any bytes, LF among them more often than by chance. */
+function randomBytes(random: Random, length: number): Uint8Array {
+  return Uint8Array.from({ length }, () => (random.chance(120) ? LF : random.below(256)));
+}
+
+/** Bits as an IPv4 or IPv6 address. */
+function writeAddress(random: Random, bits: readonly number[]): string {
+  const group = bits.length === 32 ? 8 : 16;
+  const numbers = Array.from({ length: bits.length / group }, (_, at) =>
+    Number.parseInt(bits.slice(at * group, (at + 1) * group).join(""), 2),
+  );
+  if (group === 8) return numbers.join(".");
+  const full = numbers.map((number) => number.toString(16)).join(":");
+  return random.chance(500) ? full : full.toUpperCase();
+}
+
+function flip(bits: number[], at: number): void {
+  bits[at] = 1 - (bits[at] ?? 0);
+}
+
+function randomText(random: Random, characters: string): string {
+  return Array.from({ length: random.below(8) }, () => random.pick([...characters])).join("");
+}
+
+function referenceSize(text: string): number | undefined {
+  for (const [unit, bytes] of [
+    ["K", 2 ** 10],
+    ["M", 2 ** 20],
+    ["G", 2 ** 30],
+    ["", 1],
+  ] as const)
+    if (text.toUpperCase().endsWith(unit))
+      return scaled(text.slice(0, text.length - unit.length), bytes, false);
+  return undefined;
+}
+
+function referenceTimeMs(text: string): number | undefined {
+  for (const [unit, ms] of [
+    ["ms", 1],
+    ["s", 1000],
+    ["m", 60_000],
+    ["h", 3_600_000],
+    ["", 1000],
+  ] as const)
+    if (text.endsWith(unit)) return scaled(text.slice(0, text.length - unit.length), ms, true);
+  return undefined;
+}
+
+/** A number of digits, with or without a fraction, times its unit; at most 12 or 15 digits before it. */
+function scaled(digits: string, unit: number, fraction: boolean): number | undefined {
+  const [whole = "", part, ...more] = digits.split(".");
+  const isNumber = (text: string) =>
+    text !== "" && [...text].every((digit) => "0123456789".includes(digit));
+  if (!isNumber(whole) || more.length > 0 || whole.length > (fraction ? 12 : 15)) return undefined;
+  if (part !== undefined && (!fraction || !isNumber(part))) return undefined;
+  return Number(digits) * unit;
+}

@@ -1,0 +1,151 @@
+import { describe, expect, test } from "bun:test";
+
+import { LineBuffer } from "../lib/line-buffer.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const EVERYTHING = Number.MAX_SAFE_INTEGER;
+
+/** All that can be taken, run by run, as text. */
+function takeAll(buffer: LineBuffer, bytesMax = EVERYTHING): string[] {
+  const runs: string[] = [];
+  for (let run = buffer.take(bytesMax); run; run = buffer.take(bytesMax))
+    runs.push(new TextDecoder().decode(run));
+  return runs;
+}
+
+describe("lines come out whole", () => {
+  test("however two writes cut them", () => {
+    const said = "one\n\ntwo is longer\r\nthree\n";
+    for (let cut = 0; cut <= said.length; cut++) {
+      const buffer = new LineBuffer(100);
+      buffer.push(bytes(said.slice(0, cut)));
+      const first = takeAll(buffer).join("");
+      expect(first === "" || first.endsWith("\n")).toBe(true);
+      buffer.push(bytes(said.slice(cut)));
+      expect(first + takeAll(buffer).join("")).toBe(said);
+      expect(buffer.heldBytes).toBe(0);
+    }
+  });
+
+  test("byte by byte", () => {
+    const buffer = new LineBuffer(100);
+    let heard = "";
+    for (const byte of bytes("ab\n\ncd\n")) {
+      buffer.push(Uint8Array.of(byte));
+      heard += takeAll(buffer).join("");
+    }
+    expect(heard).toBe("ab\n\ncd\n");
+  });
+
+  test("as one run when they came together", () => {
+    const buffer = new LineBuffer(100);
+    buffer.push(bytes("one\ntwo\nthr"));
+    expect(takeAll(buffer)).toEqual(["one\ntwo\n"]);
+    expect(buffer.heldBytes).toBe(3);
+  });
+
+  test("with every byte value, CR, NUL and invalid UTF-8 among them, as it was", () => {
+    const line = Uint8Array.from({ length: 257 }, (_, i) => (i === 256 ? 10 : i === 10 ? 0 : i));
+    const buffer = new LineBuffer(1000);
+    buffer.push(line);
+    expect(buffer.take(EVERYTHING)).toEqual(line);
+  });
+
+  test("also when a chunk is reused by its sender once its lines are taken", () => {
+    const buffer = new LineBuffer(100);
+    const chunk = bytes("one\ntw");
+    buffer.push(chunk);
+    takeAll(buffer);
+    chunk.fill(0x78);
+    buffer.push(bytes("o\n"));
+    expect(takeAll(buffer)).toEqual(["two\n"]);
+  });
+});
+
+describe("as many lines are taken as fit", () => {
+  test("and the rest waits", () => {
+    const buffer = new LineBuffer(100);
+    buffer.push(bytes("one\ntwo\nthree\n"));
+    expect(new TextDecoder().decode(buffer.take(9))).toBe("one\ntwo\n");
+    expect(buffer.take(5)).toBeUndefined();
+    expect(buffer.hasLine).toBe(true);
+    expect(new TextDecoder().decode(buffer.take(6))).toBe("three\n");
+    expect(buffer.hasLine).toBe(false);
+  });
+
+  test("none into no room", () => {
+    const buffer = new LineBuffer(100);
+    buffer.push(bytes("\n"));
+    expect(buffer.take(0)).toBeUndefined();
+  });
+});
+
+describe("the end of input", () => {
+  test("makes a line of what is unfinished, an LF added", () => {
+    const buffer = new LineBuffer(100);
+    buffer.push(bytes("one\nlast words"));
+    buffer.end();
+    expect(takeAll(buffer)).toEqual(["one\n", "last words\n"]);
+  });
+
+  test("adds nothing when the last line was finished", () => {
+    const buffer = new LineBuffer(100);
+    buffer.push(bytes("one\n"));
+    buffer.end();
+    expect(takeAll(buffer)).toEqual(["one\n"]);
+  });
+});
+
+describe("a line that is too long", () => {
+  const MAX = 8;
+
+  test("is one byte longer than the limit, its LF included, however it is cut", () => {
+    for (let cut = 0; cut <= MAX; cut++) {
+      const fits = new LineBuffer(MAX);
+      fits.push(bytes("1234567\n".slice(0, cut)));
+      fits.push(bytes("1234567\n".slice(cut)));
+      expect(takeAll(fits)).toEqual(["1234567\n"]);
+      expect(fits.tooLong).toBe(false);
+
+      const tooLong = new LineBuffer(MAX);
+      tooLong.push(bytes("12345678\n".slice(0, cut)));
+      tooLong.push(bytes("12345678\n".slice(cut)));
+      expect(takeAll(tooLong)).toEqual([]);
+      expect(tooLong.tooLong).toBe(true);
+    }
+  });
+
+  test("is told before its LF comes, and holds no more memory than a line", () => {
+    const buffer = new LineBuffer(MAX);
+    buffer.push(bytes("1234567"));
+    expect(buffer.tooLong).toBe(false);
+    buffer.push(bytes("8"));
+    expect(buffer.tooLong).toBe(true);
+    expect(buffer.heldBytes).toBe(0);
+  });
+
+  test("leaves the lines before it to be taken, and nothing after it", () => {
+    const buffer = new LineBuffer(MAX);
+    buffer.push(bytes("a\nb\n12345678\nc\n"));
+    expect(takeAll(buffer)).toEqual(["a\nb\n"]);
+    expect(buffer.tooLong).toBe(true);
+    buffer.push(bytes("d\n"));
+    buffer.end();
+    expect(takeAll(buffer)).toEqual([]);
+  });
+
+  test("is found among many short ones in one chunk", () => {
+    const short = "ab\n".repeat(1000);
+    const buffer = new LineBuffer(MAX);
+    buffer.push(bytes(`${short}123456789\n${short}`));
+    expect(takeAll(buffer).join("")).toBe(short);
+    expect(buffer.tooLong).toBe(true);
+  });
+
+  test("still ends at the end of input within the limit", () => {
+    const buffer = new LineBuffer(MAX);
+    buffer.push(bytes("1234567"));
+    buffer.end();
+    expect(takeAll(buffer)).toEqual(["1234567\n"]);
+  });
+});

@@ -1,0 +1,60 @@
+/** Programs that nobody here wrote, in a room together with client.ts. */
+
+import { expect, test } from "bun:test";
+
+import { endAfterEach, Program, ServerProgram, startClient } from "./harness.ts";
+
+endAfterEach();
+
+/** How each joins a room; missing ones fail here, and are installed by .ci/run. */
+const PEERS: Record<string, (port: number) => string[]> = {
+  nc: (port) => ["nc", "-N", "127.0.0.1", String(port)],
+  ncat: (port) => ["ncat", "127.0.0.1", String(port)],
+  telnet: (port) => ["telnet", "-E", "127.0.0.1", String(port)],
+  bash: (port) => [
+    "bash",
+    "-c",
+    `exec 3<>/dev/tcp/127.0.0.1/${port}; cat <&3 & while read -r line; do printf '%s\\n' "$line" >&3; done; kill %1`,
+  ],
+  linechat: (port) => [process.execPath, "client.ts", "127.0.0.1", String(port)],
+};
+
+test("nc, ncat, telnet, bash and linechat hear each other, line by line", async () => {
+  const server = await ServerProgram.start();
+  const members = Object.entries(PEERS).map(([name, command]) => ({
+    name,
+    program: new Program(command(server.port)),
+  }));
+  await server.members(members.length);
+  for (const { name, program } of members) {
+    program.say(`hello from ${name}\n`);
+    for (const other of members)
+      if (other.name !== name) await other.program.printed(new RegExp(`hello from ${name}\\r?\\n`));
+  }
+  for (const { name, program } of members)
+    expect(program.stdout).not.toMatch(new RegExp(`hello from ${name}\\r?\\n`));
+});
+
+for (const [name, command] of Object.entries(PEERS)) {
+  if (name === "telnet") continue; // It drops what it has not read when its input ends.
+  test(`${name} leaves at the end of its input, its last words said`, async () => {
+    const server = await ServerProgram.start();
+    const listener = await server.join();
+    const program = new Program(command(server.port));
+    await server.members(2);
+    program.say("first\nlast\n");
+    program.endInput();
+    await listener.hears("first\nlast\n");
+    await server.members(1);
+    await program.exited;
+  });
+}
+
+test("printf | nc -N: one shot, no line end, and it still hears what was said before", async () => {
+  const server = await ServerProgram.start();
+  const client = startClient(server.port);
+  await server.members(1);
+  const shot = new Program(["sh", "-c", `printf 'hi\\nthere' | nc -N 127.0.0.1 ${server.port}`]);
+  await client.printed("hi\nthere\n");
+  expect(await shot.exited).toBe(0);
+});

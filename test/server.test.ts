@@ -1,0 +1,359 @@
+import { describe, expect, test } from "bun:test";
+
+import { endAfterEach, Peer, ServerProgram } from "./harness.ts";
+
+endAfterEach();
+
+const MIB = 1 << 20;
+
+/** Numbered lines of a given size, LF included. */
+function numberedLines(count: number, lineBytes: number, name = "n"): Buffer {
+  const lines = Buffer.alloc(count * lineBytes, "x");
+  for (let n = 0; n < count; n++) {
+    lines.write(`${name} ${n} `, n * lineBytes);
+    lines[(n + 1) * lineBytes - 1] = 10;
+  }
+  return lines;
+}
+
+describe("promise 1, whole lines", () => {
+  test("a line cut at any byte across two writes arrives whole, never mixed with another's", async () => {
+    const server = await ServerProgram.start();
+    const listener = await server.join();
+    const [ann, bob] = [await server.join(), await server.join()];
+    const line = "cut here\r\n";
+    for (let cut = 1; cut < line.length; cut++) {
+      ann.say(line.slice(0, cut));
+      bob.say(`between ${cut}\n`);
+      await listener.hears(`between ${cut}\n`);
+      ann.say(line.slice(cut));
+      await bob.hearsBytes(cut * line.length);
+    }
+    bob.say("end\n");
+    await listener.hears("end\n");
+    const heard = listener.text.split(/(?<=\n)/);
+    expect(heard.filter((one) => one === line)).toHaveLength(line.length - 1);
+    expect(heard.filter((one) => !one.startsWith("between") && one !== line)).toEqual(["end\n"]);
+  });
+
+  test("many lines in one write, empty ones, CR LF, NUL and invalid UTF-8 arrive byte for byte", async () => {
+    const server = await ServerProgram.start();
+    const [talker, listener] = [await server.join(), await server.join()];
+    const allBytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    const said = Buffer.concat([
+      Buffer.from("\n\n\r\none\ntwo\r\n\0\n"),
+      Buffer.from([0xff, 0xfe, 0x80, 0xc3, 0x28, 10]),
+      allBytes,
+      Buffer.from("\nend\n"),
+    ]);
+    talker.say(said);
+    await listener.hearsBytes(said.length);
+    expect(listener.heard.equals(said)).toBe(true);
+  });
+
+  test("two that talk at once never mix their lines", async () => {
+    const server = await ServerProgram.start();
+    const listener = await server.join();
+    const talkers = [await server.join(), await server.join()];
+    const said = talkers.map((_, n) => numberedLines(20_000, 50, `talker${n}`));
+    talkers.forEach((talker, n) => talker.say(said[n] ?? ""));
+    await listener.hearsBytes(2 * 20_000 * 50);
+    const lines = listener.text.split(/(?<=\n)/);
+    for (const n of [0, 1]) {
+      const fromOne = lines.filter((line) => line.startsWith(`talker${n} `)).join("");
+      expect(fromOne === said[n]?.toString("latin1")).toBe(true);
+    }
+  });
+});
+
+describe("promise 2, one order", () => {
+  test("all members see one same order of lines, less their own", async () => {
+    const server = await ServerProgram.start();
+    const listeners = [await server.join(), await server.join()];
+    const talkers = [await server.join(), await server.join(), await server.join()];
+    for (let n = 0; n < 200; n++)
+      talkers.forEach((talker, who) => talker.say(`${who} says ${n}\n`));
+    const bytes = Array.from({ length: 200 }, (_, n) => 3 * `0 says ${n}\n`.length);
+    await Promise.all(listeners.map((one) => one.hearsBytes(bytes.reduce((a, b) => a + b))));
+    const order = listeners[0]?.text ?? "";
+    expect(listeners[1]?.text).toBe(order);
+    for (const [who, talker] of talkers.entries()) {
+      const others = order
+        .split(/(?<=\n)/)
+        .filter((line) => !line.startsWith(`${who} `))
+        .join("");
+      await talker.hearsBytes(others.length);
+      expect(talker.text).toBe(others);
+    }
+  });
+});
+
+describe("promise 3, no silent loss", () => {
+  test("a flood to readers of any speed loses nothing; the talker is slowed", async () => {
+    const server = await ServerProgram.start("--buffer", "256K");
+    const [fast, slow] = [await server.join(), await server.join({ stopped: true })];
+    const talker = await server.join();
+    const said = numberedLines(160_000, 100);
+    talker.say(said);
+    talker.endInput();
+    // The slow one reads in gulps, each some time after the last.
+    for (let gulp = 0; gulp < 20 && slow.heardBytes < said.length; gulp++) {
+      slow.resume();
+      await Bun.sleep(2);
+      slow.pause();
+      await Bun.sleep(20);
+    }
+    slow.resume();
+    await Promise.all([fast.hearsBytes(said.length), slow.hearsBytes(said.length)]);
+    expect(fast.heard.equals(said)).toBe(true);
+    expect(slow.heard.equals(said)).toBe(true);
+  });
+
+  test("the last line is said at the end of input, an LF added", async () => {
+    const server = await ServerProgram.start();
+    const [talker, listener] = [await server.join(), await server.join()];
+    talker.say("first\nlast words");
+    talker.endInput();
+    await listener.hears("first\nlast words\n");
+    expect(await talker.endOfInput()).toBe(true);
+  });
+});
+
+describe("promise 4, bounded memory", () => {
+  test("1 GiB past a reader that has stopped: under 200 MB, and the others have all of it", async () => {
+    const server = await ServerProgram.start("--patience", "500ms");
+    const readers = [
+      await server.join({ countOnly: true }),
+      await server.join({ countOnly: true }),
+    ];
+    const stopped = await server.join({ stopped: true });
+    const talker = await server.join();
+    const block = numberedLines(16_384, 64);
+    let memoryBytes = 0;
+    for (let n = 0; n < 1024; n++) {
+      expect(await talker.sayAll(block)).toBe(true);
+      if (n % 64 === 0) memoryBytes = Math.max(memoryBytes, await server.memoryBytes());
+    }
+    await Promise.all(readers.map((reader) => reader.hearsBytes(1024 * MIB, 20_000)));
+    memoryBytes = Math.max(memoryBytes, await server.memoryBytes());
+    expect(memoryBytes).toBeLessThan(200e6);
+    await server.printed(`left ${stopped.name}: too slow, `, "stderr");
+    expect(server.stderr).not.toContain(`left ${readers[0]?.name}`);
+  }, 30_000);
+
+  test("a line of exactly the limit is said, one byte more ends the connection with the reason", async () => {
+    const server = await ServerProgram.start();
+    const [talker, listener] = [await server.join(), await server.join()];
+    const line = Buffer.alloc(65_536, "x");
+    line[65_535] = 10;
+    talker.say(line);
+    await listener.hearsBytes(65_536);
+    expect(listener.heard.equals(line)).toBe(true);
+    talker.say("x");
+    talker.say(line);
+    await talker.hears("* line longer than 65536 bytes\n");
+    expect(await talker.endOfInput()).toBe(true);
+    await server.printed(`left ${talker.name}: line too long (1 here)`, "stderr");
+    listener.say("still here\n");
+    expect(listener.heardBytes).toBe(65_536);
+  });
+
+  test("the reason arrives although the client goes on sending at full speed", async () => {
+    const server = await ServerProgram.start("--max-line", "1K");
+    const talker = await server.join();
+    const block = Buffer.alloc(MIB, "x");
+    let sending = true;
+    const flood = (async () => {
+      while (sending && (await talker.sayAll(block)));
+    })();
+    await talker.hears("* line longer than 1024 bytes\n");
+    expect(await talker.endOfInput()).toBe(true);
+    sending = false;
+    await talker.end();
+    await flood;
+    expect(talker.text).toBe("* line longer than 1024 bytes\n");
+  });
+});
+
+describe("promise 5, nobody stalls the room for long", () => {
+  test("a reader that has stopped is dropped after the patience, and the room goes on", async () => {
+    const server = await ServerProgram.start("--buffer", "1M", "--patience", "300ms");
+    const [reader, stopped] = [await server.join(), await server.join({ stopped: true })];
+    const talker = await server.join();
+    const said = numberedLines(200_000, 100);
+    talker.say(said);
+    await reader.hearsBytes(said.length);
+    expect(reader.heard.equals(said)).toBe(true);
+    const [, behind] = await server.printed(
+      new RegExp(`left ${stopped.name}: too slow, (\\d+) bytes behind \\(2 here\\)`),
+      "stderr",
+    );
+    expect(Number(behind)).toBeGreaterThan(MIB / 2);
+    stopped.resume();
+    expect(await stopped.closed()).toBe("error");
+  });
+
+  test("without patience the talker is never slowed, and who is a whole log behind is dropped", async () => {
+    const server = await ServerProgram.start("--buffer", "1M", "--patience", "0");
+    const stopped = await server.join({ stopped: true });
+    const talker = await server.join();
+    talker.say(numberedLines(200_000, 100));
+    await server.printed(`left ${stopped.name}: too slow, `, "stderr");
+  });
+
+  test("a client that resets harms nobody", async () => {
+    const server = await ServerProgram.start();
+    const [talker, listener] = [await server.join(), await server.join()];
+    for (let n = 0; n < 20; n++) {
+      const rude = await server.join();
+      rude.say("half a li");
+      rude.reset();
+      await server.printed(`left ${rude.name}: reset`, "stderr");
+    }
+    talker.say("all well\n");
+    await listener.hears("all well\n");
+    expect(listener.text).toBe("all well\n");
+  });
+});
+
+describe("promise 6, a clean end", () => {
+  test("a half-closed client that reads slowly gets 8 MiB owed to it, while others talk on, then EOF", async () => {
+    const server = await ServerProgram.start("--buffer", "16M");
+    const slow = await server.join({ stopped: true });
+    const talker = await server.join();
+    const said = numberedLines(8 * 8192, 128);
+    talker.say(said);
+    talker.say("the last before its EOF\n");
+    const probe = await server.join();
+    talker.say("probe\n");
+    await probe.hears("probe\n");
+    slow.say("bye");
+    slow.endInput();
+    await probe.hears("bye\n");
+    talker.say("too late for it\n");
+    await probe.hears("too late for it\n");
+    for (let gulp = 0; gulp < 30; gulp++) {
+      slow.resume();
+      await Bun.sleep(1);
+      slow.pause();
+      await Bun.sleep(10);
+    }
+    slow.resume();
+    expect(await slow.endOfInput()).toBe(true);
+    const expected = Buffer.concat([said, Buffer.from("the last before its EOF\nprobe\n")]);
+    expect(slow.heard.equals(expected)).toBe(true);
+    await server.printed(`left ${slow.name}: end of input`, "stderr");
+  });
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    test(`${signal} under load hands everybody the same whole lines, then EOF, and exits 0`, async () => {
+      const server = await ServerProgram.start();
+      const readers = [await server.join(), await server.join()];
+      const talker = await server.join();
+      const block = numberedLines(10_000, 100);
+      let sending = true;
+      const flood = (async () => {
+        while (sending && (await talker.sayAll(block)));
+      })();
+      await readers[0]?.hearsBytes(2 * MIB);
+      server.kill(signal);
+      for (const reader of readers) expect(await reader.endOfInput()).toBe(true);
+      sending = false;
+      for (const peer of [...readers, talker]) await peer.end();
+      await flood;
+      expect(await server.exited).toBe(0);
+      const [one, other] = readers.map((reader) => reader.heard);
+      expect(one?.length).toBeGreaterThan(2 * MIB);
+      expect(one?.at(-1)).toBe(10);
+      expect(other?.equals(one ?? Buffer.alloc(0))).toBe(true);
+    });
+
+  test("a second signal exits at once", async () => {
+    const server = await ServerProgram.start();
+    const stopped = await server.join({ stopped: true });
+    const talker = await server.join();
+    talker.say(numberedLines(100_000, 100));
+    await Bun.sleep(50);
+    server.kill("SIGTERM");
+    await server.printed("stopping", "stderr");
+    const since = performance.now();
+    server.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+    expect(performance.now() - since).toBeLessThan(1500);
+    await stopped.end();
+  });
+});
+
+describe("how many", () => {
+  test("1,000 clients at once hear every line", async () => {
+    const server = await ServerProgram.start();
+    const peers: Peer[] = [];
+    for (let n = 0; n < 1000; n += 100)
+      peers.push(
+        ...(await Promise.all(Array.from({ length: 100 }, () => Peer.connect(server.port)))),
+      );
+    await server.members(1000);
+    const [talker, ...listeners] = peers;
+    talker?.say("hello everybody\n");
+    await Promise.all(listeners.map((one) => one.hears("hello everybody\n")));
+    listeners[998]?.say("and hello\n");
+    await talker?.hears("and hello\n");
+    expect(talker?.text).toBe("and hello\n");
+  });
+
+  test("one more than --max-clients is told so and gets EOF; the next gets in once one has left", async () => {
+    const server = await ServerProgram.start("--max-clients", "2");
+    const [ann, bob] = [await server.join(), await server.join()];
+    const refused = await Peer.connect(server.port);
+    expect(await refused.endOfInput()).toBe(true);
+    expect(refused.text).toBe("* room is full\n");
+    await server.printed(`refused ${refused.name}: room is full (2 here)`, "stderr");
+    bob.endInput();
+    await server.printed(`left ${bob.name}: end of input (1 here)`, "stderr");
+    const eve = await server.join();
+    eve.say("in\n");
+    await ann.hears("in\n");
+  });
+
+  test("under a low file limit the default stays below it, and newcomers beyond are still answered", async () => {
+    const server = await ServerProgram.run([
+      "sh",
+      "-c",
+      `ulimit -n 64; exec "$0" "$@"`,
+      process.execPath,
+      "server.ts",
+      "--host",
+      "127.0.0.1",
+      "0",
+    ]);
+    const [, limit] = await server.printed(
+      /up to (\d+) clients, the file limit being 64\n/,
+      "stderr",
+    );
+    const peers: Peer[] = [];
+    for (let n = 0; n < Number(limit); n++) peers.push(await server.join());
+    const refused = await Promise.all(Array.from({ length: 100 }, () => Peer.connect(server.port)));
+    for (const peer of refused) await peer.hears("* room is full\n");
+    peers[0]?.say("undisturbed\n");
+    await peers.at(-1)?.hears("undisturbed\n");
+  });
+});
+
+test("the log names who joins and leaves, each on a line with the time; --quiet keeps warnings", async () => {
+  const server = await ServerProgram.start();
+  const ann = await server.join();
+  ann.endInput();
+  await server.printed(`left ${ann.name}: end of input (0 here)\n`, "stderr");
+  const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+  expect(server.stderr).toMatch(
+    new RegExp(
+      [
+        `^${time} up to \\d+ clients, the file limit being \\d+`,
+        `${time} listening on 127\\.0\\.0\\.1:${server.port}`,
+        `${time} joined ${ann.name} \\(1 here\\)`,
+        `${time} left ${ann.name}: end of input \\(0 here\\)\\n$`,
+      ].join("\\n"),
+    ),
+  );
+  expect(server.stdout).toBe("");
+});

@@ -1,0 +1,25 @@
+/** The promises of the room, in a few hundred worlds; `bun run simulate` runs as many as you like. */
+
+import { expect, test } from "bun:test";
+
+import { Sightings } from "./simulation/sightings.ts";
+import { runWorld } from "./simulation/world.ts";
+
+test("the room keeps its promises in 500 simulated worlds", () => {
+  const seen = new Sightings();
+  for (let seed = 1; seed <= 500; seed++) seen.add(runWorld(seed));
+  for (const [what, count] of Object.entries(seen)) expect([what, count]).not.toEqual([what, 0]);
+});
+
+test("a seed replays the same world, event by event", () => {
+  const [once, again] = [tell(42), tell(42)];
+  expect(once.length).toBeGreaterThan(50);
+  expect(again).toEqual(once);
+  expect(tell(43)).not.toEqual(once);
+});
+
+function tell(seed: number): string[] {
+  const lines: string[] = [];
+  runWorld(seed, (line) => lines.push(line));
+  return lines;
+}
