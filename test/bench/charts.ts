@@ -1,0 +1,223 @@
+/** Line charts as SVG, in colours that can be read on light and on dark ground. */
+
+import { type Findings, formatMs, keptPace, medianOf, soundFinding } from "./figures.ts";
+import { PEERS } from "./peers.ts";
+import { SCENARIOS } from "./scenarios.ts";
+
+const WIDTH = 860;
+const HEIGHT = 460;
+const PLOT = { left: 76, right: 700, top: 72, bottom: 404 } as const;
+const INK = "#7a828e";
+const COLOURS = ["#e5534b", "#4184e4", "#986ee2", "#2f9e5b", "#c17a1a", "#768390", "#1f9aa5"];
+const LABEL_HEIGHT = 17;
+const FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif";
+
+/** Something that can be drawn along an axis: its place is the logarithm of its value. */
+export interface Axis {
+  title: string;
+  ticks: readonly Tick[];
+}
+
+export interface Tick {
+  value: number;
+  label: string;
+}
+
+export interface Series {
+  name: string;
+  colour: string;
+  points: readonly (readonly [x: number, y: number])[];
+}
+
+export interface Chart {
+  title: string;
+  subtitle: string;
+  x: Axis;
+  y: Axis;
+  series: readonly Series[];
+}
+
+/** The charts for what was found, by file name; those for which there are figures. */
+export function plotAll(findings: Findings): Map<string, string> {
+  const charts = [
+    ["speed.svg", speedChart(findings)],
+    ["latency.svg", latencyChart(findings)],
+    ["memory.svg", memoryChart(findings)],
+  ] as const;
+  return new Map(
+    charts.flatMap(([file, chart]) =>
+      chart.series.length > 0 ? [[file, drawChart(chart)] as const] : [],
+    ),
+  );
+}
+
+function speedChart({ growth }: Findings): Chart {
+  const series = seriesOf((peer) =>
+    growth.flatMap((scenario) => {
+      const finding = soundFinding(scenario, peer);
+      if (!finding) return [];
+      return [[scenario.clients - 1, medianOf(finding, (round) => round.deliveredPerSecond)]];
+    }),
+  );
+  return {
+    title: "One talks, more and more listen",
+    subtitle: "lines delivered in a second, 64 bytes each, every server on one processor",
+    x: { title: "listeners", ticks: decades(valuesOf(series, 0), plainNumber) },
+    y: { title: "delivered lines/s", ticks: decades(valuesOf(series, 1), plainNumber) },
+    series,
+  };
+}
+
+function memoryChart({ growth }: Findings): Chart {
+  const series = seriesOf((peer) =>
+    growth.flatMap((scenario) => {
+      const finding = soundFinding(scenario, peer);
+      if (!finding) return [];
+      return [[scenario.clients - 1, medianOf(finding, (round) => round.idleBytes) / (1 << 20)]];
+    }),
+  );
+  return {
+    title: "Memory with everybody there and silent",
+    subtitle: "resident memory of the server in MiB, before anything is said",
+    x: { title: "listeners", ticks: decades(valuesOf(series, 0), plainNumber) },
+    y: { title: "MiB", ticks: decades(valuesOf(series, 1), plainNumber) },
+    series,
+  };
+}
+
+/** Against the share that takes longer, so that the tail gets the room it deserves. */
+function latencyChart({ scenarios }: Findings): Chart {
+  const steady = scenarios.find(({ name }) => name === "steady");
+  const pace = SCENARIOS.find(({ name }) => name === "steady")?.shape.linesPerSecond ?? 0;
+  const series = seriesOf((peer) => {
+    const finding = steady && soundFinding(steady, peer);
+    if (!finding || !keptPace(finding, pace)) return [];
+    const curve = finding.rounds[0]?.latency?.curve ?? [];
+    return curve.map(([share, ms]) => [1 / (1 - share), ms] as const);
+  });
+  const shares = [0, 0.5, 0.9, 0.99, 0.999, 0.9999];
+  const label = (share: number) => (share === 0 ? "0" : `${+(share * 100).toFixed(2)} %`);
+  return {
+    title: "A steady 1,000 lines a second to 1,000 clients",
+    subtitle: "time from when a line was due until a client had it; who falls behind is not shown",
+    x: {
+      title: "share of lines that arrive sooner",
+      ticks: shares.map((share) => ({ value: 1 / (1 - share), label: label(share) })),
+    },
+    y: { title: "latency", ticks: decades(valuesOf(series, 1), formatTickMs) },
+    series,
+  };
+}
+
+/** Draws a chart on logarithmic axes, each line labelled at its end and the main one in bold. */
+export function drawChart({ title, subtitle, x, y, series }: Chart): string {
+  const xOf = scale(x, PLOT.left, PLOT.right - 24);
+  const yOf = scale(y, PLOT.bottom, PLOT.top + 8);
+  const labels = placeLabels(
+    series.map(({ points }) => yOf(points.at(-1)?.[1] ?? 1)),
+    PLOT.top + 8,
+    PLOT.bottom - 4,
+  );
+  const grid = [
+    ...y.ticks.map(({ value, label }) => {
+      const at = coordinate(yOf(value));
+      return `<path class="grid" d="M${PLOT.left} ${at}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${at}" dy=".35em" text-anchor="end">${escape(label)}</text>`;
+    }),
+    ...x.ticks.map(({ value, label }) => {
+      const at = coordinate(xOf(value));
+      return `<path class="grid" d="M${at} ${PLOT.bottom}v5"/><text x="${at}" y="${PLOT.bottom + 21}" text-anchor="middle">${escape(label)}</text>`;
+    }),
+  ];
+  const lines = series.map(({ name, colour, points }, index) => {
+    const drawn = points.map(([a, b]) => [coordinate(xOf(a)), coordinate(yOf(b))] as const);
+    const [endX = PLOT.left, endY = PLOT.bottom] = drawn.at(-1) ?? [];
+    const labelY = coordinate(labels[index] ?? endY);
+    const main = name === PEERS[0]?.name;
+    return [
+      `<g stroke="${colour}" fill="${colour}">`,
+      `<path d="M${endX} ${endY}L${PLOT.right - 6} ${labelY}" fill="none" stroke-width="1" stroke-dasharray="1 4"/>`,
+      `<path d="M${drawn.map((point) => point.join(" ")).join("L")}" fill="none" stroke-width="${main ? 3 : 1.75}" stroke-linejoin="round"/>`,
+      ...drawn.map(
+        ([a, b]) => `<circle cx="${a}" cy="${b}" r="${main ? 3.5 : 2.5}" stroke="none"/>`,
+      ),
+      `<text x="${PLOT.right}" y="${labelY}" dy=".35em" fill="${colour}" stroke="none"${main ? ' font-weight="bold"' : ""}>${escape(name)}</text>`,
+      `</g>`,
+    ].join("");
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" font-family="${FONT}" font-size="13">
+<title>${escape(title)}</title>
+<style>text{fill:${INK}}g text{fill:inherit}.grid{stroke:${INK};stroke-opacity:.35;fill:none}</style>
+<text x="${PLOT.left}" y="24" font-size="17" font-weight="bold">${escape(title)}</text>
+<text x="${PLOT.left}" y="45">${escape(subtitle)}</text>
+<text x="16" y="${PLOT.top - 6}" font-size="12" font-style="italic">${escape(y.title)}</text>
+<text x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 44}" text-anchor="middle" font-size="12" font-style="italic">${escape(x.title)}</text>
+${[...grid, ...lines].join("\n")}
+</svg>
+`;
+}
+
+/** Moves labels apart, so that none covers another, and stays as near as it goes to where each belongs. */
+export function placeLabels(wanted: readonly number[], top: number, bottom: number): number[] {
+  const order = wanted.map((_, index) => index).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));
+  const placed = [...wanted];
+  let above = top - LABEL_HEIGHT;
+  for (const index of order) {
+    above = Math.max(wanted[index] ?? 0, above + LABEL_HEIGHT);
+    placed[index] = above;
+  }
+  let below = bottom + LABEL_HEIGHT;
+  for (const index of order.toReversed()) {
+    below = Math.min(placed[index] ?? 0, below - LABEL_HEIGHT);
+    placed[index] = below;
+  }
+  return placed;
+}
+
+function seriesOf(pointsOf: (peer: string) => (readonly [number, number])[]): Series[] {
+  return PEERS.flatMap(({ name }, index) => {
+    const points = pointsOf(name).filter(([, value]) => value > 0);
+    return points.length > 0 ? [{ name, colour: COLOURS[index] ?? INK, points }] : [];
+  });
+}
+
+function valuesOf(series: readonly Series[], axis: 0 | 1): number[] {
+  return series.flatMap(({ points }) => points.map((point) => point[axis]));
+}
+
+/** Powers of ten around some values; halved decades where there are few. */
+function decades(values: readonly number[], format: (value: number) => string): Tick[] {
+  if (values.length === 0) return [];
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const steps = most / least > 200 ? [1] : [1, 2, 5];
+  const all: number[] = [];
+  for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power++)
+    all.push(...steps.map((step) => step * 10 ** power));
+  const first = all.findLastIndex((value) => value <= least * 1.001);
+  const last = all.findIndex((value) => value >= most * 0.999);
+  return all
+    .slice(Math.max(first, 0), last < 0 ? undefined : last + 1)
+    .map((value) => ({ value, label: format(value) }));
+}
+
+function scale({ ticks }: Axis, from: number, to: number): (value: number) => number {
+  const least = Math.log(ticks[0]?.value ?? 1);
+  const most = Math.log(ticks.at(-1)?.value ?? 10);
+  return (value) => from + ((Math.log(value) - least) / Math.max(most - least, 1e-9)) * (to - from);
+}
+
+function plainNumber(value: number): string {
+  if (value >= 1e6) return `${+(value / 1e6).toFixed(1)} M`;
+  return value >= 1e4 ? `${+(value / 1e3).toFixed(1)},000` : value.toLocaleString("en");
+}
+
+function formatTickMs(value: number): string {
+  return formatMs(value).replace(/\.0+(?= )/, "");
+}
+
+function coordinate(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

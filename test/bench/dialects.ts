@@ -1,0 +1,93 @@
+/** How each protocol carries a line: what a talker writes, and what a receiver must then read. */
+
+/** A protocol as the load generator speaks it. Lines are given with their LF. */
+export interface Dialect {
+  /** Written first by a connection that listens. */
+  readonly greeting: string;
+  /** What is in the answer to the greeting, or to a new connection; empty when there is none. */
+  readonly welcome: string;
+  /** Written first by a connection that only talks; undefined when one connection does both. */
+  readonly talkerGreeting: string | undefined;
+  /** Whether a talker hears its own lines. */
+  readonly echo: boolean;
+  /** The bytes that say a line. */
+  say(line: Buffer): Buffer;
+  /** The bytes in which a receiver hears it; all of one length for lines of one length. */
+  hear(line: Buffer): Buffer;
+  /**
+   * Bytes the server puts between two lines.
+   *
+   * @param text what has come of them so far
+   * @returns undefined while they go on; else what to answer, which may be nothing
+   * @throws {Error} when there is no such thing in this protocol
+   */
+  aside(text: string): string | undefined;
+}
+
+const SUBJECT = "chat";
+
+/** Lines as they are: linechat, `ncat --broker`, plain relays. */
+const plain: Dialect = {
+  greeting: "",
+  welcome: "",
+  talkerGreeting: undefined,
+  echo: false,
+  say: (line) => line,
+  hear: (line) => line,
+  aside(text) {
+    throw new Error(`unexpected ${JSON.stringify(text)} between two lines`);
+  },
+};
+
+/**
+ * `ncat --chat`: what it reads in one go gets the talker's name in front, and
+ * who comes and goes is announced.
+ */
+const ncatChat: Dialect = {
+  ...plain,
+  welcome: "is connected as <user",
+  aside(text) {
+    const kinds = ["<user", "<announce> "];
+    if (!kinds.some((kind) => kind.startsWith(text) || text.startsWith(kind)))
+      return plain.aside(text);
+    return (text.startsWith("<user") ? text.endsWith("> ") : text.endsWith("\n")) ? "" : undefined;
+  },
+};
+
+/** The text protocol of NATS; a line travels without its LF. */
+const nats: Dialect = {
+  greeting: `CONNECT {"verbose":false,"pedantic":false,"echo":false}\r\nSUB ${SUBJECT} 1\r\nPING\r\n`,
+  welcome: "PONG\r\n",
+  talkerGreeting: undefined,
+  echo: false,
+  say: (line) => wrap(`PUB ${SUBJECT} ${line.length - 1}\r\n`, line),
+  hear: (line) => wrap(`MSG ${SUBJECT} 1 ${line.length - 1}\r\n`, line),
+  aside(text) {
+    if (!text.endsWith("\n")) return undefined;
+    if (text === "PING\r\n") return "PONG\r\n";
+    if (text === "PONG\r\n" || text.startsWith("INFO ")) return "";
+    return plain.aside(text);
+  },
+};
+
+/** Redis publish/subscribe in RESP2, where who has subscribed cannot publish; a line travels without its LF. */
+const redis: Dialect = {
+  ...plain,
+  greeting: `SUBSCRIBE ${SUBJECT}\r\n`,
+  welcome: ":1\r\n",
+  talkerGreeting: "CLIENT REPLY OFF\r\n",
+  echo: true,
+  say: (line) => wrap(`*3\r\n$7\r\nPUBLISH\r\n${bulk(SUBJECT)}$${line.length - 1}\r\n`, line),
+  hear: (line) => wrap(`*3\r\n$7\r\nmessage\r\n${bulk(SUBJECT)}$${line.length - 1}\r\n`, line),
+};
+
+export const DIALECTS = { plain, ncatChat, nats, redis } as const;
+export type DialectName = keyof typeof DIALECTS;
+
+function wrap(before: string, line: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(before), line.subarray(0, -1), Buffer.from("\r\n")]);
+}
+
+function bulk(text: string): string {
+  return `$${text.length}\r\n${text}\r\n`;
+}

@@ -1,0 +1,415 @@
+/**
+ * The load generator, a process of its own: joins a crowd to a server, lets it
+ * talk, checks what everybody hears, and prints what it measured as JSON.
+ *
+ *   bun test/bench/load.ts '{"port":8080,"pid":123,...}'
+ */
+
+import { cpus } from "node:os";
+
+import { type Client, dismissCrowd, gatherCrowd } from "./crowd.ts";
+import { type DialectName, DIALECTS } from "./dialects.ts";
+import { ManyTalkersEar, OneTalkerEar } from "./ear.ts";
+import { Histogram } from "./histogram.ts";
+import { writeScript } from "./script.ts";
+import { type Usage, usageOf } from "./usage.ts";
+
+/** What to do to which server. */
+export interface Load {
+  port: number;
+  /** The server's process, to see what it uses. */
+  pid: number;
+  dialect: DialectName;
+  tls: boolean;
+  listeners: number;
+  talkers: number;
+  /** LF included. */
+  lineBytes: number;
+  /** How many lines may be on their way to the average receiver. */
+  windowLines: number;
+  /** Lines to say in a second whatever comes back; 0 for as many as the window lets through. */
+  linesPerSecond: number;
+  warmUpMs: number;
+  measureMs: number;
+  /** Whether one listener stops reading before the first line. */
+  stoppedReader: boolean;
+}
+
+/** What came of it. Speeds and shares are of the measured time only. */
+export interface Measurement {
+  /** What was wrong with what was heard; then the rest means little. */
+  problem?: string;
+  clients: number;
+  /** Lines delivered in a second, one said to 100 being 100. */
+  deliveredPerSecond: number;
+  /** Of the measured time, in which the server and the load had a processor. */
+  serverShare: number;
+  loadShare: number;
+  /** How many processors other programs kept busy meanwhile. */
+  otherCpus: number;
+  /** The server's processor time for a delivered line, in ns. */
+  nsPerLine: number;
+  /** The server's resident memory before anybody came, with everybody there, and at most. */
+  emptyBytes: number;
+  idleBytes: number;
+  peakBytes: number;
+  /** The longest time in which nobody heard anything. */
+  silenceMs: number;
+  /** Only with `linesPerSecond`. */
+  latency?: Latency;
+  /** Only with `linesPerSecond`: lines a second that the average receiver heard. */
+  pace?: number;
+  /** Only with `stoppedReader`. */
+  stoppedReader?: "dropped" | "kept";
+  /** Whether nobody heard anything more until the stopped reader read again. */
+  stoodStill?: boolean;
+}
+
+/** From the time a line was due to the time a receiver had it. */
+export interface Latency {
+  p50Ms: number;
+  p99Ms: number;
+  p999Ms: number;
+  /** Shares of all lines, and the latency that so many stayed below, in ms. */
+  curve: [share: number, latencyMs: number][];
+}
+
+/** A script is so many bytes and lines at most, for one talker; the fewer, the more there are. */
+const SCRIPT_BYTES = 4 << 20;
+const SCRIPT_LINES = 1 << 16;
+const SCRIPT_LINES_MIN = 64;
+/** Nothing was heard for so long: what is missing is lost. */
+const STALL_MS = 2_500;
+/** What is on its way at the end is waited for so long, if it keeps coming. */
+const DRAIN_MS = 10_000;
+/** A server that many lines behind a steady pace does not keep it. */
+const BEHIND_LINES_MAX = 2_000;
+const TICK_MS = 5;
+/** So many windows of lines make a warm-up and a measurement, if they get there in so many times the time. */
+const WARM_UP_WINDOWS = 1;
+const MEASURE_WINDOWS = 4;
+const LONGER_MAX = 5;
+/** A talker of many whom the server slows down keeps so many lines back at most. */
+const OWED_LINES_MAX = 16;
+/** Talkers speak one after the other as far as they may, each its part of so many lines, then all again. */
+const ROUND_LINES = 20_000;
+const CURVE_SHARES = [
+  0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999,
+];
+
+interface Snapshot {
+  atMs: number;
+  deliveredLines: number;
+  server: Usage;
+  loadCpuMs: number;
+  /** What all processors have worked since the machine started. */
+  allCpusMs: number;
+}
+
+/**
+ * Puts a load on a server.
+ *
+ * @throws {Error} when it could not begin
+ */
+export function measure(load: Load): Promise<Measurement> {
+  return new Flood(load).run();
+}
+
+class Flood {
+  readonly #load: Load;
+  #clients: Client[] = [];
+  #talkers: Client[] = [];
+  /** The listener that does not read. */
+  #stopped: Client | undefined;
+  /** How many hear each line, the stopped reader not counted. */
+  readonly #receivers: number;
+
+  #problem: string | undefined;
+  #behind = false;
+  #dismissed = false;
+  #saidLines = 0;
+  #deliveredLines = 0;
+  /** What each talker has said of its part of the round. */
+  readonly #saidInRound: Uint32Array;
+
+  #startMs = 0;
+  #heardMs = 0;
+  #silenceMs = 0;
+  #from: Snapshot | undefined;
+  #to: Snapshot | undefined;
+  #pumping = false;
+
+  readonly #latencies = new Histogram();
+  /** When the lines of the script, of which all are on their way but the oldest, were due. */
+  #dueMs = new Float64Array(0);
+
+  constructor(load: Load) {
+    this.#load = load;
+    this.#saidInRound = new Uint32Array(load.talkers);
+    this.#receivers = load.listeners + load.talkers - 1 - (load.stoppedReader ? 1 : 0);
+  }
+
+  async run(): Promise<Measurement> {
+    const load = this.#load;
+    const empty = usageOf(load.pid);
+    await this.#gather();
+    const idle = usageOf(load.pid);
+    await this.#talk();
+    const stood = load.stoppedReader && (await this.#drain(STALL_MS / 2)) === "stalled";
+    const fate = load.stoppedReader ? await this.#resumeStopped() : undefined;
+    // Who falls behind is not waited for: what it would have said is told by its pace.
+    const left = this.#behind ? undefined : await this.#drain(STALL_MS);
+    if (left === "stalled") this.#problem ??= `${this.#missing()} lines never came`;
+    if (left === "slow")
+      this.#problem ??= `${this.#missing()} lines had not come ${DRAIN_MS / 1000} s later`;
+    const end = usageOf(load.pid);
+    this.#dismissed = true;
+    dismissCrowd(this.#clients);
+    return {
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      ...this.#measured(),
+      clients: this.#clients.length,
+      emptyBytes: empty.residentBytes,
+      idleBytes: idle.residentBytes,
+      peakBytes: end.peakBytes,
+      silenceMs: this.#silenceMs,
+      ...(fate === undefined ? {} : { stoppedReader: fate, stoodStill: stood }),
+    };
+  }
+
+  async #gather(): Promise<void> {
+    const load = this.#load;
+    const dialect = DIALECTS[load.dialect];
+    const lines = Math.max(
+      SCRIPT_LINES_MIN,
+      Math.floor(Math.min(SCRIPT_LINES, SCRIPT_BYTES / load.lineBytes) / load.talkers),
+    );
+    const scripts = Array.from({ length: load.talkers }, (_, talker) =>
+      writeScript(dialect, talker, load.lineBytes, lines),
+    );
+    const [script] = scripts;
+    if (script === undefined) throw new Error("nobody talks");
+    if (load.talkers === 1 && lines < 2 * load.windowLines)
+      throw new Error("the window is too wide");
+    this.#dueMs = new Float64Array(lines);
+    this.#clients = await gatherCrowd({
+      port: load.port,
+      tls: load.tls,
+      dialect,
+      scripts,
+      listeners: load.listeners,
+      lineBytes: load.lineBytes,
+      onHear: (client, bytes) => this.#hear(client, bytes),
+      onClose: (client, reason) => {
+        if (client !== this.#stopped && !this.#dismissed) this.#problem ??= reason;
+      },
+    });
+    this.#talkers = this.#clients.slice(load.listeners);
+    for (const [index, client] of this.#clients.entries())
+      client.ear =
+        load.talkers === 1
+          ? new OneTalkerEar(dialect, script)
+          : new ManyTalkersEar(dialect, scripts, load.lineBytes, index - load.listeners);
+    if (!load.stoppedReader) return;
+    this.#stopped = this.#clients[0];
+    this.#stopped?.hearing?.pause();
+  }
+
+  #hear(client: Client, bytes: Buffer): void {
+    const { ear } = client;
+    if (ear === undefined || this.#problem !== undefined) return;
+    const before = ear.lines;
+    try {
+      ear.hear(bytes, client.answer);
+    } catch (error) {
+      this.#problem ??= error instanceof Error ? error.message : String(error);
+      return;
+    }
+    if (client === this.#stopped) return;
+    this.#deliveredLines += ear.lines - before;
+    if (this.#load.linesPerSecond > 0) this.#noteLatencies(before, ear.lines);
+    if (this.#pumping) return;
+    this.#pumping = true;
+    setImmediate(this.#pump);
+  }
+
+  #noteLatencies(before: number, after: number): void {
+    if (this.#from === undefined) return;
+    const nowMs = performance.now();
+    for (let line = Math.floor(before); line < Math.floor(after); line++) {
+      const dueMs = this.#dueMs[line % this.#dueMs.length] ?? 0;
+      if (dueMs >= this.#from.atMs && this.#to === undefined) this.#latencies.add(nowMs - dueMs);
+    }
+  }
+
+  /** Says all there is to say; ends when the time is over, or with a problem. */
+  async #talk(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { linesPerSecond, warmUpMs, measureMs } = this.#load;
+    this.#startMs = this.#heardMs = performance.now();
+    const step = () => {
+      const nowMs = performance.now();
+      if (this.#isOver(this.#startMs, 0, warmUpMs, WARM_UP_WINDOWS)) this.#from ??= this.#look();
+      const { atMs, deliveredLines } = this.#from ?? { atMs: nowMs, deliveredLines: 0 };
+      if (this.#from && this.#isOver(atMs, deliveredLines, measureMs, MEASURE_WINDOWS))
+        this.#to ??= this.#look();
+      if (this.#to || this.#problem !== undefined) {
+        this.#onTurn = () => {};
+        clearInterval(ticking);
+        resolve();
+      } else if (linesPerSecond > 0) {
+        this.#sayWhatIsDue(nowMs);
+        // A timer would be late by up to 1 ms, so look all the time.
+        setImmediate(step);
+      } else {
+        this.#sayWhatFits();
+      }
+    };
+    if (linesPerSecond === 0) this.#onTurn = step;
+    const ticking = setInterval(step, linesPerSecond > 0 ? 60_000 : TICK_MS);
+    step();
+    await promise;
+  }
+
+  /** Whether a time has passed, and as many windows of lines, which some take longer for. */
+  #isOver(sinceMs: number, sinceLines: number, ms: number, windows: number): boolean {
+    const passedMs = performance.now() - sinceMs;
+    const windowLines = this.#load.linesPerSecond > 0 ? 0 : this.#load.windowLines;
+    const lines = (this.#deliveredLines - sinceLines) / this.#receivers;
+    return (passedMs >= ms && lines >= windows * windowLines) || passedMs >= ms * LONGER_MAX;
+  }
+
+  #onTurn: () => void = () => {};
+
+  /** Runs once in a turn of the event loop that brought something. */
+  readonly #pump = (): void => {
+    this.#pumping = false;
+    const nowMs = performance.now();
+    this.#silenceMs = Math.max(this.#silenceMs, nowMs - this.#heardMs);
+    this.#heardMs = nowMs;
+    this.#onTurn();
+  };
+
+  #sayWhatFits(): void {
+    const talkers = this.#talkers;
+    const part = Math.ceil(ROUND_LINES / talkers.length);
+    let left =
+      Math.floor(this.#deliveredLines / this.#receivers) + this.#load.windowLines - this.#saidLines;
+    const share = Math.ceil(left / talkers.length);
+    for (const [index, talker] of talkers.entries()) {
+      if (left <= 0) break;
+      const said = this.#saidInRound[index] ?? 0;
+      let lines = Math.min(share, left);
+      if (talkers.length > 1) lines = Math.min(lines, part - said);
+      // Whoever is slowed down leaves its share to the others.
+      if (lines <= 0 || (talkers.length > 1 && talker.owedLines > OWED_LINES_MAX)) continue;
+      talker.say(lines);
+      left -= lines;
+      this.#saidLines += lines;
+      this.#saidInRound[index] = said + lines;
+    }
+    if (left > 0 && this.#saidInRound.every((said) => said >= part)) this.#saidInRound.fill(0);
+  }
+
+  #sayWhatIsDue(nowMs: number): void {
+    const intervalMs = 1000 / this.#load.linesPerSecond;
+    const due = Math.floor((nowMs - this.#startMs) / intervalMs) + 1;
+    const lines = due - this.#saidLines;
+    if (lines <= 0) return;
+    for (let line = this.#saidLines; line < due; line++)
+      this.#dueMs[line % this.#dueMs.length] = this.#startMs + line * intervalMs;
+    this.#saidLines = due;
+    this.#talkers[0]?.say(lines);
+    if (due - this.#deliveredLines / this.#receivers < BEHIND_LINES_MAX) return;
+    this.#behind = true;
+    this.#from ??= this.#look();
+    this.#to = this.#look();
+  }
+
+  /** Waits until everybody has heard everything; tells whether that came to nothing, and how. */
+  async #drain(stallMs: number): Promise<"stalled" | "slow" | undefined> {
+    const startMs = performance.now();
+    this.#heardMs = Math.max(this.#heardMs, startMs);
+    while (this.#missing() > 0 && this.#problem === undefined) {
+      const nowMs = performance.now();
+      if (nowMs - this.#heardMs > stallMs) return "stalled";
+      if (nowMs - startMs > DRAIN_MS) return "slow";
+      await Bun.sleep(1);
+    }
+    return undefined;
+  }
+
+  /** Lets the stopped reader read on; tells whether it gets what was said in the meantime. */
+  async #resumeStopped(): Promise<"dropped" | "kept"> {
+    const stopped = this.#stopped;
+    stopped?.hearing?.resume();
+    const endMs = performance.now() + DRAIN_MS;
+    while (stopped && !stopped.closed && (stopped.ear?.lines ?? 0) < this.#saidLines) {
+      if (this.#problem !== undefined || performance.now() > endMs) break;
+      await Bun.sleep(1);
+    }
+    if (stopped?.closed) return "dropped";
+    if (stopped?.ear?.lines !== this.#saidLines)
+      this.#problem ??= "the stopped reader got neither its lines nor an end";
+    return "kept";
+  }
+
+  #missing(): number {
+    return Math.ceil(this.#saidLines * this.#receivers - this.#deliveredLines);
+  }
+
+  #look(): Snapshot {
+    const { user, system } = process.cpuUsage();
+    return {
+      atMs: performance.now(),
+      deliveredLines: this.#deliveredLines,
+      server: usageOf(this.#load.pid),
+      loadCpuMs: (user + system) / 1000,
+      allCpusMs: cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys, 0),
+    };
+  }
+
+  #measured(): Pick<
+    Measurement,
+    | "deliveredPerSecond"
+    | "serverShare"
+    | "otherCpus"
+    | "loadShare"
+    | "nsPerLine"
+    | "latency"
+    | "pace"
+  > {
+    const to = this.#to ?? this.#look();
+    const from = this.#from ?? to;
+    const ms = Math.max(to.atMs - from.atMs, 1);
+    const lines = to.deliveredLines - from.deliveredLines;
+    const serverMs = to.server.cpuMs - from.server.cpuMs;
+    const loadMs = to.loadCpuMs - from.loadCpuMs;
+    const speeds = {
+      deliveredPerSecond: (lines / ms) * 1000,
+      serverShare: serverMs / ms,
+      loadShare: loadMs / ms,
+      otherCpus: Math.max(0, (to.allCpusMs - from.allCpusMs - serverMs - loadMs) / ms),
+      nsPerLine: lines > 0 ? (serverMs * 1e6) / lines : 0,
+    };
+    if (this.#load.linesPerSecond === 0) return speeds;
+    const quantile = (share: number) => this.#latencies.quantile(share);
+    return {
+      ...speeds,
+      pace: speeds.deliveredPerSecond / this.#receivers,
+      latency: {
+        p50Ms: quantile(0.5),
+        p99Ms: quantile(0.99),
+        p999Ms: quantile(0.999),
+        curve: CURVE_SHARES.map((share) => [share, quantile(share)]),
+      },
+    };
+  }
+}
+
+if (import.meta.main) {
+  const load: Load = JSON.parse(process.argv[2] ?? "{}");
+  const measurement = await measure(load).catch((error: Error) => ({ problem: error.message }));
+  console.log(JSON.stringify(measurement));
+  process.exit(0);
+}

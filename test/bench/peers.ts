@@ -1,0 +1,234 @@
+/** What the room is measured against: how each is started, and how to get it. */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { DialectName } from "./dialects.ts";
+
+/** A server to measure. */
+export interface Peer {
+  readonly name: string;
+  readonly dialect: DialectName;
+  /** The program it needs besides Bun, and how to get that. */
+  readonly needs?: { program: string; from: string };
+  /** The most clients it is tried with, and why. */
+  readonly clientsMax?: { count: number; reason: string };
+  /** What it is called with; undefined when it cannot do what is asked. */
+  command(port: number, options: PeerOptions): string[] | undefined;
+}
+
+export interface PeerOptions {
+  tls?: Certificate | undefined;
+  /** How long linechat bears with a reader that has stopped. */
+  patienceMs?: number | undefined;
+}
+
+/** Files in PEM. */
+export interface Certificate {
+  certificate: string;
+  key: string;
+}
+
+const START_MS = 5_000;
+const STOP_MS = 2_000;
+const ATTEMPTS = 3;
+const ROOT = join(import.meta.dir, "../..");
+const RELAYS = join(import.meta.dir, "relays");
+const NCAT = { program: "ncat", from: "package ncat or nmap" };
+/** `select` takes no more than 1,024 files. */
+const NCAT_CLIENTS = { count: 1_001, reason: "ncat waits with select(), for 1,024 files at most" };
+
+/** The first is the one this is about; the second the one the others are set against. */
+export const PEERS: readonly Peer[] = [
+  {
+    name: "linechat",
+    dialect: "plain",
+    command: (port, { tls, patienceMs }) => [
+      ...[process.execPath, join(ROOT, "server.ts"), "--quiet", "--host", "127.0.0.1"],
+      ...(tls ? ["--tls-cert", tls.certificate, "--tls-key", tls.key] : []),
+      ...(patienceMs === undefined ? [] : ["--patience", `${patienceMs}ms`]),
+      String(port),
+    ],
+  },
+  {
+    name: "ncat --broker",
+    dialect: "plain",
+    needs: NCAT,
+    clientsMax: NCAT_CLIENTS,
+    command: (port, { tls }) => ncat("--broker", port, tls),
+  },
+  {
+    name: "ncat --chat",
+    dialect: "ncatChat",
+    needs: NCAT,
+    clientsMax: NCAT_CLIENTS,
+    command: (port, { tls }) => (tls ? undefined : ncat("--chat", port)),
+  },
+  {
+    name: "nats-server",
+    dialect: "nats",
+    needs: { program: "nats-server", from: "package nats-server" },
+    command: (port, { tls }) =>
+      tls ? undefined : ["nats-server", "-a", "127.0.0.1", "-p", String(port)],
+  },
+  {
+    name: "redis-server",
+    dialect: "redis",
+    needs: { program: "redis-server", from: "package redis-server" },
+    command: (port, { tls }) => [
+      ...["redis-server", "--bind", "127.0.0.1", "--save", "", "--maxclients", "12000"],
+      ...(tls
+        ? [
+            ...["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "no"],
+            ...["--tls-cert-file", tls.certificate, "--tls-key-file", tls.key],
+            ...["--tls-ca-cert-file", tls.certificate],
+          ]
+        : ["--port", String(port)]),
+    ],
+  },
+  {
+    name: "node:net relay",
+    dialect: "plain",
+    command: (port, { tls }) => (tls ? undefined : relay("node-relay.ts", port)),
+  },
+  {
+    name: "Bun.listen relay",
+    dialect: "plain",
+    command: (port, { tls }) => relay("bun-relay.ts", port, tls),
+  },
+];
+
+/** A peer that runs. */
+export interface RunningPeer {
+  readonly port: number;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a peer on a free port.
+ *
+ * @param cpu the processor it is to stay on, where the system allows
+ * @returns undefined when the peer cannot do what is asked
+ * @throws {Error} with what it said, when it does not listen
+ */
+export async function startPeer(
+  peer: Peer,
+  options: PeerOptions,
+  cpu: number | undefined,
+): Promise<RunningPeer | undefined> {
+  let said = "";
+  // The free port may be gone by the time the peer takes it.
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = freePort();
+    const command = peer.command(port, options);
+    if (command === undefined) return undefined;
+    const folder = mkdtempSync(join(tmpdir(), "bench-"));
+    const server = Bun.spawn(pinned(command, cpu), {
+      cwd: folder,
+      stdin: "ignore",
+      stdout: Bun.file(join(folder, "output")),
+      stderr: Bun.file(join(folder, "errors")),
+    });
+    const stop = async () => {
+      server.kill();
+      const killing = setTimeout(() => server.kill("SIGKILL"), STOP_MS);
+      await server.exited;
+      clearTimeout(killing);
+      rmSync(folder, { recursive: true, force: true });
+    };
+    if (await answers(port, () => server.exitCode === null)) return { port, pid: server.pid, stop };
+    said =
+      readFileSync(join(folder, "errors"), "utf8") + readFileSync(join(folder, "output"), "utf8");
+    await stop();
+  }
+  throw new Error(`${peer.name} does not listen: ${said.trim().split("\n").at(-1) ?? ""}`);
+}
+
+/** Whether a peer can be started here; if not, a line that says how that is mended. */
+export function whyMissing(peer: Peer): string | undefined {
+  if (peer.needs === undefined || Bun.which(peer.needs.program)) return undefined;
+  return `${peer.name}: skipped, as there is no ${peer.needs.program} here (${peer.needs.from})`;
+}
+
+/** Puts a processor in front of a command, on systems with `taskset`. */
+export function pinned(command: readonly string[], cpu: number | undefined): string[] {
+  return cpu === undefined ? [...command] : ["taskset", "-c", String(cpu), ...command];
+}
+
+/**
+ * Two processors for this process to use, as far from each other as they are
+ * numbered; undefined when it may not choose.
+ */
+export function twoCpus(): { server: number; load: number } | undefined {
+  if (process.platform !== "linux" || !Bun.which("taskset")) return undefined;
+  const status = readFileSync("/proc/self/status", "utf8");
+  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? "";
+  const numbers = list.split(/[,-]/).map(Number);
+  const [server, load] = [numbers[0], numbers.at(-1)];
+  if (server === undefined || load === undefined || server === load) return undefined;
+  return { server, load };
+}
+
+/**
+ * Makes a certificate for this run.
+ *
+ * @returns undefined when there is no openssl to make it with
+ */
+export function makeCertificate(folder: string): Certificate | undefined {
+  if (!Bun.which("openssl")) return undefined;
+  const files = { certificate: join(folder, "certificate.pem"), key: join(folder, "key.pem") };
+  const { exitCode } = Bun.spawnSync(
+    [
+      ...["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+      ...["-nodes", "-days", "1", "-subj", "/CN=localhost"],
+      ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+      ...["-keyout", files.key, "-out", files.certificate],
+    ],
+    { stdout: "ignore", stderr: "ignore" },
+  );
+  return exitCode === 0 ? files : undefined;
+}
+
+/** Whether linechat knows TLS. */
+export function linechatHasTls(): boolean {
+  const { stdout } = Bun.spawnSync([process.execPath, join(ROOT, "server.ts"), "--help"]);
+  return stdout.toString().includes("--tls-cert");
+}
+
+function ncat(mode: string, port: number, tls?: Certificate): string[] {
+  return [
+    ...["ncat", mode, "--listen", "--max-conns", "2000"],
+    ...(tls ? ["--ssl", "--ssl-cert", tls.certificate, "--ssl-key", tls.key] : []),
+    ...["127.0.0.1", String(port)],
+  ];
+}
+
+function relay(file: string, port: number, tls?: Certificate): string[] {
+  return [
+    ...[process.execPath, join(RELAYS, file), String(port)],
+    ...(tls ? [tls.certificate, tls.key] : []),
+  ];
+}
+
+function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  listener.stop(true);
+  return listener.port;
+}
+
+/** Waits until somebody listens on a port. */
+async function answers(port: number, alive: () => boolean): Promise<boolean> {
+  const endMs = performance.now() + START_MS;
+  while (performance.now() < endMs && alive()) {
+    try {
+      const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+      socket.terminate();
+      return alive();
+    } catch {
+      await Bun.sleep(10);
+    }
+  }
+  return false;
+}
