@@ -65,7 +65,13 @@ export class LineBuffer {
       this.#append(chunk.subarray(0, start));
       this.#finishLine();
     }
-    if (end > start && !this.#pushRun(chunk, start, end)) return this.#overflow();
+    if (end > start) {
+      const fits = end - start <= this.lineBytesMax;
+      const stop = fits ? end : this.#endOfFittingLines(chunk, start, end);
+      if (stop > start)
+        this.#addRun(stop - start < chunk.length ? chunk.subarray(start, stop) : chunk);
+      if (stop < end) return this.#overflow();
+    }
     // An unfinished line always leaves room for its LF.
     if (this.#unfinishedBytes + chunk.length - end >= this.lineBytesMax) return this.#overflow();
     if (end < chunk.length) this.#append(chunk.subarray(end));
@@ -100,19 +106,15 @@ export class LineBuffer {
     return fits ? run : run.subarray(0, end);
   }
 
-  /** Queues chunk[start, end), which ends in LF, up to its first line that is too long. */
-  #pushRun(chunk: Uint8Array, start: number, end: number): boolean {
-    let lineStart = start;
+  /** Where the lines of chunk[start, end) end that come before the first too long one. */
+  #endOfFittingLines(chunk: Uint8Array, start: number, end: number): number {
     // Leap from LF to LF as far as a line may reach; a leap that finds no LF is a line too long.
-    while (end - lineStart > this.lineBytesMax) {
-      const next = chunk.lastIndexOf(LF, lineStart + this.lineBytesMax - 1) + 1;
-      if (next <= lineStart) break;
-      lineStart = next;
+    while (end - start > this.lineBytesMax) {
+      const next = chunk.lastIndexOf(LF, start + this.lineBytesMax - 1) + 1;
+      if (next <= start) return start;
+      start = next;
     }
-    const fits = end - lineStart <= this.lineBytesMax;
-    const stop = fits ? end : lineStart;
-    if (stop > start) this.#runs = [...this.#runs, chunk.subarray(start, stop)];
-    return fits;
+    return end;
   }
 
   /** Adds bytes to the unfinished line, its storage growing by doubling. */
@@ -132,9 +134,13 @@ export class LineBuffer {
 
   /** Queues the unfinished line, which has its LF now. */
   #finishLine(): void {
-    this.#runs = [...this.#runs, this.#unfinished.subarray(0, this.#unfinishedBytes)];
+    this.#addRun(this.#unfinished.subarray(0, this.#unfinishedBytes));
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
+  }
+
+  #addRun(run: Uint8Array): void {
+    this.#runs = this.#runs.length === 0 ? [run] : [...this.#runs, run];
   }
 
   #overflow(): void {

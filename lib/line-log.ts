@@ -43,6 +43,8 @@ export class LineLog {
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
   #firstRun = 0;
   #nextRun = 0;
+  /** The place of a note in its ring: the number of the run, and this. */
+  readonly #slotMask: number;
   readonly #runStarts: Float64Array;
   readonly #runEnds: Float64Array;
   /** The run the same speaker said before. */
@@ -58,6 +60,7 @@ export class LineLog {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.bytesMax = bytesMax;
     this.runsMax = 2 ** Math.ceil(Math.log2(runsMax));
+    this.#slotMask = this.runsMax - 1;
     this.#bytes = new Uint8Array(bytesMax + GATHER_BYTES);
     this.#runStarts = new Float64Array(this.runsMax);
     this.#runEnds = new Float64Array(this.runsMax);
@@ -101,12 +104,12 @@ export class LineLog {
 
     const saidTheLast = speaker.lastRun === this.#nextRun - 1 && speaker.lastRun >= this.#firstRun;
     if (!saidTheLast) {
-      const slot = this.#slot(this.#nextRun);
+      const slot = this.#nextRun & this.#slotMask;
       this.#runStarts[slot] = start;
       this.#runsBefore[slot] = speaker.lastRun;
       speaker.lastRun = this.#nextRun++;
     }
-    this.#runEnds[this.#slot(speaker.lastRun)] = this.#head;
+    this.#runEnds[speaker.lastRun & this.#slotMask] = this.#head;
   }
 
   /**
@@ -117,8 +120,10 @@ export class LineLog {
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
-    while (this.#firstRun < this.#nextRun && this.#runEnd(this.#firstRun) <= position)
-      this.#firstRun++;
+    const next = this.#nextRun;
+    let first = this.#firstRun;
+    while (first < next && (this.#runEnds[first & this.#slotMask] as number) <= position) first++; // in bounds
+    this.#firstRun = first;
   }
 
   /**
@@ -155,23 +160,28 @@ export class LineLog {
   advance(reader: Speaker, cursor: number, taken: number): number {
     if (!this.#saidSince(reader, cursor)) return cursor + taken;
     // Back from the end of the piece, past the bytes that were not taken and the reader's own.
+    const first = this.#firstRun;
     let left = this.#piece.length - taken;
     let at = this.#piece.next;
-    for (let run = reader.lastRun; this.#hasNote(run); run = this.#runBefore(run)) {
-      const start = this.#runStart(run);
-      const end = Math.min(this.#runEnd(run), at);
-      if (start >= at) continue;
-      if (at - end >= left) break;
-      left -= at - end;
-      at = start;
+    for (let run = reader.lastRun; run >= first;) {
+      const slot = run & this.#slotMask;
+      const runStart = this.#runStarts[slot] as number; // a slot is always in bounds
+      const runEnd = Math.min(this.#runEnds[slot] as number, at);
+      if (runStart < at) {
+        if (at - runEnd >= left) break;
+        left -= at - runEnd;
+        at = runStart;
+      }
+      run = this.#runsBefore[slot] as number;
     }
     assert(at - left >= cursor, "a cursor never moves back");
     return at - left;
   }
 
   /** Whether a reader said something behind a position. */
-  #saidSince(reader: Speaker, position: number): boolean {
-    return this.#hasNote(reader.lastRun) && this.#runEnd(reader.lastRun) > position;
+  #saidSince({ lastRun }: Speaker, position: number): boolean {
+    if (lastRun < this.#firstRun) return false;
+    return (this.#runEnds[lastRun & this.#slotMask] as number) > position; // a slot is always in bounds
   }
 
   /**
@@ -181,15 +191,17 @@ export class LineLog {
    * @returns the offset where it begins
    */
   #gather(reader: Speaker, start: number, end: number): number {
+    const first = this.#firstRun;
     let target = this.#bytes.length;
     let at = end;
-    for (let run = reader.lastRun; this.#hasNote(run) && at > start; run = this.#runBefore(run)) {
-      const runStart = this.#runStart(run);
-      const runEnd = Math.max(this.#runEnd(run), start);
-      if (runStart >= at) continue;
+    for (let run = reader.lastRun; run >= first && at > start;) {
+      const slot = run & this.#slotMask;
+      const runStart = this.#runStarts[slot] as number; // a slot is always in bounds
+      const runEnd = this.#runEnds[slot] as number;
+      if (runEnd <= start) break;
       if (runEnd < at) target = this.#copy(runEnd, at, target);
-      at = Math.max(runStart, start);
-      if (runEnd === start) break;
+      if (runStart < at) at = runStart;
+      run = this.#runsBefore[slot] as number;
     }
     return at > start ? this.#copy(start, at, target) : target;
   }
@@ -203,26 +215,5 @@ export class LineLog {
     this.#bytes.copyWithin(target, from, from + beforeWrap);
     if (beforeWrap < length) this.#bytes.copyWithin(target + beforeWrap, 0, length - beforeWrap);
     return target;
-  }
-
-  #hasNote(run: number): boolean {
-    return run >= this.#firstRun;
-  }
-
-  #slot(run: number): number {
-    return run & (this.runsMax - 1);
-  }
-
-  // A slot is always in bounds.
-  #runStart(run: number): number {
-    return this.#runStarts[this.#slot(run)] as number;
-  }
-
-  #runEnd(run: number): number {
-    return this.#runEnds[this.#slot(run)] as number;
-  }
-
-  #runBefore(run: number): number {
-    return this.#runsBefore[this.#slot(run)] as number;
   }
 }

@@ -160,6 +160,7 @@ export class Room {
   /** When those in the way are next asked whether they take more. */
   #retryAtMs = 0;
 
+  #stopping = false;
   /** When the room, having been told to stop, does so in any case. */
   #stopAtMs = NEVER;
   #onStopped: (() => void) | undefined;
@@ -296,6 +297,7 @@ export class Room {
    */
   stop(graceMs: number, onStopped: () => void): void {
     assert(!this.#stopping, "a room is stopped once");
+    this.#stopping = true;
     this.#stopAtMs = this.#options.now() + graceMs;
     this.#onStopped = onStopped;
     for (const member of this.#paced) this.#say(member);
@@ -320,10 +322,6 @@ export class Room {
     this.#planNextFlush(now);
   }
 
-  get #stopping(): boolean {
-    return this.#stopAtMs !== NEVER;
-  }
-
   get #hasSeat(): boolean {
     return this.#members.length + this.#waitingClosed + this.#seatsReserved < this.#membersMax;
   }
@@ -341,7 +339,7 @@ export class Room {
     if (first === undefined || first === member) this.#moveShareToLog(member);
     if (member.lines.hasLine)
       return this.#hold(member, this.#linesNow(member) < 1 ? "rate" : "room");
-    this.#unhold(member);
+    if (member.hold !== undefined) this.#unhold(member);
     if (member.lines.tooLong) this.#refuseLine(member);
     else if (member.ended) this.#leave(member, "end of input");
   }
@@ -349,9 +347,11 @@ export class Room {
   /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
   #moveShareToLog(member: Member): void {
     const log = this.#log;
+    const lines = member.lines;
     let shareBytes = this.#shareBytes;
-    for (;;) {
-      const run = member.lines.take(Math.min(shareBytes, log.freeBytes), this.#linesNow(member));
+    while (lines.hasLine) {
+      const bytesMax = Math.min(shareBytes, log.freeBytes);
+      const run = member.pace ? lines.take(bytesMax, this.#linesNow(member)) : lines.take(bytesMax);
       if (run === undefined) return;
       shareBytes -= run.length;
       log.append(member, run);
@@ -380,7 +380,6 @@ export class Room {
   }
 
   #unhold(member: Member): void {
-    if (member.hold === undefined) return;
     this.#dequeue(member);
     member.hold = undefined;
     if (!member.closed && !member.ended) member.socket.resume();
@@ -415,30 +414,25 @@ export class Room {
   }
 
   #writeToAll(): void {
+    const head = this.#log.head;
     // Backwards, because whoever leaves is replaced by the last.
     for (let place = this.#members.length - 1; place >= 0; place--) {
       const member = this.#members[place] as Member; // only places behind this one have gone
-      if (!member.blocked) this.#serve(member);
+      if (member.blocked) continue;
+      if (member.cursor < head || member.leaving !== undefined) this.#serve(member);
     }
   }
 
-  /** Writes to a member, and lets it go when it has everything. */
+  /** Writes what others said, from the member's cursor on, until its socket takes no more; lets it go when it has everything. */
   #serve(member: Member): void {
-    this.#write(member);
-    if (member.place < 0 || member.leaving === undefined || member.cursor < member.until) return;
-    this.#remove(member, member.leaving);
-    this.#linger(member);
-  }
-
-  /** Writes what others said, from the member's cursor on, until its socket takes no more. */
-  #write(member: Member): void {
     const log = this.#log;
     const end = Math.min(log.head, member.until);
     while (member.cursor < end) {
       const { cursor } = member;
-      const { bytes, offset, length, next } = log.read(member, cursor, end);
+      const piece = log.read(member, cursor, end);
+      const { length, next } = piece;
       if (length > 0) {
-        const taken = this.#hand(member, bytes, offset, length);
+        const taken = this.#hand(member, piece.bytes, piece.offset, length);
         if (member.closed) return;
         if (taken < length) {
           member.cursor = log.advance(member, cursor, taken);
@@ -448,6 +442,9 @@ export class Room {
       member.cursor = next;
     }
     member.caughtUp = true;
+    if (member.leaving === undefined || member.place < 0) return;
+    this.#remove(member, member.leaving);
+    this.#linger(member);
   }
 
   /** One `write`; notes whether the member moves. Returns how many bytes were taken. */
