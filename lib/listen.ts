@@ -89,12 +89,15 @@ export async function listen(options: ListenOptions): Promise<Server> {
     address: "unix" in options ? options.unix : formatAddress(hostname ?? "", port),
     port,
     async renewTls(tls) {
+      const place = "unix" in options ? options : { ...options, port };
       listener.stop();
-      listener = await openListener(
-        "unix" in options ? options : { ...options, port },
-        tls,
-        handlers,
-      );
+      try {
+        listener = await openListener(place, tls, handlers);
+        options.tls = tls;
+      } catch (error) {
+        listener = await openListener(place, options.tls, handlers);
+        throw error;
+      }
     },
     stop(graceMs = 5_000) {
       listener.stop();

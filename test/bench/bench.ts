@@ -41,10 +41,10 @@ const command = {
   name: "bench",
   version,
   summary:
-    "Measures linechat next to other ways to relay lines, on this machine, in about two minutes.",
+    "Measures linechat next to other ways to relay lines, on this machine, in less than three minutes.",
   operands: [],
   options: {
-    rounds: count("how often the servers take their turns (3)", 3),
+    rounds: count("how often the servers take their turns (2)", 2),
     scenario: text("list", `only these: ${SCENARIOS.map(({ name }) => name).join(",")},growth`, ""),
     peer: text("list", `only these: ${PEERS.map(({ name }) => name).join(",")}`, ""),
     quick: flag("a fifth of the time in one round: to see that it works"),

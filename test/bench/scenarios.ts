@@ -45,6 +45,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "1000-all-talk",
     title: "1,000 all talk",
     shape: { ...COMMON, talkers: 1_000, windowLines: 100 },
+    once: true,
   },
   {
     name: "long-lines",

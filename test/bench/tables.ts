@@ -71,7 +71,7 @@ ${limited ? "\n\\* the load generator was the limit, not the server.\n" : ""}
 ![Delivered lines per second against clients, for every server](test/bench/speed.svg)
 
 ${idleSentence(findings)}Each server on one processor, the load on another: ${findings.machine}, ${findings.date}; ${findings.versions.join(", ")}.
-To make these again, in about two minutes: \`bun run bench --plot --markdown\`.
+To make these again, in less than three minutes: \`bun run bench --plot --markdown\`.
 `;
 }
 
