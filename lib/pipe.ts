@@ -7,6 +7,8 @@ import { UserError } from "./user-error.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const LF = 0x0a;
+/** As much as a pipe holds on most systems: larger pieces are slower. */
+const PIECE_BYTES = 64 << 10;
 
 /** How a pipe takes part. */
 export interface PipeOptions {
@@ -30,7 +32,7 @@ export function openPipe({ prefix, notes }: PipeOptions): LocalEnd {
     status: notes.status,
     said: () => (prefix === "" ? process.stdin : prefixLines(process.stdin, prefix)),
     async show(bytes) {
-      if (!process.stdout.isTTY) return writeOut(bytes);
+      if (!process.stdout.isTTY) return writeInPieces(bytes);
       const run = lines.push(bytes);
       return run === undefined || writeOut(harmless(run));
     },
@@ -59,6 +61,12 @@ export async function* prefixLines(
       "latin1",
     );
   }
+}
+
+async function writeInPieces(bytes: Uint8Array): Promise<boolean> {
+  for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES)
+    if (!(await writeOut(bytes.subarray(offset, offset + PIECE_BYTES)))) return false;
+  return true;
 }
 
 /** Writes to stdout and waits until it has gone out; returns whether anybody still reads. */
