@@ -64,9 +64,13 @@ describe("the pass phrase", () => {
     const listener = await Peer.connect(server.port);
     listener.say(`${SECRET}\r\n`);
     await server.members(1);
+    const witness = await Peer.connect(server.port);
+    witness.say(`${SECRET}\n`);
+    await server.members(2);
     const pieces = await Peer.connect(server.port);
     pieces.say(SECRET.slice(0, 5));
     listener.say("not yet for it\n");
+    await witness.hears("not yet for it\n");
     pieces.say(`${SECRET.slice(5)}\nfirst words\nmore `);
     await listener.hears("first words\n");
     pieces.say("words\n");

@@ -265,6 +265,10 @@ terminalTest("nobody else gives orders to this terminal", async () => {
 terminalTest("names have colours of their own, the server's words are dim", async () => {
   const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
   bob.say("bob: hi\ncarol: hi\nbob: hi: again\n* room notice\nno name here: really\n");
+  await terminal.becomes(
+    ...["bob: hi", "carol: hi", "bob: hi: again", "* room notice", "no name here: really"],
+    "alice:",
+  );
   await terminal.type("hello");
   await terminal.press("Enter");
   await terminal.becomes(

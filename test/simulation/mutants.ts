@@ -48,8 +48,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     fault: "a member gets its own lines back",
     file: "line-log.ts",
-    code: "return this.#hasNote(reader.lastRun) && this.#runEnd(reader.lastRun) > position;",
-    becomes: "return false;",
+    code: "if (lastRun < this.#firstRun) return false;",
+    becomes: "if (lastRun < Number.POSITIVE_INFINITY) return false;",
   },
   {
     fault: "after a short write among own lines, the cursor counts them as taken",
@@ -132,8 +132,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     fault: "a leaving member gets its EOF before it has everything",
     file: "room.ts",
-    code: "if (member.place < 0 || member.leaving === undefined || member.cursor < member.until) return;",
-    becomes: "if (member.place < 0 || member.leaving === undefined) return;",
+    code: "member.cursor = log.advance(member, cursor, taken);\n          return;",
+    becomes: "member.cursor = log.advance(member, cursor, taken);\n          break;",
   },
   {
     fault: "a member that half-closed is reset",
