@@ -2,8 +2,10 @@
 
 import { formatAddress } from "./address.ts";
 import type { TlsMaterial } from "./tls.ts";
-import { UserError } from "./user-error.ts";
+import { codeOf, UserError } from "./user-error.ts";
 
+/** The time between the last byte of a silent peer and the first probe whether it is still there. */
+export const KEEP_ALIVE_MS = 60_000;
 /** How long a server may take for the TLS handshake. */
 const HANDSHAKE_MS = 10_000;
 
@@ -40,7 +42,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const handlers: Bun.SocketHandler<Connection> = {
     open(socket) {
       socket.setNoDelay(true);
-      socket.setKeepAlive(true, 60_000);
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
       socket.data = new Connection(socket, address);
     },
     data: (socket, bytes) => socket.data.received(bytes),
@@ -197,7 +199,7 @@ export class Connection {
 }
 
 function explain(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   const words: Record<string, string> = {
     ECONNREFUSED: "connection refused",
     ECONNRESET: "reset by the server",

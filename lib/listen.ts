@@ -2,14 +2,12 @@
 
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { formatAddress, unmapAddress } from "./address.ts";
+import { KEEP_ALIVE_MS } from "./connect.ts";
 import { Door, type DoorSocket, Guest } from "./door.ts";
 import { Room, type RoomOptions } from "./room.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { listenOnPath } from "./unix-socket.ts";
-import { UserError } from "./user-error.ts";
-
-/** The time between the last byte of a silent peer and the first probe whether it is still there. */
-const KEEP_ALIVE_MS = 60_000;
+import { codeOf, UserError } from "./user-error.ts";
 
 /** Where to listen: on a port, or on a path in the file system. */
 export type Place =
@@ -250,8 +248,4 @@ function explainListen(error: unknown): string {
 
 function explain(error: Error | null): string {
   return error === null ? "not authorized" : codeOf(error) || error.message;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

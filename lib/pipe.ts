@@ -3,7 +3,7 @@
 import { colourSpeakers, openColours, takesColours } from "./colour.ts";
 import type { LocalEnd, Notes } from "./local-end.ts";
 import { sanitise } from "./sanitise.ts";
-import { UserError } from "./user-error.ts";
+import { codeOf, UserError } from "./user-error.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const LF = 0x0a;
@@ -74,7 +74,7 @@ function writeOut(output: Uint8Array | string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     process.stdout.write(output, (error) => {
       if (!error) resolve(true);
-      else if ("code" in error && error.code === "EPIPE") resolve(false);
+      else if (codeOf(error) === "EPIPE") resolve(false);
       else reject(new UserError(`cannot write to stdout: ${error.message}`));
     });
   });

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 
-import { UserError } from "./user-error.ts";
+import { codeOf, UserError } from "./user-error.ts";
 
 /**
  * The text of a file.
@@ -13,7 +13,7 @@ export function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    const code = codeOf(error) || String(error);
     const words: Record<string, string> = {
       ENOENT: "no such file",
       EACCES: "permission denied",

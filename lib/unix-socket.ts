@@ -2,7 +2,7 @@
 
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 
-import { UserError } from "./user-error.ts";
+import { codeOf, UserError } from "./user-error.ts";
 
 /**
  * Listens on a path. The file cannot be reached by anybody before it has its mode.
@@ -23,8 +23,7 @@ export async function listenOnPath<Listener>(
     chmodSync(path, mode);
     return listener;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    throw new UserError(`cannot listen on ${path}: ${explain(code)}`);
+    throw new UserError(`cannot listen on ${path}: ${explain(codeOf(error))}`);
   } finally {
     process.umask(umask);
   }
@@ -39,8 +38,7 @@ async function removeStaleSocket(path: string): Promise<void> {
     const socket = await Bun.connect({ unix: path, socket: { data() {} } });
     socket.terminate();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ECONNREFUSED") return unlinkSync(path);
+    if (codeOf(error) === "ECONNREFUSED") return unlinkSync(path);
   }
   throw new UserError(`cannot listen on ${path}: a server listens there already`);
 }

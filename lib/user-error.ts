@@ -20,6 +20,11 @@ export class UserError extends Error {
   }
 }
 
+/** The system's code for what went wrong, such as `ECONNREFUSED`; empty when there is none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
 /** A mistake on the command line. */
 export function usageError(message: string): UserError {
   return new UserError(`${message} (--help shows how)`, EXIT.usage);

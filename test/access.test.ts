@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { AddressCounts, AddressRules, OncePerSecond, parseAddressRule } from "../lib/access.ts";
+import { Random } from "./simulation/random.ts";
 
 const rule = (text: string) => {
   const parsed = parseAddressRule(text);
@@ -63,10 +64,10 @@ describe("rules", () => {
 
   test("agree with a slow reference that compares bit by bit", () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
-    const random = generator(seed);
-    const pick = (max: number) => Math.floor(random() * max);
+    const random = new Random(seed);
+    const pick = (limit: number) => random.below(limit);
     for (let round = 0; round < 2000; round++) {
-      const v6 = random() < 0.5;
+      const v6 = random.chance(500);
       const bits = v6 ? 128 : 32;
       const base = Array.from({ length: bits }, () => pick(2));
       // Most probes share a long beginning with the rule.
@@ -118,15 +119,4 @@ function format(bits: number[]): string {
     Number.parseInt(bits.slice(at * group, (at + 1) * group).join(""), 2),
   );
   return group === 8 ? parts.join(".") : parts.map((part) => part.toString(16)).join(":");
-}
-
-/** Numbers in [0, 1) from a seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
