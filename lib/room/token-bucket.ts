@@ -4,7 +4,7 @@
  * A token bucket that holds a second's worth of lines: so many may be said at
  * once, and then so many a second.
  */
-export class Pace {
+export class TokenBucket {
   readonly #linesPerSecond: number;
   #lines: number;
   #atMs: number;

@@ -45,6 +45,11 @@ export class LineBuffer {
     return this.#runs.length > 0;
   }
 
+  /** Whether it holds nothing, not even the start of a line. */
+  get isEmpty(): boolean {
+    return this.#runs.length === 0 && this.#unfinishedBytes === 0;
+  }
+
   /** Bytes held: whole lines not yet taken and the unfinished one. */
   get heldBytes(): number {
     return this.#runs.reduce((bytes, run) => bytes + run.length, this.#unfinishedBytes);

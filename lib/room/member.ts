@@ -1,0 +1,74 @@
+/** A member: its lines on their way in, its cursor on the way out. */
+
+import { Cursor } from "./cursor.ts";
+import { LineBuffer } from "./line-buffer.ts";
+import type { Room } from "./room.ts";
+import { GONE, type Life, type RoomSocket } from "./socket.ts";
+
+/** One who is in the room: whatever it says, line by line, every other hears. */
+export class Member implements Life {
+  readonly cursor: Cursor;
+  readonly lines: LineBuffer;
+  /** Why lines of it wait, if some do: for room in the log, or by its rate. Kept by `Turns`. */
+  hold: "room" | "rate" | undefined;
+  /** Whether its peer has sent its last byte. */
+  hasEnded = false;
+  readonly #room: Room;
+
+  /**
+   * @param name what it is called in reports
+   * @param position where in the log it begins to hear
+   */
+  constructor(
+    room: Room,
+    socket: RoomSocket,
+    readonly name: string,
+    lineBytesMax: number,
+    position: number,
+  ) {
+    this.#room = room;
+    this.cursor = new Cursor(socket, position);
+    this.lines = new LineBuffer(lineBytesMax);
+  }
+
+  received(bytes: Uint8Array): void {
+    if (this.cursor.lastRun < 0 && this.#room.objects(this, bytes)) return;
+    if (this.#room.stopping) return;
+    this.lines.push(bytes);
+    if (this.hold === undefined) this.#room.say(this);
+  }
+
+  drained(): void {
+    if (!this.cursor.blocked) return;
+    this.cursor.blocked = false;
+    this.#room.wake(0);
+  }
+
+  /** Stage 5, dropping the client on its EOF: says its last words; it leaves once they are said. */
+  ended(): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    if (!this.#room.stopping) this.lines.end();
+    if (this.hold === undefined) this.#room.say(this);
+  }
+
+  /** What it has said in whole lines is still said. */
+  closed(): void {
+    this.#lose(this.hasEnded ? "end of input" : "reset");
+  }
+
+  failed(reason = "reset"): void {
+    this.#lose(reason);
+    this.cursor.socket.terminate();
+  }
+
+  stopped(): void {
+    this.#room.leave(this, "server stopping");
+  }
+
+  #lose(reason: string): void {
+    this.cursor.gone = true;
+    this.cursor.socket.data = GONE;
+    this.#room.lost(this, reason);
+  }
+}

@@ -1,0 +1,42 @@
+/** What a room is opened with, and what it reports. */
+
+export interface RoomOptions extends RoomEvents {
+  /** The size of the shared log, in bytes; 8 MiB by default. */
+  logBytes?: number;
+  /** The longest line, in bytes, its LF included; 64 KiB by default. */
+  lineBytesMax?: number;
+  /**
+   * While it holds up the room, a reader has to take 64 KiB, or all that it is
+   * owed, in each such time, in ms; 10 s by default.
+   */
+  patienceMs?: number;
+  /** How long a connection is read on after its EOF, in ms; 2 s by default. */
+  lingerMs?: number;
+  /** How many lines a second a member may say before it is read later; any number by default. */
+  linesPerSecond?: number | undefined;
+  /** Disconnects members that have said no line for so long, in ms, at least 1; none by default. */
+  idle?: { readonly ms: number; readonly word: string } | undefined;
+  /** Looks at the first bytes of a member; what it returns is why the member is disconnected. */
+  inspect?: ((firstBytes: Uint8Array) => string | undefined) | undefined;
+  /** The time, in ms, from any start; never goes back. */
+  now: () => number;
+  /**
+   * Asks for a call of `flush` after so many ms at the latest; 0 is the end of
+   * this turn of the event loop, once all that is ready has been heard. A
+   * `flush` that comes for another reason also answers it.
+   */
+  wake: (delayMs: number) => void;
+}
+
+/** What the room reports. */
+export interface RoomEvents {
+  onJoin?: ((name: string) => void) | undefined;
+  /**
+   * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`,
+   *   `server stopping`, or what `inspect` has returned
+   * @param behindBytes how much of the log the member had not taken
+   */
+  onLeave?: ((name: string, reason: string, behindBytes: number) => void) | undefined;
+  /** A connection was refused before it was a member. */
+  onRefuse?: ((name: string, why: string) => void) | undefined;
+}

@@ -1,0 +1,256 @@
+/**
+ * The room: whatever one member says, line by line, every other member hears.
+ *
+ * It is one log of lines; a member owns only a cursor, how far into the log its
+ * socket has taken bytes. The room knows no network and no clock: it talks to
+ * sockets it was given, which tell their members and leavers what happens, and
+ * asks to be flushed.
+ */
+
+import { assert } from "./assert.ts";
+import type { Cursor } from "./cursor.ts";
+import { Idle } from "./idle.ts";
+import { Leavers } from "./leaver.ts";
+import { LineLog } from "./line-log.ts";
+import { Member } from "./member.ts";
+import type { RoomOptions } from "./options.ts";
+import { Patience } from "./patience.ts";
+import type { RoomSocket } from "./socket.ts";
+import { Turns } from "./turns.ts";
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/**
+ * The way of a line: a member's `received` puts bytes into its `LineBuffer`;
+ * `say` moves whole lines to the `LineLog`, as far as there is room, and makes a
+ * talker that has more wait; `flush`, once a turn, has each cursor write from its
+ * position to the head, forgets what everybody has, and lets waiting talkers go on.
+ */
+export class Room {
+  readonly #options: RoomOptions;
+  /** Everything said that somebody still has to take. */
+  readonly log: LineLog;
+  readonly #lineBytesMax: number;
+  /** Members, and leavers that are still owed something, in the order they came. */
+  readonly cursors = new Set<Cursor>();
+  readonly #turns: Turns;
+  readonly #patience: Patience;
+  readonly #leavers: Leavers;
+  readonly #idle: Idle | undefined;
+  #stopping = false;
+
+  /** @throws {Error} if the log could not hold the longest line */
+  constructor(options: RoomOptions) {
+    const { logBytes = 8 << 20, lineBytesMax = 64 << 10, linesPerSecond, now } = options;
+    const { patienceMs = 10_000, lingerMs = 2_000 } = options;
+    assert(lineBytesMax <= logBytes, "the log holds the longest line");
+    this.#options = options;
+    this.#lineBytesMax = lineBytesMax;
+    this.log = new LineLog(logBytes);
+    this.#turns = new Turns({ logBytes, lineBytesMax, linesPerSecond, now });
+    this.#patience = new Patience(patienceMs);
+    this.#leavers = new Leavers({
+      owedMs: patienceMs + lingerMs,
+      lingerMs,
+      now,
+      wake: options.wake,
+      onLost: (parting, reason) => {
+        this.#remove(parting.cursor, parting.name, reason, parting.end);
+        options.wake(0);
+      },
+    });
+    this.#idle = options.idle && new Idle(options.idle.ms);
+  }
+
+  /** How many are in the room: members, and those who leave and do not have everything yet. */
+  get size(): number {
+    return this.cursors.size;
+  }
+
+  /** How many seats are taken: who is gone keeps one until the lines it has said have their place. */
+  get seats(): number {
+    return this.cursors.size + this.#turns.gone;
+  }
+
+  /** How many connections linger after their EOF. */
+  get lingering(): number {
+    return this.#leavers.lingering;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /**
+   * Takes in a connection, which hears all that is said from now on.
+   *
+   * @param name what to call it in reports
+   */
+  join(socket: RoomSocket, name: string): void {
+    if (this.#stopping) return this.#leavers.refuse(socket, undefined);
+    const member = new Member(this, socket, name, this.#lineBytesMax, this.log.head);
+    socket.data = member;
+    this.cursors.add(member.cursor);
+    this.#turns.add(member);
+    if (this.#idle) {
+      this.#idle.said(member, this.#options.now());
+      this.wake(0);
+    }
+    this.#options.onJoin?.(name);
+  }
+
+  /**
+   * Tells a connection why it is refused, and closes it.
+   *
+   * @param name what to call it in reports
+   * @param word the reason, which it gets as `* word`
+   */
+  refuse(socket: RoomSocket, name: string, word: string): void {
+    this.#options.onRefuse?.(name, word);
+    this.#leavers.refuse(socket, word);
+  }
+
+  /** Closes the connection that has lingered longest after its EOF; returns whether there was one. */
+  closeOldest(): boolean {
+    return this.#leavers.closeOldest();
+  }
+
+  /** Whether what a member says first is refused; it leaves then. */
+  objects(member: Member, bytes: Uint8Array): boolean {
+    const why = member.lines.isEmpty ? this.#options.inspect?.(bytes) : undefined;
+    if (why !== undefined) this.leave(member, why, why);
+    return why !== undefined;
+  }
+
+  /** Lets a talker say what it may; it waits when it has more to say, and leaves after its end. */
+  say(talker: Member): void {
+    const { next } = this.#turns;
+    // Nobody overtakes those who wait.
+    if (next === undefined || next === talker) this.#moveShareToLog(talker);
+    if (talker.lines.hasLine) return this.#holdBack(talker);
+    this.#turns.release(talker);
+    if (talker.cursor.gone) return;
+    if (talker.lines.tooLong)
+      this.leave(talker, "line too long", `line longer than ${this.#lineBytesMax} bytes`);
+    else if (talker.hasEnded) this.leave(talker, "end of input");
+  }
+
+  /**
+   * Has a member leave once it has all that was said until now.
+   *
+   * @param word the server's last word to it, without one by default
+   */
+  leave(member: Member, reason: string, word?: string): void {
+    assert(member.hold === undefined, "who leaves has said everything");
+    const { cursor, name } = member;
+    this.#forget(member);
+    const parting = { name, reason, cursor, end: this.log.head };
+    cursor.leaver = this.#leavers.part(cursor.socket, word, parting);
+  }
+
+  /** A member's connection is gone. What it has said in whole lines is still said. */
+  lost(member: Member, reason: string): void {
+    this.#remove(member.cursor, member.name, reason, this.log.head);
+    this.#forget(member);
+    if (member.hold === "rate") this.say(member);
+    this.wake(0);
+  }
+
+  /** Says no more; hands everybody what they are owed, then EOF. */
+  stop(): void {
+    this.#stopping = true;
+    this.#turns.endRates();
+    for (const talker of this.#turns.paced) this.say(talker);
+    this.wake(0);
+  }
+
+  /** Ends all connections at once. */
+  abort(): void {
+    this.#leavers.abort();
+    for (const { socket } of this.cursors) socket.data.failed("server stopping");
+  }
+
+  wake(delayMs: number): void {
+    this.#options.wake(delayMs);
+  }
+
+  /**
+   * Does the work of a turn: writes to everybody what they are owed and take,
+   * makes room in the log, lets waiting talkers go on, ends what is overdue.
+   */
+  flush(): void {
+    const now = this.#options.now();
+    for (const talker of this.#turns.paced) if (this.#turns.linesNow(talker) >= 1) this.say(talker);
+    this.#patience.pass(now);
+    this.#writeToAll();
+    this.#release();
+    while (!this.#turns.takeTurns(this) && this.#patience.hurry(now, this)) this.#release();
+    if (this.#turns.next !== undefined) this.#patience.heldUp(now);
+    else if (this.#stopping) for (const { socket } of this.cursors) socket.data.stopped();
+    const { idle } = this.#options;
+    this.#idle?.flush(now, (member) => this.leave(member, "idle", idle?.word));
+    this.#leavers.flush(now);
+    const dueAtMs = Math.min(
+      this.#turns.dueAtMs(now),
+      this.#patience.dueAtMs(now),
+      this.#idle?.dueAtMs ?? NEVER,
+      this.#leavers.dueAtMs,
+    );
+    if (dueAtMs !== NEVER) this.wake(Math.max(1, dueAtMs - now));
+  }
+
+  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
+  #moveShareToLog(talker: Member): void {
+    const { lines, cursor } = talker;
+    let { shareBytes } = this.#turns;
+    while (lines.hasLine) {
+      const bytesMax = Math.min(shareBytes, this.log.freeBytes);
+      const run = lines.take(bytesMax, this.#turns.linesNow(talker));
+      if (run === undefined) return;
+      shareBytes -= run.length;
+      this.log.append(cursor, run);
+      this.#turns.spend(talker, run);
+      this.#idle?.said(talker, this.#options.now());
+      this.wake(0);
+    }
+  }
+
+  #holdBack(talker: Member): void {
+    this.#turns.hold(talker);
+    this.wake(0);
+  }
+
+  #writeToAll(): void {
+    const { head } = this.log;
+    for (const cursor of this.cursors)
+      if (!cursor.blocked && (cursor.position < head || cursor.leaver)) this.serve(cursor);
+  }
+
+  /** Writes what others said; a leaver that has everything goes on to its end. */
+  serve(cursor: Cursor): void {
+    const { leaver } = cursor;
+    const end = leaver?.parting?.end ?? this.log.head;
+    if (!cursor.write(this.log, end) || !leaver?.parting) return;
+    this.#remove(cursor, leaver.parting.name, leaver.parting.reason, end);
+    this.#leavers.finish(leaver);
+  }
+
+  /** Forgets what everybody has. */
+  #release(): void {
+    let tail = this.log.head;
+    for (const { position } of this.cursors) if (position < tail) tail = position;
+    this.log.release(tail);
+  }
+
+  /** A cursor needs the log no more. */
+  #remove(cursor: Cursor, name: string, reason: string, end: number): void {
+    this.cursors.delete(cursor);
+    this.#options.onLeave?.(name, reason, end - cursor.position);
+  }
+
+  /** A member is one no more. */
+  #forget(member: Member): void {
+    this.#turns.remove(member);
+    this.#idle?.forget(member);
+  }
+}

@@ -1,0 +1,51 @@
+/** What the room asks of a connection, and what a connection tells whoever sits behind it. */
+
+/** A connection, as the room sees it; a socket of `Bun.listen` is one. */
+export interface RoomSocket {
+  /** What sits behind it now; each of its events goes there. */
+  data: Life;
+  /**
+   * Hands over bytes[offset, offset + length), without waiting.
+   *
+   * @returns how many bytes were taken, from the first on; fewer than `length`
+   *   promise a later `drained`; −1 once the socket is closed
+   */
+  write(bytes: Uint8Array, offset: number, length: number): number;
+  /** Half-closes: after all that was written, the peer gets EOF. */
+  shutdown(): void;
+  /** Closes; what was written still goes out, unless the peer goes on sending. `closed` comes. */
+  end(): void;
+  /** Closes at once, by a reset: what was written may be lost. `closed` comes. */
+  terminate(): void;
+  /** Stops reading: `received` and `ended` come no more until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+/** One of the lives of a connection: guest, member or leaver, and in the end none. */
+export interface Life {
+  /** Bytes have arrived. */
+  received(bytes: Uint8Array): void;
+  /** The socket takes bytes again. */
+  drained(): void;
+  /** The peer has sent its last byte, `rio_readlineb` returning 0; it may still receive. */
+  ended(): void;
+  /** The connection is gone. */
+  closed(): void;
+  /** The connection is to be reset: a handler has failed, or there is another reason. */
+  failed(reason?: string): void;
+  /** The server stops. */
+  stopped(): void;
+  /** Its TLS handshake is over, with the reason if it has failed; only a guest waits for one. */
+  handshaken?(failure: string | undefined): void;
+}
+
+/** Behind a socket that is closed: nothing of it matters any more. */
+export const GONE: Life = {
+  received() {},
+  drained() {},
+  ended() {},
+  closed() {},
+  failed() {},
+  stopped() {},
+};

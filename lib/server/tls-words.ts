@@ -1,0 +1,47 @@
+/** What a client says about TLS, in words: with its first bytes, and with a handshake that fails. */
+
+import { codeOf } from "../program/system-errors.ts";
+
+/** Why a client that opens TLS on a plain port is disconnected. */
+export const SPEAKS_TLS = "speaks TLS, this port does not";
+
+/** Whether these are the first bytes of a TLS connection: a record with a ClientHello (RFC 8446, 4.1.2 and 5.1). */
+export function greetsInTls(firstBytes: Uint8Array): boolean {
+  const [type, major, minor = 0xff, , , message] = firstBytes;
+  return type === 22 && major === 3 && minor <= 4 && message === 1;
+}
+
+/** What BoringSSL calls it, the last part of its message, and what it means. */
+const FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no client certificate"],
+  [/HTTP_REQUEST|HTTPS_PROXY_REQUEST|WRONG_VERSION_NUMBER/, "plain text"],
+  [/UNSUPPORTED_PROTOCOL/, "the client's version of TLS is too old"],
+  [/NO_SHARED_CIPHER/, "no cipher in common"],
+  // Over TLS 1.3 the alert of a client that verifies in vain comes unencrypted, as no packet at all.
+  [/ALERT_|BAD_PACKET_LENGTH/, "the client did not accept our certificate"],
+];
+
+/**
+ * Why a handshake has failed, if it has.
+ *
+ * @param success whether there is a TLS connection now
+ * @param error what Bun gives with it: also what was wrong with a client's certificate
+ * @param asksForCertificate whether a client needs a certificate, and `authorized` whether it has one
+ * @returns words for the log; undefined for a client that may come in
+ */
+export function handshakeFailure(
+  success: boolean,
+  error: Error | null,
+  asksForCertificate: boolean,
+  authorized: boolean,
+): string | undefined {
+  if (success) {
+    if (!asksForCertificate || (authorized && error === null)) return undefined;
+    if (codeOf(error) === "CERT_HAS_EXPIRED") return "an expired client certificate";
+    return "a client certificate of another CA";
+  }
+  if (codeOf(error) === "ECONNRESET") return "the client has gone";
+  const message = error?.message ?? "";
+  const known = FAILURES.find(([pattern]) => pattern.test(message));
+  return known?.[1] ?? message.replace(/^.*:/, "").replaceAll("_", " ").toLowerCase();
+}
