@@ -2,9 +2,9 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 
-import { PASS_PHRASE_BYTES_MAX } from "./pass-file.ts";
+import { PASS_PHRASE_BYTES_MAX } from "./program/files.ts";
+import { formatTime } from "./program/units.ts";
 import type { Member, Room, RoomSocket } from "./room.ts";
-import { formatTime } from "./units.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;

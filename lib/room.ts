@@ -10,7 +10,7 @@ import { assert } from "./assert.ts";
 import { countLines, LineBuffer } from "./line-buffer.ts";
 import { LineLog, type Speaker } from "./line-log.ts";
 import { Pace } from "./pace.ts";
-import { formatTime } from "./units.ts";
+import { formatTime } from "./program/units.ts";
 
 /** How often a room that is held up asks those in the way whether they take more. */
 const RETRY_MS = 100;
