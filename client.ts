@@ -1,16 +1,22 @@
 #!/usr/bin/env bun
 /** A seat in a chat room: a terminal or a pipe on one end, the room on the other. */
 
-import { connect, type Connection, type ConnectOptions } from "./lib/connect.ts";
-import type { LocalEnd } from "./lib/local-end.ts";
-import { openNotes, SILENCE } from "./lib/notes.ts";
-import { flag, type Option, parsePort, runCommand, text, type Values } from "./lib/options.ts";
-import { readPassFile } from "./lib/pass-file.ts";
-import { openPipe } from "./lib/pipe.ts";
-import { LastingConnection } from "./lib/reconnect.ts";
-import { isTerminal, Terminal } from "./lib/terminal.ts";
-import { loadTls } from "./lib/tls.ts";
-import { EXIT, usageError } from "./lib/user-error.ts";
+import { connect, type Connection, type ConnectOptions } from "./lib/client/connect.ts";
+import type { LocalEnd } from "./lib/client/local-end.ts";
+import { openNotes, SILENCE } from "./lib/client/notes.ts";
+import { openPipe } from "./lib/client/pipe.ts";
+import { LastingConnection } from "./lib/client/reconnect.ts";
+import { isTerminal, Terminal } from "./lib/client/terminal.ts";
+import {
+  flag,
+  type Option,
+  parsePort,
+  runCommand,
+  text,
+  type Values,
+} from "./lib/program/command-line.ts";
+import { loadTls, readPassPhrase } from "./lib/program/files.ts";
+import { EXIT, usageError } from "./lib/program/system-errors.ts";
 import { version } from "./package.json";
 
 /** The other end, over one connection or many. */
@@ -105,7 +111,7 @@ function whereTo(options: Options, host = "", port = ""): ConnectOptions {
   return {
     ...(options.unix ? { unix: options.unix } : { host, port: parsePort(port, 1) }),
     tls: options.tls ? { ...loadTls(files), serverName: options["tls-server-name"] } : undefined,
-    passPhrase: options["pass-file"] ? readPassFile(options["pass-file"]) : undefined,
+    passPhrase: options["pass-file"] ? readPassPhrase(options["pass-file"]) : undefined,
   };
 }
 

@@ -16,11 +16,10 @@ import {
   text,
   time,
   type Values,
-} from "./lib/options.ts";
-import { readPassFile } from "./lib/pass-file.ts";
-import { loadTls, type TlsFiles } from "./lib/tls.ts";
-import { formatSize } from "./lib/units.ts";
-import { usageError, UserError } from "./lib/user-error.ts";
+} from "./lib/program/command-line.ts";
+import { loadTls, readPassPhrase, type TlsFiles } from "./lib/program/files.ts";
+import { usageError, UserError } from "./lib/program/system-errors.ts";
+import { formatSize } from "./lib/program/units.ts";
 import { version } from "./package.json";
 
 const { clientsMax, filesMax, lingerersMax } = fileLimit();
@@ -106,7 +105,7 @@ function settingsOf(options: Options): ListenSettings {
     patienceMs: options.patience,
     rules: new AddressRules(options.allow, options.deny),
     clientsPerAddressMax: options["max-clients-per-address"],
-    passPhrase: options["pass-file"] ? readPassFile(options["pass-file"]) : undefined,
+    passPhrase: options["pass-file"] ? readPassPhrase(options["pass-file"]) : undefined,
     linesPerSecond: options["max-rate"],
     idleMs: options.idle || undefined,
     tls: options["tls-cert"] ? loadTls(tlsFilesOf(options)) : undefined,

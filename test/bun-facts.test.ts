@@ -106,7 +106,7 @@ test("terminate closes at once and resets the peer", async () => {
     "Room.terminate in lib/room.ts ends connections with it",
   ).toBe(-1);
   const error = await lost.promise;
-  expect(error, "Connection.closed in lib/connect.ts tells a reset by it").toMatchObject({
+  expect(error, "Connection.closed in lib/client/connect.ts tells a reset by it").toMatchObject({
     code: "ECONNRESET",
   });
 });
@@ -211,7 +211,7 @@ test(":: takes IPv6 and IPv4, and localhost is found on either", async () => {
   for (const [hostname, port] of [
     ["::1", both.port],
     ["127.0.0.1", both.port],
-    ["localhost", onlyFour.port], // connect in lib/connect.ts leaves it to Bun to try all addresses
+    ["localhost", onlyFour.port], // connect in lib/client/connect.ts leaves it to Bun to try all addresses
   ] as const)
     sockets.push(await Bun.connect({ hostname, port, socket: { data() {} } }));
   expect(sockets.length, "openListener in lib/listen.ts listens on :: alone").toBe(3);
@@ -225,7 +225,9 @@ test("an address in use throws EADDRINUSE, and a port without a server rejects w
   );
   open.pop()?.stop(true);
   const refused = expect.objectContaining({ code: "ECONNREFUSED" });
-  await expect(connect(port), "explain in lib/connect.ts reads the code").rejects.toEqual(refused);
+  await expect(connect(port), "explain in lib/client/connect.ts reads the code").rejects.toEqual(
+    refused,
+  );
 });
 
 test("stop leaves connections that are open as they are", async () => {

@@ -89,7 +89,7 @@ for (const program of ["server", "client"] as const) {
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toStartWith(`linechat-${program} [options] `);
     for (const option of ["--help, -h", "--version"]) expect(stdout).toContain(option);
-    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   test(`${program} --version`, async () => {

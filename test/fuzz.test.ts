@@ -8,12 +8,12 @@ import { expect, test } from "bun:test";
 import { isIP } from "node:net";
 
 import { AddressRules, parseAddressRule } from "../lib/access.ts";
-import { formatAddress, unmapAddress } from "../lib/address.ts";
 import { countLines, LineBuffer } from "../lib/line-buffer.ts";
 import { LineLog, type Speaker } from "../lib/line-log.ts";
-import { count, flag, parseCommandLine, parsePort, size } from "../lib/options.ts";
-import { formatSize, parseSize, parseTimeMs } from "../lib/units.ts";
-import { UserError } from "../lib/user-error.ts";
+import { formatAddress, unmapAddress } from "../lib/program/address.ts";
+import { count, flag, parseCommandLine, parsePort, size } from "../lib/program/command-line.ts";
+import { UserError } from "../lib/program/system-errors.ts";
+import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";
 import { Random } from "./simulation/random.ts";
 
 const LF = 0x0a;

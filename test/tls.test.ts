@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
 
-import { connect, type Connection } from "../lib/connect.ts";
+import { connect, type Connection } from "../lib/client/connect.ts";
 import { listen } from "../lib/listen.ts";
-import { loadTls } from "../lib/tls.ts";
+import { loadTls } from "../lib/program/files.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
 import { endAfterEach, Peer, Program, ServerProgram } from "./harness.ts";
 
@@ -29,7 +29,7 @@ function startWith(name: string, ...options: string[]): Promise<ServerProgram> {
   );
 }
 
-/** A verified connection of lib/connect.ts. */
+/** A verified connection of lib/client/connect.ts. */
 function join(server: ServerProgram, show?: string): Promise<Connection> {
   const files = show ? { cert: pem(`${show}.pem`), key: pem(`${show}.key`) } : {};
   return connect({

@@ -2,7 +2,7 @@
 
 import { BlockList, isIP } from "node:net";
 
-import { unmapAddress } from "./address.ts";
+import { unmapAddress } from "./program/address.ts";
 
 /** An address, or all that share a prefix with it; as `BlockList.addSubnet` takes it. */
 export interface AddressRule {

@@ -1,13 +1,13 @@
 /** Stage 1, opening the server: getaddrinfo, socket, bind, listen, accept. */
 
 import { AddressCounts, type AddressRules } from "./access.ts";
-import { formatAddress, unmapAddress } from "./address.ts";
-import { KEEP_ALIVE_MS } from "./connect.ts";
+import { KEEP_ALIVE_MS } from "./client/connect.ts";
 import { Door, type DoorSocket, Guest } from "./door.ts";
+import { formatAddress, unmapAddress } from "./program/address.ts";
+import type { TlsMaterial } from "./program/files.ts";
+import { codeOf, UserError } from "./program/system-errors.ts";
 import { Room, type RoomOptions } from "./room.ts";
-import type { TlsMaterial } from "./tls.ts";
 import { listenOnPath } from "./unix-socket.ts";
-import { codeOf, UserError } from "./user-error.ts";
 
 /** Where to listen: on a port, or on a path in the file system. */
 export type Place =

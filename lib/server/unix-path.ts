@@ -2,7 +2,7 @@
 
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 
-import { codeOf, UserError } from "./user-error.ts";
+import { codeOf, UserError } from "./program/system-errors.ts";
 
 /**
  * Listens on a path. The file cannot be reached by anybody before it has its mode.

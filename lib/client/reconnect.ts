@@ -1,8 +1,8 @@
 /** A connection that outlives the connections it is made of. */
 
+import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connect.ts";
 import type { Notes } from "./local-end.ts";
-import { UserError } from "./user-error.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const LF = 0x0a;

@@ -1,8 +1,8 @@
 /** Stage 2, opening the client: getaddrinfo, socket, connect; then reading and writing with back-pressure. */
 
-import { formatAddress } from "./address.ts";
-import type { TlsMaterial } from "./tls.ts";
-import { codeOf, UserError } from "./user-error.ts";
+import { formatAddress } from "../program/address.ts";
+import type { TlsMaterial } from "../program/files.ts";
+import { codeOf, UserError } from "../program/system-errors.ts";
 
 /** The time between the last byte of a silent peer and the first probe whether it is still there. */
 export const KEEP_ALIVE_MS = 60_000;

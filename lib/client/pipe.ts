@@ -1,9 +1,9 @@
 /** This end of the conversation as a program has it: stdin is said, and stdout gets what is heard. */
 
+import { codeOf, UserError } from "../program/system-errors.ts";
 import { colourSpeakers, openColours, takesColours } from "./colour.ts";
 import type { LocalEnd, Notes } from "./local-end.ts";
 import { sanitise } from "./sanitise.ts";
-import { codeOf, UserError } from "./user-error.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const LF = 0x0a;

@@ -2,8 +2,11 @@
 
 import { parseArgs } from "node:util";
 
+import { writeFully } from "./descriptor.ts";
+import { formatHelp } from "./help.ts";
+import { openStderr } from "./stderr.ts";
+import { codeOf, explain, usageError, UserError } from "./system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "./units.ts";
-import { usageError, UserError } from "./user-error.ts";
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -11,7 +14,7 @@ export interface Option<Value> {
   takes?: string;
   /** What the value has to be, as in "--buffer takes a size like 64K or 8M". */
   expects?: string;
-  /** What the option does, for the help. */
+  /** What the option does, for the help, with its default as `(default 64K)`. */
   help: string;
   default: Value;
   /** Reads the value; undefined when it does not fit. */
@@ -159,8 +162,7 @@ export function parseCommandLine<Options extends { [Name in keyof Options]: Opti
     }
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (option === undefined) throw usageError(`unknown option ${plain(token.rawName)}`);
-    const { rawName, value, inlineValue } = token;
-    const parsed = parseValue(option, rawName, value, inlineValue ?? false);
+    const parsed = parseValue(option, token);
     const before = options[token.name];
     options[token.name] =
       option.repeats && Array.isArray(before) && Array.isArray(parsed)
@@ -187,13 +189,19 @@ export async function runCommand<Options extends { [Name in keyof Options]: Opti
 ): Promise<void> {
   try {
     const parsed = parseCommandLine(command, process.argv.slice(2));
-    if ("print" in parsed) console.log(parsed.print);
+    if ("print" in parsed) await print(parsed.print);
     else await main(parsed.options, parsed.operands);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    console.error(`${command.name}: ${onOneLine(error.message)}`);
-    process.exit(error.exitCode);
+    openStderr().write(`${command.name}: ${onOneLine(error.message)}\n`);
+    await exit(error.exitCode);
   }
+}
+
+/** Ends the program, once stderr has taken what was written; a stderr that is stuck delays it by half a second. */
+export async function exit(exitCode: number): Promise<never> {
+  await openStderr().close();
+  process.exit(exitCode);
 }
 
 /**
@@ -211,6 +219,14 @@ export function parsePort(value: string, lowest: 0 | 1): number {
 /** Text as a message shows it: quoted, on one line, of bounded length. */
 export function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}
+
+async function print(text: string): Promise<void> {
+  try {
+    await writeFully(1, new TextEncoder().encode(`${text}\n`));
+  } catch (error) {
+    if (codeOf(error) !== "EPIPE") throw new UserError(`cannot write to stdout: ${explain(error)}`);
+  }
 }
 
 /** A message with the control characters of what a user gave written out. */
@@ -232,44 +248,22 @@ function within(value: number | undefined, min: number, max: number): number | u
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
-function parseValue(
-  option: Option<unknown>,
-  name: string,
-  value: string | undefined,
-  inline: boolean,
-) {
+interface Token {
+  rawName: string;
+  value?: string | undefined;
+  inlineValue?: boolean | undefined;
+}
+
+function parseValue(option: Option<unknown>, { rawName, value, inlineValue }: Token): unknown {
   if (option.takes === undefined) {
     if (value === undefined) return option.parse("");
-    throw usageError(`${name} takes no value, not even ${quote(value)}`);
+    throw usageError(`${rawName} takes no value, not even ${quote(value)}`);
   }
-  const missing = value === undefined || (!inline && value.startsWith("-") && value !== "-");
-  if (missing) throw usageError(`${name} takes ${option.expects}`);
+  const missing = value === undefined || (!inlineValue && value.startsWith("-") && value !== "-");
+  if (missing) throw usageError(`${rawName} takes ${option.expects}`);
   const parsed = option.parse(value);
-  if (parsed === undefined)
-    throw usageError(`${name} takes ${option.expects}, not ${quote(value)}`);
-  return parsed;
-}
-
-function formatHelp(command: Command<object>): string {
-  const table = command.options as Table; // what every command line was parsed with
-  const rows = Object.entries(table).map(
-    ([name, option]) =>
-      [`--${name}${option.takes ? ` <${option.takes}>` : ""}`, option.help] as const,
-  );
-  rows.push(["--help, -h", "show this"], ["--version", "show the version"]);
-  const usage = [command.name, "[options]", ...command.operands.map((name) => `<${name}>`)].join(
-    " ",
-  );
-  return [
-    `${usage}\n\n${command.summary}`,
-    `Options:\n${formatRows(rows)}`,
-    `Examples:\n${formatRows(command.examples)}`,
-  ].join("\n\n");
-}
-
-function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+  if (parsed !== undefined) return parsed;
+  throw usageError(`${rawName} takes ${option.expects}, not ${quote(value)}`);
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {

@@ -1,0 +1,39 @@
+/** Writing to descriptors that are shared with other programs, without a change of their mode. */
+
+import { write } from "node:fs";
+
+import { codeOf } from "./system-errors.ts";
+
+const LONGEST_WAIT_MS = 50;
+
+/**
+ * Writes all of the bytes, as `rio_writen` does, from one of Bun's threads: so a
+ * pipe that nobody reads makes nobody wait but whoever awaits this. `process.stdout`
+ * and `process.stderr` would put a pipe into non-blocking mode, for each program
+ * that has it open, and leave it so.
+ *
+ * @param bytes not to be changed until they are written
+ * @returns once the system has taken them
+ * @throws the system's error
+ */
+export async function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0, waitMs = 1; offset < bytes.length;) {
+    try {
+      offset += await writeSome(descriptor, bytes, offset);
+      waitMs = 1;
+    } catch (error) {
+      // Another program has left it in non-blocking mode; nothing tells when there is room.
+      if (codeOf(error) !== "EAGAIN") throw error;
+      await Bun.sleep(waitMs);
+      waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);
+    }
+  }
+}
+
+function writeSome(descriptor: number, bytes: Uint8Array, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(descriptor, bytes, offset, bytes.length - offset, null, (error, count) =>
+      error ? reject(error) : resolve(count),
+    );
+  });
+}

@@ -1,0 +1,86 @@
+/** What went wrong in words for the person who can mend it. */
+
+/** The exit codes of both programs. */
+export const EXIT = { failed: 1, usage: 2, interrupted: 130 } as const;
+
+/**
+ * An error a user can cause. Its message is one line that names what was given
+ * and what would be right; it is shown without a stack trace.
+ */
+export class UserError extends Error {
+  /**
+   * @param message one line for the user
+   * @param exitCode what the program ends with; `EXIT.failed` by default
+   */
+  constructor(
+    message: string,
+    readonly exitCode: number = EXIT.failed,
+  ) {
+    super(message);
+  }
+}
+
+/** A mistake on the command line. */
+export function usageError(message: string): UserError {
+  return new UserError(`${message} (--help shows how)`, EXIT.usage);
+}
+
+/** The system's code for what went wrong, such as `ECONNREFUSED`; empty when there is none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** The codes of system calls, and of looking a name up, that a user can cause: errno(3), getaddrinfo(3). */
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EADDRINUSE: "the address is in use",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EAFNOSUPPORT: "this machine does not support that kind of address",
+  EAI_AGAIN: "the name service does not answer",
+  EAGAIN: "it is busy",
+  EBADF: "it is not open",
+  ECONNABORTED: "the connection was aborted",
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "reset by the other side",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file is as large as it may be",
+  EHOSTDOWN: "that host is down",
+  EHOSTUNREACH: "no route to that host",
+  EIO: "the device does not answer",
+  EISDIR: "it is a directory",
+  ELOOP: "too many symbolic links",
+  EMFILE: "too many open files (ulimit -n)",
+  ENAMETOOLONG: "the path is too long",
+  ENETDOWN: "the network is down",
+  ENETUNREACH: "no route to that network",
+  ENFILE: "too many open files on this machine",
+  ENOBUFS: "no memory left for connections",
+  ENODEV: "no such device",
+  ENOENT: "no such file",
+  ENOMEM: "no memory left",
+  ENOSPC: "no space left on the device",
+  ENOTDIR: "a part of its path is not a directory",
+  ENOTFOUND: "unknown host",
+  ENXIO: "no such device",
+  EPERM: "not permitted",
+  EPIPE: "closed by the other side",
+  EPROTOTYPE: "it is another kind of socket",
+  EROFS: "the file system is read-only",
+  ETIMEDOUT: "no answer",
+};
+
+/**
+ * An error in words.
+ *
+ * @param error what was thrown or reported
+ * @param words what a code means in this place, where that is more than in general
+ * @returns a phrase for the end of a message; for a code without words, the
+ *   error's own message and the code
+ */
+export function explain(error: unknown, words: Readonly<Record<string, string>> = {}): string {
+  const code = codeOf(error);
+  const known = [words, WORDS].find((table) => Object.hasOwn(table, code))?.[code];
+  if (known !== undefined) return known;
+  const message = error instanceof Error ? error.message : String(error);
+  return code === "" || message.includes(code) ? message : `${message} (${code})`.trim();
+}
