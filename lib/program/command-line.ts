@@ -114,7 +114,7 @@ export function list<Value>(
 }
 
 /** The permissions of a file. */
-export function fileMode(help: string, initial: number): Option<number> {
+export function fileMode<Default>(help: string, initial: Default): Option<number | Default> {
   return {
     takes: "octal",
     expects: "the permissions of a file, like 600",

@@ -2,7 +2,7 @@
 
 import { BlockList, isIP } from "node:net";
 
-import { unmapAddress } from "./program/address.ts";
+import { unmapAddress } from "../program/address.ts";
 
 /** An address, or all that share a prefix with it; as `BlockList.addSubnet` takes it. */
 export interface AddressRule {
@@ -30,7 +30,7 @@ export function parseAddressRule(text: string): AddressRule | undefined {
   return { address, prefix, family: version === 4 ? "ipv4" : "ipv6" };
 }
 
-/** Rules on addresses: whoever a `deny` names is out; where there is an `allow`, so is whoever none names. */
+/** An allow list and a deny list: whoever `deny` names is refused; where there is an `allow`, so is whoever it does not name. */
 export class AddressRules {
   readonly #allow: BlockList | undefined;
   readonly #deny: BlockList;
@@ -49,44 +49,33 @@ export class AddressRules {
   }
 }
 
-/** How many connections each address has, up to a limit. */
-export class AddressCounts {
+/** How many open sockets each address has. */
+export class AddressCounts<Socket> {
   readonly #max: number;
   readonly #counts = new Map<string, number>();
+  readonly #addresses = new Map<Socket, string>();
 
-  /** @param max the most connections of one address */
+  /** @param max how many of one address there may be */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Counts one more, unless the address has as many as it may; returns whether it did. */
-  add(address: string): boolean {
-    const count = this.#counts.get(address) ?? 0;
-    if (count >= this.#max) return false;
-    this.#counts.set(address, count + 1);
-    return true;
+  /** Counts a socket until `remove`; returns whether its address has no more than it may. */
+  add(socket: Socket, address: string): boolean {
+    const count = (this.#counts.get(address) ?? 0) + 1;
+    this.#counts.set(address, count);
+    this.#addresses.set(socket, address);
+    return count <= this.#max;
   }
 
-  /** Counts one less. */
-  remove(address: string): void {
+  /** A socket is closed. */
+  remove(socket: Socket): void {
+    const address = this.#addresses.get(socket);
+    if (address === undefined) return;
+    this.#addresses.delete(socket);
     const count = this.#counts.get(address) ?? 0;
     if (count > 1) this.#counts.set(address, count - 1);
     else this.#counts.delete(address);
-  }
-}
-
-/** Lets each name through once a second, so that a flood of the same cannot flood the log. */
-export class OncePerSecond {
-  readonly #seen = new Set<string>();
-  #secondMs = 0;
-
-  /** @param nowMs the time, in ms */
-  admits(name: string, nowMs: number): boolean {
-    if (nowMs - this.#secondMs >= 1000 || this.#seen.size >= 1000) {
-      this.#secondMs = nowMs;
-      this.#seen.clear();
-    }
-    return !this.#seen.has(name) && this.#seen.add(name).has(name);
   }
 }
 

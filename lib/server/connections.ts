@@ -23,7 +23,7 @@
 import { formatAddress, unmapAddress } from "../program/address.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
-import { type AddressRules, AddressCounts } from "./access.ts";
+import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guests, type GuestsOptions } from "./guest.ts";
 
 /** The time between the last byte of a silent peer and the first probe whether it is still there. */
@@ -91,9 +91,7 @@ export class Connections {
     if (address === undefined) return socket.terminate();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const name = unix
-      ? `unix:${++this.#unixClients}`
-      : formatAddress(address, socket.remotePort);
+    const name = unix ? `unix:${++this.#unixClients}` : formatAddress(address, socket.remotePort);
     const refusal = this.#refusalOf(socket, unmapAddress(address));
     if (this.#open > clientsMax + lingerersMax) this.#closeOldest();
     if (refusal === undefined || handshake) this.#guests.arrive(socket, name, refusal);
@@ -158,7 +156,11 @@ export class Connections {
 /** The socket handlers, one line an event. */
 export function handlersOf(
   connections: Connections,
-  failureOf: (socket: Bun.Socket<Life>, success: boolean, error: Error | null) => string | undefined,
+  failureOf: (
+    socket: Bun.Socket<Life>,
+    success: boolean,
+    error: Error | null,
+  ) => string | undefined,
   onError: (error: Error) => void,
 ): Bun.SocketHandler<Life> {
   return {

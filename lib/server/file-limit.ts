@@ -1,33 +1,50 @@
 /** How many connections a process may have. */
 
-/** What Bun itself keeps open, and a margin: 10 files were seen. */
-const RUNTIME_FILES = 24;
+import { readdirSync } from "node:fs";
+
+/** What the server opens later: listeners, certificates; and a margin. */
+const RESERVED_FILES = 8;
+const LINGERERS_MAX = 256;
 
 /** How many connections a process may have, by its limit on open files. */
 export interface FileLimit {
   /** The limit itself, `ulimit -n`. */
   readonly filesMax: number;
-  /** How many clients that leaves, so that `accept` never fails. */
+  /** How many files were open already. */
+  readonly filesOpen: number;
+  /** How many clients that leaves, so that `accept` never fails; less than 1 if none. */
   readonly clientsMax: number;
-  /** How many more connections that are being refused or closed. */
+  /** How many more connections that are refused, or linger after their EOF. */
   readonly lingerersMax: number;
 }
 
 /**
- * Divides the files this process may open between clients, connections on
- * their way out, and what the runtime itself needs. A server must not run out:
+ * Divides the files this process may still open between clients, connections on
+ * their way out, and what the server itself needs. A server must not run out:
  * Bun then calls `accept` in a tight loop.
  */
 export function fileLimit(): FileLimit {
   const { soft } = openFilesLimit();
   const filesMax = typeof soft === "number" ? soft : 1 << 20;
-  const lingerersMax = Math.min(Math.max(filesMax >> 3, 4), 256);
-  const clientsMax = Math.max(1, filesMax - lingerersMax - RUNTIME_FILES);
-  return { filesMax, clientsMax, lingerersMax };
+  const filesOpen = countOpenFiles();
+  const free = filesMax - filesOpen - RESERVED_FILES;
+  const lingerersMax = Math.min(Math.max(free >> 3, 1), LINGERERS_MAX);
+  return { filesMax, filesOpen, clientsMax: free - lingerersMax, lingerersMax };
 }
 
 function openFilesLimit(): { soft: unknown } {
   // Typed as a plain object; a report without limits, as on Windows, means none.
   const report = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } };
   return report.userLimits?.open_files ?? { soft: undefined };
+}
+
+/** Those that were inherited too; as many as Bun opens by itself where the system does not tell. */
+function countOpenFiles(): number {
+  for (const folder of ["/proc/self/fd", "/dev/fd"])
+    try {
+      return readdirSync(folder).length;
+    } catch {
+      // There is none here.
+    }
+  return 16;
 }

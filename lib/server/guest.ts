@@ -180,8 +180,7 @@ export class Guests {
 
   /** The server stops. */
   stop(): void {
-    for (const guests of [this.#seated, this.#refused])
-      for (const guest of guests) guest.stopped();
+    for (const guests of [this.#seated, this.#refused]) for (const guest of guests) guest.stopped();
   }
 
   #expect(guest: Guest): void {

@@ -1,0 +1,176 @@
+/** The command line of the server: its options, what they mean to `listen`, and what does not go together. */
+
+import {
+  type Command,
+  count,
+  fileMode,
+  flag,
+  list,
+  parsePort,
+  size,
+  text,
+  time,
+  type Values,
+} from "../program/command-line.ts";
+import { loadTls, readPassPhrase } from "../program/files.ts";
+import { usageError, UserError } from "../program/system-errors.ts";
+import { formatSize } from "../program/units.ts";
+import { AddressRules, parseAddressRule } from "./access.ts";
+import { fileLimit } from "./file-limit.ts";
+import type { ListenOptions, Secrets } from "./listen.ts";
+
+const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+const limit = fileLimit();
+
+const options = {
+  host: text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
+  unix: text("path", "listen on this path instead of a port", undefined),
+  "unix-mode": fileMode("permissions of that path (default 600)", undefined),
+  "max-clients": count(
+    `clients accepted at a time (default: what the file limit allows, ${limit.clientsMax})`,
+    undefined,
+  ),
+  "max-line": size("longest line accepted (default 64K)", 64 << 10),
+  buffer: size(
+    "size of the shared log: how far the slowest reader may lag before talkers are paused (default 8M)",
+    8 << 20,
+  ),
+  patience: time(
+    "while it makes talkers wait, a reader has to take 64K, or all it is owed, in each such time, or is disconnected (default 10s)",
+    10_000,
+  ),
+  allow: list(
+    "address",
+    RULE,
+    "accept only clients with this address or in this range; may be repeated (default: all)",
+    parseAddressRule,
+  ),
+  deny: list(
+    "address",
+    RULE,
+    "refuse clients with this address or in this range; may be repeated",
+    parseAddressRule,
+  ),
+  "max-clients-per-address": count(
+    "connections accepted from one address at a time (default: any number)",
+    undefined,
+  ),
+  "pass-file": text("file", "require the line in this file as each client's first line", undefined),
+  "max-rate": count(
+    "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
+    undefined,
+  ),
+  idle: time("disconnect clients that have sent no line for this long (default: never)", undefined),
+  "tls-cert": text("file", "speak TLS, with this certificate in PEM", undefined),
+  "tls-key": text("file", "the key of that certificate", undefined),
+  "tls-ca": text("file", "accept only clients with a certificate of this CA", undefined),
+  quiet: flag("log only warnings and errors"),
+};
+
+/** `linechat-server`. */
+export function serverCommand(version: string): Command<typeof options> {
+  return {
+    name: "linechat-server",
+    version,
+    summary: "Opens a chat room: whatever one client says, line by line, every other client hears.",
+    operands: ["port"],
+    instead: "unix",
+    options,
+    examples: [
+      ["linechat-server 8080", "a room on port 8080"],
+      ["linechat-server --host 127.0.0.1 0", "only from this machine, on a free port"],
+      ["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"],
+    ],
+  };
+}
+
+/** What was asked for on the command line. */
+export type ServerOptions = Values<typeof options>;
+
+/**
+ * What a command line means to `listen`.
+ *
+ * @throws {UserError} that names what does not go together, does not fit, or
+ *   cannot be read
+ */
+export function settingsOf(
+  given: ServerOptions,
+  port = "",
+): ListenOptions & { clientsMax: number } {
+  checkTogether(given);
+  const { clientsMax, lingerersMax } = limit;
+  return {
+    ...(given.unix
+      ? { unix: given.unix, unixMode: given["unix-mode"] }
+      : { host: given.host, port: parsePort(port, 0) }),
+    clientsMax: given["max-clients"] ?? clientsMax,
+    lingerersMax,
+    lineBytesMax: given["max-line"],
+    logBytes: given.buffer,
+    patienceMs: given.patience,
+    rules: new AddressRules(given.allow, given.deny),
+    clientsPerAddressMax: given["max-clients-per-address"],
+    linesPerSecond: given["max-rate"],
+    idleMs: given.idle,
+    ...secretsOf(given),
+  };
+}
+
+/**
+ * What comes from files, read anew at each call.
+ *
+ * @throws {UserError} that names the file and what is wrong with it
+ */
+export function secretsOf(given: ServerOptions): Secrets {
+  const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "pass-file": passFile } = given;
+  return {
+    tls: cert ? loadTls({ cert, key, ca }) : undefined,
+    passPhrase: passFile ? readPassPhrase(passFile) : undefined,
+  };
+}
+
+/** How the log names what `secretsOf` reads; undefined when that is nothing. */
+export function secretsNamed(given: ServerOptions): string | undefined {
+  const names = [given["tls-cert"] && "certificates", given["pass-file"] && "pass phrase"];
+  return names.filter(Boolean).join(" and ") || undefined;
+}
+
+/** The line about the file limit at the start. */
+export function limitNamed(clientsMax: number): string {
+  return `up to ${clientsMax} clients, the file limit being ${limit.filesMax}`;
+}
+
+/** Whether a pass phrase can be read by others on its way. */
+export function isPassPhraseInTheClear(given: ServerOptions): boolean {
+  const isLoopback = given.host === "localhost" || /^(::1$|127\.)/.test(given.host ?? "");
+  return Boolean(given["pass-file"] && !given["tls-cert"] && !given.unix && !isLoopback);
+}
+
+function checkTogether(given: ServerOptions): void {
+  const { clientsMax, filesMax, filesOpen } = limit;
+  const clients = given["max-clients"];
+  const lists = { host: given.host, allow: given.allow[0], deny: given.deny[0] };
+  const withAddresses = {
+    ...lists,
+    "max-clients-per-address": given["max-clients-per-address"],
+  };
+  for (const [name, value] of Object.entries(withAddresses))
+    if (given.unix && value !== undefined) throw usageError(`--${name} does not go with --unix`);
+  if (given["unix-mode"] !== undefined && !given.unix) throw usageError("--unix-mode needs --unix");
+  if (clients !== undefined && clientsMax >= 1 && clients > clientsMax)
+    throw usageError(
+      `--max-clients ${clients} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
+    );
+  if (given["max-line"] > given.buffer)
+    throw usageError(
+      `--max-line ${formatSize(given["max-line"])} does not fit into --buffer ${formatSize(given.buffer)}`,
+    );
+  if (!given["tls-cert"] !== !given["tls-key"])
+    throw usageError("--tls-cert and --tls-key go together");
+  if (given["tls-ca"] && !given["tls-cert"])
+    throw usageError("--tls-ca needs --tls-cert and --tls-key");
+  if (clientsMax < 1)
+    throw new UserError(
+      `no files left for clients: ulimit -n is ${filesMax}, and ${filesOpen} are open at the start`,
+    );
+}
