@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { AddressCounts, AddressRules, OncePerSecond, parseAddressRule } from "../lib/access.ts";
+import { AddressCounts, AddressRules, OncePerSecond, parseAddressRule } from "../lib/server/access.ts";
 import { Random } from "./simulation/random.ts";
 
 const rule = (text: string) => {

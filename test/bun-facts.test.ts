@@ -6,7 +6,7 @@
 
 import { afterEach, expect, test } from "bun:test";
 
-import { fileLimit } from "../lib/file-limit.ts";
+import { fileLimit } from "../lib/server/file-limit.ts";
 
 type Socket = Bun.Socket<undefined>;
 type Handlers = Bun.SocketHandler<undefined>;

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { listen } from "../lib/listen.ts";
+import { listen } from "../lib/server/listen.ts";
 import { endAfterEach, Peer, Program, ServerProgram } from "./harness.ts";
 
 let folder: string;

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
 
 import { connect, type Connection } from "../lib/client/connect.ts";
-import { listen } from "../lib/listen.ts";
+import { listen } from "../lib/server/listen.ts";
 import { loadTls } from "../lib/program/files.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
 import { endAfterEach, Peer, Program, ServerProgram } from "./harness.ts";

@@ -1,6 +1,6 @@
 /** A client in this process that numbers what it says and keeps account of what it hears. */
 
-import { LineBuffer } from "../../lib/line-buffer.ts";
+import { LineBuffer } from "../../lib/room/line-buffer.ts";
 
 const LINE_BYTES_MAX = 64 << 10;
 
