@@ -7,6 +7,9 @@ import type { RoomSocket } from "./socket.ts";
 
 /** A member's place in the log, which stays with it while it leaves. */
 export class Cursor implements Speaker {
+  readonly socket: RoomSocket;
+  /** How far into the log the socket has taken bytes. */
+  position: number;
   lastRun = -1;
   /** Whether the socket took less than it was offered and has not drained since. */
   blocked = false;
@@ -18,11 +21,10 @@ export class Cursor implements Speaker {
   goal = 0;
   goalSetAtMs = 0;
 
-  constructor(
-    readonly socket: RoomSocket,
-    /** How far into the log the socket has taken bytes. */
-    public position: number,
-  ) {}
+  constructor(socket: RoomSocket, position: number) {
+    this.socket = socket;
+    this.position = position;
+  }
 
   /**
    * Writes what others said up to `end`, as `rio_writen` does for a descriptor,

@@ -7,6 +7,8 @@ import { GONE, type Life, type RoomSocket } from "./socket.ts";
 
 /** One who is in the room: whatever it says, line by line, every other hears. */
 export class Member implements Life {
+  /** What it is called in reports. */
+  readonly name: string;
   readonly cursor: Cursor;
   readonly lines: LineBuffer;
   /** Why lines of it wait, if some do: for room in the log, or by its rate. Kept by `Turns`. */
@@ -15,20 +17,11 @@ export class Member implements Life {
   hasEnded = false;
   readonly #room: Room;
 
-  /**
-   * @param name what it is called in reports
-   * @param position where in the log it begins to hear
-   */
-  constructor(
-    room: Room,
-    socket: RoomSocket,
-    readonly name: string,
-    lineBytesMax: number,
-    position: number,
-  ) {
+  constructor(room: Room, socket: RoomSocket, name: string) {
     this.#room = room;
-    this.cursor = new Cursor(socket, position);
-    this.lines = new LineBuffer(lineBytesMax);
+    this.name = name;
+    this.cursor = new Cursor(socket, room.log.head);
+    this.lines = new LineBuffer(room.settings.lineBytesMax);
   }
 
   received(bytes: Uint8Array): void {

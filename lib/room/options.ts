@@ -1,5 +1,6 @@
 /** What a room is opened with, and what it reports. */
 
+/** All that has a default may be left out. */
 export interface RoomOptions extends RoomEvents {
   /** The size of the shared log, in bytes; 8 MiB by default. */
   logBytes?: number;
@@ -28,7 +29,7 @@ export interface RoomOptions extends RoomEvents {
   wake: (delayMs: number) => void;
 }
 
-/** What the room reports. */
+/** What a room reports: who comes, who goes, and who is refused before it was a member. */
 export interface RoomEvents {
   onJoin?: ((name: string) => void) | undefined;
   /**
@@ -37,6 +38,19 @@ export interface RoomEvents {
    * @param behindBytes how much of the log the member had not taken
    */
   onLeave?: ((name: string, reason: string, behindBytes: number) => void) | undefined;
-  /** A connection was refused before it was a member. */
   onRefuse?: ((name: string, why: string) => void) | undefined;
+}
+
+const DEFAULTS = {
+  logBytes: 8 << 20,
+  lineBytesMax: 64 << 10,
+  patienceMs: 10_000,
+  lingerMs: 2_000,
+};
+
+/** Options with their defaults. */
+export type RoomSettings = RoomOptions & typeof DEFAULTS;
+
+export function settingsOf(options: RoomOptions): RoomSettings {
+  return { ...DEFAULTS, ...options };
 }

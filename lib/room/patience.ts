@@ -9,36 +9,29 @@ import type { Room } from "./room.ts";
 
 /** How often a room that is held up asks those behind whether they take more. */
 const RETRY_MS = 100;
-const NEVER = Number.POSITIVE_INFINITY;
 
 /** Watches the readers of a room that is held up. */
 export class Patience {
-  readonly #patienceMs: number;
+  readonly #room: Room;
   /** How long talkers have waited, in all: a clock that runs only while the room is held up. */
   #heldUpMs = 0;
   #heldUpSinceMs: number | undefined;
   #retryAtMs = 0;
 
-  /** @param patienceMs how long readers may hold up the room, in ms */
-  constructor(patienceMs: number) {
-    this.#patienceMs = patienceMs;
+  constructor(room: Room) {
+    this.#room = room;
   }
 
   /** When the readers are to be asked again. */
   dueAtMs(now: number): number {
-    if (this.#heldUpSinceMs === undefined) return NEVER;
-    return now + Math.min(RETRY_MS, this.#patienceMs);
+    if (this.#heldUpSinceMs === undefined) return Number.POSITIVE_INFINITY;
+    return now + Math.min(RETRY_MS, this.#room.settings.patienceMs);
   }
 
-  /** Counts the time since `heldUp` was last told. */
-  pass(now: number): void {
-    if (this.#heldUpSinceMs !== undefined) this.#heldUpMs += now - this.#heldUpSinceMs;
-    this.#heldUpSinceMs = undefined;
-  }
-
-  /** Tells that talkers wait from now on. */
-  heldUp(now: number): void {
-    this.#heldUpSinceMs = now;
+  /** Tells whether talkers wait from now on. */
+  heldUp(now: number, isHeldUp: boolean): void {
+    this.#heldUpMs = this.#clockMs(now);
+    this.#heldUpSinceMs = isHeldUp ? now : undefined;
   }
 
   /**
@@ -50,23 +43,29 @@ export class Patience {
    *
    * @returns whether one that was in the way has moved or is gone
    */
-  hurry(now: number, room: Room): boolean {
-    const { tail, head } = room.log;
+  hurry(now: number): boolean {
+    const { log, cursors, settings } = this.#room;
+    const { tail, head } = log;
+    const clockMs = this.#clockMs(now);
     const retry = now >= this.#retryAtMs;
     if (retry) this.#retryAtMs = now + RETRY_MS;
     let moved = false;
-    for (const cursor of room.cursors) {
+    for (const cursor of cursors) {
       if (!cursor.blocked) continue;
       if (cursor.position >= cursor.goal) {
         cursor.goal = Math.min(cursor.position + PROGRESS_BYTES, head);
-        cursor.goalSetAtMs = this.#heldUpMs;
+        cursor.goalSetAtMs = clockMs;
       }
       const isInTheWay = cursor.position === tail;
-      const isOverdue = isInTheWay && this.#heldUpMs - cursor.goalSetAtMs >= this.#patienceMs;
-      if (retry || isOverdue) room.serve(cursor);
+      const isOverdue = isInTheWay && clockMs - cursor.goalSetAtMs >= settings.patienceMs;
+      if (retry || isOverdue) this.#room.serve(cursor);
       if (isOverdue && cursor.position < cursor.goal) cursor.socket.data.failed("too slow");
       if (isInTheWay && (cursor.position !== tail || cursor.gone)) moved = true;
     }
     return moved;
+  }
+
+  #clockMs(now: number): number {
+    return this.#heldUpMs + (this.#heldUpSinceMs === undefined ? 0 : now - this.#heldUpSinceMs);
   }
 }

@@ -10,15 +10,13 @@
 import { assert } from "./assert.ts";
 import type { Cursor } from "./cursor.ts";
 import { Idle } from "./idle.ts";
-import { Leavers } from "./leaver.ts";
+import { type Debt, Leavers } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { Member } from "./member.ts";
-import type { RoomOptions } from "./options.ts";
+import { type RoomOptions, type RoomSettings, settingsOf } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
 import { Turns } from "./turns.ts";
-
-const NEVER = Number.POSITIVE_INFINITY;
 
 /**
  * The way of a line: a member's `received` puts bytes into its `LineBuffer`;
@@ -27,11 +25,10 @@ const NEVER = Number.POSITIVE_INFINITY;
  * position to the head, forgets what everybody has, and lets waiting talkers go on.
  */
 export class Room {
-  readonly #options: RoomOptions;
+  readonly settings: RoomSettings;
   /** Everything said that somebody still has to take. */
   readonly log: LineLog;
-  readonly #lineBytesMax: number;
-  /** Members, and leavers that are still owed something, in the order they came. */
+  /** Those of members, and of leavers that are still owed something, in the order they came. */
   readonly cursors = new Set<Cursor>();
   readonly #turns: Turns;
   readonly #patience: Patience;
@@ -41,25 +38,14 @@ export class Room {
 
   /** @throws {Error} if the log could not hold the longest line */
   constructor(options: RoomOptions) {
-    const { logBytes = 8 << 20, lineBytesMax = 64 << 10, linesPerSecond, now } = options;
-    const { patienceMs = 10_000, lingerMs = 2_000 } = options;
+    this.settings = settingsOf(options);
+    const { logBytes, lineBytesMax, idle } = this.settings;
     assert(lineBytesMax <= logBytes, "the log holds the longest line");
-    this.#options = options;
-    this.#lineBytesMax = lineBytesMax;
     this.log = new LineLog(logBytes);
-    this.#turns = new Turns({ logBytes, lineBytesMax, linesPerSecond, now });
-    this.#patience = new Patience(patienceMs);
-    this.#leavers = new Leavers({
-      owedMs: patienceMs + lingerMs,
-      lingerMs,
-      now,
-      wake: options.wake,
-      onLost: (parting, reason) => {
-        this.#remove(parting.cursor, parting.name, reason, parting.end);
-        options.wake(0);
-      },
-    });
-    this.#idle = options.idle && new Idle(options.idle.ms);
+    this.#turns = new Turns(this);
+    this.#patience = new Patience(this);
+    this.#leavers = new Leavers(this);
+    this.#idle = idle && new Idle(idle.ms);
   }
 
   /** How many are in the room: members, and those who leave and do not have everything yet. */
@@ -72,11 +58,6 @@ export class Room {
     return this.cursors.size + this.#turns.gone;
   }
 
-  /** How many connections linger after their EOF. */
-  get lingering(): number {
-    return this.#leavers.lingering;
-  }
-
   get stopping(): boolean {
     return this.#stopping;
   }
@@ -87,16 +68,14 @@ export class Room {
    * @param name what to call it in reports
    */
   join(socket: RoomSocket, name: string): void {
-    if (this.#stopping) return this.#leavers.refuse(socket, undefined);
-    const member = new Member(this, socket, name, this.#lineBytesMax, this.log.head);
+    if (this.#stopping) return void this.#leavers.add(socket, undefined);
+    const member = new Member(this, socket, name);
     socket.data = member;
     this.cursors.add(member.cursor);
     this.#turns.add(member);
-    if (this.#idle) {
-      this.#idle.said(member, this.#options.now());
-      this.wake(0);
-    }
-    this.#options.onJoin?.(name);
+    this.#idle?.said(member, this.settings.now());
+    if (this.#idle) this.wake(0);
+    this.settings.onJoin?.(name);
   }
 
   /**
@@ -106,8 +85,8 @@ export class Room {
    * @param word the reason, which it gets as `* word`
    */
   refuse(socket: RoomSocket, name: string, word: string): void {
-    this.#options.onRefuse?.(name, word);
-    this.#leavers.refuse(socket, word);
+    this.settings.onRefuse?.(name, word);
+    this.#leavers.add(socket, word);
   }
 
   /** Closes the connection that has lingered longest after its EOF; returns whether there was one. */
@@ -117,7 +96,7 @@ export class Room {
 
   /** Whether what a member says first is refused; it leaves then. */
   objects(member: Member, bytes: Uint8Array): boolean {
-    const why = member.lines.isEmpty ? this.#options.inspect?.(bytes) : undefined;
+    const why = member.lines.isEmpty ? this.settings.inspect?.(bytes) : undefined;
     if (why !== undefined) this.leave(member, why, why);
     return why !== undefined;
   }
@@ -127,11 +106,12 @@ export class Room {
     const { next } = this.#turns;
     // Nobody overtakes those who wait.
     if (next === undefined || next === talker) this.#moveShareToLog(talker);
-    if (talker.lines.hasLine) return this.#holdBack(talker);
+    if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
     if (talker.cursor.gone) return;
+    const { lineBytesMax } = this.settings;
     if (talker.lines.tooLong)
-      this.leave(talker, "line too long", `line longer than ${this.#lineBytesMax} bytes`);
+      this.leave(talker, "line too long", `line longer than ${lineBytesMax} bytes`);
     else if (talker.hasEnded) this.leave(talker, "end of input");
   }
 
@@ -144,23 +124,29 @@ export class Room {
     assert(member.hold === undefined, "who leaves has said everything");
     const { cursor, name } = member;
     this.#forget(member);
-    const parting = { name, reason, cursor, end: this.log.head };
-    cursor.leaver = this.#leavers.part(cursor.socket, word, parting);
+    const debt = { name, reason, cursor, end: this.log.head };
+    cursor.leaver = this.#leavers.add(cursor.socket, word, debt);
   }
 
   /** A member's connection is gone. What it has said in whole lines is still said. */
   lost(member: Member, reason: string): void {
-    this.#remove(member.cursor, member.name, reason, this.log.head);
+    const { cursor, name } = member;
+    this.remove({ name, reason, cursor, end: this.log.head });
     this.#forget(member);
     if (member.hold === "rate") this.say(member);
+  }
+
+  /** A cursor needs the log no more. */
+  remove({ cursor, name, reason, end }: Debt): void {
+    this.cursors.delete(cursor);
+    this.settings.onLeave?.(name, reason, end - cursor.position);
     this.wake(0);
   }
 
   /** Says no more; hands everybody what they are owed, then EOF. */
   stop(): void {
     this.#stopping = true;
-    this.#turns.endRates();
-    for (const talker of this.#turns.paced) this.say(talker);
+    this.#turns.stop();
     this.wake(0);
   }
 
@@ -171,7 +157,7 @@ export class Room {
   }
 
   wake(delayMs: number): void {
-    this.#options.wake(delayMs);
+    this.settings.wake(delayMs);
   }
 
   /**
@@ -179,24 +165,32 @@ export class Room {
    * makes room in the log, lets waiting talkers go on, ends what is overdue.
    */
   flush(): void {
-    const now = this.#options.now();
-    for (const talker of this.#turns.paced) if (this.#turns.linesNow(talker) >= 1) this.say(talker);
-    this.#patience.pass(now);
+    const now = this.settings.now();
+    this.#turns.resumePaced();
     this.#writeToAll();
     this.#release();
-    while (!this.#turns.takeTurns(this) && this.#patience.hurry(now, this)) this.#release();
-    if (this.#turns.next !== undefined) this.#patience.heldUp(now);
-    else if (this.#stopping) for (const { socket } of this.cursors) socket.data.stopped();
-    const { idle } = this.#options;
-    this.#idle?.flush(now, (member) => this.leave(member, "idle", idle?.word));
+    while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
+    const isHeldUp = this.#turns.next !== undefined;
+    this.#patience.heldUp(now, isHeldUp);
+    if (this.#stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped();
+    this.#idle?.flush(now, (member) => this.leave(member, "idle", this.settings.idle?.word));
     this.#leavers.flush(now);
     const dueAtMs = Math.min(
       this.#turns.dueAtMs(now),
       this.#patience.dueAtMs(now),
-      this.#idle?.dueAtMs ?? NEVER,
       this.#leavers.dueAtMs,
+      this.#idle?.dueAtMs ?? Number.POSITIVE_INFINITY,
     );
-    if (dueAtMs !== NEVER) this.wake(Math.max(1, dueAtMs - now));
+    if (Number.isFinite(dueAtMs)) this.wake(Math.max(1, dueAtMs - now));
+  }
+
+  /** Writes what others said; a leaver that has everything goes on to its last word. */
+  serve(cursor: Cursor): void {
+    const { leaver } = cursor;
+    const debt = leaver?.debt;
+    if (!cursor.write(this.log, debt?.end ?? this.log.head) || !leaver || !debt) return;
+    this.remove(debt);
+    this.#leavers.linger(leaver);
   }
 
   /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
@@ -210,14 +204,9 @@ export class Room {
       shareBytes -= run.length;
       this.log.append(cursor, run);
       this.#turns.spend(talker, run);
-      this.#idle?.said(talker, this.#options.now());
+      this.#idle?.said(talker, this.settings.now());
       this.wake(0);
     }
-  }
-
-  #holdBack(talker: Member): void {
-    this.#turns.hold(talker);
-    this.wake(0);
   }
 
   #writeToAll(): void {
@@ -226,26 +215,11 @@ export class Room {
       if (!cursor.blocked && (cursor.position < head || cursor.leaver)) this.serve(cursor);
   }
 
-  /** Writes what others said; a leaver that has everything goes on to its end. */
-  serve(cursor: Cursor): void {
-    const { leaver } = cursor;
-    const end = leaver?.parting?.end ?? this.log.head;
-    if (!cursor.write(this.log, end) || !leaver?.parting) return;
-    this.#remove(cursor, leaver.parting.name, leaver.parting.reason, end);
-    this.#leavers.finish(leaver);
-  }
-
   /** Forgets what everybody has. */
   #release(): void {
     let tail = this.log.head;
     for (const { position } of this.cursors) if (position < tail) tail = position;
     this.log.release(tail);
-  }
-
-  /** A cursor needs the log no more. */
-  #remove(cursor: Cursor, name: string, reason: string, end: number): void {
-    this.cursors.delete(cursor);
-    this.#options.onLeave?.(name, reason, end - cursor.position);
   }
 
   /** A member is one no more. */

@@ -10,37 +10,27 @@ import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** The most one talker says before it is the next one's turn, or its longest line; more would make others late. */
+/** More than this said at once would make others late. */
 const SHARE_BYTES = 64 << 10;
 const NEVER = Number.POSITIVE_INFINITY;
 
-export interface TurnsOptions {
-  logBytes: number;
-  lineBytesMax: number;
-  linesPerSecond: number | undefined;
-  now: () => number;
-}
-
 /** The talkers that wait, and why. */
 export class Turns {
-  /** The most bytes one talker says before it is the next one's turn. */
+  /** The most one talker says before it is the next one's turn, in bytes. */
   readonly shareBytes: number;
-  readonly #linesPerSecond: number | undefined;
-  readonly #now: () => number;
+  readonly #room: Room;
   /** Talkers whose lines the log has no room for, in the order they speak next. */
   readonly #queue: Member[] = [];
   #goneInQueue = 0;
   /** Talkers that are over their rate. */
   readonly #paced = new Set<Member>();
-  /** Only where there is a rate. */
+  /** Only where there is a rate; it ends with the connection and with the room. */
   readonly #buckets = new Map<Member, TokenBucket>();
-  #unlimited: boolean;
 
-  constructor({ logBytes, lineBytesMax, linesPerSecond, now }: TurnsOptions) {
+  constructor(room: Room) {
+    const { lineBytesMax, logBytes } = room.settings;
+    this.#room = room;
     this.shareBytes = Math.max(lineBytesMax, Math.min(SHARE_BYTES, logBytes >> 4));
-    this.#linesPerSecond = linesPerSecond;
-    this.#unlimited = linesPerSecond === undefined;
-    this.#now = now;
   }
 
   /** Whose turn it is, of those who wait for room in the log. */
@@ -53,11 +43,6 @@ export class Turns {
     return this.#goneInQueue;
   }
 
-  /** Those over their rate. */
-  get paced(): Iterable<Member> {
-    return this.#paced;
-  }
-
   /** When one that is over its rate may say its next line. */
   dueAtMs(now: number): number {
     let dueAtMs = NEVER;
@@ -68,30 +53,30 @@ export class Turns {
 
   /** A talker has come. */
   add(talker: Member): void {
-    if (this.#linesPerSecond !== undefined)
-      this.#buckets.set(talker, new TokenBucket(this.#linesPerSecond, this.#now()));
+    const { linesPerSecond, now } = this.#room.settings;
+    if (linesPerSecond) this.#buckets.set(talker, new TokenBucket(linesPerSecond, now()));
   }
 
-  /** A talker says no more but what it has said already; that does not wait for its rate. */
+  /** A talker says no more but what it has said already. */
   remove(talker: Member): void {
     this.#buckets.delete(talker);
     if (talker.cursor.gone && talker.hold === "room") this.#goneInQueue++;
   }
 
-  /** From now on nobody is slowed by its rate. */
-  endRates(): void {
-    this.#unlimited = true;
+  /** No more is said, so nobody has to be slowed. */
+  stop(): void {
+    this.#buckets.clear();
   }
 
   /** How many lines a talker may say now. */
   linesNow(talker: Member): number {
-    if (this.#unlimited) return NEVER;
-    return this.#buckets.get(talker)?.linesNow(this.#now()) ?? NEVER;
+    if (this.#buckets.size === 0) return NEVER;
+    return this.#buckets.get(talker)?.linesNow(this.#room.settings.now()) ?? NEVER;
   }
 
   /** A talker has said a run of lines. */
   spend(talker: Member, run: Uint8Array): void {
-    if (!this.#unlimited) this.#buckets.get(talker)?.spend(countLines(run));
+    if (this.#buckets.size > 0) this.#buckets.get(talker)?.spend(countLines(run));
   }
 
   /** Makes a talker wait with what it still has to say, reading nothing more from it. */
@@ -102,6 +87,7 @@ export class Turns {
     if (hold === undefined && !cursor.gone && !talker.hasEnded) cursor.socket.pause();
     this.#dequeue(talker);
     talker.hold = why;
+    this.#room.wake(0);
     if (why === "rate") return void this.#paced.add(talker);
     this.#queue.push(talker);
     if (cursor.gone) this.#goneInQueue++;
@@ -115,19 +101,21 @@ export class Turns {
     if (!talker.cursor.gone && !talker.hasEnded) talker.cursor.socket.resume();
   }
 
-  /**
-   * Lets waiting talkers speak, a share each in turn.
-   *
-   * @returns whether the log had room for all
-   */
-  takeTurns(room: Room): boolean {
+  /** Lets those speak whose rate allows it now. */
+  resumePaced(): void {
+    for (const talker of this.#paced) if (this.linesNow(talker) >= 1) this.#room.say(talker);
+  }
+
+  /** Lets those who wait for room speak, a share each in turn; returns whether there was room for all. */
+  takeTurns(): boolean {
+    const { log } = this.#room;
     for (;;) {
       const [talker] = this.#queue;
       if (talker === undefined) return true;
-      const before = room.log.head;
-      room.say(talker);
+      const before = log.head;
+      this.#room.say(talker);
       if (this.#queue[0] !== talker) continue;
-      if (room.log.head === before) return false;
+      if (log.head === before) return false;
       this.#queue.push(talker);
       this.#queue.shift();
     }
