@@ -22,6 +22,7 @@ const FUNCTIONS = {
   setsockopt: { args: [i32, i32, i32, FFIType.ptr, u32], returns: i32 },
   getsockopt: { args: [i32, i32, i32, FFIType.ptr, FFIType.ptr], returns: i32 },
   connect: { args: [i32, FFIType.ptr, u32], returns: i32 },
+  send: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
   recv: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
   shutdown: { args: [i32, i32], returns: i32 },
   close: { args: [i32], returns: i32 },
@@ -76,6 +77,12 @@ export class SlowReader {
 
   get bytes(): Buffer {
     return Buffer.concat(this.#chunks);
+  }
+
+  /** Says something short. */
+  say(text: string): void {
+    const bytes = Buffer.from(text);
+    this.#libc.send(this.#file, ptr(bytes), bytes.length, 0);
   }
 
   halfClose(): void {
