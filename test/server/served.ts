@@ -113,11 +113,11 @@ export class Pipe {
   /** All that was read from it. */
   text = "";
 
-  constructor({ nonBlocking = false } = {}) {
+  constructor() {
     if (spawnSync("mkfifo", [this.path]).status !== 0) throw new Error("mkfifo fails");
     const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
     this.#reader = openSync(this.path, O_RDONLY | O_NONBLOCK);
-    this.#writer = openSync(this.path, O_WRONLY | (nonBlocking ? O_NONBLOCK : 0));
+    this.#writer = openSync(this.path, O_WRONLY);
     atEnd(() => {
       this.stopReading();
       closeSync(this.#writer);

@@ -3,9 +3,10 @@
  * all there is at once, so it asks the C library for a socket, with a small buffer.
  */
 
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
 
 import { atEnd } from "./ends.ts";
+import { libc } from "./libc.ts";
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;
@@ -15,20 +16,6 @@ const SO_RCVBUF = 8;
 const MSG_DONTWAIT = 0x40;
 const SHUT_WR = 1;
 const TICK_MS = 10;
-
-const { i32, i64, u32, u64 } = FFIType;
-const FUNCTIONS = {
-  socket: { args: [i32, i32, i32], returns: i32 },
-  setsockopt: { args: [i32, i32, i32, FFIType.ptr, u32], returns: i32 },
-  getsockopt: { args: [i32, i32, i32, FFIType.ptr, FFIType.ptr], returns: i32 },
-  connect: { args: [i32, FFIType.ptr, u32], returns: i32 },
-  send: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
-  recv: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
-  shutdown: { args: [i32, i32], returns: i32 },
-  close: { args: [i32], returns: i32 },
-} as const;
-
-const libc = openLibrary();
 
 export interface SlowReaderOptions {
   bytesPerSecond: number;
@@ -120,15 +107,4 @@ export class SlowReader {
     this.ending = ending;
     clearInterval(this.#timer);
   }
-}
-
-function openLibrary() {
-  for (const name of ["libc.so.6", "libc.so"])
-    try {
-      return dlopen(name, FUNCTIONS).symbols;
-    } catch {
-      // The next one.
-    }
-  console.warn("The tests of slow readers are skipped: there is no C library to open.");
-  return undefined;
 }

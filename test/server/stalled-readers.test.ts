@@ -67,11 +67,11 @@ describe("while it holds the room up, a reader has to take 64 KiB in each --pati
     expect(performance.now() - sinceMs).toBeLessThan(3_000);
   });
 
-  slowReaderTest("one that takes four times as much loses nothing", async () => {
+  slowReaderTest("one that takes six times as much loses nothing", async () => {
     const server = await ServerProgram.start("--patience", "250ms", "--buffer", "256K");
-    const slow = new SlowReader(server.port, { bytesPerSecond: MIB, bufferBytes: 16 << 10 });
+    const slow = new SlowReader(server.port, { bytesPerSecond: 1.5 * MIB, bufferBytes: 64 << 10 });
     await server.members(1);
-    const said = numberedLines(4 * MIB);
+    const said = numberedLines(6 * MIB);
     const sinceMs = performance.now();
     await sayToAll(server, said);
     // It did hold the room up.
@@ -172,9 +172,12 @@ describe("a member that has to leave and is still owed something", () => {
         const server = await ServerProgram.start(
           ...["--patience", "100ms", "--buffer", "32M", "--max-line", "128"],
         );
-        const slow = new SlowReader(server.port, { bytesPerSecond: MIB, bufferBytes: 16 << 10 });
+        const slow = new SlowReader(server.port, {
+          bytesPerSecond: 3 * MIB,
+          bufferBytes: 64 << 10,
+        });
         await server.members(1);
-        const said = numberedLines(4 * MIB);
+        const said = numberedLines(12 * MIB);
         await sayToAll(server, said);
         leave(slow);
         expect(await eventually("its end", () => slow.ending, 8_000)).toBe("end of input");
