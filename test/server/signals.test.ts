@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { listen } from "../../lib/listen.ts";
+import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { Peer, ServerProgram } from "../harness.ts";
 import { Caller, type CallerOptions } from "./caller.ts";
