@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
 
-import { connect, type Connection } from "../lib/client/connect.ts";
+import { connect } from "../lib/client/connect.ts";
+import type { Connection } from "../lib/client/connection.ts";
 import { listen } from "../lib/listen.ts";
 import { loadTls } from "../lib/program/files.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";

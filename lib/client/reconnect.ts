@@ -1,7 +1,7 @@
 /** A connection that outlives the connections it is made of. */
 
 import { UserError } from "../program/system-errors.ts";
-import type { Connection } from "./connect.ts";
+import type { Connection } from "./connection.ts";
 import type { Notes } from "./local-end.ts";
 import { WholeLines } from "./whole-lines.ts";
 
@@ -33,7 +33,7 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
  * in part; so the room hears this line cut off or not at all, the others whole,
  * and the user is told. Likewise for what is heard: only whole lines come out.
  */
-export class LastingConnection {
+export class ReconnectingConnection {
   readonly #connectAgain: () => Promise<Connection>;
   readonly #notes: Notes;
   /** Where it is connected to, as the user said it. */

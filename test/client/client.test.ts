@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { endAfterEach, memoryBytes, Program, ServerProgram, startClient } from "./harness.ts";
+import { endAfterEach, memoryBytes, Program, ServerProgram, startClient } from "../harness.ts";
 
 endAfterEach();
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 
-import { retryDelayMs } from "../lib/client/reconnect.ts";
-import { endAfterEach, Program } from "./harness.ts";
+import { retryDelayMs } from "../../lib/client/reconnect.ts";
+import { endAfterEach, Program } from "../harness.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
