@@ -3,21 +3,14 @@ import { closeSync, constants } from "node:fs";
 import { join } from "node:path";
 
 import { Queue } from "../../lib/program/stderr.ts";
+import { Fifo, removeFifos } from "../fifo.ts";
 import { memoryBytes } from "../harness.ts";
-import { Fifo } from "./fifo.ts";
 
-const fifos: Fifo[] = [];
 const programs: Chatter[] = [];
 afterEach(async () => {
   await Promise.all(programs.splice(0).map((program) => program.end()));
-  for (const fifo of fifos.splice(0)) fifo.remove();
+  removeFifos();
 });
-
-function openFifo(): Fifo {
-  const fifo = new Fifo();
-  fifos.push(fifo);
-  return fifo;
-}
 
 /** chatter.ts with its stderr anywhere. */
 class Chatter {
@@ -83,7 +76,7 @@ describe("a stderr that nobody reads", () => {
     ["a non-blocking pipe", constants.O_NONBLOCK],
   ] as const)
     test(`${kind}: the program goes on, and what was dropped is counted when there is room again`, async () => {
-      const fifo = openFifo();
+      const fifo = new Fifo();
       const program = new Chatter(fifo.writer(flags));
       for (let round = 0; round < 5; round++) await program.does("write 20000");
       const first = await fifo.reads("not logged\n");
@@ -96,7 +89,7 @@ describe("a stderr that nobody reads", () => {
     });
 
   test("memory stays bounded", async () => {
-    const program = new Chatter(openFifo().writer());
+    const program = new Chatter(new Fifo().writer());
     await program.does("write 20000");
     const before = await memoryBytes(program.pid);
     for (let round = 0; round < 20; round++) await program.does("write 20000");
@@ -104,7 +97,7 @@ describe("a stderr that nobody reads", () => {
   });
 
   test.each(["exit", "fail"])("does not keep the program from its end (%s)", async (verb) => {
-    const program = new Chatter(openFifo().writer());
+    const program = new Chatter(new Fifo().writer());
     await program.does("write 20000");
     await program.does(`${verb} 0`);
     const { code, ms } = await program.ends();
@@ -114,7 +107,7 @@ describe("a stderr that nobody reads", () => {
 });
 
 test("a reader that reads gets everything, also what was written just before the end", async () => {
-  const fifo = openFifo();
+  const fifo = new Fifo();
   const program = new Chatter(fifo.writer());
   await program.does("write 1000");
   await program.does("fail 1");
@@ -131,7 +124,7 @@ test.each(["2>&-", "2>/dev/full", "2>/dev/null"])("with %s the program goes on",
 });
 
 test("when its reader goes away the program goes on", async () => {
-  const fifo = openFifo();
+  const fifo = new Fifo();
   const program = new Chatter(fifo.writer());
   await program.does("write 20000");
   await fifo.reads("event 0 ");
@@ -142,7 +135,7 @@ test("when its reader goes away the program goes on", async () => {
 });
 
 test("what could not be written is counted before the next that can", async () => {
-  const fifo = openFifo();
+  const fifo = new Fifo();
   const descriptor = fifo.writer();
   const queue = new Queue(descriptor);
   fifo.close();

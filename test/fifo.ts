@@ -4,26 +4,35 @@ import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { codeOf } from "../../lib/program/system-errors.ts";
+import { codeOf } from "../lib/program/system-errors.ts";
+
+const opened = new Set<Fifo>();
+
+/** Removes all that a test has opened; for `afterEach`. */
+export function removeFifos(): void {
+  for (const fifo of opened) fifo.remove();
+  opened.clear();
+}
 
 export class Fifo {
   readonly #folder = mkdtempSync(join(tmpdir(), "linechat-fifo-"));
-  readonly #path = join(this.#folder, "fifo");
+  readonly path = join(this.#folder, "fifo");
   #reader: number | undefined;
 
   constructor() {
-    Bun.spawnSync(["mkfifo", this.#path]);
+    Bun.spawnSync(["mkfifo", this.path]);
     this.open();
+    opened.add(this);
   }
 
   /** Opens the end that reads, again. */
   open(): void {
-    this.#reader = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.#reader = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
   }
 
   /** A descriptor for writing. */
   writer(flags = 0): number {
-    return openSync(this.#path, constants.O_WRONLY | flags);
+    return openSync(this.path, constants.O_WRONLY | flags);
   }
 
   /** Reads what there is; undefined at the end of input. */
