@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 /** A seat in a chat room: a terminal or a pipe on one end, the room on the other. */
 
+import { constants } from "node:os";
 import { isatty } from "node:tty";
 
 import { connect } from "./lib/client/connect.ts";
@@ -14,14 +15,8 @@ import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { version } from "./package.json";
 
-/** What ends the client at once, and its exit code: 128 and the number of the signal. */
-const SIGNALS = [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-] as const;
-/** How long the screen may then take for what is still to be shown. */
-const LAST_FRAME_MS = 1000;
+/** How long the end by a signal may take: a terminal that is stopped would hold it up. */
+const LEAVE_MS = 1000;
 
 /** The other end, over one connection or many. */
 type Room = Pick<Connection, "address" | "read" | "write" | "endOutput">;
@@ -30,10 +25,11 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const place = connectOptions(options, operands);
   let here: LocalEnd | undefined;
   const leave = async (exitCode: number) => {
-    await Promise.race([here?.close(), Bun.sleep(LAST_FRAME_MS)]);
+    await Promise.race([here?.close(), Bun.sleep(LEAVE_MS)]);
     await exit(exitCode);
   };
-  for (const [signal, exitCode] of SIGNALS) onSignal(signal, () => void leave(exitCode));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    onSignal(signal, () => void leave(128 + constants.signals[signal]));
 
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connection = await connect(place);
@@ -68,11 +64,9 @@ function openLocalEnd(options: Options): LocalEnd {
 async function converse(here: LocalEnd, room: Room, options: Options): Promise<void> {
   let saidAll = false;
   const heard = hear(room, here, !options["send-only"]);
-  const said = async () => {
-    saidAll = await say(here, room);
-  };
+  const said = options["recv-only"] ? Promise.resolve(false) : say(here, room);
   // The end of stdin is not the end: it goes on until the server closes.
-  await Promise.race([heard, options["recv-only"] ? heard : said().then(() => heard)]);
+  await Promise.race([heard, said.then((all) => ((saidAll = all), heard))]);
   if ((await heard) === "closed" && !saidAll)
     here.note(`${room.address} has closed the connection`);
 }

@@ -14,23 +14,13 @@ export const KEEP_ALIVE_MS = 60_000;
 const HANDSHAKE_MS = 10_000;
 const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 
-export type ConnectOptions = ConnectPlace & {
+/** Where to connect to, a port of a host or the path of a Unix socket, and how. */
+export type ConnectOptions = ({ host: string; port: number } | { unix: string }) & {
   /** Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show. */
   tls?: (TlsMaterial & { serverName?: string | undefined }) | undefined;
   /** What the server wants to hear first. */
   passPhrase?: Uint8Array | undefined;
 };
-
-export type ConnectPlace =
-  | {
-      /** A host name, all of whose addresses are tried, or an address. */
-      host: string;
-      port: number;
-    }
-  | {
-      /** The path of a socket in the file system. */
-      unix: string;
-    };
 
 /**
  * Connects; the classic `open_clientfd`. Over TLS the server's certificate and
@@ -95,7 +85,7 @@ async function handshakeOf(
 }
 
 /** Why `connect` has failed. Bun takes some codes for ECONNREFUSED; of a path, the file tells more. */
-function failure(error: unknown, place: ConnectPlace): string {
+function failure(error: unknown, place: ConnectOptions): string {
   if ("unix" in place) {
     try {
       accessSync(place.unix, constants.W_OK);
@@ -105,12 +95,10 @@ function failure(error: unknown, place: ConnectPlace): string {
     }
     return explain(error, { ...BY_SERVER, EINVAL: "the path is too long" });
   }
-  const { host } = place;
-  const interfaceMissing = /^fe[89ab][0-9a-f]:/i.test(host) && !host.includes("%");
-  const words = interfaceMissing
-    ? "a link-local address needs its interface, like fe80::1%eth0"
-    : "this machine has no such interface";
-  return explain(error, host.includes(":") ? { ...BY_SERVER, EINVAL: words } : BY_SERVER);
+  if (codeOf(error) !== "EINVAL" || !place.host.includes(":")) return explain(error, BY_SERVER);
+  return place.host.includes("%")
+    ? "this machine has no such interface"
+    : "a link-local address needs its interface, like fe80::1%eth0";
 }
 
 /** Which check of TLS has failed, by the codes of OpenSSL's X509_verify_cert_error(3); undefined if none. */

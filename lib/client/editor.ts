@@ -7,11 +7,9 @@
 import { createInterface, type Interface, type Key } from "node:readline";
 import { Writable } from "node:stream";
 
-/** What an editor tells. */
+/** What an editor tells; `changed` is for what is being typed, the cursor in it, and its end. */
 export interface EditorEvents {
-  /** What is being typed, or the cursor in it, has changed; or nothing more will be typed. */
   changed(): void;
-  /** Enter was pressed. */
   entered(line: string): void;
   /** Ctrl-L was pressed: the screen is to be cleared. */
   clear(): void;
@@ -51,7 +49,7 @@ export class Editor {
     });
     this.#readline.on("line", (line) => {
       events.entered(line);
-      this.#send(`${prefix}${line}\n`);
+      this.#send(Buffer.from(`${prefix}${line}\n`));
     });
     this.#readline.on("close", () => this.end());
     this.#readline.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
@@ -92,16 +90,10 @@ export class Editor {
     this.#wake();
   }
 
-  /** Leaves the terminal as it was found, for another program; `resume` takes it back. */
-  suspend(): void {
+  /** Gives the terminal to another program, or takes it back from one, which may have changed its mode. */
+  setActive(active: boolean): void {
     process.stdin.setRawMode(false);
-  }
-
-  resume(): void {
-    if (!this.#editing) return;
-    // The shell may have changed the mode behind Bun's back.
-    process.stdin.setRawMode(false);
-    process.stdin.setRawMode(true);
+    if (active) process.stdin.setRawMode(true);
   }
 
   /** Ends, and leaves the terminal as it was found. */
@@ -109,8 +101,7 @@ export class Editor {
     this.#readline.close();
   }
 
-  #send(line: string): void {
-    const bytes = Buffer.from(line);
+  #send(bytes: Buffer): void {
     this.#unsent.push(bytes);
     this.#unsentBytes += bytes.length;
     if (this.#unsentBytes > UNSENT_BYTES_MAX) this.#readline.pause();

@@ -74,7 +74,8 @@ export class ReconnectingConnection {
    */
   async read(): Promise<Uint8Array | undefined> {
     for (let connection = this.#connection; connection !== undefined;) {
-      const { chunk, failure } = await readFrom(connection);
+      let failure: UserError | undefined;
+      const chunk = await connection.read().catch((error) => void (failure = asUserError(error)));
       if (chunk !== undefined) {
         const lines = this.#heard.push(chunk);
         if (lines !== undefined) return lines;
@@ -152,8 +153,7 @@ export class ReconnectingConnection {
         this.#connected(connection);
         return connection;
       } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        reason = ` (${error.message})`;
+        reason = ` (${asUserError(error).message})`;
       }
     }
   }
@@ -186,13 +186,7 @@ export class ReconnectingConnection {
   }
 }
 
-async function readFrom(
-  connection: Connection,
-): Promise<{ chunk?: Uint8Array | undefined; failure?: UserError }> {
-  try {
-    return { chunk: await connection.read() };
-  } catch (error) {
-    if (error instanceof UserError) return { failure: error };
-    throw error;
-  }
+function asUserError(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  throw error;
 }

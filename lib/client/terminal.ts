@@ -90,13 +90,13 @@ export class Terminal implements LocalEnd {
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
   #suspend(): void {
     this.#screen.leave(this.#halfTyped());
-    this.#editor.suspend();
+    this.#editor.setActive(false);
     process.kill(0, "SIGTSTP");
   }
 
   #resume(): void {
     if (this.#editor.typed === undefined) return;
-    this.#editor.resume();
+    this.#editor.setActive(true);
     this.#screen.resume();
   }
 

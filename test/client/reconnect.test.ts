@@ -337,3 +337,22 @@ terminalTest(
     await terminal.shows(/bob: welcome back\nalice:$/);
   },
 );
+
+terminalTest(
+  "of a pipe one row on the terminal tells how it goes, cut where that ends",
+  async () => {
+    const host = await Host.open();
+    const at = `127.0.0.1:${host.port}`;
+    const client = `"${process.execPath}" client.ts --reconnect 127.0.0.1 ${host.port}`;
+    const terminal = await Tmux.start({ command: `sleep 1000 | ${client}`, columns: 60 });
+    await terminal.shows(`connected to ${at}`);
+    host.close();
+    (await host.guest()).socket.resetAndDestroy();
+    await terminal.shows(/^trying again in \d s \(.{38}\)$/m);
+    const again = await Host.open(host.port);
+    await again.guest();
+    const stays = [`connected to ${at}`, `lost the connection to ${at}: reset by the server`];
+    const last = `connected to ${at} again, after`;
+    await terminal.shows(new RegExp(`^${RegExp.escape([...stays, last].join("\n"))} \\d s$`));
+  },
+);

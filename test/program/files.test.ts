@@ -71,7 +71,7 @@ test("a file that cannot be read says why, also one without an end", () => {
     ["x".repeat(300), "the path is too long"],
   ] as const)
     expect(() => readText(file(name))).toThrow(`cannot read ${file(name)}: ${why}`);
-  expect(() => readText("/dev/zero")).toThrow("cannot read /dev/zero: it is larger than 4M");
+  expect(() => readText("/dev/zero")).toThrow("cannot read /dev/zero: it is larger than 1M");
 });
 
 test("a pass phrase is the one line of its file", () => {
