@@ -19,7 +19,7 @@ export interface EditorEvents {
   hungUp(): void;
 }
 
-/** Typing is not read on while so many bytes wait to be sent. */
+/** The high-water mark: typing is not read on while so many bytes wait to be sent. */
 const UNSENT_BYTES_MAX = 1 << 20;
 const HISTORY_LINES = 1000;
 

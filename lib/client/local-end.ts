@@ -13,7 +13,7 @@ export interface LocalEnd extends Notes {
    * Shows what was said in the room.
    *
    * @param bytes as they arrived
-   * @returns once there is room for more: whether anybody still looks
+   * @returns once there is room for more, which is back-pressure: whether anybody still looks
    */
   show(bytes: Uint8Array): Promise<boolean>;
   /** Shows what is still to be shown, and leaves everything as it was found. */

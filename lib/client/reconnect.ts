@@ -1,4 +1,4 @@
-/** A connection that outlives the connections it is made of. */
+/** A connection that outlives the connections it is made of: it reconnects. */
 
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
@@ -12,7 +12,7 @@ const LONGEST_DELAY_MS = 30_000;
 const GOOD_MS = 10_000;
 
 /**
- * How long to wait before trying to connect.
+ * How long to wait before trying to connect: exponential backoff with jitter.
  *
  * @param failures how often in a row it came to nothing
  * @param random from 0 to 1, so that the clients of one server do not come back all at once
