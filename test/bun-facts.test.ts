@@ -106,7 +106,7 @@ test("terminate closes at once and resets the peer", async () => {
     "Room.terminate in lib/room.ts ends connections with it",
   ).toBe(-1);
   const error = await lost.promise;
-  expect(error, "Connection.closed in lib/client/connect.ts tells a reset by it").toMatchObject({
+  expect(error, "Connection.closed in lib/client/connection.ts tells a reset by it").toMatchObject({
     code: "ECONNRESET",
   });
 });
@@ -225,7 +225,7 @@ test("an address in use throws EADDRINUSE, and a port without a server rejects w
   );
   open.pop()?.stop(true);
   const refused = expect.objectContaining({ code: "ECONNREFUSED" });
-  await expect(connect(port), "explain in lib/client/connect.ts reads the code").rejects.toEqual(
+  await expect(connect(port), "failure in lib/client/connect.ts reads the code").rejects.toEqual(
     refused,
   );
 });
@@ -306,3 +306,12 @@ function inAnotherProcess(code: string): void {
   const { exitCode, stderr } = Bun.spawnSync([process.execPath, "-e", code], { timeout: 20_000 });
   if (exitCode !== 0) throw new Error(stderr.toString());
 }
+
+test("a descriptor that is closed at the start is /dev/null, never a later socket", async () => {
+  const show = 'console.log(require("fs").readlinkSync("/proc/self/fd/2"))';
+  const program = ["sh", "-c", 'exec "$0" -e "$1" 2>&-', process.execPath, show];
+  const { stdout } = Bun.spawnSync(program);
+  expect(`${stdout}`, "openStderr in lib/program/stderr.ts writes to 2 whatever it is").toBe(
+    "/dev/null\n",
+  );
+});
