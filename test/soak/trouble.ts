@@ -62,7 +62,11 @@ export class Trouble {
   /** Ends before its time; returns once none of its servers is left. */
   async end(): Promise<void> {
     this.#over = true;
-    await Promise.race([Promise.allSettled(this.#tasks), Bun.sleep(END_MS)]);
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const alarm = setTimeout(resolve, END_MS);
+    void Promise.allSettled(this.#tasks).then(() => resolve());
+    await ended;
+    clearTimeout(alarm);
   }
 
   /** Guest after guest comes, says some lines, half-closes, and hears on until its EOF. */
