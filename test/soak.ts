@@ -45,7 +45,7 @@ const forMs = Number(values.minutes) * 60_000;
 
 console.log(`soaking for ${values.minutes} minutes, --seed ${seed}`);
 await using room = await RoomProcess.start({
-  args: ["--patience", "3s", "--buffer", "1M", "--max-clients", "10000"],
+  args: ["--patience", "5s", "--buffer", "1M", "--max-clients", "10000"],
 });
 await using crowd = await CrowdProcess.start({
   ...{ port: room.port, listeners, talkers: TALKERS, seed },

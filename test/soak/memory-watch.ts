@@ -44,22 +44,29 @@ export class MemoryWatch {
     return all.map(([when, bytes]) => `${when} ${mebibytes(bytes)}`).join(", ");
   }
 
-  /**
-   * What is wrong, if something is. Flat is: the most there was in the last
-   * quarter is at most 15 % or 16 MiB above the most there was in the second.
-   */
+  /** What is wrong, if something is. */
   get problem(): string | undefined {
-    const quarter = Math.floor(this.#samples.length / 4);
-    if (quarter < QUARTER_SAMPLES_MIN) return undefined;
-    const second = Math.max(...this.#samples.slice(quarter, 2 * quarter));
-    const last = Math.max(...this.#samples.slice(-quarter));
-    if (last <= Math.max(second * (1 + GROWTH_MAX), second + GROWTH_BYTES_MAX)) return undefined;
-    return `memory grows: ${mebibytes(second)} in the second quarter, ${mebibytes(last)} in the last`;
+    return growth(this.#samples);
   }
 
   #at(share: number): number {
     return this.#samples[Math.floor(share * (this.#samples.length - 1))] ?? 0;
   }
+}
+
+/**
+ * Tells of memory that is not flat. Flat is: the most there was in the last
+ * quarter is at most 15 % or 16 MiB above the most there was in the second.
+ *
+ * @param samples bytes, from first to last; when there are too few, nothing is said
+ */
+export function growth(samples: readonly number[]): string | undefined {
+  const quarter = Math.floor(samples.length / 4);
+  if (quarter < QUARTER_SAMPLES_MIN) return undefined;
+  const second = Math.max(...samples.slice(quarter, 2 * quarter));
+  const last = Math.max(...samples.slice(-quarter));
+  if (last <= Math.max(second * (1 + GROWTH_MAX), second + GROWTH_BYTES_MAX)) return undefined;
+  return `memory grows: ${mebibytes(second)} in the second quarter, ${mebibytes(last)} in the last`;
 }
 
 function mebibytes(bytes: number): string {
