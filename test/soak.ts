@@ -56,6 +56,8 @@ const memory = new MemoryWatch(() => room.memoryBytes);
 const startMs = performance.now();
 const progress = setInterval(reportProgress, PROGRESS_MS);
 const stuck = Promise.withResolvers<never>();
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => stuck.reject(new Error(`ended by ${signal}`)));
 const alarm = setTimeout(
   () => stuck.reject(new Error("it does not come to an end")),
   forMs + OVERTIME_MS,
