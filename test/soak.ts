@@ -42,6 +42,7 @@ const { values } = parseArgs({
 const seed = Number(values.seed ?? Date.now());
 const listeners = Number(values.listeners);
 const forMs = Number(values.minutes) * 60_000;
+demand(forMs > 0 && listeners >= 2, "--minutes takes a number above 0, --listeners 2 or more");
 
 console.log(`soaking for ${values.minutes} minutes, --seed ${seed}`);
 await using room = await RoomProcess.start({

@@ -47,6 +47,8 @@ const WRITE_LINES_MAX = 50;
 const PADDING_BYTES_MAX = 60;
 /** The talkers wait for a listener that is so far behind. */
 const LAG_BYTES_MAX = 1 << 20;
+/** For so long at most a listener does not read; far less than the room's patience. */
+const DAWDLE_MS = 1_500;
 /** What is still on its way at the end is waited for so long. */
 const DRAIN_MS = 20_000;
 const PROGRESS_MS = 1_000;
@@ -85,7 +87,11 @@ class SteadyCrowd {
 
   /** Talks until hushed; then tells how much each has said. */
   async talk(random: Random): Promise<number[]> {
-    await Promise.all(this.#talkers.map((seat) => this.#say(seat, random)));
+    const dawdler = new Random(random.below(2 ** 32));
+    await Promise.all([
+      this.#dawdle(dawdler),
+      ...this.#talkers.map((seat) => this.#say(seat, random)),
+    ]);
     return this.#talkers.map(({ said }) => said);
   }
 
@@ -118,6 +124,16 @@ class SteadyCrowd {
     for (const seat of this.#talkers)
       demand((await seat.left) === "end of input", `${seat.name} was reset`);
     while (this.#listeners.some(({ closed }) => !closed)) await Bun.sleep(10);
+  }
+
+  /** One listener after the other stops reading for a while, so that the room has to wait for it. */
+  async #dawdle(random: Random): Promise<void> {
+    while (!this.#hushed) {
+      const { hearing } = random.pick(this.#listeners);
+      hearing?.pause();
+      await Bun.sleep(random.below(DAWDLE_MS));
+      hearing?.resume();
+    }
   }
 
   async #say(seat: Seat, random: Random): Promise<void> {
