@@ -105,6 +105,7 @@ async function stop(): Promise<void> {
   const exitCode = await room.stop();
   demand(exitCode === 0, `the server ended with exit code ${exitCode}`);
   demand((await pacemaker.left) === "end of input", `the ${PACEMAKER} was reset`);
+  demand(pacemaker.heard.fault === undefined, `the ${PACEMAKER} heard ${pacemaker.heard.fault}`);
   demand((await crowd.ended) === 0, "a steady member was reset");
   const error = room.journal.find((line) => line.includes("error"));
   demand(error === undefined, `${error}`);

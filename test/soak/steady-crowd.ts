@@ -121,8 +121,10 @@ class SteadyCrowd {
 
   /** Waits until the room has closed for everybody. */
   async dissolve(): Promise<void> {
-    for (const seat of this.#talkers)
-      demand((await seat.left) === "end of input", `${seat.name} was reset`);
+    for (const { name, left, heard } of this.#talkers) {
+      demand((await left) === "end of input", `${name} was reset`);
+      demand(heard.fault === undefined, `${name} heard ${heard.fault}`);
+    }
     while (this.#listeners.some(({ closed }) => !closed)) await Bun.sleep(10);
   }
 
