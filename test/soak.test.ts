@@ -63,8 +63,8 @@ describe("a transcript", () => {
 describe("a steady crowd", () => {
   type Relay = { port: number; stop(closes: boolean): void };
 
-  /** Says everything to everybody else, but does something else with chunk 5. */
-  function relay(fifth: (bytes: Buffer, client: Bun.Socket) => void): Relay {
+  /** Says everything to everybody else, but does something else with the second chunk. */
+  function relay(second: (bytes: Buffer, client: Bun.Socket) => void): Relay {
     const clients: Bun.Socket[] = [];
     let chunks = 0;
     return Bun.listen({
@@ -77,7 +77,7 @@ describe("a steady crowd", () => {
           if (!bytes.includes("~")) chunks++;
           for (const [index, client] of clients.entries())
             if (client === socket) continue;
-            else if (chunks === 5 && index === 1) fifth(bytes, client);
+            else if (chunks === 2 && index === 1) second(bytes, client);
             else client.write(bytes, 0, bytes.length);
         },
       },
@@ -88,11 +88,11 @@ describe("a steady crowd", () => {
     [
       "loses a line",
       (bytes: Buffer, client: Bun.Socket) => void client.write(bytes.subarray(30)),
-      "where another heard",
+      /another heard|instead of/,
     ],
-    ["disconnects a member", (_: Buffer, client: Bun.Socket) => client.terminate(), "disconnected"],
-  ])("finds out a relay that %s", async (_, fifth, problem) => {
-    const server = relay(fifth);
+    ["disconnects a member", (_: Buffer, client: Bun.Socket) => client.terminate(), /disconnected/],
+  ])("finds out a relay that %s", async (_, second, problem) => {
+    const server = relay(second);
     await using crowd = await CrowdProcess.start({
       ...{ port: server.port, listeners: 3, talkers: 1, seed: 1 },
     });
@@ -101,7 +101,7 @@ describe("a steady crowd", () => {
     const failure = await crowd.failure.catch((error: Error) => error);
     pacemaker.break();
     server.stop(true);
-    expect(failure.message).toContain(problem);
+    expect(failure.message).toMatch(problem);
   });
 });
 
