@@ -41,7 +41,7 @@ export class RoomProcess {
 
   /** The processor time it has used, in ms. */
   get processorMs(): number {
-    return usageOf(this.#server.pid).cpuMs;
+    return this.#server.processorMs;
   }
 
   /** How many events it has reported that match. */
