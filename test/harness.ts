@@ -3,6 +3,7 @@
 import { afterEach, setDefaultTimeout } from "bun:test";
 import { connect as connectTcp, type Socket } from "node:net";
 import { join } from "node:path";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
 
 import { usageOf } from "./bench/usage.ts";
 import { Watched } from "./harness/watched.ts";
@@ -205,13 +206,15 @@ export interface PeerOptions {
   countOnly?: boolean;
   /** The address it comes from; 127.0.0.1 by default. */
   from?: string;
+  /** Speaks TLS, with what it is to trust and to show. */
+  tls?: ConnectionOptions;
   /** What it says as soon as it is connected. */
   says?: string;
   /** Gets what arrives, as it arrives, instead of `heard`. */
   onBytes?: (bytes: Buffer) => void;
 }
 
-/** A plain TCP client that the test drives. */
+/** A client that the test drives, over plain TCP or TLS. */
 export class Peer {
   readonly #socket: Socket;
   /** What the server calls it. */
@@ -224,16 +227,13 @@ export class Peer {
   #closed: "end" | "error" | undefined;
 
   static connect(port: number, options: PeerOptions = {}): Promise<Peer> {
+    const { from, tls } = options;
+    const where = { host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true };
+    const how = from === undefined ? where : { ...where, localAddress: from };
     return new Promise((resolve, reject) => {
-      const socket = connectTcp({
-        host: "127.0.0.1",
-        port,
-        allowHalfOpen: true,
-        noDelay: true,
-        ...(options.from ? { localAddress: options.from } : {}),
-      });
+      const socket = tls ? connectTls({ ...how, ...tls }) : connectTcp(how);
       socket.once("error", reject);
-      socket.once("connect", () => resolve(new Peer(socket, options)));
+      socket.once(tls ? "secureConnect" : "connect", () => resolve(new Peer(socket, options)));
     });
   }
 
