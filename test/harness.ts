@@ -1,7 +1,9 @@
 /** What the end-to-end tests share: the real programs as processes, and peers on plain sockets. */
 
 import { afterEach, setDefaultTimeout } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 
@@ -22,6 +24,13 @@ export function endAfterEach(): void {
 async function endAll(): Promise<void> {
   await Promise.all([...started].map((one) => one.end()));
   started.clear();
+}
+
+/** A folder for the test, which goes with it. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "linechat-test-"));
+  started.add({ end: async () => rmSync(folder, { recursive: true }) });
+  return folder;
 }
 
 /** The resident memory of a process now, in bytes. */
@@ -136,10 +145,20 @@ export class Program {
   }
 }
 
-/** `bun server.ts` on a free port of 127.0.0.1. */
+/** Runs a command with an empty stdin; waits for its end. */
+export async function runToEnd(command: readonly string[]) {
+  const program = new Program(command);
+  program.endInput();
+  const code = await program.exited;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+/** `bun server.ts`, as soon as it listens. */
 export class ServerProgram extends Program {
+  /** 0 on a Unix socket. */
   port = 0;
 
+  /** On a free port of 127.0.0.1. */
   static start(...options: string[]): Promise<ServerProgram> {
     return ServerProgram.run(serverCommand("--host", "127.0.0.1", ...options, "0"));
   }
@@ -147,8 +166,8 @@ export class ServerProgram extends Program {
   /** Starts any command that reports where it listens. */
   static async run(command: readonly string[]): Promise<ServerProgram> {
     const server = new ServerProgram(command);
-    const [, port] = await server.logged(/listening on \S+:(\d+)\n/);
-    server.port = Number(port);
+    const [, port] = await server.logged(/listening on \S+?(?::(\d+))?\n/);
+    server.port = Number(port ?? 0);
     return server;
   }
 
@@ -276,6 +295,11 @@ export class Peer {
   /** Says and waits until the system has taken all of it; returns false once that is hopeless. */
   sayAll(what: string | Uint8Array): Promise<boolean> {
     return new Promise((resolve) => this.#socket.write(what, (error) => resolve(!error)));
+  }
+
+  /** Says it over and over, until the connection is gone. */
+  async flood(what: Uint8Array): Promise<void> {
+    while (await this.sayAll(what));
   }
 
   /** Half-closes. */

@@ -165,14 +165,9 @@ describe("promise 4, bounded memory", () => {
   test("the reason arrives although the client goes on sending at full speed", async () => {
     const server = await ServerProgram.start("--max-line", "1K");
     const talker = await server.join();
-    const block = Buffer.alloc(MIB, "x");
-    let sending = true;
-    const flood = (async () => {
-      while (sending && (await talker.sayAll(block)));
-    })();
+    const flood = talker.flood(Buffer.alloc(MIB, "x"));
     await talker.hears("* line longer than 1024 bytes\n");
     expect(await talker.endOfInput()).toBe(true);
-    sending = false;
     await talker.end();
     await flood;
     expect(talker.text).toBe("* line longer than 1024 bytes\n");
@@ -214,6 +209,22 @@ describe("promise 5, nobody stalls the room for long", () => {
     expect(Number(behind)).toBeGreaterThan(MIB / 2);
     // The least that patience is for: a reader is asked every 100 ms whether it takes more.
     expect(longestMs).toBeLessThan(1000);
+  });
+
+  test("with one client flooding, the single lines of another come through", async () => {
+    const server = await ServerProgram.start();
+    const countOnly = { countOnly: true };
+    const [flooder, talker] = [await server.join(countOnly), await server.join(countOnly)];
+    const listener = await server.join(countOnly);
+    const flood = flooder.flood(Buffer.alloc(MIB, "0123456789abcde\n"));
+    await listener.hearsBytes(8 * MIB);
+    for (let n = 1; n <= 20; n++) {
+      talker.say("me\n");
+      // Everybody else's lines are all that the flooder hears.
+      await flooder.hearsBytes(3 * n, 2000);
+    }
+    await flooder.end();
+    await flood;
   });
 
   test("a client that resets harms nobody", async () => {
@@ -264,15 +275,10 @@ describe("promise 6, a clean end", () => {
       const server = await ServerProgram.start();
       const readers = [await server.join(), await server.join()];
       const talker = await server.join();
-      const block = numberedLines(10_000, 100);
-      let sending = true;
-      const flood = (async () => {
-        while (sending && (await talker.sayAll(block)));
-      })();
+      const flood = talker.flood(numberedLines(10_000, 100));
       await readers[0]?.hearsBytes(2 * MIB);
       const exited = server.stop(signal);
       for (const reader of readers) expect(await reader.endOfInput()).toBe(true);
-      sending = false;
       for (const peer of [...readers, talker]) await peer.end();
       await flood;
       expect(await exited).toBe(0);
@@ -293,6 +299,37 @@ describe("promise 6, a clean end", () => {
     const since = performance.now();
     expect(await server.stop()).toBe(0);
     expect(performance.now() - since).toBeLessThan(1500);
+  });
+});
+
+describe("how fast, how long silent", () => {
+  test("a paste over --max-rate arrives whole over the seconds it takes, a second's worth at once", async () => {
+    const server = await ServerProgram.start("--max-rate", "100");
+    const [talker, listener] = [await server.join(), await server.join()];
+    const said = Array.from({ length: 250 }, (_, n) => `line ${n}\n`).join("");
+    const since = performance.now();
+    talker.say(said);
+    talker.endInput();
+    await listener.hears("line 99\n");
+    listener.say("others are not slowed\n");
+    await talker.hears("others are not slowed\n");
+    expect(listener.text).not.toContain("line 249\n");
+    await listener.hears("line 249\n");
+    expect(performance.now() - since).toBeGreaterThan(1400);
+    expect(listener.text).toBe(said);
+    expect(await talker.endOfInput()).toBe(true);
+  });
+
+  test("who says no line for --idle is told so and gets EOF; who talks stays", async () => {
+    const server = await ServerProgram.start("--idle", "1s");
+    const [silent, talker] = [await server.join(), await server.join()];
+    const talking = setInterval(() => talker.say("still here\n"), 100);
+    silent.say("no line end");
+    await silent.hears("* idle for 1s\n");
+    expect(await silent.endOfInput()).toBe(true);
+    await server.logged(`left ${silent.name}: idle (1 here)`);
+    clearInterval(talking);
+    expect(await talker.hearsAll()).toBe("* idle for 1s\n");
   });
 });
 

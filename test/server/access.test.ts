@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { AddressCounts, AddressRules, OncePerSecond, parseAddressRule } from "../lib/access.ts";
-import { Random } from "./simulation/random.ts";
+import { AddressCounts, AddressRules, OncePerSecond, parseAddressRule } from "../../lib/access.ts";
+import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
+
+endAfterEach();
 
 const rule = (text: string) => {
   const parsed = parseAddressRule(text);
@@ -61,33 +63,6 @@ describe("rules", () => {
     expect(rules.admits("::ffff:10.1.2.3")).toBe(false);
     expect(rules.admits("::ffff:11.1.2.3")).toBe(true);
   });
-
-  test("agree with a slow reference that compares bit by bit", () => {
-    const seed = Math.floor(Math.random() * 2 ** 31);
-    const random = new Random(seed);
-    const pick = (limit: number) => random.below(limit);
-    for (let round = 0; round < 2000; round++) {
-      const v6 = random.chance(500);
-      const bits = v6 ? 128 : 32;
-      const base = Array.from({ length: bits }, () => pick(2));
-      // Most probes share a long beginning with the rule.
-      const flip = pick(bits + 1);
-      const probe = base.map((bit, at) => (at === flip ? 1 - bit : at > flip ? pick(2) : bit));
-      const prefix = pick(bits + 1);
-      const matches = probe.slice(0, prefix).join("") === base.slice(0, prefix).join("");
-      const text = `${format(base)}/${prefix}`;
-      const denied = !new AddressRules([], [rule(text)]).admits(format(probe));
-      const allowed = new AddressRules([rule(text)], []).admits(format(probe));
-      expect({ seed, round, text, probe: format(probe), denied, allowed }).toEqual({
-        seed,
-        round,
-        text,
-        probe: format(probe),
-        denied: matches,
-        allowed: matches,
-      });
-    }
-  });
 });
 
 test("each address has so many connections, and a place again when one has gone", () => {
@@ -112,11 +87,39 @@ test("the same name passes once a second, others at once", () => {
   expect([once.admits("a", 6000), once.admits("a", 6100)]).toEqual([true, false]);
 });
 
-/** 32 or 128 bits as an address. */
-function format(bits: number[]): string {
-  const group = bits.length === 32 ? 8 : 16;
-  const parts = Array.from({ length: bits.length / group }, (_, at) =>
-    Number.parseInt(bits.slice(at * group, (at + 1) * group).join(""), 2),
-  );
-  return group === 8 ? parts.join(".") : parts.map((part) => part.toString(16)).join(":");
-}
+describe("at the door", () => {
+  test("--allow lets in only whom it names, and --deny wins; refusals are logged once a second at most", async () => {
+    const server = await ServerProgram.start("--allow", "127.0.0.0/30", "--deny", "127.0.0.3");
+    const since = performance.now();
+    for (let n = 0; n < 20; n++)
+      for (const from of ["127.0.0.3", "127.0.0.4"]) {
+        const peer = await Peer.connect(server.port, { from }).catch(() => undefined);
+        await peer?.endOfInput();
+        await peer?.end();
+      }
+    const [ann, bob] = [await server.join(), await server.join({ from: "127.0.0.2" })];
+    ann.say("hello\n");
+    await bob.hears("hello\n");
+    const seconds = 1 + Math.floor((performance.now() - since) / 1000);
+    for (const from of ["127.0.0.3", "127.0.0.4"]) {
+      const refused = new RegExp(`refused ${from}:\\d+: not allowed`);
+      expect(server.count(refused)).toBeWithin(1, seconds + 1);
+      expect(server.stderr).not.toContain(`joined ${from}`);
+    }
+  });
+
+  test("one address has so many clients, and a place again when one has left", async () => {
+    const server = await ServerProgram.start("--max-clients-per-address", "2");
+    const [ann] = [await server.join(), await server.join()];
+    const third = await Peer.connect(server.port).catch(() => undefined);
+    await third?.endOfInput();
+    await third?.end();
+    await server.logged(/refused \S+: too many .*address.* \(2 here\)/);
+    await server.join({ from: "127.0.0.2" });
+    ann.endInput();
+    await server.logged(`left ${ann.name}: end of input`);
+    await ann.closed();
+    await server.join();
+    await server.members(3);
+  });
+});
