@@ -305,6 +305,20 @@ test("two listeners share a port if both have reusePort: a new one can be there 
   await all.promise; // lib/server/listen.ts changes certificates so
 });
 
+testWith("openssl")(
+  "an accepted socket can start TLS in open, with the certificate of the moment",
+  async () => {
+    const heard = Promise.withResolvers<Buffer>();
+    const socket = { handshake() {}, data: (_: Socket, bytes: Buffer) => heard.resolve(bytes) };
+    const at = listen({ open: (plain) => void plain.upgradeTLS({ tls: certificate(), socket }) });
+    const tls = { rejectUnauthorized: false };
+    await connect({ ...at, tls }, { handshake: (client) => void client.write("over TLS") });
+    expect((await heard.promise).toString(), "a listener need not change with them").toBe(
+      "over TLS",
+    );
+  },
+);
+
 test("stop removes a Unix socket by the path it was given, whatever is there by now", () => {
   const folder = newFolder();
   const [path, moved] = [join(folder, "path"), join(folder, "moved")];
