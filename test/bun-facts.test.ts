@@ -448,7 +448,7 @@ function listen(handlers: Handlers = {}, over: Over = "TCP"): Place {
 }
 
 function certificate(): Bun.TLSOptions {
-  const { file } = makeCertificates();
+  const { file } = makeCertificates(newFolder());
   return { cert: readFileSync(file("server.pem")), key: readFileSync(file("server.key")) };
 }
 

@@ -84,14 +84,17 @@ export class Program {
   }
 
   say(text: string): void {
-    void this.#process.stdin.write(text);
-    void this.#process.stdin.flush();
+    void this.sayAll(text);
   }
 
-  /** Says and waits until its stdin has taken all of it; returns false once it has ended. */
-  async sayAll(what: Uint8Array): Promise<boolean> {
-    this.#process.stdin.write(what);
-    await this.#process.stdin.flush();
+  /** Says and waits until its stdin has taken all of it; returns false once that is hopeless. */
+  async sayAll(what: string | Uint8Array): Promise<boolean> {
+    try {
+      await this.#process.stdin.write(what);
+      await this.#process.stdin.flush();
+    } catch {
+      return false; // It has ended, or has closed its stdin.
+    }
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 

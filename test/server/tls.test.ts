@@ -1,5 +1,5 @@
-import { describe, expect, test as anyTest } from "bun:test";
-import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test as anyTest } from "bun:test";
+import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 
 import { listen } from "../../lib/listen.ts";
@@ -24,6 +24,7 @@ const HALF_A_HANDSHAKE = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
 
 const test = testWith("openssl");
 let certificates: Certificates | undefined;
+afterAll(() => certificates && rmSync(certificates.file(""), { recursive: true }));
 const pem = (name: string) => (certificates ??= makeCertificates()).file(name);
 
 /** Options that name a certificate and its key. */
