@@ -12,9 +12,12 @@ export interface Certificates {
 /**
  * A CA and certificates of it (`server` for localhost and 127.0.0.1, `client`,
  * `other` for another host, `expired`), and `stranger`, which it has not signed.
+ *
+ * @param folder where to put them; whoever asks for them removes it
  */
-export function makeCertificates(): Certificates {
-  const folder = mkdtempSync(join(tmpdir(), "linechat-certificates-"));
+export function makeCertificates(
+  folder = mkdtempSync(join(tmpdir(), "linechat-certificates-")),
+): Certificates {
   const file = (name: string) => join(folder, name);
   const openssl = (...words: string[]) => {
     const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });

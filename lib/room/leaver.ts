@@ -151,10 +151,9 @@ export class Leavers {
     this.#owed.start(leaver);
   }
 
-  /** In order if it has taken everything, else by a reset. */
+  /** In order if it has taken everything, else by a reset; over TLS, `end` alone would wait for the peer. */
   #close(leaver: Leaver): void {
-    if (leaver.word.length > 0) return leaver.failed();
-    leaver.closed();
-    leaver.socket.end();
+    if (leaver.word.length === 0) leaver.socket.end();
+    if (leaver.socket.data === leaver) leaver.failed();
   }
 }

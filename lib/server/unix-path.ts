@@ -1,48 +1,42 @@
-/** Listening on a path: the socket appears there whole, and replaces another only when nobody is behind that one. */
+/** Listening on a path: for one server at a time, and never in the place of anything but a stale socket. */
 
-import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
+import { basename, dirname } from "node:path";
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import type { Listener } from "./listeners.ts";
 
-const RETRY_MS = 20;
-const RETRIES = 50;
+const TAKEN = "a server listens there already";
 
 /**
- * Listens on a path.
- *
- * The socket is made under a name of its own, gets its mode, and is then linked
- * to the path, which fails if anything is there. So it cannot be reached before
- * it is ready, and of two servers that start at once exactly one has the path.
+ * Listens on a path. The file cannot be reached by anybody before it has its mode.
  *
  * @param mode the permissions of the file, such as 0o600
- * @param listen makes the socket under a name
+ * @param listen makes the socket
  * @throws {UserError} when the path is taken by a live server or by another file
  */
 export async function listenOnPath(
   path: string,
   mode: number,
-  listen: (name: string) => { stop(): void },
+  listen: () => { stop(): void },
 ): Promise<Listener> {
-  const name = join(dirname(path), `.${process.pid}`);
-  let listener: { stop(): void } | undefined;
   const umask = process.umask(0o777);
   try {
-    listener = listen(name);
-    chmodSync(name, mode);
-    const inode = inodeOf(name);
-    await publish(name, path);
-    const made = listener;
+    const lock = lockPath(path);
+    await removeStaleSocket(path);
+    const listener = listen();
+    chmodSync(path, mode);
     const stop = () => {
-      // Nobody replaces a socket that is alive.
-      if (inodeOf(path) === inode) unlinkSync(path);
-      made.stop();
+      listener.stop();
+      lock?.stop();
     };
     return { address: path, port: 0, stop };
   } catch (error) {
-    listener?.stop();
-    const words = { ENOENT: "no such directory", EINVAL: "the path is too long" };
+    const words = {
+      ENOENT: "no such directory",
+      EINVAL: "the path is too long",
+      EADDRINUSE: TAKEN,
+    };
     const why = error instanceof UserError ? error.message : explain(error, words);
     throw new UserError(`cannot listen on ${path}: ${why}`);
   } finally {
@@ -50,55 +44,33 @@ export async function listenOnPath(
   }
 }
 
-async function publish(name: string, path: string): Promise<void> {
-  for (let tries = 0; tries < RETRIES; tries++) {
-    try {
-      linkSync(name, path);
-      return unlinkSync(name);
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    }
-    const stale = await staleInode(path);
-    if (stale !== undefined && replace(stale, name, path)) return;
-    await Bun.sleep(RETRY_MS);
-  }
-  throw new UserError(`another server seems to be starting there; if not, remove ${path}.stale-*`);
+/**
+ * Keeps other servers off a path for as long as this one lives, however it ends:
+ * by an abstract socket (Linux, see unix(7)), named after the directory and the
+ * file. A connection alone does not tell that a server is alive: one that is too
+ * busy refuses it as a dead one does.
+ *
+ * @throws EADDRINUSE when another server has it
+ */
+function lockPath(path: string): { stop(): void } | undefined {
+  const { dev, ino } = statSync(dirname(path));
+  if (process.platform !== "linux") return undefined;
+  const name = Bun.hash(`${dev}:${ino}/${basename(path)}`).toString(36);
+  const unix = `\0linechat-${name}`;
+  return Bun.listen({ unix, socket: { open: (socket) => socket.terminate(), data() {} } });
 }
 
-/** The socket that a server has left behind, which is one that refuses a connection; undefined when it has gone. */
-async function staleInode(path: string): Promise<number | undefined> {
+/** Removes a socket that a server has left behind, which is one that refuses a connection; nothing else. */
+async function removeStaleSocket(path: string): Promise<void> {
   const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined) return undefined;
+  if (file === undefined) return;
   if (!file.isSocket()) throw new UserError("it exists and is no socket");
   try {
     const socket = await Bun.connect({ unix: path, socket: { data() {} } });
     socket.terminate();
   } catch (error) {
-    if (codeOf(error) === "ECONNREFUSED") return file.ino;
-    if (codeOf(error) === "ENOENT") return undefined;
-    if (codeOf(error) !== "EAGAIN") throw error;
-  }
-  throw new UserError("a server listens there already");
-}
-
-/**
- * Replaces a stale socket. Whoever makes the link that is named after it may do
- * so, and nobody else; so a live socket that has replaced it meanwhile stays.
- */
-function replace(stale: number, name: string, path: string): boolean {
-  const claim = `${path}.stale-${stale}`;
-  try {
-    linkSync(path, claim);
-  } catch (error) {
-    if (["EEXIST", "ENOENT"].includes(codeOf(error))) return false;
+    if (codeOf(error) === "ECONNREFUSED") return unlinkSync(path);
     throw error;
   }
-  const isStale = inodeOf(claim) === stale;
-  if (isStale) renameSync(name, path);
-  unlinkSync(claim);
-  return isStale;
-}
-
-function inodeOf(path: string): number | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.ino;
+  throw new UserError(TAKEN);
 }

@@ -397,7 +397,7 @@ describe("stop() of the library", () => {
     const joined: string[] = [];
     const server = await listen({
       ...{ host: "127.0.0.1", port: 0, passPhrase, logBytes: 32 * MIB },
-      onJoin: ({ name }) => void joined.push(name),
+      onJoin: (name) => void joined.push(name),
     });
     const stopped = await Caller.connect(server);
     const talker = await Caller.connect(server);

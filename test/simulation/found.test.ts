@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-import { Room, type RoomSocket } from "../../lib/room.ts";
+import { Room, type RoomSocket } from "../../lib/room/room.ts";
 
 test("a newcomer does not cut off members that are being sent away", () => {
   let now = 0;

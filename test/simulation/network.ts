@@ -4,7 +4,7 @@
  * that is legal, and reports to the model what the room did.
  */
 
-import type { Member, Room, RoomSocket } from "../../lib/room.ts";
+import type { Member, Room, RoomSocket } from "../../lib/room/room.ts";
 import { type Model, show } from "./model.ts";
 import type { Random } from "./random.ts";
 import type { Seat } from "./seat.ts";

@@ -3,8 +3,8 @@
  * there, step by step on simulated time, while the model looks on.
  */
 
-import { LineLog } from "../../lib/line-log.ts";
-import { type Member, Room } from "../../lib/room.ts";
+import { LineLog } from "../../lib/room/line-log.ts";
+import { type Member, Room } from "../../lib/room/room.ts";
 import { Model, type Rules, Violation } from "./model.ts";
 import { Connection, type Network, type Reading, type Talk, type Weather } from "./network.ts";
 import { Random } from "./random.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { type Member, Room, type RoomOptions, type RoomSocket } from "../lib/room.ts";
+import { type Member, Room, type RoomOptions, type RoomSocket } from "../../lib/room/room.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
