@@ -95,10 +95,16 @@ function startingTls(
   material: () => TlsMaterial | undefined,
 ): Bun.SocketHandler<Life> {
   return {
-    open(socket) {
-      const { ca, ...rest } = material() ?? {};
-      const verify = { requestCert: ca !== undefined, rejectUnauthorized: true };
-      socket.upgradeTLS<Life>({ tls: { ca, ...rest, ...verify }, socket: handlers });
+    open(plain) {
+      const requestCert = material()?.ca !== undefined;
+      const tls = { ...material(), requestCert, rejectUnauthorized: true };
+      const [, secure] = plain.upgradeTLS<Life>({ tls, socket: handlers });
+      const terminate = secure.terminate.bind(secure);
+      // After `end`, only the plain socket can still be reset.
+      secure.terminate = () => {
+        terminate();
+        plain.terminate();
+      };
     },
     data() {},
     error: (socket) => socket.terminate(),

@@ -43,8 +43,8 @@ export async function openListener(
 ): Promise<Listener> {
   const how = { allowHalfOpen: true, socket };
   if ("unix" in place)
-    return listenOnPath(place.unix, place.unixMode ?? 0o600, () =>
-      Bun.listen<Life>({ unix: place.unix, ...how }),
+    return listenOnPath(place.unix, place.unixMode ?? 0o600, (unix) =>
+      Bun.listen<Life>({ unix, ...how }),
     );
   const { host, port } = place;
   try {

@@ -1,7 +1,7 @@
 /** Listening on a path: for one server at a time, and never in the place of anything but a stale socket. */
 
-import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { chmodSync, linkSync, lstatSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import type { Listener } from "./listeners.ts";
@@ -9,55 +9,42 @@ import type { Listener } from "./listeners.ts";
 const TAKEN = "a server listens there already";
 
 /**
- * Listens on a path. The file cannot be reached by anybody before it has its mode.
+ * Listens on a path. The socket is made under another name, which Bun removes
+ * when it stops, and linked to the path once it has its mode.
  *
  * @param mode the permissions of the file, such as 0o600
- * @param listen makes the socket
+ * @param listen makes the socket under a name
  * @throws {UserError} when the path is taken by a live server or by another file
  */
 export async function listenOnPath(
   path: string,
   mode: number,
-  listen: () => { stop(): void },
+  listen: (name: string) => { stop(): void },
 ): Promise<Listener> {
+  const name = join(dirname(path), `.${process.pid}`);
   const umask = process.umask(0o777);
+  const opened: { stop(): void }[] = [];
+  const stop = () => opened.forEach((one) => one.stop());
   try {
-    const lock = lockPath(path);
     await removeStaleSocket(path);
-    const listener = listen();
-    chmodSync(path, mode);
-    const stop = () => {
-      listener.stop();
-      lock?.stop();
-    };
+    opened.push(listen(name));
+    chmodSync(name, mode);
+    opened.push(lockInode(name));
+    linkSync(name, path);
+    unlinkSync(name);
+    const inode = inodeOf(path);
+    // Whatever is there by then stays, unless it is ours.
+    opened.unshift({ stop: () => inodeOf(path) === inode && unlinkSync(path) });
     return { address: path, port: 0, stop };
   } catch (error) {
-    const words = {
-      ENOENT: "no such directory",
-      EINVAL: "the path is too long",
-      EADDRINUSE: TAKEN,
-    };
+    stop();
+    const isTaken = ["EADDRINUSE", "EEXIST"].includes(codeOf(error));
+    const words = { ENOENT: "no such directory", EINVAL: "the path is too long" };
     const why = error instanceof UserError ? error.message : explain(error, words);
-    throw new UserError(`cannot listen on ${path}: ${why}`);
+    throw new UserError(`cannot listen on ${path}: ${isTaken ? TAKEN : why}`);
   } finally {
     process.umask(umask);
   }
-}
-
-/**
- * Keeps other servers off a path for as long as this one lives, however it ends:
- * by an abstract socket (Linux, see unix(7)), named after the directory and the
- * file. A connection alone does not tell that a server is alive: one that is too
- * busy refuses it as a dead one does.
- *
- * @throws EADDRINUSE when another server has it
- */
-function lockPath(path: string): { stop(): void } | undefined {
-  const { dev, ino } = statSync(dirname(path));
-  if (process.platform !== "linux") return undefined;
-  const name = Bun.hash(`${dev}:${ino}/${basename(path)}`).toString(36);
-  const unix = `\0linechat-${name}`;
-  return Bun.listen({ unix, socket: { open: (socket) => socket.terminate(), data() {} } });
 }
 
 /** Removes a socket that a server has left behind, which is one that refuses a connection; nothing else. */
@@ -65,12 +52,34 @@ async function removeStaleSocket(path: string): Promise<void> {
   const file = lstatSync(path, { throwIfNoEntry: false });
   if (file === undefined) return;
   if (!file.isSocket()) throw new UserError("it exists and is no socket");
+  const lock = lockInode(path);
   try {
     const socket = await Bun.connect({ unix: path, socket: { data() {} } });
     socket.terminate();
+    throw new UserError(TAKEN);
   } catch (error) {
-    if (codeOf(error) === "ECONNREFUSED") return unlinkSync(path);
-    throw error;
+    if (codeOf(error) !== "ECONNREFUSED") throw error;
+    unlinkSync(path);
+  } finally {
+    lock.stop();
   }
-  throw new UserError(TAKEN);
+}
+
+/**
+ * Locks a socket in the file system, for as long as this server lives: by an
+ * abstract socket, which goes with its process (Linux, see unix(7)). A refused
+ * connection alone does not tell that nobody is there: a server that is too busy
+ * refuses it too.
+ *
+ * @throws EADDRINUSE when a server that lives has it
+ */
+function lockInode(path: string): { stop(): void } {
+  const { dev, ino } = lstatSync(path);
+  if (process.platform !== "linux") return { stop() {} };
+  const unix = `\0linechat-${dev}-${ino}`;
+  return Bun.listen({ unix, socket: { open: (socket) => socket.terminate(), data() {} } });
+}
+
+function inodeOf(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino;
 }
