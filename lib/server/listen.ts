@@ -72,7 +72,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const handlers = handlersOf(connections, tls?.ca !== undefined, options.onError);
   const listener = await openListener(
     options,
-    tls ? startingTls(handlers, () => material) : handlers,
+    tls ? startingTls(handlers, () => material, options.onError) : handlers,
   );
   return {
     room,
@@ -93,12 +93,13 @@ export async function listen(options: ListenOptions): Promise<Server> {
 function startingTls(
   handlers: Bun.SocketHandler<Life>,
   material: () => TlsMaterial | undefined,
+  onError?: (error: Error) => void,
 ): Bun.SocketHandler<Life> {
   return {
-    open(plain) {
+    open(accepted) {
       const requestCert = material()?.ca !== undefined;
       const tls = { ...material(), requestCert, rejectUnauthorized: true };
-      const [, secure] = plain.upgradeTLS<Life>({ tls, socket: handlers });
+      const [plain, secure] = accepted.upgradeTLS<Life>({ tls, socket: handlers });
       const terminate = secure.terminate.bind(secure);
       // After `end`, only the plain socket can still be reset.
       secure.terminate = () => {
@@ -107,7 +108,10 @@ function startingTls(
       };
     },
     data() {},
-    error: (socket) => socket.terminate(),
+    error(accepted, error) {
+      onError?.(error);
+      accepted.terminate();
+    },
   };
 }
 

@@ -66,7 +66,7 @@ export async function openListener(
 async function addressesOf(host: string | undefined): Promise<string[]> {
   if (host === undefined) return ["::", "0.0.0.0"];
   if (isIP(host)) return [host];
-  return (await Bun.dns.lookup(host)).map(({ address }) => address);
+  return (await Bun.dns.lookup(host, { backend: "system" })).map(({ address }) => address);
 }
 
 /** On the first address that will do, as `open_listenfd` has it. */
@@ -85,7 +85,7 @@ function onFirst(addresses: readonly string[], listen: (hostname: string) => Lis
 function explainListen(error: unknown, address: string): string {
   return explain(error, {
     DNS_ENOTFOUND: "unknown host",
-    ERR_OUT_OF_RANGE: "a port is a whole number from 0 to 65535",
+    ERR_OUT_OF_RANGE: "the port is out of range, 0 to 65535",
     ...(/^\[?fe[89ab]/i.test(address) && {
       EINVAL: "a link-local address needs its interface, like fe80::1%eth0",
     }),

@@ -12,7 +12,7 @@ import {
   time,
   type Values,
 } from "../program/command-line.ts";
-import { loadTls, readPassPhrase } from "../program/files.ts";
+import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
@@ -117,12 +117,14 @@ export function settingsOf(
 }
 
 /**
- * What comes from files, read anew at each call.
+ * What comes from files.
  *
+ * @param anew whether it was read before, and the room is not to wait for it
  * @throws {UserError} that names the file and what is wrong with it
  */
-export function secretsOf(given: ServerOptions): Secrets {
+export function secretsOf(given: ServerOptions, anew = false): Secrets {
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "pass-file": passFile } = given;
+  if (anew) for (const file of [cert, key, ca, passFile]) if (file) checkRegular(file);
   return {
     tls: cert ? loadTls({ cert, key, ca }) : undefined,
     passPhrase: passFile ? readPassPhrase(passFile) : undefined,
