@@ -4,7 +4,7 @@ import { chmodSync, linkSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import type { Listener } from "./listeners.ts";
+import type { Listener } from "./listen.ts";
 
 /** What `sockaddr_un` takes, less its NUL; on the BSDs it is a little less. */
 const PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
