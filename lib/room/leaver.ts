@@ -7,7 +7,7 @@
  * moment until its peer closes too.
  */
 
-import type { Cursor } from "./cursor.ts";
+import type { Cursor } from "./member.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 

@@ -8,11 +8,10 @@
  */
 
 import { assert } from "./assert.ts";
-import type { Cursor } from "./cursor.ts";
 import { Idle } from "./idle.ts";
 import { type Debt, Leavers } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
-import { Member } from "./member.ts";
+import { type Cursor, Member } from "./member.ts";
 import { type RoomOptions, type RoomSettings, settingsOf } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";

@@ -2,16 +2,16 @@
  * Every open socket, from accept to close. Each has one life at a time, which
  * `socket.data` is; what happens to the socket goes there:
  *
- * | event       | guest                     | member                     | leaver                  |
- * | ----------- | ------------------------- | -------------------------- | ----------------------- |
- * | handshake   | asked for the pass phrase, or joins | –                | –                       |
- * | bytes came  | compared with the pass phrase       | framed and said  | discarded               |
- * | drained     | –                         | written on from its cursor | written on, then EOF    |
- * | input ended | refused                   | last words said, leaves    | –                       |
- * | closed      | forgotten                 | whole lines still said     | forgotten               |
- * | failed      | reset                     | reset                      | reset                   |
- * | too late    | refused                   | leaves (`--idle`), is reset (`--patience`) | closed or reset |
- * | server stops | leaves                   | leaves                     | –                       |
+ * | event          | guest                         | member                        | leaver          |
+ * | -------------- | ----------------------------- | ----------------------------- | --------------- |
+ * | handshake over | asked for its pass phrase     | –                             | –               |
+ * | bytes came     | compared with the pass phrase | framed, said                  | discarded       |
+ * | drained        | –                             | written on                    | written on      |
+ * | input ended    | refused                       | last words said, then leaves  | –               |
+ * | closed         | forgotten                     | whole lines still said        | forgotten       |
+ * | failed         | reset                         | reset                         | reset           |
+ * | too late       | refused                       | leaves (idle) or reset (slow) | closed or reset |
+ * | server stops   | leaves                        | leaves                        | –               |
  *
  * A guest becomes a member, a member a leaver; a newcomer that is refused is a
  * leaver at once, over TLS after its handshake. Guests (lib/server/guest.ts),
@@ -25,6 +25,7 @@ import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guests, type GuestsOptions } from "./guest.ts";
+import { handshakeFailure } from "./tls-words.ts";
 
 /** The time between the last byte of a silent peer and the first probe whether it is still there. */
 const KEEP_ALIVE_MS = 60_000;
@@ -39,17 +40,18 @@ export interface AcceptedSocket extends RoomSocket {
   setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
 }
 
+/** Who may connect, and how many. */
 export interface ConnectionsOptions extends GuestsOptions {
   /** Whether clients have no addresses, as on a Unix socket. */
-  unix: boolean;
-  /** How many guests and members there may be. */
-  clientsMax: number;
-  /** How many more sockets may be open that are refused or linger after their EOF; at least 1. */
-  lingerersMax: number;
+  readonly unix: boolean;
+  /** How many guests and members there may be; any number by default. */
+  readonly clientsMax?: number;
+  /** How many more sockets may be open that are refused, or linger after their EOF, at least 1; 64 by default. */
+  readonly lingerersMax?: number;
   /** Which addresses may connect; any by default. */
-  rules?: AddressRules | undefined;
+  readonly rules?: AddressRules | undefined;
   /** How many open sockets one address may have; any number by default. */
-  clientsPerAddressMax?: number | undefined;
+  readonly clientsPerAddressMax?: number | undefined;
 }
 
 /** The owner of every open socket. */
@@ -57,6 +59,8 @@ export class Connections {
   readonly #room: Room;
   readonly #guests: Guests;
   readonly #options: ConnectionsOptions;
+  readonly #clientsMax: number;
+  readonly #openMax: number;
   readonly #addresses: AddressCounts<AcceptedSocket> | undefined;
   #open = 0;
   #unixClients = 0;
@@ -64,10 +68,12 @@ export class Connections {
   #stopped: PromiseWithResolvers<void> | undefined;
 
   constructor(room: Room, options: ConnectionsOptions) {
-    const { clientsPerAddressMax } = options;
+    const { clientsMax = NEVER, lingerersMax = 64, clientsPerAddressMax } = options;
     this.#room = room;
     this.#guests = new Guests(room, options);
     this.#options = options;
+    this.#clientsMax = clientsMax;
+    this.#openMax = clientsMax + lingerersMax;
     this.#addresses = clientsPerAddressMax ? new AddressCounts(clientsPerAddressMax) : undefined;
   }
 
@@ -83,7 +89,7 @@ export class Connections {
 
   /** accept: a connection has come. */
   accept(socket: AcceptedSocket): void {
-    const { unix, handshake, clientsMax, lingerersMax } = this.#options;
+    const { unix, handshake } = this.#options;
     this.#open++;
     socket.data = GONE;
     const address = unix ? "" : socket.remoteAddress;
@@ -93,7 +99,7 @@ export class Connections {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const name = unix ? `unix:${++this.#unixClients}` : formatAddress(address, socket.remotePort);
     const refusal = this.#refusalOf(socket, unmapAddress(address));
-    if (this.#open > clientsMax + lingerersMax) this.#closeOldest();
+    if (this.#open > this.#openMax && !this.#room.closeOldest()) this.#guests.closeOldest();
     if (refusal === undefined || handshake) this.#guests.arrive(socket, name, refusal);
     else this.#room.refuse(socket, name, refusal);
   }
@@ -108,12 +114,12 @@ export class Connections {
 
   /** Does the work of a turn: `Room.flush`, and disconnects guests that have taken too long. */
   flush(): void {
-    const { now, wake } = this.#options;
-    this.#guests.flush(now());
+    const now = this.#room.settings.now();
+    this.#guests.flush(now);
     this.#room.flush();
-    if (now() >= this.#stopAtMs) this.#abort();
+    if (now >= this.#stopAtMs) this.#abort();
     const dueAtMs = Math.min(this.#guests.dueAtMs, this.#stopAtMs);
-    if (dueAtMs !== NEVER) wake(Math.max(1, dueAtMs - now()));
+    if (dueAtMs !== NEVER) this.#room.wake(Math.max(1, dueAtMs - now));
   }
 
   /**
@@ -125,7 +131,7 @@ export class Connections {
   stop(graceMs: number): Promise<void> {
     if (this.#stopped) return this.#stopped.promise;
     this.#stopped = Promise.withResolvers();
-    this.#stopAtMs = this.#options.now() + graceMs;
+    this.#stopAtMs = this.#room.settings.now() + graceMs;
     this.#room.stop();
     this.#guests.stop();
     if (this.#open === 0) this.#stopped.resolve();
@@ -140,39 +146,36 @@ export class Connections {
 
   /** Why a newcomer cannot stay. */
   #refusalOf(socket: AcceptedSocket, address: string): string | undefined {
-    const { rules, clientsMax } = this.#options;
+    const { rules } = this.#options;
     const isOneTooMany = this.#addresses?.add(socket, address) === false;
     if (rules?.admits(address) === false) return `not allowed from ${address}`;
     if (isOneTooMany) return `too many connections from ${address}`;
-    if (this.#guests.seats + this.#room.seats >= clientsMax) return "room is full";
+    if (this.#guests.seats + this.#room.seats >= this.#clientsMax) return "room is full";
     return undefined;
-  }
-
-  #closeOldest(): void {
-    if (!this.#room.closeOldest()) this.#guests.closeOldest();
   }
 }
 
-/** The socket handlers, one line an event. */
+/**
+ * The socket handlers, one line an event.
+ *
+ * @param asksForCertificate whether a client has to have a certificate
+ * @param onError told when a handler has failed, which is a bug
+ */
 export function handlersOf(
   connections: Connections,
-  failureOf: (
-    socket: Bun.Socket<Life>,
-    success: boolean,
-    error: Error | null,
-  ) => string | undefined,
-  onError: (error: Error) => void,
+  asksForCertificate: boolean,
+  onError?: (error: Error) => void,
 ): Bun.SocketHandler<Life> {
   return {
     open: (socket) => connections.accept(socket),
-    handshake: (socket, success, error) =>
-      socket.data.handshaken?.(failureOf(socket, success, error)),
+    handshake: ({ data, authorized }, success, error) =>
+      data.handshaken?.(handshakeFailure(success, error, asksForCertificate, authorized)),
     data: ({ data }, bytes) => data.received(bytes),
     drain: ({ data }) => data.drained(),
     end: ({ data }) => data.ended(),
     close: (socket) => connections.closed(socket),
     error({ data }, error) {
-      onError(error);
+      onError?.(error);
       data.failed();
     },
   };

@@ -10,40 +10,51 @@ import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
-const NOTHING = new Uint8Array(0);
+const NEVER = Number.POSITIVE_INFINITY;
+const WRONG = "wrong pass phrase";
+
+/** What guests have to show, and how soon. */
+export interface GuestsOptions {
+  /** Whether there is a TLS handshake to wait for. */
+  readonly handshake: boolean;
+  /** What the first line has to be, without its line end. */
+  readonly passPhrase?: Uint8Array | undefined;
+  /** How long a guest may take for each thing asked of it, in ms; 10 s by default. */
+  readonly guestMs?: number;
+}
 
 /** A connection that is not a member yet: it hears nothing, and its lines go nowhere. */
 export class Guest implements Life {
+  readonly socket: RoomSocket;
+  readonly name: string;
+  /** Why it is refused as soon as it can be told; undefined for one that holds a seat. */
+  readonly refusal: string | undefined;
   awaits: "handshake" | "pass phrase" = "handshake";
   /** What it has said of its pass phrase. */
-  said = NOTHING;
+  said = new Uint8Array(0);
   deadlineMs = 0;
   readonly #guests: Guests;
 
-  /** @param refusal why it will be refused once it can be told; undefined for one that holds a seat */
-  constructor(
-    guests: Guests,
-    readonly socket: RoomSocket,
-    readonly name: string,
-    readonly refusal: string | undefined,
-  ) {
+  constructor(guests: Guests, socket: RoomSocket, name: string, refusal: string | undefined) {
     this.#guests = guests;
+    this.socket = socket;
+    this.name = name;
+    this.refusal = refusal;
   }
 
-  /** Its TLS handshake is over. */
   handshaken(failure: string | undefined): void {
     if (failure === undefined) this.#guests.handshaken(this);
     else this.failed(`the handshake failed: ${failure}`);
   }
 
   received(bytes: Uint8Array): void {
-    if (this.awaits === "pass phrase") this.#guests.received(this, bytes);
+    if (this.awaits === "pass phrase") this.#guests.compare(this, bytes);
   }
 
   drained(): void {}
 
   ended(): void {
-    if (this.awaits === "pass phrase") this.#guests.refuse(this, "wrong pass phrase");
+    if (this.awaits === "pass phrase") this.#guests.refuse(this, WRONG);
     else this.failed("gone before the handshake");
   }
 
@@ -54,7 +65,7 @@ export class Guest implements Life {
 
   failed(reason = "reset"): void {
     this.closed();
-    this.#guests.report(this, reason);
+    this.#guests.report(this, this.refusal ?? reason);
     this.socket.terminate();
   }
 
@@ -64,31 +75,21 @@ export class Guest implements Life {
   }
 }
 
-export interface GuestsOptions {
-  /** Whether there is a TLS handshake to wait for. */
-  handshake: boolean;
-  /** What the first line has to be, without its line end. */
-  passPhrase?: Uint8Array | undefined;
-  /** How long a guest may take for each thing asked of it, in ms. */
-  guestMs: number;
-  now: () => number;
-  wake: (delayMs: number) => void;
-  onRefuse?: ((name: string, why: string) => void) | undefined;
-}
-
 /** All that are not in yet. */
 export class Guests {
   readonly #room: Room;
-  readonly #options: GuestsOptions;
+  readonly #handshake: boolean;
+  readonly #guestMs: number;
   #passDigest: Uint8Array | undefined;
   /** Both in the order of their deadlines: whoever gets a new one goes to the end. */
   readonly #seated = new Set<Guest>();
   readonly #refused = new Set<Guest>();
 
-  constructor(room: Room, options: GuestsOptions) {
+  constructor(room: Room, { handshake, passPhrase, guestMs = 10_000 }: GuestsOptions) {
     this.#room = room;
-    this.#options = options;
-    this.passPhrase = options.passPhrase;
+    this.#handshake = handshake;
+    this.#guestMs = guestMs;
+    this.passPhrase = passPhrase;
   }
 
   /** What the first line of newcomers has to be from now on. */
@@ -105,38 +106,32 @@ export class Guests {
   get dueAtMs(): number {
     const [seated] = this.#seated;
     const [refused] = this.#refused;
-    const never = Number.POSITIVE_INFINITY;
-    return Math.min(seated?.deadlineMs ?? never, refused?.deadlineMs ?? never);
+    return Math.min(seated?.deadlineMs ?? NEVER, refused?.deadlineMs ?? NEVER);
   }
 
-  /**
-   * A connection has come: it is asked for what it has to show.
-   *
-   * @param refusal why it cannot stay; it is told as soon as that is possible
-   */
+  /** A connection has come; it may have a reason why it cannot stay. */
   arrive(socket: RoomSocket, name: string, refusal: string | undefined): void {
     const guest = new Guest(this, socket, name, refusal);
     socket.data = guest;
-    if (this.#options.handshake) this.#expect(guest);
+    if (this.#handshake) this.#expect(guest, "handshake");
     else this.handshaken(guest);
   }
 
   handshaken(guest: Guest): void {
-    if (guest.refusal !== undefined) return this.refuse(guest, guest.refusal);
-    if (!this.#passDigest) return this.admit(guest);
-    guest.awaits = "pass phrase";
-    this.#expect(guest);
+    if (guest.refusal !== undefined) this.refuse(guest, guest.refusal);
+    else if (this.#passDigest) this.#expect(guest, "pass phrase");
+    else this.admit(guest);
   }
 
-  /** Bytes of a guest whose first line has to be the pass phrase. */
-  received(guest: Guest, bytes: Uint8Array): void {
-    if (guest.said.length === 0 && !this.#options.handshake && greetsInTls(bytes))
+  /** Compares the first line with the pass phrase; what follows is said. */
+  compare(guest: Guest, bytes: Uint8Array): void {
+    if (!this.#handshake && guest.said.length === 0 && greetsInTls(bytes))
       return this.refuse(guest, SPEAKS_TLS);
     const end = bytes.indexOf(LF);
     guest.said = Buffer.concat([guest.said, end < 0 ? bytes : bytes.subarray(0, end)]);
     const tooLong = guest.said.length > PASS_PHRASE_BYTES_MAX + 1; // and a CR
     if (end < 0 && !tooLong) return;
-    if (tooLong || !this.#isPassPhrase(guest.said)) return this.refuse(guest, "wrong pass phrase");
+    if (tooLong || !this.#isPassPhrase(guest.said)) return this.refuse(guest, WRONG);
     this.admit(guest);
     if (end + 1 < bytes.length) guest.socket.data.received(bytes.subarray(end + 1));
   }
@@ -152,7 +147,7 @@ export class Guests {
   }
 
   report(guest: Guest, why: string): void {
-    this.#options.onRefuse?.(guest.name, guest.refusal ?? why);
+    this.#room.settings.onRefuse?.(guest.name, why);
   }
 
   forget(guest: Guest): void {
@@ -165,30 +160,30 @@ export class Guests {
     for (const guests of [this.#seated, this.#refused])
       for (const guest of guests) {
         if (now < guest.deadlineMs) break;
-        const why = `no ${guest.awaits} within ${formatTime(this.#options.guestMs)}`;
+        const why = `no ${guest.awaits} within ${formatTime(this.#guestMs)}`;
         if (guest.awaits === "handshake") guest.failed(why);
         else this.refuse(guest, why);
       }
   }
 
-  /** Disconnects the one that has waited longest only to be refused; returns whether there was one. */
-  closeOldest(): boolean {
+  /** Disconnects the one that has waited longest only to be refused. */
+  closeOldest(): void {
     const [oldest] = this.#refused;
     oldest?.failed();
-    return oldest !== undefined;
   }
 
   /** The server stops. */
   stop(): void {
-    for (const guests of [this.#seated, this.#refused]) for (const guest of guests) guest.stopped();
+    for (const guest of [...this.#seated, ...this.#refused]) guest.stopped();
   }
 
-  #expect(guest: Guest): void {
+  #expect(guest: Guest, what: Guest["awaits"]): void {
     const guests = guest.refusal === undefined ? this.#seated : this.#refused;
     guests.delete(guest);
     guests.add(guest);
-    guest.deadlineMs = this.#options.now() + this.#options.guestMs;
-    this.#options.wake(0);
+    guest.awaits = what;
+    guest.deadlineMs = this.#room.settings.now() + this.#guestMs;
+    this.#room.wake(0);
   }
 
   /** Compares digests, whose length tells nothing, in a time that tells nothing. */

@@ -5,48 +5,25 @@
  * to `Connections`.
  */
 
+import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import type { RoomOptions } from "../room/options.ts";
 import { Room } from "../room/room.ts";
-import type { AddressRules } from "./access.ts";
-import { Connections, handlersOf } from "./connections.ts";
-import { OnPath, OnPort } from "./listeners.ts";
-import { greetsInTls, handshakeFailure, SPEAKS_TLS } from "./tls-words.ts";
-
-/** Where to listen: on a port, or on a path in the file system. */
-export type Place =
-  | {
-      /** The address to listen on; all of this machine, IPv6 and IPv4, by default. */
-      host?: string | undefined;
-      /** The port to listen on; 0 takes a free one. */
-      port: number;
-    }
-  | {
-      unix: string;
-      /** The permissions of the socket; 0o600 by default. */
-      unixMode?: number | undefined;
-    };
+import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
+import { Listeners, type Place } from "./listeners.ts";
+import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
 
 export type ListenOptions = Place & ListenSettings;
 
-export interface ListenSettings extends Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> {
-  /** How many clients there may be; any number by default. */
-  clientsMax?: number;
-  /** How many more connections may be open that are refused or linger after their EOF; 64 by default. */
-  lingerersMax?: number;
+export interface ListenSettings
+  extends
+    Omit<RoomOptions, "now" | "wake" | "idle" | "inspect">,
+    Omit<ConnectionsOptions, "unix" | "handshake"> {
   /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
   idleMs?: number | undefined;
   /** Certificate and key, for TLS; with a CA, only clients that it has certified may join. */
   tls?: TlsMaterial | undefined;
-  /** What the first line of a client has to be. */
-  passPhrase?: Uint8Array | undefined;
-  /** How long a connection may take for its handshake, and for its pass phrase, in ms; 10 s by default. */
-  guestMs?: number;
-  /** Which addresses may connect; any by default. */
-  rules?: AddressRules | undefined;
-  /** How many open connections one address may have; any number by default. */
-  clientsPerAddressMax?: number | undefined;
   /** A handler failed, which is a bug; its connection is ended. */
   onError?: (error: Error) => void;
 }
@@ -82,45 +59,25 @@ export type Secrets = Pick<ListenSettings, "tls" | "passPhrase">;
  * @throws {UserError} when it cannot listen there
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  const { idleMs, onRefuse, clientsMax = Number.POSITIVE_INFINITY } = options;
-  const loop = eventLoop(() => connections.flush());
+  const { idleMs, tls } = options;
   const room = new Room({
     ...options,
-    ...loop,
+    ...eventLoop(() => connections.flush()),
     idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
-    inspect: options.tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
+    inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
   });
-  const connections = new Connections(room, {
-    ...loop,
-    onRefuse,
-    clientsMax,
-    unix: "unix" in options,
-    handshake: options.tls !== undefined,
-    passPhrase: options.passPhrase,
-    guestMs: options.guestMs ?? 10_000,
-    lingerersMax: options.lingerersMax ?? 64,
-    rules: options.rules,
-    clientsPerAddressMax: options.clientsPerAddressMax,
-  });
-  const asksForCertificate = options.tls?.ca !== undefined;
-  const handlers = handlersOf(
-    connections,
-    (socket, success, error) =>
-      handshakeFailure(success, error, asksForCertificate, socket.authorized),
-    (error) => options.onError?.(error),
-  );
-  const listeners =
-    "unix" in options
-      ? new OnPath(options.unix, options.unixMode ?? 0o600, handlers)
-      : new OnPort(options.host, options.port, handlers);
-  await listeners.open(options.tls);
+  const unix = "unix" in options;
+  const connections = new Connections(room, { ...options, unix, handshake: tls !== undefined });
+  const handlers = handlersOf(connections, tls?.ca !== undefined, options.onError);
+  const listeners = new Listeners(options, handlers);
+  await listeners.open(tls);
   return {
     room,
-    address: listeners.address,
+    address: unix ? options.unix : formatAddress(listeners.hostname, listeners.port),
     port: listeners.port,
-    async renew({ tls, passPhrase }) {
-      if (tls) await listeners.open(tls);
-      if (passPhrase) connections.passPhrase = passPhrase;
+    async renew(secrets) {
+      if (secrets.tls) await listeners.open(secrets.tls);
+      if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
     },
     stop(graceMs = 5_000) {
       listeners.stop();

@@ -1,6 +1,5 @@
 /** getaddrinfo, socket, bind and listen: on a port or on a path, and anew with other certificates. */
 
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 
 import { formatAddress } from "../program/address.ts";
@@ -12,125 +11,99 @@ import { UnixPath } from "./unix-path.ts";
 type Handlers = Bun.SocketHandler<Life>;
 type Listener = Bun.TCPSocketListener<Life> | Bun.UnixSocketListener<Life>;
 
+/** Where to listen: on a port, or on a path in the file system. */
+export type Place =
+  | {
+      /** The address to listen on; all of this machine, IPv6 and IPv4, by default. */
+      host?: string | undefined;
+      /** The port to listen on; 0 takes a free one. */
+      port: number;
+    }
+  | {
+      unix: string;
+      /** The permissions of the socket; 0o600 by default. */
+      unixMode?: number | undefined;
+    };
+
 /** What listens in one place. */
-export interface Listeners {
-  /** Where it listens: `[::]:8080`, with the real port, or a path. */
-  readonly address: string;
-  /** The real port; 0 on a path. */
-  readonly port: number;
+export class Listeners {
+  readonly #path: UnixPath | undefined;
+  readonly #host: string | undefined;
+  readonly #handlers: Handlers;
+  /** Where it listens in fact; the port is 0 on a path. */
+  hostname = "";
+  port = 0;
+  #listener: Listener | undefined;
+
+  constructor(place: Place, handlers: Handlers) {
+    this.#handlers = handlers;
+    if ("unix" in place) this.#path = new UnixPath(place.unix, place.unixMode ?? 0o600);
+    else this.#host = place.host;
+    if ("port" in place) this.port = place.port;
+  }
+
   /**
    * Listens. The second time, with other certificates, the new listener is there
    * before the old one stops, so that no connection is refused.
    *
    * @throws {UserError} when it cannot; an old listener goes on then
    */
-  open(tls: TlsMaterial | undefined): Promise<void>;
-  /** Listens no more. */
-  stop(): void;
-}
-
-/** On a port: of all addresses, IPv6 and IPv4, without a host. */
-export class OnPort implements Listeners {
-  readonly #host: string | undefined;
-  readonly #handlers: Handlers;
-  #port: number;
-  #hostname = "";
-  #listener: Listener | undefined;
-
-  constructor(host: string | undefined, port: number, handlers: Handlers) {
-    this.#host = host;
-    this.#port = port;
-    this.#handlers = handlers;
-  }
-
-  get address(): string {
-    return formatAddress(this.#hostname, this.#port);
-  }
-
-  get port(): number {
-    return this.#port;
-  }
-
   async open(tls: TlsMaterial | undefined): Promise<void> {
     const old = this.#listener;
-    try {
-      if (old) this.#listen(this.#hostname, tls);
-      else await this.#openFirst(tls);
-    } catch (error) {
-      const address = formatAddress(this.#host ?? "::", this.#port);
-      throw new UserError(`cannot listen on ${address}: ${this.#explain(error)}`);
-    }
-    if (old) await stopAfterTurn(old);
+    if (this.#path) this.#listener = await this.#path.open((unix) => this.#onPath(unix, tls));
+    else if (old) this.#listener = this.#onPort(this.hostname, tls);
+    else await this.#openFirst(tls);
+    if (!old) return;
+    await new Promise((resolve) => setImmediate(resolve)); // It accepts what waits for it.
+    old.stop();
   }
 
+  /** Listens no more. */
   stop(): void {
+    this.#path?.remove();
     this.#listener?.stop();
   }
 
   /** On the first address that will do. */
   async #openFirst(tls: TlsMaterial | undefined): Promise<void> {
     let failure: unknown;
-    for (const hostname of await addressesOf(this.#host)) {
-      try {
-        // Which also finds that a port is in use: by another server that shares it, too.
-        this.#listen(hostname, undefined);
-        if (tls) {
-          this.#listener?.stop();
-          this.#listen(hostname, tls);
+    try {
+      for (const hostname of await addressesOf(this.#host))
+        try {
+          // Alone at first, which finds a port in use: shared with another server, it would not.
+          this.#listener = this.#onPort(hostname, undefined);
+          if (tls) this.#listener.stop();
+          if (tls) this.#listener = this.#onPort(hostname, tls);
+          return;
+        } catch (error) {
+          failure ??= error;
+          if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
         }
-        return;
-      } catch (error) {
-        failure ??= error;
-        if (["EADDRINUSE", "EACCES", "ERR_OUT_OF_RANGE"].includes(codeOf(error))) break;
-      }
+    } catch (error) {
+      failure = error;
     }
-    throw failure;
+    const address = formatAddress(this.#host ?? "::", this.port);
+    throw new UserError(`cannot listen on ${address}: ${explainListen(failure, address)}`);
   }
 
-  #listen(hostname: string, tls: TlsMaterial | undefined): void {
+  #onPort(hostname: string, tls: TlsMaterial | undefined): Listener {
     const sharing = { reusePort: tls !== undefined }; // which the types do not list
-    const options = { hostname, port: this.#port, ...optionsOf(this.#handlers, tls), ...sharing };
-    const listener = Bun.listen<Life>(options);
-    this.#listener = listener;
-    this.#hostname = hostname;
-    this.#port = listener.port;
+    const place = { hostname, port: this.port, ...sharing };
+    const listener = Bun.listen<Life>({ ...place, ...this.#optionsFor(tls) });
+    this.hostname = hostname;
+    this.port = listener.port;
+    return listener;
   }
 
-  #explain(error: unknown): string {
-    if (codeOf(error) === "ERR_OUT_OF_RANGE") return "a port is a whole number from 0 to 65535";
-    const isLinkLocal = /^fe[89ab]/i.test(this.#host ?? "");
-    return explain(
-      error,
-      isLinkLocal ? { EINVAL: "a link-local address needs its interface, like fe80::1%eth0" } : {},
-    );
-  }
-}
-
-/** On a path in the file system. */
-export class OnPath implements Listeners {
-  readonly port = 0;
-  readonly address: string;
-  readonly #path: UnixPath;
-  readonly #handlers: Handlers;
-  #listener: Listener | undefined;
-
-  /** @param mode the permissions of the file, such as 0o600 */
-  constructor(path: string, mode: number, handlers: Handlers) {
-    this.address = path;
-    this.#path = new UnixPath(path, mode);
-    this.#handlers = handlers;
+  #onPath(unix: string, tls: TlsMaterial | undefined): Listener {
+    return Bun.listen<Life>({ unix, ...this.#optionsFor(tls) });
   }
 
-  async open(tls: TlsMaterial | undefined): Promise<void> {
-    const old = this.#listener;
-    const options = optionsOf(this.#handlers, tls);
-    this.#listener = await this.#path.open((unix) => Bun.listen<Life>({ unix, ...options }));
-    if (old) await stopAfterTurn(old);
-  }
-
-  stop(): void {
-    this.#path.remove();
-    this.#listener?.stop();
+  #optionsFor(tls: TlsMaterial | undefined) {
+    const { handshake = () => {}, ...plain } = this.#handlers;
+    if (!tls) return { allowHalfOpen: true, socket: plain };
+    const how = { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true };
+    return { allowHalfOpen: true, tls: how, socket: { ...plain, handshake } };
   }
 }
 
@@ -138,22 +111,15 @@ export class OnPath implements Listeners {
 async function addressesOf(host: string | undefined): Promise<string[]> {
   if (host === undefined) return ["::", "0.0.0.0"];
   if (isIP(host)) return [host];
-  return (await lookup(host, { all: true })).map(({ address }) => address);
+  return (await Bun.dns.lookup(host)).map(({ address }) => address);
 }
 
-function optionsOf(handlers: Handlers, tls: TlsMaterial | undefined) {
-  const { handshake, ...plain } = handlers;
-  if (!tls) return { allowHalfOpen: true, socket: plain };
-  const requestCert = tls.ca !== undefined;
-  return {
-    allowHalfOpen: true,
-    tls: { ...tls, requestCert, rejectUnauthorized: true },
-    socket: { ...plain, ...(handshake && { handshake }) },
-  };
-}
-
-/** Stops a listener as soon as it has accepted what waits for it. */
-async function stopAfterTurn(listener: Listener): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  listener.stop();
+function explainListen(error: unknown, address: string): string {
+  return explain(error, {
+    DNS_ENOTFOUND: "unknown host",
+    ERR_OUT_OF_RANGE: "a port is a whole number from 0 to 65535",
+    ...(/^\[?fe[89ab]/i.test(address) && {
+      EINVAL: "a link-local address needs its interface, like fe80::1%eth0",
+    }),
+  });
 }
