@@ -7,13 +7,13 @@
  * moment until its peer closes too.
  */
 
+import { Deadlines } from "./deadlines.ts";
 import type { Cursor } from "./member.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 
 /** What a reader has to take, at least, in a given time. */
 export const PROGRESS_BYTES = 64 << 10;
-const NEVER = Number.POSITIVE_INFINITY;
 
 /** What a member that leaves is owed: the log from its cursor to an end. */
 export interface Debt {
@@ -28,9 +28,8 @@ export class Leaver implements Life {
   readonly socket: RoomSocket;
   /** Undefined once it has everything, or for one that never was a member. */
   debt: Debt | undefined;
-  /** Which position in the log it has to reach by its deadline, to get another one. */
+  /** Which position in the log it has to reach in time, to get more time. */
   goal = 0;
-  deadlineMs = NEVER;
   /** What remains of the server's last word to it. */
   word: Uint8Array;
   readonly #leavers: Leavers;
@@ -45,7 +44,7 @@ export class Leaver implements Life {
   received(): void {}
 
   drained(): void {
-    if (this.debt) this.#leavers.drained(this.debt.cursor);
+    if (this.debt) this.debt.cursor.drained();
     else this.#leavers.sayLastWord(this);
   }
 
@@ -69,28 +68,29 @@ export class Leaver implements Life {
   }
 }
 
-/** All that are on the way out, each until its peer has closed or its deadline has passed. */
+/** All that are on the way out, each until its peer has closed or its time is over. */
 export class Leavers {
   readonly #room: Room;
-  /** Both in the order of their deadlines: whoever gets a new one goes to the end. */
-  readonly #owed = new Set<Leaver>();
-  readonly #lingering = new Set<Leaver>();
+  readonly #owed: Deadlines<Leaver>;
+  readonly #lingering: Deadlines<Leaver>;
 
   constructor(room: Room) {
+    const { patienceMs, lingerMs, now } = room.settings;
     this.#room = room;
+    this.#owed = new Deadlines(patienceMs + lingerMs, now);
+    this.#lingering = new Deadlines(lingerMs, now);
   }
 
   /** When the next is to be looked at. */
   get dueAtMs(): number {
-    const [owed] = this.#owed;
-    const [lingering] = this.#lingering;
-    return Math.min(owed?.deadlineMs ?? NEVER, lingering?.deadlineMs ?? NEVER);
+    return Math.min(this.#owed.dueAtMs, this.#lingering.dueAtMs);
   }
 
   /** Has a member leave once it has what it is owed, or tells a connection at once why it is refused. */
   add(socket: RoomSocket, word: string | undefined, debt?: Debt): Leaver {
     const leaver = new Leaver(this, socket, word, debt);
     socket.data = leaver;
+    this.#room.wake(0);
     if (debt) this.#expectProgress(leaver, debt);
     else this.linger(leaver);
     return leaver;
@@ -98,9 +98,9 @@ export class Leavers {
 
   /** One has all that it was owed: last word and EOF are next. */
   linger(leaver: Leaver): void {
-    this.#owed.delete(leaver);
+    this.#owed.stop(leaver);
     leaver.debt = undefined;
-    this.#expect(leaver, this.#lingering, this.#room.settings.lingerMs);
+    this.#lingering.start(leaver);
     this.sayLastWord(leaver);
   }
 
@@ -116,56 +116,39 @@ export class Leavers {
     socket.shutdown();
   }
 
-  drained(cursor: Cursor): void {
-    cursor.blocked = false;
-    this.#room.wake(0);
-  }
-
   /** A connection is gone. */
   lost(leaver: Leaver, reason: string): void {
-    this.#lingering.delete(leaver);
-    this.#owed.delete(leaver);
+    this.#lingering.stop(leaver);
+    this.#owed.stop(leaver);
     if (leaver.debt) this.#room.remove({ ...leaver.debt, reason });
   }
 
   /** Ends the connections that have had their time. */
   flush(now: number): void {
-    for (const leaver of this.#owed) {
-      if (now < leaver.deadlineMs) break;
+    for (const leaver of this.#owed.over(now)) {
       const { debt } = leaver;
       if (debt && debt.cursor.position >= leaver.goal) this.#expectProgress(leaver, debt);
       else leaver.failed("too slow");
     }
-    for (const leaver of this.#lingering) {
-      if (now < leaver.deadlineMs) break;
-      this.#close(leaver);
-    }
+    for (const leaver of this.#lingering.over(now)) this.#close(leaver);
   }
 
   /** Closes the connection that has lingered longest; returns whether there was one. */
   closeOldest(): boolean {
-    const [oldest] = this.#lingering;
+    const oldest = this.#lingering.first;
     if (oldest) this.#close(oldest);
     return oldest !== undefined;
   }
 
   /** Ends all connections at once. */
   abort(): void {
-    for (const leaver of this.#owed) leaver.failed();
-    for (const leaver of this.#lingering) this.#close(leaver);
+    for (const leaver of this.#owed.all()) leaver.failed();
+    for (const leaver of this.#lingering.all()) this.#close(leaver);
   }
 
   #expectProgress(leaver: Leaver, { cursor, end }: Debt): void {
-    const { patienceMs, lingerMs } = this.#room.settings;
     leaver.goal = Math.min(cursor.position + PROGRESS_BYTES, end);
-    this.#expect(leaver, this.#owed, patienceMs + lingerMs);
-  }
-
-  #expect(leaver: Leaver, among: Set<Leaver>, withinMs: number): void {
-    among.delete(leaver);
-    among.add(leaver);
-    leaver.deadlineMs = this.#room.settings.now() + withinMs;
-    this.#room.wake(0);
+    this.#owed.start(leaver);
   }
 
   /** In order if it has taken everything, else by a reset. */

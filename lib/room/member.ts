@@ -3,7 +3,7 @@
 import { assert } from "./assert.ts";
 import type { Leaver } from "./leaver.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import type { LineLog, Speaker } from "./line-log.ts";
+import type { Speaker } from "./line-log.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 
@@ -22,7 +22,7 @@ export class Member implements Life {
   constructor(room: Room, socket: RoomSocket, name: string) {
     this.#room = room;
     this.name = name;
-    this.cursor = new Cursor(socket, room.log.head);
+    this.cursor = new Cursor(room, socket);
     this.lines = new LineBuffer(room.settings.lineBytesMax);
   }
 
@@ -34,9 +34,7 @@ export class Member implements Life {
   }
 
   drained(): void {
-    if (!this.cursor.blocked) return;
-    this.cursor.blocked = false;
-    this.#room.wake(0);
+    this.cursor.drained();
   }
 
   /** Stage 5, dropping the client on its EOF: says its last words; it leaves once they are said. */
@@ -84,9 +82,20 @@ export class Cursor implements Speaker {
   goal = 0;
   goalSetAtMs = 0;
 
-  constructor(socket: RoomSocket, position: number) {
+  readonly #room: Room;
+
+  /** One that hears all that is said from now on. */
+  constructor(room: Room, socket: RoomSocket) {
+    this.#room = room;
     this.socket = socket;
-    this.position = position;
+    this.position = room.log.head;
+  }
+
+  /** Its socket takes bytes again. */
+  drained(): void {
+    if (!this.blocked) return;
+    this.blocked = false;
+    this.#room.wake(0);
   }
 
   /**
@@ -95,7 +104,8 @@ export class Cursor implements Speaker {
    *
    * @returns whether the socket has taken all of it
    */
-  write(log: LineLog, end: number): boolean {
+  write(end: number): boolean {
+    const { log } = this.#room;
     while (this.position < end) {
       const { position } = this;
       const { bytes, offset, length, next } = log.read(this, position, end);

@@ -8,7 +8,7 @@
  */
 
 import { assert } from "./assert.ts";
-import { Idle } from "./idle.ts";
+import { Deadlines } from "./deadlines.ts";
 import { type Debt, Leavers } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { type Cursor, Member } from "./member.ts";
@@ -32,19 +32,20 @@ export class Room {
   readonly #turns: Turns;
   readonly #patience: Patience;
   readonly #leavers: Leavers;
-  readonly #idle: Idle | undefined;
+  /** Who has to say a line; only in a room that minds. */
+  readonly #idle: Deadlines<Member> | undefined;
   #stopping = false;
 
   /** @throws {Error} if the log could not hold the longest line */
   constructor(options: RoomOptions) {
     this.settings = settingsOf(options);
-    const { logBytes, lineBytesMax, idle } = this.settings;
+    const { logBytes, lineBytesMax, idle, now } = this.settings;
     assert(lineBytesMax <= logBytes, "the log holds the longest line");
     this.log = new LineLog(logBytes);
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);
     this.#leavers = new Leavers(this);
-    this.#idle = idle && new Idle(idle.ms);
+    this.#idle = idle && new Deadlines(idle.ms, now);
   }
 
   /** How many are in the room: members, and those who leave and do not have everything yet. */
@@ -72,7 +73,7 @@ export class Room {
     socket.data = member;
     this.cursors.add(member.cursor);
     this.#turns.add(member);
-    this.#idle?.said(member, this.settings.now());
+    this.#idle?.start(member);
     if (this.#idle) this.wake(0);
     this.settings.onJoin?.(name);
   }
@@ -172,7 +173,7 @@ export class Room {
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
     if (this.#stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped();
-    this.#idle?.flush(now, (member) => this.leave(member, "idle", this.settings.idle?.word));
+    for (const member of this.#idle?.over(now) ?? []) this.#disconnectIdle(member);
     this.#leavers.flush(now);
     const dueAtMs = Math.min(
       this.#turns.dueAtMs(now),
@@ -187,7 +188,7 @@ export class Room {
   serve(cursor: Cursor): void {
     const { leaver } = cursor;
     const debt = leaver?.debt;
-    if (!cursor.write(this.log, debt?.end ?? this.log.head) || !leaver || !debt) return;
+    if (!cursor.write(debt?.end ?? this.log.head) || !leaver || !debt) return;
     this.remove(debt);
     this.#leavers.linger(leaver);
   }
@@ -203,7 +204,7 @@ export class Room {
       shareBytes -= run.length;
       this.log.append(cursor, run);
       this.#turns.spend(talker, run);
-      this.#idle?.said(talker, this.settings.now());
+      this.#idle?.start(talker);
       this.wake(0);
     }
   }
@@ -212,6 +213,12 @@ export class Room {
     const { head } = this.log;
     for (const cursor of this.cursors)
       if (!cursor.blocked && (cursor.position < head || cursor.leaver)) this.serve(cursor);
+  }
+
+  /** Time in which its lines had to wait does not count. */
+  #disconnectIdle(member: Member): void {
+    if (member.hold === undefined) this.leave(member, "idle", this.settings.idle?.word);
+    else this.#idle?.start(member);
   }
 
   /** Forgets what everybody has. */
@@ -224,6 +231,6 @@ export class Room {
   /** A member is one no more. */
   #forget(member: Member): void {
     this.#turns.remove(member);
-    this.#idle?.forget(member);
+    this.#idle?.stop(member);
   }
 }

@@ -4,13 +4,13 @@ import { createHash, timingSafeEqual } from "node:crypto";
 
 import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
+import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
-const NEVER = Number.POSITIVE_INFINITY;
 const WRONG = "wrong pass phrase";
 
 /** What guests have to show, and how soon. */
@@ -32,7 +32,6 @@ export class Guest implements Life {
   awaits: "handshake" | "pass phrase" = "handshake";
   /** What it has said of its pass phrase. */
   said = new Uint8Array(0);
-  deadlineMs = 0;
   readonly #guests: Guests;
 
   constructor(guests: Guests, socket: RoomSocket, name: string, refusal: string | undefined) {
@@ -81,14 +80,15 @@ export class Guests {
   readonly #handshake: boolean;
   readonly #guestMs: number;
   #passDigest: Uint8Array | undefined;
-  /** Both in the order of their deadlines: whoever gets a new one goes to the end. */
-  readonly #seated = new Set<Guest>();
-  readonly #refused = new Set<Guest>();
+  readonly #seated: Deadlines<Guest>;
+  readonly #refused: Deadlines<Guest>;
 
   constructor(room: Room, { handshake, passPhrase, guestMs = 10_000 }: GuestsOptions) {
     this.#room = room;
     this.#handshake = handshake;
     this.#guestMs = guestMs;
+    this.#seated = new Deadlines(guestMs, room.settings.now);
+    this.#refused = new Deadlines(guestMs, room.settings.now);
     this.passPhrase = passPhrase;
   }
 
@@ -104,9 +104,7 @@ export class Guests {
 
   /** When the next one has taken too long. */
   get dueAtMs(): number {
-    const [seated] = this.#seated;
-    const [refused] = this.#refused;
-    return Math.min(seated?.deadlineMs ?? NEVER, refused?.deadlineMs ?? NEVER);
+    return Math.min(this.#seated.dueAtMs, this.#refused.dueAtMs);
   }
 
   /** A connection has come; it may have a reason why it cannot stay. */
@@ -151,38 +149,32 @@ export class Guests {
   }
 
   forget(guest: Guest): void {
-    this.#seated.delete(guest);
-    this.#refused.delete(guest);
+    this.#seated.stop(guest);
+    this.#refused.stop(guest);
   }
 
   /** Disconnects those that have taken too long. */
   flush(now: number): void {
-    for (const guests of [this.#seated, this.#refused])
-      for (const guest of guests) {
-        if (now < guest.deadlineMs) break;
-        const why = `no ${guest.awaits} within ${formatTime(this.#guestMs)}`;
-        if (guest.awaits === "handshake") guest.failed(why);
-        else this.refuse(guest, why);
-      }
+    for (const guest of [...this.#seated.over(now), ...this.#refused.over(now)]) {
+      const why = `no ${guest.awaits} within ${formatTime(this.#guestMs)}`;
+      if (guest.awaits === "handshake") guest.failed(why);
+      else this.refuse(guest, why);
+    }
   }
 
   /** Disconnects the one that has waited longest only to be refused. */
   closeOldest(): void {
-    const [oldest] = this.#refused;
-    oldest?.failed();
+    this.#refused.first?.failed();
   }
 
   /** The server stops. */
   stop(): void {
-    for (const guest of [...this.#seated, ...this.#refused]) guest.stopped();
+    for (const guest of [...this.#seated.all(), ...this.#refused.all()]) guest.stopped();
   }
 
   #expect(guest: Guest, what: Guest["awaits"]): void {
-    const guests = guest.refusal === undefined ? this.#seated : this.#refused;
-    guests.delete(guest);
-    guests.add(guest);
     guest.awaits = what;
-    guest.deadlineMs = this.#room.settings.now() + this.#guestMs;
+    (guest.refusal === undefined ? this.#seated : this.#refused).start(guest);
     this.#room.wake(0);
   }
 

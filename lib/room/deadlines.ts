@@ -1,0 +1,59 @@
+/** Whoever has to do something within a time. */
+
+/** Items that all have the same time; so the first one whose time was started is the first one due. */
+export class Deadlines<Item> {
+  readonly #withinMs: number;
+  readonly #now: () => number;
+  /** In the order of their deadlines, because a start puts an item at the end. */
+  readonly #atMs = new Map<Item, number>();
+
+  constructor(withinMs: number, now: () => number) {
+    this.#withinMs = withinMs;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#atMs.size;
+  }
+
+  /** The item that is due first. */
+  get first(): Item | undefined {
+    const [item] = this.#atMs.keys();
+    return item;
+  }
+
+  /** When it is due. */
+  get dueAtMs(): number {
+    const [atMs = Number.POSITIVE_INFINITY] = this.#atMs.values();
+    return atMs;
+  }
+
+  /** Starts the time of an item, or starts it anew. */
+  start(item: Item): void {
+    this.#atMs.delete(item);
+    this.#atMs.set(item, this.#now() + this.#withinMs);
+  }
+
+  /** Forgets an item; returns whether it was there. */
+  stop(item: Item): boolean {
+    return this.#atMs.delete(item);
+  }
+
+  has(item: Item): boolean {
+    return this.#atMs.has(item);
+  }
+
+  /** All items, and those whose time is over. */
+  all(): Item[] {
+    return [...this.#atMs.keys()];
+  }
+
+  over(now: number): Item[] {
+    const items: Item[] = [];
+    for (const [item, atMs] of this.#atMs) {
+      if (now < atMs) break;
+      items.push(item);
+    }
+    return items;
+  }
+}

@@ -1,0 +1,197 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { type Certificates, makeCertificates } from "../certificates.ts";
+import { Program, ServerProgram } from "../harness.ts";
+import { Caller, type CallerOptions } from "./caller.ts";
+import { endAllAfterEach, eventually } from "./ends.ts";
+import { newFolder, openFiles, processorMs, startAfter, watchFiles } from "./served.ts";
+
+const FILES_MAX = 64;
+const SECRET = "open sesame\n";
+
+let certificates: Certificates;
+beforeAll(() => {
+  certificates = makeCertificates();
+});
+endAllAfterEach();
+
+const tls = () => [
+  "--tls-cert",
+  certificates.file("server.pem"),
+  "--tls-key",
+  certificates.file("server.key"),
+];
+
+function passFile(): string {
+  const file = join(newFolder(), "pass");
+  writeFileSync(file, SECRET);
+  return file;
+}
+
+/** What the shell does to hand on so many open files, under a limit. */
+function inheriting(count: number): string {
+  return `ulimit -n ${FILES_MAX}; for n in $(seq ${count}); do exec {file}</dev/null; done`;
+}
+
+/** How many clients a server says it takes. */
+function clientsOf(server: Program): number {
+  const [, count] = /up to (\d+) clients, the file limit being 64\n/.exec(server.stderr) ?? [];
+  return Number(count);
+}
+
+/** Connects so many at once; whoever was ended before it could look at that is not among them. */
+async function callAll(server: ServerProgram, count: number, options?: CallerOptions) {
+  const calls = Array.from({ length: count }, () => Caller.connect(server, options));
+  const results = await Promise.allSettled(calls);
+  return results.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+}
+
+/** Fails unless the server, whatever goes on now, has files left and time to spare. */
+async function expectAtEase(server: ServerProgram, files: { most: number }): Promise<void> {
+  const before = processorMs(server.pid);
+  await Bun.sleep(400);
+  expect(processorMs(server.pid) - before, "processor time of 400 ms").toBeLessThan(250);
+  expect(files.most, "open files at most").toBeLessThan(FILES_MAX);
+}
+
+describe("files that are open at the start", () => {
+  for (const count of [20, 40])
+    test(`${count} of 64 leave fewer clients, and the limit is never reached`, async () => {
+      const script = `${inheriting(count)}; exec "$0" server.ts --host 127.0.0.1 0`;
+      const server = new ServerProgram(["bash", "-c", script, process.execPath]);
+      const listening = server.printed(/listening on \S+:(\d+)\n/, "stderr");
+      const first = await Promise.race([listening, server.exited]);
+      if (typeof first === "number") {
+        // So few are left that no client fits.
+        expect(count).toBeGreaterThan(30);
+        expect(first).toBe(1);
+        expect(server.stderr).toMatch(/^linechat-server: [^\n]*64[^\n]*\n$/);
+        return;
+      }
+      server.port = Number(first[1]);
+      expect(clientsOf(server)).toBeGreaterThan(0);
+      expect(clientsOf(server)).toBeLessThanOrEqual(FILES_MAX - count);
+
+      const files = watchFiles(server.pid);
+      const members = await callAll(server, clientsOf(server), { stays: true });
+      await server.members(members.length);
+      const refused = await callAll(server, 100, { stays: true });
+      await expectAtEase(server, files);
+      for (const one of refused) {
+        expect(await one.ended()).toBe("end of input");
+        expect(one.text).toBe("* room is full\n");
+      }
+      if (members.length < 2) return;
+      members[0]?.say("undisturbed\n");
+      await members.at(-1)?.hears("undisturbed\n");
+    });
+
+  test("so many that no client fits end the start with one line", async () => {
+    const script = `${inheriting(48)}; exec "$0" server.ts --host 127.0.0.1 0`;
+    const server = new Program(["bash", "-c", script, process.execPath]);
+    expect(await Promise.race([server.exited, server.printed("listening", "stderr")])).toBe(1);
+    expect(server.stderr).toMatch(/^linechat-server: [^\n]*64[^\n]*\n$/);
+  });
+
+  test("count against --max-clients too", async () => {
+    const script = `${inheriting(20)}; exec "$0" server.ts --host 127.0.0.1 --max-clients 30 0`;
+    const server = new Program(["bash", "-c", script, process.execPath]);
+    expect(await Promise.race([server.exited, server.printed("listening", "stderr")])).toBe(2);
+    expect(server.stderr).toMatch(
+      /^linechat-server: --max-clients 30 is more than the file limit allows: \d+, as ulimit -n is 64 /,
+    );
+  });
+});
+
+describe("the file limit is never reached", () => {
+  test("by members on their way out together with guests that take their seats", async () => {
+    const server = await startAfter("ulimit -n 64", "--max-line", "64", "--pass-file", passFile());
+    const files = watchFiles(server.pid);
+    const members = await callAll(server, clientsOf(server), { stays: true });
+    for (const member of members) member.say(SECRET);
+    await server.members(members.length);
+    // All are told why they have to go and stay nevertheless, while as many others come.
+    for (const member of members) member.say("x".repeat(100));
+    await server.members(0);
+    const guests = await callAll(server, members.length, { stays: true });
+    await expectAtEase(server, files);
+    for (const guest of guests) guest.say(SECRET);
+    for (const member of members) {
+      expect(await member.ended()).toBe("end of input");
+      expect(member.text).toBe("* line longer than 64 bytes\n");
+    }
+    // Each is in by now, or was told that there was no seat.
+    await eventually("an answer to each", () => {
+      const here = Number(/\((\d+) here\)\n$/.exec(server.stderr)?.[1]);
+      return (
+        here + guests.filter((guest) => guest.text === "* room is full\n").length >= guests.length
+      );
+    });
+  });
+
+  for (const [what, options] of [
+    ["a pass phrase", () => ["--pass-file", passFile()]],
+    ["a handshake", tls],
+  ] as const)
+    test(`by three times as many guests that never give ${what}`, async () => {
+      const server = await startAfter("ulimit -n 64", ...options());
+      const files = watchFiles(server.pid);
+      const guests = await callAll(server, 3 * clientsOf(server), { stays: true });
+      await expectAtEase(server, files);
+      for (const guest of guests) guest.reset();
+      const member = await Caller.connect(server, what === "a handshake" ? { tls: {} } : {});
+      member.say(SECRET);
+      await server.printed(`joined ${member.name} (1 here)`, "stderr");
+    });
+
+  test("by newcomers over TLS that are told that the room is full, while members leave", async () => {
+    const server = await startAfter("ulimit -n 64", "--max-line", "64", ...tls());
+    const files = watchFiles(server.pid);
+    const members = await callAll(server, clientsOf(server), { stays: true, tls: {} });
+    await server.members(members.length);
+    const refused = callAll(server, 60, { stays: true, tls: {} });
+    for (const member of members) member.say("x".repeat(100));
+    const silent = callAll(server, 60, { stays: true });
+    await Promise.all([refused, silent]);
+    await expectAtEase(server, files);
+    await server.members(0);
+    await Promise.all([
+      callAll(server, members.length, { stays: true, tls: {} }),
+      callAll(server, members.length, { stays: true }),
+    ]);
+    await expectAtEase(server, files);
+  });
+
+  test("by members that half-close and do not read what they are owed", async () => {
+    const server = await startAfter("ulimit -n 64", "--buffer", "64M", "--patience", "10s");
+    const files = watchFiles(server.pid);
+    const count = clientsOf(server);
+    const talker = await server.join();
+    const readers = await callAll(server, count - 1, { stays: true });
+    await server.members(count);
+    for (const reader of readers) reader.pause();
+    expect(await talker.sayAll(Buffer.alloc(16 << 20, "0123456789abcde\n"))).toBe(true);
+    for (const reader of readers) reader.halfClose();
+    const others = await callAll(server, 60, { stays: true });
+    await expectAtEase(server, files);
+    for (const other of others) expect(await other.ended()).toBe("end of input");
+  });
+
+  test("and what SIGHUP reads anew finds a file to open in a full room", async () => {
+    const server = await startAfter("ulimit -n 64", "--pass-file", passFile(), ...tls());
+    const files = watchFiles(server.pid);
+    const members = await callAll(server, clientsOf(server), { stays: true, tls: {} });
+    for (const member of members) {
+      await member.handshaken();
+      member.say(SECRET);
+    }
+    await server.members(members.length);
+    await callAll(server, 60, { stays: true });
+    server.kill("SIGHUP");
+    await server.printed("certificates and pass phrase read anew", "stderr");
+    await expectAtEase(server, files);
+    expect(openFiles(server.pid)).toBeGreaterThan(members.length);
+  });
+});
