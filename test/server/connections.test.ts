@@ -8,20 +8,17 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** Connections with a clock that the test moves, and a list of what they reported. */
 function open(options: Partial<ConnectionsOptions> = {}) {
-  const clock = { now: () => ms, wake: () => {} };
   let ms = 0;
   let port = 0;
   const events: string[] = [];
-  const onRefuse = (name: string, why: string) => events.push(`refused ${name}: ${why}`);
   const room = new Room({
-    ...clock,
+    now: () => ms,
+    wake: () => {},
     onJoin: (name) => events.push(`joined ${name}`),
     onLeave: (name, reason) => events.push(`left ${name}: ${reason}`),
-    onRefuse,
+    onRefuse: (name, why) => events.push(`refused ${name}: ${why}`),
   });
   const connections = new Connections(room, {
-    ...clock,
-    onRefuse,
     unix: false,
     clientsMax: 10,
     lingerersMax: 10,
