@@ -34,6 +34,7 @@ export class Listeners {
   hostname = "";
   port = 0;
   #listener: Listener | undefined;
+  #stopped = false;
 
   constructor(place: Place, handlers: Handlers) {
     this.#handlers = handlers;
@@ -50,6 +51,7 @@ export class Listeners {
    */
   async open(tls: TlsMaterial | undefined): Promise<void> {
     const old = this.#listener;
+    if (this.#stopped) return;
     if (this.#path) this.#listener = await this.#path.open((unix) => this.#onPath(unix, tls));
     else if (old) this.#listener = this.#onPort(this.hostname, tls);
     else await this.#openFirst(tls);
@@ -60,6 +62,7 @@ export class Listeners {
 
   /** Listens no more. */
   stop(): void {
+    this.#stopped = true;
     this.#path?.remove();
     this.#listener?.stop();
   }

@@ -19,6 +19,7 @@ export class Caller {
   #socket: Bun.Socket<undefined> | undefined;
   readonly #chunks: Buffer[] = [];
   #handshaken = false;
+  #drained = Promise.withResolvers<void>();
   #name = "";
   /** How the server has ended its side. */
   ending: Ending | undefined;
@@ -60,6 +61,17 @@ export class Caller {
   say(what: string | Uint8Array): void {
     const bytes = Buffer.from(what);
     this.#socket?.write(bytes, 0, bytes.length);
+  }
+
+  /** Says as much as there is, as fast as it is taken. */
+  async sayAll(bytes: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < bytes.length && !this.closed;) {
+      const drained = (this.#drained = Promise.withResolvers<void>());
+      const taken = this.#socket?.write(bytes, offset, bytes.length - offset) ?? -1;
+      if (taken < 0) return;
+      offset += taken;
+      if (offset < bytes.length) await drained.promise;
+    }
   }
 
   halfClose(): void {
@@ -107,12 +119,14 @@ export class Caller {
       data: (_, bytes) => {
         this.#chunks.push(Buffer.from(bytes));
       },
+      drain: () => this.#drained.resolve(),
       end: (socket) => {
         this.ending ??= "end of input";
         if (!stays) socket.end();
       },
       close: (_, error) => {
         this.closed = true;
+        this.#drained.resolve();
         this.ending ??= error ? "reset" : "end of input";
       },
       error() {},
