@@ -55,7 +55,7 @@ export class Deadlines {
       case "too slow":
         return this.#isTooSlow(seat);
       case "server stopping":
-        return this.#state.stopping;
+        return this.#state.stopping && (seat.leaving ?? reason) === reason;
       default:
         return seat.leaving === reason || (reason === "end of input" && seat.ended && seat.lost);
     }
@@ -99,8 +99,10 @@ export class Deadlines {
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
       this.#state.demand(wasAsked, seat, "not asked whether it takes more");
       this.#standsStill(seat);
+      if (this.#state.position(seat) !== tail) seat.passedOthersAt = held.atLeast;
       if (this.#state.position(seat) !== tail) continue;
-      const since = this.#state.tookTooLittle(seat)?.atLeast ?? held.atLeast;
+      const missedAt = this.#state.tookTooLittle(seat)?.atLeast ?? held.atLeast;
+      const since = Math.max(missedAt, seat.passedOthersAt);
       const isOverdue = held.atLeast - since > 2 * rules.patienceMs + 2 * RETRY_MS;
       const hasStopped = held.atLeast - (seat.stillSince ?? NEVER) >= rules.patienceMs;
       this.#state.demand(!isOverdue && !hasStopped, seat, "holds the room up beyond the patience");
@@ -128,6 +130,7 @@ export class Deadlines {
     const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
     this.#state.demand(hasLeft, seat, "closed without a reason");
     const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
+    if (now >= stopAtMs) this.#state.seen.closedAtGrace++;
     if (seat.state === "departing" && !isInTime) this.#entrance.closesOldest(seat);
   }
 

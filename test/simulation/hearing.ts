@@ -37,6 +37,7 @@ export class Hearing {
     this.#compare(seat, bytes, offset, offered);
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
     this.#advance(seat, count);
+    if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
     seat.wasAsked ||= seat.blocked;
     seat.blocked = count < offered;
     seat.writtenAtMs = state.now;
@@ -48,9 +49,9 @@ export class Hearing {
     seat.wasAsked = false;
   }
 
-  /** A socket that is closed was written to. */
+  /** A socket that is closed was written to, or sent EOF. */
   misses(seat: Seat): void {
-    this.#state.demand(!seat.known, seat, "written to although it is known to be gone");
+    this.#state.demand(!seat.known, seat, "used although it is known to be gone");
   }
 
   /** It is sent EOF. */

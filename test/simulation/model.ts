@@ -125,14 +125,12 @@ export class Model {
   /** What holds after every step. */
   checkStep(server: ServerView, turnDue: boolean): void {
     const { state } = this;
+    const { rules } = state;
     state.seen.steps++;
     state.forgetGone();
-    const { open, members, roomSeats, rules } = state;
-    const counts = { open, size: members, seats: roomSeats };
-    for (const [what, count] of Object.entries(counts)) {
-      const counted = server[what as keyof typeof counts];
-      if (counted !== count) throw new Violation(`${counted} ${what} instead of ${count}`);
-    }
+    expectCount("connections open", server.open, state.open);
+    expectCount("members", server.size, state.members);
+    expectCount("seats taken", server.seats, state.roomSeats);
     if (server.owedBytes > rules.logBytes) throw new Violation("the log holds more than it may");
     if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) {
@@ -164,4 +162,8 @@ export class Model {
       if (!seat.lost && reads(seat)) this.hearing.checkRest(seat);
     }
   }
+}
+
+function expectCount(what: string, counted: number, expected: number): void {
+  if (counted !== expected) throw new Violation(`${counted} ${what} instead of ${expected}`);
 }

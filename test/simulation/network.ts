@@ -72,7 +72,7 @@ export class Connection implements AcceptedSocket {
   /** Whether there is a handshake to come before anything else. */
   #isShakingHands: boolean;
   /** What the peer is about to say. */
-  #unsent: number[] = [];
+  #unsent: Uint8Array = new Uint8Array(0);
 
   constructor(network: Network, seat: Seat, place: Place) {
     const { random, weather, model } = network;
@@ -84,8 +84,8 @@ export class Connection implements AcceptedSocket {
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
     const { passPhrase } = model.state;
-    if (random.chance(weather.opensTls)) this.#unsent.push(...CLIENT_HELLO);
-    else if (passPhrase !== undefined) this.#unsent.push(...this.#firstLine(passPhrase));
+    if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
+    else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
   }
 
   // The socket, as the server calls it.
@@ -116,7 +116,7 @@ export class Connection implements AcceptedSocket {
 
   shutdown(): void {
     this.#log("gets EOF");
-    if (this.closed) return;
+    if (this.closed) return this.#network.model.hearing.misses(this.seat);
     this.#network.model.shuts(this.seat);
     this.#shut = true;
     if (this.#finSeen) this.#lose("closed on both sides", true);
@@ -221,14 +221,29 @@ export class Connection implements AcceptedSocket {
   read(): boolean {
     if (this.#inFlight === 0 || this.reading === "not at all") return false;
     const { random, weather } = this.#network;
-    const isPatient = this.reading === "drip" || this.reading === "in bursts";
-    if (isPatient && !random.chance(300)) return false;
+    if (this.reading === "in bursts" && !random.chance(300)) return false;
     let count = this.#inFlight;
     if (this.reading === "drip") count = 1;
     if (this.reading === "slow") count = Math.min(count, random.between(1, weather.slowBytesMax));
     this.#inFlight -= count;
     this.#log(`reads ${count}`);
     return true;
+  }
+
+  get isSlow(): boolean {
+    return this.reading === "slow" || this.reading === "drip";
+  }
+
+  /** Slow peers read all the time. */
+  readsMeanwhile(): void {
+    if (!this.isSlow) return;
+    this.read();
+    if (this.#network.random.chance(300)) this.drain();
+  }
+
+  /** From now on it reads all that comes, unless it reads nothing. */
+  readOn(): void {
+    if (this.reading !== "not at all") this.reading = "fast";
   }
 
   /** The socket says that it takes bytes again; a promise, but not one on time. */
@@ -296,7 +311,7 @@ export class Connection implements AcceptedSocket {
   }
 
   /** What it says for a pass phrase. */
-  #firstLine(passPhrase: string): Uint8Array {
+  #firstLine(passPhrase: string): Buffer {
     const { random, weather } = this.#network;
     const right = Buffer.from(`${passPhrase}${random.pick(["", "", "\r"])}\n`, "latin1");
     if (random.chance(weather.goodPassPhrase)) return right;
@@ -310,21 +325,21 @@ export class Connection implements AcceptedSocket {
 
   /** Some bytes of an endless stream of lines, cut anywhere. */
   #nextChunk(length: number): Uint8Array {
-    while (this.#unsent.length < length) this.#writeLine();
-    const chunk = Uint8Array.from(this.#unsent.slice(0, length));
-    this.#unsent = this.#unsent.slice(length);
+    while (this.#unsent.length < length)
+      this.#unsent = Buffer.concat([this.#unsent, this.#nextLine()]);
+    const chunk = new Uint8Array(this.#unsent.subarray(0, length));
+    this.#unsent = this.#unsent.subarray(length);
     return chunk;
   }
 
-  #writeLine(): void {
-    const { random } = this.#network;
-    const length = this.#lineLength();
-    const first = random.below(256);
-    for (let at = 0; at < length; at++) {
+  #nextLine(): Buffer {
+    const line = Buffer.alloc(this.#lineLength() + 1, LF);
+    const first = this.#network.random.below(256);
+    for (let at = 0; at < line.length - 1; at++) {
       const byte = (first + at * 37) & 0xff;
-      this.#unsent.push(byte === LF ? 0x0d : byte);
+      line[at] = byte === LF ? 0x0d : byte;
     }
-    this.#unsent.push(LF);
+    return line;
   }
 
   /** Without the LF. */

@@ -92,6 +92,14 @@ const READINGS: readonly (readonly Reading[])[] = [
   ["fast", "not at all"],
 ];
 
+/** In a large world readers are to be slow in a way that matters there. */
+const LARGE_READINGS: readonly (readonly Reading[])[] = [
+  ["fast"],
+  ["slow"],
+  ["fast", "slow"],
+  ["fast", "slow", "drip", "not at all"],
+];
+
 /** All that is chosen for a world before it begins. */
 export interface Choices {
   readonly rules: Rules;
@@ -106,6 +114,9 @@ export interface Choices {
   readonly inFlightMax: number;
 }
 
+/** How often in a large world, where much has to be read while members leave. */
+const LARGE_WEIGHTS = { connect: 100, speak: 500, finish: 10, deliverFin: 60, time: 60 };
+
 export function choose(random: Random): Choices {
   const rules = chooseRules(random);
   const { logBytes } = rules;
@@ -113,20 +124,19 @@ export function choose(random: Random): Choices {
   return {
     rules,
     weather: chooseWeather(random, isLarge),
-    weights: chooseWeights(random),
+    weights: { ...chooseWeights(random), ...(isLarge && LARGE_WEIGHTS) },
     talk: isLarge ? "long" : random.pick<Talk>(["terse", "mixed", "mixed", "long"]),
-    readings: random.pick(READINGS),
-    steps: random.pick([30, 60, 120, 250]),
+    readings: random.pick(isLarge ? LARGE_READINGS : READINGS),
+    steps: isLarge ? 250 : random.pick([30, 60, 120, 250]),
     peersMax: random.between(2, 14),
-    inFlightMax: random.pick(isLarge ? [logBytes >> 3, logBytes] : [1, 7, 40, 300, logBytes]),
+    inFlightMax: random.pick(isLarge ? [logBytes >> 2, logBytes] : [1, 7, 40, 300, logBytes]),
   };
 }
 
 function chooseRules(random: Random): Rules {
-  const large = random.below(80) === 0;
+  const large = random.below(30) === 0;
   const logBytes = large
-    ? random.pick([MIDDLE_BYTES, MIDDLE_BYTES, 2 * MIDDLE_BYTES, LARGE_BYTES]) +
-      random.between(1, LARGE_BYTES >> 1)
+    ? random.pick([MIDDLE_BYTES, 2 * MIDDLE_BYTES, LARGE_BYTES]) + random.below(MIDDLE_BYTES)
     : random.pick([8, 40, 100, 300, 900]) + random.below(60);
   const lineBytesMax = large
     ? 16 << random.between(9, 11)
@@ -182,7 +192,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     goodHandshake: random.pick([500, 900, 1000]),
     goodPassPhrase: random.pick([300, 800, 1000]),
     opensTls: random.pick([0, 0, 50]),
-    slowBytesMax: isLarge ? random.pick([8, 4000, 40_000]) : 8,
+    slowBytesMax: isLarge ? random.pick([8, 30_000, 100_000]) : 8,
   };
 }
 

@@ -49,7 +49,7 @@ export class Seat {
   // Speaking.
 
   /** Its line so far, without an end. */
-  unfinished: number[] = [];
+  unfinished = Buffer.alloc(0);
   /** Its whole lines that the room has heard and not said. */
   unsaid: Uint8Array[] = [];
   hasSpoken = false;
@@ -79,6 +79,8 @@ export class Seat {
   /** The last write to it, and the last when nobody was further behind. */
   writtenAtMs = -1;
   inTheWayAtMs = -1;
+  /** When others were last behind it; while they are, it may take its time. */
+  passedOthersAt = 0;
   /** Whether it is written to because it was asked, and not because it has drained. */
   wasAsked = false;
   /** Where it stood when the room was last held up, and since when for sure. */

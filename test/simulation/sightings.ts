@@ -33,7 +33,7 @@ export class Sightings {
   cleanEnds = 0;
   stops = 0;
   guestsStopped = 0;
-  stopsAtGrace = 0;
+  closedAtGrace = 0;
 
   /** Adds what was seen elsewhere. */
   add(other: Sightings): void {

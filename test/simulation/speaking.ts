@@ -8,6 +8,7 @@ import type { Seat } from "./seat.ts";
 import { show, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
+const NOTHING = Buffer.alloc(0);
 /** The most a talker says in one turn, unless the log is small or its line long. */
 const SHARE_BYTES = 64 << 10;
 /** How many changes of speaker the log can note, at the least. */
@@ -37,13 +38,16 @@ export class Speaking {
     seat.greetsInTls = isFirst && !rules.handshake && opensTls(bytes);
     if (seat.greetsInTls) return this.settle(seat);
     if (stopping) return;
-    for (const byte of bytes) {
-      seat.unfinished.push(byte);
-      if (byte === LF) this.#finishLine(seat);
-      else if (seat.unfinished.length === rules.lineBytesMax) seat.tooLong = true;
-      if (seat.tooLong) break;
+    for (let at = 0; at < bytes.length && !seat.tooLong;) {
+      const end = bytes.indexOf(LF, at) + 1 || bytes.length;
+      seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
+      const isWhole = seat.unfinished.at(-1) === LF;
+      // An unfinished line leaves room for its LF.
+      seat.tooLong = seat.unfinished.length + (isWhole ? 0 : 1) > rules.lineBytesMax;
+      if (isWhole && !seat.tooLong) this.#finishLine(seat);
+      at = end;
     }
-    if (seat.tooLong) seat.unfinished = [];
+    if (seat.tooLong) seat.unfinished = NOTHING;
     this.settle(seat);
   }
 
@@ -60,7 +64,7 @@ export class Speaking {
   ends(seat: Seat): void {
     if (seat.leaving) return;
     if (!this.#state.stopping && seat.unfinished.length > 0) {
-      seat.unfinished.push(LF);
+      seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
     }
     this.settle(seat);
@@ -176,8 +180,8 @@ export class Speaking {
 
   #finishLine(seat: Seat): void {
     if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
-    seat.unsaid.push(Uint8Array.from(seat.unfinished));
-    seat.unfinished = [];
+    seat.unsaid.push(seat.unfinished);
+    seat.unfinished = NOTHING;
   }
 }
 
@@ -188,5 +192,5 @@ export function opensTls(bytes: Uint8Array): boolean {
 }
 
 function startsWith(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
-  return part.every((byte, index) => bytes[offset + index] === byte);
+  return Buffer.compare(bytes.subarray(offset, offset + part.length), part) === 0;
 }

@@ -31,6 +31,9 @@ import { inWords, Violation } from "./state.ts";
 /** How many events may follow once no more is said, before the room is restless. */
 const EVENTS_TO_REST = 20_000;
 
+/** How many of them leave those slow who are; then they read all that comes. */
+const SLOW_EVENTS = 100;
+
 /** A world that went wrong: its seed replays it. */
 export class WorldFailure extends Error {
   constructor(
@@ -293,6 +296,7 @@ class World implements Network {
 
   /** Any flush answers all that was asked for, as in `listen`. */
   #flush(): true {
+    for (const connection of this.#connections) connection.readsMeanwhile();
     this.trace?.("the server flushes");
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
@@ -326,10 +330,14 @@ class World implements Network {
   /** Nobody speaks any more, and those who read at all read on, until nothing is left to happen. */
   #rest(): void {
     this.trace?.("from now on nobody speaks");
+    for (const connection of this.#connections) if (!connection.isSlow) connection.readOn();
     for (let events = 0; events < EVENTS_TO_REST; events++) {
       if (this.model.stopped) return;
       this.step++;
-      if (!this.#settle()) {
+      const isOver = !this.#settle();
+      const slow = this.#connections.filter((connection) => connection.isSlow);
+      if (isOver || events >= SLOW_EVENTS) for (const connection of slow) connection.readOn();
+      if (isOver && slow.length === 0) {
         this.model.checkRest((seat) => this.#reads(seat));
         return;
       }
@@ -342,8 +350,8 @@ class World implements Network {
   #settle(): boolean {
     let moved = false;
     for (const connection of this.#connections) {
-      if (connection.reading !== "not at all") connection.reading = "fast";
-      for (const event of ["read", "close", "drain", "answer", "deliverFin"] as const)
+      if (!connection.isSlow) moved = connection.read() || moved;
+      for (const event of ["close", "drain", "answer", "deliverFin"] as const)
         moved = connection[event]() || moved;
     }
     if (this.#turnDue) return this.#flush();
