@@ -169,12 +169,6 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     becomes: "cursor.goal = Math.min(cursor.position + PROGRESS_BYTES / PROGRESS_BYTES, end);",
   },
   {
-    fault: "a reader is not dropped as long as it takes a byte each time it is asked",
-    file: "room/patience.ts",
-    code: "cursor.position < cursor.goal)",
-    becomes: "cursor.position === tail)",
-  },
-  {
     fault: "a reader that has reached its goal gets no new one",
     file: "room/patience.ts",
     code: "if (cursor.position >= cursor.goal) {",

@@ -234,11 +234,9 @@ export class Connection implements AcceptedSocket {
     return this.reading === "slow" || this.reading === "drip";
   }
 
-  /** Slow peers read all the time. */
+  /** Time goes on, and slow peers read; their sockets drain rarely. */
   readsMeanwhile(): void {
-    if (!this.isSlow) return;
-    this.read();
-    if (this.#network.random.chance(300)) this.drain();
+    if (this.isSlow && this.read() && this.#network.random.chance(100)) this.drain();
   }
 
   /** From now on it reads all that comes, unless it reads nothing. */

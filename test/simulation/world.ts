@@ -292,11 +292,11 @@ class World implements Network {
   #goOn(delayMs: number): void {
     if (!this.#turnDue) this.model.deadlines.checkAlarm(this.#alarmAtMs);
     this.model.deadlines.pass(delayMs, this.#turnDue);
+    for (const connection of this.#connections) connection.readsMeanwhile();
   }
 
   /** Any flush answers all that was asked for, as in `listen`. */
   #flush(): true {
-    for (const connection of this.#connections) connection.readsMeanwhile();
     this.trace?.("the server flushes");
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
@@ -350,8 +350,9 @@ class World implements Network {
   #settle(): boolean {
     let moved = false;
     for (const connection of this.#connections) {
-      if (!connection.isSlow) moved = connection.read() || moved;
-      for (const event of ["close", "drain", "answer", "deliverFin"] as const)
+      for (const event of ["read", "drain"] as const)
+        if (!connection.isSlow) moved = connection[event]() || moved;
+      for (const event of ["close", "answer", "deliverFin"] as const)
         moved = connection[event]() || moved;
     }
     if (this.#turnDue) return this.#flush();
