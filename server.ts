@@ -46,11 +46,11 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   onSignal("SIGTERM", stop);
 
   /** Reads anew what was read from files; who is in the room does not notice. */
-  onSignal("SIGHUP", async () => {
+  onSignal("SIGHUP", () => {
     const files = secretsNamed(options);
     if (files === undefined) return log.note("SIGHUP: there are no files to read anew");
     try {
-      await server.renew(secretsOf(options));
+      server.renew(secretsOf(options));
       log.note(`${files} read anew`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;

@@ -1,20 +1,34 @@
 /**
  * What this program relies on and Bun does not document: if an upgrade of Bun
- * changes it, the name of the failing test says what, and its message says what
- * in `lib/` depends on it.
+ * changes it, the name of the failing test says what, and its message says which
+ * file in `lib/` depends on it.
  */
 
 import { afterEach, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 
-import { fileLimit } from "../lib/server/file-limit.ts";
+import { makeCertificates } from "./certificates.ts";
+import { endAfterEach, newFolder, Program, runToEnd } from "./harness.ts";
+import { testWith } from "./harness/tools.ts";
 
 type Socket = Bun.Socket<undefined>;
 type Handlers = Bun.SocketHandler<undefined>;
+/** What a connection of a test goes over. */
+type Over = "TCP" | "a Unix socket" | "TLS";
+interface Place {
+  hostname: string;
+  port: number;
+  unix?: string;
+  tls?: Bun.TLSOptions;
+}
 
 const MIB = 1 << 20;
 const open: { stop(closeActive: boolean): void }[] = [];
 const sockets: Socket[] = [];
 
+endAfterEach();
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.terminate();
   for (const listener of open.splice(0)) listener.stop(true);
@@ -24,10 +38,7 @@ test("write takes bytes, an offset and a length, and writes just those", async (
   const { server, received } = await pair();
   expect(server.write(Buffer.from("0123456789"), 3, 4)).toBe(4);
   server.shutdown();
-  expect(
-    await text(received),
-    "RoomSocket.write in lib/room.ts hands pieces of the log over so",
-  ).toBe("3456");
+  expect(await text(received), "lib/room/cursor.ts hands pieces of the log over so").toBe("3456");
 });
 
 test("write takes what the kernel has room for, and drain follows once the peer has read", async () => {
@@ -36,12 +47,10 @@ test("write takes what the kernel has room for, and drain follows once the peer 
   client.pause();
   const bytes = new Uint8Array(64 * MIB);
   const taken = server.write(bytes, 0, bytes.length);
-  expect(taken, "Room.#write in lib/room.ts stops the cursor at a short count").toBeLessThan(
-    bytes.length,
-  );
+  expect(taken, "lib/room/cursor.ts stops at a short count").toBeLessThan(bytes.length);
   expect(taken).toBeGreaterThan(0);
   client.resume();
-  await drained.promise; // Room.drain in lib/room.ts is all that starts the cursor again
+  await drained.promise; // lib/room/cursor.ts goes on by nothing else
 });
 
 test("write returns -1 once the socket is closed", async () => {
@@ -50,7 +59,7 @@ test("write returns -1 once the socket is closed", async () => {
   client.terminate();
   await closed.promise;
   const taken = server.write(Buffer.from("late"), 0, 4);
-  expect(taken, "Room.#hand in lib/room.ts takes -1 for a reset").toBe(-1);
+  expect(taken, "lib/room/cursor.ts takes -1 for a reset").toBe(-1);
 });
 
 test("with allowHalfOpen a peer's FIN leaves the socket writable, and all of it arrives", async () => {
@@ -65,7 +74,7 @@ test("with allowHalfOpen a peer's FIN leaves the socket writable, and all of it 
   client.shutdown();
   await ended.promise;
   writeOn(server);
-  expect((await received).length, "Room.#leave in lib/room.ts pays what is owed after EOF").toBe(
+  expect((await received).length, "lib/room/leaver.ts pays what is owed after EOF").toBe(
     bytes.length,
   );
 });
@@ -80,8 +89,8 @@ test("after one's own shutdown the peer's FIN comes as close", async () => {
   server.shutdown();
   await received;
   client.shutdown();
-  await closed.promise; // Room.#linger in lib/room.ts waits for it
-  expect(events, "Room.close in lib/room.ts is told of the FIN by close alone").toEqual([]);
+  await closed.promise; // lib/room/leaver.ts waits for it
+  expect(events, "lib/room/leaver.ts is told of the FIN by close alone").toEqual([]);
 });
 
 test("after the peer's FIN one's own shutdown closes the socket", async () => {
@@ -94,31 +103,33 @@ test("after the peer's FIN one's own shutdown closes the socket", async () => {
   client.shutdown();
   await ended.promise;
   server.shutdown();
-  await closed.promise; // or a member of lib/room.ts that half-closed would linger to its deadline
+  await closed.promise; // or a leaver of lib/room/leaver.ts that has half-closed would linger to its deadline
 });
 
 test("terminate closes at once and resets the peer", async () => {
   const lost = Promise.withResolvers<Error | undefined>();
   const { server } = await pair({}, { close: (_, error) => lost.resolve(error) });
   server.terminate();
-  expect(
-    server.write(Buffer.from("x"), 0, 1),
-    "Room.terminate in lib/room.ts ends connections with it",
-  ).toBe(-1);
+  expect(server.write(Buffer.from("x"), 0, 1), "lib/room/room.ts ends connections with it").toBe(
+    -1,
+  );
   const error = await lost.promise;
-  expect(error, "Connection.closed in lib/client/connect.ts tells a reset by it").toMatchObject({
+  expect(error, "lib/client/connect.ts tells a reset by it").toMatchObject({
     code: "ECONNRESET",
   });
 });
 
 test("a peer that has reset before it was accepted has no address in open", async () => {
   const opened = Promise.withResolvers<string | undefined>();
-  const listener = listen({ open: (socket) => opened.resolve(socket.remoteAddress) });
+  const at = listen({ open: (socket) => opened.resolve(socket.remoteAddress) });
   // Another process comes and goes while this one does not look.
-  inAnotherProcess(`await Bun.connect({ hostname: "127.0.0.1", port: ${listener.port},
+  inAnotherProcess(`await Bun.connect({ hostname: "127.0.0.1", port: ${at.port},
     socket: { open: (socket) => socket.terminate(), data() {} } })`);
   const address = await opened.promise;
-  expect(address, "lib/listen.ts does not let in whoever has no address").toBeUndefined();
+  expect(
+    address,
+    "lib/server/connections.ts does not take in whoever has no address",
+  ).toBeUndefined();
 });
 
 test("an exception in a handler goes to the error handler and leaves the socket open", async () => {
@@ -131,7 +142,7 @@ test("an exception in a handler goes to the error handler and leaves the socket 
   });
   client.write("x");
   const { message } = await failed.promise;
-  expect(message, "error in lib/listen.ts ends that one connection").toBe("on purpose");
+  expect(message, "lib/server/connections.ts ends that one connection").toBe("on purpose");
   server.write("still open");
   server.shutdown();
   expect(await text(received)).toBe("still open");
@@ -161,7 +172,7 @@ test("pause inside data holds at once: no data and no end until resume", async (
   await first.promise;
   // Turns of the event loop in which more could have come.
   for (let turn = 0; turn < 20; turn++) await ticks();
-  expect([chunks, ...events], "Room.#wait in lib/room.ts bounds memory by it").toEqual([1]);
+  expect([chunks, ...events], "lib/room/turns.ts bounds memory by it").toEqual([1]);
   server.resume();
   await ended.promise;
   expect(bytes).toBe(total);
@@ -183,51 +194,42 @@ test("a chunk is not reused for the next one", async () => {
   await ended.promise;
   expect(chunks.length).toBeGreaterThan(1);
   const same = Buffer.concat(chunks).equals(bytes);
-  expect(same, "LineBuffer.push in lib/line-buffer.ts keeps views of chunks").toBe(true);
+  expect(same, "lib/room/line-buffer.ts keeps views of chunks").toBe(true);
 });
 
 test("setImmediate runs once all sockets that are ready have had their data", async () => {
   const turns: number[] = [];
   const ended = Promise.withResolvers<void>();
   let heard = 0;
-  const listener = listen({
+  const at = listen({
     data() {
       if (heard++ === 0) setImmediate(() => ended.resolve(void turns.push(heard)));
     },
   });
-  const accepted = Array.from({ length: 5 }, () => connect(listener.port));
+  const accepted = Array.from({ length: 5 }, () => connect(at));
   const clients = await Promise.all(accepted);
   await ticks();
   // Written in one go, so that all are ready in the same turn.
   for (const client of clients) client.write("x");
   await ended.promise;
-  expect(turns, "eventLoop in lib/listen.ts writes once a turn by it").toEqual([5]);
+  expect(turns, "lib/server/listen.ts has the room flush once a turn by it").toEqual([5]);
 });
 
-test(":: takes IPv6 and IPv4, and localhost is found on either", async () => {
-  const both = Bun.listen({ hostname: "::", port: 0, socket: { data() {} } });
-  const onlyFour = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  open.push(both, onlyFour);
-  for (const [hostname, port] of [
-    ["::1", both.port],
-    ["127.0.0.1", both.port],
-    ["localhost", onlyFour.port], // connect in lib/client/connect.ts leaves it to Bun to try all addresses
-  ] as const)
-    sockets.push(await Bun.connect({ hostname, port, socket: { data() {} } }));
-  expect(sockets.length, "openListener in lib/listen.ts listens on :: alone").toBe(3);
+test(":: takes IPv6 and IPv4", async () => {
+  const { port } = Bun.listen({ hostname: "::", port: 0, socket: { data() {} } });
+  for (const hostname of ["::1", "127.0.0.1"]) await connect({ hostname, port });
+  expect(sockets.length, "lib/server/listen.ts listens on :: alone").toBe(2);
 });
 
 test("an address in use throws EADDRINUSE, and a port without a server rejects with ECONNREFUSED", async () => {
-  const { port } = listen({});
-  const again = () => Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } });
-  expect(again, "explainListen in lib/listen.ts reads the code").toThrow(
+  const at = listen();
+  const again = () => Bun.listen({ hostname: "127.0.0.1", port: at.port, socket: { data() {} } });
+  expect(again, "lib/server/listen.ts reads the code").toThrow(
     expect.objectContaining({ code: "EADDRINUSE" }),
   );
   open.pop()?.stop(true);
   const refused = expect.objectContaining({ code: "ECONNREFUSED" });
-  await expect(connect(port), "explain in lib/client/connect.ts reads the code").rejects.toEqual(
-    refused,
-  );
+  await expect(connect(at), "lib/client/connect.ts reads the code").rejects.toEqual(refused);
 });
 
 test("stop leaves connections that are open as they are", async () => {
@@ -235,26 +237,199 @@ test("stop leaves connections that are open as they are", async () => {
   open[0]?.stop(false);
   server.write("last words");
   server.shutdown();
-  expect(await text(received), "stop in lib/listen.ts stops listening first").toBe("last words");
+  expect(await text(received), "lib/server/listen.ts stops listening first").toBe("last words");
 });
 
-test("the file limit is known, and Bun has raised it to the hard one", () => {
-  const { filesMax, clientsMax } = fileLimit();
-  const { stdout } = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]);
-  const hard = stdout.toString().trim();
-  expect(`${filesMax}`, "fileLimit in lib/file-limit.ts reads it from the report").toBe(
-    hard === "unlimited" ? `${MIB}` : hard,
+for (const over of ["TCP", "a Unix socket", "TLS"] as const)
+  testOver(over)(
+    `terminate calls close before it returns, over ${over}; the file is free then`,
+    () => closesAtOnce("terminate", over),
   );
-  expect(clientsMax).toBeLessThan(filesMax);
+
+for (const over of ["TCP", "a Unix socket"] as const)
+  test(`end calls close before it returns, over ${over}; the file is free then`, () =>
+    closesAtOnce("end", over));
+
+testOver("TLS")(
+  "end over TLS closes only once the peer has ended too; what it says meanwhile still comes",
+  async () => {
+    const events: string[] = [];
+    const heard = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
+    const eof = Promise.withResolvers<void>();
+    const { server, client } = await pair(
+      {
+        data() {
+          events.push("data");
+          heard.resolve();
+        },
+        close() {
+          events.push("close");
+          closed.resolve();
+        },
+      },
+      { end: () => eof.resolve() },
+      "TLS",
+    );
+    const files = openFiles();
+    server.end();
+    await eof.promise;
+    client.write("still talking");
+    await heard.promise;
+    expect(server.write("x"), "it takes no more").toBe(-1);
+    expect(openFiles(), "lib/room/leaver.ts has to terminate whoever does not end").toBe(files);
+    client.shutdown();
+    await closed.promise;
+    expect(events).toEqual(["data", "close"]);
+  },
+);
+
+test("two listeners share a port if both have reusePort: a new one can be there before the old one stops", async () => {
+  let accepted = 0;
+  const all = Promise.withResolvers<void>();
+  const socket = { open: () => void (++accepted === 20 && all.resolve()), data() {} };
+  const share = (port: number, reusePort: boolean) => {
+    // The types do not list it.
+    const how = { hostname: "127.0.0.1", port, reusePort, socket };
+    const listener = Bun.listen(how);
+    open.push(listener);
+    return listener;
+  };
+  const old = share(0, true);
+  const { port } = old;
+  const inUse = expect.objectContaining({ code: "EADDRINUSE" });
+  expect(() => share(port, false), "lib/server/listen.ts finds others by it").toThrow(inUse);
+  share(port, true);
+  old.stop();
+  for (let n = 0; n < 20; n++) await connect({ hostname: "127.0.0.1", port });
+  await all.promise; // lib/server/listen.ts changes certificates so
+});
+
+testWith("openssl")(
+  "an accepted socket can start TLS in open, with the certificate of the moment",
+  async () => {
+    const heard = Promise.withResolvers<Buffer>();
+    const socket = { handshake() {}, data: (_: Socket, bytes: Buffer) => heard.resolve(bytes) };
+    const at = listen({ open: (plain) => void plain.upgradeTLS({ tls: certificate(), socket }) });
+    const tls = { rejectUnauthorized: false };
+    await connect({ ...at, tls }, { handshake: (client) => void client.write("over TLS") });
+    expect((await heard.promise).toString(), "a listener need not change with them").toBe(
+      "over TLS",
+    );
+  },
+);
+
+test("stop removes a Unix socket by the path it was given, whatever is there by now", () => {
+  const folder = newFolder();
+  const [path, moved] = [join(folder, "path"), join(folder, "moved")];
+  const listener = Bun.listen({ unix: path, socket: { data() {} } });
+  renameSync(path, moved);
+  writeFileSync(path, "somebody else's");
+  listener.stop();
+  const why = "lib/server/unix-path.ts stops only while its own socket is there";
+  expect([existsSync(path), existsSync(moved)], why).toEqual([false, true]);
+});
+
+const hasIPv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((one) => one?.address === "::1");
+test.skipIf(!hasIPv6)(
+  "connect to localhost makes a connection to each of its addresses and keeps one",
+  async () => {
+    let accepted = 0;
+    const marked = Promise.withResolvers<void>();
+    const listener = Bun.listen({
+      hostname: "::",
+      port: 0,
+      socket: {
+        open: () => void accepted++,
+        data: () => marked.resolve(),
+      },
+    });
+    open.push(listener);
+    const { port } = listener;
+    for (let n = 0; n < 20; n++) await connect({ hostname: "localhost", port });
+    const marker = await connect({ hostname: "127.0.0.1", port });
+    marker.write("all others are accepted by now");
+    await marked.promise;
+    expect(accepted, "lib/client/connect.ts connects to one address at a time").toBeGreaterThan(21);
+  },
+);
+
+test("fs.write leaves a pipe in the mode it was in", async () => {
+  const code = `const fs = require("node:fs");
+    const flags = () => /flags:.*/.exec(fs.readFileSync("/proc/self/fdinfo/1", "utf8"))[0];
+    const before = flags();
+    fs.write(1, "x", () => fs.writeSync(2, before === flags() ? "same" : before + flags()));`;
+  const pipe = ["sh", "-c", `"$0" -e "$1" | cat`, process.execPath, code];
+  const { stdout, stderr } = await runToEnd(pipe);
+  expect([stdout, stderr], "lib/program/stderr.ts writes with it").toEqual(["x", "same"]);
+});
+
+test("while an fs.write is stuck in a full pipe, files can be read, and process.exit does not wait", async () => {
+  // The pipe is open at both ends, and nobody reads. Once it takes no byte of another writer, it is full.
+  const code = `const fs = require("node:fs");
+    const probe = fs.openSync("/proc/self/fd/1", fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+    fs.write(1, Buffer.alloc(1 << 20), () => {});
+    const look = () => {
+      try { fs.writeSync(probe, "x"); setImmediate(look); }
+      catch { fs.readFile("/proc/self/status", () => process.exit(7)); }
+    };
+    look();`;
+  const pipe = join(newFolder(), "pipe");
+  const script = `mkfifo "$2" && exec 3<>"$2" && "$0" -e "$1" >&3; echo "exit $?"`;
+  const program = new Program(["sh", "-c", script, process.execPath, code, pipe]);
+  await program.printed("exit 7\n"); // lib/program/stderr.ts has one write at a time, and nobody waits for it
+});
+
+test("the limit on open files is in the report, and Bun has raised it to the hard one", () => {
+  // Typed as a plain object.
+  const { userLimits } = process.report.getReport() as {
+    userLimits: { open_files: { soft: unknown } };
+  };
+  const hard = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString().trim();
+  expect(`${userLimits.open_files.soft}`, "lib/server/file-limit.ts reads it there").toBe(hard);
+});
+
+/** Closes one end of a connection, and expects that nothing is left to come. */
+async function closesAtOnce(how: "terminate" | "end", over: Over): Promise<void> {
+  const events: string[] = [];
+  const { server } = await pair({ close: () => void events.push("close") }, {}, over);
+  const files = openFiles();
+  server[how]();
+  events.push(`${openFiles() - files} file`);
+  const why = "lib/server/connections.ts counts open sockets by close";
+  expect(events, why).toEqual(["close", "-1 file"]);
+}
+
+function openFiles(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+/** `test`, with what it needs to go over that. */
+function testOver(over: Over): typeof test {
+  return over === "TLS" ? testWith("openssl") : test;
+}
+
+test("a descriptor that is closed at the start is /dev/null, never a later socket", async () => {
+  const show = 'console.log(require("fs").readlinkSync("/proc/self/fd/2"))';
+  const program = ["sh", "-c", 'exec "$0" -e "$1" 2>&-', process.execPath, show];
+  const { stdout } = Bun.spawnSync(program);
+  expect(`${stdout}`, "lib/program/stderr.ts writes to 2 whatever it is").toBe("/dev/null\n");
 });
 
 /** A connection within this process: both of its ends, and all that the client gets until EOF. */
-async function pair(serverHandlers: Handlers = {}, clientHandlers: Handlers = {}) {
+async function pair(
+  serverHandlers: Handlers = {},
+  clientHandlers: Handlers = {},
+  over: Over = "TCP",
+) {
   const accepted = Promise.withResolvers<Socket>();
   const ended = Promise.withResolvers<Buffer>();
   const chunks: Uint8Array[] = [];
-  const listener = listen({ open: (socket) => accepted.resolve(socket), ...serverHandlers });
-  const client = await connect(listener.port, {
+  const ready = { [over === "TLS" ? "handshake" : "open"]: accepted.resolve };
+  const at = listen({ ...ready, ...serverHandlers }, over);
+  const client = await connect(at, {
     data: (_, chunk) => void chunks.push(chunk),
     end: () => ended.resolve(Buffer.concat(chunks)),
     close: () => ended.resolve(Buffer.concat(chunks)),
@@ -263,24 +438,32 @@ async function pair(serverHandlers: Handlers = {}, clientHandlers: Handlers = {}
   return { server: await accepted.promise, client, received: ended.promise };
 }
 
-function listen(handlers: Handlers) {
-  const listener = Bun.listen<undefined>({
-    hostname: "127.0.0.1",
-    port: 0,
-    allowHalfOpen: true,
-    socket: { data() {}, error() {}, ...handlers },
-  });
+/** Listens; returns where to connect to. */
+function listen(handlers: Handlers = {}, over: Over = "TCP"): Place {
+  const at: Place = { hostname: "127.0.0.1", port: 0 };
+  const how = { allowHalfOpen: true, socket: { data() {}, error() {}, ...handlers } };
+  if (over === "a Unix socket") {
+    at.unix = join(newFolder(), "socket");
+    open.push(Bun.listen<undefined>({ unix: at.unix, ...how }));
+    return at;
+  }
+  if (over === "TLS") at.tls = { rejectUnauthorized: false };
+  const tls = over === "TLS" ? { tls: certificate() } : {};
+  const listener = Bun.listen<undefined>({ ...at, ...tls, ...how });
   open.push(listener);
-  return listener;
+  return { ...at, port: listener.port };
 }
 
-async function connect(port: number, handlers: Handlers = {}): Promise<Socket> {
-  const socket = await Bun.connect<undefined>({
-    hostname: "127.0.0.1",
-    port,
-    allowHalfOpen: true,
-    socket: { data() {}, error() {}, ...handlers },
-  });
+function certificate(): Bun.TLSOptions {
+  const { file } = makeCertificates(newFolder());
+  return { cert: readFileSync(file("server.pem")), key: readFileSync(file("server.key")) };
+}
+
+async function connect({ unix, ...at }: Place, handlers: Handlers = {}): Promise<Socket> {
+  const how = { allowHalfOpen: true, socket: { data() {}, error() {}, ...handlers } };
+  const socket = await (unix
+    ? Bun.connect<undefined>({ unix, ...how })
+    : Bun.connect<undefined>({ ...at, ...how }));
   sockets.push(socket);
   return socket;
 }

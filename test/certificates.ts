@@ -9,12 +9,37 @@ export interface Certificates {
   file(name: string): string;
 }
 
+/** Only `openssl ca` signs for days to come. */
+const CA_CONFIGURATION = `
+[ca]
+default_ca = here
+[here]
+database = index.txt
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+certificate = ca.pem
+private_key = ca.key
+policy = any
+[any]
+commonName = supplied
+`;
+
 /**
  * A CA and certificates of it (`server` for localhost and 127.0.0.1, `client`,
+<<<<<<< HEAD
  * `other` for another host, `expired`), and `stranger`, which it has not signed.
+ *
+ * @param folder where to put them; whoever asks for them removes it
+=======
+ * `other` for another host, `expired`, `future`, which is not valid yet), and
+ * `stranger`, which it has not signed. `sealed.key` and `sealed-legacy.key` are
+ * that of `server`, encrypted, in the present form and in the old one.
+>>>>>>> defects
  */
-export function makeCertificates(): Certificates {
-  const folder = mkdtempSync(join(tmpdir(), "linechat-certificates-"));
+export function makeCertificates(
+  folder = mkdtempSync(join(tmpdir(), "linechat-certificates-")),
+): Certificates {
   const file = (name: string) => join(folder, name);
   const openssl = (...words: string[]) => {
     const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });
@@ -35,7 +60,7 @@ export function makeCertificates(): Certificates {
       "-out",
       `${name}.pem`,
     );
-  const signed = (name: string, subjects: string, dates: string[]) => {
+  const requested = (name: string, subjects: string) => {
     openssl(
       "req",
       ...newKey,
@@ -47,6 +72,9 @@ export function makeCertificates(): Certificates {
       `${name}.csr`,
     );
     writeFileSync(file(`${name}.ext`), `subjectAltName=${subjects}\n`);
+  };
+  const signed = (name: string, subjects: string, dates: string[]) => {
+    requested(name, subjects);
     openssl(
       "x509",
       "-req",
@@ -71,5 +99,18 @@ export function makeCertificates(): Certificates {
   signed("client", "DNS:client", ["-days", "1"]);
   signed("other", "DNS:other.example", ["-days", "1"]);
   signed("expired", "DNS:localhost,IP:127.0.0.1", ["-days", "-1"]);
+
+  requested("future", "DNS:localhost,IP:127.0.0.1");
+  writeFileSync(file("index.txt"), "");
+  writeFileSync(file("ca.cnf"), CA_CONFIGURATION);
+  openssl(
+    ...["ca", "-batch", "-notext", "-config", "ca.cnf", "-extfile", "future.ext"],
+    ...["-startdate", "20980101000000Z", "-enddate", "20990101000000Z"],
+    ...["-in", "future.csr", "-out", "future.pem"],
+  );
+
+  const sealed = ["-aes256", "-passout", "pass:secret"];
+  openssl("pkey", "-in", "server.key", ...sealed, "-out", "sealed.key");
+  openssl("ec", "-in", "server.key", ...sealed, "-out", "sealed-legacy.key");
   return { file };
 }

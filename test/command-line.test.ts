@@ -85,9 +85,12 @@ describe("a usage mistake is one line that names it, and exit code 2", () => {
 
 for (const program of ["server", "client"] as const) {
   test(`${program} --help shows every option on stdout`, async () => {
+    const name = `linechat-${program}`;
     const { code, stdout, stderr } = await run(program, "--help");
     expect([code, stderr]).toEqual([0, ""]);
-    expect(stdout).toStartWith(`linechat-${program} [options] `);
+    const operands = program === "server" ? "<port>" : "<host> <port>";
+    const usages = [operands, "--unix <path>"].map((words) => `${name} [options] ${words}\n`);
+    expect(stdout).toStartWith(usages.join(""));
     for (const option of ["--help, -h", "--version"]) expect(stdout).toContain(option);
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
@@ -172,13 +175,17 @@ test("--quiet leaves only warnings and errors in the log", async () => {
 
 test("without --host it listens on IPv6 and IPv4", async () => {
   const server = await ServerProgram.run([process.execPath, "server.ts", "0"]);
-  const clients = ["::1", "127.0.0.1", "localhost"].map(
-    (host) => new Program([process.execPath, "client.ts", host, String(server.port)]),
-  );
-  await server.members(3);
-  clients[0]?.say("over IPv6\n");
-  await clients[1]?.printed("over IPv6\n");
-  clients[1]?.say("over IPv4\n");
-  await clients[0]?.printed("over IPv4\n");
-  await clients[2]?.printed("over IPv6\nover IPv4\n");
+  const join = (host: string) =>
+    new Program([process.execPath, "client.ts", host, String(server.port)]);
+  const [six, four] = [join("::1"), join("127.0.0.1")];
+  await server.members(2);
+  // Bun opens two connections to a name with two addresses, so the server's count tells nothing.
+  const named = join("localhost");
+  named.say("from localhost\n");
+  await Promise.all([six, four].map((client) => client.printed("from localhost\n")));
+  six.say("over IPv6\n");
+  await four.printed("over IPv6\n");
+  four.say("over IPv4\n");
+  await six.printed("over IPv4\n");
+  await named.printed("over IPv6\nover IPv4\n");
 });

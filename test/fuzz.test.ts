@@ -7,13 +7,13 @@
 import { expect, test } from "bun:test";
 import { isIP } from "node:net";
 
-import { AddressRules, parseAddressRule } from "../lib/server/access.ts";
-import { countLines, LineBuffer } from "../lib/room/line-buffer.ts";
-import { LineLog, type Speaker } from "../lib/room/line-log.ts";
 import { formatAddress, unmapAddress } from "../lib/program/address.ts";
 import { count, flag, parseCommandLine, parsePort, size } from "../lib/program/command-line.ts";
 import { UserError } from "../lib/program/system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";
+import { countLines, LineBuffer } from "../lib/room/line-buffer.ts";
+import { LineLog, type Speaker } from "../lib/room/line-log.ts";
+import { AddressRules, parseAddressRule } from "../lib/server/access.ts";
 import { Random } from "./simulation/random.ts";
 
 const LF = 0x0a;

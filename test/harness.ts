@@ -1,8 +1,14 @@
 /** What the end-to-end tests share: the real programs as processes, and peers on plain sockets. */
 
 import { afterEach, setDefaultTimeout } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
+
+import { usageOf } from "./bench/usage.ts";
+import { Watched } from "./harness/watched.ts";
 
 export const ROOT = join(import.meta.dir, "..");
 
@@ -20,41 +26,31 @@ async function endAll(): Promise<void> {
   started.clear();
 }
 
-/** The resident memory of a process now, in bytes. */
-export async function memoryBytes(pid: number): Promise<number> {
-  const status = await Bun.file(`/proc/${pid}/status`).text();
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+/** A folder for the test, which goes with it. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "linechat-test-"));
+  started.add({ end: async () => rmSync(folder, { recursive: true }) });
+  return folder;
 }
 
-/** Waits until `check` gives something, looking again after each `change`. */
-class Watched {
-  #watchers = new Set<() => void>();
+/** The resident memory of a process now, in bytes. */
+export async function memoryBytes(pid: number): Promise<number> {
+  return usageOf(pid).residentBytes;
+}
 
-  changed(): void {
-    for (const watcher of this.#watchers) watcher();
-  }
+/** `bun server.ts` with these arguments. */
+export function serverCommand(...words: string[]): string[] {
+  return [process.execPath, "server.ts", ...words];
+}
 
-  until<Value>(
-    what: string,
-    check: () => Value | undefined | false,
-    withinMs = 10_000,
-  ): Promise<Value> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const value = check();
-        if (value === undefined || value === false) return;
-        clearTimeout(deadline);
-        this.#watchers.delete(look);
-        resolve(value);
-      };
-      const deadline = setTimeout(() => {
-        this.#watchers.delete(look);
-        reject(new Error(`waited ${withinMs} ms for ${what}`));
-      }, withinMs);
-      this.#watchers.add(look);
-      look();
-    });
-  }
+/** `bun client.ts` with these arguments. */
+export function clientCommand(...words: string[]): string[] {
+  return [process.execPath, "client.ts", ...words];
+}
+
+/** A command with a limit on the files it may open. */
+export function limitFiles(filesMax: number, command: readonly string[]): string[] {
+  return ["sh", "-c", `ulimit -n ${filesMax}; exec "$@"`, "sh", ...command];
 }
 
 /** A program that runs: what it prints, and how it ends. */
@@ -66,19 +62,15 @@ export class Program {
   /** Resolves to the exit code once the program has ended and all its output is here. */
   readonly exited: Promise<number>;
 
-  constructor(command: string[], environment: Record<string, string> = {}) {
-    this.#process = Bun.spawn(command, {
+  constructor(command: readonly string[], environment: Record<string, string> = {}) {
+    this.#process = Bun.spawn([...command], {
       cwd: ROOT,
       stdin: "pipe",
       stdout: "pipe",
       stderr: "pipe",
       env: { ...process.env, ...environment },
     });
-    const outputs = [
-      this.#collect(this.#process.stdout, (text) => (this.stdout += text)),
-      this.#collect(this.#process.stderr, (text) => (this.stderr += text)),
-    ];
-    this.exited = Promise.all([this.#process.exited, ...outputs]).then(([code]) => code);
+    this.exited = this.#follow();
     started.add(this);
   }
 
@@ -92,15 +84,18 @@ export class Program {
   }
 
   say(text: string): void {
-    void this.#process.stdin.write(text);
-    void this.#process.stdin.flush();
+    void this.sayAll(text);
   }
 
-  /** Says and waits until its stdin has taken all of it. */
-  async sayAll(what: Uint8Array): Promise<true> {
-    this.#process.stdin.write(what);
-    await this.#process.stdin.flush();
-    return true;
+  /** Says and waits until its stdin has taken all of it; returns false once that is hopeless. */
+  async sayAll(what: string | Uint8Array): Promise<boolean> {
+    try {
+      await this.#process.stdin.write(what);
+      await this.#process.stdin.flush();
+    } catch {
+      return false; // It has ended, or has closed its stdin.
+    }
+    return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
   endInput(): void {
@@ -133,6 +128,17 @@ export class Program {
     await this.#process.exited;
   }
 
+  async #follow(): Promise<number> {
+    const [code] = await Promise.all([
+      this.#process.exited,
+      this.#collect(this.#process.stdout, (text) => (this.stdout += text)),
+      this.#collect(this.#process.stderr, (text) => (this.stderr += text)),
+    ]);
+    this.#changes.end(`it has ended, with ${code}`);
+    started.delete(this);
+    return code;
+  }
+
   async #collect(output: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {
     const decoder = new TextDecoder();
     for await (const chunk of output) {
@@ -142,44 +148,77 @@ export class Program {
   }
 }
 
-/** `bun server.ts` on a free port of 127.0.0.1. */
+/** Runs a command with an empty stdin; waits for its end. */
+export async function runToEnd(command: readonly string[]) {
+  const program = new Program(command);
+  program.endInput();
+  const code = await program.exited;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+/** `bun server.ts`, as soon as it listens. */
 export class ServerProgram extends Program {
+  /** 0 on a Unix socket. */
   port = 0;
 
-  static async start(...options: string[]): Promise<ServerProgram> {
-    const command = [process.execPath, "server.ts", "--host", "127.0.0.1", ...options, "0"];
-    return ServerProgram.run(command);
+  /** On a free port of 127.0.0.1. */
+  static start(...options: string[]): Promise<ServerProgram> {
+    return ServerProgram.run(serverCommand("--host", "127.0.0.1", ...options, "0"));
   }
 
   /** Starts any command that reports where it listens. */
-  static async run(command: string[]): Promise<ServerProgram> {
+  static async run(command: readonly string[]): Promise<ServerProgram> {
     const server = new ServerProgram(command);
-    const [, port] = await server.printed(/listening on \S+:(\d+)\n/, "stderr");
-    server.port = Number(port);
+    const [, port] = await server.logged(/listening on \S+?(?::(\d+))?\n/);
+    server.port = Number(port ?? 0);
     return server;
   }
 
-  /** Waits until so many clients are there. */
-  async members(count: number): Promise<void> {
-    await this.printed(new RegExp(`\\(${count} here\\)\\n$`), "stderr");
+  /** Waits for text, or a pattern, in its log, be it there already or not. */
+  logged(what: string | RegExp): Promise<RegExpExecArray> {
+    return this.printed(what, "stderr");
+  }
+
+  /** How many lines of its log match. */
+  count(event: RegExp): number {
+    return this.stderr.split("\n").filter((line) => event.test(line)).length;
+  }
+
+  /** The processor time it has used, in ms. */
+  get processorMs(): number {
+    return usageOf(this.pid).cpuMs;
+  }
+
+  /**
+   * Waits until so many clients are there, by the last event that tells. Who has
+   * to know that a certain client is in waits for a line of it to be heard.
+   */
+  members(count: number): Promise<true> {
+    return this.until(`${count} to be here`, () => {
+      const end = this.stderr.lastIndexOf(" here)\n");
+      return this.stderr.slice(this.stderr.lastIndexOf("(", end) + 1, end) === `${count}`;
+    });
   }
 
   /** A peer that has joined. */
   async join(options?: PeerOptions): Promise<Peer> {
-    const joined = this.#joinedCount();
+    const from = this.stderr.length;
     const peer = await Peer.connect(this.port, options);
-    await this.until("another to join", () => this.#joinedCount() > joined);
+    const joined = ` joined ${peer.name} (`;
+    await this.until(`${peer.name} to join`, () => this.stderr.includes(joined, from));
     return peer;
   }
 
-  #joinedCount(): number {
-    return this.stderr.split(" joined ").length - 1;
+  /** Tells it to stop; returns its exit code. */
+  stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
+    this.kill(signal);
+    return this.exited;
   }
 }
 
 /** `bun client.ts` in a room, its three streams being pipes. */
 export function startClient(port: number, ...options: string[]): Program {
-  return new Program([process.execPath, "client.ts", ...options, "127.0.0.1", String(port)]);
+  return new Program(clientCommand(...options, "127.0.0.1", String(port)));
 }
 
 export interface PeerOptions {
@@ -187,50 +226,65 @@ export interface PeerOptions {
   stopped?: boolean;
   /** Counts what arrives and keeps none of it. */
   countOnly?: boolean;
+  /** The address it comes from; 127.0.0.1 by default. */
+  from?: string;
+  /** Speaks TLS, with what it is to trust and to show. */
+  tls?: ConnectionOptions;
+  /** What it says as soon as it is connected. */
+  says?: string;
+  /** Gets what arrives, as it arrives, instead of `heard`. */
+  onBytes?: (bytes: Buffer) => void;
 }
 
-/** A plain TCP client that the test drives. */
+/** A client that the test drives, over plain TCP or TLS. */
 export class Peer {
   readonly #socket: Socket;
   /** What the server calls it. */
   readonly name: string;
   readonly #changes = new Watched();
-  readonly #chunks: Buffer[] = [];
+  readonly #options: PeerOptions;
+  #heard: Buffer[] = [];
   heardBytes = 0;
-  #ended = false;
-  #closed = false;
-  #error: Error | undefined;
+  #ended: "in order" | "by a reset" | undefined;
+  #closed: "end" | "error" | undefined;
 
   static connect(port: number, options: PeerOptions = {}): Promise<Peer> {
+    const { from, tls } = options;
+    const where = { host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true };
+    const how = from === undefined ? where : { ...where, localAddress: from };
     return new Promise((resolve, reject) => {
-      const socket = connectTcp({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true });
+      const socket = tls ? connectTls({ ...how, ...tls }) : connectTcp(how);
       socket.once("error", reject);
-      socket.once("connect", () => resolve(new Peer(socket, options)));
+      socket.once(tls ? "secureConnect" : "connect", () => resolve(new Peer(socket, options)));
     });
   }
 
-  private constructor(socket: Socket, options: PeerOptions) {
+  constructor(socket: Socket, options: PeerOptions = {}) {
     this.#socket = socket;
-    this.name = `127.0.0.1:${socket.localPort}`;
+    this.#options = options;
+    this.name = `${socket.localAddress}:${socket.localPort}`;
     started.add(this);
     if (options.stopped) socket.pause();
-    else this.#read(options);
-    socket.on("error", (error) => {
-      this.#error = error;
-    });
+    else this.#read();
+    if (options.says) this.say(options.says);
+    let failed = false;
+    socket.on("error", () => (failed = true));
     socket.on("end", () => {
-      this.#ended = true;
+      this.#ended ??= "in order";
       this.#changes.changed();
     });
     socket.on("close", () => {
-      this.#closed = true;
-      this.#changes.changed();
+      started.delete(this);
+      this.#ended ??= "by a reset";
+      this.#closed = failed ? "error" : "end";
+      this.#changes.end("its connection is closed");
     });
   }
 
   /** All that has arrived. */
   get heard(): Buffer {
-    return Buffer.concat(this.#chunks);
+    if (this.#heard.length > 1) this.#heard = [Buffer.concat(this.#heard)];
+    return this.#heard[0] ?? Buffer.alloc(0);
   }
 
   get text(): string {
@@ -242,8 +296,13 @@ export class Peer {
   }
 
   /** Says and waits until the system has taken all of it; returns false once that is hopeless. */
-  sayAll(what: Uint8Array): Promise<boolean> {
+  sayAll(what: string | Uint8Array): Promise<boolean> {
     return new Promise((resolve) => this.#socket.write(what, (error) => resolve(!error)));
+  }
+
+  /** Says it over and over, until the connection is gone. */
+  async flood(what: Uint8Array): Promise<void> {
+    while (await this.sayAll(what));
   }
 
   /** Half-closes. */
@@ -260,51 +319,70 @@ export class Peer {
   }
 
   resume(): void {
-    if (this.#socket.listenerCount("data") === 0) this.#read({});
+    if (this.#socket.listenerCount("data") === 0) this.#read();
     this.#socket.resume();
   }
 
   /** Waits until so much has arrived. */
   hears(text: string, withinMs?: number): Promise<true> {
-    return this.#changes
-      .until(
-        `a peer to hear ${JSON.stringify(text.slice(-80))}`,
-        () => this.text.includes(text) || undefined,
-        withinMs,
-      )
-      .catch((error: Error) => {
-        throw new Error(`${error.message}; it heard ${JSON.stringify(this.text.slice(-200))}`);
-      }) as Promise<true>;
+    const what = `a peer to hear ${JSON.stringify(text.slice(-80))}`;
+    return this.until(what, () => this.heard.includes(text, 0, "latin1"), withinMs);
   }
 
   hearsBytes(count: number, withinMs?: number): Promise<true> {
-    return this.#changes.until(
-      `${count} bytes`,
-      () => this.heardBytes >= count || undefined,
-      withinMs,
-    );
+    return this.until(`${count} bytes`, () => this.heardBytes >= count, withinMs);
+  }
+
+  /** Waits until what has arrived passes a check. */
+  async until<Value>(
+    what: string,
+    check: () => Value | undefined | false,
+    withinMs?: number,
+  ): Promise<Value> {
+    try {
+      return await this.#changes.until(what, check, withinMs);
+    } catch (error) {
+      const last = this.heard.subarray(-200).toString("latin1");
+      throw new Error(
+        `${error}; ${this.heardBytes} bytes have come, the last ${JSON.stringify(last)}`,
+      );
+    }
+  }
+
+  /** Reads a bit more, and no more for now; waits until it has. */
+  async sip(): Promise<void> {
+    const bytes = this.heardBytes;
+    this.resume();
+    await this.until("a sip", () => this.heardBytes > bytes || this.#ended);
+    this.pause();
   }
 
   /** Waits for the end of input; returns whether it came, rather than a reset. */
-  async endOfInput(): Promise<boolean> {
-    await this.#changes.until("the end of input", () => this.#ended || this.#closed || undefined);
-    return this.#ended && !this.#error;
+  async endOfInput(withinMs?: number): Promise<boolean> {
+    return (await this.until("the end of input", () => this.#ended, withinMs)) === "in order";
+  }
+
+  /** Waits for the end of input; returns all that came before. */
+  async hearsAll(): Promise<string> {
+    await this.endOfInput();
+    return this.text;
   }
 
   /** Waits until the connection is gone; returns how: in order, or by an error. */
-  async closed(): Promise<"end" | "error"> {
-    await this.#changes.until("the end of a connection", () => this.#closed || undefined);
-    return this.#error ? "error" : "end";
+  closed(withinMs?: number): Promise<"end" | "error"> {
+    return this.until("the end of a connection", () => this.#closed, withinMs);
   }
 
   async end(): Promise<void> {
     this.#socket.destroy();
   }
 
-  #read({ countOnly }: PeerOptions): void {
-    this.#socket.on("data", (chunk: Buffer) => {
-      this.heardBytes += chunk.length;
-      if (!countOnly) this.#chunks.push(chunk);
+  #read(): void {
+    const keep = (bytes: Buffer) => void this.#heard.push(bytes);
+    const take = this.#options.onBytes ?? (this.#options.countOnly ? () => {} : keep);
+    this.#socket.on("data", (bytes: Buffer) => {
+      this.heardBytes += bytes.length;
+      take(bytes);
       this.#changes.changed();
     });
   }

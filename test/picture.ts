@@ -5,8 +5,8 @@
 
 import { join } from "node:path";
 
+import { endTerminals, Tmux } from "./client/tmux.ts";
 import { ROOT, ServerProgram } from "./harness.ts";
-import { endTerminals, Tmux } from "./tmux.ts";
 
 const COLUMNS = 46;
 const ROWS = 9;

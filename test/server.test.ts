@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { endAfterEach, Peer, ServerProgram } from "./harness.ts";
+import { endAfterEach, limitFiles, Peer, serverCommand, ServerProgram } from "./harness.ts";
 
 endAfterEach();
 
@@ -93,18 +93,18 @@ describe("promise 3, no silent loss", () => {
     const server = await ServerProgram.start("--buffer", "256K");
     const [fast, slow] = [await server.join(), await server.join({ stopped: true })];
     const talker = await server.join();
-    const said = numberedLines(160_000, 100);
-    talker.say(said);
-    talker.endInput();
-    // The slow one reads in gulps, each some time after the last.
-    for (let gulp = 0; gulp < 20 && slow.heardBytes < said.length; gulp++) {
-      slow.resume();
-      await Bun.sleep(2);
-      slow.pause();
-      await Bun.sleep(20);
+    // More than the log and the kernel together hold for one who does not read.
+    const said = numberedLines(320_000, 100);
+    let taken = false;
+    const flood = talker.sayAll(said).then(() => (taken = true));
+    while (slow.heardBytes < said.length) {
+      const ahead = Math.min(slow.heardBytes + (200 << 10), said.length);
+      await fast.hearsBytes(ahead);
+      if (slow.heardBytes < MIB) expect(taken).toBe(false);
+      await slow.sip();
     }
-    slow.resume();
-    await Promise.all([fast.hearsBytes(said.length), slow.hearsBytes(said.length)]);
+    await flood;
+    await fast.hearsBytes(said.length);
     expect(fast.heard.equals(said)).toBe(true);
     expect(slow.heard.equals(said)).toBe(true);
   });
@@ -137,7 +137,7 @@ describe("promise 4, bounded memory", () => {
     await Promise.all(readers.map((reader) => reader.hearsBytes(1024 * MIB, 20_000)));
     memoryBytes = Math.max(memoryBytes, await server.memoryBytes());
     expect(memoryBytes).toBeLessThan(200e6);
-    await server.printed(`left ${stopped.name}: too slow, `, "stderr");
+    await server.logged(`left ${stopped.name}: too slow, `);
     expect(server.stderr).not.toContain(`left ${readers[0]?.name}`);
   }, 30_000);
 
@@ -153,22 +153,21 @@ describe("promise 4, bounded memory", () => {
     talker.say(line);
     await talker.hears("* line longer than 65536 bytes\n");
     expect(await talker.endOfInput()).toBe(true);
-    await server.printed(`left ${talker.name}: line too long (1 here)`, "stderr");
+    await server.logged(`left ${talker.name}: line too long (1 here)`);
+    const other = await server.join();
     listener.say("still here\n");
-    expect(listener.heardBytes).toBe(65_536);
+    await other.hears("still here\n");
+    other.say("nothing of it\n");
+    await listener.hears("nothing of it\n");
+    expect(listener.heardBytes).toBe(65_536 + "nothing of it\n".length);
   });
 
   test("the reason arrives although the client goes on sending at full speed", async () => {
     const server = await ServerProgram.start("--max-line", "1K");
     const talker = await server.join();
-    const block = Buffer.alloc(MIB, "x");
-    let sending = true;
-    const flood = (async () => {
-      while (sending && (await talker.sayAll(block)));
-    })();
+    const flood = talker.flood(Buffer.alloc(MIB, "x"));
     await talker.hears("* line longer than 1024 bytes\n");
     expect(await talker.endOfInput()).toBe(true);
-    sending = false;
     await talker.end();
     await flood;
     expect(talker.text).toBe("* line longer than 1024 bytes\n");
@@ -184,9 +183,8 @@ describe("promise 5, nobody stalls the room for long", () => {
     talker.say(said);
     await reader.hearsBytes(said.length);
     expect(reader.heard.equals(said)).toBe(true);
-    const [, behind] = await server.printed(
+    const [, behind] = await server.logged(
       new RegExp(`left ${stopped.name}: too slow, (\\d+) bytes behind \\(2 here\\)`),
-      "stderr",
     );
     expect(Number(behind)).toBeGreaterThan(MIB / 2);
     stopped.resume();
@@ -195,10 +193,38 @@ describe("promise 5, nobody stalls the room for long", () => {
 
   test("without patience the talker is never slowed, and who is a whole log behind is dropped", async () => {
     const server = await ServerProgram.start("--buffer", "1M", "--patience", "0");
-    const stopped = await server.join({ stopped: true });
+    const [reader, stopped] = [await server.join(), await server.join({ stopped: true })];
     const talker = await server.join();
-    talker.say(numberedLines(200_000, 100));
-    await server.printed(`left ${stopped.name}: too slow, `, "stderr");
+    const block = numberedLines(1024, 256);
+    let longestMs = 0;
+    for (let n = 1; n <= 80; n++) {
+      const since = performance.now();
+      expect(await talker.sayAll(block)).toBe(true);
+      await reader.hearsBytes(n * block.length);
+      longestMs = Math.max(longestMs, performance.now() - since);
+    }
+    const [, behind] = await server.logged(
+      new RegExp(`left ${stopped.name}: too slow, (\\d+) bytes behind`),
+    );
+    expect(Number(behind)).toBeGreaterThan(MIB / 2);
+    // The least that patience is for: a reader is asked every 100 ms whether it takes more.
+    expect(longestMs).toBeLessThan(1000);
+  });
+
+  test("with one client flooding, the single lines of another come through", async () => {
+    const server = await ServerProgram.start();
+    const countOnly = { countOnly: true };
+    const [flooder, talker] = [await server.join(countOnly), await server.join(countOnly)];
+    const listener = await server.join(countOnly);
+    const flood = flooder.flood(Buffer.alloc(MIB, "0123456789abcde\n"));
+    await listener.hearsBytes(8 * MIB);
+    for (let n = 1; n <= 20; n++) {
+      talker.say("me\n");
+      // Everybody else's lines are all that the flooder hears.
+      await flooder.hearsBytes(3 * n, 2000);
+    }
+    await flooder.end();
+    await flood;
   });
 
   test("a client that resets harms nobody", async () => {
@@ -208,7 +234,7 @@ describe("promise 5, nobody stalls the room for long", () => {
       const rude = await server.join();
       rude.say("half a li");
       rude.reset();
-      await server.printed(`left ${rude.name}: reset`, "stderr");
+      await server.logged(`left ${rude.name}: reset`);
     }
     talker.say("all well\n");
     await listener.hears("all well\n");
@@ -232,17 +258,16 @@ describe("promise 6, a clean end", () => {
     await probe.hears("bye\n");
     talker.say("too late for it\n");
     await probe.hears("too late for it\n");
-    for (let gulp = 0; gulp < 30; gulp++) {
-      slow.resume();
-      await Bun.sleep(1);
-      slow.pause();
-      await Bun.sleep(10);
+    const expected = Buffer.concat([said, Buffer.from("the last before its EOF\nprobe\n")]);
+    for (let sip = 1; slow.heardBytes < expected.length; sip++) {
+      await slow.sip();
+      talker.say(`sip ${sip}\n`);
+      await probe.hears(`sip ${sip}\n`);
     }
     slow.resume();
     expect(await slow.endOfInput()).toBe(true);
-    const expected = Buffer.concat([said, Buffer.from("the last before its EOF\nprobe\n")]);
     expect(slow.heard.equals(expected)).toBe(true);
-    await server.printed(`left ${slow.name}: end of input`, "stderr");
+    await server.logged(`left ${slow.name}: end of input`);
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const)
@@ -250,18 +275,13 @@ describe("promise 6, a clean end", () => {
       const server = await ServerProgram.start();
       const readers = [await server.join(), await server.join()];
       const talker = await server.join();
-      const block = numberedLines(10_000, 100);
-      let sending = true;
-      const flood = (async () => {
-        while (sending && (await talker.sayAll(block)));
-      })();
+      const flood = talker.flood(numberedLines(10_000, 100));
       await readers[0]?.hearsBytes(2 * MIB);
-      server.kill(signal);
+      const exited = server.stop(signal);
       for (const reader of readers) expect(await reader.endOfInput()).toBe(true);
-      sending = false;
       for (const peer of [...readers, talker]) await peer.end();
       await flood;
-      expect(await server.exited).toBe(0);
+      expect(await exited).toBe(0);
       const [one, other] = readers.map((reader) => reader.heard);
       expect(one?.length).toBeGreaterThan(2 * MIB);
       expect(one?.at(-1)).toBe(10);
@@ -270,17 +290,46 @@ describe("promise 6, a clean end", () => {
 
   test("a second signal exits at once", async () => {
     const server = await ServerProgram.start();
-    const stopped = await server.join({ stopped: true });
-    const talker = await server.join();
+    await server.join({ stopped: true });
+    const [reader, talker] = [await server.join({ countOnly: true }), await server.join()];
     talker.say(numberedLines(100_000, 100));
-    await Bun.sleep(50);
+    await reader.hearsBytes(8 * MIB); // By now the one that has stopped is owed a lot.
     server.kill("SIGTERM");
-    await server.printed("stopping", "stderr");
+    await server.logged("stopping");
     const since = performance.now();
-    server.kill("SIGTERM");
-    expect(await server.exited).toBe(0);
+    expect(await server.stop()).toBe(0);
     expect(performance.now() - since).toBeLessThan(1500);
-    await stopped.end();
+  });
+});
+
+describe("how fast, how long silent", () => {
+  test("a paste over --max-rate arrives whole over the seconds it takes, a second's worth at once", async () => {
+    const server = await ServerProgram.start("--max-rate", "100");
+    const [talker, listener] = [await server.join(), await server.join()];
+    const said = Array.from({ length: 250 }, (_, n) => `line ${n}\n`).join("");
+    const since = performance.now();
+    talker.say(said);
+    talker.endInput();
+    await listener.hears("line 99\n");
+    listener.say("others are not slowed\n");
+    await talker.hears("others are not slowed\n");
+    expect(listener.text).not.toContain("line 249\n");
+    await listener.hears("line 249\n");
+    expect(performance.now() - since).toBeGreaterThan(1400);
+    expect(listener.text).toBe(said);
+    expect(await talker.endOfInput()).toBe(true);
+  });
+
+  test("who says no line for --idle is told so and gets EOF; who talks stays", async () => {
+    const server = await ServerProgram.start("--idle", "1s");
+    const [silent, talker] = [await server.join(), await server.join()];
+    const talking = setInterval(() => talker.say("still here\n"), 100);
+    silent.say("no line end");
+    await silent.hears("* idle for 1s\n");
+    expect(await silent.endOfInput()).toBe(true);
+    await server.logged(`left ${silent.name}: idle (1 here)`);
+    clearInterval(talking);
+    expect(await talker.hearsAll()).toBe("* idle for 1s\n");
   });
 });
 
@@ -289,10 +338,7 @@ describe("how many", () => {
     const server = await ServerProgram.start();
     const peers: Peer[] = [];
     for (let n = 0; n < 1000; n += 100)
-      peers.push(
-        ...(await Promise.all(Array.from({ length: 100 }, () => Peer.connect(server.port)))),
-      );
-    await server.members(1000);
+      peers.push(...(await Promise.all(Array.from({ length: 100 }, () => server.join()))));
     const [talker, ...listeners] = peers;
     talker?.say("hello everybody\n");
     await Promise.all(listeners.map((one) => one.hears("hello everybody\n")));
@@ -307,29 +353,18 @@ describe("how many", () => {
     const refused = await Peer.connect(server.port);
     expect(await refused.endOfInput()).toBe(true);
     expect(refused.text).toBe("* room is full\n");
-    await server.printed(`refused ${refused.name}: room is full (2 here)`, "stderr");
+    await server.logged(`refused ${refused.name}: room is full (2 here)`);
     bob.endInput();
-    await server.printed(`left ${bob.name}: end of input (1 here)`, "stderr");
+    await server.logged(`left ${bob.name}: end of input (1 here)`);
     const eve = await server.join();
     eve.say("in\n");
     await ann.hears("in\n");
   });
 
   test("under a low file limit the default stays below it, and newcomers beyond are still answered", async () => {
-    const server = await ServerProgram.run([
-      "sh",
-      "-c",
-      `ulimit -n 64; exec "$0" "$@"`,
-      process.execPath,
-      "server.ts",
-      "--host",
-      "127.0.0.1",
-      "0",
-    ]);
-    const [, limit] = await server.printed(
-      /up to (\d+) clients, the file limit being 64\n/,
-      "stderr",
-    );
+    const command = serverCommand("--host", "127.0.0.1", "0");
+    const server = await ServerProgram.run(limitFiles(64, command));
+    const [, limit] = await server.logged(/up to (\d+) clients, the file limit being 64\n/);
     const peers: Peer[] = [];
     for (let n = 0; n < Number(limit); n++) peers.push(await server.join());
     const refused = await Promise.all(Array.from({ length: 100 }, () => Peer.connect(server.port)));
@@ -339,11 +374,11 @@ describe("how many", () => {
   });
 });
 
-test("the log names who joins and leaves, each on a line with the time; --quiet keeps warnings", async () => {
+test("the log names who joins and leaves, each on a line with the time", async () => {
   const server = await ServerProgram.start();
   const ann = await server.join();
   ann.endInput();
-  await server.printed(`left ${ann.name}: end of input (0 here)\n`, "stderr");
+  await server.logged(`left ${ann.name}: end of input (0 here)\n`);
   const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
   expect(server.stderr).toMatch(
     new RegExp(

@@ -1,136 +1,148 @@
 /**
- * `bun run soak --minutes 15`: one server, members that talk all the time, and
- * faults at random; in the end every line is accounted for.
+ * `bun run soak --minutes 15`: one server, a steady crowd that checks every
+ * byte it hears, guests, and faults at random; in the end every line is
+ * accounted for. Exits with 1 when something is wrong.
  */
 
 import { parseArgs } from "node:util";
 
-import { demand, FAULTS, newName } from "./faults/faults.ts";
-import { stopAmid, undergo } from "./faults/ordeal.ts";
+import { demand } from "./faults/faults.ts";
 import { RoomProcess } from "./faults/room-process.ts";
 import { breakAll, Seat } from "./faults/seat.ts";
-import { Random } from "./simulation/random.ts";
+import { CrowdProcess } from "./soak/crowd-process.ts";
+import { MemoryWatch } from "./soak/memory-watch.ts";
+import { BATCH_LINES, PACEMAKER, talkerName } from "./soak/steady-crowd.ts";
+import { Trouble } from "./soak/trouble.ts";
 
-/** How many members talk and listen from the first to the last minute. */
-const STEADY = 4;
-/** How many guests are there at a time, each for a few lines. */
-const GUESTS = 3;
-/** A pause between two sayings, so that a talker leaves time for the others. */
-const BREATH_MS = 5;
+const TALKERS = 3;
+/** What ends later than this after its time has got stuck. */
+const OVERTIME_MS = 90_000;
+/** All has come once nothing has come for so long. */
+const QUIET_MS = 500;
+const PROGRESS_MS = 60_000;
+
+/** What became of the lines, once all have been heard. */
+interface Account {
+  seconds: number;
+  /** How many were said in all, and by the steady crowd. */
+  lines: number;
+  steadyLines: number;
+  /** How many the crowd has heard, one said to 100 being 100, and how many have not come. */
+  deliveries: number;
+  missing: number;
+}
 
 const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "15" }, seed: { type: "string" } },
+  options: {
+    minutes: { type: "string", default: "15" },
+    listeners: { type: "string", default: "500" },
+    seed: { type: "string" },
+  },
 });
 const seed = Number(values.seed ?? Date.now());
-const endAtMs = performance.now() + Number(values.minutes) * 60_000;
-const random = new Random(seed);
-
-/** What guests have said whole, by their names. */
-const guestLines = new Map<string, number>();
-let guestDeliveries = 0;
-let faults = 0;
-let stops = 0;
+const listeners = Number(values.listeners);
+const forMs = Number(values.minutes) * 60_000;
+demand(forMs > 0 && listeners >= 2, "--minutes takes a number above 0, --listeners 2 or more");
 
 console.log(`soaking for ${values.minutes} minutes, --seed ${seed}`);
 await using room = await RoomProcess.start({
-  args: ["--patience", "2s", "--buffer", "1M", "--max-clients", "4000"],
+  args: ["--patience", "5s", "--buffer", "1M", "--max-clients", "10000"],
 });
-const steady = await Promise.all(
-  Array.from({ length: STEADY }, (_, index) => Seat.join(room.port, `steady-${index}`)),
+await using crowd = await CrowdProcess.start({
+  ...{ port: room.port, listeners, talkers: TALKERS, seed },
+});
+const pacemaker = await Seat.join(room.port, PACEMAKER);
+const trouble = new Trouble(room, pacemaker);
+const memory = new MemoryWatch(() => room.memoryBytes);
+const startMs = performance.now();
+const progress = setInterval(reportProgress, PROGRESS_MS);
+const stuck = Promise.withResolvers<never>();
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => stuck.reject(new Error(`ended by ${signal}`)));
+const alarm = setTimeout(
+  () => stuck.reject(new Error("it does not come to an end")),
+  forMs + OVERTIME_MS,
 );
-reportMemory("start");
-const middle = setTimeout(() => reportMemory("middle"), (endAtMs - performance.now()) / 2);
+try {
+  const account = await Promise.race([crowd.failure, keepPace(), stuck.promise, live()]);
+  await Promise.race([stuck.promise, stop()]);
+  report(account);
+} catch (error) {
+  complain(`${error instanceof Error ? error.message : error}`);
+  console.log(room.journal.slice(-3).join("\n"));
+} finally {
+  clearInterval(progress);
+  clearTimeout(alarm);
+  memory.end();
+  breakAll(room.port);
+  await trouble.end();
+}
 
-await Promise.all([
-  ...steady.map(talk),
-  ...Array.from({ length: GUESTS }, visit),
-  strikeTheRoom(),
-  strikeOthers(),
-]);
-clearTimeout(middle);
-await account();
-
-/** A steady member says a few lines at a time. */
-async function talk(seat: Seat): Promise<void> {
-  while (performance.now() < endAtMs) {
-    await seat.say(random.between(1, 30), random.below(200));
-    await Bun.sleep(BREATH_MS);
+/** Lets the talkers say a batch each, and the next one once half of it has come here. */
+async function keepPace(): Promise<never> {
+  for (let batch = 1; ; batch++) {
+    await pacemaker.say(1);
+    await pacemaker.hears(talkerName(0), (batch - 0.5) * BATCH_LINES);
   }
 }
 
-/** Guest after guest comes, says some lines, half-closes, and hears on until its EOF. */
-async function visit(): Promise<void> {
-  while (performance.now() < endAtMs) {
-    const guest = await Seat.join(room.port, newName("guest"), { late: true });
-    guestLines.set(guest.name, await guest.say(random.between(1, 300), random.below(2000)));
-    guest.finish();
-    demand((await guest.left) === "end of input", `${guest.name} was reset`);
-    demand(guest.heard.fault === undefined, `${guest.name} heard ${guest.heard.fault}`);
-    guestDeliveries += guest.heard.lines;
-    await Bun.sleep(BREATH_MS);
-  }
+/** Lasts as long as it is to; then waits until everybody has heard everything. */
+async function live(): Promise<Account> {
+  await trouble.run(seed, forMs);
+  const said = await crowd.hush();
+  for (const [index, lines] of said.entries()) await pacemaker.hears(talkerName(index), lines);
+  for (let lines = -1; lines < pacemaker.heard.lines; await Bun.sleep(QUIET_MS))
+    lines = pacemaker.heard.lines;
+  const seconds = (performance.now() - startMs) / 1000;
+  const lines = pacemaker.heard.lines + pacemaker.said;
+  const steadyLines = said.reduce((sum, each) => sum + each, pacemaker.said);
+  const account = await crowd.account(lines);
+  memory.end();
+  return { ...account, seconds, lines, steadyLines };
 }
 
-/** Fault after fault for the room with the steady members. */
-async function strikeTheRoom(): Promise<void> {
-  const [witness] = steady;
-  const possible = FAULTS.filter(
-    ({ options }) => !options?.filesMax && !limitsClients(options?.args),
-  );
-  while (witness && performance.now() < endAtMs) {
-    const end = await random.pick(possible).unleash(room, witness);
-    await Bun.sleep(random.below(500));
-    await end();
-    faults++;
-  }
-}
-
-/** Rooms of their own for the faults that need special options, and for a SIGTERM in the middle. */
-async function strikeOthers(): Promise<void> {
-  while (performance.now() < endAtMs) {
-    const fault = random.pick(FAULTS);
-    if (random.chance(500)) await undergo(fault);
-    else await stopAmid(fault);
-    stops++;
-    await Bun.sleep(random.below(3_000));
-  }
-}
-
-function limitsClients(args: readonly string[] = []): boolean {
-  return args.includes("--max-clients");
-}
-
-/** Waits until all is heard, stops the server, and prints what became of every line. */
-async function account(): Promise<void> {
-  const said = new Map([...guestLines, ...steady.map(({ name, said }) => [name, said] as const)]);
-  let due = 0;
-  let delivered = 0;
-  for (const member of steady)
-    for (const [name, lines] of said) {
-      if (name === member.name) continue;
-      await member.hears(name, lines);
-      due += lines;
-      delivered += member.heard.count(name);
-    }
-  const linesSaid = [...said.values()].reduce((sum, lines) => sum + lines, 0);
-  const heard = steady.reduce((sum, member) => sum + member.heard.lines, guestDeliveries);
-  reportMemory("end");
+async function stop(): Promise<void> {
   const exitCode = await room.stop();
   demand(exitCode === 0, `the server ended with exit code ${exitCode}`);
-  for (const member of steady)
-    demand((await member.left) === "end of input", `${member.name} was reset`);
-  breakAll(room.port);
-
-  console.log(`lines said by steady members and guests: ${linesSaid}`);
-  console.log(`lines delivered to steady members: ${delivered} of ${due}`);
-  console.log(`lines lost: ${due - delivered}`);
-  console.log(`lines heard in all, those of faults too: ${heard}`);
-  console.log(`clients churned: ${room.count(/ left .*(end of input|reset)/)}`);
-  console.log(`evictions: ${room.count(/too slow/)}`);
-  console.log(`faults: ${faults} in this room, ${stops} in rooms that were stopped`);
+  demand((await pacemaker.left) === "end of input", `the ${PACEMAKER} was reset`);
+  demand(pacemaker.heard.fault === undefined, `the ${PACEMAKER} heard ${pacemaker.heard.fault}`);
+  demand((await crowd.ended) === 0, "a steady member was reset");
+  const error = room.journal.find((line) => line.includes("error"));
+  demand(error === undefined, `${error}`);
 }
 
-function reportMemory(when: string): void {
-  const mib = (room.memoryBytes / (1 << 20)).toFixed(1);
-  console.log(`memory at the ${when}: ${mib} MiB`);
+function report({ seconds, lines, steadyLines, deliveries, missing }: Account): void {
+  const { guestLines, guestDeliveries } = trouble;
+  const faultLines = lines - steadyLines - guestLines;
+  const checked = deliveries + pacemaker.heard.lines + guestDeliveries;
+  const members = listeners + TALKERS + 1;
+  const rows = {
+    "lines said": `${count(lines)}: ${count(steadyLines)} by the steady crowd, ${count(guestLines)} by guests, ${count(faultLines)} by clients of faults`,
+    "deliveries checked": `${count(checked)}, ${count(checked / seconds)} a second`,
+    "to the steady crowd": `${count(steadyLines * (members - 1))} of its own lines, ${count(guestLines * members)} of guests, ${count(faultLines * members)} of faults`,
+    "to guests": count(guestDeliveries),
+    "lines lost": count(missing),
+    "clients churned": count(room.count(/ left .*(end of input|reset)/)),
+    evictions: `${count(room.count(/too slow/))}, none of the steady crowd`,
+    faults: `${trouble}`,
+    memory: `${memory}`,
+  };
+  for (const [name, what] of Object.entries(rows)) console.log(`${`${name}:`.padEnd(21)}${what}`);
+  if (missing > 0) complain(`${missing} lines are lost`);
+  if (memory.problem !== undefined) complain(memory.problem);
+}
+
+function complain(problem: string): void {
+  console.log(`WRONG: ${problem}`);
+  process.exitCode = 1;
+}
+
+function reportProgress(): void {
+  const seconds = (performance.now() - startMs) / 1000;
+  const speed = `${count(crowd.deliveries / seconds)} a second`;
+  console.log(`${count(seconds)} s: ${count(crowd.deliveries)} deliveries, ${speed}; ${memory}`);
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString("en");
 }

@@ -1,5 +1,7 @@
 /** Colours, where they help to see who says what; and none where they are not wanted. */
 
+import { isatty } from "node:tty";
+
 /** What is told apart by looks. */
 export interface Colours {
   /** What this program says about itself, and the server about itself. */
@@ -30,9 +32,9 @@ export function openColours(on: boolean): Colours {
   };
 }
 
-/** Whether a stream takes colours: a terminal, unless `NO_COLOR` (no-color.org) or `TERM=dumb` is set. */
-export function takesColours(stream: { isTTY?: boolean }): boolean {
-  return stream.isTTY === true && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
+/** Whether a descriptor takes colours: a terminal, unless `NO_COLOR` (no-color.org) or `TERM=dumb` is set. */
+export function takesColours(descriptor: number): boolean {
+  return isatty(descriptor) && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
 }
 
 /**

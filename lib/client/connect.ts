@@ -1,31 +1,26 @@
-/** Stage 2, opening the client: getaddrinfo, socket, connect; then reading and writing with back-pressure. */
+/** Stage 2, opening the client: getaddrinfo, socket, connect. */
+
+import { accessSync, constants, statSync } from "node:fs";
 
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
-import { codeOf, UserError } from "../program/system-errors.ts";
+import { codeOf, explain, UserError } from "../program/system-errors.ts";
+import { formatTime } from "../program/units.ts";
+import { BY_SERVER, Connection } from "./connection.ts";
 
 /** The time between the last byte of a silent peer and the first probe whether it is still there. */
 export const KEEP_ALIVE_MS = 60_000;
 /** How long a server may take for the TLS handshake. */
 const HANDSHAKE_MS = 10_000;
+const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 
-export type ConnectOptions = ConnectPlace & {
+/** Where to connect to, a port of a host or the path of a Unix socket, and how. */
+export type ConnectOptions = ({ host: string; port: number } | { unix: string }) & {
   /** Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show. */
   tls?: (TlsMaterial & { serverName?: string | undefined }) | undefined;
   /** What the server wants to hear first. */
   passPhrase?: Uint8Array | undefined;
 };
-
-export type ConnectPlace =
-  | {
-      /** A host name, all of whose addresses are tried, or an address. */
-      host: string;
-      port: number;
-    }
-  | {
-      /** The path of a socket in the file system. */
-      unix: string;
-    };
 
 /**
  * Connects; the classic `open_clientfd`. Over TLS the server's certificate and
@@ -37,6 +32,8 @@ export type ConnectPlace =
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { tls, passPhrase } = options;
   const address = "unix" in options ? options.unix : formatAddress(options.host, options.port);
+  // What Bun is to verify: always the certificate, and the name the user gave.
+  const serverName = tls?.serverName ?? ("unix" in options ? "localhost" : options.host);
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {}); // It may fail before anybody waits for it.
   const handlers: Bun.SocketHandler<Connection> = {
@@ -49,168 +46,72 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     drain: (socket) => socket.data.drained(),
     end: (socket) => socket.data.ended(),
     close(socket, error) {
-      ready.reject(error ?? new Error("closed by the server"));
+      ready.reject(error ?? new Error(CLOSED_IN_HANDSHAKE));
       socket.data?.closed(error);
     },
     error: (socket, error) => socket.data.closed(error),
   };
   const handshake = (_: unknown, success: boolean, error: Error | null) =>
     success && error === null ? ready.resolve() : ready.reject(error);
+  const how = {
+    allowHalfOpen: true,
+    ...(tls && { tls: { ...tls, serverName, rejectUnauthorized: true } }),
+    socket: tls ? { ...handlers, handshake } : handlers,
+  };
   try {
-    const how = {
-      allowHalfOpen: true,
-      ...(tls
-        ? { tls: checked(tls, options), socket: { ...handlers, handshake } }
-        : { socket: handlers }),
-    };
     const socket = await ("unix" in options
       ? Bun.connect<Connection>({ unix: options.unix, ...how })
       : Bun.connect<Connection>({ hostname: options.host, port: options.port, ...how }));
     const connection = socket.data;
-    if (tls) await within(HANDSHAKE_MS, ready.promise, () => socket.terminate());
+    if (tls) await handshakeOf(socket, ready);
     if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.from("\n")]));
     return connection;
   } catch (error) {
-    throw new UserError(`cannot connect to ${address}: ${explain(error)}`);
+    const why = tlsFailure(error, serverName) ?? failure(error, options);
+    throw new UserError(`cannot connect to ${address}: ${why}`);
   }
-}
-
-/** What Bun is to verify: always the certificate, and the name the user gave. */
-function checked(tls: NonNullable<ConnectOptions["tls"]>, place: ConnectPlace): Bun.TLSOptions {
-  const { serverName = "host" in place ? place.host : "localhost", ...material } = tls;
-  return { ...material, serverName, rejectUnauthorized: true };
 }
 
 /** Waits for a handshake, but not for ever. */
-async function within(ms: number, done: Promise<void>, giveUp: () => void): Promise<void> {
-  const deadline = setTimeout(giveUp, ms);
-  await done.finally(() => clearTimeout(deadline));
+async function handshakeOf(
+  socket: Bun.Socket<Connection>,
+  ready: PromiseWithResolvers<void>,
+): Promise<void> {
+  const deadline = setTimeout(() => {
+    ready.reject(new Error(`no TLS handshake within ${formatTime(HANDSHAKE_MS)}`));
+    socket.terminate();
+  }, HANDSHAKE_MS);
+  await ready.promise.finally(() => clearTimeout(deadline));
 }
 
-/** One end of a connection: `read` and `write` wait, so that neither side outruns the other. */
-export class Connection {
-  readonly #socket: Bun.Socket<Connection>;
-  /** Where it is connected to, as the user said it. */
-  readonly address: string;
-  /** What has arrived and was not read. Once nobody waits for it, the socket is paused. */
-  #chunks: Uint8Array[] = [];
-  #paused = false;
-  #inputEnded = false;
-  #failure: UserError | undefined;
-  #closed = false;
-  /** Whoever waits for a change of all this. */
-  #wakeReader: (() => void) | undefined;
-  #wakeWriter: (() => void) | undefined;
-
-  constructor(socket: Bun.Socket<Connection>, address: string) {
-    this.#socket = socket;
-    this.address = address;
-  }
-
-  /** Where it is connected to in fact: the address and port of the server. */
-  get remoteAddress(): string {
-    const { remoteAddress, remotePort }: { remoteAddress?: string; remotePort: number } =
-      this.#socket;
-    return remoteAddress ? formatAddress(remoteAddress, remotePort) : this.address;
-  }
-
-  /**
-   * Waits for bytes.
-   *
-   * @returns what has arrived; undefined at the end of input
-   * @throws {UserError} when the connection is lost
-   */
-  async read(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        if (this.#paused) this.#socket.resume();
-        this.#paused = false;
-        return chunk;
-      }
-      if (this.#failure) throw this.#failure;
-      if (this.#inputEnded || this.#closed) return undefined;
-      await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+/** Why `connect` has failed. Bun takes some codes for ECONNREFUSED; of a path, the file tells more. */
+function failure(error: unknown, place: ConnectOptions): string {
+  if ("unix" in place) {
+    try {
+      accessSync(place.unix, constants.W_OK);
+      if (!statSync(place.unix).isSocket()) return "it is not a socket";
+    } catch (why) {
+      return explain(why, { ENOENT: "no such socket" });
     }
+    return explain(error, { ...BY_SERVER, EINVAL: "the path is too long" });
   }
-
-  /**
-   * Sends all of the bytes, as `rio_writen` does, however often the system takes
-   * only some of them.
-   *
-   * @param onTaken told after each write how many bytes the system has taken
-   * @returns whether they went out; if not, the connection is gone and `read` tells why
-   */
-  async write(bytes: Uint8Array, onTaken?: (count: number) => void): Promise<boolean> {
-    for (let offset = 0; offset < bytes.length;) {
-      if (this.#closed) return false;
-      const taken = this.#socket.write(bytes, offset, bytes.length - offset);
-      if (taken < 0) return false;
-      if (taken > 0) onTaken?.(taken);
-      offset += taken;
-      if (offset < bytes.length) await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
-    }
-    return true;
-  }
-
-  /** Half-closes: the server gets EOF after all that was written, and may go on sending. */
-  endOutput(): void {
-    this.#socket.shutdown();
-  }
-
-  /** Gives the connection up: nothing more is taken from it or for it; what the system has taken still goes out. */
-  abandon(): void {
-    if (!this.#closed) this.#socket.shutdown();
-    this.#closed = true;
-    this.#wakeWriter?.();
-  }
-
-  /** Socket events, called by `connect`. */
-  received(bytes: Uint8Array): void {
-    this.#chunks.push(bytes);
-    if (this.#wakeReader === undefined && !this.#paused) {
-      this.#socket.pause();
-      this.#paused = true;
-    }
-    this.#wake();
-  }
-
-  drained(): void {
-    this.#wakeWriter?.();
-  }
-
-  ended(): void {
-    this.#inputEnded = true;
-    this.#wake();
-  }
-
-  closed(error?: Error): void {
-    this.#closed = true;
-    if (error)
-      this.#failure ??= new UserError(`lost the connection to ${this.address}: ${explain(error)}`);
-    this.#wakeWriter?.();
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#wakeReader?.();
-    this.#wakeReader = undefined;
-  }
+  if (codeOf(error) !== "EINVAL" || !place.host.includes(":")) return explain(error, BY_SERVER);
+  return place.host.includes("%")
+    ? "this machine has no such interface"
+    : "a link-local address needs its interface, like fe80::1%eth0";
 }
 
-function explain(error: unknown): string {
+/** Which check of TLS has failed, by the codes of OpenSSL's X509_verify_cert_error(3); undefined if none. */
+function tlsFailure(error: unknown, serverName: string): string | undefined {
   const code = codeOf(error);
-  const words: Record<string, string> = {
-    ECONNREFUSED: "connection refused",
-    ECONNRESET: "reset by the server",
-    EPIPE: "closed by the server",
-    EHOSTUNREACH: "no route to that host",
-    ENETUNREACH: "no route to that network",
-    ETIMEDOUT: "no answer",
-    ENOTFOUND: "unknown host",
-    ENOENT: "no such socket",
-    EACCES: "permission denied",
-    EAI_AGAIN: "the name service does not answer",
-  };
-  return words[code] ?? (error instanceof Error ? `${error.message}${code && ` (${code})`}` : "");
+  const message = error instanceof Error ? error.message : "";
+  if (code === "CERT_HAS_EXPIRED") return "its certificate has expired";
+  if (code === "CERT_NOT_YET_VALID") return "its certificate is not valid yet";
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return `its certificate is for another name than ${serverName}`;
+  if (/SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED/.test(code))
+    return "its certificate is not signed by a CA that is trusted here";
+  if (message.includes("WRONG_VERSION_NUMBER")) return "it does not speak TLS";
+  if (message.includes("before secure TLS connection")) return CLOSED_IN_HANDSHAKE;
+  return undefined;
 }

@@ -1,44 +1,42 @@
-/** This end of the conversation as a program has it: stdin is said, and stdout gets what is heard. */
+/** This end of the conversation as a program has it: stdin is sent, and stdout gets what arrives. */
 
-import { codeOf, UserError } from "../program/system-errors.ts";
+import { isatty } from "node:tty";
+
+import { writeFully } from "../program/descriptor.ts";
+import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { colourSpeakers, openColours, takesColours } from "./colour.ts";
 import type { LocalEnd, Notes } from "./local-end.ts";
 import { sanitise } from "./sanitise.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const LF = 0x0a;
-/** As much as a pipe holds on most systems: larger pieces are slower. */
-const PIECE_BYTES = 64 << 10;
-
-/** How a pipe takes part. */
-export interface PipeOptions {
-  /** Put before each line said; empty for none. */
-  prefix: string;
-  /** Where the client speaks of itself. */
-  notes: Notes;
-}
 
 /**
  * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that
  * gets whole lines of harmless text, coloured by speaker.
+ *
+ * @param prefix put before each line sent; empty for none
+ * @param notes where the client speaks of itself
  */
-export function openPipe({ prefix, notes }: PipeOptions): LocalEnd {
+export function openPipe(prefix: string, notes: Notes): LocalEnd {
+  const toTerminal = isatty(1);
   const lines = new WholeLines();
-  const colours = openColours(takesColours(process.stdout));
-  const harmless = (run: Uint8Array) => colourSpeakers(sanitise(run, colours.mark), colours);
+  const colours = openColours(takesColours(1));
+  const harmless = (run: Uint8Array) =>
+    Buffer.from(colourSpeakers(sanitise(run, colours.mark), colours));
 
   return {
     note: notes.note,
     status: notes.status,
-    said: () => (prefix === "" ? process.stdin : prefixLines(process.stdin, prefix)),
+    said: () => (prefix === "" ? readStdin() : prefixLines(readStdin(), prefix)),
     async show(bytes) {
-      if (!process.stdout.isTTY) return writeInPieces(bytes);
+      if (!toTerminal) return writeOut(bytes);
       const run = lines.push(bytes);
       return run === undefined || writeOut(harmless(run));
     },
     async close() {
       const rest = lines.end();
-      if (rest !== undefined) await writeOut(`${harmless(rest)}\n`);
+      if (rest !== undefined) await writeOut(Buffer.concat([harmless(rest), Buffer.from("\n")]));
     },
   };
 }
@@ -63,19 +61,26 @@ export async function* prefixLines(
   }
 }
 
-async function writeInPieces(bytes: Uint8Array): Promise<boolean> {
-  for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES)
-    if (!(await writeOut(bytes.subarray(offset, offset + PIECE_BYTES)))) return false;
-  return true;
+async function* readStdin(): AsyncIterable<Uint8Array> {
+  try {
+    yield* process.stdin;
+  } catch (error) {
+    const why = explain(error, {
+      EBADF: "it is not open for reading",
+      EIO: "its terminal is gone",
+    });
+    throw new UserError(`cannot read stdin: ${why}; --recv-only does not read it`);
+  }
 }
 
 /** Writes to stdout and waits until it has gone out; returns whether anybody still reads. */
-function writeOut(output: Uint8Array | string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(output, (error) => {
-      if (!error) resolve(true);
-      else if (codeOf(error) === "EPIPE") resolve(false);
-      else reject(new UserError(`cannot write to stdout: ${error.message}`));
-    });
-  });
+async function writeOut(output: Uint8Array): Promise<boolean> {
+  try {
+    await writeFully(1, output);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EPIPE") return false;
+    const why = explain(error, { EIO: "its terminal is gone" });
+    throw new UserError(`cannot write to stdout: ${why}`);
+  }
 }

@@ -1,7 +1,7 @@
-/** A connection that outlives the connections it is made of. */
+/** A connection that outlives the connections it is made of: it reconnects. */
 
 import { UserError } from "../program/system-errors.ts";
-import type { Connection } from "./connect.ts";
+import type { Connection } from "./connection.ts";
 import type { Notes } from "./local-end.ts";
 import { WholeLines } from "./whole-lines.ts";
 
@@ -12,7 +12,7 @@ const LONGEST_DELAY_MS = 30_000;
 const GOOD_MS = 10_000;
 
 /**
- * How long to wait before trying to connect.
+ * How long to wait before trying to connect: exponential backoff with jitter.
  *
  * @param failures how often in a row it came to nothing
  * @param random from 0 to 1, so that the clients of one server do not come back all at once
@@ -33,7 +33,7 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
  * in part; so the room hears this line cut off or not at all, the others whole,
  * and the user is told. Likewise for what is heard: only whole lines come out.
  */
-export class LastingConnection {
+export class ReconnectingConnection {
   readonly #connectAgain: () => Promise<Connection>;
   readonly #notes: Notes;
   /** Where it is connected to, as the user said it. */
@@ -74,7 +74,8 @@ export class LastingConnection {
    */
   async read(): Promise<Uint8Array | undefined> {
     for (let connection = this.#connection; connection !== undefined;) {
-      const { chunk, failure } = await readFrom(connection);
+      let failure: UserError | undefined;
+      const chunk = await connection.read().catch((error) => void (failure = asUserError(error)));
       if (chunk !== undefined) {
         const lines = this.#heard.push(chunk);
         if (lines !== undefined) return lines;
@@ -152,8 +153,7 @@ export class LastingConnection {
         this.#connected(connection);
         return connection;
       } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        reason = ` (${error.message})`;
+        reason = ` (${asUserError(error).message})`;
       }
     }
   }
@@ -186,13 +186,7 @@ export class LastingConnection {
   }
 }
 
-async function readFrom(
-  connection: Connection,
-): Promise<{ chunk?: Uint8Array | undefined; failure?: UserError }> {
-  try {
-    return { chunk: await connection.read() };
-  } catch (error) {
-    if (error instanceof UserError) return { failure: error };
-    throw error;
-  }
+function asUserError(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  throw error;
 }

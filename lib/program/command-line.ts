@@ -56,47 +56,30 @@ export function text<Default>(
   help: string,
   initial: Default,
 ): Option<string | Default> {
-  return {
-    takes,
-    expects: `an ${takes}`.replace(/^an (?![aeiou])/, "a "),
-    help,
-    default: initial,
-    parse: (value) => (value === "" ? undefined : value),
-  };
+  const expects = /^[aeiou]/.test(takes) ? `an ${takes}` : `a ${takes}`;
+  const parse = (value: string) => (value === "" ? undefined : value);
+  return { takes, expects, help, default: initial, parse };
 }
 
 /** A number of bytes. */
 export function size(help: string, initial: number, min = 1, max = 2 ** 31): Option<number> {
-  const range = `from ${formatSize(min)} to ${formatSize(max)}`;
-  return {
-    takes: "size",
-    expects: `a size like 64K or 8M, ${range}`,
-    help,
-    default: initial,
-    parse: (value) => within(parseSize(value), min, max),
-  };
+  const expects = `a size like 64K or 8M, from ${formatSize(min)} to ${formatSize(max)}`;
+  const parse = (value: string) => within(parseSize(value), min, max);
+  return { takes: "size", expects, help, default: initial, parse };
 }
 
 /** A time in ms. */
 export function time<Default>(help: string, initialMs: Default): Option<number | Default> {
-  return {
-    takes: "time",
-    expects: "a time like 500ms, 10s or 5m, of at most 24h",
-    help,
-    default: initialMs,
-    parse: (value) => within(parseTimeMs(value), 0, 24 * 3_600_000),
-  };
+  const expects = "a time like 500ms, 10s or 5m, of at most 24h";
+  const parse = (value: string) => within(parseTimeMs(value), 0, 24 * 3_600_000);
+  return { takes: "time", expects, help, default: initialMs, parse };
 }
 
 /** A whole number. */
 export function count<Default>(help: string, initial: Default, min = 1): Option<number | Default> {
-  return {
-    takes: "n",
-    expects: `a whole number from ${min} on`,
-    help,
-    default: initial,
-    parse: (value) => within(parseWhole(value), min, Number.MAX_SAFE_INTEGER),
-  };
+  const expects = `a whole number from ${min} on`;
+  const parse = (value: string) => within(parseWhole(value), min, Number.MAX_SAFE_INTEGER);
+  return { takes: "n", expects, help, default: initial, parse };
 }
 
 /** Anything else that a function reads, as often as it is given. */
@@ -115,13 +98,10 @@ export function list<Value>(
 
 /** The permissions of a file. */
 export function fileMode<Default>(help: string, initial: Default): Option<number | Default> {
-  return {
-    takes: "octal",
-    expects: "the permissions of a file, like 600",
-    help,
-    default: initial,
-    parse: (value) => (/^[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined),
-  };
+  const expects = "the permissions of a file, like 600";
+  const parse = (value: string) =>
+    /^[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined;
+  return { takes: "octal", expects, help, default: initial, parse };
 }
 
 /**

@@ -7,7 +7,7 @@ import { explain, UserError } from "./system-errors.ts";
 import { formatSize } from "./units.ts";
 
 /** More than any certificate or pass phrase; `/dev/zero` has no end. */
-const FILE_BYTES_MAX = 4 << 20;
+const FILE_BYTES_MAX = 1 << 20;
 
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
@@ -18,23 +18,20 @@ export const PASS_PHRASE_BYTES_MAX = 1024;
  * @throws {UserError} that names the file and says why it cannot be read
  */
 export function readText(file: string): string {
-  const chunks: Buffer[] = [];
+  const buffer = Buffer.allocUnsafe(FILE_BYTES_MAX + 1);
+  let bytes = 0;
   try {
     const descriptor = openSync(file, "r");
     try {
-      for (let bytes = 0; bytes <= FILE_BYTES_MAX;) {
-        const chunk = Buffer.allocUnsafe(64 << 10);
-        const count = readSync(descriptor, chunk);
-        if (count === 0) return Buffer.concat(chunks).toString();
-        chunks.push(chunk.subarray(0, count));
-        bytes += count;
-      }
+      for (let count = 1; count > 0; bytes += count)
+        count = readSync(descriptor, buffer, bytes, buffer.length - bytes, null);
     } finally {
       closeSync(descriptor);
     }
   } catch (error) {
     throw new UserError(`cannot read ${file}: ${explain(error)}`);
   }
+  if (bytes <= FILE_BYTES_MAX) return buffer.toString("utf8", 0, bytes);
   throw new UserError(`cannot read ${file}: it is larger than ${formatSize(FILE_BYTES_MAX)}`);
 }
 

@@ -16,7 +16,7 @@ export interface Stderr {
    * cannot be written, is dropped and counted; when there is room again, the
    * count is written.
    *
-   * @param event one or more whole lines, with their LF
+   * @param event written as it is: a line with its LF, as a rule
    */
   write(event: string): void;
   /** Waits until all is written, but not for long; for the end of a program. */

@@ -1,7 +1,7 @@
 /** What went wrong in words for the person who can mend it. */
 
 /** The exit codes of both programs. */
-export const EXIT = { failed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = { failed: 1, usage: 2 } as const;
 
 /**
  * An error a user can cause. Its message is one line that names what was given

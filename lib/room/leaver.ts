@@ -10,7 +10,7 @@
 import { Deadlines } from "./deadlines.ts";
 import type { Cursor } from "./member.ts";
 import type { Room } from "./room.ts";
-import { GONE, type Life, type RoomSocket } from "./socket.ts";
+import { close, GONE, type Life, type RoomSocket } from "./socket.ts";
 
 /** What a reader has to take, at least, in a given time. */
 export const PROGRESS_BYTES = 64 << 10;
@@ -153,8 +153,7 @@ export class Leavers {
 
   /** In order if it has taken everything, else by a reset. */
   #close(leaver: Leaver): void {
-    if (leaver.word.length > 0) return leaver.failed();
-    leaver.closed();
-    leaver.socket.end();
+    if (leaver.word.length > 0) leaver.failed();
+    else close(leaver.socket);
   }
 }

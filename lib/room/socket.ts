@@ -13,9 +13,13 @@ export interface RoomSocket {
   write(bytes: Uint8Array, offset: number, length: number): number;
   /** Half-closes: after all that was written, the peer gets EOF. */
   shutdown(): void;
-  /** Closes; what was written still goes out, unless the peer goes on sending. `closed` comes. */
+  /**
+   * Closes; what was written still goes out, unless the peer goes on sending.
+   * `closed` comes before it returns, unless a peer that reads nothing has to
+   * take the end of TLS first.
+   */
   end(): void;
-  /** Closes at once, by a reset: what was written may be lost. `closed` comes. */
+  /** Closes at once, by a reset: what was written may be lost. `closed` comes before it returns. */
   terminate(): void;
   /** Stops reading: `received` and `ended` come no more until `resume`. */
   pause(): void;
@@ -49,3 +53,9 @@ export const GONE: Life = {
   failed() {},
   stopped() {},
 };
+
+/** Closes a connection in order, as far as that needs nothing of its peer. */
+export function close(socket: RoomSocket): void {
+  socket.end();
+  if (socket.data !== GONE) socket.terminate();
+}

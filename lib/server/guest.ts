@@ -6,7 +6,7 @@ import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
-import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
+import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
 
 const LF = 0x0a;
@@ -69,8 +69,8 @@ export class Guest implements Life {
   }
 
   stopped(): void {
-    if (this.awaits === "pass phrase") this.#guests.admit(this);
-    else this.failed("server stopping");
+    this.#guests.report(this, "server stopping");
+    close(this.socket);
   }
 }
 

@@ -1,17 +1,17 @@
 /**
  * Stage 1, opening the server: getaddrinfo, socket, bind, listen, accept.
  *
- * `Listeners` do the first four, through `Bun.listen`; what is accepted belongs
- * to `Connections`.
+ * `openListener` does the first four, through `Bun.listen`; what is accepted
+ * belongs to `Connections`.
  */
 
-import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import type { RoomOptions } from "../room/options.ts";
 import { Room } from "../room/room.ts";
+import type { Life } from "../room/socket.ts";
 import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
-import { Listeners, type Place } from "./listeners.ts";
+import { openListener, type Place } from "./listeners.ts";
 import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
 
 export type ListenOptions = Place & ListenSettings;
@@ -39,7 +39,7 @@ export interface Server {
    * Has new connections use other certificates, or say another pass phrase; those
    * that are there are not disturbed, and none is refused meanwhile.
    */
-  renew(secrets: Secrets): Promise<void>;
+  renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what they are owed, then EOF.
    *
@@ -60,6 +60,7 @@ export type Secrets = Pick<ListenSettings, "tls" | "passPhrase">;
  */
 export async function listen(options: ListenOptions): Promise<Server> {
   const { idleMs, tls } = options;
+  let material = tls;
   const room = new Room({
     ...options,
     ...eventLoop(() => connections.flush()),
@@ -69,20 +70,44 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const unix = "unix" in options;
   const connections = new Connections(room, { ...options, unix, handshake: tls !== undefined });
   const handlers = handlersOf(connections, tls?.ca !== undefined, options.onError);
-  const listeners = new Listeners(options, handlers);
-  await listeners.open(tls);
+  const listener = await openListener(
+    options,
+    tls ? startingTls(handlers, () => material) : handlers,
+  );
   return {
     room,
-    address: unix ? options.unix : formatAddress(listeners.hostname, listeners.port),
-    port: listeners.port,
-    async renew(secrets) {
-      if (secrets.tls) await listeners.open(secrets.tls);
-      if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
+    address: listener.address,
+    port: listener.port,
+    renew({ tls, passPhrase }) {
+      if (tls) material = tls;
+      if (passPhrase) connections.passPhrase = passPhrase;
     },
     stop(graceMs = 5_000) {
-      listeners.stop();
+      listener.stop();
       return connections.stop(graceMs);
     },
+  };
+}
+
+/** Has each connection begin with a TLS handshake, by the certificates of the moment. */
+function startingTls(
+  handlers: Bun.SocketHandler<Life>,
+  material: () => TlsMaterial | undefined,
+): Bun.SocketHandler<Life> {
+  return {
+    open(plain) {
+      const requestCert = material()?.ca !== undefined;
+      const tls = { ...material(), requestCert, rejectUnauthorized: true };
+      const [, secure] = plain.upgradeTLS<Life>({ tls, socket: handlers });
+      const terminate = secure.terminate.bind(secure);
+      // After `end`, only the plain socket can still be reset.
+      secure.terminate = () => {
+        terminate();
+        plain.terminate();
+      };
+    },
+    data() {},
+    error: (socket) => socket.terminate(),
   };
 }
 

@@ -5,9 +5,8 @@ import { codeOf } from "../program/system-errors.ts";
 /** Why a client that opens TLS on a plain port is disconnected. */
 export const SPEAKS_TLS = "speaks TLS, this port does not";
 
-/** Whether these are the first bytes of a TLS connection: a record with a ClientHello (RFC 8446, 4.1.2 and 5.1). */
-export function greetsInTls(firstBytes: Uint8Array): boolean {
-  const [type, major, minor = 0xff, , , message] = firstBytes;
+/** Whether a TLS connection begins so: a record of type 22 and version 3.x with a ClientHello (RFC 8446, 5.1). */
+export function greetsInTls([type, major, minor = 0xff, , , message = 1]: Uint8Array): boolean {
   return type === 22 && major === 3 && minor <= 4 && message === 1;
 }
 

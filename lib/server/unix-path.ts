@@ -1,128 +1,83 @@
-/** Listening on a path: the socket appears there whole, and replaces another only when nobody is behind that one. */
+/** Listening on a path: for one server at a time, and never in the place of anything but a stale socket. */
 
-import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
+import { chmodSync, linkSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
+import type { Listener } from "./listeners.ts";
 
-const RETRY_MS = 20;
-const RETRIES = 50;
+const TAKEN = "a server listens there already";
 
-/** What listens on a path. */
-interface Listener {
-  stop(): void;
+/**
+ * Listens on a path. The socket is made under another name, which Bun removes
+ * when it stops, and linked to the path once it has its mode.
+ *
+ * @param mode the permissions of the file, such as 0o600
+ * @param listen makes the socket under a name
+ * @throws {UserError} when the path is taken by a live server or by another file
+ */
+export async function listenOnPath(
+  path: string,
+  mode: number,
+  listen: (name: string) => { stop(): void },
+): Promise<Listener> {
+  const name = join(dirname(path), `.${process.pid}`);
+  const umask = process.umask(0o777);
+  const opened: { stop(): void }[] = [];
+  const stop = () => opened.forEach((one) => one.stop());
+  try {
+    await removeStaleSocket(path);
+    opened.push(listen(name));
+    chmodSync(name, mode);
+    opened.push(lockInode(name));
+    linkSync(name, path);
+    unlinkSync(name);
+    const inode = inodeOf(path);
+    // Whatever is there by then stays, unless it is ours.
+    opened.unshift({ stop: () => inodeOf(path) === inode && unlinkSync(path) });
+    return { address: path, port: 0, stop };
+  } catch (error) {
+    stop();
+    const isTaken = ["EADDRINUSE", "EEXIST"].includes(codeOf(error));
+    const words = { ENOENT: "no such directory", EINVAL: "the path is too long" };
+    const why = error instanceof UserError ? error.message : explain(error, words);
+    throw new UserError(`cannot listen on ${path}: ${isTaken ? TAKEN : why}`);
+  } finally {
+    process.umask(umask);
+  }
 }
 
-/** A path that belongs to this server. */
-export class UnixPath {
-  readonly #path: string;
-  readonly #mode: number;
-  #inode = 0;
-  #sockets = 0;
-
-  /** @param mode the permissions of the file, such as 0o600 */
-  constructor(path: string, mode: number) {
-    this.#path = path;
-    this.#mode = mode;
+/** Removes a socket that a server has left behind, which is one that refuses a connection; nothing else. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined) return;
+  if (!file.isSocket()) throw new UserError("it exists and is no socket");
+  const lock = lockInode(path);
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    socket.terminate();
+    throw new UserError(TAKEN);
+  } catch (error) {
+    if (codeOf(error) !== "ECONNREFUSED") throw error;
+    unlinkSync(path);
+  } finally {
+    lock.stop();
   }
+}
 
-  /**
-   * Listens on the path; the first time only if no other server does.
-   *
-   * A socket is made under a name of its own, gets its mode, and is then linked
-   * to the path, which fails if anything is there. So it cannot be reached before
-   * it is ready, and of two servers that start at once exactly one has the path.
-   *
-   * @param listen makes the socket under a name
-   * @throws {UserError} when the path is taken by a live server or by another file
-   */
-  async open<Made extends Listener>(listen: (name: string) => Made): Promise<Made> {
-    const name = join(dirname(this.#path), `.${process.pid}-${++this.#sockets}`);
-    const umask = process.umask(0o777);
-    let listener: Made | undefined;
-    try {
-      listener = listen(name);
-      chmodSync(name, this.#mode);
-      const { ino } = lstatSync(name);
-      if (this.#isOurs()) renameSync(name, this.#path);
-      else await this.#publish(name);
-      this.#inode = ino;
-      return listener;
-    } catch (error) {
-      listener?.stop();
-      if (error instanceof UserError) throw error;
-      throw this.#failure(
-        explain(error, { ENOENT: "no such directory", EINVAL: "the path is too long" }),
-      );
-    } finally {
-      process.umask(umask);
-    }
-  }
-
-  /** Takes the file away, before the listener stops: nobody else replaces a socket that is alive. */
-  remove(): void {
-    if (this.#isOurs()) unlinkSync(this.#path);
-  }
-
-  #isOurs(): boolean {
-    return this.#inode !== 0 && inodeOf(this.#path) === this.#inode;
-  }
-
-  async #publish(name: string): Promise<void> {
-    for (let tries = 0; tries < RETRIES; tries++) {
-      try {
-        linkSync(name, this.#path);
-        return unlinkSync(name);
-      } catch (error) {
-        if (codeOf(error) !== "EEXIST") throw error;
-      }
-      const stale = await this.#staleInode();
-      if (stale !== undefined && this.#replace(stale, name)) return;
-      await Bun.sleep(RETRY_MS);
-    }
-    throw this.#failure(`another server seems to be starting there (${this.#path}.stale-*)`);
-  }
-
-  /**
-   * The socket that a server has left behind, which is one that refuses a
-   * connection; undefined when there is nothing any more.
-   */
-  async #staleInode(): Promise<number | undefined> {
-    const file = lstatSync(this.#path, { throwIfNoEntry: false });
-    if (file === undefined) return undefined;
-    if (!file.isSocket()) throw this.#failure("it exists and is no socket");
-    try {
-      const socket = await Bun.connect({ unix: this.#path, socket: { data() {} } });
-      socket.terminate();
-    } catch (error) {
-      if (codeOf(error) === "ECONNREFUSED") return file.ino;
-      if (codeOf(error) === "ENOENT") return undefined;
-      if (codeOf(error) !== "EAGAIN") throw error;
-    }
-    throw this.#failure("a server listens there already");
-  }
-
-  /**
-   * Replaces a stale socket. Whoever makes the link that is named after it may do
-   * so, and nobody else; so a live socket that has replaced it meanwhile stays.
-   */
-  #replace(stale: number, name: string): boolean {
-    const claim = `${this.#path}.stale-${stale}`;
-    try {
-      linkSync(this.#path, claim);
-    } catch (error) {
-      if (["EEXIST", "ENOENT"].includes(codeOf(error))) return false;
-      throw error;
-    }
-    const isStale = inodeOf(claim) === stale;
-    if (isStale) renameSync(name, this.#path);
-    unlinkSync(claim);
-    return isStale;
-  }
-
-  #failure(why: string): UserError {
-    return new UserError(`cannot listen on ${this.#path}: ${why}`);
-  }
+/**
+ * Locks a socket in the file system, for as long as this server lives: by an
+ * abstract socket, which goes with its process (Linux, see unix(7)). A refused
+ * connection alone does not tell that nobody is there: a server that is too busy
+ * refuses it too.
+ *
+ * @throws EADDRINUSE when a server that lives has it
+ */
+function lockInode(path: string): { stop(): void } {
+  const { dev, ino } = lstatSync(path);
+  if (process.platform !== "linux") return { stop() {} };
+  const unix = `\0linechat-${dev}-${ino}`;
+  return Bun.listen({ unix, socket: { open: (socket) => socket.terminate(), data() {} } });
 }
 
 function inodeOf(path: string): number | undefined {

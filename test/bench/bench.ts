@@ -11,9 +11,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, type } from "node:os";
 import { join } from "node:path";
 
-import { fileLimit } from "../../lib/file-limit.ts";
 import { count, flag, runCommand, text } from "../../lib/program/command-line.ts";
 import { usageError, UserError } from "../../lib/program/system-errors.ts";
+import { fileLimit } from "../../lib/server/file-limit.ts";
 import { version } from "../../package.json";
 import { plotAll } from "./charts.ts";
 import type { Finding, Findings, ScenarioFindings } from "./figures.ts";

@@ -1,7 +1,6 @@
 /** What people and networks do to a server, each as a function that does it to a running one. */
 
-import { join } from "node:path";
-
+import { type Program, startClient } from "../harness.ts";
 import type { RoomProcess, RoomProcessOptions } from "./room-process.ts";
 import { joinAll, Seat } from "./seat.ts";
 
@@ -33,28 +32,26 @@ export function newName(role: string): string {
 const clientsKilled: Fault = {
   name: "talking clients are killed with SIGKILL",
   async unleash(room, witness) {
-    const processes = Array.from({ length: 3 }, () => flood(room.port, witness));
-    const killed = await Promise.all(processes);
+    const clients = Array.from({ length: 3 }, () => flood(room.port, witness));
+    const killed = await Promise.all(clients);
     for (const client of killed) client.kill("SIGKILL");
     return async () => void (await Promise.all(killed.map((client) => client.exited)));
   },
 };
 
 /** A client process that talks without end; returns once it is heard. */
-async function flood(port: number, witness: Seat): Promise<Bun.Subprocess> {
+async function flood(port: number, witness: Seat): Promise<Program> {
   const name = newName("killed");
-  const client = Bun.spawn(
-    [process.execPath, join(import.meta.dir, "../../client.ts"), "127.0.0.1", `${port}`],
-    { stdio: ["pipe", "ignore", "ignore"] },
-  );
-  void (async () => {
-    for (let number = 0; !client.killed; number++) {
-      await client.stdin.write(`${name} ${number} =====\n`);
-      if (number % 200 > 0) continue;
-      await client.stdin.flush();
+  const client = startClient(port, "--send-only");
+  const talk = async () => {
+    for (let number = 0; ;) {
+      let text = "";
+      for (let lines = 0; lines < 200; lines++) text += `${name} ${number++} =====\n`;
+      if (!(await client.sayAll(text))) return;
       await new Promise((resolve) => setImmediate(resolve));
     }
-  })().catch(() => {}); // its pipe breaks when it is killed
+  };
+  void talk();
   await witness.hears(name, 1);
   return client;
 }

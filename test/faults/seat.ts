@@ -1,13 +1,16 @@
-/** A client in this process that numbers what it says and keeps account of what it hears. */
+/** A peer that numbers what it says and keeps account of what it hears. */
 
-import { LineBuffer } from "../../lib/room/line-buffer.ts";
+import { Peer } from "../harness.ts";
 
-const LINE_BYTES_MAX = 64 << 10;
+/** A room in which so much is going on may take its time. */
+const HEARS_WITHIN_MS = 60_000;
 
 /** What was heard of each speaker: their lines are numbered from 0, so that a loss shows. */
 export class Ledger {
   /** How many lines of a speaker have come, and no line of it was missing. */
   readonly #counts = new Map<string, number>();
+  /** The start of a line whose end has not come. */
+  #cut = "";
   /** The server's own words. */
   readonly words: string[] = [];
   /** The first line that was not the one to come. */
@@ -21,9 +24,11 @@ export class Ledger {
     return this.#counts.get(speaker) ?? 0;
   }
 
-  /** Takes whole lines, `speaker number padding`. */
-  enter(lines: string): void {
-    for (const line of lines.split("\n").slice(0, -1)) this.#enterLine(line);
+  /** Takes lines, `speaker number padding`, cut anywhere. */
+  enter(text: string): void {
+    const lines = (this.#cut + text).split("\n");
+    this.#cut = lines.pop() ?? "";
+    for (const line of lines) this.#enterLine(line);
   }
 
   #enterLine(line: string): void {
@@ -37,6 +42,9 @@ export class Ledger {
   }
 }
 
+/** How a connection ended. */
+export type Ending = "end of input" | "reset";
+
 /** All that are connected. */
 const present = new Set<Seat>();
 
@@ -45,37 +53,29 @@ export function breakAll(port: number): void {
   for (const seat of present) if (seat.port === port) seat.break();
 }
 
-/** How a connection ended. */
-export type Ending = "end of input" | "reset";
-
 export class Seat {
   readonly heard: Ledger;
   /** How many lines it has said. */
   said = 0;
   /** How its input ended. */
   readonly left: Promise<Ending>;
-
-  readonly #socket: Bun.Socket<Seat>;
-  readonly #lines = new LineBuffer(LINE_BYTES_MAX);
-  readonly #leave: (ending: Ending) => void;
-  #changed = Promise.withResolvers<void>();
-  #drained = Promise.withResolvers<void>();
-  #closed = false;
+  readonly #peer: Peer;
 
   private constructor(
-    socket: Bun.Socket<Seat>,
+    peer: Peer,
+    heard: Ledger,
     readonly port: number,
     readonly name: string,
-    /** Whether it closes when the room does. */
-    readonly polite: boolean,
-    late: boolean,
+    polite: boolean,
   ) {
-    this.heard = new Ledger(late);
+    this.#peer = peer;
+    this.heard = heard;
     present.add(this);
-    this.#socket = socket;
-    const left = Promise.withResolvers<Ending>();
-    this.left = left.promise;
-    this.#leave = left.resolve;
+    this.left = peer.endOfInput(Infinity).then((inOrder) => {
+      if (inOrder && polite) this.finish();
+      return inOrder ? "end of input" : "reset";
+    });
+    void peer.closed(Infinity).then(() => present.delete(this));
   }
 
   /**
@@ -88,26 +88,15 @@ export class Seat {
     name: string,
     { polite = true, late = false } = {},
   ): Promise<Seat> {
-    const socket = await Bun.connect<Seat>({
-      hostname: "127.0.0.1",
-      port,
-      allowHalfOpen: true,
-      socket: {
-        open: (socket) => void (socket.data = new Seat(socket, port, name, polite, late)),
-        data: (socket, bytes) => socket.data.#hear(bytes),
-        drain: (socket) => socket.data.#drained.resolve(),
-        end: (socket) => socket.data.#end(),
-        close: (socket, error) => socket.data.#close(error ? "reset" : "end of input"),
-        error() {},
-      },
-    });
-    return socket.data;
+    const heard = new Ledger(late);
+    const onBytes = (bytes: Buffer) => heard.enter(bytes.toString("latin1"));
+    return new Seat(await Peer.connect(port, { onBytes }), heard, port, name, polite);
   }
 
   /** Says so many lines of a size; returns how many went out whole. */
   async say(count: number, paddingBytes = 10): Promise<number> {
     const padding = "=".repeat(paddingBytes);
-    for (let left = count; left > 0 && !this.#closed;) {
+    for (let left = count; left > 0;) {
       const some = Math.min(left, Math.ceil((64 << 10) / (paddingBytes + 10)));
       let text = "";
       for (let index = 0; index < some; index++)
@@ -120,69 +109,30 @@ export class Seat {
   }
 
   /** Sends text as it is; returns whether all of it went out. */
-  async write(text: string): Promise<boolean> {
-    const bytes = Buffer.from(text);
-    for (let offset = 0; offset < bytes.length;) {
-      if (this.#closed) return false;
-      this.#drained = Promise.withResolvers();
-      const taken = this.#socket.write(bytes, offset, bytes.length - offset);
-      if (taken < 0) return false;
-      offset += taken;
-      if (offset < bytes.length) await this.#drained.promise;
-    }
-    return true;
+  write(text: string): Promise<boolean> {
+    return this.#peer.sayAll(text);
   }
 
   /** Waits until it has heard all lines of a speaker before a number. */
   async hears(speaker: string, count: number): Promise<void> {
-    while (this.heard.count(speaker) < count) {
-      if (this.#closed || this.heard.fault)
-        throw new Error(
-          `${this.name} hears no more of ${speaker}: ${this.heard.fault ?? "closed"}`,
-        );
-      await this.#changed.promise;
-    }
+    const what = `${this.name} to hear ${count} lines of ${speaker}`;
+    const done = () => this.heard.fault !== undefined || this.heard.count(speaker) >= count;
+    await this.#peer.until(what, done, HEARS_WITHIN_MS);
+    if (this.heard.fault) throw new Error(`${this.name} has heard ${this.heard.fault}`);
   }
 
   stopReading(): void {
-    this.#socket.pause();
+    this.#peer.pause();
   }
 
   /** Half-closes. */
   finish(): void {
-    this.#socket.shutdown();
+    this.#peer.endInput();
   }
 
   /** Resets the connection. */
   break(): void {
-    this.#socket.terminate();
-    this.#close("reset");
-  }
-
-  #hear(bytes: Uint8Array): void {
-    this.#lines.push(bytes);
-    for (let run = this.#lines.take(Infinity); run; run = this.#lines.take(Infinity))
-      this.heard.enter(Buffer.from(run).toString());
-    this.#notify();
-  }
-
-  #end(): void {
-    this.#leave("end of input");
-    if (this.polite) this.#socket.shutdown();
-    this.#notify();
-  }
-
-  #close(ending: Ending): void {
-    this.#closed = true;
-    present.delete(this);
-    this.#leave(ending);
-    this.#drained.resolve();
-    this.#notify();
-  }
-
-  #notify(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    this.#peer.reset();
   }
 }
 

@@ -89,7 +89,7 @@ describe("files that are open at the start", () => {
     });
 
   test("so many that no client fits end the start with one line", async () => {
-    const script = `${inheriting(48)}; exec "$0" server.ts --host 127.0.0.1 0`;
+    const script = `${inheriting(52)}; exec "$0" server.ts --host 127.0.0.1 0`;
     const server = new Program(["bash", "-c", script, process.execPath]);
     expect(await Promise.race([server.exited, server.printed("listening", "stderr")])).toBe(1);
     expect(server.stderr).toMatch(/^linechat-server: [^\n]*64[^\n]*\n$/);

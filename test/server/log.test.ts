@@ -117,7 +117,7 @@ describe("a log that nobody reads holds nothing up", () => {
         if (nonBlocking) setNonBlocking(pipe.writer);
         const place = await portIn(pipe);
         pipe.fill();
-        const count = 2_500;
+        const count = 9_000;
         const start = pipe.text.length;
         const callers = await callMany(place, count, (caller) => {
           caller.halfClose();

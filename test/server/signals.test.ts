@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { listen } from "../../lib/listen.ts";
+import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { Peer, ServerProgram } from "../harness.ts";
 import { Caller, type CallerOptions } from "./caller.ts";
@@ -163,6 +163,24 @@ describe("SIGHUP", () => {
       expect(shownBy(server)).toBe("server");
       await enter(server, "first phrase", { tls: {} });
     });
+
+  test("does not hold the room up with a file that nobody writes", async () => {
+    const files = new Files();
+    const server = await ServerProgram.start(...files.passFile);
+    const ann = await enter(server, "first phrase");
+    const bob = await enter(server, "first phrase");
+    unlinkSync(files.pass);
+    Bun.spawnSync(["mkfifo", files.pass]);
+    server.kill("SIGHUP");
+    for (let n = 0; n < 20; n++) {
+      ann.say(`line ${n}\n`);
+      await bob.hears(`line ${n}\n`);
+      await Bun.sleep(10);
+    }
+    server.kill("SIGTERM");
+    expect(await bob.ended()).toBe("end of input");
+    expect(await server.exited).toBe(0);
+  });
 
   test("again and again while clients come without pause: none is refused or reset", async () => {
     const files = new Files();
@@ -397,7 +415,7 @@ describe("stop() of the library", () => {
     const joined: string[] = [];
     const server = await listen({
       ...{ host: "127.0.0.1", port: 0, passPhrase, logBytes: 32 * MIB },
-      onJoin: ({ name }) => void joined.push(name),
+      onJoin: (name) => void joined.push(name),
     });
     const stopped = await Caller.connect(server);
     const talker = await Caller.connect(server);

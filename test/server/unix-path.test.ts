@@ -91,6 +91,17 @@ describe("a live server's socket is never removed by another", () => {
     );
     busy.kill("SIGCONT");
     await Promise.allSettled(calls);
+    // It is reached as soon as it has accepted some of them.
+    const reached = async () => {
+      for (;;)
+        try {
+          return (await Caller.connect({ unix: path })).reset();
+        } catch {
+          await Bun.sleep(10);
+        }
+    };
+    await reached();
+    await busy.until("everybody to be there", () => busy.stderr.split(" joined ").length > 512);
     await expectLive(path);
   });
 

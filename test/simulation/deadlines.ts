@@ -36,15 +36,17 @@ export class Deadlines {
 
   /** The server resets a connection. */
   terminates(seat: Seat): void {
-    const hasAll = seat.shut && !seat.lost && !seat.dropped;
+    const hasAll = seat.shut && !seat.lost && !seat.dropped && !seat.isClosing;
     this.#state.demand(!hasAll, seat, "reset although it has taken everything");
     this.#closedByServer(seat);
   }
 
   /** The server closes a connection that has had its EOF and does not go. */
   closesOff(seat: Seat): void {
-    this.#state.demand(seat.shut || seat.lost, seat, "closed before its EOF");
+    const owedEof = seat.state !== "gone" && !seat.shut && !seat.lost;
+    this.#state.demand(!owedEof, seat, "closed before its EOF");
     this.#closedByServer(seat);
+    seat.isClosing = true;
   }
 
   /** Why a member may leave, besides by its own doing. */
@@ -131,7 +133,8 @@ export class Deadlines {
     this.#state.demand(hasLeft, seat, "closed without a reason");
     const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
     if (now >= stopAtMs) this.#state.seen.closedAtGrace++;
-    if (seat.state === "departing" && !isInTime) this.#entrance.closesOldest(seat);
+    if (seat.state === "departing" && !isInTime && !seat.isClosing)
+      this.#entrance.closesOldest(seat);
   }
 
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */

@@ -98,7 +98,6 @@ export class Entrance {
   stops(): void {
     for (const seat of this.#state.seats) {
       if (seat.state !== "guest") continue;
-      this.#state.seen.guestsStopped++;
       this.#leavesWithServer(seat);
     }
   }
@@ -129,7 +128,7 @@ export class Entrance {
     if (seat.outcome === undefined) this.#expectUnasked(seat);
     state.demand(why === seat.why, seat, `refused with "${why}" instead of "${seat.why}"`);
     const { outcome } = seat;
-    state.demand(outcome === "is told" || outcome === "is reset", seat, "refused after it joined");
+    state.demand(outcome !== undefined && outcome !== "joins", seat, "refused after it joined");
     seat.outcome = undefined;
     this.#count(why);
     if (outcome === "is told") {
@@ -139,13 +138,6 @@ export class Entrance {
       seat.dropped = true;
       seat.state = "gone";
     }
-  }
-
-  /** A guest that only waited for its pass phrase gets EOF as the time to stop is over. */
-  shuts(seat: Seat): void {
-    const { stopAtMs = Number.POSITIVE_INFINITY, now } = this.#state;
-    if (seat.state === "guest" && seat.awaits === "pass phrase" && now >= stopAtMs)
-      this.#state.depart(seat);
   }
 
   /** Whether this one is to make room for the newcomer that is one too many. */
@@ -197,8 +189,9 @@ export class Entrance {
   }
 
   #leavesWithServer(seat: Seat): void {
-    if (seat.awaits === "pass phrase") this.#state.depart(seat);
-    else this.#expects(seat, "is reset", "server stopping");
+    this.#expects(seat, "is closed");
+    seat.why = "server stopping";
+    this.#state.seen.guestsStopped++;
   }
 
   #shakesHands(seat: Seat): void {

@@ -83,12 +83,6 @@ export class Model {
     this.speaking.settle(seat);
   }
 
-  /** It is sent EOF. */
-  shuts(seat: Seat): void {
-    this.entrance.shuts(seat);
-    this.hearing.shuts(seat);
-  }
-
   pauses(seat: Seat): void {
     if (seat.lost) return;
     this.state.demand(!seat.paused, seat, "paused twice");

@@ -117,15 +117,17 @@ export class Connection implements AcceptedSocket {
   shutdown(): void {
     this.#log("gets EOF");
     if (this.closed) return this.#network.model.hearing.misses(this.seat);
-    this.#network.model.shuts(this.seat);
+    this.#network.model.hearing.shuts(this.seat);
     this.#shut = true;
     if (this.#finSeen) this.#lose("closed on both sides", true);
   }
 
   end(): void {
     this.#log("is closed by the server");
-    this.#network.model.deadlines.closesOff(this.seat);
-    this.#closeByServer();
+    const { model, random, weather } = this.#network;
+    model.deadlines.closesOff(this.seat);
+    const waitsForPeer = model.state.rules.handshake && random.chance(weather.closeLater);
+    if (!waitsForPeer) this.#closeByServer();
   }
 
   terminate(): void {

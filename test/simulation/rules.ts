@@ -42,6 +42,8 @@ export interface Weather {
   readonly lossInWrite: number;
   /** A `close` that nobody has called for comes inside the call that caused it. */
   readonly closeAtOnce: number;
+  /** Over TLS, a connection that the server closes waits for its peer. */
+  readonly closeLater: number;
   /** A peer that gets EOF closes too. */
   readonly politePeer: number;
   /** A line passes the limit. */
@@ -186,6 +188,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     shortWrite: random.pick([0, 100, 500]),
     lossInWrite: random.pick([0, 0, 10, 60]),
     closeAtOnce: random.pick([0, 300, 1000]),
+    closeLater: random.pick([0, 500]),
     politePeer: random.pick([0, 300, 900, 1000]),
     tooLong: random.pick([0, 0, 5, 40]),
     noAddress: random.pick([0, 0, 100]),

@@ -26,7 +26,7 @@ export interface Step {
 }
 
 /** What has to become of a connection before the present event is over. */
-export type Outcome = "joins" | "is told" | "is reset";
+export type Outcome = "joins" | "is told" | "is closed" | "is reset";
 
 /** One connection, as the model sees it, from accept to close. */
 export class Seat {
@@ -100,6 +100,8 @@ export class Seat {
   /** Whether it was sent EOF, and whether it cannot be written to any more. */
   shut = false;
   lost = false;
+  /** Whether it was closed in order, which over TLS may need the peer. */
+  isClosing = false;
   /** Whether the server was told that it is closed. */
   known = false;
   /** Whether a handler of its socket failed, or the room has lost patience with it. */

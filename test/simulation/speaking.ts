@@ -185,10 +185,10 @@ export class Speaking {
   }
 }
 
-/** Whether these are the first bytes of a TLS record with a ClientHello. */
+/** Whether these are the first bytes of a TLS record with a ClientHello, as far as they go. */
 export function opensTls(bytes: Uint8Array): boolean {
-  const isHandshake = bytes[0] === 22 && bytes[1] === 3 && bytes.length >= 6;
-  return isHandshake && (bytes[2] ?? 255) <= 4 && bytes[5] === 1;
+  const isRecord = bytes[0] === 22 && bytes[1] === 3 && (bytes[2] ?? 255) <= 4;
+  return isRecord && (bytes[5] ?? 1) === 1;
 }
 
 function startsWith(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {

@@ -5,7 +5,7 @@ import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ROOT } from "./harness.ts";
+import { ROOT } from "../harness.ts";
 
 const WAIT_MS = 10_000;
 const LOOK_AGAIN_MS = 15;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import { formatAddress } from "../lib/program/address.ts";
-import { parsePort, quote } from "../lib/program/command-line.ts";
-import { formatSize, formatTime, parseSize, parseTimeMs } from "../lib/program/units.ts";
+import { formatAddress } from "../../lib/program/address.ts";
+import { parsePort, quote } from "../../lib/program/command-line.ts";
+import { formatSize, formatTime, parseSize, parseTimeMs } from "../../lib/program/units.ts";
 
 describe("sizes", () => {
   test("take K, M and G as powers of 1024, in either case", () => {

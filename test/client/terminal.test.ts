@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { endAfterEach, type Peer, ServerProgram } from "./harness.ts";
+import { endAfterEach, type Peer, ServerProgram } from "../harness.ts";
 import { endTerminals, terminalTest, Tmux, type TmuxOptions } from "./tmux.ts";
 
 endAfterEach();

@@ -1,10 +1,18 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 
-import { endAfterEach, memoryBytes, Program, ServerProgram, startClient } from "./harness.ts";
+import { Fifo, removeFifos } from "../fifo.ts";
+import { endAfterEach, Program, ServerProgram, startClient } from "../harness.ts";
 
 endAfterEach();
+afterEach(removeFifos);
 
 const MIB = 1 << 20;
+
+/** The client with its stdout in a named pipe. */
+function startInto(fifo: Fifo, port: number, options = ""): Program {
+  const command = `exec "$0" client.ts ${options} 127.0.0.1 ${port} >"${fifo.path}"`;
+  return new Program(["sh", "-c", command, process.execPath]);
+}
 
 test("stdin is said, what others say goes to stdout, and nothing else does", async () => {
   const server = await ServerProgram.start();
@@ -25,19 +33,17 @@ test("stdin is said, what others say goes to stdout, and nothing else does", asy
 
 test("at the end of stdin it goes on printing what was said before, until the server closes", async () => {
   const server = await ServerProgram.start("--buffer", "16M");
-  const talker = await server.join();
-  const client = `"$0" client.ts 127.0.0.1 ${server.port}`;
-  const reader = new Program([
-    "sh",
-    "-c",
-    `sleep 0.5 | ${client} | (read -r line; sleep 0.3; wc -c)`,
-    process.execPath,
-  ]);
-  await server.members(2);
+  const [talker, listener] = [await server.join(), await server.join()];
+  const fifo = new Fifo();
+  const client = startInto(fifo, server.port);
+  await server.members(3);
   talker.say(Buffer.alloc(6 * MIB, "0123456789abcde\n"));
-  await reader.printed(/\d+\n/);
-  expect(await reader.exited).toBe(0);
-  expect(Number(reader.stdout)).toBe(6 * MIB - 16);
+  await listener.hearsBytes(6 * MIB);
+  client.say("bye\n");
+  client.endInput();
+  await talker.hears("bye\n");
+  expect(await fifo.reads()).toHaveLength(6 * MIB);
+  expect(await client.exited).toBe(0);
 });
 
 test("a huge stdin does not make it grow while the server takes nothing", async () => {
@@ -61,41 +67,66 @@ test("a huge stdin does not make it grow while the server takes nothing", async 
 test("a slow stdout does not make it grow, and everything comes out in the end", async () => {
   const server = await ServerProgram.start("--buffer", "1M");
   const talker = await server.join();
-  const shell = `"$0" client.ts --recv-only 127.0.0.1 ${server.port} & echo $! >&2; wait`;
-  const reader = new Program(["sh", "-c", `(${shell}) | (sleep 1; wc -c)`, process.execPath]);
+  const fifo = new Fifo();
+  const client = startInto(fifo, server.port, "--recv-only");
   await server.members(2);
   const said = 100 * MIB;
   const taken = talker.sayAll(Buffer.alloc(said, "0123456789abcde\n"));
-  await Bun.sleep(600);
-  const pid = Number(reader.stderr);
-  expect(await memoryBytes(pid)).toBeLessThan(120e6);
+  let bytes = 0;
+  for (; bytes < said / 2; bytes += (await fifo.reads("\n")).length);
+  expect(await client.memoryBytes()).toBeLessThan(100e6);
+  for (; bytes < said; bytes += (await fifo.reads("\n")).length);
   expect(await taken).toBe(true);
-  talker.endInput();
-  await server.printed(`left ${talker.name}: end of input`, "stderr");
   server.kill("SIGTERM");
-  await reader.printed(/\d+\n/);
-  expect(Number(reader.stdout)).toBe(said);
+  expect(await fifo.reads()).toBe("");
+  expect([bytes, await client.exited]).toEqual([said, 0]);
 });
 
 test("when stdout is closed it ends quietly", async () => {
   const server = await ServerProgram.start();
   const talker = await server.join();
-  const client = new Program([
-    "sh",
-    "-c",
-    `"$0" client.ts --recv-only 127.0.0.1 ${server.port} | head -1`,
+  const client = `"$0" client.ts --recv-only 127.0.0.1 ${server.port}`;
+  const program = new Program([
+    ...["sh", "-c", `${client} | { head -n 1; exec <&-; echo closed; sleep 1000; }`],
     process.execPath,
   ]);
   await server.members(2);
   talker.say("one\n");
-  await client.printed("one\n");
-  for (let n = 0; n < 3; n++) {
-    talker.say("more\n");
-    await Bun.sleep(10);
-  }
+  await program.printed("one\nclosed\n");
+  talker.say("more\n");
   await server.members(1);
-  expect(await client.exited).toBe(0);
-  expect([client.stdout, client.stderr]).toEqual(["one\n", ""]);
+  expect(program.stderr).toBe("");
+});
+
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "%s ends it at once, even if nobody reads what it prints",
+  async (signal) => {
+    const server = await ServerProgram.start();
+    const talker = await server.join();
+    const client = startInto(new Fifo(), server.port);
+    await server.members(2);
+    talker.say(Buffer.alloc(4 * MIB, "0123456789abcde\n"));
+    client.say("still here\n");
+    await talker.hears("still here\n");
+    client.kill(signal);
+    expect(await client.exited).toBe(signal === "SIGTERM" ? 143 : 130);
+  },
+);
+
+test("under nohup SIGHUP does not end it; without, it does", async () => {
+  const server = await ServerProgram.start();
+  const hangUp = async (command: string) => {
+    const client = new Program(["sh", "-c", command, process.execPath]);
+    await server.members(1);
+    client.kill("SIGHUP");
+    return client;
+  };
+  const client = `exec "$0" client.ts 127.0.0.1 ${server.port}`;
+  expect(await (await hangUp(client)).exited).toBe(129);
+  await server.members(0);
+  const kept = await hangUp(`trap "" HUP; ${client}`);
+  kept.kill("SIGTERM");
+  expect(await kept.exited).toBe(143);
 });
 
 test("--recv-only leaves stdin alone, --send-only prints nothing", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { LineLog, type Speaker } from "../lib/room/line-log.ts";
+import { LineLog, type Speaker } from "../../lib/room/line-log.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const speaker = (): Speaker => ({ lastRun: -1 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { WholeLines } from "../lib/client/whole-lines.ts";
+import { WholeLines } from "../../lib/client/whole-lines.ts";
 
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
 

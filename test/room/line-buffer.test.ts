@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { LineBuffer } from "../lib/room/line-buffer.ts";
+import { LineBuffer } from "../../lib/room/line-buffer.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const EVERYTHING = Number.MAX_SAFE_INTEGER;

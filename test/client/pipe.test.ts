@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { prefixLines } from "../lib/client/pipe.ts";
+import { prefixLines } from "../../lib/client/pipe.ts";
 
 async function* chunksOf(said: Buffer, bytes: number) {
   for (let start = 0; start < said.length; start += bytes)

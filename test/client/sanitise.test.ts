@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { sanitise } from "../lib/client/sanitise.ts";
+import { sanitise } from "../../lib/client/sanitise.ts";
 
 const latin1 = (text: string) => Buffer.from(text, "latin1");
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { wrap } from "../lib/client/wrap.ts";
+import { wrap } from "../../lib/client/wrap.ts";
 
 test.each([
   ["", 5, [["", 0]]],

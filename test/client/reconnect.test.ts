@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 
-import { retryDelayMs } from "../lib/client/reconnect.ts";
-import { endAfterEach, Program } from "./harness.ts";
+import { connect } from "../../lib/client/connect.ts";
+import { ReconnectingConnection, retryDelayMs } from "../../lib/client/reconnect.ts";
+import { UserError } from "../../lib/program/system-errors.ts";
+import { endAfterEach, Program } from "../harness.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
@@ -151,18 +153,40 @@ test.each(["end of input", "reset"])(
   },
 );
 
-test("it keeps trying while nobody answers", async () => {
+test("it keeps trying while nobody answers, and tells why and when", async () => {
   const host = await Host.open();
-  const client = startPipe(host.port);
+  const place = { host: "127.0.0.1", port: host.port };
+  const told: string[] = [];
+  const notes = {
+    note: (event: string) => void told.push(event),
+    status: (activity?: string) => void told.push(activity ?? ""),
+  };
+  let failures = 2;
+  const again = () =>
+    failures-- > 0 ? Promise.reject(new UserError(`no luck ${failures}`)) : connect(place);
+  const client = new ReconnectingConnection(await connect(place), again, notes);
   const first = await host.guest();
-  host.close();
-  first.socket.destroy();
-  await client.printed("has closed the connection\n", "stderr");
-  client.say("said meanwhile\n");
-  await Bun.sleep(600); // The first try is over by now, in vain.
-  const again = await Host.open(host.port);
-  const second = await again.guest();
-  await second.says("said meanwhile\n");
+  const heard = client.read();
+  const said = client.write(Buffer.from("said\n"));
+  await first.says("said\n");
+  first.socket.end();
+  const second = await host.guest();
+  second.socket.write("heard\n");
+  expect(Buffer.from((await heard) ?? "").toString()).toBe("heard\n");
+  expect(await said).toBe(true);
+  const at = `127.0.0.1:${host.port}`;
+  const changes = told.filter((line, index) => line !== told[index - 1]);
+  expect(changes.map((line) => line.replace(/after \d s/, "after ? s"))).toEqual([
+    `${at} has closed the connection`,
+    ...["trying again in 1 s", `connecting to ${at}`],
+    ...["trying again in 1 s (no luck 1)", `connecting to ${at}`],
+    ...told.filter((line) => line.startsWith("trying again in 2 s")),
+    ...["trying again in 1 s (no luck 0)", `connecting to ${at}`, ""],
+    `connected to ${at} again, after ? s`,
+  ]);
+  client.endOutput();
+  second.socket.end();
+  expect(await client.read()).toBeUndefined();
 });
 
 test("nothing that the system had taken is sent twice, nothing else is lost, and lines stay whole", async () => {
@@ -173,10 +197,10 @@ test("nothing that the system had taken is sent twice, nothing else is lost, and
   const host = await Host.open();
   const client = startPipe(host.port, "--send-only");
   const first = await host.guest();
+  const input = client.sayAll(Buffer.from(`${lines.join("\n")}\n`));
+  await first.saysBytes(1 << 20);
   // So that the system takes only a part of what it is given, some line being cut.
   first.socket.pause();
-  const input = client.sayAll(Buffer.from(`${lines.join("\n")}\n`));
-  await Bun.sleep(300);
   // This end of input tells the client to go; and what the system has taken still arrives.
   first.socket.end();
   first.socket.resume();
@@ -311,5 +335,24 @@ terminalTest(
     await second.says("alice: half typed\nalice: more\n");
     second.socket.write("bob: welcome back\n");
     await terminal.shows(/bob: welcome back\nalice:$/);
+  },
+);
+
+terminalTest(
+  "of a pipe one row on the terminal tells how it goes, cut where that ends",
+  async () => {
+    const host = await Host.open();
+    const at = `127.0.0.1:${host.port}`;
+    const client = `"${process.execPath}" client.ts --reconnect 127.0.0.1 ${host.port}`;
+    const terminal = await Tmux.start({ command: `sleep 1000 | ${client}`, columns: 60 });
+    await terminal.shows(`connected to ${at}`);
+    host.close();
+    (await host.guest()).socket.resetAndDestroy();
+    await terminal.shows(/^trying again in \d s \(.{38}\)$/m);
+    const again = await Host.open(host.port);
+    await again.guest();
+    const stays = [`connected to ${at}`, `lost the connection to ${at}: reset by the server`];
+    const last = `connected to ${at} again, after`;
+    await terminal.shows(new RegExp(`^${RegExp.escape([...stays, last].join("\n"))} \\d s$`));
   },
 );

@@ -1,0 +1,66 @@
+/** The client's command line. */
+
+import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
+import { loadTls, readPassPhrase } from "../program/files.ts";
+import { usageError } from "../program/system-errors.ts";
+import type { ConnectOptions } from "./connect.ts";
+
+const name: Option<string> = {
+  takes: "name",
+  expects: "a name of one word without a colon, of at most 32 characters",
+  help: 'put "name: " before each line sent (default: no name)',
+  default: "",
+  parse: (value) => (/^[^\s:\p{C}]{1,32}$/u.test(value) ? value : undefined),
+};
+
+/** What the command line may hold, without the program's version. */
+export const COMMAND = {
+  name: "linechat-client",
+  summary: "Joins a chat room: sends the lines of stdin, prints the lines of all others.",
+  operands: ["host", "port"],
+  instead: "unix",
+  options: {
+    name,
+    "recv-only": flag("print what others send, do not read stdin"),
+    "send-only": flag("send the lines of stdin, print nothing"),
+    reconnect: flag("when the connection is lost, connect again"),
+    quiet: flag("do not report when the connection is there, or lost"),
+    unix: text("path", "connect to this Unix socket instead of a host and port", undefined),
+    "pass-file": text("file", "send the line in this file first: the pass phrase", undefined),
+    tls: flag("use TLS; the server's certificate is always verified"),
+    "tls-ca": text("file", "trust the CAs in this PEM file (default: the public ones)", undefined),
+    "tls-cert": text("file", "show the certificate in this PEM file", undefined),
+    "tls-key": text("file", "PEM file with the key of that certificate", undefined),
+    "tls-server-name": text("name", "verify this name (default: the host)", undefined),
+  },
+  examples: [
+    ["linechat-client --name alice localhost 8080", "chat in a terminal"],
+    ["tail -f app.log | linechat-client --send-only localhost 8080", "send a log to the room"],
+    ["linechat-client --recv-only localhost 8080 | grep -i error", "wait for a word"],
+    ["linechat-client --tls chat.example.org 8443", "over TLS"],
+  ],
+} as const;
+
+export type Options = Values<typeof COMMAND.options>;
+
+/**
+ * Where to connect to and how.
+ *
+ * @throws {UserError} when options do not go together, or a file will not do
+ */
+export function connectOptions(options: Options, [host = "", port = ""]: string[]): ConnectOptions {
+  if (options["recv-only"] && options["send-only"])
+    throw usageError("--recv-only and --send-only leave nothing to do");
+  if (!options["tls-cert"] !== !options["tls-key"])
+    throw usageError("--tls-cert and --tls-key go together");
+  for (const name of ["tls-ca", "tls-cert", "tls-server-name"] as const)
+    if (options[name] && !options.tls) throw usageError(`--${name} needs --tls`);
+  if (options.unix === undefined && host === "") throw usageError("<host> is empty");
+  const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port, 1) };
+  const files = { ca: options["tls-ca"], cert: options["tls-cert"], key: options["tls-key"] };
+  return {
+    ...place,
+    tls: options.tls ? { ...loadTls(files), serverName: options["tls-server-name"] } : undefined,
+    passPhrase: options["pass-file"] ? readPassPhrase(options["pass-file"]) : undefined,
+  };
+}

@@ -1,0 +1,145 @@
+/** What can go wrong, in words: each a line that names what it is about, exit code 1. */
+
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { type Certificates, makeCertificates } from "../certificates.ts";
+import { endAfterEach, Program, ServerProgram } from "../harness.ts";
+import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+
+let folder: string;
+let certificates: Certificates;
+beforeAll(() => {
+  certificates = makeCertificates();
+  folder = mkdtempSync(join(tmpdir(), "linechat-failures-"));
+  writeFileSync(join(folder, "file"), "");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+endAfterEach();
+afterEach(endTerminals);
+
+/** How the client ends, its streams redirected by the shell. */
+async function run(words: string, redirections = "</dev/null") {
+  const command = `exec "$0" client.ts ${words} ${redirections}`;
+  const program = new Program(["bash", "-c", command, process.execPath]);
+  return { code: await program.exited, stderr: program.stderr };
+}
+
+function failsWith(message: string) {
+  return { code: 1, stderr: `linechat-client: ${message}\n` };
+}
+
+const NO_STDIN = "; --recv-only does not read it";
+
+test.each([
+  ["0>/dev/null", `cannot read stdin: it is not open for reading${NO_STDIN}`],
+  ["</tmp", `cannot read stdin: it is a directory${NO_STDIN}`],
+])("a stdin that cannot be read: %s", async (redirection, message) => {
+  const server = await ServerProgram.start();
+  expect(await run(`127.0.0.1 ${server.port}`, redirection)).toEqual(failsWith(message));
+});
+
+terminalTest(
+  "nohup at a terminal leaves no stdin to read; with --recv-only all is well",
+  async () => {
+    const server = await ServerProgram.start();
+    const nohup = `cd "${folder}"; nohup "${process.execPath}" "${process.cwd()}/client.ts"`;
+    const at = `127.0.0.1 ${server.port}`;
+    const deaf = await Tmux.start({
+      columns: 100,
+      command: `${nohup} ${at}; cat nohup.out; exec sleep 1000`,
+    });
+    await deaf.shows(`linechat-client: cannot read stdin: it is not open for reading${NO_STDIN}`);
+    await Tmux.start({ command: `${nohup} --recv-only ${at}; exec sleep 1000` });
+    await server.printed(/joined .*\(1 here\)\n$/, "stderr");
+  },
+);
+
+test("a stdout that cannot be written to", async () => {
+  const server = await ServerProgram.start();
+  const peer = await server.join();
+  const client = run(`--recv-only 127.0.0.1 ${server.port}`, ">/dev/full");
+  await server.members(2);
+  peer.say("hello\n");
+  expect(await client).toEqual(failsWith("cannot write to stdout: no space left on the device"));
+  const help = await run("--help", ">/dev/full");
+  expect(help).toEqual(failsWith("cannot write to stdout: no space left on the device"));
+});
+
+test.each([
+  ["fe80::1", "a link-local address needs its interface, like fe80::1%eth0"],
+  ["fe80::1%nosuch0", "this machine has no such interface"],
+])("an address without a way to it: %s", async (host, why) => {
+  expect(await run(`${host} 1`)).toEqual(failsWith(`cannot connect to [${host}]:1: ${why}`));
+});
+
+test("a path that is no socket", async () => {
+  for (const [name, why] of [
+    ["none", "no such socket"],
+    ["file", "it is not a socket"],
+    ["file/x", "a part of its path is not a directory"],
+    ["", "it is not a socket"],
+  ] as const) {
+    const path = join(folder, name);
+    expect(await run(`--unix ${path}`)).toEqual(failsWith(`cannot connect to ${path}: ${why}`));
+  }
+  const long = join(folder, "x".repeat(120));
+  writeFileSync(long, "");
+  const { stderr } = await run(`--unix ${long}`);
+  expect(stderr).toBe(failsWith(`cannot connect to ${long}: it is not a socket`).stderr);
+});
+
+test("a socket that nobody listens on", async () => {
+  const path = join(folder, "abandoned");
+  const abandon = `Bun.listen({ unix: "${path}", socket: { data() {} } }); process.kill(process.pid, "SIGKILL");`;
+  Bun.spawnSync([process.execPath, "-e", abandon]);
+  expect(await run(`--unix ${path}`)).toEqual(
+    failsWith(`cannot connect to ${path}: connection refused`),
+  );
+});
+
+const UNTRUSTED = "its certificate is not signed by a CA that is trusted here";
+
+test.each([
+  ["a CA that is not trusted", "server", false, UNTRUSTED],
+  ["a self-signed certificate", "stranger", true, UNTRUSTED],
+  ["a certificate that has expired", "expired", true, "its certificate has expired"],
+  ["another's certificate", "other", true, "its certificate is for another name than localhost"],
+] as const)("a server that cannot be verified: %s", async (_, name, trusted, why) => {
+  const [cert, key] = [`${name}.pem`, `${name}.key`].map((file) =>
+    Bun.file(certificates.file(file)),
+  );
+  const joined = Promise.withResolvers<string>();
+  const server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    tls: { cert, key },
+    socket: { data: (_, bytes) => joined.resolve(bytes.toString()) },
+  });
+  const ca = trusted ? `--tls-ca ${certificates.file("ca.pem")}` : "";
+  const client = run(`--tls ${ca} localhost ${server.port}`, "<<<said");
+  const at = `localhost:${server.port}`;
+  expect(await Promise.race([client, joined.promise])).toEqual(
+    failsWith(`cannot connect to ${at}: ${why}`),
+  );
+  server.stop(true);
+});
+
+test("a server that does not speak TLS, and one that closes", async () => {
+  for (const [handlers, why] of [
+    [{ open: (socket: Bun.Socket) => void socket.write("220 hello\r\n") }, "it does not speak TLS"],
+    [
+      { data: (socket: Bun.Socket) => void socket.end() },
+      "it closed the connection during the TLS handshake",
+    ],
+  ] as const) {
+    const socket = { data() {}, ...handlers };
+    const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+    expect(await run(`--tls localhost ${server.port}`)).toEqual(
+      failsWith(`cannot connect to localhost:${server.port}: ${why}`),
+    );
+    server.stop(true);
+  }
+});

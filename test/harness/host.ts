@@ -1,0 +1,36 @@
+/** A server of which the test plays every part, for what clients do. */
+
+import { createServer } from "node:net";
+
+import { Peer } from "../harness.ts";
+import { Watched } from "./watched.ts";
+
+export class Host {
+  readonly #guests: Peer[] = [];
+  readonly #changes = new Watched();
+  readonly #server = createServer({ allowHalfOpen: true }, (socket) => {
+    this.#guests.push(new Peer(socket));
+    this.#changes.changed();
+  });
+  port = 0;
+
+  /** @param port 0 takes a free one */
+  static async open(port = 0): Promise<Host> {
+    const host = new Host();
+    host.#server.unref(); // A test that forgets it does not keep its file from ending.
+    await new Promise<void>((resolve) => host.#server.listen(port, "127.0.0.1", resolve));
+    const address = host.#server.address();
+    host.port = typeof address === "object" && address ? address.port : 0;
+    return host;
+  }
+
+  /** The next one that connects, seen from here: it "hears" what the client says. */
+  guest(): Promise<Peer> {
+    return this.#changes.until("a guest", () => this.#guests.shift());
+  }
+
+  /** Stops listening; who is connected stays so. */
+  close(): void {
+    this.#server.close();
+  }
+}

@@ -1,0 +1,18 @@
+/** Tests that need a program which not every machine has. */
+
+import { test } from "bun:test";
+
+const reported = new Set<string>();
+
+/**
+ * `test`, where all these programs are installed; else it skips, with a word on
+ * stderr. Where `CI` is set it never skips, and what misses its program fails.
+ */
+export function testWith(...programs: string[]): typeof test {
+  const missing = programs.filter((program) => Bun.which(program) === null);
+  if (process.env["CI"] || missing.length === 0) return test;
+  for (const program of missing)
+    if (reported.size < reported.add(program).size)
+      console.warn(`Tests that need ${program} are skipped: it is not installed.`);
+  return test.skip as typeof test;
+}

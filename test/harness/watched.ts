@@ -1,0 +1,49 @@
+/** Waiting for something to become true, by looking again whenever something has changed. */
+
+export class Watched {
+  readonly #watchers = new Set<() => void>();
+  #ending: string | undefined;
+
+  /** Has everybody who waits look again. */
+  changed(): void {
+    for (const look of this.#watchers) look();
+  }
+
+  /** There will be no more changes, and why: whoever still waits then waits in vain. */
+  end(why: string): void {
+    this.#ending ??= why;
+    this.changed();
+  }
+
+  /**
+   * Waits until `check` gives something; returns that.
+   *
+   * @param what for the message, as it goes on from "waited in vain for"
+   * @param withinMs for how long; `Infinity` has no end
+   * @throws {Error} after `withinMs`, or as soon as there is nothing to wait for
+   */
+  until<Value>(
+    what: string,
+    check: () => Value | undefined | false,
+    withinMs = 10_000,
+  ): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      const settle = (settled: () => void) => {
+        clearTimeout(deadline);
+        this.#watchers.delete(look);
+        settled();
+      };
+      const fail = (why: string) =>
+        settle(() => reject(new Error(`waited in vain for ${what}: ${why}`)));
+      const look = () => {
+        const value = check();
+        if (value !== undefined && value !== false) settle(() => resolve(value));
+        else if (this.#ending) fail(this.#ending);
+      };
+      const giveUp = () => fail(`not within ${withinMs} ms`);
+      const deadline = withinMs < Infinity ? setTimeout(giveUp, withinMs) : undefined;
+      this.#watchers.add(look);
+      look();
+    });
+  }
+}

@@ -1,0 +1,22 @@
+/** A program for stderr.test.ts: `write 5` writes five events, `exit` ends it; each answered on stdout. */
+
+import { exit, runCommand } from "../../lib/program/command-line.ts";
+import { openStderr } from "../../lib/program/stderr.ts";
+import { UserError } from "../../lib/program/system-errors.ts";
+
+const command = {
+  ...{ name: "chatter", version: "1", summary: "Chats.", operands: [], options: {}, examples: [] },
+};
+
+await runCommand(command, async () => {
+  const stderr = openStderr();
+  let count = 0;
+  for await (const line of console) {
+    const [verb, number] = line.split(" ");
+    for (let left = Number(number); left > 0; left--)
+      stderr.write(`event ${count++} ${"x".repeat(90)}\n`);
+    console.log("done");
+    if (verb === "exit") await exit(0);
+    if (verb === "fail") throw new UserError("no more");
+  }
+});

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import {
+  loadTls,
+  PASS_PHRASE_BYTES_MAX,
+  readPassPhrase,
+  readText,
+} from "../../lib/program/files.ts";
+
+/** Openssl's simple commands make no such certificate. */
+const FROM_2090 = `-----BEGIN CERTIFICATE-----
+MIIBBDCBqgIBATAKBggqhkjOPQQDAjAMMQowCAYDVQQDDAF4MCIYDzIwOTAwMTAx
+MDAwMDAwWhgPMjA5MDAzMDEwMDAwMDBaMAwxCjAIBgNVBAMMAXgwWTATBgcqhkjO
+PQIBBggqhkjOPQMBBwNCAATkIokTd4WtM+2lrhJ6WxhCBzrNSMaYuFQ/xkbFMwgV
+6tCKmu7Pzxm2QHBfwP3hogdP/JRjnPZAY/QDps+WR7nIMAoGCCqGSM49BAMCA0kA
+MEYCIQCxSn/lFjjkZwKysxO2c5rKSeqGD8M07g6snGWza/OZlQIhAKi3eC+4SVLj
+xMvmkbxtb4KNv5EuqnwiIoQCNiWtXDkK
+-----END CERTIFICATE-----
+`;
+
+let folder: string;
+const file = (name: string) => join(folder, name);
+const openssl = (...words: string[]) => {
+  const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });
+  if (exitCode !== 0) throw new Error(`openssl ${words.join(" ")}: ${stderr}`);
+};
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "linechat-files-"));
+  openssl("genpkey", "-algorithm", "RSA", "-out", "key");
+  openssl(..."rsa -in key -aes128 -passout pass:x -traditional -out encrypted1".split(" "));
+  openssl(..."pkcs8 -topk8 -in key -passout pass:x -out encrypted8".split(" "));
+  const certificate = "req -x509 -key key -subj /CN=x -out".split(" ");
+  openssl(...certificate, "now", "-days", "1");
+  openssl(..."req -new -key key -subj /CN=x -out request".split(" "));
+  openssl(..."x509 -req -in request -signkey key -days -1 -out past".split(" "));
+  writeFileSync(file("future"), FROM_2090);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("a certificate and its key are read", () => {
+  const { cert, key } = loadTls({ cert: file("now"), key: file("key") });
+  expect(cert).toStartWith("-----BEGIN CERTIFICATE-----");
+  expect(key).toStartWith("-----BEGIN PRIVATE KEY-----");
+});
+
+test("an encrypted key is named as such, in both formats", () => {
+  for (const name of ["encrypted1", "encrypted8"])
+    expect(() => loadTls({ cert: file("now"), key: file(name) })).toThrow(
+      `the key in ${file(name)} is encrypted; "openssl pkey" writes it without its pass phrase`,
+    );
+});
+
+test("a certificate that has expired, or is not valid yet, is named as such", () => {
+  expect(() => loadTls({ cert: file("past"), key: file("key") })).toThrow(
+    `the certificate in ${file("past")} has expired, on 20`,
+  );
+  expect(() => loadTls({ cert: file("future"), key: file("key") })).toThrow(
+    `the certificate in ${file("future")} is not valid yet, only from 2090-01-01`,
+  );
+});
+
+test("a file that cannot be read says why, also one without an end", () => {
+  for (const [name, why] of [
+    ["none", "no such file"],
+    ["key/x", "a part of its path is not a directory"],
+    ["", "it is a directory"],
+    ["x".repeat(300), "the path is too long"],
+  ] as const)
+    expect(() => readText(file(name))).toThrow(`cannot read ${file(name)}: ${why}`);
+  expect(() => readText("/dev/zero")).toThrow("cannot read /dev/zero: it is larger than 1M");
+});
+
+test("a pass phrase is the one line of its file", () => {
+  const read = (content: string) => {
+    writeFileSync(file("phrase"), content);
+    return Buffer.from(readPassPhrase(file("phrase"))).toString();
+  };
+  for (const content of ["open", "open\n", "open\r\n"]) expect(read(content)).toBe("open");
+  expect(read("é".repeat(PASS_PHRASE_BYTES_MAX / 2))).toHaveLength(PASS_PHRASE_BYTES_MAX / 2);
+  for (const content of ["", "\n", "two\nlines\n", "x".repeat(PASS_PHRASE_BYTES_MAX + 1)])
+    expect(() => read(content)).toThrow("is to hold one line of 1 to 1024 bytes");
+});

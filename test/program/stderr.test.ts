@@ -1,0 +1,152 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { closeSync, constants } from "node:fs";
+import { join } from "node:path";
+
+import { Queue } from "../../lib/program/stderr.ts";
+import { Fifo, removeFifos } from "../fifo.ts";
+import { memoryBytes } from "../harness.ts";
+
+const programs: Chatter[] = [];
+afterEach(async () => {
+  await Promise.all(programs.splice(0).map((program) => program.end()));
+  removeFifos();
+});
+
+/** chatter.ts with its stderr anywhere. */
+class Chatter {
+  readonly #process: Bun.Subprocess<"pipe", "pipe", number | null>;
+  readonly #answers: AsyncIterator<Uint8Array>;
+
+  /** @param stderr a descriptor, which is closed here; or a redirection of the shell */
+  constructor(stderr: number | string) {
+    const program = [process.execPath, join(import.meta.dir, "chatter.ts")];
+    const redirected = ["sh", "-c", `exec "$0" "$1" ${stderr}`, ...program];
+    this.#process = Bun.spawn(typeof stderr === "number" ? program : redirected, {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: typeof stderr === "number" ? stderr : null,
+    });
+    if (typeof stderr === "number") closeSync(stderr);
+    this.#answers = this.#process.stdout[Symbol.asyncIterator]();
+    programs.push(this);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Has it do something, and waits until it answers that it has. */
+  async does(what: string): Promise<void> {
+    this.#process.stdin.write(`${what}\n`);
+    this.#process.stdin.flush();
+    const { value } = await this.#answers.next();
+    expect(Buffer.from(value).toString()).toBe("done\n");
+  }
+
+  /** Waits for its end; returns its code and the time that took, in ms. */
+  async ends(): Promise<{ code: number; ms: number }> {
+    const startMs = performance.now();
+    const code = await this.#process.exited;
+    return { code, ms: performance.now() - startMs };
+  }
+
+  async end(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.exited;
+  }
+}
+
+/** Every event from the start is there or counted, in order; returns how many were counted. */
+function expectAccountedFor(log: string, events: number): number {
+  let next = 0;
+  let dropped = 0;
+  for (const line of log.split("\n").slice(0, -1)) {
+    const [, count] = /^(\d+) events? (?:was|were) not logged$/.exec(line) ?? [];
+    dropped += Number(count ?? 0);
+    if (count === undefined) expect(line).toBe(`event ${next} ${"x".repeat(90)}`);
+    next += Number(count ?? 1);
+  }
+  expect(next).toBe(events);
+  return dropped;
+}
+
+describe("a stderr that nobody reads", () => {
+  for (const [kind, flags] of [
+    ["a pipe", 0],
+    ["a non-blocking pipe", constants.O_NONBLOCK],
+  ] as const)
+    test(`${kind}: the program goes on, and what was dropped is counted when there is room again`, async () => {
+      const fifo = new Fifo();
+      const program = new Chatter(fifo.writer(flags));
+      for (let round = 0; round < 5; round++) await program.does("write 20000");
+      const first = await fifo.reads("not logged\n");
+      const dropped = expectAccountedFor(first, 100_000);
+      expect(dropped).toBeGreaterThan(80_000);
+      await program.does("write 3");
+      await program.does("exit 0");
+      expect((await program.ends()).code).toBe(0);
+      expect(expectAccountedFor(first + (await fifo.reads()), 100_003)).toBe(dropped);
+    });
+
+  test("memory stays bounded", async () => {
+    const program = new Chatter(new Fifo().writer());
+    await program.does("write 20000");
+    const before = await memoryBytes(program.pid);
+    for (let round = 0; round < 20; round++) await program.does("write 20000");
+    expect(await memoryBytes(program.pid)).toBeLessThan(before + 30e6);
+  });
+
+  test.each(["exit", "fail"])("does not keep the program from its end (%s)", async (verb) => {
+    const program = new Chatter(new Fifo().writer());
+    await program.does("write 20000");
+    await program.does(`${verb} 0`);
+    const { code, ms } = await program.ends();
+    expect(code).toBe(verb === "exit" ? 0 : 1);
+    expect(ms).toBeLessThan(2000);
+  });
+});
+
+test("a reader that reads gets everything, also what was written just before the end", async () => {
+  const fifo = new Fifo();
+  const program = new Chatter(fifo.writer());
+  await program.does("write 1000");
+  await program.does("fail 1");
+  const log = await fifo.reads();
+  expect(log).toEndWith("\nchatter: no more\n");
+  expect(expectAccountedFor(log.replace("chatter: no more\n", ""), 1001)).toBe(0);
+});
+
+test.each(["2>&-", "2>/dev/full", "2>/dev/null"])("with %s the program goes on", async (how) => {
+  const program = new Chatter(how);
+  for (let round = 0; round < 5; round++) await program.does("write 20000");
+  await program.does("exit 0");
+  expect((await program.ends()).code).toBe(0);
+});
+
+test("when its reader goes away the program goes on", async () => {
+  const fifo = new Fifo();
+  const program = new Chatter(fifo.writer());
+  await program.does("write 20000");
+  await fifo.reads("event 0 ");
+  fifo.close();
+  for (let round = 0; round < 5; round++) await program.does("write 20000");
+  await program.does("exit 0");
+  expect((await program.ends()).code).toBe(0);
+});
+
+test("what could not be written is counted before the next that can", async () => {
+  const fifo = new Fifo();
+  const descriptor = fifo.writer();
+  const queue = new Queue(descriptor);
+  fifo.close();
+  for (const event of ["lost\n", "lost, too\n"]) {
+    queue.write(event);
+    await queue.close();
+  }
+  fifo.open();
+  queue.countLine = (count) => `lost: ${count}\n`;
+  queue.write("here again\n");
+  await queue.close();
+  closeSync(descriptor);
+  expect(await fifo.reads()).toBe("lost: 2\nhere again\n");
+});

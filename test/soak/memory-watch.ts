@@ -1,0 +1,74 @@
+/** Looks at a process's memory all the time, and says whether it stays flat. */
+
+const MIB = 1 << 20;
+const SAMPLE_MS = 1_000;
+/** The last quarter may have so much more at most than the second, whichever is more. */
+const GROWTH_MAX = 0.15;
+const GROWTH_BYTES_MAX = 16 * MIB;
+/** In less time memory says nothing: the faults that need most do not all come in each quarter. */
+const QUARTER_SAMPLES_MIN = 15;
+
+export class MemoryWatch {
+  readonly #look: () => number;
+  readonly #samples: number[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param look the memory there is now, in bytes; throws once the process is gone, which ends the watch */
+  constructor(look: () => number) {
+    this.#look = look;
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#sample();
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#sample();
+  }
+
+  #sample(): void {
+    try {
+      this.#samples.push(this.#look());
+    } catch {
+      clearInterval(this.#timer);
+    }
+  }
+
+  get maximumBytes(): number {
+    return Math.max(...this.#samples);
+  }
+
+  /** Start, middle, end and maximum. */
+  toString(): string {
+    const [start = 0, middle = 0, end = 0] = [0, 0.5, 1].map((share) => this.#at(share));
+    const all = Object.entries({ start, middle, end, maximum: this.maximumBytes });
+    return all.map(([when, bytes]) => `${when} ${mebibytes(bytes)}`).join(", ");
+  }
+
+  /** What is wrong, if something is. */
+  get problem(): string | undefined {
+    return growth(this.#samples);
+  }
+
+  #at(share: number): number {
+    return this.#samples[Math.floor(share * (this.#samples.length - 1))] ?? 0;
+  }
+}
+
+/**
+ * Tells of memory that is not flat. Flat is: the most there was in the last
+ * quarter is at most 15 % or 16 MiB above the most there was in the second.
+ *
+ * @param samples bytes, from first to last; when there are too few, nothing is said
+ */
+export function growth(samples: readonly number[]): string | undefined {
+  const quarter = Math.floor(samples.length / 4);
+  if (quarter < QUARTER_SAMPLES_MIN) return undefined;
+  const second = Math.max(...samples.slice(quarter, 2 * quarter));
+  const last = Math.max(...samples.slice(-quarter));
+  if (last <= Math.max(second * (1 + GROWTH_MAX), second + GROWTH_BYTES_MAX)) return undefined;
+  return `memory grows: ${mebibytes(second)} in the second quarter, ${mebibytes(last)} in the last`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
+}

@@ -1,0 +1,107 @@
+/** What a room says, as whoever hears it first hears it; everybody else has to hear the very same bytes. */
+
+import type { Ear } from "../bench/ear.ts";
+import { Ledger } from "../faults/seat.ts";
+
+/**
+ * How far one ear may be behind another: more than a server's log and the
+ * system's socket buffers hold.
+ */
+const BYTES_MAX = 64 << 20;
+const EXCERPT_BYTES = 80;
+const LF = 0x0a;
+
+/**
+ * The one order of lines, kept as long as an ear has yet to hear it. Bytes that
+ * nobody has heard before go into the ledger, which finds a line that is lost,
+ * doubled, moved or cut; bytes that somebody has heard are compared. So each
+ * delivery is checked byte for byte, and each line is taken apart only once.
+ */
+export class Transcript {
+  /** Every line, once. */
+  readonly ledger = new Ledger(false);
+  readonly #ears: TranscriptEar[] = [];
+  /** A ring; positions count bytes from the first ever heard. */
+  readonly #bytes = Buffer.allocUnsafe(BYTES_MAX);
+  #head = 0;
+  /** No ear is behind this. */
+  #tail = 0;
+  /** The line that is not over yet, in latin1. */
+  #unfinished = "";
+
+  /** An ear that has missed nothing; for one that hears all lines. */
+  newEar(): TranscriptEar {
+    if (this.#head > 0) throw new Error("an ear comes too late");
+    const ear = new TranscriptEar(this);
+    this.#ears.push(ear);
+    return ear;
+  }
+
+  /** How far the last ear is behind the first. */
+  get lagBytes(): number {
+    this.#tail = this.#ears.reduce((tail, ear) => Math.min(tail, ear.position), this.#head);
+    return this.#head - this.#tail;
+  }
+
+  /**
+   * Takes what an ear hears.
+   *
+   * @param position how many bytes it has heard before
+   * @throws {Error} when this is not what has been said
+   */
+  check(position: number, bytes: Buffer): void {
+    const known = Math.min(bytes.length, this.#head - position);
+    for (let offset = 0; offset < known;) {
+      const at = (position + offset) % BYTES_MAX;
+      const length = Math.min(known - offset, BYTES_MAX - at);
+      if (this.#bytes.compare(bytes, offset, offset + length, at, at + length) !== 0)
+        throw new Error(this.#difference(at, bytes, offset));
+      offset += length;
+    }
+    if (known < bytes.length) this.#append(bytes.subarray(known));
+  }
+
+  #append(bytes: Buffer): void {
+    const end = this.#head + bytes.length;
+    if (end - this.#tail > BYTES_MAX && bytes.length + this.lagBytes > BYTES_MAX)
+      throw new Error(`a listener is ${this.lagBytes} bytes behind another`);
+    const at = this.#head % BYTES_MAX;
+    const copied = bytes.copy(this.#bytes, at);
+    bytes.copy(this.#bytes, 0, copied);
+    this.#head = end;
+
+    const text = this.#unfinished + bytes.toString("latin1");
+    const linesEnd = text.lastIndexOf("\n") + 1;
+    this.#unfinished = text.slice(linesEnd);
+    this.ledger.enter(text.slice(0, linesEnd));
+    if (this.ledger.fault !== undefined) throw new Error(`heard ${this.ledger.fault}`);
+  }
+
+  #difference(at: number, bytes: Buffer, offset: number): string {
+    let same = 0;
+    while (bytes[offset + same] === this.#bytes[at + same]) same++;
+    const excerpt = (from: Buffer, start: number) =>
+      JSON.stringify(from.toString("latin1", start, start + EXCERPT_BYTES));
+    const heard = excerpt(bytes, offset + same);
+    return `a listener heard ${heard} where another heard ${excerpt(this.#bytes, at + same)}`;
+  }
+}
+
+/** Compares what one listener hears with what others have heard. */
+export class TranscriptEar implements Ear {
+  readonly #transcript: Transcript;
+  /** How many bytes it has heard. */
+  position = 0;
+  lines = 0;
+
+  /** Made by `Transcript.newEar`. */
+  constructor(transcript: Transcript) {
+    this.#transcript = transcript;
+  }
+
+  hear(bytes: Buffer): void {
+    this.#transcript.check(this.position, bytes);
+    this.position += bytes.length;
+    for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) this.lines++;
+  }
+}
