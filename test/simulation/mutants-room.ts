@@ -283,8 +283,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "whoever has its last word is reset",
     file: "room/leaver.ts",
-    code: "if (leaver.word.length > 0) return leaver.failed();\n    leaver.closed();",
-    becomes: "if (leaver.word.length >= 0) return leaver.failed();\n    leaver.closed();",
+    code: "if (leaver.word.length > 0) leaver.failed();",
+    becomes: "if (leaver.word.length >= 0) leaver.failed();",
   },
   {
     fault: "a leaver that is still owed something has all the time there is",
@@ -327,6 +327,19 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     file: "room/line-buffer.ts",
     code: "return this.#runs.length > 0;",
     becomes: "return this.#runs.length > 1;",
+  },
+
+  {
+    fault: "who does not take all of its last word is closed in order",
+    file: "room/leaver.ts",
+    code: "if (leaver.word.length > 0) leaver.failed();",
+    becomes: "if (leaver.word.length < 0) leaver.failed();",
+  },
+  {
+    fault: "a connection that waits for the end of TLS is forgotten",
+    file: "room/socket.ts",
+    code: "if (socket.data !== GONE) socket.terminate();",
+    becomes: "",
   },
 
   // Silence.

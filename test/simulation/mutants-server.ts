@@ -260,6 +260,12 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     becomes: "this.#room.stop();",
   },
   {
+    fault: "guests are not reported at a stop",
+    file: "server/guest.ts",
+    code: 'this.#guests.report(this, "server stopping");',
+    becomes: "",
+  },
+  {
     fault: "a stop does not wait for guests",
     file: "server/connections.ts",
     code: "if (this.#open === 0) this.#stopped.resolve();",
