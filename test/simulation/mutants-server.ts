@@ -218,8 +218,9 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "the time for the pass phrase has begun with the handshake",
     file: "server/guest.ts",
-    code: ").start(guest);",
-    becomes: ").has(guest) || this.#seated.start(guest);",
+    code: "(guest.refusal === undefined ? this.#seated : this.#refused).start(guest);",
+    becomes:
+      "const guests = guest.refusal === undefined ? this.#seated : this.#refused;\n    if (!guests.has(guest)) guests.start(guest);",
   },
   {
     fault: "who has half-closed before its pass phrase is forgotten",

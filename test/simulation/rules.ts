@@ -136,14 +136,14 @@ export function choose(random: Random): Choices {
 }
 
 function chooseRules(random: Random): Rules {
-  const large = random.below(30) === 0;
+  const large = random.below(25) === 0;
   const logBytes = large
     ? random.pick([MIDDLE_BYTES, 2 * MIDDLE_BYTES, LARGE_BYTES]) + random.below(MIDDLE_BYTES)
     : random.pick([8, 40, 100, 300, 900]) + random.below(60);
   const lineBytesMax = large
     ? 16 << random.between(9, 11)
     : Math.min(logBytes, random.pick([1, 5, 16, 60, 200, logBytes]));
-  const patienceMs = random.pick([0, 1, 50, 100, 250, 1000, 10_000]);
+  const patienceMs = random.pick(large ? [50, 100, 250, 1000] : [0, 1, 50, 100, 250, 1000, 10_000]);
   const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
   return {
     logBytes,
@@ -195,7 +195,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     goodHandshake: random.pick([500, 900, 1000]),
     goodPassPhrase: random.pick([300, 800, 1000]),
     opensTls: random.pick([0, 0, 50]),
-    slowBytesMax: isLarge ? random.pick([8, 30_000, 100_000]) : 8,
+    slowBytesMax: isLarge ? random.pick([8, 40_000, 80_000, 100_000]) : 8,
   };
 }
 
