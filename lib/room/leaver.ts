@@ -45,7 +45,7 @@ export class Leaver implements Life {
 
   drained(): void {
     if (this.debt) this.debt.cursor.drained();
-    else this.#leavers.sayLastWord(this);
+    else if (this.word.length > 0) this.#leavers.sayLastWord(this);
   }
 
   ended(): void {}

@@ -53,7 +53,8 @@ export class Patience {
     for (const cursor of cursors) {
       if (!cursor.blocked) continue;
       if (cursor.position >= cursor.goal) {
-        cursor.goal = Math.min(cursor.position + PROGRESS_BYTES, head);
+        const end = cursor.leaver?.debt?.end ?? head;
+        cursor.goal = Math.min(cursor.position + PROGRESS_BYTES, end);
         cursor.goalSetAtMs = clockMs;
       }
       const isInTheWay = cursor.position === tail;

@@ -204,7 +204,7 @@ export class Room {
       shareBytes -= run.length;
       this.log.append(cursor, run);
       this.#turns.spend(talker, run);
-      this.#idle?.start(talker);
+      if (!cursor.gone) this.#idle?.start(talker);
       this.wake(0);
     }
   }

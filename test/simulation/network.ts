@@ -1,41 +1,37 @@
 /**
- * A simulated connection: a socket for the room on one end, a peer on the
+ * A simulated connection: a socket for the server on one end, a peer on the
  * other, and chance in between. It does whatever a socket may do, in any order
- * that is legal, and reports to the model what the room did.
+ * that is legal, and reports to the model what the server did.
  */
 
-import type { Member, Room, RoomSocket } from "../../lib/room/room.ts";
-import { type Model, show } from "./model.ts";
+import { Member } from "../../lib/room/member.ts";
+import type { Life } from "../../lib/room/socket.ts";
+import type { AcceptedSocket } from "../../lib/server/connections.ts";
+import { Guest } from "../../lib/server/guest.ts";
+import type { Model } from "./model.ts";
 import type { Random } from "./random.ts";
+import type { Reading, Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
+import { show } from "./state.ts";
 
 const LF = 0x0a;
+/** The first bytes of a TLS connection, and more. */
+const CLIENT_HELLO = [22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, LF, 1, 2, LF];
 
-/** How a peer reads: what comes, a little at a time, all after a while, or not at all. */
-export type Reading = "fast" | "slow" | "in bursts" | "not at all";
-
-/** How long the lines of a peer are, mostly. */
-export type Talk = "terse" | "mixed" | "long";
-
-/** How a network behaves; chances are per mille. */
-export interface Weather {
-  /** A socket takes less than it could. */
-  readonly shortWrite: number;
-  /** A connection is lost inside a `write`. */
-  readonly lossInWrite: number;
-  /** `close` comes inside the call that caused it. */
-  readonly closeAtOnce: number;
-  /** `close` never comes after `terminate`. */
-  readonly closeNever: number;
-  /** A peer that gets EOF closes too. */
-  readonly politePeer: number;
-  /** A line passes the limit. */
-  readonly tooLong: number;
+/** What the server asks to be told; it makes them itself. */
+export interface Handlers {
+  open(socket: Connection): void;
+  handshake(socket: Connection, success: boolean, error: Error | null): void;
+  data(socket: Connection, bytes: Uint8Array): void;
+  drain(socket: Connection): void;
+  end(socket: Connection): void;
+  close(socket: Connection): void;
+  error(socket: Connection, error: Error): void;
 }
 
 /** Where a connection is: all that it shares with the others. */
 export interface Network {
-  readonly room: Room;
+  readonly handlers: Handlers;
   readonly model: Model;
   readonly random: Random;
   readonly weather: Weather;
@@ -43,10 +39,19 @@ export interface Network {
   readonly trace: ((event: string) => void) | undefined;
 }
 
-export class Connection implements RoomSocket {
+/** Where a connection comes from, and how much it can have on its way. */
+export interface Place {
+  readonly port: number;
+  readonly address: string | undefined;
+  readonly inFlightMax: number;
+}
+
+export class Connection implements AcceptedSocket {
+  declare data: Life;
   readonly seat: Seat;
-  /** Known once `join` has returned. */
-  member: Member | undefined;
+  readonly remoteAddress?: string;
+  readonly remotePort: number;
+  readonly authorized = true;
   /** Whether the socket is closed, and whether its `close` still has to be delivered. */
   closed = false;
   closeDue = false;
@@ -64,28 +69,36 @@ export class Connection implements RoomSocket {
   #finSent = false;
   #finSeen = false;
   readonly #polite: boolean;
+  /** Whether there is a handshake to come before anything else. */
+  #isShakingHands: boolean;
   /** What the peer is about to say. */
-  #unsent: number[] = [];
+  #unsent: Uint8Array = new Uint8Array(0);
 
-  constructor(network: Network, seat: Seat, inFlightMax: number) {
+  constructor(network: Network, seat: Seat, place: Place) {
+    const { random, weather, model } = network;
     this.#network = network;
-    this.#inFlightMax = inFlightMax;
-    this.#polite = network.random.chance(network.weather.politePeer);
+    this.#inFlightMax = place.inFlightMax;
+    this.#polite = random.chance(weather.politePeer);
+    this.#isShakingHands = model.state.rules.handshake;
     this.seat = seat;
+    this.remotePort = place.port;
+    if (place.address !== undefined) this.remoteAddress = place.address;
+    const { passPhrase } = model.state;
+    if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
+    else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
   }
 
-  // The socket, as the room calls it.
+  // The socket, as the server calls it.
 
   write(bytes: Uint8Array, offset: number, length: number): number {
     const { model, random, weather } = this.#network;
     if (this.closed) {
       this.#log("is written after its close");
-      model.misses(this.seat);
+      model.hearing.misses(this.seat);
       return -1;
     }
     if (random.chance(weather.lossInWrite)) {
-      this.#lose("lost inside a write");
-      this.#deliverClose();
+      this.#lose("lost inside a write", true);
       return random.chance(500) ? -1 : random.below(length + 1);
     }
     if (this.reading === "fast") this.#inFlight = 0;
@@ -95,7 +108,7 @@ export class Connection implements RoomSocket {
       this.#log(
         `is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
       );
-    model.took(this.seat, bytes, offset, length, taken);
+    model.hearing.took(this.seat, bytes, offset, length, taken);
     this.#inFlight += taken;
     this.drainDue = taken < length;
     return taken;
@@ -103,22 +116,24 @@ export class Connection implements RoomSocket {
 
   shutdown(): void {
     this.#log("gets EOF");
-    if (this.closed) return;
-    this.#network.model.shuts(this.seat);
+    if (this.closed) return this.#network.model.hearing.misses(this.seat);
+    this.#network.model.hearing.shuts(this.seat);
     this.#shut = true;
     if (this.#finSeen) this.#lose("closed on both sides", true);
   }
 
   end(): void {
-    this.#log("is closed by the room");
-    this.#network.model.closesOff(this.seat);
-    this.#closeByRoom();
+    this.#log("is closed by the server");
+    const { model, random, weather } = this.#network;
+    model.deadlines.closesOff(this.seat);
+    const waitsForPeer = model.state.rules.handshake && random.chance(weather.closeLater);
+    if (!waitsForPeer) this.#closeByServer();
   }
 
   terminate(): void {
-    this.#log("is reset by the room");
-    this.#network.model.terminates(this.seat);
-    this.#closeByRoom();
+    this.#log("is reset by the server");
+    this.#network.model.deadlines.terminates(this.seat);
+    this.#closeByServer();
   }
 
   pause(): void {
@@ -133,46 +148,63 @@ export class Connection implements RoomSocket {
     this.#paused = false;
   }
 
+  setNoDelay(): void {}
+
+  setKeepAlive(): void {}
+
   // What may happen to it. Each returns whether it could.
 
-  /** Bytes arrive at the room. */
+  /** The handshake is over. */
+  shakeHands(): boolean {
+    const { handlers, model, random, weather } = this.#network;
+    if (!this.#isShakingHands || this.closed) return false;
+    this.#isShakingHands = false;
+    const success = random.chance(weather.goodHandshake);
+    this.#log(success ? "has shaken hands" : "fails to shake hands");
+    model.entrance.shakesHands(this.seat, success ? undefined : "plain text");
+    handlers.handshake(this, success, success ? null : new Error("WRONG_VERSION_NUMBER"));
+    return true;
+  }
+
+  /** Bytes arrive at the server. */
   speak(): boolean {
-    const { room, model, random } = this.#network;
-    if (!this.#canHear || this.#finSent || !this.member) return false;
-    const chunk = this.#nextChunk(random.between(1, model.rules.readBytesMax));
+    const { handlers, model, random } = this.#network;
+    if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
+    const chunk = this.#nextChunk(random.between(1, model.state.rules.readBytesMax));
     if (this.#network.trace) this.#log(`says ${show(chunk)}`);
     model.hears(this.seat, chunk);
-    room.hear(this.member, chunk);
-    model.checkHeld(this.seat, this.member.lines.heldBytes);
+    handlers.data(this, chunk);
+    if (this.data instanceof Member) model.speaking.checkHeld(this.seat, this.data.lines.heldBytes);
+    if (this.data instanceof Guest) model.entrance.checkHeld(this.seat, this.data.said.length);
     return true;
   }
 
   /** The peer half-closes. */
   finish(): boolean {
-    if (this.closed || this.#finSent || !this.member) return false;
+    if (this.closed || this.#finSent) return false;
     this.#finSent = true;
     this.#log("half-closes");
     return true;
   }
 
-  /** The peer's FIN arrives at the room. */
+  /** The peer's FIN arrives at the server. */
   deliverFin(): boolean {
-    const { room, model, random } = this.#network;
-    if (!this.#canHear || !this.#finSent || this.#finSeen || !this.member) return false;
+    const { handlers, model, random } = this.#network;
+    if (!this.#canHear || !this.#finSent || this.#finSeen) return false;
     this.#finSeen = true;
-    // After the room's own EOF, the peer's may come as a close alone.
+    // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || random.chance(500)) {
       this.#log("its end of input arrives");
       model.ends(this.seat);
-      room.end(this.member);
+      handlers.end(this);
     }
-    if (this.#shut) this.#lose("closed on both sides", true);
+    if (this.#shut && !this.closed) this.#lose("closed on both sides", true);
     return true;
   }
 
   /** The connection breaks. */
   break(): boolean {
-    if (this.closed || !this.member) return false;
+    if (this.closed) return false;
     this.#lose("resets");
     this.#deliverClose();
     return true;
@@ -180,42 +212,57 @@ export class Connection implements RoomSocket {
 
   /** A handler of the socket throws. */
   fail(): boolean {
-    if (this.closed || !this.member) return false;
+    if (this.closed) return false;
     this.#log("its handler fails");
     this.#network.model.fails(this.seat);
-    this.#network.room.terminate(this.member, "reset");
+    this.#network.handlers.error(this, new Error("a handler has failed"));
     return true;
   }
 
   /** The peer reads. */
   read(): boolean {
     if (this.#inFlight === 0 || this.reading === "not at all") return false;
-    const { random } = this.#network;
-    const all = this.reading !== "slow" && (this.reading === "fast" || random.chance(300));
-    if (!all && this.reading === "in bursts") return false;
-    const count = all ? this.#inFlight : Math.min(this.#inFlight, random.between(1, 8));
+    const { random, weather } = this.#network;
+    if (this.reading === "in bursts" && !random.chance(300)) return false;
+    let count = this.#inFlight;
+    if (this.reading === "drip") count = 1;
+    if (this.reading === "slow") count = Math.min(count, random.between(1, weather.slowBytesMax));
     this.#inFlight -= count;
     this.#log(`reads ${count}`);
     return true;
   }
 
+  get isSlow(): boolean {
+    return this.reading === "slow" || this.reading === "drip";
+  }
+
+  /** Time goes on, and slow peers read; their sockets drain rarely. */
+  readsMeanwhile(): void {
+    if (this.isSlow && this.read() && this.#network.random.chance(100)) this.drain();
+  }
+
+  /** From now on it reads all that comes, unless it reads nothing. */
+  readOn(): void {
+    if (this.reading !== "not at all") this.reading = "fast";
+  }
+
   /** The socket says that it takes bytes again; a promise, but not one on time. */
   drain(): boolean {
-    const { room, model } = this.#network;
+    const { handlers, model } = this.#network;
     const writable = this.reading === "fast" || this.#inFlight <= this.#inFlightMax >> 1;
-    if (this.closed || !this.drainDue || !writable || !this.member) return false;
+    if (this.closed || !this.drainDue || !writable) return false;
     this.drainDue = false;
     this.#log("drains");
-    model.drained(this.seat);
-    room.drain(this.member);
+    model.hearing.drained(this.seat);
+    handlers.drain(this);
     return true;
   }
 
   /** A drain that nobody was promised. */
   drainForNothing(): boolean {
-    if (this.closed || !this.member || this.drainDue) return false;
+    if (this.closed || this.drainDue) return false;
     this.#log("drains for nothing");
-    this.#network.room.drain(this.member);
+    this.#network.handlers.drain(this);
     return true;
   }
 
@@ -226,7 +273,7 @@ export class Connection implements RoomSocket {
     return true;
   }
 
-  /** The peer answers the room's EOF with its own. */
+  /** The peer answers the server's EOF with its own. */
   answer(): boolean {
     return this.#shut && this.#polite && this.#inFlight === 0 && this.finish();
   }
@@ -240,54 +287,65 @@ export class Connection implements RoomSocket {
     return !this.closed && !this.#paused;
   }
 
-  #closeByRoom(): void {
-    if (this.closed) return;
-    this.#lose("closed", true);
-    if (this.#network.random.chance(this.#network.weather.closeNever)) this.closeDue = false;
+  /** `close` comes before the call that causes it is over. */
+  #closeByServer(): void {
+    if (!this.closed) this.#lose("closed");
+    if (this.closeDue) this.#deliverClose();
   }
 
-  #lose(how: string, maybeLater = false): void {
+  #lose(how: string, maybeAtOnce = false): void {
     const { model, random, weather } = this.#network;
     this.#log(how);
     this.closed = true;
     this.drainDue = false;
     this.closeDue = true;
     model.lose(this.seat);
-    if (maybeLater && random.chance(weather.closeAtOnce)) this.#deliverClose();
+    if (maybeAtOnce && random.chance(weather.closeAtOnce)) this.#deliverClose();
   }
 
   #deliverClose(): void {
-    // Inside `join` there is nobody to tell it to yet.
-    if (!this.member) return;
     this.closeDue = false;
     this.#log("its close arrives");
     this.#network.model.closes(this.seat);
-    this.#network.room.close(this.member);
+    this.#network.handlers.close(this);
+  }
+
+  /** What it says for a pass phrase. */
+  #firstLine(passPhrase: string): Buffer {
+    const { random, weather } = this.#network;
+    const right = Buffer.from(`${passPhrase}${random.pick(["", "", "\r"])}\n`, "latin1");
+    if (random.chance(weather.goodPassPhrase)) return right;
+    return random.pick([
+      right.subarray(1),
+      Buffer.concat([right.subarray(0, -1), right]),
+      Buffer.alloc(1500, "long"),
+      Buffer.from("\n"),
+    ]);
   }
 
   /** Some bytes of an endless stream of lines, cut anywhere. */
   #nextChunk(length: number): Uint8Array {
-    while (this.#unsent.length < length) this.#writeLine();
-    const chunk = Uint8Array.from(this.#unsent.slice(0, length));
-    this.#unsent = this.#unsent.slice(length);
+    while (this.#unsent.length < length)
+      this.#unsent = Buffer.concat([this.#unsent, this.#nextLine()]);
+    const chunk = new Uint8Array(this.#unsent.subarray(0, length));
+    this.#unsent = this.#unsent.subarray(length);
     return chunk;
   }
 
-  #writeLine(): void {
-    const { random } = this.#network;
-    const length = this.#lineLength();
-    const first = random.below(256);
-    for (let at = 0; at < length; at++) {
+  #nextLine(): Buffer {
+    const line = Buffer.alloc(this.#lineLength() + 1, LF);
+    const first = this.#network.random.below(256);
+    for (let at = 0; at < line.length - 1; at++) {
       const byte = (first + at * 37) & 0xff;
-      this.#unsent.push(byte === LF ? 0x0d : byte);
+      line[at] = byte === LF ? 0x0d : byte;
     }
-    this.#unsent.push(LF);
+    return line;
   }
 
   /** Without the LF. */
   #lineLength(): number {
     const { random, weather, talk, model } = this.#network;
-    const longest = model.rules.lineBytesMax - 1;
+    const longest = model.state.rules.lineBytesMax - 1;
     if (random.chance(weather.tooLong)) return longest + random.between(1, 3);
     if (talk === "terse") return Math.min(longest, random.below(3));
     if (talk === "long") return Math.max(0, longest - random.below(4));

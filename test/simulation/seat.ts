@@ -6,61 +6,121 @@ export interface Line {
   readonly bytes: Uint8Array;
   /** Where it begins in all that was ever said. */
   readonly start: number;
+  /** When it was said. */
+  readonly saidAt: Held;
 }
 
-/** One connection, as the model sees it. */
+/**
+ * How long talkers have waited, in all, in ms: counting, or not, the time in
+ * which a flush was due and did not come.
+ */
+export interface Held {
+  readonly atMost: number;
+  readonly atLeast: number;
+}
+
+/** How far a reader had come at a time. */
+export interface Step {
+  readonly position: number;
+  readonly at: Held;
+}
+
+/** What has to become of a connection before the present event is over. */
+export type Outcome = "joins" | "is told" | "is closed" | "is reset";
+
+/** One connection, as the model sees it, from accept to close. */
 export class Seat {
-  state: "arriving" | "member" | "departing" | "gone" = "arriving";
+  state: "new" | "guest" | "member" | "departing" | "gone" = "new";
+
+  // On the way in.
+
+  /** Its address as reports show it; undefined of one that has none. */
+  readonly address: string | undefined;
+  /** Why it cannot stay, known from its accept on. */
+  refusal: string | undefined;
+  /** Which of the things that are asked of it is next. */
+  awaits: "handshake" | "pass phrase" | undefined;
+  /** What it has said of its pass phrase. */
+  phrase: number[] = [];
+  outcome: Outcome | undefined;
+  /** The reason that has to be reported with it. */
+  why: string | undefined;
+
+  // Speaking.
+
   /** Its line so far, without an end. */
-  unfinished: number[] = [];
+  unfinished = Buffer.alloc(0);
   /** Its whole lines that the room has heard and not said. */
   unsaid: Uint8Array[] = [];
+  hasSpoken = false;
   tooLong = false;
+  greetsInTls = false;
   /** Whether its end of input was delivered. */
   ended = false;
-  /** Whether it has stopped hearing, and why. */
-  leaving: string | undefined;
+  paused = false;
+  /** How many lines it may say now by its rate, and when that was so. */
+  allowance = 0;
+  allowedAtMs = 0;
+  /** When it last said a line, or joined. */
+  saidAtMs = 0;
+
+  // Hearing.
+
   /** What it is owed, and how much of the first line it has taken. */
   owed: Line[] = [];
   offset = 0;
-  /** What is left of the room's last line to it. */
+  /** What is left of the server's last line to it. */
   word: Uint8Array | undefined;
-  /** Whether the room has sent it EOF, and whether it cannot be written to any more. */
+  /** Where in all that was said its last byte taken lies, and when it came how far. */
+  takenTo = 0;
+  steps: Step[] = [];
+  /** Whether the last write was taken in part, and no drain has come since. */
+  blocked = false;
+  /** The last write to it, and the last when nobody was further behind. */
+  writtenAtMs = -1;
+  inTheWayAtMs = -1;
+  /** When others were last behind it; while they are, it may take its time. */
+  passedOthersAt = 0;
+  /** Whether it is written to because it was asked, and not because it has drained. */
+  wasAsked = false;
+  /** Where it stood when the room was last held up, and since when for sure. */
+  stillPosition = -1;
+  stillSince: number | undefined;
+
+  // Leaving.
+
+  /** Whether it has stopped hearing, and why; then `end` is where what it is owed ends. */
+  leaving: string | undefined;
+  end = 0;
+  /** How far it has to come by its deadline, at the least and for sure. */
+  goalLeast = 0;
+  goal = 0;
+  /** When it is dealt with next: as one that has taken too long, or lingered. */
+  deadlineMs = Number.POSITIVE_INFINITY;
+  /** Whether it was sent EOF, and whether it cannot be written to any more. */
   shut = false;
   lost = false;
-  /** Whether the room knows that it is gone. */
+  /** Whether it was closed in order, which over TLS may need the peer. */
+  isClosing = false;
+  /** Whether the server was told that it is closed. */
   known = false;
   /** Whether a handler of its socket failed, or the room has lost patience with it. */
   failed = false;
   dropped = false;
-  paused = false;
-  /** Whether the last write was taken in part, and no drain has come since. */
-  blocked = false;
-  /** The last write to it: when, and how much it took. */
-  writtenAtMs = -1;
-  taken = 0;
-  /** When the room was last moved by it, on the two clocks of a held-up room. */
-  movedAtMost = 0;
-  movedAtLeast = 0;
-  /** How many lines it may say now by its rate, and when that was so. */
-  allowance: number;
-  allowedAtMs: number;
-  /** When it last said a line, or joined. */
-  saidAtMs: number;
-  /** When its connection has to be gone. */
-  deadlineMs = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly name: string,
-    nowMs: number,
-    linesPerSecond: number,
+    address: string | undefined,
   ) {
-    this.allowance = linesPerSecond;
-    this.allowedAtMs = nowMs;
-    this.saidAtMs = nowMs;
+    this.address = address;
   }
 
   get heldBytes(): number {
     return this.unsaid.reduce((sum, line) => sum + line.length, this.unfinished.length);
+  }
+
+  /** Whether it has none of the seats, being refused or having left. */
+  get isSeatless(): boolean {
+    return this.state === "departing" || (this.state === "guest" && this.refusal !== undefined);
   }
 }

@@ -5,18 +5,35 @@ export class Sightings {
   worlds = 0;
   steps = 0;
   connections = 0;
+  guests = 0;
+  passPhrases = 0;
+  notAllowed = 0;
+  tooManyFromAddress = 0;
+  roomFull = 0;
+  wrongPassPhrases = 0;
+  latePassPhrases = 0;
+  newPassPhrases = 0;
+  lateHandshakes = 0;
+  failedHandshakes = 0;
+  clientHellos = 0;
+  oldestClosed = 0;
+  oldestGuestsClosed = 0;
   lines = 0;
   deliveries = 0;
   wraps = 0;
   holds = 0;
-  evictions = 0;
-  refused = 0;
+  stoppedReaders = 0;
+  dribblers = 0;
+  leaversDropped = 0;
+  leaversKept = 0;
   tooLong = 0;
   idle = 0;
   paced = 0;
   resets = 0;
   cleanEnds = 0;
   stops = 0;
+  guestsStopped = 0;
+  closedAtGrace = 0;
 
   /** Adds what was seen elsewhere. */
   add(other: Sightings): void {

@@ -1,10 +1,10 @@
 /**
  * `bun run simulate`: replays one world with a trace, runs a range of them on
- * all cores, or shows that broken rooms are caught.
+ * all cores, or shows that broken servers are caught.
  *
  *     bun run simulate --seed 7            one world, told event by event
  *     bun run simulate --seeds 1000000     worlds 1 to 1000000 (also --from, --cores)
- *     bun run simulate --mutants           one room broken on purpose after the other
+ *     bun run simulate --mutants           one server broken on purpose after the other (also --fault, some words)
  */
 
 import { parseArgs } from "node:util";
@@ -23,11 +23,12 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     cores: { type: "string", default: `${navigator.hardwareConcurrency}` },
     mutants: { type: "boolean", default: false },
+    fault: { type: "string", default: "" },
   },
 });
 
 if (process.send) process.on("message", runBatch);
-else if (values.mutants) process.exit(await catchMutants());
+else if (values.mutants) process.exit(await catchMutants(Number(values.cores), values.fault));
 else if (values.seed !== undefined) process.exit(replay(Number(values.seed)));
 else process.exit(await runRange(Number(values.from), Number(values.seeds), Number(values.cores)));
 

@@ -1,20 +1,38 @@
 /**
- * One seed makes one world: a room, the weather of its network, and what happens
+ * One seed makes one world: a server, the weather of its network, and what happens
  * there, step by step on simulated time, while the model looks on.
  */
 
 import { LineLog } from "../../lib/room/line-log.ts";
-import { type Member, Room } from "../../lib/room/room.ts";
-import { Model, type Rules, Violation } from "./model.ts";
-import { Connection, type Network, type Reading, type Talk, type Weather } from "./network.ts";
+import type { Cursor } from "../../lib/room/member.ts";
+import { Room } from "../../lib/room/room.ts";
+import type { AddressRule } from "../../lib/server/access.ts";
+import { AddressRules, parseAddressRule } from "../../lib/server/access.ts";
+import { Connections, handlersOf } from "../../lib/server/connections.ts";
+import { greetsInTls, SPEAKS_TLS } from "../../lib/server/tls-words.ts";
+import { Model } from "./model.ts";
+import { Connection, type Handlers, type Network } from "./network.ts";
 import { Random } from "./random.ts";
-import type { Seat } from "./seat.ts";
+import {
+  ADDRESSES,
+  type Choices,
+  choose,
+  choosePassPhrase,
+  type Event,
+  EVENTS,
+  type Rules,
+  type Talk,
+  type Weather,
+} from "./rules.ts";
+import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
+import { inWords, Violation } from "./state.ts";
 
 /** How many events may follow once no more is said, before the room is restless. */
 const EVENTS_TO_REST = 20_000;
-/** A log of more than this is one of the few that are large enough to be gathered from in parts. */
-const LARGE_BYTES = 256 << 10;
+
+/** How many of them leave those slow who are; then they read all that comes. */
+const SLOW_EVENTS = 100;
 
 /** A world that went wrong: its seed replays it. */
 export class WorldFailure extends Error {
@@ -43,116 +61,115 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
   } finally {
     onSaid = undefined;
   }
-  world.model.seen.worlds = 1;
-  return world.model.seen;
+  world.model.state.seen.worlds = 1;
+  return world.model.state.seen;
 }
 
 /** The one look into the room: the order it gives to what is said is the order of its log. */
 let onSaid: ((speaker: Seat, run: Uint8Array) => void) | undefined;
 const append = LineLog.prototype.append;
 LineLog.prototype.append = function (speaker, run) {
-  onSaid?.(seatOf(speaker as Member), run); // in a room, members speak
+  const { socket } = speaker as Cursor; // in a room, cursors speak
+  onSaid?.((socket as Connection).seat, run); // in a world, every socket is one
   append.call(this, speaker, run);
 };
-
-function seatOf(member: Member): Seat {
-  return (member.socket as Connection).seat; // in a world, every socket is one
-}
-
-/** What can happen, and how often: the weights are chosen for each world. */
-const EVENTS = [
-  "connect",
-  "speak",
-  "finish",
-  "deliverFin",
-  "break",
-  "fail",
-  "read",
-  "drain",
-  "drainForNothing",
-  "close",
-  "answer",
-  "change",
-  "reserve",
-  "turn",
-  "time",
-  "stop",
-] as const;
-type Event = (typeof EVENTS)[number];
 
 class World implements Network {
   readonly random: Random;
   readonly model: Model;
   readonly room: Room;
+  readonly server: Connections;
+  readonly handlers: Handlers;
   readonly weather: Weather;
   readonly talk: Talk;
   readonly trace: ((event: string) => void) | undefined;
   step = 0;
 
-  readonly #steps: number;
-  readonly #connectionsMax: number;
-  readonly #inFlightMax: number;
-  readonly #readings: readonly Reading[];
-  readonly #weights: Record<Event, number>;
+  readonly #choices: Choices;
   readonly #weightsSum: number;
   #connections: Connection[] = [];
   #connected = 0;
-  #arriving: Seat | undefined;
-  /** What the room has asked for. */
+  readonly #seats = new Map<string, Seat>();
+  /** What the server has asked for. */
   #turnDue = false;
   #alarmAtMs = Number.POSITIVE_INFINITY;
+  #stopped: Promise<void> | undefined;
 
   constructor(seed: number, trace?: (line: string) => void) {
     const random = new Random(seed);
     this.random = random;
-    this.trace = trace && ((event) => trace(`${this.step}\t${this.model.now} ms\t${event}`));
-    const rules = chooseRules(random);
+    this.trace = trace && ((event) => trace(`${this.step}\t${this.model.state.now} ms\t${event}`));
+    const choices = choose(random);
+    const { rules, weather, talk, weights } = choices;
+    this.#choices = choices;
+    this.weather = weather;
+    this.talk = talk;
+    this.#weightsSum = EVENTS.reduce((sum, event) => sum + weights[event], 0);
     this.model = new Model(rules);
-    this.weather = chooseWeather(random);
-    const isLarge = rules.logBytes > LARGE_BYTES;
-    this.talk = isLarge ? "long" : random.pick<Talk>(["terse", "mixed", "mixed", "long"]);
-    this.#steps = random.pick([30, 60, 120, 250]);
-    this.#connectionsMax = random.between(2, 14);
-    this.#inFlightMax = isLarge ? rules.logBytes : random.pick([1, 7, 40, 300, rules.logBytes]);
-    this.#readings = random.pick(READINGS);
-    this.#weights = chooseWeights(random);
-    this.#weightsSum = EVENTS.reduce((sum, event) => sum + this.#weights[event], 0);
     this.room = this.#openRoom(rules);
-    trace?.(`rules ${JSON.stringify(rules)}\nweather ${JSON.stringify(this.weather)}`);
+    this.server = this.#openServer(rules);
+    this.handlers = this.#handlers();
+    trace?.(`rules ${JSON.stringify(rules)}\nweather ${JSON.stringify(weather)}`);
   }
 
   run(): void {
     onSaid = (speaker, run) => {
       this.trace?.(`the room says ${run.length} bytes of ${speaker.name}`);
-      this.model.said(speaker, run);
+      this.model.speaking.said(speaker, run);
     };
-    for (this.step = 1; this.step <= this.#steps && !this.model.stopped; this.step++) {
+    for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
       this.#happen();
       this.#check();
     }
     this.#rest();
-    if (!this.model.stopping) this.#stop(60_000);
+    if (!this.#stopped) this.#stop(60_000);
     this.#rest();
     if (!this.model.stopped) throw new Violation("never stops");
   }
 
   #openRoom(rules: Rules): Room {
+    const { idleMs } = rules;
     return new Room({
       ...rules,
-      now: () => this.model.now,
+      now: () => this.model.state.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.#turnDue = true;
-        else this.#alarmAtMs = Math.min(this.#alarmAtMs, this.model.now + delayMs);
+        else this.#alarmAtMs = Math.min(this.#alarmAtMs, this.model.state.now + delayMs);
       },
-      onJoin: (member) => this.model.joined(seatOf(member)),
-      onRefuse: (_, word) => {
-        if (this.#arriving) this.model.refused(this.#arriving, word);
+      idle: idleMs ? { ms: idleMs, word: `idle for ${inWords(idleMs)}` } : undefined,
+      inspect: rules.handshake
+        ? undefined
+        : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
+      onJoin: (name) => this.model.joined(this.#seatOf(name)),
+      onRefuse: (name, why) => {
+        this.trace?.(`${name} is refused: ${why}`);
+        this.model.entrance.refused(this.#seatOf(name), why);
       },
-      onLeave: (member, reason) => {
-        this.trace?.(`${seatOf(member).name} leaves: ${reason}`);
-        this.model.left(seatOf(member), reason);
+      onLeave: (name, reason, behindBytes) => {
+        this.trace?.(`${name} leaves: ${reason}, ${behindBytes} bytes behind`);
+        this.model.left(this.#seatOf(name), reason, behindBytes);
       },
     });
+  }
+
+  #openServer(rules: Rules): Connections {
+    const { denied, allowed = [], passPhrase } = rules;
+    return new Connections(this.room, {
+      ...rules,
+      rules: new AddressRules(allowed.map(ruleOf), denied.map(ruleOf)),
+      passPhrase: passPhrase === undefined ? undefined : Buffer.from(passPhrase, "latin1"),
+    });
+  }
+
+  /** The server's own handlers, which take a simulated socket as well as one of `Bun.listen`. */
+  #handlers(): Handlers {
+    return handlersOf(this.server, false) as unknown as Handlers;
+  }
+
+  #seatOf(name: string): Seat {
+    const seat = this.#seats.get(name);
+    if (!seat) throw new Violation(`there is nobody called ${name}`);
+    return seat;
   }
 
   /** One event, of those that are possible now. */
@@ -170,9 +187,9 @@ class World implements Network {
       case "time":
         return this.#pass();
       case "stop":
-        return !this.model.stopping && this.#stop(this.random.pick([0, 40, 1000, 5000]));
-      case "reserve":
-        return this.#reserve();
+        return this.#stop(this.random.pick([0, 40, 1000, 5000]));
+      case "renew":
+        return this.#renew();
       case "change":
         return this.#change();
       default: {
@@ -185,47 +202,71 @@ class World implements Network {
   #pickEvent(): Event {
     let at = this.random.below(this.#weightsSum);
     for (const event of EVENTS) {
-      at -= this.#weights[event];
+      at -= this.#choices.weights[event];
       if (at < 0) return event;
     }
     return "time";
   }
 
   #connect(): boolean {
-    if (this.#connected >= this.#connectionsMax) return false;
-    const name = `peer ${++this.#connected}`;
-    this.trace?.(`${name} connects`);
-    const seat = this.model.arrive(name);
-    const connection = new Connection(this, seat, this.random.between(1, this.#inFlightMax));
-    connection.reading = this.random.pick(this.#readings);
+    const { random, model } = this;
+    const { peersMax, readings, rules } = this.#choices;
+    if (this.#connected >= peersMax || model.stopped) return false;
+    // A few may still be on their way when the server stops.
+    const { stopAtMs = Number.POSITIVE_INFINITY, now } = model.state;
+    if (model.state.stopping && (now >= stopAtMs || !random.chance(300))) return false;
+    const seat = this.#arrive();
+    const inFlightMax = random.between(1, this.#choices.inFlightMax);
+    const port = this.#connected;
+    const address = rules.unix ? undefined : seat.address && this.#asSocketNames(seat.address);
+    const connection = new Connection(this, seat, { port, address, inFlightMax });
+    connection.reading = random.pick(readings);
     this.#connections.push(connection);
-    this.#arriving = seat;
-    this.model.joining = true;
-    connection.member = this.random.chance(50)
-      ? this.room.refuse(connection, name, "go away")
-      : this.room.join(connection, name);
-    this.model.joining = false;
-    this.#arriving = undefined;
-    this.model.arrived(seat);
+    model.entrance.accepts(seat);
+    this.handlers.open(connection);
+    model.entrance.accepted(seat);
     return true;
   }
 
-  /** A connection that is not a member yet takes a seat, or gives it back. */
-  #reserve(): boolean {
-    if (this.model.reserved > 0 && this.random.chance(600)) {
-      this.room.releaseSeat();
-      this.model.releases();
-    } else {
-      this.model.reserves(this.room.reserveSeat());
-    }
-    this.trace?.(`${this.model.reserved} seats are reserved`);
+  /** Where the next peer comes from, and what reports will call it. */
+  #arrive(): Seat {
+    const { random, weather } = this;
+    const number = ++this.#connected;
+    if (this.#choices.rules.unix) return this.#enter(`unix:${number}`, "");
+    const address = random.chance(weather.noAddress)
+      ? undefined
+      : random.pick(ADDRESSES).replace("::ffff:", "");
+    const host = address?.includes(":") ? `[${address}]` : address;
+    return this.#enter(`${host}:${number}`, address);
+  }
+
+  #enter(name: string, address: string | undefined): Seat {
+    this.trace?.(`${name} connects`);
+    const seat = new Seat(name, address);
+    this.#seats.set(name, seat);
+    return seat;
+  }
+
+  /** IPv4 addresses may come as IPv6. */
+  #asSocketNames(address: string): string {
+    return address.includes(":") || this.random.chance(700) ? address : `::ffff:${address}`;
+  }
+
+  /** Newcomers have to say another pass phrase from now on. */
+  #renew(): boolean {
+    const { state } = this.model;
+    if (state.passPhrase === undefined) return false;
+    state.passPhrase = choosePassPhrase(this.random);
+    state.seen.newPassPhrases++;
+    this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
+    this.server.passPhrase = Buffer.from(state.passPhrase, "latin1");
     return true;
   }
 
   #change(): boolean {
     if (this.#connections.length === 0) return false;
     const connection = this.random.pick(this.#connections);
-    connection.reading = this.random.pick(this.#readings);
+    connection.reading = this.random.pick(this.#choices.readings);
     this.trace?.(`${connection.seat.name} reads ${connection.reading} from now on`);
     return true;
   }
@@ -233,7 +274,7 @@ class World implements Network {
   /** Time goes on: to the alarm, or less; within a turn, only a little. */
   #pass(): boolean {
     const { random, model } = this;
-    const alarmInMs = this.#alarmAtMs - model.now;
+    const alarmInMs = this.#alarmAtMs - model.state.now;
     if (this.#turnDue) {
       if (random.chance(900)) return this.#flush();
       this.#goOn(random.between(1, 4));
@@ -249,62 +290,75 @@ class World implements Network {
   }
 
   #goOn(delayMs: number): void {
-    if (!this.#turnDue) this.model.checkAlarm(this.#alarmAtMs);
-    this.model.pass(delayMs, this.#turnDue);
+    if (!this.#turnDue) this.model.deadlines.checkAlarm(this.#alarmAtMs);
+    this.model.deadlines.pass(delayMs, this.#turnDue);
+    for (const connection of this.#connections) connection.readsMeanwhile();
   }
 
   /** Any flush answers all that was asked for, as in `listen`. */
   #flush(): true {
-    this.trace?.("the room flushes");
+    this.trace?.("the server flushes");
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
-    this.room.flush();
+    this.server.flush();
     this.model.checkFlush(this.#turnDue);
     return true;
   }
 
-  #stop(graceMs: number): true {
-    this.trace?.(`the room is told to stop within ${graceMs} ms`);
-    this.model.stop(graceMs);
-    this.room.stop(graceMs, () => {
-      this.trace?.("the room has stopped");
-      this.model.checkStopped();
-    });
+  #stop(graceMs: number): boolean {
+    this.trace?.(`the server is told to stop within ${graceMs} ms`);
+    const { server, model } = this;
+    if (this.#stopped) {
+      if (server.stop(graceMs) !== this.#stopped) throw new Violation("stops twice");
+      return true;
+    }
+    model.stop(graceMs);
+    this.#stopped = server.stop(graceMs);
     return true;
   }
 
   #check(): void {
+    const { model, server, room } = this;
     this.#connections = this.#connections.filter((connection) => !connection.over);
-    if (!this.model.stopped) this.model.checkStep(this.room, this.#turnDue);
+    const { size, seats, log } = room;
+    const owedBytes = log.head - log.tail;
+    model.checkStep({ open: server.open, size, seats, owedBytes }, this.#turnDue);
+    const hasStopped = this.#stopped && Bun.peek.status(this.#stopped) === "fulfilled";
+    if (Boolean(hasStopped) !== model.stopped) throw new Violation("says wrongly when it stops");
   }
 
   /** Nobody speaks any more, and those who read at all read on, until nothing is left to happen. */
   #rest(): void {
     this.trace?.("from now on nobody speaks");
+    for (const connection of this.#connections) if (!connection.isSlow) connection.readOn();
     for (let events = 0; events < EVENTS_TO_REST; events++) {
       if (this.model.stopped) return;
       this.step++;
-      if (!this.#settle()) {
+      const isOver = !this.#settle();
+      const slow = this.#connections.filter((connection) => connection.isSlow);
+      if (isOver || events >= SLOW_EVENTS) for (const connection of slow) connection.readOn();
+      if (isOver && slow.length === 0) {
         this.model.checkRest((seat) => this.#reads(seat));
         return;
       }
       this.#check();
     }
-    throw new Violation("the room never comes to rest");
+    throw new Violation("the server never comes to rest");
   }
 
   /** Whatever can still happen, does; time goes on when nothing else can. */
   #settle(): boolean {
     let moved = false;
     for (const connection of this.#connections) {
-      if (connection.reading !== "not at all") connection.reading = "fast";
-      for (const event of ["read", "close", "drain", "answer", "deliverFin"] as const)
+      for (const event of ["read", "drain"] as const)
+        if (!connection.isSlow) moved = connection[event]() || moved;
+      for (const event of ["close", "answer", "deliverFin"] as const)
         moved = connection[event]() || moved;
     }
     if (this.#turnDue) return this.#flush();
     if (moved) return true;
     if (this.#alarmAtMs === Number.POSITIVE_INFINITY) return false;
-    this.#goOn(this.#alarmAtMs - this.model.now);
+    this.#goOn(this.#alarmAtMs - this.model.state.now);
     return this.#flush();
   }
 
@@ -315,67 +369,8 @@ class World implements Network {
   }
 }
 
-const READINGS: readonly (readonly Reading[])[] = [
-  ["fast"],
-  ["fast", "fast", "fast", "slow"],
-  ["fast", "fast", "slow", "in bursts", "not at all"],
-  ["slow", "in bursts"],
-  ["fast", "not at all"],
-];
-
-function chooseRules(random: Random): Rules {
-  const large = random.below(400) === 0;
-  const logBytes = large
-    ? LARGE_BYTES + random.between(1, LARGE_BYTES)
-    : random.pick([8, 40, 100, 300, 900]) + random.below(60);
-  const lineBytesMax = large
-    ? 32 << 10
-    : Math.min(logBytes, random.pick([1, 5, 16, 60, 200, logBytes]));
-  const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
-  return {
-    logBytes,
-    lineBytesMax,
-    patienceMs: random.pick([0, 1, 50, 100, 250, 1000, 10_000]),
-    lingerMs: random.pick([0, 1, 100, 2000]),
-    membersMax: random.between(1, 8),
-    lingerersMax: random.between(1, 4),
-    // What arrives at once is said within a minute.
-    linesPerSecond: large
-      ? undefined
-      : random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
-    idleMs: large ? undefined : random.pick([undefined, undefined, 40, 300, 2000]),
-    readBytesMax,
-  };
-}
-
-function chooseWeather(random: Random): Weather {
-  return {
-    shortWrite: random.pick([0, 100, 500]),
-    lossInWrite: random.pick([0, 0, 10, 60]),
-    closeAtOnce: random.pick([0, 300, 1000]),
-    closeNever: random.pick([0, 300]),
-    politePeer: random.pick([300, 900, 1000]),
-    tooLong: random.pick([0, 0, 5, 40]),
-  };
-}
-
-function chooseWeights(random: Random): Record<Event, number> {
-  return {
-    connect: random.pick([30, 100]),
-    speak: random.pick([50, 200, 500]),
-    finish: random.pick([0, 3, 15]),
-    deliverFin: random.pick([5, 30]),
-    break: random.pick([0, 3, 15]),
-    fail: random.pick([0, 0, 3]),
-    read: random.pick([30, 100, 300]),
-    drain: random.pick([30, 100]),
-    drainForNothing: random.pick([0, 5]),
-    close: random.pick([3, 30]),
-    answer: random.pick([5, 30]),
-    change: random.pick([0, 10]),
-    reserve: random.pick([0, 0, 10]),
-    turn: random.pick([50, 200, 500]),
-    time: random.pick([20, 100]),
-    stop: random.pick([0, 0, 3, 20]),
-  };
+function ruleOf(address: string): AddressRule {
+  const rule = parseAddressRule(address);
+  if (!rule) throw new Error(`not an address: ${address}`);
+  return rule;
 }

@@ -1,0 +1,19 @@
+import { expect, test } from "bun:test";
+
+import { Deadlines } from "../../lib/room/deadlines.ts";
+
+test("whoever has had its time is over, in the order in which the times were started", () => {
+  let now = 0;
+  const deadlines = new Deadlines<string>(100, () => now);
+  expect([deadlines.dueAtMs, deadlines.first]).toEqual([Number.POSITIVE_INFINITY, undefined]);
+  for (const name of ["ann", "bob", "eve"]) {
+    deadlines.start(name);
+    now += 10;
+  }
+  deadlines.start("ann");
+  deadlines.stop("eve");
+  expect([deadlines.first, deadlines.dueAtMs, deadlines.size]).toEqual(["bob", 110, 2]);
+  expect(deadlines.over(109)).toEqual([]);
+  expect(deadlines.over(110)).toEqual(["bob"]);
+  expect(deadlines.over(130)).toEqual(["bob", "ann"]);
+});

@@ -1,0 +1,127 @@
+import { describe, expect, test } from "bun:test";
+
+import { Room } from "../../lib/room/room.ts";
+import { Connections, type ConnectionsOptions } from "../../lib/server/connections.ts";
+import { FakeSocket } from "../room/fake-socket.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** Connections with a clock that the test moves, and a list of what they reported. */
+function open(options: Partial<ConnectionsOptions> = {}) {
+  let ms = 0;
+  let port = 0;
+  const events: string[] = [];
+  const room = new Room({
+    now: () => ms,
+    wake: () => {},
+    onJoin: (name) => events.push(`joined ${name}`),
+    onLeave: (name, reason) => events.push(`left ${name}: ${reason}`),
+    onRefuse: (name, why) => events.push(`refused ${name}: ${why}`),
+  });
+  const connections = new Connections(room, {
+    unix: false,
+    clientsMax: 10,
+    lingerersMax: 10,
+    handshake: false,
+    guestMs: 1000,
+    ...options,
+  });
+  const accept = (address = "10.0.0.1"): FakeSocket => {
+    const socket = new FakeSocket(++port, address);
+    socket.onClosed = () => connections.closed(socket);
+    connections.accept(socket);
+    return socket;
+  };
+  const pass = (byMs: number) => {
+    ms += byMs;
+    connections.flush();
+  };
+  return { connections, accept, pass, events };
+}
+
+describe("a full room", () => {
+  test("says so to one more, and takes the next once somebody has left", () => {
+    const { connections, accept, events } = open({ clientsMax: 1 });
+    const ann = accept();
+    const bob = accept();
+    expect([bob.heard, bob.ended]).toEqual(["* room is full\n", true]);
+    connections.closed(ann);
+    accept();
+    expect(events).toEqual([
+      "joined 10.0.0.1:1",
+      "refused 10.0.0.1:2: room is full",
+      "left 10.0.0.1:1: reset",
+      "joined 10.0.0.1:3",
+    ]);
+  });
+
+  test("keeps only so many that it has refused, and closes the oldest for a newcomer", () => {
+    const { connections, accept } = open({ clientsMax: 1, lingerersMax: 2 });
+    accept();
+    const refused = Array.from({ length: 4 }, () => accept());
+    expect(refused.map((socket) => socket.closed)).toEqual([true, true, false, false]);
+    for (const { heard, reset } of refused)
+      expect([heard, reset]).toEqual(["* room is full\n", false]);
+    expect(connections.open).toBe(3);
+  });
+
+  test("of guests is full too, and no more than so many wait to be refused", () => {
+    const { connections, accept, events } = open({
+      clientsMax: 1,
+      lingerersMax: 1,
+      handshake: true,
+    });
+    const [guest, second, third] = [accept(), accept(), accept()];
+    expect([guest.reset, second.reset, third.reset]).toEqual([false, true, false]);
+    third.data.handshaken?.(undefined);
+    expect(third.heard).toBe("* room is full\n");
+    guest.data.handshaken?.(undefined);
+    expect(connections.open).toBe(2);
+    expect(events).toEqual([
+      "refused 10.0.0.1:2: room is full",
+      "refused 10.0.0.1:3: room is full",
+      "joined 10.0.0.1:1",
+    ]);
+  });
+});
+
+describe("stopping", () => {
+  test("ends when the last connection is gone, and is the same when asked for again", async () => {
+    const { connections, accept, pass } = open();
+    const ann = accept();
+    const stopped = connections.stop(5000);
+    expect(connections.stop(1)).toBe(stopped);
+    for (let turn = 0; turn < 3; turn++) pass(1);
+    expect([ann.ended, Bun.peek.status(stopped)]).toEqual([true, "pending"]);
+    connections.closed(ann);
+    await stopped;
+  });
+
+  test("waits for nobody longer than it was told", async () => {
+    const { connections, accept, pass } = open();
+    const [ann, bob] = [accept(), accept()];
+    bob.room = 0;
+    ann.says("hello\n");
+    const stopped = connections.stop(5000);
+    for (let turn = 0; turn < 3; turn++) pass(0);
+    pass(4999);
+    expect([ann.closed, bob.reset]).toEqual([true, false]);
+    pass(1);
+    expect(bob.reset).toBe(true);
+    await stopped;
+  });
+
+  test("counts those who are not in yet, and ends at once with them alone", async () => {
+    for (const guests of [{ handshake: true }, { passPhrase: bytes("open sesame") }]) {
+      const { connections, accept } = open(guests);
+      const guest = accept();
+      const stopped = connections.stop(5000);
+      expect([guest.closed, guest.reset, connections.open]).toEqual([true, false, 0]);
+      await stopped;
+    }
+  });
+
+  test("of a room without anybody is over at once", async () => {
+    await open().connections.stop(5000);
+  });
+});

@@ -1,0 +1,189 @@
+/**
+ * What happens when it is due and not before: readers are dropped, leavers and
+ * lingerers closed, idle members disconnected; and the server has asked to be
+ * woken for it (promise 5 and the end of 6).
+ */
+
+import type { Entrance } from "./entrance.ts";
+import type { Seat } from "./seat.ts";
+import { ROUNDING, type Speaking } from "./speaking.ts";
+import { inWords, type State, Violation } from "./state.ts";
+
+/** How often a room that is held up asks the readers that are behind, at the least. */
+const RETRY_MS = 100;
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class Deadlines {
+  readonly #state: State;
+  readonly #speaking: Speaking;
+  readonly #entrance: Entrance;
+
+  constructor(state: State, speaking: Speaking, entrance: Entrance) {
+    this.#state = state;
+    this.#speaking = speaking;
+    this.#entrance = entrance;
+  }
+
+  /** Time goes on; `due` tells whether the server has asked for a flush before. */
+  pass(delayMs: number, due: boolean): void {
+    const state = this.#state;
+    state.now += delayMs;
+    if (!state.heldUp) return;
+    const { atMost, atLeast } = state.held;
+    const isSure = !due && this.#isClear;
+    state.held = { atMost: atMost + delayMs, atLeast: atLeast + (isSure ? delayMs : 0) };
+  }
+
+  /** The server resets a connection. */
+  terminates(seat: Seat): void {
+    const hasAll = seat.shut && !seat.lost && !seat.dropped && !seat.isClosing;
+    this.#state.demand(!hasAll, seat, "reset although it has taken everything");
+    this.#closedByServer(seat);
+  }
+
+  /** The server closes a connection that has had its EOF and does not go. */
+  closesOff(seat: Seat): void {
+    const owedEof = seat.state !== "gone" && !seat.shut && !seat.lost;
+    this.#state.demand(!owedEof, seat, "closed before its EOF");
+    this.#closedByServer(seat);
+    seat.isClosing = true;
+  }
+
+  /** Why a member may leave, besides by its own doing. */
+  isReason(seat: Seat, reason: string): boolean {
+    switch (reason) {
+      case "reset":
+        return seat.lost || seat.failed;
+      case "too slow":
+        return this.#isTooSlow(seat);
+      case "server stopping":
+        return this.#state.stopping && (seat.leaving ?? reason) === reason;
+      default:
+        return seat.leaving === reason || (reason === "end of input" && seat.ended && seat.lost);
+    }
+  }
+
+  /** Whether it has said nothing for too long, so that it leaves in a flush now. */
+  isIdle(seat: Seat): boolean {
+    const { rules, stopping, heldUp, now } = this.#state;
+    const stays = seat.state === "member" && !seat.leaving && seat.unsaid.length === 0;
+    if (rules.idleMs === undefined || !stays || (stopping && !heldUp)) return false;
+    return now - seat.saidAtMs >= rules.idleMs;
+  }
+
+  leaveIdle(seat: Seat): void {
+    const { idleMs = 0 } = this.#state.rules;
+    this.#state.leave(seat, "idle", `idle for ${inWords(idleMs)}`);
+    this.#state.seen.idle++;
+  }
+
+  /** What holds once the server has done the work of a turn. */
+  checkFlush(seat: Seat): void {
+    const state = this.#state;
+    if (this.isIdle(seat)) this.leaveIdle(seat);
+    const stays = seat.state === "member" && !seat.leaving;
+    if (stays && state.stopping && !state.heldUp) state.leave(seat, "server stopping");
+    if (seat.lost || state.now < seat.deadlineMs) return;
+    const isOwed = seat.state === "member" && seat.blocked;
+    const hasMovedOn = isOwed && state.position(seat) >= seat.goalLeast;
+    if (seat.state === "member" && !isOwed) return;
+    state.demand(hasMovedOn, seat, "still connected after its deadline");
+    state.expectProgress(seat, state.position(seat));
+    state.seen.leaversKept++;
+  }
+
+  /** A room that is held up has just asked all that are behind, and dropped those that are overdue. */
+  checkHold(): void {
+    const { seats, rules, held, now, tail } = this.#state;
+    if (!this.#isClear) return;
+    for (const seat of seats) {
+      if (seat.state !== "member" || !seat.blocked || seat.lost) continue;
+      const wasAsked = seat.writtenAtMs > now - RETRY_MS;
+      this.#state.demand(wasAsked, seat, "not asked whether it takes more");
+      this.#standsStill(seat);
+      if (this.#state.position(seat) !== tail) seat.passedOthersAt = held.atLeast;
+      if (this.#state.position(seat) !== tail) continue;
+      const missedAt = this.#state.tookTooLittle(seat)?.atLeast ?? held.atLeast;
+      const since = Math.max(missedAt, seat.passedOthersAt);
+      const isOverdue = held.atLeast - since > 2 * rules.patienceMs + 2 * RETRY_MS;
+      const hasStopped = held.atLeast - (seat.stillSince ?? NEVER) >= rules.patienceMs;
+      this.#state.demand(!isOverdue && !hasStopped, seat, "holds the room up beyond the patience");
+    }
+  }
+
+  /** What holds before time goes on: the server has asked to be woken early enough. */
+  checkAlarm(wakeAtMs: number): void {
+    const { seats, stopAtMs = NEVER, open, waiting, now } = this.#state;
+    let latestMs = open === 0 ? NEVER : stopAtMs;
+    for (const seat of seats) {
+      if (seat.lost) continue;
+      const paced = this.#pacedUntilMs(seat);
+      latestMs = Math.min(latestMs, seat.deadlineMs, this.#idleAtMs(seat), paced);
+    }
+    if (waiting.some((seat) => this.#speaking.allowance(seat) >= 1))
+      latestMs = Math.min(latestMs, now + RETRY_MS);
+    if (wakeAtMs > Math.max(latestMs, now) + 1 + ROUNDING)
+      throw new Violation(`sleeps until ${wakeAtMs} ms, but is needed at ${latestMs} ms`);
+  }
+
+  #closedByServer(seat: Seat): void {
+    const { stopAtMs = NEVER, now } = this.#state;
+    const isVanishing = seat.state === "new" && seat.address === undefined;
+    const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
+    this.#state.demand(hasLeft, seat, "closed without a reason");
+    const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
+    if (now >= stopAtMs) this.#state.seen.closedAtGrace++;
+    if (seat.state === "departing" && !isInTime && !seat.isClosing)
+      this.#entrance.closesOldest(seat);
+  }
+
+  /** It was asked just now and has missed its goal, or its last chance as one that leaves. */
+  #isTooSlow(seat: Seat): boolean {
+    const { now, held, rules, heldUp, seen } = this.#state;
+    const position = this.#state.position(seat);
+    const isDue = seat.leaving !== undefined && now >= seat.deadlineMs;
+    if (seat.lost) return isDue || heldUp; // which the server may not know yet
+    if (!seat.blocked) return false;
+    if (isDue && position < seat.goal) {
+      seen.leaversDropped++;
+      return true;
+    }
+    const since = this.#state.tookTooLittle(seat);
+    if (!since || !heldUp || seat.inTheWayAtMs !== now || seat.writtenAtMs !== now) return false;
+    const hasMoved = (seat.steps.at(-1)?.at.atMost ?? 0) > since.atMost;
+    if (hasMoved) seen.dribblers++;
+    else seen.stoppedReaders++;
+    return held.atMost - since.atMost >= rules.patienceMs;
+  }
+
+  /** Notes since when it has surely had its goal and not moved. */
+  #standsStill(seat: Seat): void {
+    const position = this.#state.position(seat);
+    if (position === seat.stillPosition) {
+      seat.stillSince ??= this.#state.held.atLeast;
+      return;
+    }
+    seat.stillPosition = position;
+    // One that has moved when it was asked gets its next goal when it is looked at next.
+    seat.stillSince = seat.wasAsked ? undefined : this.#state.held.atLeast;
+  }
+
+  #idleAtMs(seat: Seat): number {
+    const stays = seat.state === "member" && !seat.leaving && seat.unsaid.length === 0;
+    const { idleMs = NEVER } = this.#state.rules;
+    return stays && !this.#state.stopping ? seat.saidAtMs + idleMs : NEVER;
+  }
+
+  #pacedUntilMs(seat: Seat): number {
+    const { linesPerSecond } = this.#state.rules;
+    if (linesPerSecond === undefined || seat.unsaid.length === 0) return NEVER;
+    const lines = 1 - this.#speaking.allowance(seat);
+    return this.#state.now + Math.max(RETRY_MS, (lines * 1000) / linesPerSecond);
+  }
+
+  /** Whether it can be told from outside who waits for room, and not for its rate, and who is in the way. */
+  get #isClear(): boolean {
+    const { rules, tail, tailOfReaders } = this.#state;
+    return rules.linesPerSecond === undefined && tail === tailOfReaders;
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * The way in: who may come, who has to wait for what, who is refused and why,
+ * and that there are never more than may be (the one owner's promises).
+ */
+
+import type { Outcome, Seat } from "./seat.ts";
+import { opensTls, SPEAKS_TLS } from "./speaking.ts";
+import { inWords, type State, Violation } from "./state.ts";
+
+const LF = 0x0a;
+const CR = 0x0d;
+const PASS_PHRASE_BYTES_MAX = 1024;
+
+export class Entrance {
+  readonly #state: State;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** Somebody connects; `accept` follows, then `accepted`. */
+  accepts(seat: Seat): void {
+    const { rules, seen } = this.#state;
+    this.#state.seats.push(seat);
+    this.#state.arriving = seat;
+    seen.connections++;
+    // A peer that has reset already has no address, and never was here.
+    if (seat.address === undefined) return;
+    seat.refusal = this.#refusalOf(seat.address);
+    if (rules.handshake) this.#awaits(seat, "handshake");
+    else if (seat.refusal !== undefined) this.#expects(seat, "is told", seat.refusal);
+    else this.#shakesHands(seat);
+  }
+
+  /** `accept` is over. */
+  accepted(seat: Seat): void {
+    const { rules, open } = this.#state;
+    this.#state.arriving = undefined;
+    if (seat.address === undefined) this.#state.demand(seat.known, seat, "kept without an address");
+    this.answered(seat);
+    if (open > rules.clientsMax + rules.lingerersMax)
+      throw new Violation(`${open} connections are open`);
+  }
+
+  /** Its handshake is over. */
+  shakesHands(seat: Seat, failure: string | undefined): void {
+    if (seat.state !== "guest") return;
+    if (failure !== undefined) {
+      this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
+      this.#state.seen.failedHandshakes++;
+    } else if (seat.refusal !== undefined) {
+      seat.awaits = undefined;
+      this.#expects(seat, "is told", seat.refusal);
+    } else {
+      this.#shakesHands(seat);
+    }
+  }
+
+  /** Bytes of a guest arrive; returns those that it says as a member. */
+  hears(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
+    if (seat.awaits !== "pass phrase") return undefined;
+    if (seat.phrase.length === 0 && !this.#state.rules.handshake && opensTls(bytes)) {
+      this.#expects(seat, "is told", SPEAKS_TLS);
+      return undefined;
+    }
+    const end = bytes.indexOf(LF);
+    seat.phrase.push(...(end < 0 ? bytes : bytes.subarray(0, end)));
+    if (end < 0 && seat.phrase.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
+    if (seat.phrase.at(-1) === CR) seat.phrase.pop();
+    const isRight = Buffer.from(seat.phrase).toString("latin1") === this.#state.passPhrase;
+    if (!isRight || end < 0) {
+      this.#expects(seat, "is told", "wrong pass phrase");
+      return undefined;
+    }
+    this.#state.seen.passPhrases++;
+    this.#admits(seat);
+    return seat.outcome === "joins" ? bytes.subarray(end + 1) : undefined;
+  }
+
+  /** What holds once it was heard: no more of it is held than a pass phrase may have. */
+  checkHeld(seat: Seat, heldBytes: number): void {
+    const isLittle = heldBytes <= PASS_PHRASE_BYTES_MAX + 1;
+    this.#state.demand(isLittle, seat, `${heldBytes} bytes of a guest are held`);
+  }
+
+  /** The end of a guest's input arrives. */
+  ends(seat: Seat): void {
+    if (seat.awaits === "pass phrase") this.#expects(seat, "is told", "wrong pass phrase");
+    else this.#expects(seat, "is reset", "gone before the handshake");
+  }
+
+  /** A handler of a guest's socket throws. */
+  fails(seat: Seat): void {
+    this.#expects(seat, "is reset", "reset");
+  }
+
+  /** The server is told to stop. */
+  stops(): void {
+    for (const seat of this.#state.seats) {
+      if (seat.state !== "guest") continue;
+      this.#leavesWithServer(seat);
+    }
+  }
+
+  /** The event is over that had to decide about it. */
+  answered(seat: Seat): void {
+    const { outcome } = seat;
+    this.#state.demand(outcome === undefined, seat, `nothing follows, although it ${outcome}`);
+  }
+
+  /** The room says that somebody has joined. */
+  joined(seat: Seat): void {
+    const state = this.#state;
+    state.demand(seat.outcome === "joins", seat, `joined a room as a ${seat.state}`);
+    seat.outcome = undefined;
+    seat.awaits = undefined;
+    seat.state = "member";
+    seat.deadlineMs = Number.POSITIVE_INFINITY;
+    seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
+    seat.allowedAtMs = seat.saidAtMs = state.now;
+    seat.takenTo = state.saidBytes;
+    seat.steps = [{ position: state.saidBytes, at: state.held }];
+  }
+
+  /** The server says that it has refused somebody. */
+  refused(seat: Seat, why: string): void {
+    const state = this.#state;
+    if (seat.outcome === undefined) this.#expectUnasked(seat);
+    state.demand(why === seat.why, seat, `refused with "${why}" instead of "${seat.why}"`);
+    const { outcome } = seat;
+    state.demand(outcome !== undefined && outcome !== "joins", seat, "refused after it joined");
+    seat.outcome = undefined;
+    this.#count(why);
+    if (outcome === "is told") {
+      state.expectWord(seat, why);
+      state.depart(seat);
+    } else {
+      seat.dropped = true;
+      seat.state = "gone";
+    }
+  }
+
+  /** Whether this one is to make room for the newcomer that is one too many. */
+  makesRoom(seat: Seat): boolean {
+    const { rules, open, arriving } = this.#state;
+    const isOneTooMany = open > rules.clientsMax + rules.lingerersMax;
+    if (!arriving || arriving.address === undefined || !isOneTooMany) return false;
+    return this.#isOldest(seat);
+  }
+
+  /** One is closed although its time is not over. */
+  closesOldest(seat: Seat): void {
+    this.#state.demand(this.makesRoom(seat), seat, "closed before its deadline");
+    this.#state.seen.oldestClosed++;
+  }
+
+  /** Nobody without a seat has any, and nobody waits beyond its deadline. */
+  check(seat: Seat): void {
+    if (seat.state !== "guest") return;
+    const isRead = seat.owed.length === 0 && !seat.paused;
+    this.#state.demand(isRead, seat, "treated as a member while a guest");
+  }
+
+  /** Whether none has lingered longer; or if nobody does, no guest has waited longer only to be refused. */
+  #isOldest(seat: Seat): boolean {
+    const { seats, arriving } = this.#state;
+    const open = seats.filter((other) => !other.known && other !== arriving);
+    const lingering = open.filter((other) => other.state === "departing");
+    if (lingering.length === 0) return seat === open.find((other) => other.isSeatless);
+    // Those that linger since the same moment are alike.
+    const isLingering = seat.state === "departing";
+    return isLingering && lingering.every((other) => seat.deadlineMs <= other.deadlineMs);
+  }
+
+  /** What is expected of a guest that was not asked for anything just now. */
+  #expectUnasked(seat: Seat): void {
+    const { now, rules, stopAtMs = Number.POSITIVE_INFINITY, seen } = this.#state;
+    this.#state.demand(seat.state === "guest", seat, `refused as a ${seat.state}`);
+    if (now >= seat.deadlineMs) {
+      const why = `no ${seat.awaits} within ${inWords(rules.guestMs)}`;
+      this.#expects(seat, seat.awaits === "handshake" ? "is reset" : "is told", why);
+    } else if (now >= stopAtMs) {
+      this.#leavesWithServer(seat);
+    } else {
+      this.#state.demand(this.makesRoom(seat), seat, "refused before its deadline");
+      seen.oldestGuestsClosed++;
+      this.#expects(seat, "is reset", "reset");
+    }
+  }
+
+  #leavesWithServer(seat: Seat): void {
+    this.#expects(seat, "is closed");
+    seat.why = "server stopping";
+    this.#state.seen.guestsStopped++;
+  }
+
+  #shakesHands(seat: Seat): void {
+    if (this.#state.passPhrase !== undefined) this.#awaits(seat, "pass phrase");
+    else this.#admits(seat);
+  }
+
+  #admits(seat: Seat): void {
+    if (this.#state.stopping) this.#state.depart(seat);
+    else this.#expects(seat, "joins");
+  }
+
+  #awaits(seat: Seat, what: "handshake" | "pass phrase"): void {
+    if (seat.state === "new") this.#state.seen.guests++;
+    seat.state = "guest";
+    seat.awaits = what;
+    seat.deadlineMs = this.#state.now + this.#state.rules.guestMs;
+  }
+
+  #expects(seat: Seat, outcome: Outcome, why?: string): void {
+    seat.outcome = outcome;
+    seat.why = seat.refusal ?? why;
+  }
+
+  #refusalOf(address: string): string | undefined {
+    const { rules, occupied } = this.#state;
+    const isDenied = rules.denied.includes(address);
+    const isAllowed = rules.allowed?.includes(address) ?? true;
+    if (isDenied || !isAllowed) return `not allowed from ${address}`;
+    const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
+    if (this.#state.openFrom(address) > clientsPerAddressMax)
+      return `too many connections from ${address}`;
+    return occupied >= rules.clientsMax ? "room is full" : undefined;
+  }
+
+  #count(why: string): void {
+    const { seen } = this.#state;
+    if (why.startsWith("not allowed")) seen.notAllowed++;
+    if (why.startsWith("too many")) seen.tooManyFromAddress++;
+    if (why.startsWith("no handshake")) seen.lateHandshakes++;
+    if (why.startsWith("no pass phrase")) seen.latePassPhrases++;
+    if (why === "room is full") seen.roomFull++;
+    if (why === "wrong pass phrase") seen.wrongPassPhrases++;
+    if (why === SPEAKS_TLS) seen.clientHellos++;
+  }
+}

@@ -1,0 +1,145 @@
+/** Promises 1 to 3 and 6: what others say arrives whole, in one order, without a gap, and then EOF. */
+
+import type { Line, Seat } from "./seat.ts";
+import { show, type State } from "./state.ts";
+
+export class Hearing {
+  readonly #state: State;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** A line was said: all members but its speaker are owed it. */
+  owe(line: Line): void {
+    const { said, seats, seen, rules } = this.#state;
+    const end = line.start + line.bytes.length;
+    if (Math.floor(end / rules.logBytes) > Math.floor(line.start / rules.logBytes)) seen.wraps++;
+    said.push(line);
+    for (const seat of seats) {
+      if (seat.state !== "member" || seat === line.speaker || seat.leaving) continue;
+      if (seat.owed.length === 0) this.#step(seat, line.start);
+      seat.owed.push(line);
+    }
+  }
+
+  /** A socket was offered bytes and took the first `count` of them. */
+  took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
+    const state = this.#state;
+    state.demand(
+      seat.state === "member" || seat.state === "departing",
+      seat,
+      "written to too early",
+    );
+    state.demand(!seat.shut, seat, "written to after its EOF");
+    state.demand(offered > 0, seat, "written nothing to");
+    // What is offered has to be right too, be it taken or not.
+    this.#compare(seat, bytes, offset, offered);
+    if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    this.#advance(seat, count);
+    if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
+    seat.wasAsked ||= seat.blocked;
+    seat.blocked = count < offered;
+    seat.writtenAtMs = state.now;
+  }
+
+  /** A socket says that it takes bytes again. */
+  drained(seat: Seat): void {
+    seat.blocked = false;
+    seat.wasAsked = false;
+  }
+
+  /** A socket that is closed was written to, or sent EOF. */
+  misses(seat: Seat): void {
+    this.#state.demand(!seat.known, seat, "used although it is known to be gone");
+  }
+
+  /** It is sent EOF. */
+  shuts(seat: Seat): void {
+    const state = this.#state;
+    state.demand(!seat.shut, seat, "sent EOF twice");
+    state.demand(seat.state === "departing", seat, `sent EOF while a ${seat.state}`);
+    state.demand(seat.owed.length === 0, seat, `sent EOF while owed ${show(seat.owed[0]?.bytes)}`);
+    state.demand(!seat.word, seat, `sent EOF before ${show(seat.word)}`);
+    state.demand(!seat.paused, seat, "sent EOF and left paused");
+    seat.shut = true;
+    state.seen.cleanEnds++;
+  }
+
+  /** The room says how much a member had not taken when it left. */
+  checkBehind(seat: Seat, behindBytes: number): void {
+    const end = seat.leaving === undefined ? this.#state.saidBytes : seat.end;
+    // Its own lines count or not, depending on whether it was written to since.
+    const isSure = seat.owed.length > 0 && !seat.lost;
+    const least = isSure ? end - this.#state.position(seat) : 0;
+    const isRight = behindBytes >= least && behindBytes <= end - seat.takenTo;
+    this.#state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
+  }
+
+  /** Nobody is forgotten: what can be written will be in this turn. */
+  check(seat: Seat, turnDue: boolean): void {
+    const ready = seat.state === "member" && !seat.lost && !seat.blocked;
+    const pending = seat.owed.length > 0 || seat.leaving !== undefined;
+    this.#state.demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written");
+    const lingers = seat.state === "departing" && !seat.lost && !seat.blocked;
+    this.#state.demand(!lingers || seat.shut, seat, "forgotten: it gets no EOF");
+  }
+
+  /** Nothing is left to happen: everything said has arrived. */
+  checkRest(seat: Seat): void {
+    const [next] = seat.owed;
+    this.#state.demand(next === undefined, seat, `never gets ${show(next?.bytes)}`);
+    this.#state.demand(!seat.leaving || seat.shut, seat, "never gets its EOF");
+  }
+
+  /** A member is owed lines; the last word comes by itself, once it has left. */
+  #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
+    const end = offset + length;
+    const { owed, word } = seat;
+    let at = offset;
+    let skip = seat.offset;
+    for (let index = 0; index <= owed.length && at < end; index++) {
+      const last = seat.state === "departing" ? word : undefined;
+      const expected = owed[index]?.bytes ?? last;
+      if (!expected) break;
+      const count = Math.min(expected.length - skip, end - at);
+      for (let step = 0; step < count; step++)
+        if (bytes[at + step] !== expected[skip + step])
+          throw this.#state.violation(
+            seat,
+            `written ${show(bytes.subarray(at + step, end))} instead of ${show(expected.subarray(skip + step))}`,
+          );
+      at += count;
+      skip = 0;
+    }
+    if (at < end)
+      throw this.#state.violation(
+        seat,
+        `written ${show(bytes.subarray(at, end))} that it is not owed`,
+      );
+  }
+
+  #advance(seat: Seat, count: number): void {
+    const [first] = seat.owed;
+    seat.offset += count;
+    let done = 0;
+    for (const line of seat.owed) {
+      if (seat.offset < line.bytes.length) break;
+      seat.offset -= line.bytes.length;
+      seat.takenTo = line.start + line.bytes.length;
+      done++;
+    }
+    if (done > 0) seat.owed.splice(0, done);
+    this.#state.seen.deliveries += done;
+    const [next] = seat.owed;
+    if (next && seat.offset > 0) seat.takenTo = next.start + seat.offset;
+    if (first && count > 0) this.#step(seat, this.#state.position(seat));
+    if (next || !seat.word || seat.state !== "departing") return;
+    seat.word = seat.offset < seat.word.length ? seat.word.subarray(seat.offset) : undefined;
+    seat.offset = 0;
+  }
+
+  #step(seat: Seat, position: number): void {
+    seat.steps.push({ position, at: this.#state.held });
+  }
+}

@@ -1,0 +1,396 @@
+/** Faults in the room: what is said, heard, waited for, and how members leave. */
+
+import type { Mutant } from "./mutants.ts";
+
+export const ROOM_MUTANTS: readonly Mutant[] = [
+  // The log.
+  {
+    fault: "the log writes past its wrap",
+    file: "room/line-log.ts",
+    code: "if (run.length <= beforeWrap) {",
+    becomes: "if (run.length <= beforeWrap + 1) {",
+  },
+  {
+    fault: "a gathered piece skips its wrap",
+    file: "room/line-log.ts",
+    code: "if (beforeWrap < length) this.#bytes.copyWithin(target + beforeWrap, 0, length - beforeWrap);",
+    becomes: "",
+  },
+  {
+    fault: "the log forgets one byte too many",
+    file: "room/line-log.ts",
+    code: "return notesFull ? 0 : this.bytesMax - (this.#head - this.#tail);",
+    becomes: "return notesFull ? 0 : this.bytesMax + 1 - (this.#head - this.#tail);",
+  },
+  {
+    fault: "a run is noted where another note still is",
+    file: "room/line-log.ts",
+    code: "const notesFull = this.#nextRun - this.#firstRun === this.runsMax;",
+    becomes: "const notesFull = false;",
+  },
+  {
+    fault: "a member gets its own lines back",
+    file: "room/line-log.ts",
+    code: "if (lastRun < this.#firstRun) return false;",
+    becomes: "if (lastRun < Number.POSITIVE_INFINITY) return false;",
+  },
+  {
+    fault: "after a short write among own lines, the cursor counts them as taken",
+    file: "room/line-log.ts",
+    code: "if (!this.#saidSince(reader, cursor)) return cursor + taken;",
+    becomes: "return cursor + taken;",
+  },
+  {
+    fault: "a piece is gathered that is larger than the place for it",
+    file: "room/line-log.ts",
+    code: "piece.next = Math.min(end, cursor + GATHER_BYTES);",
+    becomes: "piece.next = end;",
+  },
+
+  // Lines.
+  {
+    fault: "a line is cut where the log is full",
+    file: "room/line-buffer.ts",
+    code: "run.lastIndexOf(LF, bytesMax - 1) + 1;",
+    becomes: "bytesMax;",
+  },
+  {
+    fault: "the tail at the end of input is dropped",
+    file: "room/line-buffer.ts",
+    code: "this.#append(Uint8Array.of(LF));",
+    becomes: "return;",
+  },
+  {
+    fault: "a line may be a byte longer than the limit",
+    file: "room/line-buffer.ts",
+    code: "if (this.#unfinishedBytes + start > this.lineBytesMax) return this.#overflow();",
+    becomes: "if (this.#unfinishedBytes + start > this.lineBytesMax + 1) return this.#overflow();",
+  },
+
+  // Whose turn it is.
+  {
+    fault: "a talker is never paused",
+    file: "room/turns.ts",
+    code: "cursor.socket.pause();",
+    becomes: "void 0;",
+  },
+  {
+    fault: "a talker is never resumed",
+    file: "room/turns.ts",
+    code: "talker.cursor.socket.resume();",
+    becomes: "void 0;",
+  },
+  {
+    fault: "a talker speaks before those who wait",
+    file: "room/room.ts",
+    code: "if (next === undefined || next === talker) this.#moveShareToLog(talker);",
+    becomes: "this.#moveShareToLog(talker);",
+  },
+  {
+    fault: "a talker speaks on while others wait",
+    file: "room/room.ts",
+    code: "shareBytes -= run.length;",
+    becomes: "",
+  },
+  {
+    fault: "who has had its turn stays first",
+    file: "room/turns.ts",
+    code: "this.#queue.push(talker);\n      this.#queue.shift();",
+    becomes: "",
+  },
+  {
+    fault: "the gone that wait take no seat",
+    file: "room/room.ts",
+    code: "return this.cursors.size + this.#turns.gone;",
+    becomes: "return this.cursors.size;",
+  },
+  {
+    fault: "the gone that wait keep their seats for ever",
+    file: "room/turns.ts",
+    code: "if (talker.cursor.gone) this.#goneInQueue--;",
+    becomes: "",
+  },
+
+  // Rates.
+  {
+    fault: "a rate counts runs instead of lines",
+    file: "room/turns.ts",
+    code: "spend(countLines(run))",
+    becomes: "spend(Math.min(1, countLines(run)))",
+  },
+  {
+    fault: "nobody looks after talkers that are over their rate",
+    file: "room/turns.ts",
+    code: "dueAtMs = Math.min(dueAtMs, now + (this.#buckets.get(talker)?.msToNextLine(now) ?? 0));",
+    becomes: "void talker, now;",
+  },
+  {
+    fault: "what a talker over its rate has said is dropped when it goes",
+    file: "room/room.ts",
+    code: 'if (member.hold === "rate") this.say(member);',
+    becomes: "",
+  },
+  {
+    fault: "a token bucket has no bottom",
+    file: "room/token-bucket.ts",
+    code: "Math.min(this.#linesPerSecond, this.#lines + earned)",
+    becomes: "this.#lines + earned",
+  },
+  {
+    fault: "a token bucket earns the same time twice",
+    file: "room/token-bucket.ts",
+    code: "this.#atMs = nowMs;\n    return",
+    becomes: "return",
+  },
+  {
+    fault: "a stop does not end the rates",
+    file: "room/turns.ts",
+    code: "this.#buckets.clear();",
+    becomes: "",
+  },
+
+  // Patience.
+  {
+    fault: "a stopped reader is dropped one retry late",
+    file: "room/patience.ts",
+    code: "clockMs - cursor.goalSetAtMs >= settings.patienceMs;",
+    becomes: "clockMs - cursor.goalSetAtMs > settings.patienceMs;",
+  },
+  {
+    fault: "a slow reader is dropped without being asked",
+    file: "room/patience.ts",
+    code: "if (retry || isOverdue) this.#room.serve(cursor);",
+    becomes: "",
+  },
+  {
+    fault: "a byte taken resets the patience",
+    file: "room/patience.ts",
+    code: "cursor.goal = Math.min(cursor.position + PROGRESS_BYTES, end);",
+    becomes: "cursor.goal = Math.min(cursor.position + PROGRESS_BYTES / PROGRESS_BYTES, end);",
+  },
+  {
+    fault: "a reader that has reached its goal gets no new one",
+    file: "room/patience.ts",
+    code: "if (cursor.position >= cursor.goal) {",
+    becomes: "if (cursor.goal === 0) {",
+  },
+  {
+    fault: "a new goal does not come with new time",
+    file: "room/patience.ts",
+    code: "cursor.goalSetAtMs = clockMs;",
+    becomes: "cursor.goalSetAtMs ||= clockMs;",
+  },
+  {
+    fault: "only the readers in the way are asked",
+    file: "room/patience.ts",
+    code: "if (retry || isOverdue) this.#room.serve(cursor);",
+    becomes: "if (isInTheWay && (retry || isOverdue)) this.#room.serve(cursor);",
+  },
+  {
+    fault: "readers are dropped that are not in the way",
+    file: "room/patience.ts",
+    code: "const isOverdue = isInTheWay && ",
+    becomes: "const isOverdue = ",
+  },
+  {
+    fault: "a reader has to take everything in each patience",
+    file: "room/leaver.ts",
+    code: "export const PROGRESS_BYTES = 64 << 10;",
+    becomes: "export const PROGRESS_BYTES = 64 << 20;",
+  },
+  {
+    fault: "a reader has to take a byte in each patience",
+    file: "room/leaver.ts",
+    code: "export const PROGRESS_BYTES = 64 << 10;",
+    becomes: "export const PROGRESS_BYTES = 1;",
+  },
+  {
+    fault: "time in which nobody waited counts against readers",
+    file: "room/patience.ts",
+    code: "this.#heldUpSinceMs = isHeldUp ? now : undefined;",
+    becomes: "this.#heldUpSinceMs = now + Number(isHeldUp) * 0;",
+  },
+  {
+    fault: "the alarm of a room that is held up is forgotten",
+    file: "room/room.ts",
+    code: "this.#patience.dueAtMs(now),\n",
+    becomes: "",
+  },
+  {
+    fault: "who leaves has to take what was said since as well",
+    file: "room/patience.ts",
+    code: "cursor.leaver?.debt?.end ?? head",
+    becomes: "head",
+  },
+
+  // Writing.
+  {
+    fault: "a short count is taken for all",
+    file: "room/member.ts",
+    code: "this.blocked = taken < length;",
+    becomes: "this.blocked = taken < 0;",
+  },
+  {
+    fault: "a drain wakes nobody",
+    file: "room/member.ts",
+    code: "this.blocked = false;\n    this.#room.wake(0);",
+    becomes: "this.blocked = false;",
+  },
+  {
+    fault: "nothing is owed to a member while the log is released",
+    file: "room/room.ts",
+    code: "for (const { position } of this.cursors) if (position < tail) tail = position;",
+    becomes: "for (const { position, blocked } of this.cursors) if (!blocked) tail = position;",
+  },
+  {
+    fault: "a newcomer hears what was said before it came",
+    file: "room/member.ts",
+    code: "this.position = room.log.head;",
+    becomes: "this.position = room.log.tail;",
+  },
+  {
+    fault: "a closed socket is written to again",
+    file: "room/leaver.ts",
+    code: "if (!this.#lingering.has(leaver)) return;",
+    becomes: "",
+  },
+
+  // Leaving.
+  {
+    fault: "a drain of the last word is ignored",
+    file: "room/leaver.ts",
+    code: "else if (this.word.length > 0) this.#leavers.sayLastWord(this);",
+    becomes: "",
+  },
+  {
+    fault: "a leaver gets its EOF before it has everything",
+    file: "room/room.ts",
+    code: "if (!cursor.write(debt?.end ?? this.log.head) || !leaver || !debt) return;",
+    becomes: "cursor.write(debt?.end ?? this.log.head);\n    if (!leaver || !debt) return;",
+  },
+  {
+    fault: "a leaver hears what is said after it has left",
+    file: "room/room.ts",
+    code: "cursor.write(debt?.end ?? this.log.head)",
+    becomes: "cursor.write(this.log.head)",
+  },
+  {
+    fault: "a member that half-closed is reset",
+    file: "room/leaver.ts",
+    code: "    socket.shutdown();",
+    becomes: "    socket.terminate();",
+  },
+  {
+    fault: "whoever has its last word is reset",
+    file: "room/leaver.ts",
+    code: "if (leaver.word.length > 0) leaver.failed();",
+    becomes: "if (leaver.word.length >= 0) leaver.failed();",
+  },
+  {
+    fault: "a leaver that is still owed something has all the time there is",
+    file: "room/leaver.ts",
+    code: "    this.#owed.start(leaver);",
+    becomes: "",
+  },
+  {
+    fault: "a leaver that goes on taking gets no more time",
+    file: "room/leaver.ts",
+    code: "if (debt && debt.cursor.position >= leaver.goal) this.#expectProgress(leaver, debt);\n      else ",
+    becomes: "void debt;\n      ",
+  },
+  {
+    fault: "the goal of a leaver is not renewed",
+    file: "room/leaver.ts",
+    code: "leaver.goal = Math.min(cursor.position + PROGRESS_BYTES, end);",
+    becomes: "leaver.goal ||= Math.min(cursor.position + PROGRESS_BYTES, end);",
+  },
+  {
+    fault: "a leaver that takes nothing at all is kept",
+    file: "room/leaver.ts",
+    code: "if (debt && debt.cursor.position >= leaver.goal)",
+    becomes: "if (debt && debt.cursor.position >= 0)",
+  },
+  {
+    fault: "a leaver gets its patience and no time to linger",
+    file: "room/leaver.ts",
+    code: "new Deadlines(patienceMs + lingerMs, now)",
+    becomes: "new Deadlines(patienceMs, now)",
+  },
+  {
+    fault: "nobody looks after leavers",
+    file: "room/room.ts",
+    code: "this.#leavers.dueAtMs,\n",
+    becomes: "",
+  },
+  {
+    fault: "what a member over its rate or without room still has to say is dropped when it goes",
+    file: "room/line-buffer.ts",
+    code: "return this.#runs.length > 0;",
+    becomes: "return this.#runs.length > 1;",
+  },
+
+  {
+    fault: "who does not take all of its last word is closed in order",
+    file: "room/leaver.ts",
+    code: "if (leaver.word.length > 0) leaver.failed();",
+    becomes: "if (leaver.word.length < 0) leaver.failed();",
+  },
+  {
+    fault: "a connection that waits for the end of TLS is forgotten",
+    file: "room/socket.ts",
+    code: "if (socket.data !== GONE) socket.terminate();",
+    becomes: "",
+  },
+
+  // Silence.
+  {
+    fault: "who talks is idle all the same",
+    file: "room/room.ts",
+    code: "if (!cursor.gone) this.#idle?.start(talker);",
+    becomes: "",
+  },
+  {
+    fault: "who is gone is idle",
+    file: "room/room.ts",
+    code: "if (!cursor.gone) this.#idle?.start(talker);",
+    becomes: "this.#idle?.start(talker);",
+  },
+  {
+    fault: "a new deadline keeps its old place",
+    file: "room/deadlines.ts",
+    code: "    this.#atMs.delete(item);\n    this.#atMs.set(",
+    becomes: "    this.#atMs.set(",
+  },
+  {
+    fault: "a deadline is missed by a millisecond",
+    file: "room/deadlines.ts",
+    code: "if (now < atMs) break;",
+    becomes: "if (now <= atMs) break;",
+  },
+  {
+    fault: "nobody looks after the idle",
+    file: "room/room.ts",
+    code: "this.#idle?.dueAtMs ?? Number.POSITIVE_INFINITY,",
+    becomes: "",
+  },
+
+  // Stopping.
+  {
+    fault: "a room that stops does not wait for those who wait",
+    file: "room/room.ts",
+    code: "if (this.#stopping && !isHeldUp)",
+    becomes: "if (this.#stopping)",
+  },
+  {
+    fault: "a room that stops goes on listening",
+    file: "room/member.ts",
+    code: "if (this.#room.stopping) return;",
+    becomes: "",
+  },
+  {
+    fault: "who opens TLS is heard",
+    file: "room/room.ts",
+    code: "return why !== undefined;",
+    becomes: "return false;",
+  },
+];

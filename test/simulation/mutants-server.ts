@@ -1,0 +1,324 @@
+/** Faults in the way in: who is counted, who is refused, and what becomes of guests. */
+
+import type { Mutant } from "./mutants.ts";
+
+export const SERVER_MUTANTS: readonly Mutant[] = [
+  // Counting.
+  {
+    fault: "any number of connections may linger",
+    file: "server/connections.ts",
+    code: "if (this.#open > this.#openMax && !this.#room.closeOldest()) this.#guests.closeOldest();",
+    becomes: "",
+  },
+  {
+    fault: "one connection more may be open",
+    file: "server/connections.ts",
+    code: "this.#open > this.#openMax",
+    becomes: "this.#open > this.#openMax + 1",
+  },
+  {
+    fault: "a connection is closed although there is room for it",
+    file: "server/connections.ts",
+    code: "this.#open > this.#openMax",
+    becomes: "this.#open >= this.#openMax",
+  },
+  {
+    fault: "only those that linger make room, not those that wait to be refused",
+    file: "server/connections.ts",
+    code: "!this.#room.closeOldest()) this.#guests.closeOldest();",
+    becomes: "this.#room.closeOldest()) void 0;",
+  },
+  {
+    fault: "a closed connection is still counted",
+    file: "server/connections.ts",
+    code: "    this.#open--;",
+    becomes: "",
+  },
+  {
+    fault: "a peer that has reset already is counted for ever",
+    file: "server/connections.ts",
+    code: "if (address === undefined) return socket.terminate();",
+    becomes: "if (address === undefined) return;",
+  },
+  {
+    fault: "a guest takes no seat",
+    file: "server/connections.ts",
+    code: "if (this.#guests.seats + this.#room.seats >= this.#clientsMax)",
+    becomes: "if (this.#room.seats >= this.#clientsMax)",
+  },
+  {
+    fault: "one member more may be there",
+    file: "server/connections.ts",
+    code: "this.#room.seats >= this.#clientsMax)",
+    becomes: "this.#room.seats > this.#clientsMax)",
+  },
+  {
+    fault: "a guest that is refused takes a seat",
+    file: "server/guest.ts",
+    code: "(guest.refusal === undefined ? this.#seated : this.#refused).start(guest);",
+    becomes: "this.#seated.start(guest);",
+  },
+  {
+    fault: "a guest that has gone keeps its seat",
+    file: "server/guest.ts",
+    code: "    this.#seated.stop(guest);",
+    becomes: "",
+  },
+  {
+    fault: "the newest that lingers makes room",
+    file: "room/deadlines.ts",
+    code: "const [item] = this.#atMs.keys();",
+    becomes: "const item = [...this.#atMs.keys()].pop();",
+  },
+
+  // Addresses.
+  {
+    fault: "an address is counted until its end of time",
+    file: "server/connections.ts",
+    code: "    this.#addresses?.remove(socket);",
+    becomes: "",
+  },
+  {
+    fault: "an address has all its places again once one is closed",
+    file: "server/access.ts",
+    code: "if (count > 1) this.#counts.set(address, count - 1);\n    else ",
+    becomes: "void count;\n    ",
+  },
+  {
+    fault: "an address may have one connection more",
+    file: "server/access.ts",
+    code: "return count <= this.#max;",
+    becomes: "return count <= this.#max + 1;",
+  },
+  {
+    fault: "an address that is mapped into IPv6 is another",
+    file: "server/connections.ts",
+    code: "this.#refusalOf(socket, unmapAddress(address))",
+    becomes: "this.#refusalOf(socket, address || unmapAddress(address))",
+  },
+  {
+    fault: "a deny list is not looked at",
+    file: "server/access.ts",
+    code: "if (this.#deny.check(plain, family)) return false;",
+    becomes: "",
+  },
+  {
+    fault: "a full room comes before an address that may not connect",
+    file: "server/connections.ts",
+    code: "if (rules?.admits(address) === false) return `not allowed from ${address}`;",
+    becomes:
+      'if (this.#room.seats >= this.#clientsMax) return "room is full";\n    if (rules?.admits(address) === false) return `not allowed from ${address}`;',
+  },
+  {
+    fault: "a newcomer without an address joins",
+    file: "server/connections.ts",
+    code: 'const address = unix ? "" : socket.remoteAddress;',
+    becomes: 'const address = unix ? "" : (socket.remoteAddress ?? "0.0.0.0");',
+  },
+
+  // Refusals.
+  {
+    fault: "a refusal has no word",
+    file: "room/room.ts",
+    code: "this.#leavers.add(socket, word);",
+    becomes: "this.#leavers.add(socket, undefined);",
+  },
+  {
+    fault: "a refusal is not reported",
+    file: "room/room.ts",
+    code: "this.settings.onRefuse?.(name, word);",
+    becomes: "",
+  },
+  {
+    fault: "a refused newcomer is closed before it has read why",
+    file: "room/room.ts",
+    code: "this.#leavers.add(socket, word);",
+    becomes: "this.#leavers.add(socket, word);\n    socket.end();",
+  },
+  {
+    fault: "over TLS, a newcomer is refused before its handshake",
+    file: "server/connections.ts",
+    code: "if (refusal === undefined || handshake)",
+    becomes: "if (refusal === undefined)",
+  },
+  {
+    fault: "over TLS, nobody is refused",
+    file: "server/guest.ts",
+    code: "if (guest.refusal !== undefined) this.refuse(guest, guest.refusal);",
+    becomes: "if (guest.refusal === '') this.refuse(guest, guest.refusal);",
+  },
+
+  // Handshake and pass phrase.
+  {
+    fault: "a handshake that fails is as good as any",
+    file: "server/guest.ts",
+    code: "if (failure === undefined) this.#guests.handshaken(this);",
+    becomes: "if (failure !== '') this.#guests.handshaken(this);",
+  },
+  {
+    fault: "any pass phrase will do",
+    file: "server/guest.ts",
+    code: "timingSafeEqual(digest(line), this.#passDigest)",
+    becomes: "digest(line).length === this.#passDigest.length && Boolean(timingSafeEqual)",
+  },
+  {
+    fault: "a CR before the line end is part of the pass phrase",
+    file: "server/guest.ts",
+    code: "said.at(-1) === CR ?",
+    becomes: "said.at(-1) === CR + 1000 ?",
+  },
+  {
+    fault: "what follows the pass phrase at once is lost",
+    file: "server/guest.ts",
+    code: "if (end + 1 < bytes.length) guest.socket.data.received(bytes.subarray(end + 1));",
+    becomes: "",
+  },
+  {
+    fault: "the pass phrase is said into the room",
+    file: "server/guest.ts",
+    code: "guest.socket.data.received(bytes.subarray(end + 1));",
+    becomes: "guest.socket.data.received(bytes);",
+  },
+  {
+    fault: "a pass phrase that comes in pieces is wrong",
+    file: "server/guest.ts",
+    code: "Buffer.concat([guest.said, end",
+    becomes: "Buffer.concat([end",
+  },
+  {
+    fault: "a guest may say any number of bytes without a line end",
+    file: "server/guest.ts",
+    code: "if (end < 0 && !tooLong) return;",
+    becomes: "if (end < 0) return;",
+  },
+  {
+    fault: "the first pass phrase holds for ever",
+    file: "server/guest.ts",
+    code: "this.#passDigest = phrase && digest(phrase);",
+    becomes: "this.#passDigest ??= phrase && digest(phrase);",
+  },
+  {
+    fault: "a guest may take all the time there is",
+    file: "server/connections.ts",
+    code: "    this.#guests.flush(now);",
+    becomes: "",
+  },
+  {
+    fault: "nobody is woken for a guest that takes too long",
+    file: "server/connections.ts",
+    code: "Math.min(this.#guests.dueAtMs, this.#stopAtMs)",
+    becomes: "this.#stopAtMs",
+  },
+  {
+    fault: "nobody is woken for a refused guest that takes too long",
+    file: "server/guest.ts",
+    code: "return Math.min(this.#seated.dueAtMs, this.#refused.dueAtMs);",
+    becomes: "return this.#seated.dueAtMs;",
+  },
+  {
+    fault: "the time for the pass phrase has begun with the handshake",
+    file: "server/guest.ts",
+    code: "(guest.refusal === undefined ? this.#seated : this.#refused).start(guest);",
+    becomes:
+      "const guests = guest.refusal === undefined ? this.#seated : this.#refused;\n    if (!guests.has(guest)) guests.start(guest);",
+  },
+  {
+    fault: "who has half-closed before its pass phrase is forgotten",
+    file: "server/guest.ts",
+    code: 'if (this.awaits === "pass phrase") this.#guests.refuse(this, WRONG);',
+    becomes: 'if (this.awaits === "pass phrase") return;',
+  },
+  {
+    fault: "a guest that opens TLS has said a wrong pass phrase",
+    file: "server/guest.ts",
+    code: "return this.refuse(guest, SPEAKS_TLS);",
+    becomes: "return this.refuse(guest, SPEAKS_TLS && WRONG);",
+  },
+  {
+    fault: "a guest that has gone is still asked",
+    file: "server/guest.ts",
+    code: "    this.socket.data = GONE;\n    this.#guests.forget(this);",
+    becomes: "    this.socket.data = GONE;",
+  },
+  {
+    fault: "a guest that failed is not closed",
+    file: "server/guest.ts",
+    code: "    this.socket.terminate();",
+    becomes: "",
+  },
+  {
+    fault: "a guest that is closed as it fails is reported twice",
+    file: "server/guest.ts",
+    code: "    this.closed();\n    this.#guests.report(",
+    becomes: "    this.#guests.report(this, reason);\n    this.closed();\n    this.#guests.report(",
+  },
+
+  // Stopping.
+  {
+    fault: "guests are forgotten at a stop",
+    file: "server/connections.ts",
+    code: "this.#room.stop();\n    this.#guests.stop();",
+    becomes: "this.#room.stop();",
+  },
+  {
+    fault: "guests are not reported at a stop",
+    file: "server/guest.ts",
+    code: 'this.#guests.report(this, "server stopping");',
+    becomes: "",
+  },
+  {
+    fault: "a stop does not wait for guests",
+    file: "server/connections.ts",
+    code: "if (this.#open === 0) this.#stopped.resolve();",
+    becomes: "if (this.#room.size === 0) this.#stopped.resolve();",
+  },
+  {
+    fault: "the grace time is not kept",
+    file: "server/connections.ts",
+    code: "if (now >= this.#stopAtMs) this.#abort();",
+    becomes: "",
+  },
+  {
+    fault: "nobody is woken at the end of the grace time",
+    file: "server/connections.ts",
+    code: "Math.min(this.#guests.dueAtMs, this.#stopAtMs)",
+    becomes: "this.#guests.dueAtMs",
+  },
+  {
+    fault: "a second stop begins the grace time anew",
+    file: "server/connections.ts",
+    code: "if (this.#stopped) return this.#stopped.promise;",
+    becomes:
+      "if (this.#stopped) this.#stopAtMs = this.#room.settings.now() + graceMs;\n    if (this.#stopped) return this.#stopped.promise;",
+  },
+  {
+    fault: "a second stop is another promise",
+    file: "server/connections.ts",
+    code: "if (this.#stopped) return this.#stopped.promise;",
+    becomes: "if (this.#stopped) return this.#stopped.promise.then();",
+  },
+  {
+    fault: "at the end of the grace time, those who linger are forgotten",
+    file: "room/leaver.ts",
+    code: "for (const leaver of this.#lingering.all()) this.#close(leaver);",
+    becomes: "",
+  },
+  {
+    fault: "at the end of the grace time, those who are owed something are forgotten",
+    file: "room/leaver.ts",
+    code: "for (const leaver of this.#owed.all()) leaver.failed();",
+    becomes: "",
+  },
+  {
+    fault: "at the end of the grace time, those who wait for room are forgotten",
+    file: "room/room.ts",
+    code: 'for (const { socket } of this.cursors) socket.data.failed("server stopping");',
+    becomes: "",
+  },
+  {
+    fault: "a stop is over when the last one is only about to go",
+    file: "server/connections.ts",
+    code: "if (this.#open === 0) this.#stopped?.resolve();",
+    becomes: "if (this.#open <= 1) this.#stopped?.resolve();",
+  },
+];

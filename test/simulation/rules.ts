@@ -1,0 +1,222 @@
+/** What a world is like: the options of its server, its network, and what happens how often. */
+
+import type { Random } from "./random.ts";
+
+/** A log of more than this is one of the few that are large enough to be gathered from in parts. */
+const LARGE_BYTES = 256 << 10;
+/** One of more than this can owe a reader more than it has to take in a time. */
+const MIDDLE_BYTES = 70 << 10;
+
+/** The options of a server, all of them given. */
+export interface Rules {
+  readonly logBytes: number;
+  readonly lineBytesMax: number;
+  readonly patienceMs: number;
+  readonly lingerMs: number;
+  readonly linesPerSecond: number | undefined;
+  readonly idleMs: number | undefined;
+  readonly unix: boolean;
+  readonly clientsMax: number;
+  readonly lingerersMax: number;
+  readonly clientsPerAddressMax: number | undefined;
+  readonly denied: readonly string[];
+  readonly allowed: readonly string[] | undefined;
+  readonly handshake: boolean;
+  readonly passPhrase: string | undefined;
+  readonly guestMs: number;
+  /** The most bytes that arrive at once. */
+  readonly readBytesMax: number;
+}
+
+/** How a peer reads: what comes, a little at a time, a byte now and then, all after a while, or not at all. */
+export type Reading = "fast" | "slow" | "drip" | "in bursts" | "not at all";
+
+/** How long the lines of a peer are, mostly. */
+export type Talk = "terse" | "mixed" | "long";
+
+/** How a network and its peers behave; chances are per mille. */
+export interface Weather {
+  /** A socket takes less than it could. */
+  readonly shortWrite: number;
+  /** A connection is lost inside a `write`. */
+  readonly lossInWrite: number;
+  /** A `close` that nobody has called for comes inside the call that caused it. */
+  readonly closeAtOnce: number;
+  /** Over TLS, a connection that the server closes waits for its peer. */
+  readonly closeLater: number;
+  /** A peer that gets EOF closes too. */
+  readonly politePeer: number;
+  /** A line passes the limit. */
+  readonly tooLong: number;
+  /** A peer has reset before it is accepted, and has no address any more. */
+  readonly noAddress: number;
+  /** A handshake succeeds. */
+  readonly goodHandshake: number;
+  /** A peer knows the pass phrase. */
+  readonly goodPassPhrase: number;
+  /** A peer opens TLS where there is none. */
+  readonly opensTls: number;
+  /** The most bytes a slow peer takes at once. */
+  readonly slowBytesMax: number;
+}
+
+/** Where peers come from, as a socket names it; the first and the last are one address. */
+export const ADDRESSES = ["10.0.0.1", "10.0.0.2", "2001:db8::7", "::ffff:10.0.0.1"] as const;
+
+/** What can happen, and how often: the weights are chosen for each world. */
+export const EVENTS = [
+  "connect",
+  "shakeHands",
+  "speak",
+  "finish",
+  "deliverFin",
+  "break",
+  "fail",
+  "read",
+  "drain",
+  "drainForNothing",
+  "close",
+  "answer",
+  "change",
+  "renew",
+  "turn",
+  "time",
+  "stop",
+] as const;
+export type Event = (typeof EVENTS)[number];
+
+const READINGS: readonly (readonly Reading[])[] = [
+  ["fast"],
+  ["fast", "fast", "fast", "slow"],
+  ["fast", "fast", "slow", "in bursts", "not at all"],
+  ["slow", "in bursts"],
+  ["fast", "slow", "drip"],
+  ["fast", "not at all"],
+];
+
+/** In a large world readers are to be slow in a way that matters there. */
+const LARGE_READINGS: readonly (readonly Reading[])[] = [
+  ["fast"],
+  ["slow"],
+  ["fast", "slow"],
+  ["fast", "slow", "drip", "not at all"],
+];
+
+/** All that is chosen for a world before it begins. */
+export interface Choices {
+  readonly rules: Rules;
+  readonly weather: Weather;
+  readonly weights: Record<Event, number>;
+  readonly talk: Talk;
+  readonly readings: readonly Reading[];
+  /** How many events happen, and how many peers there may be. */
+  readonly steps: number;
+  readonly peersMax: number;
+  /** How many bytes may lie between a socket and its peer. */
+  readonly inFlightMax: number;
+}
+
+/** How often in a large world, where much has to be read while members leave. */
+const LARGE_WEIGHTS = { connect: 100, speak: 500, finish: 10, deliverFin: 60, time: 60 };
+
+export function choose(random: Random): Choices {
+  const rules = chooseRules(random);
+  const { logBytes } = rules;
+  const isLarge = logBytes > MIDDLE_BYTES;
+  return {
+    rules,
+    weather: chooseWeather(random, isLarge),
+    weights: { ...chooseWeights(random), ...(isLarge && LARGE_WEIGHTS) },
+    talk: isLarge ? "long" : random.pick<Talk>(["terse", "mixed", "mixed", "long"]),
+    readings: random.pick(isLarge ? LARGE_READINGS : READINGS),
+    steps: isLarge ? 250 : random.pick([30, 60, 120, 250]),
+    peersMax: random.between(2, 14),
+    inFlightMax: random.pick(isLarge ? [logBytes >> 2, logBytes] : [1, 7, 40, 300, logBytes]),
+  };
+}
+
+function chooseRules(random: Random): Rules {
+  const large = random.below(25) === 0;
+  const logBytes = large
+    ? random.pick([MIDDLE_BYTES, 2 * MIDDLE_BYTES, LARGE_BYTES]) + random.below(MIDDLE_BYTES)
+    : random.pick([8, 40, 100, 300, 900]) + random.below(60);
+  const lineBytesMax = large
+    ? 16 << random.between(9, 11)
+    : Math.min(logBytes, random.pick([1, 5, 16, 60, 200, logBytes]));
+  const patienceMs = random.pick(large ? [50, 100, 250, 1000] : [0, 1, 50, 100, 250, 1000, 10_000]);
+  const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
+  return {
+    logBytes,
+    lineBytesMax,
+    patienceMs,
+    // With no time at all, whoever leaves would be dropped before it is written to.
+    lingerMs: random.pick([patienceMs === 0 ? 10 : 0, 1, 100, 2000]),
+    // What arrives at once is said within a minute.
+    linesPerSecond: large
+      ? undefined
+      : random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
+    idleMs: large ? undefined : random.pick([undefined, undefined, 40, 300, 2000]),
+    readBytesMax,
+    ...chooseEntrance(random),
+  };
+}
+
+function chooseEntrance(random: Random) {
+  const unix = random.chance(100);
+  const hasRules = !unix && random.chance(250);
+  return {
+    unix,
+    clientsMax: random.between(1, 8),
+    lingerersMax: random.between(1, 4),
+    clientsPerAddressMax: !unix && random.chance(300) ? random.between(1, 4) : undefined,
+    denied: hasRules && random.chance(600) ? [random.pick(["10.0.0.1", "10.0.0.2"])] : [],
+    allowed: hasRules && random.chance(500) ? ["10.0.0.1", "2001:db8::7"] : undefined,
+    handshake: random.chance(250),
+    passPhrase: random.chance(250) ? choosePassPhrase(random) : undefined,
+    guestMs: random.pick([1, 50, 300, 2000, 10_000]),
+  };
+}
+
+/** One of any length that is allowed, of any bytes that are. */
+export function choosePassPhrase(random: Random): string {
+  const length = random.pick([1, 4, 12, 12, 12, 1024]);
+  return Buffer.alloc(length, `${random.below(1000)} seven\x00\xff`, "latin1").toString("latin1");
+}
+
+function chooseWeather(random: Random, isLarge: boolean): Weather {
+  return {
+    shortWrite: random.pick([0, 100, 500]),
+    lossInWrite: random.pick([0, 0, 10, 60]),
+    closeAtOnce: random.pick([0, 300, 1000]),
+    closeLater: random.pick([0, 500]),
+    politePeer: random.pick([0, 300, 900, 1000]),
+    tooLong: random.pick([0, 0, 5, 40]),
+    noAddress: random.pick([0, 0, 100]),
+    goodHandshake: random.pick([500, 900, 1000]),
+    goodPassPhrase: random.pick([300, 800, 1000]),
+    opensTls: random.pick([0, 0, 50]),
+    slowBytesMax: isLarge ? random.pick([8, 40_000, 80_000, 100_000]) : 8,
+  };
+}
+
+function chooseWeights(random: Random): Record<Event, number> {
+  return {
+    connect: random.pick([30, 100]),
+    shakeHands: random.pick([10, 100, 300]),
+    speak: random.pick([50, 200, 500]),
+    finish: random.pick([0, 3, 15]),
+    deliverFin: random.pick([5, 30]),
+    break: random.pick([0, 3, 15]),
+    fail: random.pick([0, 0, 3]),
+    read: random.pick([30, 100, 300]),
+    drain: random.pick([30, 100]),
+    drainForNothing: random.pick([0, 5]),
+    close: random.pick([3, 30]),
+    answer: random.pick([5, 30]),
+    change: random.pick([0, 10]),
+    renew: random.pick([0, 0, 10]),
+    turn: random.pick([50, 200, 500]),
+    time: random.pick([20, 100]),
+    stop: random.pick([0, 0, 3, 20]),
+  };
+}

@@ -1,0 +1,196 @@
+/**
+ * What clients say: cut into lines, said in turn and no faster than allowed, and
+ * never more of it held than may be (promises 1, 4 and 5).
+ */
+
+import type { Hearing } from "./hearing.ts";
+import type { Seat } from "./seat.ts";
+import { show, type State, Violation } from "./state.ts";
+
+const LF = 0x0a;
+const NOTHING = Buffer.alloc(0);
+/** The most a talker says in one turn, unless the log is small or its line long. */
+const SHARE_BYTES = 64 << 10;
+/** How many changes of speaker the log can note, at the least. */
+const RUNS_MIN = 64;
+/** What adding up fractions of lines may be off. */
+export const ROUNDING = 1e-6;
+/** What somebody is told who opens TLS where there is none. */
+export const SPEAKS_TLS = "speaks TLS, this port does not";
+
+export class Speaking {
+  readonly #state: State;
+  readonly #hearing: Hearing;
+  /** Whose turn it is to speak while others wait, and how much it has said in it. */
+  #turn: Seat | undefined;
+  #turnBytes = 0;
+
+  constructor(state: State, hearing: Hearing) {
+    this.#state = state;
+    this.#hearing = hearing;
+  }
+
+  /** Bytes of a member arrive. */
+  hears(seat: Seat, bytes: Uint8Array): void {
+    const { rules, stopping } = this.#state;
+    if (seat.leaving || seat.ended || seat.tooLong) return;
+    const isFirst = !seat.hasSpoken && seat.heldBytes === 0;
+    seat.greetsInTls = isFirst && !rules.handshake && opensTls(bytes);
+    if (seat.greetsInTls) return this.settle(seat);
+    if (stopping) return;
+    for (let at = 0; at < bytes.length && !seat.tooLong;) {
+      const end = bytes.indexOf(LF, at) + 1 || bytes.length;
+      seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
+      const isWhole = seat.unfinished.at(-1) === LF;
+      // An unfinished line leaves room for its LF.
+      seat.tooLong = seat.unfinished.length + (isWhole ? 0 : 1) > rules.lineBytesMax;
+      if (isWhole && !seat.tooLong) this.#finishLine(seat);
+      at = end;
+    }
+    if (seat.tooLong) seat.unfinished = NOTHING;
+    this.settle(seat);
+  }
+
+  /** What holds once the room has heard it: all that a client can make the room keep is counted. */
+  checkHeld(seat: Seat, heldBytes: number): void {
+    const { rules, stopping } = this.#state;
+    const isLittle = heldBytes <= rules.lineBytesMax + rules.readBytesMax;
+    this.#state.demand(isLittle, seat, `${heldBytes} of its bytes are held`);
+    const isCounted = stopping || seat.state !== "member" || heldBytes === seat.heldBytes;
+    this.#state.demand(isCounted, seat, `${heldBytes} bytes held instead of ${seat.heldBytes}`);
+  }
+
+  /** The end of a member's input arrives. */
+  ends(seat: Seat): void {
+    if (seat.leaving) return;
+    if (!this.#state.stopping && seat.unfinished.length > 0) {
+      seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
+      this.#finishLine(seat);
+    }
+    this.settle(seat);
+  }
+
+  /** The room has put a run into its log: that is the one order. */
+  said(speaker: Seat, run: Uint8Array): void {
+    const state = this.#state;
+    this.#takeTurn(speaker, run.length);
+    speaker.saidAtMs = state.now;
+    speaker.hasSpoken = true;
+    let at = 0;
+    while (at < run.length) {
+      const bytes = speaker.unsaid.shift();
+      if (!bytes || !startsWith(run, at, bytes))
+        throw state.violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
+      at += bytes.length;
+      this.#hearing.owe({ speaker, bytes, start: state.saidBytes, saidAt: state.held });
+      state.saidBytes += bytes.length;
+      state.seen.lines++;
+      this.#spendAllowance(speaker);
+    }
+    if (speaker.unsaid.length === 0) state.waiting.splice(state.waiting.indexOf(speaker), 1);
+    this.settle(speaker);
+  }
+
+  /** Once all its lines are said, a member that has ended or gone too far hears no more. */
+  settle(seat: Seat): void {
+    const { rules, seen } = this.#state;
+    if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
+    if (seat.greetsInTls) {
+      this.#state.leave(seat, SPEAKS_TLS, SPEAKS_TLS);
+      seen.clientHellos++;
+    } else if (seat.tooLong) {
+      this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
+      seen.tooLong++;
+    } else if (seat.ended) {
+      this.#state.leave(seat, "end of input");
+    }
+  }
+
+  /** The rate is a bucket of a second's worth of lines; it ends with the connection and with the room. */
+  allowance(seat: Seat): number {
+    const { rules, stopping, now } = this.#state;
+    const { linesPerSecond } = rules;
+    const isLimited = linesPerSecond !== undefined && seat.state === "member" && !seat.known;
+    if (!isLimited || stopping) return Number.POSITIVE_INFINITY;
+    const earned = ((now - seat.allowedAtMs) * linesPerSecond) / 1000;
+    seat.allowedAtMs = now;
+    seat.allowance = Math.min(linesPerSecond, seat.allowance + earned);
+    return seat.allowance;
+  }
+
+  /** A member waits only if it has unsaid lines, and is not read meanwhile. */
+  check(seat: Seat): void {
+    if (seat.lost) return;
+    const waits = seat.unsaid.length > 0;
+    const isRight = seat.paused === (waits && !seat.ended);
+    this.#state.demand(isRight, seat, waits ? "not paused" : "left paused");
+  }
+
+  /** Lines wait only when the log has no room for the one whose turn it is. */
+  checkHold(): void {
+    const { rules, saidBytes, tail, waiting, seen } = this.#state;
+    const freeBytes = rules.logBytes - (saidBytes - tail);
+    const fits = ({ unsaid: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
+    const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
+    const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
+    if (!forRoom) return void seen.paced++;
+    const inTurn = rules.linesPerSecond === undefined ? may.slice(0, 1) : may;
+    if (!inTurn.every(fits) || this.#changesOfSpeaker() >= RUNS_MIN) return;
+    throw new Violation(`${may[0]?.name} waits although ${freeBytes} bytes are free`);
+  }
+
+  /** Those who wait speak in turn, a share at a time; without rates it is clear who waits for what. */
+  #takeTurn(speaker: Seat, bytes: number): void {
+    const { rules, waiting } = this.#state;
+    if (rules.linesPerSecond !== undefined) return;
+    const next = waiting[0];
+    if (waiting.length === 1) {
+      this.#turn = undefined;
+    } else if (speaker !== this.#turn) {
+      const isNext = speaker === next;
+      this.#state.demand(isNext, speaker, `speaks although it is the turn of ${next?.name}`);
+      this.#turn = speaker;
+      this.#turnBytes = 0;
+      waiting.push(...waiting.splice(0, 1));
+    }
+    this.#turnBytes += bytes;
+    const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
+    const share = Math.max(rules.lineBytesMax, part);
+    const isMore = this.#turn === speaker && this.#turnBytes > share;
+    const what = `speaks ${this.#turnBytes} bytes while ${next?.name} waits`;
+    this.#state.demand(!isMore, speaker, what);
+  }
+
+  #spendAllowance(seat: Seat): void {
+    this.#state.demand(this.allowance(seat) > 1 - ROUNDING, seat, "speaks faster than it may");
+    seat.allowance--;
+  }
+
+  #changesOfSpeaker(): number {
+    const { tail, said } = this.#state;
+    let changes = 0;
+    let speaker: Seat | undefined;
+    for (const line of said) {
+      if (line.start + line.bytes.length <= tail) continue;
+      if (line.speaker !== speaker) changes++;
+      speaker = line.speaker;
+    }
+    return changes;
+  }
+
+  #finishLine(seat: Seat): void {
+    if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
+    seat.unsaid.push(seat.unfinished);
+    seat.unfinished = NOTHING;
+  }
+}
+
+/** Whether these are the first bytes of a TLS record with a ClientHello, as far as they go. */
+export function opensTls(bytes: Uint8Array): boolean {
+  const isRecord = bytes[0] === 22 && bytes[1] === 3 && (bytes[2] ?? 255) <= 4;
+  return isRecord && (bytes[5] ?? 1) === 1;
+}
+
+function startsWith(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
+  return Buffer.compare(bytes.subarray(offset, offset + part.length), part) === 0;
+}

@@ -1,0 +1,162 @@
+/**
+ * What the parts of the model share: the connections, the time, all that was
+ * said, and the few moves that more than one of them makes.
+ */
+
+import type { Rules } from "./rules.ts";
+import type { Held, Line, Seat } from "./seat.ts";
+import { Sightings } from "./sightings.ts";
+
+/** What a reader has to take, at least, in a given time. */
+const PROGRESS_BYTES = 64 << 10;
+
+/** A promise that was not kept. */
+export class Violation extends Error {}
+
+export class State {
+  readonly rules: Rules;
+  readonly seen = new Sightings();
+  /** The server's time. */
+  now = 0;
+  /** Those who are connected, or gone with lines still to be said. */
+  seats: Seat[] = [];
+  /** All that was said and is still owed to somebody. */
+  said: Line[] = [];
+  saidBytes = 0;
+  /** Those with unsaid lines, in the order they may speak. */
+  waiting: Seat[] = [];
+  held: Held = { atMost: 0, atLeast: 0 };
+  stopAtMs: number | undefined;
+  /** Who is just being accepted. */
+  arriving: Seat | undefined;
+  passPhrase: string | undefined;
+
+  constructor(rules: Rules) {
+    this.rules = rules;
+    this.passPhrase = rules.passPhrase;
+  }
+
+  get stopping(): boolean {
+    return this.stopAtMs !== undefined;
+  }
+
+  get heldUp(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /** How many sockets are open, as the server can know it. */
+  get open(): number {
+    return this.#count((seat) => !seat.known);
+  }
+
+  /** How many are in the room: members, and those who leave and do not have everything yet. */
+  get members(): number {
+    return this.#count((seat) => seat.state === "member");
+  }
+
+  /** Seats of the room: also those of the gone with lines still to be said. */
+  get roomSeats(): number {
+    return this.#count(
+      ({ state, unsaid }) => state === "member" || (state === "gone" && unsaid.length > 0),
+    );
+  }
+
+  /** All seats: also those of guests. */
+  get occupied(): number {
+    return this.roomSeats + this.#count((seat) => seat.state === "guest" && !seat.isSeatless);
+  }
+
+  openFrom(address: string): number {
+    return this.#count((seat) => !seat.known && seat.address === address);
+  }
+
+  /** How far into all that was said the member furthest behind is. */
+  get tail(): number {
+    return this.#tailOf(() => true);
+  }
+
+  /** The same, less those whose connections are gone; the server may not know of that. */
+  get tailOfReaders(): number {
+    return this.#tailOf((seat) => !seat.lost);
+  }
+
+  position(seat: Seat): number {
+    const first = seat.owed[0];
+    return first ? first.start + seat.offset : this.saidBytes;
+  }
+
+  /** A member hears no more than it is owed now. */
+  leave(seat: Seat, reason: string, word?: string): void {
+    seat.leaving = reason;
+    seat.end = this.saidBytes;
+    this.expectProgress(seat, seat.takenTo);
+    if (word !== undefined) this.expectWord(seat, word);
+  }
+
+  /** The next part of what a leaver is owed has to be taken in time. */
+  expectProgress(seat: Seat, fromAtLeast: number): void {
+    const { patienceMs, lingerMs } = this.rules;
+    seat.deadlineMs = this.now + patienceMs + lingerMs;
+    seat.goalLeast = Math.min(fromAtLeast + PROGRESS_BYTES, seat.end);
+    seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
+  }
+
+  /** Whether it has missed some moment's goal since: too little, and not all that it was owed. */
+  tookTooLittle(seat: Seat): Held | undefined {
+    const [next] = seat.owed;
+    if (!next) return undefined;
+    // Since when what it is to take next is there, and since when it has come no further than this.
+    const from = this.position(seat) - PROGRESS_BYTES;
+    const since = seat.steps.find((step) => step.position > from)?.at ?? this.held;
+    return since.atMost > next.saidAt.atMost ? since : next.saidAt;
+  }
+
+  /** It has all that it was owed, or will get nothing: only a last word and EOF are next. */
+  depart(seat: Seat): void {
+    seat.state = seat.known ? "gone" : "departing";
+    seat.deadlineMs = this.now + this.rules.lingerMs;
+  }
+
+  expectWord(seat: Seat, word: string): void {
+    seat.word = new TextEncoder().encode(`* ${word}\n`);
+  }
+
+  /** Forgets connections that are over and lines that everybody has. */
+  forgetGone(): void {
+    this.seats = this.seats.filter((seat) => !seat.known || seat.unsaid.length > 0);
+    const { tail } = this;
+    const over = this.said.findIndex((line) => line.start + line.bytes.length > tail);
+    this.said.splice(0, over < 0 ? this.said.length : over);
+  }
+
+  demand(condition: boolean, seat: Seat, what: string): void {
+    if (!condition) throw this.violation(seat, what);
+  }
+
+  violation(seat: Seat, what: string): Violation {
+    return new Violation(`${seat.name}: ${what}`);
+  }
+
+  #tailOf(which: (seat: Seat) => boolean): number {
+    let tail = this.saidBytes;
+    for (const seat of this.seats)
+      if (seat.state === "member" && which(seat)) tail = Math.min(tail, this.position(seat));
+    return tail;
+  }
+
+  #count(which: (seat: Seat) => boolean): number {
+    return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
+  }
+}
+
+/** Bytes as a trace shows them. */
+export function show(bytes: Uint8Array | undefined): string {
+  if (!bytes) return "nothing";
+  const text = JSON.stringify(Buffer.from(bytes.subarray(0, 24)).toString("latin1"));
+  return bytes.length > 24 ? `${text}… (${bytes.length} bytes)` : text;
+}
+
+/** A time as the server says it, in words. */
+export function inWords(ms: number): string {
+  return ms % 1000 === 0 && ms > 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
