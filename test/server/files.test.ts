@@ -31,7 +31,7 @@ async function expectLine(line: RegExp, words: string[], before: string[] = []):
   const end = await Promise.race([
     program.exited,
     program.printed("listening on", "stderr"),
-    Bun.sleep(1_500).then(() => "it neither ends nor listens"),
+    Bun.sleep(8_000).then(() => "it neither ends nor listens"),
   ]);
   expect(end).toBe(1);
   expect(program.stderr).toMatch(new RegExp(`^linechat-server: ${line.source}\\n$`));
