@@ -50,7 +50,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
     const files = secretsNamed(options);
     if (files === undefined) return log.note("SIGHUP: there are no files to read anew");
     try {
-      server.renew(secretsOf(options));
+      server.renew(secretsOf(options, true));
       log.note(`${files} read anew`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;

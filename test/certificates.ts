@@ -27,15 +27,11 @@ commonName = supplied
 
 /**
  * A CA and certificates of it (`server` for localhost and 127.0.0.1, `client`,
-<<<<<<< HEAD
- * `other` for another host, `expired`), and `stranger`, which it has not signed.
- *
- * @param folder where to put them; whoever asks for them removes it
-=======
  * `other` for another host, `expired`, `future`, which is not valid yet), and
  * `stranger`, which it has not signed. `sealed.key` and `sealed-legacy.key` are
  * that of `server`, encrypted, in the present form and in the old one.
->>>>>>> defects
+ *
+ * @param folder where to put them; whoever asks for them removes it
  */
 export function makeCertificates(
   folder = mkdtempSync(join(tmpdir(), "linechat-certificates-")),

@@ -1,7 +1,7 @@
 /** Files that a user names: certificates and keys, a pass phrase; checked before anything relies on them. */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 
 import { explain, UserError } from "./system-errors.ts";
 import { formatSize } from "./units.ts";
@@ -9,15 +9,18 @@ import { formatSize } from "./units.ts";
 /** More than any certificate or pass phrase; `/dev/zero` has no end. */
 const FILE_BYTES_MAX = 1 << 20;
 
+/** What Bun's TLS signs with. */
+const KEY_KINDS = ["rsa", "ec", "ed25519"];
+
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
 
 /**
- * The text of a file, which may be a pipe.
+ * The bytes of a file, which may be a pipe.
  *
  * @throws {UserError} that names the file and says why it cannot be read
  */
-export function readText(file: string): string {
+function readBytes(file: string): Buffer {
   const buffer = Buffer.allocUnsafe(FILE_BYTES_MAX + 1);
   let bytes = 0;
   try {
@@ -31,7 +34,7 @@ export function readText(file: string): string {
   } catch (error) {
     throw new UserError(`cannot read ${file}: ${explain(error)}`);
   }
-  if (bytes <= FILE_BYTES_MAX) return buffer.toString("utf8", 0, bytes);
+  if (bytes <= FILE_BYTES_MAX) return buffer.subarray(0, bytes);
   throw new UserError(`cannot read ${file}: it is larger than ${formatSize(FILE_BYTES_MAX)}`);
 }
 
@@ -42,11 +45,28 @@ export function readText(file: string): string {
  * @throws {UserError} when there is no such line
  */
 export function readPassPhrase(file: string): Uint8Array {
-  const phrase = readText(file).replace(/\r?\n$/, "");
-  const bytes = new TextEncoder().encode(phrase);
-  if (bytes.length === 0 || /[\r\n]/.test(phrase) || bytes.length > PASS_PHRASE_BYTES_MAX)
-    throw new UserError(`${file} is to hold one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
-  return bytes;
+  // As latin1, which has one character for each byte: a phrase may be of any bytes.
+  const phrase = readBytes(file)
+    .toString("latin1")
+    .replace(/\r?\n$/, "");
+  if (/^[^\r\n]+$/.test(phrase) && phrase.length <= PASS_PHRASE_BYTES_MAX)
+    return Buffer.from(phrase, "latin1");
+  throw new UserError(`${file} is to hold one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
+}
+
+/**
+ * Fails unless a file can be read anew: a pipe has nothing to say a second time,
+ * and whoever reads it would wait.
+ *
+ * @throws {UserError} that names the file
+ */
+export function checkRegular(file: string): void {
+  try {
+    if (statSync(file).isFile()) return;
+  } catch {
+    return; // Reading it will say why.
+  }
+  throw new UserError(`${file} is no regular file`);
 }
 
 /** The files of one side. */
@@ -79,7 +99,7 @@ export function loadTls(files: TlsFiles): TlsMaterial {
 
   const { pem, first } = readCertificates(files.cert);
   checkDates(first, files.cert);
-  const key = readText(files.key);
+  const key = readBytes(files.key).toString();
   if (/^(-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED)/m.test(key))
     throw new UserError(
       `the key in ${files.key} is encrypted; "openssl pkey" writes it without its pass phrase`,
@@ -87,6 +107,9 @@ export function loadTls(files: TlsFiles): TlsMaterial {
   const privateKey = attempt(`${files.key} holds no private key in PEM`, () =>
     createPrivateKey(key),
   );
+  const kind = privateKey.asymmetricKeyType ?? "";
+  if (!KEY_KINDS.includes(kind))
+    throw new UserError(`the key in ${files.key} is of a kind that TLS does not use here, ${kind}`);
   if (!first.checkPrivateKey(privateKey))
     throw new UserError(`the key in ${files.key} does not fit the certificate in ${files.cert}`);
   material.cert = pem;
@@ -95,7 +118,7 @@ export function loadTls(files: TlsFiles): TlsMaterial {
 }
 
 function readCertificates(file: string): { pem: string; first: X509Certificate } {
-  const pem = readText(file);
+  const pem = readBytes(file).toString();
   const found = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const [first] = attempt(`${file} holds no certificate in PEM`, () =>
     found.map((one) => new X509Certificate(one)),

@@ -2,7 +2,7 @@
 
 import { readdirSync } from "node:fs";
 
-/** What the server opens later: listeners, certificates; and a margin. */
+/** What the server opens later, such as its listener; and a margin. */
 const RESERVED_FILES = 8;
 const LINGERERS_MAX = 256;
 
@@ -10,7 +10,7 @@ const LINGERERS_MAX = 256;
 export interface FileLimit {
   /** The limit itself, `ulimit -n`. */
   readonly filesMax: number;
-  /** How many files were open already. */
+  /** How many files were open already, inherited ones too. */
   readonly filesOpen: number;
   /** How many clients that leaves, so that `accept` never fails; less than 1 if none. */
   readonly clientsMax: number;
@@ -24,7 +24,9 @@ export interface FileLimit {
  * Bun then calls `accept` in a tight loop.
  */
 export function fileLimit(): FileLimit {
-  const { soft } = openFilesLimit();
+  // Typed as a plain object; a report without limits, as on Windows, means none.
+  const report = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } };
+  const soft = report.userLimits?.open_files?.soft;
   const filesMax = typeof soft === "number" ? soft : 1 << 20;
   const filesOpen = countOpenFiles();
   const free = filesMax - filesOpen - RESERVED_FILES;
@@ -32,13 +34,7 @@ export function fileLimit(): FileLimit {
   return { filesMax, filesOpen, clientsMax: free - lingerersMax, lingerersMax };
 }
 
-function openFilesLimit(): { soft: unknown } {
-  // Typed as a plain object; a report without limits, as on Windows, means none.
-  const report = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } };
-  return report.userLimits?.open_files ?? { soft: undefined };
-}
-
-/** Those that were inherited too; as many as Bun opens by itself where the system does not tell. */
+/** As many as Bun opens by itself where the system does not tell. */
 function countOpenFiles(): number {
   for (const folder of ["/proc/self/fd", "/dev/fd"])
     try {

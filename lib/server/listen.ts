@@ -1,31 +1,55 @@
 /**
  * Stage 1, opening the server: getaddrinfo, socket, bind, listen, accept.
  *
- * `openListener` does the first four, through `Bun.listen`; what is accepted
- * belongs to `Connections`.
+ * `addressesOf` is getaddrinfo; `Bun.listen` does socket, bind and listen; what
+ * it accepts belongs to `Connections`.
  */
 
+import { isIP } from "node:net";
+
+import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
+import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
 import type { RoomOptions } from "../room/options.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
-import { openListener, type Place } from "./listeners.ts";
 import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
+import { listenOnPath } from "./unix-path.ts";
 
-export type ListenOptions = Place & ListenSettings;
+type Handlers = Bun.SocketHandler<Life>;
 
-export interface ListenSettings
-  extends
-    Omit<RoomOptions, "now" | "wake" | "idle" | "inspect">,
-    Omit<ConnectionsOptions, "unix" | "handshake"> {
-  /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
-  idleMs?: number | undefined;
+/** Where to listen: on a port, or on a path in the file system. */
+export type Place =
+  | {
+      /** The address to listen on; all of this machine, IPv6 and IPv4, by default. */
+      host?: string | undefined;
+      /** The port to listen on; 0 takes a free one. */
+      port: number;
+    }
+  | {
+      unix: string;
+      /** The permissions of the socket; 0o600 by default. */
+      unixMode?: number | undefined;
+    };
+
+export type ListenOptions = Place &
+  Secrets &
+  Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> &
+  Omit<ConnectionsOptions, "unix" | "handshake"> & {
+    /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
+    idleMs?: number | undefined;
+    /** A handler failed, which is a bug; its connection is ended. */
+    onError?: (error: Error) => void;
+  };
+
+/** What may change while a server runs. */
+export interface Secrets {
   /** Certificate and key, for TLS; with a CA, only clients that it has certified may join. */
   tls?: TlsMaterial | undefined;
-  /** A handler failed, which is a bug; its connection is ended. */
-  onError?: (error: Error) => void;
+  /** What the first line of a client has to be. */
+  passPhrase?: Uint8Array | undefined;
 }
 
 /** A room that listens. */
@@ -35,10 +59,7 @@ export interface Server {
   readonly address: string;
   /** The real port; 0 on a path. */
   readonly port: number;
-  /**
-   * Has new connections use other certificates, or say another pass phrase; those
-   * that are there are not disturbed, and none is refused meanwhile.
-   */
+  /** Has new connections use other certificates, or say another pass phrase. */
   renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what they are owed, then EOF.
@@ -49,8 +70,12 @@ export interface Server {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** What may change while a server runs. */
-export type Secrets = Pick<ListenSettings, "tls" | "passPhrase">;
+/** What `Bun.listen` has made: where it is, and how it ends. */
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+  stop(): void;
+}
 
 /**
  * Opens a room on a port or a path; the classic `open_listenfd`, then `accept`
@@ -59,7 +84,7 @@ export type Secrets = Pick<ListenSettings, "tls" | "passPhrase">;
  * @throws {UserError} when it cannot listen there
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  const { idleMs, tls } = options;
+  const { idleMs, tls, onError } = options;
   let material = tls;
   const room = new Room({
     ...options,
@@ -67,38 +92,87 @@ export async function listen(options: ListenOptions): Promise<Server> {
     idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
   });
-  const unix = "unix" in options;
-  const connections = new Connections(room, { ...options, unix, handshake: tls !== undefined });
-  const handlers = handlersOf(connections, tls?.ca !== undefined, options.onError);
-  const listener = await openListener(
-    options,
-    tls ? startingTls(handlers, () => material) : handlers,
-  );
+  const place = { unix: "unix" in options, handshake: tls !== undefined };
+  const connections = new Connections(room, { ...options, ...place });
+  const handlers = handlersOf(connections, tls?.ca !== undefined, onError);
+  const accepting = tls ? startingTls(handlers, () => material, onError) : handlers;
+  const { address, port, stop } = await openListener(options, accepting);
   return {
     room,
-    address: listener.address,
-    port: listener.port,
-    renew({ tls, passPhrase }) {
-      if (tls) material = tls;
-      if (passPhrase) connections.passPhrase = passPhrase;
+    address,
+    port,
+    renew(secrets) {
+      material = secrets.tls;
+      if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
     },
     stop(graceMs = 5_000) {
-      listener.stop();
+      stop();
       return connections.stop(graceMs);
     },
   };
 }
 
+/** socket, bind and listen. */
+async function openListener(place: Place, socket: Handlers): Promise<Listener> {
+  const how = { allowHalfOpen: true, socket };
+  if ("unix" in place)
+    return listenOnPath(place.unix, place.unixMode ?? 0o600, (unix) =>
+      Bun.listen<Life>({ unix, ...how }),
+    );
+  const { host, port } = place;
+  try {
+    return onFirst(await addressesOf(host), (hostname) => {
+      const listener = Bun.listen<Life>({ hostname, port, ...how });
+      const address = formatAddress(hostname, listener.port);
+      return { address, port: listener.port, stop: () => listener.stop() };
+    });
+  } catch (error) {
+    const address = formatAddress(host ?? "::", port);
+    throw new UserError(`cannot listen on ${address}: ${explainListen(error, address)}`);
+  }
+}
+
+/** getaddrinfo: the numeric addresses of a host, best first; without a host IPv6, which takes IPv4 too, or IPv4. */
+async function addressesOf(host: string | undefined): Promise<string[]> {
+  if (host === undefined) return ["::", "0.0.0.0"];
+  if (isIP(host)) return [host];
+  return (await Bun.dns.lookup(host, { backend: "system" })).map(({ address }) => address);
+}
+
+/** On the first address that will do, as `open_listenfd` has it. */
+function onFirst(addresses: readonly string[], listen: (hostname: string) => Listener): Listener {
+  let failure: unknown;
+  for (const address of addresses)
+    try {
+      return listen(address);
+    } catch (error) {
+      failure ??= error;
+      if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
+    }
+  throw failure;
+}
+
+function explainListen(error: unknown, address: string): string {
+  return explain(error, {
+    DNS_ENOTFOUND: "unknown host",
+    ERR_OUT_OF_RANGE: "the port is out of range, 0 to 65535",
+    ...(/^\[?fe[89ab]/i.test(address) && {
+      EINVAL: "a link-local address needs its interface, like fe80::1%eth0",
+    }),
+  });
+}
+
 /** Has each connection begin with a TLS handshake, by the certificates of the moment. */
 function startingTls(
-  handlers: Bun.SocketHandler<Life>,
+  handlers: Handlers,
   material: () => TlsMaterial | undefined,
-): Bun.SocketHandler<Life> {
+  onError?: (error: Error) => void,
+): Handlers {
   return {
-    open(plain) {
+    open(accepted) {
       const requestCert = material()?.ca !== undefined;
       const tls = { ...material(), requestCert, rejectUnauthorized: true };
-      const [, secure] = plain.upgradeTLS<Life>({ tls, socket: handlers });
+      const [plain, secure] = accepted.upgradeTLS<Life>({ tls, socket: handlers });
       const terminate = secure.terminate.bind(secure);
       // After `end`, only the plain socket can still be reset.
       secure.terminate = () => {
@@ -107,7 +181,10 @@ function startingTls(
       };
     },
     data() {},
-    error: (socket) => socket.terminate(),
+    error(accepted, error) {
+      onError?.(error);
+      accepted.terminate();
+    },
   };
 }
 

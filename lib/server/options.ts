@@ -12,7 +12,7 @@ import {
   time,
   type Values,
 } from "../program/command-line.ts";
-import { loadTls, readPassPhrase } from "../program/files.ts";
+import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
@@ -117,12 +117,14 @@ export function settingsOf(
 }
 
 /**
- * What comes from files, read anew at each call.
+ * What comes from files.
  *
+ * @param anew whether it was read before, and the room is not to wait for it
  * @throws {UserError} that names the file and what is wrong with it
  */
-export function secretsOf(given: ServerOptions): Secrets {
+export function secretsOf(given: ServerOptions, anew = false): Secrets {
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "pass-file": passFile } = given;
+  if (anew) for (const file of [cert, key, ca, passFile]) if (file) checkRegular(file);
   return {
     tls: cert ? loadTls({ cert, key, ca }) : undefined,
     passPhrase: passFile ? readPassPhrase(passFile) : undefined,
@@ -148,29 +150,26 @@ export function isPassPhraseInTheClear(given: ServerOptions): boolean {
 
 function checkTogether(given: ServerOptions): void {
   const { clientsMax, filesMax, filesOpen } = limit;
-  const clients = given["max-clients"];
-  const lists = { host: given.host, allow: given.allow[0], deny: given.deny[0] };
-  const withAddresses = {
-    ...lists,
-    "max-clients-per-address": given["max-clients-per-address"],
-  };
-  for (const [name, value] of Object.entries(withAddresses))
-    if (given.unix && value !== undefined) throw usageError(`--${name} does not go with --unix`);
-  if (given["unix-mode"] !== undefined && !given.unix) throw usageError("--unix-mode needs --unix");
-  if (clients !== undefined && clientsMax >= 1 && clients > clientsMax)
+  const { unix, buffer, allow, deny, ...rest } = given;
+  const lists = { ...rest, allow: allow[0], deny: deny[0] };
+  for (const name of ["host", "allow", "deny", "max-clients-per-address"] as const)
+    if (unix && lists[name] !== undefined) throw usageError(`--${name} does not go with --unix`);
+  if (rest["unix-mode"] !== undefined && !unix) throw usageError("--unix-mode needs --unix");
+  if (rest["max-line"] > buffer)
     throw usageError(
-      `--max-clients ${clients} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
+      `--max-line ${formatSize(rest["max-line"])} does not fit into --buffer ${formatSize(buffer)}`,
     );
-  if (given["max-line"] > given.buffer)
-    throw usageError(
-      `--max-line ${formatSize(given["max-line"])} does not fit into --buffer ${formatSize(given.buffer)}`,
-    );
-  if (!given["tls-cert"] !== !given["tls-key"])
+  if (!rest["tls-cert"] !== !rest["tls-key"])
     throw usageError("--tls-cert and --tls-key go together");
-  if (given["tls-ca"] && !given["tls-cert"])
+  if (rest["tls-ca"] && !rest["tls-cert"])
     throw usageError("--tls-ca needs --tls-cert and --tls-key");
   if (clientsMax < 1)
     throw new UserError(
       `no files left for clients: ulimit -n is ${filesMax}, and ${filesOpen} are open at the start`,
+    );
+  const clients = rest["max-clients"] ?? 1;
+  if (clients > clientsMax)
+    throw usageError(
+      `--max-clients ${clients} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
     );
 }

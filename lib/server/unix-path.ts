@@ -4,8 +4,10 @@ import { chmodSync, linkSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import type { Listener } from "./listeners.ts";
+import type { Listener } from "./listen.ts";
 
+/** What `sockaddr_un` takes, less its NUL; on the BSDs it is a little less. */
+const PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
 const TAKEN = "a server listens there already";
 
 /**
@@ -26,6 +28,7 @@ export async function listenOnPath(
   const opened: { stop(): void }[] = [];
   const stop = () => opened.forEach((one) => one.stop());
   try {
+    if (Buffer.byteLength(path) > PATH_BYTES_MAX) throw new UserError("the path is too long");
     await removeStaleSocket(path);
     opened.push(listen(name));
     chmodSync(name, mode);

@@ -3,12 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import {
-  loadTls,
-  PASS_PHRASE_BYTES_MAX,
-  readPassPhrase,
-  readText,
-} from "../../lib/program/files.ts";
+import { loadTls, PASS_PHRASE_BYTES_MAX, readPassPhrase } from "../../lib/program/files.ts";
 
 /** Openssl's simple commands make no such certificate. */
 const FROM_2090 = `-----BEGIN CERTIFICATE-----
@@ -70,8 +65,8 @@ test("a file that cannot be read says why, also one without an end", () => {
     ["", "it is a directory"],
     ["x".repeat(300), "the path is too long"],
   ] as const)
-    expect(() => readText(file(name))).toThrow(`cannot read ${file(name)}: ${why}`);
-  expect(() => readText("/dev/zero")).toThrow("cannot read /dev/zero: it is larger than 1M");
+    expect(() => readPassPhrase(file(name))).toThrow(`cannot read ${file(name)}: ${why}`);
+  expect(() => readPassPhrase("/dev/zero")).toThrow("cannot read /dev/zero: it is larger than 1M");
 });
 
 test("a pass phrase is the one line of its file", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { listen } from "../../lib/listen.ts";
+import { listen } from "../../lib/server/listen.ts";
 import { Program, ServerProgram } from "../harness.ts";
 import { Caller } from "./caller.ts";
 import { endAllAfterEach } from "./ends.ts";

@@ -144,7 +144,7 @@ describe("a member that has to leave and is still owed something", () => {
   });
 
   test("is dropped when it is idle and does not read", async () => {
-    const server = await ServerProgram.start(...LONG, "--idle", "300ms");
+    const server = await ServerProgram.start(...LONG, "--idle", "1s");
     const owed = await server.join({ stopped: true });
     await sayToAll(server, MUCH);
     expect(await droppedAsTooSlow(server, owed.name)).toBeGreaterThan(MIB);
