@@ -154,8 +154,9 @@ export class Entrance {
     this.#state.seen.oldestClosed++;
   }
 
-  /** Nobody without a seat has any, and nobody waits beyond its deadline. */
+  /** Who is done with is closed at once, and a guest is no member. */
   check(seat: Seat): void {
+    this.#state.demand(seat.state !== "gone" || seat.known, seat, "not closed");
     if (seat.state !== "guest") return;
     const isRead = seat.owed.length === 0 && !seat.paused;
     this.#state.demand(isRead, seat, "treated as a member while a guest");

@@ -342,6 +342,37 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     becomes: "",
   },
 
+  {
+    fault: "a leaver that is still owed something makes room for a newcomer",
+    file: "room/leaver.ts",
+    code: "const oldest = this.#lingering.first;",
+    becomes: "const oldest = this.#lingering.first ?? this.#owed.first;",
+  },
+  {
+    fault: "a leaver gives its seat back before it has everything",
+    file: "room/room.ts",
+    code: "return this.cursors.size + this.#turns.gone;",
+    becomes: "return [...this.cursors].filter((c) => !c.leaver).length + this.#turns.gone;",
+  },
+  {
+    fault: "a member whose connection was found to be gone leaves again when that is told",
+    file: "room/member.ts",
+    code: "this.cursor.socket.data = GONE;",
+    becomes: "",
+  },
+  {
+    fault: "a leaver whose connection was found to be gone is gone again when that is told",
+    file: "room/leaver.ts",
+    code: "this.socket.data = GONE;",
+    becomes: "",
+  },
+  {
+    fault: "a write that fails is a write of nothing",
+    file: "room/member.ts",
+    code: "if (taken < 0) this.socket.data.failed();",
+    becomes: "if (taken < 0) return false;",
+  },
+
   // Silence.
   {
     fault: "who talks is idle all the same",

@@ -116,6 +116,13 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     becomes: 'const address = unix ? "" : (socket.remoteAddress ?? "0.0.0.0");',
   },
 
+  {
+    fault: "a client of a Unix socket needs an address",
+    file: "server/connections.ts",
+    code: 'const address = unix ? "" : socket.remoteAddress;',
+    becomes: "const address = socket.remoteAddress;",
+  },
+
   // Refusals.
   {
     fault: "a refusal has no word",

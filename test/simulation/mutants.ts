@@ -11,7 +11,7 @@ import { ROOM_MUTANTS } from "./mutants-room.ts";
 import { SERVER_MUTANTS } from "./mutants-server.ts";
 
 /** How many worlds a mutant may survive, and how long it may run: one that never ends is caught too. */
-const SEEDS = 10_000;
+const SEEDS = 20_000;
 const TIME_MS = 60_000;
 const ROOT = join(import.meta.dir, "../..");
 

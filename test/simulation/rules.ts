@@ -166,7 +166,7 @@ function chooseEntrance(random: Random) {
   const hasRules = !unix && random.chance(250);
   return {
     unix,
-    clientsMax: random.between(1, 8),
+    clientsMax: random.chance(30) ? Number.POSITIVE_INFINITY : random.between(1, 8),
     lingerersMax: random.between(1, 4),
     clientsPerAddressMax: !unix && random.chance(300) ? random.between(1, 4) : undefined,
     denied: hasRules && random.chance(600) ? [random.pick(["10.0.0.1", "10.0.0.2"])] : [],
