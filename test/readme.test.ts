@@ -9,23 +9,21 @@ import { endAfterEach, ROOT, runToEnd } from "./harness.ts";
 endAfterEach();
 
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
-const linksOf = (text: string) =>
-  [...text.matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = ""]) => link);
-/** Headings as GitHub names them in a link. */
-const anchorsOf = (text: string) =>
-  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\w\- ]/g, "")
-      .replaceAll(" ", "-"),
-  );
+const linksOf = (text: string) => text.match(/(?<=\]\()(?!https?:)[^)]*/g) ?? [];
+const headingsOf = (text: string) => text.match(/(?<=^#+ ).*$/gm) ?? [];
+/** A heading as GitHub names it in a link. */
+const asAnchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, "")
+    .replaceAll(" ", "-");
 
 for (const file of ["README.md", "lib/README.md", "test/README.md"])
   test(`the links in ${file} lead somewhere`, () => {
     for (const link of linksOf(read(file))) {
       const [path = "", anchor] = join(dirname(file), link).split("#");
       expect([path, existsSync(join(ROOT, path))]).toEqual([path, true]);
-      if (anchor !== undefined) expect(anchorsOf(read(path))).toContain(anchor);
+      if (anchor !== undefined) expect(headingsOf(read(path)).map(asAnchor)).toContain(anchor);
     }
   });
 
