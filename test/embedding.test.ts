@@ -8,7 +8,7 @@ endAfterEach();
 
 test("the README's example of embedding runs as printed", async () => {
   const readme = await readFile(join(ROOT, "README.md"), "utf8");
-  const [, code = ""] = /## In a program of your own[^]*?```ts\n([^]*?)```/.exec(readme) ?? [];
+  const [, code = ""] = /## As a library[^]*?```ts\n([^]*?)```/.exec(readme) ?? [];
   const [, output = ""] = /It prints:\n\n```\n([^]*?)```/.exec(readme) ?? [];
   const program = new Program([process.execPath, "-e", code.replaceAll('"linechat/', `"${ROOT}/`)]);
   expect(await program.exited).toBe(0);

@@ -24,10 +24,10 @@ const limit = fileLimit();
 
 const options = {
   host: text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
-  unix: text("path", "listen on this path instead of a port", undefined),
-  "unix-mode": fileMode("permissions of that path (default 600)", undefined),
+  unix: text("path", "listen on this Unix socket instead of a port", undefined),
+  "unix-mode": fileMode("permissions of that socket (default 600)", undefined),
   "max-clients": count(
-    `clients accepted at a time (default: what the file limit allows, ${limit.clientsMax})`,
+    "clients accepted at a time (default: as many as the file limit allows)",
     undefined,
   ),
   "max-line": size("longest line accepted (default 64K)", 64 << 10),
@@ -36,34 +36,31 @@ const options = {
     8 << 20,
   ),
   patience: time(
-    "while it makes talkers wait, a reader has to take 64K, or all it is owed, in each such time, or is disconnected (default 10s)",
+    "disconnect a reader that holds up the room and takes less than 64K in this time (default 10s)",
     10_000,
   ),
   allow: list(
     "address",
     RULE,
-    "accept only clients with this address or in this range; may be repeated (default: all)",
+    "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
     parseAddressRule,
   ),
   deny: list(
     "address",
     RULE,
-    "refuse clients with this address or in this range; may be repeated",
+    "refuse this address or range, even if allowed; repeatable",
     parseAddressRule,
   ),
-  "max-clients-per-address": count(
-    "connections accepted from one address at a time (default: any number)",
-    undefined,
-  ),
+  "max-clients-per-address": count("connections from one address (default: any number)", undefined),
   "pass-file": text("file", "require the line in this file as each client's first line", undefined),
   "max-rate": count(
     "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
     undefined,
   ),
   idle: time("disconnect clients that have sent no line for this long (default: never)", undefined),
-  "tls-cert": text("file", "speak TLS, with this certificate in PEM", undefined),
-  "tls-key": text("file", "the key of that certificate", undefined),
-  "tls-ca": text("file", "accept only clients with a certificate of this CA", undefined),
+  "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
+  "tls-key": text("file", "PEM file with the key of that certificate", undefined),
+  "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
   quiet: flag("log only warnings and errors"),
 };
 
@@ -78,7 +75,7 @@ export function serverCommand(version: string): Command<typeof options> {
     options,
     examples: [
       ["linechat-server 8080", "a room on port 8080"],
-      ["linechat-server --host 127.0.0.1 0", "only from this machine, on a free port"],
+      ["linechat-server --unix room", "on the path room, for its owner only"],
       ["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"],
     ],
   };

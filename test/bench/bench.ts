@@ -49,12 +49,12 @@ const command = {
     peer: text("list", `only these: ${PEERS.map(({ name }) => name).join(",")}`, ""),
     quick: flag("a fifth of the time in one round: to see that it works"),
     json: flag("print all that was measured as JSON"),
-    markdown: flag("print the section of the README"),
+    markdown: flag("print the section of test/README.md"),
     plot: flag("draw the charts: test/bench/*.svg"),
   },
   examples: [
     ["bun run bench", "everything, as a table"],
-    ["bun run bench --plot --markdown", "the charts and the section of the README"],
+    ["bun run bench --plot --markdown", "the charts and the section of test/README.md"],
     ["bun run bench --scenario one-to-100 --peer linechat", "one figure"],
   ],
 } as const;

@@ -1,4 +1,4 @@
-/** What was found, for a terminal and for the README. */
+/** What was found, for a terminal and for test/README.md. */
 
 import {
   type Finding,
@@ -42,7 +42,7 @@ export function table(findings: Findings): string {
   return [...parts, about, ...(others > OTHER_CPUS_MAX ? [warning] : [])].join("\n\n");
 }
 
-/** The section of the README. */
+/** The section of test/README.md. */
 export function markdown(findings: Findings): string {
   const speeds = findings.scenarios.filter(({ name }) => name !== STEADY && name !== STOPPED);
   const header = ["", ...speeds.map(({ title }) => title)];
@@ -68,7 +68,7 @@ otherwise. Every receiver's lines are checked; who loses or breaks some has no s
 
 ${markdownTable([header, ...rows])}
 ${limited ? "\n\\* the load generator was the limit, not the server.\n" : ""}
-![Delivered lines per second against clients, for every server](test/bench/speed.svg)
+![Delivered lines per second against clients, for every server](bench/speed.svg)
 
 ${idleSentence(findings)}Each server on one processor, the load on another: ${findings.machine}, ${findings.date}; ${findings.versions.join(", ")}.
 To make these again, in less than three minutes: \`bun run bench --plot --markdown\`.
