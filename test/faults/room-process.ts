@@ -44,6 +44,11 @@ export class RoomProcess {
     return this.#server.processorMs;
   }
 
+  /** Waits for an event, of those past too. */
+  async logged(event: RegExp): Promise<void> {
+    await this.#server.logged(event);
+  }
+
   /** How many events it has reported that match. */
   count(event: RegExp): number {
     return this.#server.count(event);
