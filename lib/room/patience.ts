@@ -4,7 +4,6 @@
  * that it is owed, in each patience.
  */
 
-import { PROGRESS_BYTES } from "./leaver.ts";
 import type { Room } from "./room.ts";
 
 /** How often a room that is held up asks those behind whether they take more. */
@@ -45,7 +44,7 @@ export class Patience {
    */
   hurry(now: number): boolean {
     const { log, cursors, settings } = this.#room;
-    const { tail, head } = log;
+    const { tail } = log;
     const clockMs = this.#clockMs(now);
     const retry = now >= this.#retryAtMs;
     if (retry) this.#retryAtMs = now + RETRY_MS;
@@ -53,8 +52,7 @@ export class Patience {
     for (const cursor of cursors) {
       if (!cursor.blocked) continue;
       if (cursor.position >= cursor.goal) {
-        const end = cursor.leaver?.debt?.end ?? head;
-        cursor.goal = Math.min(cursor.position + PROGRESS_BYTES, end);
+        cursor.goal = cursor.nextGoal;
         cursor.goalSetAtMs = clockMs;
       }
       const isInTheWay = cursor.position === tail;

@@ -119,7 +119,7 @@ export class Connections {
     this.#room.flush();
     if (now >= this.#stopAtMs) this.#abort();
     const dueAtMs = Math.min(this.#guests.dueAtMs, this.#stopAtMs);
-    if (dueAtMs !== NEVER) this.#room.wake(Math.max(1, dueAtMs - now));
+    if (dueAtMs !== NEVER) this.#room.settings.wake(Math.max(1, dueAtMs - now));
   }
 
   /**

@@ -169,13 +169,13 @@ export class Guests {
 
   /** The server stops. */
   stop(): void {
-    for (const guest of [...this.#seated.all(), ...this.#refused.all()]) guest.stopped();
+    for (const guest of [...this.#seated.over(), ...this.#refused.over()]) guest.stopped();
   }
 
   #expect(guest: Guest, what: Guest["awaits"]): void {
     guest.awaits = what;
     (guest.refusal === undefined ? this.#seated : this.#refused).start(guest);
-    this.#room.wake(0);
+    this.#room.settings.wake(0);
   }
 
   /** Compares digests, whose length tells nothing, in a time that tells nothing. */

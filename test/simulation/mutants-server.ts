@@ -127,8 +127,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a refusal has no word",
     file: "room/room.ts",
-    code: "this.#leavers.add(socket, word);",
-    becomes: "this.#leavers.add(socket, undefined);",
+    code: "new Leaver(this, socket, word).linger();",
+    becomes: "new Leaver(this, socket).linger();",
   },
   {
     fault: "a refusal is not reported",
@@ -139,8 +139,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a refused newcomer is closed before it has read why",
     file: "room/room.ts",
-    code: "this.#leavers.add(socket, word);",
-    becomes: "this.#leavers.add(socket, word);\n    socket.end();",
+    code: "new Leaver(this, socket, word).linger();",
+    becomes: "new Leaver(this, socket, word).linger();\n    socket.end();",
   },
   {
     fault: "over TLS, a newcomer is refused before its handshake",
@@ -227,7 +227,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: "server/guest.ts",
     code: "(guest.refusal === undefined ? this.#seated : this.#refused).start(guest);",
     becomes:
-      "const guests = guest.refusal === undefined ? this.#seated : this.#refused;\n    if (!guests.has(guest)) guests.start(guest);",
+      "const guests = guest.refusal === undefined ? this.#seated : this.#refused;\n    if (!guests.over().includes(guest)) guests.start(guest);",
   },
   {
     fault: "who has half-closed before its pass phrase is forgotten",
@@ -306,14 +306,14 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "at the end of the grace time, those who linger are forgotten",
-    file: "room/leaver.ts",
-    code: "for (const leaver of this.#lingering.all()) this.#close(leaver);",
+    file: "room/room.ts",
+    code: "for (const leaver of this.lingering.over()) leaver.late();",
     becomes: "",
   },
   {
     fault: "at the end of the grace time, those who are owed something are forgotten",
-    file: "room/leaver.ts",
-    code: "for (const leaver of this.#owed.all()) leaver.failed();",
+    file: "room/room.ts",
+    code: "for (const leaver of this.owed.over()) leaver.failed();",
     becomes: "",
   },
   {
