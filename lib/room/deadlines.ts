@@ -1,7 +1,4 @@
-/**
- * Whoever has to do something within a time. All items have the same time; so
- * the first one whose time was started is the first one due.
- */
+/** Whoever has to do something within one same time; so the first one started is the first one due. */
 export class Deadlines<Item> {
   readonly #withinMs: number;
   readonly #now: () => number;
@@ -17,7 +14,7 @@ export class Deadlines<Item> {
     return this.#atMs.size;
   }
 
-  /** The item that is due first. */
+  /** The item due first. */
   get first(): Item | undefined {
     const [item] = this.#atMs.keys();
     return item;

@@ -94,7 +94,7 @@ export class Leaver implements Life {
     this.#settle(reason);
   }
 
-  /** It needs the log no more. */
+  /** It is owed nothing any more. */
   #settle(reason: string): void {
     this.#room.owed.stop(this);
     if (this.#cursor) this.#room.remove(this.#cursor, reason);

@@ -34,17 +34,16 @@ export class Patience {
   }
 
   /**
-   * Asks the readers that are behind whether they take more, now and then, and
-   * drops those in the way that have not moved on in time. Asks, because the
-   * socket of a slow reader takes a little all the time, but drains rarely; and
-   * all of them, because their time runs for all at once, so that many stopped
-   * readers cost one patience together.
+   * Asks the readers that are behind, now and then, whether they take more, and
+   * drops those in the way that have not moved on in time. Asks, because a slow
+   * reader takes a little all the time, but drains rarely; and all, because many
+   * stopped readers are to cost one patience together.
    *
    * @returns whether one that was in the way has moved or is gone
    */
   hurry(now: number): boolean {
-    const { log, cursors, settings } = this.#room;
-    const { tail } = log;
+    const { cursors, settings } = this.#room;
+    const { tail } = this.#room.log;
     const clockMs = this.#clockMs(now);
     const retry = now >= this.#retryAtMs;
     if (retry) this.#retryAtMs = now + RETRY_MS;

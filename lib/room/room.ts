@@ -12,7 +12,7 @@ import { Deadlines } from "./deadlines.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { type Cursor, Member } from "./member.ts";
-import { type RoomOptions, type RoomSettings, settingsOf } from "./options.ts";
+import { DEFAULTS, type RoomOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
 import { Turns } from "./turns.ts";
@@ -20,13 +20,13 @@ import { Turns } from "./turns.ts";
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
- * The way of a line: a member's `received` puts bytes into its `LineBuffer`;
- * `say` moves whole lines to the `LineLog`, as far as there is room, and makes a
- * talker that has more wait; `flush`, once a turn, has each cursor write from its
- * position to the head, forgets what everybody has, and lets waiting talkers go on.
+ * The way of a line: `received` puts bytes into the `LineBuffer` of a member;
+ * `say` moves whole lines to the `LineLog`, as far as there is room, and has a
+ * talker with more to say wait; `flush`, once a turn, has each cursor write up to
+ * the head, forgets what everybody has, and lets waiting talkers go on.
  */
 export class Room {
-  readonly settings: RoomSettings;
+  readonly settings: RoomOptions & typeof DEFAULTS;
   /** Everything said that somebody still has to take. */
   readonly log: LineLog;
   /** Those of members, and of leavers that are still owed something, in the order they came. */
@@ -38,11 +38,12 @@ export class Room {
   readonly lingering: Deadlines<Leaver>;
   readonly #turns: Turns;
   readonly #patience: Patience;
-  #stopping = false;
+  /** Whether no more is said. */
+  stopping = false;
 
   /** @throws {Error} if the log could not hold the longest line */
   constructor(options: RoomOptions) {
-    this.settings = settingsOf(options);
+    this.settings = { ...DEFAULTS, ...options };
     const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now } = this.settings;
     assert(lineBytesMax <= logBytes, "the log holds the longest line");
     this.log = new LineLog(logBytes);
@@ -63,17 +64,9 @@ export class Room {
     return this.cursors.size + this.#turns.gone;
   }
 
-  get stopping(): boolean {
-    return this.#stopping;
-  }
-
-  /**
-   * Takes in a connection, which hears all that is said from now on.
-   *
-   * @param name what to call it in reports
-   */
+  /** Takes in a connection, which hears all that is said from now on; the name is for reports. */
   join(socket: RoomSocket, name: string): void {
-    if (this.#stopping) return new Leaver(this, socket).linger();
+    if (this.stopping) return new Leaver(this, socket).linger();
     const member = new Member(this, socket, name);
     socket.data = member;
     this.cursors.add(member.cursor);
@@ -141,7 +134,7 @@ export class Room {
 
   /** Says no more; hands everybody what they are owed, then EOF. */
   stop(): void {
-    this.#stopping = true;
+    this.stopping = true;
     this.#turns.stop();
     this.settings.wake(0);
   }
@@ -165,7 +158,7 @@ export class Room {
     while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
-    if (this.#stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
+    if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
     for (const deadlines of [this.idle, this.owed, this.lingering]) {
       for (const one of deadlines?.over(now) ?? []) one.late();
@@ -185,7 +178,7 @@ export class Room {
     let { shareBytes } = this.#turns;
     while (lines.hasLine) {
       const bytesMax = Math.min(shareBytes, this.log.freeBytes);
-      const run = lines.take(bytesMax, this.#turns.linesNow(talker));
+      const run = lines.take(bytesMax, Math.floor(this.#turns.linesNow(talker)));
       if (run === undefined) return;
       shareBytes -= run.length;
       this.log.append(cursor, run);
@@ -208,7 +201,6 @@ export class Room {
     this.log.release(tail);
   }
 
-  /** A member is one no more. */
   #forget(member: Member): void {
     this.#turns.remove(member);
     this.idle?.stop(member);

@@ -14,7 +14,7 @@ const SHARE_BYTES = 64 << 10;
 const SECOND_MS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** The talkers that wait, and why. */
+/** The talkers that wait, and why: for room in the log, or by their rate. */
 export class Turns {
   /** The most one talker says before it is the next one's turn, in bytes. */
   readonly shareBytes: number;
@@ -25,9 +25,9 @@ export class Turns {
   readonly #paced = new Set<Member>();
   readonly #linesPerSecond: number;
   /**
-   * Rates are token buckets that hold a second's worth of lines: so many may be
-   * said at once, and then so many a second. This is when each is full again;
-   * only where there is a rate, which ends with the connection and with the room.
+   * When the token bucket of each is full again. It holds a second's worth of
+   * lines: so many may be said at once, and then so many a second. Only where
+   * there is a rate, which ends with the connection and with the room.
    */
   readonly #fullAtMs = new Map<Member, number>();
 
@@ -52,7 +52,7 @@ export class Turns {
   dueAtMs(now: number): number {
     let dueAtMs = NEVER;
     for (const talker of this.#paced) {
-      const waitMs = ((1 - this.#lines(talker)) * SECOND_MS) / this.#linesPerSecond;
+      const waitMs = ((1 - this.linesNow(talker)) * SECOND_MS) / this.#linesPerSecond;
       dueAtMs = Math.min(dueAtMs, now + Math.ceil(waitMs));
     }
     return dueAtMs;
@@ -73,9 +73,12 @@ export class Turns {
     this.#fullAtMs.clear();
   }
 
-  /** How many lines a talker may say now. */
+  /** How many lines a talker may say now, and which part of one more is in its bucket. */
   linesNow(talker: Member): number {
-    return Math.floor(this.#lines(talker));
+    const fullAtMs = this.#fullAtMs.get(talker);
+    if (fullAtMs === undefined) return NEVER;
+    const missingMs = Math.max(0, fullAtMs - this.#room.settings.now());
+    return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
   }
 
   /** A talker has said a run of lines. */
@@ -132,13 +135,5 @@ export class Turns {
     if (talker.hold !== "room") return;
     assert(this.#queue[0] === talker, "who waits is served in turn");
     this.#queue.shift();
-  }
-
-  /** What is in the bucket of a talker. */
-  #lines(talker: Member): number {
-    const fullAtMs = this.#fullAtMs.get(talker);
-    if (fullAtMs === undefined) return NEVER;
-    const missingMs = Math.max(0, fullAtMs - this.#room.settings.now());
-    return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
   }
 }

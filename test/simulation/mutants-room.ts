@@ -25,14 +25,14 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a run is noted where another note still is",
     file: "room/line-log.ts",
-    code: "const notesFull = this.#nextRun - this.#firstRun === this.runsMax;",
+    code: "const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;",
     becomes: "const notesFull = false;",
   },
   {
     fault: "a member gets its own lines back",
     file: "room/line-log.ts",
-    code: "if (lastRun < this.#firstRun) return false;",
-    becomes: "if (lastRun < Number.POSITIVE_INFINITY) return false;",
+    code: "return lastRun >= this.#firstRun && ",
+    becomes: "return lastRun >= Number.POSITIVE_INFINITY && ",
   },
   {
     fault: "after a short write among own lines, the cursor counts them as taken",
@@ -409,8 +409,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops does not wait for those who wait",
     file: "room/room.ts",
-    code: "if (this.#stopping && !isHeldUp)",
-    becomes: "if (this.#stopping)",
+    code: "if (this.stopping && !isHeldUp)",
+    becomes: "if (this.stopping)",
   },
   {
     fault: "a room that stops goes on listening",
