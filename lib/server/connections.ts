@@ -166,12 +166,7 @@ export class Connections {
   }
 }
 
-/**
- * The socket handlers, one line an event.
- *
- * @param asksForCertificate whether a client has to have a certificate
- * @param onError told when a handler has failed, which is a bug
- */
+/** The socket handlers, one line an event; `onError` is told when one has failed, which is a bug. */
 export function handlersOf(
   connections: Connections,
   asksForCertificate: boolean,

@@ -1,8 +1,6 @@
 /**
- * Stage 1, opening the server: getaddrinfo, socket, bind, listen, accept.
- *
- * `addressesOf` is getaddrinfo; `Bun.listen` does socket, bind and listen; what
- * it accepts belongs to `Connections`.
+ * Stage 1, opening the server: getaddrinfo is `addressesOf`; `Bun.listen` does
+ * socket, bind and listen; what it accepts belongs to `Connections`.
  */
 
 import { isIP } from "node:net";
@@ -52,13 +50,18 @@ export interface Secrets {
   passPhrase?: Uint8Array | undefined;
 }
 
-/** A room that listens. */
-export interface Server {
-  readonly room: Room;
+/** What `Bun.listen` has made, and how it ends. */
+export interface Listener {
   /** Where it listens: `[::]:8080`, with the real port, or a path. */
   readonly address: string;
   /** The real port; 0 on a path. */
   readonly port: number;
+  stop(): void;
+}
+
+/** A room that listens. */
+export interface Server extends Listener {
+  readonly room: Room;
   /** Has new connections use other certificates, or say another pass phrase. */
   renew(secrets: Secrets): void;
   /**
@@ -70,43 +73,34 @@ export interface Server {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** What `Bun.listen` has made: where it is, and how it ends. */
-export interface Listener {
-  readonly address: string;
-  readonly port: number;
-  stop(): void;
-}
-
 /**
- * Opens a room on a port or a path; the classic `open_listenfd`, then `accept`
- * for ever.
+ * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever.
  *
  * @throws {UserError} when it cannot listen there
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  const { idleMs, tls, onError } = options;
-  let material = tls;
+  const { idleMs, onError } = options;
+  let { tls } = options;
   const room = new Room({
     ...options,
     ...eventLoop(() => connections.flush()),
     idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
   });
-  const place = { unix: "unix" in options, handshake: tls !== undefined };
-  const connections = new Connections(room, { ...options, ...place });
+  const kind = { unix: "unix" in options, handshake: tls !== undefined };
+  const connections = new Connections(room, { ...options, ...kind });
   const handlers = handlersOf(connections, tls?.ca !== undefined, onError);
-  const accepting = tls ? startingTls(handlers, () => material, onError) : handlers;
-  const { address, port, stop } = await openListener(options, accepting);
+  const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
+  const listener = await openListener(options, accepting);
   return {
+    ...listener,
     room,
-    address,
-    port,
     renew(secrets) {
-      material = secrets.tls;
+      tls = secrets.tls;
       if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
     },
     stop(graceMs = 5_000) {
-      stop();
+      listener.stop();
       return connections.stop(graceMs);
     },
   };
@@ -132,7 +126,7 @@ async function openListener(place: Place, socket: Handlers): Promise<Listener> {
   }
 }
 
-/** getaddrinfo: the numeric addresses of a host, best first; without a host IPv6, which takes IPv4 too, or IPv4. */
+/** getaddrinfo: numeric addresses, best first; without a host IPv6, which takes IPv4 too, or IPv4. */
 async function addressesOf(host: string | undefined): Promise<string[]> {
   if (host === undefined) return ["::", "0.0.0.0"];
   if (isIP(host)) return [host];
@@ -205,8 +199,7 @@ function eventLoop(flush: () => void): Pick<RoomOptions, "now" | "wake"> {
     } else if (alarm === undefined || now() + delayMs < alarmAtMs) {
       clearTimeout(alarm);
       alarmAtMs = now() + delayMs;
-      alarm = setTimeout(run, delayMs);
-      alarm.unref(); // It is the connections that keep a program alive.
+      alarm = setTimeout(run, delayMs).unref(); // It is the connections that keep a program alive.
     }
   };
   return { now, wake };

@@ -21,12 +21,11 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Why a handshake has failed, if it has.
+ * Why a handshake has failed, in words for the log; undefined for a client that
+ * may come in.
  *
- * @param success whether there is a TLS connection now
  * @param error what Bun gives with it: also what was wrong with a client's certificate
- * @param asksForCertificate whether a client needs a certificate, and `authorized` whether it has one
- * @returns words for the log; undefined for a client that may come in
+ * @param authorized whether it has the certificate that is asked for, if one is
  */
 export function handshakeFailure(
   success: boolean,

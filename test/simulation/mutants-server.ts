@@ -82,7 +82,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "an address has all its places again once one is closed",
     file: "server/access.ts",
-    code: "if (count > 1) this.#counts.set(address, count - 1);\n    else ",
+    code: "if (count > 0) this.#counts.set(address, count);\n    else ",
     becomes: "void count;\n    ",
   },
   {
