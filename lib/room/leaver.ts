@@ -1,10 +1,9 @@
 /**
- * Who is on the way out: `close`, so that nothing is lost by it.
- *
- * A leaver gets what it is still owed, then the server's last word if there is
- * one, then EOF; what it says is read and discarded, because closing a socket
- * with unread bytes resets it and may destroy what was sent. So it lingers for a
- * moment until its peer closes too.
+ * Who is on the way out: `close`, so that nothing is lost by it. A leaver gets
+ * what it is still owed, then the server's last word if there is one, then EOF.
+ * Then it lingers for a moment until its peer closes too, and what it says is
+ * read and discarded: closing a socket with unread bytes resets it, and may
+ * destroy what was sent.
  */
 
 import type { Cursor } from "./member.ts";
@@ -45,12 +44,15 @@ export class Leaver implements Life {
 
   ended(): void {}
 
-  closed(): void {
-    this.#lose(this.#reason);
+  closed(reason = this.#reason): void {
+    if (this.#cursor) this.#cursor.gone = true;
+    this.#socket.data = GONE;
+    this.#room.lingering.stop(this);
+    this.#settle(reason);
   }
 
-  failed(reason = this.#reason): void {
-    this.#lose(reason);
+  failed(reason?: string): void {
+    this.closed(reason);
     this.#socket.terminate();
   }
 
@@ -85,13 +87,6 @@ export class Leaver implements Life {
       if (this.#word.length > 0) return;
     }
     this.#socket.shutdown();
-  }
-
-  #lose(reason: string): void {
-    if (this.#cursor) this.#cursor.gone = true;
-    this.#socket.data = GONE;
-    this.#room.lingering.stop(this);
-    this.#settle(reason);
   }
 
   /** It is owed nothing any more. */

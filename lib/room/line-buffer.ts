@@ -18,10 +18,7 @@ const NO_RUNS: readonly Uint8Array[] = [];
 export class LineBuffer {
   /** The longest line, in bytes, its LF included; at least 1. */
   readonly lineBytesMax: number;
-  /**
-   * Whether a line has passed `lineBytesMax`. The lines before it can still be
-   * taken; it and everything after it are gone.
-   */
+  /** Whether a line was longer: those before it can still be taken, it and all after it are gone. */
   tooLong = false;
   /** Whole lines not yet taken, oldest first. */
   #runs = NO_RUNS;
@@ -56,8 +53,7 @@ export class LineBuffer {
       this.#finishLine();
     }
     if (end > start) {
-      const fits = end - start <= this.lineBytesMax;
-      const stop = fits ? end : this.#endOfFittingLines(chunk, start, end);
+      const stop = this.#endOfFittingLines(chunk, start, end);
       if (stop > start)
         this.#addRun(stop - start < chunk.length ? chunk.subarray(start, stop) : chunk);
       if (stop < end) return this.#overflow();
@@ -74,11 +70,7 @@ export class LineBuffer {
     this.#finishLine();
   }
 
-  /**
-   * Takes out the oldest run of whole lines, or as many of its lines as fit.
-   *
-   * @returns bytes that end in LF; undefined when there is no line, or none that fits
-   */
+  /** Takes out the oldest run of whole lines, or as many of its lines as fit; undefined if none does. */
   take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const run = this.#runs[0];
     if (run === undefined || bytesMax <= 0) return undefined;
@@ -91,9 +83,11 @@ export class LineBuffer {
     return fits ? run : run.subarray(0, end);
   }
 
-  /** Where the lines of chunk[start, end) end that come before the first too long one. */
+  /**
+   * Where the lines of chunk[start, end) end that come before the first too long
+   * one: leaps from LF to LF, as far as a line may reach, until a leap finds none.
+   */
   #endOfFittingLines(chunk: Uint8Array, start: number, end: number): number {
-    // Leap from LF to LF as far as a line may reach; a leap that finds no LF is a line too long.
     while (end - start > this.lineBytesMax) {
       const next = chunk.lastIndexOf(LF, start + this.lineBytesMax - 1) + 1;
       if (next <= start) return start;

@@ -7,7 +7,7 @@ const GATHER_BYTES = 256 << 10;
 
 /** Whoever says runs and reads those of others. */
 export interface Speaker {
-  /** The number of the run it said last; −1 before the first. Kept by the log. */
+  /** The number of the run it said last, kept by the log; −1 before the first. */
   lastRun: number;
 }
 

@@ -27,7 +27,9 @@ export class Member implements Life {
   }
 
   received(bytes: Uint8Array): void {
-    if (this.cursor.lastRun < 0 && this.#room.objects(this, bytes)) return;
+    const isFirst = this.cursor.lastRun < 0 && this.lines.heldBytes === 0;
+    const objection = isFirst ? this.#room.settings.inspect?.(bytes) : undefined;
+    if (objection !== undefined) return this.#room.leave(this, objection, objection);
     if (this.#room.stopping) return;
     this.lines.push(bytes);
     if (this.hold === undefined) this.#room.say(this);
@@ -46,12 +48,14 @@ export class Member implements Life {
   }
 
   /** What it has said in whole lines is still said. */
-  closed(): void {
-    this.#lose(this.hasEnded ? "end of input" : "reset");
+  closed(reason = this.hasEnded ? "end of input" : "reset"): void {
+    this.cursor.gone = true;
+    this.cursor.socket.data = GONE;
+    this.#room.lost(this, reason);
   }
 
   failed(reason = "reset"): void {
-    this.#lose(reason);
+    this.closed(reason);
     this.cursor.socket.terminate();
   }
 
@@ -63,12 +67,6 @@ export class Member implements Life {
   late(): void {
     if (this.hold === undefined) this.#room.leave(this, "idle", this.#room.settings.idle?.word);
     else this.#room.idle?.start(this);
-  }
-
-  #lose(reason: string): void {
-    this.cursor.gone = true;
-    this.cursor.socket.data = GONE;
-    this.#room.lost(this, reason);
   }
 }
 
@@ -119,28 +117,22 @@ export class Cursor implements Speaker {
   /**
    * Writes what others said and it is owed, as `rio_writen` does for a descriptor,
    * but without waiting: a short count stops the cursor, `drained` starts it again.
-   *
-   * @returns whether the socket has taken all of it
+   * A leaver that has everything goes on to its last word.
    */
-  write(): boolean {
+  write(): void {
     const { log } = this.#room;
     const { end } = this;
     while (this.position < end) {
       const { position } = this;
       const { bytes, offset, length, next } = log.read(this, position, end);
-      if (length > 0) {
-        const taken = this.socket.write(bytes, offset, length);
-        assert(taken <= length, "a socket takes no more than it was offered");
-        if (taken < 0) this.socket.data.failed();
-        if (this.gone) return false;
-        this.blocked = taken < length;
-        if (this.blocked) {
-          this.position = log.advance(this, position, taken);
-          return false;
-        }
-      }
-      this.position = next;
+      const taken = length > 0 ? this.socket.write(bytes, offset, length) : 0;
+      assert(taken <= length, "a socket takes no more than it was offered");
+      if (taken < 0) this.socket.data.failed();
+      if (this.gone) return;
+      this.blocked = taken < length;
+      this.position = this.blocked ? log.advance(this, position, taken) : next;
+      if (this.blocked) return;
     }
-    return true;
+    this.leaver?.linger();
   }
 }

@@ -1,15 +1,12 @@
 /** What a room is opened with, and what it reports. */
 
-/** What a room is opened with. */
+/** What there is to choose in a room. */
 export interface RoomOptions extends RoomEvents {
   /** The size of the shared log, in bytes; 8 MiB by default. */
   logBytes?: number;
   /** The longest line, in bytes, its LF included; 64 KiB by default. */
   lineBytesMax?: number;
-  /**
-   * While it holds up the room, a reader has to take 64 KiB, or all that it is
-   * owed, in each such time, in ms; 10 s by default.
-   */
+  /** In each such time, a reader that holds up the room has to take 64 KiB, or all; 10 s by default. */
   patienceMs?: number;
   /** How long a connection is read on after its EOF, in ms; 2 s by default. */
   lingerMs?: number;
@@ -22,9 +19,9 @@ export interface RoomOptions extends RoomEvents {
   /** The time, in ms, from any start; never goes back. */
   now: () => number;
   /**
-   * Asks for a call of `flush` after so many ms at the latest; 0 is the end of
-   * this turn of the event loop, once all that is ready has been heard. A
-   * `flush` that comes for another reason also answers it.
+   * Asks for a `flush`, for whatever reason it comes, after so many ms at the
+   * latest; 0 is the end of this turn of the event loop, once all that is ready
+   * has been heard.
    */
   wake: (delayMs: number) => void;
 }

@@ -56,7 +56,7 @@ export class Patience {
       }
       const isInTheWay = cursor.position === tail;
       const isOverdue = isInTheWay && clockMs - cursor.goalSetAtMs >= settings.patienceMs;
-      if (retry || isOverdue) this.#room.serve(cursor);
+      if (retry || isOverdue) cursor.write();
       if (isOverdue && cursor.position < cursor.goal) cursor.socket.data.failed("too slow");
       if (isInTheWay && (cursor.position !== tail || cursor.gone)) moved = true;
     }

@@ -1,10 +1,8 @@
 /**
- * The room: whatever one member says, line by line, every other member hears.
- *
- * It is one log of lines; a member owns only a cursor, how far into the log its
+ * The room: whatever one member says, line by line, every other member hears. It
+ * is one log of lines, and for each member a cursor: how far into the log its
  * socket has taken bytes. The room knows no network and no clock: it talks to
- * sockets it was given, which tell their members and leavers what happens, and
- * asks to be flushed.
+ * sockets it was given, and asks to be flushed.
  */
 
 import { assert } from "./assert.ts";
@@ -89,13 +87,6 @@ export class Room {
     return oldest !== undefined;
   }
 
-  /** Whether what a member says first is refused; it leaves then. */
-  objects(member: Member, bytes: Uint8Array): boolean {
-    const why = member.lines.heldBytes === 0 ? this.settings.inspect?.(bytes) : undefined;
-    if (why !== undefined) this.leave(member, why, why);
-    return why !== undefined;
-  }
-
   /** Lets a talker say what it may; it waits when it has more to say, and leaves after its end. */
   say(talker: Member): void {
     const { next } = this.#turns;
@@ -167,11 +158,6 @@ export class Room {
     if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
   }
 
-  /** Writes what others said; a leaver that has everything goes on to its last word. */
-  serve(cursor: Cursor): void {
-    if (cursor.write()) cursor.leaver?.linger();
-  }
-
   /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
   #moveShareToLog(talker: Member): void {
     const { lines, cursor } = talker;
@@ -191,7 +177,7 @@ export class Room {
   #writeToAll(): void {
     const { head } = this.log;
     for (const cursor of this.cursors)
-      if (!cursor.blocked && (cursor.position < head || cursor.leaver)) this.serve(cursor);
+      if (!cursor.blocked && (cursor.position < head || cursor.leaver)) cursor.write();
   }
 
   /** Forgets what everybody has. */

@@ -118,16 +118,15 @@ export class Turns {
   /** Lets those who wait for room speak, a share each in turn; returns whether there was room for all. */
   takeTurns(): boolean {
     const { log } = this.#room;
-    for (;;) {
-      const [talker] = this.#queue;
-      if (talker === undefined) return true;
+    for (let talker = this.next; talker; talker = this.next) {
       const before = log.head;
       this.#room.say(talker);
-      if (this.#queue[0] !== talker) continue;
+      if (this.next !== talker) continue;
       if (log.head === before) return false;
       this.#queue.push(talker);
       this.#queue.shift();
     }
+    return true;
   }
 
   #dequeue(talker: Member): void {

@@ -8,41 +8,35 @@ const REFUSALS_MAX = 20;
 /** What the server decides by itself is a warning. */
 const WARNINGS: readonly string[] = ["too slow", "line too long"];
 
-/** The log of a server. */
-export interface EventLog {
-  /** Something normal has happened. */
-  note(event: string): void;
-  /** Something has happened that its operator may want to act on. */
-  warn(event: string): void;
-  /** Logs what a room and its connections report. */
-  readonly events: Required<RoomEvents> & { onError: (error: Error) => void };
-}
-
-/** Opens the log, which leaves out what is normal if `quiet`; `here` tells how many are in the room. */
-export function openEventLog(quiet: boolean, here: () => number): EventLog {
+/**
+ * Opens the log of a server.
+ *
+ * @param quiet whether to leave out what is normal
+ * @param here tells how many are in the room
+ * @returns `note` logs something normal, `warn` what the operator may want to act
+ *   on, and `events` what a room and its connections report
+ */
+export function openEventLog(quiet: boolean, here: () => number) {
   const stderr = openStderr((count) =>
     stamp(`${count} ${count === 1 ? "event was" : "events were"} not logged`),
   );
   const warn = (event: string) => stderr.write(stamp(event));
   const note = quiet ? () => {} : warn;
   const admits = oncePerSecond((count) => warn(`${count} more refused`));
-  return {
-    note,
-    warn,
-    events: {
-      onJoin: (name) => note(`joined ${name} (${here()} here)`),
-      onLeave(name, reason, behindBytes) {
-        const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";
-        const log = WARNINGS.includes(reason) ? warn : note;
-        log(`left ${name}: ${reason}${detail} (${here()} here)`);
-      },
-      onRefuse(name, why) {
-        if (admits(`${name.replace(/:\d+$/, "")} ${why}`))
-          warn(`refused ${name}: ${why} (${here()} here)`);
-      },
-      onError: (error) => warn(`error: ${error.stack ?? error.message}`),
+  const events: Required<RoomEvents> & { onError: (error: Error) => void } = {
+    onJoin: (name) => note(`joined ${name} (${here()} here)`),
+    onLeave(name, reason, behindBytes) {
+      const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";
+      const log = WARNINGS.includes(reason) ? warn : note;
+      log(`left ${name}: ${reason}${detail} (${here()} here)`);
     },
+    onRefuse(name, why) {
+      if (admits(`${name.replace(/:\d+$/, "")} ${why}`))
+        warn(`refused ${name}: ${why} (${here()} here)`);
+    },
+    onError: (error) => warn(`error: ${error.stack ?? error.message}`),
   };
+  return { note, warn, events };
 }
 
 /** Lets each name through once a second, and so many names, so that a flood of events cannot flood the log. */

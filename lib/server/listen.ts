@@ -18,6 +18,13 @@ import { listenOnPath } from "./unix-path.ts";
 
 type Handlers = Bun.SocketHandler<Life>;
 
+/** What errors mean here. */
+const WORDS = {
+  DNS_ENOTFOUND: "unknown host",
+  ERR_OUT_OF_RANGE: "the port is out of range, 0 to 65535",
+};
+const WORDS_LINK_LOCAL = { EINVAL: "a link-local address needs its interface, like fe80::1%eth0" };
+
 /** Where to listen: on a port, or on a path in the file system. */
 export type Place =
   | {
@@ -122,7 +129,8 @@ async function openListener(place: Place, socket: Handlers): Promise<Listener> {
     });
   } catch (error) {
     const address = formatAddress(host ?? "::", port);
-    throw new UserError(`cannot listen on ${address}: ${explainListen(error, address)}`);
+    const words = /^\[?fe[89ab]/i.test(address) ? { ...WORDS, ...WORDS_LINK_LOCAL } : WORDS;
+    throw new UserError(`cannot listen on ${address}: ${explain(error, words)}`);
   }
 }
 
@@ -144,16 +152,6 @@ function onFirst(addresses: readonly string[], listen: (hostname: string) => Lis
       if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
     }
   throw failure;
-}
-
-function explainListen(error: unknown, address: string): string {
-  return explain(error, {
-    DNS_ENOTFOUND: "unknown host",
-    ERR_OUT_OF_RANGE: "the port is out of range, 0 to 65535",
-    ...(/^\[?fe[89ab]/i.test(address) && {
-      EINVAL: "a link-local address needs its interface, like fe80::1%eth0",
-    }),
-  });
 }
 
 /** Has each connection begin with a TLS handshake, by the certificates of the moment. */

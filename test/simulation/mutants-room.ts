@@ -159,7 +159,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a slow reader is dropped without being asked",
     file: "room/patience.ts",
-    code: "if (retry || isOverdue) this.#room.serve(cursor);",
+    code: "if (retry || isOverdue) cursor.write();",
     becomes: "",
   },
   {
@@ -183,8 +183,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "only the readers in the way are asked",
     file: "room/patience.ts",
-    code: "if (retry || isOverdue) this.#room.serve(cursor);",
-    becomes: "if (isInTheWay && (retry || isOverdue)) this.#room.serve(cursor);",
+    code: "if (retry || isOverdue) cursor.write();",
+    becomes: "if (isInTheWay && (retry || isOverdue)) cursor.write();",
   },
   {
     fault: "readers are dropped that are not in the way",
@@ -264,9 +264,9 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a leaver gets its EOF before it has everything",
-    file: "room/room.ts",
-    code: "if (cursor.write()) cursor.leaver?.linger();",
-    becomes: "cursor.write();\n    if (!cursor.gone) cursor.leaver?.linger();",
+    file: "room/member.ts",
+    code: "if (this.blocked) return;",
+    becomes: "if (this.blocked) break;",
   },
   {
     fault: "a leaver hears what is said after it has left",
@@ -370,7 +370,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     fault: "a write that fails is a write of nothing",
     file: "room/member.ts",
     code: "if (taken < 0) this.socket.data.failed();",
-    becomes: "if (taken < 0) return false;",
+    becomes: "if (taken < 0) return;",
   },
 
   // Silence.
@@ -420,8 +420,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "who opens TLS is heard",
-    file: "room/room.ts",
-    code: "return why !== undefined;",
-    becomes: "return false;",
+    file: "room/member.ts",
+    code: "if (objection !== undefined) return this.#room.leave(this, objection, objection);",
+    becomes: "if (objection !== undefined) this.#room.leave(this, objection, objection);",
   },
 ];
