@@ -42,8 +42,8 @@ export class LineLog {
   #nextRun = 0;
   /** The place of a note in its ring: the number of the run, and this. */
   readonly #slotMask: number;
+  /** A run ends where the next one begins. */
   readonly #runStarts: Float64Array;
-  readonly #runEnds: Float64Array;
   /** The run the same speaker said before. */
   readonly #runsBefore: Float64Array;
   readonly #piece: Piece;
@@ -56,7 +56,6 @@ export class LineLog {
     this.#slotMask = slots - 1;
     this.#bytes = new Uint8Array(bytesMax + GATHER_BYTES);
     this.#runStarts = new Float64Array(slots);
-    this.#runEnds = new Float64Array(slots);
     this.#runsBefore = new Float64Array(slots);
     this.#piece = { bytes: this.#bytes, offset: 0, length: 0, next: 0 };
   }
@@ -96,7 +95,6 @@ export class LineLog {
       this.#bytes.set(run.subarray(beforeWrap), 0);
     }
     this.#head += run.length;
-    this.#runEnds[speaker.lastRun & this.#slotMask] = this.#head;
   }
 
   /** Forgets everything before a position in [tail, head], that of the reader furthest behind. */
@@ -104,7 +102,7 @@ export class LineLog {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
     let first = this.#firstRun;
-    while (first < this.#nextRun && this.#noted(this.#runEnds, first) <= position) first++;
+    while (first < this.#nextRun && this.#endOf(first) <= position) first++;
     this.#firstRun = first;
   }
 
@@ -143,7 +141,7 @@ export class LineLog {
     for (; run >= this.#firstRun; run = this.#noted(this.#runsBefore, run)) {
       const runStart = this.#noted(this.#runStarts, run);
       if (runStart >= at) continue;
-      const others = Math.max(0, at - this.#noted(this.#runEnds, run));
+      const others = Math.max(0, at - this.#endOf(run));
       if (others >= left) break;
       left -= others;
       at = runStart;
@@ -154,7 +152,11 @@ export class LineLog {
 
   /** Whether a reader said something behind a position. */
   #saidSince({ lastRun }: Speaker, position: number): boolean {
-    return lastRun >= this.#firstRun && this.#noted(this.#runEnds, lastRun) > position;
+    return lastRun >= this.#firstRun && this.#endOf(lastRun) > position;
+  }
+
+  #endOf(run: number): number {
+    return run + 1 < this.#nextRun ? this.#noted(this.#runStarts, run + 1) : this.#head;
   }
 
   #noted(notes: Float64Array, run: number): number {
@@ -170,7 +172,7 @@ export class LineLog {
     let at = end;
     let run = reader.lastRun;
     for (; run >= this.#firstRun && at > start; run = this.#noted(this.#runsBefore, run)) {
-      const runEnd = this.#noted(this.#runEnds, run);
+      const runEnd = this.#endOf(run);
       if (runEnd <= start) break;
       if (runEnd < at) target = this.#copy(runEnd, at, target);
       at = Math.min(at, this.#noted(this.#runStarts, run));

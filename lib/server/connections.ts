@@ -124,7 +124,11 @@ export class Connections {
     const now = this.room.settings.now();
     for (const guest of this.#guests(now)) guest.late();
     this.room.flush();
-    if (now >= this.#stopAtMs) this.#abort();
+    if (now >= this.#stopAtMs) {
+      this.#stopAtMs = NEVER;
+      for (const guest of this.#guests()) guest.stopped();
+      this.room.abort();
+    }
     const dueAtMs = Math.min(this.seated.dueAtMs, this.refused.dueAtMs, this.#stopAtMs);
     if (dueAtMs !== NEVER) this.room.settings.wake(Math.max(1, dueAtMs - now));
   }
@@ -143,12 +147,6 @@ export class Connections {
     for (const guest of this.#guests()) guest.stopped();
     if (this.#open === 0) this.#stopped.resolve();
     return this.#stopped.promise;
-  }
-
-  #abort(): void {
-    this.#stopAtMs = NEVER;
-    for (const guest of this.#guests()) guest.stopped();
-    this.room.abort();
   }
 
   /** The guests whose time is over by then; all of them by default. */

@@ -282,8 +282,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "the grace time is not kept",
     file: "server/connections.ts",
-    code: "if (now >= this.#stopAtMs) this.#abort();",
-    becomes: "",
+    code: "if (now >= this.#stopAtMs) {",
+    becomes: "if (now >= NEVER) {",
   },
   {
     fault: "nobody is woken at the end of the grace time",
