@@ -1,4 +1,4 @@
-/** Whoever has to do something within one same time; so the first one started is the first one due. */
+/** Whoever has to do something within one same time: the first one started is due first. */
 export class Deadlines<Item> {
   readonly #withinMs: number;
   readonly #now: () => number;

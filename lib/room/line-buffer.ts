@@ -18,7 +18,7 @@ const NO_RUNS: readonly Uint8Array[] = [];
 export class LineBuffer {
   /** The longest line, in bytes, its LF included; at least 1. */
   readonly lineBytesMax: number;
-  /** Whether a line was longer: those before it can still be taken, it and all after it are gone. */
+  /** Whether a line was longer: those before it can be taken, it and all after it are gone. */
   tooLong = false;
   /** Whole lines not yet taken, oldest first. */
   #runs = NO_RUNS;
@@ -70,7 +70,7 @@ export class LineBuffer {
     this.#finishLine();
   }
 
-  /** Takes out the oldest run of whole lines, or as many of its lines as fit; undefined if none does. */
+  /** Takes out the oldest run of whole lines, or as many of its lines as fit, if any does. */
   take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const run = this.#runs[0];
     if (run === undefined || bytesMax <= 0) return undefined;

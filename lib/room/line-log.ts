@@ -48,7 +48,7 @@ export class LineLog {
   readonly #runsBefore: Float64Array;
   readonly #piece: Piece;
 
-  /** @param runsMax the most runs held, rounded up to a power of two; one for 128 bytes by default */
+  /** @param runsMax the most runs held, up to a power of two; one for 128 bytes by default */
   constructor(bytesMax: number, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.bytesMax = bytesMax;

@@ -6,7 +6,10 @@ export interface RoomOptions extends RoomEvents {
   logBytes?: number;
   /** The longest line, in bytes, its LF included; 64 KiB by default. */
   lineBytesMax?: number;
-  /** In each such time, a reader that holds up the room has to take 64 KiB, or all; 10 s by default. */
+  /**
+   * While it holds up the room, a reader has to take 64 KiB, or all that it is
+   * owed, in each such time, in ms; 10 s by default.
+   */
   patienceMs?: number;
   /** How long a connection is read on after its EOF, in ms; 2 s by default. */
   lingerMs?: number;

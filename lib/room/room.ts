@@ -57,7 +57,7 @@ export class Room {
     return this.cursors.size;
   }
 
-  /** How many seats are taken: who is gone keeps one until the lines it has said have their place. */
+  /** How many seats are taken: who is gone keeps one until all it has said is in the log. */
   get seats(): number {
     return this.cursors.size + this.#turns.gone;
   }
@@ -74,13 +74,13 @@ export class Room {
     this.settings.onJoin?.(name);
   }
 
-  /** Tells a connection why it is refused, as `* word`, and closes it; the name is for the report. */
+  /** Tells a connection why it is refused, as `* word`, and closes it; the name is for reports. */
   refuse(socket: RoomSocket, name: string, word: string): void {
     this.settings.onRefuse?.(name, word);
     new Leaver(this, socket, word).linger();
   }
 
-  /** Closes the connection that has lingered longest after its EOF; returns whether there was one. */
+  /** Closes the connection that has lingered longest after its EOF; returns whether any has. */
   closeOldest(): boolean {
     const oldest = this.lingering.first;
     oldest?.late();
@@ -100,7 +100,7 @@ export class Room {
     else if (talker.hasEnded) this.leave(talker, "end of input");
   }
 
-  /** Has a member leave once it has all that was said until now, and then the server's last word. */
+  /** Has a member leave once it has all that was said until now, with the server's last word. */
   leave(member: Member, reason: string, word?: string): void {
     assert(member.hold === undefined, "who leaves has said everything");
     const { cursor } = member;

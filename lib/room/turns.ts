@@ -43,7 +43,7 @@ export class Turns {
     return this.#queue[0];
   }
 
-  /** How many wait whose connections are gone: their lines are said, and bounded, like a member's. */
+  /** How many wait whose connections are gone; their lines are said all the same. */
   get gone(): number {
     return this.#queue.reduce((count, { cursor }) => count + Number(cursor.gone), 0);
   }
@@ -115,7 +115,7 @@ export class Turns {
     for (const talker of this.#paced) if (this.linesNow(talker) >= 1) this.#room.say(talker);
   }
 
-  /** Lets those who wait for room speak, a share each in turn; returns whether there was room for all. */
+  /** Lets those who wait for room speak, a share each in turn; returns whether all have. */
   takeTurns(): boolean {
     const { log } = this.#room;
     for (let talker = this.next; talker; talker = this.next) {

@@ -28,7 +28,7 @@ import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guest } from "./guest.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
-/** The time between the last byte of a silent peer and the first probe whether it is still there. */
+/** The time from the last byte of a silent peer to the first probe whether it is still there. */
 const KEEP_ALIVE_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -53,7 +53,7 @@ export interface ConnectionsOptions {
   readonly guestMs?: number;
   /** How many guests and members there may be; any number by default. */
   readonly clientsMax?: number;
-  /** How many more sockets may be open that are refused, or linger after their EOF, at least 1; 64 by default. */
+  /** How many more may be open, refused or lingering after EOF, at least 1; 64 by default. */
   readonly lingerersMax?: number;
   /** Which addresses may connect; any by default. */
   readonly rules?: AddressRules | undefined;
@@ -164,7 +164,7 @@ export class Connections {
   }
 }
 
-/** The socket handlers, one line an event; `onError` is told when one has failed, which is a bug. */
+/** The socket handlers, one line an event; `onError` is told if one has failed, which is a bug. */
 export function handlersOf(
   connections: Connections,
   asksForCertificate: boolean,

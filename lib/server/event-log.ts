@@ -39,7 +39,7 @@ export function openEventLog(quiet: boolean, here: () => number) {
   return { note, warn, events };
 }
 
-/** Lets each name through once a second, and so many names, so that a flood of events cannot flood the log. */
+/** Lets each name through once a second, and so many names: no flood of events floods the log. */
 function oncePerSecond(onHeldBack: (count: number) => void): (name: string) => boolean {
   const seen = new Set<string>();
   let heldBack = 0;

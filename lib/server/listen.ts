@@ -134,7 +134,7 @@ async function openListener(place: Place, socket: Handlers): Promise<Listener> {
   }
 }
 
-/** getaddrinfo: numeric addresses, best first; without a host IPv6, which takes IPv4 too, or IPv4. */
+/** getaddrinfo: numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */
 async function addressesOf(host: string | undefined): Promise<string[]> {
   if (host === undefined) return ["::", "0.0.0.0"];
   if (isIP(host)) return [host];

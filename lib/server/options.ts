@@ -1,4 +1,4 @@
-/** The command line of the server: its options, what they mean to `listen`, and what does not go together. */
+/** The command line of the server: its options, what they mean, and what does not go together. */
 
 import {
   type Command,

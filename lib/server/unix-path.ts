@@ -1,4 +1,4 @@
-/** Listening on a path: one server at a time, and never in the place of anything but a stale socket. */
+/** Listening on a path: one server at a time, never in the place of anything but a stale socket. */
 
 import { chmodSync, linkSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -50,7 +50,7 @@ export async function listenOnPath(
   }
 }
 
-/** Removes a socket that a server has left behind: one that refuses a connection, and nothing else. */
+/** Removes a socket that a server has left behind: one that refuses a connection, nothing else. */
 async function removeStaleSocket(path: string): Promise<void> {
   const file = lstatSync(path, { throwIfNoEntry: false });
   if (file === undefined) return;
