@@ -1,6 +1,4 @@
-/** Whoever has to do something within a time. */
-
-/** Items that all have the same time; so the first one whose time was started is the first one due. */
+/** Whoever has to do something within one same time: the first one started is due first. */
 export class Deadlines<Item> {
   readonly #withinMs: number;
   readonly #now: () => number;
@@ -16,7 +14,7 @@ export class Deadlines<Item> {
     return this.#atMs.size;
   }
 
-  /** The item that is due first. */
+  /** The item due first. */
   get first(): Item | undefined {
     const [item] = this.#atMs.keys();
     return item;
@@ -34,21 +32,12 @@ export class Deadlines<Item> {
     this.#atMs.set(item, this.#now() + this.#withinMs);
   }
 
-  /** Forgets an item; returns whether it was there. */
-  stop(item: Item): boolean {
-    return this.#atMs.delete(item);
+  stop(item: Item): void {
+    this.#atMs.delete(item);
   }
 
-  has(item: Item): boolean {
-    return this.#atMs.has(item);
-  }
-
-  /** All items, and those whose time is over. */
-  all(): Item[] {
-    return [...this.#atMs.keys()];
-  }
-
-  over(now: number): Item[] {
+  /** Those whose time is over by then; all of them by default. */
+  over(now = Number.POSITIVE_INFINITY): Item[] {
     const items: Item[] = [];
     for (const [item, atMs] of this.#atMs) {
       if (now < atMs) break;

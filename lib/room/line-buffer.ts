@@ -16,28 +16,19 @@ const NO_RUNS: readonly Uint8Array[] = [];
  * It holds what was pushed and not yet taken, and less than one line more.
  */
 export class LineBuffer {
-  /** The longest line, in bytes, its LF included. */
+  /** The longest line, in bytes, its LF included; at least 1. */
   readonly lineBytesMax: number;
-
+  /** Whether a line was longer: those before it can be taken, it and all after it are gone. */
+  tooLong = false;
   /** Whole lines not yet taken, oldest first. */
   #runs = NO_RUNS;
   /** Storage of the unfinished line, of which the first `#unfinishedBytes` are in use. */
   #unfinished = NOTHING;
   #unfinishedBytes = 0;
-  #tooLong = false;
 
-  /** @param lineBytesMax the longest line, in bytes, its LF included; at least 1 */
   constructor(lineBytesMax: number) {
     assert(lineBytesMax >= 1, "a line has at least its LF");
     this.lineBytesMax = lineBytesMax;
-  }
-
-  /**
-   * Whether a line has passed `lineBytesMax`. The lines before it can still be
-   * taken; it and everything after it are gone.
-   */
-  get tooLong(): boolean {
-    return this.#tooLong;
   }
 
   /** Whether there is a whole line to take. */
@@ -45,23 +36,14 @@ export class LineBuffer {
     return this.#runs.length > 0;
   }
 
-  /** Whether it holds nothing, not even the start of a line. */
-  get isEmpty(): boolean {
-    return this.#runs.length === 0 && this.#unfinishedBytes === 0;
-  }
-
   /** Bytes held: whole lines not yet taken and the unfinished one. */
   get heldBytes(): number {
     return this.#runs.reduce((bytes, run) => bytes + run.length, this.#unfinishedBytes);
   }
 
-  /**
-   * Puts in what was received.
-   *
-   * @param chunk bytes as received; kept by reference until its lines are taken
-   */
+  /** Puts in what was received, a chunk that is kept by reference until its lines are taken. */
   push(chunk: Uint8Array): void {
-    if (this.#tooLong || chunk.length === 0) return;
+    if (this.tooLong || chunk.length === 0) return;
     const end = chunk.lastIndexOf(LF) + 1;
     let start = 0;
     if (end > 0 && this.#unfinishedBytes > 0) {
@@ -71,8 +53,7 @@ export class LineBuffer {
       this.#finishLine();
     }
     if (end > start) {
-      const fits = end - start <= this.lineBytesMax;
-      const stop = fits ? end : this.#endOfFittingLines(chunk, start, end);
+      const stop = this.#endOfFittingLines(chunk, start, end);
       if (stop > start)
         this.#addRun(stop - start < chunk.length ? chunk.subarray(start, stop) : chunk);
       if (stop < end) return this.#overflow();
@@ -82,23 +63,14 @@ export class LineBuffer {
     if (end < chunk.length) this.#append(chunk.subarray(end));
   }
 
-  /**
-   * Tells that no more bytes will come: an unfinished line becomes a line, an
-   * LF added.
-   */
+  /** No more bytes will come: an unfinished line becomes a line, an LF added. */
   end(): void {
     if (this.#unfinishedBytes === 0) return;
     this.#append(Uint8Array.of(LF));
     this.#finishLine();
   }
 
-  /**
-   * Takes out the oldest run of whole lines, or as many of its lines as fit.
-   *
-   * @param bytesMax the most bytes to take
-   * @param linesMax the most lines to take; any number by default
-   * @returns bytes that end in LF; undefined when there is no line, or none that fits
-   */
+  /** Takes out the oldest run of whole lines, or as many of its lines as fit, if any does. */
   take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const run = this.#runs[0];
     if (run === undefined || bytesMax <= 0) return undefined;
@@ -111,9 +83,11 @@ export class LineBuffer {
     return fits ? run : run.subarray(0, end);
   }
 
-  /** Where the lines of chunk[start, end) end that come before the first too long one. */
+  /**
+   * Where the lines of chunk[start, end) end that come before the first too long
+   * one: leaps from LF to LF, as far as a line may reach, until a leap finds none.
+   */
   #endOfFittingLines(chunk: Uint8Array, start: number, end: number): number {
-    // Leap from LF to LF as far as a line may reach; a leap that finds no LF is a line too long.
     while (end - start > this.lineBytesMax) {
       const next = chunk.lastIndexOf(LF, start + this.lineBytesMax - 1) + 1;
       if (next <= start) return start;
@@ -127,9 +101,8 @@ export class LineBuffer {
     const needed = this.#unfinishedBytes + bytes.length;
     assert(needed <= this.lineBytesMax, "an unfinished line stays within the limit");
     if (needed > this.#unfinished.length) {
-      const grown = new Uint8Array(
-        Math.min(Math.max(needed, 2 * this.#unfinished.length), this.lineBytesMax),
-      );
+      const bytesMax = Math.max(needed, 2 * this.#unfinished.length);
+      const grown = new Uint8Array(Math.min(bytesMax, this.lineBytesMax));
       grown.set(this.#unfinished.subarray(0, this.#unfinishedBytes));
       this.#unfinished = grown;
     }
@@ -149,7 +122,7 @@ export class LineBuffer {
   }
 
   #overflow(): void {
-    this.#tooLong = true;
+    this.tooLong = true;
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
   }

@@ -7,7 +7,7 @@ const GATHER_BYTES = 256 << 10;
 
 /** Whoever says runs and reads those of others. */
 export interface Speaker {
-  /** The number of the run it said last; −1 before the first. Kept by the log. */
+  /** The number of the run it said last, kept by the log; −1 before the first. */
   lastRun: number;
 }
 
@@ -33,38 +33,30 @@ export interface Piece {
  */
 export class LineLog {
   readonly bytesMax: number;
-  readonly runsMax: number;
-
   /** The ring, and behind it the place where `read` gathers. */
   readonly #bytes: Uint8Array;
   #head = 0;
   #tail = 0;
-
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
   #firstRun = 0;
   #nextRun = 0;
   /** The place of a note in its ring: the number of the run, and this. */
   readonly #slotMask: number;
+  /** A run ends where the next one begins. */
   readonly #runStarts: Float64Array;
-  readonly #runEnds: Float64Array;
   /** The run the same speaker said before. */
   readonly #runsBefore: Float64Array;
-
   readonly #piece: Piece;
 
-  /**
-   * @param bytesMax the most bytes held
-   * @param runsMax the most runs held, rounded up to a power of two; one for 128 bytes by default
-   */
+  /** @param runsMax the most runs held, up to a power of two; one for 128 bytes by default */
   constructor(bytesMax: number, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.bytesMax = bytesMax;
-    this.runsMax = 2 ** Math.ceil(Math.log2(runsMax));
-    this.#slotMask = this.runsMax - 1;
+    const slots = 2 ** Math.ceil(Math.log2(runsMax));
+    this.#slotMask = slots - 1;
     this.#bytes = new Uint8Array(bytesMax + GATHER_BYTES);
-    this.#runStarts = new Float64Array(this.runsMax);
-    this.#runEnds = new Float64Array(this.runsMax);
-    this.#runsBefore = new Float64Array(this.runsMax);
+    this.#runStarts = new Float64Array(slots);
+    this.#runsBefore = new Float64Array(slots);
     this.#piece = { bytes: this.#bytes, offset: 0, length: 0, next: 0 };
   }
 
@@ -80,19 +72,21 @@ export class LineLog {
 
   /** How many bytes can be appended now. */
   get freeBytes(): number {
-    const notesFull = this.#nextRun - this.#firstRun === this.runsMax;
+    const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
     return notesFull ? 0 : this.bytesMax - (this.#head - this.#tail);
   }
 
-  /**
-   * Adds what was said.
-   *
-   * @param run whole lines, at most `freeBytes`
-   */
+  /** Adds what was said: whole lines, at most `freeBytes`. */
   append(speaker: Speaker, run: Uint8Array): void {
     assert(run.length > 0 && run.length <= this.freeBytes, "a run fits the log");
-    const start = this.#head;
-    const at = start % this.bytesMax;
+    const saidTheLast = speaker.lastRun === this.#nextRun - 1 && speaker.lastRun >= this.#firstRun;
+    if (!saidTheLast) {
+      const slot = this.#nextRun & this.#slotMask;
+      this.#runStarts[slot] = this.#head;
+      this.#runsBefore[slot] = speaker.lastRun;
+      speaker.lastRun = this.#nextRun++;
+    }
+    const at = this.#head % this.bytesMax;
     const beforeWrap = this.bytesMax - at;
     if (run.length <= beforeWrap) {
       this.#bytes.set(run, at);
@@ -101,38 +95,21 @@ export class LineLog {
       this.#bytes.set(run.subarray(beforeWrap), 0);
     }
     this.#head += run.length;
-
-    const saidTheLast = speaker.lastRun === this.#nextRun - 1 && speaker.lastRun >= this.#firstRun;
-    if (!saidTheLast) {
-      const slot = this.#nextRun & this.#slotMask;
-      this.#runStarts[slot] = start;
-      this.#runsBefore[slot] = speaker.lastRun;
-      speaker.lastRun = this.#nextRun++;
-    }
-    this.#runEnds[speaker.lastRun & this.#slotMask] = this.#head;
   }
 
-  /**
-   * Forgets everything before a position.
-   *
-   * @param position in [tail, head]: the cursor of the reader furthest behind
-   */
+  /** Forgets everything before a position in [tail, head], that of the reader furthest behind. */
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
-    const next = this.#nextRun;
     let first = this.#firstRun;
-    while (first < next && (this.#runEnds[first & this.#slotMask] as number) <= position) first++; // in bounds
+    while (first < this.#nextRun && this.#endOf(first) <= position) first++;
     this.#firstRun = first;
   }
 
   /**
-   * The next bytes for a reader, less its own. They stay valid until the next
-   * call on this log. An empty piece means that all before its `next` was the
-   * reader's own.
-   *
-   * @param cursor where the reader stands, in [tail, end)
-   * @param end where to stop at the latest
+   * The next bytes for a reader that stands in [tail, end), less its own. They
+   * stay valid until the next call on this log. An empty piece means that all
+   * before its `next` was the reader's own.
    */
   read(reader: Speaker, cursor: number, end: number): Piece {
     assert(cursor >= this.#tail && cursor < end && end <= this.#head, "a cursor lies in the log");
@@ -150,29 +127,24 @@ export class LineLog {
   }
 
   /**
-   * Where a reader stands that has taken only the first bytes of what `read`
-   * returned last.
+   * Where a reader stands that has taken only some bytes, the first ones, of the
+   * piece which `read` has just returned to it.
    *
-   * @param reader the one it was returned to
    * @param cursor the position it was read from
-   * @param taken how many bytes were taken, fewer than the piece's `length`
    */
   advance(reader: Speaker, cursor: number, taken: number): number {
     if (!this.#saidSince(reader, cursor)) return cursor + taken;
     // Back from the end of the piece, past the bytes that were not taken and the reader's own.
-    const first = this.#firstRun;
     let left = this.#piece.length - taken;
     let at = this.#piece.next;
-    for (let run = reader.lastRun; run >= first;) {
-      const slot = run & this.#slotMask;
-      const runStart = this.#runStarts[slot] as number; // a slot is always in bounds
-      const runEnd = Math.min(this.#runEnds[slot] as number, at);
-      if (runStart < at) {
-        if (at - runEnd >= left) break;
-        left -= at - runEnd;
-        at = runStart;
-      }
-      run = this.#runsBefore[slot] as number;
+    let run = reader.lastRun;
+    for (; run >= this.#firstRun; run = this.#noted(this.#runsBefore, run)) {
+      const runStart = this.#noted(this.#runStarts, run);
+      if (runStart >= at) continue;
+      const others = Math.max(0, at - this.#endOf(run));
+      if (others >= left) break;
+      left -= others;
+      at = runStart;
     }
     assert(at - left >= cursor, "a cursor never moves back");
     return at - left;
@@ -180,28 +152,30 @@ export class LineLog {
 
   /** Whether a reader said something behind a position. */
   #saidSince({ lastRun }: Speaker, position: number): boolean {
-    if (lastRun < this.#firstRun) return false;
-    return (this.#runEnds[lastRun & this.#slotMask] as number) > position; // a slot is always in bounds
+    return lastRun >= this.#firstRun && this.#endOf(lastRun) > position;
+  }
+
+  #endOf(run: number): number {
+    return run + 1 < this.#nextRun ? this.#noted(this.#runStarts, run + 1) : this.#head;
+  }
+
+  #noted(notes: Float64Array, run: number): number {
+    return notes[run & this.#slotMask] as number; // a slot is always in bounds
   }
 
   /**
    * Copies what others than `reader` said in [start, end) to the very end of
-   * the bytes, back to front.
-   *
-   * @returns the offset where it begins
+   * the bytes, back to front; returns the offset where it begins.
    */
   #gather(reader: Speaker, start: number, end: number): number {
-    const first = this.#firstRun;
     let target = this.#bytes.length;
     let at = end;
-    for (let run = reader.lastRun; run >= first && at > start;) {
-      const slot = run & this.#slotMask;
-      const runStart = this.#runStarts[slot] as number; // a slot is always in bounds
-      const runEnd = this.#runEnds[slot] as number;
+    let run = reader.lastRun;
+    for (; run >= this.#firstRun && at > start; run = this.#noted(this.#runsBefore, run)) {
+      const runEnd = this.#endOf(run);
       if (runEnd <= start) break;
       if (runEnd < at) target = this.#copy(runEnd, at, target);
-      if (runStart < at) at = runStart;
-      run = this.#runsBefore[slot] as number;
+      at = Math.min(at, this.#noted(this.#runStarts, run));
     }
     return at > start ? this.#copy(start, at, target) : target;
   }

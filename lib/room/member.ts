@@ -7,10 +7,11 @@ import type { Speaker } from "./line-log.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 
+/** What a reader has to take, at least, in a given time. */
+const PROGRESS_BYTES = 64 << 10;
+
 /** One who is in the room: whatever it says, line by line, every other hears. */
 export class Member implements Life {
-  /** What it is called in reports. */
-  readonly name: string;
   readonly cursor: Cursor;
   readonly lines: LineBuffer;
   /** Why lines of it wait, if some do: for room in the log, or by its rate. Kept by `Turns`. */
@@ -21,13 +22,14 @@ export class Member implements Life {
 
   constructor(room: Room, socket: RoomSocket, name: string) {
     this.#room = room;
-    this.name = name;
-    this.cursor = new Cursor(room, socket);
+    this.cursor = new Cursor(room, socket, name);
     this.lines = new LineBuffer(room.settings.lineBytesMax);
   }
 
   received(bytes: Uint8Array): void {
-    if (this.cursor.lastRun < 0 && this.#room.objects(this, bytes)) return;
+    const isFirst = this.cursor.lastRun < 0 && this.lines.heldBytes === 0;
+    const objection = isFirst ? this.#room.settings.inspect?.(bytes) : undefined;
+    if (objection !== undefined) return this.#room.leave(this, objection, objection);
     if (this.#room.stopping) return;
     this.lines.push(bytes);
     if (this.hold === undefined) this.#room.say(this);
@@ -46,12 +48,14 @@ export class Member implements Life {
   }
 
   /** What it has said in whole lines is still said. */
-  closed(): void {
-    this.#lose(this.hasEnded ? "end of input" : "reset");
+  closed(reason = this.hasEnded ? "end of input" : "reset"): void {
+    this.cursor.gone = true;
+    this.cursor.socket.data = GONE;
+    this.#room.lost(this, reason);
   }
 
   failed(reason = "reset"): void {
-    this.#lose(reason);
+    this.closed(reason);
     this.cursor.socket.terminate();
   }
 
@@ -59,16 +63,18 @@ export class Member implements Life {
     this.#room.leave(this, "server stopping");
   }
 
-  #lose(reason: string): void {
-    this.cursor.gone = true;
-    this.cursor.socket.data = GONE;
-    this.#room.lost(this, reason);
+  /** It has said no line for too long; time in which its lines had to wait does not count. */
+  late(): void {
+    if (this.hold === undefined) this.#room.leave(this, "idle", this.#room.settings.idle?.word);
+    else this.#room.idle?.start(this);
   }
 }
 
 /** A member's place in the log, which stays with it while it leaves. */
 export class Cursor implements Speaker {
   readonly socket: RoomSocket;
+  /** What it is called in reports. */
+  readonly name: string;
   /** How far into the log the socket has taken bytes. */
   position: number;
   lastRun = -1;
@@ -81,47 +87,52 @@ export class Cursor implements Speaker {
   /** Kept by `Patience`: which position it has to reach, and since when on its clock. */
   goal = 0;
   goalSetAtMs = 0;
-
   readonly #room: Room;
 
   /** One that hears all that is said from now on. */
-  constructor(room: Room, socket: RoomSocket) {
+  constructor(room: Room, socket: RoomSocket, name: string) {
     this.#room = room;
     this.socket = socket;
+    this.name = name;
     this.position = room.log.head;
+  }
+
+  /** Where that ends in the log which it is owed. */
+  get end(): number {
+    return this.leaver?.end ?? this.#room.log.head;
+  }
+
+  /** How far it has to come in a given time, at the least: by 64 KiB, or to the end. */
+  get nextGoal(): number {
+    return Math.min(this.position + PROGRESS_BYTES, this.end);
   }
 
   /** Its socket takes bytes again. */
   drained(): void {
     if (!this.blocked) return;
     this.blocked = false;
-    this.#room.wake(0);
+    this.#room.settings.wake(0);
   }
 
   /**
-   * Writes what others said up to `end`, as `rio_writen` does for a descriptor,
+   * Writes what others said and it is owed, as `rio_writen` does for a descriptor,
    * but without waiting: a short count stops the cursor, `drained` starts it again.
-   *
-   * @returns whether the socket has taken all of it
+   * A leaver that has everything goes on to its last word.
    */
-  write(end: number): boolean {
+  write(): void {
     const { log } = this.#room;
+    const { end } = this;
     while (this.position < end) {
       const { position } = this;
       const { bytes, offset, length, next } = log.read(this, position, end);
-      if (length > 0) {
-        const taken = this.socket.write(bytes, offset, length);
-        assert(taken <= length, "a socket takes no more than it was offered");
-        if (taken < 0) this.socket.data.failed();
-        if (this.gone) return false;
-        this.blocked = taken < length;
-        if (this.blocked) {
-          this.position = log.advance(this, position, taken);
-          return false;
-        }
-      }
-      this.position = next;
+      const taken = length > 0 ? this.socket.write(bytes, offset, length) : 0;
+      assert(taken <= length, "a socket takes no more than it was offered");
+      if (taken < 0) this.socket.data.failed();
+      if (this.gone) return;
+      this.blocked = taken < length;
+      this.position = this.blocked ? log.advance(this, position, taken) : next;
+      if (this.blocked) return;
     }
-    return true;
+    this.leaver?.linger();
   }
 }

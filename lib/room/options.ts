@@ -1,6 +1,6 @@
 /** What a room is opened with, and what it reports. */
 
-/** All that has a default may be left out. */
+/** What there is to choose in a room. */
 export interface RoomOptions extends RoomEvents {
   /** The size of the shared log, in bytes; 8 MiB by default. */
   logBytes?: number;
@@ -22,9 +22,9 @@ export interface RoomOptions extends RoomEvents {
   /** The time, in ms, from any start; never goes back. */
   now: () => number;
   /**
-   * Asks for a call of `flush` after so many ms at the latest; 0 is the end of
-   * this turn of the event loop, once all that is ready has been heard. A
-   * `flush` that comes for another reason also answers it.
+   * Asks for a `flush`, for whatever reason it comes, after so many ms at the
+   * latest; 0 is the end of this turn of the event loop, once all that is ready
+   * has been heard.
    */
   wake: (delayMs: number) => void;
 }
@@ -41,16 +41,10 @@ export interface RoomEvents {
   onRefuse?: ((name: string, why: string) => void) | undefined;
 }
 
-const DEFAULTS = {
+/** What holds where an option is left out. */
+export const DEFAULTS = {
   logBytes: 8 << 20,
   lineBytesMax: 64 << 10,
   patienceMs: 10_000,
   lingerMs: 2_000,
 };
-
-/** Options with their defaults. */
-export type RoomSettings = RoomOptions & typeof DEFAULTS;
-
-export function settingsOf(options: RoomOptions): RoomSettings {
-  return { ...DEFAULTS, ...options };
-}

@@ -4,7 +4,6 @@
  * that it is owed, in each patience.
  */
 
-import { PROGRESS_BYTES } from "./leaver.ts";
 import type { Room } from "./room.ts";
 
 /** How often a room that is held up asks those behind whether they take more. */
@@ -35,17 +34,16 @@ export class Patience {
   }
 
   /**
-   * Asks the readers that are behind whether they take more, now and then, and
-   * drops those in the way that have not moved on in time. Asks, because the
-   * socket of a slow reader takes a little all the time, but drains rarely; and
-   * all of them, because their time runs for all at once, so that many stopped
-   * readers cost one patience together.
+   * Asks the readers that are behind, now and then, whether they take more, and
+   * drops those in the way that have not moved on in time. Asks, because a slow
+   * reader takes a little all the time, but drains rarely; and all, because many
+   * stopped readers are to cost one patience together.
    *
    * @returns whether one that was in the way has moved or is gone
    */
   hurry(now: number): boolean {
-    const { log, cursors, settings } = this.#room;
-    const { tail, head } = log;
+    const { cursors, settings } = this.#room;
+    const { tail } = this.#room.log;
     const clockMs = this.#clockMs(now);
     const retry = now >= this.#retryAtMs;
     if (retry) this.#retryAtMs = now + RETRY_MS;
@@ -53,13 +51,12 @@ export class Patience {
     for (const cursor of cursors) {
       if (!cursor.blocked) continue;
       if (cursor.position >= cursor.goal) {
-        const end = cursor.leaver?.debt?.end ?? head;
-        cursor.goal = Math.min(cursor.position + PROGRESS_BYTES, end);
+        cursor.goal = cursor.nextGoal;
         cursor.goalSetAtMs = clockMs;
       }
       const isInTheWay = cursor.position === tail;
       const isOverdue = isInTheWay && clockMs - cursor.goalSetAtMs >= settings.patienceMs;
-      if (retry || isOverdue) this.#room.serve(cursor);
+      if (retry || isOverdue) cursor.write();
       if (isOverdue && cursor.position < cursor.goal) cursor.socket.data.failed("too slow");
       if (isInTheWay && (cursor.position !== tail || cursor.gone)) moved = true;
     }

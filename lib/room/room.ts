@@ -1,51 +1,55 @@
 /**
- * The room: whatever one member says, line by line, every other member hears.
- *
- * It is one log of lines; a member owns only a cursor, how far into the log its
+ * The room: whatever one member says, line by line, every other member hears. It
+ * is one log of lines, and for each member a cursor: how far into the log its
  * socket has taken bytes. The room knows no network and no clock: it talks to
- * sockets it was given, which tell their members and leavers what happens, and
- * asks to be flushed.
+ * sockets it was given, and asks to be flushed.
  */
 
 import { assert } from "./assert.ts";
 import { Deadlines } from "./deadlines.ts";
-import { type Debt, Leavers } from "./leaver.ts";
+import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { type Cursor, Member } from "./member.ts";
-import { type RoomOptions, type RoomSettings, settingsOf } from "./options.ts";
+import { DEFAULTS, type RoomOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
 import { Turns } from "./turns.ts";
 
+const NEVER = Number.POSITIVE_INFINITY;
+
 /**
- * The way of a line: a member's `received` puts bytes into its `LineBuffer`;
- * `say` moves whole lines to the `LineLog`, as far as there is room, and makes a
- * talker that has more wait; `flush`, once a turn, has each cursor write from its
- * position to the head, forgets what everybody has, and lets waiting talkers go on.
+ * The way of a line: `received` puts bytes into the `LineBuffer` of a member;
+ * `say` moves whole lines to the `LineLog`, as far as there is room, and has a
+ * talker with more to say wait; `flush`, once a turn, has each cursor write up to
+ * the head, forgets what everybody has, and lets waiting talkers go on.
  */
 export class Room {
-  readonly settings: RoomSettings;
+  readonly settings: RoomOptions & typeof DEFAULTS;
   /** Everything said that somebody still has to take. */
   readonly log: LineLog;
   /** Those of members, and of leavers that are still owed something, in the order they came. */
   readonly cursors = new Set<Cursor>();
+  /** Who has to say a line; only in a room that minds. */
+  readonly idle: Deadlines<Member> | undefined;
+  /** Leavers that are still owed something, and those that are not. */
+  readonly owed: Deadlines<Leaver>;
+  readonly lingering: Deadlines<Leaver>;
   readonly #turns: Turns;
   readonly #patience: Patience;
-  readonly #leavers: Leavers;
-  /** Who has to say a line; only in a room that minds. */
-  readonly #idle: Deadlines<Member> | undefined;
-  #stopping = false;
+  /** Whether no more is said. */
+  stopping = false;
 
   /** @throws {Error} if the log could not hold the longest line */
   constructor(options: RoomOptions) {
-    this.settings = settingsOf(options);
-    const { logBytes, lineBytesMax, idle, now } = this.settings;
+    this.settings = { ...DEFAULTS, ...options };
+    const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now } = this.settings;
     assert(lineBytesMax <= logBytes, "the log holds the longest line");
     this.log = new LineLog(logBytes);
+    this.idle = idle && new Deadlines(idle.ms, now);
+    this.owed = new Deadlines(patienceMs + lingerMs, now);
+    this.lingering = new Deadlines(lingerMs, now);
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);
-    this.#leavers = new Leavers(this);
-    this.#idle = idle && new Deadlines(idle.ms, now);
   }
 
   /** How many are in the room: members, and those who leave and do not have everything yet. */
@@ -53,52 +57,34 @@ export class Room {
     return this.cursors.size;
   }
 
-  /** How many seats are taken: who is gone keeps one until the lines it has said have their place. */
+  /** How many seats are taken: who is gone keeps one until all it has said is in the log. */
   get seats(): number {
     return this.cursors.size + this.#turns.gone;
   }
 
-  get stopping(): boolean {
-    return this.#stopping;
-  }
-
-  /**
-   * Takes in a connection, which hears all that is said from now on.
-   *
-   * @param name what to call it in reports
-   */
+  /** Takes in a connection, which hears all that is said from now on; the name is for reports. */
   join(socket: RoomSocket, name: string): void {
-    if (this.#stopping) return void this.#leavers.add(socket, undefined);
+    if (this.stopping) return new Leaver(this, socket).linger();
     const member = new Member(this, socket, name);
     socket.data = member;
     this.cursors.add(member.cursor);
     this.#turns.add(member);
-    this.#idle?.start(member);
-    if (this.#idle) this.wake(0);
+    this.idle?.start(member);
+    if (this.idle) this.settings.wake(0);
     this.settings.onJoin?.(name);
   }
 
-  /**
-   * Tells a connection why it is refused, and closes it.
-   *
-   * @param name what to call it in reports
-   * @param word the reason, which it gets as `* word`
-   */
+  /** Tells a connection why it is refused, as `* word`, and closes it; the name is for reports. */
   refuse(socket: RoomSocket, name: string, word: string): void {
     this.settings.onRefuse?.(name, word);
-    this.#leavers.add(socket, word);
+    new Leaver(this, socket, word).linger();
   }
 
-  /** Closes the connection that has lingered longest after its EOF; returns whether there was one. */
+  /** Closes the connection that has lingered longest after its EOF; returns whether any has. */
   closeOldest(): boolean {
-    return this.#leavers.closeOldest();
-  }
-
-  /** Whether what a member says first is refused; it leaves then. */
-  objects(member: Member, bytes: Uint8Array): boolean {
-    const why = member.lines.isEmpty ? this.settings.inspect?.(bytes) : undefined;
-    if (why !== undefined) this.leave(member, why, why);
-    return why !== undefined;
+    const oldest = this.lingering.first;
+    oldest?.late();
+    return oldest !== undefined;
   }
 
   /** Lets a talker say what it may; it waits when it has more to say, and leaves after its end. */
@@ -109,55 +95,46 @@ export class Room {
     if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
     if (talker.cursor.gone) return;
-    const { lineBytesMax } = this.settings;
     if (talker.lines.tooLong)
-      this.leave(talker, "line too long", `line longer than ${lineBytesMax} bytes`);
+      this.leave(talker, "line too long", `line longer than ${talker.lines.lineBytesMax} bytes`);
     else if (talker.hasEnded) this.leave(talker, "end of input");
   }
 
-  /**
-   * Has a member leave once it has all that was said until now.
-   *
-   * @param word the server's last word to it, without one by default
-   */
+  /** Has a member leave once it has all that was said until now, with the server's last word. */
   leave(member: Member, reason: string, word?: string): void {
     assert(member.hold === undefined, "who leaves has said everything");
-    const { cursor, name } = member;
+    const { cursor } = member;
     this.#forget(member);
-    const debt = { name, reason, cursor, end: this.log.head };
-    cursor.leaver = this.#leavers.add(cursor.socket, word, debt);
+    cursor.leaver = new Leaver(this, cursor.socket, word, cursor, reason);
+    cursor.leaver.expectProgress(cursor);
   }
 
   /** A member's connection is gone. What it has said in whole lines is still said. */
   lost(member: Member, reason: string): void {
-    const { cursor, name } = member;
-    this.remove({ name, reason, cursor, end: this.log.head });
+    this.remove(member.cursor, reason);
     this.#forget(member);
     if (member.hold === "rate") this.say(member);
   }
 
   /** A cursor needs the log no more. */
-  remove({ cursor, name, reason, end }: Debt): void {
+  remove(cursor: Cursor, reason: string): void {
     this.cursors.delete(cursor);
-    this.settings.onLeave?.(name, reason, end - cursor.position);
-    this.wake(0);
+    this.settings.onLeave?.(cursor.name, reason, cursor.end - cursor.position);
+    this.settings.wake(0);
   }
 
   /** Says no more; hands everybody what they are owed, then EOF. */
   stop(): void {
-    this.#stopping = true;
+    this.stopping = true;
     this.#turns.stop();
-    this.wake(0);
+    this.settings.wake(0);
   }
 
   /** Ends all connections at once. */
   abort(): void {
-    this.#leavers.abort();
+    for (const leaver of this.owed.over()) leaver.failed();
+    for (const leaver of this.lingering.over()) leaver.late();
     for (const { socket } of this.cursors) socket.data.failed("server stopping");
-  }
-
-  wake(delayMs: number): void {
-    this.settings.wake(delayMs);
   }
 
   /**
@@ -172,25 +149,13 @@ export class Room {
     while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
-    if (this.#stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped();
-    for (const member of this.#idle?.over(now) ?? []) this.#disconnectIdle(member);
-    this.#leavers.flush(now);
-    const dueAtMs = Math.min(
-      this.#turns.dueAtMs(now),
-      this.#patience.dueAtMs(now),
-      this.#leavers.dueAtMs,
-      this.#idle?.dueAtMs ?? Number.POSITIVE_INFINITY,
-    );
-    if (Number.isFinite(dueAtMs)) this.wake(Math.max(1, dueAtMs - now));
-  }
-
-  /** Writes what others said; a leaver that has everything goes on to its last word. */
-  serve(cursor: Cursor): void {
-    const { leaver } = cursor;
-    const debt = leaver?.debt;
-    if (!cursor.write(debt?.end ?? this.log.head) || !leaver || !debt) return;
-    this.remove(debt);
-    this.#leavers.linger(leaver);
+    if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
+    let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
+    for (const deadlines of [this.idle, this.owed, this.lingering]) {
+      for (const one of deadlines?.over(now) ?? []) one.late();
+      dueAtMs = Math.min(dueAtMs, deadlines?.dueAtMs ?? NEVER);
+    }
+    if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
   }
 
   /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
@@ -199,26 +164,20 @@ export class Room {
     let { shareBytes } = this.#turns;
     while (lines.hasLine) {
       const bytesMax = Math.min(shareBytes, this.log.freeBytes);
-      const run = lines.take(bytesMax, this.#turns.linesNow(talker));
+      const run = lines.take(bytesMax, Math.floor(this.#turns.linesNow(talker)));
       if (run === undefined) return;
       shareBytes -= run.length;
       this.log.append(cursor, run);
       this.#turns.spend(talker, run);
-      if (!cursor.gone) this.#idle?.start(talker);
-      this.wake(0);
+      if (!cursor.gone) this.idle?.start(talker);
+      this.settings.wake(0);
     }
   }
 
   #writeToAll(): void {
     const { head } = this.log;
     for (const cursor of this.cursors)
-      if (!cursor.blocked && (cursor.position < head || cursor.leaver)) this.serve(cursor);
-  }
-
-  /** Time in which its lines had to wait does not count. */
-  #disconnectIdle(member: Member): void {
-    if (member.hold === undefined) this.leave(member, "idle", this.settings.idle?.word);
-    else this.#idle?.start(member);
+      if (!cursor.blocked && (cursor.position < head || cursor.leaver)) cursor.write();
   }
 
   /** Forgets what everybody has. */
@@ -228,9 +187,8 @@ export class Room {
     this.log.release(tail);
   }
 
-  /** A member is one no more. */
   #forget(member: Member): void {
     this.#turns.remove(member);
-    this.#idle?.stop(member);
+    this.idle?.stop(member);
   }
 }

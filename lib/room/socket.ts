@@ -38,21 +38,14 @@ export interface Life {
   closed(): void;
   /** The connection is to be reset: a handler has failed, or there is another reason. */
   failed(reason?: string): void;
-  /** The server stops. */
-  stopped(): void;
+  /** The server stops; a leaver is on its way out already. */
+  stopped?(): void;
   /** Its TLS handshake is over, with the reason if it has failed; only a guest waits for one. */
   handshaken?(failure: string | undefined): void;
 }
 
 /** Behind a socket that is closed: nothing of it matters any more. */
-export const GONE: Life = {
-  received() {},
-  drained() {},
-  ended() {},
-  closed() {},
-  failed() {},
-  stopped() {},
-};
+export const GONE: Life = { received() {}, drained() {}, ended() {}, closed() {}, failed() {} };
 
 /** Closes a connection in order, as far as that needs nothing of its peer. */
 export function close(socket: RoomSocket): void {

@@ -8,29 +8,34 @@ import { assert } from "./assert.ts";
 import { countLines } from "./line-buffer.ts";
 import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /** More than this said at once would make others late. */
 const SHARE_BYTES = 64 << 10;
+const SECOND_MS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** The talkers that wait, and why. */
+/** The talkers that wait, and why: for room in the log, or by their rate. */
 export class Turns {
   /** The most one talker says before it is the next one's turn, in bytes. */
   readonly shareBytes: number;
   readonly #room: Room;
   /** Talkers whose lines the log has no room for, in the order they speak next. */
   readonly #queue: Member[] = [];
-  #goneInQueue = 0;
   /** Talkers that are over their rate. */
   readonly #paced = new Set<Member>();
-  /** Only where there is a rate; it ends with the connection and with the room. */
-  readonly #buckets = new Map<Member, TokenBucket>();
+  readonly #linesPerSecond: number;
+  /**
+   * When the token bucket of each is full again. It holds a second's worth of
+   * lines: so many may be said at once, and then so many a second. Only where
+   * there is a rate, which ends with the connection and with the room.
+   */
+  readonly #fullAtMs = new Map<Member, number>();
 
   constructor(room: Room) {
-    const { lineBytesMax, logBytes } = room.settings;
+    const { lineBytesMax, logBytes, linesPerSecond = 0 } = room.settings;
     this.#room = room;
     this.shareBytes = Math.max(lineBytesMax, Math.min(SHARE_BYTES, logBytes >> 4));
+    this.#linesPerSecond = linesPerSecond;
   }
 
   /** Whose turn it is, of those who wait for room in the log. */
@@ -38,45 +43,50 @@ export class Turns {
     return this.#queue[0];
   }
 
-  /** How many wait whose connections are gone: their lines are said, and bounded, like a member's. */
+  /** How many wait whose connections are gone; their lines are said all the same. */
   get gone(): number {
-    return this.#goneInQueue;
+    return this.#queue.reduce((count, { cursor }) => count + Number(cursor.gone), 0);
   }
 
   /** When one that is over its rate may say its next line. */
   dueAtMs(now: number): number {
     let dueAtMs = NEVER;
-    for (const talker of this.#paced)
-      dueAtMs = Math.min(dueAtMs, now + (this.#buckets.get(talker)?.msToNextLine(now) ?? 0));
+    for (const talker of this.#paced) {
+      const waitMs = ((1 - this.linesNow(talker)) * SECOND_MS) / this.#linesPerSecond;
+      dueAtMs = Math.min(dueAtMs, now + Math.ceil(waitMs));
+    }
     return dueAtMs;
   }
 
   /** A talker has come. */
   add(talker: Member): void {
-    const { linesPerSecond, now } = this.#room.settings;
-    if (linesPerSecond) this.#buckets.set(talker, new TokenBucket(linesPerSecond, now()));
+    if (this.#linesPerSecond > 0) this.#fullAtMs.set(talker, -NEVER);
   }
 
   /** A talker says no more but what it has said already. */
   remove(talker: Member): void {
-    this.#buckets.delete(talker);
-    if (talker.cursor.gone && talker.hold === "room") this.#goneInQueue++;
+    this.#fullAtMs.delete(talker);
   }
 
   /** No more is said, so nobody has to be slowed. */
   stop(): void {
-    this.#buckets.clear();
+    this.#fullAtMs.clear();
   }
 
-  /** How many lines a talker may say now. */
+  /** How many lines a talker may say now, and which part of one more is in its bucket. */
   linesNow(talker: Member): number {
-    if (this.#buckets.size === 0) return NEVER;
-    return this.#buckets.get(talker)?.linesNow(this.#room.settings.now()) ?? NEVER;
+    const fullAtMs = this.#fullAtMs.get(talker);
+    if (fullAtMs === undefined) return NEVER;
+    const missingMs = Math.max(0, fullAtMs - this.#room.settings.now());
+    return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
   }
 
   /** A talker has said a run of lines. */
   spend(talker: Member, run: Uint8Array): void {
-    if (this.#buckets.size > 0) this.#buckets.get(talker)?.spend(countLines(run));
+    const fullAtMs = this.#fullAtMs.get(talker);
+    if (fullAtMs === undefined) return;
+    const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;
+    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
   }
 
   /** Makes a talker wait with what it still has to say, reading nothing more from it. */
@@ -87,10 +97,9 @@ export class Turns {
     if (hold === undefined && !cursor.gone && !talker.hasEnded) cursor.socket.pause();
     this.#dequeue(talker);
     talker.hold = why;
-    this.#room.wake(0);
-    if (why === "rate") return void this.#paced.add(talker);
-    this.#queue.push(talker);
-    if (cursor.gone) this.#goneInQueue++;
+    if (why === "rate") this.#paced.add(talker);
+    else this.#queue.push(talker);
+    this.#room.settings.wake(0);
   }
 
   /** A talker has said everything and is read again. */
@@ -106,19 +115,18 @@ export class Turns {
     for (const talker of this.#paced) if (this.linesNow(talker) >= 1) this.#room.say(talker);
   }
 
-  /** Lets those who wait for room speak, a share each in turn; returns whether there was room for all. */
+  /** Lets those who wait for room speak, a share each in turn; returns whether all have. */
   takeTurns(): boolean {
     const { log } = this.#room;
-    for (;;) {
-      const [talker] = this.#queue;
-      if (talker === undefined) return true;
+    for (let talker = this.next; talker; talker = this.next) {
       const before = log.head;
       this.#room.say(talker);
-      if (this.#queue[0] !== talker) continue;
+      if (this.next !== talker) continue;
       if (log.head === before) return false;
       this.#queue.push(talker);
       this.#queue.shift();
     }
+    return true;
   }
 
   #dequeue(talker: Member): void {
@@ -126,6 +134,5 @@ export class Turns {
     if (talker.hold !== "room") return;
     assert(this.#queue[0] === talker, "who waits is served in turn");
     this.#queue.shift();
-    if (talker.cursor.gone) this.#goneInQueue--;
   }
 }

@@ -11,12 +11,7 @@ export interface AddressRule {
   readonly family: "ipv4" | "ipv6";
 }
 
-/**
- * Reads `192.0.2.1`, `10.0.0.0/8` or `2001:db8::/32`. IPv4 addresses mapped into
- * IPv6 count as IPv4.
- *
- * @returns undefined unless it is one
- */
+/** Reads `192.0.2.1`, `10.0.0.0/8` or `2001:db8::/32`; IPv4 mapped into IPv6 counts as IPv4. */
 export function parseAddressRule(text: string): AddressRule | undefined {
   const [written = "", prefixText, ...rest] = text.split("/");
   const address = unmapAddress(written);
@@ -30,7 +25,7 @@ export function parseAddressRule(text: string): AddressRule | undefined {
   return { address, prefix, family: version === 4 ? "ipv4" : "ipv6" };
 }
 
-/** An allow list and a deny list: whoever `deny` names is refused; where there is an `allow`, so is whoever it does not name. */
+/** Whoever `deny` names is refused; where there is an `allow`, so is whoever it does not name. */
 export class AddressRules {
   readonly #allow: BlockList | undefined;
   readonly #deny: BlockList;
@@ -40,7 +35,7 @@ export class AddressRules {
     this.#deny = listOf(deny);
   }
 
-  /** @param address a numeric address, as a socket gives it */
+  /** Whether a numeric address, as a socket gives it, may connect. */
   admits(address: string): boolean {
     const plain = unmapAddress(address);
     const family = isIP(plain) === 4 ? "ipv4" : "ipv6";
@@ -55,7 +50,6 @@ export class AddressCounts<Socket> {
   readonly #counts = new Map<string, number>();
   readonly #addresses = new Map<Socket, string>();
 
-  /** @param max how many of one address there may be */
   constructor(max: number) {
     this.#max = max;
   }
@@ -73,8 +67,8 @@ export class AddressCounts<Socket> {
     const address = this.#addresses.get(socket);
     if (address === undefined) return;
     this.#addresses.delete(socket);
-    const count = this.#counts.get(address) ?? 0;
-    if (count > 1) this.#counts.set(address, count - 1);
+    const count = (this.#counts.get(address) ?? 0) - 1;
+    if (count > 0) this.#counts.set(address, count);
     else this.#counts.delete(address);
   }
 }

@@ -21,13 +21,14 @@
  */
 
 import { formatAddress, unmapAddress } from "../program/address.ts";
+import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
-import { Guests, type GuestsOptions } from "./guest.ts";
+import { Guest } from "./guest.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
-/** The time between the last byte of a silent peer and the first probe whether it is still there. */
+/** The time from the last byte of a silent peer to the first probe whether it is still there. */
 const KEEP_ALIVE_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -40,13 +41,19 @@ export interface AcceptedSocket extends RoomSocket {
   setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
 }
 
-/** Who may connect, and how many. */
-export interface ConnectionsOptions extends GuestsOptions {
+/** Who may connect, how many, and what they have to show. */
+export interface ConnectionsOptions {
   /** Whether clients have no addresses, as on a Unix socket. */
   readonly unix: boolean;
+  /** Whether there is a TLS handshake to wait for. */
+  readonly handshake: boolean;
+  /** What the first line has to be, without its line end. */
+  readonly passPhrase?: Uint8Array | undefined;
+  /** How long a guest may take for each thing asked of it, in ms; 10 s by default. */
+  readonly guestMs?: number;
   /** How many guests and members there may be; any number by default. */
   readonly clientsMax?: number;
-  /** How many more sockets may be open that are refused, or linger after their EOF, at least 1; 64 by default. */
+  /** How many more may be open, refused or lingering after EOF, at least 1; 64 by default. */
   readonly lingerersMax?: number;
   /** Which addresses may connect; any by default. */
   readonly rules?: AddressRules | undefined;
@@ -54,13 +61,17 @@ export interface ConnectionsOptions extends GuestsOptions {
   readonly clientsPerAddressMax?: number | undefined;
 }
 
+const DEFAULTS = { guestMs: 10_000, clientsMax: NEVER, lingerersMax: 64 };
+
 /** The owner of every open socket. */
 export class Connections {
-  readonly #room: Room;
-  readonly #guests: Guests;
-  readonly #options: ConnectionsOptions;
-  readonly #clientsMax: number;
-  readonly #openMax: number;
+  readonly room: Room;
+  readonly settings: ConnectionsOptions & typeof DEFAULTS;
+  /** What the first line of newcomers has to be from now on. */
+  passPhrase: Uint8Array | undefined;
+  /** Guests that hold a seat, and those that only wait to be refused. */
+  readonly seated: Deadlines<Guest>;
+  readonly refused: Deadlines<Guest>;
   readonly #addresses: AddressCounts<AcceptedSocket> | undefined;
   #open = 0;
   #unixClients = 0;
@@ -68,12 +79,12 @@ export class Connections {
   #stopped: PromiseWithResolvers<void> | undefined;
 
   constructor(room: Room, options: ConnectionsOptions) {
-    const { clientsMax = NEVER, lingerersMax = 64, clientsPerAddressMax } = options;
-    this.#room = room;
-    this.#guests = new Guests(room, options);
-    this.#options = options;
-    this.#clientsMax = clientsMax;
-    this.#openMax = clientsMax + lingerersMax;
+    this.room = room;
+    this.settings = { ...DEFAULTS, ...options };
+    const { passPhrase, guestMs, clientsPerAddressMax } = this.settings;
+    this.passPhrase = passPhrase;
+    this.seated = new Deadlines(guestMs, room.settings.now);
+    this.refused = new Deadlines(guestMs, room.settings.now);
     this.#addresses = clientsPerAddressMax ? new AddressCounts(clientsPerAddressMax) : undefined;
   }
 
@@ -82,14 +93,9 @@ export class Connections {
     return this.#open;
   }
 
-  /** What the first line of newcomers has to be from now on. */
-  set passPhrase(phrase: Uint8Array) {
-    this.#guests.passPhrase = phrase;
-  }
-
   /** accept: a connection has come. */
   accept(socket: AcceptedSocket): void {
-    const { unix, handshake } = this.#options;
+    const { unix, handshake, clientsMax, lingerersMax } = this.settings;
     this.#open++;
     socket.data = GONE;
     const address = unix ? "" : socket.remoteAddress;
@@ -99,9 +105,10 @@ export class Connections {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const name = unix ? `unix:${++this.#unixClients}` : formatAddress(address, socket.remotePort);
     const refusal = this.#refusalOf(socket, unmapAddress(address));
-    if (this.#open > this.#openMax && !this.#room.closeOldest()) this.#guests.closeOldest();
-    if (refusal === undefined || handshake) this.#guests.arrive(socket, name, refusal);
-    else this.#room.refuse(socket, name, refusal);
+    const isOneTooMany = this.#open > clientsMax + lingerersMax;
+    if (isOneTooMany && !this.room.closeOldest()) this.refused.first?.failed();
+    if (refusal === undefined || handshake) new Guest(this, socket, name, refusal).arrive();
+    else this.room.refuse(socket, name, refusal);
   }
 
   /** close: a connection is gone. */
@@ -114,12 +121,16 @@ export class Connections {
 
   /** Does the work of a turn: `Room.flush`, and disconnects guests that have taken too long. */
   flush(): void {
-    const now = this.#room.settings.now();
-    this.#guests.flush(now);
-    this.#room.flush();
-    if (now >= this.#stopAtMs) this.#abort();
-    const dueAtMs = Math.min(this.#guests.dueAtMs, this.#stopAtMs);
-    if (dueAtMs !== NEVER) this.#room.wake(Math.max(1, dueAtMs - now));
+    const now = this.room.settings.now();
+    for (const guest of this.#guests(now)) guest.late();
+    this.room.flush();
+    if (now >= this.#stopAtMs) {
+      this.#stopAtMs = NEVER;
+      for (const guest of this.#guests()) guest.stopped();
+      this.room.abort();
+    }
+    const dueAtMs = Math.min(this.seated.dueAtMs, this.refused.dueAtMs, this.#stopAtMs);
+    if (dueAtMs !== NEVER) this.room.settings.wake(Math.max(1, dueAtMs - now));
   }
 
   /**
@@ -131,36 +142,29 @@ export class Connections {
   stop(graceMs: number): Promise<void> {
     if (this.#stopped) return this.#stopped.promise;
     this.#stopped = Promise.withResolvers();
-    this.#stopAtMs = this.#room.settings.now() + graceMs;
-    this.#room.stop();
-    this.#guests.stop();
+    this.#stopAtMs = this.room.settings.now() + graceMs;
+    this.room.stop();
+    for (const guest of this.#guests()) guest.stopped();
     if (this.#open === 0) this.#stopped.resolve();
     return this.#stopped.promise;
   }
 
-  #abort(): void {
-    this.#stopAtMs = NEVER;
-    this.#guests.stop();
-    this.#room.abort();
+  /** The guests whose time is over by then; all of them by default. */
+  #guests(now?: number): Guest[] {
+    return [...this.seated.over(now), ...this.refused.over(now)];
   }
 
   /** Why a newcomer cannot stay. */
   #refusalOf(socket: AcceptedSocket, address: string): string | undefined {
-    const { rules } = this.#options;
+    const { rules, clientsMax } = this.settings;
     const isOneTooMany = this.#addresses?.add(socket, address) === false;
     if (rules?.admits(address) === false) return `not allowed from ${address}`;
     if (isOneTooMany) return `too many connections from ${address}`;
-    if (this.#guests.seats + this.#room.seats >= this.#clientsMax) return "room is full";
-    return undefined;
+    return this.seated.size + this.room.seats >= clientsMax ? "room is full" : undefined;
   }
 }
 
-/**
- * The socket handlers, one line an event.
- *
- * @param asksForCertificate whether a client has to have a certificate
- * @param onError told when a handler has failed, which is a bug
- */
+/** The socket handlers, one line an event; `onError` is told if one has failed, which is a bug. */
 export function handlersOf(
   connections: Connections,
   asksForCertificate: boolean,

@@ -5,78 +5,56 @@ import type { RoomEvents } from "../room/options.ts";
 
 /** How many refusals are logged in a second at most. */
 const REFUSALS_MAX = 20;
-const SECOND_MS = 1000;
 /** What the server decides by itself is a warning. */
 const WARNINGS: readonly string[] = ["too slow", "line too long"];
 
-/** The log of a server. */
-export interface EventLog {
-  /** Something normal has happened. */
-  note(event: string): void;
-  /** Something has happened that its operator may want to act on. */
-  warn(event: string): void;
-  /** Logs what a room and its connections report. */
-  readonly events: Required<RoomEvents> & { onError: (error: Error) => void };
-}
-
 /**
- * Opens the log.
+ * Opens the log of a server.
  *
  * @param quiet whether to leave out what is normal
- * @param here how many are in the room
+ * @param here tells how many are in the room
+ * @returns `note` logs something normal, `warn` what the operator may want to act
+ *   on, and `events` what a room and its connections report
  */
-export function openEventLog(quiet: boolean, here: () => number): EventLog {
+export function openEventLog(quiet: boolean, here: () => number) {
   const stderr = openStderr((count) =>
     stamp(`${count} ${count === 1 ? "event was" : "events were"} not logged`),
   );
   const warn = (event: string) => stderr.write(stamp(event));
   const note = quiet ? () => {} : warn;
-  const refusals = new OncePerSecond((count) => warn(`${count} more refused`));
-  return {
-    note,
-    warn,
-    events: {
-      onJoin: (name) => note(`joined ${name} (${here()} here)`),
-      onLeave(name, reason, behindBytes) {
-        const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";
-        const log = WARNINGS.includes(reason) ? warn : note;
-        log(`left ${name}: ${reason}${detail} (${here()} here)`);
-      },
-      onRefuse(name, why) {
-        if (refusals.admits(`${name.replace(/:\d+$/, "")} ${why}`))
-          warn(`refused ${name}: ${why} (${here()} here)`);
-      },
-      onError: (error) => warn(`error: ${error.stack ?? error.message}`),
+  const admits = oncePerSecond((count) => warn(`${count} more refused`));
+  const events: Required<RoomEvents> & { onError: (error: Error) => void } = {
+    onJoin: (name) => note(`joined ${name} (${here()} here)`),
+    onLeave(name, reason, behindBytes) {
+      const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";
+      const log = WARNINGS.includes(reason) ? warn : note;
+      log(`left ${name}: ${reason}${detail} (${here()} here)`);
     },
+    onRefuse(name, why) {
+      if (admits(`${name.replace(/:\d+$/, "")} ${why}`))
+        warn(`refused ${name}: ${why} (${here()} here)`);
+    },
+    onError: (error) => warn(`error: ${error.stack ?? error.message}`),
   };
+  return { note, warn, events };
 }
 
-/** Lets each name through once a second, and so many names, so that a flood of events cannot flood the log. */
-export class OncePerSecond {
-  readonly #onHeldBack: (count: number) => void;
-  readonly #seen = new Set<string>();
-  #heldBack = 0;
-
-  /** @param onHeldBack told at the end of a second how many were not let through, if any */
-  constructor(onHeldBack: (count: number) => void) {
-    this.#onHeldBack = onHeldBack;
-  }
-
-  admits(name: string): boolean {
-    if (this.#seen.size === 0) setTimeout(() => this.#endSecond(), SECOND_MS).unref();
-    if (this.#seen.has(name) || this.#seen.size >= REFUSALS_MAX) {
-      this.#heldBack++;
-      return false;
-    }
-    this.#seen.add(name);
-    return true;
-  }
-
-  #endSecond(): void {
-    this.#seen.clear();
-    if (this.#heldBack > 0) this.#onHeldBack(this.#heldBack);
-    this.#heldBack = 0;
-  }
+/** Lets each name through once a second, and so many names: no flood of events floods the log. */
+function oncePerSecond(onHeldBack: (count: number) => void): (name: string) => boolean {
+  const seen = new Set<string>();
+  let heldBack = 0;
+  const endSecond = () => {
+    seen.clear();
+    if (heldBack > 0) onHeldBack(heldBack);
+    heldBack = 0;
+  };
+  return (name) => {
+    if (seen.size === 0) setTimeout(endSecond, 1000).unref();
+    const isAdmitted = seen.size < REFUSALS_MAX && !seen.has(name);
+    if (isAdmitted) seen.add(name);
+    else heldBack++;
+    return isAdmitted;
+  };
 }
 
 function stamp(event: string): string {

@@ -1,4 +1,4 @@
-/** How many connections a process may have. */
+/** How many connections a process may have, by its limit on open files. */
 
 import { readdirSync } from "node:fs";
 
@@ -6,24 +6,16 @@ import { readdirSync } from "node:fs";
 const RESERVED_FILES = 8;
 const LINGERERS_MAX = 256;
 
-/** How many connections a process may have, by its limit on open files. */
-export interface FileLimit {
-  /** The limit itself, `ulimit -n`. */
-  readonly filesMax: number;
-  /** How many files were open already, inherited ones too. */
-  readonly filesOpen: number;
-  /** How many clients that leaves, so that `accept` never fails; less than 1 if none. */
-  readonly clientsMax: number;
-  /** How many more connections that are refused, or linger after their EOF. */
-  readonly lingerersMax: number;
-}
-
 /**
  * Divides the files this process may still open between clients, connections on
  * their way out, and what the server itself needs. A server must not run out:
  * Bun then calls `accept` in a tight loop.
+ *
+ * @returns `filesMax`, which is `ulimit -n`; `filesOpen`, inherited ones too;
+ *   how many clients that leaves, less than 1 if none; and how many connections
+ *   more that are refused, or linger after their EOF
  */
-export function fileLimit(): FileLimit {
+export function fileLimit() {
   // Typed as a plain object; a report without limits, as on Windows, means none.
   const report = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } };
   const soft = report.userLimits?.open_files?.soft;

@@ -1,8 +1,6 @@
 /**
- * Stage 1, opening the server: getaddrinfo, socket, bind, listen, accept.
- *
- * `addressesOf` is getaddrinfo; `Bun.listen` does socket, bind and listen; what
- * it accepts belongs to `Connections`.
+ * Stage 1, opening the server: getaddrinfo is `addressesOf`; `Bun.listen` does
+ * socket, bind and listen; what it accepts belongs to `Connections`.
  */
 
 import { isIP } from "node:net";
@@ -19,6 +17,13 @@ import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
 
 type Handlers = Bun.SocketHandler<Life>;
+
+/** What errors mean here. */
+const WORDS = {
+  DNS_ENOTFOUND: "unknown host",
+  ERR_OUT_OF_RANGE: "the port is out of range, 0 to 65535",
+};
+const WORDS_LINK_LOCAL = { EINVAL: "a link-local address needs its interface, like fe80::1%eth0" };
 
 /** Where to listen: on a port, or on a path in the file system. */
 export type Place =
@@ -52,13 +57,18 @@ export interface Secrets {
   passPhrase?: Uint8Array | undefined;
 }
 
-/** A room that listens. */
-export interface Server {
-  readonly room: Room;
+/** What `Bun.listen` has made, and how it ends. */
+export interface Listener {
   /** Where it listens: `[::]:8080`, with the real port, or a path. */
   readonly address: string;
   /** The real port; 0 on a path. */
   readonly port: number;
+  stop(): void;
+}
+
+/** A room that listens. */
+export interface Server extends Listener {
+  readonly room: Room;
   /** Has new connections use other certificates, or say another pass phrase. */
   renew(secrets: Secrets): void;
   /**
@@ -70,43 +80,34 @@ export interface Server {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** What `Bun.listen` has made: where it is, and how it ends. */
-export interface Listener {
-  readonly address: string;
-  readonly port: number;
-  stop(): void;
-}
-
 /**
- * Opens a room on a port or a path; the classic `open_listenfd`, then `accept`
- * for ever.
+ * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever.
  *
  * @throws {UserError} when it cannot listen there
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  const { idleMs, tls, onError } = options;
-  let material = tls;
+  const { idleMs, onError } = options;
+  let { tls } = options;
   const room = new Room({
     ...options,
     ...eventLoop(() => connections.flush()),
     idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
   });
-  const place = { unix: "unix" in options, handshake: tls !== undefined };
-  const connections = new Connections(room, { ...options, ...place });
+  const kind = { unix: "unix" in options, handshake: tls !== undefined };
+  const connections = new Connections(room, { ...options, ...kind });
   const handlers = handlersOf(connections, tls?.ca !== undefined, onError);
-  const accepting = tls ? startingTls(handlers, () => material, onError) : handlers;
-  const { address, port, stop } = await openListener(options, accepting);
+  const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
+  const listener = await openListener(options, accepting);
   return {
+    ...listener,
     room,
-    address,
-    port,
     renew(secrets) {
-      material = secrets.tls;
+      tls = secrets.tls;
       if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
     },
     stop(graceMs = 5_000) {
-      stop();
+      listener.stop();
       return connections.stop(graceMs);
     },
   };
@@ -128,11 +129,12 @@ async function openListener(place: Place, socket: Handlers): Promise<Listener> {
     });
   } catch (error) {
     const address = formatAddress(host ?? "::", port);
-    throw new UserError(`cannot listen on ${address}: ${explainListen(error, address)}`);
+    const words = /^\[?fe[89ab]/i.test(address) ? { ...WORDS, ...WORDS_LINK_LOCAL } : WORDS;
+    throw new UserError(`cannot listen on ${address}: ${explain(error, words)}`);
   }
 }
 
-/** getaddrinfo: the numeric addresses of a host, best first; without a host IPv6, which takes IPv4 too, or IPv4. */
+/** getaddrinfo: numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */
 async function addressesOf(host: string | undefined): Promise<string[]> {
   if (host === undefined) return ["::", "0.0.0.0"];
   if (isIP(host)) return [host];
@@ -150,16 +152,6 @@ function onFirst(addresses: readonly string[], listen: (hostname: string) => Lis
       if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
     }
   throw failure;
-}
-
-function explainListen(error: unknown, address: string): string {
-  return explain(error, {
-    DNS_ENOTFOUND: "unknown host",
-    ERR_OUT_OF_RANGE: "the port is out of range, 0 to 65535",
-    ...(/^\[?fe[89ab]/i.test(address) && {
-      EINVAL: "a link-local address needs its interface, like fe80::1%eth0",
-    }),
-  });
 }
 
 /** Has each connection begin with a TLS handshake, by the certificates of the moment. */
@@ -205,8 +197,7 @@ function eventLoop(flush: () => void): Pick<RoomOptions, "now" | "wake"> {
     } else if (alarm === undefined || now() + delayMs < alarmAtMs) {
       clearTimeout(alarm);
       alarmAtMs = now() + delayMs;
-      alarm = setTimeout(run, delayMs);
-      alarm.unref(); // It is the connections that keep a program alive.
+      alarm = setTimeout(run, delayMs).unref(); // It is the connections that keep a program alive.
     }
   };
   return { now, wake };

@@ -1,4 +1,4 @@
-/** The command line of the server: its options, what they mean to `listen`, and what does not go together. */
+/** The command line of the server: its options, what they mean, and what does not go together. */
 
 import {
   type Command,
@@ -81,15 +81,10 @@ export function serverCommand(version: string): Command<typeof options> {
   };
 }
 
-/** What was asked for on the command line. */
+/** What a command line asks for. */
 export type ServerOptions = Values<typeof options>;
 
-/**
- * What a command line means to `listen`.
- *
- * @throws {UserError} that names what does not go together, does not fit, or
- *   cannot be read
- */
+/** What it means to `listen`; a `UserError` names what does not go together, or cannot be read. */
 export function settingsOf(
   given: ServerOptions,
   port = "",
@@ -147,24 +142,20 @@ export function isPassPhraseInTheClear(given: ServerOptions): boolean {
 
 function checkTogether(given: ServerOptions): void {
   const { clientsMax, filesMax, filesOpen } = limit;
-  const { unix, buffer, allow, deny, ...rest } = given;
-  const lists = { ...rest, allow: allow[0], deny: deny[0] };
+  const { unix, buffer, "max-line": line, "max-clients": clients = 1 } = given;
+  const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
   for (const name of ["host", "allow", "deny", "max-clients-per-address"] as const)
-    if (unix && lists[name] !== undefined) throw usageError(`--${name} does not go with --unix`);
-  if (rest["unix-mode"] !== undefined && !unix) throw usageError("--unix-mode needs --unix");
-  if (rest["max-line"] > buffer)
-    throw usageError(
-      `--max-line ${formatSize(rest["max-line"])} does not fit into --buffer ${formatSize(buffer)}`,
-    );
-  if (!rest["tls-cert"] !== !rest["tls-key"])
-    throw usageError("--tls-cert and --tls-key go together");
-  if (rest["tls-ca"] && !rest["tls-cert"])
-    throw usageError("--tls-ca needs --tls-cert and --tls-key");
+    if (unix && [given[name] ?? []].flat().length > 0)
+      throw usageError(`--${name} does not go with --unix`);
+  if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
+  const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;
+  if (line > buffer) throw usageError(sizes);
+  if (!cert !== !key) throw usageError("--tls-cert and --tls-key go together");
+  if (ca && !cert) throw usageError("--tls-ca needs --tls-cert and --tls-key");
   if (clientsMax < 1)
     throw new UserError(
       `no files left for clients: ulimit -n is ${filesMax}, and ${filesOpen} are open at the start`,
     );
-  const clients = rest["max-clients"] ?? 1;
   if (clients > clientsMax)
     throw usageError(
       `--max-clients ${clients} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,

@@ -1,11 +1,11 @@
-/** What a client says about TLS, in words: with its first bytes, and with a handshake that fails. */
+/** What a client says about TLS, in words: with its first bytes, or a handshake that fails. */
 
 import { codeOf } from "../program/system-errors.ts";
 
 /** Why a client that opens TLS on a plain port is disconnected. */
 export const SPEAKS_TLS = "speaks TLS, this port does not";
 
-/** Whether a TLS connection begins so: a record of type 22 and version 3.x with a ClientHello (RFC 8446, 5.1). */
+/** Whether TLS begins so: a record of type 22, version 3.x, with a ClientHello (RFC 8446, 5.1). */
 export function greetsInTls([type, major, minor = 0xff, , , message = 1]: Uint8Array): boolean {
   return type === 22 && major === 3 && minor <= 4 && message === 1;
 }
@@ -16,17 +16,16 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
   [/HTTP_REQUEST|HTTPS_PROXY_REQUEST|WRONG_VERSION_NUMBER/, "plain text"],
   [/UNSUPPORTED_PROTOCOL/, "the client's version of TLS is too old"],
   [/NO_SHARED_CIPHER/, "no cipher in common"],
-  // Over TLS 1.3 the alert of a client that verifies in vain comes unencrypted, as no packet at all.
+  // Over TLS 1.3 the alert of a client that verifies in vain comes unencrypted: no packet at all.
   [/ALERT_|BAD_PACKET_LENGTH/, "the client did not accept our certificate"],
 ];
 
 /**
- * Why a handshake has failed, if it has.
+ * Why a handshake has failed, in words for the log; undefined for a client that
+ * may come in.
  *
- * @param success whether there is a TLS connection now
  * @param error what Bun gives with it: also what was wrong with a client's certificate
- * @param asksForCertificate whether a client needs a certificate, and `authorized` whether it has one
- * @returns words for the log; undefined for a client that may come in
+ * @param authorized whether it has the certificate that is asked for, if one is
  */
 export function handshakeFailure(
   success: boolean,

@@ -1,4 +1,4 @@
-/** Listening on a path: for one server at a time, and never in the place of anything but a stale socket. */
+/** Listening on a path: one server at a time, never in the place of anything but a stale socket. */
 
 import { chmodSync, linkSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -50,7 +50,7 @@ export async function listenOnPath(
   }
 }
 
-/** Removes a socket that a server has left behind, which is one that refuses a connection; nothing else. */
+/** Removes a socket that a server has left behind: one that refuses a connection, nothing else. */
 async function removeStaleSocket(path: string): Promise<void> {
   const file = lstatSync(path, { throwIfNoEntry: false });
   if (file === undefined) return;
@@ -69,12 +69,9 @@ async function removeStaleSocket(path: string): Promise<void> {
 }
 
 /**
- * Locks a socket in the file system, for as long as this server lives: by an
- * abstract socket, which goes with its process (Linux, see unix(7)). A refused
- * connection alone does not tell that nobody is there: a server that is too busy
- * refuses it too.
- *
- * @throws EADDRINUSE when a server that lives has it
+ * Locks a socket in the file system, for as long as this server lives, or throws
+ * EADDRINUSE: by an abstract socket, which goes with its process (Linux, see
+ * unix(7)). A server that is too busy refuses a connection too.
  */
 function lockInode(path: string): { stop(): void } {
   const { dev, ino } = lstatSync(path);

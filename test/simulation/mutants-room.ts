@@ -25,14 +25,14 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a run is noted where another note still is",
     file: "room/line-log.ts",
-    code: "const notesFull = this.#nextRun - this.#firstRun === this.runsMax;",
+    code: "const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;",
     becomes: "const notesFull = false;",
   },
   {
     fault: "a member gets its own lines back",
     file: "room/line-log.ts",
-    code: "if (lastRun < this.#firstRun) return false;",
-    becomes: "if (lastRun < Number.POSITIVE_INFINITY) return false;",
+    code: "return lastRun >= this.#firstRun && ",
+    becomes: "return lastRun >= Number.POSITIVE_INFINITY && ",
   },
   {
     fault: "after a short write among own lines, the cursor counts them as taken",
@@ -105,24 +105,24 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     becomes: "return this.cursors.size;",
   },
   {
-    fault: "the gone that wait keep their seats for ever",
+    fault: "all that wait take a seat more",
     file: "room/turns.ts",
-    code: "if (talker.cursor.gone) this.#goneInQueue--;",
-    becomes: "",
+    code: "count + Number(cursor.gone)",
+    becomes: "count + Number(cursor.gone || true)",
   },
 
   // Rates.
   {
     fault: "a rate counts runs instead of lines",
     file: "room/turns.ts",
-    code: "spend(countLines(run))",
-    becomes: "spend(Math.min(1, countLines(run)))",
+    code: "countLines(run) * SECOND_MS",
+    becomes: "Math.min(1, countLines(run)) * SECOND_MS",
   },
   {
     fault: "nobody looks after talkers that are over their rate",
     file: "room/turns.ts",
-    code: "dueAtMs = Math.min(dueAtMs, now + (this.#buckets.get(talker)?.msToNextLine(now) ?? 0));",
-    becomes: "void talker, now;",
+    code: "dueAtMs = Math.min(dueAtMs, now + Math.ceil(waitMs));",
+    becomes: "void waitMs, now;",
   },
   {
     fault: "what a talker over its rate has said is dropped when it goes",
@@ -132,20 +132,20 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a token bucket has no bottom",
-    file: "room/token-bucket.ts",
-    code: "Math.min(this.#linesPerSecond, this.#lines + earned)",
-    becomes: "this.#lines + earned",
+    file: "room/turns.ts",
+    code: "Math.max(fullAtMs, this.#room.settings.now()) + spentMs",
+    becomes: "Math.max(fullAtMs, 0) + spentMs",
   },
   {
     fault: "a token bucket earns the same time twice",
-    file: "room/token-bucket.ts",
-    code: "this.#atMs = nowMs;\n    return",
-    becomes: "return",
+    file: "room/turns.ts",
+    code: "Math.max(fullAtMs, this.#room.settings.now()) + spentMs",
+    becomes: "this.#room.settings.now() + spentMs",
   },
   {
     fault: "a stop does not end the rates",
     file: "room/turns.ts",
-    code: "this.#buckets.clear();",
+    code: "this.#fullAtMs.clear();",
     becomes: "",
   },
 
@@ -159,14 +159,14 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a slow reader is dropped without being asked",
     file: "room/patience.ts",
-    code: "if (retry || isOverdue) this.#room.serve(cursor);",
+    code: "if (retry || isOverdue) cursor.write();",
     becomes: "",
   },
   {
     fault: "a byte taken resets the patience",
     file: "room/patience.ts",
-    code: "cursor.goal = Math.min(cursor.position + PROGRESS_BYTES, end);",
-    becomes: "cursor.goal = Math.min(cursor.position + PROGRESS_BYTES / PROGRESS_BYTES, end);",
+    code: "cursor.goal = cursor.nextGoal;",
+    becomes: "cursor.goal = Math.min(cursor.position + 1, cursor.end);",
   },
   {
     fault: "a reader that has reached its goal gets no new one",
@@ -183,8 +183,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "only the readers in the way are asked",
     file: "room/patience.ts",
-    code: "if (retry || isOverdue) this.#room.serve(cursor);",
-    becomes: "if (isInTheWay && (retry || isOverdue)) this.#room.serve(cursor);",
+    code: "if (retry || isOverdue) cursor.write();",
+    becomes: "if (isInTheWay && (retry || isOverdue)) cursor.write();",
   },
   {
     fault: "readers are dropped that are not in the way",
@@ -194,15 +194,15 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a reader has to take everything in each patience",
-    file: "room/leaver.ts",
-    code: "export const PROGRESS_BYTES = 64 << 10;",
-    becomes: "export const PROGRESS_BYTES = 64 << 20;",
+    file: "room/member.ts",
+    code: "const PROGRESS_BYTES = 64 << 10;",
+    becomes: "const PROGRESS_BYTES = 64 << 20;",
   },
   {
     fault: "a reader has to take a byte in each patience",
-    file: "room/leaver.ts",
-    code: "export const PROGRESS_BYTES = 64 << 10;",
-    becomes: "export const PROGRESS_BYTES = 1;",
+    file: "room/member.ts",
+    code: "const PROGRESS_BYTES = 64 << 10;",
+    becomes: "const PROGRESS_BYTES = 1;",
   },
   {
     fault: "time in which nobody waited counts against readers",
@@ -213,14 +213,14 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "the alarm of a room that is held up is forgotten",
     file: "room/room.ts",
-    code: "this.#patience.dueAtMs(now),\n",
-    becomes: "",
+    code: "Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now))",
+    becomes: "this.#turns.dueAtMs(now)",
   },
   {
     fault: "who leaves has to take what was said since as well",
-    file: "room/patience.ts",
-    code: "cursor.leaver?.debt?.end ?? head",
-    becomes: "head",
+    file: "room/member.ts",
+    code: "Math.min(this.position + PROGRESS_BYTES, this.end)",
+    becomes: "Math.min(this.position + PROGRESS_BYTES, this.#room.log.head)",
   },
 
   // Writing.
@@ -233,7 +233,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a drain wakes nobody",
     file: "room/member.ts",
-    code: "this.blocked = false;\n    this.#room.wake(0);",
+    code: "this.blocked = false;\n    this.#room.settings.wake(0);",
     becomes: "this.blocked = false;",
   },
   {
@@ -251,7 +251,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a closed socket is written to again",
     file: "room/leaver.ts",
-    code: "if (!this.#lingering.has(leaver)) return;",
+    code: "if (this.#socket.data !== this) return;",
     becomes: "",
   },
 
@@ -259,68 +259,68 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a drain of the last word is ignored",
     file: "room/leaver.ts",
-    code: "else if (this.word.length > 0) this.#leavers.sayLastWord(this);",
+    code: "else if (this.#word.length > 0) this.#sayLastWord();",
     becomes: "",
   },
   {
     fault: "a leaver gets its EOF before it has everything",
-    file: "room/room.ts",
-    code: "if (!cursor.write(debt?.end ?? this.log.head) || !leaver || !debt) return;",
-    becomes: "cursor.write(debt?.end ?? this.log.head);\n    if (!leaver || !debt) return;",
+    file: "room/member.ts",
+    code: "if (this.blocked) return;",
+    becomes: "if (this.blocked) break;",
   },
   {
     fault: "a leaver hears what is said after it has left",
-    file: "room/room.ts",
-    code: "cursor.write(debt?.end ?? this.log.head)",
-    becomes: "cursor.write(this.log.head)",
+    file: "room/member.ts",
+    code: "const { end } = this;",
+    becomes: "const end = log.head;",
   },
   {
     fault: "a member that half-closed is reset",
     file: "room/leaver.ts",
-    code: "    socket.shutdown();",
-    becomes: "    socket.terminate();",
+    code: "    this.#socket.shutdown();",
+    becomes: "    this.#socket.terminate();",
   },
   {
     fault: "whoever has its last word is reset",
     file: "room/leaver.ts",
-    code: "if (leaver.word.length > 0) leaver.failed();",
-    becomes: "if (leaver.word.length >= 0) leaver.failed();",
+    code: "else if (this.#word.length > 0) this.failed();",
+    becomes: "else if (this.#word.length >= 0) this.failed();",
   },
   {
     fault: "a leaver that is still owed something has all the time there is",
     file: "room/leaver.ts",
-    code: "    this.#owed.start(leaver);",
+    code: "    this.#room.owed.start(this);",
     becomes: "",
   },
   {
     fault: "a leaver that goes on taking gets no more time",
     file: "room/leaver.ts",
-    code: "if (debt && debt.cursor.position >= leaver.goal) this.#expectProgress(leaver, debt);\n      else ",
-    becomes: "void debt;\n      ",
+    code: "if (cursor && cursor.position >= this.#goal) this.expectProgress(cursor);\n    else ",
+    becomes: "",
   },
   {
     fault: "the goal of a leaver is not renewed",
     file: "room/leaver.ts",
-    code: "leaver.goal = Math.min(cursor.position + PROGRESS_BYTES, end);",
-    becomes: "leaver.goal ||= Math.min(cursor.position + PROGRESS_BYTES, end);",
+    code: "this.#goal = cursor.nextGoal;",
+    becomes: "this.#goal ||= cursor.nextGoal;",
   },
   {
     fault: "a leaver that takes nothing at all is kept",
     file: "room/leaver.ts",
-    code: "if (debt && debt.cursor.position >= leaver.goal)",
-    becomes: "if (debt && debt.cursor.position >= 0)",
+    code: "if (cursor && cursor.position >= this.#goal)",
+    becomes: "if (cursor && cursor.position >= 0)",
   },
   {
     fault: "a leaver gets its patience and no time to linger",
-    file: "room/leaver.ts",
+    file: "room/room.ts",
     code: "new Deadlines(patienceMs + lingerMs, now)",
     becomes: "new Deadlines(patienceMs, now)",
   },
   {
     fault: "nobody looks after leavers",
     file: "room/room.ts",
-    code: "this.#leavers.dueAtMs,\n",
-    becomes: "",
+    code: "deadlines?.dueAtMs ?? NEVER",
+    becomes: "(deadlines === this.idle && deadlines?.dueAtMs) || NEVER",
   },
   {
     fault: "what a member over its rate or without room still has to say is dropped when it goes",
@@ -332,8 +332,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "who does not take all of its last word is closed in order",
     file: "room/leaver.ts",
-    code: "if (leaver.word.length > 0) leaver.failed();",
-    becomes: "if (leaver.word.length < 0) leaver.failed();",
+    code: "else if (this.#word.length > 0) this.failed();",
+    becomes: "else if (this.#word.length < 0) this.failed();",
   },
   {
     fault: "a connection that waits for the end of TLS is forgotten",
@@ -344,9 +344,9 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
 
   {
     fault: "a leaver that is still owed something makes room for a newcomer",
-    file: "room/leaver.ts",
-    code: "const oldest = this.#lingering.first;",
-    becomes: "const oldest = this.#lingering.first ?? this.#owed.first;",
+    file: "room/room.ts",
+    code: "const oldest = this.lingering.first;",
+    becomes: "const oldest = this.lingering.first ?? this.owed.first;",
   },
   {
     fault: "a leaver gives its seat back before it has everything",
@@ -363,28 +363,28 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a leaver whose connection was found to be gone is gone again when that is told",
     file: "room/leaver.ts",
-    code: "this.socket.data = GONE;",
+    code: "this.#socket.data = GONE;",
     becomes: "",
   },
   {
     fault: "a write that fails is a write of nothing",
     file: "room/member.ts",
     code: "if (taken < 0) this.socket.data.failed();",
-    becomes: "if (taken < 0) return false;",
+    becomes: "if (taken < 0) return;",
   },
 
   // Silence.
   {
     fault: "who talks is idle all the same",
     file: "room/room.ts",
-    code: "if (!cursor.gone) this.#idle?.start(talker);",
+    code: "if (!cursor.gone) this.idle?.start(talker);",
     becomes: "",
   },
   {
     fault: "who is gone is idle",
     file: "room/room.ts",
-    code: "if (!cursor.gone) this.#idle?.start(talker);",
-    becomes: "this.#idle?.start(talker);",
+    code: "if (!cursor.gone) this.idle?.start(talker);",
+    becomes: "this.idle?.start(talker);",
   },
   {
     fault: "a new deadline keeps its old place",
@@ -401,16 +401,16 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "nobody looks after the idle",
     file: "room/room.ts",
-    code: "this.#idle?.dueAtMs ?? Number.POSITIVE_INFINITY,",
-    becomes: "",
+    code: "deadlines?.dueAtMs ?? NEVER",
+    becomes: "(deadlines !== this.idle && deadlines?.dueAtMs) || NEVER",
   },
 
   // Stopping.
   {
     fault: "a room that stops does not wait for those who wait",
     file: "room/room.ts",
-    code: "if (this.#stopping && !isHeldUp)",
-    becomes: "if (this.#stopping)",
+    code: "if (this.stopping && !isHeldUp)",
+    becomes: "if (this.stopping)",
   },
   {
     fault: "a room that stops goes on listening",
@@ -420,8 +420,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "who opens TLS is heard",
-    file: "room/room.ts",
-    code: "return why !== undefined;",
-    becomes: "return false;",
+    file: "room/member.ts",
+    code: "if (objection !== undefined) return this.#room.leave(this, objection, objection);",
+    becomes: "if (objection !== undefined) this.#room.leave(this, objection, objection);",
   },
 ];

@@ -7,26 +7,26 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "any number of connections may linger",
     file: "server/connections.ts",
-    code: "if (this.#open > this.#openMax && !this.#room.closeOldest()) this.#guests.closeOldest();",
+    code: "if (isOneTooMany && !this.room.closeOldest()) this.refused.first?.failed();",
     becomes: "",
   },
   {
     fault: "one connection more may be open",
     file: "server/connections.ts",
-    code: "this.#open > this.#openMax",
-    becomes: "this.#open > this.#openMax + 1",
+    code: "this.#open > clientsMax + lingerersMax",
+    becomes: "this.#open > clientsMax + lingerersMax + 1",
   },
   {
     fault: "a connection is closed although there is room for it",
     file: "server/connections.ts",
-    code: "this.#open > this.#openMax",
-    becomes: "this.#open >= this.#openMax",
+    code: "this.#open > clientsMax + lingerersMax",
+    becomes: "this.#open >= clientsMax + lingerersMax",
   },
   {
     fault: "only those that linger make room, not those that wait to be refused",
     file: "server/connections.ts",
-    code: "!this.#room.closeOldest()) this.#guests.closeOldest();",
-    becomes: "this.#room.closeOldest()) void 0;",
+    code: "!this.room.closeOldest()) this.refused.first?.failed();",
+    becomes: "this.room.closeOldest()) void 0;",
   },
   {
     fault: "a closed connection is still counted",
@@ -43,26 +43,27 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a guest takes no seat",
     file: "server/connections.ts",
-    code: "if (this.#guests.seats + this.#room.seats >= this.#clientsMax)",
-    becomes: "if (this.#room.seats >= this.#clientsMax)",
+    code: "this.seated.size + this.room.seats >= clientsMax",
+    becomes: "this.room.seats >= clientsMax",
   },
   {
     fault: "one member more may be there",
     file: "server/connections.ts",
-    code: "this.#room.seats >= this.#clientsMax)",
-    becomes: "this.#room.seats > this.#clientsMax)",
+    code: "this.room.seats >= clientsMax",
+    becomes: "this.room.seats > clientsMax",
   },
   {
     fault: "a guest that is refused takes a seat",
     file: "server/guest.ts",
-    code: "(guest.refusal === undefined ? this.#seated : this.#refused).start(guest);",
-    becomes: "this.#seated.start(guest);",
+    code: "refusal === undefined ? connections.seated : connections.refused",
+    becomes: "connections.seated",
   },
   {
     fault: "a guest that has gone keeps its seat",
     file: "server/guest.ts",
-    code: "    this.#seated.stop(guest);",
-    becomes: "",
+    code: "this.#deadlines.stop(this);\n  }\n\n  failed",
+    becomes:
+      "if (this.#deadlines !== this.#connections.seated) this.#deadlines.stop(this);\n  }\n\n  failed",
   },
   {
     fault: "the newest that lingers makes room",
@@ -81,7 +82,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "an address has all its places again once one is closed",
     file: "server/access.ts",
-    code: "if (count > 1) this.#counts.set(address, count - 1);\n    else ",
+    code: "if (count > 0) this.#counts.set(address, count);\n    else ",
     becomes: "void count;\n    ",
   },
   {
@@ -107,7 +108,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: "server/connections.ts",
     code: "if (rules?.admits(address) === false) return `not allowed from ${address}`;",
     becomes:
-      'if (this.#room.seats >= this.#clientsMax) return "room is full";\n    if (rules?.admits(address) === false) return `not allowed from ${address}`;',
+      'if (this.room.seats >= clientsMax) return "room is full";\n    if (rules?.admits(address) === false) return `not allowed from ${address}`;',
   },
   {
     fault: "a newcomer without an address joins",
@@ -127,8 +128,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a refusal has no word",
     file: "room/room.ts",
-    code: "this.#leavers.add(socket, word);",
-    becomes: "this.#leavers.add(socket, undefined);",
+    code: "new Leaver(this, socket, word).linger();",
+    becomes: "new Leaver(this, socket).linger();",
   },
   {
     fault: "a refusal is not reported",
@@ -139,8 +140,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a refused newcomer is closed before it has read why",
     file: "room/room.ts",
-    code: "this.#leavers.add(socket, word);",
-    becomes: "this.#leavers.add(socket, word);\n    socket.end();",
+    code: "new Leaver(this, socket, word).linger();",
+    becomes: "new Leaver(this, socket, word).linger();\n    socket.end();",
   },
   {
     fault: "over TLS, a newcomer is refused before its handshake",
@@ -151,22 +152,22 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "over TLS, nobody is refused",
     file: "server/guest.ts",
-    code: "if (guest.refusal !== undefined) this.refuse(guest, guest.refusal);",
-    becomes: "if (guest.refusal === '') this.refuse(guest, guest.refusal);",
+    code: "else if (this.#refusal !== undefined) this.#refuse(this.#refusal);",
+    becomes: "else if (this.#refusal === '') this.#refuse(this.#refusal);",
   },
 
   // Handshake and pass phrase.
   {
     fault: "a handshake that fails is as good as any",
     file: "server/guest.ts",
-    code: "if (failure === undefined) this.#guests.handshaken(this);",
-    becomes: "if (failure !== '') this.#guests.handshaken(this);",
+    code: "if (failure !== undefined) this.failed(",
+    becomes: "if (failure === '') this.failed(",
   },
   {
     fault: "any pass phrase will do",
     file: "server/guest.ts",
-    code: "timingSafeEqual(digest(line), this.#passDigest)",
-    becomes: "digest(line).length === this.#passDigest.length && Boolean(timingSafeEqual)",
+    code: "timingSafeEqual(digest(line), digest(passPhrase))",
+    becomes: "digest(line).length === digest(passPhrase).length && Boolean(timingSafeEqual)",
   },
   {
     fault: "a CR before the line end is part of the pass phrase",
@@ -177,19 +178,19 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "what follows the pass phrase at once is lost",
     file: "server/guest.ts",
-    code: "if (end + 1 < bytes.length) guest.socket.data.received(bytes.subarray(end + 1));",
+    code: "if (end + 1 < bytes.length) this.#socket.data.received(bytes.subarray(end + 1));",
     becomes: "",
   },
   {
     fault: "the pass phrase is said into the room",
     file: "server/guest.ts",
-    code: "guest.socket.data.received(bytes.subarray(end + 1));",
-    becomes: "guest.socket.data.received(bytes);",
+    code: "this.#socket.data.received(bytes.subarray(end + 1));",
+    becomes: "this.#socket.data.received(bytes);",
   },
   {
     fault: "a pass phrase that comes in pieces is wrong",
     file: "server/guest.ts",
-    code: "Buffer.concat([guest.said, end",
+    code: "Buffer.concat([this.said, end",
     becomes: "Buffer.concat([end",
   },
   {
@@ -201,102 +202,101 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "the first pass phrase holds for ever",
     file: "server/guest.ts",
-    code: "this.#passDigest = phrase && digest(phrase);",
-    becomes: "this.#passDigest ??= phrase && digest(phrase);",
+    code: "const { passPhrase } = this.#connections;",
+    becomes: "const { passPhrase } = this.#connections.settings;",
   },
   {
     fault: "a guest may take all the time there is",
     file: "server/connections.ts",
-    code: "    this.#guests.flush(now);",
+    code: "for (const guest of this.#guests(now)) guest.late();",
     becomes: "",
   },
   {
     fault: "nobody is woken for a guest that takes too long",
     file: "server/connections.ts",
-    code: "Math.min(this.#guests.dueAtMs, this.#stopAtMs)",
+    code: "Math.min(this.seated.dueAtMs, this.refused.dueAtMs, this.#stopAtMs)",
     becomes: "this.#stopAtMs",
   },
   {
     fault: "nobody is woken for a refused guest that takes too long",
-    file: "server/guest.ts",
-    code: "return Math.min(this.#seated.dueAtMs, this.#refused.dueAtMs);",
-    becomes: "return this.#seated.dueAtMs;",
+    file: "server/connections.ts",
+    code: "Math.min(this.seated.dueAtMs, this.refused.dueAtMs, this.#stopAtMs)",
+    becomes: "Math.min(this.seated.dueAtMs, this.#stopAtMs)",
   },
   {
     fault: "the time for the pass phrase has begun with the handshake",
     file: "server/guest.ts",
-    code: "(guest.refusal === undefined ? this.#seated : this.#refused).start(guest);",
-    becomes:
-      "const guests = guest.refusal === undefined ? this.#seated : this.#refused;\n    if (!guests.has(guest)) guests.start(guest);",
+    code: "this.#deadlines.start(this);",
+    becomes: "if (!this.#deadlines.over().includes(this)) this.#deadlines.start(this);",
   },
   {
     fault: "who has half-closed before its pass phrase is forgotten",
     file: "server/guest.ts",
-    code: 'if (this.awaits === "pass phrase") this.#guests.refuse(this, WRONG);',
-    becomes: 'if (this.awaits === "pass phrase") return;',
+    code: 'if (this.#awaits === "pass phrase") this.#refuse(WRONG);',
+    becomes: 'if (this.#awaits === "pass phrase") return;',
   },
   {
     fault: "a guest that opens TLS has said a wrong pass phrase",
     file: "server/guest.ts",
-    code: "return this.refuse(guest, SPEAKS_TLS);",
-    becomes: "return this.refuse(guest, SPEAKS_TLS && WRONG);",
+    code: "return this.#refuse(SPEAKS_TLS);",
+    becomes: "return this.#refuse(SPEAKS_TLS && WRONG);",
   },
   {
     fault: "a guest that has gone is still asked",
     file: "server/guest.ts",
-    code: "    this.socket.data = GONE;\n    this.#guests.forget(this);",
-    becomes: "    this.socket.data = GONE;",
+    code: "    this.#socket.data = GONE;\n    this.#deadlines.stop(this);",
+    becomes: "    this.#socket.data = GONE;",
   },
   {
     fault: "a guest that failed is not closed",
     file: "server/guest.ts",
-    code: "    this.socket.terminate();",
+    code: "    this.#socket.terminate();",
     becomes: "",
   },
   {
     fault: "a guest that is closed as it fails is reported twice",
     file: "server/guest.ts",
-    code: "    this.closed();\n    this.#guests.report(",
-    becomes: "    this.#guests.report(this, reason);\n    this.closed();\n    this.#guests.report(",
+    code: "    this.closed();\n    this.#report(",
+    becomes: "    this.#report(reason);\n    this.closed();\n    this.#report(",
   },
 
   // Stopping.
   {
     fault: "guests are forgotten at a stop",
     file: "server/connections.ts",
-    code: "this.#room.stop();\n    this.#guests.stop();",
-    becomes: "this.#room.stop();",
+    code: "this.room.stop();\n    for (const guest of this.#guests()) guest.stopped();",
+    becomes: "this.room.stop();",
   },
   {
     fault: "guests are not reported at a stop",
     file: "server/guest.ts",
-    code: 'this.#guests.report(this, "server stopping");',
+    code: 'this.#report("server stopping");',
     becomes: "",
   },
   {
     fault: "a stop does not wait for guests",
     file: "server/connections.ts",
     code: "if (this.#open === 0) this.#stopped.resolve();",
-    becomes: "if (this.#room.size === 0) this.#stopped.resolve();",
+    becomes: "if (this.room.size === 0) this.#stopped.resolve();",
   },
   {
     fault: "the grace time is not kept",
     file: "server/connections.ts",
-    code: "if (now >= this.#stopAtMs) this.#abort();",
-    becomes: "",
+    code: "if (now >= this.#stopAtMs) {",
+    becomes: "if (now >= NEVER) {",
   },
   {
     fault: "nobody is woken at the end of the grace time",
     file: "server/connections.ts",
-    code: "Math.min(this.#guests.dueAtMs, this.#stopAtMs)",
-    becomes: "this.#guests.dueAtMs",
+    code: "Math.min(this.seated.dueAtMs, this.refused.dueAtMs, this.#stopAtMs)",
+    becomes: "Math.min(this.seated.dueAtMs, this.refused.dueAtMs)",
   },
   {
     fault: "a second stop begins the grace time anew",
     file: "server/connections.ts",
     code: "if (this.#stopped) return this.#stopped.promise;",
     becomes:
-      "if (this.#stopped) this.#stopAtMs = this.#room.settings.now() + graceMs;\n    if (this.#stopped) return this.#stopped.promise;",
+      "if (this.#stopped) this.#stopAtMs = this.room.settings.now() + graceMs;\n    if (this.#stopped) return this.#stopped.promise;",
   },
   {
     fault: "a second stop is another promise",
@@ -306,14 +306,14 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "at the end of the grace time, those who linger are forgotten",
-    file: "room/leaver.ts",
-    code: "for (const leaver of this.#lingering.all()) this.#close(leaver);",
+    file: "room/room.ts",
+    code: "for (const leaver of this.lingering.over()) leaver.late();",
     becomes: "",
   },
   {
     fault: "at the end of the grace time, those who are owed something are forgotten",
-    file: "room/leaver.ts",
-    code: "for (const leaver of this.#owed.all()) leaver.failed();",
+    file: "room/room.ts",
+    code: "for (const leaver of this.owed.over()) leaver.failed();",
     becomes: "",
   },
   {
