@@ -1,6 +1,6 @@
-/** Listening on a path: one server at a time, never in the place of anything but a stale socket. */
+/** Listening on a path: one server at a time, and never in the place of anything but a stale socket. */
 
-import { chmodSync, linkSync, lstatSync, unlinkSync } from "node:fs";
+import { chmodSync, linkSync, lstatSync, type Stats, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
@@ -11,7 +11,7 @@ const PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
 const TAKEN = "a server listens there already";
 
 /**
- * Listens on a path. The socket is made under another name, which Bun removes
+ * Listens on a path. The socket is made under a name of its own, which Bun removes
  * when it stops, and linked to the path once it has its mode.
  *
  * @param mode the permissions of the file, such as 0o600
@@ -23,21 +23,20 @@ export async function listenOnPath(
   mode: number,
   listen: (name: string) => { stop(): void },
 ): Promise<Listener> {
-  const name = join(dirname(path), `.${process.pid}`);
-  const umask = process.umask(0o777);
+  // Not by the process's id: in every container there is a process 1.
+  const name = join(dirname(path), `.${crypto.randomUUID().slice(0, 6)}`);
   const opened: { stop(): void }[] = [];
-  const stop = () => opened.forEach((one) => one.stop());
+  const stop = () => opened.splice(0).forEach((one) => one.stop());
   try {
     if (Buffer.byteLength(path) > PATH_BYTES_MAX) throw new UserError("the path is too long");
-    await removeStaleSocket(path);
-    opened.push(listen(name));
+    opened.push(withUmask(0o777, () => listen(name)));
     chmodSync(name, mode);
-    opened.push(lockInode(name));
+    const own = lstatSync(name);
+    opened.push(lockInode(own));
+    await removeStaleSocket(path);
     linkSync(name, path);
     unlinkSync(name);
-    const inode = inodeOf(path);
-    // Whatever is there by then stays, unless it is ours.
-    opened.unshift({ stop: () => inodeOf(path) === inode && unlinkSync(path) });
+    opened.unshift({ stop: () => tryToRemove(path, own) });
     return { address: path, port: 0, stop };
   } catch (error) {
     stop();
@@ -45,24 +44,23 @@ export async function listenOnPath(
     const words = { ENOENT: "no such directory", EINVAL: "the path is too long" };
     const why = error instanceof UserError ? error.message : explain(error, words);
     throw new UserError(`cannot listen on ${path}: ${isTaken ? TAKEN : why}`);
-  } finally {
-    process.umask(umask);
   }
 }
 
-/** Removes a socket that a server has left behind: one that refuses a connection, nothing else. */
+/** Removes a socket that a server has left behind: one that refuses a connection, and nothing else. */
 async function removeStaleSocket(path: string): Promise<void> {
   const file = lstatSync(path, { throwIfNoEntry: false });
   if (file === undefined) return;
   if (!file.isSocket()) throw new UserError("it exists and is no socket");
-  const lock = lockInode(path);
+  const lock = lockInode(file);
   try {
     const socket = await Bun.connect({ unix: path, socket: { data() {} } });
     socket.terminate();
     throw new UserError(TAKEN);
   } catch (error) {
-    if (codeOf(error) !== "ECONNREFUSED") throw error;
-    unlinkSync(path);
+    // By now another server may have removed it, or be there in its place.
+    if (!["ECONNREFUSED", "ENOENT"].includes(codeOf(error))) throw error;
+    removeSocket(path, file);
   } finally {
     lock.stop();
   }
@@ -71,15 +69,35 @@ async function removeStaleSocket(path: string): Promise<void> {
 /**
  * Locks a socket in the file system, for as long as this server lives, or throws
  * EADDRINUSE: by an abstract socket, which goes with its process (Linux, see
- * unix(7)). A server that is too busy refuses a connection too.
+ * unix(7)). Only whoever has the lock removes it: a server that is too busy
+ * refuses a connection too.
  */
-function lockInode(path: string): { stop(): void } {
-  const { dev, ino } = lstatSync(path);
+function lockInode({ dev, ino }: Stats): { stop(): void } {
   if (process.platform !== "linux") return { stop() {} };
   const unix = `\0linechat-${dev}-${ino}`;
   return Bun.listen({ unix, socket: { open: (socket) => socket.terminate(), data() {} } });
 }
 
-function inodeOf(path: string): number | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.ino;
+/** Removes a file, if it is still there and still the same. */
+function removeSocket(path: string, { dev, ino }: Stats): void {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file?.dev === dev && file.ino === ino) unlinkSync(path);
+}
+
+/** Removes a file as far as that can still be done; the next server finds a stale socket then. */
+function tryToRemove(path: string, file: Stats): void {
+  try {
+    removeSocket(path, file);
+  } catch {
+    // The folder is not to be written to any more.
+  }
+}
+
+function withUmask<Made>(mask: number, make: () => Made): Made {
+  const umask = process.umask(mask);
+  try {
+    return make();
+  } finally {
+    process.umask(umask);
+  }
 }
