@@ -123,6 +123,11 @@ export class Leavers {
     if (leaver.debt) this.#room.remove({ ...leaver.debt, reason });
   }
 
+  /** Has those written to whose time is over: a slow reader's socket takes more long before it drains. */
+  askOverdue(now: number): void {
+    for (const { debt } of this.#owed.over(now)) if (debt) debt.cursor.blocked = false;
+  }
+
   /** Ends the connections that have had their time. */
   flush(now: number): void {
     for (const leaver of this.#owed.over(now)) {

@@ -123,6 +123,9 @@ export class Room {
   leave(member: Member, reason: string, word?: string): void {
     assert(member.hold === undefined, "who leaves has said everything");
     const { cursor, name } = member;
+    // What its socket takes already is not to count as progress later.
+    if (cursor.blocked) this.serve(cursor);
+    if (cursor.gone) return;
     this.#forget(member);
     const debt = { name, reason, cursor, end: this.log.head };
     cursor.leaver = this.#leavers.add(cursor.socket, word, debt);
@@ -167,6 +170,7 @@ export class Room {
   flush(): void {
     const now = this.settings.now();
     this.#turns.resumePaced();
+    this.#leavers.askOverdue(now);
     this.#writeToAll();
     this.#release();
     while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
