@@ -24,13 +24,17 @@ export async function listenOnPath(
   listen: (name: string) => { stop(): void },
 ): Promise<Listener> {
   const name = join(dirname(path), `.${process.pid}`);
-  const umask = process.umask(0o777);
   const opened: { stop(): void }[] = [];
   const stop = () => opened.forEach((one) => one.stop());
   try {
     if (Buffer.byteLength(path) > PATH_BYTES_MAX) throw new UserError("the path is too long");
     await removeStaleSocket(path);
-    opened.push(listen(name));
+    const umask = process.umask(0o777);
+    try {
+      opened.push(listen(name));
+    } finally {
+      process.umask(umask);
+    }
     chmodSync(name, mode);
     opened.push(lockInode(name));
     linkSync(name, path);
@@ -45,8 +49,6 @@ export async function listenOnPath(
     const words = { ENOENT: "no such directory", EINVAL: "the path is too long" };
     const why = error instanceof UserError ? error.message : explain(error, words);
     throw new UserError(`cannot listen on ${path}: ${isTaken ? TAKEN : why}`);
-  } finally {
-    process.umask(umask);
   }
 }
 

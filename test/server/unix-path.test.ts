@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { listen } from "../../lib/server/listen.ts";
 import { Program } from "../harness.ts";
 import { Caller } from "./caller.ts";
 import { endAllAfterEach } from "./ends.ts";
@@ -161,4 +162,14 @@ test("the socket has its mode from the start, and nothing else is left in the fo
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
   expect(Bun.spawnSync(["ls", "-A", folder]).stdout.toString()).toBe("");
+});
+
+test("listening on paths leaves the umask of the process alone, also meanwhile", async () => {
+  const umask = process.umask();
+  const folder = newFolder();
+  const opening = ["one", "other"].map((name) => listen({ unix: join(folder, name) }));
+  expect(process.umask()).toBe(umask);
+  const servers = await Promise.all(opening);
+  expect(process.umask()).toBe(umask);
+  for (const server of servers) await server.stop();
 });
