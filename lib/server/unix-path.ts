@@ -25,7 +25,7 @@ export async function listenOnPath(
 ): Promise<Listener> {
   const name = join(dirname(path), `.${process.pid}`);
   const opened: { stop(): void }[] = [];
-  const stop = () => opened.forEach((one) => one.stop());
+  const stop = () => opened.splice(0).forEach((one) => one.stop());
   try {
     if (Buffer.byteLength(path) > PATH_BYTES_MAX) throw new UserError("the path is too long");
     await removeStaleSocket(path);
@@ -40,8 +40,7 @@ export async function listenOnPath(
     linkSync(name, path);
     unlinkSync(name);
     const inode = inodeOf(path);
-    // Whatever is there by then stays, unless it is ours.
-    opened.unshift({ stop: () => inodeOf(path) === inode && unlinkSync(path) });
+    opened.unshift({ stop: () => removeOwnSocket(path, inode) });
     return { address: path, port: 0, stop };
   } catch (error) {
     stop();
@@ -83,6 +82,15 @@ function lockInode(path: string): { stop(): void } {
   if (process.platform !== "linux") return { stop() {} };
   const unix = `\0linechat-${dev}-${ino}`;
   return Bun.listen({ unix, socket: { open: (socket) => socket.terminate(), data() {} } });
+}
+
+/** Removes the socket of a server that stops; whatever else is there by then stays. */
+function removeOwnSocket(path: string, inode: number | undefined): void {
+  try {
+    if (inodeOf(path) === inode) unlinkSync(path);
+  } catch {
+    // The folder is not to be written to any more; the next server finds a stale socket.
+  }
 }
 
 function inodeOf(path: string): number | undefined {

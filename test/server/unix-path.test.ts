@@ -119,6 +119,18 @@ describe("a live server's socket is never removed by another", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("that is stopped a second time, and whose inode it has got", async () => {
+    const path = join(newFolder(), "room");
+    for (let round = 0; round < ROUNDS; round++) {
+      const first = await listen({ unix: path });
+      await first.stop();
+      const second = await listen({ unix: path });
+      await first.stop();
+      expect(existsSync(path)).toBe(true);
+      await second.stop();
+    }
+  });
+
   test("that stops, and whose own was moved away", async () => {
     const folder = newFolder();
     const path = join(folder, "room");
@@ -172,4 +184,18 @@ test("listening on paths leaves the umask of the process alone, also meanwhile",
   const servers = await Promise.all(opening);
   expect(process.umask()).toBe(umask);
   for (const server of servers) await server.stop();
+});
+
+test("a server whose folder is no folder any more still stops in order", async () => {
+  const folder = join(newFolder(), "folder");
+  mkdirSync(folder);
+  const server = await listening(join(folder, "room"));
+  const ann = await Caller.connect({ unix: join(folder, "room") });
+  await server.printed("joined ", "stderr");
+  renameSync(folder, `${folder}.old`);
+  writeFileSync(folder, "");
+  server.kill("SIGTERM");
+  expect(await ann.ended()).toBe("end of input");
+  expect(await server.exited).toBe(0);
+  expect(server.stderr).toEndWith("server stopping (0 here)\n");
 });
