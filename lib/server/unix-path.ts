@@ -1,5 +1,6 @@
 /** Listening on a path: for one server at a time, and never in the place of anything but a stale socket. */
 
+import { randomBytes } from "node:crypto";
 import { chmodSync, linkSync, lstatSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -23,7 +24,7 @@ export async function listenOnPath(
   mode: number,
   listen: (name: string) => { stop(): void },
 ): Promise<Listener> {
-  const name = join(dirname(path), `.${process.pid}`);
+  const name = join(dirname(path), `.${randomBytes(3).toString("hex")}`);
   const opened: { stop(): void }[] = [];
   const stop = () => opened.splice(0).forEach((one) => one.stop());
   try {

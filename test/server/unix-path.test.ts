@@ -199,3 +199,11 @@ test("a server whose folder is no folder any more still stops in order", async (
   expect(await server.exited).toBe(0);
   expect(server.stderr).toEndWith("server stopping (0 here)\n");
 });
+
+test("what a killed server with the same process id has left does not keep another from listening", async () => {
+  const folder = newFolder();
+  const left = Bun.listen({ unix: join(folder, `.${process.pid}`), socket: { data() {} } });
+  const server = await listen({ unix: join(folder, "room") });
+  await server.stop();
+  left.stop();
+});
