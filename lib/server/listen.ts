@@ -59,7 +59,7 @@ export interface Server {
   readonly address: string;
   /** The real port; 0 on a path. */
   readonly port: number;
-  /** Has new connections use other certificates, or say another pass phrase. */
+  /** Has new connections use other certificates, or say another pass phrase; what is left out stays. */
   renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what they are owed, then EOF.
@@ -94,7 +94,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
   });
   const place = { unix: "unix" in options, handshake: tls !== undefined };
   const connections = new Connections(room, { ...options, ...place });
-  const handlers = handlersOf(connections, tls?.ca !== undefined, onError);
+  const handlers = handlersOf(connections, () => material?.ca !== undefined, onError);
   const accepting = tls ? startingTls(handlers, () => material, onError) : handlers;
   const { address, port, stop } = await openListener(options, accepting);
   return {
@@ -102,7 +102,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
     address,
     port,
     renew(secrets) {
-      material = secrets.tls;
+      if (tls && secrets.tls) material = secrets.tls;
       if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
     },
     stop(graceMs = 5_000) {
