@@ -11,7 +11,7 @@ import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
-import type { RoomOptions } from "../room/options.ts";
+import type { RoomEvents, RoomOptions } from "../room/options.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
@@ -40,7 +40,11 @@ export type ListenOptions = Place &
   Omit<ConnectionsOptions, "unix" | "handshake"> & {
     /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
     idleMs?: number | undefined;
-    /** A handler failed, which is a bug; its connection is ended. */
+    /**
+     * A handler failed, which is a bug, and its connection is ended; or one of
+     * `onJoin`, `onLeave` and `onRefuse` has thrown. Without this, what they throw
+     * is an uncaught exception.
+     */
     onError?: (error: Error) => void;
   };
 
@@ -88,6 +92,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
   let material = tls;
   const room = new Room({
     ...options,
+    ...guarded(options),
     ...eventLoop(() => connections.flush()),
     idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
@@ -110,6 +115,23 @@ export async function listen(options: ListenOptions): Promise<Server> {
       return connections.stop(graceMs);
     },
   };
+}
+
+/** The reports, so that one that throws leaves nothing half done. */
+function guarded({ onJoin, onLeave, onRefuse, onError }: ListenOptions): RoomEvents {
+  const guard = <Arguments extends unknown[]>(report?: (...details: Arguments) => void) =>
+    report &&
+    ((...details: Arguments) => {
+      try {
+        report(...details);
+      } catch (error) {
+        queueMicrotask(() => {
+          if (onError && error instanceof Error) onError(error);
+          else throw error;
+        });
+      }
+    });
+  return { onJoin: guard(onJoin), onLeave: guard(onLeave), onRefuse: guard(onRefuse) };
 }
 
 /** socket, bind and listen. */
