@@ -69,6 +69,7 @@ export class Guest implements Life {
   }
 
   stopped(): void {
+    this.handshaken = () => {}; // Closing the socket fails the handshake, which is no news.
     this.#guests.report(this, "server stopping");
     close(this.socket);
   }
