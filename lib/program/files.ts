@@ -112,6 +112,11 @@ export function loadTls(files: TlsFiles): TlsMaterial {
     throw new UserError(`the key in ${files.key} is of a kind that TLS does not use here, ${kind}`);
   if (!first.checkPrivateKey(privateKey))
     throw new UserError(`the key in ${files.key} does not fit the certificate in ${files.cert}`);
+  // Loaded here, because it makes each start some ms longer.
+  const { createSecureContext } = process.getBuiltinModule("node:tls");
+  attempt(`TLS does not work with ${files.cert} and ${files.key}`, () =>
+    createSecureContext({ cert: pem, key }),
+  );
   material.cert = pem;
   material.key = key;
   return material;
@@ -124,6 +129,8 @@ function readCertificates(file: string): { pem: string; first: X509Certificate }
     found.map((one) => new X509Certificate(one)),
   );
   if (first === undefined) throw new UserError(`${file} holds no certificate in PEM`);
+  if (found.length < (pem.match(/-----BEGIN CERTIFICATE-----/g) ?? []).length)
+    throw new UserError(`${file} is cut off inside a certificate`);
   return { pem, first };
 }
 

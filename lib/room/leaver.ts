@@ -72,10 +72,18 @@ export class Leaver implements Life {
   /** It has had its time; closed in order if it has taken everything, else by a reset. */
   late(): void {
     const cursor = this.#cursor;
-    if (cursor && cursor.position >= this.#goal) this.expectProgress(cursor);
-    else if (cursor) this.failed("too slow");
-    else if (this.#word.length > 0) this.failed();
+    if (cursor) return this.#demandProgress(cursor);
+    if (this.#word.length > 0) this.failed();
     else close(this.#socket);
+  }
+
+  /** Asks it first, because the socket of a slow reader takes a little all the time, but drains rarely. */
+  #demandProgress(cursor: Cursor): void {
+    cursor.write();
+    this.#room.settings.wake(0);
+    if (this.#cursor === undefined) return;
+    if (cursor.position >= this.#goal) this.expectProgress(cursor);
+    else this.failed("too slow");
   }
 
   #sayLastWord(): void {

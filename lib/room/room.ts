@@ -104,6 +104,9 @@ export class Room {
   leave(member: Member, reason: string, word?: string): void {
     assert(member.hold === undefined, "who leaves has said everything");
     const { cursor } = member;
+    // What its socket takes already is not to count as progress later.
+    if (cursor.blocked) cursor.write();
+    if (cursor.gone) return;
     this.#forget(member);
     cursor.leaver = new Leaver(this, cursor.socket, word, cursor, reason);
     cursor.leaver.expectProgress(cursor);

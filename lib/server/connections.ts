@@ -167,13 +167,13 @@ export class Connections {
 /** The socket handlers, one line an event; `onError` is told if one has failed, which is a bug. */
 export function handlersOf(
   connections: Connections,
-  asksForCertificate: boolean,
+  asksForCertificate: () => boolean,
   onError?: (error: Error) => void,
 ): Bun.SocketHandler<Life> {
   return {
     open: (socket) => connections.accept(socket),
     handshake: ({ data, authorized }, success, error) =>
-      data.handshaken?.(handshakeFailure(success, error, asksForCertificate, authorized)),
+      data.handshaken?.(handshakeFailure(success, error, asksForCertificate(), authorized)),
     data: ({ data }, bytes) => data.received(bytes),
     drain: ({ data }) => data.drained(),
     end: ({ data }) => data.ended(),

@@ -80,6 +80,7 @@ export class Guest implements Life {
   }
 
   stopped(): void {
+    this.handshaken = () => {}; // Closing the socket fails the handshake, which is no news.
     this.#report("server stopping");
     close(this.#socket);
   }

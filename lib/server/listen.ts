@@ -9,7 +9,7 @@ import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
-import type { RoomOptions } from "../room/options.ts";
+import type { RoomEvents, RoomOptions } from "../room/options.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
@@ -45,7 +45,11 @@ export type ListenOptions = Place &
   Omit<ConnectionsOptions, "unix" | "handshake"> & {
     /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
     idleMs?: number | undefined;
-    /** A handler failed, which is a bug; its connection is ended. */
+    /**
+     * A handler failed, which is a bug, and its connection is ended; or one of
+     * `onJoin`, `onLeave` and `onRefuse` has thrown. Without this, what they throw
+     * is an uncaught exception.
+     */
     onError?: (error: Error) => void;
   };
 
@@ -69,7 +73,7 @@ export interface Listener {
 /** A room that listens. */
 export interface Server extends Listener {
   readonly room: Room;
-  /** Has new connections use other certificates, or say another pass phrase. */
+  /** Has new connections use other certificates, or say another pass phrase; what is left out stays. */
   renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what they are owed, then EOF.
@@ -90,20 +94,21 @@ export async function listen(options: ListenOptions): Promise<Server> {
   let { tls } = options;
   const room = new Room({
     ...options,
+    ...guarded(options),
     ...eventLoop(() => connections.flush()),
     idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
   });
   const kind = { unix: "unix" in options, handshake: tls !== undefined };
   const connections = new Connections(room, { ...options, ...kind });
-  const handlers = handlersOf(connections, tls?.ca !== undefined, onError);
+  const handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
   const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
   const listener = await openListener(options, accepting);
   return {
     ...listener,
     room,
     renew(secrets) {
-      tls = secrets.tls;
+      if (tls && secrets.tls) tls = secrets.tls;
       if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
     },
     stop(graceMs = 5_000) {
@@ -111,6 +116,23 @@ export async function listen(options: ListenOptions): Promise<Server> {
       return connections.stop(graceMs);
     },
   };
+}
+
+/** The reports, so that one that throws leaves nothing half done. */
+function guarded({ onJoin, onLeave, onRefuse, onError }: ListenOptions): RoomEvents {
+  const guard = <Arguments extends unknown[]>(report?: (...details: Arguments) => void) =>
+    report &&
+    ((...details: Arguments) => {
+      try {
+        report(...details);
+      } catch (error) {
+        queueMicrotask(() => {
+          if (onError && error instanceof Error) onError(error);
+          else throw error;
+        });
+      }
+    });
+  return { onJoin: guard(onJoin), onLeave: guard(onLeave), onRefuse: guard(onRefuse) };
 }
 
 /** socket, bind and listen. */

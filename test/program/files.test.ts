@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -55,6 +55,23 @@ test("a certificate that has expired, or is not valid yet, is named as such", ()
   );
   expect(() => loadTls({ cert: file("future"), key: file("key") })).toThrow(
     `the certificate in ${file("future")} is not valid yet, only from 2090-01-01`,
+  );
+});
+
+test("a file that is written only in part, and a key that TLS does not sign with, are named as such", () => {
+  const pem = readFileSync(file("now"), "utf8");
+  for (const [name, length] of [
+    ["part", 100],
+    ["last-line", pem.length - 10],
+  ] as const) {
+    writeFileSync(file(name), pem + pem.slice(0, length));
+    for (const files of [{ cert: file(name), key: file("key") }, { ca: file(name) }])
+      expect(() => loadTls(files)).toThrow(`${file(name)} is cut off inside a certificate`);
+  }
+  openssl(..."ecparam -name secp224r1 -genkey -noout -out key224".split(" "));
+  openssl(..."req -x509 -key key224 -subj /CN=x -days 1 -out now224".split(" "));
+  expect(() => loadTls({ cert: file("now224"), key: file("key224") })).toThrow(
+    `TLS does not work with ${file("now224")} and ${file("key224")}`,
   );
 });
 

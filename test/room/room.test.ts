@@ -320,6 +320,21 @@ describe("leaving", () => {
     expect([ann.heard.length, ann.ended]).toEqual([200 << 10, true]);
   });
 
+  test("who half-closes and takes enough is kept, although its socket has not drained yet", () => {
+    const { join, pass } = openRoom({ patienceMs: 500, lingerMs: 500 });
+    const [ann, bob] = [join("ann"), join("bob")];
+    ann.room = 0;
+    for (let line = 0; line < 4; line++) bob.says(`${"x".repeat((50 << 10) - 1)}\n`);
+    pass(0);
+    ann.data.ended();
+    for (let part = 0; part < 4; part++) {
+      expect(ann.reset).toBe(false);
+      ann.room = 64 << 10;
+      pass(1000);
+    }
+    expect([ann.heard.length, ann.ended, ann.reset]).toEqual([200 << 10, true, false]);
+  });
+
   test("who half-closes and takes less does not keep its seat", () => {
     const { room, join, pass, events } = openRoom({ patienceMs: 500, lingerMs: 500 });
     const [ann, bob] = [join("ann"), join("bob")];

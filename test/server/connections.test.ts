@@ -121,6 +121,18 @@ describe("stopping", () => {
     }
   });
 
+  test("is the one reason for which a guest in its handshake is refused", async () => {
+    const { connections, accept, events } = open({ handshake: true });
+    const guest = accept();
+    const end = guest.end.bind(guest);
+    guest.end = () => {
+      guest.data.handshaken?.("the client has gone"); // as Bun has it
+      end();
+    };
+    await connections.stop(5000);
+    expect(events).toEqual(["refused 10.0.0.1:1: server stopping"]);
+  });
+
   test("of a room without anybody is over at once", async () => {
     await open().connections.stop(5000);
   });

@@ -135,6 +135,20 @@ describe("a member that has to leave and is still owed something", () => {
     expect(await eventually("its end", () => slow.ending)).toBe("reset");
   });
 
+  slowReaderTest(
+    "is kept while it takes 64 KiB in each time, although it drains later",
+    async () => {
+      const server = await ServerProgram.start(...LONG);
+      const slow = new SlowReader(server.port, { bytesPerSecond: 100_000, bufferBytes: 64 << 10 });
+      await server.members(1);
+      await sayToAll(server, numberedLines(9 * MIB));
+      slow.halfClose();
+      await Bun.sleep(3_500); // Its time is 2.3 s.
+      expect(server.stderr).not.toContain("too slow");
+      expect(slow.ending).toBeUndefined();
+    },
+  );
+
   test("is dropped when it says too long a line and does not read", async () => {
     const server = await ServerProgram.start(...LONG, "--max-line", "128");
     const owed = await server.join({ stopped: true });

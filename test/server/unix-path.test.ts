@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { listen } from "../../lib/server/listen.ts";
 import { Program } from "../harness.ts";
 import { Caller } from "./caller.ts";
 import { endAllAfterEach } from "./ends.ts";
@@ -118,6 +119,18 @@ describe("a live server's socket is never removed by another", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("that is stopped a second time, and whose inode it has got", async () => {
+    const path = join(newFolder(), "room");
+    for (let round = 0; round < ROUNDS; round++) {
+      const first = await listen({ unix: path });
+      await first.stop();
+      const second = await listen({ unix: path });
+      await first.stop();
+      expect(existsSync(path)).toBe(true);
+      await second.stop();
+    }
+  });
+
   test("that stops, and whose own was moved away", async () => {
     const folder = newFolder();
     const path = join(folder, "room");
@@ -161,4 +174,36 @@ test("the socket has its mode from the start, and nothing else is left in the fo
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
   expect(Bun.spawnSync(["ls", "-A", folder]).stdout.toString()).toBe("");
+});
+
+test("listening on paths leaves the umask of the process alone, also meanwhile", async () => {
+  const umask = process.umask();
+  const folder = newFolder();
+  const opening = ["one", "other"].map((name) => listen({ unix: join(folder, name) }));
+  expect(process.umask()).toBe(umask);
+  const servers = await Promise.all(opening);
+  expect(process.umask()).toBe(umask);
+  for (const server of servers) await server.stop();
+});
+
+test("a server whose folder is no folder any more still stops in order", async () => {
+  const folder = join(newFolder(), "folder");
+  mkdirSync(folder);
+  const server = await listening(join(folder, "room"));
+  const ann = await Caller.connect({ unix: join(folder, "room") });
+  await server.printed("joined ", "stderr");
+  renameSync(folder, `${folder}.old`);
+  writeFileSync(folder, "");
+  server.kill("SIGTERM");
+  expect(await ann.ended()).toBe("end of input");
+  expect(await server.exited).toBe(0);
+  expect(server.stderr).toEndWith("server stopping (0 here)\n");
+});
+
+test("what a killed server with the same process id has left does not keep another from listening", async () => {
+  const folder = newFolder();
+  const left = Bun.listen({ unix: join(folder, `.${process.pid}`), socket: { data() {} } });
+  const server = await listen({ unix: join(folder, "room") });
+  await server.stop();
+  left.stop();
 });

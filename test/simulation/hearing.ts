@@ -141,5 +141,6 @@ export class Hearing {
 
   #step(seat: Seat, position: number): void {
     seat.steps.push({ position, at: this.#state.held });
+    this.#state.moved(seat);
   }
 }

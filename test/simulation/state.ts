@@ -101,6 +101,13 @@ export class State {
     seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
   }
 
+  /** A write; what is taken in the moment in which one leaves is no progress yet, at the most. */
+  moved(seat: Seat): void {
+    const { patienceMs, lingerMs } = this.rules;
+    if (seat.leaving === undefined || seat.deadlineMs !== this.now + patienceMs + lingerMs) return;
+    seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
+  }
+
   /** Whether it has missed some moment's goal since: too little, and not all that it was owed. */
   tookTooLittle(seat: Seat): Held | undefined {
     const [next] = seat.owed;

@@ -163,7 +163,7 @@ class World implements Network {
 
   /** The server's own handlers, which take a simulated socket as well as one of `Bun.listen`. */
   #handlers(): Handlers {
-    return handlersOf(this.server, false) as unknown as Handlers;
+    return handlersOf(this.server, () => false) as unknown as Handlers;
   }
 
   #seatOf(name: string): Seat {
