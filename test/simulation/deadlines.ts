@@ -144,7 +144,7 @@ export class Deadlines {
     const isDue = seat.leaving !== undefined && now >= seat.deadlineMs;
     if (seat.lost) return isDue || heldUp; // which the server may not know yet
     if (!seat.blocked) return false;
-    if (isDue && position < seat.goal) {
+    if (isDue && position < seat.goal && seat.writtenAtMs === now) {
       seen.leaversDropped++;
       return true;
     }

@@ -283,8 +283,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "whoever has its last word is reset",
     file: "room/leaver.ts",
-    code: "else if (this.#word.length > 0) this.failed();",
-    becomes: "else if (this.#word.length >= 0) this.failed();",
+    code: "if (this.#word.length > 0) this.failed();",
+    becomes: "if (this.#word.length >= 0) this.failed();",
   },
   {
     fault: "a leaver that is still owed something has all the time there is",
@@ -293,9 +293,15 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     becomes: "",
   },
   {
+    fault: "a leaver is judged too slow without being asked",
+    file: "room/leaver.ts",
+    code: "cursor.write();\n    this.#room.settings.wake(0);",
+    becomes: "this.#room.settings.wake(0);",
+  },
+  {
     fault: "a leaver that goes on taking gets no more time",
     file: "room/leaver.ts",
-    code: "if (cursor && cursor.position >= this.#goal) this.expectProgress(cursor);\n    else ",
+    code: "if (cursor.position >= this.#goal) this.expectProgress(cursor);\n    else ",
     becomes: "",
   },
   {
@@ -307,8 +313,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a leaver that takes nothing at all is kept",
     file: "room/leaver.ts",
-    code: "if (cursor && cursor.position >= this.#goal)",
-    becomes: "if (cursor && cursor.position >= 0)",
+    code: "if (cursor.position >= this.#goal)",
+    becomes: "if (cursor.position >= 0)",
   },
   {
     fault: "a leaver gets its patience and no time to linger",
@@ -332,8 +338,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "who does not take all of its last word is closed in order",
     file: "room/leaver.ts",
-    code: "else if (this.#word.length > 0) this.failed();",
-    becomes: "else if (this.#word.length < 0) this.failed();",
+    code: "if (this.#word.length > 0) this.failed();",
+    becomes: "if (this.#word.length < 0) this.failed();",
   },
   {
     fault: "a connection that waits for the end of TLS is forgotten",
