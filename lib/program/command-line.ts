@@ -2,10 +2,10 @@
 
 import { parseArgs } from "node:util";
 
-import { writeFully } from "./descriptor.ts";
+import { writeOut } from "./descriptor.ts";
 import { formatHelp } from "./help.ts";
 import { openStderr } from "./stderr.ts";
-import { codeOf, explain, usageError, UserError } from "./system-errors.ts";
+import { usageError, UserError } from "./system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "./units.ts";
 
 /** One long option. A flag takes no value. */
@@ -17,14 +17,15 @@ export interface Option<Value> {
   /** What the option does, for the help, with its default as `(default 64K)`. */
   help: string;
   default: Value;
-  /** Reads the value; undefined when it does not fit. */
-  parse: (text: string) => Value | undefined;
-  /** Whether it may be given more than once; its value is a list then. */
-  repeats?: boolean;
+  /** Reads a value, told the one it had before; undefined when the text does not fit. */
+  parse(text: string, before: Value): Value | undefined;
 }
 
+/** Options by their names. */
+export type Table = Readonly<Record<string, Option<unknown>>>;
+
 /** A program, as its `--help` shows it. */
-export interface Command<Options> {
+export interface Command<Options extends Table = Table> {
   name: string;
   version: string;
   /** One sentence on what it does. */
@@ -37,8 +38,6 @@ export interface Command<Options> {
   /** What to try first: command and what it does. */
   examples: readonly (readonly [command: string, meaning: string])[];
 }
-
-type Table = Record<string, Option<unknown>>;
 
 /** The value of each option of a table. */
 export type Values<Options> = {
@@ -89,18 +88,17 @@ export function list<Value>(
   help: string,
   parseOne: (text: string) => Value | undefined,
 ): Option<readonly Value[]> {
-  const parse = (value: string) => {
+  const parse = (value: string, before: readonly Value[]) => {
     const one = parseOne(value);
-    return one === undefined ? undefined : [one];
+    return one === undefined ? undefined : [...before, one];
   };
-  return { takes, expects, help, default: [], parse, repeats: true };
+  return { takes, expects, help, default: [], parse };
 }
 
 /** The permissions of a file. */
 export function fileMode<Default>(help: string, initial: Default): Option<number | Default> {
   const expects = "the permissions of a file, like 600";
-  const parse = (value: string) =>
-    /^[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined;
+  const parse = (value: string) => (/^[0-7]{3}$/.test(value) ? Number(`0o${value}`) : undefined);
   return { takes: "octal", expects, help, default: initial, parse };
 }
 
@@ -112,20 +110,20 @@ export function fileMode<Default>(help: string, initial: Default): Option<number
  *   `--help` or `--version` asks for
  * @throws {UserError} that names the mistake
  */
-export function parseCommandLine<Options extends { [Name in keyof Options]: Option<unknown> }>(
+export function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
 ): { print: string } | { options: Values<Options>; operands: string[] } {
-  const table: Table = command.options;
+  const own = { help: flag("show this"), version: flag("show the version") };
+  const table: Table = { ...command.options, ...own };
   const { tokens } = parseArgs({
     args: [...argv],
     strict: false,
     allowPositionals: true,
     tokens: true,
     options: {
-      help: { type: "boolean", short: "h" },
-      version: { type: "boolean" },
       ...mapValues(table, (option) => ({ type: option.takes ? "string" : "boolean" }) as const),
+      help: { type: "boolean", short: "h" },
     },
   });
 
@@ -134,20 +132,11 @@ export function parseCommandLine<Options extends { [Name in keyof Options]: Opti
   for (const token of tokens) {
     if (token.kind === "positional") operands.push(token.value);
     if (token.kind !== "option") continue;
-    if (token.name === "help" || token.name === "version") {
-      if (token.value !== undefined) throw usageError(`${token.rawName} takes no value`);
-      return {
-        print: token.name === "help" ? formatHelp(command) : `${command.name} ${command.version}`,
-      };
-    }
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (option === undefined) throw usageError(`unknown option ${plain(token.rawName)}`);
-    const parsed = parseValue(option, token);
-    const before = options[token.name];
-    options[token.name] =
-      option.repeats && Array.isArray(before) && Array.isArray(parsed)
-        ? [...before, ...parsed]
-        : parsed;
+    options[token.name] = parseValue(option, token, options[token.name]);
+    if (options["help"]) return { print: formatHelp(command, table) };
+    if (options["version"]) return { print: `${command.name} ${command.version}` };
   }
 
   const instead = command.instead !== undefined && options[command.instead] !== undefined;
@@ -163,17 +152,19 @@ export function parseCommandLine<Options extends { [Name in keyof Options]: Opti
  * Runs a program: reads its command line, prints what `--help` and `--version`
  * ask for, and turns a `UserError` into its one line and its exit code.
  */
-export async function runCommand<Options extends { [Name in keyof Options]: Option<unknown> }>(
+export async function runCommand<Options extends Table>(
   command: Command<Options>,
   main: (options: Values<Options>, operands: string[]) => void | Promise<void>,
 ): Promise<void> {
   try {
     const parsed = parseCommandLine(command, process.argv.slice(2));
-    if ("print" in parsed) await print(parsed.print);
+    if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
     else await main(parsed.options, parsed.operands);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    openStderr().write(`${command.name}: ${onOneLine(error.message)}\n`);
+    // Control characters of what a user gave are written out, so that it is one line.
+    const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
+    openStderr().write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }
@@ -201,20 +192,6 @@ export function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
-async function print(text: string): Promise<void> {
-  try {
-    await writeFully(1, new TextEncoder().encode(`${text}\n`));
-  } catch (error) {
-    if (codeOf(error) !== "EPIPE") throw new UserError(`cannot write to stdout: ${explain(error)}`);
-  }
-}
-
-/** A message with the control characters of what a user gave written out. */
-function onOneLine(message: string): string {
-  const hex = (character: string) => character.charCodeAt(0).toString(16).padStart(2, "0");
-  return message.replace(/\p{Cc}/gu, (character) => `\\x${hex(character)}`);
-}
-
 /** A word as a message shows it: as it is when it is plain, else quoted. */
 function plain(word: string): string {
   return /^[\w-]{1,60}$/.test(word) ? word : quote(word);
@@ -234,14 +211,15 @@ interface Token {
   inlineValue?: boolean | undefined;
 }
 
-function parseValue(option: Option<unknown>, { rawName, value, inlineValue }: Token): unknown {
+function parseValue(option: Option<unknown>, token: Token, before: unknown): unknown {
+  const { rawName, value, inlineValue } = token;
   if (option.takes === undefined) {
-    if (value === undefined) return option.parse("");
+    if (value === undefined) return option.parse("", before);
     throw usageError(`${rawName} takes no value, not even ${quote(value)}`);
   }
-  const missing = value === undefined || (!inlineValue && value.startsWith("-") && value !== "-");
-  if (missing) throw usageError(`${rawName} takes ${option.expects}`);
-  const parsed = option.parse(value);
+  if (value === undefined || (!inlineValue && /^-./s.test(value)))
+    throw usageError(`${rawName} takes ${option.expects}`);
+  const parsed = option.parse(value, before);
   if (parsed !== undefined) return parsed;
   throw usageError(`${rawName} takes ${option.expects}, not ${quote(value)}`);
 }

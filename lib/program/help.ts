@@ -1,23 +1,24 @@
 /** What `--help` prints, made from the same table that the command line is read by. */
 
-import type { Command, Option } from "./command-line.ts";
+import type { Command, Table } from "./command-line.ts";
 
 const COLUMNS = 80;
 /** An option that takes more than this has its help on the next line. */
 const LEFT_COLUMNS_MAX = 28;
 
-/** The text of `--help`. */
-export function formatHelp(command: Command<object>): string {
-  const table = command.options as Record<string, Option<unknown>>; // what every command line was parsed with
-  const left = (name: string, option: Option<unknown> | undefined) =>
-    `--${name}${option?.takes ? ` <${option.takes}>` : ""}`;
-  const rows = Object.entries(table).map(
-    ([name, option]) => [left(name, option), option.help] as const,
-  );
-  rows.push(["--help, -h", "show this"], ["--version", "show the version"]);
-  const operands = command.operands.map((name) => `<${name}>`).join(" ");
-  const { instead } = command;
-  const usages = instead === undefined ? [operands] : [operands, left(instead, table[instead])];
+/**
+ * The text of `--help`.
+ *
+ * @param table the options of the command, and those that every command has
+ */
+export function formatHelp(command: Omit<Command, "options">, table: Table): string {
+  const left = (name: string) => {
+    const takes = table[name]?.takes;
+    return `--${name}${takes ? ` <${takes}>` : name === "help" ? ", -h" : ""}`;
+  };
+  const rows = Object.entries(table).map(([name, { help }]) => [left(name), help] as const);
+  const usages = [command.operands.map((name) => `<${name}>`).join(" ")];
+  if (command.instead !== undefined) usages.push(left(command.instead));
   return [
     usages.map((usage) => `${command.name} [options] ${usage}`).join("\n"),
     fill(command.summary, 0),

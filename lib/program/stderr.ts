@@ -9,48 +9,26 @@ const PIPE_BUF = 4096;
 /** How long `close` waits. */
 const CLOSE_MS = 500;
 
-/** Where a program writes about itself. */
-export interface Stderr {
-  /**
-   * Writes as soon as stderr takes it. What does not fit into the queue, or
-   * cannot be written, is dropped and counted; when there is room again, the
-   * count is written.
-   *
-   * @param event written as it is: a line with its LF, as a rule
-   */
-  write(event: string): void;
-  /** Waits until all is written, but not for long; for the end of a program. */
-  close(): Promise<void>;
-}
-
-/** The line that tells of dropped events. */
-type CountLine = (events: number) => string;
-
-let opened: Queue | undefined;
+let stderr: Queue | undefined;
 
 /**
  * The stderr of this process.
  *
- * @param countLine the line, with its LF, that tells how many events were dropped
+ * @param countLine replaces `Queue.countLine`
  */
-export function openStderr(countLine?: CountLine): Stderr {
-  opened ??= new Queue(2);
-  if (countLine) opened.countLine = countLine;
-  return opened;
-}
-
-/** Some bytes and how many events they are. */
-interface Entry {
-  bytes: Uint8Array;
-  events: number;
+export function openStderr(countLine?: (events: number) => string): Queue {
+  stderr ??= new Queue(2);
+  if (countLine) stderr.countLine = countLine;
+  return stderr;
 }
 
 /** A bounded queue before a descriptor that may be stuck, full, closed or gone. */
-export class Queue implements Stderr {
-  countLine: CountLine = (events) =>
+export class Queue {
+  /** The line, with its LF, that tells how many events were dropped. */
+  countLine = (events: number): string =>
     `${events} ${events === 1 ? "event was" : "events were"} not logged\n`;
   readonly #descriptor: number;
-  #entries: Entry[] = [];
+  #entries: { bytes: Uint8Array; events: number }[] = [];
   #queuedBytes = 0;
   #dropped = 0;
   /** Set while there is something to write. */
@@ -60,25 +38,28 @@ export class Queue implements Stderr {
     this.#descriptor = descriptor;
   }
 
+  /**
+   * Writes as soon as the descriptor takes it. What does not fit into the queue,
+   * or cannot be written, is dropped and counted; when there is room again, the
+   * count is written.
+   *
+   * @param event written as it is: a line with its LF, as a rule
+   */
   write(event: string): void {
-    const bytes = new TextEncoder().encode(event);
-    const full = this.#queuedBytes + bytes.length > QUEUE_BYTES_MAX;
+    const full = this.#queuedBytes + Buffer.byteLength(event) > QUEUE_BYTES_MAX;
     // After a gap nothing is queued until the count can follow what came before it.
     if (full || (this.#dropped > 0 && this.#writing)) {
       this.#dropped++;
       return;
     }
     this.#queueCount();
-    this.#entries.push({ bytes, events: 1 });
-    this.#queuedBytes += bytes.length;
+    this.#queue(event, 1);
     this.#writing ??= this.#writeAll();
   }
 
+  /** Waits until all is written, but not for long; for the end of a program. */
   async close(): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const deadline = setTimeout(resolve, CLOSE_MS);
-    await Promise.race([this.#writing, late]);
-    clearTimeout(deadline);
+    await Promise.race([this.#writing, Bun.sleep(CLOSE_MS)]);
   }
 
   async #writeAll(): Promise<void> {
@@ -95,20 +76,23 @@ export class Queue implements Stderr {
   }
 
   #queueCount(): void {
-    if (this.#dropped === 0) return;
-    const bytes = new TextEncoder().encode(this.countLine(this.#dropped));
-    this.#entries.push({ bytes, events: this.#dropped });
-    this.#queuedBytes += bytes.length;
+    if (this.#dropped > 0) this.#queue(this.countLine(this.#dropped), this.#dropped);
     this.#dropped = 0;
   }
 
+  #queue(line: string, events: number): void {
+    const bytes = Buffer.from(line);
+    this.#entries.push({ bytes, events });
+    this.#queuedBytes += bytes.length;
+  }
+
   /** As many entries as fit into one write, at least one. */
-  #take(): Entry {
-    let bytes = 0;
-    const next = this.#entries.findIndex((entry) => (bytes += entry.bytes.length) > PIPE_BUF);
+  #take(): { bytes: Uint8Array; events: number } {
+    let length = 0;
+    const next = this.#entries.findIndex(({ bytes }) => (length += bytes.length) > PIPE_BUF);
     const taken = this.#entries.splice(0, next < 0 ? this.#entries.length : Math.max(1, next));
-    const run = Buffer.concat(taken.map((entry) => entry.bytes));
-    this.#queuedBytes -= run.length;
-    return { bytes: run, events: taken.reduce((sum, entry) => sum + entry.events, 0) };
+    const bytes = Buffer.concat(taken.map((entry) => entry.bytes));
+    this.#queuedBytes -= bytes.length;
+    return { bytes, events: taken.reduce((sum, entry) => sum + entry.events, 0) };
   }
 }
