@@ -12,6 +12,9 @@ const FILE_BYTES_MAX = 1 << 20;
 /** What Bun's TLS signs with. */
 const KEY_KINDS = ["rsa", "ec", "ed25519"];
 
+/** One certificate in PEM. */
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
 
@@ -24,13 +27,10 @@ function readBytes(file: string): Buffer {
   const buffer = Buffer.allocUnsafe(FILE_BYTES_MAX + 1);
   let bytes = 0;
   try {
-    const descriptor = openSync(file, "r");
-    try {
-      for (let count = 1; count > 0; bytes += count)
-        count = readSync(descriptor, buffer, bytes, buffer.length - bytes, null);
-    } finally {
-      closeSync(descriptor);
-    }
+    using cleanup = new DisposableStack();
+    const descriptor = cleanup.adopt(openSync(file, "r"), closeSync);
+    for (let count = 1; count > 0; bytes += count)
+      count = readSync(descriptor, buffer, bytes, buffer.length - bytes, null);
   } catch (error) {
     throw new UserError(`cannot read ${file}: ${explain(error)}`);
   }
@@ -46,11 +46,8 @@ function readBytes(file: string): Buffer {
  */
 export function readPassPhrase(file: string): Uint8Array {
   // As latin1, which has one character for each byte: a phrase may be of any bytes.
-  const phrase = readBytes(file)
-    .toString("latin1")
-    .replace(/\r?\n$/, "");
-  if (/^[^\r\n]+$/.test(phrase) && phrase.length <= PASS_PHRASE_BYTES_MAX)
-    return Buffer.from(phrase, "latin1");
+  const [, phrase = ""] = /^([^\r\n]+)(?:\r?\n)?$/.exec(readBytes(file).toString("latin1")) ?? [];
+  if (phrase !== "" && phrase.length <= PASS_PHRASE_BYTES_MAX) return Buffer.from(phrase, "latin1");
   throw new UserError(`${file} is to hold one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
 }
 
@@ -80,11 +77,7 @@ export interface TlsFiles {
 }
 
 /** What the files hold, as PEM. */
-export interface TlsMaterial {
-  cert?: string;
-  key?: string;
-  ca?: string;
-}
+export type TlsMaterial = { [File in keyof TlsFiles]: string };
 
 /**
  * Reads certificates and keys.
@@ -92,39 +85,36 @@ export interface TlsMaterial {
  * @throws {UserError} that names the file which is missing, unreadable, not what
  *   it should be, or out of date
  */
-export function loadTls(files: TlsFiles): TlsMaterial {
-  const material: TlsMaterial = {};
-  if (files.ca !== undefined) material.ca = readCertificates(files.ca).pem;
-  if (files.cert === undefined || files.key === undefined) return material;
+export function loadTls({ cert, key, ca }: TlsFiles): TlsMaterial {
+  return {
+    ...(ca !== undefined && { ca: readCertificates(ca).pem }),
+    ...(cert !== undefined && key !== undefined && readPair(cert, key)),
+  };
+}
 
-  const { pem, first } = readCertificates(files.cert);
-  checkDates(first, files.cert);
-  const key = readBytes(files.key).toString();
+function readPair(certFile: string, keyFile: string): TlsMaterial {
+  const { pem: cert, first } = readCertificates(certFile);
+  checkDates(first, certFile);
+  const key = readBytes(keyFile).toString();
+  const theKey = `the key in ${keyFile}`;
   if (/^(-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED)/m.test(key))
-    throw new UserError(
-      `the key in ${files.key} is encrypted; "openssl pkey" writes it without its pass phrase`,
-    );
-  const privateKey = attempt(`${files.key} holds no private key in PEM`, () =>
-    createPrivateKey(key),
-  );
+    throw new UserError(`${theKey} is encrypted; "openssl pkey" writes it without its pass phrase`);
+  const privateKey = parse(`${keyFile} holds no private key in PEM`, () => createPrivateKey(key));
   const kind = privateKey.asymmetricKeyType ?? "";
   if (!KEY_KINDS.includes(kind))
-    throw new UserError(`the key in ${files.key} is of a kind that TLS does not use here, ${kind}`);
+    throw new UserError(`${theKey} is of a kind that TLS does not use here, ${kind}`);
   if (!first.checkPrivateKey(privateKey))
-    throw new UserError(`the key in ${files.key} does not fit the certificate in ${files.cert}`);
-  material.cert = pem;
-  material.key = key;
-  return material;
+    throw new UserError(`${theKey} does not fit the certificate in ${certFile}`);
+  return { cert, key };
 }
 
 function readCertificates(file: string): { pem: string; first: X509Certificate } {
   const pem = readBytes(file).toString();
-  const found = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  const [first] = attempt(`${file} holds no certificate in PEM`, () =>
-    found.map((one) => new X509Certificate(one)),
-  );
-  if (first === undefined) throw new UserError(`${file} holds no certificate in PEM`);
-  return { pem, first };
+  return parse(`${file} holds no certificate in PEM`, () => {
+    const [first = "", ...others] = pem.match(CERTIFICATE) ?? [];
+    for (const other of others) new X509Certificate(other);
+    return { pem, first: new X509Certificate(first) };
+  });
 }
 
 /** The other side would only say that it does not accept it. */
@@ -137,7 +127,7 @@ function checkDates({ validFrom, validTo }: X509Certificate, file: string): void
     throw new UserError(`the certificate in ${file} is not valid yet, only from ${day(validFrom)}`);
 }
 
-function attempt<Value>(message: string, action: () => Value): Value {
+function parse<Value>(message: string, action: () => Value): Value {
   try {
     return action();
   } catch {

@@ -30,7 +30,7 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** The codes of system calls, and of looking a name up, that a user can cause: errno(3), getaddrinfo(3). */
+/** What a user can cause, by the codes of errno(3) and getaddrinfo(3). */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EADDRINUSE: "the address is in use",
