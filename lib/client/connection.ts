@@ -8,16 +8,14 @@ export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by 
 
 /** One end of a connection: `read` and `write` wait, so that neither side outruns the other. */
 export class Connection {
-  readonly #socket: Bun.Socket<Connection>;
   /** Where it is connected to, as the user said it. */
   readonly address: string;
-  /** What has arrived and was not read. Once nobody waits for it, the socket is paused. */
+  readonly #socket: Bun.Socket<Connection>;
+  /** What has arrived and was not read. */
   #chunks: Uint8Array[] = [];
-  #paused = false;
   #inputEnded = false;
-  #failure: UserError | undefined;
   #closed = false;
-  /** Whoever waits for a change of all this. */
+  #failure: UserError | undefined;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
@@ -28,8 +26,7 @@ export class Connection {
 
   /** Where it is connected to in fact: the address and port of the server. */
   get remoteAddress(): string {
-    const { remoteAddress, remotePort }: { remoteAddress?: string; remotePort: number } =
-      this.#socket;
+    const { remoteAddress, remotePort } = this.#socket; // a Unix socket has neither
     return remoteAddress ? formatAddress(remoteAddress, remotePort) : this.address;
   }
 
@@ -43,8 +40,7 @@ export class Connection {
     for (;;) {
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
-        if (this.#paused) this.#socket.resume();
-        this.#paused = false;
+        this.#socket.resume();
         return chunk;
       }
       if (this.#failure) throw this.#failure;
@@ -77,21 +73,16 @@ export class Connection {
     this.#socket.shutdown();
   }
 
-  /** Gives the connection up: nothing more is taken from it or for it; what the system has taken still goes out. */
+  /** Gives the connection up: nothing more goes into it; what the system has taken still goes out. */
   abandon(): void {
-    if (!this.#closed) this.#socket.shutdown();
-    this.#closed = true;
-    this.#wakeWriter?.();
+    if (!this.#closed) this.endOutput();
+    this.closed();
   }
 
   /** Socket events, called by `connect`. */
   received(bytes: Uint8Array): void {
-    this.#chunks.push(bytes);
-    if (this.#wakeReader === undefined && !this.#paused) {
-      this.#socket.pause();
-      this.#paused = true;
-    }
-    this.#wake();
+    if (this.#chunks.push(bytes) > 1) this.#socket.pause();
+    this.#wakeReader?.();
   }
 
   drained(): void {
@@ -100,21 +91,14 @@ export class Connection {
 
   ended(): void {
     this.#inputEnded = true;
-    this.#wake();
+    this.#wakeReader?.();
   }
 
   closed(error?: Error): void {
     this.#closed = true;
-    if (error)
-      this.#failure ??= new UserError(
-        `lost the connection to ${this.address}: ${explain(error, BY_SERVER)}`,
-      );
-    this.#wakeWriter?.();
-    this.#wake();
-  }
-
-  #wake(): void {
+    const lost = `lost the connection to ${this.address}`;
+    if (error) this.#failure ??= new UserError(`${lost}: ${explain(error, BY_SERVER)}`);
     this.#wakeReader?.();
-    this.#wakeReader = undefined;
+    this.#wakeWriter?.();
   }
 }

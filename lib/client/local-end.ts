@@ -3,7 +3,15 @@
 import { isatty } from "node:tty";
 
 import { openStderr } from "../program/stderr.ts";
-import { openColours, takesColours } from "./colour.ts";
+import { Colours } from "./colour.ts";
+
+/** What the client says about itself. */
+export interface Notes {
+  /** Says that something has happened, in one line that stays. */
+  note(event: string): void;
+  /** Says what is going on, in one line that changes; undefined takes it away. */
+  status(activity: string | undefined): void;
+}
 
 /** Where a client takes what it says to a room from, and where it shows what it hears. */
 export interface LocalEnd extends Notes {
@@ -20,14 +28,6 @@ export interface LocalEnd extends Notes {
   close(): Promise<void>;
 }
 
-/** What the client says about itself. */
-export interface Notes {
-  /** Says that something has happened, in one line that stays. */
-  note(event: string): void;
-  /** Says what is going on, in one line that changes; undefined takes it away. */
-  status(activity: string | undefined): void;
-}
-
 /** No word about itself. */
 export const SILENCE: Notes = { note() {}, status() {} };
 
@@ -36,8 +36,7 @@ export const SILENCE: Notes = { note() {}, status() {} };
  * can see it change; a file gets only the notes.
  */
 export function openNotes(): Notes {
-  const stderr = openStderr();
-  const colours = openColours(takesColours(2));
+  const colours = new Colours(2);
   const canErase = isatty(2) && process.env["TERM"] !== "dumb";
   let shown: string | undefined;
 
@@ -46,7 +45,7 @@ export function openNotes(): Notes {
     shown = activity;
     // Cut by the terminal (DECAWM off): only one row can be erased so simply.
     const line = activity === undefined ? "" : `\x1b[?7l${colours.dim(activity)}\x1b[?7h`;
-    stderr.write(erase + event + line);
+    openStderr().write(erase + event + line);
   };
   return {
     note: (event) => write(undefined, `${colours.dim(event)}\n`),

@@ -2,14 +2,11 @@
 
 import { isatty } from "node:tty";
 
-import { writeFully } from "../program/descriptor.ts";
-import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import { colourSpeakers, openColours, takesColours } from "./colour.ts";
+import { writeOut } from "../program/descriptor.ts";
+import { explain, UserError } from "../program/system-errors.ts";
+import { Colours } from "./colour.ts";
 import type { LocalEnd, Notes } from "./local-end.ts";
-import { sanitise } from "./sanitise.ts";
 import { WholeLines } from "./whole-lines.ts";
-
-const LF = 0x0a;
 
 /**
  * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that
@@ -21,22 +18,18 @@ const LF = 0x0a;
 export function openPipe(prefix: string, notes: Notes): LocalEnd {
   const toTerminal = isatty(1);
   const lines = new WholeLines();
-  const colours = openColours(takesColours(1));
-  const harmless = (run: Uint8Array) =>
-    Buffer.from(colourSpeakers(sanitise(run, colours.mark), colours));
-
+  const colours = new Colours(1);
   return {
-    note: notes.note,
-    status: notes.status,
+    ...notes,
     said: () => (prefix === "" ? readStdin() : prefixLines(readStdin(), prefix)),
     async show(bytes) {
       if (!toTerminal) return writeOut(bytes);
       const run = lines.push(bytes);
-      return run === undefined || writeOut(harmless(run));
+      return run === undefined || writeOut(Buffer.from(colours.bySpeaker(run)));
     },
     async close() {
       const rest = lines.end();
-      if (rest !== undefined) await writeOut(Buffer.concat([harmless(rest), Buffer.from("\n")]));
+      if (rest !== undefined) await writeOut(Buffer.from(`${colours.bySpeaker(rest)}\n`));
     },
   };
 }
@@ -47,17 +40,12 @@ export async function* prefixLines(
   prefix: string,
 ): AsyncIterable<Uint8Array> {
   // As latin1, which has one character for each byte, lines of any bytes pass unchanged.
-  const inserted = Buffer.from(prefix).toString("latin1");
-  let startsLine = true;
+  const between = `\n${Buffer.from(prefix).toString("latin1")}`.replaceAll("$", "$$$$");
+  let before = "\n";
   for await (const chunk of chunks) {
-    if (chunk.length === 0) continue;
-    const start = startsLine ? inserted : "";
-    startsLine = chunk.at(-1) === LF;
-    const text = Buffer.from(chunk).toString("latin1");
-    yield Buffer.from(
-      start + text.replace(/\n(?!$)/g, `\n${inserted.replaceAll("$", "$$$$")}`),
-      "latin1",
-    );
+    const text = before + Buffer.from(chunk).toString("latin1");
+    yield Buffer.from(text.replace(/\n(?!$)/g, between).slice(before.length), "latin1");
+    before = text.endsWith("\n") ? "\n" : "";
   }
 }
 
@@ -65,22 +53,8 @@ async function* readStdin(): AsyncIterable<Uint8Array> {
   try {
     yield* process.stdin;
   } catch (error) {
-    const why = explain(error, {
-      EBADF: "it is not open for reading",
-      EIO: "its terminal is gone",
-    });
+    const words = { EBADF: "it is not open for reading", EIO: "its terminal is gone" };
+    const why = explain(error, words);
     throw new UserError(`cannot read stdin: ${why}; --recv-only does not read it`);
-  }
-}
-
-/** Writes to stdout and waits until it has gone out; returns whether anybody still reads. */
-async function writeOut(output: Uint8Array): Promise<boolean> {
-  try {
-    await writeFully(1, output);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "EPIPE") return false;
-    const why = explain(error, { EIO: "its terminal is gone" });
-    throw new UserError(`cannot write to stdout: ${why}`);
   }
 }

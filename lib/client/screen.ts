@@ -17,17 +17,15 @@ export interface Below {
   prompt: { before: string; after: string } | undefined;
 }
 
-/** What was said is shown at most once in this time; what is typed, at once. */
+/** The shortest time between two frames; more of what is too long for one follows at once. */
 const FRAME_MS = 16;
 /** The most characters of what was said to show at once, so that typing never waits for long. */
 const FRAME_CHARACTERS = 16 << 10;
 
-/** Where the last frame has left the cursor, to find the way back to its first row. */
-interface Painted {
-  /** The width of each row below what was said. */
-  widths: number[];
-  cursorRow: number;
-  cursorColumn: number;
+/** The rows below what was said, and those up to the cursor, the last of them cut off there. */
+interface Rows {
+  all: Row[];
+  toCursor: Row[];
 }
 
 /** A painter on stdout, which is a terminal. Opened once, at most. */
@@ -38,15 +36,16 @@ export class Screen {
   #onShown: (() => void)[] = [];
   /** Whether its window was closed, or the like. */
   #gone = false;
-  #painted: Painted | undefined;
-  #paintedAtMs = 0;
+  /** What the last frame has painted, to find the way back to its first row. */
+  #painted: Rows | undefined;
+  #nextFrameMs = 0;
   #clearing = false;
-  #frame: { due: "soon" | "at once"; cancel: () => void } | undefined;
+  #frame: Timer | undefined;
 
   /** @param below asked for each frame */
   constructor(below: () => Below) {
     this.#below = below;
-    process.stdout.on("resize", () => this.paintSoon("at once"));
+    process.stdout.on("resize", () => this.paintSoon());
   }
 
   /** Adds whole lines to what is to be shown above. */
@@ -58,7 +57,7 @@ export class Screen {
       this.#unshown.push(lines.slice(start, end));
       start = end;
     }
-    this.paintSoon("soon");
+    this.paintSoon();
   }
 
   /** Waits until all that was added is on the screen; returns whether there is still a screen. */
@@ -68,31 +67,21 @@ export class Screen {
     return !this.#gone;
   }
 
-  /** Paints what is new: `at once` means at the end of this turn of the event loop. */
-  paintSoon(due: "soon" | "at once"): void {
-    if (this.#frame?.due === "at once" || this.#frame?.due === due) return;
-    this.#frame?.cancel();
-    const paint = () => {
-      this.#frame = undefined;
-      this.#paint(() => {
-        if (this.#unshown.length > 0) return this.paintSoon("at once");
-        this.#wake();
-      });
-    };
-    const waitMs = due === "soon" ? this.#paintedAtMs + FRAME_MS - performance.now() : 0;
-    if (waitMs <= 0) {
-      const immediate = setImmediate(paint);
-      this.#frame = { due: "at once", cancel: () => clearImmediate(immediate) };
-    } else {
-      const timer = setTimeout(paint, waitMs);
-      this.#frame = { due, cancel: () => clearTimeout(timer) };
-    }
+  /** Paints what is new in the next frame. */
+  paintSoon(): void {
+    this.#frame ??= setTimeout(
+      () => {
+        this.#frame = undefined;
+        this.#paint(() => (this.#unshown.length > 0 ? this.paintSoon() : this.#wake()));
+      },
+      Math.max(0, this.#nextFrameMs - performance.now()),
+    );
   }
 
   /** Removes all that was said from the screen. */
   clear(): void {
     this.#clearing = true;
-    this.paintSoon("at once");
+    this.paintSoon();
   }
 
   /** Leaves the cursor below some last lines in place of the prompt, for somebody else to go on there. */
@@ -105,7 +94,7 @@ export class Screen {
   /** Begins on the row where the cursor is: somebody else has used the screen. */
   resume(): void {
     this.#painted = undefined;
-    this.paintSoon("at once");
+    this.paintSoon();
   }
 
   /** There is no terminal any more; nothing can be shown, and nothing set right. */
@@ -123,7 +112,7 @@ export class Screen {
   }
 
   #cancelFrame(): void {
-    this.#frame?.cancel();
+    clearTimeout(this.#frame);
     this.#frame = undefined;
   }
 
@@ -135,38 +124,29 @@ export class Screen {
   #paint(onPainted: () => void): void {
     if (this.#gone) return onPainted();
     const { columns, rows } = screenSize();
-    const below = this.#below();
-    let frame = this.#clearing ? "\x1b[H\x1b[2J" : this.#wayBack(columns);
-    this.#clearing = false;
-    frame += (this.#unshown.shift() ?? "").replaceAll("\n", "\r\n");
-
-    const status = below.status === undefined ? [] : wrap(below.status, columns).slice(0, 1);
-    const prompt = layOut(below.prompt, columns, Math.max(1, rows - 1 - status.length));
-    frame += status.map((row) => `${row.text}\x1b[m\r\n`).join("");
-    frame += `${prompt.rows.map((row) => row.text).join("\r\n")}\x1b[m`;
+    const way = this.#clearing ? "\x1b[H\x1b[2J" : this.#wayBack(columns);
+    const said = (this.#unshown.shift() ?? "").replaceAll("\n", "\r\n");
+    const { all, toCursor } = layOut(this.#below(), columns, rows - 1);
+    const below = all.map((row) => row.text).join("\r\n");
     // Writing the cursor's row again up to the cursor puts it where this terminal has that character.
-    const down = prompt.rows.length - 1 - prompt.cursorRow;
-    frame += `${down > 0 ? `\x1b[${down}A` : ""}\r${prompt.beforeCursor.text}`;
+    const down = all.length - toCursor.length;
+    const back = `\x1b[m${down > 0 ? `\x1b[${down}A` : ""}\r${toCursor.at(-1)?.text ?? ""}`;
 
-    this.#painted = {
-      widths: [...status, ...prompt.rows].map((row) => row.width),
-      cursorRow: status.length + prompt.cursorRow,
-      cursorColumn: prompt.beforeCursor.width,
-    };
-    this.#paintedAtMs = performance.now();
-    process.stdout.write(frame, () => onPainted());
+    this.#clearing = false;
+    this.#painted = { all, toCursor };
+    this.#nextFrameMs = this.#unshown.length > 0 ? 0 : performance.now() + FRAME_MS;
+    process.stdout.write(way + said + below + back, () => onPainted());
   }
 
   /** Moves to the first row that the last frame has painted below what was said, and erases from there. */
   #wayBack(columns: number): string {
     // What was typed before the program was there is still on this row; it is in the prompt as well.
     if (this.#painted === undefined) return "\r\x1b[K";
-    const { widths, cursorRow, cursorColumn } = this.#painted;
     // Terminals break rows again when they get narrower.
-    const rowsOf = (width: number) => Math.max(1, Math.ceil(width / columns));
-    const sum = (total: number, width: number) => total + rowsOf(width);
-    const up = widths.slice(0, cursorRow).reduce(sum, rowsOf(cursorColumn) - 1);
-    const several = widths.reduce(sum, 0) > 1;
+    const rowsOf = (row: Row) => Math.max(1, Math.ceil(row.width / columns));
+    const height = (rows: Row[]) => rows.reduce((sum, row) => sum + rowsOf(row), 0);
+    const up = height(this.#painted.toCursor) - 1;
+    const several = height(this.#painted.all) > 1;
     // Erased in two steps: some terminals keep a screen that is erased from its first column on as history.
     return `\r${up > 0 ? `\x1b[${up}A` : ""}\x1b[K${several ? "\x1b[B\x1b[J\x1b[A" : ""}`;
   }
@@ -180,23 +160,21 @@ function screenSize(): { columns: number; rows: number } {
 
 const NOTHING: Row = { text: "", width: 0 };
 
-/** The rows of a prompt, or those around the cursor if they do not all fit. */
-function layOut(
-  prompt: Below["prompt"],
-  columns: number,
-  rowsMax: number,
-): { rows: Row[]; cursorRow: number; beforeCursor: Row } {
-  if (prompt === undefined) return { rows: [NOTHING], cursorRow: 0, beforeCursor: NOTHING };
+/** The rows of the status and of the prompt; if they do not all fit, those around the cursor. */
+function layOut({ status = "", prompt }: Below, columns: number, rowsMax: number): Rows {
+  const top = wrap(status, columns).slice(0, status === "" ? 0 : 1);
+  for (const row of top) row.text += "\x1b[m";
+  if (prompt === undefined) return { all: [...top, NOTHING], toCursor: [...top, NOTHING] };
   const rows = wrap(prompt.before + prompt.after, columns);
-  const rowsBefore = wrap(prompt.before, columns);
-  let beforeCursor = rowsBefore.at(-1) ?? NOTHING;
-  let cursorRow = rowsBefore.length - 1;
+  const toCursor = wrap(prompt.before, columns);
   // Behind a full row the cursor stands at the start of the next.
-  if (beforeCursor.width >= columns) {
-    beforeCursor = NOTHING;
-    cursorRow++;
-    if (cursorRow === rows.length) rows.push(beforeCursor);
-  }
-  const first = Math.max(0, Math.min(cursorRow - Math.floor(rowsMax / 2), rows.length - rowsMax));
-  return { rows: rows.slice(first, first + rowsMax), cursorRow: cursorRow - first, beforeCursor };
+  if ((toCursor.at(-1)?.width ?? 0) >= columns) toCursor.push(NOTHING);
+  if (toCursor.length > rows.length) rows.push(NOTHING);
+  const height = Math.max(1, rowsMax - top.length);
+  const middle = toCursor.length - 1 - Math.floor(height / 2);
+  const first = Math.max(0, Math.min(middle, rows.length - height));
+  return {
+    all: [...top, ...rows.slice(first, first + height)],
+    toCursor: [...top, ...toCursor.slice(first)],
+  };
 }

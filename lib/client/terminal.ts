@@ -1,14 +1,22 @@
-/** This end of the conversation as a person has it: an editor on the keyboard, and a screen. */
+/**
+ * This end of the conversation as a person has it. `node:readline` edits what is
+ * typed and remembers what was; it writes to a stream that shows nothing, as it
+ * is the screen that paints.
+ */
 
 import { fstatSync } from "node:fs";
+import { createInterface, type Interface, type Key } from "node:readline";
+import { Readable, Writable } from "node:stream";
 import { isatty } from "node:tty";
 
-import { type Colours, colourSpeakers, openColours, takesColours } from "./colour.ts";
-import { Editor } from "./editor.ts";
+import { Colours } from "./colour.ts";
 import { type LocalEnd, type Notes, SILENCE } from "./local-end.ts";
-import { sanitise } from "./sanitise.ts";
-import { Screen } from "./screen.ts";
+import { type Below, Screen } from "./screen.ts";
 import { WholeLines } from "./whole-lines.ts";
+
+/** The high-water mark: typing is not read on while so many bytes wait to be sent. */
+const UNSENT_BYTES_MAX = 1 << 20;
+const HISTORY_LINES = 1000;
 
 /** Whether there is a person on both sides of this program, at a terminal that can be painted. */
 export function isTerminal(): boolean {
@@ -20,11 +28,14 @@ export class Terminal implements LocalEnd {
   readonly #notes: Notes;
   /** Whether the client speaks of itself on this screen, and not elsewhere. */
   readonly #speaksHere: boolean;
-  readonly #colours: Colours = openColours(takesColours(1));
+  readonly #colours = new Colours(1);
   readonly #prompt: string;
   readonly #heard = new WholeLines();
-  readonly #screen: Screen;
-  readonly #editor: Editor;
+  readonly #screen = new Screen(() => this.#below());
+  readonly #readline: Interface;
+  /** The lines that were entered and are to be sent. */
+  readonly #entered: Readable;
+  #editing = true;
   #activity: string | undefined;
 
   /**
@@ -35,90 +46,120 @@ export class Terminal implements LocalEnd {
   constructor(prefix: string, notes: Notes) {
     this.#notes = notes;
     this.#speaksHere = notes !== SILENCE && isSameTerminal(1, 2);
-    this.#prompt = prefix ? colourSpeakers(prefix, this.#colours) : this.#colours.dim("> ");
-    this.#screen = new Screen(() => ({
-      status: this.#activity === undefined ? undefined : this.#colours.dim(this.#activity),
-      prompt: this.#promptNow(),
-    }));
-    const hungUp = () => {
-      this.#screen.hangUp();
-      this.#editor.end();
-    };
-    this.#editor = new Editor(prefix, {
-      changed: () => this.#screen.paintSoon("at once"),
-      entered: (line) => this.#screen.add(this.#asEntered(line)),
-      clear: () => this.#screen.clear(),
-      suspend: () => this.#suspend(),
-      hungUp,
+    this.#prompt = prefix ? this.#colours.bySpeaker(prefix) : this.#colours.dim("> ");
+    const unseen = new Writable({
+      write: (_chunk, _encoding, done) => {
+        this.#screen.paintSoon();
+        done();
+      },
     });
-    process.stdout.on("error", hungUp);
+    const readline = createInterface({
+      input: process.stdin,
+      output: unseen,
+      terminal: true,
+      historySize: HISTORY_LINES,
+    });
+    this.#readline = readline;
+    this.#entered = new Readable({
+      highWaterMark: UNSENT_BYTES_MAX,
+      read: () => void (this.#editing && readline.resume()),
+    });
+
+    readline.on("line", (line) => {
+      this.#screen.add(this.#asEntered(line));
+      if (!this.#entered.push(`${prefix}${line}\n`)) readline.pause();
+    });
+    readline.on("close", () => this.#endInput());
+    readline.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+    readline.on("SIGTSTP", () => this.#suspend());
+    process.stdin.on("keypress", (_text: string, key: Key | undefined) => {
+      if (key?.ctrl && key.name === "l") this.#screen.clear();
+    });
     process.on("SIGCONT", () => this.#resume());
-    this.#screen.paintSoon("at once");
+    for (const side of [process.stdin, process.stdout, readline])
+      side.on("error", () => this.#hangUp());
+    // However the program ends, the terminal is as it was.
+    process.on("exit", () => readline.close());
+    this.#screen.paintSoon();
   }
 
   said(): AsyncIterable<Uint8Array> {
-    return this.#editor.entered();
+    return this.#entered;
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
     const run = this.#heard.push(bytes);
-    if (run !== undefined) this.#screen.add(this.#harmless(run));
+    if (run !== undefined) this.#screen.add(this.#colours.bySpeaker(run));
     return this.#screen.shown();
   }
 
   note(event: string): void {
-    if (this.#speaksHere) this.#screen.add(`${this.#colours.dim(sanitise(event))}\n`);
-    else this.#notes.note(event);
+    if (!this.#speaksHere) return this.#notes.note(event);
+    this.#screen.add(`${this.#colours.dim(this.#colours.harmless(event))}\n`);
   }
 
   status(activity: string | undefined): void {
     if (!this.#speaksHere || activity === this.#activity) return;
     this.#activity = activity;
-    this.#screen.paintSoon("at once");
+    this.#screen.paintSoon();
   }
 
   /** Shows everything, leaves a half-typed line where it is, and gives the terminal back. */
   close(): Promise<void> {
     const rest = this.#heard.end();
-    if (rest !== undefined) this.#screen.add(`${this.#harmless(rest)}\n`);
+    if (rest !== undefined) this.#screen.add(`${this.#colours.bySpeaker(rest)}\n`);
     this.#activity = undefined;
     this.#screen.add(this.#halfTyped());
-    this.#editor.close();
+    this.#readline.close();
     return this.#screen.close();
+  }
+
+  /** Ctrl-D was pressed on an empty line, or nobody is there any more. */
+  #endInput(): void {
+    if (this.#editing) this.#entered.push(null);
+    this.#editing = false;
+    this.#screen.paintSoon();
+  }
+
+  /** There is no terminal any more. */
+  #hangUp(): void {
+    this.#screen.hangUp();
+    this.#endInput();
   }
 
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
   #suspend(): void {
     this.#screen.leave(this.#halfTyped());
-    this.#editor.setActive(false);
+    process.stdin.setRawMode(false);
     process.kill(0, "SIGTSTP");
   }
 
+  /** Another program may have changed the mode of the terminal. */
   #resume(): void {
-    if (this.#editor.typed === undefined) return;
-    this.#editor.setActive(true);
+    if (!this.#editing) return;
+    process.stdin.setRawMode(false);
+    process.stdin.setRawMode(true);
     this.#screen.resume();
   }
 
-  #promptNow(): { before: string; after: string } | undefined {
-    const { typed } = this.#editor;
-    if (typed === undefined) return undefined;
-    const harmless = (part: string) => sanitise(part, this.#colours.mark);
-    return { before: this.#prompt + harmless(typed.before), after: harmless(typed.after) };
+  #below(): Below {
+    const { line, cursor } = this.#readline;
+    const before = this.#prompt + this.#colours.harmless(line.slice(0, cursor));
+    const after = this.#colours.harmless(line.slice(cursor));
+    return {
+      status: this.#activity && this.#colours.dim(this.#activity),
+      prompt: this.#editing ? { before, after } : undefined,
+    };
   }
 
   /** What is being typed, as a line that stays; empty when there is nothing. */
   #halfTyped(): string {
-    const { before, after } = this.#editor.typed ?? { before: "", after: "" };
-    return before + after === "" ? "" : this.#asEntered(before + after);
+    const { line } = this.#readline;
+    return this.#editing && line !== "" ? this.#asEntered(line) : "";
   }
 
   #asEntered(line: string): string {
-    return `${this.#prompt}${sanitise(line, this.#colours.mark)}\n`;
-  }
-
-  #harmless(run: Uint8Array): string {
-    return colourSpeakers(sanitise(run, this.#colours.mark), this.#colours);
+    return `${this.#prompt}${this.#colours.harmless(line)}\n`;
   }
 }
 

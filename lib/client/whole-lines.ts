@@ -1,6 +1,7 @@
 /** Bytes in, whole lines out, whatever they hold: the read side of a client. */
 
-const LF = 0x0a;
+/** What ends a line. */
+export const LF = 0x0a;
 
 /**
  * Keeps the unfinished end of a stream back until the rest of its line is there.
@@ -27,23 +28,21 @@ export class WholeLines {
     const finished = chunk.lastIndexOf(LF) + 1;
     const tooLong = this.#heldBytes + chunk.length - finished > this.#heldBytesMax;
     const end = tooLong ? chunk.length : finished;
-    const lines = end > 0 ? this.#release(chunk.subarray(0, end)) : undefined;
-    if (end < chunk.length) {
-      this.#held.push(chunk.subarray(end));
-      this.#heldBytes += chunk.length - end;
-    }
+    this.#hold(chunk.subarray(0, end));
+    const lines = end > 0 ? this.end() : undefined;
+    this.#hold(chunk.subarray(end));
     return lines;
   }
 
-  /** Tells that the stream is over; returns its unfinished line. */
+  /** Tells that the stream is over; returns its unfinished line, undefined if there is none. */
   end(): Uint8Array | undefined {
-    return this.#heldBytes > 0 ? this.#release(new Uint8Array(0)) : undefined;
+    const [first, ...more] = this.#held.splice(0);
+    this.#heldBytes = 0;
+    return first && more.length > 0 ? Buffer.concat([first, ...more]) : first;
   }
 
-  #release(last: Uint8Array): Uint8Array {
-    const run = this.#heldBytes > 0 ? Buffer.concat([...this.#held, last]) : last;
-    this.#held = [];
-    this.#heldBytes = 0;
-    return run;
+  #hold(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
   }
 }

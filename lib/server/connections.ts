@@ -21,14 +21,13 @@
  */
 
 import { formatAddress, unmapAddress } from "../program/address.ts";
+import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guests, type GuestsOptions } from "./guest.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
-/** The time between the last byte of a silent peer and the first probe whether it is still there. */
-const KEEP_ALIVE_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
