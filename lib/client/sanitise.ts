@@ -1,9 +1,9 @@
 /** Makes what others say safe to show: nobody but this program gives orders to this terminal. */
 
+import { isUtf8 } from "node:buffer";
+
 /** Shows a character that would act on a terminal; told its visible form, such as `^[`. */
 export type Mark = (visible: string) => string;
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * All that acts on a terminal instead of being shown: C0 controls but LF and
@@ -15,20 +15,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const HOSTILE =
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]|\p{Surrogate}/gu;
 
-/** Runs of valid UTF-8, one byte to a character, as RFC 3629, section 4 defines it; else one byte. */
-const VALID_RUN_OR_BYTE = new RegExp(
-  `((?:${[
-    "[\\0-\\x7f]+",
-    "[\\xc2-\\xdf][\\x80-\\xbf]",
-    "\\xe0[\\xa0-\\xbf][\\x80-\\xbf]",
-    "[\\xe1-\\xec\\xee\\xef][\\x80-\\xbf]{2}",
-    "\\xed[\\x80-\\x9f][\\x80-\\xbf]",
-    "\\xf0[\\x90-\\xbf][\\x80-\\xbf]{2}",
-    "[\\xf1-\\xf3][\\x80-\\xbf]{3}",
-    "\\xf4[\\x80-\\x8f][\\x80-\\xbf]{2}",
-  ].join("|")})+)|[\\x80-\\xff]`,
-  "g",
-);
+/** What has the length of a character in UTF-8, one byte to a character; or ASCII, or one byte. */
+const CHARACTER_OR_BYTE =
+  /[\0-\x7f]+|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}|([^])/g;
 
 /**
  * Text that a terminal shows and does not obey. Visible forms are those of
@@ -42,29 +31,23 @@ const VALID_RUN_OR_BYTE = new RegExp(
  */
 export function sanitise(said: Uint8Array | string, mark: Mark = (visible) => visible): string {
   if (typeof said === "string") return sanitiseText(said, mark);
-  try {
-    return sanitiseText(decoder.decode(said), mark);
-  } catch {
-    return Buffer.from(said)
-      .toString("latin1")
-      .replace(VALID_RUN_OR_BYTE, (byte, run: string | undefined) =>
-        run === undefined
-          ? mark(`<${hex(byte, 2)}>`)
-          : sanitiseText(Buffer.from(run, "latin1").toString(), mark),
-      );
-  }
+  const bytes = Buffer.from(said.buffer, said.byteOffset, said.length);
+  if (isUtf8(bytes)) return sanitiseText(bytes.toString(), mark);
+  const byte = (one: string) => mark(`<${hex(one, 2)}>`);
+  return bytes.toString("latin1").replace(CHARACTER_OR_BYTE, (one, lone?: string) => {
+    if (lone !== undefined) return byte(lone);
+    const character = Buffer.from(one, "latin1");
+    return isUtf8(character) ? sanitiseText(character.toString(), mark) : one.replace(/[^]/g, byte);
+  });
 }
 
 function sanitiseText(text: string, mark: Mark): string {
-  return text.replace(HOSTILE, (character, offset: number) =>
-    character === "\r" && text[offset + 1] === "\n" ? "" : mark(visibleForm(character)),
-  );
-}
-
-function visibleForm(character: string): string {
-  const code = character.charCodeAt(0);
-  if (code === 0x7f) return "^?";
-  return code < 0x20 ? `^${String.fromCharCode(code + 0x40)}` : `<U+${hex(character, 4)}>`;
+  return text.replace(HOSTILE, (character, offset: number) => {
+    if (character === "\r" && text[offset + 1] === "\n") return "";
+    const code = character.charCodeAt(0);
+    if (code === 0x7f) return mark("^?");
+    return mark(code < 0x20 ? `^${String.fromCharCode(code + 0x40)}` : `<U+${hex(character, 4)}>`);
+  });
 }
 
 function hex(character: string, digits: number): string {

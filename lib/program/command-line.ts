@@ -50,11 +50,7 @@ export function flag(help: string): Option<boolean> {
 }
 
 /** Text that is taken as it is. */
-export function text<Default>(
-  takes: string,
-  help: string,
-  initial: Default,
-): Option<string | Default> {
+export function text(takes: string, help: string, initial?: string): Option<string | undefined> {
   const expects = /^[aeiou]/.test(takes) ? `an ${takes}` : `a ${takes}`;
   const parse = (value: string) => (value === "" ? undefined : value);
   return { takes, expects, help, default: initial, parse };
@@ -96,7 +92,7 @@ export function list<Value>(
 }
 
 /** The permissions of a file. */
-export function fileMode<Default>(help: string, initial: Default): Option<number | Default> {
+export function fileMode(help: string, initial?: number): Option<number | undefined> {
   const expects = "the permissions of a file, like 600";
   const parse = (value: string) => (/^[0-7]{3}$/.test(value) ? Number(`0o${value}`) : undefined);
   return { takes: "octal", expects, help, default: initial, parse };
@@ -116,15 +112,12 @@ export function parseCommandLine<Options extends Table>(
 ): { print: string } | { options: Values<Options>; operands: string[] } {
   const own = { help: flag("show this"), version: flag("show the version") };
   const table: Table = { ...command.options, ...own };
+  const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
   const { tokens } = parseArgs({
     args: [...argv],
+    options: { ...kinds, help: { type: "boolean", short: "h" } },
     strict: false,
-    allowPositionals: true,
     tokens: true,
-    options: {
-      ...mapValues(table, (option) => ({ type: option.takes ? "string" : "boolean" }) as const),
-      help: { type: "boolean", short: "h" },
-    },
   });
 
   const options = mapValues(table, (option) => option.default);
@@ -134,7 +127,9 @@ export function parseCommandLine<Options extends Table>(
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (option === undefined) throw usageError(`unknown option ${plain(token.rawName)}`);
-    options[token.name] = parseValue(option, token, options[token.name]);
+    // What looks like the next option is no value, unless it came with "=".
+    const value = token.inlineValue || !/^-./s.test(token.value ?? "") ? token.value : undefined;
+    options[token.name] = parseValue(option, token.rawName, options[token.name], value);
     if (options["help"]) return { print: formatHelp(command, table) };
     if (options["version"]) return { print: `${command.name} ${command.version}` };
   }
@@ -205,23 +200,20 @@ function within(value: number | undefined, min: number, max: number): number | u
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
-interface Token {
-  rawName: string;
-  value?: string | undefined;
-  inlineValue?: boolean | undefined;
-}
-
-function parseValue(option: Option<unknown>, token: Token, before: unknown): unknown {
-  const { rawName, value, inlineValue } = token;
+function parseValue(
+  option: Option<unknown>,
+  name: string,
+  before: unknown,
+  value?: string,
+): unknown {
   if (option.takes === undefined) {
     if (value === undefined) return option.parse("", before);
-    throw usageError(`${rawName} takes no value, not even ${quote(value)}`);
+    throw usageError(`${name} takes no value, not even ${quote(value)}`);
   }
-  if (value === undefined || (!inlineValue && /^-./s.test(value)))
-    throw usageError(`${rawName} takes ${option.expects}`);
+  if (value === undefined) throw usageError(`${name} takes ${option.expects}`);
   const parsed = option.parse(value, before);
   if (parsed !== undefined) return parsed;
-  throw usageError(`${rawName} takes ${option.expects}, not ${quote(value)}`);
+  throw usageError(`${name} takes ${option.expects}, not ${quote(value)}`);
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {

@@ -1,7 +1,7 @@
 /** Files that a user names: certificates and keys, a pass phrase; checked before anything relies on them. */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 
 import { explain, UserError } from "./system-errors.ts";
 import { formatSize } from "./units.ts";
@@ -58,12 +58,8 @@ export function readPassPhrase(file: string): Uint8Array {
  * @throws {UserError} that names the file
  */
 export function checkRegular(file: string): void {
-  try {
-    if (statSync(file).isFile()) return;
-  } catch {
-    return; // Reading it will say why.
-  }
-  throw new UserError(`${file} is no regular file`);
+  if (existsSync(file) && !statSync(file).isFile())
+    throw new UserError(`${file} is no regular file`);
 }
 
 /** The files of one side. */
