@@ -5,7 +5,7 @@ import { isatty } from "node:tty";
 import { writeOut } from "../program/descriptor.ts";
 import { explain, UserError } from "../program/system-errors.ts";
 import { Colours } from "./colour.ts";
-import type { LocalEnd, Notes } from "./local-end.ts";
+import type { LocalEnd } from "./local-end.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 /**
@@ -13,14 +13,12 @@ import { WholeLines } from "./whole-lines.ts";
  * gets whole lines of harmless text, coloured by speaker.
  *
  * @param prefix put before each line sent; empty for none
- * @param notes where the client speaks of itself
  */
-export function openPipe(prefix: string, notes: Notes): LocalEnd {
+export function openPipe(prefix: string): LocalEnd {
   const toTerminal = isatty(1);
   const lines = new WholeLines();
   const colours = new Colours(1);
   return {
-    ...notes,
     said: () => (prefix === "" ? readStdin() : prefixLines(readStdin(), prefix)),
     async show(bytes) {
       if (!toTerminal) return writeOut(bytes);

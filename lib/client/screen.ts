@@ -31,16 +31,17 @@ interface Rows {
 /** A painter on stdout, which is a terminal. Opened once, at most. */
 export class Screen {
   readonly #below: () => Below;
-  /** What is to be shown above the prompt, in pieces of whole lines. */
-  #unshown: string[] = [];
-  #onShown: (() => void)[] = [];
-  /** Whether its window was closed, or the like. */
-  #gone = false;
+  /** What was said and is to be shown above the prompt. */
+  #unshown = "";
   /** What the last frame has painted, to find the way back to its first row. */
   #painted: Rows | undefined;
-  #nextFrameMs = 0;
+  #changed = false;
   #clearing = false;
-  #frame: Timer | undefined;
+  /** Whether its window was closed, or the like. */
+  #gone = false;
+  #frames: Promise<void> | undefined;
+  #nextFrameMs = 0;
+  #onPainted: (() => void) | undefined;
 
   /** @param below asked for each frame */
   constructor(below: () => Below) {
@@ -50,45 +51,26 @@ export class Screen {
 
   /** Adds whole lines to what is to be shown above. */
   add(lines: string): void {
-    if (this.#gone) return;
-    for (let start = 0; start < lines.length;) {
-      const last = lines.lastIndexOf("\n", start + FRAME_CHARACTERS);
-      const end = last < start ? lines.indexOf("\n", start) + 1 || lines.length : last + 1;
-      this.#unshown.push(lines.slice(start, end));
-      start = end;
-    }
+    this.#unshown += lines;
     this.paintSoon();
   }
 
   /** Waits until all that was added is on the screen; returns whether there is still a screen. */
   async shown(): Promise<boolean> {
-    if (this.#unshown.length > 0 || this.#frame)
-      await new Promise<void>((resolve) => this.#onShown.push(resolve));
+    await this.#frames;
     return !this.#gone;
   }
 
   /** Paints what is new in the next frame. */
   paintSoon(): void {
-    this.#frame ??= setTimeout(
-      () => {
-        this.#frame = undefined;
-        this.#paint(() => (this.#unshown.length > 0 ? this.paintSoon() : this.#wake()));
-      },
-      Math.max(0, this.#nextFrameMs - performance.now()),
-    );
+    this.#changed = true;
+    this.#frames ??= this.#paintFrames();
   }
 
   /** Removes all that was said from the screen. */
   clear(): void {
     this.#clearing = true;
     this.paintSoon();
-  }
-
-  /** Leaves the cursor below some last lines in place of the prompt, for somebody else to go on there. */
-  leave(last: string): void {
-    this.#cancelFrame();
-    process.stdout.write(this.#wayBack(screenSize().columns) + last.replaceAll("\n", "\r\n"));
-    this.#painted = undefined;
   }
 
   /** Begins on the row where the cursor is: somebody else has used the screen. */
@@ -100,42 +82,45 @@ export class Screen {
   /** There is no terminal any more; nothing can be shown, and nothing set right. */
   hangUp(): void {
     this.#gone = true;
-    this.#unshown = [];
-    this.#wake();
+    this.#onPainted?.();
   }
 
-  /** Shows everything; returns once the terminal has it. */
-  close(): Promise<void> {
-    this.#cancelFrame();
-    this.#unshown = [this.#unshown.join("")];
-    return new Promise((resolve) => this.#paint(resolve));
+  /** Shows everything at once; returns when the terminal has it. */
+  async flush(): Promise<void> {
+    await this.#paint(this.#unshown.length);
   }
 
-  #cancelFrame(): void {
-    clearTimeout(this.#frame);
-    this.#frame = undefined;
+  async #paintFrames(): Promise<void> {
+    while (this.#changed) {
+      await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
+      await this.#paint(FRAME_CHARACTERS);
+    }
+    this.#frames = undefined;
   }
 
-  #wake(): void {
-    for (const wake of this.#onShown.splice(0)) wake();
-  }
+  /** Paints one frame, with whole lines of about so many characters; returns when the terminal has it. */
+  async #paint(characters: number): Promise<void> {
+    const whole = this.#unshown.lastIndexOf("\n", characters) + 1;
+    const end = whole || this.#unshown.indexOf("\n") + 1 || this.#unshown.length;
+    const said = this.#unshown.slice(0, end).replaceAll("\n", "\r\n");
+    this.#unshown = this.#unshown.slice(end);
+    this.#changed = this.#unshown !== "";
+    if (this.#gone) return;
 
-  /** Paints one frame; tells when the terminal has it. */
-  #paint(onPainted: () => void): void {
-    if (this.#gone) return onPainted();
     const { columns, rows } = screenSize();
     const way = this.#clearing ? "\x1b[H\x1b[2J" : this.#wayBack(columns);
-    const said = (this.#unshown.shift() ?? "").replaceAll("\n", "\r\n");
+    this.#clearing = false;
     const { all, toCursor } = layOut(this.#below(), columns, rows - 1);
+    this.#painted = { all, toCursor };
     const below = all.map((row) => row.text).join("\r\n");
     // Writing the cursor's row again up to the cursor puts it where this terminal has that character.
     const down = all.length - toCursor.length;
     const back = `\x1b[m${down > 0 ? `\x1b[${down}A` : ""}\r${toCursor.at(-1)?.text ?? ""}`;
-
-    this.#clearing = false;
-    this.#painted = { all, toCursor };
-    this.#nextFrameMs = this.#unshown.length > 0 ? 0 : performance.now() + FRAME_MS;
-    process.stdout.write(way + said + below + back, () => onPainted());
+    this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
+    await new Promise<void>((resolve) => {
+      this.#onPainted = resolve;
+      process.stdout.write(way + said + below + back, () => resolve());
+    });
   }
 
   /** Moves to the first row that the last frame has painted below what was said, and erases from there. */

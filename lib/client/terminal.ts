@@ -10,7 +10,7 @@ import { Readable, Writable } from "node:stream";
 import { isatty } from "node:tty";
 
 import { Colours } from "./colour.ts";
-import { type LocalEnd, type Notes, SILENCE } from "./local-end.ts";
+import type { LocalEnd, Notes } from "./local-end.ts";
 import { type Below, Screen } from "./screen.ts";
 import { WholeLines } from "./whole-lines.ts";
 
@@ -24,10 +24,7 @@ export function isTerminal(): boolean {
 }
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
-export class Terminal implements LocalEnd {
-  readonly #notes: Notes;
-  /** Whether the client speaks of itself on this screen, and not elsewhere. */
-  readonly #speaksHere: boolean;
+export class Terminal implements LocalEnd, Notes {
   readonly #colours = new Colours(1);
   readonly #prompt: string;
   readonly #heard = new WholeLines();
@@ -36,16 +33,11 @@ export class Terminal implements LocalEnd {
   /** The lines that were entered and are to be sent. */
   readonly #entered: Readable;
   #editing = true;
+  #suspended = false;
   #activity: string | undefined;
 
-  /**
-   * @param prefix put before each line sent, and shown as the prompt; empty for none
-   * @param notes where the client speaks of itself, should stderr be something else
-   *   than this terminal
-   */
-  constructor(prefix: string, notes: Notes) {
-    this.#notes = notes;
-    this.#speaksHere = notes !== SILENCE && isSameTerminal(1, 2);
+  /** @param prefix put before each line sent, and shown as the prompt; empty for none */
+  constructor(prefix: string) {
     this.#prompt = prefix ? this.#colours.bySpeaker(prefix) : this.#colours.dim("> ");
     const unseen = new Writable({
       write: (_chunk, _encoding, done) => {
@@ -94,12 +86,10 @@ export class Terminal implements LocalEnd {
   }
 
   note(event: string): void {
-    if (!this.#speaksHere) return this.#notes.note(event);
     this.#screen.add(`${this.#colours.dim(this.#colours.harmless(event))}\n`);
   }
 
   status(activity: string | undefined): void {
-    if (!this.#speaksHere || activity === this.#activity) return;
     this.#activity = activity;
     this.#screen.paintSoon();
   }
@@ -111,7 +101,7 @@ export class Terminal implements LocalEnd {
     this.#activity = undefined;
     this.#screen.add(this.#halfTyped());
     this.#readline.close();
-    return this.#screen.close();
+    return this.#screen.flush();
   }
 
   /** Ctrl-D was pressed on an empty line, or nobody is there any more. */
@@ -128,14 +118,17 @@ export class Terminal implements LocalEnd {
   }
 
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
-  #suspend(): void {
-    this.#screen.leave(this.#halfTyped());
+  async #suspend(): Promise<void> {
+    this.#screen.add(this.#halfTyped());
+    this.#suspended = true;
+    await this.#screen.flush();
     process.stdin.setRawMode(false);
     process.kill(0, "SIGTSTP");
   }
 
   /** Another program may have changed the mode of the terminal. */
   #resume(): void {
+    this.#suspended = false;
     if (!this.#editing) return;
     process.stdin.setRawMode(false);
     process.stdin.setRawMode(true);
@@ -148,7 +141,7 @@ export class Terminal implements LocalEnd {
     const after = this.#colours.harmless(line.slice(cursor));
     return {
       status: this.#activity && this.#colours.dim(this.#activity),
-      prompt: this.#editing ? { before, after } : undefined,
+      prompt: this.#editing && !this.#suspended ? { before, after } : undefined,
     };
   }
 
@@ -163,7 +156,8 @@ export class Terminal implements LocalEnd {
   }
 }
 
-function isSameTerminal(one: number, other: number): boolean {
+/** Whether what is written to one descriptor is seen on the terminal of the other. */
+export function isSameTerminal(one: number, other: number): boolean {
   try {
     return isatty(other) && fstatSync(one).rdev === fstatSync(other).rdev;
   } catch {
