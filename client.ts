@@ -72,7 +72,7 @@ async function converse(here: LocalEnd, room: Room, options: Options): Promise<b
 
 /** Sends what is said here, then half-closes; returns whether all went out. */
 async function say(here: LocalEnd, room: Room): Promise<boolean> {
-  for await (const bytes of here.said()) if (!(await room.write(bytes))) return false;
+  for await (const bytes of here.said) if (!(await room.write(bytes))) return false;
   room.endOutput();
   return true;
 }

@@ -16,7 +16,7 @@ export interface Notes {
 /** Where a client takes what it says to a room from, and where it shows what it hears. */
 export interface LocalEnd {
   /** What is said here, in pieces, up to the end of input. */
-  said(): AsyncIterable<Uint8Array>;
+  readonly said: AsyncIterable<Uint8Array>;
   /**
    * Shows what was said in the room.
    *

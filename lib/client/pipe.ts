@@ -19,7 +19,7 @@ export function openPipe(prefix: string): LocalEnd {
   const lines = new WholeLines();
   const colours = new Colours(1);
   return {
-    said: () => (prefix === "" ? readStdin() : prefixLines(readStdin(), prefix)),
+    said: prefix === "" ? readStdin() : prefixLines(readStdin(), prefix),
     async show(bytes) {
       if (!toTerminal) return writeOut(bytes);
       const run = lines.push(bytes);

@@ -22,6 +22,9 @@ const FRAME_MS = 16;
 /** The most characters of what was said to show at once, so that typing never waits for long. */
 const FRAME_CHARACTERS = 16 << 10;
 
+const ERASE_ROW = "\r\x1b[K";
+const ERASE_SCREEN = "\x1b[H\x1b[2J";
+
 /** The rows below what was said, and those up to the cursor, the last of them cut off there. */
 interface Rows {
   all: Row[];
@@ -33,10 +36,12 @@ export class Screen {
   readonly #below: () => Below;
   /** What was said and is to be shown above the prompt. */
   #unshown = "";
-  /** What the last frame has painted, to find the way back to its first row. */
-  #painted: Rows | undefined;
   #changed = false;
-  #clearing = false;
+  /**
+   * Moves to the first row below what was said, and erases from there. At first: what was typed
+   * before the program was there is still on this row, and it is in the prompt as well.
+   */
+  #wayBack: (columns: number) => string = () => ERASE_ROW;
   /** Whether its window was closed, or the like. */
   #gone = false;
   #frames: Promise<void> | undefined;
@@ -69,13 +74,13 @@ export class Screen {
 
   /** Removes all that was said from the screen. */
   clear(): void {
-    this.#clearing = true;
+    this.#wayBack = () => ERASE_SCREEN;
     this.paintSoon();
   }
 
   /** Begins on the row where the cursor is: somebody else has used the screen. */
   resume(): void {
-    this.#painted = undefined;
+    this.#wayBack = () => ERASE_ROW;
     this.paintSoon();
   }
 
@@ -100,41 +105,41 @@ export class Screen {
 
   /** Paints one frame, with whole lines of about so many characters; returns when the terminal has it. */
   async #paint(characters: number): Promise<void> {
-    const whole = this.#unshown.lastIndexOf("\n", characters) + 1;
-    const end = whole || this.#unshown.indexOf("\n") + 1 || this.#unshown.length;
-    const said = this.#unshown.slice(0, end).replaceAll("\n", "\r\n");
-    this.#unshown = this.#unshown.slice(end);
+    const lines = this.#unshown;
+    const whole = lines.lastIndexOf("\n", characters) + 1 || lines.indexOf("\n") + 1;
+    const end = lines.length <= characters || whole === 0 ? lines.length : whole;
+    const said = lines.slice(0, end).replaceAll("\n", "\r\n");
+    this.#unshown = lines.slice(end);
     this.#changed = this.#unshown !== "";
     if (this.#gone) return;
 
     const { columns, rows } = screenSize();
-    const way = this.#clearing ? "\x1b[H\x1b[2J" : this.#wayBack(columns);
-    this.#clearing = false;
-    const { all, toCursor } = layOut(this.#below(), columns, rows - 1);
-    this.#painted = { all, toCursor };
+    const painted = layOut(this.#below(), columns, rows - 1);
+    const { all, toCursor } = painted;
     const below = all.map((row) => row.text).join("\r\n");
     // Writing the cursor's row again up to the cursor puts it where this terminal has that character.
-    const down = all.length - toCursor.length;
-    const back = `\x1b[m${down > 0 ? `\x1b[${down}A` : ""}\r${toCursor.at(-1)?.text ?? ""}`;
+    const cursor = `${moveUp(all.length - toCursor.length)}\r${toCursor.at(-1)?.text ?? ""}`;
+    const frame = `${this.#wayBack(columns)}${said}${below}\x1b[m${cursor}`;
+    this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
     this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => {
       this.#onPainted = resolve;
-      process.stdout.write(way + said + below + back, () => resolve());
+      process.stdout.write(frame, () => resolve());
     });
   }
+}
 
-  /** Moves to the first row that the last frame has painted below what was said, and erases from there. */
-  #wayBack(columns: number): string {
-    // What was typed before the program was there is still on this row; it is in the prompt as well.
-    if (this.#painted === undefined) return "\r\x1b[K";
-    // Terminals break rows again when they get narrower.
-    const rowsOf = (row: Row) => Math.max(1, Math.ceil(row.width / columns));
-    const height = (rows: Row[]) => rows.reduce((sum, row) => sum + rowsOf(row), 0);
-    const up = height(this.#painted.toCursor) - 1;
-    const several = height(this.#painted.all) > 1;
-    // Erased in two steps: some terminals keep a screen that is erased from its first column on as history.
-    return `\r${up > 0 ? `\x1b[${up}A` : ""}\x1b[K${several ? "\x1b[B\x1b[J\x1b[A" : ""}`;
-  }
+/** From the cursor to the first of the rows; terminals break them again when they get narrower. */
+function wayBack({ all, toCursor }: Rows, columns: number): string {
+  const rowsOf = (row: Row) => Math.max(1, Math.ceil(row.width / columns));
+  const height = (rows: Row[]) => rows.reduce((sum, row) => sum + rowsOf(row), 0);
+  // Erased in two steps: some terminals keep a screen that is erased from its first column on as history.
+  const rest = height(all) > 1 ? "\x1b[B\x1b[J\x1b[A" : "";
+  return `${moveUp(height(toCursor) - 1)}${ERASE_ROW}${rest}`;
+}
+
+function moveUp(rows: number): string {
+  return rows > 0 ? `\x1b[${rows}A` : "";
 }
 
 /** Asked anew for each frame: the event that tells of a change comes late. */

@@ -5,8 +5,8 @@
  */
 
 import { fstatSync } from "node:fs";
-import { createInterface, type Interface, type Key } from "node:readline";
-import { Readable, Writable } from "node:stream";
+import { createInterface, type Key } from "node:readline";
+import { PassThrough, Readable } from "node:stream";
 import { isatty } from "node:tty";
 
 import { Colours } from "./colour.ts";
@@ -29,37 +29,28 @@ export class Terminal implements LocalEnd, Notes {
   readonly #prompt: string;
   readonly #heard = new WholeLines();
   readonly #screen = new Screen(() => this.#below());
-  readonly #readline: Interface;
-  /** The lines that were entered and are to be sent. */
-  readonly #entered: Readable;
-  #editing = true;
-  #suspended = false;
+  readonly #readline = createInterface({
+    input: process.stdin,
+    output: new PassThrough().on("data", () => this.#screen.paintSoon()),
+    terminal: true,
+    historySize: HISTORY_LINES,
+  });
+  readonly said = new Readable({
+    highWaterMark: UNSENT_BYTES_MAX,
+    read: () => void (this.#editing && this.#readline.resume()),
+  });
   #activity: string | undefined;
+  #editing = true;
+  /** Whether somebody else has the terminal. */
+  #away = false;
 
   /** @param prefix put before each line sent, and shown as the prompt; empty for none */
   constructor(prefix: string) {
     this.#prompt = prefix ? this.#colours.bySpeaker(prefix) : this.#colours.dim("> ");
-    const unseen = new Writable({
-      write: (_chunk, _encoding, done) => {
-        this.#screen.paintSoon();
-        done();
-      },
-    });
-    const readline = createInterface({
-      input: process.stdin,
-      output: unseen,
-      terminal: true,
-      historySize: HISTORY_LINES,
-    });
-    this.#readline = readline;
-    this.#entered = new Readable({
-      highWaterMark: UNSENT_BYTES_MAX,
-      read: () => void (this.#editing && readline.resume()),
-    });
-
+    const readline = this.#readline;
     readline.on("line", (line) => {
       this.#screen.add(this.#asEntered(line));
-      if (!this.#entered.push(`${prefix}${line}\n`)) readline.pause();
+      if (this.#editing && !this.said.push(`${prefix}${line}\n`)) readline.pause();
     });
     readline.on("close", () => this.#endInput());
     readline.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
@@ -73,10 +64,6 @@ export class Terminal implements LocalEnd, Notes {
     // However the program ends, the terminal is as it was.
     process.on("exit", () => readline.close());
     this.#screen.paintSoon();
-  }
-
-  said(): AsyncIterable<Uint8Array> {
-    return this.#entered;
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
@@ -98,15 +85,14 @@ export class Terminal implements LocalEnd, Notes {
   close(): Promise<void> {
     const rest = this.#heard.end();
     if (rest !== undefined) this.#screen.add(`${this.#colours.bySpeaker(rest)}\n`);
-    this.#activity = undefined;
-    this.#screen.add(this.#halfTyped());
+    const left = this.#leave();
     this.#readline.close();
-    return this.#screen.flush();
+    return left;
   }
 
   /** Ctrl-D was pressed on an empty line, or nobody is there any more. */
   #endInput(): void {
-    if (this.#editing) this.#entered.push(null);
+    if (this.#editing) this.said.push(null);
     this.#editing = false;
     this.#screen.paintSoon();
   }
@@ -119,16 +105,23 @@ export class Terminal implements LocalEnd, Notes {
 
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
   async #suspend(): Promise<void> {
-    this.#screen.add(this.#halfTyped());
-    this.#suspended = true;
-    await this.#screen.flush();
+    await this.#leave();
     process.stdin.setRawMode(false);
     process.kill(0, "SIGTSTP");
   }
 
+  /** Shows everything, a half-typed line as one that stays; somebody else is to go on below. */
+  #leave(): Promise<void> {
+    const { line } = this.#readline;
+    if (this.#editing && line !== "") this.#screen.add(this.#asEntered(line));
+    this.#activity = undefined;
+    this.#away = true;
+    return this.#screen.flush();
+  }
+
   /** Another program may have changed the mode of the terminal. */
   #resume(): void {
-    this.#suspended = false;
+    this.#away = false;
     if (!this.#editing) return;
     process.stdin.setRawMode(false);
     process.stdin.setRawMode(true);
@@ -141,14 +134,8 @@ export class Terminal implements LocalEnd, Notes {
     const after = this.#colours.harmless(line.slice(cursor));
     return {
       status: this.#activity && this.#colours.dim(this.#activity),
-      prompt: this.#editing && !this.#suspended ? { before, after } : undefined,
+      prompt: this.#editing && !this.#away ? { before, after } : undefined,
     };
-  }
-
-  /** What is being typed, as a line that stays; empty when there is nothing. */
-  #halfTyped(): string {
-    const { line } = this.#readline;
-    return this.#editing && line !== "" ? this.#asEntered(line) : "";
   }
 
   #asEntered(line: string): string {
