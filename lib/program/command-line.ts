@@ -3,10 +3,12 @@
 import { parseArgs } from "node:util";
 
 import { writeOut } from "./descriptor.ts";
-import { formatHelp } from "./help.ts";
 import { openStderr } from "./stderr.ts";
 import { usageError, UserError } from "./system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "./units.ts";
+
+/** An option that takes more than this has its help on the next line. */
+const LEFT_COLUMNS_MAX = 28;
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -40,9 +42,7 @@ export interface Command<Options extends Table = Table> {
 }
 
 /** The value of each option of a table. */
-export type Values<Options> = {
-  [Name in keyof Options]: Options[Name] extends Option<infer Value> ? Value : never;
-};
+export type Values<Options extends Table> = { [Name in keyof Options]: Options[Name]["default"] };
 
 /** A switch that is off by default. */
 export function flag(help: string): Option<boolean> {
@@ -102,8 +102,7 @@ export function fileMode(help: string, initial?: number): Option<number | undefi
  * Reads a command line.
  *
  * @param argv the arguments, without the program
- * @returns the options with their defaults, and the operands; or the text that
- *   `--help` or `--version` asks for
+ * @returns the options and operands; or the text that `--help` or `--version` asks for
  * @throws {UserError} that names the mistake
  */
 export function parseCommandLine<Options extends Table>(
@@ -144,8 +143,8 @@ export function parseCommandLine<Options extends Table>(
 }
 
 /**
- * Runs a program: reads its command line, prints what `--help` and `--version`
- * ask for, and turns a `UserError` into its one line and its exit code.
+ * Runs a program: reads its command line, prints what `--help` and `--version` ask for, and turns a
+ * `UserError` into its one line and its exit code.
  */
 export async function runCommand<Options extends Table>(
   command: Command<Options>,
@@ -200,12 +199,7 @@ function within(value: number | undefined, min: number, max: number): number | u
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
-function parseValue(
-  option: Option<unknown>,
-  name: string,
-  before: unknown,
-  value?: string,
-): unknown {
+function parseValue(option: Option<unknown>, name: string, before: unknown, value?: string) {
   if (option.takes === undefined) {
     if (value === undefined) return option.parse("", before);
     throw usageError(`${name} takes no value, not even ${quote(value)}`);
@@ -218,4 +212,36 @@ function parseValue(
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {
   return Object.fromEntries(Object.entries(table).map(([name, option]) => [name, map(option)]));
+}
+
+/** What `--help` prints; the table also has what every command has. */
+function formatHelp(command: Omit<Command, "options">, table: Table): string {
+  const left = (name: string) => {
+    const takes = table[name]?.takes;
+    return `--${name}${takes ? ` <${takes}>` : name === "help" ? ", -h" : ""}`;
+  };
+  const rows = Object.entries(table).map(([name, { help }]) => [left(name), help] as const);
+  const usages = [command.operands.map((name) => `<${name}>`).join(" ")];
+  if (command.instead !== undefined) usages.push(left(command.instead));
+  return [
+    usages.map((usage) => `${command.name} [options] ${usage}`).join("\n"),
+    fill(command.summary, 0),
+    `Options:\n${formatRows(rows)}`,
+    `Examples:\n${formatRows(command.examples)}`,
+  ].join("\n\n");
+}
+
+/** Two columns; a left one that is too wide has a line of its own. */
+function formatRows(rows: readonly (readonly [string, string])[]): string {
+  const widths = rows.map(([left]) => left.length).filter((width) => width <= LEFT_COLUMNS_MAX);
+  const indent = 4 + Math.max(0, ...widths);
+  const start = (left: string) =>
+    left.length + 4 > indent ? `  ${left}\n${" ".repeat(indent)}` : `  ${left}`.padEnd(indent);
+  return rows.map(([left, right]) => start(left) + fill(right, indent)).join("\n");
+}
+
+/** Text broken between words, in 80 columns, its further lines indented. */
+function fill(text: string, indent: number): string {
+  const line = new RegExp(`(.{1,${80 - indent}})(?: |$)`, "g");
+  return text.replace(line, `$1\n${" ".repeat(indent)}`).trimEnd();
 }

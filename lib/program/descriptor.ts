@@ -9,13 +9,11 @@ const LONGEST_WAIT_MS = 50;
 const writeSome = promisify(write);
 
 /**
- * Writes all of the bytes, as `rio_writen` does, from one of Bun's threads: so a
- * pipe that nobody reads makes nobody wait but whoever awaits this. `process.stdout`
- * and `process.stderr` would put a pipe into non-blocking mode, for each program
- * that has it open, and leave it so.
+ * Writes all of the bytes, as `rio_writen` does, from one of Bun's threads: a pipe that nobody reads
+ * makes nobody wait but whoever awaits this. `process.stdout` and `process.stderr` would put a pipe
+ * into non-blocking mode, for each program that has it open, and leave it so.
  *
  * @param bytes not to be changed until they are written
- * @returns once the system has taken them
  * @throws the system's error
  */
 export async function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
@@ -34,9 +32,8 @@ export async function writeFully(descriptor: number, bytes: Uint8Array): Promise
 }
 
 /**
- * Writes to stdout and waits until it has gone out.
+ * Writes to stdout; returns whether anybody still reads.
  *
- * @returns whether anybody still reads
  * @throws {UserError} that says why it cannot be written to
  */
 export async function writeOut(output: Uint8Array): Promise<boolean> {

@@ -8,21 +8,13 @@ import { formatSize } from "./units.ts";
 
 /** More than any certificate or pass phrase; `/dev/zero` has no end. */
 const FILE_BYTES_MAX = 1 << 20;
-
 /** What Bun's TLS signs with. */
 const KEY_KINDS = ["rsa", "ec", "ed25519"];
-
-/** One certificate in PEM. */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
 
-/**
- * The bytes of a file, which may be a pipe.
- *
- * @throws {UserError} that names the file and says why it cannot be read
- */
+/** The bytes of a file, which may be a pipe. */
 function readBytes(file: string): Buffer {
   const buffer = Buffer.allocUnsafe(FILE_BYTES_MAX + 1);
   let bytes = 0;
@@ -31,17 +23,17 @@ function readBytes(file: string): Buffer {
     const descriptor = cleanup.adopt(openSync(file, "r"), closeSync);
     for (let count = 1; count > 0; bytes += count)
       count = readSync(descriptor, buffer, bytes, buffer.length - bytes, null);
+    if (bytes > FILE_BYTES_MAX) throw new Error(`it is larger than ${formatSize(FILE_BYTES_MAX)}`);
+    return buffer.subarray(0, bytes);
   } catch (error) {
     throw new UserError(`cannot read ${file}: ${explain(error)}`);
   }
-  if (bytes <= FILE_BYTES_MAX) return buffer.subarray(0, bytes);
-  throw new UserError(`cannot read ${file}: it is larger than ${formatSize(FILE_BYTES_MAX)}`);
 }
 
 /**
- * A pass phrase, kept in a file so that it shows neither on a command line nor in a log.
+ * A pass phrase, kept in a file so that it shows neither on a command line nor in a log: the file's
+ * one line, without its line end.
  *
- * @returns the file's one line, without its line end
  * @throws {UserError} when there is no such line
  */
 export function readPassPhrase(file: string): Uint8Array {
@@ -52,34 +44,28 @@ export function readPassPhrase(file: string): Uint8Array {
 }
 
 /**
- * Fails unless a file can be read anew: a pipe has nothing to say a second time,
- * and whoever reads it would wait.
+ * A pipe has nothing to say a second time, and whoever reads it anew would wait.
  *
- * @throws {UserError} that names the file
+ * @throws {UserError} that names the file if it is one, or the like
  */
 export function checkRegular(file: string): void {
   if (existsSync(file) && !statSync(file).isFile())
     throw new UserError(`${file} is no regular file`);
 }
 
-/** The files of one side. */
-export interface TlsFiles {
-  /** PEM file with this side's certificate, and those that lead from it to its CA. */
-  cert?: string | undefined;
-  /** PEM file with the key of that certificate. */
-  key?: string | undefined;
-  /** PEM file with the CAs whose certificates the other side may show. */
-  ca?: string | undefined;
-}
+/**
+ * PEM files of one side: its certificate, with those that lead from it to its CA; the key of that
+ * certificate; the CAs whose certificates the other side may show.
+ */
+export type TlsFiles = { [File in "cert" | "key" | "ca"]?: string | undefined };
 
-/** What the files hold, as PEM. */
+/** What the files hold. */
 export type TlsMaterial = { [File in keyof TlsFiles]: string };
 
 /**
  * Reads certificates and keys.
  *
- * @throws {UserError} that names the file which is missing, unreadable, not what
- *   it should be, or out of date
+ * @throws {UserError} that names a file which is unreadable, not what it should be, or out of date
  */
 export function loadTls({ cert, key, ca }: TlsFiles): TlsMaterial {
   return {

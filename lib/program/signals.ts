@@ -4,10 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 /**
- * Calls a handler at each such signal; unless the signal was ignored when the
- * program started, as `nohup` does with SIGHUP: then it stays ignored.
- *
- * @returns whether the handler is installed
+ * Calls a handler at each such signal; unless the signal was ignored when the program started, as
+ * `nohup` does with SIGHUP: then it stays ignored. Returns whether the handler is installed.
  */
 export function onSignal(signal: NodeJS.Signals, handler: () => void): boolean {
   if (isIgnored(signal)) return false;

@@ -2,11 +2,9 @@
 
 import { writeFully } from "./descriptor.ts";
 
-/** What may wait to be written, in bytes. */
 const QUEUE_BYTES_MAX = 1 << 20;
 /** Bytes that a pipe takes all at once or not at all, so that lines of several programs do not mix. */
 const PIPE_BUF = 4096;
-/** How long `close` waits. */
 const CLOSE_MS = 500;
 
 let stderr: Queue | undefined;
@@ -22,16 +20,18 @@ export function openStderr(countLine?: (events: number) => string): Queue {
   return stderr;
 }
 
+/** Some bytes and how many events they are. */
+type Entry = { bytes: Uint8Array; events: number };
+
 /** A bounded queue before a descriptor that may be stuck, full, closed or gone. */
 export class Queue {
   /** The line, with its LF, that tells how many events were dropped. */
   countLine = (events: number): string =>
     `${events} ${events === 1 ? "event was" : "events were"} not logged\n`;
   readonly #descriptor: number;
-  #entries: { bytes: Uint8Array; events: number }[] = [];
+  #entries: Entry[] = [];
   #queuedBytes = 0;
   #dropped = 0;
-  /** Set while there is something to write. */
   #writing: Promise<void> | undefined;
 
   constructor(descriptor: number) {
@@ -39,21 +39,18 @@ export class Queue {
   }
 
   /**
-   * Writes as soon as the descriptor takes it. What does not fit into the queue,
-   * or cannot be written, is dropped and counted; when there is room again, the
-   * count is written.
+   * Writes as soon as the descriptor takes it. What does not fit into the queue, or cannot be
+   * written, is dropped and counted; when there is room again, the count is written.
    *
    * @param event written as it is: a line with its LF, as a rule
    */
   write(event: string): void {
-    const full = this.#queuedBytes + Buffer.byteLength(event) > QUEUE_BYTES_MAX;
+    const bytes = new TextEncoder().encode(event);
+    const full = this.#queuedBytes + bytes.length > QUEUE_BYTES_MAX;
     // After a gap nothing is queued until the count can follow what came before it.
-    if (full || (this.#dropped > 0 && this.#writing)) {
-      this.#dropped++;
-      return;
-    }
+    if (full || (this.#dropped > 0 && this.#writing)) return void this.#dropped++;
     this.#queueCount();
-    this.#queue(event, 1);
+    this.#queue(bytes, 1);
     this.#writing ??= this.#writeAll();
   }
 
@@ -76,18 +73,18 @@ export class Queue {
   }
 
   #queueCount(): void {
-    if (this.#dropped > 0) this.#queue(this.countLine(this.#dropped), this.#dropped);
+    if (this.#dropped === 0) return;
+    this.#queue(new TextEncoder().encode(this.countLine(this.#dropped)), this.#dropped);
     this.#dropped = 0;
   }
 
-  #queue(line: string, events: number): void {
-    const bytes = Buffer.from(line);
+  #queue(bytes: Uint8Array, events: number): void {
     this.#entries.push({ bytes, events });
     this.#queuedBytes += bytes.length;
   }
 
   /** As many entries as fit into one write, at least one. */
-  #take(): { bytes: Uint8Array; events: number } {
+  #take(): Entry {
     let length = 0;
     const next = this.#entries.findIndex(({ bytes }) => (length += bytes.length) > PIPE_BUF);
     const taken = this.#entries.splice(0, next < 0 ? this.#entries.length : Math.max(1, next));
