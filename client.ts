@@ -4,8 +4,7 @@
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
-import { connect } from "./lib/client/connect.ts";
-import type { Connection } from "./lib/client/connection.ts";
+import { connect, type Connection } from "./lib/client/connect.ts";
 import { type LocalEnd, type Notes, openNotes, SILENCE } from "./lib/client/local-end.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe } from "./lib/client/pipe.ts";

@@ -18,10 +18,8 @@ export interface LocalEnd {
   /** What is said here, in pieces, up to the end of input. */
   readonly said: AsyncIterable<Uint8Array>;
   /**
-   * Shows what was said in the room.
-   *
-   * @param bytes as they arrived
-   * @returns once there is room for more, which is back-pressure: whether anybody still looks
+   * Shows bytes as they arrived from the room. Returns once there is room for more, which is
+   * back-pressure: whether anybody still looks.
    */
   show(bytes: Uint8Array): Promise<boolean>;
   /** Shows what is still to be shown, and leaves everything as it was found. */
@@ -31,10 +29,7 @@ export interface LocalEnd {
 /** No word about itself. */
 export const SILENCE: Notes = { note() {}, status() {} };
 
-/**
- * Notes on stderr, dim on a terminal. The line that changes is for those who
- * can see it change; a file gets only the notes.
- */
+/** Notes on stderr, dim on a terminal. A file does not get the line that changes. */
 export function openNotes(): Notes {
   const colours = new Colours(2);
   const canErase = isatty(2) && process.env["TERM"] !== "dumb";

@@ -9,8 +9,8 @@ import type { LocalEnd } from "./local-end.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 /**
- * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that
- * gets whole lines of harmless text, coloured by speaker.
+ * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that gets whole lines of
+ * harmless text, coloured by speaker.
  *
  * @param prefix put before each line sent; empty for none
  */

@@ -1,7 +1,7 @@
 /** A connection that outlives the connections it is made of: it reconnects. */
 
 import { UserError } from "../program/system-errors.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect.ts";
 import type { Notes } from "./local-end.ts";
 import { LF, WholeLines } from "./whole-lines.ts";
 
@@ -11,26 +11,22 @@ const LONGEST_DELAY_MS = 30_000;
 const GOOD_MS = 10_000;
 
 /**
- * How long to wait before trying to connect: exponential backoff with jitter.
+ * How long to wait before trying to connect, in ms: exponential backoff with jitter.
  *
- * @param failures how often in a row it came to nothing
- * @param random from 0 to 1, so that the clients of one server do not come back all at once
- * @returns between half of the delay and all of it, which doubles each time up to 30 s
+ * @param failures how often in a row it came to nothing; each doubles the time, up to 30 s
+ * @param random from 0, for half of that time, to 1: the clients of a server come back one by one
  */
 export function retryDelayMs(failures: number, random = Math.random()): number {
-  const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
-  return (delayMs * (1 + random)) / 2;
+  return (Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (1 + random)) / 2;
 }
 
 /**
  * Connects again whenever a connection is lost, until the output is ended.
  *
- * Nothing is sent twice that the system had taken: what of it was lost on the
- * way, nobody here can know. If it had taken the first part of a line only, the
- * rest of that line is not sent either. On a new connection the rest would be
- * heard as a line that nobody has said, and the whole line would be sent twice
- * in part; so the room hears this line cut off or not at all, the others whole,
- * and the user is told. Likewise for what is heard: only whole lines come out.
+ * Nothing is sent twice that the system had taken: what of it was lost on the way, nobody here can
+ * know. If it had taken only the first part of a line, its rest is not sent either: it would be heard
+ * as a line that nobody has said. So the room hears this line cut off or not at all, the others
+ * whole, and the user is told. Likewise for what is heard: only whole lines come out.
  */
 export class ReconnectingConnection {
   /** Where it is connected to, as the user said it. */
@@ -44,17 +40,12 @@ export class ReconnectingConnection {
   readonly #heard = new WholeLines();
   readonly #outputEnd = Promise.withResolvers<void>();
   #outputEnded = false;
-  /** Whether the system has taken a part of a line, and not yet the rest. */
+  /** Whether the system has taken a part of a line and not its rest; which is skipped later. */
   #insideLine = false;
-  /** Whether this rest belongs to a connection that is no more. */
   #skipsRest = false;
   #wakeWriter: (() => void) | undefined;
 
-  /**
-   * @param first the connection to start with
-   * @param connectAgain makes another one like it
-   * @param notes told what happens
-   */
+  /** Starts with a connection; `connectAgain` makes another one like it, `notes` tell what happens. */
   constructor(first: Connection, connectAgain: () => Promise<Connection>, notes: Notes) {
     this.#connection = first;
     this.address = first.address;
@@ -63,8 +54,8 @@ export class ReconnectingConnection {
   }
 
   /**
-   * Waits for whole lines. It is this that notices a loss and connects again, so
-   * somebody has to read for `write` to go on.
+   * Waits for whole lines. It is this that notices a loss and connects again, so somebody has to
+   * read for `write` to go on.
    *
    * @returns a run of lines; undefined at the end, which comes only after `endOutput`
    * @throws {UserError} when the connection is lost after `endOutput`
@@ -86,11 +77,7 @@ export class ReconnectingConnection {
     return undefined;
   }
 
-  /**
-   * Sends all of the bytes, over as many connections as it takes.
-   *
-   * @returns true, once the system has taken them
-   */
+  /** Sends all of the bytes, over as many connections as it takes; returns true when they are sent. */
   async write(bytes: Uint8Array): Promise<boolean> {
     for (let offset = 0; offset < bytes.length;) {
       if (this.#skipsRest) {

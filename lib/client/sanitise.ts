@@ -6,11 +6,10 @@ import { isUtf8 } from "node:buffer";
 export type Mark = (visible: string) => string;
 
 /**
- * All that acts on a terminal instead of being shown: C0 controls but LF and
- * TAB, DEL and C1 controls, line and paragraph separators, what overrides or
- * isolates the direction of the text around it, interlinear annotations, and
- * halves of surrogate pairs. Left alone are the marks that Arabic and Hebrew
- * are written with (U+200E, U+200F, U+061C): they move nothing but themselves.
+ * All that acts on a terminal instead of being shown: C0 controls but LF and TAB, DEL and C1
+ * controls, line and paragraph separators, what overrides or isolates the direction of the text
+ * around it, interlinear annotations, and halves of surrogate pairs. Left alone are the marks of
+ * Arabic and Hebrew (U+200E, U+200F, U+061C): they move nothing but themselves.
  */
 const HOSTILE =
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]|\p{Surrogate}/gu;
@@ -20,14 +19,12 @@ const CHARACTER_OR_BYTE =
   /[\0-\x7f]+|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}|([^])/g;
 
 /**
- * Text that a terminal shows and does not obey. Visible forms are those of
- * `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character, `<9B>`
- * for a byte that is no UTF-8. The CR of a CR LF is left out: that is how
- * `telnet` ends a line.
+ * Text that a terminal shows and does not obey: its only control characters are LF, TAB and those of
+ * `mark`. Visible forms are those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a
+ * character, `<9B>` for a byte that is no UTF-8. The CR of a CR LF, as `telnet` sends it, is left out.
  *
  * @param said whole lines, as bytes or as text
  * @param mark makes visible forms stand out, for instance by reverse video
- * @returns text without control characters but LF and TAB, and those of `mark`
  */
 export function sanitise(said: Uint8Array | string, mark: Mark = (visible) => visible): string {
   if (typeof said === "string") return sanitiseText(said, mark);

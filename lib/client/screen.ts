@@ -1,10 +1,7 @@
 /**
- * What a person sees: what was said scrolls by above, what is being typed stays
- * below.
- *
- * It is painted once a frame and in one write: take the prompt away, add what was
- * said, put the prompt back. So a paste, a flood, a resized window and a wrapped
- * line are all the same case.
+ * What a person sees: what was said scrolls by above, what is being typed stays below. It is painted
+ * once a frame and in one write: take the prompt away, add what was said, put the prompt back. So a
+ * paste, a flood, a resized window and a wrapped line are all the same case.
  */
 
 import { type Row, wrap } from "./wrap.ts";

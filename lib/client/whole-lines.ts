@@ -4,9 +4,8 @@
 export const LF = 0x0a;
 
 /**
- * Keeps the unfinished end of a stream back until the rest of its line is there.
- * A `LineBuffer` ends with a line that is too long; a client, which has no say in
- * how long lines are, passes such a line on in parts.
+ * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer` ends
+ * with a line that is too long; a client has no say in that, and passes such a line on in parts.
  */
 export class WholeLines {
   readonly #heldBytesMax: number;
@@ -19,10 +18,9 @@ export class WholeLines {
   }
 
   /**
-   * Takes a chunk.
+   * Takes a chunk; returns all lines it finishes, as one run of bytes, or undefined if there are none.
    *
    * @param chunk bytes as received; kept by reference until its line is finished
-   * @returns all lines it finishes, as one run of bytes, or undefined when it finishes none
    */
   push(chunk: Uint8Array): Uint8Array | undefined {
     const finished = chunk.lastIndexOf(LF) + 1;
