@@ -1,15 +1,17 @@
 #!/usr/bin/env bun
 /** A seat in a chat room: a terminal or a pipe on one end, the room on the other. */
 
+import { fstatSync } from "node:fs";
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
+import { canPaint } from "./lib/client/colour.ts";
 import { connect, type Connection } from "./lib/client/connect.ts";
 import { type LocalEnd, type Notes, openNotes, SILENCE } from "./lib/client/local-end.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe } from "./lib/client/pipe.ts";
 import { ReconnectingConnection } from "./lib/client/reconnect.ts";
-import { isSameTerminal, isTerminal, Terminal } from "./lib/client/terminal.ts";
+import { Terminal } from "./lib/client/terminal.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { version } from "./package.json";
@@ -33,7 +35,8 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connection = await connect(place);
   const prefix = options.name && `${options.name}: `;
-  const terminal = isTerminal() && !options["recv-only"] ? new Terminal(prefix) : undefined;
+  const isChat = isatty(0) && canPaint(1) && !options["recv-only"];
+  const terminal = isChat ? new Terminal(prefix) : undefined;
   here = terminal ?? openPipe(prefix);
   const notes = notesFor(terminal, options);
   notes.note(`connected to ${connection.remoteAddress}`);
@@ -56,7 +59,8 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 /** Where the client speaks of itself; a pipeline that nobody watches is told only what goes wrong. */
 function notesFor(terminal: Terminal | undefined, { quiet, reconnect }: Options): Notes {
   if (quiet || !(terminal || isatty(2) || reconnect)) return SILENCE;
-  return terminal && isSameTerminal(1, 2) ? terminal : openNotes();
+  const seenThere = terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev;
+  return seenThere ? terminal : openNotes();
 }
 
 /** Says and hears until the server closes or nobody looks any more; returns whether that was the server, before all was said. */

@@ -10,14 +10,18 @@ const NAME_COLOURS = [31, 32, 33, 34, 35, 36, 91, 92, 93, 94, 95, 96];
 /** A line of the server's own, or a name at the start of a line: one word and a colon. */
 const SERVER_LINE_OR_NAME = /^(?:(\* .*)|([^\s:\x1b]{1,32}:)(?= |$))/gm;
 
+/** Whether a descriptor is a terminal that can do more than show line after line. */
+export function canPaint(descriptor: number): boolean {
+  return isatty(descriptor) && process.env["TERM"] !== "dumb";
+}
+
 /** Text as a terminal is to show it: harmless, and in colours if it takes them. */
 export class Colours {
   readonly #on: boolean;
 
-  /** @param descriptor a terminal takes them, unless `NO_COLOR` (no-color.org) or `TERM=dumb` is set */
+  /** @param descriptor where it is shown, in colours unless `NO_COLOR` (no-color.org) is set */
   constructor(descriptor: number) {
-    const { NO_COLOR, TERM } = process.env;
-    this.#on = isatty(descriptor) && !NO_COLOR && TERM !== "dumb";
+    this.#on = canPaint(descriptor) && !process.env["NO_COLOR"];
   }
 
   /** What this program says about itself, and the server about itself. */

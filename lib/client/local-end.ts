@@ -1,16 +1,14 @@
 /** This end of the conversation: a terminal with a person, or a pipe with a program; and what the client says about itself. */
 
-import { isatty } from "node:tty";
-
 import { openStderr } from "../program/stderr.ts";
-import { Colours } from "./colour.ts";
+import { canPaint, Colours } from "./colour.ts";
 
 /** What the client says about itself. */
 export interface Notes {
   /** Says that something has happened, in one line that stays. */
   note(event: string): void;
-  /** Says what is going on, in one line that changes; undefined takes it away. */
-  status(activity: string | undefined): void;
+  /** Says what is going on, in one line that changes; an empty one is taken away. */
+  status(activity: string): void;
 }
 
 /** Where a client takes what it says to a room from, and where it shows what it hears. */
@@ -32,20 +30,16 @@ export const SILENCE: Notes = { note() {}, status() {} };
 /** Notes on stderr, dim on a terminal. A file does not get the line that changes. */
 export function openNotes(): Notes {
   const colours = new Colours(2);
-  const canErase = isatty(2) && process.env["TERM"] !== "dumb";
-  let shown: string | undefined;
-
-  const write = (activity: string | undefined, event: string) => {
-    const erase = shown === undefined ? "" : "\r\x1b[K";
+  let shown = "";
+  const write = (event: string, activity: string) => {
+    const erase = shown && "\r\x1b[K";
     shown = activity;
     // Cut by the terminal (DECAWM off): only one row can be erased so simply.
-    const line = activity === undefined ? "" : `\x1b[?7l${colours.dim(activity)}\x1b[?7h`;
+    const line = activity && `\x1b[?7l${colours.dim(activity)}\x1b[?7h`;
     openStderr().write(erase + event + line);
   };
   return {
-    note: (event) => write(undefined, `${colours.dim(event)}\n`),
-    status(activity) {
-      if (canErase && activity !== shown) write(activity, "");
-    },
+    note: (event) => write(`${colours.dim(event)}\n`, ""),
+    status: (activity) => void (canPaint(2) && activity !== shown && write("", activity)),
   };
 }

@@ -122,7 +122,7 @@ export class ReconnectingConnection {
         this.#notes.status(`trying again in ${Math.ceil(leftMs / 1000)} s${reason}`);
         await Promise.race([Bun.sleep(Math.min(leftMs, 1000)), this.#outputEnd.promise]);
       }
-      if (this.#outputEnded) return this.#notes.status(undefined);
+      if (this.#outputEnded) return this.#notes.status("");
       this.#notes.status(`connecting to ${this.address}`);
       try {
         this.#connected(await this.#connectAgain(), lostAtMs);
@@ -135,7 +135,7 @@ export class ReconnectingConnection {
   #connected(connection: Connection, lostAtMs: number): void {
     this.#connection = connection;
     this.#connectedAtMs = performance.now();
-    this.#notes.status(undefined);
+    this.#notes.status("");
     const awaySeconds = Math.ceil((this.#connectedAtMs - lostAtMs) / 1000);
     this.#notes.note(`connected to ${connection.remoteAddress} again, after ${awaySeconds} s`);
     if (this.#insideLine) this.#notes.note("a line was cut off; its rest is not sent");

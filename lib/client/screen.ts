@@ -6,13 +6,11 @@
 
 import { type Row, wrap } from "./wrap.ts";
 
-/** What stays below, as printable text that may have colours. */
-export interface Below {
-  /** Shown in one row, cut where that ends. */
-  status: string | undefined;
-  /** The prompt with what is being typed, up to the cursor and after it. */
-  prompt: { before: string; after: string } | undefined;
-}
+/**
+ * What stays below, as printable text that may have colours: a status, in one row that is cut where
+ * it ends; and the prompt with what is being typed, up to the cursor and after it.
+ */
+export type Below = { status: string; before: string; after: string };
 
 /** The shortest time between two frames; more of what is too long for one follows at once. */
 const FRAME_MS = 16;
@@ -23,10 +21,7 @@ const ERASE_ROW = "\r\x1b[K";
 const ERASE_SCREEN = "\x1b[H\x1b[2J";
 
 /** The rows below what was said, and those up to the cursor, the last of them cut off there. */
-interface Rows {
-  all: Row[];
-  toCursor: Row[];
-}
+type Rows = { all: Row[]; toCursor: Row[] };
 
 /** A painter on stdout, which is a terminal. Opened once, at most. */
 export class Screen {
@@ -69,15 +64,9 @@ export class Screen {
     this.#frames ??= this.#paintFrames();
   }
 
-  /** Removes all that was said from the screen. */
-  clear(): void {
-    this.#wayBack = () => ERASE_SCREEN;
-    this.paintSoon();
-  }
-
-  /** Begins on the row where the cursor is: somebody else has used the screen. */
-  resume(): void {
-    this.#wayBack = () => ERASE_ROW;
+  /** Begins anew, on an empty screen or else on the row where the cursor is. */
+  restart(empty: boolean): void {
+    this.#wayBack = () => (empty ? ERASE_SCREEN : ERASE_ROW);
     this.paintSoon();
   }
 
@@ -148,12 +137,11 @@ function screenSize(): { columns: number; rows: number } {
 const NOTHING: Row = { text: "", width: 0 };
 
 /** The rows of the status and of the prompt; if they do not all fit, those around the cursor. */
-function layOut({ status = "", prompt }: Below, columns: number, rowsMax: number): Rows {
-  const top = wrap(status, columns).slice(0, status === "" ? 0 : 1);
+function layOut({ status, before, after }: Below, columns: number, rowsMax: number): Rows {
+  const top = status === "" ? [] : wrap(status, columns).slice(0, 1);
   for (const row of top) row.text += "\x1b[m";
-  if (prompt === undefined) return { all: [...top, NOTHING], toCursor: [...top, NOTHING] };
-  const rows = wrap(prompt.before + prompt.after, columns);
-  const toCursor = wrap(prompt.before, columns);
+  const rows = wrap(before + after, columns);
+  const toCursor = wrap(before, columns);
   // Behind a full row the cursor stands at the start of the next.
   if ((toCursor.at(-1)?.width ?? 0) >= columns) toCursor.push(NOTHING);
   if (toCursor.length > rows.length) rows.push(NOTHING);

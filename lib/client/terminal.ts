@@ -3,10 +3,8 @@
  * what was; it writes to a stream that shows nothing, as it is the screen that paints.
  */
 
-import { fstatSync } from "node:fs";
 import { createInterface, type Key } from "node:readline";
 import { PassThrough, Readable } from "node:stream";
-import { isatty } from "node:tty";
 
 import { Colours } from "./colour.ts";
 import type { LocalEnd, Notes } from "./local-end.ts";
@@ -16,11 +14,6 @@ import { WholeLines } from "./whole-lines.ts";
 /** The high-water mark: typing is not read on while so many bytes wait to be sent. */
 const UNSENT_BYTES_MAX = 1 << 20;
 const HISTORY_LINES = 1000;
-
-/** Whether there is a person on both sides of this program, at a terminal that can be painted. */
-export function isTerminal(): boolean {
-  return isatty(0) && isatty(1) && process.env["TERM"] !== "dumb";
-}
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
 export class Terminal implements LocalEnd, Notes {
@@ -38,7 +31,7 @@ export class Terminal implements LocalEnd, Notes {
     highWaterMark: UNSENT_BYTES_MAX,
     read: () => void (this.#editing && this.#readline.resume()),
   });
-  #activity: string | undefined;
+  #activity = "";
   #editing = true;
   /** Whether somebody else has the terminal. */
   #away = false;
@@ -55,7 +48,7 @@ export class Terminal implements LocalEnd, Notes {
     readline.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
     readline.on("SIGTSTP", () => this.#suspend());
     process.stdin.on("keypress", (_text: string, key: Key | undefined) => {
-      if (key?.ctrl && key.name === "l") this.#screen.clear();
+      if (key?.ctrl && key.name === "l") this.#screen.restart(true);
     });
     process.on("SIGCONT", () => this.#resume());
     for (const side of [process.stdin, process.stdout, readline])
@@ -75,7 +68,7 @@ export class Terminal implements LocalEnd, Notes {
     this.#screen.add(`${this.#colours.dim(this.#colours.harmless(event))}\n`);
   }
 
-  status(activity: string | undefined): void {
+  status(activity: string): void {
     this.#activity = activity;
     this.#screen.paintSoon();
   }
@@ -113,7 +106,7 @@ export class Terminal implements LocalEnd, Notes {
   #leave(): Promise<void> {
     const { line } = this.#readline;
     if (this.#editing && line !== "") this.#screen.add(this.#asEntered(line));
-    this.#activity = undefined;
+    this.#activity = "";
     this.#away = true;
     return this.#screen.flush();
   }
@@ -124,29 +117,19 @@ export class Terminal implements LocalEnd, Notes {
     if (!this.#editing) return;
     process.stdin.setRawMode(false);
     process.stdin.setRawMode(true);
-    this.#screen.resume();
+    this.#screen.restart(false);
   }
 
   #below(): Below {
+    const status = this.#activity && this.#colours.dim(this.#activity);
+    if (!this.#editing || this.#away) return { status, before: "", after: "" };
     const { line, cursor } = this.#readline;
-    const before = this.#prompt + this.#colours.harmless(line.slice(0, cursor));
+    const before = this.#colours.harmless(line.slice(0, cursor));
     const after = this.#colours.harmless(line.slice(cursor));
-    return {
-      status: this.#activity && this.#colours.dim(this.#activity),
-      prompt: this.#editing && !this.#away ? { before, after } : undefined,
-    };
+    return { status, before: this.#prompt + before, after };
   }
 
   #asEntered(line: string): string {
     return `${this.#prompt}${this.#colours.harmless(line)}\n`;
-  }
-}
-
-/** Whether what is written to one descriptor is seen on the terminal of the other. */
-export function isSameTerminal(one: number, other: number): boolean {
-  try {
-    return isatty(other) && fstatSync(one).rdev === fstatSync(other).rdev;
-  } catch {
-    return false;
   }
 }
