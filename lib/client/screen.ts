@@ -38,7 +38,6 @@ export class Screen {
   #gone = false;
   #frames: Promise<void> | undefined;
   #nextFrameMs = 0;
-  #onPainted: (() => void) | undefined;
 
   /** @param below asked for each frame */
   constructor(below: () => Below) {
@@ -73,7 +72,6 @@ export class Screen {
   /** There is no terminal any more; nothing can be shown, and nothing set right. */
   hangUp(): void {
     this.#gone = true;
-    this.#onPainted?.();
   }
 
   /** Shows everything at once; returns when the terminal has it. */
@@ -108,10 +106,7 @@ export class Screen {
     const frame = `${this.#wayBack(columns)}${said}${below}\x1b[m${cursor}`;
     this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
     this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
-    await new Promise<void>((resolve) => {
-      this.#onPainted = resolve;
-      process.stdout.write(frame, () => resolve());
-    });
+    await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
   }
 }
 
