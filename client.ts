@@ -9,7 +9,7 @@ import { canPaint } from "./lib/client/colour.ts";
 import { connect, type Connection } from "./lib/client/connect.ts";
 import { type LocalEnd, type Notes, openNotes, SILENCE } from "./lib/client/local-end.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
-import { openPipe } from "./lib/client/pipe.ts";
+import { openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { ReconnectingConnection } from "./lib/client/reconnect.ts";
 import { Terminal } from "./lib/client/terminal.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
@@ -34,10 +34,9 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connection = await connect(place);
-  const prefix = options.name && `${options.name}: `;
   const isChat = isatty(0) && canPaint(1) && !options["recv-only"];
-  const terminal = isChat ? new Terminal(prefix) : undefined;
-  here = terminal ?? openPipe(prefix);
+  const terminal = isChat ? new Terminal(options.name) : undefined;
+  here = terminal ?? openPipe();
   const notes = notesFor(terminal, options);
   notes.note(`connected to ${connection.remoteAddress}`);
   const room = options.reconnect
@@ -46,8 +45,8 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {
-    if (await converse(here, room, options))
-      notes.note(`${room.address} has closed the connection`);
+    const tooSoon = await converse(here, room, options);
+    if (tooSoon) notes.note(`${room.address} has closed the connection`);
   } finally {
     await here.close();
   }
@@ -56,26 +55,27 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   await exit(0);
 });
 
-/** Where the client speaks of itself; a pipeline that nobody watches is told only what goes wrong. */
+/** Where the client speaks of itself; a pipeline that nobody watches hears only what goes wrong. */
 function notesFor(terminal: Terminal | undefined, { quiet, reconnect }: Options): Notes {
   if (quiet || !(terminal || isatty(2) || reconnect)) return SILENCE;
   const seenThere = terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev;
   return seenThere ? terminal : openNotes();
 }
 
-/** Says and hears until the server closes or nobody looks any more; returns whether that was the server, before all was said. */
+/** Says and hears until nobody looks any more or the server closes; returns if it did too soon. */
 async function converse(here: LocalEnd, room: Room, options: Options): Promise<boolean> {
   let saidAll = false;
   const heard = hear(room, here, !options["send-only"]);
-  const said = options["recv-only"] ? Promise.resolve(false) : say(here, room);
+  const lines = options.name ? prefixLines(here.said, `${options.name}: `) : here.said;
+  const said = options["recv-only"] ? Promise.resolve(false) : say(lines, room);
   // The end of stdin is not the end: it goes on until the server closes.
   const closed = await Promise.race([heard, said.then((all) => ((saidAll = all), heard))]);
   return closed && !saidAll;
 }
 
 /** Sends what is said here, then half-closes; returns whether all went out. */
-async function say(here: LocalEnd, room: Room): Promise<boolean> {
-  for await (const bytes of here.said) if (!(await room.write(bytes))) return false;
+async function say(lines: AsyncIterable<Uint8Array>, room: Room): Promise<boolean> {
+  for await (const bytes of lines) if (!(await room.write(bytes))) return false;
   room.endOutput();
   return true;
 }

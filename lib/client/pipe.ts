@@ -9,17 +9,15 @@ import type { LocalEnd } from "./local-end.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 /**
- * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that gets whole lines of
- * harmless text, coloured by speaker.
- *
- * @param prefix put before each line sent; empty for none
+ * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that gets whole lines
+ * of harmless text, coloured by speaker.
  */
-export function openPipe(prefix: string): LocalEnd {
+export function openPipe(): LocalEnd {
   const toTerminal = isatty(1);
   const lines = new WholeLines();
   const colours = new Colours(1);
   return {
-    said: prefix === "" ? readStdin() : prefixLines(readStdin(), prefix),
+    said: readStdin(),
     async show(bytes) {
       if (!toTerminal) return writeOut(bytes);
       const run = lines.push(bytes);
@@ -51,8 +49,10 @@ async function* readStdin(): AsyncIterable<Uint8Array> {
   try {
     yield* process.stdin;
   } catch (error) {
-    const words = { EBADF: "it is not open for reading", EIO: "its terminal is gone" };
-    const why = explain(error, words);
+    const why = explain(error, {
+      EBADF: "it is not open for reading",
+      EIO: "its terminal is gone",
+    });
     throw new UserError(`cannot read stdin: ${why}; --recv-only does not read it`);
   }
 }

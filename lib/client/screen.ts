@@ -34,8 +34,8 @@ export class Screen {
    * before the program was there is still on this row, and it is in the prompt as well.
    */
   #wayBack: (columns: number) => string = () => ERASE_ROW;
-  /** Whether its window was closed, or the like. */
-  #gone = false;
+  /** Whether its window was closed, or the like: nothing can be shown, and nothing set right. */
+  gone = false;
   #frames: Promise<void> | undefined;
   #nextFrameMs = 0;
 
@@ -54,7 +54,7 @@ export class Screen {
   /** Waits until all that was added is on the screen; returns whether there is still a screen. */
   async shown(): Promise<boolean> {
     await this.#frames;
-    return !this.#gone;
+    return !this.gone;
   }
 
   /** Paints what is new in the next frame. */
@@ -69,41 +69,37 @@ export class Screen {
     this.paintSoon();
   }
 
-  /** There is no terminal any more; nothing can be shown, and nothing set right. */
-  hangUp(): void {
-    this.#gone = true;
-  }
-
-  /** Shows everything at once; returns when the terminal has it. */
-  async flush(): Promise<void> {
-    await this.#paint(this.#unshown.length);
+  /** Shows everything and nothing below, for somebody else to go on there; returns when that is done. */
+  leave(): Promise<void> {
+    return this.#paint({ status: "", before: "", after: "" }, this.#unshown.length);
   }
 
   async #paintFrames(): Promise<void> {
     while (this.#changed) {
       await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
-      await this.#paint(FRAME_CHARACTERS);
+      if (this.#changed) await this.#paint(this.#below(), FRAME_CHARACTERS);
     }
     this.#frames = undefined;
   }
 
   /** Paints one frame, with whole lines of about so many characters; returns when the terminal has it. */
-  async #paint(characters: number): Promise<void> {
+  async #paint(below: Below, characters: number): Promise<void> {
     const lines = this.#unshown;
     const whole = lines.lastIndexOf("\n", characters) + 1 || lines.indexOf("\n") + 1;
     const end = lines.length <= characters || whole === 0 ? lines.length : whole;
     const said = lines.slice(0, end).replaceAll("\n", "\r\n");
     this.#unshown = lines.slice(end);
     this.#changed = this.#unshown !== "";
-    if (this.#gone) return;
+    if (this.gone) return;
 
-    const { columns, rows } = screenSize();
-    const painted = layOut(this.#below(), columns, rows - 1);
+    // Asked anew for each frame: the event that tells of a change comes late.
+    const [columns, rows] = process.stdout.getWindowSize();
+    const painted = layOut(below, columns || 80, (rows || 24) - 1);
     const { all, toCursor } = painted;
-    const below = all.map((row) => row.text).join("\r\n");
+    const prompt = all.map((row) => row.text).join("\r\n");
     // Writing the cursor's row again up to the cursor puts it where this terminal has that character.
     const cursor = `${moveUp(all.length - toCursor.length)}\r${toCursor.at(-1)?.text ?? ""}`;
-    const frame = `${this.#wayBack(columns)}${said}${below}\x1b[m${cursor}`;
+    const frame = `${this.#wayBack(columns || 80)}${said}${prompt}\x1b[m${cursor}`;
     this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
     this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
@@ -121,12 +117,6 @@ function wayBack({ all, toCursor }: Rows, columns: number): string {
 
 function moveUp(rows: number): string {
   return rows > 0 ? `\x1b[${rows}A` : "";
-}
-
-/** Asked anew for each frame: the event that tells of a change comes late. */
-function screenSize(): { columns: number; rows: number } {
-  const [columns, rows] = process.stdout.getWindowSize();
-  return { columns: columns || 80, rows: rows || 24 };
 }
 
 const NOTHING: Row = { text: "", width: 0 };

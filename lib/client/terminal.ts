@@ -33,16 +33,14 @@ export class Terminal implements LocalEnd, Notes {
   });
   #activity = "";
   #editing = true;
-  /** Whether somebody else has the terminal. */
-  #away = false;
 
-  /** @param prefix put before each line sent, and shown as the prompt; empty for none */
-  constructor(prefix: string) {
-    this.#prompt = prefix ? this.#colours.bySpeaker(prefix) : this.#colours.dim("> ");
+  /** @param name shown as the prompt; empty for none */
+  constructor(name: string) {
+    this.#prompt = name ? this.#colours.bySpeaker(`${name}: `) : this.#colours.dim("> ");
     const readline = this.#readline;
     readline.on("line", (line) => {
       this.#screen.add(this.#asEntered(line));
-      if (this.#editing && !this.said.push(`${prefix}${line}\n`)) readline.pause();
+      if (this.#editing && !this.said.push(`${line}\n`)) readline.pause();
     });
     readline.on("close", () => this.#endInput());
     readline.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
@@ -51,8 +49,11 @@ export class Terminal implements LocalEnd, Notes {
       if (key?.ctrl && key.name === "l") this.#screen.restart(true);
     });
     process.on("SIGCONT", () => this.#resume());
-    for (const side of [process.stdin, process.stdout, readline])
-      side.on("error", () => this.#hangUp());
+    const hungUp = () => {
+      this.#screen.gone = true;
+      this.#endInput();
+    };
+    for (const side of [process.stdin, process.stdout, readline]) side.on("error", hungUp);
     // However the program ends, the terminal is as it was.
     process.on("exit", () => readline.close());
     this.#screen.paintSoon();
@@ -89,12 +90,6 @@ export class Terminal implements LocalEnd, Notes {
     this.#screen.paintSoon();
   }
 
-  /** There is no terminal any more. */
-  #hangUp(): void {
-    this.#screen.hangUp();
-    this.#endInput();
-  }
-
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
   async #suspend(): Promise<void> {
     await this.#leave();
@@ -106,14 +101,11 @@ export class Terminal implements LocalEnd, Notes {
   #leave(): Promise<void> {
     const { line } = this.#readline;
     if (this.#editing && line !== "") this.#screen.add(this.#asEntered(line));
-    this.#activity = "";
-    this.#away = true;
-    return this.#screen.flush();
+    return this.#screen.leave();
   }
 
   /** Another program may have changed the mode of the terminal. */
   #resume(): void {
-    this.#away = false;
     if (!this.#editing) return;
     process.stdin.setRawMode(false);
     process.stdin.setRawMode(true);
@@ -122,7 +114,7 @@ export class Terminal implements LocalEnd, Notes {
 
   #below(): Below {
     const status = this.#activity && this.#colours.dim(this.#activity);
-    if (!this.#editing || this.#away) return { status, before: "", after: "" };
+    if (!this.#editing) return { status, before: "", after: "" };
     const { line, cursor } = this.#readline;
     const before = this.#colours.harmless(line.slice(0, cursor));
     const after = this.#colours.harmless(line.slice(cursor));

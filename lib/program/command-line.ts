@@ -242,6 +242,5 @@ function formatRows(rows: readonly (readonly [string, string])[]): string {
 
 /** Text broken between words, in 80 columns, its further lines indented. */
 function fill(text: string, indent: number): string {
-  const line = new RegExp(`(.{1,${80 - indent}})(?: |$)`, "g");
-  return text.replace(line, `$1\n${" ".repeat(indent)}`).trimEnd();
+  return Bun.wrapAnsi(text, 80 - indent).replaceAll("\n", `\n${" ".repeat(indent)}`);
 }
