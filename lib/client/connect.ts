@@ -40,8 +40,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
       socket.data = new Connection(socket, address);
     },
-    handshake: (_, success, error) =>
-      success && error === null ? ready.resolve() : ready.reject(error),
+    handshake: (_, success, error) => (success && !error ? ready.resolve() : ready.reject(error)),
     data: (socket, bytes) => socket.data.received(bytes),
     drain: (socket) => socket.data.drained(),
     end: (socket) => socket.data.ended(),
@@ -171,9 +170,9 @@ export class Connection {
     this.#socket.shutdown();
   }
 
-  /** Gives the connection up: nothing more goes into it; what the system has taken still goes out. */
+  /** Gives it up: nothing more is taken for it; what the system has taken still goes out. */
   abandon(): void {
-    if (!this.#closed) this.endOutput();
+    this.endOutput();
     this.closed();
   }
 

@@ -1,4 +1,4 @@
-/** This end of the conversation: a terminal with a person, or a pipe with a program; and what the client says about itself. */
+/** This end of the conversation, a terminal or a pipe; and what the client says about itself. */
 
 import { openStderr } from "../program/stderr.ts";
 import { canPaint, Colours } from "./colour.ts";

@@ -1,4 +1,4 @@
-/** This end of the conversation as a program has it: stdin is sent, and stdout gets what arrives. */
+/** This end of the conversation as a program has it: stdin is sent, stdout gets what arrives. */
 
 import { isatty } from "node:tty";
 

@@ -24,9 +24,9 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
  * Connects again whenever a connection is lost, until the output is ended.
  *
  * Nothing is sent twice that the system had taken: what of it was lost on the way, nobody here can
- * know. If it had taken only the first part of a line, its rest is not sent either: it would be heard
- * as a line that nobody has said. So the room hears this line cut off or not at all, the others
- * whole, and the user is told. Likewise for what is heard: only whole lines come out.
+ * know. If it had taken only the first part of a line, its rest is not sent either: it would be
+ * heard as a line that nobody has said. So the room hears this line cut off or not at all, the
+ * others whole, and the user is told. Likewise for what is heard: only whole lines come out.
  */
 export class ReconnectingConnection {
   /** Where it is connected to, as the user said it. */
@@ -45,7 +45,7 @@ export class ReconnectingConnection {
   #skipsRest = false;
   #wakeWriter: (() => void) | undefined;
 
-  /** Starts with a connection; `connectAgain` makes another one like it, `notes` tell what happens. */
+  /** Starts with one connection; `connectAgain` makes others, `notes` are told what happens. */
   constructor(first: Connection, connectAgain: () => Promise<Connection>, notes: Notes) {
     this.#connection = first;
     this.address = first.address;
@@ -77,7 +77,7 @@ export class ReconnectingConnection {
     return undefined;
   }
 
-  /** Sends all of the bytes, over as many connections as it takes; returns true when they are sent. */
+  /** Sends all of the bytes, over as many connections as it takes; returns true, in the end. */
   async write(bytes: Uint8Array): Promise<boolean> {
     for (let offset = 0; offset < bytes.length;) {
       if (this.#skipsRest) {

@@ -2,9 +2,6 @@
 
 import { isUtf8 } from "node:buffer";
 
-/** Shows a character that would act on a terminal; told its visible form, such as `^[`. */
-export type Mark = (visible: string) => string;
-
 /**
  * All that acts on a terminal instead of being shown: C0 controls but LF and TAB, DEL and C1
  * controls, line and paragraph separators, what overrides or isolates the direction of the text
@@ -19,14 +16,14 @@ const CHARACTER_OR_BYTE =
   /[\0-\x7f]+|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}|([^])/g;
 
 /**
- * Text that a terminal shows and does not obey: its only control characters are LF, TAB and those of
- * `mark`. Visible forms are those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a
- * character, `<9B>` for a byte that is no UTF-8. The CR of a CR LF, as `telnet` sends it, is left out.
+ * Text that a terminal shows and does not obey: its only controls are LF, TAB and those of `mark`.
+ * Visible forms are those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character,
+ * `<9B>` for a byte that is no UTF-8. The CR of a CR LF, as `telnet` sends it, is left out.
  *
  * @param said whole lines, as bytes or as text
  * @param mark makes visible forms stand out, for instance by reverse video
  */
-export function sanitise(said: Uint8Array | string, mark: Mark = (visible) => visible): string {
+export function sanitise(said: Uint8Array | string, mark = (visible: string) => visible): string {
   if (typeof said === "string") return sanitiseText(said, mark);
   const bytes = Buffer.from(said.buffer, said.byteOffset, said.length);
   if (isUtf8(bytes)) return sanitiseText(bytes.toString(), mark);
@@ -38,7 +35,7 @@ export function sanitise(said: Uint8Array | string, mark: Mark = (visible) => vi
   });
 }
 
-function sanitiseText(text: string, mark: Mark): string {
+function sanitiseText(text: string, mark: (visible: string) => string): string {
   return text.replace(HOSTILE, (character, offset: number) => {
     if (character === "\r" && text[offset + 1] === "\n") return "";
     const code = character.charCodeAt(0);

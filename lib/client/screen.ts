@@ -1,7 +1,7 @@
 /**
- * What a person sees: what was said scrolls by above, what is being typed stays below. It is painted
- * once a frame and in one write: take the prompt away, add what was said, put the prompt back. So a
- * paste, a flood, a resized window and a wrapped line are all the same case.
+ * What a person sees: what was said scrolls by above, what is being typed stays below. It is
+ * painted once a frame and in one write: take the prompt away, add what was said, put the prompt
+ * back. So a paste, a flood, a resized window and a wrapped line are all the same case.
  */
 
 import { type Row, wrap } from "./wrap.ts";
@@ -69,7 +69,7 @@ export class Screen {
     this.paintSoon();
   }
 
-  /** Shows everything and nothing below, for somebody else to go on there; returns when that is done. */
+  /** Shows everything, and nothing below, where somebody else may go on; returns when it is done. */
   leave(): Promise<void> {
     return this.#paint({ status: "", before: "", after: "" }, this.#unshown.length);
   }
@@ -82,7 +82,7 @@ export class Screen {
     this.#frames = undefined;
   }
 
-  /** Paints one frame, with whole lines of about so many characters; returns when the terminal has it. */
+  /** Paints a frame, with whole lines of about so many characters; returns when it is done. */
   async #paint(below: Below, characters: number): Promise<void> {
     const lines = this.#unshown;
     const whole = lines.lastIndexOf("\n", characters) + 1 || lines.indexOf("\n") + 1;
@@ -97,7 +97,7 @@ export class Screen {
     const painted = layOut(below, columns || 80, (rows || 24) - 1);
     const { all, toCursor } = painted;
     const prompt = all.map((row) => row.text).join("\r\n");
-    // Writing the cursor's row again up to the cursor puts it where this terminal has that character.
+    // Its row is written again up to the cursor: so it is where this terminal has that character.
     const cursor = `${moveUp(all.length - toCursor.length)}\r${toCursor.at(-1)?.text ?? ""}`;
     const frame = `${this.#wayBack(columns || 80)}${said}${prompt}\x1b[m${cursor}`;
     this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
@@ -110,7 +110,7 @@ export class Screen {
 function wayBack({ all, toCursor }: Rows, columns: number): string {
   const rowsOf = (row: Row) => Math.max(1, Math.ceil(row.width / columns));
   const height = (rows: Row[]) => rows.reduce((sum, row) => sum + rowsOf(row), 0);
-  // Erased in two steps: some terminals keep a screen that is erased from its first column on as history.
+  // In two steps: some terminals keep what is erased from the first column of a screen as history.
   const rest = height(all) > 1 ? "\x1b[B\x1b[J\x1b[A" : "";
   return `${moveUp(height(toCursor) - 1)}${ERASE_ROW}${rest}`;
 }
@@ -133,8 +133,6 @@ function layOut({ status, before, after }: Below, columns: number, rowsMax: numb
   const height = Math.max(1, rowsMax - top.length);
   const middle = toCursor.length - 1 - Math.floor(height / 2);
   const first = Math.max(0, Math.min(middle, rows.length - height));
-  return {
-    all: [...top, ...rows.slice(first, first + height)],
-    toCursor: [...top, ...toCursor.slice(first)],
-  };
+  const all = [...top, ...rows.slice(first, first + height)];
+  return { all, toCursor: [...top, ...toCursor.slice(first)] };
 }

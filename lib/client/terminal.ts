@@ -1,6 +1,6 @@
 /**
- * This end of the conversation as a person has it. `node:readline` edits what is typed and remembers
- * what was; it writes to a stream that shows nothing, as it is the screen that paints.
+ * This end of the conversation as a person has it. `node:readline` edits what is typed and
+ * remembers what was; it writes to a stream that shows nothing, as it is the screen that paints.
  */
 
 import { createInterface, type Key } from "node:readline";

@@ -4,27 +4,24 @@
 export const LF = 0x0a;
 
 /**
- * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer` ends
- * with a line that is too long; a client has no say in that, and passes such a line on in parts.
+ * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer`
+ * ends with a line that is too long; a client has no say in that and passes it on in parts.
  */
 export class WholeLines {
-  readonly #heldBytesMax: number;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
   /** @param heldBytesMax what an unfinished line may hold before it is passed on as it is */
-  constructor(heldBytesMax = 1 << 20) {
-    this.#heldBytesMax = heldBytesMax;
-  }
+  constructor(readonly heldBytesMax = 1 << 20) {}
 
   /**
-   * Takes a chunk; returns all lines it finishes, as one run of bytes, or undefined if there are none.
+   * Takes a chunk; returns the lines it finishes, as one run of bytes, or undefined if it does not.
    *
    * @param chunk bytes as received; kept by reference until its line is finished
    */
   push(chunk: Uint8Array): Uint8Array | undefined {
     const finished = chunk.lastIndexOf(LF) + 1;
-    const tooLong = this.#heldBytes + chunk.length - finished > this.#heldBytesMax;
+    const tooLong = this.#heldBytes + chunk.length - finished > this.heldBytesMax;
     const end = tooLong ? chunk.length : finished;
     this.#hold(chunk.subarray(0, end));
     const lines = end > 0 ? this.end() : undefined;

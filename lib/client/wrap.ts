@@ -7,8 +7,8 @@ const TAB_COLUMNS = 8;
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
- * Breaks text where a terminal would, into at least one row. The rows are meant to be written with a
- * line break after each, so that their number does not depend on a terminal's idea of an emoji.
+ * Breaks text where a terminal would, into at least one row. The rows are to be written with a line
+ * break after each, so that their number does not depend on a terminal's idea of an emoji.
  *
  * @param text printable text with TAB and SGR sequences, without LF
  * @param columns the width of the terminal, at least 1

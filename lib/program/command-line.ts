@@ -163,7 +163,7 @@ export async function runCommand<Options extends Table>(
   }
 }
 
-/** Ends the program, once stderr has taken what was written; a stderr that is stuck delays it by half a second. */
+/** Ends the program once stderr has taken what was written; if it is stuck, after half a second. */
 export async function exit(exitCode: number): Promise<never> {
   await openStderr().close();
   process.exit(exitCode);

@@ -9,9 +9,9 @@ const LONGEST_WAIT_MS = 50;
 const writeSome = promisify(write);
 
 /**
- * Writes all of the bytes, as `rio_writen` does, from one of Bun's threads: a pipe that nobody reads
- * makes nobody wait but whoever awaits this. `process.stdout` and `process.stderr` would put a pipe
- * into non-blocking mode, for each program that has it open, and leave it so.
+ * Writes all of the bytes, as `rio_writen` does, from one of Bun's threads: a pipe that nobody
+ * reads makes nobody wait but whoever awaits this. `process.stdout` and `process.stderr` would put
+ * a pipe into non-blocking mode, for each program that has it open, and leave it so.
  *
  * @param bytes not to be changed until they are written
  * @throws the system's error

@@ -1,4 +1,4 @@
-/** Files that a user names: certificates and keys, a pass phrase; checked before anything relies on them. */
+/** Files that a user names: certificates, keys, a pass phrase; checked before they are used. */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";

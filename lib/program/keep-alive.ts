@@ -1,4 +1,4 @@
 /** What both ends of a connection do to notice that the other one is gone. */
 
-/** The time between the last byte of a silent peer and the first probe whether it is still there. */
+/** The time from the last byte of a silent peer to the first probe whether it is still there. */
 export const KEEP_ALIVE_MS = 60_000;

@@ -13,7 +13,7 @@ export function onSignal(signal: NodeJS.Signals, handler: () => void): boolean {
   return true;
 }
 
-/** By the mask in /proc/self/status, see proc(5); where there is none, no signal counts as ignored. */
+/** By the mask in /proc/self/status, see proc(5); without that file, none counts as ignored. */
 function isIgnored(signal: NodeJS.Signals): boolean {
   if (!existsSync("/proc/self/status")) return false;
   const status = readFileSync("/proc/self/status", "utf8");

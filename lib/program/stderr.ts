@@ -3,7 +3,7 @@
 import { writeFully } from "./descriptor.ts";
 
 const QUEUE_BYTES_MAX = 1 << 20;
-/** Bytes that a pipe takes all at once or not at all, so that lines of several programs do not mix. */
+/** So many bytes a pipe takes at once or not at all: lines of several programs do not mix. */
 const PIPE_BUF = 4096;
 const CLOSE_MS = 500;
 
@@ -20,23 +20,18 @@ export function openStderr(countLine?: (events: number) => string): Queue {
   return stderr;
 }
 
-/** Some bytes and how many events they are. */
-type Entry = { bytes: Uint8Array; events: number };
-
 /** A bounded queue before a descriptor that may be stuck, full, closed or gone. */
 export class Queue {
   /** The line, with its LF, that tells how many events were dropped. */
   countLine = (events: number): string =>
     `${events} ${events === 1 ? "event was" : "events were"} not logged\n`;
-  readonly #descriptor: number;
-  #entries: Entry[] = [];
+  /** What goes out in one write each, and how many events that is. */
+  #runs: { bytes: Uint8Array; events: number }[] = [];
   #queuedBytes = 0;
   #dropped = 0;
   #writing: Promise<void> | undefined;
 
-  constructor(descriptor: number) {
-    this.#descriptor = descriptor;
-  }
+  constructor(readonly descriptor: number) {}
 
   /**
    * Writes as soon as the descriptor takes it. What does not fit into the queue, or cannot be
@@ -60,13 +55,13 @@ export class Queue {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#entries.length > 0) {
-      const { bytes, events } = this.#take();
+    for (let run = this.#runs.shift(); run !== undefined; run = this.#runs.shift()) {
+      this.#queuedBytes -= run.bytes.length;
       try {
-        await writeFully(this.#descriptor, bytes);
-        if (this.#entries.length === 0) this.#queueCount();
+        await writeFully(this.descriptor, run.bytes);
+        if (this.#runs.length === 0) this.#queueCount();
       } catch {
-        this.#dropped += events;
+        this.#dropped += run.events;
       }
     }
     this.#writing = undefined;
@@ -79,17 +74,11 @@ export class Queue {
   }
 
   #queue(bytes: Uint8Array, events: number): void {
-    this.#entries.push({ bytes, events });
+    const last = this.#runs.at(-1);
+    if (last && last.bytes.length + bytes.length <= PIPE_BUF) {
+      last.bytes = Buffer.concat([last.bytes, bytes]);
+      last.events += events;
+    } else this.#runs.push({ bytes, events });
     this.#queuedBytes += bytes.length;
-  }
-
-  /** As many entries as fit into one write, at least one. */
-  #take(): Entry {
-    let length = 0;
-    const next = this.#entries.findIndex(({ bytes }) => (length += bytes.length) > PIPE_BUF);
-    const taken = this.#entries.splice(0, next < 0 ? this.#entries.length : Math.max(1, next));
-    const bytes = Buffer.concat(taken.map((entry) => entry.bytes));
-    this.#queuedBytes -= bytes.length;
-    return { bytes, events: taken.reduce((sum, entry) => sum + entry.events, 0) };
   }
 }
