@@ -1,16 +1,17 @@
 #!/usr/bin/env bun
 /** A seat in a chat room: a terminal or a pipe on one end, the room on the other. */
 
+import { fstatSync } from "node:fs";
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
-import { connect } from "./lib/client/connect.ts";
-import type { Connection } from "./lib/client/connection.ts";
-import { type LocalEnd, openNotes, SILENCE } from "./lib/client/local-end.ts";
+import { canPaint } from "./lib/client/colour.ts";
+import { connect, type Connection } from "./lib/client/connect.ts";
+import { type LocalEnd, type Notes, openNotes, SILENCE } from "./lib/client/local-end.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
-import { openPipe } from "./lib/client/pipe.ts";
+import { openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { ReconnectingConnection } from "./lib/client/reconnect.ts";
-import { isTerminal, Terminal } from "./lib/client/terminal.ts";
+import { Terminal } from "./lib/client/terminal.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { version } from "./package.json";
@@ -19,7 +20,7 @@ import { version } from "./package.json";
 const LEAVE_MS = 1000;
 
 /** The other end, over one connection or many. */
-type Room = Pick<Connection, "address" | "read" | "write" | "endOutput">;
+type Room = Connection | ReconnectingConnection;
 
 await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const place = connectOptions(options, operands);
@@ -33,15 +34,19 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connection = await connect(place);
-  here = openLocalEnd(options);
-  here.note(`connected to ${connection.remoteAddress}`);
+  const isChat = isatty(0) && canPaint(1) && !options["recv-only"];
+  const terminal = isChat ? new Terminal(options.name) : undefined;
+  here = terminal ?? openPipe();
+  const notes = notesFor(terminal, options);
+  notes.note(`connected to ${connection.remoteAddress}`);
   const room = options.reconnect
-    ? new ReconnectingConnection(connection, () => connect(place), here)
+    ? new ReconnectingConnection(connection, () => connect(place), notes)
     : connection;
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {
-    await converse(here, room, options);
+    const tooSoon = await converse(here, room, options);
+    if (tooSoon) notes.note(`${room.address} has closed the connection`);
   } finally {
     await here.close();
   }
@@ -50,39 +55,34 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   await exit(0);
 });
 
-/** A terminal where a person is on both sides, else a pipe. */
-function openLocalEnd(options: Options): LocalEnd {
-  const inTerminal = isTerminal() && !options["recv-only"];
-  // A pipeline that nobody watches is told only what goes wrong.
-  const watched = inTerminal || isatty(2) || options.reconnect;
-  const notes = options.quiet || !watched ? SILENCE : openNotes();
-  const prefix = options.name && `${options.name}: `;
-  return inTerminal ? new Terminal(prefix, notes) : openPipe(prefix, notes);
+/** Where the client speaks of itself; a pipeline that nobody watches hears only what goes wrong. */
+function notesFor(terminal: Terminal | undefined, { quiet, reconnect }: Options): Notes {
+  if (quiet || !(terminal || isatty(2) || reconnect)) return SILENCE;
+  const seenThere = terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev;
+  return seenThere ? terminal : openNotes();
 }
 
-/** Says and hears until the server closes or nobody looks any more. */
-async function converse(here: LocalEnd, room: Room, options: Options): Promise<void> {
+/** Says and hears until nobody looks any more or the server closes; returns if it did too soon. */
+async function converse(here: LocalEnd, room: Room, options: Options): Promise<boolean> {
   let saidAll = false;
   const heard = hear(room, here, !options["send-only"]);
-  const said = options["recv-only"] ? Promise.resolve(false) : say(here, room);
+  const lines = options.name ? prefixLines(here.said, `${options.name}: `) : here.said;
+  const said = options["recv-only"] ? Promise.resolve(false) : say(lines, room);
   // The end of stdin is not the end: it goes on until the server closes.
-  await Promise.race([heard, said.then((all) => ((saidAll = all), heard))]);
-  if ((await heard) === "closed" && !saidAll)
-    here.note(`${room.address} has closed the connection`);
+  const closed = await Promise.race([heard, said.then((all) => ((saidAll = all), heard))]);
+  return closed && !saidAll;
 }
 
 /** Sends what is said here, then half-closes; returns whether all went out. */
-async function say(here: LocalEnd, room: Room): Promise<boolean> {
-  for await (const bytes of here.said()) if (!(await room.write(bytes))) return false;
+async function say(lines: AsyncIterable<Uint8Array>, room: Room): Promise<boolean> {
+  for await (const bytes of lines) if (!(await room.write(bytes))) return false;
   room.endOutput();
   return true;
 }
 
-/** Shows what the room says; returns what has ended that. */
-async function hear(room: Room, here: LocalEnd, show: boolean): Promise<"closed" | "unread"> {
-  for (;;) {
-    const bytes = await room.read();
-    if (bytes === undefined) return "closed";
-    if (show && !(await here.show(bytes))) return "unread";
-  }
+/** Shows what the room says, until the server closes; returns false if nobody looks any more. */
+async function hear(room: Room, here: LocalEnd, show: boolean): Promise<boolean> {
+  for (let bytes = await room.read(); bytes !== undefined; bytes = await room.read())
+    if (show && !(await here.show(bytes))) return false;
+  return true;
 }

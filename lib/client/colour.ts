@@ -2,15 +2,7 @@
 
 import { isatty } from "node:tty";
 
-/** What is told apart by looks. */
-export interface Colours {
-  /** What this program says about itself, and the server about itself. */
-  dim(text: string): string;
-  /** A name: always the same colour for the same name. */
-  name(name: string): string;
-  /** The visible form of something that is not shown as it is. */
-  mark(visible: string): string;
-}
+import { sanitise } from "./sanitise.ts";
 
 /** Black and white are left out: one of them is the background. */
 const NAME_COLOURS = [31, 32, 33, 34, 35, 36, 91, 92, 93, 94, 95, 96];
@@ -18,42 +10,40 @@ const NAME_COLOURS = [31, 32, 33, 34, 35, 36, 91, 92, 93, 94, 95, 96];
 /** A line of the server's own, or a name at the start of a line: one word and a colon. */
 const SERVER_LINE_OR_NAME = /^(?:(\* .*)|([^\s:\x1b]{1,32}:)(?= |$))/gm;
 
-/**
- * Colours in the terms of ECMA-48 (SGR), or none.
- *
- * @param on whether the output takes them; see `takesColours`
- */
-export function openColours(on: boolean): Colours {
-  if (!on) return { dim: same, name: same, mark: same };
-  return {
-    dim: (text) => `\x1b[2m${text}\x1b[22m`,
-    name: (name) => `\x1b[${colourOf(name)}m${name}\x1b[39m`,
-    mark: (visible) => `\x1b[7m${visible}\x1b[27m`,
-  };
+/** Whether a descriptor is a terminal that can do more than show line after line. */
+export function canPaint(descriptor: number): boolean {
+  return isatty(descriptor) && process.env["TERM"] !== "dumb";
 }
 
-/** Whether a descriptor takes colours: a terminal, unless `NO_COLOR` (no-color.org) or `TERM=dumb` is set. */
-export function takesColours(descriptor: number): boolean {
-  return isatty(descriptor) && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
-}
+/** Text as a terminal is to show it: harmless, and in colours if it takes them. */
+export class Colours {
+  readonly #on: boolean;
 
-/**
- * Colours whole lines by who says them.
- *
- * @param lines sanitised text
- */
-export function colourSpeakers(lines: string, colours: Colours): string {
-  return lines.replace(
-    SERVER_LINE_OR_NAME,
-    (start: string, server: string | undefined, name: string | undefined) =>
-      server === undefined ? colours.name(name ?? start) : colours.dim(server),
-  );
-}
+  /** @param descriptor where it is shown, in colours unless `NO_COLOR` (no-color.org) is set */
+  constructor(descriptor: number) {
+    this.#on = canPaint(descriptor) && !process.env["NO_COLOR"];
+  }
 
-function colourOf(name: string): number {
-  return NAME_COLOURS[Bun.hash.crc32(name) % NAME_COLOURS.length] ?? 39;
-}
+  /** What this program says about itself, and the server about itself. */
+  dim(text: string): string {
+    return this.#style(text, 2, 22);
+  }
 
-function same(text: string): string {
-  return text;
+  /** Text of unknown content; the visible form of what is not shown as it is stands out. */
+  harmless(text: Uint8Array | string): string {
+    return sanitise(text, (visible) => this.#style(visible, 7, 27));
+  }
+
+  /** Whole lines of unknown content, by speaker: always the same colour for the same name. */
+  bySpeaker(lines: Uint8Array | string): string {
+    return this.harmless(lines).replace(SERVER_LINE_OR_NAME, (start: string, server?: string) => {
+      const colour = NAME_COLOURS[Bun.hash.crc32(start) % NAME_COLOURS.length] ?? 39;
+      return server === undefined ? this.#style(start, colour, 39) : this.dim(server);
+    });
+  }
+
+  /** By the numbers of ECMA-48 (SGR) that turn a style on and off. */
+  #style(text: string, on: number, off: number): string {
+    return this.#on ? `\x1b[${on}m${text}\x1b[${off}m` : text;
+  }
 }

@@ -1,57 +1,45 @@
-/** This end of the conversation: a terminal with a person, or a pipe with a program; and what the client says about itself. */
-
-import { isatty } from "node:tty";
+/** This end of the conversation, a terminal or a pipe; and what the client says about itself. */
 
 import { openStderr } from "../program/stderr.ts";
-import { openColours, takesColours } from "./colour.ts";
+import { canPaint, Colours } from "./colour.ts";
+
+/** What the client says about itself. */
+export interface Notes {
+  /** Says that something has happened, in one line that stays. */
+  note(event: string): void;
+  /** Says what is going on, in one line that changes; an empty one is taken away. */
+  status(activity: string): void;
+}
 
 /** Where a client takes what it says to a room from, and where it shows what it hears. */
-export interface LocalEnd extends Notes {
+export interface LocalEnd {
   /** What is said here, in pieces, up to the end of input. */
-  said(): AsyncIterable<Uint8Array>;
+  readonly said: AsyncIterable<Uint8Array>;
   /**
-   * Shows what was said in the room.
-   *
-   * @param bytes as they arrived
-   * @returns once there is room for more, which is back-pressure: whether anybody still looks
+   * Shows bytes as they arrived from the room. Returns once there is room for more, which is
+   * back-pressure: whether anybody still looks.
    */
   show(bytes: Uint8Array): Promise<boolean>;
   /** Shows what is still to be shown, and leaves everything as it was found. */
   close(): Promise<void>;
 }
 
-/** What the client says about itself. */
-export interface Notes {
-  /** Says that something has happened, in one line that stays. */
-  note(event: string): void;
-  /** Says what is going on, in one line that changes; undefined takes it away. */
-  status(activity: string | undefined): void;
-}
-
 /** No word about itself. */
 export const SILENCE: Notes = { note() {}, status() {} };
 
-/**
- * Notes on stderr, dim on a terminal. The line that changes is for those who
- * can see it change; a file gets only the notes.
- */
+/** Notes on stderr, dim on a terminal. A file does not get the line that changes. */
 export function openNotes(): Notes {
-  const stderr = openStderr();
-  const colours = openColours(takesColours(2));
-  const canErase = isatty(2) && process.env["TERM"] !== "dumb";
-  let shown: string | undefined;
-
-  const write = (activity: string | undefined, event: string) => {
-    const erase = shown === undefined ? "" : "\r\x1b[K";
+  const colours = new Colours(2);
+  let shown = "";
+  const write = (event: string, activity: string) => {
+    const erase = shown && "\r\x1b[K";
     shown = activity;
     // Cut by the terminal (DECAWM off): only one row can be erased so simply.
-    const line = activity === undefined ? "" : `\x1b[?7l${colours.dim(activity)}\x1b[?7h`;
-    stderr.write(erase + event + line);
+    const line = activity && `\x1b[?7l${colours.dim(activity)}\x1b[?7h`;
+    openStderr().write(erase + event + line);
   };
   return {
-    note: (event) => write(undefined, `${colours.dim(event)}\n`),
-    status(activity) {
-      if (canErase && activity !== shown) write(activity, "");
-    },
+    note: (event) => write(`${colours.dim(event)}\n`, ""),
+    status: (activity) => void (canPaint(2) && activity !== shown && write("", activity)),
   };
 }

@@ -1,42 +1,31 @@
-/** This end of the conversation as a program has it: stdin is sent, and stdout gets what arrives. */
+/** This end of the conversation as a program has it: stdin is sent, stdout gets what arrives. */
 
 import { isatty } from "node:tty";
 
-import { writeFully } from "../program/descriptor.ts";
-import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import { colourSpeakers, openColours, takesColours } from "./colour.ts";
-import type { LocalEnd, Notes } from "./local-end.ts";
-import { sanitise } from "./sanitise.ts";
+import { writeOut } from "../program/descriptor.ts";
+import { explain, UserError } from "../program/system-errors.ts";
+import { Colours } from "./colour.ts";
+import type { LocalEnd } from "./local-end.ts";
 import { WholeLines } from "./whole-lines.ts";
 
-const LF = 0x0a;
-
 /**
- * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that
- * gets whole lines of harmless text, coloured by speaker.
- *
- * @param prefix put before each line sent; empty for none
- * @param notes where the client speaks of itself
+ * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that gets whole lines
+ * of harmless text, coloured by speaker.
  */
-export function openPipe(prefix: string, notes: Notes): LocalEnd {
+export function openPipe(): LocalEnd {
   const toTerminal = isatty(1);
   const lines = new WholeLines();
-  const colours = openColours(takesColours(1));
-  const harmless = (run: Uint8Array) =>
-    Buffer.from(colourSpeakers(sanitise(run, colours.mark), colours));
-
+  const colours = new Colours(1);
   return {
-    note: notes.note,
-    status: notes.status,
-    said: () => (prefix === "" ? readStdin() : prefixLines(readStdin(), prefix)),
+    said: readStdin(),
     async show(bytes) {
       if (!toTerminal) return writeOut(bytes);
       const run = lines.push(bytes);
-      return run === undefined || writeOut(harmless(run));
+      return run === undefined || writeOut(Buffer.from(colours.bySpeaker(run)));
     },
     async close() {
       const rest = lines.end();
-      if (rest !== undefined) await writeOut(Buffer.concat([harmless(rest), Buffer.from("\n")]));
+      if (rest !== undefined) await writeOut(Buffer.from(`${colours.bySpeaker(rest)}\n`));
     },
   };
 }
@@ -47,17 +36,12 @@ export async function* prefixLines(
   prefix: string,
 ): AsyncIterable<Uint8Array> {
   // As latin1, which has one character for each byte, lines of any bytes pass unchanged.
-  const inserted = Buffer.from(prefix).toString("latin1");
-  let startsLine = true;
+  const between = `\n${Buffer.from(prefix).toString("latin1")}`.replaceAll("$", "$$$$");
+  let before = "\n";
   for await (const chunk of chunks) {
-    if (chunk.length === 0) continue;
-    const start = startsLine ? inserted : "";
-    startsLine = chunk.at(-1) === LF;
-    const text = Buffer.from(chunk).toString("latin1");
-    yield Buffer.from(
-      start + text.replace(/\n(?!$)/g, `\n${inserted.replaceAll("$", "$$$$")}`),
-      "latin1",
-    );
+    const text = before + Buffer.from(chunk).toString("latin1");
+    yield Buffer.from(text.replace(/\n(?!$)/g, between).slice(before.length), "latin1");
+    before = text.endsWith("\n") ? "\n" : "";
   }
 }
 
@@ -70,17 +54,5 @@ async function* readStdin(): AsyncIterable<Uint8Array> {
       EIO: "its terminal is gone",
     });
     throw new UserError(`cannot read stdin: ${why}; --recv-only does not read it`);
-  }
-}
-
-/** Writes to stdout and waits until it has gone out; returns whether anybody still reads. */
-async function writeOut(output: Uint8Array): Promise<boolean> {
-  try {
-    await writeFully(1, output);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "EPIPE") return false;
-    const why = explain(error, { EIO: "its terminal is gone" });
-    throw new UserError(`cannot write to stdout: ${why}`);
   }
 }

@@ -1,202 +1,138 @@
 /**
- * What a person sees: what was said scrolls by above, what is being typed stays
- * below.
- *
- * It is painted once a frame and in one write: take the prompt away, add what was
- * said, put the prompt back. So a paste, a flood, a resized window and a wrapped
- * line are all the same case.
+ * What a person sees: what was said scrolls by above, what is being typed stays below. It is
+ * painted once a frame and in one write: take the prompt away, add what was said, put the prompt
+ * back. So a paste, a flood, a resized window and a wrapped line are all the same case.
  */
 
 import { type Row, wrap } from "./wrap.ts";
 
-/** What stays below, as printable text that may have colours. */
-export interface Below {
-  /** Shown in one row, cut where that ends. */
-  status: string | undefined;
-  /** The prompt with what is being typed, up to the cursor and after it. */
-  prompt: { before: string; after: string } | undefined;
-}
+/**
+ * What stays below, as printable text that may have colours: a status, in one row that is cut where
+ * it ends; and the prompt with what is being typed, up to the cursor and after it.
+ */
+export type Below = { status: string; before: string; after: string };
 
-/** What was said is shown at most once in this time; what is typed, at once. */
+/** The shortest time between two frames; more of what is too long for one follows at once. */
 const FRAME_MS = 16;
 /** The most characters of what was said to show at once, so that typing never waits for long. */
 const FRAME_CHARACTERS = 16 << 10;
 
-/** Where the last frame has left the cursor, to find the way back to its first row. */
-interface Painted {
-  /** The width of each row below what was said. */
-  widths: number[];
-  cursorRow: number;
-  cursorColumn: number;
-}
+const ERASE_ROW = "\r\x1b[K";
+const ERASE_SCREEN = "\x1b[H\x1b[2J";
+
+/** The rows below what was said, and those up to the cursor, the last of them cut off there. */
+type Rows = { all: Row[]; toCursor: Row[] };
 
 /** A painter on stdout, which is a terminal. Opened once, at most. */
 export class Screen {
   readonly #below: () => Below;
-  /** What is to be shown above the prompt, in pieces of whole lines. */
-  #unshown: string[] = [];
-  #onShown: (() => void)[] = [];
-  /** Whether its window was closed, or the like. */
-  #gone = false;
-  #painted: Painted | undefined;
-  #paintedAtMs = 0;
-  #clearing = false;
-  #frame: { due: "soon" | "at once"; cancel: () => void } | undefined;
+  /** What was said and is to be shown above the prompt. */
+  #unshown = "";
+  #changed = false;
+  /**
+   * Moves to the first row below what was said, and erases from there. At first: what was typed
+   * before the program was there is still on this row, and it is in the prompt as well.
+   */
+  #wayBack: (columns: number) => string = () => ERASE_ROW;
+  /** Whether its window was closed, or the like: nothing can be shown, and nothing set right. */
+  gone = false;
+  #frames: Promise<void> | undefined;
+  #nextFrameMs = 0;
 
   /** @param below asked for each frame */
   constructor(below: () => Below) {
     this.#below = below;
-    process.stdout.on("resize", () => this.paintSoon("at once"));
+    process.stdout.on("resize", () => this.paintSoon());
   }
 
   /** Adds whole lines to what is to be shown above. */
   add(lines: string): void {
-    if (this.#gone) return;
-    for (let start = 0; start < lines.length;) {
-      const last = lines.lastIndexOf("\n", start + FRAME_CHARACTERS);
-      const end = last < start ? lines.indexOf("\n", start) + 1 || lines.length : last + 1;
-      this.#unshown.push(lines.slice(start, end));
-      start = end;
-    }
-    this.paintSoon("soon");
+    this.#unshown += lines;
+    this.paintSoon();
   }
 
   /** Waits until all that was added is on the screen; returns whether there is still a screen. */
   async shown(): Promise<boolean> {
-    if (this.#unshown.length > 0 || this.#frame)
-      await new Promise<void>((resolve) => this.#onShown.push(resolve));
-    return !this.#gone;
+    await this.#frames;
+    return !this.gone;
   }
 
-  /** Paints what is new: `at once` means at the end of this turn of the event loop. */
-  paintSoon(due: "soon" | "at once"): void {
-    if (this.#frame?.due === "at once" || this.#frame?.due === due) return;
-    this.#frame?.cancel();
-    const paint = () => {
-      this.#frame = undefined;
-      this.#paint(() => {
-        if (this.#unshown.length > 0) return this.paintSoon("at once");
-        this.#wake();
-      });
-    };
-    const waitMs = due === "soon" ? this.#paintedAtMs + FRAME_MS - performance.now() : 0;
-    if (waitMs <= 0) {
-      const immediate = setImmediate(paint);
-      this.#frame = { due: "at once", cancel: () => clearImmediate(immediate) };
-    } else {
-      const timer = setTimeout(paint, waitMs);
-      this.#frame = { due, cancel: () => clearTimeout(timer) };
+  /** Paints what is new in the next frame. */
+  paintSoon(): void {
+    this.#changed = true;
+    this.#frames ??= this.#paintFrames();
+  }
+
+  /** Begins anew, on an empty screen or else on the row where the cursor is. */
+  restart(empty: boolean): void {
+    this.#wayBack = () => (empty ? ERASE_SCREEN : ERASE_ROW);
+    this.paintSoon();
+  }
+
+  /** Shows everything, and nothing below, where somebody else may go on; returns when it is done. */
+  leave(): Promise<void> {
+    return this.#paint({ status: "", before: "", after: "" }, this.#unshown.length);
+  }
+
+  async #paintFrames(): Promise<void> {
+    while (this.#changed) {
+      await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
+      if (this.#changed) await this.#paint(this.#below(), FRAME_CHARACTERS);
     }
+    this.#frames = undefined;
   }
 
-  /** Removes all that was said from the screen. */
-  clear(): void {
-    this.#clearing = true;
-    this.paintSoon("at once");
-  }
+  /** Paints a frame, with whole lines of about so many characters; returns when it is done. */
+  async #paint(below: Below, characters: number): Promise<void> {
+    const lines = this.#unshown;
+    const whole = lines.lastIndexOf("\n", characters) + 1 || lines.indexOf("\n") + 1;
+    const end = lines.length <= characters || whole === 0 ? lines.length : whole;
+    const said = lines.slice(0, end).replaceAll("\n", "\r\n");
+    this.#unshown = lines.slice(end);
+    this.#changed = this.#unshown !== "";
+    if (this.gone) return;
 
-  /** Leaves the cursor below some last lines in place of the prompt, for somebody else to go on there. */
-  leave(last: string): void {
-    this.#cancelFrame();
-    process.stdout.write(this.#wayBack(screenSize().columns) + last.replaceAll("\n", "\r\n"));
-    this.#painted = undefined;
-  }
-
-  /** Begins on the row where the cursor is: somebody else has used the screen. */
-  resume(): void {
-    this.#painted = undefined;
-    this.paintSoon("at once");
-  }
-
-  /** There is no terminal any more; nothing can be shown, and nothing set right. */
-  hangUp(): void {
-    this.#gone = true;
-    this.#unshown = [];
-    this.#wake();
-  }
-
-  /** Shows everything; returns once the terminal has it. */
-  close(): Promise<void> {
-    this.#cancelFrame();
-    this.#unshown = [this.#unshown.join("")];
-    return new Promise((resolve) => this.#paint(resolve));
-  }
-
-  #cancelFrame(): void {
-    this.#frame?.cancel();
-    this.#frame = undefined;
-  }
-
-  #wake(): void {
-    for (const wake of this.#onShown.splice(0)) wake();
-  }
-
-  /** Paints one frame; tells when the terminal has it. */
-  #paint(onPainted: () => void): void {
-    if (this.#gone) return onPainted();
-    const { columns, rows } = screenSize();
-    const below = this.#below();
-    let frame = this.#clearing ? "\x1b[H\x1b[2J" : this.#wayBack(columns);
-    this.#clearing = false;
-    frame += (this.#unshown.shift() ?? "").replaceAll("\n", "\r\n");
-
-    const status = below.status === undefined ? [] : wrap(below.status, columns).slice(0, 1);
-    const prompt = layOut(below.prompt, columns, Math.max(1, rows - 1 - status.length));
-    frame += status.map((row) => `${row.text}\x1b[m\r\n`).join("");
-    frame += `${prompt.rows.map((row) => row.text).join("\r\n")}\x1b[m`;
-    // Writing the cursor's row again up to the cursor puts it where this terminal has that character.
-    const down = prompt.rows.length - 1 - prompt.cursorRow;
-    frame += `${down > 0 ? `\x1b[${down}A` : ""}\r${prompt.beforeCursor.text}`;
-
-    this.#painted = {
-      widths: [...status, ...prompt.rows].map((row) => row.width),
-      cursorRow: status.length + prompt.cursorRow,
-      cursorColumn: prompt.beforeCursor.width,
-    };
-    this.#paintedAtMs = performance.now();
-    process.stdout.write(frame, () => onPainted());
-  }
-
-  /** Moves to the first row that the last frame has painted below what was said, and erases from there. */
-  #wayBack(columns: number): string {
-    // What was typed before the program was there is still on this row; it is in the prompt as well.
-    if (this.#painted === undefined) return "\r\x1b[K";
-    const { widths, cursorRow, cursorColumn } = this.#painted;
-    // Terminals break rows again when they get narrower.
-    const rowsOf = (width: number) => Math.max(1, Math.ceil(width / columns));
-    const sum = (total: number, width: number) => total + rowsOf(width);
-    const up = widths.slice(0, cursorRow).reduce(sum, rowsOf(cursorColumn) - 1);
-    const several = widths.reduce(sum, 0) > 1;
-    // Erased in two steps: some terminals keep a screen that is erased from its first column on as history.
-    return `\r${up > 0 ? `\x1b[${up}A` : ""}\x1b[K${several ? "\x1b[B\x1b[J\x1b[A" : ""}`;
+    // Asked anew for each frame: the event that tells of a change comes late.
+    const [columns, rows] = process.stdout.getWindowSize();
+    const painted = layOut(below, columns || 80, (rows || 24) - 1);
+    const { all, toCursor } = painted;
+    const prompt = all.map((row) => row.text).join("\r\n");
+    // Its row is written again up to the cursor: so it is where this terminal has that character.
+    const cursor = `${moveUp(all.length - toCursor.length)}\r${toCursor.at(-1)?.text ?? ""}`;
+    const frame = `${this.#wayBack(columns || 80)}${said}${prompt}\x1b[m${cursor}`;
+    this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
+    this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
+    await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
   }
 }
 
-/** Asked anew for each frame: the event that tells of a change comes late. */
-function screenSize(): { columns: number; rows: number } {
-  const [columns, rows] = process.stdout.getWindowSize();
-  return { columns: columns || 80, rows: rows || 24 };
+/** From the cursor to the first of the rows; terminals break them again when they get narrower. */
+function wayBack({ all, toCursor }: Rows, columns: number): string {
+  const rowsOf = (row: Row) => Math.max(1, Math.ceil(row.width / columns));
+  const height = (rows: Row[]) => rows.reduce((sum, row) => sum + rowsOf(row), 0);
+  // In two steps: some terminals keep what is erased from the first column of a screen as history.
+  const rest = height(all) > 1 ? "\x1b[B\x1b[J\x1b[A" : "";
+  return `${moveUp(height(toCursor) - 1)}${ERASE_ROW}${rest}`;
+}
+
+function moveUp(rows: number): string {
+  return rows > 0 ? `\x1b[${rows}A` : "";
 }
 
 const NOTHING: Row = { text: "", width: 0 };
 
-/** The rows of a prompt, or those around the cursor if they do not all fit. */
-function layOut(
-  prompt: Below["prompt"],
-  columns: number,
-  rowsMax: number,
-): { rows: Row[]; cursorRow: number; beforeCursor: Row } {
-  if (prompt === undefined) return { rows: [NOTHING], cursorRow: 0, beforeCursor: NOTHING };
-  const rows = wrap(prompt.before + prompt.after, columns);
-  const rowsBefore = wrap(prompt.before, columns);
-  let beforeCursor = rowsBefore.at(-1) ?? NOTHING;
-  let cursorRow = rowsBefore.length - 1;
+/** The rows of the status and of the prompt; if they do not all fit, those around the cursor. */
+function layOut({ status, before, after }: Below, columns: number, rowsMax: number): Rows {
+  const top = status === "" ? [] : wrap(status, columns).slice(0, 1);
+  for (const row of top) row.text += "\x1b[m";
+  const rows = wrap(before + after, columns);
+  const toCursor = wrap(before, columns);
   // Behind a full row the cursor stands at the start of the next.
-  if (beforeCursor.width >= columns) {
-    beforeCursor = NOTHING;
-    cursorRow++;
-    if (cursorRow === rows.length) rows.push(beforeCursor);
-  }
-  const first = Math.max(0, Math.min(cursorRow - Math.floor(rowsMax / 2), rows.length - rowsMax));
-  return { rows: rows.slice(first, first + rowsMax), cursorRow: cursorRow - first, beforeCursor };
+  if ((toCursor.at(-1)?.width ?? 0) >= columns) toCursor.push(NOTHING);
+  if (toCursor.length > rows.length) rows.push(NOTHING);
+  const height = Math.max(1, rowsMax - top.length);
+  const middle = toCursor.length - 1 - Math.floor(height / 2);
+  const first = Math.max(0, Math.min(middle, rows.length - height));
+  const all = [...top, ...rows.slice(first, first + height)];
+  return { all, toCursor: [...top, ...toCursor.slice(first)] };
 }

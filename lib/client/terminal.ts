@@ -1,131 +1,127 @@
-/** This end of the conversation as a person has it: an editor on the keyboard, and a screen. */
+/**
+ * This end of the conversation as a person has it. `node:readline` edits what is typed and
+ * remembers what was; it writes to a stream that shows nothing, as it is the screen that paints.
+ */
 
-import { fstatSync } from "node:fs";
-import { isatty } from "node:tty";
+import { createInterface, type Key } from "node:readline";
+import { PassThrough, Readable } from "node:stream";
 
-import { type Colours, colourSpeakers, openColours, takesColours } from "./colour.ts";
-import { Editor } from "./editor.ts";
-import { type LocalEnd, type Notes, SILENCE } from "./local-end.ts";
-import { sanitise } from "./sanitise.ts";
-import { Screen } from "./screen.ts";
+import { Colours } from "./colour.ts";
+import type { LocalEnd, Notes } from "./local-end.ts";
+import { type Below, Screen } from "./screen.ts";
 import { WholeLines } from "./whole-lines.ts";
 
-/** Whether there is a person on both sides of this program, at a terminal that can be painted. */
-export function isTerminal(): boolean {
-  return isatty(0) && isatty(1) && process.env["TERM"] !== "dumb";
-}
+/** The high-water mark: typing is not read on while so many bytes wait to be sent. */
+const UNSENT_BYTES_MAX = 1 << 20;
+const HISTORY_LINES = 1000;
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
-export class Terminal implements LocalEnd {
-  readonly #notes: Notes;
-  /** Whether the client speaks of itself on this screen, and not elsewhere. */
-  readonly #speaksHere: boolean;
-  readonly #colours: Colours = openColours(takesColours(1));
+export class Terminal implements LocalEnd, Notes {
+  readonly #colours = new Colours(1);
   readonly #prompt: string;
   readonly #heard = new WholeLines();
-  readonly #screen: Screen;
-  readonly #editor: Editor;
-  #activity: string | undefined;
+  readonly #screen = new Screen(() => this.#below());
+  readonly #readline = createInterface({
+    input: process.stdin,
+    output: new PassThrough().on("data", () => this.#screen.paintSoon()),
+    terminal: true,
+    historySize: HISTORY_LINES,
+  });
+  readonly said = new Readable({
+    highWaterMark: UNSENT_BYTES_MAX,
+    read: () => void (this.#editing && this.#readline.resume()),
+  });
+  #activity = "";
+  #editing = true;
 
-  /**
-   * @param prefix put before each line sent, and shown as the prompt; empty for none
-   * @param notes where the client speaks of itself, should stderr be something else
-   *   than this terminal
-   */
-  constructor(prefix: string, notes: Notes) {
-    this.#notes = notes;
-    this.#speaksHere = notes !== SILENCE && isSameTerminal(1, 2);
-    this.#prompt = prefix ? colourSpeakers(prefix, this.#colours) : this.#colours.dim("> ");
-    this.#screen = new Screen(() => ({
-      status: this.#activity === undefined ? undefined : this.#colours.dim(this.#activity),
-      prompt: this.#promptNow(),
-    }));
-    const hungUp = () => {
-      this.#screen.hangUp();
-      this.#editor.end();
-    };
-    this.#editor = new Editor(prefix, {
-      changed: () => this.#screen.paintSoon("at once"),
-      entered: (line) => this.#screen.add(this.#asEntered(line)),
-      clear: () => this.#screen.clear(),
-      suspend: () => this.#suspend(),
-      hungUp,
+  /** @param name shown as the prompt; empty for none */
+  constructor(name: string) {
+    this.#prompt = name ? this.#colours.bySpeaker(`${name}: `) : this.#colours.dim("> ");
+    const readline = this.#readline;
+    readline.on("line", (line) => {
+      this.#screen.add(this.#asEntered(line));
+      if (this.#editing && !this.said.push(`${line}\n`)) readline.pause();
     });
-    process.stdout.on("error", hungUp);
+    readline.on("close", () => this.#endInput());
+    readline.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+    readline.on("SIGTSTP", () => this.#suspend());
+    process.stdin.on("keypress", (_text: string, key: Key | undefined) => {
+      if (key?.ctrl && key.name === "l") this.#screen.restart(true);
+    });
     process.on("SIGCONT", () => this.#resume());
-    this.#screen.paintSoon("at once");
-  }
-
-  said(): AsyncIterable<Uint8Array> {
-    return this.#editor.entered();
+    const hungUp = () => {
+      this.#screen.gone = true;
+      this.#endInput();
+    };
+    for (const side of [process.stdin, process.stdout, readline]) side.on("error", hungUp);
+    // However the program ends, the terminal is as it was.
+    process.on("exit", () => readline.close());
+    this.#screen.paintSoon();
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
     const run = this.#heard.push(bytes);
-    if (run !== undefined) this.#screen.add(this.#harmless(run));
+    if (run !== undefined) this.#screen.add(this.#colours.bySpeaker(run));
     return this.#screen.shown();
   }
 
   note(event: string): void {
-    if (this.#speaksHere) this.#screen.add(`${this.#colours.dim(sanitise(event))}\n`);
-    else this.#notes.note(event);
+    this.#screen.add(`${this.#colours.dim(this.#colours.harmless(event))}\n`);
   }
 
-  status(activity: string | undefined): void {
-    if (!this.#speaksHere || activity === this.#activity) return;
+  status(activity: string): void {
     this.#activity = activity;
-    this.#screen.paintSoon("at once");
+    this.#screen.paintSoon();
   }
 
   /** Shows everything, leaves a half-typed line where it is, and gives the terminal back. */
   close(): Promise<void> {
     const rest = this.#heard.end();
-    if (rest !== undefined) this.#screen.add(`${this.#harmless(rest)}\n`);
-    this.#activity = undefined;
-    this.#screen.add(this.#halfTyped());
-    this.#editor.close();
-    return this.#screen.close();
+    if (rest !== undefined) this.#screen.add(`${this.#colours.bySpeaker(rest)}\n`);
+    const left = this.#leave();
+    this.#readline.close();
+    return left;
+  }
+
+  /** Ctrl-D was pressed on an empty line, or nobody is there any more. */
+  #endInput(): void {
+    if (this.#editing) this.said.push(null);
+    this.#editing = false;
+    this.#screen.paintSoon();
   }
 
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
-  #suspend(): void {
-    this.#screen.leave(this.#halfTyped());
-    this.#editor.setActive(false);
+  async #suspend(): Promise<void> {
+    await this.#leave();
+    process.stdin.setRawMode(false);
     process.kill(0, "SIGTSTP");
   }
 
+  /** Shows everything, a half-typed line as one that stays; somebody else is to go on below. */
+  #leave(): Promise<void> {
+    const { line } = this.#readline;
+    if (this.#editing && line !== "") this.#screen.add(this.#asEntered(line));
+    return this.#screen.leave();
+  }
+
+  /** Another program may have changed the mode of the terminal. */
   #resume(): void {
-    if (this.#editor.typed === undefined) return;
-    this.#editor.setActive(true);
-    this.#screen.resume();
+    if (!this.#editing) return;
+    process.stdin.setRawMode(false);
+    process.stdin.setRawMode(true);
+    this.#screen.restart(false);
   }
 
-  #promptNow(): { before: string; after: string } | undefined {
-    const { typed } = this.#editor;
-    if (typed === undefined) return undefined;
-    const harmless = (part: string) => sanitise(part, this.#colours.mark);
-    return { before: this.#prompt + harmless(typed.before), after: harmless(typed.after) };
-  }
-
-  /** What is being typed, as a line that stays; empty when there is nothing. */
-  #halfTyped(): string {
-    const { before, after } = this.#editor.typed ?? { before: "", after: "" };
-    return before + after === "" ? "" : this.#asEntered(before + after);
+  #below(): Below {
+    const status = this.#activity && this.#colours.dim(this.#activity);
+    if (!this.#editing) return { status, before: "", after: "" };
+    const { line, cursor } = this.#readline;
+    const before = this.#colours.harmless(line.slice(0, cursor));
+    const after = this.#colours.harmless(line.slice(cursor));
+    return { status, before: this.#prompt + before, after };
   }
 
   #asEntered(line: string): string {
-    return `${this.#prompt}${sanitise(line, this.#colours.mark)}\n`;
-  }
-
-  #harmless(run: Uint8Array): string {
-    return colourSpeakers(sanitise(run, this.#colours.mark), this.#colours);
-  }
-}
-
-function isSameTerminal(one: number, other: number): boolean {
-  try {
-    return isatty(other) && fstatSync(one).rdev === fstatSync(other).rdev;
-  } catch {
-    return false;
+    return `${this.#prompt}${this.#colours.harmless(line)}\n`;
   }
 }

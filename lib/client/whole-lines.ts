@@ -1,49 +1,43 @@
 /** Bytes in, whole lines out, whatever they hold: the read side of a client. */
 
-const LF = 0x0a;
+/** What ends a line. */
+export const LF = 0x0a;
 
 /**
- * Keeps the unfinished end of a stream back until the rest of its line is there.
- * A `LineBuffer` ends with a line that is too long; a client, which has no say in
- * how long lines are, passes such a line on in parts.
+ * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer`
+ * ends with a line that is too long; a client has no say in that and passes it on in parts.
  */
 export class WholeLines {
-  readonly #heldBytesMax: number;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
   /** @param heldBytesMax what an unfinished line may hold before it is passed on as it is */
-  constructor(heldBytesMax = 1 << 20) {
-    this.#heldBytesMax = heldBytesMax;
-  }
+  constructor(readonly heldBytesMax = 1 << 20) {}
 
   /**
-   * Takes a chunk.
+   * Takes a chunk; returns the lines it finishes, as one run of bytes, or undefined if it does not.
    *
    * @param chunk bytes as received; kept by reference until its line is finished
-   * @returns all lines it finishes, as one run of bytes, or undefined when it finishes none
    */
   push(chunk: Uint8Array): Uint8Array | undefined {
     const finished = chunk.lastIndexOf(LF) + 1;
-    const tooLong = this.#heldBytes + chunk.length - finished > this.#heldBytesMax;
+    const tooLong = this.#heldBytes + chunk.length - finished > this.heldBytesMax;
     const end = tooLong ? chunk.length : finished;
-    const lines = end > 0 ? this.#release(chunk.subarray(0, end)) : undefined;
-    if (end < chunk.length) {
-      this.#held.push(chunk.subarray(end));
-      this.#heldBytes += chunk.length - end;
-    }
+    this.#hold(chunk.subarray(0, end));
+    const lines = end > 0 ? this.end() : undefined;
+    this.#hold(chunk.subarray(end));
     return lines;
   }
 
-  /** Tells that the stream is over; returns its unfinished line. */
+  /** Tells that the stream is over; returns its unfinished line, undefined if there is none. */
   end(): Uint8Array | undefined {
-    return this.#heldBytes > 0 ? this.#release(new Uint8Array(0)) : undefined;
+    const [first, ...more] = this.#held.splice(0);
+    this.#heldBytes = 0;
+    return first && more.length > 0 ? Buffer.concat([first, ...more]) : first;
   }
 
-  #release(last: Uint8Array): Uint8Array {
-    const run = this.#heldBytes > 0 ? Buffer.concat([...this.#held, last]) : last;
-    this.#held = [];
-    this.#heldBytes = 0;
-    return run;
+  #hold(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
   }
 }

@@ -1,23 +1,17 @@
 /** Lays text out in the rows of a terminal, wide characters and combining marks included. */
 
-/** One row of a terminal. */
-export interface Row {
-  text: string;
-  /** The columns it takes: what a terminal uses at most, where terminals differ. */
-  width: number;
-}
+/** One row of a terminal, and the columns it takes: the most of them, where terminals differ. */
+export type Row = { text: string; width: number };
 
 const TAB_COLUMNS = 8;
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
- * Breaks text where a terminal would. The rows are meant to be written with a
- * line break after each: so their number does not depend on what the terminal
- * takes for the width of an emoji.
+ * Breaks text where a terminal would, into at least one row. The rows are to be written with a line
+ * break after each, so that their number does not depend on a terminal's idea of an emoji.
  *
  * @param text printable text with TAB and SGR sequences, without LF
  * @param columns the width of the terminal, at least 1
- * @returns at least one row
  */
 export function wrap(text: string, columns: number): Row[] {
   let row: Row = { text: "", width: 0 };
@@ -28,12 +22,10 @@ export function wrap(text: string, columns: number): Row[] {
       continue;
     }
     for (const { segment } of segmenter.segment(part)) {
-      const width = segment === "\t" ? TAB_COLUMNS - (row.width % TAB_COLUMNS) : widthOf(segment);
-      if (row.width + width > columns && row.width > 0) {
-        row = { text: "", width: 0 };
-        rows.push(row);
-      }
-      row.text += segment === "\t" ? " ".repeat(Math.min(width, columns)) : segment;
+      const isTab = segment === "\t";
+      const width = isTab ? TAB_COLUMNS - (row.width % TAB_COLUMNS) : widthOf(segment);
+      if (row.width + width > columns && row.width > 0) rows.push((row = { text: "", width: 0 }));
+      row.text += isTab ? " ".repeat(Math.min(width, columns)) : segment;
       row.width += Math.min(width, columns);
     }
   }
@@ -43,7 +35,6 @@ export function wrap(text: string, columns: number): Row[] {
 /** Some terminals show a cluster as one character, others its code points side by side. */
 function widthOf(cluster: string): number {
   if (cluster.length === 1 && cluster >= " " && cluster <= "~") return 1;
-  let apart = 0;
-  for (const codePoint of cluster) apart += Bun.stringWidth(codePoint);
+  const apart = [...cluster].reduce((sum, codePoint) => sum + Bun.stringWidth(codePoint), 0);
   return Math.max(apart, Bun.stringWidth(cluster));
 }

@@ -1,17 +1,16 @@
 /** Addresses as text, as `getnameinfo` with `NI_NUMERICHOST` gives them. */
 
 /**
- * Where a connection comes from or goes to: `203.0.113.9:51234`,
- * `[2001:db8::1]:51234`. An IPv4 address mapped into IPv6 is shown as IPv4.
+ * Where a connection comes from or goes to: `203.0.113.9:51234`, `[2001:db8::1]:51234`.
  *
- * @param address a numeric address, or a host name
+ * @param address a numeric address, of which `unmapAddress` is shown; or a host name
  */
 export function formatAddress(address: string, port: number): string {
   const plain = unmapAddress(address);
   return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
-/** `203.0.113.9` for `::ffff:203.0.113.9`, as a socket for both families names it; else the address itself. */
+/** `203.0.113.9` for `::ffff:203.0.113.9`, which sockets for both families say; others unchanged. */
 export function unmapAddress(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

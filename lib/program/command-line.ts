@@ -2,11 +2,13 @@
 
 import { parseArgs } from "node:util";
 
-import { writeFully } from "./descriptor.ts";
-import { formatHelp } from "./help.ts";
+import { writeOut } from "./descriptor.ts";
 import { openStderr } from "./stderr.ts";
-import { codeOf, explain, usageError, UserError } from "./system-errors.ts";
+import { usageError, UserError } from "./system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "./units.ts";
+
+/** An option that takes more than this has its help on the next line. */
+const LEFT_COLUMNS_MAX = 28;
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -17,14 +19,15 @@ export interface Option<Value> {
   /** What the option does, for the help, with its default as `(default 64K)`. */
   help: string;
   default: Value;
-  /** Reads the value; undefined when it does not fit. */
-  parse: (text: string) => Value | undefined;
-  /** Whether it may be given more than once; its value is a list then. */
-  repeats?: boolean;
+  /** Reads a value, told the one it had before; undefined when the text does not fit. */
+  parse(text: string, before: Value): Value | undefined;
 }
 
+/** Options by their names. */
+export type Table = Readonly<Record<string, Option<unknown>>>;
+
 /** A program, as its `--help` shows it. */
-export interface Command<Options> {
+export interface Command<Options extends Table = Table> {
   name: string;
   version: string;
   /** One sentence on what it does. */
@@ -38,12 +41,8 @@ export interface Command<Options> {
   examples: readonly (readonly [command: string, meaning: string])[];
 }
 
-type Table = Record<string, Option<unknown>>;
-
 /** The value of each option of a table. */
-export type Values<Options> = {
-  [Name in keyof Options]: Options[Name] extends Option<infer Value> ? Value : never;
-};
+export type Values<Options extends Table> = { [Name in keyof Options]: Options[Name]["default"] };
 
 /** A switch that is off by default. */
 export function flag(help: string): Option<boolean> {
@@ -51,11 +50,7 @@ export function flag(help: string): Option<boolean> {
 }
 
 /** Text that is taken as it is. */
-export function text<Default>(
-  takes: string,
-  help: string,
-  initial: Default,
-): Option<string | Default> {
+export function text(takes: string, help: string, initial?: string): Option<string | undefined> {
   const expects = /^[aeiou]/.test(takes) ? `an ${takes}` : `a ${takes}`;
   const parse = (value: string) => (value === "" ? undefined : value);
   return { takes, expects, help, default: initial, parse };
@@ -89,18 +84,17 @@ export function list<Value>(
   help: string,
   parseOne: (text: string) => Value | undefined,
 ): Option<readonly Value[]> {
-  const parse = (value: string) => {
+  const parse = (value: string, before: readonly Value[]) => {
     const one = parseOne(value);
-    return one === undefined ? undefined : [one];
+    return one === undefined ? undefined : [...before, one];
   };
-  return { takes, expects, help, default: [], parse, repeats: true };
+  return { takes, expects, help, default: [], parse };
 }
 
 /** The permissions of a file. */
-export function fileMode<Default>(help: string, initial: Default): Option<number | Default> {
+export function fileMode(help: string, initial?: number): Option<number | undefined> {
   const expects = "the permissions of a file, like 600";
-  const parse = (value: string) =>
-    /^[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined;
+  const parse = (value: string) => (/^[0-7]{3}$/.test(value) ? Number(`0o${value}`) : undefined);
   return { takes: "octal", expects, help, default: initial, parse };
 }
 
@@ -108,25 +102,21 @@ export function fileMode<Default>(help: string, initial: Default): Option<number
  * Reads a command line.
  *
  * @param argv the arguments, without the program
- * @returns the options with their defaults, and the operands; or the text that
- *   `--help` or `--version` asks for
+ * @returns the options and operands; or the text that `--help` or `--version` asks for
  * @throws {UserError} that names the mistake
  */
-export function parseCommandLine<Options extends { [Name in keyof Options]: Option<unknown> }>(
+export function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
 ): { print: string } | { options: Values<Options>; operands: string[] } {
-  const table: Table = command.options;
+  const own = { help: flag("show this"), version: flag("show the version") };
+  const table: Table = { ...command.options, ...own };
+  const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
   const { tokens } = parseArgs({
     args: [...argv],
+    options: { ...kinds, help: { type: "boolean", short: "h" } },
     strict: false,
-    allowPositionals: true,
     tokens: true,
-    options: {
-      help: { type: "boolean", short: "h" },
-      version: { type: "boolean" },
-      ...mapValues(table, (option) => ({ type: option.takes ? "string" : "boolean" }) as const),
-    },
   });
 
   const options = mapValues(table, (option) => option.default);
@@ -134,20 +124,13 @@ export function parseCommandLine<Options extends { [Name in keyof Options]: Opti
   for (const token of tokens) {
     if (token.kind === "positional") operands.push(token.value);
     if (token.kind !== "option") continue;
-    if (token.name === "help" || token.name === "version") {
-      if (token.value !== undefined) throw usageError(`${token.rawName} takes no value`);
-      return {
-        print: token.name === "help" ? formatHelp(command) : `${command.name} ${command.version}`,
-      };
-    }
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (option === undefined) throw usageError(`unknown option ${plain(token.rawName)}`);
-    const parsed = parseValue(option, token);
-    const before = options[token.name];
-    options[token.name] =
-      option.repeats && Array.isArray(before) && Array.isArray(parsed)
-        ? [...before, ...parsed]
-        : parsed;
+    // What looks like the next option is no value, unless it came with "=".
+    const value = token.inlineValue || !/^-./s.test(token.value ?? "") ? token.value : undefined;
+    options[token.name] = parseValue(option, token.rawName, options[token.name], value);
+    if (options["help"]) return { print: formatHelp(command, table) };
+    if (options["version"]) return { print: `${command.name} ${command.version}` };
   }
 
   const instead = command.instead !== undefined && options[command.instead] !== undefined;
@@ -160,25 +143,27 @@ export function parseCommandLine<Options extends { [Name in keyof Options]: Opti
 }
 
 /**
- * Runs a program: reads its command line, prints what `--help` and `--version`
- * ask for, and turns a `UserError` into its one line and its exit code.
+ * Runs a program: reads its command line, prints what `--help` and `--version` ask for, and turns a
+ * `UserError` into its one line and its exit code.
  */
-export async function runCommand<Options extends { [Name in keyof Options]: Option<unknown> }>(
+export async function runCommand<Options extends Table>(
   command: Command<Options>,
   main: (options: Values<Options>, operands: string[]) => void | Promise<void>,
 ): Promise<void> {
   try {
     const parsed = parseCommandLine(command, process.argv.slice(2));
-    if ("print" in parsed) await print(parsed.print);
+    if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
     else await main(parsed.options, parsed.operands);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    openStderr().write(`${command.name}: ${onOneLine(error.message)}\n`);
+    // Control characters of what a user gave are written out, so that it is one line.
+    const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
+    openStderr().write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }
 
-/** Ends the program, once stderr has taken what was written; a stderr that is stuck delays it by half a second. */
+/** Ends the program once stderr has taken what was written; if it is stuck, after half a second. */
 export async function exit(exitCode: number): Promise<never> {
   await openStderr().close();
   process.exit(exitCode);
@@ -201,20 +186,6 @@ export function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
-async function print(text: string): Promise<void> {
-  try {
-    await writeFully(1, new TextEncoder().encode(`${text}\n`));
-  } catch (error) {
-    if (codeOf(error) !== "EPIPE") throw new UserError(`cannot write to stdout: ${explain(error)}`);
-  }
-}
-
-/** A message with the control characters of what a user gave written out. */
-function onOneLine(message: string): string {
-  const hex = (character: string) => character.charCodeAt(0).toString(16).padStart(2, "0");
-  return message.replace(/\p{Cc}/gu, (character) => `\\x${hex(character)}`);
-}
-
 /** A word as a message shows it: as it is when it is plain, else quoted. */
 function plain(word: string): string {
   return /^[\w-]{1,60}$/.test(word) ? word : quote(word);
@@ -228,24 +199,48 @@ function within(value: number | undefined, min: number, max: number): number | u
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
-interface Token {
-  rawName: string;
-  value?: string | undefined;
-  inlineValue?: boolean | undefined;
-}
-
-function parseValue(option: Option<unknown>, { rawName, value, inlineValue }: Token): unknown {
+function parseValue(option: Option<unknown>, name: string, before: unknown, value?: string) {
   if (option.takes === undefined) {
-    if (value === undefined) return option.parse("");
-    throw usageError(`${rawName} takes no value, not even ${quote(value)}`);
+    if (value === undefined) return option.parse("", before);
+    throw usageError(`${name} takes no value, not even ${quote(value)}`);
   }
-  const missing = value === undefined || (!inlineValue && value.startsWith("-") && value !== "-");
-  if (missing) throw usageError(`${rawName} takes ${option.expects}`);
-  const parsed = option.parse(value);
+  if (value === undefined) throw usageError(`${name} takes ${option.expects}`);
+  const parsed = option.parse(value, before);
   if (parsed !== undefined) return parsed;
-  throw usageError(`${rawName} takes ${option.expects}, not ${quote(value)}`);
+  throw usageError(`${name} takes ${option.expects}, not ${quote(value)}`);
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {
   return Object.fromEntries(Object.entries(table).map(([name, option]) => [name, map(option)]));
+}
+
+/** What `--help` prints; the table also has what every command has. */
+function formatHelp(command: Omit<Command, "options">, table: Table): string {
+  const left = (name: string) => {
+    const takes = table[name]?.takes;
+    return `--${name}${takes ? ` <${takes}>` : name === "help" ? ", -h" : ""}`;
+  };
+  const rows = Object.entries(table).map(([name, { help }]) => [left(name), help] as const);
+  const usages = [command.operands.map((name) => `<${name}>`).join(" ")];
+  if (command.instead !== undefined) usages.push(left(command.instead));
+  return [
+    usages.map((usage) => `${command.name} [options] ${usage}`).join("\n"),
+    fill(command.summary, 0),
+    `Options:\n${formatRows(rows)}`,
+    `Examples:\n${formatRows(command.examples)}`,
+  ].join("\n\n");
+}
+
+/** Two columns; a left one that is too wide has a line of its own. */
+function formatRows(rows: readonly (readonly [string, string])[]): string {
+  const widths = rows.map(([left]) => left.length).filter((width) => width <= LEFT_COLUMNS_MAX);
+  const indent = 4 + Math.max(0, ...widths);
+  const start = (left: string) =>
+    left.length + 4 > indent ? `  ${left}\n${" ".repeat(indent)}` : `  ${left}`.padEnd(indent);
+  return rows.map(([left, right]) => start(left) + fill(right, indent)).join("\n");
+}
+
+/** Text broken between words, in 80 columns, its further lines indented. */
+function fill(text: string, indent: number): string {
+  return Bun.wrapAnsi(text, 80 - indent).replaceAll("\n", `\n${" ".repeat(indent)}`);
 }

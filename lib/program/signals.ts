@@ -1,13 +1,11 @@
 /** Signals, less those that whoever started the program wants it to ignore. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 /**
- * Calls a handler at each such signal; unless the signal was ignored when the
- * program started, as `nohup` does with SIGHUP: then it stays ignored.
- *
- * @returns whether the handler is installed
+ * Calls a handler at each such signal; unless the signal was ignored when the program started, as
+ * `nohup` does with SIGHUP: then it stays ignored. Returns whether the handler is installed.
  */
 export function onSignal(signal: NodeJS.Signals, handler: () => void): boolean {
   if (isIgnored(signal)) return false;
@@ -15,14 +13,10 @@ export function onSignal(signal: NodeJS.Signals, handler: () => void): boolean {
   return true;
 }
 
-/** By the mask in /proc/self/status, see proc(5); where there is none, no signal counts as ignored. */
+/** By the mask in /proc/self/status, see proc(5); without that file, none counts as ignored. */
 function isIgnored(signal: NodeJS.Signals): boolean {
-  try {
-    const [, mask] =
-      /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-    const bit = 1n << BigInt(constants.signals[signal] - 1);
-    return (BigInt(`0x${mask ?? 0}`) & bit) !== 0n;
-  } catch {
-    return false;
-  }
+  if (!existsSync("/proc/self/status")) return false;
+  const status = readFileSync("/proc/self/status", "utf8");
+  const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status) ?? [];
+  return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }

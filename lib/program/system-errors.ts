@@ -1,28 +1,17 @@
 /** What went wrong in words for the person who can mend it. */
 
-/** The exit codes of both programs. */
-export const EXIT = { failed: 1, usage: 2 } as const;
-
 /**
  * An error a user can cause. Its message is one line that names what was given
  * and what would be right; it is shown without a stack trace.
  */
 export class UserError extends Error {
-  /**
-   * @param message one line for the user
-   * @param exitCode what the program ends with; `EXIT.failed` by default
-   */
-  constructor(
-    message: string,
-    readonly exitCode: number = EXIT.failed,
-  ) {
-    super(message);
-  }
+  /** What the program ends with: 2 for a mistake on its command line, else 1. */
+  readonly exitCode: 1 | 2 = 1;
 }
 
 /** A mistake on the command line. */
 export function usageError(message: string): UserError {
-  return new UserError(`${message} (--help shows how)`, EXIT.usage);
+  return Object.assign(new UserError(`${message} (--help shows how)`), { exitCode: 2 as const });
 }
 
 /** The system's code for what went wrong, such as `ECONNREFUSED`; empty when there is none. */
@@ -30,7 +19,7 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** The codes of system calls, and of looking a name up, that a user can cause: errno(3), getaddrinfo(3). */
+/** What a user can cause, by the codes of errno(3) and getaddrinfo(3). */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EADDRINUSE: "the address is in use",
@@ -72,7 +61,6 @@ const WORDS: Readonly<Record<string, string>> = {
 /**
  * An error in words.
  *
- * @param error what was thrown or reported
  * @param words what a code means in this place, where that is more than in general
  * @returns a phrase for the end of a message; for a code without words, the
  *   error's own message and the code

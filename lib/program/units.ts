@@ -17,22 +17,16 @@ export function parseTimeMs(value: string): number | undefined {
 
 /** A size as a person writes it: `64K`, `8M`, `1000`. */
 export function formatSize(bytes: number): string {
-  for (const [unit, of] of [
-    ["G", 1024 ** 3],
-    ["M", 1024 ** 2],
-    ["K", 1024],
-  ] as const)
-    if (bytes >= of && bytes % of === 0) return `${bytes / of}${unit}`;
-  return `${bytes}`;
+  return inLargestUnit(bytes, { G: 1024 ** 3, M: 1024 ** 2, K: 1024 }, "");
 }
 
 /** A time as a person writes it: `5m`, `10s`, `1500ms`. */
 export function formatTime(ms: number): string {
-  for (const [unit, ofMs] of [
-    ["h", 3_600_000],
-    ["m", 60_000],
-    ["s", 1000],
-  ] as const)
-    if (ms >= ofMs && ms % ofMs === 0) return `${ms / ofMs}${unit}`;
-  return `${ms}ms`;
+  return inLargestUnit(ms, { h: 3_600_000, m: 60_000, s: 1000 }, "ms");
+}
+
+function inLargestUnit(value: number, units: Record<string, number>, smallest: string): string {
+  for (const [unit, of] of Object.entries(units))
+    if (value >= of && value % of === 0) return `${value / of}${unit}`;
+  return `${value}${smallest}`;
 }

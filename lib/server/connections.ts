@@ -21,6 +21,7 @@
  */
 
 import { formatAddress, unmapAddress } from "../program/address.ts";
+import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
@@ -28,8 +29,6 @@ import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guest } from "./guest.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
-/** The time from the last byte of a silent peer to the first probe whether it is still there. */
-const KEEP_ALIVE_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
