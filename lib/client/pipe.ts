@@ -31,10 +31,7 @@ export function openPipe(): LocalEnd {
 }
 
 /** Puts a prefix before each line. */
-export async function* prefixLines(
-  chunks: AsyncIterable<Uint8Array>,
-  prefix: string,
-): AsyncIterable<Uint8Array> {
+export async function* prefixLines(chunks: AsyncIterable<Uint8Array>, prefix: string) {
   // As latin1, which has one character for each byte, lines of any bytes pass unchanged.
   const between = `\n${Buffer.from(prefix).toString("latin1")}`.replaceAll("$", "$$$$");
   let before = "\n";

@@ -69,7 +69,7 @@ export class Screen {
     this.paintSoon();
   }
 
-  /** Shows everything, and nothing below, where somebody else may go on; returns when it is done. */
+  /** Shows everything, and nothing below, for somebody else to go on there; returns once done. */
   leave(): Promise<void> {
     return this.#paint({ status: "", before: "", after: "" }, this.#unshown.length);
   }

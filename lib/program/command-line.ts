@@ -49,8 +49,8 @@ export function flag(help: string): Option<boolean> {
   return { help, default: false, parse: () => true };
 }
 
-/** Text that is taken as it is. */
-export function text(takes: string, help: string, initial?: string): Option<string | undefined> {
+/** Text that is taken as it is; `initial` is what it is, here and below, when it is not given. */
+export function text<None>(takes: string, help: string, initial: None): Option<string | None> {
   const expects = /^[aeiou]/.test(takes) ? `an ${takes}` : `a ${takes}`;
   const parse = (value: string) => (value === "" ? undefined : value);
   return { takes, expects, help, default: initial, parse };
@@ -64,14 +64,14 @@ export function size(help: string, initial: number, min = 1, max = 2 ** 31): Opt
 }
 
 /** A time in ms. */
-export function time<Default>(help: string, initialMs: Default): Option<number | Default> {
+export function time<None>(help: string, initialMs: None): Option<number | None> {
   const expects = "a time like 500ms, 10s or 5m, of at most 24h";
   const parse = (value: string) => within(parseTimeMs(value), 0, 24 * 3_600_000);
   return { takes: "time", expects, help, default: initialMs, parse };
 }
 
 /** A whole number. */
-export function count<Default>(help: string, initial: Default, min = 1): Option<number | Default> {
+export function count<None>(help: string, initial: None, min = 1): Option<number | None> {
   const expects = `a whole number from ${min} on`;
   const parse = (value: string) => within(parseWhole(value), min, Number.MAX_SAFE_INTEGER);
   return { takes: "n", expects, help, default: initial, parse };
@@ -92,7 +92,7 @@ export function list<Value>(
 }
 
 /** The permissions of a file. */
-export function fileMode(help: string, initial?: number): Option<number | undefined> {
+export function fileMode<None>(help: string, initial: None): Option<number | None> {
   const expects = "the permissions of a file, like 600";
   const parse = (value: string) => (/^[0-7]{3}$/.test(value) ? Number(`0o${value}`) : undefined);
   return { takes: "octal", expects, help, default: initial, parse };
