@@ -45,16 +45,16 @@ const command = {
   operands: [],
   options: {
     rounds: count("how often the servers take their turns (2)", 2),
-    scenario: text("list", `only these: ${SCENARIOS.map(({ name }) => name).join(",")},growth`),
-    peer: text("list", `only these: ${PEERS.map(({ name }) => name).join(",")}`),
+    scenario: text("list", `only these: ${SCENARIOS.map(({ name }) => name).join(",")},growth`, ""),
+    peer: text("list", `only these: ${PEERS.map(({ name }) => name).join(",")}`, ""),
     quick: flag("a fifth of the time in one round: to see that it works"),
     json: flag("print all that was measured as JSON"),
-    markdown: flag("print the section of test/README.md"),
+    markdown: flag("print the section of the README"),
     plot: flag("draw the charts: test/bench/*.svg"),
   },
   examples: [
     ["bun run bench", "everything, as a table"],
-    ["bun run bench --plot --markdown", "the charts and the section of test/README.md"],
+    ["bun run bench --plot --markdown", "the charts and the section of the README"],
     ["bun run bench --scenario one-to-100 --peer linechat", "one figure"],
   ],
 } as const;
@@ -227,8 +227,8 @@ async function runLoad(load: Load, cpu: number | undefined): Promise<Measurement
 }
 
 /** The members of a comma-separated list; all there are for an empty one. */
-function choose(option: string, list: string | undefined, all: readonly string[]): string[] {
-  if (list === undefined) return [...all];
+function choose(option: string, list: string, all: readonly string[]): string[] {
+  if (list === "") return [...all];
   const chosen = list.split(",");
   for (const name of chosen)
     if (!all.includes(name))
