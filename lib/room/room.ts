@@ -34,6 +34,7 @@ export class Room {
   /** Leavers that are still owed something, and those that are not. */
   readonly owed: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
+  readonly #deadlines: readonly Deadlines<Member | Leaver>[];
   readonly #turns: Turns;
   readonly #patience: Patience;
   /** Whether no more is said. */
@@ -48,6 +49,7 @@ export class Room {
     this.idle = idle && new Deadlines(idle.ms, now);
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
+    this.#deadlines = [...(this.idle ? [this.idle] : []), this.owed, this.lingering];
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);
   }
@@ -154,9 +156,9 @@ export class Room {
     this.#patience.heldUp(now, isHeldUp);
     if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
-    for (const deadlines of [this.idle, this.owed, this.lingering]) {
-      for (const one of deadlines?.over(now) ?? []) one.late();
-      dueAtMs = Math.min(dueAtMs, deadlines?.dueAtMs ?? NEVER);
+    for (const deadlines of this.#deadlines) {
+      for (const one of deadlines.over(now)) one.late();
+      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
     }
     if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
   }

@@ -75,6 +75,7 @@ export class Turns {
 
   /** How many lines a talker may say now, and which part of one more is in its bucket. */
   linesNow(talker: Member): number {
+    if (this.#linesPerSecond === 0) return NEVER;
     const fullAtMs = this.#fullAtMs.get(talker);
     if (fullAtMs === undefined) return NEVER;
     const missingMs = Math.max(0, fullAtMs - this.#room.settings.now());
@@ -83,6 +84,7 @@ export class Turns {
 
   /** A talker has said a run of lines. */
   spend(talker: Member, run: Uint8Array): void {
+    if (this.#linesPerSecond === 0) return;
     const fullAtMs = this.#fullAtMs.get(talker);
     if (fullAtMs === undefined) return;
     const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;

@@ -71,6 +71,7 @@ export class Connections {
   /** Guests that hold a seat, and those that only wait to be refused. */
   readonly seated: Deadlines<Guest>;
   readonly refused: Deadlines<Guest>;
+  readonly #deadlines: readonly Deadlines<Guest>[];
   readonly #addresses: AddressCounts<AcceptedSocket> | undefined;
   #open = 0;
   #unixClients = 0;
@@ -84,6 +85,7 @@ export class Connections {
     this.passPhrase = passPhrase;
     this.seated = new Deadlines(guestMs, room.settings.now);
     this.refused = new Deadlines(guestMs, room.settings.now);
+    this.#deadlines = [this.seated, this.refused];
     this.#addresses = clientsPerAddressMax ? new AddressCounts(clientsPerAddressMax) : undefined;
   }
 
@@ -121,11 +123,11 @@ export class Connections {
   /** Does the work of a turn: `Room.flush`, and disconnects guests that have taken too long. */
   flush(): void {
     const now = this.room.settings.now();
-    for (const guest of this.#guests(now)) guest.late();
+    for (const guests of this.#deadlines) for (const guest of guests.over(now)) guest.late();
     this.room.flush();
     if (now >= this.#stopAtMs) {
       this.#stopAtMs = NEVER;
-      for (const guest of this.#guests()) guest.stopped();
+      this.#stopGuests();
       this.room.abort();
     }
     const dueAtMs = Math.min(this.seated.dueAtMs, this.refused.dueAtMs, this.#stopAtMs);
@@ -143,14 +145,13 @@ export class Connections {
     this.#stopped = Promise.withResolvers();
     this.#stopAtMs = this.room.settings.now() + graceMs;
     this.room.stop();
-    for (const guest of this.#guests()) guest.stopped();
+    this.#stopGuests();
     if (this.#open === 0) this.#stopped.resolve();
     return this.#stopped.promise;
   }
 
-  /** The guests whose time is over by then; all of them by default. */
-  #guests(now?: number): Guest[] {
-    return [...this.seated.over(now), ...this.refused.over(now)];
+  #stopGuests(): void {
+    for (const guests of this.#deadlines) for (const guest of guests.over()) guest.stopped();
   }
 
   /** Why a newcomer cannot stay. */

@@ -325,8 +325,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "nobody looks after leavers",
     file: "room/room.ts",
-    code: "deadlines?.dueAtMs ?? NEVER",
-    becomes: "(deadlines === this.idle && deadlines?.dueAtMs) || NEVER",
+    code: "dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
+    becomes: "if (deadlines === this.idle) dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
   },
   {
     fault: "what a member over its rate or without room still has to say is dropped when it goes",
@@ -399,16 +399,22 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
     becomes: "    this.#atMs.set(",
   },
   {
+    fault: "the next deadline is forgotten once one has passed",
+    file: "room/deadlines.ts",
+    code: "        this.dueAtMs = atMs;\n",
+    becomes: "",
+  },
+  {
     fault: "a deadline is missed by a millisecond",
     file: "room/deadlines.ts",
-    code: "if (now < atMs) break;",
-    becomes: "if (now <= atMs) break;",
+    code: "if (now < atMs) {",
+    becomes: "if (now <= atMs) {",
   },
   {
     fault: "nobody looks after the idle",
     file: "room/room.ts",
-    code: "deadlines?.dueAtMs ?? NEVER",
-    becomes: "(deadlines !== this.idle && deadlines?.dueAtMs) || NEVER",
+    code: "dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
+    becomes: "if (deadlines !== this.idle) dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
   },
 
   // Stopping.

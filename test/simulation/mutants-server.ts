@@ -208,8 +208,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a guest may take all the time there is",
     file: "server/connections.ts",
-    code: "for (const guest of this.#guests(now)) guest.late();",
-    becomes: "",
+    code: "for (const guest of guests.over(now)) guest.late();",
+    becomes: ";",
   },
   {
     fault: "nobody is woken for a guest that takes too long",
@@ -264,7 +264,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "guests are forgotten at a stop",
     file: "server/connections.ts",
-    code: "this.room.stop();\n    for (const guest of this.#guests()) guest.stopped();",
+    code: "this.room.stop();\n    this.#stopGuests();",
     becomes: "this.room.stop();",
   },
   {
