@@ -46,7 +46,7 @@ demand(forMs > 0 && listeners >= 2, "--minutes takes a number above 0, --listene
 
 console.log(`soaking for ${values.minutes} minutes, --seed ${seed}`);
 await using room = await RoomProcess.start({
-  args: ["--patience", "5s", "--buffer", "1M", "--max-clients", "10000"],
+  args: ["--patience", "10s", "--buffer", "1M", "--max-clients", "10000"],
 });
 await using crowd = await CrowdProcess.start({
   ...{ port: room.port, listeners, talkers: TALKERS, seed },
