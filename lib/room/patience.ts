@@ -8,6 +8,8 @@ import type { Room } from "./room.ts";
 
 /** How often a room that is held up asks those behind whether they take more. */
 const RETRY_MS = 100;
+/** A longer time between two looks is one in which the server has slept, and readers perhaps too. */
+const SLEEP_MS = 1000;
 
 /** Watches the readers of a room that is held up. */
 export class Patience {
@@ -64,6 +66,7 @@ export class Patience {
   }
 
   #clockMs(now: number): number {
-    return this.#heldUpMs + (this.#heldUpSinceMs === undefined ? 0 : now - this.#heldUpSinceMs);
+    if (this.#heldUpSinceMs === undefined) return this.#heldUpMs;
+    return this.#heldUpMs + Math.min(now - this.#heldUpSinceMs, SLEEP_MS);
   }
 }

@@ -190,6 +190,20 @@ describe("a reader whose socket is full", () => {
     expect(bob.reset).toBe(true);
   });
 
+  test("is charged a second at most for a time in which the server itself has slept", () => {
+    const { join, pass } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 3000 });
+    const ann = join("ann");
+    const bob = join("bob");
+    bob.room = 0;
+    ann.says("1\n2\n3\n4\n5\n");
+    pass(0);
+    pass(3_600_000);
+    pass(1000);
+    expect(bob.reset).toBe(false);
+    pass(1000);
+    expect(bob.reset).toBe(true);
+  });
+
   test("uses up one patience together with all others that have stopped", () => {
     const { join, pass } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 1000 });
     const ann = join("ann");
