@@ -14,7 +14,9 @@
  * | server stops   | leaves                        | leaves                        | –               |
  *
  * A guest becomes a member, a member a leaver; a newcomer that is refused is a
- * leaver at once, over TLS after its handshake. Guests (lib/server/guest.ts),
+ * leaver at once, over TLS after its handshake. One that a load balancer passes on
+ * has a life before that, in which it is not known whose it is
+ * (lib/server/proxied-guest.ts). Guests (lib/server/guest.ts),
  * members and leavers that are still owed something (lib/room/) hold a seat. The
  * others hold none, and the oldest of them makes room for a newcomer: so the
  * file limit, at which Bun would call `accept` in a tight loop, is never reached.
@@ -27,9 +29,13 @@ import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guest } from "./guest.ts";
+import { ProxiedGuest } from "./proxied-guest.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+const NOTHING = new Uint8Array(0);
+/** Behind a socket in whose place there is another one: what happens to it, happens there too. */
+const HANDED_ON: Life = { ...GONE };
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
 export interface AcceptedSocket extends RoomSocket {
@@ -40,12 +46,38 @@ export interface AcceptedSocket extends RoomSocket {
   setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
 }
 
+/** Whose connection it is, by a numeric address. */
+export interface Client {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One that is not in yet, of which something is expected within a time. */
+export interface Waiting {
+  /** It has taken too long. */
+  late(): void;
+  /** The server stops. */
+  stopped(): void;
+  failed(): void;
+}
+
 /** Who may connect, how many, and what they have to show. */
 export interface ConnectionsOptions {
   /** Whether clients have no addresses, as on a Unix socket. */
   readonly unix: boolean;
   /** Whether there is a TLS handshake to wait for. */
   readonly handshake: boolean;
+  /**
+   * Begins that handshake, with what the client has sent of it already, on another
+   * socket that takes the place of the accepted one; by default, every socket has.
+   */
+  startTls?(
+    accepted: AcceptedSocket,
+    firstBytes: Uint8Array,
+    arrive: (secure: AcceptedSocket) => void,
+  ): void;
+  /** The load balancers, whose connections begin with a PROXY header; none by default. */
+  readonly proxies?: AddressRules | undefined;
   /** What the first line has to be, without its line end. */
   readonly passPhrase?: Uint8Array | undefined;
   /** How long a guest may take for each thing asked of it, in ms; 10 s by default. */
@@ -69,9 +101,9 @@ export class Connections {
   /** What the first line of newcomers has to be from now on. */
   passPhrase: Uint8Array | undefined;
   /** Guests that hold a seat, and those that only wait to be refused. */
-  readonly seated: Deadlines<Guest>;
-  readonly refused: Deadlines<Guest>;
-  readonly #deadlines: readonly Deadlines<Guest>[];
+  readonly seated: Deadlines<Waiting>;
+  readonly refused: Deadlines<Waiting>;
+  readonly #deadlines: readonly Deadlines<Waiting>[];
   readonly #addresses: AddressCounts<AcceptedSocket> | undefined;
   #open = 0;
   #unixClients = 0;
@@ -94,9 +126,14 @@ export class Connections {
     return this.#open;
   }
 
+  /** Whether all seats are taken. */
+  get isFull(): boolean {
+    return this.seated.size + this.room.seats >= this.settings.clientsMax;
+  }
+
   /** accept: a connection has come. */
   accept(socket: AcceptedSocket): void {
-    const { unix, handshake, clientsMax, lingerersMax } = this.settings;
+    const { unix, proxies } = this.settings;
     this.#open++;
     socket.data = GONE;
     const address = unix ? "" : socket.remoteAddress;
@@ -104,16 +141,35 @@ export class Connections {
     if (address === undefined) return socket.terminate();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const name = unix ? `unix:${++this.#unixClients}` : formatAddress(address, socket.remotePort);
-    const refusal = this.#refusalOf(socket, unmapAddress(address));
-    const isOneTooMany = this.#open > clientsMax + lingerersMax;
-    if (isOneTooMany && !this.room.closeOldest()) this.refused.first?.failed();
-    if (refusal === undefined || handshake) new Guest(this, socket, name, refusal).arrive();
-    else this.room.refuse(socket, name, refusal);
+    const end = { address, port: socket.remotePort };
+    if (unix || !proxies?.admits(address)) return this.meet(socket, end);
+    this.#makeRoom();
+    new ProxiedGuest(this, socket, end);
+  }
+
+  /**
+   * It is known whose connection it is.
+   *
+   * @param firstBytes what the client has said already
+   */
+  meet(accepted: AcceptedSocket, client: Client, firstBytes = NOTHING): void {
+    const { unix, handshake, startTls } = this.settings;
+    const { address, port } = client;
+    const name = unix ? `unix:${++this.#unixClients}` : formatAddress(address, port);
+    const arrive = (socket: AcceptedSocket) => {
+      const refusal = this.#refusalOf(socket, unmapAddress(address));
+      this.#makeRoom();
+      if (refusal === undefined || handshake) new Guest(this, socket, name, refusal).arrive();
+      else this.room.refuse(socket, name, refusal);
+    };
+    if (startTls) return this.#handOn(accepted, () => startTls(accepted, firstBytes, arrive));
+    arrive(accepted);
+    if (firstBytes.length > 0) accepted.data.received(firstBytes);
   }
 
   /** close: a connection is gone. */
   closed(socket: AcceptedSocket): void {
+    if (socket.data === HANDED_ON) return;
     socket.data.closed();
     this.#addresses?.remove(socket);
     this.#open--;
@@ -154,13 +210,32 @@ export class Connections {
     for (const guests of this.#deadlines) for (const guest of guests.over()) guest.stopped();
   }
 
+  /** Another socket takes the place of this one, unless that fails. */
+  #handOn(accepted: AcceptedSocket, start: () => void): void {
+    accepted.data = HANDED_ON;
+    try {
+      start();
+    } catch (error) {
+      accepted.data = GONE;
+      accepted.terminate();
+      throw error;
+    }
+  }
+
+  /** One connection too many takes the place of the one that has lingered longest. */
+  #makeRoom(): void {
+    const { clientsMax, lingerersMax } = this.settings;
+    const isOneTooMany = this.#open > clientsMax + lingerersMax;
+    if (isOneTooMany && !this.room.closeOldest()) this.refused.first?.failed();
+  }
+
   /** Why a newcomer cannot stay. */
   #refusalOf(socket: AcceptedSocket, address: string): string | undefined {
-    const { rules, clientsMax } = this.settings;
+    const { rules } = this.settings;
     const isOneTooMany = this.#addresses?.add(socket, address) === false;
     if (rules?.admits(address) === false) return `not allowed from ${address}`;
     if (isOneTooMany) return `too many connections from ${address}`;
-    return this.seated.size + this.room.seats >= clientsMax ? "room is full" : undefined;
+    return this.isFull ? "room is full" : undefined;
   }
 }
 

@@ -6,7 +6,7 @@ import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
-import type { Connections } from "./connections.ts";
+import type { Connections, Waiting } from "./connections.ts";
 import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
 
 const LF = 0x0a;
@@ -14,7 +14,7 @@ const CR = 0x0d;
 const WRONG = "wrong pass phrase";
 
 /** A connection that is not a member yet: it hears nothing, and its lines go nowhere. */
-export class Guest implements Life {
+export class Guest implements Life, Waiting {
   /** What it has said of its pass phrase. */
   said = new Uint8Array(0);
   readonly #connections: Connections;
@@ -22,7 +22,7 @@ export class Guest implements Life {
   readonly #name: string;
   /** Why it is refused as soon as it can be told; undefined for one that holds a seat. */
   readonly #refusal: string | undefined;
-  readonly #deadlines: Deadlines<Guest>;
+  readonly #deadlines: Deadlines<Waiting>;
   #awaits: "handshake" | "pass phrase" = "handshake";
 
   constructor(connections: Connections, socket: RoomSocket, name: string, refusal?: string) {

@@ -16,6 +16,7 @@ import { Connections, type ConnectionsOptions, handlersOf } from "./connections.
 import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
 
+type Socket = Bun.Socket<Life>;
 type Handlers = Bun.SocketHandler<Life>;
 
 /** What errors mean here. */
@@ -32,6 +33,8 @@ export type Place =
       host?: string | undefined;
       /** The port to listen on; 0 takes a free one. */
       port: number;
+      /** Whether other servers of this user may listen there too, each getting a part of the clients. */
+      reusePort?: boolean | undefined;
     }
   | {
       unix: string;
@@ -42,7 +45,7 @@ export type Place =
 export type ListenOptions = Place &
   Secrets &
   Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> &
-  Omit<ConnectionsOptions, "unix" | "handshake"> & {
+  Omit<ConnectionsOptions, "unix" | "handshake" | "startTls"> & {
     /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
     idleMs?: number | undefined;
     /**
@@ -99,11 +102,19 @@ export async function listen(options: ListenOptions): Promise<Server> {
     idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
   });
-  const kind = { unix: "unix" in options, handshake: tls !== undefined };
-  const connections = new Connections(room, { ...options, ...kind });
-  const handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
-  const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
-  const listener = await openListener(options, accepting);
+  const connections: Connections = new Connections(room, {
+    ...options,
+    unix: "unix" in options,
+    handshake: tls !== undefined,
+    ...(tls && {
+      startTls: tlsStarter(
+        () => handlers,
+        () => tls,
+      ),
+    }),
+  });
+  const handlers: Handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
+  const listener = await openListener(options, handlers);
   return {
     ...listener,
     room,
@@ -142,10 +153,10 @@ async function openListener(place: Place, socket: Handlers): Promise<Listener> {
     return listenOnPath(place.unix, place.unixMode ?? 0o600, (unix) =>
       Bun.listen<Life>({ unix, ...how }),
     );
-  const { host, port } = place;
+  const { host, port, reusePort = false } = place;
   try {
     return onFirst(await addressesOf(host), (hostname) => {
-      const listener = Bun.listen<Life>({ hostname, port, ...how });
+      const listener = Bun.listen<Life>({ hostname, port, ...how, ...{ reusePort } });
       const address = formatAddress(hostname, listener.port);
       return { address, port: listener.port, stop: () => listener.stop() };
     });
@@ -176,29 +187,24 @@ function onFirst(addresses: readonly string[], listen: (hostname: string) => Lis
   throw failure;
 }
 
-/** Has each connection begin with a TLS handshake, by the certificates of the moment. */
-function startingTls(
-  handlers: Handlers,
-  material: () => TlsMaterial | undefined,
-  onError?: (error: Error) => void,
-): Handlers {
-  return {
-    open(accepted) {
-      const requestCert = material()?.ca !== undefined;
-      const tls = { ...material(), requestCert, rejectUnauthorized: true };
-      const [plain, secure] = accepted.upgradeTLS<Life>({ tls, socket: handlers });
+/** Begins a handshake on a socket of `Bun.listen`, with the certificates of the moment. */
+function tlsStarter(handlers: () => Handlers, material: () => TlsMaterial | undefined) {
+  return (accepted: Socket, initialData: Uint8Array, arrive: (secure: Socket) => void): void => {
+    let plain: Socket | undefined;
+    const open = (secure: Socket) => {
       const terminate = secure.terminate.bind(secure);
       // After `end`, only the plain socket can still be reset.
       secure.terminate = () => {
         terminate();
-        plain.terminate();
+        plain?.terminate();
       };
-    },
-    data() {},
-    error(accepted, error) {
-      onError?.(error);
-      accepted.terminate();
-    },
+      arrive(secure);
+    };
+    const requestCert = material()?.ca !== undefined;
+    const tls = { ...material(), requestCert, rejectUnauthorized: true };
+    // The types leave out `initialData`, what has come already.
+    const how = { tls, socket: { ...handlers(), open }, initialData };
+    [plain] = accepted.upgradeTLS<Life>(how);
   };
 }
 

@@ -19,11 +19,22 @@ import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
 
+const TCP_ONLY = [
+  "host",
+  "reuse-port",
+  "allow",
+  "deny",
+  "proxy-protocol",
+  "max-clients-per-address",
+] as const;
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 const limit = fileLimit();
 
 const options = {
   host: text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
+  "reuse-port": flag(
+    "share the port with other servers that do the same, each getting some clients",
+  ),
   unix: text("path", "listen on this Unix socket instead of a port", undefined),
   "unix-mode": fileMode("permissions of that socket (default 600)", undefined),
   "max-clients": count(
@@ -49,6 +60,12 @@ const options = {
     "address",
     RULE,
     "refuse this address or range, even if allowed; repeatable",
+    parseAddressRule,
+  ),
+  "proxy-protocol": list(
+    "address",
+    RULE,
+    "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
     parseAddressRule,
   ),
   "max-clients-per-address": count("connections from one address (default: any number)", undefined),
@@ -91,16 +108,18 @@ export function settingsOf(
 ): ListenOptions & { clientsMax: number } {
   checkTogether(given);
   const { clientsMax, lingerersMax } = limit;
+  const { "proxy-protocol": proxies } = given;
   return {
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
-      : { host: given.host, port: parsePort(port, 0) }),
+      : { host: given.host, port: parsePort(port, 0), reusePort: given["reuse-port"] }),
     clientsMax: given["max-clients"] ?? clientsMax,
     lingerersMax,
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,
     rules: new AddressRules(given.allow, given.deny),
+    proxies: proxies.length > 0 ? new AddressRules(proxies, []) : undefined,
     clientsPerAddressMax: given["max-clients-per-address"],
     linesPerSecond: given["max-rate"],
     idleMs: given.idle,
@@ -144,8 +163,8 @@ function checkTogether(given: ServerOptions): void {
   const { clientsMax, filesMax, filesOpen } = limit;
   const { unix, buffer, "max-line": line, "max-clients": clients = 1 } = given;
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
-  for (const name of ["host", "allow", "deny", "max-clients-per-address"] as const)
-    if (unix && [given[name] ?? []].flat().length > 0)
+  for (const name of TCP_ONLY)
+    if (unix && [given[name] || []].flat().length > 0)
       throw usageError(`--${name} does not go with --unix`);
   if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
   const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;

@@ -1,0 +1,82 @@
+/** A connection that a load balancer passes on: whose it is, its first bytes tell. */
+
+import { formatAddress } from "../program/address.ts";
+import { formatTime } from "../program/units.ts";
+import type { Deadlines } from "../room/deadlines.ts";
+import { close, GONE, type Life } from "../room/socket.ts";
+import type { AcceptedSocket, Client, Connections, Waiting } from "./connections.ts";
+import { readProxyHeader } from "./proxy-protocol.ts";
+
+/** One whose PROXY header is awaited; what follows it comes from the client. */
+export class ProxiedGuest implements Life, Waiting {
+  readonly #connections: Connections;
+  readonly #socket: AcceptedSocket;
+  readonly #proxy: Client;
+  readonly #deadlines: Deadlines<Waiting>;
+  #said = new Uint8Array(0);
+
+  constructor(connections: Connections, socket: AcceptedSocket, proxy: Client) {
+    this.#connections = connections;
+    this.#socket = socket;
+    this.#proxy = proxy;
+    this.#deadlines = connections.isFull ? connections.refused : connections.seated;
+    this.#deadlines.start(this);
+    socket.data = this;
+    connections.room.settings.wake(0);
+  }
+
+  received(bytes: Uint8Array): void {
+    this.#said = Buffer.concat([this.#said, bytes]);
+    let header;
+    try {
+      header = readProxyHeader(this.#said);
+    } catch (error) {
+      return this.#refuse(error instanceof Error ? error.message : String(error));
+    }
+    if (header === undefined) return;
+    this.#deadlines.stop(this);
+    const rest = this.#said.subarray(header.bytes);
+    this.#connections.meet(this.#socket, header.client ?? this.#proxy, rest);
+  }
+
+  drained(): void {}
+
+  ended(): void {
+    this.#refuse("no PROXY header");
+  }
+
+  closed(): void {
+    this.#socket.data = GONE;
+    this.#deadlines.stop(this);
+  }
+
+  failed(reason = "reset"): void {
+    this.closed();
+    this.#report(reason);
+    this.#socket.terminate();
+  }
+
+  stopped(): void {
+    this.#report("server stopping");
+    close(this.#socket);
+  }
+
+  late(): void {
+    this.#refuse(`no PROXY header within ${formatTime(this.#connections.settings.guestMs)}`);
+  }
+
+  /** Where TLS is to begin after the header, a word in plain text would only confuse. */
+  #refuse(word: string): void {
+    if (this.#connections.settings.handshake) return this.failed(word);
+    this.#deadlines.stop(this);
+    this.#connections.room.refuse(this.#socket, this.#name, word);
+  }
+
+  get #name(): string {
+    return formatAddress(this.#proxy.address, this.#proxy.port);
+  }
+
+  #report(why: string): void {
+    this.#connections.room.settings.onRefuse?.(this.#name, why);
+  }
+}
