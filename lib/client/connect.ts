@@ -66,7 +66,8 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.from("\n")]));
     return connection;
   } catch (error) {
-    throw new UserError(`cannot connect to ${address}: ${failure(error, options, serverName)}`);
+    const why = failure(error, options, serverName);
+    throw new UserError(`cannot connect to ${address}: ${why}`, { cause: error });
   }
 }
 

@@ -98,7 +98,8 @@ export class Connection {
   closed(error?: Error): void {
     this.#closed = true;
     const lost = `lost the connection to ${this.address}`;
-    if (error) this.#failure ??= new UserError(`${lost}: ${explain(error, BY_SERVER)}`);
+    if (error)
+      this.#failure ??= new UserError(`${lost}: ${explain(error, BY_SERVER)}`, { cause: error });
     this.#wakeReader?.();
     this.#wakeWriter?.();
   }
