@@ -48,7 +48,7 @@ export type ListenOptions = Place &
     idleMs?: number | undefined;
     /**
      * A handler failed, which is a bug, and its connection is ended; or one of
-     * `onJoin`, `onLeave` and `onRefuse` has thrown. Without this, what they throw
+     * `onJoin`, `onLeave`, `onLine` and `onRefuse` has thrown. Without this, what they throw
      * is an uncaught exception.
      */
     onError?: (error: Error) => void;
@@ -120,7 +120,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
 }
 
 /** The reports, so that one that throws leaves nothing half done. */
-function guarded({ onJoin, onLeave, onRefuse, onError }: ListenOptions): RoomEvents {
+function guarded({ onError, ...options }: ListenOptions): RoomEvents {
   const guard = <Arguments extends unknown[]>(report?: (...details: Arguments) => void) =>
     report &&
     ((...details: Arguments) => {
@@ -133,7 +133,12 @@ function guarded({ onJoin, onLeave, onRefuse, onError }: ListenOptions): RoomEve
         });
       }
     });
-  return { onJoin: guard(onJoin), onLeave: guard(onLeave), onRefuse: guard(onRefuse) };
+  return {
+    onJoin: guard(options.onJoin),
+    onLeave: guard(options.onLeave),
+    onLine: guard(options.onLine),
+    onRefuse: guard(options.onRefuse),
+  };
 }
 
 /** socket, bind and listen. */
