@@ -25,6 +25,7 @@
 import { formatAddress, unmapAddress } from "../program/address.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { Deadlines } from "../room/deadlines.ts";
+import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
@@ -233,9 +234,9 @@ export class Connections {
   #refusalOf(socket: AcceptedSocket, address: string): string | undefined {
     const { rules } = this.settings;
     const isOneTooMany = this.#addresses?.add(socket, address) === false;
-    if (rules?.admits(address) === false) return `not allowed from ${address}`;
-    if (isOneTooMany) return `too many connections from ${address}`;
-    return this.isFull ? "room is full" : undefined;
+    if (rules?.admits(address) === false) return notAllowedFrom(address);
+    if (isOneTooMany) return tooManyFrom(address);
+    return this.isFull ? ROOM_IS_FULL : undefined;
   }
 }
 

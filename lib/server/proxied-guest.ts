@@ -3,6 +3,7 @@
 import { formatAddress } from "../program/address.ts";
 import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
+import { NO_PROXY_HEADER, noProxyHeaderWithin } from "../room/last-words.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
 import type { AcceptedSocket, Client, Connections, Waiting } from "./connections.ts";
 import { readProxyHeader } from "./proxy-protocol.ts";
@@ -42,7 +43,7 @@ export class ProxiedGuest implements Life, Waiting {
   drained(): void {}
 
   ended(): void {
-    this.#refuse("no PROXY header");
+    this.#refuse(NO_PROXY_HEADER);
   }
 
   closed(): void {
@@ -62,7 +63,7 @@ export class ProxiedGuest implements Life, Waiting {
   }
 
   late(): void {
-    this.#refuse(`no PROXY header within ${formatTime(this.#connections.settings.guestMs)}`);
+    this.#refuse(noProxyHeaderWithin(formatTime(this.#connections.settings.guestMs)));
   }
 
   /** Where TLS is to begin after the header, a word in plain text would only confuse. */

@@ -5,6 +5,7 @@
 
 import { isIP } from "node:net";
 
+import { MALFORMED_PROXY_HEADER, NO_PROXY_HEADER } from "../room/last-words.ts";
 import type { Client } from "./connections.ts";
 
 const LF = 0x0a;
@@ -38,7 +39,7 @@ export function readProxyHeader(said: Uint8Array): ProxyHeader | undefined {
   const bytes = Buffer.from(said.buffer, said.byteOffset, said.length);
   if (startsAlike(bytes, SIGNATURE)) return readBinary(bytes);
   if (startsAlike(bytes, Buffer.from("PROXY "))) return readText(bytes);
-  throw new Error("no PROXY header");
+  throw new Error(NO_PROXY_HEADER);
 }
 
 /** Version 1: a line. */
@@ -104,5 +105,5 @@ function nibbles(byte: number): [high: number, low: number] {
 }
 
 function malformed(): Error {
-  return new Error("malformed PROXY header");
+  return new Error(MALFORMED_PROXY_HEADER);
 }
