@@ -22,6 +22,8 @@ export class Member implements Life, Talker {
   readonly #room: Room;
   /** Why it was sent away. */
   #sentAway: string | undefined;
+  /** Whether it leaves as soon as all that it has said is in the log. */
+  #isLetGo = false;
 
   constructor(room: Room, socket: RoomSocket, name: string) {
     this.#room = room;
@@ -106,17 +108,21 @@ export class Member implements Life, Talker {
 
   /** It leaves if that was all it will say. */
   saidAll(): void {
-    if (this.cursor.gone) return;
-    if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
-    else if (this.lines.tooLong)
-      this.#room.leave(this, "line too long", longerThan(this.lines.lineBytesMax));
-    else if (this.hasEnded) this.#room.leave(this, "end of input");
+    if (this.cursor.gone || this.#isLetGo) return;
+    if (this.#sentAway !== undefined) this.#letGo(this.#sentAway, this.#sentAway);
+    else if (this.lines.tooLong) this.#letGo("line too long", longerThan(this.lines.lineBytesMax));
+    else if (this.hasEnded) this.#letGo("end of input");
   }
 
   /** It has said no line for too long; time in which its lines had to wait does not count. */
   late(): void {
     if (this.hold === undefined) this.#room.leave(this, "idle", this.#room.settings.idle?.word);
     else this.#room.idle?.start(this);
+  }
+
+  #letGo(reason: string, word?: string): void {
+    this.#isLetGo = true;
+    this.#room.letGo(this, reason, word);
   }
 }
 

@@ -12,6 +12,7 @@ import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { type Cursor, Member } from "./member.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
+import type { Order, SharedOrder } from "./order.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
 import { type Talker, Turns } from "./turns.ts";
@@ -29,6 +30,9 @@ export class Room {
   readonly settings: RoomOptions & typeof DEFAULTS;
   /** Everything said that somebody still has to take. */
   readonly log: LineLog;
+  /** Where a line gets its place: in the log, unless several servers share the room. */
+  readonly order: Order;
+  readonly #shared: SharedOrder | undefined;
   /** Those of members, and of leavers that are still owed something, in the order they came. */
   readonly cursors = new Set<Cursor>();
   /** Who has to say a line; only in a room that minds. */
@@ -57,6 +61,9 @@ export class Room {
     this.#deadlines = [...(this.idle ? [this.idle] : []), this.owed, this.lingering];
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);
+    this.#shared = options.order;
+    this.order = this.#shared ?? this.log;
+    this.#shared?.attach(this);
   }
 
   /** How many are in the room: members, and those who leave and do not have everything yet. */
@@ -138,6 +145,27 @@ export class Room {
     cursor.leaver.expectProgress(cursor);
   }
 
+  /** Has a member that has said all it will say leave, as soon as that is in the log. */
+  letGo(member: Member, reason: string, word?: string): void {
+    if (this.#shared === undefined) return this.leave(member, reason, word);
+    this.#forget(member);
+    this.#shared.after(() => {
+      if (member.cursor.socket.data === member) this.leave(member, reason, word);
+    });
+  }
+
+  /** Forgets what members still have to say; returns how many lines that is. */
+  dropUnsaid(): number {
+    return this.#turns.drop((talker) => talker instanceof Member);
+  }
+
+  /** Has all members leave now; returns how many lines they still had to say. */
+  sendAllAway(word: string, reason: string): number {
+    const lines = this.dropUnsaid();
+    for (const member of this.members) this.leave(member, reason, word);
+    return lines;
+  }
+
   /** A member's connection is gone. What it has said in whole lines is still said. */
   lost(member: Member, reason: string): void {
     this.remove(member.cursor, reason);
@@ -178,14 +206,17 @@ export class Room {
   flush(): void {
     const now = this.settings.now();
     this.#turns.resumePaced();
+    this.#shared?.moveToLog();
     this.#writeToAll();
     this.#release();
-    while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
+    while (!this.#goOn() && this.#patience.hurry(now)) this.#release();
     this.ear?.tell();
-    const isHeldUp = this.#turns.next !== undefined;
+    const { isHeldUp } = this;
     this.#patience.heldUp(now, isHeldUp);
-    if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
+    if (this.stopping && !isHeldUp && this.hasSaidAll)
+      for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
+    if (this.#shared) dueAtMs = Math.min(dueAtMs, this.#shared.flush(now));
     for (const deadlines of this.#deadlines) {
       for (const one of deadlines.over(now)) one.late();
       dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
@@ -193,16 +224,35 @@ export class Room {
     if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
   }
 
-  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
+  /** Whether lines wait for room in the log. */
+  get isHeldUp(): boolean {
+    return this.#shared ? this.#shared.isHeldUp : this.#turns.next !== undefined;
+  }
+
+  /** Whether nothing is on its way that members elsewhere are to hear. */
+  get hasSaidAll(): boolean {
+    return this.#shared === undefined || (this.#turns.next === undefined && this.#shared.isIdle);
+  }
+
+  /** Lets go on what waits for room in the log; returns whether nothing does any more. */
+  #goOn(): boolean {
+    const { head } = this.log;
+    this.#shared?.moveToLog();
+    if (this.log.head !== head) this.settings.wake(0);
+    const haveAllSpoken = this.#turns.takeTurns();
+    return this.#shared ? !this.#shared.isHeldUp : haveAllSpoken;
+  }
+
+  /** Has a talker's whole lines get their place: at most its share, as its rate and the order allow. */
   #moveShareToLog(talker: Talker): void {
     const { lines, cursor } = talker;
     let { shareBytes } = this.#turns;
     while (lines.hasLine) {
-      const bytesMax = Math.min(shareBytes, this.log.freeBytes);
+      const bytesMax = Math.min(shareBytes, this.order.freeBytes);
       const run = lines.take(bytesMax, Math.floor(this.#turns.linesNow(talker)));
       if (run === undefined) return;
       shareBytes -= run.length;
-      this.log.append(cursor, run);
+      this.order.append(cursor, run);
       this.#turns.spend(talker, run);
       talker.said(run);
       this.settings.wake(0);

@@ -137,16 +137,31 @@ export class Turns {
 
   /** Lets those who wait for room speak, a share each in turn; returns whether all have. */
   takeTurns(): boolean {
-    const { log } = this.#room;
+    const { order } = this.#room;
     for (let talker = this.next; talker; talker = this.next) {
-      const before = log.head;
+      const before = order.head;
       this.#room.hear(talker);
       if (this.next !== talker) continue;
-      if (log.head === before) return false;
+      if (order.head === before) return false;
       this.#queue.push(talker);
       this.#queue.shift();
     }
     return true;
+  }
+
+  /** Forgets what some talkers that wait still had to say; returns how many lines that is. */
+  drop(which: (talker: Talker) => boolean): number {
+    let lines = 0;
+    for (const talker of [...this.#queue, ...this.#paced].filter(which)) {
+      for (let run = talker.lines.take(NEVER); run; run = talker.lines.take(NEVER))
+        lines += countLines(run);
+      const at = this.#queue.indexOf(talker);
+      if (at >= 0) this.#queue.splice(at, 1);
+      this.#paced.delete(talker);
+      talker.hold = undefined;
+      talker.resume();
+    }
+    return lines;
   }
 
   #dequeue(talker: Talker): void {

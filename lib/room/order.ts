@@ -1,0 +1,48 @@
+/**
+ * Where what is said gets its place among all that is said: at the head of this
+ * room's log; or elsewhere, where rooms on several servers are one.
+ */
+
+import type { LineLog, Speaker } from "./line-log.ts";
+import type { RoomOptions } from "./options.ts";
+
+/** What takes a line. A `LineLog` is one: there, a line has its place at once. */
+export interface Order {
+  /** How many bytes it has taken, ever. */
+  readonly head: number;
+  /** How many bytes it takes now. */
+  readonly freeBytes: number;
+  /** Takes what was said: whole lines, at most `freeBytes`. */
+  append(speaker: Speaker, run: Uint8Array): void;
+}
+
+/**
+ * An order that rooms share. What it has taken comes back from it once it has its
+ * place, as what the other rooms say does, and is then appended to the log.
+ */
+export interface SharedOrder extends Order {
+  /** Whether all that it has taken is in the log. */
+  readonly isIdle: boolean;
+  /** Whether something that has its place waits for room in the log. */
+  readonly isHeldUp: boolean;
+  /** Begins, for a room. */
+  attach(room: SharingRoom): void;
+  /** Calls back once all that has a place before this moment is in the log; never, if the room is to begin anew. */
+  after(done: () => void): void;
+  /** Moves what has its place to the log, as far as there is room. */
+  moveToLog(): void;
+  /** Does the work of a turn; returns when it is to be called again at the latest. */
+  flush(now: number): number;
+}
+
+/** What a shared order asks of its room. */
+export interface SharingRoom {
+  readonly log: LineLog;
+  readonly settings: Pick<RoomOptions, "now" | "wake">;
+  /**
+   * Sends all members away, because what they would hear next is not what follows.
+   *
+   * @returns how many lines of theirs were waiting, and are dropped
+   */
+  sendAllAway(word: string, reason: string): number;
+}
