@@ -20,17 +20,24 @@ import {
   secretsOf,
   serverCommand,
   settingsOf,
+  sharingOf,
 } from "./lib/server/options.ts";
+import { shareOverRedis } from "./lib/server/redis.ts";
 import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
   const settings = settingsOf(options, port);
   const log = openEventLog(options.quiet, () => server.room.size);
-  const server = await listen({ ...settings, ...log.events });
+  const sharing = sharingOf(options);
+  const order = sharing && (await shareOverRedis({ ...sharing, onChange: log.warn }));
+  const server = await listen({ ...settings, ...log.events, order });
 
   log.note(limitNamed(settings.clientsMax));
   if (isPassPhraseInTheClear(options))
     log.warn(`the pass phrase travels in the clear: there is no TLS on ${server.address}`);
+  if (order) log.note(`sharing the room ${sharing?.room}, as server ${order.name}`);
+  else if (options["reuse-port"])
+    log.warn("without --redis, servers on the same port are rooms of their own");
   log.note(`listening on ${server.address}`);
 
   let stopping = false;

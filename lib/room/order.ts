@@ -25,6 +25,8 @@ export interface SharedOrder extends Order {
   readonly isIdle: boolean;
   /** Whether something that has its place waits for room in the log. */
   readonly isHeldUp: boolean;
+  /** Resolves once it has begun; rejects if it cannot. */
+  readonly opened: Promise<void>;
   /** Begins, for a room. */
   attach(room: SharingRoom): void;
   /** Calls back once all that has a place before this moment is in the log; never, if the room is to begin anew. */
@@ -33,6 +35,10 @@ export interface SharedOrder extends Order {
   moveToLog(): void;
   /** Does the work of a turn; returns when it is to be called again at the latest. */
   flush(now: number): number;
+  /** Takes its leave of the other rooms; `done` is told once they know, or cannot know. */
+  close(done: () => void): void;
+  /** Ends at once; what has no place by then is lost. */
+  end(): void;
 }
 
 /** What a shared order asks of its room. */
@@ -45,4 +51,6 @@ export interface SharingRoom {
    * @returns how many lines of theirs were waiting, and are dropped
    */
   sendAllAway(word: string, reason: string): number;
+  /** Forgets what waits to be said; returns how many lines that is. */
+  dropUnsaid(): number;
 }

@@ -109,6 +109,7 @@ export class Connections {
   #open = 0;
   #unixClients = 0;
   #stopAtMs = NEVER;
+  #isOverdue = false;
   #stopped: PromiseWithResolvers<void> | undefined;
 
   constructor(room: Room, options: ConnectionsOptions) {
@@ -174,7 +175,7 @@ export class Connections {
     socket.data.closed();
     this.#addresses?.remove(socket);
     this.#open--;
-    if (this.#open === 0) this.#stopped?.resolve();
+    this.#finishStop();
   }
 
   /** Does the work of a turn: `Room.flush`, and disconnects guests that have taken too long. */
@@ -184,9 +185,11 @@ export class Connections {
     this.room.flush();
     if (now >= this.#stopAtMs) {
       this.#stopAtMs = NEVER;
+      this.#isOverdue = true;
       this.#stopGuests();
       this.room.abort();
     }
+    this.#finishStop();
     const dueAtMs = Math.min(this.seated.dueAtMs, this.refused.dueAtMs, this.#stopAtMs);
     if (dueAtMs !== NEVER) this.room.settings.wake(Math.max(1, dueAtMs - now));
   }
@@ -203,8 +206,14 @@ export class Connections {
     this.#stopAtMs = this.room.settings.now() + graceMs;
     this.room.stop();
     this.#stopGuests();
-    if (this.#open === 0) this.#stopped.resolve();
+    this.#finishStop();
     return this.#stopped.promise;
+  }
+
+  /** A stop is over once nobody is left, and members of other servers can hear all that was said here. */
+  #finishStop(): void {
+    const isOver = this.#open === 0 && (this.room.hasSaidAll || this.#isOverdue);
+    if (isOver) this.#stopped?.resolve();
   }
 
   #stopGuests(): void {

@@ -11,6 +11,7 @@ import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
 import { idleFor, SPEAKS_TLS } from "../room/last-words.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
+import type { SharedOrder } from "../room/order.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
@@ -25,6 +26,8 @@ const WORDS = {
   DNS_ENOTFOUND: "unknown host",
   ERR_OUT_OF_RANGE: "the port is out of range, 0 to 65535",
 };
+/** How long to wait until the other servers of the room know that this one goes. */
+const GOODBYE_MS = 500;
 const WORDS_LINK_LOCAL = { EINVAL: "a link-local address needs its interface, like fe80::1%eth0" };
 
 /** Where to listen: on a port, or on a path in the file system. */
@@ -94,8 +97,9 @@ export interface Server extends Listener {
  * @throws {UserError} when it cannot listen there
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  const { idleMs, onError } = options;
+  const { idleMs, onError, order } = options;
   let { tls } = options;
+  let stopped: Promise<void> | undefined;
   const room = new Room({
     ...options,
     ...guarded(options),
@@ -114,6 +118,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
       ),
     }),
   });
+  await order?.opened;
   const handlers: Handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
   const listener = await openListener(options, handlers);
   return {
@@ -125,9 +130,24 @@ export async function listen(options: ListenOptions): Promise<Server> {
     },
     stop(graceMs = 5_000) {
       listener.stop();
+      if (order) return (stopped ??= stopShared(connections, order, graceMs));
       return connections.stop(graceMs);
     },
   };
+}
+
+/** Stops a room that others share, and takes its leave of them. */
+async function stopShared(
+  connections: Connections,
+  order: SharedOrder,
+  graceMs: number,
+): Promise<void> {
+  // When all clients have gone already, nothing else keeps the program alive.
+  const awake = setInterval(() => {}, graceMs + GOODBYE_MS);
+  await connections.stop(graceMs);
+  await Promise.race([new Promise<void>((done) => order.close(done)), Bun.sleep(GOODBYE_MS)]);
+  order.end();
+  clearInterval(awake);
 }
 
 /** The reports, so that one that throws leaves nothing half done. */

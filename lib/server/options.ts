@@ -6,6 +6,7 @@ import {
   fileMode,
   flag,
   list,
+  type Option,
   parsePort,
   size,
   text,
@@ -18,6 +19,7 @@ import { formatSize } from "../program/units.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
+import { parseRedisUrl, type RedisOptions, withPassword } from "./redis.ts";
 
 const TCP_ONLY = [
   "host",
@@ -28,6 +30,8 @@ const TCP_ONLY = [
   "max-clients-per-address",
 ] as const;
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+/** Redis and this server have a few such lines in memory at a time. */
+const SHARED_LINE_BYTES_MAX = 16 << 20;
 const limit = fileLimit();
 
 const options = {
@@ -78,8 +82,25 @@ const options = {
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
+  redis: url(
+    "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
+  ),
+  room: roomName("the name of that room (default linechat)"),
   quiet: flag("log only warnings and errors"),
 };
+
+/** The address of a Redis. */
+function url(help: string): Option<URL | undefined> {
+  const expects = "an address like redis://10.0.0.5 or rediss://user@host:6380/1";
+  return { takes: "url", expects, help, default: undefined, parse: parseRedisUrl };
+}
+
+/** A name that does not end the braces around it in the names of keys. */
+function roomName(help: string): Option<string | undefined> {
+  const expects = "a name of letters, digits, dots, - and _, of at most 64 characters";
+  const parse = (value: string) => (/^[\w.-]{1,64}$/.test(value) ? value : undefined);
+  return { takes: "name", expects, help, default: undefined, parse };
+}
 
 /** `linechat-server`. */
 export function serverCommand(version: string): Command<typeof options> {
@@ -127,6 +148,14 @@ export function settingsOf(
   };
 }
 
+/** Where the room is shared with other servers, if it is. */
+export function sharingOf(given: ServerOptions): Omit<RedisOptions, "onChange"> | undefined {
+  const { redis, room = "linechat", "max-line": lineBytesMax } = given;
+  if (redis === undefined) return undefined;
+  const url = withPassword(redis, process.env["REDIS_PASSWORD"]);
+  return { url, room, lineBytesMax };
+}
+
 /**
  * What comes from files.
  *
@@ -166,6 +195,11 @@ function checkTogether(given: ServerOptions): void {
   for (const name of TCP_ONLY)
     if (unix && [given[name] || []].flat().length > 0)
       throw usageError(`--${name} does not go with --unix`);
+  if (given.room !== undefined && !given.redis) throw usageError("--room needs --redis");
+  if (given.redis && line > SHARED_LINE_BYTES_MAX)
+    throw usageError(
+      `--max-line ${formatSize(line)} is more than --redis takes: ${formatSize(SHARED_LINE_BYTES_MAX)}`,
+    );
   if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
   const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;
   if (line > buffer) throw usageError(sizes);

@@ -16,6 +16,7 @@
  * | here   | says, and reads                     | away, with its thread or without  |
  */
 
+import { UserError } from "../program/system-errors.ts";
 import { LOST_THREAD } from "../room/last-words.ts";
 import type { Speaker } from "../room/line-log.ts";
 import type { SharedOrder, SharingRoom } from "../room/order.ts";
@@ -81,8 +82,8 @@ export class StreamOrder implements SharedOrder {
   #awaySinceMs: number | undefined;
   /** The number of the last thing it says, and who waits for that. */
   #goodbye: number | undefined;
-  #onClosed: ((lines: number) => void) | undefined;
-  #isClosed = false;
+  #onClosed: (() => void) | undefined;
+  #hasEnded = false;
 
   constructor(options: StreamOrderOptions) {
     this.#options = options;
@@ -147,20 +148,14 @@ export class StreamOrder implements SharedOrder {
 
   flush(now: number): number {
     this.#answers.passTo(now);
-    if (this.#isClosed) return NEVER;
+    if (this.#hasEnded || this.#onClosed) return NEVER;
     if (this.#answers.areLate) this.#lose(new Error("no answer for 5 s"));
     if (this.#state === "away" && now >= this.#retryAtMs) this.#connect();
     if (this.#state === "here") this.#sayAndRead();
     return this.#state === "away" ? this.#retryAtMs : now + TICK_MS;
   }
 
-  /**
-   * Takes its leave of the others, who need not wait for this server then.
-   *
-   * @param done told once they know, or cannot know; how many lines said here have no place
-   */
-  close(done: (lines: number) => void): void {
-    this.#isClosed = true;
+  close(done: () => void): void {
     this.#onClosed = done;
     const goodbye = this.#state === "here" ? this.#batches.goodbye() : undefined;
     this.#goodbye = goodbye?.number;
@@ -168,12 +163,13 @@ export class StreamOrder implements SharedOrder {
     else this.end();
   }
 
-  /** Waits for nothing any more. */
   end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#link?.close();
     const added = Math.max(this.#addedNumber, this.#receivedNumber);
-    this.#onClosed?.(this.#batches.dropAfter(added));
-    this.#onClosed = undefined;
+    this.#reportLost(this.#batches.dropAfter(added) + (this.#room?.dropUnsaid() ?? 0));
+    this.#onClosed?.();
   }
 
   #connect(): void {
@@ -320,7 +316,7 @@ export class StreamOrder implements SharedOrder {
   #lose(error: Error): void {
     if (error instanceof Forgotten) return this.#loseThread(error.message);
     this.#goAway();
-    this.#opening.reject(error);
+    this.#opening.reject(new UserError(`cannot share the room over redis: ${error.message}`));
     if (this.#awaySinceMs !== undefined) return;
     this.#awaySinceMs = this.#answers.nowMs;
     this.#report(`redis is away: ${error.message}`);
@@ -336,7 +332,8 @@ export class StreamOrder implements SharedOrder {
       this.#batches.dropAfter(this.#receivedNumber) +
       (this.#room?.sendAllAway(LOST_THREAD, "lost the thread") ?? 0);
     this.#receivedNumber = this.#addedNumber = this.#numberToRead = 0;
-    this.#report(`lost the thread: ${why}; lines said here that have no place: ${lines}`);
+    this.#report(`lost the thread: ${why}`);
+    this.#reportLost(lines);
   }
 
   #goAway(): void {
@@ -344,10 +341,14 @@ export class StreamOrder implements SharedOrder {
     this.#link = undefined;
     this.#state = "away";
     this.#answers.clear();
-    if (this.#isClosed) return this.end();
+    if (this.#onClosed) return this.end();
     this.#retryAtMs = (this.#room?.settings.now() ?? 0) + this.#retryMs;
     this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS.max);
     this.#wake();
+  }
+
+  #reportLost(lines: number): void {
+    if (lines > 0) this.#report(`lines said here that have found no place: ${lines}`);
   }
 
   #report(what: string): void {

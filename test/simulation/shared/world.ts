@@ -529,11 +529,11 @@ class Server {
       for (const server of servers) if (server.names.at(-1) === name) server.wasDropped = true;
       if (this.#knownGone.has(name)) throw new Violation(`${name}, which has gone, was waited for`);
     }
-    const [, lines] = /^lost the thread: .* (\d+)$/.exec(what) ?? [];
-    if (lines === undefined) return;
-    seen.threadsLost++;
+    const [, lines = "0"] = /^lines said here that have found no place: (\d+)$/.exec(what) ?? [];
     seen.linesLost += Number(lines);
     this.#linesLost += Number(lines);
+    if (!what.startsWith("lost the thread")) return;
+    seen.threadsLost++;
     const hasReason = stream.forgotten > this.#forgottenBefore || this.wasDropped;
     if (!hasReason) throw new Violation(`server ${this.#index} has lost the thread for no reason`);
     this.wasDropped = false;
@@ -547,9 +547,8 @@ class Server {
     this.#isClosing = true;
     const link = this.#link;
     const name = this.order.name;
-    this.order.close((lines) => {
+    this.order.close(() => {
       this.isOver = true;
-      this.#linesLost += lines;
       const isKnown = this.#world.stream.placed.some(
         ({ by, read }) => by === name && read === GONE,
       );
