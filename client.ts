@@ -6,7 +6,8 @@ import { constants } from "node:os";
 import { isatty } from "node:tty";
 
 import { canPaint } from "./lib/client/colour.ts";
-import { connect, type Connection } from "./lib/client/connect.ts";
+import { connect } from "./lib/client/connect.ts";
+import type { Connection } from "./lib/client/connection.ts";
 import { type LocalEnd, type Notes, openNotes, SILENCE } from "./lib/client/local-end.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe, prefixLines } from "./lib/client/pipe.ts";
