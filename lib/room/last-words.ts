@@ -20,26 +20,31 @@ export const longerThan = (bytes: number | string) => `line longer than ${bytes}
 /** The line that says a word. */
 export const lastLine = (word: string) => `* ${word}\n`;
 
-/** What a client knows of the word that ended its connection. */
+/** What a client knows by the word that ended its connection. */
 export interface LastWord {
   readonly word: string;
-  /** Whether another try would come to the same: somebody has to change something first. */
+  /** Whether the client was not let in: nothing of what it said was heard. */
+  readonly refusal: boolean;
+  /** Whether another try would come to the same, until somebody changes something. */
   readonly permanent: boolean;
 }
+
+/** Who a word is said to: a client that is not let in now, or never as it is, or a member. */
+type Listener = "refused" | "refused for good" | "member";
 
 const ADDRESS = "[\\da-f.:]+(?:%[^\\s%]+)?";
 const TIME = "\\d+(?:\\.\\d+)?(?:ms|s|m|h)";
 
-/** Each word as a regular expression, and whether it is permanent. */
-const SHAPES: readonly (readonly [shape: string, permanent: boolean])[] = [
-  [ROOM_IS_FULL, false],
-  [notAllowedFrom(ADDRESS), false], // A client moves, and has another address then.
-  [tooManyFrom(ADDRESS), false],
-  [WRONG_PASS_PHRASE, true],
-  [noPassPhraseWithin(TIME), true], // A client that knows it says it at once.
-  [longerThan("\\d+"), false], // The next line may be shorter.
-  [idleFor(TIME), false],
-  [SPEAKS_TLS, true],
+/** The words, as regular expressions. */
+const SHAPES: readonly (readonly [shape: string, to: Listener])[] = [
+  [ROOM_IS_FULL, "refused"],
+  [notAllowedFrom(ADDRESS), "refused"], // A client moves, and has another address then.
+  [tooManyFrom(ADDRESS), "refused"],
+  [WRONG_PASS_PHRASE, "refused for good"],
+  [noPassPhraseWithin(TIME), "refused for good"], // Who knows it says it at once.
+  [SPEAKS_TLS, "refused for good"],
+  [longerThan("\\d+"), "member"],
+  [idleFor(TIME), "member"],
 ];
 
 /** No last word is longer, in bytes, its `* ` and LF included. */
@@ -53,6 +58,6 @@ export const LAST_LINE_BYTES_MAX = 128;
 export function lastWordOf(line: string): LastWord | undefined {
   if (!line.startsWith("* ")) return undefined;
   const word = line.slice(2);
-  const known = SHAPES.find(([shape]) => new RegExp(`^${shape}$`).test(word));
-  return known && { word, permanent: known[1] };
+  const to = SHAPES.find(([shape]) => new RegExp(`^${shape}$`).test(word))?.[1];
+  return to && { word, refusal: to !== "member", permanent: to === "refused for good" };
 }
