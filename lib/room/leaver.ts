@@ -83,7 +83,7 @@ export class Leaver implements Life {
     cursor.write();
     this.#room.settings.wake(0);
     if (this.#cursor === undefined) return;
-    if (cursor.position >= this.#goal) this.expectProgress(cursor);
+    if (cursor.reached >= this.#goal) this.expectProgress(cursor);
     else this.failed("too slow");
   }
 

@@ -5,6 +5,8 @@ import { longerThan } from "./last-words.ts";
 import type { Leaver } from "./leaver.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import type { Speaker } from "./line-log.ts";
+import { NamedLines } from "./named-lines.ts";
+import type { Identity } from "./names.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 import type { Talker } from "./turns.ts";
@@ -15,7 +17,10 @@ const PROGRESS_BYTES = 64 << 10;
 /** One who is in the room: whatever it says, line by line, every other hears. */
 export class Member implements Life, Talker {
   readonly cursor: Cursor;
-  readonly lines: LineBuffer;
+  readonly lines: LineBuffer | NamedLines;
+  /** What it is called in a room with names, once that is known; kept by `Names`. */
+  ownName: string | undefined;
+  readonly identity: Identity | undefined;
   hold: Talker["hold"];
   /** Whether its peer has sent its last byte. */
   hasEnded = false;
@@ -23,10 +28,16 @@ export class Member implements Life, Talker {
   /** Why it was sent away. */
   #sentAway: string | undefined;
 
-  constructor(room: Room, socket: RoomSocket, name: string) {
+  /** @param identity who it is by its certificate, in a room with names */
+  constructor(room: Room, socket: RoomSocket, name: string, identity?: Identity) {
+    const { lineBytesMax } = room.settings;
     this.#room = room;
     this.cursor = new Cursor(room, socket, name);
-    this.lines = new LineBuffer(room.settings.lineBytesMax);
+    this.identity = identity;
+    const { names } = room;
+    this.lines = names
+      ? new NamedLines(lineBytesMax, (said) => names.name(this, said), identity?.name)
+      : new LineBuffer(lineBytesMax);
   }
 
   /** What it is called in reports. */
@@ -106,10 +117,12 @@ export class Member implements Life, Talker {
 
   /** It leaves if that was all it will say. */
   saidAll(): void {
-    if (this.cursor.gone) return;
+    if (this.cursor.gone) return this.#room.names?.release(this);
+    const { refusal } = this.lines;
     if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
     else if (this.lines.tooLong)
       this.#room.leave(this, "line too long", longerThan(this.lines.lineBytesMax));
+    else if (refusal !== undefined) this.#room.leave(this, refusal, refusal);
     else if (this.hasEnded) this.#room.leave(this, "end of input");
   }
 
@@ -124,7 +137,9 @@ export class Member implements Life, Talker {
 export class Cursor implements Speaker {
   readonly socket: RoomSocket;
   /** What it is called in reports. */
-  readonly name: string;
+  name: string;
+  /** What is left of a line for this one alone, which it gets before all else. */
+  greeting: Uint8Array | undefined;
   /** How far into the log the socket has taken bytes. */
   position: number;
   lastRun = -1;
@@ -134,7 +149,7 @@ export class Cursor implements Speaker {
   gone = false;
   /** Whoever leaves with it; undefined for a member. */
   leaver: Leaver | undefined;
-  /** Kept by `Patience`: which position it has to reach, and since when on its clock. */
+  /** Kept by `Patience`: how far it has to come, and since when on its clock. */
   goal = 0;
   goalSetAtMs = 0;
   readonly #room: Room;
@@ -152,9 +167,14 @@ export class Cursor implements Speaker {
     return this.leaver?.end ?? this.#room.log.head;
   }
 
+  /** How far it has come, as a position; before its own as long as there is a greeting to take. */
+  get reached(): number {
+    return this.position - (this.greeting?.length ?? 0);
+  }
+
   /** How far it has to come in a given time, at the least: by 64 KiB, or to the end. */
   get nextGoal(): number {
-    return Math.min(this.position + PROGRESS_BYTES, this.end);
+    return Math.min(this.reached + PROGRESS_BYTES, this.end);
   }
 
   /** Its socket takes bytes again. */
@@ -172,17 +192,32 @@ export class Cursor implements Speaker {
   write(): void {
     const { log } = this.#room;
     const { end } = this;
+    if (this.greeting && !this.#greet(this.greeting)) return;
     while (this.position < end) {
       const { position } = this;
       const { bytes, offset, length, next } = log.read(this, position, end);
-      const taken = length > 0 ? this.socket.write(bytes, offset, length) : 0;
-      assert(taken <= length, "a socket takes no more than it was offered");
-      if (taken < 0) this.socket.data.failed();
+      const taken = length > 0 ? this.#offer(bytes, offset, length) : 0;
       if (this.gone) return;
-      this.blocked = taken < length;
       this.position = this.blocked ? log.advance(this, position, taken) : next;
       if (this.blocked) return;
     }
     this.leaver?.linger();
+  }
+
+  /** Writes its greeting; returns whether it has all of it. */
+  #greet(greeting: Uint8Array): boolean {
+    const taken = this.#offer(greeting, 0, greeting.length);
+    if (this.gone) return false;
+    this.greeting = this.blocked ? greeting.subarray(taken) : undefined;
+    return !this.blocked;
+  }
+
+  /** Offers bytes to the socket; returns how many it has taken, if it is not gone then. */
+  #offer(bytes: Uint8Array, offset: number, length: number): number {
+    const taken = this.socket.write(bytes, offset, length);
+    assert(taken <= length, "a socket takes no more than it was offered");
+    if (taken < 0) this.socket.data.failed();
+    this.blocked = taken < length;
+    return taken;
   }
 }

@@ -11,6 +11,7 @@ import { Ear } from "./ear.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { type Cursor, Member } from "./member.ts";
+import { type Identity, Names, PREFIX_BYTES_MAX } from "./names.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
@@ -35,6 +36,10 @@ export class Room {
   readonly idle: Deadlines<Member> | undefined;
   /** Only where somebody listens. */
   readonly ear: Ear | undefined;
+  /** Who is called what; only in a room with names. */
+  readonly names: Names | undefined;
+  /** The longest line in the log, in bytes. */
+  readonly saidBytesMax: number;
   /** Leavers that are still owed something, and those that are not. */
   readonly owed: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
@@ -48,7 +53,9 @@ export class Room {
   constructor(options: RoomOptions) {
     this.settings = { ...DEFAULTS, ...options };
     const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now, onLine } = this.settings;
-    assert(lineBytesMax <= logBytes, "the log holds the longest line");
+    this.names = options.names ? new Names(this) : undefined;
+    this.saidBytesMax = lineBytesMax + (this.names ? PREFIX_BYTES_MAX : 0);
+    assert(this.saidBytesMax <= logBytes, "the log holds the longest line");
     this.log = new LineLog(logBytes);
     this.idle = idle && new Deadlines(idle.ms, now);
     this.ear = onLine && new Ear(onLine);
@@ -75,16 +82,24 @@ export class Room {
     return lives.filter((life) => life instanceof Member);
   }
 
-  /** Takes in a connection, which hears all that is said from now on; the name is for reports. */
-  join(socket: RoomSocket, name: string): void {
+  /**
+   * Takes in a connection, which hears all that is said from now on.
+   *
+   * @param name for reports
+   * @param identity who it is by its certificate, in a room with names
+   */
+  join(socket: RoomSocket, name: string, identity?: Identity): void {
     if (this.stopping) return new Leaver(this, socket).linger();
-    const member = new Member(this, socket, name);
+    const member = new Member(this, socket, name, identity);
+    const refusal = identity && this.names?.claim(member, identity.name);
+    if (refusal !== undefined) return this.refuse(socket, name, refusal);
     socket.data = member;
     this.cursors.add(member.cursor);
     this.#turns.add(member);
     this.idle?.start(member);
     if (this.idle) this.settings.wake(0);
     this.settings.onJoin?.(name);
+    this.names?.welcome(member);
   }
 
   /** Tells a connection why it is refused, as `* word`, and closes it; the name is for reports. */
@@ -212,7 +227,7 @@ export class Room {
   #writeToAll(): void {
     const { head } = this.log;
     for (const cursor of this.cursors)
-      if (!cursor.blocked && (cursor.position < head || cursor.leaver)) cursor.write();
+      if (!cursor.blocked && (cursor.reached < head || cursor.leaver)) cursor.write();
   }
 
   /** Forgets what everybody has. */
@@ -225,5 +240,6 @@ export class Room {
   #forget(member: Member): void {
     this.#turns.remove(member);
     this.idle?.stop(member);
+    if (member.hold === undefined) this.names?.release(member);
   }
 }
