@@ -25,7 +25,7 @@ import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
   const settings = settingsOf(options, port);
-  const log = openEventLog(options.quiet, () => server.room.size);
+  const log = openEventLog(options.quiet, () => server.room.size, options.names);
   const server = await listen({ ...settings, ...log.events });
 
   log.note(limitNamed(settings.clientsMax));

@@ -28,12 +28,13 @@ import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guest } from "./guest.ts";
+import type { Certified } from "./identity.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends RoomSocket {
+export interface AcceptedSocket extends RoomSocket, Certified {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort: number;
