@@ -118,8 +118,6 @@ export class Entrance {
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = seat.saidAtMs = state.now;
-    seat.takenTo = state.saidBytes;
-    seat.steps = [{ position: state.saidBytes, at: state.held }];
   }
 
   /** The server says that it has refused somebody. */

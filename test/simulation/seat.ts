@@ -8,6 +8,8 @@ export interface Line {
   readonly start: number;
   /** When it was said. */
   readonly saidAt: Held;
+  /** Whether it is for one alone, and so has no place of its own in all that was said. */
+  readonly isAside?: boolean;
 }
 
 /**
@@ -55,6 +57,10 @@ export class Seat {
   hasSpoken = false;
   tooLong = false;
   greetsInTls = false;
+  /** Why it was sent away. */
+  sentAway: string | undefined;
+  /** Why it has left, to be told when all it has said is said. */
+  leftFor: string | undefined;
   /** Whether its end of input was delivered. */
   ended = false;
   paused = false;

@@ -23,6 +23,8 @@ export class State {
   /** All that was said and is still owed to somebody. */
   said: Line[] = [];
   saidBytes = 0;
+  /** The last of all that was said: what a newcomer hears first. */
+  past: Line[] = [];
   /** Those with unsaid lines, in the order they may speak. */
   waiting: Seat[] = [];
   held: Held = { atMost: 0, atLeast: 0 };
@@ -82,14 +84,32 @@ export class State {
 
   position(seat: Seat): number {
     const first = seat.owed[0];
-    return first ? first.start + seat.offset : this.saidBytes;
+    return first ? placeIn(first, seat.offset) : this.saidBytes;
+  }
+
+  /** How far it has come, what is for it alone being the last to take. */
+  reached(seat: Seat): number {
+    const aside = seat.owed.findIndex((line) => line.isAside);
+    const { length = 0 } = seat.owed[aside]?.bytes ?? {};
+    return this.position(seat) - length + (aside === 0 ? seat.offset : 0);
+  }
+
+  /** How much there is of history. */
+  get historyBytes(): number {
+    return this.rules.history?.bytes ?? 0;
+  }
+
+  /** How much the log has room for. */
+  get freeBytes(): number {
+    const oldest = Math.max(0, Math.min(this.tail, this.saidBytes - this.historyBytes));
+    return this.rules.logBytes + this.historyBytes - (this.saidBytes - oldest);
   }
 
   /** A member hears no more than it is owed now. */
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
     seat.end = this.saidBytes;
-    this.expectProgress(seat, seat.takenTo);
+    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (word !== undefined) this.expectWord(seat, word);
   }
 
@@ -98,14 +118,14 @@ export class State {
     const { patienceMs, lingerMs } = this.rules;
     seat.deadlineMs = this.now + patienceMs + lingerMs;
     seat.goalLeast = Math.min(fromAtLeast + PROGRESS_BYTES, seat.end);
-    seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
+    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
   /** A write; what is taken in the moment in which one leaves is no progress yet, at the most. */
   moved(seat: Seat): void {
     const { patienceMs, lingerMs } = this.rules;
     if (seat.leaving === undefined || seat.deadlineMs !== this.now + patienceMs + lingerMs) return;
-    seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
+    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
   /** Whether it has missed some moment's goal since: too little, and not all that it was owed. */
@@ -154,6 +174,11 @@ export class State {
   #count(which: (seat: Seat) => boolean): number {
     return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
+}
+
+/** Where a reader stands that has taken so many bytes of a line. */
+export function placeIn({ start, isAside }: Line, offset: number): number {
+  return isAside ? start : start + offset;
 }
 
 /** Bytes as a trace shows them. */
