@@ -62,6 +62,7 @@ const options = {
   names: flag(
     "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
   ),
+  telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
@@ -109,6 +110,7 @@ export function settingsOf(
     linesPerSecond: given["max-rate"],
     idleMs: given.idle,
     names: given.names,
+    telnet: given.telnet,
     ...secretsOf(given),
   };
 }
