@@ -6,8 +6,8 @@
  * destroy what was sent.
  */
 
+import type { Cursor } from "./cursor.ts";
 import { lastLine } from "./last-words.ts";
-import type { Cursor } from "./member.ts";
 import type { Room } from "./room.ts";
 import { close, GONE, type Life, type RoomSocket } from "./socket.ts";
 
@@ -101,7 +101,10 @@ export class Leaver implements Life {
   /** It is owed nothing any more. */
   #settle(reason: string): void {
     this.#room.owed.stop(this);
-    if (this.#cursor) this.#room.remove(this.#cursor, reason);
+    const cursor = this.#cursor;
     this.#cursor = undefined;
+    if (cursor === undefined) return;
+    this.#room.remove(cursor, reason);
+    this.#room.announcer?.left(cursor, reason);
   }
 }

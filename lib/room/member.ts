@@ -1,18 +1,13 @@
-/** A member: its lines on their way in, its cursor on the way out. */
+/** A member: its lines on their way in, its cursor on their way out, and how it leaves. */
 
-import { assert } from "./assert.ts";
+import { Cursor } from "./cursor.ts";
 import { longerThan } from "./last-words.ts";
-import type { Leaver } from "./leaver.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import type { Speaker } from "./line-log.ts";
 import { NamedLines } from "./named-lines.ts";
 import type { Identity } from "./names.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 import type { Talker } from "./turns.ts";
-
-/** What a reader has to take, at least, in a given time. */
-const PROGRESS_BYTES = 64 << 10;
 
 /** One who is in the room: whatever it says, line by line, every other hears. */
 export class Member implements Life, Talker {
@@ -25,6 +20,10 @@ export class Member implements Life, Talker {
   /** Whether its peer has sent its last byte. */
   hasEnded = false;
   readonly #room: Room;
+  /** Whether it has sent nothing yet. */
+  #isNew = true;
+  /** Why its connection is gone. */
+  #reason = "";
   /** Why it was sent away. */
   #sentAway: string | undefined;
 
@@ -61,13 +60,12 @@ export class Member implements Life, Talker {
     if (reason.includes("\n")) throw new RangeError("a reason is one line");
     if (this.cursor.socket.data !== this || this.#sentAway !== undefined) return;
     this.#sentAway = reason;
-    if (this.hold === undefined) this.saidAll();
-    else this.#room.sayTheRest(this);
+    this.#room.sayTheRest(this);
   }
 
   received(bytes: Uint8Array): void {
-    const isFirst = this.cursor.lastRun < 0 && this.lines.heldBytes === 0;
-    const objection = isFirst ? this.#room.settings.inspect?.(bytes) : undefined;
+    const objection = this.#isNew ? this.#room.settings.inspect?.(bytes) : undefined;
+    this.#isNew = false;
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
     if (this.#room.stopping || this.#sentAway !== undefined) return;
     this.lines.push(bytes);
@@ -90,7 +88,9 @@ export class Member implements Life, Talker {
   closed(reason = this.hasEnded ? "end of input" : "reset"): void {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
-    this.#room.lost(this, reason);
+    this.#reason = reason;
+    this.#room.remove(this.cursor, reason);
+    this.#room.sayTheRest(this);
   }
 
   failed(reason = "reset"): void {
@@ -117,7 +117,10 @@ export class Member implements Life, Talker {
 
   /** It leaves if that was all it will say. */
   saidAll(): void {
-    if (this.cursor.gone) return this.#room.names?.release(this);
+    if (this.cursor.gone) {
+      this.#room.names?.release(this);
+      return this.#room.announcer?.left(this.cursor, this.#reason);
+    }
     const { refusal } = this.lines;
     if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
     else if (this.lines.tooLong)
@@ -130,94 +133,5 @@ export class Member implements Life, Talker {
   late(): void {
     if (this.hold === undefined) this.#room.leave(this, "idle", this.#room.settings.idle?.word);
     else this.#room.idle?.start(this);
-  }
-}
-
-/** A member's place in the log, which stays with it while it leaves. */
-export class Cursor implements Speaker {
-  readonly socket: RoomSocket;
-  /** What it is called in reports. */
-  name: string;
-  /** What is left of a line for this one alone, which it gets before all else. */
-  greeting: Uint8Array | undefined;
-  /** How far into the log the socket has taken bytes. */
-  position: number;
-  lastRun = -1;
-  /** Whether the socket took less than it was offered and has not drained since. */
-  blocked = false;
-  /** Whether the connection is gone. */
-  gone = false;
-  /** Whoever leaves with it; undefined for a member. */
-  leaver: Leaver | undefined;
-  /** Kept by `Patience`: how far it has to come, and since when on its clock. */
-  goal = 0;
-  goalSetAtMs = 0;
-  readonly #room: Room;
-
-  /** One that hears all that is said from now on. */
-  constructor(room: Room, socket: RoomSocket, name: string) {
-    this.#room = room;
-    this.socket = socket;
-    this.name = name;
-    this.position = room.log.head;
-  }
-
-  /** Where that ends in the log which it is owed. */
-  get end(): number {
-    return this.leaver?.end ?? this.#room.log.head;
-  }
-
-  /** How far it has come, as a position; before its own as long as there is a greeting to take. */
-  get reached(): number {
-    return this.position - (this.greeting?.length ?? 0);
-  }
-
-  /** How far it has to come in a given time, at the least: by 64 KiB, or to the end. */
-  get nextGoal(): number {
-    return Math.min(this.reached + PROGRESS_BYTES, this.end);
-  }
-
-  /** Its socket takes bytes again. */
-  drained(): void {
-    if (!this.blocked) return;
-    this.blocked = false;
-    this.#room.settings.wake(0);
-  }
-
-  /**
-   * Writes what others said and it is owed, as `rio_writen` does for a descriptor,
-   * but without waiting: a short count stops the cursor, `drained` starts it again.
-   * A leaver that has everything goes on to its last word.
-   */
-  write(): void {
-    const { log } = this.#room;
-    const { end } = this;
-    if (this.greeting && !this.#greet(this.greeting)) return;
-    while (this.position < end) {
-      const { position } = this;
-      const { bytes, offset, length, next } = log.read(this, position, end);
-      const taken = length > 0 ? this.#offer(bytes, offset, length) : 0;
-      if (this.gone) return;
-      this.position = this.blocked ? log.advance(this, position, taken) : next;
-      if (this.blocked) return;
-    }
-    this.leaver?.linger();
-  }
-
-  /** Writes its greeting; returns whether it has all of it. */
-  #greet(greeting: Uint8Array): boolean {
-    const taken = this.#offer(greeting, 0, greeting.length);
-    if (this.gone) return false;
-    this.greeting = this.blocked ? greeting.subarray(taken) : undefined;
-    return !this.blocked;
-  }
-
-  /** Offers bytes to the socket; returns how many it has taken, if it is not gone then. */
-  #offer(bytes: Uint8Array, offset: number, length: number): number {
-    const taken = this.socket.write(bytes, offset, length);
-    assert(taken <= length, "a socket takes no more than it was offered");
-    if (taken < 0) this.socket.data.failed();
-    this.blocked = taken < length;
-    return taken;
   }
 }

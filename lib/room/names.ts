@@ -7,8 +7,7 @@ import type { Room } from "./room.ts";
 /**
  * No colon, no white space, nothing that is not seen or turns the text around it (both are in
  * \p{C}), and no mark at the start that would go onto what stands before it. The blank of Braille
- * is white space too, by its looks; U+FFFD stands for bytes that
- * are no UTF-8.
+ * is white space too, by its looks; U+FFFD stands for bytes that are no UTF-8.
  */
 const NAME = /^(?!\p{M})[^:\p{C}\p{Z}\p{DI}\u2800\ufffd]{1,32}$/u;
 /** The longest name in UTF-8, 32 characters of 4 bytes, and its `: `. */
@@ -78,8 +77,7 @@ export class Names {
   /** A newcomer is told that it has to say its name, unless it has one already. */
   welcome(member: Member): void {
     if (member.ownName !== undefined) return this.#report(member);
-    member.cursor.greeting = new TextEncoder().encode(this.#greeting());
-    this.#room.settings.wake(0);
+    this.#room.newcomers?.tell(member.cursor, this.#greeting());
   }
 
   /** A member says nothing under its name any more. */
@@ -98,9 +96,10 @@ export class Names {
 
   #report(member: Member): void {
     const { cursor, ownName } = member;
-    const { idle, settings } = this.#room;
+    const { announcer, idle, settings } = this.#room;
     cursor.name = `${ownName} ${cursor.name}`;
     idle?.start(member);
+    announcer?.joined(cursor, ownName ?? "");
     settings.onNamed?.(cursor.name);
   }
 }

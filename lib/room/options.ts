@@ -21,6 +21,13 @@ export interface RoomOptions extends RoomEvents {
   idle?: { readonly ms: number; readonly word: string } | undefined;
   /** Whether each line is said with the name of its member before it; not by default. */
   names?: boolean | undefined;
+  /** Tells all members who comes and goes; off by default. */
+  announce?: boolean;
+  /**
+   * How much a newcomer hears of what was said before: the last lines that are in so many bytes, and
+   * of them so many at most. It costs as many bytes of memory; none by default.
+   */
+  history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
   /** Looks at the first bytes of a member; what it returns is why the member is disconnected. */
   inspect?: ((firstBytes: Uint8Array) => string | undefined) | undefined;
   /** The time, in ms, from any start; never goes back. */
