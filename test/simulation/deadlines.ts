@@ -85,10 +85,10 @@ export class Deadlines {
     if (stays && state.stopping && !state.heldUp) state.leave(seat, "server stopping");
     if (seat.lost || state.now < seat.deadlineMs) return;
     const isOwed = seat.state === "member" && seat.blocked;
-    const hasMovedOn = isOwed && state.position(seat) >= seat.goalLeast;
+    const hasMovedOn = isOwed && state.reached(seat) >= seat.goalLeast;
     if (seat.state === "member" && !isOwed) return;
     state.demand(hasMovedOn, seat, "still connected after its deadline");
-    state.expectProgress(seat, state.position(seat));
+    state.expectProgress(seat, state.reached(seat));
     state.seen.leaversKept++;
   }
 
@@ -140,7 +140,7 @@ export class Deadlines {
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */
   #isTooSlow(seat: Seat): boolean {
     const { now, held, rules, heldUp, seen } = this.#state;
-    const position = this.#state.position(seat);
+    const position = this.#state.reached(seat);
     const isDue = seat.leaving !== undefined && now >= seat.deadlineMs;
     if (seat.lost) return isDue || heldUp; // which the server may not know yet
     if (!seat.blocked) return false;
@@ -158,7 +158,7 @@ export class Deadlines {
 
   /** Notes since when it has surely had its goal and not moved. */
   #standsStill(seat: Seat): void {
-    const position = this.#state.position(seat);
+    const position = this.#state.reached(seat);
     if (position === seat.stillPosition) {
       seat.stillSince ??= this.#state.held.atLeast;
       return;

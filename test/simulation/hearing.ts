@@ -23,6 +23,13 @@ export class Hearing {
     }
   }
 
+  /** A line is said to one alone, that has just joined. */
+  tell(seat: Seat, text: string): void {
+    const { saidBytes: start, held } = this.#state;
+    const bytes = new TextEncoder().encode(text);
+    seat.owed.push({ speaker: seat, bytes, start, logBytes: 0, saidAt: held });
+  }
+
   /** A socket was offered bytes and took the first `count` of them. */
   took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
     const state = this.#state;
@@ -126,14 +133,14 @@ export class Hearing {
     for (const line of seat.owed) {
       if (seat.offset < line.bytes.length) break;
       seat.offset -= line.bytes.length;
-      seat.takenTo = line.start + line.bytes.length;
+      seat.takenTo = line.start + line.logBytes;
       done++;
     }
     if (done > 0) seat.owed.splice(0, done);
     this.#state.seen.deliveries += done;
     const [next] = seat.owed;
-    if (next && seat.offset > 0) seat.takenTo = next.start + seat.offset;
-    if (first && count > 0) this.#step(seat, this.#state.position(seat));
+    if (next && seat.offset > 0) seat.takenTo = this.#state.position(seat);
+    if (first && count > 0) this.#step(seat, this.#state.reached(seat));
     if (next || !seat.word || seat.state !== "departing") return;
     seat.word = seat.offset < seat.word.length ? seat.word.subarray(seat.offset) : undefined;
     seat.offset = 0;

@@ -9,6 +9,7 @@
 import { Deadlines } from "./deadlines.ts";
 import { Entrance } from "./entrance.ts";
 import { Hearing } from "./hearing.ts";
+import { Naming } from "./naming.ts";
 import type { Rules } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import { Speaking } from "./speaking.ts";
@@ -26,14 +27,16 @@ export class Model {
   readonly state: State;
   readonly entrance: Entrance;
   readonly hearing: Hearing;
+  readonly naming: Naming;
   readonly speaking: Speaking;
   readonly deadlines: Deadlines;
 
   constructor(rules: Rules) {
     this.state = new State(rules);
-    this.entrance = new Entrance(this.state);
     this.hearing = new Hearing(this.state);
-    this.speaking = new Speaking(this.state, this.hearing);
+    this.naming = new Naming(this.state);
+    this.speaking = new Speaking(this.state, this.hearing, this.naming);
+    this.entrance = new Entrance(this.state, this.naming, this.speaking);
     this.deadlines = new Deadlines(this.state, this.speaking, this.entrance);
   }
 
@@ -80,6 +83,7 @@ export class Model {
 
   joined(seat: Seat): void {
     this.entrance.joined(seat);
+    if (seat.greeting !== undefined) this.hearing.tell(seat, seat.greeting);
     this.speaking.settle(seat);
   }
 
@@ -130,6 +134,7 @@ export class Model {
     for (const seat of state.seats) {
       this.entrance.answered(seat);
       this.entrance.check(seat);
+      this.naming.check(seat);
       this.speaking.check(seat);
       this.hearing.check(seat, turnDue);
     }

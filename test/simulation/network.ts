@@ -9,6 +9,7 @@ import type { Life } from "../../lib/room/socket.ts";
 import type { AcceptedSocket } from "../../lib/server/connections.ts";
 import { Guest } from "../../lib/server/guest.ts";
 import type { Model } from "./model.ts";
+import { chooseName } from "./naming.ts";
 import type { Random } from "./random.ts";
 import type { Reading, Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
@@ -71,8 +72,9 @@ export class Connection implements AcceptedSocket {
   readonly #polite: boolean;
   /** Whether there is a handshake to come before anything else. */
   #isShakingHands: boolean;
-  /** What the peer is about to say. */
+  /** What the peer is about to say, and what it calls itself. */
   #unsent: Uint8Array = new Uint8Array(0);
+  #ownName = "";
 
   constructor(network: Network, seat: Seat, place: Place) {
     const { random, weather, model } = network;
@@ -86,6 +88,7 @@ export class Connection implements AcceptedSocket {
     const { passPhrase } = model.state;
     if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
     else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
+    if (model.state.rules.names) this.#chooseName();
   }
 
   // The socket, as the server calls it.
@@ -151,6 +154,13 @@ export class Connection implements AcceptedSocket {
   setNoDelay(): void {}
 
   setKeepAlive(): void {}
+
+  getPeerCertificate() {
+    const { certificate } = this.seat;
+    if (certificate === undefined) return undefined;
+    const { name, fingerprint } = certificate;
+    return { subject: { CN: name }, fingerprint256: fingerprint };
+  }
 
   // What may happen to it. Each returns whether it could.
 
@@ -310,6 +320,19 @@ export class Connection implements AcceptedSocket {
     this.#network.handlers.close(this);
   }
 
+  /** The peer has a certificate, or says its name next. */
+  #chooseName(): void {
+    const { random, weather, model } = this.#network;
+    const name = chooseName(random, weather.badName);
+    this.#ownName = name;
+    if (model.state.rules.certified) {
+      this.seat.certificate = { name, fingerprint: `${name} ${Number(random.chance(200))}` };
+    } else {
+      const line = random.pick([name, `${name}\r`, `  ${name} `, `${name}: hello`, `${name}: `]);
+      this.#unsent = Buffer.concat([this.#unsent, Buffer.from(`${line}\n`)]);
+    }
+  }
+
   /** What it says for a pass phrase. */
   #firstLine(passPhrase: string): Buffer {
     const { random, weather } = this.#network;
@@ -333,8 +356,11 @@ export class Connection implements AcceptedSocket {
   }
 
   #nextLine(): Buffer {
+    const { random, model } = this.#network;
+    if (model.state.rules.names && random.chance(200))
+      return Buffer.from(`${random.pick([`${this.#ownName}: `, "* bob left", "bob: ", "x"])}\n`);
     const line = Buffer.alloc(this.#lineLength() + 1, LF);
-    const first = this.#network.random.below(256);
+    const first = random.below(256);
     for (let at = 0; at < line.length - 1; at++) {
       const byte = (first + at * 37) & 0xff;
       line[at] = byte === LF ? 0x0d : byte;

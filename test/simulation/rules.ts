@@ -1,6 +1,7 @@
 /** What a world is like: the options of its server, its network, and what happens how often. */
 
 import type { Random } from "./random.ts";
+import { NAME_BYTES_MAX } from "./state.ts";
 
 /** A log of more than this is one of the few that are large enough to be gathered from in parts. */
 const LARGE_BYTES = 256 << 10;
@@ -13,6 +14,9 @@ export interface Rules {
   readonly lineBytesMax: number;
   readonly patienceMs: number;
   readonly lingerMs: number;
+  readonly names: boolean;
+  /** Whether names are those of certificates. */
+  readonly certified: boolean;
   readonly linesPerSecond: number | undefined;
   readonly idleMs: number | undefined;
   readonly unix: boolean;
@@ -46,6 +50,8 @@ export interface Weather {
   readonly closeLater: number;
   /** A peer that gets EOF closes too. */
   readonly politePeer: number;
+  /** A peer has a name that is none. */
+  readonly badName: number;
   /** A line passes the limit. */
   readonly tooLong: number;
   /** A peer has reset before it is accepted, and has no address any more. */
@@ -145,9 +151,13 @@ function chooseRules(random: Random): Rules {
     : Math.min(logBytes, random.pick([1, 5, 16, 60, 200, logBytes]));
   const patienceMs = random.pick(large ? [50, 100, 250, 1000] : [0, 1, 50, 100, 250, 1000, 10_000]);
   const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
+  const entrance = chooseEntrance(random);
+  const names = lineBytesMax >= 16 && random.chance(400);
   return {
-    logBytes,
+    logBytes: names ? logBytes + NAME_BYTES_MAX : logBytes,
     lineBytesMax,
+    names,
+    certified: names && entrance.handshake && random.chance(700),
     patienceMs,
     // With no time at all, whoever leaves would be dropped before it is written to.
     lingerMs: random.pick([patienceMs === 0 ? 10 : 0, 1, 100, 2000]),
@@ -157,7 +167,7 @@ function chooseRules(random: Random): Rules {
       : random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
     idleMs: large ? undefined : random.pick([undefined, undefined, 40, 300, 2000]),
     readBytesMax,
-    ...chooseEntrance(random),
+    ...entrance,
   };
 }
 
@@ -190,6 +200,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     closeAtOnce: random.pick([0, 300, 1000]),
     closeLater: random.pick([0, 500]),
     politePeer: random.pick([0, 300, 900, 1000]),
+    badName: random.pick([0, 100, 500]),
     tooLong: random.pick([0, 0, 5, 40]),
     noAddress: random.pick([0, 0, 100]),
     goodHandshake: random.pick([500, 900, 1000]),

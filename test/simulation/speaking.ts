@@ -4,6 +4,7 @@
  */
 
 import type { Hearing } from "./hearing.ts";
+import type { Naming } from "./naming.ts";
 import type { Seat } from "./seat.ts";
 import { show, type State, Violation } from "./state.ts";
 
@@ -21,24 +22,26 @@ export const SPEAKS_TLS = "speaks TLS, this port does not";
 export class Speaking {
   readonly #state: State;
   readonly #hearing: Hearing;
+  readonly #naming: Naming;
   /** Whose turn it is to speak while others wait, and how much it has said in it. */
   #turn: Seat | undefined;
   #turnBytes = 0;
 
-  constructor(state: State, hearing: Hearing) {
+  constructor(state: State, hearing: Hearing, naming: Naming) {
     this.#state = state;
     this.#hearing = hearing;
+    this.#naming = naming;
   }
 
   /** Bytes of a member arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
     if (seat.leaving || seat.ended || seat.tooLong) return;
-    const isFirst = !seat.hasSpoken && seat.heldBytes === 0;
-    seat.greetsInTls = isFirst && !rules.handshake && opensTls(bytes);
+    seat.greetsInTls = seat.isNew && !rules.handshake && opensTls(bytes);
+    seat.isNew = false;
     if (seat.greetsInTls) return this.settle(seat);
-    if (stopping) return;
-    for (let at = 0; at < bytes.length && !seat.tooLong;) {
+    if (stopping || seat.sentAway !== undefined) return;
+    for (let at = 0; at < bytes.length && !seat.tooLong && seat.refused === undefined;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
@@ -47,7 +50,7 @@ export class Speaking {
       if (isWhole && !seat.tooLong) this.#finishLine(seat);
       at = end;
     }
-    if (seat.tooLong) seat.unfinished = NOTHING;
+    if (seat.tooLong || seat.refused !== undefined) seat.unfinished = NOTHING;
     this.settle(seat);
   }
 
@@ -63,7 +66,8 @@ export class Speaking {
   /** The end of a member's input arrives. */
   ends(seat: Seat): void {
     if (seat.leaving) return;
-    if (!this.#state.stopping && seat.unfinished.length > 0) {
+    const isHeard = !this.#state.stopping && seat.sentAway === undefined;
+    if (isHeard && seat.unfinished.length > 0) {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
     }
@@ -75,14 +79,15 @@ export class Speaking {
     const state = this.#state;
     this.#takeTurn(speaker, run.length);
     speaker.saidAtMs = state.now;
-    speaker.hasSpoken = true;
     let at = 0;
     while (at < run.length) {
       const bytes = speaker.unsaid.shift();
       if (!bytes || !startsWith(run, at, bytes))
         throw state.violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
-      this.#hearing.owe({ speaker, bytes, start: state.saidBytes, saidAt: state.held });
+      speaker.heldLengths.shift();
+      const { length: logBytes } = bytes;
+      this.#hearing.owe({ speaker, bytes, start: state.saidBytes, logBytes, saidAt: state.held });
       state.saidBytes += bytes.length;
       state.seen.lines++;
       this.#spendAllowance(speaker);
@@ -98,9 +103,13 @@ export class Speaking {
     if (seat.greetsInTls) {
       this.#state.leave(seat, SPEAKS_TLS, SPEAKS_TLS);
       seen.clientHellos++;
+    } else if (seat.sentAway !== undefined) {
+      this.#state.leave(seat, seat.sentAway, seat.sentAway);
     } else if (seat.tooLong) {
       this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
       seen.tooLong++;
+    } else if (seat.refused !== undefined) {
+      this.#state.leave(seat, seat.refused, seat.refused);
     } else if (seat.ended) {
       this.#state.leave(seat, "end of input");
     }
@@ -111,7 +120,7 @@ export class Speaking {
     const { rules, stopping, now } = this.#state;
     const { linesPerSecond } = rules;
     const isLimited = linesPerSecond !== undefined && seat.state === "member" && !seat.known;
-    if (!isLimited || stopping) return Number.POSITIVE_INFINITY;
+    if (!isLimited || stopping || seat.sentAway !== undefined) return Number.POSITIVE_INFINITY;
     const earned = ((now - seat.allowedAtMs) * linesPerSecond) / 1000;
     seat.allowedAtMs = now;
     seat.allowance = Math.min(linesPerSecond, seat.allowance + earned);
@@ -155,7 +164,7 @@ export class Speaking {
     }
     this.#turnBytes += bytes;
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
-    const share = Math.max(rules.lineBytesMax, part);
+    const share = Math.max(this.#state.saidBytesMax, part);
     const isMore = this.#turn === speaker && this.#turnBytes > share;
     const what = `speaks ${this.#turnBytes} bytes while ${next?.name} waits`;
     this.#state.demand(!isMore, speaker, what);
@@ -179,9 +188,13 @@ export class Speaking {
   }
 
   #finishLine(seat: Seat): void {
-    if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
-    seat.unsaid.push(seat.unfinished);
+    const { unfinished } = seat;
     seat.unfinished = NOTHING;
+    const said = this.#naming.hears(seat, unfinished);
+    if (said === undefined) return;
+    if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
+    seat.unsaid.push(said);
+    seat.heldLengths.push(unfinished.length);
   }
 }
 

@@ -9,6 +9,8 @@ import { Sightings } from "./sightings.ts";
 
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
+/** A name of 32 characters of 4 bytes, and `: `. */
+export const NAME_BYTES_MAX = 130;
 
 /** A promise that was not kept. */
 export class Violation extends Error {}
@@ -82,14 +84,26 @@ export class State {
 
   position(seat: Seat): number {
     const first = seat.owed[0];
-    return first ? first.start + seat.offset : this.saidBytes;
+    return first ? first.start + Math.min(seat.offset, first.logBytes) : this.saidBytes;
+  }
+
+  /** How far it has come: what it still has to take for itself alone comes before its position. */
+  reached(seat: Seat): number {
+    const [first] = seat.owed;
+    const aside = first && first.logBytes === 0 ? first.bytes.length - seat.offset : 0;
+    return this.position(seat) - aside;
+  }
+
+  /** The longest line that can be said. */
+  get saidBytesMax(): number {
+    return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
   }
 
   /** A member hears no more than it is owed now. */
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
     seat.end = this.saidBytes;
-    this.expectProgress(seat, seat.takenTo);
+    this.expectProgress(seat, seat.takenTo - this.position(seat) + this.reached(seat));
     if (word !== undefined) this.expectWord(seat, word);
   }
 
@@ -98,14 +112,14 @@ export class State {
     const { patienceMs, lingerMs } = this.rules;
     seat.deadlineMs = this.now + patienceMs + lingerMs;
     seat.goalLeast = Math.min(fromAtLeast + PROGRESS_BYTES, seat.end);
-    seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
+    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
   /** A write; what is taken in the moment in which one leaves is no progress yet, at the most. */
   moved(seat: Seat): void {
     const { patienceMs, lingerMs } = this.rules;
     if (seat.leaving === undefined || seat.deadlineMs !== this.now + patienceMs + lingerMs) return;
-    seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
+    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
   /** Whether it has missed some moment's goal since: too little, and not all that it was owed. */
@@ -113,7 +127,7 @@ export class State {
     const [next] = seat.owed;
     if (!next) return undefined;
     // Since when what it is to take next is there, and since when it has come no further than this.
-    const from = this.position(seat) - PROGRESS_BYTES;
+    const from = this.reached(seat) - PROGRESS_BYTES;
     const since = seat.steps.find((step) => step.position > from)?.at ?? this.held;
     return since.atMost > next.saidAt.atMost ? since : next.saidAt;
   }

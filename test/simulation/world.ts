@@ -142,12 +142,14 @@ class World implements Network {
         ? undefined
         : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
       onJoin: (name) => this.model.joined(this.#seatOf(name)),
+      onNamed: (name) => this.model.naming.named(this.#seatOf(name), name),
       onRefuse: (name, why) => {
         this.trace?.(`${name} is refused: ${why}`);
         this.model.entrance.refused(this.#seatOf(name), why);
       },
       onLeave: (name, reason, behindBytes) => {
         this.trace?.(`${name} leaves: ${reason}, ${behindBytes} bytes behind`);
+        this.model.naming.checkReport(this.#seatOf(name), name);
         this.model.left(this.#seatOf(name), reason, behindBytes);
       },
     });
@@ -167,8 +169,9 @@ class World implements Network {
     return handlersOf(this.server, () => false) as unknown as Handlers;
   }
 
+  /** By how it is reported: its address, perhaps with its own name before it. */
   #seatOf(name: string): Seat {
-    const seat = this.#seats.get(name);
+    const seat = this.#seats.get(name.slice(name.indexOf(" ") + 1));
     if (!seat) throw new Violation(`there is nobody called ${name}`);
     return seat;
   }
