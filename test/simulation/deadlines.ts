@@ -98,6 +98,9 @@ export class Deadlines {
     if (!this.#isClear) return;
     for (const seat of seats) {
       if (seat.state !== "member" || !seat.blocked || seat.lost) continue;
+      // The room may not know yet that it is blocked.
+      if (!seat.isAnswered) seat.stillPosition = -1;
+      if (!seat.isAnswered) continue;
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
       this.#state.demand(wasAsked, seat, "not asked whether it takes more");
       this.#standsStill(seat);

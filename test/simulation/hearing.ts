@@ -47,6 +47,17 @@ export class Hearing {
     if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
     seat.wasAsked ||= seat.blocked;
     seat.blocked = count < offered;
+    seat.isAnswered = true;
+    seat.writtenAtMs = state.now;
+  }
+
+  /** A socket was offered bytes that are no part of what is said. */
+  tookOther(seat: Seat, isShort: boolean): void {
+    const state = this.#state;
+    if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    seat.wasAsked ||= seat.blocked;
+    seat.blocked ||= isShort;
+    seat.isAnswered = !isShort;
     seat.writtenAtMs = state.now;
   }
 

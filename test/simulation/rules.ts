@@ -15,6 +15,7 @@ export interface Rules {
   readonly patienceMs: number;
   readonly lingerMs: number;
   readonly names: boolean;
+  readonly telnet: boolean;
   /** Whether names are those of certificates. */
   readonly certified: boolean;
   readonly linesPerSecond: number | undefined;
@@ -157,6 +158,7 @@ function chooseRules(random: Random): Rules {
     logBytes: names ? logBytes + NAME_BYTES_MAX : logBytes,
     lineBytesMax,
     names,
+    telnet: readBytesMax <= 80 && random.chance(200),
     certified: names && entrance.handshake && random.chance(700),
     patienceMs,
     // With no time at all, whoever leaves would be dropped before it is written to.

@@ -91,6 +91,8 @@ export class Seat {
   steps: Step[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;
+  /** Whether nothing but what others say waits for its socket. */
+  isAnswered = true;
   /** The last write to it, and the last when nobody was further behind. */
   writtenAtMs = -1;
   inTheWayAtMs = -1;

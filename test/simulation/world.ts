@@ -10,6 +10,7 @@ import { Room } from "../../lib/room/room.ts";
 import type { AddressRule } from "../../lib/server/access.ts";
 import { AddressRules, parseAddressRule } from "../../lib/server/access.ts";
 import { Connections, handlersOf } from "../../lib/server/connections.ts";
+import { TelnetSocket } from "../../lib/server/telnet.ts";
 import { greetsInTls } from "../../lib/server/tls-words.ts";
 import { Model } from "./model.ts";
 import { Connection, type Handlers, type Network } from "./network.ts";
@@ -71,7 +72,8 @@ let onSaid: ((speaker: Seat, run: Uint8Array) => void) | undefined;
 const append = LineLog.prototype.append;
 LineLog.prototype.append = function (speaker, run) {
   const { socket } = speaker as Cursor; // in a room, cursors speak
-  onSaid?.((socket as Connection).seat, run); // in a world, every socket is one
+  const accepted = socket instanceof TelnetSocket ? socket.accepted : socket;
+  onSaid?.((accepted as Connection).seat, run); // in a world, every socket is one
   append.call(this, speaker, run);
 };
 
