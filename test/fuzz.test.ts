@@ -16,7 +16,10 @@ import { LineLog, type Speaker } from "../lib/room/line-log.ts";
 import { NamedLines } from "../lib/room/named-lines.ts";
 import { isName, nameKey, PREFIX_BYTES_MAX } from "../lib/room/names.ts";
 import { AddressRules, parseAddressRule } from "../lib/server/access.ts";
+import { TelnetInput, TelnetSocket } from "../lib/server/telnet.ts";
+import { FakeSocket } from "./room/fake-socket.ts";
 import { Random } from "./simulation/random.ts";
+import { answersOf, readTelnet, requestsOf } from "./simulation/telnet.ts";
 
 const LF = 0x0a;
 
@@ -125,6 +128,62 @@ test("a name is 1 to 32 characters, none of them unseen, blank, a colon or one t
       characters.every((one) => !NO_NAMES.includes(one)) && characters[0] !== "\u0301";
     const name = characters.join("");
     expect([name, isName(name)]).toEqual([name, isOne && isClean]);
+  });
+});
+
+test("TelnetInput takes commands out of any bytes, cut anywhere, as one look at all of them does", () => {
+  forSeeds(3000, (random) => {
+    const input = new TelnetInput();
+    let [received, said, answers] = ["", "", ""];
+    let marks = 0;
+    for (let step = random.between(1, 20); step > 0; step--) {
+      const before = answersOf(received);
+      const chunk = randomTelnet(random, random.below(20));
+      received += chunk.toString("latin1");
+      said += Buffer.from(input.decode(chunk)).toString("latin1");
+      const after = answersOf(received);
+      expect(said).toBe(readTelnet(received));
+      const answered = Buffer.from(input.takeAnswers()).toString("latin1");
+      const owesMark = after.marks > before.marks;
+      if (owesMark) marks++;
+      expect(answered.endsWith("\xff\xfb\x06")).toBe(owesMark);
+      answers += owesMark ? answered.slice(0, -3) : answered;
+      expect(answers).toBe(after.refusals);
+    }
+    expect(marks).toBeLessThanOrEqual(answersOf(received).marks);
+    said += Buffer.from(input.end()).toString("latin1");
+    expect(said).toBe(readTelnet(received, true));
+  });
+});
+
+test("TelnetSocket sends what is said, and answers whole, whatever the socket takes", () => {
+  forSeeds(3000, (random) => {
+    const socket = new FakeSocket();
+    let sent = "";
+    socket.write = (bytes, offset, length) => {
+      const taken = random.chance(400) ? random.below(length + 1) : length;
+      sent += Buffer.from(bytes.subarray(offset, offset + taken)).toString("latin1");
+      return taken;
+    };
+    const telnet = new TelnetSocket(socket);
+    telnet.data = { received() {}, drained() {}, ended() {}, closed() {}, failed() {} };
+    const said = Buffer.from(randomTelnet(random, random.below(200)));
+    let [taken, received] = [0, ""];
+    while (taken < said.length) {
+      if (random.chance(200)) {
+        const chunk = randomTelnet(random, random.below(20));
+        received += chunk.toString("latin1");
+        telnet.received(chunk);
+      }
+      taken += telnet.write(said, taken, random.between(1, said.length - taken));
+    }
+    for (let times = 0; times < 200; times++) telnet.drained();
+    expect(readTelnet(sent, true, false)).toBe(said.toString("latin1"));
+    const { marks, refusals } = answersOf(received);
+    const isMark = (answer: string) => answer === "\xff\xfb\x06";
+    const answers = requestsOf(sent);
+    expect(answers.filter((answer) => !isMark(answer)).join("")).toBe(refusals);
+    expect(answers.some(isMark)).toBe(marks > 0);
   });
 });
 
@@ -446,6 +505,32 @@ function readSome(random: Random, log: LineLog, reader: Reader): void {
 /** Any bytes, LF among them more often than by chance. */
 function randomBytes(random: Random, length: number): Uint8Array {
   return Uint8Array.from({ length }, () => (random.chance(120) ? LF : random.below(256)));
+}
+
+/** Bytes among which commands, and parts of them, are frequent. */
+function randomTelnet(random: Random, length: number): Buffer {
+  const parts = [
+    "\r\n",
+    "\r\0",
+    "\r",
+    "\n",
+    "\0",
+    "a",
+    "\xff\xff",
+    "\xff\xf4",
+    "\xff\xfd\x06",
+    "\xff",
+  ];
+  const more = [
+    "\xff\xfb\x1f",
+    "\xff\xfd\x01",
+    "\xff\xfe\x01",
+    "\xff\xfa\x1f\0P\0\x18\xff\xf0",
+    "\xff\xfa",
+    "\xf0",
+  ];
+  const text = Array.from({ length }, () => random.pick([...parts, ...more])).join("");
+  return Buffer.from(text.slice(0, length), "latin1");
 }
 
 /** Lines of few characters, so that names and colons are often among them. */

@@ -7,8 +7,7 @@ import type { Room } from "./room.ts";
 /**
  * No colon, no white space, nothing that is not seen or turns the text around it (both are in
  * \p{C}), and no mark at the start that would go onto what stands before it. The blank of Braille
- * is white space too, by its looks; U+FFFD stands for bytes that
- * are no UTF-8.
+ * is white space too, by its looks; U+FFFD stands for bytes that are no UTF-8.
  */
 const NAME = /^(?!\p{M})[^:\p{C}\p{Z}\p{DI}\u2800\ufffd]{1,32}$/u;
 /** The longest name in UTF-8, 32 characters of 4 bytes, and its `: `. */

@@ -71,6 +71,7 @@ const options = {
   history: lines(
     "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
   ),
+  telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
@@ -120,6 +121,7 @@ export function settingsOf(
     names: given.names,
     announce: given.announce,
     history: given.history,
+    telnet: given.telnet,
     ...secretsOf(given),
   };
 }

@@ -32,12 +32,15 @@ export class Announcing {
   }
 
   joined(seat: Seat): void {
-    this.#happens({ what: "joined", words: `${seat.name} joined`, about: seat });
+    seat.isAnnounced = true;
+    this.#happens({ what: "joined", words: `${seat.ownName ?? seat.name} joined`, about: seat });
     this.wait(seat);
   }
 
   left(seat: Seat, reason: string): void {
-    this.#happens({ what: "left", words: `${seat.name} left: ${reason}`, about: this.voice });
+    if (!seat.isAnnounced) return;
+    const words = `${seat.ownName ?? seat.name} left: ${reason}`;
+    this.#happens({ what: "left", words, about: this.voice });
   }
 
   /** The server stops, and says only what waits for room. */
@@ -91,6 +94,7 @@ export class Announcing {
       if (this.#more.length > 1) state.seen.sums++;
       this.#more = [];
     }
+    next.about.noticeBytes = expected.length;
     this.#hearing.owe(next.about, expected);
     if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.voice);
     this.wait();

@@ -108,6 +108,9 @@ export class Deadlines {
     if (!this.#isClear) return;
     for (const seat of seats) {
       if (seat.state !== "member" || !seat.blocked || seat.lost) continue;
+      // The room may not know yet that it is blocked.
+      if (!seat.isAnswered) seat.stillPosition = -1;
+      if (!seat.isAnswered) continue;
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
       this.#state.demand(wasAsked, seat, "not asked whether it takes more");
       this.#standsStill(seat);
@@ -167,7 +170,7 @@ export class Deadlines {
 
   /** Notes since when it has surely had its goal and not moved. */
   #standsStill(seat: Seat): void {
-    const position = this.#state.position(seat);
+    const position = this.#state.reached(seat);
     if (position === seat.stillPosition) {
       seat.stillSince ??= this.#state.held.atLeast;
       return;

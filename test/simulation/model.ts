@@ -10,6 +10,7 @@ import { Announcing } from "./announcing.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Entrance } from "./entrance.ts";
 import { Hearing } from "./hearing.ts";
+import { Naming } from "./naming.ts";
 import type { Rules } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import { Speaking } from "./speaking.ts";
@@ -28,15 +29,17 @@ export class Model {
   readonly entrance: Entrance;
   readonly hearing: Hearing;
   readonly announcing: Announcing;
+  readonly naming: Naming;
   readonly speaking: Speaking;
   readonly deadlines: Deadlines;
 
   constructor(rules: Rules) {
     this.state = new State(rules);
-    this.entrance = new Entrance(this.state);
     this.hearing = new Hearing(this.state);
     this.announcing = new Announcing(this.state, this.hearing);
-    this.speaking = new Speaking(this.state, this.hearing, this.announcing);
+    this.naming = new Naming(this.state, this.announcing);
+    this.speaking = new Speaking(this.state, this.hearing, this.naming, this.announcing);
+    this.entrance = new Entrance(this.state, this.naming, this.speaking);
     this.deadlines = new Deadlines(this.state, this.speaking, this.entrance, this.announcing);
   }
 
@@ -94,7 +97,9 @@ export class Model {
   joined(seat: Seat): void {
     this.entrance.joined(seat);
     this.hearing.joins(seat);
-    this.announcing.joined(seat);
+    if (seat.greeting !== undefined) this.hearing.tell(seat, seat.greeting);
+    const hasName = seat.certificate !== undefined;
+    if (hasName || !this.state.rules.names) this.announcing.joined(seat);
   }
 
   pauses(seat: Seat): void {
@@ -148,6 +153,7 @@ export class Model {
     for (const seat of state.seats) {
       this.entrance.answered(seat);
       this.entrance.check(seat);
+      this.naming.check(seat);
       this.speaking.check(seat);
       this.hearing.check(seat, turnDue);
     }

@@ -1,6 +1,7 @@
 /** What a world is like: the options of its server, its network, and what happens how often. */
 
 import type { Random } from "./random.ts";
+import { NAME_BYTES_MAX } from "./state.ts";
 
 /** A log of more than this is one of the few that are large enough to be gathered from in parts. */
 const LARGE_BYTES = 256 << 10;
@@ -13,6 +14,10 @@ export interface Rules {
   readonly lineBytesMax: number;
   readonly patienceMs: number;
   readonly lingerMs: number;
+  readonly names: boolean;
+  readonly telnet: boolean;
+  /** Whether names are those of certificates. */
+  readonly certified: boolean;
   readonly linesPerSecond: number | undefined;
   readonly idleMs: number | undefined;
   readonly unix: boolean;
@@ -51,6 +56,8 @@ export interface Weather {
   readonly closeLater: number;
   /** A peer that gets EOF closes too. */
   readonly politePeer: number;
+  /** A peer has a name that is none. */
+  readonly badName: number;
   /** A line passes the limit. */
   readonly tooLong: number;
   /** A peer has reset before it is accepted, and has no address any more. */
@@ -159,9 +166,14 @@ function chooseRules(random: Random): Rules {
       );
   const patienceMs = random.pick(large ? [50, 100, 250, 1000] : [0, 1, 50, 100, 250, 1000, 10_000]);
   const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
+  const entrance = chooseEntrance(random);
+  const names = lineBytesMax >= 16 && random.chance(400);
   return {
-    logBytes,
+    logBytes: names ? logBytes + NAME_BYTES_MAX : logBytes,
     lineBytesMax,
+    names,
+    telnet: readBytesMax <= 80 && random.chance(200),
+    certified: names && entrance.handshake && random.chance(700),
     patienceMs,
     // With no time at all, whoever leaves would be dropped before it is written to.
     lingerMs: random.pick([patienceMs === 0 ? 10 : 0, 1, 100, 2000]),
@@ -174,7 +186,7 @@ function chooseRules(random: Random): Rules {
     announce,
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
     listens: random.chance(300),
-    ...chooseEntrance(random),
+    ...entrance,
   };
 }
 
@@ -213,6 +225,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     closeAtOnce: random.pick([0, 300, 1000]),
     closeLater: random.pick([0, 500]),
     politePeer: random.pick([0, 300, 900, 1000]),
+    badName: random.pick([0, 100, 500]),
     tooLong: random.pick([0, 0, 5, 40]),
     noAddress: random.pick([0, 0, 100]),
     goodHandshake: random.pick([500, 900, 1000]),

@@ -27,6 +27,11 @@ export class Sightings {
   leaversDropped = 0;
   leaversKept = 0;
   tooLong = 0;
+  greetings = 0;
+  named = 0;
+  noNames = 0;
+  namesTaken = 0;
+  takeovers = 0;
   idle = 0;
   paced = 0;
   resets = 0;

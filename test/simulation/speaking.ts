@@ -5,6 +5,7 @@
 
 import type { Announcing } from "./announcing.ts";
 import type { Hearing } from "./hearing.ts";
+import type { Naming } from "./naming.ts";
 import { Seat } from "./seat.ts";
 import { show, type State, Violation } from "./state.ts";
 
@@ -22,6 +23,7 @@ export const SPEAKS_TLS = "speaks TLS, this port does not";
 export class Speaking {
   readonly #state: State;
   readonly #hearing: Hearing;
+  readonly #naming: Naming;
   readonly #announcing: Announcing;
   /** What members have said, and whoever listens for the program was not told yet. */
   #heard: { readonly speaker: Seat; readonly bytes: Uint8Array }[] = [];
@@ -29,21 +31,22 @@ export class Speaking {
   #turn: Seat | undefined;
   #turnBytes = 0;
 
-  constructor(state: State, hearing: Hearing, announcing: Announcing) {
+  constructor(state: State, hearing: Hearing, naming: Naming, announcing: Announcing) {
     this.#state = state;
     this.#hearing = hearing;
+    this.#naming = naming;
     this.#announcing = announcing;
   }
 
   /** Bytes of a member arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
-    if (seat.leaving || seat.ended || seat.tooLong || seat.sentAway !== undefined) return;
-    const isFirst = !seat.hasSpoken && seat.heldBytes === 0;
-    seat.greetsInTls = isFirst && !rules.handshake && opensTls(bytes);
+    if (seat.leaving || seat.ended || seat.tooLong) return;
+    seat.greetsInTls = seat.isNew && !rules.handshake && opensTls(bytes);
+    seat.isNew = false;
     if (seat.greetsInTls) return this.settle(seat);
-    if (stopping) return;
-    for (let at = 0; at < bytes.length && !seat.tooLong;) {
+    if (stopping || seat.sentAway !== undefined) return;
+    for (let at = 0; at < bytes.length && !seat.tooLong && seat.refused === undefined;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
@@ -52,7 +55,7 @@ export class Speaking {
       if (isWhole && !seat.tooLong) this.#finishLine(seat);
       at = end;
     }
-    if (seat.tooLong) seat.unfinished = NOTHING;
+    if (seat.tooLong || seat.refused !== undefined) seat.unfinished = NOTHING;
     this.settle(seat);
   }
 
@@ -98,8 +101,9 @@ export class Speaking {
   listens(line: string, name: string): void {
     const { speaker, bytes } = this.#heard.shift() ?? {};
     const text = bytes && new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-    if (line !== text?.replace(/\r?\n$/, "") || name !== speaker?.name)
-      throw new Violation(`the program hears ${line} of ${name} instead of ${text}`);
+    if (speaker) this.#naming.checkReport(speaker, name);
+    if (line !== text?.replace(/\r?\n$/, ""))
+      throw new Violation(`the program hears ${line} instead of ${text}`);
   }
 
   /** What holds once the server has done the work of a turn. */
@@ -112,13 +116,13 @@ export class Speaking {
     const state = this.#state;
     this.takeTurn(speaker, run.length);
     speaker.saidAtMs = state.now;
-    speaker.hasSpoken = true;
     let at = 0;
     while (at < run.length) {
       const bytes = speaker.unsaid.shift();
       if (!bytes || !startsWith(run, at, bytes))
         throw state.violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
+      speaker.heldLengths.shift();
       this.#hearing.owe(speaker, bytes);
       if (state.rules.listens && speaker.state !== "new") this.#heard.push({ speaker, bytes });
       state.seen.lines++;
@@ -148,6 +152,8 @@ export class Speaking {
     } else if (seat.tooLong) {
       this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
       seen.tooLong++;
+    } else if (seat.refused !== undefined) {
+      this.#state.leave(seat, seat.refused, seat.refused);
     } else if (seat.ended) {
       this.#state.leave(seat, "end of input");
     }
@@ -201,7 +207,7 @@ export class Speaking {
     }
     this.#turnBytes += bytes;
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
-    const share = Math.max(rules.lineBytesMax, part);
+    const share = Math.max(this.#state.saidBytesMax, part);
     const isMore = this.#turn === speaker && this.#turnBytes > share;
     const what = `speaks ${this.#turnBytes} bytes while ${next?.name} waits`;
     this.#state.demand(!isMore, speaker, what);
@@ -225,9 +231,13 @@ export class Speaking {
   }
 
   #finishLine(seat: Seat): void {
-    if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
-    seat.unsaid.push(seat.unfinished);
+    const { unfinished } = seat;
     seat.unfinished = NOTHING;
+    const said = this.#naming.hears(seat, unfinished);
+    if (said === undefined) return;
+    if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
+    seat.unsaid.push(said);
+    seat.heldLengths.push(unfinished.length);
   }
 }
 

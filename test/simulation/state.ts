@@ -9,6 +9,8 @@ import { Sightings } from "./sightings.ts";
 
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
+/** A name of 32 characters of 4 bytes, and `: `. */
+export const NAME_BYTES_MAX = 130;
 
 /** A promise that was not kept. */
 export class Violation extends Error {}
@@ -85,14 +87,19 @@ export class State {
 
   position(seat: Seat): number {
     const first = seat.owed[0];
-    return first ? placeIn(first, seat.offset) : this.saidBytes;
+    return first ? first.start + Math.min(seat.offset, first.logBytes) : this.saidBytes;
   }
 
-  /** How far it has come, what is for it alone being the last to take. */
+  /** How far it has come: what it still has to take for itself alone comes before its position. */
   reached(seat: Seat): number {
-    const aside = seat.owed.findIndex((line) => line.isAside);
-    const { length = 0 } = seat.owed[aside]?.bytes ?? {};
-    return this.position(seat) - length + (aside === 0 ? seat.offset : 0);
+    let aside = seat.owed[0]?.logBytes === 0 ? -seat.offset : 0;
+    for (const line of seat.owed) if (line.logBytes === 0) aside += line.bytes.length;
+    return this.position(seat) - aside;
+  }
+
+  /** The longest line that can be said. */
+  get saidBytesMax(): number {
+    return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
   }
 
   /** How much there is of history. */
@@ -110,7 +117,7 @@ export class State {
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
     seat.end = this.saidBytes;
-    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
+    this.expectProgress(seat, seat.takenTo - this.position(seat) + this.reached(seat));
     if (word !== undefined) this.expectWord(seat, word);
   }
 
@@ -134,7 +141,7 @@ export class State {
     const [next] = seat.owed;
     if (!next) return undefined;
     // Since when what it is to take next is there, and since when it has come no further than this.
-    const from = this.position(seat) - PROGRESS_BYTES;
+    const from = this.reached(seat) - PROGRESS_BYTES;
     const since = seat.steps.find((step) => step.position > from)?.at ?? this.held;
     return since.atMost > next.saidAt.atMost ? since : next.saidAt;
   }
@@ -179,11 +186,6 @@ export class State {
   #count(which: (seat: Seat) => boolean): number {
     return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
-}
-
-/** Where a reader stands that has taken so many bytes of a line. */
-export function placeIn({ start, isAside }: Line, offset: number): number {
-  return isAside ? start : start + offset;
 }
 
 /** Bytes as a trace shows them. */

@@ -10,6 +10,7 @@ import { Room } from "../../lib/room/room.ts";
 import type { AddressRule } from "../../lib/server/access.ts";
 import { AddressRules, parseAddressRule } from "../../lib/server/access.ts";
 import { Connections, handlersOf } from "../../lib/server/connections.ts";
+import { TelnetSocket } from "../../lib/server/telnet.ts";
 import { greetsInTls } from "../../lib/server/tls-words.ts";
 import { Model } from "./model.ts";
 import { Connection, type Handlers, type Network } from "./network.ts";
@@ -71,7 +72,8 @@ let onSaid: ((speaker: Seat | undefined, run: Uint8Array) => void) | undefined;
 const append = LineLog.prototype.append;
 LineLog.prototype.append = function (speaker, run) {
   const { socket } = speaker as Partial<Cursor>; // only cursors have one
-  onSaid?.((socket as Connection | undefined)?.seat, run); // in a world, every socket is one
+  const accepted = socket instanceof TelnetSocket ? socket.accepted : socket;
+  onSaid?.((accepted as Connection | undefined)?.seat, run); // in a world, every socket is one
   append.call(this, speaker, run);
 };
 
@@ -120,7 +122,7 @@ class World implements Network {
   run(): void {
     onSaid = (speaker, run) => {
       this.trace?.(`the room says ${show(run)} of ${speaker?.name}`);
-      this.#joinEarly();
+      if (!this.#choices.rules.names) this.#joinEarly();
       this.model.said(speaker, run);
     };
     for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
@@ -155,6 +157,7 @@ class World implements Network {
         else this.model.joined(seat);
         this.model.speaking.settle(seat);
       },
+      onNamed: (name) => this.model.naming.named(this.#seatOf(name), name),
       onLine: rules.listens ? (line, by) => this.#listen(line, by.name) : undefined,
       onRefuse: (name, why) => {
         this.trace?.(`${name} is refused: ${why}`);
@@ -162,6 +165,7 @@ class World implements Network {
       },
       onLeave: (name, reason, behindBytes) => {
         this.trace?.(`${name} leaves: ${reason}, ${behindBytes} bytes behind`);
+        this.model.naming.checkReport(this.#seatOf(name), name);
         this.model.left(this.#seatOf(name), reason, behindBytes);
       },
     });
@@ -224,8 +228,9 @@ class World implements Network {
     return handlersOf(this.server, () => false) as unknown as Handlers;
   }
 
+  /** By how it is reported: its address, perhaps with its own name before it. */
   #seatOf(name: string): Seat {
-    const seat = this.#seats.get(name);
+    const seat = this.#seats.get(name.slice(name.indexOf(" ") + 1));
     if (!seat) throw new Violation(`there is nobody called ${name}`);
     return seat;
   }
