@@ -27,7 +27,7 @@ import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
   const settings = settingsOf(options, port);
-  const log = openEventLog(options.quiet, () => server.room.size);
+  const log = openEventLog(options.quiet, () => server.room.size, options.names);
   const sharing = sharingOf(options);
   const order = sharing && (await shareOverRedis({ ...sharing, onChange: log.warn }));
   const server = await listen({ ...settings, ...log.events, order });

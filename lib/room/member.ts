@@ -1,34 +1,44 @@
-/** A member: its lines on their way in, its cursor on the way out. */
+/** A member: its lines on their way in, its cursor on their way out, and how it leaves. */
 
-import { assert } from "./assert.ts";
+import { Cursor } from "./cursor.ts";
 import { longerThan } from "./last-words.ts";
-import type { Leaver } from "./leaver.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import type { Speaker } from "./line-log.ts";
+import { NamedLines } from "./named-lines.ts";
+import type { Identity } from "./names.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 import type { Talker } from "./turns.ts";
 
-/** What a reader has to take, at least, in a given time. */
-const PROGRESS_BYTES = 64 << 10;
-
 /** One who is in the room: whatever it says, line by line, every other hears. */
 export class Member implements Life, Talker {
   readonly cursor: Cursor;
-  readonly lines: LineBuffer;
+  readonly lines: LineBuffer | NamedLines;
+  /** What it is called in a room with names, once that is known; kept by `Names`. */
+  ownName: string | undefined;
+  readonly identity: Identity | undefined;
   hold: Talker["hold"];
   /** Whether its peer has sent its last byte. */
   hasEnded = false;
   readonly #room: Room;
+  /** Whether it has sent nothing yet. */
+  #isNew = true;
+  /** Why its connection is gone. */
+  #reason = "";
   /** Why it was sent away. */
   #sentAway: string | undefined;
   /** Whether it leaves as soon as all that it has said is in the log. */
   #isLetGo = false;
 
-  constructor(room: Room, socket: RoomSocket, name: string) {
+  /** @param identity who it is by its certificate, in a room with names */
+  constructor(room: Room, socket: RoomSocket, name: string, identity?: Identity) {
+    const { lineBytesMax } = room.settings;
     this.#room = room;
     this.cursor = new Cursor(room, socket, name);
-    this.lines = new LineBuffer(room.settings.lineBytesMax);
+    this.identity = identity;
+    const { names } = room;
+    this.lines = names
+      ? new NamedLines(lineBytesMax, (said) => names.name(this, said), identity?.name)
+      : new LineBuffer(lineBytesMax);
   }
 
   /** What it is called in reports. */
@@ -52,15 +62,14 @@ export class Member implements Life, Talker {
     if (reason.includes("\n")) throw new RangeError("a reason is one line");
     if (this.cursor.socket.data !== this || this.#sentAway !== undefined) return;
     this.#sentAway = reason;
-    if (this.hold === undefined) this.saidAll();
-    else this.#room.sayTheRest(this);
+    this.#room.sayTheRest(this);
   }
 
   received(bytes: Uint8Array): void {
-    const isFirst = this.cursor.lastRun < 0 && this.lines.heldBytes === 0;
-    const objection = isFirst ? this.#room.settings.inspect?.(bytes) : undefined;
+    const objection = this.#isNew ? this.#room.settings.inspect?.(bytes) : undefined;
+    this.#isNew = false;
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
-    if (this.#room.stopping || this.#sentAway !== undefined) return;
+    if (this.#room.stopping) return;
     this.lines.push(bytes);
     if (this.hold === undefined) this.#room.hear(this);
   }
@@ -73,7 +82,7 @@ export class Member implements Life, Talker {
   ended(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    if (!this.#room.stopping && this.#sentAway === undefined) this.lines.end();
+    if (!this.#room.stopping) this.lines.end();
     if (this.hold === undefined) this.#room.hear(this);
   }
 
@@ -81,7 +90,9 @@ export class Member implements Life, Talker {
   closed(reason = this.hasEnded ? "end of input" : "reset"): void {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
-    this.#room.lost(this, reason);
+    this.#reason = reason;
+    this.#room.remove(this.cursor, reason);
+    this.#room.sayTheRest(this);
   }
 
   failed(reason = "reset"): void {
@@ -108,9 +119,15 @@ export class Member implements Life, Talker {
 
   /** It leaves if that was all it will say. */
   saidAll(): void {
-    if (this.cursor.gone || this.#isLetGo) return;
+    if (this.cursor.gone) {
+      this.#room.names?.release(this);
+      return this.#room.announcer?.left(this.cursor, this.#reason);
+    }
+    if (this.#isLetGo) return;
+    const { refusal } = this.lines;
     if (this.#sentAway !== undefined) this.#letGo(this.#sentAway, this.#sentAway);
     else if (this.lines.tooLong) this.#letGo("line too long", longerThan(this.lines.lineBytesMax));
+    else if (refusal !== undefined) this.#letGo(refusal, refusal);
     else if (this.hasEnded) this.#letGo("end of input");
   }
 
@@ -123,72 +140,5 @@ export class Member implements Life, Talker {
   #letGo(reason: string, word?: string): void {
     this.#isLetGo = true;
     this.#room.letGo(this, reason, word);
-  }
-}
-
-/** A member's place in the log, which stays with it while it leaves. */
-export class Cursor implements Speaker {
-  readonly socket: RoomSocket;
-  /** What it is called in reports. */
-  readonly name: string;
-  /** How far into the log the socket has taken bytes. */
-  position: number;
-  lastRun = -1;
-  /** Whether the socket took less than it was offered and has not drained since. */
-  blocked = false;
-  /** Whether the connection is gone. */
-  gone = false;
-  /** Whoever leaves with it; undefined for a member. */
-  leaver: Leaver | undefined;
-  /** Kept by `Patience`: which position it has to reach, and since when on its clock. */
-  goal = 0;
-  goalSetAtMs = 0;
-  readonly #room: Room;
-
-  /** One that hears all that is said from now on. */
-  constructor(room: Room, socket: RoomSocket, name: string) {
-    this.#room = room;
-    this.socket = socket;
-    this.name = name;
-    this.position = room.log.head;
-  }
-
-  /** Where that ends in the log which it is owed. */
-  get end(): number {
-    return this.leaver?.end ?? this.#room.log.head;
-  }
-
-  /** How far it has to come in a given time, at the least: by 64 KiB, or to the end. */
-  get nextGoal(): number {
-    return Math.min(this.position + PROGRESS_BYTES, this.end);
-  }
-
-  /** Its socket takes bytes again. */
-  drained(): void {
-    if (!this.blocked) return;
-    this.blocked = false;
-    this.#room.settings.wake(0);
-  }
-
-  /**
-   * Writes what others said and it is owed, as `rio_writen` does for a descriptor,
-   * but without waiting: a short count stops the cursor, `drained` starts it again.
-   * A leaver that has everything goes on to its last word.
-   */
-  write(): void {
-    const { log } = this.#room;
-    const { end } = this;
-    while (this.position < end) {
-      const { position } = this;
-      const { bytes, offset, length, next } = log.read(this, position, end);
-      const taken = length > 0 ? this.socket.write(bytes, offset, length) : 0;
-      assert(taken <= length, "a socket takes no more than it was offered");
-      if (taken < 0) this.socket.data.failed();
-      if (this.gone) return;
-      this.blocked = taken < length;
-      this.position = this.blocked ? log.advance(this, position, taken) : next;
-      if (this.blocked) return;
-    }
-    this.leaver?.linger();
   }
 }

@@ -20,6 +20,15 @@ export interface RoomOptions extends RoomEvents {
   linesPerSecond?: number | undefined;
   /** Disconnects members that have said no line for so long, in ms, at least 1; none by default. */
   idle?: { readonly ms: number; readonly word: string } | undefined;
+  /** Whether each line is said with the name of its member before it; not by default. */
+  names?: boolean | undefined;
+  /** Tells all members who comes and goes; off by default. */
+  announce?: boolean;
+  /**
+   * How much a newcomer hears of what was said before: the last lines that are in so many bytes, and
+   * of them so many at most. It costs as many bytes of memory; none by default.
+   */
+  history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
   /** Looks at the first bytes of a member; what it returns is why the member is disconnected. */
   inspect?: ((firstBytes: Uint8Array) => string | undefined) | undefined;
   /** Where what is said gets its place, in a room of several servers; in this room's log by default. */
@@ -36,10 +45,18 @@ export interface RoomOptions extends RoomEvents {
 
 /** What a room reports: who comes, who goes, who says what, and who is refused before it was a member. */
 export interface RoomEvents {
+  /** One has come. In a room with names it hears from now on, and speaks once it has a name. */
   onJoin?: ((name: string) => void) | undefined;
   /**
+   * A member has a name.
+   *
+   * @param name what reports call it from now on: its own name, and what `onJoin` was told
+   */
+  onNamed?: ((name: string) => void) | undefined;
+  /**
    * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`,
-   *   `server stopping`, what `inspect` has returned, or why it was sent away
+   *   `server stopping`, what `inspect` has returned, why it was sent away, or
+   *   why it cannot have its name
    * @param behindBytes how much of the log the member had not taken
    */
   onLeave?: ((name: string, reason: string, behindBytes: number) => void) | undefined;

@@ -44,7 +44,7 @@ export interface SharedOrder extends Order {
 /** What a shared order asks of its room. */
 export interface SharingRoom {
   readonly log: LineLog;
-  readonly settings: Pick<RoomOptions, "now" | "wake">;
+  readonly settings: Pick<RoomOptions, "now" | "wake"> & { readonly logBytes: number };
   /**
    * Sends all members away, because what they would hear next is not what follows.
    *

@@ -30,7 +30,9 @@ import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guest } from "./guest.ts";
+import type { Certified } from "./identity.ts";
 import { ProxiedGuest } from "./proxied-guest.ts";
+import { TelnetSocket } from "./telnet.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -39,7 +41,7 @@ const NOTHING = new Uint8Array(0);
 const HANDED_ON: Life = { ...GONE };
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends RoomSocket {
+export interface AcceptedSocket extends RoomSocket, Certified {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort: number;
@@ -79,6 +81,8 @@ export interface ConnectionsOptions {
   ): void;
   /** The load balancers, whose connections begin with a PROXY header; none by default. */
   readonly proxies?: AddressRules | undefined;
+  /** Whether clients are spoken to as telnet does; not by default. */
+  readonly telnet?: boolean | undefined;
   /** What the first line has to be, without its line end. */
   readonly passPhrase?: Uint8Array | undefined;
   /** How long a guest may take for each thing asked of it, in ms; 10 s by default. */
@@ -155,10 +159,11 @@ export class Connections {
    * @param firstBytes what the client has said already
    */
   meet(accepted: AcceptedSocket, client: Client, firstBytes = NOTHING): void {
-    const { unix, handshake, startTls } = this.settings;
+    const { unix, handshake, telnet, startTls } = this.settings;
     const { address, port } = client;
     const name = unix ? `unix:${++this.#unixClients}` : formatAddress(address, port);
-    const arrive = (socket: AcceptedSocket) => {
+    const arrive = (plain: AcceptedSocket) => {
+      const socket = telnet ? new TelnetSocket(plain) : plain;
       const refusal = this.#refusalOf(socket, unmapAddress(address));
       this.#makeRoom();
       if (refusal === undefined || handshake) new Guest(this, socket, name, refusal).arrive();
@@ -170,8 +175,9 @@ export class Connections {
   }
 
   /** close: a connection is gone. */
-  closed(socket: AcceptedSocket): void {
-    if (socket.data === HANDED_ON) return;
+  closed(accepted: AcceptedSocket): void {
+    if (accepted.data === HANDED_ON) return;
+    const socket = accepted.data instanceof TelnetSocket ? accepted.data : accepted;
     socket.data.closed();
     this.#addresses?.remove(socket);
     this.#open--;

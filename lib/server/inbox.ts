@@ -24,11 +24,12 @@ export class Inbox {
   /**
    * Moves what fits, whole lines, and does what is to be done then.
    *
+   * @param bytesMax how much it can hold
    * @throws {Error} at a line that this log can never hold
    */
-  moveTo(log: LineLog): void {
+  moveTo(log: LineLog, bytesMax: number): void {
     for (let piece = this.#pieces[this.#next]; piece; piece = this.#pieces[this.#next]) {
-      if (!this.#move(piece, log)) return;
+      if (!this.#move(piece, log, bytesMax)) return;
       this.#next++;
       this.#rest = undefined;
       piece.done?.();
@@ -42,12 +43,12 @@ export class Inbox {
     this.#rest = undefined;
   }
 
-  #move({ speaker, run }: Piece, log: LineLog): boolean {
+  #move({ speaker, run }: Piece, log: LineLog, bytesMax: number): boolean {
     let rest = this.#rest ?? run;
     for (; rest.length > 0; this.#rest = rest) {
-      const { freeBytes } = log;
-      const end = endOfFitting(rest, freeBytes);
-      if (end === 0 && freeBytes === log.bytesMax) throw new Error("a line does not fit --buffer");
+      const end = endOfFitting(rest, log.freeBytes);
+      if (end === 0 && rest.indexOf(LF) >= bytesMax)
+        throw new Error("a line does not fit --buffer");
       if (end === 0) return false;
       log.append(speaker, rest.subarray(0, end));
       rest = rest.subarray(end);

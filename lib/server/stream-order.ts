@@ -140,7 +140,7 @@ export class StreamOrder implements SharedOrder {
   moveToLog(): void {
     if (this.#room === undefined || this.#inbox.isEmpty) return;
     try {
-      this.#inbox.moveTo(this.#room.log);
+      this.#inbox.moveTo(this.#room.log, this.#room.settings.logBytes);
     } catch (error) {
       this.#loseThread(messageOf(error));
     }

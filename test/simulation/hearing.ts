@@ -11,16 +11,38 @@ export class Hearing {
   }
 
   /** A line was said: all members but its speaker are owed it. */
-  owe(line: Line): void {
-    const { said, seats, seen, rules } = this.#state;
-    const end = line.start + line.bytes.length;
-    if (Math.floor(end / rules.logBytes) > Math.floor(line.start / rules.logBytes)) seen.wraps++;
+  owe(speaker: Seat, bytes: Uint8Array): void {
+    const { said, seats, seen, rules, saidBytes: start, held: saidAt } = this.#state;
+    const line: Line = { speaker, bytes, start, logBytes: bytes.length, saidAt };
+    const end = start + bytes.length;
+    this.#state.saidBytes = end;
+    const ringBytes = rules.logBytes + this.#state.historyBytes;
+    if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) seen.wraps++;
     said.push(line);
+    this.#keepPast(line);
     for (const seat of seats) {
       if (seat.state !== "member" || seat === line.speaker || seat.leaving) continue;
       if (seat.owed.length === 0) this.#step(seat, line.start);
       seat.owed.push(line);
     }
+  }
+
+  /** A newcomer hears the past first; where it ends, it is told so, if anything is announced. */
+  joins(seat: Seat): void {
+    const { past, saidBytes, held, rules, seen } = this.#state;
+    const start = past[0]?.start ?? saidBytes;
+    seat.owed = [...past];
+    seat.takenTo = start;
+    seat.steps = [{ position: start, at: held }];
+    if (past.length > 0) seen.pasts++;
+    if (past.length > 0 && rules.announce) this.tell(seat, "* until here what was said before\n");
+  }
+
+  /** A line is said to one alone, that has just joined. */
+  tell(seat: Seat, text: string): void {
+    const { saidBytes: start, held } = this.#state;
+    const bytes = new TextEncoder().encode(text);
+    seat.owed.push({ speaker: seat, bytes, start, logBytes: 0, saidAt: held });
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
@@ -40,6 +62,17 @@ export class Hearing {
     if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
     seat.wasAsked ||= seat.blocked;
     seat.blocked = count < offered;
+    seat.isAnswered = true;
+    seat.writtenAtMs = state.now;
+  }
+
+  /** A socket was offered bytes that are no part of what is said. */
+  tookOther(seat: Seat, isShort: boolean): void {
+    const state = this.#state;
+    if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    seat.wasAsked ||= seat.blocked;
+    seat.blocked ||= isShort;
+    seat.isAnswered = !isShort;
     seat.writtenAtMs = state.now;
   }
 
@@ -69,10 +102,11 @@ export class Hearing {
   /** The room says how much a member had not taken when it left. */
   checkBehind(seat: Seat, behindBytes: number): void {
     const end = seat.leaving === undefined ? this.#state.saidBytes : seat.end;
-    // Its own lines count or not, depending on whether it was written to since.
+    // Its own lines count or not, depending on whether it was written to since; if it leaves with
+    // them, so does the notice of its coming.
     const isSure = seat.owed.length > 0 && !seat.lost;
     const least = isSure ? end - this.#state.position(seat) : 0;
-    const isRight = behindBytes >= least && behindBytes <= end - seat.takenTo;
+    const isRight = behindBytes >= least && behindBytes <= end - seat.takenTo + seat.noticeBytes;
     this.#state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
   }
 
@@ -126,17 +160,26 @@ export class Hearing {
     for (const line of seat.owed) {
       if (seat.offset < line.bytes.length) break;
       seat.offset -= line.bytes.length;
-      seat.takenTo = line.start + line.bytes.length;
+      seat.takenTo = line.start + line.logBytes;
       done++;
     }
     if (done > 0) seat.owed.splice(0, done);
     this.#state.seen.deliveries += done;
     const [next] = seat.owed;
-    if (next && seat.offset > 0) seat.takenTo = next.start + seat.offset;
-    if (first && count > 0) this.#step(seat, this.#state.position(seat));
+    if (next && seat.offset > 0) seat.takenTo = this.#state.position(seat);
+    if (first && count > 0) this.#step(seat, this.#state.reached(seat));
     if (next || !seat.word || seat.state !== "departing") return;
     seat.word = seat.offset < seat.word.length ? seat.word.subarray(seat.offset) : undefined;
     seat.offset = 0;
+  }
+
+  /** Whole lines, no more of them and no more bytes than may be. */
+  #keepPast(line: Line): void {
+    const { past, rules } = this.#state;
+    const { bytes = 0, lines = Number.POSITIVE_INFINITY } = rules.history ?? {};
+    past.push(line);
+    const bytesOf = (some: readonly Line[]) => some.reduce((sum, one) => sum + one.bytes.length, 0);
+    while (past.length > lines || bytesOf(past) > bytes) past.shift();
   }
 
   #step(seat: Seat, position: number): void {

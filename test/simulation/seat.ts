@@ -1,11 +1,15 @@
 /** What the model keeps of one connection. */
 
+import type { Certificate } from "./naming.ts";
+
 /** A line that was said. */
 export interface Line {
   readonly speaker: Seat;
   readonly bytes: Uint8Array;
   /** Where it begins in all that was ever said. */
   readonly start: number;
+  /** How much of it is a part of that: nothing, if it is for one alone. */
+  readonly logBytes: number;
   /** When it was said. */
   readonly saidAt: Held;
 }
@@ -50,11 +54,28 @@ export class Seat {
 
   /** Its line so far, without an end. */
   unfinished = Buffer.alloc(0);
-  /** Its whole lines that the room has heard and not said. */
+  /** Its whole lines that the room has heard and not said, as they will be, and as they are held. */
   unsaid: Uint8Array[] = [];
-  hasSpoken = false;
+  heldLengths: number[] = [];
+  /** Whether it has sent nothing yet. */
+  isNew = true;
+  /** Who it is by its certificate; what it is called; whether that is still to be reported. */
+  certificate: Certificate | undefined;
+  ownName: string | undefined;
+  isNamedDue = false;
+  /** Whether the others were told that it has come, or are to be. */
+  isAnnounced = false;
+  /** How long that was in the log, which it is spared. */
+  noticeBytes = 0;
+  /** What it is told when it has joined. */
+  greeting: string | undefined;
+  /** Why it cannot have the name it has said, and why it was sent away. */
+  refused: string | undefined;
+  sentAway: string | undefined;
   tooLong = false;
   greetsInTls = false;
+  /** Why it has left, to be told when all it has said is said. */
+  leftFor: string | undefined;
   /** Whether its end of input was delivered. */
   ended = false;
   paused = false;
@@ -76,6 +97,8 @@ export class Seat {
   steps: Step[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;
+  /** Whether nothing but what others say waits for its socket. */
+  isAnswered = true;
   /** The last write to it, and the last when nobody was further behind. */
   writtenAtMs = -1;
   inTheWayAtMs = -1;
@@ -116,7 +139,7 @@ export class Seat {
   }
 
   get heldBytes(): number {
-    return this.unsaid.reduce((sum, line) => sum + line.length, this.unfinished.length);
+    return this.heldLengths.reduce((sum, bytes) => sum + bytes, this.unfinished.length);
   }
 
   /** Whether it has none of the seats, being refused or having left. */
