@@ -13,6 +13,8 @@ export const NO_NAME_CERTIFIED = "the certificate is for nobody: its common name
 
 /** Several servers share the room, and this one cannot know what was said at the others. */
 export const LOST_THREAD = "this server has lost the thread of the room";
+/** Nor can it know what is said there, until it has found the others again. */
+export const NOT_IN_ROOM = "this server is not in the room at the moment";
 
 /** @param address numeric */
 export const notAllowedFrom = (address: string) => `not allowed from ${address}`;
@@ -66,6 +68,7 @@ const SHAPES: readonly (readonly [shape: string, to: Listener])[] = [
   [longerThan("\\d+"), "member"],
   [idleFor(TIME), "member"],
   [LOST_THREAD, "member"],
+  [NOT_IN_ROOM, "refused"],
 ];
 
 /** No last word is longer, in bytes, its `* ` and LF included. */

@@ -10,6 +10,7 @@ import { assert } from "./assert.ts";
 import type { Cursor } from "./cursor.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Ear } from "./ear.ts";
+import { NOT_IN_ROOM } from "./last-words.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { Member } from "./member.ts";
@@ -107,6 +108,7 @@ export class Room {
    */
   join(socket: RoomSocket, name: string, identity?: Identity): void {
     if (this.stopping) return new Leaver(this, socket).linger();
+    if (this.#shared?.hasThread === false) return this.refuse(socket, name, NOT_IN_ROOM);
     const member = new Member(this, socket, name, identity);
     const refusal = identity && this.names?.claim(member, identity.name);
     if (refusal !== undefined) return this.refuse(socket, name, refusal);

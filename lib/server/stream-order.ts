@@ -64,6 +64,7 @@ export class StreamOrder implements SharedOrder {
   /** What this server is called; it joins under a new name each time. */
   #name = "";
   #isMember = false;
+  #hasOpened = false;
   /** The last entry received, and the last of this server's own, by its number. */
   #received = START;
   #receivedNumber = 0;
@@ -105,6 +106,10 @@ export class StreamOrder implements SharedOrder {
   }
   get name(): string {
     return this.#name;
+  }
+
+  get hasThread(): boolean {
+    return this.#isMember;
   }
 
   get head(): number {
@@ -198,6 +203,8 @@ export class StreamOrder implements SharedOrder {
     this.#receivedNumber = 1;
     this.#peers.begin(servers, this.#name, this.#answers.listenedMs);
     this.#goHere();
+    if (this.#hasOpened) this.#report(`shares the room again, as server ${this.#name}`);
+    this.#hasOpened = true;
     this.#opening.resolve();
   }
 

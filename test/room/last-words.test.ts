@@ -14,6 +14,7 @@ import {
   noPassPhraseWithin,
   noProxyHeaderWithin,
   NOT_A_NAME,
+  NOT_IN_ROOM,
   notAllowedFrom,
   ROOM_IS_FULL,
   SPEAKS_TLS,
@@ -30,7 +31,7 @@ const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
 const MEMBER_FOR_GOOD = NAMES.map(takenOver);
 const MEMBER = [LOST_THREAD, longerThan(65_536), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
 const REFUSED = [
-  ROOM_IS_FULL,
+  ...[ROOM_IS_FULL, NOT_IN_ROOM],
   ...NAMES.map(nameTaken),
   ...ADDRESSES.flatMap((from) => [notAllowedFrom(from), tooManyFrom(from)]),
 ];

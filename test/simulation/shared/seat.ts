@@ -5,6 +5,8 @@ import { Violation } from "../state.ts";
 
 /** What a member of a server that has lost the thread is told. */
 const LAST_WORD = "* this server has lost the thread of the room\n";
+/** What one is told that comes before it has found it again. */
+const REFUSAL = "* this server is not in the room at the moment\n";
 
 export class SharedSeat implements RoomSocket {
   declare data: Life;
@@ -50,7 +52,7 @@ export class SharedSeat implements RoomSocket {
 
   shutdown(): void {
     this.isShut = true;
-    const isSentAway = this.heard.endsWith(LAST_WORD);
+    const isSentAway = this.heard.endsWith(LAST_WORD) || this.heard === REFUSAL;
     if (!isSentAway && this.heard.length < this.owedAtLeast)
       throw new Violation(`${this.name} misses ${this.expected.slice(this.heard.length)}`);
   }
@@ -76,7 +78,7 @@ export class SharedSeat implements RoomSocket {
   /** It hears what it has to, and then perhaps a last word. */
   #check(): void {
     const { heard, expected } = this;
-    if (expected.startsWith(heard)) return;
+    if (expected.startsWith(heard) || (expected === "" && REFUSAL.startsWith(heard))) return;
     const at = heard.lastIndexOf("*");
     if (at >= 0 && expected.startsWith(heard.slice(0, at)) && LAST_WORD.startsWith(heard.slice(at)))
       return;

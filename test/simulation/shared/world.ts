@@ -284,6 +284,8 @@ class Server {
   #linesLost = 0;
   #members = 0;
   #isClosing = false;
+  /** Whether it has joined the others, and not lost them. */
+  #isInRoom = false;
   /** How often the stream had forgotten something when it joined. */
   #forgottenBefore = 0;
   /** Who took its leave, as it knows; and who is waited for no more by it. */
@@ -349,6 +351,8 @@ class Server {
     this.seats.push(seat);
     this.#log(`has ${seat.name}`);
     this.room.join(seat, seat.name);
+    if (this.#isInRoom !== seat.data instanceof Member)
+      throw new Violation(`${seat.name} comes, and would miss something`);
   }
 
   speak(): void {
@@ -513,6 +517,7 @@ class Server {
   #joined(by: string, entry: Placed, forgotten: number): void {
     this.#log(`has joined as ${by}`);
     this.#places = [{ entry, offset: 0 }];
+    this.#isInRoom = true;
     this.#forgottenBefore = forgotten;
     this.#knownGone.clear();
     this.#dropped.clear();
@@ -534,6 +539,7 @@ class Server {
     this.#linesLost += Number(lines);
     if (!what.startsWith("lost the thread")) return;
     seen.threadsLost++;
+    this.#isInRoom = false;
     const hasReason = stream.forgotten > this.#forgottenBefore || this.wasDropped;
     if (!hasReason) throw new Violation(`server ${this.#index} has lost the thread for no reason`);
     this.wasDropped = false;

@@ -1,0 +1,267 @@
+/** One room on several servers, over a real redis-server, and what happens to it. */
+
+import { describe, expect, setDefaultTimeout } from "bun:test";
+
+import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
+import { testWith } from "../harness/tools.ts";
+import { Company } from "./company.ts";
+import { Between, RedisServer } from "./redis-server.ts";
+
+endAfterEach();
+setDefaultTimeout(40_000);
+
+const test = testWith("redis-server");
+const LOST = "* this server has lost the thread of the room";
+
+const share = (url: string, ...options: string[]) =>
+  ServerProgram.start("--redis", url, ...options);
+const startServers = (count: number, url: string, ...options: string[]) =>
+  Promise.all(Array.from({ length: count }, () => share(url, ...options)));
+
+describe("servers that share a room over Redis are one room", () => {
+  test("in one order, and never one's own", async () => {
+    await using redis = await RedisServer.start();
+    const company = await Company.gather(await startServers(3, redis.url), 2);
+    company.talk(2000, 300);
+    await company.hasSaidAll();
+    await company.hearsAll();
+  });
+
+  test("but not with those of another name", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = [await share(redis.url), await share(redis.url, "--room", "other")];
+    const third = await share(redis.url, "--room", "other");
+    const [ann, bob, eve] = [await one.join(), await other.join(), await third.join()];
+    ann.say("for nobody\n");
+    eve.say("for bob\n");
+    await bob.hears("for bob\n");
+    expect(bob.text).toBe("for bob\n");
+  });
+
+  test("any bytes pass: NUL, invalid UTF-8, CR LF, all there are, and lines of 64 KiB", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = await startServers(2, redis.url);
+    const [ann, bob] = [await one?.join(), await other?.join()];
+    const all = Buffer.from(
+      Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => byte !== 10),
+    );
+    const long = Buffer.alloc(65_535, all);
+    const said = Buffer.concat(
+      [
+        all,
+        Buffer.from("a\0b\r"),
+        Buffer.from([0xc3, 0x28, 0xff, 0xfe, 0xed, 0xa0, 0x80]),
+        long,
+        long,
+      ].flatMap((line) => [line, Buffer.from("\n")]),
+    );
+    ann?.say(said);
+    await bob?.hearsBytes(said.length);
+    expect(bob?.heard.equals(said)).toBe(true);
+  });
+
+  test("a member that half-closes gets what was said before at the other servers", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = await startServers(2, redis.url);
+    const [ann, bob] = [await one?.join(), await other?.join()];
+    const lines = Array.from({ length: 500 }, (_, count) => `${count}\n`).join("");
+    ann?.say(lines);
+    ann?.endInput();
+    bob?.say("the end\n");
+    await bob?.hears("499\n");
+    bob?.endInput();
+    expect(await bob?.hearsAll()).toBe(lines);
+    expect(["", "the end\n"]).toContain((await ann?.hearsAll()) ?? "");
+  });
+
+  test("SIGTERM: what members have said is with the others before the server exits", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = await startServers(2, redis.url);
+    const bob = await other?.join({ countOnly: true });
+    const ann = await one?.join();
+    const lines = Buffer.from("a line of twenty byt\n".repeat(20_000));
+    await ann?.sayAll(lines);
+    await bob?.hearsBytes(1);
+    expect(await one?.stop()).toBe(0);
+    expect(one?.stderr).not.toContain("no place");
+    const heardBytes = bob?.heardBytes ?? 0;
+    const carl = await other?.join();
+    carl?.say("end\n");
+    await bob?.hearsBytes(heardBytes + 4);
+    // Whole lines, as far as they had come in when it was told to stop.
+    expect(((bob?.heardBytes ?? 0) - 4) % 21).toBe(0);
+    expect(other?.stderr).not.toContain("waited for");
+  });
+});
+
+describe("a Redis that fails delays lines and loses none, and none comes twice", () => {
+  test("killed during a load, twice", async () => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(3, redis.url);
+    const company = await Company.gather(servers, 1);
+    company.talk(1000);
+    for (let round = 0; round < 2; round++) {
+      await Bun.sleep(400);
+      await redis.kill();
+      await Bun.sleep(300);
+      await redis.start();
+      for (const server of servers)
+        await server.until("Redis to be back", () => server.count(/redis is back after/) > round);
+    }
+    await company.stop();
+    await company.hearsAll();
+    expect(company.said).toBeGreaterThan(1000);
+    for (const server of servers) expect(server.stderr).toMatch(/redis is away: \S.*\n/);
+  });
+
+  test("its replies swallowed, and the connection cut", async () => {
+    await using redis = await RedisServer.start();
+    using between = new Between(redis.port);
+    const servers = [
+      ...(await startServers(1, redis.url)),
+      ...(await startServers(2, between.url)),
+    ];
+    const company = await Company.gather(servers, 1);
+    company.talk(1000);
+    for (let round = 0; round < 3; round++) {
+      await Bun.sleep(200);
+      between.swallows = true;
+      await Bun.sleep(100);
+      between.swallows = false;
+      between.cut();
+      for (const server of servers.slice(1))
+        await server.until("Redis to be back", () => server.count(/redis is back after/) > round);
+    }
+    await company.stop();
+    await company.hearsAll();
+  });
+
+  test("stopped for a while; meanwhile talkers are slowed, and memory stays bounded", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = await startServers(2, redis.url);
+    const [ann, bob] = [await one?.join(), await other?.join({ countOnly: true })];
+    ann?.say("a first line\n");
+    await bob?.hearsBytes(13);
+    const before = (await one?.memoryBytes()) ?? 0;
+    redis.standStill();
+    const flood = Buffer.from(`${"x".repeat(63)}\n`.repeat(1024));
+    let taken = 0;
+    const talk = (async () => {
+      for (; taken < 1024 && (await ann?.sayAll(flood)); taken++);
+    })();
+    await Bun.sleep(1500);
+    const held = taken;
+    // 2 MiB of lines, what the system holds, and a reading.
+    expect(held).toBeLessThan(400);
+    expect(((await one?.memoryBytes()) ?? 0) - before).toBeLessThan(64 << 20);
+    redis.goOn();
+    await talk;
+    await bob?.hearsBytes(13 + 1024 * flood.length, 20_000);
+    expect(bob?.heardBytes).toBe(13 + 1024 * flood.length);
+  });
+
+  test("without memory for a while", async () => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(2, redis.url);
+    const company = await Company.gather(servers, 1);
+    company.talk(500);
+    await Bun.sleep(200);
+    await redis.ask("CONFIG", "SET", "maxmemory", "1mb");
+    for (const server of servers) await server.logged(/redis is away: OOM/);
+    await redis.ask("CONFIG", "SET", "maxmemory", "0");
+    for (const server of servers) await server.logged(/redis is back after/);
+    await company.stop();
+    await company.hearsAll();
+  });
+});
+
+describe("a Redis that has forgotten is noticed", () => {
+  /** All hear the same, up to where they are told. */
+  const areSentAway = async (company: Company, servers: readonly ServerProgram[]) => {
+    for (const { peer } of company.talkers) await peer.endOfInput();
+    await company.stop();
+    company.compare();
+    for (const talker of company.talkers) expect(talker.lastWord).toBe(LOST);
+    for (const server of servers) {
+      expect(server.stderr).toMatch(/lost the thread: \S.*\n/);
+      await server.logged(/left \S+: lost the thread/);
+      await server.logged(/shares the room again, as server \S{12}\n/);
+    }
+    const next = await Company.gather(servers, 1);
+    next.talk(1000, 50);
+    await next.hasSaidAll();
+    await next.hearsAll();
+  };
+
+  test("after FLUSHALL: all are sent away, and the room goes on for whoever comes next", async () => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(3, redis.url);
+    const company = await Company.gather(servers, 1);
+    company.talk(500);
+    await Bun.sleep(300);
+    await redis.ask("FLUSHALL");
+    await areSentAway(company, servers);
+  });
+
+  test("in a room in which nobody says anything, within a second or two", async () => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(2, redis.url);
+    const company = await Company.gather(servers, 1);
+    await redis.ask("FLUSHALL");
+    await areSentAway(company, servers);
+  });
+
+  test("after an old append-only file was put back", async () => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(3, redis.url);
+    const company = await Company.gather(servers, 1);
+    company.talk(500);
+    await Bun.sleep(200);
+    redis.keep("old");
+    await Bun.sleep(300);
+    await redis.kill();
+    redis.putBack("old");
+    await redis.start();
+    await areSentAway(company, servers);
+  });
+});
+
+describe("a server that fails takes only its own members", () => {
+  test("killed: the others go on at once, and wait for it no more after 5 s", async () => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(3, redis.url);
+    const [dying, ...others] = servers;
+    const company = await Company.gather(others, 1);
+    const victim = await dying?.join();
+    company.talk(500);
+    dying?.kill("SIGKILL");
+    await victim?.endOfInput();
+    for (const server of others) await server.logged(/ server \S{12} is waited for no more\n/);
+    await company.stop();
+    await company.hearsAll();
+  });
+
+  test("stopped for a moment, it goes on where it was", async () => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(2, redis.url);
+    const company = await Company.gather(servers, 1);
+    company.talk(500);
+    await Bun.sleep(200);
+    servers[0]?.kill("SIGSTOP");
+    await Bun.sleep(1500);
+    servers[0]?.kill("SIGCONT");
+    await Bun.sleep(200);
+    await company.stop();
+    await company.hearsAll();
+    for (const server of servers) expect(server.stderr).not.toMatch(/waited|thread/);
+  });
+});
+
+test("client.ts --reconnect comes back after its server has lost the thread", async () => {
+  await using redis = await RedisServer.start();
+  const server = await share(redis.url);
+  const peer = await Peer.connect(server.port);
+  await server.members(1);
+  await redis.ask("FLUSHALL");
+  expect(await peer.hearsAll()).toBe(`${LOST}\n`);
+});
