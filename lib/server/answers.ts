@@ -11,11 +11,11 @@ export const TICK_MS = 1_000;
 const LATE_MS = 5_000;
 
 export class Answers {
-  /** The clock, in ms, and how much of that this server has listened to the others. */
+  /** The clock, in ms, and how much of that this server has heard the others, or heard that they said nothing. */
   nowMs = 0;
   listenedMs = 0;
   #lookedAtMs: number | undefined;
-  #askedAtMs = NEVER;
+  #joinedAtMs = NEVER;
   #readAtMs = NEVER;
   #said: { readonly number: number; readonly atMs: number }[] = [];
 
@@ -26,19 +26,18 @@ export class Answers {
   get areLate(): boolean {
     const oldestMs = this.#said[0]?.atMs ?? NEVER;
     // What is read may take its time: there may be nothing.
-    return this.nowMs - Math.min(this.#askedAtMs, oldestMs, this.#readAtMs + TICK_MS) >= LATE_MS;
+    return this.nowMs - Math.min(this.#joinedAtMs, oldestMs, this.#readAtMs + TICK_MS) >= LATE_MS;
   }
 
   passTo(now: number): void {
     const elapsedMs = Math.min(TICK_MS, now - (this.#lookedAtMs ?? now));
     this.#lookedAtMs = now;
     this.nowMs += elapsedMs;
-    if (this.isReading) this.listenedMs += elapsedMs;
   }
 
-  /** Whether the others are there, and how they do. */
-  asked(): void {
-    this.#askedAtMs = this.nowMs;
+  /** It connects, and joins. */
+  joins(): void {
+    this.#joinedAtMs = this.nowMs;
   }
 
   said(number: number): void {
@@ -49,22 +48,23 @@ export class Answers {
     this.#readAtMs = this.nowMs;
   }
 
-  /** That was answered; returns the number of what was said. */
-  answeredAsked(): void {
-    this.#askedAtMs = NEVER;
+  answeredJoining(): void {
+    this.#joinedAtMs = NEVER;
   }
 
+  /** Returns the number of what was said. */
   answeredSaid(): number {
     return this.#said.shift()?.number ?? 0;
   }
 
   answeredRead(): void {
+    this.listenedMs += Math.min(TICK_MS, this.nowMs - this.#readAtMs);
     this.#readAtMs = NEVER;
   }
 
   /** The connection is gone, and with it all that would have been answered. */
   clear(): void {
-    this.#askedAtMs = this.#readAtMs = NEVER;
+    this.#joinedAtMs = this.#readAtMs = NEVER;
     this.#said = [];
   }
 }

@@ -93,20 +93,20 @@ export class Batches {
     this.#batches.push({ number: undefined, pieces: [], bytes: 0 });
   }
 
-  /** The last one, which counts as those before it; undefined while some of those wait. */
+  /** The last one, numbered as those before it are; undefined if lines would come after it. */
   goodbye(): SentBatch | undefined {
-    if (this.hasUnsent) return undefined;
+    const unsent = this.#batches.splice(this.#sent);
+    if (unsent.some(({ pieces }) => pieces.length > 0)) {
+      this.#batches.push(...unsent);
+      return undefined;
+    }
     this.addEmpty();
-    return this.takeNext();
+    return this.#send();
   }
 
   /** The next one to be sent, which then counts as sent. */
   takeNext(): SentBatch | undefined {
-    const batch = this.#sent < SENT_MAX ? this.#batches[this.#sent] : undefined;
-    if (batch === undefined) return undefined;
-    this.#sent++;
-    const number = (batch.number ??= this.#nextNumber++);
-    return Object.assign(batch, { number });
+    return this.#sent < SENT_MAX ? this.#send() : undefined;
   }
 
   /** What was sent and not received is sent again, from the one after this number on. */
@@ -150,6 +150,14 @@ export class Batches {
     this.#sent = this.#pieces = this.#takenBytes = 0;
     this.#nextNumber = FIRST_NUMBER;
     return pieces.reduce((lines, { run }) => lines + countLines(run), 0);
+  }
+
+  #send(): SentBatch | undefined {
+    const batch = this.#batches[this.#sent];
+    if (batch === undefined) return undefined;
+    this.#sent++;
+    const number = (batch.number ??= this.#nextNumber++);
+    return Object.assign(batch, { number });
   }
 
   #add(piece: Piece): void {

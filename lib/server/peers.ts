@@ -1,6 +1,6 @@
 /** The other servers of the room: how far each has read, and whether it is waited for. */
 
-import { compareIds, type Entry, GONE, type StreamState } from "./stream.ts";
+import { compareIds, type Entry, GONE, type Readings } from "./stream.ts";
 
 /** Who has not been heard of for so long is waited for no more. */
 export const SILENCE_MS = 5_000;
@@ -9,16 +9,19 @@ export class Peers {
   readonly #peers = new Map<string, { read: string; heardOfAtMs: number }>();
 
   /** Starts with those that are known to the stream, less this server. */
-  begin(servers: StreamState["servers"], own: string, nowMs: number): void {
+  begin(servers: Readings, own: string, nowMs: number): void {
     this.#peers.clear();
-    for (const [name, { read }] of servers)
+    for (const [name, read] of servers)
       if (name !== own) this.#peers.set(name, { read, heardOfAtMs: nowMs });
   }
 
   /** One has said something. */
   heard({ by, read }: Entry, nowMs: number): void {
-    if (read === GONE) this.#peers.delete(by);
-    else this.#peers.set(by, { read, heardOfAtMs: nowMs });
+    if (read === GONE) return void this.#peers.delete(by);
+    // What was sent again may have been added after what came from the earlier connection.
+    const before = this.#peers.get(by)?.read ?? read;
+    const isLater = compareIds(read, before) >= 0;
+    this.#peers.set(by, { read: isLater ? read : before, heardOfAtMs: nowMs });
   }
 
   /** How far all have read, this server included. */

@@ -4,11 +4,11 @@ import {
   type Entry,
   Forgotten,
   type OpenStream,
+  type Readings,
   type Saying,
   START,
   type StreamEvents,
   type StreamLink,
-  type StreamState,
 } from "./stream.ts";
 
 const CONNECT_MS = 5_000;
@@ -97,15 +97,8 @@ class RedisLink implements StreamLink {
   join(by: string, instead: string): void {
     const args = [this.#scripts.join, "2", ...this.#keys, by, instead];
     this.#ask(this.#sayer, "EVALSHA", args, ([id, state]: [string, string[]]) => {
-      const pairs = state.map((field, at) => [field, state[at + 1] ?? ""] as const);
-      this.#events.onJoined(id, stateOf(pairs.filter((_, at) => at % 2 === 0)).servers);
+      this.#events.onJoined(id, readingsOf(state));
     });
-  }
-
-  look(): void {
-    this.#ask(this.#sayer, "HGETALL", [this.#keys[1]], (state: Record<string, string>) =>
-      this.#events.onState(stateOf(Object.entries(state))),
-    );
   }
 
   say({ by, number, read, tail, lines }: Saying): void {
@@ -162,15 +155,14 @@ class RedisLink implements StreamLink {
   }
 }
 
-function stateOf(fields: readonly (readonly [string, string])[]): StreamState {
-  const servers = new Map<string, { number: number; read: string }>();
-  let last = START;
-  for (const [name, value] of fields) {
-    const [number, read = START] = value.split(" ");
-    if (name === "last") last = value;
-    else servers.set(name, { number: Number(number), read });
+/** From names and values in turn. */
+function readingsOf(state: readonly string[]): Readings {
+  const readings = new Map<string, string>();
+  for (let at = 0; at < state.length; at += 2) {
+    const [, read] = state[at + 1]?.split(" ") ?? [];
+    if (read !== undefined) readings.set(state[at] ?? "", read);
   }
-  return { last, servers };
+  return readings;
 }
 
 function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {

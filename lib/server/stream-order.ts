@@ -9,11 +9,11 @@
  * members away, and joins anew. And each tells how far its server has read: nobody
  * says more than a bounded amount that a living server has not read.
  *
- * | it is  | its connection                      | next                              |
- * | ------ | ----------------------------------- | --------------------------------- |
- * | away   | none                                | asking, after a while             |
- * | asking | joins, or looks whether all is there | here; or away, with its thread or without |
- * | here   | says, and reads                     | away, with its thread or without  |
+ * | it is   | its connection             | next                                     |
+ * | ------- | -------------------------- | ---------------------------------------- |
+ * | away    | none                       | joining, after a while                   |
+ * | joining | opens; adds a first entry, unless it has the thread | here, or away     |
+ * | here    | says and reads             | away, with its thread or without         |
  */
 
 import { UserError } from "../program/system-errors.ts";
@@ -30,9 +30,9 @@ import {
   Forgotten,
   GONE,
   type OpenStream,
+  type Readings,
   START,
   type StreamLink,
-  type StreamState,
 } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -59,7 +59,7 @@ export class StreamOrder implements SharedOrder {
   /** Who says what is said elsewhere. */
   readonly #elsewhere: Speaker = { lastRun: -1 };
   #room: SharingRoom | undefined;
-  #state: "away" | "asking" | "here" = "away";
+  #state: "away" | "joining" | "here" = "away";
   #link: StreamLink | undefined;
   /** What this server is called; it joins under a new name each time. */
   #name = "";
@@ -178,26 +178,29 @@ export class StreamOrder implements SharedOrder {
   }
 
   #connect(): void {
-    this.#state = "asking";
-    this.#answers.asked();
+    this.#state = "joining";
+    this.#answers.joins();
     this.#link = this.#options.open({
-      onOpen: () => this.#ask(),
+      onOpen: () => this.#onOpen(),
       onJoined: (id, servers) => this.#onJoined(id, servers),
-      onState: (state) => this.#onState(state),
       onSaid: (id) => this.#onSaid(id),
       onEntries: (entries) => this.#onEntries(entries),
       onLost: (error) => this.#lose(error),
     });
   }
 
-  #ask(): void {
-    if (this.#isMember) return this.#link?.look();
+  /** Goes on where it was, whether that is possible or not: what is said first shows it. */
+  #onOpen(): void {
+    if (this.#isMember) {
+      this.#batches.sendAgainAfter(this.#receivedNumber);
+      return this.#goHere();
+    }
     const before = this.#name;
     this.#name = this.#options.newName();
     this.#link?.join(this.#name, before);
   }
 
-  #onJoined(id: string, servers: StreamState["servers"]): void {
+  #onJoined(id: string, servers: Readings): void {
     this.#isMember = true;
     this.#received = this.#heard = id;
     this.#receivedNumber = 1;
@@ -208,16 +211,8 @@ export class StreamOrder implements SharedOrder {
     this.#opening.resolve();
   }
 
-  #onState({ last, servers }: StreamState): void {
-    const number = servers.get(this.#name)?.number ?? 0;
-    if (number < this.#receivedNumber || compareIds(last, this.#received) < 0)
-      return this.#loseThread(FORGOTTEN);
-    this.#batches.sendAgainAfter(this.#receivedNumber);
-    this.#goHere();
-  }
-
   #goHere(): void {
-    this.#answers.answeredAsked();
+    this.#answers.answeredJoining();
     this.#state = "here";
     this.#toldAtMs = -NEVER;
     this.#wake();

@@ -31,25 +31,13 @@ export interface Entry extends Omit<Saying, "tail"> {
   readonly after: string;
 }
 
-/** A server, as the stream knows it: the number of its last saying, and how far it had read then. */
-export interface Standing {
-  readonly number: number;
-  readonly read: string;
-}
-
-/** What is known beside the entries. */
-export interface StreamState {
-  /** The last entry. */
-  readonly last: string;
-  readonly servers: ReadonlyMap<string, Standing>;
-}
+/** How far each server has read, by its name. */
+export type Readings = ReadonlyMap<string, string>;
 
 /** One connection to the stream. Sayings are answered in the order in which they were said. */
 export interface StreamLink {
   /** Has a server join, in place of another one if that is not ""; `onJoined` answers. */
   join(by: string, instead: string): void;
-  /** `onState` answers. */
-  look(): void;
   /** Adds what has not been added yet, by its number; `onSaid` answers. */
   say(saying: Saying): void;
   /** `onEntries` answers with what follows an id, as soon as there is any, or with none after a second. */
@@ -62,8 +50,7 @@ export interface StreamLink {
 export interface StreamEvents {
   onOpen(): void;
   /** @param id the place of the first entry of the server that has joined */
-  onJoined(id: string, servers: StreamState["servers"]): void;
-  onState(state: StreamState): void;
+  onJoined(id: string, servers: Readings): void;
   /** @param id its place; or if it had been added before, the last place of all */
   onSaid(id: string): void;
   onEntries(entries: readonly Entry[]): void;

@@ -4,12 +4,14 @@
  *
  *     bun run simulate --seed 7            one world, told event by event
  *     bun run simulate --seeds 1000000     worlds 1 to 1000000 (also --from, --cores)
+ *     bun run simulate --shared            worlds of several servers that share a room (also --seed, --seeds)
  *     bun run simulate --mutants           one server broken on purpose after the other (also --fault, some words)
  */
 
 import { parseArgs } from "node:util";
 
 import { catchMutants } from "./mutants.ts";
+import { runSharedWorld, SharedSightings } from "./shared/world.ts";
 import { Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
 
@@ -22,10 +24,15 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "10000" },
     from: { type: "string", default: "1" },
     cores: { type: "string", default: `${navigator.hardwareConcurrency}` },
+    shared: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
     fault: { type: "string", default: "" },
   },
 });
+
+type Seen = Sightings | SharedSightings;
+const run = values.shared ? runSharedWorld : runWorld;
+const newSightings = () => (values.shared ? new SharedSightings() : new Sightings());
 
 if (process.send) process.on("message", runBatch);
 else if (values.mutants) process.exit(await catchMutants(Number(values.cores), values.fault));
@@ -35,7 +42,7 @@ else process.exit(await runRange(Number(values.from), Number(values.seeds), Numb
 /** Tells one world; returns the exit code. */
 function replay(seed: number): number {
   try {
-    console.log(format(runWorld(seed, (line) => console.log(line))));
+    console.log(format(run(seed, (line) => console.log(line))));
     return 0;
   } catch (error) {
     console.log(explain(error));
@@ -45,7 +52,7 @@ function replay(seed: number): number {
 
 /** Runs worlds in a process a core, until one fails; returns the exit code. */
 async function runRange(first: number, count: number, cores: number): Promise<number> {
-  const seen = new Sightings();
+  const seen: { add(other: Seen): void } & Seen = newSightings();
   const end = first + count;
   const startedAtMs = performance.now();
   let next = first;
@@ -58,7 +65,8 @@ async function runRange(first: number, count: number, cores: number): Promise<nu
     reportAtMs = performance.now() + 5_000;
   };
   const runCore = () => {
-    const core = Bun.spawn([process.execPath, import.meta.path], {
+    const words = values.shared ? ["--shared"] : [];
+    const core = Bun.spawn([process.execPath, import.meta.path, ...words], {
       stdio: ["ignore", "inherit", "inherit"],
       ipc(message: BatchResult) {
         seen.add(message.seen);
@@ -89,14 +97,14 @@ interface Batch {
 }
 
 interface BatchResult {
-  readonly seen: Sightings;
+  readonly seen: Seen;
   readonly failure?: string;
 }
 
 function runBatch({ first, end }: Batch): void {
-  const seen = new Sightings();
+  const seen: { add(other: Seen): void } & Seen = newSightings();
   try {
-    for (let seed = first; seed < end; seed++) seen.add(runWorld(seed));
+    for (let seed = first; seed < end; seed++) seen.add(run(seed));
     process.send?.({ seen });
   } catch (error) {
     process.send?.({ seen, failure: explain(error) });
@@ -105,11 +113,11 @@ function runBatch({ first, end }: Batch): void {
 
 function explain(error: unknown): string {
   if (!(error instanceof WorldFailure)) throw error;
-  const replayed = `bun run simulate --seed ${error.seed}`;
+  const replayed = `bun run simulate ${values.shared ? "--shared " : ""}--seed ${error.seed}`;
   return `${error.message}\n(${replayed} replays it)`;
 }
 
-function format(seen: Sightings): string {
+function format(seen: Seen): string {
   return Object.entries(seen)
     .map(
       ([what, count]) =>

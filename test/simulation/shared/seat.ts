@@ -23,6 +23,8 @@ export class SharedSeat implements RoomSocket {
   heard = "";
   /** How much it has to have heard, at the least, when the server ends it. */
   owedAtLeast = 0;
+  /** Whether its last line has a place. */
+  isSaid = false;
   /** How many lines it has said. */
   lines = 0;
   /** What it is about to say; what it has said of a line; and its last whole line. */
@@ -53,6 +55,8 @@ export class SharedSeat implements RoomSocket {
   shutdown(): void {
     this.isShut = true;
     const isSentAway = this.heard.endsWith(LAST_WORD) || this.heard === REFUSAL;
+    const isEnd = this.hasEnded && !isSentAway && this.lastLine !== "\n";
+    if (isEnd && !this.isSaid) throw new Violation(`${this.name} leaves before its last line`);
     if (!isSentAway && this.heard.length < this.owedAtLeast)
       throw new Violation(`${this.name} misses ${this.expected.slice(this.heard.length)}`);
   }

@@ -10,11 +10,11 @@ import {
   type Entry,
   Forgotten,
   GONE,
+  type Readings,
   type Saying,
   START,
   type StreamEvents,
   type StreamLink,
-  type StreamState,
 } from "../../../lib/server/stream.ts";
 
 /** An entry, with the one before it: the truth, whatever the stream has forgotten since. */
@@ -35,13 +35,16 @@ export class SimulatedStream {
   /** All that was ever placed. */
   readonly placed: Placed[] = [];
   now: () => number;
-  standsStill = false;
+  #standsStill = false;
+  /** When it was seen to stand still last. */
+  stoodStillAtMs = -1e9;
   /** Whether it takes no more, as one without memory does. */
   isFull = false;
   /** How often it has forgotten something. */
   forgotten = 0;
   #memory: Memory = { entries: [], last: undefined, servers: new Map() };
   #sequence = 0;
+  readonly #most = new Map<string, string>();
 
   constructor(now: () => number) {
     this.now = now;
@@ -53,6 +56,23 @@ export class SimulatedStream {
 
   get last(): Placed | undefined {
     return this.#memory.last;
+  }
+
+  /** How far each server that is known has ever said that it has read. */
+  get readingsAtMost(): Readings {
+    return new Map(
+      Array.from(this.readings, ([name, read]) => [name, this.#most.get(name) ?? read]),
+    );
+  }
+
+  get standsStill(): boolean {
+    if (this.#standsStill) this.stoodStillAtMs = this.now();
+    return this.#standsStill;
+  }
+
+  set standsStill(stands: boolean) {
+    if (this.#standsStill) this.stoodStillAtMs = this.now();
+    this.#standsStill = stands;
   }
 
   snapshot(): Memory {
@@ -78,9 +98,8 @@ export class SimulatedStream {
     return entry;
   }
 
-  state(): StreamState {
-    const { last, servers } = this.#memory;
-    return { last: last?.id ?? START, servers: new Map(servers) };
+  get readings(): Readings {
+    return new Map(Array.from(this.#memory.servers, ([name, { read }]) => [name, read]));
   }
 
   /** @throws {Forgotten} if something before it is missing */
@@ -108,6 +127,8 @@ export class SimulatedStream {
     this.#memory.last = entry;
     this.#memory.entries.push(entry);
     this.placed.push(entry);
+    const most = this.#most.get(by) ?? id;
+    this.#most.set(by, number > 1 && read !== GONE && compareIds(read, most) > 0 ? read : most);
     return entry;
   }
 }
@@ -128,6 +149,8 @@ export class SimulatedLink implements StreamLink {
   #reading: { after: string; sinceMs: number } | undefined;
   #isOpen = false;
   isClosed = false;
+  /** Whether it has said so. */
+  isLost = false;
   /** Whether answers get lost on their way. */
   isMute = false;
 
@@ -143,19 +166,11 @@ export class SimulatedLink implements StreamLink {
   join(by: string, instead: string): void {
     this.#commands.push(() => {
       const entry = this.#stream.join(by, instead);
-      const { servers } = this.#stream.state();
-      const { forgotten } = this.#stream;
+      const { forgotten, readings } = this.#stream;
       return (events) => {
         this.#watcher.joined(by, entry, forgotten);
-        events.onJoined(entry.id, servers);
+        events.onJoined(entry.id, readings);
       };
-    });
-  }
-
-  look(): void {
-    this.#commands.push(() => {
-      const state = this.#stream.state();
-      return (events) => events.onState(state);
     });
   }
 
@@ -179,8 +194,13 @@ export class SimulatedLink implements StreamLink {
   cut(keep: number): void {
     if (this.isClosed) return;
     this.#commands.splice(keep);
-    this.isClosed = true;
+    this.isClosed = this.isLost = true;
     this.#events.onLost(new Error("cut"));
+  }
+
+  /** Whether it is open, and gets answers. */
+  get isInUse(): boolean {
+    return this.#isOpen && !this.isClosed && !this.isMute;
   }
 
   get isOver(): boolean {
@@ -230,7 +250,10 @@ export class SimulatedLink implements StreamLink {
       const entry = this.#stream.say(saying);
       return (events) => events.onSaid(entry?.id ?? START);
     } catch (error) {
-      return (events) => events.onLost(error as Error); // thrown just above
+      return (events) => {
+        this.isLost = true;
+        events.onLost(error as Error); // thrown just above
+      };
     }
   }
 }

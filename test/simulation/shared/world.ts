@@ -475,8 +475,9 @@ class Server {
     for (const seat of this.seats) {
       const isThere = seat.data instanceof Member && !seat.isClosed;
       if (isThere) seat.owe(lines);
-      if (isThere && seat.hasEnded && lines.includes(seat.lastLine))
-        seat.owedAtLeast = seat.expected.length;
+      if (!lines.includes(seat.lastLine)) continue;
+      seat.isSaid = true;
+      if (isThere && seat.hasEnded) seat.owedAtLeast = seat.expected.length;
     }
   }
 
@@ -484,12 +485,10 @@ class Server {
     const { stream, rules } = this.#world;
     const inFlight = this.#link?.inFlight ?? 0;
     if (inFlight > 9) throw new Violation(`${inFlight} batches are on their way`);
-    const known = stream.state().servers;
+    const known = stream.readingsAtMost;
     const name = this.order.name;
     if (!known.has(name)) return;
-    const reads = [...known]
-      .filter(([peer]) => !this.#dropped.has(peer))
-      .map(([, { read }]) => read);
+    const reads = [...known].filter(([peer]) => !this.#dropped.has(peer)).map(([, read]) => read);
     const least = reads.reduce((a, b) => (compareIds(a, b) < 0 ? a : b));
     const unread = stream.entries.filter(({ by, id }) => by === name && compareIds(id, least) > 0);
     const bytes = unread.reduce((sum, { lines }) => sum + lines.length, 0);
@@ -531,7 +530,7 @@ class Server {
     if (name) {
       seen.waitedForNoMore++;
       this.#dropped.add(name);
-      for (const server of servers) if (server.names.at(-1) === name) server.wasDropped = true;
+      for (const server of servers) if (server.names.at(-1) === name) this.#drops(server);
       if (this.#knownGone.has(name)) throw new Violation(`${name}, which has gone, was waited for`);
     }
     const [, lines = "0"] = /^lines said here that have found no place: (\d+)$/.exec(what) ?? [];
@@ -545,6 +544,17 @@ class Server {
     this.wasDropped = false;
   }
 
+  /** Who was there all the time is not to be dropped because this one, or the stream, was not. */
+  #drops(server: Server): void {
+    const { now, stream } = this.#world;
+    server.wasDropped = true;
+    const since = Math.max(this.asleepUntilMs, stream.standsStill ? now : stream.stoodStillAtMs);
+    const last = stream.placed.findLast(({ by }) => by === server.names.at(-1));
+    const isThere = last !== undefined && Number.parseInt(last.id, 10) > now - 2000;
+    if (isThere && now - since < 3000)
+      throw new Violation(`server ${this.#index} drops one that was there`);
+  }
+
   /** Whether the others may have gone on without it. */
   wasDropped = false;
 
@@ -552,7 +562,10 @@ class Server {
   #close(): void {
     this.#isClosing = true;
     const link = this.#link;
-    const name = this.order.name;
+    const { name, isIdle } = this.order;
+    const { forgotten } = this.#world.stream;
+    const wasHere = this.#isInRoom && link?.isInUse === true;
+    if (!isIdle) throw new Violation(`${name} stops with lines on their way`);
     this.order.close(() => {
       this.isOver = true;
       const isKnown = this.#world.stream.placed.some(
@@ -560,8 +573,8 @@ class Server {
       );
       if (isKnown) this.#world.seen.goodbyes++;
       // It waits until its leave is known, unless it cannot be.
-      if (link && !link.isMute && !isKnown && !link.isClosed && link.inFlight > 0)
-        throw new Violation(`${name} does not wait for its goodbye`);
+      const isLost = !link || link.isLost || forgotten < this.#world.stream.forgotten;
+      if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has said no goodbye`);
     });
   }
 

@@ -1,0 +1,174 @@
+/** Faults in the order that several servers share. */
+
+import type { Mutant } from "./mutants.ts";
+
+export const SHARED_MUTANTS: readonly Mutant[] = [
+  {
+    fault: "a batch that is sent again gets a number of its own, and a second place",
+    file: "server/batches.ts",
+    code: "const number = (batch.number ??= this.#nextNumber++);",
+    becomes: "const number = (batch.number = this.#nextNumber++);",
+  },
+  {
+    fault: "what is on its way when a connection is lost is not sent again",
+    file: "server/stream-order.ts",
+    code: "    this.#batches.sendAgainAfter(this.#receivedNumber);\n",
+    becomes: "",
+  },
+  {
+    fault: "a gap is not noticed",
+    file: "server/stream-order.ts",
+    code: "if (after !== this.#received || ",
+    becomes: "if (after !== this.#received && after === '' || ",
+  },
+  {
+    fault: "that own batches have no place any more is not noticed by what comes instead",
+    file: "server/stream-order.ts",
+    code: "return first !== undefined && compareIds(first.id, this.#received) <= 0;",
+    becomes: "return first !== undefined && compareIds(first.id, this.#received) < -1e15;",
+  },
+  {
+    fault: "that own batches have no place any more is not noticed when nothing comes",
+    file: "server/stream-order.ts",
+    code: "if (entries.length === 0 && this.#receivedNumber < this.#numberToRead)",
+    becomes: "if (entries.length === 0 && this.#receivedNumber < 0)",
+  },
+  {
+    fault: "what others have not read is trimmed",
+    file: "server/stream-order.ts",
+    code: "const tail = this.#peers.tail(this.#heard);\n    this.#link?.say",
+    becomes: "const tail = this.#heard;\n    this.#link?.say",
+  },
+  {
+    fault: "nothing is ever trimmed",
+    file: "server/stream-order.ts",
+    code: "const tail = this.#peers.tail(this.#heard);\n    this.#link?.say",
+    becomes: "const tail = START;\n    this.#link?.say",
+  },
+  {
+    fault: "more is said than others have read",
+    file: "server/stream-order.ts",
+    code: "this.#batches.readByAll(this.#peers.tail(this.#heard));",
+    becomes: "this.#batches.readByAll(this.#heard);",
+  },
+  {
+    fault: "others are never told how far this server has read",
+    file: "server/stream-order.ts",
+    code: "this.#say(next, this.#heard);",
+    becomes: "this.#say(next, START);",
+  },
+  {
+    fault: "own lines are heard as those of others are",
+    file: "server/stream-order.ts",
+    code: "if (isOwn) this.#receiveOwn(id, number);",
+    becomes: "if (isOwn && entry.lines === '') this.#receiveOwn(id, number);",
+  },
+  {
+    fault: "a goodbye is not counted: it has the number of what was said before",
+    file: "server/batches.ts",
+    code: "    this.addEmpty();\n    return this.takeNext();",
+    becomes: "    this.addEmpty();\n    this.#nextNumber--;\n    return this.takeNext();",
+  },
+  {
+    fault: "the answer to another batch counts as that to the goodbye",
+    file: "server/stream-order.ts",
+    code: "if (number === this.#goodbye) return this.end();",
+    becomes: "if (this.#goodbye !== undefined && number > 0) return this.end();",
+  },
+  {
+    fault: "who has taken its leave is still waited for",
+    file: "server/peers.ts",
+    code: "if (read === GONE) return void this.#peers.delete(by);",
+    becomes: "if (read === GONE) return;",
+  },
+  {
+    fault: "who is silent is waited for for ever",
+    file: "server/peers.ts",
+    code: "nowMs - heardOfAtMs >= SILENCE_MS",
+    becomes: "nowMs - heardOfAtMs >= 1e9",
+  },
+  {
+    fault: "a server that has slept takes the others for silent",
+    file: "server/answers.ts",
+    code: "const elapsedMs = Math.min(TICK_MS, now - (this.#lookedAtMs ?? now));",
+    becomes: "const elapsedMs = now - (this.#lookedAtMs ?? now);",
+  },
+  {
+    fault: "the others are taken for silent while the stream stands still",
+    file: "server/answers.ts",
+    code: "    this.nowMs += elapsedMs;\n",
+    becomes: "    this.nowMs += elapsedMs;\n    this.listenedMs += elapsedMs;\n",
+  },
+  {
+    fault: "an answer that never comes is waited for",
+    file: "server/answers.ts",
+    code: ">= LATE_MS;",
+    becomes: ">= 1e9;",
+  },
+  {
+    fault: "after a lost thread, the next are told what the last were to hear",
+    file: "server/stream-order.ts",
+    code: "    this.#inbox.clear();\n    this.#toCome",
+    becomes: "    this.#toCome",
+  },
+  {
+    fault: "members stay when the thread is lost",
+    file: "room/room.ts",
+    code: "for (const member of this.members) this.leave(member, reason, word);",
+    becomes: "void [word, reason];",
+  },
+  {
+    fault: "newcomers are let in while the thread is lost",
+    file: "room/room.ts",
+    code: "if (this.#shared?.hasThread === false)",
+    becomes: "if (this.#shared?.hasThread === undefined && this.#shared)",
+  },
+  {
+    fault: "what is lost with the thread is not counted",
+    file: "server/batches.ts",
+    code: "return pieces.reduce((lines, { run }) => lines + countLines(run), 0);",
+    becomes: "return pieces.reduce((lines, { run }) => lines + 0 * countLines(run), 0);",
+  },
+  {
+    fault: "lines that waited for their turn when the thread was lost are not counted",
+    file: "room/turns.ts",
+    code: "lines += countLines(run);",
+    becomes: "lines += 0 * countLines(run);",
+  },
+  {
+    fault: "a member leaves before what it has said has a place",
+    file: "room/room.ts",
+    code: "if (this.#shared === undefined) return this.leave(member, reason, word);",
+    becomes: "if (this.#shared !== null) return this.leave(member, reason, word);",
+  },
+  {
+    fault: "a stop does not wait for what members have said",
+    file: "room/room.ts",
+    code: "(this.#turns.next === undefined && this.#shared.isIdle);",
+    becomes: "this.#turns.next === undefined;",
+  },
+  {
+    fault: "lines are cut where the log is full",
+    file: "server/inbox.ts",
+    code: "return bytesMax > 0 ? run.lastIndexOf(LF, bytesMax - 1) + 1 : 0;",
+    becomes: "return bytesMax;",
+  },
+  {
+    fault: "a part of an entry that was moved is moved again",
+    file: "server/inbox.ts",
+    code: "let rest = this.#rest ?? run;",
+    becomes: "let rest = run;",
+  },
+  {
+    fault: "nobody is woken when there is room again for what talkers say",
+    file: "server/stream-order.ts",
+    code: "    this.#forgetWhatAllHave();\n    this.#wake();\n  }\n\n  /** Returns whether it is what follows. */",
+    becomes: "    this.#forgetWhatAllHave();\n  }\n\n  /** Returns whether it is what follows. */",
+  },
+  {
+    fault: "any number of batches is on its way at a time",
+    file: "server/batches.ts",
+    code: "this.#sent < SENT_MAX ? this.#batches[this.#sent] : undefined;",
+    becomes: "this.#sent < SENT_MAX * 100 ? this.#batches[this.#sent] : undefined;",
+  },
+];
