@@ -24,17 +24,18 @@ export class Inbox {
   /**
    * Moves what fits, whole lines, and does what is to be done then.
    *
-   * @param bytesMax how much it can hold
-   * @throws {Error} at a line that this log can never hold
+   * @param bytesMax how much the log can hold
+   * @returns false if a line is longer than that
    */
-  moveTo(log: LineLog, bytesMax: number): void {
+  moveTo(log: LineLog, bytesMax: number): boolean {
     for (let piece = this.#pieces[this.#next]; piece; piece = this.#pieces[this.#next]) {
-      if (!this.#move(piece, log, bytesMax)) return;
+      if (!this.#move(piece, log)) return (this.#rest ?? piece.run).indexOf(LF) < bytesMax;
       this.#next++;
       this.#rest = undefined;
       piece.done?.();
     }
     this.clear();
+    return true;
   }
 
   clear(): void {
@@ -43,12 +44,10 @@ export class Inbox {
     this.#rest = undefined;
   }
 
-  #move({ speaker, run }: Piece, log: LineLog, bytesMax: number): boolean {
+  #move({ speaker, run }: Piece, log: LineLog): boolean {
     let rest = this.#rest ?? run;
     for (; rest.length > 0; this.#rest = rest) {
       const end = endOfFitting(rest, log.freeBytes);
-      if (end === 0 && rest.indexOf(LF) >= bytesMax)
-        throw new Error("a line does not fit --buffer");
       if (end === 0) return false;
       log.append(speaker, rest.subarray(0, end));
       rest = rest.subarray(end);

@@ -144,11 +144,9 @@ export class StreamOrder implements SharedOrder {
 
   moveToLog(): void {
     if (this.#room === undefined || this.#inbox.isEmpty) return;
-    try {
-      this.#inbox.moveTo(this.#room.log, this.#room.settings.logBytes);
-    } catch (error) {
-      this.#loseThread(messageOf(error));
-    }
+    const { log, settings } = this.#room;
+    const fits = this.#inbox.moveTo(log, settings.logBytes);
+    if (!fits) this.#loseThread("a line is longer than --buffer");
   }
 
   flush(now: number): number {
@@ -360,8 +358,4 @@ export class StreamOrder implements SharedOrder {
   #wake(): void {
     this.#room?.settings.wake(0);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

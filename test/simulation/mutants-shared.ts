@@ -66,8 +66,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "a goodbye is not counted: it has the number of what was said before",
     file: "server/batches.ts",
-    code: "    this.addEmpty();\n    return this.takeNext();",
-    becomes: "    this.addEmpty();\n    this.#nextNumber--;\n    return this.takeNext();",
+    code: "    this.addEmpty();\n    return this.#send();",
+    becomes: "    this.addEmpty();\n    this.#nextNumber--;\n    return this.#send();",
   },
   {
     fault: "the answer to another batch counts as that to the goodbye",
@@ -88,16 +88,10 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     becomes: "nowMs - heardOfAtMs >= 1e9",
   },
   {
-    fault: "a server that has slept takes the others for silent",
-    file: "server/answers.ts",
-    code: "const elapsedMs = Math.min(TICK_MS, now - (this.#lookedAtMs ?? now));",
-    becomes: "const elapsedMs = now - (this.#lookedAtMs ?? now);",
-  },
-  {
     fault: "the others are taken for silent while the stream stands still",
     file: "server/answers.ts",
-    code: "    this.nowMs += elapsedMs;\n",
-    becomes: "    this.nowMs += elapsedMs;\n    this.listenedMs += elapsedMs;\n",
+    code: "Math.min(TICK_MS, this.nowMs - this.#readAtMs);",
+    becomes: "this.nowMs - this.#readAtMs;",
   },
   {
     fault: "an answer that never comes is waited for",
@@ -168,7 +162,7 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "any number of batches is on its way at a time",
     file: "server/batches.ts",
-    code: "this.#sent < SENT_MAX ? this.#batches[this.#sent] : undefined;",
-    becomes: "this.#sent < SENT_MAX * 100 ? this.#batches[this.#sent] : undefined;",
+    code: "this.#sent < SENT_MAX ? this.#send() : undefined;",
+    becomes: "this.#sent < SENT_MAX * 100 ? this.#send() : undefined;",
   },
 ];

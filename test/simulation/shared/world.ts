@@ -80,7 +80,7 @@ const EVENTS = {
   mute: 4,
   standStill: 3,
   fill: 3,
-  forget: 2,
+  forget: 6,
   sleep: 3,
   die: 1,
   stop: 2,
@@ -196,7 +196,10 @@ class SharedWorld {
     this.now += ms;
     if (this.now >= this.#standsStillUntilMs) this.stream.standsStill = false;
     if (this.now >= this.#isFullUntilMs) this.stream.isFull = false;
-    for (const server of this.#awake) if (server.alarmAtMs <= this.now) server.turn();
+    for (const server of this.#awake) {
+      if (server.alarmAtMs <= this.now) server.turn();
+      server.endsAtLast();
+    }
   }
 
   #check(): void {
@@ -284,6 +287,7 @@ class Server {
   #linesLost = 0;
   #members = 0;
   #isClosing = false;
+  #closesAtMs = NEVER;
   /** Whether it has joined the others, and not lost them. */
   #isInRoom = false;
   /** How often the stream had forgotten something when it joined. */
@@ -428,8 +432,18 @@ class Server {
 
   sleep(): void {
     this.#world.seen.slept++;
-    this.asleepUntilMs = this.#world.now + this.#world.random.between(1, 20_000);
+    if (this.#world.random.chance(500)) this.#comesToRest();
+    this.asleepUntilMs = this.#world.now + this.#world.random.between(1, 60_000);
     this.#log(`sleeps until ${this.asleepUntilMs} ms`);
+  }
+
+  /** Nothing of it is on its way any more. */
+  #comesToRest(): void {
+    for (let round = 0; round < 50; round++) {
+      for (const link of this.links) link.work();
+      this.answer();
+      if (this.isTurnDue) this.turn();
+    }
   }
 
   die(): void {
@@ -450,7 +464,6 @@ class Server {
   /** From now on all is well with it. */
   recover(): void {
     this.asleepUntilMs = 0;
-    for (const link of this.links) if (link.isMute) link.cut(10);
     this.#world.stream.standsStill = this.#world.stream.isFull = false;
   }
 
@@ -558,9 +571,15 @@ class Server {
   /** Whether the others may have gone on without it. */
   wasDropped = false;
 
+  /** It waits for its goodbye to be answered only for so long. */
+  endsAtLast(): void {
+    if (this.#world.now - this.#closesAtMs > 10_000) this.order.end();
+  }
+
   /** It is empty, and takes its leave. */
   #close(): void {
     this.#isClosing = true;
+    this.#closesAtMs = this.#world.now;
     const link = this.#link;
     const { name, isIdle } = this.order;
     const { forgotten } = this.#world.stream;
@@ -573,7 +592,8 @@ class Server {
       );
       if (isKnown) this.#world.seen.goodbyes++;
       // It waits until its leave is known, unless it cannot be.
-      const isLost = !link || link.isLost || forgotten < this.#world.stream.forgotten;
+      const { stream } = this.#world;
+      const isLost = !link || link.isLost || link.isMute || forgotten < stream.forgotten;
       if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has said no goodbye`);
     });
   }
