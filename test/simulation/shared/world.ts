@@ -288,6 +288,7 @@ class Server {
   #members = 0;
   #isClosing = false;
   #closesAtMs = NEVER;
+  #isOverdue = false;
   /** Whether it has joined the others, and not lost them. */
   #isInRoom = false;
   /** How often the stream had forgotten something when it joined. */
@@ -573,7 +574,9 @@ class Server {
 
   /** It waits for its goodbye to be answered only for so long. */
   endsAtLast(): void {
-    if (this.#world.now - this.#closesAtMs > 10_000) this.order.end();
+    if (this.#world.now - this.#closesAtMs <= 10_000 || this.isOver) return;
+    this.#isOverdue = true;
+    this.order.end();
   }
 
   /** It is empty, and takes its leave. */
@@ -593,7 +596,7 @@ class Server {
       if (isKnown) this.#world.seen.goodbyes++;
       // It waits until its leave is known, unless it cannot be.
       const { stream } = this.#world;
-      const isLost = !link || link.isLost || link.isMute || forgotten < stream.forgotten;
+      const isLost = !link || link.isLost || this.#isOverdue || forgotten < stream.forgotten;
       if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has said no goodbye`);
     });
   }
