@@ -14,6 +14,10 @@ const BUN_CODES: Readonly<Record<string, string>> = {
   ERR_REDIS_CONNECTION_TIMEOUT: `${NO_REDIS}, within 5 s`,
   ERR_REDIS_CONNECTION_CLOSED: `${NO_REDIS}, and closes the connection`,
 };
+const HINTS: Readonly<Record<string, string>> = {
+  "redis:": "; does it want TLS, rediss://?",
+  "rediss:": "; does it speak TLS, with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?",
+};
 /** What Redis says, by the first word, and what it means. */
 const REPLIES: readonly (readonly [RegExp, string])[] = [
   [/NOAUTH/, "it wants a password, which REDIS_PASSWORD may hold"],
@@ -24,6 +28,7 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   [/NOPERM/, "the user may not do what is needed: streams, hashes, scripts, INFO"],
   [/DENIED/, "it is in protected mode, and takes connections from its own machine only"],
   [/LOADING/, "it is still loading what it had"],
+  [/DB index is out of range/, "it has no such database"],
   [/unknown command .?HELLO/i, "it is too old: Redis 6.2 or later is needed"],
 ];
 
@@ -58,9 +63,8 @@ export async function shareOverRedis(options: RedisOptions): Promise<StreamOrder
     const info = await inquire(url.href, room);
     for (const warning of weaknesses(info)) onChange?.(`${name} may forget: ${warning}`);
   } catch (error) {
-    throw new UserError(
-      `cannot use ${name}: ${error instanceof UserError ? error.message : why(error)}`,
-    );
+    const hint = /CLOSED|TIMEOUT/.test(codeOf(error)) ? HINTS[url.protocol] : "";
+    throw new UserError(`cannot use ${name}: ${why(error)}${hint}`);
   }
   return new StreamOrder({
     open: streamInRedis(url.href, room, lineBytesMax),
@@ -118,6 +122,7 @@ function weaknesses(info: ReadonlyMap<string, string>): string[] {
 }
 
 function why(error: unknown): string {
+  if (error instanceof UserError) return error.message;
   const message = error instanceof Error ? error.message : String(error);
   for (const [pattern, words] of REPLIES) {
     const found = pattern.exec(message);

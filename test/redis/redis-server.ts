@@ -36,7 +36,9 @@ export class RedisServer {
     this.#process = Bun.spawn(["redis-server", ...where, ...memory, ...this.#options], {
       stdio: ["ignore", "ignore", "ignore"],
     });
-    while ((await this.ask("PING").catch(() => "")) !== "PONG") await Bun.sleep(10);
+    const isUp = async () =>
+      /PONG|NOAUTH/.test(String(await this.ask("PING").catch((error: Error) => error.message)));
+    while (!(await isUp())) await Bun.sleep(10);
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
@@ -83,7 +85,8 @@ export class RedisServer {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody has taken yet. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
