@@ -20,12 +20,12 @@ import { UserError } from "../program/system-errors.ts";
 import { LOST_THREAD } from "../room/last-words.ts";
 import type { Speaker } from "../room/line-log.ts";
 import type { SharedOrder, SharingRoom } from "../room/order.ts";
+import { Absence } from "./absence.ts";
 import { Answers, TICK_MS } from "./answers.ts";
 import { Batches, type BatchesOptions, linesOf, type SentBatch } from "./batches.ts";
 import { Inbox } from "./inbox.ts";
 import { Peers } from "./peers.ts";
 import {
-  compareIds,
   type Entry,
   Forgotten,
   GONE,
@@ -34,10 +34,9 @@ import {
   START,
   type StreamLink,
 } from "./stream.ts";
+import { Thread } from "./thread.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-const FORGOTTEN = "redis has forgotten what was said";
-const RETRY_MS = { first: 50, max: 1_000 };
 
 export interface StreamOrderOptions extends BatchesOptions {
   readonly open: OpenStream;
@@ -65,22 +64,12 @@ export class StreamOrder implements SharedOrder {
   #name = "";
   #isMember = false;
   #hasOpened = false;
-  /** The last entry received, and the last of this server's own, by its number. */
-  #received = START;
-  #receivedNumber = 0;
-  /** The last of this server's own that is known to be in the stream. */
-  #addedNumber = 0;
-  /** Those that are in the stream and were not received, with the places by which they have to come. */
-  #toCome: { readonly number: number; readonly id: string }[] = [];
-  /** The last of those that a reading which has begun has to find. */
-  #numberToRead = 0;
+  #thread = new Thread();
   /** The last entry that is in the log, and how many bytes of that the others do not know of. */
   #heard = START;
   #untoldBytes = 0;
   #toldAtMs = -NEVER;
-  #retryAtMs = 0;
-  #retryMs = RETRY_MS.first;
-  #awaySinceMs: number | undefined;
+  readonly #absence = new Absence();
   /** The number of the last thing it says, and who waits for that. */
   #goodbye: number | undefined;
   #onClosed: (() => void) | undefined;
@@ -93,17 +82,6 @@ export class StreamOrder implements SharedOrder {
     this.opened.catch(() => {});
   }
 
-  debug() {
-    return [
-      this.#state,
-      this.#received,
-      this.#receivedNumber,
-      this.#addedNumber,
-      this.#numberToRead,
-      this.#answers,
-      this.#batches,
-    ];
-  }
   get name(): string {
     return this.#name;
   }
@@ -153,9 +131,9 @@ export class StreamOrder implements SharedOrder {
     this.#answers.passTo(now);
     if (this.#hasEnded || this.#onClosed) return NEVER;
     if (this.#answers.areLate) this.#lose(new Error("no answer for 5 s"));
-    if (this.#state === "away" && now >= this.#retryAtMs) this.#connect();
+    if (this.#state === "away" && now >= this.#absence.retryAtMs) this.#connect();
     if (this.#state === "here") this.#sayAndRead();
-    return this.#state === "away" ? this.#retryAtMs : now + TICK_MS;
+    return this.#state === "away" ? this.#absence.retryAtMs : now + TICK_MS;
   }
 
   close(done: () => void): void {
@@ -170,8 +148,8 @@ export class StreamOrder implements SharedOrder {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#link?.close();
-    const added = Math.max(this.#addedNumber, this.#receivedNumber);
-    this.#reportLost(this.#batches.dropAfter(added) + (this.#room?.dropUnsaid() ?? 0));
+    const lines = this.#batches.dropAfter(this.#thread.addedNumber);
+    this.#reportLost(lines + (this.#room?.dropUnsaid() ?? 0));
     this.#onClosed?.();
   }
 
@@ -190,7 +168,7 @@ export class StreamOrder implements SharedOrder {
   /** Goes on where it was, whether that is possible or not: what is said first shows it. */
   #onOpen(): void {
     if (this.#isMember) {
-      this.#batches.sendAgainAfter(this.#receivedNumber);
+      this.#batches.sendAgainAfter(this.#thread.receivedNumber);
       return this.#goHere();
     }
     const before = this.#name;
@@ -200,8 +178,8 @@ export class StreamOrder implements SharedOrder {
 
   #onJoined(id: string, servers: Readings): void {
     this.#isMember = true;
-    this.#received = this.#heard = id;
-    this.#receivedNumber = 1;
+    this.#thread.begin(id);
+    this.#heard = id;
     this.#peers.begin(servers, this.#name, this.#answers.listenedMs);
     this.#goHere();
     if (this.#hasOpened) this.#report(`shares the room again, as server ${this.#name}`);
@@ -225,8 +203,8 @@ export class StreamOrder implements SharedOrder {
       this.#say(next, this.#heard);
     if (!isReading && this.#inbox.isEmpty) {
       this.#answers.reads();
-      this.#numberToRead = this.#addedNumber;
-      this.#link?.read(this.#received);
+      this.#thread.reads();
+      this.#link?.read(this.#thread.received);
     }
     for (const name of this.#peers.dropSilent(listenedMs)) {
       this.#report(`server ${name} is waited for no more`);
@@ -246,56 +224,38 @@ export class StreamOrder implements SharedOrder {
 
   #onSaid(id: string): void {
     const number = this.#answers.answeredSaid();
-    this.#addedNumber = Math.max(this.#addedNumber, number);
-    if (number === this.#goodbye) return this.end();
-    this.#toCome.push({ number, id });
-    if (this.#hasMissed()) this.#loseThread(FORGOTTEN);
-  }
-
-  /** Whether something said here should have come by now. */
-  #hasMissed(): boolean {
-    this.#toCome = this.#toCome.filter(({ number }) => number > this.#receivedNumber);
-    const [first] = this.#toCome;
-    return first !== undefined && compareIds(first.id, this.#received) <= 0;
+    const why = this.#thread.added(number, id);
+    if (number === this.#goodbye) this.end();
+    else if (why) this.#loseThread(why);
   }
 
   #onEntries(entries: readonly Entry[]): void {
     this.#answers.answeredRead();
-    if (entries.length === 0 && this.#receivedNumber < this.#numberToRead)
-      return this.#loseThread(FORGOTTEN);
-    if (!entries.every((entry) => this.#receive(entry))) return;
+    let why = entries.length === 0 ? this.#thread.ends() : undefined;
+    for (const entry of entries) if (!why) why = this.#receive(entry);
+    if (why) return this.#loseThread(why);
     this.#forgetWhatAllHave();
     this.#wake();
   }
 
-  /** Returns whether it is what follows. */
-  #receive(entry: Entry): boolean {
-    const { id, after, by, number } = entry;
-    const isOwn = by === this.#name;
-    if (after !== this.#received || (isOwn && number !== this.#receivedNumber + 1)) {
-      this.#loseThread(`${id} in redis follows ${after}, and not ${this.#received}`);
-      return false;
-    }
-    this.#received = id;
-    if (isOwn) this.#receiveOwn(id, number);
+  /** Takes in what follows; returns why it does not, if so. */
+  #receive(entry: Entry): string | undefined {
+    const isOwn = entry.by === this.#name;
+    const why = this.#thread.follows(entry, isOwn);
+    if (why) return why;
+    if (isOwn) this.#receiveOwn(entry);
     else this.#receiveOther(entry);
-    if (!this.#hasMissed()) return true;
-    this.#loseThread(FORGOTTEN);
-    return false;
+    return undefined;
   }
 
-  #receiveOwn(id: string, number: number): void {
-    this.#receivedNumber = number;
+  #receiveOwn({ id, number }: Entry): void {
     this.#inbox.add(this.#batches.received(number), () => {
       this.#heard = id;
       this.#batches.heard(id);
       this.#forgetWhatAllHave();
     });
-    if (this.#awaySinceMs === undefined) return;
-    const seconds = (this.#answers.nowMs - this.#awaySinceMs) / 1000;
-    this.#report(`redis is back after ${seconds.toFixed(1)} s`);
-    this.#awaySinceMs = undefined;
-    this.#retryMs = RETRY_MS.first;
+    const awayMs = this.#absence.end(this.#now);
+    if (awayMs !== undefined) this.#report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
   }
 
   #receiveOther(entry: Entry): void {
@@ -315,25 +275,21 @@ export class StreamOrder implements SharedOrder {
   /** The connection is of no use any more. */
   #lose(error: Error): void {
     if (error instanceof Forgotten) return this.#loseThread(error.message);
-    this.#goAway();
     this.#opening.reject(new UserError(`cannot share the room over redis: ${error.message}`));
-    if (this.#awaySinceMs !== undefined) return;
-    this.#awaySinceMs = this.#answers.nowMs;
-    this.#report(`redis is away: ${error.message}`);
+    if (this.#absence.begin(this.#now)) this.#report(`redis is away: ${error.message}`);
+    this.#goAway();
   }
 
-  /** What comes next is not what follows: nobody is to hear it, and whoever comes next hears what follows that. */
+  /** Nobody is to hear what does not follow; whoever comes next hears what follows that. */
   #loseThread(why: string): void {
-    this.#goAway();
+    const lines = this.#batches.dropAfter(this.#thread.receivedNumber);
+    this.#thread = new Thread();
     this.#isMember = false;
     this.#inbox.clear();
-    this.#toCome = [];
-    const lines =
-      this.#batches.dropAfter(this.#receivedNumber) +
-      (this.#room?.sendAllAway(LOST_THREAD, "lost the thread") ?? 0);
-    this.#receivedNumber = this.#addedNumber = this.#numberToRead = 0;
+    this.#absence.retry(this.#now);
+    this.#goAway();
     this.#report(`lost the thread: ${why}`);
-    this.#reportLost(lines);
+    this.#reportLost(lines + (this.#room?.sendAllAway(LOST_THREAD, "lost the thread") ?? 0));
   }
 
   #goAway(): void {
@@ -341,10 +297,12 @@ export class StreamOrder implements SharedOrder {
     this.#link = undefined;
     this.#state = "away";
     this.#answers.clear();
-    if (this.#onClosed) return this.end();
-    this.#retryAtMs = (this.#room?.settings.now() ?? 0) + this.#retryMs;
-    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS.max);
-    this.#wake();
+    if (this.#onClosed) this.end();
+    else this.#wake();
+  }
+
+  get #now(): number {
+    return this.#room?.settings.now() ?? 0;
   }
 
   #reportLost(lines: number): void {

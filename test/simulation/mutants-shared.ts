@@ -12,26 +12,26 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "what is on its way when a connection is lost is not sent again",
     file: "server/stream-order.ts",
-    code: "    this.#batches.sendAgainAfter(this.#receivedNumber);\n",
+    code: "      this.#batches.sendAgainAfter(this.#thread.receivedNumber);\n",
     becomes: "",
   },
   {
     fault: "a gap is not noticed",
-    file: "server/stream-order.ts",
-    code: "if (after !== this.#received || ",
-    becomes: "if (after !== this.#received && after === '' || ",
+    file: "server/thread.ts",
+    code: "if (after !== this.received || ",
+    becomes: "if ((after !== this.received && after === '') || ",
   },
   {
     fault: "that own batches have no place any more is not noticed by what comes instead",
-    file: "server/stream-order.ts",
-    code: "return first !== undefined && compareIds(first.id, this.#received) <= 0;",
-    becomes: "return first !== undefined && compareIds(first.id, this.#received) < -1e15;",
+    file: "server/thread.ts",
+    code: "compareIds(first.id, this.received) <= 0",
+    becomes: "compareIds(first.id, this.received) < -1e15",
   },
   {
     fault: "that own batches have no place any more is not noticed when nothing comes",
-    file: "server/stream-order.ts",
-    code: "if (entries.length === 0 && this.#receivedNumber < this.#numberToRead)",
-    becomes: "if (entries.length === 0 && this.#receivedNumber < 0)",
+    file: "server/thread.ts",
+    code: "return this.receivedNumber < this.#numberToRead ? FORGOTTEN : undefined;",
+    becomes: "return undefined;",
   },
   {
     fault: "what others have not read is trimmed",
@@ -60,8 +60,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "own lines are heard as those of others are",
     file: "server/stream-order.ts",
-    code: "if (isOwn) this.#receiveOwn(id, number);",
-    becomes: "if (isOwn && entry.lines === '') this.#receiveOwn(id, number);",
+    code: "if (isOwn) this.#receiveOwn(entry);",
+    becomes: "if (isOwn && entry.lines === '') this.#receiveOwn(entry);",
   },
   {
     fault: "a goodbye is not counted: it has the number of what was said before",
@@ -72,8 +72,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "the answer to another batch counts as that to the goodbye",
     file: "server/stream-order.ts",
-    code: "if (number === this.#goodbye) return this.end();",
-    becomes: "if (this.#goodbye !== undefined && number > 0) return this.end();",
+    code: "if (number === this.#goodbye) this.end();",
+    becomes: "if (this.#goodbye !== undefined && number > 0) this.end();",
   },
   {
     fault: "who has taken its leave is still waited for",
@@ -102,8 +102,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "after a lost thread, the next are told what the last were to hear",
     file: "server/stream-order.ts",
-    code: "    this.#inbox.clear();\n    this.#toCome",
-    becomes: "    this.#toCome",
+    code: "    this.#inbox.clear();\n",
+    becomes: "",
   },
   {
     fault: "members stay when the thread is lost",
@@ -156,8 +156,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "nobody is woken when there is room again for what talkers say",
     file: "server/stream-order.ts",
-    code: "    this.#forgetWhatAllHave();\n    this.#wake();\n  }\n\n  /** Returns whether it is what follows. */",
-    becomes: "    this.#forgetWhatAllHave();\n  }\n\n  /** Returns whether it is what follows. */",
+    code: "if (why) return this.#loseThread(why);\n    this.#forgetWhatAllHave();\n    this.#wake();",
+    becomes: "if (why) return this.#loseThread(why);\n    this.#forgetWhatAllHave();",
   },
   {
     fault: "any number of batches is on its way at a time",
