@@ -36,7 +36,7 @@ import { TelnetSocket } from "./telnet.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-const NOTHING = new Uint8Array(0);
+const NOTHING: Uint8Array = new Uint8Array(0);
 /** Behind a socket in whose place there is another one: what happens to it, happens there too. */
 const HANDED_ON: Life = { ...GONE };
 

@@ -15,6 +15,8 @@ export class ProxiedGuest implements Life, Waiting {
   readonly #proxy: Client;
   readonly #deadlines: Deadlines<Waiting>;
   #said = new Uint8Array(0);
+  /** Whether the load balancer has said that it is there for itself; mostly it only looks, and goes again. */
+  #isLocal = false;
 
   constructor(connections: Connections, socket: AcceptedSocket, proxy: Client) {
     this.#connections = connections;
@@ -27,6 +29,7 @@ export class ProxiedGuest implements Life, Waiting {
   }
 
   received(bytes: Uint8Array): void {
+    if (this.#isLocal) return this.#meet(this.#proxy, bytes);
     this.#said = Buffer.concat([this.#said, bytes]);
     let header;
     try {
@@ -35,15 +38,16 @@ export class ProxiedGuest implements Life, Waiting {
       return this.#refuse(error instanceof Error ? error.message : String(error));
     }
     if (header === undefined) return;
-    this.#deadlines.stop(this);
     const rest = this.#said.subarray(header.bytes);
-    this.#connections.meet(this.#socket, header.client ?? this.#proxy, rest);
+    this.#isLocal = header.isLocal && rest.length === 0;
+    if (!this.#isLocal) this.#meet(header.client ?? this.#proxy, rest);
   }
 
   drained(): void {}
 
   ended(): void {
-    this.#refuse(NO_PROXY_HEADER);
+    if (this.#isLocal) close(this.#socket);
+    else this.#refuse(NO_PROXY_HEADER);
   }
 
   closed(): void {
@@ -63,7 +67,13 @@ export class ProxiedGuest implements Life, Waiting {
   }
 
   late(): void {
+    if (this.#isLocal) return this.#meet(this.#proxy);
     this.#refuse(noProxyHeaderWithin(formatTime(this.#connections.settings.guestMs)));
+  }
+
+  #meet(client: Client, firstBytes?: Uint8Array): void {
+    this.#deadlines.stop(this);
+    this.#connections.meet(this.#socket, client, firstBytes);
   }
 
   /** Where TLS is to begin after the header, a word in plain text would only confuse. */

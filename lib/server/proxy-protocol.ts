@@ -26,6 +26,8 @@ export interface ProxyHeader {
   readonly bytes: number;
   /** The client; undefined for a connection of the load balancer's own, or one of unknown origin. */
   readonly client: Client | undefined;
+  /** Whether the load balancer itself connects, as it does to see whether somebody is there. */
+  readonly isLocal: boolean;
 }
 
 /**
@@ -48,11 +50,12 @@ function readText(bytes: Buffer): ProxyHeader | undefined {
   if (end === 0 && bytes.length < TEXT_BYTES_MAX) return undefined;
   const line = bytes.toString("latin1", 0, end);
   if (!line.endsWith(CRLF)) throw malformed();
-  if (/^PROXY UNKNOWN[ \r]/.test(line)) return { bytes: end, client: undefined };
+  if (/^PROXY UNKNOWN[ \r]/.test(line)) return { bytes: end, client: undefined, isLocal: false };
   const [, version, address = "", to = "", port, toPort] = TEXT.exec(line.slice(0, -2)) ?? [];
   const isRight = [address, to].every((one) => isIP(one) === Number(version) && !/%/.test(one));
   if (!isRight || Number(port) > 65_535 || Number(toPort) > 65_535) throw malformed();
-  return { bytes: end, client: { address: asSocketsSay(address), port: Number(port) } };
+  const client = { address: asSocketsSay(address), port: Number(port) };
+  return { bytes: end, client, isLocal: false };
 }
 
 /** Version 2: a fixed part, addresses, and TLVs (type, length, value). */
@@ -66,10 +69,8 @@ function readBinary(bytes: Buffer): ProxyHeader | undefined {
   const [family, transport] = nibbles(bytes.readUInt8(13));
   if (!isLocal && (family > 3 || transport > 2)) throw malformed();
   const isTcp = !isLocal && transport === 1 && (family === 1 || family === 2);
-  return {
-    bytes: end,
-    client: isTcp ? clientOf(bytes.subarray(FIXED_BYTES, end), family) : undefined,
-  };
+  const client = isTcp ? clientOf(bytes.subarray(FIXED_BYTES, end), family) : undefined;
+  return { bytes: end, client, isLocal };
 }
 
 /** Addresses of 4 or 16 bytes, source and destination, then their ports. */

@@ -32,6 +32,7 @@ const binary = (command: number, family: number, rest: readonly number[]) =>
   ]);
 const read = (header: string | Uint8Array) =>
   readProxyHeader(Buffer.from(header as string, "latin1"));
+const LOCAL = binary(0x20, 0, []);
 const client = { address: "192.0.2.7", port: 56_324 };
 const client6 = { address: "2001:db8::7", port: 56_324 };
 
@@ -81,7 +82,11 @@ describe("a PROXY header", () => {
       for (let end = 1; end < bytes.length; end++)
         expect(read(bytes.subarray(0, end))).toBeUndefined();
       const said = Buffer.concat([bytes, Buffer.from("PROXY more\n")]);
-      expect(read(said)).toEqual({ bytes: bytes.length, client: expected as typeof client });
+      expect(read(said)).toEqual({
+        bytes: bytes.length,
+        client: expected as typeof client,
+        isLocal: name.includes("LOCAL"),
+      });
     });
 
   for (const [name, header] of MALFORMED)
@@ -153,11 +158,30 @@ describe("behind a load balancer", () => {
 
   test("its own connections, LOCAL or UNKNOWN, have its own address", async () => {
     const server = await start();
-    for (const header of [binary(0x20, 0, []), "PROXY UNKNOWN\r\n"]) {
+    for (const header of [Buffer.concat([LOCAL, Buffer.from("hello\n")]), "PROXY UNKNOWN\r\n"]) {
       const peer = await Peer.connect(server.port);
       peer.say(header);
       await server.logged(` joined ${peer.name} `);
     }
+    const slow = await Peer.connect(server.port);
+    slow.say(LOCAL);
+    await Bun.sleep(20);
+    slow.say("hello\n");
+    await server.logged(` joined ${slow.name} `);
+  });
+
+  test("it may look whether somebody is there, and nobody takes note of that", async () => {
+    const server = await start();
+    for (const leave of ["endInput", "reset"] as const) {
+      const look = await Peer.connect(server.port);
+      look.say(LOCAL);
+      await Bun.sleep(20);
+      look[leave]();
+      await look.closed();
+    }
+    await Peer.connect(server.port, { says: TCP4 });
+    await server.members(1);
+    expect(server.count(/ (joined|left|refused) /)).toBe(1);
   });
 
   test("without a header, with another, or too late, it is refused and logged", async () => {
