@@ -67,7 +67,7 @@ export class Member implements Life, Talker {
     const objection = this.#isNew ? this.#room.settings.inspect?.(bytes) : undefined;
     this.#isNew = false;
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
-    if (this.#room.stopping || this.#sentAway !== undefined) return;
+    if (this.#room.stopping) return;
     this.lines.push(bytes);
     if (this.hold === undefined) this.#room.hear(this);
   }
@@ -80,7 +80,7 @@ export class Member implements Life, Talker {
   ended(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    if (!this.#room.stopping && this.#sentAway === undefined) this.lines.end();
+    if (!this.#room.stopping) this.lines.end();
     if (this.hold === undefined) this.#room.hear(this);
   }
 

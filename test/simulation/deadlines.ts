@@ -4,6 +4,7 @@
  * woken for it (promise 5 and the end of 6).
  */
 
+import type { Announcing } from "./announcing.ts";
 import type { Entrance } from "./entrance.ts";
 import type { Seat } from "./seat.ts";
 import { ROUNDING, type Speaking } from "./speaking.ts";
@@ -17,8 +18,10 @@ export class Deadlines {
   readonly #state: State;
   readonly #speaking: Speaking;
   readonly #entrance: Entrance;
+  readonly #announcing: Announcing;
 
-  constructor(state: State, speaking: Speaking, entrance: Entrance) {
+  constructor(state: State, speaking: Speaking, entrance: Entrance, announcing: Announcing) {
+    this.#announcing = announcing;
     this.#state = state;
     this.#speaking = speaking;
     this.#entrance = entrance;
@@ -77,12 +80,19 @@ export class Deadlines {
     this.#state.seen.idle++;
   }
 
-  /** What holds once the server has done the work of a turn. */
+  /** The server, doing the work of a turn, has those leave that have to. */
+  leaveDue(): void {
+    const { seats, stopping, heldUp } = this.#state;
+    for (const seat of seats) {
+      if (this.isIdle(seat)) this.leaveIdle(seat);
+      const stays = seat.state === "member" && !seat.leaving;
+      if (stays && stopping && !heldUp) this.#state.leave(seat, "server stopping");
+    }
+  }
+
+  /** What holds once it has. */
   checkFlush(seat: Seat): void {
     const state = this.#state;
-    if (this.isIdle(seat)) this.leaveIdle(seat);
-    const stays = seat.state === "member" && !seat.leaving;
-    if (stays && state.stopping && !state.heldUp) state.leave(seat, "server stopping");
     if (seat.lost || state.now < seat.deadlineMs) return;
     const isOwed = seat.state === "member" && seat.blocked;
     const hasMovedOn = isOwed && state.reached(seat) >= seat.goalLeast;
@@ -117,7 +127,7 @@ export class Deadlines {
   /** What holds before time goes on: the server has asked to be woken early enough. */
   checkAlarm(wakeAtMs: number): void {
     const { seats, stopAtMs = NEVER, open, waiting, now } = this.#state;
-    let latestMs = open === 0 ? NEVER : stopAtMs;
+    let latestMs = Math.min(open === 0 ? NEVER : stopAtMs, this.#announcing.dueAtMs);
     for (const seat of seats) {
       if (seat.lost) continue;
       const paced = this.#pacedUntilMs(seat);
@@ -143,11 +153,10 @@ export class Deadlines {
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */
   #isTooSlow(seat: Seat): boolean {
     const { now, held, rules, heldUp, seen } = this.#state;
-    const position = this.#state.reached(seat);
     const isDue = seat.leaving !== undefined && now >= seat.deadlineMs;
     if (seat.lost) return isDue || heldUp; // which the server may not know yet
     if (!seat.blocked) return false;
-    if (isDue && position < seat.goal && seat.writtenAtMs === now) {
+    if (isDue && this.#state.reached(seat) < seat.goal && seat.writtenAtMs === now) {
       seen.leaversDropped++;
       return true;
     }

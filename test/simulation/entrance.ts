@@ -123,8 +123,6 @@ export class Entrance {
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = seat.saidAtMs = state.now;
-    seat.takenTo = state.saidBytes;
-    seat.steps = [{ position: state.saidBytes, at: state.held }];
   }
 
   /** The server says that it has refused somebody. */
@@ -212,8 +210,7 @@ export class Entrance {
     if (refused !== undefined) this.#expects(seat, "is told", refused);
     else this.#expects(seat, "joins");
     if (over === undefined || over.state !== "member") return;
-    over.sentAway = `the name ${seat.ownName} was taken over`;
-    this.#speaking.settle(over);
+    this.#speaking.sendsAway(over, `the name ${seat.ownName} was taken over`);
   }
 
   #awaits(seat: Seat, what: "handshake" | "pass phrase"): void {

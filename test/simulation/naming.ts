@@ -1,5 +1,6 @@
 /** `--names`: who is called what, and what each says with its name before it. */
 
+import type { Announcing } from "./announcing.ts";
 import type { Random } from "./random.ts";
 import type { Seat } from "./seat.ts";
 import { type State, Violation } from "./state.ts";
@@ -20,11 +21,13 @@ export interface Certificate {
 
 export class Naming {
   readonly #state: State;
+  readonly #announcing: Announcing;
   /** Who had a name last. */
   readonly #bearers = new Map<string, Seat>();
 
-  constructor(state: State) {
+  constructor(state: State, announcing: Announcing) {
     this.#state = state;
+    this.#announcing = announcing;
   }
 
   /** A line arrives; returns what of it is to be said. */
@@ -37,6 +40,7 @@ export class Naming {
       const said = Buffer.from(before, "latin1").toString();
       const name = isAlone ? said.trim() : said;
       seat.refused = this.#claim(seat, name);
+      if (seat.refused === undefined) this.#announcing.joined(seat);
       if (seat.refused !== undefined || isAlone) return undefined;
     }
     const prefix = Buffer.from(`${seat.ownName}: `);
@@ -62,6 +66,11 @@ export class Naming {
     return `* say your name first${some}\n`;
   }
 
+  /** What reports call somebody. */
+  nameOf({ name, ownName }: Seat): string {
+    return ownName === undefined ? name : `${ownName} ${name}`;
+  }
+
   /** The room says that somebody has a name. */
   named(seat: Seat, name: string): void {
     this.#state.demand(seat.isNamedDue, seat, "reported with a name for nothing");
@@ -70,9 +79,9 @@ export class Naming {
   }
 
   /** A report calls somebody so. */
-  checkReport({ name, ownName, isNamedDue }: Seat, called: string): void {
-    const isRight = called === (ownName === undefined || isNamedDue ? name : `${ownName} ${name}`);
-    if (!isRight) throw new Violation(`${name} is called ${called} in a report`);
+  checkReport(seat: Seat, called: string): void {
+    const isRight = called === (seat.isNamedDue ? seat.name : this.nameOf(seat));
+    if (!isRight) throw new Violation(`${seat.name} is called ${called} in a report`);
   }
 
   /** The room has reported all that had to be reported of this event. */

@@ -31,6 +31,11 @@ export interface Rules {
   readonly guestMs: number;
   /** The most bytes that arrive at once. */
   readonly readBytesMax: number;
+  /** Whether who comes and goes is told, and how much a newcomer hears of the past. */
+  readonly announce: boolean;
+  readonly history: { readonly bytes: number; readonly lines: number | undefined } | undefined;
+  /** Whether the program around the room hears what is said. */
+  readonly listens: boolean;
 }
 
 /** How a peer reads: what comes, a little at a time, a byte now and then, all after a while, or not at all. */
@@ -86,6 +91,8 @@ export const EVENTS = [
   "answer",
   "change",
   "renew",
+  "say",
+  "sendAway",
   "turn",
   "time",
   "stop",
@@ -142,14 +149,21 @@ export function choose(random: Random): Choices {
   };
 }
 
+/** What has to fit into a line where who comes and goes is told. */
+const NOTICE_BYTES = 90;
+
 function chooseRules(random: Random): Rules {
   const large = random.below(25) === 0;
+  const announce = random.chance(300);
   const logBytes = large
     ? random.pick([MIDDLE_BYTES, 2 * MIDDLE_BYTES, LARGE_BYTES]) + random.below(MIDDLE_BYTES)
-    : random.pick([8, 40, 100, 300, 900]) + random.below(60);
+    : random.pick(announce ? [100, 300, 900] : [8, 40, 100, 300, 900]) + random.below(60);
   const lineBytesMax = large
     ? 16 << random.between(9, 11)
-    : Math.min(logBytes, random.pick([1, 5, 16, 60, 200, logBytes]));
+    : Math.min(
+        logBytes,
+        random.pick(announce ? [NOTICE_BYTES, 200] : [1, 5, 16, 60, 200, logBytes]),
+      );
   const patienceMs = random.pick(large ? [50, 100, 250, 1000] : [0, 1, 50, 100, 250, 1000, 10_000]);
   const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
   const entrance = chooseEntrance(random);
@@ -170,7 +184,16 @@ function chooseRules(random: Random): Rules {
     idleMs: large ? undefined : random.pick([undefined, undefined, 40, 300, 2000]),
     readBytesMax,
     ...entrance,
+    announce,
+    history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
+    listens: random.chance(300),
   };
+}
+
+/** Less than the log, or more of it, by its size or by lines. */
+function chooseHistory(random: Random, logBytes: number) {
+  const bytes = random.pick([1, 10, logBytes >> 1, logBytes, 3 * logBytes]) + random.below(5);
+  return { bytes, lines: random.pick([undefined, 1, 2, 5, 30]) };
 }
 
 function chooseEntrance(random: Random) {
@@ -228,6 +251,8 @@ function chooseWeights(random: Random): Record<Event, number> {
     answer: random.pick([5, 30]),
     change: random.pick([0, 10]),
     renew: random.pick([0, 0, 10]),
+    say: random.pick([0, 0, 30]),
+    sendAway: random.pick([0, 0, 10]),
     turn: random.pick([50, 200, 500]),
     time: random.pick([20, 100]),
     stop: random.pick([0, 0, 3, 20]),

@@ -8,10 +8,10 @@ export interface Line {
   readonly bytes: Uint8Array;
   /** Where it begins in all that was ever said. */
   readonly start: number;
-  /** How much of it is a part of that: nothing, if it is for one alone. */
-  readonly logBytes: number;
   /** When it was said. */
   readonly saidAt: Held;
+  /** Whether it is for one alone, and so has no place of its own in all that was said. */
+  readonly isAside?: boolean;
 }
 
 /**
@@ -65,11 +65,14 @@ export class Seat {
   isNamedDue = false;
   /** What it is told when it has joined. */
   greeting: string | undefined;
-  /** Why it cannot have the name it has said, and why it was sent away. */
+  /** Why it cannot have the name it has said. */
   refused: string | undefined;
-  sentAway: string | undefined;
   tooLong = false;
   greetsInTls = false;
+  /** Why it was sent away. */
+  sentAway: string | undefined;
+  /** Why it has left, to be told when all it has said is said. */
+  leftFor: string | undefined;
   /** Whether its end of input was delivered. */
   ended = false;
   paused = false;

@@ -36,6 +36,12 @@ export class Sightings {
   paced = 0;
   resets = 0;
   cleanEnds = 0;
+  pasts = 0;
+  notices = 0;
+  sums = 0;
+  programLines = 0;
+  sentAway = 0;
+  sentAwayLater = 0;
   stops = 0;
   guestsStopped = 0;
   closedAtGrace = 0;

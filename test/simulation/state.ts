@@ -25,6 +25,8 @@ export class State {
   /** All that was said and is still owed to somebody. */
   said: Line[] = [];
   saidBytes = 0;
+  /** The last of all that was said: what a newcomer hears first. */
+  past: Line[] = [];
   /** Those with unsaid lines, in the order they may speak. */
   waiting: Seat[] = [];
   held: Held = { atMost: 0, atLeast: 0 };
@@ -84,14 +86,14 @@ export class State {
 
   position(seat: Seat): number {
     const first = seat.owed[0];
-    return first ? first.start + Math.min(seat.offset, first.logBytes) : this.saidBytes;
+    return first ? placeIn(first, seat.offset) : this.saidBytes;
   }
 
-  /** How far it has come: what it still has to take for itself alone comes before its position. */
+  /** How far it has come, what is for it alone being the last to take. */
   reached(seat: Seat): number {
-    const [first] = seat.owed;
-    const aside = first && first.logBytes === 0 ? first.bytes.length - seat.offset : 0;
-    return this.position(seat) - aside;
+    const aside = seat.owed.findIndex((line) => line.isAside);
+    const { length = 0 } = seat.owed[aside]?.bytes ?? {};
+    return this.position(seat) - length + (aside === 0 ? seat.offset : 0);
   }
 
   /** The longest line that can be said. */
@@ -99,11 +101,22 @@ export class State {
     return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
   }
 
+  /** How much there is of history. */
+  get historyBytes(): number {
+    return this.rules.history?.bytes ?? 0;
+  }
+
+  /** How much the log has room for. */
+  get freeBytes(): number {
+    const oldest = Math.max(0, Math.min(this.tail, this.saidBytes - this.historyBytes));
+    return this.rules.logBytes + this.historyBytes - (this.saidBytes - oldest);
+  }
+
   /** A member hears no more than it is owed now. */
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
     seat.end = this.saidBytes;
-    this.expectProgress(seat, seat.takenTo - this.position(seat) + this.reached(seat));
+    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (word !== undefined) this.expectWord(seat, word);
   }
 
@@ -127,7 +140,7 @@ export class State {
     const [next] = seat.owed;
     if (!next) return undefined;
     // Since when what it is to take next is there, and since when it has come no further than this.
-    const from = this.reached(seat) - PROGRESS_BYTES;
+    const from = this.position(seat) - PROGRESS_BYTES;
     const since = seat.steps.find((step) => step.position > from)?.at ?? this.held;
     return since.atMost > next.saidAt.atMost ? since : next.saidAt;
   }
@@ -168,6 +181,11 @@ export class State {
   #count(which: (seat: Seat) => boolean): number {
     return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
+}
+
+/** Where a reader stands that has taken so many bytes of a line. */
+export function placeIn({ start, isAside }: Line, offset: number): number {
+  return isAside ? start : start + offset;
 }
 
 /** Bytes as a trace shows them. */
