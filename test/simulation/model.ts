@@ -166,6 +166,7 @@ export class Model {
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
     this.speaking.checkFlush();
     this.announcing.wait();
+    state.forgetSaid();
     // When somebody spoke or was dropped in this flush, the next one is due at once.
     if (!state.heldUp || turnDue || this.stopped) return;
     this.deadlines.checkHold();

@@ -13,8 +13,8 @@ const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
 /** The most a talker says in one turn, unless the log is small or its line long. */
 const SHARE_BYTES = 64 << 10;
-/** How many changes of speaker the log can note, at the least. */
-const RUNS_MIN = 64;
+/** How many changes of speaker the log can note, at the least, less one that may lie before history. */
+const RUNS_MIN = 63;
 /** What adding up fractions of lines may be off. */
 export const ROUNDING = 1e-6;
 /** What somebody is told who opens TLS where there is none. */

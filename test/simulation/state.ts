@@ -34,6 +34,7 @@ export class State {
   /** Who is just being accepted. */
   arriving: Seat | undefined;
   passPhrase: string | undefined;
+  #tailBefore = 0;
 
   constructor(rules: Rules) {
     this.rules = rules;
@@ -155,12 +156,16 @@ export class State {
     seat.word = new TextEncoder().encode(`* ${word}\n`);
   }
 
-  /** Forgets connections that are over and lines that everybody has. */
+  /** Forgets connections that are over. */
   forgetGone(): void {
     this.seats = this.seats.filter((seat) => !seat.known || seat.unsaid.length > 0);
-    const { tail } = this;
-    const over = this.said.findIndex((line) => line.start + line.bytes.length > tail);
+  }
+
+  /** Forgets lines that everybody has had since the flush before, as the server must have too. */
+  forgetSaid(): void {
+    const over = this.said.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
     this.said.splice(0, over < 0 ? this.said.length : over);
+    this.#tailBefore = this.tail;
   }
 
   demand(condition: boolean, seat: Seat, what: string): void {
