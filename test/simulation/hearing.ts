@@ -70,6 +70,7 @@ export class Hearing {
   /** A socket was offered bytes that are no part of what is said. */
   tookOther(seat: Seat, isShort: boolean): void {
     const state = this.#state;
+    state.demand(!seat.shut, seat, "written to after its EOF");
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
     seat.wasAsked ||= seat.blocked;
     seat.blocked ||= isShort;

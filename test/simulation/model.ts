@@ -97,7 +97,7 @@ export class Model {
   joined(seat: Seat): void {
     this.entrance.joined(seat);
     this.hearing.joins(seat);
-    if (!this.state.rules.names || seat.ownName !== undefined) this.announcing.joined(seat);
+    if (!this.state.rules.names || seat.certificate) this.announcing.joined(seat);
   }
 
   pauses(seat: Seat): void {

@@ -143,6 +143,8 @@ export class Speaking {
   settle(seat: Seat): void {
     const { rules, seen } = this.#state;
     if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
+    // First it is announced.
+    if (seat.isNamedDue) return;
     if (seat.sentAway !== undefined) {
       this.#state.leave(seat, seat.sentAway, seat.sentAway);
     } else if (seat.greetsInTls) {
