@@ -12,10 +12,10 @@ test("the server keeps its promises in 2000 simulated worlds, in which all happe
 }, 30_000);
 
 test("a seed replays the same world, event by event", () => {
-  const [once, again] = [tell(42), tell(42)];
+  const [once, again] = [tell(47), tell(47)];
   expect(once.length).toBeGreaterThan(50);
   expect(again).toEqual(once);
-  expect(tell(43)).not.toEqual(once);
+  expect(tell(48)).not.toEqual(once);
 });
 
 function tell(seed: number): string[] {

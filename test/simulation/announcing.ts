@@ -94,7 +94,6 @@ export class Announcing {
       if (this.#more.length > 1) state.seen.sums++;
       this.#more = [];
     }
-    next.about.noticeBytes = expected.length;
     this.#hearing.owe(next.about, expected);
     if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.voice);
     this.wait();

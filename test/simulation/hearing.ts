@@ -21,7 +21,9 @@ export class Hearing {
     said.push(line);
     this.#keepPast(line);
     for (const seat of seats) {
-      if (seat.state !== "member" || seat === line.speaker || seat.leaving) continue;
+      if (seat.state !== "member" || (seat.leaving && seat !== this.#state.leaver)) continue;
+      if (seat.leaving) this.#state.endLater(seat);
+      if (seat === line.speaker) continue;
       if (seat.owed.length === 0) this.#step(seat, line.start);
       seat.owed.push(line);
     }
@@ -102,11 +104,10 @@ export class Hearing {
   /** The room says how much a member had not taken when it left. */
   checkBehind(seat: Seat, behindBytes: number): void {
     const end = seat.leaving === undefined ? this.#state.saidBytes : seat.end;
-    // Its own lines count or not, depending on whether it was written to since; if it leaves with
-    // them, so does the notice of its coming.
+    // Its own lines count or not, depending on whether it was written to since.
     const isSure = seat.owed.length > 0 && !seat.lost;
     const least = isSure ? end - this.#state.position(seat) : 0;
-    const isRight = behindBytes >= least && behindBytes <= end - seat.takenTo + seat.noticeBytes;
+    const isRight = behindBytes >= least && behindBytes <= end - seat.takenTo;
     this.#state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
   }
 

@@ -50,6 +50,7 @@ export class Model {
 
   /** Bytes arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
+    this.state.leaver = undefined;
     const isGuest = seat.state === "guest";
     const said = isGuest ? this.entrance.hears(seat, bytes) : bytes;
     if (said && (isGuest || seat.state === "member")) this.speaking.hears(seat, said);
@@ -57,6 +58,7 @@ export class Model {
 
   /** The end of input arrives. */
   ends(seat: Seat): void {
+    this.state.leaver = undefined;
     if (seat.ended) return;
     seat.ended = true;
     if (seat.state === "guest") this.entrance.ends(seat);
@@ -144,6 +146,7 @@ export class Model {
     const { rules } = state;
     state.seen.steps++;
     state.forgetGone();
+    state.leaver = undefined;
     expectCount("connections open", server.open, state.open);
     expectCount("members", server.size, state.members);
     expectCount("seats taken", server.seats, state.roomSeats);
@@ -159,7 +162,12 @@ export class Model {
     }
   }
 
-  /** What holds once the server has done the work of a turn. */
+  /** The server is to do the work of a turn. */
+  flushes(): void {
+    this.state.leaver = undefined;
+  }
+
+  /** What holds once it has. */
   checkFlush(turnDue: boolean): void {
     const { state } = this;
     const { stopAtMs = Number.POSITIVE_INFINITY } = state;

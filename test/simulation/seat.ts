@@ -65,8 +65,6 @@ export class Seat {
   isNamedDue = false;
   /** Whether the others were told that it has come, or are to be. */
   isAnnounced = false;
-  /** How long that was in the log, which it is spared. */
-  noticeBytes = 0;
   /** What it is told when it has joined. */
   greeting: string | undefined;
   /** Why it cannot have the name it has said, and why it was sent away. */

@@ -44,7 +44,7 @@ export class Speaking {
     if (seat.leaving || seat.ended || seat.tooLong) return;
     seat.greetsInTls = seat.isNew && !rules.handshake && opensTls(bytes);
     seat.isNew = false;
-    if (seat.greetsInTls) return this.settle(seat);
+    if (seat.greetsInTls) return this.settleNow(seat);
     if (stopping || seat.sentAway !== undefined) return;
     for (let at = 0; at < bytes.length && !seat.tooLong && seat.refused === undefined;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
@@ -56,7 +56,7 @@ export class Speaking {
       at = end;
     }
     if (seat.tooLong || seat.refused !== undefined) seat.unfinished = NOTHING;
-    this.settle(seat);
+    this.settleNow(seat);
   }
 
   /** What holds once the room has heard it: all that a client can make the room keep is counted. */
@@ -76,7 +76,7 @@ export class Speaking {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
     }
-    this.settle(seat);
+    this.settleNow(seat);
   }
 
   /** The program around the room says a line. */
@@ -123,6 +123,7 @@ export class Speaking {
         throw state.violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
       speaker.heldLengths.shift();
+      this.#state.leaver = undefined;
       this.#hearing.owe(speaker, bytes);
       if (state.rules.listens && speaker.state !== "new") this.#heard.push({ speaker, bytes });
       state.seen.lines++;
@@ -157,6 +158,13 @@ export class Speaking {
     } else if (seat.ended) {
       this.#state.leave(seat, "end of input");
     }
+  }
+
+  /** The same, by what it does itself. */
+  settleNow(seat: Seat): void {
+    const wasLeaving = seat.leaving;
+    this.settle(seat);
+    if (seat.leaving !== wasLeaving) this.#state.leaver = seat;
   }
 
   /** The rate is a bucket of a second's worth of lines; it ends with the connection and with the room. */

@@ -34,6 +34,8 @@ export class State {
   /** Who is just being accepted. */
   arriving: Seat | undefined;
   passPhrase: string | undefined;
+  /** Who leaves by what it has just done; what is told of it before that, it still hears. */
+  leaver: Seat | undefined;
   #tailBefore = 0;
 
   constructor(rules: Rules) {
@@ -121,6 +123,14 @@ export class State {
     if (word !== undefined) this.expectWord(seat, word);
   }
 
+  /** It hears what was said until now. */
+  endLater(seat: Seat): void {
+    const { goalLeast } = seat;
+    seat.end = this.saidBytes;
+    this.expectProgress(seat, seat.takenTo);
+    seat.goalLeast = goalLeast;
+  }
+
   /** The next part of what a leaver is owed has to be taken in time. */
   expectProgress(seat: Seat, fromAtLeast: number): void {
     const { patienceMs, lingerMs } = this.rules;
@@ -163,7 +173,8 @@ export class State {
 
   /** Forgets lines that everybody has had since the flush before, as the server must have too. */
   forgetSaid(): void {
-    const over = this.said.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
+    const tail = Math.min(this.#tailBefore, this.tail);
+    const over = this.said.findIndex((line) => line.start + line.bytes.length > tail);
     this.said.splice(0, over < 0 ? this.said.length : over);
     this.#tailBefore = this.tail;
   }

@@ -155,7 +155,7 @@ class World implements Network {
         const seat = this.#seatOf(name);
         if (this.#joined === seat) this.#joined = undefined;
         else this.model.joined(seat);
-        this.model.speaking.settle(seat);
+        this.model.speaking.settleNow(seat);
       },
       onNamed: (name) => this.model.naming.named(this.#seatOf(name), name),
       onLine: rules.listens ? (line, by) => this.#listen(line, by.name) : undefined,
@@ -367,6 +367,7 @@ class World implements Network {
     this.trace?.("the server flushes");
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
+    this.model.flushes();
     this.server.flush();
     this.model.checkFlush(this.#turnDue);
     return true;
