@@ -1,24 +1,27 @@
 /** A member: its lines on their way in, its cursor on the way out. */
 
 import { assert } from "./assert.ts";
+import { longerThan } from "./last-words.ts";
 import type { Leaver } from "./leaver.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import type { Speaker } from "./line-log.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
+import type { Talker } from "./turns.ts";
 
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
 
 /** One who is in the room: whatever it says, line by line, every other hears. */
-export class Member implements Life {
+export class Member implements Life, Talker {
   readonly cursor: Cursor;
   readonly lines: LineBuffer;
-  /** Why lines of it wait, if some do: for room in the log, or by its rate. Kept by `Turns`. */
-  hold: "room" | "rate" | undefined;
+  hold: Talker["hold"];
   /** Whether its peer has sent its last byte. */
   hasEnded = false;
   readonly #room: Room;
+  /** Why it was sent away. */
+  #sentAway: string | undefined;
 
   constructor(room: Room, socket: RoomSocket, name: string) {
     this.#room = room;
@@ -26,13 +29,38 @@ export class Member implements Life {
     this.lines = new LineBuffer(room.settings.lineBytesMax);
   }
 
+  /** What it is called in reports. */
+  get name(): string {
+    return this.cursor.name;
+  }
+
+  get isGone(): boolean {
+    return this.cursor.gone;
+  }
+
+  /**
+   * Disconnects it: it is heard no more. What it has said already in whole lines is still said, it
+   * gets what it is owed until then, and `* reason` as the server's last word. Nothing happens if
+   * it has left.
+   *
+   * @param reason one line, which the report of its leaving has too
+   * @throws {RangeError} if it is more than one line
+   */
+  sendAway(reason: string): void {
+    if (reason.includes("\n")) throw new RangeError("a reason is one line");
+    if (this.cursor.socket.data !== this || this.#sentAway !== undefined) return;
+    this.#sentAway = reason;
+    if (this.hold === undefined) this.saidAll();
+    else this.#room.sayTheRest(this);
+  }
+
   received(bytes: Uint8Array): void {
     const isFirst = this.cursor.lastRun < 0 && this.lines.heldBytes === 0;
     const objection = isFirst ? this.#room.settings.inspect?.(bytes) : undefined;
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
-    if (this.#room.stopping) return;
+    if (this.#room.stopping || this.#sentAway !== undefined) return;
     this.lines.push(bytes);
-    if (this.hold === undefined) this.#room.say(this);
+    if (this.hold === undefined) this.#room.hear(this);
   }
 
   drained(): void {
@@ -43,8 +71,8 @@ export class Member implements Life {
   ended(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    if (!this.#room.stopping) this.lines.end();
-    if (this.hold === undefined) this.#room.say(this);
+    if (!this.#room.stopping && this.#sentAway === undefined) this.lines.end();
+    if (this.hold === undefined) this.#room.hear(this);
   }
 
   /** What it has said in whole lines is still said. */
@@ -61,6 +89,28 @@ export class Member implements Life {
 
   stopped(): void {
     this.#room.leave(this, "server stopping");
+  }
+
+  pause(): void {
+    if (!this.cursor.gone && !this.hasEnded) this.cursor.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.cursor.gone && !this.hasEnded) this.cursor.socket.resume();
+  }
+
+  said(run: Uint8Array): void {
+    if (!this.cursor.gone) this.#room.idle?.start(this);
+    this.#room.ear?.hears(run, this);
+  }
+
+  /** It leaves if that was all it will say. */
+  saidAll(): void {
+    if (this.cursor.gone) return;
+    if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
+    else if (this.lines.tooLong)
+      this.#room.leave(this, "line too long", longerThan(this.lines.lineBytesMax));
+    else if (this.hasEnded) this.#room.leave(this, "end of input");
   }
 
   /** It has said no line for too long; time in which its lines had to wait does not count. */

@@ -1,5 +1,7 @@
 /** What a room is opened with, and what it reports. */
 
+import type { Member } from "./member.ts";
+
 /** What there is to choose in a room. */
 export interface RoomOptions extends RoomEvents {
   /** The size of the shared log, in bytes; 8 MiB by default. */
@@ -29,15 +31,22 @@ export interface RoomOptions extends RoomEvents {
   wake: (delayMs: number) => void;
 }
 
-/** What a room reports: who comes, who goes, and who is refused before it was a member. */
+/** What a room reports: who comes, who goes, who says what, and who is refused before it was a member. */
 export interface RoomEvents {
   onJoin?: ((name: string) => void) | undefined;
   /**
    * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`,
-   *   `server stopping`, or what `inspect` has returned
+   *   `server stopping`, what `inspect` has returned, or why it was sent away
    * @param behindBytes how much of the log the member had not taken
    */
   onLeave?: ((name: string, reason: string, behindBytes: number) => void) | undefined;
+  /**
+   * A member has said a line, and hears what is said by then at the same time as this. Anything may
+   * be done to the room meanwhile. What `Room.say` says is not told.
+   *
+   * @param line as UTF-8 has it, without its LF or CR LF
+   */
+  onLine?: ((line: string, by: Member) => void) | undefined;
   onRefuse?: ((name: string, why: string) => void) | undefined;
 }
 

@@ -7,19 +7,21 @@
 
 import { assert } from "./assert.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Ear } from "./ear.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { type Cursor, Member } from "./member.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
-import { Turns } from "./turns.ts";
+import { type Talker, Turns } from "./turns.ts";
+import { Voice } from "./voice.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
  * The way of a line: `received` puts bytes into the `LineBuffer` of a member;
- * `say` moves whole lines to the `LineLog`, as far as there is room, and has a
+ * `hear` moves whole lines to the `LineLog`, as far as there is room, and has a
  * talker with more to say wait; `flush`, once a turn, has each cursor write up to
  * the head, forgets what everybody has, and lets waiting talkers go on.
  */
@@ -31,6 +33,8 @@ export class Room {
   readonly cursors = new Set<Cursor>();
   /** Who has to say a line; only in a room that minds. */
   readonly idle: Deadlines<Member> | undefined;
+  /** Only where somebody listens. */
+  readonly ear: Ear | undefined;
   /** Leavers that are still owed something, and those that are not. */
   readonly owed: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
@@ -43,10 +47,11 @@ export class Room {
   /** @throws {Error} if the log could not hold the longest line */
   constructor(options: RoomOptions) {
     this.settings = { ...DEFAULTS, ...options };
-    const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now } = this.settings;
+    const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now, onLine } = this.settings;
     assert(lineBytesMax <= logBytes, "the log holds the longest line");
     this.log = new LineLog(logBytes);
     this.idle = idle && new Deadlines(idle.ms, now);
+    this.ear = onLine && new Ear(onLine);
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
     this.#deadlines = [...(this.idle ? [this.idle] : []), this.owed, this.lingering];
@@ -62,6 +67,12 @@ export class Room {
   /** How many seats are taken: who is gone keeps one until all it has said is in the log. */
   get seats(): number {
     return this.cursors.size + this.#turns.gone;
+  }
+
+  /** Who is here, in the order they came, less those who leave. */
+  get members(): Member[] {
+    const lives = Array.from(this.cursors, ({ socket }) => socket.data);
+    return lives.filter((life) => life instanceof Member);
   }
 
   /** Takes in a connection, which hears all that is said from now on; the name is for reports. */
@@ -89,17 +100,30 @@ export class Room {
     return oldest !== undefined;
   }
 
-  /** Lets a talker say what it may; it waits when it has more to say, and leaves after its end. */
-  say(talker: Member): void {
+  /**
+   * Says a line of the program's own, which every member hears, in its turn with all others: to
+   * wait until it is said is to be slowed as they are.
+   *
+   * @param line without its LF, which is added
+   * @returns once it is in the log; false if the room says no more
+   * @throws {RangeError} at once, if it has an LF in it, or is longer than a line may be
+   */
+  say(line: string | Uint8Array): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const voice = new Voice(line, this.settings.lineBytesMax, () => resolve(true));
+    if (this.stopping) resolve(false);
+    else this.hear(voice);
+    return promise;
+  }
+
+  /** Lets a talker say what it may; it waits when it has more to say. */
+  hear(talker: Talker): void {
     const { next } = this.#turns;
     // Nobody overtakes those who wait.
     if (next === undefined || next === talker) this.#moveShareToLog(talker);
     if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
-    if (talker.cursor.gone) return;
-    if (talker.lines.tooLong)
-      this.leave(talker, "line too long", `line longer than ${talker.lines.lineBytesMax} bytes`);
-    else if (talker.hasEnded) this.leave(talker, "end of input");
+    talker.saidAll();
   }
 
   /** Has a member leave once it has all that was said until now, with the server's last word. */
@@ -117,8 +141,13 @@ export class Room {
   /** A member's connection is gone. What it has said in whole lines is still said. */
   lost(member: Member, reason: string): void {
     this.remove(member.cursor, reason);
+    this.sayTheRest(member);
+  }
+
+  /** Has a member that says no more say what it still has to say, as soon as there is room. */
+  sayTheRest(member: Member): void {
     this.#forget(member);
-    if (member.hold === "rate") this.say(member);
+    if (member.hold === "rate") this.hear(member);
   }
 
   /** A cursor needs the log no more. */
@@ -152,6 +181,7 @@ export class Room {
     this.#writeToAll();
     this.#release();
     while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
+    this.ear?.tell();
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
     if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
@@ -164,7 +194,7 @@ export class Room {
   }
 
   /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
-  #moveShareToLog(talker: Member): void {
+  #moveShareToLog(talker: Talker): void {
     const { lines, cursor } = talker;
     let { shareBytes } = this.#turns;
     while (lines.hasLine) {
@@ -174,7 +204,7 @@ export class Room {
       shareBytes -= run.length;
       this.log.append(cursor, run);
       this.#turns.spend(talker, run);
-      if (!cursor.gone) this.idle?.start(talker);
+      talker.said(run);
       this.settings.wake(0);
     }
   }

@@ -23,7 +23,7 @@ export function openEventLog(quiet: boolean, here: () => number) {
   const warn = (event: string) => stderr.write(stamp(event));
   const note = quiet ? () => {} : warn;
   const admits = oncePerSecond((count) => warn(`${count} more refused`));
-  const events: Required<RoomEvents> & { onError: (error: Error) => void } = {
+  const events: Required<Omit<RoomEvents, "onLine">> & { onError: (error: Error) => void } = {
     onJoin: (name) => note(`joined ${name} (${here()} here)`),
     onLeave(name, reason, behindBytes) {
       const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";

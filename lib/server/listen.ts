@@ -9,11 +9,12 @@ import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
+import { idleFor, SPEAKS_TLS } from "../room/last-words.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
-import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
+import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
 
 type Handlers = Bun.SocketHandler<Life>;
@@ -47,7 +48,7 @@ export type ListenOptions = Place &
     idleMs?: number | undefined;
     /**
      * A handler failed, which is a bug, and its connection is ended; or one of
-     * `onJoin`, `onLeave` and `onRefuse` has thrown. Without this, what they throw
+     * `onJoin`, `onLeave`, `onLine` and `onRefuse` has thrown. Without this, what they throw
      * is an uncaught exception.
      */
     onError?: (error: Error) => void;
@@ -96,7 +97,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
     ...options,
     ...guarded(options),
     ...eventLoop(() => connections.flush()),
-    idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
+    idle: idleMs ? { ms: idleMs, word: idleFor(formatTime(idleMs)) } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
   });
   const kind = { unix: "unix" in options, handshake: tls !== undefined };
@@ -119,7 +120,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
 }
 
 /** The reports, so that one that throws leaves nothing half done. */
-function guarded({ onJoin, onLeave, onRefuse, onError }: ListenOptions): RoomEvents {
+function guarded({ onError, ...options }: ListenOptions): RoomEvents {
   const guard = <Arguments extends unknown[]>(report?: (...details: Arguments) => void) =>
     report &&
     ((...details: Arguments) => {
@@ -132,7 +133,12 @@ function guarded({ onJoin, onLeave, onRefuse, onError }: ListenOptions): RoomEve
         });
       }
     });
-  return { onJoin: guard(onJoin), onLeave: guard(onLeave), onRefuse: guard(onRefuse) };
+  return {
+    onJoin: guard(options.onJoin),
+    onLeave: guard(options.onLeave),
+    onLine: guard(options.onLine),
+    onRefuse: guard(options.onRefuse),
+  };
 }
 
 /** socket, bind and listen. */

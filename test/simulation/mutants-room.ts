@@ -71,13 +71,13 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker is never paused",
     file: "room/turns.ts",
-    code: "cursor.socket.pause();",
+    code: "if (hold === undefined) talker.pause();",
     becomes: "void 0;",
   },
   {
     fault: "a talker is never resumed",
     file: "room/turns.ts",
-    code: "talker.cursor.socket.resume();",
+    code: "    talker.resume();",
     becomes: "void 0;",
   },
   {
@@ -107,8 +107,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "all that wait take a seat more",
     file: "room/turns.ts",
-    code: "count + Number(cursor.gone)",
-    becomes: "count + Number(cursor.gone || true)",
+    code: "count + Number(isGone)",
+    becomes: "count + Number(isGone || true)",
   },
 
   // Rates.
@@ -127,7 +127,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "what a talker over its rate has said is dropped when it goes",
     file: "room/room.ts",
-    code: 'if (member.hold === "rate") this.say(member);',
+    code: 'if (member.hold === "rate") this.hear(member);',
     becomes: "",
   },
   {
@@ -382,15 +382,15 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   // Silence.
   {
     fault: "who talks is idle all the same",
-    file: "room/room.ts",
-    code: "if (!cursor.gone) this.idle?.start(talker);",
+    file: "room/member.ts",
+    code: "if (!this.cursor.gone) this.#room.idle?.start(this);",
     becomes: "",
   },
   {
     fault: "who is gone is idle",
-    file: "room/room.ts",
-    code: "if (!cursor.gone) this.idle?.start(talker);",
-    becomes: "this.idle?.start(talker);",
+    file: "room/member.ts",
+    code: "if (!this.cursor.gone) this.#room.idle?.start(this);",
+    becomes: "this.#room.idle?.start(this);",
   },
   {
     fault: "a new deadline keeps its old place",
@@ -427,7 +427,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops goes on listening",
     file: "room/member.ts",
-    code: "if (this.#room.stopping) return;",
+    code: "if (this.#room.stopping || this.#sentAway !== undefined) return;",
     becomes: "",
   },
   {
