@@ -35,6 +35,6 @@ for (const program of ["server", "client"])
   });
 
 test("lib/README.md has each file of lib/", () => {
-  const files = [...new Bun.Glob("*/*.ts").scanSync(join(ROOT, "lib"))];
+  const files = [...new Bun.Glob("**/*.ts").scanSync(join(ROOT, "lib"))];
   expect(linksOf(read("lib/README.md"))).toEqual(expect.arrayContaining(files));
 });
