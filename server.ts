@@ -36,10 +36,12 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   let stopping = false;
   /** A second signal does not wait for those who read slowly. */
   const stop = async () => {
-    if (stopping) return exit(0);
-    stopping = true;
-    log.note("stopping");
-    await server.stop();
+    if (!stopping) {
+      stopping = true;
+      log.note("stopping");
+      await server.stop();
+    }
+    log.end();
     await exit(0);
   };
   onSignal("SIGINT", stop);
