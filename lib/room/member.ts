@@ -9,6 +9,9 @@ import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 import type { Talker } from "./turns.ts";
 
+/** How many bytes a member begins with, to those who look at that. */
+const OPENING_BYTES = 3;
+const NOTHING = new Uint8Array(0);
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
 
@@ -20,6 +23,8 @@ export class Member implements Life, Talker {
   /** Whether its peer has sent its last byte. */
   hasEnded = false;
   readonly #room: Room;
+  /** The bytes it has begun with, while there are less than `OPENING_BYTES` and somebody looks. */
+  #opening: Uint8Array | undefined;
   /** Why it was sent away. */
   #sentAway: string | undefined;
 
@@ -27,6 +32,7 @@ export class Member implements Life, Talker {
     this.#room = room;
     this.cursor = new Cursor(room, socket, name);
     this.lines = new LineBuffer(room.settings.lineBytesMax);
+    this.#opening = room.settings.inspect && NOTHING;
   }
 
   /** What it is called in reports. */
@@ -55,8 +61,7 @@ export class Member implements Life, Talker {
   }
 
   received(bytes: Uint8Array): void {
-    const isFirst = this.cursor.lastRun < 0 && this.lines.heldBytes === 0;
-    const objection = isFirst ? this.#room.settings.inspect?.(bytes) : undefined;
+    const objection = this.#opening && this.#inspect(this.#opening, bytes);
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
     if (this.#room.stopping || this.#sentAway !== undefined) return;
     this.lines.push(bytes);
@@ -117,6 +122,13 @@ export class Member implements Life, Talker {
   late(): void {
     if (this.hold === undefined) this.#room.leave(this, "idle", this.#room.settings.idle?.word);
     else this.#room.idle?.start(this);
+  }
+
+  /** What the room objects to in what it has begun with, however that was cut. */
+  #inspect(opening: Uint8Array, bytes: Uint8Array): string | undefined {
+    const begun = opening.length > 0 ? Buffer.concat([opening, bytes]) : bytes;
+    this.#opening = begun.length < OPENING_BYTES ? begun : undefined;
+    return this.#room.settings.inspect?.(begun);
   }
 }
 

@@ -19,7 +19,10 @@ export interface RoomOptions extends RoomEvents {
   linesPerSecond?: number | undefined;
   /** Disconnects members that have said no line for so long, in ms, at least 1; none by default. */
   idle?: { readonly ms: number; readonly word: string } | undefined;
-  /** Looks at the first bytes of a member; what it returns is why the member is disconnected. */
+  /**
+   * Looks at the first bytes of a member, again with each more while there are less than 3; what it
+   * returns is why the member is disconnected.
+   */
   inspect?: ((firstBytes: Uint8Array) => string | undefined) | undefined;
   /** The time, in ms, from any start; never goes back. */
   now: () => number;
