@@ -24,6 +24,10 @@ import {
 import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
+  /** What SIGHUP does; one that comes while the server starts waits for that. */
+  const readAnew = Promise.withResolvers<() => void>();
+  onSignal("SIGHUP", async () => (await readAnew.promise)());
+
   const settings = settingsOf(options, port);
   const log = openEventLog(options.quiet, () => server.room.size);
   const server = await listen({ ...settings, ...log.events });
@@ -48,7 +52,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   onSignal("SIGTERM", stop);
 
   /** Reads anew what was read from files; who is in the room does not notice. */
-  onSignal("SIGHUP", () => {
+  readAnew.resolve(() => {
     const files = secretsNamed(options);
     if (files === undefined) return log.note("SIGHUP: there are no files to read anew");
     try {
