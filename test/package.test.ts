@@ -1,14 +1,24 @@
 /** The package as others get it: packed, and installed into a project of theirs, without a registry. */
 
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { version } from "../package.json";
-import { ROOT } from "./harness.ts";
+import { OLDEST_BUN, requireBun } from "../lib/program/bun-version.ts";
+import { engines, version } from "../package.json";
+import { endAfterEach, newFolder, Program, ROOT, runToEnd, ServerProgram } from "./harness.ts";
+import { testWith } from "./harness/tools.ts";
 
-setDefaultTimeout(30_000);
+endAfterEach();
 
 /** Nobody listens there, so nothing can come from a registry. */
 const OFFLINE = { ...process.env, BUN_CONFIG_REGISTRY: "http://127.0.0.1:1" };
@@ -115,5 +125,107 @@ describe("in a project elsewhere", () => {
     const names = "AddressRules Connection Room UserError connect listen parseAddressRule";
     const stdout = `[ "hello" ] undefined ECONNREFUSED true ${names}\n`;
     expect(bun("index.ts")).toEqual({ code: 0, stdout, stderr: "" });
+  });
+});
+
+describe("its commands", () => {
+  const command = (name: string) => join(project, "node_modules", ".bin", name);
+  /** A search path with these programs, and nothing else. */
+  const pathWith = (...programs: string[]) => {
+    const bin = newFolder();
+    for (const program of programs) symlinkSync(Bun.which(program) ?? "", join(bin, program));
+    return bin;
+  };
+  /** In front of a command, so that it finds Bun. */
+  const withBun = () => {
+    const bin = newFolder();
+    symlinkSync(process.execPath, join(bin, "bun"));
+    return ["env", `PATH=${bin}:${process.env["PATH"]}`];
+  };
+
+  test("talk to each other, each by its own name and by that of the package", async () => {
+    for (const [server, client] of [
+      [
+        [command("linechat"), "server"],
+        [command("linechat"), "client"],
+      ],
+      [[command("linechat-server")], [command("linechat-client")]],
+    ] as const) {
+      const room = await ServerProgram.run([...withBun(), ...server, "--host", "127.0.0.1", "0"]);
+      const ann = await room.join();
+      const bob = new Program([...withBun(), ...client, "127.0.0.1", String(room.port)]);
+      bob.say("hello\n");
+      await ann.hears("hello\n");
+      bob.endInput();
+      expect(await bob.exited).toBe(0);
+      ann.endInput();
+      // The signal goes to the server, and not to a shell before it.
+      expect(await room.stop()).toBe(0);
+      expect(room.stderr).toContain("stopping\n");
+    }
+  });
+
+  test("linechat tells what it is, and what is wrong", async () => {
+    const linechat = (...words: string[]) =>
+      runToEnd([...withBun(), command("linechat"), ...words]);
+    expect(await linechat("--version")).toMatchObject({ code: 0, stdout: `linechat ${version}\n` });
+    const help = await linechat("--help");
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toContain("linechat client localhost 8080\n");
+    expect((await linechat("server", "--help")).stdout).toStartWith(
+      "linechat-server [options] <port>",
+    );
+    expect((await linechat("client", "--version")).stdout).toBe(`linechat-client ${version}\n`);
+    for (const [words, message] of [
+      [[], "<server|client> is missing"],
+      [["sevrer", "8080"], 'unknown command "sevrer"; did you mean server or client?'],
+      [["toString"], 'unknown command "toString"; did you mean server or client?'],
+      [["--nope", "server"], "unknown option --nope"],
+    ] as const) {
+      const stderr = `linechat: ${message} (--help shows how)\n`;
+      expect(await linechat(...words)).toEqual({ code: 2, stdout: "", stderr });
+    }
+  });
+
+  test("are what bunx runs", () => {
+    expect(bun("x", "linechat", "client", "--version").stdout).toBe(`linechat-client ${version}\n`);
+  });
+
+  for (const name of ["linechat", "linechat-server", "linechat-client"]) {
+    const message = `linechat needs Bun ${OLDEST_BUN} or later: https://bun.com\n`;
+    test(`${name} says so where Bun is missing`, async () => {
+      const path = `PATH=${pathWith("env", "sh", "echo")}`;
+      const told = await runToEnd(["env", path, command(name), "8080"]);
+      expect(told).toEqual({ code: 127, stdout: "", stderr: message });
+    });
+
+    testWith("npm")(`${name} says so where npm has installed it and Bun is missing`, async () => {
+      const prefix = newFolder();
+      const words = ["install", "--offline", "--no-audit", "--global", "--prefix", prefix, tarball];
+      expect((await runToEnd(["npm", ...words])).code).toBe(0);
+      const path = `PATH=${pathWith("env", "sh", "echo", "node")}`;
+      const told = await runToEnd(["env", path, join(prefix, "bin", name), "8080"]);
+      expect(told).toEqual({ code: 127, stdout: "", stderr: message });
+    });
+  }
+
+  test("say so where Bun is too old", async () => {
+    const needs = `Bun ${OLDEST_BUN} or later is needed, this is`;
+    for (const [version, isOld] of [
+      ["1.4.4", true],
+      ["0.9.9", true],
+      [OLDEST_BUN, false],
+      ["1.10.0", false],
+      ["2.0.0", false],
+    ] as const) {
+      if (!isOld) requireBun(version);
+      else expect(() => requireBun(version)).toThrow(`${needs} ${version}: https://bun.com`);
+    }
+    expect(engines.bun).toBe(`>=${OLDEST_BUN}`);
+    const old = join(newFolder(), "old.ts");
+    writeFileSync(old, "Bun.semver.order = () => -1;");
+    const told = await runToEnd([process.execPath, "--preload", old, "client.ts", "--version"]);
+    const stderr = `linechat-client: ${needs} ${Bun.version}: https://bun.com\n`;
+    expect(told).toEqual({ code: 1, stdout: "", stderr });
   });
 });
