@@ -1,6 +1,7 @@
 /** A member: its lines on their way in, its cursor on the way out. */
 
 import { assert } from "./assert.ts";
+import type { Past } from "./history.ts";
 import { longerThan } from "./last-words.ts";
 import type { Leaver } from "./leaver.ts";
 import { LineBuffer } from "./line-buffer.ts";
@@ -25,6 +26,8 @@ export class Member implements Life, Talker {
   readonly #room: Room;
   /** The bytes it has begun with, while there are less than `OPENING_BYTES` and somebody looks. */
   #opening: Uint8Array | undefined;
+  /** Why its connection is gone. */
+  #reason = "";
   /** Why it was sent away. */
   #sentAway: string | undefined;
 
@@ -56,8 +59,7 @@ export class Member implements Life, Talker {
     if (reason.includes("\n")) throw new RangeError("a reason is one line");
     if (this.cursor.socket.data !== this || this.#sentAway !== undefined) return;
     this.#sentAway = reason;
-    if (this.hold === undefined) this.saidAll();
-    else this.#room.sayTheRest(this);
+    this.#room.sayTheRest(this);
   }
 
   received(bytes: Uint8Array): void {
@@ -84,6 +86,7 @@ export class Member implements Life, Talker {
   closed(reason = this.hasEnded ? "end of input" : "reset"): void {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
+    this.#reason = reason;
     this.#room.lost(this, reason);
   }
 
@@ -111,8 +114,8 @@ export class Member implements Life, Talker {
 
   /** It leaves if that was all it will say. */
   saidAll(): void {
-    if (this.cursor.gone) return;
-    if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
+    if (this.cursor.gone) this.#room.announcer?.left(this.cursor, this.#reason);
+    else if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
     else if (this.lines.tooLong)
       this.#room.leave(this, "line too long", longerThan(this.lines.lineBytesMax));
     else if (this.hasEnded) this.#room.leave(this, "end of input");
@@ -140,10 +143,12 @@ export class Cursor implements Speaker {
   /** How far into the log the socket has taken bytes. */
   position: number;
   lastRun = -1;
-  /** Whether the socket took less than it was offered and has not drained since. */
+  /** Whether the socket took less than it was offered and has not drained since, or it is not its turn. */
   blocked = false;
   /** Whether the connection is gone. */
   gone = false;
+  /** What it hears first, of what was said before it came; undefined once it has. */
+  past: Past | undefined;
   /** Whoever leaves with it; undefined for a member. */
   leaver: Leaver | undefined;
   /** Kept by `Patience`: which position it has to reach, and since when on its clock. */
@@ -173,6 +178,7 @@ export class Cursor implements Speaker {
   drained(): void {
     if (!this.blocked) return;
     this.blocked = false;
+    this.past?.drained();
     this.#room.settings.wake(0);
   }
 
@@ -182,19 +188,37 @@ export class Cursor implements Speaker {
    * A leaver that has everything goes on to its last word.
    */
   write(): void {
+    if (this.past !== undefined && !this.past.write()) return;
+    if (this.writeUpTo(this.end)) this.leaver?.linger();
+  }
+
+  /** Writes up to a position; returns whether the socket has taken all of it. */
+  writeUpTo(end: number): boolean {
     const { log } = this.#room;
-    const { end } = this;
     while (this.position < end) {
       const { position } = this;
       const { bytes, offset, length, next } = log.read(this, position, end);
-      const taken = length > 0 ? this.socket.write(bytes, offset, length) : 0;
-      assert(taken <= length, "a socket takes no more than it was offered");
-      if (taken < 0) this.socket.data.failed();
-      if (this.gone) return;
+      const taken = length > 0 ? this.#offer(bytes, offset, length) : 0;
+      if (this.gone) return false;
       this.blocked = taken < length;
       this.position = this.blocked ? log.advance(this, position, taken) : next;
-      if (this.blocked) return;
+      if (this.blocked) return false;
     }
-    this.leaver?.linger();
+    return true;
+  }
+
+  /** Writes what is not in the log; returns how many bytes the socket has taken. */
+  writeAside(bytes: Uint8Array): number {
+    const taken = this.#offer(bytes, 0, bytes.length);
+    this.blocked = taken < bytes.length;
+    return taken;
+  }
+
+  /** Returns how many bytes the socket has taken, none if its connection is gone. */
+  #offer(bytes: Uint8Array, offset: number, length: number): number {
+    const taken = this.socket.write(bytes, offset, length);
+    assert(taken <= length, "a socket takes no more than it was offered");
+    if (taken < 0) this.socket.data.failed();
+    return Math.max(0, taken);
   }
 }

@@ -19,6 +19,13 @@ export interface RoomOptions extends RoomEvents {
   linesPerSecond?: number | undefined;
   /** Disconnects members that have said no line for so long, in ms, at least 1; none by default. */
   idle?: { readonly ms: number; readonly word: string } | undefined;
+  /** Tells all members who comes and goes; off by default. */
+  announce?: boolean;
+  /**
+   * How much a newcomer hears of what was said before: the last lines that are in so many bytes, and
+   * of them so many at most. It costs as many bytes of memory; none by default.
+   */
+  history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
   /**
    * Looks at the first bytes of a member, again with each more while there are less than 3; what it
    * returns is why the member is disconnected.

@@ -5,9 +5,11 @@
  * sockets it was given, and asks to be flushed.
  */
 
+import { Announcer } from "./announcer.ts";
 import { assert } from "./assert.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Ear } from "./ear.ts";
+import { History } from "./history.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { type Cursor, Member } from "./member.ts";
@@ -27,7 +29,7 @@ const NEVER = Number.POSITIVE_INFINITY;
  */
 export class Room {
   readonly settings: RoomOptions & typeof DEFAULTS;
-  /** Everything said that somebody still has to take. */
+  /** Everything said that somebody still has to take, and the history. */
   readonly log: LineLog;
   /** Those of members, and of leavers that are still owed something, in the order they came. */
   readonly cursors = new Set<Cursor>();
@@ -35,6 +37,9 @@ export class Room {
   readonly idle: Deadlines<Member> | undefined;
   /** Only where somebody listens. */
   readonly ear: Ear | undefined;
+  /** Only in a room that tells who comes and goes. */
+  readonly announcer: Announcer | undefined;
+  readonly #history: History | undefined;
   /** Leavers that are still owed something, and those that are not. */
   readonly owed: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
@@ -48,10 +53,13 @@ export class Room {
   constructor(options: RoomOptions) {
     this.settings = { ...DEFAULTS, ...options };
     const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now, onLine } = this.settings;
+    const { announce = false, history } = this.settings;
     assert(lineBytesMax <= logBytes, "the log holds the longest line");
-    this.log = new LineLog(logBytes);
+    this.log = new LineLog(logBytes, undefined, history?.bytes);
     this.idle = idle && new Deadlines(idle.ms, now);
     this.ear = onLine && new Ear(onLine);
+    this.announcer = announce ? new Announcer(this) : undefined;
+    this.#history = history && new History(this, history.lines, announce);
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
     this.#deadlines = [...(this.idle ? [this.idle] : []), this.owed, this.lingering];
@@ -75,15 +83,17 @@ export class Room {
     return lives.filter((life) => life instanceof Member);
   }
 
-  /** Takes in a connection, which hears all that is said from now on; the name is for reports. */
+  /** Takes in a connection, which hears history and all that is said from now on; the name is for reports. */
   join(socket: RoomSocket, name: string): void {
     if (this.stopping) return new Leaver(this, socket).linger();
     const member = new Member(this, socket, name);
     socket.data = member;
     this.cursors.add(member.cursor);
+    this.#history?.begin(member.cursor);
     this.#turns.add(member);
     this.idle?.start(member);
     if (this.idle) this.settings.wake(0);
+    this.announcer?.joined(member.cursor);
     this.settings.onJoin?.(name);
   }
 
@@ -148,6 +158,7 @@ export class Room {
   sayTheRest(member: Member): void {
     this.#forget(member);
     if (member.hold === "rate") this.hear(member);
+    else if (member.hold === undefined) member.saidAll();
   }
 
   /** A cursor needs the log no more. */
@@ -161,6 +172,7 @@ export class Room {
   stop(): void {
     this.stopping = true;
     this.#turns.stop();
+    this.announcer?.stop();
     this.settings.wake(0);
   }
 
@@ -179,13 +191,16 @@ export class Room {
     const now = this.settings.now();
     this.#turns.resumePaced();
     this.#writeToAll();
+    this.#history?.flush();
     this.#release();
+    this.announcer?.tell(now);
     while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
     this.ear?.tell();
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
     if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
+    if (this.announcer) dueAtMs = Math.min(dueAtMs, this.announcer.dueAtMs);
     for (const deadlines of this.#deadlines) {
       for (const one of deadlines.over(now)) one.late();
       dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
@@ -195,14 +210,14 @@ export class Room {
 
   /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
   #moveShareToLog(talker: Talker): void {
-    const { lines, cursor } = talker;
+    const { lines } = talker;
     let { shareBytes } = this.#turns;
     while (lines.hasLine) {
       const bytesMax = Math.min(shareBytes, this.log.freeBytes);
       const run = lines.take(bytesMax, Math.floor(this.#turns.linesNow(talker)));
       if (run === undefined) return;
       shareBytes -= run.length;
-      this.log.append(cursor, run);
+      this.log.append(talker.cursor, run);
       this.#turns.spend(talker, run);
       talker.said(run);
       this.settings.wake(0);

@@ -2,37 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 
-import type { RoomOptions } from "../../lib/room/options.ts";
-import { Room } from "../../lib/room/room.ts";
-import { FakeSocket } from "./fake-socket.ts";
+import { openRoom } from "./open-room.ts";
 
 const SMALL = { logBytes: 8, lineBytesMax: 8 };
-
-function openRoom(options: Partial<RoomOptions> = {}) {
-  const clock = { ms: 0 };
-  const left: string[] = [];
-  const room: Room = new Room({
-    now: () => clock.ms,
-    wake() {},
-    onLeave: (name, reason) => left.push(`${name}: ${reason}`),
-    ...options,
-  });
-  const join = (name: string): FakeSocket => {
-    const socket = new FakeSocket();
-    room.join(socket, name);
-    return socket;
-  };
-  const member = (name: string) => {
-    const found = room.members.find((one) => one.name === name);
-    if (!found) throw new Error(`${name} is not here`);
-    return found;
-  };
-  const pass = (ms: number) => {
-    clock.ms += ms;
-    room.flush();
-  };
-  return { room, join, member, pass, left };
-}
 
 describe("a line that the program says", () => {
   test("is heard by all, in the one order", async () => {
