@@ -15,9 +15,12 @@ const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 
 /** Where to connect to, a port of a host or the path of a Unix socket, and how. */
 export type ConnectOptions = ({ host: string; port: number } | { unix: string }) & {
-  /** Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show. */
+  /**
+   * Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show, and
+   * the name to verify, which is the host by default.
+   */
   tls?: (TlsMaterial & { serverName?: string | undefined }) | undefined;
-  /** What the server wants to hear first. */
+  /** What the server wants to hear first, without its line end. */
   passPhrase?: Uint8Array | undefined;
 };
 

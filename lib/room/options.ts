@@ -43,6 +43,7 @@ export interface RoomOptions extends RoomEvents {
 
 /** What a room reports: who comes, who goes, who says what, and who is refused before it was a member. */
 export interface RoomEvents {
+  /** @param name its address and port, or its number on a Unix socket */
   onJoin?: ((name: string) => void) | undefined;
   /**
    * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`,
@@ -57,6 +58,7 @@ export interface RoomEvents {
    * @param line as UTF-8 has it, without its LF or CR LF
    */
   onLine?: ((line: string, by: Member) => void) | undefined;
+  /** @param why what it was told, as far as it could be told */
   onRefuse?: ((name: string, why: string) => void) | undefined;
 }
 
