@@ -89,6 +89,9 @@ beforeAll(() => {
       recursive: true,
     });
   writeFileSync(join(project, "index.ts"), USES_ALL);
+  const [, bot = ""] =
+    /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, "README.md"), "utf8")) ?? [];
+  writeFileSync(join(project, "bot.ts"), bot);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -125,6 +128,11 @@ describe("in a project elsewhere", () => {
     const names = "AddressRules Connection Room UserError connect listen parseAddressRule";
     const stdout = `[ "hello" ] undefined ECONNREFUSED true ${names}\n`;
     expect(bun("index.ts")).toEqual({ code: 0, stdout, stderr: "" });
+    expect(bun("bot.ts")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("bot: "),
+      stderr: "",
+    });
   });
 });
 
