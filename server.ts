@@ -31,7 +31,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   onSignal("SIGHUP", async () => (await readAnew.promise)());
 
   const settings = settingsOf(options, port);
-  const log = openEventLog(options.quiet, () => server.room.size);
+  const log = openEventLog(options.quiet, () => server.room.size, options.names);
   const server = await listen({ ...settings, ...log.events });
 
   log.note(limitNamed(settings.clientsMax));

@@ -4,8 +4,8 @@
  * is summed up. Nobody hears of its own coming.
  */
 
+import type { Cursor } from "./cursor.ts";
 import type { Speaker } from "./line-log.ts";
-import type { Cursor } from "./member.ts";
 import type { Room } from "./room.ts";
 import type { Talker } from "./turns.ts";
 
@@ -37,12 +37,16 @@ export class Announcer implements Talker {
     this.#room = room;
   }
 
-  joined(cursor: Cursor): void {
-    this.#add("joined", { words: `${cursor.name} joined`, about: cursor });
+  /** @param name what the others know it by */
+  joined(cursor: Cursor, name: string): void {
+    cursor.announcedAs = name;
+    this.#add("joined", { words: `${name} joined`, about: cursor });
   }
 
-  left(cursor: Cursor, reason: string): void {
-    this.#add("left", { words: `${cursor.name} left: ${reason}`, about: this.#nobody });
+  /** One whose coming was not told goes like that too. */
+  left({ announcedAs: name }: Cursor, reason: string): void {
+    if (name === undefined) return;
+    this.#add("left", { words: `${name} left: ${reason}`, about: this.#nobody });
   }
 
   /** When there is something to say that could not be said because of the rate. */
@@ -51,9 +55,13 @@ export class Announcer implements Talker {
     return isPaced ? (this.#saidAtMs[0] ?? 0) + SECOND_MS : Number.POSITIVE_INFINITY;
   }
 
-  /** Says what is due. */
-  tell(now: number): void {
-    if (now >= this.dueAtMs) this.#room.hear(this);
+  /** Itself, if there is. */
+  over(now: number): readonly this[] {
+    return now >= this.dueAtMs ? [this] : [];
+  }
+
+  late(): void {
+    this.#room.hear(this);
   }
 
   /** What is not said yet will not be. */
@@ -82,7 +90,7 @@ export class Announcer implements Talker {
     if (next === undefined || this.#mayAtOnce === 0) return undefined;
     const here = this.#room.size.toLocaleString("en");
     const line = new TextEncoder().encode(`* ${next.words} (${here} here)\n`);
-    const isTooLong = line.length > this.#room.settings.lineBytesMax;
+    const isTooLong = line.length > this.#room.saidBytesMax;
     if (line.length > bytesMax && !isTooLong) return undefined;
     if (this.#notices.shift() === undefined) this.#last = undefined;
     if (isTooLong) return this.take(bytesMax);
@@ -106,6 +114,7 @@ export class Announcer implements Talker {
       this.#last = notice;
     }
     if (this.hold === undefined) this.#room.hear(this);
+    this.#room.settings.wake(0);
   }
 
   get #next(): Notice | undefined {

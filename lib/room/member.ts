@@ -1,11 +1,10 @@
-/** A member: its lines on their way in, its cursor on the way out. */
+/** A member: its lines on their way in, its cursor on their way out, and how it leaves. */
 
-import { assert } from "./assert.ts";
-import type { Past } from "./history.ts";
+import { Cursor } from "./cursor.ts";
 import { longerThan } from "./last-words.ts";
-import type { Leaver } from "./leaver.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import type { Speaker } from "./line-log.ts";
+import { NamedLines } from "./named-lines.ts";
+import type { Identity } from "./names.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 import type { Talker } from "./turns.ts";
@@ -13,13 +12,14 @@ import type { Talker } from "./turns.ts";
 /** How many bytes a member begins with, to those who look at that. */
 const OPENING_BYTES = 3;
 const NOTHING = new Uint8Array(0);
-/** What a reader has to take, at least, in a given time. */
-const PROGRESS_BYTES = 64 << 10;
 
 /** One who is in the room: whatever it says, line by line, every other hears. */
 export class Member implements Life, Talker {
   readonly cursor: Cursor;
-  readonly lines: LineBuffer;
+  readonly lines: LineBuffer | NamedLines;
+  /** What it is called in a room with names, once that is known; kept by `Names`. */
+  ownName: string | undefined;
+  readonly identity: Identity | undefined;
   hold: Talker["hold"];
   /** Whether its peer has sent its last byte. */
   hasEnded = false;
@@ -31,11 +31,17 @@ export class Member implements Life, Talker {
   /** Why it was sent away. */
   #sentAway: string | undefined;
 
-  constructor(room: Room, socket: RoomSocket, name: string) {
+  /** @param identity who it is by its certificate, in a room with names */
+  constructor(room: Room, socket: RoomSocket, name: string, identity?: Identity) {
+    const { lineBytesMax } = room.settings;
     this.#room = room;
     this.cursor = new Cursor(room, socket, name);
-    this.lines = new LineBuffer(room.settings.lineBytesMax);
     this.#opening = room.settings.inspect && NOTHING;
+    this.identity = identity;
+    const { names } = room;
+    this.lines = names
+      ? new NamedLines(lineBytesMax, (said) => names.name(this, said), identity?.name)
+      : new LineBuffer(lineBytesMax);
   }
 
   /** What it is called in reports. */
@@ -87,7 +93,8 @@ export class Member implements Life, Talker {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
     this.#reason = reason;
-    this.#room.lost(this, reason);
+    this.#room.remove(this.cursor, reason);
+    this.#room.sayTheRest(this);
   }
 
   failed(reason = "reset"): void {
@@ -114,10 +121,15 @@ export class Member implements Life, Talker {
 
   /** It leaves if that was all it will say. */
   saidAll(): void {
-    if (this.cursor.gone) this.#room.announcer?.left(this.cursor, this.#reason);
-    else if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
+    if (this.cursor.gone) {
+      this.#room.names?.release(this);
+      return this.#room.announcer?.left(this.cursor, this.#reason);
+    }
+    const { refusal } = this.lines;
+    if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
     else if (this.lines.tooLong)
       this.#room.leave(this, "line too long", longerThan(this.lines.lineBytesMax));
+    else if (refusal !== undefined) this.#room.leave(this, refusal, refusal);
     else if (this.hasEnded) this.#room.leave(this, "end of input");
   }
 
@@ -132,93 +144,5 @@ export class Member implements Life, Talker {
     const begun = opening.length > 0 ? Buffer.concat([opening, bytes]) : bytes;
     this.#opening = begun.length < OPENING_BYTES ? begun : undefined;
     return this.#room.settings.inspect?.(begun);
-  }
-}
-
-/** A member's place in the log, which stays with it while it leaves. */
-export class Cursor implements Speaker {
-  readonly socket: RoomSocket;
-  /** What it is called in reports. */
-  readonly name: string;
-  /** How far into the log the socket has taken bytes. */
-  position: number;
-  lastRun = -1;
-  /** Whether the socket took less than it was offered and has not drained since, or it is not its turn. */
-  blocked = false;
-  /** Whether the connection is gone. */
-  gone = false;
-  /** What it hears first, of what was said before it came; undefined once it has. */
-  past: Past | undefined;
-  /** Whoever leaves with it; undefined for a member. */
-  leaver: Leaver | undefined;
-  /** Kept by `Patience`: which position it has to reach, and since when on its clock. */
-  goal = 0;
-  goalSetAtMs = 0;
-  readonly #room: Room;
-
-  /** One that hears all that is said from now on. */
-  constructor(room: Room, socket: RoomSocket, name: string) {
-    this.#room = room;
-    this.socket = socket;
-    this.name = name;
-    this.position = room.log.head;
-  }
-
-  /** Where that ends in the log which it is owed. */
-  get end(): number {
-    return this.leaver?.end ?? this.#room.log.head;
-  }
-
-  /** How far it has to come in a given time, at the least: by 64 KiB, or to the end. */
-  get nextGoal(): number {
-    return Math.min(this.position + PROGRESS_BYTES, this.end);
-  }
-
-  /** Its socket takes bytes again. */
-  drained(): void {
-    if (!this.blocked) return;
-    this.blocked = false;
-    this.past?.drained();
-    this.#room.settings.wake(0);
-  }
-
-  /**
-   * Writes what others said and it is owed, as `rio_writen` does for a descriptor,
-   * but without waiting: a short count stops the cursor, `drained` starts it again.
-   * A leaver that has everything goes on to its last word.
-   */
-  write(): void {
-    if (this.past !== undefined && !this.past.write()) return;
-    if (this.writeUpTo(this.end)) this.leaver?.linger();
-  }
-
-  /** Writes up to a position; returns whether the socket has taken all of it. */
-  writeUpTo(end: number): boolean {
-    const { log } = this.#room;
-    while (this.position < end) {
-      const { position } = this;
-      const { bytes, offset, length, next } = log.read(this, position, end);
-      const taken = length > 0 ? this.#offer(bytes, offset, length) : 0;
-      if (this.gone) return false;
-      this.blocked = taken < length;
-      this.position = this.blocked ? log.advance(this, position, taken) : next;
-      if (this.blocked) return false;
-    }
-    return true;
-  }
-
-  /** Writes what is not in the log; returns how many bytes the socket has taken. */
-  writeAside(bytes: Uint8Array): number {
-    const taken = this.#offer(bytes, 0, bytes.length);
-    this.blocked = taken < bytes.length;
-    return taken;
-  }
-
-  /** Returns how many bytes the socket has taken, none if its connection is gone. */
-  #offer(bytes: Uint8Array, offset: number, length: number): number {
-    const taken = this.socket.write(bytes, offset, length);
-    assert(taken <= length, "a socket takes no more than it was offered");
-    if (taken < 0) this.socket.data.failed();
-    return Math.max(0, taken);
   }
 }

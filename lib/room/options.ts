@@ -19,6 +19,8 @@ export interface RoomOptions extends RoomEvents {
   linesPerSecond?: number | undefined;
   /** Disconnects members that have said no line for so long, in ms, at least 1; none by default. */
   idle?: { readonly ms: number; readonly word: string } | undefined;
+  /** Whether each line is said with the name of its member before it; not by default. */
+  names?: boolean | undefined;
   /** Tells all members who comes and goes; off by default. */
   announce?: boolean;
   /**
@@ -43,11 +45,22 @@ export interface RoomOptions extends RoomEvents {
 
 /** What a room reports: who comes, who goes, who says what, and who is refused before it was a member. */
 export interface RoomEvents {
-  /** @param name its address and port, or its number on a Unix socket */
+  /**
+   * One has come. In a room with names it hears from now on, and speaks once it has a name.
+   *
+   * @param name its address and port, or its number on a Unix socket
+   */
   onJoin?: ((name: string) => void) | undefined;
   /**
+   * A member has a name.
+   *
+   * @param name what reports call it from now on: its own name, and what `onJoin` was told
+   */
+  onNamed?: ((name: string) => void) | undefined;
+  /**
    * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`,
-   *   `server stopping`, what `inspect` has returned, or why it was sent away
+   *   `server stopping`, what `inspect` has returned, why it was sent away, or
+   *   why it cannot have its name
    * @param behindBytes how much of the log the member had not taken
    */
   onLeave?: ((name: string, reason: string, behindBytes: number) => void) | undefined;

@@ -7,12 +7,14 @@
 
 import { Announcer } from "./announcer.ts";
 import { assert } from "./assert.ts";
+import type { Cursor } from "./cursor.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Ear } from "./ear.ts";
-import { History } from "./history.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
-import { type Cursor, Member } from "./member.ts";
+import { Member } from "./member.ts";
+import { type Identity, Names, PREFIX_BYTES_MAX } from "./names.ts";
+import { Newcomers } from "./newcomers.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
@@ -22,9 +24,8 @@ import { Voice } from "./voice.ts";
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
- * The way of a line: `received` puts bytes into the `LineBuffer` of a member;
- * `hear` moves whole lines to the `LineLog`, as far as there is room, and has a
- * talker with more to say wait; `flush`, once a turn, has each cursor write up to
+ * The way of a line: `received` puts bytes into the `LineBuffer` of a member; `hear` moves whole
+ * lines to the `LineLog`, as far as there is room; `flush`, once a turn, has each cursor write up to
  * the head, forgets what everybody has, and lets waiting talkers go on.
  */
 export class Room {
@@ -37,13 +38,18 @@ export class Room {
   readonly idle: Deadlines<Member> | undefined;
   /** Only where somebody listens. */
   readonly ear: Ear | undefined;
+  /** Who is called what; only in a room with names. */
+  readonly names: Names | undefined;
+  /** The longest line in the log, in bytes. */
+  readonly saidBytesMax: number;
   /** Only in a room that tells who comes and goes. */
   readonly announcer: Announcer | undefined;
-  readonly #history: History | undefined;
+  /** Only where newcomers are told something first. */
+  readonly newcomers: Newcomers | undefined;
   /** Leavers that are still owed something, and those that are not. */
   readonly owed: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
-  readonly #deadlines: readonly Deadlines<Member | Leaver>[];
+  readonly #due: readonly (Deadlines<Member | Leaver> | Announcer)[];
   readonly #turns: Turns;
   readonly #patience: Patience;
   /** Whether no more is said. */
@@ -53,16 +59,19 @@ export class Room {
   constructor(options: RoomOptions) {
     this.settings = { ...DEFAULTS, ...options };
     const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now, onLine } = this.settings;
-    const { announce = false, history } = this.settings;
-    assert(lineBytesMax <= logBytes, "the log holds the longest line");
+    const { names, announce = false, history } = this.settings;
+    this.names = names ? new Names(this) : undefined;
+    this.saidBytesMax = lineBytesMax + (names ? PREFIX_BYTES_MAX : 0);
+    assert(this.saidBytesMax <= logBytes, "the log holds the longest line");
     this.log = new LineLog(logBytes, undefined, history?.bytes);
     this.idle = idle && new Deadlines(idle.ms, now);
     this.ear = onLine && new Ear(onLine);
     this.announcer = announce ? new Announcer(this) : undefined;
-    this.#history = history && new History(this, history.lines, announce);
+    this.newcomers = history || names ? new Newcomers(this, history?.lines, announce) : undefined;
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
-    this.#deadlines = [...(this.idle ? [this.idle] : []), this.owed, this.lingering];
+    const due = [this.announcer, this.idle, this.owed, this.lingering];
+    this.#due = due.filter((one) => one !== undefined);
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);
   }
@@ -83,18 +92,26 @@ export class Room {
     return lives.filter((life) => life instanceof Member);
   }
 
-  /** Takes in a connection, which hears history and all that is said from now on; the name is for reports. */
-  join(socket: RoomSocket, name: string): void {
+  /**
+   * Takes in a connection, which hears history, if there is any, and then all that is said.
+   *
+   * @param name for reports
+   * @param identity who it is by its certificate, in a room with names
+   */
+  join(socket: RoomSocket, name: string, identity?: Identity): void {
     if (this.stopping) return new Leaver(this, socket).linger();
-    const member = new Member(this, socket, name);
+    const member = new Member(this, socket, name, identity);
+    const refusal = identity && this.names?.claim(member, identity.name);
+    if (refusal !== undefined) return this.refuse(socket, name, refusal);
     socket.data = member;
     this.cursors.add(member.cursor);
-    this.#history?.begin(member.cursor);
+    this.newcomers?.add(member.cursor);
     this.#turns.add(member);
     this.idle?.start(member);
     if (this.idle) this.settings.wake(0);
-    this.announcer?.joined(member.cursor);
+    if (!this.names) this.announcer?.joined(member.cursor, name);
     this.settings.onJoin?.(name);
+    this.names?.welcome(member);
   }
 
   /** Tells a connection why it is refused, as `* word`, and closes it; the name is for reports. */
@@ -119,11 +136,10 @@ export class Room {
    * @throws {RangeError} at once, if it has an LF in it, or is longer than a line may be
    */
   say(line: string | Uint8Array): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const voice = new Voice(line, this.settings.lineBytesMax, () => resolve(true));
-    if (this.stopping) resolve(false);
-    else this.hear(voice);
-    return promise;
+    const voice = new Voice(line, this.settings.lineBytesMax);
+    if (this.stopping) return Promise.resolve(false);
+    this.hear(voice);
+    return voice.isSaid;
   }
 
   /** Lets a talker say what it may; it waits when it has more to say. */
@@ -143,20 +159,17 @@ export class Room {
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
     if (cursor.gone) return;
-    this.#forget(member);
+    this.#turns.remove(member);
+    this.idle?.stop(member);
+    this.names?.release(member);
     cursor.leaver = new Leaver(this, cursor.socket, word, cursor, reason);
     cursor.leaver.expectProgress(cursor);
   }
 
-  /** A member's connection is gone. What it has said in whole lines is still said. */
-  lost(member: Member, reason: string): void {
-    this.remove(member.cursor, reason);
-    this.sayTheRest(member);
-  }
-
   /** Has a member that says no more say what it still has to say, as soon as there is room. */
   sayTheRest(member: Member): void {
-    this.#forget(member);
+    this.#turns.remove(member);
+    this.idle?.stop(member);
     if (member.hold === "rate") this.hear(member);
     else if (member.hold === undefined) member.saidAll();
   }
@@ -191,19 +204,17 @@ export class Room {
     const now = this.settings.now();
     this.#turns.resumePaced();
     this.#writeToAll();
-    this.#history?.flush();
+    this.newcomers?.flush();
     this.#release();
-    this.announcer?.tell(now);
     while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
     this.ear?.tell();
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
     if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
-    if (this.announcer) dueAtMs = Math.min(dueAtMs, this.announcer.dueAtMs);
-    for (const deadlines of this.#deadlines) {
-      for (const one of deadlines.over(now)) one.late();
-      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
+    for (const due of this.#due) {
+      for (const one of due.over(now)) one.late();
+      dueAtMs = Math.min(dueAtMs, due.dueAtMs);
     }
     if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
   }
@@ -235,10 +246,5 @@ export class Room {
     let tail = this.log.head;
     for (const { position } of this.cursors) if (position < tail) tail = position;
     this.log.release(tail);
-  }
-
-  #forget(member: Member): void {
-    this.#turns.remove(member);
-    this.idle?.stop(member);
   }
 }

@@ -50,9 +50,9 @@ export class Turns {
   readonly #fullAtMs = new Map<Talker, number>();
 
   constructor(room: Room) {
-    const { lineBytesMax, logBytes, linesPerSecond = 0 } = room.settings;
+    const { logBytes, linesPerSecond = 0 } = room.settings;
     this.#room = room;
-    this.shareBytes = Math.max(lineBytesMax, Math.min(SHARE_BYTES, logBytes >> 4));
+    this.shareBytes = Math.max(room.saidBytesMax, Math.min(SHARE_BYTES, logBytes >> 4));
     this.#linesPerSecond = linesPerSecond;
   }
 

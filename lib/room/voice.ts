@@ -12,15 +12,22 @@ export class Voice implements Talker {
   readonly lines: LineBuffer;
   hold: Talker["hold"];
   readonly isGone = false;
-  /** Told once the line is in the log. */
-  readonly saidAll: () => void;
+  readonly #said = Promise.withResolvers<boolean>();
 
   /** @throws {RangeError} if this is more than one line, or longer than `lineBytesMax` with its LF */
-  constructor(line: string | Uint8Array, lineBytesMax: number, saidAll: () => void) {
+  constructor(line: string | Uint8Array, lineBytesMax: number) {
     this.lines = new LineBuffer(lineBytesMax);
     this.lines.push(wholeLine(line));
     if (this.lines.tooLong) throw new RangeError(`a line longer than ${lineBytesMax} bytes`);
-    this.saidAll = saidAll;
+  }
+
+  /** Resolves, to true, once the line is in the log. */
+  get isSaid(): Promise<boolean> {
+    return this.#said.promise;
+  }
+
+  saidAll(): void {
+    this.#said.resolve(true);
   }
 
   pause(): void {}

@@ -13,11 +13,12 @@ const WARNINGS: readonly string[] = ["too slow", "line too long"];
  *
  * @param quiet whether to leave out what is normal
  * @param here tells how many are in the room
+ * @param names whether who comes has no name yet, and joins when it is known
  * @returns `note` logs something normal, `warn` what the operator may want to act
  *   on, and `events` what a room and its connections report; `end` logs what is
  *   held back, for the end of a server
  */
-export function openEventLog(quiet: boolean, here: () => number) {
+export function openEventLog(quiet: boolean, here: () => number, names = false) {
   const stderr = openStderr((count) =>
     stamp(`${count} ${count === 1 ? "event was" : "events were"} not logged`),
   );
@@ -25,7 +26,8 @@ export function openEventLog(quiet: boolean, here: () => number) {
   const note = quiet ? () => {} : warn;
   const { admits, end } = oncePerSecond((count) => warn(`${count} more refused`));
   const events: Required<Omit<RoomEvents, "onLine">> & { onError: (error: Error) => void } = {
-    onJoin: (name) => note(`joined ${name} (${here()} here)`),
+    onJoin: (name) => note(`${names ? "connected" : "joined"} ${name} (${here()} here)`),
+    onNamed: (name) => note(`joined ${name} (${here()} here)`),
     onLeave(name, reason, behindBytes) {
       const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";
       const log = WARNINGS.includes(reason) ? warn : note;

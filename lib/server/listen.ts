@@ -50,7 +50,7 @@ export type ListenOptions = Place &
     idleMs?: number | undefined;
     /**
      * A handler failed, which is a bug, and its connection is ended; or one of
-     * `onJoin`, `onLeave`, `onLine` and `onRefuse` has thrown. Without this, what they throw
+     * `onJoin`, `onNamed`, `onLeave`, `onLine` and `onRefuse` has thrown. Without this, what they throw
      * is an uncaught exception.
      */
     onError?: (error: Error) => void;
@@ -141,6 +141,7 @@ function guarded({ onError, ...options }: ListenOptions): RoomEvents {
     });
   return {
     onJoin: guard(options.onJoin),
+    onNamed: guard(options.onNamed),
     onLeave: guard(options.onLeave),
     onLine: guard(options.onLine),
     onRefuse: guard(options.onRefuse),

@@ -16,6 +16,7 @@ import {
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize, parseSize } from "../program/units.ts";
+import { PREFIX_BYTES_MAX } from "../room/names.ts";
 import type { RoomOptions } from "../room/options.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
@@ -63,10 +64,14 @@ const options = {
     undefined,
   ),
   idle: time("disconnect clients that have sent no line for this long (default: never)", undefined),
+  names: flag(
+    "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
+  ),
   announce: flag("say in the room who joins and who leaves"),
   history: lines(
     "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
   ),
+  telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
@@ -113,8 +118,10 @@ export function settingsOf(
     clientsPerAddressMax: given["max-clients-per-address"],
     linesPerSecond: given["max-rate"],
     idleMs: given.idle,
+    names: given.names,
     announce: given.announce,
     history: given.history,
+    telnet: given.telnet,
     ...secretsOf(given),
   };
 }
@@ -169,7 +176,7 @@ function lines(help: string): Option<RoomOptions["history"]> {
 
 function checkTogether(given: ServerOptions): void {
   const { clientsMax, filesMax, filesOpen } = limit;
-  const { unix, buffer, "max-line": line, "max-clients": clients = 1 } = given;
+  const { unix, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
   for (const name of ["host", "allow", "deny", "max-clients-per-address"] as const)
     if (unix && [given[name] ?? []].flat().length > 0)
@@ -177,6 +184,7 @@ function checkTogether(given: ServerOptions): void {
   if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
   const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;
   if (line > buffer) throw usageError(sizes);
+  if (names && line + PREFIX_BYTES_MAX > buffer) throw usageError(`${sizes} with a name before it`);
   if (!cert !== !key) throw usageError("--tls-cert and --tls-key go together");
   if (ca && !cert) throw usageError("--tls-ca needs --tls-cert and --tls-key");
   if (clientsMax < 1)

@@ -171,7 +171,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a reader that has reached its goal gets no new one",
     file: "room/patience.ts",
-    code: "if (cursor.position >= cursor.goal) {",
+    code: "if (cursor.reached >= cursor.goal) {",
     becomes: "if (cursor.goal === 0) {",
   },
   {
@@ -219,8 +219,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "who leaves has to take what was said since as well",
     file: "room/member.ts",
-    code: "Math.min(this.position + PROGRESS_BYTES, this.end)",
-    becomes: "Math.min(this.position + PROGRESS_BYTES, this.#room.log.head)",
+    code: "Math.min(this.reached + PROGRESS_BYTES, this.end)",
+    becomes: "Math.min(this.reached + PROGRESS_BYTES, this.#room.log.head)",
   },
 
   // Writing.
@@ -301,7 +301,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a leaver that goes on taking gets no more time",
     file: "room/leaver.ts",
-    code: "if (cursor.position >= this.#goal) this.expectProgress(cursor);\n    else ",
+    code: "if (cursor.reached >= this.#goal) this.expectProgress(cursor);\n    else ",
     becomes: "",
   },
   {
@@ -313,7 +313,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a leaver that takes nothing at all is kept",
     file: "room/leaver.ts",
-    code: "if (cursor.position >= this.#goal)",
+    code: "if (cursor.reached >= this.#goal)",
     becomes: "if (cursor.position >= 0)",
   },
   {
