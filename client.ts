@@ -1,4 +1,6 @@
-#!/usr/bin/env bun
+#!/usr/bin/env sh
+///usr/bin/env sh -c 'command -v bun' >/dev/null && exec bun "$0" "$@"
+///usr/bin/env echo "linechat needs Bun 1.4.5 or later: https://bun.com" >&2; exit 127
 /** A seat in a chat room: a terminal or a pipe on one end, the room on the other. */
 
 import { fstatSync } from "node:fs";
@@ -6,7 +8,8 @@ import { constants } from "node:os";
 import { isatty } from "node:tty";
 
 import { canPaint } from "./lib/client/colour.ts";
-import { connect, type Connection } from "./lib/client/connect.ts";
+import { connect } from "./lib/client/connect.ts";
+import type { Connection } from "./lib/client/connection.ts";
 import { type LocalEnd, type Notes, openNotes, SILENCE } from "./lib/client/local-end.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe, prefixLines } from "./lib/client/pipe.ts";

@@ -114,7 +114,7 @@ test("terminate closes at once and resets the peer", async () => {
     -1,
   );
   const error = await lost.promise;
-  expect(error, "lib/client/connect.ts tells a reset by it").toMatchObject({
+  expect(error, "lib/client/connection.ts tells a reset by it").toMatchObject({
     code: "ECONNRESET",
   });
 });

@@ -1,4 +1,4 @@
-/** Stages 2 and 3 at the client's end: getaddrinfo, socket, connect; then reading and writing. */
+/** Stage 2 at the client's end: getaddrinfo, socket, connect. */
 
 import { accessSync, constants, statSync } from "node:fs";
 
@@ -7,18 +7,20 @@ import type { TlsMaterial } from "../program/files.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
+import { BY_SERVER, Connection } from "./connection.ts";
 
 /** How long a server may take for the TLS handshake. */
 const HANDSHAKE_MS = 10_000;
-/** What codes mean when it is the server that has caused them. */
-const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
 const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 
 /** Where to connect to, a port of a host or the path of a Unix socket, and how. */
 export type ConnectOptions = ({ host: string; port: number } | { unix: string }) & {
-  /** Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show. */
+  /**
+   * Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show, and
+   * the name to verify, which is the host by default.
+   */
   tls?: (TlsMaterial & { serverName?: string | undefined }) | undefined;
-  /** What the server wants to hear first. */
+  /** What the server wants to hear first, without its line end. */
   passPhrase?: Uint8Array | undefined;
 };
 
@@ -67,7 +69,8 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.from("\n")]));
     return connection;
   } catch (error) {
-    throw new UserError(`cannot connect to ${address}: ${failure(error, options, serverName)}`);
+    const why = failure(error, options, serverName);
+    throw new UserError(`cannot connect to ${address}: ${why}`, { cause: error });
   }
 }
 
@@ -99,103 +102,5 @@ function pathFailure(path: string): string | undefined {
     return statSync(path).isSocket() ? undefined : "it is not a socket";
   } catch (why) {
     return explain(why, { ENOENT: "no such socket" });
-  }
-}
-
-/**
- * One end of a connection: `read` and `write` wait, as `rio_readlineb` and `rio_writen` do, so that
- * neither side outruns the other.
- */
-export class Connection {
-  /** Where it is connected to, as the user said it. */
-  readonly address: string;
-  readonly #socket: Bun.Socket<Connection>;
-  /** What has arrived and was not read. */
-  #chunks: Uint8Array[] = [];
-  #inputEnded = false;
-  #closed = false;
-  #failure: UserError | undefined;
-  #wakeReader: (() => void) | undefined;
-  #wakeWriter: (() => void) | undefined;
-
-  constructor(socket: Bun.Socket<Connection>, address: string) {
-    this.#socket = socket;
-    this.address = address;
-  }
-
-  /** Where it is connected to in fact: the address and port of the server. */
-  get remoteAddress(): string {
-    const { remoteAddress, remotePort } = this.#socket; // a Unix socket has neither
-    return remoteAddress ? formatAddress(remoteAddress, remotePort) : this.address;
-  }
-
-  /**
-   * Waits for bytes; returns what has arrived, undefined at the end of input.
-   *
-   * @throws {UserError} when the connection is lost
-   */
-  async read(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        this.#socket.resume();
-        return chunk;
-      }
-      if (this.#failure) throw this.#failure;
-      if (this.#inputEnded || this.#closed) return undefined;
-      await new Promise<void>((resolve) => (this.#wakeReader = resolve));
-    }
-  }
-
-  /**
-   * Sends all of the bytes, however often the system takes only some of them.
-   *
-   * @param onTaken told after each write how many bytes the system has taken
-   * @returns whether they went out; if not, the connection is gone and `read` tells why
-   */
-  async write(bytes: Uint8Array, onTaken?: (count: number) => void): Promise<boolean> {
-    for (let offset = 0; offset < bytes.length;) {
-      if (this.#closed) return false;
-      const taken = this.#socket.write(bytes, offset, bytes.length - offset);
-      if (taken < 0) return false;
-      if (taken > 0) onTaken?.(taken);
-      offset += taken;
-      if (offset < bytes.length) await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
-    }
-    return true;
-  }
-
-  /** Half-closes: the server gets EOF after all that was written, and may go on sending. */
-  endOutput(): void {
-    this.#socket.shutdown();
-  }
-
-  /** Gives it up: nothing more is taken for it; what the system has taken still goes out. */
-  abandon(): void {
-    this.endOutput();
-    this.closed();
-  }
-
-  /** Socket events, called by `connect`. */
-  received(bytes: Uint8Array): void {
-    if (this.#chunks.push(bytes) > 1) this.#socket.pause();
-    this.#wakeReader?.();
-  }
-
-  drained(): void {
-    this.#wakeWriter?.();
-  }
-
-  ended(): void {
-    this.#inputEnded = true;
-    this.#wakeReader?.();
-  }
-
-  closed(error?: Error): void {
-    this.#closed = true;
-    const lost = `lost the connection to ${this.address}`;
-    if (error) this.#failure ??= new UserError(`${lost}: ${explain(error, BY_SERVER)}`);
-    this.#wakeReader?.();
-    this.#wakeWriter?.();
   }
 }

@@ -1,7 +1,7 @@
 /** A connection that outlives the connections it is made of: it reconnects. */
 
 import { UserError } from "../program/system-errors.ts";
-import type { Connection } from "./connect.ts";
+import type { Connection } from "./connection.ts";
 import type { Notes } from "./local-end.ts";
 import { LF, WholeLines } from "./whole-lines.ts";
 

@@ -1,0 +1,73 @@
+/**
+ * The server's last words: what it says to a client, as a line that begins with `* `, just before
+ * it disconnects it. All of them are made here, and recognised here by the client.
+ */
+
+export const ROOM_IS_FULL = "room is full";
+export const WRONG_PASS_PHRASE = "wrong pass phrase";
+export const SPEAKS_TLS = "speaks TLS, this port does not";
+export const NOT_A_NAME = "a name is one word of 1 to 32 characters without a colon";
+export const NO_NAME_CERTIFIED = "the certificate is for nobody: its common name is not one word";
+
+/** @param address numeric */
+export const notAllowedFrom = (address: string) => `not allowed from ${address}`;
+/** @param address numeric */
+export const tooManyFrom = (address: string) => `too many connections from ${address}`;
+/** @param time as a person writes it, `10s` */
+export const noPassPhraseWithin = (time: string) => `no pass phrase within ${time}`;
+/** @param time as a person writes it, `5m` */
+export const idleFor = (time: string) => `idle for ${time}`;
+export const longerThan = (bytes: number | string) => `line longer than ${bytes} bytes`;
+export const nameTaken = (name: string) => `the name ${name} is taken`;
+/** By a newcomer with the same certificate. */
+export const takenOver = (name: string) => `the name ${name} was taken over`;
+
+/** The line that says a word. */
+export const lastLine = (word: string) => `* ${word}\n`;
+
+/** What a client knows by the word that ended its connection. */
+export interface LastWord {
+  readonly word: string;
+  /** Whether the client was not let in: nothing of what it said was heard. */
+  readonly refusal: boolean;
+  /** Whether another try would come to the same, until somebody changes something. */
+  readonly permanent: boolean;
+}
+
+/** Who a word is said to: a client that is not let in, or a member; now, or for good as it is. */
+type Listener = "refused" | "refused for good" | "member" | "member for good";
+
+const ADDRESS = "[\\da-f.:]+(?:%[^\\s%]+)?";
+const TIME = "\\d+(?:\\.\\d+)?(?:ms|s|m|h)";
+const NAME = "[^\\s:]{1,64}"; // A character may be a pair of surrogates.
+
+/** The words, as regular expressions. */
+const SHAPES: readonly (readonly [shape: string, to: Listener])[] = [
+  [ROOM_IS_FULL, "refused"],
+  [notAllowedFrom(ADDRESS), "refused"], // A client moves, and has another address then.
+  [tooManyFrom(ADDRESS), "refused"],
+  [WRONG_PASS_PHRASE, "refused for good"],
+  [noPassPhraseWithin(TIME), "refused for good"], // Who knows it says it at once.
+  [SPEAKS_TLS, "refused for good"],
+  [NOT_A_NAME, "refused for good"],
+  [NO_NAME_CERTIFIED, "refused for good"],
+  [nameTaken(NAME), "refused"], // For a minute, if it was taken by one that has vanished.
+  [takenOver(NAME), "member for good"], // Who comes back takes it over in turn.
+  [longerThan("\\d+"), "member"],
+  [idleFor(TIME), "member"],
+];
+
+/** No last word is longer, in bytes, its `* ` and LF included. */
+export const LAST_LINE_BYTES_MAX = 160;
+
+/**
+ * Recognises a last word by its exact shape; undefined for any other line.
+ *
+ * @param line with its `* ` and without its LF
+ */
+export function lastWordOf(line: string): LastWord | undefined {
+  if (!line.startsWith("* ")) return undefined;
+  const word = line.slice(2);
+  const to = SHAPES.find(([shape]) => new RegExp(`^${shape}$`).test(word))?.[1];
+  return to && { word, refusal: to.startsWith("refused"), permanent: to.endsWith("for good") };
+}
