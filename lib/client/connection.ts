@@ -183,9 +183,10 @@ export class Connection implements AsyncDisposable {
 
   /** @param error why, unless both sides have ended it in order */
   closed(error?: Error): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     const lost = `lost the connection to ${this.address}`;
-    if (error) this.#failure ??= failed(lost, error, BY_SERVER);
+    if (error) this.#failure = failed(lost, error, BY_SERVER);
     this.#stopWriting();
     this.#wakeReader?.();
     this.#closed.resolve();
