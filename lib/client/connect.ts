@@ -95,7 +95,7 @@ async function open<Data>(
 
 /**
  * Without TLS: what the socket tells goes to the connection, unless it shows that the server speaks
- * TLS: by an alert, or when it gives up, without a word, the wait for a handshake.
+ * TLS: by an alert, or by a reset without a word, after its wait for a handshake or at our EOF.
  */
 function plainHandlers(address: string, handshakeMs: number): Bun.SocketHandler<Connection> {
   let openedAtMs = 0;
@@ -116,8 +116,10 @@ function plainHandlers(address: string, handshakeMs: number): Bun.SocketHandler<
       const connection = socket.data;
       const isUnheard = codeOf(error) === "ECONNRESET" && !connection.heardAny;
       const lateMs = performance.now() - openedAtMs - handshakeMs;
-      const inVain = isUnheard && Math.abs(lateMs) < handshakeMs / 2;
-      connection.closed(inVain ? new UserError(RESET_UNHEARD, { cause: error }) : error);
+      const inVain = connection.outputEnded || Math.abs(lateMs) < handshakeMs / 2;
+      connection.closed(
+        isUnheard && inVain ? new UserError(RESET_UNHEARD, { cause: error }) : error,
+      );
     },
     error: (socket, error) => socket.data.closed(error),
   };

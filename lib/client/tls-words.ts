@@ -4,7 +4,7 @@ import { codeOf, UserError } from "../program/system-errors.ts";
 
 /** A plain client has found a server that speaks TLS. */
 export const USE_TLS = "the server speaks TLS; use --tls";
-/** A plain client was reset, unheard, about when a server gives up the wait for a handshake. */
+/** A plain client was reset, unheard, as by a server that has waited for a handshake in vain. */
 export const RESET_UNHEARD = "reset by the server; does it speak TLS (--tls)?";
 
 /** A server that does not want to, and does not say why. */

@@ -93,15 +93,20 @@ describe("one side speaks TLS, the other does not", () => {
     ]);
   });
 
-  test("one that says nothing is asked, when the server has waited in vain", async () => {
+  test("one that says little or nothing is asked, when the server has waited in vain", async () => {
     const server = await listen({ host: "127.0.0.1", port: 0, tls: SERVER(), guestMs: 500 });
     const place = { host: "127.0.0.1", port: server.port };
-    const { message, permanent } = await failure(connect({ ...place, handshakeMs: 1000 }));
+    for (const says of ["", "hi\n"]) {
+      const connection = await connect({ ...place, handshakeMs: 1000 });
+      if (says) await connection.write(says);
+      if (says) connection.endOutput();
+      const { message, permanent } = await failure(Promise.resolve(connection));
+      expect([message, permanent]).toEqual([
+        `lost the connection to 127.0.0.1:${server.port}: reset by the server; does it speak TLS (--tls)?`,
+        false,
+      ]);
+    }
     await server.stop();
-    expect([message, permanent]).toEqual([
-      `lost the connection to 127.0.0.1:${server.port}: reset by the server; does it speak TLS (--tls)?`,
-      false,
-    ]);
   });
 });
 
