@@ -57,8 +57,8 @@ export class Seat {
   /** Its whole lines that the room has heard and not said, as they will be, and as they are held. */
   unsaid: Uint8Array[] = [];
   heldLengths: number[] = [];
-  /** Whether it has sent nothing yet. */
-  isNew = true;
+  /** What it has begun with, at least its first three bytes if it has said so many. */
+  opening = Buffer.alloc(0);
   /** Who it is by its certificate; what it is called; whether that is still to be reported. */
   certificate: Certificate | undefined;
   ownName: string | undefined;

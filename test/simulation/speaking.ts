@@ -42,8 +42,9 @@ export class Speaking {
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
     if (seat.leaving || seat.ended || seat.tooLong || seat.sentAway !== undefined) return;
-    seat.greetsInTls = seat.isNew && !rules.handshake && opensTls(bytes);
-    seat.isNew = false;
+    const isUndecided = seat.opening.length < 3;
+    if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
+    seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
     if (seat.greetsInTls) return this.settle(seat);
     if (stopping) return;
     for (let at = 0; at < bytes.length && !seat.tooLong && seat.refused === undefined;) {
