@@ -61,3 +61,9 @@ export function lastWordOf(line: string): LastWord | undefined {
   const to = SHAPES.find(([shape]) => new RegExp(`^${shape}$`).test(word))?.[1];
   return to && { word, refusal: to !== "member", permanent: to === "refused for good" };
 }
+
+/** The longest line that a server accepts, in bytes, its LF included; by the word that says so. */
+export function longestLineOf({ word }: LastWord): number | undefined {
+  const bytes = new RegExp(`^${longerThan("(\\d+)")}$`).exec(word)?.[1];
+  return bytes === undefined ? undefined : Number(bytes);
+}
