@@ -28,7 +28,7 @@ export type ConnectOptions = ({ host: string; port: number } | { unix: string })
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { tls, passPhrase } = options;
-  const address = "unix" in options ? options.unix : formatAddress(options.host, options.port);
+  const address = addressOf(options);
   // What Bun is to verify: always the certificate, and the name the user gave.
   const serverName = tls?.serverName ?? ("unix" in options ? "localhost" : options.host);
   const ready = Promise.withResolvers<void>();
@@ -69,6 +69,11 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     const why = failure(error, options, serverName);
     throw new UserError(`cannot connect to ${address}: ${why}`, { cause: error });
   }
+}
+
+/** Where that is, as the user said it. */
+export function addressOf(place: ConnectOptions): string {
+  return "unix" in place ? place.unix : formatAddress(place.host, place.port);
 }
 
 /** Why `connect` has failed; of TLS by the codes of OpenSSL's X509_verify_cert_error(3). */
