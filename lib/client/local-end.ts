@@ -23,11 +23,6 @@ export interface LocalEnd {
    * back-pressure: whether anybody still looks.
    */
   show(bytes: Uint8Array): Promise<boolean>;
-  /**
-   * Told how many lines more have gone out, or were given up; fewer than none when lines are to go
-   * out once more, because the server has refused what they went out over.
-   */
-  readonly wentOut?: ((lines: number) => void) | undefined;
   /** Shows what is still to be shown, and leaves everything as it was found. */
   close(): Promise<void>;
 }

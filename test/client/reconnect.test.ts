@@ -353,20 +353,23 @@ describe("a server that refuses with a word", () => {
     const host = await Host.open();
     const client = startPipe(host.port);
     client.say("one\ntwo\nthr");
-    const refuse = async (words: string) => {
+    for (const [greeting, word] of [
+      ["", "* room is full\n"],
+      // One that has to be told something before it can refuse.
+      ["* say your name first\n", "* too many connections from 127.0.0.1\n"],
+    ] as const) {
       const guest = await host.guest();
+      guest.socket.write(greeting);
       await guest.says("one\ntwo\nthr");
-      guest.socket.end(words);
-    };
-    await refuse("* room is full\n");
-    await refuse("* say your name first\n* too many connections from 127.0.0.1\n");
+      guest.socket.end(word);
+    }
     const guest = await host.guest();
     await guest.says("one\ntwo\nthr");
     client.say("ee\n");
     client.endInput();
     expect(await guest.saysAll()).toBe("one\ntwo\nthree\n");
     guest.socket.end();
-    expect(await client.exited).toBe(0);
+    expect([await client.exited, client.stdout]).toEqual([0, "* say your name first\n"]);
   });
 
   test("does not have it say again what was said before others were heard", async () => {
