@@ -44,6 +44,7 @@ test("what only looks like one is not", () => {
     ...["* line longer than many bytes", "* line longer than 7 bytes or so"],
     ...["* not allowed from ", "* not allowed from here", "* not allowed from 10.1.2.3 5"],
     ...["* too many connections from 10.1.2.3: bye", "* idle for 5", "* idle for 5 m"],
+    ...["* not allowed from fe80::1%\x1b[2J", "* not allowed from fe80::1%\u202e"],
     ...["* idle for ever", "* no pass phrase within", "* wrong pass phrase?"],
   ])
     expect([line, lastWordOf(line)]).toEqual([line, undefined]);
