@@ -8,7 +8,7 @@ import { ReconnectingConnection } from "../../lib/client/reconnect.ts";
 import { retryDelayMs } from "../../lib/client/retries.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { makeCertificates } from "../certificates.ts";
-import { endAfterEach, newFolder, Program, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, Peer, Program, ServerProgram } from "../harness.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
@@ -412,6 +412,23 @@ describe("a server that refuses with a word", () => {
     room.endOutput();
     guest.socket.end();
     await room.read();
+  });
+
+  test("because the name is taken, by a name of any bytes, is tried again", async () => {
+    const server = await ServerProgram.start("--names");
+    const bob = await Peer.connect(server.port, { says: "bob\n" });
+    await server.logged(/joined bob /);
+    const ghost = await Peer.connect(server.port);
+    ghost.say(Buffer.from("äöü🙂\n"));
+    await server.logged(/joined äöü🙂 /);
+    const client = startPipe(server.port, "--send-only", "--name", "äöü🙂");
+    client.say("one\ntwo\n");
+    client.endInput();
+    await client.printed("the server says: the name äöü🙂 is taken\n", "stderr");
+    ghost.endInput();
+    expect(await client.exited).toBe(0);
+    await bob.hears(Buffer.from("äöü🙂: two\n").toString("latin1"));
+    expect(bob.heard.toString()).toEndWith("äöü🙂: one\näöü🙂: two\n");
   });
 
   test("for good, is left alone", async () => {
