@@ -58,7 +58,7 @@ export class Newcomers {
     for (const cursor of this.#waiting) {
       if (bytes >= TURN_BYTES) return this.#room.settings.wake(0);
       this.#waiting.delete(cursor);
-      // One that leaves was written to out of turn.
+      // It may have come to the present by being asked, as one that leaves is.
       if (cursor.gone || cursor.past === undefined) continue;
       bytes -= cursor.reached;
       cursor.blocked = false;

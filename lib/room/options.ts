@@ -28,7 +28,10 @@ export interface RoomOptions extends RoomEvents {
    * of them so many at most. It costs as many bytes of memory; none by default.
    */
   history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
-  /** Looks at the first bytes of a member; what it returns is why the member is disconnected. */
+  /**
+   * Looks at the first bytes of a member, again with each more while there are less than 3; what it
+   * returns is why the member is disconnected.
+   */
   inspect?: ((firstBytes: Uint8Array) => string | undefined) | undefined;
   /** The time, in ms, from any start; never goes back. */
   now: () => number;
@@ -42,7 +45,11 @@ export interface RoomOptions extends RoomEvents {
 
 /** What a room reports: who comes, who goes, who says what, and who is refused before it was a member. */
 export interface RoomEvents {
-  /** One has come. In a room with names it hears from now on, and speaks once it has a name. */
+  /**
+   * One has come. In a room with names it hears from now on, and speaks once it has a name.
+   *
+   * @param name its address and port, or its number on a Unix socket
+   */
   onJoin?: ((name: string) => void) | undefined;
   /**
    * A member has a name.
@@ -64,6 +71,7 @@ export interface RoomEvents {
    * @param line as UTF-8 has it, without its LF or CR LF
    */
   onLine?: ((line: string, by: Member) => void) | undefined;
+  /** @param why what it was told, as far as it could be told */
   onRefuse?: ((name: string, why: string) => void) | undefined;
 }
 

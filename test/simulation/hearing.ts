@@ -1,7 +1,7 @@
 /** Promises 1 to 3 and 6: what others say arrives whole, in one order, without a gap, and then EOF. */
 
 import type { Line, Seat } from "./seat.ts";
-import { show, type State } from "./state.ts";
+import { placeIn, show, type State } from "./state.ts";
 
 export class Hearing {
   readonly #state: State;
@@ -13,7 +13,7 @@ export class Hearing {
   /** A line was said: all members but its speaker are owed it. */
   owe(speaker: Seat, bytes: Uint8Array): void {
     const { said, seats, seen, rules, saidBytes: start, held: saidAt } = this.#state;
-    const line: Line = { speaker, bytes, start, logBytes: bytes.length, saidAt };
+    const line: Line = { speaker, bytes, start, saidAt };
     const end = start + bytes.length;
     this.#state.saidBytes = end;
     const ringBytes = rules.logBytes + this.#state.historyBytes;
@@ -21,15 +21,16 @@ export class Hearing {
     said.push(line);
     this.#keepPast(line);
     for (const seat of seats) {
-      if (seat.state !== "member" || (seat.leaving && seat !== this.#state.leaver)) continue;
-      if (seat.leaving) this.#state.endLater(seat);
-      if (seat === line.speaker) continue;
+      if (seat.state !== "member" || seat === line.speaker || seat.leaving) continue;
       if (seat.owed.length === 0) this.#step(seat, line.start);
       seat.owed.push(line);
     }
   }
 
-  /** A newcomer hears the past first; where it ends, it is told so, if anything is announced. */
+  /**
+   * A newcomer hears the past first; where it ends, it is told so, if anything is announced; then
+   * it is told to say its name.
+   */
   joins(seat: Seat): void {
     const { past, saidBytes, held, rules, seen } = this.#state;
     const start = past[0]?.start ?? saidBytes;
@@ -37,14 +38,12 @@ export class Hearing {
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
     if (past.length > 0) seen.pasts++;
-    if (past.length > 0 && rules.announce) this.tell(seat, "* until here what was said before\n");
-  }
-
-  /** A line is said to one alone, that has just joined. */
-  tell(seat: Seat, text: string): void {
-    const { saidBytes: start, held } = this.#state;
-    const bytes = new TextEncoder().encode(text);
-    seat.owed.push({ speaker: seat, bytes, start, logBytes: 0, saidAt: held });
+    const isMarked = rules.announce && past.length > 0;
+    const mark = isMarked ? "* until here what was said before\n" : "";
+    const bytes = Buffer.from(mark + (seat.greeting ?? ""));
+    const isAside = true;
+    if (bytes.length > 0)
+      seat.owed.push({ speaker: seat, bytes, start: saidBytes, saidAt: held, isAside });
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
@@ -72,6 +71,7 @@ export class Hearing {
   /** A socket was offered bytes that are no part of what is said. */
   tookOther(seat: Seat, isShort: boolean): void {
     const state = this.#state;
+    state.demand(!seat.shut, seat, "written to after its EOF");
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
     seat.wasAsked ||= seat.blocked;
     seat.blocked ||= isShort;
@@ -164,14 +164,14 @@ export class Hearing {
     for (const line of seat.owed) {
       if (seat.offset < line.bytes.length) break;
       seat.offset -= line.bytes.length;
-      seat.takenTo = line.start + line.logBytes;
+      seat.takenTo = placeIn(line, line.bytes.length);
       done++;
     }
     if (done > 0) seat.owed.splice(0, done);
     this.#state.seen.deliveries += done;
     const [next] = seat.owed;
-    if (next && seat.offset > 0) seat.takenTo = this.#state.position(seat);
-    if (first && count > 0) this.#step(seat, this.#state.reached(seat));
+    if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
+    if (first && count > 0) this.#step(seat, this.#state.position(seat));
     if (next || !seat.word || seat.state !== "departing") return;
     seat.word = seat.offset < seat.word.length ? seat.word.subarray(seat.offset) : undefined;
     seat.offset = 0;

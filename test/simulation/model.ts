@@ -28,8 +28,8 @@ export class Model {
   readonly state: State;
   readonly entrance: Entrance;
   readonly hearing: Hearing;
-  readonly announcing: Announcing;
   readonly naming: Naming;
+  readonly announcing: Announcing;
   readonly speaking: Speaking;
   readonly deadlines: Deadlines;
 
@@ -38,7 +38,7 @@ export class Model {
     this.hearing = new Hearing(this.state);
     this.announcing = new Announcing(this.state, this.hearing);
     this.naming = new Naming(this.state, this.announcing);
-    this.speaking = new Speaking(this.state, this.hearing, this.naming, this.announcing);
+    this.speaking = new Speaking(this.state, this.hearing, this.announcing, this.naming);
     this.entrance = new Entrance(this.state, this.naming, this.speaking);
     this.deadlines = new Deadlines(this.state, this.speaking, this.entrance, this.announcing);
   }
@@ -50,7 +50,6 @@ export class Model {
 
   /** Bytes arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
-    this.state.leaver = undefined;
     const isGuest = seat.state === "guest";
     const said = isGuest ? this.entrance.hears(seat, bytes) : bytes;
     if (said && (isGuest || seat.state === "member")) this.speaking.hears(seat, said);
@@ -58,7 +57,6 @@ export class Model {
 
   /** The end of input arrives. */
   ends(seat: Seat): void {
-    this.state.leaver = undefined;
     if (seat.ended) return;
     seat.ended = true;
     if (seat.state === "guest") this.entrance.ends(seat);
@@ -99,9 +97,7 @@ export class Model {
   joined(seat: Seat): void {
     this.entrance.joined(seat);
     this.hearing.joins(seat);
-    if (seat.greeting !== undefined) this.hearing.tell(seat, seat.greeting);
-    const hasName = seat.certificate !== undefined;
-    if (hasName || !this.state.rules.names) this.announcing.joined(seat);
+    if (!this.state.rules.names || seat.certificate) this.announcing.joined(seat);
   }
 
   pauses(seat: Seat): void {
@@ -146,7 +142,6 @@ export class Model {
     const { rules } = state;
     state.seen.steps++;
     state.forgetGone();
-    state.leaver = undefined;
     expectCount("connections open", server.open, state.open);
     expectCount("members", server.size, state.members);
     expectCount("seats taken", server.seats, state.roomSeats);
@@ -162,12 +157,7 @@ export class Model {
     }
   }
 
-  /** The server is to do the work of a turn. */
-  flushes(): void {
-    this.state.leaver = undefined;
-  }
-
-  /** What holds once it has. */
+  /** What holds once the server has done the work of a turn. */
   checkFlush(turnDue: boolean): void {
     const { state } = this;
     const { stopAtMs = Number.POSITIVE_INFINITY } = state;

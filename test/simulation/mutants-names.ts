@@ -1,4 +1,4 @@
-/** Faults in a room with names. */
+/** Faults in a room with names, and with clients that come by telnet. */
 
 import type { Mutant } from "./mutants.ts";
 
@@ -145,5 +145,55 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
     file: "room/cursor.ts",
     code: "this.position - this.past.asideBytes",
     becomes: "this.position",
+  },
+
+  // Telnet.
+  {
+    fault: "what the socket does not take of an answer is lost",
+    file: "server/telnet.ts",
+    code: "this.#unsent = this.#unsent.subarray(Math.max(0, count));",
+    becomes: "this.#unsent = NOTHING;",
+  },
+  {
+    fault: "a byte FF is sent as one",
+    file: "server/telnet.ts",
+    code: "if (byte === IAC) escaped[length++] = IAC;",
+    becomes: "",
+  },
+  {
+    fault: "the second of two FF is lost when the socket takes the first",
+    file: "server/telnet.ts",
+    code: "if (sent > count && count > 0) this.#unsent = Uint8Array.of(IAC);",
+    becomes: "",
+  },
+  {
+    fault: "a line end that is cut is two bytes",
+    file: "server/telnet.ts",
+    code: "const isPlain = this.#within === undefined && !this.#afterCr;",
+    becomes: "const isPlain = this.#within === undefined;",
+  },
+  {
+    fault: "what is left of a command that is cut is said",
+    file: "server/telnet.ts",
+    code: "const isPlain = this.#within === undefined && !this.#afterCr;",
+    becomes: "const isPlain = !this.#afterCr;",
+  },
+  {
+    fault: "a doubled FF ends a subnegotiation",
+    file: "server/telnet.ts",
+    code: "this.#within = byte === SE ? undefined : SB;",
+    becomes: "this.#within = undefined;",
+  },
+  {
+    fault: "one that has its EOF is answered",
+    file: "server/telnet.ts",
+    code: "if (this.#isShut || this.#isBlocked",
+    becomes: "if (this.#isBlocked",
+  },
+  {
+    fault: "what is said together with a lost answer is lost",
+    file: "server/telnet.ts",
+    code: "    if (said.length > 0) this.data.received(said);\n    this.#answer();",
+    becomes: "    this.#answer();\n    if (said.length > 0) this.data.received(said);",
   },
 ];

@@ -34,8 +34,6 @@ export class State {
   /** Who is just being accepted. */
   arriving: Seat | undefined;
   passPhrase: string | undefined;
-  /** Who leaves by what it has just done; what is told of it before that, it still hears. */
-  leaver: Seat | undefined;
   #tailBefore = 0;
 
   constructor(rules: Rules) {
@@ -89,14 +87,14 @@ export class State {
 
   position(seat: Seat): number {
     const first = seat.owed[0];
-    return first ? first.start + Math.min(seat.offset, first.logBytes) : this.saidBytes;
+    return first ? placeIn(first, seat.offset) : this.saidBytes;
   }
 
-  /** How far it has come: what it still has to take for itself alone comes before its position. */
+  /** How far it has come, what is for it alone being the last to take. */
   reached(seat: Seat): number {
-    let aside = seat.owed[0]?.logBytes === 0 ? -seat.offset : 0;
-    for (const line of seat.owed) if (line.logBytes === 0) aside += line.bytes.length;
-    return this.position(seat) - aside;
+    const aside = seat.owed.findIndex((line) => line.isAside);
+    const { length = 0 } = seat.owed[aside]?.bytes ?? {};
+    return this.position(seat) - length + (aside === 0 ? seat.offset : 0);
   }
 
   /** The longest line that can be said. */
@@ -119,16 +117,8 @@ export class State {
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
     seat.end = this.saidBytes;
-    this.expectProgress(seat, seat.takenTo - this.position(seat) + this.reached(seat));
+    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (word !== undefined) this.expectWord(seat, word);
-  }
-
-  /** It hears what was said until now. */
-  endLater(seat: Seat): void {
-    const { goalLeast } = seat;
-    seat.end = this.saidBytes;
-    this.expectProgress(seat, seat.takenTo);
-    seat.goalLeast = goalLeast;
   }
 
   /** The next part of what a leaver is owed has to be taken in time. */
@@ -151,7 +141,7 @@ export class State {
     const [next] = seat.owed;
     if (!next) return undefined;
     // Since when what it is to take next is there, and since when it has come no further than this.
-    const from = this.reached(seat) - PROGRESS_BYTES;
+    const from = this.position(seat) - PROGRESS_BYTES;
     const since = seat.steps.find((step) => step.position > from)?.at ?? this.held;
     return since.atMost > next.saidAt.atMost ? since : next.saidAt;
   }
@@ -173,8 +163,7 @@ export class State {
 
   /** Forgets lines that everybody has had since the flush before, as the server must have too. */
   forgetSaid(): void {
-    const tail = Math.min(this.#tailBefore, this.tail);
-    const over = this.said.findIndex((line) => line.start + line.bytes.length > tail);
+    const over = this.said.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
     this.said.splice(0, over < 0 ? this.said.length : over);
     this.#tailBefore = this.tail;
   }
@@ -197,6 +186,11 @@ export class State {
   #count(which: (seat: Seat) => boolean): number {
     return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
+}
+
+/** Where a reader stands that has taken so many bytes of a line. */
+export function placeIn({ start, isAside }: Line, offset: number): number {
+  return isAside ? start : start + offset;
 }
 
 /** Bytes as a trace shows them. */
