@@ -7,14 +7,14 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "a line has no name before it",
     file: "room/named-lines.ts",
-    code: "return taken && bytes > end ? withPrefix(taken, prefix, bytes) : taken;",
-    becomes: "return taken;",
+    code: "const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;",
+    becomes: "const prefixBytes = 0;",
   },
   {
     fault: "a name stands inside a line",
     file: "room/named-lines.ts",
-    code: "const next = run.indexOf(LF, at) + 1;",
-    becomes: "const next = Math.min(run.indexOf(LF, at) + 1, at + 30);",
+    code: "const next = run.indexOf(LF, end) + 1;",
+    becomes: "const next = Math.min(run.indexOf(LF, end) + 1, end + 30);",
   },
   {
     fault: "a line gets a name that has one",
@@ -31,7 +31,7 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "names are not counted in what fits",
     file: "room/named-lines.ts",
-    code: "if (bytes + length > bytesMax) break;",
+    code: "if (filled + length > bytesMax) break;",
     becomes: "if (next > bytesMax) break;",
   },
   {
