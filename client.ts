@@ -7,7 +7,9 @@ import { isatty } from "node:tty";
 
 import { canPaint } from "./lib/client/colour.ts";
 import { connect, type Connection } from "./lib/client/connect.ts";
+import { History, historyPath } from "./lib/client/history.ts";
 import { type LocalEnd, type Notes, openNotes, SILENCE } from "./lib/client/local-end.ts";
+import { loginName } from "./lib/client/login-name.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { ReconnectingConnection } from "./lib/client/reconnect.ts";
@@ -34,18 +36,21 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connection = await connect(place);
-  const isChat = isatty(0) && canPaint(1) && !options["recv-only"];
-  const terminal = isChat ? new Terminal(options.name) : undefined;
+  const isChat = isatty(0) && isatty(1) && !options["recv-only"];
+  const name = options.name ?? (isChat ? loginName() : "");
+  const terminal =
+    isChat && canPaint(1) ? openTerminal(options, name, place.passPhrase) : undefined;
   here = terminal ?? openPipe();
   const notes = notesFor(terminal, options);
-  notes.note(`connected to ${connection.remoteAddress}`);
+  const help = terminal ? "; /quit leaves, /help helps" : "";
+  notes.note(`connected to ${connection.remoteAddress}${help}`);
   const room = options.reconnect
     ? new ReconnectingConnection(connection, () => connect(place), notes)
     : connection;
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {
-    const tooSoon = await converse(here, room, options);
+    const tooSoon = await converse(here, room, name, options);
     if (tooSoon) notes.note(`${room.address} has closed the connection`);
   } finally {
     await here.close();
@@ -55,6 +60,13 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   await exit(0);
 });
 
+/** A terminal as the options want it. */
+function openTerminal(options: Options, name: string, passPhrase?: Uint8Array): Terminal {
+  const path = options["no-history"] ? undefined : historyPath();
+  const history = new History(path, passPhrase && new TextDecoder().decode(passPhrase));
+  return new Terminal({ name, history, showsTime: options.time, bell: options.bell });
+}
+
 /** Where the client speaks of itself; a pipeline that nobody watches hears only what goes wrong. */
 function notesFor(terminal: Terminal | undefined, { quiet, reconnect }: Options): Notes {
   if (quiet || !(terminal || isatty(2) || reconnect)) return SILENCE;
@@ -63,10 +75,15 @@ function notesFor(terminal: Terminal | undefined, { quiet, reconnect }: Options)
 }
 
 /** Says and hears until nobody looks any more or the server closes; returns if it did too soon. */
-async function converse(here: LocalEnd, room: Room, options: Options): Promise<boolean> {
+async function converse(
+  here: LocalEnd,
+  room: Room,
+  name: string,
+  options: Options,
+): Promise<boolean> {
   let saidAll = false;
   const heard = hear(room, here, !options["send-only"]);
-  const lines = options.name ? prefixLines(here.said, `${options.name}: `) : here.said;
+  const lines = name ? prefixLines(here.said, `${name}: `) : here.said;
   const said = options["recv-only"] ? Promise.resolve(false) : say(lines, room);
   // The end of stdin is not the end: it goes on until the server closes.
   const closed = await Promise.race([heard, said.then((all) => ((saidAll = all), heard))]);

@@ -7,16 +7,23 @@
 import { type Row, wrap } from "./wrap.ts";
 
 /**
- * What stays below, as printable text that may have colours: a status, in one row that is cut where
- * it ends; and the prompt with what is being typed, up to the cursor and after it.
+ * What stays below, as printable text that may have colours: rows that are cut where the screen
+ * ends, the last of them if they are too many; and the prompt with what is being typed, up to the
+ * cursor and after it.
  */
-export type Below = { status: string; before: string; after: string };
+export type Below = { above: string[]; before: string; after: string };
+
+const NOTHING_BELOW: Below = { above: [], before: "", after: "" };
 
 /** The shortest time between two frames; more of what is too long for one follows at once. */
 const FRAME_MS = 16;
 /** The most characters of what was said to show at once, so that typing never waits for long. */
 const FRAME_CHARACTERS = 16 << 10;
 
+/** Bracketed paste mode, of xterm: a terminal says where a paste starts and ends. */
+const PASTE_MODE_ON = "\x1b[?2004h";
+export const PASTE_MODE_OFF = "\x1b[?2004l";
+const BELL = "\x07";
 const ERASE_ROW = "\r\x1b[K";
 const ERASE_SCREEN = "\x1b[H\x1b[2J";
 
@@ -29,13 +36,16 @@ export class Screen {
   /** What was said and is to be shown above the prompt. */
   #unshown = "";
   #changed = false;
+  #rings = false;
   /**
    * Moves to the first row below what was said, and erases from there. At first: what was typed
    * before the program was there is still on this row, and it is in the prompt as well.
    */
-  #wayBack: (columns: number) => string = () => ERASE_ROW;
+  #wayBack: (columns: number) => string = () => PASTE_MODE_ON + ERASE_ROW;
   /** Whether its window was closed, or the like: nothing can be shown, and nothing set right. */
   gone = false;
+  /** Whether somebody else goes on there. */
+  left = false;
   #frames: Promise<void> | undefined;
   #nextFrameMs = 0;
 
@@ -51,6 +61,12 @@ export class Screen {
     this.paintSoon();
   }
 
+  /** Rings the bell in the next frame. */
+  ring(): void {
+    this.#rings = true;
+    this.paintSoon();
+  }
+
   /** Waits until all that was added is on the screen; returns whether there is still a screen. */
   async shown(): Promise<boolean> {
     await this.#frames;
@@ -60,24 +76,26 @@ export class Screen {
   /** Paints what is new in the next frame. */
   paintSoon(): void {
     this.#changed = true;
-    this.#frames ??= this.#paintFrames();
+    if (!this.left) this.#frames ??= this.#paintFrames();
   }
 
   /** Begins anew, on an empty screen or else on the row where the cursor is. */
   restart(empty: boolean): void {
-    this.#wayBack = () => (empty ? ERASE_SCREEN : ERASE_ROW);
+    this.left = false;
+    this.#wayBack = () => PASTE_MODE_ON + (empty ? ERASE_SCREEN : ERASE_ROW);
     this.paintSoon();
   }
 
   /** Shows everything, and nothing below, for somebody else to go on there; returns once done. */
   leave(): Promise<void> {
-    return this.#paint({ status: "", before: "", after: "" }, this.#unshown.length);
+    this.left = true;
+    return this.#paint(NOTHING_BELOW, this.#unshown.length);
   }
 
   async #paintFrames(): Promise<void> {
-    while (this.#changed) {
+    while (this.#changed && !this.left) {
       await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
-      if (this.#changed) await this.#paint(this.#below(), FRAME_CHARACTERS);
+      if (this.#changed && !this.left) await this.#paint(this.#below(), FRAME_CHARACTERS);
     }
     this.#frames = undefined;
   }
@@ -90,6 +108,8 @@ export class Screen {
     const said = lines.slice(0, end).replaceAll("\n", "\r\n");
     this.#unshown = lines.slice(end);
     this.#changed = this.#unshown !== "";
+    const bell = this.#rings ? BELL : "";
+    this.#rings = false;
     if (this.gone) return;
 
     // Asked anew for each frame: the event that tells of a change comes late.
@@ -99,7 +119,8 @@ export class Screen {
     const prompt = all.map((row) => row.text).join("\r\n");
     // Its row is written again up to the cursor: so it is where this terminal has that character.
     const cursor = `${moveUp(all.length - toCursor.length)}\r${toCursor.at(-1)?.text ?? ""}`;
-    const frame = `${this.#wayBack(columns || 80)}${said}${prompt}\x1b[m${cursor}`;
+    const mode = this.left ? PASTE_MODE_OFF : "";
+    const frame = `${this.#wayBack(columns || 80)}${bell}${said}${prompt}\x1b[m${cursor}${mode}`;
     this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
     this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
@@ -121,10 +142,12 @@ function moveUp(rows: number): string {
 
 const NOTHING: Row = { text: "", width: 0 };
 
-/** The rows of the status and of the prompt; if they do not all fit, those around the cursor. */
-function layOut({ status, before, after }: Below, columns: number, rowsMax: number): Rows {
-  const top = status === "" ? [] : wrap(status, columns).slice(0, 1);
-  for (const row of top) row.text += "\x1b[m";
+/** The rows of all that is below; if they do not all fit, those around the cursor. */
+function layOut({ above, before, after }: Below, columns: number, rowsMax: number): Rows {
+  const top = above.slice(Math.max(0, above.length - Math.max(0, rowsMax - 1))).map((text) => {
+    const { text: start, width } = wrap(text, columns)[0] ?? NOTHING;
+    return { text: `${start}\x1b[m`, width };
+  });
   const rows = wrap(before + after, columns);
   const toCursor = wrap(before, columns);
   // Behind a full row the cursor stands at the start of the next.
