@@ -17,6 +17,12 @@ const NOTHING_BELOW: Below = { above: [], before: "", after: "" };
 
 /** The shortest time between two frames; more of what is too long for one follows at once. */
 const FRAME_MS = 16;
+/**
+ * A window that was resized may still be: until it is not for so long, nothing is painted. A frame
+ * on a terminal that has another size by then would not find the way back; and tmux, for one, breaks
+ * the rows anew at once, and tells of it up to 250 ms later.
+ */
+const SETTLE_MS = 300;
 /** The most characters of what was said to show at once, so that typing never waits for long. */
 const FRAME_CHARACTERS = 16 << 10;
 
@@ -46,12 +52,14 @@ export class Screen {
   gone = false;
   /** Whether somebody else goes on there. */
   left = false;
+  #size = { columns: 80, rows: 24 };
   #frames: Promise<void> | undefined;
   #nextFrameMs = 0;
 
   /** @param below asked for each frame */
   constructor(below: () => Below) {
     this.#below = below;
+    this.#isResized();
     process.stdout.on("resize", () => this.paintSoon());
   }
 
@@ -89,15 +97,25 @@ export class Screen {
   /** Shows everything, and nothing below, for somebody else to go on there; returns once done. */
   leave(): Promise<void> {
     this.left = true;
+    if (!this.gone) this.#isResized();
     return this.#paint(NOTHING_BELOW, this.#unshown.length);
   }
 
   async #paintFrames(): Promise<void> {
     while (this.#changed && !this.left) {
       await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
-      if (this.#changed && !this.left) await this.#paint(this.#below(), FRAME_CHARACTERS);
+      if (!this.gone && this.#isResized()) this.#nextFrameMs = performance.now() + SETTLE_MS;
+      else if (this.#changed && !this.left) await this.#paint(this.#below(), FRAME_CHARACTERS);
     }
     this.#frames = undefined;
+  }
+
+  /** Asked before each frame: the event that tells of a change comes late. */
+  #isResized(): boolean {
+    const before = this.#size;
+    const [columns, rows] = process.stdout.getWindowSize();
+    this.#size = { columns: columns || 80, rows: rows || 24 };
+    return before.columns !== this.#size.columns || before.rows !== this.#size.rows;
   }
 
   /** Paints a frame, with whole lines of about so many characters; returns when it is done. */
@@ -112,15 +130,14 @@ export class Screen {
     this.#rings = false;
     if (this.gone) return;
 
-    // Asked anew for each frame: the event that tells of a change comes late.
-    const [columns, rows] = process.stdout.getWindowSize();
-    const painted = layOut(below, columns || 80, (rows || 24) - 1);
+    const { columns, rows } = this.#size;
+    const painted = layOut(below, columns, rows - 1);
     const { all, toCursor } = painted;
     const prompt = all.map((row) => row.text).join("\r\n");
     // Its row is written again up to the cursor: so it is where this terminal has that character.
     const cursor = `${moveUp(all.length - toCursor.length)}\r${toCursor.at(-1)?.text ?? ""}`;
     const mode = this.left ? PASTE_MODE_OFF : "";
-    const frame = `${this.#wayBack(columns || 80)}${bell}${said}${prompt}\x1b[m${cursor}${mode}`;
+    const frame = `${this.#wayBack(columns)}${bell}${said}${prompt}\x1b[m${cursor}${mode}`;
     this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
     this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
