@@ -1,57 +1,15 @@
 import { afterEach, expect } from "bun:test";
 import { rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { endAfterEach, type Peer, ServerProgram } from "../harness.ts";
-import { endTerminals, terminalTest, Tmux, type TmuxOptions } from "./tmux.ts";
+import { endAfterEach, ServerProgram } from "../harness.ts";
+import { openRoom, openServer, openTerminal, REPORT } from "./terminal-room.ts";
+import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
 afterEach(endTerminals);
-
-interface Options extends Partial<TmuxOptions> {
-  client?: string;
-  environment?: string;
-}
-
-/** What follows the client in a terminal: how it has ended, and whether the terminal is as it was. */
-const REPORT = `printf 'exit %s %s\\n' $? "$(stty -a | grep -ow -e '-\\?icanon')"; exec sleep 1000`;
-
-/** The client in a terminal, at some port, when its prompt is there. */
-async function openTerminal(port: number, options: Options = {}): Promise<Tmux> {
-  const { client = "--quiet", environment = "", ...screen } = options;
-  const command = `${environment} "${process.execPath}" client.ts --name '' ${client} 127.0.0.1 ${port}; ${REPORT}`;
-  const terminal = await Tmux.start({ command, ...screen });
-  await terminal.shows(/^(>|alice:|connected to .*)$/m);
-  return terminal;
-}
-
-/** The client in a terminal and somebody else in one room. */
-async function openRoom(
-  options: Options = {},
-): Promise<{ server: ServerProgram; bob: Peer; terminal: Tmux }> {
-  const server = await ServerProgram.start();
-  const bob = await server.join();
-  const terminal = await openTerminal(server.port, options);
-  await server.members(2);
-  return { server, bob, terminal };
-}
-
-/** A server that does what a test wants. */
-async function openServer(onClient: (socket: Socket) => void): Promise<number> {
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => {});
-    onClient(socket);
-    server.close();
-  });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      resolve(typeof address === "object" && address ? address.port : 0);
-    });
-  });
-}
 
 terminalTest("lines appear above what is being typed, and the cursor stays", async () => {
   const { bob, terminal } = await openRoom();

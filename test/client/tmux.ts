@@ -111,9 +111,21 @@ export class Tmux {
   /** From now on, all that the programs write to this terminal. */
   async output(): Promise<() => Promise<string>> {
     const path = join(tmpdir(), `${this.#socket}.output`);
-    await this.#run("pipe-pane", `cat >"${path}"`);
     this.#files.push(path);
+    await Bun.write(path, "");
+    await this.#run("pipe-pane", `cat >>"${path}"`);
     return () => Bun.file(path).text();
+  }
+
+  /** Waits until this is in the output, in this order. */
+  async outputs(output: () => Promise<string>, ...parts: string[]): Promise<void> {
+    const pattern = new RegExp(parts.map((part) => RegExp.escape(part)).join("[^]*"));
+    await until(
+      "the output to have",
+      parts.join(" … "),
+      async () => [await output()],
+      (seen) => pattern.test(seen),
+    );
   }
 
   async title(): Promise<string> {
