@@ -42,8 +42,7 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
     isChat && canPaint(1) ? openTerminal(options, name, place.passPhrase) : undefined;
   here = terminal ?? openPipe();
   const notes = notesFor(terminal, options);
-  const help = terminal ? "; /quit leaves, /help helps" : "";
-  notes.note(`connected to ${connection.remoteAddress}${help}`);
+  notes.note(`connected to ${connection.remoteAddress}`);
   const room = options.reconnect
     ? new ReconnectingConnection(connection, () => connect(place), notes)
     : connection;

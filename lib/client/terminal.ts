@@ -46,6 +46,7 @@ export class Terminal implements LocalEnd, Notes {
   readonly #transcript: Transcript;
   readonly #completion: Completion;
   readonly #typing: Typing;
+  #hint = "; /quit leaves, /help helps";
   #activity = "";
   #editing = true;
   #quiet: Timer | undefined;
@@ -86,8 +87,10 @@ export class Terminal implements LocalEnd, Notes {
     return this.#screen.shown();
   }
 
+  /** The first time, that it is connected as a rule, it also says how to leave. */
   note(event: string): void {
-    this.#add(`${this.#colours.dim(this.#colours.harmless(event))}\n`);
+    this.#remark(`${event}${this.#hint}`);
+    this.#hint = "";
   }
 
   status(activity: string): void {
@@ -105,9 +108,9 @@ export class Terminal implements LocalEnd, Notes {
     if (rest !== undefined) this.#hear(rest);
     const { line } = this.#typing;
     const unsent = [...this.#outbox.last(WAITING_SHOWN), ...(line === "" ? [] : [line])];
-    for (const one of unsent) this.#add(`${this.#asWaiting(`${one} (not sent)`)}\n`);
+    for (const one of unsent) this.#add(`${this.#asWaiting(one, " (not sent)")}\n`);
     const { count } = this.#outbox;
-    if (count > 0) this.note(`${linesAre(count, "was", "were")} not sent`);
+    if (count > 0) this.#remark(`${linesAre(count, "was", "were")} not sent`);
     this.#editing = false;
     this.#options.history.close();
     await this.#screen.leave();
@@ -145,7 +148,7 @@ export class Terminal implements LocalEnd, Notes {
     else if (command === "help") this.#screen.add(HELP);
     else {
       this.#transcript.showsTime = !this.#transcript.showsTime;
-      this.note(`times are ${this.#transcript.showsTime ? "shown" : "no longer shown"}`);
+      this.#remark(`times are ${this.#transcript.showsTime ? "shown" : "no longer shown"}`);
     }
   }
 
@@ -199,6 +202,10 @@ export class Terminal implements LocalEnd, Notes {
     this.#add(`${this.#prompt}${this.#colours.harmless(line)}\n`);
   }
 
+  #remark(remark: string): void {
+    this.#add(`${this.#colours.dim(this.#colours.harmless(remark))}\n`);
+  }
+
   #add(lines: string): void {
     this.#screen.add(this.#transcript.add(lines));
   }
@@ -208,7 +215,8 @@ export class Terminal implements LocalEnd, Notes {
     if (this.#activity) above.push(this.#colours.dim(this.#activity));
     if (!this.#editing) return { above, before: "", after: "" };
     const { line, cursor } = this.#typing.edited;
-    const prompt = this.#typing.question ?? this.#prompt;
+    const { question } = this.#typing;
+    const prompt = question === undefined ? this.#prompt : this.#colours.harmless(question);
     const start = NEAR_LENGTH * Math.max(0, Math.floor(cursor / NEAR_LENGTH) - 1);
     const before = this.#colours.harmless(line.slice(start, cursor));
     const after = this.#colours.harmless(line.slice(cursor, cursor + NEAR_LENGTH));
@@ -225,9 +233,9 @@ export class Terminal implements LocalEnd, Notes {
     return [this.#colours.dim(summary), ...last];
   }
 
-  #asWaiting(line: string): string {
+  #asWaiting(line: string, mark = ""): string {
     const near = line.length > NEAR_LENGTH ? `${line.slice(0, NEAR_LENGTH)}…` : line;
-    return this.#colours.dim(`${this.#prompt}${this.#colours.harmless(near)}`);
+    return this.#colours.dim(`${this.#prompt}${this.#colours.harmless(near)}${mark}`);
   }
 }
 

@@ -275,6 +275,22 @@ describe("a paste", () => {
   );
 });
 
+terminalTest("a crash leaves the terminal as it was", async () => {
+  const crash = `
+    import { History } from "./lib/client/history.ts";
+    import { Terminal } from "./lib/client/terminal.ts";
+    new Terminal({ name: "", showsTime: false, bell: "none", history: new History() });
+    process.stdin.on("data", () => { throw new Error("a bug"); });`;
+  const script = join(newFolder(), "crash.ts");
+  await Bun.write(script, crash.replaceAll("./lib/", `${join(import.meta.dir, "../../lib")}/`));
+  const terminal = await Tmux.start({ command: `"${process.execPath}" "${script}"; ${REPORT}` });
+  await terminal.shows(/^>$/m);
+  const output = await terminal.output();
+  await terminal.type("x");
+  await terminal.shows(/exit 1 icanon/);
+  expect(await output()).toContain("\x1b[?2004l");
+});
+
 describe("Tab", () => {
   terminalTest("completes names seen lately", async () => {
     const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
