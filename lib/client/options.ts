@@ -38,7 +38,7 @@ export const COMMAND = {
     name,
     "recv-only": flag("print what others send, do not read stdin"),
     "send-only": flag("send the lines of stdin, print nothing"),
-    reconnect: flag("connect again whenever the connection is lost"),
+    reconnect: flag("connect again if it fails or the connection is lost"),
     quiet: flag("report only failures"),
     time: flag("in a terminal, show when each line has arrived"),
     bell,

@@ -50,6 +50,8 @@ async function* readStdin(): AsyncIterable<Uint8Array> {
       EBADF: "it is not open for reading",
       EIO: "its terminal is gone",
     });
-    throw new UserError(`cannot read stdin: ${why}; --recv-only does not read it`);
+    throw new UserError(`cannot read stdin: ${why}; --recv-only does not read it`, {
+      cause: error,
+    });
   }
 }

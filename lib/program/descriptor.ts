@@ -43,6 +43,6 @@ export async function writeOut(output: Uint8Array): Promise<boolean> {
   } catch (error) {
     if (codeOf(error) === "EPIPE") return false;
     const why = explain(error, { EIO: "its terminal is gone" });
-    throw new UserError(`cannot write to stdout: ${why}`);
+    throw new UserError(`cannot write to stdout: ${why}`, { cause: error });
   }
 }

@@ -26,7 +26,7 @@ function readBytes(file: string): Buffer {
     if (bytes > FILE_BYTES_MAX) throw new Error(`it is larger than ${formatSize(FILE_BYTES_MAX)}`);
     return buffer.subarray(0, bytes);
   } catch (error) {
-    throw new UserError(`cannot read ${file}: ${explain(error)}`);
+    throw new UserError(`cannot read ${file}: ${explain(error)}`, { cause: error });
   }
 }
 
@@ -120,7 +120,7 @@ function checkDates({ validFrom, validTo }: X509Certificate, file: string): void
 function parse<Value>(message: string, action: () => Value): Value {
   try {
     return action();
-  } catch {
-    throw new UserError(message);
+  } catch (cause) {
+    throw new UserError(message, { cause });
   }
 }

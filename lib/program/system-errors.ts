@@ -1,17 +1,44 @@
 /** What went wrong in words for the person who can mend it. */
 
+/** What a `UserError` carries beside its message. */
+export interface UserErrorDetails {
+  /** What went wrong beneath it, such as an error of the system. */
+  cause?: unknown;
+  /** Its code; that of the cause by default. */
+  code?: string | undefined;
+  /** Whether the same thing, tried again later, must fail in the same way; not so by default. */
+  permanent?: boolean | undefined;
+  /** What a program ends with: 2 for a mistake on its command line, else 1, the default. */
+  exitCode?: 1 | 2;
+}
+
 /**
  * An error a user can cause. Its message is one line that names what was given
  * and what would be right; it is shown without a stack trace.
  */
 export class UserError extends Error {
+  /** A code to tell it by, such as `ECONNREFUSED`; empty when there is none. */
+  readonly code: string;
+  /**
+   * Whether trying again cannot help until somebody changes something, as with a certificate that
+   * cannot be verified.
+   */
+  readonly permanent: boolean;
   /** What the program ends with: 2 for a mistake on its command line, else 1. */
-  readonly exitCode: 1 | 2 = 1;
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, details: UserErrorDetails = {}) {
+    const { cause, code = codeOf(cause), permanent = false, exitCode = 1 } = details;
+    super(message, cause === undefined ? {} : { cause });
+    this.code = code;
+    this.permanent = permanent;
+    this.exitCode = exitCode;
+  }
 }
 
 /** A mistake on the command line. */
 export function usageError(message: string): UserError {
-  return Object.assign(new UserError(`${message} (--help shows how)`), { exitCode: 2 as const });
+  return new UserError(`${message} (--help shows how)`, { exitCode: 2, permanent: true });
 }
 
 /** The system's code for what went wrong, such as `ECONNREFUSED`; empty when there is none. */
@@ -63,12 +90,27 @@ const WORDS: Readonly<Record<string, string>> = {
  *
  * @param words what a code means in this place, where that is more than in general
  * @returns a phrase for the end of a message; for a code without words, the
- *   error's own message and the code
+ *   error's own message and the code; a `UserError` is in words already
  */
 export function explain(error: unknown, words: Readonly<Record<string, string>> = {}): string {
+  if (error instanceof UserError) return error.message;
   const code = codeOf(error);
   const known = [words, WORDS].find((table) => Object.hasOwn(table, code))?.[code];
   if (known !== undefined) return known;
   const message = error instanceof Error ? error.message : String(error);
   return code === "" || message.includes(code) ? message : `${message} (${code})`.trim();
+}
+
+/**
+ * What has failed, and why: an error with that as its cause, or with what a `UserError` carries.
+ *
+ * @param words what a code means in this place, where that is more than in general
+ */
+export function failed(
+  what: string,
+  error: unknown,
+  words?: Readonly<Record<string, string>>,
+): UserError {
+  const details = error instanceof UserError ? error : { cause: error };
+  return new UserError(`${what}: ${explain(error, words)}`, details);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { explain } from "../../lib/program/system-errors.ts";
+import { explain, usageError, UserError } from "../../lib/program/system-errors.ts";
 
 function failure(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
@@ -19,4 +19,22 @@ test("an unknown code is shown, once", () => {
   expect(explain(failure("toString", "odd"))).toBe("odd (toString)");
   expect(explain(new Error("odd"))).toBe("odd");
   expect(explain("odd")).toBe("odd");
+});
+
+test("an error of a user has the code of its cause, and does not shut the door on trying again", () => {
+  const cause = failure("ECONNREFUSED", "connect ECONNREFUSED");
+  const error = new UserError("cannot connect", { cause });
+  expect(error).toMatchObject({ code: "ECONNREFUSED", permanent: false, exitCode: 1 });
+  expect(error.cause).toBe(cause);
+  expect(explain(error)).toBe("cannot connect");
+});
+
+test("an error of a user without a cause has none, and an empty code", () => {
+  const error = new UserError("odd");
+  expect([error.code, "cause" in error]).toEqual(["", false]);
+  expect(new UserError("odd", { code: "EODD" }).code).toBe("EODD");
+});
+
+test("a mistake on the command line stays one, however often it is tried", () => {
+  expect(usageError("odd")).toMatchObject({ exitCode: 2, permanent: true });
 });
