@@ -104,13 +104,12 @@ export class Screen {
   async #paintFrames(): Promise<void> {
     while (this.#changed && !this.left) {
       await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
-      if (!this.gone && this.#isResized()) this.#nextFrameMs = performance.now() + SETTLE_MS;
-      else if (this.#changed && !this.left) await this.#paint(this.#below(), FRAME_CHARACTERS);
+      if (this.#changed && !this.left) await this.#paint(this.#below(), FRAME_CHARACTERS);
     }
     this.#frames = undefined;
   }
 
-  /** Asked before each frame: the event that tells of a change comes late. */
+  /** The event that tells of a change comes late. */
   #isResized(): boolean {
     const before = this.#size;
     const [columns, rows] = process.stdout.getWindowSize();
@@ -124,20 +123,23 @@ export class Screen {
     const whole = lines.lastIndexOf("\n", characters) + 1 || lines.indexOf("\n") + 1;
     const end = lines.length <= characters || whole === 0 ? lines.length : whole;
     const said = lines.slice(0, end).replaceAll("\n", "\r\n");
-    this.#unshown = lines.slice(end);
-    this.#changed = this.#unshown !== "";
-    const bell = this.#rings ? BELL : "";
-    this.#rings = false;
-    if (this.gone) return;
-
     const { columns, rows } = this.#size;
     const painted = layOut(below, columns, rows - 1);
     const { all, toCursor } = painted;
     const prompt = all.map((row) => row.text).join("\r\n");
     // Its row is written again up to the cursor: so it is where this terminal has that character.
     const cursor = `${moveUp(all.length - toCursor.length)}\r${toCursor.at(-1)?.text ?? ""}`;
+    const bell = this.#rings ? BELL : "";
     const mode = this.left ? PASTE_MODE_OFF : "";
     const frame = `${this.#wayBack(columns)}${bell}${said}${prompt}\x1b[m${cursor}${mode}`;
+    // Asked as late as can be.
+    if (!this.gone && !this.left && this.#isResized())
+      return void (this.#nextFrameMs = performance.now() + SETTLE_MS);
+
+    this.#unshown = lines.slice(end);
+    this.#changed = this.#unshown !== "";
+    this.#rings = false;
+    if (this.gone) return;
     this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
     this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
