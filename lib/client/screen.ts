@@ -4,6 +4,8 @@
  * back. So a paste, a flood, a resized window and a wrapped line are all the same case.
  */
 
+import { writeSync } from "node:fs";
+
 import { type Row, wrap } from "./wrap.ts";
 
 /**
@@ -28,7 +30,7 @@ const FRAME_CHARACTERS = 16 << 10;
 
 /** Bracketed paste mode, of xterm: a terminal says where a paste starts and ends. */
 const PASTE_MODE_ON = "\x1b[?2004h";
-export const PASTE_MODE_OFF = "\x1b[?2004l";
+const PASTE_MODE_OFF = "\x1b[?2004l";
 const BELL = "\x07";
 const ERASE_ROW = "\r\x1b[K";
 const ERASE_SCREEN = "\x1b[H\x1b[2J";
@@ -99,6 +101,13 @@ export class Screen {
     this.left = true;
     if (!this.gone) this.#isResized();
     return this.#paint(NOTHING_BELOW, this.#unshown.length);
+  }
+
+  /** Leaves at once, in the middle of whatever it is: after a crash. */
+  abandon(): void {
+    try {
+      writeSync(1, PASTE_MODE_OFF);
+    } catch {} // It has gone.
   }
 
   async #paintFrames(): Promise<void> {

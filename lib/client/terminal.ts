@@ -3,17 +3,16 @@
  * gone out, then stands among what was said; whoever leaves earlier is told what was not sent.
  */
 
-import { writeSync } from "node:fs";
-
 import { Colours } from "./colour.ts";
 import { type Command, HELP } from "./commands.ts";
 import { Completion } from "./completion.ts";
 import { History } from "./history.ts";
-import { type Input, Keyboard } from "./keyboard.ts";
+import type { Input } from "./keyboard.ts";
 import type { LocalEnd, Notes } from "./local-end.ts";
 import type { Bell } from "./options.ts";
 import { Outbox } from "./outbox.ts";
-import { type Below, PASTE_MODE_OFF, Screen } from "./screen.ts";
+import { RawInput } from "./raw-input.ts";
+import { type Below, Screen } from "./screen.ts";
 import { Transcript, type TranscriptOptions } from "./transcript.ts";
 import { Typing } from "./typing.ts";
 import { LF, WholeLines } from "./whole-lines.ts";
@@ -36,8 +35,7 @@ export interface TerminalOptions extends TranscriptOptions {
 export class Terminal implements LocalEnd, Notes {
   readonly #colours = new Colours(1);
   readonly #screen = new Screen(() => this.#below());
-  readonly #keyboard = new Keyboard();
-  readonly #decoder = new TextDecoder();
+  readonly #input = new RawInput((inputs) => this.#takeAll(inputs));
   readonly #heard = new WholeLines();
   readonly #outbox = new Outbox((line) => this.#sent(line));
   readonly said = this.#outbox.taken();
@@ -49,7 +47,6 @@ export class Terminal implements LocalEnd, Notes {
   #hint = "; /quit leaves, /help helps";
   #activity = "";
   #editing = true;
-  #quiet: Timer | undefined;
   #stopping: Timer | undefined;
   #closed: Promise<void> | undefined;
 
@@ -67,8 +64,6 @@ export class Terminal implements LocalEnd, Notes {
     };
     this.#typing = new Typing(events, history, this.#completion);
 
-    process.stdin.setRawMode(true);
-    process.stdin.on("data", (chunk: Buffer) => this.#typed(chunk));
     process.stdin.on("end", () => this.#endInput());
     process.on("SIGCONT", () => this.#resume());
     const hungUp = () => {
@@ -117,16 +112,8 @@ export class Terminal implements LocalEnd, Notes {
     this.#giveBack();
   }
 
-  #typed(chunk: Buffer): void {
-    clearTimeout(this.#quiet);
-    this.#takeAll(this.#keyboard.push(this.#decoder.decode(chunk, { stream: true })));
-  }
-
   #takeAll(inputs: Input[]): void {
     for (const input of inputs) if (this.#editing) this.#take(input);
-    const { waitsMs } = this.#keyboard;
-    if (waitsMs !== undefined)
-      this.#quiet = setTimeout(() => this.#takeAll(this.#keyboard.quiet()), waitsMs);
     this.#screen.paintSoon();
   }
 
@@ -157,34 +144,30 @@ export class Terminal implements LocalEnd, Notes {
     if (!this.#editing) return;
     this.#editing = false;
     this.#outbox.end();
-    process.stdin.pause();
-    if (!this.#screen.gone) process.stdin.setRawMode(false);
+    if (!this.#screen.gone) this.#input.close();
     this.#screen.paintSoon();
   }
 
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
   async #suspend(): Promise<void> {
     await this.#screen.leave();
-    process.stdin.setRawMode(false);
+    this.#input.lend();
     process.kill(0, "SIGTSTP");
     // The system does not stop a program that nothing could wake: it goes on at once.
     this.#stopping = setTimeout(() => this.#resume(), STOP_MS);
   }
 
-  /** Another program may have changed the mode of the terminal. */
   #resume(): void {
     clearTimeout(this.#stopping);
     if (!this.#editing) return;
-    process.stdin.setRawMode(false);
-    process.stdin.setRawMode(true);
+    this.#input.reopen();
     this.#screen.restart(false);
   }
 
   #giveBack(): void {
     if (this.#screen.gone) return;
-    process.stdin.pause();
-    process.stdin.setRawMode(false);
-    if (!this.#screen.left) writeSync(1, PASTE_MODE_OFF);
+    this.#input.close();
+    if (!this.#screen.left) this.#screen.abandon();
   }
 
   #hear(run: Uint8Array): void {
@@ -227,8 +210,10 @@ export class Terminal implements LocalEnd, Notes {
   #waiting(): string[] {
     const { count } = this.#outbox;
     if (count === 0) return [];
+    const isFull = this.#outbox.length >= UNSENT_LENGTH_MAX;
+    const more = isFull ? "; no more is taken until then" : "";
     const leave = this.#editing ? "" : "; Ctrl-C leaves without";
-    const summary = `${linesAre(count, "waits", "wait")} to be sent${leave}`;
+    const summary = `${linesAre(count, "waits", "wait")} to be sent${leave || more}`;
     const last = this.#outbox.last(WAITING_SHOWN).map((line) => this.#asWaiting(line));
     return [this.#colours.dim(summary), ...last];
   }

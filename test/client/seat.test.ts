@@ -165,6 +165,20 @@ describe("what was not sent", () => {
     expect((await terminal.screen()).join()).not.toContain("not sent");
   });
 
+  terminalTest("is not taken without end: the bell rings instead", async () => {
+    const { terminal } = await openAway(80);
+    await terminal.paste(`${"a line of text\n".repeat(1_200_000)}`);
+    await terminal.shows("say 1200000 lines? [y/N]");
+    await terminal.press("y", "Enter");
+    await terminal.shows("1200000 lines wait to be sent; no more is taken until then");
+    const output = await terminal.output();
+    await terminal.type("x");
+    await terminal.outputs(output, "\x07");
+    await terminal.press("C-c");
+    await terminal.shows("1200000 lines were not sent\nexit 130 icanon");
+    expect((await terminal.screen()).join("\n")).not.toContain("al: x");
+  });
+
   terminalTest("also when the server goes for good", async () => {
     const server = await ServerProgram.start();
     const deaf = await openTerminal(server.port, { columns: 60 });
