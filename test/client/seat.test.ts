@@ -418,6 +418,29 @@ terminalTest("a window that is resized while lines arrive has no stray row", asy
   await terminal.historyBecomes(...lines, "> half typed");
 });
 
+terminalTest(
+  "nor when what is typed has more than a row, and tmux tells late of a size",
+  async () => {
+    const { bob, terminal } = await openRoom({ columns: 40, rows: 12 });
+    const said = Array.from({ length: 12 }, (_, index) => `line ${index}`);
+    bob.say(`${said.join("\n")}\n`);
+    const typed = "0123456789 0123456789 0123456789 0123456789";
+    await terminal.type(typed);
+    for (const [first, second] of [
+      [20, 33],
+      [50, 25],
+      [30, 60],
+    ] as const) {
+      await terminal.resize(first, 12);
+      await terminal.resize(second, 12);
+      said.push(`at ${second} columns`);
+      bob.say(`${said.at(-1)}\n`);
+      const rows = `> ${typed}`.match(new RegExp(`.{1,${second}}`, "g")) ?? [];
+      await terminal.historyBecomes(...said, ...rows);
+    }
+  },
+);
+
 terminalTest("a part of a line that is passed on leaves the prompt a row of its own", async () => {
   const { promise: joined, resolve } = Promise.withResolvers<Socket>();
   const terminal = await openTerminal(await openServer(resolve), { columns: 60 });
