@@ -79,7 +79,7 @@ export class Delivery {
   /** The connection has taken so much of `next`. */
   taken(count: number): void {
     const bytes = this.#drop(count);
-    this.#kept?.push(bytes.slice());
+    this.#kept?.push(new Uint8Array(bytes)); // A copy; `slice` of a Buffer is none.
     this.#keptBytes += count;
     this.hasTaken = true;
     this.#insideLine = bytes.at(-1) !== LF;

@@ -48,6 +48,18 @@ describe("what goes out again", () => {
     ]);
   });
 
+  test("also if its memory was used for other things since", () => {
+    const bytes = Buffer.from("one\ntwo\n");
+    const delivery = new Delivery();
+    delivery.say(bytes);
+    delivery.connected();
+    take(delivery);
+    bytes.fill("x");
+    delivery.lost(FULL);
+    delivery.connected();
+    expect(take(delivery)).toBe("one\ntwo\n");
+  });
+
   test("not what was lost without a word: it may have been heard", () => {
     const delivery = saying("one\ntwo\n");
     expect(take(delivery, 6)).toBe("one\ntw");
