@@ -19,6 +19,7 @@ import { LF, WholeLines } from "./whole-lines.ts";
 
 /** So much may wait to be sent before nothing more is taken from the keyboard. */
 const UNSENT_LENGTH_MAX = 16 << 20;
+const HINT = "; /quit leaves, /help helps";
 const WAITING_SHOWN = 3;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
@@ -44,7 +45,7 @@ export class Terminal implements LocalEnd, Notes {
   readonly #transcript: Transcript;
   readonly #completion: Completion;
   readonly #typing: Typing;
-  #hint = "; /quit leaves, /help helps";
+  #hinted = false;
   #activity = "";
   #editing = true;
   #stopping: Timer | undefined;
@@ -82,10 +83,11 @@ export class Terminal implements LocalEnd, Notes {
     return this.#screen.shown();
   }
 
-  /** The first time, that it is connected as a rule, it also says how to leave. */
+  /** The first time that it is connected, it also says how to leave. */
   note(event: string): void {
-    this.#remark(`${event}${this.#hint}`);
-    this.#hint = "";
+    const isFirst = !this.#hinted && event.startsWith("connected to ");
+    this.#hinted ||= isFirst;
+    this.#remark(isFirst ? event + HINT : event);
   }
 
   status(activity: string): void {

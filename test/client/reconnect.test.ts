@@ -543,8 +543,10 @@ terminalTest("in a terminal it can begin before there is a server", async () => 
   await terminal.press("Enter");
   const host = await Host.open(absent.port);
   await (await host.guest()).says("alice: early\n");
-  const shown = `${refused}\nalice: early\nconnected to ${at}, after`;
-  await terminal.shows(new RegExp(`^${RegExp.escape(shown)} \\d s\nalice:$`));
+  const shown = RegExp.escape(`${refused}\nconnected to ${at}, after`);
+  await terminal.shows(
+    new RegExp(`^${shown} \\d s; /quit leaves, /help helps\nalice: early\nalice:$`),
+  );
 });
 
 terminalTest(
