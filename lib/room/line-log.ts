@@ -118,12 +118,10 @@ export class LineLog {
   }
 
   /**
-   * Has a reader begin with history: with the last lines, as many as there are to be, as far as they
-   * are held whole. The cost is a look at each byte, or with any number of lines, at one line.
-   *
-   * @returns where it stands; everything from there on is held from now on
+   * Where the last lines begin, as many as there are to be, as far as they are held whole. The cost
+   * is a look at each byte, or with any number of lines, at one line.
    */
-  lookBack(linesMax = Number.POSITIVE_INFINITY): number {
+  startOfLast(linesMax = Number.POSITIVE_INFINITY): number {
     const bytes = this.#bytes;
     let start = this.#lineStart(Math.max(0, this.#head - this.#historyBytes));
     if (linesMax !== Number.POSITIVE_INFINITY) {
@@ -133,8 +131,13 @@ export class LineLog {
         if (bytes[at] === LF && ++lines === linesMax) start = position;
       }
     }
-    this.#tail = Math.min(this.#tail, start);
     return start;
+  }
+
+  /** A reader has come that stands further back: all from there on is held for it. */
+  goBack(position: number): void {
+    assert(position >= this.#oldest && position <= this.#head, "what it reads is held");
+    this.#tail = Math.min(this.#tail, position);
   }
 
   /**

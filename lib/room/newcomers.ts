@@ -19,6 +19,9 @@ export class Newcomers {
   readonly #room: Room;
   readonly #linesMax: number | undefined;
   readonly #isMarked: boolean;
+  /** Where history begins, if it ends there. */
+  #start = 0;
+  #seam = 0;
   /** Those whose sockets take more, in the order of their turns. */
   readonly #waiting = new Set<Cursor>();
 
@@ -34,8 +37,12 @@ export class Newcomers {
 
   /** Has a newcomer start further back, if there is history. */
   add(cursor: Cursor): void {
-    cursor.position = this.#room.log.lookBack(this.#linesMax);
-    if (cursor.position < this.#room.log.head) this.tell(cursor, this.#isMarked ? MARK : "");
+    const { log } = this.#room;
+    if (this.#seam !== log.head) this.#start = log.startOfLast(this.#linesMax);
+    this.#seam = log.head;
+    cursor.position = this.#start;
+    log.goBack(this.#start);
+    if (this.#start < log.head) this.tell(cursor, this.#isMarked ? MARK : "");
   }
 
   /** Tells a newcomer a line, or nothing, where history ends; before anything else is said. */

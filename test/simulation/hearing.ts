@@ -59,6 +59,7 @@ export class Hearing {
     // What is offered has to be right too, be it taken or not.
     this.#compare(seat, bytes, offset, offered);
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    seat.takenBefore = seat.takenTo;
     this.#advance(seat, count);
     if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
     seat.wasAsked ||= seat.blocked;
@@ -107,7 +108,9 @@ export class Hearing {
     // Its own lines count or not, depending on whether it was written to since.
     const isSure = seat.owed.length > 0 && !seat.lost;
     const least = isSure ? end - this.#state.position(seat) : 0;
-    const isRight = behindBytes >= least && behindBytes <= end - seat.takenTo;
+    // With telnet, a write may be two, and the connection lost in the second.
+    const most = end - (this.#state.rules.telnet && seat.lost ? seat.takenBefore : seat.takenTo);
+    const isRight = behindBytes >= least && behindBytes <= most;
     this.#state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
   }
 

@@ -89,8 +89,10 @@ export class Seat {
   offset = 0;
   /** What is left of the server's last line to it. */
   word: Uint8Array | undefined;
-  /** Where in all that was said its last byte taken lies, and when it came how far. */
+  /** Where in all that was said its last byte taken lies, and lay before the last write. */
   takenTo = 0;
+  takenBefore = 0;
+  /** When it came how far. */
   steps: Step[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;
