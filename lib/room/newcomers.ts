@@ -1,7 +1,7 @@
 /**
- * What only newcomers get, and first: the last lines that were said before they came, then what the
- * server has to say to each alone. The lines are in the log still, so a newcomer's cursor starts
- * further back, and goes on from there without a gap.
+ * What only newcomers get, and first: a greeting, the last lines that were said before they came,
+ * and a mark where these end. The lines are in the log still, so a newcomer's cursor starts further
+ * back, and goes on from there without a gap.
  */
 
 import { type Cursor, PROGRESS_BYTES } from "./cursor.ts";
@@ -13,6 +13,7 @@ const PIECE_BYTES = PROGRESS_BYTES;
 const TURN_BYTES = 1 << 20;
 /** The line that tells a person where history ends. */
 const MARK = "* until here what was said before\n";
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Those who have not come to the present yet. */
 export class Newcomers {
@@ -42,14 +43,12 @@ export class Newcomers {
     this.#seam = log.head;
     cursor.position = this.#start;
     log.goBack(this.#start);
-    if (this.#start < log.head) this.tell(cursor, this.#isMarked ? MARK : "");
+    if (this.#start < log.head) this.#tell(cursor, "mark", this.#isMarked ? MARK : "");
   }
 
-  /** Tells a newcomer a line, or nothing, where history ends; before anything else is said. */
-  tell(cursor: Cursor, line: string): void {
-    cursor.past ??= new Past(this, cursor, this.#room.log.head);
-    cursor.past.tell(line);
-    this.wait(cursor);
+  /** Tells a newcomer a line before all else. */
+  greet(cursor: Cursor, line: string): void {
+    this.#tell(cursor, "greeting", line);
   }
 
   /** A newcomer gets its next piece when it is its turn, and nothing before. */
@@ -57,6 +56,12 @@ export class Newcomers {
     cursor.blocked = true;
     this.#waiting.add(cursor);
     this.#room.settings.wake(0);
+  }
+
+  #tell(cursor: Cursor, what: "greeting" | "mark", line: string): void {
+    cursor.past ??= new Past(this, cursor, this.#room.log.head);
+    cursor.past.tell(what, line);
+    this.wait(cursor);
   }
 
   /** Writes newcomers a piece each, one after the other. */
@@ -81,9 +86,8 @@ export class Past {
   readonly #cursor: Cursor;
   /** Where in the log the present begins. */
   readonly #seam: number;
-  /** The lines for it alone, and what remains of them. */
-  #lines = "";
-  #aside = new Uint8Array(0);
+  /** What it has still to take of the lines for it alone: the one before history, and the one after. */
+  readonly #left = { greeting: NOTHING, mark: NOTHING };
 
   constructor(newcomers: Newcomers, cursor: Cursor, seam: number) {
     this.#newcomers = newcomers;
@@ -93,12 +97,11 @@ export class Past {
 
   /** How much there is to take that is not in the log. */
   get asideBytes(): number {
-    return this.#aside.length;
+    return this.#left.greeting.length + this.#left.mark.length;
   }
 
-  tell(line: string): void {
-    this.#lines += line;
-    this.#aside = new TextEncoder().encode(this.#lines);
+  tell(what: "greeting" | "mark", line: string): void {
+    this.#left[what] = new TextEncoder().encode(line);
   }
 
   /** Its socket takes bytes again. */
@@ -106,24 +109,30 @@ export class Past {
     this.#newcomers.wait(this.#cursor);
   }
 
-  /** Writes the next piece of history, then what is for it alone; returns whether it has all. */
+  /** Writes what comes before history, its next piece, and what comes after it; returns whether it has all. */
   write(): boolean {
     const cursor = this.#cursor;
+    if (!this.#write("greeting")) return false;
     const end = Math.min(cursor.position + PIECE_BYTES, this.#seam);
     if (!cursor.writeUpTo(end)) return false;
     if (end < this.#seam) {
       this.#newcomers.wait(cursor);
       return false;
     }
-    const { length } = this.#aside;
-    if (length > 0) {
-      const taken = cursor.offer(this.#aside, 0, length);
-      if (cursor.gone) return false;
-      cursor.blocked = taken < length;
-      this.#aside = this.#aside.subarray(taken);
-      if (cursor.blocked) return false;
-    }
+    if (!this.#write("mark")) return false;
     cursor.past = undefined;
     return true;
+  }
+
+  /** Writes a line for it alone; returns whether it has all of it. */
+  #write(what: "greeting" | "mark"): boolean {
+    const cursor = this.#cursor;
+    const line = this.#left[what];
+    if (line.length === 0) return true;
+    const taken = cursor.offer(line, 0, line.length);
+    if (cursor.gone) return false;
+    cursor.blocked = taken < line.length;
+    this.#left[what] = line.subarray(taken);
+    return !cursor.blocked;
   }
 }

@@ -68,9 +68,9 @@ describe("client.ts --name", () => {
 });
 
 test("client.ts --reconnect --name tries again until the name is free, and then says all it has to", async () => {
-  const server = await start();
-  const [other, first] = [await greeted(server), await greeted(server, "alice\n")];
-  await server.logged(` joined alice ${first.name}`);
+  const server = await start("--history", "10");
+  const [other, first] = [await greeted(server), await greeted(server, "alice\nhere\n")];
+  await other.hears("alice: here\n");
   const client = startClient(server.port, "--reconnect", "--name", "alice");
   client.say("hello\n");
   await server.logged(/ left 127\.0\.0\.1:\d+: the name alice is taken/);
@@ -78,7 +78,7 @@ test("client.ts --reconnect --name tries again until the name is free, and then 
   await other.hears("alice: hello\n");
   client.say("again\n");
   await other.hears("alice: again\n");
-  expect(other.text.replace(/^\*.*\n/, "")).toBe("alice: hello\nalice: again\n");
+  expect(other.text.replace(/^\*.*\n/, "")).toBe("alice: here\nalice: hello\nalice: again\n");
 });
 
 test("the log has the name as soon as it is known", async () => {

@@ -28,22 +28,22 @@ export class Hearing {
   }
 
   /**
-   * A newcomer hears the past first; where it ends, it is told so, if anything is announced; then
-   * it is told to say its name.
+   * A newcomer is told to say its name; then it hears the past; where that ends, it is told so, if
+   * anything is announced.
    */
   joins(seat: Seat): void {
     const { past, saidBytes, held, rules, seen } = this.#state;
     const start = past[0]?.start ?? saidBytes;
-    seat.owed = [...past];
+    const aside = (text: string, at: number): Line[] => {
+      const bytes = Buffer.from(text);
+      return text ? [{ speaker: seat, bytes, start: at, saidAt: held, isAside: true }] : [];
+    };
+    const isMarked = rules.announce && past.length > 0;
+    const mark = isMarked ? "* until here what was said before\n" : "";
+    seat.owed = [...aside(seat.greeting ?? "", start), ...past, ...aside(mark, saidBytes)];
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
     if (past.length > 0) seen.pasts++;
-    const isMarked = rules.announce && past.length > 0;
-    const mark = isMarked ? "* until here what was said before\n" : "";
-    const bytes = Buffer.from(mark + (seat.greeting ?? ""));
-    const isAside = true;
-    if (bytes.length > 0)
-      seat.owed.push({ speaker: seat, bytes, start: saidBytes, saidAt: held, isAside });
   }
 
   /** A socket was offered bytes and took the first `count` of them. */

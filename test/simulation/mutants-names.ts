@@ -131,14 +131,8 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "a newcomer is not told to say its name",
     file: "room/names.ts",
-    code: "this.#room.newcomers?.tell(member.cursor, this.#greeting());",
+    code: "this.#room.newcomers?.greet(member.cursor, this.#greeting());",
     becomes: "",
-  },
-  {
-    fault: "a newcomer that leaves at once gets its EOF twice",
-    file: "room/newcomers.ts",
-    code: "if (cursor.gone || cursor.past === undefined) continue;",
-    becomes: "if (cursor.gone) continue;",
   },
   {
     fault: "one that leaves and does not take its greeting is kept",

@@ -67,13 +67,13 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "a newcomer without history is told where it ends",
     file: "room/newcomers.ts",
-    code: "if (this.#start < log.head) this.tell(",
-    becomes: "this.tell(",
+    code: "if (this.#start < log.head) this.#tell(",
+    becomes: "this.#tell(",
   },
   {
     fault: "where history ends is told anew after a short write",
     file: "room/newcomers.ts",
-    code: "this.#aside = this.#aside.subarray(taken);",
+    code: "this.#left[what] = line.subarray(taken);",
     becomes: "",
   },
   {

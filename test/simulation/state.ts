@@ -90,11 +90,11 @@ export class State {
     return first ? placeIn(first, seat.offset) : this.saidBytes;
   }
 
-  /** How far it has come, what is for it alone being the last to take. */
+  /** How far it has come, less what it still has to take that is for it alone. */
   reached(seat: Seat): number {
-    const aside = seat.owed.findIndex((line) => line.isAside);
-    const { length = 0 } = seat.owed[aside]?.bytes ?? {};
-    return this.position(seat) - length + (aside === 0 ? seat.offset : 0);
+    let aside = seat.owed[0]?.isAside ? -seat.offset : 0;
+    for (const line of seat.owed) if (line.isAside) aside += line.bytes.length;
+    return this.position(seat) - aside;
   }
 
   /** The longest line that can be said. */
