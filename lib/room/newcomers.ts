@@ -5,14 +5,13 @@
  */
 
 import { type Cursor, PROGRESS_BYTES } from "./cursor.ts";
+import { HISTORY_END } from "./history-end.ts";
 import type { Room } from "./room.ts";
 
 /** How much one is written at once: as much as it has to take in a patience. */
 const PIECE_BYTES = PROGRESS_BYTES;
 /** How much in a turn, to all of them together, so that nobody is late because of them. */
 const TURN_BYTES = 1 << 20;
-/** The line that tells a person where history ends. */
-const MARK = "* until here what was said before\n";
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Those who have not come to the present yet. */
@@ -43,7 +42,7 @@ export class Newcomers {
     this.#seam = log.head;
     cursor.position = this.#start;
     log.goBack(this.#start);
-    if (this.#start < log.head) this.#tell(cursor, "mark", this.#isMarked ? MARK : "");
+    if (this.#start < log.head) this.#tell(cursor, "mark", this.#isMarked ? HISTORY_END : "");
   }
 
   /** Tells a newcomer a line before all else. */
