@@ -17,7 +17,7 @@ export class Replay {
   /** Runs while lines are held back. */
   #timer: Timer | undefined;
 
-  /** @param show is given history up to the line that ends it, if there was any, and lines after it */
+  /** @param show is given history up to the line that ends it, or nothing, and lines after it */
   constructor(show: (history: string, lines: string) => void) {
     this.#show = show;
   }

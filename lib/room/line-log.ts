@@ -1,4 +1,4 @@
-/** Everything said, once, in the order the room heard it, until everybody has it, or a while longer. */
+/** Everything said, once, in the order the room heard it, until all have it, and a while longer. */
 
 import { assert } from "./assert.ts";
 
@@ -30,8 +30,8 @@ export interface Piece {
  * Each note leads to the run its speaker said before, so that a reader finds its
  * own runs, which it is to be spared, from the latest back.
  *
- * Bounded twice: in bytes, and in notes, which only readers need that were here, so that empty lines from many
- * speakers in turn cannot make the notes outgrow the bytes.
+ * Bounded twice: in bytes, and in notes, which only readers need that were here.
+ * So empty lines from many speakers in turn cannot make the notes outgrow the bytes.
  */
 export class LineLog {
   /** The ring, and behind it the place where `read` gathers. */
@@ -107,7 +107,7 @@ export class LineLog {
     this.#head += run.length;
   }
 
-  /** Forgets what is before a position in [tail, head], that of the reader furthest behind, less history. */
+  /** Forgets what is before a position in [tail, head], that of the last reader, less history. */
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
