@@ -319,6 +319,66 @@ testWith("openssl")(
   },
 );
 
+testWith("openssl")(
+  "an accepted socket that has started TLS has the certificate of its peer, if it asked for one",
+  async () => {
+    const { file } = makeCertificates(newFolder());
+    const pem = (name: string) => readFileSync(file(name));
+    const [ca, mine, its] = ["ca", "server", "client"].map((name) => pem(`${name}.pem`));
+    const [key, itsKey] = [pem("server.key"), pem("client.key")];
+    for (const isAsked of [true, false]) {
+      const shaken = Promise.withResolvers<Socket>();
+      const socket = { handshake: (one: Socket) => shaken.resolve(one), data() {} };
+      const asks = isAsked ? { ca, requestCert: true, rejectUnauthorized: true } : {};
+      const tls = { cert: mine, key, ...asks };
+      const at = listen({ open: (plain) => void plain.upgradeTLS({ tls, socket }) });
+      await connect({ ...at, tls: { cert: its, key: itsKey, rejectUnauthorized: false } });
+      // Not what its type says: there may be none.
+      const certificate: unknown = (await shaken.promise).getPeerCertificate();
+      const expected = {
+        subject: { CN: "client" },
+        fingerprint256: expect.stringMatching(/^\w\w:/),
+      };
+      const why = "lib/server/identity.ts names clients by it";
+      if (isAsked) expect(certificate, why).toMatchObject(expected);
+      else expect(certificate, why).toBeUndefined();
+    }
+  },
+);
+
+testWith("openssl")(
+  "over TLS, end comes with close_notify and without it; the plain socket beneath sees its record",
+  async () => {
+    const { file } = makeCertificates(newFolder());
+    for (const isCutOff of [false, true]) {
+      const end = isCutOff ? 'process.kill(process.pid, "SIGKILL")' : "socket.shutdown()";
+      const code = `const [cert, key] = ["pem", "key"].map((kind) => Bun.file("${file("server.")}" + kind));
+        const socket = { handshake(socket) { ${end} }, data() {} };
+        const at = { hostname: "127.0.0.1", port: 0, tls: { cert, key } };
+        console.log(Bun.listen({ ...at, socket }).port)`;
+      const server = new Program([process.execPath, "-e", code]);
+      const [port] = await server.printed(/\d+(?=\n)/);
+      const at = { hostname: "127.0.0.1", port: Number(port) };
+      const events: string[] = [];
+      const ended = Promise.withResolvers<void>();
+      const beneath = await connect(at, {
+        data: (_, bytes) => void events.push(`${bytes.at(-24)}, ${bytes.at(-20)}`),
+      });
+      const socket = {
+        data() {},
+        end: () => ended.resolve(void events.push("end")),
+        close: () => ended.reject(new Error("close")),
+      };
+      beneath.upgradeTLS({ tls: { rejectUnauthorized: false }, socket });
+      await ended.promise;
+      const isThere = events.at(-2) === "23, 19"; // the type and the length of a record
+      expect([events.at(-1), isThere], "lib/client/tls-records.ts looks for it").toEqual([
+        ...["end", !isCutOff],
+      ]);
+    }
+  },
+);
+
 test("stop removes a Unix socket by the path it was given, whatever is there by now", () => {
   const folder = newFolder();
   const [path, moved] = [join(folder, "path"), join(folder, "moved")];
@@ -352,7 +412,7 @@ test.skipIf(!hasIPv6)(
     const marker = await connect({ hostname: "127.0.0.1", port });
     marker.write("all others are accepted by now");
     await marked.promise;
-    expect(accepted, "lib/client/connect.ts connects to one address at a time").toBeGreaterThan(21);
+    expect(accepted, "lib/client/addresses.ts has one after another tried").toBeGreaterThan(21);
   },
 );
 
@@ -416,6 +476,13 @@ test("a descriptor that is closed at the start is /dev/null, never a later socke
   const program = ["sh", "-c", 'exec "$0" -e "$1" 2>&-', process.execPath, show];
   const { stdout } = Bun.spawnSync(program);
   expect(`${stdout}`, "lib/program/stderr.ts writes to 2 whatever it is").toBe("/dev/null\n");
+});
+
+test("os.userInfo knows no name but that in $USER", async () => {
+  const code = 'console.log(require("node:os").userInfo().username)';
+  const user = new Program([process.execPath, "-e", code], { USER: "somebody else" });
+  expect(await user.exited).toBe(0);
+  expect(user.stdout, "lib/client/login-name.ts asks passwd(5)").toBe("somebody else\n");
 });
 
 /** A connection within this process: both of its ends, and all that the client gets until EOF. */

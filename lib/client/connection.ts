@@ -1,27 +1,47 @@
 /** Stage 3 at the client's end: reading and writing, with back-pressure. */
 
 import { formatAddress } from "../program/address.ts";
-import { explain, UserError } from "../program/system-errors.ts";
+import { failed, type UserError } from "../program/system-errors.ts";
+import { LF, WholeLines } from "./whole-lines.ts";
 
 /** What codes mean when it is the server that has caused them. */
 export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
+
+const CR = 0x0d;
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+/** How long `close` waits for the server. */
+const CLOSE_MS = 5_000;
+
+/** What is written and not yet taken by the system. */
+interface Writing {
+  rest: Uint8Array;
+  readonly onTaken: ((count: number) => void) | undefined;
+  readonly done: (wentOut: boolean) => void;
+}
 
 /**
  * One end of a connection: `read` and `write` wait, as `rio_readlineb` and `rio_writen` do, so that
  * neither side outruns the other.
  */
-export class Connection {
+export class Connection implements AsyncDisposable {
   /** Where it is connected to, as the user said it. */
   readonly address: string;
   readonly #socket: Bun.Socket<Connection>;
   /** What has arrived and was not read. */
   #chunks: Uint8Array[] = [];
+  /** Whether the server has sent anything yet. */
+  heardAny = false;
   #inputEnded = false;
-  #closed = false;
-  #failure: UserError | undefined;
   #wakeReader: (() => void) | undefined;
-  #wakeWriter: (() => void) | undefined;
+  /** In order; the first is being written. */
+  #writings: Writing[] = [];
+  /** Whether it is half-closed, or will be once all that was written has gone out. */
+  outputEnded = false;
+  #failure: UserError | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+  #isClosed = false;
 
+  /** Made by `connect`. */
   constructor(socket: Bun.Socket<Connection>, address: string) {
     this.#socket = socket;
     this.address = address;
@@ -34,11 +54,14 @@ export class Connection {
   }
 
   /**
-   * Waits for bytes; returns what has arrived, undefined at the end of input.
+   * Waits for bytes; returns what has arrived, undefined at the end of input. While nobody reads,
+   * the server is not read either, once there is something to read.
    *
-   * @throws {UserError} when the connection is lost
+   * @throws {UserError} when the connection is lost, after all that came before
+   * @throws {Error} at once when another `read` is still waiting
    */
   async read(): Promise<Uint8Array | undefined> {
+    if (this.#wakeReader) throw new Error("a read of this connection is waiting already");
     for (;;) {
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
@@ -46,48 +69,113 @@ export class Connection {
         return chunk;
       }
       if (this.#failure) throw this.#failure;
-      if (this.#inputEnded || this.#closed) return undefined;
+      if (this.#inputEnded || this.#isClosed) return undefined;
       await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+      this.#wakeReader = undefined;
     }
   }
 
   /**
-   * Sends all of the bytes, however often the system takes only some of them.
+   * What others say, line by line, as text without its line end, which is LF or CR LF. Bytes that
+   * are not UTF-8 become U+FFFD. An unfinished line at the end of input counts as a line. One of
+   * more than 1 MiB comes in parts.
    *
-   * @param onTaken told after each write how many bytes the system has taken
-   * @returns whether they went out; if not, the connection is gone and `read` tells why
+   * To leave the loop leaves the connection as it is: `read` and `lines` go on after the last line
+   * that was taken.
+   *
+   * @throws {UserError} when the connection is lost, after the whole lines that came before
    */
-  async write(bytes: Uint8Array, onTaken?: (count: number) => void): Promise<boolean> {
-    for (let offset = 0; offset < bytes.length;) {
-      if (this.#closed) return false;
-      const taken = this.#socket.write(bytes, offset, bytes.length - offset);
-      if (taken < 0) return false;
-      if (taken > 0) onTaken?.(taken);
-      offset += taken;
-      if (offset < bytes.length) await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+  async *lines(): AsyncGenerator<string, void, undefined> {
+    const whole = new WholeLines();
+    let run: Uint8Array | undefined;
+    try {
+      for (let chunk = await this.read(); chunk !== undefined; chunk = await this.read())
+        for (run = whole.push(chunk); run !== undefined;) {
+          const end = run.indexOf(LF) + 1 || run.length;
+          const line = run.subarray(0, end);
+          run = end < run.length ? run.subarray(end) : undefined;
+          yield textOf(line);
+        }
+      const rest = whole.end();
+      if (rest !== undefined) yield textOf(rest);
+    } finally {
+      for (const unread of [whole.end(), run]) if (unread) this.#chunks.unshift(unread);
     }
-    return true;
+  }
+
+  /**
+   * Sends all of it, however often the system takes only a part. What is written meanwhile waits
+   * for its turn.
+   *
+   * @param data bytes, not to be changed before they have gone out, or text, sent as UTF-8
+   * @param onTaken told each time how many bytes the system has taken
+   * @returns whether all went out; if not, the connection is gone and `read` tells why, or its
+   *   output was ended before
+   */
+  write(data: Uint8Array | string, onTaken?: (count: number) => void): Promise<boolean> {
+    if (this.#isClosed || this.outputEnded) return Promise.resolve(false);
+    const { promise, resolve: done } = Promise.withResolvers<boolean>();
+    const rest = typeof data === "string" ? Buffer.from(data) : data;
+    if (this.#writings.push({ rest, onTaken, done }) === 1) this.drained();
+    return promise;
   }
 
   /** Half-closes: the server gets EOF after all that was written, and may go on sending. */
   endOutput(): void {
-    this.#socket.shutdown();
+    if (this.outputEnded) return;
+    this.outputEnded = true;
+    if (this.#writings.length === 0) this.#socket.shutdown();
   }
 
   /** Gives it up: nothing more is taken for it; what the system has taken still goes out. */
   abandon(): void {
-    this.endOutput();
     this.closed();
+    this.#socket.shutdown();
+  }
+
+  /**
+   * Closes in order: all that was written goes out, then EOF; then it waits for the server's end.
+   * What has not been read by now is discarded. It never throws; whether something went out, `write`
+   * tells. `await using` ends so, too.
+   *
+   * @param withinMs how long it may take, in ms, before the connection is reset; 5 s by default
+   */
+  async close(withinMs = CLOSE_MS): Promise<void> {
+    if (this.#isClosed) return;
+    this.endOutput();
+    this.#chunks = [];
+    this.received = () => {};
+    this.#socket.resume();
+    const deadline = setTimeout(() => {
+      this.closed();
+      this.#socket.terminate();
+    }, withinMs);
+    await this.#closed.promise.finally(() => clearTimeout(deadline));
+  }
+
+  /** Closes in order, within 5 s; the end of `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Socket events, called by `connect`. */
   received(bytes: Uint8Array): void {
+    this.heardAny = true;
     if (this.#chunks.push(bytes) > 1) this.#socket.pause();
     this.#wakeReader?.();
   }
 
   drained(): void {
-    this.#wakeWriter?.();
+    if (this.#writings.length === 0) return;
+    for (let first = this.#writings[0]; first; first = this.#writings[0]) {
+      const taken = this.#socket.write(first.rest, 0, first.rest.length);
+      if (taken < 0) return this.#stopWriting();
+      if (taken > 0) first.onTaken?.(taken);
+      if (taken < first.rest.length) return void (first.rest = first.rest.subarray(taken));
+      this.#writings.shift();
+      first.done(true);
+    }
+    if (this.outputEnded) this.#socket.shutdown();
   }
 
   ended(): void {
@@ -95,12 +183,24 @@ export class Connection {
     this.#wakeReader?.();
   }
 
+  /** @param error why, unless both sides have ended it in order */
   closed(error?: Error): void {
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     const lost = `lost the connection to ${this.address}`;
-    if (error)
-      this.#failure ??= new UserError(`${lost}: ${explain(error, BY_SERVER)}`, { cause: error });
+    if (error) this.#failure = failed(lost, error, BY_SERVER);
+    this.#stopWriting();
     this.#wakeReader?.();
-    this.#wakeWriter?.();
+    this.#closed.resolve();
   }
+
+  #stopWriting(): void {
+    for (const { done } of this.#writings.splice(0)) done(false);
+  }
+}
+
+function textOf(line: Uint8Array): string {
+  let end = line.length;
+  if (line[end - 1] === LF && line[--end - 1] === CR) end--;
+  return utf8.decode(line.subarray(0, end));
 }

@@ -100,3 +100,17 @@ export function explain(error: unknown, words: Readonly<Record<string, string>> 
   const message = error instanceof Error ? error.message : String(error);
   return code === "" || message.includes(code) ? message : `${message} (${code})`.trim();
 }
+
+/**
+ * What has failed, and why: an error with that as its cause, or with what a `UserError` carries.
+ *
+ * @param words what a code means in this place, where that is more than in general
+ */
+export function failed(
+  what: string,
+  error: unknown,
+  words?: Readonly<Record<string, string>>,
+): UserError {
+  const details = error instanceof UserError ? error : { cause: error };
+  return new UserError(`${what}: ${explain(error, words)}`, details);
+}

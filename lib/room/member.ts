@@ -9,6 +9,10 @@ import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
 import type { Talker } from "./turns.ts";
 
+/** How many bytes a member begins with, to those who look at that. */
+const OPENING_BYTES = 3;
+const NOTHING = new Uint8Array(0);
+
 /** One who is in the room: whatever it says, line by line, every other hears. */
 export class Member implements Life, Talker {
   readonly cursor: Cursor;
@@ -20,8 +24,8 @@ export class Member implements Life, Talker {
   /** Whether its peer has sent its last byte. */
   hasEnded = false;
   readonly #room: Room;
-  /** Whether it has sent nothing yet. */
-  #isNew = true;
+  /** The bytes it has begun with, while there are less than `OPENING_BYTES` and somebody looks. */
+  #opening: Uint8Array | undefined;
   /** Why its connection is gone. */
   #reason = "";
   /** Why it was sent away. */
@@ -34,6 +38,7 @@ export class Member implements Life, Talker {
     const { lineBytesMax } = room.settings;
     this.#room = room;
     this.cursor = new Cursor(room, socket, name);
+    this.#opening = room.settings.inspect && NOTHING;
     this.identity = identity;
     const { names } = room;
     this.lines = names
@@ -66,8 +71,7 @@ export class Member implements Life, Talker {
   }
 
   received(bytes: Uint8Array): void {
-    const objection = this.#isNew ? this.#room.settings.inspect?.(bytes) : undefined;
-    this.#isNew = false;
+    const objection = this.#opening && this.#inspect(this.#opening, bytes);
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
     if (this.#room.stopping) return;
     this.lines.push(bytes);
@@ -140,5 +144,12 @@ export class Member implements Life, Talker {
   #letGo(reason: string, word?: string): void {
     this.#isLetGo = true;
     this.#room.letGo(this, reason, word);
+  }
+
+  /** What the room objects to in what it has begun with, however that was cut. */
+  #inspect(opening: Uint8Array, bytes: Uint8Array): string | undefined {
+    const begun = opening.length > 0 ? Buffer.concat([opening, bytes]) : bytes;
+    this.#opening = begun.length < OPENING_BYTES ? begun : undefined;
+    return this.#room.settings.inspect?.(begun);
   }
 }

@@ -25,11 +25,14 @@ export interface RoomOptions extends RoomEvents {
   /** Tells all members who comes and goes; off by default. */
   announce?: boolean;
   /**
-   * How much a newcomer hears of what was said before: the last lines that are in so many bytes, and
-   * of them so many at most. It costs as many bytes of memory; none by default.
+   * How much a newcomer hears of what was said before: the last whole lines that fit into so many
+   * bytes, and no more of them than `lines`. It costs these bytes once; none by default.
    */
   history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
-  /** Looks at the first bytes of a member; what it returns is why the member is disconnected. */
+  /**
+   * Looks at the first bytes of a member, again with each more while there are less than 3; what it
+   * returns is why the member is disconnected.
+   */
   inspect?: ((firstBytes: Uint8Array) => string | undefined) | undefined;
   /** Where what is said gets its place, in a room of several servers; in this room's log by default. */
   order?: SharedOrder | undefined;
@@ -43,9 +46,13 @@ export interface RoomOptions extends RoomEvents {
   wake: (delayMs: number) => void;
 }
 
-/** What a room reports: who comes, who goes, who says what, and who is refused before it was a member. */
+/** What a room reports: who comes and goes, who says what, and who is refused. */
 export interface RoomEvents {
-  /** One has come. In a room with names it hears from now on, and speaks once it has a name. */
+  /**
+   * One has come. In a room with names it hears from now on, and speaks once it has a name.
+   *
+   * @param name its address and port, or its number on a Unix socket
+   */
   onJoin?: ((name: string) => void) | undefined;
   /**
    * A member has a name.
@@ -67,6 +74,7 @@ export interface RoomEvents {
    * @param line as UTF-8 has it, without its LF or CR LF
    */
   onLine?: ((line: string, by: Member) => void) | undefined;
+  /** @param why what it was told, as far as it could be told */
   onRefuse?: ((name: string, why: string) => void) | undefined;
 }
 

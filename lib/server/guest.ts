@@ -51,10 +51,10 @@ export class Guest implements Life, Waiting {
   /** Compares the first line with the pass phrase; what follows is said. */
   received(bytes: Uint8Array): void {
     if (this.#awaits === "handshake") return;
-    const { handshake } = this.#connections.settings;
-    if (!handshake && this.said.length === 0 && greetsInTls(bytes)) return this.#refuse(SPEAKS_TLS);
     const end = bytes.indexOf(LF);
     this.said = Buffer.concat([this.said, end < 0 ? bytes : bytes.subarray(0, end)]);
+    const { handshake } = this.#connections.settings;
+    if (!handshake && greetsInTls(this.said)) return this.#refuse(SPEAKS_TLS);
     const tooLong = this.said.length > PASS_PHRASE_BYTES_MAX + 1; // and a CR
     if (end < 0 && !tooLong) return;
     if (tooLong || !this.#knowsPassPhrase()) return this.#refuse(WRONG_PASS_PHRASE);

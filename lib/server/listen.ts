@@ -41,11 +41,13 @@ export type Place =
       reusePort?: boolean | undefined;
     }
   | {
+      /** The path of a Unix socket. */
       unix: string;
       /** The permissions of the socket; 0o600 by default. */
       unixMode?: number | undefined;
     };
 
+/** Where to listen, who may come in, and what there is to choose in the room. */
 export type ListenOptions = Place &
   Secrets &
   Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> &
@@ -64,7 +66,7 @@ export type ListenOptions = Place &
 export interface Secrets {
   /** Certificate and key, for TLS; with a CA, only clients that it has certified may join. */
   tls?: TlsMaterial | undefined;
-  /** What the first line of a client has to be. */
+  /** What the first line of a client has to be, without its line end; at most 1024 bytes. */
   passPhrase?: Uint8Array | undefined;
 }
 
@@ -74,16 +76,18 @@ export interface Listener {
   readonly address: string;
   /** The real port; 0 on a path. */
   readonly port: number;
+  /** Accepts nobody any more. */
   stop(): void;
 }
 
 /** A room that listens. */
-export interface Server extends Listener {
+export interface Server extends Listener, AsyncDisposable {
+  /** Who is here, and what is said. */
   readonly room: Room;
   /** Has new connections use other certificates, or say another pass phrase; what is left out stays. */
   renew(secrets: Secrets): void;
   /**
-   * Stops listening, hands everybody what they are owed, then EOF.
+   * Stops listening, hands everybody what they are owed, then EOF. `await using` ends so, too.
    *
    * @param graceMs how long to wait for those who read slowly, in ms; 5 s by default
    * @returns once the last connection is gone; the same promise when called again
@@ -121,6 +125,11 @@ export async function listen(options: ListenOptions): Promise<Server> {
   await order?.opened;
   const handlers: Handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
   const listener = await openListener(options, handlers);
+  const stop = (graceMs = 5_000) => {
+    listener.stop();
+    if (order) return (stopped ??= stopShared(connections, order, graceMs));
+    return connections.stop(graceMs);
+  };
   return {
     ...listener,
     room,
@@ -128,11 +137,8 @@ export async function listen(options: ListenOptions): Promise<Server> {
       if (tls && secrets.tls) tls = secrets.tls;
       if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
     },
-    stop(graceMs = 5_000) {
-      listener.stop();
-      if (order) return (stopped ??= stopShared(connections, order, graceMs));
-      return connections.stop(graceMs);
-    },
+    stop,
+    [Symbol.asyncDispose]: () => stop(),
   };
 }
 

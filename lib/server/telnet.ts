@@ -138,7 +138,6 @@ export class TelnetSocket implements AcceptedSocket, Life {
       taken += count;
       if (count < part.length) break;
     }
-    this.#answer();
     return taken;
   }
 

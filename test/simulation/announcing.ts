@@ -32,15 +32,14 @@ export class Announcing {
   }
 
   joined(seat: Seat): void {
-    seat.isAnnounced = true;
-    this.#happens({ what: "joined", words: `${seat.ownName ?? seat.name} joined`, about: seat });
+    this.#happens({ what: "joined", words: `${nameOf(seat)} joined`, about: seat });
     this.wait(seat);
   }
 
+  /** Of those that say their names, only who has said it was announced. */
   left(seat: Seat, reason: string): void {
-    if (!seat.isAnnounced) return;
-    const words = `${seat.ownName ?? seat.name} left: ${reason}`;
-    this.#happens({ what: "left", words, about: this.voice });
+    if (this.#state.rules.names && seat.ownName === undefined) return;
+    this.#happens({ what: "left", words: `${nameOf(seat)} left: ${reason}`, about: this.voice });
   }
 
   /** The server stops, and says only what waits for room. */
@@ -94,7 +93,6 @@ export class Announcing {
       if (this.#more.length > 1) state.seen.sums++;
       this.#more = [];
     }
-    next.about.noticeBytes = expected.length;
     this.#hearing.owe(next.about, expected);
     if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.voice);
     this.wait();
@@ -126,4 +124,9 @@ export class Announcing {
     const since = this.#state.now - SECOND_MS;
     return NOTICES_MAX - this.#saidAtMs.filter((atMs) => atMs > since).length;
   }
+}
+
+/** As the others know it. */
+function nameOf({ name, ownName }: Seat): string {
+  return ownName ?? name;
 }

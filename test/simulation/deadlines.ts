@@ -94,7 +94,7 @@ export class Deadlines {
   checkFlush(seat: Seat): void {
     const state = this.#state;
     if (seat.lost || state.now < seat.deadlineMs) return;
-    const isOwed = seat.state === "member" && seat.blocked;
+    const isOwed = seat.state === "member" && seat.owed.length > 0;
     const hasMovedOn = isOwed && state.reached(seat) >= seat.goalLeast;
     if (seat.state === "member" && !isOwed) return;
     state.demand(hasMovedOn, seat, "still connected after its deadline");

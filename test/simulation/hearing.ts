@@ -1,7 +1,7 @@
 /** Promises 1 to 3 and 6: what others say arrives whole, in one order, without a gap, and then EOF. */
 
 import type { Line, Seat } from "./seat.ts";
-import { show, type State } from "./state.ts";
+import { placeIn, show, type State } from "./state.ts";
 
 export class Hearing {
   readonly #state: State;
@@ -13,7 +13,7 @@ export class Hearing {
   /** A line was said: all members but its speaker are owed it. */
   owe(speaker: Seat, bytes: Uint8Array): void {
     const { said, seats, seen, rules, saidBytes: start, held: saidAt } = this.#state;
-    const line: Line = { speaker, bytes, start, logBytes: bytes.length, saidAt };
+    const line: Line = { speaker, bytes, start, saidAt };
     const end = start + bytes.length;
     this.#state.saidBytes = end;
     const ringBytes = rules.logBytes + this.#state.historyBytes;
@@ -27,22 +27,23 @@ export class Hearing {
     }
   }
 
-  /** A newcomer hears the past first; where it ends, it is told so, if anything is announced. */
+  /**
+   * A newcomer is told to say its name; then it hears the past; where that ends, it is told so, if
+   * anything is announced.
+   */
   joins(seat: Seat): void {
     const { past, saidBytes, held, rules, seen } = this.#state;
     const start = past[0]?.start ?? saidBytes;
-    seat.owed = [...past];
+    const aside = (text: string, at: number): Line[] => {
+      const bytes = Buffer.from(text);
+      return text ? [{ speaker: seat, bytes, start: at, saidAt: held, isAside: true }] : [];
+    };
+    const isMarked = rules.announce && past.length > 0;
+    const mark = isMarked ? "* until here what was said before\n" : "";
+    seat.owed = [...aside(seat.greeting ?? "", start), ...past, ...aside(mark, saidBytes)];
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
     if (past.length > 0) seen.pasts++;
-    if (past.length > 0 && rules.announce) this.tell(seat, "* until here what was said before\n");
-  }
-
-  /** A line is said to one alone, that has just joined. */
-  tell(seat: Seat, text: string): void {
-    const { saidBytes: start, held } = this.#state;
-    const bytes = new TextEncoder().encode(text);
-    seat.owed.push({ speaker: seat, bytes, start, logBytes: 0, saidAt: held });
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
@@ -58,6 +59,7 @@ export class Hearing {
     // What is offered has to be right too, be it taken or not.
     this.#compare(seat, bytes, offset, offered);
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    seat.takenBefore = seat.takenTo;
     this.#advance(seat, count);
     if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
     seat.wasAsked ||= seat.blocked;
@@ -69,6 +71,7 @@ export class Hearing {
   /** A socket was offered bytes that are no part of what is said. */
   tookOther(seat: Seat, isShort: boolean): void {
     const state = this.#state;
+    state.demand(!seat.shut, seat, "written to after its EOF");
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
     seat.wasAsked ||= seat.blocked;
     seat.blocked ||= isShort;
@@ -102,11 +105,12 @@ export class Hearing {
   /** The room says how much a member had not taken when it left. */
   checkBehind(seat: Seat, behindBytes: number): void {
     const end = seat.leaving === undefined ? this.#state.saidBytes : seat.end;
-    // Its own lines count or not, depending on whether it was written to since; if it leaves with
-    // them, so does the notice of its coming.
+    // Its own lines count or not, depending on whether it was written to since.
     const isSure = seat.owed.length > 0 && !seat.lost;
     const least = isSure ? end - this.#state.position(seat) : 0;
-    const isRight = behindBytes >= least && behindBytes <= end - seat.takenTo + seat.noticeBytes;
+    // With telnet, a write may be two, and the connection lost in the second.
+    const most = end - (this.#state.rules.telnet && seat.lost ? seat.takenBefore : seat.takenTo);
+    const isRight = behindBytes >= least && behindBytes <= most;
     this.#state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
   }
 
@@ -160,14 +164,14 @@ export class Hearing {
     for (const line of seat.owed) {
       if (seat.offset < line.bytes.length) break;
       seat.offset -= line.bytes.length;
-      seat.takenTo = line.start + line.logBytes;
+      seat.takenTo = placeIn(line, line.bytes.length);
       done++;
     }
     if (done > 0) seat.owed.splice(0, done);
     this.#state.seen.deliveries += done;
     const [next] = seat.owed;
-    if (next && seat.offset > 0) seat.takenTo = this.#state.position(seat);
-    if (first && count > 0) this.#step(seat, this.#state.reached(seat));
+    if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
+    if (first && count > 0) this.#step(seat, this.#state.position(seat));
     if (next || !seat.word || seat.state !== "departing") return;
     seat.word = seat.offset < seat.word.length ? seat.word.subarray(seat.offset) : undefined;
     seat.offset = 0;

@@ -28,8 +28,8 @@ export class Model {
   readonly state: State;
   readonly entrance: Entrance;
   readonly hearing: Hearing;
-  readonly announcing: Announcing;
   readonly naming: Naming;
+  readonly announcing: Announcing;
   readonly speaking: Speaking;
   readonly deadlines: Deadlines;
 
@@ -38,7 +38,7 @@ export class Model {
     this.hearing = new Hearing(this.state);
     this.announcing = new Announcing(this.state, this.hearing);
     this.naming = new Naming(this.state, this.announcing);
-    this.speaking = new Speaking(this.state, this.hearing, this.naming, this.announcing);
+    this.speaking = new Speaking(this.state, this.hearing, this.announcing, this.naming);
     this.entrance = new Entrance(this.state, this.naming, this.speaking);
     this.deadlines = new Deadlines(this.state, this.speaking, this.entrance, this.announcing);
   }
@@ -97,9 +97,7 @@ export class Model {
   joined(seat: Seat): void {
     this.entrance.joined(seat);
     this.hearing.joins(seat);
-    if (seat.greeting !== undefined) this.hearing.tell(seat, seat.greeting);
-    const hasName = seat.certificate !== undefined;
-    if (hasName || !this.state.rules.names) this.announcing.joined(seat);
+    if (!this.state.rules.names || seat.certificate) this.announcing.joined(seat);
   }
 
   pauses(seat: Seat): void {

@@ -1,4 +1,4 @@
-/** Faults in a room with names. */
+/** Faults in a room with names, and with clients that come by telnet. */
 
 import type { Mutant } from "./mutants.ts";
 
@@ -7,14 +7,14 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "a line has no name before it",
     file: "room/named-lines.ts",
-    code: "return taken && bytes > end ? withPrefix(taken, prefix, bytes) : taken;",
-    becomes: "return taken;",
+    code: "const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;",
+    becomes: "const prefixBytes = 0;",
   },
   {
     fault: "a name stands inside a line",
     file: "room/named-lines.ts",
-    code: "const next = run.indexOf(LF, at) + 1;",
-    becomes: "const next = Math.min(run.indexOf(LF, at) + 1, at + 30);",
+    code: "const next = run.indexOf(LF, end) + 1;",
+    becomes: "const next = Math.min(run.indexOf(LF, end) + 1, end + 30);",
   },
   {
     fault: "a line gets a name that has one",
@@ -31,7 +31,7 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "names are not counted in what fits",
     file: "room/named-lines.ts",
-    code: "if (bytes + length > bytesMax) break;",
+    code: "if (filled + length > bytesMax) break;",
     becomes: "if (next > bytesMax) break;",
   },
   {
@@ -131,19 +131,63 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "a newcomer is not told to say its name",
     file: "room/names.ts",
-    code: "this.#room.newcomers?.tell(member.cursor, this.#greeting());",
+    code: "this.#room.newcomers?.greet(member.cursor, this.#greeting());",
     becomes: "",
-  },
-  {
-    fault: "a newcomer that leaves at once gets its EOF twice",
-    file: "room/newcomers.ts",
-    code: "if (cursor.gone || cursor.past === undefined) continue;",
-    becomes: "if (cursor.gone) continue;",
   },
   {
     fault: "one that leaves and does not take its greeting is kept",
     file: "room/cursor.ts",
     code: "this.position - this.past.asideBytes",
     becomes: "this.position",
+  },
+
+  // Telnet.
+  {
+    fault: "what the socket does not take of an answer is lost",
+    file: "server/telnet.ts",
+    code: "this.#unsent = this.#unsent.subarray(Math.max(0, count));",
+    becomes: "this.#unsent = NOTHING;",
+  },
+  {
+    fault: "a byte FF is sent as one",
+    file: "server/telnet.ts",
+    code: "if (byte === IAC) escaped[length++] = IAC;",
+    becomes: "",
+  },
+  {
+    fault: "the second of two FF is lost when the socket takes the first",
+    file: "server/telnet.ts",
+    code: "if (sent > count && count > 0) this.#unsent = Uint8Array.of(IAC);",
+    becomes: "",
+  },
+  {
+    fault: "a line end that is cut is two bytes",
+    file: "server/telnet.ts",
+    code: "const isPlain = this.#within === undefined && !this.#afterCr;",
+    becomes: "const isPlain = this.#within === undefined;",
+  },
+  {
+    fault: "what is left of a command that is cut is said",
+    file: "server/telnet.ts",
+    code: "const isPlain = this.#within === undefined && !this.#afterCr;",
+    becomes: "const isPlain = !this.#afterCr;",
+  },
+  {
+    fault: "a doubled FF ends a subnegotiation",
+    file: "server/telnet.ts",
+    code: "this.#within = byte === SE ? undefined : SB;",
+    becomes: "this.#within = undefined;",
+  },
+  {
+    fault: "one that has its EOF is answered",
+    file: "server/telnet.ts",
+    code: "if (this.#isShut || this.#isBlocked",
+    becomes: "if (this.#isBlocked",
+  },
+  {
+    fault: "what is said together with a lost answer is lost",
+    file: "server/telnet.ts",
+    code: "    if (said.length > 0) this.data.received(said);\n    this.#answer();",
+    becomes: "    this.#answer();\n    if (said.length > 0) this.data.received(said);",
   },
 ];

@@ -55,7 +55,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "history that a newcomer has not taken yet is forgotten",
     file: "room/line-log.ts",
-    code: "    this.#tail = Math.min(this.#tail, start);\n",
+    code: "    this.#tail = Math.min(this.#tail, position);\n",
     becomes: "",
   },
   {
@@ -67,13 +67,13 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "a newcomer without history is told where it ends",
     file: "room/newcomers.ts",
-    code: "if (cursor.position < this.#room.log.head) this.tell(",
-    becomes: "this.tell(",
+    code: "if (this.#start < log.head) this.#tell(",
+    becomes: "this.#tell(",
   },
   {
     fault: "where history ends is told anew after a short write",
     file: "room/newcomers.ts",
-    code: "this.#aside = this.#aside.subarray(taken);",
+    code: "this.#left[what] = line.subarray(taken);",
     becomes: "",
   },
   {
@@ -99,6 +99,13 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     file: "room/leaver.ts",
     code: "if (cursor.reached >= this.#goal)",
     becomes: "if (cursor.position >= this.#goal)",
+  },
+
+  {
+    fault: "history begins where it began for the newcomer before",
+    file: "room/newcomers.ts",
+    code: "if (this.#seam !== log.head) this.#start",
+    becomes: "if (this.#seam === 0) this.#start",
   },
 
   // Who comes and goes.

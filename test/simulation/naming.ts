@@ -66,6 +66,11 @@ export class Naming {
     return `* say your name first${some}\n`;
   }
 
+  /** What reports call somebody. */
+  nameOf({ name, ownName }: Seat): string {
+    return ownName === undefined ? name : `${ownName} ${name}`;
+  }
+
   /** The room says that somebody has a name. */
   named(seat: Seat, name: string): void {
     this.#state.demand(seat.isNamedDue, seat, "reported with a name for nothing");
@@ -74,9 +79,9 @@ export class Naming {
   }
 
   /** A report calls somebody so. */
-  checkReport({ name, ownName, isNamedDue }: Seat, called: string): void {
-    const isRight = called === (ownName === undefined || isNamedDue ? name : `${ownName} ${name}`);
-    if (!isRight) throw new Violation(`${name} is called ${called} in a report`);
+  checkReport(seat: Seat, called: string): void {
+    const isRight = called === (seat.isNamedDue ? seat.name : this.nameOf(seat));
+    if (!isRight) throw new Violation(`${seat.name} is called ${called} in a report`);
   }
 
   /** The room has reported all that had to be reported of this event. */

@@ -183,10 +183,10 @@ function chooseRules(random: Random): Rules {
       : random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
     idleMs: large ? undefined : random.pick([undefined, undefined, 40, 300, 2000]),
     readBytesMax,
+    ...entrance,
     announce,
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
     listens: random.chance(300),
-    ...entrance,
   };
 }
 

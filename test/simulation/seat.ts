@@ -8,10 +8,10 @@ export interface Line {
   readonly bytes: Uint8Array;
   /** Where it begins in all that was ever said. */
   readonly start: number;
-  /** How much of it is a part of that: nothing, if it is for one alone. */
-  readonly logBytes: number;
   /** When it was said. */
   readonly saidAt: Held;
+  /** Whether it is for one alone, and so has no place of its own in all that was said. */
+  readonly isAside?: boolean;
 }
 
 /**
@@ -57,23 +57,20 @@ export class Seat {
   /** Its whole lines that the room has heard and not said, as they will be, and as they are held. */
   unsaid: Uint8Array[] = [];
   heldLengths: number[] = [];
-  /** Whether it has sent nothing yet. */
-  isNew = true;
+  /** What it has begun with, at least its first three bytes if it has said so many. */
+  opening = Buffer.alloc(0);
   /** Who it is by its certificate; what it is called; whether that is still to be reported. */
   certificate: Certificate | undefined;
   ownName: string | undefined;
   isNamedDue = false;
-  /** Whether the others were told that it has come, or are to be. */
-  isAnnounced = false;
-  /** How long that was in the log, which it is spared. */
-  noticeBytes = 0;
   /** What it is told when it has joined. */
   greeting: string | undefined;
-  /** Why it cannot have the name it has said, and why it was sent away. */
+  /** Why it cannot have the name it has said. */
   refused: string | undefined;
-  sentAway: string | undefined;
   tooLong = false;
   greetsInTls = false;
+  /** Why it was sent away. */
+  sentAway: string | undefined;
   /** Why it has left, to be told when all it has said is said. */
   leftFor: string | undefined;
   /** Whether its end of input was delivered. */
@@ -92,8 +89,10 @@ export class Seat {
   offset = 0;
   /** What is left of the server's last line to it. */
   word: Uint8Array | undefined;
-  /** Where in all that was said its last byte taken lies, and when it came how far. */
+  /** Where in all that was said its last byte taken lies, and lay before the last write. */
   takenTo = 0;
+  takenBefore = 0;
+  /** When it came how far. */
   steps: Step[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;

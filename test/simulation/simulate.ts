@@ -2,14 +2,11 @@
  * `bun run simulate`: replays one world with a trace, runs a range of them on
  * all cores, or shows that broken servers are caught.
  *
- *     bun run simulate --seed 7            one world, told event by event
- *     bun run simulate --seeds 1000000     worlds 1 to 1000000 (also --from, --cores)
- *     bun run simulate --shared            worlds of several servers that share a room (also --seed, --seeds)
- *     bun run simulate --mutants           one server broken on purpose after the other (also --fault, some words)
+ *   bun run simulate --help
  */
 
-import { parseArgs } from "node:util";
-
+import { count, flag, runCommand, text } from "../../lib/program/command-line.ts";
+import { version } from "../../package.json";
 import { catchMutants } from "./mutants.ts";
 import { runSharedWorld, SharedSightings } from "./shared/world.ts";
 import { Sightings } from "./sightings.ts";
@@ -18,41 +15,64 @@ import { runWorld, WorldFailure } from "./world.ts";
 /** How many worlds a process runs between two reports. */
 const BATCH = 1000;
 
-const { values } = parseArgs({
+const command = {
+  name: "simulate",
+  version,
+  summary: "Runs the room in small worlds made from seeds, and looks for broken promises.",
+  operands: [],
   options: {
-    seed: { type: "string" },
-    seeds: { type: "string", default: "10000" },
-    from: { type: "string", default: "1" },
-    cores: { type: "string", default: `${navigator.hardwareConcurrency}` },
-    shared: { type: "boolean", default: false },
-    mutants: { type: "boolean", default: false },
-    fault: { type: "string", default: "" },
+    seed: count("one world, told event by event", undefined),
+    seeds: count("so many worlds, on all cores (default 10000)", 10_000),
+    from: count("the seed of the first of them (default 1)", 1),
+    cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
+    shared: flag("worlds of several servers that share a room"),
+    mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
+    fault: text("words", "only mutants whose names have these words (default: all)", ""),
   },
-});
-
-type Seen = Sightings | SharedSightings;
-const run = values.shared ? runSharedWorld : runWorld;
-const newSightings = () => (values.shared ? new SharedSightings() : new Sightings());
+  examples: [
+    ["bun run simulate --seeds 1000000", "worlds 1 to 1000000"],
+    ["bun run simulate --seed 7", "one of them again, with a trace"],
+    ["bun run simulate --mutants", "show that the simulator notices mistakes"],
+  ],
+} as const;
 
 if (process.send) process.on("message", runBatch);
-else if (values.mutants) process.exit(await catchMutants(Number(values.cores), values.fault));
-else if (values.seed !== undefined) process.exit(replay(Number(values.seed)));
-else process.exit(await runRange(Number(values.from), Number(values.seeds), Number(values.cores)));
+else
+  await runCommand(command, async ({ seed, seeds, from, cores, shared, mutants, fault }) => {
+    if (mutants) process.exit(await catchMutants(cores, fault));
+    process.exit(
+      seed === undefined ? await runRange(from, seeds, cores, shared) : replay(seed, shared),
+    );
+  });
+
+/** What was seen in worlds of either kind, which is only added to its own. */
+type Seen = (Sightings | SharedSightings) & { add(other: Seen): void };
+
+function kindOf(shared: boolean) {
+  return shared
+    ? { run: runSharedWorld, newSightings: () => new SharedSightings() }
+    : { run: runWorld, newSightings: () => new Sightings() };
+}
 
 /** Tells one world; returns the exit code. */
-function replay(seed: number): number {
+function replay(seed: number, shared: boolean): number {
   try {
-    console.log(format(run(seed, (line) => console.log(line))));
+    console.log(format(kindOf(shared).run(seed, (line) => console.log(line))));
     return 0;
   } catch (error) {
-    console.log(explain(error));
+    console.log(explain(error, shared));
     return 1;
   }
 }
 
 /** Runs worlds in a process a core, until one fails; returns the exit code. */
-async function runRange(first: number, count: number, cores: number): Promise<number> {
-  const seen: { add(other: Seen): void } & Seen = newSightings();
+async function runRange(
+  first: number,
+  count: number,
+  cores: number,
+  shared: boolean,
+): Promise<number> {
+  const seen: Seen = kindOf(shared).newSightings();
   const end = first + count;
   const startedAtMs = performance.now();
   let next = first;
@@ -65,8 +85,7 @@ async function runRange(first: number, count: number, cores: number): Promise<nu
     reportAtMs = performance.now() + 5_000;
   };
   const runCore = () => {
-    const words = values.shared ? ["--shared"] : [];
-    const core = Bun.spawn([process.execPath, import.meta.path, ...words], {
+    const core = Bun.spawn([process.execPath, import.meta.path], {
       stdio: ["ignore", "inherit", "inherit"],
       ipc(message: BatchResult) {
         seen.add(message.seen);
@@ -78,7 +97,7 @@ async function runRange(first: number, count: number, cores: number): Promise<nu
     });
     const giveBatch = () => {
       if (next >= end || failed) return core.disconnect();
-      const batch: Batch = { first: next, end: Math.min(end, next + BATCH) };
+      const batch: Batch = { shared, first: next, end: Math.min(end, next + BATCH) };
       next = batch.end;
       core.send(batch);
     };
@@ -92,6 +111,7 @@ async function runRange(first: number, count: number, cores: number): Promise<nu
 }
 
 interface Batch {
+  readonly shared: boolean;
   readonly first: number;
   readonly end: number;
 }
@@ -101,19 +121,20 @@ interface BatchResult {
   readonly failure?: string;
 }
 
-function runBatch({ first, end }: Batch): void {
-  const seen: { add(other: Seen): void } & Seen = newSightings();
+function runBatch({ shared, first, end }: Batch): void {
+  const { run, newSightings } = kindOf(shared);
+  const seen: Seen = newSightings();
   try {
     for (let seed = first; seed < end; seed++) seen.add(run(seed));
     process.send?.({ seen });
   } catch (error) {
-    process.send?.({ seen, failure: explain(error) });
+    process.send?.({ seen, failure: explain(error, shared) });
   }
 }
 
-function explain(error: unknown): string {
+function explain(error: unknown, shared: boolean): string {
   if (!(error instanceof WorldFailure)) throw error;
-  const replayed = `bun run simulate ${values.shared ? "--shared " : ""}--seed ${error.seed}`;
+  const replayed = `bun run simulate ${shared ? "--shared " : ""}--seed ${error.seed}`;
   return `${error.message}\n(${replayed} replays it)`;
 }
 

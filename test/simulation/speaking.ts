@@ -23,29 +23,30 @@ export const SPEAKS_TLS = "speaks TLS, this port does not";
 export class Speaking {
   readonly #state: State;
   readonly #hearing: Hearing;
-  readonly #naming: Naming;
   readonly #announcing: Announcing;
+  readonly #naming: Naming;
   /** What members have said, and whoever listens for the program was not told yet. */
   #heard: { readonly speaker: Seat; readonly bytes: Uint8Array }[] = [];
   /** Whose turn it is to speak while others wait, and how much it has said in it. */
   #turn: Seat | undefined;
   #turnBytes = 0;
 
-  constructor(state: State, hearing: Hearing, naming: Naming, announcing: Announcing) {
+  constructor(state: State, hearing: Hearing, announcing: Announcing, naming: Naming) {
     this.#state = state;
     this.#hearing = hearing;
-    this.#naming = naming;
     this.#announcing = announcing;
+    this.#naming = naming;
   }
 
   /** Bytes of a member arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
-    if (seat.leaving || seat.ended || seat.tooLong) return;
-    seat.greetsInTls = seat.isNew && !rules.handshake && opensTls(bytes);
-    seat.isNew = false;
+    if (seat.leaving || seat.ended || seat.tooLong || seat.sentAway !== undefined) return;
+    const isUndecided = seat.opening.length < 3;
+    if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
+    seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
     if (seat.greetsInTls) return this.settle(seat);
-    if (stopping || seat.sentAway !== undefined) return;
+    if (stopping) return;
     for (let at = 0; at < bytes.length && !seat.tooLong && seat.refused === undefined;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
@@ -101,9 +102,8 @@ export class Speaking {
   listens(line: string, name: string): void {
     const { speaker, bytes } = this.#heard.shift() ?? {};
     const text = bytes && new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-    if (speaker) this.#naming.checkReport(speaker, name);
-    if (line !== text?.replace(/\r?\n$/, ""))
-      throw new Violation(`the program hears ${line} instead of ${text}`);
+    if (line !== text?.replace(/\r?\n$/, "") || !speaker || name !== this.#naming.nameOf(speaker))
+      throw new Violation(`the program hears ${line} of ${name} instead of ${text}`);
   }
 
   /** What holds once the server has done the work of a turn. */
@@ -144,6 +144,8 @@ export class Speaking {
   settle(seat: Seat): void {
     const { rules, seen } = this.#state;
     if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
+    // First it is announced.
+    if (seat.isNamedDue) return;
     if (seat.sentAway !== undefined) {
       this.#state.leave(seat, seat.sentAway, seat.sentAway);
     } else if (seat.greetsInTls) {

@@ -87,13 +87,13 @@ export class State {
 
   position(seat: Seat): number {
     const first = seat.owed[0];
-    return first ? first.start + Math.min(seat.offset, first.logBytes) : this.saidBytes;
+    return first ? placeIn(first, seat.offset) : this.saidBytes;
   }
 
-  /** How far it has come: what it still has to take for itself alone comes before its position. */
+  /** How far it has come, less what it still has to take that is for it alone. */
   reached(seat: Seat): number {
-    let aside = seat.owed[0]?.logBytes === 0 ? -seat.offset : 0;
-    for (const line of seat.owed) if (line.logBytes === 0) aside += line.bytes.length;
+    let aside = seat.owed[0]?.isAside ? -seat.offset : 0;
+    for (const line of seat.owed) if (line.isAside) aside += line.bytes.length;
     return this.position(seat) - aside;
   }
 
@@ -117,7 +117,7 @@ export class State {
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
     seat.end = this.saidBytes;
-    this.expectProgress(seat, seat.takenTo - this.position(seat) + this.reached(seat));
+    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (word !== undefined) this.expectWord(seat, word);
   }
 
@@ -141,7 +141,7 @@ export class State {
     const [next] = seat.owed;
     if (!next) return undefined;
     // Since when what it is to take next is there, and since when it has come no further than this.
-    const from = this.reached(seat) - PROGRESS_BYTES;
+    const from = this.position(seat) - PROGRESS_BYTES;
     const since = seat.steps.find((step) => step.position > from)?.at ?? this.held;
     return since.atMost > next.saidAt.atMost ? since : next.saidAt;
   }
@@ -186,6 +186,11 @@ export class State {
   #count(which: (seat: Seat) => boolean): number {
     return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
+}
+
+/** Where a reader stands that has taken so many bytes of a line. */
+export function placeIn({ start, isAside }: Line, offset: number): number {
+  return isAside ? start : start + offset;
 }
 
 /** Bytes as a trace shows them. */

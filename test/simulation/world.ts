@@ -122,6 +122,7 @@ class World implements Network {
   run(): void {
     onSaid = (speaker, run) => {
       this.trace?.(`the room says ${show(run)} of ${speaker?.name}`);
+      // With names, it is told once that is known.
       if (!this.#choices.rules.names) this.#joinEarly();
       this.model.said(speaker, run);
     };
@@ -157,7 +158,11 @@ class World implements Network {
         else this.model.joined(seat);
         this.model.speaking.settle(seat);
       },
-      onNamed: (name) => this.model.naming.named(this.#seatOf(name), name),
+      onNamed: (name) => {
+        const seat = this.#seatOf(name);
+        this.model.naming.named(seat, name);
+        this.model.speaking.settle(seat);
+      },
       onLine: rules.listens ? (line, by) => this.#listen(line, by.name) : undefined,
       onRefuse: (name, why) => {
         this.trace?.(`${name} is refused: ${why}`);

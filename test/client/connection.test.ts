@@ -1,0 +1,164 @@
+/** One end of a connection, against a server that the test plays. */
+
+import { expect, test } from "bun:test";
+
+import { connect } from "../../lib/client/connect.ts";
+import type { Connection } from "../../lib/client/connection.ts";
+import { endAfterEach, type Peer } from "../harness.ts";
+import { Host } from "../harness/host.ts";
+
+endAfterEach();
+
+const MIB = 1 << 20;
+
+/** A connection, and its other end. */
+async function pair(): Promise<{ here: Connection; there: Peer }> {
+  const host = await Host.open();
+  const [here, there] = await Promise.all([
+    connect({ host: "127.0.0.1", port: host.port }),
+    host.guest(),
+  ]);
+  host.close();
+  return { here, there };
+}
+
+/** All lines up to the end. */
+async function allLines(connection: Connection): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const line of connection.lines()) lines.push(line);
+  return lines;
+}
+
+test("writes that overlap go out whole and in order, text as well as bytes", async () => {
+  const { here, there } = await pair();
+  there.pause();
+  const parts = ["a", "b", "c"].map((letter) => letter.repeat(4 * MIB));
+  const taken: number[] = [];
+  const writes = parts.map((part, n) =>
+    here.write(n === 1 ? part : Buffer.from(part), (count) => (taken[n] = (taken[n] ?? 0) + count)),
+  );
+  here.endOutput();
+  there.resume();
+  expect(await Promise.all(writes)).toEqual([true, true, true]);
+  expect((await there.hearsAll()) === parts.join("")).toBe(true);
+  expect(taken).toEqual(parts.map((part) => part.length));
+});
+
+test("text is sent as UTF-8", async () => {
+  const { here, there } = await pair();
+  expect(await here.write("grüße 👋\n")).toBe(true);
+  here.endOutput();
+  await there.endOfInput();
+  expect(there.heard.toString()).toBe("grüße 👋\n");
+});
+
+test("after the end of output a write returns false, and what was written before goes out", async () => {
+  const { here, there } = await pair();
+  there.pause();
+  const before = here.write("x".repeat(8 * MIB));
+  here.endOutput();
+  expect(await here.write("late\n")).toBe(false);
+  there.resume();
+  expect(await before).toBe(true);
+  expect((await there.hearsAll()).length).toBe(8 * MIB);
+});
+
+test("writes that wait when the connection is lost return false, and read says why", async () => {
+  const { here, there } = await pair();
+  there.pause();
+  const writes = [here.write("x".repeat(16 * MIB)), here.write("y")];
+  there.reset();
+  expect(await Promise.all(writes)).toEqual([false, false]);
+  const lost = `lost the connection to ${here.address}: reset by the server`;
+  await expect(here.read()).rejects.toMatchObject({ message: lost, code: "ECONNRESET" });
+  expect(await here.write("z")).toBe(false);
+});
+
+test("a read while another waits throws at once; the other gets what comes", async () => {
+  const { here, there } = await pair();
+  const first = here.read();
+  await expect(here.read()).rejects.toThrow("a read of this connection is waiting already");
+  there.say("hello\n");
+  expect(Buffer.from((await first) ?? []).toString()).toBe("hello\n");
+});
+
+test("lines are text without their ends, up to an unfinished one", async () => {
+  const { here, there } = await pair();
+  there.say("one\ntwo\r\n\n\ufeffthree\rand more\n");
+  there.say(Buffer.from([0x62, 0x61, 0x64, 0xff, 0x0a]));
+  for (const byte of Buffer.from("grüße 👋\nunfini")) there.say(Buffer.from([byte]));
+  there.say("shed");
+  there.endInput();
+  expect(await allLines(here)).toEqual([
+    ...["one", "two", "", "\ufeffthree\rand more", "bad\ufffd", "grüße 👋", "unfinished"],
+  ]);
+});
+
+test("leaving the loop leaves the rest to whoever reads next", async () => {
+  const { here, there } = await pair();
+  there.say("one\ntwo\nthree\nfo");
+  await there.sayAll("ur\nfive\nsix");
+  there.endInput();
+  const seen: string[] = [];
+  for (let n = 0; n < 3; n++)
+    for await (const line of here.lines()) {
+      seen.push(line);
+      break;
+    }
+  const rest: Uint8Array[] = [];
+  for (let some = await here.read(); some; some = await here.read()) rest.push(some);
+  expect([seen, Buffer.concat(rest).toString()]).toEqual([
+    ["one", "two", "three"],
+    "four\nfive\nsix",
+  ]);
+});
+
+test("lines end with what was lost, after the whole lines that came before", async () => {
+  const { here, there } = await pair();
+  there.say("one\ntwo\nunfini");
+  const seen: string[] = [];
+  const loop = async () => {
+    for await (const line of here.lines()) {
+      seen.push(line);
+      if (line === "two") there.reset();
+    }
+  };
+  await expect(loop()).rejects.toMatchObject({ name: "Error", code: "ECONNRESET" });
+  expect(seen).toEqual(["one", "two"]);
+});
+
+test("close sends all that was written, discards what was not read, and waits for the server", async () => {
+  const { here, there } = await pair();
+  there.pause();
+  await there.sayAll("never read\n".repeat(1000));
+  const written = here.write("x".repeat(8 * MIB));
+  const closing = here.close().then(() => "closed");
+  there.resume();
+  expect((await there.hearsAll()).length).toBe(8 * MIB);
+  expect(await Promise.race([closing, Promise.resolve("waits for the server")])).toBe(
+    "waits for the server",
+  );
+  await there.sayAll("never read either\n".repeat(1000));
+  there.endInput();
+  expect([await closing, await written, await here.read()]).toEqual(["closed", true, undefined]);
+  await here.close();
+});
+
+test("close wakes who reads, and resets a server that does not end in time", async () => {
+  const { here, there } = await pair();
+  const reading = here.read();
+  await here.close(20);
+  expect(await reading).toBeUndefined();
+  there.say("are you there?\n");
+  expect(await there.closed()).toBe("error");
+});
+
+test("await using closes in order", async () => {
+  const { here, there } = await pair();
+  void there.hearsAll().then(() => there.endInput());
+  {
+    await using connection = here;
+    void connection.write("last words\n");
+  }
+  expect([there.text, await here.write("gone")]).toEqual(["last words\n", false]);
+});
