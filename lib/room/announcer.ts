@@ -93,8 +93,9 @@ export class Announcer implements Talker {
   take(bytesMax: number): Uint8Array | undefined {
     const next = this.#next;
     if (next === undefined || this.#mayAtOnce === 0) return undefined;
-    const here = this.#room.size.toLocaleString("en");
-    const line = new TextEncoder().encode(`* ${next.words} (${here} here)\n`);
+    // How many are at the other servers, this one does not know.
+    const here = this.#room.isShared ? "" : ` (${this.#room.size.toLocaleString("en")} here)`;
+    const line = new TextEncoder().encode(`* ${next.words}${here}\n`);
     const isTooLong = line.length > this.#room.saidBytesMax;
     if (line.length > bytesMax && !isTooLong) return undefined;
     if (this.#notices.shift() === undefined) this.#last = undefined;

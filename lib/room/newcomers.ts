@@ -19,6 +19,8 @@ export class Newcomers {
   readonly #room: Room;
   readonly #linesMax: number | undefined;
   readonly #isMarked: boolean;
+  /** Where it begins at the earliest. */
+  #first = 0;
   /** Where history begins, if it ends there. */
   #start = 0;
   #seam = 0;
@@ -35,10 +37,16 @@ export class Newcomers {
     this.#isMarked = isMarked;
   }
 
+  /** What is in the log is not what was said before. */
+  begin(): void {
+    this.#first = this.#start = this.#seam = this.#room.log.head;
+  }
+
   /** Has a newcomer start further back, if there is history. */
   add(cursor: Cursor): void {
     const { log } = this.#room;
-    if (this.#seam !== log.head) this.#start = log.startOfLast(this.#linesMax);
+    if (this.#seam !== log.head)
+      this.#start = Math.max(this.#first, log.startOfLast(this.#linesMax));
     this.#seam = log.head;
     cursor.position = this.#start;
     log.goBack(this.#start);

@@ -53,6 +53,8 @@ export interface SharingRoom {
    * @returns how many lines of theirs were waiting, and are dropped
    */
   sendAllAway(word: string, reason: string): number;
+  /** From here on, what goes into the log is history for newcomers, and nothing before. */
+  beginHistory(): void;
   /** Forgets what waits to be said; returns how many lines that is. */
   dropUnsaid(): number;
 }

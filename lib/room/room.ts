@@ -94,6 +94,11 @@ export class Room {
     return this.cursors.size + this.#turns.gone;
   }
 
+  /** Whether others, at other servers, are in this room too. */
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
   /** Who is here, in the order they came, less those who leave. */
   get members(): Member[] {
     const lives = Array.from(this.cursors, ({ socket }) => socket.data);
@@ -183,6 +188,11 @@ export class Room {
     this.#shared.after(() => {
       if (member.cursor.socket.data === member) this.leave(member, reason, word);
     });
+  }
+
+  /** Newcomers hear of nothing that was said before. */
+  beginHistory(): void {
+    this.newcomers?.begin();
   }
 
   /** Forgets what members still have to say; returns how many lines that is. */

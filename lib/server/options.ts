@@ -34,6 +34,8 @@ const TCP_ONLY = [
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 /** Redis and this server have a few such lines in memory at a time. */
 const SHARED_LINE_BYTES_MAX = 16 << 20;
+/** Each server that starts gets all of it at once. */
+const SHARED_HISTORY_BYTES_MAX = 64 << 20;
 const limit = fileLimit();
 /** History that is given as a number of lines has at most so many bytes. */
 const HISTORY_BYTES = 8 << 20;
@@ -170,7 +172,7 @@ export function sharingOf(given: ServerOptions): Omit<RedisOptions, "onChange"> 
   const { redis, room = "linechat", "max-line": lineBytesMax } = given;
   if (redis === undefined) return undefined;
   const url = withPassword(redis, process.env["REDIS_PASSWORD"]);
-  return { url, room, lineBytesMax };
+  return { url, room, lineBytesMax, historyBytes: given.history?.bytes ?? 0 };
 }
 
 /**
@@ -228,6 +230,12 @@ function checkTogether(given: ServerOptions): void {
   for (const name of TCP_ONLY)
     if (unix && [given[name] || []].flat().length > 0)
       throw usageError(`--${name} does not go with --unix`);
+  if (given.redis && given.names)
+    throw usageError("--names does not go with --redis: a name is known to one server only");
+  if (given.redis && (given.history?.bytes ?? 0) > SHARED_HISTORY_BYTES_MAX)
+    throw usageError(
+      `--redis keeps a --history of at most ${formatSize(SHARED_HISTORY_BYTES_MAX)}`,
+    );
   if (given.room !== undefined && !given.redis) throw usageError("--room needs --redis");
   if (given.redis && line > SHARED_LINE_BYTES_MAX)
     throw usageError(

@@ -3,6 +3,7 @@
 import {
   type Entry,
   Forgotten,
+  GONE,
   type OpenStream,
   type Readings,
   type Saying,
@@ -21,26 +22,29 @@ const FORGOTTEN = "FORGOTTEN";
 
 /*
  * The stream has an entry for each batch: `after`, `by`, `number`, `read`, `lines`.
- * A hash beside it has in `last` the id of the last entry, and for each server, under
- * its name, the number of its last batch and how far it had read then.
+ * A hash beside it has in `last` the id of the last entry, in `history` the length of
+ * that, and for each server, under its name, the number of its last batch and how far
+ * it had read then. A list has history, the lines of a batch in each element.
  */
 
 /** Adds a first entry for a server; forgets the one it was before, and those not heard of for a day. */
 const JOIN = `
+local name, instead, keep = unpack(ARGV)
 local state = redis.call('HGETALL', KEYS[2])
 local last = redis.call('HGET', KEYS[2], 'last') or '${START}'
-local id = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', ARGV[1], 'number', '1', 'read', '${START}', 'lines', '')
+local id = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', name, 'number', '1', 'read', '${START}', 'lines', '')
 local yesterday = tonumber(string.match(id, '^%d+')) - 86400000
 for i = 1, #state, 2 do
   local read = tonumber(string.match(state[i + 1], ' (%d+)-') or '')
-  if state[i] == ARGV[2] or (read and read < yesterday) then redis.call('HDEL', KEYS[2], state[i]) end
+  if state[i] == instead or (read and read < yesterday) then redis.call('HDEL', KEYS[2], state[i]) end
 end
-redis.call('HSET', KEYS[2], ARGV[1], '1 ' .. id, 'last', id)
-return {id, redis.call('HGETALL', KEYS[2])}`;
+redis.call('HSET', KEYS[2], name, '1 ' .. id, 'last', id)
+local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
+return {id, redis.call('HGETALL', KEYS[2]), history}`;
 
 /** Adds a batch, unless its number shows that it was added before, or that one before it is missing. */
 const SAY = `
-local name, number, read, tail, lines = unpack(ARGV)
+local name, number, read, tail, lines, keep = unpack(ARGV)
 local state = redis.call('HMGET', KEYS[2], name, 'last')
 local before = tonumber(string.match(state[1] or '0', '^%d+'))
 local last = state[2] or '${START}'
@@ -48,12 +52,23 @@ if tonumber(number) <= before then return last end
 if tonumber(number) > before + 1 then return redis.error_reply('${FORGOTTEN} number ' .. number .. ' comes after ' .. before) end
 local id = redis.call('XADD', KEYS[1], 'MINID', '~', tail, '*', 'after', last, 'by', name, 'number', number, 'read', read, 'lines', lines)
 redis.call('HSET', KEYS[2], name, number .. ' ' .. read, 'last', id)
-if read == 'gone' then redis.call('HDEL', KEYS[2], name) end
+if read == '${GONE}' then redis.call('HDEL', KEYS[2], name) end
+if keep ~= '0' and lines ~= '' then
+  local function bytes(text) return #text - select(2, string.gsub(text, '[\\128-\\191]', '')) end
+  local length = redis.call('HINCRBY', KEYS[2], 'history', bytes(lines))
+  redis.call('RPUSH', KEYS[3], lines)
+  local oldest = bytes(redis.call('LINDEX', KEYS[3], '0'))
+  while length - oldest >= tonumber(keep) do
+    redis.call('LPOP', KEYS[3])
+    length = redis.call('HINCRBY', KEYS[2], 'history', -oldest)
+    oldest = bytes(redis.call('LINDEX', KEYS[3], '0'))
+  end
+end
 return id`;
 
-/** The keys of a room; the braces have a cluster keep both on one node. */
-export function keysOf(room: string): [stream: string, state: string] {
-  return [`linechat:{${room}}`, `linechat:{${room}}:state`];
+/** The keys of a room; the braces have a cluster keep all on one node. */
+export function keysOf(room: string): [stream: string, state: string, history: string] {
+  return [`linechat:{${room}}`, `linechat:{${room}}:state`, `linechat:{${room}}:history`];
 }
 
 /** A client that does not connect again by itself: what it then sends again, and when, could not be told. */
@@ -61,54 +76,61 @@ export function openClient(url: string): Bun.RedisClient {
   return new Bun.RedisClient(url, { autoReconnect: false, connectionTimeout: CONNECT_MS });
 }
 
-/**
- * How to connect to the stream of a room.
- *
- * @param lineBytesMax the longest line, in bytes: less is read at a time where lines may be long
- */
-export function streamInRedis(url: string, room: string, lineBytesMax: number): OpenStream {
-  const countMax = Math.floor(READ_BYTES / (2 * lineBytesMax)) || 1;
-  return (events) => new RedisLink(url, keysOf(room), Math.min(READ_MAX, countMax), events);
+/** Where a stream is, and what is wanted of it. */
+export interface RedisStream {
+  readonly url: string;
+  readonly room: string;
+  /** The longest line, in bytes: less is read at a time where lines may be long. */
+  readonly lineBytesMax: number;
+  /** How much is kept for those who come later, in bytes. */
+  readonly historyBytes: number;
+}
+
+/** How to connect to the stream of a room. */
+export function streamInRedis(stream: RedisStream): OpenStream {
+  return (events) => new RedisLink(stream, events);
 }
 
 class RedisLink implements StreamLink {
   readonly #sayer: Bun.RedisClient;
   readonly #reader: Bun.RedisClient;
-  readonly #keys: readonly [stream: string, state: string];
-  readonly #count: number;
+  readonly #stream: string;
+  /** What each script begins with: how many keys there are, and these. */
+  readonly #keys: readonly string[];
+  readonly #keep: string;
+  readonly #count: string;
   readonly #events: StreamEvents;
   #scripts = { join: "", say: "" };
   #isClosed = false;
 
-  constructor(
-    url: string,
-    keys: readonly [stream: string, state: string],
-    count: number,
-    events: StreamEvents,
-  ) {
+  constructor({ url, room, lineBytesMax, historyBytes }: RedisStream, events: StreamEvents) {
+    const keys = keysOf(room);
     this.#sayer = openClient(url);
     this.#reader = openClient(url);
-    this.#keys = keys;
-    this.#count = count;
+    this.#stream = keys[0];
+    this.#keys = [`${keys.length}`, ...keys];
+    this.#keep = `${historyBytes}`;
+    this.#count = `${Math.min(READ_MAX, Math.floor(READ_BYTES / (2 * lineBytesMax)) || 1)}`;
     this.#events = events;
     void this.#open();
   }
 
   join(by: string, instead: string): void {
-    const args = [this.#scripts.join, "2", ...this.#keys, by, instead];
-    this.#ask(this.#sayer, "EVALSHA", args, ([id, state]: [string, string[]]) => {
-      this.#events.onJoined(id, readingsOf(state));
-    });
+    const args = [this.#scripts.join, ...this.#keys, by, instead, this.#keep];
+    const onReply = ([id, state, history]: [string, string[], string[]]) =>
+      this.#events.onJoined(id, readingsOf(state), history);
+    this.#ask(this.#sayer, "EVALSHA", args, onReply);
   }
 
   say({ by, number, read, tail, lines }: Saying): void {
-    const args = [this.#scripts.say, "2", ...this.#keys, by, `${number}`, read, tail, lines];
+    const said = [by, `${number}`, read, tail, lines, this.#keep];
+    const args = [this.#scripts.say, ...this.#keys, ...said];
     this.#ask(this.#sayer, "EVALSHA", args, (id: string) => this.#events.onSaid(id));
   }
 
   read(after: string): void {
-    const [stream] = this.#keys;
-    const how = ["COUNT", `${this.#count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", stream, after];
+    const stream = this.#stream;
+    const how = ["COUNT", this.#count, "BLOCK", `${BLOCK_MS}`, "STREAMS", stream, after];
     this.#ask(this.#reader, "XREAD", how, (reply: Record<string, [string, string[]][]> | null) =>
       this.#events.onEntries((reply?.[stream] ?? []).map(entryOf)),
     );

@@ -22,7 +22,7 @@ import type { Speaker } from "../room/line-log.ts";
 import type { SharedOrder, SharingRoom } from "../room/order.ts";
 import { Absence } from "./absence.ts";
 import { Answers, TICK_MS } from "./answers.ts";
-import { Batches, type BatchesOptions, linesOf, type SentBatch } from "./batches.ts";
+import { Batches, type BatchesOptions, linesOf, type Piece, type SentBatch } from "./batches.ts";
 import { Inbox } from "./inbox.ts";
 import { Peers } from "./peers.ts";
 import {
@@ -56,7 +56,7 @@ export class StreamOrder implements SharedOrder {
   readonly #peers = new Peers();
   readonly #answers = new Answers();
   /** Who says what is said elsewhere. */
-  readonly #elsewhere: Speaker = { lastRun: -1 };
+  readonly #others: Speaker = { lastRun: -1 };
   #room: SharingRoom | undefined;
   #state: "away" | "joining" | "here" = "away";
   #link: StreamLink | undefined;
@@ -158,7 +158,7 @@ export class StreamOrder implements SharedOrder {
     this.#answers.joins();
     this.#link = this.#options.open({
       onOpen: () => this.#onOpen(),
-      onJoined: (id, servers) => this.#onJoined(id, servers),
+      onJoined: (id, servers, history) => this.#onJoined(id, servers, history),
       onSaid: (id) => this.#onSaid(id),
       onEntries: (entries) => this.#onEntries(entries),
       onLost: (error) => this.#lose(error),
@@ -176,11 +176,14 @@ export class StreamOrder implements SharedOrder {
     this.#link?.join(this.#name, before);
   }
 
-  #onJoined(id: string, servers: Readings): void {
+  #onJoined(id: string, servers: Readings, history: readonly string[]): void {
     this.#isMember = true;
     this.#thread.begin(id);
     this.#heard = id;
     this.#peers.begin(servers, this.#name, this.#answers.listenedMs);
+    this.#room?.beginHistory();
+    for (const lines of history) this.#inbox.add([this.#elsewhere(lines)], () => {});
+    this.moveToLog();
     this.#goHere();
     if (this.#hasOpened) this.#report(`shares the room again, as server ${this.#name}`);
     this.#hasOpened = true;
@@ -261,11 +264,14 @@ export class StreamOrder implements SharedOrder {
   #receiveOther(entry: Entry): void {
     const { id, lines } = entry;
     this.#peers.heard(entry, this.#answers.listenedMs);
-    const run = Buffer.from(lines, "latin1");
-    this.#inbox.add([{ speaker: this.#elsewhere, run }], () => {
+    this.#inbox.add([this.#elsewhere(lines)], () => {
       this.#heard = id;
-      this.#untoldBytes += run.length;
+      this.#untoldBytes += lines.length;
     });
+  }
+
+  #elsewhere(lines: string): Piece {
+    return { speaker: this.#others, run: Buffer.from(lines, "latin1") };
   }
 
   #forgetWhatAllHave(): void {

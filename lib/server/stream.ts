@@ -49,8 +49,11 @@ export interface StreamLink {
 /** What a connection tells. */
 export interface StreamEvents {
   onOpen(): void;
-  /** @param id the place of the first entry of the server that has joined */
-  onJoined(id: string, servers: Readings): void;
+  /**
+   * @param id the place of the first entry of the server that has joined
+   * @param history what was said before, as far as it is kept, each character a byte
+   */
+  onJoined(id: string, servers: Readings, history: readonly string[]): void;
   /** @param id its place; or if it had been added before, the last place of all */
   onSaid(id: string): void;
   onEntries(entries: readonly Entry[]): void;

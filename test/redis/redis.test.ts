@@ -94,6 +94,82 @@ describe("servers that share a room over Redis are one room", () => {
   });
 });
 
+describe("--history is that of the whole room", () => {
+  const lines = (first: number, last: number) =>
+    Array.from({ length: last - first + 1 }, (_, at) => `${first + at} \xff\u20ac\n`).join("");
+
+  test("at each server, and it survives a restart of all of them", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = await startServers(2, redis.url, "--history", "100");
+    const [ann, bob] = [await one?.join(), await other?.join()];
+    ann?.say(lines(1, 150));
+    await bob?.hears("150 ");
+    bob?.say(lines(151, 160));
+    await ann?.hears("160 ");
+    const expected = Buffer.from(lines(61, 160)).toString("latin1");
+    for (const server of [one, other]) {
+      const newcomer = await server?.join();
+      await newcomer?.hears("160 ");
+      expect(newcomer?.text).toBe(expected);
+    }
+    for (const server of [one, other]) await server?.stop();
+    await redis.kill();
+    await redis.start();
+    const third = await share(redis.url, "--history", "100");
+    const newcomer = await third.join();
+    await newcomer.hears("160 ");
+    const fourth = await share(redis.url, "--history", "100");
+    const talker = await fourth.join({ says: "and on\n" });
+    await newcomer.hears("and on\n");
+    expect(newcomer.text).toBe(`${expected}and on\n`);
+    await talker.hears("160 ");
+    expect(talker.text).toBe(expected);
+  });
+
+  test("and is bounded in Redis, in bytes", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = await startServers(2, redis.url, "--history", "100K");
+    const [ann, bob] = [await one?.join(), await other?.join({ countOnly: true })];
+    const said = Buffer.from(`${"\xff".repeat(999)}\n`.repeat(1000), "latin1");
+    ann?.say(said);
+    await bob?.hearsBytes(said.length);
+    const key = "linechat:{linechat}:history";
+    const kept = String(await redis.ask("LRANGE", key, "0", "-1")).length;
+    expect(kept).toBeGreaterThan(100 << 10);
+    expect(kept).toBeLessThan(250 << 10);
+    for (const server of [one, other]) await server?.stop();
+    const newcomer = await (await share(redis.url, "--history", "100K")).join();
+    await newcomer.hearsBytes(102_000);
+    expect(newcomer.heard.equals(said.subarray(0, newcomer.heardBytes))).toBe(true);
+  });
+
+  test("what was said in an order that is lost is no history", async () => {
+    await using redis = await RedisServer.start();
+    const server = await share(redis.url, "--history", "100");
+    const ann = await server.join();
+    ann.say("before\n");
+    await redis.ask("FLUSHALL");
+    await ann.endOfInput();
+    await server.logged("shares the room again");
+    const bob = await server.join({ says: "after\n" });
+    const carl = await server.join();
+    await carl.hears("after\n");
+    expect([bob.text, carl.text]).toEqual(["", "after\n"]);
+  });
+});
+
+test("--announce tells all members of all servers, in the one order", async () => {
+  await using redis = await RedisServer.start();
+  const [one, other] = await startServers(2, redis.url, "--announce");
+  const bob = await other?.join();
+  const ann = await one?.join();
+  await bob?.hears(`* ${ann?.name} joined\n`);
+  ann?.say("hello\n");
+  ann?.endInput();
+  await bob?.hears(`* ${ann?.name} left: end of input\n`);
+  expect(bob?.text).toBe(`* ${ann?.name} joined\nhello\n* ${ann?.name} left: end of input\n`);
+});
+
 describe("a Redis that fails delays lines and loses none, and none comes twice", () => {
   test("killed during a load, twice", async () => {
     await using redis = await RedisServer.start();

@@ -169,7 +169,7 @@ export class SimulatedLink implements StreamLink {
       const { forgotten, readings } = this.#stream;
       return (events) => {
         this.#watcher.joined(by, entry, forgotten);
-        events.onJoined(entry.id, readings);
+        events.onJoined(entry.id, readings, []);
       };
     });
   }
