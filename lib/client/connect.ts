@@ -47,7 +47,7 @@ export type ConnectOptions = Place & {
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { tls, passPhrase, answerMs = ANSWER_MS, handshakeMs = HANDSHAKE_MS } = options;
-  const address = "unix" in options ? options.unix : formatAddress(options.host, options.port);
+  const address = addressOf(options);
   try {
     const connection = tls
       ? await startTls(
@@ -65,6 +65,11 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   } catch (error) {
     throw failed(`cannot connect to ${address}`, inWords(error, options), BY_SERVER);
   }
+}
+
+/** Where that is, as the user said it. */
+export function addressOf(place: Place): string {
+  return "unix" in place ? place.unix : formatAddress(place.host, place.port);
 }
 
 /** One socket that is connected there: socket and connect, for one address after another. */
