@@ -15,6 +15,7 @@ import { ReconnectingConnection } from "./lib/client/reconnect.ts";
 import { Terminal } from "./lib/client/terminal.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
+import { UserError } from "./lib/program/system-errors.ts";
 import { version } from "./package.json";
 
 /** How long the end by a signal may take: a terminal that is stopped would hold it up. */
@@ -27,7 +28,7 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const place = connectOptions(options, operands);
   let here: LocalEnd | undefined;
   const leave = async (exitCode: number) => {
-    await Promise.race([here?.close(), Bun.sleep(LEAVE_MS)]);
+    await Promise.race([here?.close().catch(() => {}), Bun.sleep(LEAVE_MS)]);
     await exit(exitCode);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -69,8 +70,15 @@ async function converse(here: LocalEnd, room: Room, options: Options): Promise<b
   const heard = hear(room, here, !options["send-only"]);
   const lines = options.name ? prefixLines(here.said, `${options.name}: `) : here.said;
   const said = options["recv-only"] ? Promise.resolve(false) : say(lines, room);
+  const unseen = options["send-only"] ? undefined : here.gone?.().then(() => false);
   // The end of stdin is not the end: it goes on until the server closes.
-  const closed = await Promise.race([heard, said.then((all) => ((saidAll = all), heard))]);
+  const closed = await Promise.race([
+    heard,
+    unseen ?? heard,
+    said.then((all) => ((saidAll = all), heard)),
+  ]);
+  if (!closed && !saidAll && !options["recv-only"] && !isatty(0))
+    throw new UserError("nobody reads stdout any more, and not everything was said");
   return closed && !saidAll;
 }
 

@@ -98,6 +98,34 @@ test("when stdout is closed it ends quietly", async () => {
   expect(program.stderr).toBe("");
 });
 
+test("it ends when its reader has gone, with nothing more to say to it", async () => {
+  const server = await ServerProgram.start();
+  const talker = await server.join();
+  const at = `127.0.0.1 ${server.port}`;
+  const command = (options: string, reader: string, input = "</dev/null") =>
+    `"$0" client.ts ${options} ${at} ${input} | ${reader}; echo "exit \${PIPESTATUS[0]}"`;
+  const run = (...words: Parameters<typeof command>) =>
+    new Program(["bash", "-c", command(...words), process.execPath]);
+
+  const grep = run("--recv-only", "grep -m1 ready");
+  await server.members(2);
+  talker.say("not yet\nready\n");
+  expect([await grep.exited, grep.stdout, grep.stderr]).toEqual([0, "ready\nexit 0\n", ""]);
+
+  const impatient = run("", "true", "< <(sleep 1000 2>&- & echo $! >&2)");
+  expect([await impatient.exited, impatient.stdout]).toEqual([0, "exit 1\n"]);
+  const [sleeper, ...words] = impatient.stderr.split("\n");
+  process.kill(Number(sleeper));
+  expect(words[0]).toBe(
+    "linechat-client: nobody reads stdout any more, and not everything was said",
+  );
+
+  const sending = run("--send-only", "true", "< <(sleep 0.6; echo said)");
+  await talker.hears("said\n");
+  server.kill("SIGTERM");
+  expect([await sending.exited, sending.stdout]).toEqual([0, "exit 0\n"]);
+});
+
 test.each(["SIGTERM", "SIGINT"] as const)(
   "%s ends it at once, even if nobody reads what it prints",
   async (signal) => {
