@@ -319,6 +319,39 @@ testWith("openssl")(
   },
 );
 
+testWith("openssl")(
+  "over TLS, end comes with close_notify and without it; the plain socket beneath sees its record",
+  async () => {
+    const { file } = makeCertificates(newFolder());
+    for (const isCutOff of [false, true]) {
+      const end = isCutOff ? 'process.kill(process.pid, "SIGKILL")' : "socket.shutdown()";
+      const code = `const [cert, key] = ["pem", "key"].map((kind) => Bun.file("${file("server.")}" + kind));
+        const socket = { handshake(socket) { ${end} }, data() {} };
+        const at = { hostname: "127.0.0.1", port: 0, tls: { cert, key } };
+        console.log(Bun.listen({ ...at, socket }).port)`;
+      const server = new Program([process.execPath, "-e", code]);
+      const [port] = await server.printed(/\d+(?=\n)/);
+      const at = { hostname: "127.0.0.1", port: Number(port) };
+      const events: string[] = [];
+      const ended = Promise.withResolvers<void>();
+      const beneath = await connect(at, {
+        data: (_, bytes) => void events.push(`${bytes.at(-24)}, ${bytes.at(-20)}`),
+      });
+      const socket = {
+        data() {},
+        end: () => ended.resolve(void events.push("end")),
+        close: () => ended.reject(new Error("close")),
+      };
+      beneath.upgradeTLS({ tls: { rejectUnauthorized: false }, socket });
+      await ended.promise;
+      const isThere = events.at(-2) === "23, 19"; // the type and the length of a record
+      expect([events.at(-1), isThere], "lib/client/tls-records.ts looks for it").toEqual([
+        ...["end", !isCutOff],
+      ]);
+    }
+  },
+);
+
 test("stop removes a Unix socket by the path it was given, whatever is there by now", () => {
   const folder = newFolder();
   const [path, moved] = [join(folder, "path"), join(folder, "moved")];
@@ -352,7 +385,7 @@ test.skipIf(!hasIPv6)(
     const marker = await connect({ hostname: "127.0.0.1", port });
     marker.write("all others are accepted by now");
     await marked.promise;
-    expect(accepted, "lib/client/connect.ts connects to one address at a time").toBeGreaterThan(21);
+    expect(accepted, "lib/client/addresses.ts has one after another tried").toBeGreaterThan(21);
   },
 );
 

@@ -26,7 +26,7 @@ export const COMMAND = {
     name,
     "recv-only": flag("print what others send, do not read stdin"),
     "send-only": flag("send the lines of stdin, print nothing"),
-    reconnect: flag("connect again whenever the connection is lost"),
+    reconnect: flag("connect again if it fails or the connection is lost"),
     quiet: flag("report only failures"),
     unix: text("path", "use this Unix socket instead of a host and port", undefined),
     "pass-file": text("file", "send the line in this file first: the pass phrase", undefined),

@@ -6,6 +6,7 @@
  * destroy what was sent.
  */
 
+import { lastLine } from "./last-words.ts";
 import type { Cursor } from "./member.ts";
 import type { Room } from "./room.ts";
 import { close, GONE, type Life, type RoomSocket } from "./socket.ts";
@@ -27,7 +28,7 @@ export class Leaver implements Life {
   constructor(room: Room, socket: RoomSocket, word?: string, cursor?: Cursor, reason = "") {
     this.#room = room;
     this.#socket = socket;
-    this.#word = new TextEncoder().encode(word === undefined ? "" : `* ${word}\n`);
+    this.#word = new TextEncoder().encode(word === undefined ? "" : lastLine(word));
     this.#cursor = cursor;
     this.#reason = reason;
     this.end = room.log.head;

@@ -7,6 +7,7 @@
 
 import { assert } from "./assert.ts";
 import { Deadlines } from "./deadlines.ts";
+import { longerThan } from "./last-words.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { type Cursor, Member } from "./member.ts";
@@ -98,7 +99,7 @@ export class Room {
     this.#turns.release(talker);
     if (talker.cursor.gone) return;
     if (talker.lines.tooLong)
-      this.leave(talker, "line too long", `line longer than ${talker.lines.lineBytesMax} bytes`);
+      this.leave(talker, "line too long", longerThan(talker.lines.lineBytesMax));
     else if (talker.hasEnded) this.leave(talker, "end of input");
   }
 

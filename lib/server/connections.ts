@@ -23,6 +23,7 @@
 import { formatAddress, unmapAddress } from "../program/address.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { Deadlines } from "../room/deadlines.ts";
+import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
@@ -158,9 +159,9 @@ export class Connections {
   #refusalOf(socket: AcceptedSocket, address: string): string | undefined {
     const { rules, clientsMax } = this.settings;
     const isOneTooMany = this.#addresses?.add(socket, address) === false;
-    if (rules?.admits(address) === false) return `not allowed from ${address}`;
-    if (isOneTooMany) return `too many connections from ${address}`;
-    return this.seated.size + this.room.seats >= clientsMax ? "room is full" : undefined;
+    if (rules?.admits(address) === false) return notAllowedFrom(address);
+    if (isOneTooMany) return tooManyFrom(address);
+    return this.seated.size + this.room.seats >= clientsMax ? ROOM_IS_FULL : undefined;
   }
 }
 

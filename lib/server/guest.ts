@@ -5,13 +5,13 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
+import { noPassPhraseWithin, SPEAKS_TLS, WRONG_PASS_PHRASE } from "../room/last-words.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import type { Connections } from "./connections.ts";
-import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
+import { greetsInTls } from "./tls-words.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
-const WRONG = "wrong pass phrase";
 
 /** A connection that is not a member yet: it hears nothing, and its lines go nowhere. */
 export class Guest implements Life {
@@ -56,7 +56,7 @@ export class Guest implements Life {
     this.said = Buffer.concat([this.said, end < 0 ? bytes : bytes.subarray(0, end)]);
     const tooLong = this.said.length > PASS_PHRASE_BYTES_MAX + 1; // and a CR
     if (end < 0 && !tooLong) return;
-    if (tooLong || !this.#knowsPassPhrase()) return this.#refuse(WRONG);
+    if (tooLong || !this.#knowsPassPhrase()) return this.#refuse(WRONG_PASS_PHRASE);
     this.#admit();
     if (end + 1 < bytes.length) this.#socket.data.received(bytes.subarray(end + 1));
   }
@@ -64,7 +64,7 @@ export class Guest implements Life {
   drained(): void {}
 
   ended(): void {
-    if (this.#awaits === "pass phrase") this.#refuse(WRONG);
+    if (this.#awaits === "pass phrase") this.#refuse(WRONG_PASS_PHRASE);
     else this.failed("gone before the handshake");
   }
 
@@ -87,9 +87,9 @@ export class Guest implements Life {
 
   /** It has taken too long. */
   late(): void {
-    const why = `no ${this.#awaits} within ${formatTime(this.#connections.settings.guestMs)}`;
-    if (this.#awaits === "handshake") this.failed(why);
-    else this.#refuse(why);
+    const time = formatTime(this.#connections.settings.guestMs);
+    if (this.#awaits === "handshake") this.failed(`no handshake within ${time}`);
+    else this.#refuse(noPassPhraseWithin(time));
   }
 
   #expect(what: "handshake" | "pass phrase"): void {

@@ -9,11 +9,12 @@ import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
+import { idleFor, SPEAKS_TLS } from "../room/last-words.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
-import { greetsInTls, SPEAKS_TLS } from "./tls-words.ts";
+import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
 
 type Handlers = Bun.SocketHandler<Life>;
@@ -96,7 +97,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
     ...options,
     ...guarded(options),
     ...eventLoop(() => connections.flush()),
-    idle: idleMs ? { ms: idleMs, word: `idle for ${formatTime(idleMs)}` } : undefined,
+    idle: idleMs ? { ms: idleMs, word: idleFor(formatTime(idleMs)) } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
   });
   const kind = { unix: "unix" in options, handshake: tls !== undefined };

@@ -2,9 +2,6 @@
 
 import { codeOf } from "../program/system-errors.ts";
 
-/** Why a client that opens TLS on a plain port is disconnected. */
-export const SPEAKS_TLS = "speaks TLS, this port does not";
-
 /** Whether TLS begins so: a record of type 22, version 3.x, with a ClientHello (RFC 8446, 5.1). */
 export function greetsInTls([type, major, minor = 0xff, , , message = 1]: Uint8Array): boolean {
   return type === 22 && major === 3 && minor <= 4 && message === 1;

@@ -102,11 +102,14 @@ test("a socket that nobody listens on", async () => {
   );
 });
 
-const UNTRUSTED = "its certificate is not signed by a CA that is trusted here";
+const UNTRUSTED =
+  "its certificate is not signed by a CA that is trusted here; --tls-ca trusts another";
+const SELF_SIGNED =
+  "its certificate is self-signed; to trust it, give that certificate to --tls-ca";
 
 test.each([
   ["a CA that is not trusted", "server", false, UNTRUSTED],
-  ["a self-signed certificate", "stranger", true, UNTRUSTED],
+  ["a self-signed certificate", "stranger", true, SELF_SIGNED],
   ["a certificate that has expired", "expired", true, "its certificate has expired"],
   ["another's certificate", "other", true, "its certificate is for another name than localhost"],
 ] as const)("a server that cannot be verified: %s", async (_, name, trusted, why) => {

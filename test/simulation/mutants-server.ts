@@ -106,9 +106,9 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a full room comes before an address that may not connect",
     file: "server/connections.ts",
-    code: "if (rules?.admits(address) === false) return `not allowed from ${address}`;",
+    code: "if (rules?.admits(address) === false) return notAllowedFrom(address);",
     becomes:
-      'if (this.room.seats >= clientsMax) return "room is full";\n    if (rules?.admits(address) === false) return `not allowed from ${address}`;',
+      "if (this.room.seats >= clientsMax) return ROOM_IS_FULL;\n    if (rules?.admits(address) === false) return notAllowedFrom(address);",
   },
   {
     fault: "a newcomer without an address joins",
@@ -232,14 +232,14 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "who has half-closed before its pass phrase is forgotten",
     file: "server/guest.ts",
-    code: 'if (this.#awaits === "pass phrase") this.#refuse(WRONG);',
+    code: 'if (this.#awaits === "pass phrase") this.#refuse(WRONG_PASS_PHRASE);',
     becomes: 'if (this.#awaits === "pass phrase") return;',
   },
   {
     fault: "a guest that opens TLS has said a wrong pass phrase",
     file: "server/guest.ts",
     code: "return this.#refuse(SPEAKS_TLS);",
-    becomes: "return this.#refuse(SPEAKS_TLS && WRONG);",
+    becomes: "return this.#refuse(SPEAKS_TLS && WRONG_PASS_PHRASE);",
   },
   {
     fault: "a guest that has gone is still asked",

@@ -3,13 +3,14 @@
  * there, step by step on simulated time, while the model looks on.
  */
 
+import { SPEAKS_TLS } from "../../lib/room/last-words.ts";
 import { LineLog } from "../../lib/room/line-log.ts";
 import type { Cursor } from "../../lib/room/member.ts";
 import { Room } from "../../lib/room/room.ts";
 import type { AddressRule } from "../../lib/server/access.ts";
 import { AddressRules, parseAddressRule } from "../../lib/server/access.ts";
 import { Connections, handlersOf } from "../../lib/server/connections.ts";
-import { greetsInTls, SPEAKS_TLS } from "../../lib/server/tls-words.ts";
+import { greetsInTls } from "../../lib/server/tls-words.ts";
 import { Model } from "./model.ts";
 import { Connection, type Handlers, type Network } from "./network.ts";
 import { Random } from "./random.ts";

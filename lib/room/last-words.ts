@@ -1,0 +1,69 @@
+/**
+ * The server's last words: what it says to a client, as a line that begins with `* `, just before
+ * it disconnects it. All of them are made here, and recognised here by the client.
+ */
+
+export const ROOM_IS_FULL = "room is full";
+export const WRONG_PASS_PHRASE = "wrong pass phrase";
+export const SPEAKS_TLS = "speaks TLS, this port does not";
+
+/** @param address numeric */
+export const notAllowedFrom = (address: string) => `not allowed from ${address}`;
+/** @param address numeric */
+export const tooManyFrom = (address: string) => `too many connections from ${address}`;
+/** @param time as a person writes it, `10s` */
+export const noPassPhraseWithin = (time: string) => `no pass phrase within ${time}`;
+/** @param time as a person writes it, `5m` */
+export const idleFor = (time: string) => `idle for ${time}`;
+export const longerThan = (bytes: number | string) => `line longer than ${bytes} bytes`;
+
+/** The line that says a word. */
+export const lastLine = (word: string) => `* ${word}\n`;
+
+/** What a client knows by the word that ended its connection. */
+export interface LastWord {
+  readonly word: string;
+  /** Whether the client was not let in: nothing of what it said was heard. */
+  readonly refusal: boolean;
+  /** Whether another try would come to the same, until somebody changes something. */
+  readonly permanent: boolean;
+}
+
+/** Who a word is said to: a client that is not let in now, or never as it is, or a member. */
+type Listener = "refused" | "refused for good" | "member";
+
+const ADDRESS = "[\\da-f.:]+(?:%[^\\s%]+)?";
+const TIME = "\\d+(?:\\.\\d+)?(?:ms|s|m|h)";
+
+/** The words, as regular expressions. */
+const SHAPES: readonly (readonly [shape: string, to: Listener])[] = [
+  [ROOM_IS_FULL, "refused"],
+  [notAllowedFrom(ADDRESS), "refused"], // A client moves, and has another address then.
+  [tooManyFrom(ADDRESS), "refused"],
+  [WRONG_PASS_PHRASE, "refused for good"],
+  [noPassPhraseWithin(TIME), "refused for good"], // Who knows it says it at once.
+  [SPEAKS_TLS, "refused for good"],
+  [longerThan("\\d+"), "member"],
+  [idleFor(TIME), "member"],
+];
+
+/** No last word is longer, in bytes, its `* ` and LF included. */
+export const LAST_LINE_BYTES_MAX = 128;
+
+/**
+ * Recognises a last word by its exact shape; undefined for any other line.
+ *
+ * @param line with its `* ` and without its LF
+ */
+export function lastWordOf(line: string): LastWord | undefined {
+  if (!line.startsWith("* ")) return undefined;
+  const word = line.slice(2);
+  const to = SHAPES.find(([shape]) => new RegExp(`^${shape}$`).test(word))?.[1];
+  return to && { word, refusal: to !== "member", permanent: to === "refused for good" };
+}
+
+/** The longest line that a server accepts, in bytes, its LF included; by the word that says so. */
+export function longestLineOf({ word }: LastWord): number | undefined {
+  const bytes = new RegExp(`^${longerThan("(\\d+)")}$`).exec(word)?.[1];
+  return bytes === undefined ? undefined : Number(bytes);
+}

@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+
+import {
+  idleFor,
+  LAST_LINE_BYTES_MAX,
+  lastLine,
+  lastWordOf,
+  longerThan,
+  noPassPhraseWithin,
+  notAllowedFrom,
+  ROOM_IS_FULL,
+  SPEAKS_TLS,
+  tooManyFrom,
+  WRONG_PASS_PHRASE,
+} from "../../lib/room/last-words.ts";
+
+const ADDRESSES = ["10.1.2.3", "2001:db8::1", "::1", "fe80::ff:fe00:1%eth0.17"];
+const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
+
+/** Every word that a server can say: to members, and to those it does not let in, perhaps for good. */
+const MEMBER = [longerThan(65_536), ...TIMES.map(idleFor)];
+const REFUSED = [
+  ROOM_IS_FULL,
+  ...ADDRESSES.flatMap((from) => [notAllowedFrom(from), tooManyFrom(from)]),
+];
+const FOR_GOOD = [WRONG_PASS_PHRASE, SPEAKS_TLS, ...TIMES.map(noPassPhraseWithin)];
+
+test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (word) => {
+  const line = lastLine(word);
+  expect(line).toBe(`* ${word}\n`);
+  expect(line.length).toBeLessThanOrEqual(LAST_LINE_BYTES_MAX);
+  expect(lastWordOf(line.slice(0, -1))).toEqual({
+    word,
+    refusal: !MEMBER.includes(word),
+    permanent: FOR_GOOD.includes(word),
+  });
+});
+
+test("what only looks like one is not", () => {
+  for (const line of [
+    ...["", "* ", "*", "room is full", "* room", "* room is ful", "* room is fuller"],
+    ...[" * room is full", "*  room is full", "* room is full ", "* room is full\r"],
+    ...["alice: * room is full", "* Room is full", "* room is full\n", "x\n* room is full"],
+    ...["* line longer than many bytes", "* line longer than 7 bytes or so"],
+    ...["* not allowed from ", "* not allowed from here", "* not allowed from 10.1.2.3 5"],
+    ...["* too many connections from 10.1.2.3: bye", "* idle for 5", "* idle for 5 m"],
+    ...["* idle for ever", "* no pass phrase within", "* wrong pass phrase?"],
+  ])
+    expect([line, lastWordOf(line)]).toEqual([line, undefined]);
+});
+
+test("no word is recognised with a byte more, a byte less, or another byte", () => {
+  const cut = (text: string, at: number) => text.slice(0, at) + text.slice(at + 1);
+  for (const word of [ROOM_IS_FULL, WRONG_PASS_PHRASE, SPEAKS_TLS])
+    for (let at = 0; at < word.length + 2; at++) {
+      const line = `* ${word}`;
+      const others = [
+        `${line.slice(0, at)}~${line.slice(at)}`,
+        `${line.slice(0, at)}~${line.slice(at + 1)}`,
+        cut(line, at),
+      ];
+      for (const other of others) expect(lastWordOf(other)?.word).not.toBe(word);
+    }
+});
