@@ -116,9 +116,7 @@ test("it ends when its reader has gone, with nothing more to say to it", async (
   expect([await impatient.exited, impatient.stdout]).toEqual([0, "exit 1\n"]);
   const [sleeper, ...words] = impatient.stderr.split("\n");
   process.kill(Number(sleeper));
-  expect(words[0]).toBe(
-    "linechat-client: stdout was closed before everything was said",
-  );
+  expect(words[0]).toBe("linechat-client: stdout was closed before everything was said");
 
   const sending = run("--send-only", "true", "< <(sleep 0.6; echo said)");
   await talker.hears("said\n");
