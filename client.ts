@@ -1,4 +1,6 @@
-#!/usr/bin/env bun
+#!/usr/bin/env sh
+///usr/bin/env sh -c 'command -v bun' >/dev/null && exec bun "$0" "$@"
+///usr/bin/env echo "linechat needs Bun 1.4.5 or later: https://bun.com" >&2; exit 127
 /** A seat in a chat room: a terminal or a pipe on one end, the room on the other. */
 
 import { constants } from "node:os";

@@ -1,4 +1,6 @@
-#!/usr/bin/env bun
+#!/usr/bin/env sh
+///usr/bin/env sh -c 'command -v bun' >/dev/null && exec bun "$0" "$@"
+///usr/bin/env echo "linechat needs Bun 1.4.5 or later: https://bun.com" >&2; exit 127
 /**
  * A chat room on a port: whatever one client says, line by line, every other client hears.
  *
@@ -24,8 +26,12 @@ import {
 import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
+  /** What SIGHUP does; one that comes while the server starts waits for that. */
+  const readAnew = Promise.withResolvers<() => void>();
+  onSignal("SIGHUP", async () => (await readAnew.promise)());
+
   const settings = settingsOf(options, port);
-  const log = openEventLog(options.quiet, () => server.room.size);
+  const log = openEventLog(options.quiet, () => server.room.size, options.names);
   const server = await listen({ ...settings, ...log.events });
 
   log.note(limitNamed(settings.clientsMax));
@@ -36,17 +42,19 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   let stopping = false;
   /** A second signal does not wait for those who read slowly. */
   const stop = async () => {
-    if (stopping) return exit(0);
-    stopping = true;
-    log.note("stopping");
-    await server.stop();
+    if (!stopping) {
+      stopping = true;
+      log.note("stopping");
+      await server.stop();
+    }
+    log.end();
     await exit(0);
   };
   onSignal("SIGINT", stop);
   onSignal("SIGTERM", stop);
 
   /** Reads anew what was read from files; who is in the room does not notice. */
-  onSignal("SIGHUP", () => {
+  readAnew.resolve(() => {
     const files = secretsNamed(options);
     if (files === undefined) return log.note("SIGHUP: there are no files to read anew");
     try {

@@ -13,8 +13,13 @@ import { UserError } from "../lib/program/system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";
 import { countLines, LineBuffer } from "../lib/room/line-buffer.ts";
 import { LineLog, type Speaker } from "../lib/room/line-log.ts";
+import { NamedLines } from "../lib/room/named-lines.ts";
+import { isName, nameKey, PREFIX_BYTES_MAX } from "../lib/room/names.ts";
 import { AddressRules, parseAddressRule } from "../lib/server/access.ts";
+import { TelnetInput, TelnetSocket } from "../lib/server/telnet.ts";
+import { FakeSocket } from "./room/fake-socket.ts";
 import { Random } from "./simulation/random.ts";
+import { answersOf, readTelnet, requestsOf } from "./simulation/telnet.ts";
 
 const LF = 0x0a;
 
@@ -38,6 +43,146 @@ test("LineBuffer frames any bytes, cut anywhere, as a byte-by-byte reader does",
     }
     while (buffer.hasLine) expectSameTaken(buffer, reference, lineBytesMax);
     expect(reference.lines).toEqual([]);
+  });
+});
+
+test("NamedLines takes the name from any bytes, cut anywhere, and puts it before each line once", () => {
+  forSeeds(3000, (random) => {
+    const lineBytesMax = random.between(1, 30);
+    const claimed: string[] = [];
+    const isTaken = random.chance(100);
+    const claim = (name: string) => (claimed.push(name), isTaken ? "taken" : undefined);
+    const certified = random.chance(200) ? "al" : undefined;
+    const buffer = new NamedLines(lineBytesMax, claim, certified);
+    const reference = new ReferenceNames(new ReferenceBuffer(lineBytesMax), isTaken, certified);
+    for (let step = random.between(1, 30); step > 0; step--) {
+      const chunk = randomNamed(random, random.below(50));
+      buffer.push(chunk);
+      reference.push(chunk);
+      if (random.chance(500))
+        expectSameTaken(buffer, reference, random.below(80), random.between(1, 9));
+      expect(buffer.tooLong).toBe(reference.tooLong);
+      expect(buffer.heldBytes).toBe(reference.heldBytes);
+    }
+    if (random.chance(500)) {
+      buffer.end();
+      reference.end();
+    }
+    while (buffer.hasLine) expectSameTaken(buffer, reference, lineBytesMax + PREFIX_BYTES_MAX);
+    expect(reference.lines).toEqual([]);
+    expect(claimed).toEqual(reference.claimed);
+    expect(buffer.refusal).toBe(reference.claimed.length > 0 && isTaken ? "taken" : undefined);
+  });
+});
+
+/** Characters, those of a kind being the same in a name, however they are written. */
+const SAME_CHARACTERS = [
+  ["a", "A", "ａ", "Ａ", "𝐚", "ⓐ"],
+  ["é", "É", "e\u0301", "E\u0301"],
+  ["ß", "ẞ", "ss", "SS", "ſs", "sS"],
+  ["ω", "Ω", "\u2126"],
+  ["σ", "ς", "Σ"],
+  ["ﬁ", "fi", "FI", "fI"],
+  ["k", "K", "\u212a"],
+  ["å", "Å", "\u212b", "a\u030a"],
+  ["한", "\u1112\u1161\u11ab"],
+  ["ש"],
+  ["ع", "\ufecb"],
+  ["1", "１", "①"],
+  ["😀"],
+  ["👍"],
+  ["_"],
+  ["."],
+  ["*"],
+];
+const NO_NAMES = [
+  ...[":", "：", " ", "\u00a0", "\u3000", "\t", "\r", "\n", "\0", "\u001b", "\u007f", "\u009b"],
+  ...["\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u061c", "\u2060", "\ufeff", "\u00ad"],
+  ...["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"],
+  ...["\u2028", "\u2029", "\u115f", "\u3164", "\uffa0", "\u2800", "\ufe0f", "\u{e0041}", "\ue000"],
+  ...["\ufdd0", "\u0378", "\ufffd", "\ufdfa", "´"],
+];
+
+test("a name is known in every form it can be written in, and no two names are one", () => {
+  forSeeds(3000, (random) => {
+    const kinds = () => Array.from({ length: random.between(1, 4) }, () => random.below(17));
+    const [one, another] = [kinds(), random.chance(500) ? kinds() : undefined];
+    const write = (some: number[]) =>
+      some.map((kind) => random.pick(SAME_CHARACTERS[kind] ?? [])).join("");
+    const names = [write(one), write(another ?? one)] as const;
+    for (const name of names) expect([name, isName(name)]).toEqual([name, true]);
+    const areSame = `${one}` === `${another ?? one}`;
+    expect([...names, nameKey(names[0]) === nameKey(names[1])]).toEqual([...names, areSame]);
+    for (const form of ["NFC", "NFD", "NFKC", "NFKD"])
+      expect(nameKey(names[0].normalize(form))).toBe(nameKey(names[0]));
+  });
+});
+
+test("a name is 1 to 32 characters, none of them unseen, blank, a colon or one that turns text", () => {
+  forSeeds(3000, (random) => {
+    const characters = Array.from({ length: random.pick([0, 1, 5, 31, 32, 33, 1000]) }, () =>
+      random.chance(20) ? random.pick(NO_NAMES) : random.pick(["😀", "a", "Ж", "ש", "7", "\u0301"]),
+    );
+    const isOne = characters.length >= 1 && characters.length <= 32;
+    const isClean =
+      characters.every((one) => !NO_NAMES.includes(one)) && characters[0] !== "\u0301";
+    const name = characters.join("");
+    expect([name, isName(name)]).toEqual([name, isOne && isClean]);
+  });
+});
+
+test("TelnetInput takes commands out of any bytes, cut anywhere, as one look at all of them does", () => {
+  forSeeds(3000, (random) => {
+    const input = new TelnetInput();
+    let [received, said, answers] = ["", "", ""];
+    let marks = 0;
+    for (let step = random.between(1, 20); step > 0; step--) {
+      const before = answersOf(received);
+      const chunk = randomTelnet(random, random.below(20));
+      received += chunk.toString("latin1");
+      said += Buffer.from(input.decode(chunk)).toString("latin1");
+      const after = answersOf(received);
+      expect(said).toBe(readTelnet(received));
+      const answered = Buffer.from(input.takeAnswers()).toString("latin1");
+      const owesMark = after.marks > before.marks;
+      if (owesMark) marks++;
+      expect(answered.endsWith("\xff\xfb\x06")).toBe(owesMark);
+      answers += owesMark ? answered.slice(0, -3) : answered;
+      expect(answers).toBe(after.refusals);
+    }
+    expect(marks).toBeLessThanOrEqual(answersOf(received).marks);
+    said += Buffer.from(input.end()).toString("latin1");
+    expect(said).toBe(readTelnet(received, true));
+  });
+});
+
+test("TelnetSocket sends what is said, and answers whole, whatever the socket takes", () => {
+  forSeeds(3000, (random) => {
+    const socket = new FakeSocket();
+    let sent = "";
+    socket.write = (bytes, offset, length) => {
+      const taken = random.chance(400) ? random.below(length + 1) : length;
+      sent += Buffer.from(bytes.subarray(offset, offset + taken)).toString("latin1");
+      return taken;
+    };
+    const telnet = new TelnetSocket(socket);
+    const said = Buffer.from(randomTelnet(random, random.below(200)));
+    let [taken, received] = [0, ""];
+    while (taken < said.length) {
+      if (random.chance(200)) {
+        const chunk = randomTelnet(random, random.below(20));
+        received += chunk.toString("latin1");
+        telnet.received(chunk);
+      }
+      taken += telnet.write(said, taken, random.between(1, said.length - taken));
+    }
+    for (let times = 0; times < 200; times++) telnet.drained();
+    expect(readTelnet(sent, true, false)).toBe(said.toString("latin1"));
+    const { marks, refusals } = answersOf(received);
+    const isMark = (answer: string) => answer === "\xff\xfb\x06";
+    const answers = requestsOf(sent);
+    expect(answers.filter((answer) => !isMark(answer)).join("")).toBe(refusals);
+    expect(answers.some(isMark)).toBe(marks > 0);
   });
 });
 
@@ -206,16 +351,89 @@ class ReferenceBuffer {
     this.#finish();
   }
 
+  shift(): number[] | undefined {
+    return this.lines.shift();
+  }
+
+  /** All is as if nothing had been said. */
+  forget(): void {
+    this.lines = [];
+    this.#line = [];
+    this.tooLong = false;
+  }
+
   #finish(): void {
     this.lines.push(this.#line);
     this.#line = [];
   }
 }
 
+/** `NamedLines` with a list of lines: the name is that of the first one, each of the others has it. */
+class ReferenceNames {
+  readonly #received: ReferenceBuffer;
+  readonly #isTaken: boolean;
+  #name: string | undefined;
+  /** What was asked for as a name. */
+  claimed: string[] = [];
+
+  constructor(received: ReferenceBuffer, isTaken: boolean, name: string | undefined) {
+    this.#received = received;
+    this.#isTaken = isTaken;
+    this.#name = name;
+  }
+
+  get tooLong(): boolean {
+    return !this.#isRefused && this.#received.tooLong;
+  }
+
+  get heldBytes(): number {
+    return this.#received.heldBytes;
+  }
+
+  get lines(): number[][] {
+    const prefix = `${this.#name}: `;
+    return this.#received.lines.map((line) => {
+      const text = Buffer.from(line).toString("latin1");
+      return [...Buffer.from(text.startsWith(prefix) ? text : prefix + text, "latin1")];
+    });
+  }
+
+  push(chunk: Uint8Array): void {
+    if (!this.#isRefused) this.#received.push(chunk);
+    this.#findName();
+  }
+
+  end(): void {
+    if (!this.#isRefused) this.#received.end();
+    this.#findName();
+  }
+
+  shift(): number[] | undefined {
+    const [line] = this.lines;
+    this.#received.lines.shift();
+    return line;
+  }
+
+  get #isRefused(): boolean {
+    return this.#isTaken && this.claimed.length > 0;
+  }
+
+  #findName(): void {
+    const [first] = this.#received.lines;
+    if (this.#name !== undefined || first === undefined) return;
+    const [name = "", ...more] = Buffer.from(first.slice(0, -1)).toString().split(": ");
+    const isAlone = more.length === 0;
+    this.#name = isAlone ? name.trim() : name;
+    this.claimed.push(this.#name);
+    if (this.#isTaken) this.#received.forget();
+    else if (isAlone) this.#received.lines.shift();
+  }
+}
+
 /** What is taken is the next lines, at least one if it fits, and as many as `bytesMax` allows of them. */
 function expectSameTaken(
-  buffer: LineBuffer,
-  reference: ReferenceBuffer,
+  buffer: LineBuffer | NamedLines,
+  reference: ReferenceBuffer | ReferenceNames,
   bytesMax: number,
   linesMax = Number.POSITIVE_INFINITY,
 ): void {
@@ -228,7 +446,7 @@ function expectSameTaken(
   expect(taken.length).toBeLessThanOrEqual(bytesMax);
   expect(countLines(taken)).toBeLessThanOrEqual(linesMax);
   const expected: number[] = [];
-  while (expected.length < taken.length) expected.push(...(reference.lines.shift() ?? [-1]));
+  while (expected.length < taken.length) expected.push(...(reference.shift() ?? [-1]));
   expect([...taken]).toEqual(expected);
 }
 
@@ -286,6 +504,40 @@ function readSome(random: Random, log: LineLog, reader: Reader): void {
 /** Any bytes, LF among them more often than by chance. */
 function randomBytes(random: Random, length: number): Uint8Array {
   return Uint8Array.from({ length }, () => (random.chance(120) ? LF : random.below(256)));
+}
+
+/** Bytes among which commands, and parts of them, are frequent. */
+function randomTelnet(random: Random, length: number): Buffer {
+  const parts = [
+    "\r\n",
+    "\r\0",
+    "\r",
+    "\n",
+    "\0",
+    "a",
+    "\xff\xff",
+    "\xff\xf4",
+    "\xff\xfd\x06",
+    "\xff",
+  ];
+  const more = [
+    "\xff\xfb\x1f",
+    "\xff\xfd\x01",
+    "\xff\xfe\x01",
+    "\xff\xfa\x1f\0P\0\x18\xff\xf0",
+    "\xff\xfa",
+    "\xf0",
+  ];
+  const text = Array.from({ length }, () => random.pick([...parts, ...more])).join("");
+  return Buffer.from(text.slice(0, length), "latin1");
+}
+
+/** Lines of few characters, so that names and colons are often among them. */
+function randomNamed(random: Random, length: number): Uint8Array {
+  const text = Array.from({ length }, () =>
+    random.pick(["\n", ":", ": ", "al", "al: ", " ", "\r", "x"]),
+  );
+  return Buffer.from(text.join("").slice(0, length));
 }
 
 /** Bits as an IPv4 or IPv6 address. */

@@ -1,11 +1,20 @@
 /** Programs that nobody here wrote, in a room together with client.ts. */
 
-import { expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 
-import { clientCommand, endAfterEach, Program, ServerProgram, startClient } from "./harness.ts";
+import { endTerminals, Tmux } from "./client/tmux.ts";
+import {
+  clientCommand,
+  endAfterEach,
+  Peer,
+  Program,
+  ServerProgram,
+  startClient,
+} from "./harness.ts";
 import { testWith } from "./harness/tools.ts";
 
 endAfterEach();
+afterEach(endTerminals);
 
 /** How each joins a room. */
 const PEERS: Record<string, (port: number) => string[]> = {
@@ -70,4 +79,70 @@ testWith("nc")("printf | nc -N: one shot, no line end, and the others hear it", 
   const shot = new Program(["sh", "-c", `printf 'hi\\nthere' | nc -N 127.0.0.1 ${server.port}`]);
   await client.printed("hi\nthere\n");
   expect(await shot.exited).toBe(0);
+});
+
+describe("in a room for people, with --names and --telnet,", () => {
+  const startRoom = () => ServerProgram.start("--names", "--telnet");
+
+  testWith(
+    "nc",
+    "ncat",
+    "telnet",
+  )("nc, ncat, telnet and client.ts say who they are, and talk", async () => {
+    const server = await startRoom();
+    const peers = ["nc", "ncat", "telnet", "linechat"];
+    const members = peers.map((name) => {
+      const command = PEERS[name]?.(server.port) ?? [];
+      return {
+        name,
+        program: new Program(name === "linechat" ? [...command, "--name", name] : command),
+      };
+    });
+    for (const { program } of members) await program.printed("* say your name first");
+    for (const { name, program } of members) {
+      program.say(name === "linechat" ? "hello\n" : `${name}\nhello\n`);
+      for (const other of members)
+        if (other.name !== name) await other.program.printed(`\n${name}: hello\n`);
+    }
+    for (const { name, program } of members) {
+      const heard = program.stdout.split("\n").filter((line) => line.includes(": hello"));
+      const others = peers.filter((other) => other !== name);
+      expect([name, heard]).toEqual([name, others.map((other) => `${other}: hello`)]);
+    }
+  });
+
+  testWith("telnet", "tmux")(
+    "telnet on a terminal shows what is said, also after Ctrl-C",
+    async () => {
+      const server = await startRoom();
+      const bob = await Peer.connect(server.port, { says: "bob\n" });
+      await server.logged(" joined bob ");
+      const terminal = await Tmux.start({
+        command: `telnet 127.0.0.1 ${server.port}`,
+        columns: 70,
+      });
+      await terminal.shows("* say your name first (here: bob)");
+      await terminal.type("alice");
+      await terminal.press("Enter");
+      await terminal.type("hello");
+      await terminal.press("Enter");
+      await bob.hears("alice: hello\n");
+      await terminal.press("C-c");
+      await terminal.type("after Ctrl-C");
+      await terminal.press("Enter");
+      await bob.hears("alice: after Ctrl-C\n");
+      bob.say("can you hear me?\n");
+      await terminal.shows("bob: can you hear me?");
+      // Character by character, as soon as telnet is asked to be.
+      await terminal.press("C-]");
+      await terminal.type("mode character");
+      await terminal.press("Enter");
+      await terminal.type("one by one");
+      await terminal.press("Enter");
+      await bob.hears("alice: one by one\n");
+      expect(bob.text).toBe(
+        "* say your name first\nalice: hello\nalice: after Ctrl-C\nalice: one by one\n",
+      );
+    },
+  );
 });

@@ -2,8 +2,11 @@
 
 import { expect, test } from "bun:test";
 
+import { endAfterEach, runToEnd } from "./harness.ts";
 import { Sightings } from "./simulation/sightings.ts";
 import { runWorld } from "./simulation/world.ts";
+
+endAfterEach();
 
 test("the server keeps its promises in 2000 simulated worlds, in which all happens that can", () => {
   const seen = new Sightings();
@@ -16,6 +19,17 @@ test("a seed replays the same world, event by event", () => {
   expect(once.length).toBeGreaterThan(50);
   expect(again).toEqual(once);
   expect(tell(43)).not.toEqual(once);
+});
+
+test("its command line says what there is, and what is wrong", async () => {
+  const command = [process.execPath, "test/simulation/simulate.ts"];
+  const help = await runToEnd([...command, "--help"]);
+  expect(help).toMatchObject({ code: 0, stderr: "" });
+  for (const option of ["seed", "seeds", "from", "cores", "mutants", "fault"])
+    expect(help.stdout).toContain(`\n  --${option} `);
+  const mistake = await runToEnd([...command, "--seed", "x"]);
+  const stderr = 'simulate: --seed takes a whole number from 1 on, not "x" (--help shows how)\n';
+  expect(mistake).toEqual({ code: 2, stdout: "", stderr });
 });
 
 function tell(seed: number): string[] {

@@ -15,11 +15,14 @@ export function countLines(bytes: Uint8Array): number {
  * ends with a line that is too long; a client has no say in that and passes it on in parts.
  */
 export class WholeLines {
+  /** What an unfinished line may hold before it is passed on as it is. */
+  readonly heldBytesMax: number;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
-  /** @param heldBytesMax what an unfinished line may hold before it is passed on as it is */
-  constructor(readonly heldBytesMax = 1 << 20) {}
+  constructor(heldBytesMax = 1 << 20) {
+    this.heldBytesMax = heldBytesMax;
+  }
 
   /**
    * Takes a chunk; returns the lines it finishes, as one run of bytes, or undefined if it does not.

@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 
+import { requireBun } from "./bun-version.ts";
 import { writeOut } from "./descriptor.ts";
 import { formatHelp } from "./help.ts";
 import { missingOperand, surplusOperand, unknownOption } from "./mistakes.ts";
@@ -159,6 +160,7 @@ export async function runCommand<Options extends Table>(
   main: (options: Values<Options>, operands: string[]) => void | Promise<void>,
 ): Promise<void> {
   try {
+    requireBun();
     const parsed = parseCommandLine(command, process.argv.slice(2));
     if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
     else await main(parsed.options, parsed.operands);

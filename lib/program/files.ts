@@ -59,7 +59,7 @@ export function checkRegular(file: string): void {
  */
 export type TlsFiles = { [File in "cert" | "key" | "ca"]?: string | undefined };
 
-/** What the files hold. */
+/** What the files hold, in PEM. */
 export type TlsMaterial = { [File in keyof TlsFiles]: string };
 
 /**

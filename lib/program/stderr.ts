@@ -22,6 +22,7 @@ export function openStderr(countLine?: (events: number) => string): Queue {
 
 /** A bounded queue before a descriptor that may be stuck, full, closed or gone. */
 export class Queue {
+  readonly descriptor: number;
   /** The line, with its LF, that tells how many events were dropped. */
   countLine = (events: number): string =>
     `${events} ${events === 1 ? "event was" : "events were"} not logged\n`;
@@ -31,7 +32,9 @@ export class Queue {
   #dropped = 0;
   #writing: Promise<void> | undefined;
 
-  constructor(readonly descriptor: number) {}
+  constructor(descriptor: number) {
+    this.descriptor = descriptor;
+  }
 
   /**
    * Writes as soon as the descriptor takes it. What does not fit into the queue, or cannot be

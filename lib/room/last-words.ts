@@ -6,6 +6,8 @@
 export const ROOM_IS_FULL = "room is full";
 export const WRONG_PASS_PHRASE = "wrong pass phrase";
 export const SPEAKS_TLS = "speaks TLS, this port does not";
+export const NOT_A_NAME = "a name is one word of 1 to 32 characters without a colon";
+export const NO_NAME_CERTIFIED = "the certificate is for nobody: its common name is not one word";
 
 /** @param address numeric */
 export const notAllowedFrom = (address: string) => `not allowed from ${address}`;
@@ -16,6 +18,9 @@ export const noPassPhraseWithin = (time: string) => `no pass phrase within ${tim
 /** @param time as a person writes it, `5m` */
 export const idleFor = (time: string) => `idle for ${time}`;
 export const longerThan = (bytes: number | string) => `line longer than ${bytes} bytes`;
+export const nameTaken = (name: string) => `the name ${name} is taken`;
+/** By a newcomer with the same certificate. */
+export const takenOver = (name: string) => `the name ${name} was taken over`;
 
 /** The line that says a word. */
 export const lastLine = (word: string) => `* ${word}\n`;
@@ -29,11 +34,12 @@ export interface LastWord {
   readonly permanent: boolean;
 }
 
-/** Who a word is said to: a client that is not let in now, or never as it is, or a member. */
-type Listener = "refused" | "refused for good" | "member";
+/** Who a word is said to: a client that is not let in, or a member; now, or for good as it is. */
+type Listener = "refused" | "refused for good" | "member" | "member for good";
 
 const ADDRESS = "[\\da-f.:]+(?:%[^\\s%]+)?";
 const TIME = "\\d+(?:\\.\\d+)?(?:ms|s|m|h)";
+const NAME = "[^\\s:]{1,64}"; // A character may be a pair of surrogates.
 
 /** The words, as regular expressions. */
 const SHAPES: readonly (readonly [shape: string, to: Listener])[] = [
@@ -43,12 +49,16 @@ const SHAPES: readonly (readonly [shape: string, to: Listener])[] = [
   [WRONG_PASS_PHRASE, "refused for good"],
   [noPassPhraseWithin(TIME), "refused for good"], // Who knows it says it at once.
   [SPEAKS_TLS, "refused for good"],
+  [NOT_A_NAME, "refused for good"],
+  [NO_NAME_CERTIFIED, "refused for good"],
+  [nameTaken(NAME), "refused"], // For a minute, if it was taken by one that has vanished.
+  [takenOver(NAME), "member for good"], // Who comes back takes it over in turn.
   [longerThan("\\d+"), "member"],
   [idleFor(TIME), "member"],
 ];
 
 /** No last word is longer, in bytes, its `* ` and LF included. */
-export const LAST_LINE_BYTES_MAX = 128;
+export const LAST_LINE_BYTES_MAX = 160;
 
 /**
  * Recognises a last word by its exact shape; undefined for any other line.
@@ -59,7 +69,7 @@ export function lastWordOf(line: string): LastWord | undefined {
   if (!line.startsWith("* ")) return undefined;
   const word = line.slice(2);
   const to = SHAPES.find(([shape]) => new RegExp(`^${shape}$`).test(word))?.[1];
-  return to && { word, refusal: to !== "member", permanent: to === "refused for good" };
+  return to && { word, refusal: to.startsWith("refused"), permanent: to.endsWith("for good") };
 }
 
 /** The longest line that a server accepts, in bytes, its LF included; by the word that says so. */

@@ -6,8 +6,8 @@
  * destroy what was sent.
  */
 
+import type { Cursor } from "./cursor.ts";
 import { lastLine } from "./last-words.ts";
-import type { Cursor } from "./member.ts";
 import type { Room } from "./room.ts";
 import { close, GONE, type Life, type RoomSocket } from "./socket.ts";
 
@@ -83,7 +83,7 @@ export class Leaver implements Life {
     cursor.write();
     this.#room.settings.wake(0);
     if (this.#cursor === undefined) return;
-    if (cursor.position >= this.#goal) this.expectProgress(cursor);
+    if (cursor.reached >= this.#goal) this.expectProgress(cursor);
     else this.failed("too slow");
   }
 
@@ -101,7 +101,10 @@ export class Leaver implements Life {
   /** It is owed nothing any more. */
   #settle(reason: string): void {
     this.#room.owed.stop(this);
-    if (this.#cursor) this.#room.remove(this.#cursor, reason);
+    const cursor = this.#cursor;
     this.#cursor = undefined;
+    if (cursor === undefined) return;
+    this.#room.remove(cursor, reason);
+    this.#room.announcer?.left(cursor, reason);
   }
 }

@@ -20,6 +20,8 @@ export class LineBuffer {
   readonly lineBytesMax: number;
   /** Whether a line was longer: those before it can be taken, it and all after it are gone. */
   tooLong = false;
+  /** Whoever says lines may say any. */
+  readonly refusal = undefined;
   /** Whole lines not yet taken, oldest first. */
   #runs = NO_RUNS;
   /** Storage of the unfinished line, of which the first `#unfinishedBytes` are in use. */
@@ -34,6 +36,11 @@ export class LineBuffer {
   /** Whether there is a whole line to take. */
   get hasLine(): boolean {
     return this.#runs.length > 0;
+  }
+
+  /** The oldest run of whole lines, which `take` takes from. */
+  get next(): Uint8Array | undefined {
+    return this.#runs[0];
   }
 
   /** Bytes held: whole lines not yet taken and the unfinished one. */

@@ -1,7 +1,8 @@
-/** Everything said, once, in the order the room heard it, until everybody has it. */
+/** Everything said, once, in the order the room heard it, until everybody has it, or a while longer. */
 
 import { assert } from "./assert.ts";
 
+const LF = 0x0a;
 /** The most bytes gathered for one write to a reader that spoke. */
 const GATHER_BYTES = 256 << 10;
 
@@ -22,21 +23,25 @@ export interface Piece {
 
 /**
  * A ring of bytes with a note of who said which run. Positions count bytes from
- * the first ever said and never wrap; `tail` is the oldest still held, `head` is
- * where the next line goes. A reader is nothing but a position in between.
+ * the first ever said and never wrap; `tail` is where the reader furthest behind
+ * stands, `head` is where the next line goes. A reader is nothing but a position in
+ * between. What all readers have is kept as history, for those who come later.
  *
  * Each note leads to the run its speaker said before, so that a reader finds its
  * own runs, which it is to be spared, from the latest back.
  *
- * Bounded twice: in bytes, and in notes, so that empty lines from many
+ * Bounded twice: in bytes, and in notes, which only readers need that were here, so that empty lines from many
  * speakers in turn cannot make the notes outgrow the bytes.
  */
 export class LineLog {
-  readonly bytesMax: number;
   /** The ring, and behind it the place where `read` gathers. */
   readonly #bytes: Uint8Array;
+  readonly #ringBytes: number;
+  readonly #historyBytes: number;
   #head = 0;
   #tail = 0;
+  /** The oldest position whose byte is held. */
+  #oldest = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
   #firstRun = 0;
   #nextRun = 0;
@@ -48,13 +53,18 @@ export class LineLog {
   readonly #runsBefore: Float64Array;
   readonly #piece: Piece;
 
-  /** @param runsMax the most runs held, up to a power of two; one for 128 bytes by default */
-  constructor(bytesMax: number, runsMax = Math.max(64, bytesMax / 128)) {
+  /**
+   * @param bytesMax how far the reader furthest behind may be from the head, in bytes, if not more
+   * @param runsMax the most runs held, up to a power of two; one for 128 bytes by default
+   * @param historyBytes how much is kept of what everybody has; it makes the ring larger
+   */
+  constructor(bytesMax: number, runsMax = Math.max(64, bytesMax / 128), historyBytes = 0) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
-    this.bytesMax = bytesMax;
+    this.#historyBytes = historyBytes;
+    this.#ringBytes = bytesMax + historyBytes;
     const slots = 2 ** Math.ceil(Math.log2(runsMax));
     this.#slotMask = slots - 1;
-    this.#bytes = new Uint8Array(bytesMax + GATHER_BYTES);
+    this.#bytes = new Uint8Array(this.#ringBytes + GATHER_BYTES);
     this.#runStarts = new Float64Array(slots);
     this.#runsBefore = new Float64Array(slots);
     this.#piece = { bytes: this.#bytes, offset: 0, length: 0, next: 0 };
@@ -65,7 +75,7 @@ export class LineLog {
     return this.#head;
   }
 
-  /** The oldest position held. */
+  /** Where the reader furthest behind stands. */
   get tail(): number {
     return this.#tail;
   }
@@ -73,7 +83,7 @@ export class LineLog {
   /** How many bytes can be appended now. */
   get freeBytes(): number {
     const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
-    return notesFull ? 0 : this.bytesMax - (this.#head - this.#tail);
+    return notesFull ? 0 : this.#ringBytes - (this.#head - this.#oldest);
   }
 
   /** Adds what was said: whole lines, at most `freeBytes`. */
@@ -86,8 +96,8 @@ export class LineLog {
       this.#runsBefore[slot] = speaker.lastRun;
       speaker.lastRun = this.#nextRun++;
     }
-    const at = this.#head % this.bytesMax;
-    const beforeWrap = this.bytesMax - at;
+    const at = this.#head % this.#ringBytes;
+    const beforeWrap = this.#ringBytes - at;
     if (run.length <= beforeWrap) {
       this.#bytes.set(run, at);
     } else {
@@ -97,13 +107,34 @@ export class LineLog {
     this.#head += run.length;
   }
 
-  /** Forgets everything before a position in [tail, head], that of the reader furthest behind. */
+  /** Forgets what is before a position in [tail, head], that of the reader furthest behind, less history. */
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
+    this.#oldest = Math.max(this.#oldest, Math.min(position, this.#head - this.#historyBytes));
     let first = this.#firstRun;
     while (first < this.#nextRun && this.#endOf(first) <= position) first++;
     this.#firstRun = first;
+  }
+
+  /**
+   * Has a reader begin with history: with the last lines, as many as there are to be, as far as they
+   * are held whole. The cost is a look at each byte, or with any number of lines, at one line.
+   *
+   * @returns where it stands; everything from there on is held from now on
+   */
+  lookBack(linesMax = Number.POSITIVE_INFINITY): number {
+    const bytes = this.#bytes;
+    let start = this.#lineStart(Math.max(0, this.#head - this.#historyBytes));
+    if (linesMax !== Number.POSITIVE_INFINITY) {
+      let at = (this.#head - 1) % this.#ringBytes;
+      for (let lines = 0, position = this.#head - 1; position > start; position--) {
+        at = at > 0 ? at - 1 : this.#ringBytes - 1;
+        if (bytes[at] === LF && ++lines === linesMax) start = position;
+      }
+    }
+    this.#tail = Math.min(this.#tail, start);
+    return start;
   }
 
   /**
@@ -119,8 +150,8 @@ export class LineLog {
       piece.offset = this.#gather(reader, cursor, piece.next);
       piece.length = this.#bytes.length - piece.offset;
     } else {
-      piece.offset = cursor % this.bytesMax;
-      piece.length = Math.min(end - cursor, this.bytesMax - piece.offset);
+      piece.offset = cursor % this.#ringBytes;
+      piece.length = Math.min(end - cursor, this.#ringBytes - piece.offset);
       piece.next = cursor + piece.length;
     }
     return piece;
@@ -148,6 +179,15 @@ export class LineLog {
     }
     assert(at - left >= cursor, "a cursor never moves back");
     return at - left;
+  }
+
+  /** The first position from this one on that a line begins at, or the head. */
+  #lineStart(position: number): number {
+    if (position === 0) return 0;
+    const at = (position - 1) % this.#ringBytes;
+    const lf = this.#bytes.indexOf(LF, at);
+    const isWrapped = lf < 0 || lf >= this.#ringBytes;
+    return position - at + (isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf);
   }
 
   /** Whether a reader said something behind a position. */
@@ -183,8 +223,8 @@ export class LineLog {
   /** Copies [start, end) so that it ends at the offset `target`; returns where it begins. */
   #copy(start: number, end: number, target: number): number {
     const length = end - start;
-    const from = start % this.bytesMax;
-    const beforeWrap = Math.min(length, this.bytesMax - from);
+    const from = start % this.#ringBytes;
+    const beforeWrap = Math.min(length, this.#ringBytes - from);
     target -= length;
     this.#bytes.copyWithin(target, from, from + beforeWrap);
     if (beforeWrap < length) this.#bytes.copyWithin(target + beforeWrap, 0, length - beforeWrap);

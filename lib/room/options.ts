@@ -1,5 +1,7 @@
 /** What a room is opened with, and what it reports. */
 
+import type { Member } from "./member.ts";
+
 /** What there is to choose in a room. */
 export interface RoomOptions extends RoomEvents {
   /** The size of the shared log, in bytes; 8 MiB by default. */
@@ -17,7 +19,19 @@ export interface RoomOptions extends RoomEvents {
   linesPerSecond?: number | undefined;
   /** Disconnects members that have said no line for so long, in ms, at least 1; none by default. */
   idle?: { readonly ms: number; readonly word: string } | undefined;
-  /** Looks at the first bytes of a member; what it returns is why the member is disconnected. */
+  /** Whether each line is said with the name of its member before it; not by default. */
+  names?: boolean | undefined;
+  /** Tells all members who comes and goes; off by default. */
+  announce?: boolean;
+  /**
+   * How much a newcomer hears of what was said before: the last lines that are in so many bytes, and
+   * of them so many at most. It costs as many bytes of memory; none by default.
+   */
+  history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
+  /**
+   * Looks at the first bytes of a member, again with each more while there are less than 3; what it
+   * returns is why the member is disconnected.
+   */
   inspect?: ((firstBytes: Uint8Array) => string | undefined) | undefined;
   /** The time, in ms, from any start; never goes back. */
   now: () => number;
@@ -29,15 +43,35 @@ export interface RoomOptions extends RoomEvents {
   wake: (delayMs: number) => void;
 }
 
-/** What a room reports: who comes, who goes, and who is refused before it was a member. */
+/** What a room reports: who comes, who goes, who says what, and who is refused before it was a member. */
 export interface RoomEvents {
+  /**
+   * One has come. In a room with names it hears from now on, and speaks once it has a name.
+   *
+   * @param name its address and port, or its number on a Unix socket
+   */
   onJoin?: ((name: string) => void) | undefined;
   /**
+   * A member has a name.
+   *
+   * @param name what reports call it from now on: its own name, and what `onJoin` was told
+   */
+  onNamed?: ((name: string) => void) | undefined;
+  /**
    * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`,
-   *   `server stopping`, or what `inspect` has returned
+   *   `server stopping`, what `inspect` has returned, why it was sent away, or
+   *   why it cannot have its name
    * @param behindBytes how much of the log the member had not taken
    */
   onLeave?: ((name: string, reason: string, behindBytes: number) => void) | undefined;
+  /**
+   * A member has said a line, and hears what is said by then at the same time as this. Anything may
+   * be done to the room meanwhile. What `Room.say` says is not told.
+   *
+   * @param line as UTF-8 has it, without its LF or CR LF
+   */
+  onLine?: ((line: string, by: Member) => void) | undefined;
+  /** @param why what it was told, as far as it could be told */
   onRefuse?: ((name: string, why: string) => void) | undefined;
 }
 

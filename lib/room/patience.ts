@@ -52,14 +52,14 @@ export class Patience {
     let moved = false;
     for (const cursor of cursors) {
       if (!cursor.blocked) continue;
-      if (cursor.position >= cursor.goal) {
+      if (cursor.reached >= cursor.goal) {
         cursor.goal = cursor.nextGoal;
         cursor.goalSetAtMs = clockMs;
       }
       const isInTheWay = cursor.position === tail;
       const isOverdue = isInTheWay && clockMs - cursor.goalSetAtMs >= settings.patienceMs;
       if (retry || isOverdue) cursor.write();
-      if (isOverdue && cursor.position < cursor.goal) cursor.socket.data.failed("too slow");
+      if (isOverdue && cursor.reached < cursor.goal) cursor.socket.data.failed("too slow");
       if (isInTheWay && (cursor.position !== tail || cursor.gone)) moved = true;
     }
     return moved;

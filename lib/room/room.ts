@@ -5,37 +5,51 @@
  * sockets it was given, and asks to be flushed.
  */
 
+import { Announcer } from "./announcer.ts";
 import { assert } from "./assert.ts";
+import type { Cursor } from "./cursor.ts";
 import { Deadlines } from "./deadlines.ts";
-import { longerThan } from "./last-words.ts";
+import { Ear } from "./ear.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
-import { type Cursor, Member } from "./member.ts";
+import { Member } from "./member.ts";
+import { type Identity, Names, PREFIX_BYTES_MAX } from "./names.ts";
+import { Newcomers } from "./newcomers.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
-import { Turns } from "./turns.ts";
+import { type Talker, Turns } from "./turns.ts";
+import { Voice } from "./voice.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
- * The way of a line: `received` puts bytes into the `LineBuffer` of a member;
- * `say` moves whole lines to the `LineLog`, as far as there is room, and has a
- * talker with more to say wait; `flush`, once a turn, has each cursor write up to
+ * The way of a line: `received` puts bytes into the `LineBuffer` of a member; `hear` moves whole
+ * lines to the `LineLog`, as far as there is room; `flush`, once a turn, has each cursor write up to
  * the head, forgets what everybody has, and lets waiting talkers go on.
  */
 export class Room {
   readonly settings: RoomOptions & typeof DEFAULTS;
-  /** Everything said that somebody still has to take. */
+  /** Everything said that somebody still has to take, and the history. */
   readonly log: LineLog;
   /** Those of members, and of leavers that are still owed something, in the order they came. */
   readonly cursors = new Set<Cursor>();
   /** Who has to say a line; only in a room that minds. */
   readonly idle: Deadlines<Member> | undefined;
+  /** Only where somebody listens. */
+  readonly ear: Ear | undefined;
+  /** Who is called what; only in a room with names. */
+  readonly names: Names | undefined;
+  /** The longest line in the log, in bytes. */
+  readonly saidBytesMax: number;
+  /** Only in a room that tells who comes and goes. */
+  readonly announcer: Announcer | undefined;
+  /** Only where newcomers are told something first. */
+  readonly newcomers: Newcomers | undefined;
   /** Leavers that are still owed something, and those that are not. */
   readonly owed: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
-  readonly #deadlines: readonly Deadlines<Member | Leaver>[];
+  readonly #due: readonly (Deadlines<Member | Leaver> | Announcer)[];
   readonly #turns: Turns;
   readonly #patience: Patience;
   /** Whether no more is said. */
@@ -44,13 +58,20 @@ export class Room {
   /** @throws {Error} if the log could not hold the longest line */
   constructor(options: RoomOptions) {
     this.settings = { ...DEFAULTS, ...options };
-    const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now } = this.settings;
-    assert(lineBytesMax <= logBytes, "the log holds the longest line");
-    this.log = new LineLog(logBytes);
+    const { logBytes, lineBytesMax, patienceMs, lingerMs, idle, now, onLine } = this.settings;
+    const { names, announce = false, history } = this.settings;
+    this.names = names ? new Names(this) : undefined;
+    this.saidBytesMax = lineBytesMax + (names ? PREFIX_BYTES_MAX : 0);
+    assert(this.saidBytesMax <= logBytes, "the log holds the longest line");
+    this.log = new LineLog(logBytes, undefined, history?.bytes);
     this.idle = idle && new Deadlines(idle.ms, now);
+    this.ear = onLine && new Ear(onLine);
+    this.announcer = announce ? new Announcer(this) : undefined;
+    this.newcomers = history || names ? new Newcomers(this, history?.lines, announce) : undefined;
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
-    this.#deadlines = [...(this.idle ? [this.idle] : []), this.owed, this.lingering];
+    const due = [this.announcer, this.idle, this.owed, this.lingering];
+    this.#due = due.filter((one) => one !== undefined);
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);
   }
@@ -65,16 +86,32 @@ export class Room {
     return this.cursors.size + this.#turns.gone;
   }
 
-  /** Takes in a connection, which hears all that is said from now on; the name is for reports. */
-  join(socket: RoomSocket, name: string): void {
+  /** Who is here, in the order they came, less those who leave. */
+  get members(): Member[] {
+    const lives = Array.from(this.cursors, ({ socket }) => socket.data);
+    return lives.filter((life) => life instanceof Member);
+  }
+
+  /**
+   * Takes in a connection, which hears history, if there is any, and then all that is said.
+   *
+   * @param name for reports
+   * @param identity who it is by its certificate, in a room with names
+   */
+  join(socket: RoomSocket, name: string, identity?: Identity): void {
     if (this.stopping) return new Leaver(this, socket).linger();
-    const member = new Member(this, socket, name);
+    const member = new Member(this, socket, name, identity);
+    const refusal = identity && this.names?.claim(member, identity.name);
+    if (refusal !== undefined) return this.refuse(socket, name, refusal);
     socket.data = member;
     this.cursors.add(member.cursor);
+    this.newcomers?.add(member.cursor);
     this.#turns.add(member);
     this.idle?.start(member);
     if (this.idle) this.settings.wake(0);
+    if (!this.names) this.announcer?.joined(member.cursor, name);
     this.settings.onJoin?.(name);
+    this.names?.welcome(member);
   }
 
   /** Tells a connection why it is refused, as `* word`, and closes it; the name is for reports. */
@@ -90,17 +127,29 @@ export class Room {
     return oldest !== undefined;
   }
 
-  /** Lets a talker say what it may; it waits when it has more to say, and leaves after its end. */
-  say(talker: Member): void {
+  /**
+   * Says a line of the program's own, which every member hears, in its turn with all others: to
+   * wait until it is said is to be slowed as they are.
+   *
+   * @param line without its LF, which is added
+   * @returns once it is in the log; false if the room says no more
+   * @throws {RangeError} at once, if it has an LF in it, or is longer than a line may be
+   */
+  say(line: string | Uint8Array): Promise<boolean> {
+    const voice = new Voice(line, this.settings.lineBytesMax);
+    if (this.stopping) return Promise.resolve(false);
+    this.hear(voice);
+    return voice.isSaid;
+  }
+
+  /** Lets a talker say what it may; it waits when it has more to say. */
+  hear(talker: Talker): void {
     const { next } = this.#turns;
     // Nobody overtakes those who wait.
     if (next === undefined || next === talker) this.#moveShareToLog(talker);
     if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
-    if (talker.cursor.gone) return;
-    if (talker.lines.tooLong)
-      this.leave(talker, "line too long", longerThan(talker.lines.lineBytesMax));
-    else if (talker.hasEnded) this.leave(talker, "end of input");
+    talker.saidAll();
   }
 
   /** Has a member leave once it has all that was said until now, with the server's last word. */
@@ -110,16 +159,19 @@ export class Room {
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
     if (cursor.gone) return;
-    this.#forget(member);
+    this.#turns.remove(member);
+    this.idle?.stop(member);
+    this.names?.release(member);
     cursor.leaver = new Leaver(this, cursor.socket, word, cursor, reason);
     cursor.leaver.expectProgress(cursor);
   }
 
-  /** A member's connection is gone. What it has said in whole lines is still said. */
-  lost(member: Member, reason: string): void {
-    this.remove(member.cursor, reason);
-    this.#forget(member);
-    if (member.hold === "rate") this.say(member);
+  /** Has a member that says no more say what it still has to say, as soon as there is room. */
+  sayTheRest(member: Member): void {
+    this.#turns.remove(member);
+    this.idle?.stop(member);
+    if (member.hold === "rate") this.hear(member);
+    else if (member.hold === undefined) member.saidAll();
   }
 
   /** A cursor needs the log no more. */
@@ -133,6 +185,7 @@ export class Room {
   stop(): void {
     this.stopping = true;
     this.#turns.stop();
+    this.announcer?.stop();
     this.settings.wake(0);
   }
 
@@ -151,31 +204,33 @@ export class Room {
     const now = this.settings.now();
     this.#turns.resumePaced();
     this.#writeToAll();
+    this.newcomers?.flush();
     this.#release();
     while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
+    this.ear?.tell();
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
     if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
-    for (const deadlines of this.#deadlines) {
-      for (const one of deadlines.over(now)) one.late();
-      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
+    for (const due of this.#due) {
+      for (const one of due.over(now)) one.late();
+      dueAtMs = Math.min(dueAtMs, due.dueAtMs);
     }
     if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
   }
 
   /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
-  #moveShareToLog(talker: Member): void {
-    const { lines, cursor } = talker;
+  #moveShareToLog(talker: Talker): void {
+    const { lines } = talker;
     let { shareBytes } = this.#turns;
     while (lines.hasLine) {
       const bytesMax = Math.min(shareBytes, this.log.freeBytes);
       const run = lines.take(bytesMax, Math.floor(this.#turns.linesNow(talker)));
       if (run === undefined) return;
       shareBytes -= run.length;
-      this.log.append(cursor, run);
+      this.log.append(talker.cursor, run);
       this.#turns.spend(talker, run);
-      if (!cursor.gone) this.idle?.start(talker);
+      talker.said(run);
       this.settings.wake(0);
     }
   }
@@ -191,10 +246,5 @@ export class Room {
     let tail = this.log.head;
     for (const { position } of this.cursors) if (position < tail) tail = position;
     this.log.release(tail);
-  }
-
-  #forget(member: Member): void {
-    this.#turns.remove(member);
-    this.idle?.stop(member);
   }
 }

@@ -5,8 +5,8 @@
  */
 
 import { assert } from "./assert.ts";
-import { countLines } from "./line-buffer.ts";
-import type { Member } from "./member.ts";
+import { countLines, type LineBuffer } from "./line-buffer.ts";
+import type { Speaker } from "./line-log.ts";
 import type { Room } from "./room.ts";
 
 /** More than this said at once would make others late. */
@@ -14,38 +14,56 @@ const SHARE_BYTES = 64 << 10;
 const SECOND_MS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
 
+/** Whoever says lines, and waits for its turn: a member, or the program around the room. */
+export interface Talker {
+  readonly cursor: Speaker;
+  /** What it has said that is not in the log. */
+  readonly lines: Pick<LineBuffer, "hasLine" | "take">;
+  /** Why lines of it wait, if some do: for room in the log, or by its rate. Kept by `Turns`. */
+  hold: "room" | "rate" | undefined;
+  /** Whether its connection is gone; while lines of it wait, it keeps its seat. */
+  readonly isGone: boolean;
+  /** Says no more for now, or says more again. */
+  pause(): void;
+  resume(): void;
+  /** A run of its lines is in the log. */
+  said(run: Uint8Array): void;
+  /** All of its lines are in the log. */
+  saidAll(): void;
+}
+
 /** The talkers that wait, and why: for room in the log, or by their rate. */
 export class Turns {
   /** The most one talker says before it is the next one's turn, in bytes. */
   readonly shareBytes: number;
   readonly #room: Room;
   /** Talkers whose lines the log has no room for, in the order they speak next. */
-  readonly #queue: Member[] = [];
+  readonly #queue: Talker[] = [];
   /** Talkers that are over their rate. */
-  readonly #paced = new Set<Member>();
+  readonly #paced = new Set<Talker>();
   readonly #linesPerSecond: number;
   /**
    * When the token bucket of each is full again. It holds a second's worth of
    * lines: so many may be said at once, and then so many a second. Only where
    * there is a rate, which ends with the connection and with the room.
    */
-  readonly #fullAtMs = new Map<Member, number>();
+  readonly #fullAtMs = new Map<Talker, number>();
 
   constructor(room: Room) {
-    const { lineBytesMax, logBytes, linesPerSecond = 0 } = room.settings;
+    const { logBytes, linesPerSecond = 0 } = room.settings;
     this.#room = room;
-    this.shareBytes = Math.max(lineBytesMax, Math.min(SHARE_BYTES, logBytes >> 4));
+    this.shareBytes = Math.max(room.saidBytesMax, Math.min(SHARE_BYTES, logBytes >> 4));
     this.#linesPerSecond = linesPerSecond;
   }
 
   /** Whose turn it is, of those who wait for room in the log. */
-  get next(): Member | undefined {
+  get next(): Talker | undefined {
     return this.#queue[0];
   }
 
   /** How many wait whose connections are gone; their lines are said all the same. */
   get gone(): number {
-    return this.#queue.reduce((count, { cursor }) => count + Number(cursor.gone), 0);
+    return this.#queue.reduce((count, { isGone }) => count + Number(isGone), 0);
   }
 
   /** When one that is over its rate may say its next line. */
@@ -59,12 +77,12 @@ export class Turns {
   }
 
   /** A talker has come. */
-  add(talker: Member): void {
+  add(talker: Talker): void {
     if (this.#linesPerSecond > 0) this.#fullAtMs.set(talker, -NEVER);
   }
 
   /** A talker says no more but what it has said already. */
-  remove(talker: Member): void {
+  remove(talker: Talker): void {
     this.#fullAtMs.delete(talker);
   }
 
@@ -74,7 +92,7 @@ export class Turns {
   }
 
   /** How many lines a talker may say now, and which part of one more is in its bucket. */
-  linesNow(talker: Member): number {
+  linesNow(talker: Talker): number {
     if (this.#linesPerSecond === 0) return NEVER;
     const fullAtMs = this.#fullAtMs.get(talker);
     if (fullAtMs === undefined) return NEVER;
@@ -83,7 +101,7 @@ export class Turns {
   }
 
   /** A talker has said a run of lines. */
-  spend(talker: Member, run: Uint8Array): void {
+  spend(talker: Talker, run: Uint8Array): void {
     if (this.#linesPerSecond === 0) return;
     const fullAtMs = this.#fullAtMs.get(talker);
     if (fullAtMs === undefined) return;
@@ -92,11 +110,11 @@ export class Turns {
   }
 
   /** Makes a talker wait with what it still has to say, reading nothing more from it. */
-  hold(talker: Member): void {
+  hold(talker: Talker): void {
     const why = this.linesNow(talker) < 1 ? "rate" : "room";
-    const { hold, cursor } = talker;
+    const { hold } = talker;
     if (hold === why) return;
-    if (hold === undefined && !cursor.gone && !talker.hasEnded) cursor.socket.pause();
+    if (hold === undefined) talker.pause();
     this.#dequeue(talker);
     talker.hold = why;
     if (why === "rate") this.#paced.add(talker);
@@ -105,16 +123,16 @@ export class Turns {
   }
 
   /** A talker has said everything and is read again. */
-  release(talker: Member): void {
+  release(talker: Talker): void {
     if (talker.hold === undefined) return;
     this.#dequeue(talker);
     talker.hold = undefined;
-    if (!talker.cursor.gone && !talker.hasEnded) talker.cursor.socket.resume();
+    talker.resume();
   }
 
   /** Lets those speak whose rate allows it now. */
   resumePaced(): void {
-    for (const talker of this.#paced) if (this.linesNow(talker) >= 1) this.#room.say(talker);
+    for (const talker of this.#paced) if (this.linesNow(talker) >= 1) this.#room.hear(talker);
   }
 
   /** Lets those who wait for room speak, a share each in turn; returns whether all have. */
@@ -122,7 +140,7 @@ export class Turns {
     const { log } = this.#room;
     for (let talker = this.next; talker; talker = this.next) {
       const before = log.head;
-      this.#room.say(talker);
+      this.#room.hear(talker);
       if (this.next !== talker) continue;
       if (log.head === before) return false;
       this.#queue.push(talker);
@@ -131,7 +149,7 @@ export class Turns {
     return true;
   }
 
-  #dequeue(talker: Member): void {
+  #dequeue(talker: Talker): void {
     if (talker.hold === "rate") this.#paced.delete(talker);
     if (talker.hold !== "room") return;
     assert(this.#queue[0] === talker, "who waits is served in turn");

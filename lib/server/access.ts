@@ -7,6 +7,7 @@ import { unmapAddress } from "../program/address.ts";
 /** An address, or all that share a prefix with it; as `BlockList.addSubnet` takes it. */
 export interface AddressRule {
   readonly address: string;
+  /** How many bits, from the first on, an address has to share. */
   readonly prefix: number;
   readonly family: "ipv4" | "ipv6";
 }

@@ -28,12 +28,14 @@ import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guest } from "./guest.ts";
+import type { Certified } from "./identity.ts";
+import { TelnetSocket } from "./telnet.ts";
 import { handshakeFailure } from "./tls-words.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends RoomSocket {
+export interface AcceptedSocket extends RoomSocket, Certified {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort: number;
@@ -47,6 +49,8 @@ export interface ConnectionsOptions {
   readonly unix: boolean;
   /** Whether there is a TLS handshake to wait for. */
   readonly handshake: boolean;
+  /** Whether clients are spoken to as telnet does; not by default. */
+  readonly telnet?: boolean | undefined;
   /** What the first line has to be, without its line end. */
   readonly passPhrase?: Uint8Array | undefined;
   /** How long a guest may take for each thing asked of it, in ms; 10 s by default. */
@@ -96,8 +100,9 @@ export class Connections {
   }
 
   /** accept: a connection has come. */
-  accept(socket: AcceptedSocket): void {
-    const { unix, handshake, clientsMax, lingerersMax } = this.settings;
+  accept(accepted: AcceptedSocket): void {
+    const { unix, handshake, telnet, clientsMax, lingerersMax } = this.settings;
+    const socket = telnet ? new TelnetSocket(accepted) : accepted;
     this.#open++;
     socket.data = GONE;
     const address = unix ? "" : socket.remoteAddress;
@@ -114,7 +119,8 @@ export class Connections {
   }
 
   /** close: a connection is gone. */
-  closed(socket: AcceptedSocket): void {
+  closed(accepted: AcceptedSocket): void {
+    const socket = accepted.data instanceof TelnetSocket ? accepted.data : accepted;
     socket.data.closed();
     this.#addresses?.remove(socket);
     this.#open--;

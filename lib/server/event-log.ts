@@ -13,18 +13,21 @@ const WARNINGS: readonly string[] = ["too slow", "line too long"];
  *
  * @param quiet whether to leave out what is normal
  * @param here tells how many are in the room
+ * @param names whether who comes has no name yet, and joins when it is known
  * @returns `note` logs something normal, `warn` what the operator may want to act
- *   on, and `events` what a room and its connections report
+ *   on, and `events` what a room and its connections report; `end` logs what is
+ *   held back, for the end of a server
  */
-export function openEventLog(quiet: boolean, here: () => number) {
+export function openEventLog(quiet: boolean, here: () => number, names = false) {
   const stderr = openStderr((count) =>
     stamp(`${count} ${count === 1 ? "event was" : "events were"} not logged`),
   );
   const warn = (event: string) => stderr.write(stamp(event));
   const note = quiet ? () => {} : warn;
-  const admits = oncePerSecond((count) => warn(`${count} more refused`));
-  const events: Required<RoomEvents> & { onError: (error: Error) => void } = {
-    onJoin: (name) => note(`joined ${name} (${here()} here)`),
+  const { admits, end } = oncePerSecond((count) => warn(`${count} more refused`));
+  const events: Required<Omit<RoomEvents, "onLine">> & { onError: (error: Error) => void } = {
+    onJoin: (name) => note(`${names ? "connected" : "joined"} ${name} (${here()} here)`),
+    onNamed: (name) => note(`joined ${name} (${here()} here)`),
     onLeave(name, reason, behindBytes) {
       const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";
       const log = WARNINGS.includes(reason) ? warn : note;
@@ -36,25 +39,26 @@ export function openEventLog(quiet: boolean, here: () => number) {
     },
     onError: (error) => warn(`error: ${error.stack ?? error.message}`),
   };
-  return { note, warn, events };
+  return { note, warn, events, end };
 }
 
 /** Lets each name through once a second, and so many names: no flood of events floods the log. */
-function oncePerSecond(onHeldBack: (count: number) => void): (name: string) => boolean {
+function oncePerSecond(onHeldBack: (count: number) => void) {
   const seen = new Set<string>();
   let heldBack = 0;
-  const endSecond = () => {
+  const end = () => {
     seen.clear();
     if (heldBack > 0) onHeldBack(heldBack);
     heldBack = 0;
   };
-  return (name) => {
-    if (seen.size === 0) setTimeout(endSecond, 1000).unref();
+  const admits = (name: string) => {
+    if (seen.size === 0) setTimeout(end, 1000).unref();
     const isAdmitted = seen.size < REFUSALS_MAX && !seen.has(name);
     if (isAdmitted) seen.add(name);
     else heldBack++;
     return isAdmitted;
   };
+  return { admits, end };
 }
 
 function stamp(event: string): string {

@@ -6,8 +6,9 @@ import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
 import { noPassPhraseWithin, SPEAKS_TLS, WRONG_PASS_PHRASE } from "../room/last-words.ts";
-import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
-import type { Connections } from "./connections.ts";
+import { close, GONE, type Life } from "../room/socket.ts";
+import type { AcceptedSocket, Connections } from "./connections.ts";
+import { identityOf } from "./identity.ts";
 import { greetsInTls } from "./tls-words.ts";
 
 const LF = 0x0a;
@@ -18,14 +19,14 @@ export class Guest implements Life {
   /** What it has said of its pass phrase. */
   said = new Uint8Array(0);
   readonly #connections: Connections;
-  readonly #socket: RoomSocket;
+  readonly #socket: AcceptedSocket;
   readonly #name: string;
   /** Why it is refused as soon as it can be told; undefined for one that holds a seat. */
   readonly #refusal: string | undefined;
   readonly #deadlines: Deadlines<Guest>;
   #awaits: "handshake" | "pass phrase" = "handshake";
 
-  constructor(connections: Connections, socket: RoomSocket, name: string, refusal?: string) {
+  constructor(connections: Connections, socket: AcceptedSocket, name: string, refusal?: string) {
     this.#connections = connections;
     this.#socket = socket;
     this.#name = name;
@@ -50,10 +51,10 @@ export class Guest implements Life {
   /** Compares the first line with the pass phrase; what follows is said. */
   received(bytes: Uint8Array): void {
     if (this.#awaits === "handshake") return;
-    const { handshake } = this.#connections.settings;
-    if (!handshake && this.said.length === 0 && greetsInTls(bytes)) return this.#refuse(SPEAKS_TLS);
     const end = bytes.indexOf(LF);
     this.said = Buffer.concat([this.said, end < 0 ? bytes : bytes.subarray(0, end)]);
+    const { handshake } = this.#connections.settings;
+    if (!handshake && greetsInTls(this.said)) return this.#refuse(SPEAKS_TLS);
     const tooLong = this.said.length > PASS_PHRASE_BYTES_MAX + 1; // and a CR
     if (end < 0 && !tooLong) return;
     if (tooLong || !this.#knowsPassPhrase()) return this.#refuse(WRONG_PASS_PHRASE);
@@ -108,7 +109,9 @@ export class Guest implements Life {
 
   #admit(): void {
     this.#deadlines.stop(this);
-    this.#connections.room.join(this.#socket, this.#name);
+    const { room, settings } = this.#connections;
+    const identity = room.names && settings.handshake ? identityOf(this.#socket) : undefined;
+    room.join(this.#socket, this.#name, identity);
   }
 
   #refuse(word: string): void {

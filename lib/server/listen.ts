@@ -35,11 +35,13 @@ export type Place =
       port: number;
     }
   | {
+      /** The path of a Unix socket. */
       unix: string;
       /** The permissions of the socket; 0o600 by default. */
       unixMode?: number | undefined;
     };
 
+/** Where to listen, who may come in, and what there is to choose in the room. */
 export type ListenOptions = Place &
   Secrets &
   Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> &
@@ -48,7 +50,7 @@ export type ListenOptions = Place &
     idleMs?: number | undefined;
     /**
      * A handler failed, which is a bug, and its connection is ended; or one of
-     * `onJoin`, `onLeave` and `onRefuse` has thrown. Without this, what they throw
+     * `onJoin`, `onNamed`, `onLeave`, `onLine` and `onRefuse` has thrown. Without this, what they throw
      * is an uncaught exception.
      */
     onError?: (error: Error) => void;
@@ -58,7 +60,7 @@ export type ListenOptions = Place &
 export interface Secrets {
   /** Certificate and key, for TLS; with a CA, only clients that it has certified may join. */
   tls?: TlsMaterial | undefined;
-  /** What the first line of a client has to be. */
+  /** What the first line of a client has to be, without its line end; at most 1024 bytes. */
   passPhrase?: Uint8Array | undefined;
 }
 
@@ -68,16 +70,18 @@ export interface Listener {
   readonly address: string;
   /** The real port; 0 on a path. */
   readonly port: number;
+  /** Accepts nobody any more. */
   stop(): void;
 }
 
 /** A room that listens. */
-export interface Server extends Listener {
+export interface Server extends Listener, AsyncDisposable {
+  /** Who is here, and what is said. */
   readonly room: Room;
   /** Has new connections use other certificates, or say another pass phrase; what is left out stays. */
   renew(secrets: Secrets): void;
   /**
-   * Stops listening, hands everybody what they are owed, then EOF.
+   * Stops listening, hands everybody what they are owed, then EOF. `await using` ends so, too.
    *
    * @param graceMs how long to wait for those who read slowly, in ms; 5 s by default
    * @returns once the last connection is gone; the same promise when called again
@@ -105,6 +109,10 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
   const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
   const listener = await openListener(options, accepting);
+  const stop = (graceMs = 5_000) => {
+    listener.stop();
+    return connections.stop(graceMs);
+  };
   return {
     ...listener,
     room,
@@ -112,15 +120,13 @@ export async function listen(options: ListenOptions): Promise<Server> {
       if (tls && secrets.tls) tls = secrets.tls;
       if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
     },
-    stop(graceMs = 5_000) {
-      listener.stop();
-      return connections.stop(graceMs);
-    },
+    stop,
+    [Symbol.asyncDispose]: () => stop(),
   };
 }
 
 /** The reports, so that one that throws leaves nothing half done. */
-function guarded({ onJoin, onLeave, onRefuse, onError }: ListenOptions): RoomEvents {
+function guarded({ onError, ...options }: ListenOptions): RoomEvents {
   const guard = <Arguments extends unknown[]>(report?: (...details: Arguments) => void) =>
     report &&
     ((...details: Arguments) => {
@@ -133,7 +139,13 @@ function guarded({ onJoin, onLeave, onRefuse, onError }: ListenOptions): RoomEve
         });
       }
     });
-  return { onJoin: guard(onJoin), onLeave: guard(onLeave), onRefuse: guard(onRefuse) };
+  return {
+    onJoin: guard(options.onJoin),
+    onNamed: guard(options.onNamed),
+    onLeave: guard(options.onLeave),
+    onLine: guard(options.onLine),
+    onRefuse: guard(options.onRefuse),
+  };
 }
 
 /** socket, bind and listen. */

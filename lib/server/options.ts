@@ -7,6 +7,7 @@ import {
   fileMode,
   flag,
   list,
+  type Option,
   parsePort,
   size,
   text,
@@ -16,13 +17,18 @@ import {
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
-import { formatSize } from "../program/units.ts";
+import { formatSize, parseSize } from "../program/units.ts";
+import { PREFIX_BYTES_MAX } from "../room/names.ts";
+import type { RoomOptions } from "../room/options.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 const limit = fileLimit();
+/** History that is given as a number of lines has at most so many bytes. */
+const HISTORY_BYTES = 8 << 20;
+const HISTORY_BYTES_MAX = 1 << 30;
 
 const options = {
   host: {
@@ -63,6 +69,14 @@ const options = {
     undefined,
   ),
   idle: time("disconnect clients that have sent no line for this long (default: never)", undefined),
+  names: flag(
+    "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
+  ),
+  announce: flag("say in the room who joins and who leaves"),
+  history: lines(
+    "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
+  ),
+  telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
@@ -110,6 +124,10 @@ export function settingsOf(
     clientsPerAddressMax: given["max-clients-per-address"],
     linesPerSecond: given["max-rate"],
     idleMs: given.idle,
+    names: given.names,
+    announce: given.announce,
+    history: given.history,
+    telnet: given.telnet,
     ...secretsOf(given),
   };
 }
@@ -161,9 +179,25 @@ function readOperands(given: readonly string[]): readonly string[] {
   throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
 }
 
+/** How many of the last lines: a bare number counts them, a size is that of all together. */
+function lines(help: string): Option<RoomOptions["history"]> {
+  return {
+    takes: "n|size",
+    expects: `a number of lines like 100, or a size like 8M, of at most ${formatSize(HISTORY_BYTES_MAX)}`,
+    help,
+    default: undefined,
+    parse(text) {
+      const value = parseSize(text) ?? 0;
+      if (value === 0) return undefined;
+      if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
+      return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
+    },
+  };
+}
+
 function checkTogether(given: ServerOptions): void {
   const { clientsMax, filesMax, filesOpen } = limit;
-  const { unix, buffer, "max-line": line, "max-clients": clients = 1 } = given;
+  const { unix, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
   for (const name of ["host", "allow", "deny", "max-clients-per-address"] as const)
     if (unix && [given[name] ?? []].flat().length > 0)
@@ -171,6 +205,7 @@ function checkTogether(given: ServerOptions): void {
   if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
   const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;
   if (line > buffer) throw usageError(sizes);
+  if (names && line + PREFIX_BYTES_MAX > buffer) throw usageError(`${sizes} with a name before it`);
   if (!cert !== !key) throw usageError("--tls-cert and --tls-key go together");
   if (ca && !cert) throw usageError("--tls-ca needs --tls-cert and --tls-key");
   if (clientsMax < 1)

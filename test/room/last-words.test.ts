@@ -6,33 +6,43 @@ import {
   lastLine,
   lastWordOf,
   longerThan,
+  nameTaken,
+  NO_NAME_CERTIFIED,
   noPassPhraseWithin,
+  NOT_A_NAME,
   notAllowedFrom,
   ROOM_IS_FULL,
   SPEAKS_TLS,
+  takenOver,
   tooManyFrom,
   WRONG_PASS_PHRASE,
 } from "../../lib/room/last-words.ts";
 
 const ADDRESSES = ["10.1.2.3", "2001:db8::1", "::1", "fe80::ff:fe00:1%eth0.17"];
+const NAMES = ["alice", "*", "Zoë", "\u{1f600}".repeat(32)];
 const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
 
 /** Every word that a server can say: to members, and to those it does not let in, perhaps for good. */
-const MEMBER = [longerThan(65_536), ...TIMES.map(idleFor)];
+const MEMBER_FOR_GOOD = NAMES.map(takenOver);
+const MEMBER = [longerThan(65_536), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
 const REFUSED = [
   ROOM_IS_FULL,
+  ...NAMES.map(nameTaken),
   ...ADDRESSES.flatMap((from) => [notAllowedFrom(from), tooManyFrom(from)]),
 ];
-const FOR_GOOD = [WRONG_PASS_PHRASE, SPEAKS_TLS, ...TIMES.map(noPassPhraseWithin)];
+const FOR_GOOD = [
+  ...[WRONG_PASS_PHRASE, SPEAKS_TLS, NOT_A_NAME, NO_NAME_CERTIFIED],
+  ...TIMES.map(noPassPhraseWithin),
+];
 
 test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (word) => {
   const line = lastLine(word);
   expect(line).toBe(`* ${word}\n`);
-  expect(line.length).toBeLessThanOrEqual(LAST_LINE_BYTES_MAX);
+  expect(Buffer.byteLength(line)).toBeLessThanOrEqual(LAST_LINE_BYTES_MAX);
   expect(lastWordOf(line.slice(0, -1))).toEqual({
     word,
     refusal: !MEMBER.includes(word),
-    permanent: FOR_GOOD.includes(word),
+    permanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(word),
   });
 });
 
@@ -44,6 +54,8 @@ test("what only looks like one is not", () => {
     ...["* line longer than many bytes", "* line longer than 7 bytes or so"],
     ...["* not allowed from ", "* not allowed from here", "* not allowed from 10.1.2.3 5"],
     ...["* too many connections from 10.1.2.3: bye", "* idle for 5", "* idle for 5 m"],
+    ...["* the name  is taken", "* the name al ice is taken", "* the name a: b is taken"],
+    ...["* say your name first (here: alice)", "* alice joined (3 here)"],
     ...["* idle for ever", "* no pass phrase within", "* wrong pass phrase?"],
   ])
     expect([line, lastWordOf(line)]).toEqual([line, undefined]);

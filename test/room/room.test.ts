@@ -450,6 +450,26 @@ describe("manners", () => {
     expect(bob.ended).toBe(false);
     expect(events).toContain("left ann: speaks TLS");
   });
+
+  test("a member's first three bytes are looked at however they are cut, and no others", () => {
+    const looked: string[] = [];
+    const { room, join } = openRoom({
+      inspect(first) {
+        looked.push(Buffer.from(first).toString("latin1"));
+        return first.length >= 3 && first[0] === 0x16 ? "speaks TLS" : undefined;
+      },
+    });
+    const [ann, bob] = [join("ann"), join("bob")];
+    for (const part of ["\x16", "\x03", "\x01\nmore\n"]) ann.says(part);
+    for (const part of ["a", "\n", "bc\n", "d\n"]) bob.says(part);
+    room.flush();
+    const [ofAnn, ofBob] = [
+      ["\x16", "\x16\x03", "\x16\x03\x01\nmore\n"],
+      ["a", "a\n", "a\nbc\n"],
+    ];
+    expect(looked).toEqual([...ofAnn, ...ofBob]);
+    expect([ann.heard, ann.ended, bob.heard]).toEqual(["* speaks TLS\n", true, ""]);
+  });
 });
 
 describe("stopping", () => {

@@ -349,6 +349,17 @@ describe("refusals cannot flood the log", () => {
     expect(server.stderr).not.toContain("more refused");
   });
 
+  test("those held back are counted before the server ends", async () => {
+    const server = await ServerProgram.start("--max-clients", "1");
+    const member = await server.join();
+    const callers = await callMany(server, 5, (caller) => caller.ended());
+    for (const caller of callers) caller.halfClose();
+    member.endInput();
+    expect(await server.stop()).toBe(0);
+    expect([refusedLines(server), heldBack(server)]).toEqual([1, 4]);
+    expect(server.stderr).toMatch(/stopping\n[^]*more refused\n$/);
+  });
+
   test("with --quiet too they are counted", async () => {
     const pipe = new Pipe();
     const unix = join(newFolder(), "room");

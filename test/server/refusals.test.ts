@@ -257,11 +257,24 @@ describe("TLS on a port that does not speak it", () => {
     expect(server.stderr).not.toContain("wrong pass phrase");
   });
 
+  test("is refused there however its hello is cut", async () => {
+    const server = await ServerProgram.start(...passFile());
+    const hello = await clientHello();
+    for (const cut of [1, 2, 3, 5, 6]) {
+      const mistaken = await Caller.connect(server);
+      mistaken.say(hello.subarray(0, cut));
+      await Bun.sleep(30);
+      mistaken.say(hello.subarray(cut));
+      await mistaken.ended();
+      expect(mistaken.text).toBe("* speaks TLS, this port does not\n");
+    }
+  });
+
   test("is known from a hello whose head comes first, and has line ends in it", async () => {
     const server = await ServerProgram.start();
     const ann = await server.join();
     const hello = Buffer.concat([await clientHello(), Buffer.from("\n\nlines\n")]);
-    for (const cut of [5, 6, 11]) {
+    for (const cut of [1, 2, 3, 5, 6, 11]) {
       const mistaken = await Caller.connect(server);
       await server.printed(`joined ${mistaken.name} `, "stderr");
       mistaken.say(hello.subarray(0, cut));

@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { Peer, ServerProgram } from "../harness.ts";
+import { Peer, serverCommand, ServerProgram } from "../harness.ts";
 import { Caller, type CallerOptions } from "./caller.ts";
 import { endAllAfterEach, eventually } from "./ends.ts";
 import { ignores, newFolder, openFiles, startAfter } from "./served.ts";
@@ -163,6 +164,24 @@ describe("SIGHUP", () => {
       expect(shownBy(server)).toBe("server");
       await enter(server, "first phrase", { tls: {} });
     });
+
+  test("while the server starts is done when it has", async () => {
+    const files = new Files();
+    unlinkSync(files.pass);
+    Bun.spawnSync(["mkfifo", files.pass]);
+    const command = serverCommand("--host", "127.0.0.1", ...files.passFile, "0");
+    const server = new ServerProgram(command);
+    // Opening it for writing waits until the server opens it for reading.
+    const phrase = await open(files.pass, "w");
+    server.kill("SIGHUP");
+    await phrase.write("first phrase\n");
+    await phrase.close();
+    await server.printed(
+      /listening on [^]* pass phrase stays? as (it was|they were): \S+ is no regular file\n/,
+      "stderr",
+    );
+    expect(await server.stop()).toBe(0);
+  });
 
   test("does not hold the room up with a file that nobody writes", async () => {
     const files = new Files();

@@ -8,7 +8,7 @@ import { atEnd, endAllAfterEach, eventually } from "./ends.ts";
 
 endAllAfterEach();
 
-for (const report of ["onJoin", "onLeave", "onRefuse"] as const)
+for (const report of ["onJoin", "onLeave", "onLine", "onRefuse"] as const)
   for (const passPhrase of [undefined, "sesame"])
     test(`${report}, ${passPhrase ? "with a pass phrase" : "without a pass phrase"}`, async () => {
       const errors: string[] = [];

@@ -59,12 +59,12 @@ export class Entrance {
   /** Bytes of a guest arrive; returns those that it says as a member. */
   hears(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
     if (seat.awaits !== "pass phrase") return undefined;
-    if (seat.phrase.length === 0 && !this.#state.rules.handshake && opensTls(bytes)) {
+    const end = bytes.indexOf(LF);
+    seat.phrase.push(...(end < 0 ? bytes : bytes.subarray(0, end)));
+    if (!this.#state.rules.handshake && opensTls(Buffer.from(seat.phrase))) {
       this.#expects(seat, "is told", SPEAKS_TLS);
       return undefined;
     }
-    const end = bytes.indexOf(LF);
-    seat.phrase.push(...(end < 0 ? bytes : bytes.subarray(0, end)));
     if (end < 0 && seat.phrase.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
     if (seat.phrase.at(-1) === CR) seat.phrase.pop();
     const isRight = Buffer.from(seat.phrase).toString("latin1") === this.#state.passPhrase;

@@ -71,13 +71,13 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker is never paused",
     file: "room/turns.ts",
-    code: "cursor.socket.pause();",
+    code: "if (hold === undefined) talker.pause();",
     becomes: "void 0;",
   },
   {
     fault: "a talker is never resumed",
     file: "room/turns.ts",
-    code: "talker.cursor.socket.resume();",
+    code: "    talker.resume();",
     becomes: "void 0;",
   },
   {
@@ -107,8 +107,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "all that wait take a seat more",
     file: "room/turns.ts",
-    code: "count + Number(cursor.gone)",
-    becomes: "count + Number(cursor.gone || true)",
+    code: "count + Number(isGone)",
+    becomes: "count + Number(isGone || true)",
   },
 
   // Rates.
@@ -127,7 +127,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "what a talker over its rate has said is dropped when it goes",
     file: "room/room.ts",
-    code: 'if (member.hold === "rate") this.say(member);',
+    code: 'if (member.hold === "rate") this.hear(member);',
     becomes: "",
   },
   {
@@ -171,7 +171,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a reader that has reached its goal gets no new one",
     file: "room/patience.ts",
-    code: "if (cursor.position >= cursor.goal) {",
+    code: "if (cursor.reached >= cursor.goal) {",
     becomes: "if (cursor.goal === 0) {",
   },
   {
@@ -219,8 +219,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "who leaves has to take what was said since as well",
     file: "room/member.ts",
-    code: "Math.min(this.position + PROGRESS_BYTES, this.end)",
-    becomes: "Math.min(this.position + PROGRESS_BYTES, this.#room.log.head)",
+    code: "Math.min(this.reached + PROGRESS_BYTES, this.end)",
+    becomes: "Math.min(this.reached + PROGRESS_BYTES, this.#room.log.head)",
   },
 
   // Writing.
@@ -301,7 +301,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a leaver that goes on taking gets no more time",
     file: "room/leaver.ts",
-    code: "if (cursor.position >= this.#goal) this.expectProgress(cursor);\n    else ",
+    code: "if (cursor.reached >= this.#goal) this.expectProgress(cursor);\n    else ",
     becomes: "",
   },
   {
@@ -313,7 +313,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a leaver that takes nothing at all is kept",
     file: "room/leaver.ts",
-    code: "if (cursor.position >= this.#goal)",
+    code: "if (cursor.reached >= this.#goal)",
     becomes: "if (cursor.position >= 0)",
   },
   {
@@ -382,15 +382,15 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   // Silence.
   {
     fault: "who talks is idle all the same",
-    file: "room/room.ts",
-    code: "if (!cursor.gone) this.idle?.start(talker);",
+    file: "room/member.ts",
+    code: "if (!this.cursor.gone) this.#room.idle?.start(this);",
     becomes: "",
   },
   {
     fault: "who is gone is idle",
-    file: "room/room.ts",
-    code: "if (!cursor.gone) this.idle?.start(talker);",
-    becomes: "this.idle?.start(talker);",
+    file: "room/member.ts",
+    code: "if (!this.cursor.gone) this.#room.idle?.start(this);",
+    becomes: "this.#room.idle?.start(this);",
   },
   {
     fault: "a new deadline keeps its old place",
@@ -427,7 +427,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops goes on listening",
     file: "room/member.ts",
-    code: "if (this.#room.stopping) return;",
+    code: "if (this.#room.stopping || this.#sentAway !== undefined) return;",
     becomes: "",
   },
   {

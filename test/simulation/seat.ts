@@ -52,7 +52,8 @@ export class Seat {
   unfinished = Buffer.alloc(0);
   /** Its whole lines that the room has heard and not said. */
   unsaid: Uint8Array[] = [];
-  hasSpoken = false;
+  /** What it has begun with, at least its first three bytes if it has said so many. */
+  opening = Buffer.alloc(0);
   tooLong = false;
   greetsInTls = false;
   /** Whether its end of input was delivered. */

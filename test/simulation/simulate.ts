@@ -2,13 +2,11 @@
  * `bun run simulate`: replays one world with a trace, runs a range of them on
  * all cores, or shows that broken servers are caught.
  *
- *     bun run simulate --seed 7            one world, told event by event
- *     bun run simulate --seeds 1000000     worlds 1 to 1000000 (also --from, --cores)
- *     bun run simulate --mutants           one server broken on purpose after the other (also --fault, some words)
+ *   bun run simulate --help
  */
 
-import { parseArgs } from "node:util";
-
+import { count, flag, runCommand, text } from "../../lib/program/command-line.ts";
+import { version } from "../../package.json";
 import { catchMutants } from "./mutants.ts";
 import { Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
@@ -16,21 +14,32 @@ import { runWorld, WorldFailure } from "./world.ts";
 /** How many worlds a process runs between two reports. */
 const BATCH = 1000;
 
-const { values } = parseArgs({
+const command = {
+  name: "simulate",
+  version,
+  summary: "Runs the room in small worlds made from seeds, and looks for broken promises.",
+  operands: [],
   options: {
-    seed: { type: "string" },
-    seeds: { type: "string", default: "10000" },
-    from: { type: "string", default: "1" },
-    cores: { type: "string", default: `${navigator.hardwareConcurrency}` },
-    mutants: { type: "boolean", default: false },
-    fault: { type: "string", default: "" },
+    seed: count("one world, told event by event", undefined),
+    seeds: count("so many worlds, on all cores (default 10000)", 10_000),
+    from: count("the seed of the first of them (default 1)", 1),
+    cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
+    mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
+    fault: text("words", "only mutants whose names have these words (default: all)", ""),
   },
-});
+  examples: [
+    ["bun run simulate --seeds 1000000", "worlds 1 to 1000000"],
+    ["bun run simulate --seed 7", "one of them again, with a trace"],
+    ["bun run simulate --mutants", "show that the simulator notices mistakes"],
+  ],
+} as const;
 
 if (process.send) process.on("message", runBatch);
-else if (values.mutants) process.exit(await catchMutants(Number(values.cores), values.fault));
-else if (values.seed !== undefined) process.exit(replay(Number(values.seed)));
-else process.exit(await runRange(Number(values.from), Number(values.seeds), Number(values.cores)));
+else
+  await runCommand(command, async ({ seed, seeds, from, cores, mutants, fault }) => {
+    if (mutants) process.exit(await catchMutants(cores, fault));
+    process.exit(seed === undefined ? await runRange(from, seeds, cores) : replay(seed));
+  });
 
 /** Tells one world; returns the exit code. */
 function replay(seed: number): number {

@@ -34,8 +34,9 @@ export class Speaking {
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
     if (seat.leaving || seat.ended || seat.tooLong) return;
-    const isFirst = !seat.hasSpoken && seat.heldBytes === 0;
-    seat.greetsInTls = isFirst && !rules.handshake && opensTls(bytes);
+    const isUndecided = seat.opening.length < 3;
+    if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
+    seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
     if (seat.greetsInTls) return this.settle(seat);
     if (stopping) return;
     for (let at = 0; at < bytes.length && !seat.tooLong;) {
@@ -75,7 +76,6 @@ export class Speaking {
     const state = this.#state;
     this.#takeTurn(speaker, run.length);
     speaker.saidAtMs = state.now;
-    speaker.hasSpoken = true;
     let at = 0;
     while (at < run.length) {
       const bytes = speaker.unsaid.shift();

@@ -3,9 +3,9 @@
  * there, step by step on simulated time, while the model looks on.
  */
 
+import type { Cursor } from "../../lib/room/cursor.ts";
 import { SPEAKS_TLS } from "../../lib/room/last-words.ts";
 import { LineLog } from "../../lib/room/line-log.ts";
-import type { Cursor } from "../../lib/room/member.ts";
 import { Room } from "../../lib/room/room.ts";
 import type { AddressRule } from "../../lib/server/access.ts";
 import { AddressRules, parseAddressRule } from "../../lib/server/access.ts";

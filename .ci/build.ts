@@ -1,0 +1,88 @@
+/**
+ * `bun run build`: makes the two single-file programs, which need no Bun.
+ *
+ *   bun run build --help
+ */
+
+import { join } from "node:path";
+
+import { flag, runCommand, text } from "../lib/program/command-line.ts";
+import { explain, UserError } from "../lib/program/system-errors.ts";
+import { version } from "../package.json";
+
+const ROOT = join(import.meta.dir, "..");
+/** The systems of `--all`, as names of files have them, and what Bun calls them. */
+const TARGETS = {
+  "linux-x64": "bun-linux-x64",
+  "linux-arm64": "bun-linux-arm64",
+  "linux-x64-musl": "bun-linux-x64-musl",
+  "linux-arm64-musl": "bun-linux-arm64-musl",
+  "macos-x64": "bun-darwin-x64",
+  "macos-arm64": "bun-darwin-arm64",
+  "windows-x64": "bun-windows-x64",
+} as const;
+
+const command = {
+  name: "build",
+  version,
+  summary: "Makes the server and the client as single files, which need no Bun.",
+  operands: [],
+  options: {
+    all: flag("for Linux, musl, macOS and Windows instead of this system, with SHA256SUMS"),
+    outdir: text("folder", "where to put them (default dist)", join(ROOT, "dist")),
+  },
+  examples: [
+    ["bun run build", "dist/linechat-server and dist/linechat-client"],
+    ["bun run build --all", "dist/linechat-server-linux-x64 and many more"],
+  ],
+} as const;
+
+await runCommand(command, async ({ all, outdir }) => {
+  if (!all) for (const program of ["server", "client"]) await build(program, outdir);
+  else await buildAll(outdir);
+});
+
+/** Makes them for all systems; Bun fetches its runtime for each from the npm registry, once. */
+async function buildAll(folder: string): Promise<void> {
+  const sums: string[] = [];
+  for (const [system, target] of Object.entries(TARGETS))
+    for (const program of ["server", "client"]) {
+      const name = await build(program, folder, system, target);
+      const hash = new Bun.CryptoHasher("sha256").update(
+        await Bun.file(join(folder, name)).bytes(),
+      );
+      sums.push(`${hash.digest("hex")}  ${name}\n`);
+    }
+  await Bun.write(join(folder, "SHA256SUMS"), sums.join(""));
+}
+
+/** Makes one program for one system, this one by default; returns the name of its file. */
+async function build(
+  program: string,
+  folder: string,
+  system?: string,
+  target?: Bun.Build.CompileTarget,
+): Promise<string> {
+  const name = ["linechat", program, ...(system ? [system] : [])].join("-");
+  const { platform } = process;
+  const isForWindows = target ? target.includes("windows") : platform === "win32";
+  const file = isForWindows ? `${name}.exe` : name;
+  try {
+    await Bun.build({
+      entrypoints: [join(ROOT, `${program}.ts`)],
+      minify: true,
+      compile: {
+        outfile: join(folder, file),
+        autoloadDotenv: false,
+        autoloadBunfig: false,
+        ...(target && { target }),
+      },
+    });
+  } catch (error) {
+    const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+    const why = errors.map((one) => explain(one)).join("; ");
+    throw new UserError(`cannot make ${file}: ${why}`);
+  }
+  console.log(join(folder, file));
+  return file;
+}

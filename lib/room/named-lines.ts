@@ -1,0 +1,136 @@
+/** The lines of a member in a room with names: its name first, then lines that begin with it. */
+
+import { LineBuffer } from "./line-buffer.ts";
+
+const LF = 0x0a;
+const COLON = 0x3a;
+const SPACE = 0x20;
+
+/**
+ * A `LineBuffer` that has `name: ` before each line it gives out, unless the member has said so
+ * itself. The name is the first line, or what stands before the first `: ` in it.
+ *
+ * It holds what was received, as a `LineBuffer` does; names are put in when lines are taken, so
+ * that a million empty lines do not become 32 times as many bytes.
+ */
+export class NamedLines {
+  /** Why the member cannot stay: the name it has said; then it has no lines. */
+  refusal: string | undefined;
+  readonly #claim: (name: string) => string | undefined;
+  #received: LineBuffer;
+  /** Undefined until the name is known. */
+  #prefix: Uint8Array | undefined;
+
+  /**
+   * @param lineBytesMax of what is said, without the name
+   * @param claim asks for a name; returns why the member cannot have it
+   * @param name known from the start, by a certificate
+   */
+  constructor(
+    lineBytesMax: number,
+    claim: (name: string) => string | undefined,
+    name: string | undefined,
+  ) {
+    this.#received = new LineBuffer(lineBytesMax);
+    this.#claim = claim;
+    if (name !== undefined) this.#prefix = prefixOf(name);
+  }
+
+  get lineBytesMax(): number {
+    return this.#received.lineBytesMax;
+  }
+
+  get tooLong(): boolean {
+    return this.#received.tooLong;
+  }
+
+  get heldBytes(): number {
+    return this.#received.heldBytes;
+  }
+
+  /** Whether there is a whole line to take, its name known. */
+  get hasLine(): boolean {
+    return this.#received.hasLine;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.refusal !== undefined) return;
+    this.#received.push(chunk);
+    if (this.#prefix === undefined) this.#takeName();
+  }
+
+  end(): void {
+    this.#received.end();
+    if (this.#prefix === undefined) this.#takeName();
+  }
+
+  /** Takes out lines of the oldest run, as many as fit with the name before each, if any does. */
+  take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
+    const run = this.#received.next;
+    const prefix = this.#prefix;
+    if (run === undefined || prefix === undefined) return undefined;
+    const { end, bytes } = fitting(run, prefix, bytesMax, linesMax);
+    const taken = end > 0 ? this.#received.take(end) : undefined;
+    return taken && bytes > end ? withPrefix(taken, prefix, bytes) : taken;
+  }
+
+  /** The first line is `name`, with white space around it, or begins with `name: `. */
+  #takeName(): void {
+    const run = this.#received.next;
+    if (run === undefined) return;
+    const end = run.indexOf(LF);
+    const colon = run.findIndex((byte, at) => byte === LF || isColon(run, at));
+    const isAlone = colon === end;
+    const said = new TextDecoder().decode(run.subarray(0, colon));
+    const name = isAlone ? said.trim() : said;
+    this.refusal = this.#claim(name);
+    if (this.refusal !== undefined) this.#received = new LineBuffer(this.lineBytesMax);
+    else this.#prefix = prefixOf(name);
+    if (isAlone) this.#received.take(end + 1, 1);
+  }
+}
+
+function prefixOf(name: string): Uint8Array {
+  return new TextEncoder().encode(`${name}: `);
+}
+
+function isColon(run: Uint8Array, at: number): boolean {
+  return run[at] === COLON && run[at + 1] === SPACE;
+}
+
+/** Where the lines of a run end that fit with their prefixes, and how many bytes they are then. */
+function fitting(run: Uint8Array, prefix: Uint8Array, bytesMax: number, linesMax: number) {
+  let end = 0;
+  let bytes = 0;
+  for (let lines = 1; lines <= linesMax && end < run.length; lines++) {
+    const next = run.indexOf(LF, end) + 1;
+    const length = next - end + (startsWith(run, end, prefix) ? 0 : prefix.length);
+    if (bytes + length > bytesMax) break;
+    bytes += length;
+    end = next;
+  }
+  return { end, bytes };
+}
+
+/** @param bytes how many they are with the prefix before each line that has none */
+function withPrefix(run: Uint8Array, prefix: Uint8Array, bytes: number): Uint8Array {
+  const named = new Uint8Array(bytes);
+  let filled = 0;
+  for (let at = 0; at < run.length;) {
+    const next = run.indexOf(LF, at) + 1;
+    if (!startsWith(run, at, prefix)) {
+      named.set(prefix, filled);
+      filled += prefix.length;
+    }
+    named.set(run.subarray(at, next), filled);
+    filled += next - at;
+    at = next;
+  }
+  return named;
+}
+
+function startsWith(run: Uint8Array, at: number, prefix: Uint8Array): boolean {
+  for (let index = 0; index < prefix.length; index++)
+    if (run[at + index] !== prefix[index]) return false;
+  return true;
+}

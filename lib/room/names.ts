@@ -1,0 +1,105 @@
+/** Who is called what, in a room with names: one word each, and no two that could be taken for one. */
+
+import { nameTaken, NO_NAME_CERTIFIED, NOT_A_NAME, takenOver } from "./last-words.ts";
+import type { Member } from "./member.ts";
+import type { Room } from "./room.ts";
+
+/**
+ * No colon, no white space, nothing that is not seen or turns the text around it (both are in
+ * \p{C}), and no mark at the start that would go onto what stands before it. The blank of Braille
+ * is white space too, by its looks; U+FFFD stands for bytes that are no UTF-8.
+ */
+const NAME = /^(?!\p{M})[^:\p{C}\p{Z}\p{DI}\u2800\ufffd]{1,32}$/u;
+/** The longest name in UTF-8, 32 characters of 4 bytes, and its `: `. */
+export const PREFIX_BYTES_MAX = 32 * 4 + 2;
+/** How many names a newcomer is told. */
+const TOLD_MAX = 10;
+
+/** Who somebody is by its certificate, instead of by its own word. */
+export interface Identity {
+  readonly name: string;
+  /** The certificate's: whoever comes with the same one is the same. */
+  readonly fingerprint: string;
+}
+
+/** Whether a text can be a name, also in the normal form in which it is compared. */
+export function isName(text: string): boolean {
+  return NAME.test(text) && NAME.test(text.normalize("NFKC"));
+}
+
+/**
+ * Names with the same key are the same to a reader: compared without case and in Unicode normal
+ * form. What only looks alike, as a Cyrillic `а` does, is not the same.
+ */
+export function nameKey(name: string): string {
+  // Twice, because a capital may be written with two letters where its small form is one: ẞ, ß, ss.
+  return fold(fold(name));
+}
+
+function fold(text: string): string {
+  return text.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
+}
+
+/** The names of a room. */
+export class Names {
+  readonly #room: Room;
+  readonly #bearers = new Map<string, Member>();
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  /**
+   * Gives a name to a member. Who comes with the same certificate as its bearer takes it over.
+   *
+   * @returns why not, as the server's last word; undefined if it has the name now
+   */
+  claim(member: Member, name: string): string | undefined {
+    const { identity } = member;
+    if (!isName(name)) return identity ? NO_NAME_CERTIFIED : NOT_A_NAME;
+    const key = nameKey(name);
+    const bearer = this.#bearers.get(key);
+    const isSame = identity && identity.fingerprint === bearer?.identity?.fingerprint;
+    if (bearer && !isSame) return nameTaken(name);
+    this.#bearers.set(key, member);
+    member.ownName = name;
+    bearer?.sendAway(takenOver(name));
+    return undefined;
+  }
+
+  /** Gives a member the name it has said; returns why not, as `claim` does. */
+  name(member: Member, said: string): string | undefined {
+    const refusal = this.claim(member, said);
+    if (refusal === undefined) this.#report(member);
+    return refusal;
+  }
+
+  /** A newcomer is told that it has to say its name, unless it has one already. */
+  welcome(member: Member): void {
+    if (member.ownName !== undefined) return this.#report(member);
+    this.#room.newcomers?.tell(member.cursor, this.#greeting());
+  }
+
+  /** A member says nothing under its name any more. */
+  release(member: Member): void {
+    const key = nameKey(member.ownName ?? "");
+    if (this.#bearers.get(key) === member) this.#bearers.delete(key);
+  }
+
+  /** Who came first is named first. */
+  #greeting(): string {
+    const told = Array.from(this.#bearers.values().take(TOLD_MAX), ({ ownName }) => ownName);
+    const more = this.#bearers.size - told.length;
+    const here = told.join(", ") + (more > 0 ? ` and ${more} more` : "");
+    return `* say your name first${here && ` (here: ${here})`}\n`;
+  }
+
+  #report(member: Member): void {
+    const { cursor, ownName } = member;
+    const { announcer, idle, settings } = this.#room;
+    cursor.name = `${ownName} ${cursor.name}`;
+    idle?.start(member);
+    announcer?.joined(cursor, ownName ?? "");
+    settings.onNamed?.(cursor.name);
+  }
+}

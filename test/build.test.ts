@@ -1,0 +1,92 @@
+/** `bun run build`: single-file programs for this system, and for others where they can be had. */
+
+import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { version } from "../package.json";
+import { endAfterEach, newFolder, runToEnd } from "./harness.ts";
+
+/** Seven runtimes of Bun may have to be fetched. */
+const ALL_MS = 300_000;
+
+endAfterEach();
+
+function build(...options: string[]) {
+  return runToEnd([process.execPath, "run", "--silent", "build", ...options]);
+}
+
+describe("bun run build", () => {
+  test("makes the two programs for this system", async () => {
+    const folder = newFolder();
+    const built = await build("--outdir", folder);
+    const files = ["server", "client"].map((program) => join(folder, `linechat-${program}`));
+    expect(built).toEqual({ code: 0, stdout: `${files.join("\n")}\n`, stderr: "" });
+    for (const file of files) {
+      const { stdout } = await runToEnd([file, "--version"]);
+      expect(stdout).toBe(`${file.slice(folder.length + 1)} ${version}\n`);
+    }
+  });
+
+  test("says what is wrong in one line", async () => {
+    const stderr = "build: unknown option --al (--help shows how)\n";
+    expect(await build("--al")).toEqual({ code: 2, stdout: "", stderr });
+    const failed = await build("--outdir", "/dev/null");
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(/^build: cannot make linechat-server: .*\n$/);
+  });
+
+  test(
+    "--all makes them for all systems, with their sums",
+    async () => {
+      const folder = newFolder();
+      const { code, stderr } = await build("--all", "--outdir", folder);
+      if (stderr.includes("Failed to download") && !process.env["CI"])
+        return console.warn(`Programs for other systems are not tested: ${stderr.trim()}`);
+      expect([code, stderr]).toEqual([0, ""]);
+      const expected = ["SHA256SUMS"];
+      for (const [system, kind] of Object.entries(KINDS))
+        for (const program of ["server", "client"]) {
+          const name = `linechat-${program}-${system}`;
+          expected.push(name);
+          expect([name, await kindOf(join(folder, name))]).toEqual([name, kind]);
+        }
+      expect(readdirSync(folder).sort()).toEqual(expected.sort());
+      const check = [
+        "sh",
+        "-c",
+        'cd "$1" && sha256sum -c --quiet --strict SHA256SUMS',
+        "sh",
+        folder,
+      ];
+      expect(await runToEnd(check)).toEqual({ code: 0, stdout: "", stderr: "" });
+      const sums = await Bun.file(join(folder, "SHA256SUMS")).text();
+      expect(sums.trim().split("\n")).toHaveLength(expected.length - 1);
+    },
+    ALL_MS,
+  );
+});
+
+const KINDS = {
+  "linux-x64": "ELF 62, glibc",
+  "linux-arm64": "ELF 183, glibc",
+  "linux-x64-musl": "ELF 62, musl",
+  "linux-arm64-musl": "ELF 183, musl",
+  "macos-x64": "Mach-O 1000007",
+  "macos-arm64": "Mach-O 100000c",
+  "windows-x64.exe": "PE 8664",
+};
+
+/** The format and the machine of a program, by its first bytes: elf(5), loader.h, PE/COFF. */
+async function kindOf(file: string): Promise<string> {
+  const head = Buffer.from(await Bun.file(file).slice(0, 4096).bytes());
+  if (head.toString("latin1", 0, 4) === "\x7fELF") {
+    const libc = head.includes("/ld-musl-") ? "musl" : "glibc";
+    return `ELF ${head.readUInt16LE(18)}, ${libc}`;
+  }
+  if (head.readUInt32LE(0) === 0xfeedfacf) return `Mach-O ${head.readUInt32LE(4).toString(16)}`;
+  const header = head.readUInt32LE(0x3c);
+  if (head.toString("latin1", header, header + 4) === "PE\0\0")
+    return `PE ${head.readUInt16LE(header + 4).toString(16)}`;
+  return head.toString("hex", 0, 32);
+}

@@ -1,0 +1,239 @@
+/** The package as others get it: packed, and installed into a project of theirs, without a registry. */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+import { OLDEST_BUN, requireBun } from "../lib/program/bun-version.ts";
+import { engines, version } from "../package.json";
+import { endAfterEach, newFolder, Program, ROOT, runToEnd, ServerProgram } from "./harness.ts";
+import { testWith } from "./harness/tools.ts";
+
+endAfterEach();
+
+/** Nobody listens there, so nothing can come from a registry. */
+const OFFLINE = { ...process.env, BUN_CONFIG_REGISTRY: "http://127.0.0.1:1" };
+/** A program that uses what the package gives, with the types it promises. */
+const USES_ALL = `
+import * as linechat from "linechat";
+import { AddressRules, connect, Connection, listen, parseAddressRule, Room, UserError } from "linechat";
+import type { AddressRule, ConnectOptions, Life, ListenOptions, Member, Place, RoomEvents } from "linechat";
+import type { RoomOptions, RoomSocket, Secrets, Server, TlsMaterial } from "linechat";
+
+const said: string[] = [];
+const options: ListenOptions = { host: "127.0.0.1", port: 0, onLine: (line) => void said.push(line) };
+const server: Server = await listen(options);
+const place: ConnectOptions = { host: "127.0.0.1", port: server.port };
+const ann: Connection = await connect(place);
+await ann.write(new TextEncoder().encode("hello\\n"));
+ann.endOutput();
+const end: Uint8Array | undefined = await ann.read();
+await server.stop();
+const failure = await connect(place).catch((error: unknown) => error);
+if (!(failure instanceof UserError)) throw failure;
+const code: string = failure.code;
+const rule: AddressRule | undefined = parseAddressRule("10.0.0.0/8");
+const isAdmitted: boolean = new AddressRules(rule ? [rule] : [], []).admits("10.1.2.3");
+console.log(said, end, code, isAdmitted, Object.keys(linechat).sort().join(" "));
+export type Others = [Life, Member, Place, Room, RoomEvents, RoomOptions, RoomSocket, Secrets, TlsMaterial];
+`;
+/** Options that a project may have beside those of `bun init`; a package of .ts has to pass them all. */
+const STRICTER = [
+  "strict",
+  "erasableSyntaxOnly",
+  "exactOptionalPropertyTypes",
+  "noUncheckedIndexedAccess",
+  "isolatedModules",
+  "verbatimModuleSyntax",
+  "noPropertyAccessFromIndexSignature",
+  "noImplicitReturns",
+  "noImplicitOverride",
+  "noUnusedLocals",
+  "noUnusedParameters",
+].map((option) => `--${option}`);
+
+/** A link in a README, to a file. */
+const LINK = /(?<=\]\()(?!https?:)[^)#]+/g;
+
+const folder = mkdtempSync(join(tmpdir(), "linechat-package-"));
+const tarball = join(folder, `linechat-${version}.tgz`);
+const project = join(folder, "project");
+const installed = join(project, "node_modules", "linechat");
+
+function run(command: string[], cwd: string) {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(command, { cwd, env: OFFLINE, stdin: null });
+  return { code: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+function bun(...words: string[]) {
+  return run([process.execPath, ...words], project);
+}
+
+beforeAll(() => {
+  run([process.execPath, "pm", "pack", "--destination", folder], ROOT);
+  run([process.execPath, "init", "--yes", "project"], folder);
+  // What `bun init` wants from the registry is here already.
+  writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
+  expect(bun("add", tarball).code).toBe(0);
+  for (const name of ["@types", "bun-types", "undici-types"])
+    cpSync(join(ROOT, "node_modules", name), join(project, "node_modules", name), {
+      recursive: true,
+    });
+  writeFileSync(join(project, "index.ts"), USES_ALL);
+  const [, bot = ""] =
+    /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, "README.md"), "utf8")) ?? [];
+  writeFileSync(join(project, "bot.ts"), bot);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the tarball has the programs, lib/, and of test/ only what the READMEs show", () => {
+  const files = run(["tar", "-tzf", tarball], folder).stdout.trim().split("\n");
+  const isExpected = (file: string) =>
+    /^(package\.json|README\.md|LICENSE|(server|client)\.ts|lib\/.*\.(ts|md))$/.test(file) ||
+    /^test\/(README\.md|picture\.svg|bench\/\w+\.svg)$/.test(file);
+  const names = files.map((file) => file.replace("package/", ""));
+  expect(names.filter((name) => !isExpected(name))).toEqual([]);
+  for (const readme of names.filter((name) => name.endsWith("README.md"))) {
+    const links = readFileSync(join(installed, readme), "utf8").match(LINK) ?? [];
+    const targets = links.map((link) => join(installed, dirname(readme), link));
+    expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+  }
+});
+
+describe("in a project elsewhere", () => {
+  test("it passes a type check as `bun init` sets it up", () => {
+    expect(bun("check")).toMatchObject({ code: 0, stdout: "" });
+    writeFileSync(join(project, "wrong.ts"), 'import { nothing } from "linechat";\nnothing();\n');
+    expect(bun("check").stdout).toContain("nothing");
+    rmSync(join(project, "wrong.ts"));
+  });
+
+  test("it passes one with stricter options", () => {
+    const programs = ["server.ts", "client.ts"].map((name) => join(installed, name));
+    const checked = bun("check", ...STRICTER, "index.ts", ...programs);
+    expect(checked).toMatchObject({ code: 0, stdout: "" });
+  });
+
+  test("it runs", () => {
+    const names = "AddressRules Connection Room UserError connect listen parseAddressRule";
+    const stdout = `[ "hello" ] undefined ECONNREFUSED true ${names}\n`;
+    expect(bun("index.ts")).toEqual({ code: 0, stdout, stderr: "" });
+    expect(bun("bot.ts")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("bot: "),
+      stderr: "",
+    });
+  });
+});
+
+describe("its commands", () => {
+  const command = (name: string) => join(project, "node_modules", ".bin", name);
+  /** A search path with these programs, and nothing else. */
+  const pathWith = (...programs: string[]) => {
+    const bin = newFolder();
+    for (const program of programs) symlinkSync(Bun.which(program) ?? "", join(bin, program));
+    return bin;
+  };
+  /** In front of a command, so that it finds Bun. */
+  const withBun = () => {
+    const bin = newFolder();
+    symlinkSync(process.execPath, join(bin, "bun"));
+    return ["env", `PATH=${bin}:${process.env["PATH"]}`];
+  };
+
+  test("talk to each other, each by its own name and by that of the package", async () => {
+    for (const [server, client] of [
+      [
+        [command("linechat"), "server"],
+        [command("linechat"), "client"],
+      ],
+      [[command("linechat-server")], [command("linechat-client")]],
+    ] as const) {
+      const room = await ServerProgram.run([...withBun(), ...server, "--host", "127.0.0.1", "0"]);
+      const ann = await room.join();
+      const bob = new Program([...withBun(), ...client, "127.0.0.1", String(room.port)]);
+      bob.say("hello\n");
+      await ann.hears("hello\n");
+      bob.endInput();
+      expect(await bob.exited).toBe(0);
+      ann.endInput();
+      // The signal goes to the server, and not to a shell before it.
+      expect(await room.stop()).toBe(0);
+      expect(room.stderr).toContain("stopping\n");
+    }
+  });
+
+  test("linechat tells what it is, and what is wrong", async () => {
+    const linechat = (...words: string[]) =>
+      runToEnd([...withBun(), command("linechat"), ...words]);
+    expect(await linechat("--version")).toMatchObject({ code: 0, stdout: `linechat ${version}\n` });
+    const help = await linechat("--help");
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toContain("linechat client localhost 8080\n");
+    expect((await linechat("server", "--help")).stdout).toStartWith(
+      "linechat-server [options] <port>",
+    );
+    expect((await linechat("client", "--version")).stdout).toBe(`linechat-client ${version}\n`);
+    for (const [words, message] of [
+      [[], "<server|client> is missing"],
+      [["sevrer", "8080"], 'unknown command "sevrer"; did you mean server or client?'],
+      [["toString"], 'unknown command "toString"; did you mean server or client?'],
+      [["--nope", "server"], "unknown option --nope"],
+    ] as const) {
+      const stderr = `linechat: ${message} (--help shows how)\n`;
+      expect(await linechat(...words)).toEqual({ code: 2, stdout: "", stderr });
+    }
+  });
+
+  test("are what bunx runs", () => {
+    expect(bun("x", "linechat", "client", "--version").stdout).toBe(`linechat-client ${version}\n`);
+  });
+
+  for (const name of ["linechat", "linechat-server", "linechat-client"]) {
+    const message = `linechat needs Bun ${OLDEST_BUN} or later: https://bun.com\n`;
+    test(`${name} says so where Bun is missing`, async () => {
+      const path = `PATH=${pathWith("env", "sh", "echo")}`;
+      const told = await runToEnd(["env", path, command(name), "8080"]);
+      expect(told).toEqual({ code: 127, stdout: "", stderr: message });
+    });
+
+    testWith("npm")(`${name} says so where npm has installed it and Bun is missing`, async () => {
+      const prefix = newFolder();
+      const words = ["install", "--offline", "--no-audit", "--global", "--prefix", prefix, tarball];
+      expect((await runToEnd(["npm", ...words])).code).toBe(0);
+      const path = `PATH=${pathWith("env", "sh", "echo", "node")}`;
+      const told = await runToEnd(["env", path, join(prefix, "bin", name), "8080"]);
+      expect(told).toEqual({ code: 127, stdout: "", stderr: message });
+    });
+  }
+
+  test("say so where Bun is too old", async () => {
+    const needs = `Bun ${OLDEST_BUN} or later is needed, this is`;
+    for (const [version, isOld] of [
+      ["1.4.4", true],
+      ["0.9.9", true],
+      [OLDEST_BUN, false],
+      ["1.10.0", false],
+      ["2.0.0", false],
+    ] as const) {
+      if (!isOld) requireBun(version);
+      else expect(() => requireBun(version)).toThrow(`${needs} ${version}: https://bun.com`);
+    }
+    expect(engines.bun).toBe(`>=${OLDEST_BUN}`);
+    const old = join(newFolder(), "old.ts");
+    writeFileSync(old, "Bun.semver.order = () => -1;");
+    const told = await runToEnd([process.execPath, "--preload", old, "client.ts", "--version"]);
+    const stderr = `linechat-client: ${needs} ${Bun.version}: https://bun.com\n`;
+    expect(told).toEqual({ code: 1, stdout: "", stderr });
+  });
+});
