@@ -39,8 +39,8 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   here = terminal ?? openPipe();
   const notes = notesFor(terminal, options);
   const room = connection
-    ? new OneConnection(connection, !options["recv-only"], notes, here.wentOut)
-    : new ReconnectingConnection(addressOf(place), () => connect(place), notes, here.wentOut);
+    ? new OneConnection(connection, !options["recv-only"], notes)
+    : new ReconnectingConnection(addressOf(place), () => connect(place), notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {

@@ -122,6 +122,7 @@ export class Connection implements AsyncDisposable {
 
   /** Half-closes: the server gets EOF after all that was written, and may go on sending. */
   endOutput(): void {
+    if (this.outputEnded) return;
     this.outputEnded = true;
     if (this.#writings.length === 0) this.#socket.shutdown();
   }

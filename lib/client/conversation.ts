@@ -4,7 +4,6 @@ import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
 import { Hearing } from "./hearing.ts";
 import type { Notes } from "./local-end.ts";
-import { countLines } from "./whole-lines.ts";
 
 /** Saying and hearing, until everything is said and the server has closed after that. */
 export interface Conversation {
@@ -26,25 +25,17 @@ export class OneConnection implements Conversation {
   readonly #hearing: Hearing;
   readonly #notes: Notes;
   readonly #speaks: boolean;
-  readonly #onGone: ((lines: number) => void) | undefined;
   #saidAll = false;
 
   /**
    * @param speaks whether there is anything to say, which `endOutput` ends
    * @param notes told what happens
-   * @param onGone told how many lines more have gone out
    */
-  constructor(
-    connection: Connection,
-    speaks: boolean,
-    notes: Notes,
-    onGone?: (lines: number) => void,
-  ) {
+  constructor(connection: Connection, speaks: boolean, notes: Notes) {
     this.#connection = connection;
     this.#hearing = new Hearing(connection);
     this.#speaks = speaks;
     this.#notes = notes;
-    this.#onGone = onGone;
     notes.note(`connected to ${connection.remoteAddress}`);
   }
 
@@ -60,10 +51,8 @@ export class OneConnection implements Conversation {
     return undefined;
   }
 
-  async write(bytes: Uint8Array): Promise<boolean> {
-    const wentOut = await this.#connection.write(bytes);
-    if (wentOut) this.#onGone?.(countLines(bytes));
-    return wentOut;
+  write(bytes: Uint8Array): Promise<boolean> {
+    return this.#connection.write(bytes);
   }
 
   endOutput(): void {

@@ -70,5 +70,5 @@ function mayBeLastWord(bytes: Uint8Array, start: number): boolean {
 
 function wordOf(line: Uint8Array): LastWord | undefined {
   if (line.at(-1) !== LF) return undefined;
-  return lastWordOf(Buffer.from(line.subarray(0, -1)).toString("latin1"));
+  return lastWordOf(new TextDecoder().decode(line.subarray(0, -1)));
 }

@@ -25,11 +25,6 @@ export interface LocalEnd {
   show(bytes: Uint8Array): Promise<boolean>;
   /** Waits until nobody looks any more, also while nothing is shown; throws as `show` does. */
   gone?(): Promise<void>;
-  /**
-   * Told how many lines more have gone out, or were given up; fewer than none when lines are to go
-   * out once more, because the server has refused what they went out over.
-   */
-  readonly wentOut?: ((lines: number) => void) | undefined;
   /** Shows what is still to be shown, and leaves everything as it was found. */
   close(): Promise<void>;
 }

@@ -3,9 +3,9 @@
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Conversation } from "./conversation.ts";
+import { Delivery } from "./delivery.ts";
 import { Hearing } from "./hearing.ts";
 import type { Notes } from "./local-end.ts";
-import { Outbox } from "./outbox.ts";
 import { Retries } from "./retries.ts";
 import { WholeLines } from "./whole-lines.ts";
 
@@ -15,12 +15,12 @@ const PROBATION_MS = 2000;
 /**
  * Connects, and again whenever a connection is lost, until everything is said and the server has
  * closed after that. When it tries is up to `Retries`; what goes out over which connection, and
- * what is lost, up to `Outbox`. What is heard comes out in whole lines.
+ * what is lost, up to `Delivery`. What is heard comes out in whole lines.
  */
 export class ReconnectingConnection implements Conversation {
   readonly #notes: Notes;
   readonly #retries: Retries;
-  readonly #outbox: Outbox;
+  readonly #delivery = new Delivery();
   readonly #heard = new WholeLines();
   /** Undefined while there is none. */
   #connection: Connection | undefined;
@@ -36,17 +36,10 @@ export class ReconnectingConnection implements Conversation {
    * @param address where it connects to, as the user says it
    * @param connect makes a connection
    * @param notes told what happens
-   * @param onGone told how many lines more have gone out, see `Outbox`
    */
-  constructor(
-    address: string,
-    connect: () => Promise<Connection>,
-    notes: Notes,
-    onGone?: (lines: number) => void,
-  ) {
+  constructor(address: string, connect: () => Promise<Connection>, notes: Notes) {
     this.#notes = notes;
     this.#retries = new Retries(address, connect, notes);
-    this.#outbox = new Outbox(onGone);
   }
 
   /**
@@ -63,12 +56,12 @@ export class ReconnectingConnection implements Conversation {
       const bytes = await this.#hearing?.read();
       const lines = bytes ? this.#heard.push(bytes) : this.#left();
       if (lines === undefined) continue;
-      if (this.#outbox.heard(lines)) this.#letIn();
+      if (this.#delivery.heard(lines)) this.#letIn();
       return lines;
     }
     const rest = this.#heard.end();
     if (rest !== undefined) return rest;
-    const { lostLines } = this.#outbox;
+    const { lostLines } = this.#delivery;
     const lost = `at least ${lostLines} ${lostLines === 1 ? "line is" : "lines are"} lost`;
     if (lostLines > 0) throw new UserError(`not everything was heard: ${lost}`);
     return undefined;
@@ -76,33 +69,38 @@ export class ReconnectingConnection implements Conversation {
 
   /** Says all of the bytes, over as many connections as it takes; returns true, in the end. */
   async write(bytes: Uint8Array): Promise<boolean> {
-    this.#outbox.say(bytes);
+    this.#delivery.say(bytes);
     void this.#writeOn();
-    while (!this.#outbox.takesMore)
+    while (!this.#delivery.takesMore)
       await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
     return true;
   }
 
   /** Half-closes as soon as everything has gone out. */
   endOutput(): void {
-    this.#outbox.end();
+    this.#delivery.end();
     void this.#writeOn();
   }
 
   /** Undefined when that is pointless: everything is said. */
   async #connect(): Promise<Hearing | undefined> {
-    const connection = await this.#retries.next(() => this.#outbox.isDone);
+    const connection = await this.#retries.next(() => this.#delivery.isDone);
     this.#connection = connection;
     if (connection === undefined) return this.#end(this.#retries.failure);
-    this.#outbox.connected();
-    this.#probation = setTimeout(() => this.#letIn(), PROBATION_MS);
+    this.#delivery.connected();
+    this.#startProbation();
     void this.#writeOn();
     return new Hearing(connection);
   }
 
+  #startProbation(): void {
+    clearTimeout(this.#probation);
+    this.#probation = setTimeout(() => this.#letIn(), PROBATION_MS);
+  }
+
   #letIn(): void {
     clearTimeout(this.#probation);
-    this.#outbox.settled();
+    this.#delivery.settled();
     this.#retries.letIn();
     void this.#writeOn();
   }
@@ -114,10 +112,10 @@ export class ReconnectingConnection implements Conversation {
     clearTimeout(this.#probation);
     this.#connection?.abandon();
     this.#connection = this.#hearing = undefined;
-    const isRefusal = this.#outbox.isRefusal(word);
-    const loss = this.#outbox.lost(word);
+    const isRefusal = this.#delivery.isRefusal(word);
+    const loss = this.#delivery.lost(word);
     this.#wakeWriter?.();
-    if (this.#outbox.isDone || (failure?.permanent && (isRefusal || !word)))
+    if (this.#delivery.isDone || (failure?.permanent && isRefusal === (word?.refusal ?? false)))
       return this.#end(failure);
     this.#retries.failed(failure, isRefusal);
     if (loss !== undefined) this.#notes.note(loss);
@@ -135,14 +133,19 @@ export class ReconnectingConnection implements Conversation {
   async #writeOn(): Promise<void> {
     const connection = this.#connection;
     if (connection === undefined || connection === this.#writingTo) return;
+    // It was refused before: what it says now would look said, and might come back.
+    if (this.#retries.isDoubtful) return;
     this.#writingTo = connection;
-    const taken = (count: number) => this.#outbox.taken(count);
-    for (let piece = this.#outbox.next; piece !== undefined; piece = this.#outbox.next) {
+    const taken = (count: number) => {
+      if (!this.#delivery.hasTaken) this.#startProbation();
+      this.#delivery.taken(count);
+    };
+    for (let piece = this.#delivery.next; piece !== undefined; piece = this.#delivery.next) {
       const isOpen = await connection.write(piece, taken);
       if (!isOpen || connection !== this.#connection) return;
       this.#wakeWriter?.();
     }
     this.#writingTo = undefined;
-    if (this.#outbox.isDone) connection.endOutput();
+    if (this.#delivery.isDone) connection.endOutput();
   }
 }

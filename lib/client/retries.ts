@@ -102,6 +102,11 @@ export class Retries {
     return connection;
   }
 
+  /** Whether the user is told of no connection, be there one or not. */
+  get isDoubtful(): boolean {
+    return this.#awaySinceMs !== undefined;
+  }
+
   /** The server has let this client in, as far as anybody can tell. */
   letIn(): void {
     if (this.#connection === undefined || this.#awaySinceMs === undefined) return;

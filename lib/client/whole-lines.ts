@@ -3,13 +3,6 @@
 /** What ends a line. */
 export const LF = 0x0a;
 
-/** How many lines end there. */
-export function countLines(bytes: Uint8Array): number {
-  let count = 0;
-  for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, end + 1)) count++;
-  return count;
-}
-
 /**
  * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer`
  * ends with a line that is too long; a client has no say in that and passes it on in parts.

@@ -66,7 +66,8 @@ export const LAST_LINE_BYTES_MAX = 160;
  * @param line with its `* ` and without its LF
  */
 export function lastWordOf(line: string): LastWord | undefined {
-  if (!line.startsWith("* ")) return undefined;
+  // It is shown to people as it is: nothing in it may move their cursor or turn text around.
+  if (!line.startsWith("* ") || /\p{C}/u.test(line)) return undefined;
   const word = line.slice(2);
   const to = SHAPES.find(([shape]) => new RegExp(`^${shape}$`).test(word))?.[1];
   return to && { word, refusal: to.startsWith("refused"), permanent: to.endsWith("for good") };

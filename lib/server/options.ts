@@ -167,7 +167,7 @@ export function isPassPhraseInTheClear(given: ServerOptions): boolean {
 /** An address or a name without a port, and without the brackets that go with one. */
 function hostAlone(value: string): string | undefined {
   const { host, port } = splitAddress(value);
-  return port === undefined && /^[^\s/]+$/.test(host) ? host : undefined;
+  return port === undefined && host !== "" ? host : undefined;
 }
 
 /** A port; where there is an address as well, the answer says where that goes. */

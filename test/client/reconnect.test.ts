@@ -7,7 +7,8 @@ import { connect } from "../../lib/client/connect.ts";
 import { ReconnectingConnection } from "../../lib/client/reconnect.ts";
 import { retryDelayMs } from "../../lib/client/retries.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { endAfterEach, newFolder, Program, ServerProgram } from "../harness.ts";
+import { makeCertificates } from "../certificates.ts";
+import { endAfterEach, newFolder, Peer, Program, ServerProgram } from "../harness.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
@@ -353,20 +354,23 @@ describe("a server that refuses with a word", () => {
     const host = await Host.open();
     const client = startPipe(host.port);
     client.say("one\ntwo\nthr");
-    const refuse = async (words: string) => {
+    for (const [greeting, word] of [
+      ["", "* room is full\n"],
+      // One that has to be told something before it can refuse.
+      ["* say your name first\n", "* too many connections from 127.0.0.1\n"],
+    ] as const) {
       const guest = await host.guest();
+      guest.socket.write(greeting);
       await guest.says("one\ntwo\nthr");
-      guest.socket.end(words);
-    };
-    await refuse("* room is full\n");
-    await refuse("* say your name first\n* too many connections from 127.0.0.1\n");
+      guest.socket.end(word);
+    }
     const guest = await host.guest();
     await guest.says("one\ntwo\nthr");
     client.say("ee\n");
     client.endInput();
     expect(await guest.saysAll()).toBe("one\ntwo\nthree\n");
     guest.socket.end();
-    expect(await client.exited).toBe(0);
+    expect([await client.exited, client.stdout]).toEqual([0, "* say your name first\n"]);
   });
 
   test("does not have it say again what was said before others were heard", async () => {
@@ -410,6 +414,23 @@ describe("a server that refuses with a word", () => {
     await room.read();
   });
 
+  test("because the name is taken, by a name of any bytes, is tried again", async () => {
+    const server = await ServerProgram.start("--names");
+    const bob = await Peer.connect(server.port, { says: "bob\n" });
+    await server.logged(/joined bob /);
+    const ghost = await Peer.connect(server.port);
+    ghost.say(Buffer.from("äöü🙂\n"));
+    await server.logged(/joined äöü🙂 /);
+    const client = startPipe(server.port, "--send-only", "--name", "äöü🙂");
+    client.say("one\ntwo\n");
+    client.endInput();
+    await client.printed("the server says: the name äöü🙂 is taken\n", "stderr");
+    ghost.endInput();
+    expect(await client.exited).toBe(0);
+    await bob.hears(Buffer.from("äöü🙂: two\n").toString("latin1"));
+    expect(bob.heard.toString()).toEndWith("äöü🙂: one\näöü🙂: two\n");
+  });
+
   test("for good, is left alone", async () => {
     const folder = newFolder();
     writeFileSync(join(folder, "right"), "right\n");
@@ -436,11 +457,15 @@ describe("a server that refuses with a word", () => {
   });
 });
 
-test("a failure that another try would not change ends it", async () => {
-  const untrusted = new UserError("cannot connect: not trusted", { permanent: true });
-  const notes = { note() {}, status() {} };
-  const room = new ReconnectingConnection("there", () => Promise.reject(untrusted), notes);
-  expect(room.read()).rejects.toThrow("cannot connect: not trusted");
+test("a certificate that cannot be verified ends it at once", async () => {
+  const { file } = makeCertificates(newFolder());
+  const pair = ["--tls-cert", file("server.pem"), "--tls-key", file("server.key")];
+  const server = await ServerProgram.start(...pair);
+  const client = startPipe(server.port, "--quiet", "--tls");
+  expect(await client.exited).toBe(1);
+  expect(client.stderr).toStartWith(
+    `linechat-client: cannot connect to 127.0.0.1:${server.port}: its certificate is not signed`,
+  );
 });
 
 test("with --quiet it says nothing of all this", async () => {
@@ -496,6 +521,24 @@ terminalTest(
     await terminal.shows(/bob: welcome back\nalice:$/);
   },
 );
+
+terminalTest("in a terminal it can begin before there is a server", async () => {
+  const absent = await Host.open();
+  absent.close();
+  const at = `127.0.0.1:${absent.port}`;
+  const terminal = await Tmux.start({
+    columns: 90,
+    command: `"${process.execPath}" client.ts --reconnect --name alice 127.0.0.1 ${absent.port}`,
+  });
+  const refused = `cannot connect to ${at}: connection refused`;
+  await terminal.shows(`${refused}\ntrying again in 1 s`);
+  await terminal.type("early");
+  await terminal.press("Enter");
+  const host = await Host.open(absent.port);
+  await (await host.guest()).says("alice: early\n");
+  const shown = `${refused}\nalice: early\nconnected to ${at}, after`;
+  await terminal.shows(new RegExp(`^${RegExp.escape(shown)} \\d s\nalice:$`));
+});
 
 terminalTest(
   "of a pipe one row on the terminal tells how it goes, cut where that ends",

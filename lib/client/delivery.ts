@@ -12,14 +12,14 @@
  */
 
 import { type LastWord, longestLineOf } from "../room/last-words.ts";
-import { countLines, LF } from "./whole-lines.ts";
+import { LF } from "./whole-lines.ts";
 
 /** What is kept, at the most; more has to wait until it is clear that the client was let in. */
 const KEPT_BYTES_MAX = 256 << 10;
 const NOTHING = new Uint8Array(0);
 
 /** Owns what is said from when it is handed over until it has gone out for good. */
-export class Outbox {
+export class Delivery {
   /** What goes out again, before anything new. */
   #again: Uint8Array = NOTHING;
   #fresh: Uint8Array = NOTHING;
@@ -29,22 +29,13 @@ export class Outbox {
   /** Whether others were heard: then this client is in the room too. */
   #isIn = false;
   /** Whether this connection has taken anything; and whether that ends inside a line. */
-  #hasTaken = false;
+  hasTaken = false;
   #insideLine = false;
   /** Whether what goes out next is the rest of a line that is given up. */
   #skipsRest = false;
   #ended = false;
   /** How many lines are lost at the least, as far as anybody here can know. */
   lostLines = 0;
-  readonly #onGone: ((lines: number) => void) | undefined;
-
-  /**
-   * @param onGone told how many lines more have gone out, or were given up; fewer than none when
-   *   lines are to go out again
-   */
-  constructor(onGone?: (lines: number) => void) {
-    this.#onGone = onGone;
-  }
 
   /** Whether new bytes can be handed over: those before have gone out. */
   get takesMore(): boolean {
@@ -75,7 +66,7 @@ export class Outbox {
   connected(): void {
     this.#kept = [];
     this.#keptBytes = 0;
-    this.#isIn = this.#hasTaken = this.#insideLine = false;
+    this.#isIn = this.hasTaken = this.#insideLine = false;
   }
 
   /** What is to be handed to the connection now; undefined if there is nothing or it has to wait. */
@@ -88,9 +79,9 @@ export class Outbox {
   /** The connection has taken so much of `next`. */
   taken(count: number): void {
     const bytes = this.#drop(count);
-    this.#kept?.push(bytes.slice());
+    this.#kept?.push(new Uint8Array(bytes)); // A copy; `slice` of a Buffer is none.
     this.#keptBytes += count;
-    this.#hasTaken = true;
+    this.hasTaken = true;
     this.#insideLine = bytes.at(-1) !== LF;
   }
 
@@ -99,12 +90,13 @@ export class Outbox {
     if (this.#isIn) return false;
     // The server's own lines may come before.
     this.#isIn = /(?:^|\n)(?!\* |$)/.test(Buffer.from(lines).toString("latin1"));
+    if (this.#isIn) this.#kept = undefined;
     return this.#isIn;
   }
 
-  /** By now a refusal would have come. */
+  /** A refusal of what was taken would have come by now. */
   settled(): void {
-    this.#kept = undefined;
+    if (this.hasTaken) this.#kept = undefined;
   }
 
   /** Whether the word that has ended the connection says that this client was not let in. */
@@ -117,7 +109,7 @@ export class Outbox {
     const kept = this.#kept && Buffer.concat(this.#kept);
     const isRefusal = this.isRefusal(word);
     if (isRefusal && kept) return this.#sayAgain(kept);
-    if (isRefusal && this.#hasTaken)
+    if (isRefusal && this.hasTaken)
       return this.#giveUpLine("what was sent to a server that let nobody in is lost");
     const bytesMax = word && longestLineOf(word);
     if (bytesMax !== undefined) return this.#lostTooLong(kept, bytesMax);
@@ -139,7 +131,6 @@ export class Outbox {
 
   #sayAgain(kept: Uint8Array): undefined {
     this.#again = Buffer.concat([kept, this.#again]);
-    this.#onGone?.(-countLines(kept));
   }
 
   /** Gives up a line of which the connection had taken all, or a part. */
@@ -168,7 +159,6 @@ export class Outbox {
     const rest = count < source.length ? source.subarray(count) : NOTHING;
     if (this.#again.length > 0) this.#again = rest;
     else this.#fresh = rest;
-    this.#onGone?.(countLines(bytes));
     return bytes;
   }
 }
