@@ -61,7 +61,7 @@ describe("client.ts --name", () => {
     await server.logged(" joined alice ");
     const second = startClient(server.port, "--name", "Alice");
     second.say("hello\n");
-    await second.printed("* the name Alice is taken\n");
+    await second.printed("the server says: the name Alice is taken\n", "stderr");
     await second.exited;
     await server.logged(/ left 127\.0\.0\.1:\d+: the name Alice is taken \(1 here\)/);
   });
