@@ -9,7 +9,9 @@ import { isatty } from "node:tty";
 import { canPaint } from "./lib/client/colour.ts";
 import { addressOf, connect } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection } from "./lib/client/conversation.ts";
+import { History, historyPath } from "./lib/client/history.ts";
 import { type LocalEnd, notesFor } from "./lib/client/local-end.ts";
+import { loginName } from "./lib/client/login-name.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { ReconnectingConnection } from "./lib/client/reconnect.ts";
@@ -34,8 +36,10 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connection = options.reconnect ? undefined : await connect(place);
-  const isChat = isatty(0) && canPaint(1) && !options["recv-only"];
-  const terminal = isChat ? new Terminal(options.name) : undefined;
+  const isChat = isatty(0) && isatty(1) && !options["recv-only"];
+  const name = options.name ?? (isChat ? loginName() : "");
+  const terminal =
+    isChat && canPaint(1) ? openTerminal(options, name, place.passPhrase) : undefined;
   here = terminal ?? openPipe();
   const notes = notesFor(terminal, options);
   const room = connection
@@ -44,7 +48,7 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {
-    await converse(here, room, options);
+    await converse(here, room, name, options);
   } finally {
     await here.close();
   }
@@ -53,9 +57,21 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   await exit(0);
 });
 
+/** A terminal as the options want it. */
+function openTerminal(options: Options, name: string, passPhrase?: Uint8Array): Terminal {
+  const path = options["no-history"] ? undefined : historyPath();
+  const history = new History(path, passPhrase && new TextDecoder().decode(passPhrase));
+  return new Terminal({ name, history, showsTime: options.time, bell: options.bell });
+}
+
 /** Says and hears until everything is said and the server has closed, or nobody looks any more. */
-async function converse(here: LocalEnd, room: Conversation, options: Options): Promise<void> {
-  const lines = options.name ? prefixLines(here.said, `${options.name}: `) : here.said;
+async function converse(
+  here: LocalEnd,
+  room: Conversation,
+  name: string,
+  options: Options,
+): Promise<void> {
+  const lines = name ? prefixLines(here.said, `${name}: `) : here.said;
   const shows = !options["send-only"];
   let saidAll = options["recv-only"];
   const heard = hear(room, here, shows);

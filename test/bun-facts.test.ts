@@ -467,6 +467,13 @@ test("a descriptor that is closed at the start is /dev/null, never a later socke
   expect(`${stdout}`, "lib/program/stderr.ts writes to 2 whatever it is").toBe("/dev/null\n");
 });
 
+test("os.userInfo knows no name but that in $USER", async () => {
+  const code = 'console.log(require("node:os").userInfo().username)';
+  const user = new Program([process.execPath, "-e", code], { USER: "somebody else" });
+  expect(await user.exited).toBe(0);
+  expect(user.stdout, "lib/client/login-name.ts asks passwd(5)").toBe("somebody else\n");
+});
+
 /** A connection within this process: both of its ends, and all that the client gets until EOF. */
 async function pair(
   serverHandlers: Handlers = {},

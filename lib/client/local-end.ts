@@ -16,7 +16,10 @@ export interface Notes {
 
 /** Where a client takes what it says to a room from, and where it shows what it hears. */
 export interface LocalEnd {
-  /** What is said here, in pieces, up to the end of input. */
+  /**
+   * What is said here, in pieces, up to the end of input. Whoever asks for the next piece tells by
+   * that that the last one has gone out.
+   */
   readonly said: AsyncIterable<Uint8Array>;
   /**
    * Shows bytes as they arrived from the room. Returns once there is room for more, which is

@@ -7,12 +7,27 @@ import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 
-const name: Option<string> = {
+/** What a name may have, in characters. */
+export const NAME_LENGTH_MAX = 32;
+const NAME = new RegExp(String.raw`^[^\s:\p{C}]{0,${NAME_LENGTH_MAX}}$`, "u");
+
+const name: Option<string | undefined> = {
   takes: "name",
-  expects: "a name of one word without a colon, of at most 32 characters",
-  help: 'put "name: " before each line sent (default: none)',
-  default: "",
-  parse: (value) => (/^[^\s:\p{C}]{1,32}$/u.test(value) ? value : undefined),
+  expects: `a name of one word without a colon, of at most ${NAME_LENGTH_MAX} characters`,
+  help: 'put "name: " before each line sent (default: in a terminal the login name, else none)',
+  default: undefined,
+  parse: (value) => (NAME.test(value) ? value : undefined),
+};
+
+/** Which lines ring the bell of a terminal. */
+export type Bell = "all" | "name" | "none";
+
+const bell: Option<Bell> = {
+  takes: "when",
+  expects: "all, name or none",
+  help: "lines that ring the bell: all, name (those with yours) or none (default name)",
+  default: "name",
+  parse: (value) => (["all", "name", "none"] as const).find((one) => one === value),
 };
 
 /** What the command line may hold, without the program's version. */
@@ -28,6 +43,9 @@ export const COMMAND = {
     "send-only": flag("send the lines of stdin, print nothing"),
     reconnect: flag("connect again if it fails or the connection is lost"),
     quiet: flag("report only failures"),
+    time: flag("in a terminal, show when each line has arrived"),
+    bell,
+    "no-history": flag("do not keep the lines typed for the next time"),
     unix: text("path", "use this Unix socket instead of a host and port", undefined),
     "pass-file": text("file", "send the line in this file first: the pass phrase", undefined),
     tls: flag("use TLS; the server's certificate is always verified"),

@@ -499,12 +499,16 @@ terminalTest(
     host.close();
     first.socket.resetAndDestroy();
     const before = [
-      ...[`connected to ${address}`, "alice: one"],
+      ...[`connected to ${address}; /quit leaves, /help helps`, "alice: one"],
       `lost the connection to ${address}: reset by the server`,
     ];
     await terminal.becomes(...before, "trying again in 1 s", "alice: half ty");
     await terminal.type("ped");
     await terminal.press("Enter");
+    await terminal.shows(
+      /^1 line waits to be sent\nalice: half typed\ntrying again in .*\nalice:$/m,
+    );
+    expect(await terminal.hasStyle("half typed", 2)).toBe(true);
     await terminal.type("more");
     const refused = `(cannot connect to ${address}: connection refused)`;
     await terminal.shows(
@@ -513,8 +517,11 @@ terminalTest(
     const again = await Host.open(host.port);
     const second = await again.guest();
     await second.says("alice: half typed\n");
-    const after = [...before, "alice: half typed", `connected to ${address} again, after`];
-    await terminal.shows(new RegExp(`^${RegExp.escape(after.join("\n"))} \\d s\nalice: more$`));
+    const back = [...before, `connected to ${address} again, after`];
+    await terminal.shows(
+      new RegExp(`^${RegExp.escape(back.join("\n"))} \\d s\nalice: half typed\nalice: more$`),
+    );
+    expect(await terminal.hasStyle("half typed", 2)).toBe(false);
     await terminal.press("Enter");
     await second.says("alice: half typed\nalice: more\n");
     second.socket.write("bob: welcome back\n");
@@ -536,8 +543,10 @@ terminalTest("in a terminal it can begin before there is a server", async () => 
   await terminal.press("Enter");
   const host = await Host.open(absent.port);
   await (await host.guest()).says("alice: early\n");
-  const shown = `${refused}\nalice: early\nconnected to ${at}, after`;
-  await terminal.shows(new RegExp(`^${RegExp.escape(shown)} \\d s\nalice:$`));
+  const shown = RegExp.escape(`${refused}\nconnected to ${at}, after`);
+  await terminal.shows(
+    new RegExp(`^${shown} \\d s; /quit leaves, /help helps\nalice: early\nalice:$`),
+  );
 });
 
 terminalTest(
