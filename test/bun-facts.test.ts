@@ -320,6 +320,33 @@ testWith("openssl")(
 );
 
 testWith("openssl")(
+  "an accepted socket that has started TLS has the certificate of its peer, if it asked for one",
+  async () => {
+    const { file } = makeCertificates(newFolder());
+    const pem = (name: string) => readFileSync(file(name));
+    const [ca, mine, its] = ["ca", "server", "client"].map((name) => pem(`${name}.pem`));
+    const [key, itsKey] = [pem("server.key"), pem("client.key")];
+    for (const isAsked of [true, false]) {
+      const shaken = Promise.withResolvers<Socket>();
+      const socket = { handshake: (one: Socket) => shaken.resolve(one), data() {} };
+      const asks = isAsked ? { ca, requestCert: true, rejectUnauthorized: true } : {};
+      const tls = { cert: mine, key, ...asks };
+      const at = listen({ open: (plain) => void plain.upgradeTLS({ tls, socket }) });
+      await connect({ ...at, tls: { cert: its, key: itsKey, rejectUnauthorized: false } });
+      // Not what its type says: there may be none.
+      const certificate: unknown = (await shaken.promise).getPeerCertificate();
+      const expected = {
+        subject: { CN: "client" },
+        fingerprint256: expect.stringMatching(/^\w\w:/),
+      };
+      const why = "lib/server/identity.ts names clients by it";
+      if (isAsked) expect(certificate, why).toMatchObject(expected);
+      else expect(certificate, why).toBeUndefined();
+    }
+  },
+);
+
+testWith("openssl")(
   "over TLS, end comes with close_notify and without it; the plain socket beneath sees its record",
   async () => {
     const { file } = makeCertificates(newFolder());

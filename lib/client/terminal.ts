@@ -12,6 +12,7 @@ import type { LocalEnd, Notes } from "./local-end.ts";
 import type { Bell } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import { RawInput } from "./raw-input.ts";
+import { Replay } from "./replay.ts";
 import { type Below, Screen } from "./screen.ts";
 import { Transcript, type TranscriptOptions } from "./transcript.ts";
 import { Typing } from "./typing.ts";
@@ -20,6 +21,7 @@ import { LF, WholeLines } from "./whole-lines.ts";
 /** So much may wait to be sent before nothing more is taken from the keyboard. */
 const UNSENT_LENGTH_MAX = 16 << 20;
 const HINT = "; /quit leaves, /help helps";
+const HISTORY_START = "what was said before, perhaps shown already:";
 const WAITING_SHOWN = 3;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
@@ -38,6 +40,7 @@ export class Terminal implements LocalEnd, Notes {
   readonly #screen = new Screen(() => this.#below());
   readonly #input = new RawInput((inputs) => this.#takeAll(inputs));
   readonly #heard = new WholeLines();
+  readonly #replay = new Replay((history, lines) => this.#heardLines(history, lines));
   readonly #outbox = new Outbox((line) => this.#sent(line));
   readonly said = this.#outbox.taken();
   readonly #prompt: string;
@@ -85,9 +88,10 @@ export class Terminal implements LocalEnd, Notes {
 
   /** The first time that it is connected, it also says how to leave. */
   note(event: string): void {
-    const isFirst = !this.#hinted && event.startsWith("connected to ");
-    this.#hinted ||= isFirst;
-    this.#remark(isFirst ? event + HINT : event);
+    const isConnected = event.startsWith("connected to ");
+    this.#remark(isConnected && !this.#hinted ? event + HINT : event);
+    if (isConnected && this.#hinted) this.#replay.begin();
+    this.#hinted ||= isConnected;
   }
 
   status(activity: string): void {
@@ -103,6 +107,7 @@ export class Terminal implements LocalEnd, Notes {
   async #close(): Promise<void> {
     const rest = this.#heard.end();
     if (rest !== undefined) this.#hear(rest);
+    this.#replay.release();
     const { line } = this.#typing;
     const unsent = [...this.#outbox.last(WAITING_SHOWN), ...(line === "" ? [] : [line])];
     for (const one of unsent) this.#add(`${this.#asWaiting(one, " (not sent)")}\n`);
@@ -175,7 +180,16 @@ export class Terminal implements LocalEnd, Notes {
   #hear(run: Uint8Array): void {
     const harmless = this.#colours.harmless(run);
     // What was passed on by force, or ends with the connection, gets a row of its own.
-    const lines = run.at(-1) === LF ? harmless : `${harmless}\n`;
+    this.#replay.heard(run.at(-1) === LF ? harmless : `${harmless}\n`);
+  }
+
+  /** History is dim, between two marks: some of it was perhaps shown before. */
+  #heardLines(history: string, lines: string): void {
+    if (history !== "") {
+      this.#remark(HISTORY_START);
+      this.#add(history.replace(/.+/g, (line) => this.#colours.dim(line)));
+    }
+    if (lines === "") return;
     this.#completion.see(lines);
     const { text, called } = this.#transcript.heard(lines);
     const { bell } = this.#options;

@@ -22,6 +22,9 @@ export const nameTaken = (name: string) => `the name ${name} is taken`;
 /** By a newcomer with the same certificate. */
 export const takenOver = (name: string) => `the name ${name} was taken over`;
 
+/** Where names are to be said, the first line that a client hears begins so: it is no last word. */
+export const SAY_YOUR_NAME = "* say your name first";
+
 /** The line that says a word. */
 export const lastLine = (word: string) => `* ${word}\n`;
 

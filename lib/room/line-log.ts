@@ -1,4 +1,4 @@
-/** Everything said, once, in the order the room heard it, until everybody has it, or a while longer. */
+/** Everything said, once, in the order the room heard it, until all have it, and a while longer. */
 
 import { assert } from "./assert.ts";
 
@@ -30,8 +30,8 @@ export interface Piece {
  * Each note leads to the run its speaker said before, so that a reader finds its
  * own runs, which it is to be spared, from the latest back.
  *
- * Bounded twice: in bytes, and in notes, which only readers need that were here, so that empty lines from many
- * speakers in turn cannot make the notes outgrow the bytes.
+ * Bounded twice: in bytes, and in notes, which only readers need that were here.
+ * So empty lines from many speakers in turn cannot make the notes outgrow the bytes.
  */
 export class LineLog {
   /** The ring, and behind it the place where `read` gathers. */
@@ -107,7 +107,7 @@ export class LineLog {
     this.#head += run.length;
   }
 
-  /** Forgets what is before a position in [tail, head], that of the reader furthest behind, less history. */
+  /** Forgets what is before a position in [tail, head], that of the last reader, less history. */
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
@@ -118,12 +118,10 @@ export class LineLog {
   }
 
   /**
-   * Has a reader begin with history: with the last lines, as many as there are to be, as far as they
-   * are held whole. The cost is a look at each byte, or with any number of lines, at one line.
-   *
-   * @returns where it stands; everything from there on is held from now on
+   * Where the last lines begin, as many as there are to be, as far as they are held whole. The cost
+   * is a look at each byte, or with any number of lines, at one line.
    */
-  lookBack(linesMax = Number.POSITIVE_INFINITY): number {
+  startOfLast(linesMax = Number.POSITIVE_INFINITY): number {
     const bytes = this.#bytes;
     let start = this.#lineStart(Math.max(0, this.#head - this.#historyBytes));
     if (linesMax !== Number.POSITIVE_INFINITY) {
@@ -133,8 +131,13 @@ export class LineLog {
         if (bytes[at] === LF && ++lines === linesMax) start = position;
       }
     }
-    this.#tail = Math.min(this.#tail, start);
     return start;
+  }
+
+  /** A reader has come that stands further back: all from there on is held for it. */
+  goBack(position: number): void {
+    assert(position >= this.#oldest && position <= this.#head, "what it reads is held");
+    this.#tail = Math.min(this.#tail, position);
   }
 
   /**

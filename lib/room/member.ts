@@ -71,7 +71,7 @@ export class Member implements Life, Talker {
   received(bytes: Uint8Array): void {
     const objection = this.#opening && this.#inspect(this.#opening, bytes);
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
-    if (this.#room.stopping || this.#sentAway !== undefined) return;
+    if (this.#room.stopping) return;
     this.lines.push(bytes);
     if (this.hold === undefined) this.#room.hear(this);
   }
@@ -84,7 +84,7 @@ export class Member implements Life, Talker {
   ended(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    if (!this.#room.stopping && this.#sentAway === undefined) this.lines.end();
+    if (!this.#room.stopping) this.lines.end();
     if (this.hold === undefined) this.#room.hear(this);
   }
 

@@ -8,13 +8,17 @@ import { Member } from "../../lib/room/member.ts";
 import type { Life } from "../../lib/room/socket.ts";
 import type { AcceptedSocket } from "../../lib/server/connections.ts";
 import { Guest } from "../../lib/server/guest.ts";
+import { TelnetSocket } from "../../lib/server/telnet.ts";
 import type { Model } from "./model.ts";
+import { chooseName } from "./naming.ts";
 import type { Random } from "./random.ts";
 import type { Reading, Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 import { show } from "./state.ts";
+import { readTelnet, TelnetEar, writeTelnet } from "./telnet.ts";
 
 const LF = 0x0a;
+const NOTHING = new Uint8Array(0);
 /** The first bytes of a TLS connection, and more. */
 const CLIENT_HELLO = [22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, LF, 1, 2, LF];
 
@@ -71,8 +75,13 @@ export class Connection implements AcceptedSocket {
   readonly #polite: boolean;
   /** Whether there is a handshake to come before anything else. */
   #isShakingHands: boolean;
-  /** What the peer is about to say. */
+  /** What the peer is about to say, and what it calls itself. */
   #unsent: Uint8Array = new Uint8Array(0);
+  #ownName = "";
+  /** What has arrived of a telnet client, and how much of what is said by it. */
+  #sent = "";
+  #saidBytes = 0;
+  readonly #ear: TelnetEar | undefined;
 
   constructor(network: Network, seat: Seat, place: Place) {
     const { random, weather, model } = network;
@@ -86,6 +95,11 @@ export class Connection implements AcceptedSocket {
     const { passPhrase } = model.state;
     if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
     else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
+    if (model.state.rules.names) this.#chooseName();
+    if (model.state.rules.telnet) {
+      this.#unsent = writeTelnet(random, this.#unsent);
+      this.#ear = new TelnetEar();
+    }
   }
 
   // The socket, as the server calls it.
@@ -108,7 +122,8 @@ export class Connection implements AcceptedSocket {
       this.#log(
         `is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
       );
-    model.hearing.took(this.seat, bytes, offset, length, taken);
+    if (this.#ear) this.#tookByTelnet(this.#ear, bytes.subarray(offset, offset + length), taken);
+    else model.hearing.took(this.seat, bytes, offset, length, taken);
     this.#inFlight += taken;
     this.drainDue = taken < length;
     return taken;
@@ -152,6 +167,13 @@ export class Connection implements AcceptedSocket {
 
   setKeepAlive(): void {}
 
+  getPeerCertificate() {
+    const { certificate } = this.seat;
+    if (certificate === undefined) return undefined;
+    const { name, fingerprint } = certificate;
+    return { subject: { CN: name }, fingerprint256: fingerprint };
+  }
+
   // What may happen to it. Each returns whether it could.
 
   /** The handshake is over. */
@@ -172,10 +194,13 @@ export class Connection implements AcceptedSocket {
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
     const chunk = this.#nextChunk(random.between(1, model.state.rules.readBytesMax));
     if (this.#network.trace) this.#log(`says ${show(chunk)}`);
-    model.hears(this.seat, chunk);
+    this.#sent += this.#ear ? Buffer.from(chunk).toString("latin1") : "";
+    const said = this.#ear ? this.#nextSaid(false) : chunk;
+    if (said.length > 0) model.hears(this.seat, said);
     handlers.data(this, chunk);
-    if (this.data instanceof Member) model.speaking.checkHeld(this.seat, this.data.lines.heldBytes);
-    if (this.data instanceof Guest) model.entrance.checkHeld(this.seat, this.data.said.length);
+    const life = this.data instanceof TelnetSocket ? this.data.data : this.data;
+    if (life instanceof Member) model.speaking.checkHeld(this.seat, life.lines.heldBytes);
+    if (life instanceof Guest) model.entrance.checkHeld(this.seat, life.said.length);
     return true;
   }
 
@@ -195,6 +220,8 @@ export class Connection implements AcceptedSocket {
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || random.chance(500)) {
       this.#log("its end of input arrives");
+      const said = this.#ear ? this.#nextSaid(true) : NOTHING;
+      if (said.length > 0) model.hears(this.seat, said);
       model.ends(this.seat);
       handlers.end(this);
     }
@@ -310,6 +337,34 @@ export class Connection implements AcceptedSocket {
     this.#network.handlers.close(this);
   }
 
+  /** The peer has a certificate, or says its name next. */
+  #chooseName(): void {
+    const { random, weather, model } = this.#network;
+    const name = chooseName(random, weather.badName);
+    this.#ownName = name;
+    if (model.state.rules.certified) {
+      this.seat.certificate = { name, fingerprint: `${name} ${Number(random.chance(200))}` };
+    } else {
+      const line = random.pick([name, `${name}\r`, `  ${name} `, `${name}: hello`, `${name}: `]);
+      this.#unsent = Buffer.concat([this.#unsent, Buffer.from(`${line}\n`)]);
+    }
+  }
+
+  /** What is said by what a telnet client has sent, and was not before. */
+  #nextSaid(isAll: boolean): Uint8Array {
+    const said = readTelnet(this.#sent, isAll).slice(this.#saidBytes);
+    this.#saidBytes += said.length;
+    return new Uint8Array(Buffer.from(said, "latin1"));
+  }
+
+  #tookByTelnet(ear: TelnetEar, bytes: Uint8Array, taken: number): void {
+    const { hearing } = this.#network.model;
+    const { said, saidTaken } = ear.hear(bytes, taken);
+    const isShort = taken < bytes.length;
+    if (said.length > 0) hearing.took(this.seat, said, 0, said.length, saidTaken);
+    if (said.length === saidTaken) hearing.tookOther(this.seat, isShort);
+  }
+
   /** What it says for a pass phrase. */
   #firstLine(passPhrase: string): Buffer {
     const { random, weather } = this.#network;
@@ -326,15 +381,22 @@ export class Connection implements AcceptedSocket {
   /** Some bytes of an endless stream of lines, cut anywhere. */
   #nextChunk(length: number): Uint8Array {
     while (this.#unsent.length < length)
-      this.#unsent = Buffer.concat([this.#unsent, this.#nextLine()]);
+      this.#unsent = Buffer.concat([this.#unsent, this.#asSent(this.#nextLine())]);
     const chunk = new Uint8Array(this.#unsent.subarray(0, length));
     this.#unsent = this.#unsent.subarray(length);
     return chunk;
   }
 
+  #asSent(line: Buffer): Buffer {
+    return this.#ear ? writeTelnet(this.#network.random, line) : line;
+  }
+
   #nextLine(): Buffer {
+    const { random, model } = this.#network;
+    if (model.state.rules.names && random.chance(200))
+      return Buffer.from(`${random.pick([`${this.#ownName}: `, "* bob left", "bob: ", "x"])}\n`);
     const line = Buffer.alloc(this.#lineLength() + 1, LF);
-    const first = this.#network.random.below(256);
+    const first = random.below(256);
     for (let at = 0; at < line.length - 1; at++) {
       const byte = (first + at * 37) & 0xff;
       line[at] = byte === LF ? 0x0d : byte;
