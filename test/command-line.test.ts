@@ -92,7 +92,7 @@ const CLIENT_MISTAKES: [string[], string][] = [
   [["--nope", "localhost", "80"], "unknown option --nope"],
   [["--nmae", "ann", "localhost", "80"], "unknown option --nmae; did you mean --name?"],
   [["-name", "ann", "localhost", "80"], "unknown option -name; did you mean --name?"],
-  [["-n", "ann", "localhost", "80"], "unknown option -n; did you mean --name?"],
+  [["-n", "ann", "localhost", "80"], "unknown option -n; did you mean --name or --no-history?"],
   [["-p", "80"], "unknown option -p; the port stands alone: linechat-client localhost 8080"],
   [
     ["--port", "80"],
@@ -103,6 +103,7 @@ const CLIENT_MISTAKES: [string[], string][] = [
   [["-r", "localhost", "80"], "unknown option -r; did you mean --recv-only or --reconnect?"],
   [["--recv"], "unknown option --recv; did you mean --recv-only?"],
   [["--name", "a b", "localhost", "80"], `${A_NAME}, not "a b"`],
+  [["--bell", "loud", "localhost", "80"], '--bell takes all, name or none, not "loud"'],
   [["--name", "--quiet", "localhost", "80"], `${A_NAME}; "--quiet" looks like an option`],
   [["--tls-ca", "ca.pem", "localhost", "80"], "--tls-ca needs --tls"],
   [["--tls", "--tls-cert", "a.pem", "localhost", "80"], "--tls-cert and --tls-key go together"],
