@@ -28,7 +28,7 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const place = connectOptions(options, operands);
   let here: LocalEnd | undefined;
   const leave = async (exitCode: number) => {
-    await Promise.race([here?.close(), Bun.sleep(LEAVE_MS)]);
+    await Promise.race([here?.close().catch(() => {}), Bun.sleep(LEAVE_MS)]);
     await exit(exitCode);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -72,13 +72,15 @@ async function converse(
   options: Options,
 ): Promise<void> {
   const lines = name ? prefixLines(here.said, `${name}: `) : here.said;
+  const shows = !options["send-only"];
   let saidAll = options["recv-only"];
-  const heard = hear(room, here, !options["send-only"]);
+  const heard = hear(room, here, shows);
   const said = saidAll ? heard : say(lines, room).then((all) => ((saidAll = all), heard));
-  if (await Promise.race([heard, said])) return;
+  const unseen = shows && here.gone ? here.gone().then(() => false) : heard;
+  if (await Promise.race([heard, said, unseen])) return;
   if (!saidAll) throw new UserError("stdout was closed before everything was said");
   // Nobody looks any more; but whether all has arrived, only the end tells.
-  if (!options["recv-only"]) await hear(room, here, false);
+  if (!options["recv-only"]) await heard.then((closed) => closed || hear(room, here, false));
 }
 
 /** Says what is said here, then half-closes; returns whether all went out. */

@@ -416,21 +416,37 @@ test.skipIf(!hasIPv6)(
   },
 );
 
-test("fs.write leaves a pipe in the mode it was in", async () => {
+test("fs.writev and Bun.stdin.stream leave a pipe in the mode it was in", async () => {
   const code = `const fs = require("node:fs");
-    const flags = () => /flags:.*/.exec(fs.readFileSync("/proc/self/fdinfo/1", "utf8"))[0];
+    const flags = () => [0, 1].map((fd) =>
+      /flags:.*/.exec(fs.readFileSync("/proc/self/fdinfo/" + fd, "utf8"))[0]).join();
     const before = flags();
-    fs.write(1, "x", () => fs.writeSync(2, before === flags() ? "same" : before + flags()));`;
-  const pipe = ["sh", "-c", `"$0" -e "$1" | cat`, process.execPath, code];
+    const say = () => fs.writeSync(2, before === flags() ? "same" : before + flags());
+    for await (const chunk of Bun.stdin.stream()) fs.writev(1, [chunk], say);`;
+  const pipe = ["sh", "-c", `echo x | "$0" -e "$1" | cat`, process.execPath, code];
   const { stdout, stderr } = await runToEnd(pipe);
-  expect([stdout, stderr], "lib/program/stderr.ts writes with it").toEqual(["x", "same"]);
+  expect([stdout, stderr], "lib/program/descriptor.ts and lib/client/stdin.ts rely on it").toEqual([
+    "x\n",
+    "same",
+  ]);
 });
 
-test("while an fs.write is stuck in a full pipe, files can be read, and process.exit does not wait", async () => {
+test("memory that is being written keeps what is in it, also when it is given back meanwhile", async () => {
+  const code = `const fs = require("node:fs");
+    const bytes = new Uint8Array(8 << 20).fill(120);
+    fs.writev(1, [bytes], () => {});
+    bytes.buffer.transfer(0);
+    new Uint8Array(8 << 20).fill(121);`;
+  const pipe = ["sh", "-c", `"$0" -e "$1" | tr -d x | wc -c`, process.execPath, code];
+  // lib/client/stdout.ts waits for the end of it anyway.
+  expect((await runToEnd(pipe)).stdout.trim()).toBe("0");
+});
+
+test("while an fs.writev is stuck in a full pipe, files can be read, and process.exit does not wait", async () => {
   // The pipe is open at both ends, and nobody reads. Once it takes no byte of another writer, it is full.
   const code = `const fs = require("node:fs");
     const probe = fs.openSync("/proc/self/fd/1", fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
-    fs.write(1, Buffer.alloc(1 << 20), () => {});
+    fs.writev(1, [Buffer.alloc(1 << 20)], () => {});
     const look = () => {
       try { fs.writeSync(probe, "x"); setImmediate(look); }
       catch { fs.readFile("/proc/self/status", () => process.exit(7)); }

@@ -53,7 +53,7 @@ export class Delivery {
     return this.#again.length + this.#fresh.length === 0;
   }
 
-  /** Takes bytes to say; they are not to be changed until it takes more. */
+  /** Takes bytes to say; they are not to be changed or freed until it takes more. */
   say(bytes: Uint8Array): void {
     this.#fresh = bytes;
     this.#skipRest();
@@ -162,8 +162,10 @@ export class Delivery {
   #drop(count: number): Uint8Array {
     const source = this.#again.length > 0 ? this.#again : this.#fresh;
     const bytes = source.subarray(0, count);
-    if (this.#again.length > 0) this.#again = source.subarray(count);
-    else this.#fresh = source.subarray(count);
+    // Nothing is kept of bytes that have gone out: whoever said them may free their memory.
+    const rest = count < source.length ? source.subarray(count) : NOTHING;
+    if (this.#again.length > 0) this.#again = rest;
+    else this.#fresh = rest;
     return bytes;
   }
 }

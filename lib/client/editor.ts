@@ -1,8 +1,9 @@
 /** A line being edited: by characters as they are seen, with the keys of Emacs and of most shells. */
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-/** No character takes more; what is further away need not be looked at. */
+/** No character and no word takes more; what is further away need not be looked at. */
 const CHARACTER_LENGTH_MAX = 256;
+const WORD_LENGTH_MAX = 2048;
 
 /** What Alt-B, Alt-F and the like go over: a word, or what stands between words. */
 const WORD_BEFORE = /(?:[\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s]+)?\s*$/u;
@@ -107,9 +108,9 @@ function characterAfter(text: string): number {
 }
 
 function wordBefore(text: string): number {
-  return WORD_BEFORE.exec(text.slice(-CHARACTER_LENGTH_MAX))?.[0].length ?? 0;
+  return WORD_BEFORE.exec(text.slice(-WORD_LENGTH_MAX))?.[0].length ?? 0;
 }
 
 function wordAfter(text: string): number {
-  return WORD_AFTER.exec(text.slice(0, CHARACTER_LENGTH_MAX))?.[0].length ?? 0;
+  return WORD_AFTER.exec(text.slice(0, WORD_LENGTH_MAX))?.[0].length ?? 0;
 }

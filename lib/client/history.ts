@@ -40,6 +40,7 @@ export class History {
   constructor(path?: string, secret?: string) {
     this.#path = path;
     this.#secret = secret;
+    this.#try((file) => mkdirSync(dirname(file), { recursive: true, mode: 0o700 }));
     this.#lines = this.#read();
     this.#shorten();
   }
@@ -51,11 +52,8 @@ export class History {
     this.#lines.push(line);
     if (this.#lines.length > LINES_MAX) this.#lines.shift();
     if (line.startsWith(" ") || Buffer.byteLength(line) >= KEPT_LENGTH_MAX) return;
-    this.#try((path) => {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      // Others append to it as well, so it is opened anew, and a line goes out in one write.
-      appendFileSync(path, `${line}\n`, { mode: 0o600 });
-    });
+    // Others append to it as well, so it is opened anew, and a line goes out in one write.
+    this.#try((path) => appendFileSync(path, `${line}\n`, { mode: 0o600 }));
   }
 
   /** Goes a line back, or on with `by` -1; returns what to show instead of `line`. */

@@ -33,7 +33,7 @@ const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 export class Keyboard {
   #held = "";
   #afterReturn = false;
-  #paste: { chunks: string[]; ended: boolean } | undefined;
+  #paste: { chunks: string[]; last: string; ended: boolean } | undefined;
 
   /** How long to wait for more before `quiet` is to be called, in ms; undefined: for ever. */
   get waitsMs(): number | undefined {
@@ -44,8 +44,9 @@ export class Keyboard {
   /** Takes a chunk of what was typed or pasted; returns what is complete. */
   push(chunk: string): Input[] {
     if (this.#paste) {
-      const border = (this.#paste.chunks.at(-1) ?? "").slice(1 - PASTE_END.length) + chunk;
-      this.#paste.ended ||= border.includes(PASTE_END);
+      const last = this.#paste.last + chunk;
+      this.#paste.ended ||= last.includes(PASTE_END);
+      this.#paste.last = last.slice(-PASTE_END.length);
       this.#paste.chunks.push(chunk);
       return [];
     }
@@ -55,7 +56,7 @@ export class Keyboard {
     this.#held = start < 0 ? text.slice(typed.length) : "";
     const inputs = this.#parts(typed);
     if (start < 0) return inputs;
-    this.#paste = { chunks: [], ended: false };
+    this.#paste = { chunks: [], last: "", ended: false };
     return [...inputs, ...this.push(text.slice(start + PASTE_START.length))];
   }
 

@@ -23,9 +23,11 @@ export interface LocalEnd {
   readonly said: AsyncIterable<Uint8Array>;
   /**
    * Shows bytes as they arrived from the room. Returns once there is room for more, which is
-   * back-pressure: whether anybody still looks.
+   * back-pressure: whether anybody still looks. The bytes are handed over, with their memory.
    */
   show(bytes: Uint8Array): Promise<boolean>;
+  /** Waits until nobody looks any more, also while nothing is shown; throws as `show` does. */
+  gone?(): Promise<void>;
   /** Shows what is still to be shown, and leaves everything as it was found. */
   close(): Promise<void>;
 }

@@ -1,7 +1,9 @@
 /** The client's command line. */
 
+import { splitAddress } from "../program/address.ts";
 import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
 import { loadTls, readPassPhrase } from "../program/files.ts";
+import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 
@@ -34,6 +36,7 @@ export const COMMAND = {
   summary: "Joins a chat room: sends the lines of stdin, prints the lines of all others.",
   operands: ["host", "port"],
   instead: "unix",
+  readOperands,
   options: {
     name,
     "recv-only": flag("print what others send, do not read stdin"),
@@ -73,7 +76,6 @@ export function connectOptions(options: Options, [host = "", port = ""]: string[
     throw usageError("--tls-cert and --tls-key go together");
   for (const name of ["tls-ca", "tls-cert", "tls-server-name"] as const)
     if (options[name] && !options.tls) throw usageError(`--${name} needs --tls`);
-  if (options.unix === undefined && host === "") throw usageError("<host> is empty");
   const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port, 1) };
   const files = { ca: options["tls-ca"], cert: options["tls-cert"], key: options["tls-key"] };
   return {
@@ -81,4 +83,24 @@ export function connectOptions(options: Options, [host = "", port = ""]: string[
     tls: options.tls ? { ...loadTls(files), serverName: options["tls-server-name"] } : undefined,
     passPhrase: options["pass-file"] ? readPassPhrase(options["pass-file"]) : undefined,
   };
+}
+
+/** A host and a port, which may be one word. */
+function readOperands(given: readonly string[]): readonly string[] {
+  const [first, second, ...others] = given;
+  if (first === undefined) return given;
+  const { host, port } = splitAddress(first);
+  if (host === "" || /[\s/@]/.test(first))
+    throw usageError(`<host> is a name or an address like localhost or ::1, not ${quote(first)}`);
+  if (second === undefined && port !== undefined) return [host, port];
+  if (second !== undefined && port !== undefined)
+    throw usageError(`unexpected argument ${quote(second)}: ${quote(first)} has a port already`);
+  const isPort = (word: string) => /^\d+$/.test(word);
+  if (second === undefined && isPort(host))
+    throw usageError(`<host> is missing, as in ${COMMAND.name} localhost ${host}`);
+  if (second !== undefined && isPort(host) && !isPort(second))
+    throw usageError(`the host comes first: ${COMMAND.name} ${plain(second)} ${host}`);
+  if (second === undefined && host.includes(":"))
+    throw usageError("<port> is missing; it stands after an address in brackets, like [::1]:8080");
+  return second === undefined ? [host] : [host, second, ...others];
 }

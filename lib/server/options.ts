@@ -1,5 +1,6 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
+import { splitAddress } from "../program/address.ts";
 import {
   type Command,
   count,
@@ -14,6 +15,7 @@ import {
   type Values,
 } from "../program/command-line.ts";
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
+import { plain, quote } from "../program/quote.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize, parseSize } from "../program/units.ts";
 import { PREFIX_BYTES_MAX } from "../room/names.ts";
@@ -42,7 +44,10 @@ const HISTORY_BYTES = 8 << 20;
 const HISTORY_BYTES_MAX = 1 << 30;
 
 const options = {
-  host: text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
+  host: {
+    ...text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
+    parse: hostAlone,
+  },
   "reuse-port": flag(
     "share the port with other servers that do the same, each getting some clients",
   ),
@@ -125,6 +130,7 @@ export function serverCommand(version: string): Command<typeof options> {
     summary: "Opens a chat room: whatever one client says, line by line, every other client hears.",
     operands: ["port"],
     instead: "unix",
+    readOperands,
     options,
     examples: [
       ["linechat-server 8080", "a room on port 8080"],
@@ -205,6 +211,21 @@ export function limitNamed(clientsMax: number): string {
 export function isPassPhraseInTheClear(given: ServerOptions): boolean {
   const isLoopback = given.host === "localhost" || /^(::1$|127\.)/.test(given.host ?? "");
   return Boolean(given["pass-file"] && !given["tls-cert"] && !given.unix && !isLoopback);
+}
+
+/** An address or a name without a port, and without the brackets that go with one. */
+function hostAlone(value: string): string | undefined {
+  const { host, port } = splitAddress(value);
+  return port === undefined && host !== "" ? host : undefined;
+}
+
+/** A port; where there is an address as well, the answer says where that goes. */
+function readOperands(given: readonly string[]): readonly string[] {
+  const [first = "", second] = given;
+  const { host, port = second } = splitAddress(first);
+  if (port === undefined || !/^\d+$/.test(port) || /^\d+$/.test(first)) return given;
+  const where = host === "" ? "" : `--host ${plain(host)} `;
+  throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
 }
 
 /** How many of the last lines: a bare number counts them, a size is that of all together. */

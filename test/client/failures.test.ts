@@ -63,9 +63,11 @@ test("a stdout that cannot be written to", async () => {
   const client = run(`--recv-only 127.0.0.1 ${server.port}`, ">/dev/full");
   await server.members(2);
   peer.say("hello\n");
-  expect(await client).toEqual(failsWith("cannot write to stdout: no space left on the device"));
-  const help = await run("--help", ">/dev/full");
-  expect(help).toEqual(failsWith("cannot write to stdout: no space left on the device"));
+  expect(await client).toEqual(failsWith("cannot write to stdout: no space left on device"));
+  for (const option of ["--help", "--version"])
+    expect(await run(option, ">/dev/full")).toEqual(
+      failsWith("cannot write to stdout: no space left on device"),
+    );
 });
 
 test.each([

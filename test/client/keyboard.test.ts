@@ -70,6 +70,16 @@ describe("pastes", () => {
     expect(inputsOf(...chunks.join(""))).toEqual(inputs);
   });
 
+  test("its end is seen at once, character by character as well", () => {
+    const keyboard = new Keyboard();
+    for (const character of `${START}a${END}`) {
+      expect(keyboard.waitsMs === 50).toBe(false);
+      keyboard.push(character);
+    }
+    expect(keyboard.waitsMs).toBe(50);
+    expect(keyboard.quiet()).toEqual([{ paste: "a" }]);
+  });
+
   test("8 MB of it take a moment", () => {
     const lines = "a line of a paste that is long\r".repeat(270_000);
     const all = START + lines + END;

@@ -289,16 +289,50 @@ describe("a paste", () => {
   );
 });
 
-terminalTest("a crash leaves the terminal as it was", async () => {
-  const crash = `
-    import { History } from "./lib/client/history.ts";
-    import { Terminal } from "./lib/client/terminal.ts";
-    new Terminal({ name: "", showsTime: false, bell: "none", history: new History() });
-    process.stdin.on("data", () => { throw new Error("a bug"); });`;
-  const script = join(newFolder(), "crash.ts");
-  await Bun.write(script, crash.replaceAll("./lib/", `${join(import.meta.dir, "../../lib")}/`));
+/** A terminal by itself, with code that may use it as `terminal`, at the time `clock.time`. */
+async function openAlone(code: string): Promise<Tmux> {
+  const client = join(import.meta.dir, "../../lib/client");
+  const script = join(newFolder(), "alone.ts");
+  await Bun.write(
+    script,
+    `import { History } from "${client}/history.ts";
+    import { Terminal } from "${client}/terminal.ts";
+    const clock = { time: Date.parse("2026-11-25T23:50:00") };
+    const now = () => new Date(clock.time);
+    const options = { name: "", showsTime: false, bell: "none", history: new History(), now };
+    const terminal = new Terminal(options);
+    ${code}`,
+  );
   const terminal = await Tmux.start({ command: `"${process.execPath}" "${script}"; ${REPORT}` });
   await terminal.shows(/^>$/m);
+  return terminal;
+}
+
+terminalTest(
+  "a new day and a long silence are marked, dim, before the line that follows",
+  async () => {
+    const terminal = await openAlone(`process.stdin.on("data", () => {
+    clock.time += 11 * 60_000;
+    terminal.show(Buffer.from("bob: hi\\n"));
+  });`);
+    await terminal.press("Left");
+    await terminal.becomes("— Thursday, 26 November 2026 —", "bob: hi", ">");
+    await terminal.press("Left");
+    await terminal.becomes(
+      "— Thursday, 26 November 2026 —",
+      "bob: hi",
+      "— 00:12 —",
+      "bob: hi",
+      ">",
+    );
+    expect(await terminal.hasStyle("00:12", 2)).toBe(true);
+  },
+);
+
+terminalTest("a crash leaves the terminal as it was", async () => {
+  const terminal = await openAlone(
+    `process.stdin.on("data", () => { throw new Error("a bug"); });`,
+  );
   const output = await terminal.output();
   await terminal.type("x");
   await terminal.shows(/exit 1 icanon/);
@@ -449,5 +483,6 @@ terminalTest("a part of a line that is passed on leaves the prompt a row of its 
   server.write("x".repeat((1 << 20) + 100));
   await terminal.shows(/x\n> typing$/);
   server.write("the rest\n");
-  await terminal.shows(/^the rest\n> typing$/m);
+  await terminal.shows(/^x*the rest\n> typing$/m);
+  expect((await terminal.history()).join("\n")).not.toContain("x>");
 });

@@ -62,7 +62,10 @@ test("all hear who comes and goes, at the same place; with names, when the name 
 for (const [given, message] of [
   ["0", 'takes a number of lines like 100, or a size like 8M, of at most 1G, not "0"'],
   ["2G", 'takes a number of lines like 100, or a size like 8M, of at most 1G, not "2G"'],
-  ["-1", "takes a number of lines like 100, or a size like 8M, of at most 1G"],
+  [
+    "-1",
+    'takes a number of lines like 100, or a size like 8M, of at most 1G; "-1" looks like an option',
+  ],
   ["all", 'takes a number of lines like 100, or a size like 8M, of at most 1G, not "all"'],
 ])
   test(`--history ${given} is a mistake`, async () => {

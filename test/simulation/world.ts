@@ -156,12 +156,12 @@ class World implements Network {
         const seat = this.#seatOf(name);
         if (this.#joined === seat) this.#joined = undefined;
         else this.model.joined(seat);
-        this.model.speaking.settle(seat);
+        this.model.speaking.begins(seat);
       },
       onNamed: (name) => {
         const seat = this.#seatOf(name);
         this.model.naming.named(seat, name);
-        this.model.speaking.settle(seat);
+        this.model.speaking.begins(seat);
       },
       onLine: rules.listens ? (line, by) => this.#listen(line, by.name) : undefined,
       onRefuse: (name, why) => {
