@@ -66,6 +66,7 @@ export class RedisServer {
 
   /** Keeps what is on disk now, under a name. */
   keep(name: string): void {
+    rmSync(join(this.folder, name), { recursive: true, force: true });
     cpSync(join(this.folder, "appendonlydir"), join(this.folder, name), { recursive: true });
   }
 
