@@ -12,7 +12,7 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "what is on its way when a connection is lost is not sent again",
     file: "server/stream-order.ts",
-    code: "      this.#batches.sendAgainAfter(this.#thread.receivedNumber);\n",
+    code: "      this.#batches.sendAgainAfter(this.#hearing.thread.receivedNumber);\n",
     becomes: "",
   },
   {
@@ -36,32 +36,32 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "what others have not read is trimmed",
     file: "server/stream-order.ts",
-    code: "const tail = this.#peers.tail(this.#heard);\n    this.#link?.say",
-    becomes: "const tail = this.#heard;\n    this.#link?.say",
+    code: "const { tail } = this.#hearing;",
+    becomes: "const { heard: tail } = this.#hearing;",
   },
   {
     fault: "nothing is ever trimmed",
     file: "server/stream-order.ts",
-    code: "const tail = this.#peers.tail(this.#heard);\n    this.#link?.say",
-    becomes: "const tail = START;\n    this.#link?.say",
+    code: "const { tail } = this.#hearing;",
+    becomes: "const tail = '0-0';",
   },
   {
     fault: "more is said than others have read",
-    file: "server/stream-order.ts",
-    code: "this.#batches.readByAll(this.#peers.tail(this.#heard));",
-    becomes: "this.#batches.readByAll(this.#heard);",
+    file: "server/hearing.ts",
+    code: "this.#batches.readByAll(this.tail);",
+    becomes: "this.#batches.readByAll(this.heard);",
   },
   {
     fault: "others are never told how far this server has read",
     file: "server/stream-order.ts",
-    code: "this.#say(next, this.#heard);",
-    becomes: "this.#say(next, START);",
+    code: "this.#say(next, heard);",
+    becomes: "this.#say(next, '0-0');",
   },
   {
     fault: "own lines are heard as those of others are",
-    file: "server/stream-order.ts",
-    code: "if (isOwn) this.#receiveOwn(entry);",
-    becomes: "if (isOwn && entry.lines === '') this.#receiveOwn(entry);",
+    file: "server/hearing.ts",
+    code: "const pieces = isOwn ?",
+    becomes: "const pieces = isOwn && lines === '' ?",
   },
   {
     fault: "a goodbye is not counted: it has the number of what was said before",
@@ -101,7 +101,7 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "after a lost thread, the next are told what the last were to hear",
-    file: "server/stream-order.ts",
+    file: "server/hearing.ts",
     code: "    this.#inbox.clear();\n",
     becomes: "",
   },
@@ -156,8 +156,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "nobody is woken when there is room again for what talkers say",
     file: "server/stream-order.ts",
-    code: "if (why) return this.#loseThread(why);\n    this.#forgetWhatAllHave();\n    this.#wake();",
-    becomes: "if (why) return this.#loseThread(why);\n    this.#forgetWhatAllHave();",
+    code: "this.#hearing.forgetWhatAllHave();\n    this.#wake();\n  }\n\n  #receive",
+    becomes: "this.#hearing.forgetWhatAllHave();\n  }\n\n  #receive",
   },
   {
     fault: "any number of batches is on its way at a time",
