@@ -94,7 +94,7 @@ export class Announcer implements Talker {
     const next = this.#next;
     if (next === undefined || this.#mayAtOnce === 0) return undefined;
     // How many are at the other servers, this one does not know.
-    const here = this.#room.isShared ? "" : ` (${this.#room.size.toLocaleString("en")} here)`;
+    const here = this.#room.sharing ? "" : ` (${this.#room.size.toLocaleString("en")} here)`;
     const line = new TextEncoder().encode(`* ${next.words}${here}\n`);
     const isTooLong = line.length > this.#room.saidBytesMax;
     if (line.length > bytesMax && !isTooLong) return undefined;

@@ -143,7 +143,9 @@ export class Member implements Life, Talker {
 
   #letGo(reason: string, word?: string): void {
     this.#isLetGo = true;
-    this.#room.letGo(this, reason, word);
+    const { sharing } = this.#room;
+    if (sharing) sharing.letGo(this, reason, word);
+    else this.#room.leave(this, reason, word);
   }
 
   /** What the room objects to in what it has begun with, however that was cut. */

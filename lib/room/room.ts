@@ -17,8 +17,9 @@ import { Member } from "./member.ts";
 import { type Identity, Names, PREFIX_BYTES_MAX } from "./names.ts";
 import { Newcomers } from "./newcomers.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
-import type { Order, SharedOrder } from "./order.ts";
+import type { Order } from "./order.ts";
 import { Patience } from "./patience.ts";
+import { Sharing } from "./sharing.ts";
 import type { RoomSocket } from "./socket.ts";
 import { type Talker, Turns } from "./turns.ts";
 import { Voice } from "./voice.ts";
@@ -36,7 +37,7 @@ export class Room {
   readonly log: LineLog;
   /** Where a line gets its place: in the log, unless several servers share the room. */
   readonly order: Order;
-  readonly #shared: SharedOrder | undefined;
+  readonly sharing: Sharing | undefined;
   /** Those of members, and of leavers that are still owed something, in the order they came. */
   readonly cursors = new Set<Cursor>();
   /** Who has to say a line; only in a room that minds. */
@@ -79,9 +80,9 @@ export class Room {
     this.#due = due.filter((one) => one !== undefined);
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);
-    this.#shared = options.order;
-    this.order = this.#shared ?? this.log;
-    this.#shared?.attach(this);
+    this.sharing = options.order && new Sharing(this, this.#turns, options.order);
+    this.order = options.order ?? this.log;
+    if (this.sharing) options.order?.attach(this.sharing);
   }
 
   /** How many are in the room: members, and those who leave and do not have everything yet. */
@@ -92,11 +93,6 @@ export class Room {
   /** How many seats are taken: who is gone keeps one until all it has said is in the log. */
   get seats(): number {
     return this.cursors.size + this.#turns.gone;
-  }
-
-  /** Whether others, at other servers, are in this room too. */
-  get isShared(): boolean {
-    return this.#shared !== undefined;
   }
 
   /** Who is here, in the order they came, less those who leave. */
@@ -113,7 +109,7 @@ export class Room {
    */
   join(socket: RoomSocket, name: string, identity?: Identity): void {
     if (this.stopping) return new Leaver(this, socket).linger();
-    if (this.#shared?.hasThread === false) return this.refuse(socket, name, NOT_IN_ROOM);
+    if (this.sharing?.order.hasThread === false) return this.refuse(socket, name, NOT_IN_ROOM);
     const member = new Member(this, socket, name, identity);
     const refusal = identity && this.names?.claim(member, identity.name);
     if (refusal !== undefined) return this.refuse(socket, name, refusal);
@@ -160,7 +156,7 @@ export class Room {
   hear(talker: Talker): void {
     const { next } = this.#turns;
     // Nobody overtakes those who wait.
-    if (next === undefined || next === talker) this.#moveShareToLog(talker);
+    if (next === undefined || next === talker) this.#turns.sayShare(talker);
     if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
     talker.saidAll();
@@ -178,33 +174,6 @@ export class Room {
     this.names?.release(member);
     cursor.leaver = new Leaver(this, cursor.socket, word, cursor, reason);
     cursor.leaver.expectProgress(cursor);
-  }
-
-  /** Has a member that has said all it will say leave, as soon as that is in the log. */
-  letGo(member: Member, reason: string, word?: string): void {
-    if (this.#shared === undefined) return this.leave(member, reason, word);
-    this.#turns.remove(member);
-    this.idle?.stop(member);
-    this.#shared.after(() => {
-      if (member.cursor.socket.data === member) this.leave(member, reason, word);
-    });
-  }
-
-  /** Newcomers hear of nothing that was said before. */
-  beginHistory(): void {
-    this.newcomers?.begin();
-  }
-
-  /** Forgets what members still have to say; returns how many lines that is. */
-  dropUnsaid(): number {
-    return this.#turns.drop((talker) => talker instanceof Member);
-  }
-
-  /** Has all members leave now; returns how many lines they still had to say. */
-  sendAllAway(word: string, reason: string): number {
-    const lines = this.dropUnsaid();
-    for (const member of this.members) this.leave(member, reason, word);
-    return lines;
   }
 
   /** Has a member that says no more say what it still has to say, as soon as there is room. */
@@ -244,58 +213,24 @@ export class Room {
   flush(): void {
     const now = this.settings.now();
     this.#turns.resumePaced();
-    this.#shared?.moveToLog();
+    this.sharing?.order.moveToLog();
     this.#writeToAll();
     this.newcomers?.flush();
     this.#release();
-    while (!this.#goOn() && this.#patience.hurry(now)) this.#release();
+    const goOn = () => this.sharing?.goOn() ?? this.#turns.takeTurns();
+    while (!goOn() && this.#patience.hurry(now)) this.#release();
     this.ear?.tell();
-    const { isHeldUp } = this;
+    const isHeldUp = this.sharing?.order.isHeldUp ?? this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
-    if (this.stopping && !isHeldUp && this.hasSaidAll)
+    if (this.stopping && !isHeldUp && this.sharing?.hasSaidAll !== false)
       for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
-    if (this.#shared) dueAtMs = Math.min(dueAtMs, this.#shared.flush(now));
+    if (this.sharing) dueAtMs = Math.min(dueAtMs, this.sharing.order.flush(now));
     for (const due of this.#due) {
       for (const one of due.over(now)) one.late();
       dueAtMs = Math.min(dueAtMs, due.dueAtMs);
     }
     if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
-  }
-
-  /** Whether lines wait for room in the log. */
-  get isHeldUp(): boolean {
-    return this.#shared ? this.#shared.isHeldUp : this.#turns.next !== undefined;
-  }
-
-  /** Whether nothing is on its way that members elsewhere are to hear. */
-  get hasSaidAll(): boolean {
-    return this.#shared === undefined || (this.#turns.next === undefined && this.#shared.isIdle);
-  }
-
-  /** Lets go on what waits for room in the log; returns whether nothing does any more. */
-  #goOn(): boolean {
-    const { head } = this.log;
-    this.#shared?.moveToLog();
-    if (this.log.head !== head) this.settings.wake(0);
-    const haveAllSpoken = this.#turns.takeTurns();
-    return this.#shared ? !this.#shared.isHeldUp : haveAllSpoken;
-  }
-
-  /** Has a talker's whole lines get their place: at most its share, as its rate and the order allow. */
-  #moveShareToLog(talker: Talker): void {
-    const { lines } = talker;
-    let { shareBytes } = this.#turns;
-    while (lines.hasLine) {
-      const bytesMax = Math.min(shareBytes, this.order.freeBytes);
-      const run = lines.take(bytesMax, Math.floor(this.#turns.linesNow(talker)));
-      if (run === undefined) return;
-      shareBytes -= run.length;
-      this.order.append(talker.cursor, run);
-      this.#turns.spend(talker, run);
-      talker.said(run);
-      this.settings.wake(0);
-    }
   }
 
   #writeToAll(): void {

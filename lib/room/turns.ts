@@ -100,13 +100,21 @@ export class Turns {
     return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
   }
 
-  /** A talker has said a run of lines. */
-  spend(talker: Talker, run: Uint8Array): void {
-    if (this.#linesPerSecond === 0) return;
-    const fullAtMs = this.#fullAtMs.get(talker);
-    if (fullAtMs === undefined) return;
-    const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;
-    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
+  /** Has a talker's whole lines get their place: at most its share, as its rate and the order allow. */
+  sayShare(talker: Talker): void {
+    const { order, settings } = this.#room;
+    const { lines } = talker;
+    let { shareBytes } = this;
+    while (lines.hasLine) {
+      const bytesMax = Math.min(shareBytes, order.freeBytes);
+      const run = lines.take(bytesMax, Math.floor(this.linesNow(talker)));
+      if (run === undefined) return;
+      shareBytes -= run.length;
+      order.append(talker.cursor, run);
+      this.#spend(talker, run);
+      talker.said(run);
+      settings.wake(0);
+    }
   }
 
   /** Makes a talker wait with what it still has to say, reading nothing more from it. */
@@ -162,6 +170,15 @@ export class Turns {
       talker.resume();
     }
     return lines;
+  }
+
+  /** A talker has said a run of lines. */
+  #spend(talker: Talker, run: Uint8Array): void {
+    if (this.#linesPerSecond === 0) return;
+    const fullAtMs = this.#fullAtMs.get(talker);
+    if (fullAtMs === undefined) return;
+    const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;
+    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
   }
 
   #dequeue(talker: Talker): void {

@@ -29,11 +29,11 @@ import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
-import { Guest } from "./guest.ts";
+import { Guest, type Waiting } from "./guest.ts";
 import type { Certified } from "./identity.ts";
 import { ProxiedGuest } from "./proxied-guest.ts";
+import type { Client } from "./proxy-protocol.ts";
 import { TelnetSocket } from "./telnet.ts";
-import { handshakeFailure } from "./tls-words.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -47,21 +47,6 @@ export interface AcceptedSocket extends RoomSocket, Certified {
   readonly remotePort: number;
   setNoDelay(noDelay: boolean): unknown;
   setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
-}
-
-/** Whose connection it is, by a numeric address. */
-export interface Client {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** One that is not in yet, of which something is expected within a time. */
-export interface Waiting {
-  /** It has taken too long. */
-  late(): void;
-  /** The server stops. */
-  stopped(): void;
-  failed(): void;
 }
 
 /** Who may connect, how many, and what they have to show. */
@@ -218,7 +203,7 @@ export class Connections {
 
   /** A stop is over once nobody is left, and members of other servers can hear all that was said here. */
   #finishStop(): void {
-    const isOver = this.#open === 0 && (this.room.hasSaidAll || this.#isOverdue);
+    const isOver = this.#open === 0 && (this.room.sharing?.hasSaidAll !== false || this.#isOverdue);
     if (isOver) this.#stopped?.resolve();
   }
 
@@ -253,25 +238,4 @@ export class Connections {
     if (isOneTooMany) return tooManyFrom(address);
     return this.isFull ? ROOM_IS_FULL : undefined;
   }
-}
-
-/** The socket handlers, one line an event; `onError` is told if one has failed, which is a bug. */
-export function handlersOf(
-  connections: Connections,
-  asksForCertificate: () => boolean,
-  onError?: (error: Error) => void,
-): Bun.SocketHandler<Life> {
-  return {
-    open: (socket) => connections.accept(socket),
-    handshake: ({ data, authorized }, success, error) =>
-      data.handshaken?.(handshakeFailure(success, error, asksForCertificate(), authorized)),
-    data: ({ data }, bytes) => data.received(bytes),
-    drain: ({ data }) => data.drained(),
-    end: ({ data }) => data.ended(),
-    close: (socket) => connections.closed(socket),
-    error({ data }, error) {
-      onError?.(error);
-      data.failed();
-    },
-  };
 }

@@ -7,12 +7,21 @@ import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
 import { noPassPhraseWithin, SPEAKS_TLS, WRONG_PASS_PHRASE } from "../room/last-words.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
-import type { AcceptedSocket, Connections, Waiting } from "./connections.ts";
+import type { AcceptedSocket, Connections } from "./connections.ts";
 import { identityOf } from "./identity.ts";
 import { greetsInTls } from "./tls-words.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
+
+/** One that is not in yet, of which something is expected within a time. */
+export interface Waiting {
+  /** It has taken too long. */
+  late(): void;
+  /** The server stops. */
+  stopped(): void;
+  failed(): void;
+}
 
 /** A connection that is not a member yet: it hears nothing, and its lines go nowhere. */
 export class Guest implements Life, Waiting {

@@ -14,12 +14,10 @@ import type { RoomEvents, RoomOptions } from "../room/options.ts";
 import type { SharedOrder } from "../room/order.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
+import { Connections, type ConnectionsOptions } from "./connections.ts";
+import { type Handlers, handlersOf, tlsStarter } from "./handlers.ts";
 import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
-
-type Socket = Bun.Socket<Life>;
-type Handlers = Bun.SocketHandler<Life>;
 
 /** What errors mean here. */
 const WORDS = {
@@ -124,7 +122,10 @@ export async function listen(options: ListenOptions): Promise<Server> {
   });
   await order?.opened;
   const handlers: Handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
-  const listener = await openListener(options, handlers);
+  const listener = await openListener(options, handlers).catch((error: unknown) => {
+    order?.end();
+    throw error;
+  });
   const stop = (graceMs = 5_000) => {
     listener.stop();
     if (order) return (stopped ??= stopShared(connections, order, graceMs));
@@ -218,27 +219,6 @@ function onFirst(addresses: readonly string[], listen: (hostname: string) => Lis
       if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
     }
   throw failure;
-}
-
-/** Begins a handshake on a socket of `Bun.listen`, with the certificates of the moment. */
-function tlsStarter(handlers: () => Handlers, material: () => TlsMaterial | undefined) {
-  return (accepted: Socket, initialData: Uint8Array, arrive: (secure: Socket) => void): void => {
-    let plain: Socket | undefined;
-    const open = (secure: Socket) => {
-      const terminate = secure.terminate.bind(secure);
-      // After `end`, only the plain socket can still be reset.
-      secure.terminate = () => {
-        terminate();
-        plain?.terminate();
-      };
-      arrive(secure);
-    };
-    const requestCert = material()?.ca !== undefined;
-    const tls = { ...material(), requestCert, rejectUnauthorized: true };
-    // The types leave out `initialData`, what has come already.
-    const how = { tls, socket: { ...handlers(), open }, initialData };
-    [plain] = accepted.upgradeTLS<Life>(how);
-  };
 }
 
 /** The clock and alarm of a room: `flush` runs once all that is ready in a turn has been read. */

@@ -7,7 +7,6 @@ import {
   fileMode,
   flag,
   list,
-  type Option,
   parsePort,
   size,
   text,
@@ -17,13 +16,13 @@ import {
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
-import { formatSize, parseSize } from "../program/units.ts";
+import { formatSize } from "../program/units.ts";
 import { PREFIX_BYTES_MAX } from "../room/names.ts";
-import type { RoomOptions } from "../room/options.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
-import { parseRedisUrl, type RedisOptions, withPassword } from "./redis.ts";
+import { history, redisUrl, roomName } from "./option-values.ts";
+import { type RedisOptions, withPassword } from "./redis.ts";
 
 const TCP_ONLY = [
   "host",
@@ -39,9 +38,6 @@ const SHARED_LINE_BYTES_MAX = 16 << 20;
 /** Each server that starts gets all of it at once. */
 const SHARED_HISTORY_BYTES_MAX = 64 << 20;
 const limit = fileLimit();
-/** History that is given as a number of lines has at most so many bytes. */
-const HISTORY_BYTES = 8 << 20;
-const HISTORY_BYTES_MAX = 1 << 30;
 
 const options = {
   host: {
@@ -95,32 +91,19 @@ const options = {
     "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
   ),
   announce: flag("say in the room who joins and who leaves"),
-  history: lines(
+  history: history(
     "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
   ),
   telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
-  redis: url(
+  redis: redisUrl(
     "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
   ),
   room: roomName("the name of that room (default linechat)"),
   quiet: flag("log only warnings and errors"),
 };
-
-/** The address of a Redis. */
-function url(help: string): Option<URL | undefined> {
-  const expects = "an address like redis://10.0.0.5 or rediss://user@host:6380/1";
-  return { takes: "url", expects, help, default: undefined, parse: parseRedisUrl };
-}
-
-/** A name that does not end the braces around it in the names of keys. */
-function roomName(help: string): Option<string | undefined> {
-  const expects = "a name of letters, digits, dots, - and _, of at most 64 characters";
-  const parse = (value: string) => (/^[\w.-]{1,64}$/.test(value) ? value : undefined);
-  return { takes: "name", expects, help, default: undefined, parse };
-}
 
 /** `linechat-server`. */
 export function serverCommand(version: string): Command<typeof options> {
@@ -226,22 +209,6 @@ function readOperands(given: readonly string[]): readonly string[] {
   if (port === undefined || !/^\d+$/.test(port) || /^\d+$/.test(first)) return given;
   const where = host === "" ? "" : `--host ${plain(host)} `;
   throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
-}
-
-/** How many of the last lines: a bare number counts them, a size is that of all together. */
-function lines(help: string): Option<RoomOptions["history"]> {
-  return {
-    takes: "n|size",
-    expects: `a number of lines like 100, or a size like 8M, of at most ${formatSize(HISTORY_BYTES_MAX)}`,
-    help,
-    default: undefined,
-    parse(text) {
-      const value = parseSize(text) ?? 0;
-      if (value === 0) return undefined;
-      if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
-      return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
-    },
-  };
 }
 
 function checkTogether(given: ServerOptions): void {

@@ -5,8 +5,9 @@ import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
 import { NO_PROXY_HEADER, noProxyHeaderWithin } from "../room/last-words.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
-import type { AcceptedSocket, Client, Connections, Waiting } from "./connections.ts";
-import { readProxyHeader } from "./proxy-protocol.ts";
+import type { AcceptedSocket, Connections } from "./connections.ts";
+import type { Waiting } from "./guest.ts";
+import { type Client, readProxyHeader } from "./proxy-protocol.ts";
 
 /** One whose PROXY header is awaited; what follows it comes from the client. */
 export class ProxiedGuest implements Life, Waiting {

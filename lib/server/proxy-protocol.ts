@@ -6,7 +6,6 @@
 import { isIP } from "node:net";
 
 import { MALFORMED_PROXY_HEADER, NO_PROXY_HEADER } from "../room/last-words.ts";
-import type { Client } from "./connections.ts";
 
 const LF = 0x0a;
 const CRLF = "\r\n";
@@ -20,6 +19,12 @@ const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
 const FIXED_BYTES = 16;
 /** The longest header of version 2 that is taken; what follows the addresses is not looked at. */
 const BINARY_BYTES_MAX = 4096;
+
+/** Whose connection it is, by a numeric address. */
+export interface Client {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** What a header says, and where it ends. */
 export interface ProxyHeader {

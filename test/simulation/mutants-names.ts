@@ -81,7 +81,7 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "one that cannot have its name stays",
     file: "room/member.ts",
-    code: "else if (refusal !== undefined) this.#room.leave(this, refusal, refusal);",
+    code: "else if (refusal !== undefined) this.#letGo(refusal, refusal);",
     becomes: "",
   },
   {

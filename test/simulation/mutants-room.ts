@@ -77,18 +77,18 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker is never resumed",
     file: "room/turns.ts",
-    code: "    talker.resume();",
-    becomes: "void 0;",
+    code: "talker.hold = undefined;\n    talker.resume();",
+    becomes: "talker.hold = undefined;",
   },
   {
     fault: "a talker speaks before those who wait",
     file: "room/room.ts",
-    code: "if (next === undefined || next === talker) this.#moveShareToLog(talker);",
-    becomes: "this.#moveShareToLog(talker);",
+    code: "if (next === undefined || next === talker) this.#turns.sayShare(talker);",
+    becomes: "this.#turns.sayShare(talker);",
   },
   {
     fault: "a talker speaks on while others wait",
-    file: "room/room.ts",
+    file: "room/turns.ts",
     code: "shareBytes -= run.length;",
     becomes: "",
   },
@@ -421,7 +421,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops does not wait for those who wait",
     file: "room/room.ts",
-    code: "if (this.stopping && !isHeldUp)",
+    code: "if (this.stopping && !isHeldUp && this.sharing?.hasSaidAll !== false)",
     becomes: "if (this.stopping)",
   },
   {

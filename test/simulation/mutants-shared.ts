@@ -107,15 +107,15 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "members stay when the thread is lost",
-    file: "room/room.ts",
-    code: "for (const member of this.members) this.leave(member, reason, word);",
+    file: "room/sharing.ts",
+    code: "for (const member of this.#room.members) this.#room.leave(member, reason, word);",
     becomes: "void [word, reason];",
   },
   {
     fault: "newcomers are let in while the thread is lost",
     file: "room/room.ts",
-    code: "if (this.#shared?.hasThread === false)",
-    becomes: "if (this.#shared?.hasThread === undefined && this.#shared)",
+    code: "if (this.sharing?.order.hasThread === false)",
+    becomes: "if (this.sharing?.order.hasThread === undefined && this.sharing)",
   },
   {
     fault: "what is lost with the thread is not counted",
@@ -131,15 +131,15 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a member leaves before what it has said has a place",
-    file: "room/room.ts",
-    code: "if (this.#shared === undefined) return this.leave(member, reason, word);",
-    becomes: "if (this.#shared !== null) return this.leave(member, reason, word);",
+    file: "room/member.ts",
+    code: "if (sharing) sharing.letGo(this, reason, word);",
+    becomes: "if (!Date) sharing?.letGo(this, reason, word);",
   },
   {
     fault: "a stop does not wait for what members have said",
-    file: "room/room.ts",
-    code: "(this.#turns.next === undefined && this.#shared.isIdle);",
-    becomes: "this.#turns.next === undefined;",
+    file: "room/sharing.ts",
+    code: "return this.#turns.next === undefined && this.order.isIdle;",
+    becomes: "return this.#turns.next === undefined;",
   },
   {
     fault: "lines are cut where the log is full",

@@ -409,8 +409,8 @@ class Server {
     this.alarmAtMs = NEVER;
     this.room.flush();
     this.seats = this.seats.filter((seat) => !seat.isClosed);
-    const { size, hasSaidAll } = this.room;
-    if (this.isStopping && size === 0 && hasSaidAll && !this.#isClosing) this.#close();
+    const { size, sharing } = this.room;
+    if (this.isStopping && size === 0 && sharing?.hasSaidAll && !this.#isClosing) this.#close();
   }
 
   answer(): boolean {
