@@ -19,8 +19,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "the log forgets one byte too many",
     file: "room/line-log.ts",
-    code: "return notesFull ? 0 : this.#ringBytes - (this.#head - this.#oldest);",
-    becomes: "return notesFull ? 0 : this.#ringBytes + 1 - (this.#head - this.#oldest);",
+    code: "return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);",
+    becomes: "return notesFull ? 0 : this.#ringBytes + 1 - (this.#head - this.#tail);",
   },
   {
     fault: "a run is noted where another note still is",

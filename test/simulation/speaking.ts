@@ -230,8 +230,10 @@ export class Speaking {
     seat.allowance--;
   }
 
+  /** Of lines that were forgotten, and are a newcomer's past now, the notes may still be there. */
   #changesOfSpeaker(): number {
     const { tail, said } = this.#state;
+    if ((said[0]?.start ?? tail) > tail) return RUNS_MIN;
     let changes = 0;
     let speaker: Seat | undefined;
     for (const line of said) {
