@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout } from "bun:test";
 
-import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
+import { endAfterEach, Peer, ServerProgram, startClient } from "../harness.ts";
 import { testWith } from "../harness/tools.ts";
 import { Company } from "./company.ts";
 import { Between, RedisServer } from "./redis-server.ts";
@@ -333,11 +333,31 @@ describe("a server that fails takes only its own members", () => {
   });
 });
 
-test("client.ts --reconnect comes back after its server has lost the thread", async () => {
-  await using redis = await RedisServer.start();
-  const server = await share(redis.url);
-  const peer = await Peer.connect(server.port);
-  await server.members(1);
-  await redis.ask("FLUSHALL");
-  expect(await peer.hearsAll()).toBe(`${LOST}\n`);
+describe("whoever is sent away because the thread is lost", () => {
+  test("is told so, and client.ts --reconnect comes back", async () => {
+    await using redis = await RedisServer.start();
+    const server = await share(redis.url);
+    const client = startClient(server.port, "--reconnect");
+    await server.members(1);
+    await redis.ask("FLUSHALL");
+    await server.until("it to come back", () => server.count(/ joined /) === 2);
+    const peer = await server.join({ says: "welcome back\n" });
+    await client.printed("welcome back\n");
+    client.say("here I am\n");
+    await peer.hears("here I am\n");
+  });
+
+  test("cannot come back before the server is in the room again", async () => {
+    await using redis = await RedisServer.start();
+    const server = await share(redis.url);
+    const peer = await server.join();
+    await redis.ask("FLUSHALL");
+    await redis.ask("CONFIG", "SET", "maxmemory", "1");
+    expect(await peer.hearsAll()).toBe(`${LOST}\n`);
+    const early = await Peer.connect(server.port);
+    expect(await early.hearsAll()).toBe("* this server is not in the room at the moment\n");
+    await redis.ask("CONFIG", "SET", "maxmemory", "0");
+    await server.logged("shares the room again");
+    await server.join();
+  });
 });

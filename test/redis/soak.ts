@@ -134,6 +134,7 @@ async function forget({ redis, servers, random }: Scene, company: Company): Prom
   redis.keep("old");
   company.talk(LINES_PER_SECOND);
   await Bun.sleep(300);
+  if (random.chance(300)) await sleepForLong(random.pick(servers));
   if (random.chance(500)) await redis.ask("FLUSHALL");
   else {
     await redis.kill();
@@ -148,4 +149,12 @@ async function forget({ redis, servers, random }: Scene, company: Company): Prom
       "it to come back",
       () => server.count(/shares the room again/) > (before[at] ?? 0),
     );
+}
+
+/** The others wait for 5 s; then it goes on, or its members are told that they are to miss something. */
+async function sleepForLong(server: ServerProgram): Promise<void> {
+  server.kill("SIGSTOP");
+  await Bun.sleep(8_000);
+  server.kill("SIGCONT");
+  await Bun.sleep(1_000);
 }
