@@ -45,6 +45,7 @@ export class Sharing implements SharingRoom {
     this.#turns.remove(member);
     this.#room.idle?.stop(member);
     this.order.after(() => {
+      this.#room.names?.free(member);
       if (member.cursor.socket.data === member) this.#room.leave(member, reason, word);
     });
   }
@@ -59,6 +60,7 @@ export class Sharing implements SharingRoom {
 
   sendAllAway(word: string, reason: string): number {
     const lines = this.dropUnsaid();
+    this.#room.names?.clear();
     for (const member of this.#room.members) this.#room.leave(member, reason, word);
     return lines;
   }

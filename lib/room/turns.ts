@@ -161,7 +161,11 @@ export class Turns {
   drop(which: (talker: Talker) => boolean): number {
     let lines = 0;
     for (const talker of [...this.#queue, ...this.#paced].filter(which)) {
-      for (let run = talker.lines.take(NEVER); run; run = talker.lines.take(NEVER))
+      for (
+        let run = talker.lines.take(this.shareBytes);
+        run;
+        run = talker.lines.take(this.shareBytes)
+      )
         lines += countLines(run);
       const at = this.#queue.indexOf(talker);
       if (at >= 0) this.#queue.splice(at, 1);

@@ -161,7 +161,9 @@ export function sharingOf(given: ServerOptions): Omit<RedisOptions, "onChange"> 
   const { redis, room = "linechat", "max-line": lineBytesMax } = given;
   if (redis === undefined) return undefined;
   const url = withPassword(redis, process.env["REDIS_PASSWORD"]);
-  return { url, room, lineBytesMax, historyBytes: given.history?.bytes ?? 0 };
+  const historyBytes = given.history?.bytes ?? 0;
+  const saidBytesMax = lineBytesMax + (given.names ? PREFIX_BYTES_MAX : 0);
+  return { url, room, lineBytesMax: saidBytesMax, historyBytes, names: given.names };
 }
 
 /**
@@ -218,8 +220,6 @@ function checkTogether(given: ServerOptions): void {
   for (const name of TCP_ONLY)
     if (unix && [given[name] || []].flat().length > 0)
       throw usageError(`--${name} does not go with --unix`);
-  if (given.redis && given.names)
-    throw usageError("--names does not go with --redis: a name is known to one server only");
   if (given.redis && (given.history?.bytes ?? 0) > SHARED_HISTORY_BYTES_MAX)
     throw usageError(
       `--redis keeps a --history of at most ${formatSize(SHARED_HISTORY_BYTES_MAX)}`,

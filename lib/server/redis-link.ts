@@ -24,7 +24,8 @@ const FORGOTTEN = "FORGOTTEN";
  * The stream has an entry for each batch: `after`, `by`, `number`, `read`, `lines`.
  * A hash beside it has in `last` the id of the last entry, in `history` the length of
  * that, and for each server, under its name, the number of its last batch and how far
- * it had read then. A list has history, the lines of a batch in each element.
+ * it had read then. A list has history, the lines of a batch in each element. Another
+ * hash has, for each name of a member, the server that has given it.
  */
 
 /** Adds a first entry for a server; forgets the one it was before, and those not heard of for a day. */
@@ -39,6 +40,10 @@ for i = 1, #state, 2 do
   if state[i] == instead or (read and read < yesterday) then redis.call('HDEL', KEYS[2], state[i]) end
 end
 redis.call('HSET', KEYS[2], name, '1 ' .. id, 'last', id)
+local names = redis.call('HGETALL', KEYS[4])
+for i = 1, #names, 2 do
+  if redis.call('HEXISTS', KEYS[2], names[i + 1]) == 0 then redis.call('HDEL', KEYS[4], names[i]) end
+end
 local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
 return {id, redis.call('HGETALL', KEYS[2]), history}`;
 
@@ -66,9 +71,20 @@ if keep ~= '0' and lines ~= '' then
 end
 return id`;
 
+/** Gives a name to a server, unless a living one has it. */
+const CLAIM = `
+local owner = redis.call('HGET', KEYS[4], ARGV[1])
+if owner and owner ~= ARGV[2] and redis.call('HEXISTS', KEYS[2], owner) == 1 then return 0 end
+redis.call('HSET', KEYS[4], ARGV[1], ARGV[2])
+return 1`;
+
+const RELEASE = `
+if redis.call('HGET', KEYS[4], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[4], ARGV[1]) end`;
+
 /** The keys of a room; the braces have a cluster keep all on one node. */
-export function keysOf(room: string): [stream: string, state: string, history: string] {
-  return [`linechat:{${room}}`, `linechat:{${room}}:state`, `linechat:{${room}}:history`];
+export function keysOf(room: string): [stream: string, state: string, ...others: string[]] {
+  const stream = `linechat:{${room}}`;
+  return [stream, `${stream}:state`, `${stream}:history`, `${stream}:names`];
 }
 
 /** A client that does not connect again by itself: what it then sends again, and when, could not be told. */
@@ -100,7 +116,7 @@ class RedisLink implements StreamLink {
   readonly #keep: string;
   readonly #count: string;
   readonly #events: StreamEvents;
-  #scripts = { join: "", say: "" };
+  #scripts = { join: "", say: "", claim: "", release: "" };
   #isClosed = false;
 
   constructor({ url, room, lineBytesMax, historyBytes }: RedisStream, events: StreamEvents) {
@@ -128,6 +144,21 @@ class RedisLink implements StreamLink {
     this.#ask(this.#sayer, "EVALSHA", args, (id: string) => this.#events.onSaid(id));
   }
 
+  claim(key: string, by: string): void {
+    const args = [this.#scripts.claim, ...this.#keys, key, by];
+    const onReply = (granted: number) => this.#events.onClaimed(key, granted === 1);
+    this.#ask(this.#sayer, "EVALSHA", args, onReply);
+  }
+
+  release(key: string, by: string): void {
+    const args = [this.#scripts.release, ...this.#keys, key, by];
+    this.#ask(this.#sayer, "EVALSHA", args, () => this.#events.onReleased(key));
+  }
+
+  drop(server: string): void {
+    this.#ask(this.#sayer, "HDEL", [`${this.#stream}:state`, server], () => {});
+  }
+
   read(after: string): void {
     const stream = this.#stream;
     const how = ["COUNT", this.#count, "BLOCK", `${BLOCK_MS}`, "STREAMS", stream, after];
@@ -145,8 +176,9 @@ class RedisLink implements StreamLink {
   async #open(): Promise<void> {
     try {
       const load = (script: string) => this.#sayer.send("SCRIPT", ["LOAD", script]);
-      const [join, say] = await Promise.all([load(JOIN), load(SAY)]);
-      this.#scripts = { join, say };
+      const all = [load(JOIN), load(SAY), load(CLAIM), load(RELEASE)] as const;
+      const [join, say, claim, release] = await Promise.all(all);
+      this.#scripts = { join, say, claim, release };
       if (!this.#isClosed) this.#events.onOpen();
     } catch (error) {
       this.#fail(error);

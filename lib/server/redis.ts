@@ -39,6 +39,8 @@ export interface RedisOptions {
   readonly room: string;
   /** The longest line said here, in bytes. */
   readonly lineBytesMax: number;
+  /** Whether members have names. */
+  readonly names: boolean;
   /** How much is kept of what was said, for those who come later, in bytes. */
   readonly historyBytes: number;
   /** Told what an operator should know. */
@@ -58,7 +60,7 @@ export function parseRedisUrl(text: string): URL | undefined {
  * @throws {UserError} in one line, why it will not
  */
 export async function shareOverRedis(options: RedisOptions): Promise<StreamOrder> {
-  const { url, room, lineBytesMax, historyBytes, onChange } = options;
+  const { url, room, lineBytesMax, historyBytes, names, onChange } = options;
   const name = `redis at ${url.host}`;
   try {
     await knock(url);
@@ -71,6 +73,7 @@ export async function shareOverRedis(options: RedisOptions): Promise<StreamOrder
   return new StreamOrder({
     open: streamInRedis({ url: url.href, room, lineBytesMax, historyBytes }),
     lineBytesMax,
+    names,
     newName: () => Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64url"),
     onChange,
   });

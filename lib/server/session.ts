@@ -57,6 +57,18 @@ export class Session {
     this.#link?.say(saying);
   }
 
+  claim(key: string, by: string): void {
+    if (this.isHere) this.#link?.claim(key, by);
+  }
+
+  release(key: string, by: string): void {
+    if (this.isHere) this.#link?.release(key, by);
+  }
+
+  drop(server: string): void {
+    this.#link?.drop(server);
+  }
+
   read(after: string): void {
     this.answers.reads();
     this.#link?.read(after);

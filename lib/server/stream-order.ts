@@ -16,6 +16,7 @@ import type { Speaker } from "../room/line-log.ts";
 import type { SharedOrder, SharingRoom } from "../room/order.ts";
 import { TICK_MS } from "./answers.ts";
 import { Batches, type BatchesOptions, linesOf, type SentBatch } from "./batches.ts";
+import { Claims } from "./claims.ts";
 import { Hearing } from "./hearing.ts";
 import { Session } from "./session.ts";
 import { type Entry, Forgotten, GONE, type OpenStream, type Readings } from "./stream.ts";
@@ -26,6 +27,8 @@ const TELLS = 8;
 
 export interface StreamOrderOptions extends BatchesOptions {
   readonly open: OpenStream;
+  /** Whether members have names, so that a server which is waited for no more loses those of its members. */
+  readonly names?: boolean | undefined;
   /** Gives a name that no server has had. */
   readonly newName: () => string;
   /** Told what an operator should know. */
@@ -40,6 +43,10 @@ export class StreamOrder implements SharedOrder {
   readonly #batches: Batches;
   readonly #hearing: Hearing;
   readonly #session: Session;
+  readonly #claims = new Claims(
+    (key) => this.#session.claim(key, this.#name),
+    (key) => this.#session.release(key, this.#name),
+  );
   #room: SharingRoom | undefined;
   /** What this server is called; it joins under a new name each time. */
   #name = "";
@@ -59,6 +66,8 @@ export class StreamOrder implements SharedOrder {
       onOpen: () => this.#onOpen(),
       onJoined: (id, servers, history) => this.#onJoined(id, servers, history),
       onSaid: (id) => this.#onSaid(id),
+      onClaimed: (key, granted) => this.#claims.answered(key, granted),
+      onReleased: (key) => this.#claims.released(key),
       onEntries: (entries) => this.#onEntries(entries),
       onLost: (error) => this.#onLost(error),
     });
@@ -102,6 +111,14 @@ export class StreamOrder implements SharedOrder {
   after(done: () => void): void {
     this.#batches.after(done);
     this.#wake();
+  }
+
+  claim(key: string, answer: (granted: boolean) => void): void {
+    this.#claims.ask(key, answer);
+  }
+
+  release(key: string): void {
+    this.#claims.release(key);
   }
 
   moveToLog(): void {
@@ -157,6 +174,7 @@ export class StreamOrder implements SharedOrder {
 
   #goHere(): void {
     this.#session.goHere();
+    this.#claims.again();
     this.#toldAtMs = -NEVER;
     this.#wake();
   }
@@ -175,6 +193,7 @@ export class StreamOrder implements SharedOrder {
     }
     for (const name of peers.dropSilent(listenedMs)) {
       this.#report(`server ${name} is waited for no more`);
+      if (this.#options.names) this.#session.drop(name);
       this.#hearing.forgetWhatAllHave();
       this.#wake();
     }
@@ -223,6 +242,7 @@ export class StreamOrder implements SharedOrder {
   #loseThread(why: string): void {
     this.#session.renew(this.#now);
     this.#isMember = false;
+    this.#claims.forget();
     const lines = this.#hearing.forget();
     this.#report(`lost the thread: ${why}`);
     this.#reportLost(lines + (this.#room?.sendAllAway(LOST_THREAD, "lost the thread") ?? 0));

@@ -40,6 +40,12 @@ export interface StreamLink {
   join(by: string, instead: string): void;
   /** Adds what has not been added yet, by its number; `onSaid` answers. */
   say(saying: Saying): void;
+  /** Asks for a name, by its key, for a server; `onClaimed` answers. */
+  claim(key: string, by: string): void;
+  /** Gives it back; `onReleased` answers. */
+  release(key: string, by: string): void;
+  /** Forgets a server for good: what it says from now on is `Forgotten`, and its names are free. */
+  drop(server: string): void;
   /** `onEntries` answers with what follows an id, as soon as there is any, or with none after a second. */
   read(after: string): void;
   /** After this, nothing comes from it. What was said may still be added. */
@@ -56,6 +62,8 @@ export interface StreamEvents {
   onJoined(id: string, servers: Readings, history: readonly string[]): void;
   /** @param id its place; or if it had been added before, the last place of all */
   onSaid(id: string): void;
+  onClaimed(key: string, granted: boolean): void;
+  onReleased(key: string): void;
   onEntries(entries: readonly Entry[]): void;
   /** It is of no use any more; a `Forgotten` tells more than that. */
   onLost(error: Error): void;

@@ -158,6 +158,94 @@ describe("--history is that of the whole room", () => {
   });
 });
 
+describe("--names: a name belongs to one member of the whole room", () => {
+  const says = (name: string) => ({ says: `${name}\n` });
+  const taken = (name: string) => `* the name ${name} is taken\n`;
+
+  test("whoever comes first has it; it is free again when that one has left", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = await startServers(2, redis.url, "--names", "--announce");
+    const ann = await one?.connectNamed("ann");
+    const bob = await other?.connectNamed("bob");
+    ann?.say("hello\nann: again\n");
+    await bob?.hears("ann: hello\nann: again\n");
+    for (const server of [one, other])
+      for (const name of ["Ann", "bob"]) {
+        const late = await Peer.connect(server?.port ?? 0, says(name));
+        expect(await late.hearsAll()).toEndWith(taken(name));
+      }
+    ann?.say("the last\n");
+    ann?.endInput();
+    await bob?.hears("ann: the last\n* ann left: end of input\n");
+    const next = await other?.connectNamed("ANN");
+    next?.say("new\n");
+    const carl = await one?.connectNamed("carl");
+    bob?.say("to carl\n");
+    await carl?.hears("bob: to carl\n");
+  });
+
+  test("of many who want it at once, at several servers, one gets it", async () => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(3, redis.url, "--names");
+    const witness = await servers[0]?.connectNamed("witness");
+    const peers = await Promise.all(
+      Array.from({ length: 30 }, (_, at) =>
+        Peer.connect(servers[at % 3]?.port ?? 0, { says: `zoë: I am ${at}\n` }),
+      ),
+    );
+    const refusals = () => servers.reduce((sum, one) => sum + one.count(/ name zoë is taken/), 0);
+    while (refusals() < 29) await Bun.sleep(10);
+    await Promise.all(peers.map((peer) => Promise.race([peer.endOfInput(), Bun.sleep(300)])));
+    const bearer = peers.find((peer) => !peer.heard.toString().endsWith(taken("zoë")));
+    bearer?.say("at last\n");
+    await witness?.hears("at last\n");
+    expect(witness?.heard.toString().match(/zoë: I am \d+\n/g)).toHaveLength(1);
+  });
+
+  test("those of a server that was killed are free when it is waited for no more", async () => {
+    await using redis = await RedisServer.start();
+    const [one, other] = await startServers(2, redis.url, "--names");
+    await one?.connectNamed("ann");
+    const bob = await other?.connectNamed("bob");
+    one?.kill("SIGKILL");
+    const early = await Peer.connect(other?.port ?? 0, says("ann"));
+    expect(await early.hearsAll()).toEndWith(taken("ann"));
+    await other?.logged("is waited for no more");
+    const ann = await other?.connectNamed("ann");
+    ann?.say("I am back\n");
+    await bob?.hears("ann: I am back\n");
+  });
+
+  test("lost answers, and a Redis that was killed, give no name to two", async () => {
+    await using redis = await RedisServer.start();
+    using between = new Between(redis.port);
+    const one = await share(redis.url, "--names");
+    const other = await share(between.url, "--names");
+    const witness = await one.connectNamed("witness");
+    between.swallows = true;
+    const ann = await Peer.connect(other.port, { says: "ann: first\n" });
+    await Bun.sleep(200);
+    between.swallows = false;
+    between.cut();
+    await witness.hears("ann: first\n");
+    const late = await Peer.connect(one.port, says("ann"));
+    expect(await late.hearsAll()).toEndWith(taken("ann"));
+    await redis.kill();
+    ann.endInput();
+    const next = await Peer.connect(one.port, { says: "bob: second\n" });
+    await redis.start();
+    await ann.endOfInput();
+    // The name is given back once all that was said under it has its place.
+    while (one.count(/ joined ann /) === 0) {
+      await Peer.connect(one.port, { says: "ann: third\n" });
+      await Bun.sleep(50);
+    }
+    await witness.hears("ann: third\n");
+    expect(witness.text).toEndWith("bob: second\nann: third\n");
+    await next.end();
+  });
+});
+
 test("--announce tells all members of all servers, in the one order", async () => {
   await using redis = await RedisServer.start();
   const [one, other] = await startServers(2, redis.url, "--announce");

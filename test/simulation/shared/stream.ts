@@ -186,6 +186,11 @@ export class SimulatedLink implements StreamLink {
     this.#reading = { after, sinceMs: this.#stream.now() };
   }
 
+  // Members have no names here.
+  claim(): void {}
+  release(): void {}
+  drop(): void {}
+
   close(): void {
     this.isClosed = true;
   }
