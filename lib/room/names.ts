@@ -109,7 +109,7 @@ export class Names {
     const key = nameKey(member.ownName ?? "");
     if (this.#bearers.get(key) !== member) return;
     this.#bearers.delete(key);
-    this.#room.sharing?.order.release(key);
+    this.#room.sharing?.order.claims.release(key);
   }
 
   /** A member at another server may have the name; until that is known, the lines of this one wait. */
@@ -118,7 +118,7 @@ export class Names {
     const { lines } = member;
     if (sharing === undefined || !(lines instanceof NamedLines)) return;
     lines.isPending = true;
-    sharing.order.claim(key, (granted) => {
+    sharing.order.claims.ask(key, (granted) => {
       lines.settle(granted ? undefined : nameTaken(member.ownName ?? ""));
       if (!granted && this.#bearers.get(key) === member) this.#bearers.delete(key);
       if (granted && !member.cursor.gone) this.#report(member);

@@ -33,10 +33,13 @@ export interface SharedOrder extends Order {
   attach(room: SharingRoom): void;
   /** Calls back once all that has a place before this moment is in the log; never, if the room is to begin anew. */
   after(done: () => void): void;
-  /** Asks for a name, by its key, which a member of another room may have; `answer` is told, perhaps never. */
-  claim(key: string, answer: (granted: boolean) => void): void;
-  /** Gives a name back. */
-  release(key: string): void;
+  /** Names, by their keys, which members of other rooms may have. */
+  readonly claims: {
+    /** Asks for one; `answer` is told, or never if the room is to begin anew. */
+    ask(key: string, answer: (granted: boolean) => void): void;
+    /** Gives one back. */
+    release(key: string): void;
+  };
   /** Moves what has its place to the log, as far as there is room. */
   moveToLog(): void;
   /** Does the work of a turn; returns when it is to be called again at the latest. */

@@ -14,15 +14,24 @@ import type { Entry, OpenStream, Saying, StreamEvents, StreamLink } from "./stre
 
 export class Session {
   readonly answers = new Answers();
+  /** What this server is called; it joins under a new name each time. */
+  name = "";
+  /** Whether it has the thread, and goes on where it was; whether that is possible, what it says first shows. */
+  isMember = false;
   readonly #open: OpenStream;
+  readonly #newName: () => string;
   readonly #events: StreamEvents;
   readonly #absence = new Absence();
   #state: "away" | "joining" | "here" = "away";
   #link: StreamLink | undefined;
 
-  /** @param events told what the connection tells, answers being noted before */
-  constructor(open: OpenStream, events: StreamEvents) {
+  /**
+   * @param newName gives a name that no server has had
+   * @param events told what the connection tells, answers being noted before; `onOpen` only to go on
+   */
+  constructor(open: OpenStream, newName: () => string, events: StreamEvents) {
     this.#open = open;
+    this.#newName = newName;
     this.#events = events;
   }
 
@@ -42,10 +51,6 @@ export class Session {
     if (this.#state === "away" && now >= this.#absence.retryAtMs) this.#connect();
   }
 
-  join(by: string, instead: string): void {
-    this.#link?.join(by, instead);
-  }
-
   /** From now on it says and reads. */
   goHere(): void {
     this.answers.answeredJoining();
@@ -57,12 +62,12 @@ export class Session {
     this.#link?.say(saying);
   }
 
-  claim(key: string, by: string): void {
-    if (this.isHere) this.#link?.claim(key, by);
+  claim(key: string): void {
+    if (this.isHere) this.#link?.claim(key, this.name);
   }
 
-  release(key: string, by: string): void {
-    if (this.isHere) this.#link?.release(key, by);
+  release(key: string): void {
+    if (this.isHere) this.#link?.release(key, this.name);
   }
 
   drop(server: string): void {
@@ -103,10 +108,17 @@ export class Session {
     this.answers.joins();
     this.#link = this.#open({
       ...this.#events,
+      onOpen: () => (this.isMember ? this.#events.onOpen() : this.#join()),
       onEntries: (entries: readonly Entry[]) => {
         this.answers.answeredRead();
         this.#events.onEntries(entries);
       },
     });
+  }
+
+  #join(): void {
+    const before = this.name;
+    this.name = this.#newName();
+    this.#link?.join(this.name, before);
   }
 }

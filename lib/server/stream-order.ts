@@ -1,7 +1,6 @@
 /**
- * The order of a room of several servers: that of a stream which they share. What
- * is said here is added to the stream in batches, and is heard by being read back
- * from it, as what is said at the other servers is.
+ * The order of a room of several servers: that of a stream which they share. What is said here is
+ * added to it in batches, and is heard by being read back, as what is said elsewhere is.
  *
  * A batch is kept until it is read back. After a lost connection it is added again
  * under its number, and the stream takes each number once. Each entry names the one
@@ -43,14 +42,11 @@ export class StreamOrder implements SharedOrder {
   readonly #batches: Batches;
   readonly #hearing: Hearing;
   readonly #session: Session;
-  readonly #claims = new Claims(
-    (key) => this.#session.claim(key, this.#name),
-    (key) => this.#session.release(key, this.#name),
+  readonly claims = new Claims(
+    (key) => this.#session.claim(key),
+    (key) => this.#session.release(key),
   );
   #room: SharingRoom | undefined;
-  /** What this server is called; it joins under a new name each time. */
-  #name = "";
-  #isMember = false;
   #hasOpened = false;
   #toldAtMs = -NEVER;
   /** The number of the last thing it says, and who waits for that. */
@@ -62,12 +58,12 @@ export class StreamOrder implements SharedOrder {
     this.#options = options;
     this.#batches = new Batches(options);
     this.#hearing = new Hearing(this.#batches);
-    this.#session = new Session(options.open, {
+    this.#session = new Session(options.open, options.newName, {
       onOpen: () => this.#onOpen(),
       onJoined: (id, servers, history) => this.#onJoined(id, servers, history),
       onSaid: (id) => this.#onSaid(id),
-      onClaimed: (key, granted) => this.#claims.answered(key, granted),
-      onReleased: (key) => this.#claims.released(key),
+      onClaimed: (key, granted) => this.claims.answered(key, granted),
+      onReleased: (key) => this.claims.released(key),
       onEntries: (entries) => this.#onEntries(entries),
       onLost: (error) => this.#onLost(error),
     });
@@ -76,11 +72,11 @@ export class StreamOrder implements SharedOrder {
   }
 
   get name(): string {
-    return this.#name;
+    return this.#session.name;
   }
 
   get hasThread(): boolean {
-    return this.#isMember;
+    return this.#session.isMember;
   }
 
   get head(): number {
@@ -113,14 +109,6 @@ export class StreamOrder implements SharedOrder {
     this.#wake();
   }
 
-  claim(key: string, answer: (granted: boolean) => void): void {
-    this.#claims.ask(key, answer);
-  }
-
-  release(key: string): void {
-    this.#claims.release(key);
-  }
-
   moveToLog(): void {
     const fits = this.#room === undefined || this.#hearing.moveTo(this.#room);
     if (!fits) this.#loseThread("a line is longer than --buffer");
@@ -136,9 +124,9 @@ export class StreamOrder implements SharedOrder {
   close(done: () => void): void {
     this.#onClosed = done;
     const goodbye = this.#session.isHere ? this.#batches.goodbye() : undefined;
-    this.#goodbye = goodbye?.number;
-    if (goodbye) this.#say(goodbye, GONE);
-    else this.end();
+    if (goodbye === undefined) return this.end();
+    this.#goodbye = goodbye.number;
+    this.#say(goodbye, GONE);
   }
 
   end(): void {
@@ -150,31 +138,25 @@ export class StreamOrder implements SharedOrder {
     this.#onClosed?.();
   }
 
-  /** Goes on where it was, whether that is possible or not: what is said first shows it. */
   #onOpen(): void {
-    if (this.#isMember) {
-      this.#batches.sendAgainAfter(this.#hearing.thread.receivedNumber);
-      return this.#goHere();
-    }
-    const before = this.#name;
-    this.#name = this.#options.newName();
-    this.#session.join(this.#name, before);
+    this.#batches.sendAgainAfter(this.#hearing.thread.receivedNumber);
+    this.#goHere();
   }
 
   #onJoined(id: string, servers: Readings, history: readonly string[]): void {
-    this.#isMember = true;
+    this.#session.isMember = true;
     this.#room?.beginHistory();
-    this.#hearing.begin(id, servers, this.#name, history, this.#session.answers.listenedMs);
+    this.#hearing.begin(id, servers, this.name, history, this.#session.answers.listenedMs);
     this.moveToLog();
     this.#goHere();
-    if (this.#hasOpened) this.#report(`shares the room again, as server ${this.#name}`);
+    if (this.#hasOpened) this.#report(`shares the room again, as server ${this.name}`);
     this.#hasOpened = true;
     this.#opening.resolve();
   }
 
   #goHere(): void {
     this.#session.goHere();
-    this.#claims.again();
+    this.claims.again();
     this.#toldAtMs = -NEVER;
     this.#wake();
   }
@@ -204,7 +186,7 @@ export class StreamOrder implements SharedOrder {
     this.#toldAtMs = this.#session.answers.nowMs;
     const { number } = batch;
     const { tail } = this.#hearing;
-    this.#session.say({ by: this.#name, number, read, tail, lines: linesOf(batch) });
+    this.#session.say({ by: this.name, number, read, tail, lines: linesOf(batch) });
   }
 
   #onSaid(id: string): void {
@@ -216,14 +198,14 @@ export class StreamOrder implements SharedOrder {
 
   #onEntries(entries: readonly Entry[]): void {
     let why = entries.length === 0 ? this.#hearing.thread.ends() : undefined;
-    for (const entry of entries) if (!why) why = this.#receive(entry);
+    for (const entry of entries) why ??= this.#receive(entry);
     if (why) return this.#loseThread(why);
     this.#hearing.forgetWhatAllHave();
     this.#wake();
   }
 
   #receive(entry: Entry): string | undefined {
-    const isOwn = entry.by === this.#name;
+    const isOwn = entry.by === this.name;
     const why = this.#hearing.receive(entry, isOwn, this.#session.answers.listenedMs);
     const awayMs = isOwn && !why ? this.#session.confirm(this.#now) : undefined;
     if (awayMs !== undefined) this.#report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
@@ -241,8 +223,8 @@ export class StreamOrder implements SharedOrder {
   /** Nobody is to hear what does not follow; whoever comes next hears what follows that. */
   #loseThread(why: string): void {
     this.#session.renew(this.#now);
-    this.#isMember = false;
-    this.#claims.forget();
+    this.#session.isMember = false;
+    this.claims.forget();
     const lines = this.#hearing.forget();
     this.#report(`lost the thread: ${why}`);
     this.#reportLost(lines + (this.#room?.sendAllAway(LOST_THREAD, "lost the thread") ?? 0));

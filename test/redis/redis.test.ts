@@ -94,6 +94,18 @@ describe("servers that share a room over Redis are one room", () => {
   });
 });
 
+test("SIGTERM while Redis is away: what has no place is counted, within the grace time", async () => {
+  await using redis = await RedisServer.start();
+  const server = await share(redis.url);
+  const ann = await server.join();
+  await redis.kill();
+  await server.logged("redis is away");
+  ann.say("a\nb\nc\n");
+  server.kill("SIGTERM");
+  expect(await server.exited).toBe(0);
+  expect(server.stderr).toContain("lines said here that have found no place: 3\n");
+});
+
 describe("--history is that of the whole room", () => {
   const lines = (first: number, last: number) =>
     Array.from({ length: last - first + 1 }, (_, at) => `${first + at} \xff\u20ac\n`).join("");

@@ -12,7 +12,7 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "what is on its way when a connection is lost is not sent again",
     file: "server/stream-order.ts",
-    code: "      this.#batches.sendAgainAfter(this.#hearing.thread.receivedNumber);\n",
+    code: "    this.#batches.sendAgainAfter(this.#hearing.thread.receivedNumber);\n",
     becomes: "",
   },
   {
