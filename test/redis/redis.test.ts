@@ -100,7 +100,8 @@ test("SIGTERM while Redis is away: what has no place is counted, within the grac
   const ann = await server.join();
   await redis.kill();
   await server.logged("redis is away");
-  ann.say("a\nb\nc\n");
+  await ann.sayAll("a\nb\nc\n");
+  await Bun.sleep(200); // Nothing tells that they have come in.
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
   expect(server.stderr).toContain("lines said here that have found no place: 3\n");
