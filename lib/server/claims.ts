@@ -1,47 +1,57 @@
-/** The names that members of this server ask for, where other servers may have given them away. */
+/**
+ * The names that members of this server ask for, where other servers may have given them
+ * away. What is asked is numbered, and asked again under its number after a lost
+ * connection: what the lost one still does later counts for nothing then.
+ */
 
-/** Asks a connection; what is not answered is asked again of the next one. */
+export interface Claim {
+  readonly number: number;
+  /** Whether a name is asked for, or given back. */
+  readonly what: "claim" | "release";
+  /** That of the name. */
+  readonly key: string;
+}
+
 export class Claims {
-  readonly #claim: (key: string) => void;
-  readonly #release: (key: string) => void;
-  readonly #asked = new Map<string, (granted: boolean) => void>();
-  /** In order; one may be there twice. */
-  #released: string[] = [];
+  readonly #send: (claim: Claim) => void;
+  /** What is not answered yet, in order, and who waits for it. */
+  #asked: { readonly claim: Claim; readonly answer: (granted: boolean) => void }[] = [];
+  #number = 0;
+  /** The last one that was answered: a stream that does not know of it has forgotten. */
+  answeredNumber = 0;
 
-  constructor(claim: (key: string) => void, release: (key: string) => void) {
-    this.#claim = claim;
-    this.#release = release;
+  constructor(send: (claim: Claim) => void) {
+    this.#send = send;
   }
 
   ask(key: string, answer: (granted: boolean) => void): void {
-    this.#asked.set(key, answer);
-    this.#claim(key);
-  }
-
-  answered(key: string, granted: boolean): void {
-    const answer = this.#asked.get(key);
-    this.#asked.delete(key);
-    answer?.(granted);
+    this.#add("claim", key, answer);
   }
 
   release(key: string): void {
-    this.#released.push(key);
-    this.#release(key);
+    this.#add("release", key, () => {});
   }
 
-  released(key: string): void {
-    const at = this.#released.indexOf(key);
-    if (at >= 0) this.#released.splice(at, 1);
+  answered(number: number, granted: boolean): void {
+    this.answeredNumber = Math.max(this.answeredNumber, number);
+    const at = this.#asked.findIndex(({ claim }) => claim.number === number);
+    if (at >= 0) for (const { answer } of this.#asked.splice(at, 1)) answer(granted);
   }
 
-  /** There is another connection: first what was given back, because it may be asked for again. */
+  /** There is another connection. */
   again(): void {
-    for (const key of this.#released) this.#release(key);
-    for (const key of this.#asked.keys()) this.#claim(key);
+    for (const { claim } of this.#asked) this.#send(claim);
   }
 
+  /** This server begins anew, under another name. */
   forget(): void {
-    this.#asked.clear();
-    this.#released = [];
+    this.#asked = [];
+    this.answeredNumber = 0;
+  }
+
+  #add(what: Claim["what"], key: string, answer: (granted: boolean) => void): void {
+    const claim = { number: ++this.#number, what, key };
+    this.#asked.push({ claim, answer });
+    this.#send(claim);
   }
 }

@@ -1,5 +1,6 @@
 /** A connection to the stream of a room in Redis, by two clients of Bun: one says, one waits for what is said. */
 
+import type { Claim } from "./claims.ts";
 import {
   type Entry,
   Forgotten,
@@ -25,7 +26,8 @@ const FORGOTTEN = "FORGOTTEN";
  * A hash beside it has in `last` the id of the last entry, in `history` the length of
  * that, and for each server, under its name, the number of its last batch and how far
  * it had read then. A list has history, the lines of a batch in each element. Another
- * hash has, for each name of a member, the server that has given it.
+ * hash has, for each name of a member, the server that has given it, and the number
+ * under which it was asked; and after a line end, the last number of each server.
  */
 
 /** Adds a first entry for a server; forgets the one it was before, and those not heard of for a day. */
@@ -42,19 +44,23 @@ end
 redis.call('HSET', KEYS[2], name, '1 ' .. id, 'last', id)
 local names = redis.call('HGETALL', KEYS[4])
 for i = 1, #names, 2 do
-  if redis.call('HEXISTS', KEYS[2], names[i + 1]) == 0 then redis.call('HDEL', KEYS[4], names[i]) end
+  local server = string.match(names[i], '^\\n(.*)') or string.match(names[i + 1], '^%S+')
+  if redis.call('HEXISTS', KEYS[2], server) == 0 then redis.call('HDEL', KEYS[4], names[i]) end
 end
 local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
 return {id, redis.call('HGETALL', KEYS[2]), history}`;
 
 /** Adds a batch, unless its number shows that it was added before, or that one before it is missing. */
 const SAY = `
-local name, number, read, tail, lines, keep = unpack(ARGV)
+local name, number, read, tail, lines, keep, claimed = unpack(ARGV)
 local state = redis.call('HMGET', KEYS[2], name, 'last')
 local before = tonumber(string.match(state[1] or '0', '^%d+'))
 local last = state[2] or '${START}'
 if tonumber(number) <= before then return last end
 if tonumber(number) > before + 1 then return redis.error_reply('${FORGOTTEN} number ' .. number .. ' comes after ' .. before) end
+if claimed ~= '0' and tonumber(claimed) > tonumber(redis.call('HGET', KEYS[4], '\\n' .. name) or '0') then
+  return redis.error_reply('${FORGOTTEN} redis has forgotten a name')
+end
 local id = redis.call('XADD', KEYS[1], 'MINID', '~', tail, '*', 'after', last, 'by', name, 'number', number, 'read', read, 'lines', lines)
 redis.call('HSET', KEYS[2], name, number .. ' ' .. read, 'last', id)
 if read == '${GONE}' then redis.call('HDEL', KEYS[2], name) end
@@ -71,15 +77,26 @@ if keep ~= '0' and lines ~= '' then
 end
 return id`;
 
-/** Gives a name to a server, unless a living one has it. */
+/**
+ * Gives a name to a server, unless a living one has it; or takes it back. A number that was seen
+ * before changes nothing any more. No name has a line end in it.
+ */
 const CLAIM = `
-local owner = redis.call('HGET', KEYS[4], ARGV[1])
-if owner and owner ~= ARGV[2] and redis.call('HEXISTS', KEYS[2], owner) == 1 then return 0 end
-redis.call('HSET', KEYS[4], ARGV[1], ARGV[2])
+local what, key, server, number = unpack(ARGV)
+local mine, counter = server .. ' ' .. number, '\\n' .. server
+local owner = redis.call('HGET', KEYS[4], key)
+local has = owner and string.match(owner, '^%S+')
+if tonumber(number) <= tonumber(redis.call('HGET', KEYS[4], counter) or '0') then
+  return owner == mine and 1 or 0
+end
+redis.call('HSET', KEYS[4], counter, number)
+if what == 'release' then
+  if has == server then redis.call('HDEL', KEYS[4], key) end
+  return 0
+end
+if has and has ~= server and redis.call('HEXISTS', KEYS[2], has) == 1 then return 0 end
+redis.call('HSET', KEYS[4], key, mine)
 return 1`;
-
-const RELEASE = `
-if redis.call('HGET', KEYS[4], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[4], ARGV[1]) end`;
 
 /** The keys of a room; the braces have a cluster keep all on one node. */
 export function keysOf(room: string): [stream: string, state: string, ...others: string[]] {
@@ -116,7 +133,7 @@ class RedisLink implements StreamLink {
   readonly #keep: string;
   readonly #count: string;
   readonly #events: StreamEvents;
-  #scripts = { join: "", say: "", claim: "", release: "" };
+  #scripts = { join: "", say: "", claim: "" };
   #isClosed = false;
 
   constructor({ url, room, lineBytesMax, historyBytes }: RedisStream, events: StreamEvents) {
@@ -138,21 +155,16 @@ class RedisLink implements StreamLink {
     this.#ask(this.#sayer, "EVALSHA", args, onReply);
   }
 
-  say({ by, number, read, tail, lines }: Saying): void {
-    const said = [by, `${number}`, read, tail, lines, this.#keep];
+  say({ by, number, read, tail, claimed, lines }: Saying): void {
+    const said = [by, `${number}`, read, tail, lines, this.#keep, `${claimed}`];
     const args = [this.#scripts.say, ...this.#keys, ...said];
     this.#ask(this.#sayer, "EVALSHA", args, (id: string) => this.#events.onSaid(id));
   }
 
-  claim(key: string, by: string): void {
-    const args = [this.#scripts.claim, ...this.#keys, key, by];
-    const onReply = (granted: number) => this.#events.onClaimed(key, granted === 1);
+  claim({ number, what, key }: Claim, by: string): void {
+    const args = [this.#scripts.claim, ...this.#keys, what, key, by, `${number}`];
+    const onReply = (granted: number) => this.#events.onClaimed(number, granted === 1);
     this.#ask(this.#sayer, "EVALSHA", args, onReply);
-  }
-
-  release(key: string, by: string): void {
-    const args = [this.#scripts.release, ...this.#keys, key, by];
-    this.#ask(this.#sayer, "EVALSHA", args, () => this.#events.onReleased(key));
   }
 
   drop(server: string): void {
@@ -176,9 +188,8 @@ class RedisLink implements StreamLink {
   async #open(): Promise<void> {
     try {
       const load = (script: string) => this.#sayer.send("SCRIPT", ["LOAD", script]);
-      const all = [load(JOIN), load(SAY), load(CLAIM), load(RELEASE)] as const;
-      const [join, say, claim, release] = await Promise.all(all);
-      this.#scripts = { join, say, claim, release };
+      const [join, say, claim] = await Promise.all([load(JOIN), load(SAY), load(CLAIM)]);
+      this.#scripts = { join, say, claim };
       if (!this.#isClosed) this.#events.onOpen();
     } catch (error) {
       this.#fail(error);

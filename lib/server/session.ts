@@ -10,6 +10,7 @@
 
 import { Absence } from "./absence.ts";
 import { Answers } from "./answers.ts";
+import type { Claim } from "./claims.ts";
 import type { Entry, OpenStream, Saying, StreamEvents, StreamLink } from "./stream.ts";
 
 export class Session {
@@ -62,12 +63,9 @@ export class Session {
     this.#link?.say(saying);
   }
 
-  claim(key: string): void {
-    if (this.isHere) this.#link?.claim(key, this.name);
-  }
-
-  release(key: string): void {
-    if (this.isHere) this.#link?.release(key, this.name);
+  /** Unless it is here, that is for the next connection. */
+  claim(claim: Claim): void {
+    if (this.isHere) this.#link?.claim(claim, this.name);
   }
 
   drop(server: string): void {

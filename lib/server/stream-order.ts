@@ -42,10 +42,7 @@ export class StreamOrder implements SharedOrder {
   readonly #batches: Batches;
   readonly #hearing: Hearing;
   readonly #session: Session;
-  readonly claims = new Claims(
-    (key) => this.#session.claim(key),
-    (key) => this.#session.release(key),
-  );
+  readonly claims = new Claims((claim) => this.#session.claim(claim));
   #room: SharingRoom | undefined;
   #hasOpened = false;
   #toldAtMs = -NEVER;
@@ -62,8 +59,7 @@ export class StreamOrder implements SharedOrder {
       onOpen: () => this.#onOpen(),
       onJoined: (id, servers, history) => this.#onJoined(id, servers, history),
       onSaid: (id) => this.#onSaid(id),
-      onClaimed: (key, granted) => this.claims.answered(key, granted),
-      onReleased: (key) => this.claims.released(key),
+      onClaimed: (number, granted) => this.claims.answered(number, granted),
       onEntries: (entries) => this.#onEntries(entries),
       onLost: (error) => this.#onLost(error),
     });
@@ -186,7 +182,8 @@ export class StreamOrder implements SharedOrder {
     this.#toldAtMs = this.#session.answers.nowMs;
     const { number } = batch;
     const { tail } = this.#hearing;
-    this.#session.say({ by: this.name, number, read, tail, lines: linesOf(batch) });
+    const claimed = this.claims.answeredNumber;
+    this.#session.say({ by: this.name, number, read, tail, claimed, lines: linesOf(batch) });
   }
 
   #onSaid(id: string): void {

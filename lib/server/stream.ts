@@ -4,6 +4,8 @@
  * lib/server/stream-order.ts is what a server does with it.
  */
 
+import type { Claim } from "./claims.ts";
+
 /** The id of nothing: what follows it is all there is. */
 export const START = "0-0";
 /** Instead of how far it has read: the server takes its leave. */
@@ -19,12 +21,14 @@ export interface Saying {
   readonly read: string;
   /** Up to which id all servers have; what is before it may be forgotten. */
   readonly tail: string;
+  /** The last `Claim` that was answered. */
+  readonly claimed: number;
   /** The lines, each character a byte: replies about streams come as text. */
   readonly lines: string;
 }
 
 /** A saying, as it comes back. */
-export interface Entry extends Omit<Saying, "tail"> {
+export interface Entry extends Omit<Saying, "tail" | "claimed"> {
   /** Its place: `ms-sequence`, ascending. */
   readonly id: string;
   /** The one before it; who has read another one there has missed something. */
@@ -40,10 +44,8 @@ export interface StreamLink {
   join(by: string, instead: string): void;
   /** Adds what has not been added yet, by its number; `onSaid` answers. */
   say(saying: Saying): void;
-  /** Asks for a name, by its key, for a server; `onClaimed` answers. */
-  claim(key: string, by: string): void;
-  /** Gives it back; `onReleased` answers. */
-  release(key: string, by: string): void;
+  /** Asks for a name for a server, or gives it back; `onClaimed` answers. */
+  claim(claim: Claim, by: string): void;
   /** Forgets a server for good: what it says from now on is `Forgotten`, and its names are free. */
   drop(server: string): void;
   /** `onEntries` answers with what follows an id, as soon as there is any, or with none after a second. */
@@ -62,8 +64,7 @@ export interface StreamEvents {
   onJoined(id: string, servers: Readings, history: readonly string[]): void;
   /** @param id its place; or if it had been added before, the last place of all */
   onSaid(id: string): void;
-  onClaimed(key: string, granted: boolean): void;
-  onReleased(key: string): void;
+  onClaimed(number: number, granted: boolean): void;
   onEntries(entries: readonly Entry[]): void;
   /** It is of no use any more; a `Forgotten` tells more than that. */
   onLost(error: Error): void;

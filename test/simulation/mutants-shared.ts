@@ -165,4 +165,54 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     code: "this.#sent < SENT_MAX ? this.#send() : undefined;",
     becomes: "this.#sent < SENT_MAX * 100 ? this.#send() : undefined;",
   },
+
+  // Names.
+  {
+    fault: "a name that a member elsewhere has is given all the same",
+    file: "room/names.ts",
+    code: 'lines.settle(granted ? undefined : nameTaken(member.ownName ?? ""));',
+    becomes: "lines.settle(undefined);",
+  },
+  {
+    fault: "lines are said before it is known whose name it is",
+    file: "room/named-lines.ts",
+    code: "prefix === undefined || this.isPending) return undefined;",
+    becomes: "prefix === undefined) return undefined;",
+  },
+  {
+    fault: "a name is free before what was said under it has its place",
+    file: "room/names.ts",
+    code: "if (sharing) sharing.order.after(() => this.free(member));",
+    becomes: "if (sharing) this.free(member);",
+  },
+  {
+    fault: "a name is never given back",
+    file: "room/names.ts",
+    code: "this.#room.sharing?.order.claims.release(key);",
+    becomes: "",
+  },
+  {
+    fault: "a name that was asked for on a lost connection is not asked for again",
+    file: "server/claims.ts",
+    code: "for (const { claim } of this.#asked) this.#send(claim);",
+    becomes: "",
+  },
+  {
+    fault: "a server that is waited for no more goes on with its names",
+    file: "server/stream-order.ts",
+    code: "if (this.#options.names) this.#session.drop(name);",
+    becomes: "",
+  },
+  {
+    fault: "names stay when the thread is lost",
+    file: "room/sharing.ts",
+    code: "this.#room.names?.clear();",
+    becomes: "",
+  },
+  {
+    fault: "that a name is forgotten is not noticed",
+    file: "server/stream-order.ts",
+    code: "const claimed = this.claims.answeredNumber;",
+    becomes: "const claimed = 0;",
+  },
 ];

@@ -5,6 +5,7 @@
  * stands still, refuses, and forgets.
  */
 
+import type { Claim } from "../../../lib/server/claims.ts";
 import {
   compareIds,
   type Entry,
@@ -26,6 +27,9 @@ interface Memory {
   entries: Placed[];
   last: Placed | undefined;
   servers: Map<string, { number: number; read: string }>;
+  /** By whom each name was given, under which number; and the last number of each server. */
+  names: Map<string, { server: string; number: number }>;
+  numbers: Map<string, number>;
 }
 
 /** What the stream does in one step, and what it answers. */
@@ -42,7 +46,13 @@ export class SimulatedStream {
   isFull = false;
   /** How often it has forgotten something. */
   forgotten = 0;
-  #memory: Memory = { entries: [], last: undefined, servers: new Map() };
+  #memory: Memory = {
+    entries: [],
+    last: undefined,
+    servers: new Map(),
+    names: new Map(),
+    numbers: new Map(),
+  };
   #sequence = 0;
   readonly #most = new Map<string, string>();
 
@@ -75,25 +85,30 @@ export class SimulatedStream {
     this.#standsStill = stands;
   }
 
+  /** The servers that have given names. */
+  get names(): ReadonlyMap<string, { readonly server: string }> {
+    return this.#memory.names;
+  }
+
   snapshot(): Memory {
-    const { entries, last, servers } = this.#memory;
-    return { entries: [...entries], last, servers: new Map(servers) };
+    return copyOf(this.#memory);
   }
 
   /** Is as it was. */
-  restore({ entries, last, servers }: Memory): void {
+  restore(memory: Memory): void {
     this.forgotten++;
-    this.#memory = { entries: [...entries], last, servers: new Map(servers) };
+    this.#memory = copyOf(memory);
   }
 
   flushAll(): void {
-    this.restore({ entries: [], last: undefined, servers: new Map() });
+    const nothing = { servers: new Map(), names: new Map(), numbers: new Map() };
+    this.restore({ entries: [], last: undefined, ...nothing });
   }
 
   join(by: string, instead: string): Placed {
     const { servers } = this.#memory;
     servers.delete(instead);
-    const entry = this.#add({ by, number: 1, read: START, tail: START, lines: "" });
+    const entry = this.#add({ by, number: 1, read: START, tail: START, claimed: 0, lines: "" });
     servers.set(by, { number: 1, read: entry.id });
     return entry;
   }
@@ -104,16 +119,36 @@ export class SimulatedStream {
 
   /** @throws {Forgotten} if something before it is missing */
   say(saying: Saying): Placed | undefined {
-    const { by, number, read, tail } = saying;
-    const { servers } = this.#memory;
+    const { by, number, read, tail, claimed } = saying;
+    const { servers, numbers } = this.#memory;
     const before = servers.get(by)?.number ?? 0;
     if (number <= before) return this.last;
     if (number > before + 1) throw new Forgotten(`number ${number} comes after ${before}`);
+    if (claimed > (numbers.get(by) ?? 0)) throw new Forgotten("a name");
     this.#memory.entries = this.#memory.entries.filter(({ id }) => compareIds(id, tail) >= 0);
     const entry = this.#add(saying);
     if (read === GONE) servers.delete(by);
     else servers.set(by, { number, read });
     return entry;
+  }
+
+  claim({ number, what, key }: Claim, server: string): boolean {
+    const { names, numbers, servers } = this.#memory;
+    const owner = names.get(key);
+    if (number <= (numbers.get(server) ?? 0))
+      return owner?.server === server && owner.number === number;
+    numbers.set(server, number);
+    if (what === "release") {
+      if (owner?.server === server) names.delete(key);
+      return false;
+    }
+    if (owner !== undefined && owner.server !== server && servers.has(owner.server)) return false;
+    names.set(key, { server, number });
+    return true;
+  }
+
+  drop(server: string): void {
+    this.#memory.servers.delete(server);
   }
 
   after(id: string): Placed[] {
@@ -131,6 +166,11 @@ export class SimulatedStream {
     this.#most.set(by, number > 1 && read !== GONE && compareIds(read, most) > 0 ? read : most);
     return entry;
   }
+}
+
+function copyOf({ entries, last, servers, names, numbers }: Memory): Memory {
+  const maps = { servers: new Map(servers), names: new Map(names), numbers: new Map(numbers) };
+  return { entries: [...entries], last, ...maps };
 }
 
 /** What a world wants to know of a connection. */
@@ -186,10 +226,19 @@ export class SimulatedLink implements StreamLink {
     this.#reading = { after, sinceMs: this.#stream.now() };
   }
 
-  // Members have no names here.
-  claim(): void {}
-  release(): void {}
-  drop(): void {}
+  claim(claim: Claim, by: string): void {
+    this.#commands.push(() => {
+      const granted = this.#stream.claim(claim, by);
+      return (events) => events.onClaimed(claim.number, granted);
+    });
+  }
+
+  drop(server: string): void {
+    this.#commands.push(() => {
+      this.#stream.drop(server);
+      return () => {};
+    });
+  }
 
   close(): void {
     this.isClosed = true;

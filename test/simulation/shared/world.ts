@@ -6,13 +6,14 @@
 
 import { LineLog } from "../../../lib/room/line-log.ts";
 import { Member } from "../../../lib/room/member.ts";
+import { PREFIX_BYTES_MAX } from "../../../lib/room/names.ts";
 import { Room } from "../../../lib/room/room.ts";
 import { StreamOrder } from "../../../lib/server/stream-order.ts";
 import { compareIds, GONE } from "../../../lib/server/stream.ts";
 import { Random } from "../random.ts";
 import { Violation } from "../state.ts";
 import { WorldFailure } from "../world.ts";
-import { SharedSeat } from "./seat.ts";
+import { SharedSeat, speakerOf } from "./seat.ts";
 import { type Placed, SimulatedLink, SimulatedStream } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -113,12 +114,16 @@ class SharedWorld {
     this.#weights = { ...EVENTS };
     for (const fault of faults) if (!isWild || random.chance(600)) this.#weights[fault] = 0;
     const lineBytesMax = random.pick([20, 40, 100]);
+    const names = random.chance(300);
+    const saidBytesMax = lineBytesMax + (names ? PREFIX_BYTES_MAX : 0);
     this.rules = {
       lineBytesMax,
-      logBytes: lineBytesMax * random.pick([1, 3, 20]),
+      names,
+      saidBytesMax,
+      logBytes: saidBytesMax * random.pick([1, 3, 20]),
       patienceMs: random.pick([100, 2000, 60_000]),
       lingerMs: 500,
-      takenBytesMax: lineBytesMax * random.pick([2, 4, 10]),
+      takenBytesMax: saidBytesMax * random.pick([2, 4, 10]),
       batchBytes: random.pick([1, 30, 200]),
       space: random.pick([0, 30, 500, NEVER]),
       entriesMax: random.pick([1, 3, 32]),
@@ -240,6 +245,8 @@ class SharedWorld {
         if (said.has(line)) throw new Violation(`${line.trim()} has two places`);
         said.add(line);
       }
+    if (this.rules.names)
+      checkNames(chainOf(this.stream.last).flatMap(({ lines }) => linesOf(lines)));
     // What is forgotten had a place.
     for (const { lines } of this.stream.placed) for (const line of linesOf(lines)) said.add(line);
     this.seen.batches += this.stream.placed.length;
@@ -257,6 +264,28 @@ class SharedWorld {
     const endMs = this.now + REST_MS;
     for (; this.now < endMs && this.#awake.length > 0; this.step++) this.#settle();
     if (this.#awake.length > 0) throw new Violation("a server never stops");
+  }
+}
+
+/** All that has a place before an entry, and this, in order. */
+function chainOf(last: Placed | undefined): Placed[] {
+  const chain: Placed[] = [];
+  for (let entry = last; entry; entry = entry.before) chain.push(entry);
+  return chain.toReversed();
+}
+
+/** Who has had a name does not have it again after another. */
+function checkNames(lines: readonly string[]): void {
+  const bearers = new Map<string, string>();
+  const former = new Set<string>();
+  for (const line of lines) {
+    const [name = ""] = line.split(":");
+    const bearer = speakerOf(line);
+    const before = bearers.get(name);
+    if (before !== undefined && before !== bearer) former.add(`${name} ${before}`);
+    if (former.has(`${name} ${bearer}`))
+      throw new Violation(`${bearer} is ${name} beside ${before}`);
+    bearers.set(name, bearer);
   }
 }
 
@@ -283,7 +312,7 @@ class Server {
   readonly names: string[] = [];
   /** Where in the truth it may stand: an entry, and how much of its lines is in the log. */
   #places: { entry: Placed; offset: number }[] = [];
-  #said: string[] = [];
+  #said: { readonly seat: SharedSeat; readonly line: string }[] = [];
   #linesLost = 0;
   #members = 0;
   #isClosing = false;
@@ -302,6 +331,7 @@ class Server {
     this.#index = index;
     this.order = new StreamOrder({
       ...world.rules,
+      lineBytesMax: world.rules.saidBytesMax,
       open: (events) => {
         const link = new SimulatedLink(world.stream, events, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
@@ -322,6 +352,9 @@ class Server {
     this.room = new Room({
       ...world.rules,
       order: this.order,
+      onNamed: (name) => {
+        for (const seat of this.seats) if (name.endsWith(` ${seat.name}`)) seat.isNamed = true;
+      },
       now: () => world.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.isTurnDue = true;
@@ -351,8 +384,9 @@ class Server {
 
   connect(): void {
     if (this.isStopping || this.seats.length > 8) return;
-    const { rules } = this.#world;
-    const seat = new SharedSeat(`${this.#index}.${this.#members++}`, rules.space);
+    const { rules, random } = this.#world;
+    const title = rules.names ? random.pick(["ann", "bob", "carl", "dora", "eve"]) : "";
+    const seat = new SharedSeat(`${this.#index}.${this.#members++}`, rules.space, title);
     this.seats.push(seat);
     this.#log(`has ${seat.name}`);
     this.room.join(seat, seat.name);
@@ -511,7 +545,14 @@ class Server {
 
   checkRest(placed: ReadonlySet<string>): void {
     if (this.isDead) return;
-    const missing = this.#said.filter((line) => !placed.has(line));
+    for (const [name, { server }] of this.#world.stream.names) {
+      const isBorne = this.seats.some(({ title, isShut }) => title === name && !isShut);
+      if (server === this.order.name && !isBorne && !this.isOver)
+        throw new Violation(`${name} is nobody's name any more`);
+    }
+    // One that is never called by its name says nothing.
+    const said = this.#said.filter(({ seat }) => seat.title === "" || seat.isNamed);
+    const missing = said.map(({ line }) => line).filter((line) => !placed.has(line));
     if (missing.length > this.#linesLost)
       throw new Violation(`server ${this.#index} lost ${missing.length} lines, ${missing[0]}`);
     if (this.isOver) return;
@@ -520,8 +561,10 @@ class Server {
     if (!rest) throw new Violation(`server ${this.#index} has not heard all`);
     for (const seat of this.seats) {
       if (seat.isPaused) throw new Violation(`${seat.name} stays paused`);
-      if (!seat.isShut && seat.heard !== seat.expected)
-        throw new Violation(`${seat.name} never hears ${seat.expected.slice(seat.heard.length)}`);
+      if (!seat.isShut && seat.heardLines !== seat.expected)
+        throw new Violation(
+          `${seat.name} never hears ${seat.expected.slice(seat.heardLines.length)}`,
+        );
       if (seat.hasEnded && !seat.isShut) throw new Violation(`${seat.name} never gets its EOF`);
       this.#world.seen.deliveries += seat.heard.split("\n").length - 1;
     }
@@ -563,8 +606,14 @@ class Server {
     const { now, stream } = this.#world;
     server.wasDropped = true;
     const since = Math.max(this.asleepUntilMs, stream.standsStill ? now : stream.stoodStillAtMs);
-    const last = stream.placed.findLast(({ by }) => by === server.names.at(-1));
-    const isThere = last !== undefined && Number.parseInt(last.id, 10) > now - 2000;
+    // It has said something lately, and not for the first time in a while.
+    const saidBetween = (from: number, to: number) =>
+      stream.placed.some(({ by, id }) => {
+        const agoMs = now - Number.parseInt(id, 10);
+        return by === server.names.at(-1) && agoMs >= from && agoMs < to;
+      });
+    const isThere =
+      saidBetween(-1, 2_000) && saidBetween(3_000, 5_000) && saidBetween(5_000, 7_000);
     if (isThere && now - since < 3000)
       throw new Violation(`server ${this.#index} drops one that was there`);
   }
@@ -604,9 +653,14 @@ class Server {
   #takes(seat: SharedSeat): void {
     if (!(seat.data instanceof Member)) return;
     for (let end = seat.started.indexOf("\n"); end >= 0; end = seat.started.indexOf("\n")) {
-      seat.lastLine = seat.started.slice(0, end + 1);
-      this.#said.push(seat.lastLine);
+      const line = seat.started.slice(0, end + 1);
       seat.started = seat.started.slice(end + 1);
+      if (seat.title !== "" && !seat.hasSaidTitle) {
+        seat.hasSaidTitle = true;
+        continue;
+      }
+      seat.lastLine = seat.title === "" ? line : `${seat.title}: ${line}`;
+      this.#said.push({ seat, line: seat.lastLine });
     }
   }
 
