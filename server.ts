@@ -23,6 +23,7 @@ import {
   serverCommand,
   settingsOf,
 } from "./lib/server/options.ts";
+import { serviceManager } from "./lib/server/service-manager.ts";
 import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
@@ -32,6 +33,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
 
   const settings = settingsOf(options, port);
   const log = openEventLog(options.quiet, () => server.room.size, options.names);
+  const manager = await serviceManager(log.warn);
   const server = await listen({ ...settings, ...log.events });
 
   log.note(limitNamed(settings.clientsMax));
@@ -45,6 +47,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
     if (!stopping) {
       stopping = true;
       log.note("stopping");
+      manager.stopping();
       await server.stop();
     }
     log.end();
@@ -54,7 +57,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   onSignal("SIGTERM", stop);
 
   /** Reads anew what was read from files; who is in the room does not notice. */
-  readAnew.resolve(() => {
+  const renew = () => {
     const files = secretsNamed(options);
     if (files === undefined) return log.note("SIGHUP: there are no files to read anew");
     try {
@@ -64,5 +67,11 @@ await runCommand(serverCommand(version), async (options, [port]) => {
       if (!(error instanceof UserError)) throw error;
       log.warn(`${files} stay as they were: ${error.message}`);
     }
+  };
+  manager.ready();
+  readAnew.resolve(() => {
+    manager.reloading();
+    renew();
+    manager.ready();
   });
 });

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 
 import { requireBun } from "./bun-version.ts";
 import { writeOut } from "./descriptor.ts";
+import { ERROR, isJournal } from "./journal.ts";
 import { openStderr } from "./stderr.ts";
 import { usageError, UserError } from "./system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "./units.ts";
@@ -160,7 +161,8 @@ export async function runCommand<Options extends Table>(
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
     const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
-    openStderr().write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
+    const mark = isJournal() ? ERROR : "";
+    openStderr().write(`${mark}${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }
