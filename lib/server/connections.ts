@@ -26,6 +26,7 @@ import { Deadlines } from "../room/deadlines.ts";
 import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
+import type { Tally } from "../room/tally.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guest } from "./guest.ts";
 import type { Certified } from "./identity.ts";
@@ -67,6 +68,20 @@ export interface ConnectionsOptions {
 
 const DEFAULTS = { guestMs: 10_000, clientsMax: NEVER, lingerersMax: 64 };
 
+/** Figures of a room and its connections, at one moment. */
+export interface Counts {
+  readonly states: { readonly guest: number; readonly member: number; readonly leaver: number };
+  /** Open connections, by how they have come. */
+  readonly kinds: Readonly<Record<string, number>>;
+  readonly clientsMax: number;
+  readonly tally: Readonly<Tally>;
+  readonly log: {
+    readonly saidBytes: number;
+    readonly owedBytes: number;
+    readonly sizeBytes: number;
+  };
+}
+
 /** The owner of every open socket. */
 export class Connections {
   readonly room: Room;
@@ -97,6 +112,23 @@ export class Connections {
   /** How many sockets are open. */
   get open(): number {
     return this.#open;
+  }
+
+  /** Figures, looked up at the price of a look at each member. */
+  get counts(): Counts {
+    const { log, size, members, lingering, tally, settings } = this.room;
+    const { unix, handshake, clientsMax } = this.settings;
+    return {
+      states: {
+        guest: this.seated.size + this.refused.size,
+        member: members.length,
+        leaver: size - members.length + lingering.size,
+      },
+      kinds: { [unix ? "unix" : handshake ? "tls" : "tcp"]: this.#open },
+      clientsMax,
+      tally,
+      log: { saidBytes: log.head, owedBytes: log.head - log.tail, sizeBytes: settings.logBytes },
+    };
   }
 
   /** accept: a connection has come. */

@@ -21,7 +21,9 @@ import type { RoomOptions } from "../room/options.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
+import type { Port } from "./port.ts";
 
+const LOOPBACK = "127.0.0.1";
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 const limit = fileLimit();
 /** History that is given as a number of lines has at most so many bytes. */
@@ -72,6 +74,9 @@ const options = {
     "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
   ),
   telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
+  metrics: place(
+    "figures for Prometheus at /metrics on this port, of 127.0.0.1 unless another host is named; and /health",
+  ),
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
@@ -122,6 +127,7 @@ export function settingsOf(
     announce: given.announce,
     history: given.history,
     telnet: given.telnet,
+    countLines: given.metrics !== undefined,
     ...secretsOf(given),
   };
 }
@@ -156,6 +162,21 @@ export function limitNamed(clientsMax: number): string {
 export function isPassPhraseInTheClear(given: ServerOptions): boolean {
   const isLoopback = given.host === "localhost" || /^(::1$|127\.)/.test(given.host ?? "");
   return Boolean(given["pass-file"] && !given["tls-cert"] && !given.unix && !isLoopback);
+}
+
+/** A port of 127.0.0.1, or of a host that is named with it. */
+function place(help: string): Option<Port | undefined> {
+  return {
+    takes: "[host:]port",
+    expects: "a port like 8081, or a host and a port like 0.0.0.0:8081 or [::]:8081",
+    help,
+    default: undefined,
+    parse(text) {
+      const [, bracketed, host = bracketed ?? LOOPBACK, port = ""] =
+        /^(?:\[([\da-f:.]+(?:%\w+)?)\]:|([^:[\]\s]+):)?(\d{1,5})$/i.exec(text) ?? [];
+      return port !== "" && Number(port) < 1 << 16 ? { host, port: Number(port) } : undefined;
+    },
+  };
 }
 
 /** How many of the last lines: a bare number counts them, a size is that of all together. */
