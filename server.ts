@@ -38,12 +38,18 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   const manager = await serviceManager(log.warn);
   const figures = options.metrics && new Figures();
   const events = figures ? figures.counting(log.events) : log.events;
-  const server = await listen({ ...settings, ...log.events, ...events });
+  const server = await listen({
+    ...settings,
+    ...log.events,
+    ...events,
+    onWarning: log.warn,
+  });
 
   log.note(limitNamed(settings.clientsMax));
   if (isPassPhraseInTheClear(options))
     log.warn(`the pass phrase travels in the clear: there is no TLS on ${server.address}`);
   log.note(`listening on ${server.address}`);
+  if (server.webUrl) log.note(`browsers at ${server.webUrl}`);
   if (figures && options.metrics) {
     const metrics = await openMetrics(options.metrics, {
       figures: () => figures.text(server.counts, version),

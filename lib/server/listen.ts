@@ -15,6 +15,7 @@ import { eventLoop } from "./event-loop.ts";
 import { listenOnPort, type Port } from "./port.ts";
 import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
+import { openWeb, type WebOptions } from "./web.ts";
 
 type Handlers = Bun.SocketHandler<Life>;
 
@@ -41,6 +42,10 @@ export type ListenOptions = Place &
      * is an uncaught exception.
      */
     onError?: (error: Error) => void;
+    /** Where browsers find the room as well; nowhere by default. */
+    web?: WebOptions | undefined;
+    /** Is told what an operator may want to act on: the port for browsers was closed for a while. */
+    onWarning?: ((what: string) => void) | undefined;
   };
 
 /** What may change while a server runs. */
@@ -65,9 +70,15 @@ export interface Listener {
 export interface Server extends Listener, AsyncDisposable {
   /** Who is here, and what is said. */
   readonly room: Room;
+  /** Where browsers find it: `http://127.0.0.1:8081/`; undefined if they do not. */
+  readonly webUrl: string | undefined;
   /** Figures of it, as they are now. */
   readonly counts: Counts;
-  /** Has new connections use other certificates, or say another pass phrase; what is left out stays. */
+  /**
+   * Has new connections use other certificates, or say another pass phrase; what is left out stays.
+   *
+   * @throws {UserError} if that fails for browsers, whose port is opened anew
+   */
   renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what they are owed, then EOF. `await using` ends so, too.
@@ -98,19 +109,25 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
   const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
   const listener = await openListener(options, accepting);
+  const { web: webOptions, onWarning = () => {} } = options;
+  const web = webOptions && (await openWeb(connections, webOptions, () => tls, onWarning));
   const stop = (graceMs = 5_000) => {
     listener.stop();
+    web?.stop();
     return connections.stop(graceMs);
   };
   return {
     ...listener,
     room,
+    webUrl: web?.url,
     get counts() {
       return connections.counts;
     },
     renew(secrets) {
-      if (tls && secrets.tls) tls = secrets.tls;
       if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
+      if (!tls || !secrets.tls) return;
+      tls = secrets.tls;
+      web?.renew();
     },
     stop,
     [Symbol.asyncDispose]: () => stop(),

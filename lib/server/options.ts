@@ -22,6 +22,7 @@ import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
 import type { Port } from "./port.ts";
+import { spareFiles } from "./spare-files.ts";
 
 const LOOPBACK = "127.0.0.1";
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
@@ -74,6 +75,13 @@ const options = {
     "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
   ),
   telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
+  web: place("a page for browsers on this port, of 127.0.0.1 unless another host is named"),
+  "web-name": list(
+    "name",
+    "a name as in a URL, like chat.example.org",
+    "a name by which browsers find this server, beside its addresses; repeatable",
+    (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
+  ),
   metrics: place(
     "figures for Prometheus at /metrics on this port, of 127.0.0.1 unless another host is named; and /health",
   ),
@@ -109,7 +117,7 @@ export function settingsOf(
   port = "",
 ): ListenOptions & { clientsMax: number } {
   checkTogether(given);
-  const { clientsMax, lingerersMax } = limit;
+  const { clientsMax, lingerersMax } = limitFor(given);
   return {
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
@@ -127,6 +135,7 @@ export function settingsOf(
     announce: given.announce,
     history: given.history,
     telnet: given.telnet,
+    web: given.web && { ...given.web, names: given["web-name"] },
     countLines: given.metrics !== undefined,
     ...secretsOf(given),
   };
@@ -160,8 +169,14 @@ export function limitNamed(clientsMax: number): string {
 
 /** Whether a pass phrase can be read by others on its way. */
 export function isPassPhraseInTheClear(given: ServerOptions): boolean {
-  const isLoopback = given.host === "localhost" || /^(::1$|127\.)/.test(given.host ?? "");
-  return Boolean(given["pass-file"] && !given["tls-cert"] && !given.unix && !isLoopback);
+  const isOpen = (host = "") => host !== "localhost" && !/^(::1$|127\.)/.test(host);
+  const isReadable = (!given.unix && isOpen(given.host)) || (given.web && isOpen(given.web.host));
+  return Boolean(given["pass-file"] && !given["tls-cert"] && isReadable);
+}
+
+/** How many connections there may be, less what is kept for those on their way to the page. */
+function limitFor({ web }: ServerOptions): typeof limit {
+  return web ? { ...limit, clientsMax: limit.clientsMax - spareFiles() } : limit;
 }
 
 /** A port of 127.0.0.1, or of a host that is named with it. */
@@ -196,17 +211,22 @@ function lines(help: string): Option<RoomOptions["history"]> {
 }
 
 function checkTogether(given: ServerOptions): void {
-  const { clientsMax, filesMax, filesOpen } = limit;
-  const { unix, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
+  const { clientsMax, filesMax, filesOpen } = limitFor(given);
+  const { unix, web, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
   for (const name of ["host", "allow", "deny", "max-clients-per-address"] as const)
-    if (unix && [given[name] ?? []].flat().length > 0)
+    if (unix && !(web && name !== "host") && [given[name] ?? []].flat().length > 0)
       throw usageError(`--${name} does not go with --unix`);
   if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
   const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;
   if (line > buffer) throw usageError(sizes);
   if (names && line + PREFIX_BYTES_MAX > buffer) throw usageError(`${sizes} with a name before it`);
   if (!cert !== !key) throw usageError("--tls-cert and --tls-key go together");
+  if (!web && given["web-name"].length > 0) throw usageError("--web-name needs --web");
+  if (web && names && ca)
+    throw usageError(
+      "--web does not go with --names and --tls-ca: it is not told who has certified",
+    );
   if (ca && !cert) throw usageError("--tls-ca needs --tls-cert and --tls-key");
   if (clientsMax < 1)
     throw new UserError(
