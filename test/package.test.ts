@@ -17,6 +17,7 @@ import { OLDEST_BUN, requireBun } from "../lib/program/bun-version.ts";
 import { engines, version } from "../package.json";
 import { endAfterEach, newFolder, Program, ROOT, runToEnd, ServerProgram } from "./harness.ts";
 import { testWith } from "./harness/tools.ts";
+import { webUrl } from "./harness/web-peer.ts";
 
 endAfterEach();
 
@@ -27,7 +28,7 @@ const USES_ALL = `
 import * as linechat from "linechat";
 import { AddressRules, connect, Connection, listen, parseAddressRule, Room, UserError } from "linechat";
 import type { AddressRule, ConnectOptions, Life, ListenOptions, Member, Place, RoomEvents } from "linechat";
-import type { RoomOptions, RoomSocket, Secrets, Server, TlsMaterial } from "linechat";
+import type { RoomOptions, RoomSocket, Secrets, Server, TlsMaterial, WebOptions } from "linechat";
 
 const said: string[] = [];
 const options: ListenOptions = { host: "127.0.0.1", port: 0, onLine: (line) => void said.push(line) };
@@ -44,7 +45,7 @@ const code: string = failure.code;
 const rule: AddressRule | undefined = parseAddressRule("10.0.0.0/8");
 const isAdmitted: boolean = new AddressRules(rule ? [rule] : [], []).admits("10.1.2.3");
 console.log(said, end, code, isAdmitted, Object.keys(linechat).sort().join(" "));
-export type Others = [Life, Member, Place, Room, RoomEvents, RoomOptions, RoomSocket, Secrets, TlsMaterial];
+export type Others = [Life, Member, Place, Room, RoomEvents, RoomOptions, RoomSocket, Secrets, TlsMaterial, WebOptions];
 `;
 /** Options that a project may have beside those of `bun init`; a package of .ts has to pass them all. */
 const STRICTER = [
@@ -159,7 +160,16 @@ describe("its commands", () => {
       ],
       [[command("linechat-server")], [command("linechat-client")]],
     ] as const) {
-      const room = await ServerProgram.run([...withBun(), ...server, "--host", "127.0.0.1", "0"]);
+      const room = await ServerProgram.run([
+        ...withBun(),
+        ...server,
+        "--host",
+        "127.0.0.1",
+        "--web",
+        "0",
+        "0",
+      ]);
+      expect(await (await fetch(await webUrl(room))).text()).toStartWith("<!doctype html>");
       const ann = await room.join();
       const bob = new Program([...withBun(), ...client, "127.0.0.1", String(room.port)]);
       bob.say("hello\n");

@@ -58,9 +58,4 @@ export class HttpPort<Data = undefined> {
       throw cannotListen(this.address, error);
     }
   }
-
-  /** Closes connections that are neither a WebSocket nor in the midst of a request. */
-  closeIdle(): void {
-    this.#server.closeIdleConnections();
-  }
 }

@@ -37,7 +37,6 @@ export function watchSpareFiles(
     const uncounted = countOpenFiles() - filesOpen - counted();
     if (port.isOpen && uncounted > spare >> 1) {
       port.close();
-      port.closeIdle();
       closedAtMs = performance.now();
       warn(`${port.address} is closed for a while: ${uncounted} connections say nothing`);
     } else if (
