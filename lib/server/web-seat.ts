@@ -10,9 +10,7 @@ import { type AcceptedSocket, BY_WEB, type Connections } from "./connections.ts"
 const LF = 0x0a;
 const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
-const MESSAGE_BYTES = 64 << 10;
-/** How often one that is to be closed is asked whether all is out. */
-const FLUSH_MS = 50;
+const MESSAGE_BYTES = 256 << 10;
 
 /** How a WebSocket ends, by RFC 6455, 7.4. To a page, the last means that trying again is no use. */
 const GOING_AWAY = 1001;
@@ -40,23 +38,25 @@ export class WebSeat implements AcceptedSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly #connections: Connections;
-  readonly #later: (action: () => void, delayMs: number) => void;
+  readonly #later: (action: () => void) => void;
   readonly #messageBytesMax: number;
   #wire: Wire | undefined;
-  /** The beginning of a line whose end the room has not written yet. */
+  /** The beginning of a line whose end the room has not written yet; it counts as taken. */
   #started = NOTHING;
+  /** How much Bun was given that does not count as taken yet: what it holds is not out. */
+  #given = 0;
   /** Who ends the connection; nothing is sent any more. */
   #endedBy: "server" | "peer" | undefined;
   #isPaused = false;
   /** What Bun had read before the pause, in one piece however many messages it was. */
   #late: Bun.ArrayBufferSink | undefined;
 
-  /** @param later a timer; 0 is the end of this turn */
+  /** @param later has something done at the end of this turn */
   constructor(
     connections: Connections,
     address: string,
     port: number,
-    later = (action: () => void, delayMs: number) => void setTimeout(action, delayMs),
+    later: (action: () => void) => void = setImmediate,
   ) {
     this.#connections = connections;
     this.remoteAddress = address;
@@ -82,7 +82,7 @@ export class WebSeat implements AcceptedSocket {
   }
 
   drained(): void {
-    if (this.#endedBy === undefined && this.#isFlushed()) this.data.drained();
+    if (this.#endedBy === undefined) this.data.drained();
   }
 
   closed(code: number, reason: string): void {
@@ -94,28 +94,22 @@ export class WebSeat implements AcceptedSocket {
 
   // As a socket of the room.
 
+  /**
+   * Gives Bun whole messages while it holds nothing. Of a message that the system does not take at
+   * once, as much counts as taken as Bun holds no more; the room offers the rest again.
+   */
   write(bytes: Uint8Array, offset: number, length: number): number {
-    if (this.#endedBy === "peer") return 0;
-    const end = offset + length;
-    let at = offset;
-    while (at < end && this.#isFlushed()) {
-      const lines = bytes.lastIndexOf(LF, Math.min(end, at + this.#messageBytesMax) - 1) + 1;
-      const stop = lines > at ? lines : end;
-      const part = bytes.subarray(at, stop);
-      const whole = this.#started.length > 0 ? Buffer.concat([this.#started, part]) : part;
-      if (lines > at) this.#wire?.sendBinary(whole);
-      // The log is written on from here, and overwritten there.
-      this.#started = lines > at ? NOTHING : Buffer.from(whole);
-      at = stop;
+    let taken = this.#take(length);
+    while (taken < length && this.#given === 0 && this.#wire !== undefined) {
+      this.#give(bytes, offset + taken, offset + length);
+      taken += this.#take(length - taken);
     }
-    return this.#wire === undefined ? -1 : at - offset;
+    return this.#wire === undefined && this.#endedBy !== "peer" ? -1 : taken;
   }
 
-  /** There is no half-close: it is closed once all is out. */
+  /** There is no half-close. All is out by now, as all counts as taken. */
   shutdown(): void {
-    if (this.#endedBy !== undefined) return;
-    if (this.#isFlushed()) this.end();
-    else this.#later(() => this.shutdown(), FLUSH_MS);
+    this.end();
   }
 
   end(): void {
@@ -138,7 +132,7 @@ export class WebSeat implements AcceptedSocket {
     this.#isPaused = false;
     this.#wire?.resume();
     // Not now: whoever resumes it is busy with what it has said before.
-    if (this.#late) this.#later(() => !this.#isPaused && this.#hearLate(), 0);
+    if (this.#late) this.#later(() => !this.#isPaused && this.#hearLate());
   }
 
   setNoDelay(): void {}
@@ -160,11 +154,31 @@ export class WebSeat implements AcceptedSocket {
     if (reason === TOO_BIG) this.data.failed("line too long");
   }
 
-  /** Whether Bun holds nothing; an empty `cork` makes it try, which it does rarely by itself. */
-  #isFlushed(): boolean {
+  /** Gives the next lines as a message, as many as go into one; the start of a line is kept. */
+  #give(bytes: Uint8Array, offset: number, end: number): void {
+    const stop = bytes.lastIndexOf(LF, Math.min(end, offset + this.#messageBytesMax) - 1) + 1;
+    const hasLines = stop > offset;
+    const part = bytes.subarray(offset, hasLines ? stop : end);
+    const begun = this.#started;
+    const whole = begun.length > 0 ? Buffer.concat([begun, part]) : part;
+    this.#given = part.length;
+    // A copy: the log is written on from here, and overwritten there.
+    this.#started = hasLines ? NOTHING : Uint8Array.from(whole);
+    if (hasLines) this.#wire?.sendBinary(whole);
+  }
+
+  /** Counts what is out as taken, so much at most; an empty `cork` makes Bun try, as it does rarely. */
+  #take(bytesMax: number): number {
     const wire = this.#wire;
-    if (wire === undefined) return false;
-    if (wire.getBufferedAmount() > 0) wire.cork(() => {});
-    return wire.getBufferedAmount() === 0;
+    if (wire === undefined || this.#given === 0) return 0;
+    let held = wire.getBufferedAmount();
+    if (held > 0) {
+      wire.cork(() => {});
+      held = wire.getBufferedAmount();
+    }
+    const out = Math.max(0, this.#given - held);
+    const taken = Math.min(out, bytesMax);
+    this.#given -= taken;
+    return taken;
   }
 }

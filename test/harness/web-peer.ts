@@ -2,6 +2,7 @@
 
 import { Peer, type PeerOptions, type ServerProgram } from "../harness.ts";
 import { Watched } from "./watched.ts";
+import { frameAt, upgradeRequest } from "./web-frames.ts";
 
 export const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10] as const;
 
@@ -38,20 +39,11 @@ export class WebPeer {
   static async connect(url: string, options: WebPeerOptions = {}): Promise<WebPeer> {
     const { host, port } = new URL(url);
     const web = new WebPeer(options.countOnly ?? false);
-    const headers = {
-      Host: host,
-      Upgrade: "websocket",
-      Connection: "Upgrade",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-      "Sec-WebSocket-Version": "13",
-      ...options.headers,
-    };
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     web.peer = await Peer.connect(Number(port), {
       ...options,
       stopped: false,
       onBytes: (bytes) => web.#take(bytes),
-      says: `GET / HTTP/1.1\r\n${lines.join("")}\r\n`,
+      says: upgradeRequest(host, options.headers),
     });
     void web.peer.closed(Infinity).then(
       () => web.#changes.end("its connection is closed"),
@@ -110,9 +102,11 @@ export class WebPeer {
       this.#isUpgraded = true;
       all = all.subarray(end);
     }
-    for (let size = sizeOf(all); size !== undefined; size = sizeOf(all)) {
-      this.#frame((all[0] ?? 0) & 15, all.subarray(size.head, size.head + size.body));
-      all = all.subarray(size.head + size.body);
+    for (let next = frameAt(all); next !== undefined; next = frameAt(all)) {
+      const end = next.head + next.body;
+      if (end > all.length) break;
+      this.#frame(next.opcode, all.subarray(next.head, end));
+      all = all.subarray(end);
     }
     this.#bytes = all.length > 0 ? [all] : [];
     this.#changes.changed();
@@ -131,15 +125,4 @@ export class WebPeer {
 export async function webUrl(server: ServerProgram): Promise<string> {
   const [, url = ""] = await server.logged(/browsers at (\S+)\n/);
   return url;
-}
-
-/** How long the first frame is, from the server, which does not mask; undefined if it is not whole. */
-function sizeOf(bytes: Buffer): { head: number; body: number } | undefined {
-  if (bytes.length < 2) return undefined;
-  const short = (bytes[1] ?? 0) & 127;
-  const head = short === 127 ? 10 : short === 126 ? 4 : 2;
-  if (bytes.length < head) return undefined;
-  const body =
-    short === 127 ? bytes.readUInt32BE(6) : short === 126 ? bytes.readUInt16BE(2) : short;
-  return bytes.length < head + body ? undefined : { head, body };
 }

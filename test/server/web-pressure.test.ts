@@ -3,7 +3,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { limitFiles, Peer, serverCommand, ServerProgram } from "../harness.ts";
-import { frame, TEXT, WebPeer, webUrl } from "../harness/web-peer.ts";
+import { frameAt, upgradeRequest } from "../harness/web-frames.ts";
+import { CLOSE, frame, TEXT, WebPeer, webUrl } from "../harness/web-peer.ts";
 import { endAllAfterEach, eventually } from "./ends.ts";
 import { openFiles } from "./served.ts";
 import { SlowReader } from "./slow-reader.ts";
@@ -25,28 +26,18 @@ function numberedLines(bytes: number): Buffer {
   return Buffer.from(lines.join(""));
 }
 
-/** The request of a WebSocket client. */
-const upgrade = (url: string) =>
-  `GET / HTTP/1.1\r\nHost: ${new URL(url).host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`;
+const upgrade = (url: string) => upgradeRequest(new URL(url).host);
 
 /** What the messages hold that a server has sent after its answer, and the code it has closed with. */
 function unframe(bytes: Buffer): { heard: Buffer; code: number | undefined } {
-  let at = bytes.indexOf("\r\n\r\n") + 4;
   const heard: Buffer[] = [];
-  for (;;) {
-    const [first = 0, short = 0] = bytes.subarray(at);
-    const head = short === 127 ? 10 : short === 126 ? 4 : 2;
-    if (at + head > bytes.length) break;
-    const size =
-      short === 127
-        ? bytes.readUInt32BE(at + 6)
-        : short === 126
-          ? bytes.readUInt16BE(at + 2)
-          : short;
-    const payload = bytes.subarray(at + head, at + head + size);
-    if ((first & 15) === 8) return { heard: Buffer.concat(heard), code: payload.readUInt16BE(0) };
+  let at = bytes.indexOf("\r\n\r\n") + 4;
+  for (let next = frameAt(bytes, at); next !== undefined; next = frameAt(bytes, at)) {
+    const payload = bytes.subarray(at + next.head, at + next.head + next.body);
+    if (next.opcode === CLOSE)
+      return { heard: Buffer.concat(heard), code: payload.readUInt16BE(0) };
     heard.push(payload);
-    at += head + size;
+    at += next.head + next.body;
   }
   return { heard: Buffer.concat(heard), code: undefined };
 }
