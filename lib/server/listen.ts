@@ -15,7 +15,7 @@ import { eventLoop } from "./event-loop.ts";
 import { listenOnPort, type Port } from "./port.ts";
 import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
-import { openWeb, type WebOptions } from "./web.ts";
+import { openWeb, type WebEvents, type WebOptions } from "./web.ts";
 
 type Handlers = Bun.SocketHandler<Life>;
 
@@ -33,7 +33,8 @@ export type Place =
 export type ListenOptions = Place &
   Secrets &
   Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> &
-  Omit<ConnectionsOptions, "unix" | "handshake"> & {
+  Omit<ConnectionsOptions, "unix" | "handshake"> &
+  Omit<WebEvents, "onError"> & {
     /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
     idleMs?: number | undefined;
     /**
@@ -44,8 +45,6 @@ export type ListenOptions = Place &
     onError?: (error: Error) => void;
     /** Where browsers find the room as well; nowhere by default. */
     web?: WebOptions | undefined;
-    /** Is told what an operator may want to act on: the port for browsers was closed for a while. */
-    onWarning?: ((what: string) => void) | undefined;
   };
 
 /** What may change while a server runs. */
@@ -109,8 +108,8 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
   const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
   const listener = await openListener(options, accepting);
-  const { web: webOptions, onWarning = () => {} } = options;
-  const web = webOptions && (await openWeb(connections, webOptions, () => tls, onWarning));
+  const { web: place } = options;
+  const web = place && (await openWeb(connections, place, () => tls, options));
   const stop = (graceMs = 5_000) => {
     listener.stop();
     web?.stop();

@@ -78,7 +78,7 @@ export class WebSeat implements AcceptedSocket {
     // Handed on one by one into a room that is held up, many small ones would cost quadratic time.
     if (this.#isPaused) this.#late ??= new Bun.ArrayBufferSink();
     if (this.#late) this.#late.write(said);
-    else this.data.received(said);
+    else this.received(said);
   }
 
   drained(): void {
@@ -90,6 +90,18 @@ export class WebSeat implements AcceptedSocket {
     this.#wire = undefined;
     if (this.#endedBy === undefined) this.#endByPeer(code, reason);
     this.#connections.closed(this, BY_WEB);
+  }
+
+  // What the room is told of it.
+
+  /** It has said whole lines. */
+  received(said: Uint8Array): void {
+    this.data.received(said);
+  }
+
+  /** It has closed in order, and says no more. */
+  ended(): void {
+    this.data.ended();
   }
 
   // As a socket of the room.
@@ -142,7 +154,7 @@ export class WebSeat implements AcceptedSocket {
     const late = this.#late?.end();
     this.#late = undefined;
     // It is an ArrayBuffer, as the sink was not told otherwise.
-    if (late instanceof ArrayBuffer) this.data.received(new Uint8Array(late));
+    if (late instanceof ArrayBuffer) this.received(new Uint8Array(late));
   }
 
   /** What it has said is heard, and then that it has ended, if it says so itself. */
@@ -150,7 +162,7 @@ export class WebSeat implements AcceptedSocket {
     this.#endedBy = "peer";
     this.#hearLate();
     const isInOrder = code <= GOING_AWAY || code === NO_STATUS || code >= OWN_CODES;
-    if (isInOrder) this.data.ended();
+    if (isInOrder) this.ended();
     if (reason === TOO_BIG) this.data.failed("line too long");
   }
 

@@ -20,6 +20,14 @@ export interface WebOptions extends Port {
   readonly names?: readonly string[] | undefined;
 }
 
+/** What it reports. */
+export interface WebEvents {
+  /** Is told what an operator may want to act on: its port is closed for a while. */
+  readonly onWarning?: ((what: string) => void) | undefined;
+  /** Is told of bugs. */
+  readonly onError?: ((error: Error) => void) | undefined;
+}
+
 /** The port for browsers. */
 export interface Web {
   /** Where the page is: `http://127.0.0.1:8081/`. */
@@ -33,16 +41,24 @@ export interface Web {
  * Listens for browsers.
  *
  * @param tls certificates of the moment
- * @param warn is told what the operator may want to act on
  * @throws {UserError} when it cannot listen there
  */
 export async function openWeb(
   connections: Connections,
   options: WebOptions,
   tls: () => TlsMaterial | undefined,
-  warn: (what: string) => void,
+  { onWarning = () => {}, onError = () => {} }: WebEvents,
 ): Promise<Web> {
   const answer = answering(connections, options.names ?? []);
+  /** A handler that fails, which is a bug, ends its connection and not the program. */
+  const safely = (seat: WebSeat, handle: () => void) => {
+    try {
+      handle();
+    } catch (error) {
+      onError(error instanceof Error ? error : new Error(String(error)));
+      seat.data.failed();
+    }
+  };
   const port = await HttpPort.open<WebSeat>(options, (hostname, number) => {
     const material = tls();
     const requestCert = material?.ca !== undefined;
@@ -60,14 +76,14 @@ export async function openWeb(
         backpressureLimit: 0, // None: a seat sends nothing while anything is buffered.
         // More than a line, so that it is the room that tells who says a longer one.
         maxPayloadLength: 2 * connections.room.settings.lineBytesMax,
-        open: (socket) => socket.data.opened(socket),
-        message: ({ data }, message) => data.heard(message),
-        drain: ({ data }) => data.drained(),
-        close: ({ data }, code, reason) => data.closed(code, reason),
+        open: (socket) => safely(socket.data, () => socket.data.opened(socket)),
+        message: ({ data }, message) => safely(data, () => data.heard(message)),
+        drain: ({ data }) => safely(data, () => data.drained()),
+        close: ({ data }, code, reason) => safely(data, () => data.closed(code, reason)),
       },
     });
   });
-  const endWatch = watchSpareFiles(port, () => connections.open, warn);
+  const endWatch = watchSpareFiles(port, () => connections.open, onWarning);
   return {
     url: `${tls() ? "https" : "http"}://${port.address}/`,
     renew: () => port.reopen(),

@@ -9,6 +9,7 @@ import { join } from "node:path";
 
 import { ROOM_MUTANTS } from "./mutants-room.ts";
 import { SERVER_MUTANTS } from "./mutants-server.ts";
+import { WEB_MUTANTS } from "./mutants-web.ts";
 
 /** How many worlds a mutant may survive, and how long it may run: one that never ends is caught too. */
 const SEEDS = 20_000;
@@ -30,7 +31,7 @@ export interface Mutant {
  * @param words only those whose fault has these words
  */
 export async function catchMutants(cores: number, words: string): Promise<number> {
-  const all = [...ROOM_MUTANTS, ...SERVER_MUTANTS];
+  const all = [...ROOM_MUTANTS, ...SERVER_MUTANTS, ...WEB_MUTANTS];
   const mutants = all.filter(({ fault }) => fault.includes(words));
   const left = mutants.values();
   let caught = 0;

@@ -12,11 +12,8 @@ import type { Model } from "./model.ts";
 import type { Random } from "./random.ts";
 import type { Reading, Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
+import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
-
-const LF = 0x0a;
-/** The first bytes of a TLS connection, and more. */
-const CLIENT_HELLO = [22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, LF, 1, 2, LF];
 
 /** What the server asks to be told; it makes them itself. */
 export interface Handlers {
@@ -71,8 +68,7 @@ export class Connection implements AcceptedSocket {
   readonly #polite: boolean;
   /** Whether there is a handshake to come before anything else. */
   #isShakingHands: boolean;
-  /** What the peer is about to say. */
-  #unsent: Uint8Array = new Uint8Array(0);
+  readonly #speech: Speech;
 
   constructor(network: Network, seat: Seat, place: Place) {
     const { random, weather, model } = network;
@@ -83,9 +79,7 @@ export class Connection implements AcceptedSocket {
     this.seat = seat;
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
-    const { passPhrase } = model.state;
-    if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
-    else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
+    this.#speech = new Speech(network);
   }
 
   // The socket, as the server calls it.
@@ -170,7 +164,7 @@ export class Connection implements AcceptedSocket {
   speak(): boolean {
     const { handlers, model, random } = this.#network;
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
-    const chunk = this.#nextChunk(random.between(1, model.state.rules.readBytesMax));
+    const chunk = this.#speech.next(random.between(1, model.state.rules.readBytesMax));
     if (this.#network.trace) this.#log(`says ${show(chunk)}`);
     model.hears(this.seat, chunk);
     handlers.data(this, chunk);
@@ -308,48 +302,6 @@ export class Connection implements AcceptedSocket {
     this.#log("its close arrives");
     this.#network.model.closes(this.seat);
     this.#network.handlers.close(this);
-  }
-
-  /** What it says for a pass phrase. */
-  #firstLine(passPhrase: string): Buffer {
-    const { random, weather } = this.#network;
-    const right = Buffer.from(`${passPhrase}${random.pick(["", "", "\r"])}\n`, "latin1");
-    if (random.chance(weather.goodPassPhrase)) return right;
-    return random.pick([
-      right.subarray(1),
-      Buffer.concat([right.subarray(0, -1), right]),
-      Buffer.alloc(1500, "long"),
-      Buffer.from("\n"),
-    ]);
-  }
-
-  /** Some bytes of an endless stream of lines, cut anywhere. */
-  #nextChunk(length: number): Uint8Array {
-    while (this.#unsent.length < length)
-      this.#unsent = Buffer.concat([this.#unsent, this.#nextLine()]);
-    const chunk = new Uint8Array(this.#unsent.subarray(0, length));
-    this.#unsent = this.#unsent.subarray(length);
-    return chunk;
-  }
-
-  #nextLine(): Buffer {
-    const line = Buffer.alloc(this.#lineLength() + 1, LF);
-    const first = this.#network.random.below(256);
-    for (let at = 0; at < line.length - 1; at++) {
-      const byte = (first + at * 37) & 0xff;
-      line[at] = byte === LF ? 0x0d : byte;
-    }
-    return line;
-  }
-
-  /** Without the LF. */
-  #lineLength(): number {
-    const { random, weather, talk, model } = this.#network;
-    const longest = model.state.rules.lineBytesMax - 1;
-    if (random.chance(weather.tooLong)) return longest + random.between(1, 3);
-    if (talk === "terse") return Math.min(longest, random.below(3));
-    if (talk === "long") return Math.max(0, longest - random.below(4));
-    return random.below(Math.min(longest, 40) + 1);
   }
 
   #log(event: string): void {
