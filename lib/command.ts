@@ -10,7 +10,8 @@
  */
 
 import { version } from "../package.json";
-import { quote, runCommand } from "./program/command-line.ts";
+import { runCommand } from "./program/command-line.ts";
+import { quote } from "./program/quote.ts";
 import { usageError } from "./program/system-errors.ts";
 
 const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {

@@ -11,6 +11,9 @@ import { type Load, measure, type Measurement } from "./bench/load.ts";
 import { PEERS, startPeer } from "./bench/peers.ts";
 import { writeScript } from "./bench/script.ts";
 import { markdown, table } from "./bench/tables.ts";
+import { endAfterEach, runToEnd } from "./harness.ts";
+
+endAfterEach();
 
 const LINE_BYTES = 32;
 const ignore = () => {};
@@ -169,4 +172,11 @@ describe("a report", () => {
     expect(histogram.quantile(0.5) / 500).toBeCloseTo(1, 1);
     expect(Math.abs(histogram.quantile(0.99) / 990 - 1)).toBeLessThan(0.03);
   });
+});
+
+test("the bench of pipes gets every byte through in both directions", async () => {
+  const words = ["test/bench/pipe.ts", "--rounds", "1", "--size", "1M"];
+  const { code, stdout } = await runToEnd([process.execPath, ...words]);
+  expect(code).toBe(0);
+  expect(stdout.match(/linechat +\d+ ms|^(?:send|receiv)ing/gm)?.length).toBeGreaterThan(2);
 });

@@ -319,6 +319,66 @@ testWith("openssl")(
   },
 );
 
+testWith("openssl")(
+  "an accepted socket that has started TLS has the certificate of its peer, if it asked for one",
+  async () => {
+    const { file } = makeCertificates(newFolder());
+    const pem = (name: string) => readFileSync(file(name));
+    const [ca, mine, its] = ["ca", "server", "client"].map((name) => pem(`${name}.pem`));
+    const [key, itsKey] = [pem("server.key"), pem("client.key")];
+    for (const isAsked of [true, false]) {
+      const shaken = Promise.withResolvers<Socket>();
+      const socket = { handshake: (one: Socket) => shaken.resolve(one), data() {} };
+      const asks = isAsked ? { ca, requestCert: true, rejectUnauthorized: true } : {};
+      const tls = { cert: mine, key, ...asks };
+      const at = listen({ open: (plain) => void plain.upgradeTLS({ tls, socket }) });
+      await connect({ ...at, tls: { cert: its, key: itsKey, rejectUnauthorized: false } });
+      // Not what its type says: there may be none.
+      const certificate: unknown = (await shaken.promise).getPeerCertificate();
+      const expected = {
+        subject: { CN: "client" },
+        fingerprint256: expect.stringMatching(/^\w\w:/),
+      };
+      const why = "lib/server/identity.ts names clients by it";
+      if (isAsked) expect(certificate, why).toMatchObject(expected);
+      else expect(certificate, why).toBeUndefined();
+    }
+  },
+);
+
+testWith("openssl")(
+  "over TLS, end comes with close_notify and without it; the plain socket beneath sees its record",
+  async () => {
+    const { file } = makeCertificates(newFolder());
+    for (const isCutOff of [false, true]) {
+      const end = isCutOff ? 'process.kill(process.pid, "SIGKILL")' : "socket.shutdown()";
+      const code = `const [cert, key] = ["pem", "key"].map((kind) => Bun.file("${file("server.")}" + kind));
+        const socket = { handshake(socket) { ${end} }, data() {} };
+        const at = { hostname: "127.0.0.1", port: 0, tls: { cert, key } };
+        console.log(Bun.listen({ ...at, socket }).port)`;
+      const server = new Program([process.execPath, "-e", code]);
+      const [port] = await server.printed(/\d+(?=\n)/);
+      const at = { hostname: "127.0.0.1", port: Number(port) };
+      const events: string[] = [];
+      const ended = Promise.withResolvers<void>();
+      const beneath = await connect(at, {
+        data: (_, bytes) => void events.push(`${bytes.at(-24)}, ${bytes.at(-20)}`),
+      });
+      const socket = {
+        data() {},
+        end: () => ended.resolve(void events.push("end")),
+        close: () => ended.reject(new Error("close")),
+      };
+      beneath.upgradeTLS({ tls: { rejectUnauthorized: false }, socket });
+      await ended.promise;
+      const isThere = events.at(-2) === "23, 19"; // the type and the length of a record
+      expect([events.at(-1), isThere], "lib/client/tls-records.ts looks for it").toEqual([
+        ...["end", !isCutOff],
+      ]);
+    }
+  },
+);
+
 test("stop removes a Unix socket by the path it was given, whatever is there by now", () => {
   const folder = newFolder();
   const [path, moved] = [join(folder, "path"), join(folder, "moved")];
@@ -352,25 +412,41 @@ test.skipIf(!hasIPv6)(
     const marker = await connect({ hostname: "127.0.0.1", port });
     marker.write("all others are accepted by now");
     await marked.promise;
-    expect(accepted, "lib/client/connect.ts connects to one address at a time").toBeGreaterThan(21);
+    expect(accepted, "lib/client/addresses.ts has one after another tried").toBeGreaterThan(21);
   },
 );
 
-test("fs.write leaves a pipe in the mode it was in", async () => {
+test("fs.writev and Bun.stdin.stream leave a pipe in the mode it was in", async () => {
   const code = `const fs = require("node:fs");
-    const flags = () => /flags:.*/.exec(fs.readFileSync("/proc/self/fdinfo/1", "utf8"))[0];
+    const flags = () => [0, 1].map((fd) =>
+      /flags:.*/.exec(fs.readFileSync("/proc/self/fdinfo/" + fd, "utf8"))[0]).join();
     const before = flags();
-    fs.write(1, "x", () => fs.writeSync(2, before === flags() ? "same" : before + flags()));`;
-  const pipe = ["sh", "-c", `"$0" -e "$1" | cat`, process.execPath, code];
+    const say = () => fs.writeSync(2, before === flags() ? "same" : before + flags());
+    for await (const chunk of Bun.stdin.stream()) fs.writev(1, [chunk], say);`;
+  const pipe = ["sh", "-c", `echo x | "$0" -e "$1" | cat`, process.execPath, code];
   const { stdout, stderr } = await runToEnd(pipe);
-  expect([stdout, stderr], "lib/program/stderr.ts writes with it").toEqual(["x", "same"]);
+  expect([stdout, stderr], "lib/program/descriptor.ts and lib/client/stdin.ts rely on it").toEqual([
+    "x\n",
+    "same",
+  ]);
 });
 
-test("while an fs.write is stuck in a full pipe, files can be read, and process.exit does not wait", async () => {
+test("memory that is being written keeps what is in it, also when it is given back meanwhile", async () => {
+  const code = `const fs = require("node:fs");
+    const bytes = new Uint8Array(8 << 20).fill(120);
+    fs.writev(1, [bytes], () => {});
+    bytes.buffer.transfer(0);
+    new Uint8Array(8 << 20).fill(121);`;
+  const pipe = ["sh", "-c", `"$0" -e "$1" | tr -d x | wc -c`, process.execPath, code];
+  // lib/client/stdout.ts waits for the end of it anyway.
+  expect((await runToEnd(pipe)).stdout.trim()).toBe("0");
+});
+
+test("while an fs.writev is stuck in a full pipe, files can be read, and process.exit does not wait", async () => {
   // The pipe is open at both ends, and nobody reads. Once it takes no byte of another writer, it is full.
   const code = `const fs = require("node:fs");
     const probe = fs.openSync("/proc/self/fd/1", fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
-    fs.write(1, Buffer.alloc(1 << 20), () => {});
+    fs.writev(1, [Buffer.alloc(1 << 20)], () => {});
     const look = () => {
       try { fs.writeSync(probe, "x"); setImmediate(look); }
       catch { fs.readFile("/proc/self/status", () => process.exit(7)); }
@@ -416,6 +492,13 @@ test("a descriptor that is closed at the start is /dev/null, never a later socke
   const program = ["sh", "-c", 'exec "$0" -e "$1" 2>&-', process.execPath, show];
   const { stdout } = Bun.spawnSync(program);
   expect(`${stdout}`, "lib/program/stderr.ts writes to 2 whatever it is").toBe("/dev/null\n");
+});
+
+test("os.userInfo knows no name but that in $USER", async () => {
+  const code = 'console.log(require("node:os").userInfo().username)';
+  const user = new Program([process.execPath, "-e", code], { USER: "somebody else" });
+  expect(await user.exited).toBe(0);
+  expect(user.stdout, "lib/client/login-name.ts asks passwd(5)").toBe("somebody else\n");
 });
 
 /** A connection within this process: both of its ends, and all that the client gets until EOF. */

@@ -14,18 +14,38 @@ async function run(program: "server" | "client", ...options: string[]) {
 
 /** What a mistake prints, and nothing else; [arguments, message]. */
 const SERVER_MISTAKES: [string[], string][] = [
-  [[], "<port> is missing"],
+  [[], "<port> is missing, as in linechat-server 8080"],
   [["80a"], '<port> is a whole number from 0 to 65535, not "80a"'],
   [["65536"], '<port> is a whole number from 0 to 65535, not "65536"'],
+  [[""], '<port> is a whole number from 0 to 65535, not ""'],
+  [["localhost"], '<port> is a whole number from 0 to 65535, not "localhost"'],
+  [["127.0.0.1:80"], '"127.0.0.1:80" is no port: linechat-server --host 127.0.0.1 80'],
+  [["[::1]:80"], '"[::1]:80" is no port: linechat-server --host ::1 80'],
+  [[":80"], '":80" is no port: linechat-server 80'],
+  [["localhost", "80"], '"localhost" is no port: linechat-server --host localhost 80'],
   [["0", "extra"], 'unexpected argument "extra"'],
-  [["--prot", "0"], "unknown option --prot"],
+  [["-1"], 'unexpected argument "-1"'],
+  [["--port", "80"], "unknown option --port; the port stands alone: linechat-server 8080"],
+  [["--prot", "80"], "unknown option --prot; the port stands alone: linechat-server 8080"],
+  [["-p", "80"], "unknown option -p; the port stands alone: linechat-server 8080"],
   [["-x", "0"], "unknown option -x"],
+  [["-q", "0"], "unknown option -q; did you mean --quiet?"],
+  [["-v"], "unknown option -v; did you mean --version?"],
+  [["--hsot", "::1", "0"], "unknown option --hsot; did you mean --host?"],
+  [["--maxline", "1", "0"], "unknown option --maxline; did you mean --max-line?"],
+  [["--cert=a.pem", "0"], "unknown option --cert; did you mean --tls-cert?"],
+  [["--frobnicate", "0"], "unknown option --frobnicate"],
   [["0", "--host"], "--host takes an address"],
   [["--host=", "0"], '--host takes an address, not ""'],
+  [["--host", "::1", "--host", "[::1]:80", "0"], '--host takes an address, not "[::1]:80"'],
+  [["--host", "--quiet", "0"], '--host takes an address; "--quiet" looks like an option'],
   [["--quiet=yes", "0"], '--quiet takes no value, not even "yes"'],
   [["--max-line", "huge", "0"], '--max-line takes a size like 64K or 8M, from 1 to 2G, not "huge"'],
   [["--max-line", "0", "0"], '--max-line takes a size like 64K or 8M, from 1 to 2G, not "0"'],
-  [["--max-line", "--quiet", "0"], "--max-line takes a size like 64K or 8M, from 1 to 2G"],
+  [
+    ["--max-line", "-1", "0"],
+    '--max-line takes a size like 64K or 8M, from 1 to 2G; "-1" looks like an option',
+  ],
   [["--max-line", "9M", "0"], "--max-line 9M does not fit into --buffer 8M"],
   [["--buffer", "8X", "0"], '--buffer takes a size like 64K or 8M, from 1 to 2G, not "8X"'],
   [
@@ -33,7 +53,9 @@ const SERVER_MISTAKES: [string[], string][] = [
     '--patience takes a time like 500ms, 10s or 5m, of at most 24h, not "soon"',
   ],
   [["--unix-mode", "rw", "0"], '--unix-mode takes the permissions of a file, like 600, not "rw"'],
-  [["--unix", "room", "0"], 'unexpected argument "0"'],
+  [["--unix-mode", "0660", "0"], "--unix-mode needs --unix"],
+  [["--unix", "room", "0"], 'unexpected argument "0": --unix stands instead of <port>'],
+  [["--unix", "", "0"], '--unix takes a path, not ""'],
   [["--unix", "room", "--host", "::1"], "--host does not go with --unix"],
   [
     ["--deny", "10.0.0.0/33", "0"],
@@ -45,15 +67,50 @@ const SERVER_MISTAKES: [string[], string][] = [
   [["--max-clients", "0", "0"], '--max-clients takes a whole number from 1 on, not "0"'],
 ];
 
+const A_HOST = "<host> is a name or an address like localhost or ::1, not";
+const A_PORT = "<port> is a whole number from 1 to 65535, not";
+const A_NAME = "--name takes a name of one word without a colon, of at most 32 characters";
+
 const CLIENT_MISTAKES: [string[], string][] = [
-  [[], "<host> is missing"],
-  [["localhost"], "<port> is missing"],
-  [["localhost", "0"], '<port> is a whole number from 1 to 65535, not "0"'],
+  [[], "<host> and <port> are missing, as in linechat-client localhost 8080"],
+  [["chat.example"], "<port> is missing, as in linechat-client chat.example 8080"],
+  [["8081"], "<host> is missing, as in linechat-client localhost 8081"],
+  [["::1:80"], "<port> is missing; it stands after an address in brackets, like [::1]:8080"],
+  [["[::1]"], "<port> is missing; it stands after an address in brackets, like [::1]:8080"],
+  [["localhost", "0"], `${A_PORT} "0"`],
+  [["localhost", "http"], `${A_PORT} "http"`],
+  [["localhost", ""], `${A_PORT} ""`],
+  [["localhost:"], `${A_PORT} ""`],
+  [["localhost:x"], `${A_PORT} "x"`],
+  [["", "80"], `${A_HOST} ""`],
+  [[":80"], `${A_HOST} ":80"`],
+  [["http://localhost:80"], `${A_HOST} "http://localhost:80"`],
+  [["alice@localhost", "80"], `${A_HOST} "alice@localhost"`],
+  [["80", "localhost"], "the host comes first: linechat-client localhost 80"],
+  [["localhost:80", "80"], 'unexpected argument "80": "localhost:80" has a port already'],
   [["localhost", "80", "x"], 'unexpected argument "x"'],
   [["--nope", "localhost", "80"], "unknown option --nope"],
+  [["--nmae", "ann", "localhost", "80"], "unknown option --nmae; did you mean --name?"],
+  [["-name", "ann", "localhost", "80"], "unknown option -name; did you mean --name?"],
+  [["-n", "ann", "localhost", "80"], "unknown option -n; did you mean --name or --no-history?"],
+  [["-p", "80"], "unknown option -p; the port stands alone: linechat-client localhost 8080"],
+  [
+    ["--port", "80"],
+    "unknown option --port; the port stands alone: linechat-client localhost 8080",
+  ],
+  [["--host=x"], "unknown option --host; the host stands alone: linechat-client localhost 8080"],
+  [["-V"], "unknown option -V; did you mean --version?"],
+  [["-r", "localhost", "80"], "unknown option -r; did you mean --recv-only or --reconnect?"],
+  [["--recv"], "unknown option --recv; did you mean --recv-only?"],
+  [["--name", "a b", "localhost", "80"], `${A_NAME}, not "a b"`],
+  [["--bell", "loud", "localhost", "80"], '--bell takes all, name or none, not "loud"'],
+  [["--name", "--quiet", "localhost", "80"], `${A_NAME}; "--quiet" looks like an option`],
   [["--tls-ca", "ca.pem", "localhost", "80"], "--tls-ca needs --tls"],
   [["--tls", "--tls-cert", "a.pem", "localhost", "80"], "--tls-cert and --tls-key go together"],
-  [["--unix", "room", "localhost"], 'unexpected argument "localhost"'],
+  [
+    ["--unix", "room", "8080"],
+    'unexpected argument "8080": --unix stands instead of <host> and <port>',
+  ],
   [
     ["--recv-only", "--send-only", "localhost", "80"],
     "--recv-only and --send-only leave nothing to do",
@@ -143,9 +200,9 @@ describe("a failure to do the job is one line with the address, and exit code 1"
 });
 
 test("a message stays one line whatever was given", async () => {
-  const { code, stderr } = await run("client", "no\nsuch\u001bhost", "80");
+  const { code, stderr } = await run("client", "--unix", "no\nsuch\u001bpath");
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^linechat-client: cannot connect to no\\x0asuch\\x1bhost:80: [^\n]+\n$/);
+  expect(stderr).toMatch(/^linechat-client: cannot connect to no\\x0asuch\\x1bpath: [^\n]+\n$/);
   const { stderr: unknown } = await run("server", "--a\nb", "80");
   expect(unknown).toBe('linechat-server: unknown option "--a\\nb" (--help shows how)\n');
 });
@@ -171,6 +228,16 @@ test("--quiet leaves only warnings and errors in the log", async () => {
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
   expect(server.stderr).toMatch(/^\S+Z left \S+: line too long \(0 here\)\n$/);
+});
+
+test("host and port may be one word", async () => {
+  const server = await ServerProgram.run([process.execPath, "server.ts", "0"]);
+  const words = [["127.0.0.1:#"], ["[::1]:#"], ["::1", "#"], ["[::1]", "#"]];
+  const clients = words.map((place) => {
+    const named = place.map((word) => word.replace("#", String(server.port)));
+    return new Program([process.execPath, "client.ts", "--send-only", ...named]);
+  });
+  await server.members(clients.length);
 });
 
 test("without --host it listens on IPv6 and IPv4", async () => {

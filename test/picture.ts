@@ -10,7 +10,7 @@ import { endTerminals, Tmux } from "./client/tmux.ts";
 import { ROOT, ServerProgram } from "./harness.ts";
 import { takePagePictures } from "./page-picture.ts";
 
-const COLUMNS = 46;
+const COLUMNS = 56;
 const ROWS = 9;
 /** What a port looks like that nobody has to ask for. */
 const PORT_SHOWN = "8080";

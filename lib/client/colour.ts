@@ -29,6 +29,11 @@ export class Colours {
     return this.#style(text, 2, 22);
   }
 
+  /** A line that has the name of whoever looks at it. */
+  bold(text: string): string {
+    return this.#style(text, 1, 22);
+  }
+
   /** Text of unknown content; the visible form of what is not shown as it is stands out. */
   harmless(text: Uint8Array | string): string {
     return sanitise(text, (visible) => this.#style(visible, 7, 27));
@@ -36,7 +41,12 @@ export class Colours {
 
   /** Whole lines of unknown content, by speaker: always the same colour for the same name. */
   bySpeaker(lines: Uint8Array | string): string {
-    return this.harmless(lines).replace(SERVER_LINE_OR_NAME, (start: string, server?: string) => {
+    return this.ofSpeakers(this.harmless(lines));
+  }
+
+  /** The same, of lines that are harmless. */
+  ofSpeakers(lines: string): string {
+    return lines.replace(SERVER_LINE_OR_NAME, (start: string, server?: string) => {
       const colour = NAME_COLOURS[Bun.hash.crc32(start) % NAME_COLOURS.length] ?? 39;
       return server === undefined ? this.#style(start, colour, 39) : this.dim(server);
     });

@@ -5,102 +5,154 @@ import { accessSync, constants, statSync } from "node:fs";
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
-import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import { formatTime } from "../program/units.ts";
+import { codeOf, explain, failed, UserError } from "../program/system-errors.ts";
+import { addressesOf, firstToAnswer } from "./addresses.ts";
 import { BY_SERVER, Connection } from "./connection.ts";
+import { isTlsAlert } from "./tls-records.ts";
+import { RESET_UNHEARD, USE_TLS } from "./tls-words.ts";
+import { BENEATH_TLS, startTls } from "./tls.ts";
+import { within } from "./within.ts";
 
+/** How long it may take until a server answers, on any of its addresses. */
+const ANSWER_MS = 30_000;
 /** How long a server may take for the TLS handshake. */
 const HANDSHAKE_MS = 10_000;
-const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 
-/** Where to connect to, a port of a host or the path of a Unix socket, and how. */
-export type ConnectOptions = ({ host: string; port: number } | { unix: string }) & {
-  /**
-   * Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show, and
-   * the name to verify, which is the host by default.
-   */
-  tls?: (TlsMaterial & { serverName?: string | undefined }) | undefined;
-  /** What the server wants to hear first, without its line end. */
+/** A port of a host, by name or address, or the path of a Unix socket. */
+export type Place = { host: string; port: number } | { unix: string };
+
+/** Where to connect to, and how. */
+export type ConnectOptions = Place & {
+  /** Speaks TLS: with a CA to trust instead of the public ones, a certificate and key to show. */
+  tls?:
+    | (TlsMaterial & {
+        /** Which name the server's certificate has to be for; the host by default. */
+        serverName?: string | undefined;
+      })
+    | undefined;
+  /** What the server wants to hear first: a line, without its LF. */
   passPhrase?: Uint8Array | undefined;
+  /** How long a server may take to answer, in ms; 30 s by default. */
+  answerMs?: number | undefined;
+  /** How long the TLS handshake may take after that, in ms; 10 s by default. */
+  handshakeMs?: number | undefined;
 };
 
 /**
  * Connects; the classic `open_clientfd`. Over TLS the server's certificate and name are verified.
  *
- * @throws {UserError} that names the address, when no server answers or it cannot be verified
+ * @throws {UserError} that names the address, when no server answers or it cannot be verified; with
+ *   a code such as ECONNREFUSED, ENOTFOUND (no such host), ETIMEDOUT, CERT_HAS_EXPIRED; `permanent`
+ *   if trying again cannot help
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  const { tls, passPhrase } = options;
-  const address = "unix" in options ? options.unix : formatAddress(options.host, options.port);
-  // What Bun is to verify: always the certificate, and the name the user gave.
-  const serverName = tls?.serverName ?? ("unix" in options ? "localhost" : options.host);
-  const ready = Promise.withResolvers<void>();
-  ready.promise.catch(() => {}); // It may fail before anybody waits for it.
-  const handler: Bun.SocketHandler<Connection> = {
-    open(socket) {
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      socket.data = new Connection(socket, address);
-    },
-    handshake: (_, success, error) => (success && !error ? ready.resolve() : ready.reject(error)),
-    data: (socket, bytes) => socket.data.received(bytes),
-    drain: (socket) => socket.data.drained(),
-    end: (socket) => socket.data.ended(),
-    close(socket, error) {
-      ready.reject(error ?? new Error(CLOSED_IN_HANDSHAKE));
-      socket.data?.closed(error);
-    },
-    error: (socket, error) => socket.data.closed(error),
-  };
-  const withTls = tls && { tls: { ...tls, serverName, rejectUnauthorized: true } };
-  const how = { allowHalfOpen: true, ...withTls, socket: handler };
+  const { tls, passPhrase, answerMs = ANSWER_MS, handshakeMs = HANDSHAKE_MS } = options;
+  const address = addressOf(options);
   try {
-    const socket = await ("unix" in options
-      ? Bun.connect<Connection>({ unix: options.unix, ...how })
-      : Bun.connect<Connection>({ hostname: options.host, port: options.port, ...how }));
-    const connection = socket.data;
-    if (tls) {
-      const deadline = setTimeout(() => {
-        ready.reject(new Error(`no TLS handshake within ${formatTime(HANDSHAKE_MS)}`));
-        socket.terminate();
-      }, HANDSHAKE_MS);
-      await ready.promise.finally(() => clearTimeout(deadline));
-    }
+    const connection = tls
+      ? await startTls(
+          await open(options, BENEATH_TLS, answerMs),
+          {
+            ...tls,
+            serverName: tls.serverName ?? ("unix" in options ? "localhost" : options.host),
+          },
+          address,
+          handshakeMs,
+        )
+      : (await open(options, plainHandlers(address, handshakeMs), answerMs)).data;
     if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.from("\n")]));
     return connection;
   } catch (error) {
-    const why = failure(error, options, serverName);
-    throw new UserError(`cannot connect to ${address}: ${why}`, { cause: error });
+    throw failed(`cannot connect to ${address}`, inWords(error, options), BY_SERVER);
   }
 }
 
-/** Why `connect` has failed; of TLS by the codes of OpenSSL's X509_verify_cert_error(3). */
-function failure(error: unknown, place: ConnectOptions, serverName: string): string {
-  const message = error instanceof Error ? error.message : "";
-  if (/SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED/.test(codeOf(error)))
-    return "its certificate is not signed by a CA that is trusted here";
-  if (message.includes("WRONG_VERSION_NUMBER")) return "it does not speak TLS";
-  if (message.includes("before secure TLS connection")) return CLOSED_IN_HANDSHAKE;
-  const words = {
-    ...BY_SERVER,
-    CERT_HAS_EXPIRED: "its certificate has expired",
-    CERT_NOT_YET_VALID: "its certificate is not valid yet",
-    ERR_TLS_CERT_ALTNAME_INVALID: `its certificate is for another name than ${serverName}`,
+/** Where that is, as the user said it. */
+export function addressOf(place: Place): string {
+  return "unix" in place ? place.unix : formatAddress(place.host, place.port);
+}
+
+/** One socket that is connected there: socket and connect, for one address after another. */
+async function open<Data>(
+  place: Place,
+  socket: Bun.SocketHandler<Data>,
+  answerMs: number,
+): Promise<Bun.Socket<Data>> {
+  const how = { allowHalfOpen: true, socket };
+  const first = async () => {
+    if ("unix" in place) return Bun.connect<Data>({ unix: place.unix, ...how });
+    const { host, port } = place;
+    return firstToAnswer(await addressesOf(host), (hostname) =>
+      Bun.connect<Data>({ hostname, port, ...how }),
+    );
   };
-  if ("unix" in place)
-    return pathFailure(place.unix) ?? explain(error, { ...words, EINVAL: "the path is too long" });
-  const EINVAL = place.host.includes("%")
+  const opening = first();
+  try {
+    const connected = await within(answerMs, opening, (time) => `no answer ${time}`);
+    connected.setNoDelay(true);
+    connected.setKeepAlive(true, KEEP_ALIVE_MS);
+    return connected;
+  } catch (error) {
+    opening.then((late) => late.terminate()).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Without TLS: what the socket tells goes to the connection, unless it shows that the server speaks
+ * TLS: by an alert, or by a reset without a word, after its wait for a handshake or at our EOF.
+ */
+function plainHandlers(address: string, handshakeMs: number): Bun.SocketHandler<Connection> {
+  let openedAtMs = 0;
+  return {
+    open(socket) {
+      openedAtMs = performance.now();
+      socket.data = new Connection(socket, address);
+    },
+    data(socket, bytes) {
+      const connection = socket.data;
+      if (connection.heardAny || !isTlsAlert(bytes)) return connection.received(bytes);
+      connection.closed(new UserError(USE_TLS, { code: "EPROTO", permanent: true }));
+      socket.terminate();
+    },
+    drain: (socket) => socket.data.drained(),
+    end: (socket) => socket.data.ended(),
+    close(socket, error) {
+      const connection = socket.data;
+      const isUnheard = codeOf(error) === "ECONNRESET" && !connection.heardAny;
+      const lateMs = performance.now() - openedAtMs - handshakeMs;
+      const inVain = connection.outputEnded || Math.abs(lateMs) < handshakeMs / 2;
+      connection.closed(
+        isUnheard && inVain ? new UserError(RESET_UNHEARD, { cause: error }) : error,
+      );
+    },
+    error: (socket, error) => socket.data.closed(error),
+  };
+}
+
+/** What the system says, as it is meant for such a place. */
+function inWords(error: unknown, place: Place): unknown {
+  const code = codeOf(error);
+  if (error instanceof UserError) return error;
+  if ("unix" in place) return pathFailure(place.unix) ?? error;
+  if (code === "DNS_ENOTFOUND")
+    return new UserError("unknown host", { cause: error, code: "ENOTFOUND" });
+  if (code.startsWith("DNS_"))
+    return new UserError("the name service does not answer", { cause: error });
+  if (code !== "EINVAL") return error;
+  const words = place.host.includes("%")
     ? "this machine has no such interface"
     : "a link-local address needs its interface, like fe80::1%eth0";
-  return explain(error, { ...words, EINVAL });
+  return new UserError(words, { cause: error, permanent: true });
 }
 
 /** What is wrong with a path, if anything is: Bun takes most of it for ECONNREFUSED. */
-function pathFailure(path: string): string | undefined {
+function pathFailure(path: string): UserError | undefined {
   try {
     accessSync(path, constants.W_OK);
-    return statSync(path).isSocket() ? undefined : "it is not a socket";
-  } catch (why) {
-    return explain(why, { ENOENT: "no such socket" });
+    if (statSync(path).isSocket()) return undefined;
+    return new UserError("it is not a socket", { code: "ENOTSOCK", permanent: true });
+  } catch (cause) {
+    return new UserError(explain(cause, { ENOENT: "no such socket" }), { cause });
   }
 }

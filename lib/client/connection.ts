@@ -35,7 +35,8 @@ export class Connection implements AsyncDisposable {
   #wakeReader: (() => void) | undefined;
   /** In order; the first is being written. */
   #writings: Writing[] = [];
-  #outputEnded = false;
+  /** Whether it is half-closed, or will be once all that was written has gone out. */
+  outputEnded = false;
   #failure: UserError | undefined;
   readonly #closed = Promise.withResolvers<void>();
   #isClosed = false;
@@ -112,7 +113,7 @@ export class Connection implements AsyncDisposable {
    *   output was ended before
    */
   write(data: Uint8Array | string, onTaken?: (count: number) => void): Promise<boolean> {
-    if (this.#isClosed || this.#outputEnded) return Promise.resolve(false);
+    if (this.#isClosed || this.outputEnded) return Promise.resolve(false);
     const { promise, resolve: done } = Promise.withResolvers<boolean>();
     const rest = typeof data === "string" ? Buffer.from(data) : data;
     if (this.#writings.push({ rest, onTaken, done }) === 1) this.drained();
@@ -121,7 +122,8 @@ export class Connection implements AsyncDisposable {
 
   /** Half-closes: the server gets EOF after all that was written, and may go on sending. */
   endOutput(): void {
-    this.#outputEnded = true;
+    if (this.outputEnded) return;
+    this.outputEnded = true;
     if (this.#writings.length === 0) this.#socket.shutdown();
   }
 
@@ -173,7 +175,7 @@ export class Connection implements AsyncDisposable {
       this.#writings.shift();
       first.done(true);
     }
-    if (this.#outputEnded) this.#socket.shutdown();
+    if (this.outputEnded) this.#socket.shutdown();
   }
 
   ended(): void {
@@ -183,9 +185,10 @@ export class Connection implements AsyncDisposable {
 
   /** @param error why, unless both sides have ended it in order */
   closed(error?: Error): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     const lost = `lost the connection to ${this.address}`;
-    if (error) this.#failure ??= failed(lost, error, BY_SERVER);
+    if (error) this.#failure = failed(lost, error, BY_SERVER);
     this.#stopWriting();
     this.#wakeReader?.();
     this.#closed.resolve();

@@ -1,5 +1,8 @@
 /** This end of the conversation, a terminal or a pipe; and what the client says about itself. */
 
+import { fstatSync } from "node:fs";
+import { isatty } from "node:tty";
+
 import { openStderr } from "../program/stderr.ts";
 import { canPaint, Colours } from "./colour.ts";
 
@@ -13,22 +16,40 @@ export interface Notes {
 
 /** Where a client takes what it says to a room from, and where it shows what it hears. */
 export interface LocalEnd {
-  /** What is said here, in pieces, up to the end of input. */
+  /**
+   * What is said here, in pieces, up to the end of input. Whoever asks for the next piece tells by
+   * that that the last one has gone out.
+   */
   readonly said: AsyncIterable<Uint8Array>;
   /**
    * Shows bytes as they arrived from the room. Returns once there is room for more, which is
-   * back-pressure: whether anybody still looks.
+   * back-pressure: whether anybody still looks. The bytes are handed over, with their memory.
    */
   show(bytes: Uint8Array): Promise<boolean>;
+  /** Waits until nobody looks any more, also while nothing is shown; throws as `show` does. */
+  gone?(): Promise<void>;
   /** Shows what is still to be shown, and leaves everything as it was found. */
   close(): Promise<void>;
 }
 
+/**
+ * Where the client speaks of itself: in the terminal of the conversation, else on stderr. A pipeline
+ * that nobody watches hears only what goes wrong.
+ */
+export function notesFor(
+  terminal: Notes | undefined,
+  { quiet, reconnect }: { quiet: boolean; reconnect: boolean },
+): Notes {
+  if (quiet || !(terminal || isatty(2) || reconnect)) return SILENCE;
+  const seenThere = terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev;
+  return seenThere ? terminal : openNotes();
+}
+
 /** No word about itself. */
-export const SILENCE: Notes = { note() {}, status() {} };
+const SILENCE: Notes = { note() {}, status() {} };
 
 /** Notes on stderr, dim on a terminal. A file does not get the line that changes. */
-export function openNotes(): Notes {
+function openNotes(): Notes {
   const colours = new Colours(2);
   let shown = "";
   const write = (event: string, activity: string) => {

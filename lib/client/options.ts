@@ -1,16 +1,33 @@
 /** The client's command line. */
 
+import { splitAddress } from "../program/address.ts";
 import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
 import { loadTls, readPassPhrase } from "../program/files.ts";
+import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 
-const name: Option<string> = {
+/** What a name may have, in characters. */
+export const NAME_LENGTH_MAX = 32;
+const NAME = new RegExp(String.raw`^[^\s:\p{C}]{0,${NAME_LENGTH_MAX}}$`, "u");
+
+const name: Option<string | undefined> = {
   takes: "name",
-  expects: "a name of one word without a colon, of at most 32 characters",
-  help: 'put "name: " before each line sent (default: none)',
-  default: "",
-  parse: (value) => (/^[^\s:\p{C}]{1,32}$/u.test(value) ? value : undefined),
+  expects: `a name of one word without a colon, of at most ${NAME_LENGTH_MAX} characters`,
+  help: 'put "name: " before each line sent (default: in a terminal the login name, else none)',
+  default: undefined,
+  parse: (value) => (NAME.test(value) ? value : undefined),
+};
+
+/** Which lines ring the bell of a terminal. */
+export type Bell = "all" | "name" | "none";
+
+const bell: Option<Bell> = {
+  takes: "when",
+  expects: "all, name or none",
+  help: "lines that ring the bell: all, name (those with yours) or none (default name)",
+  default: "name",
+  parse: (value) => (["all", "name", "none"] as const).find((one) => one === value),
 };
 
 /** What the command line may hold, without the program's version. */
@@ -19,12 +36,16 @@ export const COMMAND = {
   summary: "Joins a chat room: sends the lines of stdin, prints the lines of all others.",
   operands: ["host", "port"],
   instead: "unix",
+  readOperands,
   options: {
     name,
     "recv-only": flag("print what others send, do not read stdin"),
     "send-only": flag("send the lines of stdin, print nothing"),
-    reconnect: flag("connect again whenever the connection is lost"),
+    reconnect: flag("connect again if it fails or the connection is lost"),
     quiet: flag("report only failures"),
+    time: flag("in a terminal, show when each line has arrived"),
+    bell,
+    "no-history": flag("do not keep the lines typed for the next time"),
     unix: text("path", "use this Unix socket instead of a host and port", undefined),
     "pass-file": text("file", "send the line in this file first: the pass phrase", undefined),
     tls: flag("use TLS; the server's certificate is always verified"),
@@ -55,7 +76,6 @@ export function connectOptions(options: Options, [host = "", port = ""]: string[
     throw usageError("--tls-cert and --tls-key go together");
   for (const name of ["tls-ca", "tls-cert", "tls-server-name"] as const)
     if (options[name] && !options.tls) throw usageError(`--${name} needs --tls`);
-  if (options.unix === undefined && host === "") throw usageError("<host> is empty");
   const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port, 1) };
   const files = { ca: options["tls-ca"], cert: options["tls-cert"], key: options["tls-key"] };
   return {
@@ -63,4 +83,24 @@ export function connectOptions(options: Options, [host = "", port = ""]: string[
     tls: options.tls ? { ...loadTls(files), serverName: options["tls-server-name"] } : undefined,
     passPhrase: options["pass-file"] ? readPassPhrase(options["pass-file"]) : undefined,
   };
+}
+
+/** A host and a port, which may be one word. */
+function readOperands(given: readonly string[]): readonly string[] {
+  const [first, second, ...others] = given;
+  if (first === undefined) return given;
+  const { host, port } = splitAddress(first);
+  if (host === "" || /[\s/@]/.test(first))
+    throw usageError(`<host> is a name or an address like localhost or ::1, not ${quote(first)}`);
+  if (second === undefined && port !== undefined) return [host, port];
+  if (second !== undefined && port !== undefined)
+    throw usageError(`unexpected argument ${quote(second)}: ${quote(first)} has a port already`);
+  const isPort = (word: string) => /^\d+$/.test(word);
+  if (second === undefined && isPort(host))
+    throw usageError(`<host> is missing, as in ${COMMAND.name} localhost ${host}`);
+  if (second !== undefined && isPort(host) && !isPort(second))
+    throw usageError(`the host comes first: ${COMMAND.name} ${plain(second)} ${host}`);
+  if (second === undefined && host.includes(":"))
+    throw usageError("<port> is missing; it stands after an address in brackets, like [::1]:8080");
+  return second === undefined ? [host] : [host, second, ...others];
 }

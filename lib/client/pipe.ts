@@ -2,11 +2,11 @@
 
 import { isatty } from "node:tty";
 
-import { writeOut } from "../program/descriptor.ts";
-import { explain, UserError } from "../program/system-errors.ts";
 import { Colours } from "./colour.ts";
 import type { LocalEnd } from "./local-end.ts";
-import { WholeLines } from "./whole-lines.ts";
+import { STDIN } from "./stdin.ts";
+import { Stdout } from "./stdout.ts";
+import { LF, WholeLines } from "./whole-lines.ts";
 
 /**
  * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that gets whole lines
@@ -16,16 +16,20 @@ export function openPipe(): LocalEnd {
   const toTerminal = isatty(1);
   const lines = new WholeLines();
   const colours = new Colours(1);
+  const stdout = new Stdout();
+  const show = (run: Uint8Array) => stdout.write(Buffer.from(colours.bySpeaker(run)));
   return {
-    said: readStdin(),
+    said: STDIN,
     async show(bytes) {
-      if (!toTerminal) return writeOut(bytes);
+      if (!toTerminal) return stdout.write(bytes);
       const run = lines.push(bytes);
-      return run === undefined || writeOut(Buffer.from(colours.bySpeaker(run)));
+      return run === undefined || show(run);
     },
+    gone: () => stdout.gone(),
     async close() {
       const rest = lines.end();
-      if (rest !== undefined) await writeOut(Buffer.from(`${colours.bySpeaker(rest)}\n`));
+      if (rest !== undefined) await show(Buffer.concat([rest, Buffer.of(LF)]));
+      await stdout.flush();
     },
   };
 }
@@ -39,19 +43,5 @@ export async function* prefixLines(chunks: AsyncIterable<Uint8Array>, prefix: st
     const text = before + Buffer.from(chunk).toString("latin1");
     yield Buffer.from(text.replace(/\n(?!$)/g, between).slice(before.length), "latin1");
     before = text.endsWith("\n") ? "\n" : "";
-  }
-}
-
-async function* readStdin(): AsyncIterable<Uint8Array> {
-  try {
-    yield* process.stdin;
-  } catch (error) {
-    const why = explain(error, {
-      EBADF: "it is not open for reading",
-      EIO: "its terminal is gone",
-    });
-    throw new UserError(`cannot read stdin: ${why}; --recv-only does not read it`, {
-      cause: error,
-    });
   }
 }

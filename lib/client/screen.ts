@@ -4,19 +4,34 @@
  * back. So a paste, a flood, a resized window and a wrapped line are all the same case.
  */
 
+import { writeSync } from "node:fs";
+
 import { type Row, wrap } from "./wrap.ts";
 
 /**
- * What stays below, as printable text that may have colours: a status, in one row that is cut where
- * it ends; and the prompt with what is being typed, up to the cursor and after it.
+ * What stays below, as printable text that may have colours: rows that are cut where the screen
+ * ends, the last of them if they are too many; and the prompt with what is being typed, up to the
+ * cursor and after it.
  */
-export type Below = { status: string; before: string; after: string };
+export type Below = { above: string[]; before: string; after: string };
+
+const NOTHING_BELOW: Below = { above: [], before: "", after: "" };
 
 /** The shortest time between two frames; more of what is too long for one follows at once. */
 const FRAME_MS = 16;
+/**
+ * A window that was resized may still be: until it is not for so long, nothing is painted. A frame
+ * on a terminal that has another size by then would not find the way back; and tmux, for one, breaks
+ * the rows anew at once, and tells of it up to 250 ms later.
+ */
+const SETTLE_MS = 300;
 /** The most characters of what was said to show at once, so that typing never waits for long. */
 const FRAME_CHARACTERS = 16 << 10;
 
+/** Bracketed paste mode, of xterm: a terminal says where a paste starts and ends. */
+const PASTE_MODE_ON = "\x1b[?2004h";
+const PASTE_MODE_OFF = "\x1b[?2004l";
+const BELL = "\x07";
 const ERASE_ROW = "\r\x1b[K";
 const ERASE_SCREEN = "\x1b[H\x1b[2J";
 
@@ -29,25 +44,36 @@ export class Screen {
   /** What was said and is to be shown above the prompt. */
   #unshown = "";
   #changed = false;
+  #rings = false;
   /**
    * Moves to the first row below what was said, and erases from there. At first: what was typed
    * before the program was there is still on this row, and it is in the prompt as well.
    */
-  #wayBack: (columns: number) => string = () => ERASE_ROW;
+  #wayBack: (columns: number) => string = () => PASTE_MODE_ON + ERASE_ROW;
   /** Whether its window was closed, or the like: nothing can be shown, and nothing set right. */
   gone = false;
+  /** Whether somebody else goes on there. */
+  left = false;
+  #size = { columns: 80, rows: 24 };
   #frames: Promise<void> | undefined;
   #nextFrameMs = 0;
 
   /** @param below asked for each frame */
   constructor(below: () => Below) {
     this.#below = below;
+    this.#isResized();
     process.stdout.on("resize", () => this.paintSoon());
   }
 
   /** Adds whole lines to what is to be shown above. */
   add(lines: string): void {
     this.#unshown += lines;
+    this.paintSoon();
+  }
+
+  /** Rings the bell in the next frame. */
+  ring(): void {
+    this.#rings = true;
     this.paintSoon();
   }
 
@@ -60,26 +86,44 @@ export class Screen {
   /** Paints what is new in the next frame. */
   paintSoon(): void {
     this.#changed = true;
-    this.#frames ??= this.#paintFrames();
+    if (!this.left) this.#frames ??= this.#paintFrames();
   }
 
   /** Begins anew, on an empty screen or else on the row where the cursor is. */
   restart(empty: boolean): void {
-    this.#wayBack = () => (empty ? ERASE_SCREEN : ERASE_ROW);
+    this.left = false;
+    this.#wayBack = () => PASTE_MODE_ON + (empty ? ERASE_SCREEN : ERASE_ROW);
     this.paintSoon();
   }
 
   /** Shows everything, and nothing below, for somebody else to go on there; returns once done. */
   leave(): Promise<void> {
-    return this.#paint({ status: "", before: "", after: "" }, this.#unshown.length);
+    this.left = true;
+    if (!this.gone) this.#isResized();
+    return this.#paint(NOTHING_BELOW, this.#unshown.length);
+  }
+
+  /** Leaves at once, in the middle of whatever it is: after a crash. */
+  abandon(): void {
+    try {
+      writeSync(1, PASTE_MODE_OFF);
+    } catch {} // It has gone.
   }
 
   async #paintFrames(): Promise<void> {
-    while (this.#changed) {
+    while (this.#changed && !this.left) {
       await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
-      if (this.#changed) await this.#paint(this.#below(), FRAME_CHARACTERS);
+      if (this.#changed && !this.left) await this.#paint(this.#below(), FRAME_CHARACTERS);
     }
     this.#frames = undefined;
+  }
+
+  /** The event that tells of a change comes late. */
+  #isResized(): boolean {
+    const before = this.#size;
+    const [columns, rows] = process.stdout.getWindowSize();
+    this.#size = { columns: columns || 80, rows: rows || 24 };
+    return before.columns !== this.#size.columns || before.rows !== this.#size.rows;
   }
 
   /** Paints a frame, with whole lines of about so many characters; returns when it is done. */
@@ -88,18 +132,23 @@ export class Screen {
     const whole = lines.lastIndexOf("\n", characters) + 1 || lines.indexOf("\n") + 1;
     const end = lines.length <= characters || whole === 0 ? lines.length : whole;
     const said = lines.slice(0, end).replaceAll("\n", "\r\n");
-    this.#unshown = lines.slice(end);
-    this.#changed = this.#unshown !== "";
-    if (this.gone) return;
-
-    // Asked anew for each frame: the event that tells of a change comes late.
-    const [columns, rows] = process.stdout.getWindowSize();
-    const painted = layOut(below, columns || 80, (rows || 24) - 1);
+    const { columns, rows } = this.#size;
+    const painted = layOut(below, columns, rows - 1);
     const { all, toCursor } = painted;
     const prompt = all.map((row) => row.text).join("\r\n");
     // Its row is written again up to the cursor: so it is where this terminal has that character.
     const cursor = `${moveUp(all.length - toCursor.length)}\r${toCursor.at(-1)?.text ?? ""}`;
-    const frame = `${this.#wayBack(columns || 80)}${said}${prompt}\x1b[m${cursor}`;
+    const bell = this.#rings ? BELL : "";
+    const mode = this.left ? PASTE_MODE_OFF : "";
+    const frame = `${this.#wayBack(columns)}${bell}${said}${prompt}\x1b[m${cursor}${mode}`;
+    // Asked as late as can be.
+    if (!this.gone && !this.left && this.#isResized())
+      return void (this.#nextFrameMs = performance.now() + SETTLE_MS);
+
+    this.#unshown = lines.slice(end);
+    this.#changed = this.#unshown !== "";
+    this.#rings = false;
+    if (this.gone) return;
     this.#wayBack = (columnsNow) => wayBack(painted, columnsNow);
     this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
@@ -121,10 +170,12 @@ function moveUp(rows: number): string {
 
 const NOTHING: Row = { text: "", width: 0 };
 
-/** The rows of the status and of the prompt; if they do not all fit, those around the cursor. */
-function layOut({ status, before, after }: Below, columns: number, rowsMax: number): Rows {
-  const top = status === "" ? [] : wrap(status, columns).slice(0, 1);
-  for (const row of top) row.text += "\x1b[m";
+/** The rows of all that is below; if they do not all fit, those around the cursor. */
+function layOut({ above, before, after }: Below, columns: number, rowsMax: number): Rows {
+  const top = above.slice(Math.max(0, above.length - Math.max(0, rowsMax - 1))).map((text) => {
+    const { text: start, width } = wrap(text, columns)[0] ?? NOTHING;
+    return { text: `${start}\x1b[m`, width };
+  });
   const rows = wrap(before + after, columns);
   const toCursor = wrap(before, columns);
   // Behind a full row the cursor stands at the start of the next.

@@ -4,13 +4,13 @@ import { parseArgs } from "node:util";
 
 import { requireBun } from "./bun-version.ts";
 import { writeOut } from "./descriptor.ts";
+import { formatHelp } from "./help.ts";
 import { ERROR, isJournal } from "./journal.ts";
+import { missingOperand, surplusOperand, unknownOption } from "./mistakes.ts";
+import { quote } from "./quote.ts";
 import { openStderr } from "./stderr.ts";
 import { usageError, UserError } from "./system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "./units.ts";
-
-/** An option that takes more than this has its help on the next line. */
-const LEFT_COLUMNS_MAX = 28;
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -38,6 +38,12 @@ export interface Command<Options extends Table = Table> {
   operands: readonly string[];
   /** The name of an option that stands instead of all operands. */
   instead?: string;
+  /**
+   * Turns what was given into operands, such as `localhost:8080` into two.
+   *
+   * @throws {UserError} that says what would be right, when it can tell
+   */
+  readOperands?(given: readonly string[]): readonly string[];
   options: Options;
   /** What to try first: command and what it does. */
   examples: readonly (readonly [command: string, meaning: string])[];
@@ -93,10 +99,13 @@ export function list<Value>(
   return { takes, expects, help, default: [], parse };
 }
 
-/** The permissions of a file. */
+/** The permissions of a file: `660`, `0660` as C writes it, or `0o660`. */
 export function fileMode<None>(help: string, initial: None): Option<number | None> {
   const expects = "the permissions of a file, like 600";
-  const parse = (value: string) => (/^[0-7]{3}$/.test(value) ? Number(`0o${value}`) : undefined);
+  const parse = (value: string) => {
+    const [, digits] = /^(?:0o?)?([0-7]{3})$/.exec(value) ?? [];
+    return digits === undefined ? undefined : Number.parseInt(digits, 8);
+  };
   return { takes: "octal", expects, help, default: initial, parse };
 }
 
@@ -127,21 +136,20 @@ export function parseCommandLine<Options extends Table>(
     if (token.kind === "positional") operands.push(token.value);
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-    if (option === undefined) throw usageError(`unknown option ${plain(token.rawName)}`);
-    // What looks like the next option is no value, unless it came with "=".
-    const value = token.inlineValue || !/^-./s.test(token.value ?? "") ? token.value : undefined;
-    options[token.name] = parseValue(option, token.rawName, options[token.name], value);
+    if (option === undefined) throw unknownOption(command, argv[token.index] ?? token.rawName);
+    const { rawName, value, inlineValue } = token;
+    options[token.name] = parseValue(option, rawName, options[token.name], value, inlineValue);
     if (options["help"]) return { print: formatHelp(command, table) };
     if (options["version"]) return { print: `${command.name} ${command.version}` };
   }
 
-  const instead = command.instead !== undefined && options[command.instead] !== undefined;
-  const expected = instead ? [] : command.operands;
-  const missing = expected[operands.length];
-  if (missing !== undefined) throw usageError(`<${missing}> is missing`);
-  const surplus = operands[expected.length];
-  if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}`);
-  return { options: options as Values<Options>, operands }; // each value came from its own option
+  const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
+  const expected = isInstead ? [] : command.operands;
+  const read = isInstead ? operands : (command.readOperands?.(operands) ?? operands);
+  if (read.length < expected.length) throw missingOperand(command, read);
+  const surplus = read[expected.length];
+  if (surplus !== undefined) throw surplusOperand(command, surplus, isInstead);
+  return { options: options as Values<Options>, operands: [...read] }; // each value came from its own option
 }
 
 /**
@@ -185,16 +193,6 @@ export function parsePort(value: string, lowest: 0 | 1): number {
   throw usageError(`<port> is a whole number from ${lowest} to 65535, not ${quote(value)}`);
 }
 
-/** Text as a message shows it: quoted, on one line, of bounded length. */
-export function quote(value: string): string {
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-}
-
-/** A word as a message shows it: as it is when it is plain, else quoted. */
-function plain(word: string): string {
-  return /^[\w-]{1,60}$/.test(word) ? word : quote(word);
-}
-
 function parseWhole(value: string): number | undefined {
   return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }
@@ -203,48 +201,26 @@ function within(value: number | undefined, min: number, max: number): number | u
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
-function parseValue(option: Option<unknown>, name: string, before: unknown, value?: string) {
+function parseValue(
+  option: Option<unknown>,
+  name: string,
+  before: unknown,
+  value: string | undefined,
+  isInline: boolean | undefined,
+) {
   if (option.takes === undefined) {
     if (value === undefined) return option.parse("", before);
     throw usageError(`${name} takes no value, not even ${quote(value)}`);
   }
-  if (value === undefined) throw usageError(`${name} takes ${option.expects}`);
+  const takes = `${name} takes ${option.expects}`;
+  if (value === undefined) throw usageError(takes);
+  if (!isInline && /^-./s.test(value))
+    throw usageError(`${takes}; ${quote(value)} looks like an option`);
   const parsed = option.parse(value, before);
   if (parsed !== undefined) return parsed;
-  throw usageError(`${name} takes ${option.expects}, not ${quote(value)}`);
+  throw usageError(`${takes}, not ${quote(value)}`);
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {
   return Object.fromEntries(Object.entries(table).map(([name, option]) => [name, map(option)]));
-}
-
-/** What `--help` prints; the table also has what every command has. */
-function formatHelp(command: Omit<Command, "options">, table: Table): string {
-  const left = (name: string) => {
-    const takes = table[name]?.takes;
-    return `--${name}${takes ? ` <${takes}>` : name === "help" ? ", -h" : ""}`;
-  };
-  const rows = Object.entries(table).map(([name, { help }]) => [left(name), help] as const);
-  const usages = [command.operands.map((name) => `<${name}>`).join(" ")];
-  if (command.instead !== undefined) usages.push(left(command.instead));
-  return [
-    usages.map((usage) => `${command.name} [options] ${usage}`).join("\n"),
-    fill(command.summary, 0),
-    `Options:\n${formatRows(rows)}`,
-    `Examples:\n${formatRows(command.examples)}`,
-  ].join("\n\n");
-}
-
-/** Two columns; a left one that is too wide has a line of its own. */
-function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const widths = rows.map(([left]) => left.length).filter((width) => width <= LEFT_COLUMNS_MAX);
-  const indent = 4 + Math.max(0, ...widths);
-  const start = (left: string) =>
-    left.length + 4 > indent ? `  ${left}\n${" ".repeat(indent)}` : `  ${left}`.padEnd(indent);
-  return rows.map(([left, right]) => start(left) + fill(right, indent)).join("\n");
-}
-
-/** Text broken between words, in 80 columns, its further lines indented. */
-function fill(text: string, indent: number): string {
-  return Bun.wrapAnsi(text, 80 - indent).replaceAll("\n", `\n${" ".repeat(indent)}`);
 }

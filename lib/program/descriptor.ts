@@ -1,26 +1,23 @@
 /** Writing to descriptors that are shared with other programs, without a change of their mode. */
 
-import { write } from "node:fs";
-import { promisify } from "node:util";
+import { writev } from "node:fs";
 
 import { codeOf, explain, UserError } from "./system-errors.ts";
 
 const LONGEST_WAIT_MS = 50;
-const writeSome = promisify(write);
 
 /**
  * Writes all of the bytes, as `rio_writen` does, from one of Bun's threads: a pipe that nobody
  * reads makes nobody wait but whoever awaits this. `process.stdout` and `process.stderr` would put
  * a pipe into non-blocking mode, for each program that has it open, and leave it so.
  *
- * @param bytes not to be changed until they are written
+ * @param pieces not to be changed until they are written
  * @throws the system's error
  */
-export async function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0, waitMs = 1; offset < bytes.length;) {
+export async function writeFully(descriptor: number, ...pieces: Uint8Array[]): Promise<void> {
+  for (let waitMs = 1; pieces.length > 0;) {
     try {
-      const length = bytes.length - offset;
-      offset += (await writeSome(descriptor, bytes, offset, length, null)).bytesWritten;
+      pieces = without(pieces, await writeSome(descriptor, pieces));
       waitMs = 1;
     } catch (error) {
       // Another program has left it in non-blocking mode; nothing tells when there is room.
@@ -31,14 +28,28 @@ export async function writeFully(descriptor: number, bytes: Uint8Array): Promise
   }
 }
 
+function writeSome(descriptor: number, pieces: Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) =>
+    writev(descriptor, pieces, (error, count) => (error ? reject(error) : resolve(count))),
+  );
+}
+
+/** What is left of pieces when the first `count` bytes are taken away. */
+function without(pieces: Uint8Array[], count: number): Uint8Array[] {
+  const [first, ...others] = pieces;
+  if (first === undefined) return [];
+  if (count < first.length) return [first.subarray(count), ...others];
+  return without(others, count - first.length);
+}
+
 /**
  * Writes to stdout; returns whether anybody still reads.
  *
  * @throws {UserError} that says why it cannot be written to
  */
-export async function writeOut(output: Uint8Array): Promise<boolean> {
+export async function writeOut(...pieces: Uint8Array[]): Promise<boolean> {
   try {
-    await writeFully(1, output);
+    await writeFully(1, ...pieces);
     return true;
   } catch (error) {
     if (codeOf(error) === "EPIPE") return false;

@@ -74,7 +74,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENODEV: "no such device",
   ENOENT: "no such file",
   ENOMEM: "no memory left",
-  ENOSPC: "no space left on the device",
+  ENOSPC: "no space left on device",
   ENOTDIR: "a part of its path is not a directory",
   ENOTFOUND: "unknown host",
   ENXIO: "no such device",

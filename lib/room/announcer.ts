@@ -37,22 +37,27 @@ export class Announcer implements Talker {
     this.#room = room;
   }
 
-  /** @param name what the others know it by */
+  /**
+   * Told at once, before what it says itself.
+   *
+   * @param name what the others know it by
+   */
   joined(cursor: Cursor, name: string): void {
     cursor.announcedAs = name;
     this.#add("joined", { words: `${name} joined`, about: cursor });
+    if (this.hold === undefined) this.#room.hear(this);
   }
 
-  /** One whose coming was not told goes like that too. */
+  /** Told at the end of the turn; one whose coming was not told goes like that too. */
   left({ announcedAs: name }: Cursor, reason: string): void {
     if (name === undefined) return;
     this.#add("left", { words: `${name} left: ${reason}`, about: this.#nobody });
   }
 
-  /** When there is something to say that could not be said because of the rate. */
+  /** When there is something to say, by its rate. */
   get dueAtMs(): number {
-    const isPaced = this.hold === undefined && this.#next !== undefined;
-    return isPaced ? (this.#saidAtMs[0] ?? 0) + SECOND_MS : Number.POSITIVE_INFINITY;
+    if (this.hold !== undefined || this.#next === undefined) return Number.POSITIVE_INFINITY;
+    return this.#mayAtOnce > 0 ? 0 : (this.#saidAtMs[0] ?? 0) + SECOND_MS;
   }
 
   /** Itself, if there is. */
@@ -113,7 +118,6 @@ export class Announcer implements Talker {
       this.#more[what]++;
       this.#last = notice;
     }
-    if (this.hold === undefined) this.#room.hear(this);
     this.#room.settings.wake(0);
   }
 

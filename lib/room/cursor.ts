@@ -20,7 +20,7 @@ export class Cursor implements Speaker {
   /** How far into the log the socket has taken bytes. */
   position: number;
   lastRun = -1;
-  /** Whether the socket took less than it was offered and has not drained since, or it is not its turn. */
+  /** Whether the socket took less than it was offered and has not drained, or it is not its turn. */
   blocked = false;
   /** Whether the connection is gone. */
   gone = false;
@@ -46,7 +46,7 @@ export class Cursor implements Speaker {
     return this.leaver?.end ?? this.#room.log.head;
   }
 
-  /** How far it has come, as a position; less than its own as long as there is something else to take. */
+  /** How far it has come, as a position; before its own while there is something else to take. */
   get reached(): number {
     return this.past === undefined ? this.position : this.position - this.past.asideBytes;
   }

@@ -14,7 +14,7 @@ export class Ear {
 
   /** A run is in the log. */
   hears(run: Uint8Array, by: Member): void {
-    this.#heard.push({ run, by });
+    this.#heard.push({ run: run.slice(), by });
   }
 
   /** Whatever is done meanwhile, the room is ready for it. */

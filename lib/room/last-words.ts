@@ -22,6 +22,9 @@ export const nameTaken = (name: string) => `the name ${name} is taken`;
 /** By a newcomer with the same certificate. */
 export const takenOver = (name: string) => `the name ${name} was taken over`;
 
+/** Where names are to be said, the first line that a client hears begins so: it is no last word. */
+export const SAY_YOUR_NAME = "* say your name first";
+
 /** The line that says a word. */
 export const lastLine = (word: string) => `* ${word}\n`;
 
@@ -66,8 +69,15 @@ export const LAST_LINE_BYTES_MAX = 160;
  * @param line with its `* ` and without its LF
  */
 export function lastWordOf(line: string): LastWord | undefined {
-  if (!line.startsWith("* ")) return undefined;
+  // It is shown to people as it is: nothing in it may move their cursor or turn text around.
+  if (!line.startsWith("* ") || /\p{C}/u.test(line)) return undefined;
   const word = line.slice(2);
   const to = SHAPES.find(([shape]) => new RegExp(`^${shape}$`).test(word))?.[1];
   return to && { word, refusal: to.startsWith("refused"), permanent: to.endsWith("for good") };
+}
+
+/** The longest line that a server accepts, in bytes, its LF included; by the word that says so. */
+export function longestLineOf({ word }: LastWord): number | undefined {
+  const bytes = new RegExp(`^${longerThan("(\\d+)")}$`).exec(word)?.[1];
+  return bytes === undefined ? undefined : Number(bytes);
 }

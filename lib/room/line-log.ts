@@ -1,4 +1,4 @@
-/** Everything said, once, in the order the room heard it, until everybody has it, or a while longer. */
+/** Everything said, once, in the order the room heard it, until all have it, and a while longer. */
 
 import { assert } from "./assert.ts";
 
@@ -25,13 +25,14 @@ export interface Piece {
  * A ring of bytes with a note of who said which run. Positions count bytes from
  * the first ever said and never wrap; `tail` is where the reader furthest behind
  * stands, `head` is where the next line goes. A reader is nothing but a position in
- * between. What all readers have is kept as history, for those who come later.
+ * between. What all readers have stays until the ring comes round: that is history, for those who
+ * come later, and there are always as many bytes of it as are asked for.
  *
  * Each note leads to the run its speaker said before, so that a reader finds its
  * own runs, which it is to be spared, from the latest back.
  *
- * Bounded twice: in bytes, and in notes, which only readers need that were here, so that empty lines from many
- * speakers in turn cannot make the notes outgrow the bytes.
+ * Bounded twice: in bytes, and in notes, which only readers need that were here.
+ * So empty lines from many speakers in turn cannot make the notes outgrow the bytes.
  */
 export class LineLog {
   /** The ring, and behind it the place where `read` gathers. */
@@ -40,8 +41,6 @@ export class LineLog {
   readonly #historyBytes: number;
   #head = 0;
   #tail = 0;
-  /** The oldest position whose byte is held. */
-  #oldest = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
   #firstRun = 0;
   #nextRun = 0;
@@ -54,7 +53,7 @@ export class LineLog {
   readonly #piece: Piece;
 
   /**
-   * @param bytesMax how far the reader furthest behind may be from the head, in bytes, if not more
+   * @param bytesMax how much can be said before a newcomer has taken any history, in bytes
    * @param runsMax the most runs held, up to a power of two; one for 128 bytes by default
    * @param historyBytes how much is kept of what everybody has; it makes the ring larger
    */
@@ -83,7 +82,7 @@ export class LineLog {
   /** How many bytes can be appended now. */
   get freeBytes(): number {
     const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
-    return notesFull ? 0 : this.#ringBytes - (this.#head - this.#oldest);
+    return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
   }
 
   /** Adds what was said: whole lines, at most `freeBytes`. */
@@ -107,23 +106,20 @@ export class LineLog {
     this.#head += run.length;
   }
 
-  /** Forgets what is before a position in [tail, head], that of the reader furthest behind, less history. */
+  /** The reader furthest behind has come to a position in [tail, head]: what is before may go. */
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
-    this.#oldest = Math.max(this.#oldest, Math.min(position, this.#head - this.#historyBytes));
     let first = this.#firstRun;
     while (first < this.#nextRun && this.#endOf(first) <= position) first++;
     this.#firstRun = first;
   }
 
   /**
-   * Has a reader begin with history: with the last lines, as many as there are to be, as far as they
-   * are held whole. The cost is a look at each byte, or with any number of lines, at one line.
-   *
-   * @returns where it stands; everything from there on is held from now on
+   * Where the last lines begin, as many as there are to be, as far as they are held whole. The cost
+   * is a look at each byte, or with any number of lines, at one line.
    */
-  lookBack(linesMax = Number.POSITIVE_INFINITY): number {
+  startOfLast(linesMax = Number.POSITIVE_INFINITY): number {
     const bytes = this.#bytes;
     let start = this.#lineStart(Math.max(0, this.#head - this.#historyBytes));
     if (linesMax !== Number.POSITIVE_INFINITY) {
@@ -133,8 +129,13 @@ export class LineLog {
         if (bytes[at] === LF && ++lines === linesMax) start = position;
       }
     }
-    this.#tail = Math.min(this.#tail, start);
     return start;
+  }
+
+  /** A reader has come that stands further back: all from there on is held for it. */
+  goBack(position: number): void {
+    assert(position >= this.#head - this.#ringBytes && position <= this.#head, "it is held");
+    this.#tail = Math.min(this.#tail, position);
   }
 
   /**

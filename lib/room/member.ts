@@ -84,7 +84,7 @@ export class Member implements Life, Talker {
   ended(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    if (!this.#room.stopping && this.#sentAway === undefined) this.lines.end();
+    if (!this.#room.stopping) this.lines.end();
     if (this.hold === undefined) this.#room.hear(this);
   }
 

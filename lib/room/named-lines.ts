@@ -5,6 +5,8 @@ import { LineBuffer } from "./line-buffer.ts";
 const LF = 0x0a;
 const COLON = 0x3a;
 const SPACE = 0x20;
+/** Where lines are put together, and behind that those they are made of: two shares, in the end. */
+let scratch = new Uint8Array(0);
 
 /**
  * A `LineBuffer` that has `name: ` before each line it gives out, unless the member has said so
@@ -64,14 +66,32 @@ export class NamedLines {
     if (this.#prefix === undefined) this.#takeName();
   }
 
-  /** Takes out lines of the oldest run, as many as fit with the name before each, if any does. */
+  /**
+   * Takes out lines of the oldest run, as many as fit with the name before each, if any does. They
+   * stay as they are until the next call, on whichever member's lines.
+   */
   take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const run = this.#received.next;
     const prefix = this.#prefix;
     if (run === undefined || prefix === undefined) return undefined;
-    const { end, bytes } = fitting(run, prefix, bytesMax, linesMax);
-    const taken = end > 0 ? this.#received.take(end) : undefined;
-    return taken && bytes > end ? withPrefix(taken, prefix, bytes) : taken;
+    if (scratch.length < 2 * bytesMax) scratch = new Uint8Array(2 * bytesMax);
+    // Within one array, copying many short lines is fastest.
+    const bytes = scratch;
+    bytes.set(run.subarray(0, bytesMax), bytesMax);
+    let end = 0;
+    let filled = 0;
+    for (let lines = 1; lines <= linesMax && end < run.length; lines++) {
+      const next = run.indexOf(LF, end) + 1;
+      const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;
+      const length = prefixBytes + next - end;
+      if (filled + length > bytesMax) break;
+      for (let at = 0; at < prefixBytes; at++) bytes[filled + at] = prefix[at] ?? 0;
+      bytes.copyWithin(filled + prefixBytes, bytesMax + end, bytesMax + next);
+      filled += length;
+      end = next;
+    }
+    if (end > 0) this.#received.take(end);
+    return end > 0 ? bytes.subarray(0, filled) : undefined;
   }
 
   /** The first line is `name`, with white space around it, or begins with `name: `. */
@@ -96,37 +116,6 @@ function prefixOf(name: string): Uint8Array {
 
 function isColon(run: Uint8Array, at: number): boolean {
   return run[at] === COLON && run[at + 1] === SPACE;
-}
-
-/** Where the lines of a run end that fit with their prefixes, and how many bytes they are then. */
-function fitting(run: Uint8Array, prefix: Uint8Array, bytesMax: number, linesMax: number) {
-  let end = 0;
-  let bytes = 0;
-  for (let lines = 1; lines <= linesMax && end < run.length; lines++) {
-    const next = run.indexOf(LF, end) + 1;
-    const length = next - end + (startsWith(run, end, prefix) ? 0 : prefix.length);
-    if (bytes + length > bytesMax) break;
-    bytes += length;
-    end = next;
-  }
-  return { end, bytes };
-}
-
-/** @param bytes how many they are with the prefix before each line that has none */
-function withPrefix(run: Uint8Array, prefix: Uint8Array, bytes: number): Uint8Array {
-  const named = new Uint8Array(bytes);
-  let filled = 0;
-  for (let at = 0; at < run.length;) {
-    const next = run.indexOf(LF, at) + 1;
-    if (!startsWith(run, at, prefix)) {
-      named.set(prefix, filled);
-      filled += prefix.length;
-    }
-    named.set(run.subarray(at, next), filled);
-    filled += next - at;
-    at = next;
-  }
-  return named;
 }
 
 function startsWith(run: Uint8Array, at: number, prefix: Uint8Array): boolean {

@@ -1,6 +1,12 @@
 /** Who is called what, in a room with names: one word each, and no two that could be taken for one. */
 
-import { nameTaken, NO_NAME_CERTIFIED, NOT_A_NAME, takenOver } from "./last-words.ts";
+import {
+  nameTaken,
+  NO_NAME_CERTIFIED,
+  NOT_A_NAME,
+  SAY_YOUR_NAME,
+  takenOver,
+} from "./last-words.ts";
 import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
 
@@ -77,7 +83,7 @@ export class Names {
   /** A newcomer is told that it has to say its name, unless it has one already. */
   welcome(member: Member): void {
     if (member.ownName !== undefined) return this.#report(member);
-    this.#room.newcomers?.tell(member.cursor, this.#greeting());
+    this.#room.newcomers?.greet(member.cursor, this.#greeting());
   }
 
   /** A member says nothing under its name any more. */
@@ -91,7 +97,7 @@ export class Names {
     const told = Array.from(this.#bearers.values().take(TOLD_MAX), ({ ownName }) => ownName);
     const more = this.#bearers.size - told.length;
     const here = told.join(", ") + (more > 0 ? ` and ${more} more` : "");
-    return `* say your name first${here && ` (here: ${here})`}\n`;
+    return `${SAY_YOUR_NAME}${here && ` (here: ${here})`}\n`;
   }
 
   #report(member: Member): void {

@@ -1,24 +1,27 @@
 /**
- * What only newcomers get, and first: the last lines that were said before they came, then what the
- * server has to say to each alone. The lines are in the log still, so a newcomer's cursor starts
- * further back, and goes on from there without a gap.
+ * What only newcomers get, and first: a greeting, the last lines that were said before they came,
+ * and a mark where these end. The lines are in the log still, so a newcomer's cursor starts further
+ * back, and goes on from there without a gap.
  */
 
 import { type Cursor, PROGRESS_BYTES } from "./cursor.ts";
+import { HISTORY_END } from "./history-end.ts";
 import type { Room } from "./room.ts";
 
 /** How much one is written at once: as much as it has to take in a patience. */
 const PIECE_BYTES = PROGRESS_BYTES;
 /** How much in a turn, to all of them together, so that nobody is late because of them. */
 const TURN_BYTES = 1 << 20;
-/** The line that tells a person where history ends. */
-const MARK = "* until here what was said before\n";
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Those who have not come to the present yet. */
 export class Newcomers {
   readonly #room: Room;
   readonly #linesMax: number | undefined;
   readonly #isMarked: boolean;
+  /** Where history begins, if it ends there. */
+  #start = 0;
+  #seam = 0;
   /** Those whose sockets take more, in the order of their turns. */
   readonly #waiting = new Set<Cursor>();
 
@@ -34,15 +37,17 @@ export class Newcomers {
 
   /** Has a newcomer start further back, if there is history. */
   add(cursor: Cursor): void {
-    cursor.position = this.#room.log.lookBack(this.#linesMax);
-    if (cursor.position < this.#room.log.head) this.tell(cursor, this.#isMarked ? MARK : "");
+    const { log } = this.#room;
+    if (this.#seam !== log.head) this.#start = log.startOfLast(this.#linesMax);
+    this.#seam = log.head;
+    cursor.position = this.#start;
+    log.goBack(this.#start);
+    if (this.#start < log.head) this.#tell(cursor, "mark", this.#isMarked ? HISTORY_END : "");
   }
 
-  /** Tells a newcomer a line, or nothing, where history ends; before anything else is said. */
-  tell(cursor: Cursor, line: string): void {
-    cursor.past ??= new Past(this, cursor, this.#room.log.head);
-    cursor.past.tell(line);
-    this.wait(cursor);
+  /** Tells a newcomer a line before all else. */
+  greet(cursor: Cursor, line: string): void {
+    this.#tell(cursor, "greeting", line);
   }
 
   /** A newcomer gets its next piece when it is its turn, and nothing before. */
@@ -52,13 +57,20 @@ export class Newcomers {
     this.#room.settings.wake(0);
   }
 
+  #tell(cursor: Cursor, what: "greeting" | "mark", line: string): void {
+    cursor.past ??= new Past(this, cursor, this.#room.log.head);
+    cursor.past.tell(what, line);
+    this.wait(cursor);
+  }
+
   /** Writes newcomers a piece each, one after the other. */
   flush(): void {
     let bytes = 0;
     for (const cursor of this.#waiting) {
       if (bytes >= TURN_BYTES) return this.#room.settings.wake(0);
       this.#waiting.delete(cursor);
-      if (cursor.gone) continue;
+      // It may have come to the present by being asked, as one that leaves is.
+      if (cursor.gone || cursor.past === undefined) continue;
       bytes -= cursor.reached;
       cursor.blocked = false;
       cursor.write();
@@ -73,9 +85,8 @@ export class Past {
   readonly #cursor: Cursor;
   /** Where in the log the present begins. */
   readonly #seam: number;
-  /** The lines for it alone, and what remains of them. */
-  #lines = "";
-  #aside = new Uint8Array(0);
+  /** What it has still to take of the lines for it alone: the one before history, and the one after. */
+  readonly #left = { greeting: NOTHING, mark: NOTHING };
 
   constructor(newcomers: Newcomers, cursor: Cursor, seam: number) {
     this.#newcomers = newcomers;
@@ -85,12 +96,11 @@ export class Past {
 
   /** How much there is to take that is not in the log. */
   get asideBytes(): number {
-    return this.#aside.length;
+    return this.#left.greeting.length + this.#left.mark.length;
   }
 
-  tell(line: string): void {
-    this.#lines += line;
-    this.#aside = new TextEncoder().encode(this.#lines);
+  tell(what: "greeting" | "mark", line: string): void {
+    this.#left[what] = new TextEncoder().encode(line);
   }
 
   /** Its socket takes bytes again. */
@@ -98,24 +108,30 @@ export class Past {
     this.#newcomers.wait(this.#cursor);
   }
 
-  /** Writes the next piece of history, then what is for it alone; returns whether it has all. */
+  /** Writes what comes before history, its next piece, and what comes after it; returns whether it has all. */
   write(): boolean {
     const cursor = this.#cursor;
+    if (!this.#write("greeting")) return false;
     const end = Math.min(cursor.position + PIECE_BYTES, this.#seam);
     if (!cursor.writeUpTo(end)) return false;
     if (end < this.#seam) {
       this.#newcomers.wait(cursor);
       return false;
     }
-    const { length } = this.#aside;
-    if (length > 0) {
-      const taken = cursor.offer(this.#aside, 0, length);
-      if (cursor.gone) return false;
-      cursor.blocked = taken < length;
-      this.#aside = this.#aside.subarray(taken);
-      if (cursor.blocked) return false;
-    }
+    if (!this.#write("mark")) return false;
     cursor.past = undefined;
     return true;
+  }
+
+  /** Writes a line for it alone; returns whether it has all of it. */
+  #write(what: "greeting" | "mark"): boolean {
+    const cursor = this.#cursor;
+    const line = this.#left[what];
+    if (line.length === 0) return true;
+    const taken = cursor.offer(line, 0, line.length);
+    if (cursor.gone) return false;
+    cursor.blocked = taken < line.length;
+    this.#left[what] = line.subarray(taken);
+    return !cursor.blocked;
   }
 }

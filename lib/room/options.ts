@@ -26,8 +26,8 @@ export interface RoomOptions extends RoomEvents {
   /** Tells all members who comes and goes; off by default. */
   announce?: boolean;
   /**
-   * How much a newcomer hears of what was said before: the last lines that are in so many bytes, and
-   * of them so many at most. It costs as many bytes of memory; none by default.
+   * How much a newcomer hears of what was said before: the last whole lines that fit into so many
+   * bytes, and no more of them than `lines`. It costs these bytes once; none by default.
    */
   history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
   /**
@@ -45,7 +45,7 @@ export interface RoomOptions extends RoomEvents {
   wake: (delayMs: number) => void;
 }
 
-/** What a room reports: who comes, who goes, who says what, and who is refused before it was a member. */
+/** What a room reports: who comes and goes, who says what, and who is refused. */
 export interface RoomEvents {
   /**
    * One has come. In a room with names it hears from now on, and speaks once it has a name.

@@ -71,7 +71,7 @@ export class Room {
     this.newcomers = history || names ? new Newcomers(this, history?.lines, announce) : undefined;
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
-    const due = [this.announcer, this.idle, this.owed, this.lingering];
+    const due = [this.idle, this.owed, this.lingering, this.announcer];
     this.#due = due.filter((one) => one !== undefined);
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);

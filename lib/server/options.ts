@@ -1,12 +1,12 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
+import { splitAddress } from "../program/address.ts";
 import {
   type Command,
   count,
   fileMode,
   flag,
   list,
-  type Option,
   parsePort,
   size,
   text,
@@ -14,25 +14,24 @@ import {
   type Values,
 } from "../program/command-line.ts";
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
+import { plain, quote } from "../program/quote.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
-import { formatSize, parseSize } from "../program/units.ts";
+import { formatSize } from "../program/units.ts";
 import { PREFIX_BYTES_MAX } from "../room/names.ts";
-import type { RoomOptions } from "../room/options.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
-import type { Port } from "./port.ts";
+import { hostAlone, lines, place } from "./option-kinds.ts";
 import { spareFiles } from "./spare-files.ts";
 
-const LOOPBACK = "127.0.0.1";
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 const limit = fileLimit();
-/** History that is given as a number of lines has at most so many bytes. */
-const HISTORY_BYTES = 8 << 20;
-const HISTORY_BYTES_MAX = 1 << 30;
 
 const options = {
-  host: text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
+  host: {
+    ...text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
+    parse: hostAlone,
+  },
   unix: text("path", "listen on this Unix socket instead of a port", undefined),
   "unix-mode": fileMode("permissions of that socket (default 600)", undefined),
   "max-clients": count(
@@ -99,6 +98,7 @@ export function serverCommand(version: string): Command<typeof options> {
     summary: "Opens a chat room: whatever one client says, line by line, every other client hears.",
     operands: ["port"],
     instead: "unix",
+    readOperands,
     options,
     examples: [
       ["linechat-server 8080", "a room on port 8080"],
@@ -179,35 +179,13 @@ function limitFor({ web }: ServerOptions): typeof limit {
   return web ? { ...limit, clientsMax: limit.clientsMax - spareFiles() } : limit;
 }
 
-/** A port of 127.0.0.1, or of a host that is named with it. */
-function place(help: string): Option<Port | undefined> {
-  return {
-    takes: "[host:]port",
-    expects: "a port like 8081, or a host and a port like 0.0.0.0:8081 or [::]:8081",
-    help,
-    default: undefined,
-    parse(text) {
-      const [, bracketed, host = bracketed ?? LOOPBACK, port = ""] =
-        /^(?:\[([\da-f:.]+(?:%\w+)?)\]:|([^:[\]\s]+):)?(\d{1,5})$/i.exec(text) ?? [];
-      return port !== "" && Number(port) < 1 << 16 ? { host, port: Number(port) } : undefined;
-    },
-  };
-}
-
-/** How many of the last lines: a bare number counts them, a size is that of all together. */
-function lines(help: string): Option<RoomOptions["history"]> {
-  return {
-    takes: "n|size",
-    expects: `a number of lines like 100, or a size like 8M, of at most ${formatSize(HISTORY_BYTES_MAX)}`,
-    help,
-    default: undefined,
-    parse(text) {
-      const value = parseSize(text) ?? 0;
-      if (value === 0) return undefined;
-      if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
-      return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
-    },
-  };
+/** A port; where there is an address as well, the answer says where that goes. */
+function readOperands(given: readonly string[]): readonly string[] {
+  const [first = "", second] = given;
+  const { host, port = second } = splitAddress(first);
+  if (port === undefined || !/^\d+$/.test(port) || /^\d+$/.test(first)) return given;
+  const where = host === "" ? "" : `--host ${plain(host)} `;
+  throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
 }
 
 function checkTogether(given: ServerOptions): void {

@@ -61,6 +61,7 @@ export class TelnetInput {
 
   /** Takes out what is to be answered: at most three bytes for each of 512 requests, and a mark. */
   takeAnswers(): Uint8Array {
+    if (this.#answers.length === 0 && !this.#owesMark) return NOTHING;
     const mark = this.#owesMark ? [IAC, WILL, TIMING_MARK] : [];
     const answers = Uint8Array.from([...this.#answers, ...mark]);
     this.#answers = [];
@@ -106,18 +107,21 @@ export class TelnetSocket implements AcceptedSocket, Life {
   data: Life = GONE;
   readonly remoteAddress?: string;
   readonly remotePort: number;
-  readonly #socket: AcceptedSocket;
+  /** What it is in front of. */
+  readonly accepted: AcceptedSocket;
   readonly #input = new TelnetInput();
   /** What has to go out before anything else: answers, or the second one of two FF. */
   #unsent = NOTHING;
+  /** Whether the socket took less than it was offered and has not drained since. */
+  #isBlocked = false;
   #isShut = false;
 
-  constructor(socket: AcceptedSocket) {
-    const { remoteAddress, remotePort } = socket;
+  constructor(accepted: AcceptedSocket) {
+    const { remoteAddress, remotePort } = accepted;
     if (remoteAddress !== undefined) this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
-    this.#socket = socket;
-    socket.data = this;
+    this.accepted = accepted;
+    accepted.data = this;
   }
 
   // As the socket of a life.
@@ -139,48 +143,49 @@ export class TelnetSocket implements AcceptedSocket, Life {
 
   shutdown(): void {
     this.#isShut = true;
-    this.#socket.shutdown();
+    this.accepted.shutdown();
   }
 
   end(): void {
-    this.#socket.end();
+    this.accepted.end();
   }
 
   terminate(): void {
-    this.#socket.terminate();
+    this.accepted.terminate();
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.accepted.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.accepted.resume();
   }
 
   setNoDelay(noDelay: boolean): void {
-    this.#socket.setNoDelay(noDelay);
+    this.accepted.setNoDelay(noDelay);
   }
 
   setKeepAlive(keepAlive: boolean, delayMs: number): void {
-    this.#socket.setKeepAlive(keepAlive, delayMs);
+    this.accepted.setKeepAlive(keepAlive, delayMs);
   }
 
   getPeerCertificate() {
-    return this.#socket.getPeerCertificate?.();
+    return this.accepted.getPeerCertificate?.();
   }
 
   // As what sits behind the real one.
 
   received(bytes: Uint8Array): void {
     const said = this.#input.decode(bytes);
-    this.#answer();
     if (said.length > 0) this.data.received(said);
+    this.#answer();
   }
 
   drained(): void {
+    this.#isBlocked = false;
     this.#answer();
-    if (this.#flush()) this.data.drained();
+    if (this.#unsent.length === 0) this.data.drained();
   }
 
   ended(): void {
@@ -203,14 +208,14 @@ export class TelnetSocket implements AcceptedSocket, Life {
 
   /** Returns how much of it was taken, as `write` does. */
   #writeEscaped(said: Uint8Array): number {
-    if (!said.includes(IAC)) return this.#socket.write(said, 0, said.length);
+    if (!said.includes(IAC)) return this.#send(said, said.length);
     const escaped = new Uint8Array(2 * said.length);
     let length = 0;
     for (const byte of said) {
       escaped[length++] = byte;
       if (byte === IAC) escaped[length++] = IAC;
     }
-    const count = this.#socket.write(escaped, 0, length);
+    const count = this.#send(escaped, length);
     let taken = 0;
     let sent = 0;
     while (sent < count) sent += said[taken++] === IAC ? 2 : 1;
@@ -218,9 +223,9 @@ export class TelnetSocket implements AcceptedSocket, Life {
     return Math.min(count, taken);
   }
 
-  /** Sends answers once those before them are out: so what is unsent is bounded. */
+  /** Sends answers, once nothing waits for the socket: so what is unsent is bounded. */
   #answer(): void {
-    if (this.#isShut || !this.#flush()) return;
+    if (this.#isShut || this.#isBlocked || !this.#flush()) return;
     this.#unsent = this.#input.takeAnswers();
     this.#flush();
   }
@@ -228,8 +233,15 @@ export class TelnetSocket implements AcceptedSocket, Life {
   /** Writes what is unsent; returns whether it is out. */
   #flush(): boolean {
     if (this.#unsent.length === 0) return true;
-    const count = this.#socket.write(this.#unsent, 0, this.#unsent.length);
+    const count = this.#send(this.#unsent, this.#unsent.length);
     this.#unsent = this.#unsent.subarray(Math.max(0, count));
     return this.#unsent.length === 0;
+  }
+
+  #send(bytes: Uint8Array, length: number): number {
+    if (this.data === GONE) return -1;
+    const count = this.accepted.write(bytes, 0, length);
+    this.#isBlocked = count < length;
+    return count;
   }
 }

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { Fifo, removeFifos } from "../fifo.ts";
-import { endAfterEach, Program, ServerProgram, startClient } from "../harness.ts";
+import { endAfterEach, newFolder, Program, ServerProgram, startClient } from "../harness.ts";
 
 endAfterEach();
 afterEach(removeFifos);
@@ -98,6 +100,51 @@ test("when stdout is closed it ends quietly", async () => {
   expect(program.stderr).toBe("");
 });
 
+test.each(["", "--reconnect"])("a large stream stays the same, byte for byte (%s)", async (how) => {
+  const server = await ServerProgram.start();
+  const lines = join(newFolder(), "lines");
+  const numbered = Array.from(
+    { length: 1 << 16 },
+    (_, line) => `${line} ${"x".repeat(line % 900)}\n`,
+  );
+  writeFileSync(lines, numbered.join(""));
+  const at = `${how} 127.0.0.1 ${server.port}`;
+  const run = (command: string) => new Program(["bash", "-c", command, process.execPath]);
+  const count = statSync(lines).size;
+  const hear = `"$0" client.ts --quiet --recv-only ${at} | head -c ${count} | cmp - ${lines}`;
+  const hearing = run(`${hear} && echo same`);
+  await server.members(1);
+  const sending = run(`cat ${lines} | "$0" client.ts --quiet --send-only ${at}`);
+  expect([await sending.exited, sending.stderr]).toEqual([0, ""]);
+  expect([await hearing.exited, hearing.stdout, hearing.stderr]).toEqual([0, "same\n", ""]);
+});
+
+test("it ends when its reader has gone, with nothing more to say to it", async () => {
+  const server = await ServerProgram.start();
+  const talker = await server.join();
+  const at = `127.0.0.1 ${server.port}`;
+  const command = (options: string, reader: string, input = "</dev/null") =>
+    `"$0" client.ts ${options} ${at} ${input} | ${reader}; echo "exit \${PIPESTATUS[0]}"`;
+  const run = (...words: Parameters<typeof command>) =>
+    new Program(["bash", "-c", command(...words), process.execPath]);
+
+  const grep = run("--recv-only", "grep -m1 ready");
+  await server.members(2);
+  talker.say("not yet\nready\n");
+  expect([await grep.exited, grep.stdout, grep.stderr]).toEqual([0, "ready\nexit 0\n", ""]);
+
+  const impatient = run("", "true", "< <(sleep 1000 2>&- & echo $! >&2)");
+  expect([await impatient.exited, impatient.stdout]).toEqual([0, "exit 1\n"]);
+  const [sleeper, ...words] = impatient.stderr.split("\n");
+  process.kill(Number(sleeper));
+  expect(words[0]).toBe("linechat-client: stdout was closed before everything was said");
+
+  const sending = run("--send-only", "true", "< <(sleep 0.6; echo said)");
+  await talker.hears("said\n");
+  server.kill("SIGTERM");
+  expect([await sending.exited, sending.stdout]).toEqual([0, "exit 0\n"]);
+});
+
 test.each(["SIGTERM", "SIGINT"] as const)(
   "%s ends it at once, even if nobody reads what it prints",
   async (signal) => {
@@ -150,9 +197,9 @@ test("--recv-only leaves stdin alone, --send-only prints nothing", async () => {
 });
 
 describe("exit codes", () => {
-  test("0 when the server ends", async () => {
+  test("0 when the server ends, for who has nothing to say", async () => {
     const server = await ServerProgram.start();
-    const client = startClient(server.port);
+    const client = startClient(server.port, "--recv-only");
     await server.members(1);
     server.kill("SIGTERM");
     expect(await client.exited).toBe(0);

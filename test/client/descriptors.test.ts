@@ -47,7 +47,7 @@ test.each(["", "--reconnect", "--recv-only", "--name x"])(
 terminalTest("a terminal is not left in non-blocking mode", async () => {
   const server = await ServerProgram.start();
   const bob = await server.join();
-  const client = `"${process.execPath}" client.ts --quiet 127.0.0.1 ${server.port}`;
+  const client = `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
   const command = `bash -c '${client}; ${showFlags(1)}; exec sleep 1000'`;
   const terminal = await Tmux.start({ command });
   await terminal.shows(/^>$/m);

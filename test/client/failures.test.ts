@@ -63,9 +63,11 @@ test("a stdout that cannot be written to", async () => {
   const client = run(`--recv-only 127.0.0.1 ${server.port}`, ">/dev/full");
   await server.members(2);
   peer.say("hello\n");
-  expect(await client).toEqual(failsWith("cannot write to stdout: no space left on the device"));
-  const help = await run("--help", ">/dev/full");
-  expect(help).toEqual(failsWith("cannot write to stdout: no space left on the device"));
+  expect(await client).toEqual(failsWith("cannot write to stdout: no space left on device"));
+  for (const option of ["--help", "--version"])
+    expect(await run(option, ">/dev/full")).toEqual(
+      failsWith("cannot write to stdout: no space left on device"),
+    );
 });
 
 test.each([
@@ -100,11 +102,14 @@ test("a socket that nobody listens on", async () => {
   );
 });
 
-const UNTRUSTED = "its certificate is not signed by a CA that is trusted here";
+const UNTRUSTED =
+  "its certificate is not signed by a CA that is trusted here; --tls-ca trusts another";
+const SELF_SIGNED =
+  "its certificate is self-signed; to trust it, give that certificate to --tls-ca";
 
 test.each([
   ["a CA that is not trusted", "server", false, UNTRUSTED],
-  ["a self-signed certificate", "stranger", true, UNTRUSTED],
+  ["a self-signed certificate", "stranger", true, SELF_SIGNED],
   ["a certificate that has expired", "expired", true, "its certificate has expired"],
   ["another's certificate", "other", true, "its certificate is for another name than localhost"],
 ] as const)("a server that cannot be verified: %s", async (_, name, trusted, why) => {

@@ -1,10 +1,14 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
 
 import { connect } from "../../lib/client/connect.ts";
-import { ReconnectingConnection, retryDelayMs } from "../../lib/client/reconnect.ts";
+import { ReconnectingConnection } from "../../lib/client/reconnect.ts";
+import { retryDelayMs } from "../../lib/client/retries.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { endAfterEach, Program } from "../harness.ts";
+import { makeCertificates } from "../certificates.ts";
+import { endAfterEach, newFolder, Peer, Program, ServerProgram } from "../harness.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
@@ -161,12 +165,15 @@ test("it keeps trying while nobody answers, and tells why and when", async () =>
     note: (event: string) => void told.push(event),
     status: (activity?: string) => void told.push(activity ?? ""),
   };
-  let failures = 2;
-  const again = () =>
-    failures-- > 0 ? Promise.reject(new UserError(`no luck ${failures}`)) : connect(place);
-  const client = new ReconnectingConnection(await connect(place), again, notes);
-  const first = await host.guest();
+  const at = `127.0.0.1:${host.port}`;
+  let tries = 0;
+  const dial = () =>
+    [1, 2].includes(tries++)
+      ? Promise.reject(new UserError(`no luck ${tries - 1}`))
+      : connect(place);
+  const client = new ReconnectingConnection(at, dial, notes);
   const heard = client.read();
+  const first = await host.guest();
   const said = client.write(Buffer.from("said\n"));
   await first.says("said\n");
   first.socket.end();
@@ -174,14 +181,13 @@ test("it keeps trying while nobody answers, and tells why and when", async () =>
   second.socket.write("heard\n");
   expect(Buffer.from((await heard) ?? "").toString()).toBe("heard\n");
   expect(await said).toBe(true);
-  const at = `127.0.0.1:${host.port}`;
   const changes = told.filter((line, index) => line !== told[index - 1]);
   expect(changes.map((line) => line.replace(/after \d s/, "after ? s"))).toEqual([
-    `${at} has closed the connection`,
+    ...[`connecting to ${at}`, "", `connected to ${at}`, `${at} has closed the connection`],
     ...["trying again in 1 s", `connecting to ${at}`],
     ...["trying again in 1 s (no luck 1)", `connecting to ${at}`],
-    ...told.filter((line) => line.startsWith("trying again in 2 s")),
-    ...["trying again in 1 s (no luck 0)", `connecting to ${at}`, ""],
+    ...new Set(told.filter((line) => line.startsWith("trying again in 2 s"))),
+    ...["trying again in 1 s (no luck 2)", `connecting to ${at}`, ""],
     `connected to ${at} again, after ? s`,
   ]);
   client.endOutput();
@@ -209,7 +215,7 @@ test("nothing that the system had taken is sent twice, nothing else is lost, and
   client.endInput();
   const [before, after] = await Promise.all([first.saysAll(), second.saysAll()]);
   second.socket.end();
-  expect(await client.exited).toBe(0);
+  const code = await client.exited;
 
   const whole = before
     .slice(0, before.lastIndexOf("\n") + 1)
@@ -224,6 +230,7 @@ test("nothing that the system had taken is sent twice, nothing else is lost, and
   expect(whole.length + rest.length).toBe(lines.length - (cut === "" ? 0 : 1));
   expect(lines[whole.length]).toStartWith(cut);
   expect(client.stderr.includes("a line was cut off; its rest is not sent")).toBe(cut !== "");
+  expect(code).toBe(cut === "" ? 0 : 1);
 });
 
 test("the rest of a line whose start was taken is not said as a line", async () => {
@@ -240,6 +247,13 @@ test("the rest of a line whose start was taken is not said as a line", async () 
   await second.says("next\n");
   expect(second.said).toBe("next\n");
   await client.printed("a line was cut off; its rest is not sent\n", "stderr");
+  client.endInput();
+  await second.saysAll();
+  second.socket.end();
+  expect(await client.exited).toBe(1);
+  expect(client.stderr).toEndWith(
+    "linechat-client: not everything was heard: at least 1 line is lost\n",
+  );
 });
 
 test("half a line heard does not mix with the next", async () => {
@@ -259,7 +273,7 @@ test("half a line heard does not mix with the next", async () => {
   expect(client.stderr).toContain("the line that was being received is lost\n");
 });
 
-test("after the end of stdin there is no coming back", async () => {
+test("after the end of stdin, when all is said, there is no coming back", async () => {
   const host = await Host.open();
   const clients = [startPipe(host.port), startPipe(host.port)];
   const [ended, away] = clients;
@@ -274,13 +288,183 @@ test("after the end of stdin there is no coming back", async () => {
   expect(await away?.exited).toBe(0);
 });
 
-test("what could not be connected at first is not tried again", async () => {
+test("what is said before there is a server waits for it, also after the end of stdin", async () => {
+  const absent = await Host.open();
+  absent.close();
+  const client = startPipe(absent.port, "--send-only");
+  client.say("done\n");
+  client.endInput();
+  const at = `127.0.0.1:${absent.port}`;
+  await client.printed(`cannot connect to ${at}: connection refused\n`, "stderr");
+  const host = await Host.open(absent.port);
+  const guest = await host.guest();
+  expect(await guest.saysAll()).toBe("done\n");
+  guest.socket.end();
+  expect(await client.exited).toBe(0);
+  expect(client.stderr.replace(/after \d+ s/, "after ? s")).toBe(
+    `cannot connect to ${at}: connection refused\nconnected to ${at}, after ? s\n`,
+  );
+});
+
+test("who has nothing to say does not wait for a server that is not there", async () => {
   const host = await Host.open();
   host.close();
-  const client = startPipe(host.port);
+  const client = startPipe(host.port, "--quiet");
+  client.endInput();
   expect(await client.exited).toBe(1);
   expect(client.stderr).toBe(
     `linechat-client: cannot connect to 127.0.0.1:${host.port}: connection refused\n`,
+  );
+});
+
+test("what was not said when stdin ended while away is said on the next connection", async () => {
+  const host = await Host.open();
+  const client = startPipe(host.port, "--send-only");
+  await client.printed("connected", "stderr");
+  (await host.guest()).socket.resetAndDestroy();
+  await client.printed("lost the connection", "stderr");
+  client.say("one\ntwo");
+  client.endInput();
+  const second = await host.guest();
+  expect(await second.saysAll()).toBe("one\ntwo");
+  second.socket.end();
+  expect(await client.exited).toBe(0);
+});
+
+describe("a server that refuses with a word", () => {
+  test("is tried again; what it has not heard is said again, once it lets in", async () => {
+    const server = await ServerProgram.start("--max-clients", "2");
+    const [bob, carol] = [await server.join(), await server.join()];
+    const client = startPipe(server.port, "--send-only");
+    client.say("one\ntwo\n");
+    client.endInput();
+    await client.printed("the server says: room is full\n", "stderr");
+    await server.logged(/(refused[^]*){2}/);
+    bob.endInput();
+    expect(await client.exited).toBe(0);
+    await carol.hears("two\n");
+    expect(carol.text).toBe("one\ntwo\n");
+    const at = `127.0.0.1:${server.port}`;
+    expect(client.stderr.replace(/after \d+ s/, "after ? s")).toBe(
+      `connected to ${at}\nthe server says: room is full\nconnected to ${at} again, after ? s\n`,
+    );
+  });
+
+  test("has it say each line once, in order, up to what follows later", async () => {
+    const host = await Host.open();
+    const client = startPipe(host.port);
+    client.say("one\ntwo\nthr");
+    for (const [greeting, word] of [
+      ["", "* room is full\n"],
+      // One that has to be told something before it can refuse.
+      ["* say your name first\n", "* too many connections from 127.0.0.1\n"],
+    ] as const) {
+      const guest = await host.guest();
+      guest.socket.write(greeting);
+      await guest.says("one\ntwo\nthr");
+      guest.socket.end(word);
+    }
+    const guest = await host.guest();
+    await guest.says("one\ntwo\nthr");
+    client.say("ee\n");
+    client.endInput();
+    expect(await guest.saysAll()).toBe("one\ntwo\nthree\n");
+    guest.socket.end();
+    expect([await client.exited, client.stdout]).toEqual([0, "* say your name first\n"]);
+  });
+
+  test("does not have it say again what was said before others were heard", async () => {
+    const host = await Host.open();
+    const client = startPipe(host.port);
+    const first = await host.guest();
+    client.say("one\n");
+    await first.says("one\n");
+    first.socket.end("bob: hi\n* room is full\n");
+    const second = await host.guest();
+    client.say("two\n");
+    client.endInput();
+    expect(await second.saysAll()).toBe("two\n");
+  });
+
+  test("is asked less and less often, and named once", async () => {
+    const host = await Host.open();
+    const waits: number[] = [];
+    const told: string[] = [];
+    const notes = {
+      note: (event: string) => void told.push(event),
+      status: (activity: string) => {
+        const seconds = /again in (\d+) s/.exec(activity)?.[1];
+        if (seconds !== undefined) waits.push(Number(seconds));
+      },
+    };
+    const at = `127.0.0.1:${host.port}`;
+    const place = { host: "127.0.0.1", port: host.port };
+    const room = new ReconnectingConnection(at, () => connect(place), notes);
+    const heard = room.read();
+    for (let refusals = 0; refusals < 3; refusals++)
+      (await host.guest()).socket.end("* room is full\n");
+    const guest = await host.guest();
+    expect(Math.max(...waits)).toBeGreaterThan(1);
+    expect(told).toEqual([`connected to ${at}`, "the server says: room is full"]);
+    guest.socket.write("bob: hi\n");
+    await heard;
+    expect(told.at(-1)).toMatch(/^connected to \S+ again, after \d+ s$/);
+    room.endOutput();
+    guest.socket.end();
+    await room.read();
+  });
+
+  test("because the name is taken, by a name of any bytes, is tried again", async () => {
+    const server = await ServerProgram.start("--names");
+    const bob = await Peer.connect(server.port, { says: "bob\n" });
+    await server.logged(/joined bob /);
+    const ghost = await Peer.connect(server.port);
+    ghost.say(Buffer.from("äöü🙂\n"));
+    await server.logged(/joined äöü🙂 /);
+    const client = startPipe(server.port, "--send-only", "--name", "äöü🙂");
+    client.say("one\ntwo\n");
+    client.endInput();
+    await client.printed("the server says: the name äöü🙂 is taken\n", "stderr");
+    ghost.endInput();
+    expect(await client.exited).toBe(0);
+    await bob.hears(Buffer.from("äöü🙂: two\n").toString("latin1"));
+    expect(bob.heard.toString()).toEndWith("äöü🙂: one\näöü🙂: two\n");
+  });
+
+  test("for good, is left alone", async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "right"), "right\n");
+    writeFileSync(join(folder, "wrong"), "wrong\n");
+    const server = await ServerProgram.start("--pass-file", join(folder, "right"));
+    const client = startPipe(server.port, "--quiet", "--pass-file", join(folder, "wrong"));
+    client.say("one\n");
+    expect(await client.exited).toBe(1);
+    expect(client.stderr).toBe("linechat-client: the server says: wrong pass phrase\n");
+  });
+
+  test("a line that is too long loses that line, and none after it", async () => {
+    const server = await ServerProgram.start("--max-line", "20");
+    const bob = await server.join();
+    const client = startPipe(server.port, "--send-only");
+    client.say(`one\ntwo\n${"x".repeat(30)}\nthree\nfour\n`);
+    client.endInput();
+    await bob.hears("one\ntwo\nthree\nfour\n");
+    expect(await client.exited).toBe(1);
+    expect(client.stderr).toContain("\nthe server says: line longer than 20 bytes\n");
+    expect(client.stderr).toEndWith(
+      "\nlinechat-client: not everything was heard: at least 1 line is lost\n",
+    );
+  });
+});
+
+test("a certificate that cannot be verified ends it at once", async () => {
+  const { file } = makeCertificates(newFolder());
+  const pair = ["--tls-cert", file("server.pem"), "--tls-key", file("server.key")];
+  const server = await ServerProgram.start(...pair);
+  const client = startPipe(server.port, "--quiet", "--tls");
+  expect(await client.exited).toBe(1);
+  expect(client.stderr).toStartWith(
+    `linechat-client: cannot connect to 127.0.0.1:${server.port}: its certificate is not signed`,
   );
 });
 
@@ -294,6 +478,28 @@ test("with --quiet it says nothing of all this", async () => {
   second.socket.end();
   expect(await client.exited).toBe(0);
   expect(client.stderr).toBe("");
+});
+
+terminalTest("in a terminal, history that comes then is dim, between two marks", async () => {
+  const host = await Host.open();
+  const terminal = await Tmux.start({
+    columns: 90,
+    command: `"${process.execPath}" client.ts --reconnect --name '' 127.0.0.1 ${host.port}`,
+  });
+  const first = await host.guest();
+  first.socket.write("bob: one\n");
+  await terminal.shows("bob: one");
+  host.close();
+  first.socket.resetAndDestroy();
+  await terminal.shows("trying again");
+  const again = await Host.open(host.port);
+  const second = await again.guest();
+  second.socket.write("bob: one\nbob: two\n* until here what was said before\nbob: three\n");
+  await terminal.shows(
+    /again, after \d s\nwhat was said before, perhaps shown already:\nbob: one\nbob: two\n\* until here what was said before\nbob: three\n>$/,
+  );
+  expect(await terminal.hasStyle("two", 2)).toBe(true);
+  expect(await terminal.hasStyle("three", 2)).toBe(false);
 });
 
 terminalTest(
@@ -315,12 +521,16 @@ terminalTest(
     host.close();
     first.socket.resetAndDestroy();
     const before = [
-      ...[`connected to ${address}`, "alice: one"],
+      ...[`connected to ${address}; /quit leaves, /help helps`, "alice: one"],
       `lost the connection to ${address}: reset by the server`,
     ];
     await terminal.becomes(...before, "trying again in 1 s", "alice: half ty");
     await terminal.type("ped");
     await terminal.press("Enter");
+    await terminal.shows(
+      /^1 line waits to be sent\nalice: half typed\ntrying again in .*\nalice:$/m,
+    );
+    expect(await terminal.hasStyle("half typed", 2)).toBe(true);
     await terminal.type("more");
     const refused = `(cannot connect to ${address}: connection refused)`;
     await terminal.shows(
@@ -329,14 +539,37 @@ terminalTest(
     const again = await Host.open(host.port);
     const second = await again.guest();
     await second.says("alice: half typed\n");
-    const after = [...before, "alice: half typed", `connected to ${address} again, after`];
-    await terminal.shows(new RegExp(`^${RegExp.escape(after.join("\n"))} \\d s\nalice: more$`));
+    const back = [...before, `connected to ${address} again, after`];
+    await terminal.shows(
+      new RegExp(`^${RegExp.escape(back.join("\n"))} \\d s\nalice: half typed\nalice: more$`),
+    );
+    expect(await terminal.hasStyle("half typed", 2)).toBe(false);
     await terminal.press("Enter");
     await second.says("alice: half typed\nalice: more\n");
     second.socket.write("bob: welcome back\n");
     await terminal.shows(/bob: welcome back\nalice:$/);
   },
 );
+
+terminalTest("in a terminal it can begin before there is a server", async () => {
+  const absent = await Host.open();
+  absent.close();
+  const at = `127.0.0.1:${absent.port}`;
+  const terminal = await Tmux.start({
+    columns: 90,
+    command: `"${process.execPath}" client.ts --reconnect --name alice 127.0.0.1 ${absent.port}`,
+  });
+  const refused = `cannot connect to ${at}: connection refused`;
+  await terminal.shows(`${refused}\ntrying again in 1 s`);
+  await terminal.type("early");
+  await terminal.press("Enter");
+  const host = await Host.open(absent.port);
+  await (await host.guest()).says("alice: early\n");
+  const shown = RegExp.escape(`${refused}\nconnected to ${at}, after`);
+  await terminal.shows(
+    new RegExp(`^${shown} \\d s; /quit leaves, /help helps\nalice: early\nalice:$`),
+  );
+});
 
 terminalTest(
   "of a pipe one row on the terminal tells how it goes, cut where that ends",

@@ -1,57 +1,15 @@
 import { afterEach, expect } from "bun:test";
 import { rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { endAfterEach, type Peer, ServerProgram } from "../harness.ts";
-import { endTerminals, terminalTest, Tmux, type TmuxOptions } from "./tmux.ts";
+import { endAfterEach, ServerProgram } from "../harness.ts";
+import { openRoom, openServer, openTerminal, REPORT } from "./terminal-room.ts";
+import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
 afterEach(endTerminals);
-
-interface Options extends Partial<TmuxOptions> {
-  client?: string;
-  environment?: string;
-}
-
-/** What follows the client in a terminal: how it has ended, and whether the terminal is as it was. */
-const REPORT = `printf 'exit %s %s\\n' $? "$(stty -a | grep -ow -e '-\\?icanon')"; exec sleep 1000`;
-
-/** The client in a terminal, at some port, when its prompt is there. */
-async function openTerminal(port: number, options: Options = {}): Promise<Tmux> {
-  const { client = "--quiet", environment = "", ...screen } = options;
-  const command = `${environment} "${process.execPath}" client.ts ${client} 127.0.0.1 ${port}; ${REPORT}`;
-  const terminal = await Tmux.start({ command, ...screen });
-  await terminal.shows(/^(>|alice:|connected to .*)$/m);
-  return terminal;
-}
-
-/** The client in a terminal and somebody else in one room. */
-async function openRoom(
-  options: Options = {},
-): Promise<{ server: ServerProgram; bob: Peer; terminal: Tmux }> {
-  const server = await ServerProgram.start();
-  const bob = await server.join();
-  const terminal = await openTerminal(server.port, options);
-  await server.members(2);
-  return { server, bob, terminal };
-}
-
-/** A server that does what a test wants. */
-async function openServer(onClient: (socket: Socket) => void): Promise<number> {
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => {});
-    onClient(socket);
-    server.close();
-  });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      resolve(typeof address === "object" && address ? address.port : 0);
-    });
-  });
-}
 
 terminalTest("lines appear above what is being typed, and the cursor stays", async () => {
   const { bob, terminal } = await openRoom();
@@ -185,7 +143,7 @@ terminalTest("more than a screen can be typed", async () => {
   const long = Array.from({ length: 40 }, (_, index) => `word${index}`).join(" ");
   bob.say("one\n");
   await terminal.shows("one");
-  await terminal.paste(long);
+  await terminal.pasteAsKeys(long);
   await terminal.shows("word39");
   bob.say("two\n");
   await terminal.shows("two");
@@ -235,7 +193,7 @@ terminalTest("a paste of many lines is sent as it is, each line once", async () 
     { length: 300 },
     (_, index) => `${index} tab\there, 漢字 ${"x".repeat(index % 90)}`,
   );
-  await terminal.paste(`${pasted.join("\n")}\nthe rest`);
+  await terminal.pasteAsKeys(`${pasted.join("\n")}\nthe rest`);
   await terminal.shows("> the rest");
   await bob.hears(Buffer.from(`${pasted.at(-1)}\n`).toString("latin1"));
   expect(bob.heard.toString()).toBe(`${pasted.join("\n")}\n`);
@@ -310,8 +268,8 @@ terminalTest("a dumb terminal gets plain lines, and is safe as well", async () =
 });
 
 terminalTest("it says where it is connected, but not with --quiet", async () => {
-  const { server, terminal } = await openRoom({ client: "" });
-  await terminal.becomes(`connected to 127.0.0.1:${server.port}`, ">");
+  const { server, terminal } = await openRoom({ client: "", columns: 80 });
+  await terminal.becomes(`connected to 127.0.0.1:${server.port}; /quit leaves, /help helps`, ">");
   const quiet = await openTerminal(server.port);
   await quiet.becomes(">");
 });
@@ -321,7 +279,7 @@ terminalTest("Ctrl-C leaves at once with 130, the half-typed line on the screen"
   await terminal.type("half ty");
   await terminal.shows("half ty");
   await terminal.press("C-c");
-  await terminal.becomes("> half ty", "exit 130 icanon");
+  await terminal.becomes("> half ty (not sent)", "exit 130 icanon");
   expect(bob.text).toBe("");
 });
 
@@ -330,28 +288,32 @@ terminalTest(
   async () => {
     const { promise: halfClosed, resolve } = Promise.withResolvers<Socket>();
     const port = await openServer((socket) => socket.resume().on("end", () => resolve(socket)));
-    const terminal = await openTerminal(port, { client: "" });
+    const terminal = await openTerminal(port, { client: "", columns: 80 });
     await terminal.type("x");
     await terminal.press("Left", "C-d"); // deletes the x
     await terminal.shows(/^>$/m);
     await terminal.press("C-d");
     const socket = await halfClosed;
     socket.write("bob: last words\n");
-    await terminal.becomes(`connected to 127.0.0.1:${port}`, "bob: last words");
+    await terminal.becomes(
+      `connected to 127.0.0.1:${port}; /quit leaves, /help helps`,
+      "bob: last words",
+    );
     socket.end("no newline");
     await terminal.shows("bob: last words\nno newline\nexit 0 icanon");
   },
 );
 
-terminalTest("when the server goes away the half-typed line stays, and the code is 0", async () => {
-  const { server, terminal } = await openRoom({ client: "", columns: 60 });
+terminalTest("when the server goes away the half-typed line stays, and the code is 1", async () => {
+  const { server, terminal } = await openRoom({ client: "", columns: 90 });
   await terminal.type("half ty");
   await terminal.shows("half ty");
   server.kill("SIGTERM");
   const address = `127.0.0.1:${server.port}`;
   await terminal.becomes(
-    ...[`connected to ${address}`, `${address} has closed the connection`],
-    ...["> half ty", "exit 0 icanon"],
+    ...[`connected to ${address}; /quit leaves, /help helps`, "> half ty (not sent)"],
+    `linechat-client: ${address} has closed the connection before everything was said`,
+    "exit 1 icanon",
   );
 });
 
@@ -365,7 +327,7 @@ terminalTest(
     await terminal.shows("half ty");
     (await joined).resetAndDestroy();
     await terminal.becomes(
-      "> half ty",
+      "> half ty (not sent)",
       `linechat-client: lost the connection to 127.0.0.1:${port}: reset by the server`,
       "exit 1 icanon",
     );
@@ -375,7 +337,7 @@ terminalTest(
 terminalTest("a signal from elsewhere leaves the terminal as it was", async () => {
   const server = await ServerProgram.start();
   const terminal = await Tmux.start({
-    command: `sh -c 'echo $$; exec "${process.execPath}" client.ts --quiet 127.0.0.1 ${server.port}'; ${REPORT}`,
+    command: `sh -c 'echo $$; exec "${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}'; ${REPORT}`,
   });
   await terminal.shows(/^\d+\n>/);
   process.kill(Number((await terminal.screen())[0]), "SIGTERM");
@@ -385,7 +347,7 @@ terminalTest("a signal from elsewhere leaves the terminal as it was", async () =
 terminalTest("when its window is closed it leaves, without a word", async () => {
   const server = await ServerProgram.start();
   const words = join(tmpdir(), `linechat-test-${process.pid}.stderr`);
-  const client = `"${process.execPath}" client.ts --quiet 127.0.0.1 ${server.port}`;
+  const client = `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
   const terminal = await Tmux.start({ command: `${client} 2>"${words}"` });
   await terminal.shows(/^>$/m);
   await terminal.end();
@@ -402,7 +364,7 @@ terminalTest("Ctrl-Z gives the terminal back, fg takes it again", async () => {
     columns: 60,
   });
   await terminal.shows("%");
-  await terminal.type(`"${process.execPath}" client.ts --quiet 127.0.0.1 ${server.port}`);
+  await terminal.type(`"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`);
   await terminal.press("Enter");
   await terminal.shows(/^>$/m);
   await terminal.type("half typed");
@@ -434,8 +396,8 @@ terminalTest("lines from a pipe, heard on a terminal: harmless there, and no pro
 terminalTest("lines from a keyboard, heard by a pipe: bytes pass unchanged", async () => {
   const server = await ServerProgram.start();
   const bob = await server.join();
-  const client = `"${process.execPath}" client.ts --quiet 127.0.0.1 ${server.port}`;
-  const terminal = await Tmux.start({ command: `${client} | od -An -c; exec sleep 1000` });
+  const client = `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
+  const terminal = await Tmux.start({ command: `${client} 2>&- | od -An -c; exec sleep 1000` });
   await server.members(2);
   await terminal.type("typed");
   await terminal.press("Enter");

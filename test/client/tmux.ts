@@ -38,6 +38,7 @@ export async function endTerminals(): Promise<void> {
 /** One terminal on a tmux server of its own. */
 export class Tmux {
   readonly #socket = `linechat-test-${process.pid}-${++count}`;
+  readonly #files: string[] = [];
 
   static async start(options: TmuxOptions): Promise<Tmux> {
     const { command, columns = 40, rows = 12 } = options;
@@ -61,11 +62,20 @@ export class Tmux {
     await this.#run("send-keys", "-l", text);
   }
 
-  /** Pastes as a terminal does: with CR for LF. */
-  async paste(text: string): Promise<void> {
+  /** Pastes as a terminal does that knows no bracketed paste: with CR for LF. */
+  pasteAsKeys(text: string): Promise<void> {
+    return this.#paste(text);
+  }
+
+  /** Pastes as a terminal does: with CR for LF, and a start and an end if they are asked for. */
+  paste(text: string): Promise<void> {
+    return this.#paste(text, "-p");
+  }
+
+  async #paste(text: string, ...how: string[]): Promise<void> {
     const path = join(tmpdir(), `${this.#socket}.paste`);
     await Bun.write(path, text);
-    await this.#run("load-buffer", path, ";", "paste-buffer");
+    await this.#run("load-buffer", path, ";", "paste-buffer", ...how);
     rmSync(path);
   }
 
@@ -83,9 +93,39 @@ export class Tmux {
     return lines(await this.#run("capture-pane", "-p", "-e"));
   }
 
+  /** Whether text on the screen has a style, by its number of SGR: 1 is bold, 2 is dim. */
+  async hasStyle(text: string, style: number): Promise<boolean> {
+    const [before = "", found] = (await this.#run("capture-pane", "-p", "-e")).split(text);
+    if (found === undefined) throw new Error(`${text} is not on the screen`);
+    const codes = [...before.matchAll(/\x1b\[([\d;]*)m/g)].flatMap(([, all = ""]) =>
+      all.split(";"),
+    );
+    return codes.lastIndexOf(`${style}`) > codes.lastIndexOf("0");
+  }
+
   /** All lines since the start, those that were wrapped in one piece. */
   async history(): Promise<string[]> {
     return lines(await this.#run("capture-pane", "-p", "-J", "-S", "-"));
+  }
+
+  /** From now on, all that the programs write to this terminal. */
+  async output(): Promise<() => Promise<string>> {
+    const path = join(tmpdir(), `${this.#socket}.output`);
+    this.#files.push(path);
+    await Bun.write(path, "");
+    await this.#run("pipe-pane", `cat >>"${path}"`);
+    return () => Bun.file(path).text();
+  }
+
+  /** Waits until this is in the output, in this order. */
+  async outputs(output: () => Promise<string>, ...parts: string[]): Promise<void> {
+    const pattern = new RegExp(parts.map((part) => RegExp.escape(part)).join("[^]*"));
+    await until(
+      "the output to have",
+      parts.join(" … "),
+      async () => [await output()],
+      (seen) => pattern.test(seen),
+    );
   }
 
   async title(): Promise<string> {
@@ -140,12 +180,14 @@ export class Tmux {
     if (!started.delete(this)) return;
     const path = (await this.#run("display", "-p", "#{socket_path}").catch(() => "")).trim();
     await this.#run("kill-server").catch(() => {});
-    if (path) rmSync(path, { force: true });
+    for (const file of [path, ...this.#files]) if (file) rmSync(file, { force: true });
   }
 
   async #run(...words: string[]): Promise<string> {
     if (missing) throw new Error("tmux is not installed (apt-get install tmux)");
-    const { TMUX: _, NO_COLOR: __, ...environment } = process.env;
+    const { TMUX: _, NO_COLOR: __, ...own } = process.env;
+    // What is typed in tests goes to no history, unless a test says where it goes.
+    const environment = { ...own, XDG_STATE_HOME: "/dev/null" };
     const tmux = Bun.spawn(["tmux", "-u", "-L", this.#socket, "-f", "/dev/null", ...words], {
       env: { ...environment, LANG: "C.UTF-8", LC_ALL: "C.UTF-8", SHELL: "/bin/sh" },
       stdout: "pipe",

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { formatAddress } from "../../lib/program/address.ts";
-import { parsePort, quote } from "../../lib/program/command-line.ts";
+import { formatAddress, splitAddress } from "../../lib/program/address.ts";
+import { fileMode, parsePort } from "../../lib/program/command-line.ts";
+import { similar } from "../../lib/program/mistakes.ts";
+import { quote } from "../../lib/program/quote.ts";
 import { formatSize, formatTime, parseSize, parseTimeMs } from "../../lib/program/units.ts";
 
 describe("sizes", () => {
@@ -81,4 +83,50 @@ test("addresses: IPv6 in brackets, IPv4 in disguise as IPv4", () => {
   expect(formatAddress("2001:db8::1", 51234)).toBe("[2001:db8::1]:51234");
   expect(formatAddress("::ffff:203.0.113.9", 80)).toBe("203.0.113.9:80");
   expect(formatAddress("example.org", 80)).toBe("example.org:80");
+});
+
+test("an address with its port is taken apart again", () => {
+  for (const [text, host, port] of [
+    ["localhost:8080", "localhost", "8080"],
+    ["[::1]:8080", "::1", "8080"],
+    ["[fe80::1%eth0]:1", "fe80::1%eth0", "1"],
+    ["localhost", "localhost", undefined],
+    ["[::1]", "::1", undefined],
+    ["::1", "::1", undefined],
+    ["fe80::1%eth0", "fe80::1%eth0", undefined],
+    [":80", "", "80"],
+    ["localhost:", "localhost", ""],
+    ["", "", undefined],
+    ["[::1", "[::1", undefined],
+    ["a:b:c", "a:b:c", undefined],
+  ] as const)
+    expect(splitAddress(text)).toEqual({ host, port });
+});
+
+test("a mode is written with or without what C or JavaScript put before it", () => {
+  const { parse } = fileMode("", undefined);
+  const read = (text: string) => parse(text, undefined);
+  expect(["660", "0660", "0o660", "000"].map(read)).toEqual([0o660, 0o660, 0o660, 0]);
+  for (const wrong of ["", "66", "6600", "00660", "0x660", "668", "rw", "u+rw", "-660"])
+    expect(read(wrong)).toBeUndefined();
+});
+
+describe("a word that does not exist stands for", () => {
+  const names = ["name", "recv-only", "send-only", "tls", "tls-ca", "quiet"];
+  test.each([
+    ["nmae", ["name"]],
+    ["NAME", ["name"]],
+    ["nam", ["name"]],
+    ["n", ["name"]],
+    ["tls", ["tls"]],
+    ["tsl", ["tls"]],
+    ["tl", ["tls", "tls-ca"]],
+    ["only", ["recv-only", "send-only"]],
+    ["recieve-only", ["recv-only"]],
+    ["quite", ["quiet"]],
+    ["xyz", []],
+    ["x", []],
+    ["", []],
+    ["q".repeat(100_000), []],
+  ])("%p", (given, meant) => expect(similar(given, names)).toEqual(meant));
 });

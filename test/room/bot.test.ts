@@ -138,7 +138,6 @@ describe("who is sent away", () => {
       pass(0);
       expect(member("ann").hold).toBe(hold);
       member("ann").sendAway("flooding");
-      ann.data.ended();
       bob.drains(100);
       for (let turn = 0; turn < 3; turn++) pass(0);
       expect(bob.heard).toBe("1\n2\n3\n4\n5\n");

@@ -54,7 +54,9 @@ test("what only looks like one is not", () => {
     ...["* line longer than many bytes", "* line longer than 7 bytes or so"],
     ...["* not allowed from ", "* not allowed from here", "* not allowed from 10.1.2.3 5"],
     ...["* too many connections from 10.1.2.3: bye", "* idle for 5", "* idle for 5 m"],
+    ...["* not allowed from fe80::1%\x1b[2J", "* not allowed from fe80::1%\u202e"],
     ...["* the name  is taken", "* the name al ice is taken", "* the name a: b is taken"],
+    ...["* the name \x1b[2J is taken", "* the name \u202eecila is taken"],
     ...["* say your name first (here: alice)", "* alice joined (3 here)"],
     ...["* idle for ever", "* no pass phrase within", "* wrong pass phrase?"],
   ])

@@ -61,10 +61,24 @@ describe("client.ts --name", () => {
     await server.logged(" joined alice ");
     const second = startClient(server.port, "--name", "Alice");
     second.say("hello\n");
-    await second.printed("* the name Alice is taken\n");
-    await second.exited;
+    await second.printed("the server says: the name Alice is taken\n", "stderr");
+    expect(await second.exited).toBe(1);
     await server.logged(/ left 127\.0\.0\.1:\d+: the name Alice is taken \(1 here\)/);
   });
+});
+
+test("client.ts --reconnect --name tries again until the name is free, and then says all it has to", async () => {
+  const server = await start("--history", "10");
+  const [other, first] = [await greeted(server), await greeted(server, "alice\nhere\n")];
+  await other.hears("alice: here\n");
+  const client = startClient(server.port, "--reconnect", "--name", "alice");
+  client.say("hello\n");
+  await server.logged(/ left 127\.0\.0\.1:\d+: the name alice is taken/);
+  first.endInput();
+  await other.hears("alice: hello\n");
+  client.say("again\n");
+  await other.hears("alice: again\n");
+  expect(other.text.replace(/^\*.*\n/, "")).toBe("alice: here\nalice: hello\nalice: again\n");
 });
 
 test("the log has the name as soon as it is known", async () => {

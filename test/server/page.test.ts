@@ -136,10 +136,11 @@ describe("in a browser", () => {
       document.getElementById("words").focus();
     })()`);
     const lines = Array.from({ length: 1000 }, (_, i) => `bot: ${i} lorem ipsum dolor sit amet\n`);
-    for (let turn = 0; turn < 200; turn++) {
+    for (let turn = 0; turn < 40; turn++) {
       await peer.sayAll(lines.join(""));
-      if (turn % 5 === 0) await ann.press("x");
+      await ann.press("x");
     }
+    await peer.sayAll(lines.join("").repeat(160));
     await ann.says(" typed meanwhile");
     await peer.hears(`ann: ${"x".repeat(40)} typed meanwhile\n`);
     const delays = await ann.run<number[]>("delays.sort((a, b) => a - b)");

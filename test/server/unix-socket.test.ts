@@ -57,8 +57,8 @@ test("client.ts goes there with --unix, with a pass phrase too", async () => {
   await bob.printed("hello\n");
   const stranger = client();
   stranger.say("let me in\n");
-  expect(await stranger.exited).toBe(0);
-  expect(stranger.stdout).toBe("* wrong pass phrase\n");
+  expect(await stranger.exited).toBe(1);
+  expect(stranger.stderr).toBe("linechat-client: the server says: wrong pass phrase\n");
 });
 
 test("client.ts says that there is no such socket", async () => {

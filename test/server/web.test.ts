@@ -142,7 +142,7 @@ describe("a WebSocket is a member", () => {
     await server.logged(`joined ann web:${ann.peer.name} (1 here)`);
     ann.say("again");
     const bob = await WebPeer.connect(url);
-    await bob.hears("ann: hello\nann: again\n* until here what was said before\n* say your");
+    await bob.hears("ann: hello\nann: again\n* until here what was said before\n");
     bob.say("ann");
     expect(await bob.closed()).toBe(1008);
     expect(bob.text).toEndWith("* the name ann is taken\n");

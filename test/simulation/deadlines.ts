@@ -4,6 +4,7 @@
  * woken for it (promise 5 and the end of 6).
  */
 
+import type { Announcing } from "./announcing.ts";
 import type { Entrance } from "./entrance.ts";
 import type { Seat } from "./seat.ts";
 import { ROUNDING, type Speaking } from "./speaking.ts";
@@ -17,8 +18,10 @@ export class Deadlines {
   readonly #state: State;
   readonly #speaking: Speaking;
   readonly #entrance: Entrance;
+  readonly #announcing: Announcing;
 
-  constructor(state: State, speaking: Speaking, entrance: Entrance) {
+  constructor(state: State, speaking: Speaking, entrance: Entrance, announcing: Announcing) {
+    this.#announcing = announcing;
     this.#state = state;
     this.#speaking = speaking;
     this.#entrance = entrance;
@@ -77,18 +80,25 @@ export class Deadlines {
     this.#state.seen.idle++;
   }
 
-  /** What holds once the server has done the work of a turn. */
+  /** The server, doing the work of a turn, has those leave that have to. */
+  leaveDue(): void {
+    const { seats, stopping, heldUp } = this.#state;
+    for (const seat of seats) {
+      if (this.isIdle(seat)) this.leaveIdle(seat);
+      const stays = seat.state === "member" && !seat.leaving;
+      if (stays && stopping && !heldUp) this.#state.leave(seat, "server stopping");
+    }
+  }
+
+  /** What holds once it has. */
   checkFlush(seat: Seat): void {
     const state = this.#state;
-    if (this.isIdle(seat)) this.leaveIdle(seat);
-    const stays = seat.state === "member" && !seat.leaving;
-    if (stays && state.stopping && !state.heldUp) state.leave(seat, "server stopping");
     if (seat.lost || state.now < seat.deadlineMs) return;
-    const isOwed = seat.state === "member" && seat.blocked;
-    const hasMovedOn = isOwed && state.position(seat) >= seat.goalLeast;
+    const isOwed = seat.state === "member" && seat.owed.length > 0;
+    const hasMovedOn = isOwed && state.reached(seat) >= seat.goalLeast;
     if (seat.state === "member" && !isOwed) return;
     state.demand(hasMovedOn, seat, "still connected after its deadline");
-    state.expectProgress(seat, state.position(seat));
+    state.expectProgress(seat, state.reached(seat));
     state.seen.leaversKept++;
   }
 
@@ -98,6 +108,9 @@ export class Deadlines {
     if (!this.#isClear) return;
     for (const seat of seats) {
       if (seat.state !== "member" || !seat.blocked || seat.lost) continue;
+      // The room may not know yet that it is blocked.
+      if (!seat.isAnswered) seat.stillPosition = -1;
+      if (!seat.isAnswered) continue;
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
       this.#state.demand(wasAsked, seat, "not asked whether it takes more");
       this.#standsStill(seat);
@@ -114,7 +127,7 @@ export class Deadlines {
   /** What holds before time goes on: the server has asked to be woken early enough. */
   checkAlarm(wakeAtMs: number): void {
     const { seats, stopAtMs = NEVER, open, waiting, now } = this.#state;
-    let latestMs = open === 0 ? NEVER : stopAtMs;
+    let latestMs = Math.min(open === 0 ? NEVER : stopAtMs, this.#announcing.dueAtMs);
     for (const seat of seats) {
       if (seat.lost) continue;
       const paced = this.#pacedUntilMs(seat);
@@ -140,11 +153,10 @@ export class Deadlines {
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */
   #isTooSlow(seat: Seat): boolean {
     const { now, held, rules, heldUp, seen } = this.#state;
-    const position = this.#state.position(seat);
     const isDue = seat.leaving !== undefined && now >= seat.deadlineMs;
     if (seat.lost) return isDue || heldUp; // which the server may not know yet
     if (!seat.blocked) return false;
-    if (isDue && position < seat.goal && seat.writtenAtMs === now) {
+    if (isDue && this.#state.reached(seat) < seat.goal && seat.writtenAtMs === now) {
       seen.leaversDropped++;
       return true;
     }
@@ -158,7 +170,7 @@ export class Deadlines {
 
   /** Notes since when it has surely had its goal and not moved. */
   #standsStill(seat: Seat): void {
-    const position = this.#state.position(seat);
+    const position = this.#state.reached(seat);
     if (position === seat.stillPosition) {
       seat.stillSince ??= this.#state.held.atLeast;
       return;

@@ -3,8 +3,9 @@
  * and that there are never more than may be (the one owner's promises).
  */
 
+import type { Naming } from "./naming.ts";
 import type { Outcome, Seat } from "./seat.ts";
-import { opensTls, SPEAKS_TLS } from "./speaking.ts";
+import { opensTls, type Speaking, SPEAKS_TLS } from "./speaking.ts";
 import { inWords, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
@@ -13,9 +14,13 @@ const PASS_PHRASE_BYTES_MAX = 1024;
 
 export class Entrance {
   readonly #state: State;
+  readonly #naming: Naming;
+  readonly #speaking: Speaking;
 
-  constructor(state: State) {
+  constructor(state: State, naming: Naming, speaking: Speaking) {
     this.#state = state;
+    this.#naming = naming;
+    this.#speaking = speaking;
   }
 
   /** Somebody connects; `accept` follows, then `accepted`. */
@@ -118,8 +123,6 @@ export class Entrance {
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = seat.saidAtMs = state.now;
-    seat.takenTo = state.saidBytes;
-    seat.steps = [{ position: state.saidBytes, at: state.held }];
   }
 
   /** The server says that it has refused somebody. */
@@ -201,8 +204,13 @@ export class Entrance {
   }
 
   #admits(seat: Seat): void {
-    if (this.#state.stopping) this.#state.depart(seat);
+    if (this.#state.stopping) return this.#state.depart(seat);
+    const { refused, over } = this.#naming.admits(seat);
+    seat.greeting = this.#naming.greeting(seat);
+    if (refused !== undefined) this.#expects(seat, "is told", refused);
     else this.#expects(seat, "joins");
+    if (over === undefined || over.state !== "member") return;
+    this.#speaking.sendsAway(over, `the name ${seat.ownName} was taken over`);
   }
 
   #awaits(seat: Seat, what: "handshake" | "pass phrase"): void {

@@ -61,6 +61,18 @@ test("who leaves and has taken all it is owed is not too slow, though more was s
   expect(left).toEqual(["bob: line too long"]);
 });
 
+test("a newcomer that has to leave before its turn, and takes all of history then, gets EOF once", () => {
+  const { room, join, pass } = openRoom({ history: { bytes: 100 } });
+  void room.say("before");
+  const ann = join("ann");
+  let ends = 0;
+  ann.shutdown = () => ends++;
+  room.members[0]?.sendAway("rude");
+  pass(0);
+  pass(0);
+  expect([ann.heard, ends]).toEqual(["before\n* rude\n", 1]);
+});
+
 /** A room with a clock that the test moves, and a list of who has left. */
 function openRoom(options: Partial<RoomOptions> = {}) {
   let ms = 0;

@@ -1,7 +1,7 @@
 /** Promises 1 to 3 and 6: what others say arrives whole, in one order, without a gap, and then EOF. */
 
 import type { Line, Seat } from "./seat.ts";
-import { show, type State } from "./state.ts";
+import { placeIn, show, type State } from "./state.ts";
 
 export class Hearing {
   readonly #state: State;
@@ -11,16 +11,39 @@ export class Hearing {
   }
 
   /** A line was said: all members but its speaker are owed it. */
-  owe(line: Line): void {
-    const { said, seats, seen, rules } = this.#state;
-    const end = line.start + line.bytes.length;
-    if (Math.floor(end / rules.logBytes) > Math.floor(line.start / rules.logBytes)) seen.wraps++;
+  owe(speaker: Seat, bytes: Uint8Array): void {
+    const { said, seats, seen, rules, saidBytes: start, held: saidAt } = this.#state;
+    const line: Line = { speaker, bytes, start, saidAt };
+    const end = start + bytes.length;
+    this.#state.saidBytes = end;
+    const ringBytes = rules.logBytes + this.#state.historyBytes;
+    if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) seen.wraps++;
     said.push(line);
+    this.#keepPast(line);
     for (const seat of seats) {
       if (seat.state !== "member" || seat === line.speaker || seat.leaving) continue;
       if (seat.owed.length === 0) this.#step(seat, line.start);
       seat.owed.push(line);
     }
+  }
+
+  /**
+   * A newcomer is told to say its name; then it hears the past; where that ends, it is told so, if
+   * anything is announced.
+   */
+  joins(seat: Seat): void {
+    const { past, saidBytes, held, rules, seen } = this.#state;
+    const start = past[0]?.start ?? saidBytes;
+    const aside = (text: string, at: number): Line[] => {
+      const bytes = Buffer.from(text);
+      return text ? [{ speaker: seat, bytes, start: at, saidAt: held, isAside: true }] : [];
+    };
+    const isMarked = rules.announce && past.length > 0;
+    const mark = isMarked ? "* until here what was said before\n" : "";
+    seat.owed = [...aside(seat.greeting ?? "", start), ...past, ...aside(mark, saidBytes)];
+    seat.takenTo = start;
+    seat.steps = [{ position: start, at: held }];
+    if (past.length > 0) seen.pasts++;
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
@@ -36,10 +59,23 @@ export class Hearing {
     // What is offered has to be right too, be it taken or not.
     this.#compare(seat, bytes, offset, offered);
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    seat.takenBefore = seat.takenTo;
     this.#advance(seat, count);
     if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
     seat.wasAsked ||= seat.blocked;
     seat.blocked = count < offered;
+    seat.isAnswered = true;
+    seat.writtenAtMs = state.now;
+  }
+
+  /** A socket was offered bytes that are no part of what is said. */
+  tookOther(seat: Seat, isShort: boolean): void {
+    const state = this.#state;
+    state.demand(!seat.shut, seat, "written to after its EOF");
+    if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    seat.wasAsked ||= seat.blocked;
+    seat.blocked ||= isShort;
+    seat.isAnswered = !isShort;
     seat.writtenAtMs = state.now;
   }
 
@@ -72,7 +108,9 @@ export class Hearing {
     // Its own lines count or not, depending on whether it was written to since.
     const isSure = seat.owed.length > 0 && !seat.lost;
     const least = isSure ? end - this.#state.position(seat) : 0;
-    const isRight = behindBytes >= least && behindBytes <= end - seat.takenTo;
+    // With telnet, a write may be two, and the connection lost in the second.
+    const most = end - (this.#state.rules.telnet && seat.lost ? seat.takenBefore : seat.takenTo);
+    const isRight = behindBytes >= least && behindBytes <= most;
     this.#state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
   }
 
@@ -126,17 +164,26 @@ export class Hearing {
     for (const line of seat.owed) {
       if (seat.offset < line.bytes.length) break;
       seat.offset -= line.bytes.length;
-      seat.takenTo = line.start + line.bytes.length;
+      seat.takenTo = placeIn(line, line.bytes.length);
       done++;
     }
     if (done > 0) seat.owed.splice(0, done);
     this.#state.seen.deliveries += done;
     const [next] = seat.owed;
-    if (next && seat.offset > 0) seat.takenTo = next.start + seat.offset;
+    if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
     if (first && count > 0) this.#step(seat, this.#state.position(seat));
     if (next || !seat.word || seat.state !== "departing") return;
     seat.word = seat.offset < seat.word.length ? seat.word.subarray(seat.offset) : undefined;
     seat.offset = 0;
+  }
+
+  /** Whole lines, no more of them and no more bytes than may be. */
+  #keepPast(line: Line): void {
+    const { past, rules } = this.#state;
+    const { bytes = 0, lines = Number.POSITIVE_INFINITY } = rules.history ?? {};
+    past.push(line);
+    const bytesOf = (some: readonly Line[]) => some.reduce((sum, one) => sum + one.bytes.length, 0);
+    while (past.length > lines || bytesOf(past) > bytes) past.shift();
   }
 
   #step(seat: Seat, position: number): void {

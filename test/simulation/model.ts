@@ -6,9 +6,11 @@
  * is what they are told.
  */
 
+import { Announcing } from "./announcing.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Entrance } from "./entrance.ts";
 import { Hearing } from "./hearing.ts";
+import { Naming } from "./naming.ts";
 import type { Rules } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import { Speaking } from "./speaking.ts";
@@ -26,15 +28,19 @@ export class Model {
   readonly state: State;
   readonly entrance: Entrance;
   readonly hearing: Hearing;
+  readonly naming: Naming;
+  readonly announcing: Announcing;
   readonly speaking: Speaking;
   readonly deadlines: Deadlines;
 
   constructor(rules: Rules) {
     this.state = new State(rules);
-    this.entrance = new Entrance(this.state);
     this.hearing = new Hearing(this.state);
-    this.speaking = new Speaking(this.state, this.hearing);
-    this.deadlines = new Deadlines(this.state, this.speaking, this.entrance);
+    this.announcing = new Announcing(this.state, this.hearing);
+    this.naming = new Naming(this.state, this.announcing);
+    this.speaking = new Speaking(this.state, this.hearing, this.announcing, this.naming);
+    this.entrance = new Entrance(this.state, this.naming, this.speaking);
+    this.deadlines = new Deadlines(this.state, this.speaking, this.entrance, this.announcing);
   }
 
   /** Whether the server was told to stop and nobody is left. */
@@ -78,9 +84,20 @@ export class Model {
     if (seat.state !== "member") seat.state = "gone";
   }
 
+  /** The room has put a run into its log: that is the one order. */
+  said(speaker: Seat | undefined, run: Uint8Array): void {
+    if (!this.announcing.isNotice(run)) return this.speaking.said(speaker, run);
+    // Of those who have to leave in a flush, none hears what is told at its end.
+    if (!this.state.waiting.includes(this.announcing.voice)) this.deadlines.leaveDue();
+    this.announcing.wait();
+    this.speaking.takeTurn(this.announcing.voice, run.length);
+    this.announcing.said(run);
+  }
+
   joined(seat: Seat): void {
     this.entrance.joined(seat);
-    this.speaking.settle(seat);
+    this.hearing.joins(seat);
+    if (!this.state.rules.names || seat.certificate) this.announcing.joined(seat);
   }
 
   pauses(seat: Seat): void {
@@ -108,12 +125,15 @@ export class Model {
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
     if (reason === "reset") state.seen.resets++;
     state.depart(seat);
+    if (seat.unsaid.length === 0) this.announcing.left(seat, reason);
+    else seat.leftFor = reason;
   }
 
   stop(graceMs: number): void {
     this.state.stopAtMs = this.state.now + graceMs;
     this.state.seen.stops++;
     this.entrance.stops();
+    this.announcing.stops();
   }
 
   /** What holds after every step. */
@@ -125,11 +145,13 @@ export class Model {
     expectCount("connections open", server.open, state.open);
     expectCount("members", server.size, state.members);
     expectCount("seats taken", server.seats, state.roomSeats);
-    if (server.owedBytes > rules.logBytes) throw new Violation("the log holds more than it may");
+    if (server.owedBytes > rules.logBytes + state.historyBytes)
+      throw new Violation("the log holds more than it may");
     if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) {
       this.entrance.answered(seat);
       this.entrance.check(seat);
+      this.naming.check(seat);
       this.speaking.check(seat);
       this.hearing.check(seat, turnDue);
     }
@@ -140,7 +162,11 @@ export class Model {
     const { state } = this;
     const { stopAtMs = Number.POSITIVE_INFINITY } = state;
     if (state.now >= stopAtMs && !this.stopped) throw new Violation("goes on after its grace time");
+    this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
+    this.speaking.checkFlush();
+    this.announcing.wait();
+    state.forgetSaid();
     // When somebody spoke or was dropped in this flush, the next one is due at once.
     if (!state.heldUp || turnDue || this.stopped) return;
     this.deadlines.checkHold();
@@ -149,6 +175,7 @@ export class Model {
 
   /** What holds when nothing is left to happen: everything said has arrived. */
   checkRest(reads: (seat: Seat) => boolean): void {
+    for (const seat of this.state.waiting) this.state.demand(false, seat, "waits for ever");
     for (const seat of this.state.seats) {
       this.state.demand(seat.unsaid.length === 0, seat, "its lines are never said");
       this.state.demand(!seat.paused, seat, "stays paused");

@@ -19,8 +19,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "the log forgets one byte too many",
     file: "room/line-log.ts",
-    code: "return notesFull ? 0 : this.bytesMax - (this.#head - this.#tail);",
-    becomes: "return notesFull ? 0 : this.bytesMax + 1 - (this.#head - this.#tail);",
+    code: "return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);",
+    becomes: "return notesFull ? 0 : this.#ringBytes + 1 - (this.#head - this.#tail);",
   },
   {
     fault: "a run is noted where another note still is",
@@ -127,8 +127,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "what a talker over its rate has said is dropped when it goes",
     file: "room/room.ts",
-    code: 'if (member.hold === "rate") this.hear(member);',
-    becomes: "",
+    code: 'if (member.hold === "rate") this.hear(member);\n    else if',
+    becomes: "if",
   },
   {
     fault: "a token bucket has no bottom",
@@ -194,13 +194,13 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a reader has to take everything in each patience",
-    file: "room/member.ts",
+    file: "room/cursor.ts",
     code: "const PROGRESS_BYTES = 64 << 10;",
     becomes: "const PROGRESS_BYTES = 64 << 20;",
   },
   {
     fault: "a reader has to take a byte in each patience",
-    file: "room/member.ts",
+    file: "room/cursor.ts",
     code: "const PROGRESS_BYTES = 64 << 10;",
     becomes: "const PROGRESS_BYTES = 1;",
   },
@@ -218,7 +218,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "who leaves has to take what was said since as well",
-    file: "room/member.ts",
+    file: "room/cursor.ts",
     code: "Math.min(this.reached + PROGRESS_BYTES, this.end)",
     becomes: "Math.min(this.reached + PROGRESS_BYTES, this.#room.log.head)",
   },
@@ -226,15 +226,15 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   // Writing.
   {
     fault: "a short count is taken for all",
-    file: "room/member.ts",
+    file: "room/cursor.ts",
     code: "this.blocked = taken < length;",
     becomes: "this.blocked = taken < 0;",
   },
   {
     fault: "a drain wakes nobody",
-    file: "room/member.ts",
-    code: "this.blocked = false;\n    this.#room.settings.wake(0);",
-    becomes: "this.blocked = false;",
+    file: "room/cursor.ts",
+    code: "this.past?.drained();\n    this.#room.settings.wake(0);",
+    becomes: "this.past?.drained();",
   },
   {
     fault: "nothing is owed to a member while the log is released",
@@ -244,7 +244,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a newcomer hears what was said before it came",
-    file: "room/member.ts",
+    file: "room/cursor.ts",
     code: "this.position = room.log.head;",
     becomes: "this.position = room.log.tail;",
   },
@@ -264,15 +264,15 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a leaver gets its EOF before it has everything",
-    file: "room/member.ts",
-    code: "if (this.blocked) return;",
+    file: "room/cursor.ts",
+    code: "if (this.blocked) return false;",
     becomes: "if (this.blocked) break;",
   },
   {
     fault: "a leaver hears what is said after it has left",
-    file: "room/member.ts",
-    code: "const { end } = this;",
-    becomes: "const end = log.head;",
+    file: "room/cursor.ts",
+    code: "if (this.writeUpTo(this.end))",
+    becomes: "if (this.writeUpTo(this.#room.log.head))",
   },
   {
     fault: "a member that half-closed is reset",
@@ -325,8 +325,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "nobody looks after leavers",
     file: "room/room.ts",
-    code: "dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
-    becomes: "if (deadlines === this.idle) dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
+    code: "dueAtMs = Math.min(dueAtMs, due.dueAtMs);",
+    becomes: "if (due === this.idle) dueAtMs = Math.min(dueAtMs, due.dueAtMs);",
   },
   {
     fault: "what a member over its rate or without room still has to say is dropped when it goes",
@@ -374,7 +374,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a write that fails is a write of nothing",
-    file: "room/member.ts",
+    file: "room/cursor.ts",
     code: "if (taken < 0) this.socket.data.failed();",
     becomes: "if (taken < 0) return;",
   },
@@ -413,8 +413,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "nobody looks after the idle",
     file: "room/room.ts",
-    code: "dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
-    becomes: "if (deadlines !== this.idle) dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
+    code: "dueAtMs = Math.min(dueAtMs, due.dueAtMs);",
+    becomes: "if (due !== this.idle) dueAtMs = Math.min(dueAtMs, due.dueAtMs);",
   },
 
   // Stopping.

@@ -7,6 +7,8 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { NAMES_MUTANTS } from "./mutants-names.ts";
+import { PEOPLE_MUTANTS } from "./mutants-people.ts";
 import { ROOM_MUTANTS } from "./mutants-room.ts";
 import { SERVER_MUTANTS } from "./mutants-server.ts";
 import { WEB_MUTANTS } from "./mutants-web.ts";
@@ -31,7 +33,13 @@ export interface Mutant {
  * @param words only those whose fault has these words
  */
 export async function catchMutants(cores: number, words: string): Promise<number> {
-  const all = [...ROOM_MUTANTS, ...SERVER_MUTANTS, ...WEB_MUTANTS];
+  const all = [
+    ...ROOM_MUTANTS,
+    ...NAMES_MUTANTS,
+    ...PEOPLE_MUTANTS,
+    ...SERVER_MUTANTS,
+    ...WEB_MUTANTS,
+  ];
   const mutants = all.filter(({ fault }) => fault.includes(words));
   const left = mutants.values();
   let caught = 0;

@@ -8,12 +8,16 @@ import { Member } from "../../lib/room/member.ts";
 import type { Life } from "../../lib/room/socket.ts";
 import type { AcceptedSocket } from "../../lib/server/connections.ts";
 import { Guest } from "../../lib/server/guest.ts";
+import { TelnetSocket } from "../../lib/server/telnet.ts";
 import type { Model } from "./model.ts";
 import type { Random } from "./random.ts";
 import type { Reading, Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
+import { readTelnet, TelnetEar } from "./telnet.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /** What the server asks to be told; it makes them itself. */
 export interface Handlers {
@@ -69,6 +73,10 @@ export class Connection implements AcceptedSocket {
   /** Whether there is a handshake to come before anything else. */
   #isShakingHands: boolean;
   readonly #speech: Speech;
+  /** What has arrived of a telnet client, and how much of what is said by it. */
+  #sent = "";
+  #saidBytes = 0;
+  readonly #ear: TelnetEar | undefined;
 
   constructor(network: Network, seat: Seat, place: Place) {
     const { random, weather, model } = network;
@@ -79,7 +87,8 @@ export class Connection implements AcceptedSocket {
     this.seat = seat;
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
-    this.#speech = new Speech(network);
+    this.#speech = new Speech(network, seat, model.state.rules.telnet);
+    if (model.state.rules.telnet) this.#ear = new TelnetEar();
   }
 
   // The socket, as the server calls it.
@@ -102,7 +111,8 @@ export class Connection implements AcceptedSocket {
       this.#log(
         `is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
       );
-    model.hearing.took(this.seat, bytes, offset, length, taken);
+    if (this.#ear) this.#tookByTelnet(this.#ear, bytes.subarray(offset, offset + length), taken);
+    else model.hearing.took(this.seat, bytes, offset, length, taken);
     this.#inFlight += taken;
     this.drainDue = taken < length;
     return taken;
@@ -146,6 +156,13 @@ export class Connection implements AcceptedSocket {
 
   setKeepAlive(): void {}
 
+  getPeerCertificate() {
+    const { certificate } = this.seat;
+    if (certificate === undefined) return undefined;
+    const { name, fingerprint } = certificate;
+    return { subject: { CN: name }, fingerprint256: fingerprint };
+  }
+
   // What may happen to it. Each returns whether it could.
 
   /** The handshake is over. */
@@ -166,10 +183,13 @@ export class Connection implements AcceptedSocket {
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
     const chunk = this.#speech.next(random.between(1, model.state.rules.readBytesMax));
     if (this.#network.trace) this.#log(`says ${show(chunk)}`);
-    model.hears(this.seat, chunk);
+    this.#sent += this.#ear ? Buffer.from(chunk).toString("latin1") : "";
+    const said = this.#ear ? this.#nextSaid(false) : chunk;
+    if (said.length > 0) model.hears(this.seat, said);
     handlers.data(this, chunk);
-    if (this.data instanceof Member) model.speaking.checkHeld(this.seat, this.data.lines.heldBytes);
-    if (this.data instanceof Guest) model.entrance.checkHeld(this.seat, this.data.said.length);
+    const life = this.data instanceof TelnetSocket ? this.data.data : this.data;
+    if (life instanceof Member) model.speaking.checkHeld(this.seat, life.lines.heldBytes);
+    if (life instanceof Guest) model.entrance.checkHeld(this.seat, life.said.length);
     return true;
   }
 
@@ -189,6 +209,8 @@ export class Connection implements AcceptedSocket {
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || random.chance(500)) {
       this.#log("its end of input arrives");
+      const said = this.#ear ? this.#nextSaid(true) : NOTHING;
+      if (said.length > 0) model.hears(this.seat, said);
       model.ends(this.seat);
       handlers.end(this);
     }
@@ -302,6 +324,21 @@ export class Connection implements AcceptedSocket {
     this.#log("its close arrives");
     this.#network.model.closes(this.seat);
     this.#network.handlers.close(this);
+  }
+
+  /** What is said by what a telnet client has sent, and was not before. */
+  #nextSaid(isAll: boolean): Uint8Array {
+    const said = readTelnet(this.#sent, isAll).slice(this.#saidBytes);
+    this.#saidBytes += said.length;
+    return new Uint8Array(Buffer.from(said, "latin1"));
+  }
+
+  #tookByTelnet(ear: TelnetEar, bytes: Uint8Array, taken: number): void {
+    const { hearing } = this.#network.model;
+    const { said, saidTaken } = ear.hear(bytes, taken);
+    const isShort = taken < bytes.length;
+    if (said.length > 0) hearing.took(this.seat, said, 0, said.length, saidTaken);
+    if (said.length === saidTaken) hearing.tookOther(this.seat, isShort);
   }
 
   #log(event: string): void {

@@ -1,6 +1,7 @@
 /** What a world is like: the options of its server, its network, and what happens how often. */
 
 import type { Random } from "./random.ts";
+import { NAME_BYTES_MAX } from "./state.ts";
 
 /** A log of more than this is one of the few that are large enough to be gathered from in parts. */
 const LARGE_BYTES = 256 << 10;
@@ -13,6 +14,10 @@ export interface Rules {
   readonly lineBytesMax: number;
   readonly patienceMs: number;
   readonly lingerMs: number;
+  readonly names: boolean;
+  readonly telnet: boolean;
+  /** Whether names are those of certificates. */
+  readonly certified: boolean;
   readonly linesPerSecond: number | undefined;
   readonly idleMs: number | undefined;
   readonly unix: boolean;
@@ -26,6 +31,11 @@ export interface Rules {
   readonly guestMs: number;
   /** The most bytes that arrive at once. */
   readonly readBytesMax: number;
+  /** Whether who comes and goes is told, and how much a newcomer hears of the past. */
+  readonly announce: boolean;
+  readonly history: { readonly bytes: number; readonly lines: number | undefined } | undefined;
+  /** Whether the program around the room hears what is said. */
+  readonly listens: boolean;
 }
 
 /** How a peer reads: what comes, a little at a time, a byte now and then, all after a while, or not at all. */
@@ -46,6 +56,8 @@ export interface Weather {
   readonly closeLater: number;
   /** A peer that gets EOF closes too. */
   readonly politePeer: number;
+  /** A peer has a name that is none. */
+  readonly badName: number;
   /** A line passes the limit. */
   readonly tooLong: number;
   /** A peer has reset before it is accepted, and has no address any more. */
@@ -81,6 +93,8 @@ export const EVENTS = [
   "answer",
   "change",
   "renew",
+  "say",
+  "sendAway",
   "turn",
   "time",
   "stop",
@@ -137,19 +151,31 @@ export function choose(random: Random): Choices {
   };
 }
 
+/** What has to fit into a line where who comes and goes is told. */
+const NOTICE_BYTES = 90;
+
 function chooseRules(random: Random): Rules {
   const large = random.below(25) === 0;
+  const announce = random.chance(300);
   const logBytes = large
     ? random.pick([MIDDLE_BYTES, 2 * MIDDLE_BYTES, LARGE_BYTES]) + random.below(MIDDLE_BYTES)
-    : random.pick([8, 40, 100, 300, 900]) + random.below(60);
+    : random.pick(announce ? [100, 300, 900] : [8, 40, 100, 300, 900]) + random.below(60);
   const lineBytesMax = large
     ? 16 << random.between(9, 11)
-    : Math.min(logBytes, random.pick([1, 5, 16, 60, 200, logBytes]));
+    : Math.min(
+        logBytes,
+        random.pick(announce ? [NOTICE_BYTES, 200] : [1, 5, 16, 60, 200, logBytes]),
+      );
   const patienceMs = random.pick(large ? [50, 100, 250, 1000] : [0, 1, 50, 100, 250, 1000, 10_000]);
   const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
+  const entrance = chooseEntrance(random);
+  const names = lineBytesMax >= 16 && random.chance(400);
   return {
-    logBytes,
+    logBytes: names ? logBytes + NAME_BYTES_MAX : logBytes,
     lineBytesMax,
+    names,
+    telnet: readBytesMax <= 80 && random.chance(200),
+    certified: names && entrance.handshake && random.chance(700),
     patienceMs,
     // With no time at all, whoever leaves would be dropped before it is written to.
     lingerMs: random.pick([patienceMs === 0 ? 10 : 0, 1, 100, 2000]),
@@ -159,8 +185,17 @@ function chooseRules(random: Random): Rules {
       : random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
     idleMs: large ? undefined : random.pick([undefined, undefined, 40, 300, 2000]),
     readBytesMax,
-    ...chooseEntrance(random),
+    ...entrance,
+    announce,
+    history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
+    listens: random.chance(300),
   };
+}
+
+/** Less than the log, or more of it, by its size or by lines. */
+function chooseHistory(random: Random, logBytes: number) {
+  const bytes = random.pick([1, 10, logBytes >> 1, logBytes, 3 * logBytes]) + random.below(5);
+  return { bytes, lines: random.pick([undefined, 1, 2, 5, 30]) };
 }
 
 function chooseEntrance(random: Random) {
@@ -192,6 +227,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     closeAtOnce: random.pick([0, 300, 1000]),
     closeLater: random.pick([0, 500]),
     politePeer: random.pick([0, 300, 900, 1000]),
+    badName: random.pick([0, 100, 500]),
     tooLong: random.pick([0, 0, 5, 40]),
     noAddress: random.pick([0, 0, 100]),
     goodHandshake: random.pick([500, 900, 1000]),
@@ -218,6 +254,8 @@ function chooseWeights(random: Random): Record<Event, number> {
     answer: random.pick([5, 30]),
     change: random.pick([0, 10]),
     renew: random.pick([0, 0, 10]),
+    say: random.pick([0, 0, 30]),
+    sendAway: random.pick([0, 0, 10]),
     turn: random.pick([50, 200, 500]),
     time: random.pick([20, 100]),
     stop: random.pick([0, 0, 3, 20]),

@@ -1,5 +1,7 @@
 /** What the model keeps of one connection. */
 
+import type { Certificate } from "./naming.ts";
+
 /** A line that was said. */
 export interface Line {
   readonly speaker: Seat;
@@ -8,6 +10,8 @@ export interface Line {
   readonly start: number;
   /** When it was said. */
   readonly saidAt: Held;
+  /** Whether it is for one alone, and so has no place of its own in all that was said. */
+  readonly isAside?: boolean;
 }
 
 /**
@@ -50,12 +54,25 @@ export class Seat {
 
   /** Its line so far, without an end. */
   unfinished = Buffer.alloc(0);
-  /** Its whole lines that the room has heard and not said. */
+  /** Its whole lines that the room has heard and not said, as they will be, and as they are held. */
   unsaid: Uint8Array[] = [];
+  heldLengths: number[] = [];
   /** What it has begun with, at least its first three bytes if it has said so many. */
   opening = Buffer.alloc(0);
+  /** Who it is by its certificate; what it is called; whether that is still to be reported. */
+  certificate: Certificate | undefined;
+  ownName: string | undefined;
+  isNamedDue = false;
+  /** What it is told when it has joined. */
+  greeting: string | undefined;
+  /** Why it cannot have the name it has said. */
+  refused: string | undefined;
   tooLong = false;
   greetsInTls = false;
+  /** Why it was sent away. */
+  sentAway: string | undefined;
+  /** Why it has left, to be told when all it has said is said. */
+  leftFor: string | undefined;
   /** Whether its end of input was delivered. */
   ended = false;
   paused = false;
@@ -72,11 +89,15 @@ export class Seat {
   offset = 0;
   /** What is left of the server's last line to it. */
   word: Uint8Array | undefined;
-  /** Where in all that was said its last byte taken lies, and when it came how far. */
+  /** Where in all that was said its last byte taken lies, and lay before the last write. */
   takenTo = 0;
+  takenBefore = 0;
+  /** When it came how far. */
   steps: Step[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;
+  /** Whether nothing but what others say waits for its socket. */
+  isAnswered = true;
   /** The last write to it, and the last when nobody was further behind. */
   writtenAtMs = -1;
   inTheWayAtMs = -1;
@@ -117,7 +138,7 @@ export class Seat {
   }
 
   get heldBytes(): number {
-    return this.unsaid.reduce((sum, line) => sum + line.length, this.unfinished.length);
+    return this.heldLengths.reduce((sum, bytes) => sum + bytes, this.unfinished.length);
   }
 
   /** Whether it has none of the seats, being refused or having left. */

@@ -3,16 +3,18 @@
  * never more of it held than may be (promises 1, 4 and 5).
  */
 
+import type { Announcing } from "./announcing.ts";
 import type { Hearing } from "./hearing.ts";
-import type { Seat } from "./seat.ts";
+import type { Naming } from "./naming.ts";
+import { Seat } from "./seat.ts";
 import { show, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
 /** The most a talker says in one turn, unless the log is small or its line long. */
 const SHARE_BYTES = 64 << 10;
-/** How many changes of speaker the log can note, at the least. */
-const RUNS_MIN = 64;
+/** How many changes of speaker the log can note, at the least, less one that may lie before history. */
+const RUNS_MIN = 63;
 /** What adding up fractions of lines may be off. */
 export const ROUNDING = 1e-6;
 /** What somebody is told who opens TLS where there is none. */
@@ -21,25 +23,31 @@ export const SPEAKS_TLS = "speaks TLS, this port does not";
 export class Speaking {
   readonly #state: State;
   readonly #hearing: Hearing;
+  readonly #announcing: Announcing;
+  readonly #naming: Naming;
+  /** What members have said, and whoever listens for the program was not told yet. */
+  #heard: { readonly speaker: Seat; readonly bytes: Uint8Array }[] = [];
   /** Whose turn it is to speak while others wait, and how much it has said in it. */
   #turn: Seat | undefined;
   #turnBytes = 0;
 
-  constructor(state: State, hearing: Hearing) {
+  constructor(state: State, hearing: Hearing, announcing: Announcing, naming: Naming) {
     this.#state = state;
     this.#hearing = hearing;
+    this.#announcing = announcing;
+    this.#naming = naming;
   }
 
   /** Bytes of a member arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
-    if (seat.leaving || seat.ended || seat.tooLong) return;
+    if (seat.leaving || seat.ended || seat.tooLong || seat.sentAway !== undefined) return;
     const isUndecided = seat.opening.length < 3;
     if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
     seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
     if (seat.greetsInTls) return this.settle(seat);
     if (stopping) return;
-    for (let at = 0; at < bytes.length && !seat.tooLong;) {
+    for (let at = 0; at < bytes.length && !seat.tooLong && seat.refused === undefined;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
@@ -48,7 +56,7 @@ export class Speaking {
       if (isWhole && !seat.tooLong) this.#finishLine(seat);
       at = end;
     }
-    if (seat.tooLong) seat.unfinished = NOTHING;
+    if (seat.tooLong || seat.refused !== undefined) seat.unfinished = NOTHING;
     this.settle(seat);
   }
 
@@ -64,17 +72,49 @@ export class Speaking {
   /** The end of a member's input arrives. */
   ends(seat: Seat): void {
     if (seat.leaving) return;
-    if (!this.#state.stopping && seat.unfinished.length > 0) {
+    const isHeard = !this.#state.stopping && seat.sentAway === undefined;
+    if (isHeard && seat.unfinished.length > 0) {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
     }
     this.settle(seat);
   }
 
-  /** The room has put a run into its log: that is the one order. */
-  said(speaker: Seat, run: Uint8Array): void {
+  /** The program around the room says a line. */
+  programSays(line: Uint8Array): void {
+    if (this.#state.stopping) return;
+    const voice = new Seat("the program", "");
+    voice.unsaid.push(Buffer.concat([line, Uint8Array.of(LF)]));
+    this.#state.waiting.push(voice);
+    this.#state.seen.programLines++;
+  }
+
+  /** A member is sent away, which leaves once it has said what it has to say. */
+  sendsAway(seat: Seat, reason: string): void {
+    if (seat.leaving || seat.sentAway !== undefined) return;
+    seat.sentAway = reason;
+    this.#state.seen.sentAway++;
+    if (seat.unsaid.length > 0) this.#state.seen.sentAwayLater++;
+    this.settle(seat);
+  }
+
+  /** Whoever listens for the program is told a line. */
+  listens(line: string, name: string): void {
+    const { speaker, bytes } = this.#heard.shift() ?? {};
+    const text = bytes && new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    if (line !== text?.replace(/\r?\n$/, "") || !speaker || name !== this.#naming.nameOf(speaker))
+      throw new Violation(`the program hears ${line} of ${name} instead of ${text}`);
+  }
+
+  /** What holds once the server has done the work of a turn. */
+  checkFlush(): void {
+    if (this.#heard.length > 0) throw new Violation("the program is not told what was said");
+  }
+
+  /** A member has said a run, or the program around the room. */
+  said(speaker = this.#nextVoice(), run: Uint8Array): void {
     const state = this.#state;
-    this.#takeTurn(speaker, run.length);
+    this.takeTurn(speaker, run.length);
     speaker.saidAtMs = state.now;
     let at = 0;
     while (at < run.length) {
@@ -82,25 +122,50 @@ export class Speaking {
       if (!bytes || !startsWith(run, at, bytes))
         throw state.violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
-      this.#hearing.owe({ speaker, bytes, start: state.saidBytes, saidAt: state.held });
-      state.saidBytes += bytes.length;
+      speaker.heldLengths.shift();
+      this.#hearing.owe(speaker, bytes);
+      if (state.rules.listens && speaker.state !== "new") this.#heard.push({ speaker, bytes });
       state.seen.lines++;
       this.#spendAllowance(speaker);
     }
     if (speaker.unsaid.length === 0) state.waiting.splice(state.waiting.indexOf(speaker), 1);
     this.settle(speaker);
+    if (speaker.unsaid.length === 0 && speaker.leftFor !== undefined)
+      this.#announcing.left(speaker, speaker.leftFor);
+  }
+
+  #nextVoice(): Seat {
+    const voice = this.#state.waiting.find(({ name }) => name === "the program");
+    if (voice) return voice;
+    throw new Violation("somebody says what nobody has said");
+  }
+
+  /** A newcomer was announced; what it has said together with its pass phrase or name waits from now on. */
+  begins(newcomer: Seat): void {
+    const { waiting } = this.#state;
+    if (waiting.includes(newcomer)) {
+      waiting.push(...waiting.splice(waiting.indexOf(newcomer), 1));
+      this.#turn = undefined;
+    }
+    this.settle(newcomer);
   }
 
   /** Once all its lines are said, a member that has ended or gone too far hears no more. */
   settle(seat: Seat): void {
     const { rules, seen } = this.#state;
     if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
-    if (seat.greetsInTls) {
+    // First it is announced.
+    if (seat.isNamedDue) return;
+    if (seat.sentAway !== undefined) {
+      this.#state.leave(seat, seat.sentAway, seat.sentAway);
+    } else if (seat.greetsInTls) {
       this.#state.leave(seat, SPEAKS_TLS, SPEAKS_TLS);
       seen.clientHellos++;
     } else if (seat.tooLong) {
       this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
       seen.tooLong++;
+    } else if (seat.refused !== undefined) {
+      this.#state.leave(seat, seat.refused, seat.refused);
     } else if (seat.ended) {
       this.#state.leave(seat, "end of input");
     }
@@ -111,7 +176,7 @@ export class Speaking {
     const { rules, stopping, now } = this.#state;
     const { linesPerSecond } = rules;
     const isLimited = linesPerSecond !== undefined && seat.state === "member" && !seat.known;
-    if (!isLimited || stopping) return Number.POSITIVE_INFINITY;
+    if (!isLimited || stopping || seat.sentAway !== undefined) return Number.POSITIVE_INFINITY;
     const earned = ((now - seat.allowedAtMs) * linesPerSecond) / 1000;
     seat.allowedAtMs = now;
     seat.allowance = Math.min(linesPerSecond, seat.allowance + earned);
@@ -128,8 +193,7 @@ export class Speaking {
 
   /** Lines wait only when the log has no room for the one whose turn it is. */
   checkHold(): void {
-    const { rules, saidBytes, tail, waiting, seen } = this.#state;
-    const freeBytes = rules.logBytes - (saidBytes - tail);
+    const { rules, freeBytes, waiting, seen } = this.#state;
     const fits = ({ unsaid: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
     const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
@@ -140,7 +204,7 @@ export class Speaking {
   }
 
   /** Those who wait speak in turn, a share at a time; without rates it is clear who waits for what. */
-  #takeTurn(speaker: Seat, bytes: number): void {
+  takeTurn(speaker: Seat, bytes: number): void {
     const { rules, waiting } = this.#state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
@@ -155,7 +219,7 @@ export class Speaking {
     }
     this.#turnBytes += bytes;
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
-    const share = Math.max(rules.lineBytesMax, part);
+    const share = Math.max(this.#state.saidBytesMax, part);
     const isMore = this.#turn === speaker && this.#turnBytes > share;
     const what = `speaks ${this.#turnBytes} bytes while ${next?.name} waits`;
     this.#state.demand(!isMore, speaker, what);
@@ -166,8 +230,10 @@ export class Speaking {
     seat.allowance--;
   }
 
+  /** Of lines that were forgotten, and are a newcomer's past now, the notes may still be there. */
   #changesOfSpeaker(): number {
     const { tail, said } = this.#state;
+    if ((said[0]?.start ?? tail) > tail) return RUNS_MIN;
     let changes = 0;
     let speaker: Seat | undefined;
     for (const line of said) {
@@ -179,9 +245,13 @@ export class Speaking {
   }
 
   #finishLine(seat: Seat): void {
-    if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
-    seat.unsaid.push(seat.unfinished);
+    const { unfinished } = seat;
     seat.unfinished = NOTHING;
+    const said = this.#naming.hears(seat, unfinished);
+    if (said === undefined) return;
+    if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
+    seat.unsaid.push(said);
+    seat.heldLengths.push(unfinished.length);
   }
 }
 

@@ -9,6 +9,8 @@ import { Sightings } from "./sightings.ts";
 
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
+/** A name of 32 characters of 4 bytes, and `: `. */
+export const NAME_BYTES_MAX = 130;
 
 /** A promise that was not kept. */
 export class Violation extends Error {}
@@ -23,6 +25,8 @@ export class State {
   /** All that was said and is still owed to somebody. */
   said: Line[] = [];
   saidBytes = 0;
+  /** The last of all that was said: what a newcomer hears first. */
+  past: Line[] = [];
   /** Those with unsaid lines, in the order they may speak. */
   waiting: Seat[] = [];
   held: Held = { atMost: 0, atLeast: 0 };
@@ -30,6 +34,7 @@ export class State {
   /** Who is just being accepted. */
   arriving: Seat | undefined;
   passPhrase: string | undefined;
+  #tailBefore = 0;
 
   constructor(rules: Rules) {
     this.rules = rules;
@@ -82,14 +87,36 @@ export class State {
 
   position(seat: Seat): number {
     const first = seat.owed[0];
-    return first ? first.start + seat.offset : this.saidBytes;
+    return first ? placeIn(first, seat.offset) : this.saidBytes;
+  }
+
+  /** How far it has come, less what it still has to take that is for it alone. */
+  reached(seat: Seat): number {
+    let aside = seat.owed[0]?.isAside ? -seat.offset : 0;
+    for (const line of seat.owed) if (line.isAside) aside += line.bytes.length;
+    return this.position(seat) - aside;
+  }
+
+  /** The longest line that can be said. */
+  get saidBytesMax(): number {
+    return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
+  }
+
+  /** How much there is of history. */
+  get historyBytes(): number {
+    return this.rules.history?.bytes ?? 0;
+  }
+
+  /** How much the log has room for. */
+  get freeBytes(): number {
+    return this.rules.logBytes + this.historyBytes - (this.saidBytes - this.tail);
   }
 
   /** A member hears no more than it is owed now. */
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
     seat.end = this.saidBytes;
-    this.expectProgress(seat, seat.takenTo);
+    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (word !== undefined) this.expectWord(seat, word);
   }
 
@@ -98,14 +125,14 @@ export class State {
     const { patienceMs, lingerMs } = this.rules;
     seat.deadlineMs = this.now + patienceMs + lingerMs;
     seat.goalLeast = Math.min(fromAtLeast + PROGRESS_BYTES, seat.end);
-    seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
+    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
   /** A write; what is taken in the moment in which one leaves is no progress yet, at the most. */
   moved(seat: Seat): void {
     const { patienceMs, lingerMs } = this.rules;
     if (seat.leaving === undefined || seat.deadlineMs !== this.now + patienceMs + lingerMs) return;
-    seat.goal = Math.min(this.position(seat) + PROGRESS_BYTES, seat.end);
+    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
   /** Whether it has missed some moment's goal since: too little, and not all that it was owed. */
@@ -128,12 +155,16 @@ export class State {
     seat.word = new TextEncoder().encode(`* ${word}\n`);
   }
 
-  /** Forgets connections that are over and lines that everybody has. */
+  /** Forgets connections that are over. */
   forgetGone(): void {
     this.seats = this.seats.filter((seat) => !seat.known || seat.unsaid.length > 0);
-    const { tail } = this;
-    const over = this.said.findIndex((line) => line.start + line.bytes.length > tail);
+  }
+
+  /** Forgets lines that everybody has had since the flush before, as the server must have too. */
+  forgetSaid(): void {
+    const over = this.said.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
     this.said.splice(0, over < 0 ? this.said.length : over);
+    this.#tailBefore = this.tail;
   }
 
   demand(condition: boolean, seat: Seat, what: string): void {
@@ -154,6 +185,11 @@ export class State {
   #count(which: (seat: Seat) => boolean): number {
     return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
+}
+
+/** Where a reader stands that has taken so many bytes of a line. */
+export function placeIn({ start, isAside }: Line, offset: number): number {
+  return isAside ? start : start + offset;
 }
 
 /** Bytes as a trace shows them. */

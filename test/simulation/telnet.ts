@@ -1,5 +1,16 @@
 /** What telnet makes of bytes, by one look at all of them: slow, but plain to see. */
 
+import type { Random } from "./random.ts";
+
+/** What a client may send at any time: options, a timing mark, a subnegotiation, a break. */
+const COMMANDS = [
+  "\xff\xfb\x1f",
+  "\xff\xfd\x06",
+  "\xff\xfd\x03",
+  "\xff\xfa\x1f\xff\xffP\xff\xf0",
+  "\xff\xf3",
+];
+
 /** One of data, of a doubled FF, and of each kind of command; what is not whole yet comes last. */
 const TOKEN =
   /[^\xff]|\xff\xff|\xff[\xfb-\xfe][^]|\xff\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0|\xff[\0-\xf9]|\xff[^]*$/g;
@@ -36,4 +47,47 @@ export function answersOf(bytes: string) {
 /** The negotiation in bytes: WILL, WONT, DO, DONT, each with an option. */
 export function requestsOf(bytes: string): string[] {
   return (bytes.match(TOKEN) ?? []).filter((token) => /^\xff[\xfb-\xfe][^]$/.test(token));
+}
+
+/**
+ * What a telnet client sends for bytes that are lines: FF is doubled, line ends are of any kind, and
+ * there are commands in between. Bare CR are left out, which would wait for what follows.
+ */
+export function writeTelnet(random: Random, lines: Uint8Array): Buffer {
+  const text = Buffer.from(lines)
+    .toString("latin1")
+    .replaceAll("\r", "")
+    .replaceAll("\xff", "\xff\xff");
+  const sent = text.replaceAll("\n", () => {
+    const command = random.chance(100) ? random.pick(COMMANDS) : "";
+    return random.pick(["\n", "\r\n", "\r\0", `\r${command}\n`]) + command;
+  });
+  return Buffer.from(sent, "latin1");
+}
+
+/** What arrives at a telnet client, in the writes of the server: what is said, and answers. */
+export class TelnetEar {
+  /** What the next bytes belong to. */
+  #isSecondOfTwo = false;
+  #answerBytes = 0;
+
+  /** Returns what of some bytes is said, the first `taken` being all that arrives, and how much of it does. */
+  hear(bytes: Uint8Array, taken: number): { said: Uint8Array; saidTaken: number } {
+    const said: number[] = [];
+    let saidTaken = 0;
+    let [second, left] = [this.#isSecondOfTwo, this.#answerBytes];
+    for (const [at, byte] of bytes.entries()) {
+      const isCommand = byte === 255 && (bytes[at + 1] ?? 0) >= 251 && bytes[at + 1] !== 255;
+      if (second) second = false;
+      else if (left > 0) left--;
+      else if (isCommand) left = 2;
+      else {
+        said.push(byte);
+        second = byte === 255;
+      }
+      if (at + 1 === taken)
+        [saidTaken, this.#isSecondOfTwo, this.#answerBytes] = [said.length, second, left];
+    }
+    return { said: Uint8Array.from(said), saidTaken };
+  }
 }

@@ -43,7 +43,7 @@ class WatchedSeat extends WebSeat {
     this.#network.model.hears(this.seat, said);
     super.received(said);
     const { data } = this;
-    if (data instanceof Member)
+    if (data instanceof Member && !this.seat.lost)
       this.#network.model.speaking.checkHeld(this.seat, data.lines.heldBytes);
   }
 
@@ -130,7 +130,7 @@ export class WebConnection implements Wire {
     this.#network = network;
     this.seat = seat;
     this.#inFlightMax = place.inFlightMax;
-    this.#speech = new Speech(network);
+    this.#speech = new Speech(network, seat, false);
     this.#end = new WatchedSeat(network, server, seat, place, (action) => this.#later.push(action));
   }
 

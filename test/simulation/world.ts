@@ -10,6 +10,7 @@ import { Room } from "../../lib/room/room.ts";
 import type { AddressRule } from "../../lib/server/access.ts";
 import { AddressRules, parseAddressRule } from "../../lib/server/access.ts";
 import { Connections, handlersOf } from "../../lib/server/connections.ts";
+import { TelnetSocket } from "../../lib/server/telnet.ts";
 import { greetsInTls } from "../../lib/server/tls-words.ts";
 import { Model } from "./model.ts";
 import { Connection, type Handlers, type Network } from "./network.ts";
@@ -28,7 +29,7 @@ import {
 } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
-import { inWords, Violation } from "./state.ts";
+import { inWords, show, Violation } from "./state.ts";
 import { WebConnection } from "./web.ts";
 
 /** How many events may follow once no more is said, before the room is restless. */
@@ -69,11 +70,12 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
 }
 
 /** The one look into the room: the order it gives to what is said is the order of its log. */
-let onSaid: ((speaker: Seat, run: Uint8Array) => void) | undefined;
+let onSaid: ((speaker: Seat | undefined, run: Uint8Array) => void) | undefined;
 const append = LineLog.prototype.append;
 LineLog.prototype.append = function (speaker, run) {
-  const { socket } = speaker as Cursor; // in a room, cursors speak
-  onSaid?.((socket as Connection).seat, run); // in a world, every socket is one
+  const { socket } = speaker as Partial<Cursor>; // only cursors have one
+  const accepted = socket instanceof TelnetSocket ? socket.accepted : socket;
+  onSaid?.((accepted as Connection | undefined)?.seat, run); // in a world, every socket is one
   append.call(this, speaker, run);
 };
 
@@ -97,6 +99,10 @@ class World implements Network {
   #turnDue = false;
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #stopped: Promise<void> | undefined;
+  /** Who has joined already, and is not reported yet. */
+  #joined: Seat | undefined;
+  /** What the program was promised that it will be said. */
+  readonly #promises: Promise<boolean>[] = [];
 
   constructor(seed: number, trace?: (line: string) => void) {
     const random = new Random(seed);
@@ -117,8 +123,10 @@ class World implements Network {
 
   run(): void {
     onSaid = (speaker, run) => {
-      this.trace?.(`the room says ${run.length} bytes of ${speaker.name}`);
-      this.model.speaking.said(speaker, run);
+      this.trace?.(`the room says ${show(run)} of ${speaker?.name}`);
+      // With names, it is told once that is known.
+      if (!this.#choices.rules.names) this.#joinEarly();
+      this.model.said(speaker, run);
     };
     for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
       this.#happen();
@@ -128,6 +136,9 @@ class World implements Network {
     if (!this.#stopped) this.#stop(60_000);
     this.#rest();
     if (!this.model.stopped) throw new Violation("never stops");
+    while (this.#turnDue) this.#flush();
+    if (this.#promises.some((isSaid) => Bun.peek(isSaid) !== true))
+      throw new Violation("does not tell that a line was said");
   }
 
   #openRoom(rules: Rules): Room {
@@ -143,16 +154,71 @@ class World implements Network {
       inspect: rules.handshake
         ? undefined
         : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
-      onJoin: (name) => this.model.joined(this.#seatOf(name)),
+      onJoin: (name) => {
+        const seat = this.#seatOf(name);
+        if (this.#joined === seat) this.#joined = undefined;
+        else this.model.joined(seat);
+        this.model.speaking.begins(seat);
+      },
+      onNamed: (name) => {
+        const seat = this.#seatOf(name);
+        this.model.naming.named(seat, name);
+        this.model.speaking.begins(seat);
+      },
+      onLine: rules.listens ? (line, by) => this.#listen(line, by.name) : undefined,
       onRefuse: (name, why) => {
         this.trace?.(`${name} is refused: ${why}`);
         this.model.entrance.refused(this.#seatOf(name), why);
       },
       onLeave: (name, reason, behindBytes) => {
         this.trace?.(`${name} leaves: ${reason}, ${behindBytes} bytes behind`);
+        this.model.naming.checkReport(this.#seatOf(name), name);
         this.model.left(this.#seatOf(name), reason, behindBytes);
       },
     });
+  }
+
+  /** That somebody joins is told in the log before it is reported. */
+  #joinEarly(): void {
+    const joining = this.model.state.seats.find(({ outcome }) => outcome === "joins");
+    if (joining === undefined) return;
+    this.model.joined(joining);
+    this.#joined = joining;
+  }
+
+  /** The program around the room is told a line, and may answer at once. */
+  #listen(line: string, name: string): void {
+    this.trace?.(`the program hears ${JSON.stringify(line)} of ${name}`);
+    this.model.speaking.listens(line, name);
+    if (this.random.chance(50)) this.#say();
+  }
+
+  /** The program around the room says a line. */
+  #say(): boolean {
+    const { random, model } = this;
+    const { lineBytesMax } = this.#choices.rules;
+    const line = Buffer.alloc(
+      Math.min(random.below(20), lineBytesMax - 1),
+      random.pick(["b", "o"]),
+    );
+    this.trace?.(`the program says ${show(line)}`);
+    model.speaking.programSays(line);
+    const isSaid = this.room.say(line);
+    if (!model.state.stopping) this.#promises.push(isSaid);
+    else if (Bun.peek(isSaid) !== false) throw new Violation("promises to say a line too late");
+    return true;
+  }
+
+  /** The program around the room sends a member away, or one that leaves already. */
+  #sendAway(): boolean {
+    const { random, room, model } = this;
+    if (room.members.length === 0) return false;
+    const member = random.pick(room.members);
+    const reason = random.pick(["flooding", "rude"]);
+    this.trace?.(`${member.name} is sent away: ${reason}`);
+    model.speaking.sendsAway(this.#seatOf(member.name), reason);
+    member.sendAway(reason);
+    return true;
   }
 
   #openServer(rules: Rules): Connections {
@@ -169,8 +235,9 @@ class World implements Network {
     return handlersOf(this.server, () => false) as unknown as Handlers;
   }
 
+  /** By how it is reported: its address, perhaps with its own name before it. */
   #seatOf(name: string): Seat {
-    const seat = this.#seats.get(name);
+    const seat = this.#seats.get(name.slice(name.indexOf(" ") + 1));
     if (!seat) throw new Violation(`there is nobody called ${name}`);
     return seat;
   }
@@ -193,6 +260,10 @@ class World implements Network {
         return this.#stop(this.random.pick([0, 40, 1000, 5000]));
       case "renew":
         return this.#renew();
+      case "say":
+        return this.#say();
+      case "sendAway":
+        return this.#sendAway();
       case "change":
         return this.#change();
       default: {

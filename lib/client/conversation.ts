@@ -1,0 +1,62 @@
+/** The conversation with a room, over one connection or many, as the client has it. */
+
+import { UserError } from "../program/system-errors.ts";
+import type { Connection } from "./connection.ts";
+import { Hearing } from "./hearing.ts";
+import type { Notes } from "./local-end.ts";
+
+/** Saying and hearing, until everything is said and the server has closed after that. */
+export interface Conversation {
+  /**
+   * Waits for bytes that others have said; undefined at the end, if all went well.
+   *
+   * @throws {UserError} if it did not: what the server has said, or what is lost
+   */
+  read(): Promise<Uint8Array | undefined>;
+  /** Says all of the bytes; returns false when that is in vain, and `read` tells why. */
+  write(bytes: Uint8Array): Promise<boolean>;
+  /** Everything is said: half-closes, so that the server closes when it has handed over the rest. */
+  endOutput(): void;
+}
+
+/** Over one connection: its end is the end of the conversation. */
+export class OneConnection implements Conversation {
+  readonly #connection: Connection;
+  readonly #hearing: Hearing;
+  readonly #notes: Notes;
+  readonly #speaks: boolean;
+  #saidAll = false;
+
+  /**
+   * @param speaks whether there is anything to say, which `endOutput` ends
+   * @param notes told what happens
+   */
+  constructor(connection: Connection, speaks: boolean, notes: Notes) {
+    this.#connection = connection;
+    this.#hearing = new Hearing(connection);
+    this.#speaks = speaks;
+    this.#notes = notes;
+    notes.note(`connected to ${connection.remoteAddress}`);
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    const bytes = await this.#hearing.read();
+    if (bytes !== undefined) return bytes;
+    const failure = this.#hearing.ending?.failure;
+    if (failure) throw failure;
+    if (this.#saidAll) return undefined;
+    const closed = `${this.#connection.address} has closed the connection`;
+    if (this.#speaks) throw new UserError(`${closed} before everything was said`);
+    this.#notes.note(closed);
+    return undefined;
+  }
+
+  write(bytes: Uint8Array): Promise<boolean> {
+    return this.#connection.write(bytes);
+  }
+
+  endOutput(): void {
+    this.#saidAll = true;
+    this.#connection.endOutput();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What comes from a keyboard, taken apart: text, keys, and pastes, each of them whole. A terminal
+ * in bracketed paste mode (`ESC [ ? 2004 h`, of xterm) says where a paste starts and ends.
+ */
+
+import { sanitise } from "./sanitise.ts";
+
+/** Text to insert; a key, by the characters it sends; or a paste, its lines separated by LF. */
+export type Input = { text: string } | { key: string } | { paste: string };
+
+const PASTE_START = "\x1b[200~";
+const PASTE_END = "\x1b[201~";
+/**
+ * An end within a paste is a part of it. So the paste is over when nothing comes after its end for
+ * this long; and when its end was lost on the way, for the longer time.
+ */
+const PASTE_QUIET_MS = 50;
+const PASTE_LOST_MS = 3000;
+/** How long what follows ESC may take: it may be the key of that name, or the start of another. */
+const ESCAPE_MS = 500;
+
+/**
+ * Text, in which a TAB that others follow was not pressed; keys that send control sequences (CSI and
+ * SS3 of ECMA-48), or ESC and a character with Alt; Enter; a control character.
+ */
+const PARTS =
+  /(?:[^\x00-\x1f\x7f]|\t(?!$))+|\x1b\[\[?[0-?]*[ -/]*[@-~]|\x1bO?[^\x00-\x1f]|\r\n?|[\x00-\x1f\x7f]/gu;
+const UNFINISHED = /\x1b(?:\[\[?[0-?]*[ -/]*|O)?$/;
+/** What nobody can type; a paste has LF besides. */
+const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
+/** Takes apart what a terminal in raw mode sends, however it is cut into chunks. */
+export class Keyboard {
+  #held = "";
+  #afterReturn = false;
+  #paste: { chunks: string[]; last: string; ended: boolean } | undefined;
+
+  /** How long to wait for more before `quiet` is to be called, in ms; undefined: for ever. */
+  get waitsMs(): number | undefined {
+    if (this.#paste) return this.#paste.ended ? PASTE_QUIET_MS : PASTE_LOST_MS;
+    return this.#held === "" ? undefined : ESCAPE_MS;
+  }
+
+  /** Takes a chunk of what was typed or pasted; returns what is complete. */
+  push(chunk: string): Input[] {
+    if (this.#paste) {
+      const last = this.#paste.last + chunk;
+      this.#paste.ended ||= last.includes(PASTE_END);
+      this.#paste.last = last.slice(-PASTE_END.length);
+      this.#paste.chunks.push(chunk);
+      return [];
+    }
+    const text = this.#held + chunk;
+    const start = text.indexOf(PASTE_START);
+    const typed = start < 0 ? text.replace(UNFINISHED, "") : text.slice(0, start);
+    this.#held = start < 0 ? text.slice(typed.length) : "";
+    const inputs = this.#parts(typed);
+    if (start < 0) return inputs;
+    this.#paste = { chunks: [], last: "", ended: false };
+    return [...inputs, ...this.push(text.slice(start + PASTE_START.length))];
+  }
+
+  /** Tells that nothing has come for the time of `waitsMs`; returns what is complete by that. */
+  quiet(): Input[] {
+    const escape = this.#held;
+    this.#held = "";
+    if (!this.#paste) return escape === "" ? [] : [{ key: escape }];
+    const all = this.#paste.chunks.join("");
+    this.#paste = undefined;
+    const end = all.lastIndexOf(PASTE_END);
+    const paste = end < 0 ? all : all.slice(0, end);
+    // Two that come at once have become one.
+    const lines = paste.replaceAll(PASTE_END + PASTE_START, "").replace(/\r\n?/g, "\n");
+    const rest = end < 0 ? [] : this.push(all.slice(end + PASTE_END.length));
+    return [{ paste: visible(lines) }, ...rest];
+  }
+
+  #parts(typed: string): Input[] {
+    // Of the CR LF of a paste that is none to the terminal, half may come later.
+    const text = this.#afterReturn && typed.startsWith("\n") ? typed.slice(1) : typed;
+    if (typed !== "") this.#afterReturn = typed.endsWith("\r");
+    return (text.match(PARTS) ?? []).map((part) =>
+      /^[\x00-\x1f\x7f]/.test(part) && !/^\t./s.test(part)
+        ? { key: part }
+        : { text: visible(part) },
+    );
+  }
+}
+
+/** What is said is what can be seen: a control character that was pasted is said as it is shown. */
+function visible(text: string): string {
+  return text.replace(CONTROLS, (control) => sanitise(control));
+}

@@ -1,0 +1,94 @@
+/** Why TLS has failed, in words for who has started the client; nothing of OpenSSL's. */
+
+import { codeOf, UserError } from "../program/system-errors.ts";
+
+/** A plain client has found a server that speaks TLS. */
+export const USE_TLS = "the server speaks TLS; use --tls";
+/** A plain client was reset, unheard, as by a server that has waited for a handshake in vain. */
+export const RESET_UNHEARD = "reset by the server; does it speak TLS (--tls)?";
+
+/** A server that does not want to, and does not say why. */
+export const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
+const NOT_ACCEPTED = "it does not accept our certificate (--tls-cert)";
+const NEEDS_CERTIFICATE = "it requires a client certificate (--tls-cert, --tls-key)";
+
+/** By the codes of X509_verify_cert_error(3) and of Node.js. */
+const CERTIFICATES: readonly (readonly [RegExp, string])[] = [
+  [
+    /^DEPTH_ZERO_SELF_SIGNED/,
+    "its certificate is self-signed; to trust it, give that certificate to --tls-ca",
+  ],
+  [
+    /SELF_SIGNED|^UNABLE_TO_(VERIFY|GET_ISSUER)|^CERT_UNTRUSTED/,
+    "its certificate is not signed by a CA that is trusted here; --tls-ca trusts another",
+  ],
+  [/^CERT_HAS_EXPIRED/, "its certificate has expired"],
+  [/^CERT_NOT_YET_VALID/, "its certificate is not valid yet"],
+];
+
+/** By what BoringSSL calls it; an alert is what the server has said. */
+const FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST/, "it does not speak TLS"],
+  [/ALERT_CERTIFICATE_REQUIRED/, NEEDS_CERTIFICATE],
+  [/ALERT_UNKNOWN_CA/, `${NOT_ACCEPTED}: it does not know its CA`],
+  [/ALERT_CERTIFICATE_EXPIRED/, `${NOT_ACCEPTED}: it has expired`],
+  [/ALERT_CERTIFICATE_REVOKED/, `${NOT_ACCEPTED}: it was revoked`],
+  [/ALERT_(BAD_|UNSUPPORTED_)?CERTIFICATE|ALERT_(ACCESS_DENIED|DECRYPT_ERROR)/, NOT_ACCEPTED],
+  [/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/, "there is no version of TLS that both sides speak"],
+  [/UNRECOGNIZED_NAME/, "it has no certificate for that name (--tls-server-name)"],
+];
+
+/** Of the client and of how far it came: what the words depend on. */
+export interface TlsSituation {
+  /** Which name the certificate has to be for. */
+  serverName: string;
+  /** Whether the client has a certificate to show. */
+  hasCertificate: boolean;
+  /** Whether the server has said anything within TLS. */
+  heardAny: boolean;
+}
+
+/** What went wrong in a handshake, or on a connection over TLS; undefined: not TLS, but the system. */
+export function tlsFailure(error: unknown, situation: TlsSituation): UserError | undefined {
+  const { serverName, hasCertificate, heardAny } = situation;
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : "";
+  const because = (words: string, permanent: boolean) =>
+    new UserError(words, { cause: error, permanent });
+  if (message.includes("before secure TLS connection"))
+    return because(CLOSED_IN_HANDSHAKE + doubt(situation), false);
+  // Bun and others close without a word when they do not accept a certificate.
+  if (code === "ECONNRESET" && hasCertificate && !heardAny)
+    return because(`reset by the server${doubt(situation)}`, false);
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return because(`its certificate is for another name than ${serverName}`, true);
+  const certificate = CERTIFICATES.find(([pattern]) => pattern.test(code));
+  if (certificate) return because(certificate[1], code !== "CERT_NOT_YET_VALID");
+  if (code === "EPROTO") {
+    const known = FAILURES.find(([pattern]) => pattern.test(message));
+    if (known) return because(known[1], true);
+    if (!message.includes("ALERT_")) return because("what came was no TLS, or damaged", false);
+    if (message.includes("ALERT_HANDSHAKE_FAILURE") && !hasCertificate)
+      return because(
+        "it refused the TLS handshake; does it require a client certificate (--tls-cert)?",
+        true,
+      );
+    return because("it refused the TLS handshake", true);
+  }
+  // The rest of the codes of X509_verify_cert_error(3).
+  if (/^(CERT|CRL|HOSTNAME|INVALID|PATH_LENGTH|UNABLE|UNSPECIFIED)/.test(code)) {
+    const why = code.toLowerCase().replaceAll("_", " ");
+    return because(`its certificate cannot be verified: ${why}`, true);
+  }
+  return undefined;
+}
+
+/** The connection ended without close_notify: whether that was the server, nobody can tell. */
+export function cutOff(situation: TlsSituation): UserError {
+  const words = "the connection was cut off (no TLS close_notify)";
+  return new UserError(words + doubt(situation), { code: "ERR_TLS_CUT_OFF" });
+}
+
+function doubt({ hasCertificate, heardAny }: TlsSituation): string {
+  return hasCertificate && !heardAny ? "; does it accept our certificate (--tls-cert)?" : "";
+}

@@ -1,0 +1,75 @@
+/** TLS at the client's end: the handshake on a new connection, and the end that can be trusted. */
+
+import type { TlsMaterial } from "../program/files.ts";
+import { UserError } from "../program/system-errors.ts";
+import { Connection } from "./connection.ts";
+import { TlsRecords } from "./tls-records.ts";
+import { CLOSED_IN_HANDSHAKE, cutOff, tlsFailure } from "./tls-words.ts";
+import { within } from "./within.ts";
+
+/** The handlers of a connection that TLS is to be spoken over: what comes goes by its records. */
+export const BENEATH_TLS: Bun.SocketHandler<TlsRecords> = {
+  open: (socket) => void (socket.data = new TlsRecords()),
+  data: (socket, bytes) => socket.data.received(bytes),
+  error() {}, // Told by the one above, too.
+};
+
+/**
+ * Speaks TLS over a connection from here on.
+ *
+ * @param beneath a connection on which nothing was said yet, with the handlers `BENEATH_TLS`
+ * @param tls also with the name that the server's certificate has to be for: what the user gave
+ * @param address what the connection is called
+ * @param handshakeMs how long the handshake may take, in ms
+ * @throws {UserError} when the server does not speak TLS, or cannot be verified
+ */
+export async function startTls(
+  beneath: Bun.Socket<TlsRecords>,
+  tls: TlsMaterial & { serverName: string },
+  address: string,
+  handshakeMs: number,
+): Promise<Connection> {
+  const records = beneath.data;
+  const shaken = Promise.withResolvers<void>();
+  /** What the connection is told at its end: what has failed, undefined if it is in order. */
+  const failureOf = ({ heardAny }: Connection, error?: Error | null): Error | undefined => {
+    const { serverName } = tls;
+    const situation = { serverName, hasCertificate: tls.cert !== undefined, heardAny };
+    if (error) return tlsFailure(error, situation) ?? error;
+    return records.endedInOrder ? undefined : cutOff(situation);
+  };
+  const socket: Bun.SocketHandler<Connection> = {
+    open: (secure) => void (secure.data = new Connection(secure, address)),
+    handshake(secure, success, error) {
+      if (success && !error) shaken.resolve();
+      else shaken.reject(failureOf(secure.data, error));
+    },
+    data(secure, bytes) {
+      records.decrypted(bytes.length);
+      secure.data.received(bytes);
+    },
+    drain: (secure) => secure.data.drained(),
+    end(secure) {
+      const failure = failureOf(secure.data);
+      if (failure === undefined) return secure.data.ended();
+      secure.data.closed(failure);
+      secure.terminate();
+    },
+    close(secure, error) {
+      const failure = failureOf(secure.data, error);
+      shaken.reject(failure ?? new UserError(CLOSED_IN_HANDSHAKE));
+      secure.data.closed(failure);
+    },
+    error: (secure, error) => secure.data.closed(failureOf(secure.data, error)),
+  };
+  const verified = { ...tls, rejectUnauthorized: true };
+  const [, secure] = beneath.upgradeTLS<Connection>({ tls: verified, socket });
+  try {
+    const late = (time: string) => `no TLS handshake ${time}; does the server speak TLS?`;
+    await within(handshakeMs, shaken.promise, late);
+    return secure.data;
+  } catch (error) {
+    secure.terminate();
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+/** Finding the server: names, addresses, one connection in all, and an end to waiting. */
+
+import { expect, spyOn, test } from "bun:test";
+import { networkInterfaces } from "node:os";
+
+import { connect, type ConnectOptions } from "../../lib/client/connect.ts";
+import { UserError } from "../../lib/program/system-errors.ts";
+import { clientCommand, endAfterEach, Program, serverCommand, ServerProgram } from "../harness.ts";
+import { Host } from "../harness/host.ts";
+
+endAfterEach();
+
+const hasIPv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((one) => one?.address === "::1");
+const testWithIPv6 = test.skipIf(!hasIPv6);
+
+/** How it fails to connect. */
+async function failure(options: ConnectOptions): Promise<UserError> {
+  const error = await connect(options).catch((why: unknown) => why);
+  if (error instanceof UserError) return error;
+  throw new Error(`not a failure of a user's: ${error}`);
+}
+
+testWithIPv6("200 connects to a name with two addresses are 200 accepts", async () => {
+  let accepted = 0;
+  const marked = Promise.withResolvers<void>();
+  using server = Bun.listen({
+    hostname: "::",
+    port: 0,
+    socket: { open: () => void accepted++, data: () => marked.resolve() },
+  });
+  for (let n = 0; n < 200; n++)
+    await (await connect({ host: "localhost", port: server.port })).close(0);
+  const marker = await connect({ host: "127.0.0.1", port: server.port });
+  void marker.write("all others were accepted before\n");
+  await marked.promise;
+  expect(accepted).toBe(201);
+});
+
+testWithIPv6(
+  "--max-clients 1 admits a client that comes by a name with two addresses",
+  async () => {
+    const server = await ServerProgram.run(serverCommand("--max-clients", "1", "0"));
+    const client = new Program(clientCommand("localhost", `${server.port}`));
+    client.endInput();
+    expect(await client.exited).toBe(0);
+    await server.logged(/left \[::1\]:\d+: end of input \(0 here\)\n/);
+    expect(server.count(/refused/)).toBe(0);
+  },
+);
+
+testWithIPv6("a server on one of the addresses of a name is found there", async () => {
+  for (const hostname of ["::1", "127.0.0.1"]) {
+    using server = Bun.listen({ hostname, port: 0, socket: { data() {} } });
+    const connection = await connect({ host: "localhost", port: server.port });
+    expect(connection.remoteAddress).toContain(hostname);
+    await connection.close(0);
+  }
+});
+
+test("nobody listens", async () => {
+  const host = await Host.open();
+  host.close();
+  const { message, code, permanent } = await failure({ host: "localhost", port: host.port });
+  expect([message, code, permanent]).toEqual([
+    ...[`cannot connect to localhost:${host.port}: connection refused`, "ECONNREFUSED", false],
+  ]);
+});
+
+test("a host that does not exist", async () => {
+  expect(await failure({ host: "no-such-host.invalid", port: 1 })).toMatchObject({
+    message: "cannot connect to no-such-host.invalid:1: unknown host",
+    code: "ENOTFOUND",
+    cause: expect.objectContaining({ code: "DNS_ENOTFOUND" }),
+    permanent: false,
+  });
+});
+
+test("what will not change by itself is permanent", async () => {
+  expect(await failure({ host: "fe80::1", port: 1 })).toMatchObject({ permanent: true });
+  expect(await failure({ unix: "/dev/null" })).toMatchObject({ permanent: true });
+  expect(await failure({ unix: "/no/such/socket" })).toMatchObject({
+    code: "ENOENT",
+    permanent: false,
+  });
+});
+
+test("the wait for an answer has an end", async () => {
+  const lookup = spyOn(Bun.dns, "lookup").mockReturnValue(new Promise(() => {}));
+  const { message, code } = await failure({ host: "silent.invalid", port: 1, answerMs: 20 });
+  lookup.mockRestore();
+  expect([message, code]).toEqual([
+    ...["cannot connect to silent.invalid:1: no answer within 0.02 s", "ETIMEDOUT"],
+  ]);
+});

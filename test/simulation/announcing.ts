@@ -1,0 +1,132 @@
+/** Who comes and who goes is told in the log: the right words at the right place, and not too often. */
+
+import type { Hearing } from "./hearing.ts";
+import { Seat } from "./seat.ts";
+import { show, type State, Violation } from "./state.ts";
+
+const NOTICES_MAX = 10;
+const SECOND_MS = 1000;
+const STAR = 0x2a;
+const SPACE = 0x20;
+
+interface Event {
+  readonly what: "joined" | "left";
+  readonly words: string;
+  /** Who does not hear it. */
+  readonly about: Seat;
+}
+
+export class Announcing {
+  /** The one who says it, which waits for its turn as all others do. */
+  readonly voice = new Seat("the server", "");
+  readonly #state: State;
+  readonly #hearing: Hearing;
+  #events: Event[] = [];
+  /** Those that came when no more could be said one by one. */
+  #more: Event[] = [];
+  #saidAtMs: number[] = [];
+
+  constructor(state: State, hearing: Hearing) {
+    this.#state = state;
+    this.#hearing = hearing;
+  }
+
+  joined(seat: Seat): void {
+    this.#happens({ what: "joined", words: `${nameOf(seat)} joined`, about: seat });
+    this.wait(seat);
+  }
+
+  /** Of those that say their names, only who has said it was announced. */
+  left(seat: Seat, reason: string): void {
+    if (this.#state.rules.names && seat.ownName === undefined) return;
+    this.#happens({ what: "left", words: `${nameOf(seat)} left: ${reason}`, about: this.voice });
+  }
+
+  /** The server stops, and says only what waits for room. */
+  stops(): void {
+    if (this.#state.waiting.includes(this.voice)) return;
+    this.#events = [];
+    this.#more = [];
+  }
+
+  /** Whether it is to say something now. */
+  get isWaiting(): boolean {
+    return this.#next !== undefined && this.#mayAtOnce > 0;
+  }
+
+  /** When it has to be woken to say more, at the latest. */
+  get dueAtMs(): number {
+    if (this.#next === undefined || this.isWaiting) return Number.POSITIVE_INFINITY;
+    return (this.#saidAtMs.at(-NOTICES_MAX) ?? -SECOND_MS) + SECOND_MS;
+  }
+
+  /**
+   * Takes its place among those who wait once it has something to say.
+   *
+   * @param newcomer what it has said together with its pass phrase comes after its joining
+   */
+  wait(newcomer?: Seat): void {
+    const next = this.#next;
+    this.voice.unsaid = next ? [this.#lineOf(next)] : [];
+    const { waiting } = this.#state;
+    if (!this.isWaiting || waiting.includes(this.voice)) return;
+    const isBefore = newcomer && waiting.includes(newcomer);
+    waiting.splice(isBefore ? waiting.indexOf(newcomer) : waiting.length, 0, this.voice);
+  }
+
+  /** Whether this is the server's own; in these worlds, nobody else begins a line like that. */
+  isNotice(run: Uint8Array): boolean {
+    return run[0] === STAR && run[1] === SPACE;
+  }
+
+  /** A notice is in the log. */
+  said(line: Uint8Array): void {
+    const next = this.#next;
+    const expected = next && this.#lineOf(next);
+    if (!next || !expected || Buffer.compare(line, expected) !== 0)
+      throw new Violation(`announced ${show(line)} instead of ${show(expected)}`);
+    if (this.#mayAtOnce <= 0) throw new Violation(`announced ${show(line)} too soon`);
+    const state = this.#state;
+    this.#saidAtMs.push(state.now);
+    state.seen.notices++;
+    if (this.#events.shift() === undefined) {
+      if (this.#more.length > 1) state.seen.sums++;
+      this.#more = [];
+    }
+    this.#hearing.owe(next.about, expected);
+    if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.voice);
+    this.wait();
+  }
+
+  #happens(event: Event): void {
+    const { rules, stopping } = this.#state;
+    if (!rules.announce || stopping) return;
+    const isOne = this.#more.length === 0 && this.#events.length < this.#mayAtOnce;
+    (isOne ? this.#events : this.#more).push(event);
+  }
+
+  get #next(): Event | undefined {
+    const [first] = this.#events;
+    if (first || this.#more.length < 2) return first ?? this.#more[0];
+    const count = (what: "joined" | "left") => {
+      const { length } = this.#more.filter((event) => event.what === what);
+      return length > 0 ? [`${length} more ${what}`] : [];
+    };
+    const words = [...count("joined"), ...count("left")].join(", ");
+    return { what: "joined", words, about: this.voice };
+  }
+
+  #lineOf({ words }: Event): Uint8Array {
+    return Buffer.from(`* ${words} (${this.#state.members} here)\n`);
+  }
+
+  get #mayAtOnce(): number {
+    const since = this.#state.now - SECOND_MS;
+    return NOTICES_MAX - this.#saidAtMs.filter((atMs) => atMs > since).length;
+  }
+}
+
+/** As the others know it. */
+function nameOf({ name, ownName }: Seat): string {
+  return ownName ?? name;
+}
