@@ -91,13 +91,13 @@ export class Tab {
   }
 
   click(selector: string): Promise<unknown> {
-    return this.#view.click(selector);
+    return this.run(`document.querySelector(${JSON.stringify(selector)}).click()`);
   }
 
   /** What the last lines are: who, what, and their kinds. */
   lines(): Promise<string[]> {
     return this.run(
-      `[...document.querySelectorAll("#log > *")].map((one) => one.className === "gap" ? "--- " + one.textContent : one.querySelector("b").textContent + "|" + one.querySelector("p").textContent)`,
+      `[...document.querySelectorAll("#log > *")].map((one) => one.className === "gap" ? "--- " + one.textContent : (one.querySelector("b")?.textContent ?? "") + "|" + one.querySelector("p").textContent)`,
     );
   }
 
