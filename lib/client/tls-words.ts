@@ -7,6 +7,14 @@ export const USE_TLS = "the server speaks TLS; use --tls";
 /** A plain client was reset, unheard, as by a server that has waited for a handshake in vain. */
 export const RESET_UNHEARD = "reset by the server; does it speak TLS (--tls)?";
 
+/** What a program has handed to `connect`; files that a user names are checked before. */
+export const NO_MATERIAL = "its tls: ca and cert have to be PEM, and key the key of cert";
+
+/** Whether it is this side's own certificates that cannot be used. */
+export function isMaterial(error: unknown): boolean {
+  return /^ERR_(BORINGSSL|OSSL)/.test(codeOf(error));
+}
+
 /** A server that does not want to, and does not say why. */
 export const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 const NOT_ACCEPTED = "it does not accept our certificate (--tls-cert)";

@@ -4,7 +4,7 @@ import type { TlsMaterial } from "../program/files.ts";
 import { UserError } from "../program/system-errors.ts";
 import { Connection } from "./connection.ts";
 import { TlsRecords } from "./tls-records.ts";
-import { CLOSED_IN_HANDSHAKE, cutOff, tlsFailure } from "./tls-words.ts";
+import { CLOSED_IN_HANDSHAKE, cutOff, isMaterial, NO_MATERIAL, tlsFailure } from "./tls-words.ts";
 import { within } from "./within.ts";
 
 /** The handlers of a connection that TLS is to be spoken over: what comes goes by its records. */
@@ -63,13 +63,15 @@ export async function startTls(
     error: (secure, error) => secure.data.closed(failureOf(secure.data, error)),
   };
   const verified = { ...tls, rejectUnauthorized: true };
-  const [, secure] = beneath.upgradeTLS<Connection>({ tls: verified, socket });
+  let top: { terminate(): void } = beneath;
   try {
+    const [, secure] = beneath.upgradeTLS<Connection>({ tls: verified, socket });
+    top = secure;
     const late = (time: string) => `no TLS handshake ${time}; does the server speak TLS?`;
     await within(handshakeMs, shaken.promise, late);
     return secure.data;
   } catch (error) {
-    secure.terminate();
-    throw error;
+    top.terminate();
+    throw isMaterial(error) ? new UserError(NO_MATERIAL, { cause: error, permanent: true }) : error;
   }
 }

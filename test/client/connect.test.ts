@@ -94,3 +94,14 @@ test("the wait for an answer has an end", async () => {
     ...["cannot connect to silent.invalid:1: no answer within 0.02 s", "ETIMEDOUT"],
   ]);
 });
+
+test("certificates that are none are told in words, and the connection is closed", async () => {
+  const host = await Host.open();
+  for (const tls of [{ ca: "none" }, { cert: "none", key: "none" }]) {
+    expect(await failure({ host: "127.0.0.1", port: host.port, tls })).toMatchObject({
+      message: expect.stringMatching(/: its tls: ca and cert have to be PEM, [\w ]+$/),
+      permanent: true,
+    });
+    await (await host.guest()).closed();
+  }
+});
