@@ -7,14 +7,6 @@ export const USE_TLS = "the server speaks TLS; use --tls";
 /** A plain client was reset, unheard, as by a server that has waited for a handshake in vain. */
 export const RESET_UNHEARD = "reset by the server; does it speak TLS (--tls)?";
 
-/** What a program has handed to `connect`; files that a user names are checked before. */
-export const NO_MATERIAL = "its tls: ca and cert have to be PEM, and key the key of cert";
-
-/** Whether it is this side's own certificates that cannot be used. */
-export function isMaterial(error: unknown): boolean {
-  return /^ERR_(BORINGSSL|OSSL)/.test(codeOf(error));
-}
-
 /** A server that does not want to, and does not say why. */
 export const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 const NOT_ACCEPTED = "it does not accept our certificate (--tls-cert)";
@@ -89,6 +81,13 @@ export function tlsFailure(error: unknown, situation: TlsSituation): UserError |
     return because(`its certificate cannot be verified: ${why}`, true);
   }
   return undefined;
+}
+
+/** What a program has given for TLS cannot be used; files that a user names are checked before. */
+export function materialFailure(error: unknown): UserError | undefined {
+  if (!/^ERR_(BORINGSSL|OSSL)/.test(codeOf(error))) return undefined;
+  const words = "its tls: ca and cert have to be PEM, and key the key of cert";
+  return new UserError(words, { cause: error, permanent: true });
 }
 
 /** The connection ended without close_notify: whether that was the server, nobody can tell. */
