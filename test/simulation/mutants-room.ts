@@ -83,7 +83,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker speaks before those who wait",
     file: "room/room.ts",
-    code: "if (next === undefined || next === talker) this.#moveShareToLog(talker);",
+    code: "if ((this.#turns.next ?? talker) === talker) this.#moveShareToLog(talker);",
     becomes: "this.#moveShareToLog(talker);",
   },
   {
@@ -115,8 +115,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a rate counts runs instead of lines",
     file: "room/turns.ts",
-    code: "countLines(run) * SECOND_MS",
-    becomes: "Math.min(1, countLines(run)) * SECOND_MS",
+    code: "(lines * SECOND_MS)",
+    becomes: "(Math.min(1, lines) * SECOND_MS)",
   },
   {
     fault: "nobody looks after talkers that are over their rate",
@@ -427,7 +427,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops goes on listening",
     file: "room/member.ts",
-    code: "if (this.#room.stopping) return;",
+    code: "if (this.#room.stopping || this.#sentAway !== undefined) return;",
     becomes: "",
   },
   {
