@@ -109,7 +109,11 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
   const listener = await openListener(options, accepting);
   const { web: place } = options;
-  const web = place && (await openWeb(connections, place, () => tls, options));
+  const stopAgain = (error: unknown) => {
+    listener.stop();
+    throw error;
+  };
+  const web = place && (await openWeb(connections, place, () => tls, options).catch(stopAgain));
   const stop = (graceMs = 5_000) => {
     listener.stop();
     web?.stop();

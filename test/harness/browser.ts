@@ -18,7 +18,8 @@ export class Tab {
 
   /** Opens a page; each tab has the size it is given, and shares what the others remember. */
   static async open(url: string, size = WIDE): Promise<Tab> {
-    const argv = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+    // Its sandbox takes rights that a container may not have, and the pages here are our own.
+    const argv = ["--no-sandbox"];
     const backend = { type: "chrome", ...(CHROMIUM && { path: CHROMIUM }), argv } as const;
     const tab = new Tab(new Bun.WebView({ ...size, backend }));
     const view = tab.#view;

@@ -149,6 +149,7 @@ describe("in a browser", () => {
     await peer.sayAll(lines.join("").repeat(160));
     await ann.says(" typed meanwhile");
     await peer.hears(`ann: ${"x".repeat(40)} typed meanwhile\n`);
+    await ann.until("delays.length >= 40");
     const delays = await ann.run<number[]>("delays.sort((a, b) => a - b)");
     expect(delays[delays.length >> 1]).toBeLessThan(100);
     peer.say("bot: that was all\n");

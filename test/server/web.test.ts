@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { newFolder, runToEnd, ServerProgram } from "../harness.ts";
 import {
@@ -316,4 +317,19 @@ test("options that do not go together are named", async () => {
   const [code, why] = await says("--web", new URL(taken.url).host, "--host", "127.0.0.1");
   expect(code).toBe(1);
   expect(why).toContain(`cannot listen on ${new URL(taken.url).host}: the address is in use`);
+});
+
+test("a server that cannot have its port for browsers leaves the other one free", async () => {
+  const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = free;
+  free.stop();
+  const web = { host: "127.0.0.1", port: taken.port };
+  await expect(listen({ host: "127.0.0.1", port, web })).rejects.toThrow(
+    `cannot listen on 127.0.0.1:${taken.port}: the address is in use`,
+  );
+  const server = await listen({ host: "127.0.0.1", port });
+  expect(server.webUrl).toBeUndefined();
+  await server.stop();
+  taken.stop();
 });

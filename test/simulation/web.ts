@@ -26,6 +26,8 @@ class WatchedSeat extends WebSeat {
   #taken = Buffer.alloc(0);
   #sent = Buffer.alloc(0);
   isShut = false;
+  /** How many bytes of messages have come that the room was not told of. */
+  unheardBytes = 0;
 
   constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
     super(server, place.address ?? "", place.port, later);
@@ -39,7 +41,13 @@ class WatchedSeat extends WebSeat {
     this.#sent = Buffer.concat([this.#sent, message]);
   }
 
+  override heard(message: Uint8Array): void {
+    this.unheardBytes += message.length + Number(message.at(-1) !== LF);
+    super.heard(message);
+  }
+
   override received(said: Uint8Array): void {
+    this.unheardBytes -= said.length;
     this.#network.model.hears(this.seat, said);
     super.received(said);
     const { data } = this;
@@ -200,6 +208,7 @@ export class WebConnection implements Wire {
     if (this.closed || this.#finSent || (this.#paused && !this.#hasReadMore)) return false;
     // It is read once a turn.
     if (this.#later.length > 0) return false;
+    this.#demand(this.#paused || this.#end.unheardBytes === 0, "not heard after a pause");
     const { random, model } = this.#network;
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
