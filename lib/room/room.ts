@@ -158,7 +158,7 @@ export class Room {
     const { cursor } = member;
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
-    if (cursor.gone) return;
+    if (cursor.socket.data !== member) return;
     this.#turns.remove(member);
     this.idle?.stop(member);
     this.names?.release(member);
@@ -170,8 +170,7 @@ export class Room {
   sayTheRest(member: Member): void {
     this.#turns.remove(member);
     this.idle?.stop(member);
-    if (member.hold === "rate") this.hear(member);
-    else if (member.hold === undefined) member.saidAll();
+    if (member.hold !== "room") this.hear(member);
   }
 
   /** A cursor needs the log no more. */
