@@ -161,7 +161,7 @@ export class Room {
     if (cursor.socket.data !== member) return;
     this.#turns.remove(member);
     this.idle?.stop(member);
-    this.names?.release(member);
+    this.fallsSilent(member, reason);
     cursor.leaver = new Leaver(this, cursor.socket, word, cursor, reason);
     cursor.leaver.expectProgress(cursor);
   }
@@ -171,6 +171,12 @@ export class Room {
     this.#turns.remove(member);
     this.idle?.stop(member);
     if (member.hold !== "room") this.hear(member);
+  }
+
+  /** All that a member has said is in the log, and it will say no more. */
+  fallsSilent(member: Member, reason: string): void {
+    this.names?.release(member);
+    this.announcer?.left(member.cursor, reason);
   }
 
   /** A cursor needs the log no more. */

@@ -124,14 +124,14 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "who is gone is told to have left before it has said its last line",
     file: "room/room.ts",
-    code: "else if (member.hold === undefined) member.saidAll();",
-    becomes: "else member.saidAll();",
+    code: 'if (member.hold !== "room") this.hear(member);',
+    becomes: 'if (member.hold === "room") member.saidAll();\n    else this.hear(member);',
   },
   {
     fault: "who leaves in order is not told to have left",
-    file: "room/leaver.ts",
-    code: "this.#room.announcer?.left(cursor, reason);",
-    becomes: "",
+    file: "room/room.ts",
+    code: "this.fallsSilent(member, reason);",
+    becomes: "this.names?.release(member);",
   },
   {
     fault: "notices are told too often",

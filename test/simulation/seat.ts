@@ -80,7 +80,10 @@ export class Seat {
   allowance = 0;
   allowedAtMs = 0;
   /** When it last said a line, or joined. */
-  saidAtMs = 0;
+  stirredAtMs = 0;
+  stirredNth = 0;
+  /** In which step it has joined. */
+  joinedStep = -1;
 
   // Hearing.
 
