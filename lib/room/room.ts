@@ -63,11 +63,11 @@ export class Room {
     this.names = names ? new Names(this) : undefined;
     this.saidBytesMax = lineBytesMax + (names ? PREFIX_BYTES_MAX : 0);
     assert(this.saidBytesMax <= logBytes, "the log holds the longest line");
-    this.log = new LineLog(logBytes, undefined, history?.bytes);
+    this.log = new LineLog(logBytes, undefined, history?.bytes, history?.lines);
     this.idle = idle && new Deadlines(idle.ms, now);
     this.ear = onLine && new Ear(onLine);
     this.announcer = announce ? new Announcer(this) : undefined;
-    this.newcomers = history || names ? new Newcomers(this, history?.lines, announce) : undefined;
+    this.newcomers = history || names ? new Newcomers(this, announce) : undefined;
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
     const due = [this.idle, this.owed, this.lingering, this.announcer];

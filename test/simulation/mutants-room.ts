@@ -127,8 +127,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "what a talker over its rate has said is dropped when it goes",
     file: "room/room.ts",
-    code: 'if (member.hold === "rate") this.hear(member);\n    else if',
-    becomes: "if",
+    code: 'if (member.hold !== "room") this.hear(member);',
+    becomes: "if (member.hold === undefined) this.hear(member);",
   },
   {
     fault: "a token bucket has no bottom",
