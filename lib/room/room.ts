@@ -146,7 +146,7 @@ export class Room {
   hear(talker: Talker): void {
     const { next } = this.#turns;
     // Nobody overtakes those who wait.
-    if (next === undefined || next === talker) this.#moveShareToLog(talker);
+    if (next === undefined || next === talker) this.#turns.sayShare(talker);
     if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
     talker.saidAll();
@@ -222,22 +222,6 @@ export class Room {
       dueAtMs = Math.min(dueAtMs, due.dueAtMs);
     }
     if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
-  }
-
-  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
-  #moveShareToLog(talker: Talker): void {
-    const { lines } = talker;
-    let { shareBytes } = this.#turns;
-    while (lines.hasLine) {
-      const bytesMax = Math.min(shareBytes, this.log.freeBytes);
-      const run = lines.take(bytesMax, Math.floor(this.#turns.linesNow(talker)));
-      if (run === undefined) return;
-      shareBytes -= run.length;
-      this.log.append(talker.cursor, run);
-      this.#turns.spend(talker, run);
-      talker.said(run);
-      this.settings.wake(0);
-    }
   }
 
   #writeToAll(): void {

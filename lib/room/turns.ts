@@ -100,13 +100,21 @@ export class Turns {
     return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
   }
 
-  /** A talker has said a run of lines. */
-  spend(talker: Talker, run: Uint8Array): void {
-    if (this.#linesPerSecond === 0) return;
-    const fullAtMs = this.#fullAtMs.get(talker);
-    if (fullAtMs === undefined) return;
-    const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;
-    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
+  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
+  sayShare(talker: Talker): void {
+    const { log, settings } = this.#room;
+    const { lines } = talker;
+    let { shareBytes } = this;
+    while (lines.hasLine) {
+      const bytesMax = Math.min(shareBytes, log.freeBytes);
+      const run = lines.take(bytesMax, Math.floor(this.linesNow(talker)));
+      if (run === undefined) return;
+      shareBytes -= run.length;
+      log.append(talker.cursor, run);
+      this.#spend(talker, run);
+      talker.said(run);
+      settings.wake(0);
+    }
   }
 
   /** Makes a talker wait with what it still has to say, reading nothing more from it. */
@@ -147,6 +155,15 @@ export class Turns {
       this.#queue.shift();
     }
     return true;
+  }
+
+  /** A talker has said a run of lines. */
+  #spend(talker: Talker, run: Uint8Array): void {
+    if (this.#linesPerSecond === 0) return;
+    const fullAtMs = this.#fullAtMs.get(talker);
+    if (fullAtMs === undefined) return;
+    const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;
+    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
   }
 
   #dequeue(talker: Talker): void {

@@ -83,12 +83,12 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker speaks before those who wait",
     file: "room/room.ts",
-    code: "if (next === undefined || next === talker) this.#moveShareToLog(talker);",
-    becomes: "this.#moveShareToLog(talker);",
+    code: "if (next === undefined || next === talker) this.#turns.sayShare(talker);",
+    becomes: "this.#turns.sayShare(talker);",
   },
   {
     fault: "a talker speaks on while others wait",
-    file: "room/room.ts",
+    file: "room/turns.ts",
     code: "shareBytes -= run.length;",
     becomes: "",
   },
