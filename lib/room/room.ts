@@ -215,7 +215,8 @@ export class Room {
     this.ear?.tell();
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
-    if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
+    if (this.stopping && this.#turns.haveSaidAll)
+      for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
     for (const due of this.#due) {
       for (const one of due.over(now)) one.late();

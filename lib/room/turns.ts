@@ -61,6 +61,11 @@ export class Turns {
     return this.#queue[0];
   }
 
+  /** Whether nobody waits, for room or by its rate. */
+  get haveSaidAll(): boolean {
+    return this.#queue.length === 0 && this.#paced.size === 0;
+  }
+
   /** How many wait whose connections are gone; their lines are said all the same. */
   get gone(): number {
     return this.#queue.reduce((count, { isGone }) => count + Number(isGone), 0);

@@ -421,7 +421,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops does not wait for those who wait",
     file: "room/room.ts",
-    code: "if (this.stopping && !isHeldUp)",
+    code: "if (this.stopping && this.#turns.haveSaidAll)",
     becomes: "if (this.stopping)",
   },
   {
