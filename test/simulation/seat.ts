@@ -79,6 +79,8 @@ export class Seat {
   /** How many lines it may say now by its rate, and when that was so. */
   allowance = 0;
   allowedAtMs = 0;
+  /** Whether a write to it has failed. */
+  isRefusingWrites = false;
   /** When it last said a line, or joined. */
   stirredAtMs = 0;
   stirredNth = 0;
