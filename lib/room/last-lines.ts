@@ -18,7 +18,7 @@ export class LastLines {
     this.#nextLine = nextLine;
   }
 
-  /** Where they begin; to be asked before anything from the answer before on is forgotten. */
+  /** Where they begin; to be asked while all from the answer before on is held. */
   startAt(head: number, oldest: number): number {
     while (this.#countedTo < head) {
       this.#countedTo = this.#nextLine(this.#countedTo);

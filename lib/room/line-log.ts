@@ -26,7 +26,8 @@ export interface Piece {
  * A ring of bytes with a note of who said which run. Positions count bytes from
  * the first ever said and never wrap; `tail` is where the reader furthest behind
  * stands, `head` is where the next line goes. A reader is nothing but a position in
- * between. What all readers have is kept as history, for those who come later.
+ * between. What all readers have stays until the ring comes round: that is history, for those who
+ * come later, and there are always as many bytes of it as are asked for.
  *
  * Each note leads to the run its speaker said before, so that a reader finds its
  * own runs, which it is to be spared, from the latest back.
@@ -43,8 +44,6 @@ export class LineLog {
   readonly #lastLines: LastLines | undefined;
   #head = 0;
   #tail = 0;
-  /** The oldest position whose byte is held. */
-  #oldest = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
   #firstRun = 0;
   #nextRun = 0;
@@ -57,7 +56,7 @@ export class LineLog {
   readonly #piece: Piece;
 
   /**
-   * @param bytesMax how far the reader furthest behind may be from the head, in bytes, if not more
+   * @param bytesMax how much can be said before a newcomer has taken any history, in bytes
    * @param runsMax the most runs held, up to a power of two; one for 128 bytes by default
    * @param historyBytes how much is kept of what everybody has; it makes the ring larger
    * @param historyLinesMax how many lines of that are history, the last ones
@@ -94,7 +93,7 @@ export class LineLog {
   /** How many bytes can be appended now. */
   get freeBytes(): number {
     const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
-    return notesFull ? 0 : this.#ringBytes - (this.#head - this.#oldest);
+    return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
   }
 
   /** Adds what was said: whole lines, at most `freeBytes`. */
@@ -116,14 +115,13 @@ export class LineLog {
       this.#bytes.set(run.subarray(beforeWrap), 0);
     }
     this.#head += run.length;
+    this.#lastLines?.startAt(this.#head, this.#head - this.#historyBytes);
   }
 
-  /** Forgets what is before a position in [tail, head], that of the last reader, less history. */
+  /** The reader furthest behind has come to a position in [tail, head]: what is before may go. */
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
-    this.#lastLines?.startAt(this.#head, this.#head - this.#historyBytes);
-    this.#oldest = Math.max(this.#oldest, Math.min(position, this.#head - this.#historyBytes));
     let first = this.#firstRun;
     while (first < this.#nextRun && this.#endOf(first) <= position) first++;
     this.#firstRun = first;
@@ -137,7 +135,7 @@ export class LineLog {
 
   /** A reader has come that stands further back: all from there on is held for it. */
   goBack(position: number): void {
-    assert(position >= this.#oldest && position <= this.#head, "what it reads is held");
+    assert(position >= this.#head - this.#ringBytes && position <= this.#head, "it is held");
     this.#tail = Math.min(this.#tail, position);
   }
 

@@ -71,7 +71,7 @@ export class Member implements Life, Talker {
   received(bytes: Uint8Array): void {
     const objection = this.#opening && this.#inspect(this.#opening, bytes);
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
-    if (this.#room.stopping) return;
+    if (this.#room.stopping || this.#sentAway !== undefined) return;
     this.lines.push(bytes);
     if (this.hold === undefined) this.#room.hear(this);
   }

@@ -19,6 +19,8 @@ export interface RoomOptions extends RoomEvents {
   linesPerSecond?: number | undefined;
   /** Disconnects members that have said no line for so long, in ms, at least 1; none by default. */
   idle?: { readonly ms: number; readonly word: string } | undefined;
+  /** Whether to count the lines that are said, which takes a look at each; not by default. */
+  countLines?: boolean | undefined;
   /** Whether each line is said with the name of its member before it; not by default. */
   names?: boolean | undefined;
   /** Tells all members who comes and goes; off by default. */

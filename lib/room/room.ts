@@ -1,8 +1,7 @@
 /**
- * The room: whatever one member says, line by line, every other member hears. It
- * is one log of lines, and for each member a cursor: how far into the log its
- * socket has taken bytes. The room knows no network and no clock: it talks to
- * sockets it was given, and asks to be flushed.
+ * The room: whatever one member says, line by line, every other member hears. It is one log of
+ * lines, and for each member a cursor: how far into the log its socket has taken bytes. The room
+ * knows no network and no clock: it talks to sockets it was given, and asks to be flushed.
  */
 
 import { Announcer } from "./announcer.ts";
@@ -18,6 +17,7 @@ import { Newcomers } from "./newcomers.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
+import { Tally } from "./tally.ts";
 import { type Talker, Turns } from "./turns.ts";
 import { Voice } from "./voice.ts";
 
@@ -52,6 +52,7 @@ export class Room {
   readonly #due: readonly (Deadlines<Member | Leaver> | Announcer)[];
   readonly #turns: Turns;
   readonly #patience: Patience;
+  readonly tally = new Tally();
   /** Whether no more is said. */
   stopping = false;
 
@@ -144,9 +145,8 @@ export class Room {
 
   /** Lets a talker say what it may; it waits when it has more to say. */
   hear(talker: Talker): void {
-    const { next } = this.#turns;
     // Nobody overtakes those who wait.
-    if (next === undefined || next === talker) this.#turns.sayShare(talker);
+    if ((this.#turns.next ?? talker) === talker) this.#turns.sayShare(talker);
     if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
     talker.saidAll();

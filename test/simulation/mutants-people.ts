@@ -47,10 +47,10 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     becomes: "",
   },
   {
-    fault: "history is overwritten",
+    fault: "history takes the place of what is being said",
     file: "room/line-log.ts",
-    code: "Math.min(position, this.#head - this.#historyBytes)",
-    becomes: "position",
+    code: "this.#ringBytes = bytesMax + historyBytes;",
+    becomes: "this.#ringBytes = Math.max(bytesMax, historyBytes);",
   },
   {
     fault: "history that a newcomer has not taken yet is forgotten",

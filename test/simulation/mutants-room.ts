@@ -19,8 +19,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "the log forgets one byte too many",
     file: "room/line-log.ts",
-    code: "return notesFull ? 0 : this.#ringBytes - (this.#head - this.#oldest);",
-    becomes: "return notesFull ? 0 : this.#ringBytes + 1 - (this.#head - this.#oldest);",
+    code: "return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);",
+    becomes: "return notesFull ? 0 : this.#ringBytes + 1 - (this.#head - this.#tail);",
   },
   {
     fault: "a run is noted where another note still is",
@@ -83,7 +83,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker speaks before those who wait",
     file: "room/room.ts",
-    code: "if (next === undefined || next === talker) this.#turns.sayShare(talker);",
+    code: "if ((this.#turns.next ?? talker) === talker) this.#turns.sayShare(talker);",
     becomes: "this.#turns.sayShare(talker);",
   },
   {
@@ -115,8 +115,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a rate counts runs instead of lines",
     file: "room/turns.ts",
-    code: "countLines(run) * SECOND_MS",
-    becomes: "Math.min(1, countLines(run)) * SECOND_MS",
+    code: "(lines * SECOND_MS)",
+    becomes: "(Math.min(1, lines) * SECOND_MS)",
   },
   {
     fault: "nobody looks after talkers that are over their rate",
@@ -427,7 +427,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops goes on listening",
     file: "room/member.ts",
-    code: "if (this.#room.stopping) return;",
+    code: "if (this.#room.stopping || this.#sentAway !== undefined) return;",
     becomes: "",
   },
   {

@@ -140,6 +140,16 @@ export class Speaking {
     throw new Violation("somebody says what nobody has said");
   }
 
+  /** A newcomer was announced; what it has said together with its pass phrase or name waits from now on. */
+  begins(newcomer: Seat): void {
+    const { waiting } = this.#state;
+    if (waiting.includes(newcomer)) {
+      waiting.push(...waiting.splice(waiting.indexOf(newcomer), 1));
+      this.#turn = undefined;
+    }
+    this.settle(newcomer);
+  }
+
   /** Once all its lines are said, a member that has ended or gone too far hears no more. */
   settle(seat: Seat): void {
     const { rules, seen } = this.#state;
@@ -222,8 +232,10 @@ export class Speaking {
     seat.allowance--;
   }
 
+  /** Of lines that were forgotten, and are a newcomer's past now, the notes may still be there. */
   #changesOfSpeaker(): number {
     const { tail, said } = this.#state;
+    if ((said[0]?.start ?? tail) > tail) return RUNS_MIN;
     let changes = 0;
     let speaker: Seat | undefined;
     for (const line of said) {

@@ -117,8 +117,7 @@ export class State {
 
   /** How much the log has room for. */
   get freeBytes(): number {
-    const oldest = Math.max(0, Math.min(this.tail, this.saidBytes - this.historyBytes));
-    return this.rules.logBytes + this.historyBytes - (this.saidBytes - oldest);
+    return this.rules.logBytes + this.historyBytes - (this.saidBytes - this.tail);
   }
 
   /** A member hears no more than it is owed now. */
