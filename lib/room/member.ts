@@ -121,10 +121,7 @@ export class Member implements Life, Talker {
 
   /** It leaves if that was all it will say. */
   saidAll(): void {
-    if (this.cursor.gone) {
-      this.#room.names?.release(this);
-      return this.#room.announcer?.left(this.cursor, this.#reason);
-    }
+    if (this.cursor.gone) return this.#room.fallsSilent(this, this.#reason);
     const { refusal } = this.lines;
     if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
     else if (this.lines.tooLong)

@@ -70,7 +70,7 @@ export interface RoomEvents {
    * A member has said a line, and hears what is said by then at the same time as this. Anything may
    * be done to the room meanwhile. What `Room.say` says is not told.
    *
-   * @param line as UTF-8 has it, without its LF or CR LF
+   * @param line as UTF-8 has it, without its LF or CR LF; in a room with names, as it is said there
    */
   onLine?: ((line: string, by: Member) => void) | undefined;
   /** @param why what it was told, as far as it could be told */

@@ -63,6 +63,11 @@ export class Turns {
     return this.#queue[0];
   }
 
+  /** Whether nobody waits, for room or by its rate. */
+  get haveSaidAll(): boolean {
+    return this.#queue.length === 0 && this.#paced.size === 0;
+  }
+
   /** How many wait whose connections are gone; their lines are said all the same. */
   get gone(): number {
     return this.#queue.reduce((count, { isGone }) => count + Number(isGone), 0);
@@ -102,15 +107,21 @@ export class Turns {
     return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
   }
 
-  /** A talker has said a run of lines. */
-  spend(talker: Talker, run: Uint8Array): void {
-    if (this.#linesPerSecond === 0 && !this.#isCounted) return;
-    const lines = countLines(run);
-    this.#room.tally.lines += lines;
-    const fullAtMs = this.#fullAtMs.get(talker);
-    if (fullAtMs === undefined) return;
-    const spentMs = (lines * SECOND_MS) / this.#linesPerSecond;
-    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
+  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
+  sayShare(talker: Talker): void {
+    const { log, settings } = this.#room;
+    const { lines } = talker;
+    let { shareBytes } = this;
+    while (lines.hasLine) {
+      const bytesMax = Math.min(shareBytes, log.freeBytes);
+      const run = lines.take(bytesMax, Math.floor(this.linesNow(talker)));
+      if (run === undefined) return;
+      shareBytes -= run.length;
+      log.append(talker.cursor, run);
+      this.#spend(talker, run);
+      talker.said(run);
+      settings.wake(0);
+    }
   }
 
   /** Makes a talker wait with what it still has to say, reading nothing more from it. */
@@ -151,6 +162,17 @@ export class Turns {
       this.#queue.shift();
     }
     return true;
+  }
+
+  /** A talker has said a run of lines. */
+  #spend(talker: Talker, run: Uint8Array): void {
+    if (this.#linesPerSecond === 0 && !this.#isCounted) return;
+    const lines = countLines(run);
+    this.#room.tally.lines += lines;
+    const fullAtMs = this.#fullAtMs.get(talker);
+    if (fullAtMs === undefined) return;
+    const spentMs = (lines * SECOND_MS) / this.#linesPerSecond;
+    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
   }
 
   #dequeue(talker: Talker): void {

@@ -83,12 +83,12 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker speaks before those who wait",
     file: "room/room.ts",
-    code: "if ((this.#turns.next ?? talker) === talker) this.#moveShareToLog(talker);",
-    becomes: "this.#moveShareToLog(talker);",
+    code: "if ((this.#turns.next ?? talker) === talker) this.#turns.sayShare(talker);",
+    becomes: "this.#turns.sayShare(talker);",
   },
   {
     fault: "a talker speaks on while others wait",
-    file: "room/room.ts",
+    file: "room/turns.ts",
     code: "shareBytes -= run.length;",
     becomes: "",
   },
@@ -127,8 +127,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "what a talker over its rate has said is dropped when it goes",
     file: "room/room.ts",
-    code: 'if (member.hold === "rate") this.hear(member);\n    else if',
-    becomes: "if",
+    code: 'if (member.hold !== "room") this.hear(member);',
+    becomes: "if (member.hold === undefined) this.hear(member);",
   },
   {
     fault: "a token bucket has no bottom",
@@ -421,7 +421,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops does not wait for those who wait",
     file: "room/room.ts",
-    code: "if (this.stopping && !isHeldUp)",
+    code: "if (this.stopping && this.#turns.haveSaidAll)",
     becomes: "if (this.stopping)",
   },
   {

@@ -98,11 +98,13 @@ export class Connection implements AcceptedSocket {
     if (this.closed) {
       this.#log("is written after its close");
       model.hearing.misses(this.seat);
+      this.seat.isRefusingWrites = true;
       return -1;
     }
     if (random.chance(weather.lossInWrite)) {
       this.#lose("lost inside a write", true);
-      return random.chance(500) ? -1 : random.below(length + 1);
+      this.seat.isRefusingWrites = random.chance(500);
+      return this.seat.isRefusingWrites ? -1 : random.below(length + 1);
     }
     if (this.reading === "fast") this.#inFlight = 0;
     const space = Math.min(length, this.#inFlightMax - this.#inFlight);
