@@ -20,7 +20,7 @@ export interface Ending {
 
 /** Reads from a connection until it ends. */
 export class Hearing {
-  readonly #connection: Connection;
+  readonly connection: Connection;
   readonly #lastLine = new LastLine();
   /** A read that goes on while what is held back was passed on. */
   #reading: Promise<Uint8Array | UserError | undefined> | undefined;
@@ -28,13 +28,13 @@ export class Hearing {
   ending: Ending | undefined;
 
   constructor(connection: Connection) {
-    this.#connection = connection;
+    this.connection = connection;
   }
 
   /** Waits for bytes that others have said; undefined at the end, when `ending` tells why. */
   async read(): Promise<Uint8Array | undefined> {
     while (this.ending === undefined) {
-      this.#reading ??= this.#connection.read().catch(asUserError);
+      this.#reading ??= this.connection.read().catch(asUserError);
       const reading = this.#reading;
       const isLate = this.#lastLine.holds && (await isLater(reading, HOLD_MS));
       const bytes = isLate ? this.#lastLine.release() : this.#heard(await reading);

@@ -1,6 +1,7 @@
 /** Everything said, once, in the order the room heard it, until all have it, and a while longer. */
 
 import { assert } from "./assert.ts";
+import { LastLines } from "./last-lines.ts";
 
 const LF = 0x0a;
 /** The most bytes gathered for one write to a reader that spoke. */
@@ -39,6 +40,8 @@ export class LineLog {
   readonly #bytes: Uint8Array;
   readonly #ringBytes: number;
   readonly #historyBytes: number;
+  /** Only where history is so many lines. */
+  readonly #lastLines: LastLines | undefined;
   #head = 0;
   #tail = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
@@ -56,10 +59,18 @@ export class LineLog {
    * @param bytesMax how much can be said before a newcomer has taken any history, in bytes
    * @param runsMax the most runs held, up to a power of two; one for 128 bytes by default
    * @param historyBytes how much is kept of what everybody has; it makes the ring larger
+   * @param historyLinesMax how many lines of that are history, the last ones
    */
-  constructor(bytesMax: number, runsMax = Math.max(64, bytesMax / 128), historyBytes = 0) {
+  constructor(
+    bytesMax: number,
+    runsMax = Math.max(64, bytesMax / 128),
+    historyBytes = 0,
+    historyLinesMax?: number,
+  ) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.#historyBytes = historyBytes;
+    if (historyLinesMax !== undefined)
+      this.#lastLines = new LastLines(historyLinesMax, (at) => this.#lineStart(at + 1));
     this.#ringBytes = bytesMax + historyBytes;
     const slots = 2 ** Math.ceil(Math.log2(runsMax));
     this.#slotMask = slots - 1;
@@ -104,6 +115,7 @@ export class LineLog {
       this.#bytes.set(run.subarray(beforeWrap), 0);
     }
     this.#head += run.length;
+    this.#lastLines?.startAt(this.#head, this.#head - this.#historyBytes);
   }
 
   /** The reader furthest behind has come to a position in [tail, head]: what is before may go. */
@@ -115,21 +127,10 @@ export class LineLog {
     this.#firstRun = first;
   }
 
-  /**
-   * Where the last lines begin, as many as there are to be, as far as they are held whole. The cost
-   * is a look at each byte, or with any number of lines, at one line.
-   */
-  startOfLast(linesMax = Number.POSITIVE_INFINITY): number {
-    const bytes = this.#bytes;
-    let start = this.#lineStart(Math.max(0, this.#head - this.#historyBytes));
-    if (linesMax !== Number.POSITIVE_INFINITY) {
-      let at = (this.#head - 1) % this.#ringBytes;
-      for (let lines = 0, position = this.#head - 1; position > start; position--) {
-        at = at > 0 ? at - 1 : this.#ringBytes - 1;
-        if (bytes[at] === LF && ++lines === linesMax) start = position;
-      }
-    }
-    return start;
+  /** Where history begins: the last lines, as many as there are to be, as far as they are held whole. */
+  get historyStart(): number {
+    const oldest = Math.max(0, this.#head - this.#historyBytes);
+    return this.#lastLines?.startAt(this.#head, oldest) ?? this.#lineStart(oldest);
   }
 
   /** A reader has come that stands further back: all from there on is held for it. */

@@ -87,9 +87,9 @@ export class Names {
     return refusal;
   }
 
-  /** A newcomer is told that it has to say its name, unless it has one already. */
+  /** A newcomer that is still here is told that it has to say its name, unless it has one already. */
   welcome(member: Member): void {
-    if (isPending(member)) return;
+    if (member.cursor.socket.data !== member || isPending(member)) return;
     if (member.ownName !== undefined) return this.#report(member);
     this.#room.newcomers?.greet(member.cursor, this.#greeting());
   }

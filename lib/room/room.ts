@@ -1,8 +1,7 @@
 /**
- * The room: whatever one member says, line by line, every other member hears. It
- * is one log of lines, and for each member a cursor: how far into the log its
- * socket has taken bytes. The room knows no network and no clock: it talks to
- * sockets it was given, and asks to be flushed.
+ * The room: whatever one member says, line by line, every other member hears. It is one log of
+ * lines, and for each member a cursor: how far into the log its socket has taken bytes. The room
+ * knows no network and no clock: it talks to sockets it was given, and asks to be flushed.
  */
 
 import { Announcer } from "./announcer.ts";
@@ -21,6 +20,7 @@ import type { Order } from "./order.ts";
 import { Patience } from "./patience.ts";
 import { Sharing } from "./sharing.ts";
 import type { RoomSocket } from "./socket.ts";
+import { Tally } from "./tally.ts";
 import { type Talker, Turns } from "./turns.ts";
 import { Voice } from "./voice.ts";
 
@@ -58,6 +58,7 @@ export class Room {
   readonly #due: readonly (Deadlines<Member | Leaver> | Announcer)[];
   readonly #turns: Turns;
   readonly #patience: Patience;
+  readonly tally = new Tally();
   /** Whether no more is said. */
   stopping = false;
 
@@ -69,11 +70,11 @@ export class Room {
     this.names = names ? new Names(this) : undefined;
     this.saidBytesMax = lineBytesMax + (names ? PREFIX_BYTES_MAX : 0);
     assert(this.saidBytesMax <= logBytes, "the log holds the longest line");
-    this.log = new LineLog(logBytes, undefined, history?.bytes);
+    this.log = new LineLog(logBytes, undefined, history?.bytes, history?.lines);
     this.idle = idle && new Deadlines(idle.ms, now);
     this.ear = onLine && new Ear(onLine);
     this.announcer = announce ? new Announcer(this) : undefined;
-    this.newcomers = history || names ? new Newcomers(this, history?.lines, announce) : undefined;
+    this.newcomers = history || names ? new Newcomers(this, announce) : undefined;
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
     const due = [this.idle, this.owed, this.lingering, this.announcer];
@@ -154,9 +155,8 @@ export class Room {
 
   /** Lets a talker say what it may; it waits when it has more to say. */
   hear(talker: Talker): void {
-    const { next } = this.#turns;
     // Nobody overtakes those who wait.
-    if (next === undefined || next === talker) this.#turns.sayShare(talker);
+    if ((this.#turns.next ?? talker) === talker) this.#turns.sayShare(talker);
     if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
     talker.saidAll();
@@ -168,10 +168,10 @@ export class Room {
     const { cursor } = member;
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
-    if (cursor.gone) return;
+    if (cursor.socket.data !== member) return;
     this.#turns.remove(member);
     this.idle?.stop(member);
-    this.names?.release(member);
+    this.fallsSilent(member, reason);
     cursor.leaver = new Leaver(this, cursor.socket, word, cursor, reason);
     cursor.leaver.expectProgress(cursor);
   }
@@ -180,8 +180,13 @@ export class Room {
   sayTheRest(member: Member): void {
     this.#turns.remove(member);
     this.idle?.stop(member);
-    if (member.hold === "rate") this.hear(member);
-    else if (member.hold === undefined) member.saidAll();
+    if (member.hold !== "room") this.hear(member);
+  }
+
+  /** All that a member has said is in the log, and it will say no more. */
+  fallsSilent(member: Member, reason: string): void {
+    this.names?.release(member);
+    this.announcer?.left(member.cursor, reason);
   }
 
   /** A cursor needs the log no more. */
@@ -222,7 +227,7 @@ export class Room {
     this.ear?.tell();
     const isHeldUp = this.sharing?.order.isHeldUp ?? this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
-    if (this.stopping && !isHeldUp && this.sharing?.hasSaidAll !== false)
+    if (this.stopping && this.#turns.haveSaidAll && this.sharing?.hasSaidAll !== false)
       for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
     if (this.sharing) dueAtMs = Math.min(dueAtMs, this.sharing.order.flush(now));

@@ -42,6 +42,7 @@ export class Turns {
   /** Talkers that are over their rate. */
   readonly #paced = new Set<Talker>();
   readonly #linesPerSecond: number;
+  readonly #isCounted: boolean;
   /**
    * When the token bucket of each is full again. It holds a second's worth of
    * lines: so many may be said at once, and then so many a second. Only where
@@ -50,15 +51,21 @@ export class Turns {
   readonly #fullAtMs = new Map<Talker, number>();
 
   constructor(room: Room) {
-    const { logBytes, linesPerSecond = 0 } = room.settings;
+    const { logBytes, linesPerSecond = 0, countLines = false } = room.settings;
     this.#room = room;
     this.shareBytes = Math.max(room.saidBytesMax, Math.min(SHARE_BYTES, logBytes >> 4));
     this.#linesPerSecond = linesPerSecond;
+    this.#isCounted = countLines;
   }
 
   /** Whose turn it is, of those who wait for room in the log. */
   get next(): Talker | undefined {
     return this.#queue[0];
+  }
+
+  /** Whether nobody waits, for room or by its rate. */
+  get haveSaidAll(): boolean {
+    return this.#queue.length === 0 && this.#paced.size === 0;
   }
 
   /** How many wait whose connections are gone; their lines are said all the same. */
@@ -178,10 +185,12 @@ export class Turns {
 
   /** A talker has said a run of lines. */
   #spend(talker: Talker, run: Uint8Array): void {
-    if (this.#linesPerSecond === 0) return;
+    if (this.#linesPerSecond === 0 && !this.#isCounted) return;
+    const lines = countLines(run);
+    this.#room.tally.lines += lines;
     const fullAtMs = this.#fullAtMs.get(talker);
     if (fullAtMs === undefined) return;
-    const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;
+    const spentMs = (lines * SECOND_MS) / this.#linesPerSecond;
     this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
   }
 

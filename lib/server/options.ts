@@ -21,8 +21,10 @@ import { PREFIX_BYTES_MAX } from "../room/names.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
-import { history, redisUrl, roomName } from "./option-values.ts";
+import { hostAlone, lines, place } from "./option-kinds.ts";
+import { redisUrl, roomName } from "./option-values.ts";
 import { type RedisOptions, withPassword } from "./redis.ts";
+import { spareFiles } from "./spare-files.ts";
 
 const TCP_ONLY = [
   "host",
@@ -95,6 +97,16 @@ const options = {
     "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
   ),
   telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
+  web: place("a page for browsers on this port, of 127.0.0.1 unless another host is named"),
+  "web-name": list(
+    "name",
+    "a name as in a URL, like chat.example.org",
+    "a name by which browsers find this server, beside its addresses; repeatable",
+    (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
+  ),
+  metrics: place(
+    "figures for Prometheus at /metrics on this port, of 127.0.0.1 unless another host is named; and /health",
+  ),
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
@@ -132,7 +144,7 @@ export function settingsOf(
   port = "",
 ): ListenOptions & { clientsMax: number } {
   checkTogether(given);
-  const { clientsMax, lingerersMax } = limit;
+  const { clientsMax, lingerersMax } = limitFor(given);
   const { "proxy-protocol": proxies } = given;
   return {
     ...(given.unix
@@ -152,6 +164,8 @@ export function settingsOf(
     announce: given.announce,
     history: given.history,
     telnet: given.telnet,
+    web: given.web && { ...given.web, names: given["web-name"] },
+    countLines: given.metrics !== undefined,
     ...secretsOf(given),
   };
 }
@@ -194,14 +208,14 @@ export function limitNamed(clientsMax: number): string {
 
 /** Whether a pass phrase can be read by others on its way. */
 export function isPassPhraseInTheClear(given: ServerOptions): boolean {
-  const isLoopback = given.host === "localhost" || /^(::1$|127\.)/.test(given.host ?? "");
-  return Boolean(given["pass-file"] && !given["tls-cert"] && !given.unix && !isLoopback);
+  const isOpen = (host = "") => host !== "localhost" && !/^(::1$|127\.)/.test(host);
+  const isReadable = (!given.unix && isOpen(given.host)) || (given.web && isOpen(given.web.host));
+  return Boolean(given["pass-file"] && !given["tls-cert"] && isReadable);
 }
 
-/** An address or a name without a port, and without the brackets that go with one. */
-function hostAlone(value: string): string | undefined {
-  const { host, port } = splitAddress(value);
-  return port === undefined && host !== "" ? host : undefined;
+/** How many connections there may be, less what is kept for those on their way to the page. */
+function limitFor({ web }: ServerOptions): typeof limit {
+  return web ? { ...limit, clientsMax: limit.clientsMax - spareFiles() } : limit;
 }
 
 /** A port; where there is an address as well, the answer says where that goes. */
@@ -214,11 +228,11 @@ function readOperands(given: readonly string[]): readonly string[] {
 }
 
 function checkTogether(given: ServerOptions): void {
-  const { clientsMax, filesMax, filesOpen } = limit;
-  const { unix, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
+  const { clientsMax, filesMax, filesOpen } = limitFor(given);
+  const { unix, web, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
   for (const name of TCP_ONLY)
-    if (unix && [given[name] || []].flat().length > 0)
+    if (unix && !(web && RULES.includes(name)) && [given[name] || []].flat().length > 0)
       throw usageError(`--${name} does not go with --unix`);
   if (given.redis && (given.history?.bytes ?? 0) > SHARED_HISTORY_BYTES_MAX)
     throw usageError(
@@ -234,6 +248,11 @@ function checkTogether(given: ServerOptions): void {
   if (line > buffer) throw usageError(sizes);
   if (names && line + PREFIX_BYTES_MAX > buffer) throw usageError(`${sizes} with a name before it`);
   if (!cert !== !key) throw usageError("--tls-cert and --tls-key go together");
+  if (!web && given["web-name"].length > 0) throw usageError("--web-name needs --web");
+  if (web && names && ca)
+    throw usageError(
+      "--web does not go with --names and --tls-ca: it is not told who has certified",
+    );
   if (ca && !cert) throw usageError("--tls-ca needs --tls-cert and --tls-key");
   if (clientsMax < 1)
     throw new UserError(

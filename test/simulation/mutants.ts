@@ -12,6 +12,7 @@ import { PEOPLE_MUTANTS } from "./mutants-people.ts";
 import { ROOM_MUTANTS } from "./mutants-room.ts";
 import { SERVER_MUTANTS } from "./mutants-server.ts";
 import { SHARED_MUTANTS } from "./mutants-shared.ts";
+import { WEB_MUTANTS } from "./mutants-web.ts";
 
 /** How many worlds a mutant may survive, and how long it may run: one that never ends is caught too. */
 const SEEDS = 20_000;
@@ -41,6 +42,7 @@ export async function catchMutants(cores: number, words: string): Promise<number
     ...PEOPLE_MUTANTS,
     ...SERVER_MUTANTS,
     ...SHARED_MUTANTS,
+    ...WEB_MUTANTS,
   ];
   const mutants = all.filter(({ fault }) => fault.includes(words));
   const left = mutants.values();

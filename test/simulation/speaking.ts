@@ -115,7 +115,7 @@ export class Speaking {
   said(speaker = this.#nextVoice(), run: Uint8Array): void {
     const state = this.#state;
     this.takeTurn(speaker, run.length);
-    speaker.saidAtMs = state.now;
+    state.stirs(speaker);
     let at = 0;
     while (at < run.length) {
       const bytes = speaker.unsaid.shift();
@@ -208,7 +208,9 @@ export class Speaking {
     const { rules, waiting } = this.#state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
-    if (waiting.length === 1) {
+    // What came with a pass phrase waits once its member has been announced.
+    const waits = (seat: Seat) => seat !== speaker && seat.joinedStep !== this.#state.seen.steps;
+    if (!waiting.some(waits)) {
       this.#turn = undefined;
     } else if (speaker !== this.#turn) {
       const isNext = speaker === next;
