@@ -5,6 +5,7 @@ import {
   chmodSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -38,7 +39,7 @@ export class History {
    * @param secret a line that is not to be kept
    */
   constructor(path?: string, secret?: string) {
-    this.#path = path;
+    this.#path = path !== undefined && mayBeKept(path) ? path : undefined;
     this.#secret = secret;
     this.#try((file) => mkdirSync(dirname(file), { recursive: true, mode: 0o700 }));
     this.#lines = this.#read();
@@ -70,15 +71,14 @@ export class History {
 
   #read(): string[] {
     const lines: string[] = [];
-    this.#try((path) => {
-      if (statSync(path).isFile()) lines.push(...readFileSync(path, "utf8").split("\n"));
-    });
+    this.#try((path) => lines.push(...readFileSync(path, "utf8").split("\n")));
     return lines.filter((line) => line !== "").slice(-LINES_MAX);
   }
 
   /** Replaces the file in one step, unless somebody has just appended to it. */
   #shorten(): void {
-    this.#try((path) => {
+    this.#try((link) => {
+      const path = realpathSync(link);
       const { size } = statSync(path);
       const lines = readFileSync(path, "utf8").trimEnd().split("\n");
       chmodSync(path, 0o600);
@@ -95,5 +95,14 @@ export class History {
     try {
       if (this.#path !== undefined) work(this.#path);
     } catch {}
+  }
+}
+
+/** A file, or nothing yet. A pipe may never end, and a device, as /dev/null, stays as it is. */
+function mayBeKept(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return true;
   }
 }
