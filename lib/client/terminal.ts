@@ -49,6 +49,7 @@ export class Terminal implements LocalEnd, Notes {
   readonly #completion: Completion;
   readonly #typing: Typing;
   #hinted = false;
+  #hasHeard = false;
   #activity = "";
   #editing = true;
   #stopping: Timer | undefined;
@@ -86,11 +87,15 @@ export class Terminal implements LocalEnd, Notes {
     return this.#screen.shown();
   }
 
+  /** What comes first may be history, and shown already, if anything was. */
+  connected(): void {
+    if (this.#hasHeard) this.#replay.begin();
+  }
+
   /** The first time that it is connected, it also says how to leave. */
   note(event: string): void {
     const isConnected = event.startsWith("connected to ");
     this.#remark(isConnected && !this.#hinted ? event + HINT : event);
-    if (isConnected && this.#hinted) this.#replay.begin();
     this.#hinted ||= isConnected;
   }
 
@@ -178,6 +183,7 @@ export class Terminal implements LocalEnd, Notes {
   }
 
   #hear(run: Uint8Array): void {
+    this.#hasHeard = true;
     const harmless = this.#colours.harmless(run);
     // What was passed on by force, or ends with the connection, gets a row of its own.
     this.#replay.heard(run.at(-1) === LF ? harmless : `${harmless}\n`);
