@@ -48,8 +48,8 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
     return made;
   };
   const room = connection
-    ? new OneConnection(connection, !options["recv-only"], notes)
-    : new ReconnectingConnection(addressOf(place), connectAgain, notes);
+    ? new OneConnection(connection, !options["recv-only"], isChat ? name : "", notes)
+    : new ReconnectingConnection(addressOf(place), connectAgain, isChat ? name : "", notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {

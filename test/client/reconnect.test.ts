@@ -171,7 +171,7 @@ test("it keeps trying while nobody answers, and tells why and when", async () =>
     [1, 2].includes(tries++)
       ? Promise.reject(new UserError(`no luck ${tries - 1}`))
       : connect(place);
-  const client = new ReconnectingConnection(at, dial, notes);
+  const client = new ReconnectingConnection(at, dial, "", notes);
   const heard = client.read();
   const first = await host.guest();
   const said = client.write(Buffer.from("said\n"));
@@ -399,7 +399,7 @@ describe("a server that refuses with a word", () => {
     };
     const at = `127.0.0.1:${host.port}`;
     const place = { host: "127.0.0.1", port: host.port };
-    const room = new ReconnectingConnection(at, () => connect(place), notes);
+    const room = new ReconnectingConnection(at, () => connect(place), "", notes);
     const heard = room.read();
     for (let refusals = 0; refusals < 3; refusals++)
       (await host.guest()).socket.end("* room is full\n");
