@@ -80,8 +80,8 @@ const KEYS = new Map<string, Edit>(
     [
       [left, "\x02", "\x1b[D", "\x1bOD"],
       [right, "\x06", "\x1b[C", "\x1bOC"],
-      [wordLeft, "\x1bb", "\x1b[1;5D", "\x1b[1;3D", "\x1b[5D", "\x1bOd"],
-      [wordRight, "\x1bf", "\x1b[1;5C", "\x1b[1;3C", "\x1b[5C", "\x1bOc"],
+      [wordLeft, "\x1bb", "\x1b[1;5D", "\x1b[1;3D", "\x1b[5D", "\x1bOd", "\x1b\x1b[D"],
+      [wordRight, "\x1bf", "\x1b[1;5C", "\x1b[1;3C", "\x1b[5C", "\x1bOc", "\x1b\x1b[C"],
       [home, "\x01", "\x1b[H", "\x1bOH", "\x1b[1~", "\x1b[7~"],
       [end, "\x05", "\x1b[F", "\x1bOF", "\x1b[4~", "\x1b[8~"],
       [erase, "\x7f", "\x08"],
