@@ -171,8 +171,8 @@ export class Terminal implements LocalEnd, Notes {
 
   #resume(): void {
     clearTimeout(this.#stopping);
-    if (!this.#editing) return;
-    this.#input.reopen();
+    if (this.#closed) return;
+    if (this.#editing) this.#input.reopen();
     this.#screen.restart(false);
   }
 
