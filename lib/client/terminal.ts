@@ -18,8 +18,6 @@ import { Transcript, type TranscriptOptions } from "./transcript.ts";
 import { Typing } from "./typing.ts";
 import { LF, WholeLines } from "./whole-lines.ts";
 
-/** So much may wait to be sent before nothing more is taken from the keyboard. */
-const UNSENT_LENGTH_MAX = 16 << 20;
 const HINT = "; /quit leaves, /help helps";
 const HISTORY_START = "what was said before, perhaps shown already:";
 const WAITING_SHOWN = 3;
@@ -131,7 +129,7 @@ export class Terminal implements LocalEnd, Notes {
 
   #take(input: Input): void {
     const isOrder = "key" in input && !/^[\r\n]/.test(input.key);
-    if (isOrder || this.#outbox.length < UNSENT_LENGTH_MAX) this.#typing.take(input);
+    if (isOrder || !this.#outbox.isFull) this.#typing.take(input);
     else this.#screen.ring();
   }
 
@@ -232,8 +230,7 @@ export class Terminal implements LocalEnd, Notes {
   #waiting(): string[] {
     const { count } = this.#outbox;
     if (count === 0) return [];
-    const isFull = this.#outbox.length >= UNSENT_LENGTH_MAX;
-    const more = isFull ? "; no more is taken until then" : "";
+    const more = this.#outbox.isFull ? "; no more is taken until then" : "";
     const leave = this.#editing ? "" : "; Ctrl-C leaves without";
     const summary = `${linesAre(count, "waits", "wait")} to be sent${leave || more}`;
     const last = this.#outbox.last(WAITING_SHOWN).map((line) => this.#asWaiting(line));

@@ -1,6 +1,7 @@
 /**
  * The server's last words: what it says to a client, as a line that begins with `* `, just before
- * it disconnects it. All of them are made here, and recognised here by the client.
+ * it disconnects it. All of them are made here, and recognised here by the client; so are the two
+ * other lines of the server's own that a client acts upon.
  */
 
 export const ROOM_IS_FULL = "room is full";
@@ -35,6 +36,9 @@ export function sayYourName(names: readonly string[], more: number): string {
   const here = names.join(", ") + (more > 0 ? ` and ${more} more` : "");
   return `* say your name first${here && ` (here: ${here})`}\n`;
 }
+
+/** What a newcomer hears where history ends, if the room tells what happens in it. */
+export const HISTORY_END = "* until here what was said before\n";
 
 /** What a client knows by the word that ended its connection. */
 export interface LastWord {
