@@ -20,10 +20,10 @@ export interface Conversation {
 }
 
 /** Says a name, so that it is known before anything else is said; nothing if it is empty. */
-export function sayName(connection: Connection, name: string, notes?: Notes): void {
+export function sayName(connection: Connection, name: string, notes: Notes): void {
   if (name === "" || connection.outputEnded) return;
   void connection.write(`${name}\n`);
-  notes?.note(`said your name: ${name}`);
+  notes.note(`said your name: ${name}`);
 }
 
 /** Over one connection: its end is the end of the conversation. */

@@ -97,12 +97,15 @@ export class ReconnectingConnection implements Conversation {
     return new Hearing(connection, () => this.#sayName(connection));
   }
 
-  /** Not after a line: that has the name in it. */
+  /**
+   * Not after a line: that has the name in it. Nor after a refusal: as long as the name is taken, who
+   * only listens can stay without, and does not hear all of the history again and again.
+   */
   #sayName(connection: Connection): void {
     if (this.#delivery.hasTaken || this.#writingTo === connection) return;
+    if (this.#retries.isDoubtful) return;
     this.#startProbation();
-    // Who is refused each time is told so once.
-    sayName(connection, this.#name, this.#retries.isDoubtful ? undefined : this.#notes);
+    sayName(connection, this.#name, this.#notes);
   }
 
   #startProbation(): void {

@@ -137,6 +137,26 @@ describe("where names are to be said", () => {
     }
   });
 
+  terminalTest("nor again after a refusal: who only listens stays", async () => {
+    const host = await Host.open();
+    const terminal = await openTerminal(host.port, {
+      client: "--name alice --reconnect",
+      columns: 60,
+    });
+    const guest = await host.guest();
+    guest.say("* say your name first (here: alice)\n");
+    await guest.hears("alice\n");
+    guest.say("* the name alice is taken\n");
+    guest.endInput();
+    const again = await host.guest();
+    again.say("* say your name first (here: alice)\n");
+    await terminal.shows(/^connected to .* again, after \d s\nalice:$/m);
+    await terminal.type("now?");
+    await terminal.press("Enter");
+    await again.hears("\n");
+    expect(again.text).toBe("alice: now?\n");
+  });
+
   terminalTest("nor by a pipe, which says its stdin and nothing else", async () => {
     const host = await Host.open();
     const client = new Program(clientCommand("--name", "app", "127.0.0.1", `${host.port}`));
