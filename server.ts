@@ -14,7 +14,9 @@ import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { UserError } from "./lib/program/system-errors.ts";
 import { openEventLog } from "./lib/server/event-log.ts";
+import { Figures } from "./lib/server/figures.ts";
 import { listen } from "./lib/server/listen.ts";
+import { openMetrics } from "./lib/server/metrics.ts";
 import {
   isPassPhraseInTheClear,
   limitNamed,
@@ -23,6 +25,7 @@ import {
   serverCommand,
   settingsOf,
 } from "./lib/server/options.ts";
+import { serviceManager } from "./lib/server/service-manager.ts";
 import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
@@ -32,12 +35,28 @@ await runCommand(serverCommand(version), async (options, [port]) => {
 
   const settings = settingsOf(options, port);
   const log = openEventLog(options.quiet, () => server.room.size, options.names);
-  const server = await listen({ ...settings, ...log.events });
+  const manager = await serviceManager(log.warn);
+  const figures = options.metrics && new Figures();
+  const events = figures ? figures.counting(log.events) : log.events;
+  const server = await listen({
+    ...settings,
+    ...log.events,
+    ...events,
+    onWarning: log.warn,
+  });
 
   log.note(limitNamed(settings.clientsMax));
   if (isPassPhraseInTheClear(options))
     log.warn(`the pass phrase travels in the clear: there is no TLS on ${server.address}`);
   log.note(`listening on ${server.address}`);
+  if (server.webUrl) log.note(`browsers at ${server.webUrl}`);
+  if (figures && options.metrics) {
+    const metrics = await openMetrics(options.metrics, {
+      figures: () => figures.text(server.counts, version),
+      unhealthy: () => (server.room.stopping ? "stopping" : undefined),
+    });
+    log.note(`metrics at http://${metrics.address}/metrics`);
+  }
 
   let stopping = false;
   /** A second signal does not wait for those who read slowly. */
@@ -45,6 +64,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
     if (!stopping) {
       stopping = true;
       log.note("stopping");
+      manager.stopping();
       await server.stop();
     }
     log.end();
@@ -54,7 +74,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   onSignal("SIGTERM", stop);
 
   /** Reads anew what was read from files; who is in the room does not notice. */
-  readAnew.resolve(() => {
+  const renew = () => {
     const files = secretsNamed(options);
     if (files === undefined) return log.note("SIGHUP: there are no files to read anew");
     try {
@@ -64,5 +84,11 @@ await runCommand(serverCommand(version), async (options, [port]) => {
       if (!(error instanceof UserError)) throw error;
       log.warn(`${files} stay as they were: ${error.message}`);
     }
+  };
+  manager.ready();
+  readAnew.resolve(() => {
+    manager.reloading();
+    renew();
+    manager.ready();
   });
 });

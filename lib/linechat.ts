@@ -19,3 +19,4 @@ export {
   type Secrets,
   type Server,
 } from "./server/listen.ts";
+export type { WebOptions } from "./server/web.ts";

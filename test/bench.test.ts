@@ -180,3 +180,10 @@ test("the bench of pipes gets every byte through in both directions", async () =
   expect(code).toBe(0);
   expect(stdout.match(/linechat +\d+ ms|^(?:send|receiv)ing/gm)?.length).toBeGreaterThan(2);
 });
+
+test("the one of WebSockets compares them with lines", async () => {
+  const words = ["--listeners", "3", "--windows", "20", "--rounds", "1"];
+  const told = await runToEnd([process.execPath, "test/bench/web.ts", ...words]);
+  expect(told).toMatchObject({ code: 0, stderr: "" });
+  expect(told.stdout).toMatch(/ms for lines, \d+ ms by WebSocket: .*\nby WebSocket, the median is/);
+}, 20_000);

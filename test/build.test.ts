@@ -5,7 +5,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { version } from "../package.json";
-import { endAfterEach, newFolder, runToEnd } from "./harness.ts";
+import { endAfterEach, newFolder, runToEnd, ServerProgram } from "./harness.ts";
+import { webUrl } from "./harness/web-peer.ts";
 
 /** Seven runtimes of Bun may have to be fetched. */
 const ALL_MS = 300_000;
@@ -26,6 +27,13 @@ describe("bun run build", () => {
       const { stdout } = await runToEnd([file, "--version"]);
       expect(stdout).toBe(`${file.slice(folder.length + 1)} ${version}\n`);
     }
+    // The page is in the program, and so is what a service manager is told with.
+    const [program = ""] = files;
+    const manager = join(folder, "nobody");
+    const command = ["env", `NOTIFY_SOCKET=${manager}`, program, "--host", "127.0.0.1"];
+    const server = await ServerProgram.run([...command, "--web", "0", "0"]);
+    expect(await (await fetch(await webUrl(server))).text()).toContain("</script>");
+    expect(await server.stop()).toBe(0);
   });
 
   test("says what is wrong in one line", async () => {

@@ -17,6 +17,7 @@ import { OLDEST_BUN, requireBun } from "../lib/program/bun-version.ts";
 import { engines, version } from "../package.json";
 import { endAfterEach, newFolder, Program, ROOT, runToEnd, ServerProgram } from "./harness.ts";
 import { testWith } from "./harness/tools.ts";
+import { webUrl } from "./harness/web-peer.ts";
 
 endAfterEach();
 
@@ -27,7 +28,7 @@ const USES_ALL = `
 import * as linechat from "linechat";
 import { AddressRules, connect, Connection, listen, parseAddressRule, Room, UserError } from "linechat";
 import type { AddressRule, ConnectOptions, Life, ListenOptions, Member, Place, RoomEvents } from "linechat";
-import type { RoomOptions, RoomSocket, Secrets, Server, TlsMaterial } from "linechat";
+import type { RoomOptions, RoomSocket, Secrets, Server, TlsMaterial, WebOptions } from "linechat";
 
 const said: string[] = [];
 const options: ListenOptions = { host: "127.0.0.1", port: 0, onLine: (line) => void said.push(line) };
@@ -44,7 +45,7 @@ const code: string = failure.code;
 const rule: AddressRule | undefined = parseAddressRule("10.0.0.0/8");
 const isAdmitted: boolean = new AddressRules(rule ? [rule] : [], []).admits("10.1.2.3");
 console.log(said, end, code, isAdmitted, Object.keys(linechat).sort().join(" "));
-export type Others = [Life, Member, Place, Room, RoomEvents, RoomOptions, RoomSocket, Secrets, TlsMaterial];
+export type Others = [Life, Member, Place, Room, RoomEvents, RoomOptions, RoomSocket, Secrets, TlsMaterial, WebOptions];
 `;
 /** Options that a project may have beside those of `bun init`; a package of .ts has to pass them all. */
 const STRICTER = [
@@ -62,7 +63,7 @@ const STRICTER = [
 ].map((option) => `--${option}`);
 
 /** A link in a README, to a file. */
-const LINK = /(?<=\]\()(?!https?:)[^)#]+/g;
+const LINK = /(?<=\]\()(?!https?:)[^)#]+|(?<=src(?:set)?=")[^"]+/g;
 
 const folder = mkdtempSync(join(tmpdir(), "linechat-package-"));
 const tarball = join(folder, `linechat-${version}.tgz`);
@@ -99,8 +100,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test("the tarball has the programs, lib/, and of test/ only what the READMEs show", () => {
   const files = run(["tar", "-tzf", tarball], folder).stdout.trim().split("\n");
   const isExpected = (file: string) =>
-    /^(package\.json|README\.md|LICENSE|(server|client)\.ts|lib\/.*\.(ts|md))$/.test(file) ||
-    /^test\/(README\.md|picture\.svg|bench\/\w+\.svg)$/.test(file);
+    /^(package\.json|README\.md|LICENSE|(server|client)\.ts|lib\/.*\.(ts|md|html))$/.test(file) ||
+    /^test\/(README\.md|picture\.svg|page-(light|dark)\.png|bench\/\w+\.svg)$/.test(file);
   const names = files.map((file) => file.replace("package/", ""));
   expect(names.filter((name) => !isExpected(name))).toEqual([]);
   for (const readme of names.filter((name) => name.endsWith("README.md"))) {
@@ -159,7 +160,16 @@ describe("its commands", () => {
       ],
       [[command("linechat-server")], [command("linechat-client")]],
     ] as const) {
-      const room = await ServerProgram.run([...withBun(), ...server, "--host", "127.0.0.1", "0"]);
+      const room = await ServerProgram.run([
+        ...withBun(),
+        ...server,
+        "--host",
+        "127.0.0.1",
+        "--web",
+        "0",
+        "0",
+      ]);
+      expect(await (await fetch(await webUrl(room))).text()).toStartWith("<!doctype html>");
       const ann = await room.join();
       const bob = new Program([...withBun(), ...client, "127.0.0.1", String(room.port)]);
       bob.say("hello\n");

@@ -1,12 +1,14 @@
 /**
- * Makes the picture in the README from a real conversation: a server, and two
- * terminals in tmux. Run with `bun run picture`; it writes test/picture.svg.
+ * Makes the pictures in the README from real conversations: a server and two terminals in tmux, and
+ * a page in a browser. Run with `bun run picture`; it writes test/picture.svg, test/page-light.png
+ * and test/page-dark.png.
  */
 
 import { join } from "node:path";
 
 import { endTerminals, Tmux } from "./client/tmux.ts";
 import { ROOT, ServerProgram } from "./harness.ts";
+import { takePagePictures } from "./page-picture.ts";
 
 const COLUMNS = 56;
 const ROWS = 9;
@@ -27,6 +29,8 @@ const COLOURS: Record<number, string> = {
 
 await Bun.write(join(ROOT, "test", "picture.svg"), await converse());
 await endTerminals();
+for (const [scheme, png] of Object.entries(await takePagePictures()))
+  await Bun.write(join(ROOT, "test", `page-${scheme}.png`), png);
 process.exit(0);
 
 /** Plays the scene; returns the picture of it. */

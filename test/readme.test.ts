@@ -9,7 +9,8 @@ import { endAfterEach, ROOT, runToEnd } from "./harness.ts";
 endAfterEach();
 
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
-const linksOf = (text: string) => text.match(/(?<=\]\()(?!https?:)[^)]*/g) ?? [];
+const linksOf = (text: string) =>
+  text.match(/(?<=\]\()(?!https?:)[^)]*|(?<=src(?:set)?=")[^"]*/g) ?? [];
 const headingsOf = (text: string) => text.match(/(?<=^#+ ).*$/gm) ?? [];
 /** A heading as GitHub names it in a link. */
 const asAnchor = (heading: string) =>

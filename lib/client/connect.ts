@@ -40,6 +40,8 @@ export type ConnectOptions = Place & {
 
 /**
  * Connects; the classic `open_clientfd`. Over TLS the server's certificate and name are verified.
+ * An attempt that nobody answers cannot be taken back: as long as the system goes on with it, which
+ * may be two minutes, it keeps a program from ending by itself.
  *
  * @throws {UserError} that names the address, when no server answers or it cannot be verified; with
  *   a code such as ECONNREFUSED, ENOTFOUND (no such host), ETIMEDOUT, CERT_HAS_EXPIRED; `permanent`
@@ -79,12 +81,14 @@ async function open<Data>(
   answerMs: number,
 ): Promise<Bun.Socket<Data>> {
   const how = { allowHalfOpen: true, socket };
+  let late: unknown;
   const first = async () => {
     if ("unix" in place) return Bun.connect<Data>({ unix: place.unix, ...how });
     const { host, port } = place;
-    return firstToAnswer(await addressesOf(host), (hostname) =>
-      Bun.connect<Data>({ hostname, port, ...how }),
-    );
+    return firstToAnswer(await addressesOf(host), async (hostname) => {
+      if (late) throw late;
+      return Bun.connect<Data>({ hostname, port, ...how });
+    });
   };
   const opening = first();
   try {
@@ -93,7 +97,8 @@ async function open<Data>(
     connected.setKeepAlive(true, KEEP_ALIVE_MS);
     return connected;
   } catch (error) {
-    opening.then((late) => late.terminate()).catch(() => {});
+    late = error;
+    opening.then((connected) => connected.terminate()).catch(() => {});
     throw error;
   }
 }

@@ -11,6 +11,8 @@ const CR = 0x0d;
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** How long `close` waits for the server. */
 const CLOSE_MS = 5_000;
+/** How long the end of output waits for the server's, so that it shows if that was first. */
+const HALF_CLOSE_MS = 1;
 
 /** What is written and not yet taken by the system. */
 interface Writing {
@@ -32,11 +34,14 @@ export class Connection implements AsyncDisposable {
   /** Whether the server has sent anything yet. */
   heardAny = false;
   #inputEnded = false;
+  /** Whether the server has ended its side, and this side was not half-closed before that. */
+  endedByServer = false;
   #wakeReader: (() => void) | undefined;
   /** In order; the first is being written. */
   #writings: Writing[] = [];
   /** Whether it is half-closed, or will be once all that was written has gone out. */
   outputEnded = false;
+  #isHalfClosed = false;
   #failure: UserError | undefined;
   readonly #closed = Promise.withResolvers<void>();
   #isClosed = false;
@@ -124,7 +129,7 @@ export class Connection implements AsyncDisposable {
   endOutput(): void {
     if (this.outputEnded) return;
     this.outputEnded = true;
-    if (this.#writings.length === 0) this.#socket.shutdown();
+    if (this.#writings.length === 0) this.#halfClose();
   }
 
   /** Gives it up: nothing more is taken for it; what the system has taken still goes out. */
@@ -175,11 +180,12 @@ export class Connection implements AsyncDisposable {
       this.#writings.shift();
       first.done(true);
     }
-    if (this.outputEnded) this.#socket.shutdown();
+    if (this.outputEnded) this.#halfClose();
   }
 
   ended(): void {
     this.#inputEnded = true;
+    this.endedByServer = !this.#isHalfClosed;
     this.#wakeReader?.();
   }
 
@@ -192,6 +198,14 @@ export class Connection implements AsyncDisposable {
     this.#stopWriting();
     this.#wakeReader?.();
     this.#closed.resolve();
+  }
+
+  /** In a moment: a server that closes at once, and has not heard a thing, has done so by then. */
+  #halfClose(): void {
+    setTimeout(() => {
+      this.#isHalfClosed = true;
+      this.#socket.shutdown();
+    }, HALF_CLOSE_MS);
   }
 
   #stopWriting(): void {

@@ -33,7 +33,6 @@ export class OneConnection implements Conversation {
   readonly #notes: Notes;
   readonly #speaks: boolean;
   #hasSpoken = false;
-  #saidAll = false;
 
   /**
    * @param speaks whether there is anything to say, which `endOutput` ends
@@ -55,10 +54,9 @@ export class OneConnection implements Conversation {
     if (bytes !== undefined) return bytes;
     const failure = this.#hearing.ending?.failure;
     if (failure) throw failure;
-    if (this.#saidAll) return undefined;
-    const closed = `${this.#connection.address} has closed the connection`;
-    if (this.#speaks) throw new UserError(`${closed} before everything was said`);
-    this.#notes.note(closed);
+    const { address, endedByServer } = this.#connection;
+    if (endedByServer && this.#speaks) throw closedEarly(address);
+    if (endedByServer) this.#notes.note(closedBy(address));
     return undefined;
   }
 
@@ -68,7 +66,14 @@ export class OneConnection implements Conversation {
   }
 
   endOutput(): void {
-    this.#saidAll = true;
     this.#connection.endOutput();
   }
+}
+
+/** The server has ended the connection in order, which is no failure to who has nothing to say. */
+export const closedBy = (address: string) => `${address} has closed the connection`;
+
+/** The server has ended the connection before this client did: who knows what it has heard. */
+export function closedEarly(address: string): UserError {
+  return new UserError(`${closedBy(address)} before everything was said`);
 }

@@ -21,7 +21,7 @@ export interface Ending {
 
 /** Reads from a connection until it ends. */
 export class Hearing {
-  readonly #connection: Connection;
+  readonly connection: Connection;
   readonly #lastLine = new LastLine();
   readonly #onAsked: () => void;
   /** Whether the room asks for a name before anything is said; undefined until that is clear. */
@@ -36,7 +36,7 @@ export class Hearing {
 
   /** @param onAsked told that the room asks for a name, once that line has been dealt with */
   constructor(connection: Connection, onAsked: () => void) {
-    this.#connection = connection;
+    this.connection = connection;
     this.#onAsked = onAsked;
   }
 
@@ -45,7 +45,7 @@ export class Hearing {
     if (this.#isAsked) this.#onAsked();
     this.#isAsked = false;
     while (this.ending === undefined) {
-      this.#reading ??= this.#connection.read().catch(asUserError);
+      this.#reading ??= this.connection.read().catch(asUserError);
       const reading = this.#reading;
       const isLate = this.#lastLine.holds && (await isLater(reading, HOLD_MS));
       const bytes = isLate ? this.#lastLine.release() : this.#heard(await reading);

@@ -2,7 +2,7 @@
 
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
-import { type Conversation, sayName } from "./conversation.ts";
+import { closedEarly, type Conversation, sayName } from "./conversation.ts";
 import { Delivery } from "./delivery.ts";
 import { Hearing } from "./hearing.ts";
 import type { Notes } from "./local-end.ts";
@@ -124,14 +124,16 @@ export class ReconnectingConnection implements Conversation {
   #left(): undefined {
     if (this.#hearing === undefined) return;
     const { word, failure } = this.#hearing.ending ?? {};
+    const { address, endedByServer } = this.#hearing.connection;
     clearTimeout(this.#probation);
     this.#connection?.abandon();
     this.#connection = this.#hearing = undefined;
     const isRefusal = this.#delivery.isRefusal(word);
     const loss = this.#delivery.lost(word);
     this.#wakeWriter?.();
-    if (this.#delivery.isDone || (failure?.permanent && isRefusal === (word?.refusal ?? false)))
-      return this.#end(failure);
+    if (this.#delivery.isDone)
+      return this.#end(failure ?? (endedByServer ? closedEarly(address) : undefined));
+    if (failure?.permanent && isRefusal === (word?.refusal ?? false)) return this.#end(failure);
     this.#retries.failed(failure, isRefusal);
     if (loss !== undefined) this.#notes.note(loss);
     if (this.#heard.end()) this.#notes.note("the line that was being received is lost");

@@ -2,6 +2,7 @@
 
 import type { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
+import { closedBy } from "./conversation.ts";
 import { asUserError } from "./hearing.ts";
 import type { Notes } from "./local-end.ts";
 
@@ -82,7 +83,7 @@ export class Retries {
     this.#connection = undefined;
     this.#wasRefused = isRefusal;
     this.#awaySinceMs ??= performance.now();
-    const reason = failure?.message ?? `${this.#address} has closed the connection`;
+    const reason = failure?.message ?? closedBy(this.#address);
     if (this.#isNoted) this.#reason = ` (${reason})`;
     else this.#note(reason, failure);
   }

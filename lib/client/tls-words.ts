@@ -83,6 +83,13 @@ export function tlsFailure(error: unknown, situation: TlsSituation): UserError |
   return undefined;
 }
 
+/** What a program has given for TLS cannot be used; files that a user names are checked before. */
+export function materialFailure(error: unknown): UserError | undefined {
+  if (!/^ERR_(BORINGSSL|OSSL)/.test(codeOf(error))) return undefined;
+  const words = "its tls: ca and cert have to be PEM, and key the key of cert";
+  return new UserError(words, { cause: error, permanent: true });
+}
+
 /** The connection ended without close_notify: whether that was the server, nobody can tell. */
 export function cutOff(situation: TlsSituation): UserError {
   const words = "the connection was cut off (no TLS close_notify)";

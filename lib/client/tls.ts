@@ -4,7 +4,7 @@ import type { TlsMaterial } from "../program/files.ts";
 import { UserError } from "../program/system-errors.ts";
 import { Connection } from "./connection.ts";
 import { TlsRecords } from "./tls-records.ts";
-import { CLOSED_IN_HANDSHAKE, cutOff, tlsFailure } from "./tls-words.ts";
+import { CLOSED_IN_HANDSHAKE, cutOff, materialFailure, tlsFailure } from "./tls-words.ts";
 import { within } from "./within.ts";
 
 /** The handlers of a connection that TLS is to be spoken over: what comes goes by its records. */
@@ -29,16 +29,36 @@ export async function startTls(
   address: string,
   handshakeMs: number,
 ): Promise<Connection> {
-  const records = beneath.data;
   const shaken = Promise.withResolvers<void>();
+  const verified = { ...tls, rejectUnauthorized: true };
+  let top: { terminate(): void } = beneath;
+  try {
+    const socket = handlers(beneath.data, tls, address, shaken);
+    const [, secure] = beneath.upgradeTLS<Connection>({ tls: verified, socket });
+    top = secure;
+    const late = (time: string) => `no TLS handshake ${time}; does the server speak TLS?`;
+    await within(handshakeMs, shaken.promise, late);
+    return secure.data;
+  } catch (error) {
+    top.terminate();
+    throw materialFailure(error) ?? error;
+  }
+}
+
+/** The handlers of the connection above: it is told as one without TLS would be. */
+function handlers(
+  records: TlsRecords,
+  { serverName, cert }: TlsMaterial & { serverName: string },
+  address: string,
+  shaken: PromiseWithResolvers<void>,
+): Bun.SocketHandler<Connection> {
   /** What the connection is told at its end: what has failed, undefined if it is in order. */
   const failureOf = ({ heardAny }: Connection, error?: Error | null): Error | undefined => {
-    const { serverName } = tls;
-    const situation = { serverName, hasCertificate: tls.cert !== undefined, heardAny };
+    const situation = { serverName, hasCertificate: cert !== undefined, heardAny };
     if (error) return tlsFailure(error, situation) ?? error;
     return records.endedInOrder ? undefined : cutOff(situation);
   };
-  const socket: Bun.SocketHandler<Connection> = {
+  return {
     open: (secure) => void (secure.data = new Connection(secure, address)),
     handshake(secure, success, error) {
       if (success && !error) shaken.resolve();
@@ -62,14 +82,4 @@ export async function startTls(
     },
     error: (secure, error) => secure.data.closed(failureOf(secure.data, error)),
   };
-  const verified = { ...tls, rejectUnauthorized: true };
-  const [, secure] = beneath.upgradeTLS<Connection>({ tls: verified, socket });
-  try {
-    const late = (time: string) => `no TLS handshake ${time}; does the server speak TLS?`;
-    await within(handshakeMs, shaken.promise, late);
-    return secure.data;
-  } catch (error) {
-    secure.terminate();
-    throw error;
-  }
 }

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { requireBun } from "./bun-version.ts";
 import { writeOut } from "./descriptor.ts";
 import { formatHelp } from "./help.ts";
+import { ERROR, isJournal } from "./journal.ts";
 import { missingOperand, surplusOperand, unknownOption } from "./mistakes.ts";
 import { quote } from "./quote.ts";
 import { openStderr } from "./stderr.ts";
@@ -168,7 +169,8 @@ export async function runCommand<Options extends Table>(
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
     const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
-    openStderr().write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
+    const mark = isJournal() ? ERROR : "";
+    openStderr().write(`${mark}${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }

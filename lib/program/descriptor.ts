@@ -53,7 +53,10 @@ export async function writeOut(...pieces: Uint8Array[]): Promise<boolean> {
     return true;
   } catch (error) {
     if (codeOf(error) === "EPIPE") return false;
-    const why = explain(error, { EIO: "its terminal is gone" });
+    const why = explain(error, {
+      EBADF: "it is not open for writing",
+      EIO: "its terminal is gone",
+    });
     throw new UserError(`cannot write to stdout: ${why}`, { cause: error });
   }
 }

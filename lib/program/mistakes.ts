@@ -42,7 +42,7 @@ export function surplusOperand(command: Command, surplus: string, isInstead: boo
 }
 
 /** A command as it may be given, with the operands that are there already. */
-export function sampleOf({ name, operands }: Command, given: readonly string[] = []): string {
+function sampleOf({ name, operands }: Command, given: readonly string[] = []): string {
   // Of `server|client`, the first.
   const sample = (operand: string) => SAMPLES[operand] ?? operand.replace(/\|.*/, "");
   const samples = operands.map((operand, i) => plain(given[i] ?? sample(operand)));

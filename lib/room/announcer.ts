@@ -48,7 +48,7 @@ export class Announcer implements Talker {
     if (this.hold === undefined) this.#room.hear(this);
   }
 
-  /** Told at the end of the turn; one whose coming was not told goes like that too. */
+  /** It is heard no more. Told at the end of the turn; of one that has no name yet, nothing is. */
   left({ announcedAs: name }: Cursor, reason: string): void {
     if (name === undefined) return;
     this.#add("left", { words: `${name} left: ${reason}`, about: this.#nobody });
@@ -93,7 +93,8 @@ export class Announcer implements Talker {
   take(bytesMax: number): Uint8Array | undefined {
     const next = this.#next;
     if (next === undefined || this.#mayAtOnce === 0) return undefined;
-    const here = this.#room.size.toLocaleString("en");
+    const { size, owed } = this.#room;
+    const here = (size - owed.size).toLocaleString("en");
     const line = new TextEncoder().encode(`* ${next.words} (${here} here)\n`);
     const isTooLong = line.length > this.#room.saidBytesMax;
     if (line.length > bytesMax && !isTooLong) return undefined;

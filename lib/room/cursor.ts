@@ -94,6 +94,7 @@ export class Cursor implements Speaker {
     const taken = this.socket.write(bytes, offset, length);
     assert(taken <= length, "a socket takes no more than it was offered");
     if (taken < 0) this.socket.data.failed();
+    this.#room.tally.deliveredBytes += Math.max(0, taken);
     return taken;
   }
 }

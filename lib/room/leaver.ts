@@ -103,8 +103,6 @@ export class Leaver implements Life {
     this.#room.owed.stop(this);
     const cursor = this.#cursor;
     this.#cursor = undefined;
-    if (cursor === undefined) return;
-    this.#room.remove(cursor, reason);
-    this.#room.announcer?.left(cursor, reason);
+    if (cursor) this.#room.remove(cursor, reason);
   }
 }

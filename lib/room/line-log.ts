@@ -1,6 +1,7 @@
 /** Everything said, once, in the order the room heard it, until all have it, and a while longer. */
 
 import { assert } from "./assert.ts";
+import { LastLines } from "./last-lines.ts";
 
 const LF = 0x0a;
 /** The most bytes gathered for one write to a reader that spoke. */
@@ -25,7 +26,8 @@ export interface Piece {
  * A ring of bytes with a note of who said which run. Positions count bytes from
  * the first ever said and never wrap; `tail` is where the reader furthest behind
  * stands, `head` is where the next line goes. A reader is nothing but a position in
- * between. What all readers have is kept as history, for those who come later.
+ * between. What all readers have stays until the ring comes round: that is history, for those who
+ * come later, and there are always as many bytes of it as are asked for.
  *
  * Each note leads to the run its speaker said before, so that a reader finds its
  * own runs, which it is to be spared, from the latest back.
@@ -38,10 +40,10 @@ export class LineLog {
   readonly #bytes: Uint8Array;
   readonly #ringBytes: number;
   readonly #historyBytes: number;
+  /** Only where history is so many lines. */
+  readonly #lastLines: LastLines | undefined;
   #head = 0;
   #tail = 0;
-  /** The oldest position whose byte is held. */
-  #oldest = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
   #firstRun = 0;
   #nextRun = 0;
@@ -54,13 +56,21 @@ export class LineLog {
   readonly #piece: Piece;
 
   /**
-   * @param bytesMax how far the reader furthest behind may be from the head, in bytes, if not more
+   * @param bytesMax how much can be said before a newcomer has taken any history, in bytes
    * @param runsMax the most runs held, up to a power of two; one for 128 bytes by default
    * @param historyBytes how much is kept of what everybody has; it makes the ring larger
+   * @param historyLinesMax how many lines of that are history, the last ones
    */
-  constructor(bytesMax: number, runsMax = Math.max(64, bytesMax / 128), historyBytes = 0) {
+  constructor(
+    bytesMax: number,
+    runsMax = Math.max(64, bytesMax / 128),
+    historyBytes = 0,
+    historyLinesMax?: number,
+  ) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.#historyBytes = historyBytes;
+    if (historyLinesMax !== undefined)
+      this.#lastLines = new LastLines(historyLinesMax, (at) => this.#lineStart(at + 1));
     this.#ringBytes = bytesMax + historyBytes;
     const slots = 2 ** Math.ceil(Math.log2(runsMax));
     this.#slotMask = slots - 1;
@@ -83,7 +93,7 @@ export class LineLog {
   /** How many bytes can be appended now. */
   get freeBytes(): number {
     const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
-    return notesFull ? 0 : this.#ringBytes - (this.#head - this.#oldest);
+    return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
   }
 
   /** Adds what was said: whole lines, at most `freeBytes`. */
@@ -105,38 +115,27 @@ export class LineLog {
       this.#bytes.set(run.subarray(beforeWrap), 0);
     }
     this.#head += run.length;
+    this.#lastLines?.startAt(this.#head, this.#head - this.#historyBytes);
   }
 
-  /** Forgets what is before a position in [tail, head], that of the last reader, less history. */
+  /** The reader furthest behind has come to a position in [tail, head]: what is before may go. */
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
-    this.#oldest = Math.max(this.#oldest, Math.min(position, this.#head - this.#historyBytes));
     let first = this.#firstRun;
     while (first < this.#nextRun && this.#endOf(first) <= position) first++;
     this.#firstRun = first;
   }
 
-  /**
-   * Where the last lines begin, as many as there are to be, as far as they are held whole. The cost
-   * is a look at each byte, or with any number of lines, at one line.
-   */
-  startOfLast(linesMax = Number.POSITIVE_INFINITY): number {
-    const bytes = this.#bytes;
-    let start = this.#lineStart(Math.max(0, this.#head - this.#historyBytes));
-    if (linesMax !== Number.POSITIVE_INFINITY) {
-      let at = (this.#head - 1) % this.#ringBytes;
-      for (let lines = 0, position = this.#head - 1; position > start; position--) {
-        at = at > 0 ? at - 1 : this.#ringBytes - 1;
-        if (bytes[at] === LF && ++lines === linesMax) start = position;
-      }
-    }
-    return start;
+  /** Where history begins: the last lines, as many as there are to be, as far as they are held whole. */
+  get historyStart(): number {
+    const oldest = Math.max(0, this.#head - this.#historyBytes);
+    return this.#lastLines?.startAt(this.#head, oldest) ?? this.#lineStart(oldest);
   }
 
   /** A reader has come that stands further back: all from there on is held for it. */
   goBack(position: number): void {
-    assert(position >= this.#oldest && position <= this.#head, "what it reads is held");
+    assert(position >= this.#head - this.#ringBytes && position <= this.#head, "it is held");
     this.#tail = Math.min(this.#tail, position);
   }
 

@@ -71,7 +71,7 @@ export class Member implements Life, Talker {
   received(bytes: Uint8Array): void {
     const objection = this.#opening && this.#inspect(this.#opening, bytes);
     if (objection !== undefined) return this.#room.leave(this, objection, objection);
-    if (this.#room.stopping) return;
+    if (this.#room.stopping || this.#sentAway !== undefined) return;
     this.lines.push(bytes);
     if (this.hold === undefined) this.#room.hear(this);
   }
@@ -121,10 +121,7 @@ export class Member implements Life, Talker {
 
   /** It leaves if that was all it will say. */
   saidAll(): void {
-    if (this.cursor.gone) {
-      this.#room.names?.release(this);
-      return this.#room.announcer?.left(this.cursor, this.#reason);
-    }
+    if (this.cursor.gone) return this.#room.fallsSilent(this, this.#reason);
     const { refusal } = this.lines;
     if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
     else if (this.lines.tooLong)

@@ -103,10 +103,11 @@ export class NamedLines {
     const isAlone = colon === end;
     const said = new TextDecoder().decode(run.subarray(0, colon));
     const name = isAlone ? said.trim() : said;
+    if (isAlone) this.#received.take(end + 1, 1);
+    // Whoever is told of the name may have its lines said at once.
+    this.#prefix = prefixOf(name);
     this.refusal = this.#claim(name);
     if (this.refusal !== undefined) this.#received = new LineBuffer(this.lineBytesMax);
-    else this.#prefix = prefixOf(name);
-    if (isAlone) this.#received.take(end + 1, 1);
   }
 }
 

@@ -74,8 +74,9 @@ export class Names {
     return refusal;
   }
 
-  /** A newcomer is told that it has to say its name, unless it has one already. */
+  /** A newcomer that is still here is told that it has to say its name, unless it has one already. */
   welcome(member: Member): void {
+    if (member.cursor.socket.data !== member) return;
     if (member.ownName !== undefined) return this.#report(member);
     this.#room.newcomers?.greet(member.cursor, this.#greeting());
   }

@@ -17,32 +17,22 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** Those who have not come to the present yet. */
 export class Newcomers {
   readonly #room: Room;
-  readonly #linesMax: number | undefined;
   readonly #isMarked: boolean;
-  /** Where history begins, if it ends there. */
-  #start = 0;
-  #seam = 0;
   /** Those whose sockets take more, in the order of their turns. */
   readonly #waiting = new Set<Cursor>();
 
-  /**
-   * @param linesMax how many lines of history a newcomer gets, as far as the log has them
-   * @param isMarked whether it is told where history ends
-   */
-  constructor(room: Room, linesMax: number | undefined, isMarked: boolean) {
+  /** @param isMarked whether a newcomer is told where history ends */
+  constructor(room: Room, isMarked: boolean) {
     this.#room = room;
-    this.#linesMax = linesMax;
     this.#isMarked = isMarked;
   }
 
   /** Has a newcomer start further back, if there is history. */
   add(cursor: Cursor): void {
     const { log } = this.#room;
-    if (this.#seam !== log.head) this.#start = log.startOfLast(this.#linesMax);
-    this.#seam = log.head;
-    cursor.position = this.#start;
-    log.goBack(this.#start);
-    if (this.#start < log.head) this.#tell(cursor, "mark", this.#isMarked ? HISTORY_END : "");
+    cursor.position = log.historyStart;
+    log.goBack(cursor.position);
+    if (cursor.position < log.head) this.#tell(cursor, "mark", this.#isMarked ? HISTORY_END : "");
   }
 
   /** Tells a newcomer a line before all else. */

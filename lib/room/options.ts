@@ -19,6 +19,8 @@ export interface RoomOptions extends RoomEvents {
   linesPerSecond?: number | undefined;
   /** Disconnects members that have said no line for so long, in ms, at least 1; none by default. */
   idle?: { readonly ms: number; readonly word: string } | undefined;
+  /** Whether to count the lines that are said, which takes a look at each; not by default. */
+  countLines?: boolean | undefined;
   /** Whether each line is said with the name of its member before it; not by default. */
   names?: boolean | undefined;
   /** Tells all members who comes and goes; off by default. */
@@ -68,7 +70,7 @@ export interface RoomEvents {
    * A member has said a line, and hears what is said by then at the same time as this. Anything may
    * be done to the room meanwhile. What `Room.say` says is not told.
    *
-   * @param line as UTF-8 has it, without its LF or CR LF
+   * @param line as UTF-8 has it, without its LF or CR LF; in a room with names, as it is said there
    */
   onLine?: ((line: string, by: Member) => void) | undefined;
   /** @param why what it was told, as far as it could be told */

@@ -31,7 +31,7 @@ export class Patience {
 
   /** Tells whether talkers wait from now on. */
   heldUp(now: number, isHeldUp: boolean): void {
-    this.#heldUpMs = this.#clockMs(now);
+    this.#heldUpMs = this.#room.tally.heldUpMs = this.#clockMs(now);
     this.#heldUpSinceMs = isHeldUp ? now : undefined;
   }
 

@@ -1,8 +1,7 @@
 /**
- * The room: whatever one member says, line by line, every other member hears. It
- * is one log of lines, and for each member a cursor: how far into the log its
- * socket has taken bytes. The room knows no network and no clock: it talks to
- * sockets it was given, and asks to be flushed.
+ * The room: whatever one member says, line by line, every other member hears. It is one log of
+ * lines, and for each member a cursor: how far into the log its socket has taken bytes. The room
+ * knows no network and no clock: it talks to sockets it was given, and asks to be flushed.
  */
 
 import { Announcer } from "./announcer.ts";
@@ -18,6 +17,7 @@ import { Newcomers } from "./newcomers.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { RoomSocket } from "./socket.ts";
+import { Tally } from "./tally.ts";
 import { type Talker, Turns } from "./turns.ts";
 import { Voice } from "./voice.ts";
 
@@ -52,6 +52,7 @@ export class Room {
   readonly #due: readonly (Deadlines<Member | Leaver> | Announcer)[];
   readonly #turns: Turns;
   readonly #patience: Patience;
+  readonly tally = new Tally();
   /** Whether no more is said. */
   stopping = false;
 
@@ -63,11 +64,11 @@ export class Room {
     this.names = names ? new Names(this) : undefined;
     this.saidBytesMax = lineBytesMax + (names ? PREFIX_BYTES_MAX : 0);
     assert(this.saidBytesMax <= logBytes, "the log holds the longest line");
-    this.log = new LineLog(logBytes, undefined, history?.bytes);
+    this.log = new LineLog(logBytes, undefined, history?.bytes, history?.lines);
     this.idle = idle && new Deadlines(idle.ms, now);
     this.ear = onLine && new Ear(onLine);
     this.announcer = announce ? new Announcer(this) : undefined;
-    this.newcomers = history || names ? new Newcomers(this, history?.lines, announce) : undefined;
+    this.newcomers = history || names ? new Newcomers(this, announce) : undefined;
     this.owed = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
     const due = [this.idle, this.owed, this.lingering, this.announcer];
@@ -144,9 +145,8 @@ export class Room {
 
   /** Lets a talker say what it may; it waits when it has more to say. */
   hear(talker: Talker): void {
-    const { next } = this.#turns;
     // Nobody overtakes those who wait.
-    if (next === undefined || next === talker) this.#moveShareToLog(talker);
+    if ((this.#turns.next ?? talker) === talker) this.#turns.sayShare(talker);
     if (talker.lines.hasLine) return this.#turns.hold(talker);
     this.#turns.release(talker);
     talker.saidAll();
@@ -158,10 +158,10 @@ export class Room {
     const { cursor } = member;
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
-    if (cursor.gone) return;
+    if (cursor.socket.data !== member) return;
     this.#turns.remove(member);
     this.idle?.stop(member);
-    this.names?.release(member);
+    this.fallsSilent(member, reason);
     cursor.leaver = new Leaver(this, cursor.socket, word, cursor, reason);
     cursor.leaver.expectProgress(cursor);
   }
@@ -170,8 +170,13 @@ export class Room {
   sayTheRest(member: Member): void {
     this.#turns.remove(member);
     this.idle?.stop(member);
-    if (member.hold === "rate") this.hear(member);
-    else if (member.hold === undefined) member.saidAll();
+    if (member.hold !== "room") this.hear(member);
+  }
+
+  /** All that a member has said is in the log, and it will say no more. */
+  fallsSilent(member: Member, reason: string): void {
+    this.names?.release(member);
+    this.announcer?.left(member.cursor, reason);
   }
 
   /** A cursor needs the log no more. */
@@ -210,29 +215,14 @@ export class Room {
     this.ear?.tell();
     const isHeldUp = this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
-    if (this.stopping && !isHeldUp) for (const { socket } of this.cursors) socket.data.stopped?.();
+    if (this.stopping && this.#turns.haveSaidAll)
+      for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
     for (const due of this.#due) {
       for (const one of due.over(now)) one.late();
       dueAtMs = Math.min(dueAtMs, due.dueAtMs);
     }
     if (dueAtMs !== NEVER) this.settings.wake(Math.max(1, dueAtMs - now));
-  }
-
-  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
-  #moveShareToLog(talker: Talker): void {
-    const { lines } = talker;
-    let { shareBytes } = this.#turns;
-    while (lines.hasLine) {
-      const bytesMax = Math.min(shareBytes, this.log.freeBytes);
-      const run = lines.take(bytesMax, Math.floor(this.#turns.linesNow(talker)));
-      if (run === undefined) return;
-      shareBytes -= run.length;
-      this.log.append(talker.cursor, run);
-      this.#turns.spend(talker, run);
-      talker.said(run);
-      this.settings.wake(0);
-    }
   }
 
   #writeToAll(): void {

@@ -21,7 +21,7 @@ export interface RoomSocket {
   end(): void;
   /** Closes at once, by a reset: what was written may be lost. `closed` comes before it returns. */
   terminate(): void;
-  /** Stops reading: `received` and `ended` come no more until `resume`. */
+  /** Stops reading: `received` and `ended` come no more until `resume`, or only just before `closed`. */
   pause(): void;
   resume(): void;
 }

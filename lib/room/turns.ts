@@ -42,6 +42,7 @@ export class Turns {
   /** Talkers that are over their rate. */
   readonly #paced = new Set<Talker>();
   readonly #linesPerSecond: number;
+  readonly #isCounted: boolean;
   /**
    * When the token bucket of each is full again. It holds a second's worth of
    * lines: so many may be said at once, and then so many a second. Only where
@@ -50,15 +51,21 @@ export class Turns {
   readonly #fullAtMs = new Map<Talker, number>();
 
   constructor(room: Room) {
-    const { logBytes, linesPerSecond = 0 } = room.settings;
+    const { logBytes, linesPerSecond = 0, countLines = false } = room.settings;
     this.#room = room;
     this.shareBytes = Math.max(room.saidBytesMax, Math.min(SHARE_BYTES, logBytes >> 4));
     this.#linesPerSecond = linesPerSecond;
+    this.#isCounted = countLines;
   }
 
   /** Whose turn it is, of those who wait for room in the log. */
   get next(): Talker | undefined {
     return this.#queue[0];
+  }
+
+  /** Whether nobody waits, for room or by its rate. */
+  get haveSaidAll(): boolean {
+    return this.#queue.length === 0 && this.#paced.size === 0;
   }
 
   /** How many wait whose connections are gone; their lines are said all the same. */
@@ -100,13 +107,21 @@ export class Turns {
     return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
   }
 
-  /** A talker has said a run of lines. */
-  spend(talker: Talker, run: Uint8Array): void {
-    if (this.#linesPerSecond === 0) return;
-    const fullAtMs = this.#fullAtMs.get(talker);
-    if (fullAtMs === undefined) return;
-    const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;
-    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
+  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
+  sayShare(talker: Talker): void {
+    const { log, settings } = this.#room;
+    const { lines } = talker;
+    let { shareBytes } = this;
+    while (lines.hasLine) {
+      const bytesMax = Math.min(shareBytes, log.freeBytes);
+      const run = lines.take(bytesMax, Math.floor(this.linesNow(talker)));
+      if (run === undefined) return;
+      shareBytes -= run.length;
+      log.append(talker.cursor, run);
+      this.#spend(talker, run);
+      talker.said(run);
+      settings.wake(0);
+    }
   }
 
   /** Makes a talker wait with what it still has to say, reading nothing more from it. */
@@ -147,6 +162,17 @@ export class Turns {
       this.#queue.shift();
     }
     return true;
+  }
+
+  /** A talker has said a run of lines. */
+  #spend(talker: Talker, run: Uint8Array): void {
+    if (this.#linesPerSecond === 0 && !this.#isCounted) return;
+    const lines = countLines(run);
+    this.#room.tally.lines += lines;
+    const fullAtMs = this.#fullAtMs.get(talker);
+    if (fullAtMs === undefined) return;
+    const spentMs = (lines * SECOND_MS) / this.#linesPerSecond;
+    this.#fullAtMs.set(talker, Math.max(fullAtMs, this.#room.settings.now()) + spentMs);
   }
 
   #dequeue(talker: Talker): void {

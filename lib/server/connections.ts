@@ -26,6 +26,7 @@ import { Deadlines } from "../room/deadlines.ts";
 import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
+import type { Tally } from "../room/tally.ts";
 import { AddressCounts, type AddressRules } from "./access.ts";
 import { Guest } from "./guest.ts";
 import type { Certified } from "./identity.ts";
@@ -43,14 +44,21 @@ export interface AcceptedSocket extends RoomSocket, Certified {
   setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
 }
 
-/** Who may connect, how many, and what they have to show. */
-export interface ConnectionsOptions {
+/** How connections come. */
+export interface Way {
   /** Whether clients have no addresses, as on a Unix socket. */
   readonly unix: boolean;
   /** Whether there is a TLS handshake to wait for. */
   readonly handshake: boolean;
   /** Whether clients are spoken to as telnet does; not by default. */
   readonly telnet?: boolean | undefined;
+}
+
+/** As a WebSocket, whose handshakes are over. */
+export const BY_WEB: Way = { unix: false, handshake: false };
+
+/** Who may connect, how many, and what they have to show; and how all come who do not come by web. */
+export interface ConnectionsOptions extends Way {
   /** What the first line has to be, without its line end. */
   readonly passPhrase?: Uint8Array | undefined;
   /** How long a guest may take for each thing asked of it, in ms; 10 s by default. */
@@ -67,6 +75,20 @@ export interface ConnectionsOptions {
 
 const DEFAULTS = { guestMs: 10_000, clientsMax: NEVER, lingerersMax: 64 };
 
+/** Figures of a room and its connections, at one moment. */
+export interface Counts {
+  readonly states: { readonly guest: number; readonly member: number; readonly leaver: number };
+  /** Open connections, by how they have come. */
+  readonly kinds: Readonly<Record<string, number>>;
+  readonly clientsMax: number;
+  readonly tally: Readonly<Tally>;
+  readonly log: {
+    readonly saidBytes: number;
+    readonly owedBytes: number;
+    readonly sizeBytes: number;
+  };
+}
+
 /** The owner of every open socket. */
 export class Connections {
   readonly room: Room;
@@ -79,6 +101,7 @@ export class Connections {
   readonly #deadlines: readonly Deadlines<Guest>[];
   readonly #addresses: AddressCounts<AcceptedSocket> | undefined;
   #open = 0;
+  #openByWeb = 0;
   #unixClients = 0;
   #stopAtMs = NEVER;
   #stopped: PromiseWithResolvers<void> | undefined;
@@ -99,31 +122,56 @@ export class Connections {
     return this.#open;
   }
 
+  /** Figures, looked up at the price of a look at each member. */
+  get counts(): Counts {
+    const { log, size, members, lingering, tally, settings } = this.room;
+    const { unix, handshake, clientsMax } = this.settings;
+    return {
+      states: {
+        guest: this.seated.size + this.refused.size,
+        member: members.length,
+        leaver: size - members.length + lingering.size,
+      },
+      kinds: {
+        [unix ? "unix" : handshake ? "tls" : "tcp"]: this.#open - this.#openByWeb,
+        web: this.#openByWeb,
+      },
+      clientsMax,
+      tally,
+      log: { saidBytes: log.head, owedBytes: log.head - log.tail, sizeBytes: settings.logBytes },
+    };
+  }
+
   /** accept: a connection has come. */
-  accept(accepted: AcceptedSocket): void {
-    const { unix, handshake, telnet, clientsMax, lingerersMax } = this.settings;
+  accept(accepted: AcceptedSocket, way: Way = this.settings): void {
+    const { unix, handshake, telnet } = way;
+    const { clientsMax, lingerersMax } = this.settings;
     const socket = telnet ? new TelnetSocket(accepted) : accepted;
     this.#open++;
+    if (way === BY_WEB) this.#openByWeb++;
     socket.data = GONE;
     const address = unix ? "" : socket.remoteAddress;
     // A peer that has reset by now has no address any more, and never was here.
     if (address === undefined) return socket.terminate();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const name = unix ? `unix:${++this.#unixClients}` : formatAddress(address, socket.remotePort);
+    const place = unix ? `unix:${++this.#unixClients}` : formatAddress(address, socket.remotePort);
+    const name = way === BY_WEB ? `web:${place}` : place;
     const refusal = this.#refusalOf(socket, unmapAddress(address));
     const isOneTooMany = this.#open > clientsMax + lingerersMax;
     if (isOneTooMany && !this.room.closeOldest()) this.refused.first?.failed();
-    if (refusal === undefined || handshake) new Guest(this, socket, name, refusal).arrive();
+    if (refusal === undefined || handshake)
+      new Guest(this, socket, name, handshake, refusal).arrive();
     else this.room.refuse(socket, name, refusal);
   }
 
   /** close: a connection is gone. */
-  closed(accepted: AcceptedSocket): void {
+  closed(accepted: AcceptedSocket, way: Way = this.settings): void {
     const socket = accepted.data instanceof TelnetSocket ? accepted.data : accepted;
     socket.data.closed();
     this.#addresses?.remove(socket);
     this.#open--;
+    if (way === BY_WEB) this.#openByWeb--;
     if (this.#open === 0) this.#stopped?.resolve();
   }
 

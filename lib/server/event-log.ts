@@ -1,5 +1,6 @@
 /** What the server says about itself: one line an event on stderr, with the time in front. */
 
+import { isJournal, WARNING } from "../program/journal.ts";
 import { openStderr } from "../program/stderr.ts";
 import type { RoomEvents } from "../room/options.ts";
 
@@ -19,11 +20,12 @@ const WARNINGS: readonly string[] = ["too slow", "line too long"];
  *   held back, for the end of a server
  */
 export function openEventLog(quiet: boolean, here: () => number, names = false) {
+  const { asNews, asWarning } = isJournal() ? JOURNAL : STAMPED;
   const stderr = openStderr((count) =>
-    stamp(`${count} ${count === 1 ? "event was" : "events were"} not logged`),
+    asWarning(`${count} ${count === 1 ? "event was" : "events were"} not logged`),
   );
-  const warn = (event: string) => stderr.write(stamp(event));
-  const note = quiet ? () => {} : warn;
+  const warn = (event: string) => stderr.write(asWarning(event));
+  const note = quiet ? () => {} : (event: string) => stderr.write(asNews(event));
   const { admits, end } = oncePerSecond((count) => warn(`${count} more refused`));
   const events: Required<Omit<RoomEvents, "onLine">> & { onError: (error: Error) => void } = {
     onJoin: (name) => note(`${names ? "connected" : "joined"} ${name} (${here()} here)`),
@@ -61,6 +63,11 @@ function oncePerSecond(onHeldBack: (count: number) => void) {
   return { admits, end };
 }
 
-function stamp(event: string): string {
-  return `${new Date().toISOString()} ${event}\n`;
-}
+const stamp = (event: string) => `${new Date().toISOString()} ${event}\n`;
+/** How lines look, with times of their own. */
+const STAMPED = { asNews: stamp, asWarning: stamp };
+/** How they look in a journal, to which each line is an entry. */
+const JOURNAL = {
+  asNews: (event: string) => `${event}\n`,
+  asWarning: (event: string) => `${event.replace(/^/gm, WARNING)}\n`,
+};

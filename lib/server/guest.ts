@@ -21,15 +21,24 @@ export class Guest implements Life {
   readonly #connections: Connections;
   readonly #socket: AcceptedSocket;
   readonly #name: string;
+  /** Whether there is a TLS handshake to wait for. */
+  readonly #handshake: boolean;
   /** Why it is refused as soon as it can be told; undefined for one that holds a seat. */
   readonly #refusal: string | undefined;
   readonly #deadlines: Deadlines<Guest>;
   #awaits: "handshake" | "pass phrase" = "handshake";
 
-  constructor(connections: Connections, socket: AcceptedSocket, name: string, refusal?: string) {
+  constructor(
+    connections: Connections,
+    socket: AcceptedSocket,
+    name: string,
+    handshake: boolean,
+    refusal?: string,
+  ) {
     this.#connections = connections;
     this.#socket = socket;
     this.#name = name;
+    this.#handshake = handshake;
     this.#refusal = refusal;
     this.#deadlines = refusal === undefined ? connections.seated : connections.refused;
     socket.data = this;
@@ -37,7 +46,7 @@ export class Guest implements Life {
 
   /** It has come. */
   arrive(): void {
-    if (this.#connections.settings.handshake) this.#expect("handshake");
+    if (this.#handshake) this.#expect("handshake");
     else this.handshaken();
   }
 
@@ -53,8 +62,7 @@ export class Guest implements Life {
     if (this.#awaits === "handshake") return;
     const end = bytes.indexOf(LF);
     this.said = Buffer.concat([this.said, end < 0 ? bytes : bytes.subarray(0, end)]);
-    const { handshake } = this.#connections.settings;
-    if (!handshake && greetsInTls(this.said)) return this.#refuse(SPEAKS_TLS);
+    if (!this.#handshake && greetsInTls(this.said)) return this.#refuse(SPEAKS_TLS);
     const tooLong = this.said.length > PASS_PHRASE_BYTES_MAX + 1; // and a CR
     if (end < 0 && !tooLong) return;
     if (tooLong || !this.#knowsPassPhrase()) return this.#refuse(WRONG_PASS_PHRASE);
@@ -109,8 +117,8 @@ export class Guest implements Life {
 
   #admit(): void {
     this.#deadlines.stop(this);
-    const { room, settings } = this.#connections;
-    const identity = room.names && settings.handshake ? identityOf(this.#socket) : undefined;
+    const { room } = this.#connections;
+    const identity = room.names && this.#handshake ? identityOf(this.#socket) : undefined;
     room.join(this.#socket, this.#name, identity);
   }
 

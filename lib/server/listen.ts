@@ -1,39 +1,27 @@
 /**
- * Stage 1, opening the server: getaddrinfo is `addressesOf`; `Bun.listen` does
- * socket, bind and listen; what it accepts belongs to `Connections`.
+ * Stage 1, opening the server: getaddrinfo is in lib/server/port.ts; `Bun.listen` does socket, bind
+ * and listen; what it accepts belongs to `Connections`.
  */
-
-import { isIP } from "node:net";
 
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
-import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
 import { idleFor, SPEAKS_TLS } from "../room/last-words.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import { Connections, type ConnectionsOptions, handlersOf } from "./connections.ts";
+import { Connections, type ConnectionsOptions, type Counts, handlersOf } from "./connections.ts";
+import { eventLoop } from "./event-loop.ts";
+import { listenOnPort, type Port } from "./port.ts";
 import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
+import { openWeb, type WebEvents, type WebOptions } from "./web.ts";
 
 type Handlers = Bun.SocketHandler<Life>;
 
-/** What errors mean here. */
-const WORDS = {
-  DNS_ENOTFOUND: "unknown host",
-  ERR_OUT_OF_RANGE: "the port is out of range, 0 to 65535",
-};
-const WORDS_LINK_LOCAL = { EINVAL: "a link-local address needs its interface, like fe80::1%eth0" };
-
 /** Where to listen: on a port, or on a path in the file system. */
 export type Place =
-  | {
-      /** The address to listen on; all of this machine, IPv6 and IPv4, by default. */
-      host?: string | undefined;
-      /** The port to listen on; 0 takes a free one. */
-      port: number;
-    }
+  | Port
   | {
       /** The path of a Unix socket. */
       unix: string;
@@ -45,7 +33,8 @@ export type Place =
 export type ListenOptions = Place &
   Secrets &
   Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> &
-  Omit<ConnectionsOptions, "unix" | "handshake"> & {
+  Omit<ConnectionsOptions, "unix" | "handshake"> &
+  Omit<WebEvents, "onError"> & {
     /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
     idleMs?: number | undefined;
     /**
@@ -54,6 +43,8 @@ export type ListenOptions = Place &
      * is an uncaught exception.
      */
     onError?: (error: Error) => void;
+    /** Where browsers find the room as well; nowhere by default. */
+    web?: WebOptions | undefined;
   };
 
 /** What may change while a server runs. */
@@ -78,7 +69,15 @@ export interface Listener {
 export interface Server extends Listener, AsyncDisposable {
   /** Who is here, and what is said. */
   readonly room: Room;
-  /** Has new connections use other certificates, or say another pass phrase; what is left out stays. */
+  /** Where browsers find it: `http://127.0.0.1:8081/`; undefined if they do not. */
+  readonly webUrl: string | undefined;
+  /** Figures of it, as they are now. */
+  readonly counts: Counts;
+  /**
+   * Has new connections use other certificates, or say another pass phrase; what is left out stays.
+   *
+   * @throws {UserError} if that fails for browsers, whose port is opened anew
+   */
   renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what they are owed, then EOF. `await using` ends so, too.
@@ -109,16 +108,29 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
   const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
   const listener = await openListener(options, accepting);
+  const { web: place } = options;
+  const stopAgain = (error: unknown) => {
+    listener.stop();
+    throw error;
+  };
+  const web = place && (await openWeb(connections, place, () => tls, options).catch(stopAgain));
   const stop = (graceMs = 5_000) => {
     listener.stop();
+    web?.stop();
     return connections.stop(graceMs);
   };
   return {
     ...listener,
     room,
+    webUrl: web?.url,
+    get counts() {
+      return connections.counts;
+    },
     renew(secrets) {
-      if (tls && secrets.tls) tls = secrets.tls;
       if (secrets.passPhrase) connections.passPhrase = secrets.passPhrase;
+      if (!tls || !secrets.tls) return;
+      tls = secrets.tls;
+      web?.renew();
     },
     stop,
     [Symbol.asyncDispose]: () => stop(),
@@ -155,38 +167,11 @@ async function openListener(place: Place, socket: Handlers): Promise<Listener> {
     return listenOnPath(place.unix, place.unixMode ?? 0o600, (unix) =>
       Bun.listen<Life>({ unix, ...how }),
     );
-  const { host, port } = place;
-  try {
-    return onFirst(await addressesOf(host), (hostname) => {
-      const listener = Bun.listen<Life>({ hostname, port, ...how });
-      const address = formatAddress(hostname, listener.port);
-      return { address, port: listener.port, stop: () => listener.stop() };
-    });
-  } catch (error) {
-    const address = formatAddress(host ?? "::", port);
-    const words = /^\[?fe[89ab]/i.test(address) ? { ...WORDS, ...WORDS_LINK_LOCAL } : WORDS;
-    throw new UserError(`cannot listen on ${address}: ${explain(error, words)}`);
-  }
-}
-
-/** getaddrinfo: numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */
-async function addressesOf(host: string | undefined): Promise<string[]> {
-  if (host === undefined) return ["::", "0.0.0.0"];
-  if (isIP(host)) return [host];
-  return (await Bun.dns.lookup(host, { backend: "system" })).map(({ address }) => address);
-}
-
-/** On the first address that will do, as `open_listenfd` has it. */
-function onFirst(addresses: readonly string[], listen: (hostname: string) => Listener): Listener {
-  let failure: unknown;
-  for (const address of addresses)
-    try {
-      return listen(address);
-    } catch (error) {
-      failure ??= error;
-      if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
-    }
-  throw failure;
+  return listenOnPort(place, (hostname) => {
+    const listener = Bun.listen<Life>({ hostname, port: place.port, ...how });
+    const address = formatAddress(hostname, listener.port);
+    return { address, port: listener.port, stop: () => listener.stop() };
+  });
 }
 
 /** Has each connection begin with a TLS handshake, by the certificates of the moment. */
@@ -213,27 +198,4 @@ function startingTls(
       accepted.terminate();
     },
   };
-}
-
-/** The clock and alarm of a room: `flush` runs once all that is ready in a turn has been read. */
-function eventLoop(flush: () => void): Pick<RoomOptions, "now" | "wake"> {
-  let endOfTurn: NodeJS.Immediate | undefined;
-  let alarm: NodeJS.Timeout | undefined;
-  let alarmAtMs = 0;
-  const now = () => performance.now();
-  const run = () => {
-    clearTimeout(alarm);
-    endOfTurn = alarm = undefined;
-    flush();
-  };
-  const wake = (delayMs: number) => {
-    if (delayMs === 0) {
-      endOfTurn ??= setImmediate(run);
-    } else if (alarm === undefined || now() + delayMs < alarmAtMs) {
-      clearTimeout(alarm);
-      alarmAtMs = now() + delayMs;
-      alarm = setTimeout(run, delayMs).unref(); // It is the connections that keep a program alive.
-    }
-  };
-  return { now, wake };
 }

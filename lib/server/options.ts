@@ -7,7 +7,6 @@ import {
   fileMode,
   flag,
   list,
-  type Option,
   parsePort,
   size,
   text,
@@ -17,18 +16,16 @@ import {
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
-import { formatSize, parseSize } from "../program/units.ts";
+import { formatSize } from "../program/units.ts";
 import { PREFIX_BYTES_MAX } from "../room/names.ts";
-import type { RoomOptions } from "../room/options.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
+import { hostAlone, lines, place } from "./option-kinds.ts";
+import { spareFiles } from "./spare-files.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 const limit = fileLimit();
-/** History that is given as a number of lines has at most so many bytes. */
-const HISTORY_BYTES = 8 << 20;
-const HISTORY_BYTES_MAX = 1 << 30;
 
 const options = {
   host: {
@@ -77,6 +74,16 @@ const options = {
     "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
   ),
   telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
+  web: place("a page for browsers on this port, of 127.0.0.1 unless another host is named"),
+  "web-name": list(
+    "name",
+    "a name as in a URL, like chat.example.org",
+    "a name by which browsers find this server, beside its addresses; repeatable",
+    (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
+  ),
+  metrics: place(
+    "figures for Prometheus at /metrics on this port, of 127.0.0.1 unless another host is named; and /health",
+  ),
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
@@ -110,7 +117,7 @@ export function settingsOf(
   port = "",
 ): ListenOptions & { clientsMax: number } {
   checkTogether(given);
-  const { clientsMax, lingerersMax } = limit;
+  const { clientsMax, lingerersMax } = limitFor(given);
   return {
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
@@ -128,6 +135,8 @@ export function settingsOf(
     announce: given.announce,
     history: given.history,
     telnet: given.telnet,
+    web: given.web && { ...given.web, names: given["web-name"] },
+    countLines: given.metrics !== undefined,
     ...secretsOf(given),
   };
 }
@@ -160,14 +169,14 @@ export function limitNamed(clientsMax: number): string {
 
 /** Whether a pass phrase can be read by others on its way. */
 export function isPassPhraseInTheClear(given: ServerOptions): boolean {
-  const isLoopback = given.host === "localhost" || /^(::1$|127\.)/.test(given.host ?? "");
-  return Boolean(given["pass-file"] && !given["tls-cert"] && !given.unix && !isLoopback);
+  const isOpen = (host = "") => host !== "localhost" && !/^(::1$|127\.)/.test(host);
+  const isReadable = (!given.unix && isOpen(given.host)) || (given.web && isOpen(given.web.host));
+  return Boolean(given["pass-file"] && !given["tls-cert"] && isReadable);
 }
 
-/** An address or a name without a port, and without the brackets that go with one. */
-function hostAlone(value: string): string | undefined {
-  const { host, port } = splitAddress(value);
-  return port === undefined && host !== "" ? host : undefined;
+/** How many connections there may be, less what is kept for those on their way to the page. */
+function limitFor({ web }: ServerOptions): typeof limit {
+  return web ? { ...limit, clientsMax: limit.clientsMax - spareFiles() } : limit;
 }
 
 /** A port; where there is an address as well, the answer says where that goes. */
@@ -179,34 +188,23 @@ function readOperands(given: readonly string[]): readonly string[] {
   throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
 }
 
-/** How many of the last lines: a bare number counts them, a size is that of all together. */
-function lines(help: string): Option<RoomOptions["history"]> {
-  return {
-    takes: "n|size",
-    expects: `a number of lines like 100, or a size like 8M, of at most ${formatSize(HISTORY_BYTES_MAX)}`,
-    help,
-    default: undefined,
-    parse(text) {
-      const value = parseSize(text) ?? 0;
-      if (value === 0) return undefined;
-      if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
-      return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
-    },
-  };
-}
-
 function checkTogether(given: ServerOptions): void {
-  const { clientsMax, filesMax, filesOpen } = limit;
-  const { unix, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
+  const { clientsMax, filesMax, filesOpen } = limitFor(given);
+  const { unix, web, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
   for (const name of ["host", "allow", "deny", "max-clients-per-address"] as const)
-    if (unix && [given[name] ?? []].flat().length > 0)
+    if (unix && !(web && name !== "host") && [given[name] ?? []].flat().length > 0)
       throw usageError(`--${name} does not go with --unix`);
   if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
   const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;
   if (line > buffer) throw usageError(sizes);
   if (names && line + PREFIX_BYTES_MAX > buffer) throw usageError(`${sizes} with a name before it`);
   if (!cert !== !key) throw usageError("--tls-cert and --tls-key go together");
+  if (!web && given["web-name"].length > 0) throw usageError("--web-name needs --web");
+  if (web && names && ca)
+    throw usageError(
+      "--web does not go with --names and --tls-ca: it is not told who has certified",
+    );
   if (ca && !cert) throw usageError("--tls-ca needs --tls-cert and --tls-key");
   if (clientsMax < 1)
     throw new UserError(

@@ -135,13 +135,14 @@ test("it ends when its reader has gone, with nothing more to say to it", async (
 
   const impatient = run("", "true", "< <(sleep 1000 2>&- & echo $! >&2)");
   expect([await impatient.exited, impatient.stdout]).toEqual([0, "exit 1\n"]);
-  const [sleeper, ...words] = impatient.stderr.split("\n");
+  const [sleeper = ""] = /^\d+$/m.exec(impatient.stderr) ?? [];
   process.kill(Number(sleeper));
-  expect(words[0]).toBe("linechat-client: stdout was closed before everything was said");
+  expect(impatient.stderr).toContain(
+    "linechat-client: stdout was closed before everything was said\n",
+  );
 
   const sending = run("--send-only", "true", "< <(sleep 0.6; echo said)");
   await talker.hears("said\n");
-  server.kill("SIGTERM");
   expect([await sending.exited, sending.stdout]).toEqual([0, "exit 0\n"]);
 });
 

@@ -94,3 +94,30 @@ test("the wait for an answer has an end", async () => {
     ...["cannot connect to silent.invalid:1: no answer within 0.02 s", "ETIMEDOUT"],
   ]);
 });
+
+test("after the wait for an answer, nothing more is tried", async () => {
+  const found = Promise.withResolvers<Bun.DNSLookup[]>();
+  const lookup = spyOn(Bun.dns, "lookup").mockReturnValue(found.promise);
+  const host = await Host.open();
+  await failure({ host: "slow.invalid", port: host.port, answerMs: 20 });
+  lookup.mockRestore();
+  found.resolve([{ address: "127.0.0.1", family: 4, ttl: 0 }]);
+  await new Promise<void>((resolve) => void setImmediate(resolve));
+  const [marker, first] = await Promise.all([
+    connect({ host: "127.0.0.1", port: host.port }),
+    host.guest(),
+  ]);
+  await marker.write("first\n");
+  await first.hears("first\n");
+});
+
+test("certificates that are none are told in words, and the connection is closed", async () => {
+  const host = await Host.open();
+  for (const tls of [{ ca: "none" }, { cert: "none", key: "none" }]) {
+    expect(await failure({ host: "127.0.0.1", port: host.port, tls })).toMatchObject({
+      message: expect.stringMatching(/: its tls: ca and cert have to be PEM, [\w ]+$/),
+      permanent: true,
+    });
+    await (await host.guest()).closed();
+  }
+});

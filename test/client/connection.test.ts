@@ -74,6 +74,22 @@ test("writes that wait when the connection is lost return false, and read says w
   expect(await here.write("z")).toBe(false);
 });
 
+test("it knows whether the server's end came before its own", async () => {
+  for (const isFirst of [true, false]) {
+    const accepted = Promise.withResolvers<Bun.Socket>();
+    const end = (socket: Bun.Socket) => void socket.shutdown();
+    const socket = { open: accepted.resolve, data() {}, end };
+    using host = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket });
+    const here = await connect({ host: "127.0.0.1", port: host.port });
+    const there = await accepted.promise;
+    if (isFirst) end(there);
+    // It has come by now; but the event loop has not turned.
+    expect(await here.write("heard by nobody\n")).toBe(true);
+    here.endOutput();
+    expect([await here.read(), here.endedByServer]).toEqual([undefined, isFirst]);
+  }
+});
+
 test("a read while another waits throws at once; the other gets what comes", async () => {
   const { here, there } = await pair();
   const first = here.read();

@@ -68,6 +68,9 @@ test("a stdout that cannot be written to", async () => {
     expect(await run(option, ">/dev/full")).toEqual(
       failsWith("cannot write to stdout: no space left on device"),
     );
+  expect(await run("--help", "1</dev/null")).toEqual(
+    failsWith("cannot write to stdout: it is not open for writing"),
+  );
 });
 
 test.each([

@@ -191,6 +191,7 @@ test("it keeps trying while nobody answers, and tells why and when", async () =>
     `connected to ${at} again, after ? s`,
   ]);
   client.endOutput();
+  await second.saysAll();
   second.socket.end();
   expect(await client.read()).toBeUndefined();
 });
@@ -286,6 +287,24 @@ test("after the end of stdin, when all is said, there is no coming back", async 
   await away?.printed("has closed the connection", "stderr");
   away?.endInput();
   expect(await away?.exited).toBe(0);
+});
+
+test("if the server's end came before its own, not everything was heard", async () => {
+  const accepted = Promise.withResolvers<Bun.Socket>();
+  const socket = { open: accepted.resolve, data() {} };
+  using host = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket });
+  const dial = async () => {
+    const connection = await connect({ host: "127.0.0.1", port: host.port });
+    (await accepted.promise).shutdown();
+    return connection;
+  };
+  const client = new ReconnectingConnection("it", dial, "", { note() {}, status() {} });
+  const said = client.write(Buffer.from("heard by nobody\n"));
+  client.endOutput();
+  await expect(client.read()).rejects.toThrow(
+    `127.0.0.1:${host.port} has closed the connection before everything was said`,
+  );
+  expect(await said).toBe(true);
 });
 
 test("what is said before there is a server waits for it, also after the end of stdin", async () => {
@@ -410,6 +429,7 @@ describe("a server that refuses with a word", () => {
     await heard;
     expect(told.at(-1)).toMatch(/^connected to \S+ again, after \d+ s$/);
     room.endOutput();
+    await guest.saysAll();
     guest.socket.end();
     await room.read();
   });

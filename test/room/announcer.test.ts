@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 
+import { FakeSocket } from "./fake-socket.ts";
 import { openRoom } from "./open-room.ts";
 
 test("all others hear who comes and goes, in the one order", () => {
@@ -43,6 +44,28 @@ test("who is gone is said to have left after the last line it has said", () => {
     settle();
     expect(bob.heard.split("\n").at(-2)).toBe("* ann left: reset (1 here)");
   }
+});
+
+test("who takes over a name comes after the one that had it has left, however slow that is", () => {
+  const { room, join, pass, settle, left } = openRoom({ announce: true, names: true });
+  const ann = join("ann");
+  const come = (name: string) => {
+    const socket = new FakeSocket();
+    room.join(socket, name, { name: "bob", fingerprint: "B0B" });
+    settle();
+    return socket;
+  };
+  come("slow").room = 0;
+  ann.says("ann: hello\n");
+  settle();
+  come("quick");
+  pass(60_000);
+  settle();
+  expect(left).toEqual(["bob slow: too slow"]);
+  expect(ann.heard).toBe(
+    "* say your name first\n* bob joined (2 here)\n" +
+      "* bob left: the name bob was taken over (2 here)\n* bob joined (2 here)\n",
+  );
 });
 
 test("a storm is summed up: at most ten notices in any second, and nobody is forgotten", () => {

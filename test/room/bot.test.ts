@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
+import { FakeSocket } from "./fake-socket.ts";
 import { openRoom } from "./open-room.ts";
 
 const SMALL = { logBytes: 8, lineBytesMax: 8 };
@@ -145,6 +146,28 @@ describe("who is sent away", () => {
       expect(left).toEqual(["ann: flooding"]);
       expect(room.members.map(({ name }) => name)).toEqual(["bob"]);
     });
+
+  for (const identity of [undefined, { name: "alice", fingerprint: "A1" }])
+    for (const report of ["onJoin", "onNamed"] as const) {
+      const how = identity ? "by its certificate" : "by its first line";
+      test(`as soon as ${report} tells of it, named ${how}, leaves once`, () => {
+        const idle = { ms: 1000, word: "idle" };
+        const sendAway = () => room.members.at(-1)?.sendAway("closed today");
+        const options = { names: true, announce: true, idle, [report]: sendAway };
+        const { room, pass, settle, due, left } = openRoom(options);
+        const alice = new FakeSocket();
+        room.join(alice, "[::1]:1", identity);
+        if (!alice.ended) alice.says("alice: hello\n");
+        settle();
+        const isGreeted = !identity && report === "onNamed";
+        expect(alice.heard).toBe(`${isGreeted ? "* say your name first\n" : ""}* closed today\n`);
+        expect(left).toEqual([`${report === "onJoin" ? "" : "alice "}[::1]:1: closed today`]);
+        alice.data.closed();
+        pass(60_000);
+        settle();
+        expect([left.length, due.inMs]).toEqual([1, Number.POSITIVE_INFINITY]);
+      });
+    }
 
   test("is told one line", () => {
     const { join, member } = openRoom();

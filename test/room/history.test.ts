@@ -11,7 +11,7 @@ describe("the log looks back", () => {
   test("to the start of a line, wherever it wraps, as the slow way finds it", () => {
     for (let historyBytes = 1; historyBytes < 12; historyBytes++)
       for (const linesMax of [1, 2, 3, 100, Number.POSITIVE_INFINITY]) {
-        const log = new LineLog(7, undefined, historyBytes);
+        const log = new LineLog(7, undefined, historyBytes, linesMax);
         const ann: Speaker = { lastRun: -1 };
         const said: string[] = [];
         for (let length = 1; said.length < 60; length = (length * 3 + 1) % 6 || 6) {
@@ -25,8 +25,8 @@ describe("the log looks back", () => {
             bytes += one.length;
             lines++;
           }
-          expect(log.startOfLast(linesMax)).toBe(log.head - bytes);
-          expect(log.freeBytes).toBe(7 + Math.max(0, historyBytes - log.head));
+          expect(log.historyStart).toBe(log.head - bytes);
+          expect(log.freeBytes).toBe(7 + historyBytes);
         }
       }
   });
@@ -36,13 +36,32 @@ describe("the log looks back", () => {
     const ann: Speaker = { lastRun: -1 };
     log.append(ann, Buffer.from("1\n2\n"));
     log.release(4);
-    const position = log.startOfLast();
+    const position = log.historyStart;
     log.goBack(position);
     log.append(ann, Buffer.from("3\n4\n"));
     log.release(position);
     expect(log.freeBytes).toBe(0);
     log.release(2);
     expect(log.freeBytes).toBe(2);
+  });
+
+  test("at little cost, however many lines there are and however often it does", () => {
+    const lines = 100_000;
+    const log = new LineLog(8 << 20, undefined, 8 << 20, lines);
+    const line = Buffer.from(`${"x".repeat(79)}\n`);
+    const ann: Speaker = { lastRun: -1 };
+    const say = () => {
+      log.append(ann, line);
+      log.release(log.head);
+    };
+    for (let said = 0; said < 2 * lines; said++) say();
+    const beganMs = performance.now();
+    for (let newcomers = 0; newcomers < 1000; newcomers++) {
+      say();
+      expect(log.head - log.historyStart).toBe(lines * line.length);
+    }
+    // To look for them anew each time takes five seconds.
+    expect(performance.now() - beganMs).toBeLessThan(1000);
   });
 
   test("needs no notes of what everybody has", () => {

@@ -11,9 +11,12 @@ const SPACE = 0x20;
 
 interface Event {
   readonly what: "joined" | "left";
-  readonly words: string;
+  words: string;
   /** Who does not hear it. */
   readonly about: Seat;
+  /** Who has left. */
+  who?: Seat | undefined;
+  readonly step?: number;
 }
 
 export class Announcing {
@@ -39,7 +42,14 @@ export class Announcing {
   /** Of those that say their names, only who has said it was announced. */
   left(seat: Seat, reason: string): void {
     if (this.#state.rules.names && seat.ownName === undefined) return;
-    this.#happens({ what: "left", words: `${nameOf(seat)} left: ${reason}`, about: this.voice });
+    const words = `${nameOf(seat)} left: ${reason}`;
+    this.#happens({ what: "left", words, about: this.voice, who: seat });
+  }
+
+  /** One that was to leave turns out to be gone in that moment. */
+  isGone(seat: Seat): void {
+    const event = [...this.#events, ...this.#more].find(({ who }) => who === seat);
+    if (event) event.words = `${nameOf(seat)} left: reset`;
   }
 
   /** The server stops, and says only what waits for room. */
@@ -81,6 +91,7 @@ export class Announcing {
 
   /** A notice is in the log. */
   said(line: Uint8Array): void {
+    this.#bringForward(line);
     const next = this.#next;
     const expected = next && this.#lineOf(next);
     if (!next || !expected || Buffer.compare(line, expected) !== 0)
@@ -99,10 +110,23 @@ export class Announcing {
   }
 
   #happens(event: Event): void {
-    const { rules, stopping } = this.#state;
+    const { rules, stopping, seen } = this.#state;
     if (!rules.announce || stopping) return;
     const isOne = this.#more.length === 0 && this.#events.length < this.#mayAtOnce;
-    (isOne ? this.#events : this.#more).push(event);
+    (isOne ? this.#events : this.#more).push({ ...event, step: seen.steps });
+  }
+
+  /** Of those who leave in one step, it cannot always be told from outside who leaves first. */
+  #bringForward(line: Uint8Array): void {
+    const [first, ...later] = [...this.#events, ...this.#more];
+    const isNow = ({ what, step }: Event) => what === "left" && step === first?.step;
+    if (!first || !isNow(first) || Buffer.compare(line, this.#lineOf(first)) === 0) return;
+    const said = later.find(
+      (event) => isNow(event) && Buffer.compare(line, this.#lineOf(event)) === 0,
+    );
+    if (!said) return;
+    [first.words, said.words] = [said.words, first.words];
+    [first.who, said.who] = [said.who, first.who];
   }
 
   get #next(): Event | undefined {
@@ -117,7 +141,7 @@ export class Announcing {
   }
 
   #lineOf({ words }: Event): Uint8Array {
-    return Buffer.from(`* ${words} (${this.#state.members} here)\n`);
+    return Buffer.from(`* ${words} (${this.#state.staying} here)\n`);
   }
 
   get #mayAtOnce(): number {

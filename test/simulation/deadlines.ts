@@ -71,7 +71,7 @@ export class Deadlines {
     const { rules, stopping, heldUp, now } = this.#state;
     const stays = seat.state === "member" && !seat.leaving && seat.unsaid.length === 0;
     if (rules.idleMs === undefined || !stays || (stopping && !heldUp)) return false;
-    return now - seat.saidAtMs >= rules.idleMs;
+    return now - seat.stirredAtMs >= rules.idleMs;
   }
 
   leaveIdle(seat: Seat): void {
@@ -83,8 +83,9 @@ export class Deadlines {
   /** The server, doing the work of a turn, has those leave that have to. */
   leaveDue(): void {
     const { seats, stopping, heldUp } = this.#state;
-    for (const seat of seats) {
+    for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth))
       if (this.isIdle(seat)) this.leaveIdle(seat);
+    for (const seat of seats) {
       const stays = seat.state === "member" && !seat.leaving;
       if (stays && stopping && !heldUp) this.#state.leave(seat, "server stopping");
     }
@@ -183,7 +184,7 @@ export class Deadlines {
   #idleAtMs(seat: Seat): number {
     const stays = seat.state === "member" && !seat.leaving && seat.unsaid.length === 0;
     const { idleMs = NEVER } = this.#state.rules;
-    return stays && !this.#state.stopping ? seat.saidAtMs + idleMs : NEVER;
+    return stays && !this.#state.stopping ? seat.stirredAtMs + idleMs : NEVER;
   }
 
   #pacedUntilMs(seat: Seat): number {

@@ -122,7 +122,9 @@ export class Entrance {
     seat.state = "member";
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
-    seat.allowedAtMs = seat.saidAtMs = state.now;
+    seat.allowedAtMs = state.now;
+    state.stirs(seat);
+    seat.joinedStep = state.seen.steps;
   }
 
   /** The server says that it has refused somebody. */

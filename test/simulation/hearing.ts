@@ -116,6 +116,9 @@ export class Hearing {
 
   /** Nobody is forgotten: what can be written will be in this turn. */
   check(seat: Seat, turnDue: boolean): void {
+    // With telnet, it may have been an answer that could not be written.
+    const isNoticed = !seat.isRefusingWrites || seat.known || this.#state.rules.telnet;
+    this.#state.demand(isNoticed, seat, "not known to be gone although a write has failed");
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.owed.length > 0 || seat.leaving !== undefined;
     this.#state.demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written");

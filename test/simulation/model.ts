@@ -37,6 +37,7 @@ export class Model {
     this.state = new State(rules);
     this.hearing = new Hearing(this.state);
     this.announcing = new Announcing(this.state, this.hearing);
+    this.state.onLeaving = (seat, reason) => this.announcing.left(seat, reason);
     this.naming = new Naming(this.state, this.announcing);
     this.speaking = new Speaking(this.state, this.hearing, this.announcing, this.naming);
     this.entrance = new Entrance(this.state, this.naming, this.speaking);
@@ -125,7 +126,9 @@ export class Model {
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
     if (reason === "reset") state.seen.resets++;
     state.depart(seat);
-    if (seat.unsaid.length === 0) this.announcing.left(seat, reason);
+    if (seat.leaving !== undefined) {
+      if (reason === "reset") this.announcing.isGone(seat);
+    } else if (seat.unsaid.length === 0) this.announcing.left(seat, reason);
     else seat.leftFor = reason;
   }
 

@@ -92,9 +92,9 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "one whose connection is gone keeps its name",
-    file: "room/member.ts",
-    code: "this.#room.names?.release(this);",
-    becomes: "",
+    file: "room/room.ts",
+    code: "this.names?.release(member);",
+    becomes: "if (!member.isGone) this.names?.release(member);",
   },
   {
     fault: "a name is free while lines of its bearer still wait",

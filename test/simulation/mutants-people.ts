@@ -6,27 +6,27 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   // History.
   {
     fault: "history has a line too many",
-    file: "room/line-log.ts",
-    code: "++lines === linesMax",
-    becomes: "lines++ === linesMax",
+    file: "room/last-lines.ts",
+    code: "this.#lines > this.#linesMax",
+    becomes: "this.#lines - 1 > this.#linesMax",
   },
   {
     fault: "history has a line too few",
-    file: "room/line-log.ts",
-    code: "++lines === linesMax",
-    becomes: "++lines === linesMax - 1",
+    file: "room/last-lines.ts",
+    code: "this.#lines > this.#linesMax",
+    becomes: "this.#lines >= this.#linesMax",
   },
   {
     fault: "history begins within a line",
     file: "room/line-log.ts",
-    code: "let start = this.#lineStart(Math.max(0, this.#head - this.#historyBytes));",
-    becomes: "let start = Math.max(0, this.#head - this.#historyBytes);",
+    code: "?? this.#lineStart(oldest);",
+    becomes: "?? oldest;",
   },
   {
     fault: "history has a byte too many",
     file: "room/line-log.ts",
-    code: "this.#lineStart(Math.max(0, this.#head - this.#historyBytes))",
-    becomes: "this.#lineStart(Math.max(0, this.#head - this.#historyBytes - 1))",
+    code: "Math.max(0, this.#head - this.#historyBytes);",
+    becomes: "Math.max(0, this.#head - this.#historyBytes - 1);",
   },
   {
     fault: "a line that fits into history to the byte is left out",
@@ -41,16 +41,16 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     becomes: "(isWrapped ? this.#ringBytes : lf)",
   },
   {
-    fault: "lines of history are not counted beyond the wrap",
-    file: "room/line-log.ts",
-    code: "at = at > 0 ? at - 1 : this.#ringBytes - 1;",
-    becomes: "at--;",
+    fault: "lines of history that the ring has forgotten are counted",
+    file: "room/last-lines.ts",
+    code: "this.#start < oldest || ",
+    becomes: "",
   },
   {
-    fault: "history is overwritten",
+    fault: "history takes the place of what is being said",
     file: "room/line-log.ts",
-    code: "Math.min(position, this.#head - this.#historyBytes)",
-    becomes: "position",
+    code: "this.#ringBytes = bytesMax + historyBytes;",
+    becomes: "this.#ringBytes = Math.max(bytesMax, historyBytes);",
   },
   {
     fault: "history that a newcomer has not taken yet is forgotten",
@@ -67,7 +67,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "a newcomer without history is told where it ends",
     file: "room/newcomers.ts",
-    code: "if (this.#start < log.head) this.#tell(",
+    code: "if (cursor.position < log.head) this.#tell(",
     becomes: "this.#tell(",
   },
   {
@@ -103,9 +103,9 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
 
   {
     fault: "history begins where it began for the newcomer before",
-    file: "room/newcomers.ts",
-    code: "if (this.#seam !== log.head) this.#start",
-    becomes: "if (this.#seam === 0) this.#start",
+    file: "room/last-lines.ts",
+    code: "this.#countedTo < head",
+    becomes: "this.#countedTo < head && this.#start === 0",
   },
 
   // Who comes and goes.
@@ -124,14 +124,14 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "who is gone is told to have left before it has said its last line",
     file: "room/room.ts",
-    code: "else if (member.hold === undefined) member.saidAll();",
-    becomes: "else member.saidAll();",
+    code: 'if (member.hold !== "room") this.hear(member);',
+    becomes: 'if (member.hold === "room") member.saidAll();\n    else this.hear(member);',
   },
   {
     fault: "who leaves in order is not told to have left",
-    file: "room/leaver.ts",
-    code: "this.#room.announcer?.left(cursor, reason);",
-    becomes: "",
+    file: "room/room.ts",
+    code: "this.fallsSilent(member, reason);",
+    becomes: "this.names?.release(member);",
   },
   {
     fault: "notices are told too often",

@@ -19,8 +19,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "the log forgets one byte too many",
     file: "room/line-log.ts",
-    code: "return notesFull ? 0 : this.#ringBytes - (this.#head - this.#oldest);",
-    becomes: "return notesFull ? 0 : this.#ringBytes + 1 - (this.#head - this.#oldest);",
+    code: "return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);",
+    becomes: "return notesFull ? 0 : this.#ringBytes + 1 - (this.#head - this.#tail);",
   },
   {
     fault: "a run is noted where another note still is",
@@ -83,12 +83,12 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker speaks before those who wait",
     file: "room/room.ts",
-    code: "if (next === undefined || next === talker) this.#moveShareToLog(talker);",
-    becomes: "this.#moveShareToLog(talker);",
+    code: "if ((this.#turns.next ?? talker) === talker) this.#turns.sayShare(talker);",
+    becomes: "this.#turns.sayShare(talker);",
   },
   {
     fault: "a talker speaks on while others wait",
-    file: "room/room.ts",
+    file: "room/turns.ts",
     code: "shareBytes -= run.length;",
     becomes: "",
   },
@@ -115,8 +115,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a rate counts runs instead of lines",
     file: "room/turns.ts",
-    code: "countLines(run) * SECOND_MS",
-    becomes: "Math.min(1, countLines(run)) * SECOND_MS",
+    code: "(lines * SECOND_MS)",
+    becomes: "(Math.min(1, lines) * SECOND_MS)",
   },
   {
     fault: "nobody looks after talkers that are over their rate",
@@ -127,8 +127,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "what a talker over its rate has said is dropped when it goes",
     file: "room/room.ts",
-    code: 'if (member.hold === "rate") this.hear(member);\n    else if',
-    becomes: "if",
+    code: 'if (member.hold !== "room") this.hear(member);',
+    becomes: "if (member.hold === undefined) this.hear(member);",
   },
   {
     fault: "a token bucket has no bottom",
@@ -421,13 +421,13 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops does not wait for those who wait",
     file: "room/room.ts",
-    code: "if (this.stopping && !isHeldUp)",
+    code: "if (this.stopping && this.#turns.haveSaidAll)",
     becomes: "if (this.stopping)",
   },
   {
     fault: "a room that stops goes on listening",
     file: "room/member.ts",
-    code: "if (this.#room.stopping) return;",
+    code: "if (this.#room.stopping || this.#sentAway !== undefined) return;",
     becomes: "",
   },
   {

@@ -11,6 +11,7 @@ import { NAMES_MUTANTS } from "./mutants-names.ts";
 import { PEOPLE_MUTANTS } from "./mutants-people.ts";
 import { ROOM_MUTANTS } from "./mutants-room.ts";
 import { SERVER_MUTANTS } from "./mutants-server.ts";
+import { WEB_MUTANTS } from "./mutants-web.ts";
 
 /** How many worlds a mutant may survive, and how long it may run: one that never ends is caught too. */
 const SEEDS = 20_000;
@@ -32,7 +33,13 @@ export interface Mutant {
  * @param words only those whose fault has these words
  */
 export async function catchMutants(cores: number, words: string): Promise<number> {
-  const all = [...ROOM_MUTANTS, ...NAMES_MUTANTS, ...PEOPLE_MUTANTS, ...SERVER_MUTANTS];
+  const all = [
+    ...ROOM_MUTANTS,
+    ...NAMES_MUTANTS,
+    ...PEOPLE_MUTANTS,
+    ...SERVER_MUTANTS,
+    ...WEB_MUTANTS,
+  ];
   const mutants = all.filter(({ fault }) => fault.includes(words));
   const left = mutants.values();
   let caught = 0;

@@ -90,7 +90,7 @@ export class Naming {
   }
 
   #claim(seat: Seat, name: string): string | undefined {
-    const { seen, now } = this.#state;
+    const { seen } = this.#state;
     if (!isName(name)) {
       seen.noNames++;
       if (seat.certificate) return "the certificate is for nobody: its common name is not one word";
@@ -106,7 +106,7 @@ export class Naming {
     this.#bearers.set(keyOf(name), seat);
     seat.ownName = name;
     seat.isNamedDue = true;
-    seat.saidAtMs = now;
+    this.#state.stirs(seat);
     seen.named++;
     return undefined;
   }

@@ -10,17 +10,14 @@ import type { AcceptedSocket } from "../../lib/server/connections.ts";
 import { Guest } from "../../lib/server/guest.ts";
 import { TelnetSocket } from "../../lib/server/telnet.ts";
 import type { Model } from "./model.ts";
-import { chooseName } from "./naming.ts";
 import type { Random } from "./random.ts";
 import type { Reading, Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
+import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
-import { readTelnet, TelnetEar, writeTelnet } from "./telnet.ts";
+import { readTelnet, TelnetEar } from "./telnet.ts";
 
-const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
-/** The first bytes of a TLS connection, and more. */
-const CLIENT_HELLO = [22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, LF, 1, 2, LF];
 
 /** What the server asks to be told; it makes them itself. */
 export interface Handlers {
@@ -75,9 +72,7 @@ export class Connection implements AcceptedSocket {
   readonly #polite: boolean;
   /** Whether there is a handshake to come before anything else. */
   #isShakingHands: boolean;
-  /** What the peer is about to say, and what it calls itself. */
-  #unsent: Uint8Array = new Uint8Array(0);
-  #ownName = "";
+  readonly #speech: Speech;
   /** What has arrived of a telnet client, and how much of what is said by it. */
   #sent = "";
   #saidBytes = 0;
@@ -92,14 +87,8 @@ export class Connection implements AcceptedSocket {
     this.seat = seat;
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
-    const { passPhrase } = model.state;
-    if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
-    else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
-    if (model.state.rules.names) this.#chooseName();
-    if (model.state.rules.telnet) {
-      this.#unsent = writeTelnet(random, this.#unsent);
-      this.#ear = new TelnetEar();
-    }
+    this.#speech = new Speech(network, seat, model.state.rules.telnet);
+    if (model.state.rules.telnet) this.#ear = new TelnetEar();
   }
 
   // The socket, as the server calls it.
@@ -109,11 +98,13 @@ export class Connection implements AcceptedSocket {
     if (this.closed) {
       this.#log("is written after its close");
       model.hearing.misses(this.seat);
+      this.seat.isRefusingWrites = true;
       return -1;
     }
     if (random.chance(weather.lossInWrite)) {
       this.#lose("lost inside a write", true);
-      return random.chance(500) ? -1 : random.below(length + 1);
+      this.seat.isRefusingWrites = random.chance(500);
+      return this.seat.isRefusingWrites ? -1 : random.below(length + 1);
     }
     if (this.reading === "fast") this.#inFlight = 0;
     const space = Math.min(length, this.#inFlightMax - this.#inFlight);
@@ -192,7 +183,7 @@ export class Connection implements AcceptedSocket {
   speak(): boolean {
     const { handlers, model, random } = this.#network;
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
-    const chunk = this.#nextChunk(random.between(1, model.state.rules.readBytesMax));
+    const chunk = this.#speech.next(random.between(1, model.state.rules.readBytesMax));
     if (this.#network.trace) this.#log(`says ${show(chunk)}`);
     this.#sent += this.#ear ? Buffer.from(chunk).toString("latin1") : "";
     const said = this.#ear ? this.#nextSaid(false) : chunk;
@@ -337,19 +328,6 @@ export class Connection implements AcceptedSocket {
     this.#network.handlers.close(this);
   }
 
-  /** The peer has a certificate, or says its name next. */
-  #chooseName(): void {
-    const { random, weather, model } = this.#network;
-    const name = chooseName(random, weather.badName);
-    this.#ownName = name;
-    if (model.state.rules.certified) {
-      this.seat.certificate = { name, fingerprint: `${name} ${Number(random.chance(200))}` };
-    } else {
-      const line = random.pick([name, `${name}\r`, `  ${name} `, `${name}: hello`, `${name}: `]);
-      this.#unsent = Buffer.concat([this.#unsent, Buffer.from(`${line}\n`)]);
-    }
-  }
-
   /** What is said by what a telnet client has sent, and was not before. */
   #nextSaid(isAll: boolean): Uint8Array {
     const said = readTelnet(this.#sent, isAll).slice(this.#saidBytes);
@@ -363,55 +341,6 @@ export class Connection implements AcceptedSocket {
     const isShort = taken < bytes.length;
     if (said.length > 0) hearing.took(this.seat, said, 0, said.length, saidTaken);
     if (said.length === saidTaken) hearing.tookOther(this.seat, isShort);
-  }
-
-  /** What it says for a pass phrase. */
-  #firstLine(passPhrase: string): Buffer {
-    const { random, weather } = this.#network;
-    const right = Buffer.from(`${passPhrase}${random.pick(["", "", "\r"])}\n`, "latin1");
-    if (random.chance(weather.goodPassPhrase)) return right;
-    return random.pick([
-      right.subarray(1),
-      Buffer.concat([right.subarray(0, -1), right]),
-      Buffer.alloc(1500, "long"),
-      Buffer.from("\n"),
-    ]);
-  }
-
-  /** Some bytes of an endless stream of lines, cut anywhere. */
-  #nextChunk(length: number): Uint8Array {
-    while (this.#unsent.length < length)
-      this.#unsent = Buffer.concat([this.#unsent, this.#asSent(this.#nextLine())]);
-    const chunk = new Uint8Array(this.#unsent.subarray(0, length));
-    this.#unsent = this.#unsent.subarray(length);
-    return chunk;
-  }
-
-  #asSent(line: Buffer): Buffer {
-    return this.#ear ? writeTelnet(this.#network.random, line) : line;
-  }
-
-  #nextLine(): Buffer {
-    const { random, model } = this.#network;
-    if (model.state.rules.names && random.chance(200))
-      return Buffer.from(`${random.pick([`${this.#ownName}: `, "* bob left", "bob: ", "x"])}\n`);
-    const line = Buffer.alloc(this.#lineLength() + 1, LF);
-    const first = random.below(256);
-    for (let at = 0; at < line.length - 1; at++) {
-      const byte = (first + at * 37) & 0xff;
-      line[at] = byte === LF ? 0x0d : byte;
-    }
-    return line;
-  }
-
-  /** Without the LF. */
-  #lineLength(): number {
-    const { random, weather, talk, model } = this.#network;
-    const longest = model.state.rules.lineBytesMax - 1;
-    if (random.chance(weather.tooLong)) return longest + random.between(1, 3);
-    if (talk === "terse") return Math.min(longest, random.below(3));
-    if (talk === "long") return Math.max(0, longest - random.below(4));
-    return random.below(Math.min(longest, 40) + 1);
   }
 
   #log(event: string): void {

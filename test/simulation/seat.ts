@@ -79,8 +79,13 @@ export class Seat {
   /** How many lines it may say now by its rate, and when that was so. */
   allowance = 0;
   allowedAtMs = 0;
+  /** Whether a write to it has failed. */
+  isRefusingWrites = false;
   /** When it last said a line, or joined. */
-  saidAtMs = 0;
+  stirredAtMs = 0;
+  stirredNth = 0;
+  /** In which step it has joined. */
+  joinedStep = -1;
 
   // Hearing.
 

@@ -5,6 +5,7 @@ export class Sightings {
   worlds = 0;
   steps = 0;
   connections = 0;
+  webSockets = 0;
   guests = 0;
   passPhrases = 0;
   notAllowed = 0;

@@ -115,7 +115,7 @@ export class Speaking {
   said(speaker = this.#nextVoice(), run: Uint8Array): void {
     const state = this.#state;
     this.takeTurn(speaker, run.length);
-    speaker.saidAtMs = state.now;
+    state.stirs(speaker);
     let at = 0;
     while (at < run.length) {
       const bytes = speaker.unsaid.shift();
@@ -138,6 +138,16 @@ export class Speaking {
     const voice = this.#state.waiting.find(({ name }) => name === "the program");
     if (voice) return voice;
     throw new Violation("somebody says what nobody has said");
+  }
+
+  /** A newcomer was announced; what it has said together with its pass phrase or name waits from now on. */
+  begins(newcomer: Seat): void {
+    const { waiting } = this.#state;
+    if (waiting.includes(newcomer)) {
+      waiting.push(...waiting.splice(waiting.indexOf(newcomer), 1));
+      this.#turn = undefined;
+    }
+    this.settle(newcomer);
   }
 
   /** Once all its lines are said, a member that has ended or gone too far hears no more. */
@@ -198,7 +208,9 @@ export class Speaking {
     const { rules, waiting } = this.#state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
-    if (waiting.length === 1) {
+    // What came with a pass phrase waits once its member has been announced.
+    const waits = (seat: Seat) => seat !== speaker && seat.joinedStep !== this.#state.seen.steps;
+    if (!waiting.some(waits)) {
       this.#turn = undefined;
     } else if (speaker !== this.#turn) {
       const isNext = speaker === next;
@@ -220,8 +232,10 @@ export class Speaking {
     seat.allowance--;
   }
 
+  /** Of lines that were forgotten, and are a newcomer's past now, the notes may still be there. */
   #changesOfSpeaker(): number {
     const { tail, said } = this.#state;
+    if ((said[0]?.start ?? tail) > tail) return RUNS_MIN;
     let changes = 0;
     let speaker: Seat | undefined;
     for (const line of said) {

@@ -33,8 +33,11 @@ export class State {
   stopAtMs: number | undefined;
   /** Who is just being accepted. */
   arriving: Seat | undefined;
+  /** Told when one leaves that is still here. */
+  onLeaving: (seat: Seat, reason: string) => void = () => {};
   passPhrase: string | undefined;
   #tailBefore = 0;
+  #stirred = 0;
 
   constructor(rules: Rules) {
     this.rules = rules;
@@ -57,6 +60,11 @@ export class State {
   /** How many are in the room: members, and those who leave and do not have everything yet. */
   get members(): number {
     return this.#count((seat) => seat.state === "member");
+  }
+
+  /** Those of them that do not leave. */
+  get staying(): number {
+    return this.#count((seat) => seat.state === "member" && seat.leaving === undefined);
   }
 
   /** Seats of the room: also those of the gone with lines still to be said. */
@@ -109,16 +117,22 @@ export class State {
 
   /** How much the log has room for. */
   get freeBytes(): number {
-    const oldest = Math.max(0, Math.min(this.tail, this.saidBytes - this.historyBytes));
-    return this.rules.logBytes + this.historyBytes - (this.saidBytes - oldest);
+    return this.rules.logBytes + this.historyBytes - (this.saidBytes - this.tail);
   }
 
   /** A member hears no more than it is owed now. */
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
+    this.onLeaving(seat, reason);
     seat.end = this.saidBytes;
     this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (word !== undefined) this.expectWord(seat, word);
+  }
+
+  /** One has come, has a name now, or has said something: its time to be idle starts anew. */
+  stirs(seat: Seat): void {
+    seat.stirredAtMs = this.now;
+    seat.stirredNth = ++this.#stirred;
   }
 
   /** The next part of what a leaver is owed has to be taken in time. */

@@ -22,6 +22,7 @@ import {
   choosePassPhrase,
   type Event,
   EVENTS,
+  type Reading,
   type Rules,
   type Talk,
   type Weather,
@@ -29,6 +30,7 @@ import {
 import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 import { inWords, show, Violation } from "./state.ts";
+import { WebConnection } from "./web.ts";
 
 /** How many events may follow once no more is said, before the room is restless. */
 const EVENTS_TO_REST = 20_000;
@@ -90,7 +92,7 @@ class World implements Network {
 
   readonly #choices: Choices;
   readonly #weightsSum: number;
-  #connections: Connection[] = [];
+  #connections: (Connection | WebConnection)[] = [];
   #connected = 0;
   readonly #seats = new Map<string, Seat>();
   /** What the server has asked for. */
@@ -156,12 +158,12 @@ class World implements Network {
         const seat = this.#seatOf(name);
         if (this.#joined === seat) this.#joined = undefined;
         else this.model.joined(seat);
-        this.model.speaking.settle(seat);
+        this.model.speaking.begins(seat);
       },
       onNamed: (name) => {
         const seat = this.#seatOf(name);
         this.model.naming.named(seat, name);
-        this.model.speaking.settle(seat);
+        this.model.speaking.begins(seat);
       },
       onLine: rules.listens ? (line, by) => this.#listen(line, by.name) : undefined,
       onRefuse: (name, why) => {
@@ -287,29 +289,45 @@ class World implements Network {
     // A few may still be on their way when the server stops.
     const { stopAtMs = Number.POSITIVE_INFINITY, now } = model.state;
     if (model.state.stopping && (now >= stopAtMs || !random.chance(300))) return false;
-    const seat = this.#arrive();
+    const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
+    const seat = this.#arrive(isWeb);
     const inFlightMax = random.between(1, this.#choices.inFlightMax);
     const port = this.#connected;
     const address = rules.unix ? undefined : seat.address && this.#asSocketNames(seat.address);
-    const connection = new Connection(this, seat, { port, address, inFlightMax });
-    connection.reading = random.pick(readings);
-    this.#connections.push(connection);
-    model.entrance.accepts(seat);
-    this.handlers.open(connection);
-    model.entrance.accepted(seat);
+    const place = { port, address, inFlightMax };
+    const reading = random.pick(readings);
+    if (isWeb) {
+      const connection = new WebConnection(this, this.server, seat, place);
+      this.#enters(connection, reading, () => connection.open());
+    } else {
+      const connection = new Connection(this, seat, place);
+      this.#enters(connection, reading, () => this.handlers.open(connection));
+    }
     return true;
   }
 
+  #enters(connection: Connection | WebConnection, reading: Reading, open: () => void): void {
+    const { model } = this;
+    const { seat } = connection;
+    connection.reading = reading;
+    this.#connections.push(connection);
+    model.entrance.accepts(seat);
+    open();
+    model.entrance.accepted(seat);
+  }
+
   /** Where the next peer comes from, and what reports will call it. */
-  #arrive(): Seat {
+  #arrive(isWeb: boolean): Seat {
     const { random, weather } = this;
     const number = ++this.#connected;
+    if (isWeb) this.model.state.seen.webSockets++;
     if (this.#choices.rules.unix) return this.#enter(`unix:${number}`, "");
-    const address = random.chance(weather.noAddress)
-      ? undefined
-      : random.pick(ADDRESSES).replace("::ffff:", "");
+    const address =
+      !isWeb && random.chance(weather.noAddress)
+        ? undefined
+        : random.pick(ADDRESSES).replace("::ffff:", "");
     const host = address?.includes(":") ? `[${address}]` : address;
-    return this.#enter(`${host}:${number}`, address);
+    return this.#enter(`${isWeb ? "web:" : ""}${host}:${number}`, address);
   }
 
   #enter(name: string, address: string | undefined): Seat {

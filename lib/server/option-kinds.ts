@@ -1,0 +1,49 @@
+/** Kinds of options that only the server has. */
+
+import { splitAddress } from "../program/address.ts";
+import type { Option } from "../program/command-line.ts";
+import { formatSize, parseSize } from "../program/units.ts";
+import type { RoomOptions } from "../room/options.ts";
+import type { Port } from "./port.ts";
+
+const LOOPBACK = "127.0.0.1";
+/** History that is given as a number of lines has at most so many bytes. */
+const HISTORY_BYTES = 8 << 20;
+const HISTORY_BYTES_MAX = 1 << 30;
+
+/** A port of 127.0.0.1, or of a host that is named with it. */
+export function place(help: string): Option<Port | undefined> {
+  return {
+    takes: "[host:]port",
+    expects: "a port like 8081, or a host and a port like 0.0.0.0:8081 or [::]:8081",
+    help,
+    default: undefined,
+    parse(text) {
+      const { host, port } = splitAddress(/^\d+$/.test(text) ? `${LOOPBACK}:${text}` : text);
+      const isPort = /^\d{1,5}$/.test(port ?? "") && Number(port) < 1 << 16;
+      return isPort && /^[^\s[\]]+$/.test(host) ? { host, port: Number(port) } : undefined;
+    },
+  };
+}
+
+/** An address or a name without a port, and without the brackets that go with one. */
+export function hostAlone(value: string): string | undefined {
+  const { host, port } = splitAddress(value);
+  return port === undefined && host !== "" ? host : undefined;
+}
+
+/** How many of the last lines: a bare number counts them, a size is that of all together. */
+export function lines(help: string): Option<RoomOptions["history"]> {
+  return {
+    takes: "n|size",
+    expects: `a number of lines like 100, or a size like 8M, of at most ${formatSize(HISTORY_BYTES_MAX)}`,
+    help,
+    default: undefined,
+    parse(text) {
+      const value = parseSize(text) ?? 0;
+      if (value === 0) return undefined;
+      if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
+      return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
+    },
+  };
+}

@@ -1,0 +1,196 @@
+/**
+ * A WebSocket as a socket of the room. A message holds whole lines, in both directions; what a
+ * browser says need not have the last LF. The ways of `ServerWebSocket` that this is about are in
+ * test/bun-facts.test.ts.
+ */
+
+import { GONE, type Life } from "../room/socket.ts";
+import { type AcceptedSocket, BY_WEB, type Connections } from "./connections.ts";
+
+const LF = 0x0a;
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
+const MESSAGE_BYTES = 256 << 10;
+
+/** How a WebSocket ends, by RFC 6455, 7.4. To a page, the last means that trying again is no use. */
+const GOING_AWAY = 1001;
+const NO_STATUS = 1005;
+const SENT_AWAY = 1008;
+const OWN_CODES = 3000;
+/** Why Bun has closed one whose message is over `maxPayloadLength`. */
+const TOO_BIG = "Received too big message";
+
+/** What is needed of `Bun.ServerWebSocket`. */
+export interface Wire {
+  /** Takes all of a message, and keeps what the system does not take. */
+  sendBinary(message: Uint8Array): unknown;
+  getBufferedAmount(): number;
+  cork(callback: () => void): unknown;
+  close(code: number): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** The one end of a WebSocket, as the room and its connections see it. */
+export class WebSeat implements AcceptedSocket {
+  data: Life = GONE;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly #connections: Connections;
+  readonly #later: (action: () => void) => void;
+  readonly #messageBytesMax: number;
+  #wire: Wire | undefined;
+  /** The beginning of a line whose end the room has not written yet; it counts as taken. */
+  #started = NOTHING;
+  /** How much Bun was given that does not count as taken yet: what it holds is not out. */
+  #given = 0;
+  /** Who ends the connection; nothing is sent any more. */
+  #endedBy: "server" | "peer" | undefined;
+  #isPaused = false;
+  /** What Bun had read before the pause, in one piece however many messages it was. */
+  #late: Bun.ArrayBufferSink | undefined;
+
+  /** @param later has something done at the end of this turn */
+  constructor(
+    connections: Connections,
+    address: string,
+    port: number,
+    later: (action: () => void) => void = setImmediate,
+  ) {
+    this.#connections = connections;
+    this.remoteAddress = address;
+    this.remotePort = port;
+    this.#later = later;
+    this.#messageBytesMax = Math.max(MESSAGE_BYTES, connections.room.saidBytesMax);
+  }
+
+  // What happens to the WebSocket.
+
+  opened(wire: Wire): void {
+    this.#wire = wire;
+    this.#connections.accept(this, BY_WEB);
+  }
+
+  heard(message: string | Uint8Array): void {
+    const bytes = Buffer.from(message);
+    const said = bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Uint8Array.of(LF)]);
+    // Handed on one by one into a room that is held up, many small ones would cost quadratic time.
+    if (this.#isPaused) this.#late ??= new Bun.ArrayBufferSink();
+    if (this.#late) this.#late.write(said);
+    else this.received(said);
+  }
+
+  drained(): void {
+    if (this.#endedBy === undefined) this.data.drained();
+  }
+
+  closed(code: number, reason: string): void {
+    if (this.#wire === undefined) return;
+    this.#wire = undefined;
+    if (this.#endedBy === undefined) this.#endByPeer(code, reason);
+    this.#connections.closed(this, BY_WEB);
+  }
+
+  // What the room is told of it.
+
+  /** It has said whole lines. */
+  received(said: Uint8Array): void {
+    this.data.received(said);
+  }
+
+  /** It has closed in order, and says no more. */
+  ended(): void {
+    this.data.ended();
+  }
+
+  // As a socket of the room.
+
+  /**
+   * Gives Bun whole messages while it holds nothing. Of a message that the system does not take at
+   * once, as much counts as taken as Bun holds no more; the room offers the rest again.
+   */
+  write(bytes: Uint8Array, offset: number, length: number): number {
+    let taken = this.#take(length);
+    while (taken < length && this.#given === 0 && this.#wire !== undefined) {
+      this.#give(bytes, offset + taken, offset + length);
+      taken += this.#take(length - taken);
+    }
+    return this.#wire === undefined && this.#endedBy !== "peer" ? -1 : taken;
+  }
+
+  /** There is no half-close. All is out by now, as all counts as taken. */
+  shutdown(): void {
+    this.end();
+  }
+
+  end(): void {
+    if (this.#endedBy !== undefined) return;
+    this.#endedBy = "server";
+    this.#wire?.close(this.#connections.room.stopping ? GOING_AWAY : SENT_AWAY);
+  }
+
+  terminate(): void {
+    this.#endedBy ??= "server";
+    this.#wire?.terminate();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#wire?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#wire?.resume();
+    // Not now: whoever resumes it is busy with what it has said before.
+    if (this.#late) this.#later(() => !this.#isPaused && this.#hearLate());
+  }
+
+  setNoDelay(): void {}
+  setKeepAlive(): void {}
+
+  #hearLate(): void {
+    const late = this.#late?.end();
+    this.#late = undefined;
+    // It is an ArrayBuffer, as the sink was not told otherwise.
+    if (late instanceof ArrayBuffer) this.received(new Uint8Array(late));
+  }
+
+  /** What it has said is heard, and then that it has ended, if it says so itself. */
+  #endByPeer(code: number, reason: string): void {
+    this.#endedBy = "peer";
+    this.#hearLate();
+    const isInOrder = code <= GOING_AWAY || code === NO_STATUS || code >= OWN_CODES;
+    if (isInOrder) this.ended();
+    if (reason === TOO_BIG) this.data.failed("line too long");
+  }
+
+  /** Gives the next lines as a message, as many as go into one; the start of a line is kept. */
+  #give(bytes: Uint8Array, offset: number, end: number): void {
+    const stop = bytes.lastIndexOf(LF, Math.min(end, offset + this.#messageBytesMax) - 1) + 1;
+    const hasLines = stop > offset;
+    const part = bytes.subarray(offset, hasLines ? stop : end);
+    const begun = this.#started;
+    const whole = begun.length > 0 ? Buffer.concat([begun, part]) : part;
+    this.#given = part.length;
+    // A copy: the log is written on from here, and overwritten there.
+    this.#started = hasLines ? NOTHING : Uint8Array.from(whole);
+    if (hasLines) this.#wire?.sendBinary(whole);
+  }
+
+  /** Counts what is out as taken, so much at most; an empty `cork` makes Bun try, as it does rarely. */
+  #take(bytesMax: number): number {
+    const wire = this.#wire;
+    if (wire === undefined || this.#given === 0) return 0;
+    let held = wire.getBufferedAmount();
+    if (held > 0) {
+      wire.cork(() => {});
+      held = wire.getBufferedAmount();
+    }
+    const out = Math.max(0, this.#given - held);
+    const taken = Math.min(out, bytesMax);
+    this.#given -= taken;
+    return taken;
+  }
+}

@@ -1,0 +1,128 @@
+/** A WebSocket client that a test drives frame by frame (RFC 6455), over plain TCP or TLS. */
+
+import { Peer, type PeerOptions, type ServerProgram } from "../harness.ts";
+import { Watched } from "./watched.ts";
+import { frameAt, upgradeRequest } from "./web-frames.ts";
+
+export const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10] as const;
+
+export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says"> {
+  /** Headers of its request, in place of or beside its own. */
+  headers?: Record<string, string>;
+}
+
+/** One frame as a client sends it, masked by zeros. */
+export function frame(opcode: number, payload: string | Uint8Array, isLast = true): Buffer {
+  const bytes = Buffer.from(payload);
+  const head = [(isLast ? 0x80 : 0) | opcode];
+  if (bytes.length < 126) head.push(0x80 | bytes.length);
+  else if (bytes.length < 1 << 16) head.push(0xfe, bytes.length >> 8, bytes.length & 255);
+  else head.push(0xff, 0, 0, 0, 0, ...Buffer.from(Uint32Array.of(bytes.length).buffer).reverse());
+  return Buffer.concat([Uint8Array.from([...head, 0, 0, 0, 0]), bytes]);
+}
+
+export class WebPeer {
+  peer!: Peer; // There from `connect` on, which is the only way to one.
+  readonly #changes = new Watched();
+  readonly #countOnly: boolean;
+  #bytes: Buffer[] = [];
+  #isUpgraded = false;
+  /** What the server has answered to its request. */
+  answer = "";
+  /** The messages that have come, and how many bytes they are. */
+  readonly messages: Buffer[] = [];
+  heardBytes = 0;
+  /** Why the server has closed, if it has said so. */
+  closeCode: number | undefined;
+
+  /** Connects to the page at a URL; resolves when the server has answered. */
+  static async connect(url: string, options: WebPeerOptions = {}): Promise<WebPeer> {
+    const { host, port } = new URL(url);
+    const web = new WebPeer(options.countOnly ?? false);
+    web.peer = await Peer.connect(Number(port), {
+      ...options,
+      stopped: false,
+      onBytes: (bytes) => web.#take(bytes),
+      says: upgradeRequest(host, options.headers),
+    });
+    void web.peer.closed(Infinity).then(
+      () => web.#changes.end("its connection is closed"),
+      () => {},
+    );
+    await web.until("an answer", () => web.answer !== "");
+    if (options.stopped) web.peer.pause();
+    return web;
+  }
+
+  private constructor(countOnly: boolean) {
+    this.#countOnly = countOnly;
+  }
+
+  get text(): string {
+    return Buffer.concat(this.messages).toString("latin1");
+  }
+
+  /** Says something in one message. */
+  say(what: string | Uint8Array): void {
+    this.peer.say(frame(typeof what === "string" ? TEXT : BINARY, what));
+  }
+
+  close(code = 1000): void {
+    this.peer.say(frame(CLOSE, Uint8Array.of(code >> 8, code & 255)));
+  }
+
+  until<Value>(what: string, check: () => Value | undefined | false, withinMs?: number) {
+    return this.#changes.until(what, check, withinMs);
+  }
+
+  async hears(text: string, withinMs?: number): Promise<void> {
+    const heard = () => this.text.includes(text);
+    await this.until(`${JSON.stringify(text)}; it heard ${this.text.slice(-200)}`, heard, withinMs);
+  }
+
+  async hearsBytes(count: number, withinMs?: number): Promise<void> {
+    await this.until(`${count} bytes`, () => this.heardBytes >= count, withinMs);
+  }
+
+  /** Waits until the server has closed; returns its code, 1006 if it has given none. */
+  closed(withinMs?: number): Promise<number> {
+    return this.until("the end of a WebSocket", () => this.closeCode, withinMs).catch((error) => {
+      if (String(error).includes("its connection is closed")) return 1006;
+      throw error;
+    });
+  }
+
+  #take(bytes: Buffer): void {
+    this.#bytes.push(bytes);
+    let all = this.#bytes.length === 1 ? bytes : Buffer.concat(this.#bytes);
+    if (!this.#isUpgraded) {
+      const end = all.indexOf("\r\n\r\n") + 4;
+      if (end < 4) return;
+      this.answer = all.toString("latin1", 0, end);
+      this.#isUpgraded = true;
+      all = all.subarray(end);
+    }
+    for (let next = frameAt(all); next !== undefined; next = frameAt(all)) {
+      const end = next.head + next.body;
+      if (end > all.length) break;
+      this.#frame(next.opcode, all.subarray(next.head, end));
+      all = all.subarray(end);
+    }
+    this.#bytes = all.length > 0 ? [all] : [];
+    this.#changes.changed();
+  }
+
+  #frame(opcode: number, payload: Buffer): void {
+    if (opcode === CLOSE) this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
+    if (opcode === PING) this.peer.say(frame(PONG, payload));
+    if (opcode !== TEXT && opcode !== BINARY) return;
+    this.heardBytes += payload.length;
+    if (!this.#countOnly) this.messages.push(payload);
+  }
+}
+
+/** A room with a page, and where that is. */
+export async function webUrl(server: ServerProgram): Promise<string> {
+  const [, url = ""] = await server.logged(/browsers at (\S+)\n/);
+  return url;
+}

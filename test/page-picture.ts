@@ -1,0 +1,43 @@
+/** Pictures of the page of `--web`, light and dark, for the README: a real room in a real browser. */
+
+import { ServerProgram } from "./harness.ts";
+import { Tab } from "./harness/browser.ts";
+import { webUrl } from "./harness/web-peer.ts";
+
+const SIZE = { width: 760, height: 430 };
+/** What an address looks like that nobody has to ask for. */
+const PLACE_SHOWN = "chat.example.org";
+
+/** Plays the scene; returns two PNG files. */
+export async function takePagePictures(): Promise<{ light: Uint8Array; dark: Uint8Array }> {
+  const server = await ServerProgram.start("--web", "0");
+  const tab = await Tab.open(await webUrl(server), SIZE);
+  await tab.run("localStorage.clear()");
+  await tab.enter("bob");
+  await tab.isHere();
+  const others = await server.join();
+  others.say("alice: hello, is anybody here?\n");
+  await tab.shows("anybody here");
+  await tab.says("yes: on the train, with a slow line");
+  await tab.shows("slow line");
+  others.say(
+    "alice: then look at https://example.net/minutes\nalice: and tell me what you think\n",
+  );
+  others.say("backup: done, 3.1 GB in 42 s\n");
+  others.say("mallory: \x1b[2J\x1b]0;owned\x07 did that <b>hurt</b>?\n");
+  await tab.shows("hurt");
+  await tab.says("not at all");
+  await tab.shows("not at all");
+  await tab.run(`document.getElementById("place").textContent = ${JSON.stringify(PLACE_SHOWN)}`);
+  const pictures = { light: await look(tab, "light"), dark: await look(tab, "dark") };
+  tab.close();
+  Bun.WebView.closeAll();
+  await Promise.all([others.end(), server.end()]);
+  return pictures;
+}
+
+async function look(tab: Tab, scheme: "light" | "dark"): Promise<Uint8Array> {
+  const features = [{ name: "prefers-color-scheme", value: scheme }];
+  await tab.ask("Emulation.setEmulatedMedia", { features });
+  return tab.picture();
+}

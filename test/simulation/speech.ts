@@ -1,0 +1,92 @@
+/** What a peer says: perhaps a pass phrase or a name, then lines without end. */
+
+import { chooseName } from "./naming.ts";
+import type { Network } from "./network.ts";
+import type { Seat } from "./seat.ts";
+import { writeTelnet } from "./telnet.ts";
+
+const LF = 0x0a;
+/** The first bytes of a TLS connection, and more. */
+const CLIENT_HELLO = [22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, LF, 1, 2, LF];
+
+export class Speech {
+  readonly #network: Network;
+  readonly #isTelnet: boolean;
+  /** What the peer is about to say, and what it calls itself. */
+  #unsent: Uint8Array = new Uint8Array(0);
+  #ownName = "";
+
+  /** @param isTelnet whether it comes by telnet, with commands among its lines */
+  constructor(network: Network, seat: Seat, isTelnet: boolean) {
+    const { random, weather, model } = network;
+    const { passPhrase } = model.state;
+    this.#network = network;
+    this.#isTelnet = isTelnet;
+    if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
+    else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
+    if (model.state.rules.names) this.#chooseName(seat);
+    if (isTelnet) this.#unsent = writeTelnet(random, this.#unsent);
+  }
+
+  /** What it says for a pass phrase. */
+  #firstLine(passPhrase: string): Buffer {
+    const { random, weather } = this.#network;
+    const right = Buffer.from(`${passPhrase}${random.pick(["", "", "\r"])}\n`, "latin1");
+    if (random.chance(weather.goodPassPhrase)) return right;
+    return random.pick([
+      right.subarray(1),
+      Buffer.concat([right.subarray(0, -1), right]),
+      Buffer.alloc(1500, "long"),
+      Buffer.from("\n"),
+    ]);
+  }
+
+  /** Some bytes of an endless stream of lines, cut anywhere. */
+  next(length: number): Uint8Array {
+    while (this.#unsent.length < length)
+      this.#unsent = Buffer.concat([this.#unsent, this.#asSent(this.#nextLine())]);
+    const chunk = new Uint8Array(this.#unsent.subarray(0, length));
+    this.#unsent = this.#unsent.subarray(length);
+    return chunk;
+  }
+
+  #asSent(line: Buffer): Buffer {
+    return this.#isTelnet ? writeTelnet(this.#network.random, line) : line;
+  }
+
+  #nextLine(): Buffer {
+    const { random, model } = this.#network;
+    if (model.state.rules.names && random.chance(200))
+      return Buffer.from(`${random.pick([`${this.#ownName}: `, "* bob left", "bob: ", "x"])}\n`);
+    const line = Buffer.alloc(this.#lineLength() + 1, LF);
+    const first = random.below(256);
+    for (let at = 0; at < line.length - 1; at++) {
+      const byte = (first + at * 37) & 0xff;
+      line[at] = byte === LF ? 0x0d : byte;
+    }
+    return line;
+  }
+
+  /** Without the LF. */
+  #lineLength(): number {
+    const { random, weather, talk, model } = this.#network;
+    const longest = model.state.rules.lineBytesMax - 1;
+    if (random.chance(weather.tooLong)) return longest + random.between(1, 3);
+    if (talk === "terse") return Math.min(longest, random.below(3));
+    if (talk === "long") return Math.max(0, longest - random.below(4));
+    return random.below(Math.min(longest, 40) + 1);
+  }
+
+  /** The peer has a certificate, or says its name next. */
+  #chooseName(seat: Seat): void {
+    const { random, weather, model } = this.#network;
+    const name = chooseName(random, weather.badName);
+    this.#ownName = name;
+    if (model.state.rules.certified) {
+      seat.certificate = { name, fingerprint: `${name} ${Number(random.chance(200))}` };
+    } else {
+      const line = random.pick([name, `${name}\r`, `  ${name} `, `${name}: hello`, `${name}: `]);
+      this.#unsent = Buffer.concat([this.#unsent, Buffer.from(`${line}\n`)]);
+    }
+  }
+}

@@ -1,0 +1,337 @@
+/**
+ * A simulated WebSocket, with the ways of `Bun.ServerWebSocket`: it takes whole messages and holds
+ * what its peer does not take, drains late, delivers what it has read already after a pause, and
+ * calls `close` from within. Between it and the room stands the server's own `WebSeat`.
+ */
+
+import { Member } from "../../lib/room/member.ts";
+import type { Connections } from "../../lib/server/connections.ts";
+import { WebSeat, type Wire } from "../../lib/server/web-seat.ts";
+import type { Network, Place } from "./network.ts";
+import type { Reading } from "./rules.ts";
+import type { Seat } from "./seat.ts";
+import { Speech } from "./speech.ts";
+import { show } from "./state.ts";
+
+const LF = 0x0a;
+/** So much a message is longer on its way. */
+const HEAD_BYTES = 4;
+const ABNORMAL = 1006;
+
+/** The server's end, looked at from both sides. */
+class WatchedSeat extends WebSeat {
+  readonly seat: Seat;
+  readonly #network: Network;
+  /** What has counted as taken and was not in a message yet, and the other way round. */
+  #taken = Buffer.alloc(0);
+  #sent = Buffer.alloc(0);
+  isShut = false;
+  /** How many bytes of messages have come that the room was not told of. */
+  unheardBytes = 0;
+
+  constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
+    super(server, place.address ?? "", place.port, later);
+    this.#network = network;
+    this.seat = seat;
+  }
+
+  /** A message of the server's: whole lines, and those that it was to send. */
+  sends(message: Uint8Array): void {
+    this.#network.model.state.demand(message.at(-1) === LF, this.seat, "sent part of a line");
+    this.#sent = Buffer.concat([this.#sent, message]);
+  }
+
+  override heard(message: Uint8Array): void {
+    this.unheardBytes += message.length + Number(message.at(-1) !== LF);
+    super.heard(message);
+  }
+
+  override received(said: Uint8Array): void {
+    this.unheardBytes -= said.length;
+    this.#network.model.hears(this.seat, said);
+    super.received(said);
+    const { data } = this;
+    if (data instanceof Member && !this.seat.lost)
+      this.#network.model.speaking.checkHeld(this.seat, data.lines.heldBytes);
+  }
+
+  override ended(): void {
+    this.#network.model.ends(this.seat);
+    super.ended();
+  }
+
+  override write(bytes: Uint8Array, offset: number, length: number): number {
+    const { model, trace } = this.#network;
+    if (this.seat.known) model.hearing.misses(this.seat);
+    const taken = super.write(bytes, offset, length);
+    trace?.(
+      `${this.seat.name} is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
+    );
+    if (this.seat.lost) return taken;
+    model.hearing.took(this.seat, bytes, offset, length, taken);
+    this.#taken = Buffer.concat([this.#taken, bytes.subarray(offset, offset + taken)]);
+    this.#compare();
+    return taken;
+  }
+
+  override shutdown(): void {
+    if (this.seat.lost) return super.shutdown();
+    this.#network.model.hearing.shuts(this.seat);
+    this.isShut = true;
+    super.shutdown();
+    this.#network.model.state.demand(this.seat.lost, this.seat, "not closed after all it was owed");
+  }
+
+  override end(): void {
+    if (!this.isShut) this.#network.model.deadlines.closesOff(this.seat);
+    super.end();
+  }
+
+  override terminate(): void {
+    this.#network.model.deadlines.terminates(this.seat);
+    super.terminate();
+  }
+
+  override pause(): void {
+    this.#network.model.pauses(this.seat);
+    super.pause();
+  }
+
+  override resume(): void {
+    this.#network.model.resumes(this.seat);
+    super.resume();
+  }
+
+  /** What counts as taken is what was sent, or the start of a line that will be. */
+  #compare(): void {
+    const length = Math.min(this.#taken.length, this.#sent.length);
+    const isSame = this.#taken.subarray(0, length).equals(this.#sent.subarray(0, length));
+    this.#network.model.state.demand(isSame, this.seat, "sent something else than it was given");
+    this.#taken = this.#taken.subarray(length);
+    this.#sent = this.#sent.subarray(length);
+  }
+}
+
+type Later = (action: () => void) => void;
+
+export class WebConnection implements Wire {
+  readonly seat: Seat;
+  closed = false;
+  reading: Reading = "fast";
+  readonly closeDue = false;
+
+  readonly #network: Network;
+  readonly #end: WatchedSeat;
+  readonly #speech: Speech;
+  readonly #inFlightMax: number;
+  #inFlight = 0;
+  #buffered = 0;
+  /** Whether something was held, and no `drain` has come since. */
+  #drainDue = false;
+  #paused = false;
+  #finSent = false;
+  /** Whether a message may still come although it is paused: it was read before. */
+  #hasReadMore = false;
+  #later: (() => void)[] = [];
+
+  constructor(network: Network, server: Connections, seat: Seat, place: Place) {
+    this.#network = network;
+    this.seat = seat;
+    this.#inFlightMax = place.inFlightMax;
+    this.#speech = new Speech(network, seat, false);
+    this.#end = new WatchedSeat(network, server, seat, place, (action) => this.#later.push(action));
+  }
+
+  /** It is accepted. */
+  open(): void {
+    this.#end.opened(this);
+  }
+
+  // As the server's end calls it.
+
+  sendBinary(message: Uint8Array): void {
+    const { model, random, weather } = this.#network;
+    this.#demand(this.#buffered === 0, "given a message while it holds one");
+    if (random.chance(weather.lossInWrite)) return this.#lose("lost inside a message", ABNORMAL);
+    this.#demand(
+      message.length <= 2 * Math.max(256 << 10, model.state.rules.lineBytesMax),
+      "given a message too long",
+    );
+    this.#end.sends(message);
+    this.#buffered = message.length + HEAD_BYTES;
+    this.#move();
+    this.#drainDue ||= this.#buffered > 0;
+  }
+
+  getBufferedAmount(): number {
+    return this.#buffered;
+  }
+
+  cork(): void {
+    this.#move();
+  }
+
+  /** Closes with a code; without one, it is an event that does not happen here. */
+  close(code?: number): boolean {
+    if (code === undefined) return false;
+    const isStopping = this.#network.model.state.stopping;
+    this.#demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
+    this.#demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
+    this.#lose("closed by the server", code);
+    return true;
+  }
+
+  terminate(): void {
+    this.#lose("reset by the server", ABNORMAL);
+  }
+
+  pause(): void {
+    this.#log("is paused");
+    this.#paused = true;
+    this.#hasReadMore = this.#network.random.chance(300);
+  }
+
+  resume(): void {
+    this.#log("is resumed");
+    this.#paused = false;
+    this.#hasReadMore = false;
+  }
+
+  // What may happen to it. Each returns whether it could.
+
+  shakeHands(): boolean {
+    return false;
+  }
+
+  /** A message arrives. */
+  speak(): boolean {
+    if (this.closed || this.#finSent || (this.#paused && !this.#hasReadMore)) return false;
+    // It is read once a turn.
+    if (this.#later.length > 0) return false;
+    this.#demand(this.#paused || this.#end.unheardBytes === 0, "not heard after a pause");
+    const { random, model } = this.#network;
+    this.#hasReadMore = false;
+    const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
+    const message = this.#speech.next(random.between(1, bytesMax));
+    this.#log(`says ${show(message)}`);
+    this.#end.heard(message);
+    return true;
+  }
+
+  /** The peer closes. */
+  finish(): boolean {
+    if (this.closed || this.#finSent) return false;
+    this.#finSent = true;
+    this.#log("closes");
+    return true;
+  }
+
+  /** That arrives. */
+  deliverFin(): boolean {
+    if (this.closed || this.#paused || !this.#finSent) return false;
+    this.#lose("its close arrives", this.#network.random.pick([1000, 1001, 1005, 4000]));
+    this.#demand(this.seat.ended, "not said to have ended");
+    return true;
+  }
+
+  break(): boolean {
+    if (this.closed) return false;
+    this.#lose("breaks", ABNORMAL);
+    return true;
+  }
+
+  fail(): boolean {
+    if (this.closed) return false;
+    this.#log("its handler fails");
+    this.#network.model.fails(this.seat);
+    this.#end.data.failed();
+    return true;
+  }
+
+  read(): boolean {
+    if (this.#inFlight === 0 || this.reading === "not at all") return false;
+    const { random, weather } = this.#network;
+    if (this.reading === "in bursts" && !random.chance(300)) return false;
+    let count = this.#inFlight;
+    if (this.reading === "drip") count = 1;
+    if (this.reading === "slow") count = Math.min(count, random.between(1, weather.slowBytesMax));
+    this.#inFlight -= count;
+    this.#log(`reads ${count}`);
+    return true;
+  }
+
+  get isSlow(): boolean {
+    return this.reading === "slow" || this.reading === "drip";
+  }
+
+  readsMeanwhile(): void {
+    if (this.isSlow && this.read() && this.#network.random.chance(100)) this.drain();
+  }
+
+  readOn(): void {
+    if (this.reading !== "not at all") this.reading = "fast";
+  }
+
+  /** What it holds is out, and it says so. */
+  drain(): boolean {
+    if (this.closed || !this.#drainDue) return false;
+    for (let held = Infinity; this.#buffered < held;) {
+      held = this.#buffered;
+      this.#move(false);
+    }
+    if (this.#buffered > 0) return false;
+    this.#drainDue = false;
+    this.#log("drains");
+    this.#network.model.hearing.drained(this.seat);
+    this.#end.drained();
+    return true;
+  }
+
+  drainForNothing(): boolean {
+    if (this.closed || this.#drainDue) return false;
+    this.#log("drains for nothing");
+    this.#end.drained();
+    return true;
+  }
+
+  /** What was left for the end of a turn is done. */
+  answer(): boolean {
+    const actions = this.#later;
+    this.#later = [];
+    for (const action of actions) action();
+    return actions.length > 0;
+  }
+
+  get over(): boolean {
+    return this.closed && this.#later.length === 0;
+  }
+
+  #move(maybeShort = true): void {
+    const { random, weather } = this.#network;
+    if (this.reading === "fast") this.#inFlight = 0;
+    const space = Math.min(this.#buffered, this.#inFlightMax - this.#inFlight);
+    const count = maybeShort && random.chance(weather.shortWrite) ? random.below(space + 1) : space;
+    this.#buffered -= count;
+    this.#inFlight += count;
+  }
+
+  /** `close` comes before whatever has caused it returns. */
+  #lose(how: string, code: number): void {
+    if (this.closed) return;
+    this.#log(how);
+    this.closed = true;
+    this.#network.model.lose(this.seat);
+    this.#end.closed(code, "");
+    const isInOrder = this.#finSent && code !== ABNORMAL;
+    this.#demand(!this.seat.ended || isInOrder, "said to have ended, which it has not");
+    this.#network.model.closes(this.seat);
+  }
+
+  #demand(condition: boolean, what: string): void {
+    this.#network.model.state.demand(condition, this.seat, what);
+  }
+
+  #log(event: string): void {
+    this.#network.trace?.(`${this.seat.name} ${event}`);
+  }
+}
