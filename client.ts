@@ -40,11 +40,16 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const name = options.name ?? (isChat ? loginName() : "");
   const terminal =
     isChat && canPaint(1) ? openTerminal(options, name, place.passPhrase) : undefined;
-  here = terminal ?? openPipe();
+  const end = (here = terminal ?? openPipe());
   const notes = notesFor(terminal, options);
+  const connectAgain = async () => {
+    const made = await connect(place);
+    end.connected?.();
+    return made;
+  };
   const room = connection
-    ? new OneConnection(connection, !options["recv-only"], notes)
-    : new ReconnectingConnection(addressOf(place), () => connect(place), notes);
+    ? new OneConnection(connection, !options["recv-only"], isChat ? name : "", notes)
+    : new ReconnectingConnection(addressOf(place), connectAgain, isChat ? name : "", notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {
