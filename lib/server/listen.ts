@@ -15,7 +15,7 @@ import { eventLoop } from "./event-loop.ts";
 import { listenOnPort, type Port } from "./port.ts";
 import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
-import { openWeb, type WebEvents, type WebOptions } from "./web.ts";
+import type { WebEvents, WebOptions } from "./web.ts";
 
 type Handlers = Bun.SocketHandler<Life>;
 
@@ -109,11 +109,16 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
   const listener = await openListener(options, accepting);
   const { web: place } = options;
-  const stopAgain = (error: unknown) => {
-    listener.stop();
-    throw error;
+  const openWeb = async (where: WebOptions) => {
+    try {
+      // Loaded only where it is needed, as it holds the page.
+      return await (await import("./web.ts")).openWeb(connections, where, () => tls, options);
+    } catch (error) {
+      listener.stop();
+      throw error;
+    }
   };
-  const web = place && (await openWeb(connections, place, () => tls, options).catch(stopAgain));
+  const web = place && (await openWeb(place));
   const stop = (graceMs = 5_000) => {
     listener.stop();
     web?.stop();
