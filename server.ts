@@ -38,12 +38,7 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   const manager = await serviceManager(log.warn);
   const figures = options.metrics && new Figures();
   const events = figures ? figures.counting(log.events) : log.events;
-  const server = await listen({
-    ...settings,
-    ...log.events,
-    ...events,
-    onWarning: log.warn,
-  });
+  const server = await listen({ ...settings, ...events, onWarning: log.warn });
 
   log.note(limitNamed(settings.clientsMax));
   if (isPassPhraseInTheClear(options))

@@ -12,7 +12,7 @@
  */
 
 import { type LastWord, longestLineOf } from "../room/last-words.ts";
-import { LF } from "./whole-lines.ts";
+import { LF } from "../room/line-buffer.ts";
 
 /** What is kept, at the most; more has to wait until it is clear that the client was let in. */
 const KEPT_BYTES_MAX = 256 << 10;

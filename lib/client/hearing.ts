@@ -2,9 +2,10 @@
 
 import { UserError } from "../program/system-errors.ts";
 import { asksForName, type LastWord, SAY_YOUR_NAME_BYTES_MAX } from "../room/last-words.ts";
+import { LF } from "../room/line-buffer.ts";
 import type { Connection } from "./connection.ts";
 import { LastLine } from "./last-line.ts";
-import { LF } from "./whole-lines.ts";
+import { settlesWithin } from "./within.ts";
 
 /**
  * For how long a line that may be the server's last word is held back, in ms. The end comes right
@@ -47,7 +48,7 @@ export class Hearing {
     while (this.ending === undefined) {
       this.#reading ??= this.connection.read().catch(asUserError);
       const reading = this.#reading;
-      const isLate = this.#lastLine.holds && (await isLater(reading, HOLD_MS));
+      const isLate = this.#lastLine.holds && !(await settlesWithin(HOLD_MS, reading));
       const bytes = isLate ? this.#lastLine.release() : this.#heard(await reading);
       if (this.asksForName === undefined) this.#lookAt(bytes);
       if (bytes.length > 0) return bytes;
@@ -72,15 +73,6 @@ export class Hearing {
     this.ending = { word, failure: said ?? what };
     return rest;
   }
-}
-
-/** Whether something is not settled after so many ms. */
-async function isLater(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => late.resolve(true), ms);
-  const isLate = await Promise.race([promise.then(() => false), late.promise]);
-  clearTimeout(timer);
-  return isLate;
 }
 
 /** An error that a user can cause; any other is a bug, and thrown. */

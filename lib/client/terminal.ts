@@ -3,6 +3,7 @@
  * gone out, then stands among what was said; whoever leaves earlier is told what was not sent.
  */
 
+import { LF } from "../room/line-buffer.ts";
 import { Colours } from "./colour.ts";
 import { type Command, HELP } from "./commands.ts";
 import { Completion } from "./completion.ts";
@@ -16,7 +17,7 @@ import { Replay } from "./replay.ts";
 import { type Below, Screen } from "./screen.ts";
 import { Transcript, type TranscriptOptions } from "./transcript.ts";
 import { Typing } from "./typing.ts";
-import { LF, WholeLines } from "./whole-lines.ts";
+import { WholeLines } from "./whole-lines.ts";
 
 const HINT = "; /quit leaves, /help helps";
 const HISTORY_START = "what was said before, perhaps shown already:";
