@@ -9,13 +9,12 @@ import { isatty } from "node:tty";
 import { canPaint } from "./lib/client/colour.ts";
 import { addressOf, connect } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection } from "./lib/client/conversation.ts";
-import { History, historyPath } from "./lib/client/history.ts";
 import { type LocalEnd, notesFor } from "./lib/client/local-end.ts";
 import { loginName } from "./lib/client/login-name.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { ReconnectingConnection } from "./lib/client/reconnect.ts";
-import { Terminal } from "./lib/client/terminal.ts";
+import type { Terminal } from "./lib/client/terminal.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { UserError } from "./lib/program/system-errors.ts";
@@ -39,12 +38,17 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const isChat = isatty(0) && isatty(1) && !options["recv-only"];
   const name = options.name ?? (isChat ? loginName() : "");
   const terminal =
-    isChat && canPaint(1) ? openTerminal(options, name, place.passPhrase) : undefined;
-  here = terminal ?? openPipe();
+    isChat && canPaint(1) ? await openTerminal(options, name, place.passPhrase) : undefined;
+  const end = (here = terminal ?? openPipe());
   const notes = notesFor(terminal, options);
+  const connectAgain = async () => {
+    const made = await connect(place);
+    end.connected?.();
+    return made;
+  };
   const room = connection
-    ? new OneConnection(connection, !options["recv-only"], notes)
-    : new ReconnectingConnection(addressOf(place), () => connect(place), notes);
+    ? new OneConnection(connection, !options["recv-only"], isChat ? name : "", notes)
+    : new ReconnectingConnection(addressOf(place), connectAgain, isChat ? name : "", notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {
@@ -57,8 +61,14 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   await exit(0);
 });
 
-/** A terminal as the options want it. */
-function openTerminal(options: Options, name: string, passPhrase?: Uint8Array): Terminal {
+/** A terminal as the options want it. What it is made of is loaded only for somebody to see it. */
+async function openTerminal(
+  options: Options,
+  name: string,
+  passPhrase?: Uint8Array,
+): Promise<Terminal> {
+  const { History, historyPath } = await import("./lib/client/history.ts");
+  const { Terminal } = await import("./lib/client/terminal.ts");
   const path = options["no-history"] ? undefined : historyPath();
   const history = new History(path, passPhrase && new TextDecoder().decode(passPhrase));
   return new Terminal({ name, history, showsTime: options.time, bell: options.bell });

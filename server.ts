@@ -26,7 +26,6 @@ import {
   settingsOf,
   sharingOf,
 } from "./lib/server/options.ts";
-import { shareOverRedis } from "./lib/server/redis.ts";
 import { serviceManager } from "./lib/server/service-manager.ts";
 import { version } from "./package.json";
 
@@ -38,17 +37,13 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   const settings = settingsOf(options, port);
   const log = openEventLog(options.quiet, () => server.room.size, options.names);
   const sharing = sharingOf(options);
-  const order = sharing && (await shareOverRedis({ ...sharing, onChange: log.warn }));
+  // Loaded only where it is used.
+  const { shareOverRedis } = sharing ? await import("./lib/redis/redis.ts") : {};
+  const order = sharing && (await shareOverRedis?.({ ...sharing, onChange: log.warn }));
   const manager = await serviceManager(log.warn);
   const figures = options.metrics && new Figures();
   const events = figures ? figures.counting(log.events) : log.events;
-  const server = await listen({
-    ...settings,
-    ...log.events,
-    ...events,
-    onWarning: log.warn,
-    order,
-  });
+  const server = await listen({ ...settings, ...events, onWarning: log.warn, order });
 
   log.note(limitNamed(settings.clientsMax));
   if (isPassPhraseInTheClear(options))

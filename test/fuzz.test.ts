@@ -28,21 +28,7 @@ test("LineBuffer frames any bytes, cut anywhere, as a byte-by-byte reader does",
     const lineBytesMax = random.between(1, 30);
     const buffer = new LineBuffer(lineBytesMax);
     const reference = new ReferenceBuffer(lineBytesMax);
-    for (let step = random.between(1, 30); step > 0; step--) {
-      const chunk = randomBytes(random, random.below(50));
-      buffer.push(chunk);
-      reference.push(chunk);
-      if (random.chance(500))
-        expectSameTaken(buffer, reference, random.below(80), random.between(1, 9));
-      expect(buffer.tooLong).toBe(reference.tooLong);
-      expect(buffer.heldBytes).toBe(reference.heldBytes);
-    }
-    if (random.chance(500)) {
-      buffer.end();
-      reference.end();
-    }
-    while (buffer.hasLine) expectSameTaken(buffer, reference, lineBytesMax);
-    expect(reference.lines).toEqual([]);
+    expectSameLines(random, buffer, reference, lineBytesMax, randomBytes);
   });
 });
 
@@ -55,21 +41,8 @@ test("NamedLines takes the name from any bytes, cut anywhere, and puts it before
     const certified = random.chance(200) ? "al" : undefined;
     const buffer = new NamedLines(lineBytesMax, claim, certified);
     const reference = new ReferenceNames(new ReferenceBuffer(lineBytesMax), isTaken, certified);
-    for (let step = random.between(1, 30); step > 0; step--) {
-      const chunk = randomNamed(random, random.below(50));
-      buffer.push(chunk);
-      reference.push(chunk);
-      if (random.chance(500))
-        expectSameTaken(buffer, reference, random.below(80), random.between(1, 9));
-      expect(buffer.tooLong).toBe(reference.tooLong);
-      expect(buffer.heldBytes).toBe(reference.heldBytes);
-    }
-    if (random.chance(500)) {
-      buffer.end();
-      reference.end();
-    }
-    while (buffer.hasLine) expectSameTaken(buffer, reference, lineBytesMax + PREFIX_BYTES_MAX);
-    expect(reference.lines).toEqual([]);
+    const bytesMax = lineBytesMax + PREFIX_BYTES_MAX;
+    expectSameLines(random, buffer, reference, bytesMax, randomNamed);
     expect(claimed).toEqual(reference.claimed);
     expect(buffer.refusal).toBe(reference.claimed.length > 0 && isTaken ? "taken" : undefined);
   });
@@ -429,6 +402,31 @@ class ReferenceNames {
     if (this.#isTaken) this.#received.forget();
     else if (isAlone) this.#received.lines.shift();
   }
+}
+
+/** Pushes the same chunks into both, takes lines out now and then, and in the end all. */
+function expectSameLines(
+  random: Random,
+  buffer: LineBuffer | NamedLines,
+  reference: ReferenceBuffer | ReferenceNames,
+  bytesMax: number,
+  randomChunk: (random: Random, length: number) => Uint8Array,
+): void {
+  for (let step = random.between(1, 30); step > 0; step--) {
+    const chunk = randomChunk(random, random.below(50));
+    buffer.push(chunk);
+    reference.push(chunk);
+    if (random.chance(500))
+      expectSameTaken(buffer, reference, random.below(80), random.between(1, 9));
+    expect(buffer.tooLong).toBe(reference.tooLong);
+    expect(buffer.heldBytes).toBe(reference.heldBytes);
+  }
+  if (random.chance(500)) {
+    buffer.end();
+    reference.end();
+  }
+  while (buffer.hasLine) expectSameTaken(buffer, reference, bytesMax);
+  expect(reference.lines).toEqual([]);
 }
 
 /** What is taken is the next lines, at least one if it fits, and as many as `bytesMax` allows of them. */

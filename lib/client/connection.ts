@@ -2,7 +2,8 @@
 
 import { formatAddress } from "../program/address.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
-import { LF, WholeLines } from "./whole-lines.ts";
+import { LF } from "../room/line-buffer.ts";
+import { WholeLines } from "./whole-lines.ts";
 
 /** What codes mean when it is the server that has caused them. */
 export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };

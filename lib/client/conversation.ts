@@ -19,20 +19,31 @@ export interface Conversation {
   endOutput(): void;
 }
 
+/** Says a name, so that it is known before anything else is said; nothing if it is empty. */
+export function sayName(connection: Connection, name: string, notes: Notes): void {
+  if (name === "" || connection.outputEnded) return;
+  void connection.write(`${name}\n`);
+  notes.note(`said your name: ${name}`);
+}
+
 /** Over one connection: its end is the end of the conversation. */
 export class OneConnection implements Conversation {
   readonly #connection: Connection;
   readonly #hearing: Hearing;
   readonly #notes: Notes;
   readonly #speaks: boolean;
+  #hasSpoken = false;
 
   /**
    * @param speaks whether there is anything to say, which `endOutput` ends
+   * @param name said first where the room asks for one; empty for none
    * @param notes told what happens
    */
-  constructor(connection: Connection, speaks: boolean, notes: Notes) {
+  constructor(connection: Connection, speaks: boolean, name: string, notes: Notes) {
     this.#connection = connection;
-    this.#hearing = new Hearing(connection);
+    this.#hearing = new Hearing(connection, () => {
+      if (!this.#hasSpoken) sayName(connection, name, notes);
+    });
     this.#speaks = speaks;
     this.#notes = notes;
     notes.note(`connected to ${connection.remoteAddress}`);
@@ -50,6 +61,7 @@ export class OneConnection implements Conversation {
   }
 
   write(bytes: Uint8Array): Promise<boolean> {
+    this.#hasSpoken = true;
     return this.#connection.write(bytes);
   }
 

@@ -11,8 +11,8 @@
  * rest is not sent, which would be heard as a line that nobody has said.
  */
 
-import { type LastWord, longestLineOf, SAY_YOUR_NAME } from "../room/last-words.ts";
-import { LF } from "./whole-lines.ts";
+import { type LastWord, longestLineOf } from "../room/last-words.ts";
+import { LF } from "../room/line-buffer.ts";
 
 /** What is kept, at the most; more has to wait until it is clear that the client was let in. */
 const KEPT_BYTES_MAX = 256 << 10;
@@ -26,10 +26,8 @@ export class Delivery {
   /** What this connection has taken; undefined once it may not go out again. */
   #kept: Uint8Array[] | undefined;
   #keptBytes = 0;
-  /** Whether others were heard: then this client is in the room too, unless it has to say its name. */
+  /** Whether others were heard: then this client is in the room too. */
   #isIn = false;
-  #hasHeard = false;
-  #saysName = false;
   /** Whether this connection has taken anything; and whether that ends inside a line. */
   hasTaken = false;
   #insideLine = false;
@@ -69,7 +67,6 @@ export class Delivery {
     this.#kept = [];
     this.#keptBytes = 0;
     this.#isIn = this.hasTaken = this.#insideLine = false;
-    this.#hasHeard = this.#saysName = false;
   }
 
   /** What is to be handed to the connection now; undefined if there is nothing or it has to wait. */
@@ -91,12 +88,8 @@ export class Delivery {
   /** Lines were heard; returns whether that shows, as nothing before, that the client was let in. */
   heard(lines: Uint8Array): boolean {
     if (this.#isIn) return false;
-    const text = Buffer.from(lines).toString("latin1");
-    if (!this.#hasHeard) this.#saysName = text.startsWith(SAY_YOUR_NAME);
-    this.#hasHeard = true;
-    if (this.#saysName) return false;
     // The server's own lines may come before.
-    this.#isIn = /(?:^|\n)(?!\* |$)/.test(text);
+    this.#isIn = /(?:^|\n)(?!\* |$)/.test(Buffer.from(lines).toString("latin1"));
     if (this.#isIn) this.#kept = undefined;
     return this.#isIn;
   }

@@ -41,76 +41,54 @@ export class Editor {
    * @returns whether it is one that edits
    */
   press(key: string): boolean {
-    const edit = KEYS.get(key);
-    if (edit) [this.#before, this.#after] = edit(this.#before, this.#after);
-    return edit !== undefined;
+    const reach = MOVES.get(key) ?? DELETIONS.get(key);
+    if (reach === undefined) return false;
+    const to = this.cursor + reach(this.#before, this.#after);
+    if (MOVES.has(key)) this.set(this.line, to);
+    else if (to < this.cursor) this.#before = this.#before.slice(0, to);
+    else this.#after = this.#after.slice(to - this.cursor);
+    return true;
   }
 }
 
-/** Made of what is before the cursor and after it: both anew. */
-type Edit = (before: string, after: string) => [before: string, after: string];
+/** How far a key goes, in UTF-16 code units; back if that is negative. */
+type Reach = (before: string, after: string) => number;
 
-const move = (by: number, before: string, after: string): [string, string] => {
-  const line = before + after;
-  return [line.slice(0, before.length + by), line.slice(before.length + by)];
+const left: Reach = (before) => {
+  const characters = [...segmenter.segment(before.slice(-CHARACTER_LENGTH_MAX))];
+  return -(characters.at(-1)?.segment.length ?? 0);
 };
+const right: Reach = (_, after) => {
+  const [character] = segmenter.segment(after.slice(0, CHARACTER_LENGTH_MAX));
+  return character?.segment.length ?? 0;
+};
+const wordLeft: Reach = (before) =>
+  -(WORD_BEFORE.exec(before.slice(-WORD_LENGTH_MAX))?.[0].length ?? 0);
+const wordRight: Reach = (_, after) =>
+  WORD_AFTER.exec(after.slice(0, WORD_LENGTH_MAX))?.[0].length ?? 0;
+const home: Reach = (before) => -before.length;
+const end: Reach = (_, after) => after.length;
 
-const left: Edit = (before, after) => move(-characterBefore(before), before, after);
-const right: Edit = (before, after) => move(characterAfter(after), before, after);
-const wordLeft: Edit = (before, after) => move(-wordBefore(before), before, after);
-const wordRight: Edit = (before, after) => move(wordAfter(after), before, after);
-const home: Edit = (before, after) => ["", before + after];
-const end: Edit = (before, after) => [before + after, ""];
-const erase: Edit = (before, after) => [
-  before.slice(0, before.length - characterBefore(before)),
-  after,
-];
-const remove: Edit = (before, after) => [before, after.slice(characterAfter(after))];
-const eraseWord: Edit = (before, after) => [
-  before.slice(0, before.length - wordBefore(before)),
-  after,
-];
-const removeWord: Edit = (before, after) => [before, after.slice(wordAfter(after))];
-const eraseAll: Edit = (_, after) => ["", after];
-const removeAll: Edit = (before) => [before, ""];
+/** By what xterm, rxvt, the Linux console and their kin send: keys that go somewhere. */
+const MOVES = byKey([
+  [left, "\x02", "\x1b[D", "\x1bOD"],
+  [right, "\x06", "\x1b[C", "\x1bOC"],
+  [wordLeft, "\x1bb", "\x1b[1;5D", "\x1b[1;3D", "\x1b[5D", "\x1bOd", "\x1b\x1b[D"],
+  [wordRight, "\x1bf", "\x1b[1;5C", "\x1b[1;3C", "\x1b[5C", "\x1bOc", "\x1b\x1b[C"],
+  [home, "\x01", "\x1b[H", "\x1bOH", "\x1b[1~", "\x1b[7~"],
+  [end, "\x05", "\x1b[F", "\x1bOF", "\x1b[4~", "\x1b[8~"],
+]);
 
-/** By what xterm, rxvt, the Linux console and their kin send. */
-const KEYS = new Map<string, Edit>(
-  (
-    [
-      [left, "\x02", "\x1b[D", "\x1bOD"],
-      [right, "\x06", "\x1b[C", "\x1bOC"],
-      [wordLeft, "\x1bb", "\x1b[1;5D", "\x1b[1;3D", "\x1b[5D", "\x1bOd"],
-      [wordRight, "\x1bf", "\x1b[1;5C", "\x1b[1;3C", "\x1b[5C", "\x1bOc"],
-      [home, "\x01", "\x1b[H", "\x1bOH", "\x1b[1~", "\x1b[7~"],
-      [end, "\x05", "\x1b[F", "\x1bOF", "\x1b[4~", "\x1b[8~"],
-      [erase, "\x7f", "\x08"],
-      [remove, "\x04", "\x1b[3~"],
-      [eraseWord, "\x17", "\x1b\x7f"],
-      [removeWord, "\x1bd", "\x1b[3;5~", "\x1b[3;3~", "\x1b[3^"],
-      [eraseAll, "\x15"],
-      [removeAll, "\x0b"],
-    ] satisfies [Edit, ...string[]][]
-  ).flatMap(([edit, ...keys]) => keys.map((key) => [key, edit] as const)),
-);
+/** Keys that delete what is between here and there. */
+const DELETIONS = byKey([
+  [left, "\x7f", "\x08"],
+  [right, "\x04", "\x1b[3~"],
+  [wordLeft, "\x17", "\x1b\x7f"],
+  [wordRight, "\x1bd", "\x1b[3;5~", "\x1b[3;3~", "\x1b[3^"],
+  [home, "\x15"],
+  [end, "\x0b"],
+]);
 
-function characterBefore(text: string): number {
-  let length = 0;
-  for (const { segment } of segmenter.segment(text.slice(-CHARACTER_LENGTH_MAX)))
-    length = segment.length;
-  return length;
-}
-
-function characterAfter(text: string): number {
-  for (const { segment } of segmenter.segment(text.slice(0, CHARACTER_LENGTH_MAX)))
-    return segment.length;
-  return 0;
-}
-
-function wordBefore(text: string): number {
-  return WORD_BEFORE.exec(text.slice(-WORD_LENGTH_MAX))?.[0].length ?? 0;
-}
-
-function wordAfter(text: string): number {
-  return WORD_AFTER.exec(text.slice(0, WORD_LENGTH_MAX))?.[0].length ?? 0;
+function byKey(reaches: [Reach, ...string[]][]): Map<string, Reach> {
+  return new Map(reaches.flatMap(([reach, ...keys]) => keys.map((key) => [key, reach] as const)));
 }

@@ -1,9 +1,11 @@
 /** What is heard over a connection, and why it has ended: a last word of the server's is no line. */
 
 import { UserError } from "../program/system-errors.ts";
-import type { LastWord } from "../room/last-words.ts";
+import { asksForName, type LastWord, SAY_YOUR_NAME_BYTES_MAX } from "../room/last-words.ts";
+import { LF } from "../room/line-buffer.ts";
 import type { Connection } from "./connection.ts";
 import { LastLine } from "./last-line.ts";
+import { settlesWithin } from "./within.ts";
 
 /**
  * For how long a line that may be the server's last word is held back, in ms. The end comes right
@@ -22,25 +24,45 @@ export interface Ending {
 export class Hearing {
   readonly connection: Connection;
   readonly #lastLine = new LastLine();
+  readonly #onAsked: () => void;
+  /** Whether the room asks for a name before anything is said; undefined until that is clear. */
+  asksForName: boolean | undefined;
+  /** The first line, as far as it was heard, one byte to a character. */
+  #first = "";
+  #isAsked = false;
   /** A read that goes on while what is held back was passed on. */
   #reading: Promise<Uint8Array | UserError | undefined> | undefined;
   /** Undefined until `read` has returned all there was. */
   ending: Ending | undefined;
 
-  constructor(connection: Connection) {
+  /** @param onAsked told that the room asks for a name, once that line has been dealt with */
+  constructor(connection: Connection, onAsked: () => void) {
     this.connection = connection;
+    this.#onAsked = onAsked;
   }
 
   /** Waits for bytes that others have said; undefined at the end, when `ending` tells why. */
   async read(): Promise<Uint8Array | undefined> {
+    if (this.#isAsked) this.#onAsked();
+    this.#isAsked = false;
     while (this.ending === undefined) {
       this.#reading ??= this.connection.read().catch(asUserError);
       const reading = this.#reading;
-      const isLate = this.#lastLine.holds && (await isLater(reading, HOLD_MS));
+      const isLate = this.#lastLine.holds && !(await settlesWithin(HOLD_MS, reading));
       const bytes = isLate ? this.#lastLine.release() : this.#heard(await reading);
+      if (this.asksForName === undefined) this.#lookAt(bytes);
       if (bytes.length > 0) return bytes;
     }
     return undefined;
+  }
+
+  #lookAt(bytes: Uint8Array): void {
+    const end = bytes.indexOf(LF);
+    const part = bytes.subarray(0, end < 0 ? SAY_YOUR_NAME_BYTES_MAX : end);
+    this.#first += Buffer.from(part).toString("latin1");
+    if (end < 0 && this.#first.length < SAY_YOUR_NAME_BYTES_MAX) return;
+    this.#isAsked = asksForName(Buffer.from(this.#first, "latin1").toString());
+    this.asksForName = this.#isAsked;
   }
 
   #heard(what: Uint8Array | UserError | undefined): Uint8Array {
@@ -51,15 +73,6 @@ export class Hearing {
     this.ending = { word, failure: said ?? what };
     return rest;
   }
-}
-
-/** Whether something is not settled after so many ms. */
-async function isLater(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => late.resolve(true), ms);
-  const isLate = await Promise.race([promise.then(() => false), late.promise]);
-  clearTimeout(timer);
-  return isLate;
 }
 
 /** An error that a user can cause; any other is a bug, and thrown. */

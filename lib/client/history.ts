@@ -5,6 +5,7 @@ import {
   chmodSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -28,7 +29,7 @@ export function historyPath(): string {
 export class History {
   readonly #path: string | undefined;
   readonly #secret: string | undefined;
-  readonly #lines: string[];
+  #lines: string[] = [];
   /** The line that is shown, counted from the end; 0 is the one that was being typed. */
   #back = 0;
   #typed = "";
@@ -38,11 +39,11 @@ export class History {
    * @param secret a line that is not to be kept
    */
   constructor(path?: string, secret?: string) {
-    this.#path = path;
+    this.#path = path !== undefined && mayBeKept(path) ? path : undefined;
     this.#secret = secret;
     this.#try((file) => mkdirSync(dirname(file), { recursive: true, mode: 0o700 }));
-    this.#lines = this.#read();
-    this.#shorten();
+    this.#try((file) => (this.#lines = linesIn(file).slice(-LINES_MAX)));
+    this.close();
   }
 
   /** Remembers a line that was entered; one that starts with a space is not kept for later. */
@@ -63,24 +64,15 @@ export class History {
     return this.#back === 0 ? this.#typed : (this.#lines.at(-this.#back) ?? "");
   }
 
-  /** Leaves the file no longer than it may be. */
+  /**
+   * Leaves the file no longer than it may be: replaces it in one step, unless somebody has just
+   * appended to it.
+   */
   close(): void {
-    this.#shorten();
-  }
-
-  #read(): string[] {
-    const lines: string[] = [];
-    this.#try((path) => {
-      if (statSync(path).isFile()) lines.push(...readFileSync(path, "utf8").split("\n"));
-    });
-    return lines.filter((line) => line !== "").slice(-LINES_MAX);
-  }
-
-  /** Replaces the file in one step, unless somebody has just appended to it. */
-  #shorten(): void {
-    this.#try((path) => {
+    this.#try((link) => {
+      const path = realpathSync(link);
       const { size } = statSync(path);
-      const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+      const lines = linesIn(path);
       chmodSync(path, 0o600);
       if (lines.length <= LINES_MAX) return;
       const shorter = `${path}.${process.pid}`;
@@ -95,5 +87,18 @@ export class History {
     try {
       if (this.#path !== undefined) work(this.#path);
     } catch {}
+  }
+}
+
+function linesIn(path: string): string[] {
+  return readFileSync(path, "utf8").match(/[^\n]+/g) ?? [];
+}
+
+/** A file, or nothing yet. A pipe may never end, and a device, as /dev/null, stays as it is. */
+function mayBeKept(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return true;
   }
 }

@@ -20,12 +20,22 @@ const PASTE_LOST_MS = 3000;
 const ESCAPE_MS = 500;
 
 /**
- * Text, in which a TAB that others follow was not pressed; keys that send control sequences (CSI and
- * SS3 of ECMA-48), or ESC and a character with Alt; Enter; a control character.
+ * Text, in which a TAB that others follow was not pressed; what a mouse sends, or a terminal that was
+ * asked something, for a program before this one; keys that send control sequences (CSI and SS3 of
+ * ECMA-48), or ESC before one, or before a character, with Alt; Enter; a control character.
  */
-const PARTS =
-  /(?:[^\x00-\x1f\x7f]|\t(?!$))+|\x1b\[\[?[0-?]*[ -/]*[@-~]|\x1bO?[^\x00-\x1f]|\r\n?|[\x00-\x1f\x7f]/gu;
-const UNFINISHED = /\x1b(?:\[\[?[0-?]*[ -/]*|O)?$/;
+const PARTS = new RegExp(
+  [
+    /(?:[^\x00-\x1f\x7f]|\t(?!$))+/,
+    /\x1b\[M[^]{3}|\x1b[\]P^_][^\x07\x1b]*(?:\x07|\x1b\\)/,
+    /\x1b{1,2}\[\[?[0-?]*[ -/]*[@-~]|\x1bO?[^\x00-\x1f]/,
+    /\r\n?|[\x00-\x1f\x7f]/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "gu",
+);
+const UNFINISHED = /\x1b{1,2}(?:\[\[?[0-?]*[ -/]*|O)?$/;
 /** What nobody can type; a paste has LF besides. */
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 

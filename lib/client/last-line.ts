@@ -4,7 +4,7 @@
  */
 
 import { LAST_LINE_BYTES_MAX, type LastWord, lastWordOf } from "../room/last-words.ts";
-import { LF } from "./whole-lines.ts";
+import { LF } from "../room/line-buffer.ts";
 
 const STAR = 0x2a;
 const SPACE = 0x20;

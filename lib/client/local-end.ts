@@ -21,6 +21,8 @@ export interface LocalEnd {
    * that that the last one has gone out.
    */
   readonly said: AsyncIterable<Uint8Array>;
+  /** There is a connection, again perhaps: what is shown from now on was heard over it. */
+  connected?(): void;
   /**
    * Shows bytes as they arrived from the room. Returns once there is room for more, which is
    * back-pressure: whether anybody still looks. The bytes are handed over, with their memory.

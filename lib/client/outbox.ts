@@ -3,6 +3,8 @@
  * the system has taken it: only then does it look like one that was said.
  */
 
+/** So many characters may wait. */
+const LENGTH_MAX = 16 << 20;
 const FORGOTTEN_AT_ONCE = 1000;
 
 /** Lines that were entered and have not gone out, in order. */
@@ -25,9 +27,9 @@ export class Outbox {
     return this.#lines.length - this.#gone;
   }
 
-  /** How many characters these have. */
-  get length(): number {
-    return this.#length;
+  /** Whether so much waits that no more should be added. */
+  get isFull(): boolean {
+    return this.#length >= LENGTH_MAX;
   }
 
   /** The last of them, at most so many. */

@@ -2,11 +2,12 @@
 
 import { isatty } from "node:tty";
 
+import { LF } from "../room/line-buffer.ts";
 import { Colours } from "./colour.ts";
 import type { LocalEnd } from "./local-end.ts";
 import { STDIN } from "./stdin.ts";
 import { Stdout } from "./stdout.ts";
-import { LF, WholeLines } from "./whole-lines.ts";
+import { WholeLines } from "./whole-lines.ts";
 
 /**
  * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that gets whole lines

@@ -2,7 +2,7 @@
 
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
-import { closedEarly, type Conversation } from "./conversation.ts";
+import { closedEarly, type Conversation, sayName } from "./conversation.ts";
 import { Delivery } from "./delivery.ts";
 import { Hearing } from "./hearing.ts";
 import type { Notes } from "./local-end.ts";
@@ -18,6 +18,7 @@ const PROBATION_MS = 2000;
  * what is lost, up to `Delivery`. What is heard comes out in whole lines.
  */
 export class ReconnectingConnection implements Conversation {
+  readonly #name: string;
   readonly #notes: Notes;
   readonly #retries: Retries;
   readonly #delivery = new Delivery();
@@ -35,9 +36,11 @@ export class ReconnectingConnection implements Conversation {
   /**
    * @param address where it connects to, as the user says it
    * @param connect makes a connection
+   * @param name said first where the room asks for one; empty for none
    * @param notes told what happens
    */
-  constructor(address: string, connect: () => Promise<Connection>, notes: Notes) {
+  constructor(address: string, connect: () => Promise<Connection>, name: string, notes: Notes) {
+    this.#name = name;
     this.#notes = notes;
     this.#retries = new Retries(address, connect, notes);
   }
@@ -56,7 +59,8 @@ export class ReconnectingConnection implements Conversation {
       const bytes = await this.#hearing?.read();
       const lines = bytes ? this.#heard.push(bytes) : this.#left();
       if (lines === undefined) continue;
-      if (this.#delivery.heard(lines)) this.#letIn();
+      // Who has to say a name hears others before it is let in.
+      if (!this.#hearing?.asksForName && this.#delivery.heard(lines)) this.#letIn();
       return lines;
     }
     const rest = this.#heard.end();
@@ -90,7 +94,18 @@ export class ReconnectingConnection implements Conversation {
     this.#delivery.connected();
     this.#startProbation();
     void this.#writeOn();
-    return new Hearing(connection);
+    return new Hearing(connection, () => this.#sayName(connection));
+  }
+
+  /**
+   * Not after a line: that has the name in it. Nor after a refusal: as long as the name is taken, who
+   * only listens can stay without, and does not hear all of the history again and again.
+   */
+  #sayName(connection: Connection): void {
+    if (this.#delivery.hasTaken || this.#writingTo === connection) return;
+    if (this.#retries.isDoubtful) return;
+    this.#startProbation();
+    sayName(connection, this.#name, this.#notes);
   }
 
   #startProbation(): void {

@@ -3,6 +3,7 @@
  * gone out, then stands among what was said; whoever leaves earlier is told what was not sent.
  */
 
+import { LF } from "../room/line-buffer.ts";
 import { Colours } from "./colour.ts";
 import { type Command, HELP } from "./commands.ts";
 import { Completion } from "./completion.ts";
@@ -16,10 +17,8 @@ import { Replay } from "./replay.ts";
 import { type Below, Screen } from "./screen.ts";
 import { Transcript, type TranscriptOptions } from "./transcript.ts";
 import { Typing } from "./typing.ts";
-import { LF, WholeLines } from "./whole-lines.ts";
+import { WholeLines } from "./whole-lines.ts";
 
-/** So much may wait to be sent before nothing more is taken from the keyboard. */
-const UNSENT_LENGTH_MAX = 16 << 20;
 const HINT = "; /quit leaves, /help helps";
 const HISTORY_START = "what was said before, perhaps shown already:";
 const WAITING_SHOWN = 3;
@@ -49,6 +48,7 @@ export class Terminal implements LocalEnd, Notes {
   readonly #completion: Completion;
   readonly #typing: Typing;
   #hinted = false;
+  #hasHeard = false;
   #activity = "";
   #editing = true;
   #stopping: Timer | undefined;
@@ -86,11 +86,15 @@ export class Terminal implements LocalEnd, Notes {
     return this.#screen.shown();
   }
 
+  /** What comes first may be history, and shown already, if anything was. */
+  connected(): void {
+    if (this.#hasHeard) this.#replay.begin();
+  }
+
   /** The first time that it is connected, it also says how to leave. */
   note(event: string): void {
     const isConnected = event.startsWith("connected to ");
     this.#remark(isConnected && !this.#hinted ? event + HINT : event);
-    if (isConnected && this.#hinted) this.#replay.begin();
     this.#hinted ||= isConnected;
   }
 
@@ -126,7 +130,7 @@ export class Terminal implements LocalEnd, Notes {
 
   #take(input: Input): void {
     const isOrder = "key" in input && !/^[\r\n]/.test(input.key);
-    if (isOrder || this.#outbox.length < UNSENT_LENGTH_MAX) this.#typing.take(input);
+    if (isOrder || !this.#outbox.isFull) this.#typing.take(input);
     else this.#screen.ring();
   }
 
@@ -166,8 +170,8 @@ export class Terminal implements LocalEnd, Notes {
 
   #resume(): void {
     clearTimeout(this.#stopping);
-    if (!this.#editing) return;
-    this.#input.reopen();
+    if (this.#closed) return;
+    if (this.#editing) this.#input.reopen();
     this.#screen.restart(false);
   }
 
@@ -178,6 +182,7 @@ export class Terminal implements LocalEnd, Notes {
   }
 
   #hear(run: Uint8Array): void {
+    this.#hasHeard = true;
     const harmless = this.#colours.harmless(run);
     // What was passed on by force, or ends with the connection, gets a row of its own.
     this.#replay.heard(run.at(-1) === LF ? harmless : `${harmless}\n`);
@@ -226,8 +231,7 @@ export class Terminal implements LocalEnd, Notes {
   #waiting(): string[] {
     const { count } = this.#outbox;
     if (count === 0) return [];
-    const isFull = this.#outbox.length >= UNSENT_LENGTH_MAX;
-    const more = isFull ? "; no more is taken until then" : "";
+    const more = this.#outbox.isFull ? "; no more is taken until then" : "";
     const leave = this.#editing ? "" : "; Ctrl-C leaves without";
     const summary = `${linesAre(count, "waits", "wait")} to be sent${leave || more}`;
     const last = this.#outbox.last(WAITING_SHOWN).map((line) => this.#asWaiting(line));

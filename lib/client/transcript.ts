@@ -38,16 +38,14 @@ export class Transcript {
    * @returns text for the screen, and whether this person is called in it
    */
   heard(lines: string): { text: string; called: boolean } {
-    const coloured = this.#colours.ofSpeakers(lines);
-    if (!this.#calls(lines)) return { text: this.add(coloured), called: false };
     let called = false;
-    const shown = coloured.split("\n");
-    for (const [index, line] of lines.split("\n").entries()) {
-      if (!this.#calls(line)) continue;
-      shown[index] = this.#colours.bold(shown[index] ?? "");
-      called = true;
-    }
-    return { text: this.add(shown.join("\n")), called };
+    const text = lines.replace(/.+/g, (line) => {
+      const coloured = this.#colours.ofSpeakers(line);
+      const calls = this.#calls(line);
+      called ||= calls;
+      return calls ? this.#colours.bold(coloured) : coloured;
+    });
+    return { text: this.add(text), called };
   }
 
   /** Anything else that has happened now, in whole lines that may have colours. */

@@ -1,7 +1,6 @@
 /** Bytes in, whole lines out, whatever they hold: the read side of a client. */
 
-/** What ends a line. */
-export const LF = 0x0a;
+import { LF } from "../room/line-buffer.ts";
 
 /**
  * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer`

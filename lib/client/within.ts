@@ -13,8 +13,15 @@ export async function within<Value>(
   something: Promise<Value>,
   words: (time: string) => string,
 ): Promise<Value> {
-  const over = Promise.withResolvers<never>();
-  const late = () => new UserError(words(`within ${ms / 1000} s`), { code: "ETIMEDOUT" });
-  const alarm = setTimeout(() => over.reject(late()), ms);
-  return Promise.race([something, over.promise]).finally(() => clearTimeout(alarm));
+  if (await settlesWithin(ms, something)) return something;
+  throw new UserError(words(`within ${ms / 1000} s`), { code: "ETIMEDOUT" });
+}
+
+/** Waits until something is settled, but only for so many ms; returns whether it is. */
+export async function settlesWithin(ms: number, something: Promise<unknown>): Promise<boolean> {
+  const settled = Promise.withResolvers<boolean>();
+  const alarm = setTimeout(settled.resolve, ms, false);
+  const settle = () => settled.resolve(true);
+  something.then(settle, settle);
+  return settled.promise.finally(() => clearTimeout(alarm));
 }

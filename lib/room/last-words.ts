@@ -1,6 +1,7 @@
 /**
  * The server's last words: what it says to a client, as a line that begins with `* `, just before
- * it disconnects it. All of them are made here, and recognised here by the client.
+ * it disconnects it. All of them are made here, and recognised here by the client; so are the two
+ * other lines of the server's own that a client acts upon.
  */
 
 export const ROOM_IS_FULL = "room is full";
@@ -31,11 +32,22 @@ export const nameTaken = (name: string) => `the name ${name} is taken`;
 /** By a newcomer with the same certificate. */
 export const takenOver = (name: string) => `the name ${name} was taken over`;
 
-/** Where names are to be said, the first line that a client hears begins so: it is no last word. */
-export const SAY_YOUR_NAME = "* say your name first";
-
 /** The line that says a word. */
 export const lastLine = (word: string) => `* ${word}\n`;
+
+/**
+ * What a client hears first, with its LF, where names are to be said: no last word.
+ *
+ * @param names of some that are here
+ * @param more how many are here besides
+ */
+export function sayYourName(names: readonly string[], more: number): string {
+  const here = names.join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return `* say your name first${here && ` (here: ${here})`}\n`;
+}
+
+/** What a newcomer hears where history ends, if the room tells what happens in it. */
+export const HISTORY_END = "* until here what was said before\n";
 
 /** What a client knows by the word that ended its connection. */
 export interface LastWord {
@@ -73,6 +85,21 @@ const SHAPES: readonly (readonly [shape: string, to: Listener])[] = [
   [LOST_THREAD, "member"],
   [NOT_IN_ROOM, "refused"],
 ];
+
+const SAY_YOUR_NAME = new RegExp(
+  `^\\* say your name first( \\(here: ${NAME}(, ${NAME})*( and \\d+ more)?\\))?\r?$`,
+);
+/** No line that asks for a name is longer, in bytes: ten of 32 characters are told. */
+export const SAY_YOUR_NAME_BYTES_MAX = 2048;
+
+/**
+ * Whether a line asks for a name, if it is the first that a client hears.
+ *
+ * @param line with its `* ` and without its LF
+ */
+export function asksForName(line: string): boolean {
+  return SAY_YOUR_NAME.test(line);
+}
 
 /** No last word is longer, in bytes, its `* ` and LF included. */
 export const LAST_LINE_BYTES_MAX = 160;

@@ -2,7 +2,8 @@
 
 import { assert } from "./assert.ts";
 
-const LF = 0x0a;
+/** What ends a line. */
+export const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
 /** Shared by all that hold no line, so that an idle client costs little. */
 const NO_RUNS: readonly Uint8Array[] = [];

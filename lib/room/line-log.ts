@@ -2,8 +2,8 @@
 
 import { assert } from "./assert.ts";
 import { LastLines } from "./last-lines.ts";
+import { LF } from "./line-buffer.ts";
 
-const LF = 0x0a;
 /** The most bytes gathered for one write to a reader that spoke. */
 const GATHER_BYTES = 256 << 10;
 

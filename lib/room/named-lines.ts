@@ -1,8 +1,7 @@
 /** The lines of a member in a room with names: its name first, then lines that begin with it. */
 
-import { LineBuffer } from "./line-buffer.ts";
+import { LF, LineBuffer } from "./line-buffer.ts";
 
-const LF = 0x0a;
 const COLON = 0x3a;
 const SPACE = 0x20;
 /** Where lines are put together, and behind that those they are made of: two shares, in the end. */

@@ -1,12 +1,6 @@
 /** Who is called what, in a room with names: one word each, and no two that could be taken for one. */
 
-import {
-  nameTaken,
-  NO_NAME_CERTIFIED,
-  NOT_A_NAME,
-  SAY_YOUR_NAME,
-  takenOver,
-} from "./last-words.ts";
+import { nameTaken, NO_NAME_CERTIFIED, NOT_A_NAME, sayYourName, takenOver } from "./last-words.ts";
 import type { Member } from "./member.ts";
 import { NamedLines } from "./named-lines.ts";
 import type { Room } from "./room.ts";
@@ -129,10 +123,8 @@ export class Names {
 
   /** Who came first is named first. */
   #greeting(): string {
-    const told = Array.from(this.#bearers.values().take(TOLD_MAX), ({ ownName }) => ownName);
-    const more = this.#bearers.size - told.length;
-    const here = told.join(", ") + (more > 0 ? ` and ${more} more` : "");
-    return `${SAY_YOUR_NAME}${here && ` (here: ${here})`}\n`;
+    const told = Array.from(this.#bearers.values().take(TOLD_MAX), ({ ownName = "" }) => ownName);
+    return sayYourName(told, this.#bearers.size - told.length);
   }
 
   #report(member: Member): void {

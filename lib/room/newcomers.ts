@@ -5,7 +5,7 @@
  */
 
 import { type Cursor, PROGRESS_BYTES } from "./cursor.ts";
-import { HISTORY_END } from "./history-end.ts";
+import { HISTORY_END } from "./last-words.ts";
 import type { Room } from "./room.ts";
 
 /** How much one is written at once: as much as it has to take in a patience. */
@@ -31,7 +31,7 @@ export class Newcomers {
 
   /** What is in the log is not what was said before. */
   begin(): void {
-    this.#first = this.#start = this.#seam = this.#room.log.head;
+    this.#first = this.#room.log.head;
   }
 
   /** Has a newcomer start further back, if there is history. */

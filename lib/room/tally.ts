@@ -4,6 +4,6 @@ export class Tally {
   lines = 0;
   /** Bytes that sockets have taken from the log, or as a word to a newcomer. */
   deliveredBytes = 0;
-  /** How long talkers have waited for readers, in ms. */
+  /** How long talkers have waited for readers, in ms: a clock that runs only meanwhile. */
   heldUpMs = 0;
 }

@@ -1,10 +1,8 @@
 /** What the program around a room says in it, in turn with the members. */
 
-import { LineBuffer } from "./line-buffer.ts";
+import { LF, LineBuffer } from "./line-buffer.ts";
 import type { Speaker } from "./line-log.ts";
 import type { Talker } from "./turns.ts";
-
-const LF = 0x0a;
 
 /** One line, from whoever has no connection: a voice without a listener. */
 export class Voice implements Talker {

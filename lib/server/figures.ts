@@ -38,7 +38,7 @@ export class Figures {
   #joined = 0;
 
   /** The reports of a room, counted on their way. */
-  counting(events: RoomEvents): RoomEvents {
+  counting<Events extends RoomEvents>(events: Events): Events {
     return {
       ...events,
       onJoin: (name) => {

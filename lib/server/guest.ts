@@ -6,12 +6,12 @@ import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
 import { noPassPhraseWithin, SPEAKS_TLS, WRONG_PASS_PHRASE } from "../room/last-words.ts";
+import { LF } from "../room/line-buffer.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
 import type { AcceptedSocket, Connections } from "./connections.ts";
 import { identityOf } from "./identity.ts";
 import { greetsInTls } from "./tls-words.ts";
 
-const LF = 0x0a;
 const CR = 0x0d;
 
 /** One that is not in yet, of which something is expected within a time. */

@@ -3,8 +3,17 @@
 import { formatAddress } from "../program/address.ts";
 import { cannotListen, listenOnPort, type Port } from "./port.ts";
 
+/** What is the same for all: where to listen, alone there, and that no request has a body. */
+interface Ground {
+  readonly hostname: string;
+  readonly port: number;
+  readonly development: false;
+  readonly reusePort: false;
+  readonly maxRequestBodySize: 0;
+}
+
 /** Socket, bind and listen, by `Bun.serve`; or it throws. */
-type Serve<Data> = (hostname: string, port: number) => Bun.Server<Data>;
+type Serve<Data> = (ground: Ground) => Bun.Server<Data>;
 
 /** It can be closed for a while; connections that are open stay so. */
 export class HttpPort<Data = undefined> {
@@ -18,7 +27,7 @@ export class HttpPort<Data = undefined> {
   static open<Data = undefined>(place: Port, serve: Serve<Data>): Promise<HttpPort<Data>> {
     return listenOnPort(
       place,
-      (hostname) => new HttpPort(hostname, serve(hostname, place.port), serve),
+      (hostname) => new HttpPort(hostname, serve(groundOf(hostname, place.port)), serve),
     );
   }
 
@@ -52,10 +61,15 @@ export class HttpPort<Data = undefined> {
   reopen(): void {
     if (this.#isOpen) this.close();
     try {
-      this.#server = this.#serve(this.#hostname, this.#port);
+      this.#server = this.#serve(groundOf(this.#hostname, this.#port));
       this.#isOpen = true;
     } catch (error) {
       throw cannotListen(this.address, error);
     }
   }
+}
+
+/** Without `development`, Bun would share the port with other servers unless it is told not to. */
+function groundOf(hostname: string, port: number): Ground {
+  return { hostname, port, development: false, reusePort: false, maxRequestBodySize: 0 };
 }

@@ -17,7 +17,7 @@ import { type Handlers, handlersOf, tlsStarter } from "./handlers.ts";
 import { listenOnPort, type Port } from "./port.ts";
 import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
-import { openWeb, type WebEvents, type WebOptions } from "./web.ts";
+import type { WebEvents, WebOptions } from "./web.ts";
 
 /** How long to wait until the other servers of the room know that this one goes. */
 const GOODBYE_MS = 500;
@@ -129,11 +129,16 @@ export async function listen(options: ListenOptions): Promise<Server> {
   };
   const listener = await openListener(options, handlers).catch(endOrder);
   const { web: place } = options;
-  const stopAgain = (error: unknown) => {
-    listener.stop();
-    return endOrder(error);
+  const openWeb = async (where: WebOptions) => {
+    try {
+      // Loaded only where it is needed, as it holds the page.
+      return await (await import("./web.ts")).openWeb(connections, where, () => tls, options);
+    } catch (error) {
+      listener.stop();
+      return endOrder(error);
+    }
   };
-  const web = place && (await openWeb(connections, place, () => tls, options).catch(stopAgain));
+  const web = place && (await openWeb(place));
   const stop = (graceMs = 5_000) => {
     listener.stop();
     web?.stop();

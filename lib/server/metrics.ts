@@ -20,15 +20,8 @@ export interface Asked {
  * @throws {UserError} when it cannot listen there
  */
 export function openMetrics(place: Port, asked: Asked): Promise<HttpPort> {
-  return HttpPort.open(place, (hostname, port) =>
-    Bun.serve({
-      hostname,
-      port,
-      development: false,
-      reusePort: false, // Else `development: false` shares the port with other servers.
-      maxRequestBodySize: 0,
-      fetch: (request) => answer(request, asked),
-    }),
+  return HttpPort.open(place, (ground) =>
+    Bun.serve({ ...ground, fetch: (request) => answer(request, asked) }),
   );
 }
 

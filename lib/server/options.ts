@@ -17,23 +17,17 @@ import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
+import type { RedisOptions } from "../redis/redis.ts";
 import { PREFIX_BYTES_MAX } from "../room/names.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
-import { hostAlone, lines, place } from "./option-kinds.ts";
-import { redisUrl, roomName } from "./option-values.ts";
-import { type RedisOptions, withPassword } from "./redis.ts";
+import { hostAlone, lines, place, redisUrl, roomName } from "./option-kinds.ts";
 import { spareFiles } from "./spare-files.ts";
 
-const TCP_ONLY = [
-  "host",
-  "reuse-port",
-  "allow",
-  "deny",
-  "proxy-protocol",
-  "max-clients-per-address",
-] as const;
+/** Options that only a port has; and those that the page has as well. */
+const OF_A_PORT = ["host", "reuse-port", "proxy-protocol"] as const;
+const OF_A_PORT_OR_PAGE = ["allow", "deny", "max-clients-per-address"] as const;
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 /** Redis and this server have a few such lines in memory at a time. */
 const SHARED_LINE_BYTES_MAX = 16 << 20;
@@ -93,7 +87,7 @@ const options = {
     "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
   ),
   announce: flag("say in the room who joins and who leaves"),
-  history: history(
+  history: lines(
     "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
   ),
   telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
@@ -231,8 +225,8 @@ function checkTogether(given: ServerOptions): void {
   const { clientsMax, filesMax, filesOpen } = limitFor(given);
   const { unix, web, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
   const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
-  for (const name of TCP_ONLY)
-    if (unix && !(web && RULES.includes(name)) && [given[name] || []].flat().length > 0)
+  for (const name of [...OF_A_PORT, ...(web ? [] : OF_A_PORT_OR_PAGE)])
+    if (unix && [given[name] || []].flat().length > 0)
       throw usageError(`--${name} does not go with --unix`);
   if (given.redis && (given.history?.bytes ?? 0) > SHARED_HISTORY_BYTES_MAX)
     throw usageError(
@@ -262,4 +256,11 @@ function checkTogether(given: ServerOptions): void {
     throw usageError(
       `--max-clients ${clients} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
     );
+}
+
+/** The address to connect to, with a password from elsewhere unless it has one. */
+function withPassword(url: URL, password: string | undefined): URL {
+  const complete = new URL(url);
+  if (complete.password === "" && password) complete.password = encodeURIComponent(password);
+  return complete;
 }

@@ -2,14 +2,13 @@
 
 import { readFileSync } from "node:fs";
 
-import { countOpenFiles, fileLimit } from "./file-limit.ts";
+import { fileLimit } from "./file-limit.ts";
 import { figure } from "./text-format.ts";
-
-const { filesMax } = fileLimit();
 
 /** In the text format. */
 export function processFigures(): string {
   const { user, system } = process.cpuUsage();
+  const { filesMax, filesOpen } = fileLimit();
   const virtualBytes = virtualMemoryBytes();
   return [
     figure(
@@ -18,7 +17,7 @@ export function processFigures(): string {
       "Processor time used, by user and system.",
       (user + system) / 1e6,
     ),
-    figure("gauge", "process_open_fds", "Files open.", countOpenFiles()),
+    figure("gauge", "process_open_fds", "Files open.", filesOpen),
     figure("gauge", "process_max_fds", "Files that may be open.", filesMax),
     figure("gauge", "process_resident_memory_bytes", "Memory in use.", process.memoryUsage.rss()),
     virtualBytes === undefined

@@ -74,7 +74,7 @@ export class ProxiedGuest implements Life, Waiting {
 
   #meet(client: Client, firstBytes?: Uint8Array): void {
     this.#deadlines.stop(this);
-    this.#connections.meet(this.#socket, client, firstBytes);
+    this.#connections.meet(this.#socket, client, undefined, firstBytes);
   }
 
   /** Where TLS is to begin after the header, a word in plain text would only confuse. */

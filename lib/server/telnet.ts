@@ -3,11 +3,11 @@
  * says, and answered; its CR LF and CR NUL are line ends; a byte FF is doubled, both ways.
  */
 
+import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
 import type { AcceptedSocket } from "./connections.ts";
 
 const NUL = 0;
-const LF = 10;
 const CR = 13;
 /** RFC 860: a client that has interrupted its output shows nothing until this is answered. */
 const TIMING_MARK = 6;

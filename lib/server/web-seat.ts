@@ -4,10 +4,10 @@
  * test/bun-facts.test.ts.
  */
 
+import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
 import { type AcceptedSocket, BY_WEB, type Connections } from "./connections.ts";
 
-const LF = 0x0a;
 const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
 const MESSAGE_BYTES = 256 << 10;

@@ -59,16 +59,12 @@ export async function openWeb(
       seat.data.failed();
     }
   };
-  const port = await HttpPort.open<WebSeat>(options, (hostname, number) => {
+  const port = await HttpPort.open<WebSeat>(options, (ground) => {
     const material = tls();
     const requestCert = material?.ca !== undefined;
     return Bun.serve<WebSeat>({
-      hostname,
-      port: number,
+      ...ground,
       ...(material && { tls: { ...material, requestCert, rejectUnauthorized: true } }),
-      development: false,
-      reusePort: false,
-      maxRequestBodySize: 0,
       fetch: answer,
       websocket: {
         idleTimeout: IDLE_S,

@@ -88,7 +88,7 @@ describe("what goes out again", () => {
   test("also after lines of the server's own", () => {
     const delivery = saying("one\n");
     take(delivery);
-    expect(delivery.heard(Buffer.from("* say your name first\r\n* hello\n"))).toBe(false);
+    expect(delivery.heard(Buffer.from("* say this first\r\n* hello\n"))).toBe(false);
     delivery.lost(FULL);
     delivery.connected();
     expect(take(delivery)).toBe("one\n");

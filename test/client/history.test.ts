@@ -1,9 +1,17 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 import { History } from "../../lib/client/history.ts";
-import { endAfterEach, newFolder } from "../harness.ts";
+import { endAfterEach, newFolder, runToEnd } from "../harness.ts";
 
 endAfterEach();
 
@@ -86,3 +94,29 @@ test.each(["/dev/null/linechat/history", "/proc/linechat/history", "/dev"])(
     history.close();
   },
 );
+
+test("what is no file is left alone, such as /dev/null by a link", async () => {
+  const path = join(newFolder(), "pipe");
+  Bun.spawnSync(["mkfifo", "-m", "644", path]);
+  const link = join(dirname(path), "history");
+  symlinkSync(path, link);
+  const module = join(import.meta.dir, "../../lib/client/history.ts");
+  const code = `import { History } from "${module}";
+    const history = new History("${link}");
+    history.add("one");
+    history.close();
+    console.log(history.go(1, ""));`;
+  const { stdout } = await runToEnd([process.execPath, "-e", code]);
+  expect(stdout).toBe("one\n");
+  expect(statSync(path).mode & 0o777).toBe(0o644);
+});
+
+test("a link to a file elsewhere stays one", () => {
+  const path = join(newFolder(), "elsewhere");
+  writeFileSync(path, "old\n".repeat(2000));
+  const link = join(dirname(path), "history");
+  symlinkSync(path, link);
+  new History(link).close();
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(linesOf(path)).toHaveLength(1000);
+});

@@ -5,7 +5,15 @@ import { readFileSync, statSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 
-import { endAfterEach, newFolder, ServerProgram } from "../harness.ts";
+import {
+  clientCommand,
+  endAfterEach,
+  newFolder,
+  Peer,
+  Program,
+  ServerProgram,
+} from "../harness.ts";
+import { Host } from "../harness/host.ts";
 import { openRoom, openServer, openTerminal, REPORT } from "./terminal-room.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
@@ -76,6 +84,89 @@ describe("the name", () => {
     await withoutName(server.port, "", "echo from a pipe | env USER=ann");
     await bob.hears("from a pipe\n");
     expect(bob.text).toBe("no name\nfrom a pipe\n");
+  });
+});
+
+describe("where names are to be said", () => {
+  terminalTest("the name is said at once, so that whoever is silent is known as well", async () => {
+    const server = await ServerProgram.start("--names");
+    const terminal = await openTerminal(server.port, { client: "--name alice", columns: 60 });
+    await server.logged("joined alice");
+    await terminal.shows(/\/help helps\n\* say your name first\nsaid your name: alice\nalice:$/);
+    const bob = await Peer.connect(server.port, { says: "bob: hi alice\n" });
+    await terminal.shows(/^bob: hi alice$/m);
+    await terminal.type("hi");
+    await terminal.press("Enter");
+    await bob.hears("* say your name first (here: alice)\nalice: hi\n");
+    await openTerminal(server.port, { client: "--name dora", environment: "TERM=dumb" });
+    await server.logged("joined dora");
+  });
+
+  terminalTest("over each connection, after that line and before any other", async () => {
+    const host = await Host.open();
+    await openTerminal(host.port, { client: "--name alice --reconnect" });
+    const guest = await host.guest();
+    guest.say("* say your name first (here:");
+    guest.say(" bob and 3 more)\nbob: hi\n");
+    await guest.hears("alice\n");
+    guest.reset();
+    const again = await host.guest();
+    again.say("* say your name first\n");
+    await again.hears("alice\n");
+  });
+
+  terminalTest("not after a line, which has it, nor when somebody says so later", async () => {
+    const host = await Host.open();
+    for (const client of ["--name alice", "--name alice --reconnect"]) {
+      const terminal = await openTerminal(host.port, { client });
+      const guest = await host.guest();
+      await terminal.type("one");
+      await terminal.press("Enter");
+      await guest.hears("alice: one\n");
+      guest.say("* say your name first\n");
+      await terminal.shows("say your name first");
+      await terminal.type("two");
+      await terminal.press("Enter");
+      await guest.hears("alice: one\nalice: two\n");
+      const late = await openTerminal(host.port, { client });
+      const other = await host.guest();
+      other.say("bob: hi\n* say your name first\n");
+      await late.shows("say your name first");
+      await late.press("x", "Enter");
+      await other.hears("alice: x\n");
+    }
+  });
+
+  terminalTest("nor again after a refusal: who only listens stays", async () => {
+    const host = await Host.open();
+    const terminal = await openTerminal(host.port, {
+      client: "--name alice --reconnect",
+      columns: 60,
+    });
+    const guest = await host.guest();
+    guest.say("* say your name first (here: alice)\n");
+    await guest.hears("alice\n");
+    guest.say("* the name alice is taken\n");
+    guest.endInput();
+    const again = await host.guest();
+    again.say("* say your name first (here: alice)\n");
+    await terminal.shows(/^connected to .* again, after \d s\nalice:$/m);
+    await terminal.type("now?");
+    await terminal.press("Enter");
+    await again.hears("\n");
+    expect(again.text).toBe("alice: now?\n");
+  });
+
+  terminalTest("nor by a pipe, which says its stdin and nothing else", async () => {
+    const host = await Host.open();
+    const client = new Program(clientCommand("--name", "app", "127.0.0.1", `${host.port}`));
+    const guest = await host.guest();
+    guest.say("* say your name first\n");
+    await client.printed("say your name first\n");
+    client.say("one\n");
+    client.endInput();
+    guest.endInput();
+    expect(await guest.hearsAll()).toBe("app: one\n");
   });
 });
 

@@ -382,6 +382,30 @@ terminalTest("Ctrl-Z gives the terminal back, fg takes it again", async () => {
   await bob.hears("no longer half typed\n");
 });
 
+terminalTest("Ctrl-Z while the last lines wait leaves what a shell has written", async () => {
+  const server = await ServerProgram.start();
+  const terminal = await Tmux.start({
+    command: "PS1='% ' exec bash --norc --noprofile -i",
+    columns: 60,
+  });
+  await terminal.shows("%");
+  const client = `client.ts --quiet --reconnect --name "" 127.0.0.1 ${server.port}`;
+  await terminal.type(`clear; "${process.execPath}" ${client}`);
+  await terminal.press("Enter");
+  await server.members(1);
+  await terminal.shows(/^>$/m);
+  server.kill("SIGTERM");
+  await server.exited;
+  await terminal.type("waits");
+  await terminal.press("Enter", "C-d");
+  await terminal.shows("1 line waits to be sent; Ctrl-C leaves without\n> waits");
+  await terminal.press("C-z");
+  await terminal.shows("Stopped");
+  await terminal.type("clear; echo 'by the shell'; fg");
+  await terminal.press("Enter");
+  await terminal.shows(/^by the shell\n[^]*client\.ts[^]*^1 line waits[^]*\n> waits$/m);
+});
+
 terminalTest("lines from a pipe, heard on a terminal: harmless there, and no prompt", async () => {
   const server = await ServerProgram.start();
   const bob = await server.join();

@@ -97,7 +97,7 @@ describe("one side speaks TLS, the other does not", () => {
     const server = await listen({ host: "127.0.0.1", port: 0, tls: SERVER(), guestMs: 500 });
     const place = { host: "127.0.0.1", port: server.port };
     for (const says of ["", "hi\n"]) {
-      const connection = await connect({ ...place, handshakeMs: 1000 });
+      const connection = await connect({ ...place, handshakeMs: 500 });
       if (says) await connection.write(says);
       if (says) connection.endOutput();
       const { message, permanent } = await failure(Promise.resolve(connection));

@@ -1,8 +1,8 @@
-/** What lib/server/redis-link.ts relies on, and Bun does not document: of its Redis client, without reconnecting. */
+/** What lib/redis/link.ts relies on, and Bun does not document: of its Redis client, without reconnecting. */
 
 import { expect } from "bun:test";
 
-import { openClient } from "../../lib/server/redis-link.ts";
+import { openClient } from "../../lib/redis/link.ts";
 import { endAfterEach } from "../harness.ts";
 import { testWith } from "../harness/tools.ts";
 import { RedisServer } from "./redis-server.ts";

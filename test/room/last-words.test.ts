@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 
 import {
+  asksForName,
   idleFor,
   LAST_LINE_BYTES_MAX,
   lastLine,
@@ -17,6 +18,8 @@ import {
   NOT_IN_ROOM,
   notAllowedFrom,
   ROOM_IS_FULL,
+  SAY_YOUR_NAME_BYTES_MAX,
+  sayYourName,
   SPEAKS_TLS,
   takenOver,
   tooManyFrom,
@@ -81,4 +84,20 @@ test("no word is recognised with a byte more, a byte less, or another byte", () 
       ];
       for (const other of others) expect(lastWordOf(other)?.word).not.toBe(word);
     }
+});
+
+test("a line that asks for a name is recognised, and nothing that only looks like it", () => {
+  for (const names of [[], ["alice"], NAMES, Array(10).fill("\u{1f600}".repeat(32))])
+    for (const more of names.length > 0 ? [0, 1, 12_345] : [0]) {
+      const line = sayYourName(names, more);
+      expect(Buffer.byteLength(line)).toBeLessThanOrEqual(SAY_YOUR_NAME_BYTES_MAX);
+      expect([line.at(-1), asksForName(line.slice(0, -1))]).toEqual(["\n", true]);
+    }
+  for (const line of [
+    "say your name first",
+    "* say your name first!",
+    "* say your name first (here)",
+  ])
+    expect(asksForName(line)).toBe(false);
+  expect(asksForName("bob: * say your name first")).toBe(false);
 });

@@ -11,7 +11,8 @@ import { Guest } from "../../lib/server/guest.ts";
 import { TelnetSocket } from "../../lib/server/telnet.ts";
 import type { Model } from "./model.ts";
 import type { Random } from "./random.ts";
-import type { Reading, Talk, Weather } from "./rules.ts";
+import { Reader } from "./reader.ts";
+import type { Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
@@ -47,9 +48,8 @@ export interface Place {
   readonly inFlightMax: number;
 }
 
-export class Connection implements AcceptedSocket {
+export class Connection extends Reader implements AcceptedSocket {
   declare data: Life;
-  readonly seat: Seat;
   readonly remoteAddress?: string;
   readonly remotePort: number;
   readonly authorized = true;
@@ -58,12 +58,8 @@ export class Connection implements AcceptedSocket {
   closeDue = false;
   /** Whether a `drain` is promised. */
   drainDue = false;
-  reading: Reading = "fast";
 
   readonly #network: Network;
-  /** How many bytes lie between socket and peer, and how many may. */
-  #inFlight = 0;
-  readonly #inFlightMax: number;
   #paused = false;
   #shut = false;
   /** Whether the peer has sent its FIN, and whether the socket has said so. */
@@ -79,12 +75,11 @@ export class Connection implements AcceptedSocket {
   readonly #ear: TelnetEar | undefined;
 
   constructor(network: Network, seat: Seat, place: Place) {
+    super(network, seat, place);
     const { random, weather, model } = network;
     this.#network = network;
-    this.#inFlightMax = place.inFlightMax;
     this.#polite = random.chance(weather.politePeer);
     this.#isShakingHands = model.state.rules.handshake;
-    this.seat = seat;
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
     this.#speech = new Speech(network, seat, model.state.rules.telnet);
@@ -96,7 +91,7 @@ export class Connection implements AcceptedSocket {
   write(bytes: Uint8Array, offset: number, length: number): number {
     const { model, random, weather } = this.#network;
     if (this.closed) {
-      this.#log("is written after its close");
+      this.log("is written after its close");
       model.hearing.misses(this.seat);
       this.seat.isRefusingWrites = true;
       return -1;
@@ -106,22 +101,19 @@ export class Connection implements AcceptedSocket {
       this.seat.isRefusingWrites = random.chance(500);
       return this.seat.isRefusingWrites ? -1 : random.below(length + 1);
     }
-    if (this.reading === "fast") this.#inFlight = 0;
-    const space = Math.min(length, this.#inFlightMax - this.#inFlight);
-    const taken = random.chance(weather.shortWrite) ? random.below(space + 1) : space;
+    const taken = this.passOn(length, true);
     if (this.#network.trace)
-      this.#log(
+      this.log(
         `is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
       );
     if (this.#ear) this.#tookByTelnet(this.#ear, bytes.subarray(offset, offset + length), taken);
     else model.hearing.took(this.seat, bytes, offset, length, taken);
-    this.#inFlight += taken;
     this.drainDue = taken < length;
     return taken;
   }
 
   shutdown(): void {
-    this.#log("gets EOF");
+    this.log("gets EOF");
     if (this.closed) return this.#network.model.hearing.misses(this.seat);
     this.#network.model.hearing.shuts(this.seat);
     this.#shut = true;
@@ -129,7 +121,7 @@ export class Connection implements AcceptedSocket {
   }
 
   end(): void {
-    this.#log("is closed by the server");
+    this.log("is closed by the server");
     const { model, random, weather } = this.#network;
     model.deadlines.closesOff(this.seat);
     const waitsForPeer = model.state.rules.handshake && random.chance(weather.closeLater);
@@ -137,19 +129,19 @@ export class Connection implements AcceptedSocket {
   }
 
   terminate(): void {
-    this.#log("is reset by the server");
+    this.log("is reset by the server");
     this.#network.model.deadlines.terminates(this.seat);
     this.#closeByServer();
   }
 
   pause(): void {
-    this.#log("is paused");
+    this.log("is paused");
     this.#network.model.pauses(this.seat);
     this.#paused = true;
   }
 
   resume(): void {
-    this.#log("is resumed");
+    this.log("is resumed");
     this.#network.model.resumes(this.seat);
     this.#paused = false;
   }
@@ -173,7 +165,7 @@ export class Connection implements AcceptedSocket {
     if (!this.#isShakingHands || this.closed) return false;
     this.#isShakingHands = false;
     const success = random.chance(weather.goodHandshake);
-    this.#log(success ? "has shaken hands" : "fails to shake hands");
+    this.log(success ? "has shaken hands" : "fails to shake hands");
     model.entrance.shakesHands(this.seat, success ? undefined : "plain text");
     handlers.handshake(this, success, success ? null : new Error("WRONG_VERSION_NUMBER"));
     return true;
@@ -184,7 +176,7 @@ export class Connection implements AcceptedSocket {
     const { handlers, model, random } = this.#network;
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
     const chunk = this.#speech.next(random.between(1, model.state.rules.readBytesMax));
-    if (this.#network.trace) this.#log(`says ${show(chunk)}`);
+    if (this.#network.trace) this.log(`says ${show(chunk)}`);
     this.#sent += this.#ear ? Buffer.from(chunk).toString("latin1") : "";
     const said = this.#ear ? this.#nextSaid(false) : chunk;
     if (said.length > 0) model.hears(this.seat, said);
@@ -199,7 +191,7 @@ export class Connection implements AcceptedSocket {
   finish(): boolean {
     if (this.closed || this.#finSent) return false;
     this.#finSent = true;
-    this.#log("half-closes");
+    this.log("half-closes");
     return true;
   }
 
@@ -210,7 +202,7 @@ export class Connection implements AcceptedSocket {
     this.#finSeen = true;
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || random.chance(500)) {
-      this.#log("its end of input arrives");
+      this.log("its end of input arrives");
       const said = this.#ear ? this.#nextSaid(true) : NOTHING;
       if (said.length > 0) model.hears(this.seat, said);
       model.ends(this.seat);
@@ -231,46 +223,19 @@ export class Connection implements AcceptedSocket {
   /** A handler of the socket throws. */
   fail(): boolean {
     if (this.closed) return false;
-    this.#log("its handler fails");
+    this.log("its handler fails");
     this.#network.model.fails(this.seat);
     this.#network.handlers.error(this, new Error("a handler has failed"));
     return true;
   }
 
-  /** The peer reads. */
-  read(): boolean {
-    if (this.#inFlight === 0 || this.reading === "not at all") return false;
-    const { random, weather } = this.#network;
-    if (this.reading === "in bursts" && !random.chance(300)) return false;
-    let count = this.#inFlight;
-    if (this.reading === "drip") count = 1;
-    if (this.reading === "slow") count = Math.min(count, random.between(1, weather.slowBytesMax));
-    this.#inFlight -= count;
-    this.#log(`reads ${count}`);
-    return true;
-  }
-
-  get isSlow(): boolean {
-    return this.reading === "slow" || this.reading === "drip";
-  }
-
-  /** Time goes on, and slow peers read; their sockets drain rarely. */
-  readsMeanwhile(): void {
-    if (this.isSlow && this.read() && this.#network.random.chance(100)) this.drain();
-  }
-
-  /** From now on it reads all that comes, unless it reads nothing. */
-  readOn(): void {
-    if (this.reading !== "not at all") this.reading = "fast";
-  }
-
   /** The socket says that it takes bytes again; a promise, but not one on time. */
   drain(): boolean {
     const { handlers, model } = this.#network;
-    const writable = this.reading === "fast" || this.#inFlight <= this.#inFlightMax >> 1;
+    const writable = this.reading === "fast" || this.inFlight <= this.inFlightMax >> 1;
     if (this.closed || !this.drainDue || !writable) return false;
     this.drainDue = false;
-    this.#log("drains");
+    this.log("drains");
     model.hearing.drained(this.seat);
     handlers.drain(this);
     return true;
@@ -279,7 +244,7 @@ export class Connection implements AcceptedSocket {
   /** A drain that nobody was promised. */
   drainForNothing(): boolean {
     if (this.closed || this.drainDue) return false;
-    this.#log("drains for nothing");
+    this.log("drains for nothing");
     this.#network.handlers.drain(this);
     return true;
   }
@@ -293,7 +258,7 @@ export class Connection implements AcceptedSocket {
 
   /** The peer answers the server's EOF with its own. */
   answer(): boolean {
-    return this.#shut && this.#polite && this.#inFlight === 0 && this.finish();
+    return this.#shut && this.#polite && this.inFlight === 0 && this.finish();
   }
 
   /** Whether nothing can happen to it any more. */
@@ -313,7 +278,7 @@ export class Connection implements AcceptedSocket {
 
   #lose(how: string, maybeAtOnce = false): void {
     const { model, random, weather } = this.#network;
-    this.#log(how);
+    this.log(how);
     this.closed = true;
     this.drainDue = false;
     this.closeDue = true;
@@ -323,7 +288,7 @@ export class Connection implements AcceptedSocket {
 
   #deliverClose(): void {
     this.closeDue = false;
-    this.#log("its close arrives");
+    this.log("its close arrives");
     this.#network.model.closes(this.seat);
     this.#network.handlers.close(this);
   }
@@ -341,9 +306,5 @@ export class Connection implements AcceptedSocket {
     const isShort = taken < bytes.length;
     if (said.length > 0) hearing.took(this.seat, said, 0, said.length, saidTaken);
     if (said.length === saidTaken) hearing.tookOther(this.seat, isShort);
-  }
-
-  #log(event: string): void {
-    this.#network.trace?.(`${this.seat.name} ${event}`);
   }
 }

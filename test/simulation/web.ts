@@ -8,7 +8,7 @@ import { Member } from "../../lib/room/member.ts";
 import type { Connections } from "../../lib/server/connections.ts";
 import { WebSeat, type Wire } from "../../lib/server/web-seat.ts";
 import type { Network, Place } from "./network.ts";
-import type { Reading } from "./rules.ts";
+import { Reader } from "./reader.ts";
 import type { Seat } from "./seat.ts";
 import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
@@ -114,17 +114,13 @@ class WatchedSeat extends WebSeat {
 
 type Later = (action: () => void) => void;
 
-export class WebConnection implements Wire {
-  readonly seat: Seat;
+export class WebConnection extends Reader implements Wire {
   closed = false;
-  reading: Reading = "fast";
   readonly closeDue = false;
 
   readonly #network: Network;
   readonly #end: WatchedSeat;
   readonly #speech: Speech;
-  readonly #inFlightMax: number;
-  #inFlight = 0;
   #buffered = 0;
   /** Whether something was held, and no `drain` has come since. */
   #drainDue = false;
@@ -135,9 +131,8 @@ export class WebConnection implements Wire {
   #later: (() => void)[] = [];
 
   constructor(network: Network, server: Connections, seat: Seat, place: Place) {
+    super(network, seat, place);
     this.#network = network;
-    this.seat = seat;
-    this.#inFlightMax = place.inFlightMax;
     this.#speech = new Speech(network, seat, false);
     this.#end = new WatchedSeat(network, server, seat, place, (action) => this.#later.push(action));
   }
@@ -186,13 +181,13 @@ export class WebConnection implements Wire {
   }
 
   pause(): void {
-    this.#log("is paused");
+    this.log("is paused");
     this.#paused = true;
     this.#hasReadMore = this.#network.random.chance(300);
   }
 
   resume(): void {
-    this.#log("is resumed");
+    this.log("is resumed");
     this.#paused = false;
     this.#hasReadMore = false;
   }
@@ -213,7 +208,7 @@ export class WebConnection implements Wire {
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
     const message = this.#speech.next(random.between(1, bytesMax));
-    this.#log(`says ${show(message)}`);
+    this.log(`says ${show(message)}`);
     this.#end.heard(message);
     return true;
   }
@@ -222,7 +217,7 @@ export class WebConnection implements Wire {
   finish(): boolean {
     if (this.closed || this.#finSent) return false;
     this.#finSent = true;
-    this.#log("closes");
+    this.log("closes");
     return true;
   }
 
@@ -242,34 +237,10 @@ export class WebConnection implements Wire {
 
   fail(): boolean {
     if (this.closed) return false;
-    this.#log("its handler fails");
+    this.log("its handler fails");
     this.#network.model.fails(this.seat);
     this.#end.data.failed();
     return true;
-  }
-
-  read(): boolean {
-    if (this.#inFlight === 0 || this.reading === "not at all") return false;
-    const { random, weather } = this.#network;
-    if (this.reading === "in bursts" && !random.chance(300)) return false;
-    let count = this.#inFlight;
-    if (this.reading === "drip") count = 1;
-    if (this.reading === "slow") count = Math.min(count, random.between(1, weather.slowBytesMax));
-    this.#inFlight -= count;
-    this.#log(`reads ${count}`);
-    return true;
-  }
-
-  get isSlow(): boolean {
-    return this.reading === "slow" || this.reading === "drip";
-  }
-
-  readsMeanwhile(): void {
-    if (this.isSlow && this.read() && this.#network.random.chance(100)) this.drain();
-  }
-
-  readOn(): void {
-    if (this.reading !== "not at all") this.reading = "fast";
   }
 
   /** What it holds is out, and it says so. */
@@ -281,7 +252,7 @@ export class WebConnection implements Wire {
     }
     if (this.#buffered > 0) return false;
     this.#drainDue = false;
-    this.#log("drains");
+    this.log("drains");
     this.#network.model.hearing.drained(this.seat);
     this.#end.drained();
     return true;
@@ -289,7 +260,7 @@ export class WebConnection implements Wire {
 
   drainForNothing(): boolean {
     if (this.closed || this.#drainDue) return false;
-    this.#log("drains for nothing");
+    this.log("drains for nothing");
     this.#end.drained();
     return true;
   }
@@ -307,18 +278,13 @@ export class WebConnection implements Wire {
   }
 
   #move(maybeShort = true): void {
-    const { random, weather } = this.#network;
-    if (this.reading === "fast") this.#inFlight = 0;
-    const space = Math.min(this.#buffered, this.#inFlightMax - this.#inFlight);
-    const count = maybeShort && random.chance(weather.shortWrite) ? random.below(space + 1) : space;
-    this.#buffered -= count;
-    this.#inFlight += count;
+    this.#buffered -= this.passOn(this.#buffered, maybeShort);
   }
 
   /** `close` comes before whatever has caused it returns. */
   #lose(how: string, code: number): void {
     if (this.closed) return;
-    this.#log(how);
+    this.log(how);
     this.closed = true;
     this.#network.model.lose(this.seat);
     this.#end.closed(code, "");
@@ -329,9 +295,5 @@ export class WebConnection implements Wire {
 
   #demand(condition: boolean, what: string): void {
     this.#network.model.state.demand(condition, this.seat, what);
-  }
-
-  #log(event: string): void {
-    this.#network.trace?.(`${this.seat.name} ${event}`);
   }
 }

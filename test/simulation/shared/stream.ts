@@ -5,7 +5,7 @@
  * stands still, refuses, and forgets.
  */
 
-import type { Claim } from "../../../lib/server/claims.ts";
+import type { Claim } from "../../../lib/redis/claims.ts";
 import {
   compareIds,
   type Entry,
@@ -16,7 +16,7 @@ import {
   START,
   type StreamEvents,
   type StreamLink,
-} from "../../../lib/server/stream.ts";
+} from "../../../lib/redis/stream.ts";
 
 /** An entry, with the one before it: the truth, whatever the stream has forgotten since. */
 export interface Placed extends Entry {

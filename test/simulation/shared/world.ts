@@ -4,12 +4,12 @@
  * once, whatever the stream and its connections do; or are told that they do not.
  */
 
+import { StreamOrder } from "../../../lib/redis/stream-order.ts";
+import { compareIds, GONE } from "../../../lib/redis/stream.ts";
 import { LineLog } from "../../../lib/room/line-log.ts";
 import { Member } from "../../../lib/room/member.ts";
 import { PREFIX_BYTES_MAX } from "../../../lib/room/names.ts";
 import { Room } from "../../../lib/room/room.ts";
-import { StreamOrder } from "../../../lib/server/stream-order.ts";
-import { compareIds, GONE } from "../../../lib/server/stream.ts";
 import { Random } from "../random.ts";
 import { Violation } from "../state.ts";
 import { WorldFailure } from "../world.ts";

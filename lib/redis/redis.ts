@@ -1,7 +1,7 @@
 /** Sharing a room with other servers over Redis: is it there, is it one that will do, and may it forget? */
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import { keysOf, openClient, streamInRedis } from "./redis-link.ts";
+import { keysOf, openClient, streamInRedis } from "./link.ts";
 import { StreamOrder } from "./stream-order.ts";
 
 /** The first one whose streams can be trimmed by place. */
@@ -45,13 +45,6 @@ export interface RedisOptions {
   readonly historyBytes: number;
   /** Told what an operator should know. */
   readonly onChange?: ((what: string) => void) | undefined;
-}
-
-/** Reads the value of `--redis`; undefined if that is no such address. */
-export function parseRedisUrl(text: string): URL | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isRedis = url && /^rediss?:$/.test(url.protocol) && url.hostname !== "";
-  return isRedis && /^\/?\d*$/.test(url.pathname) && !url.search && !url.hash ? url : undefined;
 }
 
 /**
@@ -134,11 +127,4 @@ function why(error: unknown): string {
     if (found) return words.replace("$1", found[1] ?? "");
   }
   return BUN_CODES[codeOf(error)] ?? explain(error);
-}
-
-/** The address to connect to, with a password from elsewhere unless it has one. */
-export function withPassword(url: URL, password: string | undefined): URL {
-  const complete = new URL(url);
-  if (complete.password === "" && password) complete.password = encodeURIComponent(password);
-  return complete;
 }

@@ -1,7 +1,7 @@
 /**
  * The stream that the servers of a room share: what goes into it, what comes out of
- * it, and what is asked of a connection to it. lib/server/redis-link.ts has one; in
- * lib/server/stream-order.ts is what a server does with it.
+ * it, and what is asked of a connection to it. lib/redis/link.ts has one; in
+ * lib/redis/stream-order.ts is what a server does with it.
  */
 
 import type { Claim } from "./claims.ts";
