@@ -8,6 +8,10 @@ export class Absence {
   /** When to try again. */
   retryAtMs = 0;
 
+  get lasts(): boolean {
+    return this.#sinceMs !== undefined;
+  }
+
   /** It is away, again or still; returns whether it was not before. */
   begin(now: number): boolean {
     const isNew = this.#sinceMs === undefined;

@@ -39,6 +39,8 @@ export interface Batch {
   number: number | undefined;
   readonly pieces: Piece[];
   bytes: number;
+  /** When it was begun. */
+  readonly sinceMs: number;
 }
 
 export type SentBatch = Batch & { number: number };
@@ -46,6 +48,7 @@ export type SentBatch = Batch & { number: number };
 export class Batches {
   readonly takenBytesMax: number;
   readonly #batchBytes: number;
+  readonly #now: () => number;
   /** Those that are not in the log yet, oldest first; `#sent` of them are on their way, or back. */
   #batches: Batch[] = [];
   #sent = 0;
@@ -57,13 +60,26 @@ export class Batches {
   /** How many bytes were taken, ever. */
   head = 0;
 
-  constructor({ lineBytesMax, takenBytesMax = 2 << 20, batchBytes = 64 << 10 }: BatchesOptions) {
+  constructor(options: BatchesOptions, now: () => number) {
+    const { lineBytesMax, takenBytesMax = 2 << 20, batchBytes = 64 << 10 } = options;
+    this.#now = now;
     this.takenBytesMax = Math.max(takenBytesMax, 2 * lineBytesMax);
     this.#batchBytes = batchBytes;
   }
 
   get freeBytes(): number {
     return this.#pieces < PIECES_MAX ? this.takenBytesMax - this.#takenBytes : 0;
+  }
+
+  /** What was taken and is not with all servers, in bytes. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
+  /** How long the oldest one has been on its way to the log, in ms. */
+  get waitingMs(): number {
+    const now = this.#now();
+    return now - (this.#batches[0]?.sinceMs ?? now);
   }
 
   /** Whether nothing that was taken is on its way to the log. */
@@ -90,7 +106,7 @@ export class Batches {
 
   /** One without lines, to tell the others something. */
   addEmpty(): void {
-    this.#batches.push({ number: undefined, pieces: [], bytes: 0 });
+    this.#batches.push({ number: undefined, pieces: [], bytes: 0, sinceMs: this.#now() });
   }
 
   /** The last one, numbered as those before it are; undefined if lines would come after it. */

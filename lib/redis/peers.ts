@@ -8,6 +8,10 @@ export const SILENCE_MS = 5_000;
 export class Peers {
   readonly #peers = new Map<string, { read: string; heardOfAtMs: number }>();
 
+  get count(): number {
+    return this.#peers.size;
+  }
+
   /** Starts with those that are known to the stream, less this server. */
   begin(servers: Readings, own: string, nowMs: number): void {
     this.#peers.clear();

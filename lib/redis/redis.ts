@@ -1,6 +1,8 @@
 /** Sharing a room with other servers over Redis: is it there, is it one that will do, and may it forget? */
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
+import { PREFIX_BYTES_MAX } from "../room/names.ts";
+import { DEFAULTS, type RoomOptions } from "../room/options.ts";
 import { keysOf, openClient, streamInRedis } from "./link.ts";
 import { StreamOrder } from "./stream-order.ts";
 
@@ -32,39 +34,40 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   [/unknown command .?HELLO/i, "it is too old: Redis 6.2 or later is needed"],
 ];
 
-export interface RedisOptions {
+/** A room in a Redis. */
+export interface RedisRoom {
   /** `redis://user:password@host:port/database`, or `rediss://` for TLS. */
   readonly url: URL;
   /** Servers with the same one are one room. */
   readonly room: string;
-  /** The longest line said here, in bytes. */
-  readonly lineBytesMax: number;
-  /** Whether members have names. */
-  readonly names: boolean;
-  /** How much is kept of what was said, for those who come later, in bytes. */
-  readonly historyBytes: number;
-  /** Told what an operator should know. */
-  readonly onChange?: ((what: string) => void) | undefined;
 }
 
 /**
  * Looks whether a Redis will do, and takes part in a room there.
  *
+ * @param options the longest line, whether members have names, and how much is kept for those who come later
+ * @param onChange told what an operator should know
  * @throws {UserError} in one line, why it will not
  */
-export async function shareOverRedis(options: RedisOptions): Promise<StreamOrder> {
-  const { url, room, lineBytesMax, historyBytes, names, onChange } = options;
+export async function shareOverRedis(
+  { url, room }: RedisRoom,
+  options: Pick<RoomOptions, "lineBytesMax" | "names" | "history">,
+  onChange: (what: string) => void,
+): Promise<StreamOrder> {
+  const { names = false, history } = options;
+  const said = options.lineBytesMax ?? DEFAULTS.lineBytesMax;
+  const lineBytesMax = said + (names ? PREFIX_BYTES_MAX : 0);
   const name = `redis at ${url.host}`;
   try {
     await knock(url);
     const info = await inquire(url.href, room);
-    for (const warning of weaknesses(info)) onChange?.(`${name} may forget: ${warning}`);
+    for (const warning of weaknesses(info)) onChange(`${name} may forget: ${warning}`);
   } catch (error) {
     const hint = /CLOSED|TIMEOUT/.test(codeOf(error)) ? HINTS[url.protocol] : "";
     throw new UserError(`cannot use ${name}: ${why(error)}${hint}`);
   }
   return new StreamOrder({
-    open: streamInRedis({ url: url.href, room, lineBytesMax, historyBytes }),
+    open: streamInRedis({ url: url.href, room, lineBytesMax, historyBytes: history?.bytes ?? 0 }),
     lineBytesMax,
     names,
     newName: () => Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64url"),

@@ -40,6 +40,11 @@ export class Session {
     return this.#state === "here";
   }
 
+  /** Whether it is here, and has shown that it can go on. */
+  get isUp(): boolean {
+    return this.isHere && !this.#absence.lasts;
+  }
+
   /** When it is to be tried again, while it is away. */
   get retryAtMs(): number | undefined {
     return this.#state === "away" ? this.#absence.retryAtMs : undefined;

@@ -12,7 +12,7 @@
 import { UserError } from "../program/system-errors.ts";
 import { LOST_THREAD } from "../room/last-words.ts";
 import type { Speaker } from "../room/line-log.ts";
-import type { SharedOrder, SharingRoom } from "../room/order.ts";
+import type { OrderState, SharedOrder, SharingRoom } from "../room/order.ts";
 import { TICK_MS } from "./answers.ts";
 import { Batches, type BatchesOptions, linesOf, type SentBatch } from "./batches.ts";
 import { Claims } from "./claims.ts";
@@ -53,7 +53,7 @@ export class StreamOrder implements SharedOrder {
 
   constructor(options: StreamOrderOptions) {
     this.#options = options;
-    this.#batches = new Batches(options);
+    this.#batches = new Batches(options, () => this.#now);
     this.#hearing = new Hearing(this.#batches);
     this.#session = new Session(options.open, options.newName, {
       onOpen: () => this.#onOpen(),
@@ -89,6 +89,15 @@ export class StreamOrder implements SharedOrder {
 
   get isHeldUp(): boolean {
     return this.#hearing.isHeldUp;
+  }
+
+  get state(): OrderState {
+    return {
+      isUp: this.#session.isUp,
+      servers: this.#hearing.peers.count + 1,
+      lagMs: this.#batches.waitingMs,
+      owedBytes: this.#batches.takenBytes,
+    };
   }
 
   attach(room: SharingRoom): void {

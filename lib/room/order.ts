@@ -27,6 +27,8 @@ export interface SharedOrder extends Order {
   readonly isIdle: boolean;
   /** Whether something that has its place waits for room in the log. */
   readonly isHeldUp: boolean;
+  /** Figures of it, as they are now. */
+  readonly state: OrderState;
   /** Resolves once it has begun; rejects if it cannot. */
   readonly opened: Promise<void>;
   /** Begins, for a room. */
@@ -48,6 +50,18 @@ export interface SharedOrder extends Order {
   close(done: () => void): void;
   /** Ends at once; what has no place by then is lost. */
   end(): void;
+}
+
+/** What an operator may want to know of a shared order. */
+export interface OrderState {
+  /** Whether it is there: what is said gets its place. */
+  readonly isUp: boolean;
+  /** How many servers share it, this one included, for all that is known. */
+  readonly servers: number;
+  /** How long the oldest of what was said here has waited to come back, in ms. */
+  readonly lagMs: number;
+  /** What was taken, and is not with all servers yet, in bytes. */
+  readonly owedBytes: number;
 }
 
 /** What a shared order asks of its room. */

@@ -27,11 +27,17 @@ import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
 import type { Room } from "../room/room.ts";
-import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
-import type { Tally } from "../room/tally.ts";
-import { AddressCounts, type AddressRules } from "./access.ts";
+import { GONE, type Life } from "../room/socket.ts";
+import { AddressCounts } from "./access.ts";
+import {
+  type AcceptedSocket,
+  BY_WEB,
+  type ConnectionsOptions,
+  type Counts,
+  DEFAULTS,
+  type Way,
+} from "./connection-options.ts";
 import { Guest, type Waiting } from "./guest.ts";
-import type { Certified } from "./identity.ts";
 import { ProxiedGuest } from "./proxied-guest.ts";
 import type { Client } from "./proxy-protocol.ts";
 import { TelnetSocket } from "./telnet.ts";
@@ -40,71 +46,6 @@ const NEVER = Number.POSITIVE_INFINITY;
 const NOTHING: Uint8Array = new Uint8Array(0);
 /** Behind a socket in whose place there is another one: what happens to it, happens there too. */
 const HANDED_ON: Life = { ...GONE };
-
-/** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends RoomSocket, Certified {
-  /** Undefined on a Unix socket, and of a peer that has reset already. */
-  readonly remoteAddress?: string;
-  readonly remotePort: number;
-  setNoDelay(noDelay: boolean): unknown;
-  setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
-}
-
-/** How connections come. */
-export interface Way {
-  /** Whether clients have no addresses, as on a Unix socket. */
-  readonly unix: boolean;
-  /** Whether there is a TLS handshake to wait for. */
-  readonly handshake: boolean;
-  /**
-   * Begins that handshake, with what the client has sent of it already, on another
-   * socket that takes the place of the accepted one; by default, every socket has.
-   */
-  startTls?(
-    accepted: AcceptedSocket,
-    firstBytes: Uint8Array,
-    arrive: (secure: AcceptedSocket) => void,
-  ): void;
-  /** The load balancers, whose connections begin with a PROXY header; none by default. */
-  readonly proxies?: AddressRules | undefined;
-  /** Whether clients are spoken to as telnet does; not by default. */
-  readonly telnet?: boolean | undefined;
-}
-
-/** As a WebSocket, whose handshakes are over. */
-export const BY_WEB: Way = { unix: false, handshake: false };
-
-/** Who may connect, how many, and what they have to show; and how all come who do not come by web. */
-export interface ConnectionsOptions extends Way {
-  /** What the first line has to be, without its line end. */
-  readonly passPhrase?: Uint8Array | undefined;
-  /** How long a guest may take for each thing asked of it, in ms; 10 s by default. */
-  readonly guestMs?: number;
-  /** How many guests and members there may be; any number by default. */
-  readonly clientsMax?: number;
-  /** How many more may be open, refused or lingering after EOF, at least 1; 64 by default. */
-  readonly lingerersMax?: number;
-  /** Which addresses may connect; any by default. */
-  readonly rules?: AddressRules | undefined;
-  /** How many open sockets one address may have; any number by default. */
-  readonly clientsPerAddressMax?: number | undefined;
-}
-
-const DEFAULTS = { guestMs: 10_000, clientsMax: NEVER, lingerersMax: 64 };
-
-/** Figures of a room and its connections, at one moment. */
-export interface Counts {
-  readonly states: { readonly guest: number; readonly member: number; readonly leaver: number };
-  /** Open connections, by how they have come. */
-  readonly kinds: Readonly<Record<string, number>>;
-  readonly clientsMax: number;
-  readonly tally: Readonly<Tally>;
-  readonly log: {
-    readonly saidBytes: number;
-    readonly owedBytes: number;
-    readonly sizeBytes: number;
-  };
-}
 
 /** The owner of every open socket. */
 export class Connections {
@@ -162,6 +103,7 @@ export class Connections {
       clientsMax,
       tally,
       log: { saidBytes: log.head, owedBytes: log.head - log.tail, sizeBytes: settings.logBytes },
+      stream: this.room.sharing?.order.state,
     };
   }
 

@@ -8,7 +8,8 @@ import type { Deadlines } from "../room/deadlines.ts";
 import { noPassPhraseWithin, SPEAKS_TLS, WRONG_PASS_PHRASE } from "../room/last-words.ts";
 import { LF } from "../room/line-buffer.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
-import type { AcceptedSocket, Connections } from "./connections.ts";
+import type { AcceptedSocket } from "./connection-options.ts";
+import type { Connections } from "./connections.ts";
 import { identityOf } from "./identity.ts";
 import { greetsInTls } from "./tls-words.ts";
 

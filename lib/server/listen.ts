@@ -6,18 +6,20 @@
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
+import type { RedisRoom } from "../redis/redis.ts";
 import { idleFor, SPEAKS_TLS } from "../room/last-words.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
 import type { SharedOrder } from "../room/order.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import { Connections, type ConnectionsOptions, type Counts } from "./connections.ts";
+import type { ConnectionsOptions, Counts } from "./connection-options.ts";
+import { Connections } from "./connections.ts";
 import { eventLoop } from "./event-loop.ts";
 import { type Handlers, handlersOf, tlsStarter } from "./handlers.ts";
 import { listenOnPort, type Port } from "./port.ts";
 import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
-import type { WebEvents, WebOptions } from "./web.ts";
+import type { WebOptions } from "./web.ts";
 
 /** How long to wait until the other servers of the room know that this one goes. */
 const GOODBYE_MS = 500;
@@ -38,19 +40,24 @@ export type Place =
 /** Where to listen, who may come in, and what there is to choose in the room. */
 export type ListenOptions = Place &
   Secrets &
-  Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> &
-  Omit<ConnectionsOptions, "unix" | "handshake" | "startTls"> &
-  Omit<WebEvents, "onError"> & {
+  Omit<RoomOptions, "now" | "wake" | "idle" | "inspect" | "order" | "countLines"> &
+  Omit<ConnectionsOptions, "unix" | "handshake" | "startTls"> & {
     /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
     idleMs?: number | undefined;
+    /** Where browsers find the room as well; nowhere by default. */
+    web?: WebOptions | undefined;
+    /** Where Prometheus finds figures; nowhere by default. */
+    metrics?: Port | undefined;
+    /** The Redis over which other servers share the room; by default, it is this server's own. */
+    redis?: RedisRoom | undefined;
+    /** Is told what an operator may want to act on: Redis is away, the page's port closed for a while. */
+    onWarning?: (what: string) => void;
     /**
      * A handler failed, which is a bug, and its connection is ended; or one of
      * `onJoin`, `onNamed`, `onLeave`, `onLine` and `onRefuse` has thrown. Without this, what they throw
      * is an uncaught exception.
      */
     onError?: (error: Error) => void;
-    /** Where browsers find the room as well; nowhere by default. */
-    web?: WebOptions | undefined;
   };
 
 /** What may change while a server runs. */
@@ -77,6 +84,10 @@ export interface Server extends Listener, AsyncDisposable {
   readonly room: Room;
   /** Where browsers find it: `http://127.0.0.1:8081/`; undefined if they do not. */
   readonly webUrl: string | undefined;
+  /** Where figures are: `http://127.0.0.1:9090/metrics`; undefined if nowhere. */
+  readonly metricsUrl: string | undefined;
+  /** The name of this server among those that share the room; undefined if none do. */
+  readonly nameInRoom: string | undefined;
   /** Figures of it, as they are now. */
   readonly counts: Counts;
   /**
@@ -95,60 +106,66 @@ export interface Server extends Listener, AsyncDisposable {
 }
 
 /**
- * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever.
+ * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever. What only an option
+ * asks for is loaded only with it.
  *
- * @throws {UserError} when it cannot listen there
+ * @throws {UserError} when it cannot listen there, or not share the room
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  const { idleMs, onError, order } = options;
+  const { idleMs, onError, onWarning = () => {} } = options;
   let { tls } = options;
   let stopped: Promise<void> | undefined;
+  /** What is open already is closed again, if something after it fails. */
+  using opened = new DisposableStack();
+
+  const order =
+    options.redis &&
+    (await (await import("../redis/redis.ts")).shareOverRedis(options.redis, options, onWarning));
+  opened.defer(() => order?.end());
+  const metrics = options.metrics && new (await import("./metrics.ts")).Metrics(options.metrics);
+  const events = guarded(options);
   const room = new Room({
     ...options,
-    ...guarded(options),
+    ...(metrics?.counting(events) ?? events),
     ...eventLoop(() => connections.flush()),
     idle: idleMs ? { ms: idleMs, word: idleFor(formatTime(idleMs)) } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
+    countLines: metrics !== undefined,
+    order,
   });
+  const startTls = tlsStarter(
+    () => handlers,
+    () => tls,
+  );
   const connections: Connections = new Connections(room, {
     ...options,
     unix: "unix" in options,
     handshake: tls !== undefined,
-    ...(tls && {
-      startTls: tlsStarter(
-        () => handlers,
-        () => tls,
-      ),
-    }),
+    ...(tls && { startTls }),
   });
-  await order?.opened;
   const handlers: Handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
-  const endOrder = (error: unknown) => {
-    order?.end();
-    throw error;
-  };
-  const listener = await openListener(options, handlers).catch(endOrder);
-  const { web: place } = options;
-  const openWeb = async (where: WebOptions) => {
-    try {
-      // Loaded only where it is needed, as it holds the page.
-      return await (await import("./web.ts")).openWeb(connections, where, () => tls, options);
-    } catch (error) {
-      listener.stop();
-      return endOrder(error);
-    }
-  };
-  const web = place && (await openWeb(place));
+
+  await order?.opened;
+  const listener = await openListener(options, handlers);
+  opened.defer(() => listener.stop());
+  const web =
+    options.web &&
+    (await (await import("./web.ts")).openWeb(connections, options.web, () => tls, options));
+  opened.defer(() => web?.stop());
+  await metrics?.open(connections);
+  opened.move();
+
   const stop = (graceMs = 5_000) => {
     listener.stop();
     web?.stop();
-    if (order) return (stopped ??= stopShared(connections, order, graceMs));
-    return connections.stop(graceMs);
+    return (stopped ??= end(connections, order, graceMs).finally(() => metrics?.close()));
   };
   return {
     ...listener,
     room,
     webUrl: web?.url,
+    metricsUrl: metrics?.url,
+    nameInRoom: order?.name,
     get counts() {
       return connections.counts;
     },
@@ -163,12 +180,13 @@ export async function listen(options: ListenOptions): Promise<Server> {
   };
 }
 
-/** Stops a room that others share, and takes its leave of them. */
-async function stopShared(
+/** Hands everybody what they are owed, and takes leave of the other servers of the room. */
+async function end(
   connections: Connections,
-  order: SharedOrder,
+  order: SharedOrder | undefined,
   graceMs: number,
 ): Promise<void> {
+  if (!order) return connections.stop(graceMs);
   // When all clients have gone already, nothing else keeps the program alive.
   const awake = setInterval(() => {}, graceMs + GOODBYE_MS);
   await connections.stop(graceMs);

@@ -15,24 +15,15 @@ import {
 } from "../program/command-line.ts";
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { plain, quote } from "../program/quote.ts";
-import { usageError, UserError } from "../program/system-errors.ts";
-import { formatSize } from "../program/units.ts";
-import type { RedisOptions } from "../redis/redis.ts";
-import { PREFIX_BYTES_MAX } from "../room/names.ts";
+import { usageError } from "../program/system-errors.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
+import { checkTogether } from "./option-conflicts.ts";
 import { hostAlone, lines, place, redisUrl, roomName } from "./option-kinds.ts";
 import { spareFiles } from "./spare-files.ts";
 
-/** Options that only a port has; and those that the page has as well. */
-const OF_A_PORT = ["host", "reuse-port", "proxy-protocol"] as const;
-const OF_A_PORT_OR_PAGE = ["allow", "deny", "max-clients-per-address"] as const;
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
-/** Redis and this server have a few such lines in memory at a time. */
-const SHARED_LINE_BYTES_MAX = 16 << 20;
-/** Each server that starts gets all of it at once. */
-const SHARED_HISTORY_BYTES_MAX = 64 << 20;
 const limit = fileLimit();
 
 const options = {
@@ -137,7 +128,7 @@ export function settingsOf(
   given: ServerOptions,
   port = "",
 ): ListenOptions & { clientsMax: number } {
-  checkTogether(given);
+  checkTogether(given, limitFor(given));
   const { clientsMax, lingerersMax } = limitFor(given);
   const { "proxy-protocol": proxies } = given;
   return {
@@ -159,19 +150,13 @@ export function settingsOf(
     history: given.history,
     telnet: given.telnet,
     web: given.web && { ...given.web, names: given["web-name"] },
-    countLines: given.metrics !== undefined,
+    metrics: given.metrics,
+    redis: given.redis && {
+      url: withPassword(given.redis, process.env["REDIS_PASSWORD"]),
+      room: given.room ?? "linechat",
+    },
     ...secretsOf(given),
   };
-}
-
-/** Where the room is shared with other servers, if it is. */
-export function sharingOf(given: ServerOptions): Omit<RedisOptions, "onChange"> | undefined {
-  const { redis, room = "linechat", "max-line": lineBytesMax } = given;
-  if (redis === undefined) return undefined;
-  const url = withPassword(redis, process.env["REDIS_PASSWORD"]);
-  const historyBytes = given.history?.bytes ?? 0;
-  const saidBytesMax = lineBytesMax + (given.names ? PREFIX_BYTES_MAX : 0);
-  return { url, room, lineBytesMax: saidBytesMax, historyBytes, names: given.names };
 }
 
 /**
@@ -200,11 +185,18 @@ export function limitNamed(clientsMax: number): string {
   return `up to ${clientsMax} clients, the file limit being ${limit.filesMax}`;
 }
 
-/** Whether a pass phrase can be read by others on its way. */
-export function isPassPhraseInTheClear(given: ServerOptions): boolean {
+/** What an operator may not have meant, for a server that listens at an address. */
+export function doubtsAbout(given: ServerOptions, address: string): string[] {
   const isOpen = (host = "") => host !== "localhost" && !/^(::1$|127\.)/.test(host);
   const isReadable = (!given.unix && isOpen(given.host)) || (given.web && isOpen(given.web.host));
-  return Boolean(given["pass-file"] && !given["tls-cert"] && isReadable);
+  return [
+    ...(given["pass-file"] && !given["tls-cert"] && isReadable
+      ? [`the pass phrase travels in the clear: there is no TLS on ${address}`]
+      : []),
+    ...(given["reuse-port"] && !given.redis
+      ? ["without --redis, servers on the same port are rooms of their own"]
+      : []),
+  ];
 }
 
 /** How many connections there may be, less what is kept for those on their way to the page. */
@@ -219,43 +211,6 @@ function readOperands(given: readonly string[]): readonly string[] {
   if (port === undefined || !/^\d+$/.test(port) || /^\d+$/.test(first)) return given;
   const where = host === "" ? "" : `--host ${plain(host)} `;
   throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
-}
-
-function checkTogether(given: ServerOptions): void {
-  const { clientsMax, filesMax, filesOpen } = limitFor(given);
-  const { unix, web, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
-  const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
-  for (const name of [...OF_A_PORT, ...(web ? [] : OF_A_PORT_OR_PAGE)])
-    if (unix && [given[name] || []].flat().length > 0)
-      throw usageError(`--${name} does not go with --unix`);
-  if (given.redis && (given.history?.bytes ?? 0) > SHARED_HISTORY_BYTES_MAX)
-    throw usageError(
-      `--redis keeps a --history of at most ${formatSize(SHARED_HISTORY_BYTES_MAX)}`,
-    );
-  if (given.room !== undefined && !given.redis) throw usageError("--room needs --redis");
-  if (given.redis && line > SHARED_LINE_BYTES_MAX)
-    throw usageError(
-      `--max-line ${formatSize(line)} is more than --redis takes: ${formatSize(SHARED_LINE_BYTES_MAX)}`,
-    );
-  if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
-  const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;
-  if (line > buffer) throw usageError(sizes);
-  if (names && line + PREFIX_BYTES_MAX > buffer) throw usageError(`${sizes} with a name before it`);
-  if (!cert !== !key) throw usageError("--tls-cert and --tls-key go together");
-  if (!web && given["web-name"].length > 0) throw usageError("--web-name needs --web");
-  if (web && names && ca)
-    throw usageError(
-      "--web does not go with --names and --tls-ca: it is not told who has certified",
-    );
-  if (ca && !cert) throw usageError("--tls-ca needs --tls-cert and --tls-key");
-  if (clientsMax < 1)
-    throw new UserError(
-      `no files left for clients: ulimit -n is ${filesMax}, and ${filesOpen} are open at the start`,
-    );
-  if (clients > clientsMax)
-    throw usageError(
-      `--max-clients ${clients} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
-    );
 }
 
 /** The address to connect to, with a password from elsewhere unless it has one. */

@@ -5,7 +5,8 @@ import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
 import { NO_PROXY_HEADER, noProxyHeaderWithin } from "../room/last-words.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
-import type { AcceptedSocket, Connections } from "./connections.ts";
+import type { AcceptedSocket } from "./connection-options.ts";
+import type { Connections } from "./connections.ts";
 import type { Waiting } from "./guest.ts";
 import { type Client, readProxyHeader } from "./proxy-protocol.ts";
 

@@ -3,6 +3,7 @@
 import { describe, expect, setDefaultTimeout } from "bun:test";
 
 import { endAfterEach, Peer, ServerProgram, startClient } from "../harness.ts";
+import { figuresOf } from "../harness/figures.ts";
 import { testWith } from "../harness/tools.ts";
 import { Company } from "./company.ts";
 import { Between, RedisServer } from "./redis-server.ts";
@@ -105,6 +106,40 @@ test("SIGTERM while Redis is away: what has no place is counted, within the grac
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
   expect(server.stderr).toContain("lines said here that have found no place: 3\n");
+});
+
+test("figures and health tell whether Redis is there, and how far behind the room is", async () => {
+  await using redis = await RedisServer.start();
+  const [one, other] = await startServers(2, redis.url, "--metrics", "0");
+  if (!one || !other) throw new Error("no servers");
+  const { figure, becomes, health, url } = await figuresOf(one);
+  const [ann, bob] = [await one.join(), await other.join()];
+  ann.say("hello\n");
+  await bob.hears("hello\n");
+  expect(await health()).toBe("200 ok");
+  expect(await figure("linechat_stream_up")).toBe(1);
+  await becomes("linechat_stream_servers", 2);
+  await becomes("linechat_stream_owed_bytes", 0);
+  expect(await figure("linechat_stream_lag_seconds")).toBeLessThan(2);
+  await redis.kill();
+  await one.logged("redis is away");
+  expect(await health()).toBe("503 redis is away");
+  ann.say("waits\n");
+  await becomes("linechat_stream_owed_bytes", 6);
+  expect(await figure("linechat_stream_up")).toBe(0);
+  expect(await figure("linechat_stream_lag_seconds")).toBeGreaterThan(0);
+  await redis.start();
+  await bob.hears("waits\n");
+  await one.logged("redis is back");
+  expect(await health()).toBe("200 ok");
+  expect(await figure("linechat_stream_up")).toBe(1);
+  expect(await (await fetch(url)).text()).toContain("# HELP linechat_stream_lag_seconds ");
+});
+
+test("a server without others has no figures of a stream", async () => {
+  const { figure, url } = await figuresOf(await ServerProgram.start("--metrics", "0"));
+  expect(await figure("linechat_log_owed_bytes")).toBe(0);
+  expect(await (await fetch(url)).text()).not.toContain("stream");
 });
 
 describe("--history is that of the whole room", () => {
