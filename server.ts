@@ -14,11 +14,9 @@ import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { UserError } from "./lib/program/system-errors.ts";
 import { openEventLog } from "./lib/server/event-log.ts";
-import { Figures } from "./lib/server/figures.ts";
 import { listen } from "./lib/server/listen.ts";
-import { openMetrics } from "./lib/server/metrics.ts";
 import {
-  isPassPhraseInTheClear,
+  doubtsAbout,
   limitNamed,
   secretsNamed,
   secretsOf,
@@ -36,22 +34,15 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   const settings = settingsOf(options, port);
   const log = openEventLog(options.quiet, () => server.room.size, options.names);
   const manager = await serviceManager(log.warn);
-  const figures = options.metrics && new Figures();
-  const events = figures ? figures.counting(log.events) : log.events;
-  const server = await listen({ ...settings, ...events, onWarning: log.warn });
+  const server = await listen({ ...settings, ...log.events });
 
   log.note(limitNamed(settings.clientsMax));
-  if (isPassPhraseInTheClear(options))
-    log.warn(`the pass phrase travels in the clear: there is no TLS on ${server.address}`);
+  for (const doubt of doubtsAbout(options, server.address)) log.warn(doubt);
+  if (server.nameInRoom)
+    log.note(`sharing the room ${settings.redis?.room}, as server ${server.nameInRoom}`);
   log.note(`listening on ${server.address}`);
   if (server.webUrl) log.note(`browsers at ${server.webUrl}`);
-  if (figures && options.metrics) {
-    const metrics = await openMetrics(options.metrics, {
-      figures: () => figures.text(server.counts, version),
-      unhealthy: () => (server.room.stopping ? "stopping" : undefined),
-    });
-    log.note(`metrics at http://${metrics.address}/metrics`);
-  }
+  if (server.metricsUrl) log.note(`metrics at ${server.metricsUrl}`);
 
   let stopping = false;
   /** A second signal does not wait for those who read slowly. */

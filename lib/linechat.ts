@@ -7,6 +7,7 @@ export { type ConnectOptions, connect } from "./client/connect.ts";
 export { Connection } from "./client/connection.ts";
 export type { TlsMaterial } from "./program/files.ts";
 export { UserError } from "./program/system-errors.ts";
+export type { RedisRoom } from "./redis/redis.ts";
 export type { Member } from "./room/member.ts";
 export type { RoomEvents, RoomOptions } from "./room/options.ts";
 export { Room } from "./room/room.ts";

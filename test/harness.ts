@@ -209,6 +209,13 @@ export class ServerProgram extends Program {
     return peer;
   }
 
+  /** A peer that has said its name, and has it. */
+  async connectNamed(name: string): Promise<Peer> {
+    const peer = await Peer.connect(this.port, { says: `${name}\n` });
+    await this.logged(` joined ${name} ${peer.name} (`);
+    return peer;
+  }
+
   /** Tells it to stop; returns its exit code. */
   stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
     this.kill(signal);

@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { endAfterEach, runToEnd } from "./harness.ts";
+import { runSharedWorld, SharedSightings } from "./simulation/shared/world.ts";
 import { Sightings } from "./simulation/sightings.ts";
 import { runWorld } from "./simulation/world.ts";
 
@@ -11,6 +12,12 @@ endAfterEach();
 test("the server keeps its promises in 2000 simulated worlds, in which all happens that can", () => {
   const seen = new Sightings();
   for (let seed = 1; seed <= 2000; seed++) seen.add(runWorld(seed));
+  for (const [what, count] of Object.entries(seen)) expect([what, count]).not.toEqual([what, 0]);
+}, 30_000);
+
+test("servers that share a room keep them in 300 simulated worlds, whatever becomes of the stream", () => {
+  const seen = new SharedSightings();
+  for (let seed = 1; seed <= 300; seed++) seen.add(runSharedWorld(seed));
   for (const [what, count] of Object.entries(seen)) expect([what, count]).not.toEqual([what, 0]);
 }, 30_000);
 

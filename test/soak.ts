@@ -1,7 +1,8 @@
 /**
  * `bun run soak --minutes 15`: one server, a steady crowd that checks every
  * byte it hears, guests, and faults at random; in the end every line is
- * accounted for. Exits with 1 when something is wrong.
+ * accounted for. Exits with 1 when something is wrong. With `--redis`, three servers
+ * that share a room, and what happens to Redis.
  */
 
 import { parseArgs } from "node:util";
@@ -9,6 +10,7 @@ import { parseArgs } from "node:util";
 import { demand } from "./faults/faults.ts";
 import { RoomProcess } from "./faults/room-process.ts";
 import { breakAll, Seat } from "./faults/seat.ts";
+import { soakOverRedis } from "./redis/soak.ts";
 import { CrowdProcess } from "./soak/crowd-process.ts";
 import { MemoryWatch } from "./soak/memory-watch.ts";
 import { BATCH_LINES, PACEMAKER, talkerName } from "./soak/steady-crowd.ts";
@@ -37,6 +39,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "15" },
     listeners: { type: "string", default: "500" },
     seed: { type: "string" },
+    redis: { type: "boolean", default: false },
   },
 });
 const seed = Number(values.seed ?? Date.now());
@@ -45,6 +48,10 @@ const forMs = Number(values.minutes) * 60_000;
 demand(forMs > 0 && listeners >= 2, "--minutes takes a number above 0, --listeners 2 or more");
 
 console.log(`soaking for ${values.minutes} minutes, --seed ${seed}`);
+if (values.redis) {
+  await soakOverRedis(seed, forMs);
+  process.exit(0);
+}
 await using room = await RoomProcess.start({
   args: ["--patience", "10s", "--buffer", "1M", "--max-clients", "10000"],
 });

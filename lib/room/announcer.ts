@@ -93,9 +93,10 @@ export class Announcer implements Talker {
   take(bytesMax: number): Uint8Array | undefined {
     const next = this.#next;
     if (next === undefined || this.#mayAtOnce === 0) return undefined;
-    const { size, owed } = this.#room;
-    const here = (size - owed.size).toLocaleString("en");
-    const line = new TextEncoder().encode(`* ${next.words} (${here} here)\n`);
+    // How many are at the other servers, this one does not know.
+    const { size, owed, sharing } = this.#room;
+    const here = sharing ? "" : ` (${(size - owed.size).toLocaleString("en")} here)`;
+    const line = new TextEncoder().encode(`* ${next.words}${here}\n`);
     const isTooLong = line.length > this.#room.saidBytesMax;
     if (line.length > bytesMax && !isTooLong) return undefined;
     if (this.#notices.shift() === undefined) this.#last = undefined;

@@ -6,9 +6,16 @@
 
 export const ROOM_IS_FULL = "room is full";
 export const WRONG_PASS_PHRASE = "wrong pass phrase";
+export const NO_PROXY_HEADER = "no PROXY header";
+export const MALFORMED_PROXY_HEADER = "malformed PROXY header";
 export const SPEAKS_TLS = "speaks TLS, this port does not";
 export const NOT_A_NAME = "a name is one word of 1 to 32 characters without a colon";
 export const NO_NAME_CERTIFIED = "the certificate is for nobody: its common name is not one word";
+
+/** Several servers share the room, and this one cannot know what was said at the others. */
+export const LOST_THREAD = "this server has lost the thread of the room";
+/** Nor can it know what is said there, until it has found the others again. */
+export const NOT_IN_ROOM = "this server is not in the room at the moment";
 
 /** @param address numeric */
 export const notAllowedFrom = (address: string) => `not allowed from ${address}`;
@@ -16,6 +23,8 @@ export const notAllowedFrom = (address: string) => `not allowed from ${address}`
 export const tooManyFrom = (address: string) => `too many connections from ${address}`;
 /** @param time as a person writes it, `10s` */
 export const noPassPhraseWithin = (time: string) => `no pass phrase within ${time}`;
+/** @param time as a person writes it, `10s` */
+export const noProxyHeaderWithin = (time: string) => `${NO_PROXY_HEADER} within ${time}`;
 /** @param time as a person writes it, `5m` */
 export const idleFor = (time: string) => `idle for ${time}`;
 export const longerThan = (bytes: number | string) => `line longer than ${bytes} bytes`;
@@ -64,12 +73,17 @@ const SHAPES: readonly (readonly [shape: string, to: Listener])[] = [
   [WRONG_PASS_PHRASE, "refused for good"],
   [noPassPhraseWithin(TIME), "refused for good"], // Who knows it says it at once.
   [SPEAKS_TLS, "refused for good"],
+  [NO_PROXY_HEADER, "refused for good"],
+  [MALFORMED_PROXY_HEADER, "refused for good"],
+  [noProxyHeaderWithin(TIME), "refused for good"],
   [NOT_A_NAME, "refused for good"],
   [NO_NAME_CERTIFIED, "refused for good"],
   [nameTaken(NAME), "refused"], // For a minute, if it was taken by one that has vanished.
   [takenOver(NAME), "member for good"], // Who comes back takes it over in turn.
   [longerThan("\\d+"), "member"],
   [idleFor(TIME), "member"],
+  [LOST_THREAD, "member"],
+  [NOT_IN_ROOM, "refused"],
 ];
 
 const SAY_YOUR_NAME = new RegExp(

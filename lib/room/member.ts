@@ -30,6 +30,8 @@ export class Member implements Life, Talker {
   #reason = "";
   /** Why it was sent away. */
   #sentAway: string | undefined;
+  /** Whether it leaves as soon as all that it has said is in the log. */
+  #isLetGo = false;
 
   /** @param identity who it is by its certificate, in a room with names */
   constructor(room: Room, socket: RoomSocket, name: string, identity?: Identity) {
@@ -122,18 +124,25 @@ export class Member implements Life, Talker {
   /** It leaves if that was all it will say. */
   saidAll(): void {
     if (this.cursor.gone) return this.#room.fallsSilent(this, this.#reason);
+    if (this.#isLetGo) return;
     const { refusal } = this.lines;
-    if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);
-    else if (this.lines.tooLong)
-      this.#room.leave(this, "line too long", longerThan(this.lines.lineBytesMax));
-    else if (refusal !== undefined) this.#room.leave(this, refusal, refusal);
-    else if (this.hasEnded) this.#room.leave(this, "end of input");
+    if (this.#sentAway !== undefined) this.#letGo(this.#sentAway, this.#sentAway);
+    else if (this.lines.tooLong) this.#letGo("line too long", longerThan(this.lines.lineBytesMax));
+    else if (refusal !== undefined) this.#letGo(refusal, refusal);
+    else if (this.hasEnded) this.#letGo("end of input");
   }
 
   /** It has said no line for too long; time in which its lines had to wait does not count. */
   late(): void {
     if (this.hold === undefined) this.#room.leave(this, "idle", this.#room.settings.idle?.word);
     else this.#room.idle?.start(this);
+  }
+
+  #letGo(reason: string, word?: string): void {
+    this.#isLetGo = true;
+    const { sharing } = this.#room;
+    if (sharing) sharing.letGo(this, reason, word);
+    else this.#room.leave(this, reason, word);
   }
 
   /** What the room objects to in what it has begun with, however that was cut. */

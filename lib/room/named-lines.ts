@@ -17,6 +17,8 @@ let scratch = new Uint8Array(0);
 export class NamedLines {
   /** Why the member cannot stay: the name it has said; then it has no lines. */
   refusal: string | undefined;
+  /** Whether it is not known yet if the member can have its name: its lines wait for that. */
+  isPending = false;
   readonly #claim: (name: string) => string | undefined;
   #received: LineBuffer;
   /** Undefined until the name is known. */
@@ -51,7 +53,7 @@ export class NamedLines {
 
   /** Whether there is a whole line to take, its name known. */
   get hasLine(): boolean {
-    return this.#received.hasLine;
+    return this.isPending || this.#received.hasLine;
   }
 
   push(chunk: Uint8Array): void {
@@ -72,7 +74,7 @@ export class NamedLines {
   take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const run = this.#received.next;
     const prefix = this.#prefix;
-    if (run === undefined || prefix === undefined) return undefined;
+    if (run === undefined || prefix === undefined || this.isPending) return undefined;
     if (scratch.length < 2 * bytesMax) scratch = new Uint8Array(2 * bytesMax);
     // Within one array, copying many short lines is fastest.
     const bytes = scratch;
@@ -91,6 +93,13 @@ export class NamedLines {
     }
     if (end > 0) this.#received.take(end);
     return end > 0 ? bytes.subarray(0, filled) : undefined;
+  }
+
+  /** It is known whether the member can have its name; if not, why. */
+  settle(refusal: string | undefined): void {
+    this.isPending = false;
+    this.refusal = refusal;
+    if (refusal !== undefined) this.#received = new LineBuffer(this.lineBytesMax);
   }
 
   /** The first line is `name`, with white space around it, or begins with `name: `. */

@@ -2,6 +2,7 @@
 
 import { nameTaken, NO_NAME_CERTIFIED, NOT_A_NAME, sayYourName, takenOver } from "./last-words.ts";
 import type { Member } from "./member.ts";
+import { NamedLines } from "./named-lines.ts";
 import type { Room } from "./room.ts";
 
 /**
@@ -65,20 +66,26 @@ export class Names {
     if (bearer && !isSame) return nameTaken(name);
     this.#bearers.set(key, member);
     member.ownName = name;
-    bearer?.sendAway(takenOver(name));
+    if (bearer) bearer.sendAway(takenOver(name));
+    else this.#askOthers(member, key);
     return undefined;
+  }
+
+  /** Members have names of their own here no more. */
+  clear(): void {
+    this.#bearers.clear();
   }
 
   /** Gives a member the name it has said; returns why not, as `claim` does. */
   name(member: Member, said: string): string | undefined {
     const refusal = this.claim(member, said);
-    if (refusal === undefined) this.#report(member);
+    if (refusal === undefined && !isPending(member)) this.#report(member);
     return refusal;
   }
 
   /** A newcomer that is still here is told that it has to say its name, unless it has one already. */
   welcome(member: Member): void {
-    if (member.cursor.socket.data !== member) return;
+    if (member.cursor.socket.data !== member || isPending(member)) return;
     if (member.ownName !== undefined) return this.#report(member);
     this.#room.newcomers?.greet(member.cursor, this.#greeting());
   }
@@ -86,7 +93,34 @@ export class Names {
   /** A member says nothing under its name any more. */
   release(member: Member): void {
     const key = nameKey(member.ownName ?? "");
-    if (this.#bearers.get(key) === member) this.#bearers.delete(key);
+    if (this.#bearers.get(key) !== member) return;
+    // What it has said is to have its place before another says something under this name.
+    const { sharing } = this.#room;
+    if (sharing) sharing.order.after(() => this.free(member));
+    else this.#bearers.delete(key);
+  }
+
+  /** All that a member has said under its name has its place. */
+  free(member: Member): void {
+    const key = nameKey(member.ownName ?? "");
+    if (this.#bearers.get(key) !== member) return;
+    this.#bearers.delete(key);
+    this.#room.sharing?.order.claims.release(key);
+  }
+
+  /** A member at another server may have the name; until that is known, the lines of this one wait. */
+  #askOthers(member: Member, key: string): void {
+    const { sharing, settings } = this.#room;
+    const { lines } = member;
+    if (sharing === undefined || !(lines instanceof NamedLines)) return;
+    lines.isPending = true;
+    sharing.order.claims.ask(key, (granted) => {
+      lines.settle(granted ? undefined : nameTaken(member.ownName ?? ""));
+      if (!granted && this.#bearers.get(key) === member) this.#bearers.delete(key);
+      if (granted && !member.cursor.gone) this.#report(member);
+      if (!granted && member.hold === undefined) member.saidAll();
+      settings.wake(0);
+    });
   }
 
   /** Who came first is named first. */
@@ -103,4 +137,8 @@ export class Names {
     announcer?.joined(cursor, ownName ?? "");
     settings.onNamed?.(cursor.name);
   }
+}
+
+function isPending({ lines }: Member): boolean {
+  return lines instanceof NamedLines && lines.isPending;
 }

@@ -18,6 +18,8 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 export class Newcomers {
   readonly #room: Room;
   readonly #isMarked: boolean;
+  /** Where history begins at the earliest. */
+  #first = 0;
   /** Those whose sockets take more, in the order of their turns. */
   readonly #waiting = new Set<Cursor>();
 
@@ -27,10 +29,15 @@ export class Newcomers {
     this.#isMarked = isMarked;
   }
 
+  /** What is in the log is not what was said before. */
+  begin(): void {
+    this.#first = this.#room.log.head;
+  }
+
   /** Has a newcomer start further back, if there is history. */
   add(cursor: Cursor): void {
     const { log } = this.#room;
-    cursor.position = log.historyStart;
+    cursor.position = Math.max(this.#first, log.historyStart);
     log.goBack(cursor.position);
     if (cursor.position < log.head) this.#tell(cursor, "mark", this.#isMarked ? HISTORY_END : "");
   }

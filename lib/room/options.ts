@@ -1,6 +1,7 @@
 /** What a room is opened with, and what it reports. */
 
 import type { Member } from "./member.ts";
+import type { SharedOrder } from "./order.ts";
 
 /** What there is to choose in a room. */
 export interface RoomOptions extends RoomEvents {
@@ -35,6 +36,8 @@ export interface RoomOptions extends RoomEvents {
    * returns is why the member is disconnected.
    */
   inspect?: ((firstBytes: Uint8Array) => string | undefined) | undefined;
+  /** Where what is said gets its place, in a room of several servers; in this room's log by default. */
+  order?: SharedOrder | undefined;
   /** The time, in ms, from any start; never goes back. */
   now: () => number;
   /**

@@ -9,13 +9,16 @@ import { assert } from "./assert.ts";
 import type { Cursor } from "./cursor.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Ear } from "./ear.ts";
+import { NOT_IN_ROOM } from "./last-words.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { Member } from "./member.ts";
 import { type Identity, Names, PREFIX_BYTES_MAX } from "./names.ts";
 import { Newcomers } from "./newcomers.ts";
 import { DEFAULTS, type RoomOptions } from "./options.ts";
+import type { Order } from "./order.ts";
 import { Patience } from "./patience.ts";
+import { Sharing } from "./sharing.ts";
 import type { RoomSocket } from "./socket.ts";
 import { Tally } from "./tally.ts";
 import { type Talker, Turns } from "./turns.ts";
@@ -32,6 +35,9 @@ export class Room {
   readonly settings: RoomOptions & typeof DEFAULTS;
   /** Everything said that somebody still has to take, and the history. */
   readonly log: LineLog;
+  /** Where a line gets its place: in the log, unless several servers share the room. */
+  readonly order: Order;
+  readonly sharing: Sharing | undefined;
   /** Those of members, and of leavers that are still owed something, in the order they came. */
   readonly cursors = new Set<Cursor>();
   /** Who has to say a line; only in a room that minds. */
@@ -75,6 +81,9 @@ export class Room {
     this.#due = due.filter((one) => one !== undefined);
     this.#turns = new Turns(this);
     this.#patience = new Patience(this);
+    this.sharing = options.order && new Sharing(this, this.#turns, options.order);
+    this.order = options.order ?? this.log;
+    if (this.sharing) options.order?.attach(this.sharing);
   }
 
   /** How many are in the room: members, and those who leave and do not have everything yet. */
@@ -101,6 +110,7 @@ export class Room {
    */
   join(socket: RoomSocket, name: string, identity?: Identity): void {
     if (this.stopping) return new Leaver(this, socket).linger();
+    if (this.sharing?.order.hasThread === false) return this.refuse(socket, name, NOT_IN_ROOM);
     const member = new Member(this, socket, name, identity);
     const refusal = identity && this.names?.claim(member, identity.name);
     if (refusal !== undefined) return this.refuse(socket, name, refusal);
@@ -208,16 +218,19 @@ export class Room {
   flush(): void {
     const now = this.settings.now();
     this.#turns.resumePaced();
+    this.sharing?.order.moveToLog();
     this.#writeToAll();
     this.newcomers?.flush();
     this.#release();
-    while (!this.#turns.takeTurns() && this.#patience.hurry(now)) this.#release();
+    const goOn = () => this.sharing?.goOn() ?? this.#turns.takeTurns();
+    while (!goOn() && this.#patience.hurry(now)) this.#release();
     this.ear?.tell();
-    const isHeldUp = this.#turns.next !== undefined;
+    const isHeldUp = this.sharing?.order.isHeldUp ?? this.#turns.next !== undefined;
     this.#patience.heldUp(now, isHeldUp);
-    if (this.stopping && this.#turns.haveSaidAll)
+    if (this.stopping && this.#turns.haveSaidAll && this.sharing?.hasSaidAll !== false)
       for (const { socket } of this.cursors) socket.data.stopped?.();
     let dueAtMs = Math.min(this.#turns.dueAtMs(now), this.#patience.dueAtMs(now));
+    if (this.sharing) dueAtMs = Math.min(dueAtMs, this.sharing.order.flush(now));
     for (const due of this.#due) {
       for (const one of due.over(now)) one.late();
       dueAtMs = Math.min(dueAtMs, due.dueAtMs);

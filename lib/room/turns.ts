@@ -107,17 +107,17 @@ export class Turns {
     return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
   }
 
-  /** Moves a talker's whole lines to the log: at most its share, as its rate and the log allow. */
+  /** Has a talker's whole lines get their place: at most its share, as its rate and the order allow. */
   sayShare(talker: Talker): void {
-    const { log, settings } = this.#room;
+    const { order, settings } = this.#room;
     const { lines } = talker;
     let { shareBytes } = this;
     while (lines.hasLine) {
-      const bytesMax = Math.min(shareBytes, log.freeBytes);
+      const bytesMax = Math.min(shareBytes, order.freeBytes);
       const run = lines.take(bytesMax, Math.floor(this.linesNow(talker)));
       if (run === undefined) return;
       shareBytes -= run.length;
-      log.append(talker.cursor, run);
+      order.append(talker.cursor, run);
       this.#spend(talker, run);
       talker.said(run);
       settings.wake(0);
@@ -152,16 +152,35 @@ export class Turns {
 
   /** Lets those who wait for room speak, a share each in turn; returns whether all have. */
   takeTurns(): boolean {
-    const { log } = this.#room;
+    const { order } = this.#room;
     for (let talker = this.next; talker; talker = this.next) {
-      const before = log.head;
+      const before = order.head;
       this.#room.hear(talker);
       if (this.next !== talker) continue;
-      if (log.head === before) return false;
+      if (order.head === before) return false;
       this.#queue.push(talker);
       this.#queue.shift();
     }
     return true;
+  }
+
+  /** Forgets what some talkers that wait still had to say; returns how many lines that is. */
+  drop(which: (talker: Talker) => boolean): number {
+    let lines = 0;
+    for (const talker of [...this.#queue, ...this.#paced].filter(which)) {
+      for (
+        let run = talker.lines.take(this.shareBytes);
+        run;
+        run = talker.lines.take(this.shareBytes)
+      )
+        lines += countLines(run);
+      const at = this.#queue.indexOf(talker);
+      if (at >= 0) this.#queue.splice(at, 1);
+      this.#paced.delete(talker);
+      talker.hold = undefined;
+      talker.resume();
+    }
+    return lines;
   }
 
   /** A talker has said a run of lines. */

@@ -14,7 +14,9 @@
  * | server stops   | leaves                        | leaves                        | –               |
  *
  * A guest becomes a member, a member a leaver; a newcomer that is refused is a
- * leaver at once, over TLS after its handshake. Guests (lib/server/guest.ts),
+ * leaver at once, over TLS after its handshake. One that a load balancer passes on
+ * has a life before that, in which it is not known whose it is
+ * (lib/server/proxied-guest.ts). Guests (lib/server/guest.ts),
  * members and leavers that are still owed something (lib/room/) hold a seat. The
  * others hold none, and the oldest of them makes room for a newcomer: so the
  * file limit, at which Bun would call `accept` in a tight loop, is never reached.
@@ -25,69 +27,25 @@ import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
 import type { Room } from "../room/room.ts";
-import { GONE, type Life, type RoomSocket } from "../room/socket.ts";
-import type { Tally } from "../room/tally.ts";
-import { AddressCounts, type AddressRules } from "./access.ts";
-import { Guest } from "./guest.ts";
-import type { Certified } from "./identity.ts";
+import { GONE, type Life } from "../room/socket.ts";
+import { AddressCounts } from "./access.ts";
+import {
+  type AcceptedSocket,
+  BY_WEB,
+  type ConnectionsOptions,
+  type Counts,
+  DEFAULTS,
+  type Way,
+} from "./connection-options.ts";
+import { Guest, type Waiting } from "./guest.ts";
+import { ProxiedGuest } from "./proxied-guest.ts";
+import type { Client } from "./proxy-protocol.ts";
 import { TelnetSocket } from "./telnet.ts";
-import { handshakeFailure } from "./tls-words.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-
-/** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends RoomSocket, Certified {
-  /** Undefined on a Unix socket, and of a peer that has reset already. */
-  readonly remoteAddress?: string;
-  readonly remotePort: number;
-  setNoDelay(noDelay: boolean): unknown;
-  setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
-}
-
-/** How connections come. */
-export interface Way {
-  /** Whether clients have no addresses, as on a Unix socket. */
-  readonly unix: boolean;
-  /** Whether there is a TLS handshake to wait for. */
-  readonly handshake: boolean;
-  /** Whether clients are spoken to as telnet does; not by default. */
-  readonly telnet?: boolean | undefined;
-}
-
-/** As a WebSocket, whose handshakes are over. */
-export const BY_WEB: Way = { unix: false, handshake: false };
-
-/** Who may connect, how many, and what they have to show; and how all come who do not come by web. */
-export interface ConnectionsOptions extends Way {
-  /** What the first line has to be, without its line end. */
-  readonly passPhrase?: Uint8Array | undefined;
-  /** How long a guest may take for each thing asked of it, in ms; 10 s by default. */
-  readonly guestMs?: number;
-  /** How many guests and members there may be; any number by default. */
-  readonly clientsMax?: number;
-  /** How many more may be open, refused or lingering after EOF, at least 1; 64 by default. */
-  readonly lingerersMax?: number;
-  /** Which addresses may connect; any by default. */
-  readonly rules?: AddressRules | undefined;
-  /** How many open sockets one address may have; any number by default. */
-  readonly clientsPerAddressMax?: number | undefined;
-}
-
-const DEFAULTS = { guestMs: 10_000, clientsMax: NEVER, lingerersMax: 64 };
-
-/** Figures of a room and its connections, at one moment. */
-export interface Counts {
-  readonly states: { readonly guest: number; readonly member: number; readonly leaver: number };
-  /** Open connections, by how they have come. */
-  readonly kinds: Readonly<Record<string, number>>;
-  readonly clientsMax: number;
-  readonly tally: Readonly<Tally>;
-  readonly log: {
-    readonly saidBytes: number;
-    readonly owedBytes: number;
-    readonly sizeBytes: number;
-  };
-}
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** Behind a socket in whose place there is another one: what happens to it, happens there too. */
+const HANDED_ON: Life = { ...GONE };
 
 /** The owner of every open socket. */
 export class Connections {
@@ -96,14 +54,15 @@ export class Connections {
   /** What the first line of newcomers has to be from now on. */
   passPhrase: Uint8Array | undefined;
   /** Guests that hold a seat, and those that only wait to be refused. */
-  readonly seated: Deadlines<Guest>;
-  readonly refused: Deadlines<Guest>;
-  readonly #deadlines: readonly Deadlines<Guest>[];
+  readonly seated: Deadlines<Waiting>;
+  readonly refused: Deadlines<Waiting>;
+  readonly #deadlines: readonly Deadlines<Waiting>[];
   readonly #addresses: AddressCounts<AcceptedSocket> | undefined;
   #open = 0;
   #openByWeb = 0;
   #unixClients = 0;
   #stopAtMs = NEVER;
+  #isOverdue = false;
   #stopped: PromiseWithResolvers<void> | undefined;
 
   constructor(room: Room, options: ConnectionsOptions) {
@@ -120,6 +79,11 @@ export class Connections {
   /** How many sockets are open. */
   get open(): number {
     return this.#open;
+  }
+
+  /** Whether all seats are taken. */
+  get isFull(): boolean {
+    return this.seated.size + this.room.seats >= this.settings.clientsMax;
   }
 
   /** Figures, looked up at the price of a look at each member. */
@@ -139,14 +103,14 @@ export class Connections {
       clientsMax,
       tally,
       log: { saidBytes: log.head, owedBytes: log.head - log.tail, sizeBytes: settings.logBytes },
+      stream: this.room.sharing?.order.state,
     };
   }
 
   /** accept: a connection has come. */
-  accept(accepted: AcceptedSocket, way: Way = this.settings): void {
-    const { unix, handshake, telnet } = way;
-    const { clientsMax, lingerersMax } = this.settings;
-    const socket = telnet ? new TelnetSocket(accepted) : accepted;
+  accept(socket: AcceptedSocket, way: Way = this.settings): void {
+    const { unix } = way;
+    const { proxies } = this.settings;
     this.#open++;
     if (way === BY_WEB) this.#openByWeb++;
     socket.data = GONE;
@@ -155,24 +119,50 @@ export class Connections {
     if (address === undefined) return socket.terminate();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const place = unix ? `unix:${++this.#unixClients}` : formatAddress(address, socket.remotePort);
+    const end = { address, port: socket.remotePort };
+    if (unix || way === BY_WEB || !proxies?.admits(address)) return this.meet(socket, end, way);
+    this.#makeRoom();
+    new ProxiedGuest(this, socket, end);
+  }
+
+  /**
+   * It is known whose connection it is.
+   *
+   * @param firstBytes what the client has said already
+   */
+  meet(
+    accepted: AcceptedSocket,
+    { address, port }: Client,
+    way: Way = this.settings,
+    firstBytes = NOTHING,
+  ): void {
+    const { unix, handshake, telnet } = way;
+    const place = unix ? `unix:${++this.#unixClients}` : formatAddress(address, port);
     const name = way === BY_WEB ? `web:${place}` : place;
-    const refusal = this.#refusalOf(socket, unmapAddress(address));
-    const isOneTooMany = this.#open > clientsMax + lingerersMax;
-    if (isOneTooMany && !this.room.closeOldest()) this.refused.first?.failed();
-    if (refusal === undefined || handshake)
-      new Guest(this, socket, name, handshake, refusal).arrive();
-    else this.room.refuse(socket, name, refusal);
+    const arrive = (plain: AcceptedSocket) => {
+      const socket = telnet ? new TelnetSocket(plain) : plain;
+      const refusal = this.#refusalOf(socket, unmapAddress(address));
+      this.#makeRoom();
+      if (refusal === undefined || handshake)
+        new Guest(this, socket, name, handshake, refusal).arrive();
+      else this.room.refuse(socket, name, refusal);
+    };
+    const { startTls } = this.settings;
+    if (startTls && handshake)
+      return this.#handOn(accepted, () => startTls(accepted, firstBytes, arrive));
+    arrive(accepted);
+    if (firstBytes.length > 0) accepted.data.received(firstBytes);
   }
 
   /** close: a connection is gone. */
   closed(accepted: AcceptedSocket, way: Way = this.settings): void {
+    if (accepted.data === HANDED_ON) return;
     const socket = accepted.data instanceof TelnetSocket ? accepted.data : accepted;
     socket.data.closed();
     this.#addresses?.remove(socket);
     this.#open--;
     if (way === BY_WEB) this.#openByWeb--;
-    if (this.#open === 0) this.#stopped?.resolve();
+    this.#finishStop();
   }
 
   /** Does the work of a turn: `Room.flush`, and disconnects guests that have taken too long. */
@@ -182,9 +172,11 @@ export class Connections {
     this.room.flush();
     if (now >= this.#stopAtMs) {
       this.#stopAtMs = NEVER;
+      this.#isOverdue = true;
       this.#stopGuests();
       this.room.abort();
     }
+    this.#finishStop();
     const dueAtMs = Math.min(this.seated.dueAtMs, this.refused.dueAtMs, this.#stopAtMs);
     if (dueAtMs !== NEVER) this.room.settings.wake(Math.max(1, dueAtMs - now));
   }
@@ -201,41 +193,45 @@ export class Connections {
     this.#stopAtMs = this.room.settings.now() + graceMs;
     this.room.stop();
     this.#stopGuests();
-    if (this.#open === 0) this.#stopped.resolve();
+    this.#finishStop();
     return this.#stopped.promise;
+  }
+
+  /** A stop is over once nobody is left, and members of other servers can hear all that was said here. */
+  #finishStop(): void {
+    const isOver = this.#open === 0 && (this.room.sharing?.hasSaidAll !== false || this.#isOverdue);
+    if (isOver) this.#stopped?.resolve();
   }
 
   #stopGuests(): void {
     for (const guests of this.#deadlines) for (const guest of guests.over()) guest.stopped();
   }
 
+  /** Another socket takes the place of this one, unless that fails. */
+  #handOn(accepted: AcceptedSocket, start: () => void): void {
+    accepted.data = HANDED_ON;
+    try {
+      start();
+    } catch (error) {
+      accepted.data = GONE;
+      accepted.terminate();
+      throw error;
+    }
+  }
+
+  /** One connection too many takes the place of the one that has lingered longest. */
+  #makeRoom(): void {
+    const { clientsMax, lingerersMax } = this.settings;
+    const isOneTooMany = this.#open > clientsMax + lingerersMax;
+    if (isOneTooMany && !this.room.closeOldest()) this.refused.first?.failed();
+  }
+
   /** Why a newcomer cannot stay. */
   #refusalOf(socket: AcceptedSocket, address: string): string | undefined {
-    const { rules, clientsMax } = this.settings;
+    const { rules } = this.settings;
     const isOneTooMany = this.#addresses?.add(socket, address) === false;
     if (rules?.admits(address) === false) return notAllowedFrom(address);
     if (isOneTooMany) return tooManyFrom(address);
-    return this.seated.size + this.room.seats >= clientsMax ? ROOM_IS_FULL : undefined;
+    return this.isFull ? ROOM_IS_FULL : undefined;
   }
-}
-
-/** The socket handlers, one line an event; `onError` is told if one has failed, which is a bug. */
-export function handlersOf(
-  connections: Connections,
-  asksForCertificate: () => boolean,
-  onError?: (error: Error) => void,
-): Bun.SocketHandler<Life> {
-  return {
-    open: (socket) => connections.accept(socket),
-    handshake: ({ data, authorized }, success, error) =>
-      data.handshaken?.(handshakeFailure(success, error, asksForCertificate(), authorized)),
-    data: ({ data }, bytes) => data.received(bytes),
-    drain: ({ data }) => data.drained(),
-    end: ({ data }) => data.ended(),
-    close: (socket) => connections.closed(socket),
-    error({ data }, error) {
-      onError?.(error);
-      data.failed();
-    },
-  };
 }

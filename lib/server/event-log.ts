@@ -27,7 +27,10 @@ export function openEventLog(quiet: boolean, here: () => number, names = false) 
   const warn = (event: string) => stderr.write(asWarning(event));
   const note = quiet ? () => {} : (event: string) => stderr.write(asNews(event));
   const { admits, end } = oncePerSecond((count) => warn(`${count} more refused`));
-  const events: Required<Omit<RoomEvents, "onLine">> & { onError: (error: Error) => void } = {
+  const events: Required<Omit<RoomEvents, "onLine">> & {
+    onError: (error: Error) => void;
+    onWarning: (what: string) => void;
+  } = {
     onJoin: (name) => note(`${names ? "connected" : "joined"} ${name} (${here()} here)`),
     onNamed: (name) => note(`joined ${name} (${here()} here)`),
     onLeave(name, reason, behindBytes) {
@@ -39,6 +42,7 @@ export function openEventLog(quiet: boolean, here: () => number, names = false) 
       if (admits(`${name.replace(/:\d+$/, "")} ${why}`))
         warn(`refused ${name}: ${why} (${here()} here)`);
     },
+    onWarning: warn,
     onError: (error) => warn(`error: ${error.stack ?? error.message}`),
   };
   return { note, warn, events, end };

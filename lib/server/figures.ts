@@ -1,7 +1,9 @@
 /** What the room does, in figures, as Prometheus reads them: names, help and units by its advice. */
 
+import { version } from "../../package.json";
 import type { RoomEvents } from "../room/options.ts";
-import type { Counts } from "./connections.ts";
+import type { OrderState } from "../room/order.ts";
+import type { Counts } from "./connection-options.ts";
 import { processFigures } from "./process-figures.ts";
 import { figure, labelled, type Sample } from "./text-format.ts";
 
@@ -14,6 +16,7 @@ const LEAVING: readonly Label[] = [
   ["idle", /^idle$/],
   ["name", /^(a name is|the name|the certificate) /],
   ["speaks TLS", /^speaks TLS/],
+  ["lost the thread", /^lost the thread$/],
   ["server stopping", /^server stopping$/],
 ];
 /** Why others never are one. */
@@ -57,7 +60,7 @@ export class Figures {
   }
 
   /** All figures, in the text format 0.0.4; what is in `counts`, and what was counted here. */
-  text({ states, kinds, clientsMax, tally, log }: Counts, version: string): string {
+  text({ states, kinds, clientsMax, tally, log, stream }: Counts): string {
     const byState = labelled("state", states);
     return [
       figure("gauge", "linechat_build_info", "Which program this is.", [
@@ -100,9 +103,30 @@ export class Figures {
         log.owedBytes,
       ),
       figure("gauge", "linechat_log_size_bytes", "How far a reader may lag.", log.sizeBytes),
+      ...(stream ? streamFigures(stream) : []),
       processFigures(),
     ].join("");
   }
+}
+
+/** Those of the order that several servers share. */
+function streamFigures({ isUp, servers, lagMs, owedBytes }: OrderState): string[] {
+  return [
+    figure("gauge", "linechat_stream_up", "Whether Redis is there, 1, or away, 0.", isUp ? 1 : 0),
+    figure("gauge", "linechat_stream_servers", "Servers that share the room.", servers),
+    figure(
+      "gauge",
+      "linechat_stream_lag_seconds",
+      "How long the oldest line said here has waited to be heard back.",
+      lagMs / 1000,
+    ),
+    figure(
+      "gauge",
+      "linechat_stream_owed_bytes",
+      "What is said here and not with all servers yet.",
+      owedBytes,
+    ),
+  ];
 }
 
 /** Counts of events by reason, of which there are only so many. */

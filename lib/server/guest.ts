@@ -8,14 +8,24 @@ import type { Deadlines } from "../room/deadlines.ts";
 import { noPassPhraseWithin, SPEAKS_TLS, WRONG_PASS_PHRASE } from "../room/last-words.ts";
 import { LF } from "../room/line-buffer.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
-import type { AcceptedSocket, Connections } from "./connections.ts";
+import type { AcceptedSocket } from "./connection-options.ts";
+import type { Connections } from "./connections.ts";
 import { identityOf } from "./identity.ts";
 import { greetsInTls } from "./tls-words.ts";
 
 const CR = 0x0d;
 
+/** One that is not in yet, of which something is expected within a time. */
+export interface Waiting {
+  /** It has taken too long. */
+  late(): void;
+  /** The server stops. */
+  stopped(): void;
+  failed(): void;
+}
+
 /** A connection that is not a member yet: it hears nothing, and its lines go nowhere. */
-export class Guest implements Life {
+export class Guest implements Life, Waiting {
   /** What it has said of its pass phrase. */
   said = new Uint8Array(0);
   readonly #connections: Connections;
@@ -25,7 +35,7 @@ export class Guest implements Life {
   readonly #handshake: boolean;
   /** Why it is refused as soon as it can be told; undefined for one that holds a seat. */
   readonly #refusal: string | undefined;
-  readonly #deadlines: Deadlines<Guest>;
+  readonly #deadlines: Deadlines<Waiting>;
   #awaits: "handshake" | "pass phrase" = "handshake";
 
   constructor(

@@ -6,22 +6,30 @@
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
+import type { RedisRoom } from "../redis/redis.ts";
 import { idleFor, SPEAKS_TLS } from "../room/last-words.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
+import type { SharedOrder } from "../room/order.ts";
 import { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import { Connections, type ConnectionsOptions, type Counts, handlersOf } from "./connections.ts";
+import type { ConnectionsOptions, Counts } from "./connection-options.ts";
+import { Connections } from "./connections.ts";
 import { eventLoop } from "./event-loop.ts";
+import { type Handlers, handlersOf, tlsStarter } from "./handlers.ts";
 import { listenOnPort, type Port } from "./port.ts";
 import { greetsInTls } from "./tls-words.ts";
 import { listenOnPath } from "./unix-path.ts";
-import type { WebEvents, WebOptions } from "./web.ts";
+import type { WebOptions } from "./web.ts";
 
-type Handlers = Bun.SocketHandler<Life>;
+/** How long to wait until the other servers of the room know that this one goes. */
+const GOODBYE_MS = 500;
 
 /** Where to listen: on a port, or on a path in the file system. */
 export type Place =
-  | Port
+  | (Port & {
+      /** Whether other servers of this user may listen there too, each getting a part of the clients. */
+      readonly reusePort?: boolean | undefined;
+    })
   | {
       /** The path of a Unix socket. */
       unix: string;
@@ -32,19 +40,24 @@ export type Place =
 /** Where to listen, who may come in, and what there is to choose in the room. */
 export type ListenOptions = Place &
   Secrets &
-  Omit<RoomOptions, "now" | "wake" | "idle" | "inspect"> &
-  Omit<ConnectionsOptions, "unix" | "handshake"> &
-  Omit<WebEvents, "onError"> & {
+  Omit<RoomOptions, "now" | "wake" | "idle" | "inspect" | "order" | "countLines"> &
+  Omit<ConnectionsOptions, "unix" | "handshake" | "startTls"> & {
     /** How long a member may say no line before it is disconnected, in ms; for ever by default. */
     idleMs?: number | undefined;
+    /** Where browsers find the room as well; nowhere by default. */
+    web?: WebOptions | undefined;
+    /** Where Prometheus finds figures; nowhere by default. */
+    metrics?: Port | undefined;
+    /** The Redis over which other servers share the room; by default, it is this server's own. */
+    redis?: RedisRoom | undefined;
+    /** Is told what an operator may want to act on: Redis is away, the page's port closed for a while. */
+    onWarning?: (what: string) => void;
     /**
      * A handler failed, which is a bug, and its connection is ended; or one of
      * `onJoin`, `onNamed`, `onLeave`, `onLine` and `onRefuse` has thrown. Without this, what they throw
      * is an uncaught exception.
      */
     onError?: (error: Error) => void;
-    /** Where browsers find the room as well; nowhere by default. */
-    web?: WebOptions | undefined;
   };
 
 /** What may change while a server runs. */
@@ -71,6 +84,10 @@ export interface Server extends Listener, AsyncDisposable {
   readonly room: Room;
   /** Where browsers find it: `http://127.0.0.1:8081/`; undefined if they do not. */
   readonly webUrl: string | undefined;
+  /** Where figures are: `http://127.0.0.1:9090/metrics`; undefined if nowhere. */
+  readonly metricsUrl: string | undefined;
+  /** The name of this server among those that share the room; undefined if none do. */
+  readonly nameInRoom: string | undefined;
   /** Figures of it, as they are now. */
   readonly counts: Counts;
   /**
@@ -89,45 +106,66 @@ export interface Server extends Listener, AsyncDisposable {
 }
 
 /**
- * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever.
+ * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever. What only an option
+ * asks for is loaded only with it.
  *
- * @throws {UserError} when it cannot listen there
+ * @throws {UserError} when it cannot listen there, or not share the room
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  const { idleMs, onError } = options;
+  const { idleMs, onError, onWarning = () => {} } = options;
   let { tls } = options;
+  let stopped: Promise<void> | undefined;
+  /** What is open already is closed again, if something after it fails. */
+  using opened = new DisposableStack();
+
+  const order =
+    options.redis &&
+    (await (await import("../redis/redis.ts")).shareOverRedis(options.redis, options, onWarning));
+  opened.defer(() => order?.end());
+  const metrics = options.metrics && new (await import("./metrics.ts")).Metrics(options.metrics);
+  const events = guarded(options);
   const room = new Room({
     ...options,
-    ...guarded(options),
+    ...(metrics?.counting(events) ?? events),
     ...eventLoop(() => connections.flush()),
     idle: idleMs ? { ms: idleMs, word: idleFor(formatTime(idleMs)) } : undefined,
     inspect: tls ? undefined : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
+    countLines: metrics !== undefined,
+    order,
   });
-  const kind = { unix: "unix" in options, handshake: tls !== undefined };
-  const connections = new Connections(room, { ...options, ...kind });
-  const handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
-  const accepting = tls ? startingTls(handlers, () => tls, onError) : handlers;
-  const listener = await openListener(options, accepting);
-  const { web: place } = options;
-  const openWeb = async (where: WebOptions) => {
-    try {
-      // Loaded only where it is needed, as it holds the page.
-      return await (await import("./web.ts")).openWeb(connections, where, () => tls, options);
-    } catch (error) {
-      listener.stop();
-      throw error;
-    }
-  };
-  const web = place && (await openWeb(place));
+  const startTls = tlsStarter(
+    () => handlers,
+    () => tls,
+  );
+  const connections: Connections = new Connections(room, {
+    ...options,
+    unix: "unix" in options,
+    handshake: tls !== undefined,
+    ...(tls && { startTls }),
+  });
+  const handlers: Handlers = handlersOf(connections, () => tls?.ca !== undefined, onError);
+
+  await order?.opened;
+  const listener = await openListener(options, handlers);
+  opened.defer(() => listener.stop());
+  const web =
+    options.web &&
+    (await (await import("./web.ts")).openWeb(connections, options.web, () => tls, options));
+  opened.defer(() => web?.stop());
+  await metrics?.open(connections);
+  opened.move();
+
   const stop = (graceMs = 5_000) => {
     listener.stop();
     web?.stop();
-    return connections.stop(graceMs);
+    return (stopped ??= end(connections, order, graceMs).finally(() => metrics?.close()));
   };
   return {
     ...listener,
     room,
     webUrl: web?.url,
+    metricsUrl: metrics?.url,
+    nameInRoom: order?.name,
     get counts() {
       return connections.counts;
     },
@@ -140,6 +178,21 @@ export async function listen(options: ListenOptions): Promise<Server> {
     stop,
     [Symbol.asyncDispose]: () => stop(),
   };
+}
+
+/** Hands everybody what they are owed, and takes leave of the other servers of the room. */
+async function end(
+  connections: Connections,
+  order: SharedOrder | undefined,
+  graceMs: number,
+): Promise<void> {
+  if (!order) return connections.stop(graceMs);
+  // When all clients have gone already, nothing else keeps the program alive.
+  const awake = setInterval(() => {}, graceMs + GOODBYE_MS);
+  await connections.stop(graceMs);
+  await Promise.race([new Promise<void>((done) => order.close(done)), Bun.sleep(GOODBYE_MS)]);
+  order.end();
+  clearInterval(awake);
 }
 
 /** The reports, so that one that throws leaves nothing half done. */
@@ -173,34 +226,9 @@ async function openListener(place: Place, socket: Handlers): Promise<Listener> {
       Bun.listen<Life>({ unix, ...how }),
     );
   return listenOnPort(place, (hostname) => {
-    const listener = Bun.listen<Life>({ hostname, port: place.port, ...how });
+    const { port, reusePort = false } = place;
+    const listener = Bun.listen<Life>({ hostname, port, ...how, ...{ reusePort } });
     const address = formatAddress(hostname, listener.port);
     return { address, port: listener.port, stop: () => listener.stop() };
   });
-}
-
-/** Has each connection begin with a TLS handshake, by the certificates of the moment. */
-function startingTls(
-  handlers: Handlers,
-  material: () => TlsMaterial | undefined,
-  onError?: (error: Error) => void,
-): Handlers {
-  return {
-    open(accepted) {
-      const requestCert = material()?.ca !== undefined;
-      const tls = { ...material(), requestCert, rejectUnauthorized: true };
-      const [plain, secure] = accepted.upgradeTLS<Life>({ tls, socket: handlers });
-      const terminate = secure.terminate.bind(secure);
-      // After `end`, only the plain socket can still be reset.
-      secure.terminate = () => {
-        terminate();
-        plain.terminate();
-      };
-    },
-    data() {},
-    error(accepted, error) {
-      onError?.(error);
-      accepted.terminate();
-    },
-  };
 }

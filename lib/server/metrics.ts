@@ -1,37 +1,59 @@
 /** `--metrics`: figures for Prometheus, and whether the server takes clients, on a port of their own. */
 
+import type { RoomEvents } from "../room/options.ts";
+import type { Room } from "../room/room.ts";
+import type { Connections } from "./connections.ts";
+import { Figures } from "./figures.ts";
 import { HttpPort } from "./http-port.ts";
 import type { Port } from "./port.ts";
 
 /** As Prometheus asks for it: the text format. */
 const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 
-/** What there is to ask for. */
-export interface Asked {
-  /** All figures, in the text format. */
-  readonly figures: () => string;
-  /** Why no clients are taken at the moment; undefined if they are. */
-  readonly unhealthy: () => string | undefined;
+/** Answers `GET /metrics` and `GET /health`. Whoever reaches the port may ask: figures name nobody. */
+export class Metrics {
+  readonly #place: Port;
+  readonly #figures = new Figures();
+  #port: HttpPort | undefined;
+
+  constructor(place: Port) {
+    this.#place = place;
+  }
+
+  /** Where the figures are: `http://127.0.0.1:9090/metrics`. */
+  get url(): string {
+    return `http://${this.#port?.address}/metrics`;
+  }
+
+  /** The reports of a room, counted on their way. */
+  counting<Events extends RoomEvents>(events: Events): Events {
+    return this.#figures.counting(events);
+  }
+
+  /** @throws {UserError} when it cannot listen there */
+  async open(connections: Connections): Promise<void> {
+    const fetch = (request: Request) => this.#answer(request, connections);
+    this.#port = await HttpPort.open(this.#place, (ground) => Bun.serve({ ...ground, fetch }));
+  }
+
+  close(): void {
+    this.#port?.close();
+  }
+
+  #answer({ method, url }: Request, { room, counts }: Connections): Response {
+    const { pathname } = new URL(url);
+    if (!["GET", "HEAD"].includes(method)) return text("GET and nothing else\n", 405);
+    if (pathname === "/metrics") return text(this.#figures.text(counts), 200, TEXT_FORMAT);
+    if (pathname !== "/health") return text("/metrics or /health\n", 404);
+    const why = ailmentOf(room);
+    return why === undefined ? text("ok\n") : text(`${why}\n`, 503);
+  }
 }
 
-/**
- * Answers `GET /metrics` and `GET /health`. Whoever reaches the port may ask: figures name nobody.
- *
- * @throws {UserError} when it cannot listen there
- */
-export function openMetrics(place: Port, asked: Asked): Promise<HttpPort> {
-  return HttpPort.open(place, (ground) =>
-    Bun.serve({ ...ground, fetch: (request) => answer(request, asked) }),
-  );
-}
-
-function answer(request: Request, { figures, unhealthy }: Asked): Response {
-  const { pathname } = new URL(request.url);
-  if (!["GET", "HEAD"].includes(request.method)) return text("GET and nothing else\n", 405);
-  if (pathname === "/metrics") return text(figures(), 200, TEXT_FORMAT);
-  if (pathname !== "/health") return text("/metrics or /health\n", 404);
-  const reason = unhealthy();
-  return reason === undefined ? text("ok\n") : text(`${reason}\n`, 503);
+/** Why clients had better go elsewhere. */
+function ailmentOf({ stopping, sharing }: Room): string | undefined {
+  if (stopping) return "stopping";
+  return sharing && !sharing.order.state.isUp ? "redis is away" : undefined;
 }
 
 /** Closes the connection after it, so that none is open for nothing. */

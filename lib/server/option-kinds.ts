@@ -47,3 +47,21 @@ export function lines(help: string): Option<RoomOptions["history"]> {
     },
   };
 }
+
+/** The address of a Redis. */
+export function redisUrl(help: string): Option<URL | undefined> {
+  const expects = "an address like redis://10.0.0.5 or rediss://user@host:6380/1";
+  const parse = (text: string) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const isRedis = url && /^rediss?:$/.test(url.protocol) && url.hostname !== "";
+    return isRedis && /^\/?\d*$/.test(url.pathname) && !url.search && !url.hash ? url : undefined;
+  };
+  return { takes: "url", expects, help, default: undefined, parse };
+}
+
+/** A name that does not end the braces around it in the names of keys. */
+export function roomName(help: string): Option<string | undefined> {
+  const expects = "a name of letters, digits, dots, - and _, of at most 64 characters";
+  const parse = (value: string) => (/^[\w.-]{1,64}$/.test(value) ? value : undefined);
+  return { takes: "name", expects, help, default: undefined, parse };
+}

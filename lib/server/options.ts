@@ -15,13 +15,12 @@ import {
 } from "../program/command-line.ts";
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
 import { plain, quote } from "../program/quote.ts";
-import { usageError, UserError } from "../program/system-errors.ts";
-import { formatSize } from "../program/units.ts";
-import { PREFIX_BYTES_MAX } from "../room/names.ts";
+import { usageError } from "../program/system-errors.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";
 import { fileLimit } from "./file-limit.ts";
 import type { ListenOptions, Secrets } from "./listen.ts";
-import { hostAlone, lines, place } from "./option-kinds.ts";
+import { checkTogether } from "./option-conflicts.ts";
+import { hostAlone, lines, place, redisUrl, roomName } from "./option-kinds.ts";
 import { spareFiles } from "./spare-files.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
@@ -32,6 +31,9 @@ const options = {
     ...text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
     parse: hostAlone,
   },
+  "reuse-port": flag(
+    "share the port with other servers that do the same, each getting some clients",
+  ),
   unix: text("path", "listen on this Unix socket instead of a port", undefined),
   "unix-mode": fileMode("permissions of that socket (default 600)", undefined),
   "max-clients": count(
@@ -57,6 +59,12 @@ const options = {
     "address",
     RULE,
     "refuse this address or range, even if allowed; repeatable",
+    parseAddressRule,
+  ),
+  "proxy-protocol": list(
+    "address",
+    RULE,
+    "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
     parseAddressRule,
   ),
   "max-clients-per-address": count("connections from one address (default: any number)", undefined),
@@ -87,6 +95,10 @@ const options = {
   "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
   "tls-key": text("file", "PEM file with the key of that certificate", undefined),
   "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
+  redis: redisUrl(
+    "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
+  ),
+  room: roomName("the name of that room (default linechat)"),
   quiet: flag("log only warnings and errors"),
 };
 
@@ -116,18 +128,20 @@ export function settingsOf(
   given: ServerOptions,
   port = "",
 ): ListenOptions & { clientsMax: number } {
-  checkTogether(given);
+  checkTogether(given, limitFor(given));
   const { clientsMax, lingerersMax } = limitFor(given);
+  const { "proxy-protocol": proxies } = given;
   return {
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
-      : { host: given.host, port: parsePort(port, 0) }),
+      : { host: given.host, port: parsePort(port, 0), reusePort: given["reuse-port"] }),
     clientsMax: given["max-clients"] ?? clientsMax,
     lingerersMax,
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,
     rules: new AddressRules(given.allow, given.deny),
+    proxies: proxies.length > 0 ? new AddressRules(proxies, []) : undefined,
     clientsPerAddressMax: given["max-clients-per-address"],
     linesPerSecond: given["max-rate"],
     idleMs: given.idle,
@@ -136,7 +150,11 @@ export function settingsOf(
     history: given.history,
     telnet: given.telnet,
     web: given.web && { ...given.web, names: given["web-name"] },
-    countLines: given.metrics !== undefined,
+    metrics: given.metrics,
+    redis: given.redis && {
+      url: withPassword(given.redis, process.env["REDIS_PASSWORD"]),
+      room: given.room ?? "linechat",
+    },
     ...secretsOf(given),
   };
 }
@@ -167,11 +185,18 @@ export function limitNamed(clientsMax: number): string {
   return `up to ${clientsMax} clients, the file limit being ${limit.filesMax}`;
 }
 
-/** Whether a pass phrase can be read by others on its way. */
-export function isPassPhraseInTheClear(given: ServerOptions): boolean {
+/** What an operator may not have meant, for a server that listens at an address. */
+export function doubtsAbout(given: ServerOptions, address: string): string[] {
   const isOpen = (host = "") => host !== "localhost" && !/^(::1$|127\.)/.test(host);
   const isReadable = (!given.unix && isOpen(given.host)) || (given.web && isOpen(given.web.host));
-  return Boolean(given["pass-file"] && !given["tls-cert"] && isReadable);
+  return [
+    ...(given["pass-file"] && !given["tls-cert"] && isReadable
+      ? [`the pass phrase travels in the clear: there is no TLS on ${address}`]
+      : []),
+    ...(given["reuse-port"] && !given.redis
+      ? ["without --redis, servers on the same port are rooms of their own"]
+      : []),
+  ];
 }
 
 /** How many connections there may be, less what is kept for those on their way to the page. */
@@ -188,30 +213,9 @@ function readOperands(given: readonly string[]): readonly string[] {
   throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
 }
 
-function checkTogether(given: ServerOptions): void {
-  const { clientsMax, filesMax, filesOpen } = limitFor(given);
-  const { unix, web, buffer, names, "max-line": line, "max-clients": clients = 1 } = given;
-  const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "unix-mode": mode } = given;
-  for (const name of ["host", "allow", "deny", "max-clients-per-address"] as const)
-    if (unix && !(web && name !== "host") && [given[name] ?? []].flat().length > 0)
-      throw usageError(`--${name} does not go with --unix`);
-  if (mode !== undefined && !unix) throw usageError("--unix-mode needs --unix");
-  const sizes = `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`;
-  if (line > buffer) throw usageError(sizes);
-  if (names && line + PREFIX_BYTES_MAX > buffer) throw usageError(`${sizes} with a name before it`);
-  if (!cert !== !key) throw usageError("--tls-cert and --tls-key go together");
-  if (!web && given["web-name"].length > 0) throw usageError("--web-name needs --web");
-  if (web && names && ca)
-    throw usageError(
-      "--web does not go with --names and --tls-ca: it is not told who has certified",
-    );
-  if (ca && !cert) throw usageError("--tls-ca needs --tls-cert and --tls-key");
-  if (clientsMax < 1)
-    throw new UserError(
-      `no files left for clients: ulimit -n is ${filesMax}, and ${filesOpen} are open at the start`,
-    );
-  if (clients > clientsMax)
-    throw usageError(
-      `--max-clients ${clients} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
-    );
+/** The address to connect to, with a password from elsewhere unless it has one. */
+function withPassword(url: URL, password: string | undefined): URL {
+  const complete = new URL(url);
+  if (complete.password === "" && password) complete.password = encodeURIComponent(password);
+  return complete;
 }

@@ -5,7 +5,7 @@
 
 import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
-import type { AcceptedSocket } from "./connections.ts";
+import type { AcceptedSocket } from "./connection-options.ts";
 
 const NUL = 0;
 const CR = 13;

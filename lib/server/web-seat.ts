@@ -6,7 +6,8 @@
 
 import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
-import { type AcceptedSocket, BY_WEB, type Connections } from "./connections.ts";
+import { type AcceptedSocket, BY_WEB } from "./connection-options.ts";
+import type { Connections } from "./connections.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */

@@ -15,6 +15,7 @@ import { count, flag, runCommand, text } from "../../lib/program/command-line.ts
 import { usageError, UserError } from "../../lib/program/system-errors.ts";
 import { fileLimit } from "../../lib/server/file-limit.ts";
 import { version } from "../../package.json";
+import { benchOverRedis } from "../redis/bench.ts";
 import { plotAll } from "./charts.ts";
 import type { Finding, Findings, ScenarioFindings } from "./figures.ts";
 import type { Load, Measurement } from "./load.ts";
@@ -48,6 +49,7 @@ const command = {
     scenario: text("list", `only these: ${SCENARIOS.map(({ name }) => name).join(",")},growth`, ""),
     peer: text("list", `only these: ${PEERS.map(({ name }) => name).join(",")}`, ""),
     quick: flag("a fifth of the time in one round: to see that it works"),
+    redis: flag("a room on several servers that share it over Redis, instead"),
     json: flag("print all that was measured as JSON"),
     markdown: flag("print the section of the README"),
     plot: flag("draw the charts: test/bench/*.svg"),
@@ -60,6 +62,7 @@ const command = {
 } as const;
 
 await runCommand(command, async (options) => {
+  if (options.redis) return benchOverRedis(options.quick ? 500 : 5_000);
   const growth = "growth";
   const names = [...SCENARIOS.map(({ name }) => name), growth];
   const chosen = choose("--scenario", options.scenario, names);

@@ -1,7 +1,7 @@
 /** A socket for tests of the room: it takes as many bytes as a test says, and notes what the server does to it. */
 
 import type { Life } from "../../lib/room/socket.ts";
-import type { AcceptedSocket } from "../../lib/server/connections.ts";
+import type { AcceptedSocket } from "../../lib/server/connection-options.ts";
 
 /** Its `data` comes with the one that it is given to. */
 export class FakeSocket implements AcceptedSocket {

@@ -7,10 +7,15 @@ import {
   lastLine,
   lastWordOf,
   longerThan,
+  LOST_THREAD,
+  MALFORMED_PROXY_HEADER,
   nameTaken,
   NO_NAME_CERTIFIED,
+  NO_PROXY_HEADER,
   noPassPhraseWithin,
+  noProxyHeaderWithin,
   NOT_A_NAME,
+  NOT_IN_ROOM,
   notAllowedFrom,
   ROOM_IS_FULL,
   SAY_YOUR_NAME_BYTES_MAX,
@@ -27,15 +32,16 @@ const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
 
 /** Every word that a server can say: to members, and to those it does not let in, perhaps for good. */
 const MEMBER_FOR_GOOD = NAMES.map(takenOver);
-const MEMBER = [longerThan(65_536), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
+const MEMBER = [LOST_THREAD, longerThan(65_536), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
 const REFUSED = [
-  ROOM_IS_FULL,
+  ...[ROOM_IS_FULL, NOT_IN_ROOM],
   ...NAMES.map(nameTaken),
   ...ADDRESSES.flatMap((from) => [notAllowedFrom(from), tooManyFrom(from)]),
 ];
 const FOR_GOOD = [
   ...[WRONG_PASS_PHRASE, SPEAKS_TLS, NOT_A_NAME, NO_NAME_CERTIFIED],
-  ...TIMES.map(noPassPhraseWithin),
+  ...[NO_PROXY_HEADER, MALFORMED_PROXY_HEADER],
+  ...TIMES.flatMap((time) => [noPassPhraseWithin(time), noProxyHeaderWithin(time)]),
 ];
 
 test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (word) => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { Room } from "../../lib/room/room.ts";
-import { Connections, type ConnectionsOptions } from "../../lib/server/connections.ts";
+import type { ConnectionsOptions } from "../../lib/server/connection-options.ts";
+import { Connections } from "../../lib/server/connections.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -5,25 +5,15 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { endAfterEach, newFolder, Peer, runToEnd, ServerProgram } from "../harness.ts";
+import { figuresOf } from "../harness/figures.ts";
 import { testWith } from "../harness/tools.ts";
 
 endAfterEach();
 
-/** A room with figures; `figure` looks one up, by its name and labels. */
+/** A room with figures. */
 async function start(...options: string[]) {
   const server = await ServerProgram.start("--metrics", "0", ...options);
-  const [, url = ""] = await server.logged(/metrics at (http:\/\/127\.0\.0\.1:\d+\/metrics)\n/);
-  const figure = async (name: string) => {
-    const text = await (await fetch(url)).text();
-    const line = text.split("\n").find((one) => one.startsWith(`${name} `));
-    return line === undefined ? undefined : Number(line.slice(name.length));
-  };
-  /** Waits for a figure, which comes a turn after what it counts. */
-  const becomes = async (name: string, value: number) => {
-    for (let tries = 0; tries < 200 && (await figure(name)) !== value; tries++) await Bun.sleep(5);
-    expect([name, await figure(name)]).toEqual([name, value]);
-  };
-  return { server, url, figure, becomes };
+  return { server, ...(await figuresOf(server)) };
 }
 
 test("figures tell who is here, what was said, who has left and who was refused", async () => {
@@ -93,17 +83,14 @@ test("figures tell guests and leavers from members", async () => {
 });
 
 test("health is 200 while the server takes clients, and 503 while it stops", async () => {
-  const { server, url } = await start();
-  const health = url.replace("/metrics", "/health");
-  const ok = await fetch(health);
-  expect([ok.status, await ok.text()]).toEqual([200, "ok\n"]);
+  const { server, health } = await start();
+  expect(await health()).toBe("200 ok");
   const stuck = await server.join({ stopped: true });
   const talker = await server.join();
   await talker.sayAll(Buffer.alloc(8 << 20, `${"x".repeat(63)}\n`));
   server.kill("SIGTERM");
   await server.logged("stopping\n");
-  const stopping = await fetch(health);
-  expect([stopping.status, await stopping.text()]).toEqual([503, "stopping\n"]);
+  expect(await health()).toBe("503 stopping");
   stuck.reset();
   expect(await server.exited).toBe(0);
 });

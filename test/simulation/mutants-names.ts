@@ -81,7 +81,7 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "one that cannot have its name stays",
     file: "room/member.ts",
-    code: "else if (refusal !== undefined) this.#room.leave(this, refusal, refusal);",
+    code: "else if (refusal !== undefined) this.#letGo(refusal, refusal);",
     becomes: "",
   },
   {
@@ -111,14 +111,14 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "one whose name was taken over stays",
     file: "room/names.ts",
-    code: "bearer?.sendAway(takenOver(name));",
-    becomes: "",
+    code: "if (bearer) bearer.sendAway(takenOver(name));",
+    becomes: "if (bearer) void 0;",
   },
   {
     fault: "whose name was taken over takes it along when it leaves",
     file: "room/names.ts",
-    code: "if (this.#bearers.get(key) === member) this.#bearers.delete(key);",
-    becomes: "this.#bearers.delete(key);",
+    code: "if (this.#bearers.get(key) !== member) return;\n    // What",
+    becomes: "// What",
   },
   {
     fault: "the common name of a certificate counts for nothing",

@@ -172,9 +172,9 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "a notice is cut where the log is full",
     file: "room/announcer.ts",
-    code: "const line = new TextEncoder().encode(`* ${next.words} (${here} here)\\n`);",
+    code: "const line = new TextEncoder().encode(`* ${next.words}${here}\\n`);",
     becomes:
-      "const line = new TextEncoder().encode(`* ${next.words} (${here} here)\\n`).subarray(0, bytesMax);",
+      "const line = new TextEncoder().encode(`* ${next.words}${here}\\n`).subarray(0, bytesMax);",
   },
   {
     fault: "a stop forgets the notice that waits for room",
@@ -229,7 +229,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "who is sent away and has nothing to say stays",
     file: "room/member.ts",
-    code: "if (this.#sentAway !== undefined) this.#room.leave(this, this.#sentAway, this.#sentAway);",
+    code: "if (this.#sentAway !== undefined) this.#letGo(this.#sentAway, this.#sentAway);",
     becomes: "if (this.#sentAway !== undefined) void 0;",
   },
 ];

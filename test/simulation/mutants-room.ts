@@ -77,8 +77,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a talker is never resumed",
     file: "room/turns.ts",
-    code: "    talker.resume();",
-    becomes: "void 0;",
+    code: "talker.hold = undefined;\n    talker.resume();",
+    becomes: "talker.hold = undefined;",
   },
   {
     fault: "a talker speaks before those who wait",
@@ -421,7 +421,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   {
     fault: "a room that stops does not wait for those who wait",
     file: "room/room.ts",
-    code: "if (this.stopping && this.#turns.haveSaidAll)",
+    code: "if (this.stopping && this.#turns.haveSaidAll && this.sharing?.hasSaidAll !== false)",
     becomes: "if (this.stopping)",
   },
   {

@@ -43,14 +43,14 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a guest takes no seat",
     file: "server/connections.ts",
-    code: "this.seated.size + this.room.seats >= clientsMax",
-    becomes: "this.room.seats >= clientsMax",
+    code: "this.seated.size + this.room.seats >= this.settings.clientsMax",
+    becomes: "this.room.seats >= this.settings.clientsMax",
   },
   {
     fault: "one member more may be there",
     file: "server/connections.ts",
-    code: "this.room.seats >= clientsMax",
-    becomes: "this.room.seats > clientsMax",
+    code: "this.room.seats >= this.settings.clientsMax",
+    becomes: "this.room.seats > this.settings.clientsMax",
   },
   {
     fault: "a guest that is refused takes a seat",
@@ -108,7 +108,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: "server/connections.ts",
     code: "if (rules?.admits(address) === false) return notAllowedFrom(address);",
     becomes:
-      "if (this.room.seats >= clientsMax) return ROOM_IS_FULL;\n    if (rules?.admits(address) === false) return notAllowedFrom(address);",
+      "if (this.room.seats >= this.settings.clientsMax) return ROOM_IS_FULL;\n    if (rules?.admits(address) === false) return notAllowedFrom(address);",
   },
   {
     fault: "a newcomer without an address joins",
@@ -276,8 +276,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a stop does not wait for guests",
     file: "server/connections.ts",
-    code: "if (this.#open === 0) this.#stopped.resolve();",
-    becomes: "if (this.room.size === 0) this.#stopped.resolve();",
+    code: "const isOver = this.#open === 0 &&",
+    becomes: "const isOver = this.room.size === 0 &&",
   },
   {
     fault: "the grace time is not kept",
@@ -325,7 +325,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a stop is over when the last one is only about to go",
     file: "server/connections.ts",
-    code: "if (this.#open === 0) this.#stopped?.resolve();",
-    becomes: "if (this.#open <= 1) this.#stopped?.resolve();",
+    code: "const isOver = this.#open === 0 &&",
+    becomes: "const isOver = this.#open <= 1 &&",
   },
 ];

@@ -11,10 +11,13 @@ import { NAMES_MUTANTS } from "./mutants-names.ts";
 import { PEOPLE_MUTANTS } from "./mutants-people.ts";
 import { ROOM_MUTANTS } from "./mutants-room.ts";
 import { SERVER_MUTANTS } from "./mutants-server.ts";
+import { SHARED_MUTANTS } from "./mutants-shared.ts";
 import { WEB_MUTANTS } from "./mutants-web.ts";
 
 /** How many worlds a mutant may survive, and how long it may run: one that never ends is caught too. */
 const SEEDS = 20_000;
+/** Worlds of several servers are larger. */
+const SHARED_SEEDS = 5_000;
 const TIME_MS = 60_000;
 const ROOT = join(import.meta.dir, "../..");
 
@@ -38,6 +41,7 @@ export async function catchMutants(cores: number, words: string): Promise<number
     ...NAMES_MUTANTS,
     ...PEOPLE_MUTANTS,
     ...SERVER_MUTANTS,
+    ...SHARED_MUTANTS,
     ...WEB_MUTANTS,
   ];
   const mutants = all.filter(({ fault }) => fault.includes(words));
@@ -62,9 +66,11 @@ async function catchMutant(mutant: Mutant): Promise<string | undefined> {
     cpSync(join(ROOT, "lib"), join(copy, "lib"), { recursive: true });
     cpSync(import.meta.dir, join(copy, "test/simulation"), { recursive: true });
     await patch(join(copy, "lib", mutant.file), mutant);
-    const worlds = join(copy, "test/simulation/world.ts");
-    const run = `const { runWorld } = await import(${JSON.stringify(worlds)});
-      for (let seed = 1; seed <= ${SEEDS}; seed++) runWorld(seed);`;
+    const isShared = SHARED_MUTANTS.includes(mutant);
+    const worlds = join(copy, "test/simulation", isShared ? "shared/world.ts" : "world.ts");
+    const runWorld = isShared ? "runSharedWorld" : "runWorld";
+    const run = `const { ${runWorld} } = await import(${JSON.stringify(worlds)});
+      for (let seed = 1; seed <= ${isShared ? SHARED_SEEDS : SEEDS}; seed++) ${runWorld}(seed);`;
     const process_ = Bun.spawn([process.execPath, "-e", run], {
       stdio: ["ignore", "ignore", "pipe"],
       timeout: TIME_MS,

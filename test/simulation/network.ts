@@ -6,7 +6,7 @@
 
 import { Member } from "../../lib/room/member.ts";
 import type { Life } from "../../lib/room/socket.ts";
-import type { AcceptedSocket } from "../../lib/server/connections.ts";
+import type { AcceptedSocket } from "../../lib/server/connection-options.ts";
 import { Guest } from "../../lib/server/guest.ts";
 import { TelnetSocket } from "../../lib/server/telnet.ts";
 import type { Model } from "./model.ts";

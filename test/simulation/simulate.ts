@@ -8,6 +8,7 @@
 import { count, flag, runCommand, text } from "../../lib/program/command-line.ts";
 import { version } from "../../package.json";
 import { catchMutants } from "./mutants.ts";
+import { runSharedWorld, SharedSightings } from "./shared/world.ts";
 import { Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
 
@@ -24,6 +25,7 @@ const command = {
     seeds: count("so many worlds, on all cores (default 10000)", 10_000),
     from: count("the seed of the first of them (default 1)", 1),
     cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
+    shared: flag("worlds of several servers that share a room"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
     fault: text("words", "only mutants whose names have these words (default: all)", ""),
   },
@@ -36,25 +38,41 @@ const command = {
 
 if (process.send) process.on("message", runBatch);
 else
-  await runCommand(command, async ({ seed, seeds, from, cores, mutants, fault }) => {
+  await runCommand(command, async ({ seed, seeds, from, cores, shared, mutants, fault }) => {
     if (mutants) process.exit(await catchMutants(cores, fault));
-    process.exit(seed === undefined ? await runRange(from, seeds, cores) : replay(seed));
+    process.exit(
+      seed === undefined ? await runRange(from, seeds, cores, shared) : replay(seed, shared),
+    );
   });
 
+/** What was seen in worlds of either kind, which is only added to its own. */
+type Seen = (Sightings | SharedSightings) & { add(other: Seen): void };
+
+function kindOf(shared: boolean) {
+  return shared
+    ? { run: runSharedWorld, newSightings: () => new SharedSightings() }
+    : { run: runWorld, newSightings: () => new Sightings() };
+}
+
 /** Tells one world; returns the exit code. */
-function replay(seed: number): number {
+function replay(seed: number, shared: boolean): number {
   try {
-    console.log(format(runWorld(seed, (line) => console.log(line))));
+    console.log(format(kindOf(shared).run(seed, (line) => console.log(line))));
     return 0;
   } catch (error) {
-    console.log(explain(error));
+    console.log(explain(error, shared));
     return 1;
   }
 }
 
 /** Runs worlds in a process a core, until one fails; returns the exit code. */
-async function runRange(first: number, count: number, cores: number): Promise<number> {
-  const seen = new Sightings();
+async function runRange(
+  first: number,
+  count: number,
+  cores: number,
+  shared: boolean,
+): Promise<number> {
+  const seen: Seen = kindOf(shared).newSightings();
   const end = first + count;
   const startedAtMs = performance.now();
   let next = first;
@@ -79,7 +97,7 @@ async function runRange(first: number, count: number, cores: number): Promise<nu
     });
     const giveBatch = () => {
       if (next >= end || failed) return core.disconnect();
-      const batch: Batch = { first: next, end: Math.min(end, next + BATCH) };
+      const batch: Batch = { shared, first: next, end: Math.min(end, next + BATCH) };
       next = batch.end;
       core.send(batch);
     };
@@ -93,32 +111,34 @@ async function runRange(first: number, count: number, cores: number): Promise<nu
 }
 
 interface Batch {
+  readonly shared: boolean;
   readonly first: number;
   readonly end: number;
 }
 
 interface BatchResult {
-  readonly seen: Sightings;
+  readonly seen: Seen;
   readonly failure?: string;
 }
 
-function runBatch({ first, end }: Batch): void {
-  const seen = new Sightings();
+function runBatch({ shared, first, end }: Batch): void {
+  const { run, newSightings } = kindOf(shared);
+  const seen: Seen = newSightings();
   try {
-    for (let seed = first; seed < end; seed++) seen.add(runWorld(seed));
+    for (let seed = first; seed < end; seed++) seen.add(run(seed));
     process.send?.({ seen });
   } catch (error) {
-    process.send?.({ seen, failure: explain(error) });
+    process.send?.({ seen, failure: explain(error, shared) });
   }
 }
 
-function explain(error: unknown): string {
+function explain(error: unknown, shared: boolean): string {
   if (!(error instanceof WorldFailure)) throw error;
-  const replayed = `bun run simulate --seed ${error.seed}`;
+  const replayed = `bun run simulate ${shared ? "--shared " : ""}--seed ${error.seed}`;
   return `${error.message}\n(${replayed} replays it)`;
 }
 
-function format(seen: Sightings): string {
+function format(seen: Seen): string {
   return Object.entries(seen)
     .map(
       ([what, count]) =>

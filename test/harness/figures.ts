@@ -1,0 +1,26 @@
+/** The figures of a server with `--metrics`, as Prometheus would ask for them. */
+
+import { expect } from "bun:test";
+
+import type { ServerProgram } from "../harness.ts";
+
+/** Where they are; `figure` looks one up, by its name and labels. */
+export async function figuresOf(server: ServerProgram) {
+  const [, url = ""] = await server.logged(/metrics at (http:\/\/127\.0\.0\.1:\d+\/metrics)\n/);
+  const figure = async (name: string) => {
+    const text = await (await fetch(url)).text();
+    const line = text.split("\n").find((one) => one.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.slice(name.length));
+  };
+  /** Waits for a figure, which comes a turn after what it counts. */
+  const becomes = async (name: string, value: number) => {
+    for (let tries = 0; tries < 200 && (await figure(name)) !== value; tries++) await Bun.sleep(5);
+    expect([name, await figure(name)]).toEqual([name, value]);
+  };
+  /** What `/health` answers. */
+  const health = async () => {
+    const response = await fetch(new URL("/health", url));
+    return `${response.status} ${(await response.text()).trim()}`;
+  };
+  return { url, figure, becomes, health };
+}

@@ -1,0 +1,155 @@
+/** What the server says at its start of a Redis that will not do, or that may forget. */
+
+import { describe, expect, setDefaultTimeout, test as anyTest } from "bun:test";
+
+import { makeCertificates } from "../certificates.ts";
+import {
+  endAfterEach,
+  newFolder,
+  Program,
+  runToEnd,
+  serverCommand,
+  ServerProgram,
+} from "../harness.ts";
+import { testWith } from "../harness/tools.ts";
+import { freePort, RedisServer } from "./redis-server.ts";
+
+endAfterEach();
+setDefaultTimeout(20_000);
+
+const test = testWith("redis-server");
+
+const run = async (url: string, environment: Record<string, string> = {}) => {
+  const words = ["--redis", url, "--host", "127.0.0.1", "0"];
+  const program = new Program(serverCommand(...words), environment);
+  return { code: await program.exited, stderr: program.stderr };
+};
+
+/** Answers each command as `replies` has it, in RESP. */
+function pretend(replies: Record<string, string>): { url: string; [Symbol.dispose](): void } {
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(socket, bytes) {
+        for (const [, name = ""] of bytes.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g))
+          socket.write(replies[name.toUpperCase()] ?? "+OK\r\n");
+      },
+    },
+  });
+  return { url: `redis://127.0.0.1:${listener.port}`, [Symbol.dispose]: () => listener.stop(true) };
+}
+
+const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
+const HELLO = "%1\r\n+server\r\n+redis\r\n";
+
+describe("one line, and exit code 1, of", () => {
+  anyTest("no Redis there", async () => {
+    expect(await run("redis://127.0.0.1:1")).toEqual({
+      code: 1,
+      stderr: "linechat-server: cannot use redis at 127.0.0.1:1: connection refused\n",
+    });
+    const { stderr } = await run("redis://no.such.host.invalid");
+    expect(stderr).toMatch(/^linechat-server: cannot use redis at no.such.host.invalid: .+\n$/);
+  });
+
+  test("a wrong password, and none where one is needed", async () => {
+    await using redis = await RedisServer.start("--requirepass", "p@ss:w/d%");
+    const at = `127.0.0.1:${redis.port}`;
+    const start = `linechat-server: cannot use redis at ${at}: `;
+    expect((await run(redis.url)).stderr).toBe(
+      `${start}it wants a password, which REDIS_PASSWORD may hold\n`,
+    );
+    expect((await run(`redis://:wrong@${at}`)).stderr).toBe(`${start}wrong user or password\n`);
+    expect((await run(redis.url, { REDIS_PASSWORD: "wrong" })).code).toBe(1);
+  });
+
+  anyTest("what is no Redis", async () => {
+    using http = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hello") });
+    const { code, stderr } = await run(`redis://127.0.0.1:${http.port}`);
+    expect([code, stderr]).toEqual([
+      1,
+      `linechat-server: cannot use redis at 127.0.0.1:${http.port}: what answers there does not speak as Redis does\n`,
+    ]);
+  });
+
+  anyTest("one that is too old", async () => {
+    using ancient = pretend({ HELLO: "-ERR unknown command `HELLO`\r\n" });
+    expect((await run(ancient.url)).stderr).toContain(
+      "it is too old: Redis 6.2 or later is needed",
+    );
+    using old = pretend({ HELLO, INFO: bulk("redis_version:6.0.16\r\nrole:master\r\n") });
+    expect((await run(old.url)).stderr).toContain("it is too old, 6.0.16: Redis 6.2 or later");
+  });
+
+  anyTest("a cluster that has the room elsewhere", async () => {
+    const MOVED = "-MOVED 1234 10.0.0.6:6379\r\n";
+    using cluster = pretend({ HELLO, INFO: bulk("redis_version:7.0.15\r\n"), HLEN: MOVED });
+    expect((await run(cluster.url)).stderr).toContain(
+      "it is a cluster that has the room on another node, 10.0.0.6:6379\n",
+    );
+  });
+
+  test("a read-only replica", async () => {
+    await using redis = await RedisServer.start();
+    await using replica = await RedisServer.start("--replicaof", "127.0.0.1", `${redis.port}`);
+    expect((await run(replica.url)).stderr).toContain("it is a read-only replica\n");
+  });
+
+  anyTest("an address that is none; a room without a Redis", async () => {
+    for (const url of ["10.0.0.5", "http://10.0.0.5", "redis://", "redis://h/x", "redis://h/1?a=b"])
+      expect(await run(url)).toEqual({
+        code: 2,
+        stderr: expect.stringContaining("--redis takes an"),
+      });
+    const alone = await runToEnd(serverCommand("--room", "x", "0"));
+    expect(alone.stderr).toBe("linechat-server: --room needs --redis (--help shows how)\n");
+    const odd = await runToEnd(serverCommand("--redis", "redis://h", "--room", "a}b", "0"));
+    expect(odd.stderr).toContain("--room takes a name of letters, digits, dots, - and _");
+  });
+});
+
+describe("the log says", () => {
+  test("what Redis may forget, and which server this is in which room", async () => {
+    await using redis = await RedisServer.start(
+      ...["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"],
+    );
+    const server = await ServerProgram.start("--redis", redis.url, "--room", "kitchen");
+    const name = `redis at 127.0.0.1:${redis.port} may forget: `;
+    expect(server.stderr).toContain(`${name}appendonly is no, so all members are sent away when`);
+    expect(server.stderr).toContain(`${name}maxmemory-policy is allkeys-lru, so all members`);
+    expect(server.stderr).toMatch(/sharing the room kitchen, as server [\w-]{12}\n/);
+  });
+
+  test("nothing of a password, which may come from REDIS_PASSWORD or the address", async () => {
+    await using redis = await RedisServer.start("--requirepass", "p@ss:w/d%");
+    const words = serverCommand("--redis", redis.url, "--host", "127.0.0.1", "0");
+    const server = new Program(words, { REDIS_PASSWORD: "p@ss:w/d%" });
+    await server.printed("listening", "stderr");
+    const address = `redis://default:${encodeURIComponent("p@ss:w/d%")}@127.0.0.1:${redis.port}/3`;
+    const other = await ServerProgram.start("--redis", address);
+    for (const { stderr } of [server, other]) expect(stderr).not.toMatch(/p@ss|p%40ss/);
+  });
+
+  anyTest("that servers on one port are rooms of their own without --redis", async () => {
+    const server = await ServerProgram.start("--reuse-port");
+    expect(server.stderr).toContain(
+      "without --redis, servers on the same port are rooms of their own",
+    );
+  });
+});
+
+testWith("redis-server", "openssl")("over TLS, its certificate verified", async () => {
+  const { file } = makeCertificates(newFolder());
+  const port = await freePort();
+  await using _ = await RedisServer.start(
+    ...["--tls-port", `${port}`, "--tls-auth-clients", "no", "--tls-ca-cert-file", file("ca.pem")],
+    ...["--tls-cert-file", file("server.pem"), "--tls-key-file", file("server.key")],
+  );
+  const url = `rediss://localhost:${port}`;
+  const stranger = await run(url);
+  expect(stranger.code).toBe(1);
+  const words = serverCommand("--redis", url, "--host", "127.0.0.1", "0");
+  const server = new Program(words, { NODE_EXTRA_CA_CERTS: file("ca.pem") });
+  await server.printed("listening", "stderr");
+});
