@@ -35,6 +35,8 @@ export function isName(text: string): boolean {
  * form. What only looks alike, as a Cyrillic `а` does, is not the same.
  */
 export function nameKey(name: string): string {
+  // ASCII is in its normal form; and a name of small letters is its own key, so it is kept once.
+  if (/^[!-~]*$/.test(name)) return name.toLowerCase();
   // Twice, because a capital may be written with two letters where its small form is one: ẞ, ß, ss.
   return fold(fold(name));
 }
