@@ -35,16 +35,10 @@ export class Hearing {
   }
 
   /** Begins behind an entry, with what was said before it as history. */
-  begin(
-    id: string,
-    servers: Readings,
-    own: string,
-    history: readonly string[],
-    nowMs: number,
-  ): void {
+  begin(id: string, servers: Readings, own: string, history: readonly string[]): void {
     this.thread.begin(id);
     this.heard = id;
-    this.peers.begin(servers, own, nowMs);
+    this.peers.begin(id, servers, own);
     for (const lines of history) this.#inbox.add([this.#elsewhere(lines)], () => {});
   }
 
@@ -57,11 +51,11 @@ export class Hearing {
   }
 
   /** Takes in an entry; returns why it does not follow, if so. */
-  receive(entry: Entry, isOwn: boolean, nowMs: number): string | undefined {
+  receive(entry: Entry, isOwn: boolean): string | undefined {
     const { id, number, lines } = entry;
     const why = this.thread.follows(entry, isOwn);
     if (why) return why;
-    if (!isOwn) this.peers.heard(entry, nowMs);
+    this.peers.heard(entry, isOwn);
     const pieces = isOwn ? this.#batches.received(number) : [this.#elsewhere(lines)];
     this.#inbox.add(pieces, () => {
       this.heard = id;
