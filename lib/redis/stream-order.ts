@@ -71,8 +71,8 @@ export class StreamOrder implements SharedOrder {
     return this.#session.name;
   }
 
-  get hasThread(): boolean {
-    return this.#session.isMember;
+  get takesNewcomers(): boolean {
+    return this.#session.isMember && !this.#batches.areMany;
   }
 
   get head(): number {
