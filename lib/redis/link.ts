@@ -13,7 +13,8 @@ import {
   type StreamLink,
 } from "./stream.ts";
 
-const CONNECT_MS = 5_000;
+/** How long a connection may take, in ms. */
+export const CONNECT_MS = 5_000;
 /** How long a reading waits for something. */
 const BLOCK_MS = 1_000;
 /** About as much is read at a time, in bytes; but no more than so many entries. */
@@ -61,18 +62,22 @@ if tonumber(number) > before + 1 then return redis.error_reply('${FORGOTTEN} num
 if claimed ~= '0' and tonumber(claimed) > tonumber(redis.call('HGET', KEYS[4], '\\n' .. name) or '0') then
   return redis.error_reply('${FORGOTTEN} redis has forgotten a name')
 end
+local isKept = keep ~= '0' and lines ~= ''
+-- Before anything is done: it fails if the key has something else.
+local kept = isKept and redis.call('LLEN', KEYS[3])
 local id = redis.call('XADD', KEYS[1], 'MINID', '~', tail, '*', 'after', last, 'by', name, 'number', number, 'read', read, 'lines', lines)
 redis.call('HSET', KEYS[2], name, number .. ' ' .. read, 'last', id)
 if read == '${GONE}' then redis.call('HDEL', KEYS[2], name) end
-if keep ~= '0' and lines ~= '' then
+if isKept then
   local function bytes(text) return #text - select(2, string.gsub(text, '[\\128-\\191]', '')) end
+  if kept == 0 then redis.call('HDEL', KEYS[2], 'history') end
   local length = redis.call('HINCRBY', KEYS[2], 'history', bytes(lines))
   redis.call('RPUSH', KEYS[3], lines)
-  local oldest = bytes(redis.call('LINDEX', KEYS[3], '0'))
-  while length - oldest >= tonumber(keep) do
+  local oldest = redis.call('LINDEX', KEYS[3], '0')
+  while oldest and length - bytes(oldest) >= tonumber(keep) do
     redis.call('LPOP', KEYS[3])
-    length = redis.call('HINCRBY', KEYS[2], 'history', -oldest)
-    oldest = bytes(redis.call('LINDEX', KEYS[3], '0'))
+    length = redis.call('HINCRBY', KEYS[2], 'history', -bytes(oldest))
+    oldest = redis.call('LINDEX', KEYS[3], '0')
   end
 end
 return id`;
@@ -237,5 +242,7 @@ function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {
 
 /** What Redis or Bun says, as far as a log needs it. */
 function inWords(message: string): string {
-  return message.replace(/^Connection closed$/, "the connection was lost").replace(/\. .*/s, "");
+  return message
+    .replace(/^Connection closed$/, "the connection was lost")
+    .replace(/\. .*| script: .*/s, "");
 }

@@ -73,8 +73,8 @@ export class StreamOrder implements SharedOrder {
     return this.#session.name;
   }
 
-  get hasThread(): boolean {
-    return this.#session.isMember;
+  get takesNewcomers(): boolean {
+    return this.#session.isMember && !this.#batches.areMany;
   }
 
   get head(): number {
@@ -227,7 +227,8 @@ export class StreamOrder implements SharedOrder {
   #onLost(error: Error): void {
     if (error instanceof Forgotten) return this.#loseThread(error.message);
     this.#opening.reject(new UserError(`cannot share the room over redis: ${error.message}`));
-    if (this.#session.lose(this.#now)) this.#report(`redis is away: ${error.message}`);
+    const isNews = this.#session.lose(this.#now) && this.#hasOpened;
+    if (isNews) this.#report(`redis is away: ${error.message}`);
     if (this.#onClosed) this.end();
     this.#wake();
   }

@@ -68,13 +68,16 @@ export class Names {
     if (bearer && !isSame) return nameTaken(name);
     this.#bearers.set(key, member);
     member.ownName = name;
-    if (bearer) bearer.sendAway(takenOver(name));
-    else this.#askOthers(member, key);
+    // What the bearer does not know to be its own is not taken over for sure.
+    if (bearer === undefined || isPending(bearer)) this.#askOthers(member, key);
+    bearer?.sendAway(takenOver(name));
     return undefined;
   }
 
-  /** Members have names of their own here no more. */
+  /** Members have names of their own here no more; what waited for one waits no more. */
   clear(): void {
+    for (const { lines } of this.#bearers.values())
+      if (lines instanceof NamedLines) lines.settle(undefined);
     this.#bearers.clear();
   }
 

@@ -110,7 +110,7 @@ export class Room {
    */
   join(socket: RoomSocket, name: string, identity?: Identity): void {
     if (this.stopping) return new Leaver(this, socket).linger();
-    if (this.sharing?.order.hasThread === false) return this.refuse(socket, name, NOT_IN_ROOM);
+    if (this.sharing?.order.takesNewcomers === false) return this.refuse(socket, name, NOT_IN_ROOM);
     const member = new Member(this, socket, name, identity);
     const refusal = identity && this.names?.claim(member, identity.name);
     if (refusal !== undefined) return this.refuse(socket, name, refusal);
@@ -143,11 +143,12 @@ export class Room {
    * wait until it is said is to be slowed as they are.
    *
    * @param line without its LF, which is added
-   * @returns once it is in the log; false if the room says no more
+   * @returns once it is in the log; false if the room says no more, or if it is shared with other
+   *   servers and the line has found no place among theirs
    * @throws {RangeError} at once, if it has an LF in it, or is longer than a line may be
    */
   say(line: string | Uint8Array): Promise<boolean> {
-    const voice = new Voice(line, this.settings.lineBytesMax);
+    const voice = new Voice(line, this.settings.lineBytesMax, this.sharing?.voices);
     if (this.stopping) return Promise.resolve(false);
     this.hear(voice);
     return voice.isSaid;

@@ -5,10 +5,13 @@ import { Member } from "./member.ts";
 import type { SharedOrder, SharingRoom } from "./order.ts";
 import type { Room } from "./room.ts";
 import type { Turns } from "./turns.ts";
+import type { Voice } from "./voice.ts";
 
 /** A room's part in the order that rooms share. */
 export class Sharing implements SharingRoom {
   readonly order: SharedOrder;
+  /** Who has said what is on its way to the log. */
+  readonly voices = new Set<Voice>();
   readonly #room: Room;
   readonly #turns: Turns;
 
@@ -36,6 +39,7 @@ export class Sharing implements SharingRoom {
     const { head } = this.log;
     this.order.moveToLog();
     if (this.log.head !== head) this.settings.wake(0);
+    for (const voice of this.voices) if (voice.cursor.lastRun >= 0) voice.settle();
     this.#turns.takeTurns();
     return !this.order.isHeldUp;
   }
@@ -55,12 +59,13 @@ export class Sharing implements SharingRoom {
   }
 
   dropUnsaid(): number {
+    for (const voice of this.voices) voice.settle();
+    this.#room.names?.clear();
     return this.#turns.drop((talker) => talker instanceof Member);
   }
 
   sendAllAway(word: string, reason: string): number {
     const lines = this.dropUnsaid();
-    this.#room.names?.clear();
     for (const member of this.#room.members) this.#room.leave(member, reason, word);
     return lines;
   }

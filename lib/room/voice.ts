@@ -11,21 +11,33 @@ export class Voice implements Talker {
   hold: Talker["hold"];
   readonly isGone = false;
   readonly #said = Promise.withResolvers<boolean>();
+  readonly #onItsWay: Set<Voice> | undefined;
 
-  /** @throws {RangeError} if this is more than one line, or longer than `lineBytesMax` with its LF */
-  constructor(line: string | Uint8Array, lineBytesMax: number) {
+  /**
+   * @param onItsWay those whose lines have been taken and are not in the log yet, where that takes time
+   * @throws {RangeError} if this is more than one line, or longer than `lineBytesMax` with its LF
+   */
+  constructor(line: string | Uint8Array, lineBytesMax: number, onItsWay?: Set<Voice>) {
+    this.#onItsWay = onItsWay;
     this.lines = new LineBuffer(lineBytesMax);
     this.lines.push(wholeLine(line));
     if (this.lines.tooLong) throw new RangeError(`a line longer than ${lineBytesMax} bytes`);
   }
 
-  /** Resolves, to true, once the line is in the log. */
+  /** Resolves once the line is in the log, or never will be. */
   get isSaid(): Promise<boolean> {
     return this.#said.promise;
   }
 
   saidAll(): void {
-    this.#said.resolve(true);
+    if (this.#onItsWay) this.#onItsWay.add(this);
+    else this.#said.resolve(true);
+  }
+
+  /** Its line has come to the log, if it is there, or never will. */
+  settle(): void {
+    this.#onItsWay?.delete(this);
+    this.#said.resolve(this.cursor.lastRun >= 0);
   }
 
   pause(): void {}

@@ -120,8 +120,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "newcomers are let in while the thread is lost",
     file: "room/room.ts",
-    code: "if (this.sharing?.order.hasThread === false)",
-    becomes: "if (this.sharing?.order.hasThread === undefined && this.sharing)",
+    code: "if (this.sharing?.order.takesNewcomers === false)",
+    becomes: "if (this.sharing?.order.takesNewcomers === undefined && this.sharing)",
   },
   {
     fault: "what is lost with the thread is not counted",
