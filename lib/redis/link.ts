@@ -30,10 +30,17 @@ const FORGOTTEN = "FORGOTTEN";
  * under which it was asked; and after a line end, the last number of each server.
  */
 
+/*
+ * What a script asks for, it asks first: a key of another type is an error before it
+ * has changed anything.
+ */
+
 /** Adds a first entry for a server; forgets the one it was before, and those not heard of for a day. */
 const JOIN = `
 local name, instead, keep = unpack(ARGV)
 local state = redis.call('HGETALL', KEYS[2])
+local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
+local names = redis.call('HGETALL', KEYS[4])
 local last = redis.call('HGET', KEYS[2], 'last') or '${START}'
 local id = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', name, 'number', '1', 'read', '${START}', 'lines', '')
 local yesterday = tonumber(string.match(id, '^%d+')) - 86400000
@@ -42,12 +49,10 @@ for i = 1, #state, 2 do
   if state[i] == instead or (read and read < yesterday) then redis.call('HDEL', KEYS[2], state[i]) end
 end
 redis.call('HSET', KEYS[2], name, '1 ' .. id, 'last', id)
-local names = redis.call('HGETALL', KEYS[4])
 for i = 1, #names, 2 do
   local server = string.match(names[i], '^\\n(.*)') or string.match(names[i + 1], '^%S+')
   if redis.call('HEXISTS', KEYS[2], server) == 0 then redis.call('HDEL', KEYS[4], names[i]) end
 end
-local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
 return {id, redis.call('HGETALL', KEYS[2]), history}`;
 
 /** Adds a batch, unless its number shows that it was added before, or that one before it is missing. */
@@ -61,19 +66,22 @@ if tonumber(number) > before + 1 then return redis.error_reply('${FORGOTTEN} num
 if claimed ~= '0' and tonumber(claimed) > tonumber(redis.call('HGET', KEYS[4], '\\n' .. name) or '0') then
   return redis.error_reply('${FORGOTTEN} redis has forgotten a name')
 end
+if keep ~= '0' then redis.call('LLEN', KEYS[3]) end
 local id = redis.call('XADD', KEYS[1], 'MINID', '~', tail, '*', 'after', last, 'by', name, 'number', number, 'read', read, 'lines', lines)
 redis.call('HSET', KEYS[2], name, number .. ' ' .. read, 'last', id)
 if read == '${GONE}' then redis.call('HDEL', KEYS[2], name) end
 if keep ~= '0' and lines ~= '' then
   local function bytes(text) return #text - select(2, string.gsub(text, '[\\128-\\191]', '')) end
   local length = redis.call('HINCRBY', KEYS[2], 'history', bytes(lines))
-  redis.call('RPUSH', KEYS[3], lines)
-  local oldest = bytes(redis.call('LINDEX', KEYS[3], '0'))
-  while length - oldest >= tonumber(keep) do
+  local count = redis.call('RPUSH', KEYS[3], lines)
+  while count > 1 do
+    local oldest = bytes(redis.call('LINDEX', KEYS[3], '0'))
+    if length - oldest < tonumber(keep) then break end
     redis.call('LPOP', KEYS[3])
+    count = count - 1
     length = redis.call('HINCRBY', KEYS[2], 'history', -oldest)
-    oldest = bytes(redis.call('LINDEX', KEYS[3], '0'))
   end
+  if count == 1 then redis.call('HSET', KEYS[2], 'history', bytes(lines)) end
 end
 return id`;
 
@@ -237,5 +245,7 @@ function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {
 
 /** What Redis or Bun says, as far as a log needs it. */
 function inWords(message: string): string {
-  return message.replace(/^Connection closed$/, "the connection was lost").replace(/\. .*/s, "");
+  return message
+    .replace(/^Connection closed$/, "the connection was lost")
+    .replace(/( script: [\da-f]{40}, on |\. ).*/s, "");
 }

@@ -1,0 +1,108 @@
+/** What people and machines do to a Redis that a room is in; the room goes on, or says why it does not. */
+
+import { describe, expect, setDefaultTimeout } from "bun:test";
+
+import { endAfterEach, ServerProgram } from "../harness.ts";
+import { testWith } from "../harness/tools.ts";
+import { Company } from "./company.ts";
+import { RedisServer } from "./redis-server.ts";
+
+endAfterEach();
+setDefaultTimeout(40_000);
+
+const test = testWith("redis-server");
+const STREAM = "linechat:{linechat}";
+
+const startServers = (count: number, url: string, ...options: string[]) =>
+  Promise.all(Array.from({ length: count }, () => ServerProgram.start("--redis", url, ...options)));
+
+describe("what an administrator does delays lines and loses none", () => {
+  const talkWhile = async (
+    what: (redis: RedisServer, servers: readonly ServerProgram[]) => Promise<unknown>,
+    ...options: string[]
+  ) => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(2, redis.url, ...options);
+    const company = await Company.gather(servers, 1);
+    company.talk(500);
+    await company.talkers[0]?.peer.until("a talk", () => company.said > 100);
+    await what(redis, servers);
+    const said = company.said;
+    await company.talkers[0]?.peer.until("more of it", () => company.said > said + 100);
+    await company.stop();
+    await company.hearsAll();
+    return servers.map(({ stderr }) => stderr.match(/redis is away: .*/g) ?? []);
+  };
+  const back = (servers: readonly ServerProgram[]) =>
+    Promise.all(servers.map((server) => server.logged("redis is back after")));
+
+  test("its scripts flushed", async () => {
+    const flush = async (redis: RedisServer, servers: readonly ServerProgram[]) => {
+      await redis.ask("SCRIPT", "FLUSH");
+      // Who notices it first brings them back for all.
+      await Promise.any(servers.map((server) => server.logged("redis is back after")));
+    };
+    for (const report of (await talkWhile(flush)).flat())
+      expect(report).toBe("redis is away: NOSCRIPT No matching script");
+  });
+
+  test("a command that is not allowed for a while, and what the log says of it", async () => {
+    const forbid = async (redis: RedisServer, servers: readonly ServerProgram[]) => {
+      await redis.ask("ACL", "SETUSER", "default", "-xadd");
+      for (const server of servers) await server.logged("redis is away");
+      await redis.ask("ACL", "SETUSER", "default", "+xadd");
+      await back(servers);
+    };
+    for (const reports of await talkWhile(forbid))
+      expect(reports).toEqual([
+        "redis is away: ERR The user executing the script can't run this command or subcommand",
+      ]);
+  });
+
+  test("a value of another type under a key, until it is gone", async () => {
+    const misuse = async (redis: RedisServer, servers: readonly ServerProgram[]) => {
+      await redis.ask("SET", `${STREAM}:history`, "mine");
+      for (const server of servers) await server.logged("redis is away");
+      await Bun.sleep(200);
+      await redis.ask("DEL", `${STREAM}:history`);
+      await back(servers);
+    };
+    for (const reports of await talkWhile(misuse, "--history", "1K"))
+      expect(reports).toEqual([
+        "redis is away: WRONGTYPE Operation against a key holding the wrong kind of value",
+      ]);
+  });
+
+  test("the history deleted, or cut: it begins anew, and nothing else", async () => {
+    const key = `${STREAM}:history`;
+    const keeps = async (redis: RedisServer) => {
+      for (let tries = 0; tries < 500; tries++) {
+        const kept = String(await redis.ask("LRANGE", key, "0", "-1")).length;
+        const counted = Number(await redis.ask("HGET", `${STREAM}:state`, "history"));
+        if (kept > 8 << 10 && Math.abs(counted - kept) < 2048) return;
+        await Bun.sleep(20);
+      }
+      throw new Error("it keeps no history");
+    };
+    const remove = async (redis: RedisServer) => {
+      await keeps(redis);
+      await redis.ask("DEL", key);
+      await keeps(redis);
+      await redis.ask("LTRIM", key, "-1", "-1");
+      await keeps(redis);
+    };
+    expect(await talkWhile(remove, "--history", "8K")).toEqual([[], []]);
+  });
+});
+
+test("a server that cannot join leaves no trace with the others", async () => {
+  await using redis = await RedisServer.start();
+  const [server] = await startServers(1, redis.url);
+  await redis.ask("SET", `${STREAM}:names`, "mine");
+  await expect(startServers(1, redis.url)).rejects.toThrow("it has ended, with 1");
+  // Itself, and the last entry.
+  expect(await redis.ask("HLEN", `${STREAM}:state`)).toBe(2);
+  const entries = JSON.stringify(await redis.ask("XRANGE", STREAM, "-", "+"));
+  expect(new Set(entries.match(/(?<="by",")[^"]+/g)).size).toBe(1);
+  expect(server?.stderr).not.toContain("redis is away");
+});
