@@ -151,7 +151,9 @@ export class StreamOrder implements SharedOrder {
   #onJoined(id: string, servers: Readings, history: readonly string[]): void {
     this.#session.isMember = true;
     this.#room?.beginHistory();
-    this.#hearing.begin(id, servers, this.name, history, this.#session.answers.listenedMs);
+    const { listenedMs } = this.#session.answers;
+    const logBytes = this.#room?.settings.logBytes ?? 0;
+    this.#hearing.begin(id, servers, this.name, history, logBytes, listenedMs);
     this.moveToLog();
     this.#goHere();
     if (this.#hasOpened) this.#report(`shares the room again, as server ${this.name}`);

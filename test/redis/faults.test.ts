@@ -106,3 +106,39 @@ test("a server that cannot join leaves no trace with the others", async () => {
   expect(new Set(entries.match(/(?<="by",")[^"]+/g)).size).toBe(1);
   expect(server?.stderr).not.toContain("redis is away");
 });
+
+describe("a server with other options than the others", () => {
+  test("whose --buffer is too small for a line in the history joins without it", async () => {
+    await using redis = await RedisServer.start();
+    const [large] = await startServers(1, redis.url, "--history", "100K");
+    const [ann, bob] = [await large?.join(), await large?.join()];
+    ann?.say(`before\n${"x".repeat(20_000)}\n`);
+    await bob?.hears("x\n");
+    ann?.say("after\n");
+    await bob?.hears("after\n");
+    const options = ["--history", "1K", "--buffer", "8K", "--max-line", "1K"];
+    const [small] = await startServers(1, redis.url, ...options);
+    const carl = await small?.join();
+    ann?.say("to all\n");
+    await carl?.hears("to all\n");
+    expect(carl?.text).toBe("after\nto all\n");
+    expect(small?.stderr).not.toMatch(/lost|away/);
+  });
+
+  test("whose --buffer is too small for what is said loses its members, and says why", async () => {
+    await using redis = await RedisServer.start();
+    const [large] = await startServers(1, redis.url);
+    const [small] = await startServers(1, redis.url, "--buffer", "8K", "--max-line", "1K");
+    const [ann, bob] = [await large?.join(), await large?.join()];
+    const carl = await small?.join();
+    const long = `${"x".repeat(20_000)}\n`;
+    ann?.say(`before\n${long}`);
+    expect(await carl?.hearsAll()).toMatch(/^(before\n)?\* this server has lost the thread/);
+    expect(small?.stderr).toContain("lost the thread: a line is longer than --buffer\n");
+    await small?.logged("shares the room again");
+    const dora = await small?.join();
+    ann?.say("after\n");
+    await dora?.hears("after\n");
+    await bob?.hears(`before\n${long}after\n`);
+  });
+});
