@@ -87,16 +87,17 @@ return id`;
 
 /**
  * Gives a name to a server, unless a living one has it; or takes it back. A number that was seen
- * before changes nothing any more. No name has a line end in it.
+ * before changes nothing any more; one before it that is missing is forgotten, and its name with
+ * it. No name has a line end in it.
  */
 const CLAIM = `
 local what, key, server, number = unpack(ARGV)
 local mine, counter = server .. ' ' .. number, '\\n' .. server
 local owner = redis.call('HGET', KEYS[4], key)
 local has = owner and string.match(owner, '^%S+')
-if tonumber(number) <= tonumber(redis.call('HGET', KEYS[4], counter) or '0') then
-  return owner == mine and 1 or 0
-end
+local before = tonumber(redis.call('HGET', KEYS[4], counter) or '0')
+if tonumber(number) <= before then return owner == mine and 1 or 0 end
+if tonumber(number) > before + 1 then return redis.error_reply('${FORGOTTEN} redis has forgotten a name') end
 redis.call('HSET', KEYS[4], counter, number)
 if what == 'release' then
   if has == server then redis.call('HDEL', KEYS[4], key) end

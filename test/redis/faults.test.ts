@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout } from "bun:test";
 
-import { endAfterEach, ServerProgram } from "../harness.ts";
+import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
 import { testWith } from "../harness/tools.ts";
 import { Company } from "./company.ts";
 import { RedisServer } from "./redis-server.ts";
@@ -105,6 +105,21 @@ test("a server that cannot join leaves no trace with the others", async () => {
   const entries = JSON.stringify(await redis.ask("XRANGE", STREAM, "-", "+"));
   expect(new Set(entries.match(/(?<="by",")[^"]+/g)).size).toBe(1);
   expect(server?.stderr).not.toContain("redis is away");
+});
+
+test("names that are deleted are missed, also if the next thing is another name", async () => {
+  await using redis = await RedisServer.start();
+  const [server] = await startServers(1, redis.url, "--names");
+  const ann = await server?.connectNamed("ann");
+  await redis.ask("DEL", `${STREAM}:names`);
+  const early = await Peer.connect(server?.port ?? 0, { says: "bob\n" });
+  expect(await ann?.hearsAll()).toEndWith("* this server has lost the thread of the room\n");
+  expect(await early.hearsAll()).toMatch(/lost the thread|not in the room/);
+  await server?.logged("shares the room again");
+  const next = await server?.connectNamed("ann");
+  const bob = await server?.connectNamed("bob");
+  bob?.say("here again\n");
+  await next?.hears("bob: here again\n");
 });
 
 describe("a server with other options than the others", () => {

@@ -215,4 +215,10 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     code: "const claimed = this.claims.answeredNumber;",
     becomes: "const claimed = 0;",
   },
+  {
+    fault: "a server that joins anew goes on counting the names it asks for",
+    file: "redis/claims.ts",
+    code: "this.#number = this.answeredNumber = 0;",
+    becomes: "this.answeredNumber = 0;",
+  },
 ];

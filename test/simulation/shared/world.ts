@@ -192,7 +192,8 @@ class SharedWorld {
       this.#snapshot = stream.snapshot();
       return this.trace?.("the stream is saved");
     }
-    if (random.chance(500)) stream.flushAll();
+    if (this.rules.names && random.chance(300)) stream.forgetNames();
+    else if (random.chance(500)) stream.flushAll();
     else stream.restore(this.#snapshot);
     this.trace?.(`the stream has forgotten what follows ${stream.last?.id}`);
   }
