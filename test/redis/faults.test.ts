@@ -1,14 +1,17 @@
 /** What people and machines do to a Redis that a room is in; the room goes on, or says why it does not. */
 
-import { describe, expect, setDefaultTimeout } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout } from "bun:test";
 
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
+import { Tab } from "../harness/browser.ts";
 import { testWith } from "../harness/tools.ts";
+import { webUrl } from "../harness/web-peer.ts";
 import { Company } from "./company.ts";
 import { RedisServer } from "./redis-server.ts";
 
 endAfterEach();
 setDefaultTimeout(40_000);
+afterAll(() => Bun.WebView.closeAll());
 
 const test = testWith("redis-server");
 const STREAM = "linechat:{linechat}";
@@ -157,3 +160,30 @@ describe("a server with other options than the others", () => {
     await bob?.hears(`before\n${long}after\n`);
   });
 });
+
+testWith("redis-server", "chromium")(
+  "a browser whose server has lost the thread says so, and comes back",
+  async () => {
+    await using redis = await RedisServer.start();
+    const [server] = await startServers(1, redis.url, "--web", "0");
+    if (!server) throw new Error("no server");
+    const tab = await Tab.open(await webUrl(server));
+    try {
+      await tab.enter("ann");
+      await tab.isHere();
+      await redis.ask("CONFIG", "SET", "maxmemory", "1");
+      await redis.ask("FLUSHALL");
+      await tab.shows("this server has lost the thread of the room");
+      await tab.shows("this server is not in the room at the moment");
+      await redis.ask("CONFIG", "SET", "maxmemory", "0");
+      await server.logged("shares the room again");
+      await tab.shows("what was said in between is not here");
+      const peer = await server.join();
+      await tab.isHere();
+      await tab.says("here again");
+      await peer.hears("ann: here again\n");
+    } finally {
+      tab.close();
+    }
+  },
+);
