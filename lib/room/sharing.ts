@@ -11,6 +11,8 @@ export class Sharing implements SharingRoom {
   readonly order: SharedOrder;
   readonly #room: Room;
   readonly #turns: Turns;
+  /** Who is told whether what it has said has come to the log. */
+  readonly #waiting = new Set<(isInLog: boolean) => void>();
 
   constructor(room: Room, turns: Turns, order: SharedOrder) {
     this.order = order;
@@ -50,11 +52,22 @@ export class Sharing implements SharingRoom {
     });
   }
 
+  /** Tells once all that was said until now is in the log, or that it will not be for all that is known. */
+  whenPlaced(tell: (isInLog: boolean) => void): void {
+    this.#waiting.add(tell);
+    this.order.after(() => {
+      this.#waiting.delete(tell);
+      tell(true);
+    });
+  }
+
   beginHistory(): void {
     this.#room.newcomers?.begin();
   }
 
   dropUnsaid(): number {
+    for (const tell of this.#waiting) tell(false);
+    this.#waiting.clear();
     return this.#turns.drop((talker) => talker instanceof Member);
   }
 

@@ -2,6 +2,7 @@
 
 import { LF, LineBuffer } from "./line-buffer.ts";
 import type { Speaker } from "./line-log.ts";
+import type { Sharing } from "./sharing.ts";
 import type { Talker } from "./turns.ts";
 
 /** One line, from whoever has no connection: a voice without a listener. */
@@ -10,22 +11,25 @@ export class Voice implements Talker {
   readonly lines: LineBuffer;
   hold: Talker["hold"];
   readonly isGone = false;
+  readonly #sharing: Sharing | undefined;
   readonly #said = Promise.withResolvers<boolean>();
 
   /** @throws {RangeError} if this is more than one line, or longer than `lineBytesMax` with its LF */
-  constructor(line: string | Uint8Array, lineBytesMax: number) {
+  constructor(line: string | Uint8Array, lineBytesMax: number, sharing: Sharing | undefined) {
+    this.#sharing = sharing;
     this.lines = new LineBuffer(lineBytesMax);
     this.lines.push(wholeLine(line));
     if (this.lines.tooLong) throw new RangeError(`a line longer than ${lineBytesMax} bytes`);
   }
 
-  /** Resolves, to true, once the line is in the log. */
+  /** Resolves, to true, once the line is in the log; to false, if it will not be. */
   get isSaid(): Promise<boolean> {
     return this.#said.promise;
   }
 
   saidAll(): void {
-    this.#said.resolve(true);
+    if (this.#sharing) this.#sharing.whenPlaced(this.#said.resolve);
+    else this.#said.resolve(true);
   }
 
   pause(): void {}
