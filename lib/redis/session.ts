@@ -25,6 +25,8 @@ export class Session {
   readonly #absence = new Absence();
   #state: "away" | "joining" | "here" = "away";
   #link: StreamLink | undefined;
+  /** The servers that are to be forgotten, since it has joined: whether that was done, nothing tells. */
+  readonly #dropped = new Set<string>();
 
   /**
    * @param newName gives a name that no server has had
@@ -61,6 +63,7 @@ export class Session {
   goHere(): void {
     this.answers.answeredJoining();
     this.#state = "here";
+    for (const server of this.#dropped) this.#link?.drop(server);
   }
 
   say(saying: Saying): void {
@@ -74,6 +77,7 @@ export class Session {
   }
 
   drop(server: string): void {
+    this.#dropped.add(server);
     this.#link?.drop(server);
   }
 
@@ -121,6 +125,7 @@ export class Session {
 
   #join(): void {
     const before = this.name;
+    this.#dropped.clear();
     this.name = this.#newName();
     this.#link?.join(this.name, before);
   }

@@ -221,4 +221,10 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     code: "this.#number = this.answeredNumber = 0;",
     becomes: "this.answeredNumber = 0;",
   },
+  {
+    fault: "that a server is waited for no more is said once, on a connection that breaks",
+    file: "redis/session.ts",
+    code: "    for (const server of this.#dropped) this.#link?.drop(server);\n",
+    becomes: "",
+  },
 ];
