@@ -115,7 +115,8 @@ test("a name goes at once when its connection does", async () => {
 });
 
 describe("where certificates are asked for", () => {
-  const startSecure = () => start(...shows("server"), "--tls-ca", pem("ca.pem"));
+  const startSecure = (...options: string[]) =>
+    start(...shows("server"), "--tls-ca", pem("ca.pem"), ...options);
   const secureTest = testWith("openssl");
 
   secureTest("the common name is the name, and what is said first is said", async () => {
@@ -128,6 +129,29 @@ describe("where certificates are asked for", () => {
     client.say("hello\nclient: again\n");
     await other.hears("client: again\n");
     expect(other.text).toBe("client: hello\nclient: again\n");
+  });
+
+  secureTest("a pass phrase comes first, and until then nobody has the name", async () => {
+    const passFile = join(newFolder(), "pass");
+    writeFileSync(passFile, "open sesame\n");
+    const server = await startSecure("--pass-file", passFile);
+    const other = await Peer.connect(server.port, { tls: tls("other"), says: "open sesame\n" });
+    await server.logged(` joined other ${other.name} (1 here)`);
+    const stranger = await Peer.connect(server.port, { tls: tls("client") });
+    stranger.say("client: hello\n");
+    expect(await stranger.hearsAll()).toBe("* wrong pass phrase\n");
+    const command = clientCommand("--tls", "--tls-ca", pem("ca.pem"), ...shows("client"));
+    const named = ["--name", "client", "--pass-file", passFile, "localhost", `${server.port}`];
+    const client = new Program([...command, ...named]);
+    await server.logged(/ joined client \S+ \(2 here\)/);
+    client.say("hello\n");
+    await other.hears("client: hello\n");
+    const again = await Peer.connect(server.port, { tls: tls("client"), says: "open sesame\n" });
+    await client.printed("the server says: the name client was taken over\n", "stderr");
+    again.say("one\nclient: two\n");
+    await other.hears("client: two\n");
+    expect(other.text).toBe("client: hello\nclient: one\nclient: two\n");
+    expect(server.stderr).not.toContain("open sesame");
   });
 
   secureTest(

@@ -176,8 +176,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "lines are said before it is known whose name it is",
     file: "room/named-lines.ts",
-    code: "prefix === undefined || this.isPending) return undefined;",
-    becomes: "prefix === undefined) return undefined;",
+    code: "this.#name === undefined || this.isPending) return undefined;",
+    becomes: "this.#name === undefined) return undefined;",
   },
   {
     fault: "a name is free before what was said under it has its place",
