@@ -68,8 +68,8 @@ export class Names {
     if (bearer && !isSame) return nameTaken(name);
     this.#bearers.set(key, member);
     member.ownName = name;
-    if (bearer) bearer.sendAway(takenOver(name));
-    else this.#askOthers(member, key);
+    bearer?.sendAway(takenOver(name));
+    if (!bearer || isPending(bearer)) this.#askOthers(member, key);
     return undefined;
   }
 
