@@ -224,7 +224,8 @@ export class StreamOrder implements SharedOrder {
   #onLost(error: Error): void {
     if (error instanceof Forgotten) return this.#loseThread(error.message);
     this.#opening.reject(new UserError(`cannot share the room over redis: ${error.message}`));
-    if (this.#session.lose(this.#now)) this.#report(`redis is away: ${error.message}`);
+    const isNew = this.#session.lose(this.#now);
+    if (isNew && this.#hasOpened) this.#report(`redis is away: ${error.message}`);
     if (this.#onClosed) this.end();
     this.#wake();
   }
