@@ -98,6 +98,16 @@ describe("what an administrator does delays lines and loses none", () => {
   });
 });
 
+test("a server that cannot listen takes its leave of the others", async () => {
+  await using redis = await RedisServer.start();
+  const [server] = await startServers(1, redis.url);
+  const where = ["--host", "127.0.0.1", `${server?.port}`];
+  const { code, stderr } = await runToEnd(serverCommand("--redis", redis.url, ...where));
+  expect([code, stderr]).toEqual([1, expect.stringContaining("the address is in use")]);
+  // The one that was there, and the last entry.
+  expect(await redis.ask("HLEN", `${STREAM}:state`)).toBe(2);
+});
+
 test("a server that cannot join leaves no trace with the others", async () => {
   await using redis = await RedisServer.start();
   const [server] = await startServers(1, redis.url);
