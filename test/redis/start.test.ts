@@ -90,6 +90,17 @@ describe("one line, and exit code 1, of", () => {
     );
   });
 
+  test("something else under its key; a user who may not do what is needed", async () => {
+    await using redis = await RedisServer.start();
+    await redis.ask("SET", "linechat:{linechat}:state", "mine");
+    expect((await run(redis.url)).stderr).toEndWith(
+      ": it has something else under the key of the room\n",
+    );
+    await redis.ask("ACL", "SETUSER", "guest", "on", "nopass", "~*", "+@connection");
+    const { code, stderr } = await run(redis.url.replace("//", "//guest:any@"));
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/: the user may not do what .*\n$/)]);
+  });
+
   test("a read-only replica", async () => {
     await using redis = await RedisServer.start();
     await using replica = await RedisServer.start("--replicaof", "127.0.0.1", `${redis.port}`);
