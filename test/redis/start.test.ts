@@ -84,7 +84,7 @@ describe("one line, and exit code 1, of", () => {
 
   anyTest("a cluster that has the room elsewhere", async () => {
     const MOVED = "-MOVED 1234 10.0.0.6:6379\r\n";
-    using cluster = pretend({ HELLO, INFO: bulk("redis_version:7.0.15\r\n"), HLEN: MOVED });
+    using cluster = pretend({ HELLO, INFO: bulk("redis_version:7.0.15\r\n"), HGETALL: MOVED });
     expect((await run(cluster.url)).stderr).toContain(
       "it is a cluster that has the room on another node, 10.0.0.6:6379\n",
     );
@@ -140,6 +140,20 @@ describe("the log says", () => {
     const address = `redis://default:${encodeURIComponent("p@ss:w/d%")}@127.0.0.1:${redis.port}/3`;
     const other = await ServerProgram.start("--redis", address);
     for (const { stderr } of [server, other]) expect(stderr).not.toMatch(/p@ss|p%40ss/);
+  });
+
+  test("which options are not those of the others", async () => {
+    await using redis = await RedisServer.start();
+    const share = (...options: string[]) => ServerProgram.start("--redis", redis.url, ...options);
+    const first = await share("--names");
+    const second = await share("--names");
+    const third = await share("--max-line", "1K", "--history", "5");
+    for (const { stderr } of [first, second]) expect(stderr).not.toContain("another");
+    expect(third.stderr).toContain(
+      "the server that joined the room last was started with another --names, --history, --max-line\n",
+    );
+    for (const server of [first, second, third]) await server.stop();
+    expect((await share()).stderr).not.toContain("another");
   });
 
   anyTest("that servers on one port are rooms of their own without --redis", async () => {
