@@ -34,12 +34,24 @@ export class Hearing {
     return this.peers.tail(this.heard);
   }
 
-  /** Begins behind an entry, with what was said before it as history. */
-  begin(id: string, servers: Readings, own: string, history: readonly string[]): void {
+  /**
+   * Begins behind an entry, with what was said before it as history.
+   *
+   * @param bytesMax how much the log can hold
+   */
+  begin(
+    id: string,
+    servers: Readings,
+    own: string,
+    history: readonly string[],
+    bytesMax: number,
+  ): void {
     this.thread.begin(id);
     this.heard = id;
     this.peers.begin(id, servers, own);
-    for (const lines of history) this.#inbox.add([this.#elsewhere(lines)], () => {});
+    // A server with a larger log may have taken a line that this one cannot hold.
+    const from = history.findLastIndex((lines) => !fits(lines, bytesMax)) + 1;
+    for (const lines of history.slice(from)) this.#inbox.add([this.#elsewhere(lines)], () => {});
   }
 
   /** Forgets what has not come to the log; returns how many lines said here have no place. */
@@ -78,4 +90,9 @@ export class Hearing {
   #elsewhere(lines: string): Piece {
     return { speaker: this.#others, run: Buffer.from(lines, "latin1") };
   }
+}
+
+/** Whether each line is short enough. */
+function fits(lines: string, bytesMax: number): boolean {
+  return lines.length <= bytesMax || lines.split("\n").every(({ length }) => length < bytesMax);
 }

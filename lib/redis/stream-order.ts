@@ -58,6 +58,7 @@ export class StreamOrder implements SharedOrder {
     this.#batches = new Batches(options, () => this.#now);
     this.#hearing = new Hearing(this.#batches);
     this.#session = new Session(options.open, options.newName, {
+      now: () => this.#now,
       onOpen: () => this.#onOpen(),
       onJoined: (id, servers, history) => this.#onJoined(id, servers, history),
       onSaid: (id) => this.#onSaid(id),
@@ -153,7 +154,8 @@ export class StreamOrder implements SharedOrder {
   #onJoined(id: string, servers: Readings, history: readonly string[]): void {
     this.#session.isMember = true;
     this.#room?.beginHistory();
-    this.#hearing.begin(id, servers, this.name, history);
+    const logBytes = this.#room?.settings.logBytes ?? 0;
+    this.#hearing.begin(id, servers, this.name, history, logBytes);
     this.moveToLog();
     this.#goHere();
     if (this.#hasOpened) this.#report(`shares the room again, as server ${this.name}`);
@@ -227,8 +229,8 @@ export class StreamOrder implements SharedOrder {
   #onLost(error: Error): void {
     if (error instanceof Forgotten) return this.#loseThread(error.message);
     this.#opening.reject(new UserError(`cannot share the room over redis: ${error.message}`));
-    const isNews = this.#session.lose(this.#now) && this.#hasOpened;
-    if (isNews) this.#report(`redis is away: ${error.message}`);
+    const isNew = this.#session.lose(this.#now);
+    if (isNew && this.#hasOpened) this.#report(`redis is away: ${error.message}`);
     if (this.#onClosed) this.end();
     this.#wake();
   }

@@ -475,6 +475,21 @@ describe("a server that fails takes only its own members", () => {
     await company.hearsAll();
   });
 
+  test("killed: a server at which nobody says anything, while others talk, waits no more either", async () => {
+    await using redis = await RedisServer.start();
+    const [dying, quiet, loud] = await startServers(3, redis.url);
+    const [bob, ann] = [await quiet?.join({ countOnly: true }), await loud?.join()];
+    let isTalking = true;
+    const talk = (async () => {
+      while (isTalking && (await ann?.sayAll("a line\n"))) await Bun.sleep(1);
+    })();
+    await bob?.hearsBytes(700);
+    dying?.kill("SIGKILL");
+    await quiet?.logged(/ server \S{12} is waited for no more\n/);
+    isTalking = false;
+    await talk;
+  });
+
   test("stopped for a moment, it goes on where it was", async () => {
     await using redis = await RedisServer.start();
     const servers = await startServers(2, redis.url);

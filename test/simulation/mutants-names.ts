@@ -111,8 +111,8 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "one whose name was taken over stays",
     file: "room/names.ts",
-    code: "if (bearer) bearer.sendAway(takenOver(name));",
-    becomes: "if (bearer) void 0;",
+    code: "bearer?.sendAway(takenOver(name));",
+    becomes: "",
   },
   {
     fault: "whose name was taken over takes it along when it leaves",

@@ -221,4 +221,16 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     code: "const claimed = this.claims.answeredNumber;",
     becomes: "const claimed = 0;",
   },
+  {
+    fault: "a server that joins anew goes on counting the names it asks for",
+    file: "redis/claims.ts",
+    code: "this.#number = this.answeredNumber = 0;",
+    becomes: "this.answeredNumber = 0;",
+  },
+  {
+    fault: "that a server is waited for no more is said once, on a connection that breaks",
+    file: "redis/session.ts",
+    code: "    for (const server of this.#dropped) this.#link?.drop(server);\n",
+    becomes: "",
+  },
 ];

@@ -105,6 +105,11 @@ export class SimulatedStream {
     this.restore({ entries: [], last: undefined, ...nothing });
   }
 
+  /** One key of it is gone, and all others are there. */
+  forgetNames(): void {
+    this.restore({ ...this.#memory, names: new Map(), numbers: new Map() });
+  }
+
   join(by: string, instead: string): Placed {
     const { servers } = this.#memory;
     servers.delete(instead);
@@ -132,11 +137,13 @@ export class SimulatedStream {
     return entry;
   }
 
+  /** @throws {Forgotten} if something before it is missing */
   claim({ number, what, key }: Claim, server: string): boolean {
     const { names, numbers, servers } = this.#memory;
     const owner = names.get(key);
-    if (number <= (numbers.get(server) ?? 0))
-      return owner?.server === server && owner.number === number;
+    const before = numbers.get(server) ?? 0;
+    if (number <= before) return owner?.server === server && owner.number === number;
+    if (number > before + 1) throw new Forgotten("a name");
     numbers.set(server, number);
     if (what === "release") {
       if (owner?.server === server) names.delete(key);
@@ -227,10 +234,12 @@ export class SimulatedLink implements StreamLink {
   }
 
   claim(claim: Claim, by: string): void {
-    this.#commands.push(() => {
-      const granted = this.#stream.claim(claim, by);
-      return (events) => events.onClaimed(claim.number, granted);
-    });
+    this.#commands.push(() =>
+      this.#answering(() => {
+        const granted = this.#stream.claim(claim, by);
+        return (events) => events.onClaimed(claim.number, granted);
+      }),
+    );
   }
 
   drop(server: string): void {
@@ -299,10 +308,17 @@ export class SimulatedLink implements StreamLink {
   }
 
   #say(saying: Saying): (events: StreamEvents) => void {
-    try {
+    return this.#answering(() => {
       if (this.#stream.isFull) throw new Error("OOM");
       const entry = this.#stream.say(saying);
       return (events) => events.onSaid(entry?.id ?? START);
+    });
+  }
+
+  /** What it answers; if it throws, that it is of no use any more. */
+  #answering(command: Command): (events: StreamEvents) => void {
+    try {
+      return command();
     } catch (error) {
       return (events) => {
         this.isLost = true;

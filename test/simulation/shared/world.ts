@@ -192,7 +192,8 @@ class SharedWorld {
       this.#snapshot = stream.snapshot();
       return this.trace?.("the stream is saved");
     }
-    if (random.chance(500)) stream.flushAll();
+    if (this.rules.names && random.chance(300)) stream.forgetNames();
+    else if (random.chance(500)) stream.flushAll();
     else stream.restore(this.#snapshot);
     this.trace?.(`the stream has forgotten what follows ${stream.last?.id}`);
   }
@@ -245,8 +246,10 @@ class SharedWorld {
         if (said.has(line)) throw new Violation(`${line.trim()} has two places`);
         said.add(line);
       }
-    if (this.rules.names)
+    if (this.rules.names) {
       checkNames(chainOf(this.stream.last).flatMap(({ lines }) => linesOf(lines)));
+      this.#checkNamesOfTheDead();
+    }
     // What is forgotten had a place.
     for (const { lines } of this.stream.placed) for (const line of linesOf(lines)) said.add(line);
     this.seen.batches += this.stream.placed.length;
@@ -256,6 +259,15 @@ class SharedWorld {
     if (awake.length > 0 && this.stream.entries.length > entriesMax)
       throw new Violation(`the stream keeps ${this.stream.entries.length} entries`);
     this.seen.trimmed += this.stream.placed.length - this.stream.entries.length;
+  }
+
+  /** A server that is waited for no more has no names. */
+  #checkNamesOfTheDead(): void {
+    const living = this.#awake.map(({ order }) => order.name);
+    if (living.length === 0) return;
+    for (const [name, { server }] of this.stream.names)
+      if (this.stream.readings.has(server) && !living.includes(server))
+        throw new Violation(`${name} is taken by ${server}, which is gone`);
   }
 
   /** All servers stop, and nothing is left. */
