@@ -73,6 +73,11 @@ export class Names {
     return undefined;
   }
 
+  /** Whether somebody is here who has its name by this very certificate. */
+  isHere({ name, fingerprint }: Identity): boolean {
+    return this.#bearers.get(nameKey(name))?.identity?.fingerprint === fingerprint;
+  }
+
   /** Members have names of their own here no more. */
   clear(): void {
     this.#bearers.clear();

@@ -26,6 +26,7 @@ import { formatAddress, unmapAddress } from "../program/address.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
+import type { Identity } from "../room/names.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";
 import { AddressCounts } from "./access.ts";
@@ -83,7 +84,21 @@ export class Connections {
 
   /** Whether all seats are taken. */
   get isFull(): boolean {
-    return this.seated.size + this.room.seats >= this.settings.clientsMax;
+    return this.#seats >= this.settings.clientsMax;
+  }
+
+  /**
+   * Whether one is let into a full room because it succeeds its own old connection, which ends once
+   * it is in. Until then it has a place of those that linger, of which one is left.
+   */
+  succeeds(identity: Identity | undefined): boolean {
+    const { clientsMax, lingerersMax } = this.settings;
+    if (identity === undefined || this.#seats >= clientsMax + lingerersMax - 1) return false;
+    return this.room.names?.isHere(identity) === true;
+  }
+
+  get #seats(): number {
+    return this.seated.size + this.room.seats;
   }
 
   /** Figures, looked up at the price of a look at each member. */
