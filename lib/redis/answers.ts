@@ -17,6 +17,8 @@ export class Answers {
   #lookedAtMs: number | undefined;
   #joinedAtMs = NEVER;
   #readAtMs = NEVER;
+  /** Whether it has slept while it was reading: what the others have said meanwhile is still to be read. */
+  #hasSlept = false;
   #said: { readonly number: number; readonly atMs: number }[] = [];
 
   get isReading(): boolean {
@@ -30,9 +32,10 @@ export class Answers {
   }
 
   passTo(now: number): void {
-    const elapsedMs = Math.min(TICK_MS, now - (this.#lookedAtMs ?? now));
+    const elapsedMs = now - (this.#lookedAtMs ?? now);
     this.#lookedAtMs = now;
-    this.nowMs += elapsedMs;
+    this.#hasSlept ||= elapsedMs > 2 * TICK_MS;
+    this.nowMs += Math.min(TICK_MS, elapsedMs);
   }
 
   /** It connects, and joins. */
@@ -46,6 +49,7 @@ export class Answers {
 
   reads(): void {
     this.#readAtMs = this.nowMs;
+    this.#hasSlept = false;
   }
 
   answeredJoining(): void {
@@ -58,7 +62,7 @@ export class Answers {
   }
 
   answeredRead(): void {
-    this.listenedMs += Math.min(TICK_MS, this.nowMs - this.#readAtMs);
+    if (!this.#hasSlept) this.listenedMs += Math.min(TICK_MS, this.nowMs - this.#readAtMs);
     this.#readAtMs = NEVER;
   }
 

@@ -323,7 +323,7 @@ describe("a Redis that fails delays lines and loses none, and none comes twice",
     await company.stop();
     await company.hearsAll();
     expect(company.said).toBeGreaterThan(1000);
-    for (const server of servers) expect(server.stderr).toMatch(/redis is away: \S.*\n/);
+    for (const server of servers) await server.logged(/redis is away: \S.*\n/);
   });
 
   test("its replies swallowed, and the connection cut", async () => {
@@ -395,7 +395,7 @@ describe("a Redis that has forgotten is noticed", () => {
     company.compare();
     for (const talker of company.talkers) expect(talker.lastWord).toBe(LOST);
     for (const server of servers) {
-      expect(server.stderr).toMatch(/lost the thread: \S.*\n/);
+      await server.logged(/lost the thread: \S.*\n/);
       await server.logged(/left \S+: lost the thread/);
       await server.logged(/shares the room again, as server \S{12}\n/);
     }

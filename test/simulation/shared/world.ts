@@ -634,7 +634,6 @@ class Server {
     this.#closesAtMs = this.#world.now;
     const link = this.#link;
     const { name, isIdle } = this.order;
-    const { forgotten } = this.#world.stream;
     const wasHere = this.#isInRoom && link?.isInUse === true;
     if (!isIdle) throw new Violation(`${name} stops with lines on their way`);
     this.order.close(() => {
@@ -644,8 +643,8 @@ class Server {
       );
       if (isKnown) this.#world.seen.goodbyes++;
       // It waits until its leave is known, unless it cannot be.
-      const { stream } = this.#world;
-      const isLost = !link || link.isLost || this.#isOverdue || forgotten < stream.forgotten;
+      const hasForgotten = this.#world.stream.forgotten > this.#forgottenBefore;
+      const isLost = !link || link.isLost || this.#isOverdue || hasForgotten;
       if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has said no goodbye`);
     });
   }
