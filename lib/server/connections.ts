@@ -82,9 +82,9 @@ export class Connections {
     return this.#open;
   }
 
-  /** Whether all seats are taken. */
-  get isFull(): boolean {
-    return this.#seats >= this.settings.clientsMax;
+  /** Whether all seats are taken, and so many places more. */
+  isFull(more = 0): boolean {
+    return this.seated.size + this.room.seats >= this.settings.clientsMax + more;
   }
 
   /**
@@ -92,13 +92,8 @@ export class Connections {
    * it is in. Until then it has a place of those that linger, of which one is left.
    */
   succeeds(identity: Identity | undefined): boolean {
-    const { clientsMax, lingerersMax } = this.settings;
-    if (identity === undefined || this.#seats >= clientsMax + lingerersMax - 1) return false;
+    if (identity === undefined || this.isFull(this.settings.lingerersMax - 1)) return false;
     return this.room.names?.isHere(identity) === true;
-  }
-
-  get #seats(): number {
-    return this.seated.size + this.room.seats;
   }
 
   /** Figures, looked up at the price of a look at each member. */
@@ -247,6 +242,6 @@ export class Connections {
     const isOneTooMany = this.#addresses?.add(socket, address) === false;
     if (rules?.admits(address) === false) return notAllowedFrom(address);
     if (isOneTooMany) return tooManyFrom(address);
-    return this.isFull ? ROOM_IS_FULL : undefined;
+    return this.isFull() ? ROOM_IS_FULL : undefined;
   }
 }

@@ -49,8 +49,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "one member more may be there",
     file: "server/connections.ts",
-    code: "this.#seats >= this.settings.clientsMax",
-    becomes: "this.#seats > this.settings.clientsMax",
+    code: "this.room.seats >= this.settings.clientsMax",
+    becomes: "this.room.seats > this.settings.clientsMax",
   },
   {
     fault: "a guest that is refused takes a seat",
