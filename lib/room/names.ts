@@ -74,6 +74,11 @@ export class Names {
     return undefined;
   }
 
+  /** Whether somebody is here who has its name by this very certificate. */
+  isHere({ name, fingerprint }: Identity): boolean {
+    return this.#bearers.get(nameKey(name))?.identity?.fingerprint === fingerprint;
+  }
+
   /** Members have names of their own here no more; what waited for one waits no more. */
   clear(): void {
     for (const { lines } of this.#bearers.values())
