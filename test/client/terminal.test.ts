@@ -194,6 +194,9 @@ terminalTest("a paste of many lines is sent as it is, each line once", async () 
     (_, index) => `${index} tab\there, 漢字 ${"x".repeat(index % 90)}`,
   );
   await terminal.pasteAsKeys(`${pasted.join("\n")}\nthe rest`);
+  await terminal.shows("say 300 lines? [y/N]");
+  await terminal.type("y");
+  await terminal.press("Enter");
   await terminal.shows("> the rest");
   await bob.hears(Buffer.from(`${pasted.at(-1)}\n`).toString("latin1"));
   expect(bob.heard.toString()).toBe(`${pasted.join("\n")}\n`);
@@ -205,6 +208,16 @@ terminalTest("a paste of many lines is sent as it is, each line once", async () 
     undefined,
   ]);
 });
+
+terminalTest(
+  "nothing in a paste is an order, also where the terminal does not mark it",
+  async () => {
+    const { bob, terminal } = await openRoom();
+    await terminal.pasteAsKeys("/quit\n/etc/passwd\ny\nthe rest");
+    await terminal.shows("> the rest");
+    await bob.hears("/quit\n/etc/passwd\ny\n");
+  },
+);
 
 terminalTest("nobody else gives orders to this terminal", async () => {
   const { bob, terminal } = await openRoom();
