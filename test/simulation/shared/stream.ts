@@ -42,6 +42,8 @@ export class SimulatedStream {
   #standsStill = false;
   /** When it was seen to stand still last. */
   stoodStillAtMs = -1e9;
+  /** And from when on. */
+  stoodStillFromMs = -1e9;
   /** Whether it takes no more, as one without memory does. */
   isFull = false;
   /** How often it has forgotten something. */
@@ -82,6 +84,7 @@ export class SimulatedStream {
 
   set standsStill(stands: boolean) {
     if (this.#standsStill) this.stoodStillAtMs = this.now();
+    else if (stands) this.stoodStillFromMs = this.now();
     this.#standsStill = stands;
   }
 

@@ -334,6 +334,7 @@ class Server {
   #isInRoom = false;
   /** How often the stream had forgotten something when it joined. */
   #forgottenBefore = 0;
+  #hasLostThread = false;
   /** Who took its leave, as it knows; and who is waited for no more by it. */
   readonly #knownGone = new Set<string>();
   readonly #dropped = new Set<string>();
@@ -586,6 +587,7 @@ class Server {
     this.#log(`has joined as ${by}`);
     this.#places = [{ entry, offset: 0 }];
     this.#isInRoom = true;
+    this.#hasLostThread = false;
     this.#forgottenBefore = forgotten;
     this.#knownGone.clear();
     this.#dropped.clear();
@@ -608,6 +610,7 @@ class Server {
     if (!what.startsWith("lost the thread")) return;
     seen.threadsLost++;
     this.#isInRoom = false;
+    this.#hasLostThread = true;
     const hasReason = stream.forgotten > this.#forgottenBefore || this.wasDropped;
     if (!hasReason) throw new Violation(`server ${this.#index} has lost the thread for no reason`);
     this.wasDropped = false;
@@ -626,7 +629,9 @@ class Server {
       });
     const isThere =
       saidBetween(-1, 2_000) && saidBetween(2_000, 4_000) && saidBetween(4_000, 6_000);
-    if (isThere && now - since < 3000)
+    const fromMs = now - stream.stoodStillFromMs;
+    const wasThere = now - since < 1_000 && saidBetween(fromMs, fromMs + 1_500);
+    if ((isThere && now - since < 3000) || (wasThere && since === stream.stoodStillAtMs))
       throw new Violation(`server ${this.#index} drops one that was there`);
   }
 
@@ -656,7 +661,8 @@ class Server {
       if (isKnown) this.#world.seen.goodbyes++;
       // It waits until its leave is known, unless it cannot be.
       const hasForgotten = this.#world.stream.forgotten > this.#forgottenBefore;
-      const isLost = !link || link.isLost || this.#isOverdue || hasForgotten;
+      const isOut = hasForgotten || this.#hasLostThread;
+      const isLost = !link || link.isLost || this.#isOverdue || isOut;
       if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has said no goodbye`);
     });
   }
