@@ -6,6 +6,8 @@
 
 import { join } from "node:path";
 
+import { runCommand } from "../lib/program/command-line.ts";
+import { version } from "../package.json";
 import { endTerminals, Tmux } from "./client/tmux.ts";
 import { ROOT, ServerProgram } from "./harness.ts";
 import { takePagePictures } from "./page-picture.ts";
@@ -27,11 +29,21 @@ const COLOURS: Record<number, string> = {
   ...{ 91: "#ff8f98", 92: "#a8e08a", 93: "#f5d27e", 94: "#86bdff", 95: "#dc9cf7", 96: "#74d9e4" },
 };
 
-await Bun.write(join(ROOT, "test", "picture.svg"), await converse());
-await endTerminals();
-for (const [scheme, png] of Object.entries(await takePagePictures()))
-  await Bun.write(join(ROOT, "test", `page-${scheme}.png`), png);
-process.exit(0);
+const command = {
+  name: "picture",
+  version,
+  summary: "Makes the pictures in the README, with tmux and chromium.",
+  operands: [],
+  options: {},
+  examples: [["bun run picture", "test/picture.svg, test/page-light.png and test/page-dark.png"]],
+} as const;
+await runCommand(command, async () => {
+  await Bun.write(join(ROOT, "test", "picture.svg"), await converse());
+  await endTerminals();
+  for (const [scheme, png] of Object.entries(await takePagePictures()))
+    await Bun.write(join(ROOT, "test", `page-${scheme}.png`), png);
+});
+process.exit();
 
 /** Plays the scene; returns the picture of it. */
 async function converse(): Promise<string> {
