@@ -231,6 +231,26 @@ test("--quiet leaves only warnings and errors in the log", async () => {
   expect(server.stderr).toMatch(/^\S+Z left \S+: line too long \(0 here\)\n$/);
 });
 
+test("each script of the package has a --help, and a word on an option that it does not know", async () => {
+  const ours = Object.entries(manifest.scripts).filter(([, line]) => line.endsWith(".ts"));
+  expect(ours.length).toBeGreaterThan(5);
+  await Promise.all(
+    ours.map(async ([name, line]) => {
+      const [, path = ""] = line.split(" ");
+      const run = async (option: string) => {
+        const program = new Program([process.execPath, path, option]);
+        const code = await program.exited;
+        return { code, stdout: program.stdout, stderr: program.stderr };
+      };
+      const help = await run("--help");
+      expect(help).toMatchObject({ code: 0, stderr: "" });
+      expect(help.stdout).toContain(`bun run ${name}`);
+      const mistake = `${name}: unknown option --wrong (--help shows how)\n`;
+      expect(await run("--wrong")).toEqual({ code: 2, stdout: "", stderr: mistake });
+    }),
+  );
+}, 20_000);
+
 test("host and port may be one word", async () => {
   const server = await ServerProgram.run([process.execPath, "server.ts", "0"]);
   const words = [["127.0.0.1:#"], ["[::1]:#"], ["::1", "#"], ["[::1]", "#"]];

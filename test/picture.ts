@@ -6,6 +6,8 @@
 
 import { join } from "node:path";
 
+import { runCommand } from "../lib/program/command-line.ts";
+import { version } from "../package.json";
 import { endTerminals, Tmux } from "./client/tmux.ts";
 import { Peer, ROOT, ServerProgram } from "./harness.ts";
 import { takePagePictures } from "./page-picture.ts";
@@ -17,12 +19,22 @@ const PORT_SHOWN = "8080";
 const write = (file: string, picture: string | Uint8Array) =>
   Bun.write(join(ROOT, "test", file), picture);
 
-await write("picture.svg", await converse());
-await write("people.svg", await meet());
-await endTerminals();
-for (const [scheme, png] of Object.entries(await takePagePictures()))
-  await write(`page-${scheme}.png`, png);
-process.exit(0);
+const command = {
+  name: "picture",
+  version,
+  summary: "Makes the pictures in the README, with tmux and chromium.",
+  operands: [],
+  options: {},
+  examples: [["bun run picture", "all of them, test/*.svg and test/*.png"]],
+} as const;
+await runCommand(command, async () => {
+  await write("picture.svg", await converse());
+  await write("people.svg", await meet());
+  await endTerminals();
+  for (const [scheme, png] of Object.entries(await takePagePictures()))
+    await write(`page-${scheme}.png`, png);
+});
+process.exit();
 
 /** Two clients in a room as it is; returns the picture of them. */
 async function converse(): Promise<string> {

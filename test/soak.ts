@@ -5,8 +5,14 @@
  * that share a room, and what happens to Redis.
  */
 
-import { parseArgs } from "node:util";
-
+import {
+  count as whole,
+  flag,
+  type Option,
+  runCommand,
+  type Values,
+} from "../lib/program/command-line.ts";
+import { version } from "../package.json";
 import { demand } from "./faults/faults.ts";
 import { RoomProcess } from "./faults/room-process.ts";
 import { breakAll, Seat } from "./faults/seat.ts";
@@ -34,21 +40,36 @@ interface Account {
   missing: number;
 }
 
-const { values } = parseArgs({
+const minutesOption: Option<number> = {
+  takes: "n",
+  expects: "a number above 0",
+  help: "how long it takes (default 15)",
+  default: 15,
+  parse: (value) =>
+    Number(value) > 0 && Number.isFinite(Number(value)) ? Number(value) : undefined,
+};
+const command = {
+  name: "soak",
+  version,
+  summary: "Runs a server with a steady crowd, guests and faults, and checks every byte they hear.",
+  operands: [],
   options: {
-    minutes: { type: "string", default: "15" },
-    listeners: { type: "string", default: "500" },
-    seed: { type: "string" },
-    redis: { type: "boolean", default: false },
+    minutes: minutesOption,
+    listeners: whole("steady members that only listen (default 500)", 500, 2),
+    seed: whole("the seed of the faults (default: the time)", Date.now(), 0),
+    redis: flag("three servers that share a room, and what happens to their Redis"),
   },
-});
-const seed = Number(values.seed ?? Date.now());
-const listeners = Number(values.listeners);
-const forMs = Number(values.minutes) * 60_000;
-demand(forMs > 0 && listeners >= 2, "--minutes takes a number above 0, --listeners 2 or more");
+  examples: [["bun run soak --minutes 15", "a quarter of an hour"]],
+} as const;
+const given: Values<typeof command.options>[] = [];
+await runCommand(command, (options) => void given.push(options));
+const [options] = given;
+if (options === undefined) process.exit(); // It was asked for help.
+const { minutes, listeners, seed, redis } = options;
+const forMs = minutes * 60_000;
 
-console.log(`soaking for ${values.minutes} minutes, --seed ${seed}`);
-if (values.redis) {
+console.log(`soaking for ${minutes} minutes, --seed ${seed}`);
+if (redis) {
   await soakOverRedis(seed, forMs);
   process.exit(0);
 }

@@ -69,6 +69,14 @@ export class HttpPort<Data = undefined> {
   }
 }
 
+/** An answer of text. It closes the connection, so that none is open for nothing. */
+export function answer(body: string, status = 200, type = "text/plain; charset=utf-8"): Response {
+  return new Response(body, {
+    status,
+    headers: { "Content-Type": type, "Cache-Control": "no-store", Connection: "close" },
+  });
+}
+
 /** Without `development`, Bun would share the port with other servers unless it is told not to. */
 function groundOf(hostname: string, port: number): Ground {
   return { hostname, port, development: false, reusePort: false, maxRequestBodySize: 0 };

@@ -4,7 +4,7 @@ import type { RoomEvents } from "../room/options.ts";
 import type { Room } from "../room/room.ts";
 import type { Connections } from "./connections.ts";
 import { Figures } from "./figures.ts";
-import { HttpPort } from "./http-port.ts";
+import { answer, HttpPort } from "./http-port.ts";
 import type { Port } from "./port.ts";
 
 /** As Prometheus asks for it: the text format. */
@@ -42,11 +42,11 @@ export class Metrics {
 
   #answer({ method, url }: Request, { room, counts }: Connections): Response {
     const { pathname } = new URL(url);
-    if (!["GET", "HEAD"].includes(method)) return text("GET and nothing else\n", 405);
-    if (pathname === "/metrics") return text(this.#figures.text(counts), 200, TEXT_FORMAT);
-    if (pathname !== "/health") return text("/metrics or /health\n", 404);
+    if (!["GET", "HEAD"].includes(method)) return answer("GET and nothing else\n", 405);
+    if (pathname === "/metrics") return answer(this.#figures.text(counts), 200, TEXT_FORMAT);
+    if (pathname !== "/health") return answer("/metrics or /health\n", 404);
     const why = ailmentOf(room);
-    return why === undefined ? text("ok\n") : text(`${why}\n`, 503);
+    return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
   }
 }
 
@@ -54,12 +54,4 @@ export class Metrics {
 function ailmentOf({ stopping, sharing }: Room): string | undefined {
   if (stopping) return "stopping";
   return sharing && !sharing.order.state.isUp ? "redis is away" : undefined;
-}
-
-/** Closes the connection after it, so that none is open for nothing. */
-function text(body: string, status = 200, type = "text/plain; charset=utf-8"): Response {
-  return new Response(body, {
-    status,
-    headers: { "Content-Type": type, "Cache-Control": "no-store", Connection: "close" },
-  });
 }

@@ -12,10 +12,14 @@ import type { HttpPort } from "./http-port.ts";
 const LOOK_MS = 20;
 const CLOSED_MS = 1000;
 
-/** How many files are kept for them. */
+/** As many can come in before it is looked, of which 512 may have waited for the same turn. */
+const BURST = 1024;
+
+/** How many files are kept for them: a quarter, or enough for a burst if that is not over a half. */
 export function spareFiles(): number {
   const { filesMax, filesOpen } = fileLimit();
-  return Math.min(Math.max((filesMax - filesOpen) >> 2, 16), 4096);
+  const free = filesMax - filesOpen;
+  return Math.min(Math.max(free >> 2, Math.min(free >> 1, BURST), 16), 4096);
 }
 
 /**

@@ -4,7 +4,7 @@ import { unmapAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { notAllowedFrom } from "../room/last-words.ts";
 import type { Connections } from "./connections.ts";
-import { HttpPort } from "./http-port.ts";
+import { answer, HttpPort } from "./http-port.ts";
 import { ownNames } from "./own-names.ts";
 import { pageOf } from "./page.ts";
 import type { Port } from "./port.ts";
@@ -49,7 +49,7 @@ export async function openWeb(
   tls: () => TlsMaterial | undefined,
   { onWarning = () => {}, onError = () => {} }: WebEvents,
 ): Promise<Web> {
-  const answer = answering(connections, options.names ?? []);
+  const fetch = answering(connections, options.names ?? []);
   /** A handler that fails, which is a bug, ends its connection and not the program. */
   const safely = (seat: WebSeat, handle: () => void) => {
     try {
@@ -65,7 +65,7 @@ export async function openWeb(
     return Bun.serve<WebSeat>({
       ...ground,
       ...(material && { tls: { ...material, requestCert, rejectUnauthorized: true } }),
-      fetch: answer,
+      fetch,
       websocket: {
         idleTimeout: IDLE_S,
         perMessageDeflate: false,
@@ -96,17 +96,17 @@ function answering(connections: Connections, names: readonly string[]) {
   const objection = ownNames(names);
   return (request: Request, server: Bun.Server<WebSeat>): Response | undefined => {
     const peer = server.requestIP(request);
-    if (peer === null) return refusal("gone", 400);
+    if (peer === null) return answer("gone\n", 400);
     const why = objection(request.headers);
-    if (why !== undefined) return refusal(why, 403);
-    if (new URL(request.url).pathname !== "/") return refusal("the page is at /", 404);
+    if (why !== undefined) return answer(`${why}\n`, 403);
+    if (new URL(request.url).pathname !== "/") return answer("the page is at /\n", 404);
     if (request.headers.has("upgrade")) {
       const data = new WebSeat(connections, peer.address, peer.port);
-      return server.upgrade(request, { data }) ? undefined : refusal("no WebSocket", 400);
+      return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
     }
     if (settings.rules?.admits(peer.address) === false)
-      return refusal(notAllowedFrom(unmapAddress(peer.address)), 403);
-    if (!["GET", "HEAD"].includes(request.method)) return refusal("GET and nothing else", 405);
+      return answer(`${notAllowedFrom(unmapAddress(peer.address))}\n`, 403);
+    if (!["GET", "HEAD"].includes(request.method)) return answer("GET and nothing else\n", 405);
     return pageOf({
       asksPassPhrase: connections.passPhrase !== undefined,
       hasNames: room.names !== undefined,
@@ -114,11 +114,4 @@ function answering(connections: Connections, names: readonly string[]) {
       lineBytesMax: room.settings.lineBytesMax,
     });
   };
-}
-
-function refusal(why: string, status: number): Response {
-  return new Response(`${why}\n`, {
-    status,
-    headers: { "Content-Type": "text/plain; charset=utf-8", Connection: "close" },
-  });
 }
