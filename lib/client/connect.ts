@@ -6,12 +6,12 @@ import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { codeOf, explain, failed, UserError } from "../program/system-errors.ts";
+import { within } from "../program/within.ts";
 import { addressesOf, firstToAnswer } from "./addresses.ts";
 import { BY_SERVER, Connection } from "./connection.ts";
 import { isTlsAlert } from "./tls-records.ts";
 import { RESET_UNHEARD, USE_TLS } from "./tls-words.ts";
 import { BENEATH_TLS, startTls } from "./tls.ts";
-import { within } from "./within.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */
 const ANSWER_MS = 30_000;

@@ -1,11 +1,11 @@
 /** What is heard over a connection, and why it has ended: a last word of the server's is no line. */
 
 import { UserError } from "../program/system-errors.ts";
+import { settlesWithin } from "../program/within.ts";
 import { asksForName, type LastWord, SAY_YOUR_NAME_BYTES_MAX } from "../room/last-words.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Connection } from "./connection.ts";
 import { LastLine } from "./last-line.ts";
-import { settlesWithin } from "./within.ts";
 
 /**
  * For how long a line that may be the server's last word is held back, in ms. The end comes right

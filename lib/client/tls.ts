@@ -2,10 +2,10 @@
 
 import type { TlsMaterial } from "../program/files.ts";
 import { UserError } from "../program/system-errors.ts";
+import { within } from "../program/within.ts";
 import { Connection } from "./connection.ts";
 import { TlsRecords } from "./tls-records.ts";
 import { CLOSED_IN_HANDSHAKE, cutOff, materialFailure, tlsFailure } from "./tls-words.ts";
-import { within } from "./within.ts";
 
 /** The handlers of a connection that TLS is to be spoken over: what comes goes by its records. */
 export const BENEATH_TLS: Bun.SocketHandler<TlsRecords> = {

@@ -11,14 +11,11 @@ export const TICK_MS = 1_000;
 const LATE_MS = 5_000;
 
 export class Answers {
-  /** The clock, in ms, and how much of that this server has heard the others, or heard that they said nothing. */
+  /** The clock, in ms. */
   nowMs = 0;
-  listenedMs = 0;
   #lookedAtMs: number | undefined;
   #joinedAtMs = NEVER;
   #readAtMs = NEVER;
-  /** Whether it has slept while it was reading: what the others have said meanwhile is still to be read. */
-  #hasSlept = false;
   #said: { readonly number: number; readonly atMs: number }[] = [];
 
   get isReading(): boolean {
@@ -32,10 +29,8 @@ export class Answers {
   }
 
   passTo(now: number): void {
-    const elapsedMs = now - (this.#lookedAtMs ?? now);
+    this.nowMs += Math.min(TICK_MS, now - (this.#lookedAtMs ?? now));
     this.#lookedAtMs = now;
-    this.#hasSlept ||= elapsedMs > 2 * TICK_MS;
-    this.nowMs += Math.min(TICK_MS, elapsedMs);
   }
 
   /** It connects, and joins. */
@@ -49,7 +44,6 @@ export class Answers {
 
   reads(): void {
     this.#readAtMs = this.nowMs;
-    this.#hasSlept = false;
   }
 
   answeredJoining(): void {
@@ -62,7 +56,6 @@ export class Answers {
   }
 
   answeredRead(): void {
-    if (!this.#hasSlept) this.listenedMs += Math.min(TICK_MS, this.nowMs - this.#readAtMs);
     this.#readAtMs = NEVER;
   }
 

@@ -7,8 +7,9 @@ import { countLines } from "../room/line-buffer.ts";
 import type { Speaker } from "../room/line-log.ts";
 import { compareIds } from "./stream.ts";
 
-/** The most pieces that wait for their place. */
+/** The most pieces that wait for their place, and how many more may, of members that leave. */
 const PIECES_MAX = 32 << 10;
+const LEAVES_MAX = 16 << 10;
 /** The most batches on their way at a time; under load, the next one grows meanwhile. */
 const SENT_MAX = 4;
 /** The number after that of coming. */
@@ -69,6 +70,11 @@ export class Batches {
 
   get freeBytes(): number {
     return this.#pieces < PIECES_MAX ? this.takenBytesMax - this.#takenBytes : 0;
+  }
+
+  /** Whether so many wait that nobody is to come who would leave one more. */
+  get areMany(): boolean {
+    return this.#pieces >= PIECES_MAX + LEAVES_MAX;
   }
 
   /** What was taken and is not with all servers, in bytes. */

@@ -45,11 +45,10 @@ export class Hearing {
     own: string,
     history: readonly string[],
     bytesMax: number,
-    nowMs: number,
   ): void {
     this.thread.begin(id);
     this.heard = id;
-    this.peers.begin(servers, own, nowMs);
+    this.peers.begin(id, servers, own);
     // A server with a larger log may have taken a line that this one cannot hold.
     const from = history.findLastIndex((lines) => !fits(lines, bytesMax)) + 1;
     for (const lines of history.slice(from)) this.#inbox.add([this.#elsewhere(lines)], () => {});
@@ -64,11 +63,11 @@ export class Hearing {
   }
 
   /** Takes in an entry; returns why it does not follow, if so. */
-  receive(entry: Entry, isOwn: boolean, nowMs: number): string | undefined {
+  receive(entry: Entry, isOwn: boolean): string | undefined {
     const { id, number, lines } = entry;
     const why = this.thread.follows(entry, isOwn);
     if (why) return why;
-    if (!isOwn) this.peers.heard(entry, nowMs);
+    this.peers.heard(entry, isOwn);
     const pieces = isOwn ? this.#batches.received(number) : [this.#elsewhere(lines)];
     this.#inbox.add(pieces, () => {
       this.heard = id;

@@ -12,7 +12,8 @@ import {
   type StreamLink,
 } from "./stream.ts";
 
-const CONNECT_MS = 5_000;
+/** How long a connection may take, in ms. */
+export const CONNECT_MS = 5_000;
 /** How long a reading waits for something. */
 const BLOCK_MS = 1_000;
 /** About as much is read at a time, in bytes; but no more than so many entries. */

@@ -1,9 +1,10 @@
 /** Sharing a room with other servers over Redis: is it there, is it one that will do, and may it forget? */
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
+import { within } from "../program/within.ts";
 import { PREFIX_BYTES_MAX } from "../room/names.ts";
 import { DEFAULTS, type RoomOptions } from "../room/options.ts";
-import { keysOf, openClient, readingsOf, streamInRedis } from "./link.ts";
+import { CONNECT_MS, keysOf, openClient, readingsOf, streamInRedis } from "./link.ts";
 import { StreamOrder } from "./stream-order.ts";
 
 /** The first one whose streams can be trimmed by place. */
@@ -13,7 +14,7 @@ const NO_REDIS = "what answers there does not speak as Redis does";
 const BUN_CODES: Readonly<Record<string, string>> = {
   ERR_REDIS_INVALID_RESPONSE: NO_REDIS,
   ERR_REDIS_INVALID_RESPONSE_TYPE: NO_REDIS,
-  ERR_REDIS_CONNECTION_TIMEOUT: `${NO_REDIS}, within 5 s`,
+  ERR_REDIS_CONNECTION_TIMEOUT: `no answer within ${CONNECT_MS / 1000} s`,
   ERR_REDIS_CONNECTION_CLOSED: `${NO_REDIS}, and closes the connection`,
 };
 const HINTS: Readonly<Record<string, string>> = {
@@ -28,8 +29,8 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   [/CLUSTERDOWN/, "its cluster is down"],
   [/READONLY/, "it is a read-only replica"],
   [/NOPERM/, "the user may not do what is needed: streams, hashes, lists, scripts, INFO"],
-  [/WRONGTYPE/, "it has something else under the key of the room"],
   [/DENIED/, "it is in protected mode, and takes connections from its own machine only"],
+  [/WRONGTYPE/, "a key of the room has something else in it"],
   [/LOADING/, "it is still loading what it had"],
   [/DB index is out of range/, "it has no such database"],
   [/unknown command .?HELLO/i, "it is too old: Redis 6.2 or later is needed"],
@@ -77,7 +78,7 @@ export async function shareOverRedis(
       );
   } catch (error) {
     const hint = /CLOSED|TIMEOUT/.test(codeOf(error)) ? HINTS[url.protocol] : "";
-    throw new UserError(`cannot use ${name}: ${why(error)}${hint}`);
+    throw new UserError(`cannot use ${name}: ${why(error)}${hint}`, { cause: error });
   }
   return new StreamOrder({
     open: streamInRedis({
@@ -93,12 +94,11 @@ export async function shareOverRedis(
 
 /** Connects and goes again: Bun's client would only say that the connection was closed. */
 async function knock({ hostname, port }: URL): Promise<void> {
-  const socket = await Bun.connect({
-    hostname: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port) || 6379,
-    socket: { data() {} },
-  });
-  socket.terminate();
+  const where = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 6379 };
+  const knocking = Bun.connect({ ...where, socket: { data() {} } }).then((door) =>
+    door.terminate(),
+  );
+  await within(CONNECT_MS, knocking, (time) => `no answer ${time}`);
 }
 
 /** What it tells of itself, by the names that INFO has for that; and the state of the room. */
@@ -118,6 +118,7 @@ async function inquire(url: string, room: string) {
     if (info.get("role") === "slave" && info.get("slave_read_only") !== "0")
       throw new UserError("it is a read-only replica");
     // In a cluster, this says whether the room is on this node.
+    await client.send("XREAD", ["STREAMS", keysOf(room)[0], "$"]);
     const state: Record<string, string> = await client.send("HGETALL", [keysOf(room)[1]]);
     return { info, state };
   } finally {

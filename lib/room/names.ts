@@ -68,13 +68,21 @@ export class Names {
     if (bearer && !isSame) return nameTaken(name);
     this.#bearers.set(key, member);
     member.ownName = name;
+    // What the bearer does not know to be its own is not taken over for sure.
+    if (bearer === undefined || isPending(bearer)) this.#askOthers(member, key);
     bearer?.sendAway(takenOver(name));
-    if (!bearer || isPending(bearer)) this.#askOthers(member, key);
     return undefined;
   }
 
-  /** Members have names of their own here no more. */
+  /** Whether somebody is here who has its name by this very certificate. */
+  isHere({ name, fingerprint }: Identity): boolean {
+    return this.#bearers.get(nameKey(name))?.identity?.fingerprint === fingerprint;
+  }
+
+  /** Members have names of their own here no more; what waited for one waits no more. */
   clear(): void {
+    for (const { lines } of this.#bearers.values())
+      if (lines instanceof NamedLines) lines.settle(undefined);
     this.#bearers.clear();
   }
 

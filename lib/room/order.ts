@@ -21,8 +21,11 @@ export interface Order {
  * place, as what the other rooms say does, and is then appended to the log.
  */
 export interface SharedOrder extends Order {
-  /** Whether the log has what is said everywhere; if not, nobody can come who is to miss nothing. */
-  readonly hasThread: boolean;
+  /**
+   * Whether somebody can come: the log has what is said everywhere, so that nobody misses anything,
+   * and not too much waits for its place already.
+   */
+  readonly takesNewcomers: boolean;
   /** Whether all that it has taken is in the log. */
   readonly isIdle: boolean;
   /** Whether something that has its place waits for room in the log. */

@@ -110,7 +110,7 @@ export class Room {
    */
   join(socket: RoomSocket, name: string, identity?: Identity): void {
     if (this.stopping) return new Leaver(this, socket).linger();
-    if (this.sharing?.order.hasThread === false) return this.refuse(socket, name, NOT_IN_ROOM);
+    if (this.sharing?.order.takesNewcomers === false) return this.refuse(socket, name, NOT_IN_ROOM);
     const member = new Member(this, socket, name, identity);
     const refusal = identity && this.names?.claim(member, identity.name);
     if (refusal !== undefined) return this.refuse(socket, name, refusal);

@@ -68,12 +68,12 @@ export class Sharing implements SharingRoom {
   dropUnsaid(): number {
     for (const tell of this.#waiting) tell(false);
     this.#waiting.clear();
+    this.#room.names?.clear();
     return this.#turns.drop((talker) => talker instanceof Member);
   }
 
   sendAllAway(word: string, reason: string): number {
     const lines = this.dropUnsaid();
-    this.#room.names?.clear();
     for (const member of this.#room.members) this.#room.leave(member, reason, word);
     return lines;
   }

@@ -23,7 +23,7 @@ type Row = [what: string, figures: string];
 /** @param measureMs how long each figure is measured */
 export async function benchOverRedis(measureMs: number): Promise<void> {
   const rows: Row[] = [];
-  await using redis = await RedisServer.start();
+  await using redis = await RedisServer.start("--appendfsync", "everysec");
   const servers = await startServers(redis, 3);
   const [one, other] = servers;
   rows.push([

@@ -1,6 +1,7 @@
 /** What the server says at its start of a Redis that will not do, or that may forget. */
 
 import { describe, expect, setDefaultTimeout, test as anyTest } from "bun:test";
+import { connect } from "node:net";
 
 import { makeCertificates } from "../certificates.ts";
 import {
@@ -84,7 +85,7 @@ describe("one line, and exit code 1, of", () => {
 
   anyTest("a cluster that has the room elsewhere", async () => {
     const MOVED = "-MOVED 1234 10.0.0.6:6379\r\n";
-    using cluster = pretend({ HELLO, INFO: bulk("redis_version:7.0.15\r\n"), HGETALL: MOVED });
+    using cluster = pretend({ HELLO, INFO: bulk("redis_version:7.0.15\r\n"), XREAD: MOVED });
     expect((await run(cluster.url)).stderr).toContain(
       "it is a cluster that has the room on another node, 10.0.0.6:6379\n",
     );
@@ -94,7 +95,7 @@ describe("one line, and exit code 1, of", () => {
     await using redis = await RedisServer.start();
     await redis.ask("SET", "linechat:{linechat}:state", "mine");
     expect((await run(redis.url)).stderr).toEndWith(
-      ": it has something else under the key of the room\n",
+      ": a key of the room has something else in it\n",
     );
     await redis.ask("ACL", "SETUSER", "guest", "on", "nopass", "~*", "+@connection");
     const { code, stderr } = await run(redis.url.replace("//", "//guest:any@"));
@@ -105,6 +106,46 @@ describe("one line, and exit code 1, of", () => {
     await using redis = await RedisServer.start();
     await using replica = await RedisServer.start("--replicaof", "127.0.0.1", `${redis.port}`);
     expect((await run(replica.url)).stderr).toContain("it is a read-only replica\n");
+  });
+
+  test("one that takes nothing, has something else there, or does not let this user do it", async () => {
+    await using redis = await RedisServer.start();
+    const at = `127.0.0.1:${redis.port}`;
+    await redis.ask("SET", "linechat:{linechat}", "x");
+    const other = "a key of the room has something else in it";
+    expect((await run(redis.url)).stderr).toBe(
+      `linechat-server: cannot use redis at ${at}: ${other}\n`,
+    );
+    await redis.ask("DEL", "linechat:{linechat}");
+    await redis.ask("ACL", "SETUSER", "eve", "on", ">p", "~*", "+@all", "-evalsha");
+    const { stderr } = await run(`redis://eve:p@${at}`);
+    expect(stderr).toMatch(/^linechat-server: cannot share the room over redis: NOPERM .*\n$/);
+    await redis.ask("CONFIG", "SET", "maxmemory", "1");
+    const full = await run(redis.url);
+    expect(full.stderr).toMatch(/^linechat-server: cannot share the room over redis: OOM .*\n$/);
+    expect(full.code).toBe(1);
+  });
+
+  anyTest("one that lets connections wait, or takes them and says nothing", async () => {
+    const start = "linechat-server: cannot use redis at 127.0.0.1:";
+    const code = `const { createServer } = require("node:net");
+      const server = createServer().listen(0, "127.0.0.1", () => {
+        console.log(server.address().port);
+        process.kill(process.pid, "SIGSTOP");
+      });`;
+    const asleep = new Program([process.execPath, "-e", code]);
+    const [, port] = await asleep.printed(/(\d+)\n/);
+    const silent = await run(`redis://127.0.0.1:${port}`);
+    expect(silent.stderr).toStartWith(`${start}${port}: no answer within 5 s`);
+    // Once its backlog is full, the system answers no more.
+    const waiting = Array.from({ length: 600 }, () =>
+      connect(Number(port), "127.0.0.1").on("error", () => {}),
+    );
+    await Bun.sleep(200);
+    const full = await run(`redis://127.0.0.1:${port}`);
+    expect(full).toEqual({ code: 1, stderr: `${start}${port}: no answer within 5 s\n` });
+    asleep.kill("SIGKILL");
+    for (const socket of waiting) socket.destroy();
   });
 
   anyTest("an address that is none; a room without a Redis", async () => {

@@ -168,6 +168,25 @@ describe("where certificates are asked for", () => {
       await other.hears("client: here again\n");
     },
   );
+
+  secureTest("also in a full room, and while the old one takes nothing more", async () => {
+    const server = await startSecure("--max-clients", "3");
+    const other = await Peer.connect(server.port, { tls: tls("other") });
+    const witness = await Peer.connect(server.port, { tls: tls("server") });
+    const stuck = await Peer.connect(server.port, { tls: tls("client"), stopped: true });
+    await server.logged(` joined client ${stuck.name} (3 here)`);
+    const line = `${"x".repeat(1023)}\n`;
+    other.say(`${line.repeat(7 << 10)}end\n`);
+    await witness.hears("other: end\n");
+    const newcomer = await Peer.connect(server.port, { tls: tls("client") });
+    await server.logged(` joined client ${newcomer.name} (4 here)`);
+    newcomer.say("here again\n");
+    await other.hears("client: here again\n");
+    stuck.resume();
+    const owed = `${`other: ${line}`.repeat(7 << 10)}other: end\n`;
+    expect((await stuck.hearsAll()) === `${owed}* the name client was taken over\n`).toBe(true);
+    await server.logged(` left client ${stuck.name}: the name client was taken over (3 here)`);
+  });
 });
 
 test("a line that fits the log only without a name is a mistake on the command line", async () => {

@@ -121,6 +121,18 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
     becomes: "// What",
   },
   {
+    fault: "a full room keeps out who has been in it",
+    file: "server/guest.ts",
+    code: "if (this.#refusal === ROOM_IS_FULL && this.#connections.succeeds(this.#identity))",
+    becomes: "if (this.#connections.settings.clientsMax < 0)",
+  },
+  {
+    fault: "a full room lets in whoever has a certificate",
+    file: "server/connections.ts",
+    code: "return this.room.names?.isHere(identity) === true;",
+    becomes: "return true;",
+  },
+  {
     fault: "the common name of a certificate counts for nothing",
     file: "server/guest.ts",
     code: "room.join(this.#socket, this.#name, identity);",

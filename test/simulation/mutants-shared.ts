@@ -84,14 +84,20 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "who is silent is waited for for ever",
     file: "redis/peers.ts",
-    code: "nowMs - heardOfAtMs >= SILENCE_MS",
-    becomes: "nowMs - heardOfAtMs >= 1e9",
+    code: "this.#nowMs - heardAtMs >= SILENCE_MS",
+    becomes: "this.#nowMs - heardAtMs >= 1e9",
   },
   {
     fault: "the others are taken for silent while the stream stands still",
-    file: "redis/answers.ts",
-    code: "Math.min(TICK_MS, this.nowMs - this.#readAtMs);",
-    becomes: "this.nowMs - this.#readAtMs;",
+    file: "redis/peers.ts",
+    code: "Math.min(STEP_MS_MAX, msOf(id) - msOf(this.#last));",
+    becomes: "msOf(id) - msOf(this.#last);",
+  },
+  {
+    fault: "the others are taken for silent although what they said is not read yet",
+    file: "redis/stream-order.ts",
+    code: "if (this.#batches.waitingMs >= RECENT_MS) return;",
+    becomes: "",
   },
   {
     fault: "an answer that never comes is waited for",
@@ -114,8 +120,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "newcomers are let in while the thread is lost",
     file: "room/room.ts",
-    code: "if (this.sharing?.order.hasThread === false)",
-    becomes: "if (this.sharing?.order.hasThread === undefined && this.sharing)",
+    code: "if (this.sharing?.order.takesNewcomers === false)",
+    becomes: "if (this.sharing?.order.takesNewcomers === undefined && this.sharing)",
   },
   {
     fault: "what is lost with the thread is not counted",

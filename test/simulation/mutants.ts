@@ -34,16 +34,21 @@ export interface Mutant {
  * Runs mutants, so many at a time; returns the exit code, 0 when each was caught.
  *
  * @param words only those whose fault has these words
+ * @param onlyShared only those of rooms that several servers share
  */
-export async function catchMutants(cores: number, words: string): Promise<number> {
-  const all = [
+export async function catchMutants(
+  cores: number,
+  words: string,
+  onlyShared: boolean,
+): Promise<number> {
+  const others = [
     ...ROOM_MUTANTS,
     ...NAMES_MUTANTS,
     ...PEOPLE_MUTANTS,
     ...SERVER_MUTANTS,
-    ...SHARED_MUTANTS,
     ...WEB_MUTANTS,
   ];
+  const all = onlyShared ? SHARED_MUTANTS : [...others, ...SHARED_MUTANTS];
   const mutants = all.filter(({ fault }) => fault.includes(words));
   const left = mutants.values();
   let caught = 0;

@@ -39,7 +39,7 @@ const command = {
 if (process.send) process.on("message", runBatch);
 else
   await runCommand(command, async ({ seed, seeds, from, cores, shared, mutants, fault }) => {
-    if (mutants) process.exit(await catchMutants(cores, fault));
+    if (mutants) process.exit(await catchMutants(cores, fault, shared));
     process.exit(
       seed === undefined ? await runRange(from, seeds, cores, shared) : replay(seed, shared),
     );

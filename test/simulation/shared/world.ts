@@ -630,7 +630,7 @@ class Server {
         return by === server.names.at(-1) && agoMs >= from && agoMs < to;
       });
     const isThere =
-      saidBetween(-1, 2_000) && saidBetween(3_000, 5_000) && saidBetween(5_000, 7_000);
+      saidBetween(-1, 2_000) && saidBetween(2_000, 4_000) && saidBetween(4_000, 6_000);
     if (isThere && now - since < 3000)
       throw new Violation(`server ${this.#index} drops one that was there`);
   }

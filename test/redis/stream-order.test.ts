@@ -1,0 +1,97 @@
+/** The order of a shared room, over a stream that answers when the test has it do so. */
+
+import { describe, expect, test } from "bun:test";
+
+import { Forgotten } from "../../lib/redis/stream.ts";
+import { FakeSocket } from "../room/fake-socket.ts";
+import { SilentStream } from "./silent-stream.ts";
+
+const WITH_NAMES = { names: true };
+const LOST = "* this server has lost the thread of the room\n";
+const NOT_IN = "* this server is not in the room at the moment\n";
+
+test("while nothing gets its place, those who come and go take no memory without end", () => {
+  const stream = new SilentStream();
+  const { join, settle } = stream.openRoom();
+  const come = () => {
+    const socket = join("one");
+    socket.data.ended();
+    socket.data.failed();
+    return socket.heard;
+  };
+  let count = 0;
+  while (come() === "" && count < 1e6) count++;
+  expect(count).toBe(48 << 10);
+  expect(come()).toBe(NOT_IN);
+  stream.places();
+  settle();
+  stream.places();
+  settle();
+  expect(come()).toBe("");
+});
+
+describe("what the program around a room says", () => {
+  test("is said once it has come back", async () => {
+    const stream = new SilentStream();
+    const { room, join, settle } = stream.openRoom();
+    const ann = join("ann");
+    const said = room.say("hello");
+    settle();
+    expect(await Promise.race([said, "not yet"])).toBe("not yet");
+    stream.places();
+    settle();
+    expect(await said).toBe(true);
+    expect(ann.heard).toBe("hello\n");
+  });
+
+  test("is not said if the thread is lost before", async () => {
+    const stream = new SilentStream();
+    const { room, join, settle } = stream.openRoom();
+    const ann = join("ann");
+    const said = room.say("hello");
+    settle();
+    stream.events?.onLost(new Forgotten("all"));
+    settle();
+    expect(await said).toBe(false);
+    expect(ann.heard).toBe(LOST);
+  });
+});
+
+describe("a name that is asked for", () => {
+  const identity = { name: "ann", fingerprint: "A1" };
+
+  test("is not taken over by a certificate before it is known to be free at the other servers", () => {
+    for (const granted of [true, false]) {
+      const stream = new SilentStream(WITH_NAMES);
+      const { room, join, settle } = stream.openRoom(WITH_NAMES);
+      const [first, second] = [new FakeSocket(), new FakeSocket()];
+      const witness = join("witness");
+      for (const [at, socket] of [first, second].entries()) {
+        room.join(socket, `ann${at}`, identity);
+        socket.says(`from ${at}\n`);
+      }
+      for (const { number } of stream.claims) stream.events?.onClaimed(number, granted);
+      settle();
+      stream.places();
+      settle();
+      stream.places();
+      settle();
+      const taken = "* the name ann is taken\n";
+      expect(second.heard.includes(taken)).toBe(!granted);
+      expect(witness.heard.includes("from 1")).toBe(granted);
+      expect([first.ended, second.ended]).toEqual([true, !granted]);
+    }
+  });
+
+  test("and the lines that wait for it are counted if the thread is lost", () => {
+    const reports: string[] = [];
+    const stream = new SilentStream({ ...WITH_NAMES, onChange: (what) => reports.push(what) });
+    const { join, settle } = stream.openRoom(WITH_NAMES);
+    const ann = join("ann");
+    ann.says("ann\n1\n2\n");
+    settle();
+    stream.events?.onLost(new Forgotten("all"));
+    settle();
+    expect(reports).toContain("lines said here that have found no place: 2");
+  });
+});
