@@ -13,9 +13,6 @@ import { Answers } from "./answers.ts";
 import type { Claim } from "./claims.ts";
 import type { Entry, OpenStream, Saying, StreamEvents, StreamLink } from "./stream.ts";
 
-/** What it tells, and the clock it asks, in ms. */
-type SessionEvents = StreamEvents & { now(): number };
-
 export class Session {
   readonly answers = new Answers();
   /** What this server is called; it joins under a new name each time. */
@@ -24,7 +21,7 @@ export class Session {
   isMember = false;
   readonly #open: OpenStream;
   readonly #newName: () => string;
-  readonly #events: SessionEvents;
+  readonly #events: StreamEvents;
   readonly #absence = new Absence();
   #state: "away" | "joining" | "here" = "away";
   #link: StreamLink | undefined;
@@ -35,7 +32,7 @@ export class Session {
    * @param newName gives a name that no server has had
    * @param events told what the connection tells, answers being noted before; `onOpen` only to go on
    */
-  constructor(open: OpenStream, newName: () => string, events: SessionEvents) {
+  constructor(open: OpenStream, newName: () => string, events: StreamEvents) {
     this.#open = open;
     this.#newName = newName;
     this.#events = events;
@@ -120,7 +117,6 @@ export class Session {
       ...this.#events,
       onOpen: () => (this.isMember ? this.#events.onOpen() : this.#join()),
       onEntries: (entries: readonly Entry[]) => {
-        this.answers.passTo(this.#events.now());
         this.answers.answeredRead();
         this.#events.onEntries(entries);
       },

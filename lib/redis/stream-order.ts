@@ -58,7 +58,6 @@ export class StreamOrder implements SharedOrder {
     this.#batches = new Batches(options, () => this.#now);
     this.#hearing = new Hearing(this.#batches);
     this.#session = new Session(options.open, options.newName, {
-      now: () => this.#now,
       onOpen: () => this.#onOpen(),
       onJoined: (id, servers, history) => this.#onJoined(id, servers, history),
       onSaid: (id) => this.#onSaid(id),

@@ -149,11 +149,11 @@ describe("--history is that of the whole room", () => {
   test("at each server, and it survives a restart of all of them", async () => {
     await using redis = await RedisServer.start();
     const [one, other] = await startServers(2, redis.url, "--history", "100");
-    const [ann, bob] = [await one?.join(), await other?.join()];
+    const [ann, bob, carl] = [await one?.join(), await other?.join(), await other?.join()];
     ann?.say(lines(1, 150));
     await bob?.hears("150 ");
     bob?.say(lines(151, 160));
-    await ann?.hears("160 ");
+    for (const peer of [ann, carl]) await peer?.hears("160 ");
     const expected = Buffer.from(lines(61, 160)).toString("latin1");
     for (const server of [one, other]) {
       const newcomer = await server?.join();

@@ -94,4 +94,24 @@ describe("a name that is asked for", () => {
     settle();
     expect(reports).toContain("lines said here that have found no place: 2");
   });
+
+  test("is free at once for whoever comes back after the thread was lost", () => {
+    const stream = new SilentStream(WITH_NAMES);
+    const { join, pass, settle } = stream.openRoom(WITH_NAMES);
+    const ann = join("ann");
+    ann.says("ann\n");
+    settle();
+    stream.events?.onClaimed(stream.claims[0]?.number ?? 0, true);
+    settle();
+    stream.events?.onLost(new Forgotten("all"));
+    pass(1000);
+    expect(ann.heard).toEndWith(LOST);
+    stream.events?.onOpen();
+    stream.events?.onJoined("2-0", new Map([["one", "2-0"]]), []);
+    const next = join("ann");
+    next.says("ann\n");
+    settle();
+    expect(next.heard).toBe("* say your name first\n");
+    expect(stream.claims.map(({ what }) => what)).toEqual(["claim", "claim"]);
+  });
 });

@@ -199,7 +199,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "a line of the program is not told to be said",
     file: "room/voice.ts",
-    code: "this.#said.resolve(true);",
+    code: "else this.#said.resolve(true);",
     becomes: "",
   },
   {

@@ -210,12 +210,6 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     becomes: "",
   },
   {
-    fault: "names stay when the thread is lost",
-    file: "room/sharing.ts",
-    code: "this.#room.names?.clear();",
-    becomes: "",
-  },
-  {
     fault: "that a name is forgotten is not noticed",
     file: "redis/stream-order.ts",
     code: "const claimed = this.claims.answeredNumber;",

@@ -338,6 +338,7 @@ class Server {
   /** Who took its leave, as it knows; and who is waited for no more by it. */
   readonly #knownGone = new Set<string>();
   readonly #dropped = new Set<string>();
+  #hasDropped = false;
 
   constructor(world: SharedWorld, index: number) {
     this.#world = world;
@@ -455,6 +456,9 @@ class Server {
     this.isTurnDue = false;
     this.alarmAtMs = NEVER;
     this.room.flush();
+    // What has just been asked for, that a server is forgotten, is not always done.
+    if (this.#hasDropped && this.#world.random.chance(300)) this.cut();
+    this.#hasDropped = false;
     this.seats = this.seats.filter((seat) => !seat.isClosed);
     const { size, sharing } = this.room;
     if (this.isStopping && size === 0 && sharing?.hasSaidAll && !this.#isClosing) this.#close();
@@ -601,6 +605,7 @@ class Server {
     if (name) {
       seen.waitedForNoMore++;
       this.#dropped.add(name);
+      this.#hasDropped = true;
       for (const server of servers) if (server.names.at(-1) === name) this.#drops(server);
       if (this.#knownGone.has(name)) throw new Violation(`${name}, which has gone, was waited for`);
     }
