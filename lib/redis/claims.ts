@@ -46,7 +46,7 @@ export class Claims {
   /** This server begins anew, under another name. */
   forget(): void {
     this.#asked = [];
-    this.answeredNumber = 0;
+    this.#number = this.answeredNumber = 0;
   }
 
   #add(what: Claim["what"], key: string, answer: (granted: boolean) => void): void {

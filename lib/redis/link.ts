@@ -31,16 +31,19 @@ const FORGOTTEN = "FORGOTTEN";
  * under which it was asked; and after a line end, the last number of each server.
  */
 
-/** Adds a first entry for a server; forgets the one it was before, and those not heard of for a day. */
+/** Adds a first entry for a server; takes leave for the one it was before, and forgets those not heard of for a day. */
 const JOIN = `
 local name, instead, keep = unpack(ARGV)
 local state = redis.call('HGETALL', KEYS[2])
 local last = redis.call('HGET', KEYS[2], 'last') or '${START}'
+if redis.call('HDEL', KEYS[2], instead) == 1 then
+  last = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', instead, 'number', '0', 'read', '${GONE}', 'lines', '')
+end
 local id = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', name, 'number', '1', 'read', '${START}', 'lines', '')
 local yesterday = tonumber(string.match(id, '^%d+')) - 86400000
 for i = 1, #state, 2 do
   local read = tonumber(string.match(state[i + 1], ' (%d+)-') or '')
-  if state[i] == instead or (read and read < yesterday) then redis.call('HDEL', KEYS[2], state[i]) end
+  if read and read < yesterday then redis.call('HDEL', KEYS[2], state[i]) end
 end
 redis.call('HSET', KEYS[2], name, '1 ' .. id, 'last', id)
 local names = redis.call('HGETALL', KEYS[4])
@@ -84,16 +87,16 @@ return id`;
 
 /**
  * Gives a name to a server, unless a living one has it; or takes it back. A number that was seen
- * before changes nothing any more. No name has a line end in it.
+ * before changes nothing any more, and none comes before its turn. No name has a line end in it.
  */
 const CLAIM = `
 local what, key, server, number = unpack(ARGV)
 local mine, counter = server .. ' ' .. number, '\\n' .. server
 local owner = redis.call('HGET', KEYS[4], key)
 local has = owner and string.match(owner, '^%S+')
-if tonumber(number) <= tonumber(redis.call('HGET', KEYS[4], counter) or '0') then
-  return owner == mine and 1 or 0
-end
+local before = tonumber(redis.call('HGET', KEYS[4], counter) or '0')
+if tonumber(number) <= before then return owner == mine and 1 or 0 end
+if tonumber(number) > before + 1 then return redis.error_reply('${FORGOTTEN} redis has forgotten a name') end
 redis.call('HSET', KEYS[4], counter, number)
 if what == 'release' then
   if has == server then redis.call('HDEL', KEYS[4], key) end

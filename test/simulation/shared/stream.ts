@@ -107,7 +107,8 @@ export class SimulatedStream {
 
   join(by: string, instead: string): Placed {
     const { servers } = this.#memory;
-    servers.delete(instead);
+    const leave = { number: 0, read: GONE, tail: START, claimed: 0, lines: "" };
+    if (servers.delete(instead)) this.#add({ by: instead, ...leave });
     const entry = this.#add({ by, number: 1, read: START, tail: START, claimed: 0, lines: "" });
     servers.set(by, { number: 1, read: entry.id });
     return entry;
@@ -132,11 +133,13 @@ export class SimulatedStream {
     return entry;
   }
 
+  /** @throws {Forgotten} if one before it is missing */
   claim({ number, what, key }: Claim, server: string): boolean {
     const { names, numbers, servers } = this.#memory;
     const owner = names.get(key);
-    if (number <= (numbers.get(server) ?? 0))
-      return owner?.server === server && owner.number === number;
+    const before = numbers.get(server) ?? 0;
+    if (number <= before) return owner?.server === server && owner.number === number;
+    if (number > before + 1) throw new Forgotten("a name");
     numbers.set(server, number);
     if (what === "release") {
       if (owner?.server === server) names.delete(key);
@@ -218,7 +221,10 @@ export class SimulatedLink implements StreamLink {
     this.inFlight++;
     this.#commands.push(() => {
       this.inFlight--;
-      return this.#say(saying);
+      return this.#try(() => {
+        const entry = this.#stream.say(saying);
+        return (events) => events.onSaid(entry?.id ?? START);
+      });
     });
   }
 
@@ -227,10 +233,12 @@ export class SimulatedLink implements StreamLink {
   }
 
   claim(claim: Claim, by: string): void {
-    this.#commands.push(() => {
-      const granted = this.#stream.claim(claim, by);
-      return (events) => events.onClaimed(claim.number, granted);
-    });
+    this.#commands.push(() =>
+      this.#try(() => {
+        const granted = this.#stream.claim(claim, by);
+        return (events) => events.onClaimed(claim.number, granted);
+      }),
+    );
   }
 
   drop(server: string): void {
@@ -298,11 +306,10 @@ export class SimulatedLink implements StreamLink {
     return true;
   }
 
-  #say(saying: Saying): (events: StreamEvents) => void {
+  #try(command: Command): (events: StreamEvents) => void {
     try {
       if (this.#stream.isFull) throw new Error("OOM");
-      const entry = this.#stream.say(saying);
-      return (events) => events.onSaid(entry?.id ?? START);
+      return command();
     } catch (error) {
       return (events) => {
         this.isLost = true;

@@ -646,7 +646,8 @@ class Server {
       // It waits until its leave is known, unless it cannot be.
       const { stream } = this.#world;
       const isLost = !link || link.isLost || this.#isOverdue || forgotten < stream.forgotten;
-      if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has said no goodbye`);
+      if (!isKnown && !isLost && wasHere && this.#isInRoom)
+        throw new Violation(`${name} has said no goodbye`);
     });
   }
 
