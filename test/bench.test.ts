@@ -187,3 +187,10 @@ test("the one of WebSockets compares them with lines", async () => {
   expect(told).toMatchObject({ code: 0, stderr: "" });
   expect(told.stdout).toMatch(/ms for lines, \d+ ms by WebSocket: .*\nby WebSocket, the median is/);
 }, 20_000);
+
+test("the one of newcomers tells how late lines are without them, and with", async () => {
+  const words = ["--talkers", "10", "--pace", "50", "--seconds", "1", "--rounds", "1"];
+  const told = await runToEnd([process.execPath, "test/bench/newcomers.ts", ...words]);
+  expect(told).toMatchObject({ code: 0, stderr: "" });
+  expect(told.stdout).toMatch(/without newcomers: p50 .*\nwith newcomers: p50 .*\n[1-9]/);
+}, 20_000);

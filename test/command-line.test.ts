@@ -103,6 +103,7 @@ const CLIENT_MISTAKES: [string[], string][] = [
   [["-r", "localhost", "80"], "unknown option -r; did you mean --recv-only or --reconnect?"],
   [["--recv"], "unknown option --recv; did you mean --recv-only?"],
   [["--name", "a b", "localhost", "80"], `${A_NAME}, not "a b"`],
+  [["--name", "a\u2800b", "localhost", "80"], `${A_NAME}, not "a\u2800b"`],
   [["--bell", "loud", "localhost", "80"], '--bell takes all, name or none, not "loud"'],
   [["--name", "--quiet", "localhost", "80"], `${A_NAME}; "--quiet" looks like an option`],
   [["--tls-ca", "ca.pem", "localhost", "80"], "--tls-ca needs --tls"],

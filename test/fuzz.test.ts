@@ -39,7 +39,7 @@ test("NamedLines takes the name from any bytes, cut anywhere, and puts it before
     const isTaken = random.chance(100);
     const claim = (name: string) => (claimed.push(name), isTaken ? "taken" : undefined);
     const certified = random.chance(200) ? "al" : undefined;
-    const buffer = new NamedLines(lineBytesMax, claim, certified);
+    const buffer = new NamedLines(lineBytesMax, { claim }, certified);
     const reference = new ReferenceNames(new ReferenceBuffer(lineBytesMax), isTaken, certified);
     const bytesMax = lineBytesMax + PREFIX_BYTES_MAX;
     expectSameLines(random, buffer, reference, bytesMax, randomNamed);

@@ -101,7 +101,7 @@ test("the tarball has the programs, lib/, and of test/ only what the READMEs sho
   const files = run(["tar", "-tzf", tarball], folder).stdout.trim().split("\n");
   const isExpected = (file: string) =>
     /^(package\.json|README\.md|LICENSE|(server|client)\.ts|lib\/.*\.(ts|md|html))$/.test(file) ||
-    /^test\/(README\.md|picture\.svg|page-(light|dark)\.png|bench\/\w+\.svg)$/.test(file);
+    /^test\/(README\.md|(picture|people)\.svg|page-(light|dark)\.png|bench\/\w+\.svg)$/.test(file);
   const names = files.map((file) => file.replace("package/", ""));
   expect(names.filter((name) => !isExpected(name))).toEqual([]);
   for (const readme of names.filter((name) => name.endsWith("README.md"))) {

@@ -1,6 +1,7 @@
 /**
  * What comes from a keyboard, taken apart: text, keys, and pastes, each of them whole. A terminal
- * in bracketed paste mode (`ESC [ ? 2004 h`, of xterm) says where a paste starts and ends.
+ * in bracketed paste mode (`ESC [ ? 2004 h`, of xterm) says where a paste starts and ends. From one
+ * that knows no such mode, more than one line at once is a paste, as nobody types so fast.
  */
 
 import { sanitise } from "./sanitise.ts";
@@ -35,6 +36,8 @@ const PARTS = new RegExp(
     .join("|"),
   "gu",
 );
+const MORE_THAN_A_LINE = /[^\r\n][\r\n]+[^\r\n]/;
+const KEYS = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 const UNFINISHED = /\x1b{1,2}(?:\[\[?[0-?]*[ -/]*|O)?$/;
 /** What nobody can type; a paste has LF besides. */
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
@@ -43,7 +46,7 @@ const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 export class Keyboard {
   #held = "";
   #afterReturn = false;
-  #paste: { chunks: string[]; last: string; ended: boolean } | undefined;
+  #paste: { chunks: string[]; last: string; ended: boolean; hasMarks: boolean } | undefined;
 
   /** How long to wait for more before `quiet` is to be called, in ms; undefined: for ever. */
   get waitsMs(): number | undefined {
@@ -53,6 +56,9 @@ export class Keyboard {
 
   /** Takes a chunk of what was typed or pasted; returns what is complete. */
   push(chunk: string): Input[] {
+    // Without marks, a key that edits or the marks of another one tell that a paste is over.
+    if (this.#paste && !this.#paste.hasMarks && KEYS.test(chunk))
+      return [...this.quiet(), ...this.push(chunk)];
     if (this.#paste) {
       const last = this.#paste.last + chunk;
       this.#paste.ended ||= last.includes(PASTE_END);
@@ -60,13 +66,22 @@ export class Keyboard {
       this.#paste.chunks.push(chunk);
       return [];
     }
-    const text = this.#held + chunk;
+    if (chunk === "") return [];
+    // Of the CR LF of a paste, half may come later.
+    const isHalf = this.#afterReturn && chunk.startsWith("\n");
+    const text = this.#held + (isHalf ? chunk.slice(1) : chunk);
+    this.#afterReturn = chunk.endsWith("\r");
+    if (MORE_THAN_A_LINE.test(text) && !KEYS.test(text)) {
+      this.#paste = { chunks: [text], last: "", ended: true, hasMarks: false };
+      return [];
+    }
     const start = text.indexOf(PASTE_START);
     const typed = start < 0 ? text.replace(UNFINISHED, "") : text.slice(0, start);
     this.#held = start < 0 ? text.slice(typed.length) : "";
     const inputs = this.#parts(typed);
     if (start < 0) return inputs;
-    this.#paste = { chunks: [], last: "", ended: false };
+    this.#paste = { chunks: [], last: "", ended: false, hasMarks: true };
+    this.#afterReturn = false;
     return [...inputs, ...this.push(text.slice(start + PASTE_START.length))];
   }
 
@@ -86,10 +101,7 @@ export class Keyboard {
   }
 
   #parts(typed: string): Input[] {
-    // Of the CR LF of a paste that is none to the terminal, half may come later.
-    const text = this.#afterReturn && typed.startsWith("\n") ? typed.slice(1) : typed;
-    if (typed !== "") this.#afterReturn = typed.endsWith("\r");
-    return (text.match(PARTS) ?? []).map((part) =>
+    return (typed.match(PARTS) ?? []).map((part) =>
       /^[\x00-\x1f\x7f]/.test(part) && !/^\t./s.test(part)
         ? { key: part }
         : { text: visible(part) },

@@ -2,13 +2,14 @@
 
 import { readFileSync } from "node:fs";
 
-import { NAME_LENGTH_MAX } from "./options.ts";
+import { isName, NAME_LENGTH_MAX } from "../room/names.ts";
 
 /** The login name, without what `--name` does not take; empty when there is none. */
 export function loginName(): string {
   const { USER, LOGNAME, USERNAME } = process.env;
   const name = USER || LOGNAME || USERNAME || nameInPasswd();
-  return [...name.replace(/[\s:\p{C}]/gu, "")].slice(0, NAME_LENGTH_MAX).join("");
+  const word = [...name.replace(/[\s:\p{C}]/gu, "")].slice(0, NAME_LENGTH_MAX).join("");
+  return isName(word) ? word : "";
 }
 
 /** By passwd(5); `os.userInfo` of Bun knows no more than `$USER`. */

@@ -5,18 +5,16 @@ import { flag, type Option, parsePort, text, type Values } from "../program/comm
 import { loadTls, readPassPhrase } from "../program/files.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
+import { isName, NAME_LENGTH_MAX } from "../room/names.ts";
 import type { ConnectOptions } from "./connect.ts";
-
-/** What a name may have, in characters. */
-export const NAME_LENGTH_MAX = 32;
-const NAME = new RegExp(String.raw`^[^\s:\p{C}]{0,${NAME_LENGTH_MAX}}$`, "u");
 
 const name: Option<string | undefined> = {
   takes: "name",
   expects: `a name of one word without a colon, of at most ${NAME_LENGTH_MAX} characters`,
   help: 'put "name: " before each line sent (default: in a terminal the login name, else none)',
   default: undefined,
-  parse: (value) => (NAME.test(value) ? value : undefined),
+  // None at all, or one that a room with names takes, so that the same works everywhere.
+  parse: (value) => (value === "" || isName(value) ? value : undefined),
 };
 
 /** Which lines ring the bell of a terminal. */

@@ -3,7 +3,7 @@
  * before, and only the line behind that, which one with `--announce` says, tells that it was that.
  */
 
-import { HISTORY_END } from "../room/last-words.ts";
+import { asksForName, HISTORY_END } from "../room/last-words.ts";
 
 /** For how long lines are held back, in ms: history comes at once, if it comes. */
 const HOLD_MS = 500;
@@ -44,7 +44,13 @@ export class Replay {
     this.#timer = undefined;
     const held = this.#held;
     this.#held = "";
-    if (held !== "") this.#show(held.slice(0, historyLength), held.slice(historyLength));
+    if (held === "") return;
+    // A greeting comes before history, and is said now.
+    const firstLength = held.indexOf("\n") + 1;
+    const start = asksForName(held.slice(0, firstLength - 1)) ? firstLength : 0;
+    const end = Math.max(start, historyLength);
+    if (start > 0) this.#show("", held.slice(0, start));
+    this.#show(held.slice(start, end), held.slice(end));
   }
 
   #endOfHistory(from: number): number {

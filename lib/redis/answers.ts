@@ -11,9 +11,8 @@ export const TICK_MS = 1_000;
 const LATE_MS = 5_000;
 
 export class Answers {
-  /** The clock, in ms, and how much of that this server has heard the others, or heard that they said nothing. */
+  /** The clock, in ms. */
   nowMs = 0;
-  listenedMs = 0;
   #lookedAtMs: number | undefined;
   #joinedAtMs = NEVER;
   #readAtMs = NEVER;
@@ -30,9 +29,8 @@ export class Answers {
   }
 
   passTo(now: number): void {
-    const elapsedMs = Math.min(TICK_MS, now - (this.#lookedAtMs ?? now));
+    this.nowMs += Math.min(TICK_MS, now - (this.#lookedAtMs ?? now));
     this.#lookedAtMs = now;
-    this.nowMs += elapsedMs;
   }
 
   /** It connects, and joins. */
@@ -58,7 +56,6 @@ export class Answers {
   }
 
   answeredRead(): void {
-    this.listenedMs += Math.min(TICK_MS, this.nowMs - this.#readAtMs);
     this.#readAtMs = NEVER;
   }
 

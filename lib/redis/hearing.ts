@@ -34,18 +34,24 @@ export class Hearing {
     return this.peers.tail(this.heard);
   }
 
-  /** Begins behind an entry, with what was said before it as history. */
+  /**
+   * Begins behind an entry, with what was said before it as history.
+   *
+   * @param bytesMax how much the log can hold
+   */
   begin(
     id: string,
     servers: Readings,
     own: string,
     history: readonly string[],
-    nowMs: number,
+    bytesMax: number,
   ): void {
     this.thread.begin(id);
     this.heard = id;
-    this.peers.begin(servers, own, nowMs);
-    for (const lines of history) this.#inbox.add([this.#elsewhere(lines)], () => {});
+    this.peers.begin(id, servers, own);
+    // A server with a larger log may have taken a line that this one cannot hold.
+    const from = history.findLastIndex((lines) => !fits(lines, bytesMax)) + 1;
+    for (const lines of history.slice(from)) this.#inbox.add([this.#elsewhere(lines)], () => {});
   }
 
   /** Forgets what has not come to the log; returns how many lines said here have no place. */
@@ -57,11 +63,11 @@ export class Hearing {
   }
 
   /** Takes in an entry; returns why it does not follow, if so. */
-  receive(entry: Entry, isOwn: boolean, nowMs: number): string | undefined {
+  receive(entry: Entry, isOwn: boolean): string | undefined {
     const { id, number, lines } = entry;
     const why = this.thread.follows(entry, isOwn);
     if (why) return why;
-    if (!isOwn) this.peers.heard(entry, nowMs);
+    this.peers.heard(entry, isOwn);
     const pieces = isOwn ? this.#batches.received(number) : [this.#elsewhere(lines)];
     this.#inbox.add(pieces, () => {
       this.heard = id;
@@ -84,4 +90,9 @@ export class Hearing {
   #elsewhere(lines: string): Piece {
     return { speaker: this.#others, run: Buffer.from(lines, "latin1") };
   }
+}
+
+/** Whether each line is short enough. */
+function fits(lines: string, bytesMax: number): boolean {
+  return lines.length <= bytesMax || lines.split("\n").every(({ length }) => length < bytesMax);
 }

@@ -4,7 +4,7 @@ import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import { within } from "../program/within.ts";
 import { PREFIX_BYTES_MAX } from "../room/names.ts";
 import { DEFAULTS, type RoomOptions } from "../room/options.ts";
-import { CONNECT_MS, keysOf, openClient, streamInRedis } from "./link.ts";
+import { CONNECT_MS, keysOf, openClient, readingsOf, streamInRedis } from "./link.ts";
 import { StreamOrder } from "./stream-order.ts";
 
 /** The first one whose streams can be trimmed by place. */
@@ -28,7 +28,7 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   [/MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1"],
   [/CLUSTERDOWN/, "its cluster is down"],
   [/READONLY/, "it is a read-only replica"],
-  [/NOPERM/, "the user may not do what is needed: streams, hashes, scripts, INFO"],
+  [/NOPERM/, "the user may not do what is needed: streams, hashes, lists, scripts, INFO"],
   [/DENIED/, "it is in protected mode, and takes connections from its own machine only"],
   [/WRONGTYPE/, "a key of the room has something else in it"],
   [/LOADING/, "it is still loading what it had"],
@@ -47,29 +47,44 @@ export interface RedisRoom {
 /**
  * Looks whether a Redis will do, and takes part in a room there.
  *
- * @param options the longest line, whether members have names, and how much is kept for those who come later
+ * @param options the longest line, whether members have names, how much is kept for those who come
+ *   later, and the size of the log
  * @param onChange told what an operator should know
  * @throws {UserError} in one line, why it will not
  */
 export async function shareOverRedis(
   { url, room }: RedisRoom,
-  options: Pick<RoomOptions, "lineBytesMax" | "names" | "history">,
+  options: Pick<RoomOptions, "lineBytesMax" | "names" | "history" | "logBytes">,
   onChange: (what: string) => void,
 ): Promise<StreamOrder> {
   const { names = false, history } = options;
   const said = options.lineBytesMax ?? DEFAULTS.lineBytesMax;
   const lineBytesMax = said + (names ? PREFIX_BYTES_MAX : 0);
   const name = `redis at ${url.host}`;
+  const common = {
+    "--names": names,
+    "--history": history?.lines ?? history?.bytes ?? 0,
+    "--max-line": said,
+    "--buffer": options.logBytes ?? DEFAULTS.logBytes,
+  };
   try {
     await knock(url);
-    const info = await inquire(url.href, room);
+    const { info, state } = await inquire(url.href, room);
     for (const warning of weaknesses(info)) onChange(`${name} may forget: ${warning}`);
+    const others = otherOptions(state, common);
+    if (others.length > 0)
+      onChange(
+        `the server that joined the room last was started with another ${others.join(", ")}`,
+      );
   } catch (error) {
     const hint = /CLOSED|TIMEOUT/.test(codeOf(error)) ? HINTS[url.protocol] : "";
     throw new UserError(`cannot use ${name}: ${why(error)}${hint}`, { cause: error });
   }
   return new StreamOrder({
-    open: streamInRedis({ url: url.href, room, lineBytesMax, historyBytes: history?.bytes ?? 0 }),
+    open: streamInRedis({
+      ...{ url: url.href, room, lineBytesMax },
+      ...{ historyBytes: history?.bytes ?? 0, options: JSON.stringify(common) },
+    }),
     lineBytesMax,
     names,
     newName: () => Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64url"),
@@ -86,8 +101,8 @@ async function knock({ hostname, port }: URL): Promise<void> {
   await within(CONNECT_MS, knocking, (time) => `no answer ${time}`);
 }
 
-/** What it tells of itself, by the names that INFO has for that. */
-async function inquire(url: string, room: string): Promise<ReadonlyMap<string, string>> {
+/** What it tells of itself, by the names that INFO has for that; and the state of the room. */
+async function inquire(url: string, room: string) {
   const client = openClient(url);
   try {
     const reply: string = await client.send("INFO", []);
@@ -104,7 +119,8 @@ async function inquire(url: string, room: string): Promise<ReadonlyMap<string, s
       throw new UserError("it is a read-only replica");
     // In a cluster, this says whether the room is on this node.
     await client.send("XREAD", ["STREAMS", keysOf(room)[0], "$"]);
-    return info;
+    const state: Record<string, string> = await client.send("HGETALL", [keysOf(room)[1]]);
+    return { info, state };
   } finally {
     client.close();
   }
@@ -121,6 +137,17 @@ function weaknesses(info: ReadonlyMap<string, string>): string[] {
       ? [`maxmemory-policy is ${policy}, so all members are sent away when it evicts the room`]
       : []),
   ];
+}
+
+/** Which options are not those of the server that joined last, if there are others. */
+function otherOptions(
+  state: Readonly<Record<string, string>>,
+  options: Readonly<Record<string, unknown>>,
+): string[] {
+  const isAlone = readingsOf(Object.entries(state).flat()).size === 0;
+  if (isAlone || state["options"] === undefined) return [];
+  const others: Record<string, unknown> = JSON.parse(state["options"]);
+  return Object.keys(options).filter((name) => others[name] !== options[name]);
 }
 
 function why(error: unknown): string {

@@ -13,6 +13,9 @@ import { Answers } from "./answers.ts";
 import type { Claim } from "./claims.ts";
 import type { Entry, OpenStream, Saying, StreamEvents, StreamLink } from "./stream.ts";
 
+/** What it tells, and the clock it asks, in ms. */
+type SessionEvents = StreamEvents & { now(): number };
+
 export class Session {
   readonly answers = new Answers();
   /** What this server is called; it joins under a new name each time. */
@@ -21,16 +24,18 @@ export class Session {
   isMember = false;
   readonly #open: OpenStream;
   readonly #newName: () => string;
-  readonly #events: StreamEvents;
+  readonly #events: SessionEvents;
   readonly #absence = new Absence();
   #state: "away" | "joining" | "here" = "away";
   #link: StreamLink | undefined;
+  /** The servers that are to be forgotten, since it has joined: whether that was done, nothing tells. */
+  readonly #dropped = new Set<string>();
 
   /**
    * @param newName gives a name that no server has had
    * @param events told what the connection tells, answers being noted before; `onOpen` only to go on
    */
-  constructor(open: OpenStream, newName: () => string, events: StreamEvents) {
+  constructor(open: OpenStream, newName: () => string, events: SessionEvents) {
     this.#open = open;
     this.#newName = newName;
     this.#events = events;
@@ -61,6 +66,7 @@ export class Session {
   goHere(): void {
     this.answers.answeredJoining();
     this.#state = "here";
+    for (const server of this.#dropped) this.#link?.drop(server);
   }
 
   say(saying: Saying): void {
@@ -74,6 +80,7 @@ export class Session {
   }
 
   drop(server: string): void {
+    this.#dropped.add(server);
     this.#link?.drop(server);
   }
 
@@ -113,6 +120,7 @@ export class Session {
       ...this.#events,
       onOpen: () => (this.isMember ? this.#events.onOpen() : this.#join()),
       onEntries: (entries: readonly Entry[]) => {
+        this.answers.passTo(this.#events.now());
         this.answers.answeredRead();
         this.#events.onEntries(entries);
       },
@@ -121,6 +129,7 @@ export class Session {
 
   #join(): void {
     const before = this.name;
+    this.#dropped.clear();
     this.name = this.#newName();
     this.#link?.join(this.name, before);
   }

@@ -21,6 +21,8 @@ import { Session } from "./session.ts";
 import { type Entry, Forgotten, GONE, type OpenStream, type Readings } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** What comes back within this time has not come late. */
+const RECENT_MS = 3_000;
 /** The others are told of each such part of what may be said before all have read it. */
 const TELLS = 8;
 
@@ -56,6 +58,7 @@ export class StreamOrder implements SharedOrder {
     this.#batches = new Batches(options, () => this.#now);
     this.#hearing = new Hearing(this.#batches);
     this.#session = new Session(options.open, options.newName, {
+      now: () => this.#now,
       onOpen: () => this.#onOpen(),
       onJoined: (id, servers, history) => this.#onJoined(id, servers, history),
       onSaid: (id) => this.#onSaid(id),
@@ -151,7 +154,8 @@ export class StreamOrder implements SharedOrder {
   #onJoined(id: string, servers: Readings, history: readonly string[]): void {
     this.#session.isMember = true;
     this.#room?.beginHistory();
-    this.#hearing.begin(id, servers, this.name, history, this.#session.answers.listenedMs);
+    const logBytes = this.#room?.settings.logBytes ?? 0;
+    this.#hearing.begin(id, servers, this.name, history, logBytes);
     this.moveToLog();
     this.#goHere();
     if (this.#hasOpened) this.#report(`shares the room again, as server ${this.name}`);
@@ -167,8 +171,8 @@ export class StreamOrder implements SharedOrder {
   }
 
   #sayAndRead(): void {
-    const { thread, heard, peers } = this.#hearing;
-    const { nowMs, listenedMs, isReading } = this.#session.answers;
+    const { thread, heard } = this.#hearing;
+    const { nowMs, isReading } = this.#session.answers;
     const isMuch = this.#hearing.untoldBytes >= this.#batches.takenBytesMax / TELLS;
     const isDue = isMuch || nowMs - this.#toldAtMs >= TICK_MS;
     if (isDue && !this.#batches.hasUnsent) this.#batches.addEmpty();
@@ -177,12 +181,6 @@ export class StreamOrder implements SharedOrder {
     if (!isReading && !this.isHeldUp) {
       thread.reads();
       this.#session.read(thread.received);
-    }
-    for (const name of peers.dropSilent(listenedMs)) {
-      this.#report(`server ${name} is waited for no more`);
-      if (this.#options.names) this.#session.drop(name);
-      this.#hearing.forgetWhatAllHave();
-      this.#wake();
     }
   }
 
@@ -206,23 +204,33 @@ export class StreamOrder implements SharedOrder {
     let why = entries.length === 0 ? this.#hearing.thread.ends() : undefined;
     for (const entry of entries) why ??= this.#receive(entry);
     if (why) return this.#loseThread(why);
+    if (entries.some(({ by }) => by === this.name)) this.#dropSilent();
     this.#hearing.forgetWhatAllHave();
     this.#wake();
   }
 
   #receive(entry: Entry): string | undefined {
     const isOwn = entry.by === this.name;
-    const why = this.#hearing.receive(entry, isOwn, this.#session.answers.listenedMs);
+    const why = this.#hearing.receive(entry, isOwn);
     const awayMs = isOwn && !why ? this.#session.confirm(this.#now) : undefined;
     if (awayMs !== undefined) this.#report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
     return why;
   }
 
+  /** Of what was said here a moment ago and is back, all that was said before it is known, and who was silent. */
+  #dropSilent(): void {
+    if (this.#batches.waitingMs >= RECENT_MS) return;
+    for (const name of this.#hearing.peers.dropSilent()) {
+      this.#report(`server ${name} is waited for no more`);
+      if (this.#options.names) this.#session.drop(name);
+    }
+  }
+
   #onLost(error: Error): void {
     if (error instanceof Forgotten) return this.#loseThread(error.message);
     this.#opening.reject(new UserError(`cannot share the room over redis: ${error.message}`));
-    const isNews = this.#session.lose(this.#now) && this.#hasOpened;
-    if (isNews) this.#report(`redis is away: ${error.message}`);
+    const isNew = this.#session.lose(this.#now);
+    if (isNew && this.#hasOpened) this.#report(`redis is away: ${error.message}`);
     if (this.#onClosed) this.end();
     this.#wake();
   }

@@ -76,6 +76,11 @@ export type OpenStream = (events: StreamEvents) => StreamLink;
 /** The stream does not have what it had. */
 export class Forgotten extends Error {}
 
+/** When an entry was added, by the clock of the stream, in ms. */
+export function msOf(id: string): number {
+  return Number.parseInt(id, 10);
+}
+
 /** Compares two ids: negative if `a` is before `b`. */
 export function compareIds(a: string, b: string): number {
   const [aMs = 0, aSequence = 0] = a.split("-").map(Number);

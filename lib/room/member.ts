@@ -3,7 +3,7 @@
 import { Cursor } from "./cursor.ts";
 import { longerThan } from "./last-words.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import { NamedLines } from "./named-lines.ts";
+import { type Bearer, NamedLines } from "./named-lines.ts";
 import type { Identity } from "./names.ts";
 import type { Room } from "./room.ts";
 import { GONE, type Life, type RoomSocket } from "./socket.ts";
@@ -14,7 +14,7 @@ const OPENING_BYTES = 3;
 const NOTHING = new Uint8Array(0);
 
 /** One who is in the room: whatever it says, line by line, every other hears. */
-export class Member implements Life, Talker {
+export class Member implements Life, Talker, Bearer {
   readonly cursor: Cursor;
   readonly lines: LineBuffer | NamedLines;
   /** What it is called in a room with names, once that is known; kept by `Names`. */
@@ -40,9 +40,8 @@ export class Member implements Life, Talker {
     this.cursor = new Cursor(room, socket, name);
     this.#opening = room.settings.inspect && NOTHING;
     this.identity = identity;
-    const { names } = room;
-    this.lines = names
-      ? new NamedLines(lineBytesMax, (said) => names.name(this, said), identity?.name)
+    this.lines = room.names
+      ? new NamedLines(lineBytesMax, this, identity?.name)
       : new LineBuffer(lineBytesMax);
   }
 
@@ -53,6 +52,11 @@ export class Member implements Life, Talker {
 
   get isGone(): boolean {
     return this.cursor.gone;
+  }
+
+  /** Asks for the name it has said; returns why it cannot have it, in a room with names. */
+  claim(name: string): string | undefined {
+    return this.#room.names?.name(this, name);
   }
 
   /**

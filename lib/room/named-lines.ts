@@ -4,8 +4,16 @@ import { LF, LineBuffer } from "./line-buffer.ts";
 
 const COLON = 0x3a;
 const SPACE = 0x20;
+const DECODER = new TextDecoder();
+const ENCODER = new TextEncoder();
 /** Where lines are put together, and behind that those they are made of: two shares, in the end. */
 let scratch = new Uint8Array(0);
+
+/** Whose lines they are. */
+export interface Bearer {
+  /** Asks for a name; returns why it cannot have it. */
+  claim(name: string): string | undefined;
+}
 
 /**
  * A `LineBuffer` that has `name: ` before each line it gives out, unless the member has said so
@@ -19,24 +27,21 @@ export class NamedLines {
   refusal: string | undefined;
   /** Whether it is not known yet if the member can have its name: its lines wait for that. */
   isPending = false;
-  readonly #claim: (name: string) => string | undefined;
+  readonly #bearer: Bearer;
   #received: LineBuffer;
-  /** Undefined until the name is known. */
+  /** Undefined until it is known. */
+  #name: string | undefined;
+  /** Undefined until a line is taken: most of those who are here say nothing. */
   #prefix: Uint8Array | undefined;
 
   /**
    * @param lineBytesMax of what is said, without the name
-   * @param claim asks for a name; returns why the member cannot have it
    * @param name known from the start, by a certificate
    */
-  constructor(
-    lineBytesMax: number,
-    claim: (name: string) => string | undefined,
-    name: string | undefined,
-  ) {
+  constructor(lineBytesMax: number, bearer: Bearer, name: string | undefined) {
     this.#received = new LineBuffer(lineBytesMax);
-    this.#claim = claim;
-    if (name !== undefined) this.#prefix = prefixOf(name);
+    this.#bearer = bearer;
+    this.#name = name;
   }
 
   get lineBytesMax(): number {
@@ -59,12 +64,12 @@ export class NamedLines {
   push(chunk: Uint8Array): void {
     if (this.refusal !== undefined) return;
     this.#received.push(chunk);
-    if (this.#prefix === undefined) this.#takeName();
+    if (this.#name === undefined) this.#takeName();
   }
 
   end(): void {
     this.#received.end();
-    if (this.#prefix === undefined) this.#takeName();
+    if (this.#name === undefined) this.#takeName();
   }
 
   /**
@@ -73,8 +78,8 @@ export class NamedLines {
    */
   take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const run = this.#received.next;
-    const prefix = this.#prefix;
-    if (run === undefined || prefix === undefined || this.isPending) return undefined;
+    if (run === undefined || this.#name === undefined || this.isPending) return undefined;
+    const prefix = (this.#prefix ??= ENCODER.encode(`${this.#name}: `));
     if (scratch.length < 2 * bytesMax) scratch = new Uint8Array(2 * bytesMax);
     // Within one array, copying many short lines is fastest.
     const bytes = scratch;
@@ -109,18 +114,14 @@ export class NamedLines {
     const end = run.indexOf(LF);
     const colon = run.findIndex((byte, at) => byte === LF || isColon(run, at));
     const isAlone = colon === end;
-    const said = new TextDecoder().decode(run.subarray(0, colon));
+    const said = DECODER.decode(run.subarray(0, colon));
     const name = isAlone ? said.trim() : said;
     if (isAlone) this.#received.take(end + 1, 1);
     // Whoever is told of the name may have its lines said at once.
-    this.#prefix = prefixOf(name);
-    this.refusal = this.#claim(name);
+    this.#name = name;
+    this.refusal = this.#bearer.claim(name);
     if (this.refusal !== undefined) this.#received = new LineBuffer(this.lineBytesMax);
   }
-}
-
-function prefixOf(name: string): Uint8Array {
-  return new TextEncoder().encode(`${name}: `);
 }
 
 function isColon(run: Uint8Array, at: number): boolean {

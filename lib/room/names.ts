@@ -11,8 +11,10 @@ import type { Room } from "./room.ts";
  * is white space too, by its looks; U+FFFD stands for bytes that are no UTF-8.
  */
 const NAME = /^(?!\p{M})[^:\p{C}\p{Z}\p{DI}\u2800\ufffd]{1,32}$/u;
-/** The longest name in UTF-8, 32 characters of 4 bytes, and its `: `. */
-export const PREFIX_BYTES_MAX = 32 * 4 + 2;
+/** How long a name may be, in characters. */
+export const NAME_LENGTH_MAX = 32;
+/** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
+export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
 /** How many names a newcomer is told. */
 const TOLD_MAX = 10;
 
@@ -33,6 +35,8 @@ export function isName(text: string): boolean {
  * form. What only looks alike, as a Cyrillic `а` does, is not the same.
  */
 export function nameKey(name: string): string {
+  // ASCII is in its normal form; and a name of small letters is its own key, so it is kept once.
+  if (/^[!-~]*$/.test(name)) return name.toLowerCase();
   // Twice, because a capital may be written with two letters where its small form is one: ẞ, ß, ss.
   return fold(fold(name));
 }
@@ -68,6 +72,11 @@ export class Names {
     if (bearer === undefined || isPending(bearer)) this.#askOthers(member, key);
     bearer?.sendAway(takenOver(name));
     return undefined;
+  }
+
+  /** Whether somebody is here who has its name by this very certificate. */
+  isHere({ name, fingerprint }: Identity): boolean {
+    return this.#bearers.get(nameKey(name))?.identity?.fingerprint === fingerprint;
   }
 
   /** Members have names of their own here no more; what waited for one waits no more. */

@@ -12,6 +12,7 @@ import type { Room } from "./room.ts";
 const PIECE_BYTES = PROGRESS_BYTES;
 /** How much in a turn, to all of them together, so that nobody is late because of them. */
 const TURN_BYTES = 1 << 20;
+const ENCODER = new TextEncoder();
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Those who have not come to the present yet. */
@@ -97,7 +98,7 @@ export class Past {
   }
 
   tell(what: "greeting" | "mark", line: string): void {
-    this.#left[what] = new TextEncoder().encode(line);
+    this.#left[what] = ENCODER.encode(line);
   }
 
   /** Its socket takes bytes again. */
@@ -128,7 +129,7 @@ export class Past {
     const taken = cursor.offer(line, 0, line.length);
     if (cursor.gone) return false;
     cursor.blocked = taken < line.length;
-    this.#left[what] = line.subarray(taken);
+    this.#left[what] = cursor.blocked ? line.subarray(taken) : NOTHING;
     return !cursor.blocked;
   }
 }

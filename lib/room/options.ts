@@ -71,8 +71,9 @@ export interface RoomEvents {
   onLeave?: ((name: string, reason: string, behindBytes: number) => void) | undefined;
   /**
    * A member has said a line, and hears what is said by then at the same time as this. Anything may
-   * be done to the room meanwhile. What `Room.say` says is not told, nor, in a room that several
-   * servers share, what is said at the others; there, the line may not have its place yet.
+   * be done to the room meanwhile. What `Room.say` says is not told; nor, in a room that several
+   * servers share, what members of the others say, and this server's own are told of while what
+   * they say is still on its way to its place.
    *
    * @param line as UTF-8 has it, without its LF or CR LF; in a room with names, as it is said there
    */

@@ -143,12 +143,11 @@ export class Room {
    * wait until it is said is to be slowed as they are.
    *
    * @param line without its LF, which is added
-   * @returns once it is in the log; false if the room says no more, or if it is shared with other
-   *   servers and the line has found no place among theirs
+   * @returns once it is in the log; false if the room says no more, or has lost the thread
    * @throws {RangeError} at once, if it has an LF in it, or is longer than a line may be
    */
   say(line: string | Uint8Array): Promise<boolean> {
-    const voice = new Voice(line, this.settings.lineBytesMax, this.sharing?.voices);
+    const voice = new Voice(line, this.settings.lineBytesMax, this.sharing);
     if (this.stopping) return Promise.resolve(false);
     this.hear(voice);
     return voice.isSaid;

@@ -5,15 +5,14 @@ import { Member } from "./member.ts";
 import type { SharedOrder, SharingRoom } from "./order.ts";
 import type { Room } from "./room.ts";
 import type { Turns } from "./turns.ts";
-import type { Voice } from "./voice.ts";
 
 /** A room's part in the order that rooms share. */
 export class Sharing implements SharingRoom {
   readonly order: SharedOrder;
-  /** Who has said what is on its way to the log. */
-  readonly voices = new Set<Voice>();
   readonly #room: Room;
   readonly #turns: Turns;
+  /** Who is told whether what it has said has come to the log. */
+  readonly #waiting = new Set<(isInLog: boolean) => void>();
 
   constructor(room: Room, turns: Turns, order: SharedOrder) {
     this.order = order;
@@ -39,7 +38,6 @@ export class Sharing implements SharingRoom {
     const { head } = this.log;
     this.order.moveToLog();
     if (this.log.head !== head) this.settings.wake(0);
-    for (const voice of this.voices) if (voice.cursor.lastRun >= 0) voice.settle();
     this.#turns.takeTurns();
     return !this.order.isHeldUp;
   }
@@ -54,12 +52,22 @@ export class Sharing implements SharingRoom {
     });
   }
 
+  /** Tells once all that was said until now is in the log, or that it will not be for all that is known. */
+  whenPlaced(tell: (isInLog: boolean) => void): void {
+    this.#waiting.add(tell);
+    this.order.after(() => {
+      this.#waiting.delete(tell);
+      tell(true);
+    });
+  }
+
   beginHistory(): void {
     this.#room.newcomers?.begin();
   }
 
   dropUnsaid(): number {
-    for (const voice of this.voices) voice.settle();
+    for (const tell of this.#waiting) tell(false);
+    this.#waiting.clear();
     this.#room.names?.clear();
     return this.#turns.drop((talker) => talker instanceof Member);
   }

@@ -2,6 +2,7 @@
 
 import { LF, LineBuffer } from "./line-buffer.ts";
 import type { Speaker } from "./line-log.ts";
+import type { Sharing } from "./sharing.ts";
 import type { Talker } from "./turns.ts";
 
 /** One line, from whoever has no connection: a voice without a listener. */
@@ -10,34 +11,25 @@ export class Voice implements Talker {
   readonly lines: LineBuffer;
   hold: Talker["hold"];
   readonly isGone = false;
+  readonly #sharing: Sharing | undefined;
   readonly #said = Promise.withResolvers<boolean>();
-  readonly #onItsWay: Set<Voice> | undefined;
 
-  /**
-   * @param onItsWay those whose lines have been taken and are not in the log yet, where that takes time
-   * @throws {RangeError} if this is more than one line, or longer than `lineBytesMax` with its LF
-   */
-  constructor(line: string | Uint8Array, lineBytesMax: number, onItsWay?: Set<Voice>) {
-    this.#onItsWay = onItsWay;
+  /** @throws {RangeError} if this is more than one line, or longer than `lineBytesMax` with its LF */
+  constructor(line: string | Uint8Array, lineBytesMax: number, sharing: Sharing | undefined) {
+    this.#sharing = sharing;
     this.lines = new LineBuffer(lineBytesMax);
     this.lines.push(wholeLine(line));
     if (this.lines.tooLong) throw new RangeError(`a line longer than ${lineBytesMax} bytes`);
   }
 
-  /** Resolves once the line is in the log, or never will be. */
+  /** Resolves, to true, once the line is in the log; to false, if it will not be. */
   get isSaid(): Promise<boolean> {
     return this.#said.promise;
   }
 
   saidAll(): void {
-    if (this.#onItsWay) this.#onItsWay.add(this);
+    if (this.#sharing) this.#sharing.whenPlaced(this.#said.resolve);
     else this.#said.resolve(true);
-  }
-
-  /** Its line has come to the log, if it is there, or never will. */
-  settle(): void {
-    this.#onItsWay?.delete(this);
-    this.#said.resolve(this.cursor.lastRun >= 0);
   }
 
   pause(): void {}

@@ -26,6 +26,7 @@ import { formatAddress, unmapAddress } from "../program/address.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
+import type { Identity } from "../room/names.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";
 import { AddressCounts } from "./access.ts";
@@ -81,9 +82,18 @@ export class Connections {
     return this.#open;
   }
 
-  /** Whether all seats are taken. */
-  get isFull(): boolean {
-    return this.seated.size + this.room.seats >= this.settings.clientsMax;
+  /** Whether all seats are taken, and so many places more. */
+  isFull(more = 0): boolean {
+    return this.seated.size + this.room.seats >= this.settings.clientsMax + more;
+  }
+
+  /**
+   * Whether one is let into a full room because it succeeds its own old connection, which ends once
+   * it is in. Until then it has a place of those that linger, of which one is left.
+   */
+  succeeds(identity: Identity | undefined): boolean {
+    if (identity === undefined || this.isFull(this.settings.lingerersMax - 1)) return false;
+    return this.room.names?.isHere(identity) === true;
   }
 
   /** Figures, looked up at the price of a look at each member. */
@@ -232,6 +242,6 @@ export class Connections {
     const isOneTooMany = this.#addresses?.add(socket, address) === false;
     if (rules?.admits(address) === false) return notAllowedFrom(address);
     if (isOneTooMany) return tooManyFrom(address);
-    return this.isFull ? ROOM_IS_FULL : undefined;
+    return this.isFull() ? ROOM_IS_FULL : undefined;
   }
 }

@@ -5,8 +5,14 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
-import { noPassPhraseWithin, SPEAKS_TLS, WRONG_PASS_PHRASE } from "../room/last-words.ts";
+import {
+  noPassPhraseWithin,
+  ROOM_IS_FULL,
+  SPEAKS_TLS,
+  WRONG_PASS_PHRASE,
+} from "../room/last-words.ts";
 import { LF } from "../room/line-buffer.ts";
+import type { Identity } from "../room/names.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
 import type { AcceptedSocket } from "./connection-options.ts";
 import type { Connections } from "./connections.ts";
@@ -34,8 +40,8 @@ export class Guest implements Life, Waiting {
   /** Whether there is a TLS handshake to wait for. */
   readonly #handshake: boolean;
   /** Why it is refused as soon as it can be told; undefined for one that holds a seat. */
-  readonly #refusal: string | undefined;
-  readonly #deadlines: Deadlines<Waiting>;
+  #refusal: string | undefined;
+  #deadlines: Deadlines<Waiting>;
   #awaits: "handshake" | "pass phrase" = "handshake";
 
   constructor(
@@ -61,8 +67,10 @@ export class Guest implements Life, Waiting {
   }
 
   handshaken(failure?: string): void {
-    if (failure !== undefined) this.failed(`the handshake failed: ${failure}`);
-    else if (this.#refusal !== undefined) this.#refuse(this.#refusal);
+    if (failure !== undefined) return this.failed(`the handshake failed: ${failure}`);
+    if (this.#refusal === ROOM_IS_FULL && this.#connections.succeeds(this.#identity))
+      this.#takeSeat();
+    if (this.#refusal !== undefined) this.#refuse(this.#refusal);
     else if (this.#connections.passPhrase) this.#expect("pass phrase");
     else this.#admit();
   }
@@ -125,10 +133,22 @@ export class Guest implements Life, Waiting {
     return passPhrase !== undefined && timingSafeEqual(digest(line), digest(passPhrase));
   }
 
+  /** Who it is by its certificate, where that matters. */
+  get #identity(): Identity | undefined {
+    return this.#connections.room.names && this.#handshake ? identityOf(this.#socket) : undefined;
+  }
+
+  /** It is not refused after all. */
+  #takeSeat(): void {
+    this.#deadlines.stop(this);
+    this.#deadlines = this.#connections.seated;
+    this.#refusal = undefined;
+  }
+
   #admit(): void {
     this.#deadlines.stop(this);
     const { room } = this.#connections;
-    const identity = room.names && this.#handshake ? identityOf(this.#socket) : undefined;
+    const identity = this.#identity;
     room.join(this.#socket, this.#name, identity);
   }
 

@@ -116,12 +116,12 @@ export async function listen(options: ListenOptions): Promise<Server> {
   let { tls } = options;
   let stopped: Promise<void> | undefined;
   /** What is open already is closed again, if something after it fails. */
-  using opened = new DisposableStack();
+  await using opened = new AsyncDisposableStack();
 
   const order =
     options.redis &&
     (await (await import("../redis/redis.ts")).shareOverRedis(options.redis, options, onWarning));
-  opened.defer(() => order?.end());
+  opened.defer(() => order && takeLeave(order));
   const metrics = options.metrics && new (await import("./metrics.ts")).Metrics(options.metrics);
   const events = guarded(options);
   const room = new Room({
@@ -190,9 +190,14 @@ async function end(
   // When all clients have gone already, nothing else keeps the program alive.
   const awake = setInterval(() => {}, graceMs + GOODBYE_MS);
   await connections.stop(graceMs);
+  await takeLeave(order);
+  clearInterval(awake);
+}
+
+/** The others need not wait for a server that has said so. */
+async function takeLeave(order: SharedOrder): Promise<void> {
   await Promise.race([new Promise<void>((done) => order.close(done)), Bun.sleep(GOODBYE_MS)]);
   order.end();
-  clearInterval(awake);
 }
 
 /** The reports, so that one that throws leaves nothing half done. */

@@ -24,7 +24,7 @@ export class ProxiedGuest implements Life, Waiting {
     this.#connections = connections;
     this.#socket = socket;
     this.#proxy = proxy;
-    this.#deadlines = connections.isFull ? connections.refused : connections.seated;
+    this.#deadlines = connections.isFull() ? connections.refused : connections.seated;
     this.#deadlines.start(this);
     socket.data = this;
     connections.room.settings.wake(0);

@@ -16,12 +16,8 @@ function inputsOf(...chunks: string[]): Input[] {
 describe("text and keys", () => {
   test.each<[what: string, chunks: string[], inputs: Input[]]>([
     ["text in one piece", ["hé漢😀"], [{ text: "hé漢😀" }]],
-    ["Enter ends text", ["a\rb"], [{ text: "a" }, { key: "\r" }, { text: "b" }]],
-    [
-      "the CR LF of a paste is one Enter",
-      ["a\r\nb"],
-      [{ text: "a" }, { key: "\r\n" }, { text: "b" }],
-    ],
+    ["Enter ends text", ["a\r", "b"], [{ text: "a" }, { key: "\r" }, { text: "b" }]],
+    ["CR LF is one Enter", ["a\r\n"], [{ text: "a" }, { key: "\r\n" }]],
     ["also in two chunks", ["a\r", "\nb"], [{ text: "a" }, { key: "\r" }, { text: "b" }]],
     ["control characters", ["\x03\x7f"], [{ key: "\x03" }, { key: "\x7f" }]],
     ["an arrow", ["\x1b[D"], [{ key: "\x1b[D" }]],
@@ -87,6 +83,31 @@ describe("pastes", () => {
   ])("%s", (_what, chunks, inputs) => {
     expect(inputsOf(...chunks)).toEqual(inputs);
     expect(inputsOf(...chunks.join(""))).toEqual(inputs);
+  });
+
+  test.each<[what: string, chunks: string[], inputs: Input[]]>([
+    ["lines at once", ["a\r/b\r"], [{ paste: "a\n/b\n" }]],
+    ["lines in many chunks", ["a\r\nb", "c\r", "\nd"], [{ paste: "a\nbc\nd" }]],
+    [
+      "the first on its own",
+      ["a\r", "\nb\r", "c"],
+      [{ text: "a" }, { key: "\r" }, { text: "b" }, { key: "\r" }, { text: "c" }],
+    ],
+    ["an answer", ["\ry\r"], [{ key: "\r" }, { text: "y" }, { key: "\r" }]],
+    ["Enter again and again", ["a\r\r"], [{ text: "a" }, { key: "\r" }, { key: "\r" }]],
+    [
+      "keys among them",
+      ["a\rb\x7f"],
+      [{ text: "a" }, { key: "\r" }, { text: "b" }, { key: "\x7f" }],
+    ],
+    ["a key after them", ["a\rb\r", "\x03"], [{ paste: "a\nb\n" }, { key: "\x03" }]],
+    [
+      "one with marks after them",
+      ["a\rb\r", `${START}c${END}`],
+      [{ paste: "a\nb\n" }, { paste: "c" }],
+    ],
+  ])("without marks: %s", (_what, chunks, inputs) => {
+    expect(inputsOf(...chunks)).toEqual(inputs);
   });
 
   test("its end is seen at once, character by character as well", () => {

@@ -41,6 +41,22 @@ test("history ends with the line that says so, in however many pieces it comes",
     }
 });
 
+test("a greeting, which comes before history, is not history", () => {
+  const greeting = "* say your name first (here: bob)\n";
+  const { replay, shown } = open();
+  replay.begin();
+  replay.heard(`${greeting}bob: 1\n${END}bob: 2\n`);
+  replay.begin();
+  replay.heard(`${greeting}bob: 3\n`);
+  replay.release();
+  expect(shown).toEqual([
+    ["", greeting],
+    [`bob: 1\n${END}`, "bob: 2\n"],
+    ["", greeting],
+    ["", "bob: 3\n"],
+  ]);
+});
+
 test("what somebody says that looks like it, in the middle of a line, does not end it", () => {
   const { replay, shown } = open();
   replay.begin();

@@ -114,6 +114,22 @@ terminalTest("typing goes on in a flood, which comes through whole and in order"
   expect(history.filter((line) => line.startsWith(">"))).toEqual(["> typed meanwhile", ">"]);
 });
 
+terminalTest("in a flood as fast as it is taken, a key shows in under 50 ms", async () => {
+  const { bob, terminal } = await openRoom();
+  const output = await terminal.output();
+  const lines = "bob: \x1b[31m漢字 for al and all others\n".repeat(1000);
+  void bob.flood(Buffer.from(lines));
+  await terminal.shows("others");
+  const delays: number[] = [];
+  for (let typed = "x"; typed.length <= 20; typed += "x") {
+    const startMs = performance.now();
+    await terminal.type("x"); // What tmux takes to start counts as well.
+    while (!(await output(100_000)).includes(typed)) await Bun.sleep(1);
+    delays.push(performance.now() - startMs);
+  }
+  expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(50);
+});
+
 terminalTest("a window may be resized, and what is typed stays in one piece", async () => {
   const { bob, terminal } = await openRoom({ columns: 30 });
   // tmux moves the uppermost rows out of sight, so there are some; and what counts is all there ever was.
@@ -194,6 +210,9 @@ terminalTest("a paste of many lines is sent as it is, each line once", async () 
     (_, index) => `${index} tab\there, 漢字 ${"x".repeat(index % 90)}`,
   );
   await terminal.pasteAsKeys(`${pasted.join("\n")}\nthe rest`);
+  await terminal.shows("say 300 lines? [y/N]");
+  await terminal.type("y");
+  await terminal.press("Enter");
   await terminal.shows("> the rest");
   await bob.hears(Buffer.from(`${pasted.at(-1)}\n`).toString("latin1"));
   expect(bob.heard.toString()).toBe(`${pasted.join("\n")}\n`);
@@ -205,6 +224,16 @@ terminalTest("a paste of many lines is sent as it is, each line once", async () 
     undefined,
   ]);
 });
+
+terminalTest(
+  "nothing in a paste is an order, also where the terminal does not mark it",
+  async () => {
+    const { bob, terminal } = await openRoom();
+    await terminal.pasteAsKeys("/quit\n/etc/passwd\ny\nthe rest");
+    await terminal.shows("> the rest");
+    await bob.hears("/quit\n/etc/passwd\ny\n");
+  },
+);
 
 terminalTest("nobody else gives orders to this terminal", async () => {
   const { bob, terminal } = await openRoom();

@@ -108,13 +108,16 @@ export class Tmux {
     return lines(await this.#run("capture-pane", "-p", "-J", "-S", "-"));
   }
 
-  /** From now on, all that the programs write to this terminal. */
-  async output(): Promise<() => Promise<string>> {
+  /** From now on, all that the programs write to this terminal, or so many bytes of its end. */
+  async output(): Promise<(last?: number) => Promise<string>> {
     const path = join(tmpdir(), `${this.#socket}.output`);
     this.#files.push(path);
     await Bun.write(path, "");
     await this.#run("pipe-pane", `cat >>"${path}"`);
-    return () => Bun.file(path).text();
+    return (last = Infinity) => {
+      const file = Bun.file(path);
+      return file.slice(Math.max(0, file.size - last)).text();
+    };
   }
 
   /** Waits until this is in the output, in this order. */

@@ -16,13 +16,16 @@ function open() {
   };
   const keyboard = new Keyboard();
   const typing = new Typing(events, new History(), new Completion(""));
-  const type = (text: string) => {
+  const send = (text: string) => {
     for (const input of keyboard.push(text)) typing.take(input);
     while (keyboard.waitsMs !== undefined) for (const input of keyboard.quiet()) typing.take(input);
   };
-  const paste = (text: string) => type(`\x1b[200~${text}\x1b[201~`);
+  const type = (text: string) => text.split(/(?<=\r)/).forEach(send);
+  const paste = (text: string) => send(`\x1b[200~${text}\x1b[201~`);
+  /** As a terminal does that knows no bracketed paste. */
+  const pasteAsKeys = (text: string) => send(text.replaceAll("\n", "\r"));
   const takeTold = () => told.splice(0);
-  return { type, paste, typing, takeTold };
+  return { type, paste, pasteAsKeys, typing, takeTold };
 }
 
 const lines = (count: number) => Array.from({ length: count }, (_, index) => `line ${index}\n`);
@@ -91,6 +94,15 @@ test("a paste of more lines asks once, whatever its lines are", () => {
   type("y\r");
   expect(takeTold()).toEqual(pasted.map((line) => `say ${line.trimEnd()}`));
   expect(typing.line).toBe("");
+});
+
+test("a paste from a terminal that does not mark it is no command and no answer", () => {
+  const { pasteAsKeys, typing, takeTold } = open();
+  pasteAsKeys("one\n/shrug\n/quit\ny\nrest");
+  expect([typing.question, typing.line]).toEqual([undefined, "rest"]);
+  expect(takeTold()).toEqual(["say one", "say /shrug", "say /quit", "say y"]);
+  pasteAsKeys(lines(20).join(""));
+  expect([typing.question, takeTold()]).toEqual(["say 20 lines? [y/N] ", []]);
 });
 
 test("a paste that is not to be said leaves what was being typed", () => {

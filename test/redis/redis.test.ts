@@ -345,7 +345,7 @@ describe("a Redis that fails delays lines and loses none, and none comes twice",
     await company.stop();
     await company.hearsAll();
     expect(company.said).toBeGreaterThan(1000);
-    for (const server of servers) expect(server.stderr).toMatch(/redis is away: \S.*\n/);
+    for (const server of servers) await server.logged(/redis is away: \S.*\n/);
   });
 
   test("its replies swallowed, and the connection cut", async () => {
@@ -417,7 +417,7 @@ describe("a Redis that has forgotten is noticed", () => {
     company.compare();
     for (const talker of company.talkers) expect(talker.lastWord).toBe(LOST);
     for (const server of servers) {
-      expect(server.stderr).toMatch(/lost the thread: \S.*\n/);
+      await server.logged(/lost the thread: \S.*\n/);
       await server.logged(/left \S+: lost the thread/);
       await server.logged(/shares the room again, as server \S{12}\n/);
     }
@@ -473,6 +473,21 @@ describe("a server that fails takes only its own members", () => {
     for (const server of others) await server.logged(/ server \S{12} is waited for no more\n/);
     await company.stop();
     await company.hearsAll();
+  });
+
+  test("killed: a server at which nobody says anything, while others talk, waits no more either", async () => {
+    await using redis = await RedisServer.start();
+    const [dying, quiet, loud] = await startServers(3, redis.url);
+    const [bob, ann] = [await quiet?.join({ countOnly: true }), await loud?.join()];
+    let isTalking = true;
+    const talk = (async () => {
+      while (isTalking && (await ann?.sayAll("a line\n"))) await Bun.sleep(1);
+    })();
+    await bob?.hearsBytes(700);
+    dying?.kill("SIGKILL");
+    await quiet?.logged(/ server \S{12} is waited for no more\n/);
+    isTalking = false;
+    await talk;
   });
 
   test("stopped for a moment, it goes on where it was", async () => {

@@ -130,11 +130,11 @@ export async function soakOverRedis(seed: number, forMs: number): Promise<void> 
 
 /** Redis forgets: all are told so, and have heard the same until then. */
 async function forget({ redis, servers, random }: Scene, company: Company): Promise<void> {
-  const before = servers.map((server) => server.count(/shares the room again/));
   redis.keep("old");
   company.talk(LINES_PER_SECOND);
   await Bun.sleep(300);
   if (random.chance(300)) await sleepForLong(random.pick(servers));
+  const before = servers.map((server) => server.count(/shares the room again/));
   if (random.chance(500)) await redis.ask("FLUSHALL");
   else {
     await redis.kill();

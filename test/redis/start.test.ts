@@ -91,6 +91,17 @@ describe("one line, and exit code 1, of", () => {
     );
   });
 
+  test("something else under its key; a user who may not do what is needed", async () => {
+    await using redis = await RedisServer.start();
+    await redis.ask("SET", "linechat:{linechat}:state", "mine");
+    expect((await run(redis.url)).stderr).toEndWith(
+      ": a key of the room has something else in it\n",
+    );
+    await redis.ask("ACL", "SETUSER", "guest", "on", "nopass", "~*", "+@connection");
+    const { code, stderr } = await run(redis.url.replace("//", "//guest:any@"));
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/: the user may not do what .*\n$/)]);
+  });
+
   test("a read-only replica", async () => {
     await using redis = await RedisServer.start();
     await using replica = await RedisServer.start("--replicaof", "127.0.0.1", `${redis.port}`);
@@ -170,6 +181,20 @@ describe("the log says", () => {
     const address = `redis://default:${encodeURIComponent("p@ss:w/d%")}@127.0.0.1:${redis.port}/3`;
     const other = await ServerProgram.start("--redis", address);
     for (const { stderr } of [server, other]) expect(stderr).not.toMatch(/p@ss|p%40ss/);
+  });
+
+  test("which options are not those of the others", async () => {
+    await using redis = await RedisServer.start();
+    const share = (...options: string[]) => ServerProgram.start("--redis", redis.url, ...options);
+    const first = await share("--names");
+    const second = await share("--names");
+    const third = await share("--max-line", "1K", "--history", "5");
+    for (const { stderr } of [first, second]) expect(stderr).not.toContain("another");
+    expect(third.stderr).toContain(
+      "the server that joined the room last was started with another --names, --history, --max-line\n",
+    );
+    for (const server of [first, second, third]) await server.stop();
+    expect((await share()).stderr).not.toContain("another");
   });
 
   anyTest("that servers on one port are rooms of their own without --redis", async () => {

@@ -16,6 +16,8 @@ export class FakeSocket implements AcceptedSocket {
   writes = 0;
   /** Told when it is closed, before whoever closes it goes on. */
   onClosed = () => this.data.closed();
+  /** Whose certificate it shows; nobody's by default. */
+  shows: string | undefined;
   readonly remotePort: number;
   readonly remoteAddress?: string;
 
@@ -58,6 +60,11 @@ export class FakeSocket implements AcceptedSocket {
   }
   resume(): void {
     this.paused = false;
+  }
+  getPeerCertificate() {
+    return this.shows === undefined
+      ? undefined
+      : { subject: { CN: this.shows }, fingerprint256: this.shows };
   }
   setNoDelay(): void {}
   setKeepAlive(): void {}

@@ -8,11 +8,12 @@ import { FakeSocket } from "../room/fake-socket.ts";
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** Connections with a clock that the test moves, and a list of what they reported. */
-function open(options: Partial<ConnectionsOptions> = {}) {
+function open(options: Partial<ConnectionsOptions> = {}, names = false) {
   let ms = 0;
   let port = 0;
   const events: string[] = [];
   const room = new Room({
+    names,
     now: () => ms,
     wake: () => {},
     onJoin: (name) => events.push(`joined ${name}`),
@@ -27,8 +28,9 @@ function open(options: Partial<ConnectionsOptions> = {}) {
     guestMs: 1000,
     ...options,
   });
-  const accept = (address = "10.0.0.1"): FakeSocket => {
+  const accept = (address = "10.0.0.1", shows?: string): FakeSocket => {
     const socket = new FakeSocket(++port, address);
+    socket.shows = shows;
     socket.onClosed = () => connections.closed(socket);
     connections.accept(socket);
     return socket;
@@ -82,6 +84,54 @@ describe("a full room", () => {
       "refused 10.0.0.1:2: room is full",
       "refused 10.0.0.1:3: room is full",
       "joined 10.0.0.1:1",
+    ]);
+  });
+});
+
+describe("a full room lets in who has been in it, by the certificate", () => {
+  const secure = { handshake: true, clientsMax: 1, lingerersMax: 2 };
+  const FULL = "* room is full\n";
+
+  test("and nobody else, and only while a place is left for who is refused", () => {
+    const { connections, accept, pass } = open(secure, true);
+    const come = (shows: string) => {
+      const socket = accept("10.0.0.1", shows);
+      socket.data.handshaken?.(undefined);
+      return socket;
+    };
+    const first = come("ann");
+    first.room = 0;
+    void connections.room.say("hello");
+    expect(come("bob").heard).toBe(FULL);
+    const second = come("ann");
+    pass(1);
+    expect(come("ann").heard).toBe(FULL);
+    first.drains(1000);
+    pass(1);
+    expect([first.heard, first.ended]).toEqual(["hello\n* the name ann was taken over\n", true]);
+    const third = come("ann");
+    pass(1);
+    expect([second.heard, third.heard]).toEqual(["* the name ann was taken over\n", ""]);
+  });
+
+  test("and it has the seat while the pass phrase is awaited", () => {
+    const guests = { ...secure, passPhrase: bytes("open sesame"), guestMs: 1000 };
+    const { connections, accept, pass, events } = open(guests, true);
+    const comeAndShow = () => {
+      const socket = accept("10.0.0.1", "ann");
+      socket.data.handshaken?.(undefined);
+      return socket;
+    };
+    comeAndShow().says("open sesame\n");
+    const [late, next] = [comeAndShow(), comeAndShow()];
+    expect([connections.seated.size, connections.refused.size]).toEqual([1, 0]);
+    expect([late.heard, next.heard]).toEqual(["", FULL]);
+    pass(1000);
+    expect(late.heard).toBe("* no pass phrase within 1s\n");
+    comeAndShow().says("open sesame\n");
+    expect(events.filter((event) => !event.startsWith("refused"))).toEqual([
+      "joined 10.0.0.1:1",
+      "joined 10.0.0.1:4",
     ]);
   });
 });

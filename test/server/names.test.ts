@@ -115,7 +115,8 @@ test("a name goes at once when its connection does", async () => {
 });
 
 describe("where certificates are asked for", () => {
-  const startSecure = () => start(...shows("server"), "--tls-ca", pem("ca.pem"));
+  const startSecure = (...options: string[]) =>
+    start(...shows("server"), "--tls-ca", pem("ca.pem"), ...options);
   const secureTest = testWith("openssl");
 
   secureTest("the common name is the name, and what is said first is said", async () => {
@@ -128,6 +129,29 @@ describe("where certificates are asked for", () => {
     client.say("hello\nclient: again\n");
     await other.hears("client: again\n");
     expect(other.text).toBe("client: hello\nclient: again\n");
+  });
+
+  secureTest("a pass phrase comes first, and until then nobody has the name", async () => {
+    const passFile = join(newFolder(), "pass");
+    writeFileSync(passFile, "open sesame\n");
+    const server = await startSecure("--pass-file", passFile);
+    const other = await Peer.connect(server.port, { tls: tls("other"), says: "open sesame\n" });
+    await server.logged(` joined other ${other.name} (1 here)`);
+    const stranger = await Peer.connect(server.port, { tls: tls("client") });
+    stranger.say("client: hello\n");
+    expect(await stranger.hearsAll()).toBe("* wrong pass phrase\n");
+    const command = clientCommand("--tls", "--tls-ca", pem("ca.pem"), ...shows("client"));
+    const named = ["--name", "client", "--pass-file", passFile, "localhost", `${server.port}`];
+    const client = new Program([...command, ...named]);
+    await server.logged(/ joined client \S+ \(2 here\)/);
+    client.say("hello\n");
+    await other.hears("client: hello\n");
+    const again = await Peer.connect(server.port, { tls: tls("client"), says: "open sesame\n" });
+    await client.printed("the server says: the name client was taken over\n", "stderr");
+    again.say("one\nclient: two\n");
+    await other.hears("client: two\n");
+    expect(other.text).toBe("client: hello\nclient: one\nclient: two\n");
+    expect(server.stderr).not.toContain("open sesame");
   });
 
   secureTest(
@@ -144,6 +168,25 @@ describe("where certificates are asked for", () => {
       await other.hears("client: here again\n");
     },
   );
+
+  secureTest("also in a full room, and while the old one takes nothing more", async () => {
+    const server = await startSecure("--max-clients", "3");
+    const other = await Peer.connect(server.port, { tls: tls("other") });
+    const witness = await Peer.connect(server.port, { tls: tls("server") });
+    const stuck = await Peer.connect(server.port, { tls: tls("client"), stopped: true });
+    await server.logged(` joined client ${stuck.name} (3 here)`);
+    const line = `${"x".repeat(1023)}\n`;
+    other.say(`${line.repeat(7 << 10)}end\n`);
+    await witness.hears("other: end\n");
+    const newcomer = await Peer.connect(server.port, { tls: tls("client") });
+    await server.logged(` joined client ${newcomer.name} (4 here)`);
+    newcomer.say("here again\n");
+    await other.hears("client: here again\n");
+    stuck.resume();
+    const owed = `${`other: ${line}`.repeat(7 << 10)}other: end\n`;
+    expect((await stuck.hearsAll()) === `${owed}* the name client was taken over\n`).toBe(true);
+    await server.logged(` left client ${stuck.name}: the name client was taken over (3 here)`);
+  });
 });
 
 test("a line that fits the log only without a name is a mistake on the command line", async () => {

@@ -180,6 +180,96 @@ describe("in a browser", () => {
     await ann.until(`document.getElementById("newer").hidden`);
   });
 
+  inBrowser("whoever is at the end stays there when less is in sight", async () => {
+    const { server, url } = await start();
+    const ann = await enter(url, "ann");
+    const peer = await server.join();
+    peer.say(Array.from({ length: 100 }, (_, i) => `bot: ${i}\n`).join(""));
+    await ann.shows("99");
+    const above = `(() => {
+      const { scrollHeight, scrollTop, clientHeight } = document.getElementById("log");
+      return scrollHeight - scrollTop - clientHeight;
+    })()`;
+    await ann.until(`${above} < 2`);
+    const height = await ann.run<number>(`document.getElementById("log").clientHeight`);
+    await ann.run(`document.getElementById("words").value = "several\\n\\nlines"`);
+    await ann.until(`document.getElementById("log").clientHeight < ${height} && ${above} < 2`);
+    // Whoever reads further up stays there too.
+    await ann.press("PageUp");
+    await ann.until(`${above} > 100`);
+    const top = await ann.run<number>(`document.getElementById("log").scrollTop`);
+    await ann.run(`document.getElementById("words").value = ""`);
+    await ann.until(`document.getElementById("log").clientHeight === ${height}`);
+    await ann.run("new Promise(requestAnimationFrame)");
+    expect(await ann.run<number>(`document.getElementById("log").scrollTop`)).toBe(top);
+  });
+
+  inBrowser("an empty line is seen, and a link may end in brackets", async () => {
+    const { server, url } = await start();
+    const ann = await enter(url, "ann");
+    const peer = await server.join();
+    peer.say(
+      "bob: \nNote:\nbob: (https://a.example/b) https://a.example/c_(d) https://a.example/e_(f)g).\n",
+    );
+    await ann.shows("Note:");
+    expect(await ann.lines()).toEqual([
+      "bob|",
+      "|Note:",
+      "bob|(https://a.example/b) https://a.example/c_(d) https://a.example/e_(f)g).",
+    ]);
+    const links = `[...document.querySelectorAll("#log a")].map((one) => one.textContent)`;
+    expect(await ann.run<string[]>(links)).toEqual([
+      "https://a.example/b",
+      "https://a.example/c_(d)",
+      "https://a.example/e_(f)g",
+    ]);
+    const heights = `[...document.querySelectorAll("#log p")].map((one) => one.clientHeight > 15)`;
+    expect(await ann.run<boolean[]>(heights)).toEqual([true, true, true]);
+  });
+
+  inBrowser("each minute and each day of one speaker is told", async () => {
+    const { server, url } = await start();
+    const ann = await enter(url, "ann");
+    const peer = await server.join();
+    const pretend = (day: string, time: string) =>
+      ann.run(`(() => {
+        Date.prototype.toDateString = () => "${day}";
+        Date.prototype.toTimeString = () => "${time}:00";
+      })()`);
+    await pretend("Mon", "23:58");
+    peer.say("bob: 1\n");
+    await ann.shows("1");
+    await ann.run(`document.getElementById("log").replaceChildren()`);
+    peer.say("bob: 2\n");
+    await ann.shows("2");
+    await pretend("Mon", "23:59");
+    peer.say("bob: 3\n");
+    await ann.shows("3");
+    await pretend("Tue", "00:00");
+    peer.say("bob: 4\n");
+    await ann.shows("4");
+    expect(await ann.lines()).toEqual(["|2", "bob|3", "--- Tue", "bob|4"]);
+  });
+
+  inBrowser("history has no times, and one's own lines in it are one's own", async () => {
+    const { server, url } = await start("--names", "--history", "10");
+    const ann = await enter(url, "ann");
+    await ann.says("was here");
+    const bob = await enter(url, "bob");
+    await bob.shows("was here");
+    await bob.says("so I read");
+    await ann.shows("so I read");
+    const times = `[...document.querySelectorAll("#log time")].map((one) => one.textContent !== "")`;
+    expect((await bob.run<boolean[]>(times)).slice(-2)).toEqual([false, true]);
+    await ann.run(`localStorage.setItem("name", "ann")`);
+    ann.close();
+    await server.logged(/left ann/);
+    const again = await open(url);
+    await again.shows("so I read");
+    const kinds = `[...document.querySelectorAll("#log .line")].map((one) => one.className)`;
+    expect(await again.run<string[]>(kinds)).toEqual(["line own first", "line first"]);
+  });
+
   inBrowser("a hidden page counts in its title", async () => {
     const { server, url } = await start();
     const ann = await enter(url, "ann");
@@ -214,6 +304,37 @@ describe("in a browser", () => {
       expect(again).toMatch(/^--- connected again at \d\d:\d\d, lost at \d\d:\d\d: what was said/);
     },
   );
+
+  inBrowser("whoever was sent away keeps what was typed, and Enter connects again", async () => {
+    const { server, url } = await start("--idle", "1");
+    const ann = await enter(url, "ann");
+    await ann.run(`document.getElementById("words").value = "half a line"`);
+    await ann.until(`document.getElementById("state").textContent === "idle for 1s"`);
+    expect(await ann.run<boolean>(`document.getElementById("again").hidden`)).toBeFalse();
+    expect(await ann.run<string>("document.activeElement.id")).toBe("words");
+    await ann.press("Enter");
+    await ann.isHere();
+    expect(await ann.run<boolean>(`document.getElementById("again").hidden`)).toBeTrue();
+    const peer = await server.join();
+    await ann.press("Enter");
+    await peer.hears("ann: half a line\n");
+  });
+
+  inBrowser("a page comes back also when its name was being changed meanwhile", async () => {
+    const { server, url } = await start();
+    const ann = await enter(url, "ann");
+    await ann.click("#name");
+    server.kill("SIGKILL");
+    await server.exited;
+    await ann.until(`document.getElementById("state").className === "away"`);
+    const { port } = new URL(url);
+    const options = ["--host", "127.0.0.1", "--web", port, "0"];
+    await ServerProgram.run([process.execPath, "server.ts", ...options]);
+    // The next try comes to nothing, as the question stands in its way.
+    await ann.run(`dispatchEvent(new Event("online"))`);
+    await ann.run(`document.getElementById("door").close()`);
+    await ann.isHere();
+  });
 
   inBrowser("a wrong pass phrase is told, the right one lets in", async () => {
     const phrase = join(newFolder(), "phrase");

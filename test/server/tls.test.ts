@@ -137,6 +137,25 @@ describe("the promises hold over TLS", () => {
   });
 });
 
+test("--telnet is over TLS what it is over TCP: commands answered and left out, FF doubled both ways", async () => {
+  const server = await start("--telnet");
+  const [telnet, bob] = [await server.join({ tls: tls() }), await server.join({ tls: tls() })];
+  const bytes = (latin1: string) => Buffer.from(latin1, "latin1");
+  for (const byte of "\xff\xfb\x1fhel\xff\xfb\x1flo\r\n") await telnet.sayAll(bytes(byte));
+  telnet.say(bytes("\xff\xf4\xff\xfd\x06again\r\0"));
+  await bob.hears("hello\nagain\n");
+  expect(bob.text).toBe("hello\nagain\n");
+  // More than sockets take at once, so that some writes are cut between the two of a doubled FF.
+  telnet.pause();
+  const answers = "\xff\xfe\x1f\xff\xfb\x06";
+  const line = bytes(`${"\xff\xff".repeat(7)}a\n`);
+  const flood = Buffer.alloc(6 * MIB, line);
+  await bob.sayAll(flood);
+  telnet.resume();
+  await telnet.hearsBytes(answers.length + flood.length);
+  expect(telnet.heard.equals(Buffer.concat([bytes(answers), flood]))).toBe(true);
+});
+
 describe("with --tls-ca only clients that the CA has certified come in", () => {
   testWith("openssl", "ncat")("one that shows its certificate does", async () => {
     const server = await start(...trusts());

@@ -53,7 +53,14 @@ export class Entrance {
     if (failure !== undefined) {
       this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
       this.#state.seen.failedHandshakes++;
-    } else if (seat.refusal !== undefined) {
+      return;
+    }
+    if (seat.refusal === "room is full" && this.#succeeds(seat)) {
+      seat.refusal = undefined;
+      seat.isExtra = true;
+      this.#state.seen.successions++;
+    }
+    if (seat.refusal !== undefined) {
       seat.awaits = undefined;
       this.#expects(seat, "is told", seat.refusal);
     } else {
@@ -225,6 +232,12 @@ export class Entrance {
   #expects(seat: Seat, outcome: Outcome, why?: string): void {
     seat.outcome = outcome;
     seat.why = seat.refusal ?? why;
+  }
+
+  /** Whether it comes into a full room, where it has been before. */
+  #succeeds(seat: Seat): boolean {
+    const { rules, occupied } = this.#state;
+    return occupied < rules.clientsMax + rules.lingerersMax - 1 && this.#naming.isHere(seat);
   }
 
   #refusalOf(address: string): string | undefined {

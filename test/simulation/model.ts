@@ -150,7 +150,8 @@ export class Model {
     expectCount("seats taken", server.seats, state.roomSeats);
     if (server.owedBytes > rules.logBytes + state.historyBytes)
       throw new Violation("the log holds more than it may");
-    if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
+    const seatsMax = rules.clientsMax + state.extras;
+    if (state.occupied > seatsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) {
       this.entrance.answered(seat);
       this.entrance.check(seat);

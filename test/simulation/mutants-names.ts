@@ -111,14 +111,26 @@ export const NAMES_MUTANTS: readonly Mutant[] = [
   {
     fault: "one whose name was taken over stays",
     file: "room/names.ts",
-    code: "if (bearer) bearer.sendAway(takenOver(name));",
-    becomes: "if (bearer) void 0;",
+    code: "bearer?.sendAway(takenOver(name));",
+    becomes: "",
   },
   {
     fault: "whose name was taken over takes it along when it leaves",
     file: "room/names.ts",
     code: "if (this.#bearers.get(key) !== member) return;\n    // What",
     becomes: "// What",
+  },
+  {
+    fault: "a full room keeps out who has been in it",
+    file: "server/guest.ts",
+    code: "if (this.#refusal === ROOM_IS_FULL && this.#connections.succeeds(this.#identity))",
+    becomes: "if (this.#connections.settings.clientsMax < 0)",
+  },
+  {
+    fault: "a full room lets in whoever has a certificate",
+    file: "server/connections.ts",
+    code: "return this.room.names?.isHere(identity) === true;",
+    becomes: "return true;",
   },
   {
     fault: "the common name of a certificate counts for nothing",

@@ -73,8 +73,8 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     fault: "where history ends is told anew after a short write",
     file: "room/newcomers.ts",
-    code: "this.#left[what] = line.subarray(taken);",
-    becomes: "",
+    code: "cursor.blocked ? line.subarray(taken) : NOTHING",
+    becomes: "cursor.blocked ? line : NOTHING",
   },
   {
     fault: "after a short write, nobody looks after a newcomer",

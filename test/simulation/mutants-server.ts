@@ -43,8 +43,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "a guest takes no seat",
     file: "server/connections.ts",
-    code: "this.seated.size + this.room.seats >= this.settings.clientsMax",
-    becomes: "this.room.seats >= this.settings.clientsMax",
+    code: "this.seated.size + this.room.seats",
+    becomes: "this.room.seats",
   },
   {
     fault: "one member more may be there",
@@ -152,16 +152,16 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     fault: "over TLS, nobody is refused",
     file: "server/guest.ts",
-    code: "else if (this.#refusal !== undefined) this.#refuse(this.#refusal);",
-    becomes: "else if (this.#refusal === '') this.#refuse(this.#refusal);",
+    code: "if (this.#refusal !== undefined) this.#refuse(this.#refusal);",
+    becomes: "if (this.#refusal === '') this.#refuse(this.#refusal);",
   },
 
   // Handshake and pass phrase.
   {
     fault: "a handshake that fails is as good as any",
     file: "server/guest.ts",
-    code: "if (failure !== undefined) this.failed(",
-    becomes: "if (failure === '') this.failed(",
+    code: "if (failure !== undefined) return this.failed(",
+    becomes: "if (failure === '') return this.failed(",
   },
   {
     fault: "any pass phrase will do",

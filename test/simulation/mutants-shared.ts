@@ -84,14 +84,20 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "who is silent is waited for for ever",
     file: "redis/peers.ts",
-    code: "nowMs - heardOfAtMs >= SILENCE_MS",
-    becomes: "nowMs - heardOfAtMs >= 1e9",
+    code: "this.#nowMs - heardAtMs >= SILENCE_MS",
+    becomes: "this.#nowMs - heardAtMs >= 1e9",
   },
   {
     fault: "the others are taken for silent while the stream stands still",
-    file: "redis/answers.ts",
-    code: "Math.min(TICK_MS, this.nowMs - this.#readAtMs);",
-    becomes: "this.nowMs - this.#readAtMs;",
+    file: "redis/peers.ts",
+    code: "Math.min(STEP_MS_MAX, msOf(id) - msOf(this.#last));",
+    becomes: "msOf(id) - msOf(this.#last);",
+  },
+  {
+    fault: "the others are taken for silent although what they said is not read yet",
+    file: "redis/stream-order.ts",
+    code: "if (this.#batches.waitingMs >= RECENT_MS) return;",
+    becomes: "",
   },
   {
     fault: "an answer that never comes is waited for",
@@ -176,8 +182,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "lines are said before it is known whose name it is",
     file: "room/named-lines.ts",
-    code: "prefix === undefined || this.isPending) return undefined;",
-    becomes: "prefix === undefined) return undefined;",
+    code: "this.#name === undefined || this.isPending) return undefined;",
+    becomes: "this.#name === undefined) return undefined;",
   },
   {
     fault: "a name is free before what was said under it has its place",
@@ -214,5 +220,17 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     file: "redis/stream-order.ts",
     code: "const claimed = this.claims.answeredNumber;",
     becomes: "const claimed = 0;",
+  },
+  {
+    fault: "a server that joins anew goes on counting the names it asks for",
+    file: "redis/claims.ts",
+    code: "this.#number = this.answeredNumber = 0;",
+    becomes: "this.answeredNumber = 0;",
+  },
+  {
+    fault: "that a server is waited for no more is said once, on a connection that breaks",
+    file: "redis/session.ts",
+    code: "    for (const server of this.#dropped) this.#link?.drop(server);\n",
+    becomes: "",
   },
 ];

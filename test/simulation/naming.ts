@@ -8,9 +8,10 @@ import { type State, Violation } from "./state.ts";
 const NAMES = ["ann", "Ann", "bob", "BOB", "zoë", "ZOE\u0308", "😀", "*"] as const;
 const NO_NAMES = ["", " ", "a b", "a:b", "x".repeat(33), "a\u200bb", "\u202ebob"] as const;
 
-/** A name for a peer, which it says or has in its certificate. */
-export function chooseName(random: Random, badName: number): string {
-  return random.chance(badName) ? random.pick(NO_NAMES) : random.pick(NAMES);
+/** A name for a peer, which it says, or has in its certificate: of these there are few, so that some come again. */
+export function chooseName(random: Random, badName: number, certified: boolean): string {
+  if (random.chance(badName)) return random.pick(NO_NAMES);
+  return random.pick(certified ? NAMES.slice(0, 3) : NAMES);
 }
 
 /** Who a peer is by its certificate. */
@@ -55,6 +56,15 @@ export class Naming {
     const over = this.#bearer(certificate.name);
     const refused = this.#claim(seat, certificate.name);
     return { refused, over: refused === undefined ? over : undefined };
+  }
+
+  /** Whether somebody has its name by the certificate that this one has. */
+  isHere({ certificate }: Seat): boolean {
+    const bearer = certificate && this.#bearer(certificate.name);
+    return (
+      bearer?.certificate !== undefined &&
+      bearer.certificate.fingerprint === certificate?.fingerprint
+    );
   }
 
   /** What somebody is told that has joined; nothing if it has a name already. */

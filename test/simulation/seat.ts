@@ -59,6 +59,8 @@ export class Seat {
   heldLengths: number[] = [];
   /** What it has begun with, at least its first three bytes if it has said so many. */
   opening = Buffer.alloc(0);
+  /** Whether it has come into a full room, in the place of its old connection. */
+  isExtra = false;
   /** Who it is by its certificate; what it is called; whether that is still to be reported. */
   certificate: Certificate | undefined;
   ownName: string | undefined;

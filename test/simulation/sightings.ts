@@ -33,6 +33,7 @@ export class Sightings {
   noNames = 0;
   namesTaken = 0;
   takeovers = 0;
+  successions = 0;
   idle = 0;
   paced = 0;
   resets = 0;

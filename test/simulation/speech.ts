@@ -80,7 +80,7 @@ export class Speech {
   /** The peer has a certificate, or says its name next. */
   #chooseName(seat: Seat): void {
     const { random, weather, model } = this.#network;
-    const name = chooseName(random, weather.badName);
+    const name = chooseName(random, weather.badName, model.state.rules.certified);
     this.#ownName = name;
     if (model.state.rules.certified) {
       seat.certificate = { name, fingerprint: `${name} ${Number(random.chance(200))}` };

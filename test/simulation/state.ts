@@ -79,6 +79,11 @@ export class State {
     return this.roomSeats + this.#count((seat) => seat.state === "guest" && !seat.isSeatless);
   }
 
+  /** How many have come into a full room because they were in it before. */
+  get extras(): number {
+    return this.#count(({ isExtra }) => isExtra);
+  }
+
   openFrom(address: string): number {
     return this.#count((seat) => !seat.known && seat.address === address);
   }

@@ -105,6 +105,11 @@ export class SimulatedStream {
     this.restore({ entries: [], last: undefined, ...nothing });
   }
 
+  /** One key of it is gone, and all others are there. */
+  forgetNames(): void {
+    this.restore({ ...this.#memory, names: new Map(), numbers: new Map() });
+  }
+
   join(by: string, instead: string): Placed {
     const { servers } = this.#memory;
     const leave = { number: 0, read: GONE, tail: START, claimed: 0, lines: "" };
@@ -133,7 +138,7 @@ export class SimulatedStream {
     return entry;
   }
 
-  /** @throws {Forgotten} if one before it is missing */
+  /** @throws {Forgotten} if something before it is missing */
   claim({ number, what, key }: Claim, server: string): boolean {
     const { names, numbers, servers } = this.#memory;
     const owner = names.get(key);
@@ -221,10 +226,7 @@ export class SimulatedLink implements StreamLink {
     this.inFlight++;
     this.#commands.push(() => {
       this.inFlight--;
-      return this.#try(() => {
-        const entry = this.#stream.say(saying);
-        return (events) => events.onSaid(entry?.id ?? START);
-      });
+      return this.#say(saying);
     });
   }
 
@@ -234,7 +236,7 @@ export class SimulatedLink implements StreamLink {
 
   claim(claim: Claim, by: string): void {
     this.#commands.push(() =>
-      this.#try(() => {
+      this.#answering(() => {
         const granted = this.#stream.claim(claim, by);
         return (events) => events.onClaimed(claim.number, granted);
       }),
@@ -306,9 +308,17 @@ export class SimulatedLink implements StreamLink {
     return true;
   }
 
-  #try(command: Command): (events: StreamEvents) => void {
-    try {
+  #say(saying: Saying): (events: StreamEvents) => void {
+    return this.#answering(() => {
       if (this.#stream.isFull) throw new Error("OOM");
+      const entry = this.#stream.say(saying);
+      return (events) => events.onSaid(entry?.id ?? START);
+    });
+  }
+
+  /** What it answers; if it throws, that it is of no use any more. */
+  #answering(command: Command): (events: StreamEvents) => void {
+    try {
       return command();
     } catch (error) {
       return (events) => {

@@ -192,7 +192,8 @@ class SharedWorld {
       this.#snapshot = stream.snapshot();
       return this.trace?.("the stream is saved");
     }
-    if (random.chance(500)) stream.flushAll();
+    if (this.rules.names && random.chance(300)) stream.forgetNames();
+    else if (random.chance(500)) stream.flushAll();
     else stream.restore(this.#snapshot);
     this.trace?.(`the stream has forgotten what follows ${stream.last?.id}`);
   }
@@ -245,8 +246,10 @@ class SharedWorld {
         if (said.has(line)) throw new Violation(`${line.trim()} has two places`);
         said.add(line);
       }
-    if (this.rules.names)
+    if (this.rules.names) {
       checkNames(chainOf(this.stream.last).flatMap(({ lines }) => linesOf(lines)));
+      this.#checkNamesOfTheDead();
+    }
     // What is forgotten had a place.
     for (const { lines } of this.stream.placed) for (const line of linesOf(lines)) said.add(line);
     this.seen.batches += this.stream.placed.length;
@@ -256,6 +259,15 @@ class SharedWorld {
     if (awake.length > 0 && this.stream.entries.length > entriesMax)
       throw new Violation(`the stream keeps ${this.stream.entries.length} entries`);
     this.seen.trimmed += this.stream.placed.length - this.stream.entries.length;
+  }
+
+  /** A server that is waited for no more has no names. */
+  #checkNamesOfTheDead(): void {
+    const living = this.#awake.map(({ order }) => order.name);
+    if (living.length === 0) return;
+    for (const [name, { server }] of this.stream.names)
+      if (this.stream.readings.has(server) && !living.includes(server))
+        throw new Violation(`${name} is taken by ${server}, which is gone`);
   }
 
   /** All servers stop, and nothing is left. */
@@ -613,7 +625,7 @@ class Server {
         return by === server.names.at(-1) && agoMs >= from && agoMs < to;
       });
     const isThere =
-      saidBetween(-1, 2_000) && saidBetween(3_000, 5_000) && saidBetween(5_000, 7_000);
+      saidBetween(-1, 2_000) && saidBetween(2_000, 4_000) && saidBetween(4_000, 6_000);
     if (isThere && now - since < 3000)
       throw new Violation(`server ${this.#index} drops one that was there`);
   }
@@ -634,7 +646,6 @@ class Server {
     this.#closesAtMs = this.#world.now;
     const link = this.#link;
     const { name, isIdle } = this.order;
-    const { forgotten } = this.#world.stream;
     const wasHere = this.#isInRoom && link?.isInUse === true;
     if (!isIdle) throw new Violation(`${name} stops with lines on their way`);
     this.order.close(() => {
@@ -644,8 +655,8 @@ class Server {
       );
       if (isKnown) this.#world.seen.goodbyes++;
       // It waits until its leave is known, unless it cannot be.
-      const { stream } = this.#world;
-      const isLost = !link || link.isLost || this.#isOverdue || forgotten < stream.forgotten;
+      const hasForgotten = this.#world.stream.forgotten > this.#forgottenBefore;
+      const isLost = !link || link.isLost || this.#isOverdue || hasForgotten;
       if (!isKnown && !isLost && wasHere && this.#isInRoom)
         throw new Violation(`${name} has said no goodbye`);
     });

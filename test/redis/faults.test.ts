@@ -1,0 +1,209 @@
+/** What people and machines do to a Redis that a room is in; the room goes on, or says why it does not. */
+
+import { afterAll, describe, expect, setDefaultTimeout } from "bun:test";
+
+import { endAfterEach, Peer, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
+import { Tab } from "../harness/browser.ts";
+import { testWith } from "../harness/tools.ts";
+import { webUrl } from "../harness/web-peer.ts";
+import { Company } from "./company.ts";
+import { RedisServer } from "./redis-server.ts";
+
+endAfterEach();
+setDefaultTimeout(40_000);
+afterAll(() => Bun.WebView.closeAll());
+
+const test = testWith("redis-server");
+const STREAM = "linechat:{linechat}";
+
+const startServers = (count: number, url: string, ...options: string[]) =>
+  Promise.all(Array.from({ length: count }, () => ServerProgram.start("--redis", url, ...options)));
+
+/** How many servers are in the room, for all that Redis knows. */
+const serversOf = async (redis: RedisServer) => {
+  const fields = (await redis.ask("HKEYS", `${STREAM}:state`)) as string[];
+  return fields.filter((name) => /^[\w-]{12}$/.test(name)).length;
+};
+
+describe("what an administrator does delays lines and loses none", () => {
+  const talkWhile = async (
+    what: (redis: RedisServer, servers: readonly ServerProgram[]) => Promise<unknown>,
+    ...options: string[]
+  ) => {
+    await using redis = await RedisServer.start();
+    const servers = await startServers(2, redis.url, ...options);
+    const company = await Company.gather(servers, 1);
+    company.talk(500);
+    await company.talkers[0]?.peer.until("a talk", () => company.said > 100);
+    await what(redis, servers);
+    const said = company.said;
+    await company.talkers[0]?.peer.until("more of it", () => company.said > said + 100);
+    await company.stop();
+    await company.hearsAll();
+    return servers.map(({ stderr }) => stderr.match(/redis is away: .*/g) ?? []);
+  };
+  const back = (servers: readonly ServerProgram[]) =>
+    Promise.all(servers.map((server) => server.logged("redis is back after")));
+
+  test("its scripts flushed", async () => {
+    const flush = async (redis: RedisServer, servers: readonly ServerProgram[]) => {
+      await redis.ask("SCRIPT", "FLUSH");
+      // Who notices it first brings them back for all.
+      await Promise.any(servers.map((server) => server.logged("redis is back after")));
+    };
+    for (const report of (await talkWhile(flush)).flat())
+      expect(report).toBe("redis is away: NOSCRIPT No matching script");
+  });
+
+  test("a command that is not allowed for a while, and what the log says of it", async () => {
+    const forbid = async (redis: RedisServer, servers: readonly ServerProgram[]) => {
+      await redis.ask("ACL", "SETUSER", "default", "-xadd");
+      for (const server of servers) await server.logged("redis is away");
+      await redis.ask("ACL", "SETUSER", "default", "+xadd");
+      await back(servers);
+    };
+    for (const reports of await talkWhile(forbid))
+      expect(reports).toEqual([
+        "redis is away: ERR The user executing the script can't run this command or subcommand",
+      ]);
+  });
+
+  test("a value of another type under a key, until it is gone", async () => {
+    const misuse = async (redis: RedisServer, servers: readonly ServerProgram[]) => {
+      await redis.ask("SET", `${STREAM}:history`, "mine");
+      for (const server of servers) await server.logged("redis is away");
+      await Bun.sleep(200);
+      await redis.ask("DEL", `${STREAM}:history`);
+      await back(servers);
+    };
+    for (const reports of await talkWhile(misuse, "--history", "1K"))
+      expect(reports).toEqual([
+        "redis is away: WRONGTYPE Operation against a key holding the wrong kind of value",
+      ]);
+  });
+
+  test("the history deleted, or cut: it begins anew, and nothing else", async () => {
+    const key = `${STREAM}:history`;
+    const keeps = async (redis: RedisServer) => {
+      for (let tries = 0; tries < 500; tries++) {
+        const kept = String(await redis.ask("LRANGE", key, "0", "-1")).length;
+        const counted = Number(await redis.ask("HGET", `${STREAM}:state`, "history"));
+        if (kept > 8 << 10 && Math.abs(counted - kept) < 2048) return;
+        await Bun.sleep(20);
+      }
+      throw new Error("it keeps no history");
+    };
+    const remove = async (redis: RedisServer) => {
+      await keeps(redis);
+      await redis.ask("DEL", key);
+      await keeps(redis);
+      await redis.ask("LTRIM", key, "-1", "-1");
+      await keeps(redis);
+    };
+    expect(await talkWhile(remove, "--history", "8K")).toEqual([[], []]);
+  });
+});
+
+test("a server that cannot listen takes its leave of the others", async () => {
+  await using redis = await RedisServer.start();
+  const [server] = await startServers(1, redis.url);
+  const where = ["--host", "127.0.0.1", `${server?.port}`];
+  const { code, stderr } = await runToEnd(serverCommand("--redis", redis.url, ...where));
+  expect([code, stderr]).toEqual([1, expect.stringContaining("the address is in use")]);
+  expect(await serversOf(redis)).toBe(1);
+});
+
+test("a server that cannot join leaves no trace with the others", async () => {
+  await using redis = await RedisServer.start();
+  const [server] = await startServers(1, redis.url);
+  await redis.ask("SET", `${STREAM}:names`, "mine");
+  const stranger = await runToEnd(serverCommand("--redis", redis.url, "0"));
+  expect(stranger).toEqual({
+    code: 1,
+    stdout: "",
+    stderr:
+      "linechat-server: cannot share the room over redis: WRONGTYPE Operation against a key holding the wrong kind of value\n",
+  });
+  expect(await serversOf(redis)).toBe(1);
+  const entries = JSON.stringify(await redis.ask("XRANGE", STREAM, "-", "+"));
+  expect(new Set(entries.match(/(?<="by",")[^"]+/g)).size).toBe(1);
+  expect(server?.stderr).not.toContain("redis is away");
+});
+
+test("names that are deleted are missed, also if the next thing is another name", async () => {
+  await using redis = await RedisServer.start();
+  const [server] = await startServers(1, redis.url, "--names");
+  const ann = await server?.connectNamed("ann");
+  await redis.ask("DEL", `${STREAM}:names`);
+  const early = await Peer.connect(server?.port ?? 0, { says: "bob\n" });
+  expect(await ann?.hearsAll()).toEndWith("* this server has lost the thread of the room\n");
+  expect(await early.hearsAll()).toMatch(/lost the thread|not in the room/);
+  await server?.logged("shares the room again");
+  const next = await server?.connectNamed("ann");
+  const bob = await server?.connectNamed("bob");
+  bob?.say("here again\n");
+  await next?.hears("bob: here again\n");
+});
+
+describe("a server with other options than the others", () => {
+  test("whose --buffer is too small for a line in the history joins without it", async () => {
+    await using redis = await RedisServer.start();
+    const [large] = await startServers(1, redis.url, "--history", "100K");
+    const [ann, bob] = [await large?.join(), await large?.join()];
+    ann?.say(`before\n${"x".repeat(20_000)}\n`);
+    await bob?.hears("x\n");
+    ann?.say("after\n");
+    await bob?.hears("after\n");
+    const options = ["--history", "1K", "--buffer", "8K", "--max-line", "1K"];
+    const [small] = await startServers(1, redis.url, ...options);
+    const carl = await small?.join();
+    ann?.say("to all\n");
+    await carl?.hears("to all\n");
+    expect(carl?.text).toBe("after\nto all\n");
+    expect(small?.stderr).not.toMatch(/lost|away/);
+  });
+
+  test("whose --buffer is too small for what is said loses its members, and says why", async () => {
+    await using redis = await RedisServer.start();
+    const [large] = await startServers(1, redis.url);
+    const [small] = await startServers(1, redis.url, "--buffer", "8K", "--max-line", "1K");
+    const [ann, bob] = [await large?.join(), await large?.join()];
+    const carl = await small?.join();
+    const long = `${"x".repeat(20_000)}\n`;
+    ann?.say(`before\n${long}`);
+    expect(await carl?.hearsAll()).toMatch(/^(before\n)?\* this server has lost the thread/);
+    expect(small?.stderr).toContain("lost the thread: a line is longer than --buffer\n");
+    await small?.logged("shares the room again");
+    const dora = await small?.join();
+    ann?.say("after\n");
+    await dora?.hears("after\n");
+    await bob?.hears(`before\n${long}after\n`);
+  });
+});
+
+testWith("redis-server", "chromium")(
+  "a browser whose server has lost the thread says so, and comes back",
+  async () => {
+    await using redis = await RedisServer.start();
+    const [server] = await startServers(1, redis.url, "--web", "0");
+    if (!server) throw new Error("no server");
+    const tab = await Tab.open(await webUrl(server));
+    try {
+      await tab.enter("ann");
+      await tab.isHere();
+      await redis.ask("CONFIG", "SET", "maxmemory", "1");
+      await redis.ask("FLUSHALL");
+      await tab.shows("this server has lost the thread of the room");
+      await tab.shows("this server is not in the room at the moment");
+      await redis.ask("CONFIG", "SET", "maxmemory", "0");
+      await server.logged("shares the room again");
+      await tab.shows("what was said in between is not here");
+      const peer = await server.join();
+      await tab.isHere();
+      await tab.says("here again");
+      await peer.hears("ann: here again\n");
+    } finally {
+      tab.close();
+    }
+  },
+);
