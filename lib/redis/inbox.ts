@@ -29,7 +29,9 @@ export class Inbox {
    */
   moveTo(log: LineLog, bytesMax: number): boolean {
     for (let piece = this.#pieces[this.#next]; piece; piece = this.#pieces[this.#next]) {
-      if (!this.#move(piece, log)) return (this.#rest ?? piece.run).indexOf(LF) < bytesMax;
+      // More than that at a time would overwrite history that is not counted yet.
+      if (!this.#move(piece, log, bytesMax))
+        return (this.#rest ?? piece.run).indexOf(LF) < bytesMax;
       this.#next++;
       this.#rest = undefined;
       piece.done?.();
@@ -44,10 +46,10 @@ export class Inbox {
     this.#rest = undefined;
   }
 
-  #move({ speaker, run }: Piece, log: LineLog): boolean {
+  #move({ speaker, run }: Piece, log: LineLog, bytesMax: number): boolean {
     let rest = this.#rest ?? run;
     for (; rest.length > 0; this.#rest = rest) {
-      const end = endOfFitting(rest, log.freeBytes);
+      const end = endOfFitting(rest, Math.min(log.freeBytes, bytesMax));
       if (end === 0) return false;
       log.append(speaker, rest.subarray(0, end));
       rest = rest.subarray(end);

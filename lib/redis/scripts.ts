@@ -16,13 +16,19 @@ import { GONE, START } from "./stream.ts";
 /** The first word of an error: something that was there is missing. */
 export const FORGOTTEN = "FORGOTTEN";
 
-/** Adds a first entry for a server; forgets the one it was before, and those not heard of for a day. */
+/**
+ * Adds a first entry for a server, and a last one for the one it was before, for which nobody has to
+ * wait then; forgets those not heard of for a day.
+ */
 export const JOIN = `
 local name, instead, keep, options = unpack(ARGV)
 local state = redis.call('HGETALL', KEYS[2])
 local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
 local names = redis.call('HGETALL', KEYS[4])
 local last = redis.call('HGET', KEYS[2], 'last') or '${START}'
+if redis.call('HEXISTS', KEYS[2], instead) == 1 then
+  last = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', instead, 'number', '0', 'read', '${GONE}', 'lines', '')
+end
 local id = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', name, 'number', '1', 'read', '${START}', 'lines', '')
 local yesterday = tonumber(string.match(id, '^%d+')) - 86400000
 for i = 1, #state, 2 do

@@ -506,6 +506,27 @@ describe("a server that fails takes only its own members", () => {
   });
 });
 
+test("a server that has lost the thread is waited for no more, as it comes back under another name", async () => {
+  await using redis = await RedisServer.start();
+  const [one, other] = await startServers(2, redis.url, "--metrics", "0");
+  const [ann, bob] = [await one?.join(), await other?.join()];
+  one?.kill("SIGSTOP");
+  for (let count = 0; count < 3; count++) {
+    bob?.say(`${count}\n`);
+    await Bun.sleep(300);
+  }
+  await redis.ask("XTRIM", "linechat:{linechat}", "MAXLEN", "0");
+  one?.kill("SIGCONT");
+  expect(await ann?.hearsAll()).toEndWith(`${LOST}\n`);
+  await one?.logged("shares the room again");
+  const carl = await one?.join({ says: "hello\n" });
+  await bob?.hears("hello\n");
+  bob?.say("back\n");
+  await carl?.hears("back\n");
+  const [, url = ""] = /metrics at (\S+)/.exec(other?.stderr ?? "") ?? [];
+  expect(await (await fetch(url)).text()).toContain("linechat_stream_servers 2\n");
+});
+
 describe("whoever is sent away because the thread is lost", () => {
   test("is told so, and client.ts --reconnect comes back", async () => {
     await using redis = await RedisServer.start();

@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 
+import { Inbox } from "../../lib/redis/inbox.ts";
 import { Forgotten } from "../../lib/redis/stream.ts";
+import { LineLog } from "../../lib/room/line-log.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { SilentStream } from "./silent-stream.ts";
 
@@ -55,6 +57,26 @@ describe("what the program around a room says", () => {
     expect(await said).toBe(false);
     expect(ann.heard).toBe(LOST);
   });
+});
+
+test("of an entry longer than the log, no more comes to it at a time than it holds beside history", () => {
+  const log = new LineLog(100, undefined, 1000, 400);
+  const speaker = { lastRun: -1 };
+  const say = (lines: string) => {
+    log.append(speaker, Buffer.from(lines));
+    log.release(log.head);
+  };
+  for (let count = 0; count < 20; count++) {
+    say("x\n".repeat(40));
+  }
+  const inbox = new Inbox();
+  inbox.add([{ speaker, run: Buffer.from("a longer line\n".repeat(75)) }], () => {});
+  while (!inbox.isEmpty) {
+    expect(inbox.moveTo(log, 100)).toBe(true);
+    log.release(log.head);
+  }
+  for (let count = 0; count < 300; count++) say("x\n");
+  expect(log.head - log.historyStart).toBe(300 * 2 + 28 * 14);
 });
 
 describe("a name that is asked for", () => {

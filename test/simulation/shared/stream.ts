@@ -115,7 +115,8 @@ export class SimulatedStream {
 
   join(by: string, instead: string): Placed {
     const { servers } = this.#memory;
-    servers.delete(instead);
+    const leave = { number: 0, read: GONE, tail: START, claimed: 0, lines: "" };
+    if (servers.delete(instead)) this.#add({ by: instead, ...leave });
     const entry = this.#add({ by, number: 1, read: START, tail: START, claimed: 0, lines: "" });
     servers.set(by, { number: 1, read: entry.id });
     return entry;

@@ -334,7 +334,6 @@ class Server {
   #isInRoom = false;
   /** How often the stream had forgotten something when it joined. */
   #forgottenBefore = 0;
-  #hasLostThread = false;
   /** Who took its leave, as it knows; and who is waited for no more by it. */
   readonly #knownGone = new Set<string>();
   readonly #dropped = new Set<string>();
@@ -591,7 +590,6 @@ class Server {
     this.#log(`has joined as ${by}`);
     this.#places = [{ entry, offset: 0 }];
     this.#isInRoom = true;
-    this.#hasLostThread = false;
     this.#forgottenBefore = forgotten;
     this.#knownGone.clear();
     this.#dropped.clear();
@@ -615,7 +613,6 @@ class Server {
     if (!what.startsWith("lost the thread")) return;
     seen.threadsLost++;
     this.#isInRoom = false;
-    this.#hasLostThread = true;
     const hasReason = stream.forgotten > this.#forgottenBefore || this.wasDropped;
     if (!hasReason) throw new Violation(`server ${this.#index} has lost the thread for no reason`);
     this.wasDropped = false;
@@ -666,7 +663,7 @@ class Server {
       if (isKnown) this.#world.seen.goodbyes++;
       // It waits until its leave is known, unless it cannot be.
       const hasForgotten = this.#world.stream.forgotten > this.#forgottenBefore;
-      const isOut = hasForgotten || this.#hasLostThread;
+      const isOut = hasForgotten || !this.#isInRoom;
       const isLost = !link || link.isLost || this.#isOverdue || isOut;
       if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has said no goodbye`);
     });
