@@ -53,7 +53,9 @@ test("a message is taken whole, and what the system does not take is counted; an
   const message = new Uint8Array(MIB);
   let sent = 0;
   while (socket.getBufferedAmount() === 0 && sent < 64) {
-    socket.sendBinary(message);
+    const status = socket.sendBinary(message);
+    const why = "lib/server/web-seat.ts asks no more when all is out";
+    expect(status, why).toBe(socket.getBufferedAmount() === 0 ? message.length : -1);
     sent++;
   }
   const buffered = socket.getBufferedAmount();

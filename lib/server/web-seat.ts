@@ -23,8 +23,8 @@ const TOO_BIG = "Received too big message";
 
 /** What is needed of `Bun.ServerWebSocket`. */
 export interface Wire {
-  /** Takes all of a message, and keeps what the system does not take. */
-  sendBinary(message: Uint8Array): unknown;
+  /** Takes all of a message, and keeps what the system does not take: then -1, else its length. */
+  sendBinary(message: Uint8Array): number;
   getBufferedAmount(): number;
   cork(callback: () => void): unknown;
   close(code: number): void;
@@ -114,7 +114,7 @@ export class WebSeat implements AcceptedSocket {
   write(bytes: Uint8Array, offset: number, length: number): number {
     let taken = this.#take(length);
     while (taken < length && this.#given === 0 && this.#wire !== undefined) {
-      this.#give(bytes, offset + taken, offset + length);
+      taken += this.#give(bytes, offset + taken, offset + length);
       taken += this.#take(length - taken);
     }
     return this.#wire === undefined && this.#endedBy !== "peer" ? -1 : taken;
@@ -167,17 +167,22 @@ export class WebSeat implements AcceptedSocket {
     if (reason === TOO_BIG) this.data.failed("line too long");
   }
 
-  /** Gives the next lines as a message, as many as go into one; the start of a line is kept. */
-  #give(bytes: Uint8Array, offset: number, end: number): void {
+  /**
+   * Gives the next lines as a message, as many as go into one; the start of a line is kept.
+   *
+   * @returns how much counts as taken at once
+   */
+  #give(bytes: Uint8Array, offset: number, end: number): number {
     const stop = bytes.lastIndexOf(LF, Math.min(end, offset + this.#messageBytesMax) - 1) + 1;
     const hasLines = stop > offset;
     const part = bytes.subarray(offset, hasLines ? stop : end);
     const begun = this.#started;
     const whole = begun.length > 0 ? Buffer.concat([begun, part]) : part;
-    this.#given = part.length;
     // A copy: the log is written on from here, and overwritten there.
     this.#started = hasLines ? NOTHING : Uint8Array.from(whole);
-    if (hasLines) this.#wire?.sendBinary(whole);
+    if (!hasLines || (this.#wire?.sendBinary(whole) ?? 0) > 0) return part.length;
+    this.#given = part.length;
+    return 0;
   }
 
   /** Counts what is out as taken, so much at most; an empty `cork` makes Bun try, as it does rarely. */

@@ -6,8 +6,14 @@ export const WEB_MUTANTS: readonly Mutant[] = [
   {
     fault: "a message ends inside a line",
     file: "server/web-seat.ts",
-    code: "if (hasLines) this.#wire?.sendBinary(whole);",
-    becomes: "this.#wire?.sendBinary(whole);",
+    code: "if (!hasLines || (this.#wire?.sendBinary(whole) ?? 0) > 0)",
+    becomes: "if ((this.#wire?.sendBinary(whole) ?? 0) > 0)",
+  },
+  {
+    fault: "a message that Bun holds counts as taken",
+    file: "server/web-seat.ts",
+    code: "(this.#wire?.sendBinary(whole) ?? 0) > 0)",
+    becomes: "(this.#wire?.sendBinary(whole) ?? 0) !== 0)",
   },
   {
     fault: "the start of a line is left out of a message",

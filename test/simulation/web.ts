@@ -144,10 +144,13 @@ export class WebConnection extends Reader implements Wire {
 
   // As the server's end calls it.
 
-  sendBinary(message: Uint8Array): void {
+  sendBinary(message: Uint8Array): number {
     const { model, random, weather } = this.#network;
     this.#demand(this.#buffered === 0, "given a message while it holds one");
-    if (random.chance(weather.lossInWrite)) return this.#lose("lost inside a message", ABNORMAL);
+    if (random.chance(weather.lossInWrite)) {
+      this.#lose("lost inside a message", ABNORMAL);
+      return 0;
+    }
     this.#demand(
       message.length <= 2 * Math.max(256 << 10, model.state.rules.lineBytesMax),
       "given a message too long",
@@ -156,6 +159,7 @@ export class WebConnection extends Reader implements Wire {
     this.#buffered = message.length + HEAD_BYTES;
     this.#move();
     this.#drainDue ||= this.#buffered > 0;
+    return this.#buffered > 0 ? -1 : message.length;
   }
 
   getBufferedAmount(): number {
