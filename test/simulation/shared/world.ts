@@ -623,17 +623,18 @@ class Server {
     const { now, stream } = this.#world;
     server.wasDropped = true;
     const since = Math.max(this.asleepUntilMs, stream.standsStill ? now : stream.stoodStillAtMs);
-    // It has said something lately, and not for the first time in a while.
-    const saidBetween = (from: number, to: number) =>
-      stream.placed.some(({ by, id }) => {
-        const agoMs = now - Number.parseInt(id, 10);
-        return by === server.names.at(-1) && agoMs >= from && agoMs < to;
+    // It has said something lately, until so long ago, and not for the first time in a while.
+    const wasThere = (untilAgoMs: number, stepMs: number) =>
+      [0, 1, 2].every((step) => {
+        const fromMs = untilAgoMs + step * stepMs;
+        return stream.placed.some(({ by, id }) => {
+          const agoMs = now - Number.parseInt(id, 10);
+          return by === server.names.at(-1) && agoMs >= fromMs - 1 && agoMs < fromMs + stepMs;
+        });
       });
-    const isThere =
-      saidBetween(-1, 2_000) && saidBetween(2_000, 4_000) && saidBetween(4_000, 6_000);
-    const fromMs = now - stream.stoodStillFromMs;
-    const wasThere = now - since < 1_000 && saidBetween(fromMs, fromMs + 1_500);
-    if ((isThere && now - since < 3000) || (wasThere && since === stream.stoodStillAtMs))
+    const isThere = now - since < 3_000 && wasThere(0, 2_000);
+    const hasJustGoneOn = since === stream.stoodStillAtMs && now - since < 1_000;
+    if (isThere || (hasJustGoneOn && wasThere(now - stream.stoodStillFromMs, 1_500)))
       throw new Violation(`server ${this.#index} drops one that was there`);
   }
 
