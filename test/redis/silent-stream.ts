@@ -34,22 +34,23 @@ export class SilentStream {
     });
   }
 
-  /** Opens a room that is in it. */
-  openRoom(options: Partial<RoomOptions> = {}) {
+  /** Opens a room that is in it, with other servers. */
+  openRoom(options: Partial<RoomOptions> = {}, others: readonly string[] = []) {
     const opened = openRoom({ ...options, order: this.order });
     opened.settle();
     this.events?.onOpen();
-    this.events?.onJoined("1-0", new Map([["one", "1-0"]]), []);
+    const servers = new Map(["one", ...others].map((name) => [name, "1-0"]));
+    this.events?.onJoined("1-0", servers, []);
     opened.settle();
     return opened;
   }
 
-  /** What was said has its place, and is read. */
-  places(): void {
+  /** What was said has its place, and is read; all at this time of the stream, in ms. */
+  places(ms?: number): void {
     const entries: Entry[] = [];
     for (; this.#placed < this.said.length; this.#placed++) {
       const { by, number, read, lines } = this.said[this.#placed] as Saying; // in bounds
-      const id = `${number}-0`;
+      const id = `${ms ?? number}-${number}`;
       entries.push({ id, after: this.#last, by, number, read, lines });
       this.#last = id;
       this.events?.onSaid(id);

@@ -137,3 +137,20 @@ describe("a name that is asked for", () => {
     expect(stream.claims.map(({ what }) => what)).toEqual(["claim", "claim"]);
   });
 });
+
+test("a server is silent only once what was said here a moment ago is back, and all before it", () => {
+  const reports: string[] = [];
+  const stream = new SilentStream({ onChange: (what) => reports.push(what) });
+  const { pass } = stream.openRoom({}, ["two"]);
+  for (const second of [1, 2, 3]) {
+    pass(1000);
+    stream.places(1 + 1000 * second);
+  }
+  pass(1000);
+  pass(3500); // What it said before is late, and so may be what the other has said since.
+  stream.places(8000);
+  expect(reports).toEqual([]);
+  pass(1000);
+  stream.places(9000);
+  expect(reports).toEqual(["server two is waited for no more"]);
+});

@@ -88,12 +88,6 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     becomes: "msOf(id) - msOf(this.#last);",
   },
   {
-    fault: "the others are taken for silent although what they said is not read yet",
-    file: "redis/stream-order.ts",
-    code: "if (this.#batches.waitingMs >= RECENT_MS) return;",
-    becomes: "",
-  },
-  {
     fault: "an answer that never comes is waited for",
     file: "redis/answers.ts",
     code: ">= LATE_MS;",
