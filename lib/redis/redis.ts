@@ -87,9 +87,15 @@ export async function shareOverRedis(
     }),
     lineBytesMax,
     names,
-    newName: () => Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64url"),
+    newName,
     onChange,
   });
+}
+
+/** A name that no server has had; none looks like an option. */
+function newName(): string {
+  const random = crypto.getRandomValues(new Uint8Array(9));
+  return Buffer.from(random).toString("base64url").replaceAll("-", "_");
 }
 
 /** Connects and goes again: Bun's client would only say that the connection was closed. */

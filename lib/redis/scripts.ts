@@ -49,7 +49,10 @@ local state = redis.call('HMGET', KEYS[2], name, 'last')
 local before = tonumber(string.match(state[1] or '0', '^%d+'))
 local last = state[2] or '${START}'
 if tonumber(number) <= before then return last end
-if tonumber(number) > before + 1 then return redis.error_reply('${FORGOTTEN} number ' .. number .. ' comes after ' .. before) end
+if tonumber(number) > before + 1 then
+  local why = before == 0 and 'does not know this server any more' or 'has forgotten what was said here'
+  return redis.error_reply('${FORGOTTEN} redis ' .. why)
+end
 if claimed ~= '0' and tonumber(claimed) > tonumber(redis.call('HGET', KEYS[4], '\\n' .. name) or '0') then
   return redis.error_reply('${FORGOTTEN} redis has forgotten a name')
 end
