@@ -199,6 +199,8 @@ export class Speaking {
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
     if (!forRoom) return void seen.paced++;
     const inTurn = rules.linesPerSecond === undefined ? may.slice(0, 1) : may;
+    // Of members that leave in one turn, it is not known here whose notice comes first.
+    if (inTurn.includes(this.#announcing.voice)) return;
     if (!inTurn.every(fits) || this.#changesOfSpeaker() >= RUNS_MIN) return;
     throw new Violation(`${may[0]?.name} waits although ${freeBytes} bytes are free`);
   }
