@@ -465,6 +465,7 @@ describe("the history", () => {
     const { server, bob, terminal } = await openRoom({ environment });
     await enter(terminal, "one", "two");
     const path = join(folder, "linechat", "history");
+    await bob.hears("one\ntwo\n");
     expect(readFileSync(path, "utf8")).toBe("one\ntwo\n");
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const again = await openTerminal(server.port, { environment });
@@ -479,8 +480,8 @@ describe("the history", () => {
     });
     await without.press("Up");
     await enter(without, "three");
-    expect(readFileSync(path, "utf8")).toBe("one\ntwo\none\n");
     await bob.hears("one\ntwo\none\nthree\n");
+    expect(readFileSync(path, "utf8")).toBe("one\ntwo\none\n");
   });
 
   terminalTest("has no pass phrase", async () => {
