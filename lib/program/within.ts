@@ -1,6 +1,6 @@
 /** Waiting that has an end. */
 
-import { UserError } from "../program/system-errors.ts";
+import { UserError } from "./system-errors.ts";
 
 /**
  * Waits for something for so many ms, and no longer.

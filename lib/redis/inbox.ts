@@ -1,9 +1,8 @@
 /** What has its place in the order and waits for room in the log. */
 
+import { LF } from "../room/line-buffer.ts";
 import type { LineLog } from "../room/line-log.ts";
 import { EMPTY, type Piece } from "./batches.ts";
-
-const LF = 0x0a;
 
 export class Inbox {
   #pieces: Piece[] = [];

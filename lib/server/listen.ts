@@ -6,6 +6,7 @@
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
+import { settlesWithin } from "../program/within.ts";
 import type { RedisRoom } from "../redis/redis.ts";
 import { idleFor, SPEAKS_TLS } from "../room/last-words.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
@@ -196,7 +197,7 @@ async function end(
 
 /** The others need not wait for a server that has said so. */
 async function takeLeave(order: SharedOrder): Promise<void> {
-  await Promise.race([new Promise<void>((done) => order.close(done)), Bun.sleep(GOODBYE_MS)]);
+  await settlesWithin(GOODBYE_MS, new Promise<void>((done) => order.close(done)));
   order.end();
 }
 

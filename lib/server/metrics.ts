@@ -40,12 +40,13 @@ export class Metrics {
     this.#port?.close();
   }
 
-  #answer({ method, url }: Request, { room, counts }: Connections): Response {
+  #answer({ method, url }: Request, connections: Connections): Response {
     const { pathname } = new URL(url);
     if (!["GET", "HEAD"].includes(method)) return answer("GET and nothing else\n", 405);
-    if (pathname === "/metrics") return answer(this.#figures.text(counts), 200, TEXT_FORMAT);
+    if (pathname === "/metrics")
+      return answer(this.#figures.text(connections.counts), 200, TEXT_FORMAT);
     if (pathname !== "/health") return answer("/metrics or /health\n", 404);
-    const why = ailmentOf(room);
+    const why = ailmentOf(connections.room);
     return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
   }
 }

@@ -128,8 +128,9 @@ export function settingsOf(
   given: ServerOptions,
   port = "",
 ): ListenOptions & { clientsMax: number } {
-  checkTogether(given, limitFor(given));
-  const { clientsMax, lingerersMax } = limitFor(given);
+  const allowed = limitFor(given);
+  checkTogether(given, allowed);
+  const { clientsMax, lingerersMax } = allowed;
   const { "proxy-protocol": proxies } = given;
   return {
     ...(given.unix

@@ -6,8 +6,8 @@
 import { isIP } from "node:net";
 
 import { MALFORMED_PROXY_HEADER, NO_PROXY_HEADER } from "../room/last-words.ts";
+import { LF } from "../room/line-buffer.ts";
 
-const LF = 0x0a;
 const CRLF = "\r\n";
 /** The longest header of version 1, its line end included. */
 const TEXT_BYTES_MAX = 107;
