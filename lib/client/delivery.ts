@@ -11,7 +11,7 @@
  * rest is not sent, which would be heard as a line that nobody has said.
  */
 
-import { type LastWord, longestLineOf } from "../room/last-words.ts";
+import { type LastWord, longestLineOf } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 
 /** What is kept, at the most; more has to wait until it is clear that the client was let in. */

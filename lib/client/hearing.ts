@@ -2,7 +2,7 @@
 
 import { UserError } from "../program/system-errors.ts";
 import { settlesWithin } from "../program/within.ts";
-import { asksForName, type LastWord, SAY_YOUR_NAME_BYTES_MAX } from "../room/last-words.ts";
+import { asksForName, type LastWord, ASK_FOR_NAME_BYTES_MAX } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Connection } from "./connection.ts";
 import { LastLine } from "./last-line.ts";
@@ -58,9 +58,9 @@ export class Hearing {
 
   #lookAt(bytes: Uint8Array): void {
     const end = bytes.indexOf(LF);
-    const part = bytes.subarray(0, end < 0 ? SAY_YOUR_NAME_BYTES_MAX : end);
+    const part = bytes.subarray(0, end < 0 ? ASK_FOR_NAME_BYTES_MAX : end);
     this.#first += Buffer.from(part).toString("latin1");
-    if (end < 0 && this.#first.length < SAY_YOUR_NAME_BYTES_MAX) return;
+    if (end < 0 && this.#first.length < ASK_FOR_NAME_BYTES_MAX) return;
     this.#isAsked = asksForName(Buffer.from(this.#first, "latin1").toString());
     this.asksForName = this.#isAsked;
   }

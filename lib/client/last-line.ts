@@ -3,7 +3,7 @@
  * or for a moment, a line that may be one is held back.
  */
 
-import { LAST_LINE_BYTES_MAX, type LastWord, lastWordOf } from "../room/last-words.ts";
+import { SERVER_MESSAGE_BYTES_MAX, type LastWord, disconnectOf } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 
 const STAR = 0x2a;
@@ -56,9 +56,9 @@ export class LastLine {
 
 /** Where the last line begins, finished or not; `bytes.length` if it is too long to look further. */
 function startOfLastLine(bytes: Uint8Array): number {
-  const from = Math.max(0, bytes.length - LAST_LINE_BYTES_MAX - 1);
+  const from = Math.max(0, bytes.length - SERVER_MESSAGE_BYTES_MAX - 1);
   const before = bytes.subarray(from, -1).lastIndexOf(LF);
-  if (before < 0 && bytes.length > LAST_LINE_BYTES_MAX) return bytes.length;
+  if (before < 0 && bytes.length > SERVER_MESSAGE_BYTES_MAX) return bytes.length;
   return from + before + 1;
 }
 
@@ -70,5 +70,5 @@ function mayBeLastWord(bytes: Uint8Array, start: number): boolean {
 
 function wordOf(line: Uint8Array): LastWord | undefined {
   if (line.at(-1) !== LF) return undefined;
-  return lastWordOf(new TextDecoder().decode(line.subarray(0, -1)));
+  return disconnectOf(new TextDecoder().decode(line.subarray(0, -1)));
 }

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 
-import { isName, NAME_LENGTH_MAX } from "../room/names.ts";
+import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 
 /** The login name, without what `--name` does not take; empty when there is none. */
 export function loginName(): string {

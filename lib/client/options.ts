@@ -5,7 +5,7 @@ import { flag, type Option, parsePort, text, type Values } from "../program/comm
 import { loadTls, readPassPhrase } from "../program/files.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
-import { isName, NAME_LENGTH_MAX } from "../room/names.ts";
+import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 import type { ConnectOptions } from "./connect.ts";
 
 const name: Option<string | undefined> = {

@@ -3,7 +3,7 @@
  * before, and only the line behind that, which one with `--announce` says, tells that it was that.
  */
 
-import { asksForName, HISTORY_END } from "../room/last-words.ts";
+import { asksForName, HISTORY_END } from "../program/server-messages.ts";
 
 /** For how long lines are held back, in ms: history comes at once, if it comes. */
 const HOLD_MS = 500;

@@ -10,7 +10,7 @@
  */
 
 import { UserError } from "../program/system-errors.ts";
-import { LOST_THREAD } from "../room/last-words.ts";
+import { OUT_OF_SYNC } from "../program/server-messages.ts";
 import type { Speaker } from "../room/line-log.ts";
 import type { OrderState, SharedOrder, SharingRoom } from "../room/order.ts";
 import { TICK_MS } from "./answers.ts";
@@ -241,7 +241,7 @@ export class StreamOrder implements SharedOrder {
     this.claims.forget();
     const lines = this.#hearing.forget();
     this.#report(`lost the thread: ${why}`);
-    this.#reportLost(lines + (this.#room?.sendAllAway(LOST_THREAD, "lost the thread") ?? 0));
+    this.#reportLost(lines + (this.#room?.sendAllAway(OUT_OF_SYNC, "lost the thread") ?? 0));
     if (this.#onClosed) this.end();
     this.#wake();
   }

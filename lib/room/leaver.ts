@@ -7,7 +7,7 @@
  */
 
 import type { Cursor } from "./cursor.ts";
-import { lastLine } from "./last-words.ts";
+import { serverMessage } from "../program/server-messages.ts";
 import type { Room } from "./room.ts";
 import { close, GONE, type Life, type RoomSocket } from "./socket.ts";
 
@@ -28,7 +28,7 @@ export class Leaver implements Life {
   constructor(room: Room, socket: RoomSocket, word?: string, cursor?: Cursor, reason = "") {
     this.#room = room;
     this.#socket = socket;
-    this.#word = new TextEncoder().encode(word === undefined ? "" : lastLine(word));
+    this.#word = new TextEncoder().encode(word === undefined ? "" : serverMessage(word));
     this.#cursor = cursor;
     this.#reason = reason;
     this.end = room.log.head;

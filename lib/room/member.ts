@@ -1,7 +1,7 @@
 /** A member: its lines on their way in, its cursor on their way out, and how it leaves. */
 
 import { Cursor } from "./cursor.ts";
-import { longerThan } from "./last-words.ts";
+import { lineLongerThan } from "../program/server-messages.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import { type Bearer, NamedLines } from "./named-lines.ts";
 import type { Identity } from "./names.ts";
@@ -131,7 +131,7 @@ export class Member implements Life, Talker, Bearer {
     if (this.#isLetGo) return;
     const { refusal } = this.lines;
     if (this.#sentAway !== undefined) this.#letGo(this.#sentAway, this.#sentAway);
-    else if (this.lines.tooLong) this.#letGo("line too long", longerThan(this.lines.lineBytesMax));
+    else if (this.lines.tooLong) this.#letGo("line too long", lineLongerThan(this.lines.lineBytesMax));
     else if (refusal !== undefined) this.#letGo(refusal, refusal);
     else if (this.hasEnded) this.#letGo("end of input");
   }

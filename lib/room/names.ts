@@ -1,18 +1,11 @@
 /** Who is called what, in a room with names: one word each, and no two that could be taken for one. */
 
-import { nameTaken, NO_NAME_CERTIFIED, NOT_A_NAME, sayYourName, takenOver } from "./last-words.ts";
+import { nameTaken, NO_NAME_CERTIFIED, NOT_A_NAME, askForName, takenOver } from "../program/server-messages.ts";
+import { isName, NAME_LENGTH_MAX, nameKey } from "../program/name.ts";
 import type { Member } from "./member.ts";
 import { NamedLines } from "./named-lines.ts";
 import type { Room } from "./room.ts";
 
-/**
- * No colon, no white space, nothing that is not seen or turns the text around it (both are in
- * \p{C}), and no mark at the start that would go onto what stands before it. The blank of Braille
- * is white space too, by its looks; U+FFFD stands for bytes that are no UTF-8.
- */
-const NAME = /^(?!\p{M})[^:\p{C}\p{Z}\p{DI}\u2800\ufffd]{1,32}$/u;
-/** How long a name may be, in characters. */
-export const NAME_LENGTH_MAX = 32;
 /** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
 export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
 /** How many names a newcomer is told. */
@@ -23,26 +16,6 @@ export interface Identity {
   readonly name: string;
   /** The certificate's: whoever comes with the same one is the same. */
   readonly fingerprint: string;
-}
-
-/** Whether a text can be a name, also in the normal form in which it is compared. */
-export function isName(text: string): boolean {
-  return NAME.test(text) && NAME.test(text.normalize("NFKC"));
-}
-
-/**
- * Names with the same key are the same to a reader: compared without case and in Unicode normal
- * form. What only looks alike, as a Cyrillic `а` does, is not the same.
- */
-export function nameKey(name: string): string {
-  // ASCII is in its normal form; and a name of small letters is its own key, so it is kept once.
-  if (/^[!-~]*$/.test(name)) return name.toLowerCase();
-  // Twice, because a capital may be written with two letters where its small form is one: ẞ, ß, ss.
-  return fold(fold(name));
-}
-
-function fold(text: string): string {
-  return text.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
 }
 
 /** The names of a room. */
@@ -136,7 +109,7 @@ export class Names {
   /** Who came first is named first. */
   #greeting(): string {
     const told = Array.from(this.#bearers.values().take(TOLD_MAX), ({ ownName = "" }) => ownName);
-    return sayYourName(told, this.#bearers.size - told.length);
+    return askForName(told, this.#bearers.size - told.length);
   }
 
   #report(member: Member): void {

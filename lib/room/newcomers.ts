@@ -5,7 +5,7 @@
  */
 
 import { type Cursor, PROGRESS_BYTES } from "./cursor.ts";
-import { HISTORY_END } from "./last-words.ts";
+import { HISTORY_END } from "../program/server-messages.ts";
 import type { Room } from "./room.ts";
 
 /** How much one is written at once: as much as it has to take in a patience. */

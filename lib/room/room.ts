@@ -9,7 +9,7 @@ import { assert } from "./assert.ts";
 import type { Cursor } from "./cursor.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Ear } from "./ear.ts";
-import { NOT_IN_ROOM } from "./last-words.ts";
+import { NOT_IN_ROOM } from "../program/server-messages.ts";
 import { Leaver } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
 import { Member } from "./member.ts";

@@ -25,7 +25,7 @@
 import { formatAddress, unmapAddress } from "../program/address.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { Deadlines } from "../room/deadlines.ts";
-import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../room/last-words.ts";
+import { notAllowedFrom, ROOM_IS_FULL, tooManyFrom } from "../program/server-messages.ts";
 import type { Identity } from "../room/names.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";

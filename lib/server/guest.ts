@@ -10,7 +10,7 @@ import {
   ROOM_IS_FULL,
   SPEAKS_TLS,
   WRONG_PASS_PHRASE,
-} from "../room/last-words.ts";
+} from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Identity } from "../room/names.ts";
 import { close, GONE, type Life } from "../room/socket.ts";

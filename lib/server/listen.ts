@@ -8,7 +8,7 @@ import type { TlsMaterial } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
 import { settlesWithin } from "../program/within.ts";
 import type { RedisRoom } from "../redis/redis.ts";
-import { idleFor, SPEAKS_TLS } from "../room/last-words.ts";
+import { idleFor, SPEAKS_TLS } from "../program/server-messages.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
 import type { SharedOrder } from "../room/order.ts";
 import { Room } from "../room/room.ts";

@@ -3,7 +3,7 @@
 import { formatAddress } from "../program/address.ts";
 import { formatTime } from "../program/units.ts";
 import type { Deadlines } from "../room/deadlines.ts";
-import { NO_PROXY_HEADER, noProxyHeaderWithin } from "../room/last-words.ts";
+import { NO_PROXY_HEADER, noProxyHeaderWithin } from "../program/server-messages.ts";
 import { close, GONE, type Life } from "../room/socket.ts";
 import type { AcceptedSocket } from "./connection-options.ts";
 import type { Connections } from "./connections.ts";

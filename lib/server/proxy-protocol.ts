@@ -5,7 +5,7 @@
 
 import { isIP } from "node:net";
 
-import { MALFORMED_PROXY_HEADER, NO_PROXY_HEADER } from "../room/last-words.ts";
+import { MALFORMED_PROXY_HEADER, NO_PROXY_HEADER } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 
 const CRLF = "\r\n";

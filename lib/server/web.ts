@@ -2,7 +2,7 @@
 
 import { unmapAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
-import { notAllowedFrom } from "../room/last-words.ts";
+import { notAllowedFrom } from "../program/server-messages.ts";
 import type { Connections } from "./connections.ts";
 import { answer, HttpPort } from "./http-port.ts";
 import { ownNames } from "./own-names.ts";

@@ -3,11 +3,11 @@
 import { describe, expect, test } from "bun:test";
 
 import { Delivery } from "../../lib/client/delivery.ts";
-import { lastWordOf, longerThan, ROOM_IS_FULL } from "../../lib/room/last-words.ts";
+import { disconnectOf, lineLongerThan, ROOM_IS_FULL } from "../../lib/program/server-messages.ts";
 import { Random } from "../simulation/random.ts";
 
-const FULL = lastWordOf(`* ${ROOM_IS_FULL}`);
-const TOO_LONG = lastWordOf(`* ${longerThan(12)}`);
+const FULL = disconnectOf(`* ${ROOM_IS_FULL}`);
+const TOO_LONG = disconnectOf(`* ${lineLongerThan(12)}`);
 
 /** One connection: what it has taken. */
 function take(delivery: Delivery, bytesMax = Number.POSITIVE_INFINITY): string {
@@ -240,7 +240,7 @@ class World {
     this.#heard.push(...(tooLong < 0 ? lines : lines.slice(0, tooLong)));
     if (tooLong >= 0 || rest.length >= bytesMax) {
       this.#vanished ||= this.#settled;
-      return lastWordOf(`* ${longerThan(bytesMax)}`);
+      return disconnectOf(`* ${lineLongerThan(bytesMax)}`);
     }
     if (rest !== "" && this.#delivery.isDone) this.#heard.push(rest);
     this.#vanished ||= arrived !== wire;

@@ -2,14 +2,14 @@ import { describe, expect, test } from "bun:test";
 
 import { LastLine } from "../../lib/client/last-line.ts";
 import {
-  LAST_LINE_BYTES_MAX,
-  lastLine,
-  lastWordOf,
+  SERVER_MESSAGE_BYTES_MAX,
+  serverMessage,
+  disconnectOf,
   ROOM_IS_FULL,
-} from "../../lib/room/last-words.ts";
+} from "../../lib/program/server-messages.ts";
 import { Random } from "../simulation/random.ts";
 
-const WORD = lastLine(ROOM_IS_FULL);
+const WORD = serverMessage(ROOM_IS_FULL);
 
 /** What comes out for what goes in, piece by piece. */
 class Stream {
@@ -29,7 +29,7 @@ class Stream {
 
   end(): this {
     const { word, rest } = this.#line.end();
-    this.word = word?.word;
+    this.word = word?.message;
     this.passed += latin1(rest);
     return this;
   }
@@ -90,9 +90,9 @@ test("half of one that has passed is not held again with its other half", () => 
 });
 
 test("nothing that is too long to be one is held", () => {
-  for (const long of [`* ${"x".repeat(LAST_LINE_BYTES_MAX - 1)}`, `* ${"x".repeat(1 << 20)}\n`])
+  for (const long of [`* ${"x".repeat(SERVER_MESSAGE_BYTES_MAX - 1)}`, `* ${"x".repeat(1 << 20)}\n`])
     expect(new Stream().push(long).passed).toBe(long);
-  expect(new Stream().push(`* ${"x".repeat(LAST_LINE_BYTES_MAX - 2)}`).passed).toBe("");
+  expect(new Stream().push(`* ${"x".repeat(SERVER_MESSAGE_BYTES_MAX - 2)}`).passed).toBe("");
 });
 
 test("a large chunk comes out without being copied", () => {
@@ -135,7 +135,7 @@ test("a slow and obvious version holds the same", () => {
       expect([seed, stream.passed]).toEqual([seed, all.slice(0, startOfHeld(all, released))]);
     }
     const held = all.slice(startOfHeld(all, released));
-    const word = held.endsWith("\n") ? lastWordOf(held.slice(0, -1))?.word : undefined;
+    const word = held.endsWith("\n") ? disconnectOf(held.slice(0, -1))?.message : undefined;
     stream.end();
     expect(stream.word).toBe(word);
     expect(stream.passed).toBe(word ? all.slice(0, -held.length) : all);
@@ -145,6 +145,6 @@ test("a slow and obvious version holds the same", () => {
 function startOfHeld(all: string, released: number): number {
   const start = all.lastIndexOf("\n", all.length - 2) + 1;
   const line = all.slice(start);
-  const isWord = line.endsWith("\n") ? lastWordOf(line.slice(0, -1)) : /^\*( |$)/.test(line);
-  return start >= released && isWord && line.length <= LAST_LINE_BYTES_MAX ? start : all.length;
+  const isWord = line.endsWith("\n") ? disconnectOf(line.slice(0, -1)) : /^\*( |$)/.test(line);
+  return start >= released && isWord && line.length <= SERVER_MESSAGE_BYTES_MAX ? start : all.length;
 }

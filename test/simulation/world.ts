@@ -4,7 +4,7 @@
  */
 
 import type { Cursor } from "../../lib/room/cursor.ts";
-import { SPEAKS_TLS } from "../../lib/room/last-words.ts";
+import { SPEAKS_TLS } from "../../lib/program/server-messages.ts";
 import { LineLog } from "../../lib/room/line-log.ts";
 import { Room } from "../../lib/room/room.ts";
 import type { AddressRule } from "../../lib/server/access.ts";

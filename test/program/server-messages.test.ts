@@ -3,11 +3,11 @@ import { expect, test } from "bun:test";
 import {
   asksForName,
   idleFor,
-  LAST_LINE_BYTES_MAX,
-  lastLine,
-  lastWordOf,
-  longerThan,
-  LOST_THREAD,
+  SERVER_MESSAGE_BYTES_MAX,
+  serverMessage,
+  disconnectOf,
+  lineLongerThan,
+  OUT_OF_SYNC,
   MALFORMED_PROXY_HEADER,
   nameTaken,
   NO_NAME_CERTIFIED,
@@ -18,13 +18,13 @@ import {
   NOT_IN_ROOM,
   notAllowedFrom,
   ROOM_IS_FULL,
-  SAY_YOUR_NAME_BYTES_MAX,
-  sayYourName,
+  ASK_FOR_NAME_BYTES_MAX,
+  askForName,
   SPEAKS_TLS,
   takenOver,
   tooManyFrom,
   WRONG_PASS_PHRASE,
-} from "../../lib/room/last-words.ts";
+} from "../../lib/program/server-messages.ts";
 
 const ADDRESSES = ["10.1.2.3", "2001:db8::1", "::1", "fe80::ff:fe00:1%eth0.17"];
 const NAMES = ["alice", "*", "Zoë", "\u{1f600}".repeat(32)];
@@ -32,7 +32,7 @@ const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
 
 /** Every word that a server can say: to members, and to those it does not let in, perhaps for good. */
 const MEMBER_FOR_GOOD = NAMES.map(takenOver);
-const MEMBER = [LOST_THREAD, longerThan(65_536), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
+const MEMBER = [OUT_OF_SYNC, lineLongerThan(65_536), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
 const REFUSED = [
   ...[ROOM_IS_FULL, NOT_IN_ROOM],
   ...NAMES.map(nameTaken),
@@ -45,10 +45,10 @@ const FOR_GOOD = [
 ];
 
 test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (word) => {
-  const line = lastLine(word);
+  const line = serverMessage(word);
   expect(line).toBe(`* ${word}\n`);
-  expect(Buffer.byteLength(line)).toBeLessThanOrEqual(LAST_LINE_BYTES_MAX);
-  expect(lastWordOf(line.slice(0, -1))).toEqual({
+  expect(Buffer.byteLength(line)).toBeLessThanOrEqual(SERVER_MESSAGE_BYTES_MAX);
+  expect(disconnectOf(line.slice(0, -1))).toEqual({
     word,
     refusal: !MEMBER.includes(word),
     permanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(word),
@@ -69,7 +69,7 @@ test("what only looks like one is not", () => {
     ...["* say your name first (here: alice)", "* alice joined (3 here)"],
     ...["* idle for ever", "* no pass phrase within", "* wrong pass phrase?"],
   ])
-    expect([line, lastWordOf(line)]).toEqual([line, undefined]);
+    expect([line, disconnectOf(line)]).toEqual([line, undefined]);
 });
 
 test("no word is recognised with a byte more, a byte less, or another byte", () => {
@@ -82,15 +82,15 @@ test("no word is recognised with a byte more, a byte less, or another byte", () 
         `${line.slice(0, at)}~${line.slice(at + 1)}`,
         cut(line, at),
       ];
-      for (const other of others) expect(lastWordOf(other)?.word).not.toBe(word);
+      for (const other of others) expect(disconnectOf(other)?.message).not.toBe(word);
     }
 });
 
 test("a line that asks for a name is recognised, and nothing that only looks like it", () => {
   for (const names of [[], ["alice"], NAMES, Array(10).fill("\u{1f600}".repeat(32))])
     for (const more of names.length > 0 ? [0, 1, 12_345] : [0]) {
-      const line = sayYourName(names, more);
-      expect(Buffer.byteLength(line)).toBeLessThanOrEqual(SAY_YOUR_NAME_BYTES_MAX);
+      const line = askForName(names, more);
+      expect(Buffer.byteLength(line)).toBeLessThanOrEqual(ASK_FOR_NAME_BYTES_MAX);
       expect([line.at(-1), asksForName(line.slice(0, -1))]).toEqual(["\n", true]);
     }
   for (const line of [

@@ -1,0 +1,31 @@
+/** What can be a name in a room with names, and which two would be taken for one. */
+
+/** How long a name may be, in characters. */
+export const NAME_LENGTH_MAX = 32;
+
+/**
+ * No colon, no white space, nothing that is not seen or turns the text around it (both are in
+ * \p{C}), and no mark at the start that would go onto what stands before it. The blank of Braille
+ * is white space too, by its looks; U+FFFD stands for bytes that are no UTF-8.
+ */
+const NAME = /^(?!\p{M})[^:\p{C}\p{Z}\p{DI}\u2800\ufffd]{1,32}$/u;
+
+/** Whether a text can be a name, also in the normal form in which it is compared. */
+export function isName(text: string): boolean {
+  return NAME.test(text) && NAME.test(text.normalize("NFKC"));
+}
+
+/**
+ * Names with the same key are the same to a reader: compared without case and in Unicode normal
+ * form. What only looks alike, as a Cyrillic `а` does, is not the same.
+ */
+export function nameKey(name: string): string {
+  // ASCII is in its normal form; and a name of small letters is its own key, so it is kept once.
+  if (/^[!-~]*$/.test(name)) return name.toLowerCase();
+  // Twice, because a capital may be written with two letters where its small form is one: ẞ, ß, ss.
+  return fold(fold(name));
+}
+
+function fold(text: string): string {
+  return text.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
+}
