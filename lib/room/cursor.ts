@@ -1,54 +1,65 @@
 /** Stage 3 on the way out: how far a member has come in the log, and its next bytes. */
 
 import { assert } from "./assert.ts";
-import type { Leaver } from "./leaver.ts";
-import type { Speaker } from "./line-log.ts";
-import type { Past } from "./newcomers.ts";
-import type { Room } from "./room.ts";
+import type { Author, LineLog } from "./line-log.ts";
 import type { RoomSocket } from "./socket.ts";
 
 /** What a reader has to take, at least, in a given time. */
-export const PROGRESS_BYTES = 64 << 10;
+const PROGRESS_BYTES = 64 << 10;
+/** The most that one is written in a turn, so that one far behind makes nobody late. */
+const TURN_BYTES = 256 << 10;
+
+/** What a cursor needs of its room. */
+export interface CursorRoom {
+  readonly log: LineLog;
+  readonly counters: { deliveredBytes: number };
+  wake(delayMs: number): void;
+}
+
+/** What a newcomer gets of the past before it is where the others are. */
+export interface Backlog {
+  /** Where in the log the present begins. */
+  readonly end: number;
+  /** A line for this reader alone at that place; empty once it has it. */
+  mark: Uint8Array;
+  /** The next part of the log from a position on that it does not get; undefined if there is none. */
+  gapFrom(position: number): { readonly start: number; readonly end: number } | undefined;
+}
 
 /** A member's place in the log, which stays with it while it leaves. */
-export class Cursor implements Speaker {
+export class Cursor implements Author {
   readonly socket: RoomSocket;
-  /** What it is called in reports. */
-  name: string;
-  /** As what its coming was announced. */
-  announcedAs: string | undefined;
   /** How far into the log the socket has taken bytes. */
   position: number;
   lastRun = -1;
-  /** Whether the socket took less than it was offered and has not drained, or it is not its turn. */
+  /** Whether the socket took less than it was offered and has not drained. */
   blocked = false;
   /** Whether the connection is gone. */
   gone = false;
-  /** What only newcomers get, and first; undefined once it has. */
-  past: Past | undefined;
-  /** Whoever leaves with it; undefined for a member. */
-  leaver: Leaver | undefined;
-  /** Kept by `Patience`: how far it has to come, and since when on its clock. */
+  /** Undefined once it has it. */
+  backlog: Backlog | undefined;
+  /** Where that ends in the log which it is to get, and what is next then; the head for a member. */
+  last: { readonly end: number; done(): void } | undefined;
+  /** Kept by `SlowReaders`: how far it has to come, and since when on their clock. */
   goal = 0;
   goalSetAtMs = 0;
-  readonly #room: Room;
+  readonly #room: CursorRoom;
 
-  /** One that hears all that is said from now on. */
-  constructor(room: Room, socket: RoomSocket, name: string) {
+  /** One that gets all that is sent from now on. */
+  constructor(room: CursorRoom, socket: RoomSocket) {
     this.#room = room;
     this.socket = socket;
-    this.name = name;
     this.position = room.log.head;
   }
 
-  /** Where that ends in the log which it is owed. */
+  /** Where that ends in the log which it is to get. */
   get end(): number {
-    return this.leaver?.end ?? this.#room.log.head;
+    return this.last?.end ?? this.#room.log.head;
   }
 
-  /** How far it has come, as a position; before its own while there is something else to take. */
+  /** How far it has come, as a position; before its own while there is a line for it alone. */
   get reached(): number {
-    return this.past === undefined ? this.position : this.position - this.past.asideBytes;
+    return this.backlog ? this.position - this.backlog.mark.length : this.position;
   }
 
   /** How far it has to come in a given time, at the least: by 64 KiB, or to the end. */
@@ -60,41 +71,59 @@ export class Cursor implements Speaker {
   drained(): void {
     if (!this.blocked) return;
     this.blocked = false;
-    this.past?.drained();
-    this.#room.settings.wake(0);
+    this.#room.wake(0);
   }
 
   /**
-   * Writes what others said and it is owed, as `rio_writen` does for a descriptor,
+   * Writes the next part of what others sent, as `rio_writen` does for a descriptor,
    * but without waiting: a short count stops the cursor, `drained` starts it again.
-   * A leaver that has everything goes on to its last word.
    */
   write(): void {
-    if (this.past !== undefined && !this.past.write()) return;
-    if (this.writeUpTo(this.end)) this.leaver?.linger();
+    const turnEnd = this.position + TURN_BYTES;
+    if (this.backlog && !this.#writeBacklog(this.backlog, turnEnd)) return;
+    if (this.#writeUpTo(Math.min(this.end, turnEnd)) && this.position === this.end)
+      this.last?.done();
+  }
+
+  /** Returns whether it has all of the backlog. */
+  #writeBacklog(backlog: Backlog, turnEnd: number): boolean {
+    const { end } = backlog;
+    while (this.position < end) {
+      const gap = backlog.gapFrom(this.position) ?? { start: end, end };
+      if (!this.#writeUpTo(Math.min(gap.start, turnEnd))) return false;
+      if (this.position === gap.start) this.position = Math.min(gap.end, end);
+      else if (this.position === turnEnd) return false;
+    }
+    const { mark } = backlog;
+    if (mark.length > 0) backlog.mark = mark.subarray(this.#offer(mark, 0, mark.length));
+    if (this.gone || this.blocked) return false;
+    this.backlog = undefined;
+    return true;
   }
 
   /** Writes up to a position; returns whether the socket has taken all of it. */
-  writeUpTo(end: number): boolean {
+  #writeUpTo(end: number): boolean {
     const { log } = this.#room;
     while (this.position < end) {
       const { position } = this;
       const { bytes, offset, length, next } = log.read(this, position, end);
-      const taken = length > 0 ? this.offer(bytes, offset, length) : 0;
+      const taken = length > 0 ? this.#offer(bytes, offset, length) : 0;
       if (this.gone) return false;
-      this.blocked = taken < length;
       this.position = this.blocked ? log.advance(this, position, taken) : next;
       if (this.blocked) return false;
     }
+    // More than a turn's part is left: it is written in the next one.
+    if (this.position < this.end) this.#room.wake(0);
     return true;
   }
 
-  /** Offers bytes to the socket; returns how many it has taken, if it is not gone then. */
-  offer(bytes: Uint8Array, offset: number, length: number): number {
+  /** Offers bytes to the socket; returns how many it has taken. */
+  #offer(bytes: Uint8Array, offset: number, length: number): number {
     const taken = this.socket.write(bytes, offset, length);
     assert(taken <= length, "a socket takes no more than it was offered");
     if (taken < 0) this.socket.data.failed();
-    this.#room.tally.deliveredBytes += Math.max(0, taken);
-    return taken;
+    this.blocked = taken < length;
+    this.#room.counters.deliveredBytes += Math.max(0, taken);
+    return Math.max(0, taken);
   }
 }

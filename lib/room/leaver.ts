@@ -1,46 +1,102 @@
 /**
- * Who is on the way out: `close`, so that nothing is lost by it. A leaver gets
- * what it is still owed, then the server's last word if there is one, then EOF.
- * Then it lingers for a moment until its peer closes too, and what it says is
+ * A connection on its way out: `close`, so that nothing is lost by it. A leaver
+ * gets what is pending, then the server's message if there is one, then EOF.
+ * Then it lingers for a moment until its peer closes too, and what it sends is
  * read and discarded: closing a socket with unread bytes resets it, and may
  * destroy what was sent.
  */
 
 import type { Cursor } from "./cursor.ts";
-import { serverMessage } from "../program/server-messages.ts";
-import type { Room } from "./room.ts";
-import { close, GONE, type Life, type RoomSocket } from "./socket.ts";
+import { Deadlines } from "./deadlines.ts";
+import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-/** One that leaves, heard no more. */
+/** Leavers with a deadline: those that still have to get something, and those that linger. */
+export class Leavers {
+  readonly pending: Deadlines<Leaver>;
+  readonly lingering: Deadlines<Leaver>;
+  readonly wake: (delayMs: number) => void;
+
+  /**
+   * @param progressMs how long a leaver may take for 64 KiB, or for all that is pending
+   * @param lingerMs how long a connection is read on after its EOF
+   */
+  constructor(
+    progressMs: number,
+    lingerMs: number,
+    { now, wake }: { now: () => number; wake: (delayMs: number) => void },
+  ) {
+    this.pending = new Deadlines(progressMs, now);
+    this.lingering = new Deadlines(lingerMs, now);
+    this.wake = wake;
+  }
+
+  /** Closes the connection that has lingered longest after its EOF; returns whether any has. */
+  closeOldest(): boolean {
+    const oldest = this.lingering.first;
+    oldest?.late();
+    return oldest !== undefined;
+  }
+
+  /** Ends all of them at once. */
+  abort(): void {
+    for (const leaver of this.pending.over()) leaver.failed();
+    for (const leaver of this.lingering.over()) leaver.late();
+  }
+
+  /** Ends those that are overdue; returns when the next one is. */
+  flush(now: number): number {
+    for (const due of [this.pending, this.lingering])
+      for (const leaver of due.over(now)) leaver.late();
+    return Math.min(this.pending.dueAtMs, this.lingering.dueAtMs);
+  }
+}
+
+/** One that leaves; what it sends goes nowhere. */
 export class Leaver implements Life {
-  /** Where in the log that ends which it is owed. */
+  /** Where in the log that ends which it is to get. */
   readonly end: number;
-  readonly #room: Room;
+  readonly #leavers: Leavers;
   readonly #socket: RoomSocket;
   readonly #reason: string;
+  readonly #onDone: ((reason: string) => void) | undefined;
   /** Undefined once it has everything, or of one that never was a member. */
   #cursor: Cursor | undefined;
   /** Which position in the log it has to reach in time, to get more time. */
   #goal = 0;
-  /** What remains of the server's last word to it. */
-  #word: Uint8Array;
+  /** What is left of the server's message to it. */
+  #message: Uint8Array;
 
-  constructor(room: Room, socket: RoomSocket, word?: string, cursor?: Cursor, reason = "") {
-    this.#room = room;
+  /**
+   * @param cursor of a member, which gets what was sent until now
+   * @param onDone told once that needs the log no more, and why it has left
+   */
+  constructor(
+    leavers: Leavers,
+    socket: RoomSocket,
+    { reason, message }: DisconnectReason,
+    cursor?: Cursor,
+    onDone?: (reason: string) => void,
+  ) {
+    this.#leavers = leavers;
     this.#socket = socket;
-    this.#word = new TextEncoder().encode(word === undefined ? "" : serverMessage(word));
-    this.#cursor = cursor;
     this.#reason = reason;
-    this.end = room.log.head;
+    this.#message = new TextEncoder().encode(message === undefined ? "" : `* ${message}\n`);
+    this.#cursor = cursor;
+    this.#onDone = onDone;
+    this.end = cursor?.end ?? 0;
     socket.data = this;
-    room.settings.wake(0);
+    leavers.wake(0);
+    if (cursor) {
+      cursor.last = this;
+      this.#expectProgress(cursor);
+    } else this.done();
   }
 
   received(): void {}
 
   drained(): void {
     if (this.#cursor) this.#cursor.drained();
-    else if (this.#word.length > 0) this.#sayLastWord();
+    else if (this.#message.length > 0) this.#sendMessage();
   }
 
   ended(): void {}
@@ -48,7 +104,7 @@ export class Leaver implements Life {
   closed(reason = this.#reason): void {
     if (this.#cursor) this.#cursor.gone = true;
     this.#socket.data = GONE;
-    this.#room.lingering.stop(this);
+    this.#leavers.lingering.stop(this);
     this.#settle(reason);
   }
 
@@ -57,52 +113,51 @@ export class Leaver implements Life {
     this.#socket.terminate();
   }
 
-  /** Gives it time to take the next part of what it is owed. */
-  expectProgress(cursor: Cursor): void {
-    this.#goal = cursor.nextGoal;
-    this.#room.owed.start(this);
-  }
-
-  /** It is owed nothing more: last word and EOF are next. */
-  linger(): void {
+  /** Nothing is pending any more: the message and EOF are next. */
+  done(): void {
     this.#settle(this.#reason);
-    this.#room.lingering.start(this);
-    this.#sayLastWord();
+    this.#leavers.lingering.start(this);
+    this.#sendMessage();
   }
 
   /** It has had its time; closed in order if it has taken everything, else by a reset. */
   late(): void {
     const cursor = this.#cursor;
     if (cursor) return this.#demandProgress(cursor);
-    if (this.#word.length > 0) this.failed();
+    if (this.#message.length > 0) this.failed();
     else close(this.#socket);
   }
 
-  /** Asks it first, because the socket of a slow reader takes a little all the time, but drains rarely. */
+  /** Gives it time to take the next part of what is pending. */
+  #expectProgress(cursor: Cursor): void {
+    this.#goal = cursor.nextGoal;
+    this.#leavers.pending.start(this);
+  }
+
+  /** Offers it more first, because the socket of a slow reader takes a little all the time, but drains rarely. */
   #demandProgress(cursor: Cursor): void {
     cursor.write();
-    this.#room.settings.wake(0);
+    this.#leavers.wake(0);
     if (this.#cursor === undefined) return;
-    if (cursor.reached >= this.#goal) this.expectProgress(cursor);
+    if (cursor.reached >= this.#goal) this.#expectProgress(cursor);
     else this.failed("too slow");
   }
 
-  #sayLastWord(): void {
-    if (this.#word.length > 0) {
-      const taken = this.#socket.write(this.#word, 0, this.#word.length);
+  #sendMessage(): void {
+    if (this.#message.length > 0) {
+      const taken = this.#socket.write(this.#message, 0, this.#message.length);
       if (taken < 0) this.failed();
       if (this.#socket.data !== this) return;
-      this.#word = this.#word.subarray(taken);
-      if (this.#word.length > 0) return;
+      this.#message = this.#message.subarray(taken);
+      if (this.#message.length > 0) return;
     }
     this.#socket.shutdown();
   }
 
-  /** It is owed nothing any more. */
   #settle(reason: string): void {
-    this.#room.owed.stop(this);
-    const cursor = this.#cursor;
+    this.#leavers.pending.stop(this);
+    if (this.#cursor === undefined) return;
     this.#cursor = undefined;
-    if (cursor) this.#room.remove(cursor, reason);
+    this.#onDone?.(reason);
   }
 }

@@ -1,6 +1,7 @@
 /** Bytes in, whole lines out: the read side of a member. */
 
 import { assert } from "./assert.ts";
+import type { DisconnectReason } from "./socket.ts";
 
 /** What ends a line. */
 export const LF = 0x0a;
@@ -21,8 +22,6 @@ export class LineBuffer {
   readonly lineBytesMax: number;
   /** Whether a line was longer: those before it can be taken, it and all after it are gone. */
   tooLong = false;
-  /** Whoever says lines may say any. */
-  readonly refusal = undefined;
   /** Whole lines not yet taken, oldest first. */
   #runs = NO_RUNS;
   /** Storage of the unfinished line, of which the first `#unfinishedBytes` are in use. */
@@ -42,6 +41,12 @@ export class LineBuffer {
   /** The oldest run of whole lines, which `take` takes from. */
   get next(): Uint8Array | undefined {
     return this.#runs[0];
+  }
+
+  /** Why the member cannot stay once its lines are taken. */
+  get objection(): DisconnectReason | undefined {
+    if (!this.tooLong) return undefined;
+    return { reason: "line too long", message: `line longer than ${this.lineBytesMax} bytes` };
   }
 
   /** Bytes held: whole lines not yet taken and the unfinished one. */

@@ -1,16 +1,17 @@
-/** Everything said, once, in the order the room heard it, until all have it, and a while longer. */
+/** Everything sent, once, in one order, until all have it, and a while longer. */
 
 import { assert } from "./assert.ts";
-import { LastLines } from "./last-lines.ts";
 import { LF } from "./line-buffer.ts";
 
-/** The most bytes gathered for one write to a reader that spoke. */
+/** The most bytes gathered for one write to a reader that has sent something itself. */
 const GATHER_BYTES = 256 << 10;
 
-/** Whoever says runs and reads those of others. */
-export interface Speaker {
-  /** The number of the run it said last, kept by the log; −1 before the first. */
+/** Sends runs, and reads those of others. */
+export interface Author {
+  /** The number of the run it sent last, kept by the log; −1 before the first. */
   lastRun: number;
+  /** Whether its lines are only for those that are here. */
+  readonly isPassing?: boolean;
 }
 
 /** Bytes to write: `bytes[offset, offset + length)`, with the cursor that follows them. */
@@ -23,25 +24,22 @@ export interface Piece {
 }
 
 /**
- * A ring of bytes with a note of who said which run. Positions count bytes from
- * the first ever said and never wrap; `tail` is where the reader furthest behind
- * stands, `head` is where the next line goes. A reader is nothing but a position in
- * between. What all readers have stays until the ring comes round: that is history, for those who
- * come later, and there are always as many bytes of it as are asked for.
+ * A ring of bytes with a note of who sent which run. Positions count bytes from the first ever
+ * sent and never wrap; `tail` is where the reader furthest behind stands, `head` is where the next
+ * line goes. A reader is nothing but a position in between. What all readers have stays until the
+ * ring comes round, and there are always as many bytes of it as are asked for.
  *
- * Each note leads to the run its speaker said before, so that a reader finds its
- * own runs, which it is to be spared, from the latest back.
+ * Each note leads to the run its author sent before, so that a reader finds its own runs, which it
+ * does not get, from the latest back.
  *
- * Bounded twice: in bytes, and in notes, which only readers need that were here.
- * So empty lines from many speakers in turn cannot make the notes outgrow the bytes.
+ * Bounded twice: in bytes, and in notes. So empty lines from many authors in turn cannot make the
+ * notes outgrow the bytes.
  */
 export class LineLog {
   /** The ring, and behind it the place where `read` gathers. */
   readonly #bytes: Uint8Array;
   readonly #ringBytes: number;
-  readonly #historyBytes: number;
-  /** Only where history is so many lines. */
-  readonly #lastLines: LastLines | undefined;
+  readonly #keptBytes: number;
   #head = 0;
   #tail = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
@@ -51,27 +49,22 @@ export class LineLog {
   readonly #slotMask: number;
   /** A run ends where the next one begins. */
   readonly #runStarts: Float64Array;
-  /** The run the same speaker said before. */
+  /** The run the same author sent before. */
   readonly #runsBefore: Float64Array;
   readonly #piece: Piece;
 
+  /** Told of each run that is in the log now, and where. */
+  onAppend: ((author: Author, start: number, end: number) => void) | undefined;
+
   /**
-   * @param bytesMax how much can be said before a newcomer has taken any history, in bytes
+   * @param bytesMax how far the reader furthest behind may lag, in bytes
+   * @param keptBytes how much is kept of what everybody has; it makes the ring larger
    * @param runsMax the most runs held, up to a power of two; one for 128 bytes by default
-   * @param historyBytes how much is kept of what everybody has; it makes the ring larger
-   * @param historyLinesMax how many lines of that are history, the last ones
    */
-  constructor(
-    bytesMax: number,
-    runsMax = Math.max(64, bytesMax / 128),
-    historyBytes = 0,
-    historyLinesMax?: number,
-  ) {
+  constructor(bytesMax: number, keptBytes = 0, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
-    this.#historyBytes = historyBytes;
-    if (historyLinesMax !== undefined)
-      this.#lastLines = new LastLines(historyLinesMax, (at) => this.#lineStart(at + 1));
-    this.#ringBytes = bytesMax + historyBytes;
+    this.#keptBytes = keptBytes;
+    this.#ringBytes = bytesMax + keptBytes;
     const slots = 2 ** Math.ceil(Math.log2(runsMax));
     this.#slotMask = slots - 1;
     this.#bytes = new Uint8Array(this.#ringBytes + GATHER_BYTES);
@@ -96,15 +89,20 @@ export class LineLog {
     return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
   }
 
-  /** Adds what was said: whole lines, at most `freeBytes`. */
-  append(speaker: Speaker, run: Uint8Array): void {
+  /** Where what is kept of the past begins, perhaps inside a line. */
+  get oldest(): number {
+    return Math.max(0, this.#head - this.#keptBytes);
+  }
+
+  /** Adds whole lines, at most `freeBytes`. */
+  append(author: Author, run: Uint8Array): void {
     assert(run.length > 0 && run.length <= this.freeBytes, "a run fits the log");
-    const saidTheLast = speaker.lastRun === this.#nextRun - 1 && speaker.lastRun >= this.#firstRun;
-    if (!saidTheLast) {
+    const sentTheLast = author.lastRun === this.#nextRun - 1 && author.lastRun >= this.#firstRun;
+    if (!sentTheLast) {
       const slot = this.#nextRun & this.#slotMask;
       this.#runStarts[slot] = this.#head;
-      this.#runsBefore[slot] = speaker.lastRun;
-      speaker.lastRun = this.#nextRun++;
+      this.#runsBefore[slot] = author.lastRun;
+      author.lastRun = this.#nextRun++;
     }
     const at = this.#head % this.#ringBytes;
     const beforeWrap = this.#ringBytes - at;
@@ -115,7 +113,7 @@ export class LineLog {
       this.#bytes.set(run.subarray(beforeWrap), 0);
     }
     this.#head += run.length;
-    this.#lastLines?.startAt(this.#head, this.#head - this.#historyBytes);
+    this.onAppend?.(author, this.#head - run.length, this.#head);
   }
 
   /** The reader furthest behind has come to a position in [tail, head]: what is before may go. */
@@ -127,27 +125,21 @@ export class LineLog {
     this.#firstRun = first;
   }
 
-  /** Where history begins: the last lines, as many as there are to be, as far as they are held whole. */
-  get historyStart(): number {
-    const oldest = Math.max(0, this.#head - this.#historyBytes);
-    return this.#lastLines?.startAt(this.#head, oldest) ?? this.#lineStart(oldest);
-  }
-
   /** A reader has come that stands further back: all from there on is held for it. */
-  goBack(position: number): void {
+  holdFrom(position: number): void {
     assert(position >= this.#head - this.#ringBytes && position <= this.#head, "it is held");
     this.#tail = Math.min(this.#tail, position);
   }
 
   /**
-   * The next bytes for a reader that stands in [tail, end), less its own. They
+   * The next bytes for a reader that stands in [tail, end), without its own. They
    * stay valid until the next call on this log. An empty piece means that all
    * before its `next` was the reader's own.
    */
-  read(reader: Speaker, cursor: number, end: number): Piece {
+  read(reader: Author, cursor: number, end: number): Piece {
     assert(cursor >= this.#tail && cursor < end && end <= this.#head, "a cursor lies in the log");
     const piece = this.#piece;
-    if (this.#saidSince(reader, cursor)) {
+    if (this.#sentSince(reader, cursor)) {
       piece.next = Math.min(end, cursor + GATHER_BYTES);
       piece.offset = this.#gather(reader, cursor, piece.next);
       piece.length = this.#bytes.length - piece.offset;
@@ -165,8 +157,8 @@ export class LineLog {
    *
    * @param cursor the position it was read from
    */
-  advance(reader: Speaker, cursor: number, taken: number): number {
-    if (!this.#saidSince(reader, cursor)) return cursor + taken;
+  advance(reader: Author, cursor: number, taken: number): number {
+    if (!this.#sentSince(reader, cursor)) return cursor + taken;
     // Back from the end of the piece, past the bytes that were not taken and the reader's own.
     let left = this.#piece.length - taken;
     let at = this.#piece.next;
@@ -183,8 +175,8 @@ export class LineLog {
     return at - left;
   }
 
-  /** The first position from this one on that a line begins at, or the head. */
-  #lineStart(position: number): number {
+  /** The first position from this one on, of those in the ring, that a line begins at; or the head. */
+  lineStart(position: number): number {
     if (position === 0) return 0;
     const at = (position - 1) % this.#ringBytes;
     const lf = this.#bytes.indexOf(LF, at);
@@ -192,8 +184,21 @@ export class LineLog {
     return position - at + (isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf);
   }
 
-  /** Whether a reader said something behind a position. */
-  #saidSince({ lastRun }: Speaker, position: number): boolean {
+  /** Where the line begins that ends at a position, which is behind the first byte of the ring. */
+  lineStartBefore(position: number): number {
+    const first = Math.max(0, this.#head - this.#ringBytes);
+    for (let end = position - 1; end > first;) {
+      const at = (end - 1) % this.#ringBytes;
+      const length = Math.min(end - first, at + 1);
+      const lf = this.#bytes.lastIndexOf(LF, at);
+      if (lf > at - length) return end - (at - lf);
+      end -= length;
+    }
+    return first;
+  }
+
+  /** Whether a reader has sent something behind a position. */
+  #sentSince({ lastRun }: Author, position: number): boolean {
     return lastRun >= this.#firstRun && this.#endOf(lastRun) > position;
   }
 
@@ -206,10 +211,10 @@ export class LineLog {
   }
 
   /**
-   * Copies what others than `reader` said in [start, end) to the very end of
+   * Copies what others than `reader` sent in [start, end) to the very end of
    * the bytes, back to front; returns the offset where it begins.
    */
-  #gather(reader: Speaker, start: number, end: number): number {
+  #gather(reader: Author, start: number, end: number): number {
     let target = this.#bytes.length;
     let at = end;
     let run = reader.lastRun;

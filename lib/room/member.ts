@@ -1,106 +1,110 @@
 /** A member: its lines on their way in, its cursor on their way out, and how it leaves. */
 
-import { Cursor } from "./cursor.ts";
-import { lineLongerThan } from "../program/server-messages.ts";
+import { Cursor, type CursorRoom } from "./cursor.ts";
+import type { Lines, Sender } from "./fair-queue.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import { type Bearer, NamedLines } from "./named-lines.ts";
-import type { Identity } from "./names.ts";
-import type { Room } from "./room.ts";
-import { GONE, type Life, type RoomSocket } from "./socket.ts";
-import type { Talker } from "./turns.ts";
+import { type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-/** How many bytes a member begins with, to those who look at that. */
-const OPENING_BYTES = 3;
-const NOTHING = new Uint8Array(0);
+/** Who a connection is. */
+export interface Identity {
+  /** What other members know it by. */
+  readonly name: string;
+  /** What the log knows it by: its name if it has one, and its address. */
+  readonly label: string;
+  /** Told once the member needs its seat no more. */
+  readonly seat?: { release(): void } | undefined;
+}
 
-/** One who is in the room: whatever it says, line by line, every other hears. */
-export class Member implements Life, Talker, Bearer {
+/** What a member needs of its room. */
+export interface MemberRoom extends CursorRoom {
+  readonly isStopping: boolean;
+  readonly lineBytesMax: number;
+  send(member: Member): void;
+  /** How many lines it may send now. */
+  linesNow(member: Member): number;
+  sent(member: Member, run: Uint8Array): void;
+  /** All of its lines have been taken, and it leaves. */
+  leaveAfterLines(member: Member, why: DisconnectReason): void;
+  /** Its connection is gone. */
+  lost(member: Member, reason: string): void;
+}
+
+/** One that is in the room: each line that it sends is relayed to every other member. */
+export class Member implements Life, Sender {
+  readonly identity: Identity;
   readonly cursor: Cursor;
-  readonly lines: LineBuffer | NamedLines;
-  /** What it is called in a room with names, once that is known; kept by `Names`. */
-  ownName: string | undefined;
-  readonly identity: Identity | undefined;
-  hold: Talker["hold"];
+  /** What it has sent that has no place yet; an extra may put something in between. */
+  lines: Lines;
+  waits: Sender["waits"];
+  /** Whether it has left the senders: nothing of it is still to come. */
+  isSilent = false;
+  readonly #room: MemberRoom;
   /** Whether its peer has sent its last byte. */
-  hasEnded = false;
-  readonly #room: Room;
-  /** The bytes it has begun with, while there are less than `OPENING_BYTES` and somebody looks. */
-  #opening: Uint8Array | undefined;
-  /** Why its connection is gone. */
-  #reason = "";
-  /** Why it was sent away. */
-  #sentAway: string | undefined;
-  /** Whether it leaves as soon as all that it has said is in the log. */
-  #isLetGo = false;
+  #hasEnded = false;
+  /** Why it leaves, once all that it has sent is taken. */
+  #leaves: DisconnectReason | undefined;
+  #isLeaving = false;
 
-  /** @param identity who it is by its certificate, in a room with names */
-  constructor(room: Room, socket: RoomSocket, name: string, identity?: Identity) {
-    const { lineBytesMax } = room.settings;
+  constructor(room: MemberRoom, socket: RoomSocket, identity: Identity) {
     this.#room = room;
-    this.cursor = new Cursor(room, socket, name);
-    this.#opening = room.settings.inspect && NOTHING;
     this.identity = identity;
-    this.lines = room.names
-      ? new NamedLines(lineBytesMax, this, identity?.name)
-      : new LineBuffer(lineBytesMax);
+    this.cursor = new Cursor(room, socket);
+    this.lines = new LineBuffer(room.lineBytesMax);
   }
 
-  /** What it is called in reports. */
   get name(): string {
-    return this.cursor.name;
+    return this.identity.name;
   }
 
-  get isGone(): boolean {
-    return this.cursor.gone;
+  get label(): string {
+    return this.identity.label;
   }
 
-  /** Asks for the name it has said; returns why it cannot have it, in a room with names. */
-  claim(name: string): string | undefined {
-    return this.#room.names?.name(this, name);
+  /** Whether it is to leave, or has left. */
+  get isLeaving(): boolean {
+    return this.#leaves !== undefined || this.cursor.socket.data !== this;
   }
 
   /**
-   * Disconnects it: it is heard no more. What it has said already in whole lines is still said, it
-   * gets what it is owed until then, and `* reason` as the server's last word. Nothing happens if
-   * it has left.
+   * Disconnects it. Whole lines that it has sent already are still relayed, it gets what was sent
+   * until then, and `* message` as a server message. Nothing happens if it has left.
    *
-   * @param reason one line, which the report of its leaving has too
-   * @throws {RangeError} if it is more than one line
+   * @param reason for the log, one line
+   * @param message for the member, one line; the same by default
+   * @throws {RangeError} if one of them is more than one line
    */
-  sendAway(reason: string): void {
-    if (reason.includes("\n")) throw new RangeError("a reason is one line");
-    if (this.cursor.socket.data !== this || this.#sentAway !== undefined) return;
-    this.#sentAway = reason;
-    this.#room.sayTheRest(this);
+  disconnect(reason: string, message = reason): void {
+    if (/\n/.test(reason + message)) throw new RangeError("a disconnect reason is one line");
+    if (this.isLeaving) return;
+    this.#leaves = { reason, message };
+    if (this.waits !== "for room") this.#room.send(this);
   }
 
   received(bytes: Uint8Array): void {
-    const objection = this.#opening && this.#inspect(this.#opening, bytes);
-    if (objection !== undefined) return this.#room.leave(this, objection, objection);
-    if (this.#room.stopping || this.#sentAway !== undefined) return;
+    if (this.#room.isStopping || this.#leaves) return;
     this.lines.push(bytes);
-    if (this.hold === undefined) this.#room.hear(this);
+    if (this.waits === undefined) this.#room.send(this);
   }
 
   drained(): void {
     this.cursor.drained();
   }
 
-  /** Stage 5, dropping the client on its EOF: says its last words; it leaves once they are said. */
+  /** Stage 5, dropping the client on its EOF: its last lines are relayed, then it leaves. */
   ended(): void {
-    if (this.hasEnded) return;
-    this.hasEnded = true;
-    if (!this.#room.stopping) this.lines.end();
-    if (this.hold === undefined) this.#room.hear(this);
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (!this.#room.isStopping && !this.#leaves) this.lines.end();
+    if (this.waits === undefined) this.#room.send(this);
   }
 
-  /** What it has said in whole lines is still said. */
-  closed(reason = this.hasEnded ? "end of input" : "reset"): void {
+  /** Whole lines that it has sent are still relayed. */
+  closed(reason = this.#hasEnded ? "end of input" : "reset"): void {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
-    this.#reason = reason;
-    this.#room.remove(this.cursor, reason);
-    this.#room.sayTheRest(this);
+    this.#leaves = { reason };
+    this.#room.lost(this, reason);
+    if (this.waits !== "for room") this.#room.send(this);
   }
 
   failed(reason = "reset"): void {
@@ -108,51 +112,29 @@ export class Member implements Life, Talker, Bearer {
     this.cursor.socket.terminate();
   }
 
-  stopped(): void {
-    this.#room.leave(this, "server stopping");
-  }
-
   pause(): void {
-    if (!this.cursor.gone && !this.hasEnded) this.cursor.socket.pause();
+    if (!this.cursor.gone && !this.#hasEnded) this.cursor.socket.pause();
   }
 
   resume(): void {
-    if (!this.cursor.gone && !this.hasEnded) this.cursor.socket.resume();
+    if (!this.cursor.gone && !this.#hasEnded) this.cursor.socket.resume();
   }
 
-  said(run: Uint8Array): void {
-    if (!this.cursor.gone) this.#room.idle?.start(this);
-    this.#room.ear?.hears(run, this);
+  linesNow(): number {
+    return this.isLeaving ? Number.POSITIVE_INFINITY : this.#room.linesNow(this);
   }
 
-  /** It leaves if that was all it will say. */
-  saidAll(): void {
-    if (this.cursor.gone) return this.#room.fallsSilent(this, this.#reason);
-    if (this.#isLetGo) return;
-    const { refusal } = this.lines;
-    if (this.#sentAway !== undefined) this.#letGo(this.#sentAway, this.#sentAway);
-    else if (this.lines.tooLong) this.#letGo("line too long", lineLongerThan(this.lines.lineBytesMax));
-    else if (refusal !== undefined) this.#letGo(refusal, refusal);
-    else if (this.hasEnded) this.#letGo("end of input");
+  sent(run: Uint8Array): void {
+    this.#room.sent(this, run);
   }
 
-  /** It has said no line for too long; time in which its lines had to wait does not count. */
-  late(): void {
-    if (this.hold === undefined) this.#room.leave(this, "idle", this.#room.settings.idle?.word);
-    else this.#room.idle?.start(this);
-  }
-
-  #letGo(reason: string, word?: string): void {
-    this.#isLetGo = true;
-    const { sharing } = this.#room;
-    if (sharing) sharing.letGo(this, reason, word);
-    else this.#room.leave(this, reason, word);
-  }
-
-  /** What the room objects to in what it has begun with, however that was cut. */
-  #inspect(opening: Uint8Array, bytes: Uint8Array): string | undefined {
-    const begun = opening.length > 0 ? Buffer.concat([opening, bytes]) : bytes;
-    this.#opening = begun.length < OPENING_BYTES ? begun : undefined;
-    return this.#room.settings.inspect?.(begun);
+  /** It leaves if that was all that it will send. */
+  sentAll(): void {
+    if (this.#isLeaving && !this.cursor.gone) return;
+    const objection = this.#leaves ?? this.lines.objection;
+    const why = objection ?? (this.#hasEnded ? { reason: "end of input" } : undefined);
+    if (why === undefined) return;
+    this.#isLeaving = true;
+    this.#room.leaveAfterLines(this, why);
   }
 }

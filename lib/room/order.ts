@@ -1,84 +1,65 @@
-/**
- * Where what is said gets its place among all that is said: at the head of this
- * room's log; or elsewhere, where rooms on several servers are one.
- */
+/** Where a run of lines gets its place among all that is sent. */
 
-import type { LineLog, Speaker } from "./line-log.ts";
-import type { RoomOptions } from "./options.ts";
+import type { Author, LineLog } from "./line-log.ts";
 
-/** What takes a line. A `LineLog` is one: there, a line has its place at once. */
+/** What takes runs; a room has one. */
 export interface Order {
   /** How many bytes it has taken, ever. */
   readonly head: number;
   /** How many bytes it takes now. */
   readonly freeBytes: number;
-  /** Takes what was said: whole lines, at most `freeBytes`. */
-  append(speaker: Speaker, run: Uint8Array): void;
-}
-
-/**
- * An order that rooms share. What it has taken comes back from it once it has its
- * place, as what the other rooms say does, and is then appended to the log.
- */
-export interface SharedOrder extends Order {
-  /**
-   * Whether somebody can come: the log has what is said everywhere, so that nobody misses anything,
-   * and not too much waits for its place already.
-   */
-  readonly takesNewcomers: boolean;
+  /** Why nobody can join at the moment; undefined while everybody can. */
+  readonly refusal?: string | undefined;
   /** Whether all that it has taken is in the log. */
   readonly isIdle: boolean;
-  /** Whether something that has its place waits for room in the log. */
-  readonly isHeldUp: boolean;
-  /** Figures of it, as they are now. */
-  readonly state: OrderState;
-  /** Resolves once it has begun; rejects if it cannot. */
-  readonly opened: Promise<void>;
-  /** Begins, for a room. */
-  attach(room: SharingRoom): void;
-  /** Calls back once all that has a place before this moment is in the log; never, if the room is to begin anew. */
+  /** Takes whole lines, at most `freeBytes`. */
+  append(author: Author, run: Uint8Array): void;
+  /** Calls back once all that it has taken before this moment is in the log. */
   after(done: () => void): void;
-  /** Names, by their keys, which members of other rooms may have. */
-  readonly claims: {
-    /** Asks for one; `answer` is told, or never if the room is to begin anew. */
-    ask(key: string, answer: (granted: boolean) => void): void;
-    /** Gives one back. */
-    release(key: string): void;
-  };
-  /** Moves what has its place to the log, as far as there is room. */
+  /** Moves to the log what has its place, as far as there is room. */
   moveToLog(): void;
-  /** Does the work of a turn; returns when it is to be called again at the latest. */
-  flush(now: number): number;
-  /** Takes its leave of the other rooms; `done` is told once they know, or cannot know. */
-  close(done: () => void): void;
-  /** Ends at once; what has no place by then is lost. */
-  end(): void;
-}
-
-/** What an operator may want to know of a shared order. */
-export interface OrderState {
-  /** Whether it is there: what is said gets its place. */
-  readonly isUp: boolean;
-  /** How many servers share it, this one included, for all that is known. */
-  readonly servers: number;
-  /** How long the oldest of what was said here has waited to come back, in ms. */
-  readonly lagMs: number;
-  /** What was taken, and is not with all servers yet, in bytes. */
-  readonly owedBytes: number;
-}
-
-/** What a shared order asks of its room. */
-export interface SharingRoom {
-  readonly log: LineLog;
-  readonly settings: Pick<RoomOptions, "now" | "wake"> & { readonly logBytes: number };
   /**
-   * Sends all members away, because what they would hear next is not what follows.
+   * Whether something that has its place waits for room in the log.
    *
-   * @returns how many lines of theirs were waiting, and are dropped
+   * @param areSendersWaiting whether senders wait for room in this order
    */
-  sendAllAway(word: string, reason: string): number;
-  /** From here on, what goes into the log is history for newcomers, and nothing before. */
-  beginHistory(): void;
-  /** Forgets what waits to be said; returns how many lines that is. */
-  dropUnsaid(): number;
+  isHeldUp(areSendersWaiting: boolean): boolean;
+  /** Does the work of a turn; returns when it is to be called again, on the clock of the room. */
+  flush(now: number): number;
+}
+
+/** The order in which a log has its lines: each has its place at once. */
+export class LogOrder implements Order {
+  readonly isIdle = true;
+  readonly #log: LineLog;
+
+  constructor(log: LineLog) {
+    this.#log = log;
+  }
+
+  get head(): number {
+    return this.#log.head;
+  }
+
+  get freeBytes(): number {
+    return this.#log.freeBytes;
+  }
+
+  append(author: Author, run: Uint8Array): void {
+    this.#log.append(author, run);
+  }
+
+  after(done: () => void): void {
+    done();
+  }
+
+  moveToLog(): void {}
+
+  isHeldUp(areSendersWaiting: boolean): boolean {
+    return areSendersWaiting;
+  }
+
+  flush(): number {
+    return Number.POSITIVE_INFINITY;
+  }
 }

@@ -1,4 +1,4 @@
-/** What the room asks of a connection, and what a connection tells whoever sits behind it. */
+/** What the room asks of a connection, and what a connection tells the object behind it. */
 
 /** A connection, as the room sees it; a socket of `Bun.listen` is one. */
 export interface RoomSocket {
@@ -26,9 +26,8 @@ export interface RoomSocket {
   resume(): void;
 }
 
-/** One of the lives of a connection: guest, member or leaver, and in the end none. */
+/** One of the lives of a connection: on its way in, member or leaver, and in the end none. */
 export interface Life {
-  /** Bytes have arrived. */
   received(bytes: Uint8Array): void;
   /** The socket takes bytes again. */
   drained(): void;
@@ -38,14 +37,18 @@ export interface Life {
   closed(): void;
   /** The connection is to be reset: a handler has failed, or there is another reason. */
   failed(reason?: string): void;
-  /** The server stops; a leaver is on its way out already. */
-  stopped?(): void;
-  /** Its TLS handshake is over, with the reason if it has failed; only a guest waits for one. */
-  handshaken?(failure: string | undefined): void;
 }
 
 /** Behind a socket that is closed: nothing of it matters any more. */
 export const GONE: Life = { received() {}, drained() {}, ended() {}, closed() {}, failed() {} };
+
+/** Why a connection ends. */
+export interface DisconnectReason {
+  /** For the log. */
+  readonly reason: string;
+  /** For the peer, as the server message `* message` just before EOF; none if it is missing. */
+  readonly message?: string | undefined;
+}
 
 /** Closes a connection in order, as far as that needs nothing of its peer. */
 export function close(socket: RoomSocket): void {

@@ -2,38 +2,48 @@
 
 import { splitAddress } from "../program/address.ts";
 import type { Option } from "../program/command-line.ts";
+import type { Port } from "../program/port.ts";
 import { formatSize, parseSize } from "../program/units.ts";
-import type { RoomOptions } from "../room/options.ts";
-import type { Port } from "./port.ts";
 
-const LOOPBACK = "127.0.0.1";
 /** History that is given as a number of lines has at most so many bytes. */
 const HISTORY_BYTES = 8 << 20;
 const HISTORY_BYTES_MAX = 1 << 30;
+
+/** A name that does not end the braces around it in the names of keys. */
+export function roomName(help: string): Option<string | undefined> {
+  const expects = "a name of letters, digits, dots, - and _, of at most 64 characters";
+  const parse = (value: string) => (/^[\w.-]{1,64}$/.test(value) ? value : undefined);
+  return { takes: "name", expects, help, default: undefined, parse };
+}
+
+/** The address of a Redis. */
+export function redisUrl(help: string): Option<URL | undefined> {
+  const expects = "an address like redis://10.0.0.5 or rediss://user@host:6380/1";
+  const parse = (value: string) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    const isRedis = url && /^rediss?:$/.test(url.protocol) && url.hostname !== "";
+    return isRedis && /^\/?\d*$/.test(url.pathname) && !url.search && !url.hash ? url : undefined;
+  };
+  return { takes: "url", expects, help, default: undefined, parse };
+}
 
 /** A port of 127.0.0.1, or of a host that is named with it. */
 export function place(help: string): Option<Port | undefined> {
   return {
     takes: "[host:]port",
     expects: "a port like 8081, or a host and a port like 0.0.0.0:8081 or [::]:8081",
-    help,
+    help: `${help} on this port, of 127.0.0.1 unless another host is named`,
     default: undefined,
     parse(text) {
-      const { host, port } = splitAddress(/^\d+$/.test(text) ? `${LOOPBACK}:${text}` : text);
-      const isPort = /^\d{1,5}$/.test(port ?? "") && Number(port) < 1 << 16;
+      const { host, port = "" } = splitAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+      const isPort = /^\d{1,5}$/.test(port) && Number(port) < 1 << 16;
       return isPort && /^[^\s[\]]+$/.test(host) ? { host, port: Number(port) } : undefined;
     },
   };
 }
 
-/** An address or a name without a port, and without the brackets that go with one. */
-export function hostAlone(value: string): string | undefined {
-  const { host, port } = splitAddress(value);
-  return port === undefined && host !== "" ? host : undefined;
-}
-
 /** How many of the last lines: a bare number counts them, a size is that of all together. */
-export function lines(help: string): Option<RoomOptions["history"]> {
+export function lines(help: string): Option<{ bytes: number; lines?: number } | undefined> {
   return {
     takes: "n|size",
     expects: `a number of lines like 100, or a size like 8M, of at most ${formatSize(HISTORY_BYTES_MAX)}`,
@@ -46,22 +56,4 @@ export function lines(help: string): Option<RoomOptions["history"]> {
       return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
     },
   };
-}
-
-/** The address of a Redis. */
-export function redisUrl(help: string): Option<URL | undefined> {
-  const expects = "an address like redis://10.0.0.5 or rediss://user@host:6380/1";
-  const parse = (text: string) => {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    const isRedis = url && /^rediss?:$/.test(url.protocol) && url.hostname !== "";
-    return isRedis && /^\/?\d*$/.test(url.pathname) && !url.search && !url.hash ? url : undefined;
-  };
-  return { takes: "url", expects, help, default: undefined, parse };
-}
-
-/** A name that does not end the braces around it in the names of keys. */
-export function roomName(help: string): Option<string | undefined> {
-  const expects = "a name of letters, digits, dots, - and _, of at most 64 characters";
-  const parse = (value: string) => (/^[\w.-]{1,64}$/.test(value) ? value : undefined);
-  return { takes: "name", expects, help, default: undefined, parse };
 }

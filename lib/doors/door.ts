@@ -1,0 +1,210 @@
+/**
+ * A connection on its way in. Doors ask something of it, one after the other: each lets it pass,
+ * refuses it, or holds it until it has what it wants. Behind the last door is the room.
+ */
+
+import { formatAddress } from "../program/address.ts";
+import type { Deadlines } from "../room/deadlines.ts";
+import type { Room } from "../room/room.ts";
+import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** Behind a socket in whose place there is another one, to which the same happens. */
+export const REPLACED: Life = { ...GONE };
+
+/** A socket that was accepted; one of `Bun.listen` is one. */
+export interface AcceptedSocket extends RoomSocket {
+  /** Undefined on a Unix socket, and of a peer that has reset already. */
+  readonly remoteAddress?: string;
+  readonly remotePort: number;
+  setNoDelay(noDelay: boolean): unknown;
+  setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
+}
+
+/** What is asked of a connection before it joins. */
+export interface Door {
+  /**
+   * Whether it is about how bytes come, and not from whom: then a refusal can be told only behind
+   * it, and a WebSocket, whose bytes come by HTTP, does not meet it.
+   */
+  readonly isTransport?: boolean;
+  /** A connection has come to this door, which lets it `pass`, or does anything else that an `Arrival` can. */
+  meet(arrival: Arrival): void;
+}
+
+/** What a door does with a connection that it holds. */
+export interface Hold {
+  /** How long it may take, in ms. */
+  readonly withinMs: number;
+  received?(bytes: Uint8Array): void;
+  ended(): void;
+  /** It has taken too long. */
+  late(): void;
+}
+
+/** By which port connections come, and what is asked of them. */
+export interface Way {
+  readonly kind: "tcp" | "tls" | "unix" | "web";
+  readonly doors: readonly Door[];
+  /** How many connections are open. */
+  open: number;
+}
+
+/** What an arrival needs of the owner of all connections. */
+export interface ArrivalHost {
+  readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake">;
+  deadlines(withinMs: number): Deadlines<Arrival>;
+  /** It is refused, as soon as that can be told. */
+  refused(arrival: Arrival): void;
+  /** It waits no more: it has joined, was refused, or is gone. */
+  settled(arrival: Arrival): void;
+}
+
+/** A connection that is not a member yet: it receives nothing from the room. */
+export class Arrival implements Life {
+  /** A door may put another one in its place, by `replaceSocket`. */
+  socket: AcceptedSocket;
+  /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
+  address: string;
+  port: number;
+  /** What members know it by, if a door gives it a name; its address by default. */
+  name: string | undefined;
+  /** Its seat, which a door may put another one around; undefined once it is refused. */
+  seat: { release(): void } | undefined;
+  readonly #host: ArrivalHost;
+  readonly #prefix: string;
+  /** The doors that it still has to pass. */
+  #doors: readonly Door[];
+  #refusal: string | undefined;
+  #hold: Hold | undefined;
+  #deadlines: Deadlines<Arrival> | undefined;
+  /** What it has sent already that no door has taken. */
+  #early = NOTHING;
+
+  /** @param unixNumber counts connections on a Unix socket, which have no address */
+  constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, unixNumber: number) {
+    this.#host = host;
+    this.socket = socket;
+    this.#doors = way.doors;
+    this.#prefix = way.kind === "unix" ? `unix:${unixNumber}` : way.kind === "web" ? "web:" : "";
+    this.address = socket.remoteAddress ?? "";
+    this.port = socket.remotePort;
+    socket.data = this;
+  }
+
+  /** What the log knows it by: the name if it has one, and its address and port. */
+  get label(): string {
+    const { address, name } = this;
+    const place = this.#prefix + (address === "" ? "" : formatAddress(address, this.port));
+    return name === undefined ? place : `${name} ${place}`;
+  }
+
+  /** Whether it waits: it is neither a member, nor refused and told so, nor gone. */
+  get isWaiting(): boolean {
+    return this.socket.data === this;
+  }
+
+  /**
+   * It has given what this door wants, and comes to the next one, or joins.
+   *
+   * @param early what it has sent already, and is meant for what follows
+   */
+  pass(early = this.takeEarly()): void {
+    this.#release();
+    this.#early = early;
+    const [door, ...doors] = this.#doors;
+    if (door) {
+      this.#doors = doors;
+      return this.#refusal !== undefined && !door.isTransport ? this.pass() : door.meet(this);
+    }
+    this.#host.settled(this);
+    const { socket, label, name = label, seat } = this;
+    if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
+    this.#host.room.join(socket, { name, label, seat });
+    if (this.#early.length > 0) socket.data.received(this.takeEarly());
+  }
+
+  /** It is not let in, and told why as soon as it can be: `* message`. */
+  refuse(message: string): void {
+    this.#refusal ??= message;
+    this.#giveUpSeat();
+    this.#host.refused(this);
+    this.pass();
+  }
+
+  /** Makes it wait at this door; what it has sent already is received at once. */
+  hold(hold: Hold): void {
+    this.#hold = hold;
+    this.#deadlines = this.#host.deadlines(hold.withinMs);
+    this.#deadlines.start(this);
+    this.#host.room.wake(0);
+    if (this.#early.length > 0) hold.received?.(this.takeEarly());
+  }
+
+  /** Closes it in order, and reports nothing. */
+  dismiss(): void {
+    this.#end();
+    close(this.socket);
+  }
+
+  /** What it has sent already that no door has taken, which is taken by that. */
+  takeEarly(): Uint8Array {
+    const early = this.#early;
+    this.#early = NOTHING;
+    return early;
+  }
+
+  /** Another socket takes the place of the one that was accepted. */
+  replaceSocket(socket: AcceptedSocket): void {
+    this.socket = socket;
+    socket.data = this;
+  }
+
+  received(bytes: Uint8Array): void {
+    this.#hold?.received?.(bytes);
+  }
+
+  drained(): void {}
+
+  ended(): void {
+    this.#hold?.ended();
+  }
+
+  closed(): void {
+    this.socket.data = GONE;
+    this.#end();
+  }
+
+  /** Resets it, for which nothing can be told to it. */
+  failed(reason = "reset"): void {
+    this.closed();
+    this.#host.room.reportRefusal(this.label, this.#refusal ?? reason);
+    this.socket.terminate();
+  }
+
+  stopped(): void {
+    this.#host.room.reportRefusal(this.label, "server stopping");
+    this.dismiss();
+  }
+
+  /** It has taken too long. */
+  late(): void {
+    this.#hold?.late();
+  }
+
+  #end(): void {
+    this.#release();
+    this.#giveUpSeat();
+    this.#host.settled(this);
+  }
+
+  #release(): void {
+    this.#deadlines?.stop(this);
+    this.#hold = undefined;
+  }
+
+  #giveUpSeat(): void {
+    this.seat?.release();
+    this.seat = undefined;
+  }
+}

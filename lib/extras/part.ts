@@ -1,0 +1,89 @@
+/** What an option adds to a server: each makes a part, out of what is here for all of them. */
+
+import type { AcceptedSocket, Door, Way } from "../doors/door.ts";
+import type { TlsMaterial } from "../program/files.ts";
+import type { Extra } from "../room/extra.ts";
+import type { Order } from "../room/order.ts";
+import type { Room } from "../room/room.ts";
+import type { Life } from "../room/socket.ts";
+
+/** What may change while a server runs. */
+export interface Secrets {
+  /** Certificate and key, for TLS; with a CA, only clients that it has certified may join. */
+  tls?: TlsMaterial | undefined;
+  /** What the first line of a client has to be, without its line end; at most 1024 bytes. */
+  passPhrase?: Uint8Array | undefined;
+}
+
+/** What a part is made of. */
+export interface Context {
+  /** As they are at the moment. */
+  readonly secrets: Secrets;
+  /** Those that were made before. */
+  readonly parts: readonly Part[];
+  /** What happens to a socket of the server's own port. */
+  readonly handlers: () => Bun.SocketHandler<Life>;
+  /** Told what an operator may want to act on. */
+  readonly onWarning: (what: string) => void;
+  /** Told of bugs, and of what a function that was given has thrown; an uncaught exception by default. */
+  readonly onError: ((error: Error) => void) | undefined;
+}
+
+/** The connections of a server, for a part that has some of its own, or counts them. */
+export interface ConnectionsView {
+  readonly room: Room;
+  readonly ways: Way[];
+  readonly open: number;
+  readonly arriving: number;
+  readonly clientsMax: number;
+  accept(socket: AcceptedSocket, way: Way): void;
+  closed(socket: AcceptedSocket, way: Way): void;
+}
+
+/** Names that members of other servers may have. */
+export interface Reservations {
+  /** Asks for one by its key; `answer` is told, or never if the room restarts. */
+  ask(key: string, answer: (granted: boolean) => void): void;
+  /** Gives one back. */
+  release(key: string): void;
+}
+
+/** A figure for an operator, in the words of Prometheus. */
+export interface Figure {
+  readonly type: "gauge" | "counter";
+  readonly name: string;
+  readonly help: string;
+  readonly value: number;
+}
+
+/** What is left out does nothing. */
+export interface Part {
+  /** What it is called: that of its option. */
+  readonly name: string;
+  /** What is asked of connections, in the order in which the parts are made. */
+  readonly door?: Door;
+  readonly extra?: (room: Room) => Extra;
+  readonly order?: Order;
+  /** See `RoomOptions`. */
+  readonly keptBytes?: number;
+  readonly addedBytesMax?: number;
+  readonly reservations?: Reservations;
+  /** The room is made; nobody can come before this has resolved. */
+  start?(room: Room): Promise<void>;
+  /** Opens a port of its own, once that of the server is open. */
+  open?(connections: ConnectionsView, way: Way): Promise<void>;
+  /** Where it is found, once it is open. */
+  readonly url?: string | undefined;
+  /** What the log has at the start. */
+  readonly note?: string | undefined;
+  /** The secrets have changed. */
+  renew?(): void;
+  /** The server stops: nobody is to come any more. */
+  stop?(): void;
+  /** All connections have ended. */
+  close?(): Promise<void>;
+  /** What there is to measure. */
+  figures?(): readonly Figure[];
+  /** Why clients had better go to another server; undefined if they need not. */
+  ailment?(): string | undefined;
+}

@@ -1,0 +1,32 @@
+/** What a room does beside relaying lines: each such thing is an extra, and is told all this. */
+
+import type { Lines } from "./fair-queue.ts";
+import type { Member } from "./member.ts";
+
+/** What is left out does nothing. */
+export interface Extra {
+  /** Puts something between what a member sends and the log, such as a prefix for each line. */
+  linesOf?(member: Member, lines: Lines): Lines;
+  /** A member has joined: its cursor may start further back. */
+  joined?(member: Member): void;
+  /** How many lines it may send now; while that is less than 1, it is asked again at each flush. */
+  linesNow?(member: Member): number;
+  /** A run of its lines has been taken. */
+  sent?(member: Member, run: Uint8Array): void;
+  /** All that it has sent is in the log, and it sends no more. */
+  left?(member: Member, reason: string): void;
+  /**
+   * It needs the log no more: it has everything, or its connection is gone.
+   *
+   * @param behindBytes how much of the log it has not taken
+   */
+  gone?(member: Member, reason: string, behindBytes: number): void;
+  /** A connection was refused, and with which message, as far as it could be told. */
+  refused?(label: string, message: string): void;
+  /** Does its work at the end of a turn; returns when it is to be asked again, on the room's clock. */
+  flush?(now: number): number;
+  /** The room takes no more lines, but those that were received. */
+  stopped?(): void;
+  /** All members were disconnected: what the log has from now on does not follow what it had. */
+  restarted?(): void;
+}

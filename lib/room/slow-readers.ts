@@ -1,0 +1,80 @@
+/**
+ * Slow readers: a reader that is a whole log behind makes the senders wait; while it does, it has
+ * to take at least 64 KiB, or all that is pending, in each `patienceMs`, or it is disconnected.
+ */
+
+import type { LineLog } from "./line-log.ts";
+import type { Member } from "./member.ts";
+
+/** How often a room that is held up offers more to those behind. */
+const RETRY_MS = 100;
+/** A longer time between two looks is one in which the server has slept, and readers perhaps too. */
+const SLEEP_MS = 1000;
+
+/** What is needed of the room. */
+export interface ReadersRoom {
+  readonly log: LineLog;
+  readonly members: ReadonlySet<Member>;
+  readonly counters: { heldUpMs: number };
+}
+
+/** Watches the readers of a room that is held up. */
+export class SlowReaders {
+  readonly #room: ReadersRoom;
+  readonly #patienceMs: number;
+  #heldUpSinceMs: number | undefined;
+  #retryAtMs = 0;
+
+  constructor(room: ReadersRoom, patienceMs: number) {
+    this.#room = room;
+    this.#patienceMs = patienceMs;
+  }
+
+  /** When the readers are to be looked at again. */
+  dueAtMs(now: number): number {
+    if (this.#heldUpSinceMs === undefined) return Number.POSITIVE_INFINITY;
+    return now + Math.min(RETRY_MS, this.#patienceMs);
+  }
+
+  /** Tells whether senders wait for readers from now on. */
+  heldUp(now: number, isHeldUp: boolean): void {
+    this.#room.counters.heldUpMs = this.#clockMs(now);
+    this.#heldUpSinceMs = isHeldUp ? now : undefined;
+  }
+
+  /**
+   * Offers more to the readers that are behind, now and then, and drops those in the way that have
+   * not moved on in time. Offers, because a slow reader takes a little all the time, but drains
+   * rarely; and to all, because many stopped readers are to cost one patience together.
+   *
+   * @returns whether one that was in the way has moved or is gone
+   */
+  hurry(now: number): boolean {
+    const { members, log } = this.#room;
+    const { tail } = log;
+    const clockMs = this.#clockMs(now);
+    const retry = now >= this.#retryAtMs;
+    if (retry) this.#retryAtMs = now + RETRY_MS;
+    let moved = false;
+    for (const { cursor } of members) {
+      if (!cursor.blocked) continue;
+      if (cursor.reached >= cursor.goal) {
+        cursor.goal = cursor.nextGoal;
+        cursor.goalSetAtMs = clockMs;
+      }
+      const isInTheWay = cursor.position === tail;
+      const isOverdue = isInTheWay && clockMs - cursor.goalSetAtMs >= this.#patienceMs;
+      if (retry || isOverdue) cursor.write();
+      if (isOverdue && cursor.reached < cursor.goal) cursor.socket.data.failed("too slow");
+      if (isInTheWay && (cursor.position !== tail || cursor.gone)) moved = true;
+    }
+    return moved;
+  }
+
+  /** A clock that runs only while the room is held up. */
+  #clockMs(now: number): number {
+    const { heldUpMs } = this.#room.counters;
+    if (this.#heldUpSinceMs === undefined) return heldUpMs;
+    return heldUpMs + Math.min(now - this.#heldUpSinceMs, SLEEP_MS);
+  }
+}

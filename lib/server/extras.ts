@@ -1,0 +1,257 @@
+/**
+ * Everything that a server can do beside relaying: each entry has its options, what does not go with
+ * them, and how it is loaded, which happens only when it is asked for. An entry whose file is deleted
+ * is deleted here, and nowhere else. Connections meet doors, and rooms ask extras, in this order.
+ */
+
+import type { Context, Part, Secrets } from "../extras/part.ts";
+import { count, flag, list, type Table, text, time, type Values } from "../program/command-line.ts";
+import { lines, place, redisUrl, roomName } from "./option-kinds.ts";
+
+const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+/** One of them. */
+interface Entry<Options extends Table, Settings> {
+  readonly options?: Options;
+  /** Options that mean nothing without another one. */
+  readonly needs?: Readonly<Record<string, string>>;
+  /** Options that do not go together. */
+  readonly excludes?: readonly (readonly string[])[];
+  /** What `listen` takes, out of what is on the command line. */
+  settings?(given: Values<Options>): Settings;
+  /** What it reads from files, and reads again at SIGHUP; and what that is called. */
+  readonly files?: {
+    readonly called: string;
+    read(given: Values<Options>, isAgain: boolean): Promise<Secrets> | undefined;
+  };
+  /** What an operator may not have meant, if others can reach the server. */
+  doubt?(given: Readonly<Record<string, unknown>>, isOpen: boolean): string | undefined;
+  /** By how much it makes a line longer, in bytes. */
+  addedBytesMax?(given: Values<Options>): number;
+  /** How many files it needs. */
+  filesMax?(given: Values<Options>): Promise<number> | undefined;
+  /** Undefined if it is not asked for. */
+  load(settings: Settings, context: Context): Promise<Part> | undefined;
+}
+
+function entry<Settings, Options extends Table = {}>(
+  one: Entry<Options, Settings>,
+): Entry<Options, Settings> {
+  return one;
+}
+
+/** All of them. */
+export const EXTRAS = {
+  redis: entry({
+    options: {
+      redis: redisUrl(
+        "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
+      ),
+      room: roomName("the name of that room (default linechat)"),
+    },
+    needs: { room: "redis" },
+    settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
+    load: (settings: import("../redis/redis.ts").RedisSettings, context) =>
+      settings.redis && import("../redis/redis.ts").then((it) => it.redis(settings, context)),
+  }),
+  proxyProtocol: entry({
+    options: {
+      "proxy-protocol": list(
+        "address",
+        RULE,
+        "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
+        (text) => text,
+      ),
+    },
+    excludes: [["proxy-protocol", "unix"]],
+    settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
+    load: ({ proxyProtocol = [] }: { proxyProtocol?: readonly string[] | undefined }) =>
+      proxyProtocol.length > 0
+        ? import("../doors/proxy-protocol.ts").then((it) => it.proxyProtocol(proxyProtocol))
+        : undefined,
+  }),
+  addresses: entry({
+    options: {
+      allow: list(
+        "address",
+        RULE,
+        "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
+        (text) => text,
+      ),
+      deny: list(
+        "address",
+        RULE,
+        "refuse this address or range, even if allowed; repeatable",
+        (text) => text,
+      ),
+      "max-clients-per-address": count(
+        "connections from one address (default: any number)",
+        undefined,
+      ),
+    },
+    settings: ({ allow, deny, ...given }) => ({
+      ...{ allow, deny },
+      clientsPerAddressMax: given["max-clients-per-address"],
+    }),
+    load: (settings: import("../doors/addresses.ts").AddressSettings) =>
+      settings.allow?.length || settings.deny?.length || settings.clientsPerAddressMax
+        ? import("../doors/addresses.ts").then((it) => it.addresses(settings))
+        : undefined,
+  }),
+  tls: entry({
+    options: {
+      "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
+      "tls-key": text("file", "PEM file with the key of that certificate", undefined),
+      "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
+    },
+    needs: { "tls-cert": "tls-key", "tls-key": "tls-cert", "tls-ca": "tls-cert" },
+    files: {
+      called: "certificates",
+      read: ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }, isAgain) =>
+        cert === undefined
+          ? undefined
+          : import("../program/files.ts").then((it) => ({
+              tls: it.loadTls({ cert, key, ca }, isAgain),
+            })),
+    },
+    load: ({ tls }: Pick<Secrets, "tls">, context) =>
+      tls && import("../doors/tls.ts").then((it) => it.tls(context)),
+  }),
+  telnet: entry({
+    options: {
+      telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
+    },
+    settings: ({ telnet }) => ({ telnet }),
+    load: ({ telnet = false }: { telnet?: boolean | undefined }) =>
+      telnet ? import("../doors/telnet.ts").then((it) => it.telnet()) : undefined,
+  }),
+  passPhrase: entry({
+    options: {
+      "pass-file": text(
+        "file",
+        "require the line in this file as each client's first line",
+        undefined,
+      ),
+    },
+    files: {
+      called: "pass phrase",
+      read: ({ "pass-file": file }, isAgain) =>
+        file === undefined
+          ? undefined
+          : import("../program/files.ts").then((it) => ({
+              passPhrase: it.readPassPhrase(file, isAgain),
+            })),
+    },
+    doubt: (given, isOpen) =>
+      given["pass-file"] && !given["tls-cert"] && isOpen
+        ? "the pass phrase travels in the clear: there is no TLS"
+        : undefined,
+    load: ({ passPhrase }: Pick<Secrets, "passPhrase">, context) =>
+      passPhrase && import("../doors/pass-phrase.ts").then((it) => it.passPhrase(context)),
+  }),
+  firstBytes: entry({
+    load: ({ tls }: { tls?: unknown }) =>
+      tls ? undefined : import("../extras/first-bytes.ts").then((it) => it.firstBytes()),
+  }),
+  names: entry({
+    options: {
+      names: flag(
+        "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
+      ),
+    },
+    addedBytesMax: ({ names }) => (names ? 130 : 0),
+    settings: ({ names }) => ({ names }),
+    load: ({ names = false }: { names?: boolean | undefined }, context) =>
+      names ? import("../extras/names/names.ts").then((it) => it.names(context)) : undefined,
+  }),
+  history: entry({
+    options: {
+      history: lines(
+        "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
+      ),
+    },
+    settings: ({ history }) => ({ history }),
+    load: ({ history }: import("../extras/history.ts").HistorySettings) =>
+      history && import("../extras/history.ts").then((it) => it.history(history)),
+  }),
+  presence: entry({
+    options: { announce: flag("say in the room who joins and who leaves") },
+    settings: ({ announce }) => ({ announce }),
+    load: ({ announce = false }: { announce?: boolean | undefined }, context) =>
+      announce ? import("../extras/presence.ts").then((it) => it.presence(context)) : undefined,
+  }),
+  idle: entry({
+    options: {
+      idle: time(
+        "disconnect clients that have sent no line for this long (default: never)",
+        undefined,
+      ),
+    },
+    settings: ({ idle }) => ({ idleMs: idle }),
+    load: ({ idleMs }: { idleMs?: number | undefined }) =>
+      idleMs ? import("../extras/idle.ts").then((it) => it.idle(idleMs)) : undefined,
+  }),
+  rate: entry({
+    options: {
+      "max-rate": count(
+        "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
+        undefined,
+      ),
+    },
+    settings: (given) => ({ linesPerSecond: given["max-rate"] }),
+    load: ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
+      linesPerSecond
+        ? import("../extras/rate.ts").then((it) => it.rate(linesPerSecond))
+        : undefined,
+  }),
+  bot: entry({
+    load: ({ bot }: import("../extras/bot.ts").BotSettings, context) =>
+      bot && import("../extras/bot.ts").then((it) => it.bot(bot, context)),
+  }),
+  web: entry({
+    options: {
+      web: place("a page for browsers"),
+      "web-name": list(
+        "name",
+        "a name as in a URL, like chat.example.org",
+        "a name by which browsers find this server, beside its addresses; repeatable",
+        (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
+      ),
+    },
+    needs: { "web-name": "web" },
+    excludes: [["web", "names", "tls-ca"]],
+    settings: ({ web, ...given }) => ({ web: web && { ...web, names: given["web-name"] } }),
+    filesMax: ({ web }) =>
+      web ? import("../http/spare-files.ts").then((it) => it.spareFiles()) : undefined,
+    load: (settings: import("../web/web.ts").WebSettings, context) =>
+      settings.web && import("../web/web.ts").then((it) => it.web(settings, context)),
+  }),
+  metrics: entry({
+    options: {
+      metrics: place("figures for Prometheus at /metrics, and /health,"),
+    },
+    settings: ({ metrics }) => ({ metrics }),
+    load: ({ metrics }: import("../metrics/metrics.ts").MetricsSettings, context) =>
+      metrics
+        ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, context))
+        : undefined,
+  }),
+} as const;
+
+/** What `listen` takes for all of them. */
+export type ExtraSettings = Intersection<
+  {
+    [Name in keyof typeof EXTRAS]: Parameters<(typeof EXTRAS)[Name]["load"]>[0];
+  }[keyof typeof EXTRAS]
+>;
+
+type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;
+
+type Options = Intersection<
+  {
+    [Name in keyof typeof EXTRAS]: NonNullable<(typeof EXTRAS)[Name]["options"]>;
+  }[keyof typeof EXTRAS]
+>;
