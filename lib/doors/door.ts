@@ -8,12 +8,21 @@ import type { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
-const NOTHING: Uint8Array = new Uint8Array(0);
+/** How long a door holds a connection by default, in ms. */
+export const ARRIVAL_MS = 10_000;
 /** Behind a socket in whose place there is another one, to which the same happens. */
 export const REPLACED: Life = { ...GONE };
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/** The socket of a connection that arrives, by which its peer may have shown a certificate. */
+export interface ArrivalSocket extends RoomSocket {
+  getPeerCertificate?():
+    | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
+    | undefined;
+}
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends RoomSocket {
+export interface AcceptedSocket extends ArrivalSocket {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort: number;
@@ -62,8 +71,9 @@ export interface ArrivalHost {
 
 /** A connection that is not a member yet: it receives nothing from the room. */
 export class Arrival implements Life {
+  readonly way: Way;
   /** A door may put another one in its place, by `replaceSocket`. */
-  socket: AcceptedSocket;
+  socket: ArrivalSocket;
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
   address: string;
   port: number;
@@ -80,10 +90,13 @@ export class Arrival implements Life {
   #deadlines: Deadlines<Arrival> | undefined;
   /** What it has sent already that no door has taken. */
   #early = NOTHING;
+  /** Whether its input has ended, which whatever comes next is told. */
+  #hasEnded = false;
 
   /** @param unixNumber counts connections on a Unix socket, which have no address */
   constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, unixNumber: number) {
     this.#host = host;
+    this.way = way;
     this.socket = socket;
     this.#doors = way.doors;
     this.#prefix = way.kind === "unix" ? `unix:${unixNumber}` : way.kind === "web" ? "web:" : "";
@@ -99,9 +112,9 @@ export class Arrival implements Life {
     return name === undefined ? place : `${name} ${place}`;
   }
 
-  /** Whether it waits: it is neither a member, nor refused and told so, nor gone. */
-  get isWaiting(): boolean {
-    return this.socket.data === this;
+  /** Whether it still waits at that door: it has not passed, was not refused, and is not gone. */
+  isHeldBy(hold: Hold): boolean {
+    return this.#hold === hold;
   }
 
   /**
@@ -122,6 +135,7 @@ export class Arrival implements Life {
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
     this.#host.room.join(socket, { name, label, seat });
     if (this.#early.length > 0) socket.data.received(this.takeEarly());
+    if (this.#hasEnded) socket.data.ended();
   }
 
   /** It is not let in, and told why as soon as it can be: `* message`. */
@@ -139,6 +153,7 @@ export class Arrival implements Life {
     this.#deadlines.start(this);
     this.#host.room.wake(0);
     if (this.#early.length > 0) hold.received?.(this.takeEarly());
+    if (this.#hasEnded && this.isHeldBy(hold)) hold.ended();
   }
 
   /** Closes it in order, and reports nothing. */
@@ -155,7 +170,7 @@ export class Arrival implements Life {
   }
 
   /** Another socket takes the place of the one that was accepted. */
-  replaceSocket(socket: AcceptedSocket): void {
+  replaceSocket(socket: ArrivalSocket): void {
     this.socket = socket;
     socket.data = this;
   }
@@ -167,6 +182,7 @@ export class Arrival implements Life {
   drained(): void {}
 
   ended(): void {
+    this.#hasEnded = true;
     this.#hold?.ended();
   }
 

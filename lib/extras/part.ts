@@ -27,6 +27,8 @@ export interface Context {
   readonly onWarning: (what: string) => void;
   /** Told of bugs, and of what a function that was given has thrown; an uncaught exception by default. */
   readonly onError: ((error: Error) => void) | undefined;
+  /** How long a connection may take for each thing asked of it, in ms. */
+  readonly arrivalMs: number;
 }
 
 /** The connections of a server, for a part that has some of its own, or counts them. */
