@@ -42,14 +42,18 @@ export function addresses({ allow = [], deny = [], ...limits }: AddressSettings)
     };
   };
 
+  const refusalOf = (address: string) =>
+    isDenied(address) || !isAllowed(address) ? notAllowedFrom(unmapAddress(address)) : undefined;
+
   return {
     name: "addresses",
     door: {
+      refusalOf,
       meet(arrival) {
         const address = unmapAddress(arrival.address);
         if (address === "") return arrival.pass();
-        if (isDenied(address) || !isAllowed(address))
-          return arrival.refuse(notAllowedFrom(address));
+        const refusal = refusalOf(address);
+        if (refusal !== undefined) return arrival.refuse(refusal);
         if (countOf(address) >= clientsPerAddressMax) return arrival.refuse(tooManyFrom(address));
         takeSeat(arrival, address);
         arrival.pass();

@@ -8,14 +8,13 @@ import type { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
-/** How long a door holds a connection by default, in ms. */
-export const ARRIVAL_MS = 10_000;
 /** Behind a socket in whose place there is another one, to which the same happens. */
 export const REPLACED: Life = { ...GONE };
 const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** The socket of a connection that arrives, by which its peer may have shown a certificate. */
+/** The socket of a connection that arrives. */
 export interface ArrivalSocket extends RoomSocket {
+  /** The client's certificate, over TLS, if it was asked for one. */
   getPeerCertificate?():
     | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
     | undefined;
@@ -39,6 +38,13 @@ export interface Door {
   readonly isTransport?: boolean;
   /** A connection has come to this door, which lets it `pass`, or does anything else that an `Arrival` can. */
   meet(arrival: Arrival): void;
+  /**
+   * Why an address is refused whatever it sends, for what is no connection of the room, such as a
+   * page; undefined if it is not.
+   *
+   * @param address numeric, as a socket gives it
+   */
+  refusalOf?(address: string): string | undefined;
 }
 
 /** What a door does with a connection that it holds. */
@@ -46,6 +52,8 @@ export interface Hold {
   /** How long it may take, in ms. */
   readonly withinMs: number;
   received?(bytes: Uint8Array): void;
+  drained?(): void;
+  /** The peer has sent its last byte; if it passes all the same, it joins and then ends its input. */
   ended(): void;
   /** It has taken too long. */
   late(): void;
@@ -88,9 +96,8 @@ export class Arrival implements Life {
   #refusal: string | undefined;
   #hold: Hold | undefined;
   #deadlines: Deadlines<Arrival> | undefined;
-  /** What it has sent already that no door has taken. */
+  /** What it has sent already that no door has taken, and whether that was all. */
   #early = NOTHING;
-  /** Whether its input has ended, which whatever comes next is told. */
   #hasEnded = false;
 
   /** @param unixNumber counts connections on a Unix socket, which have no address */
@@ -146,7 +153,7 @@ export class Arrival implements Life {
     this.pass();
   }
 
-  /** Makes it wait at this door; what it has sent already is received at once. */
+  /** Makes it wait at this door, which is told at once what it has sent already. */
   hold(hold: Hold): void {
     this.#hold = hold;
     this.#deadlines = this.#host.deadlines(hold.withinMs);
@@ -179,7 +186,9 @@ export class Arrival implements Life {
     this.#hold?.received?.(bytes);
   }
 
-  drained(): void {}
+  drained(): void {
+    this.#hold?.drained?.();
+  }
 
   ended(): void {
     this.#hasEnded = true;
