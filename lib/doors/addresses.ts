@@ -3,6 +3,7 @@
 import type { Part } from "../extras/part.ts";
 import { unmapAddress } from "../program/address.ts";
 import { notAllowedFrom, tooManyFrom } from "../program/server-messages.ts";
+import { UserError } from "../program/system-errors.ts";
 import { addressList } from "./address-list.ts";
 import type { Arrival } from "./door.ts";
 
@@ -20,10 +21,14 @@ export interface AddressSettings {
  * `--allow`, `--deny` and `--max-clients-per-address`. A client counts as long as it has its seat; on
  * a Unix socket it has no address, and passes.
  *
- * @throws {UserError} that names what is neither an address nor a range
+ * @throws {UserError} that names what is neither an address nor a range, or a number too small
  */
 export function addresses({ allow = [], deny = [], ...limits }: AddressSettings): Part {
   const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = limits;
+  if (!(clientsPerAddressMax >= 1))
+    throw new UserError(
+      `clientsPerAddressMax is a number of at least 1, not ${clientsPerAddressMax}`,
+    );
   const isAllowed = allow.length > 0 ? addressList("--allow", allow) : () => true;
   const isDenied = addressList("--deny", deny);
   /** How many clients have a seat, by their address. */

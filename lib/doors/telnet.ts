@@ -21,7 +21,7 @@ const DO = 253;
 const DONT = 254;
 const IAC = 255;
 
-/** No more answers wait for a client that does not read them. */
+/** How much may wait for a client that does not read its answers; more is not answered. */
 const ANSWER_BYTES_MAX = 2048;
 
 /** `--telnet`. */
@@ -153,25 +153,31 @@ class TelnetSocket implements ArrivalSocket, Life {
 
   #isData(byte: number): boolean {
     const within = this.#within;
-    if (within === undefined && byte !== IAC) return true;
-    if (within === undefined || within === SB) {
-      if (byte === IAC) this.#within = within === SB ? SE : IAC;
-    } else if (within === IAC) {
-      this.#within = byte >= SB && byte < IAC ? byte : undefined;
-    } else if (within === SE) {
-      this.#within = byte === SE ? undefined : SB;
-    } else {
-      this.#within = undefined;
-      this.#answer(within, byte);
+    switch (within) {
+      case undefined:
+        if (byte === IAC) this.#within = IAC;
+        return byte !== IAC;
+      case IAC:
+        this.#within = byte >= SB && byte < IAC ? byte : undefined;
+        return false;
+      case SB:
+        if (byte === IAC) this.#within = SE;
+        return false;
+      case SE:
+        this.#within = byte === SE ? undefined : SB;
+        return false;
+      default:
+        this.#within = undefined;
+        this.#answer(within, byte);
+        return false;
     }
-    return false;
   }
 
   /** Refuses every option; to do nothing, which WONT and DONT ask for, is not to be answered. */
   #answer(verb: number, option: number): void {
     const request = (verb << 8) | option;
-    const isRefused = this.#refused.has(request) || this.#answers.length >= ANSWER_BYTES_MAX;
-    if (verb === WONT || verb === DONT || isRefused) return;
+    const isOld = this.#refused.has(request);
+    if (verb === WONT || verb === DONT || isOld || this.#answers.length > ANSWER_BYTES_MAX) return;
     if (option === TIMING_MARK) {
       if (verb === DO) this.#answers.push(IAC, WILL, option);
     } else {
