@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 
-import { readProxyHeader } from "../../lib/server/proxy-protocol.ts";
+import { readProxyHeader } from "../../lib/doors/proxy-header.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { endAfterEach, Peer, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
 import { testWith } from "../harness/tools.ts";

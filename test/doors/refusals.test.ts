@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { Peer, Program, ServerProgram } from "../harness.ts";
-import { Caller, type CallerOptions } from "./caller.ts";
-import { atEnd, endAllAfterEach } from "./ends.ts";
-import { newFolder, openFiles, processorMs, startAfter, watchFiles } from "./served.ts";
+import { Caller, type CallerOptions } from "../server/caller.ts";
+import { atEnd, endAllAfterEach } from "../server/ends.ts";
+import { newFolder, openFiles, processorMs, startAfter, watchFiles } from "../server/served.ts";
 
 const SECRET = "open sesame";
 

@@ -216,7 +216,7 @@ test("a handshake that stops half-way ends in time, and its seat is free again",
     host: "127.0.0.1",
     port: 0,
     clientsMax: 1,
-    guestMs: 200,
+    arrivalMs: 200,
     tls: loadTls({ cert: pem("server.pem"), key: pem("server.key") }),
     onRefuse: (_, why) => refusals.push(why),
   });

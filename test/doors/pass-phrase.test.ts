@@ -66,7 +66,7 @@ describe("the pass phrase", () => {
       host: "127.0.0.1",
       port: 0,
       passPhrase: new TextEncoder().encode(SECRET),
-      guestMs: 200,
+      arrivalMs: 200,
       onRefuse: (_, why) => refusals.push(why),
     });
     const silent = await Peer.connect(server.port);

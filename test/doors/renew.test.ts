@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { Caller } from "./caller.ts";
-import { atEnd, endAllAfterEach, eventually } from "./ends.ts";
+import { Caller } from "../server/caller.ts";
+import { atEnd, endAllAfterEach, eventually } from "../server/ends.ts";
 
 let certificates: Certificates;
 const pem = (name: string) => readFileSync(certificates.file(name), "utf8");
