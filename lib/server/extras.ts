@@ -68,9 +68,11 @@ export const EXTRAS = {
     },
     excludes: [["proxy-protocol", "unix"]],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
-    load: ({ proxyProtocol = [] }: { proxyProtocol?: readonly string[] | undefined }) =>
+    load: ({ proxyProtocol = [] }: { proxyProtocol?: readonly string[] | undefined }, context) =>
       proxyProtocol.length > 0
-        ? import("../doors/proxy-protocol.ts").then((it) => it.proxyProtocol(proxyProtocol))
+        ? import("../doors/proxy-protocol.ts").then((it) =>
+            it.proxyProtocol(proxyProtocol, context),
+          )
         : undefined,
   }),
   addresses: entry({
