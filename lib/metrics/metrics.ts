@@ -22,7 +22,7 @@ export interface MetricsSettings {
 export function metrics(
   place: Port,
   logBytes = DEFAULTS.logBytes,
-  { parts, onError }: Context,
+  { parts, onError }: Pick<Context, "parts" | "onError">,
 ): Part {
   const counters = new Counters();
   let port: HttpPort | undefined;
