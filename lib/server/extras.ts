@@ -236,9 +236,9 @@ export const EXTRAS = {
       metrics: place("figures for Prometheus at /metrics, and /health,"),
     },
     settings: ({ metrics }) => ({ metrics }),
-    load: ({ metrics }: import("../metrics/metrics.ts").MetricsSettings, context) =>
+    load: ({ metrics, logBytes }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics
-        ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, context))
+        ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, logBytes, context))
         : undefined,
   }),
 } as const;
