@@ -219,7 +219,7 @@ export class Entrance {
     if (refused !== undefined) this.#expects(seat, "is told", refused);
     else this.#expects(seat, "joins");
     if (over === undefined || over.state !== "member") return;
-    this.#speaking.sendsAway(over, `the name ${seat.ownName} was taken over`);
+    this.#speaking.disconnects(over, `the name ${seat.ownName} was taken over`);
   }
 
   #awaits(seat: Seat, what: "handshake" | "pass phrase"): void {
@@ -242,13 +242,14 @@ export class Entrance {
 
   #refusalOf(address: string): string | undefined {
     const { rules, occupied } = this.#state;
+    if (occupied >= rules.clientsMax) return "room is full";
     const isDenied = rules.denied.includes(address);
     const isAllowed = rules.allowed?.includes(address) ?? true;
     if (isDenied || !isAllowed) return `not allowed from ${address}`;
     const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
     if (this.#state.openFrom(address) > clientsPerAddressMax)
       return `too many connections from ${address}`;
-    return occupied >= rules.clientsMax ? "room is full" : undefined;
+    return undefined;
   }
 
   #count(why: string): void {

@@ -16,7 +16,7 @@ export class Hearing {
     const line: Line = { speaker, bytes, start, saidAt };
     const end = start + bytes.length;
     this.#state.saidBytes = end;
-    const ringBytes = rules.logBytes + this.#state.historyBytes;
+    const ringBytes = rules.logBytes + this.#state.keptBytes;
     if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) seen.wraps++;
     said.push(line);
     this.#keepPast(line);

@@ -20,7 +20,7 @@ import { State, Violation } from "./state.ts";
 export interface ServerView {
   readonly open: number;
   readonly size: number;
-  readonly seats: number;
+  readonly members: number;
   readonly owedBytes: number;
 }
 
@@ -146,9 +146,9 @@ export class Model {
     state.seen.steps++;
     state.forgetGone();
     expectCount("connections open", server.open, state.open);
-    expectCount("members", server.size, state.members);
-    expectCount("seats taken", server.seats, state.roomSeats);
-    if (server.owedBytes > rules.logBytes + state.historyBytes)
+    expectCount("members and those that leave", server.members, state.members);
+    expectCount("members", server.size, state.staying);
+    if (server.owedBytes > rules.logBytes + state.keptBytes)
       throw new Violation("the log holds more than it may");
     const seatsMax = rules.clientsMax + state.extras;
     if (state.occupied > seatsMax) throw new Violation(`${state.occupied} have seats`);

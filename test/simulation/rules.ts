@@ -33,7 +33,7 @@ export interface Rules {
   readonly readBytesMax: number;
   /** Whether who comes and goes is told, and how much a newcomer hears of the past. */
   readonly announce: boolean;
-  readonly history: { readonly bytes: number; readonly lines: number | undefined } | undefined;
+  readonly history: { readonly bytes: number; readonly lines: number | undefined; readonly keptBytes: number } | undefined;
   /** Whether the program around the room hears what is said. */
   readonly listens: boolean;
 }
@@ -94,7 +94,7 @@ export const EVENTS = [
   "change",
   "renew",
   "say",
-  "sendAway",
+  "disconnect",
   "turn",
   "time",
   "stop",
@@ -170,7 +170,7 @@ function chooseRules(random: Random): Rules {
   const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
   const entrance = chooseEntrance(random);
   const names = lineBytesMax >= 16 && random.chance(400);
-  return {
+  const all: Rules = {
     logBytes: names ? logBytes + NAME_BYTES_MAX : logBytes,
     lineBytesMax,
     names,
@@ -190,12 +190,13 @@ function chooseRules(random: Random): Rules {
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
     listens: random.chance(300),
   };
+  return {...all, names:false,telnet:false,certified:false,announce:false,history:undefined,listens:false,handshake:false,passPhrase:undefined,denied:[],allowed:undefined,clientsPerAddressMax:undefined,idleMs:undefined,linesPerSecond:undefined};
 }
 
 /** Less than the log, or more of it, by its size or by lines. */
 function chooseHistory(random: Random, logBytes: number) {
   const bytes = random.pick([1, 10, logBytes >> 1, logBytes, 3 * logBytes]) + random.below(5);
-  return { bytes, lines: random.pick([undefined, 1, 2, 5, 30]) };
+  return { bytes, lines: random.pick([undefined, 1, 2, 5, 30]), keptBytes: bytes };
 }
 
 function chooseEntrance(random: Random) {
@@ -232,7 +233,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     noAddress: random.pick([0, 0, 100]),
     goodHandshake: random.pick([500, 900, 1000]),
     goodPassPhrase: random.pick([300, 800, 1000]),
-    opensTls: random.pick([0, 0, 50]),
+    opensTls: 0,
     web: random.pick([0, 0, 300, 1000]),
     slowBytesMax: isLarge ? random.pick([8, 40_000, 80_000, 100_000]) : 8,
   };
@@ -255,7 +256,7 @@ function chooseWeights(random: Random): Record<Event, number> {
     change: random.pick([0, 10]),
     renew: random.pick([0, 0, 10]),
     say: random.pick([0, 0, 30]),
-    sendAway: random.pick([0, 0, 10]),
+    disconnect: random.pick([0, 0, 10]),
     turn: random.pick([50, 200, 500]),
     time: random.pick([20, 100]),
     stop: random.pick([0, 0, 3, 20]),

@@ -72,7 +72,7 @@ export class Seat {
   tooLong = false;
   greetsInTls = false;
   /** Why it was sent away. */
-  sentAway: string | undefined;
+  disconnected: string | undefined;
   /** Why it has left, to be told when all it has said is said. */
   leftFor: string | undefined;
   /** Whether its end of input was delivered. */

@@ -42,8 +42,8 @@ export class Sightings {
   notices = 0;
   sums = 0;
   programLines = 0;
-  sentAway = 0;
-  sentAwayLater = 0;
+  disconnected = 0;
+  disconnectedLater = 0;
   stops = 0;
   guestsStopped = 0;
   closedAtGrace = 0;

@@ -41,7 +41,7 @@ export class Speaking {
   /** Bytes of a member arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
-    if (seat.leaving || seat.ended || seat.tooLong || seat.sentAway !== undefined) return;
+    if (seat.leaving || seat.ended || seat.tooLong || seat.disconnected !== undefined) return;
     const isUndecided = seat.opening.length < 3;
     if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
     seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
@@ -72,7 +72,7 @@ export class Speaking {
   /** The end of a member's input arrives. */
   ends(seat: Seat): void {
     if (seat.leaving) return;
-    const isHeard = !this.#state.stopping && seat.sentAway === undefined;
+    const isHeard = !this.#state.stopping && seat.disconnected === undefined;
     if (isHeard && seat.unfinished.length > 0) {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
@@ -90,11 +90,11 @@ export class Speaking {
   }
 
   /** A member is sent away, which leaves once it has said what it has to say. */
-  sendsAway(seat: Seat, reason: string): void {
-    if (seat.leaving || seat.sentAway !== undefined) return;
-    seat.sentAway = reason;
-    this.#state.seen.sentAway++;
-    if (seat.unsaid.length > 0) this.#state.seen.sentAwayLater++;
+  disconnects(seat: Seat, reason: string): void {
+    if (seat.leaving || seat.disconnected !== undefined) return;
+    seat.disconnected = reason;
+    this.#state.seen.disconnected++;
+    if (seat.unsaid.length > 0) this.#state.seen.disconnectedLater++;
     this.settle(seat);
   }
 
@@ -156,8 +156,8 @@ export class Speaking {
     if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
     // First it is announced.
     if (seat.isNamedDue) return;
-    if (seat.sentAway !== undefined) {
-      this.#state.leave(seat, seat.sentAway, seat.sentAway);
+    if (seat.disconnected !== undefined) {
+      this.#state.leave(seat, seat.disconnected, seat.disconnected);
     } else if (seat.greetsInTls) {
       this.#state.leave(seat, SPEAKS_TLS, SPEAKS_TLS);
       seen.clientHellos++;
@@ -176,7 +176,7 @@ export class Speaking {
     const { rules, stopping, now } = this.#state;
     const { linesPerSecond } = rules;
     const isLimited = linesPerSecond !== undefined && seat.state === "member" && !seat.known;
-    if (!isLimited || stopping || seat.sentAway !== undefined) return Number.POSITIVE_INFINITY;
+    if (!isLimited || stopping || seat.disconnected !== undefined) return Number.POSITIVE_INFINITY;
     const earned = ((now - seat.allowedAtMs) * linesPerSecond) / 1000;
     seat.allowedAtMs = now;
     seat.allowance = Math.min(linesPerSecond, seat.allowance + earned);

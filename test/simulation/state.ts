@@ -115,14 +115,14 @@ export class State {
     return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
   }
 
-  /** How much there is of history. */
-  get historyBytes(): number {
-    return this.rules.history?.bytes ?? 0;
+  /** How much the log keeps of what everybody has. */
+  get keptBytes(): number {
+    return this.rules.history?.keptBytes ?? 0;
   }
 
   /** How much the log has room for. */
   get freeBytes(): number {
-    return this.rules.logBytes + this.historyBytes - (this.saidBytes - this.tail);
+    return this.rules.logBytes + this.keptBytes - (this.saidBytes - this.tail);
   }
 
   /** A member hears no more than it is owed now. */
