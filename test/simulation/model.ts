@@ -44,9 +44,10 @@ export class Model {
     this.deadlines = new Deadlines(this.state, this.speaking, this.entrance, this.announcing);
   }
 
-  /** Whether the server was told to stop and nobody is left. */
+  /** Whether the server was told to stop, nobody is left, and all that they have sent has its place. */
   get stopped(): boolean {
-    return this.state.stopping && this.state.open === 0;
+    const { stopping, open, heldUp, isOverdue } = this.state;
+    return stopping && open === 0 && (!heldUp || isOverdue);
   }
 
   /** Bytes arrive. */
@@ -165,7 +166,8 @@ export class Model {
   checkFlush(turnDue: boolean): void {
     const { state } = this;
     const { stopAtMs = Number.POSITIVE_INFINITY } = state;
-    if (state.now >= stopAtMs && !this.stopped) throw new Violation("goes on after its grace time");
+    state.isOverdue = state.now >= stopAtMs;
+    if (state.isOverdue && !this.stopped) throw new Violation("goes on after its grace time");
     this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
     this.speaking.checkFlush();

@@ -31,6 +31,8 @@ export class State {
   waiting: Seat[] = [];
   held: Held = { atMost: 0, atLeast: 0 };
   stopAtMs: number | undefined;
+  /** Whether it has done the work of a turn since then. */
+  isOverdue = false;
   /** Who is just being accepted. */
   arriving: Seat | undefined;
   /** Told when one leaves that is still here. */
