@@ -19,6 +19,10 @@ export interface AcceptedSocket extends RoomSocket {
   readonly remotePort: number;
   setNoDelay(noDelay: boolean): unknown;
   setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
+  /** The client's certificate, over TLS, if it was asked for one. */
+  getPeerCertificate?():
+    | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
+    | undefined;
 }
 
 /** What is asked of a connection before it joins. */
@@ -37,6 +41,8 @@ export interface Hold {
   /** How long it may take, in ms. */
   readonly withinMs: number;
   received?(bytes: Uint8Array): void;
+  drained?(): void;
+  /** The peer has sent its last byte; if it passes all the same, it joins and then ends its input. */
   ended(): void;
   /** It has taken too long. */
   late(): void;
@@ -78,8 +84,9 @@ export class Arrival implements Life {
   #refusal: string | undefined;
   #hold: Hold | undefined;
   #deadlines: Deadlines<Arrival> | undefined;
-  /** What it has sent already that no door has taken. */
+  /** What it has sent already that no door has taken, and whether that was all. */
   #early = NOTHING;
+  #hasEnded = false;
 
   /** @param unixNumber counts connections on a Unix socket, which have no address */
   constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, unixNumber: number) {
@@ -122,6 +129,7 @@ export class Arrival implements Life {
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
     this.#host.room.join(socket, { name, label, seat });
     if (this.#early.length > 0) socket.data.received(this.takeEarly());
+    if (this.#hasEnded) socket.data.ended();
   }
 
   /** It is not let in, and told why as soon as it can be: `* message`. */
@@ -132,13 +140,14 @@ export class Arrival implements Life {
     this.pass();
   }
 
-  /** Makes it wait at this door; what it has sent already is received at once. */
+  /** Makes it wait at this door, which is told at once what it has sent already. */
   hold(hold: Hold): void {
     this.#hold = hold;
     this.#deadlines = this.#host.deadlines(hold.withinMs);
     this.#deadlines.start(this);
     this.#host.room.wake(0);
     if (this.#early.length > 0) hold.received?.(this.takeEarly());
+    if (this.#hasEnded && this.#hold === hold) hold.ended();
   }
 
   /** Closes it in order, and reports nothing. */
@@ -164,9 +173,12 @@ export class Arrival implements Life {
     this.#hold?.received?.(bytes);
   }
 
-  drained(): void {}
+  drained(): void {
+    this.#hold?.drained?.();
+  }
 
   ended(): void {
+    this.#hasEnded = true;
     this.#hold?.ended();
   }
 

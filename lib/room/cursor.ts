@@ -87,13 +87,13 @@ export class Cursor implements Author {
 
   /** Returns whether it has all of the backlog. */
   #writeBacklog(backlog: Backlog, turnEnd: number): boolean {
-    const { end } = backlog;
+    const end = Math.min(backlog.end, turnEnd);
     while (this.position < end) {
-      const gap = backlog.gapFrom(this.position) ?? { start: end, end };
-      if (!this.#writeUpTo(Math.min(gap.start, turnEnd))) return false;
-      if (this.position === gap.start) this.position = Math.min(gap.end, end);
-      else if (this.position === turnEnd) return false;
+      const gap = backlog.gapFrom(this.position);
+      if (gap && gap.start <= this.position) this.position = Math.min(gap.end, backlog.end);
+      else if (!this.#writeUpTo(Math.min(gap?.start ?? end, end))) return false;
     }
+    if (this.position < backlog.end) return false;
     const { mark } = backlog;
     if (mark.length > 0) backlog.mark = mark.subarray(this.#offer(mark, 0, mark.length));
     if (this.gone || this.blocked) return false;

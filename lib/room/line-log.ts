@@ -39,7 +39,6 @@ export class LineLog {
   /** The ring, and behind it the place where `read` gathers. */
   readonly #bytes: Uint8Array;
   readonly #ringBytes: number;
-  readonly #keptBytes: number;
   #head = 0;
   #tail = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
@@ -63,7 +62,6 @@ export class LineLog {
    */
   constructor(bytesMax: number, keptBytes = 0, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
-    this.#keptBytes = keptBytes;
     this.#ringBytes = bytesMax + keptBytes;
     const slots = 2 ** Math.ceil(Math.log2(runsMax));
     this.#slotMask = slots - 1;
@@ -89,9 +87,9 @@ export class LineLog {
     return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
   }
 
-  /** Where what is kept of the past begins, perhaps inside a line. */
-  get oldest(): number {
-    return Math.max(0, this.#head - this.#keptBytes);
+  /** The first position that is still in the ring. */
+  get first(): number {
+    return Math.max(0, this.#head - this.#ringBytes);
   }
 
   /** Adds whole lines, at most `freeBytes`. */
@@ -127,7 +125,7 @@ export class LineLog {
 
   /** A reader has come that stands further back: all from there on is held for it. */
   holdFrom(position: number): void {
-    assert(position >= this.#head - this.#ringBytes && position <= this.#head, "it is held");
+    assert(position >= this.first && position <= this.#head, "it is still in the log");
     this.#tail = Math.min(this.#tail, position);
   }
 
@@ -182,19 +180,6 @@ export class LineLog {
     const lf = this.#bytes.indexOf(LF, at);
     const isWrapped = lf < 0 || lf >= this.#ringBytes;
     return position - at + (isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf);
-  }
-
-  /** Where the line begins that ends at a position, which is behind the first byte of the ring. */
-  lineStartBefore(position: number): number {
-    const first = Math.max(0, this.#head - this.#ringBytes);
-    for (let end = position - 1; end > first;) {
-      const at = (end - 1) % this.#ringBytes;
-      const length = Math.min(end - first, at + 1);
-      const lf = this.#bytes.lastIndexOf(LF, at);
-      if (lf > at - length) return end - (at - lf);
-      end -= length;
-    }
-    return first;
   }
 
   /** Whether a reader has sent something behind a position. */

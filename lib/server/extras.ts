@@ -9,6 +9,9 @@ import { count, flag, list, type Table, text, time, type Values } from "../progr
 import { lines, place, redisUrl, roomName } from "./option-kinds.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+/** The values of all options, by their names: an extra knows the types of its own. */
+export type Given = Readonly<Record<string, unknown>>;
+
 /** One of them. */
 interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
@@ -24,7 +27,7 @@ interface Entry<Options extends Table, Settings> {
     read(given: Values<Options>, isAgain: boolean): Promise<Secrets> | undefined;
   };
   /** What an operator may not have meant, if others can reach the server. */
-  doubt?(given: Readonly<Record<string, unknown>>, isOpen: boolean): string | undefined;
+  doubt?(given: Given, isOpen: boolean): string | undefined;
   /** By how much it makes a line longer, in bytes. */
   addedBytesMax?(given: Values<Options>): number;
   /** How many files it needs. */
@@ -237,12 +240,10 @@ export const EXTRAS = {
   }),
 } as const;
 
+type Entries = (typeof EXTRAS)[keyof typeof EXTRAS];
+
 /** What `listen` takes for all of them. */
-export type ExtraSettings = Intersection<
-  {
-    [Name in keyof typeof EXTRAS]: Parameters<(typeof EXTRAS)[Name]["load"]>[0];
-  }[keyof typeof EXTRAS]
->;
+export type ExtraSettings = Intersection<Parameters<Entries["load"]>[0]>;
 
 type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
   all: infer All,
@@ -250,8 +251,13 @@ type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never
   ? All
   : never;
 
-type Options = Intersection<
-  {
-    [Name in keyof typeof EXTRAS]: NonNullable<(typeof EXTRAS)[Name]["options"]>;
-  }[keyof typeof EXTRAS]
->;
+/** All of them, as they are where it does not matter which they are: each looks at its own options. */
+export const ENTRIES = Object.values(EXTRAS) as unknown as readonly Entry<Table, object>[];
+
+/** Makes the parts that are asked for, one after the other, each told of those before it. */
+export async function loadParts(settings: ExtraSettings, context: Context): Promise<void> {
+  for (const { load } of ENTRIES) {
+    const part = await load(settings, context);
+    if (part) context.parts.push(part);
+  }
+}
