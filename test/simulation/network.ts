@@ -5,7 +5,6 @@
  */
 
 import type { AcceptedSocket } from "../../lib/doors/door.ts";
-import { LineBuffer } from "../../lib/room/line-buffer.ts";
 import { Member } from "../../lib/room/member.ts";
 import type { Life } from "../../lib/room/socket.ts";
 import type { Model } from "./model.ts";
@@ -28,6 +27,8 @@ export interface Handlers {
 
 /** Where a connection is: all that it shares with the others. */
 export interface Network {
+  /** How many bytes of a member the room holds that have no place yet. */
+  heldBytes(member: Member): number;
   readonly handlers: Handlers;
   readonly model: Model;
   readonly random: Random;
@@ -88,10 +89,12 @@ export class Connection extends Reader implements AcceptedSocket {
     }
     if (random.chance(weather.lossInWrite)) {
       this.#lose("lost inside a write", true);
+      if (this.seat.state === "guest") model.entrance.isNotGreeted(this.seat);
       this.seat.isRefusingWrites = random.chance(500);
       return this.seat.isRefusingWrites ? -1 : random.below(length + 1);
     }
-    const taken = this.passOn(length, true);
+    const isGreeting = this.seat.state === "guest" && !random.chance(weather.shortGreeting);
+    const taken = isGreeting ? this.passOnAll(length) : this.passOn(length, true);
     if (this.#network.trace)
       this.log(
         `is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
@@ -158,8 +161,8 @@ export class Connection extends Reader implements AcceptedSocket {
     if (this.#network.trace) this.log(`says ${show(chunk)}`);
     model.hears(this.seat, chunk);
     handlers.data(this, chunk);
-    if (this.data instanceof Member && this.data.lines instanceof LineBuffer)
-      model.speaking.checkHeld(this.seat, this.data.lines.heldBytes);
+    if (this.data instanceof Member)
+      model.speaking.checkHeld(this.seat, this.#network.heldBytes(this.data));
     return true;
   }
 

@@ -33,9 +33,11 @@ export interface Rules {
   readonly readBytesMax: number;
   /** Whether who comes and goes is told, and how much a newcomer hears of the past. */
   readonly announce: boolean;
-  readonly history: { readonly bytes: number; readonly lines: number | undefined; readonly keptBytes: number } | undefined;
-  /** Whether the program around the room hears what is said. */
-  readonly listens: boolean;
+  readonly history:
+    | { readonly bytes: number; readonly lines: number | undefined; readonly passingBytes: number }
+    | undefined;
+  /** Whether there is a bot. */
+  readonly bot: boolean;
 }
 
 /** How a peer reads: what comes, a little at a time, a byte now and then, all after a while, or not at all. */
@@ -50,6 +52,8 @@ export interface Weather {
   readonly shortWrite: number;
   /** A connection is lost inside a `write`. */
   readonly lossInWrite: number;
+  /** A socket does not take all of its greeting. */
+  readonly shortGreeting: number;
   /** A `close` that nobody has called for comes inside the call that caused it. */
   readonly closeAtOnce: number;
   /** Over TLS, a connection that the server closes waits for its peer. */
@@ -188,15 +192,16 @@ function chooseRules(random: Random): Rules {
     ...entrance,
     announce,
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
-    listens: random.chance(300),
+    bot: random.chance(300),
   };
-  return {...all, names:false,telnet:false,certified:false,announce:false,history:undefined,listens:false,handshake:false,passPhrase:undefined,denied:[],allowed:undefined,clientsPerAddressMax:undefined,idleMs:undefined,linesPerSecond:undefined};
+  return { ...all, telnet: false, handshake: false, certified: false, passPhrase: undefined, denied: [], allowed: undefined, clientsPerAddressMax: undefined };
 }
 
 /** Less than the log, or more of it, by its size or by lines. */
 function chooseHistory(random: Random, logBytes: number) {
   const bytes = random.pick([1, 10, logBytes >> 1, logBytes, 3 * logBytes]) + random.below(5);
-  return { bytes, lines: random.pick([undefined, 1, 2, 5, 30]), keptBytes: bytes };
+  const lines = random.pick([undefined, 1, 2, 5, 30]);
+  return { bytes, lines, passingBytes: random.pick([0, 30, 300, logBytes]) };
 }
 
 function chooseEntrance(random: Random) {
@@ -225,6 +230,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
   return {
     shortWrite: random.pick([0, 100, 500]),
     lossInWrite: random.pick([0, 0, 10, 60]),
+    shortGreeting: random.pick([0, 0, 50]),
     closeAtOnce: random.pick([0, 300, 1000]),
     closeLater: random.pick([0, 500]),
     politePeer: random.pick([0, 300, 900, 1000]),
@@ -233,7 +239,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     noAddress: random.pick([0, 0, 100]),
     goodHandshake: random.pick([500, 900, 1000]),
     goodPassPhrase: random.pick([300, 800, 1000]),
-    opensTls: 0,
+    opensTls: random.pick([0, 0, 50]),
     web: random.pick([0, 0, 300, 1000]),
     slowBytesMax: isLarge ? random.pick([8, 40_000, 80_000, 100_000]) : 8,
   };

@@ -31,9 +31,9 @@ export class Sightings {
   greetings = 0;
   named = 0;
   noNames = 0;
+  lateNames = 0;
   namesTaken = 0;
   takeovers = 0;
-  successions = 0;
   idle = 0;
   paced = 0;
   resets = 0;

@@ -5,6 +5,10 @@
 
 import type { Way } from "../../lib/doors/door.ts";
 import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
+import type { BotEvents, BotRoom } from "../../lib/extras/bot.ts";
+import type { Lines } from "../../lib/room/fair-queue.ts";
+import { LineBuffer } from "../../lib/room/line-buffer.ts";
+import type { Member } from "../../lib/room/member.ts";
 import type { Cursor } from "../../lib/room/cursor.ts";
 import { type Life } from "../../lib/room/socket.ts";
 import type { Extra } from "../../lib/room/extra.ts";
@@ -14,7 +18,7 @@ import { Connections } from "../../lib/server/connections.ts";
 import { handlersOf } from "../../lib/server/handlers.ts";
 import { Model } from "./model.ts";
 import { Connection, type Handlers, type Network } from "./network.ts";
-import { partsFor } from "./parts.ts";
+import { loadParts } from "./parts.ts";
 import { Random } from "./random.ts";
 import {
   ADDRESSES,
@@ -91,7 +95,9 @@ class World implements Network {
   step = 0;
 
   readonly #secrets: Secrets;
-  readonly #parts: readonly Part[];
+  readonly #parts: Part[] = [];
+  /** What members have sent, below all that extras have put in between. */
+  readonly #buffers = new WeakMap<Member, Lines>();
   readonly #choices: Choices;
   readonly #weightsSum: number;
   #connections: (Connection)[] = [];
@@ -101,6 +107,7 @@ class World implements Network {
   #turnDue = false;
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #stopped: Promise<void> | undefined;
+  #bot: BotRoom | undefined;
   /** What the program was promised that it will be said. */
   readonly #promises: Promise<boolean>[] = [];
 
@@ -116,7 +123,7 @@ class World implements Network {
     this.#weightsSum = EVENTS.reduce((sum, event) => sum + weights[event], 0);
     this.model = new Model(rules);
     this.#secrets = { passPhrase: phraseBytes(rules.passPhrase) };
-    this.#parts = partsFor(rules, this.#context());
+    loadParts(rules, this.#context(), (room) => this.#program(room));
     this.room = this.#openRoom(rules);
     this.server = new Connections(this.room, rules);
     const kind = rules.unix ? "unix" : rules.handshake ? "tls" : "tcp";
@@ -145,13 +152,15 @@ class World implements Network {
       throw new Violation("does not tell that a line was said");
   }
 
-  #context(): Context {
+  #context(): Context & { readonly parts: Part[] } {
     return {
       secrets: this.#secrets,
-      parts: [],
+      parts: this.#parts,
       handlers: () => this.handlers as unknown as Bun.SocketHandler<Life>,
       onWarning() {},
       onError: undefined,
+      guard: (report) => (...details) => report?.(...details),
+      arrivalMs: this.model.state.rules.guestMs,
     };
   }
 
@@ -165,7 +174,11 @@ class World implements Network {
         if (delayMs === 0) this.#turnDue = true;
         else this.#alarmAtMs = Math.min(this.#alarmAtMs, this.model.state.now + delayMs);
       },
-      extras: [() => this.#observer(), ...this.#parts.flatMap(({ extra }) => extra ?? [])],
+      extras: [
+        () => this.#observer(),
+        ...this.#parts.flatMap(({ extra }) => extra ?? []),
+        () => ({ joined: ({ label }) => this.model.speaking.begins(this.#seatOf(label)) }),
+      ],
     });
   }
 
@@ -173,10 +186,17 @@ class World implements Network {
   #observer(): Extra {
     const { model } = this;
     return {
+      linesOf: (member, lines) => {
+        this.#buffers.set(member, lines);
+        return lines;
+      },
       joined: ({ label }) => {
         const seat = this.#seatOf(label);
+        model.naming.checkReport(seat, label);
         model.joined(seat);
-        model.speaking.begins(seat);
+      },
+      left: ({ label }, reason) => {
+        model.isSilent(this.#seatOf(label), reason);
       },
       refused: (label, why) => {
         this.trace?.(`${label} is refused: ${why}`);
@@ -184,32 +204,49 @@ class World implements Network {
       },
       gone: ({ label }, reason, behindBytes) => {
         this.trace?.(`${label} leaves: ${reason}, ${behindBytes} bytes behind`);
+        model.naming.checkReport(this.#seatOf(label), label);
         model.left(this.#seatOf(label), reason, behindBytes);
       },
     };
   }
 
-  /** The program around the room is told a line, and may answer at once. */
-  #listen(line: string, name: string): void {
-    this.trace?.(`the program hears ${JSON.stringify(line)} of ${name}`);
-    this.model.speaking.listens(line, name);
-    if (this.random.chance(50)) this.#say();
+  /** How many bytes of a member the room holds. */
+  heldBytes(member: Member): number {
+    const lines = this.#buffers.get(member);
+    return lines instanceof LineBuffer ? lines.heldBytes : 0;
   }
 
-  /** The program around the room says a line. */
+  /** A bot, which answers at once now and then. */
+  #program(room: BotRoom): BotEvents {
+    this.#bot = room;
+    const isTold = (what: string) => {
+      this.trace?.(`the bot is told ${JSON.stringify(what)}`);
+      this.model.deadlines.leaveDue();
+      this.model.speaking.isTold(what);
+      if (this.random.chance(300)) this.#say();
+      if (this.random.chance(20)) this.#disconnect();
+    };
+    return {
+      onJoin: ({ name }) => isTold(`${name} joined`),
+      onLine: (line, { name }) => isTold(`${name}> ${line}`),
+      onLeave: ({ name }, reason) => isTold(`${name} left: ${reason}`),
+    };
+  }
+
+  /** The bot sends a line. */
   #say(): boolean {
-    return false;
     const { random, model } = this;
+    if (this.#bot === undefined) return false;
     const { lineBytesMax } = this.#choices.rules;
     const line = Buffer.alloc(
       Math.min(random.below(20), lineBytesMax - 1),
       random.pick(["b", "o"]),
     );
-    this.trace?.(`the program says ${show(line)}`);
+    this.trace?.(`the bot sends ${show(line)}`);
     model.speaking.programSays(line);
-    const isSaid = this.room.say(line);
+    const isSaid = this.#bot.send(line);
     if (!model.state.stopping) this.#promises.push(isSaid);
-    else if (Bun.peek(isSaid) !== false) throw new Violation("promises to say a line too late");
+    else if (Bun.peek(isSaid) !== false) throw new Violation("promises to send a line too late");
     return true;
   }
 
@@ -371,7 +408,9 @@ class World implements Network {
     this.trace?.("the server flushes");
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
+    this.model.isFlushing = true;
     this.server.flush();
+    this.model.isFlushing = false;
     this.model.checkFlush(this.#turnDue);
     return true;
   }
