@@ -34,6 +34,13 @@ export interface Door {
   readonly isTransport?: boolean;
   /** A connection has come to this door, which lets it `pass`, or does anything else that an `Arrival` can. */
   meet(arrival: Arrival): void;
+  /**
+   * Why an address is refused whatever it sends, for what is no connection of the room, such as a
+   * page; undefined if it is not.
+   *
+   * @param address numeric, as a socket gives it
+   */
+  refusalOf?(address: string): string | undefined;
 }
 
 /** What a door does with a connection that it holds. */

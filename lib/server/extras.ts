@@ -225,8 +225,8 @@ export const EXTRAS = {
     settings: ({ web, ...given }) => ({ web: web && { ...web, names: given["web-name"] } }),
     filesMax: ({ web }) =>
       web ? import("../http/spare-files.ts").then((it) => it.spareFiles()) : undefined,
-    load: (settings: import("../web/web.ts").WebSettings, context) =>
-      settings.web && import("../web/web.ts").then((it) => it.web(settings, context)),
+    load: ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>
+      web && import("../web/web.ts").then((it) => it.web(web, about, context)),
   }),
   metrics: entry({
     options: {

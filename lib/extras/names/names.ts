@@ -60,7 +60,8 @@ class Names implements Door, Extra {
   }
 
   meet(arrival: Arrival): void {
-    const certificate = certificateOf(arrival.socket);
+    const isOverTls = this.#context.secrets.tls !== undefined;
+    const certificate = isOverTls ? certificateOf(arrival.socket) : undefined;
     if (certificate)
       return this.#claim(arrival, certificate.name, certificate, arrival.takeEarly());
     const greeting = Buffer.from(this.#greeting());
@@ -74,8 +75,7 @@ class Names implements Door, Extra {
       withinMs: NAME_MS,
       received: (bytes) => {
         begun = Buffer.concat([begun, bytes]);
-        if (this.#context.secrets.tls === undefined && greetsInTls(begun))
-          return arrival.refuse(SPEAKS_TLS);
+        if (!isOverTls && greetsInTls(begun)) return arrival.refuse(SPEAKS_TLS);
         const end = begun.indexOf(LF);
         const colon = begun.indexOf(": ");
         if (colon >= 0 && (end < 0 || colon < end)) claim(begun.toString("utf8", 0, colon), begun);
