@@ -21,16 +21,22 @@ export interface HistoryOptions {
 
 export type HistorySettings = { history?: HistoryOptions | undefined };
 
-/** @throws {UserError} if there could be no such history */
-export function history({ bytes, lines = Number.POSITIVE_INFINITY }: HistoryOptions): Part {
+/**
+ * @param passingBytes how much is kept for lines that are not of members, besides `bytes`
+ * @throws {UserError} if there could be no such history
+ */
+export function history(
+  { bytes, lines = Number.POSITIVE_INFINITY }: HistoryOptions,
+  passingBytes = PASSING_BYTES,
+): Part {
   if (!(Number.isInteger(bytes) && bytes >= 1 && bytes <= BYTES_MAX))
     throw new UserError(`history.bytes is a whole number from 1 to ${BYTES_MAX}, not ${bytes}`);
   if (!(lines >= 1)) throw new UserError(`history.lines is a number of at least 1, not ${lines}`);
   return {
     name: "history",
-    keptBytes: bytes + PASSING_BYTES,
+    keptBytes: bytes + passingBytes,
     extra({ log }) {
-      const past = new Past(log, bytes, lines);
+      const past = new Past(log, { bytes, lines }, passingBytes);
       log.onAppend = (author, start, end) => past.appended(author, start, end);
       const mark = new TextEncoder().encode(HISTORY_END);
       return {
@@ -92,6 +98,7 @@ class Past {
   readonly #log: LineLog;
   readonly #bytesMax: number;
   readonly #linesMax: number;
+  readonly #keptBytes: number;
   /** What is before it does not belong to this room any more. */
   #begin = 0;
   /** The lines that are only for those who are here, as far as the log still has them. */
@@ -99,10 +106,15 @@ class Past {
   /** What was found the last time: so many lines of members in [start, end). */
   #found = { start: 0, end: 0, lines: 0 };
 
-  constructor(log: LineLog, bytesMax: number, linesMax: number) {
+  constructor(
+    log: LineLog,
+    { bytes, lines }: { bytes: number; lines: number },
+    passingBytes: number,
+  ) {
     this.#log = log;
-    this.#bytesMax = bytesMax;
-    this.#linesMax = linesMax;
+    this.#bytesMax = bytes;
+    this.#linesMax = lines;
+    this.#keptBytes = bytes + passingBytes;
   }
 
   /** Where they begin; the head if there are none. */
@@ -150,7 +162,7 @@ class Past {
       left -= at - end;
       at = start;
     }
-    const oldest = head - this.#bytesMax - PASSING_BYTES;
+    const oldest = head - this.#keptBytes;
     return this.#log.lineStart(Math.max(at - left, oldest, this.#begin));
   }
 
