@@ -284,9 +284,8 @@ test("SIGHUP has new connections use new certificates and disturbs no member; ba
 });
 
 test("files that will not do are one line before listening, exit code 1", async () => {
-  const [cert, key, other, text] = [
-    ...[pem("server.pem"), pem("server.key"), pem("client.key"), pem("text.pem")],
-  ];
+  const [cert, key] = [pem("server.pem"), pem("server.key")];
+  const [other, text] = [pem("client.key"), pem("text.pem")];
   writeFileSync(text, "just text\n");
   for (const [certFile, keyFile, message] of [
     [pem("none.pem"), key, `cannot read ${pem("none.pem")}: no such file`],
