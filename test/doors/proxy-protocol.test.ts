@@ -1,13 +1,21 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 
 import { addresses } from "../../lib/doors/addresses.ts";
 import { proxyProtocol } from "../../lib/doors/proxy-protocol.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { endAfterEach, Peer, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
+import {
+  endAfterEach,
+  newFolder,
+  Peer,
+  runToEnd,
+  serverCommand,
+  ServerProgram,
+} from "../harness.ts";
 import { testWith } from "../harness/tools.ts";
 import type { FakeSocket } from "../room/fake-socket.ts";
 import { contextWith, openDoors } from "./open-doors.ts";
@@ -124,10 +132,10 @@ describe("over TLS the header comes before the handshake", () => {
   let certificates: Certificates | undefined;
   afterAll(() => certificates && rmSync(certificates.file(""), { recursive: true }));
   const pem = (name: string) => (certificates ??= makeCertificates()).file(name);
-  const start = () =>
+  const start = (...options: string[]) =>
     ServerProgram.start(
       ...["--proxy-protocol", "127.0.0.1", "--tls-cert", pem("server.pem")],
-      ...["--tls-key", pem("server.key")],
+      ...["--tls-key", pem("server.key"), ...options],
     );
 
   for (const how of [
@@ -168,6 +176,33 @@ describe("over TLS the header comes before the handshake", () => {
       await server.members(1);
       good.destroy();
       await server.members(0);
+    },
+  );
+
+  testWith("openssl")(
+    "and before telnet, pass phrase and name, which come in this order",
+    async () => {
+      const passFile = join(newFolder(), "pass");
+      writeFileSync(passFile, "open sesame\n");
+      const limits = ["--allow", "192.0.2.0/24", "--max-clients-per-address", "2"];
+      const server = await start(...limits, "--telnet", "--pass-file", passFile, "--names");
+      const enter = async (sent: string) => {
+        const client = await throughProxy(server.port, "in one piece with it", pem("ca.pem"));
+        client.write(Buffer.from(sent, "latin1"));
+        return client;
+      };
+      const ann = await enter("\xff\xfb\x1fopen sesame\r\0ann\r\0");
+      await server.logged("joined ann 192.0.2.7:56324 (1 here)");
+      const bob = await enter("open sesame\r\nbob: hello\r\n");
+      await server.logged("joined bob 192.0.2.7:56324 (2 here)");
+      const eve = await enter("");
+      const [line] = await eve.toArray();
+      expect(`${line}`).toBe("* too many connections from 192.0.2.7\n");
+      let received = "";
+      for await (const bytes of ann)
+        if ((received += bytes.toString("latin1")).endsWith("lo\n")) break;
+      expect(received).toBe("\xff\xfe\x1f* say your name first\nbob: hello\n");
+      bob.destroy();
     },
   );
 });

@@ -234,6 +234,19 @@ describe("a server of a program's own", () => {
     expect(events).toEqual(["room is full", "server stopping"]);
   });
 
+  test("resets connections, and tells of a bug, if its certificate is none", async () => {
+    const errors: Error[] = [];
+    await using server = await listen({
+      ...{ host: "127.0.0.1", port: 0, clientsMax: 1, tls: { cert: "none", key: "none" } },
+      onError: (error: Error) => errors.push(error),
+    });
+    for (let count = 1; count <= 2; count++) {
+      const peer = await Peer.connect(server.port);
+      await peer.closed();
+      expect(errors).toHaveLength(count);
+    }
+  });
+
   test("renews certificates, CA and pass phrase each alone, for connections to come", async () => {
     const { server, material, events } = await open({ passPhrase: Buffer.from("old") });
     await using _ = server;
