@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { addressList } from "../../lib/doors/address-list.ts";
 import { addresses } from "../../lib/doors/addresses.ts";
+import type { Door } from "../../lib/doors/door.ts";
 import { endAfterEach, Peer, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
 import { forSeeds } from "../harness/seeds.ts";
 import type { Random } from "../simulation/random.ts";
@@ -75,6 +76,29 @@ describe("addresses", () => {
       ...[false, true],
     ]);
     expect(events.filter((event) => event.startsWith("refused"))).toHaveLength(2);
+  });
+
+  test("count a client from when it comes until it needs its seat no more", () => {
+    const held: Door = {
+      meet(arrival) {
+        const late = () => arrival.refuse("late");
+        arrival.hold({ withinMs: 1000, received: () => arrival.pass(), ended: late, late });
+      },
+    };
+    const { accept, pass } = openDoors([addresses({ clientsPerAddressMax: 2 }).door, held]);
+    const isRefused = () => accept().received.includes("too many");
+    const [slow, other] = [accept(), accept()];
+    expect(isRefused()).toBe(true);
+    for (const client of [slow, other]) client.sends("in");
+    slow.room = 0;
+    other.sends("hello\n");
+    pass(0);
+    slow.data.ended();
+    pass(0);
+    expect(isRefused()).toBe(true);
+    slow.drains(100);
+    pass(0);
+    expect([slow.received, slow.closed, isRefused()]).toEqual(["hello\n", false, false]);
   });
 
   test("that are not allowed are told so, also when they come too often", () => {

@@ -42,55 +42,32 @@ describe("a client that is refused reads why, and the log has the same words", (
     ["TCP with a pass phrase", passFile, {}],
     ["TLS", tls, { tls: {} }],
     ["TLS with a pass phrase", () => [...tls(), ...passFile()], { tls: {} }],
-  ] as [string, () => string[], CallerOptions][]) {
-    /** One that is in. */
-    const enter = async (server: ServerProgram, from = "127.0.0.1") => {
-      const member = await Caller.connect(server, { ...caller, from });
-      if (caller.tls) await member.handshaken();
-      if (over.includes("pass")) member.say(`${SECRET}\n`);
-      await server.printed(`joined ${member.name} `, "stderr");
-      return member;
-    };
-
-    test(`over ${over}: an address that is denied`, async () => {
-      const server = await ServerProgram.start("--deny", "127.0.0.2/31", ...options());
-      await enter(server);
-      const from = "127.0.0.3";
-      const denied = await Caller.connect(server, { ...caller, from });
-      await expectRefused(server, denied, `not allowed from ${from}`);
-    });
-
-    test(`over ${over}: an address that is not among those allowed`, async () => {
-      const server = await ServerProgram.start("--allow", "127.0.0.2", ...options());
-      await enter(server, "127.0.0.2");
-      const stranger = await Caller.connect(server, caller);
-      await expectRefused(server, stranger, "not allowed from 127.0.0.1");
-    });
-
-    test(`over ${over}: one connection more of an address than it may have`, async () => {
-      const server = await ServerProgram.start("--max-clients-per-address", "2", ...options());
-      await enter(server);
-      await enter(server);
-      const third = await Caller.connect(server, caller);
+  ] as [string, () => string[], CallerOptions][])
+    test(`over ${over}`, async () => {
+      const server = await ServerProgram.start(
+        ...["--allow", "127.0.0.0/30", "--deny", "127.0.0.3", "--max-clients-per-address", "2"],
+        ...["--max-clients", "3", ...options()],
+      );
+      const come = async (from: string, phrase = SECRET) => {
+        const member = await Caller.connect(server, { ...caller, from });
+        if (caller.tls) await Promise.race([member.handshaken(), member.ended()]);
+        if (over.includes("pass")) member.say(`${phrase}\n`);
+        return member;
+      };
+      for (const from of ["127.0.0.3", "127.0.0.4"])
+        await expectRefused(server, await come(from), `not allowed from ${from}`);
+      if (over.includes("pass"))
+        await expectRefused(server, await come("127.0.0.1", "open caraway"), "wrong pass phrase");
+      for (const count of [1, 2]) {
+        await come("127.0.0.1");
+        await server.members(count);
+      }
+      const third = await come("127.0.0.1");
       await expectRefused(server, third, "too many connections from 127.0.0.1");
-      await enter(server, "127.0.0.2");
+      await come("127.0.0.2");
+      await server.members(3);
+      await expectRefused(server, await come("127.0.0.2"), "room is full");
     });
-
-    test(`over ${over}: one client more than --max-clients`, async () => {
-      const server = await ServerProgram.start("--max-clients", "1", ...options());
-      await enter(server);
-      await expectRefused(server, await Caller.connect(server, caller), "room is full");
-    });
-
-    if (!over.includes("pass")) continue;
-    test(`over ${over}: a wrong pass phrase`, async () => {
-      const server = await ServerProgram.start(...options());
-      const guest = await Caller.connect(server, caller);
-      if (caller.tls) await guest.handshaken();
-      guest.say("open caraway\n");
-      await expectRefused(server, guest, "wrong pass phrase");
-    });
-  }
 
   test("also when it sends without pause", async () => {
     const server = await ServerProgram.start("--deny", "127.0.0.1");
@@ -109,38 +86,6 @@ describe("a client that is refused reads why, and the log has the same words", (
     ]);
     const caller = await Caller.connect(server);
     await expectRefused(server, caller, "not allowed from 127.0.0.1");
-  });
-});
-
-describe("--max-clients-per-address counts those that have a seat", () => {
-  test("clients that have not sent the pass phrase", async () => {
-    const server = await ServerProgram.start("--max-clients-per-address", "2", ...passFile());
-    const guests = [await Caller.connect(server), await Caller.connect(server)];
-    const third = await Caller.connect(server);
-    await expectRefused(server, third, "too many connections from 127.0.0.1");
-    expect(guests.map(({ ending }) => ending)).toEqual([undefined, undefined]);
-  });
-
-  test("handshakes that do not go on", async () => {
-    const server = await ServerProgram.start("--max-clients-per-address", "2", ...tls());
-    await Caller.connect(server, { stays: true });
-    await Caller.connect(server, { stays: true });
-    const third = await Caller.connect(server, { tls: {} });
-    await expectRefused(server, third, "too many connections from 127.0.0.1");
-  });
-
-  test("members until they have all that is pending, and not while they linger after that", async () => {
-    const options = ["--max-clients-per-address", "1", "--max-line", "16"];
-    const server = await ServerProgram.start(...options);
-    const leaving = await Caller.connect(server, { stays: true });
-    await expectRefused(
-      server,
-      await Caller.connect(server),
-      "too many connections from 127.0.0.1",
-    );
-    leaving.say("much too long a line\n");
-    expect(await leaving.ended()).toBe("end of input");
-    await server.join();
   });
 });
 
