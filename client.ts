@@ -9,7 +9,8 @@ import { isatty } from "node:tty";
 import { canPaint } from "./lib/client/colour.ts";
 import { addressOf, connect } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection } from "./lib/client/conversation.ts";
-import { type LocalEnd, notesFor } from "./lib/client/local-end.ts";
+import type { LocalSide } from "./lib/client/local-side.ts";
+import { notesFor } from "./lib/client/notes.ts";
 import { loginName } from "./lib/client/login-name.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe, prefixLines } from "./lib/client/pipe.ts";
@@ -25,7 +26,7 @@ const LEAVE_MS = 1000;
 
 await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const place = connectOptions(options, operands);
-  let here: LocalEnd | undefined;
+  let here: LocalSide | undefined;
   const leave = async (exitCode: number) => {
     await Promise.race([here?.close().catch(() => {}), Bun.sleep(LEAVE_MS)]);
     await exit(exitCode);
@@ -43,7 +44,6 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const notes = notesFor(terminal, options);
   const connectAgain = async () => {
     const made = await connect(place);
-    end.connected?.();
     return made;
   };
   const room = connection
@@ -76,12 +76,12 @@ async function openTerminal(
 
 /** Says and hears until everything is said and the server has closed, or nobody looks any more. */
 async function converse(
-  here: LocalEnd,
+  here: LocalSide,
   room: Conversation,
   name: string,
   options: Options,
 ): Promise<void> {
-  const lines = name ? prefixLines(here.said, `${name}: `) : here.said;
+  const lines = name ? prefixLines(here.lines, `${name}: `) : here.lines;
   const shows = !options["send-only"];
   let saidAll = options["recv-only"];
   const heard = hear(room, here, shows);
@@ -101,7 +101,7 @@ async function say(lines: AsyncIterable<Uint8Array>, room: Conversation): Promis
 }
 
 /** Shows what the room says, until the server closes; returns false if nobody looks any more. */
-async function hear(room: Conversation, here: LocalEnd, show: boolean): Promise<boolean> {
+async function hear(room: Conversation, here: LocalSide, show: boolean): Promise<boolean> {
   for (let bytes = await room.read(); bytes !== undefined; bytes = await room.read())
     if (show && !(await here.show(bytes))) return false;
   return true;

@@ -4,7 +4,7 @@ import { isatty } from "node:tty";
 
 import { LF } from "../room/line-buffer.ts";
 import { Colours } from "./colour.ts";
-import type { LocalEnd } from "./local-end.ts";
+import type { LocalSide } from "./local-side.ts";
 import { STDIN } from "./stdin.ts";
 import { Stdout } from "./stdout.ts";
 import { WholeLines } from "./whole-lines.ts";
@@ -13,14 +13,14 @@ import { WholeLines } from "./whole-lines.ts";
  * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that gets whole lines
  * of harmless text, coloured by speaker.
  */
-export function openPipe(): LocalEnd {
+export function openPipe(): LocalSide {
   const toTerminal = isatty(1);
   const lines = new WholeLines();
   const colours = new Colours(1);
   const stdout = new Stdout();
   const show = (run: Uint8Array) => stdout.write(Buffer.from(colours.bySpeaker(run)));
   return {
-    said: STDIN,
+    lines: STDIN,
     async show(bytes) {
       if (!toTerminal) return stdout.write(bytes);
       const run = lines.push(bytes);

@@ -1,38 +1,11 @@
-/** This end of the conversation, a terminal or a pipe; and what the client says about itself. */
+/** What the client reports about itself, on stderr or in its terminal. */
 
 import { fstatSync } from "node:fs";
 import { isatty } from "node:tty";
 
 import { openStderr } from "../program/stderr.ts";
 import { canPaint, Colours } from "./colour.ts";
-
-/** What the client says about itself. */
-export interface Notes {
-  /** Says that something has happened, in one line that stays. */
-  note(event: string): void;
-  /** Says what is going on, in one line that changes; an empty one is taken away. */
-  status(activity: string): void;
-}
-
-/** Where a client takes what it says to a room from, and where it shows what it hears. */
-export interface LocalEnd {
-  /**
-   * What is said here, in pieces, up to the end of input. Whoever asks for the next piece tells by
-   * that that the last one has gone out.
-   */
-  readonly said: AsyncIterable<Uint8Array>;
-  /** There is a connection, again perhaps: what is shown from now on was heard over it. */
-  connected?(): void;
-  /**
-   * Shows bytes as they arrived from the room. Returns once there is room for more, which is
-   * back-pressure: whether anybody still looks. The bytes are handed over, with their memory.
-   */
-  show(bytes: Uint8Array): Promise<boolean>;
-  /** Waits until nobody looks any more, also while nothing is shown; throws as `show` does. */
-  gone?(): Promise<void>;
-  /** Shows what is still to be shown, and leaves everything as it was found. */
-  close(): Promise<void>;
-}
+import type { Notes } from "./local-side.ts";
 
 /**
  * Where the client speaks of itself: in the terminal of the conversation, else on stderr. A pipeline
