@@ -6,7 +6,7 @@ import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { codeOf, explain, failed, UserError } from "../program/system-errors.ts";
-import { within } from "../program/within.ts";
+import { within } from "../program/timeout.ts";
 import { addressesOf, firstToAnswer } from "./addresses.ts";
 import { BY_SERVER, Connection } from "./connection.ts";
 import { isTlsAlert } from "./tls-records.ts";

@@ -1,7 +1,7 @@
 /** What is heard over a connection, and why it has ended: a last word of the server's is no line. */
 
 import { UserError } from "../program/system-errors.ts";
-import { settlesWithin } from "../program/within.ts";
+import { settlesWithin } from "../program/timeout.ts";
 import { asksForName, type LastWord, ASK_FOR_NAME_BYTES_MAX } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Connection } from "./connection.ts";

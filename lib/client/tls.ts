@@ -2,7 +2,7 @@
 
 import type { TlsMaterial } from "../program/files.ts";
 import { UserError } from "../program/system-errors.ts";
-import { within } from "../program/within.ts";
+import { within } from "../program/timeout.ts";
 import { Connection } from "./connection.ts";
 import { TlsRecords } from "./tls-records.ts";
 import { CLOSED_IN_HANDSHAKE, cutOff, materialFailure, tlsFailure } from "./tls-words.ts";

@@ -4,9 +4,6 @@ import { parseArgs } from "node:util";
 
 import { requireBun } from "./bun-version.ts";
 import { writeOut } from "./descriptor.ts";
-import { formatHelp } from "./help.ts";
-import { ERROR, isJournal } from "./journal.ts";
-import { missingOperand, surplusOperand, unknownOption } from "./mistakes.ts";
 import { quote } from "./quote.ts";
 import { openStderr } from "./stderr.ts";
 import { usageError, UserError } from "./system-errors.ts";
@@ -116,10 +113,10 @@ export function fileMode<None>(help: string, initial: None): Option<number | Non
  * @returns the options and operands; or the text that `--help` or `--version` asks for
  * @throws {UserError} that names the mistake
  */
-export function parseCommandLine<Options extends Table>(
+export async function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
-): { print: string } | { options: Values<Options>; operands: string[] } {
+): Promise<{ print: string } | { options: Values<Options>; operands: string[] }> {
   const own = { help: flag("show this"), version: flag("show the version") };
   const table: Table = { ...command.options, ...own };
   const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
@@ -136,19 +133,28 @@ export function parseCommandLine<Options extends Table>(
     if (token.kind === "positional") operands.push(token.value);
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-    if (option === undefined) throw unknownOption(command, argv[token.index] ?? token.rawName);
+    if (option === undefined) {
+      const { unknownOption } = await import("./suggestions.ts");
+      throw unknownOption(command, argv[token.index] ?? token.rawName);
+    }
     const { rawName, value, inlineValue } = token;
     options[token.name] = parseValue(option, rawName, options[token.name], value, inlineValue);
-    if (options["help"]) return { print: formatHelp(command, table) };
+    if (options["help"]) {
+      const { formatHelp } = await import("./help.ts");
+      return { print: formatHelp(command, table) };
+    }
     if (options["version"]) return { print: `${command.name} ${command.version}` };
   }
 
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
   const expected = isInstead ? [] : command.operands;
   const read = isInstead ? operands : (command.readOperands?.(operands) ?? operands);
-  if (read.length < expected.length) throw missingOperand(command, read);
-  const surplus = read[expected.length];
-  if (surplus !== undefined) throw surplusOperand(command, surplus, isInstead);
+  if (read.length !== expected.length) {
+    const { missingOperand, surplusOperand } = await import("./suggestions.ts");
+    const surplus = read[expected.length];
+    if (surplus === undefined) throw missingOperand(command, read);
+    throw surplusOperand(command, surplus, isInstead);
+  }
   return { options: options as Values<Options>, operands: [...read] }; // each value came from its own option
 }
 
@@ -162,15 +168,14 @@ export async function runCommand<Options extends Table>(
 ): Promise<void> {
   try {
     requireBun();
-    const parsed = parseCommandLine(command, process.argv.slice(2));
+    const parsed = await parseCommandLine(command, process.argv.slice(2));
     if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
     else await main(parsed.options, parsed.operands);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
     const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
-    const mark = isJournal() ? ERROR : "";
-    openStderr().write(`${mark}${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
+    openStderr().write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }

@@ -6,7 +6,7 @@
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { formatTime } from "../program/units.ts";
-import { settlesWithin } from "../program/within.ts";
+import { settlesWithin } from "../program/timeout.ts";
 import type { RedisRoom } from "../redis/redis.ts";
 import { idleFor, SPEAKS_TLS } from "../program/server-messages.ts";
 import type { RoomEvents, RoomOptions } from "../room/options.ts";
