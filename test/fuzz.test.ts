@@ -8,7 +8,8 @@ import { expect, test } from "bun:test";
 import { isIP } from "node:net";
 
 import { formatAddress, unmapAddress } from "../lib/program/address.ts";
-import { count, flag, parseCommandLine, parsePort, size } from "../lib/program/command-line.ts";
+import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
+import { count, size } from "../lib/program/option-values.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
 import { UserError } from "../lib/program/system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";

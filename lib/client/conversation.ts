@@ -1,79 +1,95 @@
-/** The conversation with a room, over one connection or many, as the client has it. */
+/** A conversation with a room: lines out, lines in, an end with a reason. */
 
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
-import { Hearing } from "./hearing.ts";
 import type { Notes } from "./local-side.ts";
+import { Receiver } from "./receiver.ts";
 
-/** Saying and hearing, until everything is said and the server has closed after that. */
+/** Goes on until everything is sent and the server has closed after that. */
 export interface Conversation {
   /**
-   * Waits for bytes that others have said; undefined at the end, if all went well.
+   * Waits for bytes that others have sent; undefined at the end, if all went well.
    *
-   * @throws {UserError} if it did not: what the server has said, or what is lost
+   * @throws {UserError} if it did not: what the server has said at last, or what is lost
    */
   read(): Promise<Uint8Array | undefined>;
-  /** Says all of the bytes; returns false when that is in vain, and `read` tells why. */
+  /** Sends all of the bytes; returns false when that is in vain, and `read` tells why. */
   write(bytes: Uint8Array): Promise<boolean>;
-  /** Everything is said: half-closes, so that the server closes when it has handed over the rest. */
+  /** Everything is sent: half-closes, and the server closes when it has sent what is pending. */
   endOutput(): void;
 }
 
-/** Says a name, so that it is known before anything else is said; nothing if it is empty. */
-export function sayName(connection: Connection, name: string, notes: Notes): void {
+/** How a client takes part in a conversation. */
+export interface Part {
+  /** Whether it sends lines, up to `endOutput`. */
+  readonly sends: boolean;
+  /** What it sends where the server asks for a name, unless it has sent a line by then; or empty. */
+  readonly name: string;
+}
+
+/**
+ * Sends the name that the server has asked for. Without one, the first line that is sent is it.
+ *
+ * @throws {UserError} when none will be sent
+ */
+export function sendName(connection: Connection, { sends, name }: Part, notes: Notes): void {
+  if (name === "" && !sends)
+    throw new UserError("the room asks for a name: give one by --name", { permanent: true });
   if (name === "" || connection.outputEnded) return;
   void connection.write(`${name}\n`);
-  notes.note(`said your name: ${name}`);
+  notes.note(`sent your name: ${name}`);
 }
 
 /** Over one connection: its end is the end of the conversation. */
 export class OneConnection implements Conversation {
-  readonly #connection: Connection;
-  readonly #hearing: Hearing;
+  readonly #receiver: Receiver;
   readonly #notes: Notes;
-  readonly #speaks: boolean;
-  #hasSpoken = false;
+  readonly #part: Part;
+  #hasSent = false;
 
-  /**
-   * @param speaks whether there is anything to say, which `endOutput` ends
-   * @param name said first where the room asks for one; empty for none
-   * @param notes told what happens
-   */
-  constructor(connection: Connection, speaks: boolean, name: string, notes: Notes) {
-    this.#connection = connection;
-    this.#hearing = new Hearing(connection, () => {
-      if (!this.#hasSpoken) sayName(connection, name, notes);
+  /** @param notes told what happens */
+  constructor(connection: Connection, part: Part, notes: Notes) {
+    this.#receiver = new Receiver(connection, () => {
+      if (!this.#hasSent) sendName(connection, part, notes);
     });
-    this.#speaks = speaks;
+    this.#part = part;
     this.#notes = notes;
     notes.note(`connected to ${connection.remoteAddress}`);
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    const bytes = await this.#hearing.read();
+    const bytes = await this.#receiver.read();
     if (bytes !== undefined) return bytes;
-    const failure = this.#hearing.ending?.failure;
+    const { connection } = this.#receiver;
+    const failure = failureOf(this.#receiver, this.#part.sends);
     if (failure) throw failure;
-    const { address, endedByServer } = this.#connection;
-    if (endedByServer && this.#speaks) throw closedEarly(address);
-    if (endedByServer) this.#notes.note(closedBy(address));
+    if (connection.endedByServer) this.#notes.note(`${connection.address} closed the connection`);
     return undefined;
   }
 
   write(bytes: Uint8Array): Promise<boolean> {
-    this.#hasSpoken = true;
-    return this.#connection.write(bytes);
+    this.#hasSent = true;
+    return this.#receiver.connection.write(bytes);
   }
 
   endOutput(): void {
-    this.#connection.endOutput();
+    this.#receiver.connection.endOutput();
   }
 }
 
-/** The server has ended the connection in order, which is no failure to who has nothing to say. */
-export const closedBy = (address: string) => `${address} has closed the connection`;
-
-/** The server has ended the connection before this client did: who knows what it has heard. */
-export function closedEarly(address: string): UserError {
-  return new UserError(`${closedBy(address)} before everything was said`);
+/**
+ * Why a connection that has ended was not the end of a conversation that went well, if so. A server
+ * that ended it first may not have received everything.
+ *
+ * @param sends whether there was anything to send
+ */
+export function failureOf(receiver: Receiver, sends: boolean): UserError | undefined {
+  const { connection, disconnect, failure } = receiver;
+  if (disconnect) {
+    const { message, isPermanent: permanent } = disconnect;
+    return new UserError(`the server says: ${message}`, { permanent });
+  }
+  const endedEarly = sends && connection.endedByServer;
+  if (failure || !endedEarly) return failure;
+  return new UserError(`${connection.address} closed the connection before everything was sent`);
 }

@@ -17,7 +17,7 @@ export interface LocalSide {
    * @throws {UserError} that says why they cannot be shown
    */
   show(bytes: Uint8Array): Promise<boolean>;
-  /** Resolves when nobody reads any more, also while nothing is shown; absent if that never shows. */
+  /** Resolves when it turns out that nobody reads any more; rejects as `show` does. */
   gone?(): Promise<void>;
   /** Shows what is still to be shown, and leaves everything as it was found. */
   close(): Promise<void>;

@@ -7,7 +7,6 @@ import { writeOut } from "./descriptor.ts";
 import { quote } from "./quote.ts";
 import { openStderr } from "./stderr.ts";
 import { usageError, UserError } from "./system-errors.ts";
-import { formatSize, parseSize, parseTimeMs } from "./units.ts";
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -59,51 +58,6 @@ export function text<None>(takes: string, help: string, initial: None): Option<s
   const expects = /^[aeiou]/.test(takes) ? `an ${takes}` : `a ${takes}`;
   const parse = (value: string) => (value === "" ? undefined : value);
   return { takes, expects, help, default: initial, parse };
-}
-
-/** A number of bytes. */
-export function size(help: string, initial: number, min = 1, max = 2 ** 31): Option<number> {
-  const expects = `a size like 64K or 8M, from ${formatSize(min)} to ${formatSize(max)}`;
-  const parse = (value: string) => within(parseSize(value), min, max);
-  return { takes: "size", expects, help, default: initial, parse };
-}
-
-/** A time in ms. */
-export function time<None>(help: string, initialMs: None): Option<number | None> {
-  const expects = "a time like 500ms, 10s or 5m, of at most 24h";
-  const parse = (value: string) => within(parseTimeMs(value), 0, 24 * 3_600_000);
-  return { takes: "time", expects, help, default: initialMs, parse };
-}
-
-/** A whole number. */
-export function count<None>(help: string, initial: None, min = 1): Option<number | None> {
-  const expects = `a whole number from ${min} on`;
-  const parse = (value: string) => within(parseWhole(value), min, Number.MAX_SAFE_INTEGER);
-  return { takes: "n", expects, help, default: initial, parse };
-}
-
-/** Anything else that a function reads, as often as it is given. */
-export function list<Value>(
-  takes: string,
-  expects: string,
-  help: string,
-  parseOne: (text: string) => Value | undefined,
-): Option<readonly Value[]> {
-  const parse = (value: string, before: readonly Value[]) => {
-    const one = parseOne(value);
-    return one === undefined ? undefined : [...before, one];
-  };
-  return { takes, expects, help, default: [], parse };
-}
-
-/** The permissions of a file: `660`, `0660` as C writes it, or `0o660`. */
-export function fileMode<None>(help: string, initial: None): Option<number | None> {
-  const expects = "the permissions of a file, like 600";
-  const parse = (value: string) => {
-    const [, digits] = /^(?:0o?)?([0-7]{3})$/.exec(value) ?? [];
-    return digits === undefined ? undefined : Number.parseInt(digits, 8);
-  };
-  return { takes: "octal", expects, help, default: initial, parse };
 }
 
 /**
@@ -193,17 +147,9 @@ export async function exit(exitCode: number): Promise<never> {
  * @throws {UserError} unless it is one
  */
 export function parsePort(value: string, lowest: 0 | 1): number {
-  const port = within(parseWhole(value), lowest, 65_535);
-  if (port !== undefined) return port;
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Infinity;
+  if (port >= lowest && port <= 65_535) return port;
   throw usageError(`<port> is a whole number from ${lowest} to 65535, not ${quote(value)}`);
-}
-
-function parseWhole(value: string): number | undefined {
-  return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
-}
-
-function within(value: number | undefined, min: number, max: number): number | undefined {
-  return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
 function parseValue(

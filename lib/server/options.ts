@@ -1,19 +1,9 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
 import { splitAddress } from "../program/address.ts";
-import {
-  type Command,
-  count,
-  fileMode,
-  flag,
-  list,
-  parsePort,
-  size,
-  text,
-  time,
-  type Values,
-} from "../program/command-line.ts";
+import { type Command, flag, parsePort, text, type Values } from "../program/command-line.ts";
 import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
+import { count, fileMode, list, size, time } from "../program/option-values.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
 import { AddressRules, parseAddressRule } from "./access.ts";

@@ -16,7 +16,7 @@ import {
   startClient,
 } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
 
 endAfterEach();
 afterEach(async () => {

@@ -9,7 +9,7 @@ import { retryDelayMs } from "../../lib/client/retries.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { makeCertificates } from "../certificates.ts";
 import { endAfterEach, newFolder, Peer, Program, ServerProgram } from "../harness.ts";
-import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
 
 endAfterEach();
 afterEach(async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { formatAddress, splitAddress } from "../../lib/program/address.ts";
-import { fileMode, parsePort } from "../../lib/program/command-line.ts";
+import { parsePort } from "../../lib/program/command-line.ts";
+import { fileMode } from "../../lib/program/option-values.ts";
 import { quote } from "../../lib/program/quote.ts";
 import { similar } from "../../lib/program/suggestions.ts";
 import { formatSize, formatTime, parseSize, parseTimeMs } from "../../lib/program/units.ts";

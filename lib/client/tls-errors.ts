@@ -1,13 +1,7 @@
-/** Why TLS has failed, in words for who has started the client; nothing of OpenSSL's. */
+/** Why TLS has failed, in words for the user of the client; nothing of OpenSSL's. */
 
 import { codeOf, UserError } from "../program/system-errors.ts";
 
-/** A plain client has found a server that speaks TLS. */
-export const USE_TLS = "the server speaks TLS; use --tls";
-/** A plain client was reset, unheard, as by a server that has waited for a handshake in vain. */
-export const RESET_UNHEARD = "reset by the server; does it speak TLS (--tls)?";
-
-/** A server that does not want to, and does not say why. */
 export const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 const NOT_ACCEPTED = "it does not accept our certificate (--tls-cert)";
 const NEEDS_CERTIFICATE = "it requires a client certificate (--tls-cert, --tls-key)";
@@ -26,7 +20,7 @@ const CERTIFICATES: readonly (readonly [RegExp, string])[] = [
   [/^CERT_NOT_YET_VALID/, "its certificate is not valid yet"],
 ];
 
-/** By what BoringSSL calls it; an alert is what the server has said. */
+/** By the names that BoringSSL has for it; an alert was sent by the server. */
 const FAILURES: readonly (readonly [RegExp, string])[] = [
   [/WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST/, "it does not speak TLS"],
   [/ALERT_CERTIFICATE_REQUIRED/, NEEDS_CERTIFICATE],
@@ -38,27 +32,27 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
   [/UNRECOGNIZED_NAME/, "it has no certificate for that name (--tls-server-name)"],
 ];
 
-/** Of the client and of how far it came: what the words depend on. */
+/** What the words depend on. */
 export interface TlsSituation {
   /** Which name the certificate has to be for. */
   serverName: string;
   /** Whether the client has a certificate to show. */
   hasCertificate: boolean;
-  /** Whether the server has said anything within TLS. */
-  heardAny: boolean;
+  /** Whether the server has sent anything within TLS. */
+  hasReceived: boolean;
 }
 
-/** What went wrong in a handshake, or on a connection over TLS; undefined: not TLS, but the system. */
+/** What went wrong in a handshake, or later, over TLS; undefined if it was not TLS that failed. */
 export function tlsFailure(error: unknown, situation: TlsSituation): UserError | undefined {
-  const { serverName, hasCertificate, heardAny } = situation;
+  const { serverName, hasCertificate, hasReceived } = situation;
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : "";
   const because = (words: string, permanent: boolean) =>
     new UserError(words, { cause: error, permanent });
   if (message.includes("before secure TLS connection"))
     return because(CLOSED_IN_HANDSHAKE + doubt(situation), false);
-  // Bun and others close without a word when they do not accept a certificate.
-  if (code === "ECONNRESET" && hasCertificate && !heardAny)
+  // Bun and others close without an alert when they do not accept a certificate.
+  if (code === "ECONNRESET" && hasCertificate && !hasReceived)
     return because(`reset by the server${doubt(situation)}`, false);
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return because(`its certificate is for another name than ${serverName}`, true);
@@ -83,19 +77,19 @@ export function tlsFailure(error: unknown, situation: TlsSituation): UserError |
   return undefined;
 }
 
-/** What a program has given for TLS cannot be used; files that a user names are checked before. */
+/** The `tls` option of a program cannot be used; files that a user names are checked before. */
 export function materialFailure(error: unknown): UserError | undefined {
   if (!/^ERR_(BORINGSSL|OSSL)/.test(codeOf(error))) return undefined;
   const words = "its tls: ca and cert have to be PEM, and key the key of cert";
   return new UserError(words, { cause: error, permanent: true });
 }
 
-/** The connection ended without close_notify: whether that was the server, nobody can tell. */
+/** The connection ended without close_notify: it may not have been the server that ended it. */
 export function cutOff(situation: TlsSituation): UserError {
   const words = "the connection was cut off (no TLS close_notify)";
   return new UserError(words + doubt(situation), { code: "ERR_TLS_CUT_OFF" });
 }
 
-function doubt({ hasCertificate, heardAny }: TlsSituation): string {
-  return hasCertificate && !heardAny ? "; does it accept our certificate (--tls-cert)?" : "";
+function doubt({ hasCertificate, hasReceived }: TlsSituation): string {
+  return hasCertificate && !hasReceived ? "; does it accept our certificate (--tls-cert)?" : "";
 }
