@@ -34,7 +34,7 @@ export interface Part {
  */
 export function sendName(connection: Connection, { sends, name }: Part, notes: Notes): void {
   if (name === "" && !sends)
-    throw new UserError("the room asks for a name: give one by --name", { permanent: true });
+    throw new UserError("the room asks for a name; give one with --name", { permanent: true });
   if (name === "" || connection.outputEnded) return;
   void connection.write(`${name}\n`);
   notes.note(`sent your name: ${name}`);

@@ -1,25 +1,23 @@
 /**
  * `--reconnect`: a conversation that outlives its connections. A line that is sent
  *
- * 1. waits, with whoever sends it, while there is no connection;
- * 2. is taken by the system in parts, over a connection. From then on the server may have relayed
- *    it, so it is not sent again, with one exception: a server that refuses the client, as one whose
- *    room is full does, has relayed nothing. So what a connection has taken is kept, up to a
- *    limit, until a line of a member is received, and is sent again after a refusal;
+ * 1. waits, and its sender with it, while there is no connection;
+ * 2. is taken by the system, over a connection. From then on it may have been relayed, so it is not
+ *    sent again, with one exception: a server that refuses this client has relayed nothing. So what
+ *    was taken is kept, up to a limit, until a line of a member is received; a refusal before that
+ *    sends it again;
  * 3. is lost if the connection is lost when only a part of it was taken: the server relays that
- *    part as a line of its own, so the rest is not sent;
- * 4. is lost if it is too long for the server, and so is what was taken after it;
- * 5. is lost if the server refuses the client after more was taken than is kept.
+ *    part as a line, so the rest is not sent;
+ * 4. is lost if it is too long for the server, and so are those taken after it;
+ * 5. is lost if a refusal comes when more was taken than is kept.
  *
- * Each loss is noted when it happens, and the end of the conversation tells how many lines were
- * lost at least: what else was on its way when a connection was lost, no client can know. Of a line
- * that is received, a part that has no end is dropped and noted.
- *
- * Once all lines have been taken and no more will come, the end of a connection is the end.
+ * Losses are noted, and the end tells how many lines were lost at least: what else was on its way
+ * when a connection was lost, no client can know. A line received without its end is noted, too.
+ * Once everything has been taken and no more will come, the end of a connection is the end.
  */
 
 import { LF } from "../program/lf.ts";
-import { type Disconnect, longestLineOf } from "../program/server-messages.ts";
+import { type Disconnect, isLineTooLong } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
 import { type Conversation, failureOf, type Part, sendName } from "./conversation.ts";
@@ -48,17 +46,112 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
   return (Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (1 + random)) / 2;
 }
 
+/** What is sent over one connection after another, step by step as above. It knows no connection. */
+export class Outgoing {
+  /** What the connection is to take, oldest first. */
+  readonly #pending: Uint8Array[] = [];
+  #ended = false;
+  /** What this connection has taken; undefined once that is not to be sent again. */
+  #kept: Bun.ArrayBufferSink | undefined;
+  #takenBytes = 0;
+  #endsInsideLine = false;
+  /** Whether what is pending begins with the rest of a line that is lost. */
+  #skipsRest = false;
+  lostLines = 0;
+
+  /** What the connection is to take now. */
+  get next(): Uint8Array | undefined {
+    return this.#pending[0];
+  }
+
+  /** Whether everything was taken, and no more will come. */
+  get isDone(): boolean {
+    return this.#ended && this.next === undefined;
+  }
+
+  get hasTaken(): boolean {
+    return this.#takenBytes > 0;
+  }
+
+  /** Takes bytes to send, which are not to be changed until there is no `next`. */
+  add(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#pending.push(bytes);
+    this.#skipRest();
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  connected(): void {
+    this.#kept = new Bun.ArrayBufferSink();
+    this.#takenBytes = 0;
+    this.#endsInsideLine = false;
+  }
+
+  /** The connection has taken so many bytes of `next`. */
+  taken(count: number): void {
+    const bytes = this.#drop(count);
+    this.#takenBytes += count;
+    this.#endsInsideLine = bytes.at(-1) !== LF;
+    if (this.#takenBytes > KEPT_BYTES_MAX) this.#kept = undefined;
+    this.#kept?.write(bytes);
+  }
+
+  /** The server has accepted this client: what was taken may have been relayed. */
+  accepted(): void {
+    this.#kept = undefined;
+  }
+
+  /** The connection is lost; returns what is lost with it, in words. */
+  lost(disconnect: Disconnect | undefined, isRefusal: boolean): string | undefined {
+    let loss = "a line was cut off; its rest is not sent";
+    if (isRefusal) {
+      if (!this.hasTaken) return undefined;
+      if (this.#kept) return void this.#pending.unshift(new Uint8Array(this.#kept.end()));
+      loss = "what was sent before the refusal is lost";
+    } else if (disconnect && isLineTooLong(disconnect))
+      loss = "a line was too long for the server; it and those sent after it are lost";
+    // The end ends a line, too.
+    else if (!this.#endsInsideLine || this.isDone) return undefined;
+    this.lostLines++;
+    this.#skipsRest ||= this.#endsInsideLine;
+    this.#skipRest();
+    return loss;
+  }
+
+  #skipRest(): void {
+    for (let next = this.next; this.#skipsRest && next; next = this.next) {
+      const end = next.indexOf(LF) + 1;
+      this.#skipsRest = end === 0;
+      this.#drop(end || next.length);
+    }
+  }
+
+  /** Removes the first bytes of what is pending. */
+  #drop(count: number): Uint8Array {
+    const first = this.#pending.shift() ?? new Uint8Array(0);
+    if (count < first.length) this.#pending.unshift(first.subarray(count));
+    return first.subarray(0, count);
+  }
+}
+
 /** Connects, and again whenever a connection is lost. Lines that are received come out whole. */
 export class ReconnectingConversation implements Conversation {
   readonly #address: string;
   readonly #connect: () => Promise<Connection>;
   readonly #part: Part;
   readonly #notes: Notes;
+  readonly #outgoing = new Outgoing();
+  readonly #received = new WholeLines();
   /** Undefined while there is no connection. */
   #receiver: Receiver | undefined;
-  readonly #received = new WholeLines();
+  /** The connection that is being written to. */
+  #sendingTo: Connection | undefined;
+  #wakeWriter: (() => void) | undefined;
+  /** Whether a line of a member was received: so this client is one, too. */
+  #isMember = false;
   #isOver = false;
-
   #tries = 0;
   /** How many in a row came to nothing. */
   #failures = 0;
@@ -70,22 +163,6 @@ export class ReconnectingConversation implements Conversation {
   /** Why there is none, in words, as noted; and that, if it is a failure. */
   #reason = "";
   #failure: UserError | undefined;
-
-  /** What is to be sent, oldest first. */
-  #pending: Uint8Array[] = [];
-  #outputEnded = false;
-  #wakeWriter: (() => void) | undefined;
-  /** The connection that is being written to. */
-  #sendingTo: Connection | undefined;
-  /** What the connection has taken; undefined once that is not to be sent again. */
-  #kept: Uint8Array[] | undefined;
-  #takenBytes = 0;
-  #endsInsideLine = false;
-  /** Whether a line of a member was received: then this client is one, too. */
-  #isMember = false;
-  /** Whether what is pending begins with the rest of a line that is lost. */
-  #skipsRest = false;
-  #lostLines = 0;
 
   /**
    * @param address where it connects to, as the user wrote it
@@ -112,33 +189,33 @@ export class ReconnectingConversation implements Conversation {
       const bytes = await this.#receiver?.read();
       const lines = bytes ? this.#received.push(bytes) : this.#closed(this.#receiver);
       if (lines === undefined) continue;
-      if (!this.#isMember) this.#look(lines);
+      if (!this.#isMember && LINE_OF_MEMBER.test(Buffer.from(lines).toString("latin1"))) {
+        this.#isMember = true;
+        this.#outgoing.accepted();
+        this.#noteConnected();
+      }
       return lines;
     }
+    const { lostLines } = this.#outgoing;
     const rest = this.#received.end();
-    if (rest !== undefined || this.#lostLines === 0) return rest;
-    const lines = this.#lostLines === 1 ? "1 line was" : `${this.#lostLines} lines were`;
-    throw new UserError(`at least ${lines} lost`);
+    if (rest !== undefined || lostLines === 0) return rest;
+    throw new UserError(
+      `at least ${lostLines === 1 ? "1 line was" : `${lostLines} lines were`} lost`,
+    );
   }
 
   /** Sends all of the bytes, over as many connections as it takes; returns true, in the end. */
   async write(bytes: Uint8Array): Promise<boolean> {
-    this.#pending.push(bytes);
-    this.#skipRest();
+    this.#outgoing.add(bytes);
     void this.#send();
-    while (this.#pending.length > 0)
-      await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+    while (this.#outgoing.next) await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
     return true;
   }
 
   /** Half-closes as soon as everything has been taken. */
   endOutput(): void {
-    this.#outputEnded = true;
+    this.#outgoing.end();
     void this.#send();
-  }
-
-  get #isDone(): boolean {
-    return this.#outputEnded && this.#pending.length === 0;
   }
 
   /** Connects, in as many tries as it takes; undefined when there is nothing left to send. */
@@ -146,39 +223,78 @@ export class ReconnectingConversation implements Conversation {
     while (this.#tries++ === 0 || (await this.#waitForTry())) {
       this.#notes.status(`connecting to ${this.#address}`);
       const made = await this.#connect().catch(asUserError);
+      this.#notes.status("");
       if (!(made instanceof UserError)) return this.#opened(made);
       if (made.permanent) throw made;
       this.#noteFailure(made);
     }
+    this.#notes.status("");
     return undefined;
   }
 
   /** Returns whether it is worth it. */
   async #waitForTry(): Promise<boolean> {
     const endMs = performance.now() + retryDelayMs(this.#failures++);
-    for (let leftMs = Infinity; leftMs > 0 && !this.#isDone;) {
+    for (let leftMs = Infinity; leftMs > 0 && !this.#outgoing.isDone;) {
       leftMs = Math.max(0, endMs - performance.now());
       this.#notes.status(`retrying in ${Math.ceil(leftMs / 1000)} s`);
       await Bun.sleep(Math.min(LOOK_MS, leftMs));
     }
-    return !this.#isDone;
+    return !this.#outgoing.isDone;
   }
 
   #opened(connection: Connection): Receiver {
+    this.#outgoing.connected();
     this.#connectedAtMs = performance.now();
-    this.#kept = [];
-    this.#takenBytes = 0;
-    this.#endsInsideLine = this.#isMember = false;
+    this.#isMember = false;
     this.#receiver = new Receiver(connection, () => {
       // A line that was sent has the name in it, or is it.
-      const hasSent = this.#takenBytes > 0 || this.#sendingTo === connection;
+      const hasSent = this.#outgoing.hasTaken || this.#sendingTo === connection;
       if (!hasSent) sendName(connection, this.#part, this.#notes);
     });
-    this.#notes.status("");
     // A server that has refused this client may do so again: it is noted once it has not.
     if (!this.#wasRefused) this.#noteConnected();
     void this.#send();
     return this.#receiver;
+  }
+
+  /** Hands over what is next, as long as there is a connection that takes it. */
+  async #send(): Promise<void> {
+    const { connection } = this.#receiver ?? {};
+    if (connection === undefined || connection === this.#sendingTo) return;
+    this.#sendingTo = connection;
+    const taken = (count: number) => this.#outgoing.taken(count);
+    for (let { next } = this.#outgoing; next; { next } = this.#outgoing)
+      if (!(await connection.write(next, taken))) return;
+    this.#sendingTo = undefined;
+    this.#wakeWriter?.();
+    if (this.#outgoing.isDone) connection.endOutput();
+  }
+
+  /** The connection has ended, or there is none and need not be. */
+  #closed(receiver: Receiver | undefined): undefined {
+    if (receiver === undefined) return this.#end(this.#failure);
+    const { connection, disconnect } = receiver;
+    connection.abandon();
+    // A member can send what looks like a refusal.
+    const isRefusal = disconnect?.isRefusal === true && !this.#isMember;
+    const isReason = isRefusal || disconnect?.isRefusal !== true;
+    const loss = this.#outgoing.lost(disconnect, isRefusal);
+    this.#wakeWriter?.();
+    const { isDone } = this.#outgoing;
+    const failure = failureOf(receiver, isDone);
+    if (isDone || (failure?.permanent && isReason)) return this.#end(failure);
+    this.#receiver = undefined;
+    if (!isRefusal && performance.now() - this.#connectedAtMs >= GOOD_MS) this.#failures = 0;
+    this.#noteFailure(failure, isRefusal);
+    if (loss !== undefined) this.#notes.note(loss);
+    if (this.#received.end()) this.#notes.note("the line that was being received is lost");
+  }
+
+  #end(failure: UserError | undefined): undefined {
+    this.#isOver = true;
+    if (failure) throw failure;
+    this.#noteConnected();
   }
 
   #noteConnected(): void {
@@ -200,89 +316,5 @@ export class ReconnectingConversation implements Conversation {
     this.#failure = failure;
     this.#wasRefused = isRefusal;
     this.#awaySinceMs ??= performance.now();
-  }
-
-  #look(lines: Uint8Array): void {
-    if (!LINE_OF_MEMBER.test(Buffer.from(lines).toString("latin1"))) return;
-    this.#isMember = true;
-    this.#kept = undefined;
-    this.#noteConnected();
-  }
-
-  /** The connection has ended, or there is none and need not be. */
-  #closed(receiver: Receiver | undefined): undefined {
-    if (receiver === undefined) return this.#end(this.#failure);
-    const { connection, disconnect } = receiver;
-    connection.abandon();
-    const isRefusal = disconnect?.isRefusal === true && !this.#isMember;
-    const loss = this.#lose(disconnect, isRefusal);
-    const failure = failureOf(receiver, this.#isDone);
-    if (this.#isDone) return this.#end(failure);
-    this.#receiver = undefined;
-    // A member can send what looks like a refusal.
-    if (failure?.permanent && isRefusal === (disconnect?.isRefusal ?? false))
-      return this.#end(failure);
-    if (!isRefusal && performance.now() - this.#connectedAtMs >= GOOD_MS) this.#failures = 0;
-    this.#noteFailure(failure, isRefusal);
-    if (loss !== undefined) this.#notes.note(loss);
-    if (this.#received.end()) this.#notes.note("the line that was being received is lost");
-  }
-
-  /** Decides on what the connection had taken; returns what is lost of it, in words. */
-  #lose(disconnect: Disconnect | undefined, isRefusal: boolean): string | undefined {
-    let loss: string;
-    if (isRefusal && this.#kept) return void this.#pending.unshift(...this.#kept.splice(0));
-    else if (isRefusal && this.#takenBytes > 0) loss = "what was sent before the refusal is lost";
-    else if (disconnect && longestLineOf(disconnect) !== undefined)
-      loss = "a line was too long for the server; it and those sent after it are lost";
-    else if (this.#endsInsideLine && !this.#isDone)
-      loss = "a line was cut off; its rest is not sent";
-    else return undefined;
-    this.#lostLines++;
-    this.#skipsRest ||= this.#endsInsideLine;
-    this.#skipRest();
-    return loss;
-  }
-
-  #end(failure: UserError | undefined): undefined {
-    this.#isOver = true;
-    this.#notes.status("");
-    if (failure) throw failure;
-    this.#noteConnected();
-  }
-
-  /** Hands over what is pending, as long as there is a connection that takes it. */
-  async #send(): Promise<void> {
-    const { connection } = this.#receiver ?? {};
-    if (connection === undefined || connection === this.#sendingTo) return;
-    this.#sendingTo = connection;
-    for (let piece = this.#pending[0]; piece !== undefined; piece = this.#pending[0])
-      if (!(await connection.write(piece, (count) => this.#taken(count)))) return;
-    this.#sendingTo = undefined;
-    if (this.#isDone) connection.endOutput();
-  }
-
-  #taken(count: number): void {
-    const bytes = this.#drop(count);
-    this.#takenBytes += count;
-    this.#endsInsideLine = bytes.at(-1) !== LF;
-    if (this.#takenBytes > KEPT_BYTES_MAX) this.#kept = undefined;
-    this.#kept?.push(new Uint8Array(bytes)); // A copy; `slice` of a Buffer is none.
-  }
-
-  #skipRest(): void {
-    for (let first = this.#pending[0]; this.#skipsRest && first; first = this.#pending[0]) {
-      const end = first.indexOf(LF) + 1;
-      this.#skipsRest = end === 0;
-      this.#drop(end || first.length);
-    }
-  }
-
-  /** Removes the first bytes of what is pending. */
-  #drop(count: number): Uint8Array {
-    const first = this.#pending.shift() ?? new Uint8Array(0);
-    if (count < first.length) this.#pending.unshift(first.subarray(count));
-    if (this.#pending.length === 0) this.#wakeWriter?.();
-    return first.subarray(0, count);
   }
 }
