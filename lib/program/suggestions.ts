@@ -60,6 +60,7 @@ function sampleOf({ name, operands }: Command, given: readonly string[] = []): s
 /** The names that begin or end with a word, or else those that are one slip of the finger away. */
 export function similar(word: string, names: readonly string[]): string[] {
   const given = word.toLowerCase();
+  if (names.includes(given)) return [given];
   if (given === "" || given.length > WORD_LENGTH_MAX) return [];
   const parts = names.filter((name) => name.startsWith(given) || name.endsWith(`-${given}`));
   if (parts.length > 0 || given.length === 1) return parts;

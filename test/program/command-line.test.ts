@@ -119,7 +119,7 @@ describe("a word that does not exist stands for", () => {
     ["NAME", ["name"]],
     ["nam", ["name"]],
     ["n", ["name"]],
-    ["tls", ["tls", "tls-ca"]],
+    ["tls", ["tls"]],
     ["tsl", ["tls"]],
     ["tl", ["tls", "tls-ca"]],
     ["only", ["recv-only", "send-only"]],
