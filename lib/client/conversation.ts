@@ -1,9 +1,16 @@
 /** A conversation with a room: lines out, lines in, an end with a reason. */
 
+import { LF } from "../program/lf.ts";
+import {
+  ASK_FOR_NAME_BYTES_MAX,
+  asksForName,
+  type Disconnect,
+  disconnectOf,
+  SERVER_MESSAGE_BYTES_MAX,
+} from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Notes } from "./local-side.ts";
-import { Receiver } from "./receiver.ts";
 
 /** Goes on until everything is sent and the server has closed after that. */
 export interface Conversation {
@@ -27,31 +34,15 @@ export interface Part {
   readonly name: string;
 }
 
-/**
- * Sends the name that the server has asked for. Without one, the first line that is sent is it.
- *
- * @throws {UserError} when none will be sent
- */
-export function sendName(connection: Connection, { sends, name }: Part, notes: Notes): void {
-  if (name === "" && !sends)
-    throw new UserError("the room asks for a name; give one with --name", { permanent: true });
-  if (name === "" || connection.outputEnded) return;
-  void connection.write(`${name}\n`);
-  notes.note(`sent your name: ${name}`);
-}
-
 /** Over one connection: its end is the end of the conversation. */
 export class OneConnection implements Conversation {
   readonly #receiver: Receiver;
   readonly #notes: Notes;
   readonly #part: Part;
-  #hasSent = false;
 
   /** @param notes told what happens */
   constructor(connection: Connection, part: Part, notes: Notes) {
-    this.#receiver = new Receiver(connection, () => {
-      if (!this.#hasSent) sendName(connection, part, notes);
-    });
+    this.#receiver = new Receiver(connection, part, notes);
     this.#part = part;
     this.#notes = notes;
     notes.note(`connected to ${connection.remoteAddress}`);
@@ -68,7 +59,7 @@ export class OneConnection implements Conversation {
   }
 
   write(bytes: Uint8Array): Promise<boolean> {
-    this.#hasSent = true;
+    this.#receiver.hasSent = true;
     return this.#receiver.connection.write(bytes);
   }
 
@@ -92,4 +83,81 @@ export function failureOf(receiver: Receiver, sends: boolean): UserError | undef
   const endedEarly = sends && connection.endedByServer;
   if (failure || !endedEarly) return failure;
   return new UserError(`${connection.address} closed the connection before everything was sent`);
+}
+
+/**
+ * Reads one connection to its end, and sends a name if the server asks for one in its first line.
+ * Bytes pass as they come; only a copy of a few is kept.
+ */
+export class Receiver {
+  readonly connection: Connection;
+  readonly #part: Part;
+  readonly #notes: Notes;
+  /** Whether a line was sent, which has the name in it, or is it. */
+  hasSent = false;
+  /** The first line, as far as it was received; undefined once it is known what it is. */
+  #first: Buffer | undefined = Buffer.alloc(0);
+  #isAsked = false;
+  /** What was received last; begins with an LF, for the line before the first. */
+  #last: Buffer = Buffer.from("\n");
+  /** Why the connection has failed; set when `read` has returned undefined. */
+  failure: UserError | undefined;
+
+  /** @param notes told when the name is sent */
+  constructor(connection: Connection, part: Part, notes: Notes) {
+    this.connection = connection;
+    this.#part = part;
+    this.#notes = notes;
+  }
+
+  /**
+   * Waits for bytes; undefined at the end, however it came to it.
+   *
+   * @throws {UserError} when the server has asked for a name, and none will be sent
+   */
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#isAsked && !this.hasSent) this.#sendName();
+    this.#isAsked = false;
+    try {
+      const bytes = await this.connection.read();
+      if (bytes !== undefined) this.#look(bytes);
+      return bytes;
+    } catch (error) {
+      this.failure = asUserError(error);
+      return undefined;
+    }
+  }
+
+  /** The message by which the server ended the connection, if that is the last line received. */
+  get disconnect(): Disconnect | undefined {
+    const [, line] = /\n([^\n]*)\n$/.exec(this.#last.toString()) ?? [];
+    return line === undefined ? undefined : disconnectOf(line);
+  }
+
+  #look(bytes: Uint8Array): void {
+    const end = bytes.subarray(-SERVER_MESSAGE_BYTES_MAX - 1);
+    this.#last = Buffer.concat([this.#last, end]).subarray(-SERVER_MESSAGE_BYTES_MAX - 1);
+    if (this.#first === undefined) return;
+    const first = Buffer.concat([this.#first, bytes.subarray(0, ASK_FOR_NAME_BYTES_MAX)]);
+    const length = first.indexOf(LF);
+    this.#isAsked = length >= 0 && asksForName(first.toString("utf8", 0, length));
+    const isClear = length >= 0 || first.length >= ASK_FOR_NAME_BYTES_MAX;
+    this.#first = isClear ? undefined : first;
+  }
+
+  #sendName(): void {
+    const { name, sends } = this.#part;
+    if (name === "" && !sends)
+      throw new UserError("the room asks for a name; give one with --name", { permanent: true });
+    // Without one, the first line that is sent is it.
+    if (name === "" || this.connection.outputEnded) return;
+    void this.connection.write(`${name}\n`);
+    this.#notes.note(`sent your name: ${name}`);
+  }
+}
+
+/** An error that a user can cause; any other is a bug, and thrown. */
+export function asUserError(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  throw error;
 }

@@ -20,9 +20,8 @@ import { LF } from "../program/lf.ts";
 import { type Disconnect, isLineTooLong } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
-import { type Conversation, failureOf, type Part, sendName } from "./conversation.ts";
+import { asUserError, type Conversation, failureOf, type Part, Receiver } from "./conversation.ts";
 import type { Notes } from "./local-side.ts";
-import { asUserError, Receiver } from "./receiver.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const FIRST_DELAY_MS = 500;
@@ -69,10 +68,6 @@ export class Outgoing {
     return this.#ended && this.next === undefined;
   }
 
-  get hasTaken(): boolean {
-    return this.#takenBytes > 0;
-  }
-
   /** Takes bytes to send, which are not to be changed until there is no `next`. */
   add(bytes: Uint8Array): void {
     if (bytes.length > 0) this.#pending.push(bytes);
@@ -107,7 +102,7 @@ export class Outgoing {
   lost(disconnect: Disconnect | undefined, isRefusal: boolean): string | undefined {
     let loss = "a line was cut off; its rest is not sent";
     if (isRefusal) {
-      if (!this.hasTaken) return undefined;
+      if (this.#takenBytes === 0) return undefined;
       if (this.#kept) return void this.#pending.unshift(new Uint8Array(this.#kept.end()));
       loss = "what was sent before the refusal is lost";
     } else if (disconnect && isLineTooLong(disconnect))
@@ -146,8 +141,8 @@ export class ReconnectingConversation implements Conversation {
   readonly #received = new WholeLines();
   /** Undefined while there is no connection. */
   #receiver: Receiver | undefined;
-  /** The connection that is being written to. */
-  #sendingTo: Connection | undefined;
+  /** Where lines are being written. */
+  #sendingTo: Receiver | undefined;
   #wakeWriter: (() => void) | undefined;
   /** Whether a line of a member was received: so this client is one, too. */
   #isMember = false;
@@ -247,11 +242,7 @@ export class ReconnectingConversation implements Conversation {
     this.#outgoing.connected();
     this.#connectedAtMs = performance.now();
     this.#isMember = false;
-    this.#receiver = new Receiver(connection, () => {
-      // A line that was sent has the name in it, or is it.
-      const hasSent = this.#outgoing.hasTaken || this.#sendingTo === connection;
-      if (!hasSent) sendName(connection, this.#part, this.#notes);
-    });
+    this.#receiver = new Receiver(connection, this.#part, this.#notes);
     // A server that has refused this client may do so again: it is noted once it has not.
     if (!this.#wasRefused) this.#noteConnected();
     void this.#send();
@@ -260,15 +251,17 @@ export class ReconnectingConversation implements Conversation {
 
   /** Hands over what is next, as long as there is a connection that takes it. */
   async #send(): Promise<void> {
-    const { connection } = this.#receiver ?? {};
-    if (connection === undefined || connection === this.#sendingTo) return;
-    this.#sendingTo = connection;
-    const taken = (count: number) => this.#outgoing.taken(count);
-    for (let { next } = this.#outgoing; next; { next } = this.#outgoing)
-      if (!(await connection.write(next, taken))) return;
+    const receiver = this.#receiver;
+    if (receiver === undefined || receiver === this.#sendingTo) return;
+    this.#sendingTo = receiver;
+    for (let { next } = this.#outgoing; next; { next } = this.#outgoing) {
+      receiver.hasSent = true;
+      const taken = (count: number) => this.#outgoing.taken(count);
+      if (!(await receiver.connection.write(next, taken))) return;
+    }
     this.#sendingTo = undefined;
     this.#wakeWriter?.();
-    if (this.#outgoing.isDone) connection.endOutput();
+    if (this.#outgoing.isDone) receiver.connection.endOutput();
   }
 
   /** The connection has ended, or there is none and need not be. */

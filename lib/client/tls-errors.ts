@@ -3,33 +3,38 @@
 import { codeOf, UserError } from "../program/system-errors.ts";
 
 export const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
+const REFUSED = "it refused the TLS handshake";
 const NOT_ACCEPTED = "it does not accept our certificate (--tls-cert)";
 const NEEDS_CERTIFICATE = "it requires a client certificate (--tls-cert, --tls-key)";
 
-/** By the codes of X509_verify_cert_error(3) and of Node.js. */
-const CERTIFICATES: readonly (readonly [RegExp, string])[] = [
+/**
+ * By the codes of X509_verify_cert_error(3), or EPROTO and the names of BoringSSL; an alert was sent
+ * by the server. The first that fits counts.
+ */
+const FAILURES: readonly (readonly [RegExp, string])[] = [
   [
     /^DEPTH_ZERO_SELF_SIGNED/,
     "its certificate is self-signed; to trust it, give that certificate to --tls-ca",
   ],
   [
-    /SELF_SIGNED|^UNABLE_TO_(VERIFY|GET_ISSUER)|^CERT_UNTRUSTED/,
+    /^\w*SELF_SIGNED|^UNABLE_TO_(VERIFY|GET_ISSUER)|^CERT_UNTRUSTED/,
     "its certificate is not signed by a CA that is trusted here; --tls-ca trusts another",
   ],
   [/^CERT_HAS_EXPIRED/, "its certificate has expired"],
   [/^CERT_NOT_YET_VALID/, "its certificate is not valid yet"],
-];
-
-/** By the names that BoringSSL has for it; an alert was sent by the server. */
-const FAILURES: readonly (readonly [RegExp, string])[] = [
-  [/WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST/, "it does not speak TLS"],
-  [/ALERT_CERTIFICATE_REQUIRED/, NEEDS_CERTIFICATE],
-  [/ALERT_UNKNOWN_CA/, `${NOT_ACCEPTED}: it does not know its CA`],
-  [/ALERT_CERTIFICATE_EXPIRED/, `${NOT_ACCEPTED}: it has expired`],
-  [/ALERT_CERTIFICATE_REVOKED/, `${NOT_ACCEPTED}: it was revoked`],
-  [/ALERT_(BAD_|UNSUPPORTED_)?CERTIFICATE|ALERT_(ACCESS_DENIED|DECRYPT_ERROR)/, NOT_ACCEPTED],
-  [/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/, "there is no version of TLS that both sides speak"],
-  [/UNRECOGNIZED_NAME/, "it has no certificate for that name (--tls-server-name)"],
+  [/^EPROTO.*(WRONG_VERSION_NUMBER|HTTPS?_(PROXY_)?REQUEST)/, "it does not speak TLS"],
+  [/^EPROTO.*ALERT_CERTIFICATE_REQUIRED/, NEEDS_CERTIFICATE],
+  [/^EPROTO.*ALERT_UNKNOWN_CA/, `${NOT_ACCEPTED}: it does not know its CA`],
+  [/^EPROTO.*ALERT_CERTIFICATE_EXPIRED/, `${NOT_ACCEPTED}: it has expired`],
+  [/^EPROTO.*ALERT_CERTIFICATE_REVOKED/, `${NOT_ACCEPTED}: it was revoked`],
+  [/^EPROTO.*ALERT_(\w*CERTIFICATE|ACCESS_DENIED|DECRYPT_ERROR)/, NOT_ACCEPTED],
+  [
+    /^EPROTO.*(PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL)/,
+    "there is no version of TLS that both sides speak",
+  ],
+  [/^EPROTO.*UNRECOGNIZED_NAME/, "it has no certificate for that name (--tls-server-name)"],
+  [/^EPROTO.*ALERT_/, REFUSED],
+  [/^EPROTO/, "what came was no TLS, or damaged"],
 ];
 
 /** What the words depend on. */
@@ -56,25 +61,14 @@ export function tlsFailure(error: unknown, situation: TlsSituation): UserError |
     return because(`reset by the server${doubt(situation)}`, false);
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return because(`its certificate is for another name than ${serverName}`, true);
-  const certificate = CERTIFICATES.find(([pattern]) => pattern.test(code));
-  if (certificate) return because(certificate[1], code !== "CERT_NOT_YET_VALID");
-  if (code === "EPROTO") {
-    const known = FAILURES.find(([pattern]) => pattern.test(message));
-    if (known) return because(known[1], true);
-    if (!message.includes("ALERT_")) return because("what came was no TLS, or damaged", false);
-    if (message.includes("ALERT_HANDSHAKE_FAILURE") && !hasCertificate)
-      return because(
-        "it refused the TLS handshake; does it require a client certificate (--tls-cert)?",
-        true,
-      );
-    return because("it refused the TLS handshake", true);
-  }
+  if (message.includes("ALERT_HANDSHAKE_FAILURE") && !hasCertificate)
+    return because(`${REFUSED}; does it require a client certificate (--tls-cert)?`, true);
+  const known = FAILURES.find(([pattern]) => pattern.test(`${code} ${message}`));
+  if (known) return because(known[1], code !== "CERT_NOT_YET_VALID");
   // The rest of the codes of X509_verify_cert_error(3).
-  if (/^(CERT|CRL|HOSTNAME|INVALID|PATH_LENGTH|UNABLE|UNSPECIFIED)/.test(code)) {
-    const why = code.toLowerCase().replaceAll("_", " ");
-    return because(`its certificate cannot be verified: ${why}`, true);
-  }
-  return undefined;
+  if (!/^(CERT|CRL|HOSTNAME|INVALID|PATH_LENGTH|UNABLE|UNSPECIFIED)/.test(code)) return undefined;
+  const why = code.toLowerCase().replaceAll("_", " ");
+  return because(`its certificate cannot be verified: ${why}`, true);
 }
 
 /** The `tls` option of a program cannot be used; files that a user names are checked before. */
