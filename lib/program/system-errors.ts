@@ -2,34 +2,22 @@
 
 import { getSystemErrorMap } from "node:util";
 
-/** What a `UserError` carries with its message. */
-export interface UserErrorDetails {
-  /** The cause, such as an error of the system. */
-  cause?: unknown;
-  /** Its code; that of the cause by default. */
-  code?: string | undefined;
-  /** Whether the same thing, tried again later, must fail in the same way; not so by default. */
-  permanent?: boolean | undefined;
-  /** What a program ends with: 2 for a mistake on its command line, else 1, the default. */
-  exitCode?: 1 | 2;
-}
-
 /**
  * An error a user can cause. Its message is one line that names what was given
  * and what would be right; it is shown without a stack trace.
  */
 export class UserError extends Error {
-  /** A code to tell it by, such as `ECONNREFUSED`; empty when there is none. */
+  /** A code to tell it by, such as `ECONNREFUSED`: that of the cause by default, empty for none. */
   readonly code: string;
   /**
    * Whether trying again cannot help until somebody changes something, as with a certificate that
-   * cannot be verified.
+   * cannot be verified; not so by default.
    */
   readonly permanent: boolean;
-  /** What the program ends with: 2 for a mistake on its command line, else 1. */
+  /** What the program ends with: 2 for a mistake on its command line, else 1, the default. */
   readonly exitCode: 1 | 2;
 
-  constructor(message: string, details: UserErrorDetails = {}) {
+  constructor(message: string, details: Partial<Omit<UserError, "message" | "name">> = {}) {
     const { cause, code = codeOf(cause), permanent = false, exitCode = 1 } = details;
     super(message, cause === undefined ? {} : { cause });
     this.code = code;
