@@ -7,7 +7,6 @@ import { failed, type UserError } from "../program/system-errors.ts";
 /** What codes mean when it is the server that has caused them. */
 export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
 
-const CR = 0x0d;
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** How long `close` waits for the server. */
 const CLOSE_MS = 5_000;
@@ -215,7 +214,5 @@ export class Connection implements AsyncDisposable {
 }
 
 function textOf(line: Uint8Array): string {
-  let end = line.length;
-  if (line[end - 1] === LF && line[--end - 1] === CR) end--;
-  return utf8.decode(line.subarray(0, end));
+  return utf8.decode(line).replace(/\r?\n$/, "");
 }
