@@ -19,7 +19,7 @@
 import { LF } from "../program/lf.ts";
 import { type Disconnect, isLineTooLong } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
-import type { Connection } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { asUserError, type Conversation, failureOf, type Part, Receiver } from "./conversation.ts";
 import type { Notes } from "./local-side.ts";
 import { WholeLines } from "./whole-lines.ts";
@@ -215,38 +215,35 @@ export class ReconnectingConversation implements Conversation {
 
   /** Connects, in as many tries as it takes; undefined when there is nothing left to send. */
   async #open(): Promise<Receiver | undefined> {
-    while (this.#tries++ === 0 || (await this.#waitForTry())) {
+    let made: Connection | UserError | undefined;
+    while (!(made instanceof Connection)) {
+      if (this.#tries++ > 0 && !(await this.#waitForTry())) return undefined;
       this.#notes.status(`connecting to ${this.#address}`);
-      const made = await this.#connect().catch(asUserError);
+      made = await this.#connect().catch(asUserError);
       this.#notes.status("");
-      if (!(made instanceof UserError)) return this.#opened(made);
-      if (made.permanent) throw made;
-      this.#noteFailure(made);
+      if (made instanceof UserError && made.permanent) throw made;
+      if (made instanceof UserError) this.#noteFailure(made);
     }
-    this.#notes.status("");
-    return undefined;
+    this.#connectedAtMs = performance.now();
+    this.#isMember = false;
+    this.#outgoing.connected();
+    this.#receiver = new Receiver(made, this.#part, this.#notes);
+    // A server that has refused this client may do so again: it is noted once it has not.
+    if (!this.#wasRefused) this.#noteConnected();
+    void this.#send();
+    return this.#receiver;
   }
 
   /** Returns whether it is worth it. */
   async #waitForTry(): Promise<boolean> {
     const endMs = performance.now() + retryDelayMs(this.#failures++);
-    for (let leftMs = Infinity; leftMs > 0 && !this.#outgoing.isDone;) {
-      leftMs = Math.max(0, endMs - performance.now());
+    const left = () => endMs - performance.now();
+    for (let leftMs = left(); leftMs > 0 && !this.#outgoing.isDone; leftMs = left()) {
       this.#notes.status(`retrying in ${Math.ceil(leftMs / 1000)} s`);
       await Bun.sleep(Math.min(LOOK_MS, leftMs));
     }
+    this.#notes.status("");
     return !this.#outgoing.isDone;
-  }
-
-  #opened(connection: Connection): Receiver {
-    this.#outgoing.connected();
-    this.#connectedAtMs = performance.now();
-    this.#isMember = false;
-    this.#receiver = new Receiver(connection, this.#part, this.#notes);
-    // A server that has refused this client may do so again: it is noted once it has not.
-    if (!this.#wasRefused) this.#noteConnected();
-    void this.#send();
-    return this.#receiver;
   }
 
   /** Hands over what is next, as long as there is a connection that takes it. */

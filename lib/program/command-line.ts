@@ -147,7 +147,7 @@ export async function exit(exitCode: number): Promise<never> {
  * @throws {UserError} unless it is one
  */
 export function parsePort(value: string, lowest: 0 | 1): number {
-  const port = /^\d{1,5}$/.test(value) ? Number(value) : Infinity;
+  const port = /^\d{1,15}$/.test(value) ? Number(value) : Infinity;
   if (port >= lowest && port <= 65_535) return port;
   throw usageError(`<port> is a whole number from ${lowest} to 65535, not ${quote(value)}`);
 }
