@@ -42,7 +42,7 @@ export function readPassPhrase(file: string): Uint8Array {
 }
 
 /**
- * For files that are read again: a pipe would have nothing to read then, or never end.
+ * A pipe has nothing to say a second time, and whoever reads it anew would wait.
  *
  * @throws {UserError} that names the file if it is one, or the like
  */

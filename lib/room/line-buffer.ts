@@ -1,9 +1,9 @@
 /** Bytes in, whole lines out: the read side of a member. */
 
-import { LF } from "../program/lf.ts";
 import { assert } from "./assert.ts";
 
-export { LF };
+/** What ends a line. */
+export const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
 /** Shared by all that hold no line, so that an idle client costs little. */
 const NO_RUNS: readonly Uint8Array[] = [];
