@@ -1,4 +1,4 @@
-/** Waiting that has an end. */
+/** Timeouts: waiting for something, but not for longer than a given time. */
 
 import { UserError } from "./system-errors.ts";
 
