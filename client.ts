@@ -6,18 +6,17 @@
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
-import { canPaint } from "./lib/client/colour.ts";
 import { addressOf, connect } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection } from "./lib/client/conversation.ts";
-import { type LocalEnd, notesFor } from "./lib/client/local-end.ts";
-import { loginName } from "./lib/client/login-name.ts";
+import { type LocalSide, notesFor } from "./lib/client/local-side.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { ReconnectingConnection } from "./lib/client/reconnect.ts";
-import type { Terminal } from "./lib/client/terminal.ts";
+import { canPaint } from "./lib/client/style.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { UserError } from "./lib/program/system-errors.ts";
+import type { Terminal } from "./lib/terminal/terminal.ts";
 import { version } from "./package.json";
 
 /** How long the end by a signal may take: a terminal that is stopped would hold it up. */
@@ -25,7 +24,7 @@ const LEAVE_MS = 1000;
 
 await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const place = connectOptions(options, operands);
-  let here: LocalEnd | undefined;
+  let here: LocalSide | undefined;
   const leave = async (exitCode: number) => {
     await Promise.race([here?.close().catch(() => {}), Bun.sleep(LEAVE_MS)]);
     await exit(exitCode);
@@ -36,19 +35,13 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connection = options.reconnect ? undefined : await connect(place);
   const isChat = isatty(0) && isatty(1) && !options["recv-only"];
-  const name = options.name ?? (isChat ? loginName() : "");
-  const terminal =
-    isChat && canPaint(1) ? await openTerminal(options, name, place.passPhrase) : undefined;
-  const end = (here = terminal ?? openPipe());
+  const name = options.name ?? (isChat ? await loginName() : "");
+  const terminal = isChat && canPaint(1) ? await openTerminal(name, options) : undefined;
+  here = terminal ?? (isatty(1) ? await openPlainly() : openPipe());
   const notes = notesFor(terminal, options);
-  const connectAgain = async () => {
-    const made = await connect(place);
-    end.connected?.();
-    return made;
-  };
   const room = connection
     ? new OneConnection(connection, !options["recv-only"], isChat ? name : "", notes)
-    : new ReconnectingConnection(addressOf(place), connectAgain, isChat ? name : "", notes);
+    : new ReconnectingConnection(addressOf(place), () => connect(place), isChat ? name : "", notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   try {
@@ -61,27 +54,31 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   await exit(0);
 });
 
-/** A terminal as the options want it. What it is made of is loaded only for somebody to see it. */
-async function openTerminal(
-  options: Options,
-  name: string,
-  passPhrase?: Uint8Array,
-): Promise<Terminal> {
-  const { History, historyPath } = await import("./lib/client/history.ts");
-  const { Terminal } = await import("./lib/client/terminal.ts");
-  const path = options["no-history"] ? undefined : historyPath();
-  const history = new History(path, passPhrase && new TextDecoder().decode(passPhrase));
-  return new Terminal({ name, history, showsTime: options.time, bell: options.bell });
+// What a terminal is made of is loaded only for somebody to see it.
+
+async function openTerminal(name: string, { time, bell }: Options): Promise<Terminal> {
+  const { Terminal } = await import("./lib/terminal/terminal.ts");
+  return new Terminal({ name, showsTime: time, bell });
+}
+
+async function openPlainly(): Promise<LocalSide> {
+  const { showPlainly } = await import("./lib/terminal/plain.ts");
+  return showPlainly(openPipe());
+}
+
+async function loginName(): Promise<string> {
+  const login = await import("./lib/terminal/login-name.ts");
+  return login.loginName();
 }
 
 /** Says and hears until everything is said and the server has closed, or nobody looks any more. */
 async function converse(
-  here: LocalEnd,
+  here: LocalSide,
   room: Conversation,
   name: string,
   options: Options,
 ): Promise<void> {
-  const lines = name ? prefixLines(here.said, `${name}: `) : here.said;
+  const lines = name ? prefixLines(here.lines, `${name}: `) : here.lines;
   const shows = !options["send-only"];
   let saidAll = options["recv-only"];
   const heard = hear(room, here, shows);
@@ -101,7 +98,7 @@ async function say(lines: AsyncIterable<Uint8Array>, room: Conversation): Promis
 }
 
 /** Shows what the room says, until the server closes; returns false if nobody looks any more. */
-async function hear(room: Conversation, here: LocalEnd, show: boolean): Promise<boolean> {
+async function hear(room: Conversation, here: LocalSide, show: boolean): Promise<boolean> {
   for (let bytes = await room.read(); bytes !== undefined; bytes = await room.read())
     if (show && !(await here.show(bytes))) return false;
   return true;

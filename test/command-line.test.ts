@@ -92,7 +92,7 @@ const CLIENT_MISTAKES: [string[], string][] = [
   [["--nope", "localhost", "80"], "unknown option --nope"],
   [["--nmae", "ann", "localhost", "80"], "unknown option --nmae; did you mean --name?"],
   [["-name", "ann", "localhost", "80"], "unknown option -name; did you mean --name?"],
-  [["-n", "ann", "localhost", "80"], "unknown option -n; did you mean --name or --no-history?"],
+  [["-n", "ann", "localhost", "80"], "unknown option -n; did you mean --name?"],
   [["-p", "80"], "unknown option -p; the port stands alone: linechat-client localhost 8080"],
   [
     ["--port", "80"],

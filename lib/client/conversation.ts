@@ -3,7 +3,7 @@
 import { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
 import { Hearing } from "./hearing.ts";
-import type { Notes } from "./local-end.ts";
+import type { Notes } from "./local-side.ts";
 
 /** Saying and hearing, until everything is said and the server has closed after that. */
 export interface Conversation {

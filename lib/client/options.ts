@@ -3,9 +3,9 @@
 import { splitAddress } from "../program/address.ts";
 import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
 import { loadTls, readPassPhrase } from "../program/files.ts";
+import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
-import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 import type { ConnectOptions } from "./connect.ts";
 
 const name: Option<string | undefined> = {
@@ -18,14 +18,14 @@ const name: Option<string | undefined> = {
 };
 
 /** Which lines ring the bell of a terminal. */
-export type Bell = "all" | "name" | "none";
+export type Bell = "name" | "none";
 
 const bell: Option<Bell> = {
   takes: "when",
-  expects: "all, name or none",
-  help: "lines that ring the bell: all, name (those with yours) or none (default name)",
+  expects: "name or none",
+  help: "lines that ring the bell: name (those with yours) or none (default name)",
   default: "name",
-  parse: (value) => (["all", "name", "none"] as const).find((one) => one === value),
+  parse: (value) => (["name", "none"] as const).find((one) => one === value),
 };
 
 /** What the command line may hold, without the program's version. */
@@ -43,7 +43,6 @@ export const COMMAND = {
     quiet: flag("report only failures"),
     time: flag("in a terminal, show when each line has arrived"),
     bell,
-    "no-history": flag("do not keep the lines typed for the next time"),
     unix: text("path", "use this Unix socket instead of a host and port", undefined),
     "pass-file": text("file", "send the line in this file first: the pass phrase", undefined),
     tls: flag("use TLS; the server's certificate is always verified"),

@@ -5,7 +5,7 @@ import type { Connection } from "./connection.ts";
 import { closedEarly, type Conversation, sayName } from "./conversation.ts";
 import { Delivery } from "./delivery.ts";
 import { Hearing } from "./hearing.ts";
-import type { Notes } from "./local-end.ts";
+import type { Notes } from "./local-side.ts";
 import { Retries } from "./retries.ts";
 import { WholeLines } from "./whole-lines.ts";
 

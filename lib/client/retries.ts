@@ -4,7 +4,7 @@ import type { UserError } from "../program/system-errors.ts";
 import type { Connection } from "./connection.ts";
 import { closedBy } from "./conversation.ts";
 import { asUserError } from "./hearing.ts";
-import type { Notes } from "./local-end.ts";
+import type { Notes } from "./local-side.ts";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;

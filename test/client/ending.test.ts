@@ -16,7 +16,7 @@ import {
   startClient,
 } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
 
 endAfterEach();
 afterEach(async () => {
@@ -240,7 +240,7 @@ terminalTest("in a terminal the server's last word is no line of the conversatio
   const client = `"${process.execPath}" client.ts 127.0.0.1 ${server.port}; echo "exit $?"; exec cat`;
   const terminal = await Tmux.start({ command: client, columns: 80 });
   await terminal.becomes(
-    `connected to 127.0.0.1:${server.port}; /quit leaves, /help helps`,
+    `connected to 127.0.0.1:${server.port}; /quit to leave, /help for help`,
     "linechat-client: the server says: room is full",
     "exit 1",
   );

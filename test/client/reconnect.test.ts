@@ -9,7 +9,7 @@ import { retryDelayMs } from "../../lib/client/retries.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { makeCertificates } from "../certificates.ts";
 import { endAfterEach, newFolder, Peer, Program, ServerProgram } from "../harness.ts";
-import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
 
 endAfterEach();
 afterEach(async () => {
@@ -545,14 +545,14 @@ terminalTest(
     host.close();
     first.socket.resetAndDestroy();
     const before = [
-      ...[`connected to ${address}; /quit leaves, /help helps`, "alice: one"],
+      ...[`connected to ${address}; /quit to leave, /help for help`, "alice: one"],
       `lost the connection to ${address}: reset by the server`,
     ];
     await terminal.becomes(...before, "trying again in 1 s", "alice: half ty");
     await terminal.type("ped");
     await terminal.press("Enter");
     await terminal.shows(
-      /^1 line waits to be sent\nalice: half typed\ntrying again in .*\nalice:$/m,
+      /^1 line waiting to be sent\nalice: half typed\ntrying again in .*\nalice:$/m,
     );
     expect(await terminal.hasStyle("half typed", 2)).toBe(true);
     await terminal.type("more");
@@ -591,7 +591,7 @@ terminalTest("in a terminal it can begin before there is a server", async () => 
   await (await host.guest()).says("alice: early\n");
   const shown = RegExp.escape(`${refused}\nconnected to ${at}, after`);
   await terminal.shows(
-    new RegExp(`^${shown} \\d s; /quit leaves, /help helps\nalice: early\nalice:$`),
+    new RegExp(`^${shown} \\d s; /quit to leave, /help for help\nalice: early\nalice:$`),
   );
 });
 
