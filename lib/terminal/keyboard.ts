@@ -44,21 +44,36 @@ const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 
 /** Takes apart what a terminal in raw mode sends, however it is cut into chunks. */
 export class Keyboard {
+  readonly #take: (inputs: Input[]) => void;
   #held = "";
   #afterReturn = false;
   #paste: { chunks: string[]; last: string; ended: boolean; hasMarks: boolean } | undefined;
+  #quiet: Timer | undefined;
 
-  /** How long to wait for more before `quiet` is to be called, in ms; undefined: for ever. */
-  get waitsMs(): number | undefined {
-    if (this.#paste) return this.#paste.ended ? PASTE_QUIET_MS : PASTE_LOST_MS;
-    return this.#held === "" ? undefined : ESCAPE_MS;
+  /** @param take given what is complete: at once, or when nothing more has come for a while */
+  constructor(take: (inputs: Input[]) => void) {
+    this.#take = take;
   }
 
-  /** Takes a chunk of what was typed or pasted; returns what is complete. */
-  push(chunk: string): Input[] {
+  /** Takes a chunk of what was typed or pasted. */
+  push(chunk: string): void {
+    clearTimeout(this.#quiet);
+    this.#give(this.#complete(chunk));
+  }
+
+  #give(inputs: Input[]): void {
+    this.#take(inputs);
+    const escapeMs = this.#held === "" ? undefined : ESCAPE_MS;
+    const pasteMs = this.#paste?.ended ? PASTE_QUIET_MS : PASTE_LOST_MS;
+    const waitMs = this.#paste ? pasteMs : escapeMs;
+    if (waitMs !== undefined) this.#quiet = setTimeout(() => this.#give(this.#rest()), waitMs);
+  }
+
+  /** What a chunk completes. */
+  #complete(chunk: string): Input[] {
     // Without marks, a key that edits or the marks of another one tell that a paste is over.
     if (this.#paste && !this.#paste.hasMarks && KEYS.test(chunk))
-      return [...this.quiet(), ...this.push(chunk)];
+      return [...this.#rest(), ...this.#complete(chunk)];
     if (this.#paste) {
       const last = this.#paste.last + chunk;
       this.#paste.ended ||= last.includes(PASTE_END);
@@ -66,7 +81,6 @@ export class Keyboard {
       this.#paste.chunks.push(chunk);
       return [];
     }
-    if (chunk === "") return [];
     // Of the CR LF of a paste, half may come later.
     const isHalf = this.#afterReturn && chunk.startsWith("\n");
     const text = this.#held + (isHalf ? chunk.slice(1) : chunk);
@@ -78,38 +92,36 @@ export class Keyboard {
     const start = text.indexOf(PASTE_START);
     const typed = start < 0 ? text.replace(UNFINISHED, "") : text.slice(0, start);
     this.#held = start < 0 ? text.slice(typed.length) : "";
-    const inputs = this.#parts(typed);
+    const inputs = partsOf(typed);
     if (start < 0) return inputs;
     this.#paste = { chunks: [], last: "", ended: false, hasMarks: true };
-    this.#afterReturn = false;
-    return [...inputs, ...this.push(text.slice(start + PASTE_START.length))];
+    return [...inputs, ...this.#complete(text.slice(start + PASTE_START.length))];
   }
 
-  /** Tells that nothing has come for the time of `waitsMs`; returns what is complete by that. */
-  quiet(): Input[] {
+  /** What is complete as nothing more has come: a paste, or ESC. */
+  #rest(): Input[] {
     const escape = this.#held;
     this.#held = "";
     if (!this.#paste) return escape === "" ? [] : [{ key: escape }];
     const all = this.#paste.chunks.join("");
     this.#paste = undefined;
+    this.#afterReturn = false;
     const end = all.lastIndexOf(PASTE_END);
     const paste = end < 0 ? all : all.slice(0, end);
     // Two that come at once have become one.
     const lines = paste.replaceAll(PASTE_END + PASTE_START, "").replace(/\r\n?/g, "\n");
-    const rest = end < 0 ? [] : this.push(all.slice(end + PASTE_END.length));
-    return [{ paste: visible(lines) }, ...rest];
-  }
-
-  #parts(typed: string): Input[] {
-    return (typed.match(PARTS) ?? []).map((part) =>
-      /^[\x00-\x1f\x7f]/.test(part) && !/^\t./s.test(part)
-        ? { key: part }
-        : { text: visible(part) },
-    );
+    const after = end < 0 ? [] : this.#complete(all.slice(end + PASTE_END.length));
+    return [{ paste: visible(lines) }, ...after];
   }
 }
 
-/** What is said is what can be seen: a control character that was pasted is said as it is shown. */
+function partsOf(typed: string): Input[] {
+  return (typed.match(PARTS) ?? []).map((part) =>
+    /^[\x00-\x1f\x7f]/.test(part) && !/^\t./s.test(part) ? { key: part } : { text: visible(part) },
+  );
+}
+
+/** What is sent is what can be seen: a control character that was pasted is sent as it is shown. */
 function visible(text: string): string {
   return text.replace(CONTROLS, (control) => sanitise(control));
 }

@@ -9,9 +9,8 @@ import { LF } from "../room/line-buffer.ts";
 import { Colours } from "./colour.ts";
 import { type Command, HELP } from "./commands.ts";
 import { Completion } from "./completion.ts";
-import type { Input } from "./keyboard.ts";
+import { type Input, Keyboard } from "./keyboard.ts";
 import { Outbox } from "./outbox.ts";
-import { RawInput } from "./raw-input.ts";
 import { type Below, Screen } from "./screen.ts";
 import { Transcript } from "./transcript.ts";
 import { Typing } from "./typing.ts";
@@ -37,7 +36,7 @@ export interface TerminalOptions {
 export class Terminal implements LocalSide, Notes {
   readonly #colours = new Colours(1);
   readonly #screen = new Screen(() => this.#below());
-  readonly #input = new RawInput((inputs) => this.#takeAll(inputs));
+  readonly #keyboard = new Keyboard((inputs) => this.#takeAll(inputs));
   readonly #received = new WholeLines();
   readonly #outbox = new Outbox((line) => this.#add(`${this.#prompted(line)}\n`));
   readonly lines = this.#outbox.taken();
@@ -60,6 +59,7 @@ export class Terminal implements LocalSide, Notes {
     const send = (line: string) => this.#outbox.add(line);
     this.#typing = new Typing(send, (command) => this.#obey(command), this.#completion);
 
+    process.stdin.setEncoding("utf8").on("data", (chunk: string) => this.#keyboard.push(chunk));
     process.stdin.on("end", () => this.#endInput());
     process.on("SIGCONT", () => this.#resume());
     const hungUp = () => {
@@ -69,6 +69,7 @@ export class Terminal implements LocalSide, Notes {
     for (const side of [process.stdin, process.stdout]) side.on("error", hungUp);
     // However the program ends, the terminal is as it was.
     process.on("exit", () => this.#giveBack());
+    process.stdin.setRawMode(true);
     this.#screen.paintSoon();
   }
 
@@ -136,14 +137,14 @@ export class Terminal implements LocalSide, Notes {
     if (!this.#editing) return;
     this.#editing = false;
     this.#outbox.end();
-    if (!this.#screen.gone) this.#input.close();
+    if (!this.#screen.gone) this.#stopReading();
     this.#screen.paintSoon();
   }
 
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
   async #suspend(): Promise<void> {
     await this.#screen.leave();
-    this.#input.lend();
+    process.stdin.setRawMode(false);
     process.kill(0, "SIGTSTP");
     // The system does not stop a program that nothing could wake: it goes on at once.
     this.#stopping = setTimeout(() => this.#resume(), STOP_MS);
@@ -152,14 +153,21 @@ export class Terminal implements LocalSide, Notes {
   #resume(): void {
     clearTimeout(this.#stopping);
     if (this.#closed) return;
-    if (this.#editing) this.#input.open();
+    // In two steps: the other program may have changed the mode.
+    process.stdin.setRawMode(false);
+    process.stdin.setRawMode(this.#editing);
     this.#screen.restart(false);
   }
 
   #giveBack(): void {
     if (this.#screen.gone) return;
-    this.#input.close();
+    this.#stopReading();
     if (!this.#screen.left) this.#screen.abandon();
+  }
+
+  #stopReading(): void {
+    process.stdin.pause();
+    process.stdin.setRawMode(false);
   }
 
   #receive(run: Uint8Array): void {

@@ -1,15 +1,24 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
 import { type Input, Keyboard } from "../../lib/terminal/keyboard.ts";
 
 const START = "\x1b[200~";
 const END = "\x1b[201~";
 
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+/** A keyboard, and what has come of it so far. */
+function open(): { keyboard: Keyboard; inputs: Input[] } {
+  const inputs: Input[] = [];
+  return { keyboard: new Keyboard((some) => inputs.push(...some)), inputs };
+}
+
 /** All that comes of chunks, once nothing more follows. */
 function inputsOf(...chunks: string[]): Input[] {
-  const keyboard = new Keyboard();
-  const inputs = chunks.flatMap((chunk) => keyboard.push(chunk));
-  while (keyboard.waitsMs !== undefined) inputs.push(...keyboard.quiet());
+  const { keyboard, inputs } = open();
+  for (const chunk of chunks) keyboard.push(chunk);
+  jest.runAllTimers();
   return inputs;
 }
 
@@ -54,10 +63,13 @@ describe("text and keys", () => {
   });
 
   test("what follows ESC after a while is not Alt", () => {
-    const keyboard = new Keyboard();
-    expect(keyboard.push("\x1b")).toEqual([]);
-    expect(keyboard.quiet()).toEqual([{ key: "\x1b" }]);
-    expect(keyboard.push("b")).toEqual([{ text: "b" }]);
+    const { keyboard, inputs } = open();
+    keyboard.push("\x1b");
+    jest.advanceTimersByTime(499);
+    expect(inputs).toEqual([]);
+    jest.advanceTimersByTime(1);
+    keyboard.push("b");
+    expect(inputs).toEqual([{ key: "\x1b" }, { text: "b" }]);
   });
 });
 
@@ -110,14 +122,17 @@ describe("pastes", () => {
     expect(inputsOf(...chunks)).toEqual(inputs);
   });
 
-  test("its end is seen at once, character by character as well", () => {
-    const keyboard = new Keyboard();
+  test("it is over 50 ms after its end, which is seen character by character as well", () => {
+    const { keyboard, inputs } = open();
     for (const character of `${START}a${END}`) {
-      expect(keyboard.waitsMs === 50).toBe(false);
+      jest.advanceTimersByTime(400);
+      expect(inputs).toEqual([]);
       keyboard.push(character);
     }
-    expect(keyboard.waitsMs).toBe(50);
-    expect(keyboard.quiet()).toEqual([{ paste: "a" }]);
+    jest.advanceTimersByTime(49);
+    expect(inputs).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(inputs).toEqual([{ paste: "a" }]);
   });
 
   test("8 MB of it take a moment", () => {

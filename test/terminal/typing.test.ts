@@ -1,19 +1,22 @@
-import { expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 
 import { Completion } from "../../lib/terminal/completion.ts";
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
 import { Typing } from "../../lib/terminal/typing.ts";
 
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
 /** A keyboard, and what has come of it. */
 function open() {
   const told: string[] = [];
-  const keyboard = new Keyboard();
   const send = (line: string) => told.push(`send ${line}`);
   const obey = (command: string) => told.push(command);
   const typing = new Typing(send, obey, new Completion(""));
+  const keyboard = new Keyboard((inputs) => inputs.forEach((input) => typing.take(input)));
   const come = (text: string) => {
-    for (const input of keyboard.push(text)) typing.take(input);
-    while (keyboard.waitsMs !== undefined) for (const input of keyboard.quiet()) typing.take(input);
+    keyboard.push(text);
+    jest.runAllTimers();
   };
   const type = (text: string) => text.split(/(?<=\r)/).forEach(come);
   const paste = (text: string) => come(`\x1b[200~${text}\x1b[201~`);
