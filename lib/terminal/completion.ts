@@ -1,8 +1,6 @@
 /** Names that were seen lately, and the one that a person means by its beginning. */
 
 const NAMES_MAX = 200;
-/** Enough of a run of lines to see who sends. */
-const SEEN_LENGTH = 1 << 14;
 const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
 
 /** A line and the cursor in it. */
@@ -22,11 +20,9 @@ export class Completion {
     this.#own = own;
   }
 
-  /** Sees who has sent some lines, or the last of them if they are many. */
+  /** Sees who has sent some lines. */
   see(lines: string): void {
-    const start = lines.indexOf("\n", lines.length - SEEN_LENGTH) + 1;
-    const last = lines.length > SEEN_LENGTH ? lines.slice(start) : lines;
-    for (const [, name = ""] of last.matchAll(SENDER)) {
+    for (const [, name = ""] of lines.matchAll(SENDER)) {
       this.#names.delete(name);
       if (name !== this.#own) this.#names.add(name);
     }

@@ -1,8 +1,7 @@
 /** A line being edited: by characters as they are seen, with the keys of Emacs and of most shells. */
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-/** No character and no word takes more; what is further away need not be looked at. */
-const CHARACTER_LENGTH_MAX = 256;
+/** No word is longer; what is further away need not be looked at. */
 const WORD_LENGTH_MAX = 2048;
 
 /** What Alt-B, Alt-F and the like go over: a word, or what stands between words. */
@@ -57,14 +56,8 @@ export class Editor {
 /** How far a key goes, in UTF-16 code units; back if that is negative. */
 type Reach = (before: string, after: string) => number;
 
-const left: Reach = (before) => {
-  const characters = [...segmenter.segment(before.slice(-CHARACTER_LENGTH_MAX))];
-  return -(characters.at(-1)?.segment.length ?? 0);
-};
-const right: Reach = (_, after) => {
-  const [character] = segmenter.segment(after.slice(0, CHARACTER_LENGTH_MAX));
-  return character?.segment.length ?? 0;
-};
+const left: Reach = (before) => -characterLength(before, before.length - 1);
+const right: Reach = (_, after) => characterLength(after, 0);
 const wordLeft: Reach = (before) =>
   -(WORD_BEFORE.exec(before.slice(-WORD_LENGTH_MAX))?.[0].length ?? 0);
 const wordRight: Reach = (_, after) =>
@@ -91,6 +84,11 @@ const DELETIONS = byKey([
   [home, "\x15"],
   [end, "\x0b"],
 ]);
+
+/** Of the character, as it is seen, to which a code unit belongs; 0 if there is none. */
+function characterLength(text: string, at: number): number {
+  return segmenter.segment(text).containing(at)?.segment.length ?? 0;
+}
 
 function byKey(reaches: [Reach, ...string[]][]): Map<string, Reach> {
   return new Map(reaches.flatMap(([reach, ...keys]) => keys.map((key) => [key, reach] as const)));

@@ -100,7 +100,7 @@ export class Screen {
   leave(): Promise<void> {
     this.left = true;
     if (!this.gone) this.#isResized();
-    return this.#paint(NOTHING_BELOW, this.#unshown.length);
+    return this.#paint();
   }
 
   /** Leaves at once, in the middle of whatever it is: after a crash. */
@@ -113,7 +113,7 @@ export class Screen {
   async #paintFrames(): Promise<void> {
     while (this.#changed && !this.left) {
       await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
-      if (this.#changed && !this.left) await this.#paint(this.#below(), FRAME_CHARACTERS);
+      if (this.#changed && !this.left) await this.#paint();
     }
     this.#frames = undefined;
   }
@@ -126,13 +126,14 @@ export class Screen {
     return before.columns !== this.#size.columns || before.rows !== this.#size.rows;
   }
 
-  /** Paints a frame, with whole lines of about so many characters; returns when it is done. */
-  async #paint(below: Below, characters: number): Promise<void> {
+  /** Paints a frame; returns when it is done. */
+  async #paint(): Promise<void> {
     const lines = this.#unshown;
+    const characters = this.left ? lines.length : FRAME_CHARACTERS;
     const end = lines.lastIndexOf("\n", characters) + 1 || lines.indexOf("\n") + 1;
     const shown = lines.slice(0, end).replaceAll("\n", "\r\n");
     const { columns, rows } = this.#size;
-    const painted = layOut(below, columns, rows - 1);
+    const painted = layOut(this.left ? NOTHING_BELOW : this.#below(), columns, rows - 1);
     const { all, toCursor } = painted;
     const prompt = all.map((row) => row.text).join("\r\n");
     // Its row is written again up to the cursor: so it is where this terminal has that character.

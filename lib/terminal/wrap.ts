@@ -9,6 +9,7 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 /**
  * Breaks text where a terminal would, into at least one row. The rows are to be written with a line
  * break after each, so that their number does not depend on a terminal's idea of an emoji.
+ * (`Bun.wrapAnsi` breaks coloured text at spaces whatever it is told, and Hangul and emoji in two.)
  *
  * @param text printable text with TAB and SGR sequences, without LF
  * @param columns the width of the terminal, at least 1
