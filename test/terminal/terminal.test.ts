@@ -1,185 +1,23 @@
-import { afterEach, expect } from "bun:test";
-import { rmSync } from "node:fs";
+/** The client in a terminal, as a user has it: entering, receiving, pausing, leaving. */
+
+import { afterEach, describe, expect } from "bun:test";
+import { readdirSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { endAfterEach, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, ServerProgram } from "../harness.ts";
 import { openRoom, openServer, openTerminal, REPORT } from "./terminal-room.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
 afterEach(endTerminals);
 
-terminalTest("lines appear above what is being typed, and the cursor stays", async () => {
-  const { bob, terminal } = await openRoom();
-  await terminal.type("hello world");
-  await terminal.press("Left", "Left", "Left");
-  await terminal.cursorComesTo(10, 0);
-  bob.say("one\n");
-  await terminal.becomes("one", "> hello world");
-  bob.say("two\nthree\n");
-  await terminal.becomes("one", "two", "three", "> hello world");
-  await terminal.cursorComesTo(10, 3);
-  await terminal.type("X");
-  await terminal.becomes("one", "two", "three", "> hello woXrld");
-  await terminal.press("Enter");
-  await terminal.becomes("one", "two", "three", "> hello woXrld", ">");
-  await bob.hears("hello woXrld\n");
-});
-
-terminalTest("lines do not tear what is typed over several rows", async () => {
-  const { bob, terminal } = await openRoom({ columns: 20 });
-  await terminal.type("0123456789012345678901234567890123456789");
-  bob.say("one\n");
-  await terminal.becomes("one", "> 012345678901234567", "89012345678901234567", "89");
-  await terminal.press("C-a");
-  bob.say("two\n");
-  await terminal.becomes("one", "two", "> 012345678901234567", "89012345678901234567", "89");
-  await terminal.cursorComesTo(2, 2);
-  await terminal.type("x");
-  bob.say("a line that is longer than a row\n");
-  await terminal.becomes(
-    ...["one", "two", "a line that is longe", "r than a row"],
-    ...["> x01234567890123456", "78901234567890123456", "789"],
-  );
-  await terminal.cursorComesTo(3, 4);
-  await terminal.press("C-e", "Enter");
-  await bob.hears("x0123456789012345678901234567890123456789\n");
-  await terminal.historyBecomes(
-    ...["one", "two", "a line that is longer than a row"],
-    ...["> x0123456789012345678901234567890123456789", ">"],
-  );
-});
-
-terminalTest("a row that is exactly full is no trouble", async () => {
-  const { bob, terminal } = await openRoom({ columns: 20 });
-  await terminal.type("012345678901234567");
-  await terminal.cursorComesTo(0, 1);
-  bob.say("one\n");
-  await terminal.becomes("one", "> 012345678901234567");
-  await terminal.cursorComesTo(0, 2);
-  bob.say("01234567890123456789\ntwo\n");
-  await terminal.becomes("one", "01234567890123456789", "two", "> 012345678901234567");
-  await terminal.press("BSpace", "Enter");
-  await terminal.becomes("one", "01234567890123456789", "two", "> 01234567890123456", ">");
-  await bob.hears("01234567890123456\n");
-});
-
-terminalTest("wide characters and combining marks are where they belong", async () => {
-  const { bob, terminal } = await openRoom({ columns: 20 });
-  await terminal.type("漢字漢字漢字漢字漢");
-  await terminal.cursorComesTo(0, 1);
-  bob.say("一\n");
-  await terminal.becomes("一", "> 漢字漢字漢字漢字漢");
-  // A wide character that does not fit at the end of a row goes to the next.
-  await terminal.press("C-a");
-  await terminal.type("x");
-  bob.say("二 😀\n");
-  await terminal.becomes("一", "二 😀", "> x漢字漢字漢字漢字", "漢");
-  await terminal.cursorComesTo(3, 2);
-  await terminal.press("C-u", "C-k");
-  await terminal.type("e\u0301a\u0308 😀😀 ab");
-  bob.say("三\n");
-  await terminal.becomes("一", "二 😀", "三", "> e\u0301a\u0308 😀😀 ab");
-  await terminal.cursorComesTo(12, 3);
-  await terminal.press("Left", "Left", "Left", "Left");
-  bob.say("四\n");
-  await terminal.cursorComesTo(7, 4);
-  await terminal.type("字");
-  await terminal.press("Enter");
-  await bob.hears(Buffer.from("e\u0301a\u0308 😀字😀 ab\n").toString("latin1"));
-});
-
-terminalTest("typing goes on in a flood, which comes through whole and in order", async () => {
-  const { bob, terminal } = await openRoom();
-  let said = 0;
-  const flood = setInterval(() => {
-    bob.say(Array.from({ length: 20 }, () => `line ${said++}\n`).join(""));
-  }, 10);
-  await terminal.shows(/line \d{3}/);
-  await terminal.type("typed meanwhile");
-  await terminal.shows(/^> typed meanwhile$/m);
-  const saidBefore = said;
-  await terminal.press("Enter");
-  await bob.hears("typed meanwhile\n");
-  expect(said - saidBefore).toBeLessThan(2000);
-  clearInterval(flood);
-  // The own line may come after the last of the others.
-  await terminal.shows(new RegExp(`line ${said - 1}\\n(> typed meanwhile\\n)?>$`));
-  const history = await terminal.history();
-  expect(history.filter((line) => line.startsWith("line"))).toEqual(
-    Array.from({ length: said }, (_, index) => `line ${index}`),
-  );
-  expect(history.filter((line) => line.startsWith(">"))).toEqual(["> typed meanwhile", ">"]);
-});
-
-terminalTest("in a flood as fast as it is taken, a key shows in under 50 ms", async () => {
-  const { bob, terminal } = await openRoom();
-  const output = await terminal.output();
-  const lines = "bob: \x1b[31m漢字 for al and all others\n".repeat(1000);
-  void bob.flood(Buffer.from(lines));
-  await terminal.shows("others");
-  const delays: number[] = [];
-  for (let typed = "x"; typed.length <= 20; typed += "x") {
-    const startMs = performance.now();
-    await terminal.type("x"); // What tmux takes to start counts as well.
-    while (!(await output(100_000)).includes(typed)) await Bun.sleep(1);
-    delays.push(performance.now() - startMs);
-  }
-  expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(50);
-});
-
-terminalTest("a window may be resized, and what is typed stays in one piece", async () => {
-  const { bob, terminal } = await openRoom({ columns: 30 });
-  // tmux moves the uppermost rows out of sight, so there are some; and what counts is all there ever was.
-  const said = Array.from({ length: 8 }, (_, index) => `line ${index}`);
-  bob.say(`${said.join("\n")}\n`);
-  const typed = "0123456789 0123456789 0123456789 ab";
-  await terminal.type(typed);
-  await terminal.historyBecomes(...said, "> 0123456789 0123456789 012345", "6789 ab");
-  await terminal.resize(20, 12);
-  await terminal.historyBecomes(...said, "> 0123456789 0123456", "789 0123456789 ab");
-  bob.say("two\n");
-  await terminal.historyBecomes(...said, "two", "> 0123456789 0123456", "789 0123456789 ab");
-  await terminal.resize(60, 8);
-  await terminal.historyBecomes(...said, "two", `> ${typed}`);
-  await terminal.resize(10, 8);
-  const rows = ["> 01234567", "89 0123456", "789 012345", "6789 ab"];
-  await terminal.historyBecomes(...said, "two", ...rows);
-  bob.say("three\n");
-  await terminal.historyBecomes(...said, "two", "three", ...rows);
-  await terminal.press("Enter");
-  await bob.hears(`${typed}\n`);
-  await terminal.historyBecomes(...said, "two", "three", `> ${typed}`, ">");
-});
-
-terminalTest("more than a screen can be typed", async () => {
-  const { bob, terminal } = await openRoom({ columns: 20, rows: 5 });
-  const long = Array.from({ length: 40 }, (_, index) => `word${index}`).join(" ");
-  bob.say("one\n");
-  await terminal.shows("one");
-  await terminal.pasteAsKeys(long);
-  await terminal.shows("word39");
-  bob.say("two\n");
-  await terminal.shows("two");
-  await terminal.press("C-a");
-  await terminal.shows("> word0");
-  bob.say("three\n");
-  await terminal.shows("three\n> word0");
-  await terminal.press("Enter");
-  await bob.hears(`${long}\n`);
-  await terminal.historyBecomes("one", "two", "three", `> ${long}`, ">");
-});
-
 terminalTest(
   "the keys of an editor work: history, words, ends of the line, a clear screen",
   async () => {
     const { bob, terminal } = await openRoom();
-    await terminal.type("first line");
-    await terminal.press("Enter");
-    await terminal.type("second line");
-    await terminal.press("Enter");
+    await terminal.enter("first line", "second line");
     await terminal.press("Up", "Up");
     await terminal.shows(/^> first line$(?!\n> second)/m);
     await terminal.press("C-w");
@@ -189,8 +27,7 @@ terminalTest(
     await terminal.press("C-e");
     await terminal.type("!");
     await terminal.press("M-b", "M-b");
-    await terminal.type("very ");
-    await terminal.press("Enter");
+    await terminal.enter("very ");
     await bob.hears("first line\nsecond line\nmy first very word!\n");
     await terminal.type("kept lost");
     await terminal.press("M-b", "C-k");
@@ -211,8 +48,7 @@ terminalTest("a paste of many lines is sent as it is, each line once", async () 
   );
   await terminal.pasteAsKeys(`${pasted.join("\n")}\nthe rest`);
   await terminal.shows("send 300 lines? [y/N]");
-  await terminal.type("y");
-  await terminal.press("Enter");
+  await terminal.enter("y");
   await terminal.shows("> the rest");
   await bob.hears(Buffer.from(`${pasted.at(-1)}\n`).toString("latin1"));
   expect(bob.heard.toString()).toBe(`${pasted.join("\n")}\n`);
@@ -224,16 +60,6 @@ terminalTest("a paste of many lines is sent as it is, each line once", async () 
     undefined,
   ]);
 });
-
-terminalTest(
-  "nothing in a paste is a command, also where the terminal does not mark it",
-  async () => {
-    const { bob, terminal } = await openRoom();
-    await terminal.pasteAsKeys("/quit\n/etc/passwd\ny\nthe rest");
-    await terminal.shows("> the rest");
-    await bob.hears("/quit\n/etc/passwd\ny\n");
-  },
-);
 
 terminalTest("nobody else controls this terminal", async () => {
   const { bob, terminal } = await openRoom();
@@ -256,8 +82,7 @@ terminalTest("names have colours of their own, server messages are dim", async (
     ...["bob: hi", "carol: hi", "bob: hi: again", "* room notice", "no name here: really"],
     "alice:",
   );
-  await terminal.type("hello");
-  await terminal.press("Enter");
+  await terminal.enter("hello");
   await terminal.becomes(
     ...["bob: hi", "carol: hi", "bob: hi: again", "* room notice", "no name here: really"],
     ...["alice: hello", "alice:"],
@@ -290,8 +115,7 @@ terminalTest("a dumb terminal gets plain lines, and is safe as well", async () =
   });
   bob.say("bob: hi\x1b[2J\n");
   await terminal.shows("bob: hi^[[2J");
-  await terminal.type("plain");
-  await terminal.press("Enter");
+  await terminal.enter("plain");
   await bob.hears("alice: plain\n");
   expect((await terminal.colouredScreen()).join("")).not.toContain("\x1b");
 });
@@ -366,16 +190,6 @@ terminalTest(
   },
 );
 
-terminalTest("a signal from elsewhere leaves the terminal as it was", async () => {
-  const server = await ServerProgram.start();
-  const terminal = await Tmux.start({
-    command: `sh -c 'echo $$; exec "${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}'; ${REPORT}`,
-  });
-  await terminal.shows(/^\d+\n>/);
-  process.kill(Number((await terminal.screen())[0]), "SIGTERM");
-  await terminal.shows("exit 143 icanon");
-});
-
 terminalTest("when its window is closed it ends, silently", async () => {
   const server = await ServerProgram.start();
   const words = join(tmpdir(), `linechat-test-${process.pid}.stderr`);
@@ -396,16 +210,16 @@ terminalTest("Ctrl-Z gives the terminal back, fg takes it again", async () => {
     columns: 60,
   });
   await terminal.shows("%");
-  await terminal.type(`"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`);
-  await terminal.press("Enter");
+  await terminal.enter(
+    `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`,
+  );
   await terminal.shows(/^>$/m);
   await terminal.type("half typed");
   await terminal.shows("> half typed");
   await terminal.press("C-z");
   await terminal.shows("Stopped");
   bob.say("said meanwhile\n");
-  await terminal.type("stty -a | grep -ow -e '-\\?icanon'; clear; fg");
-  await terminal.press("Enter");
+  await terminal.enter("stty -a | grep -ow -e '-\\?icanon'; clear; fg");
   await terminal.shows(/said meanwhile\n> half typed$/);
   await terminal.press("C-a");
   await terminal.type("no longer ");
@@ -422,19 +236,17 @@ terminalTest("Ctrl-Z while the last lines wait leaves what a shell has written",
   });
   await terminal.shows("%");
   const client = `client.ts --quiet --reconnect --name "" 127.0.0.1 ${server.port}`;
-  await terminal.type(`clear; "${process.execPath}" ${client}`);
-  await terminal.press("Enter");
+  await terminal.enter(`clear; "${process.execPath}" ${client}`);
   await server.members(1);
   await terminal.shows(/^>$/m);
   server.kill("SIGTERM");
   await server.exited;
-  await terminal.type("waits");
-  await terminal.press("Enter", "C-d");
+  await terminal.enter("waits");
+  await terminal.press("C-d");
   await terminal.shows("1 line waiting to be sent; Ctrl-C to quit without sending\n> waits");
   await terminal.press("C-z");
   await terminal.shows("Stopped");
-  await terminal.type("clear; echo 'by the shell'; fg");
-  await terminal.press("Enter");
+  await terminal.enter("clear; echo 'by the shell'; fg");
   await terminal.shows(/^by the shell\n[^]*client\.ts[^]*^1 line waiting[^]*\n> waits$/m);
 });
 
@@ -455,11 +267,264 @@ terminalTest("lines from a keyboard, received by a pipe: bytes pass unchanged", 
   const client = `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
   const terminal = await Tmux.start({ command: `${client} 2>&- | od -An -c; exec sleep 1000` });
   await server.members(2);
-  await terminal.type("typed");
-  await terminal.press("Enter");
+  await terminal.enter("typed");
   await bob.hears("typed\n");
   bob.say("\x1b[2J\n");
   bob.endInput();
   server.kill("SIGTERM");
   await terminal.becomes("typed", " 033   [   2   J  \\n");
+});
+
+const count = (text: string, part: string) => text.split(part).length - 1;
+
+terminalTest("Ctrl-Z where nothing could wake it changes nothing", async () => {
+  const server = await ServerProgram.start();
+  const bob = await server.join();
+  const client = `exec "${process.execPath}" client.ts --quiet --name '' 127.0.0.1 ${server.port}`;
+  const terminal = await Tmux.start({ command: client });
+  await terminal.shows(/^>$/m);
+  await terminal.type("half typed");
+  await terminal.shows("> half typed");
+  const output = await terminal.output();
+  await terminal.press("C-z");
+  await terminal.outputs(output, "\x1b[?2004l", "\x1b[?2004h", "half typed");
+  // In raw mode these are keys, otherwise text.
+  await terminal.press("C-a");
+  await terminal.type("no longer ");
+  await terminal.becomes("> no longer half typed");
+  await terminal.press("Enter");
+  await bob.hears("no longer half typed\n");
+  await terminal.becomes("> no longer half typed", ">");
+});
+
+terminalTest("--time and /time show when lines arrive", async () => {
+  const { bob, terminal } = await openRoom({ client: "--name alice --time", columns: 80 });
+  bob.say("bob: one\nbob: two\n");
+  await terminal.shows(/^\d\d:\d\d bob: one\n\d\d:\d\d bob: two\nalice:$/m);
+  expect(await terminal.hasStyle(" one", 2)).toBe(false);
+  await terminal.enter("three");
+  await terminal.shows(/^\d\d:\d\d alice: three\nalice:$/m);
+  await terminal.enter("/time");
+  await terminal.shows("times are no longer shown");
+  bob.say("bob: four\n");
+  await terminal.shows(/^bob: four\nalice:$/m);
+  await bob.hears("alice: three\n");
+  expect(bob.text).toBe("alice: three\n");
+});
+
+describe("a mention", () => {
+  const bells = async (client: string) => {
+    const { bob, terminal } = await openRoom({ client });
+    const output = await terminal.output();
+    bob.say("bob: malice\n");
+    await terminal.shows("malice");
+    bob.say("bob: hi Alice\n");
+    await terminal.shows("hi Alice");
+    const styles = [await terminal.hasStyle("malice", 1), await terminal.hasStyle("hi Alice", 1)];
+    await terminal.enter("alice");
+    await bob.hears("alice\n");
+    await terminal.outputs(output, "hi Alice");
+    return { styles, rung: count(await output(), "\x07") };
+  };
+
+  terminalTest("rings the bell and stands out", async () => {
+    expect(await bells("--name alice")).toEqual({ styles: [false, true], rung: 1 });
+    expect(await bells("--name alice --bell none")).toEqual({ styles: [false, true], rung: 0 });
+    expect(await bells("")).toEqual({ styles: [false, false], rung: 0 });
+  });
+});
+
+describe("what was not sent", () => {
+  const openAway = async (columns = 60, rows = 14) => {
+    const { server, terminal } = await openRoom({ client: "--name al --reconnect", columns, rows });
+    server.kill("SIGTERM");
+    await terminal.shows(/^connecting|^trying again/m);
+    return { server, terminal };
+  };
+
+  terminalTest("waits below, the last of it if it is much, and is counted at the end", async () => {
+    const { terminal } = await openAway();
+    for (const line of ["one", "two", "three", "four", "five"]) {
+      await terminal.enter(line);
+    }
+    await terminal.type("half ty");
+    await terminal.shows(
+      /^5 lines waiting to be sent\nal: three\nal: four\nal: five\n(trying|connecting).*\nal: half ty$/m,
+    );
+    expect(await terminal.hasStyle("five", 2)).toBe(true);
+    expect((await terminal.screen()).join()).not.toContain("one");
+    await terminal.press("C-c");
+    const unsent = ["three", "four", "five", "half ty"].map((line) => `al: ${line} (not sent)`);
+    await terminal.shows([...unsent, "5 lines were not sent", "exit 130 icanon"].join("\n"));
+    expect(await terminal.hasStyle("half ty (not sent)", 2)).toBe(true);
+  });
+
+  terminalTest("is still waited for after Ctrl-D, and comes to the room", async () => {
+    const { server, terminal } = await openAway();
+    await terminal.enter("late");
+    await terminal.press("C-d");
+    await terminal.shows(/^1 line waiting to be sent; Ctrl-C to quit without sending\nal: late\n/m);
+    const again = await ServerProgram.run([
+      ...[process.execPath, "server.ts", "--host", "127.0.0.1"],
+      `${server.port}`,
+    ]);
+    const bob = await again.join();
+    await bob.hears("al: late\n");
+    await terminal.shows(/^al: late$/m);
+    await terminal.shows("exit 0 icanon");
+    expect((await terminal.screen()).join()).not.toContain("not sent");
+  });
+
+  terminalTest("is not taken without end: the bell rings instead", async () => {
+    const { terminal } = await openAway(80);
+    await terminal.paste(`${"a line of text\n".repeat(1_200_000)}`);
+    await terminal.shows("send 1200000 lines? [y/N]");
+    await terminal.press("y", "Enter");
+    await terminal.shows("1200000 lines waiting to be sent; no more is taken until then");
+    const output = await terminal.output();
+    await terminal.type("x");
+    await terminal.outputs(output, "\x07");
+    await terminal.press("C-c");
+    await terminal.shows("1200000 lines were not sent\nexit 130 icanon");
+    expect((await terminal.screen()).join("\n")).not.toContain("al: x");
+  });
+});
+
+describe("commands", () => {
+  terminalTest(
+    "act here and are not sent; what might be one asks; two slashes send one",
+    async () => {
+      const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
+      await terminal.enter("/shrug");
+      const question = "unknown command /shrug; send it as a message? [y/N]";
+      await terminal.becomes(question);
+      bob.say("said meanwhile\n");
+      await terminal.becomes("said meanwhile", question);
+      await terminal.press("n", "Enter");
+      await terminal.becomes("said meanwhile", "> /shrug");
+      await terminal.press("Enter", "y", "Enter");
+      await terminal.becomes("said meanwhile", "> /shrug", ">");
+      await terminal.enter("//quit");
+      await bob.hears("/quit\n");
+      expect(bob.text).toBe("/shrug\n/quit\n");
+      await terminal.press("C-l");
+      await terminal.enter("/help");
+      await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
+      await terminal.enter("/quit");
+      await terminal.shows("exit 0 icanon");
+      await bob.until("the end", () => bob.text === "/shrug\n/quit\n");
+    },
+  );
+});
+
+describe("a paste", () => {
+  terminalTest("controls nothing, whatever it holds", async () => {
+    const { bob, terminal } = await openRoom();
+    await terminal.paste("a\x1b[201~\n/quit\n\x03\x04\x1ab\n\x1b[2Jc\n");
+    await terminal.becomes("> a^[[201~", "> /quit", "> ^C^D^Zb", "> ^[[2Jc", ">");
+    await bob.hears("a^[[201~\n/quit\n^C^D^Zb\n^[[2Jc\n");
+  });
+
+  terminalTest("of 8 MB takes a moment, and lines come through meanwhile", async () => {
+    const { bob, terminal } = await openRoom();
+    const all = `${"a line of some sixty characters, as there are many of them, 漢".repeat(2)}\n`;
+    const pasted = all.repeat(Math.ceil((8 << 20) / Buffer.byteLength(all)));
+    const startMs = performance.now();
+    await terminal.paste(pasted);
+    await terminal.shows(/^send \d+ lines\? \[y\/N\]$/m);
+    bob.say("said meanwhile\n");
+    await terminal.shows("said meanwhile");
+    await terminal.press("y", "Enter");
+    await bob.until("all of it", () => bob.heardBytes >= Buffer.byteLength(pasted), 20_000);
+    await terminal.shows(/^>$/m);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(bob.heard.equals(Buffer.from(pasted))).toBe(true);
+  });
+
+  terminalTest(
+    "is asked for, and no longer after the end, in whatever way that comes",
+    async () => {
+      const modes = async (leave: (terminal: Tmux, pid: number) => Promise<void> | void) => {
+        const server = await ServerProgram.start();
+        const client = `exec "${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
+        const terminal = await Tmux.start({
+          command: `read _; sh -c 'echo pid $$; ${client}'; ${REPORT}`,
+        });
+        const output = await terminal.output();
+        await terminal.press("Enter");
+        await terminal.shows(/^>$/m);
+        const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
+        await leave(terminal, Number(pid));
+        await terminal.shows(/exit \d+ icanon/);
+        return (await output()).match(/\x1b\[\?2004[hl]/g)?.join("");
+      };
+      const once = "\x1b[?2004h\x1b[?2004l";
+      expect(await modes((terminal) => terminal.press("C-c"))).toBe(once);
+      expect(await modes((terminal) => terminal.press("C-d"))).toBe(once);
+      expect(await modes((_, pid) => void process.kill(pid, "SIGTERM"))).toBe(once);
+    },
+  );
+});
+
+/** A terminal by itself, with code that may use it as `terminal`. */
+async function openAlone(code: string): Promise<Tmux> {
+  const script = join(newFolder(), "alone.ts");
+  await Bun.write(
+    script,
+    `import { Terminal } from "${join(import.meta.dir, "../../lib/terminal/terminal.ts")}";
+    const terminal = new Terminal({ name: "", showsTime: false, bell: "none" });
+    ${code}`,
+  );
+  const terminal = await Tmux.start({ command: `"${process.execPath}" "${script}"; ${REPORT}` });
+  await terminal.shows(/^>$/m);
+  return terminal;
+}
+
+terminalTest("a long silence is marked, dim, before the line that follows", async () => {
+  const terminal = await openAlone(`const { Date } = globalThis;
+    const later = Date.parse("2026-11-26T23:50:00");
+    globalThis.Date = class extends Date { constructor() { super(later); } };
+    terminal.show(Buffer.from("bob: hi\\n"));`);
+  await terminal.becomes("— Thursday, 26 November 2026 —", "bob: hi", ">");
+  expect(await terminal.hasStyle("November", 2)).toBe(true);
+});
+
+terminalTest("a crash leaves the terminal as it was", async () => {
+  const terminal = await openAlone(
+    `process.stdin.on("data", () => { throw new Error("a bug"); });`,
+  );
+  const output = await terminal.output();
+  await terminal.type("x");
+  await terminal.shows(/exit 1 icanon/);
+  expect(await output()).toContain("\x1b[?2004l");
+});
+
+describe("Tab", () => {
+  terminalTest("completes names seen lately", async () => {
+    const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
+    bob.say("bobby: hi\nbob: hi\ncarol: hi\n");
+    await terminal.becomes("bobby: hi", "bob: hi", "carol: hi", "alice:");
+    await terminal.type("c");
+    await terminal.press("Tab");
+    await terminal.shows(/^alice: carol:$/m);
+    await terminal.type("hi b");
+    await terminal.press("Tab");
+    await terminal.shows(/^alice: carol: hi bob$/m);
+    await terminal.press("Tab");
+    await terminal.shows(/^alice: carol: hi bobby$/m);
+    await terminal.enter("!");
+    await bob.hears("alice: carol: hi bobby !\n");
+  });
+});
+
+terminalTest("lines entered are remembered, but in no file", async () => {
+  const folder = newFolder();
+  const environment = `HOME="${folder}" XDG_STATE_HOME="${folder}/state"`;
+  const { bob, terminal } = await openRoom({ environment });
+  await terminal.enter("one");
+  await terminal.press("Up", "Enter", "C-d");
+  await terminal.shows("exit 0 icanon");
+  expect(bob.text).toBe("one\none\n");
+  const files = readdirSync(folder).filter((name) => name !== ".bun"); // That is Bun's own.
+  expect(files).toEqual([]);
 });

@@ -62,6 +62,14 @@ export class Tmux {
     await this.#run("send-keys", "-l", text);
   }
 
+  /** Types lines, each with Enter. */
+  async enter(...lines: string[]): Promise<void> {
+    for (const line of lines) {
+      await this.type(line);
+      await this.press("Enter");
+    }
+  }
+
   /** Pastes as a terminal does that knows no bracketed paste: with CR for LF. */
   pasteAsKeys(text: string): Promise<void> {
     return this.#paste(text);
@@ -121,14 +129,8 @@ export class Tmux {
   }
 
   /** Waits until this is in the output, in this order. */
-  async outputs(output: () => Promise<string>, ...parts: string[]): Promise<void> {
-    const pattern = new RegExp(parts.map((part) => RegExp.escape(part)).join("[^]*"));
-    await until(
-      "the output to have",
-      parts.join(" … "),
-      async () => [await output()],
-      (seen) => pattern.test(seen),
-    );
+  outputs(output: () => Promise<string>, ...parts: string[]): Promise<void> {
+    return until(new RegExp(parts.map((part) => RegExp.escape(part)).join("[^]*")), output);
   }
 
   async title(): Promise<string> {
@@ -136,36 +138,19 @@ export class Tmux {
   }
 
   /** Waits until the screen is this, and nothing else. */
-  async becomes(...rows: string[]): Promise<void> {
-    const wanted = rows.join("\n");
-    await until(
-      "the screen to become",
-      wanted,
-      () => this.screen(),
-      (seen) => seen === wanted,
-    );
+  becomes(...rows: string[]): Promise<void> {
+    return until(rows.join("\n"), async () => (await this.screen()).join("\n"));
   }
 
   /** Waits until this is on the screen. */
-  async shows(what: string | RegExp): Promise<void> {
+  shows(what: string | RegExp): Promise<void> {
     const pattern = typeof what === "string" ? new RegExp(RegExp.escape(what)) : what;
-    await until(
-      "the screen to show",
-      `${what}`,
-      () => this.screen(),
-      (seen) => pattern.test(seen),
-    );
+    return until(pattern, async () => (await this.screen()).join("\n"));
   }
 
   /** Waits until this is all there ever was, as `history` gives it. */
-  async historyBecomes(...all: string[]): Promise<void> {
-    const wanted = all.join("\n");
-    await until(
-      "all to become",
-      wanted,
-      () => this.history(),
-      (seen) => seen === wanted,
-    );
+  historyBecomes(...all: string[]): Promise<void> {
+    return until(all.join("\n"), async () => (await this.history()).join("\n"));
   }
 
   async cursor(): Promise<{ column: number; row: number }> {
@@ -173,10 +158,8 @@ export class Tmux {
     return { column: Number(column), row: Number(row) };
   }
 
-  async cursorComesTo(column: number, row: number): Promise<void> {
-    const wanted = `${column} ${row}`;
-    const cursor = async () => [Object.values(await this.cursor()).join(" ")];
-    await until("the cursor to come to", wanted, cursor, (seen) => seen === wanted);
+  cursorComesTo(column: number, row: number): Promise<void> {
+    return until(`${column} ${row}`, async () => Object.values(await this.cursor()).join(" "));
   }
 
   async end(): Promise<void> {
@@ -205,18 +188,13 @@ export class Tmux {
 }
 
 /** Looks again and again, as tmux has no way to tell that a screen has changed. */
-async function until(
-  what: string,
-  wanted: string,
-  look: () => Promise<string[]>,
-  fits: (seen: string) => boolean,
-): Promise<void> {
+async function until(wanted: string | RegExp, look: () => Promise<string>): Promise<void> {
   const deadlineMs = performance.now() + WAIT_MS;
   for (;;) {
-    const seen = (await look()).join("\n");
-    if (fits(seen)) return;
+    const seen = await look();
+    if (typeof wanted === "string" ? seen === wanted : wanted.test(seen)) return;
     if (performance.now() > deadlineMs)
-      throw new Error(`waited for ${what}:\n${wanted}\n\nthere is:\n${seen}`);
+      throw new Error(`waited for:\n${wanted}\n\nthere is:\n${seen}`);
     await Bun.sleep(LOOK_AGAIN_MS);
   }
 }
