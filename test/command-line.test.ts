@@ -104,7 +104,7 @@ const CLIENT_MISTAKES: [string[], string][] = [
   [["--recv"], "unknown option --recv; did you mean --recv-only?"],
   [["--name", "a b", "localhost", "80"], `${A_NAME}, not "a b"`],
   [["--name", "a\u2800b", "localhost", "80"], `${A_NAME}, not "a\u2800b"`],
-  [["--bell", "loud", "localhost", "80"], '--bell takes all, name or none, not "loud"'],
+  [["--bell", "loud", "localhost", "80"], '--bell takes name or none, not "loud"'],
   [["--name", "--quiet", "localhost", "80"], `${A_NAME}; "--quiet" looks like an option`],
   [["--tls-ca", "ca.pem", "localhost", "80"], "--tls-ca needs --tls"],
   [["--tls", "--tls-cert", "a.pem", "localhost", "80"], "--tls-cert and --tls-key go together"],

@@ -2,7 +2,6 @@
 
 import type { LocalSide } from "../client/local-side.ts";
 import { WholeLines } from "../client/whole-lines.ts";
-import { LF } from "../room/line-buffer.ts";
 import { Colours } from "./colour.ts";
 
 /** The same local side, whose stdout is a terminal: it gets whole lines of harmless text. */
@@ -18,7 +17,7 @@ export function showPlainly(pipe: LocalSide): LocalSide {
     },
     async close() {
       const rest = lines.end();
-      if (rest !== undefined) await show(Buffer.concat([rest, Buffer.of(LF)]));
+      if (rest !== undefined) await show(Buffer.concat([rest, Buffer.from("\n")]));
       await pipe.close();
     },
   };

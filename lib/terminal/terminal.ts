@@ -5,7 +5,6 @@
 
 import type { LocalSide, Notes } from "../client/local-side.ts";
 import { WholeLines } from "../client/whole-lines.ts";
-import { LF } from "../room/line-buffer.ts";
 import { Colours } from "./colour.ts";
 import { type Command, HELP } from "./commands.ts";
 import { Completion } from "./completion.ts";
@@ -173,7 +172,7 @@ export class Terminal implements LocalSide, Notes {
   #receive(run: Uint8Array): void {
     const harmless = this.#colours.harmless(run);
     // What was passed on by force, or ends with the connection, gets a row of its own.
-    const lines = run.at(-1) === LF ? harmless : `${harmless}\n`;
+    const lines = harmless.endsWith("\n") ? harmless : `${harmless}\n`;
     this.#completion.see(lines);
     const { text, isMention } = this.#transcript.received(lines);
     if (isMention && this.#rings) this.#screen.ring();
