@@ -161,16 +161,11 @@ terminalTest(
 );
 
 terminalTest("when the server goes away the half-typed line stays, and the code is 1", async () => {
-  const { server, terminal } = await openRoom({ client: "", columns: 90 });
+  const { server, terminal } = await openRoom({ columns: 90 });
   await terminal.type("half ty");
   await terminal.shows("half ty");
   server.kill("SIGTERM");
-  const address = `127.0.0.1:${server.port}`;
-  await terminal.becomes(
-    ...[`connected to ${address}; /quit to leave, /help for help`, "> half ty (not sent)"],
-    `linechat-client: ${address} has closed the connection before everything was said`,
-    "exit 1 icanon",
-  );
+  await terminal.shows(/^> half ty \(not sent\)\nlinechat-client: .* before .*\nexit 1 icanon$/);
 });
 
 terminalTest(
@@ -338,7 +333,7 @@ describe("what was not sent", () => {
   const openAway = async (columns = 60, rows = 14) => {
     const { server, terminal } = await openRoom({ client: "--name al --reconnect", columns, rows });
     server.kill("SIGTERM");
-    await terminal.shows(/^connecting|^trying again/m);
+    await terminal.shows(/^connecting|trying .*in/m);
     return { server, terminal };
   };
 
@@ -349,7 +344,7 @@ describe("what was not sent", () => {
     }
     await terminal.type("half ty");
     await terminal.shows(
-      /^5 lines waiting to be sent\nal: three\nal: four\nal: five\n(trying|connecting).*\nal: half ty$/m,
+      /^5 lines waiting to be sent\nal: three\nal: four\nal: five\n.*(trying|connecting).*\nal: half ty$/m,
     );
     expect(await terminal.hasStyle("five", 2)).toBe(true);
     expect((await terminal.screen()).join()).not.toContain("one");
