@@ -6,8 +6,8 @@
 
 import { sanitise } from "./sanitise.ts";
 
-/** Text to insert; a key, by the characters it sends; or a paste, its lines separated by LF. */
-export type Input = { text: string } | { key: string } | { paste: string };
+/** Text, which was pasted if there is an LF in it; or a key, by the characters that it sends. */
+export type Input = { text: string } | { key: string };
 
 const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
@@ -111,7 +111,7 @@ export class Keyboard {
     // Two that come at once have become one.
     const lines = paste.replaceAll(PASTE_END + PASTE_START, "").replace(/\r\n?/g, "\n");
     const after = end < 0 ? [] : this.#complete(all.slice(end + PASTE_END.length));
-    return [{ paste: visible(lines) }, ...after];
+    return [{ text: visible(lines) }, ...after];
   }
 }
 

@@ -52,8 +52,8 @@ export class Typing {
   /** Takes what was typed or pasted; keys that mean nothing here do nothing. */
   take(input: Input): void {
     const editor = this.#question?.answer ?? this.#editor;
-    if ("text" in input) editor.insert(input.text);
-    else if ("paste" in input) this.#paste(input.paste);
+    if ("text" in input && input.text.includes("\n")) this.#paste(input.text);
+    else if ("text" in input) editor.insert(input.text);
     else if (input.key === "\x04" && editor.line === "") this.#leave();
     else if (editor.press(input.key)) return;
     else if (/^[\r\n]/.test(input.key)) this.#enter();
@@ -83,7 +83,7 @@ export class Typing {
     else if (/^\s*y(es)?\s*$/i.test(asked.answer.line)) asked.yes();
   }
 
-  /** Lines of a paste go into the line that is being typed, and the last of them stays there. */
+  /** The lines of a paste go into the line that is being typed, and the last of them stays there. */
   #paste(paste: string): void {
     if (this.#question) return; // Nobody answers by a paste.
     const { line, cursor } = this.#editor;

@@ -75,22 +75,22 @@ describe("text and keys", () => {
 
 describe("pastes", () => {
   test.each<[what: string, chunks: string[], inputs: Input[]]>([
-    ["lines, by CR", [`${START}a\rb\r${END}`], [{ paste: "a\nb\n" }]],
-    ["lines, by LF and CR LF", [`${START}a\nb\r\n${END}`], [{ paste: "a\nb\n" }]],
+    ["lines, by CR", [`${START}a\rb\r${END}`], [{ text: "a\nb\n" }]],
+    ["lines, by LF and CR LF", [`${START}a\nb\r\n${END}`], [{ text: "a\nb\n" }]],
     [
       "keys before and after",
       [`x${START}a${END}\r`],
-      [{ text: "x" }, { paste: "a" }, { key: "\r" }],
+      [{ text: "x" }, { text: "a" }, { key: "\r" }],
     ],
-    ["two in a row are one", [`${START}a\r${END}${START}b${END}`], [{ paste: "a\nb" }]],
-    ["a TAB, and no completion", [`${START}a\t${END}`], [{ paste: "a\t" }]],
-    ["nothing", [START + END], [{ paste: "" }]],
-    ["no end", [`${START}a`, "b"], [{ paste: "ab" }]],
-    ["keys in it are shown, not obeyed", [`${START}\x03\x1b[A\x04${END}`], [{ paste: "^C^[[A^D" }]],
+    ["two in a row are one", [`${START}a\r${END}${START}b${END}`], [{ text: "a\nb" }]],
+    ["a TAB, and no completion", [`${START}a\t${END}`], [{ text: "a\t" }]],
+    ["nothing", [START + END], [{ text: "" }]],
+    ["no end", [`${START}a`, "b"], [{ text: "ab" }]],
+    ["keys in it are shown, not obeyed", [`${START}\x03\x1b[A\x04${END}`], [{ text: "^C^[[A^D" }]],
     [
       "an end in it does not end it",
       [`${START}a${END}\rrm -rf\r\x03`, `more\r${END}`],
-      [{ paste: "a^[[201~\nrm -rf\n^Cmore\n" }],
+      [{ text: "a^[[201~\nrm -rf\n^Cmore\n" }],
     ],
   ])("%s", (_what, chunks, inputs) => {
     expect(inputsOf(...chunks)).toEqual(inputs);
@@ -98,8 +98,8 @@ describe("pastes", () => {
   });
 
   test.each<[what: string, chunks: string[], inputs: Input[]]>([
-    ["lines at once", ["a\r/b\r"], [{ paste: "a\n/b\n" }]],
-    ["lines in many chunks", ["a\r\nb", "c\r", "\nd"], [{ paste: "a\nbc\nd" }]],
+    ["lines at once", ["a\r/b\r"], [{ text: "a\n/b\n" }]],
+    ["lines in many chunks", ["a\r\nb", "c\r", "\nd"], [{ text: "a\nbc\nd" }]],
     [
       "the first on its own",
       ["a\r", "\nb\r", "c"],
@@ -112,11 +112,11 @@ describe("pastes", () => {
       ["a\rb\x7f"],
       [{ text: "a" }, { key: "\r" }, { text: "b" }, { key: "\x7f" }],
     ],
-    ["a key after them", ["a\rb\r", "\x03"], [{ paste: "a\nb\n" }, { key: "\x03" }]],
+    ["a key after them", ["a\rb\r", "\x03"], [{ text: "a\nb\n" }, { key: "\x03" }]],
     [
       "one with marks after them",
       ["a\rb\r", `${START}c${END}`],
-      [{ paste: "a\nb\n" }, { paste: "c" }],
+      [{ text: "a\nb\n" }, { text: "c" }],
     ],
   ])("without marks: %s", (_what, chunks, inputs) => {
     expect(inputsOf(...chunks)).toEqual(inputs);
@@ -132,7 +132,7 @@ describe("pastes", () => {
     jest.advanceTimersByTime(49);
     expect(inputs).toEqual([]);
     jest.advanceTimersByTime(1);
-    expect(inputs).toEqual([{ paste: "a" }]);
+    expect(inputs).toEqual([{ text: "a" }]);
   });
 
   test("8 MB of it take a moment", () => {
@@ -142,7 +142,7 @@ describe("pastes", () => {
       all.slice(index * 1024, (index + 1) * 1024),
     );
     const startMs = performance.now();
-    expect(inputsOf(...chunks)).toEqual([{ paste: lines.replaceAll("\r", "\n") }]);
+    expect(inputsOf(...chunks)).toEqual([{ text: lines.replaceAll("\r", "\n") }]);
     expect(performance.now() - startMs).toBeLessThan(3000);
   });
 });
