@@ -402,7 +402,9 @@ describe("commands", () => {
       await terminal.enter("//quit");
       await bob.hears("/quit\n");
       expect(bob.text).toBe("/shrug\n/quit\n");
-      await terminal.press("C-l");
+      await terminal.enter("/\u202e");
+      await terminal.shows("unknown command /<U+202E>;");
+      await terminal.press("C-d", "C-l", "C-u");
       await terminal.enter("/help");
       await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
       await terminal.enter("/quit");
@@ -482,6 +484,11 @@ terminalTest("a long silence is marked, dim, before the line that follows", asyn
     terminal.show(Buffer.from("bob: hi\\n"));`);
   await terminal.becomes("— Thursday, 26 November 2026 —", "bob: hi", ">");
   expect(await terminal.hasStyle("November", 2)).toBe(true);
+});
+
+terminalTest("notes are harmless too, and the first says how to leave", async () => {
+  const terminal = await openAlone(`terminal.note("\\x1b[2J"); terminal.note("two");`);
+  await terminal.becomes("^[[2J; /quit to leave, /help for help", "two", ">");
 });
 
 terminalTest("a crash leaves the terminal as it was", async () => {
