@@ -105,7 +105,6 @@ export class Keyboard {
     if (!this.#paste) return escape === "" ? [] : [{ key: escape }];
     const all = this.#paste.chunks.join("");
     this.#paste = undefined;
-    this.#afterReturn = false;
     const end = all.lastIndexOf(PASTE_END);
     const paste = end < 0 ? all : all.slice(0, end);
     // Two that come at once have become one.

@@ -170,6 +170,20 @@ terminalTest("more than a screen can be typed", async () => {
   await terminal.historyBecomes("one", "two", "three", `> ${long}`, ">");
 });
 
+terminalTest("in a line of a million characters, a key shows at once", async () => {
+  const { terminal } = await openRoom();
+  await terminal.pasteAsKeys(`${"0123456789".repeat(100_000)}end`);
+  await terminal.shows(/789end$/);
+  const startMs = performance.now();
+  for (let typed = "end!"; typed.length <= 10; typed += "!") {
+    await terminal.type("!");
+    await terminal.shows(new RegExp(`${typed}$`));
+  }
+  expect(performance.now() - startMs).toBeLessThan(2000);
+  await terminal.press("C-a");
+  await terminal.shows(/^> 0123/);
+});
+
 describe("the smallest of windows", () => {
   terminalTest("6 columns and 3 rows show what is typed, and no stray row", async () => {
     const { bob, terminal } = await openRoom({ columns: 6, rows: 3 });
