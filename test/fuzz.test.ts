@@ -9,8 +9,8 @@ import { isIP } from "node:net";
 
 import { formatAddress, unmapAddress } from "../lib/program/address.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
-import { count, size } from "../lib/program/option-values.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
+import { count, size } from "../lib/program/option-values.ts";
 import { UserError } from "../lib/program/system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";
 import { countLines, LineBuffer } from "../lib/room/line-buffer.ts";
