@@ -48,8 +48,8 @@ class InspectedLines implements Lines {
     if (!this.#speaksTls) this.#lines.end();
   }
 
-  take(bytesMax: number, linesMax?: number): Uint8Array | undefined {
-    return this.#lines.take(bytesMax, linesMax);
+  take(bytesMax: number): Uint8Array | undefined {
+    return this.#lines.take(bytesMax);
   }
 
   #inspect(begun: Uint8Array, chunk: Uint8Array): void {

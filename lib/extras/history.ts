@@ -2,8 +2,9 @@
 
 import { HISTORY_END } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
-import type { Backlog } from "../room/cursor.ts";
-import type { Author, LineLog } from "../room/line-log.ts";
+import type { Backlog, Cursor } from "../room/cursor.ts";
+import type { LineLog } from "../room/line-log.ts";
+import type { Author } from "../room/order.ts";
 import type { Part } from "./part.ts";
 
 /** How much more is kept than lines of members, in bytes: so many may be of lines that are not history. */
@@ -20,23 +21,29 @@ export interface HistoryOptions {
 
 export type HistorySettings = { history?: HistoryOptions | undefined };
 
-/** @throws {UserError} if there could be no such history */
-export function history({ bytes, lines = Number.POSITIVE_INFINITY }: HistoryOptions): Part {
+/**
+ * @param passingBytes how much is kept for lines that are not of members, besides `bytes`
+ * @throws {UserError} if there could be no such history
+ */
+export function history(
+  { bytes, lines = Number.POSITIVE_INFINITY }: HistoryOptions,
+  passingBytes = PASSING_BYTES,
+): Part {
   if (!(Number.isInteger(bytes) && bytes >= 1 && bytes <= BYTES_MAX))
     throw new UserError(`history.bytes is a whole number from 1 to ${BYTES_MAX}, not ${bytes}`);
   if (!(lines >= 1)) throw new UserError(`history.lines is a number of at least 1, not ${lines}`);
   return {
     name: "history",
-    keptBytes: bytes + PASSING_BYTES,
+    keptBytes: bytes + passingBytes,
     extra({ log }) {
-      const past = new Past(log, bytes, lines);
+      const past = new Past(log, { bytes, lines }, passingBytes);
       log.onAppend = (author, start, end) => past.appended(author, start, end);
       const mark = new TextEncoder().encode(HISTORY_END);
       return {
         joined({ cursor }) {
           const start = past.start;
           if (start === cursor.position) return;
-          cursor.backlog = past.backlog(cursor.position, mark);
+          cursor.backlog = new History(past, cursor, mark);
           cursor.position = start;
           log.holdFrom(start);
         },
@@ -44,6 +51,40 @@ export function history({ bytes, lines = Number.POSITIVE_INFINITY }: HistoryOpti
       };
     },
   };
+}
+
+/** What one newcomer gets of the past: it is in the log still, so its cursor goes on without a gap. */
+class History implements Backlog {
+  readonly #past: Past;
+  readonly #cursor: Cursor;
+  /** Where in the log the present begins. */
+  readonly #end: number;
+  #mark: Uint8Array;
+
+  /** @param cursor which stands where the present begins */
+  constructor(past: Past, cursor: Cursor, mark: Uint8Array) {
+    this.#past = past;
+    this.#cursor = cursor;
+    this.#end = cursor.position;
+    this.#mark = mark;
+  }
+
+  get asideBytes(): number {
+    return this.#mark.length;
+  }
+
+  write(turnEnd: number): boolean {
+    const cursor = this.#cursor;
+    const end = Math.min(this.#end, turnEnd);
+    while (cursor.position < end) {
+      const gap = this.#past.gapFrom(cursor.position);
+      if (gap && gap.start <= cursor.position) cursor.position = Math.min(gap.end, this.#end);
+      else if (!cursor.writeUpTo(Math.min(gap?.start ?? end, end))) return false;
+    }
+    if (cursor.position < this.#end) return false;
+    this.#mark = this.#mark.subarray(cursor.offer(this.#mark, 0, this.#mark.length));
+    return !cursor.gone && !cursor.blocked;
+  }
 }
 
 /** A part of the log. */
@@ -57,6 +98,7 @@ class Past {
   readonly #log: LineLog;
   readonly #bytesMax: number;
   readonly #linesMax: number;
+  readonly #keptBytes: number;
   /** What is before it does not belong to this room any more. */
   #begin = 0;
   /** The lines that are only for those who are here, as far as the log still has them. */
@@ -64,10 +106,15 @@ class Past {
   /** What was found the last time: so many lines of members in [start, end). */
   #found = { start: 0, end: 0, lines: 0 };
 
-  constructor(log: LineLog, bytesMax: number, linesMax: number) {
+  constructor(
+    log: LineLog,
+    { bytes, lines }: { bytes: number; lines: number },
+    passingBytes: number,
+  ) {
     this.#log = log;
-    this.#bytesMax = bytesMax;
-    this.#linesMax = linesMax;
+    this.#bytesMax = bytes;
+    this.#linesMax = lines;
+    this.#keptBytes = bytes + passingBytes;
   }
 
   /** Where they begin; the head if there are none. */
@@ -77,10 +124,6 @@ class Past {
     const start = this.#linesMax === Number.POSITIVE_INFINITY ? first : this.#startByLines(first);
     const gap = this.gapFrom(start);
     return gap && gap.start <= start ? Math.max(gap.end, start) : Math.min(start, head);
-  }
-
-  backlog(end: number, mark: Uint8Array): Backlog {
-    return { end, mark, gapFrom: (position) => this.gapFrom(position) };
   }
 
   /** Nothing that is in the log by now is history. */
@@ -119,7 +162,7 @@ class Past {
       left -= at - end;
       at = start;
     }
-    const oldest = head - this.#bytesMax - PASSING_BYTES;
+    const oldest = head - this.#keptBytes;
     return this.#log.lineStart(Math.max(at - left, oldest, this.#begin));
   }
 

@@ -7,7 +7,7 @@
 import { serverMessage } from "../program/server-messages.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Sender } from "../room/fair-queue.ts";
-import type { Author } from "../room/line-log.ts";
+import type { Author } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import type { Context, Part } from "./part.ts";
 
@@ -24,7 +24,7 @@ export function presence({ parts }: Context): Part {
 /** Sends notices, as soon as it may. */
 class Presence implements Extra, Sender {
   readonly cursor: Author = { lastRun: -1, isPassing: true };
-  waits: Sender["waits"];
+  isWaiting = false;
   readonly #room: Room;
   readonly #isCounted: boolean;
   /** When the last ten notices were sent, the latest last. */
@@ -42,7 +42,7 @@ class Presence implements Extra, Sender {
   /** Sent at once, before what it sends itself. */
   joined({ name }: { name: string }): void {
     this.#add("joined", `${name} joined`);
-    if (this.waits === undefined) this.#room.send(this);
+    if (!this.isWaiting) this.#room.send(this);
   }
 
   /** Sent at the end of the turn. */
@@ -51,14 +51,14 @@ class Presence implements Extra, Sender {
   }
 
   flush(now: number): number {
-    if (this.waits !== undefined || this.#next === undefined) return NEVER;
+    if (this.isWaiting || this.#next === undefined) return NEVER;
     if (this.#mayAtOnce(now) > 0) this.#room.send(this);
     return this.#next === undefined ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;
   }
 
   /** What is not sent yet will not be. */
   stopped(): void {
-    if (this.waits !== undefined) return;
+    if (this.isWaiting) return;
     this.#notices = [];
     this.#last = undefined;
   }

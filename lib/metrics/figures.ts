@@ -13,11 +13,11 @@ export function roomFigures(
   logBytes: number,
   { joinedTotal, linesTotal, leaving, refusing }: Counters,
 ): readonly Metric[] {
-  const { log, leavers, counters } = room;
+  const { log, pending, lingering, counters } = room;
   const states = {
     guest: arriving,
     member: room.size,
-    leaver: leavers.pending.size + leavers.lingering.size,
+    leaver: pending.size + lingering.size,
   };
   const kinds = Object.fromEntries(ways.map(({ kind, open }) => [kind, open]));
   const gauges: readonly Described[] = [

@@ -65,7 +65,10 @@ class Names implements Door, Extra {
     if (certificate)
       return this.#claim(arrival, certificate.name, certificate, arrival.takeEarly());
     const greeting = Buffer.from(this.#greeting());
-    let unsent = greeting.subarray(Math.max(0, arrival.socket.write(greeting, 0, greeting.length)));
+    const taken = arrival.socket.write(greeting, 0, greeting.length);
+    if (arrival.socket.data !== arrival) return;
+    // A new socket takes so little, or is of no use; and no line is sent in part.
+    if (taken < greeting.length) return arrival.failed();
     let begun = Buffer.alloc(0);
     const claim = (name: string, rest: Uint8Array) => this.#claim(arrival, name, undefined, rest);
     arrival.hold({
@@ -78,10 +81,6 @@ class Names implements Door, Extra {
         if (colon >= 0 && (end < 0 || colon < end)) claim(begun.toString("utf8", 0, colon), begun);
         else if (end >= 0) claim(begun.toString("utf8", 0, end).trim(), begun.subarray(end + 1));
         else if (begun.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
-      },
-      drained() {
-        const taken = arrival.socket.write(unsent, 0, unsent.length);
-        unsent = unsent.subarray(Math.max(0, taken));
       },
       ended: () => claim(begun.toString().trim(), Buffer.alloc(0)),
       late: () => arrival.refuse(noNameWithin(formatTime(NAME_MS))),
