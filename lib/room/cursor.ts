@@ -74,8 +74,8 @@ export class Cursor implements Author {
   }
 
   /**
-   * Writes the next part of what others sent, as `rio_writen` does for a descriptor,
-   * but without waiting: a short count stops the cursor, `drained` starts it again.
+   * Writes the next part of what others sent, as `rio_writen` does for a descriptor, but without
+   * waiting: a short count stops the cursor, `drained` starts it again.
    */
   write(): void {
     const turnEnd = this.position + TURN_BYTES;

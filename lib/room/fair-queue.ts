@@ -36,7 +36,6 @@ export class FairQueue {
   readonly #quantumBytes: number;
   readonly #order: Order;
   readonly #wake: (delayMs: number) => void;
-  /** In the order in which they go on. */
   readonly #senders: Sender[] = [];
 
   constructor(order: Order, quantumBytes: number, wake: (delayMs: number) => void) {
@@ -45,8 +44,9 @@ export class FairQueue {
     this.#wake = wake;
   }
 
-  get isEmpty(): boolean {
-    return this.#senders.length === 0;
+  /** In the order in which they go on. */
+  get senders(): readonly Sender[] {
+    return this.#senders;
   }
 
   /** Has a sender's lines get their place, as far as there is room; it waits when it has more. */
@@ -73,15 +73,6 @@ export class FairQueue {
       this.#senders.push(sender);
       this.#senders.shift();
     }
-  }
-
-  /** Some senders wait no more; returns these. */
-  remove(which: (sender: Sender) => boolean): Sender[] {
-    const removed = this.#senders.filter(which);
-    const left = this.#senders.filter((sender) => !which(sender));
-    this.#senders.splice(0, Infinity, ...left);
-    for (const sender of removed) sender.isWaiting = false;
-    return removed;
   }
 
   /** Takes a sender's whole lines: at most its quantum, as far as there is room. */

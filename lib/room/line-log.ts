@@ -104,14 +104,8 @@ export class LineLog implements Order {
     done();
   }
 
-  moveToLog(): void {}
-
   isHeldUp(areSendersWaiting: boolean): boolean {
     return areSendersWaiting;
-  }
-
-  flush(): number {
-    return Number.POSITIVE_INFINITY;
   }
 
   /** The reader furthest behind has come to a position in [tail, head]: what is before may go. */

@@ -5,8 +5,7 @@ import type { Lines, Sender } from "./fair-queue.ts";
 import { countLines, LineBuffer } from "./line-buffer.ts";
 import { type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-/** How much is forgotten in one go. */
-const DROP_BYTES = 1 << 20;
+const MANY_BYTES = 1 << 20;
 
 /** Who joins. */
 export interface Newcomer {
@@ -77,6 +76,16 @@ export class Member implements Life, Sender, Newcomer {
     if (!this.isWaiting) this.#room.send(this);
   }
 
+  /** Leaves without the lines that are not taken yet; returns how many these are. */
+  abandonLines(why: DisconnectReason): number {
+    this.#leaves ??= why;
+    let lines = 0;
+    for (let run = this.lines.take(MANY_BYTES); run; run = this.lines.take(MANY_BYTES))
+      lines += countLines(run);
+    if (!this.isWaiting) this.#room.send(this);
+    return lines;
+  }
+
   received(bytes: Uint8Array): void {
     if (this.#room.isStopping || this.#leaves) return;
     this.lines.push(bytes);
@@ -129,15 +138,6 @@ export class Member implements Life, Sender, Newcomer {
     if (why === undefined) return;
     this.#isLeaving = true;
     this.#room.leaveAfterLines(this, why);
-  }
-
-  /** Forgets its lines, as it has left too soon for them; returns how many they were. */
-  drop(): number {
-    let lines = 0;
-    for (let run = this.lines.take(DROP_BYTES); run; run = this.lines.take(DROP_BYTES))
-      lines += countLines(run);
-    this.#resume();
-    return lines;
   }
 
   #resume(): void {

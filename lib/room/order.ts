@@ -23,13 +23,9 @@ export interface Order {
   /** Calls back once all that it has taken before this moment is in the log. */
   after(done: () => void): void;
   /** Moves to the log what has its place, as far as there is room. */
-  moveToLog(): void;
-  /**
-   * Whether something that has its place waits for room in the log.
-   *
-   * @param areSendersWaiting whether senders wait for room in this order
-   */
+  moveToLog?(): void;
+  /** Whether something that has its place waits for room in the log, if senders wait for this order. */
   isHeldUp(areSendersWaiting: boolean): boolean;
   /** Does the work of a turn; returns when it is to be called again, on the clock of the room. */
-  flush(now: number): number;
+  flush?(now: number): number;
 }

@@ -61,7 +61,7 @@ export class Room implements MemberRoom, LeaverRoom {
   /** Everything sent that somebody still has to take, and what is kept. */
   readonly log: LineLog;
   readonly order: Order;
-  /** All of these are in the room, or leave and do not have everything yet; in the order they came. */
+  /** They are in the room, or leave and do not have everything yet; in the order they came. */
   readonly members = new Set<Member>();
   /** Leavers that still have to get something, and those that linger. */
   readonly pending: Deadlines<Leaver>;
@@ -110,18 +110,15 @@ export class Room implements MemberRoom, LeaverRoom {
 
   /** Whether nothing waits to be taken, or to come into the log. */
   get isSettled(): boolean {
-    return this.#queue.isEmpty && this.order.isSettled;
+    return this.#queue.senders.length === 0 && this.order.isSettled;
   }
 
   /** Takes in a connection, which gets all that is sent from now on. */
   join(socket: RoomSocket, newcomer: Newcomer): void {
     const { refusal } = this.order;
-    if (this.isStopping || refusal !== undefined) {
-      newcomer.seat?.release();
-      if (this.isStopping) new Leaver(this, socket, STOPPING);
-      else this.refuse(socket, newcomer.label, refusal ?? "");
-      return;
-    }
+    if (this.isStopping || refusal !== undefined) newcomer.seat?.release();
+    if (this.isStopping) return void new Leaver(this, socket, STOPPING);
+    if (refusal !== undefined) return this.refuse(socket, newcomer.label, refusal);
     const member = new Member(this, socket, newcomer);
     for (const extra of this.#extras)
       member.lines = extra.linesOf?.(member, member.lines) ?? member.lines;
@@ -186,24 +183,23 @@ export class Room implements MemberRoom, LeaverRoom {
    */
   restart(why: DisconnectReason): number {
     for (const extra of this.#extras) extra.restarted?.();
-    const waiting = this.#queue.remove((sender) => sender instanceof Member) as Member[];
-    this.#leaveAll(why);
     let lines = 0;
-    for (const member of new Set([...waiting, ...this.members])) lines += member.drop();
-    for (const member of waiting) if (member.cursor.gone) member.sentAll();
+    for (const sender of new Set([...this.#queue.senders, ...this.members]))
+      if (sender instanceof Member) lines += sender.abandonLines(why);
     return lines;
   }
 
   /** Does the work of a turn: writes what is pending, makes room in the log, ends what is overdue. */
   flush(): void {
     const now = this.now();
-    this.order.moveToLog();
+    this.order.moveToLog?.();
     this.#writeToAll();
     this.#release();
-    while (this.#goOn() && this.#slowReaders.hurry(now)) this.#release();
-    let dueAtMs = this.#slowReaders.heldUp(now, this.order.isHeldUp(!this.#queue.isEmpty));
-    if (this.isStopping && this.isSettled) this.#leaveAll(STOPPING);
-    dueAtMs = Math.min(dueAtMs, this.order.flush(now));
+    let isHeldUp = this.#goOn();
+    for (; isHeldUp && this.#slowReaders.hurry(now); isHeldUp = this.#goOn()) this.#release();
+    if (this.isStopping && this.isSettled) this.#stopAll();
+    let dueAtMs = this.#slowReaders.heldUp(now, isHeldUp);
+    dueAtMs = Math.min(dueAtMs, this.order.flush?.(now) ?? NEVER);
     for (const extra of this.#extras) dueAtMs = Math.min(dueAtMs, extra.flush?.(now) ?? NEVER);
     for (const due of [this.pending, this.lingering]) {
       for (const leaver of due.over(now)) leaver.late();
@@ -214,9 +210,9 @@ export class Room implements MemberRoom, LeaverRoom {
 
   /** Lets those go on that wait for room in the log; returns whether readers hold some of them up. */
   #goOn(): boolean {
-    this.order.moveToLog();
+    this.order.moveToLog?.();
     this.#queue.takeTurns();
-    return this.order.isHeldUp(!this.#queue.isEmpty);
+    return this.order.isHeldUp(this.#queue.senders.length > 0);
   }
 
   #writeToAll(): void {
@@ -232,9 +228,9 @@ export class Room implements MemberRoom, LeaverRoom {
     this.log.release(tail);
   }
 
-  #leaveAll(why: DisconnectReason): void {
+  #stopAll(): void {
     for (const member of this.members)
-      if (member.cursor.socket.data === member) this.#leave(member, why);
+      if (member.cursor.socket.data === member) this.#leave(member, STOPPING);
   }
 
   /** Has a member leave once it has all that was sent until now. */
