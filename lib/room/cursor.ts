@@ -10,10 +10,10 @@ const PROGRESS_BYTES = 64 << 10;
 /** The most that one is written in a turn, so that one far behind makes nobody late. */
 const TURN_BYTES = 256 << 10;
 
-/** What a cursor needs of its room. */
+/** What a cursor needs of its room; the counters only grow. */
 export interface CursorRoom {
   readonly log: LineLog;
-  readonly counters: { deliveredBytes: number };
+  readonly counters: { deliveredBytes: number; heldUpMs: number };
   wake(delayMs: number): void;
 }
 
@@ -44,7 +44,6 @@ export class Cursor implements Author {
   goalSetAtMs = 0;
   readonly #room: CursorRoom;
 
-  /** One that gets all that is sent from now on. */
   constructor(room: CursorRoom, socket: RoomSocket) {
     this.#room = room;
     this.socket = socket;
@@ -66,9 +65,7 @@ export class Cursor implements Author {
     return Math.min(this.reached + PROGRESS_BYTES, this.end);
   }
 
-  /** Its socket takes bytes again. */
   drained(): void {
-    if (!this.blocked) return;
     this.blocked = false;
     this.#room.wake(0);
   }
