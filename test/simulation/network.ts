@@ -151,7 +151,9 @@ export class Connection extends Reader implements AcceptedSocket {
 
   // What may happen to it. Each returns whether it could.
 
-  shakeHands(): boolean { return false; }
+  shakeHands(): boolean {
+    return false;
+  }
 
   /** Bytes arrive at the server. */
   speak(): boolean {
