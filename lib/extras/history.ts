@@ -34,7 +34,8 @@ export function history(
   return {
     name: "history",
     keptBytes: bytes + passingBytes,
-    extra({ log }) {
+    extra(room) {
+      const { log } = room;
       const past = new Past(log, { bytes, lines }, passingBytes);
       log.onAppend = (author, start, end) => past.appended(author, start, end);
       const mark = new TextEncoder().encode(HISTORY_END);
@@ -45,6 +46,7 @@ export function history(
           cursor.backlog = past.backlog(cursor.position, mark);
           cursor.position = start;
           log.holdFrom(start);
+          room.wake(0);
         },
         restarted: () => past.begin(),
       };
