@@ -89,9 +89,10 @@ export class Connection extends Reader implements AcceptedSocket {
     }
     if (random.chance(weather.lossInWrite)) {
       this.#lose("lost inside a write", true);
-      if (this.seat.state === "guest") model.entrance.isNotGreeted(this.seat);
       this.seat.isRefusingWrites = random.chance(500);
-      return this.seat.isRefusingWrites ? -1 : random.below(length + 1);
+      const taken = this.seat.isRefusingWrites ? -1 : random.below(length + 1);
+      if (this.seat.state === "guest" && taken < length) model.entrance.isNotGreeted(this.seat);
+      return taken;
     }
     const isGreeting = this.seat.state === "guest" && !random.chance(weather.shortGreeting);
     const taken = isGreeting ? this.passOnAll(length) : this.passOn(length, true);
@@ -151,7 +152,9 @@ export class Connection extends Reader implements AcceptedSocket {
 
   // What may happen to it. Each returns whether it could.
 
-  shakeHands(): boolean { return false; }
+  shakeHands(): boolean {
+    return false;
+  }
 
   /** Bytes arrive at the server. */
   speak(): boolean {

@@ -194,7 +194,16 @@ function chooseRules(random: Random): Rules {
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
     bot: random.chance(300),
   };
-  return { ...all, telnet: false, handshake: false, certified: false, passPhrase: undefined, denied: [], allowed: undefined, clientsPerAddressMax: undefined };
+  return {
+    ...all,
+    telnet: false,
+    handshake: false,
+    certified: false,
+    passPhrase: undefined,
+    denied: [],
+    allowed: undefined,
+    clientsPerAddressMax: undefined,
+  };
 }
 
 /** Less than the log, or more of it, by its size or by lines. */

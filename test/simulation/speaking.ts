@@ -41,12 +41,12 @@ export class Speaking {
   /** Bytes of a member arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
-    if (seat.leaving || seat.ended || seat.tooLong || seat.disconnected !== undefined) return;
+    if (stopping || seat.leaving || seat.ended || seat.tooLong) return;
+    if (seat.disconnected !== undefined) return;
     const isUndecided = seat.opening.length < 3;
     if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
     seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
     if (seat.greetsInTls) return this.settle(seat);
-    if (stopping) return;
     for (let at = 0; at < bytes.length && !seat.tooLong;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
@@ -208,6 +208,13 @@ export class Speaking {
   takeTurn(speaker: Seat, bytes: number): void {
     const { rules, waiting } = this.#state;
     if (rules.linesPerSecond !== undefined) return;
+    // It may have nothing to send yet.
+    if (
+      this.#announcing.isUnsure &&
+      waiting[0] === this.#announcing.voice &&
+      waiting[0] !== speaker
+    )
+      waiting.push(...waiting.splice(0, 1));
     const next = waiting[0];
     // What came with a pass phrase waits once its member has been announced.
     const waits = (seat: Seat) => seat !== speaker && seat.joinedStep !== this.#state.seen.steps;

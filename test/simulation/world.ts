@@ -4,16 +4,16 @@
  */
 
 import type { Way } from "../../lib/doors/door.ts";
-import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
 import type { BotEvents, BotRoom } from "../../lib/extras/bot.ts";
+import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
+import type { Cursor } from "../../lib/room/cursor.ts";
+import type { Extra } from "../../lib/room/extra.ts";
 import type { Lines } from "../../lib/room/fair-queue.ts";
 import { LineBuffer } from "../../lib/room/line-buffer.ts";
-import type { Member } from "../../lib/room/member.ts";
-import type { Cursor } from "../../lib/room/cursor.ts";
-import { type Life } from "../../lib/room/socket.ts";
-import type { Extra } from "../../lib/room/extra.ts";
 import { LineLog } from "../../lib/room/line-log.ts";
+import type { Member } from "../../lib/room/member.ts";
 import { Room } from "../../lib/room/room.ts";
+import { type Life } from "../../lib/room/socket.ts";
 import { Connections } from "../../lib/server/connections.ts";
 import { handlersOf } from "../../lib/server/handlers.ts";
 import { Model } from "./model.ts";
@@ -100,7 +100,7 @@ class World implements Network {
   readonly #buffers = new WeakMap<Member, Lines>();
   readonly #choices: Choices;
   readonly #weightsSum: number;
-  #connections: (Connection)[] = [];
+  #connections: Connection[] = [];
   #connected = 0;
   readonly #seats = new Map<string, Seat>();
   /** What the server has asked for. */
@@ -159,7 +159,10 @@ class World implements Network {
       handlers: () => this.handlers as unknown as Bun.SocketHandler<Life>,
       onWarning() {},
       onError: undefined,
-      guard: (report) => (...details) => report?.(...details),
+      guard:
+        (report) =>
+        (...details) =>
+          report?.(...details),
       arrivalMs: this.model.state.rules.guestMs,
     };
   }
@@ -245,6 +248,7 @@ class World implements Network {
     this.trace?.(`the bot sends ${show(line)}`);
     model.speaking.programSays(line);
     const isSaid = this.#bot.send(line);
+    if (Bun.peek.status(isSaid) === "rejected") throw isSaid.catch(() => {}) && Bun.peek(isSaid);
     if (!model.state.stopping) this.#promises.push(isSaid);
     else if (Bun.peek(isSaid) !== false) throw new Violation("promises to send a line too late");
     return true;
@@ -340,10 +344,9 @@ class World implements Network {
     const { random, weather } = this;
     const number = ++this.#connected;
     if (this.#choices.rules.unix) return this.#enter(`unix:${number}`, "");
-    const address =
-      random.chance(weather.noAddress)
-        ? undefined
-        : random.pick(ADDRESSES).replace("::ffff:", "");
+    const address = random.chance(weather.noAddress)
+      ? undefined
+      : random.pick(ADDRESSES).replace("::ffff:", "");
     const host = address?.includes(":") ? `[${address}]` : address;
     return this.#enter(`${host}:${number}`, address);
   }
