@@ -8,21 +8,25 @@ import type { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
-const NOTHING: Uint8Array = new Uint8Array(0);
 /** Behind a socket in whose place there is another one, to which the same happens. */
 export const REPLACED: Life = { ...GONE };
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/** The socket of a connection that arrives. */
+export interface ArrivalSocket extends RoomSocket {
+  /** The client's certificate, over TLS, if it was asked for one. */
+  getPeerCertificate?():
+    | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
+    | undefined;
+}
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends RoomSocket {
+export interface AcceptedSocket extends ArrivalSocket {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort: number;
   setNoDelay(noDelay: boolean): unknown;
   setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
-  /** The client's certificate, over TLS, if it was asked for one. */
-  getPeerCertificate?():
-    | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
-    | undefined;
 }
 
 /** What is asked of a connection before it joins. */
@@ -75,8 +79,9 @@ export interface ArrivalHost {
 
 /** A connection that is not a member yet: it receives nothing from the room. */
 export class Arrival implements Life {
+  readonly way: Way;
   /** A door may put another one in its place, by `replaceSocket`. */
-  socket: AcceptedSocket;
+  socket: ArrivalSocket;
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
   address: string;
   port: number;
@@ -98,6 +103,7 @@ export class Arrival implements Life {
   /** @param unixNumber counts connections on a Unix socket, which have no address */
   constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, unixNumber: number) {
     this.#host = host;
+    this.way = way;
     this.socket = socket;
     this.#doors = way.doors;
     this.#prefix = way.kind === "unix" ? `unix:${unixNumber}` : way.kind === "web" ? "web:" : "";
@@ -113,9 +119,9 @@ export class Arrival implements Life {
     return name === undefined ? place : `${name} ${place}`;
   }
 
-  /** Whether it waits: it is neither a member, nor refused and told so, nor gone. */
-  get isWaiting(): boolean {
-    return this.socket.data === this;
+  /** Whether it still waits at that door: it has not passed, was not refused, and is not gone. */
+  isHeldBy(hold: Hold): boolean {
+    return this.#hold === hold;
   }
 
   /**
@@ -134,7 +140,7 @@ export class Arrival implements Life {
     this.#host.settled(this);
     const { socket, label, name = label, seat } = this;
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
-    this.#host.room.join(socket, { name, label, seat });
+    this.#host.room.join(socket, name, label, seat);
     if (this.#early.length > 0) socket.data.received(this.takeEarly());
     if (this.#hasEnded) socket.data.ended();
   }
@@ -154,7 +160,7 @@ export class Arrival implements Life {
     this.#deadlines.start(this);
     this.#host.room.wake(0);
     if (this.#early.length > 0) hold.received?.(this.takeEarly());
-    if (this.#hasEnded && this.#hold === hold) hold.ended();
+    if (this.#hasEnded && this.isHeldBy(hold)) hold.ended();
   }
 
   /** Closes it in order, and reports nothing. */
@@ -171,7 +177,7 @@ export class Arrival implements Life {
   }
 
   /** Another socket takes the place of the one that was accepted. */
-  replaceSocket(socket: AcceptedSocket): void {
+  replaceSocket(socket: ArrivalSocket): void {
     this.socket = socket;
     socket.data = this;
   }

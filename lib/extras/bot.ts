@@ -2,8 +2,8 @@
 
 import type { Sender } from "../room/fair-queue.ts";
 import { LF, LineBuffer } from "../room/line-buffer.ts";
-import type { Author } from "../room/line-log.ts";
 import type { Member } from "../room/member.ts";
+import type { Author } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import type { Context, MemberView, Part } from "./part.ts";
 
@@ -101,7 +101,7 @@ class Voice {
       const sender: Sender = {
         cursor,
         lines,
-        waits: undefined,
+        isWaiting: false,
         sentAll: () => this.#await(resolve),
       };
       room.send(sender);

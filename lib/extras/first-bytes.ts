@@ -26,10 +26,6 @@ class InspectedLines implements Lines {
     this.#lines = lines;
   }
 
-  get hasLine(): boolean {
-    return this.#lines.hasLine;
-  }
-
   get next(): Uint8Array | undefined {
     return this.#lines.next;
   }
@@ -48,8 +44,8 @@ class InspectedLines implements Lines {
     if (!this.#speaksTls) this.#lines.end();
   }
 
-  take(bytesMax: number, linesMax?: number): Uint8Array | undefined {
-    return this.#lines.take(bytesMax, linesMax);
+  take(bytesMax: number): Uint8Array | undefined {
+    return this.#lines.take(bytesMax);
   }
 
   #inspect(begun: Uint8Array, chunk: Uint8Array): void {

@@ -2,8 +2,9 @@
 
 import { HISTORY_END } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
-import type { Backlog } from "../room/cursor.ts";
-import type { Author, LineLog } from "../room/line-log.ts";
+import type { Backlog, Cursor } from "../room/cursor.ts";
+import type { LineLog } from "../room/line-log.ts";
+import type { Author } from "../room/order.ts";
 import type { Part } from "./part.ts";
 
 /** How much more is kept than lines of members, in bytes: so many may be of lines that are not history. */
@@ -43,7 +44,7 @@ export function history(
         joined({ cursor }) {
           const start = past.start;
           if (start === cursor.position) return;
-          cursor.backlog = past.backlog(cursor.position, mark);
+          cursor.backlog = new History(past, cursor, mark);
           cursor.position = start;
           log.holdFrom(start);
           room.wake(0);
@@ -52,6 +53,40 @@ export function history(
       };
     },
   };
+}
+
+/** What one newcomer gets of the past: it is in the log still, so its cursor goes on without a gap. */
+class History implements Backlog {
+  readonly #past: Past;
+  readonly #cursor: Cursor;
+  /** Where in the log the present begins. */
+  readonly #end: number;
+  #mark: Uint8Array;
+
+  /** @param cursor which stands where the present begins */
+  constructor(past: Past, cursor: Cursor, mark: Uint8Array) {
+    this.#past = past;
+    this.#cursor = cursor;
+    this.#end = cursor.position;
+    this.#mark = mark;
+  }
+
+  get asideBytes(): number {
+    return this.#mark.length;
+  }
+
+  write(turnEnd: number): boolean {
+    const cursor = this.#cursor;
+    const end = Math.min(this.#end, turnEnd);
+    while (cursor.position < end) {
+      const gap = this.#past.gapFrom(cursor.position);
+      if (gap && gap.start <= cursor.position) cursor.position = Math.min(gap.end, this.#end);
+      else if (!cursor.writeUpTo(Math.min(gap?.start ?? end, end))) return false;
+    }
+    if (cursor.position < this.#end) return false;
+    this.#mark = this.#mark.subarray(cursor.offer(this.#mark, 0, this.#mark.length));
+    return !cursor.gone && !cursor.blocked;
+  }
 }
 
 /** A part of the log. */
@@ -91,10 +126,6 @@ class Past {
     const start = this.#linesMax === Number.POSITIVE_INFINITY ? first : this.#startByLines(first);
     const gap = this.gapFrom(start);
     return gap && gap.start <= start ? Math.max(gap.end, start) : Math.min(start, head);
-  }
-
-  backlog(end: number, mark: Uint8Array): Backlog {
-    return { end, mark, gapFrom: (position) => this.gapFrom(position) };
   }
 
   /** Nothing that is in the log by now is history. */

@@ -28,7 +28,7 @@ export function idle(idleMs: number): Part {
         flush(now) {
           for (const member of members.over(now)) {
             members.start(member);
-            if (member.waits !== undefined) continue;
+            if (member.isWaiting || member.lines.isHeldBack) continue;
             members.stop(member);
             member.disconnect("idle", idleFor(formatTime(idleMs)));
           }

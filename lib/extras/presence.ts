@@ -7,7 +7,7 @@
 import { serverMessage } from "../program/server-messages.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Sender } from "../room/fair-queue.ts";
-import type { Author } from "../room/line-log.ts";
+import type { Author } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import type { Context, Part } from "./part.ts";
 
@@ -24,7 +24,7 @@ export function presence({ parts }: Context): Part {
 /** Sends notices, as soon as it may. */
 class Presence implements Extra, Sender {
   readonly cursor: Author = { lastRun: -1, isPassing: true };
-  waits: Sender["waits"];
+  isWaiting = false;
   readonly #room: Room;
   readonly #isCounted: boolean;
   /** When the last ten notices were sent, the latest last. */
@@ -42,7 +42,7 @@ class Presence implements Extra, Sender {
   /** Sent at once, before what it sends itself. */
   joined({ name }: { name: string }): void {
     this.#add("joined", `${name} joined`);
-    if (this.waits === undefined) this.#room.send(this);
+    if (!this.isWaiting) this.#room.send(this);
   }
 
   /** Sent at the end of the turn. */
@@ -51,14 +51,14 @@ class Presence implements Extra, Sender {
   }
 
   flush(now: number): number {
-    if (this.waits !== undefined || this.#next === undefined) return NEVER;
+    if (this.isWaiting || this.#next === undefined) return NEVER;
     if (this.#mayAtOnce(now) > 0) this.#room.send(this);
     return this.#next === undefined ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;
   }
 
   /** What is not sent yet will not be. */
   stopped(): void {
-    if (this.waits !== undefined) return;
+    if (this.isWaiting) return;
     this.#notices = [];
     this.#last = undefined;
   }
@@ -67,21 +67,21 @@ class Presence implements Extra, Sender {
     return this;
   }
 
-  get hasLine(): boolean {
-    return this.#next !== undefined && this.#mayAtOnce(this.#room.now()) > 0;
+  /** The next notice, if it may be sent now. */
+  get next(): Uint8Array | undefined {
+    if (this.#next === undefined || this.#mayAtOnce(this.#room.now()) === 0) return undefined;
+    const here = this.#isCounted ? ` (${this.#room.size.toLocaleString("en")} here)` : "";
+    const line = new TextEncoder().encode(serverMessage(this.#next + here));
+    if (line.length <= this.#room.loggedBytesMax) return line;
+    this.#shift();
+    return this.next;
   }
 
   take(bytesMax: number): Uint8Array | undefined {
-    const next = this.#next;
-    const now = this.#room.now();
-    if (next === undefined || this.#mayAtOnce(now) === 0) return undefined;
-    const here = this.#isCounted ? ` (${this.#room.size.toLocaleString("en")} here)` : "";
-    const line = new TextEncoder().encode(serverMessage(next + here));
-    const isTooLong = line.length > this.#room.loggedBytesMax;
-    if (line.length > bytesMax && !isTooLong) return undefined;
-    if (this.#notices.shift() === undefined) this.#last = undefined;
-    if (isTooLong) return this.take(bytesMax);
-    this.#sentAtMs = [...this.#sentAtMs.slice(1 - NOTICES_MAX), now];
+    const line = this.next;
+    if (line === undefined || line.length > bytesMax) return undefined;
+    this.#shift();
+    this.#sentAtMs = [...this.#sentAtMs.slice(1 - NOTICES_MAX), this.#room.now()];
     return line;
   }
 
@@ -97,6 +97,10 @@ class Presence implements Extra, Sender {
       this.#last = notice;
     }
     this.#room.wake(0);
+  }
+
+  #shift(): void {
+    if (this.#notices.shift() === undefined) this.#last = undefined;
   }
 
   get #next(): string | undefined {

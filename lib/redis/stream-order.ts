@@ -9,8 +9,8 @@
  * says more than a bounded amount that a living server has not read.
  */
 
-import { UserError } from "../program/system-errors.ts";
 import { OUT_OF_SYNC } from "../program/server-messages.ts";
+import { UserError } from "../program/system-errors.ts";
 import type { Speaker } from "../room/line-log.ts";
 import type { OrderState, SharedOrder, SharingRoom } from "../room/order.ts";
 import { TICK_MS } from "./answers.ts";

@@ -1,50 +1,40 @@
-/** Everything sent, once, in one order, until all have it, and a while longer. */
+/** The log of a room: everything sent, once, in one order, until all have it and a while longer. */
 
 import { assert } from "./assert.ts";
 import { LF } from "./line-buffer.ts";
+import type { Author, Order } from "./order.ts";
 
 /** The most bytes gathered for one write to a reader that has sent something itself. */
 const GATHER_BYTES = 256 << 10;
 
-/** Sends runs, and reads those of others. */
-export interface Author {
-  /** The number of the run it sent last, kept by the log; −1 before the first. */
-  lastRun: number;
-  /** Whether its lines are only for those that are here. */
-  readonly isPassing?: boolean;
-}
-
-/** Bytes to write: `bytes[offset, offset + length)`, with the cursor that follows them. */
+/** Bytes to write: `bytes[offset, offset + length)`; a reader that has taken all stands at `next`. */
 export interface Piece {
   readonly bytes: Uint8Array;
   offset: number;
   length: number;
-  /** Where a reader stands that has taken all of this piece. */
   next: number;
 }
 
 /**
- * A ring of bytes with a note of who sent which run. Positions count bytes from the first ever
- * sent and never wrap; `tail` is where the reader furthest behind stands, `head` is where the next
- * line goes. A reader is nothing but a position in between. What all readers have stays until the
- * ring comes round, and there are always as many bytes of it as are asked for.
+ * A ring of bytes with a note of who sent which run. Positions count bytes from the first ever sent
+ * and never wrap. A reader is nothing but a position between `tail` and `head`.
  *
  * Each note leads to the run its author sent before, so that a reader finds its own runs, which it
- * does not get, from the latest back.
- *
- * Bounded twice: in bytes, and in notes. So empty lines from many authors in turn cannot make the
- * notes outgrow the bytes.
+ * does not get, from the latest back. Notes are bounded as bytes are: empty lines from many authors
+ * in turn cannot make them outgrow the bytes.
  */
-export class LineLog {
+export class LineLog implements Order {
+  /** Told of each run that is in the log now, and where. */
+  onAppend: ((author: Author, start: number, end: number) => void) | undefined;
+  readonly isSettled = true;
   /** The ring, and behind it the place where `read` gathers. */
   readonly #bytes: Uint8Array;
   readonly #ringBytes: number;
   #head = 0;
   #tail = 0;
-  /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
+  /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring of slots. */
   #firstRun = 0;
   #nextRun = 0;
-  /** The place of a note in its ring: the number of the run, and this. */
   readonly #slotMask: number;
   /** A run ends where the next one begins. */
   readonly #runStarts: Float64Array;
@@ -52,14 +42,7 @@ export class LineLog {
   readonly #runsBefore: Float64Array;
   readonly #piece: Piece;
 
-  /** Told of each run that is in the log now, and where. */
-  onAppend: ((author: Author, start: number, end: number) => void) | undefined;
-
-  /**
-   * @param bytesMax how far the reader furthest behind may lag, in bytes
-   * @param keptBytes how much is kept of what everybody has; it makes the ring larger
-   * @param runsMax the most runs held, up to a power of two; one for 128 bytes by default
-   */
+  /** See `RoomOptions`; `runsMax` is the most runs held, up to a power of two. */
   constructor(bytesMax: number, keptBytes = 0, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.#ringBytes = bytesMax + keptBytes;
@@ -81,7 +64,6 @@ export class LineLog {
     return this.#tail;
   }
 
-  /** How many bytes can be appended now. */
   get freeBytes(): number {
     const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
     return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
@@ -92,7 +74,6 @@ export class LineLog {
     return Math.max(0, this.#head - this.#ringBytes);
   }
 
-  /** Adds whole lines, at most `freeBytes`. */
   append(author: Author, run: Uint8Array): void {
     assert(run.length > 0 && run.length <= this.freeBytes, "a run fits the log");
     const sentTheLast = author.lastRun === this.#nextRun - 1 && author.lastRun >= this.#firstRun;
@@ -104,23 +85,26 @@ export class LineLog {
     }
     const at = this.#head % this.#ringBytes;
     const beforeWrap = this.#ringBytes - at;
-    if (run.length <= beforeWrap) {
-      this.#bytes.set(run, at);
-    } else {
-      this.#bytes.set(run.subarray(0, beforeWrap), at);
-      this.#bytes.set(run.subarray(beforeWrap), 0);
-    }
+    if (run.length > beforeWrap) this.#bytes.set(run.subarray(beforeWrap), 0);
+    this.#bytes.set(run.length > beforeWrap ? run.subarray(0, beforeWrap) : run, at);
     this.#head += run.length;
     this.onAppend?.(author, this.#head - run.length, this.#head);
+  }
+
+  after(done: () => void): void {
+    done();
+  }
+
+  isHeldUp(areSendersWaiting: boolean): boolean {
+    return areSendersWaiting;
   }
 
   /** The reader furthest behind has come to a position in [tail, head]: what is before may go. */
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
-    let first = this.#firstRun;
-    while (first < this.#nextRun && this.#endOf(first) <= position) first++;
-    this.#firstRun = first;
+    while (this.#firstRun < this.#nextRun && this.#endOf(this.#firstRun) <= position)
+      this.#firstRun++;
   }
 
   /** A reader has come that stands further back: all from there on is held for it. */
@@ -130,9 +114,8 @@ export class LineLog {
   }
 
   /**
-   * The next bytes for a reader that stands in [tail, end), without its own. They
-   * stay valid until the next call on this log. An empty piece means that all
-   * before its `next` was the reader's own.
+   * The next bytes for a reader that stands in [tail, end), without its own, valid until the next
+   * call on this log. An empty piece means that all before its `next` was the reader's own.
    */
   read(reader: Author, cursor: number, end: number): Piece {
     assert(cursor >= this.#tail && cursor < end && end <= this.#head, "a cursor lies in the log");
@@ -149,12 +132,7 @@ export class LineLog {
     return piece;
   }
 
-  /**
-   * Where a reader stands that has taken only some bytes, the first ones, of the
-   * piece which `read` has just returned to it.
-   *
-   * @param cursor the position it was read from
-   */
+  /** Where a reader stands that has taken only the first bytes of what `read` returned at `cursor`. */
   advance(reader: Author, cursor: number, taken: number): number {
     if (!this.#sentSince(reader, cursor)) return cursor + taken;
     // Back from the end of the piece, past the bytes that were not taken and the reader's own.
@@ -195,10 +173,7 @@ export class LineLog {
     return notes[run & this.#slotMask] as number; // a slot is always in bounds
   }
 
-  /**
-   * Copies what others than `reader` sent in [start, end) to the very end of
-   * the bytes, back to front; returns the offset where it begins.
-   */
+  /** Copies what others sent in [start, end) to the very end of the bytes; returns where it begins. */
   #gather(reader: Author, start: number, end: number): number {
     let target = this.#bytes.length;
     let at = end;

@@ -1,7 +1,8 @@
 /**
  * Everything that a server can do beside relaying: each entry has its options, what does not go with
  * them, and how it is loaded, which happens only when it is asked for. An entry whose file is deleted
- * is deleted here, and nowhere else. Connections meet doors, and rooms ask extras, in this order.
+ * is deleted here, and nowhere else. Connections meet doors in this order, and what a member sends goes
+ * through the extras in this order.
  */
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
@@ -67,9 +68,11 @@ export const EXTRAS = {
     },
     excludes: [["proxy-protocol", "unix"]],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
-    load: ({ proxyProtocol = [] }: { proxyProtocol?: readonly string[] | undefined }) =>
+    load: ({ proxyProtocol = [] }: { proxyProtocol?: readonly string[] | undefined }, context) =>
       proxyProtocol.length > 0
-        ? import("../doors/proxy-protocol.ts").then((it) => it.proxyProtocol(proxyProtocol))
+        ? import("../doors/proxy-protocol.ts").then((it) =>
+            it.proxyProtocol(proxyProtocol, context),
+          )
         : undefined,
   }),
   addresses: entry({
@@ -155,6 +158,19 @@ export const EXTRAS = {
     load: ({ tls }: { tls?: unknown }) =>
       tls ? undefined : import("../extras/first-bytes.ts").then((it) => it.firstBytes()),
   }),
+  rate: entry({
+    options: {
+      "max-rate": count(
+        "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
+        undefined,
+      ),
+    },
+    settings: (given) => ({ linesPerSecond: given["max-rate"] }),
+    load: ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
+      linesPerSecond
+        ? import("../extras/rate.ts").then((it) => it.rate(linesPerSecond))
+        : undefined,
+  }),
   names: entry({
     options: {
       names: flag(
@@ -193,19 +209,6 @@ export const EXTRAS = {
     load: ({ idleMs }: { idleMs?: number | undefined }) =>
       idleMs ? import("../extras/idle.ts").then((it) => it.idle(idleMs)) : undefined,
   }),
-  rate: entry({
-    options: {
-      "max-rate": count(
-        "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
-        undefined,
-      ),
-    },
-    settings: (given) => ({ linesPerSecond: given["max-rate"] }),
-    load: ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
-      linesPerSecond
-        ? import("../extras/rate.ts").then((it) => it.rate(linesPerSecond))
-        : undefined,
-  }),
   bot: entry({
     load: ({ bot }: import("../extras/bot.ts").BotSettings, context) =>
       bot && import("../extras/bot.ts").then((it) => it.bot(bot, context)),
@@ -233,9 +236,9 @@ export const EXTRAS = {
       metrics: place("figures for Prometheus at /metrics, and /health,"),
     },
     settings: ({ metrics }) => ({ metrics }),
-    load: ({ metrics }: import("../metrics/metrics.ts").MetricsSettings, context) =>
+    load: ({ metrics, logBytes }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics
-        ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, context))
+        ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, logBytes, context))
         : undefined,
   }),
 } as const;

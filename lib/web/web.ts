@@ -76,7 +76,9 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
       );
       endWatch = watchSpareFiles(port, () => connections.open, onWarning);
     },
-    renew: () => port?.reopen(),
+    renew() {
+      if (secrets.tls) port?.reopen();
+    },
     stop() {
       endWatch?.();
       port?.close();

@@ -24,16 +24,16 @@ export class NamedLines implements Lines {
     this.#name = name;
   }
 
-  get hasLine(): boolean {
-    return this.#lines.hasLine;
-  }
-
   get next(): Uint8Array | undefined {
     return this.#lines.next;
   }
 
   get objection(): Lines["objection"] {
     return this.#lines.objection;
+  }
+
+  get isHeldBack(): boolean {
+    return this.#lines.isHeldBack ?? false;
   }
 
   push(chunk: Uint8Array): void {
@@ -48,7 +48,7 @@ export class NamedLines implements Lines {
    * Takes out lines of the oldest run, as many as fit with the name before each, if any does. They
    * stay as they are until the next call, on whichever member's lines.
    */
-  take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
+  take(bytesMax: number): Uint8Array | undefined {
     const run = this.#lines.next;
     if (run === undefined) return undefined;
     const prefix = (this.#prefix ??= ENCODER.encode(`${this.#name}: `));
@@ -58,7 +58,7 @@ export class NamedLines implements Lines {
     bytes.set(run.subarray(0, bytesMax), bytesMax);
     let end = 0;
     let filled = 0;
-    for (let lines = 1; lines <= linesMax && end < run.length; lines++) {
+    while (end < run.length) {
       const next = run.indexOf(LF, end) + 1;
       const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;
       const length = prefixBytes + next - end;

@@ -66,7 +66,7 @@ class Names implements Door, Extra {
       return this.#claim(arrival, certificate.name, certificate, arrival.takeEarly());
     const greeting = Buffer.from(this.#greeting());
     const taken = arrival.socket.write(greeting, 0, greeting.length);
-    if (!arrival.isWaiting) return;
+    if (arrival.socket.data !== arrival) return;
     // A new socket takes so little, or is of no use; and no line is sent in part.
     if (taken < greeting.length) return arrival.failed();
     let begun = Buffer.alloc(0);
