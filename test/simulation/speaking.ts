@@ -60,15 +60,6 @@ export class Speaking {
     this.settle(seat);
   }
 
-  /** What holds once the room has heard it: all that a client can make the room keep is counted. */
-  checkHeld(seat: Seat, heldBytes: number): void {
-    const { rules, stopping } = this.#state;
-    const isLittle = heldBytes <= rules.lineBytesMax + rules.readBytesMax;
-    this.#state.demand(isLittle, seat, `${heldBytes} of its bytes are held`);
-    const isCounted = stopping || seat.state !== "member" || heldBytes === seat.heldBytes;
-    this.#state.demand(isCounted, seat, `${heldBytes} bytes held instead of ${seat.heldBytes}`);
-  }
-
   /** The end of a member's input arrives. */
   ends(seat: Seat): void {
     if (seat.leaving) return;
@@ -125,7 +116,6 @@ export class Speaking {
       if (!bytes || !startsWith(run, at, bytes))
         throw state.violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
-      speaker.heldLengths.shift();
       this.#hearing.owe(speaker, bytes);
       if (speaker.state !== "new") this.tells(inBot(speaker, bytes));
       state.seen.lines++;
@@ -260,7 +250,6 @@ export class Speaking {
     const said = this.#naming.asRelayed(seat, unfinished);
     if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
     seat.unsaid.push(said);
-    seat.heldLengths.push(unfinished.length);
   }
 }
 
