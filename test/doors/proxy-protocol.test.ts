@@ -124,10 +124,10 @@ describe("behind a load balancer", () => {
 test("--proxy-protocol is not a matter of paths", async () => {
   const command = serverCommand("--unix", "room", "--proxy-protocol", "10.0.0.1");
   const { code, stderr } = await runToEnd(command);
-  expect([code, stderr]).toEqual([
-    2,
-    "linechat-server: --proxy-protocol and --unix cannot be used together (--help shows how)\n",
-  ]);
+  expect(code).toBe(2);
+  expect(stderr).toStartWith(
+    "linechat-server: --proxy-protocol and --unix cannot be used together",
+  );
 });
 
 describe("over TLS the header comes before the handshake", () => {
