@@ -1,10 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 
 import type { ArrivalSocket, Door } from "../../lib/doors/door.ts";
 import { telnet } from "../../lib/doors/telnet.ts";
-import { endAfterEach, newFolder, Peer, ServerProgram } from "../harness.ts";
+import { endAfterEach, ServerProgram } from "../harness.ts";
 import { forSeeds } from "../harness/seeds.ts";
 import type { Random } from "../simulation/random.ts";
 import { openDoors } from "./open-doors.ts";
@@ -170,15 +168,6 @@ describe("with --telnet", () => {
     bob.say("100%\r\n");
     await client.hears("%\n");
     expect([bob.text, client.text]).toEqual(["one\ntwo\n", `\xff\xfe\x1f${MARK}100%\n`]);
-  });
-
-  test("a pass phrase may come after commands", async () => {
-    const passFile = join(newFolder(), "pass");
-    writeFileSync(passFile, "open sesame\n");
-    const server = await start("--pass-file", passFile);
-    const client = await Peer.connect(server.port);
-    client.say(bytes("\xff\xfb\x1fopen sesame\r\n"));
-    await server.logged(` joined ${client.name}`);
   });
 });
 
