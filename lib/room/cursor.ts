@@ -40,7 +40,7 @@ export class Cursor implements Author {
   /** Where that ends in the log which it is to get, and what is next then; the head for a member. */
   last: { readonly end: number; done(): void } | undefined;
   /** Kept by `SlowReaders`: how far it has to come, and since when on their clock. */
-  goal = 0;
+  goal = Number.NEGATIVE_INFINITY;
   goalSetAtMs = 0;
   readonly #room: CursorRoom;
 

@@ -206,7 +206,8 @@ export class Room implements MemberRoom, LeaverRoom {
   #writeToAll(): void {
     const { head } = this.log;
     for (const { cursor } of this.members)
-      if (!cursor.blocked && (cursor.position < head || cursor.last)) cursor.write();
+      if (!cursor.blocked && (cursor.position < head || cursor.backlog || cursor.last))
+        cursor.write();
   }
 
   /** Forgets what everybody has. */
