@@ -11,6 +11,8 @@ import { count, list, time } from "../program/option-values.ts";
 import { lines, place, redisUrl, roomName } from "./option-kinds.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+const addresses = (help: string) => list("address", RULE, help, (text) => text);
+
 /** The values of all options, by their names: an extra knows the types of its own. */
 export type Given = Readonly<Record<string, unknown>>;
 
@@ -19,9 +21,9 @@ interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
   /** Options that mean nothing without another one. */
   readonly needs?: Readonly<Record<string, string>>;
-  /** Options that do not go together. */
+  /** Options that do not go together; `!web` stands for one that is not there. */
   readonly excludes?: readonly (readonly string[])[];
-  /** What `listen` takes, out of what is on the command line. */
+  /** What `listen` takes, out of what is on the command line; the same names and values by default. */
   settings?(given: Values<Options>): Settings;
   /** What it reads from files, and reads again at SIGHUP; and what that is called. */
   readonly files?: {
@@ -60,11 +62,8 @@ export const EXTRAS = {
   }),
   proxyProtocol: entry({
     options: {
-      "proxy-protocol": list(
-        "address",
-        RULE,
+      "proxy-protocol": addresses(
         "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
-        (text) => text,
       ),
     },
     excludes: [["proxy-protocol", "unix"]],
@@ -78,23 +77,16 @@ export const EXTRAS = {
   }),
   addresses: entry({
     options: {
-      allow: list(
-        "address",
-        RULE,
+      allow: addresses(
         "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
-        (text) => text,
       ),
-      deny: list(
-        "address",
-        RULE,
-        "refuse this address or range, even if allowed; repeatable",
-        (text) => text,
-      ),
+      deny: addresses("refuse this address or range, even if allowed; repeatable"),
       "max-clients-per-address": count(
         "connections from one address (default: any number)",
         undefined,
       ),
     },
+    excludes: ["allow", "deny", "max-clients-per-address"].map((name) => [name, "unix", "!web"]),
     settings: ({ allow, deny, ...given }) => ({
       ...{ allow, deny },
       clientsPerAddressMax: given["max-clients-per-address"],
@@ -127,7 +119,6 @@ export const EXTRAS = {
     options: {
       telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
     },
-    settings: ({ telnet }) => ({ telnet }),
     load: ({ telnet = false }: { telnet?: boolean | undefined }) =>
       telnet ? import("../doors/telnet.ts").then((it) => it.telnet()) : undefined,
   }),
@@ -179,7 +170,6 @@ export const EXTRAS = {
       ),
     },
     addedBytesMax: ({ names }) => (names ? 130 : 0),
-    settings: ({ names }) => ({ names }),
     load: ({ names = false }: { names?: boolean | undefined }, context) =>
       names ? import("../extras/names/names.ts").then((it) => it.names(context)) : undefined,
   }),
@@ -189,13 +179,11 @@ export const EXTRAS = {
         "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
       ),
     },
-    settings: ({ history }) => ({ history }),
     load: ({ history }: import("../extras/history.ts").HistorySettings) =>
       history && import("../extras/history.ts").then((it) => it.history(history)),
   }),
   presence: entry({
     options: { announce: flag("say in the room who joins and who leaves") },
-    settings: ({ announce }) => ({ announce }),
     load: ({ announce = false }: { announce?: boolean | undefined }, context) =>
       announce ? import("../extras/presence.ts").then((it) => it.presence(context)) : undefined,
   }),
@@ -236,7 +224,6 @@ export const EXTRAS = {
     options: {
       metrics: place("figures for Prometheus at /metrics, and /health,"),
     },
-    settings: ({ metrics }) => ({ metrics }),
     load: ({ metrics, logBytes }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics
         ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, logBytes, context))
