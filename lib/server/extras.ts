@@ -7,8 +7,8 @@
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
 import { flag, type Table, text, type Values } from "../program/command-line.ts";
-import { count, list, time } from "../program/option-values.ts";
-import { lines, place, redisUrl, roomName } from "./option-kinds.ts";
+import * as values from "../program/option-values.ts";
+import * as kinds from "./option-kinds.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 /** The values of all options, by their names: an extra knows the types of its own. */
@@ -48,10 +48,10 @@ function entry<Settings, Options extends Table = {}>(
 export const EXTRAS = {
   redis: entry({
     options: {
-      redis: redisUrl(
+      redis: kinds.redisUrl(
         "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
       ),
-      room: roomName("the name of that room (default linechat)"),
+      room: kinds.roomName("the name of that room (default linechat)"),
     },
     needs: { room: "redis" },
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
@@ -60,7 +60,7 @@ export const EXTRAS = {
   }),
   proxyProtocol: entry({
     options: {
-      "proxy-protocol": list(
+      "proxy-protocol": values.list(
         "address",
         RULE,
         "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
@@ -78,19 +78,19 @@ export const EXTRAS = {
   }),
   addresses: entry({
     options: {
-      allow: list(
+      allow: values.list(
         "address",
         RULE,
         "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
         (text) => text,
       ),
-      deny: list(
+      deny: values.list(
         "address",
         RULE,
         "refuse this address or range, even if allowed; repeatable",
         (text) => text,
       ),
-      "max-clients-per-address": count(
+      "max-clients-per-address": values.count(
         "connections from one address (default: any number)",
         undefined,
       ),
@@ -161,7 +161,7 @@ export const EXTRAS = {
   }),
   rate: entry({
     options: {
-      "max-rate": count(
+      "max-rate": values.count(
         "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
         undefined,
       ),
@@ -185,7 +185,7 @@ export const EXTRAS = {
   }),
   history: entry({
     options: {
-      history: lines(
+      history: kinds.lines(
         "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
       ),
     },
@@ -201,7 +201,7 @@ export const EXTRAS = {
   }),
   idle: entry({
     options: {
-      idle: time(
+      idle: values.time(
         "disconnect clients that have sent no line for this long (default: never)",
         undefined,
       ),
@@ -216,8 +216,8 @@ export const EXTRAS = {
   }),
   web: entry({
     options: {
-      web: place("a page for browsers"),
-      "web-name": list(
+      web: kinds.place("a page for browsers"),
+      "web-name": values.list(
         "name",
         "a name as in a URL, like chat.example.org",
         "a name by which browsers find this server, beside its addresses; repeatable",
@@ -234,7 +234,7 @@ export const EXTRAS = {
   }),
   metrics: entry({
     options: {
-      metrics: place("figures for Prometheus at /metrics, and /health,"),
+      metrics: kinds.place("figures for Prometheus at /metrics, and /health,"),
     },
     settings: ({ metrics }) => ({ metrics }),
     load: ({ metrics, logBytes }: import("../metrics/metrics.ts").MetricsSettings, context) =>
