@@ -7,11 +7,11 @@
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
 import { flag, type Table, text, type Values } from "../program/command-line.ts";
-import { count, list, time } from "../program/option-values.ts";
-import { lines, place, redisUrl, roomName } from "./option-kinds.ts";
+import * as values from "../program/option-values.ts";
+import * as kinds from "./option-kinds.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
-const addresses = (help: string) => list("address", RULE, help, (text) => text);
+const addresses = (help: string) => values.list("address", RULE, help, (text) => text);
 
 /** The values of all options, by their names: an extra knows the types of its own. */
 export type Given = Readonly<Record<string, unknown>>;
@@ -50,10 +50,10 @@ function entry<Settings, Options extends Table = {}>(
 export const EXTRAS = {
   redis: entry({
     options: {
-      redis: redisUrl(
+      redis: kinds.redisUrl(
         "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
       ),
-      room: roomName("the name of that room (default linechat)"),
+      room: kinds.roomName("the name of that room (default linechat)"),
     },
     needs: { room: "redis" },
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
@@ -81,7 +81,7 @@ export const EXTRAS = {
         "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
       ),
       deny: addresses("refuse this address or range, even if allowed; repeatable"),
-      "max-clients-per-address": count(
+      "max-clients-per-address": values.count(
         "connections from one address (default: any number)",
         undefined,
       ),
@@ -152,7 +152,7 @@ export const EXTRAS = {
   }),
   rate: entry({
     options: {
-      "max-rate": count(
+      "max-rate": values.count(
         "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
         undefined,
       ),
@@ -175,7 +175,7 @@ export const EXTRAS = {
   }),
   history: entry({
     options: {
-      history: lines(
+      history: kinds.lines(
         "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
       ),
     },
@@ -189,7 +189,7 @@ export const EXTRAS = {
   }),
   idle: entry({
     options: {
-      idle: time(
+      idle: values.time(
         "disconnect clients that have sent no line for this long (default: never)",
         undefined,
       ),
@@ -204,8 +204,8 @@ export const EXTRAS = {
   }),
   web: entry({
     options: {
-      web: place("a page for browsers"),
-      "web-name": list(
+      web: kinds.place("a page for browsers"),
+      "web-name": values.list(
         "name",
         "a name as in a URL, like chat.example.org",
         "a name by which browsers find this server, beside its addresses; repeatable",
@@ -222,7 +222,7 @@ export const EXTRAS = {
   }),
   metrics: entry({
     options: {
-      metrics: place("figures for Prometheus at /metrics, and /health,"),
+      metrics: kinds.place("figures for Prometheus at /metrics, and /health,"),
     },
     load: ({ metrics, logBytes }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics
