@@ -5,8 +5,8 @@ import { symlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { endAfterEach, newFolder, Program, ROOT, ServerProgram } from "./harness.ts";
-import { testWith } from "./harness/tools.ts";
+import { endAfterEach, newFolder, Program, ROOT, ServerProgram } from "../harness.ts";
+import { testWith } from "../harness/tools.ts";
 
 endAfterEach();
 
