@@ -143,6 +143,18 @@ describe("a telnet client", () => {
     expect(telnet.sent).toBe("\xff\xfe\x1f");
   });
 
+  test("that is blocked is answered with its drain, so that lines which wait for it go on", () => {
+    const telnet = enter();
+    telnet.client.takes = () => 1;
+    telnet.receives("\xff\xfb\x1f");
+    expect(telnet.inRoom.write(bytes("hello\n"), 0, 6)).toBe(0);
+    telnet.client.takes = (length) => length;
+    telnet.receives("a");
+    expect(telnet.sent).toBe("\xff\xfe");
+    telnet.socket.data.drained();
+    expect([telnet.sent, telnet.drains]).toEqual(["\xff\xfe\x1f", 1]);
+  });
+
   test("that reads nothing has only so many answers waiting, and one that is closed for writing none", () => {
     const telnet = enter();
     telnet.client.takes = () => 0;
