@@ -2,55 +2,50 @@
 ///usr/bin/env sh -c 'command -v bun' >/dev/null && exec bun "$0" "$@"
 ///usr/bin/env echo "linechat needs Bun 1.4.5 or later: https://bun.com" >&2; exit 127
 /**
- * A chat room on a port: whatever one client says, line by line, every other client hears.
+ * A chat room on a port: each line that one client sends is relayed to every other client.
  *
  * 1. Read the command line, and the files it names.
  * 2. Open the server (stage 1: getaddrinfo, socket, bind, listen, accept).
- * 3. Clients come, talk and go (stages 3 and 5; lib/server/connections.ts has the table).
- * 4. Stop when told to: hand everybody what they are owed, then close.
+ * 3. Clients join, send and leave (stages 3 and 5; lib/server/connections.ts has the table).
+ * 4. Stop when told to: hand everybody what is pending, then close.
  */
 
 import { exit, runCommand } from "./lib/program/command-line.ts";
+import { fileLimit } from "./lib/program/file-limit.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { UserError } from "./lib/program/system-errors.ts";
 import { openEventLog } from "./lib/server/event-log.ts";
 import { listen } from "./lib/server/listen.ts";
 import {
   doubtsAbout,
-  limitNamed,
   secretsNamed,
   secretsOf,
   serverCommand,
   settingsOf,
 } from "./lib/server/options.ts";
-import { serviceManager } from "./lib/server/service-manager.ts";
 import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
   /** What SIGHUP does; one that comes while the server starts waits for that. */
-  const readAnew = Promise.withResolvers<() => void>();
-  onSignal("SIGHUP", async () => (await readAnew.promise)());
+  const reload = Promise.withResolvers<() => Promise<void>>();
+  onSignal("SIGHUP", async () => (await reload.promise)());
 
-  const settings = settingsOf(options, port);
-  const log = openEventLog(options.quiet, () => server.room.size, options.names);
-  const manager = await serviceManager(log.warn);
+  const settings = await settingsOf(options, port);
+  const log = openEventLog(options.quiet, () => server.size);
   const server = await listen({ ...settings, ...log.events });
 
-  log.note(limitNamed(settings.clientsMax));
-  for (const doubt of doubtsAbout(options, server.address)) log.warn(doubt);
-  if (server.nameInRoom)
-    log.note(`sharing the room ${settings.redis?.room}, as server ${server.nameInRoom}`);
+  log.note(`up to ${settings.clientsMax} clients, the file limit being ${fileLimit().filesMax}`);
+  for (const doubt of doubtsAbout(options)) log.warn(doubt);
+  for (const note of server.notes) log.note(note);
   log.note(`listening on ${server.address}`);
-  if (server.webUrl) log.note(`browsers at ${server.webUrl}`);
-  if (server.metricsUrl) log.note(`metrics at ${server.metricsUrl}`);
+  for (const [what, url] of Object.entries(server.urls)) log.note(`${what} at ${url}`);
 
   let stopping = false;
-  /** A second signal does not wait for those who read slowly. */
+  /** A second signal does not wait for slow readers. */
   const stop = async () => {
     if (!stopping) {
       stopping = true;
       log.note("stopping");
-      manager.stopping();
       await server.stop();
     }
     log.end();
@@ -59,22 +54,16 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   onSignal("SIGINT", stop);
   onSignal("SIGTERM", stop);
 
-  /** Reads anew what was read from files; who is in the room does not notice. */
-  const renew = () => {
+  /** Reads again what was read from files; members do not notice. */
+  reload.resolve(async () => {
     const files = secretsNamed(options);
-    if (files === undefined) return log.note("SIGHUP: there are no files to read anew");
+    if (files === undefined) return log.note("SIGHUP: there are no files to read again");
     try {
-      server.renew(secretsOf(options, true));
-      log.note(`${files} read anew`);
+      server.renew(await secretsOf(options, true));
+      log.note(`${files} read again`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       log.warn(`${files} stay as they were: ${error.message}`);
     }
-  };
-  manager.ready();
-  readAnew.resolve(() => {
-    manager.reloading();
-    renew();
-    manager.ready();
   });
 });

@@ -4,20 +4,10 @@
  */
 
 export { type ConnectOptions, connect } from "./client/connect.ts";
-export { Connection } from "./client/connection.ts";
-export type { TlsMaterial } from "./program/files.ts";
+export type { Connection } from "./client/connection.ts";
+export type { MemberView, Secrets } from "./extras/part.ts";
 export { UserError } from "./program/system-errors.ts";
-export type { RedisRoom } from "./redis/redis.ts";
-export type { Member } from "./room/member.ts";
-export type { RoomEvents, RoomOptions } from "./room/options.ts";
-export { Room } from "./room/room.ts";
 export type { Life, RoomSocket } from "./room/socket.ts";
-export { type AddressRule, AddressRules, parseAddressRule } from "./server/access.ts";
-export {
-  listen,
-  type ListenOptions,
-  type Place,
-  type Secrets,
-  type Server,
-} from "./server/listen.ts";
-export type { WebOptions } from "./server/web.ts";
+export { type EmbeddedRoom, openRoom, type OpenRoomOptions } from "./server/embedded-room.ts";
+export { listen, type ListenOptions, type Place, type Server } from "./server/listen.ts";
+export type { RoomEvents } from "./server/reports.ts";

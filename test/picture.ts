@@ -10,7 +10,7 @@ import { runCommand } from "../lib/program/command-line.ts";
 import { version } from "../package.json";
 import { endTerminals, Tmux } from "./client/tmux.ts";
 import { Peer, ROOT, ServerProgram } from "./harness.ts";
-import { takePagePictures } from "./page-picture.ts";
+import { takePagePictures } from "./web/page-picture.ts";
 import { draw, look, type Screen, type Size } from "./picture-svg.ts";
 
 /** What a port looks like that nobody has to ask for. */

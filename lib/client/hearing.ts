@@ -1,8 +1,8 @@
 /** What is heard over a connection, and why it has ended: a last word of the server's is no line. */
 
+import { ASK_FOR_NAME_BYTES_MAX, asksForName, type LastWord } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import { settlesWithin } from "../program/within.ts";
-import { asksForName, type LastWord, ASK_FOR_NAME_BYTES_MAX } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Connection } from "./connection.ts";
 import { LastLine } from "./last-line.ts";

@@ -3,7 +3,11 @@
  * or for a moment, a line that may be one is held back.
  */
 
-import { SERVER_MESSAGE_BYTES_MAX, type LastWord, disconnectOf } from "../program/server-messages.ts";
+import {
+  disconnectOf,
+  type LastWord,
+  SERVER_MESSAGE_BYTES_MAX,
+} from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 
 const STAR = 0x2a;

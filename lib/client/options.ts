@@ -3,9 +3,9 @@
 import { splitAddress } from "../program/address.ts";
 import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
 import { loadTls, readPassPhrase } from "../program/files.ts";
+import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
-import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 import type { ConnectOptions } from "./connect.ts";
 
 const name: Option<string | undefined> = {

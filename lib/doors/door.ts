@@ -8,12 +8,20 @@ import type { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
-const NOTHING: Uint8Array = new Uint8Array(0);
 /** Behind a socket in whose place there is another one, to which the same happens. */
 export const REPLACED: Life = { ...GONE };
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/** The socket of a connection that arrives. */
+export interface ArrivalSocket extends RoomSocket {
+  /** The client's certificate, over TLS, if it was asked for one. */
+  getPeerCertificate?():
+    | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
+    | undefined;
+}
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends RoomSocket {
+export interface AcceptedSocket extends ArrivalSocket {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort: number;
@@ -30,6 +38,13 @@ export interface Door {
   readonly isTransport?: boolean;
   /** A connection has come to this door, which lets it `pass`, or does anything else that an `Arrival` can. */
   meet(arrival: Arrival): void;
+  /**
+   * Why an address is refused whatever it sends, for what is no connection of the room, such as a
+   * page; undefined if it is not.
+   *
+   * @param address numeric, as a socket gives it
+   */
+  refusalOf?(address: string): string | undefined;
 }
 
 /** What a door does with a connection that it holds. */
@@ -37,6 +52,8 @@ export interface Hold {
   /** How long it may take, in ms. */
   readonly withinMs: number;
   received?(bytes: Uint8Array): void;
+  drained?(): void;
+  /** The peer has sent its last byte; if it passes all the same, it joins and then ends its input. */
   ended(): void;
   /** It has taken too long. */
   late(): void;
@@ -62,8 +79,9 @@ export interface ArrivalHost {
 
 /** A connection that is not a member yet: it receives nothing from the room. */
 export class Arrival implements Life {
+  readonly way: Way;
   /** A door may put another one in its place, by `replaceSocket`. */
-  socket: AcceptedSocket;
+  socket: ArrivalSocket;
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
   address: string;
   port: number;
@@ -78,12 +96,14 @@ export class Arrival implements Life {
   #refusal: string | undefined;
   #hold: Hold | undefined;
   #deadlines: Deadlines<Arrival> | undefined;
-  /** What it has sent already that no door has taken. */
+  /** What it has sent already that no door has taken, and whether that was all. */
   #early = NOTHING;
+  #hasEnded = false;
 
   /** @param unixNumber counts connections on a Unix socket, which have no address */
   constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, unixNumber: number) {
     this.#host = host;
+    this.way = way;
     this.socket = socket;
     this.#doors = way.doors;
     this.#prefix = way.kind === "unix" ? `unix:${unixNumber}` : way.kind === "web" ? "web:" : "";
@@ -99,9 +119,9 @@ export class Arrival implements Life {
     return name === undefined ? place : `${name} ${place}`;
   }
 
-  /** Whether it waits: it is neither a member, nor refused and told so, nor gone. */
-  get isWaiting(): boolean {
-    return this.socket.data === this;
+  /** Whether it still waits at that door: it has not passed, was not refused, and is not gone. */
+  isHeldBy(hold: Hold): boolean {
+    return this.#hold === hold;
   }
 
   /**
@@ -122,6 +142,7 @@ export class Arrival implements Life {
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
     this.#host.room.join(socket, { name, label, seat });
     if (this.#early.length > 0) socket.data.received(this.takeEarly());
+    if (this.#hasEnded) socket.data.ended();
   }
 
   /** It is not let in, and told why as soon as it can be: `* message`. */
@@ -132,13 +153,14 @@ export class Arrival implements Life {
     this.pass();
   }
 
-  /** Makes it wait at this door; what it has sent already is received at once. */
+  /** Makes it wait at this door, which is told at once what it has sent already. */
   hold(hold: Hold): void {
     this.#hold = hold;
     this.#deadlines = this.#host.deadlines(hold.withinMs);
     this.#deadlines.start(this);
     this.#host.room.wake(0);
     if (this.#early.length > 0) hold.received?.(this.takeEarly());
+    if (this.#hasEnded && this.isHeldBy(hold)) hold.ended();
   }
 
   /** Closes it in order, and reports nothing. */
@@ -155,7 +177,7 @@ export class Arrival implements Life {
   }
 
   /** Another socket takes the place of the one that was accepted. */
-  replaceSocket(socket: AcceptedSocket): void {
+  replaceSocket(socket: ArrivalSocket): void {
     this.socket = socket;
     socket.data = this;
   }
@@ -164,9 +186,12 @@ export class Arrival implements Life {
     this.#hold?.received?.(bytes);
   }
 
-  drained(): void {}
+  drained(): void {
+    this.#hold?.drained?.();
+  }
 
   ended(): void {
+    this.#hasEnded = true;
     this.#hold?.ended();
   }
 

@@ -1,14 +1,6 @@
-/** What a client says about TLS, in words: with its first bytes, or a handshake that fails. */
+/** Why a TLS handshake has failed, in words. */
 
 import { codeOf } from "../program/system-errors.ts";
-
-/**
- * Whether TLS begins so: a record of type 22, version 3.x, with a ClientHello (RFC 8446, 5.1). The
- * first three bytes decide, and the sixth if it is there.
- */
-export function greetsInTls([type, major, minor = 0xff, , , message = 1]: Uint8Array): boolean {
-  return type === 22 && major === 3 && minor <= 4 && message === 1;
-}
 
 /** What BoringSSL calls it, the last part of its message, and what it means. */
 const FAILURES: readonly (readonly [RegExp, string])[] = [

@@ -15,18 +15,42 @@ export interface Secrets {
   passPhrase?: Uint8Array | undefined;
 }
 
+/** A member, as a program around the room sees it. */
+export interface MemberView {
+  /** What other members know it by: its name in a room with names, else its address and port. */
+  readonly name: string;
+  /** Its name, if it has one, and its address and port, or its number on a Unix socket. */
+  readonly label: string;
+  /**
+   * Disconnects it. Whole lines that it has sent already are still relayed, it gets what was sent
+   * until then, and `* reason` as a server message. Nothing happens if it has left.
+   *
+   * @param reason one line
+   * @throws {RangeError} if it is more than one line
+   */
+  disconnect(reason: string): void;
+}
+
+/** Makes a function of a program's own that cannot throw, so that nothing is left half done by it. */
+export type Guard = <Details extends unknown[]>(
+  report: ((...details: Details) => void) | undefined,
+) => (...details: Details) => void;
+
 /** What a part is made of. */
 export interface Context {
   /** As they are at the moment. */
   readonly secrets: Secrets;
   /** Those that were made before. */
-  readonly parts: readonly Part[];
+  readonly parts: Part[];
   /** What happens to a socket of the server's own port. */
   readonly handlers: () => Bun.SocketHandler<Life>;
   /** Told what an operator may want to act on. */
   readonly onWarning: (what: string) => void;
-  /** Told of bugs, and of what a function that was given has thrown; an uncaught exception by default. */
+  /** Told of bugs. */
   readonly onError: ((error: Error) => void) | undefined;
+  readonly guard: Guard;
+  /** How long a connection may take for each thing asked of it, in ms. */
+  readonly arrivalMs: number;
 }
 
 /** The connections of a server, for a part that has some of its own, or counts them. */

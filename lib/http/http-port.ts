@@ -1,83 +1,77 @@
 /** A port that `Bun.serve` listens on: for browsers, or for Prometheus. */
 
 import { formatAddress } from "../program/address.ts";
-import { cannotListen, listenOnPort, type Port } from "./port.ts";
-
-/** What is the same for all: where to listen, alone there, and that no request has a body. */
-interface Ground {
-  readonly hostname: string;
-  readonly port: number;
-  readonly development: false;
-  readonly reusePort: false;
-  readonly maxRequestBodySize: 0;
-}
-
-/** Socket, bind and listen, by `Bun.serve`; or it throws. */
-type Serve<Data> = (ground: Ground) => Bun.Server<Data>;
+import { cannotListen, listenOnPort, type Port } from "../program/port.ts";
 
 /** It can be closed for a while; connections that are open stay so. */
-export class HttpPort<Data = undefined> {
-  readonly #serve: Serve<Data>;
-  readonly #hostname: string;
-  readonly #port: number;
-  #server: Bun.Server<Data>;
-  #isOpen = true;
-
-  /** @throws {UserError} that says why it cannot */
-  static open<Data = undefined>(place: Port, serve: Serve<Data>): Promise<HttpPort<Data>> {
-    return listenOnPort(
-      place,
-      (hostname) => new HttpPort(hostname, serve(groundOf(hostname, place.port)), serve),
-    );
-  }
-
-  private constructor(hostname: string, server: Bun.Server<Data>, serve: Serve<Data>) {
-    this.#hostname = hostname;
-    this.#port = server.port ?? 0;
-    this.#server = server;
-    this.#serve = serve;
-  }
-
+export interface HttpPort {
   /** Where it listens, with the real port. */
-  get address(): string {
-    return formatAddress(this.#hostname, this.#port);
-  }
-
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
-  /** Accepts nobody for now. */
-  close(): void {
-    this.#isOpen = false;
-    void this.#server.stop();
-  }
-
+  readonly address: string;
+  readonly isOpen: boolean;
+  /** Accepts nobody from now on. */
+  close(): void;
   /**
    * Accepts again, on the same port.
    *
-   * @throws {UserError} if somebody else has it by now
+   * @throws {UserError} if another program has it by now
    */
-  reopen(): void {
-    if (this.#isOpen) this.close();
-    try {
-      this.#server = this.#serve(groundOf(this.#hostname, this.#port));
-      this.#isOpen = true;
-    } catch (error) {
-      throw cannotListen(this.address, error);
-    }
-  }
+  reopen(): void;
 }
 
-/** An answer of text. It closes the connection, so that none is open for nothing. */
-export function answer(body: string, status = 200, type = "text/plain; charset=utf-8"): Response {
-  return new Response(body, {
-    status,
-    headers: { "Content-Type": type, "Cache-Control": "no-store", Connection: "close" },
+/**
+ * @param serve does socket, bind and listen, by `Bun.serve`, or throws
+ * @throws {UserError} that says why it cannot
+ */
+export function openHttpPort(
+  place: Port,
+  serve: (at: { hostname: string; port: number }) => Pick<Bun.Server<unknown>, "port" | "stop">,
+): Promise<HttpPort> {
+  return listenOnPort(place, (hostname) => {
+    let server = serve({ hostname, port: place.port });
+    const { port = place.port } = server;
+    const address = formatAddress(hostname, port);
+    const self = {
+      address,
+      isOpen: true,
+      close() {
+        self.isOpen = false;
+        void server.stop();
+      },
+      reopen() {
+        if (self.isOpen) self.close();
+        try {
+          server = serve({ hostname, port });
+        } catch (error) {
+          throw cannotListen(address, error);
+        }
+        self.isOpen = true;
+      },
+    };
+    return self;
   });
 }
 
-/** Without `development`, Bun would share the port with other servers unless it is told not to. */
-function groundOf(hostname: string, port: number): Ground {
-  return { hostname, port, development: false, reusePort: false, maxRequestBodySize: 0 };
+/**
+ * What is the same for all of them: alone on their port, which without `development` Bun would
+ * share with other servers; no request has a body; a path without a route leads nowhere.
+ *
+ * @param where what there is instead, a line
+ * @param onError told of bugs
+ */
+export function basics(where: string, onError: ((error: Error) => void) | undefined) {
+  return {
+    ...{ development: false, reusePort: false, maxRequestBodySize: 0 },
+    fetch: ({ method }: Request) =>
+      ["GET", "HEAD"].includes(method) ? answer(where, 404) : answer("GET and nothing else\n", 405),
+    error(error: Error) {
+      onError?.(error);
+      return answer("the server has failed\n", 500);
+    },
+  } as const;
+}
+
+/** An answer of text, a line. It closes the connection, so that none is open for nothing. */
+export function answer(body: string, status = 200, type = "text/plain; charset=utf-8"): Response {
+  const headers = { "Content-Type": type, "Cache-Control": "no-store", Connection: "close" };
+  return new Response(body, { status, headers });
 }

@@ -2,34 +2,34 @@
 
 import { readFileSync } from "node:fs";
 
-import { fileLimit } from "./file-limit.ts";
-import { figure } from "./text-format.ts";
+import type { Figure } from "../extras/part.ts";
+import { fileLimit } from "../program/file-limit.ts";
 
-/** In the text format. */
-export function processFigures(): string {
+export function processFigures(): readonly Figure[] {
   const { user, system } = process.cpuUsage();
   const { filesMax, filesOpen } = fileLimit();
-  const virtualBytes = virtualMemoryBytes();
-  return [
-    figure(
-      "counter",
-      "process_cpu_seconds_total",
-      "Processor time used, by user and system.",
-      (user + system) / 1e6,
-    ),
-    figure("gauge", "process_open_fds", "Files open.", filesOpen),
-    figure("gauge", "process_max_fds", "Files that may be open.", filesMax),
-    figure("gauge", "process_resident_memory_bytes", "Memory in use.", process.memoryUsage.rss()),
-    virtualBytes === undefined
-      ? ""
-      : figure("gauge", "process_virtual_memory_bytes", "Memory reserved.", virtualBytes),
-    figure(
-      "gauge",
-      "process_start_time_seconds",
-      "When the process was started, in Unix time.",
+  const gauges: readonly [name: string, help: string, value: number | undefined][] = [
+    ["open_fds", "Files open.", filesOpen],
+    ["max_fds", "Files that may be open.", filesMax],
+    ["resident_memory_bytes", "Memory in use.", process.memoryUsage.rss()],
+    ["virtual_memory_bytes", "Memory reserved.", virtualMemoryBytes()],
+    [
+      "start_time_seconds",
+      "When the process started, in Unix time.",
       performance.timeOrigin / 1000,
+    ],
+  ];
+  return [
+    {
+      type: "counter",
+      name: "process_cpu_seconds_total",
+      help: "Processor time used, by user and system.",
+      value: (user + system) / 1e6,
+    },
+    ...gauges.flatMap(([name, help, value]) =>
+      value === undefined ? [] : { type: "gauge" as const, name: `process_${name}`, help, value },
     ),
-  ].join("");
+  ];
 }
 
 /** See proc(5); undefined where there is no such file. */

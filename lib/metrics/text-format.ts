@@ -1,23 +1,21 @@
 /** The text format of Prometheus, 0.0.4. */
 
+import type { Figure } from "../extras/part.ts";
+
 export type Sample = readonly [labels: string, value: number];
 
-/** One metric; a number is a sample without labels. */
-export function figure(
-  type: "gauge" | "counter",
-  name: string,
-  help: string,
-  samples: number | readonly Sample[],
-): string {
-  const all = typeof samples === "number" ? ([["", samples]] as const) : samples;
-  const lines = all.map(([labels, value]) => `${name}${labels} ${value}\n`);
+/** A figure, or several that differ in their labels. */
+export interface Metric extends Omit<Figure, "value"> {
+  readonly value: number | readonly Sample[];
+}
+
+export function textOf({ type, name, help, value }: Metric): string {
+  const samples = typeof value === "number" ? ([["", value]] as const) : value;
+  const lines = samples.map(([labels, each]) => `${name}${labels} ${each}\n`);
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
 }
 
 /** Samples that differ in one label. */
-export function labelled(
-  label: string,
-  values: Readonly<Record<string, number>>,
-): readonly Sample[] {
+export function labelled(label: string, values: Readonly<Record<string, number>>): Sample[] {
   return Object.entries(values).map(([name, value]) => [`{${label}="${name}"}`, value]);
 }

@@ -30,27 +30,25 @@ function readBytes(file: string): Buffer {
   }
 }
 
+/** A pipe that is read again makes its reader wait. */
+function checkRegular(file: string): void {
+  if (existsSync(file) && !statSync(file).isFile())
+    throw new UserError(`${file} is no regular file`);
+}
+
 /**
  * A pass phrase, kept in a file so that it shows neither on a command line nor in a log: the file's
  * one line, without its line end.
  *
+ * @param isAgain whether it was read before: a pipe has nothing to say a second time
  * @throws {UserError} when there is no such line
  */
-export function readPassPhrase(file: string): Uint8Array {
+export function readPassPhrase(file: string, isAgain = false): Uint8Array {
+  if (isAgain) checkRegular(file);
   // As latin1, which has one character for each byte: a phrase may be of any bytes.
   const [, phrase = ""] = /^([^\r\n]+)(?:\r?\n)?$/.exec(readBytes(file).toString("latin1")) ?? [];
   if (phrase !== "" && phrase.length <= PASS_PHRASE_BYTES_MAX) return Buffer.from(phrase, "latin1");
   throw new UserError(`${file} is to hold one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
-}
-
-/**
- * A pipe has nothing to say a second time, and whoever reads it anew would wait.
- *
- * @throws {UserError} that names the file if it is one, or the like
- */
-export function checkRegular(file: string): void {
-  if (existsSync(file) && !statSync(file).isFile())
-    throw new UserError(`${file} is no regular file`);
 }
 
 /**
@@ -65,9 +63,11 @@ export type TlsMaterial = { [File in keyof TlsFiles]: string };
 /**
  * Reads certificates and keys.
  *
+ * @param isAgain whether they were read before: a pipe has nothing to say a second time
  * @throws {UserError} that names a file which is unreadable, not what it should be, or out of date
  */
-export function loadTls({ cert, key, ca }: TlsFiles): TlsMaterial {
+export function loadTls({ cert, key, ca }: TlsFiles, isAgain = false): TlsMaterial {
+  if (isAgain) for (const file of [cert, key, ca]) if (file !== undefined) checkRegular(file);
   return {
     ...(ca !== undefined && { ca: readCertificates(ca).pem }),
     ...(cert !== undefined && key !== undefined && readPair(cert, key)),

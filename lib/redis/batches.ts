@@ -3,8 +3,7 @@
  * are numbered and bounded.
  */
 
-import { countLines } from "../room/line-buffer.ts";
-import type { Author } from "../room/line-log.ts";
+import type { Author } from "../room/order.ts";
 import { compareIds } from "./stream.ts";
 
 /** The most pieces that wait for their place, and how many more may, of members that leave. */
@@ -156,19 +155,13 @@ export class Batches {
     for (const { bytes } of read) this.takenBytes -= bytes;
   }
 
-  /**
-   * Forgets everything.
-   *
-   * @param number of the last one that is known to have a place
-   * @returns how many lines are in those after it
-   */
-  dropAfter(number: number): number {
-    const lost = this.#batches.filter((batch) => batch.number > number);
-    const pieces = lost.flatMap((batch) => batch.pieces);
+  /** Forgets everything; returns those that have not come back. */
+  drop(): readonly Batch[] {
+    const batches = this.#batches;
     this.#batches = [];
     this.#unread = [];
     this.#sent = this.#pieces = this.takenBytes = 0;
     this.#lastNumber = this.#lastSent = FIRST_NUMBER;
-    return pieces.reduce((lines, { run }) => lines + countLines(run), 0);
+    return batches;
   }
 }

@@ -4,7 +4,8 @@
  */
 
 import { LF } from "../room/line-buffer.ts";
-import type { Author, LineLog } from "../room/line-log.ts";
+import type { LineLog } from "../room/line-log.ts";
+import type { Author } from "../room/order.ts";
 import { type Batches, EMPTY, type Piece } from "./batches.ts";
 import { Peers } from "./peers.ts";
 import { type Entry, type Joined, START } from "./stream.ts";
@@ -75,13 +76,15 @@ export class Receiving {
       this.#offset = 0;
       piece.done?.();
     }
-    this.forget();
+    this.drop();
   }
 
-  /** Forgets what has not come to the log. */
-  forget(): void {
+  /** Forgets what has not come to the log; returns that. */
+  drop(): readonly Piece[] {
+    const pieces = this.#pieces.slice(this.#next);
     this.#pieces = [];
     this.#next = this.#offset = 0;
+    return pieces;
   }
 
   forgetWhatAllHave(): void {

@@ -11,8 +11,8 @@
 
 import type { Figure, Reservations } from "../extras/part.ts";
 import { NOT_IN_ROOM, OUT_OF_SYNC } from "../program/server-messages.ts";
-import type { Author } from "../room/line-log.ts";
-import type { Order } from "../room/order.ts";
+import { countLines } from "../room/line-buffer.ts";
+import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import { type Batch, Batches, type BatchesOptions, EMPTY } from "./batches.ts";
 import { Receiving } from "./receiving.ts";
@@ -28,7 +28,7 @@ const RECENT_MS = 3_000;
 const TELLS = 8;
 
 /** What it needs of its room. */
-export type OrderedRoom = Pick<Room, "log" | "now" | "wake" | "restart" | "dropUnsent">;
+export type OrderedRoom = Pick<Room, "log" | "now" | "wake" | "restart">;
 
 export interface StreamOrderOptions extends BatchesOptions {
   readonly open: OpenStream;
@@ -90,7 +90,7 @@ export class StreamOrder implements Order {
     return this.#batches.freeBytes;
   }
 
-  get isIdle(): boolean {
+  get isSettled(): boolean {
     return this.#batches.isIdle && !this.isHeldUp();
   }
 
@@ -123,6 +123,8 @@ export class StreamOrder implements Order {
   }
 
   after(done: () => void): void {
+    // After a restart there is nothing to wait for.
+    if (!this.#session.isMember && this.#batches.isIdle) return done();
     this.#batches.add({ ...EMPTY, done });
     this.#wake();
   }
@@ -160,8 +162,7 @@ export class StreamOrder implements Order {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#session.close();
-    const lines = this.#batches.dropAfter(this.#addedNumber);
-    this.#reportLost(lines + (this.#room?.dropUnsent() ?? 0));
+    this.#abandon(this.#addedNumber);
     this.#onClosed?.();
   }
 
@@ -242,24 +243,28 @@ export class StreamOrder implements Order {
 
   /** No member is to receive what does not follow; those that join next receive what follows that. */
   #restart(why: string): void {
-    this.#session.isMember = false;
-    this.#session.reconnect(this.#now);
-    this.#receiving.forget();
-    this.#addedNumber = 0;
     this.#options.report(`out of sync: ${why}`);
-    const lines = this.#batches.dropAfter(0);
-    const isOutOfSync = { reason: "out of sync", message: OUT_OF_SYNC };
-    this.#reportLost(lines + (this.#room?.restart(isOutOfSync) ?? 0));
+    this.#session.reconnect(this.#now);
+    this.#abandon(0);
+    this.#addedNumber = 0;
     if (this.#onClosed) this.end();
     this.#wake();
   }
 
-  get #now(): number {
-    return this.#room?.now() ?? 0;
+  /** Nothing that was taken comes to the log any more; what is in batches after a number has no place. */
+  #abandon(placedNumber: number): void {
+    this.#session.isMember = false;
+    const batches = this.#batches.drop();
+    const pieces = [...this.#receiving.drop(), ...batches.flatMap((batch) => batch.pieces)];
+    let lines = this.#room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }) ?? 0;
+    for (const { done } of pieces) done?.();
+    const lost = batches.filter(({ number }) => number > placedNumber);
+    for (const { run } of lost.flatMap((batch) => batch.pieces)) lines += countLines(run);
+    if (lines > 0) this.#options.report(`lines of members lost, as they have no place: ${lines}`);
   }
 
-  #reportLost(lines: number): void {
-    if (lines > 0) this.#options.report(`lines of members lost, as they have no place: ${lines}`);
+  get #now(): number {
+    return this.#room?.now() ?? 0;
   }
 
   #wake(): void {

@@ -1,7 +1,8 @@
 /** Stage 3 on the way out: how far a member has come in the log, and its next bytes. */
 
 import { assert } from "./assert.ts";
-import type { Author, LineLog } from "./line-log.ts";
+import type { LineLog } from "./line-log.ts";
+import type { Author } from "./order.ts";
 import type { RoomSocket } from "./socket.ts";
 
 /** What a reader has to take, at least, in a given time. */
@@ -16,14 +17,12 @@ export interface CursorRoom {
   wake(delayMs: number): void;
 }
 
-/** What a newcomer gets of the past before it is where the others are. */
+/** What a member gets before all that is sent from now on. */
 export interface Backlog {
-  /** Where in the log the present begins. */
-  readonly end: number;
-  /** A line for this reader alone at that place; empty once it has it. */
-  mark: Uint8Array;
-  /** The next part of the log from a position on that it does not get; undefined if there is none. */
-  gapFrom(position: number): { readonly start: number; readonly end: number } | undefined;
+  /** How many bytes of it are not in the log. */
+  readonly asideBytes: number;
+  /** Writes a part, up to a position in the log at most; returns whether the member has all of it. */
+  write(turnEnd: number): boolean;
 }
 
 /** A member's place in the log, which stays with it while it leaves. */
@@ -59,7 +58,7 @@ export class Cursor implements Author {
 
   /** How far it has come, as a position; before its own while there is a line for it alone. */
   get reached(): number {
-    return this.backlog ? this.position - this.backlog.mark.length : this.position;
+    return this.position - (this.backlog?.asideBytes ?? 0);
   }
 
   /** How far it has to come in a given time, at the least: by 64 KiB, or to the end. */
@@ -75,39 +74,24 @@ export class Cursor implements Author {
   }
 
   /**
-   * Writes the next part of what others sent, as `rio_writen` does for a descriptor,
-   * but without waiting: a short count stops the cursor, `drained` starts it again.
+   * Writes the next part of what others sent, as `rio_writen` does for a descriptor, but without
+   * waiting: a short count stops the cursor, `drained` starts it again.
    */
   write(): void {
     const turnEnd = this.position + TURN_BYTES;
-    if (this.backlog && !this.#writeBacklog(this.backlog, turnEnd)) return;
-    if (this.#writeUpTo(Math.min(this.end, turnEnd)) && this.position === this.end)
+    if (this.backlog?.write(turnEnd) === false) return;
+    this.backlog = undefined;
+    if (this.writeUpTo(Math.min(this.end, turnEnd)) && this.position === this.end)
       this.last?.done();
   }
 
-  /** Returns whether it has all of the backlog. */
-  #writeBacklog(backlog: Backlog, turnEnd: number): boolean {
-    const { end } = backlog;
-    while (this.position < end) {
-      const gap = backlog.gapFrom(this.position) ?? { start: end, end };
-      if (!this.#writeUpTo(Math.min(gap.start, turnEnd))) return false;
-      if (this.position === gap.start) this.position = Math.min(gap.end, end);
-      else if (this.position === turnEnd) return false;
-    }
-    const { mark } = backlog;
-    if (mark.length > 0) backlog.mark = mark.subarray(this.#offer(mark, 0, mark.length));
-    if (this.gone || this.blocked) return false;
-    this.backlog = undefined;
-    return true;
-  }
-
   /** Writes up to a position; returns whether the socket has taken all of it. */
-  #writeUpTo(end: number): boolean {
+  writeUpTo(end: number): boolean {
     const { log } = this.#room;
     while (this.position < end) {
       const { position } = this;
       const { bytes, offset, length, next } = log.read(this, position, end);
-      const taken = length > 0 ? this.#offer(bytes, offset, length) : 0;
+      const taken = length > 0 ? this.offer(bytes, offset, length) : 0;
       if (this.gone) return false;
       this.position = this.blocked ? log.advance(this, position, taken) : next;
       if (this.blocked) return false;
@@ -118,7 +102,7 @@ export class Cursor implements Author {
   }
 
   /** Offers bytes to the socket; returns how many it has taken. */
-  #offer(bytes: Uint8Array, offset: number, length: number): number {
+  offer(bytes: Uint8Array, offset: number, length: number): number {
     const taken = this.socket.write(bytes, offset, length);
     assert(taken <= length, "a socket takes no more than it was offered");
     if (taken < 0) this.socket.data.failed();

@@ -9,8 +9,6 @@ export interface Extra {
   linesOf?(member: Member, lines: Lines): Lines;
   /** A member has joined: its cursor may start further back. */
   joined?(member: Member): void;
-  /** How many lines it may send now; while that is less than 1, it is asked again at each flush. */
-  linesNow?(member: Member): number;
   /** A run of its lines has been taken. */
   sent?(member: Member, run: Uint8Array): void;
   /** All that it has sent is in the log, and it sends no more. */

@@ -1,61 +1,27 @@
 /**
- * A connection on its way out: `close`, so that nothing is lost by it. A leaver
- * gets what is pending, then the server's message if there is one, then EOF.
- * Then it lingers for a moment until its peer closes too, and what it sends is
- * read and discarded: closing a socket with unread bytes resets it, and may
- * destroy what was sent.
+ * A connection on its way out: `close`, so that nothing is lost by it. A leaver gets what is
+ * pending, then the server's message if there is one, then EOF. Then it lingers for a moment until
+ * its peer closes too, and what it sends is read and discarded: closing a socket with unread bytes
+ * resets it, and may destroy what was sent.
  */
 
 import type { Cursor } from "./cursor.ts";
-import { Deadlines } from "./deadlines.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-/** Leavers with a deadline: those that still have to get something, and those that linger. */
-export class Leavers {
+/** What a leaver needs of its room. */
+export interface LeaverRoom {
+  /** Those that still have to get something, in parts, and those that linger. */
   readonly pending: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
-  readonly wake: (delayMs: number) => void;
-
-  /**
-   * @param progressMs how long a leaver may take for 64 KiB, or for all that is pending
-   * @param lingerMs how long a connection is read on after its EOF
-   */
-  constructor(
-    progressMs: number,
-    lingerMs: number,
-    { now, wake }: { now: () => number; wake: (delayMs: number) => void },
-  ) {
-    this.pending = new Deadlines(progressMs, now);
-    this.lingering = new Deadlines(lingerMs, now);
-    this.wake = wake;
-  }
-
-  /** Closes the connection that has lingered longest after its EOF; returns whether any has. */
-  closeOldest(): boolean {
-    const oldest = this.lingering.first;
-    oldest?.late();
-    return oldest !== undefined;
-  }
-
-  /** Ends all of them at once. */
-  abort(): void {
-    for (const leaver of this.pending.over()) leaver.failed();
-    for (const leaver of this.lingering.over()) leaver.late();
-  }
-
-  /** Ends those that are overdue; returns when the next one is. */
-  flush(now: number): number {
-    for (const due of [this.pending, this.lingering])
-      for (const leaver of due.over(now)) leaver.late();
-    return Math.min(this.pending.dueAtMs, this.lingering.dueAtMs);
-  }
+  wake(delayMs: number): void;
 }
 
 /** One that leaves; what it sends goes nowhere. */
 export class Leaver implements Life {
   /** Where in the log that ends which it is to get. */
   readonly end: number;
-  readonly #leavers: Leavers;
+  readonly #room: LeaverRoom;
   readonly #socket: RoomSocket;
   readonly #reason: string;
   readonly #onDone: ((reason: string) => void) | undefined;
@@ -71,13 +37,13 @@ export class Leaver implements Life {
    * @param onDone told once that needs the log no more, and why it has left
    */
   constructor(
-    leavers: Leavers,
+    room: LeaverRoom,
     socket: RoomSocket,
     { reason, message }: DisconnectReason,
     cursor?: Cursor,
     onDone?: (reason: string) => void,
   ) {
-    this.#leavers = leavers;
+    this.#room = room;
     this.#socket = socket;
     this.#reason = reason;
     this.#message = new TextEncoder().encode(message === undefined ? "" : `* ${message}\n`);
@@ -85,7 +51,7 @@ export class Leaver implements Life {
     this.#onDone = onDone;
     this.end = cursor?.end ?? 0;
     socket.data = this;
-    leavers.wake(0);
+    room.wake(0);
     if (cursor) {
       cursor.last = this;
       this.#expectProgress(cursor);
@@ -104,7 +70,7 @@ export class Leaver implements Life {
   closed(reason = this.#reason): void {
     if (this.#cursor) this.#cursor.gone = true;
     this.#socket.data = GONE;
-    this.#leavers.lingering.stop(this);
+    this.#room.lingering.stop(this);
     this.#settle(reason);
   }
 
@@ -116,7 +82,7 @@ export class Leaver implements Life {
   /** Nothing is pending any more: the message and EOF are next. */
   done(): void {
     this.#settle(this.#reason);
-    this.#leavers.lingering.start(this);
+    this.#room.lingering.start(this);
     this.#sendMessage();
   }
 
@@ -131,13 +97,13 @@ export class Leaver implements Life {
   /** Gives it time to take the next part of what is pending. */
   #expectProgress(cursor: Cursor): void {
     this.#goal = cursor.nextGoal;
-    this.#leavers.pending.start(this);
+    this.#room.pending.start(this);
   }
 
-  /** Offers it more first, because the socket of a slow reader takes a little all the time, but drains rarely. */
+  /** Offers it more first, as the socket of a slow reader takes a little all the time, but drains rarely. */
   #demandProgress(cursor: Cursor): void {
     cursor.write();
-    this.#leavers.wake(0);
+    this.#room.wake(0);
     if (this.#cursor === undefined) return;
     if (cursor.reached >= this.#goal) this.#expectProgress(cursor);
     else this.failed("too slow");
@@ -155,7 +121,7 @@ export class Leaver implements Life {
   }
 
   #settle(reason: string): void {
-    this.#leavers.pending.stop(this);
+    this.#room.pending.stop(this);
     if (this.#cursor === undefined) return;
     this.#cursor = undefined;
     this.#onDone?.(reason);

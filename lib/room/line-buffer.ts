@@ -10,10 +10,9 @@ const NOTHING = new Uint8Array(0);
 const NO_RUNS: readonly Uint8Array[] = [];
 
 /**
- * Frames a byte stream into lines, as `rio_readlineb` does for a descriptor:
- * bytes go in as they arrive, whole lines come out, the rest waits. Lines come
- * out in runs, as many at a time as were received together, so the cost of a
- * chunk is one search for its last LF; only an unfinished line is copied.
+ * Frames a byte stream into lines, as `rio_readlineb` does for a descriptor: bytes go in as they
+ * arrive, whole lines come out, the rest waits. Lines come out in runs, as many at a time as were
+ * received together, so a chunk costs one search for its last LF; only an unfinished line is copied.
  *
  * It holds what was pushed and not yet taken, and less than one line more.
  */
@@ -84,11 +83,10 @@ export class LineBuffer {
   }
 
   /** Takes out the oldest run of whole lines, or as many of its lines as fit, if any does. */
-  take(bytesMax: number, linesMax = Number.POSITIVE_INFINITY): Uint8Array | undefined {
+  take(bytesMax: number): Uint8Array | undefined {
     const run = this.#runs[0];
     if (run === undefined || bytesMax <= 0) return undefined;
-    let end = run.length <= bytesMax ? run.length : run.lastIndexOf(LF, bytesMax - 1) + 1;
-    if (linesMax < end) end = Math.min(end, endOfLine(run, linesMax));
+    const end = run.length <= bytesMax ? run.length : run.lastIndexOf(LF, bytesMax - 1) + 1;
     if (end === 0) return undefined;
     const fits = end === run.length;
     const later = this.#runs.length === 1 ? NO_RUNS : this.#runs.slice(1);
@@ -96,11 +94,9 @@ export class LineBuffer {
     return fits ? run : run.subarray(0, end);
   }
 
-  /**
-   * Where the lines of chunk[start, end) end that come before the first too long
-   * one: leaps from LF to LF, as far as a line may reach, until a leap finds none.
-   */
+  /** Where the lines of chunk[start, end) end that come before the first too long one. */
   #endOfFittingLines(chunk: Uint8Array, start: number, end: number): number {
+    // Leaps from LF to LF, as far as a line may reach, until a leap finds none.
     while (end - start > this.lineBytesMax) {
       const next = chunk.lastIndexOf(LF, start + this.lineBytesMax - 1) + 1;
       if (next <= start) return start;
@@ -139,13 +135,6 @@ export class LineBuffer {
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
   }
-}
-
-/** Where in a run of whole lines the first `count` lines end, or the run. */
-function endOfLine(run: Uint8Array, count: number): number {
-  let end = 0;
-  for (let line = 0; line < count && end < run.length; line++) end = run.indexOf(LF, end) + 1;
-  return end;
 }
 
 /** How many lines a run holds. */

@@ -2,17 +2,10 @@
 
 import { assert } from "./assert.ts";
 import { LF } from "./line-buffer.ts";
+import type { Author, Order } from "./order.ts";
 
 /** The most bytes gathered for one write to a reader that has sent something itself. */
 const GATHER_BYTES = 256 << 10;
-
-/** Sends runs, and reads those of others. */
-export interface Author {
-  /** The number of the run it sent last, kept by the log; −1 before the first. */
-  lastRun: number;
-  /** Whether its lines are only for those that are here. */
-  readonly isPassing?: boolean;
-}
 
 /** Bytes to write: `bytes[offset, offset + length)`, with the cursor that follows them. */
 export interface Piece {
@@ -26,20 +19,19 @@ export interface Piece {
 /**
  * A ring of bytes with a note of who sent which run. Positions count bytes from the first ever
  * sent and never wrap; `tail` is where the reader furthest behind stands, `head` is where the next
- * line goes. A reader is nothing but a position in between. What all readers have stays until the
- * ring comes round, and there are always as many bytes of it as are asked for.
+ * line goes. A reader is nothing but a position in between. What all have stays for a while.
  *
  * Each note leads to the run its author sent before, so that a reader finds its own runs, which it
- * does not get, from the latest back.
- *
- * Bounded twice: in bytes, and in notes. So empty lines from many authors in turn cannot make the
- * notes outgrow the bytes.
+ * does not get, from the latest back. Notes are bounded as bytes are: empty lines from many authors
+ * in turn cannot make them outgrow the bytes.
  */
-export class LineLog {
+export class LineLog implements Order {
+  /** Told of each run that is in the log now, and where. */
+  onAppend: ((author: Author, start: number, end: number) => void) | undefined;
+  readonly isSettled = true;
   /** The ring, and behind it the place where `read` gathers. */
   readonly #bytes: Uint8Array;
   readonly #ringBytes: number;
-  readonly #keptBytes: number;
   #head = 0;
   #tail = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
@@ -53,9 +45,6 @@ export class LineLog {
   readonly #runsBefore: Float64Array;
   readonly #piece: Piece;
 
-  /** Told of each run that is in the log now, and where. */
-  onAppend: ((author: Author, start: number, end: number) => void) | undefined;
-
   /**
    * @param bytesMax how far the reader furthest behind may lag, in bytes
    * @param keptBytes how much is kept of what everybody has; it makes the ring larger
@@ -63,7 +52,6 @@ export class LineLog {
    */
   constructor(bytesMax: number, keptBytes = 0, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
-    this.#keptBytes = keptBytes;
     this.#ringBytes = bytesMax + keptBytes;
     const slots = 2 ** Math.ceil(Math.log2(runsMax));
     this.#slotMask = slots - 1;
@@ -89,9 +77,9 @@ export class LineLog {
     return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
   }
 
-  /** Where what is kept of the past begins, perhaps inside a line. */
-  get oldest(): number {
-    return Math.max(0, this.#head - this.#keptBytes);
+  /** The first position that is still in the ring. */
+  get first(): number {
+    return Math.max(0, this.#head - this.#ringBytes);
   }
 
   /** Adds whole lines, at most `freeBytes`. */
@@ -106,14 +94,18 @@ export class LineLog {
     }
     const at = this.#head % this.#ringBytes;
     const beforeWrap = this.#ringBytes - at;
-    if (run.length <= beforeWrap) {
-      this.#bytes.set(run, at);
-    } else {
-      this.#bytes.set(run.subarray(0, beforeWrap), at);
-      this.#bytes.set(run.subarray(beforeWrap), 0);
-    }
+    if (run.length > beforeWrap) this.#bytes.set(run.subarray(beforeWrap), 0);
+    this.#bytes.set(run.length > beforeWrap ? run.subarray(0, beforeWrap) : run, at);
     this.#head += run.length;
     this.onAppend?.(author, this.#head - run.length, this.#head);
+  }
+
+  after(done: () => void): void {
+    done();
+  }
+
+  isHeldUp(areSendersWaiting: boolean): boolean {
+    return areSendersWaiting;
   }
 
   /** The reader furthest behind has come to a position in [tail, head]: what is before may go. */
@@ -127,14 +119,13 @@ export class LineLog {
 
   /** A reader has come that stands further back: all from there on is held for it. */
   holdFrom(position: number): void {
-    assert(position >= this.#head - this.#ringBytes && position <= this.#head, "it is held");
+    assert(position >= this.first && position <= this.#head, "it is still in the log");
     this.#tail = Math.min(this.#tail, position);
   }
 
   /**
-   * The next bytes for a reader that stands in [tail, end), without its own. They
-   * stay valid until the next call on this log. An empty piece means that all
-   * before its `next` was the reader's own.
+   * The next bytes for a reader that stands in [tail, end), without its own, valid until the next
+   * call on this log. An empty piece means that all before its `next` was the reader's own.
    */
   read(reader: Author, cursor: number, end: number): Piece {
     assert(cursor >= this.#tail && cursor < end && end <= this.#head, "a cursor lies in the log");
@@ -151,12 +142,7 @@ export class LineLog {
     return piece;
   }
 
-  /**
-   * Where a reader stands that has taken only some bytes, the first ones, of the
-   * piece which `read` has just returned to it.
-   *
-   * @param cursor the position it was read from
-   */
+  /** Where a reader stands that has taken only the first bytes of what `read` returned at `cursor`. */
   advance(reader: Author, cursor: number, taken: number): number {
     if (!this.#sentSince(reader, cursor)) return cursor + taken;
     // Back from the end of the piece, past the bytes that were not taken and the reader's own.
@@ -184,19 +170,6 @@ export class LineLog {
     return position - at + (isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf);
   }
 
-  /** Where the line begins that ends at a position, which is behind the first byte of the ring. */
-  lineStartBefore(position: number): number {
-    const first = Math.max(0, this.#head - this.#ringBytes);
-    for (let end = position - 1; end > first;) {
-      const at = (end - 1) % this.#ringBytes;
-      const length = Math.min(end - first, at + 1);
-      const lf = this.#bytes.lastIndexOf(LF, at);
-      if (lf > at - length) return end - (at - lf);
-      end -= length;
-    }
-    return first;
-  }
-
   /** Whether a reader has sent something behind a position. */
   #sentSince({ lastRun }: Author, position: number): boolean {
     return lastRun >= this.#firstRun && this.#endOf(lastRun) > position;
@@ -210,10 +183,7 @@ export class LineLog {
     return notes[run & this.#slotMask] as number; // a slot is always in bounds
   }
 
-  /**
-   * Copies what others than `reader` sent in [start, end) to the very end of
-   * the bytes, back to front; returns the offset where it begins.
-   */
+  /** Copies what others sent in [start, end) to the very end of the bytes; returns where it begins. */
   #gather(reader: Author, start: number, end: number): number {
     let target = this.#bytes.length;
     let at = end;

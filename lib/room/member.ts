@@ -2,16 +2,18 @@
 
 import { Cursor, type CursorRoom } from "./cursor.ts";
 import type { Lines, Sender } from "./fair-queue.ts";
-import { LineBuffer } from "./line-buffer.ts";
+import { countLines, LineBuffer } from "./line-buffer.ts";
 import { type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-/** Who a connection is. */
-export interface Identity {
+const MANY_BYTES = 1 << 20;
+
+/** Who joins. */
+export interface Newcomer {
   /** What other members know it by. */
   readonly name: string;
-  /** What the log knows it by: its name if it has one, and its address. */
+  /** What the log knows it by. */
   readonly label: string;
-  /** Told once the member needs its seat no more. */
+  /** Told once it needs its seat no more. */
   readonly seat?: { release(): void } | undefined;
 }
 
@@ -20,8 +22,6 @@ export interface MemberRoom extends CursorRoom {
   readonly isStopping: boolean;
   readonly lineBytesMax: number;
   send(member: Member): void;
-  /** How many lines it may send now. */
-  linesNow(member: Member): number;
   sent(member: Member, run: Uint8Array): void;
   /** All of its lines have been taken, and it leaves. */
   leaveAfterLines(member: Member, why: DisconnectReason): void;
@@ -30,34 +30,30 @@ export interface MemberRoom extends CursorRoom {
 }
 
 /** One that is in the room: each line that it sends is relayed to every other member. */
-export class Member implements Life, Sender {
-  readonly identity: Identity;
+export class Member implements Life, Sender, Newcomer {
+  readonly name: string;
+  readonly label: string;
+  readonly seat: Newcomer["seat"];
   readonly cursor: Cursor;
-  /** What it has sent that has no place yet; an extra may put something in between. */
   lines: Lines;
-  waits: Sender["waits"];
-  /** Whether it has left the senders: nothing of it is still to come. */
+  isWaiting = false;
+  /** Whether nothing of it is still to come. */
   isSilent = false;
   readonly #room: MemberRoom;
+  #isPaused = false;
   /** Whether its peer has sent its last byte. */
   #hasEnded = false;
   /** Why it leaves, once all that it has sent is taken. */
   #leaves: DisconnectReason | undefined;
   #isLeaving = false;
 
-  constructor(room: MemberRoom, socket: RoomSocket, identity: Identity) {
+  constructor(room: MemberRoom, socket: RoomSocket, { name, label, seat }: Newcomer) {
     this.#room = room;
-    this.identity = identity;
+    this.name = name;
+    this.label = label;
+    this.seat = seat;
     this.cursor = new Cursor(room, socket);
     this.lines = new LineBuffer(room.lineBytesMax);
-  }
-
-  get name(): string {
-    return this.identity.name;
-  }
-
-  get label(): string {
-    return this.identity.label;
   }
 
   /** Whether it is to leave, or has left. */
@@ -77,13 +73,23 @@ export class Member implements Life, Sender {
     if (/\n/.test(reason + message)) throw new RangeError("a disconnect reason is one line");
     if (this.isLeaving) return;
     this.#leaves = { reason, message };
-    if (this.waits !== "for room") this.#room.send(this);
+    if (!this.isWaiting) this.#room.send(this);
+  }
+
+  /** Leaves without the lines that are not taken yet; returns how many these are. */
+  abandonLines(why: DisconnectReason): number {
+    this.#leaves ??= why;
+    let lines = 0;
+    for (let run = this.lines.take(MANY_BYTES); run; run = this.lines.take(MANY_BYTES))
+      lines += countLines(run);
+    if (!this.isWaiting) this.#room.send(this);
+    return lines;
   }
 
   received(bytes: Uint8Array): void {
     if (this.#room.isStopping || this.#leaves) return;
     this.lines.push(bytes);
-    if (this.waits === undefined) this.#room.send(this);
+    if (!this.isWaiting) this.#room.send(this);
   }
 
   drained(): void {
@@ -95,7 +101,7 @@ export class Member implements Life, Sender {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     if (!this.#room.isStopping && !this.#leaves) this.lines.end();
-    if (this.waits === undefined) this.#room.send(this);
+    if (!this.isWaiting) this.#room.send(this);
   }
 
   /** Whole lines that it has sent are still relayed. */
@@ -104,7 +110,7 @@ export class Member implements Life, Sender {
     this.cursor.socket.data = GONE;
     this.#leaves = { reason };
     this.#room.lost(this, reason);
-    if (this.waits !== "for room") this.#room.send(this);
+    if (!this.isWaiting) this.#room.send(this);
   }
 
   failed(reason = "reset"): void {
@@ -113,28 +119,30 @@ export class Member implements Life, Sender {
   }
 
   pause(): void {
-    if (!this.cursor.gone && !this.#hasEnded) this.cursor.socket.pause();
-  }
-
-  resume(): void {
-    if (!this.cursor.gone && !this.#hasEnded) this.cursor.socket.resume();
-  }
-
-  linesNow(): number {
-    return this.isLeaving ? Number.POSITIVE_INFINITY : this.#room.linesNow(this);
+    if (this.#isPaused || this.cursor.gone || this.#hasEnded) return;
+    this.#isPaused = true;
+    this.cursor.socket.pause();
   }
 
   sent(run: Uint8Array): void {
     this.#room.sent(this, run);
   }
 
-  /** It leaves if that was all that it will send. */
+  /** Leaves if that was all that it will send; else more may come. */
   sentAll(): void {
+    if (this.lines.isHeldBack) return this.pause();
     if (this.#isLeaving && !this.cursor.gone) return;
     const objection = this.#leaves ?? this.lines.objection;
     const why = objection ?? (this.#hasEnded ? { reason: "end of input" } : undefined);
+    this.#resume();
     if (why === undefined) return;
     this.#isLeaving = true;
     this.#room.leaveAfterLines(this, why);
+  }
+
+  #resume(): void {
+    if (!this.#isPaused || this.cursor.gone || this.#hasEnded) return;
+    this.#isPaused = false;
+    this.cursor.socket.resume();
   }
 }

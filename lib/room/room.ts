@@ -5,12 +5,13 @@
  */
 
 import { assert } from "./assert.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Extra } from "./extra.ts";
 import { FairQueue, type Sender } from "./fair-queue.ts";
-import { Leaver, Leavers } from "./leaver.ts";
+import { Leaver, type LeaverRoom } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
-import { type Identity, Member, type MemberRoom } from "./member.ts";
-import { LogOrder, type Order } from "./order.ts";
+import { Member, type MemberRoom, type Newcomer } from "./member.ts";
+import type { Order } from "./order.ts";
 import { SlowReaders } from "./slow-readers.ts";
 import type { DisconnectReason, RoomSocket } from "./socket.ts";
 
@@ -33,10 +34,7 @@ export interface RoomOptions {
   logBytes?: number;
   /** The longest line, in bytes, its LF included; 64 KiB by default. */
   lineBytesMax?: number;
-  /**
-   * While it holds up the room, a reader has to take 64 KiB, or all that is pending, in each such
-   * time, in ms; 10 s by default.
-   */
+  /** How long a reader that holds up the room may take for 64 KiB, in ms; 10 s by default. */
   patienceMs?: number;
   /** How long a connection is read on after its EOF, in ms; 2 s by default. */
   lingerMs?: number;
@@ -50,26 +48,24 @@ export interface RoomOptions {
   order?: Order | undefined;
   /** The time, in ms, from any start; never goes back. */
   now: () => number;
-  /**
-   * Asks for a `flush`, for whatever reason it comes, after so many ms at the
-   * latest; 0 is the end of this turn of the event loop, once all that is ready
-   * has been received.
-   */
+  /** Asks for a `flush` after so many ms at the latest; 0 is once all that is ready was received. */
   wake: (delayMs: number) => void;
 }
 
 /**
- * The way of a line: `received` puts bytes into the `LineBuffer` of a member; `send` has whole
- * lines take their place in the `LineLog`, as far as there is room; `flush`, once a turn, has each
- * cursor write towards the head, forgets what everybody has, and lets waiting senders go on.
+ * The way of a line: `Member.received` puts bytes into its `LineBuffer`; `send` has whole lines take
+ * their place in the `LineLog`, as far as there is room; `flush`, once a turn, has each cursor write
+ * towards the head, forgets what everybody has, and lets waiting senders go on.
  */
-export class Room implements MemberRoom {
+export class Room implements MemberRoom, LeaverRoom {
   /** Everything sent that somebody still has to take, and what is kept. */
   readonly log: LineLog;
   readonly order: Order;
-  /** All of these are in the room, or leave and do not have everything yet; in the order they came. */
+  /** They are in the room, or leave and do not have everything yet; in the order they came. */
   readonly members = new Set<Member>();
-  readonly leavers: Leavers;
+  /** Leavers that still have to get something, and those that linger. */
+  readonly pending: Deadlines<Leaver>;
+  readonly lingering: Deadlines<Leaver>;
   readonly lineBytesMax: number;
   /** The longest line in the log, in bytes. */
   readonly loggedBytesMax: number;
@@ -82,8 +78,7 @@ export class Room implements MemberRoom {
   readonly #queue: FairQueue;
   readonly #slowReaders: SlowReaders;
   readonly #extras: readonly Extra[];
-  /** Those of the extras that have to do with each line. */
-  readonly #limits: readonly Extra[];
+  /** Those that are told of each run. */
   readonly #observers: readonly Extra[];
 
   /** @throws {Error} if the log could not hold the longest line */
@@ -98,36 +93,33 @@ export class Room implements MemberRoom {
     this.now = now;
     this.wake = wake;
     this.log = new LineLog(logBytes, more.keptBytes);
-    this.order = more.order ?? new LogOrder(this.log);
-    this.leavers = new Leavers(patienceMs + lingerMs, lingerMs, { now, wake });
+    this.order = more.order ?? this.log;
+    this.pending = new Deadlines(patienceMs + lingerMs, now);
+    this.lingering = new Deadlines(lingerMs, now);
     this.#slowReaders = new SlowReaders(this, patienceMs);
     const quantumBytes = Math.min(QUANTUM_BYTES, Math.floor(logBytes / 16));
     this.#queue = new FairQueue(this.order, Math.max(this.loggedBytesMax, quantumBytes), wake);
     this.#extras = (more.extras ?? []).map((extra) => extra(this));
-    this.#limits = this.#extras.filter(({ linesNow }) => linesNow);
     this.#observers = this.#extras.filter(({ sent }) => sent);
   }
 
   /** How many are in the room, without those that leave. */
   get size(): number {
-    return this.members.size - this.leavers.pending.size;
+    return this.members.size - this.pending.size;
   }
 
   /** Whether nothing waits to be taken, or to come into the log. */
-  get isIdle(): boolean {
-    return this.#queue.isEmpty && this.order.isIdle;
+  get isSettled(): boolean {
+    return this.#queue.senders.length === 0 && this.order.isSettled;
   }
 
   /** Takes in a connection, which gets all that is sent from now on. */
-  join(socket: RoomSocket, identity: Identity): void {
+  join(socket: RoomSocket, newcomer: Newcomer): void {
     const { refusal } = this.order;
-    if (this.isStopping || refusal !== undefined) {
-      identity.seat?.release();
-      if (this.isStopping) new Leaver(this.leavers, socket, STOPPING);
-      else this.refuse(socket, identity.label, refusal ?? "");
-      return;
-    }
-    const member = new Member(this, socket, identity);
+    if (this.isStopping || refusal !== undefined) newcomer.seat?.release();
+    if (this.isStopping) return void new Leaver(this, socket, STOPPING);
+    if (refusal !== undefined) return this.refuse(socket, newcomer.label, refusal);
+    const member = new Member(this, socket, newcomer);
     for (const extra of this.#extras)
       member.lines = extra.linesOf?.(member, member.lines) ?? member.lines;
     socket.data = member;
@@ -138,7 +130,7 @@ export class Room implements MemberRoom {
   /** Tells a connection why it is refused, as `* message`, and closes it. */
   refuse(socket: RoomSocket, label: string, message: string): void {
     this.reportRefusal(label, message);
-    new Leaver(this.leavers, socket, { reason: message, message });
+    new Leaver(this, socket, { reason: message, message });
   }
 
   /** Tells the extras of a connection that was refused, and closed. */
@@ -149,13 +141,6 @@ export class Room implements MemberRoom {
   /** Has a sender's lines get their place, in its turn with all others. */
   send(sender: Sender): void {
     this.#queue.send(sender);
-  }
-
-  linesNow(member: Member): number {
-    let lines = NEVER;
-    if (this.isStopping) return lines;
-    for (const extra of this.#limits) lines = Math.min(lines, extra.linesNow?.(member) ?? NEVER);
-    return lines;
   }
 
   sent(member: Member, run: Uint8Array): void {
@@ -173,7 +158,7 @@ export class Room implements MemberRoom {
     this.members.delete(member);
     const { end, position } = member.cursor;
     for (const extra of this.#extras) extra.gone?.(member, reason, end - position);
-    if (member.isSilent) member.identity.seat?.release();
+    if (member.isSilent) member.seat?.release();
     this.wake(0);
   }
 
@@ -186,14 +171,9 @@ export class Room implements MemberRoom {
 
   /** Ends all connections at once. */
   abort(): void {
-    this.leavers.abort();
+    for (const leaver of this.pending.over()) leaver.failed();
+    for (const leaver of this.lingering.over()) leaver.late();
     for (const { cursor } of this.members) cursor.socket.data.failed(STOPPING.reason);
-  }
-
-  /** Forgets what waits to be sent; returns how many lines of members that is. */
-  dropUnsent(): number {
-    for (const extra of this.#extras) extra.restarted?.();
-    return this.#queue.drop((sender) => sender instanceof Member);
   }
 
   /**
@@ -202,28 +182,37 @@ export class Room implements MemberRoom {
    * @returns how many lines of theirs were waiting, and are dropped
    */
   restart(why: DisconnectReason): number {
-    const lines = this.dropUnsent();
-    this.#leaveAll(why);
+    for (const extra of this.#extras) extra.restarted?.();
+    let lines = 0;
+    for (const sender of new Set([...this.#queue.senders, ...this.members]))
+      if (sender instanceof Member) lines += sender.abandonLines(why);
     return lines;
   }
 
-  /**
-   * Does the work of a turn: writes to everybody what is pending, makes room in
-   * the log, lets waiting senders go on, ends what is overdue.
-   */
+  /** Does the work of a turn: writes what is pending, makes room in the log, ends what is overdue. */
   flush(): void {
     const now = this.now();
-    this.#queue.resumePaced();
-    this.order.moveToLog();
+    this.order.moveToLog?.();
     this.#writeToAll();
     this.#release();
-    while (!this.#queue.takeTurns() && this.#slowReaders.hurry(now)) this.#release();
-    this.#slowReaders.heldUp(now, this.#queue.isHeldUp);
-    if (this.isStopping && this.isIdle) this.#leaveAll(STOPPING);
-    let dueAtMs = Math.min(this.#slowReaders.dueAtMs(now), this.order.flush(now));
+    let isHeldUp = this.#goOn();
+    for (; isHeldUp && this.#slowReaders.hurry(now); isHeldUp = this.#goOn()) this.#release();
+    if (this.isStopping && this.isSettled) this.#stopAll();
+    let dueAtMs = this.#slowReaders.heldUp(now, isHeldUp);
+    dueAtMs = Math.min(dueAtMs, this.order.flush?.(now) ?? NEVER);
     for (const extra of this.#extras) dueAtMs = Math.min(dueAtMs, extra.flush?.(now) ?? NEVER);
-    dueAtMs = Math.min(dueAtMs, this.leavers.flush(now));
+    for (const due of [this.pending, this.lingering]) {
+      for (const leaver of due.over(now)) leaver.late();
+      dueAtMs = Math.min(dueAtMs, due.dueAtMs);
+    }
     if (dueAtMs !== NEVER) this.wake(Math.max(1, dueAtMs - now));
+  }
+
+  /** Lets those go on that wait for room in the log; returns whether readers hold some of them up. */
+  #goOn(): boolean {
+    this.order.moveToLog?.();
+    this.#queue.takeTurns();
+    return this.order.isHeldUp(this.#queue.senders.length > 0);
   }
 
   #writeToAll(): void {
@@ -239,20 +228,20 @@ export class Room implements MemberRoom {
     this.log.release(tail);
   }
 
-  #leaveAll(why: DisconnectReason): void {
+  #stopAll(): void {
     for (const member of this.members)
-      if (member.cursor.socket.data === member) this.#leave(member, why);
+      if (member.cursor.socket.data === member) this.#leave(member, STOPPING);
   }
 
   /** Has a member leave once it has all that was sent until now. */
   #leave(member: Member, why: DisconnectReason): void {
-    assert(member.waits === undefined, "a member that leaves has sent everything");
+    assert(!member.isWaiting, "a member that leaves has sent everything");
     const { cursor } = member;
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
     if (cursor.socket.data !== member) return;
     this.#silence(member, why.reason);
-    new Leaver(this.leavers, cursor.socket, why, cursor, (reason) => this.lost(member, reason));
+    new Leaver(this, cursor.socket, why, cursor, (reason) => this.lost(member, reason));
   }
 
   /** All that a member has sent is in the log, and it sends no more. */
@@ -260,6 +249,6 @@ export class Room implements MemberRoom {
     if (member.isSilent) return;
     member.isSilent = true;
     for (const extra of this.#extras) extra.left?.(member, reason);
-    if (!this.members.has(member)) member.identity.seat?.release();
+    if (!this.members.has(member)) member.seat?.release();
   }
 }

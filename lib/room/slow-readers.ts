@@ -1,6 +1,6 @@
 /**
- * Slow readers: a reader that is a whole log behind makes the senders wait; while it does, it has
- * to take at least 64 KiB, or all that is pending, in each `patienceMs`, or it is disconnected.
+ * Slow readers: one that is a whole log behind makes the senders wait; while it does, it has to take
+ * at least 64 KiB, or all that is pending, in each `patienceMs`, or it is disconnected.
  */
 
 import type { LineLog } from "./line-log.ts";
@@ -30,16 +30,11 @@ export class SlowReaders {
     this.#patienceMs = patienceMs;
   }
 
-  /** When the readers are to be looked at again. */
-  dueAtMs(now: number): number {
-    if (this.#heldUpSinceMs === undefined) return Number.POSITIVE_INFINITY;
-    return now + Math.min(RETRY_MS, this.#patienceMs);
-  }
-
-  /** Tells whether senders wait for readers from now on. */
-  heldUp(now: number, isHeldUp: boolean): void {
+  /** Tells whether senders wait for readers from now on; returns when to look at these again. */
+  heldUp(now: number, isHeldUp: boolean): number {
     this.#room.counters.heldUpMs = this.#clockMs(now);
     this.#heldUpSinceMs = isHeldUp ? now : undefined;
+    return isHeldUp ? now + Math.min(RETRY_MS, this.#patienceMs) : Number.POSITIVE_INFINITY;
   }
 
   /**

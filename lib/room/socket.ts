@@ -7,16 +7,14 @@ export interface RoomSocket {
   /**
    * Hands over bytes[offset, offset + length), without waiting.
    *
-   * @returns how many bytes were taken, from the first on; fewer than `length`
-   *   promise a later `drained`; −1 once the socket is closed
+   * @returns how many were taken; fewer than `length` promise a later `drained`; −1 once it is closed
    */
   write(bytes: Uint8Array, offset: number, length: number): number;
   /** Half-closes: after all that was written, the peer gets EOF. */
   shutdown(): void;
   /**
-   * Closes; what was written still goes out, unless the peer goes on sending.
-   * `closed` comes before it returns, unless a peer that reads nothing has to
-   * take the end of TLS first.
+   * Closes; what was written still goes out, unless the peer goes on sending. `closed` comes before
+   * it returns, unless a peer that reads nothing has to take the end of TLS first.
    */
   end(): void;
   /** Closes at once, by a reset: what was written may be lost. `closed` comes before it returns. */

@@ -154,7 +154,7 @@ export class Connections implements ArrivalHost {
 
   /** A stop is over once nobody is left, and all that was sent here has its place. */
   #finishStop(): void {
-    if (this.#stopped && this.open === 0 && (this.room.isIdle || this.#isOverdue))
+    if (this.#stopped && this.open === 0 && (this.room.isSettled || this.#isOverdue))
       this.#stopped.resolve();
   }
 
@@ -166,8 +166,9 @@ export class Connections implements ArrivalHost {
   /** One connection too many takes the place of the one that has lingered longest. */
   #makeRoom(): void {
     const isOneTooMany = this.open > this.clientsMax + this.#lingerersMax;
-    if (!isOneTooMany || this.room.leavers.closeOldest()) return;
-    const [oldest] = this.#refused;
-    oldest?.failed();
+    if (!isOneTooMany) return;
+    const [refused] = this.#refused;
+    if (this.room.lingering.first) this.room.lingering.first.late();
+    else refused?.failed();
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Everything that a server can do beside relaying: each entry has its options, what does not go with
  * them, and how it is loaded, which happens only when it is asked for. An entry whose file is deleted
- * is deleted here, and nowhere else. Connections meet doors, and rooms ask extras, in this order.
+ * is deleted here, and nowhere else. Connections meet doors in this order, and what a member sends goes
+ * through the extras in this order.
  */
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
@@ -9,6 +10,9 @@ import { count, flag, list, type Table, text, time, type Values } from "../progr
 import { lines, place, redisUrl, roomName } from "./option-kinds.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+/** The values of all options, by their names: an extra knows the types of its own. */
+export type Given = Readonly<Record<string, unknown>>;
+
 /** One of them. */
 interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
@@ -24,7 +28,7 @@ interface Entry<Options extends Table, Settings> {
     read(given: Values<Options>, isAgain: boolean): Promise<Secrets> | undefined;
   };
   /** What an operator may not have meant, if others can reach the server. */
-  doubt?(given: Readonly<Record<string, unknown>>, isOpen: boolean): string | undefined;
+  doubt?(given: Given, isOpen: boolean): string | undefined;
   /** By how much it makes a line longer, in bytes. */
   addedBytesMax?(given: Values<Options>): number;
   /** How many files it needs. */
@@ -64,9 +68,11 @@ export const EXTRAS = {
     },
     excludes: [["proxy-protocol", "unix"]],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
-    load: ({ proxyProtocol = [] }: { proxyProtocol?: readonly string[] | undefined }) =>
+    load: ({ proxyProtocol = [] }: { proxyProtocol?: readonly string[] | undefined }, context) =>
       proxyProtocol.length > 0
-        ? import("../doors/proxy-protocol.ts").then((it) => it.proxyProtocol(proxyProtocol))
+        ? import("../doors/proxy-protocol.ts").then((it) =>
+            it.proxyProtocol(proxyProtocol, context),
+          )
         : undefined,
   }),
   addresses: entry({
@@ -152,6 +158,19 @@ export const EXTRAS = {
     load: ({ tls }: { tls?: unknown }) =>
       tls ? undefined : import("../extras/first-bytes.ts").then((it) => it.firstBytes()),
   }),
+  rate: entry({
+    options: {
+      "max-rate": count(
+        "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
+        undefined,
+      ),
+    },
+    settings: (given) => ({ linesPerSecond: given["max-rate"] }),
+    load: ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
+      linesPerSecond
+        ? import("../extras/rate.ts").then((it) => it.rate(linesPerSecond))
+        : undefined,
+  }),
   names: entry({
     options: {
       names: flag(
@@ -190,19 +209,6 @@ export const EXTRAS = {
     load: ({ idleMs }: { idleMs?: number | undefined }) =>
       idleMs ? import("../extras/idle.ts").then((it) => it.idle(idleMs)) : undefined,
   }),
-  rate: entry({
-    options: {
-      "max-rate": count(
-        "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
-        undefined,
-      ),
-    },
-    settings: (given) => ({ linesPerSecond: given["max-rate"] }),
-    load: ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
-      linesPerSecond
-        ? import("../extras/rate.ts").then((it) => it.rate(linesPerSecond))
-        : undefined,
-  }),
   bot: entry({
     load: ({ bot }: import("../extras/bot.ts").BotSettings, context) =>
       bot && import("../extras/bot.ts").then((it) => it.bot(bot, context)),
@@ -222,27 +228,25 @@ export const EXTRAS = {
     settings: ({ web, ...given }) => ({ web: web && { ...web, names: given["web-name"] } }),
     filesMax: ({ web }) =>
       web ? import("../http/spare-files.ts").then((it) => it.spareFiles()) : undefined,
-    load: (settings: import("../web/web.ts").WebSettings, context) =>
-      settings.web && import("../web/web.ts").then((it) => it.web(settings, context)),
+    load: ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>
+      web && import("../web/web.ts").then((it) => it.web(web, about, context)),
   }),
   metrics: entry({
     options: {
       metrics: place("figures for Prometheus at /metrics, and /health,"),
     },
     settings: ({ metrics }) => ({ metrics }),
-    load: ({ metrics }: import("../metrics/metrics.ts").MetricsSettings, context) =>
+    load: ({ metrics, logBytes }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics
-        ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, context))
+        ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, logBytes, context))
         : undefined,
   }),
 } as const;
 
+type Entries = (typeof EXTRAS)[keyof typeof EXTRAS];
+
 /** What `listen` takes for all of them. */
-export type ExtraSettings = Intersection<
-  {
-    [Name in keyof typeof EXTRAS]: Parameters<(typeof EXTRAS)[Name]["load"]>[0];
-  }[keyof typeof EXTRAS]
->;
+export type ExtraSettings = Intersection<Parameters<Entries["load"]>[0]>;
 
 type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
   all: infer All,
@@ -250,8 +254,13 @@ type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never
   ? All
   : never;
 
-type Options = Intersection<
-  {
-    [Name in keyof typeof EXTRAS]: NonNullable<(typeof EXTRAS)[Name]["options"]>;
-  }[keyof typeof EXTRAS]
->;
+/** All of them, as they are where it does not matter which they are: each looks at its own options. */
+export const ENTRIES = Object.values(EXTRAS) as unknown as readonly Entry<Table, object>[];
+
+/** Makes the parts that are asked for, one after the other, each told of those before it. */
+export async function loadParts(settings: ExtraSettings, context: Context): Promise<void> {
+  for (const { load } of ENTRIES) {
+    const part = await load(settings, context);
+    if (part) context.parts.push(part);
+  }
+}

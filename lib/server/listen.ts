@@ -4,18 +4,17 @@
  */
 
 import type { Way } from "../doors/door.ts";
-import type { Context, Part, Secrets } from "../extras/part.ts";
+import type { Part, Secrets } from "../extras/part.ts";
 import { formatAddress } from "../program/address.ts";
 import { listenOnPort, type Port } from "../program/port.ts";
-import type { Extra } from "../room/extra.ts";
 import { Room, type RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import { checkLimits } from "./check-limits.ts";
 import { Connections, type ConnectionsOptions } from "./connections.ts";
 import { eventLoop } from "./event-loop.ts";
-import { EXTRAS, type ExtraSettings, loadExtras } from "./extras.ts";
+import { type ExtraSettings, loadParts } from "./extras.ts";
 import { handlersOf } from "./handlers.ts";
-import { reports, type RoomEvents } from "./reports.ts";
+import { guardWith, reports, type RoomEvents } from "./reports.ts";
 
 /** How long to keep the process while parts take leave of others, in ms. */
 const CLOSE_MS = 500;
@@ -39,6 +38,8 @@ export type ListenOptions = Place &
   ConnectionsOptions &
   Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs"> &
   ExtraSettings & {
+    /** How long a connection may take for each thing asked of it, in ms; 10 s by default. */
+    arrivalMs?: number | undefined;
     /** Is told what an operator may want to act on, in a line. */
     onWarning?: (what: string) => void;
     /**
@@ -89,36 +90,34 @@ export interface Server extends Listener, AsyncDisposable {
  */
 export async function listen(options: ListenOptions): Promise<Server> {
   checkLimits(options);
-  const { tls, passPhrase, onWarning = () => {}, onError } = options;
+  const { tls, passPhrase, arrivalMs = 10_000, onWarning = () => {}, onError } = options;
   const secrets: Secrets = { tls, passPhrase };
+  const guard = guardWith(onError);
   const parts: Part[] = [];
+  const handlers = () => handlersOf(connections, way, onError);
+  const context = { secrets, parts, handlers, onWarning, onError, guard, arrivalMs };
   /** What is open already is closed again, if something after it fails. */
   await using opened = new AsyncDisposableStack();
-  const context: Context = {
-    ...{ secrets, parts, onWarning, onError },
-    handlers: () => handlers,
-  };
-  for await (const part of loadExtras(options, context)) {
-    parts.push(part);
-    opened.defer(() => closeAll([part]));
-  }
+  opened.defer(() => end(parts));
+  await loadParts(options, context);
 
-  const extras = [() => reports(options, onError), ...parts.flatMap(({ extra }) => extra ?? [])];
+  const addedBytesMax = sum(parts, ({ addedBytesMax = 0 }) => addedBytesMax);
+  checkLimits(options, addedBytesMax);
   const room = new Room({
     ...options,
     ...eventLoop(() => connections.flush()),
-    ...{ extras, order: parts.find(({ order }) => order)?.order },
-    keptBytes: total(parts, "keptBytes"),
-    addedBytesMax: total(parts, "addedBytesMax"),
+    extras: [() => reports(options, guard), ...parts.flatMap(({ extra }) => extra ?? [])],
+    order: parts.find(({ order }) => order)?.order,
+    keptBytes: sum(parts, ({ keptBytes = 0 }) => keptBytes),
+    addedBytesMax,
   });
   const connections: Connections = new Connections(room, options);
   const kind = "unix" in options ? "unix" : tls ? "tls" : "tcp";
   const way: Way = { kind, doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
   connections.ways.push(way);
-  const handlers = handlersOf(connections, way, onError);
 
   for (const part of parts) await part.start?.(room);
-  const listener = await openListener(options, handlers);
+  const listener = await openListener(options, handlers());
   opened.defer(() => listener.stop());
   for (const part of parts) await part.open?.(connections, way);
   opened.move();
@@ -127,7 +126,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
     // When all clients have gone already, nothing else keeps the program alive.
     const awake = setInterval(() => {}, graceMs + CLOSE_MS);
     await connections.stop(graceMs);
-    await closeAll(parts);
+    for (const part of parts) await part.close?.();
     clearInterval(awake);
   };
   let stopped: Promise<void> | undefined;
@@ -139,7 +138,8 @@ export async function listen(options: ListenOptions): Promise<Server> {
     urls: Object.fromEntries(parts.flatMap(({ name, url }) => (url ? [[name, url]] : []))),
     notes: parts.flatMap(({ note }) => note ?? []),
     renew(renewed) {
-      Object.assign(secrets, renewed);
+      if (secrets.tls && renewed.tls) secrets.tls = renewed.tls;
+      if (secrets.passPhrase && renewed.passPhrase) secrets.passPhrase = renewed.passPhrase;
       for (const part of parts) part.renew?.();
     },
     stop(graceMs = 5_000) {
@@ -150,4 +150,31 @@ export async function listen(options: ListenOptions): Promise<Server> {
     [Symbol.asyncDispose]: () => server.stop(),
   };
   return server;
+}
+
+/** Nobody comes by these parts any more. */
+async function end(parts: readonly Part[]): Promise<void> {
+  for (const part of parts) part.stop?.();
+  for (const part of parts) await part.close?.();
+}
+
+function sum(parts: readonly Part[], bytesOf: (part: Part) => number): number {
+  return parts.reduce((bytes, part) => bytes + bytesOf(part), 0);
+}
+
+/** socket, bind and listen. */
+async function openListener(place: Place, socket: Bun.SocketHandler<Life>): Promise<Listener> {
+  const how = { allowHalfOpen: true, socket };
+  if ("unix" in place) {
+    const { listenOnPath } = await import("./unix-path.ts");
+    return listenOnPath(place.unix, place.unixMode ?? 0o600, (unix) =>
+      Bun.listen<Life>({ unix, ...how }),
+    );
+  }
+  return listenOnPort(place, (hostname) => {
+    const { port, reusePort = false } = place;
+    const listener = Bun.listen<Life>({ hostname, port, ...how, ...{ reusePort } });
+    const address = formatAddress(hostname, listener.port);
+    return { address, port: listener.port, stop: () => listener.stop() };
+  });
 }

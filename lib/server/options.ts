@@ -6,30 +6,28 @@ import {
   count,
   fileMode,
   flag,
-  list,
   parsePort,
   size,
+  type Table,
   text,
   time,
   type Values,
 } from "../program/command-line.ts";
-import { checkRegular, loadTls, readPassPhrase } from "../program/files.ts";
+import { fileLimit } from "../program/file-limit.ts";
 import { plain, quote } from "../program/quote.ts";
-import { usageError } from "../program/system-errors.ts";
-import { AddressRules, parseAddressRule } from "./access.ts";
-import { fileLimit } from "./file-limit.ts";
-import type { ListenOptions, Secrets } from "./listen.ts";
-import { checkTogether } from "./option-conflicts.ts";
-import { hostAlone, lines, place, redisUrl, roomName } from "./option-kinds.ts";
-import { spareFiles } from "./spare-files.ts";
+import { usageError, UserError } from "../program/system-errors.ts";
+import { formatSize } from "../program/units.ts";
+import { DEFAULTS } from "../room/room.ts";
+import { ENTRIES, type Given } from "./extras.ts";
+import type { ListenOptions } from "./listen.ts";
 
-const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
-const limit = fileLimit();
-
-const options = {
+const CORE = {
   host: {
     ...text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
-    parse: hostAlone,
+    parse(value: string) {
+      const { host, port } = splitAddress(value);
+      return port === undefined && host !== "" ? host : undefined;
+    },
   },
   "reuse-port": flag(
     "share the port with other servers that do the same, each getting some clients",
@@ -40,78 +38,31 @@ const options = {
     "clients accepted at a time (default: as many as the file limit allows)",
     undefined,
   ),
-  "max-line": size("longest line accepted (default 64K)", 64 << 10),
+  "max-line": size("longest line accepted (default 64K)", DEFAULTS.lineBytesMax),
   buffer: size(
-    "size of the shared log: how far the slowest reader may lag before talkers are paused (default 8M)",
-    8 << 20,
+    "size of the shared log: how far the slowest reader may lag before senders are paused (default 8M)",
+    DEFAULTS.logBytes,
   ),
   patience: time(
     "disconnect a reader that holds up the room and takes less than 64K in this time (default 10s)",
-    10_000,
+    DEFAULTS.patienceMs,
   ),
-  allow: list(
-    "address",
-    RULE,
-    "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
-    parseAddressRule,
-  ),
-  deny: list(
-    "address",
-    RULE,
-    "refuse this address or range, even if allowed; repeatable",
-    parseAddressRule,
-  ),
-  "proxy-protocol": list(
-    "address",
-    RULE,
-    "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
-    parseAddressRule,
-  ),
-  "max-clients-per-address": count("connections from one address (default: any number)", undefined),
-  "pass-file": text("file", "require the line in this file as each client's first line", undefined),
-  "max-rate": count(
-    "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
-    undefined,
-  ),
-  idle: time("disconnect clients that have sent no line for this long (default: never)", undefined),
-  names: flag(
-    "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
-  ),
-  announce: flag("say in the room who joins and who leaves"),
-  history: lines(
-    "let newcomers hear first what was said before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
-  ),
-  telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
-  web: place("a page for browsers on this port, of 127.0.0.1 unless another host is named"),
-  "web-name": list(
-    "name",
-    "a name as in a URL, like chat.example.org",
-    "a name by which browsers find this server, beside its addresses; repeatable",
-    (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
-  ),
-  metrics: place(
-    "figures for Prometheus at /metrics on this port, of 127.0.0.1 unless another host is named; and /health",
-  ),
-  "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
-  "tls-key": text("file", "PEM file with the key of that certificate", undefined),
-  "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
-  redis: redisUrl(
-    "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
-  ),
-  room: roomName("the name of that room (default linechat)"),
   quiet: flag("log only warnings and errors"),
 };
 
+/** What a command line asks for; the options of extras too, each of which knows its own. */
+export type ServerOptions = Values<typeof CORE> & Given;
+
 /** `linechat-server`. */
-export function serverCommand(version: string): Command<typeof options> {
+export function serverCommand(version: string): Command<typeof CORE & Table> {
   return {
     name: "linechat-server",
     version,
-    summary: "Opens a chat room: whatever one client says, line by line, every other client hears.",
+    summary: "Opens a chat room: each line that one client sends is relayed to every other client.",
     operands: ["port"],
     instead: "unix",
     readOperands,
-    options,
+    options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
     examples: [
       ["linechat-server 8080", "a room on port 8080"],
       ["linechat-server --unix room", "on the path room, for its owner only"],
@@ -120,19 +71,16 @@ export function serverCommand(version: string): Command<typeof options> {
   };
 }
 
-/** What a command line asks for. */
-export type ServerOptions = Values<typeof options>;
-
 /** What it means to `listen`; a `UserError` names what does not go together, or cannot be read. */
-export function settingsOf(
+export async function settingsOf(
   given: ServerOptions,
   port = "",
-): ListenOptions & { clientsMax: number } {
-  const allowed = limitFor(given);
-  checkTogether(given, allowed);
-  const { clientsMax, lingerersMax } = allowed;
-  const { "proxy-protocol": proxies } = given;
+): Promise<ListenOptions & { clientsMax: number }> {
+  checkTogether(given);
+  const settings = Object.assign({}, ...ENTRIES.map((entry) => entry.settings?.(given)));
+  const { clientsMax, lingerersMax } = await limitFor(given);
   return {
+    ...settings,
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
       : { host: given.host, port: parsePort(port, 0), reusePort: given["reuse-port"] }),
@@ -141,68 +89,90 @@ export function settingsOf(
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,
-    rules: new AddressRules(given.allow, given.deny),
-    proxies: proxies.length > 0 ? new AddressRules(proxies, []) : undefined,
-    clientsPerAddressMax: given["max-clients-per-address"],
-    linesPerSecond: given["max-rate"],
-    idleMs: given.idle,
-    names: given.names,
-    announce: given.announce,
-    history: given.history,
-    telnet: given.telnet,
-    web: given.web && { ...given.web, names: given["web-name"] },
-    metrics: given.metrics,
-    redis: given.redis && {
-      url: withPassword(given.redis, process.env["REDIS_PASSWORD"]),
-      room: given.room ?? "linechat",
-    },
-    ...secretsOf(given),
+    ...(await secretsOf(given)),
   };
 }
 
 /**
  * What comes from files.
  *
- * @param anew whether it was read before, and the room is not to wait for it
+ * @param isAgain whether it was read before, and the room is not to wait for it
  * @throws {UserError} that names the file and what is wrong with it
  */
-export function secretsOf(given: ServerOptions, anew = false): Secrets {
-  const { "tls-cert": cert, "tls-key": key, "tls-ca": ca, "pass-file": passFile } = given;
-  if (anew) for (const file of [cert, key, ca, passFile]) if (file) checkRegular(file);
-  return {
-    tls: cert ? loadTls({ cert, key, ca }) : undefined,
-    passPhrase: passFile ? readPassPhrase(passFile) : undefined,
-  };
+export async function secretsOf(given: ServerOptions, isAgain = false): Promise<object> {
+  const read = ENTRIES.map(({ files }) => files?.read(given, isAgain));
+  return Object.assign({}, ...(await Promise.all(read)));
 }
 
 /** How the log names what `secretsOf` reads; undefined when that is nothing. */
 export function secretsNamed(given: ServerOptions): string | undefined {
-  const names = [given["tls-cert"] && "certificates", given["pass-file"] && "pass phrase"];
-  return names.filter(Boolean).join(" and ") || undefined;
+  const isGiven = ({ options = {} }: { options?: Table }) =>
+    Object.keys(options).some((name) => isUsed(given, name));
+  const named = ENTRIES.filter((entry) => entry.files && isGiven(entry));
+  return named.map(({ files }) => files?.called).join(" and ") || undefined;
 }
 
-/** The line about the file limit at the start. */
-export function limitNamed(clientsMax: number): string {
-  return `up to ${clientsMax} clients, the file limit being ${limit.filesMax}`;
+/** What an operator may not have meant. */
+export function doubtsAbout(given: ServerOptions): string[] {
+  const { host = "" } = given;
+  const isOpen = !given.unix && host !== "localhost" && !/^(::1$|127\.)/.test(host);
+  return ENTRIES.flatMap(({ doubt }) => doubt?.(given, isOpen) ?? []);
 }
 
-/** What an operator may not have meant, for a server that listens at an address. */
-export function doubtsAbout(given: ServerOptions, address: string): string[] {
-  const isOpen = (host = "") => host !== "localhost" && !/^(::1$|127\.)/.test(host);
-  const isReadable = (!given.unix && isOpen(given.host)) || (given.web && isOpen(given.web.host));
-  return [
-    ...(given["pass-file"] && !given["tls-cert"] && isReadable
-      ? [`the pass phrase travels in the clear: there is no TLS on ${address}`]
-      : []),
-    ...(given["reuse-port"] && !given.redis
-      ? ["without --redis, servers on the same port are rooms of their own"]
-      : []),
-  ];
+/** @throws {UserError} that names the options which cannot be used together */
+function checkTogether(given: ServerOptions): void {
+  const { unix, buffer, "max-line": line } = given;
+  for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)])
+    if (excluded.every((name) => isUsed(given, name)))
+      throw usageError(`${listed(excluded)} cannot be used together`);
+  if (given["unix-mode"] !== undefined && !unix) throw usageError("--unix-mode needs --unix");
+  for (const { needs = {} } of ENTRIES)
+    for (const [name, other] of Object.entries(needs))
+      if (isUsed(given, name) && !isUsed(given, other))
+        throw usageError(`--${name} needs --${other}`);
+  const added = ENTRIES.reduce((sum, entry) => sum + (entry.addedBytesMax?.(given) ?? 0), 0);
+  if (line + added > buffer)
+    throw usageError(
+      `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}${added > 0 ? ", with a name before it" : ""}`,
+    );
 }
 
-/** How many connections there may be, less what is kept for those on their way to the page. */
-function limitFor({ web }: ServerOptions): typeof limit {
-  return web ? { ...limit, clientsMax: limit.clientsMax - spareFiles() } : limit;
+const CORE_EXCLUDES = [
+  ["host", "unix"],
+  ["reuse-port", "unix"],
+];
+
+/** Whether an option was given. */
+function isUsed(given: Given, name: string): boolean {
+  return given[name] !== undefined && given[name] !== false && [given[name]].flat().length > 0;
+}
+
+function listed(names: readonly string[]): string {
+  return names
+    .map((name) => `--${name}`)
+    .join(", ")
+    .replace(/, ([^,]*)$/, " and $1");
+}
+
+/**
+ * How many connections there may be, without the files that extras need.
+ *
+ * @throws {UserError} if none are left, or fewer than are asked for
+ */
+async function limitFor(given: ServerOptions) {
+  const { clientsMax: free, lingerersMax, filesMax, filesOpen } = fileLimit();
+  const taken = await Promise.all(ENTRIES.map((entry) => entry.filesMax?.(given) ?? 0));
+  const clientsMax = taken.reduce((left, files) => left - files, free);
+  if (clientsMax < 1)
+    throw new UserError(
+      `no files left for clients: ulimit -n is ${filesMax}, and ${filesOpen} are open at the start`,
+    );
+  const { "max-clients": wanted = 1 } = given;
+  if (wanted > clientsMax)
+    throw usageError(
+      `--max-clients ${wanted} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
+    );
+  return { clientsMax, lingerersMax };
 }
 
 /** A port; where there is an address as well, the answer says where that goes. */
@@ -212,11 +182,4 @@ function readOperands(given: readonly string[]): readonly string[] {
   if (port === undefined || !/^\d+$/.test(port) || /^\d+$/.test(first)) return given;
   const where = host === "" ? "" : `--host ${plain(host)} `;
   throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
-}
-
-/** The address to connect to, with a password from elsewhere unless it has one. */
-function withPassword(url: URL, password: string | undefined): URL {
-  const complete = new URL(url);
-  if (complete.password === "" && password) complete.password = encodeURIComponent(password);
-  return complete;
 }

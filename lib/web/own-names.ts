@@ -16,7 +16,7 @@ import { hostname } from "node:os";
  */
 export function ownNames(names: readonly string[]) {
   const given = new Set(names.map((name) => name.toLowerCase()));
-  const own = new Set(["localhost", hostname(), ...given].map((name) => name.toLowerCase()));
+  const own = new Set(["localhost", hostname().toLowerCase(), ...given]);
   return (headers: Headers): string | undefined => {
     const host = headers.get("host")?.toLowerCase() ?? "";
     const name = host.replace(/:\d*$/, "");

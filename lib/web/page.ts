@@ -5,14 +5,6 @@ import bundle from "./page.html" with { type: "text" };
 /** Its text; the types of Bun only know the bundle that it is without `type: "text"`. */
 const page = String(bundle);
 
-/** What the page has to know about the room. */
-export interface AboutRoom {
-  readonly asksPassPhrase: boolean;
-  readonly hasNames: boolean;
-  readonly hasHistory: boolean;
-  readonly lineBytesMax: number;
-}
-
 /**
  * No other code than that of the page runs, nothing is fetched from elsewhere, it is shown in no
  * frame, and a form sends nothing anywhere.
@@ -37,15 +29,22 @@ const HEADERS = {
   Connection: "close",
 };
 
-/** The answer to whoever asks for the page. */
-export function pageOf(about: AboutRoom): Response {
+/** What the page has to know about the room: an attribute for each. */
+export interface AboutRoom {
+  /** Whether a pass phrase is asked for. */
+  readonly pass: boolean;
+  readonly names: boolean;
+  readonly history: boolean;
+  /** The longest line, in bytes, its LF included. */
+  readonly lineBytes: number;
+}
+
+export function pageOf({ pass, names, history, lineBytes }: AboutRoom): Response {
   const attributes = [
-    about.asksPassPhrase && "data-pass",
-    about.hasNames && "data-names",
-    about.hasHistory && "data-history",
-    `data-line-bytes="${about.lineBytesMax}"`,
+    ...[pass && " data-pass", names && " data-names", history && " data-history"],
+    ` data-line-bytes="${lineBytes}"`,
   ];
-  const text = page.replace("<html", `<html ${attributes.filter(Boolean).join(" ")}`);
+  const text = page.replace("<html", `<html${attributes.filter(Boolean).join("")}`);
   return new Response(text, { headers: HEADERS });
 }
 

@@ -1,13 +1,13 @@
 /**
  * A WebSocket as a socket of the room. A message holds whole lines, in both directions; what a
- * browser says need not have the last LF. The ways of `ServerWebSocket` that this is about are in
- * test/bun-facts.test.ts.
+ * browser sends need not have the last LF. The ways of `ServerWebSocket` that this is about are in
+ * test/web/bun-facts.test.ts.
  */
 
+import type { AcceptedSocket, Way } from "../doors/door.ts";
+import type { ConnectionsView } from "../extras/part.ts";
 import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
-import { type AcceptedSocket, BY_WEB } from "./connection-options.ts";
-import type { Connections } from "./connections.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
@@ -16,7 +16,7 @@ const MESSAGE_BYTES = 256 << 10;
 /** How a WebSocket ends, by RFC 6455, 7.4. To a page, the last means that trying again is no use. */
 const GOING_AWAY = 1001;
 const NO_STATUS = 1005;
-const SENT_AWAY = 1008;
+const DISCONNECTED = 1008;
 const OWN_CODES = 3000;
 /** Why Bun has closed one whose message is over `maxPayloadLength`. */
 const TOO_BIG = "Received too big message";
@@ -33,12 +33,13 @@ export interface Wire {
   resume(): void;
 }
 
-/** The one end of a WebSocket, as the room and its connections see it. */
-export class WebSeat implements AcceptedSocket {
+/** The server's end of a WebSocket. */
+export class BrowserSocket implements AcceptedSocket {
   data: Life = GONE;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly #connections: Connections;
+  readonly #connections: ConnectionsView;
+  readonly #way: Way;
   readonly #later: (action: () => void) => void;
   readonly #messageBytesMax: number;
   #wire: Wire | undefined;
@@ -46,7 +47,7 @@ export class WebSeat implements AcceptedSocket {
   #started = NOTHING;
   /** How much Bun was given that does not count as taken yet: what it holds is not out. */
   #given = 0;
-  /** Who ends the connection; nothing is sent any more. */
+  /** Which side ends the connection; nothing is sent any more. */
   #endedBy: "server" | "peer" | undefined;
   #isPaused = false;
   /** What Bun had read before the pause, in one piece however many messages it was. */
@@ -54,32 +55,33 @@ export class WebSeat implements AcceptedSocket {
 
   /** @param later has something done at the end of this turn */
   constructor(
-    connections: Connections,
-    address: string,
-    port: number,
+    connections: ConnectionsView,
+    way: Way,
+    { address, port }: { address: string; port: number },
     later: (action: () => void) => void = setImmediate,
   ) {
     this.#connections = connections;
+    this.#way = way;
     this.remoteAddress = address;
     this.remotePort = port;
     this.#later = later;
-    this.#messageBytesMax = Math.max(MESSAGE_BYTES, connections.room.saidBytesMax);
+    this.#messageBytesMax = Math.max(MESSAGE_BYTES, connections.room.loggedBytesMax);
   }
 
   // What happens to the WebSocket.
 
   opened(wire: Wire): void {
     this.#wire = wire;
-    this.#connections.accept(this, BY_WEB);
+    this.#connections.accept(this, this.#way);
   }
 
-  heard(message: string | Uint8Array): void {
+  messageReceived(message: string | Uint8Array): void {
     const bytes = Buffer.from(message);
-    const said = bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Uint8Array.of(LF)]);
+    const lines = bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Uint8Array.of(LF)]);
     // Handed on one by one into a room that is held up, many small ones would cost quadratic time.
     if (this.#isPaused) this.#late ??= new Bun.ArrayBufferSink();
-    if (this.#late) this.#late.write(said);
-    else this.received(said);
+    if (this.#late) this.#late.write(lines);
+    else this.received(lines);
   }
 
   drained(): void {
@@ -90,17 +92,15 @@ export class WebSeat implements AcceptedSocket {
     if (this.#wire === undefined) return;
     this.#wire = undefined;
     if (this.#endedBy === undefined) this.#endByPeer(code, reason);
-    this.#connections.closed(this, BY_WEB);
+    this.#connections.closed(this, this.#way);
   }
 
   // What the room is told of it.
 
-  /** It has said whole lines. */
-  received(said: Uint8Array): void {
-    this.data.received(said);
+  received(lines: Uint8Array): void {
+    this.data.received(lines);
   }
 
-  /** It has closed in order, and says no more. */
   ended(): void {
     this.data.ended();
   }
@@ -128,7 +128,7 @@ export class WebSeat implements AcceptedSocket {
   end(): void {
     if (this.#endedBy !== undefined) return;
     this.#endedBy = "server";
-    this.#wire?.close(this.#connections.room.stopping ? GOING_AWAY : SENT_AWAY);
+    this.#wire?.close(this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED);
   }
 
   terminate(): void {
@@ -144,24 +144,24 @@ export class WebSeat implements AcceptedSocket {
   resume(): void {
     this.#isPaused = false;
     this.#wire?.resume();
-    // Not now: whoever resumes it is busy with what it has said before.
-    if (this.#late) this.#later(() => !this.#isPaused && this.#hearLate());
+    // Not now: the room is busy with what it has sent before.
+    if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());
   }
 
   setNoDelay(): void {}
   setKeepAlive(): void {}
 
-  #hearLate(): void {
+  #receiveLate(): void {
     const late = this.#late?.end();
     this.#late = undefined;
     // It is an ArrayBuffer, as the sink was not told otherwise.
     if (late instanceof ArrayBuffer) this.received(new Uint8Array(late));
   }
 
-  /** What it has said is heard, and then that it has ended, if it says so itself. */
+  /** What it has sent is received, and then its end, if it has closed in order. */
   #endByPeer(code: number, reason: string): void {
     this.#endedBy = "peer";
-    this.#hearLate();
+    this.#receiveLate();
     const isInOrder = code <= GOING_AWAY || code === NO_STATUS || code >= OWN_CODES;
     if (isInOrder) this.ended();
     if (reason === TOO_BIG) this.data.failed("line too long");

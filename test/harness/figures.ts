@@ -12,15 +12,24 @@ export async function figuresOf(server: ServerProgram) {
     const line = text.split("\n").find((one) => one.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.slice(name.length));
   };
-  /** Waits for a figure, which comes a turn after what it counts. */
-  const becomes = async (name: string, value: number) => {
-    for (let tries = 0; tries < 200 && (await figure(name)) !== value; tries++) await Bun.sleep(5);
-    expect([name, await figure(name)]).toEqual([name, value]);
+  const lookUntil = async (name: string, isEnough: (value: number | undefined) => boolean) => {
+    let value = await figure(name);
+    for (let tries = 0; tries < 1000 && !isEnough(value); tries++) {
+      await Bun.sleep(5);
+      value = await figure(name);
+    }
+    return value;
   };
+  /** Waits for a figure, which comes a turn after what it counts. */
+  const becomes = async (name: string, value: number) =>
+    expect([name, await lookUntil(name, (one) => one === value)]).toEqual([name, value]);
+  /** Waits until one is greater. */
+  const exceeds = async (name: string, value: number) =>
+    expect(await lookUntil(name, (one = 0) => one > value), name).toBeGreaterThan(value);
   /** What `/health` answers. */
   const health = async () => {
     const response = await fetch(new URL("/health", url));
     return `${response.status} ${(await response.text()).trim()}`;
   };
-  return { url, figure, becomes, health };
+  return { url, figure, becomes, exceeds, health };
 }

@@ -123,6 +123,6 @@ export class WebPeer {
 
 /** A room with a page, and where that is. */
 export async function webUrl(server: ServerProgram): Promise<string> {
-  const [, url = ""] = await server.logged(/browsers at (\S+)\n/);
+  const [, url = ""] = await server.logged(/web at (\S+)\n/);
   return url;
 }

@@ -86,6 +86,17 @@ test("a file that cannot be read says why, also one without an end", () => {
   expect(() => readPassPhrase("/dev/zero")).toThrow("cannot read /dev/zero: it is larger than 1M");
 });
 
+test("a pipe is read once: when it is read again, it is refused instead of waited for", () => {
+  const pipe = file("pipe");
+  Bun.spawnSync(["mkfifo", pipe]);
+  const message = `${pipe} is no regular file`;
+  expect(() => readPassPhrase(pipe, true)).toThrow(message);
+  const files = { cert: file("now"), key: file("key") };
+  for (const kind of ["cert", "key", "ca"])
+    expect(() => loadTls({ ...files, [kind]: pipe }, true)).toThrow(message);
+  expect(loadTls(files, true)).toEqual(loadTls(files));
+});
+
 test("a pass phrase is the one line of its file", () => {
   const read = (content: string) => {
     writeFileSync(file("phrase"), content);

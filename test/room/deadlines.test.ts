@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { Deadlines } from "../../lib/room/deadlines.ts";
 
-test("whoever has had its time is over, in the order in which the times were started", () => {
+test("those that have had their time are over, in the order in which the times were started", () => {
   let now = 0;
   const deadlines = new Deadlines<string>(100, () => now);
   expect([deadlines.dueAtMs, deadlines.first]).toEqual([Number.POSITIVE_INFINITY, undefined]);

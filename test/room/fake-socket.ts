@@ -1,12 +1,13 @@
 /** A socket for tests of the room: it takes as many bytes as a test says, and notes what the server does to it. */
 
+import type { AcceptedSocket } from "../../lib/doors/door.ts";
 import type { Life } from "../../lib/room/socket.ts";
-import type { AcceptedSocket } from "../../lib/server/connection-options.ts";
 
 /** Its `data` comes with the one that it is given to. */
 export class FakeSocket implements AcceptedSocket {
   declare data: Life;
-  heard = "";
+  /** All that it has taken. */
+  received = "";
   /** How many more bytes it takes. */
   room = Number.MAX_SAFE_INTEGER;
   paused = false;
@@ -14,9 +15,9 @@ export class FakeSocket implements AcceptedSocket {
   closed = false;
   reset = false;
   writes = 0;
-  /** Told when it is closed, before whoever closes it goes on. */
+  /** Told when it is closed, before the call that closes it returns. */
   onClosed = () => this.data.closed();
-  /** Whose certificate it shows; nobody's by default. */
+  /** The common name of the certificate that it shows; none by default. */
   shows: string | undefined;
   readonly remotePort: number;
   readonly remoteAddress?: string;
@@ -26,8 +27,8 @@ export class FakeSocket implements AcceptedSocket {
     if (address !== undefined) this.remoteAddress = address;
   }
 
-  /** Its peer says something. */
-  says(text: string): void {
+  /** Its peer sends something. */
+  sends(text: string): void {
     this.data.received(new TextEncoder().encode(text));
   }
 
@@ -41,7 +42,7 @@ export class FakeSocket implements AcceptedSocket {
     this.writes++;
     const taken = Math.min(length, this.room);
     this.room -= taken;
-    this.heard += new TextDecoder().decode(from.subarray(offset, offset + taken));
+    this.received += new TextDecoder().decode(from.subarray(offset, offset + taken));
     return taken;
   }
   shutdown(): void {

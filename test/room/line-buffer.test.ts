@@ -15,26 +15,26 @@ function takeAll(buffer: LineBuffer, bytesMax = EVERYTHING): string[] {
 
 describe("lines come out whole", () => {
   test("however two writes cut them", () => {
-    const said = "one\n\ntwo is longer\r\nthree\n";
-    for (let cut = 0; cut <= said.length; cut++) {
+    const sent = "one\n\ntwo is longer\r\nthree\n";
+    for (let cut = 0; cut <= sent.length; cut++) {
       const buffer = new LineBuffer(100);
-      buffer.push(bytes(said.slice(0, cut)));
+      buffer.push(bytes(sent.slice(0, cut)));
       const first = takeAll(buffer).join("");
       expect(first === "" || first.endsWith("\n")).toBe(true);
-      buffer.push(bytes(said.slice(cut)));
-      expect(first + takeAll(buffer).join("")).toBe(said);
+      buffer.push(bytes(sent.slice(cut)));
+      expect(first + takeAll(buffer).join("")).toBe(sent);
       expect(buffer.heldBytes).toBe(0);
     }
   });
 
   test("byte by byte", () => {
     const buffer = new LineBuffer(100);
-    let heard = "";
+    let lines = "";
     for (const byte of bytes("ab\n\ncd\n")) {
       buffer.push(Uint8Array.of(byte));
-      heard += takeAll(buffer).join("");
+      lines += takeAll(buffer).join("");
     }
-    expect(heard).toBe("ab\n\ncd\n");
+    expect(lines).toBe("ab\n\ncd\n");
   });
 
   test("as one run when they came together", () => {
@@ -73,6 +73,13 @@ describe("as many lines are taken as fit", () => {
     expect(buffer.hasLine).toBe(false);
   });
 
+  test("and no more of them than asked for", () => {
+    const buffer = new LineBuffer(100);
+    buffer.push(bytes("one\ntwo\nthree\n"));
+    for (const lines of ["one\ntwo\n", "three\n"])
+      expect(new TextDecoder().decode(buffer.take(EVERYTHING, 2))).toBe(lines);
+  });
+
   test("none into no room", () => {
     const buffer = new LineBuffer(100);
     buffer.push(bytes("\n"));
@@ -83,9 +90,9 @@ describe("as many lines are taken as fit", () => {
 describe("the end of input", () => {
   test("makes a line of what is unfinished, an LF added", () => {
     const buffer = new LineBuffer(100);
-    buffer.push(bytes("one\nlast words"));
+    buffer.push(bytes("one\nthe last"));
     buffer.end();
-    expect(takeAll(buffer)).toEqual(["one\n", "last words\n"]);
+    expect(takeAll(buffer)).toEqual(["one\n", "the last\n"]);
   });
 
   test("adds nothing when the last line was finished", () => {

@@ -1,12 +1,12 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
-import { LineLog, type Speaker } from "../../lib/room/line-log.ts";
+import { type Author, LineLog } from "../../lib/room/line-log.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const speaker = (): Speaker => ({ lastRun: -1 });
+const author = (): Author => ({ lastRun: -1 });
 
-/** What a reader gets from a cursor to the head, less its own, as text. */
-function readAll(log: LineLog, reader: Speaker, cursor: number): string {
+/** What a reader gets from a position to the head, without its own, as text. */
+function readAll(log: LineLog, reader: Author, cursor: number): string {
   let text = "";
   while (cursor < log.head) {
     const piece = log.read(reader, cursor, log.head);
@@ -16,9 +16,9 @@ function readAll(log: LineLog, reader: Speaker, cursor: number): string {
   return text;
 }
 
-test("everybody reads one order, less their own", () => {
+test("everybody reads one order, without their own", () => {
   const log = new LineLog(100);
-  const [ann, bob, eve] = [speaker(), speaker(), speaker()];
+  const [ann, bob, eve] = [author(), author(), author()];
   log.append(ann, bytes("a1\n"));
   log.append(bob, bytes("b1\n"));
   log.append(ann, bytes("a2\n"));
@@ -31,7 +31,7 @@ test("everybody reads one order, less their own", () => {
 
 test("a reader goes on at the very byte where its socket stopped", () => {
   const log = new LineLog(64);
-  const [ann, bob] = [speaker(), speaker()];
+  const [ann, bob] = [author(), author()];
   for (const line of ["a1\n", "b22\n", "a3\n", "b4\n", "a5555\n"])
     log.append(line.startsWith("a") ? ann : bob, bytes(line));
   const owed = readAll(log, bob, 0);
@@ -44,7 +44,7 @@ test("a reader goes on at the very byte where its socket stopped", () => {
 
 test("positions go on for ever while the ring wraps", () => {
   const log = new LineLog(16);
-  const [ann, bob, eve] = [speaker(), speaker(), speaker()];
+  const [ann, bob, eve] = [author(), author(), author()];
   let cursor = 0;
   for (let turn = 0; turn < 100; turn++) {
     log.append(ann, bytes(`a${turn % 10}\n`));
@@ -59,7 +59,7 @@ test("positions go on for ever while the ring wraps", () => {
 
 test("it is full when its bytes are, and has room as soon as they are released", () => {
   const log = new LineLog(8);
-  const ann = speaker();
+  const ann = author();
   log.append(ann, bytes("1234567\n"));
   expect(log.freeBytes).toBe(0);
   expect(() => log.append(ann, bytes("\n"))).toThrow("a run fits the log");
@@ -68,17 +68,17 @@ test("it is full when its bytes are, and has room as soon as they are released",
 });
 
 test("it is full when its notes are, so that empty lines cannot make it grow", () => {
-  const log = new LineLog(1000, 4);
-  const [ann, bob] = [speaker(), speaker()];
+  const log = new LineLog(1000, 0, 4);
+  const [ann, bob] = [author(), author()];
   for (const who of [ann, bob, ann, bob]) log.append(who, bytes("\n"));
   expect(log.freeBytes).toBe(0);
   log.release(1);
   expect(log.freeBytes).toBe(997);
 });
 
-test("one speaker's lines in a row need one note", () => {
-  const log = new LineLog(1000, 2);
-  const ann = speaker();
+test("the lines of one author in a row need one note", () => {
+  const log = new LineLog(1000, 0, 2);
+  const ann = author();
   for (let line = 0; line < 100; line++) log.append(ann, bytes("a\n"));
   expect(log.freeBytes).toBe(800);
   expect(readAll(log, ann, 0)).toBe("");
@@ -86,7 +86,7 @@ test("one speaker's lines in a row need one note", () => {
 
 test("more than fits one gathering is read piece by piece", () => {
   const log = new LineLog(1 << 20);
-  const [ann, bob] = [speaker(), speaker()];
+  const [ann, bob] = [author(), author()];
   const line = bytes(`${"x".repeat(999)}\n`);
   log.append(bob, bytes("mine\n"));
   for (let count = 0; count < 600; count++) log.append(ann, line);
@@ -95,4 +95,69 @@ test("more than fits one gathering is read piece by piece", () => {
   const text = readAll(log, bob, 0);
   expect(text.length).toBe(600 * 1000 + 4);
   expect(text).not.toContain("mine");
+});
+
+test("it tells of each run, and where it is", () => {
+  const log = new LineLog(100);
+  const told: unknown[] = [];
+  log.onAppend = (...run) => told.push(run);
+  const [ann, bob] = [author(), author()];
+  log.append(ann, bytes("a1\n"));
+  log.append(bob, bytes("b22\n"));
+  expect(told).toEqual([
+    [ann, 0, 3],
+    [bob, 3, 7],
+  ]);
+});
+
+describe("what is kept of what everybody has", () => {
+  test("needs no room of the readers, and no notes", () => {
+    const log = new LineLog(1000, 1000, 4);
+    for (let n = 0; n < 2000; n++) {
+      log.append(author(), bytes("1\n"));
+      log.release(log.head);
+      expect(log.freeBytes).toBe(2000);
+    }
+    expect(log.oldest).toBe(3000);
+  });
+
+  test("is held for a reader that begins there, until it has it", () => {
+    const log = new LineLog(4, 4);
+    const [ann, bob] = [author(), author()];
+    log.append(ann, bytes("1\n2\n"));
+    log.release(4);
+    log.holdFrom(2);
+    expect([log.tail, log.freeBytes]).toEqual([2, 6]);
+    log.append(ann, bytes("3\n4\n5\n"));
+    expect([log.freeBytes, readAll(log, bob, 2)]).toEqual([0, "2\n3\n4\n5\n"]);
+    log.holdFrom(4);
+    expect(log.tail).toBe(2);
+    log.release(4);
+    expect(log.freeBytes).toBe(2);
+    expect(() => log.holdFrom(1)).toThrow("it is held");
+  });
+
+  test("is cut into lines wherever the ring wraps, as the slow way cuts it", () => {
+    for (const keptBytes of [1, 2, 5, 11, 23]) {
+      const log = new LineLog(7, keptBytes);
+      let all = "";
+      for (let length = 1; all.length < 200; length = (length * 3 + 1) % 6 || 6) {
+        const line = `${"abcdef".slice(0, length - 1)}\n`;
+        all += line;
+        log.append(author(), bytes(line));
+        log.release(log.head);
+        expect(log.oldest).toBe(Math.max(0, all.length - keptBytes));
+        for (let at = log.oldest; at <= log.head; at++) {
+          const start = at === 0 || at === all.length ? at : all.indexOf("\n", at - 1) + 1;
+          expect([at, log.lineStart(at)]).toEqual([at, start]);
+        }
+        const inRing = Math.max(0, all.length - 7 - keptBytes);
+        for (let end = inRing + 1; end <= log.head; end++) {
+          if (all[end - 1] !== "\n") continue;
+          const start = Math.max(inRing, end < 2 ? 0 : all.lastIndexOf("\n", end - 2) + 1);
+          expect([end, log.lineStartBefore(end)]).toEqual([end, start]);
+        }
+      }
+    }
+  });
 });

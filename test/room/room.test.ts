@@ -1,188 +1,170 @@
+/** Relaying, slow readers, leaving, stopping: what a room does with sockets that a test moves. */
+
 import { describe, expect, test } from "bun:test";
 
-import type { RoomOptions } from "../../lib/room/options.ts";
-import { Room } from "../../lib/room/room.ts";
+import type { RoomOptions } from "../../lib/room/room.ts";
 import { FakeSocket } from "./fake-socket.ts";
+import { openRoom } from "./open-room.ts";
 
-/** A room with a clock that the test moves, and a list of what it reported. */
-function openRoom(options: Partial<RoomOptions> = {}) {
-  const clock = { ms: 0 };
-  const events: string[] = [];
-  const room = new Room({
-    now: () => clock.ms,
-    wake: () => {},
-    onJoin: (name) => events.push(`joined ${name}`),
-    onLeave: (name, reason, behind) =>
-      events.push(`left ${name}: ${reason}${behind > 0 ? `, ${behind} bytes behind` : ""}`),
-    onRefuse: (name, why) => events.push(`refused ${name}: ${why}`),
-    ...options,
-  });
-  const join = (name: string): FakeSocket => {
-    const socket = new FakeSocket();
-    room.join(socket, name);
-    return socket;
-  };
-  const pass = (ms: number) => {
-    clock.ms += ms;
-    room.flush();
-  };
-  return { room, join, pass, events };
+/** A log that four lines like `1\n` fill. */
+const SMALL = { logBytes: 8, lineBytesMax: 8 };
+const LINES = "1\n2\n3\n4\n5\n6\n";
+
+/** A room with a sender, and a reader that takes so much. */
+function openPair(options: Partial<RoomOptions> = {}, takes?: number) {
+  const opened = openRoom(options);
+  return { ...opened, ann: opened.join("ann"), bob: opened.join("bob", takes) };
 }
 
-describe("what one says", () => {
-  test("every other hears, and it does not", () => {
-    const { room, join } = openRoom();
-    const ann = join("ann");
-    const bob = join("bob");
+describe("what one sends", () => {
+  test("is received by every other, and not by itself", () => {
+    const { join, pass, ann, bob } = openPair();
     const eve = join("eve");
-    ann.says("hello\nwor");
-    room.flush();
-    expect([ann.heard, bob.heard, eve.heard]).toEqual(["", "hello\n", "hello\n"]);
-    ann.says("ld\n");
-    room.flush();
-    expect(bob.heard).toBe("hello\nworld\n");
+    ann.sends("hello\nwor");
+    pass(0);
+    expect([ann.received, bob.received, eve.received]).toEqual(["", "hello\n", "hello\n"]);
+    ann.sends("ld\n");
+    pass(0);
+    expect(bob.received).toBe("hello\nworld\n");
   });
 
   test("reaches all in one order, in one write a turn", () => {
-    const { room, join } = openRoom();
-    const talkers = ["ann", "bob", "eve"].map((name) => ({ name, socket: join(name) }));
+    const { join, pass } = openRoom();
+    const senders = ["ann", "bob", "eve"].map((name) => ({ name, socket: join(name) }));
     const listener = join("listener");
     for (let turn = 0; turn < 3; turn++)
-      for (const { name, socket } of talkers) socket.says(`${name} ${turn}\n`);
-    room.flush();
-    for (const { name, socket } of talkers) {
-      const others = listener.heard.split(/(?<=\n)/).filter((line) => !line.startsWith(name));
-      expect(socket.heard).toBe(others.join(""));
-      expect(socket.writes).toBe(1);
+      for (const { name, socket } of senders) socket.sends(`${name} ${turn}\n`);
+    pass(0);
+    for (const { name, socket } of senders) {
+      const others = listener.received.split(/(?<=\n)/).filter((line) => !line.startsWith(name));
+      expect([socket.received, socket.writes]).toEqual([others.join(""), 1]);
     }
     expect(listener.writes).toBe(1);
   });
 
-  test("is not heard by who joins later", () => {
-    const { room, join } = openRoom();
-    const ann = join("ann");
-    join("bob");
-    ann.says("early\n");
+  test("is not received by one that joins later", () => {
+    const { join, pass, ann } = openPair();
+    ann.sends("early\n");
     const late = join("late");
-    ann.says("late\n");
-    room.flush();
-    expect(late.heard).toBe("late\n");
+    ann.sends("late\n");
+    pass(0);
+    expect(late.received).toBe("late\n");
+  });
+
+  test("is written 256 KiB at most in a turn, so that one far behind makes nobody late", () => {
+    const { join, pass, due, ann, bob } = openPair({ logBytes: 1 << 20 }, 0);
+    const eve = join("eve");
+    for (let line = 0; line < 10; line++) ann.sends(`${"x".repeat((64 << 10) - 1)}\n`);
+    for (let turn = 1; turn <= 3; turn++) {
+      pass(0);
+      expect(eve.received.length).toBe(Math.min(turn * 256, 640) << 10);
+      expect(due.now).toBe(turn < 3);
+    }
+    bob.drains(1 << 20);
+    pass(0);
+    expect(bob.received.length).toBe(256 << 10);
+  });
+
+  test("waits for room in turn with others, a quantum each", () => {
+    const { join, pass, ann, bob } = openPair({ logBytes: 64, lineBytesMax: 4 });
+    const listener = join("listener");
+    ann.sends("a\n".repeat(6));
+    bob.sends("b\n".repeat(4));
+    pass(0);
+    pass(0);
+    expect(listener.received.replaceAll("\n", "")).toBe("aaaabbaabb");
   });
 });
 
 describe("a reader whose socket is full", () => {
   test("goes on at the same byte once it drains, and misses nothing", () => {
-    const { room, join } = openRoom();
-    const ann = join("ann");
-    const bob = join("bob");
-    bob.room = 4;
-    ann.says("hello\nworld\n");
-    room.flush();
-    ann.says("again\n");
-    room.flush();
-    expect(bob.heard).toBe("hell");
+    const { pass, ann, bob } = openPair({}, 4);
+    ann.sends("hello\nworld\n");
+    pass(0);
+    ann.sends("again\n");
+    pass(0);
+    expect(bob.received).toBe("hell");
     bob.drains(100);
-    room.flush();
-    expect(bob.heard).toBe("hello\nworld\nagain\n");
+    pass(0);
+    expect(bob.received).toBe("hello\nworld\nagain\n");
   });
 
-  test("slows the talker down, who goes on as soon as there is room", () => {
-    const { room, join } = openRoom({ logBytes: 8, lineBytesMax: 8 });
-    const ann = join("ann");
-    const bob = join("bob");
-    bob.room = 0;
-    ann.says("1\n2\n3\n4\n5\n6\n");
-    room.flush();
+  test("slows the sender down, which goes on as soon as there is room", () => {
+    const { pass, ann, bob } = openPair(SMALL, 0);
+    ann.sends(LINES);
+    pass(0);
     expect(ann.paused).toBe(true);
     bob.drains(100);
-    room.flush();
+    pass(0);
     expect(ann.paused).toBe(false);
-    room.flush();
-    expect(bob.heard).toBe("1\n2\n3\n4\n5\n6\n");
+    pass(0);
+    expect(bob.received).toBe(LINES);
   });
 
   test("is dropped after the patience, not before, and the room goes on", () => {
-    const { join, pass, events } = openRoom({
-      logBytes: 8,
-      lineBytesMax: 8,
-      patienceMs: 1000,
-    });
-    const ann = join("ann");
-    const stopped = join("stopped");
+    const { join, pass, events, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
     const reader = join("reader");
-    stopped.room = 0;
-    ann.says("1\n2\n3\n4\n5\n6\n");
+    ann.sends(LINES);
     pass(0);
     pass(999);
-    expect(stopped.reset).toBe(false);
+    expect(bob.reset).toBe(false);
     pass(1);
-    expect(stopped.reset).toBe(true);
+    expect(bob.reset).toBe(true);
     pass(0);
-    expect(reader.heard).toBe("1\n2\n3\n4\n5\n6\n");
-    expect(events).toContain("left stopped: too slow, 8 bytes behind");
+    expect(reader.received).toBe(LINES);
+    expect(events).toContain("left bob: too slow, 8 bytes behind");
   });
 
   test("is dropped though it takes a little all the time", () => {
-    const { join, pass, events } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 1000 });
-    const ann = join("ann");
-    const slow = join("slow");
-    slow.room = 0;
-    ann.says("1\n2\n3\n4\n5\n6\n7\n8\n");
+    const { pass, events, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
+    ann.sends(`${LINES}7\n8\n`);
     pass(0);
     for (let byte = 1; byte < 5; byte++) {
-      slow.room = 1;
+      bob.room = 1;
       pass(200);
     }
-    expect(slow.heard).toBe("1\n2\n");
-    slow.room = 1;
+    expect(bob.received).toBe("1\n2\n");
+    bob.room = 1;
     pass(199);
-    expect(slow.reset).toBe(false);
-    slow.room = 0;
+    expect(bob.reset).toBe(false);
+    bob.room = 0;
     pass(1);
-    expect(slow.reset).toBe(true);
-    expect(events).toEqual(["joined ann", "joined slow", "left slow: too slow, 7 bytes behind"]);
+    expect(bob.reset).toBe(true);
+    expect(events.at(-1)).toBe("left bob: too slow, 7 bytes behind");
   });
 
-  test("is kept while it takes 64 KiB in each patience, however much is said", () => {
-    const logBytes = 256 << 10;
-    const { join, pass } = openRoom({ logBytes, lineBytesMax: 64 << 10, patienceMs: 1000 });
-    const [ann, slow] = [join("ann"), join("slow")];
-    slow.room = 0;
-    for (let line = 0; line < 20; line++) ann.says(`${"x".repeat((64 << 10) - 1)}\n`);
+  test("is kept while it takes 64 KiB in each patience, however much is sent", () => {
+    const { pass, ann, bob } = openPair({ logBytes: 256 << 10, patienceMs: 1000 }, 0);
+    for (let line = 0; line < 20; line++) ann.sends(`${"x".repeat((64 << 10) - 1)}\n`);
     pass(0);
     for (let second = 0; second < 8; second++) {
-      slow.room = 64 << 10;
+      bob.room = 64 << 10;
       pass(999);
-      slow.room = 0;
+      bob.room = 0;
       pass(1);
-      expect(slow.reset).toBe(false);
+      expect(bob.reset).toBe(false);
     }
-    slow.room = (64 << 10) - 1;
+    bob.room = (64 << 10) - 1;
     pass(1000);
-    expect(slow.reset).toBe(true);
+    expect(bob.reset).toBe(true);
   });
 
-  test("is asked although others are further behind, since its socket drains rarely", () => {
-    const { join, pass } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 1000 });
-    const [ann, stopped, slow] = [join("ann"), join("stopped"), join("slow")];
-    stopped.room = 0;
-    slow.room = 1;
-    ann.says("1\n2\n3\n4\n5\n");
+  test("is offered more although others are further behind, since its socket drains rarely", () => {
+    const { join, pass, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
+    const slow = join("slow", 1);
+    ann.sends("1\n2\n3\n4\n5\n");
     pass(0);
     slow.room = 3;
     pass(100);
-    expect(slow.heard).toBe("1\n2\n");
-    expect([stopped.reset, slow.reset]).toEqual([false, false]);
+    expect(slow.received).toBe("1\n2\n");
+    expect([bob.reset, slow.reset]).toEqual([false, false]);
   });
 
   test("is not charged for time in which it held nobody up", () => {
-    const { join, pass } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 1000 });
-    const ann = join("ann");
-    const bob = join("bob");
-    bob.room = 0;
-    ann.says("1\n");
+    const { pass, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
+    ann.sends("1\n");
     pass(3_600_000);
-    ann.says("2\n3\n4\n5\n");
+    ann.sends("2\n3\n4\n5\n");
     pass(0);
     pass(999);
     expect(bob.reset).toBe(false);
@@ -191,11 +173,8 @@ describe("a reader whose socket is full", () => {
   });
 
   test("is charged a second at most for a time in which the server itself has slept", () => {
-    const { join, pass } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 3000 });
-    const ann = join("ann");
-    const bob = join("bob");
-    bob.room = 0;
-    ann.says("1\n2\n3\n4\n5\n");
+    const { pass, ann, bob } = openPair({ ...SMALL, patienceMs: 3000 }, 0);
+    ann.sends(LINES);
     pass(0);
     pass(3_600_000);
     pass(1000);
@@ -205,308 +184,196 @@ describe("a reader whose socket is full", () => {
   });
 
   test("uses up one patience together with all others that have stopped", () => {
-    const { join, pass } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 1000 });
-    const ann = join("ann");
-    const stopped: FakeSocket[] = [];
-    for (let n = 0; n < 4; n++) {
-      const socket = join(`stopped ${n}`);
-      socket.room = n;
-      stopped.push(socket);
-    }
-    ann.says("1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    const { join, pass, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
+    const stopped = [bob, ...[1, 2, 3].map((takes) => join(`${takes}`, takes))];
+    ann.sends(`${LINES}7\n8\n9\n`);
     pass(0);
     pass(1000);
     pass(0);
-    expect(stopped.map((socket) => socket.reset)).toEqual([true, true, true, true]);
+    expect(stopped.map(({ reset }) => reset)).toEqual([true, true, true, true]);
     expect(ann.paused).toBe(false);
   });
 
-  test("is dropped at once by a room without patience, which never slows a talker", () => {
-    const { join, pass, events } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 0 });
-    const ann = join("ann");
-    const bob = join("bob");
-    bob.room = 0;
-    ann.says("1\n2\n3\n4\n");
+  test("is dropped at once by a room without patience, which never slows a sender", () => {
+    const { pass, events, ann, bob } = openPair({ ...SMALL, patienceMs: 0 }, 0);
+    ann.sends("1\n2\n3\n4\n");
     pass(0);
     expect(bob.reset).toBe(false);
-    ann.says("5\n");
+    ann.sends("5\n");
     pass(0);
     expect(ann.paused).toBe(false);
     expect(events).toContain("left bob: too slow, 8 bytes behind");
   });
 });
 
-describe("leaving", () => {
-  test("at the end of input, the last unfinished line is said, what is owed is handed out, then EOF", () => {
-    const { room, join, events } = openRoom();
-    const ann = join("ann");
-    const bob = join("bob");
+describe("a member that leaves", () => {
+  test("by its end of input: its last line is relayed, it gets what is pending, then EOF", () => {
+    const { pass, left, ann, bob } = openPair();
     ann.room = 3;
-    bob.says("for ann\n");
-    ann.says("bye");
+    bob.sends("for ann\n");
+    ann.sends("bye");
     ann.data.ended();
-    room.flush();
-    bob.says("too late for ann\n");
-    room.flush();
-    expect(bob.heard).toBe("bye\n");
-    expect(ann.ended).toBe(false);
+    pass(0);
+    bob.sends("too late for ann\n");
+    pass(0);
+    expect([bob.received, ann.ended]).toEqual(["bye\n", false]);
     ann.drains(100);
-    room.flush();
-    expect(ann.heard).toBe("for ann\n");
-    expect(ann.ended).toBe(true);
-    expect(events).toContain("left ann: end of input");
+    pass(0);
+    expect([ann.received, ann.ended]).toEqual(["for ann\n", true]);
+    expect(left).toEqual(["ann: end of input"]);
   });
 
-  test("lines of a talker that waits are said although it resets meanwhile", () => {
-    const { room, join } = openRoom({ logBytes: 8, lineBytesMax: 8 });
-    const ann = join("ann");
-    const bob = join("bob");
-    bob.room = 0;
-    ann.says("1\n2\n3\n4\n5\n6\nunfinished");
-    room.flush();
+  test("by a reset: lines of it that wait are still relayed", () => {
+    const { pass, ann, bob } = openPair(SMALL, 0);
+    ann.sends(`${LINES}unfinished`);
+    pass(0);
     ann.data.closed();
     bob.drains(100);
-    room.flush();
-    room.flush();
-    expect(bob.heard).toBe("1\n2\n3\n4\n5\n6\n");
+    pass(0);
+    pass(0);
+    expect(bob.received).toBe(LINES);
   });
 
-  test("a line too long is answered with the reason after all that is owed, then EOF", () => {
-    const { room, join, events } = openRoom({ lineBytesMax: 8 });
-    const ann = join("ann");
-    const bob = join("bob");
-    bob.says("hi\n");
-    ann.says("fine\n123456789\nnever said\n");
-    room.flush();
-    expect(ann.heard).toBe("hi\n* line longer than 8 bytes\n");
-    expect(ann.ended).toBe(true);
-    expect(ann.reset).toBe(false);
-    expect(bob.heard).toBe("fine\n");
-    expect(events).toContain("left ann: line too long");
+  test("for a line too long gets all that is pending, then the reason, then EOF", () => {
+    const { pass, left, ann, bob } = openPair({ lineBytesMax: 8 });
+    bob.sends("hi\n");
+    ann.sends("fine\n123456789\nnever relayed\n");
+    pass(0);
+    expect(ann.received).toBe("hi\n* line longer than 8 bytes\n");
+    expect([ann.ended, ann.reset, bob.received]).toEqual([true, false, "fine\n"]);
+    expect(left).toEqual(["ann: line too long"]);
   });
 
-  test("who was told to go is closed in the end if it does not close itself", () => {
-    const { join, pass } = openRoom({ lineBytesMax: 8, lingerMs: 500 });
-    const ann = join("ann");
-    ann.says("123456789");
+  test("disconnected by the program: what it gets is the same, and half a line is not relayed", () => {
+    const { member, pass, left, ann, bob } = openPair({}, 3);
+    ann.sends("hello\n");
+    bob.sends("half a li");
+    pass(0);
+    const toLeave = member("bob");
+    for (const reason of ["flooding", "again"]) toLeave.disconnect(reason);
+    bob.sends("ne\n");
+    ann.sends("later\n");
+    bob.drains(100);
+    pass(0);
+    toLeave.disconnect("again");
+    expect([bob.received, bob.ended, ann.received]).toEqual(["hello\n* flooding\n", true, ""]);
+    expect(left).toEqual(["bob: flooding"]);
+    expect(() => toLeave.disconnect("a\nb")).toThrow("a disconnect reason is one line");
+  });
+
+  test("disconnected while its lines wait: they are relayed first, and nothing after them", () => {
+    const { room, member, pass, left, ann, bob } = openPair(SMALL, 0);
+    ann.sends("1\n2\n3\n4\n5\n6");
+    pass(0);
+    expect(member("ann").waits).toBe("for room");
+    member("ann").disconnect("flooding", "you were flooding");
+    bob.drains(100);
+    for (let turn = 0; turn < 3; turn++) pass(0);
+    expect(bob.received).toBe("1\n2\n3\n4\n5\n");
+    expect([ann.received, ann.ended]).toEqual(["* you were flooding\n", true]);
+    expect([left, room.size]).toEqual([["ann: flooding"], 1]);
+  });
+
+  test("is closed in the end if it does not close itself", () => {
+    const { pass, ann } = openPair({ lineBytesMax: 8, lingerMs: 500 });
+    ann.sends("123456789");
     pass(0);
     pass(499);
     expect(ann.closed).toBe(false);
     pass(1);
-    expect(ann.closed).toBe(true);
-    expect(ann.reset).toBe(false);
+    expect([ann.closed, ann.reset]).toEqual([true, false]);
   });
 
-  test("who was told to go and does not even take that is reset in the end", () => {
-    const { join, pass, events } = openRoom({
-      lineBytesMax: 8,
-      patienceMs: 500,
-      lingerMs: 500,
-    });
-    const ann = join("ann");
-    const bob = join("bob");
-    ann.room = 0;
-    bob.says("owed\n");
-    ann.says("123456789");
-    pass(0);
-    pass(999);
-    expect(ann.reset).toBe(false);
-    pass(1);
-    expect(ann.reset).toBe(true);
-    expect(events).toContain("left ann: too slow, 5 bytes behind");
-  });
-
-  test("who half-closes and takes what it is owed, 64 KiB in each time, gets it all", () => {
-    const { join, pass } = openRoom({ patienceMs: 500, lingerMs: 500 });
-    const [ann, bob] = [join("ann"), join("bob")];
-    ann.room = 0;
-    for (let line = 0; line < 4; line++) bob.says(`${"x".repeat((50 << 10) - 1)}\n`);
-    pass(0);
-    ann.data.ended();
-    for (let part = 0; part < 3; part++) {
-      ann.drains(64 << 10);
-      pass(999);
-      pass(1);
-      expect(ann.reset).toBe(false);
+  test("and takes 64 KiB in each time is kept until it has all, also if its socket does not drain", () => {
+    for (const drains of [true, false]) {
+      const { pass, ann, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
+      ann.room = 0;
+      for (let line = 0; line < 4; line++) bob.sends(`${"x".repeat((50 << 10) - 1)}\n`);
+      pass(0);
+      ann.data.ended();
+      for (let part = 0; part < 4; part++) {
+        expect(ann.reset).toBe(false);
+        ann.room = 64 << 10;
+        if (drains) ann.data.drained();
+        pass(1000);
+      }
+      expect([ann.received.length, ann.ended, ann.reset]).toEqual([200 << 10, true, false]);
     }
-    ann.drains(64 << 10);
-    pass(0);
-    expect([ann.heard.length, ann.ended]).toEqual([200 << 10, true]);
   });
 
-  test("who half-closes and takes enough is kept, although its socket has not drained yet", () => {
-    const { join, pass } = openRoom({ patienceMs: 500, lingerMs: 500 });
-    const [ann, bob] = [join("ann"), join("bob")];
-    ann.room = 0;
-    for (let line = 0; line < 4; line++) bob.says(`${"x".repeat((50 << 10) - 1)}\n`);
+  test("and takes less is reset, and gives its seat back then", () => {
+    const { room, join, pass, events, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
+    const eve = new FakeSocket();
+    let seats = 1;
+    room.join(eve, { name: "eve", label: "eve", seat: { release: () => seats-- } });
+    expect(join("zoe").received).toBe("");
+    eve.room = 0;
+    bob.sends("1\n2\n3\n");
     pass(0);
-    ann.data.ended();
-    for (let part = 0; part < 4; part++) {
-      expect(ann.reset).toBe(false);
-      ann.room = 64 << 10;
-      pass(1000);
-    }
-    expect([ann.heard.length, ann.ended, ann.reset]).toEqual([200 << 10, true, false]);
-  });
-
-  test("who half-closes and takes less does not keep its seat", () => {
-    const { room, join, pass, events } = openRoom({ patienceMs: 500, lingerMs: 500 });
-    const [ann, bob] = [join("ann"), join("bob")];
-    ann.room = 0;
-    bob.says("1\n2\n3\n");
-    pass(0);
-    ann.data.ended();
-    expect(room.seats).toBe(2);
-    ann.drains(5);
+    eve.data.ended();
+    eve.drains(5);
     pass(999);
-    expect(ann.reset).toBe(false);
+    expect([eve.reset, seats]).toEqual([false, 1]);
     pass(1);
-    expect(ann.reset).toBe(true);
-    expect(room.seats).toBe(1);
-    expect(events).toContain("left ann: too slow, 1 bytes behind");
+    expect([eve.reset, seats]).toEqual([true, 0]);
+    expect(events.at(-1)).toBe("left eve: too slow, 1 bytes behind");
   });
 
-  test("who closes is forgotten: nothing is sent to it any more", () => {
-    const { room, join, events } = openRoom();
-    const ann = join("ann");
-    const bob = join("bob");
+  test("and is gone keeps its seat until its lines are in the log", () => {
+    const { room, pass, bob } = openPair(SMALL, 0);
+    const eve = new FakeSocket();
+    let seats = 1;
+    room.join(eve, { name: "eve", label: "eve", seat: { release: () => seats-- } });
+    eve.sends(LINES);
+    pass(0);
+    eve.data.closed();
+    pass(0);
+    expect(seats).toBe(1);
+    bob.drains(100);
+    pass(0);
+    expect(seats).toBe(0);
+    pass(0);
+    expect(bob.received).toBe(LINES);
+  });
+
+  test("by closing is forgotten: nothing is sent to it any more", () => {
+    const { room, pass, left, ann, bob } = openPair();
     bob.data.closed();
-    ann.says("hello\n");
-    room.flush();
-    expect(bob.writes).toBe(0);
-    expect(room.size).toBe(1);
-    expect(events).toContain("left bob: reset");
+    ann.sends("hello\n");
+    pass(0);
+    expect([bob.writes, room.size, left]).toEqual([0, 1, ["bob: reset"]]);
   });
 });
 
-describe("manners", () => {
-  test("a talker over its rate is read later, a second's worth at once, and nothing is lost", () => {
-    const { join, pass } = openRoom({ linesPerSecond: 2 });
-    const ann = join("ann");
-    const bob = join("bob");
-    ann.says("1\n2\n3\n4\n5\n");
-    pass(0);
-    expect(bob.heard).toBe("1\n2\n");
-    expect(ann.paused).toBe(true);
-    pass(499);
-    expect(bob.heard).toBe("1\n2\n");
-    pass(1);
-    expect(bob.heard).toBe("1\n2\n3\n");
-    pass(1000);
-    expect(bob.heard).toBe("1\n2\n3\n4\n5\n");
-    expect(ann.paused).toBe(false);
-  });
-
-  test("a rate ends with its connection: what was heard is said", () => {
-    const { join, pass } = openRoom({ linesPerSecond: 1 });
-    const ann = join("ann");
-    const bob = join("bob");
-    ann.says("1\n2\n3\n");
-    ann.data.closed();
-    pass(0);
-    expect(bob.heard).toBe("1\n2\n3\n");
-  });
-
-  test("who says no line for too long is told so and goes, with all it is owed", () => {
-    const { room, join, pass, events } = openRoom({ idle: { ms: 60_000, word: "idle for 1m" } });
-    const ann = join("ann");
-    const bob = join("bob");
-    pass(30_000);
-    ann.says("hello\n");
-    bob.says("no line end");
-    pass(29_999);
-    expect(bob.ended).toBe(false);
-    pass(1);
-    pass(0);
-    expect(bob.heard).toBe("hello\n* idle for 1m\n");
-    expect(bob.ended).toBe(true);
-    expect(events).toContain("left bob: idle");
-    expect(room.size).toBe(1);
-  });
-
-  test("talkers who wait for room speak in turn, a share each", () => {
-    const { join, pass } = openRoom({ logBytes: 64, lineBytesMax: 4 });
-    const ann = join("ann");
-    const bob = join("bob");
-    const listener = join("listener");
-    ann.says("a\n".repeat(6));
-    bob.says("b\n".repeat(4));
-    pass(0);
-    pass(0);
-    expect(listener.heard.replaceAll("\n", "")).toBe("aaaabbaabb");
-  });
-
-  test("who opens TLS is told apart by its first bytes, which are said to nobody", () => {
-    const { room, join, events } = openRoom({
-      inspect: (first) => (first[0] === 0x16 ? "speaks TLS" : undefined),
-    });
-    const [ann, bob] = [join("ann"), join("bob")];
-    ann.says("\x16\x03\nline\n");
-    bob.says("hello\n\x16\n");
-    room.flush();
-    expect([ann.heard, ann.ended, bob.heard]).toEqual(["* speaks TLS\n", true, ""]);
-    bob.says("\x16\n");
-    room.flush();
-    expect(bob.ended).toBe(false);
-    expect(events).toContain("left ann: speaks TLS");
-  });
-
-  test("a member's first three bytes are looked at however they are cut, and no others", () => {
-    const looked: string[] = [];
-    const { room, join } = openRoom({
-      inspect(first) {
-        looked.push(Buffer.from(first).toString("latin1"));
-        return first.length >= 3 && first[0] === 0x16 ? "speaks TLS" : undefined;
-      },
-    });
-    const [ann, bob] = [join("ann"), join("bob")];
-    for (const part of ["\x16", "\x03", "\x01\nmore\n"]) ann.says(part);
-    for (const part of ["a", "\n", "bc\n", "d\n"]) bob.says(part);
-    room.flush();
-    const [ofAnn, ofBob] = [
-      ["\x16", "\x16\x03", "\x16\x03\x01\nmore\n"],
-      ["a", "a\n", "a\nbc\n"],
-    ];
-    expect(looked).toEqual([...ofAnn, ...ofBob]);
-    expect([ann.heard, ann.ended, bob.heard]).toEqual(["* speaks TLS\n", true, ""]);
-  });
-});
-
-describe("stopping", () => {
-  test("hands everybody what they are owed, then EOF", () => {
-    const { room, join, pass, events } = openRoom({ logBytes: 8, lineBytesMax: 8 });
-    const [ann, bob] = [join("ann"), join("bob")];
-    bob.room = 0;
-    ann.says("1\n2\n3\n4\n5\n6\n");
+describe("a room that stops", () => {
+  test("hands everybody what is pending, then EOF", () => {
+    const { room, pass, left, ann, bob } = openPair(SMALL, 0);
+    ann.sends(LINES);
     pass(0);
     room.stop();
-    ann.says("not any more\n");
+    ann.sends("not any more\n");
     pass(0);
     expect(ann.ended).toBe(false);
     bob.drains(100);
     for (let turn = 0; turn < 4; turn++) pass(0);
-    expect(bob.heard).toBe("1\n2\n3\n4\n5\n6\n");
-    expect([ann.ended, bob.ended]).toEqual([true, true]);
-    expect(events).toContain("left bob: server stopping");
+    expect([bob.received, ann.ended, bob.ended]).toEqual([LINES, true, true]);
+    expect(left).toContain("bob: server stopping");
   });
 
-  test("who comes to a room that stops gets EOF and no word", () => {
+  test("sends a newcomer EOF and no message", () => {
     const { room, join, events } = openRoom();
     room.stop();
     const late = join("late");
-    expect([late.heard, late.ended]).toEqual(["", true]);
-    expect(events).toEqual([]);
+    expect([late.received, late.ended, events]).toEqual(["", true, []]);
   });
 
-  test("at once, it resets who is still owed something", () => {
-    const { room, join } = openRoom();
-    const [ann, bob] = [join("ann"), join("bob")];
-    bob.room = 0;
-    ann.says("hello\n");
-    room.flush();
+  test("at once, resets those that still have to get something", () => {
+    const { room, pass, ann, bob } = openPair({}, 0);
+    ann.sends("hello\n");
+    pass(0);
     room.stop();
-    room.flush();
-    room.flush();
+    pass(0);
+    pass(0);
     expect(ann.ended).toBe(true);
     room.abort();
     expect([ann.closed, ann.reset, bob.reset]).toEqual([true, false, true]);

@@ -35,21 +35,12 @@ export class Announcing {
   }
 
   joined(seat: Seat): void {
-    this.#happens({ what: "joined", words: `${nameOf(seat)} joined`, about: seat });
+    this.#happens({ what: "joined", words: `${nameOf(seat)} joined`, about: this.voice });
     this.wait(seat);
   }
 
-  /** Of those that say their names, only who has said it was announced. */
-  left(seat: Seat, reason: string): void {
-    if (this.#state.rules.names && seat.ownName === undefined) return;
-    const words = `${nameOf(seat)} left: ${reason}`;
-    this.#happens({ what: "left", words, about: this.voice, who: seat });
-  }
-
-  /** One that was to leave turns out to be gone in that moment. */
-  isGone(seat: Seat): void {
-    const event = [...this.#events, ...this.#more].find(({ who }) => who === seat);
-    if (event) event.words = `${nameOf(seat)} left: reset`;
+  left(seat: Seat): void {
+    this.#happens({ what: "left", words: `${nameOf(seat)} left`, about: this.voice, who: seat });
   }
 
   /** The server stops, and says only what waits for room. */
@@ -104,7 +95,7 @@ export class Announcing {
       if (this.#more.length > 1) state.seen.sums++;
       this.#more = [];
     }
-    this.#hearing.owe(next.about, expected);
+    this.#hearing.owe(next.about, expected, true);
     if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.voice);
     this.wait();
   }

@@ -82,9 +82,20 @@ export class Deadlines {
 
   /** The server, doing the work of a turn, has those leave that have to. */
   leaveDue(): void {
-    const { seats, stopping, heldUp } = this.#state;
-    for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth))
+    this.leaveStopping();
+    const { seats, rules, now } = this.#state;
+    for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth)) {
+      const hasTime = rules.idleMs === undefined || now - seat.stirredAtMs < rules.idleMs;
+      if (hasTime) continue;
       if (this.isIdle(seat)) this.leaveIdle(seat);
+      // Time in which its lines wait does not count.
+      else if (seat.state === "member" && !seat.leaving && seat.unsaid.length > 0)
+        this.#state.stirs(seat);
+    }
+  }
+
+  leaveStopping(): void {
+    const { seats, stopping, heldUp } = this.#state;
     for (const seat of seats) {
       const stays = seat.state === "member" && !seat.leaving;
       if (stays && stopping && !heldUp) this.#state.leave(seat, "server stopping");

@@ -9,8 +9,10 @@ import { opensTls, type Speaking, SPEAKS_TLS } from "./speaking.ts";
 import { inWords, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
-const CR = 0x0d;
 const PASS_PHRASE_BYTES_MAX = 1024;
+const NAME_BYTES_MAX = 1024;
+/** How long one may take for its name. */
+const NAME_MS = 60_000;
 
 export class Entrance {
   readonly #state: State;
@@ -32,9 +34,7 @@ export class Entrance {
     // A peer that has reset already has no address, and never was here.
     if (seat.address === undefined) return;
     seat.refusal = this.#refusalOf(seat.address);
-    if (rules.handshake) this.#awaits(seat, "handshake");
-    else if (seat.refusal !== undefined) this.#expects(seat, "is told", seat.refusal);
-    else this.#shakesHands(seat);
+    this.#comesIn(seat, rules.handshake ? "handshake" : "pass phrase");
   }
 
   /** `accept` is over. */
@@ -50,55 +50,35 @@ export class Entrance {
   /** Its handshake is over. */
   shakesHands(seat: Seat, failure: string | undefined): void {
     if (seat.state !== "guest") return;
-    if (failure !== undefined) {
-      this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
-      this.#state.seen.failedHandshakes++;
-      return;
-    }
-    if (seat.refusal === "room is full" && this.#succeeds(seat)) {
-      seat.refusal = undefined;
-      seat.isExtra = true;
-      this.#state.seen.successions++;
-    }
-    if (seat.refusal !== undefined) {
-      seat.awaits = undefined;
-      this.#expects(seat, "is told", seat.refusal);
-    } else {
-      this.#shakesHands(seat);
-    }
+    if (failure === undefined) return this.#comesIn(seat, "pass phrase");
+    this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
+    this.#state.seen.failedHandshakes++;
   }
 
-  /** Bytes of a guest arrive; returns those that it says as a member. */
+  /** Bytes of a guest arrive; returns those that it sends as a member. */
   hears(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    if (seat.awaits !== "pass phrase") return undefined;
-    const end = bytes.indexOf(LF);
-    seat.phrase.push(...(end < 0 ? bytes : bytes.subarray(0, end)));
-    if (!this.#state.rules.handshake && opensTls(Buffer.from(seat.phrase))) {
-      this.#expects(seat, "is told", SPEAKS_TLS);
-      return undefined;
-    }
-    if (end < 0 && seat.phrase.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
-    if (seat.phrase.at(-1) === CR) seat.phrase.pop();
-    const isRight = Buffer.from(seat.phrase).toString("latin1") === this.#state.passPhrase;
-    if (!isRight || end < 0) {
-      this.#expects(seat, "is told", "wrong pass phrase");
-      return undefined;
-    }
-    this.#state.seen.passPhrases++;
-    this.#admits(seat);
-    return seat.outcome === "joins" ? bytes.subarray(end + 1) : undefined;
-  }
-
-  /** What holds once it was heard: no more of it is held than a pass phrase may have. */
-  checkHeld(seat: Seat, heldBytes: number): void {
-    const isLittle = heldBytes <= PASS_PHRASE_BYTES_MAX + 1;
-    this.#state.demand(isLittle, seat, `${heldBytes} bytes of a guest are held`);
+    let rest: Uint8Array | undefined = bytes;
+    if (seat.awaits === "pass phrase") rest = this.#hearsPhrase(seat, bytes);
+    if (rest && seat.awaits === "name" && seat.outcome === undefined)
+      rest = this.#hearsName(seat, rest);
+    return seat.outcome === "joins" ? rest : undefined;
   }
 
   /** The end of a guest's input arrives. */
   ends(seat: Seat): void {
-    if (seat.awaits === "pass phrase") this.#expects(seat, "is told", "wrong pass phrase");
-    else this.#expects(seat, "is reset", "gone before the handshake");
+    const { awaits, begun } = seat;
+    if (awaits === "handshake") this.#expects(seat, "is reset", "gone before the handshake");
+    else if (awaits === "name") this.#claims(seat, begun.toString().trim());
+    else if (this.#isPassPhrase(begun)) this.#comesIn(seat, "name");
+    else this.#expects(seat, "is told", "wrong pass phrase");
+    // Behind the door of the pass phrase, no name follows.
+    if (seat.awaits === "name" && awaits !== "name") this.#claims(seat, "");
+  }
+
+  /** Its socket has not taken the greeting. */
+  isNotGreeted(seat: Seat): void {
+    seat.greeting = undefined;
+    if (!seat.known) this.#expects(seat, "is reset", "reset");
   }
 
   /** A handler of a guest's socket throws. */
@@ -190,7 +170,8 @@ export class Entrance {
     const { now, rules, stopAtMs = Number.POSITIVE_INFINITY, seen } = this.#state;
     this.#state.demand(seat.state === "guest", seat, `refused as a ${seat.state}`);
     if (now >= seat.deadlineMs) {
-      const why = `no ${seat.awaits} within ${inWords(rules.guestMs)}`;
+      const within = seat.awaits === "name" ? "1m" : inWords(rules.guestMs);
+      const why = `no ${seat.awaits} within ${within}`;
       this.#expects(seat, seat.awaits === "handshake" ? "is reset" : "is told", why);
     } else if (now >= stopAtMs) {
       this.#leavesWithServer(seat);
@@ -207,26 +188,87 @@ export class Entrance {
     this.#state.seen.guestsStopped++;
   }
 
-  #shakesHands(seat: Seat): void {
-    if (this.#state.passPhrase !== undefined) this.#awaits(seat, "pass phrase");
-    else this.#admits(seat);
+  /** What is asked of it next, from this on. */
+  #comesIn(seat: Seat, from: "handshake" | "pass phrase" | "name"): void {
+    const { rules, passPhrase } = this.#state;
+    seat.begun = Buffer.alloc(0);
+    if (from === "handshake") return this.#awaits(seat, from);
+    seat.awaits = undefined;
+    if (seat.refusal !== undefined) return this.#expects(seat, "is told", seat.refusal);
+    if (from === "pass phrase" && passPhrase !== undefined) return this.#awaits(seat, from);
+    if (!rules.names) return this.#admits(seat);
+    if (seat.certificate) return this.#claims(seat, seat.certificate.name);
+    this.#awaits(seat, "name");
+    seat.greeting = this.#naming.greeting();
+  }
+
+  /** Returns what follows the pass phrase. */
+  #hearsPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
+    const end = bytes.indexOf(LF);
+    seat.begun = Buffer.concat([seat.begun, end < 0 ? bytes : bytes.subarray(0, end)]);
+    if (!this.#state.rules.handshake && opensTls(seat.begun)) {
+      this.#expects(seat, "is told", SPEAKS_TLS);
+      return undefined;
+    }
+    if (end < 0 && seat.begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
+    if (end < 0 || !this.#isPassPhrase(seat.begun)) {
+      this.#expects(seat, "is told", "wrong pass phrase");
+      return undefined;
+    }
+    this.#comesIn(seat, "name");
+    return bytes.subarray(end + 1);
+  }
+
+  #isPassPhrase(line: Buffer): boolean {
+    const text = line.toString("latin1").replace(/\r$/, "");
+    const isRight = text === this.#state.passPhrase;
+    if (isRight) this.#state.seen.passPhrases++;
+    return isRight;
+  }
+
+  /** Returns what follows the name, or all of a line that begins with it. */
+  #hearsName(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
+    if (bytes.length === 0) return undefined;
+    seat.begun = Buffer.concat([seat.begun, bytes]);
+    const { begun } = seat;
+    if (!this.#state.rules.handshake && opensTls(begun)) {
+      this.#expects(seat, "is told", SPEAKS_TLS);
+      return undefined;
+    }
+    const end = begun.indexOf(LF);
+    const line = end < 0 ? begun : begun.subarray(0, end);
+    const colon = line.indexOf(": ");
+    if (colon >= 0) this.#claims(seat, line.toString("utf8", 0, colon));
+    else if (end >= 0) this.#claims(seat, line.toString().trim());
+    else if (begun.length > NAME_BYTES_MAX) this.#claims(seat, "");
+    return colon >= 0 ? begun : begun.subarray(end + 1);
+  }
+
+  #claims(seat: Seat, name: string): void {
+    const refused = this.#naming.claims(seat, name);
+    if (refused === undefined) this.#admits(seat);
+    else this.#expects(seat, "is told", refused);
   }
 
   #admits(seat: Seat): void {
-    if (this.#state.stopping) return this.#state.depart(seat);
-    const { refused, over } = this.#naming.admits(seat);
-    seat.greeting = this.#naming.greeting(seat);
-    if (refused !== undefined) this.#expects(seat, "is told", refused);
+    if (this.#state.stopping) this.#state.depart(seat);
     else this.#expects(seat, "joins");
-    if (over === undefined || over.state !== "member") return;
-    this.#speaking.sendsAway(over, `the name ${seat.ownName} was taken over`);
   }
 
-  #awaits(seat: Seat, what: "handshake" | "pass phrase"): void {
+  /** The name of this one is taken over now, if it is: once its new owner has joined and sent what it had sent. */
+  isTakenOver(over: Seat): void {
+    const owner = this.#state.seats.find(({ takesOver }) => takesOver === over);
+    if (owner?.state !== "member") return;
+    owner.takesOver = undefined;
+    if (over.state === "member")
+      this.#speaking.disconnects(over, `the name ${owner.ownName} was taken over`);
+  }
+
+  #awaits(seat: Seat, what: "handshake" | "pass phrase" | "name"): void {
     if (seat.state === "new") this.#state.seen.guests++;
     seat.state = "guest";
     seat.awaits = what;
-    seat.deadlineMs = this.#state.now + this.#state.rules.guestMs;
+    seat.deadlineMs = this.#state.now + (what === "name" ? NAME_MS : this.#state.rules.guestMs);
   }
 
   #expects(seat: Seat, outcome: Outcome, why?: string): void {
@@ -234,21 +276,16 @@ export class Entrance {
     seat.why = seat.refusal ?? why;
   }
 
-  /** Whether it comes into a full room, where it has been before. */
-  #succeeds(seat: Seat): boolean {
-    const { rules, occupied } = this.#state;
-    return occupied < rules.clientsMax + rules.lingerersMax - 1 && this.#naming.isHere(seat);
-  }
-
   #refusalOf(address: string): string | undefined {
     const { rules, occupied } = this.#state;
+    if (occupied >= rules.clientsMax) return "room is full";
     const isDenied = rules.denied.includes(address);
     const isAllowed = rules.allowed?.includes(address) ?? true;
     if (isDenied || !isAllowed) return `not allowed from ${address}`;
     const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
     if (this.#state.openFrom(address) > clientsPerAddressMax)
       return `too many connections from ${address}`;
-    return occupied >= rules.clientsMax ? "room is full" : undefined;
+    return undefined;
   }
 
   #count(why: string): void {
@@ -257,6 +294,7 @@ export class Entrance {
     if (why.startsWith("too many")) seen.tooManyFromAddress++;
     if (why.startsWith("no handshake")) seen.lateHandshakes++;
     if (why.startsWith("no pass phrase")) seen.latePassPhrases++;
+    if (why.startsWith("no name")) seen.lateNames++;
     if (why === "room is full") seen.roomFull++;
     if (why === "wrong pass phrase") seen.wrongPassPhrases++;
     if (why === SPEAKS_TLS) seen.clientHellos++;

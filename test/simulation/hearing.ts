@@ -5,18 +5,20 @@ import { placeIn, show, type State } from "./state.ts";
 
 export class Hearing {
   readonly #state: State;
+  /** Told when one that is asked for its name does not take the greeting. */
+  onNotGreeted: (seat: Seat) => void = () => {};
 
   constructor(state: State) {
     this.#state = state;
   }
 
   /** A line was said: all members but its speaker are owed it. */
-  owe(speaker: Seat, bytes: Uint8Array): void {
+  owe(speaker: Seat, bytes: Uint8Array, isNotice = false): void {
     const { said, seats, seen, rules, saidBytes: start, held: saidAt } = this.#state;
-    const line: Line = { speaker, bytes, start, saidAt };
+    const line: Line = { speaker, bytes, start, saidAt, isNotice };
     const end = start + bytes.length;
     this.#state.saidBytes = end;
-    const ringBytes = rules.logBytes + this.#state.historyBytes;
+    const ringBytes = rules.logBytes + this.#state.keptBytes;
     if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) seen.wraps++;
     said.push(line);
     this.#keepPast(line);
@@ -27,20 +29,13 @@ export class Hearing {
     }
   }
 
-  /**
-   * A newcomer is told to say its name; then it hears the past; where that ends, it is told so, if
-   * anything is announced.
-   */
+  /** A newcomer gets the last lines of members first, and then the mark at their end. */
   joins(seat: Seat): void {
-    const { past, saidBytes, held, rules, seen } = this.#state;
+    const { past, saidBytes, held, seen } = this.#state;
     const start = past[0]?.start ?? saidBytes;
-    const aside = (text: string, at: number): Line[] => {
-      const bytes = Buffer.from(text);
-      return text ? [{ speaker: seat, bytes, start: at, saidAt: held, isAside: true }] : [];
-    };
-    const isMarked = rules.announce && past.length > 0;
-    const mark = isMarked ? "* until here what was said before\n" : "";
-    seat.owed = [...aside(seat.greeting ?? "", start), ...past, ...aside(mark, saidBytes)];
+    const bytes = Buffer.from("* end of history\n");
+    const mark = { speaker: seat, bytes, start: saidBytes, saidAt: held, isAside: true };
+    seat.owed = past.length > 0 ? [...past, mark] : [];
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
     if (past.length > 0) seen.pasts++;
@@ -49,6 +44,7 @@ export class Hearing {
   /** A socket was offered bytes and took the first `count` of them. */
   took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
     const state = this.#state;
+    if (seat.state === "guest") return this.#isGreeted(seat, bytes.subarray(offset, offset + offered), count);
     state.demand(
       seat.state === "member" || seat.state === "departing",
       seat,
@@ -66,6 +62,14 @@ export class Hearing {
     seat.blocked = count < offered;
     seat.isAnswered = true;
     seat.writtenAtMs = state.now;
+  }
+
+  /** One that is asked for its name takes all of the greeting, or is reset. */
+  #isGreeted(seat: Seat, bytes: Uint8Array, count: number): void {
+    const isRight = seat.greeting && Buffer.compare(seat.greeting, bytes) === 0;
+    this.#state.demand(Boolean(isRight), seat, `greeted with ${show(bytes)}`);
+    seat.greeting = undefined;
+    if (count < bytes.length) this.onNotGreeted(seat);
   }
 
   /** A socket was offered bytes that are no part of what is said. */
@@ -180,13 +184,15 @@ export class Hearing {
     seat.offset = 0;
   }
 
-  /** Whole lines, no more of them and no more bytes than may be. */
+  /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */
   #keepPast(line: Line): void {
-    const { past, rules } = this.#state;
+    const { past, rules, saidBytes, keptBytes } = this.#state;
     const { bytes = 0, lines = Number.POSITIVE_INFINITY } = rules.history ?? {};
-    past.push(line);
+    if (!line.isNotice) past.push(line);
     const bytesOf = (some: readonly Line[]) => some.reduce((sum, one) => sum + one.bytes.length, 0);
-    while (past.length > lines || bytesOf(past) > bytes) past.shift();
+    const isTooOld = ({ start }: Line) => start < saidBytes - keptBytes;
+    while (past[0] && (past.length > lines || bytesOf(past) > bytes || isTooOld(past[0])))
+      past.shift();
   }
 
   #step(seat: Seat, position: number): void {

@@ -20,7 +20,7 @@ import { State, Violation } from "./state.ts";
 export interface ServerView {
   readonly open: number;
   readonly size: number;
-  readonly seats: number;
+  readonly members: number;
   readonly owedBytes: number;
 }
 
@@ -32,21 +32,25 @@ export class Model {
   readonly announcing: Announcing;
   readonly speaking: Speaking;
   readonly deadlines: Deadlines;
+  /** Whether the server is doing the work of a turn. */
+  isFlushing = false;
 
   constructor(rules: Rules) {
     this.state = new State(rules);
     this.hearing = new Hearing(this.state);
     this.announcing = new Announcing(this.state, this.hearing);
-    this.state.onLeaving = (seat, reason) => this.announcing.left(seat, reason);
-    this.naming = new Naming(this.state, this.announcing);
+    this.state.onSilent = (seat) => this.announcing.left(seat);
+    this.naming = new Naming(this.state);
     this.speaking = new Speaking(this.state, this.hearing, this.announcing, this.naming);
     this.entrance = new Entrance(this.state, this.naming, this.speaking);
+    this.hearing.onNotGreeted = (seat) => this.entrance.isNotGreeted(seat);
     this.deadlines = new Deadlines(this.state, this.speaking, this.entrance, this.announcing);
   }
 
-  /** Whether the server was told to stop and nobody is left. */
+  /** Whether the server was told to stop, nobody is left, and all that they have sent has its place. */
   get stopped(): boolean {
-    return this.state.stopping && this.state.open === 0;
+    const { stopping, open, heldUp, isOverdue } = this.state;
+    return stopping && open === 0 && (!heldUp || isOverdue);
   }
 
   /** Bytes arrive. */
@@ -87,9 +91,11 @@ export class Model {
 
   /** The room has put a run into its log: that is the one order. */
   said(speaker: Seat | undefined, run: Uint8Array): void {
+    if (speaker) this.entrance.isTakenOver(speaker);
     if (!this.announcing.isNotice(run)) return this.speaking.said(speaker, run);
-    // Of those who have to leave in a flush, none hears what is told at its end.
-    if (!this.state.waiting.includes(this.announcing.voice)) this.deadlines.leaveDue();
+    // Members that leave because the room stops do so before notices that do not wait.
+    if (this.isFlushing && !this.state.waiting.includes(this.announcing.voice))
+      this.deadlines.leaveStopping();
     this.announcing.wait();
     this.speaking.takeTurn(this.announcing.voice, run.length);
     this.announcing.said(run);
@@ -98,7 +104,8 @@ export class Model {
   joined(seat: Seat): void {
     this.entrance.joined(seat);
     this.hearing.joins(seat);
-    if (!this.state.rules.names || seat.certificate) this.announcing.joined(seat);
+    this.announcing.joined(seat);
+    this.speaking.tells(`${seat.ownName ?? seat.name} joined`);
   }
 
   pauses(seat: Seat): void {
@@ -126,10 +133,22 @@ export class Model {
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
     if (reason === "reset") state.seen.resets++;
     state.depart(seat);
-    if (seat.leaving !== undefined) {
-      if (reason === "reset") this.announcing.isGone(seat);
-    } else if (seat.unsaid.length === 0) this.announcing.left(seat, reason);
+    if (seat.leaving !== undefined) return;
+    if (seat.unsaid.length === 0) this.state.silence(seat, reason);
     else seat.leftFor = reason;
+  }
+
+  /** The extras of the room are told that all that a member has sent is in the log. */
+  isSilent(seat: Seat, reason: string): void {
+    this.entrance.isTakenOver(seat);
+    if (reason === "server stopping") this.deadlines.leaveStopping();
+    if (reason === "idle") this.deadlines.leaveDue();
+    const at = this.state.silent.findIndex((one) => one.seat === seat);
+    const [silent] = at < 0 ? [] : this.state.silent.splice(at, 1);
+    // One that is to leave may turn out to be gone in that moment.
+    const isRight = silent?.reason === reason || (silent && reason === "reset" && seat.lost);
+    this.state.demand(Boolean(isRight), seat, `silent for ${reason}, not ${silent?.reason}`);
+    this.speaking.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
   }
 
   stop(graceMs: number): void {
@@ -146,16 +165,15 @@ export class Model {
     state.seen.steps++;
     state.forgetGone();
     expectCount("connections open", server.open, state.open);
-    expectCount("members", server.size, state.members);
-    expectCount("seats taken", server.seats, state.roomSeats);
-    if (server.owedBytes > rules.logBytes + state.historyBytes)
+    expectCount("members and those that leave", server.members, state.members);
+    expectCount("members", server.size, state.staying);
+    if (server.owedBytes > rules.logBytes + state.keptBytes)
       throw new Violation("the log holds more than it may");
-    const seatsMax = rules.clientsMax + state.extras;
-    if (state.occupied > seatsMax) throw new Violation(`${state.occupied} have seats`);
+    if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
+    for (const seat of state.seats) this.entrance.isTakenOver(seat);
     for (const seat of state.seats) {
       this.entrance.answered(seat);
       this.entrance.check(seat);
-      this.naming.check(seat);
       this.speaking.check(seat);
       this.hearing.check(seat, turnDue);
     }
@@ -165,10 +183,11 @@ export class Model {
   checkFlush(turnDue: boolean): void {
     const { state } = this;
     const { stopAtMs = Number.POSITIVE_INFINITY } = state;
-    if (state.now >= stopAtMs && !this.stopped) throw new Violation("goes on after its grace time");
+    state.isOverdue = state.now >= stopAtMs;
+    if (state.isOverdue && !this.stopped) throw new Violation("goes on after its grace time");
     this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
-    this.speaking.checkFlush();
+    this.speaking.checkFlush(turnDue);
     this.announcing.wait();
     state.forgetSaid();
     // When somebody spoke or was dropped in this flush, the next one is due at once.

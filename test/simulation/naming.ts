@@ -1,6 +1,5 @@
 /** `--names`: who is called what, and what each says with its name before it. */
 
-import type { Announcing } from "./announcing.ts";
 import type { Random } from "./random.ts";
 import type { Seat } from "./seat.ts";
 import { type State, Violation } from "./state.ts";
@@ -22,84 +21,32 @@ export interface Certificate {
 
 export class Naming {
   readonly #state: State;
-  readonly #announcing: Announcing;
   /** Who had a name last. */
   readonly #bearers = new Map<string, Seat>();
 
-  constructor(state: State, announcing: Announcing) {
+  constructor(state: State) {
     this.#state = state;
-    this.#announcing = announcing;
   }
 
-  /** A line arrives; returns what of it is to be said. */
-  hears(seat: Seat, line: Uint8Array): Uint8Array | undefined {
-    if (!this.#state.rules.names) return line;
-    const text = Buffer.from(line).toString("latin1");
-    const [before = ""] = text.split(": ");
-    const isAlone = before === text;
-    if (seat.ownName === undefined) {
-      const said = Buffer.from(before, "latin1").toString();
-      const name = isAlone ? said.trim() : said;
-      seat.refused = this.#claim(seat, name);
-      if (seat.refused === undefined) this.#announcing.joined(seat);
-      if (seat.refused !== undefined || isAlone) return undefined;
-    }
-    const prefix = Buffer.from(`${seat.ownName}: `);
-    const hasIt = text.startsWith(prefix.toString("latin1"));
+  /** A line of a member, as it is relayed. */
+  asRelayed({ ownName }: Seat, line: Uint8Array): Uint8Array {
+    if (ownName === undefined) return line;
+    const prefix = Buffer.from(`${ownName}: `);
+    const hasIt = Buffer.compare(line.subarray(0, prefix.length), prefix) === 0;
     return hasIt ? line : Buffer.concat([prefix, line]);
   }
 
-  /** One with a certificate is about to join; returns why it cannot, and whose name it takes over. */
-  admits(seat: Seat): { refused?: string | undefined; over?: Seat | undefined } {
-    const { certificate } = seat;
-    if (certificate === undefined) return {};
-    const over = this.#bearer(certificate.name);
-    const refused = this.#claim(seat, certificate.name);
-    return { refused, over: refused === undefined ? over : undefined };
-  }
-
-  /** Whether somebody has its name by the certificate that this one has. */
-  isHere({ certificate }: Seat): boolean {
-    const bearer = certificate && this.#bearer(certificate.name);
-    return (
-      bearer?.certificate !== undefined &&
-      bearer.certificate.fingerprint === certificate?.fingerprint
-    );
-  }
-
-  /** What somebody is told that has joined; nothing if it has a name already. */
-  greeting(seat: Seat): string | undefined {
-    if (!this.#state.rules.names || seat.certificate !== undefined) return undefined;
+  /** What somebody is told who is asked for a name. */
+  greeting(): Uint8Array {
     this.#state.seen.greetings++;
     const here = [...this.#bearers.values()].filter(hasName).map(({ ownName }) => ownName);
-    const some = here.length > 0 ? ` (here: ${here.join(", ")})` : "";
-    return `* say your name first${some}\n`;
+    const more = here.length > 10 ? ` and ${here.length - 10} more` : "";
+    const some = here.length > 0 ? ` (here: ${here.slice(0, 10).join(", ")}${more})` : "";
+    return Buffer.from(`* say your name first${some}\n`);
   }
 
-  /** What reports call somebody. */
-  nameOf({ name, ownName }: Seat): string {
-    return ownName === undefined ? name : `${ownName} ${name}`;
-  }
-
-  /** The room says that somebody has a name. */
-  named(seat: Seat, name: string): void {
-    this.#state.demand(seat.isNamedDue, seat, "reported with a name for nothing");
-    seat.isNamedDue = false;
-    this.checkReport(seat, name);
-  }
-
-  /** A report calls somebody so. */
-  checkReport(seat: Seat, called: string): void {
-    const isRight = called === (seat.isNamedDue ? seat.name : this.nameOf(seat));
-    if (!isRight) throw new Violation(`${seat.name} is called ${called} in a report`);
-  }
-
-  /** The room has reported all that had to be reported of this event. */
-  check(seat: Seat): void {
-    this.#state.demand(!seat.isNamedDue, seat, "its name is not reported");
-  }
-
-  #claim(seat: Seat, name: string): string | undefined {
+  /** Somebody is about to join with a name; returns why it cannot. */
+  claims(seat: Seat, name: string): string | undefined {
     const { seen } = this.#state;
     if (!isName(name)) {
       seen.noNames++;
@@ -114,11 +61,16 @@ export class Naming {
     if (bearer) seen.takeovers++;
     else this.#bearers.delete(keyOf(name));
     this.#bearers.set(keyOf(name), seat);
+    seat.takesOver = bearer;
     seat.ownName = name;
-    seat.isNamedDue = true;
-    this.#state.stirs(seat);
     seen.named++;
     return undefined;
+  }
+
+  /** A report calls somebody so. */
+  checkReport({ name, ownName }: Seat, called: string): void {
+    const isRight = called === (ownName === undefined ? name : `${ownName} ${name}`);
+    if (!isRight) throw new Violation(`${name} is called ${called} in a report`);
   }
 
   #bearer(name: string): Seat | undefined {
@@ -127,9 +79,8 @@ export class Naming {
   }
 }
 
-/** Whether it says something under its name, or may; a moment ago it had it, when it is heard no more. */
+/** Whether it sends something under its name, or may. */
 function hasName({ state, leaving, unsaid }: Seat): boolean {
-  if (state === "guest" || state === "new") return true;
   return state === "member" ? leaving === undefined : state === "gone" && unsaid.length > 0;
 }
 

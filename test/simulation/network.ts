@@ -4,11 +4,9 @@
  * that is legal, and reports to the model what the server did.
  */
 
+import type { AcceptedSocket } from "../../lib/doors/door.ts";
 import { Member } from "../../lib/room/member.ts";
 import type { Life } from "../../lib/room/socket.ts";
-import type { AcceptedSocket } from "../../lib/server/connection-options.ts";
-import { Guest } from "../../lib/server/guest.ts";
-import { TelnetSocket } from "../../lib/server/telnet.ts";
 import type { Model } from "./model.ts";
 import type { Random } from "./random.ts";
 import { Reader } from "./reader.ts";
@@ -16,14 +14,10 @@ import type { Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
-import { readTelnet, TelnetEar } from "./telnet.ts";
-
-const NOTHING = new Uint8Array(0);
 
 /** What the server asks to be told; it makes them itself. */
 export interface Handlers {
   open(socket: Connection): void;
-  handshake(socket: Connection, success: boolean, error: Error | null): void;
   data(socket: Connection, bytes: Uint8Array): void;
   drain(socket: Connection): void;
   end(socket: Connection): void;
@@ -33,6 +27,8 @@ export interface Handlers {
 
 /** Where a connection is: all that it shares with the others. */
 export interface Network {
+  /** How many bytes of a member the room holds that have no place yet. */
+  heldBytes(member: Member): number;
   readonly handlers: Handlers;
   readonly model: Model;
   readonly random: Random;
@@ -69,10 +65,6 @@ export class Connection extends Reader implements AcceptedSocket {
   /** Whether there is a handshake to come before anything else. */
   #isShakingHands: boolean;
   readonly #speech: Speech;
-  /** What has arrived of a telnet client, and how much of what is said by it. */
-  #sent = "";
-  #saidBytes = 0;
-  readonly #ear: TelnetEar | undefined;
 
   constructor(network: Network, seat: Seat, place: Place) {
     super(network, seat, place);
@@ -83,7 +75,6 @@ export class Connection extends Reader implements AcceptedSocket {
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
     this.#speech = new Speech(network, seat, model.state.rules.telnet);
-    if (model.state.rules.telnet) this.#ear = new TelnetEar();
   }
 
   // The socket, as the server calls it.
@@ -98,16 +89,17 @@ export class Connection extends Reader implements AcceptedSocket {
     }
     if (random.chance(weather.lossInWrite)) {
       this.#lose("lost inside a write", true);
+      if (this.seat.state === "guest") model.entrance.isNotGreeted(this.seat);
       this.seat.isRefusingWrites = random.chance(500);
       return this.seat.isRefusingWrites ? -1 : random.below(length + 1);
     }
-    const taken = this.passOn(length, true);
+    const isGreeting = this.seat.state === "guest" && !random.chance(weather.shortGreeting);
+    const taken = isGreeting ? this.passOnAll(length) : this.passOn(length, true);
     if (this.#network.trace)
       this.log(
         `is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
       );
-    if (this.#ear) this.#tookByTelnet(this.#ear, bytes.subarray(offset, offset + length), taken);
-    else model.hearing.took(this.seat, bytes, offset, length, taken);
+    model.hearing.took(this.seat, bytes, offset, length, taken);
     this.drainDue = taken < length;
     return taken;
   }
@@ -159,17 +151,7 @@ export class Connection extends Reader implements AcceptedSocket {
 
   // What may happen to it. Each returns whether it could.
 
-  /** The handshake is over. */
-  shakeHands(): boolean {
-    const { handlers, model, random, weather } = this.#network;
-    if (!this.#isShakingHands || this.closed) return false;
-    this.#isShakingHands = false;
-    const success = random.chance(weather.goodHandshake);
-    this.log(success ? "has shaken hands" : "fails to shake hands");
-    model.entrance.shakesHands(this.seat, success ? undefined : "plain text");
-    handlers.handshake(this, success, success ? null : new Error("WRONG_VERSION_NUMBER"));
-    return true;
-  }
+  shakeHands(): boolean { return false; }
 
   /** Bytes arrive at the server. */
   speak(): boolean {
@@ -177,13 +159,10 @@ export class Connection extends Reader implements AcceptedSocket {
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
     const chunk = this.#speech.next(random.between(1, model.state.rules.readBytesMax));
     if (this.#network.trace) this.log(`says ${show(chunk)}`);
-    this.#sent += this.#ear ? Buffer.from(chunk).toString("latin1") : "";
-    const said = this.#ear ? this.#nextSaid(false) : chunk;
-    if (said.length > 0) model.hears(this.seat, said);
+    model.hears(this.seat, chunk);
     handlers.data(this, chunk);
-    const life = this.data instanceof TelnetSocket ? this.data.data : this.data;
-    if (life instanceof Member) model.speaking.checkHeld(this.seat, life.lines.heldBytes);
-    if (life instanceof Guest) model.entrance.checkHeld(this.seat, life.said.length);
+    if (this.data instanceof Member)
+      model.speaking.checkHeld(this.seat, this.#network.heldBytes(this.data));
     return true;
   }
 
@@ -203,8 +182,6 @@ export class Connection extends Reader implements AcceptedSocket {
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || random.chance(500)) {
       this.log("its end of input arrives");
-      const said = this.#ear ? this.#nextSaid(true) : NOTHING;
-      if (said.length > 0) model.hears(this.seat, said);
       model.ends(this.seat);
       handlers.end(this);
     }
@@ -291,20 +268,5 @@ export class Connection extends Reader implements AcceptedSocket {
     this.log("its close arrives");
     this.#network.model.closes(this.seat);
     this.#network.handlers.close(this);
-  }
-
-  /** What is said by what a telnet client has sent, and was not before. */
-  #nextSaid(isAll: boolean): Uint8Array {
-    const said = readTelnet(this.#sent, isAll).slice(this.#saidBytes);
-    this.#saidBytes += said.length;
-    return new Uint8Array(Buffer.from(said, "latin1"));
-  }
-
-  #tookByTelnet(ear: TelnetEar, bytes: Uint8Array, taken: number): void {
-    const { hearing } = this.#network.model;
-    const { said, saidTaken } = ear.hear(bytes, taken);
-    const isShort = taken < bytes.length;
-    if (said.length > 0) hearing.took(this.seat, said, 0, said.length, saidTaken);
-    if (said.length === saidTaken) hearing.tookOther(this.seat, isShort);
   }
 }

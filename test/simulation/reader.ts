@@ -53,10 +53,15 @@ export abstract class Reader {
   protected passOn(length: number, maybeShort: boolean): number {
     const { random, weather } = this.#network;
     if (this.reading === "fast") this.inFlight = 0;
-    const space = Math.min(length, this.inFlightMax - this.inFlight);
+    const space = Math.max(0, Math.min(length, this.inFlightMax - this.inFlight));
     const count = maybeShort && random.chance(weather.shortWrite) ? random.below(space + 1) : space;
     this.inFlight += count;
     return count;
+  }
+
+  protected passOnAll(length: number): number {
+    this.inFlight += length;
+    return length;
   }
 
   protected log(event: string): void {

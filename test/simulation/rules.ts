@@ -33,9 +33,11 @@ export interface Rules {
   readonly readBytesMax: number;
   /** Whether who comes and goes is told, and how much a newcomer hears of the past. */
   readonly announce: boolean;
-  readonly history: { readonly bytes: number; readonly lines: number | undefined } | undefined;
-  /** Whether the program around the room hears what is said. */
-  readonly listens: boolean;
+  readonly history:
+    | { readonly bytes: number; readonly lines: number | undefined; readonly passingBytes: number }
+    | undefined;
+  /** Whether there is a bot. */
+  readonly bot: boolean;
 }
 
 /** How a peer reads: what comes, a little at a time, a byte now and then, all after a while, or not at all. */
@@ -50,6 +52,8 @@ export interface Weather {
   readonly shortWrite: number;
   /** A connection is lost inside a `write`. */
   readonly lossInWrite: number;
+  /** A socket does not take all of its greeting. */
+  readonly shortGreeting: number;
   /** A `close` that nobody has called for comes inside the call that caused it. */
   readonly closeAtOnce: number;
   /** Over TLS, a connection that the server closes waits for its peer. */
@@ -94,7 +98,7 @@ export const EVENTS = [
   "change",
   "renew",
   "say",
-  "sendAway",
+  "disconnect",
   "turn",
   "time",
   "stop",
@@ -170,7 +174,7 @@ function chooseRules(random: Random): Rules {
   const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
   const entrance = chooseEntrance(random);
   const names = lineBytesMax >= 16 && random.chance(400);
-  return {
+  const all: Rules = {
     logBytes: names ? logBytes + NAME_BYTES_MAX : logBytes,
     lineBytesMax,
     names,
@@ -188,14 +192,16 @@ function chooseRules(random: Random): Rules {
     ...entrance,
     announce,
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
-    listens: random.chance(300),
+    bot: random.chance(300),
   };
+  return { ...all, telnet: false, handshake: false, certified: false, passPhrase: undefined, denied: [], allowed: undefined, clientsPerAddressMax: undefined };
 }
 
 /** Less than the log, or more of it, by its size or by lines. */
 function chooseHistory(random: Random, logBytes: number) {
   const bytes = random.pick([1, 10, logBytes >> 1, logBytes, 3 * logBytes]) + random.below(5);
-  return { bytes, lines: random.pick([undefined, 1, 2, 5, 30]) };
+  const lines = random.pick([undefined, 1, 2, 5, 30]);
+  return { bytes, lines, passingBytes: random.pick([0, 30, 300, logBytes]) };
 }
 
 function chooseEntrance(random: Random) {
@@ -224,6 +230,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
   return {
     shortWrite: random.pick([0, 100, 500]),
     lossInWrite: random.pick([0, 0, 10, 60]),
+    shortGreeting: random.pick([0, 0, 50]),
     closeAtOnce: random.pick([0, 300, 1000]),
     closeLater: random.pick([0, 500]),
     politePeer: random.pick([0, 300, 900, 1000]),
@@ -255,7 +262,7 @@ function chooseWeights(random: Random): Record<Event, number> {
     change: random.pick([0, 10]),
     renew: random.pick([0, 0, 10]),
     say: random.pick([0, 0, 30]),
-    sendAway: random.pick([0, 0, 10]),
+    disconnect: random.pick([0, 0, 10]),
     turn: random.pick([50, 200, 500]),
     time: random.pick([20, 100]),
     stop: random.pick([0, 0, 3, 20]),

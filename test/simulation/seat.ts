@@ -12,6 +12,8 @@ export interface Line {
   readonly saidAt: Held;
   /** Whether it is for one alone, and so has no place of its own in all that was said. */
   readonly isAside?: boolean;
+  /** Whether it is no history. */
+  readonly isNotice?: boolean;
 }
 
 /**
@@ -43,9 +45,9 @@ export class Seat {
   /** Why it cannot stay, known from its accept on. */
   refusal: string | undefined;
   /** Which of the things that are asked of it is next. */
-  awaits: "handshake" | "pass phrase" | undefined;
-  /** What it has said of its pass phrase. */
-  phrase: number[] = [];
+  awaits: "handshake" | "pass phrase" | "name" | undefined;
+  /** What it has sent of what it is asked for. */
+  begun = Buffer.alloc(0);
   outcome: Outcome | undefined;
   /** The reason that has to be reported with it. */
   why: string | undefined;
@@ -59,20 +61,17 @@ export class Seat {
   heldLengths: number[] = [];
   /** What it has begun with, at least its first three bytes if it has said so many. */
   opening = Buffer.alloc(0);
-  /** Whether it has come into a full room, in the place of its old connection. */
-  isExtra = false;
-  /** Who it is by its certificate; what it is called; whether that is still to be reported. */
+  /** Who it is by its certificate, and what it is called. */
   certificate: Certificate | undefined;
   ownName: string | undefined;
-  isNamedDue = false;
-  /** What it is told when it has joined. */
-  greeting: string | undefined;
-  /** Why it cannot have the name it has said. */
-  refused: string | undefined;
+  /** What it is to receive at once before it sends its name. */
+  greeting: Uint8Array | undefined;
+  /** Whose name it takes over when it joins. */
+  takesOver: Seat | undefined;
   tooLong = false;
   greetsInTls = false;
   /** Why it was sent away. */
-  sentAway: string | undefined;
+  disconnected: string | undefined;
   /** Why it has left, to be told when all it has said is said. */
   leftFor: string | undefined;
   /** Whether its end of input was delivered. */

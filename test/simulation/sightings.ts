@@ -31,9 +31,9 @@ export class Sightings {
   greetings = 0;
   named = 0;
   noNames = 0;
+  lateNames = 0;
   namesTaken = 0;
   takeovers = 0;
-  successions = 0;
   idle = 0;
   paced = 0;
   resets = 0;
@@ -42,8 +42,8 @@ export class Sightings {
   notices = 0;
   sums = 0;
   programLines = 0;
-  sentAway = 0;
-  sentAwayLater = 0;
+  disconnected = 0;
+  disconnectedLater = 0;
   stops = 0;
   guestsStopped = 0;
   closedAtGrace = 0;

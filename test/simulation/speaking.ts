@@ -25,8 +25,8 @@ export class Speaking {
   readonly #hearing: Hearing;
   readonly #announcing: Announcing;
   readonly #naming: Naming;
-  /** What members have said, and whoever listens for the program was not told yet. */
-  #heard: { readonly speaker: Seat; readonly bytes: Uint8Array }[] = [];
+  /** What the bot was not told yet. */
+  readonly #told: string[] = [];
   /** Whose turn it is to speak while others wait, and how much it has said in it. */
   #turn: Seat | undefined;
   #turnBytes = 0;
@@ -41,13 +41,13 @@ export class Speaking {
   /** Bytes of a member arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
-    if (seat.leaving || seat.ended || seat.tooLong || seat.sentAway !== undefined) return;
+    if (seat.leaving || seat.ended || seat.tooLong || seat.disconnected !== undefined) return;
     const isUndecided = seat.opening.length < 3;
     if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
     seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
     if (seat.greetsInTls) return this.settle(seat);
     if (stopping) return;
-    for (let at = 0; at < bytes.length && !seat.tooLong && seat.refused === undefined;) {
+    for (let at = 0; at < bytes.length && !seat.tooLong;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
@@ -56,7 +56,7 @@ export class Speaking {
       if (isWhole && !seat.tooLong) this.#finishLine(seat);
       at = end;
     }
-    if (seat.tooLong || seat.refused !== undefined) seat.unfinished = NOTHING;
+    if (seat.tooLong) seat.unfinished = NOTHING;
     this.settle(seat);
   }
 
@@ -72,7 +72,7 @@ export class Speaking {
   /** The end of a member's input arrives. */
   ends(seat: Seat): void {
     if (seat.leaving) return;
-    const isHeard = !this.#state.stopping && seat.sentAway === undefined;
+    const isHeard = !this.#state.stopping && seat.disconnected === undefined;
     if (isHeard && seat.unfinished.length > 0) {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
@@ -90,25 +90,28 @@ export class Speaking {
   }
 
   /** A member is sent away, which leaves once it has said what it has to say. */
-  sendsAway(seat: Seat, reason: string): void {
-    if (seat.leaving || seat.sentAway !== undefined) return;
-    seat.sentAway = reason;
-    this.#state.seen.sentAway++;
-    if (seat.unsaid.length > 0) this.#state.seen.sentAwayLater++;
+  disconnects(seat: Seat, reason: string): void {
+    if (seat.leaving || seat.disconnected !== undefined) return;
+    seat.disconnected = reason;
+    this.#state.seen.disconnected++;
+    if (seat.unsaid.length > 0) this.#state.seen.disconnectedLater++;
     this.settle(seat);
   }
 
-  /** Whoever listens for the program is told a line. */
-  listens(line: string, name: string): void {
-    const { speaker, bytes } = this.#heard.shift() ?? {};
-    const text = bytes && new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-    if (line !== text?.replace(/\r?\n$/, "") || !speaker || name !== this.#naming.nameOf(speaker))
-      throw new Violation(`the program hears ${line} of ${name} instead of ${text}`);
+  /** The bot is to be told this. */
+  tells(what: string): void {
+    if (this.#state.rules.bot) this.#told.push(what);
+  }
+
+  /** The bot is told this. */
+  isTold(what: string): void {
+    const expected = this.#told.shift();
+    if (what !== expected) throw new Violation(`the bot is told ${what} instead of ${expected}`);
   }
 
   /** What holds once the server has done the work of a turn. */
-  checkFlush(): void {
-    if (this.#heard.length > 0) throw new Violation("the program is not told what was said");
+  checkFlush(turnDue: boolean): void {
+    if (this.#told.length > 0 && !turnDue) throw new Violation(`the bot is not told ${this.#told}`);
   }
 
   /** A member has said a run, or the program around the room. */
@@ -124,14 +127,14 @@ export class Speaking {
       at += bytes.length;
       speaker.heldLengths.shift();
       this.#hearing.owe(speaker, bytes);
-      if (state.rules.listens && speaker.state !== "new") this.#heard.push({ speaker, bytes });
+      if (speaker.state !== "new") this.tells(inBot(speaker, bytes));
       state.seen.lines++;
       this.#spendAllowance(speaker);
     }
     if (speaker.unsaid.length === 0) state.waiting.splice(state.waiting.indexOf(speaker), 1);
     this.settle(speaker);
     if (speaker.unsaid.length === 0 && speaker.leftFor !== undefined)
-      this.#announcing.left(speaker, speaker.leftFor);
+      this.#state.silence(speaker, speaker.leftFor);
   }
 
   #nextVoice(): Seat {
@@ -154,18 +157,14 @@ export class Speaking {
   settle(seat: Seat): void {
     const { rules, seen } = this.#state;
     if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
-    // First it is announced.
-    if (seat.isNamedDue) return;
-    if (seat.sentAway !== undefined) {
-      this.#state.leave(seat, seat.sentAway, seat.sentAway);
+    if (seat.disconnected !== undefined) {
+      this.#state.leave(seat, seat.disconnected, seat.disconnected);
     } else if (seat.greetsInTls) {
       this.#state.leave(seat, SPEAKS_TLS, SPEAKS_TLS);
       seen.clientHellos++;
     } else if (seat.tooLong) {
       this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
       seen.tooLong++;
-    } else if (seat.refused !== undefined) {
-      this.#state.leave(seat, seat.refused, seat.refused);
     } else if (seat.ended) {
       this.#state.leave(seat, "end of input");
     }
@@ -176,7 +175,7 @@ export class Speaking {
     const { rules, stopping, now } = this.#state;
     const { linesPerSecond } = rules;
     const isLimited = linesPerSecond !== undefined && seat.state === "member" && !seat.known;
-    if (!isLimited || stopping || seat.sentAway !== undefined) return Number.POSITIVE_INFINITY;
+    if (!isLimited || stopping || seat.disconnected !== undefined) return Number.POSITIVE_INFINITY;
     const earned = ((now - seat.allowedAtMs) * linesPerSecond) / 1000;
     seat.allowedAtMs = now;
     seat.allowance = Math.min(linesPerSecond, seat.allowance + earned);
@@ -251,12 +250,17 @@ export class Speaking {
   #finishLine(seat: Seat): void {
     const { unfinished } = seat;
     seat.unfinished = NOTHING;
-    const said = this.#naming.hears(seat, unfinished);
-    if (said === undefined) return;
+    const said = this.#naming.asRelayed(seat, unfinished);
     if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
     seat.unsaid.push(said);
     seat.heldLengths.push(unfinished.length);
   }
+}
+
+/** A line as a bot is told it. */
+function inBot({ name, ownName = name }: Seat, line: Uint8Array): string {
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(line);
+  return `${ownName}> ${text.replace(/\r?\n$/, "")}`;
 }
 
 /** Whether these are the first bytes of a TLS record with a ClientHello, as far as they go. */

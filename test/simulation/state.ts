@@ -31,10 +31,14 @@ export class State {
   waiting: Seat[] = [];
   held: Held = { atMost: 0, atLeast: 0 };
   stopAtMs: number | undefined;
+  /** Whether it has done the work of a turn since then. */
+  isOverdue = false;
   /** Who is just being accepted. */
   arriving: Seat | undefined;
-  /** Told when one leaves that is still here. */
-  onLeaving: (seat: Seat, reason: string) => void = () => {};
+  /** Told when all that one has sent is in the log, and it sends no more. */
+  onSilent: (seat: Seat) => void = () => {};
+  /** What the extras of the room are to be told of that, in this order. */
+  silent: { readonly seat: Seat; readonly reason: string }[] = [];
   passPhrase: string | undefined;
   #tailBefore = 0;
   #stirred = 0;
@@ -79,11 +83,6 @@ export class State {
     return this.roomSeats + this.#count((seat) => seat.state === "guest" && !seat.isSeatless);
   }
 
-  /** How many have come into a full room because they were in it before. */
-  get extras(): number {
-    return this.#count(({ isExtra }) => isExtra);
-  }
-
   openFrom(address: string): number {
     return this.#count((seat) => !seat.known && seat.address === address);
   }
@@ -115,23 +114,30 @@ export class State {
     return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
   }
 
-  /** How much there is of history. */
-  get historyBytes(): number {
-    return this.rules.history?.bytes ?? 0;
+  /** How much the log keeps of what everybody has. */
+  get keptBytes(): number {
+    const { bytes = 0, passingBytes = 0 } = this.rules.history ?? {};
+    return bytes + passingBytes;
   }
 
   /** How much the log has room for. */
   get freeBytes(): number {
-    return this.rules.logBytes + this.historyBytes - (this.saidBytes - this.tail);
+    return this.rules.logBytes + this.keptBytes - (this.saidBytes - this.tail);
   }
 
   /** A member hears no more than it is owed now. */
   leave(seat: Seat, reason: string, word?: string): void {
     seat.leaving = reason;
-    this.onLeaving(seat, reason);
+    this.silence(seat, reason);
     seat.end = this.saidBytes;
     this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (word !== undefined) this.expectWord(seat, word);
+  }
+
+  /** All that it has sent is in the log, and it sends no more. */
+  silence(seat: Seat, reason: string): void {
+    this.silent.push({ seat, reason });
+    this.onSilent(seat);
   }
 
   /** One has come, has a name now, or has said something: its time to be idle starts anew. */

@@ -3,18 +3,22 @@
  * there, step by step on simulated time, while the model looks on.
  */
 
+import type { Way } from "../../lib/doors/door.ts";
+import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
+import type { BotEvents, BotRoom } from "../../lib/extras/bot.ts";
+import type { Lines } from "../../lib/room/fair-queue.ts";
+import { LineBuffer } from "../../lib/room/line-buffer.ts";
+import type { Member } from "../../lib/room/member.ts";
 import type { Cursor } from "../../lib/room/cursor.ts";
-import { SPEAKS_TLS } from "../../lib/program/server-messages.ts";
+import { type Life } from "../../lib/room/socket.ts";
+import type { Extra } from "../../lib/room/extra.ts";
 import { LineLog } from "../../lib/room/line-log.ts";
 import { Room } from "../../lib/room/room.ts";
-import type { AddressRule } from "../../lib/server/access.ts";
-import { AddressRules, parseAddressRule } from "../../lib/server/access.ts";
 import { Connections } from "../../lib/server/connections.ts";
 import { handlersOf } from "../../lib/server/handlers.ts";
-import { TelnetSocket } from "../../lib/server/telnet.ts";
-import { greetsInTls } from "../../lib/server/tls-words.ts";
 import { Model } from "./model.ts";
 import { Connection, type Handlers, type Network } from "./network.ts";
+import { loadParts } from "./parts.ts";
 import { Random } from "./random.ts";
 import {
   ADDRESSES,
@@ -30,8 +34,7 @@ import {
 } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
-import { inWords, show, Violation } from "./state.ts";
-import { WebConnection } from "./web.ts";
+import { NAME_BYTES_MAX, show, Violation } from "./state.ts";
 
 /** How many events may follow once no more is said, before the room is restless. */
 const EVENTS_TO_REST = 20_000;
@@ -75,8 +78,7 @@ let onSaid: ((speaker: Seat | undefined, run: Uint8Array) => void) | undefined;
 const append = LineLog.prototype.append;
 LineLog.prototype.append = function (speaker, run) {
   const { socket } = speaker as Partial<Cursor>; // only cursors have one
-  const accepted = socket instanceof TelnetSocket ? socket.accepted : socket;
-  onSaid?.((accepted as Connection | undefined)?.seat, run); // in a world, every socket is one
+  onSaid?.((socket as Connection | undefined)?.seat, run); // in a world, every socket is one
   append.call(this, speaker, run);
 };
 
@@ -85,23 +87,27 @@ class World implements Network {
   readonly model: Model;
   readonly room: Room;
   readonly server: Connections;
+  readonly way: Way;
   readonly handlers: Handlers;
   readonly weather: Weather;
   readonly talk: Talk;
   readonly trace: ((event: string) => void) | undefined;
   step = 0;
 
+  readonly #secrets: Secrets;
+  readonly #parts: Part[] = [];
+  /** What members have sent, below all that extras have put in between. */
+  readonly #buffers = new WeakMap<Member, Lines>();
   readonly #choices: Choices;
   readonly #weightsSum: number;
-  #connections: (Connection | WebConnection)[] = [];
+  #connections: (Connection)[] = [];
   #connected = 0;
   readonly #seats = new Map<string, Seat>();
   /** What the server has asked for. */
   #turnDue = false;
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #stopped: Promise<void> | undefined;
-  /** Who has joined already, and is not reported yet. */
-  #joined: Seat | undefined;
+  #bot: BotRoom | undefined;
   /** What the program was promised that it will be said. */
   readonly #promises: Promise<boolean>[] = [];
 
@@ -116,17 +122,21 @@ class World implements Network {
     this.talk = talk;
     this.#weightsSum = EVENTS.reduce((sum, event) => sum + weights[event], 0);
     this.model = new Model(rules);
+    this.#secrets = { passPhrase: phraseBytes(rules.passPhrase) };
+    loadParts(rules, this.#context(), (room) => this.#program(room));
     this.room = this.#openRoom(rules);
-    this.server = this.#openServer(rules);
-    this.handlers = this.#handlers();
+    this.server = new Connections(this.room, rules);
+    const kind = rules.unix ? "unix" : rules.handshake ? "tls" : "tcp";
+    this.way = { kind, doors: this.#parts.flatMap(({ door }) => door ?? []), open: 0 };
+    this.server.ways.push(this.way);
+    // They take a simulated socket as well as one of `Bun.listen`.
+    this.handlers = handlersOf(this.server, this.way, undefined) as unknown as Handlers;
     trace?.(`rules ${JSON.stringify(rules)}\nweather ${JSON.stringify(weather)}`);
   }
 
   run(): void {
     onSaid = (speaker, run) => {
       this.trace?.(`the room says ${show(run)} of ${speaker?.name}`);
-      // With names, it is told once that is known.
-      if (!this.#choices.rules.names) this.#joinEarly();
       this.model.said(speaker, run);
     };
     for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
@@ -142,98 +152,114 @@ class World implements Network {
       throw new Violation("does not tell that a line was said");
   }
 
+  #context(): Context & { readonly parts: Part[] } {
+    return {
+      secrets: this.#secrets,
+      parts: this.#parts,
+      handlers: () => this.handlers as unknown as Bun.SocketHandler<Life>,
+      onWarning() {},
+      onError: undefined,
+      guard: (report) => (...details) => report?.(...details),
+      arrivalMs: this.model.state.rules.guestMs,
+    };
+  }
+
   #openRoom(rules: Rules): Room {
-    const { idleMs } = rules;
     return new Room({
       ...rules,
+      keptBytes: this.model.state.keptBytes,
+      addedBytesMax: rules.names ? NAME_BYTES_MAX : 0,
       now: () => this.model.state.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.#turnDue = true;
         else this.#alarmAtMs = Math.min(this.#alarmAtMs, this.model.state.now + delayMs);
       },
-      idle: idleMs ? { ms: idleMs, word: `idle for ${inWords(idleMs)}` } : undefined,
-      inspect: rules.handshake
-        ? undefined
-        : (bytes) => (greetsInTls(bytes) ? SPEAKS_TLS : undefined),
-      onJoin: (name) => {
-        const seat = this.#seatOf(name);
-        if (this.#joined === seat) this.#joined = undefined;
-        else this.model.joined(seat);
-        this.model.speaking.begins(seat);
-      },
-      onNamed: (name) => {
-        const seat = this.#seatOf(name);
-        this.model.naming.named(seat, name);
-        this.model.speaking.begins(seat);
-      },
-      onLine: rules.listens ? (line, by) => this.#listen(line, by.name) : undefined,
-      onRefuse: (name, why) => {
-        this.trace?.(`${name} is refused: ${why}`);
-        this.model.entrance.refused(this.#seatOf(name), why);
-      },
-      onLeave: (name, reason, behindBytes) => {
-        this.trace?.(`${name} leaves: ${reason}, ${behindBytes} bytes behind`);
-        this.model.naming.checkReport(this.#seatOf(name), name);
-        this.model.left(this.#seatOf(name), reason, behindBytes);
-      },
+      extras: [
+        () => this.#observer(),
+        ...this.#parts.flatMap(({ extra }) => extra ?? []),
+        () => ({ joined: ({ label }) => this.model.speaking.begins(this.#seatOf(label)) }),
+      ],
     });
   }
 
-  /** That somebody joins is told in the log before it is reported. */
-  #joinEarly(): void {
-    const joining = this.model.state.seats.find(({ outcome }) => outcome === "joins");
-    if (joining === undefined) return;
-    this.model.joined(joining);
-    this.#joined = joining;
+  /** What a room tells, as `reports` tells it to a program. */
+  #observer(): Extra {
+    const { model } = this;
+    return {
+      linesOf: (member, lines) => {
+        this.#buffers.set(member, lines);
+        return lines;
+      },
+      joined: ({ label }) => {
+        const seat = this.#seatOf(label);
+        model.naming.checkReport(seat, label);
+        model.joined(seat);
+      },
+      left: ({ label }, reason) => {
+        model.isSilent(this.#seatOf(label), reason);
+      },
+      refused: (label, why) => {
+        this.trace?.(`${label} is refused: ${why}`);
+        model.entrance.refused(this.#seatOf(label), why);
+      },
+      gone: ({ label }, reason, behindBytes) => {
+        this.trace?.(`${label} leaves: ${reason}, ${behindBytes} bytes behind`);
+        model.naming.checkReport(this.#seatOf(label), label);
+        model.left(this.#seatOf(label), reason, behindBytes);
+      },
+    };
   }
 
-  /** The program around the room is told a line, and may answer at once. */
-  #listen(line: string, name: string): void {
-    this.trace?.(`the program hears ${JSON.stringify(line)} of ${name}`);
-    this.model.speaking.listens(line, name);
-    if (this.random.chance(50)) this.#say();
+  /** How many bytes of a member the room holds. */
+  heldBytes(member: Member): number {
+    const lines = this.#buffers.get(member);
+    return lines instanceof LineBuffer ? lines.heldBytes : 0;
   }
 
-  /** The program around the room says a line. */
+  /** A bot, which answers at once now and then. */
+  #program(room: BotRoom): BotEvents {
+    this.#bot = room;
+    const isTold = (what: string) => {
+      this.trace?.(`the bot is told ${JSON.stringify(what)}`);
+      this.model.deadlines.leaveDue();
+      this.model.speaking.isTold(what);
+      if (this.random.chance(300)) this.#say();
+      if (this.random.chance(20)) this.#disconnect();
+    };
+    return {
+      onJoin: ({ name }) => isTold(`${name} joined`),
+      onLine: (line, { name }) => isTold(`${name}> ${line}`),
+      onLeave: ({ name }, reason) => isTold(`${name} left: ${reason}`),
+    };
+  }
+
+  /** The bot sends a line. */
   #say(): boolean {
     const { random, model } = this;
+    if (this.#bot === undefined) return false;
     const { lineBytesMax } = this.#choices.rules;
     const line = Buffer.alloc(
       Math.min(random.below(20), lineBytesMax - 1),
       random.pick(["b", "o"]),
     );
-    this.trace?.(`the program says ${show(line)}`);
+    this.trace?.(`the bot sends ${show(line)}`);
     model.speaking.programSays(line);
-    const isSaid = this.room.say(line);
+    const isSaid = this.#bot.send(line);
     if (!model.state.stopping) this.#promises.push(isSaid);
-    else if (Bun.peek(isSaid) !== false) throw new Violation("promises to say a line too late");
+    else if (Bun.peek(isSaid) !== false) throw new Violation("promises to send a line too late");
     return true;
   }
 
   /** The program around the room sends a member away, or one that leaves already. */
-  #sendAway(): boolean {
+  #disconnect(): boolean {
     const { random, room, model } = this;
-    if (room.members.length === 0) return false;
-    const member = random.pick(room.members);
+    if (room.members.size === 0) return false;
+    const member = random.pick([...room.members]);
     const reason = random.pick(["flooding", "rude"]);
-    this.trace?.(`${member.name} is sent away: ${reason}`);
-    model.speaking.sendsAway(this.#seatOf(member.name), reason);
-    member.sendAway(reason);
+    this.trace?.(`${member.label} is disconnected: ${reason}`);
+    model.speaking.disconnects(this.#seatOf(member.label), reason);
+    member.disconnect(reason);
     return true;
-  }
-
-  #openServer(rules: Rules): Connections {
-    const { denied, allowed = [], passPhrase } = rules;
-    return new Connections(this.room, {
-      ...rules,
-      rules: new AddressRules(allowed.map(ruleOf), denied.map(ruleOf)),
-      passPhrase: passPhrase === undefined ? undefined : Buffer.from(passPhrase, "latin1"),
-    });
-  }
-
-  /** The server's own handlers, which take a simulated socket as well as one of `Bun.listen`. */
-  #handlers(): Handlers {
-    return handlersOf(this.server, () => false) as unknown as Handlers;
   }
 
   /** By how it is reported: its address, perhaps with its own name before it. */
@@ -263,8 +289,8 @@ class World implements Network {
         return this.#renew();
       case "say":
         return this.#say();
-      case "sendAway":
-        return this.#sendAway();
+      case "disconnect":
+        return this.#disconnect();
       case "change":
         return this.#change();
       default: {
@@ -290,24 +316,16 @@ class World implements Network {
     // A few may still be on their way when the server stops.
     const { stopAtMs = Number.POSITIVE_INFINITY, now } = model.state;
     if (model.state.stopping && (now >= stopAtMs || !random.chance(300))) return false;
-    const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
-    const seat = this.#arrive(isWeb);
+    const seat = this.#arrive();
     const inFlightMax = random.between(1, this.#choices.inFlightMax);
     const port = this.#connected;
     const address = rules.unix ? undefined : seat.address && this.#asSocketNames(seat.address);
-    const place = { port, address, inFlightMax };
-    const reading = random.pick(readings);
-    if (isWeb) {
-      const connection = new WebConnection(this, this.server, seat, place);
-      this.#enters(connection, reading, () => connection.open());
-    } else {
-      const connection = new Connection(this, seat, place);
-      this.#enters(connection, reading, () => this.handlers.open(connection));
-    }
+    const connection = new Connection(this, seat, { port, address, inFlightMax });
+    this.#enters(connection, random.pick(readings), () => this.handlers.open(connection));
     return true;
   }
 
-  #enters(connection: Connection | WebConnection, reading: Reading, open: () => void): void {
+  #enters(connection: Connection, reading: Reading, open: () => void): void {
     const { model } = this;
     const { seat } = connection;
     connection.reading = reading;
@@ -318,17 +336,16 @@ class World implements Network {
   }
 
   /** Where the next peer comes from, and what reports will call it. */
-  #arrive(isWeb: boolean): Seat {
+  #arrive(): Seat {
     const { random, weather } = this;
     const number = ++this.#connected;
-    if (isWeb) this.model.state.seen.webSockets++;
     if (this.#choices.rules.unix) return this.#enter(`unix:${number}`, "");
     const address =
-      !isWeb && random.chance(weather.noAddress)
+      random.chance(weather.noAddress)
         ? undefined
         : random.pick(ADDRESSES).replace("::ffff:", "");
     const host = address?.includes(":") ? `[${address}]` : address;
-    return this.#enter(`${isWeb ? "web:" : ""}${host}:${number}`, address);
+    return this.#enter(`${host}:${number}`, address);
   }
 
   #enter(name: string, address: string | undefined): Seat {
@@ -350,7 +367,7 @@ class World implements Network {
     state.passPhrase = choosePassPhrase(this.random);
     state.seen.newPassPhrases++;
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
-    this.server.passPhrase = Buffer.from(state.passPhrase, "latin1");
+    this.#secrets.passPhrase = phraseBytes(state.passPhrase);
     return true;
   }
 
@@ -391,7 +408,9 @@ class World implements Network {
     this.trace?.("the server flushes");
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
+    this.model.isFlushing = true;
     this.server.flush();
+    this.model.isFlushing = false;
     this.model.checkFlush(this.#turnDue);
     return true;
   }
@@ -411,9 +430,9 @@ class World implements Network {
   #check(): void {
     const { model, server, room } = this;
     this.#connections = this.#connections.filter((connection) => !connection.over);
-    const { size, seats, log } = room;
+    const { size, members, log } = room;
     const owedBytes = log.head - log.tail;
-    model.checkStep({ open: server.open, size, seats, owedBytes }, this.#turnDue);
+    model.checkStep({ open: server.open, size, members: members.size, owedBytes }, this.#turnDue);
     const hasStopped = this.#stopped && Bun.peek.status(this.#stopped) === "fulfilled";
     if (Boolean(hasStopped) !== model.stopped) throw new Violation("says wrongly when it stops");
   }
@@ -460,8 +479,6 @@ class World implements Network {
   }
 }
 
-function ruleOf(address: string): AddressRule {
-  const rule = parseAddressRule(address);
-  if (!rule) throw new Error(`not an address: ${address}`);
-  return rule;
+function phraseBytes(passPhrase: string | undefined): Uint8Array | undefined {
+  return passPhrase === undefined ? undefined : Buffer.from(passPhrase, "latin1");
 }

@@ -1,19 +1,18 @@
-/** Who a client is by its certificate. */
+/** Whom a client certificate is for. */
 
-import type { Identity } from "../room/names.ts";
+import type { ArrivalSocket } from "../../doors/door.ts";
 
-/** The parts of a certificate that matter here; every TLS socket of Bun has one or has none. */
-export interface Certified {
-  getPeerCertificate?():
-    | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
-    | undefined;
+/** A name that is certified. A client that shows the same certificate is the same. */
+export interface Certificate {
+  readonly name: string;
+  readonly fingerprint: string;
 }
 
 /**
  * Its common name, which is no name if it has none or several; undefined for a client that was
  * not asked for a certificate. One that is asked and shows none does not get here.
  */
-export function identityOf(socket: Certified): Identity | undefined {
+export function certificateOf(socket: ArrivalSocket): Certificate | undefined {
   const certificate = socket.getPeerCertificate?.();
   if (certificate === undefined) return undefined;
   const { CN } = certificate.subject;

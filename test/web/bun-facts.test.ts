@@ -1,13 +1,13 @@
 /**
- * What lib/server relies on in `Bun.serve` and its WebSockets and Bun does not document; as
+ * What lib/web relies on in `Bun.serve` and its WebSockets and Bun does not document; as
  * bun-facts.test.ts has it for sockets.
  */
 
 import { afterEach, expect, test } from "bun:test";
 
-import { endAfterEach, Program } from "./harness.ts";
-import { frame, TEXT, WebPeer } from "./harness/web-peer.ts";
-import { eventually } from "./server/ends.ts";
+import { endAfterEach, Program } from "../harness.ts";
+import { frame, TEXT, WebPeer } from "../harness/web-peer.ts";
+import { eventually } from "../server/ends.ts";
 
 type Socket = Bun.ServerWebSocket<undefined>;
 
@@ -44,7 +44,7 @@ for (const how of ["close", "terminate"] as const)
     if (how === "close") socket.close(1008);
     else socket.terminate();
     const expected = how === "close" ? "close 1008 " : "close 1006 ";
-    expect(events, "lib/server/web-seat.ts ends as RoomSocket says").toEqual([expected]);
+    expect(events, "lib/web/web-socket.ts ends as RoomSocket says").toEqual([expected]);
   });
 
 test("a message is taken whole, and what the system does not take is counted; an empty cork tries", async () => {
@@ -54,12 +54,12 @@ test("a message is taken whole, and what the system does not take is counted; an
   let sent = 0;
   while (socket.getBufferedAmount() === 0 && sent < 64) {
     const status = socket.sendBinary(message);
-    const why = "lib/server/web-seat.ts asks no more when all is out";
+    const why = "lib/web/web-socket.ts asks no more when all is out";
     expect(status, why).toBe(socket.getBufferedAmount() === 0 ? message.length : -1);
     sent++;
   }
   const buffered = socket.getBufferedAmount();
-  expect(buffered, "lib/server/web-seat.ts sends when nothing is buffered").toBeGreaterThan(0);
+  expect(buffered, "lib/web/web-socket.ts sends when nothing is buffered").toBeGreaterThan(0);
   peer.peer.resume();
   await eventually("all to be out by an empty cork", () => {
     socket.cork(() => {});
@@ -73,7 +73,7 @@ test("a message over maxPayloadLength closes by 1009, and its reason says so", a
   peer.say("x".repeat(200));
   expect(await peer.closed()).toBe(1009);
   await eventually("a close", () => events.length === 1);
-  expect(events, "lib/server/web-seat.ts reads the reason").toEqual([
+  expect(events, "lib/web/web-socket.ts reads the reason").toEqual([
     "close 1006 Received too big message",
   ]);
 });
@@ -114,13 +114,13 @@ test("without development, another process has the same port too, unless reusePo
     return (await program.printed(/(\w+)\n/))[1] ?? "";
   };
   const own = await start("{ reusePort: false }");
-  const why = "lib/server/web.ts and metrics.ts set reusePort to false";
+  const why = "lib/http/http-port.ts sets reusePort to false";
   expect(await start(`{ port: ${own}, reusePort: false }`), why).toBe("EADDRINUSE");
   const shared = await start("{}");
   expect(await start(`{ port: ${shared} }`), why).toBe(shared);
 });
 
 test("a page is text where it is imported as text", async () => {
-  const page = await import("../lib/server/page.html", { with: { type: "text" } });
-  expect(String(page.default), "lib/server/page.ts serves it").toStartWith("<!doctype html>");
+  const page = await import("../../lib/web/page.html", { with: { type: "text" } });
+  expect(String(page.default), "lib/web/page.ts serves it").toStartWith("<!doctype html>");
 });

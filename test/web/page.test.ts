@@ -16,7 +16,7 @@ afterAll(() => Bun.WebView.closeAll());
 
 async function start(...options: string[]) {
   const server = await ServerProgram.start("--web", "0", ...options);
-  const [, url = ""] = await server.logged(/browsers at (\S+)\n/);
+  const [, url = ""] = await server.logged(/web at (\S+)\n/);
   return { server, url };
 }
 

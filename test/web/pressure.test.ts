@@ -5,9 +5,9 @@ import { describe, expect, test } from "bun:test";
 import { limitFiles, Peer, serverCommand, ServerProgram } from "../harness.ts";
 import { frameAt, upgradeRequest } from "../harness/web-frames.ts";
 import { CLOSE, frame, TEXT, WebPeer, webUrl } from "../harness/web-peer.ts";
-import { endAllAfterEach, eventually } from "./ends.ts";
-import { openFiles } from "./served.ts";
-import { SlowReader } from "./slow-reader.ts";
+import { endAllAfterEach, eventually } from "../server/ends.ts";
+import { openFiles } from "../server/served.ts";
+import { SlowReader } from "../server/slow-reader.ts";
 
 endAllAfterEach();
 

@@ -16,7 +16,7 @@ import {
   type WebPeerOptions,
   webUrl,
 } from "../harness/web-peer.ts";
-import { endAllAfterEach } from "./ends.ts";
+import { endAllAfterEach } from "../server/ends.ts";
 
 endAllAfterEach();
 

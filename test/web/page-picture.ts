@@ -1,8 +1,8 @@
 /** Pictures of the page of `--web`, light and dark, for the README: a real room in a real browser. */
 
-import { ServerProgram } from "./harness.ts";
-import { Tab } from "./harness/browser.ts";
-import { webUrl } from "./harness/web-peer.ts";
+import { ServerProgram } from "../harness.ts";
+import { Tab } from "../harness/browser.ts";
+import { webUrl } from "../harness/web-peer.ts";
 
 const SIZE = { width: 760, height: 430 };
 /** What an address looks like that nobody has to ask for. */

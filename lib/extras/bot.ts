@@ -1,0 +1,134 @@
+/** A program around the room that is a member of its own: it receives lines, and sends some. */
+
+import type { Sender } from "../room/fair-queue.ts";
+import { LF, LineBuffer } from "../room/line-buffer.ts";
+import type { Member } from "../room/member.ts";
+import type { Author } from "../room/order.ts";
+import type { Room } from "../room/room.ts";
+import type { Context, MemberView, Part } from "./part.ts";
+
+/** What a bot may do. */
+export interface BotRoom {
+  /** Those that are in the room, in the order they came, without those that leave. */
+  readonly members: readonly MemberView[];
+  /**
+   * Sends a line, which every member receives, in its turn with all others: to wait until it is in
+   * the log is to be slowed as they are.
+   *
+   * @param line without its LF, which is added
+   * @returns once it is in the log; false if the room takes no more lines, or is out of sync
+   * @throws {RangeError} at once, if it has an LF in it, or is longer than a line may be
+   */
+  send(line: string | Uint8Array): Promise<boolean>;
+}
+
+/** What a bot is told at the end of a turn, when the room is ready for whatever it does. */
+export interface BotEvents {
+  /**
+   * A member has sent a line. What bots send is not told; nor, in a room that several servers
+   * share, what members of the others send.
+   *
+   * @param line as UTF-8 has it, without its LF or CR LF; in a room with names, as it is relayed
+   */
+  onLine?(line: string, member: MemberView): void;
+  onJoin?(member: MemberView): void;
+  onLeave?(member: MemberView, reason: string): void;
+}
+
+/** Makes a bot for a room. */
+export type BotSettings = { bot?: ((room: BotRoom) => BotEvents) | undefined };
+
+/** @param make told of its room, before anybody joins */
+export function bot(make: (room: BotRoom) => BotEvents, { guard }: Context): Part {
+  return {
+    name: "bot",
+    extra(room) {
+      const voice = new Voice(room);
+      const events = make({
+        get members() {
+          return [...room.members].filter((member) => !member.isLeaving);
+        },
+        send: (line) => voice.send(line),
+      });
+      /** What there is to tell at the end of this turn. */
+      let news: (() => void)[] = [];
+      const tell = (report: () => void) => {
+        news.push(guard(report));
+        room.wake(0);
+      };
+      const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+      const tellLines = (run: Uint8Array, member: Member) => {
+        for (const line of decoder.decode(run).split("\n").slice(0, -1))
+          events.onLine?.(line.endsWith("\r") ? line.slice(0, -1) : line, member);
+      };
+      return {
+        joined: (member) => tell(() => events.onJoin?.(member)),
+        left: (member, reason) => tell(() => events.onLeave?.(member, reason)),
+        sent(member, run) {
+          const copy = run.slice();
+          tell(() => tellLines(copy, member));
+        },
+        flush() {
+          const told = news;
+          news = [];
+          for (const report of told) report();
+          return Number.POSITIVE_INFINITY;
+        },
+        restarted: () => voice.restarted(),
+      };
+    },
+  };
+}
+
+/** Sends the lines of a bot, each as a sender of its own. */
+class Voice {
+  readonly #room: Room;
+  /** Told whether a line that has been taken has come into the log. */
+  readonly #waiting = new Set<(isInLog: boolean) => void>();
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  send(line: string | Uint8Array): Promise<boolean> {
+    const room = this.#room;
+    const lines = new LineBuffer(room.lineBytesMax);
+    lines.push(wholeLine(line));
+    if (lines.tooLong) throw new RangeError(`a line longer than ${room.lineBytesMax} bytes`);
+    if (room.isStopping) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const cursor: Author = { lastRun: -1 };
+      const sender: Sender = {
+        cursor,
+        lines,
+        isWaiting: false,
+        sentAll: () => this.#await(resolve),
+      };
+      room.send(sender);
+    });
+  }
+
+  /** What has been taken and is not in the log will not be, for all that is known. */
+  restarted(): void {
+    for (const tell of this.#waiting) tell(false);
+    this.#waiting.clear();
+  }
+
+  #await(tell: (isInLog: boolean) => void): void {
+    this.#waiting.add(tell);
+    this.#room.order.after(() => {
+      this.#waiting.delete(tell);
+      tell(true);
+    });
+  }
+}
+
+/** @throws {RangeError} if there is an LF in it */
+function wholeLine(line: string | Uint8Array): Uint8Array {
+  const bytes = typeof line === "string" ? new TextEncoder().encode(line) : line;
+  if (bytes.includes(LF)) throw new RangeError("more than one line: the LF at its end is added");
+  const whole = new Uint8Array(bytes.length + 1);
+  whole.set(bytes);
+  whole[bytes.length] = LF;
+  return whole;
+}

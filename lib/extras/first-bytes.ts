@@ -1,0 +1,60 @@
+/** A member that begins as TLS does, on a port without TLS, is told so and leaves. */
+
+import { FIRST_BYTES, greetsInTls } from "../doors/first-bytes.ts";
+import { SPEAKS_TLS } from "../program/server-messages.ts";
+import type { Lines } from "../room/fair-queue.ts";
+import type { Part } from "./part.ts";
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/** Looks at the first bytes of each member. */
+export function firstBytes(): Part {
+  return {
+    name: "first-bytes",
+    extra: () => ({ linesOf: (_, lines) => new InspectedLines(lines) }),
+  };
+}
+
+/** Lines that are inspected at their beginning, and handed on as they come. */
+class InspectedLines implements Lines {
+  readonly #lines: Lines;
+  /** What has come, while that is less than is needed to tell. */
+  #begun: Uint8Array | undefined = NOTHING;
+  #speaksTls = false;
+
+  constructor(lines: Lines) {
+    this.#lines = lines;
+  }
+
+  get hasLine(): boolean {
+    return this.#lines.hasLine;
+  }
+
+  get next(): Uint8Array | undefined {
+    return this.#lines.next;
+  }
+
+  get objection(): Lines["objection"] {
+    if (!this.#speaksTls) return this.#lines.objection;
+    return { reason: SPEAKS_TLS, message: SPEAKS_TLS };
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#begun) this.#inspect(this.#begun, chunk);
+    if (!this.#speaksTls) this.#lines.push(chunk);
+  }
+
+  end(): void {
+    if (!this.#speaksTls) this.#lines.end();
+  }
+
+  take(bytesMax: number): Uint8Array | undefined {
+    return this.#lines.take(bytesMax);
+  }
+
+  #inspect(begun: Uint8Array, chunk: Uint8Array): void {
+    const bytes = begun.length > 0 ? Buffer.concat([begun, chunk]) : chunk;
+    this.#begun = bytes.length < FIRST_BYTES ? bytes : undefined;
+    this.#speaksTls = greetsInTls(bytes);
+  }
+}

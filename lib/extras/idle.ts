@@ -1,0 +1,40 @@
+/** `--idle`: a member that has sent no line for too long is disconnected. */
+
+import { idleFor } from "../program/server-messages.ts";
+import { UserError } from "../program/system-errors.ts";
+import { formatTime } from "../program/units.ts";
+import { Deadlines } from "../room/deadlines.ts";
+import type { Member } from "../room/member.ts";
+import type { Part } from "./part.ts";
+
+/** @param idleMs how long it may send none, in ms, at least 1; time in which its lines wait does not count */
+export function idle(idleMs: number): Part {
+  if (!(idleMs >= 1)) throw new UserError(`idleMs is a time in ms of at least 1, not ${idleMs}`);
+  return {
+    name: "idle",
+    extra(room) {
+      const members = new Deadlines<Member>(idleMs, room.now);
+      const start = (member: Member) => {
+        if (!member.isLeaving) members.start(member);
+      };
+      return {
+        joined(member) {
+          start(member);
+          room.wake(0);
+        },
+        sent: start,
+        left: (member) => members.stop(member),
+        gone: (member) => members.stop(member),
+        flush(now) {
+          for (const member of members.over(now)) {
+            members.start(member);
+            if (member.isWaiting || member.lines.isHeldBack) continue;
+            members.stop(member);
+            member.disconnect("idle", idleFor(formatTime(idleMs)));
+          }
+          return members.dueAtMs;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,199 @@
+/**
+ * `--names`: a client joins with a name, which stands before each of its lines. It is that of its
+ * certificate, or else the first line that it sends, or what stands before the first `: ` in it. No
+ * two members have names that could be taken for one.
+ */
+
+import type { Arrival, Door } from "../../doors/door.ts";
+import { greetsInTls } from "../../doors/first-bytes.ts";
+import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
+import {
+  askForName,
+  nameTaken,
+  NO_NAME_CERTIFIED,
+  noNameWithin,
+  NOT_A_NAME,
+  OUT_OF_SYNC,
+  SPEAKS_TLS,
+  takenOver,
+} from "../../program/server-messages.ts";
+import { formatTime } from "../../program/units.ts";
+import type { Extra } from "../../room/extra.ts";
+import type { Lines } from "../../room/fair-queue.ts";
+import { LF } from "../../room/line-buffer.ts";
+import type { Member } from "../../room/member.ts";
+import type { Context, Part, Reservations } from "../part.ts";
+import { type Certificate, certificateOf } from "./certificate.ts";
+import { NamedLines } from "./named-lines.ts";
+
+/** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
+export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
+/** How long a client may take for its name, in ms: a person has to type it. */
+const NAME_MS = 60_000;
+/** No name, with the white space around it, is longer, in bytes. */
+const NAME_BYTES_MAX = 1024;
+/** How many names a newcomer is told. */
+const TOLD_MAX = 10;
+
+export function names(context: Context): Part {
+  const all = new Names(context);
+  return { name: "names", door: all, extra: () => all, addedBytesMax: PREFIX_BYTES_MAX };
+}
+
+/** A name, from when a client asks for it until its member has left. */
+interface Owner {
+  readonly name: string;
+  readonly fingerprint: string | undefined;
+  readonly arrival: Arrival;
+  /** Undefined while it stands at the door. */
+  member?: Member;
+}
+
+/** The names of a room. */
+class Names implements Door, Extra {
+  readonly #context: Context;
+  /** By the keys of their names, in the order they came. */
+  readonly #owners = new Map<string, Owner>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  meet(arrival: Arrival): void {
+    const isOverTls = this.#context.secrets.tls !== undefined;
+    const certificate = isOverTls ? certificateOf(arrival.socket) : undefined;
+    if (certificate)
+      return this.#claim(arrival, certificate.name, certificate, arrival.takeEarly());
+    const greeting = Buffer.from(this.#greeting());
+    const taken = arrival.socket.write(greeting, 0, greeting.length);
+    if (arrival.socket.data !== arrival) return;
+    // A new socket takes so little, or is of no use; and no line is sent in part.
+    if (taken < greeting.length) return arrival.failed();
+    let begun = Buffer.alloc(0);
+    const claim = (name: string, rest: Uint8Array) => this.#claim(arrival, name, undefined, rest);
+    arrival.hold({
+      withinMs: NAME_MS,
+      received: (bytes) => {
+        begun = Buffer.concat([begun, bytes]);
+        if (!isOverTls && greetsInTls(begun)) return arrival.refuse(SPEAKS_TLS);
+        const end = begun.indexOf(LF);
+        const colon = begun.indexOf(": ");
+        if (colon >= 0 && (end < 0 || colon < end)) claim(begun.toString("utf8", 0, colon), begun);
+        else if (end >= 0) claim(begun.toString("utf8", 0, end).trim(), begun.subarray(end + 1));
+        else if (begun.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
+      },
+      ended: () => claim(begun.toString().trim(), Buffer.alloc(0)),
+      late: () => arrival.refuse(noNameWithin(formatTime(NAME_MS))),
+    });
+  }
+
+  linesOf({ name }: Member, lines: Lines): Lines {
+    return new NamedLines(lines, name);
+  }
+
+  joined(member: Member): void {
+    const owner = this.#owners.get(nameKey(member.name));
+    if (owner) owner.member = member;
+  }
+
+  left(member: Member): void {
+    const owner = this.#owners.get(nameKey(member.name));
+    if (owner?.member === member) this.#free(owner);
+  }
+
+  /** Members have names of their own here no more, and nobody gets the one that was asked for. */
+  restarted(): void {
+    const owners = [...this.#owners.values()];
+    this.#owners.clear();
+    for (const { member, arrival } of owners) if (!member) arrival.refuse(OUT_OF_SYNC);
+  }
+
+  /**
+   * Gives a client the name, and lets it pass; one with the same certificate as its owner takes it
+   * over.
+   *
+   * @param early what it has sent already, in lines
+   */
+  #claim(
+    arrival: Arrival,
+    name: string,
+    certificate: Certificate | undefined,
+    early: Uint8Array,
+  ): void {
+    if (!isName(name)) return arrival.refuse(certificate ? NO_NAME_CERTIFIED : NOT_A_NAME);
+    const key = nameKey(name);
+    const before = this.#owners.get(key);
+    const { fingerprint } = certificate ?? {};
+    const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;
+    if (before && !isSame) return arrival.refuse(nameTaken(name));
+    const owner: Owner = { name, fingerprint, arrival };
+    this.#owners.set(key, owner);
+    const { seat } = arrival;
+    arrival.seat = {
+      release: () => {
+        seat?.release();
+        this.#free(owner);
+      },
+    };
+    const enter = (rest: Uint8Array) => {
+      arrival.name = name;
+      arrival.pass(rest);
+      if (before?.member) before.member.disconnect(takenOver(name));
+      else before?.arrival.refuse(takenOver(name));
+    };
+    const reservations = this.#reservations;
+    // What is not known yet to be its owner's own is not taken over for sure.
+    if (reservations && before?.member === undefined) this.#ask(reservations, owner, early, enter);
+    else enter(early);
+  }
+
+  /** A member at another server may have the name; until that is known, the client waits here. */
+  #ask(
+    reservations: Reservations,
+    owner: Owner,
+    early: Uint8Array,
+    enter: (early: Uint8Array) => void,
+  ): void {
+    const { arrival, name } = owner;
+    const key = nameKey(name);
+    let received = early;
+    arrival.hold({
+      withinMs: NAME_MS,
+      received(bytes) {
+        received = Buffer.concat([received, bytes]);
+        arrival.socket.pause();
+      },
+      ended() {},
+      late: () => arrival.refuse(noNameWithin(formatTime(NAME_MS))),
+    });
+    reservations.ask(key, (granted) => {
+      if (this.#owners.get(key) !== owner) {
+        if (granted && !this.#owners.has(key)) reservations.release(key);
+      } else if (granted) {
+        arrival.socket.resume();
+        enter(received);
+      } else {
+        this.#owners.delete(key);
+        arrival.socket.resume();
+        arrival.refuse(nameTaken(name));
+      }
+    });
+  }
+
+  #free(owner: Owner): void {
+    const key = nameKey(owner.name);
+    if (this.#owners.get(key) !== owner) return;
+    this.#owners.delete(key);
+    this.#reservations?.release(key);
+  }
+
+  get #reservations(): Reservations | undefined {
+    return this.#context.parts.find(({ reservations }) => reservations)?.reservations;
+  }
+
+  #greeting(): string {
+    const members = this.#owners.values().filter(({ member }) => member);
+    const told = Array.from(members.take(TOLD_MAX), ({ name }) => name);
+    return askForName(told, this.#owners.size - told.length);
+  }
+}

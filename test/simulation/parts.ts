@@ -1,0 +1,27 @@
+/** What the server of a world does beside relaying: the parts that `listen` would load for its options. */
+
+import { bot, type BotEvents, type BotRoom } from "../../lib/extras/bot.ts";
+import { firstBytes } from "../../lib/extras/first-bytes.ts";
+import { history } from "../../lib/extras/history.ts";
+import { idle } from "../../lib/extras/idle.ts";
+import { names } from "../../lib/extras/names/names.ts";
+import type { Context, Part } from "../../lib/extras/part.ts";
+import { presence } from "../../lib/extras/presence.ts";
+import { rate } from "../../lib/extras/rate.ts";
+import type { Rules } from "./rules.ts";
+
+/** The parts in the order of `EXTRAS`, each pushed to those of the context. */
+export function loadParts(
+  rules: Rules,
+  context: Context & { readonly parts: Part[] },
+  program: (room: BotRoom) => BotEvents,
+): void {
+  const { parts } = context;
+  if (!rules.handshake) parts.push(firstBytes());
+  if (rules.names) parts.push(names(context));
+  if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));
+  if (rules.announce) parts.push(presence(context));
+  if (rules.idleMs !== undefined) parts.push(idle(rules.idleMs));
+  if (rules.linesPerSecond !== undefined) parts.push(rate(rules.linesPerSecond));
+  if (rules.bot) parts.push(bot(program, context));
+}
