@@ -186,6 +186,7 @@ export class Room implements MemberRoom, LeaverRoom {
     let lines = 0;
     for (const sender of new Set([...this.#queue.senders, ...this.members]))
       if (sender instanceof Member) lines += sender.abandonLines(why);
+    this.#leaveAll(why);
     return lines;
   }
 
@@ -197,7 +198,7 @@ export class Room implements MemberRoom, LeaverRoom {
     this.#release();
     let isHeldUp = this.#goOn();
     for (; isHeldUp && this.#slowReaders.hurry(now); isHeldUp = this.#goOn()) this.#release();
-    if (this.isStopping && this.isSettled) this.#stopAll();
+    if (this.isStopping && this.isSettled) this.#leaveAll(STOPPING);
     let dueAtMs = this.#slowReaders.heldUp(now, isHeldUp);
     dueAtMs = Math.min(dueAtMs, this.order.flush?.(now) ?? NEVER);
     for (const extra of this.#extras) dueAtMs = Math.min(dueAtMs, extra.flush?.(now) ?? NEVER);
@@ -228,9 +229,9 @@ export class Room implements MemberRoom, LeaverRoom {
     this.log.release(tail);
   }
 
-  #stopAll(): void {
+  #leaveAll(why: DisconnectReason): void {
     for (const member of this.members)
-      if (member.cursor.socket.data === member) this.#leave(member, STOPPING);
+      if (member.cursor.socket.data === member && !member.isWaiting) this.#leave(member, why);
   }
 
   /** Has a member leave once it has all that was sent until now. */
