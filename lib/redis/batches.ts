@@ -142,7 +142,8 @@ export class Batches {
   takeBack(id: string): Batch | undefined {
     const batch = this.#batches.shift();
     if (batch === undefined) return undefined;
-    this.#sent--;
+    // One that was sent over a lost connection may come back before it is sent again.
+    this.#sent = Math.max(0, this.#sent - 1);
     this.#pieces -= batch.pieces.length;
     if (batch.bytes > 0) this.#unread.push({ id, bytes: batch.bytes });
     return batch;
