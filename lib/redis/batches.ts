@@ -92,9 +92,9 @@ export class Batches {
     return this.#pieces === 0;
   }
 
-  /** Those that wait to be sent. */
-  get unsent(): readonly Batch[] {
-    return this.#batches.slice(this.#sent);
+  /** Whether one waits to be sent. */
+  get hasUnsent(): boolean {
+    return this.#sent < this.#batches.length;
   }
 
   /** Takes a run, of which it keeps a copy. */

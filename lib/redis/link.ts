@@ -1,7 +1,7 @@
 /** A connection to the stream of a room in Redis, by two clients of Bun: one adds, one waits for entries. */
 
 import { ADD, FORGOTTEN, JOIN } from "./scripts.ts";
-import type { Entry, Joined, NewEntry, OpenStream, StreamLink } from "./stream.ts";
+import type { Entry, Joined, NewEntry, StreamLink } from "./stream.ts";
 import { Forgotten, Refused } from "./stream.ts";
 
 /** How long a connection may take, in ms. */
@@ -11,11 +11,6 @@ const BLOCK_MS = 1_000;
 /** About as much is read at a time, in bytes; but no more than so many entries. */
 const READ_BYTES = 4 << 20;
 const READ_MAX = 32;
-
-/** The stream of a room; the braces have a cluster keep it and its other keys on one node. */
-export function streamKey(room: string): string {
-  return `linechat:{${room}}`;
-}
 
 /** A client that does not connect again by itself: what it then sends again, and when, could not be told. */
 export function openClient(url: string): Bun.RedisClient {
@@ -36,13 +31,10 @@ export interface RedisStream {
   readonly options: CommonOptions;
 }
 
-/** How to connect to the stream of a room. */
-export function streamInRedis(stream: RedisStream): OpenStream {
-  return (onOpen, onLost) => new RedisLink(stream, onOpen, onLost);
-}
-
-class RedisLink implements StreamLink {
+export class RedisLink implements StreamLink {
   readonly #at: RedisStream;
+  /** The key of the stream; the braces have a cluster keep it and its other keys on one node. */
+  readonly #stream: string;
   readonly #onLost: (error: Error) => void;
   readonly #adder: Bun.RedisClient;
   readonly #reader: Bun.RedisClient;
@@ -51,6 +43,7 @@ class RedisLink implements StreamLink {
 
   constructor(at: RedisStream, onOpen: () => void, onLost: (error: Error) => void) {
     this.#at = at;
+    this.#stream = `linechat:{${at.room}}`;
     this.#onLost = onLost;
     this.#adder = openClient(at.url);
     this.#reader = openClient(at.url);
@@ -74,9 +67,8 @@ class RedisLink implements StreamLink {
   }
 
   read(after: string, done: (entries: readonly Entry[]) => void): void {
-    const { room, lineBytesMax } = this.#at;
-    const stream = streamKey(room);
-    const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * lineBytesMax)));
+    const stream = this.#stream;
+    const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * this.#at.lineBytesMax)));
     const how = ["COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", stream, after];
     this.#ask(this.#reader, "XREAD", how, (reply: Record<string, [string, string[]][]> | null) =>
       done((reply?.[stream] ?? []).map(entryOf)),
@@ -101,8 +93,7 @@ class RedisLink implements StreamLink {
   }
 
   #run<Reply>(script: string, args: readonly string[], onReply: (reply: Reply) => void): void {
-    const stream = streamKey(this.#at.room);
-    const keys = ["3", stream, `${stream}:state`, `${stream}:history`];
+    const keys = ["3", this.#stream, `${this.#stream}:state`, `${this.#stream}:history`];
     this.#ask(this.#adder, "EVALSHA", [script, ...keys, ...args], onReply);
   }
 

@@ -3,7 +3,7 @@
  * every second, its heartbeat; that one was silent shows in the stream, by the times of the entries.
  */
 
-import { compareIds, type Entry, GONE, msOf, START } from "./stream.ts";
+import { compareIds, type Entry, GONE, START } from "./stream.ts";
 
 /** A server that is silent for so long is considered down: 5 s after its heartbeat at the latest. */
 const SILENCE_MS = 4_000;
@@ -29,7 +29,7 @@ export class Peers {
 
   /** The next entry has come, from this server or another. */
   received({ id, by, read }: Entry, isOwn: boolean): void {
-    this.#nowMs += Math.min(STEP_MS_MAX, msOf(id) - msOf(this.#last));
+    this.#nowMs += Math.min(STEP_MS_MAX, Number.parseInt(id) - Number.parseInt(this.#last));
     this.#last = id;
     if (isOwn) return;
     if (read === GONE) return void this.#peers.delete(by);
@@ -48,10 +48,8 @@ export class Peers {
 
   /** Waits no more for those that have been silent for too long; returns their names. */
   dropSilent(): string[] {
-    const isSilent = ({ receivedAtMs }: { receivedAtMs: number }) =>
-      this.#nowMs - receivedAtMs >= SILENCE_MS;
-    const names = [...this.#peers].filter(([, peer]) => isSilent(peer)).map(([name]) => name);
-    for (const name of names) this.#peers.delete(name);
-    return names;
+    const sinceMs = this.#nowMs - SILENCE_MS;
+    const silent = [...this.#peers].filter(([, { receivedAtMs }]) => receivedAtMs <= sinceMs);
+    return silent.map(([name]) => name).filter((name) => this.#peers.delete(name));
   }
 }

@@ -1,11 +1,13 @@
 /** `--redis`: the room is one with those of other servers. Is the Redis there, will it do, may it forget? */
 
+import { randomBytes } from "node:crypto";
+
 import type { Context, Part } from "../extras/part.ts";
 import { codeOf, explain, usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { settlesWithin, within } from "../program/within.ts";
 import { DEFAULTS } from "../room/room.ts";
-import { CONNECT_MS, openClient, streamInRedis, streamKey } from "./link.ts";
+import { CONNECT_MS, openClient, RedisLink } from "./link.ts";
 import { StreamOrder } from "./stream-order.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
@@ -30,6 +32,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/CONNECTION_TIMEOUT/, `no answer within ${CONNECT_MS / 1000} s`],
   [/NOAUTH/, "it wants a password, which REDIS_PASSWORD may hold"],
   [/WRONGPASS/, "wrong user or password"],
+  [/READONLY/, "it is a read-only replica"],
   [/MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1"],
   [/NOPERM/, "the user may not do what is needed: streams, hashes, lists, scripts, INFO"],
   [/DENIED/, "it is in protected mode, and takes connections from its own machine only"],
@@ -45,49 +48,55 @@ export interface RedisRoom {
   readonly room: string;
 }
 
-/** The Redis, and what all servers of the room have in common. */
-export interface RedisSettings {
-  /** The Redis over which other servers share the room; by default, it is this server's own. */
-  redis?: RedisRoom | undefined;
-  lineBytesMax?: number;
-  names?: boolean | undefined;
-  history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
+/** What all servers of the room have in common. */
+export interface CommonSettings {
+  readonly lineBytesMax?: number;
+  readonly names?: boolean | undefined;
+  readonly history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
 }
+
+/** What `listen` takes: by default, a room is this server's own. */
+export type RedisSettings = CommonSettings & { readonly redis?: RedisRoom | undefined };
 
 /**
  * Looks whether a Redis will do, and makes its order that of the room.
  *
  * @throws {UserError} in one line, why it will not
  */
-export async function redis(settings: RedisSettings, { onWarning }: Context): Promise<Part> {
-  const { lineBytesMax = DEFAULTS.lineBytesMax, names = false, history } = settings;
-  const { url, room } = settings.redis ?? { url: new URL("redis://127.0.0.1"), room: "linechat" };
+export async function redis(
+  { url, room }: RedisRoom,
+  { lineBytesMax = DEFAULTS.lineBytesMax, names = false, history }: CommonSettings,
+  { onWarning }: Context,
+): Promise<Part> {
   if ((history?.bytes ?? 0) > HISTORY_BYTES_MAX)
     throw usageError(`--redis keeps a --history of at most ${formatSize(HISTORY_BYTES_MAX)}`);
   if (lineBytesMax > LINE_BYTES_MAX)
     throw usageError(
       `--max-line ${formatSize(lineBytesMax)} is more than --redis takes: ${formatSize(LINE_BYTES_MAX)}`,
     );
-  const { href } = withPassword(url, process.env["REDIS_PASSWORD"]);
-  await check(new URL(href), room, onWarning);
+  const address = new URL(url);
+  address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
+  await check(address, onWarning);
   const options = {
     "--max-line": formatSize(lineBytesMax),
     ...(names && { "--names": "" }),
     ...(history && { "--history": `${history.lines ?? formatSize(history.bytes)}` }),
   };
   const historyBytes = history?.bytes ?? 0;
+  const at = { url: address.href, room, lineBytesMax, historyBytes, options };
   const order = new StreamOrder({
-    open: streamInRedis({ url: href, room, lineBytesMax, historyBytes, options }),
-    ...{ lineBytesMax, names, newName },
+    open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
+    newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
+    ...{ lineBytesMax, names },
   });
   return {
     name: "redis",
     order,
     reservations: order.reservations,
     start: (started) =>
-      order.start(started).catch((cause: Error) => {
-        throw new UserError(`cannot share the room ${room}: ${cause.message}`, { cause });
+      order.start(started).catch((cause: unknown) => {
+        throw new UserError(`cannot share the room ${room}: ${reasonOf(cause)}`, { cause });
       }),
     get note() {
       return `sharing the room ${room}, as server ${order.name}`;
@@ -101,37 +110,24 @@ export async function redis(settings: RedisSettings, { onWarning }: Context): Pr
   };
 }
 
-/** The address to connect to, with a password from elsewhere unless it has one. */
-function withPassword(url: URL, password: string | undefined): URL {
-  const complete = new URL(url);
-  if (complete.password === "" && password) complete.password = encodeURIComponent(password);
-  return complete;
-}
-
-/** A name that no server has had; none looks like an option. */
-function newName(): string {
-  const random = crypto.getRandomValues(new Uint8Array(9));
-  return Buffer.from(random).toString("base64url").replaceAll("-", "_");
-}
-
 /**
  * Looks whether it will do, and warns of what would make it forget.
  *
  * @throws {UserError} why it will not
  */
-async function check(url: URL, room: string, onWarning: Context["onWarning"]): Promise<void> {
+async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
   const name = `redis at ${url.host}`;
   const mayForget = (why: string, when: string) =>
     onWarning(`${name} may forget: ${why}, so all members are disconnected when it ${when}`);
   try {
     await knock(url);
-    const info = await inquire(url.href, room);
+    const info = await inquire(url.href);
     const policy = info.get("maxmemory_policy") ?? "";
     if (info.get("aof_enabled") === "0") mayForget("appendonly is no", "is restarted");
     if (policy.startsWith("allkeys")) mayForget(`maxmemory-policy is ${policy}`, "evicts the room");
   } catch (error) {
     const hint = /CLOSED|TIMEOUT/.test(codeOf(error)) ? HINTS[url.protocol] : "";
-    throw new UserError(`cannot use ${name}: ${why(error)}${hint}`, { cause: error });
+    throw new UserError(`cannot use ${name}: ${reasonOf(error)}${hint}`, { cause: error });
   }
 }
 
@@ -145,7 +141,7 @@ async function knock({ hostname, port }: URL): Promise<void> {
 }
 
 /** What it tells of itself, by the names that INFO has for that. */
-async function inquire(url: string, room: string): Promise<ReadonlyMap<string, string>> {
+async function inquire(url: string): Promise<ReadonlyMap<string, string>> {
   const client = openClient(url);
   try {
     const reply: string = await client.send("INFO", []);
@@ -153,19 +149,14 @@ async function inquire(url: string, room: string): Promise<ReadonlyMap<string, s
       reply.split("\r\n").map((line) => [line.replace(/:.*/, ""), line.replace(/^.*?:/, "")]),
     );
     const version = info.get("redis_version") ?? "0";
-    if (!Bun.semver.satisfies(version, `>=${VERSION_MIN}`))
-      throw new UserError(`it is too old, ${version}: Redis ${VERSION_MIN} or later is needed`);
-    if (info.get("role") === "slave" && info.get("slave_read_only") !== "0")
-      throw new UserError("it is a read-only replica");
-    // In a cluster, this says whether the room is on this node.
-    await client.send("XREAD", ["STREAMS", streamKey(room), "$"]);
-    return info;
+    if (Bun.semver.satisfies(version, `>=${VERSION_MIN}`)) return info;
+    throw new UserError(`it is too old, ${version}: Redis ${VERSION_MIN} or later is needed`);
   } finally {
     client.close();
   }
 }
 
-function why(error: unknown): string {
+function reasonOf(error: unknown): string {
   const said = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
   for (const [pattern, words] of REASONS) {
     const found = pattern.exec(said);

@@ -17,13 +17,6 @@ const LATE_MS = 5_000;
 /** A longer time between two looks at the clock counts as no more: this server has slept. */
 export const TICK_MS = 1_000;
 
-/** What a session tells. */
-export interface SessionEvents {
-  /** There is a connection; the server has joined with it, under its new name, or goes on where it was. */
-  onHere(joined?: Joined): void;
-  onLost(error: Error): void;
-}
-
 export class Session {
   /** What this server is called; it joins under a new name each time. */
   name = "";
@@ -38,7 +31,8 @@ export class Session {
   #readSinceMs = 0;
   readonly #open: OpenStream;
   readonly #newName: () => string;
-  readonly #events: SessionEvents;
+  readonly #onHere: (joined?: Joined) => void;
+  readonly #onLost: (error: Error) => void;
   #state: "away" | "joining" | "here" = "away";
   #link: StreamLink | undefined;
   #lookedAtMs: number | undefined;
@@ -46,11 +40,20 @@ export class Session {
   #backoffMs = BACKOFF_MS.first;
   #retryAtMs = 0;
 
-  /** @param newName gives a name that no server has had */
-  constructor(open: OpenStream, newName: () => string, events: SessionEvents) {
+  /**
+   * @param newName gives a name that no server has had
+   * @param onHere told when there is a connection: the server has joined with it, or goes on where it was
+   */
+  constructor(
+    open: OpenStream,
+    newName: () => string,
+    onHere: (joined?: Joined) => void,
+    onLost: (error: Error) => void,
+  ) {
     this.#open = open;
     this.#newName = newName;
-    this.#events = events;
+    this.#onHere = onHere;
+    this.#onLost = onLost;
   }
 
   get isHere(): boolean {
@@ -69,7 +72,7 @@ export class Session {
     const isAnswerLate = this.due > 0 && this.clockMs - this.#dueSinceMs >= LATE_MS;
     // A reading may take a second: there may be nothing.
     const isReadLate = this.isReading && this.clockMs - this.#readSinceMs >= LATE_MS + TICK_MS;
-    if (isAnswerLate || isReadLate) this.#events.onLost(new Error("no answer for 5 s"));
+    if (isAnswerLate || isReadLate) this.#onLost(new Error("no answer for 5 s"));
     if (this.#state === "away" && now >= this.#retryAtMs) this.#connect();
     return this.#state === "away" ? this.#retryAtMs : now + TICK_MS;
   }
@@ -123,7 +126,7 @@ export class Session {
     const here = this.#expect((joined?: Joined) => {
       this.#state = "here";
       this.isMember = true;
-      this.#events.onHere(joined);
+      this.#onHere(joined);
     });
     const onOpen = () => {
       if (this.isMember) return here();
@@ -131,7 +134,7 @@ export class Session {
       this.name = this.#newName();
       this.#link?.join(this.name, before, here);
     };
-    this.#link = this.#open(onOpen, this.#events.onLost);
+    this.#link = this.#open(onOpen, this.#onLost);
   }
 
   /** Expects an answer in time: the same function, noting that it came. */

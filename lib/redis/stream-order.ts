@@ -65,11 +65,12 @@ export class StreamOrder implements Order {
     this.#options = options;
     this.#batches = new Batches(options, () => this.#now);
     this.#receiving = new Receiving(this.#batches);
-    this.#session = new Session(options.open, options.newName, {
-      onHere: (joined) => this.#onHere(joined),
-      onLost: (error) => this.#onLost(error),
-    });
-    this.#started.promise.catch(() => {});
+    this.#session = new Session(
+      options.open,
+      options.newName,
+      (joined) => this.#onHere(joined),
+      (error) => this.#onLost(error),
+    );
   }
 
   /** The name of this server among those that share the room. */
@@ -151,8 +152,7 @@ export class StreamOrder implements Order {
   /** Takes leave of the other servers; `done` is told once they know, or cannot know. */
   close(done: () => void): void {
     this.#onClosed = done;
-    const isLineUnsent = this.#batches.unsent.some(({ bytes }) => bytes > 0);
-    if (!this.#session.isHere || isLineUnsent) return this.end();
+    if (!this.#session.isHere) return this.end();
     this.#last = this.#batches.addEmpty();
     for (const batch of this.#batches.take(NEVER)) this.#add(batch);
   }
@@ -180,7 +180,7 @@ export class StreamOrder implements Order {
   #addAndRead(): void {
     const isMuch = this.#receiving.untoldBytes >= this.#batches.takenBytesMax / TELLS;
     const isDue = isMuch || this.#session.clockMs - this.#toldAtMs >= TICK_MS;
-    if (isDue && this.#batches.unsent.length === 0) this.#batches.addEmpty();
+    if (isDue && !this.#batches.hasUnsent) this.#batches.addEmpty();
     for (const batch of this.#batches.take(UNANSWERED_MAX - this.#session.due)) this.#add(batch);
     if (this.#session.isReading || this.isHeldUp()) return;
     this.#session.read(this.#receiving.position, (entries) => this.#onEntries(entries));
@@ -258,9 +258,10 @@ export class StreamOrder implements Order {
     const pieces = [...this.#receiving.drop(), ...batches.flatMap((batch) => batch.pieces)];
     let lines = this.#room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }) ?? 0;
     for (const { done } of pieces) done?.();
-    const lost = batches.filter(({ number }) => number > placedNumber);
-    for (const { run } of lost.flatMap((batch) => batch.pieces)) lines += countLines(run);
-    if (lines > 0) this.#options.report(`lines of members lost, as they have no place: ${lines}`);
+    for (const batch of batches)
+      if (batch.number > placedNumber && !batch.isPassing)
+        for (const { run } of batch.pieces) lines += countLines(run);
+    if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 
   get #now(): number {

@@ -79,11 +79,6 @@ export class Forgotten extends Error {}
 /** The other servers have other options than this one. */
 export class Refused extends Error {}
 
-/** When an entry was added, by the clock of the stream, in ms. */
-export function msOf(id: string): number {
-  return Number.parseInt(id, 10);
-}
-
 /** Compares two ids: negative if `a` is before `b`. */
 export function compareIds(a: string, b: string): number {
   const [aMs = 0, aSequence = 0] = a.split("-").map(Number);

@@ -585,7 +585,8 @@ class Server {
   check(): void {
     const { stream, rules } = this.#world;
     const inFlight = this.#link?.inFlight ?? 0;
-    if (inFlight > 9) throw new Violation(`${inFlight} batches are on their way`);
+    if (inFlight > 4 && !this.#isClosing)
+      throw new Violation(`${inFlight} batches are on their way`);
     const known = stream.readingsAtMost;
     const name = this.order.name;
     if (!known.has(name)) return;
@@ -644,7 +645,7 @@ class Server {
       for (const server of servers) if (server.names.at(-1) === name) this.#drops(server);
       if (this.#knownGone.has(name)) throw new Violation(`${name}, which has gone, was waited for`);
     }
-    const [, lines = "0"] = /^lines of members lost, .*: (\d+)$/.exec(what) ?? [];
+    const [, lines = "0"] = /^lines lost, .*: (\d+)$/.exec(what) ?? [];
     seen.linesLost += Number(lines);
     this.#linesLost += Number(lines);
     if (!what.startsWith("out of sync")) return;
