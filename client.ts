@@ -1,33 +1,32 @@
 #!/usr/bin/env sh
 ///usr/bin/env sh -c 'command -v bun' >/dev/null && exec bun "$0" "$@"
 ///usr/bin/env echo "linechat needs Bun 1.4.5 or later: https://bun.com" >&2; exit 127
-/** A seat in a chat room: a terminal or a pipe on one end, the room on the other. */
+/** A client of a chat room: a terminal or a pipe on one side, the room on the other. */
 
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
-import { canPaint } from "./lib/client/colour.ts";
-import { addressOf, connect } from "./lib/client/connect.ts";
-import { type Conversation, OneConnection } from "./lib/client/conversation.ts";
-import { type LocalEnd, notesFor } from "./lib/client/local-end.ts";
-import { loginName } from "./lib/client/login-name.ts";
+import { addressOf, connect, type ConnectOptions } from "./lib/client/connect.ts";
+import { type Conversation, OneConnection, type Part } from "./lib/client/conversation.ts";
+import type { LocalSide, Notes } from "./lib/client/local-side.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { openPipe, prefixLines } from "./lib/client/pipe.ts";
-import { ReconnectingConnection } from "./lib/client/reconnect.ts";
-import type { Terminal } from "./lib/client/terminal.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
-import { UserError } from "./lib/program/system-errors.ts";
 import { version } from "./package.json";
 
+/** A terminal that can do no more than print line after line. */
+const isDumb = process.env["TERM"] === "dumb";
 /** How long the end by a signal may take: a terminal that is stopped would hold it up. */
 const LEAVE_MS = 1000;
+/** As a shell reports SIGPIPE, by which a filter ends when its reader has gone. */
+const EXIT_NO_READER = 128 + constants.signals.SIGPIPE;
 
 await runCommand({ ...COMMAND, version }, async (options, operands) => {
-  const place = connectOptions(options, operands);
-  let here: LocalEnd | undefined;
+  const place = await connectOptions(options, operands);
+  let side: LocalSide | undefined;
   const leave = async (exitCode: number) => {
-    await Promise.race([here?.close().catch(() => {}), Bun.sleep(LEAVE_MS)]);
+    await Promise.race([side?.close().catch(() => {}), Bun.sleep(LEAVE_MS)]);
     await exit(exitCode);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -36,73 +35,87 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connection = options.reconnect ? undefined : await connect(place);
   const isChat = isatty(0) && isatty(1) && !options["recv-only"];
-  const name = options.name ?? (isChat ? loginName() : "");
-  const terminal =
-    isChat && canPaint(1) ? await openTerminal(options, name, place.passPhrase) : undefined;
-  const end = (here = terminal ?? openPipe());
-  const notes = notesFor(terminal, options);
-  const connectAgain = async () => {
-    const made = await connect(place);
-    end.connected?.();
-    return made;
-  };
-  const room = connection
-    ? new OneConnection(connection, !options["recv-only"], isChat ? name : "", notes)
-    : new ReconnectingConnection(addressOf(place), connectAgain, isChat ? name : "", notes);
+  const name = options.name ?? (isChat ? await loginName() : "");
+  const terminal = isChat && !isDumb ? await openTerminal(name, options) : undefined;
+  const opened = (side = terminal ?? (isatty(1) ? await openPlainly() : openPipe()));
+  const notes = await notesFor(terminal, options);
+  const part = { sends: !options["recv-only"], name };
+  const conversation = connection
+    ? new OneConnection(connection, part, notes)
+    : await openReconnecting(place, part, notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
+  let exitCode = 0;
   try {
-    await converse(here, room, name, options);
+    exitCode = await converse(opened, conversation, part, !options["send-only"]);
   } finally {
-    await here.close();
+    await opened.close();
   }
 
   // Stage 4, closing the client: close, which the end of the process does.
-  await exit(0);
+  await exit(exitCode);
 });
 
-/** A terminal as the options want it. What it is made of is loaded only for somebody to see it. */
-async function openTerminal(
-  options: Options,
-  name: string,
-  passPhrase?: Uint8Array,
-): Promise<Terminal> {
-  const { History, historyPath } = await import("./lib/client/history.ts");
-  const { Terminal } = await import("./lib/client/terminal.ts");
-  const path = options["no-history"] ? undefined : historyPath();
-  const history = new History(path, passPhrase && new TextDecoder().decode(passPhrase));
-  return new Terminal({ name, history, showsTime: options.time, bell: options.bell });
+// What only a terminal or an option needs is loaded only then.
+
+async function loginName(): Promise<string> {
+  const login = await import("./lib/terminal/login-name.ts");
+  return login.loginName();
 }
 
-/** Says and hears until everything is said and the server has closed, or nobody looks any more. */
+async function openTerminal(name: string, options: Options): Promise<LocalSide & Notes> {
+  const { Terminal } = await import("./lib/terminal/terminal.ts");
+  return new Terminal({ name, showsTime: options.time, bell: options.bell });
+}
+
+async function openPlainly(): Promise<LocalSide> {
+  const { showPlainly } = await import("./lib/terminal/plain.ts");
+  return showPlainly(openPipe());
+}
+
+async function openReconnecting(
+  place: ConnectOptions,
+  part: Part,
+  notes: Notes,
+): Promise<Conversation> {
+  const { ReconnectingConversation } = await import("./lib/client/reconnect.ts");
+  return new ReconnectingConversation(addressOf(place), () => connect(place), part, notes);
+}
+
+/** In a pipeline that nobody watches, the client reports only what goes wrong. */
+async function notesFor(terminal: Notes | undefined, options: Options): Promise<Notes> {
+  const isSilent = options.quiet || !(terminal || isatty(2) || options.reconnect);
+  if (isSilent) return { note() {}, status() {} };
+  const { openNotes } = await import("./lib/client/notes.ts");
+  return openNotes(terminal);
+}
+
+/** Sends and receives until everything is sent and the server has closed; returns the exit code. */
 async function converse(
-  here: LocalEnd,
-  room: Conversation,
-  name: string,
-  options: Options,
-): Promise<void> {
-  const lines = name ? prefixLines(here.said, `${name}: `) : here.said;
-  const shows = !options["send-only"];
-  let saidAll = options["recv-only"];
-  const heard = hear(room, here, shows);
-  const said = saidAll ? heard : say(lines, room).then((all) => ((saidAll = all), heard));
-  const unseen = shows && here.gone ? here.gone().then(() => false) : heard;
-  if (await Promise.race([heard, said, unseen])) return;
-  if (!saidAll) throw new UserError("stdout was closed before everything was said");
-  // Nobody looks any more; but whether all has arrived, only the end tells.
-  if (!options["recv-only"]) await heard.then((closed) => closed || hear(room, here, false));
-}
-
-/** Says what is said here, then half-closes; returns whether all went out. */
-async function say(lines: AsyncIterable<Uint8Array>, room: Conversation): Promise<boolean> {
-  for await (const bytes of lines) if (!(await room.write(bytes))) return false;
-  room.endOutput();
-  return true;
-}
-
-/** Shows what the room says, until the server closes; returns false if nobody looks any more. */
-async function hear(room: Conversation, here: LocalEnd, show: boolean): Promise<boolean> {
-  for (let bytes = await room.read(); bytes !== undefined; bytes = await room.read())
-    if (show && !(await here.show(bytes))) return false;
-  return true;
+  side: LocalSide,
+  conversation: Conversation,
+  { sends, name }: Part,
+  shows: boolean,
+): Promise<number> {
+  let hasReader = shows;
+  let sentAll = false;
+  const send = async () => {
+    const lines = name ? prefixLines(side.lines, `${name}: `) : side.lines;
+    for await (const bytes of lines) if (!(await conversation.write(bytes))) return;
+    conversation.endOutput();
+    sentAll = true;
+  };
+  // Without a reader, only the end still tells whether all that was sent has arrived.
+  const receive = async () => {
+    for (let bytes = await conversation.read(); bytes; bytes = await conversation.read()) {
+      hasReader &&= await side.show(bytes);
+      if (shows && !hasReader && !sentAll) return false;
+    }
+    return true;
+  };
+  const received = receive();
+  const sent = sends ? send().then(() => received) : received;
+  const unread = side.gone?.().then(() => sentAll && received) ?? received;
+  const isOver = await Promise.race([received, sent, unread]);
+  return isOver || !sends ? 0 : EXIT_NO_READER;
 }

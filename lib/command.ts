@@ -5,8 +5,8 @@
  * The command `linechat`: `linechat server` is server.ts, `linechat client` is client.ts. So
  * `bunx linechat` finds both by the name of the package.
  *
- * What an installed command begins with is for `sh` too, which hands over to Bun, or says that it
- * is missing; to Bun these lines are comments.
+ * The first lines are for `sh`, which hands over to Bun or reports that it is missing; to Bun they
+ * are comments.
  */
 
 import { version } from "../package.json";
@@ -22,25 +22,25 @@ const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {
 const command = {
   name: "linechat",
   version,
-  summary: "A chat room on a port, or a seat in one; each has a --help of its own.",
+  summary: "A chat room on a port, or a client of one; each has a --help of its own.",
   operands: ["server|client"],
   options: {},
   examples: [
     ["linechat server 8080", "a room on port 8080"],
-    ["linechat client localhost 8080", "a seat in it"],
-    ["linechat server --help", "all that a room can do"],
+    ["linechat client localhost 8080", "a client of it"],
+    ["linechat server --help", "all options of a room"],
   ],
 } as const;
 
-const [word = "", ...rest] = process.argv.slice(2);
-const program = Object.hasOwn(PROGRAMS, word) ? PROGRAMS[word] : undefined;
+const [name = "", ...rest] = process.argv.slice(2);
+const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
 if (program) {
   process.argv.splice(2, 1);
   await program();
 } else {
-  // What follows a word that means nothing is not looked at.
+  // The arguments of an unknown command are not looked at.
   process.argv.length -= rest.length;
   await runCommand(command, () => {
-    throw usageError(`unknown command ${quote(word)}; did you mean server or client?`);
+    throw usageError(`unknown command ${quote(name)}; did you mean server or client?`);
   });
 }

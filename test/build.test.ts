@@ -37,7 +37,7 @@ describe("bun run build", () => {
   });
 
   test("says what is wrong in one line", async () => {
-    const stderr = "build: unknown option --al; did you mean --all? (--help shows how)\n";
+    const stderr = "build: unknown option --al; did you mean --all? (see --help)\n";
     expect(await build("--al")).toEqual({ code: 2, stdout: "", stderr });
     const failed = await build("--outdir", "/dev/null");
     expect(failed.code).toBe(1);

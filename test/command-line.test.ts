@@ -92,7 +92,7 @@ const CLIENT_MISTAKES: [string[], string][] = [
   [["--nope", "localhost", "80"], "unknown option --nope"],
   [["--nmae", "ann", "localhost", "80"], "unknown option --nmae; did you mean --name?"],
   [["-name", "ann", "localhost", "80"], "unknown option -name; did you mean --name?"],
-  [["-n", "ann", "localhost", "80"], "unknown option -n; did you mean --name or --no-history?"],
+  [["-n", "ann", "localhost", "80"], "unknown option -n; did you mean --name?"],
   [["-p", "80"], "unknown option -p; the port stands alone: linechat-client localhost 8080"],
   [
     ["--port", "80"],
@@ -104,7 +104,7 @@ const CLIENT_MISTAKES: [string[], string][] = [
   [["--recv"], "unknown option --recv; did you mean --recv-only?"],
   [["--name", "a b", "localhost", "80"], `${A_NAME}, not "a b"`],
   [["--name", "a\u2800b", "localhost", "80"], `${A_NAME}, not "a\u2800b"`],
-  [["--bell", "loud", "localhost", "80"], '--bell takes all, name or none, not "loud"'],
+  [["--bell", "loud", "localhost", "80"], '--bell takes name or none, not "loud"'],
   [["--name", "--quiet", "localhost", "80"], `${A_NAME}; "--quiet" looks like an option`],
   [["--tls-ca", "ca.pem", "localhost", "80"], "--tls-ca needs --tls"],
   [["--tls", "--tls-cert", "a.pem", "localhost", "80"], "--tls-cert and --tls-key go together"],
@@ -128,7 +128,7 @@ describe("a usage mistake is one line that names it, and exit code 2", () => {
         expect(await run(program, ...options)).toEqual({
           code: 2,
           stdout: "",
-          stderr: `linechat-${program}: ${message} (--help shows how)\n`,
+          stderr: `linechat-${program}: ${message} (see --help)\n`,
         });
       });
 
@@ -136,7 +136,7 @@ describe("a usage mistake is one line that names it, and exit code 2", () => {
     const { code, stderr } = await run("server", "--max-clients", "99999999", "0");
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /^linechat-server: --max-clients 99999999 is more than the file limit allows: \d+, as ulimit -n is \d+ \(--help shows how\)\n$/,
+      /^linechat-server: --max-clients 99999999 is more than the file limit allows: \d+, as ulimit -n is \d+ \(see --help\)\n$/,
     );
   });
 });
@@ -205,7 +205,7 @@ test("a message stays one line whatever was given", async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(/^linechat-client: cannot connect to no\\x0asuch\\x1bpath: [^\n]+\n$/);
   const { stderr: unknown } = await run("server", "--a\nb", "80");
-  expect(unknown).toBe('linechat-server: unknown option "--a\\nb" (--help shows how)\n');
+  expect(unknown).toBe('linechat-server: unknown option "--a\\nb" (see --help)\n');
 });
 
 test("--quiet leaves only warnings and errors in the log", async () => {
@@ -245,7 +245,7 @@ test("each script of the package has a --help, and a word on an option that it d
       const help = await run("--help");
       expect(help).toMatchObject({ code: 0, stderr: "" });
       expect(help.stdout).toContain(`bun run ${name}`);
-      const mistake = `${name}: unknown option --wrong (--help shows how)\n`;
+      const mistake = `${name}: unknown option --wrong (see --help)\n`;
       expect(await run("--wrong")).toEqual({ code: 2, stdout: "", stderr: mistake });
     }),
   );

@@ -5,22 +5,19 @@
  */
 
 import { expect, test } from "bun:test";
-import { isIP } from "node:net";
 
 import { formatAddress, unmapAddress } from "../lib/program/address.ts";
-import { count, flag, parseCommandLine, parsePort, size } from "../lib/program/command-line.ts";
+import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
+import { isName, nameKey } from "../lib/program/name.ts";
+import { count, size } from "../lib/program/option-values.ts";
 import { UserError } from "../lib/program/system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";
 import { countLines, LineBuffer } from "../lib/room/line-buffer.ts";
 import { LineLog, type Speaker } from "../lib/room/line-log.ts";
 import { NamedLines } from "../lib/room/named-lines.ts";
-import { isName, nameKey } from "../lib/program/name.ts";
 import { PREFIX_BYTES_MAX } from "../lib/room/names.ts";
-import { AddressRules, parseAddressRule } from "../lib/server/access.ts";
-import { TelnetInput, TelnetSocket } from "../lib/server/telnet.ts";
-import { FakeSocket } from "./room/fake-socket.ts";
-import { Random } from "./simulation/random.ts";
-import { answersOf, readTelnet, requestsOf } from "./simulation/telnet.ts";
+import { forSeeds } from "./harness/seeds.ts";
+import type { Random } from "./simulation/random.ts";
 
 const LF = 0x0a;
 
@@ -105,62 +102,6 @@ test("a name is 1 to 32 characters, none of them unseen, blank, a colon or one t
   });
 });
 
-test("TelnetInput takes commands out of any bytes, cut anywhere, as one look at all of them does", () => {
-  forSeeds(3000, (random) => {
-    const input = new TelnetInput();
-    let [received, said, answers] = ["", "", ""];
-    let marks = 0;
-    for (let step = random.between(1, 20); step > 0; step--) {
-      const before = answersOf(received);
-      const chunk = randomTelnet(random, random.below(20));
-      received += chunk.toString("latin1");
-      said += Buffer.from(input.decode(chunk)).toString("latin1");
-      const after = answersOf(received);
-      expect(said).toBe(readTelnet(received));
-      const answered = Buffer.from(input.takeAnswers()).toString("latin1");
-      const owesMark = after.marks > before.marks;
-      if (owesMark) marks++;
-      expect(answered.endsWith("\xff\xfb\x06")).toBe(owesMark);
-      answers += owesMark ? answered.slice(0, -3) : answered;
-      expect(answers).toBe(after.refusals);
-    }
-    expect(marks).toBeLessThanOrEqual(answersOf(received).marks);
-    said += Buffer.from(input.end()).toString("latin1");
-    expect(said).toBe(readTelnet(received, true));
-  });
-});
-
-test("TelnetSocket sends what is said, and answers whole, whatever the socket takes", () => {
-  forSeeds(3000, (random) => {
-    const socket = new FakeSocket();
-    let sent = "";
-    socket.write = (bytes, offset, length) => {
-      const taken = random.chance(400) ? random.below(length + 1) : length;
-      sent += Buffer.from(bytes.subarray(offset, offset + taken)).toString("latin1");
-      return taken;
-    };
-    const telnet = new TelnetSocket(socket);
-    telnet.data = { received() {}, drained() {}, ended() {}, closed() {}, failed() {} };
-    const said = Buffer.from(randomTelnet(random, random.below(200)));
-    let [taken, received] = [0, ""];
-    while (taken < said.length) {
-      if (random.chance(200)) {
-        const chunk = randomTelnet(random, random.below(20));
-        received += chunk.toString("latin1");
-        telnet.received(chunk);
-      }
-      taken += telnet.write(said, taken, random.between(1, said.length - taken));
-    }
-    for (let times = 0; times < 200; times++) telnet.drained();
-    expect(readTelnet(sent, true, false)).toBe(said.toString("latin1"));
-    const { marks, refusals } = answersOf(received);
-    const isMark = (answer: string) => answer === "\xff\xfb\x06";
-    const answers = requestsOf(sent);
-    expect(answers.filter((answer) => !isMark(answer)).join("")).toBe(refusals);
-    expect(answers.some(isMark)).toBe(marks > 0);
-  });
-});
-
 test("LineLog gives every reader what a plain list of runs does", () => {
   forSeeds(3000, (random) => compareLogs(random, random.between(1, 200), 40));
 });
@@ -191,7 +132,7 @@ test("a port is a whole number in its range or a mistake that names it", () => {
   });
 });
 
-test("a command line is read, or its first mistake is one line for the user", () => {
+test("a command line is read, or its first mistake is one line for the user", async () => {
   const command = {
     name: "fuzzed",
     version: "1",
@@ -216,12 +157,15 @@ test("a command line is read, or its first mistake is one line for the user", ()
     "--__proto__",
     "--toString=1",
   ];
+  const commandLines: string[][] = [];
   forSeeds(3000, (random) => {
-    const argv = Array.from({ length: random.below(5) }, () =>
-      random.chance(800) ? random.pick(words) : randomText(random, "-=ab\n\u0000é19"),
-    );
+    const word = () =>
+      random.chance(800) ? random.pick(words) : randomText(random, "-=ab\n\u0000é19");
+    commandLines.push(Array.from({ length: random.below(5) }, word));
+  });
+  for (const argv of commandLines)
     try {
-      const parsed = parseCommandLine(command, argv);
+      const parsed = await parseCommandLine(command, argv);
       if ("print" in parsed) expect(parsed.print).toStartWith("fuzzed");
       else expect(parsed.operands).toHaveLength(1);
     } catch (error) {
@@ -229,7 +173,6 @@ test("a command line is read, or its first mistake is one line for the user", ()
       expect(error.exitCode).toBe(2);
       expect(error.message).not.toContain("\n");
     }
-  });
 });
 
 test("an address reads back as its host and port", () => {
@@ -244,57 +187,6 @@ test("an address reads back as its host and port", () => {
     expect(new URL(`tcp://${formatAddress(six, port)}`).port).toBe(`${port}`);
   });
 });
-
-test("an address rule names what shares its prefix, bit by bit", () => {
-  forSeeds(3000, (random) => {
-    const isFour = random.chance(500);
-    const bits = isFour ? 32 : 128;
-    const rule = Array.from({ length: bits }, () => random.below(2));
-    const prefix = random.below(bits + 1);
-    const asked = rule.map((bit, at) => (at < prefix || random.chance(500) ? bit : 1 - bit));
-    if (random.chance(300) && prefix > 0) flip(asked, random.below(prefix));
-    const text = `${writeAddress(random, rule)}/${prefix}`;
-    const parsed = parseAddressRule(text);
-    if (parsed === undefined) throw new Error(`${text} is no rule`);
-    const named = rule.slice(0, prefix).every((bit, at) => bit === asked[at]);
-    const address = writeAddress(random, asked);
-    expect([text, address, new AddressRules([parsed], []).admits(address)]).toEqual([
-      text,
-      address,
-      named,
-    ]);
-    expect([text, address, new AddressRules([], [parsed]).admits(address)]).toEqual([
-      text,
-      address,
-      !named,
-    ]);
-  });
-});
-
-test("what is no address rule is none", () => {
-  forSeeds(3000, (random) => {
-    const text = randomText(random, "0123456789abf:./%- ");
-    const [address = "", prefix, ...more] = text.split("/");
-    const parsed = parseAddressRule(text);
-    if (parsed === undefined) return;
-    expect([text, isIP(address) > 0, more]).toEqual([text, true, []]);
-    if (prefix !== undefined) expect([text, `${Number(prefix)}`]).toEqual([text, prefix]);
-  });
-});
-
-/** Runs a check for many seeds, or for the one of FUZZ_SEED; a failure says which seed it was. */
-function forSeeds(count: number, check: (random: Random) => void): void {
-  const only = process.env["FUZZ_SEED"];
-  const first = only === undefined ? 1 : Number(only);
-  const last = only === undefined ? count : first;
-  for (let seed = first; seed <= last; seed++) {
-    try {
-      check(new Random(seed));
-    } catch (cause) {
-      throw new Error(`seed ${seed} (FUZZ_SEED=${seed} replays it): ${cause}`, { cause });
-    }
-  }
-}
 
 /** `LineBuffer` with a list of lines, one byte at a time. */
 class ReferenceBuffer {
@@ -506,53 +398,12 @@ function randomBytes(random: Random, length: number): Uint8Array {
   return Uint8Array.from({ length }, () => (random.chance(120) ? LF : random.below(256)));
 }
 
-/** Bytes among which commands, and parts of them, are frequent. */
-function randomTelnet(random: Random, length: number): Buffer {
-  const parts = [
-    "\r\n",
-    "\r\0",
-    "\r",
-    "\n",
-    "\0",
-    "a",
-    "\xff\xff",
-    "\xff\xf4",
-    "\xff\xfd\x06",
-    "\xff",
-  ];
-  const more = [
-    "\xff\xfb\x1f",
-    "\xff\xfd\x01",
-    "\xff\xfe\x01",
-    "\xff\xfa\x1f\0P\0\x18\xff\xf0",
-    "\xff\xfa",
-    "\xf0",
-  ];
-  const text = Array.from({ length }, () => random.pick([...parts, ...more])).join("");
-  return Buffer.from(text.slice(0, length), "latin1");
-}
-
 /** Lines of few characters, so that names and colons are often among them. */
 function randomNamed(random: Random, length: number): Uint8Array {
   const text = Array.from({ length }, () =>
     random.pick(["\n", ":", ": ", "al", "al: ", " ", "\r", "x"]),
   );
   return Buffer.from(text.join("").slice(0, length));
-}
-
-/** Bits as an IPv4 or IPv6 address. */
-function writeAddress(random: Random, bits: readonly number[]): string {
-  const group = bits.length === 32 ? 8 : 16;
-  const numbers = Array.from({ length: bits.length / group }, (_, at) =>
-    Number.parseInt(bits.slice(at * group, (at + 1) * group).join(""), 2),
-  );
-  if (group === 8) return numbers.join(".");
-  const full = numbers.map((number) => number.toString(16)).join(":");
-  return random.chance(500) ? full : full.toUpperCase();
-}
-
-function flip(bits: number[], at: number): void {
-  bits[at] = 1 - (bits[at] ?? 0);
 }
 
 function randomText(random: Random, characters: string): string {

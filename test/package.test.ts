@@ -200,7 +200,7 @@ describe("its commands", () => {
       [["toString"], 'unknown command "toString"; did you mean server or client?'],
       [["--nope", "server"], "unknown option --nope"],
     ] as const) {
-      const stderr = `linechat: ${message} (--help shows how)\n`;
+      const stderr = `linechat: ${message} (see --help)\n`;
       expect(await linechat(...words)).toEqual({ code: 2, stdout: "", stderr });
     }
   });

@@ -2,7 +2,6 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 
-import { endTerminals, Tmux } from "./client/tmux.ts";
 import {
   clientCommand,
   endAfterEach,
@@ -12,6 +11,7 @@ import {
   startClient,
 } from "./harness.ts";
 import { testWith } from "./harness/tools.ts";
+import { endTerminals, Tmux } from "./terminal/tmux.ts";
 
 endAfterEach();
 afterEach(endTerminals);

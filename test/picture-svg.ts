@@ -1,6 +1,6 @@
 /** Draws terminals as they are, side by side, as one SVG. */
 
-import type { Tmux } from "./client/tmux.ts";
+import type { Tmux } from "./terminal/tmux.ts";
 
 const CELL = { width: 8.43, height: 18 };
 const MARGIN = 14;

@@ -8,10 +8,10 @@ import { join } from "node:path";
 
 import { runCommand } from "../lib/program/command-line.ts";
 import { version } from "../package.json";
-import { endTerminals, Tmux } from "./client/tmux.ts";
 import { Peer, ROOT, ServerProgram } from "./harness.ts";
-import { takePagePictures } from "./web/page-picture.ts";
 import { draw, look, type Screen, type Size } from "./picture-svg.ts";
+import { endTerminals, Tmux } from "./terminal/tmux.ts";
+import { takePagePictures } from "./web/page-picture.ts";
 
 /** What a port looks like that nobody has to ask for. */
 const PORT_SHOWN = "8080";

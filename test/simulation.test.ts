@@ -35,7 +35,7 @@ test("its command line says what there is, and what is wrong", async () => {
   for (const option of ["seed", "seeds", "from", "cores", "mutants", "fault"])
     expect(help.stdout).toContain(`\n  --${option} `);
   const mistake = await runToEnd([...command, "--seed", "x"]);
-  const stderr = 'simulate: --seed takes a whole number from 1 on, not "x" (--help shows how)\n';
+  const stderr = 'simulate: --seed takes a whole number from 1 on, not "x" (see --help)\n';
   expect(mistake).toEqual({ code: 2, stdout: "", stderr });
 });
 

@@ -5,13 +5,9 @@
  * that share a room, and what happens to Redis.
  */
 
-import {
-  count as whole,
-  flag,
-  type Option,
-  runCommand,
-  type Values,
-} from "../lib/program/command-line.ts";
+import { flag, type Option, runCommand, type Values } from "../lib/program/command-line.ts";
+import { count as whole } from "../lib/program/option-values.ts";
+import {} from "../lib/program/option-values.ts";
 import { version } from "../package.json";
 import { demand } from "./faults/faults.ts";
 import { RoomProcess } from "./faults/room-process.ts";

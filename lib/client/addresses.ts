@@ -1,19 +1,22 @@
-/** getaddrinfo, and which of the addresses answers first: "Happy Eyeballs" (RFC 8305). */
+/** Where to connect to: getaddrinfo, and which address answers first, "Happy Eyeballs" (RFC 8305). */
 
 import { isIP } from "node:net";
 
 import { codeOf } from "../program/system-errors.ts";
 
+/** A port, from 1 to 65535, of a host, by name or address; or the path of a Unix socket. */
+export type Place = { host: string; port: number } | { unix: string };
+
 /** How long an address is tried alone before the next one is tried as well (RFC 8305, 5). */
 const HEAD_START_MS = 250;
-/** This machine has no way there at all: the least that can be said of a host. */
+/** This machine has no way there at all: the least telling of failures. */
 const NO_WAY = /^(EADDRNOTAVAIL|EAFNOSUPPORT|EHOSTUNREACH|EINVAL|ENETDOWN|ENETUNREACH)$/;
 
 /**
  * The addresses of a host in the order in which they are to be tried.
  *
  * @param host a name, or an address, which stands for itself
- * @throws what getaddrinfo says, with codes as `DNS_ENOTFOUND`
+ * @throws the error of getaddrinfo, with codes as `DNS_ENOTFOUND`
  */
 export async function addressesOf(host: string): Promise<string[]> {
   if (isIP(host)) return [host];

@@ -1,14 +1,12 @@
 /** Stage 3 at the client's end: reading and writing, with back-pressure. */
 
 import { formatAddress } from "../program/address.ts";
+import { LF } from "../program/lf.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
-import { LF } from "../room/line-buffer.ts";
-import { WholeLines } from "./whole-lines.ts";
 
 /** What codes mean when it is the server that has caused them. */
 export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
 
-const CR = 0x0d;
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** How long `close` waits for the server. */
 const CLOSE_MS = 5_000;
@@ -27,13 +25,13 @@ interface Writing {
  * neither side outruns the other.
  */
 export class Connection implements AsyncDisposable {
-  /** Where it is connected to, as the user said it. */
+  /** Where it is connected to, as the user wrote it. */
   readonly address: string;
   readonly #socket: Bun.Socket<Connection>;
   /** What has arrived and was not read. */
   #chunks: Uint8Array[] = [];
   /** Whether the server has sent anything yet. */
-  heardAny = false;
+  hasReceived = false;
   #inputEnded = false;
   /** Whether the server has ended its side, and this side was not half-closed before that. */
   endedByServer = false;
@@ -82,7 +80,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * What others say, line by line, as text without its line end, which is LF or CR LF. Bytes that
+   * The lines of others, one by one, as text without its line end, which is LF or CR LF. Bytes that
    * are not UTF-8 become U+FFFD. An unfinished line at the end of input counts as a line. One of
    * more than 1 MiB comes in parts.
    *
@@ -92,6 +90,7 @@ export class Connection implements AsyncDisposable {
    * @throws {UserError} when the connection is lost, after the whole lines that came before
    */
   async *lines(): AsyncGenerator<string, void, undefined> {
+    const { WholeLines } = await import("./whole-lines.ts"); // The programs do without it.
     const whole = new WholeLines();
     let run: Uint8Array | undefined;
     try {
@@ -164,9 +163,9 @@ export class Connection implements AsyncDisposable {
     return this.close();
   }
 
-  /** Socket events, called by `connect`. */
+  /** The socket events, each called by `connect`. */
   received(bytes: Uint8Array): void {
-    this.heardAny = true;
+    this.hasReceived = true;
     if (this.#chunks.push(bytes) > 1) this.#socket.pause();
     this.#wakeReader?.();
   }
@@ -201,7 +200,7 @@ export class Connection implements AsyncDisposable {
     this.#closed.resolve();
   }
 
-  /** In a moment: a server that closes at once, and has not heard a thing, has done so by then. */
+  /** In a moment: a server that closes at once, and has received nothing, has done so by then. */
   #halfClose(): void {
     setTimeout(() => {
       this.#isHalfClosed = true;
@@ -215,7 +214,5 @@ export class Connection implements AsyncDisposable {
 }
 
 function textOf(line: Uint8Array): string {
-  let end = line.length;
-  if (line[end - 1] === LF && line[--end - 1] === CR) end--;
-  return utf8.decode(line.subarray(0, end));
+  return utf8.decode(line).replace(/\r?\n$/, "");
 }

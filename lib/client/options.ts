@@ -2,7 +2,6 @@
 
 import { splitAddress } from "../program/address.ts";
 import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
-import { loadTls, readPassPhrase } from "../program/files.ts";
 import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
@@ -18,14 +17,14 @@ const name: Option<string | undefined> = {
 };
 
 /** Which lines ring the bell of a terminal. */
-export type Bell = "all" | "name" | "none";
+export type Bell = "name" | "none";
 
 const bell: Option<Bell> = {
   takes: "when",
-  expects: "all, name or none",
-  help: "lines that ring the bell: all, name (those with yours) or none (default name)",
+  expects: "name or none",
+  help: "lines that ring the bell: name (those with yours) or none (default name)",
   default: "name",
-  parse: (value) => (["all", "name", "none"] as const).find((one) => one === value),
+  parse: (value) => (["name", "none"] as const).find((one) => one === value),
 };
 
 /** What the command line may hold, without the program's version. */
@@ -43,7 +42,6 @@ export const COMMAND = {
     quiet: flag("report only failures"),
     time: flag("in a terminal, show when each line has arrived"),
     bell,
-    "no-history": flag("do not keep the lines typed for the next time"),
     unix: text("path", "use this Unix socket instead of a host and port", undefined),
     "pass-file": text("file", "send the line in this file first: the pass phrase", undefined),
     tls: flag("use TLS; the server's certificate is always verified"),
@@ -67,7 +65,10 @@ export type Options = Values<typeof COMMAND.options>;
  *
  * @throws {UserError} when options do not go together, or a file will not do
  */
-export function connectOptions(options: Options, [host = "", port = ""]: string[]): ConnectOptions {
+export async function connectOptions(
+  options: Options,
+  [host = "", port = ""]: string[],
+): Promise<ConnectOptions> {
   if (options["recv-only"] && options["send-only"])
     throw usageError("--recv-only and --send-only leave nothing to do");
   if (!options["tls-cert"] !== !options["tls-key"])
@@ -75,11 +76,14 @@ export function connectOptions(options: Options, [host = "", port = ""]: string[
   for (const name of ["tls-ca", "tls-cert", "tls-server-name"] as const)
     if (options[name] && !options.tls) throw usageError(`--${name} needs --tls`);
   const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port, 1) };
+  const phraseFile = options["pass-file"];
+  if (!options.tls && !phraseFile) return place;
+  const { loadTls, readPassPhrase } = await import("../program/files.ts");
   const files = { ca: options["tls-ca"], cert: options["tls-cert"], key: options["tls-key"] };
   return {
     ...place,
     tls: options.tls ? { ...loadTls(files), serverName: options["tls-server-name"] } : undefined,
-    passPhrase: options["pass-file"] ? readPassPhrase(options["pass-file"]) : undefined,
+    passPhrase: phraseFile ? readPassPhrase(phraseFile) : undefined,
   };
 }
 

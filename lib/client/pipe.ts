@@ -1,37 +1,17 @@
-/** This end of the conversation as a program has it: stdin is sent, stdout gets what arrives. */
+/** The local side as a program has it: stdin is sent, stdout gets what is received. */
 
-import { isatty } from "node:tty";
-
-import { LF } from "../room/line-buffer.ts";
-import { Colours } from "./colour.ts";
-import type { LocalEnd } from "./local-end.ts";
+import type { LocalSide } from "./local-side.ts";
 import { STDIN } from "./stdin.ts";
 import { Stdout } from "./stdout.ts";
-import { WholeLines } from "./whole-lines.ts";
 
-/**
- * Opens stdin and stdout. Bytes pass unchanged, unless stdout is a terminal: that gets whole lines
- * of harmless text, coloured by speaker.
- */
-export function openPipe(): LocalEnd {
-  const toTerminal = isatty(1);
-  const lines = new WholeLines();
-  const colours = new Colours(1);
+/** Opens stdin and stdout. Bytes pass unchanged. */
+export function openPipe(): LocalSide {
   const stdout = new Stdout();
-  const show = (run: Uint8Array) => stdout.write(Buffer.from(colours.bySpeaker(run)));
   return {
-    said: STDIN,
-    async show(bytes) {
-      if (!toTerminal) return stdout.write(bytes);
-      const run = lines.push(bytes);
-      return run === undefined || show(run);
-    },
-    gone: () => stdout.gone(),
-    async close() {
-      const rest = lines.end();
-      if (rest !== undefined) await show(Buffer.concat([rest, Buffer.of(LF)]));
-      await stdout.flush();
-    },
+    lines: STDIN,
+    show: (bytes) => stdout.write(bytes),
+    gone: () => stdout.over,
+    close: () => stdout.flush(),
   };
 }
 

@@ -1,7 +1,6 @@
-/** stdout as a program reads it: written in large pieces, and watched for the end of its reader. */
+/** stdout, written in large pieces: so it is fast, and holds a room up only when it is full. */
 
 import { writeOut } from "../program/descriptor.ts";
-import { hangUp } from "../program/hang-up.ts";
 import { release } from "../program/release.ts";
 
 /** What waits while something is written: one read of a socket brings up to 512 KiB. */
@@ -11,55 +10,53 @@ const PIECES_MAX = 4;
 export class Stdout {
   #pieces: Uint8Array[] = [];
   #batch: Promise<void> | undefined;
-  #isOver = false;
   readonly #over = Promise.withResolvers<void>();
+  #isOver = false;
 
   constructor() {
-    this.#over.promise.catch(() => {}); // Whoever writes is told, too.
+    this.#over.promise.catch(() => {}); // `write` and `flush` throw it, too.
+  }
+
+  /**
+   * Resolves when a write has shown that nobody reads any more.
+   *
+   * @throws {UserError} that says why it cannot be written to
+   */
+  get over(): Promise<void> {
+    return this.#over.promise;
   }
 
   /**
    * Writes bytes after those before. Returns once there is room for more: whether anybody still
-   * reads.
+   * reads; throws as `over` does.
    *
    * @param bytes handed over: their memory is freed once they are written
-   * @throws {UserError} that says why it cannot be written to
    */
   async write(bytes: Uint8Array): Promise<boolean> {
-    if (!this.#isOver) {
-      this.#pieces.push(bytes);
-      this.#batch ??= this.#writeBatch();
-    }
+    this.#pieces.push(bytes);
+    this.#batch ??= this.#writeBatch();
     while (this.#pieces.length >= PIECES_MAX && !this.#isOver) await this.#batch;
-    if (this.#isOver) await this.#over.promise;
+    if (this.#isOver) await this.over;
     return !this.#isOver;
   }
 
-  /** Waits until all is written, or nobody reads it any more; throws as `write` does. */
+  /** Waits until all is written, or nobody reads it any more; throws as `over` does. */
   async flush(): Promise<void> {
-    while (this.#batch) await this.#batch;
-    if (this.#isOver) await this.#over.promise;
-  }
-
-  /** Waits until nobody reads any more, also while nothing is written; throws as `write` does. */
-  gone(): Promise<void> {
-    void hangUp(1).then(() => this.#end(this.#over.resolve));
-    return this.#over.promise;
+    while (this.#batch && !this.#isOver) await this.#batch;
+    if (this.#isOver) await this.over;
   }
 
   async #writeBatch(): Promise<void> {
     const pieces = this.#pieces.splice(0);
     try {
-      if (!(await writeOut(...pieces))) this.#end(this.#over.resolve);
+      this.#isOver = !(await writeOut(...pieces));
       pieces.forEach(release);
+      if (this.#isOver) this.#over.resolve();
     } catch (error) {
-      this.#end(() => this.#over.reject(error));
+      this.#isOver = true;
+      this.#over.reject(error);
     }
-    this.#batch = this.#pieces.length > 0 && !this.#isOver ? this.#writeBatch() : undefined;
-  }
-
-  #end(settle: () => void): void {
-    this.#isOver = true;
-    settle();
+    const goesOn = this.#pieces.length > 0 && !this.#isOver;
+    this.#batch = goesOn ? this.#writeBatch() : undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** What passes by outside the encryption: the records of TLS (RFC 8446, 5.1; RFC 5246, 6.2). */
+/** The records of TLS as they pass, encrypted (RFC 8446, 5.1; RFC 5246, 6.2): how a connection ends. */
 
 const ALERT = 21;
 const APPLICATION_DATA = 23;
@@ -7,16 +7,9 @@ const HEADER_BYTES = 5;
 const SEALED_BYTES = 17;
 const ALERT_BYTES = 2;
 
-/** Whether a server that was not spoken to in TLS answers with an alert of TLS, unencrypted. */
-export function isTlsAlert(bytes: Uint8Array): boolean {
-  const [type, major, minor = 0xff, high, low] = bytes;
-  const isHeader = type === ALERT && major === 3 && minor <= 4 && high === 0 && low === ALERT_BYTES;
-  return isHeader && bytes.length === HEADER_BYTES + ALERT_BYTES;
-}
-
 /**
  * Tells whether a connection was ended by close_notify (RFC 8446, 6.1), which Bun keeps to itself.
- * Whoever sits in between can end a TCP connection anywhere, but cannot make that last record.
+ * Somebody in between can end a TCP connection anywhere, but cannot make that last record.
  *
  * In TLS 1.2 the type of a record is in the clear. In TLS 1.3 an alert looks like two bytes of
  * data, so it is counted whether the records that have come together held more than was decrypted.
@@ -26,7 +19,7 @@ export class TlsRecords {
   #bodyBytes = 0;
   /** What is missing of the body of the last record. */
   #missing = 0;
-  /** What the last records held that have come together, as far as nobody has got it. */
+  /** What the last records held that have come together, as far as it was not decrypted. */
   #heldBack = 0;
 
   /** Whether the last record was the server's close_notify, so far as it can be told. */

@@ -2,23 +2,23 @@
 
 import type { TlsMaterial } from "../program/files.ts";
 import { UserError } from "../program/system-errors.ts";
-import { within } from "../program/within.ts";
+import { within } from "../program/timeout.ts";
 import { Connection } from "./connection.ts";
+import { CLOSED_IN_HANDSHAKE, cutOff, materialFailure, tlsFailure } from "./tls-errors.ts";
 import { TlsRecords } from "./tls-records.ts";
-import { CLOSED_IN_HANDSHAKE, cutOff, materialFailure, tlsFailure } from "./tls-words.ts";
 
-/** The handlers of a connection that TLS is to be spoken over: what comes goes by its records. */
+/** The handlers of the connection beneath TLS: they watch its records. */
 export const BENEATH_TLS: Bun.SocketHandler<TlsRecords> = {
   open: (socket) => void (socket.data = new TlsRecords()),
   data: (socket, bytes) => socket.data.received(bytes),
-  error() {}, // Told by the one above, too.
+  error() {}, // The connection above gets it, too.
 };
 
 /**
  * Speaks TLS over a connection from here on.
  *
- * @param beneath a connection on which nothing was said yet, with the handlers `BENEATH_TLS`
- * @param tls also with the name that the server's certificate has to be for: what the user gave
+ * @param beneath a connection on which nothing was sent yet, with the handlers `BENEATH_TLS`
+ * @param tls also with the name that the server's certificate has to be for: as the user gave it
  * @param address what the connection is called
  * @param handshakeMs how long the handshake may take, in ms
  * @throws {UserError} when the server does not speak TLS, or cannot be verified
@@ -45,7 +45,7 @@ export async function startTls(
   }
 }
 
-/** The handlers of the connection above: it is told as one without TLS would be. */
+/** The handlers of the connection above: it gets the same events as one without TLS. */
 function handlers(
   records: TlsRecords,
   { serverName, cert }: TlsMaterial & { serverName: string },
@@ -53,8 +53,8 @@ function handlers(
   shaken: PromiseWithResolvers<void>,
 ): Bun.SocketHandler<Connection> {
   /** What the connection is told at its end: what has failed, undefined if it is in order. */
-  const failureOf = ({ heardAny }: Connection, error?: Error | null): Error | undefined => {
-    const situation = { serverName, hasCertificate: cert !== undefined, heardAny };
+  const failureOf = ({ hasReceived }: Connection, error?: Error | null): Error | undefined => {
+    const situation = { serverName, hasCertificate: cert !== undefined, hasReceived };
     if (error) return tlsFailure(error, situation) ?? error;
     return records.endedInOrder ? undefined : cutOff(situation);
   };

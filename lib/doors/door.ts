@@ -140,7 +140,7 @@ export class Arrival implements Life {
     this.#host.settled(this);
     const { socket, label, name = label, seat } = this;
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
-    this.#host.room.join(socket, { name, label, seat });
+    this.#host.room.join(socket, name, label, seat);
     if (this.#early.length > 0) socket.data.received(this.takeEarly());
     if (this.#hasEnded) socket.data.ended();
   }

@@ -26,24 +26,24 @@ export interface Client {
   readonly port: number;
 }
 
-/** What a header says, and where it ends. */
+/** What a header has, and where it ends. */
 export interface ProxyHeader {
   readonly bytes: number;
   /** The client; undefined for a connection of the load balancer's own, or one of unknown origin. */
   readonly client: Client | undefined;
-  /** Whether the load balancer itself connects, as it does to see whether somebody is there. */
+  /** Whether the load balancer connects for itself, as it does to see whether the server is there. */
   readonly isLocal: boolean;
 }
 
 /**
- * Reads the header at the start of what a connection has said so far.
+ * Reads the header at the start of what was received so far.
  *
  * @returns the header, or undefined while it is not whole; nothing but the header
  *   is more than 4 KiB
  * @throws {Error} `no PROXY header` or `malformed PROXY header`
  */
-export function readProxyHeader(said: Uint8Array): ProxyHeader | undefined {
-  const bytes = Buffer.from(said.buffer, said.byteOffset, said.length);
+export function readProxyHeader(received: Uint8Array): ProxyHeader | undefined {
+  const bytes = Buffer.from(received.buffer, received.byteOffset, received.length);
   if (startsAlike(bytes, SIGNATURE)) return readBinary(bytes);
   if (startsAlike(bytes, Buffer.from("PROXY "))) return readText(bytes);
   throw new Error(NO_PROXY_HEADER);
@@ -59,7 +59,7 @@ function readText(bytes: Buffer): ProxyHeader | undefined {
   const [, version, address = "", to = "", port, toPort] = TEXT.exec(line.slice(0, -2)) ?? [];
   const isRight = [address, to].every((one) => isIP(one) === Number(version) && !/%/.test(one));
   if (!isRight || Number(port) > 65_535 || Number(toPort) > 65_535) throw malformed();
-  const client = { address: asSocketsSay(address), port: Number(port) };
+  const client = { address: asSocketsHaveIt(address), port: Number(port) };
   return { bytes: end, client, isLocal: false };
 }
 
@@ -85,19 +85,16 @@ function clientOf(addresses: Buffer, family: number): Client {
   const port = addresses.readUInt16BE(2 * addressBytes);
   if (family === 1) return { address: addresses.subarray(0, 4).join("."), port };
   const groups = [0, 2, 4, 6, 8, 10, 12, 14].map((at) => addresses.readUInt16BE(at).toString(16));
-  return { address: asSocketsSay(groups.join(":")), port };
+  return { address: asSocketsHaveIt(groups.join(":")), port };
 }
 
 /** An address in the one way in which sockets have it, so that rules and counts know it again. */
-function asSocketsSay(address: string): string {
+function asSocketsHaveIt(address: string): string {
   if (isIP(address) === 4) return address;
   const { hostname } = new URL(`http://[${address}]`);
   const [, high, low] = /^\[::ffff:(\w+):(\w+)\]$/.exec(hostname) ?? [];
   if (high === undefined || low === undefined) return hostname.slice(1, -1);
-  const mapped = Buffer.alloc(4);
-  mapped.writeUInt16BE(Number.parseInt(high, 16));
-  mapped.writeUInt16BE(Number.parseInt(low, 16), 2);
-  return mapped.join(".");
+  return Buffer.from(high.padStart(4, "0") + low.padStart(4, "0"), "hex").join(".");
 }
 
 /** Whether bytes begin as a start does, as far as both go. */

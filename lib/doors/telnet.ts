@@ -52,7 +52,7 @@ class TelnetSocket implements ArrivalSocket, Life {
   #within: number | undefined;
   /** Whether a CR was the last byte of data: what it means depends on the next one. */
   #afterCr = false;
-  /** The requests that were refused: each once, so that nobody keeps others busy with it. */
+  /** The requests that were refused: each once, so that two that contradict each other come to an end. */
   readonly #refused = new Set<number>();
   /** What has to go out before anything else. */
   readonly #answers: number[] = [];

@@ -26,10 +26,6 @@ class InspectedLines implements Lines {
     this.#lines = lines;
   }
 
-  get hasLine(): boolean {
-    return this.#lines.hasLine;
-  }
-
   get next(): Uint8Array | undefined {
     return this.#lines.next;
   }

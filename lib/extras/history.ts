@@ -35,7 +35,8 @@ export function history(
   return {
     name: "history",
     keptBytes: bytes + passingBytes,
-    extra({ log }) {
+    extra(room) {
+      const { log } = room;
       const past = new Past(log, { bytes, lines }, passingBytes);
       log.onAppend = (author, start, end) => past.appended(author, start, end);
       const mark = new TextEncoder().encode(HISTORY_END);
@@ -46,6 +47,7 @@ export function history(
           cursor.backlog = new History(past, cursor, mark);
           cursor.position = start;
           log.holdFrom(start);
+          room.wake(0);
         },
         restarted: () => past.begin(),
       };

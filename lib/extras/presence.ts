@@ -67,21 +67,21 @@ class Presence implements Extra, Sender {
     return this;
   }
 
-  get hasLine(): boolean {
-    return this.#next !== undefined && this.#mayAtOnce(this.#room.now()) > 0;
+  /** The next notice, if it may be sent now. */
+  get next(): Uint8Array | undefined {
+    if (this.#next === undefined || this.#mayAtOnce(this.#room.now()) === 0) return undefined;
+    const here = this.#isCounted ? ` (${this.#room.size.toLocaleString("en")} here)` : "";
+    const line = new TextEncoder().encode(serverMessage(this.#next + here));
+    if (line.length <= this.#room.loggedBytesMax) return line;
+    this.#shift();
+    return this.next;
   }
 
   take(bytesMax: number): Uint8Array | undefined {
-    const next = this.#next;
-    const now = this.#room.now();
-    if (next === undefined || this.#mayAtOnce(now) === 0) return undefined;
-    const here = this.#isCounted ? ` (${this.#room.size.toLocaleString("en")} here)` : "";
-    const line = new TextEncoder().encode(serverMessage(next + here));
-    const isTooLong = line.length > this.#room.loggedBytesMax;
-    if (line.length > bytesMax && !isTooLong) return undefined;
-    if (this.#notices.shift() === undefined) this.#last = undefined;
-    if (isTooLong) return this.take(bytesMax);
-    this.#sentAtMs = [...this.#sentAtMs.slice(1 - NOTICES_MAX), now];
+    const line = this.next;
+    if (line === undefined || line.length > bytesMax) return undefined;
+    this.#shift();
+    this.#sentAtMs = [...this.#sentAtMs.slice(1 - NOTICES_MAX), this.#room.now()];
     return line;
   }
 
@@ -97,6 +97,10 @@ class Presence implements Extra, Sender {
       this.#last = notice;
     }
     this.#room.wake(0);
+  }
+
+  #shift(): void {
+    if (this.#notices.shift() === undefined) this.#last = undefined;
   }
 
   get #next(): string | undefined {

@@ -1,8 +1,9 @@
 /** `--max-rate`: of a member that sends more lines a second, the rest is taken later. */
 
+import { countLines } from "../program/lines.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Lines } from "../room/fair-queue.ts";
-import { countLines, LF } from "../room/line-buffer.ts";
+import { LF } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
 import type { Part } from "./part.ts";
@@ -65,12 +66,8 @@ class PacedLines implements Lines {
     this.#paced = paced;
   }
 
-  get hasLine(): boolean {
-    return this.#lines.hasLine && this.#tokens(this.#room.now()) >= 1;
-  }
-
   get isHeldBack(): boolean {
-    return this.#lines.hasLine && !this.hasLine;
+    return this.#lines.next !== undefined && this.#tokens(this.#room.now()) < 1;
   }
 
   get objection(): Lines["objection"] {
@@ -105,7 +102,7 @@ class PacedLines implements Lines {
 
   /** Sends what may be sent by now. */
   goOn(): void {
-    if (!this.#member.isWaiting && this.hasLine) this.#room.send(this.#member);
+    if (!this.#member.isWaiting && this.next) this.#room.send(this.#member);
   }
 
   /** When its next line may be sent. */

@@ -4,19 +4,7 @@ import { formatAddress } from "../program/address.ts";
 import { cannotListen, listenOnPort, type Port } from "../program/port.ts";
 
 /** It can be closed for a while; connections that are open stay so. */
-export interface HttpPort {
-  /** Where it listens, with the real port. */
-  readonly address: string;
-  readonly isOpen: boolean;
-  /** Accepts nobody from now on. */
-  close(): void;
-  /**
-   * Accepts again, on the same port.
-   *
-   * @throws {UserError} if another program has it by now
-   */
-  reopen(): void;
-}
+export type HttpPort = Awaited<ReturnType<typeof openHttpPort>>;
 
 /**
  * @param serve does socket, bind and listen, by `Bun.serve`, or throws
@@ -25,19 +13,26 @@ export interface HttpPort {
 export function openHttpPort(
   place: Port,
   serve: (at: { hostname: string; port: number }) => Pick<Bun.Server<unknown>, "port" | "stop">,
-): Promise<HttpPort> {
+) {
   return listenOnPort(place, (hostname) => {
     let server = serve({ hostname, port: place.port });
     const { port = place.port } = server;
     const address = formatAddress(hostname, port);
     const self = {
+      /** Where it listens, with the real port. */
       address,
       isOpen: true,
-      close() {
+      /** Accepts nobody from now on. */
+      close(): void {
         self.isOpen = false;
         void server.stop();
       },
-      reopen() {
+      /**
+       * Accepts again, on the same port.
+       *
+       * @throws {UserError} if another program has it by now
+       */
+      reopen(): void {
         if (self.isOpen) self.close();
         try {
           server = serve({ hostname, port });

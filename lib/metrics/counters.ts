@@ -1,7 +1,7 @@
 /** What happens in a room, counted: members that join and leave, clients that are refused, and lines. */
 
+import { countLines } from "../program/lines.ts";
 import type { Extra } from "../room/extra.ts";
-import { countLines } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
 import { labelled, type Sample } from "./text-format.ts";
 

@@ -36,8 +36,8 @@ export function metrics(
     return answer(all.map(textOf).join(""), 200, TEXT_FORMAT);
   };
   const health = ({ room }: ConnectionsView): Response => {
-    const ailments = parts.flatMap((part) => part.ailment?.() ?? []);
-    const [why] = room.isStopping ? ["stopping"] : ailments;
+    const [ailment] = parts.flatMap((part) => part.ailment?.() ?? []);
+    const why = room.isStopping ? "stopping" : ailment;
     return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
   };
 

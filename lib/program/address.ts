@@ -10,7 +10,7 @@ export function formatAddress(address: string, port: number): string {
   return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
-/** `203.0.113.9` for `::ffff:203.0.113.9`, as sockets for both families say; others unchanged. */
+/** `203.0.113.9` for `::ffff:203.0.113.9`, as sockets for both families have it; others unchanged. */
 export function unmapAddress(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

@@ -4,13 +4,9 @@ import { parseArgs } from "node:util";
 
 import { requireBun } from "./bun-version.ts";
 import { writeOut } from "./descriptor.ts";
-import { formatHelp } from "./help.ts";
-import { ERROR, isJournal } from "./journal.ts";
-import { missingOperand, surplusOperand, unknownOption } from "./mistakes.ts";
 import { quote } from "./quote.ts";
 import { openStderr } from "./stderr.ts";
 import { usageError, UserError } from "./system-errors.ts";
-import { formatSize, parseSize, parseTimeMs } from "./units.ts";
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -64,51 +60,6 @@ export function text<None>(takes: string, help: string, initial: None): Option<s
   return { takes, expects, help, default: initial, parse };
 }
 
-/** A number of bytes. */
-export function size(help: string, initial: number, min = 1, max = 2 ** 31): Option<number> {
-  const expects = `a size like 64K or 8M, from ${formatSize(min)} to ${formatSize(max)}`;
-  const parse = (value: string) => within(parseSize(value), min, max);
-  return { takes: "size", expects, help, default: initial, parse };
-}
-
-/** A time in ms. */
-export function time<None>(help: string, initialMs: None): Option<number | None> {
-  const expects = "a time like 500ms, 10s or 5m, of at most 24h";
-  const parse = (value: string) => within(parseTimeMs(value), 0, 24 * 3_600_000);
-  return { takes: "time", expects, help, default: initialMs, parse };
-}
-
-/** A whole number. */
-export function count<None>(help: string, initial: None, min = 1): Option<number | None> {
-  const expects = `a whole number from ${min} on`;
-  const parse = (value: string) => within(parseWhole(value), min, Number.MAX_SAFE_INTEGER);
-  return { takes: "n", expects, help, default: initial, parse };
-}
-
-/** Anything else that a function reads, as often as it is given. */
-export function list<Value>(
-  takes: string,
-  expects: string,
-  help: string,
-  parseOne: (text: string) => Value | undefined,
-): Option<readonly Value[]> {
-  const parse = (value: string, before: readonly Value[]) => {
-    const one = parseOne(value);
-    return one === undefined ? undefined : [...before, one];
-  };
-  return { takes, expects, help, default: [], parse };
-}
-
-/** The permissions of a file: `660`, `0660` as C writes it, or `0o660`. */
-export function fileMode<None>(help: string, initial: None): Option<number | None> {
-  const expects = "the permissions of a file, like 600";
-  const parse = (value: string) => {
-    const [, digits] = /^(?:0o?)?([0-7]{3})$/.exec(value) ?? [];
-    return digits === undefined ? undefined : Number.parseInt(digits, 8);
-  };
-  return { takes: "octal", expects, help, default: initial, parse };
-}
-
 /**
  * Reads a command line.
  *
@@ -116,10 +67,10 @@ export function fileMode<None>(help: string, initial: None): Option<number | Non
  * @returns the options and operands; or the text that `--help` or `--version` asks for
  * @throws {UserError} that names the mistake
  */
-export function parseCommandLine<Options extends Table>(
+export async function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
-): { print: string } | { options: Values<Options>; operands: string[] } {
+): Promise<{ print: string } | { options: Values<Options>; operands: string[] }> {
   const own = { help: flag("show this"), version: flag("show the version") };
   const table: Table = { ...command.options, ...own };
   const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
@@ -136,19 +87,28 @@ export function parseCommandLine<Options extends Table>(
     if (token.kind === "positional") operands.push(token.value);
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-    if (option === undefined) throw unknownOption(command, argv[token.index] ?? token.rawName);
+    if (option === undefined) {
+      const { unknownOption } = await import("./suggestions.ts");
+      throw unknownOption(command, argv[token.index] ?? token.rawName);
+    }
     const { rawName, value, inlineValue } = token;
     options[token.name] = parseValue(option, rawName, options[token.name], value, inlineValue);
-    if (options["help"]) return { print: formatHelp(command, table) };
+    if (options["help"]) {
+      const { formatHelp } = await import("./help.ts");
+      return { print: formatHelp(command, table) };
+    }
     if (options["version"]) return { print: `${command.name} ${command.version}` };
   }
 
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
   const expected = isInstead ? [] : command.operands;
   const read = isInstead ? operands : (command.readOperands?.(operands) ?? operands);
-  if (read.length < expected.length) throw missingOperand(command, read);
-  const surplus = read[expected.length];
-  if (surplus !== undefined) throw surplusOperand(command, surplus, isInstead);
+  if (read.length !== expected.length) {
+    const { missingOperand, surplusOperand } = await import("./suggestions.ts");
+    const surplus = read[expected.length];
+    if (surplus === undefined) throw missingOperand(command, read);
+    throw surplusOperand(command, surplus, isInstead);
+  }
   return { options: options as Values<Options>, operands: [...read] }; // each value came from its own option
 }
 
@@ -162,15 +122,14 @@ export async function runCommand<Options extends Table>(
 ): Promise<void> {
   try {
     requireBun();
-    const parsed = parseCommandLine(command, process.argv.slice(2));
+    const parsed = await parseCommandLine(command, process.argv.slice(2));
     if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
     else await main(parsed.options, parsed.operands);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
     const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
-    const mark = isJournal() ? ERROR : "";
-    openStderr().write(`${mark}${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
+    openStderr().write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }
@@ -188,17 +147,9 @@ export async function exit(exitCode: number): Promise<never> {
  * @throws {UserError} unless it is one
  */
 export function parsePort(value: string, lowest: 0 | 1): number {
-  const port = within(parseWhole(value), lowest, 65_535);
-  if (port !== undefined) return port;
+  const port = /^\d{1,15}$/.test(value) ? Number(value) : Infinity;
+  if (port >= lowest && port <= 65_535) return port;
   throw usageError(`<port> is a whole number from ${lowest} to 65535, not ${quote(value)}`);
-}
-
-function parseWhole(value: string): number | undefined {
-  return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
-}
-
-function within(value: number | undefined, min: number, max: number): number | undefined {
-  return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
 function parseValue(

@@ -8,7 +8,7 @@ const LONGEST_WAIT_MS = 50;
 
 /**
  * Writes all of the bytes, as `rio_writen` does, from one of Bun's threads: a pipe that nobody
- * reads makes nobody wait but whoever awaits this. `process.stdout` and `process.stderr` would put
+ * reads holds up only the caller that awaits this. `process.stdout` and `process.stderr` would put
  * a pipe into non-blocking mode, for each program that has it open, and leave it so.
  *
  * @param pieces not to be changed until they are written

@@ -8,8 +8,6 @@ import { formatSize } from "./units.ts";
 
 /** More than any certificate or pass phrase; `/dev/zero` has no end. */
 const FILE_BYTES_MAX = 1 << 20;
-/** What Bun's TLS signs with. */
-const KEY_KINDS = ["rsa", "ec", "ed25519"];
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
@@ -82,9 +80,6 @@ function readPair(certFile: string, keyFile: string): TlsMaterial {
   if (/^(-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED)/m.test(key))
     throw new UserError(`${theKey} is encrypted; "openssl pkey" writes it without its pass phrase`);
   const privateKey = parse(`${keyFile} holds no private key in PEM`, () => createPrivateKey(key));
-  const kind = privateKey.asymmetricKeyType ?? "";
-  if (!KEY_KINDS.includes(kind))
-    throw new UserError(`${theKey} is of a kind that TLS does not use here, ${kind}`);
   if (!first.checkPrivateKey(privateKey))
     throw new UserError(`${theKey} does not fit the certificate in ${certFile}`);
   // Loaded here, because it makes each start some ms longer.
@@ -107,7 +102,7 @@ function readCertificates(file: string): { pem: string; first: X509Certificate }
   });
 }
 
-/** The other side would only say that it does not accept it. */
+/** The other side would only report that it does not accept it. */
 function checkDates({ validFrom, validTo }: X509Certificate, file: string): void {
   const now = Date.now();
   const day = (date: string) => new Date(date).toISOString().slice(0, 10);

@@ -1,12 +1,23 @@
 /** The layout of `--help`. */
 
-import type { Command, Table } from "./command-line.ts";
+/** What is shown of a program. */
+interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly operands: readonly string[];
+  /** The name of an option that stands instead of all operands. */
+  readonly instead?: string;
+  readonly examples: readonly (readonly [command: string, meaning: string])[];
+}
+
+/** What is shown of its options, by their names. */
+type Table = Readonly<Record<string, { readonly takes?: string; readonly help: string }>>;
 
 /** An option that takes more than this has its help on the next line. */
 const LEFT_COLUMNS_MAX = 28;
 
-/** What `--help` prints; the table also has what every command has. */
-export function formatHelp(command: Omit<Command, "options">, table: Table): string {
+/** What `--help` prints. */
+export function formatHelp(command: Command, table: Table): string {
   const left = (name: string) => {
     const takes = table[name]?.takes;
     return `--${name}${takes ? ` <${takes}>` : name === "help" ? ", -h" : ""}`;

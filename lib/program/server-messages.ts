@@ -120,8 +120,7 @@ export function disconnectOf(line: string): Disconnect | undefined {
   return to && { message, isRefusal: to.startsWith("refused"), isPermanent: to.endsWith("good") };
 }
 
-/** The longest line that a server accepts, in bytes, its LF included; by the message that tells. */
-export function longestLineOf({ message }: Disconnect): number | undefined {
-  const bytes = new RegExp(`^${lineLongerThan("(\\d+)")}$`).exec(message)?.[1];
-  return bytes === undefined ? undefined : Number(bytes);
+/** Whether the reason is that a line was too long. */
+export function isLineTooLong({ message }: Disconnect): boolean {
+  return new RegExp(`^${lineLongerThan("\\d+")}$`).test(message);
 }

@@ -1,4 +1,4 @@
-/** Signals, less those that whoever started the program wants it to ignore. */
+/** Signals, without those that were set to be ignored when the program was started. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";

@@ -1,4 +1,4 @@
-/** What a program says about itself: the only place that writes to stderr, and it never waits. */
+/** What a program reports about itself: the only place that writes to stderr, and it never waits. */
 
 import { writeFully } from "./descriptor.ts";
 

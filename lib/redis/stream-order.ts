@@ -10,8 +10,8 @@
  */
 
 import type { Figure, Reservations } from "../extras/part.ts";
+import { countLines } from "../program/lines.ts";
 import { NOT_IN_ROOM, OUT_OF_SYNC } from "../program/server-messages.ts";
-import { countLines } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import { type Batch, Batches, type BatchesOptions, EMPTY } from "./batches.ts";
@@ -254,13 +254,15 @@ export class StreamOrder implements Order {
   /** Nothing that was taken comes to the log any more; what is in batches after a number has no place. */
   #abandon(placedNumber: number): void {
     this.#session.isMember = false;
+    let lines = 0;
+    const lose = (run: Uint8Array) => void (lines += countLines(run));
     const batches = this.#batches.drop();
     const pieces = [...this.#receiving.drop(), ...batches.flatMap((batch) => batch.pieces)];
-    let lines = this.#room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }) ?? 0;
+    this.#room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
     for (const { done } of pieces) done?.();
     for (const batch of batches)
       if (batch.number > placedNumber && !batch.isPassing)
-        for (const { run } of batch.pieces) lines += countLines(run);
+        for (const { run } of batch.pieces) lose(run);
     if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 

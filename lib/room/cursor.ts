@@ -10,10 +10,10 @@ const PROGRESS_BYTES = 64 << 10;
 /** The most that one is written in a turn, so that one far behind makes nobody late. */
 const TURN_BYTES = 256 << 10;
 
-/** What a cursor needs of its room. */
+/** What a cursor needs of its room; the counters only grow. */
 export interface CursorRoom {
   readonly log: LineLog;
-  readonly counters: { deliveredBytes: number };
+  readonly counters: { deliveredBytes: number; heldUpMs: number };
   wake(delayMs: number): void;
 }
 
@@ -40,11 +40,10 @@ export class Cursor implements Author {
   /** Where that ends in the log which it is to get, and what is next then; the head for a member. */
   last: { readonly end: number; done(): void } | undefined;
   /** Kept by `SlowReaders`: how far it has to come, and since when on their clock. */
-  goal = 0;
+  goal = Number.NEGATIVE_INFINITY;
   goalSetAtMs = 0;
   readonly #room: CursorRoom;
 
-  /** One that gets all that is sent from now on. */
   constructor(room: CursorRoom, socket: RoomSocket) {
     this.#room = room;
     this.socket = socket;
@@ -66,9 +65,7 @@ export class Cursor implements Author {
     return Math.min(this.reached + PROGRESS_BYTES, this.end);
   }
 
-  /** Its socket takes bytes again. */
   drained(): void {
-    if (!this.blocked) return;
     this.blocked = false;
     this.#room.wake(0);
   }

@@ -13,11 +13,7 @@ export interface Extra {
   sent?(member: Member, run: Uint8Array): void;
   /** All that it has sent is in the log, and it sends no more. */
   left?(member: Member, reason: string): void;
-  /**
-   * It needs the log no more: it has everything, or its connection is gone.
-   *
-   * @param behindBytes how much of the log it has not taken
-   */
+  /** It needs the log no more, of whose end it has not taken so many bytes, as its connection is gone. */
   gone?(member: Member, reason: string, behindBytes: number): void;
   /** A connection was refused, and with which message, as far as it could be told. */
   refused?(label: string, message: string): void;

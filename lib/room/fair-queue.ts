@@ -8,10 +8,7 @@ import type { LineBuffer } from "./line-buffer.ts";
 import type { Author, Order } from "./order.ts";
 
 /** What a sender has sent that has no place yet; an extra may put something between it and the log. */
-export interface Lines extends Pick<
-  LineBuffer,
-  "push" | "end" | "hasLine" | "next" | "take" | "objection"
-> {
+export interface Lines extends Pick<LineBuffer, "push" | "end" | "next" | "take" | "objection"> {
   /** Whether there are lines which may not be taken yet. */
   readonly isHeldBack?: boolean;
 }
@@ -19,45 +16,45 @@ export interface Lines extends Pick<
 /** Sends lines, and waits for its turn: a member, or an extra. */
 export interface Sender {
   readonly cursor: Author;
-  readonly lines: Pick<Lines, "hasLine" | "take">;
+  readonly lines: Pick<Lines, "next" | "take">;
   /** Whether it waits for room. Kept by `FairQueue`. */
   isWaiting: boolean;
   /** It has to wait: nothing more is to come. */
   pause?(): void;
-  /** A run of its lines has been taken. */
-  sent?(run: Uint8Array): void;
   /** All of its lines have been taken. */
   sentAll(): void;
 }
 
+/** What the queue needs of its room. */
+export interface QueueRoom {
+  readonly order: Order;
+  wake(delayMs: number): void;
+  /** A run of a sender has been taken. */
+  sent(sender: Sender, run: Uint8Array): void;
+}
+
 /** The senders that wait for room. */
 export class FairQueue {
+  /** In the order in which they go on. */
+  readonly senders: Sender[] = [];
   /** The most that one sender adds before it is the next one's turn, in bytes. */
   readonly #quantumBytes: number;
-  readonly #order: Order;
-  readonly #wake: (delayMs: number) => void;
-  readonly #senders: Sender[] = [];
+  readonly #room: QueueRoom;
 
-  constructor(order: Order, quantumBytes: number, wake: (delayMs: number) => void) {
-    this.#order = order;
+  constructor(room: QueueRoom, quantumBytes: number) {
+    this.#room = room;
     this.#quantumBytes = quantumBytes;
-    this.#wake = wake;
-  }
-
-  /** In the order in which they go on. */
-  get senders(): readonly Sender[] {
-    return this.#senders;
   }
 
   /** Has a sender's lines get their place, as far as there is room; it waits when it has more. */
   send(sender: Sender): void {
-    const [next = sender] = this.#senders;
+    const next = this.senders[0] ?? sender;
     // Nobody overtakes those that wait.
     if (next === sender) this.#sendQuantum(sender);
-    if (sender.lines.hasLine) return this.#enqueue(sender);
+    if (sender.lines.next) return this.#enqueue(sender);
     if (sender.isWaiting) {
       assert(next === sender, "those that wait are served in turn");
-      this.#senders.shift();
+      this.senders.shift();
       sender.isWaiting = false;
     }
     sender.sentAll();
@@ -65,27 +62,28 @@ export class FairQueue {
 
   /** Lets those that wait send, a quantum each in turn, while there is room. */
   takeTurns(): void {
-    for (let sender = this.#senders[0]; sender; sender = this.#senders[0]) {
-      const before = this.#order.head;
+    const { order } = this.#room;
+    for (let sender = this.senders[0]; sender; sender = this.senders[0]) {
+      const before = order.head;
       this.send(sender);
-      if (this.#senders[0] !== sender) continue;
-      if (this.#order.head === before) return;
-      this.#senders.push(sender);
-      this.#senders.shift();
+      if (this.senders[0] !== sender) continue;
+      if (order.head === before) return;
+      this.senders.push(sender);
+      this.senders.shift();
     }
   }
 
   /** Takes a sender's whole lines: at most its quantum, as far as there is room. */
   #sendQuantum(sender: Sender): void {
-    const order = this.#order;
+    const { order } = this.#room;
     let left = this.#quantumBytes;
-    while (sender.lines.hasLine) {
+    while (sender.lines.next) {
       const run = sender.lines.take(Math.min(left, order.freeBytes));
       if (run === undefined) return;
       left -= run.length;
       order.append(sender.cursor, run);
-      sender.sent?.(run);
-      this.#wake(0);
+      this.#room.sent(sender, run);
+      this.#room.wake(0);
     }
   }
 
@@ -93,7 +91,7 @@ export class FairQueue {
     if (sender.isWaiting) return;
     sender.isWaiting = true;
     sender.pause?.();
-    this.#senders.push(sender);
-    this.#wake(0);
+    this.senders.push(sender);
+    this.#room.wake(0);
   }
 }

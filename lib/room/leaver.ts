@@ -9,9 +9,8 @@ import type { Cursor } from "./cursor.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-/** What a leaver needs of its room. */
+/** What a leaver needs of its room: those that still have to get something, and those that linger. */
 export interface LeaverRoom {
-  /** Those that still have to get something, in parts, and those that linger. */
   readonly pending: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
   wake(delayMs: number): void;
@@ -32,10 +31,7 @@ export class Leaver implements Life {
   /** What is left of the server's message to it. */
   #message: Uint8Array;
 
-  /**
-   * @param cursor of a member, which gets what was sent until now
-   * @param onDone told once that needs the log no more, and why it has left
-   */
+  /** @param onDone told once the cursor, of a member, needs the log no more, and why it has left */
   constructor(
     room: LeaverRoom,
     socket: RoomSocket,
@@ -59,13 +55,12 @@ export class Leaver implements Life {
   }
 
   received(): void {}
+  ended(): void {}
 
   drained(): void {
     if (this.#cursor) this.#cursor.drained();
     else if (this.#message.length > 0) this.#sendMessage();
   }
-
-  ended(): void {}
 
   closed(reason = this.#reason): void {
     if (this.#cursor) this.#cursor.gone = true;

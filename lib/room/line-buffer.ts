@@ -3,10 +3,9 @@
 import { assert } from "./assert.ts";
 import type { DisconnectReason } from "./socket.ts";
 
-/** What ends a line. */
 export const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
-/** Shared by all that hold no line, so that an idle client costs little. */
+/** Shared by all that hold no line, so that a silent client costs little. */
 const NO_RUNS: readonly Uint8Array[] = [];
 
 /**
@@ -32,12 +31,7 @@ export class LineBuffer {
     this.lineBytesMax = lineBytesMax;
   }
 
-  /** Whether there is a whole line to take. */
-  get hasLine(): boolean {
-    return this.#runs.length > 0;
-  }
-
-  /** The oldest run of whole lines, which `take` takes from. */
+  /** The oldest run of whole lines. */
   get next(): Uint8Array | undefined {
     return this.#runs[0];
   }
@@ -46,11 +40,6 @@ export class LineBuffer {
   get objection(): DisconnectReason | undefined {
     if (!this.tooLong) return undefined;
     return { reason: "line too long", message: `line longer than ${this.lineBytesMax} bytes` };
-  }
-
-  /** Bytes held: whole lines not yet taken and the unfinished one. */
-  get heldBytes(): number {
-    return this.#runs.reduce((bytes, run) => bytes + run.length, this.#unfinishedBytes);
   }
 
   /** Puts in what was received, a chunk that is kept by reference until its lines are taken. */
@@ -135,11 +124,4 @@ export class LineBuffer {
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
   }
-}
-
-/** How many lines a run holds. */
-export function countLines(run: Uint8Array): number {
-  let lines = 0;
-  for (let at = run.indexOf(LF); at >= 0; at = run.indexOf(LF, at + 1)) lines++;
-  return lines;
 }

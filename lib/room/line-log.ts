@@ -1,4 +1,4 @@
-/** Everything sent, once, in one order, until all have it, and a while longer. */
+/** The log of a room: everything sent, once, in one order, until all have it and a while longer. */
 
 import { assert } from "./assert.ts";
 import { LF } from "./line-buffer.ts";
@@ -7,19 +7,17 @@ import type { Author, Order } from "./order.ts";
 /** The most bytes gathered for one write to a reader that has sent something itself. */
 const GATHER_BYTES = 256 << 10;
 
-/** Bytes to write: `bytes[offset, offset + length)`, with the cursor that follows them. */
+/** Bytes to write: `bytes[offset, offset + length)`; a reader that has taken all stands at `next`. */
 export interface Piece {
   readonly bytes: Uint8Array;
   offset: number;
   length: number;
-  /** Where a reader stands that has taken all of this piece. */
   next: number;
 }
 
 /**
- * A ring of bytes with a note of who sent which run. Positions count bytes from the first ever
- * sent and never wrap; `tail` is where the reader furthest behind stands, `head` is where the next
- * line goes. A reader is nothing but a position in between. What all have stays for a while.
+ * A ring of bytes with a note of who sent which run. Positions count bytes from the first ever sent
+ * and never wrap. A reader is nothing but a position between `tail` and `head`.
  *
  * Each note leads to the run its author sent before, so that a reader finds its own runs, which it
  * does not get, from the latest back. Notes are bounded as bytes are: empty lines from many authors
@@ -34,10 +32,9 @@ export class LineLog implements Order {
   readonly #ringBytes: number;
   #head = 0;
   #tail = 0;
-  /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring. */
+  /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring of slots. */
   #firstRun = 0;
   #nextRun = 0;
-  /** The place of a note in its ring: the number of the run, and this. */
   readonly #slotMask: number;
   /** A run ends where the next one begins. */
   readonly #runStarts: Float64Array;
@@ -45,11 +42,7 @@ export class LineLog implements Order {
   readonly #runsBefore: Float64Array;
   readonly #piece: Piece;
 
-  /**
-   * @param bytesMax how far the reader furthest behind may lag, in bytes
-   * @param keptBytes how much is kept of what everybody has; it makes the ring larger
-   * @param runsMax the most runs held, up to a power of two; one for 128 bytes by default
-   */
+  /** See `RoomOptions`; `runsMax` is the most runs held, up to a power of two. */
   constructor(bytesMax: number, keptBytes = 0, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.#ringBytes = bytesMax + keptBytes;
@@ -71,7 +64,6 @@ export class LineLog implements Order {
     return this.#tail;
   }
 
-  /** How many bytes can be appended now. */
   get freeBytes(): number {
     const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
     return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
@@ -82,7 +74,6 @@ export class LineLog implements Order {
     return Math.max(0, this.#head - this.#ringBytes);
   }
 
-  /** Adds whole lines, at most `freeBytes`. */
   append(author: Author, run: Uint8Array): void {
     assert(run.length > 0 && run.length <= this.freeBytes, "a run fits the log");
     const sentTheLast = author.lastRun === this.#nextRun - 1 && author.lastRun >= this.#firstRun;
@@ -112,9 +103,8 @@ export class LineLog implements Order {
   release(position: number): void {
     assert(position >= this.#tail && position <= this.#head, "the tail moves towards the head");
     this.#tail = position;
-    let first = this.#firstRun;
-    while (first < this.#nextRun && this.#endOf(first) <= position) first++;
-    this.#firstRun = first;
+    while (this.#firstRun < this.#nextRun && this.#endOf(this.#firstRun) <= position)
+      this.#firstRun++;
   }
 
   /** A reader has come that stands further back: all from there on is held for it. */

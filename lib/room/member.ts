@@ -2,38 +2,29 @@
 
 import { Cursor, type CursorRoom } from "./cursor.ts";
 import type { Lines, Sender } from "./fair-queue.ts";
-import { countLines, LineBuffer } from "./line-buffer.ts";
+import { LineBuffer } from "./line-buffer.ts";
 import { type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-const MANY_BYTES = 1 << 20;
-
-/** Who joins. */
-export interface Newcomer {
-  /** What other members know it by. */
-  readonly name: string;
-  /** What the log knows it by. */
-  readonly label: string;
-  /** Told once it needs its seat no more. */
-  readonly seat?: { release(): void } | undefined;
-}
+/** A place in the room, which is given back. */
+export type Seat = { release(): void };
 
 /** What a member needs of its room. */
 export interface MemberRoom extends CursorRoom {
   readonly isStopping: boolean;
   readonly lineBytesMax: number;
+  readonly loggedBytesMax: number;
   send(member: Member): void;
-  sent(member: Member, run: Uint8Array): void;
   /** All of its lines have been taken, and it leaves. */
   leaveAfterLines(member: Member, why: DisconnectReason): void;
-  /** Its connection is gone. */
   lost(member: Member, reason: string): void;
 }
 
-/** One that is in the room: each line that it sends is relayed to every other member. */
-export class Member implements Life, Sender, Newcomer {
+/** Each line that it sends is relayed to every other member. */
+export class Member implements Life, Sender {
+  /** What other members know it by, and what the log knows it by. */
   readonly name: string;
   readonly label: string;
-  readonly seat: Newcomer["seat"];
+  readonly seat: Seat | undefined;
   readonly cursor: Cursor;
   lines: Lines;
   isWaiting = false;
@@ -47,7 +38,7 @@ export class Member implements Life, Sender, Newcomer {
   #leaves: DisconnectReason | undefined;
   #isLeaving = false;
 
-  constructor(room: MemberRoom, socket: RoomSocket, { name, label, seat }: Newcomer) {
+  constructor(room: MemberRoom, socket: RoomSocket, name: string, label: string, seat?: Seat) {
     this.#room = room;
     this.name = name;
     this.label = label;
@@ -62,11 +53,10 @@ export class Member implements Life, Sender, Newcomer {
   }
 
   /**
-   * Disconnects it. Whole lines that it has sent already are still relayed, it gets what was sent
-   * until then, and `* message` as a server message. Nothing happens if it has left.
+   * Disconnects it, if it has not left: whole lines that it has sent already are still relayed, and
+   * it gets what was sent until then.
    *
-   * @param reason for the log, one line
-   * @param message for the member, one line; the same by default
+   * @param reason for the log, and by default for the member, as `* message`; one line each
    * @throws {RangeError} if one of them is more than one line
    */
   disconnect(reason: string, message = reason): void {
@@ -76,14 +66,12 @@ export class Member implements Life, Sender, Newcomer {
     if (!this.isWaiting) this.#room.send(this);
   }
 
-  /** Leaves without the lines that are not taken yet; returns how many these are. */
-  abandonLines(why: DisconnectReason): number {
+  /** Leaves without the lines that are not taken yet, and tells of these. */
+  abandonLines(why: DisconnectReason, onRun: (run: Uint8Array) => void): void {
     this.#leaves ??= why;
-    let lines = 0;
-    for (let run = this.lines.take(MANY_BYTES); run; run = this.lines.take(MANY_BYTES))
-      lines += countLines(run);
+    const take = () => this.lines.take(2 * this.#room.loggedBytesMax);
+    for (let run = take(); run; run = take()) onRun(run);
     if (!this.isWaiting) this.#room.send(this);
-    return lines;
   }
 
   received(bytes: Uint8Array): void {
@@ -122,10 +110,6 @@ export class Member implements Life, Sender, Newcomer {
     if (this.#isPaused || this.cursor.gone || this.#hasEnded) return;
     this.#isPaused = true;
     this.cursor.socket.pause();
-  }
-
-  sent(run: Uint8Array): void {
-    this.#room.sent(this, run);
   }
 
   /** Leaves if that was all that it will send; else more may come. */

@@ -1,7 +1,10 @@
 /**
- * The room: each line that one member sends is relayed to every other member. It is one log of
- * lines, and for each member a cursor: how far into the log its socket has taken bytes. The room
- * knows no network and no clock: it talks to sockets it was given, and asks to be flushed.
+ * The room: each line that one member sends is relayed to every other member. It is one log, and for
+ * each member a cursor: how far into the log its socket has taken bytes. The room knows no network
+ * and no clock: it talks to sockets it was given, and asks to be flushed.
+ *
+ * The way of a line: `Member.received` puts bytes into its `LineBuffer`; `send` has whole lines take
+ * their place in the `LineLog`; `flush`, once a turn, has each cursor write towards the head.
  */
 
 import { assert } from "./assert.ts";
@@ -10,7 +13,7 @@ import type { Extra } from "./extra.ts";
 import { FairQueue, type Sender } from "./fair-queue.ts";
 import { Leaver, type LeaverRoom } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
-import { Member, type MemberRoom, type Newcomer } from "./member.ts";
+import { Member, type MemberRoom, type Seat } from "./member.ts";
 import type { Order } from "./order.ts";
 import { SlowReaders } from "./slow-readers.ts";
 import type { DisconnectReason, RoomSocket } from "./socket.ts";
@@ -20,7 +23,6 @@ const NEVER = Number.POSITIVE_INFINITY;
 const QUANTUM_BYTES = 64 << 10;
 const STOPPING: DisconnectReason = { reason: "server stopping" };
 
-/** What holds where an option is left out. */
 export const DEFAULTS = {
   logBytes: 8 << 20,
   lineBytesMax: 64 << 10,
@@ -52,11 +54,6 @@ export interface RoomOptions {
   wake: (delayMs: number) => void;
 }
 
-/**
- * The way of a line: `Member.received` puts bytes into its `LineBuffer`; `send` has whole lines take
- * their place in the `LineLog`, as far as there is room; `flush`, once a turn, has each cursor write
- * towards the head, forgets what everybody has, and lets waiting senders go on.
- */
 export class Room implements MemberRoom, LeaverRoom {
   /** Everything sent that somebody still has to take, and what is kept. */
   readonly log: LineLog;
@@ -71,36 +68,31 @@ export class Room implements MemberRoom, LeaverRoom {
   readonly loggedBytesMax: number;
   readonly now: () => number;
   readonly wake: (delayMs: number) => void;
-  /** Figures that only grow: bytes that sockets have taken; how long senders have waited for readers. */
+  /** Bytes that sockets have taken; how long senders have waited for readers. */
   readonly counters = { deliveredBytes: 0, heldUpMs: 0 };
   /** Whether no more lines are taken but those that were received. */
   isStopping = false;
   readonly #queue: FairQueue;
   readonly #slowReaders: SlowReaders;
   readonly #extras: readonly Extra[];
-  /** Those that are told of each run. */
-  readonly #observers: readonly Extra[];
 
   /** @throws {Error} if the log could not hold the longest line */
   constructor(options: RoomOptions) {
-    const { logBytes, lineBytesMax, patienceMs, lingerMs, now, wake, ...more } = {
-      ...DEFAULTS,
-      ...options,
-    };
-    this.lineBytesMax = lineBytesMax;
-    this.loggedBytesMax = lineBytesMax + (more.addedBytesMax ?? 0);
-    assert(this.loggedBytesMax <= logBytes, "the log holds the longest line");
+    const { logBytes, lineBytesMax, patienceMs, lingerMs } = { ...DEFAULTS, ...options };
+    const { keptBytes = 0, addedBytesMax = 0, extras = [], now, wake } = options;
     this.now = now;
     this.wake = wake;
-    this.log = new LineLog(logBytes, more.keptBytes);
-    this.order = more.order ?? this.log;
+    this.lineBytesMax = lineBytesMax;
+    this.loggedBytesMax = lineBytesMax + addedBytesMax;
+    assert(this.loggedBytesMax <= logBytes, "the log holds the longest line");
+    this.log = new LineLog(logBytes, keptBytes);
+    this.order = options.order ?? this.log;
     this.pending = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
     this.#slowReaders = new SlowReaders(this, patienceMs);
     const quantumBytes = Math.min(QUANTUM_BYTES, Math.floor(logBytes / 16));
-    this.#queue = new FairQueue(this.order, Math.max(this.loggedBytesMax, quantumBytes), wake);
-    this.#extras = (more.extras ?? []).map((extra) => extra(this));
-    this.#observers = this.#extras.filter(({ sent }) => sent);
+    this.#queue = new FairQueue(this, Math.max(this.loggedBytesMax, quantumBytes));
+    this.#extras = extras.map((extra) => extra(this));
   }
 
   /** How many are in the room, without those that leave. */
@@ -113,13 +105,13 @@ export class Room implements MemberRoom, LeaverRoom {
     return this.#queue.senders.length === 0 && this.order.isSettled;
   }
 
-  /** Takes in a connection, which gets all that is sent from now on. */
-  join(socket: RoomSocket, newcomer: Newcomer): void {
+  /** Takes in a connection, which gets all that is sent from now on; the label is for the log. */
+  join(socket: RoomSocket, name: string, label = name, seat?: Seat): void {
     const { refusal } = this.order;
-    if (this.isStopping || refusal !== undefined) newcomer.seat?.release();
+    if (this.isStopping || refusal !== undefined) seat?.release();
     if (this.isStopping) return void new Leaver(this, socket, STOPPING);
-    if (refusal !== undefined) return this.refuse(socket, newcomer.label, refusal);
-    const member = new Member(this, socket, newcomer);
+    if (refusal !== undefined) return this.refuse(socket, label, refusal);
+    const member = new Member(this, socket, name, label, seat);
     for (const extra of this.#extras)
       member.lines = extra.linesOf?.(member, member.lines) ?? member.lines;
     socket.data = member;
@@ -143,14 +135,15 @@ export class Room implements MemberRoom, LeaverRoom {
     this.#queue.send(sender);
   }
 
-  sent(member: Member, run: Uint8Array): void {
-    for (const extra of this.#observers) extra.sent?.(member, run);
+  sent(sender: Sender, run: Uint8Array): void {
+    if (!(sender instanceof Member)) return;
+    for (const extra of this.#extras) extra.sent?.(sender, run);
   }
 
   leaveAfterLines(member: Member, why: DisconnectReason): void {
     this.order.after(() => {
       if (member.cursor.gone) this.#silence(member, why.reason);
-      else if (member.cursor.socket.data === member) this.#leave(member, why);
+      else this.#leave(member, why);
     });
   }
 
@@ -176,18 +169,12 @@ export class Room implements MemberRoom, LeaverRoom {
     for (const { cursor } of this.members) cursor.socket.data.failed(STOPPING.reason);
   }
 
-  /**
-   * Disconnects all members, because what they would get next does not follow.
-   *
-   * @returns how many lines of theirs were waiting, and are dropped
-   */
-  restart(why: DisconnectReason): number {
+  /** Disconnects all members, as what they would get next does not follow; tells which lines are lost. */
+  restart(why: DisconnectReason, onLost: (run: Uint8Array) => void): void {
     for (const extra of this.#extras) extra.restarted?.();
-    let lines = 0;
     for (const sender of new Set([...this.#queue.senders, ...this.members]))
-      if (sender instanceof Member) lines += sender.abandonLines(why);
-    this.#leaveAll(why);
-    return lines;
+      if (sender instanceof Member) sender.abandonLines(why, onLost);
+    for (const member of this.members) if (!member.isWaiting) this.#leave(member, why);
   }
 
   /** Does the work of a turn: writes what is pending, makes room in the log, ends what is overdue. */
@@ -198,9 +185,10 @@ export class Room implements MemberRoom, LeaverRoom {
     this.#release();
     let isHeldUp = this.#goOn();
     for (; isHeldUp && this.#slowReaders.hurry(now); isHeldUp = this.#goOn()) this.#release();
-    if (this.isStopping && this.isSettled) this.#leaveAll(STOPPING);
-    let dueAtMs = this.#slowReaders.heldUp(now, isHeldUp);
-    dueAtMs = Math.min(dueAtMs, this.order.flush?.(now) ?? NEVER);
+    if (this.isStopping && this.isSettled)
+      for (const member of this.members) this.#leave(member, STOPPING);
+    const heldUpDueAtMs = this.#slowReaders.heldUp(now, isHeldUp);
+    let dueAtMs = Math.min(heldUpDueAtMs, this.order.flush?.(now) ?? NEVER);
     for (const extra of this.#extras) dueAtMs = Math.min(dueAtMs, extra.flush?.(now) ?? NEVER);
     for (const due of [this.pending, this.lingering]) {
       for (const leaver of due.over(now)) leaver.late();
@@ -219,7 +207,8 @@ export class Room implements MemberRoom, LeaverRoom {
   #writeToAll(): void {
     const { head } = this.log;
     for (const { cursor } of this.members)
-      if (!cursor.blocked && (cursor.position < head || cursor.last)) cursor.write();
+      if (!cursor.blocked && (cursor.position < head || cursor.backlog || cursor.last))
+        cursor.write();
   }
 
   /** Forgets what everybody has. */
@@ -229,15 +218,11 @@ export class Room implements MemberRoom, LeaverRoom {
     this.log.release(tail);
   }
 
-  #leaveAll(why: DisconnectReason): void {
-    for (const member of this.members)
-      if (member.cursor.socket.data === member && !member.isWaiting) this.#leave(member, why);
-  }
-
-  /** Has a member leave once it has all that was sent until now. */
+  /** Has a member leave once it has all that was sent until now, if it does not yet. */
   #leave(member: Member, why: DisconnectReason): void {
-    assert(!member.isWaiting, "a member that leaves has sent everything");
     const { cursor } = member;
+    if (cursor.socket.data !== member) return;
+    assert(!member.isWaiting, "a member that leaves has sent everything");
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
     if (cursor.socket.data !== member) return;

@@ -3,22 +3,19 @@
  * at least 64 KiB, or all that is pending, in each `patienceMs`, or it is disconnected.
  */
 
-import type { LineLog } from "./line-log.ts";
+import type { CursorRoom } from "./cursor.ts";
 import type { Member } from "./member.ts";
 
-/** How often a room that is held up offers more to those behind. */
+/** How often those behind are offered more. */
 const RETRY_MS = 100;
-/** A longer time between two looks is one in which the server has slept, and readers perhaps too. */
+/** If there is more time between two looks, the server has slept, and readers perhaps too. */
 const SLEEP_MS = 1000;
 
 /** What is needed of the room. */
-export interface ReadersRoom {
-  readonly log: LineLog;
+export interface ReadersRoom extends CursorRoom {
   readonly members: ReadonlySet<Member>;
-  readonly counters: { heldUpMs: number };
 }
 
-/** Watches the readers of a room that is held up. */
 export class SlowReaders {
   readonly #room: ReadersRoom;
   readonly #patienceMs: number;
@@ -38,11 +35,9 @@ export class SlowReaders {
   }
 
   /**
-   * Offers more to the readers that are behind, now and then, and drops those in the way that have
-   * not moved on in time. Offers, because a slow reader takes a little all the time, but drains
-   * rarely; and to all, because many stopped readers are to cost one patience together.
-   *
-   * @returns whether one that was in the way has moved or is gone
+   * Offers more to the readers that are behind, now and then, because a slow one takes a little all
+   * the time, but drains rarely; and to all, because many that have stopped are to cost one patience
+   * together. Drops those in the way that have not moved on in time; returns whether one has or is gone.
    */
   hurry(now: number): boolean {
     const { members, log } = this.#room;
@@ -66,7 +61,7 @@ export class SlowReaders {
     return moved;
   }
 
-  /** A clock that runs only while the room is held up. */
+  /** A clock that runs only while the room is held up, and stands while the server sleeps. */
   #clockMs(now: number): number {
     const { heldUpMs } = this.#room.counters;
     if (this.#heldUpSinceMs === undefined) return heldUpMs;

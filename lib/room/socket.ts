@@ -4,22 +4,15 @@
 export interface RoomSocket {
   /** What sits behind it now; each of its events goes there. */
   data: Life;
-  /**
-   * Hands over bytes[offset, offset + length), without waiting.
-   *
-   * @returns how many were taken; fewer than `length` promise a later `drained`; −1 once it is closed
-   */
+  /** Takes bytes[offset, offset + length), or fewer and drains later; returns how many, −1 if closed. */
   write(bytes: Uint8Array, offset: number, length: number): number;
   /** Half-closes: after all that was written, the peer gets EOF. */
   shutdown(): void;
-  /**
-   * Closes; what was written still goes out, unless the peer goes on sending. `closed` comes before
-   * it returns, unless a peer that reads nothing has to take the end of TLS first.
-   */
+  /** Closes; what was written goes out, unless the peer sends more. `closed` may come before it returns. */
   end(): void;
   /** Closes at once, by a reset: what was written may be lost. `closed` comes before it returns. */
   terminate(): void;
-  /** Stops reading: `received` and `ended` come no more until `resume`, or only just before `closed`. */
+  /** Stops reading: nothing is `received` or `ended` until `resume`, or only just before `closed`. */
   pause(): void;
   resume(): void;
 }
@@ -27,11 +20,9 @@ export interface RoomSocket {
 /** One of the lives of a connection: on its way in, member or leaver, and in the end none. */
 export interface Life {
   received(bytes: Uint8Array): void;
-  /** The socket takes bytes again. */
   drained(): void;
   /** The peer has sent its last byte, `rio_readlineb` returning 0; it may still receive. */
   ended(): void;
-  /** The connection is gone. */
   closed(): void;
   /** The connection is to be reset: a handler has failed, or there is another reason. */
   failed(reason?: string): void;
@@ -40,11 +31,9 @@ export interface Life {
 /** Behind a socket that is closed: nothing of it matters any more. */
 export const GONE: Life = { received() {}, drained() {}, ended() {}, closed() {}, failed() {} };
 
-/** Why a connection ends. */
+/** Why a connection ends: for the log, and for the peer, as `* message` just before EOF, if at all. */
 export interface DisconnectReason {
-  /** For the log. */
   readonly reason: string;
-  /** For the peer, as the server message `* message` just before EOF; none if it is missing. */
   readonly message?: string | undefined;
 }
 

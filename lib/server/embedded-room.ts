@@ -41,7 +41,7 @@ export function openRoom(options: OpenRoomOptions): EmbeddedRoom {
     get size() {
       return room.size;
     },
-    join: (socket, name) => room.join(socket, { name, label: name }),
+    join: (socket, name) => room.join(socket, name),
     flush: () => room.flush(),
     stop: () => room.stop(),
     abort: () => room.abort(),

@@ -6,7 +6,8 @@
  */
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
-import { count, flag, list, type Table, text, time, type Values } from "../program/command-line.ts";
+import { flag, type Table, text, type Values } from "../program/command-line.ts";
+import { count, list, time } from "../program/option-values.ts";
 import { lines, place, redisUrl, roomName } from "./option-kinds.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";

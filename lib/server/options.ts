@@ -3,17 +3,14 @@
 import { splitAddress } from "../program/address.ts";
 import {
   type Command,
-  count,
-  fileMode,
   flag,
   parsePort,
-  size,
   type Table,
   text,
-  time,
   type Values,
 } from "../program/command-line.ts";
 import { fileLimit } from "../program/file-limit.ts";
+import { count, fileMode, size, time } from "../program/option-values.ts";
 import { plain, quote } from "../program/quote.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";

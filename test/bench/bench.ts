@@ -11,7 +11,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, type } from "node:os";
 import { join } from "node:path";
 
-import { count, flag, runCommand, text } from "../../lib/program/command-line.ts";
+import { flag, runCommand, text } from "../../lib/program/command-line.ts";
+import { count } from "../../lib/program/option-values.ts";
 import { usageError, UserError } from "../../lib/program/system-errors.ts";
 import { fileLimit } from "../../lib/server/file-limit.ts";
 import { version } from "../../package.json";

@@ -9,7 +9,8 @@
 import { join } from "node:path";
 
 import { WholeLines } from "../../lib/client/whole-lines.ts";
-import { count, runCommand } from "../../lib/program/command-line.ts";
+import { runCommand } from "../../lib/program/command-line.ts";
+import { count } from "../../lib/program/option-values.ts";
 import { version } from "../../package.json";
 import { Peer, Program, serverCommand, ServerProgram } from "../harness.ts";
 import { formatMs } from "./figures.ts";

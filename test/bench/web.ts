@@ -6,7 +6,8 @@
  *   bun test/bench/web.ts --help
  */
 
-import { count, runCommand } from "../../lib/program/command-line.ts";
+import { runCommand } from "../../lib/program/command-line.ts";
+import { count } from "../../lib/program/option-values.ts";
 import { version } from "../../package.json";
 import { ServerProgram } from "../harness.ts";
 import { frameAt, upgradeRequest } from "../harness/web-frames.ts";

@@ -3,7 +3,7 @@
 import { expect, spyOn, test } from "bun:test";
 import { networkInterfaces } from "node:os";
 
-import { connect, type ConnectOptions } from "../../lib/client/connect.ts";
+import { connect, type ConnectOptions, isTlsAlert } from "../../lib/client/connect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { clientCommand, endAfterEach, Program, serverCommand, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
@@ -109,6 +109,26 @@ test("after the wait for an answer, nothing more is tried", async () => {
   ]);
   await marker.write("first\n");
   await first.hears("first\n");
+});
+
+test("an option that is out of range is named", async () => {
+  const place = { host: "127.0.0.1", port: 1 };
+  for (const [wrong, why] of [
+    [{ ...place, port: 0 }, "port is a number from 1 to 65535, not 0"],
+    [{ ...place, port: 65_536 }, "port is a number from 1 to 65535, not 65536"],
+    [{ ...place, answerMs: 0 }, "answerMs is a number from 1 on, not 0"],
+    [{ ...place, handshakeMs: Number.NaN }, "handshakeMs is a number from 1 on, not NaN"],
+  ] as const)
+    expect(await failure(wrong)).toMatchObject({
+      message: expect.stringContaining(why),
+      permanent: true,
+    });
+});
+
+test("an alert of TLS is told from lines", () => {
+  expect(isTlsAlert(Buffer.from([21, 3, 1, 0, 2, 2, 70]))).toBe(true);
+  for (const line of ["", "hello\n", "\x15\n", "\x15\x03\x01\x00\x02\x02F and more\n"])
+    expect(isTlsAlert(Buffer.from(line))).toBe(false);
 });
 
 test("certificates that are none are told in words, and the connection is closed", async () => {

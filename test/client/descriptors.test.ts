@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "bun:test";
 
 import { endAfterEach, Program, ServerProgram } from "../harness.ts";
-import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
 
 endAfterEach();
 afterEach(endTerminals);

@@ -1,4 +1,4 @@
-/** How a conversation ends: 0 only when all was said and the server closed after that. */
+/** How a conversation ends: 0 only when all was sent and the server closed after that. */
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ import {
   startClient,
 } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
 
 endAfterEach();
 afterEach(async () => {
@@ -34,12 +34,12 @@ function folder(): string {
   return made;
 }
 
-function said(word: string): string {
-  return `linechat-client: the server says: ${word}\n`;
+function disconnected(message: string): string {
+  return `linechat-client: the server says: ${message}\n`;
 }
 
 function closed(port: number): string {
-  return `linechat-client: 127.0.0.1:${port} has closed the connection before everything was said\n`;
+  return `linechat-client: 127.0.0.1:${port} closed the connection before everything was sent\n`;
 }
 
 /** A server on TCP, a Unix socket or TLS, and how a client gets there. */
@@ -70,7 +70,11 @@ describe.each(["TCP", "a Unix socket", "TLS"])(
         for (const quiet of [[], ["--quiet"]]) {
           const client = new Program(clientCommand("--send-only", ...quiet, ...place));
           void client.sayAll(first).then(() => client.sayAll(FLOOD));
-          expect([await client.exited, client.stdout, client.stderr]).toEqual([1, "", said(word)]);
+          expect([await client.exited, client.stdout, client.stderr]).toEqual([
+            1,
+            "",
+            disconnected(word),
+          ]);
         }
     }
 
@@ -96,64 +100,70 @@ describe.each(["TCP", "a Unix socket", "TLS"])(
   },
 );
 
-test("a pipe that only listens, and a half-closed one, tell it too", async () => {
+test("a pipe that only receives, and a half-closed one, tell it too, and print it", async () => {
   const server = await ServerProgram.start("--max-clients", "1");
   await server.join();
   const [ears, mouth] = [startClient(server.port, "--recv-only"), startClient(server.port)];
   mouth.endInput();
   for (const client of [ears, mouth])
     expect([await client.exited, client.stdout, client.stderr]).toEqual([
-      1,
-      "",
-      said("room is full"),
+      ...[1, FULL, disconnected("room is full")],
     ]);
 });
 
-test("what comes before a last word is still printed, and a reset does not hide the word", async () => {
+test("a last message is printed as it came, at once, and a reset does not hide it", async () => {
   const host = await Host.open();
   for (const ends of [(guest: Peer) => guest.endInput(), (guest: Peer) => guest.reset()]) {
     const client = startClient(host.port);
     const guest = await host.guest();
     guest.say(`bob: hi\n${FULL}`);
-    await client.printed("bob: hi\n");
+    await client.printed(`bob: hi\n${FULL}`);
     ends(guest);
-    expect([await client.exited, client.stdout]).toEqual([1, "bob: hi\n"]);
-    expect(client.stderr).toBe(said("room is full"));
+    expect([await client.exited, client.stdout]).toEqual([1, `bob: hi\n${FULL}`]);
+    expect(client.stderr).toBe(disconnected("room is full"));
   }
 });
 
-describe("the words of a server, said by a member,", () => {
-  test("pass like any line while the conversation goes on", async () => {
-    const server = await ServerProgram.start();
-    const bob = await server.join();
-    const client = startClient(server.port);
-    await server.members(2);
-    bob.say(FULL);
-    bob.say(`${FULL}bob: not really\n${FULL}`);
-    bob.say("bob: bye\n");
-    await client.printed("bob: bye\n");
-    expect(client.stdout).toBe(`${FULL}${FULL}bob: not really\n${FULL}bob: bye\n`);
-    bob.say(FULL);
-    // It is silent now; what was said comes, and is no reason when the server stops later.
-    await client.printed(`bob: bye\n${FULL}`);
-    server.kill("SIGTERM");
-    expect([await client.exited, client.stderr]).toEqual([1, closed(server.port)]);
-  });
-
-  test("are taken for the server's if the connection ends right after them", async () => {
-    const server = await ServerProgram.start();
-    const bob = await server.join();
-    const client = startClient(server.port, "--recv-only");
-    await server.members(2);
-    bob.say(`bob: hi\n${FULL}`);
-    await client.printed("bob: hi\n");
-    server.kill("SIGTERM");
-    expect([await client.exited, client.stdout]).toEqual([1, "bob: hi\n"]);
-    expect(client.stderr).toBe(said("room is full"));
-  });
+test("only the last whole line is one, however it was cut, and whatever it looks like before", async () => {
+  const host = await Host.open();
+  for (const [lines, isLast] of [
+    [[FULL], true],
+    [["* room ", "is full\n"], true],
+    [["bob: hi\n* room is full", "\n"], true],
+    [["x".repeat(100_000), `\n${FULL}`], true],
+    [[`${FULL}bob: hi\n`], false],
+    [[FULL, "bob"], false],
+    [["bob: * room is full\n"], false],
+    [[`bob${FULL}`], false],
+    [["* room is full"], false],
+    [[`* ${"room is full ".repeat(50)}\n`], false],
+  ] as const) {
+    const client = startClient(host.port, "--recv-only");
+    const guest = await host.guest();
+    let sent = "";
+    for (const part of lines) {
+      guest.say(part);
+      await client.printed((sent += part));
+    }
+    guest.endInput();
+    expect([lines, await client.exited, client.stderr]).toEqual([
+      ...[lines, isLast ? 1 : 0, isLast ? disconnected("room is full") : ""],
+    ]);
+  }
 });
 
-describe("a server that goes before everything was said:", () => {
+test("a message of the server's that a member sends passes like any line", async () => {
+  const server = await ServerProgram.start();
+  const bob = await server.join();
+  const client = startClient(server.port);
+  await server.members(2);
+  bob.say(`${FULL}bob: not really\n`);
+  await client.printed(`${FULL}bob: not really\n`);
+  server.kill("SIGTERM");
+  expect([await client.exited, client.stderr]).toEqual([1, closed(server.port)]);
+});
+
+describe("a server that goes before everything was sent:", () => {
   test("it is killed", async () => {
     const server = await ServerProgram.start();
     const client = startClient(server.port, "--send-only");
@@ -188,7 +198,7 @@ describe("a server that goes before everything was said:", () => {
   });
 });
 
-test("all was said and the server has closed after that: 0", async () => {
+test("all was sent and the server has closed after that: 0", async () => {
   const host = await Host.open();
   const client = startClient(host.port);
   client.say("everything\n");
@@ -207,15 +217,13 @@ describe("when nobody reads stdout any more", () => {
     return { program, guest: await host.guest() };
   }
 
-  test("before all is said, that is told", async () => {
+  test("before all is sent, it ends as a filter does", async () => {
     const { program, guest } = await startBeforeHead(await Host.open());
     guest.say("one\n");
     await program.printed("one\n");
     guest.say("two\n");
-    await program.printed("exit 1\n", "stderr");
-    expect(program.stderr).toBe(
-      "linechat-client: stdout was closed before everything was said\nexit 1\n",
-    );
+    await program.printed("exit 141\n", "stderr");
+    expect(program.stderr).toBe("exit 141\n");
   });
 
   test.each([
@@ -234,14 +242,12 @@ describe("when nobody reads stdout any more", () => {
   });
 });
 
-terminalTest("in a terminal the server's last word is no line of the conversation", async () => {
+terminalTest("in a terminal the server's last message is a line, and then the reason", async () => {
   const server = await ServerProgram.start("--max-clients", "1");
   await server.join();
   const client = `"${process.execPath}" client.ts 127.0.0.1 ${server.port}; echo "exit $?"; exec cat`;
   const terminal = await Tmux.start({ command: client, columns: 80 });
-  await terminal.becomes(
-    `connected to 127.0.0.1:${server.port}; /quit leaves, /help helps`,
-    "linechat-client: the server says: room is full",
-    "exit 1",
+  await terminal.shows(
+    /^connected to .*\n\* room is full\nlinechat-client: the server says: room is full\nexit 1$/,
   );
 });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { endAfterEach, Program, ServerProgram } from "../harness.ts";
-import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
 
 let folder: string;
 let certificates: Certificates;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { isTlsAlert, TlsRecords } from "../../lib/client/tls-records.ts";
+import { TlsRecords } from "../../lib/client/tls-records.ts";
 
 /** A record of such a type, with so many bytes in it. */
 function record(type: number, bytes: number): Buffer {
@@ -44,10 +44,4 @@ test("records may come in any pieces", () => {
     }
     expect(watch.endedInOrder).toBe(true);
   }
-});
-
-test("an alert of TLS is told from what somebody says", () => {
-  expect(isTlsAlert(Buffer.from([21, 3, 1, 0, 2, 2, 70]))).toBe(true);
-  for (const said of ["", "hello\n", "\x15\n", "\x15\x03\x01\x00\x02\x02F and more\n"])
-    expect(isTlsAlert(Buffer.from(said))).toBe(false);
 });

@@ -1,189 +1,215 @@
-/** `--history`: what a newcomer hears of what was said before. */
+/** `--history`: what a newcomer gets of what was sent before. */
 
 import { describe, expect, test } from "bun:test";
 
-import { LineLog, type Speaker } from "../../lib/room/line-log.ts";
-import { openRoom } from "./open-room.ts";
+import { history, type HistoryOptions } from "../../lib/extras/history.ts";
+import type { Author } from "../../lib/room/line-log.ts";
+import type { RoomOptions } from "../../lib/room/room.ts";
+import { openRoom as openPlainRoom } from "../room/open-room.ts";
 
-const MARK = "* until here what was said before\n";
+const MARK = "* end of history\n";
 
-describe("the log looks back", () => {
-  test("to the start of a line, wherever it wraps, as the slow way finds it", () => {
-    for (let historyBytes = 1; historyBytes < 12; historyBytes++)
-      for (const linesMax of [1, 2, 3, 100, Number.POSITIVE_INFINITY]) {
-        const log = new LineLog(7, undefined, historyBytes, linesMax);
-        const ann: Speaker = { lastRun: -1 };
-        const said: string[] = [];
-        for (let length = 1; said.length < 60; length = (length * 3 + 1) % 6 || 6) {
-          const line = `${"abcdef".slice(0, length - 1)}\n`;
-          said.push(line);
-          log.append(ann, Buffer.from(line));
-          log.release(log.head);
-          let [bytes, lines] = [0, 0];
-          for (const one of said.toReversed()) {
-            if (lines === linesMax || bytes + one.length > historyBytes) break;
-            bytes += one.length;
-            lines++;
-          }
-          expect(log.historyStart).toBe(log.head - bytes);
-          expect(log.freeBytes).toBe(7 + historyBytes);
-        }
-      }
-  });
-
-  test("and holds what a reader of history has not taken", () => {
-    const log = new LineLog(4, undefined, 4);
-    const ann: Speaker = { lastRun: -1 };
-    log.append(ann, Buffer.from("1\n2\n"));
-    log.release(4);
-    const position = log.historyStart;
-    log.goBack(position);
-    log.append(ann, Buffer.from("3\n4\n"));
-    log.release(position);
-    expect(log.freeBytes).toBe(0);
-    log.release(2);
-    expect(log.freeBytes).toBe(2);
-  });
-
-  test("at little cost, however many lines there are and however often it does", () => {
-    const lines = 100_000;
-    const log = new LineLog(8 << 20, undefined, 8 << 20, lines);
-    const line = Buffer.from(`${"x".repeat(79)}\n`);
-    const ann: Speaker = { lastRun: -1 };
-    const say = () => {
-      log.append(ann, line);
-      log.release(log.head);
-    };
-    for (let said = 0; said < 2 * lines; said++) say();
-    const beganMs = performance.now();
-    for (let newcomers = 0; newcomers < 1000; newcomers++) {
-      say();
-      expect(log.head - log.historyStart).toBe(lines * line.length);
-    }
-    // To look for them anew each time takes five seconds.
-    expect(performance.now() - beganMs).toBeLessThan(1000);
-  });
-
-  test("needs no notes of what everybody has", () => {
-    const log = new LineLog(1000, 4, 1000);
-    for (let n = 0; n < 100; n++) {
-      log.append({ lastRun: -1 }, Buffer.from("1\n"));
-      log.release(log.head);
-    }
-    expect(log.freeBytes).toBeGreaterThan(0);
-  });
-});
+function openRoom(options: HistoryOptions, more: Partial<RoomOptions> = {}, passingBytes?: number) {
+  const { extra, keptBytes = 0 } = history(options, passingBytes);
+  const opened = openPlainRoom({ ...more, keptBytes, extras: extra ? [extra] : [] });
+  /** A line that is only for those that are here, as notices are. */
+  const notice: Author = { lastRun: -1, isPassing: true };
+  const append = (text: string, author: Author = { lastRun: -1 }) =>
+    opened.room.log.append(author, Buffer.from(text));
+  return { ...opened, append, notify: (text: string) => append(text, notice) };
+}
 
 describe("a newcomer", () => {
-  test("hears the last lines, then all that is said, without a gap and without a seam", () => {
-    const { join, settle } = openRoom({ history: { bytes: 100, lines: 2 } });
+  test("gets the last lines, then a mark, then all that is sent, without a gap", () => {
+    const { join, settle } = openRoom({ bytes: 100, lines: 2 });
     const ann = join("ann");
-    ann.says("1\n2\n");
-    ann.says("3\n");
+    ann.sends("1\n2\n");
+    ann.sends("3\n");
     const bob = join("bob");
-    ann.says("4\n");
-    bob.says("5\n");
+    ann.sends("4\n");
+    bob.sends("5\n");
     settle();
-    expect([ann.heard, bob.heard]).toEqual(["5\n", "2\n3\n4\n"]);
+    expect([ann.received, bob.received]).toEqual(["5\n", `2\n3\n${MARK}4\n`]);
   });
 
-  test("hears what those have said who are gone, and what the program has said", () => {
-    const { room, join, settle } = openRoom({ history: { bytes: 100 } });
+  test("gets them although nothing else happens, and nothing if there is none", () => {
+    const { join, settle } = openRoom({ bytes: 100 });
     const ann = join("ann");
-    ann.says("1\n");
-    ann.data.ended();
+    ann.sends("1\n");
     settle();
-    void room.say("2");
+    const bob = join("bob");
+    settle();
+    expect([ann.received, bob.received]).toEqual(["", `1\n${MARK}`]);
+  });
+
+  test("gets what those have sent that are gone, and its own of an earlier time", () => {
+    const { join, settle } = openRoom({ bytes: 100 });
+    const ann = join("ann");
+    ann.sends("1\n");
+    ann.data.ended();
     settle();
     const again = join("ann");
     settle();
-    expect(again.heard).toBe("1\n2\n");
+    expect(again.received).toBe(`1\n${MARK}`);
   });
 
-  test("is told where the past ends, with --announce, alone, and only if there is any", () => {
-    const { join, settle } = openRoom({ history: { bytes: 100 }, announce: true });
-    const ann = join("ann");
+  test("gets as many lines of members as it may, however many notices there are between them", () => {
+    const { join, settle, append, notify } = openRoom({ bytes: 100, lines: 3 });
+    for (const line of ["1\n", "2\n", "3\n", "4\n"]) {
+      append(line);
+      for (let n = 0; n < 20; n++) notify(`* ${n} joined\n`);
+    }
+    const bob = join("bob");
+    notify("* bob joined\n");
     settle();
-    ann.says("1\n");
-    const bob = join("bob", 3);
-    ann.says("2\n");
-    settle();
-    expect(bob.heard).toBe("* a");
-    bob.drains(30);
-    settle();
-    expect(bob.heard).toBe("* ann joined (1 here)\n1\n* until h");
-    bob.drains(100);
-    settle();
-    expect(bob.heard).toBe(`* ann joined (1 here)\n1\n${MARK}2\n`);
-    expect(ann.heard).toBe("* bob joined (2 here)\n");
+    expect(bob.received).toBe(`2\n3\n4\n${MARK}* bob joined\n`);
+  });
+
+  test("of a socket that takes little gets all of it, cut anywhere, the mark alone included", () => {
+    for (let first = 0; first <= `1\n2\n${MARK}`.length; first++) {
+      const { join, settle, append, notify } = openRoom({ bytes: 100 });
+      append("1\n");
+      notify("* eve joined\n");
+      append("2\n");
+      const bob = join("bob", first);
+      settle();
+      expect(bob.received).toBe(`1\n2\n${MARK}`.slice(0, first));
+      bob.drains(100);
+      settle();
+      expect(bob.received).toBe(`1\n2\n${MARK}`);
+    }
   });
 
   test("that half-closes at once still gets all of it, then EOF", () => {
-    const { join, settle, left } = openRoom({ history: { bytes: 1 << 20 }, announce: true });
+    const { join, settle, left } = openRoom({ bytes: 1 << 20 });
     const ann = join("ann");
-    const past = `${"x".repeat(999)}\n`.repeat(200);
-    ann.says(past);
+    const lines = `${"x".repeat(999)}\n`.repeat(200);
+    ann.sends(lines);
     settle();
     const bob = join("bob", 100);
-    bob.says("bye");
+    bob.sends("bye");
     bob.data.ended();
     settle();
     expect(bob.ended).toBe(false);
     bob.drains(1 << 20);
     settle();
-    expect(bob.heard === `* ann joined (1 here)\n${past}${MARK}`).toBe(true);
-    expect([bob.ended, left]).toEqual([true, ["bob: end of input"]]);
-    expect(ann.heard).toContain("bye\n* bob left: end of input (1 here)\n");
+    expect(bob.received === `${lines}${MARK}`).toBe(true);
+    expect([bob.ended, left, ann.received]).toEqual([true, ["bob: end of input"], "bye\n"]);
+  });
+
+  test("that is disconnected at once gets all of it, the reason, and one EOF", () => {
+    const { join, member, settle, append } = openRoom({ bytes: 100 });
+    append("before\n");
+    const ann = join("ann");
+    let ends = 0;
+    ann.shutdown = () => ends++;
+    member("ann").disconnect("rude");
+    settle();
+    expect([ann.received, ends]).toEqual([`before\n${MARK}* rude\n`, 1]);
   });
 
   test("that takes all but the mark has to take it too", () => {
-    const history = { history: { bytes: 100 }, announce: true, patienceMs: 1000, lingerMs: 1000 };
-    const { join, pass, settle, left } = openRoom(history);
-    join("ann").says("1\n");
-    const bob = join("bob", `* ann joined (1 here)\n1\n`.length);
-    bob.data.ended();
+    const times = { patienceMs: 1000, lingerMs: 1000 };
+    const { join, pass, settle, left, append } = openRoom({ bytes: 100 }, times);
+    append("1\n");
+    join("bob", "1\n".length).data.ended();
     settle();
     pass(2000);
     expect(left).toEqual(["bob: too slow"]);
   });
 
-  test("makes nobody wait: all newcomers together are written so much in a turn, in turn", () => {
-    const { join, pass, due } = openRoom({ history: { bytes: 8 << 20 } });
+  test("is written no more in a turn than others", () => {
+    const { join, pass, due } = openRoom({ bytes: 8 << 20 });
     const ann = join("ann");
-    const line = Buffer.alloc(64 << 10, "x");
-    line[line.length - 1] = 0x0a;
-    for (let n = 0; n < 100; n++) ann.data.received(line);
+    const line = `${"x".repeat((64 << 10) - 1)}\n`;
+    for (let n = 0; n < 9; n++) ann.sends(line);
     pass(0);
     const newcomers = Array.from({ length: 20 }, (_, n) => join(`${n}`));
-    const taken = () => newcomers.map(({ heard }) => heard.length >> 16);
-    pass(0);
-    expect(taken()).toEqual(Array.from({ length: 20 }, (_, n) => (n < 16 ? 1 : 0)));
-    pass(0);
-    expect(Math.max(...taken()) - Math.min(...taken())).toBeLessThanOrEqual(1);
-    expect(due.now).toBe(true);
+    for (let turn = 1; turn <= 3; turn++) {
+      pass(0);
+      const bytes = Math.min(turn * (256 << 10), 9 * line.length + MARK.length);
+      expect(new Set(newcomers.map(({ received }) => received.length))).toEqual(new Set([bytes]));
+      expect(due.now).toBe(turn < 3);
+    }
   });
 
-  test("that stops in the middle holds the room up no sooner than any reader does", () => {
-    const sizes = { logBytes: 8, lineBytesMax: 8, patienceMs: 1000, history: { bytes: 8 } };
-    const { join, pass, settle, left } = openRoom(sizes);
-    const ann = join("ann");
-    ann.says("1\n2\n3\n4\n");
+  test("holds the room up no sooner than any reader does, and has as much time", () => {
+    const sizes = { logBytes: 8, lineBytesMax: 8, patienceMs: 1000 };
+    const { join, pass, settle, left } = openRoom({ bytes: 8 }, sizes, 0);
+    const [ann, eve] = [join("ann"), join("eve", 0)];
+    ann.sends("1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    pass(0);
+    pass(1000);
     settle();
+    expect([left, eve.reset]).toEqual([["eve: too slow"], true]);
     const bob = join("bob", 1);
-    ann.says("5\n6\n7\n8\n");
-    settle();
-    expect(ann.paused).toBe(false);
-    ann.says("9\n");
+    ann.sends("a\n".repeat(9));
     settle();
     expect(ann.paused).toBe(true);
-    bob.drains(3);
-    settle();
-    expect([ann.paused, bob.heard]).toEqual([false, "1\n2\n"]);
-    ann.says("a\n".repeat(9));
-    settle();
     pass(999);
-    expect(left).toEqual([]);
+    expect(bob.reset).toBe(false);
     pass(1);
-    expect(left).toEqual(["bob: too slow"]);
+    expect(bob.reset).toBe(true);
   });
+});
+
+test("history is the last whole lines of members that fit, as the slow way finds them", () => {
+  for (let bytes = 1; bytes < 12; bytes++)
+    for (const lines of [1, 2, 3, 100, undefined])
+      for (const passingBytes of [0, 5, 1000]) {
+        const { room, join, settle, append, notify } = openRoom(
+          { bytes, lines },
+          { logBytes: 64, lineBytesMax: 8 },
+          passingBytes,
+        );
+        const sent: { line: string; start: number }[] = [];
+        for (let length = 1; sent.length < 40; length = (length * 3 + 1) % 6 || 6) {
+          const line = `${"abcdef".slice(0, length - 1)}\n`;
+          sent.push({ line, start: room.log.head });
+          append(line);
+          if (length % 2 === 0) notify("*\n");
+          room.log.release(room.log.head);
+          let expected = "";
+          const oldest = room.log.head - bytes - passingBytes;
+          for (const [at, one] of sent.toReversed().entries()) {
+            const fits = at < (lines ?? 100) && expected.length + one.line.length <= bytes;
+            if (!fits || one.start < oldest) break;
+            expected = one.line + expected;
+          }
+          const bob = join("bob");
+          settle();
+          expect(bob.received).toBe(expected && expected + MARK);
+          bob.data.closed();
+          settle();
+        }
+      }
+});
+
+test("to find its beginning costs little, however many lines there are and however often it is done", () => {
+  const lines = 100_000;
+  const line = `${"x".repeat(79)}\n`;
+  const { room, join, member, append } = openRoom({ bytes: 8 << 20, lines });
+  const begins = (): number => {
+    const socket = join("ann");
+    const { position } = member("ann").cursor;
+    socket.data.closed();
+    return position;
+  };
+  for (let sent = 0; sent < 2 * lines; sent++) {
+    append(line);
+    if (sent % 1000 === 0) room.log.release(room.log.head);
+  }
+  const beganMs = performance.now();
+  for (let newcomers = 0; newcomers < 1000; newcomers++) {
+    append(line);
+    room.log.release(room.log.head);
+    expect(room.log.head - begins()).toBe(lines * line.length);
+  }
+  // To look for them each time takes five seconds.
+  expect(performance.now() - beganMs).toBeLessThan(1000);
+});
+
+test("what cannot be is a UserError that names it", () => {
+  for (const bytes of [0, 1.5, 2 ** 31]) expect(() => history({ bytes })).toThrow("history.bytes");
+  expect(() => history({ bytes: 1, lines: 0 })).toThrow("history.lines");
 });

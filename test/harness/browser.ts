@@ -58,31 +58,45 @@ export class Tab {
 
   /** Waits until the page shows a text where lines are. */
   shows(text: string, withinMs?: number): Promise<true> {
-    return this.until(
-      `document.getElementById("log").textContent.includes(${JSON.stringify(text)})`,
-      withinMs,
-    );
+    return this.until(`${by("log")}.textContent.includes(${JSON.stringify(text)})`, withinMs);
   }
 
   isHere(): Promise<true> {
-    return this.until(`document.getElementById("state").className === "here"`);
+    return this.until(`${by("state")}.className === "here"`);
+  }
+
+  /** A property of an element. */
+  get<Value>(id: string, property: string): Promise<Value> {
+    return this.run(`${by(id)}.${property}`);
+  }
+
+  /** What a function gives for each element. */
+  each<Value>(selector: string, what: string): Promise<Value[]> {
+    return this.run(`[...document.querySelectorAll("${selector}")].map((one) => ${what})`);
   }
 
   /** Gives a name, and a pass phrase if that is asked for. */
   async enter(name: string, pass?: string): Promise<void> {
-    await this.until(`document.getElementById("door").open`);
+    await this.until(`${by("door")}.open`);
     await this.fill("own-name", name);
     if (pass !== undefined) await this.fill("pass", pass);
     await this.press("Enter");
   }
 
+  /** Forgets the name of other tabs, and gives another one. */
+  async enterAs(name: string, pass?: string): Promise<void> {
+    await this.run("localStorage.clear()");
+    if (!(await this.get("door", "open"))) await this.click("#name");
+    await this.enter(name, pass);
+  }
+
   async fill(id: string, text: string): Promise<void> {
-    await this.run(`document.getElementById("${id}").select()`);
+    await this.run(`${by(id)}.select()`);
     await this.#view.type(text);
   }
 
   async says(text: string): Promise<void> {
-    await this.run(`document.getElementById("words").focus()`);
+    await this.run(`${by("words")}.focus()`);
     await this.#view.type(text);
     await this.press("Enter");
   }
@@ -95,10 +109,11 @@ export class Tab {
     return this.run(`document.querySelector(${JSON.stringify(selector)}).click()`);
   }
 
-  /** What the last lines are: who, what, and their kinds. */
+  /** What the last lines are: sender and text, or a note. */
   lines(): Promise<string[]> {
-    return this.run(
-      `[...document.querySelectorAll("#log > *")].map((one) => one.className === "gap" ? "--- " + one.textContent : (one.querySelector("b")?.textContent ?? "") + "|" + one.querySelector("p").textContent)`,
+    return this.each(
+      "#log > *",
+      `one.className === "gap" ? "--- " + one.textContent : (one.querySelector("b")?.textContent ?? "") + "|" + one.querySelector("p").textContent`,
     );
   }
 
@@ -113,3 +128,5 @@ export class Tab {
     this.#view.close();
   }
 }
+
+const by = (id: string) => `document.getElementById("${id}")`;

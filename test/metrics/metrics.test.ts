@@ -66,10 +66,13 @@ test("figures tell what was sent, how many have left and how many were refused",
 
 test("figures tell that a reader holds the room up, and what is pending for it", async () => {
   const { server, figure, becomes, exceeds } = await start("--buffer", "64K", "--patience", "1h");
+  const sinceMs = performance.now();
   const sender = await server.join();
   const reader = await server.join({ stopped: true });
   void sender.flood(Buffer.alloc(32 << 10, `${"x".repeat(63)}\n`));
   await exceeds("linechat_held_up_seconds_total", 0);
+  const heldUpMs = ((await figure("linechat_held_up_seconds_total")) ?? 0) * 1000;
+  expect(heldUpMs).toBeLessThan(performance.now() - sinceMs);
   await exceeds("linechat_log_owed_bytes", 32 << 10);
   await exceeds("linechat_delivered_bytes_total", 0);
   expect(await figure("linechat_log_size_bytes")).toBe(64 << 10);

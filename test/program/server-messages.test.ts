@@ -1,13 +1,12 @@
 import { expect, test } from "bun:test";
 
 import {
+  ASK_FOR_NAME_BYTES_MAX,
+  askForName,
   asksForName,
-  idleFor,
-  SERVER_MESSAGE_BYTES_MAX,
-  serverMessage,
   disconnectOf,
+  idleFor,
   lineLongerThan,
-  OUT_OF_SYNC,
   MALFORMED_PROXY_HEADER,
   nameTaken,
   NO_NAME_CERTIFIED,
@@ -17,9 +16,10 @@ import {
   NOT_A_NAME,
   NOT_IN_ROOM,
   notAllowedFrom,
+  OUT_OF_SYNC,
   ROOM_IS_FULL,
-  ASK_FOR_NAME_BYTES_MAX,
-  askForName,
+  SERVER_MESSAGE_BYTES_MAX,
+  serverMessage,
   SPEAKS_TLS,
   takenOver,
   tooManyFrom,
@@ -30,7 +30,7 @@ const ADDRESSES = ["10.1.2.3", "2001:db8::1", "::1", "fe80::ff:fe00:1%eth0.17"];
 const NAMES = ["alice", "*", "Zoë", "\u{1f600}".repeat(32)];
 const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
 
-/** Every word that a server can say: to members, and to those it does not let in, perhaps for good. */
+/** Every message that disconnects: members, and clients that are refused, perhaps for good. */
 const MEMBER_FOR_GOOD = NAMES.map(takenOver);
 const MEMBER = [OUT_OF_SYNC, lineLongerThan(65_536), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
 const REFUSED = [
@@ -44,14 +44,14 @@ const FOR_GOOD = [
   ...TIMES.flatMap((time) => [noPassPhraseWithin(time), noProxyHeaderWithin(time)]),
 ];
 
-test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (word) => {
-  const line = serverMessage(word);
-  expect(line).toBe(`* ${word}\n`);
+test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (message) => {
+  const line = serverMessage(message);
+  expect(line).toBe(`* ${message}\n`);
   expect(Buffer.byteLength(line)).toBeLessThanOrEqual(SERVER_MESSAGE_BYTES_MAX);
   expect(disconnectOf(line.slice(0, -1))).toEqual({
-    word,
-    refusal: !MEMBER.includes(word),
-    permanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(word),
+    message,
+    isRefusal: !MEMBER.includes(message),
+    isPermanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(message),
   });
 });
 
@@ -72,17 +72,17 @@ test("what only looks like one is not", () => {
     expect([line, disconnectOf(line)]).toEqual([line, undefined]);
 });
 
-test("no word is recognised with a byte more, a byte less, or another byte", () => {
+test("no message is recognised with a byte more, a byte less, or another byte", () => {
   const cut = (text: string, at: number) => text.slice(0, at) + text.slice(at + 1);
-  for (const word of [ROOM_IS_FULL, WRONG_PASS_PHRASE, SPEAKS_TLS])
-    for (let at = 0; at < word.length + 2; at++) {
-      const line = `* ${word}`;
+  for (const message of [ROOM_IS_FULL, WRONG_PASS_PHRASE, SPEAKS_TLS])
+    for (let at = 0; at < message.length + 2; at++) {
+      const line = `* ${message}`;
       const others = [
         `${line.slice(0, at)}~${line.slice(at)}`,
         `${line.slice(0, at)}~${line.slice(at + 1)}`,
         cut(line, at),
       ];
-      for (const other of others) expect(disconnectOf(other)?.message).not.toBe(word);
+      for (const other of others) expect(disconnectOf(other)?.message).not.toBe(message);
     }
 });
 

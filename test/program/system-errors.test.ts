@@ -6,11 +6,15 @@ function failure(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-test("a known code is said in words, and what it means in a place goes first", () => {
+test("a known code is put into words, and what it means in a place goes first", () => {
   const error = failure("ENOENT", "ENOENT: no such file or directory, open 'x'");
   expect(explain(error)).toBe("no such file");
   expect(explain(error, { ENOENT: "no such socket" })).toBe("no such socket");
   expect(explain(error, { EACCES: "locked" })).toBe("no such file");
+});
+
+test("a known code without words of its own has those of the system", () => {
+  expect(explain(failure("ENOSPC", "write"))).toBe("no space left on device");
 });
 
 test("an unknown code is shown, once", () => {
@@ -21,7 +25,7 @@ test("an unknown code is shown, once", () => {
   expect(explain("odd")).toBe("odd");
 });
 
-test("an error of a user has the code of its cause, and does not shut the door on trying again", () => {
+test("an error of a user has the code of its cause, and another try may succeed", () => {
   const cause = failure("ECONNREFUSED", "connect ECONNREFUSED");
   const error = new UserError("cannot connect", { cause });
   expect(error).toMatchObject({ code: "ECONNREFUSED", permanent: false, exitCode: 1 });

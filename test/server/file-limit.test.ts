@@ -190,7 +190,7 @@ describe("the file limit is never reached", () => {
     await server.members(members.length);
     await callAll(server, 60, { stays: true });
     server.kill("SIGHUP");
-    await server.printed("certificates and pass phrase read anew", "stderr");
+    await server.printed("certificates and pass phrase read again", "stderr");
     await expectAtEase(server, files);
     expect(openFiles(server.pid)).toBeGreaterThan(members.length);
   });

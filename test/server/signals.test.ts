@@ -86,8 +86,8 @@ describe("SIGHUP", () => {
   test("without files to read changes nothing but the log", async () => {
     const server = await ServerProgram.start();
     const [ann, bob] = [await server.join(), await server.join()];
-    await hangUp(server, "SIGHUP: there are no files to read anew\n");
-    await hangUp(server, "SIGHUP: there are no files to read anew\n");
+    await hangUp(server, "SIGHUP: there are no files to read again\n");
+    await hangUp(server, "SIGHUP: there are no files to read again\n");
     ann.say("still here?\n");
     await bob.hears("still here?\n");
     (await server.join()).say("me too\n");
@@ -101,7 +101,7 @@ describe("SIGHUP", () => {
     const server = await ServerProgram.start(...files.passFile);
     const ann = await enter(server, "first phrase");
     files.ask("second phrase");
-    await hangUp(server, "Z pass phrase read anew\n");
+    await hangUp(server, "Z pass phrase read again\n");
     const late = await Caller.connect(server);
     late.say("first phrase\n");
     expect(await late.ended()).toBe("end of input");
@@ -131,7 +131,7 @@ describe("SIGHUP", () => {
     const ann = await enter(server, "first phrase", { tls: {} });
     files.show("second");
     files.ask("second phrase");
-    await hangUp(server, "Z certificates and pass phrase read anew\n");
+    await hangUp(server, "Z certificates and pass phrase read again\n");
     expect(shownBy(server)).toBe("second");
     const bob = await enter(server, "second phrase", { tls: {} });
     bob.say("hello\n");
@@ -223,7 +223,7 @@ describe("SIGHUP", () => {
     const hammers = Array.from({ length: 16 }, hammer);
     for (let n = 0; n < 30; n++) {
       files.show(n % 2 === 0 ? "second" : "server");
-      await hangUp(server, "Z certificates read anew\n");
+      await hangUp(server, "Z certificates read again\n");
       const before = count;
       await eventually("others to come", () => count > before + 5 || failures.length > 0);
     }
@@ -243,7 +243,7 @@ describe("SIGHUP", () => {
       for (let m = 0; m < 10; m++) callers.push(await Caller.connect(server, { tls: {} }));
       server.kill("SIGHUP");
       server.kill("SIGCONT");
-      await server.until("certificates", () => countIn(server, "Z certificates read anew\n") > n);
+      await server.until("certificates", () => countIn(server, "Z certificates read again\n") > n);
     }
     await Promise.all(callers.map((caller) => Promise.race([caller.handshaken(), caller.ended()])));
     expect(callers.filter((caller) => caller.ending)).toHaveLength(0);
@@ -261,7 +261,7 @@ describe("SIGHUP", () => {
       return ended;
     };
     expect(await inUse()).toBe(1);
-    await hangUp(server, "Z certificates read anew\n");
+    await hangUp(server, "Z certificates read again\n");
     expect(await inUse()).toBe(1);
   });
 
@@ -412,7 +412,7 @@ describe("stop() of the library", () => {
     await Bun.sleep(20);
     await server.stop();
     for (const guest of guests) await guest.ended(500);
-    expect(server.room.size).toBe(0);
+    expect(server.size).toBe(0);
   });
 
   test("ends those in a handshake too", async () => {
@@ -434,12 +434,12 @@ describe("stop() of the library", () => {
     const joined: string[] = [];
     const server = await listen({
       ...{ host: "127.0.0.1", port: 0, passPhrase, logBytes: 32 * MIB },
-      onJoin: (name) => void joined.push(name),
+      onJoin: ({ name }) => void joined.push(name),
     });
     const stopped = await Caller.connect(server);
     const talker = await Caller.connect(server);
     for (const member of [stopped, talker]) member.say("open sesame\n");
-    await eventually("both to join", () => server.room.size === 2);
+    await eventually("both to join", () => server.size === 2);
     const guest = await Caller.connect(server, { stays: true });
     await Bun.sleep(20);
     stopped.pause();
@@ -456,22 +456,22 @@ describe("stop() of the library", () => {
   test("called again returns the same promise", async () => {
     const server = await listen({ host: "127.0.0.1", port: 0 });
     const peer = await Peer.connect(server.port);
-    await eventually("a member", () => server.room.size === 1);
+    await eventually("a member", () => server.size === 1);
     const first = server.stop();
     expect(server.stop()).toBe(first);
     await first;
     expect(server.stop()).toBe(first);
     expect(await peer.endOfInput()).toBe(true);
-    expect(server.room.size).toBe(0);
+    expect(server.size).toBe(0);
   });
 
   test("has the grace time as its limit, whoever is still owed something", async () => {
     const server = await listen({ host: "127.0.0.1", port: 0, logBytes: 32 * MIB });
     const stopped = await Peer.connect(server.port, { stopped: true });
     const talker = await Peer.connect(server.port);
-    await eventually("both to join", () => server.room.size === 2);
+    await eventually("both to join", () => server.size === 2);
     const witness = await Peer.connect(server.port, { countOnly: true });
-    await eventually("all to join", () => server.room.size === 3);
+    await eventually("all to join", () => server.size === 3);
     talker.say(MUCH);
     await witness.hearsBytes(MUCH.length);
     stopped.endInput();

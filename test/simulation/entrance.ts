@@ -77,7 +77,11 @@ export class Entrance {
 
   /** Its socket has not taken the greeting. */
   isNotGreeted(seat: Seat): void {
-    seat.greeting = undefined;
+    seat.greeting = seat.takesOver = undefined;
+    // What it has sent together with its pass phrase goes nowhere.
+    seat.unsaid = [];
+    this.#state.waiting = this.#state.waiting.filter((other) => other !== seat);
+    seat.outcome = undefined;
     if (!seat.known) this.#expects(seat, "is reset", "reset");
   }
 
@@ -279,11 +283,10 @@ export class Entrance {
   #refusalOf(address: string): string | undefined {
     const { rules, occupied } = this.#state;
     if (occupied >= rules.clientsMax) return "room is full";
-    const isDenied = rules.denied.includes(address);
-    const isAllowed = rules.allowed?.includes(address) ?? true;
-    if (isDenied || !isAllowed) return `not allowed from ${address}`;
+    const isAllowed = rules.allow?.includes(address) ?? true;
+    if (!isAllowed || rules.deny?.includes(address)) return `not allowed from ${address}`;
     const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
-    if (this.#state.openFrom(address) > clientsPerAddressMax)
+    if (address !== "" && this.#state.occupiedFrom(address) >= clientsPerAddressMax)
       return `too many connections from ${address}`;
     return undefined;
   }

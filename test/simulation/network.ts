@@ -4,8 +4,7 @@
  * that is legal, and reports to the model what the server did.
  */
 
-import type { AcceptedSocket } from "../../lib/doors/door.ts";
-import { Member } from "../../lib/room/member.ts";
+import type { AcceptedSocket, Way } from "../../lib/doors/door.ts";
 import type { Life } from "../../lib/room/socket.ts";
 import type { Model } from "./model.ts";
 import type { Random } from "./random.ts";
@@ -14,6 +13,10 @@ import type { Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
+import { readTelnet } from "./telnet.ts";
+
+const NOTHING = new Uint8Array(0);
+const IAC = 0xff;
 
 /** What the server asks to be told; it makes them itself. */
 export interface Handlers {
@@ -21,14 +24,19 @@ export interface Handlers {
   data(socket: Connection, bytes: Uint8Array): void;
   drain(socket: Connection): void;
   end(socket: Connection): void;
-  close(socket: Connection): void;
+  close(socket: { data: Life }): void;
   error(socket: Connection, error: Error): void;
+}
+
+/** What the door of TLS asks to be told. */
+interface TlsHandlers {
+  open(socket: Connection): void;
+  handshake(socket: Connection, success: boolean, error: Error | null): void;
 }
 
 /** Where a connection is: all that it shares with the others. */
 export interface Network {
-  /** How many bytes of a member the room holds that have no place yet. */
-  heldBytes(member: Member): number;
+  readonly webWay: Way;
   readonly handlers: Handlers;
   readonly model: Model;
   readonly random: Random;
@@ -64,14 +72,21 @@ export class Connection extends Reader implements AcceptedSocket {
   readonly #polite: boolean;
   /** Whether there is a handshake to come before anything else. */
   #isShakingHands: boolean;
+  /** What TLS is told, and the socket in whose place this one is. */
+  #tls: TlsHandlers | undefined;
+  #plain: { data: Life; terminate(): void } | undefined;
   readonly #speech: Speech;
+  /** What a telnet client has sent, how much of that is lines, and how many bytes of answers it has. */
+  #sent = "";
+  #lineBytes = 0;
+  #answerBytes = 0;
 
   constructor(network: Network, seat: Seat, place: Place) {
     super(network, seat, place);
     const { random, weather, model } = network;
     this.#network = network;
     this.#polite = random.chance(weather.politePeer);
-    this.#isShakingHands = model.state.rules.handshake;
+    this.#isShakingHands = model.state.rules.handshake; // before all else
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
     this.#speech = new Speech(network, seat, model.state.rules.telnet);
@@ -89,10 +104,14 @@ export class Connection extends Reader implements AcceptedSocket {
     }
     if (random.chance(weather.lossInWrite)) {
       this.#lose("lost inside a write", true);
-      if (this.seat.state === "guest") model.entrance.isNotGreeted(this.seat);
       this.seat.isRefusingWrites = random.chance(500);
-      return this.seat.isRefusingWrites ? -1 : random.below(length + 1);
+      const taken = this.seat.isRefusingWrites ? -1 : random.below(length + 1);
+      if (this.seat.state === "guest" && taken < length) model.entrance.isNotGreeted(this.seat);
+      return taken;
     }
+    const data = bytes.subarray(offset, offset + length);
+    const isAnswer = model.state.rules.telnet && (this.#answerBytes % 3 > 0 || data[0] === IAC);
+    if (isAnswer) return this.#takeAnswer(length);
     const isGreeting = this.seat.state === "guest" && !random.chance(weather.shortGreeting);
     const taken = isGreeting ? this.passOnAll(length) : this.passOn(length, true);
     if (this.#network.trace)
@@ -149,9 +168,31 @@ export class Connection extends Reader implements AcceptedSocket {
     return { subject: { CN: name }, fingerprint256: fingerprint };
   }
 
+  /** TLS begins: the same connection from now on, as the socket that is returned beside the plain one. */
+  upgradeTLS({
+    socket,
+  }: {
+    socket: TlsHandlers;
+  }): [plain: { terminate(): void }, secure: Connection] {
+    this.#tls = socket;
+    this.#plain = { data: this.data, terminate() {} };
+    socket.open(this);
+    return [this.#plain, this];
+  }
+
   // What may happen to it. Each returns whether it could.
 
-  shakeHands(): boolean { return false; }
+  /** The handshake is over. */
+  shakeHands(): boolean {
+    const { model, random, weather } = this.#network;
+    if (!this.#tls || !this.#isShakingHands || this.closed) return false;
+    this.#isShakingHands = false;
+    const success = random.chance(weather.goodHandshake);
+    this.log(success ? "has shaken hands" : "fails to shake hands");
+    model.entrance.shakesHands(this.seat, success ? undefined : "plain text");
+    this.#tls.handshake(this, success, success ? null : new Error("WRONG_VERSION_NUMBER"));
+    return true;
+  }
 
   /** Bytes arrive at the server. */
   speak(): boolean {
@@ -159,10 +200,9 @@ export class Connection extends Reader implements AcceptedSocket {
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
     const chunk = this.#speech.next(random.between(1, model.state.rules.readBytesMax));
     if (this.#network.trace) this.log(`says ${show(chunk)}`);
-    model.hears(this.seat, chunk);
+    const lines = model.state.rules.telnet ? this.#nextLines(chunk) : chunk;
+    if (lines.length > 0) model.hears(this.seat, lines);
     handlers.data(this, chunk);
-    if (this.data instanceof Member)
-      model.speaking.checkHeld(this.seat, this.#network.heldBytes(this.data));
     return true;
   }
 
@@ -182,6 +222,8 @@ export class Connection extends Reader implements AcceptedSocket {
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || random.chance(500)) {
       this.log("its end of input arrives");
+      const lines = model.state.rules.telnet ? this.#nextLines() : NOTHING;
+      if (lines.length > 0) model.hears(this.seat, lines);
       model.ends(this.seat);
       handlers.end(this);
     }
@@ -268,5 +310,25 @@ export class Connection extends Reader implements AcceptedSocket {
     this.log("its close arrives");
     this.#network.model.closes(this.seat);
     this.#network.handlers.close(this);
+    if (this.#plain) this.#network.handlers.close(this.#plain);
+  }
+
+  /** What a telnet client has sent in lines by what arrives now, or by the end of its input. */
+  #nextLines(chunk?: Uint8Array): Uint8Array {
+    this.#sent += Buffer.from(chunk ?? NOTHING).toString("latin1");
+    const lines = readTelnet(this.#sent, chunk === undefined).slice(this.#lineBytes);
+    this.#lineBytes += lines.length;
+    return new Uint8Array(Buffer.from(lines, "latin1"));
+  }
+
+  /** One that is not asked for its name yet takes all of it. */
+  #takeAnswer(length: number): number {
+    const isGuest = this.seat.state === "guest";
+    const taken = isGuest ? this.passOnAll(length) : this.passOn(length, true);
+    this.log(`is answered, takes ${taken} of ${length}`);
+    this.#answerBytes += taken;
+    this.#network.model.hearing.tookOther(this.seat, taken < length);
+    this.drainDue = taken < length;
+    return taken;
   }
 }

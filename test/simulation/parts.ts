@@ -1,5 +1,9 @@
 /** What the server of a world does beside relaying: the parts that `listen` would load for its options. */
 
+import { addresses } from "../../lib/doors/addresses.ts";
+import { passPhrase } from "../../lib/doors/pass-phrase.ts";
+import { telnet } from "../../lib/doors/telnet.ts";
+import { tls } from "../../lib/doors/tls.ts";
 import { bot, type BotEvents, type BotRoom } from "../../lib/extras/bot.ts";
 import { firstBytes } from "../../lib/extras/first-bytes.ts";
 import { history } from "../../lib/extras/history.ts";
@@ -17,6 +21,11 @@ export function loadParts(
   program: (room: BotRoom) => BotEvents,
 ): void {
   const { parts } = context;
+  const { allow, deny, clientsPerAddressMax } = rules;
+  if (allow || deny || clientsPerAddressMax) parts.push(addresses(rules));
+  if (rules.handshake) parts.push(tls(context));
+  if (rules.telnet) parts.push(telnet());
+  if (rules.passPhrase !== undefined) parts.push(passPhrase(context));
   if (!rules.handshake) parts.push(firstBytes());
   if (rules.names) parts.push(names(context));
   if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));

@@ -24,8 +24,8 @@ export interface Rules {
   readonly clientsMax: number;
   readonly lingerersMax: number;
   readonly clientsPerAddressMax: number | undefined;
-  readonly denied: readonly string[];
-  readonly allowed: readonly string[] | undefined;
+  readonly deny: readonly string[] | undefined;
+  readonly allow: readonly string[] | undefined;
   readonly handshake: boolean;
   readonly passPhrase: string | undefined;
   readonly guestMs: number;
@@ -172,13 +172,14 @@ function chooseRules(random: Random): Rules {
       );
   const patienceMs = random.pick(large ? [50, 100, 250, 1000] : [0, 1, 50, 100, 250, 1000, 10_000]);
   const readBytesMax = large ? 64 << 10 : random.pick([3, 20, 80, 2 * logBytes]);
-  const entrance = chooseEntrance(random);
+  const telnet = readBytesMax <= 80 && random.chance(200);
+  const entrance = chooseEntrance(random, telnet);
   const names = lineBytesMax >= 16 && random.chance(400);
-  const all: Rules = {
+  return {
     logBytes: names ? logBytes + NAME_BYTES_MAX : logBytes,
     lineBytesMax,
     names,
-    telnet: readBytesMax <= 80 && random.chance(200),
+    telnet,
     certified: names && entrance.handshake && random.chance(700),
     patienceMs,
     // With no time at all, whoever leaves would be dropped before it is written to.
@@ -194,7 +195,6 @@ function chooseRules(random: Random): Rules {
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
     bot: random.chance(300),
   };
-  return { ...all, telnet: false, handshake: false, certified: false, passPhrase: undefined, denied: [], allowed: undefined, clientsPerAddressMax: undefined };
 }
 
 /** Less than the log, or more of it, by its size or by lines. */
@@ -204,7 +204,7 @@ function chooseHistory(random: Random, logBytes: number) {
   return { bytes, lines, passingBytes: random.pick([0, 30, 300, logBytes]) };
 }
 
-function chooseEntrance(random: Random) {
+function chooseEntrance(random: Random, isTelnet: boolean) {
   const unix = random.chance(100);
   const hasRules = !unix && random.chance(250);
   return {
@@ -212,18 +212,19 @@ function chooseEntrance(random: Random) {
     clientsMax: random.chance(30) ? Number.POSITIVE_INFINITY : random.between(1, 8),
     lingerersMax: random.between(1, 4),
     clientsPerAddressMax: !unix && random.chance(300) ? random.between(1, 4) : undefined,
-    denied: hasRules && random.chance(600) ? [random.pick(["10.0.0.1", "10.0.0.2"])] : [],
-    allowed: hasRules && random.chance(500) ? ["10.0.0.1", "2001:db8::7"] : undefined,
+    deny: hasRules && random.chance(600) ? [random.pick(["10.0.0.1", "10.0.0.2"])] : undefined,
+    allow: hasRules && random.chance(500) ? ["10.0.0.1", "2001:db8::7"] : undefined,
     handshake: random.chance(250),
-    passPhrase: random.chance(250) ? choosePassPhrase(random) : undefined,
+    passPhrase: random.chance(250) ? choosePassPhrase(random, isTelnet) : undefined,
     guestMs: random.pick([1, 50, 300, 2000, 10_000]),
   };
 }
 
 /** One of any length that is allowed, of any bytes that are. */
-export function choosePassPhrase(random: Random): string {
+export function choosePassPhrase(random: Random, isTelnet: boolean): string {
   const length = random.pick([1, 4, 12, 12, 12, 1024]);
-  return Buffer.alloc(length, `${random.below(1000)} seven\x00\xff`, "latin1").toString("latin1");
+  const text = `${random.below(1000)} seven\x00${isTelnet ? "" : "\xff"}`;
+  return Buffer.alloc(length, text, "latin1").toString("latin1");
 }
 
 function chooseWeather(random: Random, isLarge: boolean): Weather {

@@ -56,9 +56,8 @@ export class Seat {
 
   /** Its line so far, without an end. */
   unfinished = Buffer.alloc(0);
-  /** Its whole lines that the room has heard and not said, as they will be, and as they are held. */
+  /** Its whole lines that have no place yet, as they will be relayed. */
   unsaid: Uint8Array[] = [];
-  heldLengths: number[] = [];
   /** What it has begun with, at least its first three bytes if it has said so many. */
   opening = Buffer.alloc(0);
   /** Who it is by its certificate, and what it is called. */
@@ -141,10 +140,6 @@ export class Seat {
     address: string | undefined,
   ) {
     this.address = address;
-  }
-
-  get heldBytes(): number {
-    return this.heldLengths.reduce((sum, bytes) => sum + bytes, this.unfinished.length);
   }
 
   /** Whether it has none of the seats, being refused or having left. */

@@ -5,7 +5,8 @@
  *   bun run simulate --help
  */
 
-import { count, flag, runCommand, text } from "../../lib/program/command-line.ts";
+import { flag, runCommand, text } from "../../lib/program/command-line.ts";
+import { count } from "../../lib/program/option-values.ts";
 import { version } from "../../package.json";
 import { catchMutants } from "./mutants.ts";
 import { runSharedWorld, SharedSightings } from "./shared/world.ts";

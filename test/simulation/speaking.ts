@@ -41,12 +41,12 @@ export class Speaking {
   /** Bytes of a member arrive. */
   hears(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
-    if (seat.leaving || seat.ended || seat.tooLong || seat.disconnected !== undefined) return;
+    if (stopping || seat.leaving || seat.ended || seat.tooLong) return;
+    if (seat.disconnected !== undefined) return;
     const isUndecided = seat.opening.length < 3;
     if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
     seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
     if (seat.greetsInTls) return this.settle(seat);
-    if (stopping) return;
     for (let at = 0; at < bytes.length && !seat.tooLong;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
@@ -58,15 +58,6 @@ export class Speaking {
     }
     if (seat.tooLong) seat.unfinished = NOTHING;
     this.settle(seat);
-  }
-
-  /** What holds once the room has heard it: all that a client can make the room keep is counted. */
-  checkHeld(seat: Seat, heldBytes: number): void {
-    const { rules, stopping } = this.#state;
-    const isLittle = heldBytes <= rules.lineBytesMax + rules.readBytesMax;
-    this.#state.demand(isLittle, seat, `${heldBytes} of its bytes are held`);
-    const isCounted = stopping || seat.state !== "member" || heldBytes === seat.heldBytes;
-    this.#state.demand(isCounted, seat, `${heldBytes} bytes held instead of ${seat.heldBytes}`);
   }
 
   /** The end of a member's input arrives. */
@@ -125,7 +116,6 @@ export class Speaking {
       if (!bytes || !startsWith(run, at, bytes))
         throw state.violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
-      speaker.heldLengths.shift();
       this.#hearing.owe(speaker, bytes);
       if (speaker.state !== "new") this.tells(inBot(speaker, bytes));
       state.seen.lines++;
@@ -208,6 +198,13 @@ export class Speaking {
   takeTurn(speaker: Seat, bytes: number): void {
     const { rules, waiting } = this.#state;
     if (rules.linesPerSecond !== undefined) return;
+    // It may have nothing to send yet.
+    if (
+      this.#announcing.isUnsure &&
+      waiting[0] === this.#announcing.voice &&
+      waiting[0] !== speaker
+    )
+      waiting.push(...waiting.splice(0, 1));
     const next = waiting[0];
     // What came with a pass phrase waits once its member has been announced.
     const waits = (seat: Seat) => seat !== speaker && seat.joinedStep !== this.#state.seen.steps;
@@ -253,7 +250,6 @@ export class Speaking {
     const said = this.#naming.asRelayed(seat, unfinished);
     if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
     seat.unsaid.push(said);
-    seat.heldLengths.push(unfinished.length);
   }
 }
 

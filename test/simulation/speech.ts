@@ -62,7 +62,9 @@ export class Speech {
     const first = random.below(256);
     for (let at = 0; at < line.length - 1; at++) {
       const byte = (first + at * 37) & 0xff;
-      line[at] = byte === LF ? 0x0d : byte;
+      // A byte FF would not get to clients of telnet.
+      const isLeftOut = byte === LF || (byte === 0xff && model.state.rules.telnet);
+      line[at] = isLeftOut ? 0x0d : byte;
     }
     return line;
   }

@@ -71,20 +71,14 @@ export class State {
     return this.#count((seat) => seat.state === "member" && seat.leaving === undefined);
   }
 
-  /** Seats of the room: also those of the gone with lines still to be said. */
-  get roomSeats(): number {
-    return this.#count(
-      ({ state, unsaid }) => state === "member" || (state === "gone" && unsaid.length > 0),
-    );
-  }
-
-  /** All seats: also those of guests. */
+  /** All seats: of those on their way in, of members, and of the gone with lines still to be sent. */
   get occupied(): number {
-    return this.roomSeats + this.#count((seat) => seat.state === "guest" && !seat.isSeatless);
+    return this.#count((seat) => this.#hasSeat(seat));
   }
 
-  openFrom(address: string): number {
-    return this.#count((seat) => !seat.known && seat.address === address);
+  /** The seats that clients of an address have. */
+  occupiedFrom(address: string): number {
+    return this.#count((seat) => seat.address === address && this.#hasSeat(seat));
   }
 
   /** How far into all that was said the member furthest behind is. */
@@ -199,6 +193,11 @@ export class State {
 
   violation(seat: Seat, what: string): Violation {
     return new Violation(`${seat.name}: ${what}`);
+  }
+
+  #hasSeat({ state, isSeatless, unsaid }: Seat): boolean {
+    if (state === "guest") return !isSeatless;
+    return state === "member" || (state === "gone" && unsaid.length > 0);
   }
 
   #tailOf(which: (seat: Seat) => boolean): number {

@@ -9,6 +9,7 @@ const COMMANDS = [
   "\xff\xfd\x03",
   "\xff\xfa\x1f\xff\xffP\xff\xf0",
   "\xff\xf3",
+  "\xff\xff",
 ];
 
 /** One of data, of a doubled FF, and of each kind of command; what is not whole yet comes last. */
@@ -16,17 +17,12 @@ const TOKEN =
   /[^\xff]|\xff\xff|\xff[\xfb-\xfe][^]|\xff\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0|\xff[\0-\xf9]|\xff[^]*$/g;
 
 /**
- * What is said by bytes, given as latin1.
+ * What is sent in lines by bytes, given as latin1.
  *
  * @param isAll whether no more will come, so that a CR at the end is one
- * @param hasLineEnds whether CR LF and CR NUL are line ends
  */
-export function readTelnet(bytes: string, isAll = false, hasLineEnds = true): string {
-  const data = bytes.replace(TOKEN, (token) => {
-    if (token.length === 1 && token !== "\xff") return token;
-    return token === "\xff\xff" ? "\xff" : "";
-  });
-  if (!hasLineEnds) return data;
+export function readTelnet(bytes: string, isAll = false): string {
+  const data = bytes.replace(TOKEN, (token) => (token[0] === "\xff" ? "" : token));
   const text = data.replace(/\r[\n\0]/g, "\n");
   return isAll ? text : text.replace(/\r$/, "");
 }
@@ -50,44 +46,14 @@ export function requestsOf(bytes: string): string[] {
 }
 
 /**
- * What a telnet client sends for bytes that are lines: FF is doubled, line ends are of any kind, and
+ * What a telnet client sends for bytes that are lines: FF is left out, line ends are of any kind, and
  * there are commands in between. Bare CR are left out, which would wait for what follows.
  */
 export function writeTelnet(random: Random, lines: Uint8Array): Buffer {
-  const text = Buffer.from(lines)
-    .toString("latin1")
-    .replaceAll("\r", "")
-    .replaceAll("\xff", "\xff\xff");
+  const text = Buffer.from(lines).toString("latin1").replaceAll("\r", "").replaceAll("\xff", "");
   const sent = text.replaceAll("\n", () => {
     const command = random.chance(100) ? random.pick(COMMANDS) : "";
     return random.pick(["\n", "\r\n", "\r\0", `\r${command}\n`]) + command;
   });
   return Buffer.from(sent, "latin1");
-}
-
-/** What arrives at a telnet client, in the writes of the server: what is said, and answers. */
-export class TelnetEar {
-  /** What the next bytes belong to. */
-  #isSecondOfTwo = false;
-  #answerBytes = 0;
-
-  /** Returns what of some bytes is said, the first `taken` being all that arrives, and how much of it does. */
-  hear(bytes: Uint8Array, taken: number): { said: Uint8Array; saidTaken: number } {
-    const said: number[] = [];
-    let saidTaken = 0;
-    let [second, left] = [this.#isSecondOfTwo, this.#answerBytes];
-    for (const [at, byte] of bytes.entries()) {
-      const isCommand = byte === 255 && (bytes[at + 1] ?? 0) >= 251 && bytes[at + 1] !== 255;
-      if (second) second = false;
-      else if (left > 0) left--;
-      else if (isCommand) left = 2;
-      else {
-        said.push(byte);
-        second = byte === 255;
-      }
-      if (at + 1 === taken)
-        [saidTaken, this.#isSecondOfTwo, this.#answerBytes] = [said.length, second, left];
-    }
-    return { said: Uint8Array.from(said), saidTaken };
-  }
 }

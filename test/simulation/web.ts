@@ -1,12 +1,11 @@
 /**
  * A simulated WebSocket, with the ways of `Bun.ServerWebSocket`: it takes whole messages and holds
  * what its peer does not take, drains late, delivers what it has read already after a pause, and
- * calls `close` from within. Between it and the room stands the server's own `WebSeat`.
+ * calls `close` from within. Between it and the room stands the server's own `BrowserSocket`.
  */
 
-import { Member } from "../../lib/room/member.ts";
 import type { Connections } from "../../lib/server/connections.ts";
-import { WebSeat, type Wire } from "../../lib/server/web-seat.ts";
+import { BrowserSocket, type Wire } from "../../lib/web/web-socket.ts";
 import type { Network, Place } from "./network.ts";
 import { Reader } from "./reader.ts";
 import type { Seat } from "./seat.ts";
@@ -19,7 +18,7 @@ const HEAD_BYTES = 4;
 const ABNORMAL = 1006;
 
 /** The server's end, looked at from both sides. */
-class WatchedSeat extends WebSeat {
+class WatchedSocket extends BrowserSocket {
   readonly seat: Seat;
   readonly #network: Network;
   /** What has counted as taken and was not in a message yet, and the other way round. */
@@ -30,7 +29,7 @@ class WatchedSeat extends WebSeat {
   unheardBytes = 0;
 
   constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
-    super(server, place.address ?? "", place.port, later);
+    super(server, network.webWay, { address: place.address ?? "", port: place.port }, later);
     this.#network = network;
     this.seat = seat;
   }
@@ -41,18 +40,15 @@ class WatchedSeat extends WebSeat {
     this.#sent = Buffer.concat([this.#sent, message]);
   }
 
-  override heard(message: Uint8Array): void {
+  override messageReceived(message: Uint8Array): void {
     this.unheardBytes += message.length + Number(message.at(-1) !== LF);
-    super.heard(message);
+    super.messageReceived(message);
   }
 
   override received(said: Uint8Array): void {
     this.unheardBytes -= said.length;
     this.#network.model.hears(this.seat, said);
     super.received(said);
-    const { data } = this;
-    if (data instanceof Member && !this.seat.lost)
-      this.#network.model.speaking.checkHeld(this.seat, data.lines.heldBytes);
   }
 
   override ended(): void {
@@ -119,7 +115,7 @@ export class WebConnection extends Reader implements Wire {
   readonly closeDue = false;
 
   readonly #network: Network;
-  readonly #end: WatchedSeat;
+  readonly #end: WatchedSocket;
   readonly #speech: Speech;
   #buffered = 0;
   /** Whether something was held, and no `drain` has come since. */
@@ -134,7 +130,9 @@ export class WebConnection extends Reader implements Wire {
     super(network, seat, place);
     this.#network = network;
     this.#speech = new Speech(network, seat, false);
-    this.#end = new WatchedSeat(network, server, seat, place, (action) => this.#later.push(action));
+    this.#end = new WatchedSocket(network, server, seat, place, (action) =>
+      this.#later.push(action),
+    );
   }
 
   /** It is accepted. */
@@ -157,7 +155,8 @@ export class WebConnection extends Reader implements Wire {
     );
     this.#end.sends(message);
     this.#buffered = message.length + HEAD_BYTES;
-    this.#move();
+    if (this.seat.state === "guest") this.#buffered -= this.passOnAll(this.#buffered);
+    else this.#move();
     this.#drainDue ||= this.#buffered > 0;
     return this.#buffered > 0 ? -1 : message.length;
   }
@@ -213,7 +212,7 @@ export class WebConnection extends Reader implements Wire {
     const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
     const message = this.#speech.next(random.between(1, bytesMax));
     this.log(`says ${show(message)}`);
-    this.#end.heard(message);
+    this.#end.messageReceived(message);
     return true;
   }
 

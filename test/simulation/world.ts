@@ -4,16 +4,13 @@
  */
 
 import type { Way } from "../../lib/doors/door.ts";
-import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
 import type { BotEvents, BotRoom } from "../../lib/extras/bot.ts";
-import type { Lines } from "../../lib/room/fair-queue.ts";
-import { LineBuffer } from "../../lib/room/line-buffer.ts";
-import type { Member } from "../../lib/room/member.ts";
-import type { Cursor } from "../../lib/room/cursor.ts";
-import { type Life } from "../../lib/room/socket.ts";
+import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
 import type { Extra } from "../../lib/room/extra.ts";
 import { LineLog } from "../../lib/room/line-log.ts";
+import type { Author } from "../../lib/room/order.ts";
 import { Room } from "../../lib/room/room.ts";
+import { type Life } from "../../lib/room/socket.ts";
 import { Connections } from "../../lib/server/connections.ts";
 import { handlersOf } from "../../lib/server/handlers.ts";
 import { Model } from "./model.ts";
@@ -35,6 +32,7 @@ import {
 import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 import { NAME_BYTES_MAX, show, Violation } from "./state.ts";
+import { WebConnection } from "./web.ts";
 
 /** How many events may follow once no more is said, before the room is restless. */
 const EVENTS_TO_REST = 20_000;
@@ -74,12 +72,11 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
 }
 
 /** The one look into the room: the order it gives to what is said is the order of its log. */
-let onSaid: ((speaker: Seat | undefined, run: Uint8Array) => void) | undefined;
+let onSaid: ((author: Author, run: Uint8Array) => void) | undefined;
 const append = LineLog.prototype.append;
-LineLog.prototype.append = function (speaker, run) {
-  const { socket } = speaker as Partial<Cursor>; // only cursors have one
-  onSaid?.((socket as Connection | undefined)?.seat, run); // in a world, every socket is one
-  append.call(this, speaker, run);
+LineLog.prototype.append = function (author, run) {
+  onSaid?.(author, run);
+  append.call(this, author, run);
 };
 
 class World implements Network {
@@ -88,6 +85,7 @@ class World implements Network {
   readonly room: Room;
   readonly server: Connections;
   readonly way: Way;
+  readonly webWay: Way;
   readonly handlers: Handlers;
   readonly weather: Weather;
   readonly talk: Talk;
@@ -96,11 +94,10 @@ class World implements Network {
 
   readonly #secrets: Secrets;
   readonly #parts: Part[] = [];
-  /** What members have sent, below all that extras have put in between. */
-  readonly #buffers = new WeakMap<Member, Lines>();
+  readonly #authors = new WeakMap<Author, Seat>();
   readonly #choices: Choices;
   readonly #weightsSum: number;
-  #connections: (Connection)[] = [];
+  #connections: (Connection | WebConnection)[] = [];
   #connected = 0;
   readonly #seats = new Map<string, Seat>();
   /** What the server has asked for. */
@@ -122,20 +119,26 @@ class World implements Network {
     this.talk = talk;
     this.#weightsSum = EVENTS.reduce((sum, event) => sum + weights[event], 0);
     this.model = new Model(rules);
-    this.#secrets = { passPhrase: phraseBytes(rules.passPhrase) };
+    this.#secrets = {
+      passPhrase: phraseBytes(rules.passPhrase),
+      tls: rules.handshake ? { cert: "", key: "", ca: "" } : undefined,
+    };
     loadParts(rules, this.#context(), (room) => this.#program(room));
     this.room = this.#openRoom(rules);
     this.server = new Connections(this.room, rules);
     const kind = rules.unix ? "unix" : rules.handshake ? "tls" : "tcp";
     this.way = { kind, doors: this.#parts.flatMap(({ door }) => door ?? []), open: 0 };
-    this.server.ways.push(this.way);
+    const { doors } = this.way;
+    this.webWay = { kind: "web", doors: doors.filter(({ isTransport }) => !isTransport), open: 0 };
+    this.server.ways.push(this.way, this.webWay);
     // They take a simulated socket as well as one of `Bun.listen`.
     this.handlers = handlersOf(this.server, this.way, undefined) as unknown as Handlers;
     trace?.(`rules ${JSON.stringify(rules)}\nweather ${JSON.stringify(weather)}`);
   }
 
   run(): void {
-    onSaid = (speaker, run) => {
+    onSaid = (author, run) => {
+      const speaker = this.#authors.get(author);
       this.trace?.(`the room says ${show(run)} of ${speaker?.name}`);
       this.model.said(speaker, run);
     };
@@ -159,7 +162,10 @@ class World implements Network {
       handlers: () => this.handlers as unknown as Bun.SocketHandler<Life>,
       onWarning() {},
       onError: undefined,
-      guard: (report) => (...details) => report?.(...details),
+      guard:
+        (report) =>
+        (...details) =>
+          report?.(...details),
       arrivalMs: this.model.state.rules.guestMs,
     };
   }
@@ -186,13 +192,10 @@ class World implements Network {
   #observer(): Extra {
     const { model } = this;
     return {
-      linesOf: (member, lines) => {
-        this.#buffers.set(member, lines);
-        return lines;
-      },
-      joined: ({ label }) => {
+      joined: ({ label, cursor }) => {
         const seat = this.#seatOf(label);
         model.naming.checkReport(seat, label);
+        this.#authors.set(cursor, seat);
         model.joined(seat);
       },
       left: ({ label }, reason) => {
@@ -208,12 +211,6 @@ class World implements Network {
         model.left(this.#seatOf(label), reason, behindBytes);
       },
     };
-  }
-
-  /** How many bytes of a member the room holds. */
-  heldBytes(member: Member): number {
-    const lines = this.#buffers.get(member);
-    return lines instanceof LineBuffer ? lines.heldBytes : 0;
   }
 
   /** A bot, which answers at once now and then. */
@@ -245,6 +242,10 @@ class World implements Network {
     this.trace?.(`the bot sends ${show(line)}`);
     model.speaking.programSays(line);
     const isSaid = this.#bot.send(line);
+    if (Bun.peek.status(isSaid) === "rejected") {
+      isSaid.catch(() => {});
+      throw Bun.peek(isSaid);
+    }
     if (!model.state.stopping) this.#promises.push(isSaid);
     else if (Bun.peek(isSaid) !== false) throw new Violation("promises to send a line too late");
     return true;
@@ -316,16 +317,24 @@ class World implements Network {
     // A few may still be on their way when the server stops.
     const { stopAtMs = Number.POSITIVE_INFINITY, now } = model.state;
     if (model.state.stopping && (now >= stopAtMs || !random.chance(300))) return false;
-    const seat = this.#arrive();
+    const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
+    const seat = this.#arrive(isWeb);
     const inFlightMax = random.between(1, this.#choices.inFlightMax);
     const port = this.#connected;
     const address = rules.unix ? undefined : seat.address && this.#asSocketNames(seat.address);
-    const connection = new Connection(this, seat, { port, address, inFlightMax });
-    this.#enters(connection, random.pick(readings), () => this.handlers.open(connection));
+    const place = { port, address, inFlightMax };
+    const reading = random.pick(readings);
+    if (isWeb) {
+      const connection = new WebConnection(this, this.server, seat, place);
+      this.#enters(connection, reading, () => connection.open());
+    } else {
+      const connection = new Connection(this, seat, place);
+      this.#enters(connection, reading, () => this.handlers.open(connection));
+    }
     return true;
   }
 
-  #enters(connection: Connection, reading: Reading, open: () => void): void {
+  #enters(connection: Connection | WebConnection, reading: Reading, open: () => void): void {
     const { model } = this;
     const { seat } = connection;
     connection.reading = reading;
@@ -336,16 +345,17 @@ class World implements Network {
   }
 
   /** Where the next peer comes from, and what reports will call it. */
-  #arrive(): Seat {
+  #arrive(isWeb: boolean): Seat {
     const { random, weather } = this;
     const number = ++this.#connected;
+    if (isWeb) this.model.state.seen.webSockets++;
     if (this.#choices.rules.unix) return this.#enter(`unix:${number}`, "");
     const address =
-      random.chance(weather.noAddress)
+      !isWeb && random.chance(weather.noAddress)
         ? undefined
         : random.pick(ADDRESSES).replace("::ffff:", "");
     const host = address?.includes(":") ? `[${address}]` : address;
-    return this.#enter(`${host}:${number}`, address);
+    return this.#enter(`${isWeb ? "web:" : ""}${host}:${number}`, address);
   }
 
   #enter(name: string, address: string | undefined): Seat {
@@ -364,7 +374,7 @@ class World implements Network {
   #renew(): boolean {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
-    state.passPhrase = choosePassPhrase(this.random);
+    state.passPhrase = choosePassPhrase(this.random, this.#choices.rules.telnet);
     state.seen.newPassPhrases++;
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
     this.#secrets.passPhrase = phraseBytes(state.passPhrase);

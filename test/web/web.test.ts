@@ -1,12 +1,12 @@
 /** `--web` as programs have it: WebSockets by the frame, and what keeps others out. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { newFolder, runToEnd, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
 import {
   BINARY,
   CONTINUATION,
@@ -16,9 +16,8 @@ import {
   type WebPeerOptions,
   webUrl,
 } from "../harness/web-peer.ts";
-import { endAllAfterEach } from "../server/ends.ts";
 
-endAllAfterEach();
+endAfterEach();
 
 let certificates: Certificates;
 beforeAll(() => {
@@ -41,11 +40,8 @@ describe("a WebSocket is a member", () => {
   test("of the same room: one order, its LF optional, never its own lines", async () => {
     const { server, join } = await start();
     const [ann, bob, peer] = [await join(), await join(), await server.join()];
-    ann.say("one");
-    ann.say("two\n");
-    ann.say("three\nfour");
-    ann.say("");
-    ann.say(Buffer.from([0xff, 0, 0x0d, 0x0a]));
+    for (const message of ["one", "two\n", "three\nfour", "", Buffer.from([0xff, 0, 13, 10])])
+      ann.say(message);
     await peer.hears("\xff\0\r\n");
     expect(peer.text).toBe("one\ntwo\nthree\nfour\n\n\xff\0\r\n");
     await bob.hears("\xff\0\r\n");
@@ -78,22 +74,23 @@ describe("a WebSocket is a member", () => {
   test("and each message to it holds whole lines, also where the log wraps", async () => {
     const { server, join } = await start("--buffer", "4K", "--max-line", "1K");
     const [ann, peer] = [await join(), await server.join()];
-    let said = "";
-    for (let n = 0; n < 2000; n++) said += `${n} ${"x".repeat((n * 37) % 900)}\n`;
-    await peer.sayAll(said);
-    await ann.hearsBytes(said.length);
-    expect(ann.text).toBe(said);
+    const lines = Array.from({ length: 2000 }, (_, n) => `${n} ${"x".repeat((n * 37) % 900)}\n`);
+    const sent = lines.join("");
+    await peer.sayAll(sent);
+    await ann.hearsBytes(sent.length);
+    expect(ann.text).toBe(sent);
     expect(ann.messages.filter((message) => message.at(-1) !== 10)).toEqual([]);
   });
 
   test("whose text is UTF-8, or its connection ends", async () => {
     const { server, join } = await start();
-    const [ann, peer] = [await join(), await server.join()];
+    const [ann, bob, peer] = [await join(), await join(), await server.join()];
     ann.peer.say(frame(TEXT, Uint8Array.of(0xff, 0xfe)));
     expect(await ann.closed()).toBe(1007);
-    await server.logged(`left web:${ann.peer.name}: reset (1 here)`);
+    await server.logged(`left web:${ann.peer.name}: reset (2 here)`);
     peer.say("and the room goes on\n");
-    expect(peer.text).toBe("");
+    await bob.hears("and the room goes on\n");
+    expect([bob.text, peer.text]).toEqual(["and the room goes on\n", ""]);
   });
 
   test("whose lines may be so long; a message twice that is read no more", async () => {
@@ -111,7 +108,7 @@ describe("a WebSocket is a member", () => {
     expect(peer.text).toBe(`${"x".repeat(99)}\n`);
   });
 
-  test("that is told a last word, then 1008; and 1001 when the server stops", async () => {
+  test("that is told why it is disconnected, then 1008; and 1001 when the server stops", async () => {
     const { server, join } = await start("--idle", "300ms");
     const ann = await join();
     expect(await ann.closed()).toBe(1008);
@@ -122,45 +119,38 @@ describe("a WebSocket is a member", () => {
     expect(await server.exited).toBe(0);
   });
 
-  test("which says the pass phrase first", async () => {
+  test("that meets the doors: the pass phrase, then the name; then come history and its end", async () => {
     const phrase = join(newFolder(), "phrase");
     writeFileSync(phrase, "open sesame\n");
-    const { server, url } = await start("--pass-file", phrase);
+    const { server, url } = await start("--pass-file", phrase, "--names", "--history", "10");
     const ann = await WebPeer.connect(url);
     ann.say("open wheat");
     expect(await ann.closed()).toBe(1008);
     expect(ann.text).toBe("* wrong pass phrase\n");
     const bob = await WebPeer.connect(url);
     bob.say("open sesame");
-    await server.logged(`joined web:${bob.peer.name} (1 here)`);
+    await bob.hears("* say your name first\n");
+    bob.say("bob: hello");
+    await server.logged(`joined bob web:${bob.peer.name} (1 here)`);
+    bob.say("again");
+    const cat = await WebPeer.connect(url);
+    for (const line of ["open sesame", "cat"]) cat.say(line);
+    await cat.hears("* end of history\n");
+    expect(cat.text).toBe(
+      "* say your name first (here: bob)\nbob: hello\nbob: again\n* end of history\n",
+    );
+    const other = await WebPeer.connect(url);
+    for (const line of ["open sesame", "bob"]) other.say(line);
+    expect(await other.closed()).toBe(1008);
+    expect(other.text).toEndWith("* the name bob is taken\n");
   });
 
-  test("with a name and with history as all have them", async () => {
-    const { server, url } = await start("--names", "--announce", "--history", "10");
-    const ann = await WebPeer.connect(url);
-    await ann.hears("* say your name first\n");
-    ann.say("ann: hello");
-    await server.logged(`joined ann web:${ann.peer.name} (1 here)`);
-    ann.say("again");
-    const bob = await WebPeer.connect(url);
-    await bob.hears("ann: hello\nann: again\n* until here what was said before\n");
-    bob.say("ann");
-    expect(await bob.closed()).toBe(1008);
-    expect(bob.text).toEndWith("* the name ann is taken\n");
-  });
-
-  test("counted by its address, like all; and slowed by its rate", async () => {
-    const one = ["--max-clients-per-address", "2", "--max-rate", "50"];
-    const { server, join, url } = await start(...one);
-    const [ann, peer] = [await join(), await server.join()];
+  test("counted by its address, like all", async () => {
+    const { server, join, url } = await start("--max-clients-per-address", "2");
+    await Promise.all([join(), server.join()]);
     const third = await WebPeer.connect(url);
     expect(await third.closed()).toBe(1008);
     expect(third.text).toBe("* too many connections from 127.0.0.1\n");
-    const sinceMs = performance.now();
-    for (let n = 0; n < 80; n++) ann.say(`${n}`);
-    await peer.hears("79\n");
-    expect(performance.now() - sinceMs).toBeGreaterThan(400);
-    expect(peer.text).toBe(Array.from({ length: 80 }, (_, n) => `${n}\n`).join(""));
   });
 
   test("refused by its address; nor does that get the page", async () => {
@@ -174,8 +164,7 @@ describe("a WebSocket is a member", () => {
 
   test("beside a room on a Unix socket", async () => {
     const path = join(newFolder(), "room");
-    const words = ["server.ts", "--unix", path, "--web", "0"];
-    const server = await ServerProgram.run([process.execPath, ...words]);
+    const server = await ServerProgram.run(serverCommand("--unix", path, "--web", "0"));
     const ann = await WebPeer.connect(await webUrl(server));
     await server.logged(`joined web:${ann.peer.name} (1 here)`);
   });
@@ -186,19 +175,23 @@ describe("the page", () => {
     const { url } = await start();
     const page = await fetch(url);
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
-    const policy = page.headers.get("content-security-policy") ?? "";
-    expect(policy).toMatch(/^default-src 'none'; script-src 'sha256-\S+'; style-src 'sha256-\S+';/);
-    expect(policy).toContain("frame-ancestors 'none'");
-    expect(policy).not.toContain("unsafe");
+    expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(page.headers.get("referrer-policy")).toBe("no-referrer");
     const text = await page.text();
-    for (const [element, source] of [
-      ["script", "script-src"],
-      ["style", "style-src"],
-    ] as const) {
+    const hashOf = (element: string) => {
       const [, code = ""] = new RegExp(`<${element}>([^]*)</${element}>`).exec(text) ?? [];
-      const hash = new Bun.CryptoHasher("sha256").update(code).digest("base64");
-      expect(policy).toContain(`${source} 'sha256-${hash}'`);
-    }
+      return `'sha256-${new Bun.CryptoHasher("sha256").update(code).digest("base64")}'`;
+    };
+    expect(page.headers.get("content-security-policy")?.split("; ")).toEqual([
+      "default-src 'none'",
+      `script-src ${hashOf("script")}`,
+      `style-src ${hashOf("style")}`,
+      "img-src data:",
+      "connect-src 'self'",
+      "form-action 'none'",
+      "base-uri 'none'",
+      "frame-ancestors 'none'",
+    ]);
     expect(text).not.toMatch(/ (on\w+|style)="/);
     expect((await fetch(`${url}other`)).status).toBe(404);
     expect((await fetch(url, { method: "DELETE" })).status).toBe(405);
@@ -217,63 +210,54 @@ describe("the page", () => {
 describe("a page elsewhere gets nowhere", () => {
   const ask = async (url: string, headers: Record<string, string>) => {
     const web = await WebPeer.connect(url, { headers });
-    return Number(web.answer.split(" ")[1]);
+    return [headers, Number(web.answer.split(" ")[1])];
   };
 
   test("by a WebSocket from there, nor by a name of its own that leads here", async () => {
-    const { url } = await start();
+    const { server, url } = await start();
     const { host, port } = new URL(url);
-    expect(await ask(url, {})).toBe(101);
-    expect(await ask(url, { Origin: `http://${host}` })).toBe(101);
-    expect(await ask(url, { Host: `localhost:${port}`, Origin: `http://localhost:${port}` })).toBe(
-      101,
-    );
-    expect(await ask(url, { Host: `[::1]:${port}` })).toBe(101);
-    for (const Origin of [
-      "http://evil.example",
-      "null",
-      "http://127.0.0.1:1",
-      `http://localhost:${port}`,
-      `file://`,
+    for (const headers of [
+      {},
+      { Origin: `http://${host}` },
+      { Host: `localhost:${port}`, Origin: `http://localhost:${port}` },
+      { Host: `[::1]:${port}` },
+      { Host: "127.0.0.1:99999" },
     ])
-      expect([Origin, await ask(url, { Origin })]).toEqual([Origin, 403]);
-    for (const Host of ["evil.example", `evil.example:${port}`, "127.0.0.1.evil.example", ""])
-      expect([Host, await ask(url, { Host, Origin: `http://${Host}` })]).toEqual([Host, 403]);
+      expect(await ask(url, headers)).toEqual([headers, 101]);
+    const origins = ["http://evil.example", "null", "http://127.0.0.1:1", "file://"];
+    for (const Origin of [...origins, `http://localhost:${port}`])
+      expect(await ask(url, { Origin })).toEqual([{ Origin }, 403]);
+    for (const Host of ["evil.example", `evil.example:${port}`, "127.0.0.1.evil.example", ""]) {
+      const headers = { Host, Origin: `http://${Host}` };
+      expect(await ask(url, headers)).toEqual([headers, 403]);
+    }
     expect((await fetch(url, { headers: { Host: "evil.example" } })).status).toBe(403);
+    // None of this is a bug, which would be told on stderr.
+    expect(server.stderr).not.toMatch(/error/i);
   });
 
   test("--web-name adds names, also for a proxy that does not hand Host on", async () => {
     const names = ["--web-name", "chat.example.org", "--web-name", "other.example:8443"];
     const { url } = await start(...names);
-    expect(await ask(url, { Host: "chat.example.org", Origin: "https://chat.example.org" })).toBe(
-      101,
-    );
-    expect(await ask(url, { Origin: "https://Chat.example.org" })).toBe(101);
-    expect(
-      await ask(url, { Host: "other.example:8443", Origin: "https://other.example:8443" }),
-    ).toBe(101);
-    expect(await ask(url, { Origin: "https://other.example" })).toBe(403);
-    expect(await ask(url, { Origin: "https://chat.example.org:99" })).toBe(403);
+    for (const headers of [
+      { Host: "chat.example.org", Origin: "https://chat.example.org" },
+      { Origin: "https://Chat.example.org" },
+      { Host: "other.example:8443", Origin: "https://other.example:8443" },
+    ])
+      expect(await ask(url, headers)).toEqual([headers, 101]);
+    for (const Origin of ["https://other.example", "https://chat.example.org:99"])
+      expect(await ask(url, { Origin })).toEqual([{ Origin }, 403]);
   });
 });
 
 describe("over TLS", () => {
-  const tls = (name: string) => [
-    "--tls-cert",
-    certificates.file(`${name}.pem`),
-    "--tls-key",
-    certificates.file(`${name}.key`),
-  ];
   const trust = () => ({ ca: readFileSync(certificates.file("ca.pem"), "utf8") });
 
-  test("browsers share the certificate; SIGHUP renews it, and who is in stays", async () => {
+  test("browsers share the certificate; SIGHUP renews it, and members stay", async () => {
     const folder = newFolder();
     const copy = (name: string) => {
       for (const end of ["pem", "key"])
-        writeFileSync(
-          join(folder, `now.${end}`),
-          readFileSync(certificates.file(`${name}.${end}`)),
-        );
+        copyFileSync(certificates.file(`${name}.${end}`), join(folder, `now.${end}`));
     };
     copy("server");
     const files = ["--tls-cert", join(folder, "now.pem"), "--tls-key", join(folder, "now.key")];
@@ -283,19 +267,20 @@ describe("over TLS", () => {
     await server.logged(`joined web:${ann.peer.name} (1 here)`);
     copy("other");
     server.kill("SIGHUP");
-    await server.logged("certificates read anew\n");
-    await expect(WebPeer.connect(url, { tls: trust() })).rejects.toThrow(
-      /ERR_TLS_CERT_ALTNAME|altname|host/i,
-    );
-    const bob = await WebPeer.connect(url, {
-      tls: { ...trust(), checkServerIdentity: () => undefined },
-    });
+    await server.logged(/certificates read \w+\n/);
+    await expect(WebPeer.connect(url, { tls: trust() })).rejects.toThrow(/altname|host/i);
+    const tls = { ...trust(), checkServerIdentity: () => undefined };
+    const bob = await WebPeer.connect(url, { tls });
     bob.say("by the new certificate");
     await ann.hears("by the new certificate\n");
   });
 
   test("--tls-ca asks browsers for certificates too", async () => {
-    const { url } = await start(...tls("server"), "--tls-ca", certificates.file("ca.pem"));
+    const [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map((name) =>
+      certificates.file(name),
+    );
+    const files = ["--tls-cert", cert, "--tls-key", key, "--tls-ca", ca].map(String);
+    const { url } = await start(...files);
     await expect(fetch(url, { tls: trust() })).rejects.toThrow();
     const own = {
       cert: readFileSync(certificates.file("client.pem"), "utf8"),
@@ -306,17 +291,15 @@ describe("over TLS", () => {
 });
 
 test("options that do not go together are named", async () => {
-  const says = async (...words: string[]) => {
-    const { code, stderr } = await runToEnd([process.execPath, "server.ts", ...words, "0"]);
-    return [code, stderr.replace("linechat-server: ", "").replace(" (--help shows how)\n", "")];
+  const told = async (...words: string[]) => {
+    const { code, stderr } = await runToEnd(serverCommand(...words, "0"));
+    return [code, stderr];
   };
-  expect(await says("--web-name", "x")).toEqual([2, "--web-name needs --web"]);
+  const names = await told("--web-name", "x");
+  expect(names).toEqual([2, expect.stringContaining("--web-name needs --web")]);
   const files = ["--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a"];
-  expect((await says("--web", "0", "--names", ...files))[0]).toBe(2);
-  const taken = await start();
-  const [code, why] = await says("--web", new URL(taken.url).host, "--host", "127.0.0.1");
-  expect(code).toBe(1);
-  expect(why).toContain(`cannot listen on ${new URL(taken.url).host}: the address is in use`);
+  const certified = await told("--web", "0", "--names", ...files);
+  expect(certified).toEqual([2, expect.stringMatching(/--web.*--names.*--tls-ca/)]);
 });
 
 test("a server that cannot have its port for browsers leaves the other one free", async () => {
@@ -329,7 +312,7 @@ test("a server that cannot have its port for browsers leaves the other one free"
     `cannot listen on 127.0.0.1:${taken.port}: the address is in use`,
   );
   const server = await listen({ host: "127.0.0.1", port });
-  expect(server.webUrl).toBeUndefined();
+  expect(server.urls).toEqual({});
   await server.stop();
   taken.stop();
 });

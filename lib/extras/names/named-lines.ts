@@ -24,10 +24,6 @@ export class NamedLines implements Lines {
     this.#name = name;
   }
 
-  get hasLine(): boolean {
-    return this.#lines.hasLine;
-  }
-
   get next(): Uint8Array | undefined {
     return this.#lines.next;
   }

@@ -1,0 +1,2 @@
+/** What ends a line. */
+export const LF = 0x0a;

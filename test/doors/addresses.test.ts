@@ -1,0 +1,155 @@
+import { describe, expect, test } from "bun:test";
+
+import { addressList } from "../../lib/doors/address-list.ts";
+import { addresses } from "../../lib/doors/addresses.ts";
+import type { Door } from "../../lib/doors/door.ts";
+import { endAfterEach, Peer, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
+import { forSeeds } from "../harness/seeds.ts";
+import type { Random } from "../simulation/random.ts";
+import { openDoors } from "./open-doors.ts";
+
+endAfterEach();
+
+describe("an address or a range", () => {
+  test("names what shares its prefix, bit by bit", () => {
+    forSeeds(1000, (random) => {
+      const bits = random.pick([32, 128]);
+      const rule = Array.from({ length: bits }, () => random.below(2));
+      const prefix = random.below(bits + 1);
+      const asked = rule.map((bit, at) => (at < prefix || random.chance(500) ? bit : 1 - bit));
+      const wrong = random.below(bits);
+      if (random.chance(500)) asked[wrong] = 1 - (asked[wrong] ?? 0);
+      const isNamed = rule.slice(0, prefix).every((bit, at) => bit === asked[at]);
+      const [text, address] = [`${addressOf(random, rule)}/${prefix}`, addressOf(random, asked)];
+      expect([text, address, addressList("--deny", [text])(address)]).toEqual([
+        ...[text, address, isNamed],
+      ]);
+    });
+  });
+
+  test("may be several, or one address, or IPv4 as it is mapped into IPv6", () => {
+    const isNamed = addressList("--allow", ["192.0.2.1", "2001:db8::/32", "::ffff:10.0.0.0/104"]);
+    for (const address of ["192.0.2.1", "::ffff:192.0.2.1", "2001:DB8::7", "10.1.2.3"])
+      expect([address, isNamed(address)]).toEqual([address, true]);
+    for (const address of ["192.0.2.2", "2001:db9::", "11.0.0.0", "::192.0.2.1", ""])
+      expect([address, isNamed(address)]).toEqual([address, false]);
+    expect(addressList("--allow", ["0.0.0.0/0"])("203.0.113.9")).toBe(true);
+  });
+
+  test("is nothing else", () => {
+    const four = ["", "10", "10.0.0", "10.0.0.256", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08"];
+    const others = ["10.0.0.0/-1", "10.0.0.0/8/8", " 10.0.0.1", "host", "::1/129", "fe80::1%eth0"];
+    for (const wrong of [...four, ...others, "::ffff:10.0.0.0/95"])
+      expect(() => addressList("--allow", [wrong])).toThrow(
+        `--allow takes an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, not "${wrong}"`,
+      );
+  });
+
+  test("that is none ends the start with a line that names the option, as a mistake", async () => {
+    for (const option of ["--allow", "--deny", "--proxy-protocol"]) {
+      const { code, stderr } = await runToEnd(serverCommand(option, "10.0.0/8", "0"));
+      expect([code, stderr.startsWith(`linechat-server: ${option} takes an address`)]).toEqual([
+        ...[2, true],
+      ]);
+    }
+  });
+});
+
+describe("addresses", () => {
+  test("are let in that an allow names, if there is one, and none that a deny names", () => {
+    const settings = { allow: ["10.0.0.0/8"], deny: ["10.1.0.0/16"] };
+    const { accept, events } = openDoors([addresses(settings).door]);
+    for (const address of ["10.2.3.4", "::ffff:10.1.2.3", "192.0.2.1"]) accept(address);
+    expect(events).toEqual([
+      "joined 10.2.3.4:1",
+      "refused 10.1.2.3:2: not allowed from 10.1.2.3",
+      "refused 192.0.2.1:3: not allowed from 192.0.2.1",
+    ]);
+  });
+
+  test("have so many clients each, whatever is said of them as IPv6, and one again when one has gone", () => {
+    const { accept, close, events } = openDoors([addresses({ clientsPerAddressMax: 2 }).door]);
+    const [first] = [accept("10.0.0.1"), accept("::ffff:10.0.0.1"), accept("10.0.0.2")];
+    expect(accept("10.0.0.1").received).toBe("* too many connections from 10.0.0.1\n");
+    close(first);
+    expect([accept("10.0.0.1"), accept("10.0.0.1")].map(({ ended }) => ended)).toEqual([
+      ...[false, true],
+    ]);
+    expect(events.filter((event) => event.startsWith("refused"))).toHaveLength(2);
+  });
+
+  test("count a client from when it comes until it needs its seat no more", () => {
+    const held: Door = {
+      meet(arrival) {
+        const late = () => arrival.refuse("late");
+        arrival.hold({ withinMs: 1000, received: () => arrival.pass(), ended: late, late });
+      },
+    };
+    const { accept, pass } = openDoors([addresses({ clientsPerAddressMax: 2 }).door, held]);
+    const isRefused = () => accept().received.includes("too many");
+    const [slow, other] = [accept(), accept()];
+    expect(isRefused()).toBe(true);
+    for (const client of [slow, other]) client.sends("in");
+    slow.room = 0;
+    other.sends("hello\n");
+    pass(0);
+    slow.data.ended();
+    pass(0);
+    expect(isRefused()).toBe(true);
+    slow.drains(100);
+    pass(0);
+    expect([slow.received, slow.closed, isRefused()]).toEqual(["hello\n", false, false]);
+  });
+
+  test("that are not allowed are told so, also when they come too often", () => {
+    const settings = { deny: ["10.0.0.1"], clientsPerAddressMax: 1 };
+    const { accept } = openDoors([addresses(settings).door]);
+    for (const { received } of [accept(), accept()])
+      expect(received).toBe("* not allowed from 10.0.0.1\n");
+  });
+
+  test("there are none on a Unix socket, where all may come", () => {
+    const settings = { allow: ["10.0.0.1"], clientsPerAddressMax: 1 };
+    const { accept, events } = openDoors([addresses(settings).door], { kind: "unix" });
+    accept();
+    accept();
+    expect(events).toEqual(["joined unix:1", "joined unix:2"]);
+  });
+
+  test("have one client at least", () => {
+    expect(() => addresses({ clientsPerAddressMax: 0 })).toThrow(
+      "clientsPerAddressMax is a number of at least 1, not 0",
+    );
+  });
+});
+
+test("refusals are logged once a second for each reason and address at most", async () => {
+  const server = await ServerProgram.start("--allow", "127.0.0.0/30", "--deny", "127.0.0.3");
+  const since = performance.now();
+  for (let n = 0; n < 20; n++)
+    for (const from of ["127.0.0.3", "127.0.0.4"]) {
+      const peer = await Peer.connect(server.port, { from }).catch(() => undefined);
+      await peer?.endOfInput();
+      await peer?.end();
+    }
+  const [ann, bob] = [await server.join(), await server.join({ from: "127.0.0.2" })];
+  ann.say("hello\n");
+  await bob.hears("hello\n");
+  const seconds = 1 + Math.floor((performance.now() - since) / 1000);
+  for (const from of ["127.0.0.3", "127.0.0.4"])
+    expect(server.count(new RegExp(`refused ${from}:\\d+: not allowed`))).toBeWithin(
+      1,
+      seconds + 1,
+    );
+});
+
+/** Bits as an IPv4 or IPv6 address. */
+function addressOf(random: Random, bits: readonly number[]): string {
+  const groupBits = bits.length === 32 ? 8 : 16;
+  const numbers = Array.from({ length: bits.length / groupBits }, (_, at) =>
+    Number.parseInt(bits.slice(at * groupBits, (at + 1) * groupBits).join(""), 2),
+  );
+  if (groupBits === 8) return numbers.join(".");
+  const address = numbers.map((number) => number.toString(16)).join(":");
+  return random.chance(500) ? address : address.toUpperCase();
+}

@@ -1,0 +1,162 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { passPhrase } from "../../lib/doors/pass-phrase.ts";
+import type { Secrets } from "../../lib/extras/part.ts";
+import {
+  endAfterEach,
+  newFolder,
+  Peer,
+  runToEnd,
+  serverCommand,
+  ServerProgram,
+} from "../harness.ts";
+import { contextWith, openDoors } from "./open-doors.ts";
+
+endAfterEach();
+
+const SECRET = "correct horse battery staple";
+
+/** A room with a listener in it, and who comes next. */
+function open(kind: "tcp" | "tls" = "tcp") {
+  const secrets: Secrets = { passPhrase: Buffer.from(SECRET) };
+  const opened = openDoors([passPhrase(contextWith(secrets)).door], { kind });
+  const listener = opened.accept();
+  listener.sends(`${SECRET}\n`);
+  opened.events.length = 0;
+  return { ...opened, secrets, listener };
+}
+
+describe("the pass phrase", () => {
+  test("lets in a client that sends it first, by LF or CR LF, in pieces or together with more", () => {
+    const { accept, pass, events, listener } = open();
+    for (const sent of [
+      [`${SECRET}\r\nhello\n`],
+      [SECRET.slice(0, 5), `${SECRET.slice(5)}\nhel`, "lo\n"],
+      [...SECRET, "\r", "\n", "hello\n"],
+    ]) {
+      const client = accept();
+      for (const part of sent) client.sends(part);
+    }
+    pass(0);
+    expect(events).toEqual(["joined 10.0.0.1:2", "joined 10.0.0.1:3", "joined 10.0.0.1:4"]);
+    expect(listener.received).toBe("hello\nhello\nhello\n");
+  });
+
+  test("may end with EOF instead of LF: such a client joins, and its input has ended", () => {
+    const { accept, pass, events, listener } = open();
+    const client = accept();
+    client.sends(SECRET);
+    listener.sends("before\n");
+    pass(0);
+    client.data.ended();
+    for (let turn = 0; turn < 3; turn++) pass(0);
+    expect(events).toEqual(["joined 10.0.0.1:2", "left 10.0.0.1:2: end of input"]);
+    expect([client.received, client.ended]).toEqual(["", true]);
+  });
+
+  test("that is wrong is answered, and no line of its client goes anywhere", () => {
+    const { accept, pass, listener } = open();
+    const most = "x".repeat(1025);
+    for (const wrong of ["correct horse\nspam\n", `${SECRET} \n`, "\n", `${most}x`, `${most}\n`]) {
+      const client = accept();
+      client.sends(wrong);
+      expect([wrong, client.received, client.ended]).toEqual([
+        wrong,
+        "* wrong pass phrase\n",
+        true,
+      ]);
+      client.sends(`${SECRET}\nspam\n`);
+    }
+    for (const wrong of ["", SECRET.slice(1), most]) {
+      const client = accept();
+      client.sends(wrong);
+      expect(client.received).toBe("");
+      client.data.ended();
+      expect(client.received).toBe("* wrong pass phrase\n");
+    }
+    pass(0);
+    expect(listener.received).toBe("");
+  });
+
+  test("not sent in time, it ends the connection", () => {
+    const { accept, pass, events } = open();
+    const client = accept();
+    client.sends(SECRET);
+    pass(999);
+    expect(client.received).toBe("");
+    pass(1);
+    expect(client.received).toBe("* no pass phrase within 1s\n");
+    expect(events).toEqual(["refused 10.0.0.1:2: no pass phrase within 1s"]);
+  });
+
+  test("is that of the moment", () => {
+    const { accept, secrets, events } = open();
+    const client = accept();
+    client.sends("open ");
+    secrets.passPhrase = Buffer.from("open sesame");
+    client.sends("sesame\n");
+    accept().sends(`${SECRET}\n`);
+    expect(events).toEqual(["joined 10.0.0.1:2", "refused 10.0.0.1:3: wrong pass phrase"]);
+  });
+
+  test("is no ClientHello: where there is no TLS, that is told, however it is cut", () => {
+    const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    for (const kind of ["tcp", "tls"] as const)
+      for (const cut of [1, 2, 3, 5, 6]) {
+        const { accept } = open(kind);
+        const client = accept();
+        client.sends(hello.slice(0, cut));
+        client.sends(hello.slice(cut));
+        const message = kind === "tcp" ? "* speaks TLS, this port does not\n" : "";
+        expect([kind, cut, client.received]).toEqual([kind, cut, message]);
+      }
+  });
+});
+
+describe("--pass-file", () => {
+  let file: string;
+  beforeEach(() => {
+    file = join(newFolder(), "pass");
+    writeFileSync(file, `${SECRET}\n`);
+  });
+  const start = () => ServerProgram.start("--pass-file", file);
+
+  test("has the pass phrase, which the log does not show", async () => {
+    const server = await start();
+    const listener = await server.join({ says: `${SECRET}\r\n` });
+    const intruder = await Peer.connect(server.port, { says: "correct horse\nspam\n" });
+    expect(await intruder.hearsAll()).toBe("* wrong pass phrase\n");
+    const visitor = await Peer.connect(server.port, { says: SECRET });
+    visitor.endInput();
+    expect(await visitor.hearsAll()).toBe("");
+    await server.logged(`left ${visitor.name}: end of input (1 here)`);
+    await server.join({ says: `${SECRET}\nhello\n` });
+    await listener.hears("hello\n");
+    expect(listener.text).toBe("hello\n");
+    await server.logged(/refused \S+: wrong pass phrase \(1 here\)/);
+    expect(server.stderr).not.toContain("horse");
+  });
+
+  test("in the clear on more than this machine, the start-up log says so", async () => {
+    const warning = " the pass phrase travels in the clear: there is no TLS\n";
+    expect((await start()).stderr).not.toContain(warning);
+    const open = await ServerProgram.run(serverCommand("--pass-file", file, "0"));
+    expect(open.stderr).toContain(warning);
+  });
+
+  test("has to be one line in a file that can be read", async () => {
+    const run = async (path: string) => {
+      const { code, stderr } = await runToEnd(serverCommand("--pass-file", path, "0"));
+      expect(code).toBe(1);
+      return stderr;
+    };
+    expect(await run(`${file}.none`)).toBe(
+      `linechat-server: cannot read ${file}.none: no such file\n`,
+    );
+    writeFileSync(file, "two\nlines\n");
+    const message = `linechat-server: ${file} is to hold one line of 1 to 1024 bytes\n`;
+    expect(await run(file)).toBe(message);
+  });
+});

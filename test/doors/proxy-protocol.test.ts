@@ -1,0 +1,237 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
+
+import { addresses } from "../../lib/doors/addresses.ts";
+import { proxyProtocol } from "../../lib/doors/proxy-protocol.ts";
+import { type Certificates, makeCertificates } from "../certificates.ts";
+import {
+  endAfterEach,
+  newFolder,
+  Peer,
+  runToEnd,
+  serverCommand,
+  ServerProgram,
+} from "../harness.ts";
+import { testWith } from "../harness/tools.ts";
+import type { FakeSocket } from "../room/fake-socket.ts";
+import { contextWith, openDoors } from "./open-doors.ts";
+
+endAfterEach();
+
+const TCP4 = "PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n";
+/** Version 2, of the load balancer's own. */
+const LOCAL = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+
+describe("behind a load balancer", () => {
+  const door = proxyProtocol(["10.0.0.0/8"], contextWith()).door;
+  const open = (options: Parameters<typeof openDoors>[1] = {}) => openDoors([door], options);
+
+  test("a client has the address of the header in the log, in rules and in counts", () => {
+    const limits = addresses({ deny: ["192.0.2.9"], clientsPerAddressMax: 1 });
+    const { accept, close, events } = openDoors([door, limits.door]);
+    const [ann, again, eve] = [accept(), accept(), accept()];
+    for (const client of [ann, again]) client.sends(TCP4);
+    eve.sends(TCP4.replace("2.7", "2.9"));
+    accept().sends(TCP4.replace("2.7", "2.8"));
+    close(ann);
+    expect(events).toEqual([
+      "joined 192.0.2.7:56324",
+      "refused 192.0.2.7:56324: too many connections from 192.0.2.7",
+      "refused 192.0.2.9:56324: not allowed from 192.0.2.9",
+      "joined 192.0.2.8:56324",
+      "left 192.0.2.7:56324: reset",
+    ]);
+    expect(eve.received).toBe("* not allowed from 192.0.2.9\n");
+  });
+
+  test("what follows the header is sent by the client, and a header in pieces is one", () => {
+    const { accept, pass } = open();
+    const listener = accept();
+    listener.sends(TCP4);
+    const talker = accept();
+    for (const part of [TCP4.slice(0, 3), `${TCP4.slice(3)}PROXY is `, "a line\n"])
+      talker.sends(part);
+    pass(0);
+    expect(listener.received).toBe("PROXY is a line\n");
+  });
+
+  test("its own connections, LOCAL or UNKNOWN, have its own address", () => {
+    const { accept, pass, events } = open();
+    const [local, unknown, slow, silent] = [accept(), accept(), accept(), accept()];
+    local.sends(`${LOCAL}hello\n`);
+    unknown.sends("PROXY UNKNOWN\r\n");
+    slow.sends(LOCAL);
+    slow.sends("hello\n");
+    silent.sends(LOCAL);
+    pass(1000);
+    expect(events).toEqual([1, 2, 3, 4].map((port) => `joined 10.0.0.1:${port}`));
+  });
+
+  test("it may look whether somebody is there, and nobody takes note of that", () => {
+    for (const options of [{}, { kind: "tls", clientsMax: 1 }] as const) {
+      const { connections, accept, close, events } = open(options);
+      const [ends, resets] = [accept(), accept()];
+      for (const look of [ends, resets]) look.sends(LOCAL);
+      ends.data.ended();
+      expect([ends.closed, ends.reset]).toEqual([true, false]);
+      close(resets);
+      expect([connections.open, connections.arriving, events]).toEqual([0, 0, []]);
+    }
+  });
+
+  for (const [what, act, why] of [
+    ["without a header", (peer) => peer.sends("hello\n"), "no PROXY header"],
+    ["with a wrong one", (peer) => peer.sends("PROXY TCP5 1\r\n"), "malformed PROXY header"],
+    ["that ends before it", (peer) => peer.data.ended(), "no PROXY header"],
+    ["that is late with it", (_, pass) => pass(1000), "no PROXY header within 1s"],
+  ] as [string, (peer: FakeSocket, pass: (ms: number) => void) => void, string][])
+    test(`a connection ${what} is refused; where TLS was to follow, by a reset`, () => {
+      for (const kind of ["tcp", "tls"] as const) {
+        const { accept, pass, events } = open({ kind });
+        const peer = accept();
+        act(peer, pass);
+        expect([kind, peer.received]).toEqual([kind, kind === "tcp" ? `* ${why}\n` : ""]);
+        expect([peer.ended, peer.reset]).toEqual([kind === "tcp", kind === "tls"]);
+        expect(events).toEqual([`refused 10.0.0.1:1: ${why}`]);
+      }
+    });
+
+  test("from anywhere else a header is a line like any other", () => {
+    const { accept, pass } = open();
+    const listener = accept("192.0.2.1");
+    accept("192.0.2.1").sends(TCP4);
+    pass(0);
+    expect(listener.received).toBe(TCP4);
+  });
+
+  test("those whose header is awaited hold a seat, and a stop ends them", async () => {
+    const { connections, accept, events } = open({ clientsMax: 1 });
+    const [first, second] = [accept(), accept()];
+    first.sends(TCP4.slice(0, 20));
+    second.sends(TCP4);
+    expect(second.received).toBe("* room is full\n");
+    void connections.stop(0);
+    expect([first.closed, events.at(-1)]).toEqual([true, "refused 10.0.0.1:1: server stopping"]);
+  });
+});
+
+test("--proxy-protocol is not a matter of paths", async () => {
+  const command = serverCommand("--unix", "room", "--proxy-protocol", "10.0.0.1");
+  const { code, stderr } = await runToEnd(command);
+  expect([code, stderr]).toEqual([
+    2,
+    "linechat-server: --proxy-protocol and --unix cannot be used together (--help shows how)\n",
+  ]);
+});
+
+describe("over TLS the header comes before the handshake", () => {
+  let certificates: Certificates | undefined;
+  afterAll(() => certificates && rmSync(certificates.file(""), { recursive: true }));
+  const pem = (name: string) => (certificates ??= makeCertificates()).file(name);
+  const start = (...options: string[]) =>
+    ServerProgram.start(
+      ...["--proxy-protocol", "127.0.0.1", "--tls-cert", pem("server.pem")],
+      ...["--tls-key", pem("server.key"), ...options],
+    );
+
+  for (const how of [
+    "in one piece with it",
+    "in a piece of its own",
+    "cut in two, the rest with it",
+  ])
+    testWith("openssl")(how, async () => {
+      const server = await start();
+      const [ann, bob] = [
+        await throughProxy(server.port, how, pem("ca.pem")),
+        await throughProxy(server.port, how, pem("ca.pem")),
+      ];
+      await server.members(2);
+      expect(server.count(/ joined 192\.0\.2\.7:56324 /)).toBe(2);
+      const said = `${"x".repeat(60_000)}\n`;
+      ann.write(said);
+      let heard = "";
+      for await (const bytes of bob) if ((heard += bytes).length === said.length) break;
+      expect(heard).toBe(said);
+      server.kill("SIGTERM");
+      ann.destroy();
+      bob.destroy();
+      expect(await server.exited).toBe(0);
+    });
+
+  testWith("openssl")(
+    "what follows is no handshake, or there is no header: it is reset",
+    async () => {
+      const server = await start();
+      const plain = await Peer.connect(server.port, { says: `${TCP4}GET / HTTP/1.0\r\n\r\n` });
+      await plain.closed();
+      await server.logged("refused 192.0.2.7:56324: the handshake failed: plain text (0 here)");
+      const bare = await Peer.connect(server.port, { says: "GET / HTTP/1.0\r\n\r\n" });
+      expect(await bare.closed()).toBe("error");
+      await server.logged(`refused ${bare.name}: no PROXY header (0 here)`);
+      const good = await throughProxy(server.port, "in one piece with it", pem("ca.pem"));
+      await server.members(1);
+      good.destroy();
+      await server.members(0);
+    },
+  );
+
+  testWith("openssl")(
+    "and before telnet, pass phrase and name, which come in this order",
+    async () => {
+      const passFile = join(newFolder(), "pass");
+      writeFileSync(passFile, "open sesame\n");
+      const limits = ["--allow", "192.0.2.0/24", "--max-clients-per-address", "2"];
+      const server = await start(...limits, "--telnet", "--pass-file", passFile, "--names");
+      const enter = async (sent: string) => {
+        const client = await throughProxy(server.port, "in one piece with it", pem("ca.pem"));
+        client.write(Buffer.from(sent, "latin1"));
+        return client;
+      };
+      const ann = await enter("\xff\xfb\x1fopen sesame\r\0ann\r\0");
+      await server.logged("joined ann 192.0.2.7:56324 (1 here)");
+      const bob = await enter("open sesame\r\nbob: hello\r\n");
+      await server.logged("joined bob 192.0.2.7:56324 (2 here)");
+      const eve = await enter("");
+      const [line] = await eve.toArray();
+      expect(`${line}`).toBe("* too many connections from 192.0.2.7\n");
+      let received = "";
+      for await (const bytes of ann)
+        if ((received += bytes.toString("latin1")).endsWith("lo\n")) break;
+      expect(received).toBe("\xff\xfe\x1f* say your name first\nbob: hello\n");
+      bob.destroy();
+    },
+  );
+});
+
+/** Speaks TLS behind a header, as through a load balancer. */
+async function throughProxy(port: number, how: string, ca: string) {
+  const plain = connect({ host: "127.0.0.1", port });
+  let header = TCP4;
+  const first = (part: number) => {
+    plain.write(header.slice(0, part));
+    header = header.slice(part);
+  };
+  if (how.includes("of its own")) first(header.length);
+  if (how.includes("cut")) first(9);
+  if (header !== TCP4) await Bun.sleep(50);
+  const through = new Duplex({
+    read() {},
+    write(bytes: Buffer, _, done) {
+      plain.write(Buffer.concat([Buffer.from(header), bytes]), () => done());
+      header = "";
+    },
+    final: (done) => plain.end(done),
+    destroy: (error, done) => done(plain.destroy() && error),
+  });
+  plain.on("data", (bytes) => through.push(bytes));
+  plain.on("end", () => through.push(null));
+  plain.on("error", () => {});
+  const secure = connectTls({ socket: through, servername: "localhost", ca: readFileSync(ca) });
+  secure.on("error", () => {});
+  await new Promise((resolve) => secure.once("secureConnect", resolve));
+  return secure;
+}

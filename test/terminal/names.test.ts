@@ -1,0 +1,183 @@
+/** The name of a user at a terminal, also in a room with names, over one connection and the next. */
+
+import { afterEach, describe, expect } from "bun:test";
+import { connect, createServer, type Socket } from "node:net";
+
+import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
+import { Host } from "../harness/host.ts";
+import { openTerminal } from "./terminal-room.ts";
+import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+
+endAfterEach();
+afterEach(endTerminals);
+
+describe("the name", () => {
+  const withoutName = (port: number, options: string, environment: string) =>
+    Tmux.start({
+      command: `${environment} "${process.execPath}" client.ts --quiet ${options} 127.0.0.1 ${port}`,
+    });
+
+  terminalTest("is the login name in a terminal, as far as it can be a name", async () => {
+    const server = await ServerProgram.start();
+    const bob = await server.join();
+    const terminal = await withoutName(server.port, "", "env USER='Ann: of Green Gables'");
+    await terminal.shows(/^AnnofGreenGables:$/m);
+    await terminal.enter("hi");
+    await bob.hears("AnnofGreenGables: hi\n");
+    const dumb = await withoutName(server.port, "", "env USER=carol TERM=dumb");
+    await server.members(3);
+    await dumb.enter("hi");
+    await bob.hears("carol: hi\n");
+    const known = await withoutName(server.port, "", "env -u USER -u LOGNAME");
+    await known.shows(/^root:$|^\w+:$/m);
+  });
+
+  terminalTest("may be none, and is none in a pipe", async () => {
+    const server = await ServerProgram.start();
+    const bob = await server.join();
+    const terminal = await withoutName(server.port, "--name ''", "env USER=ann");
+    await terminal.shows(/^>$/m);
+    await terminal.enter("no name");
+    await bob.hears("no name\n");
+    await withoutName(server.port, "", "echo from a pipe | env USER=ann");
+    await bob.hears("from a pipe\n");
+    expect(bob.text).toBe("no name\nfrom a pipe\n");
+  });
+});
+
+describe("where the server asks for a name", () => {
+  terminalTest("it is sent at once, so that a silent member is known as well", async () => {
+    const server = await ServerProgram.start("--names");
+    const terminal = await openTerminal(server.port, { client: "--name alice", columns: 60 });
+    await server.logged("joined alice");
+    await terminal.shows(/\* say your name first\n.* alice\nalice:$/);
+    const bob = await Peer.connect(server.port, { says: "bob: hi alice\n" });
+    await terminal.shows(/^bob: hi alice$/m);
+    await terminal.enter("hi");
+    await bob.hears("* say your name first (here: alice)\nalice: hi\n");
+    await openTerminal(server.port, { client: "--name dora", environment: "TERM=dumb" });
+    await server.logged("joined dora");
+  });
+
+  terminalTest(
+    "it is sent over each connection, after that line and before any other",
+    async () => {
+      const host = await Host.open();
+      await openTerminal(host.port, { client: "--name alice --reconnect" });
+      const guest = await host.guest();
+      guest.say("* say your name first (here:");
+      guest.say(" bob and 3 more)\nbob: hi\n");
+      await guest.hears("alice\n");
+      guest.reset();
+      const again = await host.guest();
+      again.say("* say your name first\n");
+      await again.hears("alice\n");
+    },
+  );
+
+  terminalTest(
+    "it is not sent after a line, which has it, nor when somebody asks later",
+    async () => {
+      const host = await Host.open();
+      for (const client of ["--name alice", "--name alice --reconnect"]) {
+        const terminal = await openTerminal(host.port, { client });
+        const guest = await host.guest();
+        await terminal.enter("one");
+        await guest.hears("alice: one\n");
+        guest.say("* say your name first\n");
+        await terminal.shows("say your name first");
+        await terminal.enter("two");
+        await guest.hears("alice: one\nalice: two\n");
+        const late = await openTerminal(host.port, { client });
+        const other = await host.guest();
+        other.say("bob: hi\n* say your name first\n");
+        await late.shows("say your name first");
+        await late.press("x", "Enter");
+        await other.hears("alice: x\n");
+      }
+    },
+  );
+});
+
+/** A way to a server that can be broken: its clients are cut off, and no other gets through. */
+class Way {
+  readonly #sockets = new Set<Socket>();
+  readonly #to: number;
+  readonly #entrance = createServer((here) => {
+    const there = connect(this.#to, "127.0.0.1");
+    for (const [one, other] of [
+      [here, there],
+      [there, here],
+    ] as const) {
+      this.#sockets.add(one);
+      one.on("error", () => {});
+      one.on("close", () => other.destroy());
+      one.pipe(other);
+    }
+  });
+  port = 0;
+
+  constructor(to: number) {
+    this.#to = to;
+    this.#entrance.unref();
+  }
+
+  /** @returns itself, once it is open: at the same port as before, if it was */
+  open(): Promise<this> {
+    return new Promise((resolve) => {
+      this.#entrance.listen(this.port, "127.0.0.1", () => {
+        const address = this.#entrance.address();
+        this.port = typeof address === "object" && address ? address.port : 0;
+        resolve(this);
+      });
+    });
+  }
+
+  /** Breaks it until it is opened again. */
+  break(): void {
+    this.#entrance.close();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+}
+
+terminalTest(
+  "a client that is cut off comes back under its name, and sees what it has missed",
+  async () => {
+    const server = await ServerProgram.start("--names", "--announce", "--history", "100");
+    const way = await new Way(server.port).open();
+    const bob = await Peer.connect(server.port, { says: "bob: before\n" });
+    await server.logged(" joined bob ");
+    const size = { columns: 70, rows: 30 };
+    const client = "--reconnect --name alice";
+    const alice = await openTerminal(way.port, { client, ...size });
+    await bob.hears("* alice joined (2 here)\n");
+    await alice.enter("hello");
+    await bob.hears("alice: hello\n");
+    bob.say("hi\n");
+    await alice.shows("bob: hi");
+
+    way.break();
+    await bob.hears("* alice left: ");
+    await alice.shows("closed the connection");
+    bob.say("missed\n");
+    await alice.enter("typed meanwhile");
+    await alice.shows("1 line waiting to be sent");
+    await way.open();
+    await bob.hears("alice: typed meanwhile\n");
+    bob.say("now\n");
+    await alice.shows("bob: now");
+
+    const mark = "* end of history";
+    const isLine = (row: string) => /^(alice|bob): /.test(row) || row === mark;
+    const rows = (await alice.screen()).filter(isLine);
+    // Where its own line stands depends on when it was in the room again.
+    const own = rows.splice(rows.indexOf("alice: typed meanwhile"), 1);
+    expect(own).toEqual(["alice: typed meanwhile"]);
+    expect(rows).toEqual([
+      ...["bob: before", mark, "alice: hello", "bob: hi"],
+      ...["bob: before", "alice: hello", "bob: hi", "bob: missed", mark, "bob: now"],
+    ]);
+    expect(bob.text.match(/^alice: .*/gm)).toEqual(["alice: hello", "alice: typed meanwhile"]);
+  },
+);

@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test";
+
+import { Outbox } from "../../lib/terminal/outbox.ts";
+
+test("a line has gone out when the next one is asked for", async () => {
+  const sent: string[] = [];
+  const outbox = new Outbox((line) => sent.push(line));
+  outbox.add("one");
+  outbox.add("two");
+  const taken = outbox.taken();
+  expect(`${(await taken.next()).value}`).toBe("one\n");
+  expect([outbox.count, sent]).toEqual([2, []]);
+  expect(`${(await taken.next()).value}`).toBe("two\n");
+  expect([outbox.count, sent]).toEqual([1, ["one"]]);
+  const third = taken.next();
+  await Promise.resolve();
+  expect([outbox.count, sent]).toEqual([0, ["one", "two"]]);
+  outbox.add("three");
+  expect(`${(await third).value}`).toBe("three\n");
+  outbox.end();
+  expect((await taken.next()).done).toBe(true);
+  expect(outbox.count).toBe(0);
+});
+
+test("a line that could not be sent has not gone out", async () => {
+  const sent: string[] = [];
+  const outbox = new Outbox((line) => sent.push(line));
+  for (const line of ["one", "two", "three", "four"]) outbox.add(line);
+  for await (const bytes of outbox.taken()) if (`${Buffer.from(bytes)}` === "two\n") break;
+  expect(sent).toEqual(["one"]);
+  expect([outbox.count, outbox.last(2), outbox.last(9)]).toEqual([
+    3,
+    ["three", "four"],
+    ["two", "three", "four"],
+  ]);
+});
+
+test("many lines go out in order", async () => {
+  const sent: string[] = [];
+  const outbox = new Outbox((line) => sent.push(line));
+  const lines = Array.from({ length: 100_000 }, (_, index) => `line ${index}`);
+  for (const line of lines) outbox.add(line);
+  outbox.end();
+  for await (const _ of outbox.taken());
+  expect(sent).toEqual(lines);
+});
+
+test("16 Mi characters fill it, until one of the lines has gone out", async () => {
+  const outbox = new Outbox(() => {});
+  for (const length of [1, (16 << 20) - 1]) {
+    expect(outbox.isFull).toBe(false);
+    outbox.add("x".repeat(length));
+  }
+  expect(outbox.isFull).toBe(true);
+  const taken = outbox.taken();
+  await taken.next();
+  expect(outbox.isFull).toBe(true);
+  await taken.next();
+  expect(outbox.isFull).toBe(false);
+});

@@ -1,0 +1,532 @@
+/** The client in a terminal, as a user has it: entering, receiving, pausing, leaving. */
+
+import { afterEach, describe, expect } from "bun:test";
+import { readdirSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { endAfterEach, newFolder, ServerProgram } from "../harness.ts";
+import { openRoom, openServer, openTerminal, REPORT } from "./terminal-room.ts";
+import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
+
+endAfterEach();
+afterEach(endTerminals);
+
+terminalTest(
+  "the keys of an editor work: history, words, ends of the line, a clear screen",
+  async () => {
+    const { bob, terminal } = await openRoom();
+    await terminal.enter("first line", "second line");
+    await terminal.press("Up", "Up");
+    await terminal.shows(/^> first line$(?!\n> second)/m);
+    await terminal.press("C-w");
+    await terminal.type("word");
+    await terminal.press("C-a");
+    await terminal.type("my ");
+    await terminal.press("C-e");
+    await terminal.type("!");
+    await terminal.press("M-b", "M-b");
+    await terminal.enter("very ");
+    await bob.hears("first line\nsecond line\nmy first very word!\n");
+    await terminal.type("kept lost");
+    await terminal.press("M-b", "C-k");
+    await terminal.shows(/^> kept$/m);
+    await terminal.press("C-l");
+    await terminal.becomes("> kept");
+    await terminal.press("C-u");
+    bob.say("hello\n");
+    await terminal.becomes("hello", ">");
+  },
+);
+
+terminalTest("a paste of many lines is sent as it is, each line once", async () => {
+  const { bob, terminal } = await openRoom({ columns: 60 });
+  const pasted = Array.from(
+    { length: 300 },
+    (_, index) => `${index} tab\there, 漢字 ${"x".repeat(index % 90)}`,
+  );
+  await terminal.pasteAsKeys(`${pasted.join("\n")}\nthe rest`);
+  await terminal.shows("send 300 lines? [y/N]");
+  await terminal.enter("y");
+  await terminal.shows("> the rest");
+  await bob.hears(Buffer.from(`${pasted.at(-1)}\n`).toString("latin1"));
+  expect(bob.heard.toString()).toBe(`${pasted.join("\n")}\n`);
+  bob.say("hello\n");
+  await terminal.shows(/hello\n> the rest$/);
+  const shown = (await terminal.history()).filter((line) => line.startsWith("> "));
+  expect(shown.map((line) => /^> (\d+) tab/.exec(line)?.[1])).toEqual([
+    ...pasted.keys().map(String),
+    undefined,
+  ]);
+});
+
+terminalTest("nobody else controls this terminal", async () => {
+  const { bob, terminal } = await openRoom();
+  const title = await terminal.title();
+  await terminal.type("typing");
+  bob.say("\x1b[2J\x1b[Hgone\n\x1b]0;mine\x07 title\nyes\rno\nabc\b\b\bxyz\n");
+  bob.say(Buffer.from("\x9b2J \xc2\x9b2J\n\xe2\x80\xaedesrever\n\x1b[6n\x1b[?1049h\n", "latin1"));
+  bob.say("telnet\r\n");
+  await terminal.becomes(
+    ...["^[[2J^[[Hgone", "^[]0;mine^G title", "yes^Mno", "abc^H^H^Hxyz"],
+    ...["<9B>2J <U+009B>2J", "<U+202E>desrever", "^[[6n^[[?1049h", "telnet", "> typing"],
+  );
+  expect(await terminal.title()).toBe(title);
+});
+
+terminalTest("names have colours of their own, server messages are dim", async () => {
+  const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
+  bob.say("bob: hi\ncarol: hi\nbob: hi: again\n* room notice\nno name here: really\n");
+  await terminal.becomes(
+    ...["bob: hi", "carol: hi", "bob: hi: again", "* room notice", "no name here: really"],
+    "alice:",
+  );
+  await terminal.enter("hello");
+  await terminal.becomes(
+    ...["bob: hi", "carol: hi", "bob: hi: again", "* room notice", "no name here: really"],
+    ...["alice: hello", "alice:"],
+  );
+  await bob.hears("alice: hello\n");
+  const screen = await terminal.colouredScreen();
+  const colourOf = (line: number) =>
+    /^\x1b\[(9?3?\d)m/.exec(screen[line]?.replace("\x1b[0m", "") ?? "")?.[1];
+  expect(colourOf(0)).toMatch(/^[39][1-6]$/);
+  expect(colourOf(2)).toBe(colourOf(0) ?? "");
+  expect(colourOf(1)).not.toBe(colourOf(0));
+  expect(colourOf(3)).toBe("2");
+  expect(screen[5]).toContain("malice:");
+});
+
+terminalTest("NO_COLOR takes the colours away", async () => {
+  const { bob, terminal } = await openRoom({
+    client: "--name alice",
+    environment: "NO_COLOR=1",
+  });
+  bob.say("bob: hi\n* notice\n\x1b[31m\n");
+  await terminal.shows("^[[31m\nalice:");
+  expect((await terminal.colouredScreen()).join("")).not.toContain("\x1b");
+});
+
+terminalTest("a dumb terminal gets plain lines, and is safe as well", async () => {
+  const { bob, terminal } = await openRoom({
+    client: "--name alice",
+    environment: "TERM=dumb",
+  });
+  bob.say("bob: hi\x1b[2J\n");
+  await terminal.shows("bob: hi^[[2J");
+  await terminal.enter("plain");
+  await bob.hears("alice: plain\n");
+  expect((await terminal.colouredScreen()).join("")).not.toContain("\x1b");
+});
+
+terminalTest("it says where it is connected, but not with --quiet", async () => {
+  const { server, terminal } = await openRoom({ client: "", columns: 80 });
+  await terminal.becomes(
+    `connected to 127.0.0.1:${server.port}; /quit to leave, /help for help`,
+    ">",
+  );
+  const quiet = await openTerminal(server.port);
+  await quiet.becomes(">");
+});
+
+terminalTest("Ctrl-C leaves at once with 130, the half-typed line on the screen", async () => {
+  const { bob, terminal } = await openRoom();
+  await terminal.type("half ty");
+  await terminal.shows("half ty");
+  await terminal.press("C-c");
+  await terminal.becomes("> half ty (not sent)", "exit 130 icanon");
+  expect(bob.text).toBe("");
+});
+
+terminalTest(
+  "Ctrl-D on an empty line half-closes, and leaves once the server has closed",
+  async () => {
+    const { promise: halfClosed, resolve } = Promise.withResolvers<Socket>();
+    const port = await openServer((socket) => socket.resume().on("end", () => resolve(socket)));
+    const terminal = await openTerminal(port, { client: "", columns: 80 });
+    await terminal.type("x");
+    await terminal.press("Left", "C-d"); // deletes the x
+    await terminal.shows(/^>$/m);
+    await terminal.press("C-d");
+    const socket = await halfClosed;
+    socket.write("bob: last words\n");
+    await terminal.becomes(
+      `connected to 127.0.0.1:${port}; /quit to leave, /help for help`,
+      "bob: last words",
+    );
+    socket.end("no newline");
+    await terminal.shows("bob: last words\nno newline\nexit 0 icanon");
+  },
+);
+
+terminalTest("when the server goes away the half-typed line stays, and the code is 1", async () => {
+  const { server, terminal } = await openRoom({ columns: 90 });
+  await terminal.type("half ty");
+  await terminal.shows("half ty");
+  server.kill("SIGTERM");
+  await terminal.shows(/^> half ty \(not sent\)\nlinechat-client: .* before .*\nexit 1 icanon$/);
+});
+
+terminalTest(
+  "when the connection breaks the half-typed line stays, and the code is 1",
+  async () => {
+    const { promise: joined, resolve } = Promise.withResolvers<Socket>();
+    const port = await openServer(resolve);
+    const terminal = await openTerminal(port, { columns: 80 });
+    await terminal.type("half ty");
+    await terminal.shows("half ty");
+    (await joined).resetAndDestroy();
+    await terminal.becomes(
+      "> half ty (not sent)",
+      `linechat-client: lost the connection to 127.0.0.1:${port}: reset by the server`,
+      "exit 1 icanon",
+    );
+  },
+);
+
+terminalTest("when its window is closed it ends, silently", async () => {
+  const server = await ServerProgram.start();
+  const words = join(tmpdir(), `linechat-test-${process.pid}.stderr`);
+  const client = `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
+  const terminal = await Tmux.start({ command: `${client} 2>"${words}"` });
+  await terminal.shows(/^>$/m);
+  await terminal.end();
+  await server.printed(/left .*\(0 here\)/, "stderr");
+  expect(await Bun.file(words).text()).toBe("");
+  rmSync(words);
+});
+
+terminalTest("Ctrl-Z gives the terminal back, fg takes it again", async () => {
+  const server = await ServerProgram.start();
+  const bob = await server.join();
+  const terminal = await Tmux.start({
+    command: "PS1='% ' exec bash --norc --noprofile -i",
+    columns: 60,
+  });
+  await terminal.shows("%");
+  await terminal.enter(
+    `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`,
+  );
+  await terminal.shows(/^>$/m);
+  await terminal.type("half typed");
+  await terminal.shows("> half typed");
+  await terminal.press("C-z");
+  await terminal.shows("Stopped");
+  bob.say("said meanwhile\n");
+  await terminal.enter("stty -a | grep -ow -e '-\\?icanon'; clear; fg");
+  await terminal.shows(/said meanwhile\n> half typed$/);
+  await terminal.press("C-a");
+  await terminal.type("no longer ");
+  await terminal.shows(/^> no longer half typed$/m);
+  await terminal.press("Enter");
+  await bob.hears("no longer half typed\n");
+});
+
+terminalTest("Ctrl-Z while the last lines wait leaves what a shell has written", async () => {
+  const server = await ServerProgram.start();
+  const terminal = await Tmux.start({
+    command: "PS1='% ' exec bash --norc --noprofile -i",
+    columns: 60,
+  });
+  await terminal.shows("%");
+  const client = `client.ts --quiet --reconnect --name "" 127.0.0.1 ${server.port}`;
+  await terminal.enter(`clear; "${process.execPath}" ${client}`);
+  await server.members(1);
+  await terminal.shows(/^>$/m);
+  server.kill("SIGTERM");
+  await server.exited;
+  await terminal.enter("waits");
+  await terminal.press("C-d");
+  await terminal.shows("1 line waiting to be sent; Ctrl-C to quit without sending\n> waits");
+  await terminal.press("C-z");
+  await terminal.shows("Stopped");
+  await terminal.enter("clear; echo 'by the shell'; fg");
+  await terminal.shows(/^by the shell\n[^]*client\.ts[^]*^1 line waiting[^]*\n> waits$/m);
+});
+
+terminalTest("lines from a pipe, shown on a terminal: harmless there, and no prompt", async () => {
+  const server = await ServerProgram.start();
+  const bob = await server.join();
+  const client = `"${process.execPath}" client.ts --name pipe 127.0.0.1 ${server.port}`;
+  const terminal = await Tmux.start({ command: `(echo from a pipe; sleep 1000) | ${client}` });
+  await bob.hears("pipe: from a pipe\n");
+  bob.say("bob: \x1b[2J");
+  bob.say("hi\n");
+  await terminal.becomes(`connected to 127.0.0.1:${server.port}`, "bob: ^[[2Jhi");
+});
+
+terminalTest("lines from a keyboard, received by a pipe: bytes pass unchanged", async () => {
+  const server = await ServerProgram.start();
+  const bob = await server.join();
+  const client = `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
+  const terminal = await Tmux.start({ command: `${client} 2>&- | od -An -c; exec sleep 1000` });
+  await server.members(2);
+  await terminal.enter("typed");
+  await bob.hears("typed\n");
+  bob.say("\x1b[2J\n");
+  bob.endInput();
+  server.kill("SIGTERM");
+  await terminal.becomes("typed", " 033   [   2   J  \\n");
+});
+
+const count = (text: string, part: string) => text.split(part).length - 1;
+
+terminalTest("Ctrl-Z where nothing could wake it changes nothing", async () => {
+  const server = await ServerProgram.start();
+  const bob = await server.join();
+  const client = `exec "${process.execPath}" client.ts --quiet --name '' 127.0.0.1 ${server.port}`;
+  const terminal = await Tmux.start({ command: client });
+  await terminal.shows(/^>$/m);
+  await terminal.type("half typed");
+  await terminal.shows("> half typed");
+  const output = await terminal.output();
+  await terminal.press("C-z");
+  await terminal.outputs(output, "\x1b[?2004l", "\x1b[?2004h", "half typed");
+  // In raw mode these are keys, otherwise text.
+  await terminal.press("C-a");
+  await terminal.type("no longer ");
+  await terminal.becomes("> no longer half typed");
+  await terminal.press("Enter");
+  await bob.hears("no longer half typed\n");
+  await terminal.becomes("> no longer half typed", ">");
+});
+
+terminalTest("--time and /time show when lines arrive", async () => {
+  const { bob, terminal } = await openRoom({ client: "--name alice --time", columns: 80 });
+  bob.say("bob: one\nbob: two\n");
+  await terminal.shows(/^\d\d:\d\d bob: one\n\d\d:\d\d bob: two\nalice:$/m);
+  expect(await terminal.hasStyle(" one", 2)).toBe(false);
+  await terminal.enter("three");
+  await terminal.shows(/^\d\d:\d\d alice: three\nalice:$/m);
+  await terminal.enter("/time");
+  await terminal.shows("times are no longer shown");
+  bob.say("bob: four\n");
+  await terminal.shows(/^bob: four\nalice:$/m);
+  await bob.hears("alice: three\n");
+  expect(bob.text).toBe("alice: three\n");
+});
+
+describe("a mention", () => {
+  const bells = async (client: string) => {
+    const { bob, terminal } = await openRoom({ client });
+    const output = await terminal.output();
+    bob.say("bob: malice\n");
+    await terminal.shows("malice");
+    bob.say("bob: hi Alice\n");
+    await terminal.shows("hi Alice");
+    const styles = [await terminal.hasStyle("malice", 1), await terminal.hasStyle("hi Alice", 1)];
+    await terminal.enter("alice");
+    await bob.hears("alice\n");
+    await terminal.outputs(output, "hi Alice");
+    return { styles, rung: count(await output(), "\x07") };
+  };
+
+  terminalTest("rings the bell and stands out", async () => {
+    expect(await bells("--name alice")).toEqual({ styles: [false, true], rung: 1 });
+    expect(await bells("--name alice --bell none")).toEqual({ styles: [false, true], rung: 0 });
+    expect(await bells("")).toEqual({ styles: [false, false], rung: 0 });
+  });
+});
+
+describe("what was not sent", () => {
+  const openAway = async (columns = 60, rows = 14) => {
+    const { server, terminal } = await openRoom({ client: "--name al --reconnect", columns, rows });
+    server.kill("SIGTERM");
+    await terminal.shows(/^connecting|trying .*in/m);
+    return { server, terminal };
+  };
+
+  terminalTest("waits below, the last of it if it is much, and is counted at the end", async () => {
+    const { terminal } = await openAway();
+    for (const line of ["one", "two", "three", "four", "five"]) {
+      await terminal.enter(line);
+    }
+    await terminal.type("half ty");
+    await terminal.shows(
+      /^5 lines waiting to be sent\nal: three\nal: four\nal: five\n.*(trying|connecting).*\nal: half ty$/m,
+    );
+    expect(await terminal.hasStyle("five", 2)).toBe(true);
+    expect((await terminal.screen()).join()).not.toContain("one");
+    await terminal.press("C-c");
+    const unsent = ["three", "four", "five", "half ty"].map((line) => `al: ${line} (not sent)`);
+    await terminal.shows([...unsent, "5 lines were not sent", "exit 130 icanon"].join("\n"));
+    expect(await terminal.hasStyle("half ty (not sent)", 2)).toBe(true);
+  });
+
+  terminalTest("is still waited for after Ctrl-D, and comes to the room", async () => {
+    const { server, terminal } = await openAway();
+    await terminal.enter("late");
+    await terminal.press("C-d");
+    await terminal.shows(/^1 line waiting to be sent; Ctrl-C to quit without sending\nal: late\n/m);
+    const again = await ServerProgram.run([
+      ...[process.execPath, "server.ts", "--host", "127.0.0.1"],
+      `${server.port}`,
+    ]);
+    const bob = await again.join();
+    await bob.hears("al: late\n");
+    await terminal.shows(/^al: late$/m);
+    await terminal.shows("exit 0 icanon");
+    expect((await terminal.screen()).join()).not.toContain("not sent");
+  });
+
+  terminalTest("is not taken without end: the bell rings instead", async () => {
+    const { terminal } = await openAway(80);
+    await terminal.paste(`${"a line of text\n".repeat(1_200_000)}`);
+    await terminal.shows("send 1200000 lines? [y/N]");
+    await terminal.press("y", "Enter");
+    await terminal.shows("1200000 lines waiting to be sent; no more is taken until then");
+    const output = await terminal.output();
+    await terminal.type("x");
+    await terminal.outputs(output, "\x07");
+    await terminal.press("C-c");
+    await terminal.shows("1200000 lines were not sent\nexit 130 icanon");
+    expect((await terminal.screen()).join("\n")).not.toContain("al: x");
+  });
+});
+
+describe("commands", () => {
+  terminalTest(
+    "act here and are not sent; what might be one asks; two slashes send one",
+    async () => {
+      const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
+      await terminal.enter("/shrug");
+      const question = "unknown command /shrug; send it as a message? [y/N]";
+      await terminal.becomes(question);
+      bob.say("said meanwhile\n");
+      await terminal.becomes("said meanwhile", question);
+      await terminal.press("n", "Enter");
+      await terminal.becomes("said meanwhile", "> /shrug");
+      await terminal.press("Enter", "y", "Enter");
+      await terminal.becomes("said meanwhile", "> /shrug", ">");
+      await terminal.enter("//quit");
+      await bob.hears("/quit\n");
+      expect(bob.text).toBe("/shrug\n/quit\n");
+      await terminal.enter("/\u202e");
+      await terminal.shows("unknown command /<U+202E>;");
+      await terminal.press("C-d", "C-l", "C-u");
+      await terminal.enter("/help");
+      await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
+      await terminal.enter("/quit");
+      await terminal.shows("exit 0 icanon");
+      await bob.until("the end", () => bob.text === "/shrug\n/quit\n");
+    },
+  );
+});
+
+describe("a paste", () => {
+  terminalTest("controls nothing, whatever it holds", async () => {
+    const { bob, terminal } = await openRoom();
+    await terminal.paste("a\x1b[201~\n/quit\n\x03\x04\x1ab\n\x1b[2Jc\n");
+    await terminal.becomes("> a^[[201~", "> /quit", "> ^C^D^Zb", "> ^[[2Jc", ">");
+    await bob.hears("a^[[201~\n/quit\n^C^D^Zb\n^[[2Jc\n");
+  });
+
+  terminalTest("of 8 MB takes a moment, and lines come through meanwhile", async () => {
+    const { bob, terminal } = await openRoom();
+    const all = `${"a line of some sixty characters, as there are many of them, 漢".repeat(2)}\n`;
+    const pasted = all.repeat(Math.ceil((8 << 20) / Buffer.byteLength(all)));
+    const startMs = performance.now();
+    await terminal.paste(pasted);
+    await terminal.shows(/^send \d+ lines\? \[y\/N\]$/m);
+    bob.say("said meanwhile\n");
+    await terminal.shows("said meanwhile");
+    await terminal.press("y", "Enter");
+    await bob.until("all of it", () => bob.heardBytes >= Buffer.byteLength(pasted), 20_000);
+    await terminal.shows(/^>$/m);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(bob.heard.equals(Buffer.from(pasted))).toBe(true);
+  });
+
+  terminalTest(
+    "is asked for, and no longer after the end, in whatever way that comes",
+    async () => {
+      const modes = async (leave: (terminal: Tmux, pid: number) => Promise<void> | void) => {
+        const server = await ServerProgram.start();
+        const client = `exec "${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
+        const terminal = await Tmux.start({
+          command: `read _; sh -c 'echo pid $$; ${client}'; ${REPORT}`,
+        });
+        const output = await terminal.output();
+        await terminal.press("Enter");
+        await terminal.shows(/^>$/m);
+        const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
+        await leave(terminal, Number(pid));
+        await terminal.shows(/exit \d+ icanon/);
+        return (await output()).match(/\x1b\[\?2004[hl]/g)?.join("");
+      };
+      const once = "\x1b[?2004h\x1b[?2004l";
+      expect(await modes((terminal) => terminal.press("C-c"))).toBe(once);
+      expect(await modes((terminal) => terminal.press("C-d"))).toBe(once);
+      expect(await modes((_, pid) => void process.kill(pid, "SIGTERM"))).toBe(once);
+    },
+  );
+});
+
+/** A terminal by itself, with code that may use it as `terminal`. */
+async function openAlone(code: string): Promise<Tmux> {
+  const script = join(newFolder(), "alone.ts");
+  await Bun.write(
+    script,
+    `import { Terminal } from "${join(import.meta.dir, "../../lib/terminal/terminal.ts")}";
+    const terminal = new Terminal({ name: "", showsTime: false, bell: "none" });
+    ${code}`,
+  );
+  const terminal = await Tmux.start({ command: `"${process.execPath}" "${script}"; ${REPORT}` });
+  await terminal.shows(/^>$/m);
+  return terminal;
+}
+
+terminalTest("a long silence is marked, dim, before the line that follows", async () => {
+  const terminal = await openAlone(`const { Date } = globalThis;
+    const later = Date.parse("2026-11-26T23:50:00");
+    globalThis.Date = class extends Date { constructor() { super(later); } };
+    terminal.show(Buffer.from("bob: hi\\n"));`);
+  await terminal.becomes("— Thursday, 26 November 2026 —", "bob: hi", ">");
+  expect(await terminal.hasStyle("November", 2)).toBe(true);
+});
+
+terminalTest("notes are harmless too, and the first says how to leave", async () => {
+  const terminal = await openAlone(`terminal.note("\\x1b[2J"); terminal.note("two");`);
+  await terminal.becomes("^[[2J; /quit to leave, /help for help", "two", ">");
+});
+
+terminalTest("a crash leaves the terminal as it was", async () => {
+  const terminal = await openAlone(
+    `process.stdin.on("data", () => { throw new Error("a bug"); });`,
+  );
+  const output = await terminal.output();
+  await terminal.type("x");
+  await terminal.shows(/exit 1 icanon/);
+  expect(await output()).toContain("\x1b[?2004l");
+});
+
+describe("Tab", () => {
+  terminalTest("completes names seen lately", async () => {
+    const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
+    bob.say("bobby: hi\nbob: hi\ncarol: hi\n");
+    await terminal.becomes("bobby: hi", "bob: hi", "carol: hi", "alice:");
+    await terminal.type("c");
+    await terminal.press("Tab");
+    await terminal.shows(/^alice: carol:$/m);
+    await terminal.type("hi b");
+    await terminal.press("Tab");
+    await terminal.shows(/^alice: carol: hi bob$/m);
+    await terminal.press("Tab");
+    await terminal.shows(/^alice: carol: hi bobby$/m);
+    await terminal.enter("!");
+    await bob.hears("alice: carol: hi bobby !\n");
+  });
+});
+
+terminalTest("lines entered are remembered, but in no file", async () => {
+  const folder = newFolder();
+  const environment = `HOME="${folder}" XDG_STATE_HOME="${folder}/state"`;
+  const { bob, terminal } = await openRoom({ environment });
+  await terminal.enter("one");
+  await terminal.press("Up", "Enter", "C-d");
+  await terminal.shows("exit 0 icanon");
+  expect(bob.text).toBe("one\none\n");
+  const files = readdirSync(folder).filter((name) => name !== ".bun"); // That is Bun's own.
+  expect(files).toEqual([]);
+});
