@@ -125,7 +125,6 @@ export class Room implements MemberRoom, LeaverRoom {
     new Leaver(this, socket, { reason: message, message });
   }
 
-  /** Tells the extras of a connection that was refused, and closed. */
   reportRefusal(label: string, message: string): void {
     for (const extra of this.#extras) extra.refused?.(label, message);
   }
