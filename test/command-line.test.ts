@@ -62,10 +62,8 @@ const SERVER_MISTAKES: [string[], string][] = [
   [["--unix", "", "0"], '--unix takes a path, not ""'],
   [["--unix", "room", "--host", "::1"], "--host and --unix cannot be used together"],
   [["--unix", "room", "--reuse-port"], "--reuse-port and --unix cannot be used together"],
-  [
-    ["--unix", "room", "--proxy-protocol", "::1"],
-    "--proxy-protocol and --unix cannot be used together",
-  ],
+  [["--unix", "room", "--allow", "::1"], "--allow and --unix cannot be used together"],
+  [["--unix", "room", "--deny", "::1"], "--deny and --unix cannot be used together"],
   [
     ["--deny", "10.0.0.0/33", "0"],
     '--deny takes an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, not "10.0.0.0/33"',

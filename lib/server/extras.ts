@@ -93,10 +93,6 @@ export const EXTRAS = {
       ...{ allow, deny },
       clientsPerAddressMax: given["max-clients-per-address"],
     }),
-    doubt: ({ unix, web, allow, deny }) =>
-      unix && !web && [allow, deny].flat().length > 0
-        ? "clients of a Unix socket have no address to allow or deny"
-        : undefined,
     load: (settings: import("../doors/addresses.ts").AddressSettings) =>
       settings.allow?.length || settings.deny?.length || settings.clientsPerAddressMax
         ? import("../doors/addresses.ts").then((it) => it.addresses(settings))
