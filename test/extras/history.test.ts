@@ -108,6 +108,16 @@ describe("a newcomer", () => {
     expect([ann.received, ends]).toEqual([`before\n${MARK}* rude\n`, 1]);
   });
 
+  test("gets nothing of what was sent before the room was out of sync", () => {
+    const { room, join, settle, append } = openRoom({ bytes: 100 });
+    append("before\n");
+    room.restart({ reason: "out of sync" }, () => {});
+    append("after\n");
+    const bob = join("bob");
+    settle();
+    expect(bob.received).toBe(`after\n${MARK}`);
+  });
+
   test("that takes all but the mark has to take it too", () => {
     const times = { patienceMs: 1000, lingerMs: 1000 };
     const { join, pass, settle, left, append } = openRoom({ bytes: 100 }, times);

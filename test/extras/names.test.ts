@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 
 import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
 import type { Part } from "../../lib/extras/part.ts";
+import { rate } from "../../lib/extras/rate.ts";
 import { OUT_OF_SYNC } from "../../lib/program/server-messages.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
@@ -52,8 +53,8 @@ describe("the first line is the name", () => {
   test("and stands before each line after it", () => {
     const { accept, named, receivedBy, events } = openRoom();
     const [alice, bob] = [accept(), named("bob")];
-    alice.sends("alice\nhello\n\nthere");
-    expect(receivedBy(bob)).toBe("alice: hello\nalice: \n");
+    alice.sends("alice\nbob: hello\n\nthere");
+    expect(receivedBy(bob)).toBe("alice: bob: hello\nalice: \n");
     alice.sends(" you are\n");
     expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: there you are\n", GREETING]);
     expect(events).toEqual(["joined bob [::1]:2", "joined alice [::1]:1"]);
@@ -332,6 +333,16 @@ describe("limits", () => {
     const [talker, bob] = [named(name), named("bob")];
     talker.sends(`${"x".repeat(128)}\n${"y".repeat(128)}\n`);
     expect(receivedBy(bob)).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
+  });
+
+  test("of a rate hold, and a last line waits for it", () => {
+    const { named, receivedBy, pass } = openRoom({}, [() => rate(1)]);
+    const [alice, bob] = [named("alice"), named("bob")];
+    alice.sends("1\n2\n3");
+    alice.data.ended();
+    expect([receivedBy(bob), alice.ended]).toEqual(["alice: 1\n", false]);
+    for (let second = 0; second < 2; second++) pass(1000);
+    expect([receivedBy(bob), alice.ended]).toEqual(["alice: 2\nalice: 3\n", true]);
   });
 
   test("hold for a million empty lines with the longest name", () => {

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 
+import { history } from "../../lib/extras/history.ts";
 import { names } from "../../lib/extras/names/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
@@ -145,13 +146,32 @@ test("how many are here is not told where other servers share the room", () => {
   );
 });
 
-test("a room that stops tells nothing of those that leave", () => {
-  const { room, join, settle } = openRoom();
-  const ann = join("ann");
-  for (let n = 0; n < 20; n++) join(`${n}`);
+test("a room that stops tells nothing more, though some have to wait for others", () => {
+  const { room, join, pass, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
+  const [ann, bob] = [join("ann"), join("bob")];
+  const eve = join("eve");
+  for (let n = 0; n < 20; n++) join(`${n}`).data.closed();
   settle();
-  const before = ann.received;
+  const before = linesOf(bob).length;
+  bob.room = 0;
+  ann.sends(`${"x".repeat(50)}\n`.repeat(3));
+  settle();
   room.stop();
+  eve.data.closed();
+  pass(2000);
+  bob.drains(1000);
   settle();
-  expect([ann.received, ann.ended]).toEqual([before, true]);
+  expect(linesOf(bob).slice(before)).toEqual(Array(3).fill("x".repeat(50)));
+  expect([ann.ended, bob.ended]).toEqual([true, true]);
+});
+
+test("notices are no history", () => {
+  const { join, settle } = openRoom({}, [() => history({ bytes: 1000 })]);
+  const ann = join("ann");
+  ann.sends("hello\n");
+  ann.data.ended();
+  settle();
+  const bob = join("bob");
+  settle();
+  expect(bob.received).toBe("hello\n* end of history\n* bob joined (1 here)\n");
 });
