@@ -31,6 +31,14 @@ export interface Mutant {
   readonly becomes: string;
 }
 
+/** The faults of a file, each with a piece of its code and what that becomes. */
+export function faultsIn(
+  file: string,
+  faults: Readonly<Record<string, readonly [code: string, becomes: string]>>,
+): Mutant[] {
+  return Object.entries(faults).map(([fault, [code, becomes]]) => ({ fault, file, code, becomes }));
+}
+
 /**
  * Runs mutants, so many at a time; returns the exit code, 0 when each was caught.
  *
