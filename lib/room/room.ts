@@ -210,7 +210,6 @@ export class Room implements MemberRoom, LeaverRoom {
         cursor.write();
   }
 
-  /** Forgets what everybody has. */
   #release(): void {
     let tail = this.log.head;
     for (const { cursor } of this.members) if (cursor.position < tail) tail = cursor.position;
