@@ -29,13 +29,13 @@ export class Hearing {
     }
   }
 
-  /** A newcomer gets the last lines of members first, and then the mark at their end. */
+  /** With history, a newcomer gets the last lines of members first, and then the mark at their end. */
   joins(seat: Seat): void {
-    const { past, saidBytes, held, seen } = this.#state;
+    const { past, saidBytes, held, rules, seen } = this.#state;
     const start = past[0]?.start ?? saidBytes;
     const bytes = Buffer.from("* end of history\n");
     const mark = { speaker: seat, bytes, start: saidBytes, saidAt: held, isAside: true };
-    seat.owed = past.length > 0 ? [...past, mark] : [];
+    seat.owed = rules.history ? [...past, mark] : [];
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
     if (past.length > 0) seen.pasts++;

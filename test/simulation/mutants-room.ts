@@ -322,11 +322,14 @@ const LEAVING = [
       "    this.#atMs.delete(item);\n    this.#atMs.set(",
       "    this.#atMs.set(",
     ],
-    "the next deadline is forgotten once one has passed": ["        this.dueAtMs = atMs;\n", ""],
-    "a deadline is missed by a millisecond": ["if (now < atMs) {", "if (now <= atMs) {"],
+    "the next deadline is forgotten once one has passed": ["      this.dueAtMs = atMs;\n", ""],
+    "a deadline is missed by a millisecond": [
+      "if (now < atMs) return items;",
+      "if (now <= atMs) return items;",
+    ],
     "the newest that lingers makes room": [
-      "const [item] = this.#atMs.keys();",
-      "const item = [...this.#atMs.keys()].pop();",
+      "return this.#atMs.keys().next().value;",
+      "return [...this.#atMs.keys()].pop();",
     ],
   }),
 ];

@@ -7,12 +7,10 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { NAMES_MUTANTS } from "./mutants-names.ts";
-import { PEOPLE_MUTANTS } from "./mutants-people.ts";
+import { DOORS_MUTANTS } from "./mutants-doors.ts";
+import { EXTRAS_MUTANTS } from "./mutants-extras.ts";
 import { ROOM_MUTANTS } from "./mutants-room.ts";
-import { SERVER_MUTANTS } from "./mutants-server.ts";
 import { SHARED_MUTANTS } from "./mutants-shared.ts";
-import { WEB_MUTANTS } from "./mutants-web.ts";
 
 /** How many worlds a mutant may survive. */
 const SEEDS = 20_000;
@@ -50,13 +48,7 @@ export async function catchMutants(
   words: string,
   onlyShared: boolean,
 ): Promise<number> {
-  const others = [
-    ...ROOM_MUTANTS,
-    ...NAMES_MUTANTS,
-    ...PEOPLE_MUTANTS,
-    ...SERVER_MUTANTS,
-    ...WEB_MUTANTS,
-  ];
+  const others = [...ROOM_MUTANTS, ...EXTRAS_MUTANTS, ...DOORS_MUTANTS];
   const all = onlyShared ? SHARED_MUTANTS : [...others, ...SHARED_MUTANTS];
   const mutants = all.filter(({ fault }) => fault.includes(words));
   const left = mutants.values();
