@@ -190,7 +190,8 @@ export class Model {
     this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
     this.speaking.checkFlush(turnDue);
-    this.announcing.hasFlushed = this.announcing.isUnsure = false;
+    this.announcing.hasFlushed = false;
+    this.announcing.isUnsure &&= state.waiting.includes(this.announcing.voice);
     state.forgetSaid();
     // When somebody spoke or was dropped in this flush, the next one is due at once.
     if (!state.heldUp || turnDue || this.stopped) return;

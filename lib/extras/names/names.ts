@@ -137,6 +137,8 @@ class Names implements Door, Extra {
     const enter = (rest: Uint8Array) => {
       arrival.name = name;
       arrival.pass(rest);
+      // A room that stops does not take it in.
+      if (owner.member === undefined) return;
       if (before?.member) before.member.disconnect(takenOver(name));
       else before?.arrival.refuse(takenOver(name));
     };
