@@ -203,7 +203,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "this.#within = byte === SE ? undefined : SB;",
       "this.#within = undefined;",
     ],
-    "one that has its EOF is answered": ["length === 0 || this.#isShut || ", "length === 0 || "],
+    "one that has its EOF is answered": [
+      "if (length === 0 || this.#isShut) return",
+      "if (length === 0) return",
+    ],
     "what is sent together with a lost answer is lost": [
       "    if (data.length > 0) this.data.received(data);\n",
       "    this.#sendAnswers();\n    if (data.length > 0) this.data.received(data);\n",

@@ -41,15 +41,10 @@ export function faultsIn(
  * Runs mutants, so many at a time; returns the exit code, 0 when each was caught.
  *
  * @param words only those whose fault has these words
- * @param onlyShared only those of rooms that several servers share
+ * @param shared those of rooms that several servers share, and not the others
  */
-export async function catchMutants(
-  cores: number,
-  words: string,
-  onlyShared: boolean,
-): Promise<number> {
-  const others = [...ROOM_MUTANTS, ...EXTRAS_MUTANTS, ...DOORS_MUTANTS];
-  const all = onlyShared ? SHARED_MUTANTS : [...others, ...SHARED_MUTANTS];
+export async function catchMutants(cores: number, words: string, shared: boolean): Promise<number> {
+  const all = shared ? SHARED_MUTANTS : [...ROOM_MUTANTS, ...EXTRAS_MUTANTS, ...DOORS_MUTANTS];
   const mutants = all.filter(({ fault }) => fault.includes(words));
   const left = mutants.values();
   let caught = 0;
