@@ -57,8 +57,8 @@ export const EXTRAS = {
     },
     needs: { room: "redis" },
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
-    load: (settings: import("../redis/redis.ts").RedisSettings, context) =>
-      settings.redis && import("../redis/redis.ts").then((it) => it.redis(settings, context)),
+    load: ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
+      redis && import("../redis/redis.ts").then((it) => it.redis(redis, common, context)),
   }),
   proxyProtocol: entry({
     options: {
