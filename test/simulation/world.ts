@@ -122,7 +122,12 @@ class World implements Network {
       passPhrase: phraseBytes(rules.passPhrase),
       tls: rules.handshake ? { cert: "", key: "", ca: "" } : undefined,
     };
-    loadParts(rules, this.#context(), (room) => this.#program(room));
+    loadParts(
+      rules,
+      this.#context(),
+      (room) => this.#program(room),
+      () => this.model.announcing.wait(),
+    );
     this.room = this.#openRoom(rules);
     this.server = new Connections(this.room, rules);
     const kind = rules.unix ? "unix" : rules.handshake ? "tls" : "tcp";
