@@ -3,6 +3,9 @@
 import type { Line, Seat } from "./seat.ts";
 import { placeIn, show, type State } from "./state.ts";
 
+/** The most that one is written in a turn. */
+const TURN_BYTES = 256 << 10;
+
 export class Hearing {
   readonly #state: State;
   /** Told when one that is asked for its name does not take the greeting. */
@@ -53,6 +56,7 @@ export class Hearing {
     );
     state.demand(!seat.shut, seat, "written to after its EOF");
     state.demand(offered > 0, seat, "written nothing to");
+    state.demand(offered <= TURN_BYTES, seat, `written ${offered} bytes at once`);
     // What is offered has to be right too, be it taken or not.
     this.#compare(seat, bytes, offset, offered);
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;

@@ -3,10 +3,6 @@
 import { faultsIn, type Mutant } from "./mutants.ts";
 
 const LOG = faultsIn("room/line-log.ts", {
-  "the log writes past its wrap": [
-    "this.#bytes.set(run.length > beforeWrap ? run.subarray(0, beforeWrap) : run, at);",
-    "this.#bytes.set(run.length > beforeWrap + 1 ? run.subarray(0, beforeWrap) : run, at);",
-  ],
   "what is behind the wrap is lost": [
     "if (run.length > beforeWrap) this.#bytes.set(run.subarray(beforeWrap), 0);",
     "",
@@ -30,10 +26,6 @@ const LOG = faultsIn("room/line-log.ts", {
   "after a short write among own lines, the cursor counts them as taken": [
     "if (!this.#sentSince(reader, cursor)) return cursor + taken;",
     "return cursor + taken;",
-  ],
-  "a piece is gathered that is larger than the place for it": [
-    "piece.next = Math.min(end, cursor + GATHER_BYTES);",
-    "piece.next = end;",
   ],
   "what a newcomer has not taken yet is forgotten": [
     "    this.#tail = Math.min(this.#tail, position);\n",
