@@ -161,7 +161,9 @@ describe("the log says", () => {
     );
     const server = await ServerProgram.start("--redis", redis.url, "--room", "kitchen");
     const name = `redis at 127.0.0.1:${redis.port} may forget: `;
-    expect(server.stderr).toContain(`${name}appendonly is no, so all members are disconnected when`);
+    expect(server.stderr).toContain(
+      `${name}appendonly is no, so all members are disconnected when`,
+    );
     expect(server.stderr).toContain(`${name}maxmemory-policy is allkeys-lru, so all members`);
     expect(server.stderr).toMatch(/sharing the room kitchen, as server [\w-]{12}\n/);
   });
