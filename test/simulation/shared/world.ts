@@ -361,7 +361,6 @@ class Server {
     this.#index = index;
     this.order = new StreamOrder({
       ...world.rules,
-      lineBytesMax: world.rules.saidBytesMax,
       open: (onOpen, onLost) => {
         const link = new SimulatedLink(world.stream, onOpen, onLost, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
