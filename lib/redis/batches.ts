@@ -54,7 +54,7 @@ export class Batches {
   /** The numbers of the last one of all, and of the last one ever sent. */
   #lastNumber = FIRST_NUMBER;
   #lastSent = FIRST_NUMBER;
-  /** How many pieces are in them. */
+  /** How many pieces are in them, or wait for room in the log. */
   pieces = 0;
   /** Those that have come back, and that not all servers have in their logs. */
   #unread: { id: string; bytes: number }[] = [];
@@ -128,11 +128,9 @@ export class Batches {
   /** The oldest one has come back, from this place: it is not kept any more. */
   takeBack(id: string): Batch | undefined {
     const batch = this.#batches.shift();
-    if (batch === undefined) return undefined;
     // One that was sent over a lost connection may come back before it is sent again.
     this.#sent = Math.max(0, this.#sent - 1);
-    this.pieces -= batch.pieces.length;
-    if (batch.bytes > 0) this.#unread.push({ id, bytes: batch.bytes });
+    if (batch?.bytes) this.#unread.push({ id, bytes: batch.bytes });
     return batch;
   }
 

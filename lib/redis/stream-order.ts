@@ -92,7 +92,7 @@ export class StreamOrder implements Order {
   }
 
   get isSettled(): boolean {
-    return this.#batches.pieces === 0 && !this.isHeldUp();
+    return this.#batches.pieces === 0;
   }
 
   /** Whether Redis is there: what is sent gets its place. */
@@ -103,10 +103,9 @@ export class StreamOrder implements Order {
   /** What there is to measure. */
   figures(): readonly Figure[] {
     const { waitingMs, takenBytes } = this.#batches;
-    const servers = this.#receiving.peers.count + 1;
     return [
       gauge("up", "Whether Redis is there, 1, or away, 0.", this.isUp ? 1 : 0),
-      gauge("servers", "Servers that share the room.", servers),
+      gauge("servers", "Servers that share the room.", this.#receiving.peers.count + 1),
       gauge("lag_seconds", "How long the oldest line sent here has waited.", waitingMs / 1000),
       gauge("owed_bytes", "What was sent here and is not with all servers yet.", takenBytes),
     ];
