@@ -4,17 +4,17 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { ROOT, ServerProgram } from "../harness.ts";
+import { atEnd, endAfterEach, newFolder, ROOT, ServerProgram } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import { Caller } from "./caller.ts";
-import { atEnd, endAllAfterEach, eventually } from "./ends.ts";
 import { libc, setNonBlocking } from "./libc.ts";
-import { exitOf, newFolder, Pipe, type Place, processorMs, serve } from "./served.ts";
+import { exitOf, Pipe, type Place, processorMs, serve } from "./served.ts";
 
 let certificates: Certificates;
 beforeAll(() => {
   certificates = makeCertificates();
 });
-endAllAfterEach();
+endAfterEach();
 
 const libcTest = test.skipIf(libc === undefined);
 const LOCAL = ["--host", "127.0.0.1", "0"];

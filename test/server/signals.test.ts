@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { loadTls } from "../../lib/program/files.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { Peer, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, Peer, serverCommand, ServerProgram } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import { Caller, type CallerOptions } from "./caller.ts";
-import { endAllAfterEach, eventually } from "./ends.ts";
-import { ignores, newFolder, startAfter } from "./served.ts";
+import { ignores, startAfter } from "./served.ts";
 
 const MIB = 1 << 20;
 /** More than all buffers between a server and a client that does not read. */
@@ -23,7 +23,7 @@ let certificates: Certificates;
 beforeAll(() => {
   certificates = makeCertificates();
 });
-endAllAfterEach();
+endAfterEach();
 
 /** Files that a server reads, and that a test changes. */
 class Files {

@@ -2,11 +2,11 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { type Peer, ServerProgram } from "../harness.ts";
-import { endAllAfterEach, eventually } from "./ends.ts";
+import { endAfterEach, type Peer, ServerProgram } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import { SlowReader } from "./slow-reader.ts";
 
-endAllAfterEach();
+endAfterEach();
 
 const MIB = 1 << 20;
 /** More than all buffers between a server and a client that does not read. */
