@@ -88,6 +88,7 @@ describe("what is told", () => {
 
 function inWorld(random: Random, world: string): void {
   const left: string[] = [];
+  const gone: string[] = [];
   let depth = 0;
   const meddle = () => {
     if (depth > 2 || !random.chance(300)) return;
@@ -125,8 +126,9 @@ function inWorld(random: Random, world: string): void {
       extras: [
         () => ({
           joined: meddle,
+          left: ({ label }) => left.push(label),
           gone({ label }) {
-            left.push(label);
+            gone.push(label);
             meddle();
           },
           refused: meddle,
@@ -164,5 +166,9 @@ function inWorld(random: Random, world: string): void {
   const { open, arriving } = connections;
   const here = [open, arriving, room.members.size, room.pending.size, room.lingering.size];
   expect([world, ...here, due.inMs]).toEqual([world, 0, 0, 0, 0, 0, Number.POSITIVE_INFINITY]);
-  expect([world, new Set(left).size]).toEqual([world, left.length]);
+  expect([world, new Set(left).size, gone.toSorted()]).toEqual([
+    world,
+    left.length,
+    left.toSorted(),
+  ]);
 }
