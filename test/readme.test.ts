@@ -1,13 +1,16 @@
-/** The three READMEs: their links lead somewhere, and they name all options and files. */
+/** The READMEs: their links lead somewhere, and what they say of options and extras is so. */
 
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { endAfterEach, ROOT, runToEnd } from "./harness.ts";
+import { endAfterEach, newFolder, ROOT, runToEnd, ServerProgram } from "./harness.ts";
 
 endAfterEach();
 
+const READMES = ["*.md", "lib/**/*.md", "test/**/*.md"].flatMap((pattern) => [
+  ...new Bun.Glob(pattern).scanSync(ROOT),
+]);
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
 const linksOf = (text: string) =>
   text.match(/(?<=\]\()(?!https?:)[^)]*|(?<=src(?:set)?=")[^"]*/g) ?? [];
@@ -19,7 +22,7 @@ const asAnchor = (heading: string) =>
     .replace(/[^\w\- ]/g, "")
     .replaceAll(" ", "-");
 
-for (const file of ["README.md", "lib/README.md", "test/README.md"])
+for (const file of READMES)
   test(`the links in ${file} lead somewhere`, () => {
     for (const link of linksOf(read(file))) {
       const whole = link.startsWith("#") ? `${file}${link}` : join(dirname(file), link);
@@ -29,14 +32,49 @@ for (const file of ["README.md", "lib/README.md", "test/README.md"])
     }
   });
 
+test("each README is linked from another one", () => {
+  const links = READMES.flatMap((file) =>
+    linksOf(read(file)).map((link) => join(dirname(file), link.replace(/#.*/, ""))),
+  );
+  for (const file of READMES.filter((file) => file !== "README.md")) expect(links).toContain(file);
+});
+
+test("what a README of lib/ says is read in a few minutes", () => {
+  for (const file of READMES.filter((file) => /^lib\/./.test(file) && file !== "lib/README.md"))
+    expect([file, read(file).length < 6 << 10]).toEqual([file, true]);
+});
+
 for (const program of ["server", "client"])
-  test(`README.md has the options of ${program}.ts as --help has them`, async () => {
+  test(`lib/${program}/README.md has the options of ${program}.ts as --help has them`, async () => {
     const { stdout } = await runToEnd([process.execPath, `${program}.ts`, "--help"]);
     const table = stdout.replace(/\n\n[^]*\nOptions:\n([^]*?)\n +--help[^]*/, "\n\n$1\n");
-    expect(read("README.md").split("```")).toContain(`\n${table}`);
+    expect(read(`lib/${program}/README.md`).split("```")).toContain(`\n${table}`);
   });
 
-test("lib/README.md has each file of lib/", () => {
-  const files = [...new Bun.Glob("**/*.ts").scanSync(join(ROOT, "lib"))];
-  expect(linksOf(read("lib/README.md"))).toEqual(expect.arrayContaining(files));
+test("lib/README.md has each folder of lib/", () => {
+  const folders = new Bun.Glob("*/*.ts").scanSync(join(ROOT, "lib")).map(dirname);
+  expect(linksOf(read("lib/README.md"))).toEqual(expect.arrayContaining([...new Set(folders)]));
 });
+
+test("an extra is added as lib/README.md says", async () => {
+  const [, file = "", entry = ""] =
+    /```ts\n([^]*?)```\n[^]*?```ts\n([^]*?)```/.exec(read("lib/README.md")) ?? [];
+  const copy = newFolder();
+  for (const name of ["server.ts", "client.ts", "lib", "package.json", "tsconfig.json"])
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  writeFileSync(join(copy, "lib/extras/box.ts"), file);
+  const registry = read("lib/server/extras.ts");
+  const extended = registry.replace("export const EXTRAS = {\n", (begin) => begin + entry);
+  writeFileSync(join(copy, "lib/server/extras.ts"), extended);
+
+  const checked = await runToEnd([process.execPath, "check", "--cwd", copy]);
+  expect([checked.code, checked.stdout]).toEqual([0, ""]);
+  const command = [process.execPath, join(copy, "server.ts"), "--host", "127.0.0.1", "--box", "0"];
+  const server = await ServerProgram.run(command);
+  const [ann, bob] = [await server.join(), await server.join()];
+  ann.say("more tea\n");
+  await bob.hears("more tea\n");
+  await ann.hears("* thank you\n");
+  await server.logged(/left \S+: thank you/);
+}, 20_000);

@@ -109,7 +109,7 @@ describe("a service manager", () => {
 });
 
 testWith("systemd-analyze")("systemd takes the unit in the README, and rates it safe", async () => {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const readme = readFileSync(join(ROOT, "lib/server/service.md"), "utf8");
   const [, unit = ""] = /```ini\n([^]*?)```/.exec(readme) ?? [];
   const file = join(newFolder(), "linechat.service");
   // The program is where the README has it installed, and not here.
