@@ -1,19 +1,16 @@
 /**
- * What is said at this server, from when it is taken to when all servers have it:
- * in batches of whole lines, numbered, and bounded.
+ * What is sent at this server, from when it is taken to when all servers have it: in batches, which
+ * are numbered and bounded.
  */
 
-import { countLines } from "../room/line-buffer.ts";
-import type { Speaker } from "../room/line-log.ts";
+import type { Author } from "../room/order.ts";
 import { compareIds } from "./stream.ts";
 
 /** The most pieces that wait for their place, and how many more may, of members that leave. */
 const PIECES_MAX = 32 << 10;
 const LEAVES_MAX = 16 << 10;
-/** The most batches on their way at a time; under load, the next one grows meanwhile. */
-const SENT_MAX = 4;
-/** The number after that of coming. */
-const FIRST_NUMBER = 2;
+/** The number of joining. */
+const FIRST_NUMBER = 1;
 
 export interface BatchesOptions {
   /** The longest line, in bytes. */
@@ -24,40 +21,47 @@ export interface BatchesOptions {
   readonly batchBytes?: number;
 }
 
-/** Lines of one speaker, or none; and what is to be done once they are in the log. */
+/** Lines of one author, or none; or a request. */
 export interface Piece {
-  readonly speaker: Speaker;
+  readonly author: Author;
   readonly run: Uint8Array;
+  /** What is to be done once it is in the log. */
   readonly done?: () => void;
+  /** See `NewEntry`. */
+  readonly request?: string;
+  /** Told whether a name was reserved. */
+  readonly answer?: ((granted: boolean) => void) | undefined;
 }
 
 /** A piece without lines. */
-export const EMPTY: Piece = { speaker: { lastRun: -1 }, run: new Uint8Array(0) };
+export const EMPTY: Piece = { author: { lastRun: -1 }, run: new Uint8Array(0) };
 
-/** What goes into the stream at a time. */
+/** What goes into the stream at a time. Once it is sent, it stays as it is, as it may be sent again. */
 export interface Batch {
-  /** Undefined until it is sent; then it stays as it is, because it may be sent again. */
-  number: number | undefined;
+  readonly number: number;
   readonly pieces: Piece[];
   bytes: number;
+  /** Whether its lines are only for those that are here, and no history. */
+  isPassing: boolean;
   /** When it was begun. */
   readonly sinceMs: number;
 }
-
-export type SentBatch = Batch & { number: number };
 
 export class Batches {
   readonly takenBytesMax: number;
   readonly #batchBytes: number;
   readonly #now: () => number;
-  /** Those that are not in the log yet, oldest first; `#sent` of them are on their way, or back. */
+  /** Those that have not come back, oldest first; `#sent` of them are on their way. */
   #batches: Batch[] = [];
   #sent = 0;
-  #nextNumber = FIRST_NUMBER;
+  /** The numbers of the last one of all, and of the last one ever sent. */
+  #lastNumber = FIRST_NUMBER;
+  #lastSent = FIRST_NUMBER;
   #pieces = 0;
-  /** Those that are in the log, and that others have not read. */
+  /** Those that have come back, and that not all servers have in their logs. */
   #unread: { id: string; bytes: number }[] = [];
-  #takenBytes = 0;
+  /** What was taken and is not with all servers, in bytes. */
+  takenBytes = 0;
   /** How many bytes were taken, ever. */
   head = 0;
 
@@ -69,132 +73,96 @@ export class Batches {
   }
 
   get freeBytes(): number {
-    return this.#pieces < PIECES_MAX ? this.takenBytesMax - this.#takenBytes : 0;
+    return this.#pieces < PIECES_MAX ? this.takenBytesMax - this.takenBytes : 0;
   }
 
-  /** Whether so many wait that nobody is to come who would leave one more. */
+  /** Whether so many pieces wait that nobody is to join who would leave one more. */
   get areMany(): boolean {
     return this.#pieces >= PIECES_MAX + LEAVES_MAX;
   }
 
-  /** What was taken and is not with all servers, in bytes. */
-  get takenBytes(): number {
-    return this.#takenBytes;
-  }
-
-  /** How long the oldest one has been on its way to the log, in ms. */
+  /** How long the oldest one has waited to come back, in ms. */
   get waitingMs(): number {
     const now = this.#now();
     return now - (this.#batches[0]?.sinceMs ?? now);
   }
 
-  /** Whether nothing that was taken is on its way to the log. */
+  /** Whether all that was taken has come back. */
   get isIdle(): boolean {
     return this.#pieces === 0;
   }
 
-  /** Whether a batch waits to be sent. */
+  /** Whether one waits to be sent. */
   get hasUnsent(): boolean {
     return this.#sent < this.#batches.length;
   }
 
   /** Takes a run, of which it keeps a copy. */
-  append(speaker: Speaker, run: Uint8Array): void {
-    this.#add({ speaker, run: new Uint8Array(run) });
+  append(author: Author, run: Uint8Array): void {
+    this.add({ author, run: new Uint8Array(run) });
     this.head += run.length;
-    this.#takenBytes += run.length;
+    this.takenBytes += run.length;
   }
 
-  /** Takes something to be done in its place. */
-  after(done: () => void): void {
-    this.#add({ ...EMPTY, done });
+  add(piece: Piece): void {
+    const { author, run } = piece;
+    const isPassing = author.isPassing === true;
+    let batch = this.#batches.at(-1);
+    const isOpen = batch && batch.number > this.#lastSent && batch.bytes < this.#batchBytes;
+    const isOtherKind = batch && batch.bytes * run.length > 0 && batch.isPassing !== isPassing;
+    if (!batch || !isOpen || isOtherKind) batch = this.addEmpty();
+    batch.pieces.push(piece);
+    batch.bytes += run.length;
+    batch.isPassing ||= isPassing;
+    this.#pieces++;
   }
 
-  /** One without lines, to tell the others something. */
-  addEmpty(): void {
-    this.#batches.push({ number: undefined, pieces: [], bytes: 0, sinceMs: this.#now() });
+  /** Adds a batch without lines, to tell the others something. */
+  addEmpty(): Batch {
+    const number = ++this.#lastNumber;
+    const batch = { number, pieces: [], bytes: 0, isPassing: false, sinceMs: this.#now() };
+    this.#batches.push(batch);
+    return batch;
   }
 
-  /** The last one, numbered as those before it are; undefined if lines would come after it. */
-  goodbye(): SentBatch | undefined {
-    const unsent = this.#batches.splice(this.#sent);
-    if (unsent.some(({ pieces }) => pieces.length > 0)) {
-      this.#batches.push(...unsent);
-      return undefined;
-    }
-    this.addEmpty();
-    return this.#send();
+  /** Those to be sent next, so many at most; they count as sent then. */
+  take(most: number): readonly Batch[] {
+    const batches = this.#batches.slice(this.#sent, this.#sent + most);
+    this.#sent += batches.length;
+    this.#lastSent = Math.max(this.#lastSent, batches.at(-1)?.number ?? 0);
+    return batches;
   }
 
-  /** The next one to be sent, which then counts as sent. */
-  takeNext(): SentBatch | undefined {
-    return this.#sent < SENT_MAX ? this.#send() : undefined;
+  /** What has not come back is to be sent again. */
+  sendAgain(): void {
+    this.#sent = 0;
   }
 
-  /** What was sent and not received is sent again, from the one after this number on. */
-  sendAgainAfter(number: number): void {
-    this.#sent = this.#batches.filter((batch) => (batch.number ?? number + 1) <= number).length;
-  }
-
-  /** The one that was received, by its number. */
-  received(number: number): readonly Piece[] {
-    return this.#batches.find((batch) => batch.number === number)?.pieces ?? [];
-  }
-
-  /** The oldest one is in the log; it has this place. */
-  heard(id: string): void {
+  /** The oldest one has come back, from this place: it is not kept any more. */
+  takeBack(id: string): Batch | undefined {
     const batch = this.#batches.shift();
-    if (batch === undefined) return;
-    this.#sent--;
+    if (batch === undefined) return undefined;
+    // One that was sent over a lost connection may come back before it is sent again.
+    this.#sent = Math.max(0, this.#sent - 1);
     this.#pieces -= batch.pieces.length;
     if (batch.bytes > 0) this.#unread.push({ id, bytes: batch.bytes });
+    return batch;
   }
 
   /** All servers have what is up to this place. */
   readByAll(id: string): void {
-    const isRead = (unread: { id: string }) => compareIds(unread.id, id) <= 0;
-    for (let first = this.#unread[0]; first && isRead(first); first = this.#unread[0]) {
-      this.#takenBytes -= first.bytes;
-      this.#unread.shift();
-    }
+    const unread = this.#unread.findIndex((batch) => compareIds(batch.id, id) > 0);
+    const read = this.#unread.splice(0, unread < 0 ? this.#unread.length : unread);
+    for (const { bytes } of read) this.takenBytes -= bytes;
   }
 
-  /**
-   * Forgets everything.
-   *
-   * @returns how many lines have no place for all that is known, those after a number
-   */
-  dropAfter(number: number): number {
-    const lost = this.#batches.filter((batch) => (batch.number ?? number + 1) > number);
-    const pieces = lost.flatMap((batch) => batch.pieces);
+  /** Forgets everything; returns those that have not come back. */
+  drop(): readonly Batch[] {
+    const batches = this.#batches;
     this.#batches = [];
     this.#unread = [];
-    this.#sent = this.#pieces = this.#takenBytes = 0;
-    this.#nextNumber = FIRST_NUMBER;
-    return pieces.reduce((lines, { run }) => lines + countLines(run), 0);
+    this.#sent = this.#pieces = this.takenBytes = 0;
+    this.#lastNumber = this.#lastSent = FIRST_NUMBER;
+    return batches;
   }
-
-  #send(): SentBatch | undefined {
-    const batch = this.#batches[this.#sent];
-    if (batch === undefined) return undefined;
-    this.#sent++;
-    const number = (batch.number ??= this.#nextNumber++);
-    return Object.assign(batch, { number });
-  }
-
-  #add(piece: Piece): void {
-    let batch = this.#batches.at(-1);
-    if (batch === undefined || batch.number !== undefined || batch.bytes >= this.#batchBytes) {
-      this.addEmpty();
-      batch = this.#batches.at(-1);
-    }
-    batch?.pieces.push(piece);
-    if (batch) batch.bytes += piece.run.length;
-    this.#pieces++;
-  }
-}
-
-/** The lines of a batch as the stream has them. */
-export function linesOf({ pieces }: Batch): string {
-  return Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
 }

@@ -1,16 +1,8 @@
-/** A connection to the stream of a room in Redis, by two clients of Bun: one says, one waits for what is said. */
+/** A connection to the stream of a room in Redis, by two clients of Bun: one adds, one waits for entries. */
 
-import type { Claim } from "./claims.ts";
-import { CLAIM, FORGOTTEN, JOIN, SAY } from "./scripts.ts";
-import {
-  type Entry,
-  Forgotten,
-  type OpenStream,
-  type Readings,
-  type Saying,
-  type StreamEvents,
-  type StreamLink,
-} from "./stream.ts";
+import { ADD, FORGOTTEN, JOIN } from "./scripts.ts";
+import type { Entry, Joined, NewEntry, StreamLink } from "./stream.ts";
+import { Forgotten, Refused } from "./stream.ts";
 
 /** How long a connection may take, in ms. */
 export const CONNECT_MS = 5_000;
@@ -20,16 +12,13 @@ const BLOCK_MS = 1_000;
 const READ_BYTES = 4 << 20;
 const READ_MAX = 32;
 
-/** The keys of a room; the braces have a cluster keep all on one node. */
-export function keysOf(room: string): [stream: string, state: string, ...others: string[]] {
-  const stream = `linechat:{${room}}`;
-  return [stream, `${stream}:state`, `${stream}:history`, `${stream}:names`];
-}
-
 /** A client that does not connect again by itself: what it then sends again, and when, could not be told. */
 export function openClient(url: string): Bun.RedisClient {
   return new Bun.RedisClient(url, { autoReconnect: false, connectionTimeout: CONNECT_MS });
 }
+
+/** Options that all servers of a room have in common: their values as on a command line; "" for a flag. */
+export type CommonOptions = Readonly<Record<string, string>>;
 
 /** Where a stream is, and what is wanted of it. */
 export interface RedisStream {
@@ -37,90 +26,75 @@ export interface RedisStream {
   readonly room: string;
   /** The longest line, in bytes: less is read at a time where lines may be long. */
   readonly lineBytesMax: number;
-  /** How much is kept for those who come later, in bytes. */
+  /** How much is kept for servers that join later, in bytes. */
   readonly historyBytes: number;
-  /** What all servers of the room are to have in common, for those who come later to compare. */
-  readonly options: string;
+  readonly options: CommonOptions;
 }
 
-/** How to connect to the stream of a room. */
-export function streamInRedis(stream: RedisStream): OpenStream {
-  return (events) => new RedisLink(stream, events);
-}
-
-class RedisLink implements StreamLink {
-  readonly #sayer: Bun.RedisClient;
-  readonly #reader: Bun.RedisClient;
+export class RedisLink implements StreamLink {
+  readonly #at: RedisStream;
+  /** The key of the stream; the braces have a cluster keep it and its other keys on one node. */
   readonly #stream: string;
-  /** What each script begins with: how many keys there are, and these. */
-  readonly #keys: readonly string[];
-  readonly #keep: string;
-  readonly #count: string;
-  readonly #options: string;
-  readonly #events: StreamEvents;
-  #scripts = { join: "", say: "", claim: "" };
+  readonly #onLost: (error: Error) => void;
+  readonly #adder: Bun.RedisClient;
+  readonly #reader: Bun.RedisClient;
+  #scripts = { join: "", add: "" };
   #isClosed = false;
 
-  constructor(stream: RedisStream, events: StreamEvents) {
-    const { url, room, lineBytesMax, historyBytes, options } = stream;
-    const keys = keysOf(room);
-    this.#sayer = openClient(url);
-    this.#reader = openClient(url);
-    this.#stream = keys[0];
-    this.#keys = [`${keys.length}`, ...keys];
-    this.#keep = `${historyBytes}`;
-    this.#count = `${Math.min(READ_MAX, Math.floor(READ_BYTES / (2 * lineBytesMax)) || 1)}`;
-    this.#options = options;
-    this.#events = events;
-    void this.#open();
+  constructor(at: RedisStream, onOpen: () => void, onLost: (error: Error) => void) {
+    this.#at = at;
+    this.#stream = `linechat:{${at.room}}`;
+    this.#onLost = onLost;
+    this.#adder = openClient(at.url);
+    this.#reader = openClient(at.url);
+    void this.#open(onOpen);
   }
 
-  join(by: string, instead: string): void {
-    const args = [this.#scripts.join, ...this.#keys, by, instead, this.#keep, this.#options];
-    const onReply = ([id, state, history]: [string, string[], string[]]) =>
-      this.#events.onJoined(id, readingsOf(state), history);
-    this.#ask(this.#sayer, "EVALSHA", args, onReply);
+  join(by: string, instead: string, done: (joined: Joined) => void): void {
+    const { historyBytes, options } = this.#at;
+    const onReply = ([id, readings, history, common]: [string, string[], string[], string]) => {
+      if (id === "") this.#fail(new Refused(differences(JSON.parse(common), options)));
+      else done({ id, others: pairsOf(readings), history });
+    };
+    const args = [by, instead, `${historyBytes}`, JSON.stringify(options)];
+    this.#run(this.#scripts.join, args, onReply);
   }
 
-  say({ by, number, read, tail, claimed, lines }: Saying): void {
-    const said = [by, `${number}`, read, tail, lines, this.#keep, `${claimed}`];
-    const args = [this.#scripts.say, ...this.#keys, ...said];
-    this.#ask(this.#sayer, "EVALSHA", args, (id: string) => this.#events.onSaid(id));
+  add(entry: NewEntry, done: (id: string) => void): void {
+    const { by, number, read, tail, lines, isPassing, requests } = entry;
+    const fields = [by, `${number}`, read, tail, lines, isPassing ? "1" : "0"];
+    this.#run(this.#scripts.add, [...fields, `${this.#at.historyBytes}`, ...requests], done);
   }
 
-  claim({ number, what, key }: Claim, by: string): void {
-    const args = [this.#scripts.claim, ...this.#keys, what, key, by, `${number}`];
-    const onReply = (granted: number) => this.#events.onClaimed(number, granted === 1);
-    this.#ask(this.#sayer, "EVALSHA", args, onReply);
-  }
-
-  drop(server: string): void {
-    this.#ask(this.#sayer, "HDEL", [`${this.#stream}:state`, server], () => {});
-  }
-
-  read(after: string): void {
+  read(after: string, done: (entries: readonly Entry[]) => void): void {
     const stream = this.#stream;
-    const how = ["COUNT", this.#count, "BLOCK", `${BLOCK_MS}`, "STREAMS", stream, after];
+    const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * this.#at.lineBytesMax)));
+    const how = ["COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", stream, after];
     this.#ask(this.#reader, "XREAD", how, (reply: Record<string, [string, string[]][]> | null) =>
-      this.#events.onEntries((reply?.[stream] ?? []).map(entryOf)),
+      done((reply?.[stream] ?? []).map(entryOf)),
     );
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#sayer.close();
+    this.#adder.close();
     this.#reader.close();
   }
 
-  async #open(): Promise<void> {
+  async #open(onOpen: () => void): Promise<void> {
     try {
-      const load = (script: string) => this.#sayer.send("SCRIPT", ["LOAD", script]);
-      const [join, say, claim] = await Promise.all([load(JOIN), load(SAY), load(CLAIM)]);
-      this.#scripts = { join, say, claim };
-      if (!this.#isClosed) this.#events.onOpen();
+      const load = (script: string) => this.#adder.send("SCRIPT", ["LOAD", script]);
+      const [join, add] = await Promise.all([load(JOIN), load(ADD)]);
+      this.#scripts = { join, add };
+      if (!this.#isClosed) onOpen();
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #run<Reply>(script: string, args: readonly string[], onReply: (reply: Reply) => void): void {
+    const keys = ["3", this.#stream, `${this.#stream}:state`, `${this.#stream}:history`];
+    this.#ask(this.#adder, "EVALSHA", [script, ...keys, ...args], onReply);
   }
 
   /** The reply is of the type that the command has. */
@@ -141,25 +115,37 @@ class RedisLink implements StreamLink {
   #fail(error: unknown): void {
     if (this.#isClosed) return;
     this.close();
+    if (error instanceof Refused) return this.#onLost(error);
     const message = error instanceof Error ? error.message : String(error);
     const [, how] = message.split(`${FORGOTTEN} `);
-    this.#events.onLost(how === undefined ? new Error(inWords(message)) : new Forgotten(how));
+    this.#onLost(how === undefined ? new Error(inWords(message)) : new Forgotten(how));
   }
 }
 
-/** How far each server has read; from the fields of the hash and their values, in turn. */
-export function readingsOf(state: readonly string[]): Readings {
-  const readings = new Map<string, string>();
-  for (let at = 0; at < state.length; at += 2) {
-    const [, read] = state[at + 1]?.split(" ") ?? [];
-    if (read !== undefined) readings.set(state[at] ?? "", read);
-  }
-  return readings;
+/** Which options the other servers have instead. */
+function differences(theirs: CommonOptions, own: CommonOptions): string {
+  const names = Object.keys({ ...theirs, ...own }).filter((name) => theirs[name] !== own[name]);
+  const differing = names.map((name) => {
+    const others = theirs[name] === undefined ? `without ${name}` : `with ${name} ${theirs[name]}`;
+    const here = own[name] === undefined ? "without" : `with ${own[name]}`;
+    return `${others.trim()}, this one ${here.trim()}`;
+  });
+  return `the other servers run ${differing.join("; ")}`;
+}
+
+/** Keys and values, in turn. */
+function pairsOf(list: readonly string[]): ReadonlyMap<string, string> {
+  const pairs = new Map<string, string>();
+  for (let at = 0; at < list.length; at += 2) pairs.set(list[at] ?? "", list[at + 1] ?? "");
+  return pairs;
 }
 
 function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {
-  const [, after = "", , by = "", , number, , read = "", , lines = ""] = fields;
-  return { id, after, by, number: Number(number), read, lines };
+  const pairs = pairsOf(fields);
+  const field = (name: string) => pairs.get(name) ?? "";
+  const [number, isPassing] = [Number(field("number")), field("passing") === "1"];
+  const [after, by, read, lines] = [field("after"), field("by"), field("read"), field("lines")];
+  return { id, after, by, number, read, lines, isPassing, granted: field("granted") };
 }
 
 /** What Redis or Bun says, as far as a log needs it. */

@@ -1,39 +1,43 @@
-/** Sharing a room with other servers over Redis: is it there, is it one that will do, and may it forget? */
+/** `--redis`: the room is one with those of other servers. Is the Redis there, will it do, may it forget? */
 
-import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
-import { PREFIX_BYTES_MAX } from "../room/names.ts";
-import { DEFAULTS, type RoomOptions } from "../room/options.ts";
-import { CONNECT_MS, keysOf, openClient, readingsOf, streamInRedis } from "./link.ts";
+import { randomBytes } from "node:crypto";
+
+import type { Context, Part } from "../extras/part.ts";
+import { codeOf, explain, usageError, UserError } from "../program/system-errors.ts";
+import { settlesWithin, within } from "../program/timeout.ts";
+import { formatSize } from "../program/units.ts";
+import { DEFAULTS } from "../room/room.ts";
+import { CONNECT_MS, openClient, RedisLink } from "./link.ts";
 import { StreamOrder } from "./stream-order.ts";
 
+/** Redis and this server have a few such lines in memory at a time. */
+const LINE_BYTES_MAX = 16 << 20;
+/** Each server that starts gets all of it at once. */
+const HISTORY_BYTES_MAX = 64 << 20;
+/** How long to wait until the other servers of the room know that this one leaves. */
+const LEAVE_MS = 500;
 /** The first one whose streams can be trimmed by place. */
-const VERSION_MIN = [6, 2] as const;
-/** What Bun says of one that does not answer as Redis does. */
-const NO_REDIS = "what answers there does not speak as Redis does";
-const BUN_CODES: Readonly<Record<string, string>> = {
-  ERR_REDIS_INVALID_RESPONSE: NO_REDIS,
-  ERR_REDIS_INVALID_RESPONSE_TYPE: NO_REDIS,
-  ERR_REDIS_CONNECTION_TIMEOUT: `no answer within ${CONNECT_MS / 1000} s`,
-  ERR_REDIS_CONNECTION_CLOSED: `${NO_REDIS}, and closes the connection`,
-};
+const VERSION_MIN = "6.2";
 const HINTS: Readonly<Record<string, string>> = {
   "redis:": "; does it want TLS, rediss://?",
   "rediss:": "; does it speak TLS, with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?",
 };
-/** What Redis says, by the first word, and what it means. */
-const REPLIES: readonly (readonly [RegExp, string])[] = [
+/** What Redis and Bun say that needs an explanation. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/INVALID_RESPONSE/, "what answers there does not speak as Redis does"],
+  [
+    /CONNECTION_CLOSED/,
+    "what answers there does not speak as Redis does, and closes the connection",
+  ],
+  [/CONNECTION_TIMEOUT/, `no answer within ${CONNECT_MS / 1000} s`],
   [/NOAUTH/, "it wants a password, which REDIS_PASSWORD may hold"],
   [/WRONGPASS/, "wrong user or password"],
-  [/MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1"],
-  [/CLUSTERDOWN/, "its cluster is down"],
   [/READONLY/, "it is a read-only replica"],
+  [/MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1"],
   [/NOPERM/, "the user may not do what is needed: streams, hashes, lists, scripts, INFO"],
   [/DENIED/, "it is in protected mode, and takes connections from its own machine only"],
   [/WRONGTYPE/, "a key of the room has something else in it"],
-  [/LOADING/, "it is still loading what it had"],
-  [/DB index is out of range/, "it has no such database"],
-  [/unknown command .?HELLO/i, "it is too old: Redis 6.2 or later is needed"],
+  [/unknown command .?HELLO/i, `it is too old: Redis ${VERSION_MIN} or later is needed`],
 ];
 
 /** A room in a Redis. */
@@ -44,71 +48,100 @@ export interface RedisRoom {
   readonly room: string;
 }
 
+/** What all servers of the room have in common. */
+export interface CommonSettings {
+  readonly lineBytesMax?: number;
+  readonly names?: boolean | undefined;
+  readonly history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
+}
+
+/** What `listen` takes: by default, a room is this server's own. */
+export type RedisSettings = CommonSettings & { readonly redis?: RedisRoom | undefined };
+
 /**
- * Looks whether a Redis will do, and takes part in a room there.
+ * Looks whether a Redis will do, and makes its order that of the room.
  *
- * @param options the longest line, whether members have names, how much is kept for those who come
- *   later, and the size of the log
- * @param onChange told what an operator should know
  * @throws {UserError} in one line, why it will not
  */
-export async function shareOverRedis(
+export async function redis(
   { url, room }: RedisRoom,
-  options: Pick<RoomOptions, "lineBytesMax" | "names" | "history" | "logBytes">,
-  onChange: (what: string) => void,
-): Promise<StreamOrder> {
-  const { names = false, history } = options;
-  const said = options.lineBytesMax ?? DEFAULTS.lineBytesMax;
-  const lineBytesMax = said + (names ? PREFIX_BYTES_MAX : 0);
-  const name = `redis at ${url.host}`;
-  const common = {
-    "--names": names,
-    "--history": history?.lines ?? history?.bytes ?? 0,
-    "--max-line": said,
-    "--buffer": options.logBytes ?? DEFAULTS.logBytes,
+  { lineBytesMax = DEFAULTS.lineBytesMax, names = false, history }: CommonSettings,
+  { onWarning }: Context,
+): Promise<Part> {
+  if ((history?.bytes ?? 0) > HISTORY_BYTES_MAX)
+    throw usageError(`--redis keeps a --history of at most ${formatSize(HISTORY_BYTES_MAX)}`);
+  if (lineBytesMax > LINE_BYTES_MAX)
+    throw usageError(
+      `--max-line ${formatSize(lineBytesMax)} is more than --redis takes: ${formatSize(LINE_BYTES_MAX)}`,
+    );
+  const address = new URL(url);
+  address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
+  await check(address, onWarning);
+  const options = {
+    "--max-line": formatSize(lineBytesMax),
+    ...(names && { "--names": "" }),
+    ...(history && { "--history": `${history.lines ?? formatSize(history.bytes)}` }),
   };
+  const historyBytes = history?.bytes ?? 0;
+  const at = { url: address.href, room, lineBytesMax, historyBytes, options };
+  const order = new StreamOrder({
+    open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
+    newName: () => randomBytes(6).toString("hex"),
+    report: onWarning,
+    ...{ lineBytesMax, names },
+  });
+  return {
+    name: "redis",
+    order,
+    reservations: order.reservations,
+    start: (started) =>
+      order.start(started).catch((cause: unknown) => {
+        throw new UserError(`cannot share the room ${room}: ${reasonOf(cause)}`, { cause });
+      }),
+    get note() {
+      return `sharing the room ${room}, as server ${order.name}`;
+    },
+    async close() {
+      await settlesWithin(LEAVE_MS, new Promise<void>((done) => order.close(done)));
+      order.end();
+    },
+    figures: () => order.figures(),
+    ailment: () => (order.isUp ? undefined : "redis is away"),
+  };
+}
+
+/**
+ * Looks whether it will do, and warns of what would make it forget.
+ *
+ * @throws {UserError} why it will not
+ */
+async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
+  const name = `redis at ${url.host}`;
+  const mayForget = (why: string, when: string) =>
+    onWarning(`${name} may forget: ${why}, so all members are disconnected when it ${when}`);
   try {
     await knock(url);
-    const { info, state } = await inquire(url.href, room);
-    for (const warning of weaknesses(info)) onChange(`${name} may forget: ${warning}`);
-    const others = otherOptions(state, common);
-    if (others.length > 0)
-      onChange(
-        `the server that joined the room last was started with another ${others.join(", ")}`,
-      );
+    const info = await inquire(url.href);
+    const policy = info.get("maxmemory_policy") ?? "";
+    if (info.get("aof_enabled") === "0") mayForget("appendonly is no", "is restarted");
+    if (policy.startsWith("allkeys")) mayForget(`maxmemory-policy is ${policy}`, "evicts the room");
   } catch (error) {
     const hint = /CLOSED|TIMEOUT/.test(codeOf(error)) ? HINTS[url.protocol] : "";
-    throw new UserError(`cannot use ${name}: ${why(error)}${hint}`, { cause: error });
+    throw new UserError(`cannot use ${name}: ${reasonOf(error)}${hint}`, { cause: error });
   }
-  return new StreamOrder({
-    open: streamInRedis({
-      ...{ url: url.href, room, lineBytesMax },
-      ...{ historyBytes: history?.bytes ?? 0, options: JSON.stringify(common) },
-    }),
-    lineBytesMax,
-    names,
-    newName,
-    onChange,
-  });
 }
 
-/** A name that no server has had; none looks like an option. */
-function newName(): string {
-  const random = crypto.getRandomValues(new Uint8Array(9));
-  return Buffer.from(random).toString("base64url").replaceAll("-", "_");
-}
-
-/** Connects and goes again: Bun's client would only say that the connection was closed. */
+/** Connects and closes again: Bun's client would only say that the connection was closed. */
 async function knock({ hostname, port }: URL): Promise<void> {
   const where = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 6379 };
-  const knocking = Bun.connect({ ...where, socket: { data() {} } }).then((door) =>
-    door.terminate(),
+  const knocking = Bun.connect({ ...where, socket: { data() {} } }).then((socket) =>
+    socket.terminate(),
   );
   await within(CONNECT_MS, knocking, (time) => `no answer ${time}`);
 }
 
-/** What it tells of itself, by the names that INFO has for that; and the state of the room. */
-async function inquire(url: string, room: string) {
+/** What it tells of itself, by the names that INFO has for that. */
+async function inquire(url: string): Promise<ReadonlyMap<string, string>> {
   const client = openClient(url);
   try {
     const reply: string = await client.send("INFO", []);
@@ -116,52 +149,18 @@ async function inquire(url: string, room: string) {
       reply.split("\r\n").map((line) => [line.replace(/:.*/, ""), line.replace(/^.*?:/, "")]),
     );
     const version = info.get("redis_version") ?? "0";
-    const [major = 0, minor = 0] = version.split(".").map(Number);
-    if (major < VERSION_MIN[0] || (major === VERSION_MIN[0] && minor < VERSION_MIN[1]))
-      throw new UserError(
-        `it is too old, ${version}: Redis ${VERSION_MIN.join(".")} or later is needed`,
-      );
-    if (info.get("role") === "slave" && info.get("slave_read_only") !== "0")
-      throw new UserError("it is a read-only replica");
-    // In a cluster, this says whether the room is on this node.
-    await client.send("XREAD", ["STREAMS", keysOf(room)[0], "$"]);
-    const state: Record<string, string> = await client.send("HGETALL", [keysOf(room)[1]]);
-    return { info, state };
+    if (Bun.semver.satisfies(version, `>=${VERSION_MIN}`)) return info;
+    throw new UserError(`it is too old, ${version}: Redis ${VERSION_MIN} or later is needed`);
   } finally {
     client.close();
   }
 }
 
-/** What would make it lose what was said, and what that means. */
-function weaknesses(info: ReadonlyMap<string, string>): string[] {
-  const policy = info.get("maxmemory_policy") ?? "";
-  return [
-    ...(info.get("aof_enabled") === "0"
-      ? ["appendonly is no, so all members are sent away when it is restarted"]
-      : []),
-    ...(policy.startsWith("allkeys")
-      ? [`maxmemory-policy is ${policy}, so all members are sent away when it evicts the room`]
-      : []),
-  ];
-}
-
-/** Which options are not those of the server that joined last, if there are others. */
-function otherOptions(
-  state: Readonly<Record<string, string>>,
-  options: Readonly<Record<string, unknown>>,
-): string[] {
-  const isAlone = readingsOf(Object.entries(state).flat()).size === 0;
-  if (isAlone || state["options"] === undefined) return [];
-  const others: Record<string, unknown> = JSON.parse(state["options"]);
-  return Object.keys(options).filter((name) => others[name] !== options[name]);
-}
-
-function why(error: unknown): string {
-  if (error instanceof UserError) return error.message;
-  const message = error instanceof Error ? error.message : String(error);
-  for (const [pattern, words] of REPLIES) {
-    const found = pattern.exec(message);
+function reasonOf(error: unknown): string {
+  const said = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
+  for (const [pattern, words] of REASONS) {
+    const found = pattern.exec(said);
     if (found) return words.replace("$1", found[1] ?? "");
   }
-  return BUN_CODES[codeOf(error)] ?? explain(error);
+  return explain(error);
 }

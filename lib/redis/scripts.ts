@@ -1,11 +1,12 @@
 /**
  * What is done in Redis at a time, in Lua. A stream has an entry for each batch: `after`, `by`,
- * `number`, `read`, `lines`. A hash beside it has in `last` the id of the last entry, in `history`
- * the length of that, in `options` those of the server that joined last, and for each server, under
- * its name, the number of its last batch and how far it had read then. A list has history, the
- * lines of a batch in each element. Another hash has, for each name of a member, the server that
- * has given it, and the number under which it was asked; and after a line end, the last number of
- * each server.
+ * `number`, `read`, `lines`, `passing`, `granted`. A list has history, the lines of a batch in each
+ * element. A hash has
+ *
+ * - `last`, the id of the last entry; `history`, the length of that; `options`, those of the room;
+ * - for each server, under its name, the number of its last batch, how far it had read then, and the
+ *   id of that batch;
+ * - `name …` for each name of a member, the server where it is; free if that is not known any more.
  *
  * What a script asks for, it asks first: a key of another type is an error before it has changed
  * anything.
@@ -15,52 +16,84 @@ import { GONE, START } from "./stream.ts";
 
 /** The first word of an error: something that was there is missing. */
 export const FORGOTTEN = "FORGOTTEN";
+/** A server adds something each second; one that has not done so for this long is down. */
+const DOWN_MS = 5_000;
+/** And after so long, it is forgotten. */
+const GONE_MS = 86_400_000;
 
 /**
  * Adds a first entry for a server, and a last one for the one it was before, for which nobody has to
- * wait then; forgets those not heard of for a day.
+ * wait then. If others are up and have other options, it answers with no id, and these options; if
+ * none is up, the room has the options of this server from now on, and nothing of what was before.
  */
 export const JOIN = `
 local name, instead, keep, options = unpack(ARGV)
 local state = redis.call('HGETALL', KEYS[2])
 local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
-local names = redis.call('HGETALL', KEYS[4])
 local last = redis.call('HGET', KEYS[2], 'last') or '${START}'
-if redis.call('HEXISTS', KEYS[2], instead) == 1 then
-  last = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', instead, 'number', '0', 'read', '${GONE}', 'lines', '')
-end
-local id = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', name, 'number', '1', 'read', '${START}', 'lines', '')
-local yesterday = tonumber(string.match(id, '^%d+')) - 86400000
+local common = redis.call('HGET', KEYS[2], 'options')
+local now = tonumber(redis.call('TIME')[1]) * 1000
+local isUp, gone, readings = false, {instead}, {}
 for i = 1, #state, 2 do
-  local read = tonumber(string.match(state[i + 1], ' (%d+)-') or '')
-  if state[i] == instead or (read and read < yesterday) then redis.call('HDEL', KEYS[2], state[i]) end
+  local read, added = string.match(state[i + 1], '^%d+ (%S+) (%d+)%-')
+  if read and state[i] ~= instead then
+    local silence = now - tonumber(added)
+    isUp = isUp or silence < ${DOWN_MS}
+    if common ~= options or silence > ${GONE_MS} then table.insert(gone, state[i])
+    else
+      table.insert(readings, state[i])
+      table.insert(readings, read)
+    end
+  end
 end
-redis.call('HSET', KEYS[2], name, '1 ' .. id, 'last', id, 'options', options)
-for i = 1, #names, 2 do
-  local server = string.match(names[i], '^\\n(.*)') or string.match(names[i + 1], '^%S+')
-  if redis.call('HEXISTS', KEYS[2], server) == 0 then redis.call('HDEL', KEYS[4], names[i]) end
+if common ~= options and isUp then return {'', {}, {}, common} end
+local function add(by, number, read)
+  last = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', by, 'number', number, 'read', read)
 end
-return {id, redis.call('HGETALL', KEYS[2]), history}`;
+if redis.call('HEXISTS', KEYS[2], instead) == 1 then add(instead, '0', '${GONE}') end
+add(name, '1', '${START}')
+redis.call('HDEL', KEYS[2], unpack(gone))
+redis.call('HSET', KEYS[2], name, '1 ' .. last .. ' ' .. last, 'last', last, 'options', options)
+if common ~= options then
+  redis.call('DEL', KEYS[3])
+  history = {}
+end
+for i = 1, #state, 2 do
+  local isName = string.match(state[i], '^name ')
+  if isName and redis.call('HEXISTS', KEYS[2], state[i + 1]) == 0 then redis.call('HDEL', KEYS[2], state[i]) end
+end
+return {last, readings, history, ''}`;
 
-/** Adds a batch, unless its number shows that it was added before, or that one before it is missing. */
-export const SAY = `
-local name, number, read, tail, lines, keep, claimed = unpack(ARGV)
+/**
+ * Adds a batch, unless its number shows that it was added before, or that one before it is missing.
+ * Does what it requests, which is the same when it is done again because Redis had no memory to go on.
+ */
+export const ADD = `
+local name, number, read, tail, lines, passing, keep = unpack(ARGV)
 local state = redis.call('HMGET', KEYS[2], name, 'last')
 local before = tonumber(string.match(state[1] or '0', '^%d+'))
 local last = state[2] or '${START}'
 if tonumber(number) <= before then return last end
 if tonumber(number) > before + 1 then
-  local why = before == 0 and 'does not know this server any more' or 'has forgotten what was said here'
+  local why = before == 0 and 'does not know this server any more' or 'has forgotten what was sent here'
   return redis.error_reply('${FORGOTTEN} redis ' .. why)
 end
-if claimed ~= '0' and tonumber(claimed) > tonumber(redis.call('HGET', KEYS[4], '\\n' .. name) or '0') then
-  return redis.error_reply('${FORGOTTEN} redis has forgotten a name')
-end
 if keep ~= '0' then redis.call('LLEN', KEYS[3]) end
-local id = redis.call('XADD', KEYS[1], 'MINID', '~', tail, '*', 'after', last, 'by', name, 'number', number, 'read', read, 'lines', lines)
-redis.call('HSET', KEYS[2], name, number .. ' ' .. read, 'last', id)
+local granted = ''
+for i = 8, #ARGV do
+  local what, key = string.match(ARGV[i], '^(%l+) (.*)$')
+  local field = 'name ' .. key
+  local owner = redis.call('HGET', KEYS[2], field)
+  local isFree = not owner or owner == name or redis.call('HEXISTS', KEYS[2], owner) == 0
+  if what == 'drop' then redis.call('HDEL', KEYS[2], key) end
+  if what == 'release' and owner == name then redis.call('HDEL', KEYS[2], field) end
+  if what == 'reserve' and isFree then redis.call('HSET', KEYS[2], field, name) end
+  if what == 'reserve' then granted = granted .. (isFree and '1' or '0') end
+end
+local id = redis.call('XADD', KEYS[1], 'MINID', '~', tail, '*', 'after', last, 'by', name, 'number', number, 'read', read, 'lines', lines, 'passing', passing, 'granted', granted)
+redis.call('HSET', KEYS[2], name, number .. ' ' .. read .. ' ' .. id, 'last', id)
 if read == '${GONE}' then redis.call('HDEL', KEYS[2], name) end
-if keep ~= '0' and lines ~= '' then
+if keep ~= '0' and lines ~= '' and passing == '0' then
   local function bytes(text) return #text - select(2, string.gsub(text, '[\\128-\\191]', '')) end
   local length = redis.call('HINCRBY', KEYS[2], 'history', bytes(lines))
   local count = redis.call('RPUSH', KEYS[3], lines)
@@ -74,25 +107,3 @@ if keep ~= '0' and lines ~= '' then
   if count == 1 then redis.call('HSET', KEYS[2], 'history', bytes(lines)) end
 end
 return id`;
-
-/**
- * Gives a name to a server, unless a living one has it; or takes it back. A number that was seen
- * before changes nothing any more; one before it that is missing is forgotten, and its name with
- * it. No name has a line end in it.
- */
-export const CLAIM = `
-local what, key, server, number = unpack(ARGV)
-local mine, counter = server .. ' ' .. number, '\\n' .. server
-local owner = redis.call('HGET', KEYS[4], key)
-local has = owner and string.match(owner, '^%S+')
-local before = tonumber(redis.call('HGET', KEYS[4], counter) or '0')
-if tonumber(number) <= before then return owner == mine and 1 or 0 end
-if tonumber(number) > before + 1 then return redis.error_reply('${FORGOTTEN} redis has forgotten a name') end
-redis.call('HSET', KEYS[4], counter, number)
-if what == 'release' then
-  if has == server then redis.call('HDEL', KEYS[4], key) end
-  return 0
-end
-if has and has ~= server and redis.call('HEXISTS', KEYS[2], has) == 1 then return 0 end
-redis.call('HSET', KEYS[4], key, mine)
-return 1`;

@@ -1,41 +1,59 @@
 /**
  * The connection to the stream, as long as it lasts, and then another one:
  *
- * | it is   | its connection                 | next                 |
- * | ------- | ------------------------------ | -------------------- |
- * | away    | none                           | joining, after a while |
- * | joining | opens; the server joins, or goes on where it was | here, or away |
- * | here    | says and reads                 | away                 |
+ * | it is   | its connection                                   | next                   |
+ * | ------- | ------------------------------------------------ | ---------------------- |
+ * | away    | none                                             | joining, after a while |
+ * | joining | opens; the server joins, or goes on where it was | here, or away          |
+ * | here    | adds and reads                                   | away                   |
  */
 
-import { Absence } from "./absence.ts";
-import { Answers } from "./answers.ts";
-import type { Claim } from "./claims.ts";
-import type { Entry, OpenStream, Saying, StreamEvents, StreamLink } from "./stream.ts";
+import type { Entry, Joined, NewEntry, OpenStream, StreamLink } from "./stream.ts";
+
+/** How long until a connection is tried again: longer each time, until it works. */
+const BACKOFF_MS = { first: 50, max: 1_000 };
+/** An answer that is so late is given up. */
+const LATE_MS = 5_000;
+/** A longer time between two looks at the clock counts as no more: this server has slept. */
+export const TICK_MS = 1_000;
 
 export class Session {
-  readonly answers = new Answers();
   /** What this server is called; it joins under a new name each time. */
   name = "";
-  /** Whether it has the thread, and goes on where it was; whether that is possible, what it says first shows. */
+  /** Whether it has joined, and is to go on where it was. */
   isMember = false;
+  /** A clock that stands still while this server sleeps: nobody kept it waiting then. */
+  clockMs = 0;
+  isReading = false;
+  /** How many answers are due, and since when on its clock the next one is, or a reading is. */
+  due = 0;
+  #dueSinceMs = 0;
+  #readSinceMs = 0;
   readonly #open: OpenStream;
   readonly #newName: () => string;
-  readonly #events: StreamEvents;
-  readonly #absence = new Absence();
+  readonly #onHere: (joined?: Joined) => void;
+  readonly #onLost: (error: Error) => void;
   #state: "away" | "joining" | "here" = "away";
   #link: StreamLink | undefined;
-  /** The servers that are to be forgotten, since it has joined: whether that was done, nothing tells. */
-  readonly #dropped = new Set<string>();
+  #lookedAtMs: number | undefined;
+  #awaySinceMs: number | undefined;
+  #backoffMs = BACKOFF_MS.first;
+  #retryAtMs = 0;
 
   /**
    * @param newName gives a name that no server has had
-   * @param events told what the connection tells, answers being noted before; `onOpen` only to go on
+   * @param onHere told when there is a connection: the server has joined with it, or goes on where it was
    */
-  constructor(open: OpenStream, newName: () => string, events: StreamEvents) {
+  constructor(
+    open: OpenStream,
+    newName: () => string,
+    onHere: (joined?: Joined) => void,
+    onLost: (error: Error) => void,
+  ) {
     this.#open = open;
     this.#newName = newName;
-    this.#events = events;
+    this.#onHere = onHere;
+    this.#onLost = onLost;
   }
 
   get isHere(): boolean {
@@ -44,89 +62,88 @@ export class Session {
 
   /** Whether it is here, and has shown that it can go on. */
   get isUp(): boolean {
-    return this.isHere && !this.#absence.lasts;
+    return this.isHere && this.#awaySinceMs === undefined;
   }
 
-  /** When it is to be tried again, while it is away. */
-  get retryAtMs(): number | undefined {
-    return this.#state === "away" ? this.#absence.retryAtMs : undefined;
+  /** Gives up what is late, and connects when it is time; returns when it is to be called again. */
+  flush(now: number): number {
+    this.clockMs += Math.min(TICK_MS, now - (this.#lookedAtMs ?? now));
+    this.#lookedAtMs = now;
+    const isAnswerLate = this.due > 0 && this.clockMs - this.#dueSinceMs >= LATE_MS;
+    // A reading may take a second: there may be nothing.
+    const isReadLate = this.isReading && this.clockMs - this.#readSinceMs >= LATE_MS + TICK_MS;
+    if (isAnswerLate || isReadLate) this.#onLost(new Error("no answer for 5 s"));
+    if (this.#state === "away" && now >= this.#retryAtMs) this.#connect();
+    return this.#state === "away" ? this.#retryAtMs : now + TICK_MS;
   }
 
-  /** Gives up what is late, and connects when it is time. */
-  flush(now: number): void {
-    this.answers.passTo(now);
-    if (this.answers.areLate) this.#events.onLost(new Error("no answer for 5 s"));
-    if (this.#state === "away" && now >= this.#absence.retryAtMs) this.#connect();
+  add(entry: NewEntry, done: (id: string) => void): void {
+    this.#link?.add(entry, this.#expect(done));
   }
 
-  /** From now on it says and reads. */
-  goHere(): void {
-    this.answers.answeredJoining();
-    this.#state = "here";
-    for (const server of this.#dropped) this.#link?.drop(server);
+  read(after: string, done: (entries: readonly Entry[]) => void): void {
+    this.isReading = true;
+    this.#readSinceMs = this.clockMs;
+    this.#link?.read(after, (entries) => {
+      this.isReading = false;
+      done(entries);
+    });
   }
 
-  say(saying: Saying): void {
-    this.answers.said(saying.number);
-    this.#link?.say(saying);
-  }
-
-  /** Unless it is here, that is for the next connection. */
-  claim(claim: Claim): void {
-    if (this.isHere) this.#link?.claim(claim, this.name);
-  }
-
-  drop(server: string): void {
-    this.#dropped.add(server);
-    this.#link?.drop(server);
-  }
-
-  read(after: string): void {
-    this.answers.reads();
-    this.#link?.read(after);
-  }
-
-  /** It was lost, again or still; returns whether it was there before. */
+  /** The connection was lost, again or still; returns whether it was there before. */
   lose(now: number): boolean {
-    this.close();
-    return this.#absence.begin(now);
+    this.reconnect(now);
+    const isNew = this.#awaySinceMs === undefined;
+    this.#awaySinceMs ??= now;
+    return isNew;
   }
 
-  /** It is of no use, and another one is to follow soon. */
-  renew(now: number): void {
+  /** The connection is of no use, and another one is to follow. */
+  reconnect(now: number): void {
     this.close();
-    this.#absence.retry(now);
+    this.#retryAtMs = now + this.#backoffMs;
+    this.#backoffMs = Math.min(2 * this.#backoffMs, BACKOFF_MS.max);
   }
 
-  /** It is back for sure; returns after how long, in ms, if it was away. */
+  /** The connection works; returns after how long, in ms, if it was away. */
   confirm(now: number): number | undefined {
-    return this.#absence.end(now);
+    const sinceMs = this.#awaySinceMs;
+    this.#awaySinceMs = undefined;
+    this.#backoffMs = BACKOFF_MS.first;
+    return sinceMs === undefined ? undefined : now - sinceMs;
   }
 
   close(): void {
     this.#link?.close();
     this.#link = undefined;
     this.#state = "away";
-    this.answers.clear();
+    this.due = 0;
+    this.isReading = false;
   }
 
   #connect(): void {
     this.#state = "joining";
-    this.answers.joins();
-    this.#link = this.#open({
-      ...this.#events,
-      onOpen: () => (this.isMember ? this.#events.onOpen() : this.#join()),
-      onEntries: (entries: readonly Entry[]) => {
-        this.answers.answeredRead();
-        this.#events.onEntries(entries);
-      },
+    const here = this.#expect((joined?: Joined) => {
+      this.#state = "here";
+      this.isMember = true;
+      this.#onHere(joined);
     });
+    const onOpen = () => {
+      if (this.isMember) return here();
+      const before = this.name;
+      this.name = this.#newName();
+      this.#link?.join(this.name, before, here);
+    };
+    this.#link = this.#open(onOpen, this.#onLost);
   }
 
-  #join(): void {
-    const before = this.name;
-    this.#dropped.clear();
-    this.name = this.#newName();
-    this.#link?.join(this.name, before);
+  /** Expects an answer in time: the same function, noting that it came. */
+  #expect<Answer extends unknown[]>(done: (...answer: Answer) => void) {
+    if (this.due++ === 0) this.#dueSinceMs = this.clockMs;
+    return (...answer: Answer) => {
+      this.due--;
+      this.#dueSinceMs = this.clockMs;
+      done(...answer);
+    };
   }
 }

@@ -1,80 +1,86 @@
 /**
- * The order of a room of several servers: that of a stream which they share. What is said here is
- * added to it in batches, and is heard by being read back, as what is said elsewhere is.
+ * The order of a room of several servers: that of a stream which they share. What is sent here is
+ * added to it in batches, and gets into the log by being read back, as what is sent elsewhere does.
  *
- * A batch is kept until it is read back. After a lost connection it is added again
- * under its number, and the stream takes each number once. Each entry names the one
- * before it: a server that has read another one there has lost the thread, sends its
- * members away, and joins anew. And each tells how far its server has read: nobody
- * says more than a bounded amount that a living server has not read.
+ * A batch is kept until it is read back. After a lost connection it is added again under its number,
+ * and the stream takes each number once. Each entry names the one before it: a server that has read
+ * another one there is out of sync, disconnects its members, and joins again. And each entry tells
+ * how far its server has read: no server sends more than a bounded amount that a living one has not
+ * read.
  */
 
-import { OUT_OF_SYNC } from "../program/server-messages.ts";
-import { UserError } from "../program/system-errors.ts";
-import type { Speaker } from "../room/line-log.ts";
-import type { OrderState, SharedOrder, SharingRoom } from "../room/order.ts";
-import { TICK_MS } from "./answers.ts";
-import { Batches, type BatchesOptions, linesOf, type SentBatch } from "./batches.ts";
-import { Claims } from "./claims.ts";
-import { Hearing } from "./hearing.ts";
-import { Session } from "./session.ts";
-import { type Entry, Forgotten, GONE, type OpenStream, type Readings } from "./stream.ts";
+import type { Figure, Reservations } from "../extras/part.ts";
+import { countLines } from "../program/lines.ts";
+import { NOT_IN_ROOM, OUT_OF_SYNC } from "../program/server-messages.ts";
+import type { Author, Order } from "../room/order.ts";
+import type { Room } from "../room/room.ts";
+import { type Batch, Batches, type BatchesOptions, EMPTY } from "./batches.ts";
+import { Receiving } from "./receiving.ts";
+import { Session, TICK_MS } from "./session.ts";
+import { type Entry, Forgotten, GONE, type Joined, type OpenStream, Refused } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** The most batches without an answer at a time; under load, the next one grows meanwhile. */
+const UNANSWERED_MAX = 4;
 /** What comes back within this time has not come late. */
 const RECENT_MS = 3_000;
-/** The others are told of each such part of what may be said before all have read it. */
+/** The others are told of each such part of what may be sent before all have read it. */
 const TELLS = 8;
+
+/** What it needs of its room. */
+export type OrderedRoom = Pick<Room, "log" | "now" | "wake" | "restart">;
 
 export interface StreamOrderOptions extends BatchesOptions {
   readonly open: OpenStream;
-  /** Whether members have names, so that a server which is waited for no more loses those of its members. */
-  readonly names?: boolean | undefined;
+  /** Whether members have names, so that a server which is considered down loses those of its members. */
+  readonly names: boolean;
   /** Gives a name that no server has had. */
   readonly newName: () => string;
   /** Told what an operator should know. */
-  readonly onChange?: ((what: string) => void) | undefined;
+  readonly report: (what: string) => void;
 }
 
-export class StreamOrder implements SharedOrder {
-  /** Resolves once this server has joined for the first time; rejects if it cannot. */
-  readonly opened: Promise<void>;
-  readonly #opening = Promise.withResolvers<void>();
+export class StreamOrder implements Order {
+  /** The names that members of this server ask for, where members of other servers may have them. */
+  readonly reservations: Reservations = {
+    ask: (key, answer) => this.#request(`reserve ${key}`, answer),
+    release: (key) => this.#request(`release ${key}`),
+  };
   readonly #options: StreamOrderOptions;
   readonly #batches: Batches;
-  readonly #hearing: Hearing;
+  readonly #receiving: Receiving;
   readonly #session: Session;
-  readonly claims = new Claims((claim) => this.#session.claim(claim));
-  #room: SharingRoom | undefined;
-  #hasOpened = false;
+  readonly #started = Promise.withResolvers<void>();
+  #hasStarted = false;
+  #room: OrderedRoom | undefined;
   #toldAtMs = -NEVER;
-  /** The number of the last thing it says, and who waits for that. */
-  #goodbye: number | undefined;
+  /** The number of the last batch that is known to be in the stream. */
+  #addedNumber = 0;
+  /** The last batch of all, and what is told then. */
+  #last: Batch | undefined;
   #onClosed: (() => void) | undefined;
   #hasEnded = false;
 
   constructor(options: StreamOrderOptions) {
     this.#options = options;
     this.#batches = new Batches(options, () => this.#now);
-    this.#hearing = new Hearing(this.#batches);
-    this.#session = new Session(options.open, options.newName, {
-      onOpen: () => this.#onOpen(),
-      onJoined: (id, servers, history) => this.#onJoined(id, servers, history),
-      onSaid: (id) => this.#onSaid(id),
-      onClaimed: (number, granted) => this.claims.answered(number, granted),
-      onEntries: (entries) => this.#onEntries(entries),
-      onLost: (error) => this.#onLost(error),
-    });
-    this.opened = this.#opening.promise;
-    this.opened.catch(() => {});
+    this.#receiving = new Receiving(this.#batches);
+    this.#session = new Session(
+      options.open,
+      options.newName,
+      (joined) => this.#onHere(joined),
+      (error) => this.#onLost(error),
+    );
   }
 
+  /** The name of this server among those that share the room. */
   get name(): string {
     return this.#session.name;
   }
 
-  get takesNewcomers(): boolean {
-    return this.#session.isMember && !this.#batches.areMany;
+  /** The log does not have what is sent everywhere, or too much waits for its place already. */
+  get refusal(): string | undefined {
+    return this.#session.isMember && !this.#batches.areMany ? undefined : NOT_IN_ROOM;
   }
 
   get head(): number {
@@ -85,180 +91,190 @@ export class StreamOrder implements SharedOrder {
     return this.#batches.freeBytes;
   }
 
-  get isIdle(): boolean {
-    return this.#batches.isIdle;
+  get isSettled(): boolean {
+    return this.#batches.isIdle && !this.isHeldUp();
   }
 
-  get isHeldUp(): boolean {
-    return this.#hearing.isHeldUp;
+  /** Whether Redis is there: what is sent gets its place. */
+  get isUp(): boolean {
+    return this.#session.isUp;
   }
 
-  get state(): OrderState {
-    return {
-      isUp: this.#session.isUp,
-      servers: this.#hearing.peers.count + 1,
-      lagMs: this.#batches.waitingMs,
-      owedBytes: this.#batches.takenBytes,
-    };
+  /** What there is to measure. */
+  figures(): readonly Figure[] {
+    const { waitingMs, takenBytes } = this.#batches;
+    const servers = this.#receiving.peers.count + 1;
+    return [
+      gauge("up", "Whether Redis is there, 1, or away, 0.", this.isUp ? 1 : 0),
+      gauge("servers", "Servers that share the room.", servers),
+      gauge("lag_seconds", "How long the oldest line sent here has waited.", waitingMs / 1000),
+      gauge("owed_bytes", "What was sent here and is not with all servers yet.", takenBytes),
+    ];
   }
 
-  attach(room: SharingRoom): void {
+  /** Begins, for a room; resolves once this server has joined, rejects if it cannot. */
+  start(room: OrderedRoom): Promise<void> {
     this.#room = room;
-    room.settings.wake(0);
+    room.wake(0);
+    return this.#started.promise;
   }
 
-  append(speaker: Speaker, run: Uint8Array): void {
-    this.#batches.append(speaker, run);
+  append(author: Author, run: Uint8Array): void {
+    this.#batches.append(author, run);
   }
 
   after(done: () => void): void {
-    this.#batches.after(done);
+    // After a restart there is nothing to wait for.
+    if (!this.#session.isMember && this.#batches.isIdle) return done();
+    this.#batches.add({ ...EMPTY, done });
     this.#wake();
   }
 
   moveToLog(): void {
-    const fits = this.#room === undefined || this.#hearing.moveTo(this.#room);
-    if (!fits) this.#loseThread("a line is longer than --buffer");
+    if (this.#room === undefined) return;
+    const { log } = this.#room;
+    const { head } = log;
+    this.#receiving.moveTo(log);
+    if (log.head !== head) this.#wake();
+  }
+
+  isHeldUp(): boolean {
+    return this.#receiving.isHeldUp;
   }
 
   flush(now: number): number {
     if (this.#hasEnded || this.#onClosed) return NEVER;
-    this.#session.flush(now);
-    if (this.#session.isHere) this.#sayAndRead();
-    return this.#session.retryAtMs ?? now + TICK_MS;
+    const dueAtMs = this.#session.flush(now);
+    if (this.#session.isHere) this.#addAndRead();
+    return dueAtMs;
   }
 
+  /** Takes leave of the other servers; `done` is told once they know, or cannot know. */
   close(done: () => void): void {
     this.#onClosed = done;
-    const goodbye = this.#session.isHere ? this.#batches.goodbye() : undefined;
-    if (goodbye === undefined) return this.end();
-    this.#goodbye = goodbye.number;
-    this.#say(goodbye, GONE);
+    if (!this.#session.isHere) return this.end();
+    this.#last = this.#batches.addEmpty();
+    for (const batch of this.#batches.take(NEVER)) this.#add(batch);
   }
 
+  /** Ends at once; what has no place by then is lost. */
   end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#session.close();
-    const lines = this.#batches.dropAfter(this.#hearing.thread.addedNumber);
-    this.#reportLost(lines + (this.#room?.dropUnsaid() ?? 0));
+    this.#abandon(this.#addedNumber);
     this.#onClosed?.();
   }
 
-  #onOpen(): void {
-    this.#batches.sendAgainAfter(this.#hearing.thread.receivedNumber);
-    this.#goHere();
-  }
-
-  #onJoined(id: string, servers: Readings, history: readonly string[]): void {
-    this.#session.isMember = true;
-    this.#room?.beginHistory();
-    const logBytes = this.#room?.settings.logBytes ?? 0;
-    this.#hearing.begin(id, servers, this.name, history, logBytes);
-    this.moveToLog();
-    this.#goHere();
-    if (this.#hasOpened) this.#report(`shares the room again, as server ${this.name}`);
-    this.#hasOpened = true;
-    this.#opening.resolve();
-  }
-
-  #goHere(): void {
-    this.#session.goHere();
-    this.claims.again();
+  #onHere(joined: Joined | undefined): void {
     this.#toldAtMs = -NEVER;
     this.#wake();
+    if (joined === undefined) return this.#batches.sendAgain();
+    this.#receiving.begin(joined);
+    this.moveToLog();
+    if (this.#hasStarted) this.#options.report(`shares the room again, as server ${this.name}`);
+    this.#hasStarted = true;
+    this.#started.resolve();
   }
 
-  #sayAndRead(): void {
-    const { thread, heard } = this.#hearing;
-    const { nowMs, isReading } = this.#session.answers;
-    const isMuch = this.#hearing.untoldBytes >= this.#batches.takenBytesMax / TELLS;
-    const isDue = isMuch || nowMs - this.#toldAtMs >= TICK_MS;
+  #addAndRead(): void {
+    const isMuch = this.#receiving.untoldBytes >= this.#batches.takenBytesMax / TELLS;
+    const isDue = isMuch || this.#session.clockMs - this.#toldAtMs >= TICK_MS;
     if (isDue && !this.#batches.hasUnsent) this.#batches.addEmpty();
-    for (let next = this.#batches.takeNext(); next; next = this.#batches.takeNext())
-      this.#say(next, heard);
-    if (!isReading && !this.isHeldUp) {
-      thread.reads();
-      this.#session.read(thread.received);
-    }
+    for (const batch of this.#batches.take(UNANSWERED_MAX - this.#session.due)) this.#add(batch);
+    if (this.#session.isReading || this.isHeldUp()) return;
+    this.#session.read(this.#receiving.position, (entries) => this.#onEntries(entries));
   }
 
-  #say(batch: SentBatch, read: string): void {
-    this.#hearing.untoldBytes = 0;
-    this.#toldAtMs = this.#session.answers.nowMs;
-    const { number } = batch;
-    const { tail } = this.#hearing;
-    const claimed = this.claims.answeredNumber;
-    this.#session.say({ by: this.name, number, read, tail, claimed, lines: linesOf(batch) });
+  #add(batch: Batch): void {
+    this.#receiving.untoldBytes = 0;
+    this.#toldAtMs = this.#session.clockMs;
+    const { number, pieces, isPassing } = batch;
+    const { tail, read } = this.#receiving;
+    const lines = Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
+    const requests = pieces.flatMap(({ request }) => request ?? []);
+    const by = { by: this.name, number, read: batch === this.#last ? GONE : read, tail };
+    this.#session.add({ ...by, lines, isPassing, requests }, () => {
+      this.#addedNumber = Math.max(this.#addedNumber, number);
+      if (batch === this.#last) this.end();
+      else this.#wake();
+    });
   }
 
-  #onSaid(id: string): void {
-    const number = this.#session.answers.answeredSaid();
-    const why = this.#hearing.thread.added(number, id);
-    if (number === this.#goodbye) this.end();
-    else if (why) this.#loseThread(why);
+  /** Has something done in the stream, in its turn. */
+  #request(request: string, answer?: (granted: boolean) => void): void {
+    this.#batches.add({ ...EMPTY, request, answer });
+    this.#wake();
   }
 
   #onEntries(entries: readonly Entry[]): void {
-    let why = entries.length === 0 ? this.#hearing.thread.ends() : undefined;
-    for (const entry of entries) why ??= this.#receive(entry);
-    if (why) return this.#loseThread(why);
-    if (entries.some(({ by }) => by === this.name)) this.#dropSilent();
-    this.#hearing.forgetWhatAllHave();
+    const { waitingMs } = this.#batches;
+    for (const entry of entries) {
+      const why = this.#receiving.receive(entry, entry.by === this.name);
+      if (why) return this.#restart(why);
+    }
+    if (entries.some(({ by }) => by === this.name)) this.#confirm(waitingMs);
+    this.#receiving.forgetWhatAllHave();
+    this.moveToLog();
     this.#wake();
   }
 
-  #receive(entry: Entry): string | undefined {
-    const isOwn = entry.by === this.name;
-    const why = this.#hearing.receive(entry, isOwn);
-    const awayMs = isOwn && !why ? this.#session.confirm(this.#now) : undefined;
-    if (awayMs !== undefined) this.#report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
-    return why;
-  }
-
-  /** Of what was said here a moment ago and is back, all that was said before it is known, and who was silent. */
-  #dropSilent(): void {
-    if (this.#batches.waitingMs >= RECENT_MS) return;
-    for (const name of this.#hearing.peers.dropSilent()) {
-      this.#report(`server ${name} is waited for no more`);
-      if (this.#options.names) this.#session.drop(name);
+  /** Something sent here has come back; if it was sent a moment ago, so has all that was sent before it. */
+  #confirm(waitingMs: number): void {
+    const awayMs = this.#session.confirm(this.#now);
+    const time = `${((awayMs ?? 0) / 1000).toFixed(1)} s`;
+    if (awayMs !== undefined) this.#options.report(`redis is back after ${time}`);
+    if (waitingMs >= RECENT_MS) return;
+    for (const name of this.#receiving.peers.dropSilent()) {
+      this.#options.report(`server ${name} is considered down`);
+      if (this.#options.names) this.#request(`drop ${name}`);
     }
   }
 
   #onLost(error: Error): void {
-    if (error instanceof Forgotten) return this.#loseThread(error.message);
-    this.#opening.reject(new UserError(`cannot share the room over redis: ${error.message}`));
+    if (error instanceof Forgotten) return this.#restart(error.message);
+    this.#started.reject(error);
     const isNew = this.#session.lose(this.#now);
-    if (isNew && this.#hasOpened) this.#report(`redis is away: ${error.message}`);
+    const what = error instanceof Refused ? "cannot share the room" : "redis is away";
+    if (isNew && this.#hasStarted) this.#options.report(`${what}: ${error.message}`);
     if (this.#onClosed) this.end();
     this.#wake();
   }
 
-  /** Nobody is to hear what does not follow; whoever comes next hears what follows that. */
-  #loseThread(why: string): void {
-    this.#session.renew(this.#now);
-    this.#session.isMember = false;
-    this.claims.forget();
-    const lines = this.#hearing.forget();
-    this.#report(`lost the thread: ${why}`);
-    this.#reportLost(lines + (this.#room?.sendAllAway(OUT_OF_SYNC, "lost the thread") ?? 0));
+  /** No member is to receive what does not follow; those that join next receive what follows that. */
+  #restart(why: string): void {
+    this.#options.report(`out of sync: ${why}`);
+    this.#session.reconnect(this.#now);
+    this.#abandon(0);
+    this.#addedNumber = 0;
     if (this.#onClosed) this.end();
     this.#wake();
+  }
+
+  /** Nothing that was taken comes to the log any more; what is in batches after a number has no place. */
+  #abandon(placedNumber: number): void {
+    this.#session.isMember = false;
+    let lines = 0;
+    const lose = (run: Uint8Array) => void (lines += countLines(run));
+    const batches = this.#batches.drop();
+    const pieces = [...this.#receiving.drop(), ...batches.flatMap((batch) => batch.pieces)];
+    this.#room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
+    for (const { done } of pieces) done?.();
+    for (const batch of batches)
+      if (batch.number > placedNumber && !batch.isPassing)
+        for (const { run } of batch.pieces) lose(run);
+    if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 
   get #now(): number {
-    return this.#room?.settings.now() ?? 0;
-  }
-
-  #reportLost(lines: number): void {
-    if (lines > 0) this.#report(`lines said here that have found no place: ${lines}`);
-  }
-
-  #report(what: string): void {
-    this.#options.onChange?.(what);
+    return this.#room?.now() ?? 0;
   }
 
   #wake(): void {
-    this.#room?.settings.wake(0);
+    this.#room?.wake(0);
   }
+}
+
+function gauge(name: string, help: string, value: number): Figure {
+  return { type: "gauge", name: `linechat_stream_${name}`, help, value };
 }

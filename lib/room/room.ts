@@ -125,7 +125,6 @@ export class Room implements MemberRoom, LeaverRoom {
     new Leaver(this, socket, { reason: message, message });
   }
 
-  /** Tells the extras of a connection that was refused, and closed. */
   reportRefusal(label: string, message: string): void {
     for (const extra of this.#extras) extra.refused?.(label, message);
   }
@@ -174,6 +173,7 @@ export class Room implements MemberRoom, LeaverRoom {
     for (const extra of this.#extras) extra.restarted?.();
     for (const sender of new Set([...this.#queue.senders, ...this.members]))
       if (sender instanceof Member) sender.abandonLines(why, onLost);
+    for (const member of this.members) if (!member.isWaiting) this.#leave(member, why);
   }
 
   /** Does the work of a turn: writes what is pending, makes room in the log, ends what is overdue. */
@@ -210,7 +210,6 @@ export class Room implements MemberRoom, LeaverRoom {
         cursor.write();
   }
 
-  /** Forgets what everybody has. */
   #release(): void {
     let tail = this.log.head;
     for (const { cursor } of this.members) if (cursor.position < tail) tail = cursor.position;

@@ -33,6 +33,7 @@ export type ListenOptions = Place &
   RoomEvents &
   ConnectionsOptions &
   Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs"> &
+  Secrets &
   ExtraSettings & {
     /** How long a connection may take for each thing asked of it, in ms; 10 s by default. */
     arrivalMs?: number | undefined;

@@ -4,14 +4,7 @@ import { join } from "node:path";
 
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
-import {
-  endAfterEach,
-  newFolder,
-  Peer,
-  runToEnd,
-  serverCommand,
-  ServerProgram,
-} from "../harness.ts";
+import { endAfterEach, newFolder, Peer, serverCommand, ServerProgram } from "../harness.ts";
 import { contextWith, openDoors } from "./open-doors.ts";
 
 endAfterEach();
@@ -144,19 +137,5 @@ describe("--pass-file", () => {
     expect((await start()).stderr).not.toContain(warning);
     const open = await ServerProgram.run(serverCommand("--pass-file", file, "0"));
     expect(open.stderr).toContain(warning);
-  });
-
-  test("has to be one line in a file that can be read", async () => {
-    const run = async (path: string) => {
-      const { code, stderr } = await runToEnd(serverCommand("--pass-file", path, "0"));
-      expect(code).toBe(1);
-      return stderr;
-    };
-    expect(await run(`${file}.none`)).toBe(
-      `linechat-server: cannot read ${file}.none: no such file\n`,
-    );
-    writeFileSync(file, "two\nlines\n");
-    const message = `linechat-server: ${file} is to hold one line of 1 to 1024 bytes\n`;
-    expect(await run(file)).toBe(message);
   });
 });

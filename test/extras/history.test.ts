@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { history, type HistoryOptions } from "../../lib/extras/history.ts";
-import type { Author } from "../../lib/room/line-log.ts";
+import type { Author } from "../../lib/room/order.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import { openRoom as openPlainRoom } from "../room/open-room.ts";
 

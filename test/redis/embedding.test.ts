@@ -11,7 +11,7 @@ endAfterEach();
 setDefaultTimeout(20_000);
 
 const test = testWith("redis-server");
-const LOST = "* this server has lost the thread of the room\n";
+const LOST = "* server out of sync; please reconnect\n";
 
 const share = (redis: RedisServer, options: Partial<ListenOptions> = {}): Promise<Server> =>
   listen({

@@ -136,7 +136,7 @@ test("names that are deleted are missed, also if the next thing is another name"
   const ann = await server?.connectNamed("ann");
   await redis.ask("DEL", `${STREAM}:names`);
   const early = await Peer.connect(server?.port ?? 0, { says: "bob\n" });
-  expect(await ann?.hearsAll()).toEndWith("* this server has lost the thread of the room\n");
+  expect(await ann?.hearsAll()).toEndWith("* server out of sync; please reconnect\n");
   expect(await early.hearsAll()).toMatch(/lost the thread|not in the room/);
   await server?.logged("shares the room again");
   const next = await server?.connectNamed("ann");
@@ -172,7 +172,7 @@ describe("a server with other options than the others", () => {
     const long = `${"x".repeat(20_000)}\n`;
     ann?.say(`before\n${long}`);
     expect(await carl?.hearsAll()).toMatch(/^(before\n)?\* this server has lost the thread/);
-    expect(small?.stderr).toContain("lost the thread: a line is longer than --buffer\n");
+    expect(small?.stderr).toContain("out of sync: a line is longer than --buffer\n");
     await small?.logged("shares the room again");
     const dora = await small?.join();
     ann?.say("after\n");
@@ -193,7 +193,7 @@ testWith("redis-server", "chromium")(
       await tab.isHere();
       await redis.ask("CONFIG", "SET", "maxmemory", "1");
       await redis.ask("FLUSHALL");
-      await tab.shows("this server has lost the thread of the room");
+      await tab.shows("server out of sync; please reconnect");
       await tab.shows("this server is not in the room at the moment");
       await redis.ask("CONFIG", "SET", "maxmemory", "0");
       await server.logged("shares the room again");

@@ -12,7 +12,7 @@ endAfterEach();
 setDefaultTimeout(40_000);
 
 const test = testWith("redis-server");
-const LOST = "* this server has lost the thread of the room";
+const LOST = "* server out of sync; please reconnect";
 
 const share = (url: string, ...options: string[]) =>
   ServerProgram.start("--redis", url, ...options);
@@ -91,7 +91,7 @@ describe("servers that share a room over Redis are one room", () => {
     await bob?.hearsBytes(heardBytes + 4);
     // Whole lines, as far as they had come in when it was told to stop.
     expect(((bob?.heardBytes ?? 0) - 4) % 21).toBe(0);
-    expect(other?.stderr).not.toContain("waited for");
+    expect(other?.stderr).not.toContain("considered down");
   });
 });
 
@@ -105,7 +105,7 @@ test("SIGTERM while Redis is away: what has no place is counted, within the grac
   await Bun.sleep(200); // Nothing tells that they have come in.
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
-  expect(server.stderr).toContain("lines said here that have found no place: 3\n");
+  expect(server.stderr).toContain("lines lost, as they have no place: 3\n");
 });
 
 test("figures and health tell whether Redis is there, and how far behind the room is", async () => {
@@ -272,7 +272,7 @@ describe("--names: a name belongs to one member of the whole room", () => {
     expect(witness?.heard.toString().match(/zoë: I am \d+\n/g)).toHaveLength(1);
   });
 
-  test("those of a server that was killed are free when it is waited for no more", async () => {
+  test("those of a server that was killed are free when it is considered down", async () => {
     await using redis = await RedisServer.start();
     const [one, other] = await startServers(2, redis.url, "--names");
     await one?.connectNamed("ann");
@@ -280,7 +280,7 @@ describe("--names: a name belongs to one member of the whole room", () => {
     one?.kill("SIGKILL");
     const early = await Peer.connect(other?.port ?? 0, says("ann"));
     expect(await early.hearsAll()).toEndWith(taken("ann"));
-    await other?.logged("is waited for no more");
+    await other?.logged("is considered down");
     const ann = await other?.connectNamed("ann");
     ann?.say("I am back\n");
     await bob?.hears("ann: I am back\n");
@@ -470,7 +470,7 @@ describe("a server that fails takes only its own members", () => {
     company.talk(500);
     dying?.kill("SIGKILL");
     await victim?.endOfInput();
-    for (const server of others) await server.logged(/ server \S{12} is waited for no more\n/);
+    for (const server of others) await server.logged(/ server \S{12} is considered down\n/);
     await company.stop();
     await company.hearsAll();
   });
@@ -485,7 +485,7 @@ describe("a server that fails takes only its own members", () => {
     })();
     await bob?.hearsBytes(700);
     dying?.kill("SIGKILL");
-    await quiet?.logged(/ server \S{12} is waited for no more\n/);
+    await quiet?.logged(/ server \S{12} is considered down\n/);
     isTalking = false;
     await talk;
   });
@@ -506,7 +506,7 @@ describe("a server that fails takes only its own members", () => {
   });
 });
 
-test("a server that has lost the thread is waited for no more, as it comes back under another name", async () => {
+test("a server that has lost the thread is considered down, as it comes back under another name", async () => {
   await using redis = await RedisServer.start();
   const [one, other] = await startServers(2, redis.url, "--metrics", "0");
   const [ann, bob] = [await one?.join(), await other?.join()];

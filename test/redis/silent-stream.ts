@@ -1,33 +1,39 @@
 /** A stream of which a test says what it answers, and when. */
 
-import type { Claim } from "../../lib/redis/claims.ts";
-import { StreamOrder, type StreamOrderOptions } from "../../lib/redis/stream-order.ts";
-import type { Entry, Saying, StreamEvents } from "../../lib/redis/stream.ts";
-import type { RoomOptions } from "../../lib/room/options.ts";
+import { StreamOrder } from "../../lib/redis/stream-order.ts";
+import type { Entry, Joined, NewEntry } from "../../lib/redis/stream.ts";
+import type { RoomOptions } from "../../lib/room/room.ts";
 import { openRoom } from "../room/open-room.ts";
 
 /** The one connection to it, which is open, and through which one server has joined. */
 export class SilentStream {
   readonly order: StreamOrder;
-  readonly said: Saying[] = [];
-  readonly claims: Claim[] = [];
-  events: StreamEvents | undefined;
+  readonly reports: string[] = [];
+  readonly added: NewEntry[] = [];
+  /** The connection was lost. */
+  lose: (error: Error) => void = () => {};
+  #open = () => {};
+  #join: (joined: Joined) => void = () => {};
+  #answers: ((id: string) => void)[] = [];
+  #read: (entries: readonly Entry[]) => void = () => {};
   #last = "1-0";
-  #placed = 0;
 
-  constructor(options: Pick<StreamOrderOptions, "names" | "onChange"> = {}) {
+  constructor(names = false) {
     this.order = new StreamOrder({
-      ...options,
+      names,
       lineBytesMax: 1000,
       newName: () => "one",
-      open: (events) => {
-        this.events = events;
+      report: (what) => this.reports.push(what),
+      open: (onOpen, onLost) => {
+        this.#open = onOpen;
+        this.lose = onLost;
         return {
-          join() {},
-          say: (saying) => void this.said.push(saying),
-          claim: (claim) => void this.claims.push(claim),
-          drop() {},
-          read() {},
+          join: (_by, _instead, done) => void (this.#join = done),
+          add: (entry, done) => {
+            this.added.push(entry);
+            this.#answers.push(done);
+          },
+          read: (_after, done) => void (this.#read = done),
           close() {},
         };
       },
@@ -37,24 +43,43 @@ export class SilentStream {
   /** Opens a room that is in it, with other servers. */
   openRoom(options: Partial<RoomOptions> = {}, others: readonly string[] = []) {
     const opened = openRoom({ ...options, order: this.order });
+    void this.order.start(opened.room);
     opened.settle();
-    this.events?.onOpen();
-    const servers = new Map(["one", ...others].map((name) => [name, "1-0"]));
-    this.events?.onJoined("1-0", servers, []);
+    this.joins("1-0", others);
     opened.settle();
     return opened;
   }
 
-  /** What was said has its place, and is read; all at this time of the stream, in ms. */
-  places(ms?: number): void {
-    const entries: Entry[] = [];
-    for (; this.#placed < this.said.length; this.#placed++) {
-      const { by, number, read, lines } = this.said[this.#placed] as Saying; // in bounds
-      const id = `${ms ?? number}-${number}`;
-      entries.push({ id, after: this.#last, by, number, read, lines });
+  /** The connection opens, and the server joins with this entry. */
+  joins(id: string, others: readonly string[] = []): void {
+    this.#last = id;
+    this.added.length = this.#answers.length = 0;
+    this.#open();
+    this.#join({ id, others: new Map(others.map((name) => [name, id])), history: [] });
+  }
+
+  /**
+   * What was added has its place, and is read; all at this time of the stream, in ms.
+   *
+   * @param granted which names were reserved, for each entry
+   */
+  places(ms?: number, granted = ""): void {
+    this.reads(...this.answers(ms, granted));
+  }
+
+  /** What was added has its place; returns that. */
+  answers(ms?: number, granted = ""): Entry[] {
+    return this.added.splice(0).map((entry): Entry => {
+      const id = `${ms ?? entry.number}-${entry.number}`;
+      const after = this.#last;
       this.#last = id;
-      this.events?.onSaid(id);
-    }
-    this.events?.onEntries(entries);
+      this.#answers.shift()?.(id);
+      return { ...entry, id, after, granted };
+    });
+  }
+
+  /** These entries are read. */
+  reads(...entries: readonly Entry[]): void {
+    this.#read(entries);
   }
 }

@@ -2,155 +2,180 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { Inbox } from "../../lib/redis/inbox.ts";
 import { Forgotten } from "../../lib/redis/stream.ts";
-import { LineLog } from "../../lib/room/line-log.ts";
-import { FakeSocket } from "../room/fake-socket.ts";
 import { SilentStream } from "./silent-stream.ts";
 
-const WITH_NAMES = { names: true };
-const LOST = "* this server has lost the thread of the room\n";
+const OUT_OF_SYNC = "* server out of sync; please reconnect\n";
 const NOT_IN = "* this server is not in the room at the moment\n";
 
-test("while nothing gets its place, those who come and go take no memory without end", () => {
+test("while nothing gets its place, clients that come and go take no memory without end", () => {
   const stream = new SilentStream();
   const { join, settle } = stream.openRoom();
   const come = () => {
     const socket = join("one");
     socket.data.ended();
     socket.data.failed();
-    return socket.heard;
+    return socket.received;
   };
   let count = 0;
   while (come() === "" && count < 1e6) count++;
-  expect(count).toBe(48 << 10);
+  expect(count).toBeLessThan(50_000);
   expect(come()).toBe(NOT_IN);
-  stream.places();
-  settle();
-  stream.places();
-  settle();
+  for (let turns = 0; turns < 2; turns++) {
+    stream.places();
+    settle();
+  }
   expect(come()).toBe("");
 });
 
-describe("what the program around a room says", () => {
-  test("is said once it has come back", async () => {
+test("lines of members and notices are in batches of their own, however they alternate", () => {
+  const stream = new SilentStream();
+  const { order } = stream;
+  const { settle } = stream.openRoom();
+  stream.places();
+  const [member, notices] = [{ lastRun: -1 }, { lastRun: -1, isPassing: true }];
+  for (const [author, line] of [
+    [member, "a\n"],
+    [member, "b\n"],
+    [notices, "* c\n"],
+    [member, "d\n"],
+  ] as const)
+    order.append(author, Buffer.from(line));
+  order.after(() => {});
+  stream.places();
+  settle();
+  expect(stream.added.map(({ lines, isPassing }) => [lines, isPassing])).toEqual([
+    ["a\nb\n", false],
+    ["* c\n", true],
+    ["d\n", false],
+  ]);
+});
+
+test("notices of other servers are known as such in this room's log", () => {
+  const stream = new SilentStream();
+  const { room, settle } = stream.openRoom();
+  const kinds: unknown[] = [];
+  room.log.onAppend = ({ isPassing = false }) => kinds.push(isPassing);
+  const entry = { by: "two", read: "1-0", granted: "" };
+  stream.reads(
+    { ...entry, id: "2-0", after: "1-0", number: 2, lines: "* joined\n", isPassing: true },
+    { ...entry, id: "3-0", after: "2-0", number: 3, lines: "hello\n", isPassing: false },
+  );
+  settle();
+  expect(kinds).toEqual([true, false]);
+});
+
+describe("a server is out of sync", () => {
+  const open = () => {
     const stream = new SilentStream();
-    const { room, join, settle } = stream.openRoom();
+    const { join, settle, left } = stream.openRoom();
     const ann = join("ann");
-    const said = room.say("hello");
+    return { stream, settle, ann, left };
+  };
+  const entry = { id: "9-0", by: "two", number: 4, read: "1-0", isPassing: false, granted: "" };
+
+  test("when an entry follows another one than it has read, of which nothing is received", () => {
+    const { stream, settle, ann, left } = open();
+    stream.reads({ ...entry, after: "8-0", lines: "missed something\n" });
     settle();
-    expect(await Promise.race([said, "not yet"])).toBe("not yet");
-    stream.places();
-    settle();
-    expect(await said).toBe(true);
-    expect(ann.heard).toBe("hello\n");
+    expect(ann.received).toBe(OUT_OF_SYNC);
+    expect(left).toEqual([expect.stringContaining(": out of sync")]);
+    expect(stream.reports).toEqual(["out of sync: 9-0 in redis follows 8-0, and not 1-0"]);
   });
 
-  test("is not said if the thread is lost before", async () => {
-    const stream = new SilentStream();
-    const { room, join, settle } = stream.openRoom();
-    const ann = join("ann");
-    const said = room.say("hello");
+  test("when one of its own is missing before the next one", () => {
+    const { stream, settle, ann } = open();
+    stream.reads({ ...entry, by: "one", after: "1-0", lines: "" });
     settle();
-    stream.events?.onLost(new Forgotten("all"));
+    expect(ann.received).toBe(OUT_OF_SYNC);
+  });
+
+  test("and tells also a member that was leaving that its lines may be lost, and counts them", () => {
+    const { stream, settle, ann } = open();
+    ann.sends("1\n2\n");
+    ann.data.ended();
     settle();
-    expect(await said).toBe(false);
-    expect(ann.heard).toBe(LOST);
+    stream.lose(new Forgotten("all"));
+    settle();
+    expect(ann.received).toBe(OUT_OF_SYNC);
+    expect(ann.ended).toBe(true);
+    expect(stream.reports).toContain("lines lost, as they have no place: 2");
   });
 });
 
-test("of an entry longer than the log, no more comes to it at a time than it holds beside history", () => {
-  const log = new LineLog(100, undefined, 1000, 400);
-  const speaker = { lastRun: -1 };
-  const say = (lines: string) => {
-    log.append(speaker, Buffer.from(lines));
-    log.release(log.head);
-  };
-  for (let count = 0; count < 20; count++) {
-    say("x\n".repeat(40));
+test("a server whose log is held up by a slow reader goes on with its heartbeat", () => {
+  const stream = new SilentStream();
+  const { join, pass, settle } = stream.openRoom({ logBytes: 2000, lineBytesMax: 1000 });
+  const [ann, slow] = [join("ann"), join("slow", 0)];
+  for (let count = 0; count < 6; count++) {
+    ann.sends(`${"x".repeat(998)}\n`);
+    settle();
+    stream.places();
+    settle();
   }
-  const inbox = new Inbox();
-  inbox.add([{ speaker, run: Buffer.from("a longer line\n".repeat(75)) }], () => {});
-  while (!inbox.isEmpty) {
-    expect(inbox.moveTo(log, 100)).toBe(true);
-    log.release(log.head);
+  expect(slow.received).toBe("");
+  for (let second = 0; second < 6; second++) {
+    stream.answers();
+    pass(1000);
+    expect(stream.added.length).toBe(1);
   }
-  for (let count = 0; count < 300; count++) say("x\n");
-  expect(log.head - log.historyStart).toBe(300 * 2 + 28 * 14);
 });
 
 describe("a name that is asked for", () => {
-  const identity = { name: "ann", fingerprint: "A1" };
+  const ask = (stream: SilentStream, key: string) => {
+    const answers: boolean[] = [];
+    stream.order.reservations.ask(key, (granted) => answers.push(granted));
+    return answers;
+  };
 
-  test("is not taken over by a certificate before it is known to be free at the other servers", () => {
-    for (const granted of [true, false]) {
-      const stream = new SilentStream(WITH_NAMES);
-      const { room, join, settle } = stream.openRoom(WITH_NAMES);
-      const [first, second] = [new FakeSocket(), new FakeSocket()];
-      const witness = join("witness");
-      for (const [at, socket] of [first, second].entries()) {
-        room.join(socket, `ann${at}`, identity);
-        socket.says(`from ${at}\n`);
-      }
-      for (const { number } of stream.claims) stream.events?.onClaimed(number, granted);
-      settle();
+  test("is reserved in its turn, and answered once that is read", () => {
+    for (const [granted, is] of [
+      ["1", true],
+      ["0", false],
+    ] as const) {
+      const stream = new SilentStream(true);
+      const { settle } = stream.openRoom();
       stream.places();
+      const answers = ask(stream, "ann");
       settle();
-      stream.places();
-      settle();
-      const taken = "* the name ann is taken\n";
-      expect(second.heard.includes(taken)).toBe(!granted);
-      expect(witness.heard.includes("from 1")).toBe(granted);
-      expect([first.ended, second.ended]).toEqual([true, !granted]);
+      expect(stream.added.at(-1)?.requests).toEqual(["reserve ann"]);
+      expect(answers).toEqual([]);
+      stream.places(undefined, granted);
+      expect(answers).toEqual([is]);
     }
   });
 
-  test("and the lines that wait for it are counted if the thread is lost", () => {
-    const reports: string[] = [];
-    const stream = new SilentStream({ ...WITH_NAMES, onChange: (what) => reports.push(what) });
-    const { join, settle } = stream.openRoom(WITH_NAMES);
-    const ann = join("ann");
-    ann.says("ann\n1\n2\n");
+  test("is never answered once this server is out of sync, and can be asked for again", () => {
+    const stream = new SilentStream(true);
+    const { pass, settle } = stream.openRoom();
+    const before = ask(stream, "ann");
     settle();
-    stream.events?.onLost(new Forgotten("all"));
-    settle();
-    expect(reports).toContain("lines said here that have found no place: 2");
-  });
-
-  test("is free at once for whoever comes back after the thread was lost", () => {
-    const stream = new SilentStream(WITH_NAMES);
-    const { join, pass, settle } = stream.openRoom(WITH_NAMES);
-    const ann = join("ann");
-    ann.says("ann\n");
-    settle();
-    stream.events?.onClaimed(stream.claims[0]?.number ?? 0, true);
-    settle();
-    stream.events?.onLost(new Forgotten("all"));
+    stream.lose(new Forgotten("all"));
     pass(1000);
-    expect(ann.heard).toEndWith(LOST);
-    stream.events?.onOpen();
-    stream.events?.onJoined("2-0", new Map([["one", "2-0"]]), []);
-    const next = join("ann");
-    next.says("ann\n");
+    stream.joins("2-0");
+    const after = ask(stream, "ann");
     settle();
-    expect(next.heard).toBe("* say your name first\n");
-    expect(stream.claims.map(({ what }) => what)).toEqual(["claim", "claim"]);
+    stream.places(undefined, "1");
+    settle();
+    stream.places(undefined, "1");
+    expect([before, after]).toEqual([[], [true]]);
   });
 });
 
-test("a server is silent only once what was said here a moment ago is back, and all before it", () => {
-  const reports: string[] = [];
-  const stream = new SilentStream({ onChange: (what) => reports.push(what) });
+test("a server is down only once something that was sent here a moment ago is back, and all before it", () => {
+  const stream = new SilentStream(true);
   const { pass } = stream.openRoom({}, ["two"]);
   for (const second of [1, 2, 3]) {
     pass(1000);
     stream.places(1 + 1000 * second);
   }
   pass(1000);
-  pass(3500); // What it said before is late, and so may be what the other has said since.
+  pass(3500); // What it sent before is late, and so may be what the other has sent since.
   stream.places(8000);
-  expect(reports).toEqual([]);
+  expect(stream.reports).toEqual([]);
   pass(1000);
   stream.places(9000);
-  expect(reports).toEqual(["server two is waited for no more"]);
+  expect(stream.reports).toEqual(["server two is considered down"]);
+  pass(1);
+  expect(stream.added.at(-1)?.requests).toEqual(["drop two"]);
 });

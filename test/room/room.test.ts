@@ -265,7 +265,7 @@ describe("a member that leaves", () => {
     const { room, member, pass, left, ann, bob } = openPair(SMALL, 0);
     ann.sends("1\n2\n3\n4\n5\n6");
     pass(0);
-    expect(member("ann").waits).toBe("for room");
+    expect(member("ann").isWaiting).toBe(true);
     member("ann").disconnect("flooding", "you were flooding");
     bob.drains(100);
     for (let turn = 0; turn < 3; turn++) pass(0);
@@ -305,7 +305,7 @@ describe("a member that leaves", () => {
     const { room, join, pass, events, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
     const eve = new FakeSocket();
     let seats = 1;
-    room.join(eve, { name: "eve", label: "eve", seat: { release: () => seats-- } });
+    room.join(eve, "eve", "eve", { release: () => seats-- });
     expect(join("zoe").received).toBe("");
     eve.room = 0;
     bob.sends("1\n2\n3\n");
@@ -323,7 +323,7 @@ describe("a member that leaves", () => {
     const { room, pass, bob } = openPair(SMALL, 0);
     const eve = new FakeSocket();
     let seats = 1;
-    room.join(eve, { name: "eve", label: "eve", seat: { release: () => seats-- } });
+    room.join(eve, "eve", "eve", { release: () => seats-- });
     eve.sends(LINES);
     pass(0);
     eve.data.closed();

@@ -78,6 +78,7 @@ export class Entrance {
   /** Its socket has not taken the greeting. */
   isNotGreeted(seat: Seat): void {
     seat.greeting = seat.takesOver = undefined;
+    if (seat.state === "departing") seat.state = "guest";
     // What it has sent together with its pass phrase goes nowhere.
     seat.unsaid = [];
     this.#state.waiting = this.#state.waiting.filter((other) => other !== seat);

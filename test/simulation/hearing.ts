@@ -44,7 +44,7 @@ export class Hearing {
   /** A socket was offered bytes and took the first `count` of them. */
   took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
     const state = this.#state;
-    if (seat.state === "guest")
+    if (seat.state === "guest" || seat.greeting)
       return this.#isGreeted(seat, bytes.subarray(offset, offset + offered), count);
     state.demand(
       seat.state === "member" || seat.state === "departing",

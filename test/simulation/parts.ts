@@ -27,10 +27,10 @@ export function loadParts(
   if (rules.telnet) parts.push(telnet());
   if (rules.passPhrase !== undefined) parts.push(passPhrase(context));
   if (!rules.handshake) parts.push(firstBytes());
+  if (rules.linesPerSecond !== undefined) parts.push(rate(rules.linesPerSecond));
   if (rules.names) parts.push(names(context));
   if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));
   if (rules.announce) parts.push(presence(context));
   if (rules.idleMs !== undefined) parts.push(idle(rules.idleMs));
-  if (rules.linesPerSecond !== undefined) parts.push(rate(rules.linesPerSecond));
   if (rules.bot) parts.push(bot(program, context));
 }

@@ -1,14 +1,17 @@
 /** A simulated member of a room of several servers, and what it has to hear. */
 
-import type { Life, RoomSocket } from "../../../lib/room/socket.ts";
+import type { AcceptedSocket } from "../../../lib/doors/door.ts";
+import {
+  nameTaken,
+  noNameWithin,
+  NOT_IN_ROOM,
+  OUT_OF_SYNC,
+  serverMessage,
+} from "../../../lib/program/server-messages.ts";
+import type { Life } from "../../../lib/room/socket.ts";
 import { Violation } from "../state.ts";
 
-/** What a member of a server that has lost the thread is told. */
-const LAST_WORD = "* this server has lost the thread of the room\n";
-/** What one is told that comes before it has found it again. */
-const REFUSAL = "* this server is not in the room at the moment\n";
-
-/** How a member without a name is greeted. */
+/** What a client receives first in a room with names. */
 const GREETING = "* say your name first";
 
 /** Whose line it is. */
@@ -16,8 +19,12 @@ export function speakerOf(line: string): string {
   return /^(?:\w+: )?(\d+\.\d+):/.exec(line)?.[1] ?? "";
 }
 
-export class SharedSeat implements RoomSocket {
+export class SharedSeat implements AcceptedSocket {
   declare data: Life;
+  readonly remoteAddress = "10.0.0.1";
+  readonly remotePort: number;
+  /** Told when it is closed. */
+  onClosed = () => {};
   readonly name: string;
   /** In a room with names: what it is to be called, and whether it has said so, and is called so. */
   readonly title: string;
@@ -49,6 +56,7 @@ export class SharedSeat implements RoomSocket {
     if (title !== "") this.unsaid = `${title}\n`;
     this.name = name;
     this.space = space;
+    this.remotePort = Number(name.replace(/.*\./, "")) + 1;
   }
 
   /** What it has heard, without the greeting. */
@@ -63,7 +71,8 @@ export class SharedSeat implements RoomSocket {
   }
 
   get #words(): string[] {
-    return [LAST_WORD, REFUSAL, `* the name ${this.title} is taken\n`];
+    const messages = [OUT_OF_SYNC, NOT_IN_ROOM, nameTaken(this.title), noNameWithin("1m")];
+    return messages.map(serverMessage);
   }
 
   /** Something was said in its room, and it was there. */
@@ -97,8 +106,11 @@ export class SharedSeat implements RoomSocket {
   terminate(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.data.closed();
+    this.onClosed();
   }
+
+  setNoDelay(): void {}
+  setKeepAlive(): void {}
 
   pause(): void {
     this.isPaused = true;

@@ -5,18 +5,17 @@
  * stands still, refuses, and forgets.
  */
 
-import type { Claim } from "../../../lib/redis/claims.ts";
 import {
   compareIds,
   type Entry,
   Forgotten,
   GONE,
-  type Readings,
-  type Saying,
+  type Joined,
+  type NewEntry,
   START,
-  type StreamEvents,
   type StreamLink,
 } from "../../../lib/redis/stream.ts";
+import { Violation } from "../state.ts";
 
 /** An entry, with the one before it: the truth, whatever the stream has forgotten since. */
 export interface Placed extends Entry {
@@ -27,13 +26,12 @@ interface Memory {
   entries: Placed[];
   last: Placed | undefined;
   servers: Map<string, { number: number; read: string }>;
-  /** By whom each name was given, under which number; and the last number of each server. */
-  names: Map<string, { server: string; number: number }>;
-  numbers: Map<string, number>;
+  /** The server where each name is. */
+  names: Map<string, string>;
 }
 
 /** What the stream does in one step, and what it answers. */
-type Command = () => (events: StreamEvents) => void;
+type Command = () => () => void;
 
 export class SimulatedStream {
   /** All that was ever placed. */
@@ -48,13 +46,7 @@ export class SimulatedStream {
   isFull = false;
   /** How often it has forgotten something. */
   forgotten = 0;
-  #memory: Memory = {
-    entries: [],
-    last: undefined,
-    servers: new Map(),
-    names: new Map(),
-    numbers: new Map(),
-  };
+  #memory: Memory = { entries: [], last: undefined, servers: new Map(), names: new Map() };
   #sequence = 0;
   readonly #most = new Map<string, string>();
 
@@ -70,8 +62,8 @@ export class SimulatedStream {
     return this.#memory.last;
   }
 
-  /** How far each server that is known has ever said that it has read. */
-  get readingsAtMost(): Readings {
+  /** How far each server that is known has ever told that it has read. */
+  get readingsAtMost(): ReadonlyMap<string, string> {
     return new Map(
       Array.from(this.readings, ([name, read]) => [name, this.#most.get(name) ?? read]),
     );
@@ -88,8 +80,8 @@ export class SimulatedStream {
     this.#standsStill = stands;
   }
 
-  /** The servers that have given names. */
-  get names(): ReadonlyMap<string, { readonly server: string }> {
+  /** The server where each name is. */
+  get names(): ReadonlyMap<string, string> {
     return this.#memory.names;
   }
 
@@ -104,72 +96,61 @@ export class SimulatedStream {
   }
 
   flushAll(): void {
-    const nothing = { servers: new Map(), names: new Map(), numbers: new Map() };
-    this.restore({ entries: [], last: undefined, ...nothing });
-  }
-
-  /** One key of it is gone, and all others are there. */
-  forgetNames(): void {
-    this.restore({ ...this.#memory, names: new Map(), numbers: new Map() });
+    this.restore({ entries: [], last: undefined, servers: new Map(), names: new Map() });
   }
 
   join(by: string, instead: string): Placed {
     const { servers } = this.#memory;
-    const leave = { number: 0, read: GONE, tail: START, claimed: 0, lines: "" };
-    if (servers.delete(instead)) this.#add({ by: instead, ...leave });
-    const entry = this.#add({ by, number: 1, read: START, tail: START, claimed: 0, lines: "" });
+    const empty = { tail: START, lines: "", isPassing: false, requests: [] };
+    if (servers.delete(instead)) this.#add({ by: instead, number: 0, read: GONE, ...empty });
+    const entry = this.#add({ by, number: 1, read: START, ...empty });
     servers.set(by, { number: 1, read: entry.id });
     return entry;
   }
 
-  get readings(): Readings {
+  get readings(): ReadonlyMap<string, string> {
     return new Map(Array.from(this.#memory.servers, ([name, { read }]) => [name, read]));
   }
 
   /** @throws {Forgotten} if something before it is missing */
-  say(saying: Saying): Placed | undefined {
-    const { by, number, read, tail, claimed } = saying;
-    const { servers, numbers } = this.#memory;
+  add(entry: NewEntry): Placed | undefined {
+    const { by, number, read, tail, requests } = entry;
+    const { servers } = this.#memory;
     const before = servers.get(by)?.number ?? 0;
     if (number <= before) return this.last;
     if (number > before + 1) throw new Forgotten(`number ${number} comes after ${before}`);
-    if (claimed > (numbers.get(by) ?? 0)) throw new Forgotten("a name");
+    const granted = requests.map((request) => this.#do(request, by)).join("");
     this.#memory.entries = this.#memory.entries.filter(({ id }) => compareIds(id, tail) >= 0);
-    const entry = this.#add(saying);
+    const placed = this.#add(entry, granted);
     if (read === GONE) servers.delete(by);
     else servers.set(by, { number, read });
-    return entry;
+    return placed;
   }
 
-  /** @throws {Forgotten} if something before it is missing */
-  claim({ number, what, key }: Claim, server: string): boolean {
-    const { names, numbers, servers } = this.#memory;
+  /** Does what is requested; returns whether it is granted, if it is a name to reserve. */
+  #do(request: string, by: string): string {
+    const { names, servers } = this.#memory;
+    const [what, key = ""] = request.split(" ");
     const owner = names.get(key);
-    const before = numbers.get(server) ?? 0;
-    if (number <= before) return owner?.server === server && owner.number === number;
-    if (number > before + 1) throw new Forgotten("a name");
-    numbers.set(server, number);
-    if (what === "release") {
-      if (owner?.server === server) names.delete(key);
-      return false;
-    }
-    if (owner !== undefined && owner.server !== server && servers.has(owner.server)) return false;
-    names.set(key, { server, number });
-    return true;
-  }
-
-  drop(server: string): void {
-    this.#memory.servers.delete(server);
+    if (what === "drop") servers.delete(key);
+    if (what === "release" && owner === by) names.delete(key);
+    if (what !== "reserve") return "";
+    if (owner !== undefined && owner !== by && servers.has(owner)) return "0";
+    names.set(key, by);
+    return "1";
   }
 
   after(id: string): Placed[] {
     return this.#memory.entries.filter((entry) => compareIds(entry.id, id) > 0);
   }
 
-  #add({ by, number, read, lines }: Saying): Placed {
+  #add({ by, number, read, lines, isPassing }: NewEntry, granted = ""): Placed {
+    for (const line of lines.match(/[^\n]*\n/g) ?? [])
+      if (isNotice(line) !== isPassing) throw new Violation(`${line} has the wrong kind`);
     const before = this.#memory.last;
     const id = `${Math.floor(this.now()) + 1}-${this.#sequence++}`;
-    const entry = { id, after: before?.id ?? START, by, number, read, lines, before };
+    const after = before?.id ?? START;
+    const entry = { id, after, by, number, read, lines, isPassing, granted, before };
     this.#memory.last = entry;
     this.#memory.entries.push(entry);
     this.placed.push(entry);
@@ -179,9 +160,13 @@ export class SimulatedStream {
   }
 }
 
-function copyOf({ entries, last, servers, names, numbers }: Memory): Memory {
-  const maps = { servers: new Map(servers), names: new Map(names), numbers: new Map(numbers) };
-  return { entries: [...entries], last, ...maps };
+function copyOf({ entries, last, servers, names }: Memory): Memory {
+  return { entries: [...entries], last, servers: new Map(servers), names: new Map(names) };
+}
+
+/** Whether a line is a join or leave notice. */
+export function isNotice(line: string): boolean {
+  return line.startsWith("* ");
 }
 
 /** What a world wants to know of a connection. */
@@ -192,12 +177,14 @@ export interface Watcher {
 
 export class SimulatedLink implements StreamLink {
   readonly #stream: SimulatedStream;
-  readonly #events: StreamEvents;
+  readonly #onOpen: () => void;
+  readonly #onLost: (error: Error) => void;
   readonly #watcher: Watcher;
   /** On their way there, and answers on their way back. */
   readonly #commands: Command[] = [];
-  readonly #answers: ((events: StreamEvents) => void)[] = [];
-  #reading: { after: string; sinceMs: number } | undefined;
+  readonly #answers: (() => void)[] = [];
+  #reading:
+    { after: string; sinceMs: number; done: (entries: readonly Entry[]) => void } | undefined;
   #isOpen = false;
   isClosed = false;
   /** Whether it has said so. */
@@ -205,64 +192,56 @@ export class SimulatedLink implements StreamLink {
   /** Whether answers get lost on their way. */
   isMute = false;
 
-  constructor(stream: SimulatedStream, events: StreamEvents, watcher: Watcher) {
+  constructor(
+    stream: SimulatedStream,
+    onOpen: () => void,
+    onLost: (error: Error) => void,
+    watcher: Watcher,
+  ) {
     this.#stream = stream;
-    this.#events = events;
+    this.#onOpen = onOpen;
+    this.#onLost = onLost;
     this.#watcher = watcher;
   }
 
-  /** How many sayings are on their way. */
+  /** How many entries are on their way. */
   inFlight = 0;
 
-  join(by: string, instead: string): void {
+  join(by: string, instead: string, done: (joined: Joined) => void): void {
     this.#commands.push(() => {
+      const others = new Map(this.#stream.readings);
+      others.delete(instead);
       const entry = this.#stream.join(by, instead);
-      const { forgotten, readings } = this.#stream;
-      return (events) => {
+      const { forgotten } = this.#stream;
+      return () => {
         this.#watcher.joined(by, entry, forgotten);
-        events.onJoined(entry.id, readings, []);
+        done({ id: entry.id, others, history: [] });
       };
     });
   }
 
-  say(saying: Saying): void {
+  add(entry: NewEntry, done: (id: string) => void): void {
     this.inFlight++;
     this.#commands.push(() => {
       this.inFlight--;
-      return this.#say(saying);
+      return this.#add(entry, done);
     });
   }
 
-  read(after: string): void {
-    this.#reading = { after, sinceMs: this.#stream.now() };
-  }
-
-  claim(claim: Claim, by: string): void {
-    this.#commands.push(() =>
-      this.#answering(() => {
-        const granted = this.#stream.claim(claim, by);
-        return (events) => events.onClaimed(claim.number, granted);
-      }),
-    );
-  }
-
-  drop(server: string): void {
-    this.#commands.push(() => {
-      this.#stream.drop(server);
-      return () => {};
-    });
+  read(after: string, done: (entries: readonly Entry[]) => void): void {
+    this.#reading = { after, sinceMs: this.#stream.now(), done };
   }
 
   close(): void {
     this.isClosed = true;
   }
 
-  /** It breaks: of what was said, a part is still on its way. */
+  /** It breaks: of what was sent, a part is still on its way. */
   cut(keep: number): void {
     if (this.isClosed) return;
     this.#commands.splice(keep);
     this.isClosed = this.isLost = true;
-    this.#events.onLost(new Error("cut"));
+    this.#onLost(new Error("cut"));
   }
 
   /** Whether it is open, and gets answers. */
@@ -289,44 +268,39 @@ export class SimulatedLink implements StreamLink {
     if (this.isClosed) return false;
     if (!this.#isOpen) return this.#open();
     const answer = this.#answers.shift();
-    if (answer) answer(this.#events);
+    answer?.();
     return answer !== undefined || this.#answerReading(entriesMax);
   }
 
   #open(): boolean {
     if (this.#stream.standsStill || this.isMute) return false;
     this.#isOpen = true;
-    this.#events.onOpen();
+    this.#onOpen();
     return true;
   }
 
   #answerReading(entriesMax: number): boolean {
     if (!this.#reading || this.isMute || this.#stream.standsStill) return false;
-    const { after, sinceMs } = this.#reading;
+    const { after, sinceMs, done } = this.#reading;
     const entries = this.#stream.after(after).slice(0, entriesMax);
     if (entries.length === 0 && this.#stream.now() - sinceMs < 1000) return false;
     this.#reading = undefined;
     this.#watcher.delivered(entries);
-    this.#events.onEntries(entries);
+    done(entries);
     return true;
   }
 
-  #say(saying: Saying): (events: StreamEvents) => void {
-    return this.#answering(() => {
-      if (this.#stream.isFull) throw new Error("OOM");
-      const entry = this.#stream.say(saying);
-      return (events) => events.onSaid(entry?.id ?? START);
-    });
-  }
-
-  /** What it answers; if it throws, that it is of no use any more. */
-  #answering(command: Command): (events: StreamEvents) => void {
+  /** Adds it; what it answers, or if that throws, that it is of no use any more. */
+  #add(entry: NewEntry, done: (id: string) => void): () => void {
     try {
-      return command();
+      if (this.#stream.isFull) throw new Error("OOM");
+      const placed = this.#stream.add(entry);
+      return () => done(placed?.id ?? START);
     } catch (error) {
-      return (events) => {
+      if (error instanceof Violation) throw error;
+      return () => {
         this.isLost = true;
-        events.onLost(error as Error); // thrown just above
+        this.#onLost(error as Error); // thrown just above
       };
     }
   }

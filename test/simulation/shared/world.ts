@@ -1,20 +1,25 @@
 /**
  * One seed makes one world of two or three servers that share a room over a stream.
- * The whole room is looked at: all members of all servers hear one order, each line
+ * The whole room is looked at: all members of all servers receive one order, each line
  * once, whatever the stream and its connections do; or are told that they do not.
  */
 
+import { Arrival, type Way } from "../../../lib/doors/door.ts";
+import { names, PREFIX_BYTES_MAX } from "../../../lib/extras/names/names.ts";
+import type { Context, Part } from "../../../lib/extras/part.ts";
+import { presence } from "../../../lib/extras/presence.ts";
 import { StreamOrder } from "../../../lib/redis/stream-order.ts";
 import { compareIds, GONE } from "../../../lib/redis/stream.ts";
 import { LineLog } from "../../../lib/room/line-log.ts";
 import { Member } from "../../../lib/room/member.ts";
-import { PREFIX_BYTES_MAX } from "../../../lib/room/names.ts";
+import type { Author } from "../../../lib/room/order.ts";
 import { Room } from "../../../lib/room/room.ts";
+import { Connections } from "../../../lib/server/connections.ts";
 import { Random } from "../random.ts";
 import { Violation } from "../state.ts";
 import { WorldFailure } from "../world.ts";
 import { SharedSeat, speakerOf } from "./seat.ts";
-import { type Placed, SimulatedLink, SimulatedStream } from "./stream.ts";
+import { isNotice, type Placed, SimulatedLink, SimulatedStream } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** How long a world rests in the end, on its own clock. */
@@ -31,13 +36,13 @@ export class SharedSightings {
   standstills = 0;
   fullStreams = 0;
   forgotten = 0;
-  threadsLost = 0;
+  timesOutOfSync = 0;
   linesLost = 0;
   slept = 0;
   died = 0;
   stopped = 0;
-  goodbyes = 0;
-  waitedForNoMore = 0;
+  leaves = 0;
+  consideredDown = 0;
   timesBack = 0;
   talkersHeld = 0;
   trimmed = 0;
@@ -62,9 +67,9 @@ export function runSharedWorld(seed: number, trace?: (line: string) => void): Sh
 
 const servers = new WeakMap<LineLog, Server>();
 const append = LineLog.prototype.append;
-LineLog.prototype.append = function (speaker, run) {
-  servers.get(this)?.says(Buffer.from(run).toString("latin1"));
-  append.call(this, speaker, run);
+LineLog.prototype.append = function (author, run) {
+  servers.get(this)?.takes(author, Buffer.from(run).toString("latin1"));
+  append.call(this, author, run);
 };
 
 const EVENTS = {
@@ -119,6 +124,7 @@ class SharedWorld {
     this.rules = {
       lineBytesMax,
       names,
+      announce: random.chance(300),
       saidBytesMax,
       logBytes: saidBytesMax * random.pick([1, 3, 20]),
       patienceMs: random.pick([100, 2000, 60_000]),
@@ -192,8 +198,7 @@ class SharedWorld {
       this.#snapshot = stream.snapshot();
       return this.trace?.("the stream is saved");
     }
-    if (this.rules.names && random.chance(300)) stream.forgetNames();
-    else if (random.chance(500)) stream.flushAll();
+    if (random.chance(500)) stream.flushAll();
     else stream.restore(this.#snapshot);
     this.trace?.(`the stream has forgotten what follows ${stream.last?.id}`);
   }
@@ -242,12 +247,16 @@ class SharedWorld {
   #checkRest(): void {
     const said = new Set<string>();
     for (let entry = this.stream.last; entry; entry = entry.before)
-      for (const line of linesOf(entry.lines)) {
+      for (const line of linesOf(entry.lines).filter((line) => !isNotice(line))) {
         if (said.has(line)) throw new Violation(`${line.trim()} has two places`);
         said.add(line);
       }
     if (this.rules.names) {
-      checkNames(chainOf(this.stream.last).flatMap(({ lines }) => linesOf(lines)));
+      checkNames(
+        chainOf(this.stream.last)
+          .flatMap(({ lines }) => linesOf(lines))
+          .filter((line) => !isNotice(line)),
+      );
       this.#checkNamesOfTheDead();
     }
     // What is forgotten had a place.
@@ -261,11 +270,11 @@ class SharedWorld {
     this.seen.trimmed += this.stream.placed.length - this.stream.entries.length;
   }
 
-  /** A server that is waited for no more has no names. */
+  /** A server that is considered down has no names. */
   #checkNamesOfTheDead(): void {
     const living = this.#awake.map(({ order }) => order.name);
     if (living.length === 0) return;
-    for (const [name, { server }] of this.stream.names)
+    for (const [name, server] of this.stream.names)
       if (this.stream.readings.has(server) && !living.includes(server))
         throw new Violation(`${name} is taken by ${server}, which is gone`);
   }
@@ -305,12 +314,20 @@ function linesOf(lines: string): string[] {
   return lines.match(/[^\n]*\n/g) ?? [];
 }
 
+/** Whether it is in the room, or on its way in. */
+function isHere({ data }: SharedSeat): boolean {
+  return data instanceof Member || data instanceof Arrival;
+}
+
 /** One of the servers, and what is known of it. */
 class Server {
   readonly #world: SharedWorld;
   readonly #index: number;
   readonly room: Room;
   readonly order: StreamOrder;
+  readonly #connections: Connections;
+  readonly #way: Way;
+  #stopped: Promise<void> | undefined;
   seats: SharedSeat[] = [];
   links: SimulatedLink[] = [];
   isTurnDue = false;
@@ -334,7 +351,7 @@ class Server {
   #isInRoom = false;
   /** How often the stream had forgotten something when it joined. */
   #forgottenBefore = 0;
-  /** Who took its leave, as it knows; and who is waited for no more by it. */
+  /** Servers that have left, as it knows; and those that it considers down. */
   readonly #knownGone = new Set<string>();
   readonly #dropped = new Set<string>();
   #hasDropped = false;
@@ -345,8 +362,8 @@ class Server {
     this.order = new StreamOrder({
       ...world.rules,
       lineBytesMax: world.rules.saidBytesMax,
-      open: (events) => {
-        const link = new SimulatedLink(world.stream, events, {
+      open: (onOpen, onLost) => {
+        const link = new SimulatedLink(world.stream, onOpen, onLost, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
           delivered: (entries) => {
             for (const { by, read } of entries) if (read === GONE) this.#knownGone.add(by);
@@ -360,20 +377,31 @@ class Server {
         this.names.push(`server${index}.${this.names.length}`);
         return this.names.at(-1) ?? "";
       },
-      onChange: (what) => this.#reports(what),
+      report: (what) => this.#reports(what),
     });
+    const { order } = this;
+    const parts: Part[] = [{ name: "redis", order, reservations: order.reservations }];
+    const context = { secrets: {}, parts } as unknown as Context; // all that these parts ask for
+    if (world.rules.names) parts.push(names(context));
+    if (world.rules.announce) parts.push(presence(context));
     this.room = new Room({
       ...world.rules,
-      order: this.order,
-      onNamed: (name) => {
-        for (const seat of this.seats) if (name.endsWith(` ${seat.name}`)) seat.isNamed = true;
-      },
+      order,
+      addedBytesMax: world.rules.names ? PREFIX_BYTES_MAX : 0,
+      extras: [
+        () => ({ joined: ({ cursor }) => this.#enters(cursor.socket as SharedSeat) }), // all are
+        ...parts.flatMap(({ extra }) => extra ?? []),
+      ],
       now: () => world.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.isTurnDue = true;
         else this.alarmAtMs = Math.min(this.alarmAtMs, world.now + delayMs);
       },
     });
+    this.#connections = new Connections(this.room, {});
+    this.#way = { kind: "tcp", doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
+    this.#connections.ways.push(this.#way);
+    void order.start(this.room).catch(() => {});
     servers.set(this.room.log, this);
   }
 
@@ -402,9 +430,16 @@ class Server {
     const seat = new SharedSeat(`${this.#index}.${this.#members++}`, rules.space, title);
     this.seats.push(seat);
     this.#log(`has ${seat.name}`);
-    this.room.join(seat, seat.name);
-    if (this.#isInRoom !== seat.data instanceof Member)
-      throw new Violation(`${seat.name} comes, and would miss something`);
+    seat.onClosed = () => this.#connections.closed(seat, this.#way);
+    this.#connections.accept(seat, this.#way);
+    if (title === "" && this.#isInRoom !== isHere(seat))
+      throw new Violation(`${seat.name} is let in wrongly`);
+  }
+
+  #enters(seat: SharedSeat): void {
+    if (!this.#isInRoom) throw new Violation(`${seat.name} joins, and would miss something`);
+    seat.isNamed = true;
+    this.#log(`${seat.name} joins`);
   }
 
   speak(): void {
@@ -429,7 +464,7 @@ class Server {
 
   finish(): void {
     const seat = this.#pickMember();
-    if (!seat || seat.isPaused || seat.hasEnded) return;
+    if (!seat || seat.isPaused || seat.hasEnded || (seat.title !== "" && !seat.isNamed)) return;
     // One that is cut off is to be known as a line of its own.
     if (seat.started !== "" && !/:\d{3}/.test(seat.started)) return;
     this.#log(`${seat.name} half-closes`);
@@ -454,13 +489,13 @@ class Server {
   turn(): void {
     this.isTurnDue = false;
     this.alarmAtMs = NEVER;
-    this.room.flush();
+    this.#connections.flush();
     // What has just been asked for, that a server is forgotten, is not always done.
     if (this.#hasDropped && this.#world.random.chance(300)) this.cut();
     this.#hasDropped = false;
     this.seats = this.seats.filter((seat) => !seat.isClosed);
-    const { size, sharing } = this.room;
-    if (this.isStopping && size === 0 && sharing?.hasSaidAll && !this.#isClosing) this.#close();
+    const hasStopped = this.#stopped && Bun.peek.status(this.#stopped) === "fulfilled";
+    if (hasStopped && !this.#isClosing) this.#close();
   }
 
   answer(): boolean {
@@ -509,7 +544,7 @@ class Server {
     this.#world.seen.stopped++;
     this.#log("is told to stop");
     this.isStopping = true;
-    this.room.stop();
+    this.#stopped = this.#connections.stop(1e9);
   }
 
   /** From now on all is well with it. */
@@ -527,13 +562,15 @@ class Server {
   }
 
   /** Its log takes lines: they follow what it had. */
-  says(lines: string): void {
+  takes(author: Author, lines: string): void {
     this.#log(`'s log takes ${JSON.stringify(lines)}`);
+    if (isNotice(lines) !== (author.isPassing ?? false))
+      throw new Violation(`${lines} is of the wrong kind`);
     const before = this.#places;
     this.#places = before.flatMap((place) => this.#walk(place, lines));
     if (this.#places.length === 0)
       throw new Violation(
-        `server ${this.#index} hears ${JSON.stringify(lines)}, which does not follow`,
+        `server ${this.#index} takes ${JSON.stringify(lines)}, which does not follow`,
       );
     this.#world.seen.lines += lines.split("\n").length - 1;
     for (const seat of this.seats) {
@@ -548,7 +585,8 @@ class Server {
   check(): void {
     const { stream, rules } = this.#world;
     const inFlight = this.#link?.inFlight ?? 0;
-    if (inFlight > 9) throw new Violation(`${inFlight} batches are on their way`);
+    if (inFlight > 4 && !this.#isClosing)
+      throw new Violation(`${inFlight} batches are on their way`);
     const known = stream.readingsAtMost;
     const name = this.order.name;
     if (!known.has(name)) return;
@@ -561,7 +599,7 @@ class Server {
 
   checkRest(placed: ReadonlySet<string>): void {
     if (this.isDead) return;
-    for (const [name, { server }] of this.#world.stream.names) {
+    for (const [name, server] of this.#world.stream.names) {
       const isBorne = this.seats.some(({ title, isShut }) => title === name && !isShut);
       if (server === this.order.name && !isBorne && !this.isOver)
         throw new Violation(`${name} is nobody's name any more`);
@@ -599,22 +637,22 @@ class Server {
     this.#log(`reports: ${what}`);
     const { seen, servers, stream } = this.#world;
     if (what.startsWith("redis is back")) seen.timesBack++;
-    const [, name = ""] = /^server (\S+) is waited for no more/.exec(what) ?? [];
+    const [, name = ""] = /^server (\S+) is considered down/.exec(what) ?? [];
     if (name) {
-      seen.waitedForNoMore++;
+      seen.consideredDown++;
       this.#dropped.add(name);
       this.#hasDropped = true;
       for (const server of servers) if (server.names.at(-1) === name) this.#drops(server);
       if (this.#knownGone.has(name)) throw new Violation(`${name}, which has gone, was waited for`);
     }
-    const [, lines = "0"] = /^lines said here that have found no place: (\d+)$/.exec(what) ?? [];
+    const [, lines = "0"] = /^lines lost, .*: (\d+)$/.exec(what) ?? [];
     seen.linesLost += Number(lines);
     this.#linesLost += Number(lines);
-    if (!what.startsWith("lost the thread")) return;
-    seen.threadsLost++;
+    if (!what.startsWith("out of sync")) return;
+    seen.timesOutOfSync++;
     this.#isInRoom = false;
     const hasReason = stream.forgotten > this.#forgottenBefore || this.wasDropped;
-    if (!hasReason) throw new Violation(`server ${this.#index} has lost the thread for no reason`);
+    if (!hasReason) throw new Violation(`server ${this.#index} is out of sync for no reason`);
     this.wasDropped = false;
   }
 
@@ -641,7 +679,7 @@ class Server {
   /** Whether the others may have gone on without it. */
   wasDropped = false;
 
-  /** It waits for its goodbye to be answered only for so long. */
+  /** It waits only for so long until its leave is answered. */
   endsAtLast(): void {
     if (this.#world.now - this.#closesAtMs <= 10_000 || this.isOver) return;
     this.#isOverdue = true;
@@ -653,25 +691,25 @@ class Server {
     this.#isClosing = true;
     this.#closesAtMs = this.#world.now;
     const link = this.#link;
-    const { name, isIdle } = this.order;
+    const { name, isSettled } = this.order;
     const wasHere = this.#isInRoom && link?.isInUse === true;
-    if (!isIdle) throw new Violation(`${name} stops with lines on their way`);
+    if (!isSettled) throw new Violation(`${name} stops with lines on their way`);
     this.order.close(() => {
       this.isOver = true;
       const isKnown = this.#world.stream.placed.some(
         ({ by, read }) => by === name && read === GONE,
       );
-      if (isKnown) this.#world.seen.goodbyes++;
+      if (isKnown) this.#world.seen.leaves++;
       // It waits until its leave is known, unless it cannot be.
       const hasForgotten = this.#world.stream.forgotten > this.#forgottenBefore;
       const isOut = hasForgotten || !this.#isInRoom;
       const isLost = !link || link.isLost || this.#isOverdue || isOut;
-      if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has said no goodbye`);
+      if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has not left`);
     });
   }
 
   #takes(seat: SharedSeat): void {
-    if (!(seat.data instanceof Member)) return;
+    if (!isHere(seat) || (seat.data instanceof Member && seat.data.isLeaving)) return;
     for (let end = seat.started.indexOf("\n"); end >= 0; end = seat.started.indexOf("\n")) {
       const line = seat.started.slice(0, end + 1);
       seat.started = seat.started.slice(end + 1);
@@ -685,7 +723,7 @@ class Server {
   }
 
   #pickMember(): SharedSeat | undefined {
-    const members = this.seats.filter(({ data, isClosed }) => data instanceof Member && !isClosed);
+    const members = this.seats.filter((seat) => isHere(seat) && !seat.isClosed);
     return members.length > 0 ? this.#world.random.pick(members) : undefined;
   }
 
