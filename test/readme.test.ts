@@ -1,10 +1,11 @@
-/** The READMEs: their links lead somewhere, and what they say of options and extras is so. */
+/** The READMEs: their links lead somewhere, they name all options, and what they show works. */
 
 import { expect, test } from "bun:test";
-import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { endAfterEach, newFolder, ROOT, runToEnd, ServerProgram } from "./harness.ts";
+import { installTypes, testWith } from "./harness/tools.ts";
 
 endAfterEach();
 
@@ -52,13 +53,14 @@ for (const program of ["server", "client"])
   });
 
 test("lib/README.md has each folder of lib/", () => {
-  const folders = new Bun.Glob("*/*.ts").scanSync(join(ROOT, "lib")).map(dirname);
-  expect(linksOf(read("lib/README.md"))).toEqual(expect.arrayContaining([...new Set(folders)]));
+  const folders = readdirSync(join(ROOT, "lib")).filter((name) => !name.includes("."));
+  expect(linksOf(read("lib/README.md"))).toEqual(expect.arrayContaining(folders));
 });
 
 test("an extra is added as lib/README.md says", async () => {
   const [, file = "", entry = ""] =
     /```ts\n([^]*?)```\n[^]*?```ts\n([^]*?)```/.exec(read("lib/README.md")) ?? [];
+  installTypes();
   const copy = newFolder();
   for (const name of ["server.ts", "client.ts", "lib", "package.json", "tsconfig.json"])
     cpSync(join(ROOT, name), join(copy, name), { recursive: true });
@@ -78,3 +80,23 @@ test("an extra is added as lib/README.md says", async () => {
   await ann.hears("* thank you\n");
   await server.logged(/left \S+: thank you/);
 }, 20_000);
+
+testWith("systemd-analyze")("systemd takes the unit in service.md, and rates it safe", async () => {
+  const [, unit = ""] = /```ini\n([^]*?)```/.exec(read("lib/server/service.md")) ?? [];
+  const file = join(newFolder(), "linechat.service");
+  // The program is where the text has it installed, and not here.
+  writeFileSync(file, unit.replace(/(?<=^ExecStart=)\S+/m, "/bin/true"));
+  const nothing = { code: 0, stdout: "", stderr: "" };
+  expect(await runToEnd(["systemd-analyze", "verify", "--man=no", file])).toEqual(nothing);
+  const rate = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15"];
+  const rated = await runToEnd([...rate, file]);
+  expect(rated.stdout).toMatch(/Overall exposure level for linechat\.service: 1\.\d OK/);
+  expect(rated.code).toBe(0);
+});
+
+test("the example of embedding in README.md runs as printed", async () => {
+  const [, code = ""] = /## As a library[^]*?```ts\n([^]*?)```/.exec(read("README.md")) ?? [];
+  const [, stdout = ""] = /It prints:\n\n```\n([^]*?)```/.exec(read("README.md")) ?? [];
+  expect(stdout).not.toBe("");
+  expect(await runToEnd([process.execPath, "-e", code])).toEqual({ code: 0, stdout, stderr: "" });
+});

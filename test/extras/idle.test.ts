@@ -3,12 +3,10 @@
 import { expect, test } from "bun:test";
 
 import { idle } from "../../lib/extras/idle.ts";
-import type { RoomOptions } from "../../lib/room/room.ts";
-import { openRoom as openPlainRoom } from "../room/open-room.ts";
+import { openParts, type Options } from "./open-parts.ts";
 
-function openRoom(options: Partial<RoomOptions> = {}) {
-  const { extra } = idle(60_000);
-  const opened = openPlainRoom({ ...options, extras: extra ? [extra] : [] });
+function openRoom(options: Options = {}) {
+  const opened = openParts([() => idle(60_000)], options);
   return { ...opened, ann: opened.join("ann"), bob: opened.join("bob") };
 }
 

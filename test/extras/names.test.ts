@@ -1,158 +1,154 @@
-/** A room in which the server says who talks. */
+/** `--names`: a client joins with a name, which stands before each of its lines. */
 
 import { describe, expect, test } from "bun:test";
 
-import type { Identity } from "../../lib/room/names.ts";
-import { PREFIX_BYTES_MAX } from "../../lib/room/names.ts";
-import type { RoomOptions } from "../../lib/room/options.ts";
-import { Room } from "../../lib/room/room.ts";
-import { FakeSocket } from "./fake-socket.ts";
+import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
+import type { Part } from "../../lib/extras/part.ts";
+import { rate } from "../../lib/extras/rate.ts";
+import { OUT_OF_SYNC } from "../../lib/program/server-messages.ts";
+import { FakeSocket } from "../room/fake-socket.ts";
+import { type Make, openParts, type Options } from "./open-parts.ts";
 
 const GREETING = "* say your name first\n";
+const GREETING_ALICE = "* say your name first (here: alice)\n";
+const NOT_A_NAME = "* a name is one word of 1 to 32 characters without a colon\n";
 
-function openRoom(options: Partial<RoomOptions> = {}) {
-  const clock = { ms: 0 };
-  const events: string[] = [];
-  const room = new Room({
-    names: true,
-    now: () => clock.ms,
-    wake: () => {},
-    onJoin: (name) => events.push(`came ${name}`),
-    onNamed: (name) => events.push(`joined ${name}`),
-    onLeave: (name, reason) => events.push(`left ${name}: ${reason}`),
-    onRefuse: (name, why) => events.push(`refused ${name}: ${why}`),
-    ...options,
-  });
-  let port = 0;
-  const join = (identity?: Identity): FakeSocket => {
-    const socket = new FakeSocket();
-    room.join(socket, `[::1]:${++port}`, identity);
-    return socket;
-  };
-  /** What a socket has heard since it was asked last. */
-  const heard = (socket: FakeSocket): string => {
-    room.flush();
-    const text = socket.heard;
-    socket.heard = "";
+function openRoom(options: Options = {}, before: readonly Make[] = []) {
+  const opened = openParts([...before, names], options);
+  /** What a socket has received since it was asked last. */
+  const receivedBy = (socket: FakeSocket): string => {
+    for (let turn = 0; turn < 3; turn++) opened.pass(0);
+    const text = socket.received;
+    socket.received = "";
     return text;
   };
-  const pass = (ms: number) => {
-    clock.ms += ms;
-    room.flush();
+  /** A member with that name, which has received nothing yet. */
+  const named = (name: string): FakeSocket => {
+    const socket = opened.accept();
+    socket.sends(`${name}\n`);
+    receivedBy(socket);
+    return socket;
   };
-  return { room, join, heard, pass, events };
+  /** One that shows a certificate, which is the same for the same fingerprint. */
+  const certified = (CN: string, fingerprint256: string): FakeSocket => {
+    const socket = new FakeSocket(1000, "::1");
+    socket.getPeerCertificate = () => ({ subject: { CN }, fingerprint256 });
+    return opened.accept(socket);
+  };
+  return { ...opened, receivedBy, named, certified };
 }
 
+/** Names that are asked for elsewhere; the others are granted at once. */
+const granted: ((granted: boolean) => void)[] = [];
+const released: string[] = [];
+const held = (): Part => ({
+  name: "elsewhere",
+  reservations: {
+    ask: (key, answer) => void (key === "alice" ? answer(true) : granted.push(answer)),
+    release: (key) => released.push(key),
+  },
+});
+
 describe("the first line is the name", () => {
-  test("and each line after it is said with it", () => {
-    const { join, heard, events } = openRoom();
-    const [alice, bob] = [join(), join()];
-    expect(heard(bob)).toBe(GREETING);
-    alice.says("alice\nhello\n\nthere");
-    expect(heard(bob)).toBe("alice: hello\nalice: \n");
-    alice.says(" you are\n");
-    expect(heard(bob)).toBe("alice: there you are\n");
-    expect(heard(alice)).toBe(GREETING);
-    expect(events).toEqual(["came [::1]:1", "came [::1]:2", "joined alice [::1]:1"]);
+  test("and stands before each line after it", () => {
+    const { accept, named, receivedBy, events } = openRoom();
+    const [alice, bob] = [accept(), named("bob")];
+    alice.sends("alice\nbob: hello\n\nthere");
+    expect(receivedBy(bob)).toBe("alice: bob: hello\nalice: \n");
+    alice.sends(" you are\n");
+    expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: there you are\n", GREETING]);
+    expect(events).toEqual(["joined bob [::1]:2", "joined alice [::1]:1"]);
   });
 
   test("cut anywhere, with white space around it, as telnet and a hand type it", () => {
-    const { join, heard } = openRoom();
-    const [alice, bob] = [join(), join()];
-    heard(bob);
-    for (const byte of " alice \r\nhello\r\n") alice.says(byte);
-    expect(heard(bob)).toBe("alice: hello\r\n");
+    const { accept, named, receivedBy } = openRoom();
+    const [alice, bob] = [accept(), named("bob")];
+    for (const byte of " alice \r\nhello\r\n") alice.sends(byte);
+    expect(receivedBy(bob)).toBe("alice: hello\r\n");
   });
 
-  test("or what it begins with, and then the rest is said", () => {
-    const { join, heard } = openRoom();
-    const [alice, bob] = [join(), join()];
-    heard(bob);
-    alice.says("alice: hello\nalice: again\nbob: I am bob\nalice:x\nAlice: y\n* alice left\n");
-    expect(heard(bob)).toBe(
+  test("or what it begins with, and then the line is relayed, the name once", () => {
+    const { accept, named, receivedBy } = openRoom();
+    const [alice, bob] = [accept(), named("bob")];
+    alice.sends("alice: hello\nalice: again\nbob: I am bob\nalice:x\nAlice: y\n* alice left\n");
+    expect(receivedBy(bob)).toBe(
       "alice: hello\nalice: again\nalice: bob: I am bob\nalice: alice:x\nalice: Alice: y\n" +
         "alice: * alice left\n",
     );
   });
 
   test("also without its LF, at the end of input", () => {
-    const { room, join, heard, events } = openRoom();
-    const [alice, bob] = [join(), join()];
-    heard(bob);
-    alice.says("alice: hello");
-    alice.data.ended();
-    expect(heard(bob)).toBe("alice: hello\n");
-    room.flush();
-    expect(events.at(-1)).toBe("left alice [::1]:1: end of input");
+    for (const sent of ["alice: hello", "alice"]) {
+      const { accept, named, receivedBy, events } = openRoom();
+      const [alice, bob] = [accept(), named("bob")];
+      alice.sends(sent);
+      alice.data.ended();
+      expect(receivedBy(bob)).toBe(sent === "alice" ? "" : "alice: hello\n");
+      expect([events.at(-1), alice.ended]).toEqual(["left alice [::1]:1: end of input", true]);
+    }
   });
 
-  test("who says nothing hears all the same", () => {
-    const { join, heard, events } = openRoom();
-    const [alice, listener] = [join(), join()];
-    alice.says("alice: hello\n");
-    expect(heard(listener)).toBe(`${GREETING}alice: hello\n`);
-    listener.data.ended();
-    heard(alice);
-    expect(events.at(-1)).toBe("left [::1]:2: end of input");
+  test("and before it a client receives nothing but the greeting, for a minute at most", () => {
+    const { accept, named, receivedBy, pass, events } = openRoom();
+    const [listener, alice] = [accept(), named("alice")];
+    alice.sends("hello\n");
+    pass(59_999);
+    expect([receivedBy(listener), listener.ended]).toEqual([GREETING, false]);
+    listener.sends("lis");
+    pass(1);
+    expect([receivedBy(listener), listener.ended]).toEqual(["* no name within 1m\n", true]);
+    expect(events.at(-1)).toBe("refused [::1]:1: no name within 1m");
+    accept().data.ended();
+    expect(events.at(-1)).toBe(`refused [::1]:3: ${NOT_A_NAME.slice(2, -1)}`);
+  });
+
+  test("is no ClientHello: where there is no TLS, that is told", () => {
+    const { accept, receivedBy } = openRoom();
+    const mistaken = accept();
+    mistaken.data.received(Buffer.from("\x16\x03\x01\n\n\x01", "latin1"));
+    expect(receivedBy(mistaken)).toBe(`${GREETING}* speaks TLS, this port does not\n`);
   });
 });
 
 describe("the greeting", () => {
-  test("says who is here, and how many more", () => {
-    const { join, heard } = openRoom();
-    for (const name of ["alice", "Bob"]) join().says(`${name}\n`);
-    expect(heard(join())).toBe("* say your name first (here: alice, Bob)\n");
-    for (let guest = 1; guest <= 1000; guest++) join().says(`guest${guest}\n`);
+  test("has the names of some that are here, and how many more they are", () => {
+    const { accept, named, receivedBy } = openRoom();
+    for (const name of ["alice", "Bob"]) named(name);
+    expect(receivedBy(accept())).toBe("* say your name first (here: alice, Bob)\n");
+    for (let guest = 1; guest <= 1000; guest++) accept().sends(`guest${guest}\n`);
     const guests = Array.from({ length: 8 }, (_, at) => `guest${at + 1}`).join(", ");
-    expect(heard(join())).toBe(
+    expect(receivedBy(accept())).toBe(
       `* say your name first (here: alice, Bob, ${guests} and 992 more)\n`,
     );
   });
 
-  test("comes before all else, also if the socket takes it in parts", () => {
-    const { room, join, heard } = openRoom();
-    const [alice, bob] = [join(), join()];
-    bob.room = 5;
-    expect(heard(bob)).toBe(GREETING.slice(0, 5));
-    alice.says("alice: hello\n");
-    expect(heard(bob)).toBe("");
-    bob.drains(GREETING.length - 4);
-    room.flush();
-    bob.drains(Number.MAX_SAFE_INTEGER);
-    expect(heard(bob)).toBe(`${GREETING.slice(5)}alice: hello\n`);
-  });
-
-  test("has to be taken in time by one that leaves", () => {
-    const { join, pass, events } = openRoom({ patienceMs: 100, lingerMs: 50 });
-    const slow = join();
-    slow.room = 5;
-    pass(0);
-    slow.data.ended();
-    pass(149);
-    expect(slow.reset).toBe(false);
-    pass(1);
-    expect(slow.reset).toBe(true);
-    expect(events.at(-1)).toBe("left [::1]:1: too slow");
+  test("is never sent in part: a connection that does not take it is reset", () => {
+    const { accept, events, connections } = openRoom();
+    const full = new FakeSocket(1, "::1");
+    full.room = GREETING.length - 1;
+    accept(full);
+    expect([full.reset, connections.open, connections.arriving]).toEqual([true, 0, 0]);
+    expect(events).toEqual(["refused [::1]:1: reset"]);
   });
 });
 
 describe("nobody has the name of another", () => {
-  const refused = (said: string) => {
-    const { join, heard, events } = openRoom();
-    const [alice, bob, late] = [join(), join(), join()];
-    alice.says("Alice\n");
-    for (const one of [bob, late]) heard(one);
-    late.says(said);
-    const word = heard(late);
-    const isHeard = heard(bob);
-    expect([late.ended, isHeard]).toEqual([true, ""]);
-    expect(events.at(-1)).toBe(`left [::1]:3: ${word.slice(2, -1)}`);
-    late.says("bob\nI am bob\n");
-    expect(heard(bob)).toBe("");
-    return word;
+  /** What a client is told that sends that in a room where Alice and Bob are. */
+  const refused = (sent: string | Uint8Array) => {
+    const { accept, named, receivedBy, events } = openRoom();
+    named("Alice");
+    const [bob, late] = [named("bob"), accept()];
+    receivedBy(late);
+    late.data.received(Buffer.from(sent));
+    const message = receivedBy(late);
+    expect(late.ended).toBe(true);
+    expect(events.at(-1)).toBe(`refused [::1]:3: ${message.slice(2, -1)}`);
+    late.sends("eve\nI am eve\n");
+    expect(receivedBy(bob)).toBe("");
+    return message;
   };
   for (const name of ["Alice", "alice", "ALICE", "ａｌｉｃｅ", "𝐀lice"])
-    test(`${name} beside Alice`, () => {
+    test(`${name} next to Alice`, () => {
       expect(refused(`${name}\nhello\n`)).toBe(`* the name ${name} is taken\n`);
       expect(refused(`${name}: hello\n`)).toBe(`* the name ${name} is taken\n`);
     });
@@ -171,124 +167,187 @@ describe("nobody has the name of another", () => {
     ["a mark alone", "\u0301"],
   ] as const)
     test(`${what} is no name`, () => {
-      const word = "* a name is one word of 1 to 32 characters without a colon\n";
-      expect(refused(`${name}\nhello\n`)).toBe(word);
-      if (name !== "") expect(refused(`${name}: hello\n`)).toBe(word);
+      expect(refused(`${name}\nhello\n`)).toBe(NOT_A_NAME);
+      expect(refused(`${name}: hello\n`)).toBe(NOT_A_NAME);
     });
 
-  test("bytes that are no UTF-8 are no name", () => {
-    const { join, heard } = openRoom();
-    const alice = join();
-    heard(alice);
-    alice.data.received(Buffer.from("al\xffice\n", "latin1"));
-    expect(heard(alice)).toContain("* a name is one word");
+  test("bytes that are no UTF-8 are no name, nor are 1,025 bytes without an end", () => {
+    expect(refused(Buffer.from("al\xffice\n", "latin1"))).toBe(NOT_A_NAME);
+    expect(refused("x".repeat(1025))).toBe(NOT_A_NAME);
   });
 
-  test("it is free again once its bearer has said all it had to say", () => {
-    const { room, join, heard, events } = openRoom({ logBytes: 150, lineBytesMax: 10 });
-    const [alice, bob] = [join(), join()];
+  test("it is free again once all that its owner has sent is in the log", () => {
+    const { accept, named, receivedBy, events } = openRoom({ logBytes: 150, lineBytesMax: 10 });
+    const [alice, bob] = [named("alice"), named("bob")];
+    const lines = "alice: a\n".repeat(30);
     bob.room = 30;
-    alice.says("alice: a\n".repeat(30));
-    heard(bob);
-    expect(alice.paused).toBe(true);
+    alice.sends(lines);
     alice.data.closed();
-    const [second, third] = [join(), join()];
-    second.says("alice\n");
-    expect(heard(second)).toContain("* the name alice is taken\n");
+    expect(receivedBy(bob)).toBe(lines.slice(0, 30));
+    const [second, third] = [accept(), accept()];
+    second.sends("alice\n");
+    expect(receivedBy(second)).toContain("* the name alice is taken\n");
     bob.drains(Number.MAX_SAFE_INTEGER);
-    for (let turn = 0; turn < 3; turn++) room.flush();
-    expect(bob.heard).toBe("alice: a\n".repeat(30).slice(30 - GREETING.length));
-    third.says("alice\n");
+    expect(receivedBy(bob)).toBe(lines.slice(30));
+    third.sends("alice\n");
     expect(events.at(-1)).toBe("joined alice [::1]:4");
   });
 
-  test("it is free again as soon as its bearer is heard no more", () => {
-    const { join, heard, events } = openRoom();
-    const alice = join();
-    alice.says("alice\n");
-    alice.data.ended();
-    join().says("alice\n");
-    heard(alice);
-    expect(events).toContain("joined alice [::1]:2");
+  test("it is free again as soon as its owner sends no more, or is gone, also from the door", () => {
+    const { accept, named, events } = openRoom({}, [held]);
+    named("alice").data.ended();
+    named("alice").data.closed();
+    named("alice");
+    expect(events.filter((event) => event.startsWith("joined"))).toHaveLength(3);
+    const waits = accept();
+    waits.sends("bob\n");
+    waits.data.closed();
+    granted.splice(0);
+    accept().sends("bob\n");
+    expect(granted).toHaveLength(1);
+  });
+});
+
+describe("a name that another server may have", () => {
+  const open = () => {
+    granted.length = 0;
+    released.length = 0;
+    const opened = openRoom({}, [held]);
+    const alice = opened.named("alice");
+    const bob = opened.accept();
+    bob.sends("bob\nhello\n");
+    return { ...opened, alice, bob };
+  };
+
+  test("is its client's once that is known, which waits at the door and is read no more", () => {
+    const { alice, bob, receivedBy } = open();
+    bob.sends("again\nand");
+    alice.sends("psst\n");
+    expect([receivedBy(alice), receivedBy(bob), bob.paused]).toEqual(["", GREETING_ALICE, true]);
+    granted[0]?.(true);
+    expect(receivedBy(alice)).toBe("bob: hello\nbob: again\n");
+    expect([receivedBy(bob), bob.paused, released]).toEqual(["", false, []]);
+    bob.data.ended();
+    expect([receivedBy(alice), released]).toEqual(["bob: and\n", ["bob"]]);
+  });
+
+  test("is refused if it has it, and is nobody's then", () => {
+    const { accept, bob, receivedBy } = open();
+    granted[0]?.(false);
+    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* the name bob is taken\n`);
+    accept().sends("bob\n");
+    expect([granted.length, released]).toEqual([2, []]);
+  });
+
+  test("is given back when its client has gone before it is known", () => {
+    const { bob, receivedBy } = open();
+    bob.data.closed();
+    granted[0]?.(true);
+    receivedBy(bob);
+    expect(new Set(released)).toEqual(new Set(["bob"]));
+  });
+
+  test("is not known within a minute: that is told", () => {
+    const { bob, pass, receivedBy } = open();
+    pass(60_000);
+    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* no name within 1m\n`);
+  });
+
+  test("is nobody's when the room is out of sync: the clients at the door have to come again", () => {
+    const { room, accept, alice, bob, receivedBy } = open();
+    room.restart({ reason: "out of sync", message: OUT_OF_SYNC }, () => {});
+    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* ${OUT_OF_SYNC}\n`);
+    expect([receivedBy(alice), alice.ended]).toEqual([`* ${OUT_OF_SYNC}\n`, true]);
+    const again = accept();
+    again.sends("alice\n");
+    expect(receivedBy(again)).toBe(GREETING);
   });
 });
 
 describe("with a certificate", () => {
-  const alice = { name: "alice", fingerprint: "A1" };
+  const openSecure = (options: Options = {}) => openRoom({ ...options, secrets: { tls: {} } });
 
-  test("its common name is the name, and the first line is said", () => {
-    const { join, heard, events } = openRoom();
-    const [one, bob] = [join(alice), join()];
-    heard(bob);
-    one.says("hello\nalice: once\n");
-    expect(heard(bob)).toBe("alice: hello\nalice: once\n");
-    expect(heard(one)).toBe("");
-    expect(events.slice(0, 2)).toEqual(["came [::1]:1", "joined alice [::1]:1"]);
+  test("its common name is the name, and the first line is relayed", () => {
+    const { certified, named, receivedBy, events } = openSecure();
+    const [alice, bob] = [certified("alice", "A1"), named("bob")];
+    alice.sends("hello\nalice: once\n");
+    expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: hello\nalice: once\n", ""]);
+    expect(events[0]).toBe("joined alice [::1]:1000");
   });
 
-  test("who comes with the same one takes the name over at once", () => {
-    const { join, heard, events } = openRoom();
-    const [first, bob] = [join(alice), join()];
-    first.says("first\nunfin");
-    const second = join(alice);
-    second.says("second\n");
-    first.says("ished\n");
-    expect(heard(bob)).toBe("* say your name first (here: alice)\nalice: first\nalice: second\n");
-    expect(heard(first)).toBe("* the name alice was taken over\n");
-    expect(first.ended).toBe(true);
-    expect(events.at(-1)).toBe("left alice [::1]:1: the name alice was taken over");
-    expect(heard(join())).toBe("* say your name first (here: alice)\n");
+  test("a client with the same one takes the name over at once", () => {
+    const { accept, certified, named, receivedBy, left } = openSecure();
+    const [first, bob] = [certified("alice", "A1"), named("bob")];
+    first.sends("first\nunfin");
+    const second = certified("alice", "A1");
+    second.sends("second\n");
+    first.sends("ished\n");
+    expect(receivedBy(bob)).toBe("alice: first\nalice: second\n");
+    expect(receivedBy(first)).toBe("* the name alice was taken over\n");
+    expect([first.ended, left]).toEqual([
+      true,
+      ["alice [::1]:1000: the name alice was taken over"],
+    ]);
+    expect(receivedBy(accept())).toBe("* say your name first (here: alice, bob)\n");
   });
 
-  test("who comes with another one does not, nor with none", () => {
-    const { join, heard, events } = openRoom();
-    join(alice);
-    const other = join({ name: "Alice", fingerprint: "B2" });
-    expect(heard(other)).toBe("* the name Alice is taken\n");
-    expect(events.at(-1)).toBe("refused [::1]:2: the name Alice is taken");
-    const third = join();
-    third.says("alice\n");
-    expect(heard(third)).toContain("* the name alice is taken\n");
+  test("but not if the room is full", () => {
+    const { certified, receivedBy } = openSecure({ clientsMax: 1 });
+    const [first, second] = [certified("alice", "A1"), certified("alice", "A1")];
+    expect([receivedBy(second), receivedBy(first)]).toEqual(["* room is full\n", ""]);
   });
 
-  test("whose common name is no name, one is refused", () => {
-    const { join, heard } = openRoom();
-    expect(heard(join({ name: "Alice Smith", fingerprint: "A1" }))).toBe(
+  test("a client with another one does not, nor with none", () => {
+    const { accept, certified, receivedBy } = openSecure();
+    certified("alice", "A1");
+    const [other, none] = [certified("Alice", "B2"), accept()];
+    none.sends("alice\n");
+    expect(receivedBy(other)).toBe("* the name Alice is taken\n");
+    expect(receivedBy(none)).toBe(`${GREETING_ALICE}* the name alice is taken\n`);
+  });
+
+  test("whose common name is no name, it is refused", () => {
+    const { certified, receivedBy } = openSecure();
+    expect(receivedBy(certified("Alice Smith", "A1"))).toBe(
       "* the certificate is for nobody: its common name is not one word\n",
     );
   });
 });
 
 describe("limits", () => {
-  test("of a line count what the member has said", () => {
-    const { join, heard } = openRoom({ lineBytesMax: 10 });
-    const [alice, bob] = [join(), join()];
-    heard(bob);
-    alice.says(`${"a".repeat(9)}\n123456789\n`);
-    expect(heard(bob)).toBe(`${"a".repeat(9)}: 123456789\n`);
-    alice.says("1234567890\n");
-    expect(heard(alice)).toContain("* line longer than 10 bytes\n");
+  test("of a line count what the member has sent", () => {
+    const { named, receivedBy } = openRoom({ lineBytesMax: 10 });
+    const [alice, bob] = [named("a".repeat(9)), named("bob")];
+    alice.sends("123456789\n");
+    expect(receivedBy(bob)).toBe(`${"a".repeat(9)}: 123456789\n`);
+    alice.sends("1234567890\n");
+    expect(receivedBy(alice)).toBe("* line longer than 10 bytes\n");
   });
 
-  test("of the log and of a share count the names", () => {
-    const lineBytesMax = 10;
-    expect(() => openRoom({ lineBytesMax, logBytes: 139 })).toThrow("the log holds the longest");
+  test("of the log and of a quantum count the names", () => {
+    const lineBytesMax = 129;
     const logBytes = lineBytesMax + PREFIX_BYTES_MAX;
-    const { room, join, heard } = openRoom({ lineBytesMax: 129, logBytes: 129 + PREFIX_BYTES_MAX });
-    const [talker, bob] = [join(), join()];
-    expect(logBytes).toBe(140);
-    heard(bob);
+    expect(() => openRoom({ lineBytesMax, logBytes: logBytes - 1 })).toThrow("the log holds");
+    const { named, receivedBy } = openRoom({ lineBytesMax, logBytes });
     const name = "😀".repeat(32);
-    talker.says(`${name}\n${"x".repeat(128)}\n${"y".repeat(128)}\n`);
-    for (let turn = 0; turn < 3; turn++) room.flush();
-    expect(bob.heard).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
+    const [talker, bob] = [named(name), named("bob")];
+    talker.sends(`${"x".repeat(128)}\n${"y".repeat(128)}\n`);
+    expect(receivedBy(bob)).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
+  });
+
+  test("of a rate hold, and a last line waits for it", () => {
+    const { named, receivedBy, pass } = openRoom({}, [() => rate(1)]);
+    const [alice, bob] = [named("alice"), named("bob")];
+    alice.sends("1\n2\n3");
+    alice.data.ended();
+    expect([receivedBy(bob), alice.ended]).toEqual(["alice: 1\n", false]);
+    for (let second = 0; second < 2; second++) pass(1000);
+    expect([receivedBy(bob), alice.ended]).toEqual(["alice: 2\nalice: 3\n", true]);
   });
 
   test("hold for a million empty lines with the longest name", () => {
-    const { room, join } = openRoom({ logBytes: 1 << 20, patienceMs: 1000 });
-    const [talker, bob, stopped] = [join(), join(), join()];
-    talker.says("x".repeat(32) + "\n");
-    room.flush();
+    const { room, named, pass } = openRoom({ logBytes: 1 << 20, patienceMs: 1000 });
+    const [talker, bob, stopped] = [named("x".repeat(32)), named("bob"), named("eve")];
     stopped.room = 0;
     let lines = 0;
     bob.write = (bytes, offset, length) => {
@@ -296,11 +355,11 @@ describe("limits", () => {
       return length;
     };
     talker.data.received(new Uint8Array(1_000_000).fill(10));
-    room.flush();
+    pass(0);
     expect(talker.paused).toBe(true);
     expect(room.log.head - room.log.tail).toBeLessThanOrEqual(1 << 20);
     stopped.data.failed();
-    for (let turn = 0; turn < 1000 && lines < 1_000_000; turn++) room.flush();
+    for (let turn = 0; turn < 1000 && lines < 1_000_000; turn++) pass(0);
     expect(lines).toBe(1_000_000);
   });
 });

@@ -1,142 +1,177 @@
-/** `--announce`: who comes and who goes. */
+/** `--announce`: join and leave notices. */
 
 import { expect, test } from "bun:test";
 
-import { FakeSocket } from "./fake-socket.ts";
-import { openRoom } from "./open-room.ts";
+import { history } from "../../lib/extras/history.ts";
+import { names } from "../../lib/extras/names/names.ts";
+import { presence } from "../../lib/extras/presence.ts";
+import { rate } from "../../lib/extras/rate.ts";
+import { FakeSocket } from "../room/fake-socket.ts";
+import { type Make, openParts, type Options } from "./open-parts.ts";
 
-test("all others hear who comes and goes, in the one order", () => {
-  const { room, join, settle } = openRoom({ announce: true });
+/** A room, and what one in it has received, in lines. */
+function openRoom(options: Options = {}, before: Make[] = []) {
+  const opened = openParts([...before, presence], options);
+  const linesOf = ({ received }: FakeSocket) => received.split("\n").slice(0, -1);
+  /** Time goes on, and all is done that is to be done then. */
+  const pass = (ms: number) => {
+    opened.pass(ms);
+    opened.settle();
+  };
+  return { ...opened, linesOf, pass };
+}
+
+test("all learn who joins and leaves, in the one order; why is for the log", () => {
+  const { room, join, settle } = openRoom();
   const ann = join("ann");
-  ann.says("before\n");
+  ann.sends("before\n");
   const bob = join("bob");
-  bob.says("hello\n");
+  bob.sends("hello\n");
   settle();
   const eve = join("eve");
-  bob.says("bye");
+  bob.sends("bye");
   bob.data.ended();
   settle();
-  ann.says("after\n");
+  ann.sends("after\n");
   settle();
   eve.data.closed();
   settle();
-  expect(ann.heard).toBe(
-    "* bob joined (2 here)\nhello\n* eve joined (3 here)\nbye\n* bob left: end of input (2 here)\n" +
-      "* eve left: reset (1 here)\n",
+  expect(ann.received).toBe(
+    "* ann joined (1 here)\n* bob joined (2 here)\nhello\n* eve joined (3 here)\nbye\n" +
+      "* bob left (2 here)\n* eve left (1 here)\n",
   );
-  expect(bob.heard).toBe("* eve joined (3 here)\n");
-  expect(eve.heard).toBe("bye\n* bob left: end of input (2 here)\nafter\n");
+  expect(bob.received).toBe("* bob joined (2 here)\n* eve joined (3 here)\n");
+  expect(eve.received).toBe("* eve joined (3 here)\nbye\n* bob left (2 here)\nafter\n");
   expect(room.size).toBe(1);
 });
 
-test("who is gone is said to have left after the last line it has said", () => {
-  const options = { announce: true, logBytes: 64, lineBytesMax: 64, linesPerSecond: 1 };
-  for (const linesPerSecond of [undefined, 1]) {
-    const { join, settle } = openRoom({ ...options, linesPerSecond });
+test("one that is gone has left after the last line that it has sent", () => {
+  for (const paced of [[], [() => rate(1)]]) {
+    const { join, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 }, paced);
     const [ann, bob] = [join("ann"), join("bob")];
     settle();
-    bob.room = linesPerSecond ? 1000 : 0;
-    ann.says(`${"x".repeat(49)}\n`.repeat(3));
+    bob.room = paced.length > 0 ? 1000 : 0;
+    ann.sends(`${"x".repeat(49)}\n`.repeat(3));
     settle();
     expect(ann.paused).toBe(true);
     ann.data.closed();
     bob.drains(1000);
     settle();
-    expect(bob.heard.split("\n").at(-2)).toBe("* ann left: reset (1 here)");
+    expect(linesOf(bob).at(-1)).toBe("* ann left (1 here)");
   }
 });
 
-test("who takes over a name comes after the one that had it has left, however slow that is", () => {
-  const { room, join, pass, settle, left } = openRoom({ announce: true, names: true });
-  const ann = join("ann");
-  const come = (name: string) => {
-    const socket = new FakeSocket();
-    room.join(socket, name, { name: "bob", fingerprint: "B0B" });
-    settle();
+test("one that takes over a name joins after its owner has left, however slow that is", () => {
+  const { accept, pass, left, linesOf } = openRoom({ secrets: { tls: {} } }, [names]);
+  const join = (name: string, takes = 1000) => {
+    const socket = new FakeSocket(1, "::1");
+    socket.shows = name;
+    socket.room = takes;
+    accept(socket);
+    pass(0);
     return socket;
   };
-  come("slow").room = 0;
-  ann.says("ann: hello\n");
-  settle();
-  come("quick");
+  const ann = join("ann");
+  join("bob", 0);
+  join("bob");
   pass(60_000);
-  settle();
-  expect(left).toEqual(["bob slow: too slow"]);
-  expect(ann.heard).toBe(
-    "* say your name first\n* bob joined (2 here)\n" +
-      "* bob left: the name bob was taken over (2 here)\n* bob joined (2 here)\n",
-  );
+  expect(left).toEqual(["bob [::1]:1: too slow"]);
+  expect(linesOf(ann).slice(2)).toEqual(["* bob left (2 here)", "* bob joined (2 here)"]);
 });
 
 test("a storm is summed up: at most ten notices in any second, and nobody is forgotten", () => {
-  const { join, pass, settle, due } = openRoom({ announce: true });
-  const ann = join("ann");
-  const many = Array.from({ length: 9_999 }, (_, n) => join(`${n}`));
+  const { join, pass, settle, due, linesOf } = openRoom();
+  const many = Array.from({ length: 10_000 }, (_, n) => join(`${n}`));
+  const [ann = join("ann")] = many;
   settle();
-  const first = Array.from({ length: 9 }, (_, n) => `* ${n} joined (${n + 2} here)`);
-  const heard = () => ann.heard.split("\n").slice(0, -1);
-  expect(heard()).toEqual(first);
+  const first = Array.from({ length: 10 }, (_, n) => `* ${n} joined (${n + 1} here)`);
+  expect(linesOf(ann)).toEqual(first);
   expect(due.inMs).toBe(1000);
   pass(999);
-  expect(heard()).toEqual(first);
+  expect(linesOf(ann)).toEqual(first);
   pass(1);
-  settle();
-  expect(heard().slice(9)).toEqual(["* 9,990 more joined (10,000 here)"]);
-  for (const socket of many.slice(0, 5)) socket.data.closed();
+  expect(linesOf(ann).slice(10)).toEqual(["* 9,990 more joined (10,000 here)"]);
+  for (const socket of many.slice(1, 6)) socket.data.closed();
   join("zoe");
-  for (const socket of many.slice(5, 100)) socket.data.closed();
+  for (const socket of many.slice(6, 101)) socket.data.closed();
   settle();
   pass(1000);
-  settle();
-  const more = heard().slice(10);
-  expect(more.slice(0, 6).map((line) => line.replace(/ \(.*/, ""))).toEqual([
-    ...Array.from({ length: 5 }, (_, n) => `* ${n} left: reset`),
-    "* zoe joined",
-  ]);
+  const more = linesOf(ann).slice(11);
   expect(more.length).toBe(10);
-  expect(more.at(-1)).toBe("* 92 more left (9,901 here)");
+  expect(more[0]).toStartWith("* 1 left (");
+  expect(more.map((line) => line.replace(/ \(.*/, ""))).toContain("* zoe joined");
+  expect(more.at(-1)).toEndWith(" more left (9,901 here)");
 });
 
 test("one that is more is told by its name", () => {
-  const { join, pass, settle } = openRoom({ announce: true });
+  const { join, pass, settle, linesOf } = openRoom();
   const ann = join("ann");
   for (let n = 0; n < 10; n++) join(`${n}`);
   settle();
   pass(1000);
-  settle();
-  expect(ann.heard.split("\n").slice(-2)).toEqual(["* 9 joined (11 here)", ""]);
+  expect(linesOf(ann).slice(10)).toEqual(["* 9 joined (11 here)"]);
 });
 
 test("notices wait for room in the log, in few bytes, and slow nobody", () => {
-  const { join, settle, room } = openRoom({ announce: true, logBytes: 64, lineBytesMax: 64 });
+  const { join, settle, room, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
   const [ann, bob] = [join("ann"), join("bob", 0)];
-  ann.says(`${"x".repeat(50)}\n`);
+  settle();
+  ann.sends("x\n");
   for (let n = 0; n < 1000; n++) join(`${n}`);
   settle();
-  expect(ann.paused).toBe(false);
+  expect([ann.paused, linesOf(bob)]).toEqual([false, []]);
   bob.drains(1 << 20);
   settle();
-  expect(bob.heard.split("\n").length).toBeLessThan(14);
+  expect(linesOf(bob)[1]).toBe("x");
+  expect(linesOf(bob).length).toBeLessThan(14);
   expect(room.size).toBe(1002);
 });
 
-test("a notice is a line, and no longer than lines may be", () => {
-  const { join, settle } = openRoom({ announce: true, lineBytesMax: 22 });
+test("a notice is no longer than lines may be", () => {
+  const { join, settle, linesOf } = openRoom({ lineBytesMax: 22 });
   const ann = join("ann");
-  join("bob");
-  join("barnaby");
-  join("eve");
+  for (const name of ["bob", "barnaby", "eve"]) join(name);
   settle();
-  expect(ann.heard).toBe("* bob joined (2 here)\n* eve joined (4 here)\n");
+  expect(linesOf(ann).slice(1)).toEqual(["* bob joined (2 here)", "* eve joined (4 here)"]);
 });
 
-test("a room that stops says nothing of who leaves", () => {
-  const { room, join, settle } = openRoom({ announce: true });
-  const ann = join("ann");
-  for (let n = 0; n < 20; n++) join(`${n}`);
+test("how many are here is not told where other servers share the room", () => {
+  const shared: Make = () => ({ name: "shared", order: log });
+  const log = openParts([]).room.log;
+  const { join, settle } = openRoom({}, [shared]);
+  join("ann");
   settle();
-  const before = ann.heard;
+  expect(new TextDecoder().decode(log.read({ lastRun: -1 }, 0, log.head).bytes)).toStartWith(
+    "* ann joined\n",
+  );
+});
+
+test("a room that stops tells nothing more, though some have to wait for others", () => {
+  const { room, join, pass, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
+  const [ann, bob] = [join("ann"), join("bob")];
+  const eve = join("eve");
+  for (let n = 0; n < 20; n++) join(`${n}`).data.closed();
+  settle();
+  const before = linesOf(bob).length;
+  bob.room = 0;
+  ann.sends(`${"x".repeat(50)}\n`.repeat(3));
+  settle();
   room.stop();
+  eve.data.closed();
+  pass(2000);
+  bob.drains(1000);
   settle();
-  expect([ann.heard, ann.ended]).toEqual([before, true]);
+  expect(linesOf(bob).slice(before)).toEqual(Array(3).fill("x".repeat(50)));
+  expect([ann.ended, bob.ended]).toEqual([true, true]);
+});
+
+test("notices are no history", () => {
+  const { join, settle } = openRoom({}, [() => history({ bytes: 1000 })]);
+  const ann = join("ann");
+  ann.sends("hello\n");
+  ann.data.ended();
+  settle();
+  const bob = join("bob");
+  settle();
+  expect(bob.received).toBe("hello\n* end of history\n* bob joined (1 here)\n");
 });

@@ -135,10 +135,12 @@ class Names implements Door, Extra {
       },
     };
     const enter = (rest: Uint8Array) => {
-      arrival.name = name;
-      arrival.pass(rest);
       if (before?.member) before.member.disconnect(takenOver(name));
       else before?.arrival.refuse(takenOver(name));
+      // What is told of that may have ended this one.
+      if (this.#owners.get(key) !== owner) return;
+      arrival.name = name;
+      arrival.pass(rest);
     };
     const reservations = this.#reservations;
     // What is not known yet to be its owner's own is not taken over for sure.
