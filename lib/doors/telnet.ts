@@ -134,14 +134,14 @@ class TelnetSocket implements ArrivalSocket, Life {
   /** Returns whether all answers are out. */
   #sendAnswers(): boolean {
     const { length } = this.#answers;
-    if (length === 0 || this.#isShut || this.data === GONE) return length === 0;
+    if (length === 0 || this.#isShut) return length === 0;
     const sent = this.#send(Uint8Array.from(this.#answers), 0, length);
     this.#answers.splice(0, Math.max(0, sent));
     return sent === length;
   }
 
   #send(bytes: Uint8Array, offset: number, length: number): number {
-    const sent = this.#socket.write(bytes, offset, length);
+    const sent = this.data === GONE ? -1 : this.#socket.write(bytes, offset, length);
     this.#isBlocked = sent < length;
     return sent;
   }

@@ -4,7 +4,7 @@
  * two members have names that could be taken for one.
  */
 
-import type { Arrival, ArrivalSocket, Door } from "../../doors/door.ts";
+import type { Arrival, ArrivalSocket, Door, Hold } from "../../doors/door.ts";
 import { greetsInTls } from "../../doors/first-bytes.ts";
 import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
 import {
@@ -135,12 +135,12 @@ class Names implements Door, Extra {
       },
     };
     const enter = (rest: Uint8Array) => {
-      if (before?.member) before.member.disconnect(takenOver(name));
-      else before?.arrival.refuse(takenOver(name));
-      // What is told of that may have ended this one.
-      if (this.#owners.get(key) !== owner) return;
       arrival.name = name;
       arrival.pass(rest);
+      // A room that stops does not take it in.
+      if (owner.member === undefined) return;
+      if (before?.member) before.member.disconnect(takenOver(name));
+      else before?.arrival.refuse(takenOver(name));
     };
     const reservations = this.#reservations;
     // What is not known yet to be its owner's own is not taken over for sure.
@@ -158,7 +158,7 @@ class Names implements Door, Extra {
     const { arrival, name } = owner;
     const key = nameKey(name);
     let received = early;
-    arrival.hold({
+    const hold: Hold = {
       withinMs: NAME_MS,
       received(bytes) {
         received = Buffer.concat([received, bytes]);
@@ -166,18 +166,17 @@ class Names implements Door, Extra {
       },
       ended() {},
       late: () => arrival.refuse(noNameWithin(formatTime(NAME_MS))),
-    });
+    };
+    arrival.hold(hold);
     reservations.ask(key, (granted) => {
-      if (this.#owners.get(key) !== owner) {
-        if (granted && !this.#owners.has(key)) reservations.release(key);
-      } else if (granted) {
-        arrival.socket.resume();
-        enter(received);
-      } else {
-        this.#owners.delete(key);
-        arrival.socket.resume();
-        arrival.refuse(nameTaken(name));
-      }
+      const isOwner = this.#owners.get(key) === owner;
+      if (granted && !this.#owners.has(key)) reservations.release(key);
+      if (!granted && isOwner) this.#owners.delete(key);
+      // One that another with its certificate waits to take over is told by that, unless neither gets it.
+      if (!arrival.isHeldBy(hold) || (granted && !isOwner)) return;
+      arrival.socket.resume();
+      if (granted) enter(received);
+      else arrival.refuse(nameTaken(name));
     });
   }
 
