@@ -34,7 +34,7 @@ function awaitPassPhrase(arrival: Arrival, { secrets, arrivalMs }: Context): voi
     received(bytes) {
       const end = bytes.indexOf(LF);
       line = Buffer.concat([line, end < 0 ? bytes : bytes.subarray(0, end)]);
-      if (arrival.way.kind !== "tls" && greetsInTls(line)) return arrival.refuse(SPEAKS_TLS);
+      if (secrets.tls === undefined && greetsInTls(line)) return arrival.refuse(SPEAKS_TLS);
       if (line.length > LINE_BYTES_MAX) return arrival.refuse(WRONG_PASS_PHRASE);
       if (end >= 0) decide(bytes.subarray(end + 1));
     },

@@ -56,6 +56,8 @@ class TelnetSocket implements ArrivalSocket, Life {
   readonly #refused = new Set<number>();
   /** What has to go out before anything else. */
   readonly #answers: number[] = [];
+  /** Whether the socket took less than it was offered and has not drained since. */
+  #isBlocked = false;
   #isShut = false;
 
   constructor(socket: ArrivalSocket) {
@@ -68,9 +70,9 @@ class TelnetSocket implements ArrivalSocket, Life {
   write(bytes: Uint8Array, offset: number, length: number): number {
     if (!this.#sendAnswers()) return 0;
     const given = bytes.subarray(offset, offset + length);
-    if (!given.includes(IAC)) return this.#socket.write(bytes, offset, length);
+    if (!given.includes(IAC)) return this.#send(bytes, offset, length);
     const data = given.filter((byte) => byte !== IAC);
-    const sent = this.#socket.write(data, 0, data.length);
+    const sent = this.#send(data, 0, data.length);
     if (sent < 0) return sent;
     let done = 0;
     for (let left = sent; left > 0 || given[done] === IAC; done++) if (given[done] !== IAC) left--;
@@ -107,10 +109,12 @@ class TelnetSocket implements ArrivalSocket, Life {
   received(bytes: Uint8Array): void {
     const data = this.#dataOf(bytes);
     if (data.length > 0) this.data.received(data);
-    this.#sendAnswers();
+    // While it is blocked, its drain is still to come, which others wait for too.
+    if (!this.#isBlocked) this.#sendAnswers();
   }
 
   drained(): void {
+    this.#isBlocked = false;
     if (this.#sendAnswers()) this.data.drained();
   }
 
@@ -130,10 +134,16 @@ class TelnetSocket implements ArrivalSocket, Life {
   /** Returns whether all answers are out. */
   #sendAnswers(): boolean {
     const { length } = this.#answers;
-    if (length === 0 || this.#isShut || this.data === GONE) return length === 0;
-    const sent = this.#socket.write(Uint8Array.from(this.#answers), 0, length);
+    if (length === 0 || this.#isShut) return length === 0;
+    const sent = this.#send(Uint8Array.from(this.#answers), 0, length);
     this.#answers.splice(0, Math.max(0, sent));
     return sent === length;
+  }
+
+  #send(bytes: Uint8Array, offset: number, length: number): number {
+    const sent = this.data === GONE ? -1 : this.#socket.write(bytes, offset, length);
+    this.#isBlocked = sent < length;
+    return sent;
   }
 
   #dataOf(bytes: Uint8Array): Uint8Array {

@@ -8,10 +8,17 @@ import { handshakeFailure } from "./tls-failures.ts";
 
 /** `--tls-cert` and the like: each connection begins TLS with the certificates of the moment. */
 export function tls(context: Context): Part {
-  return { name: "tls", door: { isTransport: true, meet: (arrival) => begin(arrival, context) } };
+  let handlers: Bun.SocketHandler<Life> | undefined;
+  const meet = (arrival: Arrival) => begin(arrival, context, (handlers ??= context.handlers()));
+  return { name: "tls", door: { isTransport: true, meet } };
 }
 
-function begin(arrival: Arrival, { secrets, handlers, arrivalMs }: Context): void {
+/** @param handlers what happens to a socket, over TLS as without it */
+function begin(
+  arrival: Arrival,
+  { secrets, arrivalMs }: Context,
+  handlers: Bun.SocketHandler<Life>,
+): void {
   // Where this door is, connections come from `Bun.listen`, and no other door replaces them before.
   const accepted = arrival.socket as Bun.Socket<Life>;
   const asksForCertificate = secrets.tls?.ca !== undefined;
@@ -23,7 +30,7 @@ function begin(arrival: Arrival, { secrets, handlers, arrivalMs }: Context): voi
   };
   let plain: Bun.Socket<Life> | undefined;
   const socket: Bun.SocketHandler<Life> = {
-    ...handlers(),
+    ...handlers,
     open(secure) {
       const terminate = secure.terminate.bind(secure);
       // After `end`, only the plain socket can still be reset.

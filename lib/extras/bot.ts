@@ -1,9 +1,8 @@
 /** A program around the room that is a member of its own: it receives lines, and sends some. */
 
-import type { Sender } from "../room/fair-queue.ts";
+import type { Lines, Sender } from "../room/fair-queue.ts";
 import { LF, LineBuffer } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
-import type { Author } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import type { Context, MemberView, Part } from "./part.ts";
 
@@ -43,12 +42,13 @@ export function bot(make: (room: BotRoom) => BotEvents, { guard }: Context): Par
   return {
     name: "bot",
     extra(room) {
-      const voice = new Voice(room);
+      /** Told whether a line that has been taken has come into the log. */
+      const waiting = new Set<(isInLog: boolean) => void>();
       const events = make({
         get members() {
           return [...room.members].filter((member) => !member.isLeaving);
         },
-        send: (line) => voice.send(line),
+        send: (line) => send(line, room, waiting),
       });
       /** What there is to tell at the end of this turn. */
       let news: (() => void)[] = [];
@@ -74,61 +74,35 @@ export function bot(make: (room: BotRoom) => BotEvents, { guard }: Context): Par
           for (const report of told) report();
           return Number.POSITIVE_INFINITY;
         },
-        restarted: () => voice.restarted(),
+        restarted() {
+          for (const answer of waiting) answer(false);
+          waiting.clear();
+        },
       };
     },
   };
 }
 
-/** Sends the lines of a bot, each as a sender of its own. */
-class Voice {
-  readonly #room: Room;
-  /** Told whether a line that has been taken has come into the log. */
-  readonly #waiting = new Set<(isInLog: boolean) => void>();
-
-  constructor(room: Room) {
-    this.#room = room;
-  }
-
-  send(line: string | Uint8Array): Promise<boolean> {
-    const room = this.#room;
-    const lines = new LineBuffer(room.lineBytesMax);
-    lines.push(wholeLine(line));
-    if (lines.tooLong) throw new RangeError(`a line longer than ${room.lineBytesMax} bytes`);
-    if (room.isStopping) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const cursor: Author = { lastRun: -1 };
-      const sender: Sender = {
-        cursor,
-        lines,
-        isWaiting: false,
-        sentAll: () => this.#await(resolve),
-      };
-      room.send(sender);
+function send(
+  line: string | Uint8Array,
+  room: Room,
+  waiting: Set<(isInLog: boolean) => void>,
+): Promise<boolean> {
+  const lines: Lines = new LineBuffer(room.lineBytesMax);
+  lines.push(typeof line === "string" ? new TextEncoder().encode(line) : line);
+  if (lines.next) throw new RangeError("more than one line: the LF at its end is added");
+  lines.push(Uint8Array.of(LF));
+  if (lines.objection) throw new RangeError(lines.objection.message);
+  if (room.isStopping) return Promise.resolve(false);
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const sentAll = () => {
+    waiting.add(resolve);
+    room.order.after(() => {
+      waiting.delete(resolve);
+      resolve(true);
     });
-  }
-
-  /** What has been taken and is not in the log will not be, for all that is known. */
-  restarted(): void {
-    for (const tell of this.#waiting) tell(false);
-    this.#waiting.clear();
-  }
-
-  #await(tell: (isInLog: boolean) => void): void {
-    this.#waiting.add(tell);
-    this.#room.order.after(() => {
-      this.#waiting.delete(tell);
-      tell(true);
-    });
-  }
-}
-
-/** @throws {RangeError} if there is an LF in it */
-function wholeLine(line: string | Uint8Array): Uint8Array {
-  const bytes = typeof line === "string" ? new TextEncoder().encode(line) : line;
-  if (bytes.includes(LF)) throw new RangeError("more than one line: the LF at its end is added");
-  const whole = new Uint8Array(bytes.length + 1);
-  whole.set(bytes);
-  whole[bytes.length] = LF;
-  return whole;
+  };
+  const sender: Sender = { cursor: { lastRun: -1 }, lines, isWaiting: false, sentAll };
+  room.send(sender);
+  return promise;
 }

@@ -3,6 +3,7 @@
 import { FIRST_BYTES, greetsInTls } from "../doors/first-bytes.ts";
 import { SPEAKS_TLS } from "../program/server-messages.ts";
 import type { Lines } from "../room/fair-queue.ts";
+import type { Member } from "../room/member.ts";
 import type { Part } from "./part.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -11,18 +12,20 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 export function firstBytes(): Part {
   return {
     name: "first-bytes",
-    extra: () => ({ linesOf: (_, lines) => new InspectedLines(lines) }),
+    extra: () => ({ linesOf: (member, lines) => new InspectedLines(member, lines) }),
   };
 }
 
-/** Lines that are inspected at their beginning, and handed on as they come. */
+/** Lines that are inspected at their beginning, and then left to themselves. */
 class InspectedLines implements Lines {
+  readonly #member: Member;
   readonly #lines: Lines;
   /** What has come, while that is less than is needed to tell. */
   #begun: Uint8Array | undefined = NOTHING;
   #speaksTls = false;
 
-  constructor(lines: Lines) {
+  constructor(member: Member, lines: Lines) {
+    this.#member = member;
     this.#lines = lines;
   }
 
@@ -52,5 +55,7 @@ class InspectedLines implements Lines {
     const bytes = begun.length > 0 ? Buffer.concat([begun, chunk]) : chunk;
     this.#begun = bytes.length < FIRST_BYTES ? bytes : undefined;
     this.#speaksTls = greetsInTls(bytes);
+    if (!this.#begun && !this.#speaksTls && this.#member.lines === this)
+      this.#member.lines = this.#lines;
   }
 }

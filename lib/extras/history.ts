@@ -43,7 +43,6 @@ export function history(
       return {
         joined({ cursor }) {
           const start = past.start;
-          if (start === cursor.position) return;
           cursor.backlog = new History(past, cursor, mark);
           cursor.position = start;
           log.holdFrom(start);

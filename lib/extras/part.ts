@@ -3,6 +3,7 @@
 import type { AcceptedSocket, Door, Way } from "../doors/door.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import type { Extra } from "../room/extra.ts";
+import type { Member } from "../room/member.ts";
 import type { Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
@@ -16,20 +17,7 @@ export interface Secrets {
 }
 
 /** A member, as a program around the room sees it. */
-export interface MemberView {
-  /** What other members know it by: its name in a room with names, else its address and port. */
-  readonly name: string;
-  /** Its name, if it has one, and its address and port, or its number on a Unix socket. */
-  readonly label: string;
-  /**
-   * Disconnects it. Whole lines that it has sent already are still relayed, it gets what was sent
-   * until then, and `* reason` as a server message. Nothing happens if it has left.
-   *
-   * @param reason one line
-   * @throws {RangeError} if it is more than one line
-   */
-  disconnect(reason: string): void;
-}
+export type MemberView = Pick<Member, "name" | "label" | "disconnect">;
 
 /** Makes a function of a program's own that cannot throw, so that nothing is left half done by it. */
 export type Guard = <Details extends unknown[]>(

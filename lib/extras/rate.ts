@@ -83,10 +83,12 @@ class PacedLines implements Lines {
 
   push(chunk: Uint8Array): void {
     this.#lines.push(chunk);
+    this.#mindHeldBack();
   }
 
   end(): void {
     this.#lines.end();
+    this.#mindHeldBack();
   }
 
   take(bytesMax: number): Uint8Array | undefined {
@@ -108,6 +110,11 @@ class PacedLines implements Lines {
   /** When its next line may be sent. */
   nextAtMs(now: number): number {
     return now + Math.ceil(((1 - this.#tokens(now)) * SECOND_MS) / this.#linesPerSecond);
+  }
+
+  /** Nothing may be sent, so nothing else asks for a flush, which knows when something may. */
+  #mindHeldBack(): void {
+    if (this.isHeldBack) this.#room.wake(0);
   }
 
   get #isUnlimited(): boolean {

@@ -125,7 +125,6 @@ export class Room implements MemberRoom, LeaverRoom {
     new Leaver(this, socket, { reason: message, message });
   }
 
-  /** Tells the extras of a connection that was refused, and closed. */
   reportRefusal(label: string, message: string): void {
     for (const extra of this.#extras) extra.refused?.(label, message);
   }
@@ -211,7 +210,6 @@ export class Room implements MemberRoom, LeaverRoom {
         cursor.write();
   }
 
-  /** Forgets what everybody has. */
   #release(): void {
     let tail = this.log.head;
     for (const { cursor } of this.members) if (cursor.position < tail) tail = cursor.position;
@@ -225,8 +223,8 @@ export class Room implements MemberRoom, LeaverRoom {
     assert(!member.isWaiting, "a member that leaves has sent everything");
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
-    if (cursor.socket.data !== member) return;
     this.#silence(member, why.reason);
+    if (cursor.socket.data !== member) return;
     new Leaver(this, cursor.socket, why, cursor, (reason) => this.lost(member, reason));
   }
 

@@ -3,31 +3,30 @@
 import { UserError } from "../program/system-errors.ts";
 import { DEFAULTS } from "../room/room.ts";
 
-/** From which value to which, and whether it has to be whole. */
-const RANGES: Readonly<Record<string, readonly [min: number, max: number, isWhole: boolean]>> = {
-  logBytes: [1, 2 ** 31, true],
-  lineBytesMax: [1, 2 ** 31, true],
-  patienceMs: [0, 24 * 3_600_000, false],
-  lingerMs: [0, 24 * 3_600_000, false],
-  arrivalMs: [1, 24 * 3_600_000, false],
-  clientsMax: [1, Number.POSITIVE_INFINITY, false],
-  lingerersMax: [1, Number.POSITIVE_INFINITY, false],
-  port: [0, 65_535, true],
-  unixMode: [0, 0o777, true],
-};
+const DAY_MS = 24 * 3_600_000;
+const RANGES: readonly (readonly [name: string, min: number, max: number])[] = [
+  ["logBytes", 1, 2 ** 31],
+  ["lineBytesMax", 1, 2 ** 31],
+  ["patienceMs", 0, DAY_MS],
+  ["lingerMs", 0, DAY_MS],
+  ["arrivalMs", 1, DAY_MS],
+  ["clientsMax", 1, Infinity],
+  ["lingerersMax", 1, Infinity],
+  ["port", 0, 65_535],
+  ["unixMode", 0, 0o777],
+];
 
 /**
  * @param addedBytesMax by how much extras make a line longer
  * @throws {UserError} that names what is out of its range
  */
 export function checkLimits(options: object, addedBytesMax = 0): void {
-  for (const [name, value] of Object.entries(options)) {
-    const [min, max, isWhole] = RANGES[name] ?? [-Infinity, Infinity, false];
-    if (value === undefined || !(name in RANGES)) continue;
-    if (typeof value === "number" && value >= min && value <= max)
-      if (!isWhole || Number.isInteger(value)) continue;
-    const number = isWhole ? "a whole number" : "a number";
-    throw new UserError(`${name} is ${number} from ${min} to ${max}, not ${value}`);
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  for (const [name, min, max] of RANGES) {
+    const value = given[name] ?? min;
+    const isWhole = Number.isInteger(value) || value === Infinity || name.endsWith("Ms");
+    if (typeof value === "number" && isWhole && value >= min && value <= max) continue;
+    throw new UserError(`${name} is a whole number from ${min} to ${max}, not ${value}`);
   }
   const { lineBytesMax, logBytes } = { ...DEFAULTS, ...options };
   if (lineBytesMax + addedBytesMax > logBytes)

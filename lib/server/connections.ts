@@ -1,6 +1,6 @@
 /**
- * Every open socket, from accept to close. Each has one life at a time, which
- * `socket.data` is; what happens to the socket goes there:
+ * Every open socket, from accept to close. Each has one life at a time, which `socket.data` is; what
+ * happens to the socket goes there:
  *
  * | event        | arrival                | member                         | leaver          |
  * | ------------ | ---------------------- | ------------------------------ | --------------- |
@@ -28,7 +28,7 @@ import {
 import { ROOM_IS_FULL } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
-import { GONE } from "../room/socket.ts";
+import { GONE, type Life } from "../room/socket.ts";
 
 /** How long a connection may be silent before the system looks whether its peer is still there. */
 const KEEP_ALIVE_MS = 60_000;
@@ -74,6 +74,21 @@ export class Connections implements ArrivalHost {
   /** How many are on their way in. */
   get arriving(): number {
     return this.#arrivals.size + this.#refused.size;
+  }
+
+  /** What happens to the sockets of a port, handed on to the object behind each; `onError` is told of bugs. */
+  handlers(way: Way, onError?: (error: Error) => void): Bun.SocketHandler<Life> {
+    return {
+      open: (socket) => this.accept(socket, way),
+      data: ({ data }, bytes) => data.received(bytes),
+      drain: ({ data }) => data.drained(),
+      end: ({ data }) => data.ended(),
+      close: (socket) => this.closed(socket, way),
+      error({ data }, error) {
+        onError?.(error);
+        data.failed();
+      },
+    };
   }
 
   /** accept: a connection has come. */
@@ -165,8 +180,7 @@ export class Connections implements ArrivalHost {
 
   /** One connection too many takes the place of the one that has lingered longest. */
   #makeRoom(): void {
-    const isOneTooMany = this.open > this.clientsMax + this.#lingerersMax;
-    if (!isOneTooMany) return;
+    if (this.open <= this.clientsMax + this.#lingerersMax) return;
     const [refused] = this.#refused;
     if (this.room.lingering.first) this.room.lingering.first.late();
     else refused?.failed();

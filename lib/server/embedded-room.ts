@@ -1,7 +1,6 @@
 /** A room without a server: for sockets of any kind, of a program that runs its own event loop. */
 
 import { Room, type RoomOptions } from "../room/room.ts";
-import type { RoomSocket } from "../room/socket.ts";
 import { checkLimits } from "./check-limits.ts";
 import { guardWith, reports, type RoomEvents } from "./reports.ts";
 
@@ -12,38 +11,12 @@ export type OpenRoomOptions = RoomEvents &
     onError?: (error: Error) => void;
   };
 
-/** A room, as the program around it sees it. */
-export interface EmbeddedRoom {
-  /** How many members there are. */
-  readonly size: number;
-  /**
-   * Takes in a connection. From then on, `socket.data` is to be told what happens to it.
-   *
-   * @param name what reports call it
-   */
-  join(socket: RoomSocket, name: string): void;
-  /** Does the work of a turn; to be called when `wake` asks for it. */
-  flush(): void;
-  /** Takes no more lines; hands everybody what is pending, then EOF. */
-  stop(): void;
-  /** Ends all connections at once. */
-  abort(): void;
-}
+/** From `join(socket, name)` on, `socket.data` is to be told what happens; `flush` when `wake` asks. */
+export type EmbeddedRoom = Pick<Room, "size" | "join" | "flush" | "stop" | "abort">;
 
 /** @throws {UserError} that names a number which is out of its range */
 export function openRoom(options: OpenRoomOptions): EmbeddedRoom {
   checkLimits(options);
-  const room = new Room({
-    ...options,
-    extras: [() => reports(options, guardWith(options.onError))],
-  });
-  return {
-    get size() {
-      return room.size;
-    },
-    join: (socket, name) => room.join(socket, name),
-    flush: () => room.flush(),
-    stop: () => room.stop(),
-    abort: () => room.abort(),
-  };
+  const extras = [() => reports(options, guardWith(options.onError))];
+  return new Room({ ...options, extras });
 }

@@ -6,11 +6,13 @@
  */
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
-import { flag, type Table, text, type Values } from "../program/command-line.ts";
-import { count, list, time } from "../program/option-values.ts";
-import { lines, place, redisUrl, roomName } from "./option-kinds.ts";
+import { type Command, flag, type Table, text, type Values } from "../program/command-line.ts";
+import * as values from "../program/option-values.ts";
+import * as kinds from "./option-kinds.ts";
 
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+const addresses = (help: string) => values.list("address", RULE, help, (text) => text);
+
 /** The values of all options, by their names: an extra knows the types of its own. */
 export type Given = Readonly<Record<string, unknown>>;
 
@@ -19,15 +21,17 @@ interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
   /** Options that mean nothing without another one. */
   readonly needs?: Readonly<Record<string, string>>;
-  /** Options that do not go together. */
+  /** Options that do not go together; `!web` stands for one that is not there. */
   readonly excludes?: readonly (readonly string[])[];
-  /** What `listen` takes, out of what is on the command line. */
+  /** What `listen` takes, out of what is on the command line; the same names and values by default. */
   settings?(given: Values<Options>): Settings;
   /** What it reads from files, and reads again at SIGHUP; and what that is called. */
   readonly files?: {
     readonly called: string;
     read(given: Values<Options>, isAgain: boolean): Promise<Secrets> | undefined;
   };
+  /** How it is used, for `--help`. */
+  readonly examples?: Command["examples"];
   /** What an operator may not have meant, if others can reach the server. */
   doubt?(given: Given, isOpen: boolean): string | undefined;
   /** By how much it makes a line longer, in bytes. */
@@ -48,10 +52,10 @@ function entry<Settings, Options extends Table = {}>(
 export const EXTRAS = {
   redis: entry({
     options: {
-      redis: redisUrl(
+      redis: kinds.redisUrl(
         "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
       ),
-      room: roomName("the name of that room (default linechat)"),
+      room: kinds.roomName("the name of that room (default linechat)"),
     },
     needs: { room: "redis" },
     doubt: (given) =>
@@ -64,11 +68,8 @@ export const EXTRAS = {
   }),
   proxyProtocol: entry({
     options: {
-      "proxy-protocol": list(
-        "address",
-        RULE,
+      "proxy-protocol": addresses(
         "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
-        (text) => text,
       ),
     },
     excludes: [["proxy-protocol", "unix"]],
@@ -82,23 +83,16 @@ export const EXTRAS = {
   }),
   addresses: entry({
     options: {
-      allow: list(
-        "address",
-        RULE,
+      allow: addresses(
         "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
-        (text) => text,
       ),
-      deny: list(
-        "address",
-        RULE,
-        "refuse this address or range, even if allowed; repeatable",
-        (text) => text,
-      ),
-      "max-clients-per-address": count(
+      deny: addresses("refuse this address or range, even if allowed; repeatable"),
+      "max-clients-per-address": values.count(
         "connections from one address (default: any number)",
         undefined,
       ),
     },
+    excludes: ["allow", "deny", "max-clients-per-address"].map((name) => [name, "unix", "!web"]),
     settings: ({ allow, deny, ...given }) => ({
       ...{ allow, deny },
       clientsPerAddressMax: given["max-clients-per-address"],
@@ -114,6 +108,7 @@ export const EXTRAS = {
       "tls-key": text("file", "PEM file with the key of that certificate", undefined),
       "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
     },
+    examples: [["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"]],
     needs: { "tls-cert": "tls-key", "tls-key": "tls-cert", "tls-ca": "tls-cert" },
     files: {
       called: "certificates",
@@ -131,7 +126,6 @@ export const EXTRAS = {
     options: {
       telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
     },
-    settings: ({ telnet }) => ({ telnet }),
     load: ({ telnet = false }: { telnet?: boolean | undefined }) =>
       telnet ? import("../doors/telnet.ts").then((it) => it.telnet()) : undefined,
   }),
@@ -165,7 +159,7 @@ export const EXTRAS = {
   }),
   rate: entry({
     options: {
-      "max-rate": count(
+      "max-rate": values.count(
         "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
         undefined,
       ),
@@ -183,29 +177,26 @@ export const EXTRAS = {
       ),
     },
     addedBytesMax: ({ names }) => (names ? 130 : 0),
-    settings: ({ names }) => ({ names }),
     load: ({ names = false }: { names?: boolean | undefined }, context) =>
       names ? import("../extras/names/names.ts").then((it) => it.names(context)) : undefined,
   }),
   history: entry({
     options: {
-      history: lines(
+      history: kinds.lines(
         "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
       ),
     },
-    settings: ({ history }) => ({ history }),
     load: ({ history }: import("../extras/history.ts").HistorySettings) =>
       history && import("../extras/history.ts").then((it) => it.history(history)),
   }),
   presence: entry({
     options: { announce: flag("say in the room who joins and who leaves") },
-    settings: ({ announce }) => ({ announce }),
     load: ({ announce = false }: { announce?: boolean | undefined }, context) =>
       announce ? import("../extras/presence.ts").then((it) => it.presence(context)) : undefined,
   }),
   idle: entry({
     options: {
-      idle: time(
+      idle: values.time(
         "disconnect clients that have sent no line for this long (default: never)",
         undefined,
       ),
@@ -220,8 +211,8 @@ export const EXTRAS = {
   }),
   web: entry({
     options: {
-      web: place("a page for browsers"),
-      "web-name": list(
+      web: kinds.place("a page for browsers"),
+      "web-name": values.list(
         "name",
         "a name as in a URL, like chat.example.org",
         "a name by which browsers find this server, beside its addresses; repeatable",
@@ -238,9 +229,8 @@ export const EXTRAS = {
   }),
   metrics: entry({
     options: {
-      metrics: place("figures for Prometheus at /metrics, and /health,"),
+      metrics: kinds.place("figures for Prometheus at /metrics, and /health,"),
     },
-    settings: ({ metrics }) => ({ metrics }),
     load: ({ metrics, logBytes }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics
         ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, logBytes, context))

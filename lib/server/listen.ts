@@ -13,11 +13,7 @@ import { checkLimits } from "./check-limits.ts";
 import { Connections, type ConnectionsOptions } from "./connections.ts";
 import { eventLoop } from "./event-loop.ts";
 import { type ExtraSettings, loadParts } from "./extras.ts";
-import { handlersOf } from "./handlers.ts";
 import { guardWith, reports, type RoomEvents } from "./reports.ts";
-
-/** How long to keep the process while parts take leave of others, in ms. */
-const CLOSE_MS = 500;
 
 /** Where to listen: on a port, or on a path in the file system. */
 export type Place =
@@ -37,6 +33,7 @@ export type ListenOptions = Place &
   RoomEvents &
   ConnectionsOptions &
   Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs"> &
+  Secrets &
   ExtraSettings & {
     /** How long a connection may take for each thing asked of it, in ms; 10 s by default. */
     arrivalMs?: number | undefined;
@@ -49,7 +46,6 @@ export type ListenOptions = Place &
     onError?: (error: Error) => void;
   };
 
-/** What `Bun.listen` has made, and how it ends. */
 export interface Listener {
   /** Where it listens: `[::]:8080`, with the real port, or a path. */
   readonly address: string;
@@ -94,11 +90,14 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const secrets: Secrets = { tls, passPhrase };
   const guard = guardWith(onError);
   const parts: Part[] = [];
-  const handlers = () => handlersOf(connections, way, onError);
+  const handlers = () => connections.handlers(way, onError);
   const context = { secrets, parts, handlers, onWarning, onError, guard, arrivalMs };
   /** What is open already is closed again, if something after it fails. */
   await using opened = new AsyncDisposableStack();
-  opened.defer(() => end(parts));
+  opened.defer(async () => {
+    for (const part of parts) part.stop?.();
+    for (const part of parts) await part.close?.();
+  });
   await loadParts(options, context);
 
   const addedBytesMax = sum(parts, ({ addedBytesMax = 0 }) => addedBytesMax);
@@ -124,7 +123,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
 
   const stop = async (graceMs: number) => {
     // When all clients have gone already, nothing else keeps the program alive.
-    const awake = setInterval(() => {}, graceMs + CLOSE_MS);
+    const awake = setInterval(() => {}, 1000);
     await connections.stop(graceMs);
     for (const part of parts) await part.close?.();
     clearInterval(awake);
@@ -150,12 +149,6 @@ export async function listen(options: ListenOptions): Promise<Server> {
     [Symbol.asyncDispose]: () => server.stop(),
   };
   return server;
-}
-
-/** Nobody comes by these parts any more. */
-async function end(parts: readonly Part[]): Promise<void> {
-  for (const part of parts) part.stop?.();
-  for (const part of parts) await part.close?.();
 }
 
 function sum(parts: readonly Part[], bytesOf: (part: Part) => number): number {

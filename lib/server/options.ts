@@ -11,7 +11,7 @@ import {
 } from "../program/command-line.ts";
 import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
-import { plain, quote } from "../program/quote.ts";
+import { listed, plain, quote } from "../program/quote.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
@@ -63,7 +63,7 @@ export function serverCommand(version: string): Command<typeof CORE & Table> {
     examples: [
       ["linechat-server 8080", "a room on port 8080"],
       ["linechat-server --unix room", "on the path room, for its owner only"],
-      ["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"],
+      ...ENTRIES.flatMap(({ examples = [] }) => examples),
     ],
   };
 }
@@ -74,10 +74,13 @@ export async function settingsOf(
   port = "",
 ): Promise<ListenOptions & { clientsMax: number }> {
   checkTogether(given);
-  const settings = Object.assign({}, ...ENTRIES.map((entry) => entry.settings?.(given)));
+  const settings = ENTRIES.map(({ settings, options = {} }) => {
+    const own = Object.keys(options).map((name) => [name, given[name]] as const);
+    return settings?.(given) ?? Object.fromEntries(own);
+  });
   const { clientsMax, lingerersMax } = await limitFor(given);
   return {
-    ...settings,
+    ...Object.assign({}, ...settings),
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
       : { host: given.host, port: parsePort(port, 0), reusePort: given["reuse-port"] }),
@@ -120,8 +123,10 @@ export function doubtsAbout(given: ServerOptions): string[] {
 function checkTogether(given: ServerOptions): void {
   const { unix, buffer, "max-line": line } = given;
   for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)])
-    if (excluded.every((name) => isUsed(given, name)))
-      throw usageError(`${listed(excluded)} cannot be used together`);
+    if (excluded.every((name) => isUsed(given, name))) {
+      const used = excluded.filter((name) => !name.startsWith("!")).map((name) => `--${name}`);
+      throw usageError(`${listed(used)} cannot be used together`);
+    }
   if (given["unix-mode"] !== undefined && !unix) throw usageError("--unix-mode needs --unix");
   for (const { needs = {} } of ENTRIES)
     for (const [name, other] of Object.entries(needs))
@@ -139,16 +144,10 @@ const CORE_EXCLUDES = [
   ["reuse-port", "unix"],
 ];
 
-/** Whether an option was given. */
+/** Whether an option was given; or not, if its name begins with `!`. */
 function isUsed(given: Given, name: string): boolean {
+  if (name.startsWith("!")) return !isUsed(given, name.slice(1));
   return given[name] !== undefined && given[name] !== false && [given[name]].flat().length > 0;
-}
-
-function listed(names: readonly string[]): string {
-  return names
-    .map((name) => `--${name}`)
-    .join(", ")
-    .replace(/, ([^,]*)$/, " and $1");
 }
 
 /**

@@ -39,7 +39,7 @@ describe("an address or a range", () => {
   test("is nothing else", () => {
     const four = ["", "10", "10.0.0", "10.0.0.256", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08"];
     const others = ["10.0.0.0/-1", "10.0.0.0/8/8", " 10.0.0.1", "host", "::1/129", "fe80::1%eth0"];
-    for (const wrong of [...four, ...others, "::ffff:10.0.0.0/95"])
+    for (const wrong of [...four, ...others])
       expect(() => addressList("--allow", [wrong])).toThrow(
         `--allow takes an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, not "${wrong}"`,
       );
@@ -68,14 +68,15 @@ describe("addresses", () => {
   });
 
   test("have so many clients each, whatever is said of them as IPv6, and one again when one has gone", () => {
-    const { accept, close, events } = openDoors([addresses({ clientsPerAddressMax: 2 }).door]);
+    const limits = addresses({ clientsPerAddressMax: 2 });
+    const { accept, close, events } = openDoors([limits.door], { clientsMax: 4 });
     const [first] = [accept("10.0.0.1"), accept("::ffff:10.0.0.1"), accept("10.0.0.2")];
     expect(accept("10.0.0.1").received).toBe("* too many connections from 10.0.0.1\n");
     close(first);
     expect([accept("10.0.0.1"), accept("10.0.0.1")].map(({ ended }) => ended)).toEqual([
       ...[false, true],
     ]);
-    expect(events.filter((event) => event.startsWith("refused"))).toHaveLength(2);
+    expect(events.filter((event) => /refused.*too many/.test(event))).toHaveLength(2);
   });
 
   test("count a client from when it comes until it needs its seat no more", () => {

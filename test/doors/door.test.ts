@@ -10,7 +10,7 @@ function obeying(name: string, notes: string[], isTransport = false): Door {
     meet(arrival) {
       notes.push(`${name} meets`);
       arrival.hold({
-        withinMs: 1000,
+        withinMs: name === "one" ? 1000 : 2000,
         received(bytes) {
           const [, order, rest = ""] = /^(\w+) ?([^]*)$/.exec(Buffer.from(bytes).toString()) ?? [];
           notes.push(`${name} receives ${order}`);
@@ -29,7 +29,7 @@ function obeying(name: string, notes: string[], isTransport = false): Door {
 function open(isTransport = false) {
   const notes: string[] = [];
   const doors = [obeying("one", notes), obeying("two", notes, isTransport)];
-  const opened = openDoors(doors);
+  const opened = openDoors(doors, { clientsMax: 2 });
   const listener = opened.accept();
   listener.sends("pass pass ");
   const client = opened.accept();
@@ -74,9 +74,10 @@ describe("a connection", () => {
   });
 
   test("that is refused before a door about transport is told so behind it, by the first reason", () => {
-    const { notes, events, client } = open(true);
+    const { accept, notes, events, client } = open(true);
     client.sends("refuse");
     expect([client.received, notes.at(-1)]).toEqual(["", "two meets"]);
+    expect(accept().received).toBe(""); // Its seat is free.
     client.sends("refuse");
     expect(client.received).toBe("* not by one\n");
     expect(events).toEqual(["refused 10.0.0.1:2: not by one"]);
@@ -86,9 +87,9 @@ describe("a connection", () => {
     const { pass, events, client } = open();
     pass(600);
     client.sends("pass ");
-    pass(600);
+    pass(1999);
     expect(events).toEqual([]);
-    pass(400);
+    pass(1);
     expect(client.received).toBe("* late at two\n");
   });
 
@@ -112,11 +113,12 @@ describe("a connection", () => {
 
   test("that is dismissed, or goes, gives up its seat, and nobody takes note of it", () => {
     for (const go of ["dismiss", "close"]) {
-      const { connections, events, close, client } = open();
+      const { connections, accept, events, close, client } = open();
       if (go === "dismiss") client.sends("dismiss");
       else close(client);
       expect([go, client.closed, client.reset]).toEqual([go, go === "dismiss", false]);
       expect([connections.open, connections.arriving, events]).toEqual([1, 0, []]);
+      expect(accept().received).toBe("");
     }
   });
 

@@ -4,14 +4,7 @@ import { join } from "node:path";
 
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
-import {
-  endAfterEach,
-  newFolder,
-  Peer,
-  runToEnd,
-  serverCommand,
-  ServerProgram,
-} from "../harness.ts";
+import { endAfterEach, newFolder, Peer, serverCommand, ServerProgram } from "../harness.ts";
 import { contextWith, openDoors } from "./open-doors.ts";
 
 endAfterEach();
@@ -19,9 +12,9 @@ endAfterEach();
 const SECRET = "correct horse battery staple";
 
 /** A room with a listener in it, and who comes next. */
-function open(kind: "tcp" | "tls" = "tcp") {
-  const secrets: Secrets = { passPhrase: Buffer.from(SECRET) };
-  const opened = openDoors([passPhrase(contextWith(secrets)).door], { kind });
+function open(tls?: Secrets["tls"]) {
+  const secrets: Secrets = { passPhrase: Buffer.from(SECRET), tls };
+  const opened = openDoors([passPhrase(contextWith(secrets)).door]);
   const listener = opened.accept();
   listener.sends(`${SECRET}\n`);
   opened.events.length = 0;
@@ -103,14 +96,14 @@ describe("the pass phrase", () => {
 
   test("is no ClientHello: where there is no TLS, that is told, however it is cut", () => {
     const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-    for (const kind of ["tcp", "tls"] as const)
+    for (const tls of [undefined, {}])
       for (const cut of [1, 2, 3, 5, 6]) {
-        const { accept } = open(kind);
+        const { accept } = open(tls);
         const client = accept();
         client.sends(hello.slice(0, cut));
         client.sends(hello.slice(cut));
-        const message = kind === "tcp" ? "* speaks TLS, this port does not\n" : "";
-        expect([kind, cut, client.received]).toEqual([kind, cut, message]);
+        const message = tls === undefined ? "* speaks TLS, this port does not\n" : "";
+        expect([tls, cut, client.received]).toEqual([tls, cut, message]);
       }
   });
 });
@@ -144,19 +137,5 @@ describe("--pass-file", () => {
     expect((await start()).stderr).not.toContain(warning);
     const open = await ServerProgram.run(serverCommand("--pass-file", file, "0"));
     expect(open.stderr).toContain(warning);
-  });
-
-  test("has to be one line in a file that can be read", async () => {
-    const run = async (path: string) => {
-      const { code, stderr } = await runToEnd(serverCommand("--pass-file", path, "0"));
-      expect(code).toBe(1);
-      return stderr;
-    };
-    expect(await run(`${file}.none`)).toBe(
-      `linechat-server: cannot read ${file}.none: no such file\n`,
-    );
-    writeFileSync(file, "two\nlines\n");
-    const message = `linechat-server: ${file} is to hold one line of 1 to 1024 bytes\n`;
-    expect(await run(file)).toBe(message);
   });
 });

@@ -67,8 +67,10 @@ describe("behind a load balancer", () => {
     slow.sends(LOCAL);
     slow.sends("hello\n");
     silent.sends(LOCAL);
+    expect(events).toEqual([1, 2, 3].map((port) => `joined 10.0.0.1:${port}`));
     pass(1000);
-    expect(events).toEqual([1, 2, 3, 4].map((port) => `joined 10.0.0.1:${port}`));
+    expect(events.at(-1)).toBe("joined 10.0.0.1:4");
+    expect(local.received).toBe("hello\n");
   });
 
   test("it may look whether somebody is there, and nobody takes note of that", () => {
@@ -122,10 +124,10 @@ describe("behind a load balancer", () => {
 test("--proxy-protocol is not a matter of paths", async () => {
   const command = serverCommand("--unix", "room", "--proxy-protocol", "10.0.0.1");
   const { code, stderr } = await runToEnd(command);
-  expect([code, stderr]).toEqual([
-    2,
-    "linechat-server: --proxy-protocol and --unix cannot be used together (--help shows how)\n",
-  ]);
+  expect(code).toBe(2);
+  expect(stderr).toStartWith(
+    "linechat-server: --proxy-protocol and --unix cannot be used together",
+  );
 });
 
 describe("over TLS the header comes before the handshake", () => {

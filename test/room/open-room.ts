@@ -33,7 +33,7 @@ export function openRoom(options: Partial<RoomOptions> = {}) {
   const join = (name: string, takes = Number.MAX_SAFE_INTEGER): FakeSocket => {
     const socket = new FakeSocket();
     socket.room = takes;
-    room.join(socket, { name, label: name });
+    room.join(socket, name);
     return socket;
   };
   const member = (name: string): Member => {

@@ -265,7 +265,7 @@ describe("a member that leaves", () => {
     const { room, member, pass, left, ann, bob } = openPair(SMALL, 0);
     ann.sends("1\n2\n3\n4\n5\n6");
     pass(0);
-    expect(member("ann").waits).toBe("for room");
+    expect(member("ann").isWaiting).toBe(true);
     member("ann").disconnect("flooding", "you were flooding");
     bob.drains(100);
     for (let turn = 0; turn < 3; turn++) pass(0);
@@ -305,7 +305,7 @@ describe("a member that leaves", () => {
     const { room, join, pass, events, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
     const eve = new FakeSocket();
     let seats = 1;
-    room.join(eve, { name: "eve", label: "eve", seat: { release: () => seats-- } });
+    room.join(eve, "eve", "eve", { release: () => seats-- });
     expect(join("zoe").received).toBe("");
     eve.room = 0;
     bob.sends("1\n2\n3\n");
@@ -319,11 +319,35 @@ describe("a member that leaves", () => {
     expect(events.at(-1)).toBe("left eve: too slow, 1 bytes behind");
   });
 
+  test("and has all that was sent until then is not too slow, though more was sent since", () => {
+    const sizes = { logBytes: 8, lineBytesMax: 4, patienceMs: 1000 };
+    const { pass, left, ann, bob } = openPair(sizes, 0);
+    ann.sends("1\n2\n");
+    pass(0);
+    bob.sends("1234");
+    ann.sends("3\n4\n5\n");
+    pass(0);
+    pass(999);
+    bob.room = 100;
+    pass(1);
+    expect(bob.received).toBe("1\n2\n* line longer than 4 bytes\n");
+    expect([bob.ended, bob.reset, left]).toEqual([true, false, ["bob: line too long"]]);
+  });
+
+  test("is sent EOF once, whatever drains", () => {
+    const { room } = openRoom();
+    const socket = new FakeSocket();
+    room.refuse(socket, "ann", "room is full");
+    socket.ended = false;
+    socket.data.drained();
+    expect([socket.received, socket.ended]).toEqual(["* room is full\n", false]);
+  });
+
   test("and is gone keeps its seat until its lines are in the log", () => {
     const { room, pass, bob } = openPair(SMALL, 0);
     const eve = new FakeSocket();
     let seats = 1;
-    room.join(eve, { name: "eve", label: "eve", seat: { release: () => seats-- } });
+    room.join(eve, "eve", "eve", { release: () => seats-- });
     eve.sends(LINES);
     pass(0);
     eve.data.closed();

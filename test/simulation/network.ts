@@ -106,13 +106,14 @@ export class Connection extends Reader implements AcceptedSocket {
       this.#lose("lost inside a write", true);
       this.seat.isRefusingWrites = random.chance(500);
       const taken = this.seat.isRefusingWrites ? -1 : random.below(length + 1);
-      if (this.seat.state === "guest" && taken < length) model.entrance.isNotGreeted(this.seat);
+      const { greeting, known } = this.seat;
+      if (greeting && (taken < length || known)) model.entrance.isNotGreeted(this.seat);
       return taken;
     }
     const data = bytes.subarray(offset, offset + length);
     const isAnswer = model.state.rules.telnet && (this.#answerBytes % 3 > 0 || data[0] === IAC);
     if (isAnswer) return this.#takeAnswer(length);
-    const isGreeting = this.seat.state === "guest" && !random.chance(weather.shortGreeting);
+    const isGreeting = this.seat.greeting !== undefined && !random.chance(weather.shortGreeting);
     const taken = isGreeting ? this.passOnAll(length) : this.passOn(length, true);
     if (this.#network.trace)
       this.log(

@@ -7,15 +7,7 @@ import { join } from "node:path";
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { endAfterEach, newFolder, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
-import {
-  BINARY,
-  CONTINUATION,
-  frame,
-  TEXT,
-  WebPeer,
-  type WebPeerOptions,
-  webUrl,
-} from "../harness/web-peer.ts";
+import { frame, TEXT, WebPeer, type WebPeerOptions, webUrl } from "../harness/web-peer.ts";
 
 endAfterEach();
 
@@ -53,22 +45,6 @@ describe("a WebSocket is a member", () => {
     await server.logged(`left web:${ann.peer.name}: end of input (2 here)`);
     bob.peer.reset();
     await server.logged(`left web:${bob.peer.name}: reset (1 here)`);
-  });
-
-  test("however its messages are cut", async () => {
-    const { server, join } = await start();
-    const [ann, peer] = [await join(), await server.join()];
-    ann.peer.say(frame(TEXT, "a fragm", false));
-    ann.peer.say(frame(CONTINUATION, "ented li", false));
-    ann.peer.say(frame(CONTINUATION, "ne"));
-    await peer.hears("a fragmented line\n");
-    for (const byte of frame(BINARY, "one byte at a time")) {
-      ann.peer.say(Uint8Array.of(byte));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await peer.hears("one byte at a time\n");
-    ann.peer.say(Buffer.concat([frame(TEXT, "two"), frame(TEXT, "at once")]));
-    await peer.hears("two\nat once\n");
   });
 
   test("and each message to it holds whole lines, also where the log wraps", async () => {

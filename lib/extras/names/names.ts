@@ -4,7 +4,7 @@
  * two members have names that could be taken for one.
  */
 
-import type { Arrival, Door, Hold } from "../../doors/door.ts";
+import type { Arrival, ArrivalSocket, Door, Hold } from "../../doors/door.ts";
 import { greetsInTls } from "../../doors/first-bytes.ts";
 import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
 import {
@@ -23,7 +23,6 @@ import type { Lines } from "../../room/fair-queue.ts";
 import { LF } from "../../room/line-buffer.ts";
 import type { Member } from "../../room/member.ts";
 import type { Context, Part, Reservations } from "../part.ts";
-import { type Certificate, certificateOf } from "./certificate.ts";
 import { NamedLines } from "./named-lines.ts";
 
 /** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
@@ -138,6 +137,8 @@ class Names implements Door, Extra {
     const enter = (rest: Uint8Array) => {
       arrival.name = name;
       arrival.pass(rest);
+      // A room that stops does not take it in.
+      if (owner.member === undefined) return;
       if (before?.member) before.member.disconnect(takenOver(name));
       else before?.arrival.refuse(takenOver(name));
     };
@@ -195,4 +196,19 @@ class Names implements Door, Extra {
     const told = Array.from(members.take(TOLD_MAX), ({ name }) => name);
     return askForName(told, this.#owners.size - told.length);
   }
+}
+
+/** Its common name, which is no name if it has none or several. */
+interface Certificate {
+  readonly name: string;
+  /** A client that shows the same certificate is the same. */
+  readonly fingerprint: string;
+}
+
+/** Undefined for a client that was not asked for one. One that is asked and shows none does not get here. */
+function certificateOf(socket: ArrivalSocket): Certificate | undefined {
+  const certificate = socket.getPeerCertificate?.();
+  if (certificate === undefined) return undefined;
+  const { CN } = certificate.subject;
+  return { name: typeof CN === "string" ? CN : "", fingerprint: certificate.fingerprint256 };
 }

@@ -1,0 +1,69 @@
+/** `--idle`: a member that sends no line for too long is disconnected. */
+
+import { expect, test } from "bun:test";
+
+import { idle } from "../../lib/extras/idle.ts";
+import type { RoomOptions } from "../../lib/room/room.ts";
+import { openRoom as openPlainRoom } from "../room/open-room.ts";
+import { openExtras } from "./open-extras.ts";
+
+function openRoom(options: Partial<RoomOptions> = {}) {
+  const { extra } = idle(60_000);
+  const opened = openPlainRoom({ ...options, extras: extra ? [extra] : [] });
+  return { ...opened, ann: opened.join("ann"), bob: opened.join("bob") };
+}
+
+test("one that has sent no whole line gets what is pending, the reason, then EOF", () => {
+  const { room, pass, due, left, ann, bob } = openRoom();
+  pass(30_000);
+  expect(due.inMs).toBe(30_000);
+  ann.sends("hello\n");
+  bob.sends("no line end");
+  pass(29_999);
+  expect(bob.ended).toBe(false);
+  pass(1);
+  pass(0);
+  expect([bob.received, bob.ended]).toEqual(["hello\n* idle for 1m\n", true]);
+  expect([left, room.size]).toEqual([["bob: idle"], 1]);
+});
+
+test("time in which its lines wait does not count", () => {
+  const { pass, left, ann, bob } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 1e9 });
+  bob.room = 0;
+  ann.sends("1\n2\n3\n4\n5\n");
+  pass(0);
+  pass(60_000);
+  expect(left).toEqual([]);
+  bob.drains(100);
+  pass(0);
+  pass(59_999);
+  expect(left).toEqual(["bob: idle"]);
+  pass(1);
+  pass(0);
+  expect(left).toEqual(["bob: idle", "ann: idle"]);
+});
+
+test("one that is gone while its lines wait is not idle afterwards", () => {
+  const { pass, left, ann, bob } = openRoom({ logBytes: 8, lineBytesMax: 8 });
+  bob.room = 0;
+  ann.sends("1\n2\n3\n4\n5\n");
+  pass(0);
+  ann.data.closed();
+  bob.drains(100);
+  for (let turn = 0; turn < 3; turn++) pass(60_000);
+  expect(left).toEqual(["ann: reset", "bob: idle"]);
+});
+
+test("a newcomer does not cut off members that have to leave for a full room", () => {
+  const { accept, pass } = openExtras(() => [idle(100)], { clientsMax: 2, lingerersMax: 1 });
+  const members = [accept(), accept()];
+  pass(100);
+  accept();
+  pass(0);
+  for (const { received, ended } of members)
+    expect([received, ended]).toEqual(["* idle for 100ms\n", true]);
+});
+
+test("what cannot be is a UserError that names it", () => {
+  expect(() => idle(0)).toThrow("idleMs");
+});

@@ -1,0 +1,68 @@
+/** Whatever `lib/server/extras.ts` lists can be deleted: its file or folder, its entry, and nothing else. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { endAfterEach, newFolder, ROOT, runToEnd, ServerProgram } from "../harness.ts";
+import { installTypes } from "../harness/tools.ts";
+
+const REGISTRY = "lib/server/extras.ts";
+/** One entry, by its name, with the file that it loads. */
+const ENTRY = /^ {2}(\w+): entry\(\{\n[^]*?^ {2}\}\),\n/gm;
+const LOADED = /import\("\.\.\/((?:doors|extras|redis|web|metrics)\/[^"]+)"\)/;
+const ENTRIES = [...readFileSync(join(ROOT, REGISTRY), "utf8").matchAll(ENTRY)];
+
+beforeAll(installTypes);
+endAfterEach();
+
+/** The program without one of its extras. */
+function copyWithout(entry: string): string {
+  const copy = newFolder();
+  for (const name of ["server.ts", "client.ts", "lib", "package.json", "tsconfig.json"])
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const registry = readFileSync(join(copy, REGISTRY), "utf8");
+  writeFileSync(join(copy, REGISTRY), registry.replace(entry, ""));
+  const [, file = ""] = LOADED.exec(entry) ?? [];
+  const isAlone = /^\w+\/[^/]+$/.test(file) && /^(doors|extras)/.test(file);
+  const own = join(copy, "lib", isAlone ? file : dirname(file));
+  expect([file, existsSync(own)]).toEqual([file, true]);
+  rmSync(own, { recursive: true });
+  return copy;
+}
+
+/** The options that an entry has, by their names. */
+function optionsIn(entry: string): string[] {
+  const [, options = ""] = /^ {4}options: \{\n([^]*?)^ {4}\},\n/m.exec(entry) ?? [];
+  return [...options.matchAll(/^ {6}"?([\w-]+)"?:/gm)].map(([, name]) => `--${name}`);
+}
+
+const helpOf = async (folder: string) =>
+  (await runToEnd([process.execPath, join(folder, "server.ts"), "--help"])).stdout;
+
+test("each entry is found, and each option that --help has beside those of the core", async () => {
+  expect(ENTRIES.map(([, name]) => name)).toContain("redis");
+  const registry = readFileSync(join(ROOT, REGISTRY), "utf8");
+  expect(ENTRIES).toHaveLength(registry.match(/^ {2}\w+: entry\(/gm)?.length ?? 0);
+  const help = await helpOf(ROOT);
+  for (const option of ENTRIES.flatMap(([entry]) => optionsIn(entry)))
+    expect(help).toContain(` ${option} `);
+});
+
+describe("the rest is a program without", () => {
+  for (const [entry, name] of ENTRIES)
+    test(`${name}`, async () => {
+      const copy = copyWithout(entry);
+      const checked = await runToEnd([process.execPath, "check", "--cwd", copy]);
+      expect([checked.code, checked.stdout]).toEqual([0, ""]);
+      const help = await helpOf(copy);
+      for (const option of optionsIn(entry)) expect(help).not.toContain(` ${option} `);
+      const command = [process.execPath, join(copy, "server.ts"), "--host", "127.0.0.1", "0"];
+      const server = await ServerProgram.run(command);
+      const [ann, bob] = [await server.join(), await server.join()];
+      ann.say("hello\n");
+      await bob.hears("hello\n");
+      expect(await server.stop()).toBe(0);
+    }, 20_000);
+});
