@@ -5,14 +5,12 @@
 
 import type { LocalSide, Notes } from "../client/local-side.ts";
 import { WholeLines } from "../client/whole-lines.ts";
-import { Colours } from "./colour.ts";
-import { type Command, HELP } from "./commands.ts";
-import { Completion } from "./completion.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
+import { Completion } from "./names.ts";
 import { Outbox } from "./outbox.ts";
 import { type Below, Screen } from "./screen.ts";
-import { Transcript } from "./transcript.ts";
-import { Typing } from "./typing.ts";
+import { bySender, dim, harmless, Transcript } from "./transcript.ts";
+import { type Command, HELP, Typing } from "./typing.ts";
 
 const HINT = "; /quit to leave, /help for help";
 const WAITING_SHOWN = 3;
@@ -21,42 +19,34 @@ const NEAR_LENGTH = 8192;
 /** How soon after SIGTSTP this program stands still, if anything can wake it. */
 const STOP_MS = 50;
 
-/** Whose terminal it is, and what it is to show. */
-export interface TerminalOptions {
-  /** The name of the user; empty for none. */
-  name: string;
-  /** Whether the time stands before each line. */
-  showsTime: boolean;
-  /** Which lines ring the bell: those with the name of the user, or none. */
-  bell: "name" | "none";
-}
+export type TerminalOptions = { name: string; showsTime: boolean; bell: "name" | "none" };
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
 export class Terminal implements LocalSide, Notes {
-  readonly #colours = new Colours(1);
   readonly #screen = new Screen(() => this.#below());
   readonly #keyboard = new Keyboard((inputs) => this.#takeAll(inputs));
   readonly #received = new WholeLines();
-  readonly #outbox = new Outbox((line) => this.#add(`${this.#prompted(line)}\n`));
-  readonly lines = this.#outbox.taken();
+  readonly #outbox = new Outbox();
   readonly #prompt: string;
-  readonly #rings: boolean;
   readonly #transcript: Transcript;
   readonly #completion: Completion;
-  readonly #typing: Typing;
+  readonly #typing = new Typing({
+    send: (line) => this.#outbox.add(line),
+    obey: (command) => this.#obey(command),
+    complete: (edited) => this.#completion.complete(edited),
+  });
   #hint = HINT;
   #activity = "";
   #editing = true;
-  #stopping: Timer | undefined;
   #closed: Promise<void> | undefined;
+  readonly lines = this.#outbox.taken((line) => this.#add(this.#prompted(line)));
 
+  /** @param options the name of the user, or ""; whether times are shown; what rings the bell */
   constructor({ name, showsTime, bell }: TerminalOptions) {
-    this.#prompt = name ? this.#colours.bySender(`${name}: `) : this.#colours.dim("> ");
-    this.#rings = bell === "name";
-    this.#transcript = new Transcript(this.#colours, name, showsTime);
+    const onMention = () => void (bell === "name" && this.#screen.ring());
+    this.#prompt = name ? bySender(`${name}: `) : dim("> ");
+    this.#transcript = new Transcript(name, showsTime, onMention);
     this.#completion = new Completion(name);
-    const send = (line: string) => this.#outbox.add(line);
-    this.#typing = new Typing(send, (command) => this.#obey(command), this.#completion);
 
     process.stdin.setEncoding("utf8").on("data", (chunk: string) => this.#keyboard.push(chunk));
     process.stdin.on("end", () => this.#endInput());
@@ -73,8 +63,7 @@ export class Terminal implements LocalSide, Notes {
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
-    const run = this.#received.push(bytes);
-    if (run !== undefined) this.#receive(run);
+    this.#receive(this.#received.push(bytes));
     return this.#screen.shown();
   }
 
@@ -95,12 +84,11 @@ export class Terminal implements LocalSide, Notes {
   }
 
   async #close(): Promise<void> {
-    const rest = this.#received.end();
-    if (rest !== undefined) this.#receive(rest);
-    const { line } = this.#typing;
-    const unsent = [...this.#outbox.last(WAITING_SHOWN), ...(line === "" ? [] : [line])];
-    for (const one of unsent) this.#add(`${this.#waiting(one, " (not sent)")}\n`);
+    this.#receive(this.#received.end());
     const { count } = this.#outbox;
+    const { line } = this.#typing.line;
+    const unsent = [...this.#outbox.last(WAITING_SHOWN), ...(line === "" ? [] : [line])];
+    for (const one of unsent) this.#add(dim(`${this.#prompted(one)} (not sent)`));
     if (count > 0) this.#remark(`${linesAre(count, "was", "were")} not sent`);
     this.#editing = false;
     await this.#screen.leave();
@@ -114,11 +102,10 @@ export class Terminal implements LocalSide, Notes {
 
   #take(input: Input): void {
     const key = "key" in input ? input.key : undefined;
-    const adds = key === undefined || /^[\r\n]/.test(key);
     if (key === "\x03") process.kill(process.pid, "SIGINT");
     else if (key === "\x0c") this.#screen.restart(true);
     else if (key === "\x1a") void this.#suspend();
-    else if (adds && this.#outbox.isFull) this.#screen.ring();
+    else if (this.#outbox.isFull) this.#screen.ring();
     else this.#typing.take(input);
   }
 
@@ -146,11 +133,10 @@ export class Terminal implements LocalSide, Notes {
     process.stdin.setRawMode(false);
     process.kill(0, "SIGTSTP");
     // The system does not stop a program that nothing could wake: it goes on at once.
-    this.#stopping = setTimeout(() => this.#resume(), STOP_MS);
+    setTimeout(() => this.#screen.left && this.#resume(), STOP_MS);
   }
 
   #resume(): void {
-    clearTimeout(this.#stopping);
     if (this.#closed) return;
     // In two steps: the other program may have changed the mode.
     process.stdin.setRawMode(false);
@@ -169,55 +155,47 @@ export class Terminal implements LocalSide, Notes {
     process.stdin.setRawMode(false);
   }
 
-  #receive(run: Uint8Array): void {
-    const harmless = this.#colours.harmless(run);
+  #receive(run: Uint8Array | undefined): void {
+    if (run === undefined) return;
     // What was passed on by force, or ends with the connection, gets a row of its own.
-    const lines = harmless.endsWith("\n") ? harmless : `${harmless}\n`;
+    const lines = harmless(run).replace(/\n?$/, "\n");
     this.#completion.see(lines);
-    const { text, isMention } = this.#transcript.received(lines);
-    if (isMention && this.#rings) this.#screen.ring();
-    this.#screen.add(text);
+    this.#screen.add(this.#transcript.received(lines));
   }
 
   #remark(remark: string): void {
-    this.#add(`${this.#colours.dim(this.#colours.harmless(remark))}\n`);
+    this.#add(dim(harmless(remark)));
   }
 
-  #add(lines: string): void {
-    this.#screen.add(this.#transcript.add(lines));
+  #add(line: string): void {
+    this.#screen.add(this.#transcript.add(`${line}\n`));
   }
 
   #below(): Below {
-    const above = this.#allWaiting();
-    if (this.#activity) above.push(this.#colours.dim(this.#activity));
+    const above = this.#waiting();
+    if (this.#activity) above.push(dim(this.#activity));
     if (!this.#editing) return { above, before: "", after: "" };
-    const { line, cursor } = this.#typing.edited;
     const { question } = this.#typing;
-    const prompt = question === undefined ? this.#prompt : this.#colours.harmless(question);
+    const { line, cursor } = question?.answer ?? this.#typing.line;
     const start = NEAR_LENGTH * Math.max(0, Math.floor(cursor / NEAR_LENGTH) - 1);
-    const before = this.#colours.harmless(line.slice(start, cursor));
-    const after = this.#colours.harmless(line.slice(cursor, cursor + NEAR_LENGTH));
-    return { above, before: (start > 0 ? "…" : prompt) + before, after };
+    const prompt = question ? harmless(question.text) : this.#prompt;
+    const before = (start > 0 ? "…" : prompt) + harmless(line.slice(start, cursor));
+    return { above, before, after: harmless(line.slice(cursor, cursor + NEAR_LENGTH)) };
   }
 
   /** The lines that were entered and not sent, the last of them if there are many. */
-  #allWaiting(): string[] {
-    const { count } = this.#outbox;
+  #waiting(): string[] {
+    const { count, isFull } = this.#outbox;
     if (count === 0) return [];
-    const full = this.#outbox.isFull ? "; no more is taken until then" : "";
+    const full = isFull ? "; no more is taken until then" : "";
     const hint = this.#editing ? full : "; Ctrl-C to quit without sending";
+    const last = this.#outbox.last(WAITING_SHOWN).map((line) => line.slice(0, NEAR_LENGTH));
     const summary = `${linesAre(count, "waiting", "waiting")} to be sent${hint}`;
-    const last = this.#outbox.last(WAITING_SHOWN).map((line) => this.#waiting(line));
-    return [this.#colours.dim(summary), ...last];
-  }
-
-  #waiting(line: string, mark = ""): string {
-    const near = line.length > NEAR_LENGTH ? `${line.slice(0, NEAR_LENGTH)}…` : line;
-    return this.#colours.dim(this.#prompted(near) + mark);
+    return [summary, ...last.map((line) => this.#prompted(line))].map(dim);
   }
 
   #prompted(line: string): string {
-    return this.#prompt + this.#colours.harmless(line);
+    return this.#prompt + harmless(line);
   }
 }
 

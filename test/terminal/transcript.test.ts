@@ -1,14 +1,17 @@
 import { afterEach, expect, setSystemTime, test } from "bun:test";
 
-import { Colours } from "../../lib/terminal/colour.ts";
 import { Transcript } from "../../lib/terminal/transcript.ts";
 
 afterEach(() => void setSystemTime());
 
-/** A transcript without colours, at some time. */
-function openAt(time: string, showsTime = false): Transcript {
+/** A transcript at some time, as far as it is text. */
+function openAt(time: string, showsTime = false) {
   setSystemTime(new Date(time));
-  return new Transcript(new Colours(-1), "alice", showsTime);
+  const told = { mentions: 0 };
+  const transcript = new Transcript("alice", showsTime, () => void told.mentions++);
+  const received = (lines: string) => Bun.stripANSI(transcript.received(lines));
+  const add = (lines: string) => Bun.stripANSI(transcript.add(lines));
+  return { transcript, told, received, add };
 }
 
 test.each([
@@ -28,28 +31,27 @@ test.each([
   ],
   ["by a clock that was set back", "2026-11-25T14:05:00", "2026-11-25T13:05:00", ""],
 ])("%s, the mark before a line is right, and stands there once", (_what, earlier, later, mark) => {
-  const transcript = openAt(earlier);
+  const { received, add } = openAt(earlier);
   setSystemTime(new Date(later));
-  expect(transcript.received("bob: one\nbob: two\n").text).toBe(`${mark}bob: one\nbob: two\n`);
-  expect(transcript.add("alice: three\n")).toBe("alice: three\n");
+  expect(received("bob: one\nbob: two\n")).toBe(`${mark}bob: one\nbob: two\n`);
+  expect(add("alice: three\n")).toBe("alice: three\n");
 });
 
 test("with the time before each line nothing is marked, and it can be turned on and off", () => {
-  const transcript = openAt("2026-11-25T00:05:59", true);
-  expect(transcript.received("bob: one\n\nbob: two\n").text).toBe(
-    "00:05 bob: one\n00:05 \n00:05 bob: two\n",
-  );
+  const { transcript, received, add } = openAt("2026-11-25T00:05:59", true);
+  expect(received("bob: one\n\nbob: two\n")).toBe("00:05 bob: one\n00:05 \n00:05 bob: two\n");
   setSystemTime(new Date("2026-11-26T09:00:00"));
-  expect(transcript.add("alice: three\n")).toBe("09:00 alice: three\n");
+  expect(add("alice: three\n")).toBe("09:00 alice: three\n");
   transcript.showsTime = false;
-  expect(transcript.add("alice: four\n")).toBe("alice: four\n");
+  expect(add("alice: four\n")).toBe("alice: four\n");
   setSystemTime(new Date("2026-11-26T10:00:00"));
-  expect(transcript.add("alice: five\n")).toBe("— 10:00 —\nalice: five\n");
+  expect(add("alice: five\n")).toBe("— 10:00 —\nalice: five\n");
 });
 
-test("it tells whether the user is mentioned", () => {
-  const transcript = openAt("2026-11-25T14:05:00");
-  expect(transcript.received("bob: one\nbob: hi alice\n").isMention).toBe(true);
-  expect(transcript.received("bob: one\nalice: two\n").isMention).toBe(false);
-  expect(transcript.received("* hi alice\nalice: two\n").isMention).toBe(false);
+test("it tells of each line that mentions the user", () => {
+  const { told, received } = openAt("2026-11-25T14:05:00");
+  received("bob: one\nalice: two\n* hi alice\n");
+  expect(told.mentions).toBe(0);
+  received("bob: one\nbob: hi alice\n");
+  expect(told.mentions).toBe(1);
 });
