@@ -1,25 +1,14 @@
-/**
- * Lines that were entered and wait until the system has taken them: only then are they shown as
- * sent.
- */
+/** Lines that were entered and wait until the system has taken them. */
 
-const LENGTH_MAX = 16 << 20;
-
-/** A queue of lines, in which at most 16 Mi characters should wait. */
 export class Outbox {
   #lines: string[] = [];
   /** How many of them have gone out: to take them away one by one would take long. */
   #sent = 0;
-  #length = 0;
   #ended = false;
   #wake: (() => void) | undefined;
 
   get count(): number {
     return this.#lines.length - this.#sent;
-  }
-
-  get isFull(): boolean {
-    return this.#length >= LENGTH_MAX;
   }
 
   /** The last of the lines, at most so many. */
@@ -30,7 +19,6 @@ export class Outbox {
   /** Adds a line, without LF. */
   add(line: string): void {
     this.#lines.push(line);
-    this.#length += line.length;
     this.#wake?.();
   }
 
@@ -51,7 +39,6 @@ export class Outbox {
       if (line !== undefined) {
         yield Buffer.from(`${line}\n`);
         this.#sent++;
-        this.#length -= line.length;
         onSent(line);
         if (this.count === 0) [this.#lines, this.#sent] = [[], 0];
       } else if (this.#ended) return;

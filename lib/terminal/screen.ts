@@ -22,9 +22,6 @@ const SETTLE_MS = 300;
 /** The most characters of lines to show at once, so that typing never waits for long. */
 const FRAME_LENGTH_MAX = 16 << 10;
 
-/** Bracketed paste mode, of xterm: a terminal says where a paste starts and ends. */
-const PASTE_MODE_ON = "\x1b[?2004h";
-const PASTE_MODE_OFF = "\x1b[?2004l";
 const BELL = "\x07";
 const ERASE_ROW = "\r\x1b[K";
 const ERASE_SCREEN = "\x1b[H\x1b[2J";
@@ -35,14 +32,13 @@ export class Screen {
   /** Whole lines that are to be shown above the prompt. */
   #unshown = "";
   #changed = false;
-  #rings = false;
-  #painted = NOTHING_BELOW;
   /** What the next frame begins with, before it takes away what is painted below the lines. */
-  #start = PASTE_MODE_ON;
+  #start = "";
+  #painted = NOTHING_BELOW;
   /** Whether its window was closed, or the like: nothing can be shown, and nothing set right. */
   gone = false;
   /** Whether another program goes on there. */
-  left = false;
+  #left = false;
   #size = { columns: 80, rows: 24 };
   #frames: Promise<void> | undefined;
   #nextFrameMs = 0;
@@ -62,7 +58,7 @@ export class Screen {
 
   /** Rings the bell in the next frame. */
   ring(): void {
-    this.#rings = true;
+    this.#start = this.#start.replace(BELL, "") + BELL;
     this.paintSoon();
   }
 
@@ -74,30 +70,25 @@ export class Screen {
 
   /** Paints what is new in the next frame. */
   paintSoon(): void {
-    if (this.left) return;
+    if (this.#left) return;
     this.#changed = true;
     this.#frames ??= this.#paintFrames();
   }
 
   /** Begins again, on an empty screen or else on the row where the cursor is. */
   restart(empty: boolean): void {
-    this.left = false;
+    this.#left = false;
     this.#painted = NOTHING_BELOW;
-    this.#start = PASTE_MODE_ON + (empty ? ERASE_SCREEN : "");
+    this.#start = empty ? ERASE_SCREEN : "";
     this.paintSoon();
   }
 
   /** Shows everything, and nothing below, for another program to go on there; returns once done. */
   async leave(): Promise<void> {
-    this.left = false;
+    this.#left = false;
     this.paintSoon();
-    this.left = true;
+    this.#left = true;
     await this.#frames;
-  }
-
-  /** Leaves at once, in the middle of whatever it is: after a crash. */
-  abandon(): void {
-    process.stdout.write(PASTE_MODE_OFF);
   }
 
   async #paintFrames(): Promise<void> {
@@ -110,25 +101,23 @@ export class Screen {
 
   /** Paints a frame, the last one if this is left; returns when it is done. */
   async #paint(): Promise<void> {
-    this.#changed = !this.gone;
-    if (this.gone) return;
-    const { left } = this;
-    const below = left ? NOTHING_BELOW : layOut(this.#below(), this.#size);
-    const lengthMax = left ? this.#unshown.length : FRAME_LENGTH_MAX;
-    const end = this.#unshown.lastIndexOf("\n", lengthMax) + 1 || this.#unshown.indexOf("\n") + 1;
-    const lines = this.#unshown.slice(0, end).replaceAll("\n", "\r\n");
+    if (this.gone) return void (this.#changed = false);
+    const left = this.#left;
+    const { columns, rows } = this.#size;
+    const below = left ? NOTHING_BELOW : layOut(this.#below(), columns, rows - 1);
     // The event that tells of another size comes late: so it is asked for, as late as can be.
     if (this.#isResized() && !left) return void (this.#nextFrameMs = performance.now() + SETTLE_MS);
 
-    const start =
-      this.#start + (this.#rings ? BELL : "") + wayBack(this.#painted, this.#size.columns);
-    this.#unshown = this.#unshown.slice(end);
+    const lines = this.#unshown;
+    const lengthMax = left ? lines.length : FRAME_LENGTH_MAX;
+    const end = lines.lastIndexOf("\n", lengthMax) + 1 || lines.indexOf("\n") + 1;
+    const shown = lines.slice(0, end).replaceAll("\n", "\r\n");
+    const frame = this.#start + wayBack(this.#painted, this.#size.columns) + shown + textOf(below);
+    this.#unshown = lines.slice(end);
     this.#changed = this.#unshown !== "";
     this.#start = "";
-    this.#rings = false;
     this.#painted = below;
-    this.#nextFrameMs = this.#unshown === "" ? performance.now() + FRAME_MS : 0;
-    const frame = start + lines + textOf(below) + (left ? PASTE_MODE_OFF : "");
+    this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
   }
 
@@ -150,8 +139,7 @@ const EMPTY_ROW: Row = { text: "", width: 0 };
 const NOTHING_BELOW: Rows = { rows: [EMPTY_ROW], at: 0, toCursor: EMPTY_ROW };
 
 /** The rows of all that is below; if they do not all fit, those around the cursor. */
-function layOut({ above, before, after }: Below, size: { columns: number; rows: number }): Rows {
-  const [columns, rowsMax] = [size.columns, size.rows - 1];
+function layOut({ above, before, after }: Below, columns: number, rowsMax: number): Rows {
   const top = above.slice(Math.max(0, above.length + 1 - rowsMax)).map((text) => {
     const { text: start, width } = wrap(text, columns)[0] ?? EMPTY_ROW;
     return { text: `${start}\x1b[m`, width };

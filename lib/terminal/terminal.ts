@@ -14,8 +14,13 @@ import { type Command, HELP, Typing } from "./typing.ts";
 
 const HINT = "; /quit to leave, /help for help";
 const WAITING_SHOWN = 3;
+/** So many lines may wait to be sent. */
+const WAITING_MAX = 1 << 20;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
+/** Bracketed paste mode, of xterm: a terminal says where a paste starts and ends. */
+const PASTE_MODE_ON = "\x1b[?2004h";
+const PASTE_MODE_OFF = "\x1b[?2004l";
 /** How soon after SIGTSTP this program stands still, if anything can wake it. */
 const STOP_MS = 50;
 
@@ -38,6 +43,7 @@ export class Terminal implements LocalSide, Notes {
   #hint = HINT;
   #activity = "";
   #editing = true;
+  #isRaw = false;
   #closed: Promise<void> | undefined;
   readonly lines = this.#outbox.taken((line) => this.#add(this.#prompted(line)));
 
@@ -57,8 +63,8 @@ export class Terminal implements LocalSide, Notes {
     };
     for (const side of [process.stdin, process.stdout]) side.on("error", hungUp);
     // However the program ends, the terminal is as it was.
-    process.on("exit", () => this.#giveBack());
-    process.stdin.setRawMode(true);
+    process.on("exit", () => this.#setRaw(false));
+    this.#setRaw(true);
     this.#screen.paintSoon();
   }
 
@@ -92,7 +98,7 @@ export class Terminal implements LocalSide, Notes {
     if (count > 0) this.#remark(`${linesAre(count, "was", "were")} not sent`);
     this.#editing = false;
     await this.#screen.leave();
-    this.#giveBack();
+    this.#setRaw(false);
   }
 
   #takeAll(inputs: Input[]): void {
@@ -105,7 +111,7 @@ export class Terminal implements LocalSide, Notes {
     if (key === "\x03") process.kill(process.pid, "SIGINT");
     else if (key === "\x0c") this.#screen.restart(true);
     else if (key === "\x1a") void this.#suspend();
-    else if (this.#outbox.isFull) this.#screen.ring();
+    else if (this.#outbox.count >= WAITING_MAX) this.#screen.ring();
     else this.#typing.take(input);
   }
 
@@ -123,36 +129,36 @@ export class Terminal implements LocalSide, Notes {
     if (!this.#editing) return;
     this.#editing = false;
     this.#outbox.end();
-    if (!this.#screen.gone) this.#stopReading();
+    this.#setRaw(false);
     this.#screen.paintSoon();
   }
 
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
   async #suspend(): Promise<void> {
     await this.#screen.leave();
-    process.stdin.setRawMode(false);
+    this.#setRaw(false);
     process.kill(0, "SIGTSTP");
     // The system does not stop a program that nothing could wake: it goes on at once.
-    setTimeout(() => this.#screen.left && this.#resume(), STOP_MS);
+    setTimeout(() => this.#isRaw || this.#resume(), STOP_MS);
   }
 
   #resume(): void {
     if (this.#closed) return;
     // In two steps: the other program may have changed the mode.
     process.stdin.setRawMode(false);
-    process.stdin.setRawMode(this.#editing);
+    this.#isRaw = false;
+    this.#setRaw(this.#editing);
     this.#screen.restart(false);
   }
 
-  #giveBack(): void {
-    if (this.#screen.gone) return;
-    this.#stopReading();
-    if (!this.#screen.left) this.#screen.abandon();
-  }
-
-  #stopReading(): void {
-    process.stdin.pause();
-    process.stdin.setRawMode(false);
+  /** Whether each key comes here at once, and pastes with their start and end. */
+  #setRaw(raw: boolean): void {
+    if (raw === this.#isRaw || this.#screen.gone) return;
+    this.#isRaw = raw;
+    process.stdin.setRawMode(raw);
+    process.stdout.write(raw ? PASTE_MODE_ON : PASTE_MODE_OFF);
+    if (raw) process.stdin.resume();
+    else process.stdin.pause();
   }
 
   #receive(run: Uint8Array | undefined): void {
@@ -185,9 +191,9 @@ export class Terminal implements LocalSide, Notes {
 
   /** The lines that were entered and not sent, the last of them if there are many. */
   #waiting(): string[] {
-    const { count, isFull } = this.#outbox;
+    const { count } = this.#outbox;
     if (count === 0) return [];
-    const full = isFull ? "; no more is taken until then" : "";
+    const full = count >= WAITING_MAX ? "; no more is taken until then" : "";
     const hint = this.#editing ? full : "; Ctrl-C to quit without sending";
     const last = this.#outbox.last(WAITING_SHOWN).map((line) => line.slice(0, NEAR_LENGTH));
     const summary = `${linesAre(count, "waiting", "waiting")} to be sent${hint}`;

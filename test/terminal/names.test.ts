@@ -247,7 +247,7 @@ terminalTest(
     await alice.shows("bob: hi");
 
     way.break();
-    await bob.hears("* alice left: ");
+    await bob.hears("* alice left ");
     await alice.shows("closed the connection");
     bob.say("missed\n");
     await alice.enter("typed meanwhile");

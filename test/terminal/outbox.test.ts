@@ -45,17 +45,3 @@ test("many lines go out in order", async () => {
   for await (const _ of outbox.taken((line) => sent.push(line)));
   expect(sent).toEqual(lines);
 });
-
-test("16 Mi characters fill it, until one of the lines has gone out", async () => {
-  const outbox = new Outbox();
-  for (const length of [1, (16 << 20) - 1]) {
-    expect(outbox.isFull).toBe(false);
-    outbox.add("x".repeat(length));
-  }
-  expect(outbox.isFull).toBe(true);
-  const taken = outbox.taken(() => {});
-  await taken.next();
-  expect(outbox.isFull).toBe(true);
-  await taken.next();
-  expect(outbox.isFull).toBe(false);
-});
