@@ -3,7 +3,6 @@
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 /** No word is longer; what is further away need not be looked at. */
 const WORD_LENGTH_MAX = 2048;
-const HISTORY_LINES_MAX = 1000;
 
 /** What Alt-B, Alt-F and the like go over: a word, or what stands between words. */
 const WORD_BEFORE = /([\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s]+)?\s*$/u;
@@ -63,27 +62,4 @@ function characterLength(text: string, at: number): number {
 
 function matchLength(pattern: RegExp, text: string): number {
   return pattern.exec(text)?.[0].length ?? 0;
-}
-
-/** Lines that were entered, for Up and Down: remembered as long as the program runs. */
-export class History {
-  readonly #lines: string[] = [];
-  /** The line that is shown, counted from the end; 0 is the one that was being typed. */
-  #back = 0;
-  #typed = "";
-
-  /** Remembers a line that was entered. */
-  add(line: string): void {
-    this.#back = 0;
-    if (line.trim() === "" || line === this.#lines.at(-1)) return;
-    this.#lines.push(line);
-    if (this.#lines.length > HISTORY_LINES_MAX) this.#lines.shift();
-  }
-
-  /** Goes a line back, or on with `by` -1; returns what to show instead of `line`. */
-  go(by: 1 | -1, line: string): string {
-    if (this.#back === 0) this.#typed = line;
-    this.#back = Math.max(0, Math.min(this.#lines.length, this.#back + by));
-    return this.#back === 0 ? this.#typed : (this.#lines.at(-this.#back) ?? "");
-  }
 }

@@ -31,14 +31,14 @@ const UNFINISHED = /(?:\x1b{1,2}(?:\[\[?[0-?]*[ -/]*|O)?)?$/;
 
 /** Takes apart what a terminal in raw mode sends, however it is cut into chunks. */
 export class Keyboard {
-  readonly #take: (inputs: Input[]) => void;
+  readonly #take: (input: Input) => void;
   /** What is not complete: the start of a key, or a paste. */
   #held = "";
   #paste: "marked" | "unmarked" | undefined;
   #quiet: Timer | undefined;
 
   /** @param take given what is complete: at once, or when nothing more has come for a while */
-  constructor(take: (inputs: Input[]) => void) {
+  constructor(take: (input: Input) => void) {
     this.#take = take;
   }
 
@@ -46,8 +46,9 @@ export class Keyboard {
   push(chunk: string): void {
     clearTimeout(this.#quiet);
     // Without marks, a key that edits or the marks of another one tell that a paste is over.
-    if (this.#paste === "unmarked" && KEYS.test(chunk)) this.#take(this.#rest());
-    this.#take(this.#complete(chunk));
+    if (this.#paste === "unmarked" && KEYS.test(chunk)) this.#finish();
+    this.#held += chunk;
+    if (!this.#paste) this.#takeTyped();
     this.#wait(this.#paste ? PASTE_QUIET_MS : ESCAPE_MS);
   }
 
@@ -56,40 +57,36 @@ export class Keyboard {
     if (this.#held.length === 0) return; // To compare it with "" would flatten it, each time.
     this.#quiet = setTimeout(() => {
       const isUnfinished = this.#paste === "marked" && !this.#held.includes(PASTE_END);
-      if (isUnfinished && ms < PASTE_LOST_MS) return this.#wait(PASTE_LOST_MS);
-      this.#take(this.#rest());
-      this.#wait(this.#paste ? PASTE_QUIET_MS : ESCAPE_MS);
+      if (isUnfinished && ms < PASTE_LOST_MS) this.#wait(PASTE_LOST_MS);
+      else this.push(this.#finish());
     }, ms);
   }
 
-  /** What a chunk completes. */
-  #complete(chunk: string): Input[] {
-    this.#held += chunk;
-    if (this.#paste) return [];
+  /** Takes what is complete, up to a paste or a key that has only begun. */
+  #takeTyped(): void {
     const text = this.#held;
     const start = text.indexOf(PASTE_START);
     if (start >= 0) this.#paste = "marked";
     else if (MORE_THAN_A_LINE.test(text) && !KEYS.test(text)) this.#paste = "unmarked";
     const typed = text.slice(0, this.#paste ? Math.max(0, start) : text.search(UNFINISHED));
     this.#held = text.slice(typed.length);
-    return partsOf(typed);
+    for (const part of typed.match(PARTS) ?? []) {
+      const isKey = /^\p{Cc}/u.test(part) && !/^\t./.test(part);
+      this.#take(isKey ? { key: part } : { text: part });
+    }
   }
 
-  /** What is complete as nothing more has come: a paste, or ESC. */
-  #rest(): Input[] {
+  /** Takes a paste, or ESC, as nothing more has come; returns what came after the paste. */
+  #finish(): string {
     const [held, paste] = [this.#held, this.#paste];
     [this.#held, this.#paste] = ["", undefined];
-    if (!paste) return [{ key: held }];
     const parts = held.replace(PASTE_START, "").split(PASTE_END);
-    const after = parts.length > 1 ? (parts.pop() ?? "") : "";
+    const after = parts.length > 1 ? parts.pop() : "";
     // Two that come at once have become one.
     const text = parts.join(PASTE_END).replaceAll(PASTE_END + PASTE_START, "");
     // What is sent is what can be seen.
-    return [{ text: sanitise(text.replace(/\r\n?/g, "\n")) }, ...this.#complete(after)];
+    if (paste) this.#take({ text: sanitise(text.replace(/\r\n?/g, "\n")) });
+    else this.#take({ key: held });
+    return after ?? "";
   }
-}
-
-function partsOf(typed: string): Input[] {
-  const isKey = (part: string) => /^\p{Cc}/u.test(part) && !/^\t./.test(part);
-  return (typed.match(PARTS) ?? []).map((part) => (isKey(part) ? { key: part } : { text: part }));
 }

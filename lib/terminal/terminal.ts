@@ -29,7 +29,7 @@ export type TerminalOptions = { name: string; showsTime: boolean; bell: "name" |
 /** A terminal that takes part in a conversation. Opened once, at most. */
 export class Terminal implements LocalSide, Notes {
   readonly #screen = new Screen(() => this.#below());
-  readonly #keyboard = new Keyboard((inputs) => this.#takeAll(inputs));
+  readonly #keyboard = new Keyboard((input) => this.#take(input));
   readonly #received = new WholeLines();
   readonly #outbox = new Outbox();
   readonly #prompt: string;
@@ -101,18 +101,15 @@ export class Terminal implements LocalSide, Notes {
     this.#setRaw(false);
   }
 
-  #takeAll(inputs: Input[]): void {
-    for (const input of inputs) if (this.#editing) this.#take(input);
-    this.#screen.paintSoon();
-  }
-
   #take(input: Input): void {
+    if (!this.#editing) return;
     const key = "key" in input ? input.key : undefined;
     if (key === "\x03") process.kill(process.pid, "SIGINT");
     else if (key === "\x0c") this.#screen.restart(true);
     else if (key === "\x1a") void this.#suspend();
     else if (this.#outbox.count >= WAITING_MAX) this.#screen.ring();
     else this.#typing.take(input);
+    this.#screen.paintSoon();
   }
 
   #obey(command: Command): void {

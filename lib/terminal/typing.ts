@@ -1,10 +1,11 @@
 /** A person at a keyboard: what is being typed, until it is entered, and what that asks for. */
 
-import { atEnd, edit, type Edited, History, insert } from "./editor.ts";
+import { atEnd, edit, type Edited, insert } from "./editor.ts";
 import type { Input } from "./keyboard.ts";
 
 /** A paste of more lines than this is not sent unasked. */
 const PASTED_LINES_MAX = 5;
+const ENTERED_MAX = 1000;
 
 /** Lines that begin with a slash are for this client and not for the room. */
 const COMMANDS = ["quit", "help", "time"] as const;
@@ -27,20 +28,21 @@ Ctrl-Z         suspend; fg comes back
 Ctrl-C         quit at once, without sending what is still waiting
 `;
 
-/** What becomes of what is typed. */
+/** What becomes of lines that were entered, of commands, and of a line when Tab is pressed. */
 export interface Actions {
-  /** Sends a line that was entered. */
   send(line: string): void;
-  /** Does what a command says; Ctrl-D on an empty line is `quit`. */
   obey(command: Command): void;
-  /** What Tab makes of a line. */
   complete(edited: Edited): Edited;
 }
 
 /** A line, and sometimes a question about it that is to be answered first. */
 export class Typing {
   readonly #actions: Actions;
-  readonly #history = new History();
+  /** Lines that were entered, for Up and Down, as long as the program runs. */
+  readonly #entered: string[] = [];
+  /** Which of them is shown, counted from the end; 0 is the line that was being typed. */
+  #back = 0;
+  #typed = atEnd("");
   /** The line that is not entered yet. */
   line = atEnd("");
   /** What is to be answered, and what is done after a yes. */
@@ -74,10 +76,18 @@ export class Typing {
     const { line } = this.line;
     if (/^[\r\n]/.test(key)) this.#enter(line, atEnd(""));
     else if (key === "\x04" && line === "") this.#actions.obey("quit");
-    else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.line = atEnd(this.#history.go(1, line));
-    else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.line = atEnd(this.#history.go(-1, line));
+    else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#recall(1);
+    else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#recall(-1);
     else if (key === "\t") this.line = this.#actions.complete(this.line);
     else this.line = edit(this.line, key);
+  }
+
+  /** Shows the line before, or the next one with `by` -1. */
+  #recall(by: 1 | -1): void {
+    if (this.#back === 0) this.#typed = this.line;
+    this.#back = Math.max(0, Math.min(this.#entered.length, this.#back + by));
+    const entered = this.#back > 0 ? this.#entered.at(-this.#back) : undefined;
+    this.line = entered === undefined ? this.#typed : atEnd(entered);
   }
 
   /** The lines of a paste go into the line that is being typed, and the last of them stays there. */
@@ -99,7 +109,9 @@ export class Typing {
   #enter(line: string, left: Edited): void {
     const command = COMMANDS.find((name) => line.trimEnd() === `/${name}`);
     const enter = () => {
-      this.#history.add(line);
+      this.#back = 0;
+      if (line.trim() !== "" && line !== this.#entered.at(-1)) this.#entered.push(line);
+      if (this.#entered.length > ENTERED_MAX) this.#entered.shift();
       this.line = left;
       if (command) this.#actions.obey(command);
       else this.#actions.send(line.replace(/^\/\//, "/"));

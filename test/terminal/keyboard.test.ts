@@ -11,7 +11,7 @@ afterEach(() => void jest.useRealTimers());
 /** A keyboard, and what has come of it so far. */
 function open(): { keyboard: Keyboard; inputs: Input[] } {
   const inputs: Input[] = [];
-  return { keyboard: new Keyboard((some) => inputs.push(...some)), inputs };
+  return { keyboard: new Keyboard((input) => inputs.push(input)), inputs };
 }
 
 /** All that comes of chunks, once nothing more follows. */

@@ -15,7 +15,7 @@ function open() {
     obey: (command) => told.push(command),
     complete: ({ line }) => atEnd(`${line} completed`),
   });
-  const keyboard = new Keyboard((inputs) => inputs.forEach((input) => typing.take(input)));
+  const keyboard = new Keyboard((input) => typing.take(input));
   const come = (text: string) => {
     keyboard.push(text);
     jest.runAllTimers();
@@ -167,7 +167,7 @@ test("a thousand lines are remembered, the last ones", () => {
 });
 
 test("keys that mean nothing here do nothing, with a question open as well", () => {
-  const { type, line, question, takeTold } = open();
+  const { type, line, takeTold } = open();
   type("\x1b[5~ab\x00\x1b/\t\r");
   expect(takeTold()).toEqual(["send ab completed"]);
   type("/x\r\x1b[A\t\x1b[5~");
