@@ -33,23 +33,17 @@ export function mentions(name: string): (line: string) => boolean {
 
 /** Completes names that were seen lately, those that have sent last first. */
 export class Completion {
-  readonly #own: string;
   /** In the order in which they have sent, the last at the end. */
   readonly #names = new Set<string>();
   /** What the last Tab has made of a line, and what further ones make of that. */
   #shown: Edited | undefined;
   #further: Iterator<Edited, undefined> | undefined;
 
-  /** @param own a name that is not to be completed */
-  constructor(own: string) {
-    this.#own = own;
-  }
-
-  /** Sees who has sent some lines. */
-  see(lines: string): void {
+  /** Sees who has sent some lines; the name `own` is not to be completed. */
+  see(lines: string, own: string): void {
     for (const [, name = ""] of lines.matchAll(SENDER)) {
       this.#names.delete(name);
-      if (name !== this.#own) this.#names.add(name);
+      if (name !== own) this.#names.add(name);
     }
     for (const name of this.#names)
       if (this.#names.size > COMPLETED_NAMES_MAX) this.#names.delete(name);

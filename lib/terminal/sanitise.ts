@@ -13,7 +13,7 @@ const HOSTILE =
 
 /** What has the length of a character in UTF-8, one byte to a character; or ASCII, or one byte. */
 const CHARACTER_OR_BYTE =
-  /[\0-\x7f]+|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}|([^])/g;
+  /[\0-\x7f]+|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}|[^]/g;
 
 /**
  * Text that a terminal shows and does not obey: its only controls are LF, TAB and those of `mark`.
@@ -28,8 +28,7 @@ export function sanitise(lines: Uint8Array | string, mark = (visible: string) =>
   const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.length);
   if (isUtf8(bytes)) return sanitiseText(bytes.toString(), mark);
   const byte = (one: string) => mark(`<${hex(one, 2)}>`);
-  return bytes.toString("latin1").replace(CHARACTER_OR_BYTE, (one, lone?: string) => {
-    if (lone !== undefined) return byte(lone);
+  return bytes.toString("latin1").replace(CHARACTER_OR_BYTE, (one) => {
     const character = Buffer.from(one, "latin1");
     return isUtf8(character) ? sanitiseText(character.toString(), mark) : one.replace(/[^]/g, byte);
   });

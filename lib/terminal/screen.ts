@@ -4,11 +4,7 @@
  * flood, a resized window and a wrapped line are all the same case.
  */
 
-/**
- * What stays below, as printable text that may have colours: rows that are cut where the screen
- * ends, the last of them if they are too many; and the prompt with what is being typed, up to the
- * cursor and after it.
- */
+/** What stays below, which may have colours: rows, cut where the screen ends, then what is typed. */
 export type Below = { above: string[]; before: string; after: string };
 
 /** The shortest time between two frames; more of what is too long for one follows at once. */
@@ -39,14 +35,13 @@ export class Screen {
   gone = false;
   /** Whether another program goes on there. */
   #left = false;
-  #size = { columns: 80, rows: 24 };
+  #size = windowSize();
   #frames: Promise<void> | undefined;
   #nextFrameMs = 0;
 
   /** @param below asked for each frame */
   constructor(below: () => Below) {
     this.#below = below;
-    this.#isResized();
     process.stdout.on("resize", () => this.paintSoon());
   }
 
@@ -102,17 +97,18 @@ export class Screen {
   /** Paints a frame, the last one if this is left; returns when it is done. */
   async #paint(): Promise<void> {
     if (this.gone) return void (this.#changed = false);
-    const left = this.#left;
-    const { columns, rows } = this.#size;
-    const below = left ? NOTHING_BELOW : layOut(this.#below(), columns, rows - 1);
+    const [left, size] = [this.#left, this.#size];
+    const below = left ? NOTHING_BELOW : layOut(this.#below(), ...size);
     // The event that tells of another size comes late: so it is asked for, as late as can be.
-    if (this.#isResized() && !left) return void (this.#nextFrameMs = performance.now() + SETTLE_MS);
+    this.#size = windowSize();
+    const isResized = `${size}` !== `${this.#size}` && !left;
+    if (isResized) return void (this.#nextFrameMs = performance.now() + SETTLE_MS);
 
     const lines = this.#unshown;
     const lengthMax = left ? lines.length : FRAME_LENGTH_MAX;
     const end = lines.lastIndexOf("\n", lengthMax) + 1 || lines.indexOf("\n") + 1;
     const shown = lines.slice(0, end).replaceAll("\n", "\r\n");
-    const frame = this.#start + wayBack(this.#painted, this.#size.columns) + shown + textOf(below);
+    const frame = this.#start + wayBack(this.#painted, this.#size[0]) + shown + textOf(below);
     this.#unshown = lines.slice(end);
     this.#changed = this.#unshown !== "";
     this.#start = "";
@@ -120,13 +116,11 @@ export class Screen {
     this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
   }
+}
 
-  #isResized(): boolean {
-    const before = this.#size;
-    const [columns, rows] = process.stdout.getWindowSize();
-    this.#size = { columns: columns || 80, rows: rows || 24 };
-    return before.columns !== this.#size.columns || before.rows !== this.#size.rows;
-  }
+function windowSize(): [columns: number, rows: number] {
+  const [columns, rows] = process.stdout.getWindowSize();
+  return [columns || 80, rows || 24];
 }
 
 /** One row of a terminal, and the columns it takes: the most of them, where terminals differ. */
@@ -139,18 +133,18 @@ const EMPTY_ROW: Row = { text: "", width: 0 };
 const NOTHING_BELOW: Rows = { rows: [EMPTY_ROW], at: 0, toCursor: EMPTY_ROW };
 
 /** The rows of all that is below; if they do not all fit, those around the cursor. */
-function layOut({ above, before, after }: Below, columns: number, rowsMax: number): Rows {
-  const top = above.slice(Math.max(0, above.length + 1 - rowsMax)).map((text) => {
-    const { text: start, width } = wrap(text, columns)[0] ?? EMPTY_ROW;
-    return { text: `${start}\x1b[m`, width };
+function layOut({ above, before, after }: Below, columns: number, windowRows: number): Rows {
+  const top = above.slice(Math.max(0, above.length + 2 - windowRows)).map((text) => {
+    const [row = EMPTY_ROW] = wrap(text, columns);
+    return { text: `${row.text}\x1b[m`, width: row.width };
   });
   const rows = wrap(before, columns);
   // Behind a full row the cursor stands at the start of the next.
-  if ((rows.at(-1)?.width ?? 0) >= columns) rows.push({ ...EMPTY_ROW });
+  if (rows.at(-1)?.width === columns) rows.push({ ...EMPTY_ROW });
   const at = rows.length - 1;
   const toCursor = { ...EMPTY_ROW, ...rows[at] };
   wrap(after, columns, rows);
-  const height = Math.max(1, rowsMax - top.length);
+  const height = Math.max(1, windowRows - 1 - top.length);
   const first = Math.max(0, Math.min(at - Math.floor(height / 2), rows.length - height));
   const shown = rows.slice(first, first + height);
   return { rows: [...top, ...shown], at: top.length + at - first, toCursor };

@@ -6,10 +6,10 @@
 import type { LocalSide, Notes } from "../client/local-side.ts";
 import { WholeLines } from "../client/whole-lines.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
-import { Completion } from "./names.ts";
+import { Completion, mentions } from "./names.ts";
 import { Outbox } from "./outbox.ts";
 import { type Below, Screen } from "./screen.ts";
-import { bySender, dim, harmless, Transcript } from "./transcript.ts";
+import { bold, bySender, dim, harmless, Transcript } from "./transcript.ts";
 import { type Command, HELP, Typing } from "./typing.ts";
 
 const HINT = "; /quit to leave, /help for help";
@@ -24,6 +24,7 @@ const PASTE_MODE_OFF = "\x1b[?2004l";
 /** How soon after SIGTSTP this program stands still, if anything can wake it. */
 const STOP_MS = 50;
 
+/** The name of the user, or none if empty; whether times are shown; which lines ring the bell. */
 export type TerminalOptions = { name: string; showsTime: boolean; bell: "name" | "none" };
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
@@ -32,14 +33,16 @@ export class Terminal implements LocalSide, Notes {
   readonly #keyboard = new Keyboard((input) => this.#take(input));
   readonly #received = new WholeLines();
   readonly #outbox = new Outbox();
-  readonly #prompt: string;
-  readonly #transcript: Transcript;
-  readonly #completion: Completion;
+  readonly #completion = new Completion();
   readonly #typing = new Typing({
     send: (line) => this.#outbox.add(line),
     obey: (command) => this.#obey(command),
     complete: (edited) => this.#completion.complete(edited),
   });
+  readonly #options: TerminalOptions;
+  readonly #transcript: Transcript;
+  readonly #isMention: (line: string) => boolean;
+  readonly #prompt: string;
   #hint = HINT;
   #activity = "";
   #editing = true;
@@ -47,12 +50,12 @@ export class Terminal implements LocalSide, Notes {
   #closed: Promise<void> | undefined;
   readonly lines = this.#outbox.taken((line) => this.#add(this.#prompted(line)));
 
-  /** @param options the name of the user, or ""; whether times are shown; what rings the bell */
-  constructor({ name, showsTime, bell }: TerminalOptions) {
-    const onMention = () => void (bell === "name" && this.#screen.ring());
+  constructor(options: TerminalOptions) {
+    const { name, showsTime } = options;
+    this.#options = options;
+    this.#transcript = new Transcript(showsTime);
+    this.#isMention = mentions(name);
     this.#prompt = name ? bySender(`${name}: `) : dim("> ");
-    this.#transcript = new Transcript(name, showsTime, onMention);
-    this.#completion = new Completion(name);
 
     process.stdin.setEncoding("utf8").on("data", (chunk: string) => this.#keyboard.push(chunk));
     process.stdin.on("end", () => this.#endInput());
@@ -160,18 +163,23 @@ export class Terminal implements LocalSide, Notes {
 
   #receive(run: Uint8Array | undefined): void {
     if (run === undefined) return;
+    const lines = harmless(run);
+    this.#completion.see(lines, this.#options.name);
     // What was passed on by force, or ends with the connection, gets a row of its own.
-    const lines = harmless(run).replace(/\n?$/, "\n");
-    this.#completion.see(lines);
-    this.#screen.add(this.#transcript.received(lines));
+    const coloured = lines.replace(/\n$/, "").replace(/.+/g, (line) => {
+      if (!this.#isMention(line)) return bySender(line);
+      if (this.#options.bell === "name") this.#screen.ring();
+      return bold(bySender(line));
+    });
+    this.#add(coloured);
   }
 
   #remark(remark: string): void {
     this.#add(dim(harmless(remark)));
   }
 
-  #add(line: string): void {
-    this.#screen.add(this.#transcript.add(`${line}\n`));
+  #add(lines: string): void {
+    this.#screen.add(this.#transcript.add(`${lines}\n`));
   }
 
   #below(): Below {

@@ -1,7 +1,6 @@
-/** What has happened, as a person is to see it: harmless, by sender, in time, with mentions. */
+/** What has happened, as a person is to see it: harmless, in colours, and in time. */
 
 import { styleAt } from "../client/style.ts";
-import { mentions } from "./names.ts";
 import { sanitise } from "./sanitise.ts";
 
 /** Black and white are left out: one of them is the background. */
@@ -28,35 +27,20 @@ export function bySender(lines: string): string {
   });
 }
 
-/** Makes text for the screen, one run of whole lines after the other. */
+/** A line that mentions the user. */
+export const bold = (text: string) => style(text, 1, 22);
+
+/** Tells the time of what happens. */
 export class Transcript {
-  readonly #isMention: (line: string) => boolean;
-  readonly #onMention: () => void;
   #last = new Date();
   /** Whether the time stands before each line; else long silences and new days are marked. */
   showsTime: boolean;
 
-  /**
-   * @param name of the user; empty for none
-   * @param onMention told when a line mentions the user
-   */
-  constructor(name: string, showsTime: boolean, onMention: () => void) {
-    this.#isMention = mentions(name);
-    this.#onMention = onMention;
+  constructor(showsTime: boolean) {
     this.showsTime = showsTime;
   }
 
-  /** Harmless lines that were received, each with its LF. */
-  received(lines: string): string {
-    const coloured = lines.replace(/.+/g, (line) => {
-      if (!this.#isMention(line)) return bySender(line);
-      this.#onMention();
-      return style(bySender(line), 1, 22);
-    });
-    return this.add(coloured);
-  }
-
-  /** Anything else that has happened now, in whole lines that may have colours. */
+  /** Returns whole lines that come now, which may have colours, with the time as it is to be shown. */
   add(lines: string): string {
     const [last, now] = [this.#last, new Date()];
     this.#last = now;

@@ -47,8 +47,8 @@ describe("a mention", () => {
 describe("Tab", () => {
   /** Lines with `|` where the cursor is, after one Tab and each further one. */
   function tabs(lines: string, line: string, count = 1): (string | undefined)[] {
-    const completion = new Completion("alice");
-    completion.see(lines);
+    const completion = new Completion();
+    completion.see(lines, "alice");
     let edited = { line: line.replace("|", ""), cursor: line.indexOf("|") };
     return Array.from({ length: count }, () => {
       const completed = completion.complete(edited);
@@ -87,15 +87,15 @@ describe("Tab", () => {
   });
 
   test("a Tab after something else was typed starts again", () => {
-    const completion = new Completion("");
-    completion.see("bob: hi\ncarol: hi\n");
+    const completion = new Completion();
+    completion.see("bob: hi\ncarol: hi\n", "");
     expect(completion.complete(atEnd("")).line).toBe("carol: ");
     const second = completion.complete(atEnd("carol: b"));
     expect(second.line).toBe("carol: bob ");
     expect(completion.complete(second).line).toBe("carol: bob ");
     const none = atEnd("d");
     expect(completion.complete(none)).toBe(none);
-    completion.see("dora: hi\n");
+    completion.see("dora: hi\n", "");
     expect(completion.complete(none).line).toBe("dora: ");
   });
 });

@@ -7,11 +7,8 @@ afterEach(() => void setSystemTime());
 /** A transcript at some time, as far as it is text. */
 function openAt(time: string, showsTime = false) {
   setSystemTime(new Date(time));
-  const told = { mentions: 0 };
-  const transcript = new Transcript("alice", showsTime, () => void told.mentions++);
-  const received = (lines: string) => Bun.stripANSI(transcript.received(lines));
-  const add = (lines: string) => Bun.stripANSI(transcript.add(lines));
-  return { transcript, told, received, add };
+  const transcript = new Transcript(showsTime);
+  return { transcript, add: (lines: string) => Bun.stripANSI(transcript.add(lines)) };
 }
 
 test.each([
@@ -31,27 +28,19 @@ test.each([
   ],
   ["by a clock that was set back", "2026-11-25T14:05:00", "2026-11-25T13:05:00", ""],
 ])("%s, the mark before a line is right, and stands there once", (_what, earlier, later, mark) => {
-  const { received, add } = openAt(earlier);
+  const { add } = openAt(earlier);
   setSystemTime(new Date(later));
-  expect(received("bob: one\nbob: two\n")).toBe(`${mark}bob: one\nbob: two\n`);
+  expect(add("bob: one\nbob: two\n")).toBe(`${mark}bob: one\nbob: two\n`);
   expect(add("alice: three\n")).toBe("alice: three\n");
 });
 
 test("with the time before each line nothing is marked, and it can be turned on and off", () => {
-  const { transcript, received, add } = openAt("2026-11-25T00:05:59", true);
-  expect(received("bob: one\n\nbob: two\n")).toBe("00:05 bob: one\n00:05 \n00:05 bob: two\n");
+  const { transcript, add } = openAt("2026-11-25T00:05:59", true);
+  expect(add("bob: one\n\nbob: two\n")).toBe("00:05 bob: one\n00:05 \n00:05 bob: two\n");
   setSystemTime(new Date("2026-11-26T09:00:00"));
   expect(add("alice: three\n")).toBe("09:00 alice: three\n");
   transcript.showsTime = false;
   expect(add("alice: four\n")).toBe("alice: four\n");
   setSystemTime(new Date("2026-11-26T10:00:00"));
   expect(add("alice: five\n")).toBe("— 10:00 —\nalice: five\n");
-});
-
-test("it tells of each line that mentions the user", () => {
-  const { told, received } = openAt("2026-11-25T14:05:00");
-  received("bob: one\nalice: two\n* hi alice\n");
-  expect(told.mentions).toBe(0);
-  received("bob: one\nbob: hi alice\n");
-  expect(told.mentions).toBe(1);
 });
