@@ -42,7 +42,6 @@ export class Keyboard {
     this.#take = take;
   }
 
-  /** Takes a chunk of what was typed or pasted. */
   push(chunk: string): void {
     clearTimeout(this.#quiet);
     // Without marks, a key that edits or the marks of another one tell that a paste is over.

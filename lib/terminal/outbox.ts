@@ -22,7 +22,6 @@ export class Outbox {
     this.#wake?.();
   }
 
-  /** Tells that no more will be added. */
   end(): void {
     this.#ended = true;
     this.#wake?.();

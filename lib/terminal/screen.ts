@@ -51,7 +51,6 @@ export class Screen {
     this.paintSoon();
   }
 
-  /** Rings the bell in the next frame. */
   ring(): void {
     this.#start = this.#start.replace(BELL, "") + BELL;
     this.paintSoon();
@@ -173,13 +172,11 @@ const TAB_COLUMNS = 8;
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
- * Breaks text where a terminal would. The rows are to be written with a line break after each, so
- * that their number does not depend on a terminal's idea of an emoji. (`Bun.wrapAnsi` breaks
- * coloured text at spaces whatever it is told, and Hangul and emoji in two.)
+ * Breaks text with TAB and SGR sequences where a terminal would, to be written with a line break
+ * after each row: so their number does not depend on a terminal's idea of an emoji. (`Bun.wrapAnsi`
+ * breaks coloured text at spaces whatever it is told, and Hangul and emoji in two.)
  *
- * @param text printable text with TAB and SGR sequences, without LF
- * @param columns the width of the terminal, at least 1
- * @param rows at least one row, to the last of which the text is added
+ * @param rows to the last of which the text is added
  */
 export function wrap(text: string, columns: number, rows = [{ ...EMPTY_ROW }]): Row[] {
   let row = rows.at(-1) ?? { ...EMPTY_ROW };

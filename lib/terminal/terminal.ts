@@ -6,7 +6,7 @@
 import type { LocalSide, Notes } from "../client/local-side.ts";
 import { WholeLines } from "../client/whole-lines.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
-import { Completion, mentions } from "./names.ts";
+import { mentions } from "./names.ts";
 import { Outbox } from "./outbox.ts";
 import { type Below, Screen } from "./screen.ts";
 import { bold, bySender, dim, harmless, Transcript } from "./transcript.ts";
@@ -18,9 +18,6 @@ const WAITING_SHOWN = 3;
 const WAITING_MAX = 1 << 20;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
-/** Bracketed paste mode, of xterm: a terminal says where a paste starts and ends. */
-const PASTE_MODE_ON = "\x1b[?2004h";
-const PASTE_MODE_OFF = "\x1b[?2004l";
 /** How soon after SIGTSTP this program stands still, if anything can wake it. */
 const STOP_MS = 50;
 
@@ -33,12 +30,10 @@ export class Terminal implements LocalSide, Notes {
   readonly #keyboard = new Keyboard((input) => this.#take(input));
   readonly #received = new WholeLines();
   readonly #outbox = new Outbox();
-  readonly #completion = new Completion();
-  readonly #typing = new Typing({
-    send: (line) => this.#outbox.add(line),
-    obey: (command) => this.#obey(command),
-    complete: (edited) => this.#completion.complete(edited),
-  });
+  readonly #typing = new Typing(
+    (line) => this.#outbox.add(line),
+    (command) => this.#obey(command),
+  );
   readonly #options: TerminalOptions;
   readonly #transcript: Transcript;
   readonly #isMention: (line: string) => boolean;
@@ -151,27 +146,26 @@ export class Terminal implements LocalSide, Notes {
     this.#screen.restart(false);
   }
 
-  /** Whether each key comes here at once, and pastes with their start and end. */
+  /** Whether each key comes here at once, and pastes are marked (DECSET 2004, of xterm). */
   #setRaw(raw: boolean): void {
     if (raw === this.#isRaw || this.#screen.gone) return;
     this.#isRaw = raw;
     process.stdin.setRawMode(raw);
-    process.stdout.write(raw ? PASTE_MODE_ON : PASTE_MODE_OFF);
-    if (raw) process.stdin.resume();
-    else process.stdin.pause();
+    process.stdin[raw ? "resume" : "pause"]();
+    process.stdout.write(raw ? "\x1b[?2004h" : "\x1b[?2004l");
   }
 
   #receive(run: Uint8Array | undefined): void {
     if (run === undefined) return;
     const lines = harmless(run);
-    this.#completion.see(lines, this.#options.name);
+    this.#typing.names.see(lines, this.#options.name);
     // What was passed on by force, or ends with the connection, gets a row of its own.
-    const coloured = lines.replace(/\n$/, "").replace(/.+/g, (line) => {
+    const shown = lines.replace(/\n$/, "").replace(/.+/g, (line) => {
       if (!this.#isMention(line)) return bySender(line);
       if (this.#options.bell === "name") this.#screen.ring();
       return bold(bySender(line));
     });
-    this.#add(coloured);
+    this.#add(shown);
   }
 
   #remark(remark: string): void {

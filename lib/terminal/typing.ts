@@ -2,6 +2,7 @@
 
 import { atEnd, edit, type Edited, insert } from "./editor.ts";
 import type { Input } from "./keyboard.ts";
+import { Completion } from "./names.ts";
 
 /** A paste of more lines than this is not sent unasked. */
 const PASTED_LINES_MAX = 5;
@@ -28,16 +29,12 @@ Ctrl-Z         suspend; fg comes back
 Ctrl-C         quit at once, without sending what is still waiting
 `;
 
-/** What becomes of lines that were entered, of commands, and of a line when Tab is pressed. */
-export interface Actions {
-  send(line: string): void;
-  obey(command: Command): void;
-  complete(edited: Edited): Edited;
-}
-
 /** A line, and sometimes a question about it that is to be answered first. */
 export class Typing {
-  readonly #actions: Actions;
+  readonly #send: (line: string) => void;
+  readonly #obey: (command: Command) => void;
+  /** The names that Tab completes. */
+  readonly names = new Completion();
   /** Lines that were entered, for Up and Down, as long as the program runs. */
   readonly #entered: string[] = [];
   /** Which of them is shown, counted from the end; 0 is the line that was being typed. */
@@ -48,8 +45,10 @@ export class Typing {
   /** What is to be answered, and what is done after a yes. */
   question: { text: string; answer: Edited; yes: () => void } | undefined;
 
-  constructor(actions: Actions) {
-    this.#actions = actions;
+  /** @param obey given each command; Ctrl-D on an empty line is `quit` */
+  constructor(send: (line: string) => void, obey: (command: Command) => void) {
+    this.#send = send;
+    this.#obey = obey;
   }
 
   /** Takes what was typed or pasted; keys that mean nothing here do nothing. */
@@ -75,10 +74,10 @@ export class Typing {
   #press(key: string): void {
     const { line } = this.line;
     if (/^[\r\n]/.test(key)) this.#enter(line, atEnd(""));
-    else if (key === "\x04" && line === "") this.#actions.obey("quit");
+    else if (key === "\x04" && line === "") this.#obey("quit");
     else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#recall(1);
     else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#recall(-1);
-    else if (key === "\t") this.line = this.#actions.complete(this.line);
+    else if (key === "\t") this.line = this.names.complete(this.line);
     else this.line = edit(this.line, key);
   }
 
@@ -96,7 +95,7 @@ export class Typing {
     const lines = (line.slice(0, cursor) + paste).split("\n");
     const left = insert({ line: line.slice(cursor), cursor: 0 }, lines.pop() ?? "");
     const sendAll = () => {
-      for (const one of lines) this.#actions.send(one);
+      for (const one of lines) this.#send(one);
       this.line = left;
     };
     const [first] = lines;
@@ -113,8 +112,8 @@ export class Typing {
       if (line.trim() !== "" && line !== this.#entered.at(-1)) this.#entered.push(line);
       if (this.#entered.length > ENTERED_MAX) this.#entered.shift();
       this.line = left;
-      if (command) this.#actions.obey(command);
-      else this.#actions.send(line.replace(/^\/\//, "/"));
+      if (command) this.#obey(command);
+      else this.#send(line.replace(/^\/\//, "/"));
     };
     if (command || !/^\/(?!\/)/.test(line)) return enter();
     const [word] = /^\S{1,30}/.exec(line) ?? [];

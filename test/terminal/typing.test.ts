@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 
-import { atEnd, type Edited } from "../../lib/terminal/editor.ts";
+import type { Edited } from "../../lib/terminal/editor.ts";
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
 import { HELP, Typing } from "../../lib/terminal/typing.ts";
 
@@ -10,11 +10,11 @@ afterEach(() => void jest.useRealTimers());
 /** A keyboard, and what has come of it. */
 function open() {
   const told: string[] = [];
-  const typing = new Typing({
-    send: (line) => told.push(`send ${line}`),
-    obey: (command) => told.push(command),
-    complete: ({ line }) => atEnd(`${line} completed`),
-  });
+  const typing = new Typing(
+    (line) => told.push(`send ${line}`),
+    (command) => told.push(command),
+  );
+  typing.names.see("bob: hi\n", "");
   const keyboard = new Keyboard((input) => typing.take(input));
   const come = (text: string) => {
     keyboard.push(text);
@@ -168,8 +168,8 @@ test("a thousand lines are remembered, the last ones", () => {
 
 test("keys that mean nothing here do nothing, with a question open as well", () => {
   const { type, line, takeTold } = open();
-  type("\x1b[5~ab\x00\x1b/\t\r");
-  expect(takeTold()).toEqual(["send ab completed"]);
+  type("\x1b[5~a b\x00\x1b/\t\r");
+  expect(takeTold()).toEqual(["send a bob "]);
   type("/x\r\x1b[A\t\x1b[5~");
   expect([line(), takeTold()]).toEqual(["/x|", []]);
   type("y\r");
