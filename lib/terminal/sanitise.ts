@@ -3,10 +3,9 @@
 import { isUtf8 } from "node:buffer";
 
 /**
- * All that acts on a terminal instead of being shown: C0 controls but LF and TAB, DEL and C1
- * controls, line and paragraph separators, what overrides or isolates the direction of the text
- * around it, interlinear annotations, and halves of surrogate pairs. Left alone are the marks of
- * Arabic and Hebrew (U+200E, U+200F, U+061C): they move nothing but themselves.
+ * What acts on a terminal: C0 controls but LF and TAB, DEL and C1 controls, line and paragraph
+ * separators, what overrides or isolates the direction of text, interlinear annotations, and halves
+ * of surrogate pairs. The marks of Arabic and Hebrew (U+200E, U+200F, U+061C) move nothing else.
  */
 const HOSTILE =
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]|\p{Surrogate}/gu;
@@ -20,7 +19,6 @@ const CHARACTER_OR_BYTE =
  * Visible forms are those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character,
  * `<9B>` for a byte that is no UTF-8. The CR of a CR LF, as `telnet` sends it, is left out.
  *
- * @param lines whole lines, as bytes or as text
  * @param mark makes visible forms stand out, for instance by reverse video
  */
 export function sanitise(lines: Uint8Array | string, mark = (visible: string) => visible): string {

@@ -52,7 +52,7 @@ export class Screen {
   }
 
   ring(): void {
-    this.#start = this.#start.replace(BELL, "") + BELL;
+    this.#start ||= BELL;
     this.paintSoon();
   }
 
@@ -168,7 +168,6 @@ function moveUp(rows: number): string {
   return rows > 0 ? `\x1b[${rows}A` : "";
 }
 
-const TAB_COLUMNS = 8;
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
@@ -187,7 +186,7 @@ export function wrap(text: string, columns: number, rows = [{ ...EMPTY_ROW }]): 
     }
     for (const { segment } of segmenter.segment(part)) {
       const isTab = segment === "\t";
-      const width = isTab ? TAB_COLUMNS - (row.width % TAB_COLUMNS) : widthOf(segment);
+      const width = isTab ? 8 - (row.width % 8) : widthOf(segment);
       if (row.width + width > columns && row.width > 0) rows.push((row = { ...EMPTY_ROW }));
       row.text += isTab ? " ".repeat(Math.min(width, columns)) : segment;
       row.width += Math.min(width, columns);

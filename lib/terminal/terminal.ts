@@ -9,7 +9,7 @@ import { type Input, Keyboard } from "./keyboard.ts";
 import { mentions } from "./names.ts";
 import { Outbox } from "./outbox.ts";
 import { type Below, Screen } from "./screen.ts";
-import { bold, bySender, dim, harmless, Transcript } from "./transcript.ts";
+import { bold, bySender, dim, harmless, inTime } from "./transcript.ts";
 import { type Command, HELP, Typing } from "./typing.ts";
 
 const HINT = "; /quit to leave, /help for help";
@@ -35,9 +35,10 @@ export class Terminal implements LocalSide, Notes {
     (command) => this.#obey(command),
   );
   readonly #options: TerminalOptions;
-  readonly #transcript: Transcript;
   readonly #isMention: (line: string) => boolean;
   readonly #prompt: string;
+  #showsTime: boolean;
+  #lastTime = new Date();
   #hint = HINT;
   #activity = "";
   #editing = true;
@@ -46,9 +47,9 @@ export class Terminal implements LocalSide, Notes {
   readonly lines = this.#outbox.taken((line) => this.#add(this.#prompted(line)));
 
   constructor(options: TerminalOptions) {
-    const { name, showsTime } = options;
+    const { name } = options;
     this.#options = options;
-    this.#transcript = new Transcript(showsTime);
+    this.#showsTime = options.showsTime;
     this.#isMention = mentions(name);
     this.#prompt = name ? bySender(`${name}: `) : dim("> ");
 
@@ -114,8 +115,8 @@ export class Terminal implements LocalSide, Notes {
     if (command === "quit") this.#endInput();
     else if (command === "help") this.#screen.add(HELP);
     else {
-      this.#transcript.showsTime = !this.#transcript.showsTime;
-      this.#remark(`times are ${this.#transcript.showsTime ? "shown" : "no longer shown"}`);
+      this.#showsTime = !this.#showsTime;
+      this.#remark(`times are ${this.#showsTime ? "shown" : "no longer shown"}`);
     }
   }
 
@@ -140,8 +141,7 @@ export class Terminal implements LocalSide, Notes {
   #resume(): void {
     if (this.#closed) return;
     // In two steps: the other program may have changed the mode.
-    process.stdin.setRawMode(false);
-    this.#isRaw = false;
+    this.#setRaw(false);
     this.#setRaw(this.#editing);
     this.#screen.restart(false);
   }
@@ -173,7 +173,9 @@ export class Terminal implements LocalSide, Notes {
   }
 
   #add(lines: string): void {
-    this.#screen.add(this.#transcript.add(`${lines}\n`));
+    const [time, last] = [new Date(), this.#lastTime];
+    this.#lastTime = time;
+    this.#screen.add(inTime(`${lines}\n`, time, last, this.#showsTime));
   }
 
   #below(): Below {

@@ -30,25 +30,12 @@ export function bySender(lines: string): string {
 /** A line that mentions the user. */
 export const bold = (text: string) => style(text, 1, 22);
 
-/** Tells the time of what happens. */
-export class Transcript {
-  #last = new Date();
-  /** Whether the time stands before each line; else long silences and new days are marked. */
-  showsTime: boolean;
-
-  constructor(showsTime: boolean) {
-    this.showsTime = showsTime;
-  }
-
-  /** Returns whole lines that come now, which may have colours, with the time as it is to be shown. */
-  add(lines: string): string {
-    const [last, now] = [this.#last, new Date()];
-    this.#last = now;
-    const time = now.toTimeString().slice(0, "14:05".length);
-    if (this.showsTime) return lines.replace(/^(?=[^])/gm, `${dim(time)} `);
-    const isNewDay = last.toDateString() !== now.toDateString();
-    if (!isNewDay && now.getTime() - last.getTime() <= SILENCE_MS) return lines;
-    const mark = isNewDay ? now.toLocaleDateString("en-GB", { dateStyle: "full" }) : time;
-    return `${dim(`— ${mark} —`)}\n${lines}`;
-  }
+/** Whole lines with their time before each of them, or else marked if they are first after a while. */
+export function inTime(lines: string, time: Date, last: Date, isBeforeEach: boolean): string {
+  const timeOfDay = time.toTimeString().slice(0, "14:05".length);
+  if (isBeforeEach) return lines.replace(/^(?=[^])/gm, `${dim(timeOfDay)} `);
+  const isNewDay = last.toDateString() !== time.toDateString();
+  if (!isNewDay && time.getTime() - last.getTime() <= SILENCE_MS) return lines;
+  const mark = isNewDay ? time.toLocaleDateString("en-GB", { dateStyle: "full" }) : timeOfDay;
+  return `${dim(`— ${mark} —`)}\n${lines}`;
 }

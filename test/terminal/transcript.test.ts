@@ -1,14 +1,10 @@
-import { afterEach, expect, setSystemTime, test } from "bun:test";
+import { expect, test } from "bun:test";
 
-import { Transcript } from "../../lib/terminal/transcript.ts";
+import { inTime } from "../../lib/terminal/transcript.ts";
 
-afterEach(() => void setSystemTime());
-
-/** A transcript at some time, as far as it is text. */
-function openAt(time: string, showsTime = false) {
-  setSystemTime(new Date(time));
-  const transcript = new Transcript(showsTime);
-  return { transcript, add: (lines: string) => Bun.stripANSI(transcript.add(lines)) };
+/** Lines at some time after others, as far as they are text. */
+function shown(lines: string, last: string, time: string, isBeforeEach = false): string {
+  return Bun.stripANSI(inTime(lines, new Date(time), new Date(last), isBeforeEach));
 }
 
 test.each([
@@ -27,20 +23,11 @@ test.each([
     "— Thursday, 25 November 2027 —\n",
   ],
   ["by a clock that was set back", "2026-11-25T14:05:00", "2026-11-25T13:05:00", ""],
-])("%s, the mark before a line is right, and stands there once", (_what, earlier, later, mark) => {
-  const { add } = openAt(earlier);
-  setSystemTime(new Date(later));
-  expect(add("bob: one\nbob: two\n")).toBe(`${mark}bob: one\nbob: two\n`);
-  expect(add("alice: three\n")).toBe("alice: three\n");
+])("%s, the mark before lines is right, and stands there once", (_what, last, time, mark) => {
+  expect(shown("bob: one\nbob: two\n", last, time)).toBe(`${mark}bob: one\nbob: two\n`);
 });
 
-test("with the time before each line nothing is marked, and it can be turned on and off", () => {
-  const { transcript, add } = openAt("2026-11-25T00:05:59", true);
-  expect(add("bob: one\n\nbob: two\n")).toBe("00:05 bob: one\n00:05 \n00:05 bob: two\n");
-  setSystemTime(new Date("2026-11-26T09:00:00"));
-  expect(add("alice: three\n")).toBe("09:00 alice: three\n");
-  transcript.showsTime = false;
-  expect(add("alice: four\n")).toBe("alice: four\n");
-  setSystemTime(new Date("2026-11-26T10:00:00"));
-  expect(add("alice: five\n")).toBe("— 10:00 —\nalice: five\n");
+test("with the time before each line nothing is marked", () => {
+  const lines = shown("bob: one\n\nbob: two\n", "2026-11-24T09:00:00", "2026-11-25T00:05:59", true);
+  expect(lines).toBe("00:05 bob: one\n00:05 \n00:05 bob: two\n");
 });
