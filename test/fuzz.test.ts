@@ -18,7 +18,7 @@ import type { Lines } from "../lib/room/fair-queue.ts";
 import { LineBuffer } from "../lib/room/line-buffer.ts";
 import { LineLog } from "../lib/room/line-log.ts";
 import type { Author } from "../lib/room/order.ts";
-import { openExtras } from "./extras/open-extras.ts";
+import { openParts } from "./extras/open-parts.ts";
 import { forSeeds } from "./harness/seeds.ts";
 import type { Random } from "./simulation/random.ts";
 
@@ -46,7 +46,7 @@ test("NamedLines puts a name before each line once, however they are cut and tak
 test("a name is what any bytes begin with, cut anywhere, and stands before each line after it", () => {
   const sizes = { logBytes: 4096, lineBytesMax: 512 };
   forSeeds(300, (random) => {
-    const { accept, settle, events } = openExtras((context) => [names(context)], sizes);
+    const { accept, settle, events } = openParts([names], sizes);
     const [listener, client] = [accept(), accept()];
     listener.sends("listener\n");
     listener.received = "";

@@ -12,6 +12,8 @@ import { StreamOrder } from "./stream-order.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
 const LINE_BYTES_MAX = 16 << 20;
+/** How much may be sent here that a server has not read yet: so much, or two of the longest lines. */
+const TAKEN_BYTES_MAX = 2 << 20;
 /** Each server that starts gets all of it at once. */
 const HISTORY_BYTES_MAX = 64 << 20;
 /** How long to wait until the other servers of the room know that this one leaves. */
@@ -22,7 +24,7 @@ const HINTS: Readonly<Record<string, string>> = {
   "redis:": "; does it want TLS, rediss://?",
   "rediss:": "; does it speak TLS, with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?",
 };
-/** What Redis and Bun say that needs an explanation. */
+/** Errors of Redis and Bun that need an explanation. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/INVALID_RESPONSE/, "what answers there does not speak as Redis does"],
   [
@@ -71,9 +73,7 @@ export async function redis(
   if ((history?.bytes ?? 0) > HISTORY_BYTES_MAX)
     throw usageError(`--redis keeps a --history of at most ${formatSize(HISTORY_BYTES_MAX)}`);
   if (lineBytesMax > LINE_BYTES_MAX)
-    throw usageError(
-      `--max-line ${formatSize(lineBytesMax)} is more than --redis takes: ${formatSize(LINE_BYTES_MAX)}`,
-    );
+    throw usageError(`--redis takes a --max-line of at most ${formatSize(LINE_BYTES_MAX)}`);
   const address = new URL(url);
   address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
   await check(address, onWarning);
@@ -88,7 +88,8 @@ export async function redis(
     open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
-    ...{ lineBytesMax, names },
+    takenBytesMax: Math.max(TAKEN_BYTES_MAX, 2 * lineBytesMax),
+    names,
   });
   return {
     name: "redis",
@@ -110,11 +111,7 @@ export async function redis(
   };
 }
 
-/**
- * Looks whether it will do, and warns of what would make it forget.
- *
- * @throws {UserError} why it will not
- */
+/** Warns of what would make it forget; throws a `UserError` if it will not do. */
 async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
   const name = `redis at ${url.host}`;
   const mayForget = (why: string, when: string) =>
@@ -131,7 +128,7 @@ async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
   }
 }
 
-/** Connects and closes again: Bun's client would only say that the connection was closed. */
+/** Connects and closes again: Bun's client would only tell that the connection was closed. */
 async function knock({ hostname, port }: URL): Promise<void> {
   const where = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 6379 };
   const knocking = Bun.connect({ ...where, socket: { data() {} } }).then((socket) =>
@@ -157,10 +154,10 @@ async function inquire(url: string): Promise<ReadonlyMap<string, string>> {
 }
 
 function reasonOf(error: unknown): string {
-  const said = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
-  for (const [pattern, words] of REASONS) {
-    const found = pattern.exec(said);
-    if (found) return words.replace("$1", found[1] ?? "");
+  const text = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
+  for (const [pattern, explanation] of REASONS) {
+    const found = pattern.exec(text);
+    if (found) return explanation.replace("$1", found[1] ?? "");
   }
   return explain(error);
 }

@@ -58,6 +58,10 @@ export const EXTRAS = {
       room: kinds.roomName("the name of that room (default linechat)"),
     },
     needs: { room: "redis" },
+    doubt: (given) =>
+      given["reuse-port"] && !given["redis"]
+        ? "without --redis, servers on the same port are rooms of their own"
+        : undefined,
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
     load: ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
       redis && import("../redis/redis.ts").then((it) => it.redis(redis, common, context)),

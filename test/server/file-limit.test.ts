@@ -3,10 +3,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { Program, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, Program, ServerProgram } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import { Caller, type CallerOptions } from "./caller.ts";
-import { endAllAfterEach, eventually } from "./ends.ts";
-import { newFolder, openFiles, processorMs, startAfter, watchFiles } from "./served.ts";
+import { openFiles, processorMs, startAfter, watchFiles } from "./served.ts";
 
 const FILES_MAX = 64;
 const SECRET = "open sesame\n";
@@ -15,7 +15,7 @@ let certificates: Certificates;
 beforeAll(() => {
   certificates = makeCertificates();
 });
-endAllAfterEach();
+endAfterEach();
 
 const tls = () => [
   "--tls-cert",

@@ -117,7 +117,6 @@ export class Entrance {
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = state.now;
-    if (seat.takesOver) this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
     state.stirs(seat);
     seat.joinedStep = state.seen.steps;
   }
@@ -204,7 +203,7 @@ export class Entrance {
     seat.awaits = undefined;
     if (seat.refusal !== undefined) return this.#expects(seat, "is told", seat.refusal);
     if (from === "pass phrase" && passPhrase !== undefined) return this.#awaits(seat, from);
-    if (!rules.names) return this.#admits(seat);
+    if (!rules.names || this.#state.stopping) return this.#admits(seat);
     if (seat.certificate) return this.#claims(seat, seat.certificate.name);
     this.#awaits(seat, "name");
     seat.greeting = this.#naming.greeting();
@@ -254,8 +253,13 @@ export class Entrance {
 
   #claims(seat: Seat, name: string): void {
     const refused = this.#naming.claims(seat, name);
-    if (refused === undefined) this.#admits(seat);
-    else this.#expects(seat, "is told", refused);
+    if (refused === undefined) {
+      if (seat.takesOver && !this.#state.stopping) {
+        this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
+        this.isTakenOver(seat.takesOver);
+      }
+      this.#admits(seat);
+    } else this.#expects(seat, "is told", refused);
   }
 
   #admits(seat: Seat): void {
@@ -263,7 +267,7 @@ export class Entrance {
     else this.#expects(seat, "joins");
   }
 
-  /** The name of this one is taken over now, if it is: once its new owner has joined and sent what it had sent. */
+  /** The name of this one is taken over now, if it is: before its new owner joins. */
   isTakenOver(over: Seat): void {
     const name = this.#takeovers.get(over);
     this.#takeovers.delete(over);
