@@ -12,7 +12,7 @@ const CLIENT_HELLO = [22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, LF, 1, 2, LF];
 export class PeerLines {
   readonly #network: Network;
   readonly #isTelnet: boolean;
-  /** What the peer is about to say, and what it calls itself. */
+  /** What the peer is about to send, and what it calls itself. */
   #unsent: Uint8Array = new Uint8Array(0);
   #ownName = "";
 

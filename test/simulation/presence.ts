@@ -27,7 +27,7 @@ export class Presence {
   #events: Event[] = [];
   /** Those that came when no more could be sent one by one. */
   #more: Event[] = [];
-  #saidAtMs: number[] = [];
+  #sentAtMs: number[] = [];
 
   constructor(state: State, receiving: Receiving) {
     this.#state = state;
@@ -50,19 +50,19 @@ export class Presence {
     this.#more = [];
   }
 
-  /** Whether it is to say something now. */
+  /** Whether it has something to send now. */
   get isWaiting(): boolean {
     return this.#next !== undefined && this.#mayAtOnce > 0;
   }
 
-  /** When it has to be woken to say more, at the latest. */
+  /** When it has to be woken to send more, at the latest. */
   get dueAtMs(): number {
     if (this.#next === undefined || this.isWaiting) return Number.POSITIVE_INFINITY;
-    return (this.#saidAtMs.at(-NOTICES_MAX) ?? -SECOND_MS) + SECOND_MS;
+    return (this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS) + SECOND_MS;
   }
 
   /**
-   * Takes its place among those who wait once it has something to say.
+   * Takes its place among those who wait once it has something to send.
    *
    * @param newcomer what it has sent together with its pass phrase comes after its joining
    */
@@ -89,7 +89,7 @@ export class Presence {
       throw new Violation(`announced ${show(line)} instead of ${show(expected)}`);
     if (this.#mayAtOnce <= 0) throw new Violation(`announced ${show(line)} too soon`);
     const state = this.#state;
-    this.#saidAtMs.push(state.now);
+    this.#sentAtMs.push(state.now);
     state.seen.notices++;
     if (this.#events.shift() === undefined) {
       if (this.#more.length > 1) state.seen.sums++;
@@ -137,7 +137,7 @@ export class Presence {
 
   get #mayAtOnce(): number {
     const since = this.#state.now - SECOND_MS;
-    return NOTICES_MAX - this.#saidAtMs.filter((atMs) => atMs > since).length;
+    return NOTICES_MAX - this.#sentAtMs.filter((atMs) => atMs > since).length;
   }
 }
 

@@ -1,4 +1,4 @@
-/** Promises 1 to 3 and 6: what others say arrives whole, in one order, without a gap, and then EOF. */
+/** Promises 1 to 3 and 6: what others send arrives whole, in one order, without a gap, and then EOF. */
 
 import type { Line, Seat } from "./seat.ts";
 import { placeIn, show, type State } from "./state.ts";

@@ -76,7 +76,7 @@ export class Seat {
   /** Whether its end of input was delivered. */
   ended = false;
   paused = false;
-  /** How many lines it may say now by its rate, and when that was so. */
+  /** How many lines it may send now by its rate, and when that was so. */
   allowance = 0;
   allowedAtMs = 0;
   /** Whether a write to it has failed. */
@@ -101,7 +101,7 @@ export class Seat {
   steps: Step[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;
-  /** Whether nothing but what others say waits for its socket. */
+  /** Whether nothing but what others send waits for its socket. */
   isAnswered = true;
   /** The last write to it, and the last when nobody was further behind. */
   writtenAtMs = -1;

@@ -18,7 +18,7 @@ const RUNS_MIN = 63;
 /** What adding up fractions of lines may be off. */
 export const ROUNDING = 1e-6;
 /** What somebody is told who opens TLS where there is none. */
-export const SPEAKS_TLS = "sends TLS, this port does not";
+export const SPEAKS_TLS = "speaks TLS, this port does not";
 
 export class Sending {
   readonly #state: State;
@@ -80,7 +80,7 @@ export class Sending {
     this.#state.seen.botLines++;
   }
 
-  /** A member is sent away, which leaves once it has sent what it has to say. */
+  /** A member is disconnected, and leaves once it has sent what it has to send. */
   disconnects(seat: Seat, reason: string): void {
     if (seat.leaving || seat.disconnected !== undefined) return;
     seat.disconnected = reason;

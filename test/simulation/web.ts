@@ -26,7 +26,7 @@ class WatchedSocket extends BrowserSocket {
   #sent = Buffer.alloc(0);
   isShut = false;
   /** How many bytes of messages have come that the room was not told of. */
-  unheardBytes = 0;
+  unreadBytes = 0;
 
   constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
     super(server, network.webWay, { address: place.address ?? "", port: place.port }, later);
@@ -41,12 +41,12 @@ class WatchedSocket extends BrowserSocket {
   }
 
   override messageReceived(message: Uint8Array): void {
-    this.unheardBytes += message.length + Number(message.at(-1) !== LF);
+    this.unreadBytes += message.length + Number(message.at(-1) !== LF);
     super.messageReceived(message);
   }
 
   override received(sent: Uint8Array): void {
-    this.unheardBytes -= sent.length;
+    this.unreadBytes -= sent.length;
     this.#network.model.receives(this.seat, sent);
     super.received(sent);
   }
@@ -211,7 +211,7 @@ export class WebConnection extends Reader implements Wire {
     if (this.closed || this.#finSent || (this.#paused && !this.#hasReadMore)) return false;
     // It is read once a turn.
     if (this.#later.length > 0) return false;
-    this.#demand(this.#paused || this.#end.unheardBytes === 0, "not received after a pause");
+    this.#demand(this.#paused || this.#end.unreadBytes === 0, "not received after a pause");
     const { random, model } = this.#network;
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);

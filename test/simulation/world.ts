@@ -374,7 +374,7 @@ class World implements Network {
     return address.includes(":") || this.random.chance(700) ? address : `::ffff:${address}`;
   }
 
-  /** Newcomers have to say another pass phrase from now on. */
+  /** Newcomers have to send another pass phrase from now on. */
   #renew(): boolean {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
