@@ -51,8 +51,8 @@ export class Naming {
     if (!isName(name)) {
       seen.noNames++;
       if (seat.certificate)
-        return "the certificate is for nobody: its common name is not one message";
-      return "a name is one message of 1 to 32 characters without a colon";
+        return "the certificate is for nobody: its common name is not one word";
+      return "a name is one word of 1 to 32 characters without a colon";
     }
     const owner = this.#owner(name);
     if (owner && owner.certificate?.fingerprint !== (seat.certificate?.fingerprint ?? "none")) {
