@@ -1,8 +1,10 @@
 /** The name of a user at a terminal, also in a room with names, over one connection and the next. */
 
-import { afterEach, describe, expect } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
 
+import { atEnd } from "../../lib/terminal/editor.ts";
+import { Completion, mentions } from "../../lib/terminal/names.ts";
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { openTerminal } from "./terminal-room.ts";
@@ -10,6 +12,93 @@ import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
 afterEach(endTerminals);
+
+describe("a mention", () => {
+  test.each([
+    ["alice", "bob: hi alice", true],
+    ["alice", "bob: Alice!", true],
+    ["alice", "bob: ALICE, come", true],
+    ["alice", "alice", true],
+    ["alice", "(alice's)", true],
+    ["alice", "bob: malice", false],
+    ["alice", "bob: alices", false],
+    ["alice", "bob: alice_2", false],
+    ["alice", "bob: alice2", false],
+    ["alice", "alice: hi", false],
+    ["alice", "Alice: hi", false],
+    ["alice", "alice: I am alice", true],
+    ["alice", "bob: alice: hi", true],
+    ["alice", "alice:hi", true],
+    ["alice", "* alice has joined", false],
+    ["zoë", "bob: ZOË?", true],
+    ["zoë", "bob: zoe\u0308?", true],
+    ["zo", "bob: zoë", false],
+    ["zo", "bob: zoe\u0308", false],
+    ["анна", "bob: Анна, привет", true],
+    ["анна", "bob: анналы", false],
+    ["c++", "bob: c++ is here", true],
+    ["a.c", "bob: abc", false],
+    ["", "bob: hi", false],
+  ])("of %j in %j: %p", (name, line, isMention) => {
+    expect(mentions(name)(line)).toBe(isMention);
+  });
+});
+
+describe("Tab", () => {
+  /** Lines with `|` where the cursor is, after one Tab and each further one. */
+  function tabs(lines: string, line: string, count = 1): (string | undefined)[] {
+    const completion = new Completion();
+    completion.see(lines, "alice");
+    let edited = { line: line.replace("|", ""), cursor: line.indexOf("|") };
+    return Array.from({ length: count }, () => {
+      const completed = completion.complete(edited);
+      if (completed === edited) return undefined;
+      edited = completed;
+      return `${edited.line.slice(0, edited.cursor)}|${edited.line.slice(edited.cursor)}`;
+    });
+  }
+
+  test.each<[what: string, lines: string, line: string, after: (string | undefined)[]]>([
+    ["at the start of a line", "bob: hi\n", "b|", ["bob: |"]],
+    ["elsewhere", "bob: hi\n", "hi b|", ["hi bob |"]],
+    ["before other text", "bob: hi\n", "b|hi", ["bob: |hi"]],
+    ["in capitals or not", "Bob: hi\n", "bO|", ["Bob: |"]],
+    ["with nothing to go by", "bob: hi\n", "|", ["bob: |"]],
+    ["a name nobody has", "bob: hi\n", "c|", [undefined]],
+    ["not one's own", "alice: hi\n", "al|", [undefined]],
+    ["not what is no name", "no name here: hi\nhttp://x\n* bob: x\n", "|", [undefined]],
+    ["not two words", "bob: hi\n", "b |", ["b bob |"]],
+    [
+      "those that sent last first",
+      "anna: 1\nannika: 2\nanna: 3\n",
+      "ann|",
+      ["anna: |", "annika: |"],
+    ],
+    ["round and round", "ann: 1\nanna: 2\n", "hi ann|", ["hi anna |", "hi ann |", "hi anna |"]],
+    ["other scripts", "Ünal: hi\n", "ü|", ["Ünal: |"]],
+  ])("%s", (_what, lines, line, after) => {
+    expect(tabs(lines, line, after.length)).toEqual(after);
+  });
+
+  test("names not seen for long are forgotten", () => {
+    const crowd = Array.from({ length: 300 }, (_, index) => `member${index}: hi\n`).join("");
+    expect(tabs(`bob: hi\n${crowd}`, "bo|")).toEqual([undefined]);
+    expect(tabs(`${crowd}bob: hi\n`, "bo|")).toEqual(["bob: |"]);
+  });
+
+  test("a Tab after something else was typed starts again", () => {
+    const completion = new Completion();
+    completion.see("bob: hi\ncarol: hi\n", "");
+    expect(completion.complete(atEnd("")).line).toBe("carol: ");
+    const second = completion.complete(atEnd("carol: b"));
+    expect(second.line).toBe("carol: bob ");
+    expect(completion.complete(second).line).toBe("carol: bob ");
+    const none = atEnd("d");
+    expect(completion.complete(none)).toBe(none);
+    completion.see("dora: hi\n", "");
+    expect(completion.complete(none).line).toBe("dora: ");
+  });
+});
 
 describe("the name", () => {
   const withoutName = (port: number, options: string, environment: string) =>
@@ -158,7 +247,7 @@ terminalTest(
     await alice.shows("bob: hi");
 
     way.break();
-    await bob.hears("* alice left: ");
+    await bob.hears("* alice left ");
     await alice.shows("closed the connection");
     bob.say("missed\n");
     await alice.enter("typed meanwhile");
