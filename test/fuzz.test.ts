@@ -7,6 +7,7 @@
 import { expect, test } from "bun:test";
 
 import { NamedLines } from "../lib/extras/names/named-lines.ts";
+import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
 import { formatAddress, unmapAddress } from "../lib/program/address.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
@@ -17,6 +18,7 @@ import type { Lines } from "../lib/room/fair-queue.ts";
 import { LineBuffer } from "../lib/room/line-buffer.ts";
 import { LineLog } from "../lib/room/line-log.ts";
 import type { Author } from "../lib/room/order.ts";
+import { openParts } from "./extras/open-parts.ts";
 import { forSeeds } from "./harness/seeds.ts";
 import type { Random } from "./simulation/random.ts";
 
@@ -28,15 +30,48 @@ test("LineBuffer frames any bytes, cut anywhere, as a byte-by-byte reader does",
     const buffer = new LineBuffer(lineBytesMax);
     const reference = new ReferenceBuffer(lineBytesMax);
     expectSameLines(random, buffer, reference, lineBytesMax, randomBytes);
+    expect(buffer.tooLong).toBe(reference.tooLong);
   });
 });
 
-test("NamedLines puts the name before each line once, however the bytes are cut", () => {
+test("NamedLines puts a name before each line once, however they are cut and taken", () => {
   forSeeds(3000, (random) => {
     const lineBytesMax = random.between(1, 30);
     const buffer = new NamedLines(new LineBuffer(lineBytesMax), "al");
-    const reference = new ReferenceBuffer(lineBytesMax, "al: ");
-    expectSameLines(random, buffer, reference, lineBytesMax + "al: ".length, randomNamed);
+    const reference = new ReferenceBuffer(lineBytesMax, withName("al"));
+    expectSameLines(random, buffer, reference, lineBytesMax + PREFIX_BYTES_MAX, randomNamed);
+  });
+});
+
+test("a name is what any bytes begin with, cut anywhere, and stands before each line after it", () => {
+  const sizes = { logBytes: 4096, lineBytesMax: 512 };
+  forSeeds(300, (random) => {
+    const { accept, settle, events } = openParts([names], sizes);
+    const [listener, client] = [accept(), accept()];
+    listener.sends("listener\n");
+    listener.received = "";
+    let sent = "";
+    for (let step = random.between(1, 10); step > 0; step--) {
+      const chunk = randomNamed(random, random.below(20));
+      sent += Buffer.from(chunk);
+      client.data.received(chunk);
+    }
+    if (random.chance(500)) {
+      client.data.ended();
+      if (!sent.endsWith("\n")) sent += "\n";
+    }
+    settle();
+    const [first, ...lines] = sent.split(/(?<=\n)/).filter((line) => line.endsWith("\n"));
+    const [before = "", ...more] = (first ?? sent).replace(/\n$/, "").split(": ");
+    const isComplete = first !== undefined || more.length > 0;
+    const name = more.length > 0 ? before : before.trim();
+    const relayed = more.length > 0 && first ? [first, ...lines] : lines;
+    const expected = relayed.map((line) => Buffer.from(withName(name)([...Buffer.from(line)])));
+    const outcome = events.find((event) => event.includes(":2"));
+    if (!isComplete) expect(outcome).toBeUndefined();
+    else if (!isName(name)) expect(outcome).toStartWith("refused [::1]:2: a name is");
+    else expect(outcome).toBe(`joined ${name} [::1]:2`);
+    expect(listener.received).toBe(isComplete && isName(name) ? expected.join("") : "");
   });
 });
 
@@ -182,23 +217,25 @@ test("an address reads back as its host and port", () => {
   });
 });
 
-/** `LineBuffer` with a list of lines, one byte at a time; each line begins with the prefix. */
+/** `LineBuffer` with a list of lines, one byte at a time. */
 class ReferenceBuffer {
-  lines: number[][] = [];
+  readonly lines: number[][] = [];
+  readonly #lineBytesMax: number;
+  readonly #asTaken: (line: number[]) => number[];
   #line: number[] = [];
   tooLong = false;
 
-  constructor(
-    readonly lineBytesMax: number,
-    readonly prefix = "",
-  ) {}
+  constructor(lineBytesMax: number, asTaken = (line: number[]) => line) {
+    this.#lineBytesMax = lineBytesMax;
+    this.#asTaken = asTaken;
+  }
 
   push(chunk: Uint8Array): void {
     for (const byte of chunk) {
       if (this.tooLong) return;
       this.#line.push(byte);
       if (byte === LF) this.#finish();
-      else if (this.#line.length === this.lineBytesMax) {
+      else if (this.#line.length === this.#lineBytesMax) {
         this.tooLong = true;
         this.#line = [];
       }
@@ -212,11 +249,16 @@ class ReferenceBuffer {
   }
 
   #finish(): void {
-    const text = Buffer.from(this.#line).toString("latin1");
-    const whole = text.startsWith(this.prefix) ? text : this.prefix + text;
-    this.lines.push([...Buffer.from(whole, "latin1")]);
+    this.lines.push(this.#asTaken(this.#line));
     this.#line = [];
   }
+}
+
+/** A line with a name before it, if it has it not yet. */
+function withName(name: string) {
+  const prefix = [...Buffer.from(`${name}: `)];
+  return (line: number[]) =>
+    prefix.every((byte, at) => line[at] === byte) ? line : [...prefix, ...line];
 }
 
 /** Pushes the same chunks into both, takes lines out now and then, and in the end all. */
@@ -242,14 +284,11 @@ function expectSameLines(
   expect(reference.lines).toEqual([]);
 }
 
-/** What is taken is the next lines, at least one if it fits, and as many as `bytesMax` allows of them. */
+/** What is taken is the next lines, at least one if it fits, and no more bytes than `bytesMax`. */
 function expectSameTaken(buffer: Lines, reference: ReferenceBuffer, bytesMax: number): void {
   const taken = buffer.take(bytesMax);
   const next = reference.lines[0];
-  if (taken === undefined) {
-    expect(next === undefined || next.length > bytesMax).toBe(true);
-    return;
-  }
+  if (taken === undefined) return expect(next === undefined || next.length > bytesMax).toBe(true);
   expect(taken.length).toBeLessThanOrEqual(bytesMax);
   const expected: number[] = [];
   while (expected.length < taken.length) expected.push(...(reference.lines.shift() ?? [-1]));
@@ -263,9 +302,9 @@ interface Reader extends Author {
   due: number[];
 }
 
-/** A log beside plain lists: any author, any reader, any part taken. */
+/** A log and plain lists: any author, any reader, any part taken. */
 function compareLogs(random: Random, bytesMax: number, runBytesMax: number): void {
-  const log = new LineLog(bytesMax, random.between(1, 8));
+  const log = new LineLog(bytesMax, 0, random.between(1, 8));
   const readers: Reader[] = Array.from({ length: random.between(1, 5) }, () => ({
     lastRun: -1,
     cursor: 0,
@@ -274,7 +313,7 @@ function compareLogs(random: Random, bytesMax: number, runBytesMax: number): voi
   }));
   for (let step = 0; step < 60; step++) {
     const reader = random.pick(readers);
-    if (random.chance(400)) append(random, log, readers, reader, runBytesMax);
+    if (random.chance(400)) send(random, log, readers, reader, runBytesMax);
     else readSome(random, log, reader);
     if (random.chance(300)) log.release(Math.min(...readers.map(({ cursor }) => cursor)));
   }
@@ -284,13 +323,7 @@ function compareLogs(random: Random, bytesMax: number, runBytesMax: number): voi
   }
 }
 
-function append(
-  random: Random,
-  log: LineLog,
-  readers: Reader[],
-  author: Reader,
-  max: number,
-): void {
+function send(random: Random, log: LineLog, readers: Reader[], author: Reader, max: number): void {
   const length = Math.min(log.freeBytes, random.between(1, max));
   if (length === 0) return;
   const run = randomBytes(random, length);

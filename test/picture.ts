@@ -88,6 +88,7 @@ async function meet(): Promise<string> {
   await say(dave, "dave");
   await dave.shows("end of history");
   await carol.shows("dave joined");
+  await dave.shows("end of history");
   await say(dave, "alice: dave may have mine as well");
   await carol.shows("mine as well");
   alice.say("nice try, dave\n");
