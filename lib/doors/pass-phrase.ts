@@ -5,6 +5,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context, Part, Secrets } from "../extras/part.ts";
 import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
 import { noPassPhraseWithin, SPEAKS_TLS, WRONG_PASS_PHRASE } from "../program/server-messages.ts";
+import { UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Arrival } from "./door.ts";
@@ -14,8 +15,15 @@ const CR = 0x0d;
 /** The longest first line that may be right, in bytes, with a CR and without its LF. */
 const LINE_BYTES_MAX = PASS_PHRASE_BYTES_MAX + 1;
 
-/** `--pass-file`: the pass phrase of the moment. Like any line, it may end with EOF instead of LF. */
+/**
+ * `--pass-file`: the pass phrase of the moment. Like any line, it may end with EOF instead of LF.
+ *
+ * @throws {UserError} if it cannot be sent as one line
+ */
 export function passPhrase(context: Context): Part {
+  const { passPhrase: phrase = new Uint8Array(0) } = context.secrets;
+  if (phrase.length < 1 || phrase.length > PASS_PHRASE_BYTES_MAX || phrase.includes(LF))
+    throw new UserError(`passPhrase is one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
   return {
     name: "passPhrase",
     door: { meet: (arrival) => awaitPassPhrase(arrival, context) },

@@ -1,13 +1,24 @@
 /** TLS: its handshake comes before all that a client sends and receives. */
 
 import type { Context, Part } from "../extras/part.ts";
+import { UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
 import type { Life } from "../room/socket.ts";
 import { type Arrival, type Hold, REPLACED } from "./door.ts";
 import { handshakeFailure } from "./tls-failures.ts";
 
-/** `--tls-cert` and the like: each connection begins TLS with the certificates of the moment. */
+/**
+ * `--tls-cert` and the like: each connection begins TLS with the certificates of the moment.
+ *
+ * @throws {UserError} if there is no TLS with them
+ */
 export function tls(context: Context): Part {
+  const { createSecureContext } = process.getBuiltinModule("node:tls");
+  try {
+    createSecureContext(context.secrets.tls);
+  } catch (cause) {
+    throw new UserError("tls is not a certificate and its key in PEM", { cause });
+  }
   let handlers: Bun.SocketHandler<Life> | undefined;
   const meet = (arrival: Arrival) => begin(arrival, context, (handlers ??= context.handlers()));
   return { name: "tls", door: { isTransport: true, meet } };

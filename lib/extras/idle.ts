@@ -7,9 +7,16 @@ import { Deadlines } from "../room/deadlines.ts";
 import type { Member } from "../room/member.ts";
 import type { Part } from "./part.ts";
 
-/** @param idleMs how long it may send none, in ms, at least 1; time in which its lines wait does not count */
+/** A timer for much longer would be none. */
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * @param idleMs how long it may send none, in ms, from 1 to a day; time in which its lines wait does
+ *   not count
+ */
 export function idle(idleMs: number): Part {
-  if (!(idleMs >= 1)) throw new UserError(`idleMs is a time in ms of at least 1, not ${idleMs}`);
+  if (!(idleMs >= 1 && idleMs <= DAY_MS))
+    throw new UserError(`idleMs is a number from 1 to ${DAY_MS}, not ${idleMs}`);
   return {
     name: "idle",
     extra(room) {

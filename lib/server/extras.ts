@@ -98,7 +98,7 @@ export const EXTRAS = {
       clientsPerAddressMax: given["max-clients-per-address"],
     }),
     load: (settings: import("../doors/addresses.ts").AddressSettings) =>
-      settings.allow?.length || settings.deny?.length || settings.clientsPerAddressMax
+      settings.allow?.length || settings.deny?.length || settings.clientsPerAddressMax !== undefined
         ? import("../doors/addresses.ts").then((it) => it.addresses(settings))
         : undefined,
   }),
@@ -166,7 +166,7 @@ export const EXTRAS = {
     },
     settings: (given) => ({ linesPerSecond: given["max-rate"] }),
     load: ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
-      linesPerSecond
+      linesPerSecond !== undefined
         ? import("../extras/rate.ts").then((it) => it.rate(linesPerSecond))
         : undefined,
   }),
@@ -201,9 +201,9 @@ export const EXTRAS = {
         undefined,
       ),
     },
-    settings: ({ idle }) => ({ idleMs: idle }),
+    settings: ({ idle }) => ({ idleMs: idle || undefined }),
     load: ({ idleMs }: { idleMs?: number | undefined }) =>
-      idleMs ? import("../extras/idle.ts").then((it) => it.idle(idleMs)) : undefined,
+      idleMs !== undefined ? import("../extras/idle.ts").then((it) => it.idle(idleMs)) : undefined,
   }),
   bot: entry({
     load: ({ bot }: import("../extras/bot.ts").BotSettings, context) =>
