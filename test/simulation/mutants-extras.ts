@@ -95,7 +95,6 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "if (owner) this.#free(owner);",
     ],
     "one that has left keeps its name": ["if (owner?.member === member) this.#free(owner);", ""],
-    "one that could not join keeps its name": ["        this.#free(owner);\n", ""],
     "a seat with a name is never given back": ["        seat?.release();\n", ""],
     "a name may be anything": ["if (!isName(name)) return", 'if (name === "") return'],
     "a newcomer is not told to send its name": [
