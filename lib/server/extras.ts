@@ -216,7 +216,7 @@ export const EXTRAS = {
     excludes: [["web", "names", "tls-ca"]],
     settings: ({ web, ...given }) => ({ web: web && { ...web, names: given["web-name"] } }),
     filesMax: ({ web }) =>
-      web ? import("../http/spare-files.ts").then((it) => it.spareFiles()) : undefined,
+      web ? import("../http/http-port.ts").then((it) => it.spareFiles()) : undefined,
     load: ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>
       web && import("../web/web.ts").then((it) => it.web(web, about, context)),
   }),

@@ -3,7 +3,7 @@
 import type { Way } from "../doors/door.ts";
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
-import { watchSpareFiles } from "../http/spare-files.ts";
+import { watchSpareFiles } from "../http/http-port.ts";
 import type { Port } from "../program/port.ts";
 import { ownNames } from "./own-names.ts";
 import { pageOf } from "./page.ts";

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Context } from "../../lib/extras/part.ts";
-import { Counters } from "../../lib/metrics/counters.ts";
+import { Counters } from "../../lib/metrics/figures.ts";
 import { metrics } from "../../lib/metrics/metrics.ts";
 import { Room } from "../../lib/room/room.ts";
 import { Connections } from "../../lib/server/connections.ts";
