@@ -15,9 +15,11 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** The socket of a connection that arrives. */
 export interface ArrivalSocket extends RoomSocket {
   /** The client's certificate, over TLS, if it was asked for one. */
-  getPeerCertificate?():
-    | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
-    | undefined;
+  getPeerCertificate?(): Certificate | undefined;
+}
+interface Certificate {
+  readonly subject: { readonly CN?: string | string[] };
+  readonly fingerprint256: string;
 }
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
@@ -38,24 +40,17 @@ export interface Door {
   readonly isTransport?: boolean;
   /** A connection has come to this door, which lets it `pass`, or does anything else that an `Arrival` can. */
   meet(arrival: Arrival): void;
-  /**
-   * Why an address is refused whatever it sends, for what is no connection of the room, such as a
-   * page; undefined if it is not.
-   *
-   * @param address numeric, as a socket gives it
-   */
+  /** Why a numeric address is refused whatever it sends, also what is no connection, such as a page. */
   refusalOf?(address: string): string | undefined;
 }
 
-/** What a door does with a connection that it holds. */
+/** What a door does with a connection that it holds, for so many ms at most. */
 export interface Hold {
-  /** How long it may take, in ms. */
   readonly withinMs: number;
   received?(bytes: Uint8Array): void;
   drained?(): void;
   /** The peer has sent its last byte; if it passes all the same, it joins and then ends its input. */
   ended(): void;
-  /** It has taken too long. */
   late(): void;
 }
 
@@ -71,9 +66,9 @@ export interface Way {
 export interface ArrivalHost {
   readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake">;
   deadlines(withinMs: number): Deadlines<Arrival>;
-  /** It is refused, as soon as that can be told. */
+  /** It is to be told that it is refused, as soon as it can be. */
   refused(arrival: Arrival): void;
-  /** It waits no more: it has joined, was refused, or is gone. */
+  /** It waits no more: it has joined, was told, or is gone. */
   settled(arrival: Arrival): void;
 }
 
@@ -92,7 +87,7 @@ export class Arrival implements Life {
   readonly #host: ArrivalHost;
   readonly #prefix: string;
   /** The doors that it still has to pass. */
-  #doors: readonly Door[];
+  #doors: Door[];
   #refusal: string | undefined;
   #hold: Hold | undefined;
   #deadlines: Deadlines<Arrival> | undefined;
@@ -105,7 +100,7 @@ export class Arrival implements Life {
     this.#host = host;
     this.way = way;
     this.socket = socket;
-    this.#doors = way.doors;
+    this.#doors = [...way.doors];
     this.#prefix = way.kind === "unix" ? `unix:${unixNumber}` : way.kind === "web" ? "web:" : "";
     this.address = socket.remoteAddress ?? "";
     this.port = socket.remotePort;
@@ -119,24 +114,17 @@ export class Arrival implements Life {
     return name === undefined ? place : `${name} ${place}`;
   }
 
-  /** Whether it still waits at that door: it has not passed, was not refused, and is not gone. */
+  /** Whether it still waits at that door. */
   isHeldBy(hold: Hold): boolean {
     return this.#hold === hold;
   }
 
-  /**
-   * It has given what this door wants, and comes to the next one, or joins.
-   *
-   * @param early what it has sent already, and is meant for what follows
-   */
+  /** It comes to the next door, or joins; `early` is what it has sent already for what follows. */
   pass(early = this.takeEarly()): void {
     this.#release();
     this.#early = early;
-    const [door, ...doors] = this.#doors;
-    if (door) {
-      this.#doors = doors;
-      return this.#refusal !== undefined && !door.isTransport ? this.pass() : door.meet(this);
-    }
+    const door = this.#doors.shift();
+    if (door) return door.meet(this);
     this.#host.settled(this);
     const { socket, label, name = label, seat } = this;
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
@@ -148,6 +136,7 @@ export class Arrival implements Life {
   /** It is not let in, and told why as soon as it can be: `* message`. */
   refuse(message: string): void {
     this.#refusal ??= message;
+    this.#doors = this.#doors.filter(({ isTransport }) => isTransport);
     this.#giveUpSeat();
     this.#host.refused(this);
     this.pass();
@@ -169,7 +158,7 @@ export class Arrival implements Life {
     close(this.socket);
   }
 
-  /** What it has sent already that no door has taken, which is taken by that. */
+  /** Takes what it has sent already that no door has taken. */
   takeEarly(): Uint8Array {
     const early = this.#early;
     this.#early = NOTHING;
@@ -207,12 +196,12 @@ export class Arrival implements Life {
     this.socket.terminate();
   }
 
+  /** The server stops. */
   stopped(): void {
     this.#host.room.reportRefusal(this.label, "server stopping");
     this.dismiss();
   }
 
-  /** It has taken too long. */
   late(): void {
     this.#hold?.late();
   }

@@ -40,7 +40,6 @@ export type BotSettings = { bot?: ((room: BotRoom) => BotEvents) | undefined };
 /** @param make told of its room, before anybody joins */
 export function bot(make: (room: BotRoom) => BotEvents, { guard }: Context): Part {
   return {
-    name: "bot",
     extra(room) {
       /** Told whether a line that has been taken has come into the log. */
       const waiting = new Set<(isInLog: boolean) => void>();

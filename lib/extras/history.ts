@@ -33,7 +33,6 @@ export function history(
     throw new UserError(`history.bytes is a whole number from 1 to ${BYTES_MAX}, not ${bytes}`);
   if (!(lines >= 1)) throw new UserError(`history.lines is a number of at least 1, not ${lines}`);
   return {
-    name: "history",
     keptBytes: bytes + passingBytes,
     extra(room) {
       const { log } = room;

@@ -11,7 +11,6 @@ import type { Part } from "./part.ts";
 export function idle(idleMs: number): Part {
   if (!(idleMs >= 1)) throw new UserError(`idleMs is a time in ms of at least 1, not ${idleMs}`);
   return {
-    name: "idle",
     extra(room) {
       const members = new Deadlines<Member>(idleMs, room.now);
       const start = (member: Member) => {

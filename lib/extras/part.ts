@@ -70,8 +70,6 @@ export interface Figure {
 
 /** What is left out does nothing. */
 export interface Part {
-  /** What it is called: that of its option. */
-  readonly name: string;
   /** What is asked of connections, in the order in which the parts are made. */
   readonly door?: Door;
   readonly extra?: (room: Room) => Extra;
@@ -84,8 +82,8 @@ export interface Part {
   start?(room: Room): Promise<void>;
   /** Opens a port of its own, once that of the server is open. */
   open?(connections: ConnectionsView, way: Way): Promise<void>;
-  /** Where it is found, once it is open. */
-  readonly url?: string | undefined;
+  /** Where it is found by HTTP, once it is open: a name, and the URL. */
+  readonly url?: readonly [name: string, url: string] | undefined;
   /** What the log has at the start. */
   readonly note?: string | undefined;
   /** The secrets have changed. */

@@ -18,7 +18,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function presence({ parts }: Context): Part {
   // How many are at the other servers of a shared room, this one does not know.
   const isCounted = parts.every(({ order }) => order === undefined);
-  return { name: "announce", extra: (room) => new Presence(room, isCounted) };
+  return { extra: (room) => new Presence(room, isCounted) };
 }
 
 /** Sends notices, as soon as it may. */

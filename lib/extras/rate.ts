@@ -15,7 +15,6 @@ export function rate(linesPerSecond: number): Part {
   if (!(linesPerSecond >= 1))
     throw new UserError(`linesPerSecond is a number of at least 1, not ${linesPerSecond}`);
   return {
-    name: "max-rate",
     extra(room) {
       /** Those whose buckets are not full. */
       const paced = new Set<PacedLines>();

@@ -35,10 +35,9 @@ export function metrics(
   };
 
   return {
-    name: "metrics",
     extra: () => counters,
     get url() {
-      return port && `http://${port.address}/metrics`;
+      return port && (["metrics", `http://${port.address}/metrics`] as const);
     },
     async open(connections) {
       const routes = {

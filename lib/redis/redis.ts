@@ -91,7 +91,6 @@ export async function redis(
     ...{ lineBytesMax, names },
   });
   return {
-    name: "redis",
     order,
     reservations: order.reservations,
     start: (started) =>

@@ -134,7 +134,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
     get size() {
       return room.size;
     },
-    urls: Object.fromEntries(parts.flatMap(({ name, url }) => (url ? [[name, url]] : []))),
+    urls: Object.fromEntries(parts.flatMap(({ url }) => (url ? [url] : []))),
     notes: parts.flatMap(({ note }) => note ?? []),
     renew(renewed) {
       if (secrets.tls && renewed.tls) secrets.tls = renewed.tls;

@@ -56,9 +56,8 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
   };
 
   return {
-    name: "web",
     get url() {
-      return port && `${secrets.tls ? "https" : "http"}://${port.address}/`;
+      return port && (["web", `${secrets.tls ? "https" : "http"}://${port.address}/`] as const);
     },
     async open(connections, { doors }) {
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
