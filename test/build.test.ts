@@ -27,11 +27,9 @@ describe("bun run build", () => {
       const { stdout } = await runToEnd([file, "--version"]);
       expect(stdout).toBe(`${file.slice(folder.length + 1)} ${version}\n`);
     }
-    // The page is in the program, and so is what a service manager is told with.
+    // The page is in the program.
     const [program = ""] = files;
-    const manager = join(folder, "nobody");
-    const command = ["env", `NOTIFY_SOCKET=${manager}`, program, "--host", "127.0.0.1"];
-    const server = await ServerProgram.run([...command, "--web", "0", "0"]);
+    const server = await ServerProgram.run([program, "--host", "127.0.0.1", "--web", "0", "0"]);
     expect(await (await fetch(await webUrl(server))).text()).toContain("</script>");
     expect(await server.stop()).toBe(0);
   });
@@ -60,14 +58,12 @@ describe("bun run build", () => {
           expect([name, await kindOf(join(folder, name))]).toEqual([name, kind]);
         }
       expect(readdirSync(folder).sort()).toEqual(expected.sort());
-      const check = [
-        "sh",
-        "-c",
-        'cd "$1" && sha256sum -c --quiet --strict SHA256SUMS',
-        "sh",
-        folder,
-      ];
-      expect(await runToEnd(check)).toEqual({ code: 0, stdout: "", stderr: "" });
+      const check = 'cd "$1" && sha256sum -c --quiet --strict SHA256SUMS';
+      expect(await runToEnd(["sh", "-c", check, "sh", folder])).toEqual({
+        code: 0,
+        stdout: "",
+        stderr: "",
+      });
       const sums = await Bun.file(join(folder, "SHA256SUMS")).text();
       expect(sums.trim().split("\n")).toHaveLength(expected.length - 1);
     },

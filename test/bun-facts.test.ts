@@ -10,7 +10,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import { makeCertificates } from "./certificates.ts";
-import { endAfterEach, newFolder, Program, runToEnd } from "./harness.ts";
+import { endAfterEach, newFolder, Program, ROOT, runToEnd } from "./harness.ts";
 import { testWith } from "./harness/tools.ts";
 
 type Socket = Bun.Socket<undefined>;
@@ -25,7 +25,7 @@ interface Place {
 }
 
 const MIB = 1 << 20;
-const open: { stop(closeActive: boolean): void }[] = [];
+const open: Bun.SocketListener<undefined>[] = [];
 const sockets: Socket[] = [];
 
 endAfterEach();
@@ -74,7 +74,7 @@ test("with allowHalfOpen a peer's FIN leaves the socket writable, and all of it 
   client.shutdown();
   await ended.promise;
   writeOn(server);
-  expect((await received).length, "lib/room/leaver.ts pays what is owed after EOF").toBe(
+  expect((await received).length, "lib/room/leaver.ts hands out what is pending after EOF").toBe(
     bytes.length,
   );
 });
@@ -172,7 +172,7 @@ test("pause inside data holds at once: no data and no end until resume", async (
   await first.promise;
   // Turns of the event loop in which more could have come.
   for (let turn = 0; turn < 20; turn++) await ticks();
-  expect([chunks, ...events], "lib/room/turns.ts bounds memory by it").toEqual([1]);
+  expect([chunks, ...events], "lib/room/member.ts bounds memory by it").toEqual([1]);
   server.resume();
   await ended.promise;
   expect(bytes).toBe(total);
@@ -212,19 +212,19 @@ test("setImmediate runs once all sockets that are ready have had their data", as
   // Written in one go, so that all are ready in the same turn.
   for (const client of clients) client.write("x");
   await ended.promise;
-  expect(turns, "lib/server/listen.ts has the room flush once a turn by it").toEqual([5]);
+  expect(turns, "lib/server/event-loop.ts flushes once a turn by it").toEqual([5]);
 });
 
 test(":: takes IPv6 and IPv4", async () => {
   const { port } = Bun.listen({ hostname: "::", port: 0, socket: { data() {} } });
   for (const hostname of ["::1", "127.0.0.1"]) await connect({ hostname, port });
-  expect(sockets.length, "lib/server/listen.ts listens on :: alone").toBe(2);
+  expect(sockets.length, "lib/program/port.ts listens on :: alone").toBe(2);
 });
 
 test("an address in use throws EADDRINUSE, and a port without a server rejects with ECONNREFUSED", async () => {
   const at = listen();
   const again = () => Bun.listen({ hostname: "127.0.0.1", port: at.port, socket: { data() {} } });
-  expect(again, "lib/server/listen.ts reads the code").toThrow(
+  expect(again, "lib/program/port.ts reads the code").toThrow(
     expect.objectContaining({ code: "EADDRINUSE" }),
   );
   open.pop()?.stop(true);
@@ -284,25 +284,17 @@ testOver("TLS")(
   },
 );
 
-test("two listeners share a port if both have reusePort: a new one can be there before the old one stops", async () => {
-  let accepted = 0;
-  const all = Promise.withResolvers<void>();
-  const socket = { open: () => void (++accepted === 20 && all.resolve()), data() {} };
+test("a port that one listener shares with reusePort is not shared with one that does not", () => {
   const share = (port: number, reusePort: boolean) => {
     // The types do not list it.
-    const how = { hostname: "127.0.0.1", port, reusePort, socket };
-    const listener = Bun.listen(how);
-    open.push(listener);
-    return listener;
+    const how = { hostname: "127.0.0.1", port, reusePort, socket: { data() {} } };
+    open.push(Bun.listen(how));
+    return open.at(-1) as Bun.TCPSocketListener; // just pushed
   };
-  const old = share(0, true);
-  const { port } = old;
+  const { port } = share(0, true);
+  share(port, true);
   const inUse = expect.objectContaining({ code: "EADDRINUSE" });
   expect(() => share(port, false), "lib/server/listen.ts finds others by it").toThrow(inUse);
-  share(port, true);
-  old.stop();
-  for (let n = 0; n < 20; n++) await connect({ hostname: "127.0.0.1", port });
-  await all.promise; // lib/server/listen.ts changes certificates so
 });
 
 testWith("openssl")(
@@ -313,7 +305,7 @@ testWith("openssl")(
     const at = listen({ open: (plain) => void plain.upgradeTLS({ tls: certificate(), socket }) });
     const tls = { rejectUnauthorized: false };
     await connect({ ...at, tls }, { handshake: (client) => void client.write("over TLS") });
-    expect((await heard.promise).toString(), "a listener need not change with them").toBe(
+    expect((await heard.promise).toString(), "lib/doors/tls.ts changes certificates so").toBe(
       "over TLS",
     );
   },
@@ -339,7 +331,7 @@ testWith("openssl")(
         subject: { CN: "client" },
         fingerprint256: expect.stringMatching(/^\w\w:/),
       };
-      const why = "lib/server/identity.ts names clients by it";
+      const why = "lib/extras/names/names.ts names clients by it";
       if (isAsked) expect(certificate, why).toMatchObject(expected);
       else expect(certificate, why).toBeUndefined();
     }
@@ -464,7 +456,7 @@ test("the limit on open files is in the report, and Bun has raised it to the har
     userLimits: { open_files: { soft: unknown } };
   };
   const hard = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString().trim();
-  expect(`${userLimits.open_files.soft}`, "lib/server/file-limit.ts reads it there").toBe(hard);
+  expect(`${userLimits.open_files.soft}`, "lib/program/file-limit.ts reads it there").toBe(hard);
 });
 
 /** Closes one end of a connection, and expects that nothing is left to come. */
@@ -486,6 +478,11 @@ function openFiles(): number {
 function testOver(over: Over): typeof test {
   return over === "TLS" ? testWith("openssl") : test;
 }
+
+test("the files that depend on these facts are there", () => {
+  const named = new Set(readFileSync(import.meta.path, "utf8").match(/lib(\/[a-z-]+)+\.ts/g));
+  expect([...named].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+});
 
 test("a descriptor that is closed at the start is /dev/null, never a later socket", async () => {
   const show = 'console.log(require("fs").readlinkSync("/proc/self/fd/2"))';

@@ -99,8 +99,10 @@ describe("in a room for people, with --names and --telnet,", () => {
       };
     });
     for (const { program } of members) await program.printed("* say your name first");
+    for (const { name, program } of members) if (name !== "linechat") program.say(`${name}\n`);
+    await server.members(members.length);
     for (const { name, program } of members) {
-      program.say(name === "linechat" ? "hello\n" : `${name}\nhello\n`);
+      program.say("hello\n");
       for (const other of members)
         if (other.name !== name) await other.program.printed(`\n${name}: hello\n`);
     }

@@ -1,10 +1,11 @@
-/** The three READMEs: their links lead somewhere, and they name all options and files. */
+/** The READMEs: their links lead somewhere, they name all options, and what they show works. */
 
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { endAfterEach, ROOT, runToEnd } from "./harness.ts";
+import { endAfterEach, newFolder, ROOT, runToEnd } from "./harness.ts";
+import { testWith } from "./harness/tools.ts";
 
 endAfterEach();
 
@@ -19,7 +20,9 @@ const asAnchor = (heading: string) =>
     .replace(/[^\w\- ]/g, "")
     .replaceAll(" ", "-");
 
-for (const file of ["README.md", "lib/README.md", "test/README.md"])
+const READMES = ["README.md", ...new Bun.Glob("{lib,test}/**/README.md").scanSync(ROOT)];
+
+for (const file of READMES)
   test(`the links in ${file} lead somewhere`, () => {
     for (const link of linksOf(read(file))) {
       const whole = link.startsWith("#") ? `${file}${link}` : join(dirname(file), link);
@@ -30,13 +33,34 @@ for (const file of ["README.md", "lib/README.md", "test/README.md"])
   });
 
 for (const program of ["server", "client"])
-  test(`README.md has the options of ${program}.ts as --help has them`, async () => {
+  test(`a README has the options of ${program}.ts as --help has them`, async () => {
     const { stdout } = await runToEnd([process.execPath, `${program}.ts`, "--help"]);
     const table = stdout.replace(/\n\n[^]*\nOptions:\n([^]*?)\n +--help[^]*/, "\n\n$1\n");
-    expect(read("README.md").split("```")).toContain(`\n${table}`);
+    expect(READMES.filter((file) => read(file).includes(`\`\`\`\n${table}\`\`\``))).not.toEqual([]);
   });
 
-test("lib/README.md has each file of lib/", () => {
-  const files = [...new Bun.Glob("**/*.ts").scanSync(join(ROOT, "lib"))];
-  expect(linksOf(read("lib/README.md"))).toEqual(expect.arrayContaining(files));
+test("lib/README.md has each folder of lib/", () => {
+  const folders = readdirSync(join(ROOT, "lib")).filter((name) => !name.includes("."));
+  const readme = read("lib/README.md");
+  expect(folders.filter((folder) => !readme.includes(`${folder}/`))).toEqual([]);
+});
+
+testWith("systemd-analyze")("systemd takes the unit in README.md, and rates it safe", async () => {
+  const [, unit = ""] = /```ini\n([^]*?)```/.exec(read("README.md")) ?? [];
+  const file = join(newFolder(), "linechat.service");
+  // The program is where the README has it installed, and not here.
+  writeFileSync(file, unit.replace(/(?<=^ExecStart=)\S+/m, "/bin/true"));
+  const nothing = { code: 0, stdout: "", stderr: "" };
+  expect(await runToEnd(["systemd-analyze", "verify", "--man=no", file])).toEqual(nothing);
+  const rate = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15"];
+  const rated = await runToEnd([...rate, file]);
+  expect(rated.stdout).toMatch(/Overall exposure level for linechat\.service: 1\.\d OK/);
+  expect(rated.code).toBe(0);
+});
+
+test("the example of embedding in README.md runs as printed", async () => {
+  const [, code = ""] = /## As a library[^]*?```ts\n([^]*?)```/.exec(read("README.md")) ?? [];
+  const [, stdout = ""] = /It prints:\n\n```\n([^]*?)```/.exec(read("README.md")) ?? [];
+  expect(stdout).not.toBe("");
+  expect(await runToEnd([process.execPath, "-e", code])).toEqual({ code: 0, stdout, stderr: "" });
 });

@@ -1,5 +1,6 @@
 /** What a client sends first, where something is asked for. */
 
+import type { Secrets } from "../extras/part.ts";
 import { SPEAKS_TLS } from "../program/server-messages.ts";
 import type { Arrival } from "./door.ts";
 
@@ -22,6 +23,7 @@ export function greetsInTls([type, major, minor = 0xff, , , message = 1]: Uint8A
  */
 export function awaitBytes(
   arrival: Arrival,
+  { tls }: Secrets,
   withinMs: number,
   read: (received: Buffer, isAll: boolean) => void,
   late: string,
@@ -31,7 +33,7 @@ export function awaitBytes(
     withinMs,
     received(bytes) {
       received = Buffer.concat([received, bytes]);
-      if (arrival.way.kind !== "tls" && greetsInTls(received)) arrival.refuse(SPEAKS_TLS);
+      if (tls === undefined && greetsInTls(received)) arrival.refuse(SPEAKS_TLS);
       else read(received, false);
     },
     ended: () => read(received, true),

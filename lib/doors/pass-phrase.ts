@@ -22,7 +22,8 @@ export function passPhrase({ secrets, arrivalMs }: Context): Part {
       if (isPassPhrase(line, secrets)) arrival.pass(received.subarray(line.length + 1));
       else arrival.refuse(WRONG_PASS_PHRASE);
     };
-    awaitBytes(arrival, arrivalMs, read, noPassPhraseWithin(formatTime(arrivalMs)));
+    const late = noPassPhraseWithin(formatTime(arrivalMs));
+    awaitBytes(arrival, secrets, arrivalMs, read, late);
   };
   return { door: { meet } };
 }

@@ -99,14 +99,14 @@ class TelnetSocket implements ArrivalSocket, Life {
   #sendAnswers(): boolean {
     const { answers } = this.#parser;
     const { length } = answers;
-    if (length === 0 || this.#isShut || this.data === GONE) return length === 0;
+    if (length === 0 || this.#isShut) return length === 0;
     const sent = this.#send(Uint8Array.from(answers));
     answers.splice(0, Math.max(0, sent));
     return sent === length;
   }
 
   #send(bytes: Uint8Array): number {
-    const sent = this.#socket.write(bytes, 0, bytes.length);
+    const sent = this.data === GONE ? -1 : this.#socket.write(bytes, 0, bytes.length);
     this.#isBlocked = sent < bytes.length;
     return sent;
   }

@@ -6,17 +6,14 @@
 import type { Author } from "../room/order.ts";
 import { compareIds } from "./stream.ts";
 
-/** The most pieces that wait for their place, and how many more may, of members that leave. */
+/** The most pieces that wait for their place; of members that leave, there may be more. */
 const PIECES_MAX = 32 << 10;
-const LEAVES_MAX = 16 << 10;
 /** The number of joining. */
 const FIRST_NUMBER = 1;
 
 export interface BatchesOptions {
-  /** The longest line, in bytes. */
-  readonly lineBytesMax: number;
-  /** The most bytes taken that a server has not read yet; 2 MiB, or twice the longest line, by default. */
-  readonly takenBytesMax?: number;
+  /** The most bytes taken that a server has not read yet: at least those of the longest line. */
+  readonly takenBytesMax: number;
   /** A batch takes no more once it has so many bytes; 64 KiB by default. */
   readonly batchBytes?: number;
 }
@@ -57,7 +54,8 @@ export class Batches {
   /** The numbers of the last one of all, and of the last one ever sent. */
   #lastNumber = FIRST_NUMBER;
   #lastSent = FIRST_NUMBER;
-  #pieces = 0;
+  /** How many pieces are in them, or wait for room in the log. */
+  pieces = 0;
   /** Those that have come back, and that not all servers have in their logs. */
   #unread: { id: string; bytes: number }[] = [];
   /** What was taken and is not with all servers, in bytes. */
@@ -66,30 +64,19 @@ export class Batches {
   head = 0;
 
   constructor(options: BatchesOptions, now: () => number) {
-    const { lineBytesMax, takenBytesMax = 2 << 20, batchBytes = 64 << 10 } = options;
     this.#now = now;
-    this.takenBytesMax = Math.max(takenBytesMax, 2 * lineBytesMax);
-    this.#batchBytes = batchBytes;
+    this.takenBytesMax = options.takenBytesMax;
+    this.#batchBytes = options.batchBytes ?? 64 << 10;
   }
 
   get freeBytes(): number {
-    return this.#pieces < PIECES_MAX ? this.takenBytesMax - this.takenBytes : 0;
-  }
-
-  /** Whether so many pieces wait that nobody is to join who would leave one more. */
-  get areMany(): boolean {
-    return this.#pieces >= PIECES_MAX + LEAVES_MAX;
+    return this.pieces < PIECES_MAX ? this.takenBytesMax - this.takenBytes : 0;
   }
 
   /** How long the oldest one has waited to come back, in ms. */
   get waitingMs(): number {
     const now = this.#now();
     return now - (this.#batches[0]?.sinceMs ?? now);
-  }
-
-  /** Whether all that was taken has come back. */
-  get isIdle(): boolean {
-    return this.#pieces === 0;
   }
 
   /** Whether one waits to be sent. */
@@ -114,7 +101,7 @@ export class Batches {
     batch.pieces.push(piece);
     batch.bytes += run.length;
     batch.isPassing ||= isPassing;
-    this.#pieces++;
+    this.pieces++;
   }
 
   /** Adds a batch without lines, to tell the others something. */
@@ -141,11 +128,9 @@ export class Batches {
   /** The oldest one has come back, from this place: it is not kept any more. */
   takeBack(id: string): Batch | undefined {
     const batch = this.#batches.shift();
-    if (batch === undefined) return undefined;
     // One that was sent over a lost connection may come back before it is sent again.
     this.#sent = Math.max(0, this.#sent - 1);
-    this.#pieces -= batch.pieces.length;
-    if (batch.bytes > 0) this.#unread.push({ id, bytes: batch.bytes });
+    if (batch?.bytes) this.#unread.push({ id, bytes: batch.bytes });
     return batch;
   }
 
@@ -161,7 +146,7 @@ export class Batches {
     const batches = this.#batches;
     this.#batches = [];
     this.#unread = [];
-    this.#sent = this.#pieces = this.takenBytes = 0;
+    this.#sent = this.pieces = this.takenBytes = 0;
     this.#lastNumber = this.#lastSent = FIRST_NUMBER;
     return batches;
   }

@@ -1,8 +1,8 @@
 /** A connection to the stream of a room in Redis, by two clients of Bun: one adds, one waits for entries. */
 
 import { ADD, FORGOTTEN, JOIN } from "./scripts.ts";
-import type { Entry, Joined, NewEntry, StreamLink } from "./stream.ts";
-import { Forgotten, Refused } from "./stream.ts";
+import { type Entry, Forgotten, type Joined, type NewEntry, Refused } from "./stream.ts";
+import type { StreamLink } from "./stream.ts";
 
 /** How long a connection may take, in ms. */
 export const CONNECT_MS = 5_000;

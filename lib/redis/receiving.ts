@@ -57,14 +57,15 @@ export class Receiving {
       return `${id} in redis follows ${after}, and not ${this.position}`;
     this.position = id;
     this.peers.received(entry, isOwn);
-    if (isOwn) this.#receiveOwn(entry);
-    else this.#add(isPassing ? this.#passingOthers : this.#others, lines);
+    const ownPieces = isOwn ? this.#receiveOwn(entry) : 0;
+    if (!isOwn) this.#add(isPassing ? this.#passingOthers : this.#others, lines);
     const done = () => {
       this.read = id;
+      this.#batches.pieces -= ownPieces;
       if (!isOwn) this.untoldBytes += lines.length;
       this.forgetWhatAllHave();
     };
-    this.#pieces.push({ ...EMPTY, done });
+    this.#pieces.push({ ...EMPTY, author: this.#others, done });
     return undefined;
   }
 
@@ -79,9 +80,9 @@ export class Receiving {
     this.drop();
   }
 
-  /** Forgets what has not come to the log; returns that. */
+  /** Forgets what has not come to the log; returns what of that was sent here. */
   drop(): readonly Piece[] {
-    const pieces = this.#pieces.slice(this.#next);
+    const pieces = this.#pieces.slice(this.#next).filter(({ author }) => author !== this.#others);
     this.#pieces = [];
     this.#next = this.#offset = 0;
     return pieces;
@@ -91,12 +92,14 @@ export class Receiving {
     this.#batches.readByAll(this.tail);
   }
 
-  #receiveOwn({ id, number, granted }: Entry): void {
+  /** Returns how many pieces were in it. */
+  #receiveOwn({ id, number, granted }: Entry): number {
     this.#number = number;
     const { pieces = [] } = this.#batches.takeBack(id) ?? {};
     for (const piece of pieces) this.#pieces.push(piece);
     const answers = pieces.flatMap(({ answer }) => answer ?? []);
     for (const [at, answer] of answers.entries()) answer(granted[at] === "1");
+    return pieces.length;
   }
 
   #add(author: Author, lines: string): void {

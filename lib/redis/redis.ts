@@ -12,6 +12,8 @@ import { StreamOrder } from "./stream-order.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
 const LINE_BYTES_MAX = 16 << 20;
+/** How much may be sent here that a server has not read yet: so much, or two of the longest lines. */
+const TAKEN_BYTES_MAX = 2 << 20;
 /** Each server that starts gets all of it at once. */
 const HISTORY_BYTES_MAX = 64 << 20;
 /** How long to wait until the other servers of the room know that this one leaves. */
@@ -71,9 +73,7 @@ export async function redis(
   if ((history?.bytes ?? 0) > HISTORY_BYTES_MAX)
     throw usageError(`--redis keeps a --history of at most ${formatSize(HISTORY_BYTES_MAX)}`);
   if (lineBytesMax > LINE_BYTES_MAX)
-    throw usageError(
-      `--max-line ${formatSize(lineBytesMax)} is more than --redis takes: ${formatSize(LINE_BYTES_MAX)}`,
-    );
+    throw usageError(`--redis takes a --max-line of at most ${formatSize(LINE_BYTES_MAX)}`);
   const address = new URL(url);
   address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
   await check(address, onWarning);
@@ -88,7 +88,8 @@ export async function redis(
     open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
-    ...{ lineBytesMax, names },
+    takenBytesMax: Math.max(TAKEN_BYTES_MAX, 2 * lineBytesMax),
+    names,
   });
   return {
     order,
@@ -109,11 +110,7 @@ export async function redis(
   };
 }
 
-/**
- * Looks whether it will do, and warns of what would make it forget.
- *
- * @throws {UserError} why it will not
- */
+/** Warns of what would make it forget; throws a `UserError` if it will not do. */
 async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
   const name = `redis at ${url.host}`;
   const mayForget = (why: string, when: string) =>

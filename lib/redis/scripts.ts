@@ -16,9 +16,8 @@ import { GONE, START } from "./stream.ts";
 
 /** The first word of an error: something that was there is missing. */
 export const FORGOTTEN = "FORGOTTEN";
-/** A server adds something each second; one that has not done so for this long is down. */
+/** A server adds something each second; one that has not done so for this long is down, and forgotten. */
 const DOWN_MS = 5_000;
-/** And after so long, it is forgotten. */
 const GONE_MS = 86_400_000;
 
 /**
@@ -31,7 +30,7 @@ local name, instead, keep, options = unpack(ARGV)
 local state = redis.call('HGETALL', KEYS[2])
 local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
 local last = redis.call('HGET', KEYS[2], 'last') or '${START}'
-local common = redis.call('HGET', KEYS[2], 'options')
+local common = redis.call('HGET', KEYS[2], 'options') or options
 local now = tonumber(redis.call('TIME')[1]) * 1000
 local isUp, gone, readings = false, {instead}, {}
 for i = 1, #state, 2 do
@@ -54,10 +53,7 @@ if redis.call('HEXISTS', KEYS[2], instead) == 1 then add(instead, '0', '${GONE}'
 add(name, '1', '${START}')
 redis.call('HDEL', KEYS[2], unpack(gone))
 redis.call('HSET', KEYS[2], name, '1 ' .. last .. ' ' .. last, 'last', last, 'options', options)
-if common ~= options then
-  redis.call('DEL', KEYS[3])
-  history = {}
-end
+if common ~= options then redis.call('DEL', KEYS[3]) history = {} end
 for i = 1, #state, 2 do
   local isName = string.match(state[i], '^name ')
   if isName and redis.call('HEXISTS', KEYS[2], state[i + 1]) == 0 then redis.call('HDEL', KEYS[2], state[i]) end

@@ -17,6 +17,15 @@ const LATE_MS = 5_000;
 /** A longer time between two looks at the clock counts as no more: this server has slept. */
 export const TICK_MS = 1_000;
 
+export interface SessionOptions {
+  readonly open: OpenStream;
+  /** Gives a name that no server has had. */
+  readonly newName: () => string;
+  /** There is a connection: the server has joined with it, or goes on where it was. */
+  readonly onHere: (joined?: Joined) => void;
+  readonly onLost: (error: Error) => void;
+}
+
 export class Session {
   /** What this server is called; it joins under a new name each time. */
   name = "";
@@ -29,35 +38,17 @@ export class Session {
   due = 0;
   #dueSinceMs = 0;
   #readSinceMs = 0;
-  readonly #open: OpenStream;
-  readonly #newName: () => string;
-  readonly #onHere: (joined?: Joined) => void;
-  readonly #onLost: (error: Error) => void;
-  #state: "away" | "joining" | "here" = "away";
+  isHere = false;
+  readonly #options: SessionOptions;
+  /** None while it is away. */
   #link: StreamLink | undefined;
   #lookedAtMs: number | undefined;
   #awaySinceMs: number | undefined;
   #backoffMs = BACKOFF_MS.first;
   #retryAtMs = 0;
 
-  /**
-   * @param newName gives a name that no server has had
-   * @param onHere told when there is a connection: the server has joined with it, or goes on where it was
-   */
-  constructor(
-    open: OpenStream,
-    newName: () => string,
-    onHere: (joined?: Joined) => void,
-    onLost: (error: Error) => void,
-  ) {
-    this.#open = open;
-    this.#newName = newName;
-    this.#onHere = onHere;
-    this.#onLost = onLost;
-  }
-
-  get isHere(): boolean {
-    return this.#state === "here";
+  constructor(options: SessionOptions) {
+    this.#options = options;
   }
 
   /** Whether it is here, and has shown that it can go on. */
@@ -72,9 +63,9 @@ export class Session {
     const isAnswerLate = this.due > 0 && this.clockMs - this.#dueSinceMs >= LATE_MS;
     // A reading may take a second: there may be nothing.
     const isReadLate = this.isReading && this.clockMs - this.#readSinceMs >= LATE_MS + TICK_MS;
-    if (isAnswerLate || isReadLate) this.#onLost(new Error("no answer for 5 s"));
-    if (this.#state === "away" && now >= this.#retryAtMs) this.#connect();
-    return this.#state === "away" ? this.#retryAtMs : now + TICK_MS;
+    if (isAnswerLate || isReadLate) this.#options.onLost(new Error("no answer for 5 s"));
+    if (this.#link === undefined && now >= this.#retryAtMs) this.#connect();
+    return this.#link === undefined ? this.#retryAtMs : now + TICK_MS;
   }
 
   add(entry: NewEntry, done: (id: string) => void): void {
@@ -116,25 +107,22 @@ export class Session {
   close(): void {
     this.#link?.close();
     this.#link = undefined;
-    this.#state = "away";
+    this.isHere = this.isReading = false;
     this.due = 0;
-    this.isReading = false;
   }
 
   #connect(): void {
-    this.#state = "joining";
     const here = this.#expect((joined?: Joined) => {
-      this.#state = "here";
-      this.isMember = true;
-      this.#onHere(joined);
+      this.isHere = this.isMember = true;
+      this.#options.onHere(joined);
     });
     const onOpen = () => {
       if (this.isMember) return here();
       const before = this.name;
-      this.name = this.#newName();
+      this.name = this.#options.newName();
       this.#link?.join(this.name, before, here);
     };
-    this.#link = this.#open(onOpen, this.#onLost);
+    this.#link = this.#options.open(onOpen, this.#options.onLost);
   }
 
   /** Expects an answer in time: the same function, noting that it came. */

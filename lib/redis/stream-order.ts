@@ -16,12 +16,14 @@ import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import { type Batch, Batches, type BatchesOptions, EMPTY } from "./batches.ts";
 import { Receiving } from "./receiving.ts";
-import { Session, TICK_MS } from "./session.ts";
-import { type Entry, Forgotten, GONE, type Joined, type OpenStream, Refused } from "./stream.ts";
+import { Session, type SessionOptions, TICK_MS } from "./session.ts";
+import { type Entry, Forgotten, GONE, type Joined, Refused } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** The most batches without an answer at a time; under load, the next one grows meanwhile. */
 const UNANSWERED_MAX = 4;
+/** While so many pieces wait for their place, no client is to join that would leave one more. */
+const LEAVES_MAX = 48 << 10;
 /** What comes back within this time has not come late. */
 const RECENT_MS = 3_000;
 /** The others are told of each such part of what may be sent before all have read it. */
@@ -30,12 +32,10 @@ const TELLS = 8;
 /** What it needs of its room. */
 export type OrderedRoom = Pick<Room, "log" | "now" | "wake" | "restart">;
 
-export interface StreamOrderOptions extends BatchesOptions {
-  readonly open: OpenStream;
+export interface StreamOrderOptions
+  extends BatchesOptions, Omit<SessionOptions, "onHere" | "onLost"> {
   /** Whether members have names, so that a server which is considered down loses those of its members. */
   readonly names: boolean;
-  /** Gives a name that no server has had. */
-  readonly newName: () => string;
   /** Told what an operator should know. */
   readonly report: (what: string) => void;
 }
@@ -65,12 +65,11 @@ export class StreamOrder implements Order {
     this.#options = options;
     this.#batches = new Batches(options, () => this.#now);
     this.#receiving = new Receiving(this.#batches);
-    this.#session = new Session(
-      options.open,
-      options.newName,
-      (joined) => this.#onHere(joined),
-      (error) => this.#onLost(error),
-    );
+    this.#session = new Session({
+      ...options,
+      onHere: (joined) => this.#onHere(joined),
+      onLost: (error) => this.#onLost(error),
+    });
   }
 
   /** The name of this server among those that share the room. */
@@ -80,7 +79,8 @@ export class StreamOrder implements Order {
 
   /** The log does not have what is sent everywhere, or too much waits for its place already. */
   get refusal(): string | undefined {
-    return this.#session.isMember && !this.#batches.areMany ? undefined : NOT_IN_ROOM;
+    const mayJoin = this.#session.isMember && this.#batches.pieces < LEAVES_MAX;
+    return mayJoin ? undefined : NOT_IN_ROOM;
   }
 
   get head(): number {
@@ -92,7 +92,7 @@ export class StreamOrder implements Order {
   }
 
   get isSettled(): boolean {
-    return this.#batches.isIdle && !this.isHeldUp();
+    return this.#batches.pieces === 0;
   }
 
   /** Whether Redis is there: what is sent gets its place. */
@@ -103,10 +103,9 @@ export class StreamOrder implements Order {
   /** What there is to measure. */
   figures(): readonly Figure[] {
     const { waitingMs, takenBytes } = this.#batches;
-    const servers = this.#receiving.peers.count + 1;
     return [
       gauge("up", "Whether Redis is there, 1, or away, 0.", this.isUp ? 1 : 0),
-      gauge("servers", "Servers that share the room.", servers),
+      gauge("servers", "Servers that share the room.", this.#receiving.peers.count + 1),
       gauge("lag_seconds", "How long the oldest line sent here has waited.", waitingMs / 1000),
       gauge("owed_bytes", "What was sent here and is not with all servers yet.", takenBytes),
     ];
@@ -125,9 +124,9 @@ export class StreamOrder implements Order {
 
   after(done: () => void): void {
     // After a restart there is nothing to wait for.
-    if (!this.#session.isMember && this.#batches.isIdle) return done();
+    if (!this.#session.isMember && this.#batches.pieces === 0) return done();
     this.#batches.add({ ...EMPTY, done });
-    this.#wake();
+    this.#room?.wake(0);
   }
 
   moveToLog(): void {
@@ -135,7 +134,7 @@ export class StreamOrder implements Order {
     const { log } = this.#room;
     const { head } = log;
     this.#receiving.moveTo(log);
-    if (log.head !== head) this.#wake();
+    if (log.head !== head) this.#room?.wake(0);
   }
 
   isHeldUp(): boolean {
@@ -168,7 +167,7 @@ export class StreamOrder implements Order {
 
   #onHere(joined: Joined | undefined): void {
     this.#toldAtMs = -NEVER;
-    this.#wake();
+    this.#room?.wake(0);
     if (joined === undefined) return this.#batches.sendAgain();
     this.#receiving.begin(joined);
     this.moveToLog();
@@ -197,14 +196,14 @@ export class StreamOrder implements Order {
     this.#session.add({ ...by, lines, isPassing, requests }, () => {
       this.#addedNumber = Math.max(this.#addedNumber, number);
       if (batch === this.#last) this.end();
-      else this.#wake();
+      else this.#room?.wake(0);
     });
   }
 
   /** Has something done in the stream, in its turn. */
   #request(request: string, answer?: (granted: boolean) => void): void {
     this.#batches.add({ ...EMPTY, request, answer });
-    this.#wake();
+    this.#room?.wake(0);
   }
 
   #onEntries(entries: readonly Entry[]): void {
@@ -216,14 +215,13 @@ export class StreamOrder implements Order {
     if (entries.some(({ by }) => by === this.name)) this.#confirm(waitingMs);
     this.#receiving.forgetWhatAllHave();
     this.moveToLog();
-    this.#wake();
+    this.#room?.wake(0);
   }
 
   /** Something sent here has come back; if it was sent a moment ago, so has all that was sent before it. */
   #confirm(waitingMs: number): void {
     const awayMs = this.#session.confirm(this.#now);
-    const time = `${((awayMs ?? 0) / 1000).toFixed(1)} s`;
-    if (awayMs !== undefined) this.#options.report(`redis is back after ${time}`);
+    if (awayMs) this.#options.report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
     if (waitingMs >= RECENT_MS) return;
     for (const name of this.#receiving.peers.dropSilent()) {
       this.#options.report(`server ${name} is considered down`);
@@ -238,7 +236,7 @@ export class StreamOrder implements Order {
     const what = error instanceof Refused ? "cannot share the room" : "redis is away";
     if (isNew && this.#hasStarted) this.#options.report(`${what}: ${error.message}`);
     if (this.#onClosed) this.end();
-    this.#wake();
+    this.#room?.wake(0);
   }
 
   /** No member is to receive what does not follow; those that join next receive what follows that. */
@@ -248,7 +246,7 @@ export class StreamOrder implements Order {
     this.#abandon(0);
     this.#addedNumber = 0;
     if (this.#onClosed) this.end();
-    this.#wake();
+    this.#room?.wake(0);
   }
 
   /** Nothing that was taken comes to the log any more; what is in batches after a number has no place. */
@@ -268,10 +266,6 @@ export class StreamOrder implements Order {
 
   get #now(): number {
     return this.#room?.now() ?? 0;
-  }
-
-  #wake(): void {
-    this.#room?.wake(0);
   }
 }
 

@@ -66,11 +66,7 @@ export interface StreamLink {
   close(): void;
 }
 
-/**
- * Connects.
- *
- * @param onLost told that it is of no use any more; a `Forgotten` or `Refused` tells more than that
- */
+/** Connects. After `onLost` it is of no use any more; a `Forgotten` or `Refused` tells more than that. */
 export type OpenStream = (onOpen: () => void, onLost: (error: Error) => void) => StreamLink;
 
 /** The stream does not have what it had. */

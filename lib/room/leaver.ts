@@ -76,9 +76,9 @@ export class Leaver implements Life {
 
   /** Nothing is pending any more: the message and EOF are next. */
   done(): void {
-    this.#settle(this.#reason);
     this.#room.lingering.start(this);
-    this.#sendMessage();
+    this.#settle(this.#reason);
+    if (this.#socket.data === this) this.#sendMessage();
   }
 
   /** It has had its time; closed in order if it has taken everything, else by a reset. */

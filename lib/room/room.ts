@@ -223,8 +223,8 @@ export class Room implements MemberRoom, LeaverRoom {
     assert(!member.isWaiting, "a member that leaves has sent everything");
     // What its socket takes already is not to count as progress later.
     if (cursor.blocked) cursor.write();
-    if (cursor.socket.data !== member) return;
     this.#silence(member, why.reason);
+    if (cursor.socket.data !== member) return;
     new Leaver(this, cursor.socket, why, cursor, (reason) => this.lost(member, reason));
   }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
-import { flag, type Table, text, type Values } from "../program/command-line.ts";
+import { type Command, flag, type Table, text, type Values } from "../program/command-line.ts";
 import * as values from "../program/option-values.ts";
 import * as kinds from "./option-kinds.ts";
 
@@ -30,6 +30,8 @@ interface Entry<Options extends Table, Settings> {
     readonly called: string;
     read(given: Values<Options>, isAgain: boolean): Promise<Secrets> | undefined;
   };
+  /** How it is used, for `--help`. */
+  readonly examples?: Command["examples"];
   /** What an operator may not have meant, if others can reach the server. */
   doubt?(given: Given, isOpen: boolean): string | undefined;
   /** By how much it makes a line longer, in bytes. */
@@ -56,6 +58,10 @@ export const EXTRAS = {
       room: kinds.roomName("the name of that room (default linechat)"),
     },
     needs: { room: "redis" },
+    doubt: (given) =>
+      given["reuse-port"] && !given["redis"]
+        ? "without --redis, servers on the same port are rooms of their own"
+        : undefined,
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
     load: ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
       redis && import("../redis/redis.ts").then((it) => it.redis(redis, common, context)),
@@ -102,6 +108,7 @@ export const EXTRAS = {
       "tls-key": text("file", "PEM file with the key of that certificate", undefined),
       "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
     },
+    examples: [["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"]],
     needs: { "tls-cert": "tls-key", "tls-key": "tls-cert", "tls-ca": "tls-cert" },
     files: {
       called: "certificates",

@@ -63,7 +63,7 @@ export function serverCommand(version: string): Command<typeof CORE & Table> {
     examples: [
       ["linechat-server 8080", "a room on port 8080"],
       ["linechat-server --unix room", "on the path room, for its owner only"],
-      ["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"],
+      ...ENTRIES.flatMap(({ examples = [] }) => examples),
     ],
   };
 }

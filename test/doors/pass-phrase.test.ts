@@ -12,9 +12,9 @@ endAfterEach();
 const SECRET = "correct horse battery staple";
 
 /** A room with a listener in it, and who comes next. */
-function open(kind: "tcp" | "tls" = "tcp") {
-  const secrets: Secrets = { passPhrase: Buffer.from(SECRET) };
-  const opened = openDoors([passPhrase(contextWith(secrets)).door], { kind });
+function open(tls?: Secrets["tls"]) {
+  const secrets: Secrets = { passPhrase: Buffer.from(SECRET), tls };
+  const opened = openDoors([passPhrase(contextWith(secrets)).door]);
   const listener = opened.accept();
   listener.sends(`${SECRET}\n`);
   opened.events.length = 0;
@@ -96,14 +96,14 @@ describe("the pass phrase", () => {
 
   test("is no ClientHello: where there is no TLS, that is told, however it is cut", () => {
     const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-    for (const kind of ["tcp", "tls"] as const)
+    for (const tls of [undefined, {}])
       for (const cut of [1, 2, 3, 5, 6]) {
-        const { accept } = open(kind);
+        const { accept } = open(tls);
         const client = accept();
         client.sends(hello.slice(0, cut));
         client.sends(hello.slice(cut));
-        const message = kind === "tcp" ? "* speaks TLS, this port does not\n" : "";
-        expect([kind, cut, client.received]).toEqual([kind, cut, message]);
+        const message = tls === undefined ? "* speaks TLS, this port does not\n" : "";
+        expect([tls, cut, client.received]).toEqual([tls, cut, message]);
       }
   });
 });

@@ -1,177 +1,174 @@
-/** A program around the room that takes part in it: what it says, what it hears, whom it sends away. */
+/** A program around the room that takes part in it: what it sends, and what it is told. */
 
 import { describe, expect, test } from "bun:test";
 
-import { FakeSocket } from "./fake-socket.ts";
-import { openRoom } from "./open-room.ts";
+import { bot, type BotEvents, type BotRoom } from "../../lib/extras/bot.ts";
+import { names } from "../../lib/extras/names/names.ts";
+import { rate } from "../../lib/extras/rate.ts";
+import type { RoomOptions } from "../../lib/room/room.ts";
+import { openExtras } from "./open-extras.ts";
 
 const SMALL = { logBytes: 8, lineBytesMax: 8 };
 
-describe("a line that the program says", () => {
-  test("is heard by all, in the one order", async () => {
-    const { room, join, pass } = openRoom();
+function openRoom(
+  options: Partial<RoomOptions> = {},
+  make: (room: BotRoom) => BotEvents = () => ({}),
+) {
+  let inRoom: BotRoom | undefined;
+  const opened = openExtras((context) => [bot((room) => make((inRoom = room)), context)], options);
+  if (!inRoom) throw new Error("no bot was made");
+  return { ...opened, bot: inRoom };
+}
+
+describe("a line that a bot sends", () => {
+  test("is received by all, in the one order", async () => {
+    const { bot, join, pass } = openRoom();
     const [ann, bob] = [join("ann"), join("bob")];
-    ann.says("1\n");
-    const said = room.say("two ✓");
-    bob.says("3\n");
+    ann.sends("1\n");
+    const isSent = bot.send("two ✓");
+    bob.sends("3\n");
     pass(0);
-    expect(await said).toBe(true);
-    expect([ann.heard, bob.heard]).toEqual(["two ✓\n3\n", "1\ntwo ✓\n"]);
+    expect(await isSent).toBe(true);
+    expect([ann.received, bob.received]).toEqual(["two ✓\n3\n", "1\ntwo ✓\n"]);
   });
 
-  test("waits for room in its turn, whole, and holds no seat meanwhile", async () => {
-    const { room, join, pass } = openRoom(SMALL);
-    const [ann, bob] = [join("ann"), join("bob")];
-    bob.room = 0;
-    ann.says("1\n2\n3\n4\n5\n");
+  test("waits for room in its turn, whole", async () => {
+    const { bot, room, join, settle } = openRoom(SMALL);
+    const [ann, bob] = [join("ann"), join("bob", 0)];
+    ann.sends("1\n2\n3\n4\n5\n");
     const order: string[] = [];
-    void room.say("six").then(() => order.push("six"));
-    void room.say(new Uint8Array(7)).then(() => order.push("seven"));
-    pass(0);
+    void bot.send("six").then(() => order.push("six"));
+    void bot.send(new Uint8Array(7)).then(() => order.push("seven"));
+    settle();
     await Promise.resolve();
-    expect([order, room.seats, room.size]).toEqual([[], 2, 2]);
+    expect([order, room.size]).toEqual([[], 2]);
     bob.drains(100);
-    for (let turn = 0; turn < 3; turn++) pass(0);
+    settle();
     await Promise.resolve();
     expect(order).toEqual(["six", "seven"]);
-    expect(bob.heard).toBe(`1\n2\n3\n4\n5\nsix\n${"\0".repeat(7)}\n`);
-    expect(ann.heard).toBe(`six\n${"\0".repeat(7)}\n`);
+    expect(bob.received).toBe(`1\n2\n3\n4\n5\nsix\n${"\0".repeat(7)}\n`);
+    expect(ann.received).toBe(`six\n${"\0".repeat(7)}\n`);
   });
 
   test("is one line that fits, or it throws at once", () => {
-    const { room } = openRoom(SMALL);
+    const { bot } = openRoom(SMALL);
     for (const line of ["a\nb", "a\n", Buffer.from("\n")])
-      expect(() => room.say(line)).toThrow("more than one line");
-    expect(() => room.say("12345678")).toThrow("a line longer than 8 bytes");
+      expect(() => bot.send(line)).toThrow("more than one line");
+    expect(() => bot.send("12345678")).toThrow("line longer than 8 bytes");
   });
 
-  test("is not said by a room that stops", async () => {
-    const { room, join, pass } = openRoom();
-    const ann = join("ann");
+  test("is not sent in a room that stops, but one that waits then still is", async () => {
+    const { bot, room, join, settle } = openRoom(SMALL);
+    const [ann, bob] = [join("ann"), join("bob", 0)];
+    ann.sends("1234567\n");
+    const waits = bot.send("last");
     room.stop();
-    expect(await room.say("late")).toBe(false);
-    pass(0);
-    expect(ann.heard).toBe("");
-  });
-
-  test("that waits when the room stops is still said", async () => {
-    const { room, join, pass } = openRoom(SMALL);
-    const [ann, bob] = [join("ann"), join("bob")];
-    bob.room = 0;
-    ann.says("1234567\n");
-    const said = room.say("last");
-    room.stop();
-    pass(0);
+    expect(await bot.send("late")).toBe(false);
+    settle();
     expect(bob.ended).toBe(false);
     bob.drains(100);
-    for (let turn = 0; turn < 3; turn++) pass(0);
-    expect(await said).toBe(true);
-    expect([bob.heard, bob.ended]).toEqual(["1234567\nlast\n", true]);
+    settle();
+    expect(await waits).toBe(true);
+    expect([bob.received, bob.ended]).toEqual(["1234567\nlast\n", true]);
   });
 });
 
-describe("onLine", () => {
-  test("is told each line with who said it, after the others have it", () => {
+describe("a bot is told", () => {
+  test("each line with its sender, after the others have it, and not its own", () => {
     const lines: string[] = [];
-    const { room, join, pass } = openRoom({
-      onLine: (line, by) => lines.push(`${by.name}: ${line} ${bob.heard.includes(line)}`),
-    });
+    const { bot, join, settle } = openRoom({}, () => ({
+      onLine: (line, by) => lines.push(`${by.name}: ${line} ${bob.received.includes(line)}`),
+    }));
     const [ann, bob] = [join("ann"), join("bob")];
-    ann.says("one\ntw");
+    ann.sends("one\ntw");
     ann.data.received(Uint8Array.of(0xe2, 0x9c));
-    ann.says("\r\n\n");
-    void room.say("nothing of the program's own");
-    pass(0);
+    ann.sends("\r\n\n");
+    void bot.send("nothing of its own");
+    settle();
     expect(lines).toEqual(["ann: one true", "ann: tw\uFFFD true", "ann:  true"]);
   });
 
-  test("may do anything to the room: answer, and send away who speaks, also while lines wait", () => {
-    const { room, join, pass, left } = openRoom({
-      ...SMALL,
-      onLine(line, by) {
-        void room.say(`>${line}`);
-        if (line === "3") by.sendAway("3");
+  test("who joins and leaves, and why, in the one order, and may greet", () => {
+    const told: string[] = [];
+    const { join, settle } = openRoom({}, (room) => ({
+      onJoin({ name }) {
+        told.push(`${name} joined ${room.members.length}`);
+        void room.send(`hello ${name}`);
       },
-    });
-    const [ann, bob] = [join("ann"), join("bob")];
-    bob.room = 0;
-    ann.says("1\n2\n3\n4\n5\n6\n");
-    for (let turn = 0; turn < 9; turn++) {
+      onLine: (line, { name }) => told.push(`${name}: ${line}`),
+      onLeave: ({ name }, reason) => told.push(`${name} left: ${reason} ${room.members.length}`),
+    }));
+    const ann = join("ann");
+    settle();
+    ann.sends("hi\nbye");
+    ann.data.ended();
+    settle();
+    expect(ann.received).toBe("hello ann\n");
+    expect(told).toEqual(["ann joined 1", "ann: hi", "ann: bye", "ann left: end of input 0"]);
+  });
+
+  test("and may do anything to the room then: answer, disconnect, also while lines wait", () => {
+    const { join, pass, left } = openRoom(SMALL, (room) => ({
+      onLine(line, by) {
+        void room.send(`>${line}`);
+        if (line === "3") by.disconnect("3");
+      },
+    }));
+    const [ann, bob] = [join("ann"), join("bob", 0)];
+    ann.sends("1\n2\n3\n4\n5\n6\n");
+    for (let turn = 0; turn < 20; turn++) {
       bob.drains(6);
       pass(0);
     }
-    const lines = bob.heard.split("\n").slice(0, -1);
-    const [said, answered] = [lines.filter((l) => l < ":"), lines.filter((l) => l > ":")];
-    expect(said).toEqual(["1", "2", "3", "4", "5", "6"]);
-    expect(answered).toEqual([">1", ">2", ">3", ">4", ">5", ">6"]);
-    expect(left).toEqual(["ann: 3"]);
-    expect(ann.heard.slice(-4)).toBe("* 3\n");
+    const lines = bob.received.split("\n").slice(0, -1);
+    expect(lines.filter((line) => line < ":")).toEqual(["1", "2", "3", "4", "5", "6"]);
+    expect(lines.filter((line) => line > ":")).toEqual([">1", ">2", ">3", ">4", ">5", ">6"]);
+    expect([left, ann.received.slice(-4)]).toEqual([["ann: 3"], "* 3\n"]);
+  });
+
+  test("and what it throws is for its guard", () => {
+    const errors: unknown[] = [];
+    const { join, settle } = openExtras((context) => {
+      const guard: typeof context.guard =
+        (report) =>
+        (...details) => {
+          try {
+            report?.(...details);
+          } catch (error) {
+            errors.push(error);
+          }
+        };
+      const onJoin = () => {
+        throw new Error("a bug of a bot");
+      };
+      return [bot(() => ({ onJoin }), { ...context, guard })];
+    });
+    join("ann");
+    settle();
+    expect(errors).toEqual([new Error("a bug of a bot")]);
   });
 });
 
-describe("who is sent away", () => {
-  test("gets what it is owed, then the reason, then EOF, and is heard no more", () => {
-    const { join, member, pass, left } = openRoom();
-    const [ann, bob] = [join("ann"), join("bob")];
-    bob.room = 3;
-    ann.says("hello\n");
-    bob.says("half a li");
-    pass(0);
-    const bobsSelf = member("bob");
-    bobsSelf.sendAway("flooding");
-    bobsSelf.sendAway("again");
-    bob.says("ne\n");
-    ann.says("later\n");
-    bob.drains(100);
-    pass(0);
-    bobsSelf.sendAway("again");
-    expect([bob.heard, bob.ended, ann.heard]).toEqual(["hello\n* flooding\n", true, ""]);
-    expect(left).toEqual(["bob: flooding"]);
-  });
-
-  for (const hold of ["room", "rate"] as const)
-    test(`says first what waits, for want of ${hold}, and nothing after it`, () => {
-      const rate = hold === "rate" ? { linesPerSecond: 1 } : SMALL;
-      const { room, join, member, pass, left } = openRoom(rate);
-      const [ann, bob] = [join("ann"), join("bob")];
-      if (hold === "room") bob.room = 0;
-      ann.says("1\n2\n3\n4\n5\n6");
-      pass(0);
-      expect(member("ann").hold).toBe(hold);
-      member("ann").sendAway("flooding");
-      bob.drains(100);
-      for (let turn = 0; turn < 3; turn++) pass(0);
-      expect(bob.heard).toBe("1\n2\n3\n4\n5\n");
-      expect([ann.heard, ann.ended]).toEqual(["* flooding\n", true]);
-      expect(left).toEqual(["ann: flooding"]);
-      expect(room.members.map(({ name }) => name)).toEqual(["bob"]);
-    });
-
-  for (const identity of [undefined, { name: "alice", fingerprint: "A1" }])
-    for (const report of ["onJoin", "onNamed"] as const) {
-      const how = identity ? "by its certificate" : "by its first line";
-      test(`as soon as ${report} tells of it, named ${how}, leaves once`, () => {
-        const idle = { ms: 1000, word: "idle" };
-        const sendAway = () => room.members.at(-1)?.sendAway("closed today");
-        const options = { names: true, announce: true, idle, [report]: sendAway };
-        const { room, pass, settle, due, left } = openRoom(options);
-        const alice = new FakeSocket();
-        room.join(alice, "[::1]:1", identity);
-        if (!alice.ended) alice.says("alice: hello\n");
-        settle();
-        const isGreeted = !identity && report === "onNamed";
-        expect(alice.heard).toBe(`${isGreeted ? "* say your name first\n" : ""}* closed today\n`);
-        expect(left).toEqual([`${report === "onJoin" ? "" : "alice "}[::1]:1: closed today`]);
-        alice.data.closed();
-        pass(60_000);
-        settle();
-        expect([left.length, due.inMs]).toEqual([1, Number.POSITIVE_INFINITY]);
-      });
-    }
-
-  test("is told one line", () => {
-    const { join, member } = openRoom();
-    join("ann");
-    expect(() => member("ann").sendAway("a\nb")).toThrow("a reason is one line");
-  });
+test("a member that it disconnects as soon as it joins leaves once, over its rate too", () => {
+  const left: string[] = [];
+  const { accept, settle, due, pass } = openExtras((context) => [
+    rate(1),
+    names(context),
+    bot(
+      () => ({
+        onJoin: (member) => member.disconnect("closed today"),
+        onLeave: ({ name }, reason) => left.push(`${name}: ${reason}`),
+      }),
+      context,
+    ),
+  ]);
+  const alice = accept();
+  alice.sends("alice: 1\nalice: 2\nalice: 3\n");
+  settle();
+  expect(alice.received).toBe("* say your name first\n* closed today\n");
+  alice.data.closed();
+  pass(60_000);
+  settle();
+  expect(left).toEqual(["alice: closed today"]);
+  expect(due.inMs).toBe(Number.POSITIVE_INFINITY);
 });

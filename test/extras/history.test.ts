@@ -4,14 +4,12 @@ import { describe, expect, test } from "bun:test";
 
 import { history, type HistoryOptions } from "../../lib/extras/history.ts";
 import type { Author } from "../../lib/room/order.ts";
-import type { RoomOptions } from "../../lib/room/room.ts";
-import { openRoom as openPlainRoom } from "../room/open-room.ts";
+import { openParts, type Options } from "./open-parts.ts";
 
 const MARK = "* end of history\n";
 
-function openRoom(options: HistoryOptions, more: Partial<RoomOptions> = {}, passingBytes?: number) {
-  const { extra, keptBytes = 0 } = history(options, passingBytes);
-  const opened = openPlainRoom({ ...more, keptBytes, extras: extra ? [extra] : [] });
+function openRoom(options: HistoryOptions, more: Options = {}, passingBytes?: number) {
+  const opened = openParts([() => history(options, passingBytes)], more);
   /** A line that is only for those that are here, as notices are. */
   const notice: Author = { lastRun: -1, isPassing: true };
   const append = (text: string, author: Author = { lastRun: -1 }) =>
@@ -29,17 +27,19 @@ describe("a newcomer", () => {
     ann.sends("4\n");
     bob.sends("5\n");
     settle();
-    expect([ann.received, bob.received]).toEqual(["5\n", `2\n3\n${MARK}4\n`]);
+    expect([ann.received, bob.received]).toEqual([`${MARK}5\n`, `2\n3\n${MARK}4\n`]);
   });
 
-  test("gets them although nothing else happens, and nothing if there is none", () => {
+  test("gets them although nothing else happens, and the mark alone if there are none", () => {
     const { join, settle } = openRoom({ bytes: 100 });
     const ann = join("ann");
+    settle();
+    expect(ann.received).toBe(MARK);
     ann.sends("1\n");
     settle();
     const bob = join("bob");
     settle();
-    expect([ann.received, bob.received]).toEqual(["", `1\n${MARK}`]);
+    expect([ann.received, bob.received]).toEqual([MARK, `1\n${MARK}`]);
   });
 
   test("gets what those have sent that are gone, and its own of an earlier time", () => {
@@ -94,7 +94,7 @@ describe("a newcomer", () => {
     bob.drains(1 << 20);
     settle();
     expect(bob.received === `${lines}${MARK}`).toBe(true);
-    expect([bob.ended, left, ann.received]).toEqual([true, ["bob: end of input"], "bye\n"]);
+    expect([bob.ended, left, ann.received]).toEqual([true, ["bob: end of input"], `${MARK}bye\n`]);
   });
 
   test("that is disconnected at once gets all of it, the reason, and one EOF", () => {
@@ -106,6 +106,16 @@ describe("a newcomer", () => {
     member("ann").disconnect("rude");
     settle();
     expect([ann.received, ends]).toEqual([`before\n${MARK}* rude\n`, 1]);
+  });
+
+  test("gets nothing of what was sent before the room was out of sync", () => {
+    const { room, join, settle, append } = openRoom({ bytes: 100 });
+    append("before\n");
+    room.restart({ reason: "out of sync" }, () => {});
+    append("after\n");
+    const bob = join("bob");
+    settle();
+    expect(bob.received).toBe(`after\n${MARK}`);
   });
 
   test("that takes all but the mark has to take it too", () => {
@@ -178,7 +188,7 @@ test("history is the last whole lines of members that fit, as the slow way finds
           }
           const bob = join("bob");
           settle();
-          expect(bob.received).toBe(expected && expected + MARK);
+          expect(bob.received).toBe(expected + MARK);
           bob.data.closed();
           settle();
         }

@@ -1,155 +1,109 @@
-/** A room in which the server says who talks. */
+/** A room in which the server puts a name before each line. */
 
 import { describe, expect, test } from "bun:test";
 
-import type { Identity } from "../../lib/room/names.ts";
-import { PREFIX_BYTES_MAX } from "../../lib/room/names.ts";
-import type { RoomOptions } from "../../lib/room/options.ts";
-import { Room } from "../../lib/room/room.ts";
-import { FakeSocket } from "./fake-socket.ts";
+import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
+import { rate } from "../../lib/extras/rate.ts";
+import { openExtras } from "./open-extras.ts";
 
 const GREETING = "* say your name first\n";
+const NOT_A_NAME = "* a name is one word of 1 to 32 characters without a colon\n";
 
-function openRoom(options: Partial<RoomOptions> = {}) {
-  const clock = { ms: 0 };
-  const events: string[] = [];
-  const room = new Room({
-    names: true,
-    now: () => clock.ms,
-    wake: () => {},
-    onJoin: (name) => events.push(`came ${name}`),
-    onNamed: (name) => events.push(`joined ${name}`),
-    onLeave: (name, reason) => events.push(`left ${name}: ${reason}`),
-    onRefuse: (name, why) => events.push(`refused ${name}: ${why}`),
-    ...options,
-  });
-  let port = 0;
-  const join = (identity?: Identity): FakeSocket => {
-    const socket = new FakeSocket();
-    room.join(socket, `[::1]:${++port}`, identity);
+const openRoom = (options: Parameters<typeof openExtras>[1] = {}) => {
+  const opened = openExtras((context) => [names(context)], options);
+  /** One that has joined under a name, and has received no more than that. */
+  const enter = (name: string, takes?: number) => {
+    const socket = opened.accept(undefined, takes);
+    socket.sends(`${name}\n`);
+    socket.received = "";
     return socket;
   };
-  /** What a socket has heard since it was asked last. */
-  const heard = (socket: FakeSocket): string => {
-    room.flush();
-    const text = socket.heard;
-    socket.heard = "";
-    return text;
-  };
-  const pass = (ms: number) => {
-    clock.ms += ms;
-    room.flush();
-  };
-  return { room, join, heard, pass, events };
-}
+  return { ...opened, enter };
+};
 
 describe("the first line is the name", () => {
-  test("and each line after it is said with it", () => {
-    const { join, heard, events } = openRoom();
-    const [alice, bob] = [join(), join()];
-    expect(heard(bob)).toBe(GREETING);
-    alice.says("alice\nhello\n\nthere");
-    expect(heard(bob)).toBe("alice: hello\nalice: \n");
-    alice.says(" you are\n");
-    expect(heard(bob)).toBe("alice: there you are\n");
-    expect(heard(alice)).toBe(GREETING);
-    expect(events).toEqual(["came [::1]:1", "came [::1]:2", "joined alice [::1]:1"]);
+  test("and stands before each line after it", () => {
+    const { accept, enter, received, events } = openRoom();
+    const bob = enter("bob");
+    const alice = accept();
+    alice.sends("alice\nhello\n\nthere");
+    expect(received(bob)).toBe("alice: hello\nalice: \n");
+    alice.sends(" you are\n");
+    expect(received(bob)).toBe("alice: there you are\n");
+    expect(events).toEqual(["joined bob [::1]:1", "joined alice [::1]:2"]);
   });
 
   test("cut anywhere, with white space around it, as telnet and a hand type it", () => {
-    const { join, heard } = openRoom();
-    const [alice, bob] = [join(), join()];
-    heard(bob);
-    for (const byte of " alice \r\nhello\r\n") alice.says(byte);
-    expect(heard(bob)).toBe("alice: hello\r\n");
+    const { accept, enter, received } = openRoom();
+    const [alice, bob] = [accept(), enter("bob")];
+    for (const byte of " alice \r\nhello\r\n") alice.sends(byte);
+    expect(received(bob)).toBe("alice: hello\r\n");
   });
 
-  test("or what it begins with, and then the rest is said", () => {
-    const { join, heard } = openRoom();
-    const [alice, bob] = [join(), join()];
-    heard(bob);
-    alice.says("alice: hello\nalice: again\nbob: I am bob\nalice:x\nAlice: y\n* alice left\n");
-    expect(heard(bob)).toBe(
+  test("or what it begins with, and then the rest is relayed", () => {
+    const { accept, enter, received } = openRoom();
+    const [alice, bob] = [accept(), enter("bob")];
+    alice.sends("alice: hello\nalice: again\nbob: I am bob\nalice:x\nAlice: y\n* alice left\n");
+    expect(received(bob)).toBe(
       "alice: hello\nalice: again\nalice: bob: I am bob\nalice: alice:x\nalice: Alice: y\n" +
         "alice: * alice left\n",
     );
   });
 
   test("also without its LF, at the end of input", () => {
-    const { room, join, heard, events } = openRoom();
-    const [alice, bob] = [join(), join()];
-    heard(bob);
-    alice.says("alice: hello");
-    alice.data.ended();
-    expect(heard(bob)).toBe("alice: hello\n");
-    room.flush();
-    expect(events.at(-1)).toBe("left alice [::1]:1: end of input");
+    const { accept, enter, received, events } = openRoom();
+    const bob = enter("bob");
+    for (const sent of ["alice: hello", "alice"]) {
+      const alice = accept();
+      alice.sends(sent);
+      alice.data.ended();
+      expect(received(bob)).toBe(sent === "alice" ? "" : "alice: hello\n");
+      expect(events.at(-1)).toMatch(/^left alice \[::1\]:\d: end of input$/);
+    }
   });
 
-  test("who says nothing hears all the same", () => {
-    const { join, heard, events } = openRoom();
-    const [alice, listener] = [join(), join()];
-    alice.says("alice: hello\n");
-    expect(heard(listener)).toBe(`${GREETING}alice: hello\n`);
-    listener.data.ended();
-    heard(alice);
-    expect(events.at(-1)).toBe("left [::1]:2: end of input");
+  test("and before it, a client receives nothing and is no member", () => {
+    const { room, accept, enter, received, pass } = openRoom();
+    const [listener, alice] = [accept(), enter("alice")];
+    alice.sends("hello\n");
+    pass(59_999);
+    expect([received(listener), room.size]).toEqual([GREETING, 1]);
+    pass(1);
+    expect([received(listener), listener.ended]).toEqual(["* no name within 1m\n", true]);
   });
 });
 
 describe("the greeting", () => {
-  test("says who is here, and how many more", () => {
-    const { join, heard } = openRoom();
-    for (const name of ["alice", "Bob"]) join().says(`${name}\n`);
-    expect(heard(join())).toBe("* say your name first (here: alice, Bob)\n");
-    for (let guest = 1; guest <= 1000; guest++) join().says(`guest${guest}\n`);
+  test("tells who is here, and how many more", () => {
+    const { accept, enter, received } = openRoom();
+    for (const name of ["alice", "Bob"]) enter(name);
+    expect(received(accept())).toBe("* say your name first (here: alice, Bob)\n");
+    for (let guest = 1; guest <= 1000; guest++) enter(`guest${guest}`);
     const guests = Array.from({ length: 8 }, (_, at) => `guest${at + 1}`).join(", ");
-    expect(heard(join())).toBe(
+    expect(received(accept())).toBe(
       `* say your name first (here: alice, Bob, ${guests} and 992 more)\n`,
     );
   });
 
-  test("comes before all else, also if the socket takes it in parts", () => {
-    const { room, join, heard } = openRoom();
-    const [alice, bob] = [join(), join()];
-    bob.room = 5;
-    expect(heard(bob)).toBe(GREETING.slice(0, 5));
-    alice.says("alice: hello\n");
-    expect(heard(bob)).toBe("");
-    bob.drains(GREETING.length - 4);
-    room.flush();
-    bob.drains(Number.MAX_SAFE_INTEGER);
-    expect(heard(bob)).toBe(`${GREETING.slice(5)}alice: hello\n`);
-  });
-
-  test("has to be taken in time by one that leaves", () => {
-    const { join, pass, events } = openRoom({ patienceMs: 100, lingerMs: 50 });
-    const slow = join();
-    slow.room = 5;
-    pass(0);
-    slow.data.ended();
-    pass(149);
-    expect(slow.reset).toBe(false);
-    pass(1);
-    expect(slow.reset).toBe(true);
-    expect(events.at(-1)).toBe("left [::1]:1: too slow");
+  test("is taken whole by a new socket, or that is reset: no line is sent in part", () => {
+    const { accept, events } = openRoom();
+    expect(accept(undefined, 5).reset).toBe(true);
+    expect(events).toEqual(["refused [::1]:1: reset"]);
   });
 });
 
 describe("nobody has the name of another", () => {
-  const refused = (said: string) => {
-    const { join, heard, events } = openRoom();
-    const [alice, bob, late] = [join(), join(), join()];
-    alice.says("Alice\n");
-    for (const one of [bob, late]) heard(one);
-    late.says(said);
-    const word = heard(late);
-    const isHeard = heard(bob);
-    expect([late.ended, isHeard]).toEqual([true, ""]);
-    expect(events.at(-1)).toBe(`left [::1]:3: ${word.slice(2, -1)}`);
-    late.says("bob\nI am bob\n");
-    expect(heard(bob)).toBe("");
-    return word;
+  const refused = (sent: string) => {
+    const { accept, enter, received, events } = openRoom();
+    const [, bob, late] = [enter("Alice"), enter("bob"), accept()];
+    received(late);
+    late.sends(sent);
+    const message = received(late);
+    expect([late.ended, received(bob)]).toEqual([true, ""]);
+    expect(events.at(-1)).toBe(`refused [::1]:3: ${message.slice(2, -1)}`);
+    late.sends("eve\nI am eve\n");
+    expect(received(bob)).toBe("");
+    return message;
   };
   for (const name of ["Alice", "alice", "ALICE", "ａｌｉｃｅ", "𝐀lice"])
     test(`${name} beside Alice`, () => {
@@ -171,136 +125,154 @@ describe("nobody has the name of another", () => {
     ["a mark alone", "\u0301"],
   ] as const)
     test(`${what} is no name`, () => {
-      const word = "* a name is one word of 1 to 32 characters without a colon\n";
-      expect(refused(`${name}\nhello\n`)).toBe(word);
-      if (name !== "") expect(refused(`${name}: hello\n`)).toBe(word);
+      expect(refused(`${name}\nhello\n`)).toBe(NOT_A_NAME);
+      if (name !== "") expect(refused(`${name}: hello\n`)).toBe(NOT_A_NAME);
     });
 
-  test("bytes that are no UTF-8 are no name", () => {
-    const { join, heard } = openRoom();
-    const alice = join();
-    heard(alice);
-    alice.data.received(Buffer.from("al\xffice\n", "latin1"));
-    expect(heard(alice)).toContain("* a name is one word");
+  test("bytes that are no UTF-8 are no name, nor is a line without an end", () => {
+    const { accept, received } = openRoom();
+    for (const sent of [Buffer.from("al\xffice\n", "latin1"), Buffer.alloc(1025, "x")]) {
+      const alice = accept();
+      alice.data.received(sent);
+      expect(received(alice)).toBe(GREETING + NOT_A_NAME);
+    }
   });
 
-  test("it is free again once its bearer has said all it had to say", () => {
-    const { room, join, heard, events } = openRoom({ logBytes: 150, lineBytesMax: 10 });
-    const [alice, bob] = [join(), join()];
-    bob.room = 30;
-    alice.says("alice: a\n".repeat(30));
-    heard(bob);
+  test("it is free again once all that its owner has sent is in the log", () => {
+    const { accept, enter, received, pass, events } = openRoom({ logBytes: 150, lineBytesMax: 10 });
+    const [alice, bob] = [enter("alice"), enter("bob", GREETING.length + 40)];
+    bob.room = 8;
+    alice.sends("alice: a\n".repeat(30));
+    pass(0);
     expect(alice.paused).toBe(true);
     alice.data.closed();
-    const [second, third] = [join(), join()];
-    second.says("alice\n");
-    expect(heard(second)).toContain("* the name alice is taken\n");
+    const second = accept();
+    second.sends("alice\n");
+    expect(received(second)).toContain("* the name alice is taken\n");
     bob.drains(Number.MAX_SAFE_INTEGER);
-    for (let turn = 0; turn < 3; turn++) room.flush();
-    expect(bob.heard).toBe("alice: a\n".repeat(30).slice(30 - GREETING.length));
-    third.says("alice\n");
+    expect(received(bob)).toBe("alice: a\n".repeat(30));
+    enter("alice");
     expect(events.at(-1)).toBe("joined alice [::1]:4");
   });
 
-  test("it is free again as soon as its bearer is heard no more", () => {
-    const { join, heard, events } = openRoom();
-    const alice = join();
-    alice.says("alice\n");
+  test("it is free again as soon as its owner has left, although that still receives", () => {
+    const { enter, events } = openRoom();
+    const alice = enter("alice");
+    alice.room = 0;
+    enter("bob").sends("hello\n");
     alice.data.ended();
-    join().says("alice\n");
-    heard(alice);
-    expect(events).toContain("joined alice [::1]:2");
+    enter("alice");
+    expect([alice.ended, events.at(-1)]).toEqual([false, "joined alice [::1]:3"]);
   });
 });
 
 describe("with a certificate", () => {
-  const alice = { name: "alice", fingerprint: "A1" };
+  const openTls = () => openRoom({ secrets: { tls: {} } });
 
-  test("its common name is the name, and the first line is said", () => {
-    const { join, heard, events } = openRoom();
-    const [one, bob] = [join(alice), join()];
-    heard(bob);
-    one.says("hello\nalice: once\n");
-    expect(heard(bob)).toBe("alice: hello\nalice: once\n");
-    expect(heard(one)).toBe("");
-    expect(events.slice(0, 2)).toEqual(["came [::1]:1", "joined alice [::1]:1"]);
+  test("its common name is the name, and the first line is relayed", () => {
+    const { accept, enter, received, events } = openTls();
+    const [alice, bob] = [accept("alice"), enter("bob")];
+    alice.sends("hello\nalice: once\n");
+    expect(received(bob)).toBe("alice: hello\nalice: once\n");
+    expect(received(alice)).toBe("");
+    expect(events[0]).toBe("joined alice [::1]:1");
   });
 
-  test("who comes with the same one takes the name over at once", () => {
-    const { join, heard, events } = openRoom();
-    const [first, bob] = [join(alice), join()];
-    first.says("first\nunfin");
-    const second = join(alice);
-    second.says("second\n");
-    first.says("ished\n");
-    expect(heard(bob)).toBe("* say your name first (here: alice)\nalice: first\nalice: second\n");
-    expect(heard(first)).toBe("* the name alice was taken over\n");
-    expect(first.ended).toBe(true);
+  test("one with the same certificate takes the name over at once", () => {
+    const { accept, enter, received, events } = openTls();
+    const [first, bob] = [accept("alice"), enter("bob")];
+    first.sends("first\nunfin");
+    const second = accept("alice");
+    second.sends("second\n");
+    first.sends("ished\n");
+    expect(received(bob)).toBe("alice: first\nalice: second\n");
+    expect([received(first), first.ended]).toEqual(["* the name alice was taken over\n", true]);
     expect(events.at(-1)).toBe("left alice [::1]:1: the name alice was taken over");
-    expect(heard(join())).toBe("* say your name first (here: alice)\n");
+    expect(received(accept())).toBe("* say your name first (here: alice, bob)\n");
   });
 
-  test("who comes with another one does not, nor with none", () => {
-    const { join, heard, events } = openRoom();
-    join(alice);
-    const other = join({ name: "Alice", fingerprint: "B2" });
-    expect(heard(other)).toBe("* the name Alice is taken\n");
+  test("but does not get into a full room, nor takes over what a room that stops still has", () => {
+    const full = openRoom({ secrets: { tls: {} }, clientsMax: 1 });
+    full.accept("alice");
+    expect(full.received(full.accept("alice"))).toBe("* room is full\n");
+    const { room, accept, enter, settle, left } = openTls();
+    const alice = accept("alice");
+    alice.room = 0;
+    enter("bob").sends("hello\n");
+    settle();
+    room.stop();
+    accept("alice");
+    settle();
+    alice.drains(100);
+    settle();
+    expect(left).toContain("alice [::1]:1: server stopping");
+  });
+
+  test("one with another certificate does not, nor with none", () => {
+    const { accept, received, events } = openTls();
+    accept("alice");
+    expect(received(accept("Alice"))).toBe("* the name Alice is taken\n");
     expect(events.at(-1)).toBe("refused [::1]:2: the name Alice is taken");
-    const third = join();
-    third.says("alice\n");
-    expect(heard(third)).toContain("* the name alice is taken\n");
+    const third = accept();
+    third.sends("alice\n");
+    expect(received(third)).toContain("* the name alice is taken\n");
   });
 
   test("whose common name is no name, one is refused", () => {
-    const { join, heard } = openRoom();
-    expect(heard(join({ name: "Alice Smith", fingerprint: "A1" }))).toBe(
+    const { accept, received } = openTls();
+    expect(received(accept("Alice Smith"))).toBe(
       "* the certificate is for nobody: its common name is not one word\n",
     );
   });
 });
 
 describe("limits", () => {
-  test("of a line count what the member has said", () => {
-    const { join, heard } = openRoom({ lineBytesMax: 10 });
-    const [alice, bob] = [join(), join()];
-    heard(bob);
-    alice.says(`${"a".repeat(9)}\n123456789\n`);
-    expect(heard(bob)).toBe(`${"a".repeat(9)}: 123456789\n`);
-    alice.says("1234567890\n");
-    expect(heard(alice)).toContain("* line longer than 10 bytes\n");
+  test("of a line count what the member has sent", () => {
+    const { enter, received } = openRoom({ lineBytesMax: 10 });
+    const [alice, bob] = [enter("a".repeat(9)), enter("bob")];
+    alice.sends("123456789\n");
+    expect(received(bob)).toBe(`${"a".repeat(9)}: 123456789\n`);
+    alice.sends("1234567890\n");
+    expect(received(alice)).toBe("* line longer than 10 bytes\n");
   });
 
-  test("of the log and of a share count the names", () => {
-    const lineBytesMax = 10;
-    expect(() => openRoom({ lineBytesMax, logBytes: 139 })).toThrow("the log holds the longest");
+  test("of the log and of a quantum count the names", () => {
+    const lineBytesMax = 129;
     const logBytes = lineBytesMax + PREFIX_BYTES_MAX;
-    const { room, join, heard } = openRoom({ lineBytesMax: 129, logBytes: 129 + PREFIX_BYTES_MAX });
-    const [talker, bob] = [join(), join()];
-    expect(logBytes).toBe(140);
-    heard(bob);
+    expect(() => openRoom({ lineBytesMax, logBytes: logBytes - 1 })).toThrow("the longest");
+    const { enter, received } = openRoom({ lineBytesMax, logBytes });
     const name = "😀".repeat(32);
-    talker.says(`${name}\n${"x".repeat(128)}\n${"y".repeat(128)}\n`);
-    for (let turn = 0; turn < 3; turn++) room.flush();
-    expect(bob.heard).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
+    const [alice, bob] = [enter(name), enter("bob")];
+    alice.sends(`${"x".repeat(128)}\n${"y".repeat(128)}\n`);
+    expect(received(bob)).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
+  });
+
+  test("of a rate count lines, however long the name is", () => {
+    const { accept, received, pass } = openExtras((context) => [rate(1), names(context)]);
+    const [alice, bob] = [accept(), accept()];
+    bob.sends("bob\n");
+    received(bob);
+    alice.sends(`${"a".repeat(32)}\n\n\n`);
+    expect(received(bob)).toBe(`${"a".repeat(32)}: \n`);
+    pass(1000);
+    expect(received(bob)).toBe(`${"a".repeat(32)}: \n`);
   });
 
   test("hold for a million empty lines with the longest name", () => {
-    const { room, join } = openRoom({ logBytes: 1 << 20, patienceMs: 1000 });
-    const [talker, bob, stopped] = [join(), join(), join()];
-    talker.says("x".repeat(32) + "\n");
-    room.flush();
+    const { room, enter, pass } = openRoom({ logBytes: 1 << 20, patienceMs: 1000 });
+    const [alice, bob, stopped] = [enter("x".repeat(32)), enter("bob"), enter("eve")];
     stopped.room = 0;
     let lines = 0;
     bob.write = (bytes, offset, length) => {
       for (let at = offset; at < offset + length; at++) if (bytes[at] === 10) lines++;
       return length;
     };
-    talker.data.received(new Uint8Array(1_000_000).fill(10));
-    room.flush();
-    expect(talker.paused).toBe(true);
+    alice.data.received(new Uint8Array(1_000_000).fill(10));
+    pass(0);
+    expect(alice.paused).toBe(true);
     expect(room.log.head - room.log.tail).toBeLessThanOrEqual(1 << 20);
     stopped.data.failed();
-    for (let turn = 0; turn < 1000 && lines < 1_000_000; turn++) room.flush();
+    for (let turn = 0; turn < 1000 && lines < 1_000_000; turn++) pass(0);
     expect(lines).toBe(1_000_000);
   });
 });

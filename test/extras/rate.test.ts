@@ -3,11 +3,10 @@
 import { expect, test } from "bun:test";
 
 import { rate } from "../../lib/extras/rate.ts";
-import { openRoom as openPlainRoom } from "../room/open-room.ts";
+import { openParts } from "./open-parts.ts";
 
 function openRoom(linesPerSecond: number) {
-  const { extra } = rate(linesPerSecond);
-  const opened = openPlainRoom({ extras: extra ? [extra] : [] });
+  const opened = openParts([() => rate(linesPerSecond)]);
   return { ...opened, ann: opened.join("ann"), bob: opened.join("bob") };
 }
 

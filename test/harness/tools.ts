@@ -1,6 +1,10 @@
-/** Tests that need a program which not every machine has. */
+/** What tests need and not every machine has. */
 
 import { test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { ROOT } from "../harness.ts";
 
 const reported = new Set<string>();
 
@@ -15,4 +19,12 @@ export function testWith(...programs: string[]): typeof test {
     if (reported.size < reported.add(program).size)
       console.warn(`Tests that need ${program} are skipped: it is not installed.`);
   return test.skip as typeof test;
+}
+
+/** Installs the types of Bun, which a type check needs, unless that was done already. */
+export function installTypes(): void {
+  if (existsSync(join(ROOT, "node_modules", "@types"))) return;
+  const install = [process.execPath, "install", "--frozen-lockfile"];
+  const { exitCode, stderr } = Bun.spawnSync(install, { cwd: ROOT, stderr: "pipe" });
+  if (exitCode !== 0) throw new Error(`${install.join(" ")}: ${stderr}`);
 }

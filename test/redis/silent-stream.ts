@@ -21,7 +21,7 @@ export class SilentStream {
   constructor(names = false) {
     this.order = new StreamOrder({
       names,
-      lineBytesMax: 1000,
+      takenBytesMax: 2 << 20,
       newName: () => "one",
       report: (what) => this.reports.push(what),
       open: (onOpen, onLost) => {

@@ -1,10 +1,11 @@
 /** Whatever `lib/server/extras.ts` lists can be deleted: its file or folder, its entry, and nothing else. */
 
-import { describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { endAfterEach, newFolder, ROOT, runToEnd, ServerProgram } from "../harness.ts";
+import { installTypes } from "../harness/tools.ts";
 
 const REGISTRY = "lib/server/extras.ts";
 /** One entry, by its name, with the file that it loads. */
@@ -12,6 +13,7 @@ const ENTRY = /^ {2}(\w+): entry\(\{\n[^]*?^ {2}\}\),\n/gm;
 const LOADED = /import\("\.\.\/((?:doors|extras|redis|web|metrics)\/[^"]+)"\)/;
 const ENTRIES = [...readFileSync(join(ROOT, REGISTRY), "utf8").matchAll(ENTRY)];
 
+beforeAll(installTypes);
 endAfterEach();
 
 /** The program without one of its extras. */

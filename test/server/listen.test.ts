@@ -1,19 +1,29 @@
+/** Stage 1: where a server listens, and why it cannot. */
+
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { listen } from "../../lib/server/listen.ts";
-import { Program, ServerProgram } from "../harness.ts";
-import { Caller } from "./caller.ts";
+import { Peer, Program, serverCommand, ServerProgram } from "../harness.ts";
 import { endAllAfterEach } from "./ends.ts";
 import { newFolder, unprivileged } from "./served.ts";
 
 endAllAfterEach();
 
-const run = (...options: string[]) => new Program([process.execPath, "server.ts", ...options]);
+/** Words, and no code of the system among them. */
+const WORDS = /(?!.*\b[A-Z]{4,}\b)[a-z][^\n]*/;
+/** Runs a server without the rights of root. */
+const testUnprivileged = test.skipIf(!unprivileged || process.getuid?.() !== 0);
 
-/** Fails unless a program has ended with one line that has a reason in words. */
-async function expectReason(program: Program, where: string, reason: string | RegExp) {
+/** Fails unless a server ends at once, with one line that has a reason in words. */
+async function expectReason(
+  options: readonly string[],
+  where: string,
+  reason: string | RegExp,
+  before: readonly string[] = [],
+) {
+  const program = new Program([...before, ...serverCommand(...options)]);
   const end = await Promise.race([program.exited, program.printed("listening on", "stderr")]);
   expect(end).toBe(1);
   const words = typeof reason === "string" ? RegExp.escape(reason) : reason.source;
@@ -22,47 +32,34 @@ async function expectReason(program: Program, where: string, reason: string | Re
   );
 }
 
-/** Words, and no code of the system among them. */
-const WORDS = /(?!.*\b[A-Z]{4,}\b)[a-z][^\n]*/;
-
 describe("the reason why a port cannot be listened on", () => {
-  for (const port of [70_000, 65_536, -1, 1.5, Number.NaN])
-    test(`listen({ port: ${port} }): out of range`, async () => {
-      const attempt = listen({ host: "127.0.0.1", port }).then((server) => server.stop());
-      await expect(attempt).rejects.toThrow(/^cannot listen on 127\.0\.0\.1:\S+: .*out of range/);
-    });
-
-  for (const host of ["no-such-host.invalid", "256.1.1.1", "a b", `${"x".repeat(300)}.invalid`])
-    test(`unknown host: ${host.slice(0, 30)}`, async () => {
-      await expectReason(run("--host", host, "0"), `${host}:0`, "unknown host");
-    });
-
-  test("unknown host, from listen()", async () => {
-    const attempt = listen({ host: "no-such-host.invalid", port: 0 });
-    await expect(attempt).rejects.toThrow(
-      /^cannot listen on no-such-host\.invalid:0: unknown host$/,
-    );
+  test.each([70_000, 65_536, -1, 1.5, Number.NaN])("listen({ port: %d })", async (port) => {
+    const message = `port is a whole number from 0 to 65535, not ${port}`;
+    await expect(listen({ host: "127.0.0.1", port })).rejects.toThrow(message);
   });
 
-  test("no such address", async () => {
-    const reason = "this machine has no such address";
-    await expectReason(run("--host", "192.0.2.1", "0"), "192.0.2.1:0", reason);
-    await expectReason(run("--host", "2001:db8::1", "0"), "[2001:db8::1]:0", reason);
-  });
+  test.each(["no-such-host.invalid", "256.1.1.1", "a b", `${"x".repeat(300)}.invalid`])(
+    "unknown host: %.30s",
+    async (host) => {
+      await expectReason(["--host", host, "0"], `${host}:0`, "unknown host");
+      const message = `cannot listen on ${host}:0: unknown host`;
+      await expect(listen({ host, port: 0 })).rejects.toThrow(message);
+    },
+  );
 
-  test("a link-local address without its interface", async () => {
-    await expectReason(
-      run("--host", "fe80::1", "0"),
-      "[fe80::1]:0",
-      /[^\n]*interface[^\n]*fe80::1%[^\n]*/,
-    );
-  });
+  test.each([
+    ["192.0.2.1", "192.0.2.1:0", "this machine has no such address"],
+    ["2001:db8::1", "[2001:db8::1]:0", "this machine has no such address"],
+    ["fe80::1", "[fe80::1]:0", /[^\n]*interface[^\n]*fe80::1%[^\n]*/],
+  ])("no address of this machine: %s", (host, where, reason) =>
+    expectReason(["--host", host, "0"], where, reason),
+  );
 
   test("in use, on the address, on all of them, and for listen()", async () => {
     const { port } = await ServerProgram.start();
     const reason = "the address is in use";
-    await expectReason(run("--host", "127.0.0.1", `${port}`), `127.0.0.1:${port}`, reason);
-    await expectReason(run(`${port}`), `[::]:${port}`, reason);
+    await expectReason(["--host", "127.0.0.1", `${port}`], `127.0.0.1:${port}`, reason);
+    await expectReason([`${port}`], `[::]:${port}`, reason);
     await expect(listen({ host: "127.0.0.1", port })).rejects.toThrow(
       `cannot listen on 127.0.0.1:${port}: ${reason}`,
     );
@@ -70,37 +67,41 @@ describe("the reason why a port cannot be listened on", () => {
 
   const start = Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
   test.skipIf(!unprivileged || start < 2)("permission denied", async () => {
-    const port = start - 1;
-    const words = ["server.ts", "--host", "127.0.0.1", `${port}`];
-    const program = new Program([...(unprivileged ?? []), process.execPath, ...words]);
-    await expectReason(program, `127.0.0.1:${port}`, "permission denied");
+    const where = `127.0.0.1:${start - 1}`;
+    const options = ["--host", "127.0.0.1", `${start - 1}`];
+    await expectReason(options, where, "permission denied", unprivileged);
   });
 });
 
 describe("a host by its name is logged as the address it got", () => {
-  for (const [host, address] of [
-    ["localhost", String.raw`(127\.0\.0\.1|\[::1\])`],
+  test.each([
+    ["localhost", String.raw`127\.0\.0\.1|\[::1\]`],
     ["127.1", String.raw`127\.0\.0\.1`],
     ["::ffff:127.0.0.1", String.raw`127\.0\.0\.1`],
-  ] as const)
-    test(host, async () => {
-      const server = run("--host", host, "0");
-      const [, where = "", port] = await server
-        .printed(new RegExp(`listening on (${address}):(\\d+)\\n`), "stderr")
-        .then((match) => [match[0], match[1], match.at(-1)]);
-      const hostname = where.replace(/[[\]]/g, "");
-      const socket = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } });
-      await server.printed(`joined ${where}:`, "stderr");
-      socket.terminate();
-    });
+  ])("%s", async (host, address) => {
+    const server = new Program(serverCommand("--host", host, "0"));
+    const listening = new RegExp(`listening on (${address}):(\\d+)\\n`);
+    const [, where = "", port] = await server.printed(listening, "stderr");
+    const hostname = where.replace(/[[\]]/g, "");
+    const socket = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } });
+    await server.printed(`joined ${where}:`, "stderr");
+    socket.terminate();
+  });
 
   test("and server.address has it", async () => {
-    const server = await listen({ host: "localhost", port: 0 });
-    expect(["127.0.0.1", "[::1]"].map((host) => `${host}:${server.port}`)).toContain(
-      server.address,
-    );
-    await server.stop();
+    await using server = await listen({ host: "localhost", port: 0 });
+    const addresses = ["127.0.0.1", "[::1]"].map((host) => `${host}:${server.port}`);
+    expect(addresses).toContain(server.address);
   });
+});
+
+test("two servers share a port with --reuse-port, each with some of the clients", async () => {
+  const one = await ServerProgram.start("--reuse-port");
+  const options = ["--host", "127.0.0.1", `${one.port}`];
+  const other = await ServerProgram.run(serverCommand("--reuse-port", ...options));
+  for (let count = 0; count < 40; count++) await Peer.connect(one.port);
+  for (const server of [one, other]) await server.logged(/ joined /);
+  await expectReason(options, `127.0.0.1:${one.port}`, "the address is in use");
 });
 
 describe("the reason why a path cannot be listened on", () => {
@@ -131,49 +132,24 @@ describe("the reason why a path cannot be listened on", () => {
     ],
     ["the file system takes no sockets", () => "/sys/room", WORDS],
   ];
-  for (const [what, pathIn, reason] of cases)
-    test(what, async () => {
-      const path = pathIn(newFolder());
-      await expectReason(run("--unix", path), path, reason);
-    });
+  test.each(cases)("%s", async (_, pathIn, reason) => {
+    const path = pathIn(newFolder());
+    await expectReason(["--unix", path], path, reason);
+    const message = typeof reason === "string" ? `cannot listen on ${path}: ${reason}` : path;
+    await expect(listen({ unix: path })).rejects.toThrow(message);
+  });
 
   for (const [what, mode] of [
-    ["written to", 0o755],
-    ["looked into", 0o700],
+    ["written to", "755"],
+    ["looked into", "700"],
   ] as const)
-    test.skipIf(!unprivileged || process.getuid?.() !== 0)(
-      `its directory may not be ${what}`,
-      async () => {
-        const folder = newFolder();
-        const locked = join(folder, "locked");
-        mkdirSync(locked);
-        Bun.spawnSync(["chmod", "755", folder]);
-        Bun.spawnSync(["chmod", mode.toString(8), locked]);
-        const path = join(locked, "room");
-        const words = ["server.ts", "--unix", path];
-        const program = new Program([...(unprivileged ?? []), process.execPath, ...words]);
-        await expectReason(program, path, "permission denied");
-      },
-    );
-
-  test("from listen(), a message as well", async () => {
-    const path = join(newFolder(), "x".repeat(300));
-    await expect(listen({ unix: path })).rejects.toThrow(
-      `cannot listen on ${path}: the path is too long`,
-    );
-  });
-});
-
-test("a path is an address as good as a port, from listen()", async () => {
-  const unix = join(newFolder(), "room");
-  const server = await listen({ unix });
-  expect([server.address, server.port]).toEqual([unix, 0]);
-  const [ann, bob] = [await Caller.connect({ unix }), await Caller.connect({ unix })];
-  ann.say("hello\n");
-  bob.say("hello\n");
-  await Promise.all([ann.hears("hello\n"), bob.hears("hello\n")]);
-  ann.halfClose();
-  bob.halfClose();
-  await server.stop();
-  expect(server.room.size).toBe(0);
+    testUnprivileged(`its directory may not be ${what}`, async () => {
+      const folder = newFolder();
+      const locked = join(folder, "locked");
+      mkdirSync(locked);
+      Bun.spawnSync(["chmod", "755", folder]);
+      Bun.spawnSync(["chmod", mode, locked]);
+      const path = join(locked, "room");
+      await expectReason(["--unix", path], path, "permission denied", unprivileged);
+    });
 });

@@ -4,39 +4,36 @@ import { expect, test } from "bun:test";
 
 import { listen } from "../../lib/server/listen.ts";
 import { Caller } from "./caller.ts";
-import { atEnd, endAllAfterEach, eventually } from "./ends.ts";
+import { atEnd, endAllAfterEach } from "./ends.ts";
 
 endAllAfterEach();
 
-for (const report of ["onJoin", "onLeave", "onLine", "onRefuse"] as const)
-  for (const passPhrase of [undefined, "sesame"])
-    test(`${report}, ${passPhrase ? "with a pass phrase" : "without a pass phrase"}`, async () => {
-      const errors: string[] = [];
-      const server = await listen({
-        ...{ host: "127.0.0.1", port: 0, clientsMax: 2, lingerMs: 200 },
-        passPhrase: passPhrase === undefined ? undefined : Buffer.from(passPhrase),
-        onError: (error) => errors.push(error.message),
-        [report]: () => {
-          throw new Error(report);
-        },
-      });
-      atEnd(() => server.stop(0));
-      const callers: Caller[] = [];
-      for (const said of ["wrong\n", "sesame\n", "sesame\n", "sesame\n"]) {
-        const caller = await Caller.connect(server);
-        caller.say(said);
-        callers.push(caller);
-        await Bun.sleep(20);
-      }
-      const [, ann, bob] = callers;
-      if (passPhrase) {
-        ann?.say("hello\n");
-        await bob?.hears("hello\n");
-      }
-      for (const caller of callers) caller.halfClose();
-      for (const caller of callers) expect(await caller.ended()).toBe("end of input");
-      await eventually("the room to be empty", () => server.room.seats === 0);
-      const stopped = server.stop(100).then(() => "stopped");
-      expect(await Promise.race([stopped, Bun.sleep(2_000)])).toBe("stopped");
-      expect(new Set(errors)).toEqual(new Set([report]));
+for (const report of ["onJoin", "onLeave", "onRefuse", "bot"] as const)
+  test(report, async () => {
+    const errors: string[] = [];
+    const fails = () => {
+      throw new Error(report);
+    };
+    const server = await listen({
+      ...{ host: "127.0.0.1", port: 0, clientsMax: 2, lingerMs: 200 },
+      passPhrase: Buffer.from("sesame"),
+      onError: (error) => errors.push(error.message),
+      [report]: report === "bot" ? () => ({ onJoin: fails, onLeave: fails, onLine: fails }) : fails,
     });
+    atEnd(() => server.stop(0));
+    const callers: Caller[] = [];
+    for (const said of ["wrong\n", "sesame\n", "sesame\n", "sesame\n"]) {
+      const caller = await Caller.connect(server);
+      caller.say(said);
+      callers.push(caller);
+      await Bun.sleep(20);
+    }
+    const [, ann, bob] = callers;
+    ann?.say("hello\n");
+    await bob?.hears("hello\n");
+    for (const caller of callers) caller.halfClose();
+    for (const caller of callers) expect(await caller.ended()).toBe("end of input");
+    const stopped = server.stop(100).then(() => "stopped");
+    expect(await Promise.race([stopped, Bun.sleep(2_000)])).toBe("stopped");
+    expect([new Set(errors), server.size]).toEqual([new Set([report]), 0]);
+  });

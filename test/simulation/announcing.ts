@@ -22,10 +22,6 @@ interface Event {
 export class Announcing {
   /** The one who says it, which waits for its turn as all others do. */
   readonly voice = new Seat("the server", "");
-  /** Whether it is not known in this flush if one has left before its part of it, or after. */
-  isUnsure = false;
-  /** Whether its part of this flush is over. */
-  hasFlushed = false;
   readonly #state: State;
   readonly #hearing: Hearing;
   #events: Event[] = [];
@@ -52,12 +48,6 @@ export class Announcing {
     if (this.#state.waiting.includes(this.voice)) return;
     this.#events = [];
     this.#more = [];
-  }
-
-  /** In its part of a flush, it takes its place if it has something to say. */
-  flushes(): void {
-    if (!this.hasFlushed) this.wait();
-    this.hasFlushed = true;
   }
 
   /** Whether it is to say something now. */

@@ -83,7 +83,6 @@ export class Deadlines {
   /** The server, doing the work of a turn, has those leave that have to. */
   leaveDue(): void {
     this.leaveStopping();
-    this.#announcing.flushes();
     const { seats, rules, now } = this.#state;
     for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth)) {
       const hasTime = rules.idleMs === undefined || now - seat.stirredAtMs < rules.idleMs;

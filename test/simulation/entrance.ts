@@ -18,6 +18,8 @@ export class Entrance {
   readonly #state: State;
   readonly #naming: Naming;
   readonly #speaking: Speaking;
+  /** Whose names were given to others just now. */
+  readonly #takeovers = new Map<Seat, string>();
 
   constructor(state: State, naming: Naming, speaking: Speaking) {
     this.#state = state;
@@ -115,6 +117,7 @@ export class Entrance {
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = state.now;
+    if (seat.takesOver) this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
     state.stirs(seat);
     seat.joinedStep = state.seen.steps;
   }
@@ -262,11 +265,10 @@ export class Entrance {
 
   /** The name of this one is taken over now, if it is: once its new owner has joined and sent what it had sent. */
   isTakenOver(over: Seat): void {
-    const owner = this.#state.seats.find(({ takesOver }) => takesOver === over);
-    if (owner?.state !== "member") return;
-    owner.takesOver = undefined;
-    if (over.state === "member")
-      this.#speaking.disconnects(over, `the name ${owner.ownName} was taken over`);
+    const name = this.#takeovers.get(over);
+    this.#takeovers.delete(over);
+    if (name !== undefined && over.state === "member")
+      this.#speaking.disconnects(over, `the name ${name} was taken over`);
   }
 
   #awaits(seat: Seat, what: "handshake" | "pass phrase" | "name"): void {

@@ -3,6 +3,9 @@
 import type { Line, Seat } from "./seat.ts";
 import { placeIn, show, type State } from "./state.ts";
 
+/** The most that one is written in a turn. */
+const TURN_BYTES = 256 << 10;
+
 export class Hearing {
   readonly #state: State;
   /** Told when one that is asked for its name does not take the greeting. */
@@ -29,13 +32,13 @@ export class Hearing {
     }
   }
 
-  /** A newcomer gets the last lines of members first, and then the mark at their end. */
+  /** With history, a newcomer gets the last lines of members first, and then the mark at their end. */
   joins(seat: Seat): void {
-    const { past, saidBytes, held, seen } = this.#state;
+    const { past, saidBytes, held, rules, seen } = this.#state;
     const start = past[0]?.start ?? saidBytes;
     const bytes = Buffer.from("* end of history\n");
     const mark = { speaker: seat, bytes, start: saidBytes, saidAt: held, isAside: true };
-    seat.owed = past.length > 0 ? [...past, mark] : [];
+    seat.owed = rules.history ? [...past, mark] : [];
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
     if (past.length > 0) seen.pasts++;
@@ -53,6 +56,7 @@ export class Hearing {
     );
     state.demand(!seat.shut, seat, "written to after its EOF");
     state.demand(offered > 0, seat, "written nothing to");
+    state.demand(offered <= TURN_BYTES, seat, `written ${offered} bytes at once`);
     // What is offered has to be right too, be it taken or not.
     this.#compare(seat, bytes, offset, offered);
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;

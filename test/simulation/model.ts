@@ -125,8 +125,6 @@ export class Model {
   left(seat: Seat, reason: string, behindBytes: number): void {
     const { state, deadlines } = this;
     state.demand(seat.state === "member", seat, "left without being there");
-    // Its connection may have been found to be gone as it was to leave.
-    if (this.isFlushing && deadlines.isIdle(seat)) this.announcing.isUnsure = true;
     if (reason === "idle" && deadlines.isIdle(seat)) deadlines.leaveIdle(seat);
     const isRight = deadlines.isReason(seat, reason);
     state.demand(isRight, seat, `left for a wrong reason, "${reason}"`);
@@ -190,7 +188,6 @@ export class Model {
     this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
     this.speaking.checkFlush(turnDue);
-    this.announcing.hasFlushed = this.announcing.isUnsure = false;
     state.forgetSaid();
     // When somebody spoke or was dropped in this flush, the next one is due at once.
     if (!state.heldUp || turnDue || this.stopped) return;

@@ -7,12 +7,10 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { NAMES_MUTANTS } from "./mutants-names.ts";
-import { PEOPLE_MUTANTS } from "./mutants-people.ts";
+import { DOORS_MUTANTS } from "./mutants-doors.ts";
+import { EXTRAS_MUTANTS } from "./mutants-extras.ts";
 import { ROOM_MUTANTS } from "./mutants-room.ts";
-import { SERVER_MUTANTS } from "./mutants-server.ts";
 import { SHARED_MUTANTS } from "./mutants-shared.ts";
-import { WEB_MUTANTS } from "./mutants-web.ts";
 
 /** How many worlds a mutant may survive. */
 const SEEDS = 20_000;
@@ -31,25 +29,22 @@ export interface Mutant {
   readonly becomes: string;
 }
 
+/** The faults of a file, each with a piece of its code and what that becomes. */
+export function faultsIn(
+  file: string,
+  faults: Readonly<Record<string, readonly [code: string, becomes: string]>>,
+): Mutant[] {
+  return Object.entries(faults).map(([fault, [code, becomes]]) => ({ fault, file, code, becomes }));
+}
+
 /**
  * Runs mutants, so many at a time; returns the exit code, 0 when each was caught.
  *
  * @param words only those whose fault has these words
- * @param onlyShared only those of rooms that several servers share
+ * @param shared those of rooms that several servers share, and not the others
  */
-export async function catchMutants(
-  cores: number,
-  words: string,
-  onlyShared: boolean,
-): Promise<number> {
-  const others = [
-    ...ROOM_MUTANTS,
-    ...NAMES_MUTANTS,
-    ...PEOPLE_MUTANTS,
-    ...SERVER_MUTANTS,
-    ...WEB_MUTANTS,
-  ];
-  const all = onlyShared ? SHARED_MUTANTS : [...others, ...SHARED_MUTANTS];
+export async function catchMutants(cores: number, words: string, shared: boolean): Promise<number> {
+  const all = shared ? SHARED_MUTANTS : [...ROOM_MUTANTS, ...EXTRAS_MUTANTS, ...DOORS_MUTANTS];
   const mutants = all.filter(({ fault }) => fault.includes(words));
   const left = mutants.values();
   let caught = 0;

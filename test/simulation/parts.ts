@@ -14,11 +14,16 @@ import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import type { Rules } from "./rules.ts";
 
-/** The parts in the order of `EXTRAS`, each pushed to those of the context. */
+/**
+ * The parts in the order of `EXTRAS`, each pushed to those of the context.
+ *
+ * @param onNoticesFlushed told in each flush when the notices have had their part of it
+ */
 export function loadParts(
   rules: Rules,
   context: Context & { readonly parts: Part[] },
   program: (room: BotRoom) => BotEvents,
+  onNoticesFlushed: () => void,
 ): void {
   const { parts } = context;
   const { allow, deny, clientsPerAddressMax } = rules;
@@ -30,7 +35,13 @@ export function loadParts(
   if (rules.linesPerSecond !== undefined) parts.push(rate(rules.linesPerSecond));
   if (rules.names) parts.push(names(context));
   if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));
-  if (rules.announce) parts.push(presence(context));
+  if (rules.announce) {
+    const flush = () => {
+      onNoticesFlushed();
+      return Number.POSITIVE_INFINITY;
+    };
+    parts.push(presence(context), { extra: () => ({ flush }) });
+  }
   if (rules.idleMs !== undefined) parts.push(idle(rules.idleMs));
   if (rules.bot) parts.push(bot(program, context));
 }

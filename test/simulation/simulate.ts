@@ -13,8 +13,9 @@ import { runSharedWorld, SharedSightings } from "./shared/world.ts";
 import { Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
 
-/** How many worlds a process runs between two reports. */
-const BATCH = 1000;
+/** How many worlds a process runs between two reports, and how often these are printed. */
+const BATCH = 200;
+const REPORT_MS = 10_000;
 
 const command = {
   name: "simulate",
@@ -26,7 +27,7 @@ const command = {
     seeds: count("so many worlds, on all cores (default 10000)", 10_000),
     from: count("the seed of the first of them (default 1)", 1),
     cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
-    shared: flag("worlds of several servers that share a room"),
+    shared: flag("worlds of several servers that share a room, and mutants of these"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
     fault: text("words", "only mutants whose names have these words (default: all)", ""),
   },
@@ -78,12 +79,13 @@ async function runRange(
   const startedAtMs = performance.now();
   let next = first;
   let failed = false;
-  let reportAtMs = 0;
+  let reportAtMs = startedAtMs + REPORT_MS;
 
   const report = () => {
     const seconds = (performance.now() - startedAtMs) / 1000;
-    console.log(`${seconds.toFixed(0)} s, ${format(seen)}`);
-    reportAtMs = performance.now() + 5_000;
+    const done = `${seen.worlds} of ${count} worlds in ${seconds.toFixed(0)} s`;
+    console.log(seen.worlds < count && !failed ? done : `${done}: ${format(seen)}`);
+    reportAtMs = performance.now() + REPORT_MS;
   };
   const runCore = () => {
     const core = Bun.spawn([process.execPath, import.meta.path], {

@@ -198,13 +198,6 @@ export class Speaking {
   takeTurn(speaker: Seat, bytes: number): void {
     const { rules, waiting } = this.#state;
     if (rules.linesPerSecond !== undefined) return;
-    // It may have nothing to send yet.
-    if (
-      this.#announcing.isUnsure &&
-      waiting[0] === this.#announcing.voice &&
-      waiting[0] !== speaker
-    )
-      waiting.push(...waiting.splice(0, 1));
     const next = waiting[0];
     // What came with a pass phrase waits once its member has been announced.
     const waits = (seat: Seat) => seat !== speaker && seat.joinedStep !== this.#state.seen.steps;

@@ -63,6 +63,7 @@ class WatchedSocket extends BrowserSocket {
     trace?.(
       `${this.seat.name} is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
     );
+    if (this.seat.lost && this.seat.greeting) model.entrance.isNotGreeted(this.seat);
     if (this.seat.lost) return taken;
     model.hearing.took(this.seat, bytes, offset, length, taken);
     this.#taken = Buffer.concat([this.#taken, bytes.subarray(offset, offset + taken)]);

@@ -12,7 +12,6 @@ import type { Author } from "../../lib/room/order.ts";
 import { Room } from "../../lib/room/room.ts";
 import { type Life } from "../../lib/room/socket.ts";
 import { Connections } from "../../lib/server/connections.ts";
-import { handlersOf } from "../../lib/server/handlers.ts";
 import { Model } from "./model.ts";
 import { Connection, type Handlers, type Network } from "./network.ts";
 import { loadParts } from "./parts.ts";
@@ -123,7 +122,12 @@ class World implements Network {
       passPhrase: phraseBytes(rules.passPhrase),
       tls: rules.handshake ? { cert: "", key: "", ca: "" } : undefined,
     };
-    loadParts(rules, this.#context(), (room) => this.#program(room));
+    loadParts(
+      rules,
+      this.#context(),
+      (room) => this.#program(room),
+      () => this.model.announcing.wait(),
+    );
     this.room = this.#openRoom(rules);
     this.server = new Connections(this.room, rules);
     const kind = rules.unix ? "unix" : rules.handshake ? "tls" : "tcp";
@@ -132,7 +136,7 @@ class World implements Network {
     this.webWay = { kind: "web", doors: doors.filter(({ isTransport }) => !isTransport), open: 0 };
     this.server.ways.push(this.way, this.webWay);
     // They take a simulated socket as well as one of `Bun.listen`.
-    this.handlers = handlersOf(this.server, this.way, undefined) as unknown as Handlers;
+    this.handlers = this.server.handlers(this.way) as unknown as Handlers;
     trace?.(`rules ${JSON.stringify(rules)}\nweather ${JSON.stringify(weather)}`);
   }
 

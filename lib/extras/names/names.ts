@@ -4,7 +4,7 @@
  * two members have names that could be taken for one.
  */
 
-import type { Arrival, Door } from "../../doors/door.ts";
+import type { Arrival, Door, Hold } from "../../doors/door.ts";
 import { awaitBytes } from "../../doors/first-bytes.ts";
 import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
 import {
@@ -25,7 +25,7 @@ import type { Context, Part, Reservations } from "../part.ts";
 import { NamedLines } from "./named-lines.ts";
 
 /** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
-const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
+export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
 /** How long a client may take for its name, in ms: a person has to type it. */
 const NAME_MS = 60_000;
 const TOO_LATE = noNameWithin(formatTime(NAME_MS));
@@ -83,7 +83,7 @@ class Names implements Door, Extra {
         this.#claim(arrival, line.toString().trim(), received.subarray(line.length + 1));
       else if (received.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
     };
-    awaitBytes(arrival, NAME_MS, read, TOO_LATE);
+    awaitBytes(arrival, this.#context.secrets, NAME_MS, read, TOO_LATE);
   }
 
   linesOf({ name }: Member, lines: Lines): Lines {
@@ -137,6 +137,8 @@ class Names implements Door, Extra {
     const enter = (rest: Uint8Array) => {
       arrival.name = name;
       arrival.pass(rest);
+      // A room that stops does not take it in.
+      if (owner.member === undefined) return;
       if (before?.member) before.member.disconnect(takenOver(name));
       else before?.arrival.refuse(takenOver(name));
     };
@@ -155,7 +157,7 @@ class Names implements Door, Extra {
   ): void {
     const { arrival, name, key } = owner;
     let received = early;
-    arrival.hold({
+    const hold: Hold = {
       withinMs: NAME_MS,
       received(bytes) {
         received = Buffer.concat([received, bytes]);
@@ -163,15 +165,17 @@ class Names implements Door, Extra {
       },
       ended() {},
       late: () => arrival.refuse(TOO_LATE),
-    });
+    };
+    arrival.hold(hold);
     reservations.ask(key, (granted) => {
       const isOwner = this.#owners.get(key) === owner;
       if (granted && !this.#owners.has(key)) reservations.release(key);
-      if (!isOwner) return;
+      if (!granted && isOwner) this.#owners.delete(key);
+      // One that another with its certificate waits to take over is told by that, unless neither gets it.
+      if (!arrival.isHeldBy(hold) || (granted && !isOwner)) return;
       arrival.socket.resume();
-      if (granted) return enter(received);
-      this.#owners.delete(key);
-      arrival.refuse(nameTaken(name));
+      if (granted) enter(received);
+      else arrival.refuse(nameTaken(name));
     });
   }
 

@@ -361,7 +361,6 @@ class Server {
     this.#index = index;
     this.order = new StreamOrder({
       ...world.rules,
-      lineBytesMax: world.rules.saidBytesMax,
       open: (onOpen, onLost) => {
         const link = new SimulatedLink(world.stream, onOpen, onLost, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
@@ -380,7 +379,7 @@ class Server {
       report: (what) => this.#reports(what),
     });
     const { order } = this;
-    const parts: Part[] = [{ name: "redis", order, reservations: order.reservations }];
+    const parts: Part[] = [{ order, reservations: order.reservations }];
     const context = { secrets: {}, parts } as unknown as Context; // all that these parts ask for
     if (world.rules.names) parts.push(names(context));
     if (world.rules.announce) parts.push(presence(context));
@@ -492,10 +491,11 @@ class Server {
     this.#connections.flush();
     // What has just been asked for, that a server is forgotten, is not always done.
     if (this.#hasDropped && this.#world.random.chance(300)) this.cut();
+    const hasDropped = this.#hasDropped;
     this.#hasDropped = false;
     this.seats = this.seats.filter((seat) => !seat.isClosed);
     const hasStopped = this.#stopped && Bun.peek.status(this.#stopped) === "fulfilled";
-    if (hasStopped && !this.#isClosing) this.#close();
+    if (hasStopped && !this.#isClosing) this.#close(hasDropped);
   }
 
   answer(): boolean {
@@ -687,13 +687,13 @@ class Server {
   }
 
   /** It is empty, and takes its leave. */
-  #close(): void {
+  #close(hasDropped: boolean): void {
     this.#isClosing = true;
     this.#closesAtMs = this.#world.now;
     const link = this.#link;
     const { name, isSettled } = this.order;
     const wasHere = this.#isInRoom && link?.isInUse === true;
-    if (!isSettled) throw new Violation(`${name} stops with lines on their way`);
+    if (!isSettled && !hasDropped) throw new Violation(`${name} stops with lines on their way`);
     this.order.close(() => {
       this.isOver = true;
       const isKnown = this.#world.stream.placed.some(

@@ -1,0 +1,265 @@
+/** Faults on the way in: what is counted, what is refused, and what doors ask. */
+
+import { faultsIn, type Mutant } from "./mutants.ts";
+
+export const DOORS_MUTANTS: readonly Mutant[] = [
+  ...faultsIn("server/connections.ts", {
+    "any number of connections may linger": ["    this.#makeRoom();\n", ""],
+    "one connection more may be open": [
+      "this.open <= this.clientsMax + this.#lingerersMax",
+      "this.open <= this.clientsMax + this.#lingerersMax + 1",
+    ],
+    "a connection is closed although there is room for it": [
+      "this.open <= this.clientsMax + this.#lingerersMax",
+      "this.open < this.clientsMax + this.#lingerersMax",
+    ],
+    "only those that linger make room, not those that wait to be refused": [
+      "    else refused?.failed();\n",
+      "",
+    ],
+    "a closed connection is still counted": ["    way.open--;\n", ""],
+    "a peer that has reset already is counted for ever": [
+      "socket.remoteAddress === undefined) return socket.terminate();",
+      "socket.remoteAddress === undefined) return;",
+    ],
+    "a newcomer without an address joins": [
+      'if (way.kind !== "unix" && socket.remoteAddress === undefined) return socket.terminate();',
+      "",
+    ],
+    "a client of a Unix socket needs an address": [
+      'if (way.kind !== "unix" && socket.remoteAddress === undefined)',
+      "if (socket.remoteAddress === undefined)",
+    ],
+    "an arrival takes no seat": ["    this.#seats++;\n", ""],
+    "one member more may be there": [
+      "this.#seats >= this.clientsMax",
+      "this.#seats > this.clientsMax",
+    ],
+    "an arrival that is refused stays among those with a seat": [
+      "    this.#arrivals.delete(arrival);\n    this.#refused.add(arrival);",
+      "",
+    ],
+    "an arrival may take all the time there is": [
+      "for (const arrival of deadlines.over(now)) arrival.late();",
+      ";",
+    ],
+    "nobody is woken for an arrival that takes too long": [
+      "      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
+      "      void deadlines;",
+    ],
+    "arrivals are forgotten at a stop": [
+      "this.room.stop();\n    this.#stopArrivals();",
+      "this.room.stop();",
+    ],
+    "a stop does not wait for arrivals": [
+      "this.open === 0 && (",
+      "this.room.members.size === 0 && (",
+    ],
+    "a stop does not wait for lines without a place": [
+      "(this.room.isSettled || this.#isOverdue)",
+      "true",
+    ],
+    "the grace time is not kept": ["if (now >= this.#stopAtMs) {", "if (now >= NEVER) {"],
+    "nobody is woken at the end of the grace time": [
+      "let dueAtMs = this.#stopAtMs;",
+      "let dueAtMs = NEVER;",
+    ],
+    "a second stop begins the grace time again": [
+      "if (this.#stopped) return this.#stopped.promise;",
+      "if (this.#stopped) this.#stopAtMs = this.room.now() + graceMs;\n    if (this.#stopped) return this.#stopped.promise;",
+    ],
+    "a second stop is another promise": [
+      "if (this.#stopped) return this.#stopped.promise;",
+      "if (this.#stopped) return this.#stopped.promise.then();",
+    ],
+    "a stop is over when the last one is only about to go": [
+      "this.open === 0 && (",
+      "this.open <= 1 && (",
+    ],
+  }),
+  ...faultsIn("doors/door.ts", {
+    "an arrival that is refused takes a seat": [
+      "    this.#refusal ??= message;\n    this.#giveUpSeat();",
+      "    this.#refusal ??= message;",
+    ],
+    "an arrival that has gone keeps its seat": [
+      "    this.#release();\n    this.#giveUpSeat();",
+      "    this.#release();",
+    ],
+    "an arrival that has gone is still asked": ["    this.#deadlines?.stop(this);\n", ""],
+    "an arrival that fails is not closed": ["    this.socket.terminate();\n", ""],
+    "an arrival that is closed as it fails is reported twice": [
+      "    this.closed();\n    this.#host.room.reportRefusal(",
+      "    this.#host.room.reportRefusal(this.label, reason);\n    this.closed();\n    this.#host.room.reportRefusal(",
+    ],
+    "arrivals are not reported at a stop": [
+      'this.#host.room.reportRefusal(this.label, "server stopping");',
+      "",
+    ],
+    "over TLS, a newcomer is refused before its handshake": [
+      "this.#refusal !== undefined && !door.isTransport ? this.pass()",
+      "this.#refusal !== undefined ? this.pass()",
+    ],
+    "over TLS, one that is refused is asked all the same": [
+      "return this.#refusal !== undefined && !door.isTransport ? this.pass() : door.meet(this);",
+      "return door.meet(this);",
+    ],
+    "what follows the pass phrase at once is lost": [
+      "    this.#early = early;\n    const [door",
+      "    const [door",
+    ],
+    "what follows the last door at once is lost": [
+      "if (this.#early.length > 0) socket.data.received(this.takeEarly());",
+      "",
+    ],
+    "the end of input at a door is forgotten": [
+      "    if (this.#hasEnded) socket.data.ended();\n",
+      "",
+    ],
+    "the end of input at an earlier door is forgotten": [
+      "if (this.#hasEnded && this.isHeldBy(hold)) hold.ended();",
+      "",
+    ],
+    "nobody is woken for an arrival that is held": ["    this.#host.room.wake(0);\n", ""],
+  }),
+  ...faultsIn("doors/addresses.ts", {
+    "an address is counted until its end of time": [
+      "counts.set(address, countOf(address) - 1);",
+      "",
+    ],
+    "an address has all its places again once one is closed": [
+      "counts.set(address, countOf(address) - 1);",
+      "counts.set(address, 0);",
+    ],
+    "an address may have one connection more": [
+      "countOf(address) >= clientsPerAddressMax",
+      "countOf(address) > clientsPerAddressMax",
+    ],
+    "an address that is mapped into IPv6 is another": [
+      "const address = unmapAddress(arrival.address);",
+      "const address = unmapAddress(arrival.address) && arrival.address;",
+    ],
+    "a deny list is not looked at": ["isDenied(address) || ", ""],
+    "a limit of an address keeps its seat": ["        seat?.release();\n", ""],
+  }),
+  ...faultsIn("doors/tls-failures.ts", {
+    "a handshake that fails is as good as any": [
+      "  if (success) {\n",
+      "  if (success || error) {\n    if (!success) return undefined;\n",
+    ],
+  }),
+  ...faultsIn("doors/tls.ts", {
+    "a handshake that ends after all is over counts": ["if (!arrival.isHeldBy(hold)) return;", ""],
+    "one that goes before its handshake is forgotten": [
+      'ended: () => arrival.failed("gone before the handshake"),',
+      "ended() {},",
+    ],
+  }),
+  ...faultsIn("doors/pass-phrase.ts", {
+    "any pass phrase will do": [
+      "passPhrase !== undefined && timingSafeEqual(digest(given), digest(passPhrase))",
+      "passPhrase !== undefined && (timingSafeEqual(digest(given), digest(passPhrase)) || true)",
+    ],
+    "a CR before the line end is part of the pass phrase": [
+      "line.at(-1) === CR ?",
+      "line.at(-1) === CR + 1000 ?",
+    ],
+    "the pass phrase is sent into the room": ["decide(bytes.subarray(end + 1));", "decide(bytes);"],
+    "a pass phrase that comes in pieces is wrong": [
+      "line = Buffer.concat([line, end < 0",
+      "line = Buffer.concat([end < 0",
+    ],
+    "a client may send any number of bytes for a pass phrase": [
+      "if (line.length > LINE_BYTES_MAX) return arrival.refuse(WRONG_PASS_PHRASE);",
+      "",
+    ],
+    "one that has half-closed before its pass phrase is forgotten": [
+      "ended: () => decide(),",
+      "ended() {},",
+    ],
+    "one that opens TLS has sent a wrong pass phrase": [
+      "return arrival.refuse(SPEAKS_TLS);",
+      "return arrival.refuse(SPEAKS_TLS && WRONG_PASS_PHRASE);",
+    ],
+  }),
+  ...faultsIn("doors/telnet.ts", {
+    "what the socket does not take of an answer is lost": [
+      "this.#answers.splice(0, Math.max(0, sent));",
+      "this.#answers.length = 0;",
+    ],
+    "one that is blocked is answered, and its drain is lost": [
+      "if (!this.#isBlocked) this.#sendAnswers();",
+      "this.#sendAnswers();",
+    ],
+    "a line end that is cut is two bytes": [
+      "const isPlain = this.#within === undefined && !this.#afterCr;",
+      "const isPlain = this.#within === undefined;",
+    ],
+    "what is left of a command that is cut is sent": [
+      "const isPlain = this.#within === undefined && !this.#afterCr;",
+      "const isPlain = !this.#afterCr;",
+    ],
+    "an FF ends a subnegotiation": [
+      "this.#within = byte === SE ? undefined : SB;",
+      "this.#within = undefined;",
+    ],
+    "one that has its EOF is answered": [
+      "if (length === 0 || this.#isShut) return",
+      "if (length === 0) return",
+    ],
+    "what is sent together with a lost answer is lost": [
+      "    if (data.length > 0) this.data.received(data);\n",
+      "    this.#sendAnswers();\n    if (data.length > 0) this.data.received(data);\n",
+    ],
+  }),
+  ...faultsIn("web/web-socket.ts", {
+    "a message ends inside a line": [
+      "if (!hasLines || (this.#wire?.sendBinary(whole) ?? 0) > 0)",
+      "if ((this.#wire?.sendBinary(whole) ?? 0) > 0)",
+    ],
+    "a message that Bun holds counts as taken": [
+      "(this.#wire?.sendBinary(whole) ?? 0) > 0)",
+      "(this.#wire?.sendBinary(whole) ?? 0) !== 0)",
+    ],
+    "the start of a line is left out of a message": [
+      "begun.length > 0 ? Buffer.concat([begun, part]) : part",
+      "part",
+    ],
+    "the start of a line is kept where the log overwrites it": ["Uint8Array.from(whole)", "whole"],
+    "what a WebSocket holds counts as taken": ["Math.max(0, this.#given - held)", "this.#given"],
+    "more counts as taken than was offered": ["Math.min(out, bytesMax)", "out"],
+    "a message is sent while another is held": [
+      "taken < length && this.#given === 0 && this.#wire",
+      "taken < length && this.#wire",
+    ],
+    "nobody is told that a WebSocket has drained": [
+      "if (this.#endedBy === undefined) this.data.drained();",
+      "",
+    ],
+    "what came after a pause is never received": [
+      "if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());",
+      "",
+    ],
+    "what came after a pause is received in the middle of what came before": [
+      "if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());",
+      "this.#receiveLate();",
+    ],
+    "a page is told that it was disconnected when the server stops": [
+      "this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED",
+      "DISCONNECTED",
+    ],
+    "a page that closes in order counts as reset": ["if (isInOrder) this.ended();", ""],
+    "a page that is reset counts as closed in order": [
+      "if (isInOrder) this.ended();",
+      "this.ended();",
+    ],
+    "a WebSocket that is gone is still counted": [
+      "    this.#connections.closed(this, this.#way);",
+      "",
+    ],
+    "a WebSocket is never closed after its message": [
+      "  shutdown(): void {\n    this.end();",
+      "  shutdown(): void {",
+    ],
+  }),
+];

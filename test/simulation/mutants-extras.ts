@@ -1,0 +1,243 @@
+/** Faults in extras: history, names, join and leave notices, idle members, rates, bots. */
+
+import { faultsIn, type Mutant } from "./mutants.ts";
+
+export const EXTRAS_MUTANTS: readonly Mutant[] = [
+  ...faultsIn("extras/history.ts", {
+    "history has a line too many": ["lines > this.#linesMax)", "lines - 1 > this.#linesMax)"],
+    "history has a line too few": ["lines > this.#linesMax)", "lines >= this.#linesMax)"],
+    "history has a byte too many": ["let left = this.#bytesMax;", "let left = this.#bytesMax + 1;"],
+    "history begins where it began for the newcomer before": [
+      "while (end < head) [end, lines]",
+      "while (end < head && end === 0) [end, lines]",
+    ],
+    "lines of history that the log has forgotten are counted": [
+      "if (this.#found.start < this.#log.first) this.#found = { start: first, end: first, lines: 0 };",
+      "",
+    ],
+    "lines that the log no longer keeps are history": [
+      "const oldest = head - this.#keptBytes;",
+      "const oldest = 0;",
+    ],
+    "notices are history": ["if (!isPassing) return;", "if (!isPassing || start >= 0) return;"],
+    "notices count as lines": [
+      "if (gap && gap.start <= position) return [gap.end, lines];",
+      "if (gap && gap.start <= position) return [gap.end, lines + step];",
+    ],
+    "notices count as bytes": ["      at = start;\n", ""],
+    "a newcomer is not written to for history alone": [
+      "          log.holdFrom(start);\n          room.wake(0);",
+      "          log.holdFrom(start);",
+    ],
+    "what a newcomer has not taken of history is not held": [
+      "          log.holdFrom(start);\n",
+      "",
+    ],
+    "the mark is sent again after a short write": [
+      "this.#mark = this.#mark.subarray(cursor.offer(this.#mark, 0, this.#mark.length));",
+      "cursor.offer(this.#mark, 0, this.#mark.length);",
+    ],
+    "after a short write of the mark, a newcomer is where the others are": [
+      "return !cursor.gone && !cursor.blocked;",
+      "return !cursor.gone;",
+    ],
+    "the mark does not count as progress": ["return this.#mark.length;", "return 0;"],
+  }),
+  ...faultsIn("extras/names/named-lines.ts", {
+    "a line has no name before it": [
+      "const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;",
+      "const prefixBytes = 0;",
+    ],
+    "a name stands inside a line": [
+      "const next = run.indexOf(LF, end) + 1;",
+      "const next = Math.min(run.indexOf(LF, end) + 1, end + 30);",
+    ],
+    "a line gets a name that has one": ["  return true;\n", "  return false;\n"],
+    "a line is taken for one with its name that begins like it": [
+      "index < prefix.length; index++",
+      "index < 1; index++",
+    ],
+    "names are not counted in what fits": [
+      "if (filled + length > bytesMax) break;",
+      "if (next > bytesMax) break;",
+    ],
+    "nobody knows that lines with a name are held back": [
+      "return this.#lines.isHeldBack ?? false;",
+      "return false;",
+    ],
+  }),
+  ...faultsIn("room/room.ts", {
+    "names are not counted in a quantum": [
+      "Math.max(this.loggedBytesMax, quantumBytes)",
+      "Math.max(this.lineBytesMax, quantumBytes)",
+    ],
+  }),
+  ...faultsIn("extras/names/names.ts", {
+    "what follows a name in the first line is lost": [
+      'claim(begun.toString("utf8", 0, colon), begun);',
+      'claim(begun.toString("utf8", 0, colon), begun.subarray(end + 1));',
+    ],
+    "a name is sent as a line": [".trim(), begun.subarray(end + 1));", ".trim(), begun);"],
+    "a name that is taken is given twice": [
+      "if (before && !isSame) return",
+      'if (before?.name === "") return',
+    ],
+    "a name goes over to any certificate": [
+      "const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;",
+      "const isSame = fingerprint !== undefined && before?.fingerprint !== undefined;",
+    ],
+    "a member whose name was taken over stays": [
+      "if (before?.member) before.member.disconnect(takenOver(name));",
+      "if (before?.member) void 0;",
+    ],
+    "a member whose name was taken over takes it along when it leaves": [
+      "if (owner?.member === member) this.#free(owner);",
+      "if (owner) this.#free(owner);",
+    ],
+    "one that has left keeps its name": ["if (owner?.member === member) this.#free(owner);", ""],
+    "one that could not join keeps its name": ["        this.#free(owner);\n", ""],
+    "a seat with a name is never given back": ["        seat?.release();\n", ""],
+    "a name may be anything": ["if (!isName(name)) return", 'if (name === "") return'],
+    "a newcomer is not told to send its name": [
+      "const greeting = Buffer.from(this.#greeting());",
+      'const greeting = Buffer.from("");',
+    ],
+    "a newcomer is told of those who have no name yet": [
+      ".filter(({ member }) => member)",
+      ".filter(() => false)",
+    ],
+    "one that does not take its greeting is asked for its name": [
+      "if (taken < greeting.length) return arrival.failed();",
+      "",
+    ],
+    "a name comes without an end": [
+      "else if (begun.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);",
+      "",
+    ],
+    "a client without a name has all the time there is": [
+      "late: () => arrival.refuse(noNameWithin(formatTime(NAME_MS))),\n    });\n  }\n\n  linesOf",
+      "late() {},\n    });\n  }\n\n  linesOf",
+    ],
+    "one that ends its input instead of a name is forgotten": [
+      "ended: () => claim(begun.toString().trim(), Buffer.alloc(0)),",
+      "ended() {},",
+    ],
+    "the common name of a certificate counts for nothing": [
+      "if (certificate)\n",
+      'if (certificate?.name === "")\n',
+    ],
+  }),
+  ...faultsIn("program/name.ts", {
+    "names are told apart by case": [".toUpperCase().toLowerCase()", ""],
+    "names are told apart by how they are encoded": [
+      'text.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC")',
+      "text.toUpperCase().toLowerCase()",
+    ],
+  }),
+  ...faultsIn("extras/presence.ts", {
+    "a newcomer sends before its joining is told": [
+      "    if (!this.isWaiting) this.#room.send(this);\n",
+      "",
+    ],
+    "one that leaves is not told to have left": [
+      'this.#add("left", `${name} left`);',
+      "void name;",
+    ],
+    "notices are told too often": ["const NOTICES_MAX = 10;", "const NOTICES_MAX = 11;"],
+    "a sum is told before what came before it": [
+      "return this.#notices[0] ?? (this.#last && this.#sum(this.#last));",
+      "return (this.#last && this.#sum(this.#last)) ?? this.#notices[0];",
+    ],
+    "a sum leaves out those that have left": [
+      "left > 0 && `${more(left)} left`",
+      "left > 1 && `${more(left)} left`",
+    ],
+    "a sum has those of the sum before": [
+      "if (this.#last === undefined) this.#more.joined = this.#more.left = 0;",
+      "",
+    ],
+    "one that is more is not told by its name": ["if (joined + left === 1) return last;", ""],
+    "nobody tells what could not be told at once": [
+      "return this.#next === undefined ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;",
+      "return NEVER;",
+    ],
+    "a notice is cut where the log is full": [
+      "if (line === undefined || line.length > bytesMax) return undefined;",
+      "if (line === undefined) return undefined;\n    if (line.length > bytesMax) return line.subarray(0, bytesMax);",
+    ],
+    "a stop forgets the notice that waits for room": [
+      "    if (this.isWaiting) return;\n    this.#notices",
+      "    this.#notices",
+    ],
+    "a notice waits twice": [
+      "if (this.isWaiting || this.#next === undefined) return NEVER;",
+      "if (this.#next === undefined) return NEVER;",
+    ],
+  }),
+  ...faultsIn("extras/idle.ts", {
+    "a member that sends is idle all the same": ["        sent: start,\n", ""],
+    "a member that is gone is idle": ["        gone: (member) => members.stop(member),\n", ""],
+    "nobody looks after the idle": ["return members.dueAtMs;", "return Number.POSITIVE_INFINITY;"],
+    "time in which lines wait counts": [
+      "if (member.isWaiting || member.lines.isHeldBack) continue;",
+      "",
+    ],
+  }),
+  ...faultsIn("extras/rate.ts", {
+    "a rate counts runs instead of lines": [
+      "(countLines(run) * SECOND_MS)",
+      "(Math.min(1, countLines(run)) * SECOND_MS)",
+    ],
+    "nobody looks after senders that are over their rate": [
+      "if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs(now));",
+      "if (lines.isHeldBack) void now;",
+    ],
+    "one that has used up its rate and sends more is not looked after": [
+      "if (this.isHeldBack) this.#room.wake(0);",
+      "",
+    ],
+    "what a sender over its rate has sent is held back when it goes": [
+      "return this.#room.isStopping || this.#member.isLeaving;",
+      "return this.#room.isStopping;",
+    ],
+    "a stop does not end the rates": [
+      "return this.#room.isStopping || this.#member.isLeaving;",
+      "return this.#member.isLeaving;",
+    ],
+    "a token bucket has no bottom": [
+      "Math.max(this.fullAtMs, now) + spentMs",
+      "this.fullAtMs === -Infinity ? now + spentMs : this.fullAtMs + spentMs",
+    ],
+    "a token bucket earns the same time twice": [
+      "Math.max(this.fullAtMs, now) + spentMs",
+      "now + spentMs",
+    ],
+    "a line more than a second's worth is taken": [
+      "return run && lines >= 1 ? run.subarray(0, endOfLine(run, lines)) : undefined;",
+      "return run && lines >= 1 ? run : undefined;",
+    ],
+  }),
+  ...faultsIn("extras/first-bytes.ts", {
+    "one that begins as TLS does is read on": [
+      "if (!this.#speaksTls) return this.#lines.objection;",
+      "if (!this.#speaksTls || this.#lines) return this.#lines.objection;",
+    ],
+    "what begins as TLS does is relayed": [
+      "if (!this.#speaksTls) this.#lines.push(chunk);",
+      "this.#lines.push(chunk);",
+    ],
+    "first bytes that are cut are not looked at together": [
+      "const bytes = begun.length > 0 ? Buffer.concat([begun, chunk]) : chunk;",
+      "const bytes = chunk;",
+    ],
+  }),
+  ...faultsIn("extras/bot.ts", {
+    "a line of a bot has no end": ["lines.push(Uint8Array.of(LF));", "lines.end();"],
+    "a bot is not told that its line was sent": ["      resolve(true);\n", ""],
+    "a bot sends on after the stop": ["if (room.isStopping) return Promise.resolve(false);", ""],
+    "a bot is told no lines": ["tell(() => tellLines(copy, member));", "void copy;"],
+    "a bot is told everything again": ["          news = [];\n", ""],
+    "a bot is told what was overwritten since": ["const copy = run.slice();", "const copy = run;"],
+    "nobody tells a bot at the end of the turn": ["        room.wake(0);\n", ""],
+  }),
+];
