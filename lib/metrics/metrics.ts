@@ -17,7 +17,7 @@ export interface MetricsSettings {
 /** Answers `GET /metrics` and `GET /health`. */
 export function metrics(
   place: Port,
-  logBytes = DEFAULTS.logBytes,
+  { logBytes = DEFAULTS.logBytes }: MetricsSettings,
   { parts, onError }: Pick<Context, "parts" | "onError">,
 ): Part {
   const counters = new Counters();

@@ -25,13 +25,12 @@ import {
   REPLACED,
   type Way,
 } from "../doors/door.ts";
+import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { ROOM_IS_FULL } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";
 
-/** How long a connection may be silent before the system looks whether its peer is still there. */
-const KEEP_ALIVE_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** How many connections there may be. */
@@ -49,7 +48,7 @@ export class Connections implements ArrivalHost {
   readonly #lingerersMax: number;
   /** By which ports connections come. */
   readonly ways: Way[] = [];
-  /** Those that hold a seat, and those that only wait to be refused. */
+  /** Those that are on their way in, and those of them that only wait to be refused. */
   readonly #arrivals = new Set<Arrival>();
   readonly #refused = new Set<Arrival>();
   readonly #deadlines = new Map<number, Deadlines<Arrival>>();
@@ -73,10 +72,10 @@ export class Connections implements ArrivalHost {
 
   /** How many are on their way in. */
   get arriving(): number {
-    return this.#arrivals.size + this.#refused.size;
+    return this.#arrivals.size;
   }
 
-  /** What happens to the sockets of a port, handed on to the object behind each; `onError` is told of bugs. */
+  /** What happens to the sockets of a port goes to the object behind each; `onError` is told of bugs. */
   handlers(way: Way, onError?: (error: Error) => void): Bun.SocketHandler<Life> {
     return {
       open: (socket) => this.accept(socket, way),
@@ -101,10 +100,10 @@ export class Connections implements ArrivalHost {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const arrival = new Arrival(this, socket, way, way.kind === "unix" ? ++this.#unixNumber : 0);
     this.#makeRoom();
+    this.#arrivals.add(arrival);
     if (this.#seats >= this.clientsMax) return arrival.refuse(ROOM_IS_FULL);
     this.#seats++;
     arrival.seat = this.#seat;
-    this.#arrivals.add(arrival);
     arrival.pass();
   }
 
@@ -123,7 +122,6 @@ export class Connections implements ArrivalHost {
   }
 
   refused(arrival: Arrival): void {
-    this.#arrivals.delete(arrival);
     this.#refused.add(arrival);
   }
 
@@ -174,8 +172,7 @@ export class Connections implements ArrivalHost {
   }
 
   #stopArrivals(): void {
-    for (const arrivals of [this.#arrivals, this.#refused])
-      for (const arrival of arrivals) arrival.stopped();
+    for (const arrival of this.#arrivals) arrival.stopped();
   }
 
   /** One connection too many takes the place of the one that has lingered longest. */

@@ -93,23 +93,19 @@ export async function settingsOf(
   };
 }
 
-/**
- * What comes from files.
- *
- * @param isAgain whether it was read before, and the room is not to wait for it
- * @throws {UserError} that names the file and what is wrong with it
- */
+/** What comes from files, perhaps again; a `UserError` names the file and what is wrong with it. */
 export async function secretsOf(given: ServerOptions, isAgain = false): Promise<object> {
-  const read = ENTRIES.map(({ files }) => files?.read(given, isAgain));
+  const read = filesOf(given).map((files) => files.read(given, isAgain));
   return Object.assign({}, ...(await Promise.all(read)));
 }
 
-/** How the log names what `secretsOf` reads; undefined when that is nothing. */
-export function secretsNamed(given: ServerOptions): string | undefined {
-  const isGiven = ({ options = {} }: { options?: Table }) =>
-    Object.keys(options).some((name) => isUsed(given, name));
-  const named = ENTRIES.filter((entry) => entry.files && isGiven(entry));
-  return named.map(({ files }) => files?.called).join(" and ") || undefined;
+/** What `secretsOf` reads, as the log names it. */
+export function secretsNamed(given: ServerOptions): string[] {
+  return filesOf(given).map(({ called }) => called);
+}
+
+function filesOf(given: ServerOptions) {
+  return ENTRIES.flatMap(({ files }) => (files && isUsed(given, files.option) ? files : []));
 }
 
 /** What an operator may not have meant. */
@@ -119,30 +115,33 @@ export function doubtsAbout(given: ServerOptions): string[] {
   return ENTRIES.flatMap(({ doubt }) => doubt?.(given, isOpen) ?? []);
 }
 
+const CORE_RULES = {
+  needs: { "unix-mode": "unix" },
+  excludes: [
+    ["host", "unix"],
+    ["reuse-port", "unix"],
+  ],
+};
+
 /** @throws {UserError} that names the options which cannot be used together */
 function checkTogether(given: ServerOptions): void {
-  const { unix, buffer, "max-line": line } = given;
-  for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)])
-    if (excluded.every((name) => isUsed(given, name))) {
-      const used = excluded.filter((name) => !name.startsWith("!")).map((name) => `--${name}`);
-      throw usageError(`${listed(used)} cannot be used together`);
-    }
-  if (given["unix-mode"] !== undefined && !unix) throw usageError("--unix-mode needs --unix");
-  for (const { needs = {} } of ENTRIES)
+  for (const { needs = {}, excludes = [] } of [CORE_RULES, ...ENTRIES]) {
+    for (const excluded of excludes)
+      if (excluded.every((name) => isUsed(given, name))) {
+        const used = excluded.filter((name) => !name.startsWith("!")).map((name) => `--${name}`);
+        throw usageError(`${listed(used)} cannot be used together`);
+      }
     for (const [name, other] of Object.entries(needs))
       if (isUsed(given, name) && !isUsed(given, other))
         throw usageError(`--${name} needs --${other}`);
+  }
+  const { buffer, "max-line": line } = given;
   const added = ENTRIES.reduce((sum, entry) => sum + (entry.addedBytesMax?.(given) ?? 0), 0);
   if (line + added > buffer)
     throw usageError(
       `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}${added > 0 ? ", with a name before it" : ""}`,
     );
 }
-
-const CORE_EXCLUDES = [
-  ["host", "unix"],
-  ["reuse-port", "unix"],
-];
 
 /** Whether an option was given; or not, if its name begins with `!`. */
 function isUsed(given: Given, name: string): boolean {

@@ -143,7 +143,7 @@ test("what other parts of a server measure is told too, and what keeps clients f
   const value = { type: "gauge", name: "linechat_moons", help: "Moons.", value: 7 } as const;
   const other = { figures: () => [value], ailment: () => "the moon is away" };
   const context: Pick<Context, "parts" | "onError"> = { parts: [other], onError: undefined };
-  const part = metrics({ host: "127.0.0.1", port: 0 }, undefined, context);
+  const part = metrics({ host: "127.0.0.1", port: 0 }, {}, context);
   const room = new Room({ now: () => 0, wake() {} });
   await part.open?.(new Connections(room, {}), { kind: "tcp", doors: [], open: 0 });
   const [, url = ""] = part.url ?? [];
