@@ -13,7 +13,7 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
 const MESSAGE_BYTES = 256 << 10;
 
-/** How a WebSocket ends, by RFC 6455, 7.4. To a page, the last means that trying again is no use. */
+/** How a WebSocket ends, by RFC 6455, 7.4. */
 const GOING_AWAY = 1001;
 const NO_STATUS = 1005;
 const DISCONNECTED = 1008;
@@ -22,15 +22,14 @@ const OWN_CODES = 3000;
 const TOO_BIG = "Received too big message";
 
 /** What is needed of `Bun.ServerWebSocket`. */
-export interface Wire {
+export interface Wire extends Pick<
+  Bun.ServerWebSocket,
+  "getBufferedAmount" | "terminate" | "pause" | "resume"
+> {
   /** Takes all of a message, and keeps what the system does not take: then -1, else its length. */
   sendBinary(message: Uint8Array): number;
-  getBufferedAmount(): number;
   cork(callback: () => void): unknown;
   close(code: number): void;
-  terminate(): void;
-  pause(): void;
-  resume(): void;
 }
 
 /** The server's end of a WebSocket. */
@@ -94,8 +93,6 @@ export class BrowserSocket implements AcceptedSocket {
     if (this.#endedBy === undefined) this.#endByPeer(code, reason);
     this.#connections.closed(this, this.#way);
   }
-
-  // What the room is told of it.
 
   received(lines: Uint8Array): void {
     this.data.received(lines);
