@@ -15,11 +15,9 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** The socket of a connection that arrives. */
 export interface ArrivalSocket extends RoomSocket {
   /** The client's certificate, over TLS, if it was asked for one. */
-  getPeerCertificate?(): Certificate | undefined;
-}
-interface Certificate {
-  readonly subject: { readonly CN?: string | string[] };
-  readonly fingerprint256: string;
+  getPeerCertificate?():
+    | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
+    | undefined;
 }
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
@@ -54,11 +52,10 @@ export interface Hold {
   late(): void;
 }
 
-/** By which port connections come, and what is asked of them. */
+/** By which port connections come, what is asked of them, and how many are open. */
 export interface Way {
   readonly kind: "tcp" | "tls" | "unix" | "web";
   readonly doors: readonly Door[];
-  /** How many connections are open. */
   open: number;
 }
 
@@ -80,13 +77,13 @@ export class Arrival implements Life {
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
   address: string;
   port: number;
-  /** What members know it by, if a door gives it a name; its address by default. */
+  /** What members know it by, if a door gives it a name; its label by default. */
   name: string | undefined;
   /** Its seat, which a door may put another one around; undefined once it is refused. */
   seat: { release(): void } | undefined;
   readonly #host: ArrivalHost;
   readonly #prefix: string;
-  /** The doors that it still has to pass. */
+  /** Those that it still has to pass. */
   #doors: Door[];
   #refusal: string | undefined;
   #hold: Hold | undefined;
@@ -95,13 +92,13 @@ export class Arrival implements Life {
   #early = NOTHING;
   #hasEnded = false;
 
-  /** @param unixNumber counts connections on a Unix socket, which have no address */
-  constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, unixNumber: number) {
+  /** @param prefix of its label, where its address does not tell enough */
+  constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, prefix: string) {
     this.#host = host;
+    this.#prefix = prefix;
+    this.#doors = [...way.doors];
     this.way = way;
     this.socket = socket;
-    this.#doors = [...way.doors];
-    this.#prefix = way.kind === "unix" ? `unix:${unixNumber}` : way.kind === "web" ? "web:" : "";
     this.address = socket.remoteAddress ?? "";
     this.port = socket.remotePort;
     socket.data = this;
@@ -152,12 +149,6 @@ export class Arrival implements Life {
     if (this.#hasEnded && this.isHeldBy(hold)) hold.ended();
   }
 
-  /** Closes it in order, and reports nothing. */
-  dismiss(): void {
-    this.#end();
-    close(this.socket);
-  }
-
   /** Takes what it has sent already that no door has taken. */
   takeEarly(): Uint8Array {
     const early = this.#early;
@@ -184,6 +175,10 @@ export class Arrival implements Life {
     this.#hold?.ended();
   }
 
+  late(): void {
+    this.#hold?.late();
+  }
+
   closed(): void {
     this.socket.data = GONE;
     this.#end();
@@ -202,8 +197,10 @@ export class Arrival implements Life {
     this.dismiss();
   }
 
-  late(): void {
-    this.#hold?.late();
+  /** Closes it in order, and reports nothing. */
+  dismiss(): void {
+    this.#end();
+    close(this.socket);
   }
 
   #end(): void {

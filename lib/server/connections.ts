@@ -18,13 +18,8 @@
  * would call `accept` in a tight loop, is never reached.
  */
 
-import {
-  type AcceptedSocket,
-  Arrival,
-  type ArrivalHost,
-  REPLACED,
-  type Way,
-} from "../doors/door.ts";
+import type { AcceptedSocket, ArrivalHost, Way } from "../doors/door.ts";
+import { Arrival, REPLACED } from "../doors/door.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { ROOM_IS_FULL } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
@@ -75,7 +70,7 @@ export class Connections implements ArrivalHost {
     return this.#arrivals.size;
   }
 
-  /** What happens to the sockets of a port goes to the object behind each; `onError` is told of bugs. */
+  /** Hands what happens to the sockets of a port to the object behind each; `onError` is told of bugs. */
   handlers(way: Way, onError?: (error: Error) => void): Bun.SocketHandler<Life> {
     return {
       open: (socket) => this.accept(socket, way),
@@ -98,7 +93,8 @@ export class Connections implements ArrivalHost {
     if (way.kind !== "unix" && socket.remoteAddress === undefined) return socket.terminate();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const arrival = new Arrival(this, socket, way, way.kind === "unix" ? ++this.#unixNumber : 0);
+    const unix = way.kind === "unix" ? `unix:${++this.#unixNumber}` : "";
+    const arrival = new Arrival(this, socket, way, way.kind === "web" ? "web:" : unix);
     this.#makeRoom();
     this.#arrivals.add(arrival);
     if (this.#seats >= this.clientsMax) return arrival.refuse(ROOM_IS_FULL);
@@ -130,11 +126,14 @@ export class Connections implements ArrivalHost {
     this.#refused.delete(arrival);
   }
 
-  /** Does the work of a turn: `Room.flush`, and refuses arrivals that have taken too long. */
+  /** Does the work of a turn: `Room.flush`, and what arrivals have no more time for. */
   flush(): void {
     const now = this.room.now();
-    for (const deadlines of this.#deadlines.values())
+    let dueAtMs = NEVER;
+    for (const deadlines of this.#deadlines.values()) {
       for (const arrival of deadlines.over(now)) arrival.late();
+      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
+    }
     this.room.flush();
     if (now >= this.#stopAtMs) {
       this.#stopAtMs = NEVER;
@@ -143,9 +142,7 @@ export class Connections implements ArrivalHost {
       this.room.abort();
     }
     this.#finishStop();
-    let dueAtMs = this.#stopAtMs;
-    for (const deadlines of this.#deadlines.values())
-      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
+    dueAtMs = Math.min(dueAtMs, this.#stopAtMs);
     if (dueAtMs !== NEVER) this.room.wake(Math.max(1, dueAtMs - now));
   }
 

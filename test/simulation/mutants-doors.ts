@@ -61,8 +61,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
     "the grace time is not kept": ["if (now >= this.#stopAtMs) {", "if (now >= NEVER) {"],
     "nobody is woken at the end of the grace time": [
-      "let dueAtMs = this.#stopAtMs;",
-      "let dueAtMs = NEVER;",
+      "    dueAtMs = Math.min(dueAtMs, this.#stopAtMs);\n",
+      "",
     ],
     "a second stop begins the grace time again": [
       "if (this.#stopped) return this.#stopped.promise;",
