@@ -59,7 +59,7 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 // What only a terminal or an option needs is loaded only then.
 
 async function loginName(): Promise<string> {
-  const login = await import("./lib/terminal/login-name.ts");
+  const login = await import("./lib/terminal/names.ts");
   return login.loginName();
 }
 

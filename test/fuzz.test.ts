@@ -6,16 +6,19 @@
 
 import { expect, test } from "bun:test";
 
+import { NamedLines } from "../lib/extras/names/named-lines.ts";
+import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
 import { formatAddress, unmapAddress } from "../lib/program/address.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
 import { count, size } from "../lib/program/option-values.ts";
 import { UserError } from "../lib/program/system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";
-import { countLines, LineBuffer } from "../lib/room/line-buffer.ts";
-import { LineLog, type Speaker } from "../lib/room/line-log.ts";
-import { NamedLines } from "../lib/room/named-lines.ts";
-import { PREFIX_BYTES_MAX } from "../lib/room/names.ts";
+import type { Lines } from "../lib/room/fair-queue.ts";
+import { LineBuffer } from "../lib/room/line-buffer.ts";
+import { LineLog } from "../lib/room/line-log.ts";
+import type { Author } from "../lib/room/order.ts";
+import { openParts } from "./extras/open-parts.ts";
 import { forSeeds } from "./harness/seeds.ts";
 import type { Random } from "./simulation/random.ts";
 
@@ -27,22 +30,48 @@ test("LineBuffer frames any bytes, cut anywhere, as a byte-by-byte reader does",
     const buffer = new LineBuffer(lineBytesMax);
     const reference = new ReferenceBuffer(lineBytesMax);
     expectSameLines(random, buffer, reference, lineBytesMax, randomBytes);
+    expect(buffer.tooLong).toBe(reference.tooLong);
   });
 });
 
-test("NamedLines takes the name from any bytes, cut anywhere, and puts it before each line once", () => {
+test("NamedLines puts a name before each line once, however they are cut and taken", () => {
   forSeeds(3000, (random) => {
     const lineBytesMax = random.between(1, 30);
-    const claimed: string[] = [];
-    const isTaken = random.chance(100);
-    const claim = (name: string) => (claimed.push(name), isTaken ? "taken" : undefined);
-    const certified = random.chance(200) ? "al" : undefined;
-    const buffer = new NamedLines(lineBytesMax, { claim }, certified);
-    const reference = new ReferenceNames(new ReferenceBuffer(lineBytesMax), isTaken, certified);
-    const bytesMax = lineBytesMax + PREFIX_BYTES_MAX;
-    expectSameLines(random, buffer, reference, bytesMax, randomNamed);
-    expect(claimed).toEqual(reference.claimed);
-    expect(buffer.refusal).toBe(reference.claimed.length > 0 && isTaken ? "taken" : undefined);
+    const buffer = new NamedLines(new LineBuffer(lineBytesMax), "al");
+    const reference = new ReferenceBuffer(lineBytesMax, withName("al"));
+    expectSameLines(random, buffer, reference, lineBytesMax + PREFIX_BYTES_MAX, randomNamed);
+  });
+});
+
+test("a name is what any bytes begin with, cut anywhere, and stands before each line after it", () => {
+  const sizes = { logBytes: 4096, lineBytesMax: 512 };
+  forSeeds(300, (random) => {
+    const { accept, settle, events } = openParts([names], sizes);
+    const [listener, client] = [accept(), accept()];
+    listener.sends("listener\n");
+    listener.received = "";
+    let sent = "";
+    for (let step = random.between(1, 10); step > 0; step--) {
+      const chunk = randomNamed(random, random.below(20));
+      sent += Buffer.from(chunk);
+      client.data.received(chunk);
+    }
+    if (random.chance(500)) {
+      client.data.ended();
+      if (!sent.endsWith("\n")) sent += "\n";
+    }
+    settle();
+    const [first, ...lines] = sent.split(/(?<=\n)/).filter((line) => line.endsWith("\n"));
+    const [before = "", ...more] = (first ?? sent).replace(/\n$/, "").split(": ");
+    const isComplete = first !== undefined || more.length > 0;
+    const name = more.length > 0 ? before : before.trim();
+    const relayed = more.length > 0 && first ? [first, ...lines] : lines;
+    const expected = relayed.map((line) => Buffer.from(withName(name)([...Buffer.from(line)])));
+    const outcome = events.find((event) => event.includes(":2"));
+    if (!isComplete) expect(outcome).toBeUndefined();
+    else if (!isName(name)) expect(outcome).toStartWith("refused [::1]:2: a name is");
+    else expect(outcome).toBe(`joined ${name} [::1]:2`);
+    expect(listener.received).toBe(isComplete && isName(name) ? expected.join("") : "");
   });
 });
 
@@ -190,14 +219,15 @@ test("an address reads back as its host and port", () => {
 
 /** `LineBuffer` with a list of lines, one byte at a time. */
 class ReferenceBuffer {
-  lines: number[][] = [];
+  readonly lines: number[][] = [];
+  readonly #lineBytesMax: number;
+  readonly #asTaken: (line: number[]) => number[];
   #line: number[] = [];
   tooLong = false;
 
-  constructor(readonly lineBytesMax: number) {}
-
-  get heldBytes(): number {
-    return this.lines.flat().length + this.#line.length;
+  constructor(lineBytesMax: number, asTaken = (line: number[]) => line) {
+    this.#lineBytesMax = lineBytesMax;
+    this.#asTaken = asTaken;
   }
 
   push(chunk: Uint8Array): void {
@@ -205,7 +235,7 @@ class ReferenceBuffer {
       if (this.tooLong) return;
       this.#line.push(byte);
       if (byte === LF) this.#finish();
-      else if (this.#line.length === this.lineBytesMax) {
+      else if (this.#line.length === this.#lineBytesMax) {
         this.tooLong = true;
         this.#line = [];
       }
@@ -218,90 +248,24 @@ class ReferenceBuffer {
     this.#finish();
   }
 
-  shift(): number[] | undefined {
-    return this.lines.shift();
-  }
-
-  /** All is as if nothing had been said. */
-  forget(): void {
-    this.lines = [];
-    this.#line = [];
-    this.tooLong = false;
-  }
-
   #finish(): void {
-    this.lines.push(this.#line);
+    this.lines.push(this.#asTaken(this.#line));
     this.#line = [];
   }
 }
 
-/** `NamedLines` with a list of lines: the name is that of the first one, each of the others has it. */
-class ReferenceNames {
-  readonly #received: ReferenceBuffer;
-  readonly #isTaken: boolean;
-  #name: string | undefined;
-  /** What was asked for as a name. */
-  claimed: string[] = [];
-
-  constructor(received: ReferenceBuffer, isTaken: boolean, name: string | undefined) {
-    this.#received = received;
-    this.#isTaken = isTaken;
-    this.#name = name;
-  }
-
-  get tooLong(): boolean {
-    return !this.#isRefused && this.#received.tooLong;
-  }
-
-  get heldBytes(): number {
-    return this.#received.heldBytes;
-  }
-
-  get lines(): number[][] {
-    const prefix = `${this.#name}: `;
-    return this.#received.lines.map((line) => {
-      const text = Buffer.from(line).toString("latin1");
-      return [...Buffer.from(text.startsWith(prefix) ? text : prefix + text, "latin1")];
-    });
-  }
-
-  push(chunk: Uint8Array): void {
-    if (!this.#isRefused) this.#received.push(chunk);
-    this.#findName();
-  }
-
-  end(): void {
-    if (!this.#isRefused) this.#received.end();
-    this.#findName();
-  }
-
-  shift(): number[] | undefined {
-    const [line] = this.lines;
-    this.#received.lines.shift();
-    return line;
-  }
-
-  get #isRefused(): boolean {
-    return this.#isTaken && this.claimed.length > 0;
-  }
-
-  #findName(): void {
-    const [first] = this.#received.lines;
-    if (this.#name !== undefined || first === undefined) return;
-    const [name = "", ...more] = Buffer.from(first.slice(0, -1)).toString().split(": ");
-    const isAlone = more.length === 0;
-    this.#name = isAlone ? name.trim() : name;
-    this.claimed.push(this.#name);
-    if (this.#isTaken) this.#received.forget();
-    else if (isAlone) this.#received.lines.shift();
-  }
+/** A line with a name before it, if it has it not yet. */
+function withName(name: string) {
+  const prefix = [...Buffer.from(`${name}: `)];
+  return (line: number[]) =>
+    prefix.every((byte, at) => line[at] === byte) ? line : [...prefix, ...line];
 }
 
 /** Pushes the same chunks into both, takes lines out now and then, and in the end all. */
 function expectSameLines(
   random: Random,
-  buffer: LineBuffer | NamedLines,
-  reference: ReferenceBuffer | ReferenceNames,
+  buffer: Lines,
+  reference: ReferenceBuffer,
   bytesMax: number,
   randomChunk: (random: Random, length: number) => Uint8Array,
 ): void {
@@ -309,49 +273,38 @@ function expectSameLines(
     const chunk = randomChunk(random, random.below(50));
     buffer.push(chunk);
     reference.push(chunk);
-    if (random.chance(500))
-      expectSameTaken(buffer, reference, random.below(80), random.between(1, 9));
-    expect(buffer.tooLong).toBe(reference.tooLong);
-    expect(buffer.heldBytes).toBe(reference.heldBytes);
+    if (random.chance(500)) expectSameTaken(buffer, reference, random.below(80));
+    expect(buffer.objection !== undefined).toBe(reference.tooLong);
   }
   if (random.chance(500)) {
     buffer.end();
     reference.end();
   }
-  while (buffer.hasLine) expectSameTaken(buffer, reference, bytesMax);
+  while (buffer.next) expectSameTaken(buffer, reference, bytesMax);
   expect(reference.lines).toEqual([]);
 }
 
-/** What is taken is the next lines, at least one if it fits, and as many as `bytesMax` allows of them. */
-function expectSameTaken(
-  buffer: LineBuffer | NamedLines,
-  reference: ReferenceBuffer | ReferenceNames,
-  bytesMax: number,
-  linesMax = Number.POSITIVE_INFINITY,
-): void {
-  const taken = buffer.take(bytesMax, linesMax);
+/** What is taken is the next lines, at least one if it fits, and no more bytes than `bytesMax`. */
+function expectSameTaken(buffer: Lines, reference: ReferenceBuffer, bytesMax: number): void {
+  const taken = buffer.take(bytesMax);
   const next = reference.lines[0];
-  if (taken === undefined) {
-    expect(next === undefined || next.length > bytesMax).toBe(true);
-    return;
-  }
+  if (taken === undefined) return expect(next === undefined || next.length > bytesMax).toBe(true);
   expect(taken.length).toBeLessThanOrEqual(bytesMax);
-  expect(countLines(taken)).toBeLessThanOrEqual(linesMax);
   const expected: number[] = [];
-  while (expected.length < taken.length) expected.push(...(reference.shift() ?? [-1]));
+  while (expected.length < taken.length) expected.push(...(reference.lines.shift() ?? [-1]));
   expect([...taken]).toEqual(expected);
 }
 
-interface Reader extends Speaker {
+interface Reader extends Author {
   cursor: number;
   /** Bytes it has read, and the bytes it has to read in the end. */
   got: number[];
   due: number[];
 }
 
-/** A log beside plain lists: any speaker, any reader, any part taken. */
+/** A log and plain lists: any author, any reader, any part taken. */
 function compareLogs(random: Random, bytesMax: number, runBytesMax: number): void {
-  const log = new LineLog(bytesMax, random.between(1, 8));
+  const log = new LineLog(bytesMax, 0, random.between(1, 8));
   const readers: Reader[] = Array.from({ length: random.between(1, 5) }, () => ({
     lastRun: -1,
     cursor: 0,
@@ -360,7 +313,7 @@ function compareLogs(random: Random, bytesMax: number, runBytesMax: number): voi
   }));
   for (let step = 0; step < 60; step++) {
     const reader = random.pick(readers);
-    if (random.chance(400)) speak(random, log, readers, reader, runBytesMax);
+    if (random.chance(400)) send(random, log, readers, reader, runBytesMax);
     else readSome(random, log, reader);
     if (random.chance(300)) log.release(Math.min(...readers.map(({ cursor }) => cursor)));
   }
@@ -370,19 +323,13 @@ function compareLogs(random: Random, bytesMax: number, runBytesMax: number): voi
   }
 }
 
-function speak(
-  random: Random,
-  log: LineLog,
-  readers: Reader[],
-  speaker: Reader,
-  max: number,
-): void {
+function send(random: Random, log: LineLog, readers: Reader[], author: Reader, max: number): void {
   const length = Math.min(log.freeBytes, random.between(1, max));
   if (length === 0) return;
   const run = randomBytes(random, length);
-  log.append(speaker, run);
+  log.append(author, run);
   for (const reader of readers)
-    if (reader !== speaker) for (const byte of run) reader.due.push(byte);
+    if (reader !== author) for (const byte of run) reader.due.push(byte);
 }
 
 function readSome(random: Random, log: LineLog, reader: Reader): void {

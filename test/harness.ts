@@ -26,10 +26,15 @@ async function endAll(): Promise<void> {
   started.clear();
 }
 
+/** Has something done at the end of this test. */
+export function atEnd(end: () => unknown): void {
+  started.add({ end: async () => void (await end()) });
+}
+
 /** A folder for the test, which goes with it. */
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "linechat-test-"));
-  started.add({ end: async () => rmSync(folder, { recursive: true }) });
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 

@@ -148,7 +148,7 @@ function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {
   return { id, after, by, number, read, lines, isPassing, granted: field("granted") };
 }
 
-/** What Redis or Bun says, as far as a log needs it. */
+/** An error of Redis or Bun, as far as a log needs it. */
 function inWords(message: string): string {
   return message
     .replace(/^Connection closed$/, "the connection was lost")

@@ -24,7 +24,7 @@ const HINTS: Readonly<Record<string, string>> = {
   "redis:": "; does it want TLS, rediss://?",
   "rediss:": "; does it speak TLS, with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?",
 };
-/** What Redis and Bun say that needs an explanation. */
+/** Errors of Redis and Bun that need an explanation. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/INVALID_RESPONSE/, "what answers there does not speak as Redis does"],
   [
@@ -127,7 +127,7 @@ async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
   }
 }
 
-/** Connects and closes again: Bun's client would only say that the connection was closed. */
+/** Connects and closes again: Bun's client would only tell that the connection was closed. */
 async function knock({ hostname, port }: URL): Promise<void> {
   const where = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 6379 };
   const knocking = Bun.connect({ ...where, socket: { data() {} } }).then((socket) =>
@@ -153,10 +153,10 @@ async function inquire(url: string): Promise<ReadonlyMap<string, string>> {
 }
 
 function reasonOf(error: unknown): string {
-  const said = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
-  for (const [pattern, words] of REASONS) {
-    const found = pattern.exec(said);
-    if (found) return words.replace("$1", found[1] ?? "");
+  const text = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
+  for (const [pattern, explanation] of REASONS) {
+    const found = pattern.exec(text);
+    if (found) return explanation.replace("$1", found[1] ?? "");
   }
   return explain(error);
 }

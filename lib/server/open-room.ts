@@ -2,6 +2,7 @@
 
 import type { Guard, MemberView } from "../extras/part.ts";
 import { UserError } from "../program/system-errors.ts";
+import type { Extra } from "../room/extra.ts";
 import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";
 
 /** What is reported. One that throws changes nothing for anybody. */
@@ -40,9 +41,15 @@ export function openRoom(options: OpenRoomOptions): EmbeddedRoom {
 /** @throws {UserError} that names a number which is out of its range */
 export function roomThatReports(options: RoomOptions & RoomEvents, guard: Guard): Room {
   checkLimits(options);
-  const { onJoin, onLeave, onRefuse, extras = [] } = options;
-  const report = { joined: guard(onJoin), gone: guard(onLeave), refused: guard(onRefuse) };
-  return new Room({ ...options, extras: [() => report, ...extras] });
+  return new Room({
+    ...options,
+    extras: [() => reports(options, guard), ...(options.extras ?? [])],
+  });
+}
+
+/** Tells the events what happens in a room. */
+export function reports({ onJoin, onLeave, onRefuse }: RoomEvents, guard: Guard): Extra {
+  return { joined: guard(onJoin), gone: guard(onLeave), refused: guard(onRefuse) };
 }
 
 /** @param onError told of what a guarded function throws; by default, that is an uncaught exception */

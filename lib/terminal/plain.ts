@@ -2,13 +2,12 @@
 
 import type { LocalSide } from "../client/local-side.ts";
 import { WholeLines } from "../client/whole-lines.ts";
-import { Colours } from "./colour.ts";
+import { bySender, harmless } from "./transcript.ts";
 
 /** The same local side, whose stdout is a terminal: it gets whole lines of harmless text. */
 export function showPlainly(pipe: LocalSide): LocalSide {
   const lines = new WholeLines();
-  const colours = new Colours(1);
-  const show = (run: Uint8Array) => pipe.show(Buffer.from(colours.bySender(colours.harmless(run))));
+  const show = (run: Uint8Array) => pipe.show(Buffer.from(bySender(harmless(run))));
   return {
     ...pipe,
     async show(bytes) {

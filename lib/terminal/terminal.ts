@@ -5,58 +5,49 @@
 
 import type { LocalSide, Notes } from "../client/local-side.ts";
 import { WholeLines } from "../client/whole-lines.ts";
-import { Colours } from "./colour.ts";
-import { type Command, HELP } from "./commands.ts";
-import { Completion } from "./completion.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
+import { mentions } from "./names.ts";
 import { Outbox } from "./outbox.ts";
 import { type Below, Screen } from "./screen.ts";
-import { Transcript } from "./transcript.ts";
-import { Typing } from "./typing.ts";
+import { bold, bySender, dim, harmless, inTime } from "./transcript.ts";
+import { type Command, HELP, Typing } from "./typing.ts";
 
-const HINT = "; /quit to leave, /help for help";
 const WAITING_SHOWN = 3;
+const WAITING_MAX = 1 << 20;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
 /** How soon after SIGTSTP this program stands still, if anything can wake it. */
 const STOP_MS = 50;
 
-/** Whose terminal it is, and what it is to show. */
-export interface TerminalOptions {
-  /** The name of the user; empty for none. */
-  name: string;
-  /** Whether the time stands before each line. */
-  showsTime: boolean;
-  /** Which lines ring the bell: those with the name of the user, or none. */
-  bell: "name" | "none";
-}
+/** The name of the user, or none if empty; whether times are shown; which lines ring the bell. */
+export type TerminalOptions = { name: string; showsTime: boolean; bell: "name" | "none" };
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
 export class Terminal implements LocalSide, Notes {
-  readonly #colours = new Colours(1);
   readonly #screen = new Screen(() => this.#below());
-  readonly #keyboard = new Keyboard((inputs) => this.#takeAll(inputs));
+  readonly #keyboard = new Keyboard((input) => this.#take(input));
   readonly #received = new WholeLines();
-  readonly #outbox = new Outbox((line) => this.#add(`${this.#prompted(line)}\n`));
-  readonly lines = this.#outbox.taken();
+  readonly #outbox = new Outbox();
+  readonly #typing = new Typing(
+    (line) => this.#outbox.add(line),
+    (command) => this.#obey(command),
+  );
+  readonly #options: TerminalOptions;
+  readonly #isMention: (line: string) => boolean;
   readonly #prompt: string;
-  readonly #rings: boolean;
-  readonly #transcript: Transcript;
-  readonly #completion: Completion;
-  readonly #typing: Typing;
-  #hint = HINT;
+  #lastTime = new Date();
+  #hint = "; /quit to leave, /help for help";
   #activity = "";
   #editing = true;
-  #stopping: Timer | undefined;
+  #isRaw = false;
   #closed: Promise<void> | undefined;
+  readonly lines = this.#outbox.taken((line) => this.#add(this.#prompted(line)));
 
-  constructor({ name, showsTime, bell }: TerminalOptions) {
-    this.#prompt = name ? this.#colours.bySender(`${name}: `) : this.#colours.dim("> ");
-    this.#rings = bell === "name";
-    this.#transcript = new Transcript(this.#colours, name, showsTime);
-    this.#completion = new Completion(name);
-    const send = (line: string) => this.#outbox.add(line);
-    this.#typing = new Typing(send, (command) => this.#obey(command), this.#completion);
+  constructor(options: TerminalOptions) {
+    const { name } = options;
+    this.#options = { ...options };
+    this.#isMention = mentions(name);
+    this.#prompt = name ? bySender(`${name}: `) : dim("> ");
 
     process.stdin.setEncoding("utf8").on("data", (chunk: string) => this.#keyboard.push(chunk));
     process.stdin.on("end", () => this.#endInput());
@@ -67,14 +58,13 @@ export class Terminal implements LocalSide, Notes {
     };
     for (const side of [process.stdin, process.stdout]) side.on("error", hungUp);
     // However the program ends, the terminal is as it was.
-    process.on("exit", () => this.#giveBack());
-    process.stdin.setRawMode(true);
+    process.on("exit", () => this.#setRaw(false));
+    this.#setRaw(true);
     this.#screen.paintSoon();
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
-    const run = this.#received.push(bytes);
-    if (run !== undefined) this.#receive(run);
+    this.#receive(this.#received.push(bytes));
     return this.#screen.shown();
   }
 
@@ -95,40 +85,33 @@ export class Terminal implements LocalSide, Notes {
   }
 
   async #close(): Promise<void> {
-    const rest = this.#received.end();
-    if (rest !== undefined) this.#receive(rest);
-    const { line } = this.#typing;
-    const unsent = [...this.#outbox.last(WAITING_SHOWN), ...(line === "" ? [] : [line])];
-    for (const one of unsent) this.#add(`${this.#waiting(one, " (not sent)")}\n`);
+    this.#receive(this.#received.end());
     const { count } = this.#outbox;
+    const { line } = this.#typing.line;
+    const unsent = [...this.#outbox.last(WAITING_SHOWN), ...(line === "" ? [] : [line])];
+    for (const one of unsent) this.#add(dim(`${this.#prompted(one)} (not sent)`));
     if (count > 0) this.#remark(`${linesAre(count, "was", "were")} not sent`);
     this.#editing = false;
     await this.#screen.leave();
-    this.#giveBack();
-  }
-
-  #takeAll(inputs: Input[]): void {
-    for (const input of inputs) if (this.#editing) this.#take(input);
-    this.#screen.paintSoon();
+    this.#setRaw(false);
   }
 
   #take(input: Input): void {
+    if (!this.#editing) return;
     const key = "key" in input ? input.key : undefined;
-    const adds = key === undefined || /^[\r\n]/.test(key);
     if (key === "\x03") process.kill(process.pid, "SIGINT");
     else if (key === "\x0c") this.#screen.restart(true);
     else if (key === "\x1a") void this.#suspend();
-    else if (adds && this.#outbox.isFull) this.#screen.ring();
+    else if (this.#outbox.count >= WAITING_MAX) this.#screen.ring();
     else this.#typing.take(input);
+    this.#screen.paintSoon();
   }
 
   #obey(command: Command): void {
-    if (command === "quit") this.#endInput();
-    else if (command === "help") this.#screen.add(HELP);
-    else {
-      this.#transcript.showsTime = !this.#transcript.showsTime;
-      this.#remark(`times are ${this.#transcript.showsTime ? "shown" : "no longer shown"}`);
-    }
+    if (command === "quit") return this.#endInput();
+    if (command === "help") return this.#screen.add(HELP);
+    this.#options.showsTime = !this.#options.showsTime;
+    this.#remark(`times are ${this.#options.showsTime ? "shown" : "no longer shown"}`);
   }
 
   /** No more is entered here, or the terminal has gone. */
@@ -136,91 +119,85 @@ export class Terminal implements LocalSide, Notes {
     if (!this.#editing) return;
     this.#editing = false;
     this.#outbox.end();
-    if (!this.#screen.gone) this.#stopReading();
+    this.#setRaw(false);
     this.#screen.paintSoon();
   }
 
   /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
   async #suspend(): Promise<void> {
     await this.#screen.leave();
-    process.stdin.setRawMode(false);
+    this.#setRaw(false);
     process.kill(0, "SIGTSTP");
     // The system does not stop a program that nothing could wake: it goes on at once.
-    this.#stopping = setTimeout(() => this.#resume(), STOP_MS);
+    setTimeout(() => this.#isRaw || this.#resume(), STOP_MS);
   }
 
   #resume(): void {
-    clearTimeout(this.#stopping);
     if (this.#closed) return;
     // In two steps: the other program may have changed the mode.
-    process.stdin.setRawMode(false);
-    process.stdin.setRawMode(this.#editing);
+    this.#setRaw(false);
+    this.#setRaw(this.#editing);
     this.#screen.restart(false);
   }
 
-  #giveBack(): void {
-    if (this.#screen.gone) return;
-    this.#stopReading();
-    if (!this.#screen.left) this.#screen.abandon();
+  /** Whether each key comes here at once, and pastes are marked (DECSET 2004, of xterm). */
+  #setRaw(raw: boolean): void {
+    if (raw === this.#isRaw || this.#screen.gone) return;
+    this.#isRaw = raw;
+    process.stdin.setRawMode(raw);
+    process.stdin[raw ? "resume" : "pause"]();
+    process.stdout.write(raw ? "\x1b[?2004h" : "\x1b[?2004l");
   }
 
-  #stopReading(): void {
-    process.stdin.pause();
-    process.stdin.setRawMode(false);
-  }
-
-  #receive(run: Uint8Array): void {
-    const harmless = this.#colours.harmless(run);
+  #receive(run: Uint8Array | undefined): void {
+    if (run === undefined) return;
+    const lines = harmless(run);
+    this.#typing.names.see(lines, this.#options.name);
     // What was passed on by force, or ends with the connection, gets a row of its own.
-    const lines = harmless.endsWith("\n") ? harmless : `${harmless}\n`;
-    this.#completion.see(lines);
-    const { text, isMention } = this.#transcript.received(lines);
-    if (isMention && this.#rings) this.#screen.ring();
-    this.#screen.add(text);
+    const shown = lines.replace(/\n$/, "").replace(/.+/g, (line) => {
+      if (!this.#isMention(line)) return bySender(line);
+      if (this.#options.bell === "name") this.#screen.ring();
+      return bold(bySender(line));
+    });
+    this.#add(shown);
   }
 
   #remark(remark: string): void {
-    this.#add(`${this.#colours.dim(this.#colours.harmless(remark))}\n`);
+    this.#add(dim(harmless(remark)));
   }
 
   #add(lines: string): void {
-    this.#screen.add(this.#transcript.add(lines));
+    const time = new Date();
+    this.#screen.add(inTime(`${lines}\n`, time, this.#lastTime, this.#options.showsTime));
+    this.#lastTime = time;
   }
 
   #below(): Below {
-    const above = this.#allWaiting();
-    if (this.#activity) above.push(this.#colours.dim(this.#activity));
+    const above = this.#waiting();
+    if (this.#activity) above.push(dim(this.#activity));
     if (!this.#editing) return { above, before: "", after: "" };
-    const { line, cursor } = this.#typing.edited;
     const { question } = this.#typing;
-    const prompt = question === undefined ? this.#prompt : this.#colours.harmless(question);
+    const { line, cursor } = question?.answer ?? this.#typing.line;
     const start = NEAR_LENGTH * Math.max(0, Math.floor(cursor / NEAR_LENGTH) - 1);
-    const before = this.#colours.harmless(line.slice(start, cursor));
-    const after = this.#colours.harmless(line.slice(cursor, cursor + NEAR_LENGTH));
-    return { above, before: (start > 0 ? "…" : prompt) + before, after };
+    const prompt = question ? harmless(question.text) : this.#prompt;
+    const before = (start > 0 ? "…" : prompt) + harmless(line.slice(start, cursor));
+    return { above, before, after: harmless(line.slice(cursor, cursor + NEAR_LENGTH)) };
   }
 
-  /** The lines that were entered and not sent, the last of them if there are many. */
-  #allWaiting(): string[] {
+  #waiting(): string[] {
     const { count } = this.#outbox;
     if (count === 0) return [];
-    const full = this.#outbox.isFull ? "; no more is taken until then" : "";
+    const full = count >= WAITING_MAX ? "; no more is taken until then" : "";
     const hint = this.#editing ? full : "; Ctrl-C to quit without sending";
+    const last = this.#outbox.last(WAITING_SHOWN).map((line) => line.slice(0, NEAR_LENGTH));
     const summary = `${linesAre(count, "waiting", "waiting")} to be sent${hint}`;
-    const last = this.#outbox.last(WAITING_SHOWN).map((line) => this.#waiting(line));
-    return [this.#colours.dim(summary), ...last];
-  }
-
-  #waiting(line: string, mark = ""): string {
-    const near = line.length > NEAR_LENGTH ? `${line.slice(0, NEAR_LENGTH)}…` : line;
-    return this.#colours.dim(this.#prompted(near) + mark);
+    return [summary, ...last.map((line) => this.#prompted(line))].map(dim);
   }
 
   #prompted(line: string): string {
-    return this.#prompt + this.#colours.harmless(line);
+    return this.#prompt + harmless(line);
   }
 }
 
-function linesAre(count: number, one: string, many: string): string {
-  return count === 1 ? `1 line ${one}` : `${count} lines ${many}`;
-}
+const linesAre = (count: number, one: string, many: string) =>
+  count === 1 ? `1 line ${one}` : `${count} lines ${many}`;

@@ -1,64 +1,41 @@
-/** What has happened, as a person is to see it: by sender, in time, and with mentions standing out. */
+/** What has happened, as a person is to see it: harmless, in colours, and in time. */
 
-import type { Colours } from "./colour.ts";
-import { mentions } from "./mention.ts";
+import { styleAt } from "../client/style.ts";
+import { sanitise } from "./sanitise.ts";
 
+/** Black and white are left out: one of them is the background. */
+const NAME_COLOURS = [31, 32, 33, 34, 35, 36, 91, 92, 93, 94, 95, 96];
+/** A server message, or a name at the start of a line: one word and a colon. */
+const SERVER_MESSAGE_OR_NAME = /^(?:(\* .*)|([^\s:\x1b]{1,32}:)(?= |$))/gm;
 /** A longer silence is marked by the time at its end. */
 const SILENCE_MS = 10 * 60_000;
 
-/** Makes text for the screen, one run of whole lines after the other. */
-export class Transcript {
-  readonly #colours: Colours;
-  readonly #isMention: (line: string) => boolean;
-  #last = new Date();
-  /** Whether the time stands before each line; else long silences and new days are marked. */
-  showsTime: boolean;
+const style = styleAt(1);
 
-  /** @param name of the user; empty for none */
-  constructor(colours: Colours, name: string, showsTime: boolean) {
-    this.#colours = colours;
-    this.#isMention = mentions(name);
-    this.showsTime = showsTime;
-  }
+/** What this program and the server report about themselves. */
+export const dim = (text: string) => style(text, 2, 22);
 
-  /**
-   * Lines that were received.
-   *
-   * @param lines harmless text, each line with its LF
-   * @returns text for the screen, and whether a line mentions the user
-   */
-  received(lines: string): { text: string; isMention: boolean } {
-    let isMention = false;
-    const text = lines.replace(/.+/g, (line) => {
-      const coloured = this.#colours.bySender(line);
-      if (!this.#isMention(line)) return coloured;
-      isMention = true;
-      return this.#colours.bold(coloured);
-    });
-    return { text: this.add(text), isMention };
-  }
+/** Text of unknown content; the visible form of what is not shown as it is stands out. */
+export const harmless = (text: Uint8Array | string) =>
+  sanitise(text, (visible) => style(visible, 7, 27));
 
-  /** Anything else that has happened now, in whole lines that may have colours. */
-  add(lines: string): string {
-    const [last, now] = [this.#last, new Date()];
-    this.#last = now;
-    if (this.showsTime) {
-      const time = this.#colours.dim(timeOfDay(now));
-      return lines.replace(/^(?=[^])/gm, `${time} `);
-    }
-    const mark = markBetween(last, now);
-    return mark === undefined ? lines : `${this.#colours.dim(`— ${mark} —`)}\n${lines}`;
-  }
+/** Harmless lines by sender: always the same colour for the same name. */
+export function bySender(lines: string): string {
+  return lines.replace(SERVER_MESSAGE_OR_NAME, (start: string, server?: string) => {
+    const colour = NAME_COLOURS[Bun.hash.crc32(start) % NAME_COLOURS.length] ?? 39;
+    return server === undefined ? style(start, colour, 39) : dim(server);
+  });
 }
 
-/** The local time of day, as `14:05`. */
-function timeOfDay(time: Date): string {
-  return time.toTimeString().slice(0, "14:05".length);
-}
+/** A line that mentions the user. */
+export const bold = (text: string) => style(text, 1, 22);
 
-/** What marks the time between two lines: a new day, or the time after a long silence. */
-function markBetween(earlier: Date, later: Date): string | undefined {
-  if (earlier.toDateString() !== later.toDateString())
-    return later.toLocaleDateString("en-GB", { dateStyle: "full" });
-  return later.getTime() - earlier.getTime() > SILENCE_MS ? timeOfDay(later) : undefined;
+/** Whole lines with their time before each of them, or else marked if they are first after a while. */
+export function inTime(lines: string, time: Date, last: Date, isBeforeEach: boolean): string {
+  const timeOfDay = time.toTimeString().slice(0, "14:05".length);
+  if (isBeforeEach) return lines.replace(/^(?=[^])/gm, `${dim(timeOfDay)} `);
+  const isNewDay = last.toDateString() !== time.toDateString();
+  if (!isNewDay && time.getTime() - last.getTime() <= SILENCE_MS) return lines;
+  const mark = isNewDay ? time.toLocaleDateString("en-GB", { dateStyle: "full" }) : timeOfDay;
+  return `${dim(`— ${mark} —`)}\n${lines}`;
 }

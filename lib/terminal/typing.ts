@@ -1,123 +1,126 @@
 /** A person at a keyboard: what is being typed, until it is entered, and what that asks for. */
 
-import { type Command, meaningOf } from "./commands.ts";
-import type { Completion, Edited } from "./completion.ts";
-import { Editor } from "./editor.ts";
-import { History } from "./history.ts";
+import { atEnd, edit, type Edited, insert } from "./editor.ts";
 import type { Input } from "./keyboard.ts";
+import { Completion } from "./names.ts";
 
 /** A paste of more lines than this is not sent unasked. */
 const PASTED_LINES_MAX = 5;
+const ENTERED_MAX = 1000;
+
+/** Lines that begin with a slash are for this client and not for the room. */
+const COMMANDS = ["quit", "help", "time"] as const;
+export type Command = (typeof COMMANDS)[number];
+
+/** What `/help` shows, on a screen of 80 columns and 24 rows. */
+export const HELP = `\
+/quit          quit once everything is sent; so does Ctrl-D on an empty line
+/time          show when lines arrive, or stop showing it
+/help          show this
+//...          send a line that begins with a slash
+Tab            complete a name seen lately; again for the next one
+Up, Down       lines entered before
+Ctrl-A, -E     to the start or the end of the line; so do Home and End
+Alt-B, -F      back or forward a word; so do Ctrl-Left and Ctrl-Right
+Ctrl-W, Alt-D  delete the word before or after the cursor
+Ctrl-U, -K     delete everything before or after the cursor
+Ctrl-L         clear the screen
+Ctrl-Z         suspend; fg comes back
+Ctrl-C         quit at once, without sending what is still waiting
+`;
 
 /** A line, and sometimes a question about it that is to be answered first. */
 export class Typing {
   readonly #send: (line: string) => void;
   readonly #obey: (command: Command) => void;
-  readonly #completion: Completion;
-  readonly #history = new History();
-  readonly #editor = new Editor();
-  #question: { text: string; answer: Editor; yes: () => void } | undefined;
+  /** The names that Tab completes. */
+  readonly names = new Completion();
+  /** Lines that were entered, for Up and Down, as long as the program runs. */
+  readonly #entered: Edited[] = [];
+  /** Which of them is shown, the last one is 1; 0 is the line that was being typed. */
+  #back = 0;
+  #typed = atEnd("");
+  /** The line that is not entered yet. */
+  line = atEnd("");
+  /** What is to be answered, and what is done after a yes. */
+  question: { text: string; answer: Edited; yes: () => void } | undefined;
 
-  /**
-   * @param send given each line that was entered
-   * @param obey given each command; Ctrl-D on an empty line is `quit`
-   * @param completion what Tab does
-   */
-  constructor(
-    send: (line: string) => void,
-    obey: (command: Command) => void,
-    completion: Completion,
-  ) {
+  /** @param obey given each command; Ctrl-D on an empty line is `quit` */
+  constructor(send: (line: string) => void, obey: (command: Command) => void) {
     this.#send = send;
     this.#obey = obey;
-    this.#completion = completion;
-  }
-
-  /** The line that is not entered yet. */
-  get line(): string {
-    return this.#editor.line;
-  }
-
-  /** What is to be answered, if anything is. */
-  get question(): string | undefined {
-    return this.#question?.text;
-  }
-
-  /** What the keys go to: the line, or the answer to the question. */
-  get edited(): Edited {
-    const { line, cursor } = this.#question?.answer ?? this.#editor;
-    return { line, cursor };
   }
 
   /** Takes what was typed or pasted; keys that mean nothing here do nothing. */
   take(input: Input): void {
-    const editor = this.#question?.answer ?? this.#editor;
-    if ("text" in input && input.text.includes("\n")) this.#paste(input.text);
-    else if ("text" in input) editor.insert(input.text);
-    else if (input.key === "\x04" && editor.line === "") this.#leave();
-    else if (editor.press(input.key)) return;
-    else if (/^[\r\n]/.test(input.key)) this.#enter();
-    else if (!this.#question) this.#find(input.key);
+    if (this.question) this.#answer(this.question, input);
+    else if ("key" in input) this.#press(input.key);
+    else if (input.text.includes("\n")) this.#paste(input.text);
+    else this.line = insert(this.line, input.text);
   }
 
-  /** Keys that bring another line. */
-  #find(key: string): void {
-    const { line } = this.#editor;
-    if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#editor.set(this.#history.go(1, line));
-    else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#editor.set(this.#history.go(-1, line));
-    else if (key === "\t") {
-      const completed = this.#completion.complete(this.edited);
-      if (completed) this.#editor.set(completed.line, completed.cursor);
-    }
+  /** Only a yes that was typed is one. */
+  #answer(question: { answer: Edited; yes: () => void }, input: Input): void {
+    const { answer } = question;
+    const key = "key" in input ? input.key : "";
+    const isEnter = /^[\r\n]/.test(key);
+    if (isEnter || (key === "\x04" && answer.line === "")) this.question = undefined;
+    if (isEnter && /^\s*y(es)?\s*$/i.test(answer.line)) question.yes();
+    else if (key) question.answer = edit(answer, key);
+    else if ("text" in input && !input.text.includes("\n"))
+      question.answer = insert(answer, input.text);
   }
 
-  #leave(): void {
-    if (this.#question) this.#question = undefined;
-    else this.#obey("quit");
+  #press(key: string): void {
+    const { line } = this.line;
+    if (/^[\r\n]/.test(key)) this.#enter(line, atEnd(""));
+    else if (key === "\x04" && line === "") this.#obey("quit");
+    else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#recall(1);
+    else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#recall(-1);
+    else if (key === "\t") this.line = this.names.complete(this.line);
+    else this.line = edit(this.line, key);
   }
 
-  #enter(): void {
-    const asked = this.#question;
-    this.#question = undefined;
-    if (!asked) this.#enterLine(this.#editor.line, { line: "", cursor: 0 });
-    else if (/^\s*y(es)?\s*$/i.test(asked.answer.line)) asked.yes();
+  /** Shows the line before, or the next one with `by` -1. */
+  #recall(by: 1 | -1): void {
+    if (this.#back === 0) this.#typed = this.line;
+    this.#back = Math.max(0, Math.min(this.#entered.length, this.#back + by));
+    this.line = this.#entered[this.#back - 1] ?? this.#typed;
   }
 
   /** The lines of a paste go into the line that is being typed, and the last of them stays there. */
   #paste(paste: string): void {
-    if (this.#question) return; // Nobody answers by a paste.
-    const { line, cursor } = this.#editor;
+    const { line, cursor } = this.line;
     const lines = (line.slice(0, cursor) + paste).split("\n");
-    const before = lines.pop() ?? "";
-    const left = { line: before + line.slice(cursor), cursor: before.length };
+    const left = insert({ line: line.slice(cursor), cursor: 0 }, lines.pop() ?? "");
     const sendAll = () => {
       for (const one of lines) this.#send(one);
-      this.#editor.set(left.line, left.cursor);
+      this.line = left;
     };
     const [first] = lines;
-    if (first !== undefined && lines.length === 1) this.#enterLine(first, left);
+    if (first !== undefined && lines.length === 1) this.#enter(first, left);
     else if (lines.length <= PASTED_LINES_MAX) sendAll();
     else this.#ask(`send ${lines.length} lines? [y/N] `, sendAll);
   }
 
-  /** Does what a line means; what is left of it is then being typed. */
-  #enterLine(line: string, left: Edited): void {
-    const meaning = meaningOf(line);
+  /** Sends or obeys a line, or asks if it may have been meant as a command; `left` is typed on. */
+  #enter(line: string, left: Edited): void {
+    const command = COMMANDS.find((name) => line.trimEnd() === `/${name}`);
     const enter = () => {
-      this.#history.add(line);
-      this.#editor.set(left.line, left.cursor);
+      this.#back = 0;
+      const isNew = line.trim() !== "" && line !== this.#entered[0]?.line;
+      if (isNew) this.#entered.unshift(atEnd(line));
+      this.#entered.splice(ENTERED_MAX);
+      this.line = left;
+      if (command) this.#obey(command);
+      else this.#send(line.replace(/^\/\//, "/"));
     };
-    const sendAsIs = () => {
-      enter();
-      this.#send(line);
-    };
-    if ("ask" in meaning) return this.#ask(meaning.ask, sendAsIs);
-    enter();
-    if ("send" in meaning) this.#send(meaning.send);
-    else this.#obey(meaning.obey);
+    if (command || !/^\/(?!\/)/.test(line)) return enter();
+    const [word] = /^\S{1,30}/.exec(line) ?? [];
+    this.#ask(`unknown command ${word}; send it as a message? [y/N] `, enter);
   }
 
   #ask(text: string, yes: () => void): void {
-    this.#question = { text, answer: new Editor(), yes };
+    this.question = { text, answer: atEnd(""), yes };
   }
 }

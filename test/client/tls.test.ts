@@ -94,7 +94,7 @@ describe("one side speaks TLS, the other does not", () => {
   });
 
   test("one that says little or nothing is asked, when the server has waited in vain", async () => {
-    const server = await listen({ host: "127.0.0.1", port: 0, tls: SERVER(), guestMs: 500 });
+    const server = await listen({ host: "127.0.0.1", port: 0, tls: SERVER(), arrivalMs: 500 });
     const place = { host: "127.0.0.1", port: server.port };
     for (const says of ["", "hi\n"]) {
       const connection = await connect({ ...place, handshakeMs: 500 });

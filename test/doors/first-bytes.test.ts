@@ -2,12 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Program, ServerProgram } from "../harness.ts";
+import { atEnd, endAfterEach, newFolder, Program, ServerProgram } from "../harness.ts";
 import { Caller } from "../server/caller.ts";
-import { atEnd, endAllAfterEach } from "../server/ends.ts";
-import { newFolder } from "../server/served.ts";
 
-endAllAfterEach();
+endAfterEach();
 
 /** What a client sends first over TLS. */
 async function clientHello(): Promise<Buffer> {

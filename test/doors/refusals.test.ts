@@ -3,10 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, ServerProgram } from "../harness.ts";
 import { Caller, type CallerOptions } from "../server/caller.ts";
-import { endAllAfterEach } from "../server/ends.ts";
-import { newFolder, openFiles, processorMs, startAfter, watchFiles } from "../server/served.ts";
+import { openFiles, processorMs, startAfter, watchFiles } from "../server/served.ts";
 
 const SECRET = "open sesame";
 
@@ -16,7 +15,7 @@ beforeAll(() => {
   certificates = makeCertificates();
   pem = certificates.file;
 });
-endAllAfterEach();
+endAfterEach();
 
 const tls = () => ["--tls-cert", pem("server.pem"), "--tls-key", pem("server.key")];
 

@@ -3,13 +3,10 @@
 import { expect, test } from "bun:test";
 
 import { idle } from "../../lib/extras/idle.ts";
-import type { RoomOptions } from "../../lib/room/room.ts";
-import { openRoom as openPlainRoom } from "../room/open-room.ts";
-import { openExtras } from "./open-extras.ts";
+import { openParts, type Options } from "./open-parts.ts";
 
-function openRoom(options: Partial<RoomOptions> = {}) {
-  const { extra } = idle(60_000);
-  const opened = openPlainRoom({ ...options, extras: extra ? [extra] : [] });
+function openRoom(options: Options = {}) {
+  const opened = openParts([() => idle(60_000)], options);
   return { ...opened, ann: opened.join("ann"), bob: opened.join("bob") };
 }
 
@@ -52,16 +49,6 @@ test("one that is gone while its lines wait is not idle afterwards", () => {
   bob.drains(100);
   for (let turn = 0; turn < 3; turn++) pass(60_000);
   expect(left).toEqual(["ann: reset", "bob: idle"]);
-});
-
-test("a newcomer does not cut off members that have to leave for a full room", () => {
-  const { accept, pass } = openExtras(() => [idle(100)], { clientsMax: 2, lingerersMax: 1 });
-  const members = [accept(), accept()];
-  pass(100);
-  accept();
-  pass(0);
-  for (const { received, ended } of members)
-    expect([received, ended]).toEqual(["* idle for 100ms\n", true]);
 });
 
 test("what cannot be is a UserError that names it", () => {

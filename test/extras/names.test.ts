@@ -1,112 +1,153 @@
-/** A room in which the server puts a name before each line. */
+/** `--names`: a client joins with a name, which stands before each of its lines. */
 
 import { describe, expect, test } from "bun:test";
 
 import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
+import type { Part } from "../../lib/extras/part.ts";
 import { rate } from "../../lib/extras/rate.ts";
-import { openExtras } from "./open-extras.ts";
+import { OUT_OF_SYNC } from "../../lib/program/server-messages.ts";
+import { FakeSocket } from "../room/fake-socket.ts";
+import { type Make, openParts, type Options } from "./open-parts.ts";
 
 const GREETING = "* say your name first\n";
+const GREETING_ALICE = "* say your name first (here: alice)\n";
 const NOT_A_NAME = "* a name is one word of 1 to 32 characters without a colon\n";
 
-const openRoom = (options: Parameters<typeof openExtras>[1] = {}) => {
-  const opened = openExtras((context) => [names(context)], options);
-  /** One that has joined under a name, and has received no more than that. */
-  const enter = (name: string, takes?: number) => {
-    const socket = opened.accept(undefined, takes);
-    socket.sends(`${name}\n`);
+function openRoom(options: Options = {}, before: readonly Make[] = []) {
+  const opened = openParts([...before, names], options);
+  /** What a socket has received since it was asked last. */
+  const receivedBy = (socket: FakeSocket): string => {
+    for (let turn = 0; turn < 3; turn++) opened.pass(0);
+    const text = socket.received;
     socket.received = "";
+    return text;
+  };
+  /** A member with that name, which has received nothing yet. */
+  const named = (name: string): FakeSocket => {
+    const socket = opened.accept();
+    socket.sends(`${name}\n`);
+    receivedBy(socket);
     return socket;
   };
-  return { ...opened, enter };
-};
+  /** One that shows a certificate, which is the same for the same fingerprint. */
+  const certified = (CN: string, fingerprint256: string): FakeSocket => {
+    const socket = new FakeSocket(1000, "::1");
+    socket.getPeerCertificate = () => ({ subject: { CN }, fingerprint256 });
+    return opened.accept(socket);
+  };
+  return { ...opened, receivedBy, named, certified };
+}
+
+/** Names that are asked for elsewhere; the others are granted at once. */
+const granted: ((granted: boolean) => void)[] = [];
+const released: string[] = [];
+const held = (): Part => ({
+  reservations: {
+    ask: (key, answer) => void (key === "alice" ? answer(true) : granted.push(answer)),
+    release: (key) => released.push(key),
+  },
+});
 
 describe("the first line is the name", () => {
   test("and stands before each line after it", () => {
-    const { accept, enter, received, events } = openRoom();
-    const bob = enter("bob");
-    const alice = accept();
-    alice.sends("alice\nhello\n\nthere");
-    expect(received(bob)).toBe("alice: hello\nalice: \n");
+    const { accept, named, receivedBy, events } = openRoom();
+    const [alice, bob] = [accept(), named("bob")];
+    alice.sends("alice\nbob: hello\n\nthere");
+    expect(receivedBy(bob)).toBe("alice: bob: hello\nalice: \n");
     alice.sends(" you are\n");
-    expect(received(bob)).toBe("alice: there you are\n");
-    expect(events).toEqual(["joined bob [::1]:1", "joined alice [::1]:2"]);
+    expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: there you are\n", GREETING]);
+    expect(events).toEqual(["joined bob [::1]:2", "joined alice [::1]:1"]);
   });
 
   test("cut anywhere, with white space around it, as telnet and a hand type it", () => {
-    const { accept, enter, received } = openRoom();
-    const [alice, bob] = [accept(), enter("bob")];
+    const { accept, named, receivedBy } = openRoom();
+    const [alice, bob] = [accept(), named("bob")];
     for (const byte of " alice \r\nhello\r\n") alice.sends(byte);
-    expect(received(bob)).toBe("alice: hello\r\n");
+    expect(receivedBy(bob)).toBe("alice: hello\r\n");
   });
 
-  test("or what it begins with, and then the rest is relayed", () => {
-    const { accept, enter, received } = openRoom();
-    const [alice, bob] = [accept(), enter("bob")];
+  test("or what it begins with, and then the line is relayed, the name once", () => {
+    const { accept, named, receivedBy } = openRoom();
+    const [alice, bob] = [accept(), named("bob")];
     alice.sends("alice: hello\nalice: again\nbob: I am bob\nalice:x\nAlice: y\n* alice left\n");
-    expect(received(bob)).toBe(
+    expect(receivedBy(bob)).toBe(
       "alice: hello\nalice: again\nalice: bob: I am bob\nalice: alice:x\nalice: Alice: y\n" +
         "alice: * alice left\n",
     );
   });
 
   test("also without its LF, at the end of input", () => {
-    const { accept, enter, received, events } = openRoom();
-    const bob = enter("bob");
     for (const sent of ["alice: hello", "alice"]) {
-      const alice = accept();
+      const { accept, named, receivedBy, events } = openRoom();
+      const [alice, bob] = [accept(), named("bob")];
       alice.sends(sent);
       alice.data.ended();
-      expect(received(bob)).toBe(sent === "alice" ? "" : "alice: hello\n");
-      expect(events.at(-1)).toMatch(/^left alice \[::1\]:\d: end of input$/);
+      expect(receivedBy(bob)).toBe(sent === "alice" ? "" : "alice: hello\n");
+      expect([events.at(-1), alice.ended]).toEqual(["left alice [::1]:1: end of input", true]);
     }
   });
 
-  test("and before it, a client receives nothing and is no member", () => {
-    const { room, accept, enter, received, pass } = openRoom();
-    const [listener, alice] = [accept(), enter("alice")];
+  test("and before it a client receives nothing but the greeting, for a minute at most", () => {
+    const { accept, named, receivedBy, pass, events } = openRoom();
+    const [listener, alice] = [accept(), named("alice")];
     alice.sends("hello\n");
     pass(59_999);
-    expect([received(listener), room.size]).toEqual([GREETING, 1]);
+    expect([receivedBy(listener), listener.ended]).toEqual([GREETING, false]);
+    listener.sends("lis");
     pass(1);
-    expect([received(listener), listener.ended]).toEqual(["* no name within 1m\n", true]);
+    expect([receivedBy(listener), listener.ended]).toEqual(["* no name within 1m\n", true]);
+    expect(events.at(-1)).toBe("refused [::1]:1: no name within 1m");
+    accept().data.ended();
+    expect(events.at(-1)).toBe(`refused [::1]:3: ${NOT_A_NAME.slice(2, -1)}`);
+  });
+
+  test("is no ClientHello: where there is no TLS, that is told", () => {
+    const { accept, receivedBy } = openRoom();
+    const mistaken = accept();
+    mistaken.data.received(Buffer.from("\x16\x03\x01\n\n\x01", "latin1"));
+    expect(receivedBy(mistaken)).toBe(`${GREETING}* speaks TLS, this port does not\n`);
   });
 });
 
 describe("the greeting", () => {
-  test("tells who is here, and how many more", () => {
-    const { accept, enter, received } = openRoom();
-    for (const name of ["alice", "Bob"]) enter(name);
-    expect(received(accept())).toBe("* say your name first (here: alice, Bob)\n");
-    for (let guest = 1; guest <= 1000; guest++) enter(`guest${guest}`);
+  test("has the names of some that are here, and how many more they are", () => {
+    const { accept, named, receivedBy } = openRoom();
+    for (const name of ["alice", "Bob"]) named(name);
+    expect(receivedBy(accept())).toBe("* say your name first (here: alice, Bob)\n");
+    for (let guest = 1; guest <= 1000; guest++) accept().sends(`guest${guest}\n`);
     const guests = Array.from({ length: 8 }, (_, at) => `guest${at + 1}`).join(", ");
-    expect(received(accept())).toBe(
+    expect(receivedBy(accept())).toBe(
       `* say your name first (here: alice, Bob, ${guests} and 992 more)\n`,
     );
   });
 
-  test("is taken whole by a new socket, or that is reset: no line is sent in part", () => {
-    const { accept, events } = openRoom();
-    expect(accept(undefined, 5).reset).toBe(true);
+  test("is never sent in part: a connection that does not take it is reset", () => {
+    const { accept, events, connections } = openRoom();
+    const full = new FakeSocket(1, "::1");
+    full.room = GREETING.length - 1;
+    accept(full);
+    expect([full.reset, connections.open, connections.arriving]).toEqual([true, 0, 0]);
     expect(events).toEqual(["refused [::1]:1: reset"]);
   });
 });
 
 describe("nobody has the name of another", () => {
-  const refused = (sent: string) => {
-    const { accept, enter, received, events } = openRoom();
-    const [, bob, late] = [enter("Alice"), enter("bob"), accept()];
-    received(late);
-    late.sends(sent);
-    const message = received(late);
-    expect([late.ended, received(bob)]).toEqual([true, ""]);
+  /** What a client is told that sends that in a room where Alice and Bob are. */
+  const refused = (sent: string | Uint8Array) => {
+    const { accept, named, receivedBy, events } = openRoom();
+    named("Alice");
+    const [bob, late] = [named("bob"), accept()];
+    receivedBy(late);
+    late.data.received(Buffer.from(sent));
+    const message = receivedBy(late);
+    expect(late.ended).toBe(true);
     expect(events.at(-1)).toBe(`refused [::1]:3: ${message.slice(2, -1)}`);
     late.sends("eve\nI am eve\n");
-    expect(received(bob)).toBe("");
+    expect(receivedBy(bob)).toBe("");
     return message;
   };
   for (const name of ["Alice", "alice", "ALICE", "ａｌｉｃｅ", "𝐀lice"])
-    test(`${name} beside Alice`, () => {
+    test(`${name} next to Alice`, () => {
       expect(refused(`${name}\nhello\n`)).toBe(`* the name ${name} is taken\n`);
       expect(refused(`${name}: hello\n`)).toBe(`* the name ${name} is taken\n`);
     });
@@ -126,150 +167,183 @@ describe("nobody has the name of another", () => {
   ] as const)
     test(`${what} is no name`, () => {
       expect(refused(`${name}\nhello\n`)).toBe(NOT_A_NAME);
-      if (name !== "") expect(refused(`${name}: hello\n`)).toBe(NOT_A_NAME);
+      expect(refused(`${name}: hello\n`)).toBe(NOT_A_NAME);
     });
 
-  test("bytes that are no UTF-8 are no name, nor is a line without an end", () => {
-    const { accept, received } = openRoom();
-    for (const sent of [Buffer.from("al\xffice\n", "latin1"), Buffer.alloc(1025, "x")]) {
-      const alice = accept();
-      alice.data.received(sent);
-      expect(received(alice)).toBe(GREETING + NOT_A_NAME);
-    }
+  test("bytes that are no UTF-8 are no name, nor are 1,025 bytes without an end", () => {
+    expect(refused(Buffer.from("al\xffice\n", "latin1"))).toBe(NOT_A_NAME);
+    expect(refused("x".repeat(1025))).toBe(NOT_A_NAME);
   });
 
   test("it is free again once all that its owner has sent is in the log", () => {
-    const { accept, enter, received, pass, events } = openRoom({ logBytes: 150, lineBytesMax: 10 });
-    const [alice, bob] = [enter("alice"), enter("bob", GREETING.length + 40)];
-    bob.room = 8;
-    alice.sends("alice: a\n".repeat(30));
-    pass(0);
-    expect(alice.paused).toBe(true);
+    const { accept, named, receivedBy, events } = openRoom({ logBytes: 150, lineBytesMax: 10 });
+    const [alice, bob] = [named("alice"), named("bob")];
+    const lines = "alice: a\n".repeat(30);
+    bob.room = 30;
+    alice.sends(lines);
     alice.data.closed();
-    const second = accept();
+    expect(receivedBy(bob)).toBe(lines.slice(0, 30));
+    const [second, third] = [accept(), accept()];
     second.sends("alice\n");
-    expect(received(second)).toContain("* the name alice is taken\n");
+    expect(receivedBy(second)).toContain("* the name alice is taken\n");
     bob.drains(Number.MAX_SAFE_INTEGER);
-    expect(received(bob)).toBe("alice: a\n".repeat(30));
-    enter("alice");
+    expect(receivedBy(bob)).toBe(lines.slice(30));
+    third.sends("alice\n");
     expect(events.at(-1)).toBe("joined alice [::1]:4");
   });
 
-  test("it is free again as soon as its owner has left, although that still receives", () => {
-    const { enter, events } = openRoom();
-    const alice = enter("alice");
-    alice.room = 0;
-    enter("bob").sends("hello\n");
-    alice.data.ended();
-    enter("alice");
-    expect([alice.ended, events.at(-1)]).toEqual([false, "joined alice [::1]:3"]);
+  test("it is free again as soon as its owner sends no more, or is gone, also from the door", () => {
+    const { accept, named, events } = openRoom({}, [held]);
+    named("alice").data.ended();
+    named("alice").data.closed();
+    named("alice");
+    expect(events.filter((event) => event.startsWith("joined"))).toHaveLength(3);
+    const waits = accept();
+    waits.sends("bob\n");
+    waits.data.closed();
+    granted.splice(0);
+    accept().sends("bob\n");
+    expect(granted).toHaveLength(1);
+  });
+});
+
+describe("a name that another server may have", () => {
+  const open = () => {
+    granted.length = 0;
+    released.length = 0;
+    const opened = openRoom({}, [held]);
+    const alice = opened.named("alice");
+    const bob = opened.accept();
+    bob.sends("bob\nhello\n");
+    return { ...opened, alice, bob };
+  };
+
+  test("is its client's once that is known, which waits at the door and is read no more", () => {
+    const { alice, bob, receivedBy } = open();
+    bob.sends("again\nand");
+    alice.sends("psst\n");
+    expect([receivedBy(alice), receivedBy(bob), bob.paused]).toEqual(["", GREETING_ALICE, true]);
+    granted[0]?.(true);
+    expect(receivedBy(alice)).toBe("bob: hello\nbob: again\n");
+    expect([receivedBy(bob), bob.paused, released]).toEqual(["", false, []]);
+    bob.data.ended();
+    expect([receivedBy(alice), released]).toEqual(["bob: and\n", ["bob"]]);
+  });
+
+  test("is refused if it has it, and is nobody's then", () => {
+    const { accept, bob, receivedBy } = open();
+    granted[0]?.(false);
+    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* the name bob is taken\n`);
+    accept().sends("bob\n");
+    expect([granted.length, released]).toEqual([2, []]);
+  });
+
+  test("is given back when its client has gone before it is known", () => {
+    const { bob, receivedBy } = open();
+    bob.data.closed();
+    granted[0]?.(true);
+    receivedBy(bob);
+    expect(new Set(released)).toEqual(new Set(["bob"]));
+  });
+
+  test("is not known within a minute: that is told", () => {
+    const { bob, pass, receivedBy } = open();
+    pass(60_000);
+    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* no name within 1m\n`);
+  });
+
+  test("is nobody's when the room is out of sync: the clients at the door have to come again", () => {
+    const { room, accept, alice, bob, receivedBy } = open();
+    room.restart({ reason: "out of sync", message: OUT_OF_SYNC }, () => {});
+    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* ${OUT_OF_SYNC}\n`);
+    expect([receivedBy(alice), alice.ended]).toEqual([`* ${OUT_OF_SYNC}\n`, true]);
+    const again = accept();
+    again.sends("alice\n");
+    expect(receivedBy(again)).toBe(GREETING);
   });
 });
 
 describe("with a certificate", () => {
-  const openTls = () => openRoom({ secrets: { tls: {} } });
+  const openSecure = (options: Options = {}) => openRoom({ ...options, secrets: { tls: {} } });
 
   test("its common name is the name, and the first line is relayed", () => {
-    const { accept, enter, received, events } = openTls();
-    const [alice, bob] = [accept("alice"), enter("bob")];
+    const { certified, named, receivedBy, events } = openSecure();
+    const [alice, bob] = [certified("alice", "A1"), named("bob")];
     alice.sends("hello\nalice: once\n");
-    expect(received(bob)).toBe("alice: hello\nalice: once\n");
-    expect(received(alice)).toBe("");
-    expect(events[0]).toBe("joined alice [::1]:1");
+    expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: hello\nalice: once\n", ""]);
+    expect(events[0]).toBe("joined alice [::1]:1000");
   });
 
-  test("one with the same certificate takes the name over at once", () => {
-    const { accept, enter, received, events } = openTls();
-    const [first, bob] = [accept("alice"), enter("bob")];
+  test("a client with the same one takes the name over at once", () => {
+    const { accept, certified, named, receivedBy, left } = openSecure();
+    const [first, bob] = [certified("alice", "A1"), named("bob")];
     first.sends("first\nunfin");
-    const second = accept("alice");
+    const second = certified("alice", "A1");
     second.sends("second\n");
     first.sends("ished\n");
-    expect(received(bob)).toBe("alice: first\nalice: second\n");
-    expect([received(first), first.ended]).toEqual(["* the name alice was taken over\n", true]);
-    expect(events.at(-1)).toBe("left alice [::1]:1: the name alice was taken over");
-    expect(received(accept())).toBe("* say your name first (here: alice, bob)\n");
+    expect(receivedBy(bob)).toBe("alice: first\nalice: second\n");
+    expect(receivedBy(first)).toBe("* the name alice was taken over\n");
+    expect([first.ended, left]).toEqual([
+      true,
+      ["alice [::1]:1000: the name alice was taken over"],
+    ]);
+    expect(receivedBy(accept())).toBe("* say your name first (here: alice, bob)\n");
   });
 
-  test("but does not get into a full room, nor takes over what a room that stops still has", () => {
-    const full = openRoom({ secrets: { tls: {} }, clientsMax: 1 });
-    full.accept("alice");
-    expect(full.received(full.accept("alice"))).toBe("* room is full\n");
-    const { room, accept, enter, settle, left } = openTls();
-    const alice = accept("alice");
-    alice.room = 0;
-    enter("bob").sends("hello\n");
-    settle();
-    room.stop();
-    accept("alice");
-    settle();
-    alice.drains(100);
-    settle();
-    expect(left).toContain("alice [::1]:1: server stopping");
+  test("but not if the room is full", () => {
+    const { certified, receivedBy } = openSecure({ clientsMax: 1 });
+    const [first, second] = [certified("alice", "A1"), certified("alice", "A1")];
+    expect([receivedBy(second), receivedBy(first)]).toEqual(["* room is full\n", ""]);
   });
 
-  test("one with another certificate does not, nor with none", () => {
-    const { accept, received, events } = openTls();
-    accept("alice");
-    expect(received(accept("Alice"))).toBe("* the name Alice is taken\n");
-    expect(events.at(-1)).toBe("refused [::1]:2: the name Alice is taken");
-    const third = accept();
-    third.sends("alice\n");
-    expect(received(third)).toContain("* the name alice is taken\n");
-  });
-
-  test("whose common name is no name, one is refused", () => {
-    const { accept, received } = openTls();
-    expect(received(accept("Alice Smith"))).toBe(
+  test("a client with another one, with none, or with one for no name is refused", () => {
+    const { accept, certified, receivedBy } = openSecure();
+    certified("alice", "A1");
+    const none = accept();
+    none.sends("alice\n");
+    expect(receivedBy(none)).toBe(`${GREETING_ALICE}* the name alice is taken\n`);
+    expect(receivedBy(certified("Alice", "B2"))).toBe("* the name Alice is taken\n");
+    expect(receivedBy(certified("Alice Smith", "A1"))).toBe(
       "* the certificate is for nobody: its common name is not one word\n",
     );
   });
 });
 
 describe("limits", () => {
-  test("of a line count what the member has sent", () => {
-    const { enter, received } = openRoom({ lineBytesMax: 10 });
-    const [alice, bob] = [enter("a".repeat(9)), enter("bob")];
-    alice.sends("123456789\n");
-    expect(received(bob)).toBe(`${"a".repeat(9)}: 123456789\n`);
-    alice.sends("1234567890\n");
-    expect(received(alice)).toBe("* line longer than 10 bytes\n");
-  });
-
-  test("of the log and of a quantum count the names", () => {
+  test("of a line count what the member has sent, those of the log the names too", () => {
     const lineBytesMax = 129;
     const logBytes = lineBytesMax + PREFIX_BYTES_MAX;
-    expect(() => openRoom({ lineBytesMax, logBytes: logBytes - 1 })).toThrow("the longest");
-    const { enter, received } = openRoom({ lineBytesMax, logBytes });
+    expect(() => openRoom({ lineBytesMax, logBytes: logBytes - 1 })).toThrow("the log holds");
+    const { named, receivedBy } = openRoom({ lineBytesMax, logBytes });
     const name = "😀".repeat(32);
-    const [alice, bob] = [enter(name), enter("bob")];
-    alice.sends(`${"x".repeat(128)}\n${"y".repeat(128)}\n`);
-    expect(received(bob)).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
+    const [talker, bob] = [named(name), named("bob")];
+    talker.sends(`${"x".repeat(128)}\n${"y".repeat(128)}\n${"z".repeat(129)}\n`);
+    expect(receivedBy(bob)).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
+    expect(receivedBy(talker)).toBe("* line longer than 129 bytes\n");
   });
 
-  test("of a rate count lines, however long the name is", () => {
-    const { accept, received, pass } = openExtras((context) => [rate(1), names(context)]);
-    const [alice, bob] = [accept(), accept()];
-    bob.sends("bob\n");
-    received(bob);
-    alice.sends(`${"a".repeat(32)}\n\n\n`);
-    expect(received(bob)).toBe(`${"a".repeat(32)}: \n`);
-    pass(1000);
-    expect(received(bob)).toBe(`${"a".repeat(32)}: \n`);
+  test("of a rate hold, and a last line waits for it", () => {
+    const { named, receivedBy, pass } = openRoom({}, [() => rate(1)]);
+    const [alice, bob] = [named("alice"), named("bob")];
+    alice.sends("1\n2\n3");
+    alice.data.ended();
+    expect([receivedBy(bob), alice.ended]).toEqual(["alice: 1\n", false]);
+    for (let second = 0; second < 2; second++) pass(1000);
+    expect([receivedBy(bob), alice.ended]).toEqual(["alice: 2\nalice: 3\n", true]);
   });
 
   test("hold for a million empty lines with the longest name", () => {
-    const { room, enter, pass } = openRoom({ logBytes: 1 << 20, patienceMs: 1000 });
-    const [alice, bob, stopped] = [enter("x".repeat(32)), enter("bob"), enter("eve")];
+    const { room, named, pass } = openRoom({ logBytes: 1 << 20, patienceMs: 1000 });
+    const [talker, bob, stopped] = [named("x".repeat(32)), named("bob"), named("eve")];
     stopped.room = 0;
     let lines = 0;
     bob.write = (bytes, offset, length) => {
       for (let at = offset; at < offset + length; at++) if (bytes[at] === 10) lines++;
       return length;
     };
-    alice.data.received(new Uint8Array(1_000_000).fill(10));
+    talker.data.received(new Uint8Array(1_000_000).fill(10));
     pass(0);
-    expect(alice.paused).toBe(true);
+    expect(talker.paused).toBe(true);
     expect(room.log.head - room.log.tail).toBeLessThanOrEqual(1 << 20);
     stopped.data.failed();
     for (let turn = 0; turn < 1000 && lines < 1_000_000; turn++) pass(0);

@@ -2,16 +2,26 @@
 
 import { expect, test } from "bun:test";
 
+import { history } from "../../lib/extras/history.ts";
 import { names } from "../../lib/extras/names/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
-import type { RoomOptions } from "../../lib/room/room.ts";
-import { openExtras } from "./open-extras.ts";
+import { FakeSocket } from "../room/fake-socket.ts";
+import { type Make, openParts, type Options } from "./open-parts.ts";
 
-const openRoom = (options: Partial<RoomOptions> = {}) =>
-  openExtras((context) => [presence(context)], options);
+/** A room, and what one in it has received, in lines. */
+function openRoom(options: Options = {}, before: Make[] = []) {
+  const opened = openParts([...before, presence], options);
+  const linesOf = ({ received }: FakeSocket) => received.split("\n").slice(0, -1);
+  /** Time goes on, and all is done that is to be done then. */
+  const pass = (ms: number) => {
+    opened.pass(ms);
+    opened.settle();
+  };
+  return { ...opened, linesOf, pass };
+}
 
-test("all receive who joins and leaves, in the one order, a newcomer its own joining too", () => {
+test("all learn who joins and leaves, in the one order; why is for the log", () => {
   const { room, join, settle } = openRoom();
   const ann = join("ann");
   ann.sends("before\n");
@@ -36,112 +46,128 @@ test("all receive who joins and leaves, in the one order, a newcomer its own joi
 });
 
 test("one that is gone has left after the last line that it has sent", () => {
-  for (const linesPerSecond of [undefined, 1]) {
-    const { join, settle } = openExtras(
-      (context) => [...(linesPerSecond ? [rate(linesPerSecond)] : []), presence(context)],
-      { logBytes: 80, lineBytesMax: 64 },
-    );
+  for (const paced of [[], [() => rate(1)]]) {
+    const { join, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 }, paced);
     const [ann, bob] = [join("ann"), join("bob")];
     settle();
-    bob.room = linesPerSecond ? 1000 : 0;
+    bob.room = paced.length > 0 ? 1000 : 0;
     ann.sends(`${"x".repeat(49)}\n`.repeat(3));
     settle();
     expect(ann.paused).toBe(true);
     ann.data.closed();
     bob.drains(1000);
     settle();
-    expect(bob.received.split("\n").at(-2)).toBe("* ann left (1 here)");
+    expect(linesOf(bob).at(-1)).toBe("* ann left (1 here)");
   }
 });
 
-test("one that takes over a name joins before the one that had it leaves, however slow that is", () => {
-  const { accept, pass, settle, left } = openExtras(
-    (context) => [names(context), presence(context)],
-    { secrets: { tls: {} } },
-  );
-  const ann = accept("ann");
-  const slow = accept("bob");
-  settle();
-  slow.room = 0;
-  ann.sends("hello\n");
-  settle();
-  accept("bob");
+test("one that takes over a name joins after its owner has left, however slow that is", () => {
+  const { accept, pass, left, linesOf } = openRoom({ secrets: { tls: {} } }, [names]);
+  const join = (name: string, takes = 1000) => {
+    const socket = new FakeSocket(1, "::1");
+    socket.shows = name;
+    socket.room = takes;
+    accept(socket);
+    pass(0);
+    return socket;
+  };
+  const ann = join("ann");
+  join("bob", 0);
+  join("bob");
   pass(60_000);
-  settle();
-  expect(left).toEqual(["bob [::1]:2: too slow"]);
-  expect(ann.received).toBe(
-    "* ann joined (1 here)\n* bob joined (2 here)\n* bob joined (3 here)\n* bob left (2 here)\n",
-  );
+  expect(left).toEqual(["bob [::1]:1: too slow"]);
+  expect(linesOf(ann).slice(2)).toEqual(["* bob left (2 here)", "* bob joined (2 here)"]);
 });
 
-test("a storm is summed up: at most ten notices in any second, and nobody is forgotten", () => {
-  const { join, pass, settle, due } = openRoom();
-  const ann = join("ann");
-  const many = Array.from({ length: 9_999 }, (_, n) => join(`${n}`));
+test("of a storm there are ten notices a second at most: the rest is summed up, or one more named", () => {
+  const { join, pass, settle, due, linesOf } = openRoom();
+  const many = Array.from({ length: 10_000 }, (_, n) => join(`${n}`));
+  const [ann = join("ann")] = many;
   settle();
-  const lines = () => ann.received.split("\n").slice(1, -1);
-  const first = Array.from({ length: 9 }, (_, n) => `* ${n} joined (${n + 2} here)`);
-  expect(lines()).toEqual(first);
+  const first = Array.from({ length: 10 }, (_, n) => `* ${n} joined (${n + 1} here)`);
+  expect(linesOf(ann)).toEqual(first);
   expect(due.inMs).toBe(1000);
   pass(999);
-  expect(lines()).toEqual(first);
+  expect(linesOf(ann)).toEqual(first);
   pass(1);
-  settle();
-  expect(lines().slice(9)).toEqual(["* 9,990 more joined (10,000 here)"]);
-  for (const socket of many.slice(0, 5)) socket.data.closed();
+  expect(linesOf(ann).slice(10)).toEqual(["* 9,990 more joined (10,000 here)"]);
+  for (const socket of many.slice(1, 6)) socket.data.closed();
   join("zoe");
-  for (const socket of many.slice(5, 100)) socket.data.closed();
+  for (const socket of many.slice(6, 101)) socket.data.closed();
   settle();
   pass(1000);
-  settle();
-  const more = lines().slice(10);
-  expect(more.slice(0, 6).map((line) => line.replace(/ \(.*/, ""))).toEqual([
-    ...Array.from({ length: 5 }, (_, n) => `* ${n} left`),
-    "* zoe joined",
-  ]);
-  expect([more.length, more.at(-1)]).toEqual([10, "* 92 more left (9,901 here)"]);
-});
-
-test("one that is more is told by its name", () => {
-  const { join, pass, settle } = openRoom();
-  const ann = join("ann");
-  for (let n = 0; n < 10; n++) join(`${n}`);
+  const more = linesOf(ann).slice(11);
+  expect(more.length).toBe(10);
+  expect(more[0]).toStartWith("* 1 left (");
+  expect(more.map((line) => line.replace(/ \(.*/, ""))).toContain("* zoe joined");
+  expect(more.at(-1)).toEndWith(" more left (9,901 here)");
+  pass(1000);
+  for (let n = 0; n < 11; n++) join(`late${n}`);
   settle();
   pass(1000);
-  settle();
-  expect(ann.received.split("\n").slice(-2)).toEqual(["* 9 joined (11 here)", ""]);
+  expect(linesOf(ann).at(-1)).toBe("* late10 joined (9,912 here)");
 });
 
 test("notices wait for room in the log, in few bytes, and slow nobody", () => {
-  const { join, settle, room } = openRoom({ logBytes: 64, lineBytesMax: 64 });
+  const { join, settle, room, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
   const [ann, bob] = [join("ann"), join("bob", 0)];
-  ann.sends("hello\n");
+  settle();
+  ann.sends("x\n");
   for (let n = 0; n < 1000; n++) join(`${n}`);
   settle();
-  expect(ann.paused).toBe(false);
+  expect([ann.paused, linesOf(bob)]).toEqual([false, []]);
   bob.drains(1 << 20);
   settle();
-  expect(bob.received.split("\n").length).toBeLessThan(14);
+  expect(linesOf(bob)[1]).toBe("x");
+  expect(linesOf(bob).length).toBeLessThan(14);
   expect(room.size).toBe(1002);
 });
 
-test("a notice is a line, and no longer than lines may be", () => {
-  const { join, settle } = openRoom({ lineBytesMax: 22 });
+test("a notice is no longer than lines may be", () => {
+  const { join, settle, linesOf } = openRoom({ lineBytesMax: 22 });
   const ann = join("ann");
   for (const name of ["bob", "barnaby", "eve"]) join(name);
   settle();
-  expect(ann.received).toBe(
-    "* ann joined (1 here)\n* bob joined (2 here)\n* eve joined (4 here)\n",
+  expect(linesOf(ann).slice(1)).toEqual(["* bob joined (2 here)", "* eve joined (4 here)"]);
+});
+
+test("how many are here is not told where other servers share the room", () => {
+  const shared: Make = () => ({ name: "shared", order: log });
+  const log = openParts([]).room.log;
+  const { join, settle } = openRoom({}, [shared]);
+  join("ann");
+  settle();
+  expect(new TextDecoder().decode(log.read({ lastRun: -1 }, 0, log.head).bytes)).toStartWith(
+    "* ann joined\n",
   );
 });
 
-test("a room that stops tells nothing of those that leave", () => {
-  const { room, join, settle } = openRoom();
-  const ann = join("ann");
-  for (let n = 0; n < 20; n++) join(`${n}`);
+test("a room that stops tells nothing more, though some have to wait for others", () => {
+  const { room, join, pass, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
+  const [ann, bob] = [join("ann"), join("bob")];
+  const eve = join("eve");
+  for (let n = 0; n < 20; n++) join(`${n}`).data.closed();
   settle();
-  const before = ann.received;
+  const before = linesOf(bob).length;
+  bob.room = 0;
+  ann.sends(`${"x".repeat(50)}\n`.repeat(3));
+  settle();
   room.stop();
+  eve.data.closed();
+  pass(2000);
+  bob.drains(1000);
   settle();
-  expect([ann.received, ann.ended]).toEqual([before, true]);
+  expect(linesOf(bob).slice(before)).toEqual(Array(3).fill("x".repeat(50)));
+  expect([ann.ended, bob.ended]).toEqual([true, true]);
+});
+
+test("notices are no history", () => {
+  const { join, settle } = openRoom({}, [() => history({ bytes: 1000 })]);
+  const ann = join("ann");
+  ann.sends("hello\n");
+  ann.data.ended();
+  settle();
+  const bob = join("bob");
+  settle();
+  expect(bob.received).toBe("hello\n* end of history\n* bob joined (1 here)\n");
 });

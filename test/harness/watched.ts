@@ -1,4 +1,6 @@
-/** Waiting for something to become true, by looking again whenever something has changed. */
+/** Waiting for something to become true, by looking again whenever something has changed, or may have. */
+
+const LOOK_AGAIN_MS = 5;
 
 export class Watched {
   readonly #watchers = new Set<() => void>();
@@ -45,5 +47,20 @@ export class Watched {
       this.#watchers.add(look);
       look();
     });
+  }
+}
+
+/** Looks again every few ms until a check gives something, for what sends no event. */
+export async function eventually<Value>(
+  what: string,
+  check: () => Value | undefined | false,
+  withinMs = 5_000,
+): Promise<Value> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const value = check();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms for ${what}`);
+    await Bun.sleep(LOOK_AGAIN_MS);
   }
 }

@@ -1,7 +1,7 @@
 /** A redis-server of the test's own, which it stops, kills and robs of its memory. */
 
 import { cpSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
 import { newFolder } from "../harness.ts";
@@ -92,122 +92,59 @@ export class RedisServer {
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
+  const port = portOf(server);
   await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address ? address.port : 0;
+  return port;
 }
 
 /** What stands between servers and Redis, and swallows replies. */
 export class Between {
-  readonly #redisPort: number;
-  readonly #listener;
   /** Whether replies go no further. */
   swallows = false;
-  readonly #pairs = new Set<{ near: Bun.Socket<Pair>; far: Bun.Socket<Pair> | undefined }>();
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
 
-  constructor(redisPort: number) {
-    this.#redisPort = redisPort;
-    this.#listener = Bun.listen<Pair>({
-      hostname: "127.0.0.1",
-      port: 0,
-      socket: {
-        open: (near) => void this.#open(near),
-        data: (near, bytes) => near.data.toFar(bytes),
-        drain: (near) => near.data.drainNear(),
-        close: (near) => near.data.close(),
-        error() {},
-      },
+  static async open(redisPort: number): Promise<Between> {
+    const between = new Between(redisPort);
+    await new Promise<void>((resolve) => between.#server.listen(0, "127.0.0.1", resolve));
+    return between;
+  }
+
+  private constructor(redisPort: number) {
+    this.#server = createServer((near) => {
+      const far = connect(redisPort, "127.0.0.1");
+      near.on("data", (bytes) => far.write(bytes));
+      far.on("data", (bytes) => this.swallows || near.write(bytes));
+      this.#join(near, far);
+      this.#join(far, near);
     });
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.#listener.port}`;
+    return `redis://127.0.0.1:${portOf(this.#server)}`;
   }
 
   /** Breaks all connections. */
   cut(): void {
-    for (const { near, far } of this.#pairs) {
-      near.terminate();
-      far?.terminate();
-    }
-  }
-
-  end(): void {
-    this.#listener.stop(true);
-    this.cut();
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   [Symbol.dispose](): void {
-    this.end();
+    this.#server.close();
+    this.cut();
   }
 
-  async #open(near: Bun.Socket<Pair>): Promise<void> {
-    const pair = new Pair(near, () => this.swallows);
-    near.data = pair;
-    const far = await Bun.connect<Pair>({
-      hostname: "127.0.0.1",
-      port: this.#redisPort,
-      socket: {
-        data: (_, bytes) => pair.toNear(bytes),
-        drain: () => pair.drainFar(),
-        close: () => near.terminate(),
-        error() {},
-      },
-    }).catch(() => undefined);
-    const ends = { near, far };
-    this.#pairs.add(ends);
-    pair.onClose = () => this.#pairs.delete(ends);
-    if (far) pair.connected(far);
-    else near.terminate();
+  #join(one: Socket, other: Socket): void {
+    this.#sockets.add(one);
+    one.on("error", () => {});
+    one.on("close", () => {
+      this.#sockets.delete(one);
+      other.destroy();
+    });
   }
 }
 
-/** A connection and what it leads to; what a socket does not take is kept. */
-class Pair {
-  readonly #near: Bun.Socket<Pair>;
-  readonly #swallows: () => boolean;
-  #far: Bun.Socket<Pair> | undefined;
-  #forNear: Buffer = Buffer.alloc(0);
-  #forFar: Buffer = Buffer.alloc(0);
-  onClose = () => {};
-
-  constructor(near: Bun.Socket<Pair>, swallows: () => boolean) {
-    this.#near = near;
-    this.#swallows = swallows;
-  }
-
-  connected(far: Bun.Socket<Pair>): void {
-    this.#far = far;
-    this.drainFar();
-  }
-
-  toFar(bytes: Buffer): void {
-    this.#forFar = Buffer.concat([this.#forFar, bytes]);
-    this.drainFar();
-  }
-
-  toNear(bytes: Buffer): void {
-    if (this.#swallows()) return;
-    this.#forNear = Buffer.concat([this.#forNear, bytes]);
-    this.drainNear();
-  }
-
-  drainFar(): void {
-    this.#forFar = write(this.#far, this.#forFar);
-  }
-
-  drainNear(): void {
-    this.#forNear = write(this.#near, this.#forNear);
-  }
-
-  close(): void {
-    this.onClose();
-    this.#far?.terminate();
-  }
-}
-
-function write(socket: Bun.Socket<Pair> | undefined, bytes: Buffer): Buffer {
-  if (!socket || bytes.length === 0) return bytes;
-  const taken = socket.write(bytes, 0, bytes.length);
-  return bytes.subarray(Math.max(0, taken));
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address ? address.port : 0;
 }

@@ -12,7 +12,7 @@ endAfterEach();
 setDefaultTimeout(40_000);
 
 const test = testWith("redis-server");
-const LOST = "* server out of sync; please reconnect";
+const OUT_OF_SYNC = "* server out of sync; please reconnect";
 
 const share = (url: string, ...options: string[]) =>
   ServerProgram.start("--redis", url, ...options);
@@ -234,7 +234,7 @@ describe("--names: a name belongs to one member of the whole room", () => {
   const says = (name: string) => ({ says: `${name}\n` });
   const taken = (name: string) => `* the name ${name} is taken\n`;
 
-  test("whoever comes first has it; it is free again when that one has left", async () => {
+  test("the first client that asks has it; it is free again when that one has left", async () => {
     await using redis = await RedisServer.start();
     const [one, other] = await startServers(2, redis.url, "--names", "--announce");
     const ann = await one?.connectNamed("ann");
@@ -289,7 +289,7 @@ describe("--names: a name belongs to one member of the whole room", () => {
 
   test("lost answers, and a Redis that was killed, give no name to two", async () => {
     await using redis = await RedisServer.start();
-    using between = new Between(redis.port);
+    using between = await Between.open(redis.port);
     const one = await share(redis.url, "--names");
     const other = await share(between.url, "--names");
     const witness = await one.connectNamed("witness");
@@ -351,7 +351,7 @@ describe("a Redis that fails delays lines and loses none, and none comes twice",
 
   test("its replies swallowed, and the connection cut", async () => {
     await using redis = await RedisServer.start();
-    using between = new Between(redis.port);
+    using between = await Between.open(redis.port);
     const servers = [
       ...(await startServers(1, redis.url)),
       ...(await startServers(2, between.url)),
@@ -411,12 +411,12 @@ describe("a Redis that fails delays lines and loses none, and none comes twice",
 });
 
 describe("a Redis that has forgotten is noticed", () => {
-  /** All hear the same, up to where they are told. */
-  const areSentAway = async (company: Company, servers: readonly ServerProgram[]) => {
+  /** All receive the same, up to where they are told. */
+  const areDisconnected = async (company: Company, servers: readonly ServerProgram[]) => {
     for (const { peer } of company.talkers) await peer.endOfInput();
     await company.stop();
     company.compare();
-    for (const talker of company.talkers) expect(talker.lastWord).toBe(LOST);
+    for (const talker of company.talkers) expect(talker.lastWord).toBe(OUT_OF_SYNC);
     for (const server of servers) {
       await server.logged(/out of sync: \S.*\n/);
       await server.logged(/left \S+: out of sync/);
@@ -428,23 +428,19 @@ describe("a Redis that has forgotten is noticed", () => {
     await next.hearsAll();
   };
 
-  test("after FLUSHALL: all are sent away, and the room goes on for whoever comes next", async () => {
-    await using redis = await RedisServer.start();
-    const servers = await startServers(3, redis.url);
-    const company = await Company.gather(servers, 1);
-    company.talk(500);
-    await Bun.sleep(300);
-    await redis.ask("FLUSHALL");
-    await areSentAway(company, servers);
-  });
-
-  test("in a room in which nobody says anything, within a second or two", async () => {
-    await using redis = await RedisServer.start();
-    const servers = await startServers(2, redis.url);
-    const company = await Company.gather(servers, 1);
-    await redis.ask("FLUSHALL");
-    await areSentAway(company, servers);
-  });
+  for (const [when, linesPerSecond] of [
+    ["while members talk", 500],
+    ["in a room in which nobody talks, within a second or two", 0],
+  ] as const)
+    test(`after FLUSHALL ${when}: all members are disconnected, and the room goes on`, async () => {
+      await using redis = await RedisServer.start();
+      const servers = await startServers(3, redis.url);
+      const company = await Company.gather(servers, 1);
+      if (linesPerSecond > 0) company.talk(linesPerSecond);
+      await Bun.sleep(linesPerSecond > 0 ? 300 : 0);
+      await redis.ask("FLUSHALL");
+      await areDisconnected(company, servers);
+    });
 
   test("after an old append-only file was put back", async () => {
     await using redis = await RedisServer.start();
@@ -457,7 +453,7 @@ describe("a Redis that has forgotten is noticed", () => {
     await redis.kill();
     redis.putBack("old");
     await redis.start();
-    await areSentAway(company, servers);
+    await areDisconnected(company, servers);
   });
 });
 
@@ -507,7 +503,7 @@ describe("a server that fails takes only its own members", () => {
   });
 });
 
-test("a server that has lost the thread is considered down, as it comes back under another name", async () => {
+test("a server that is out of sync is considered down, as it comes back under another name", async () => {
   await using redis = await RedisServer.start();
   const [one, other] = await startServers(2, redis.url, "--metrics", "0");
   const [ann, bob] = [await one?.join(), await other?.join()];
@@ -518,7 +514,7 @@ test("a server that has lost the thread is considered down, as it comes back und
   }
   await redis.ask("XTRIM", "linechat:{linechat}", "MAXLEN", "0");
   one?.kill("SIGCONT");
-  expect(await ann?.hearsAll()).toEndWith(`${LOST}\n`);
+  expect(await ann?.hearsAll()).toEndWith(`${OUT_OF_SYNC}\n`);
   await one?.logged("shares the room again");
   const carl = await one?.join({ says: "hello\n" });
   await bob?.hears("hello\n");
@@ -528,7 +524,7 @@ test("a server that has lost the thread is considered down, as it comes back und
   expect(await (await fetch(url)).text()).toContain("linechat_stream_servers 2\n");
 });
 
-describe("whoever is sent away because the thread is lost", () => {
+describe("a member of a server that is out of sync", () => {
   test("is told so, and client.ts --reconnect comes back", async () => {
     await using redis = await RedisServer.start();
     const server = await share(redis.url);
@@ -548,7 +544,7 @@ describe("whoever is sent away because the thread is lost", () => {
     const peer = await server.join();
     await redis.ask("FLUSHALL");
     await redis.ask("CONFIG", "SET", "maxmemory", "1");
-    expect(await peer.hearsAll()).toBe(`${LOST}\n`);
+    expect(await peer.hearsAll()).toBe(`${OUT_OF_SYNC}\n`);
     const early = await Peer.connect(server.port);
     expect(await early.hearsAll()).toBe("* this server is not in the room at the moment\n");
     await redis.ask("CONFIG", "SET", "maxmemory", "0");

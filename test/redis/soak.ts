@@ -83,7 +83,7 @@ interface Scene {
 export async function soakOverRedis(seed: number, forMs: number): Promise<void> {
   const random = new Random(seed);
   await using redis = await RedisServer.start();
-  using between = new Between(redis.port);
+  using between = await Between.open(redis.port);
   const servers = [
     await ServerProgram.start("--redis", redis.url),
     ...(await Promise.all(

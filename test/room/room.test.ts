@@ -319,30 +319,6 @@ describe("a member that leaves", () => {
     expect(events.at(-1)).toBe("left eve: too slow, 1 bytes behind");
   });
 
-  test("and has all that was sent until then is not too slow, though more was sent since", () => {
-    const sizes = { logBytes: 8, lineBytesMax: 4, patienceMs: 1000 };
-    const { pass, left, ann, bob } = openPair(sizes, 0);
-    ann.sends("1\n2\n");
-    pass(0);
-    bob.sends("1234");
-    ann.sends("3\n4\n5\n");
-    pass(0);
-    pass(999);
-    bob.room = 100;
-    pass(1);
-    expect(bob.received).toBe("1\n2\n* line longer than 4 bytes\n");
-    expect([bob.ended, bob.reset, left]).toEqual([true, false, ["bob: line too long"]]);
-  });
-
-  test("is sent EOF once, whatever drains", () => {
-    const { room } = openRoom();
-    const socket = new FakeSocket();
-    room.refuse(socket, "ann", "room is full");
-    socket.ended = false;
-    socket.data.drained();
-    expect([socket.received, socket.ended]).toEqual(["* room is full\n", false]);
-  });
-
   test("and is gone keeps its seat until its lines are in the log", () => {
     const { room, pass, bob } = openPair(SMALL, 0);
     const eve = new FakeSocket();

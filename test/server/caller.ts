@@ -1,6 +1,7 @@
 /** A connection that a test drives: from any address of this machine, to a path, or over TLS. */
 
-import { atEnd, eventually } from "./ends.ts";
+import { atEnd } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import type { Place } from "./served.ts";
 
 export interface CallerOptions {

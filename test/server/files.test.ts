@@ -3,15 +3,14 @@ import { copyFileSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } fro
 import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { Peer, Program, ServerProgram } from "../harness.ts";
-import { atEnd, endAllAfterEach } from "./ends.ts";
-import { newFolder, unprivileged } from "./served.ts";
+import { atEnd, endAfterEach, newFolder, Peer, Program, ServerProgram } from "../harness.ts";
+import { unprivileged } from "./served.ts";
 
 let pem: Certificates["file"];
 beforeAll(() => {
   pem = makeCertificates().file;
 });
-endAllAfterEach();
+endAfterEach();
 
 /** The server with a file, as each option that names one takes it. */
 const USES: [what: string, words: (file: string) => string[]][] = [

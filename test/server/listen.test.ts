@@ -5,11 +5,17 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { listen } from "../../lib/server/listen.ts";
-import { Peer, Program, serverCommand, ServerProgram } from "../harness.ts";
-import { endAllAfterEach } from "./ends.ts";
-import { newFolder, unprivileged } from "./served.ts";
+import {
+  endAfterEach,
+  newFolder,
+  Peer,
+  Program,
+  serverCommand,
+  ServerProgram,
+} from "../harness.ts";
+import { unprivileged } from "./served.ts";
 
-endAllAfterEach();
+endAfterEach();
 
 /** Words, and no code of the system among them. */
 const WORDS = /(?!.*\b[A-Z]{4,}\b)[a-z][^\n]*/;

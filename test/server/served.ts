@@ -4,31 +4,20 @@ import { spawnSync } from "node:child_process";
 import {
   closeSync,
   constants,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   readSync,
-  rmSync,
   writeSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ROOT, ServerProgram } from "../harness.ts";
-import { atEnd, eventually } from "./ends.ts";
+import { usageOf } from "../bench/usage.ts";
+import { atEnd, newFolder, ROOT, ServerProgram } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 
 /** Where a server listens: on a port of 127.0.0.1, or on a path. */
 export type Place = { port: number } | { unix: string };
-
-const TICKS_PER_SECOND = 100;
-
-/** A folder that is gone after the test. */
-export function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "linechat-server-"));
-  atEnd(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** How many files a process has open. */
 export function openFiles(pid: number): number {
@@ -42,14 +31,7 @@ export function startAfter(before: string, ...options: string[]): Promise<Server
 }
 
 /** The processor time a process has used, in ms. */
-export function processorMs(pid: number): number {
-  const [userTicks = 0, systemTicks = 0] = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ")
-    .slice(11, 13)
-    .map(Number);
-  return ((userTicks + systemTicks) * 1000) / TICKS_PER_SECOND;
-}
+export const processorMs = (pid: number) => usageOf(pid).cpuMs;
 
 /** Whether a process ignores a signal, by its number. */
 export function ignores(pid: number, signal: number): boolean {

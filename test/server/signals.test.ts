@@ -1,27 +1,29 @@
+/** What signals do to a server: SIGHUP reads files again, SIGTERM and SIGINT end it in order. */
+
 import { beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 
+import { loadTls } from "../../lib/program/files.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { Peer, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, Peer, serverCommand, ServerProgram } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import { Caller, type CallerOptions } from "./caller.ts";
-import { endAllAfterEach, eventually } from "./ends.ts";
-import { ignores, newFolder, openFiles, startAfter } from "./served.ts";
+import { ignores, startAfter } from "./served.ts";
 
 const MIB = 1 << 20;
 /** More than all buffers between a server and a client that does not read. */
 const MUCH = Buffer.alloc(16 * MIB, "0123456789abcde\n");
-const SIGHUP = 1;
-const SIGINT = 2;
-const SIGTERM = 15;
+/** The start of a ClientHello. */
+const HALF_A_HANDSHAKE = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
 
 let certificates: Certificates;
 beforeAll(() => {
   certificates = makeCertificates();
 });
-endAllAfterEach();
+endAfterEach();
 
 /** Files that a server reads, and that a test changes. */
 class Files {
@@ -29,6 +31,8 @@ class Files {
   readonly cert = join(this.#folder, "live.pem");
   readonly key = join(this.#folder, "live.key");
   readonly pass = join(this.#folder, "pass");
+  readonly tls = ["--tls-cert", this.cert, "--tls-key", this.key];
+  readonly passFile = ["--pass-file", this.pass];
 
   constructor() {
     this.show("server");
@@ -44,141 +48,118 @@ class Files {
     writeFileSync(this.pass, `${phrase}\n`);
   }
 
-  get tls(): string[] {
-    return ["--tls-cert", this.cert, "--tls-key", this.key];
-  }
-
-  get passFile(): string[] {
-    return ["--pass-file", this.pass];
+  /** Has the phrase come through a pipe, which nobody writes to yet. */
+  askByPipe(): void {
+    unlinkSync(this.pass);
+    Bun.spawnSync(["mkfifo", this.pass]);
   }
 }
 
 /** The common name of the certificate that a server shows. */
 function shownBy(server: ServerProgram): string | undefined {
-  const { stdout } = Bun.spawnSync(
-    ["openssl", "s_client", "-connect", `127.0.0.1:${server.port}`],
-    { stdin: null },
-  );
+  const command = ["openssl", "s_client", "-connect", `127.0.0.1:${server.port}`];
+  const { stdout } = Bun.spawnSync(command, { stdin: null });
   return /subject=CN ?= ?(\w+)/.exec(stdout.toString())?.[1];
 }
 
-/** One that has said a phrase and is in. */
+/** One that has sent a phrase and is in. */
 async function enter(server: ServerProgram, phrase: string, options?: CallerOptions) {
   const caller = await Caller.connect(server, options);
   if (options?.tls) await caller.handshaken();
   caller.say(`${phrase}\n`);
-  await server.printed(`joined ${caller.name} `, "stderr");
+  await server.logged(`joined ${caller.name} `);
   return caller;
 }
 
-function countIn(server: ServerProgram, event: string): number {
-  return server.stderr.split(event).length - 1;
-}
+const callMany = (server: ServerProgram, count: number, options?: CallerOptions) =>
+  Promise.all(Array.from({ length: count }, () => Caller.connect(server, options)));
 
 /** Sends SIGHUP and waits for what is logged of it. */
 async function hangUp(server: ServerProgram, event: string): Promise<void> {
-  const before = countIn(server, event);
+  const count = () => server.stderr.split(event).length;
+  const before = count();
   server.kill("SIGHUP");
-  await server.until(event, () => countIn(server, event) > before);
+  await server.until(event, () => count() > before);
 }
 
 describe("SIGHUP", () => {
   test("without files to read changes nothing but the log", async () => {
     const server = await ServerProgram.start();
     const [ann, bob] = [await server.join(), await server.join()];
-    await hangUp(server, "SIGHUP: there are no files to read again\n");
-    await hangUp(server, "SIGHUP: there are no files to read again\n");
+    for (let n = 0; n < 2; n++)
+      await hangUp(server, "Z SIGHUP: there are no files to read again\n");
     ann.say("still here?\n");
     await bob.hears("still here?\n");
-    (await server.join()).say("me too\n");
-    await ann.hears("me too\n");
-    server.kill("SIGTERM");
-    expect(await server.exited).toBe(0);
+    expect(await server.stop()).toBe(0);
   });
 
-  test("has newcomers say the new pass phrase, and disturbs no member", async () => {
-    const files = new Files();
-    const server = await ServerProgram.start(...files.passFile);
-    const ann = await enter(server, "first phrase");
-    files.ask("second phrase");
-    await hangUp(server, "Z pass phrase read again\n");
-    const late = await Caller.connect(server);
-    late.say("first phrase\n");
-    expect(await late.ended()).toBe("end of input");
-    expect(late.text).toBe("* wrong pass phrase\n");
-    const bob = await enter(server, "second phrase");
-    bob.say("hello\n");
-    await ann.hears("hello\n");
-    expect(ann.text).toBe("hello\n");
-  });
-
-  test("leaves the pass phrase as it was when the file will not do, and says why", async () => {
-    const files = new Files();
-    const server = await ServerProgram.start(...files.passFile);
-    files.ask("two\nlines");
-    const reason = `${files.pass} is to hold one line of 1 to 1024 bytes`;
-    server.kill("SIGHUP");
-    await server.printed(
-      new RegExp(`Z pass phrase stays? as (it was|they were): ${RegExp.escape(reason)}\\n`),
-      "stderr",
-    );
-    await enter(server, "first phrase");
-  });
-
-  test("reads certificates and pass phrase anew", async () => {
-    const files = new Files();
-    const server = await ServerProgram.start(...files.tls, ...files.passFile);
-    const ann = await enter(server, "first phrase", { tls: {} });
-    files.show("second");
-    files.ask("second phrase");
-    await hangUp(server, "Z certificates and pass phrase read again\n");
-    expect(shownBy(server)).toBe("second");
-    const bob = await enter(server, "second phrase", { tls: {} });
-    bob.say("hello\n");
-    await ann.hears("hello\n");
-  });
-
-  for (const [what, spoil, reason] of [
+  for (const [what, options, called] of [
+    ["the pass phrase", (files: Files) => files.passFile, "pass phrase"],
     [
-      "the certificate",
+      "certificates and pass phrase",
+      (files: Files) => [...files.tls, ...files.passFile],
+      "certificates and pass phrase",
+    ],
+  ] as const)
+    test(`reads ${what} again, for newcomers, and disturbs no member`, async () => {
+      const files = new Files();
+      const server = await ServerProgram.start(...options(files));
+      const how = called === "pass phrase" ? {} : { tls: {} };
+      const ann = await enter(server, "first phrase", how);
+      files.ask("second phrase");
+      files.show("second");
+      await hangUp(server, `Z ${called} read again\n`);
+      if (how.tls) expect(shownBy(server)).toBe("second");
+      const late = await Caller.connect(server, how);
+      if (how.tls) await late.handshaken();
+      late.say("first phrase\n");
+      expect(await late.ended()).toBe("end of input");
+      expect(late.text).toBe("* wrong pass phrase\n");
+      const bob = await enter(server, "second phrase", how);
+      bob.say("hello\n");
+      await ann.hears("hello\n");
+      expect(ann.text).toBe("hello\n");
+    });
+
+  for (const [what, spoil] of [
+    [
+      "certificate",
       (files: Files) => {
         writeFileSync(files.key, "no key");
         files.ask("second phrase");
+        return `${files.key} holds no private key in PEM`;
       },
-      (files: Files) => `${files.key} holds no private key in PEM`,
     ],
     [
-      "the pass phrase",
+      "pass phrase",
       (files: Files) => {
         files.show("second");
-        files.ask("");
+        files.ask("two\nlines");
+        return `${files.pass} is to hold one line of 1 to 1024 bytes`;
       },
-      (files: Files) => `${files.pass} is to hold one line of 1 to 1024 bytes`,
     ],
   ] as const)
-    test(`changes neither of both when ${what} will not do`, async () => {
+    test(`changes neither of both when the ${what} will not do, and says why`, async () => {
       const files = new Files();
       const server = await ServerProgram.start(...files.tls, ...files.passFile);
-      spoil(files);
-      await hangUp(server, `Z certificates and pass phrase stay as they were: ${reason(files)}\n`);
+      const why = spoil(files);
+      await hangUp(server, `Z certificates and pass phrase stay as they were: ${why}\n`);
       expect(shownBy(server)).toBe("server");
       await enter(server, "first phrase", { tls: {} });
     });
 
   test("while the server starts is done when it has", async () => {
     const files = new Files();
-    unlinkSync(files.pass);
-    Bun.spawnSync(["mkfifo", files.pass]);
-    const command = serverCommand("--host", "127.0.0.1", ...files.passFile, "0");
-    const server = new ServerProgram(command);
+    files.askByPipe();
+    const options = ["--host", "127.0.0.1", ...files.passFile, "0"];
+    const server = new ServerProgram(serverCommand(...options));
     // Opening it for writing waits until the server opens it for reading.
     const phrase = await open(files.pass, "w");
     server.kill("SIGHUP");
     await phrase.write("first phrase\n");
     await phrase.close();
-    await server.printed(
+    await server.logged(
       /listening on [^]* pass phrase stays? as (it was|they were): \S+ is no regular file\n/,
-      "stderr",
     );
     expect(await server.stop()).toBe(0);
   });
@@ -186,10 +167,8 @@ describe("SIGHUP", () => {
   test("does not hold the room up with a file that nobody writes", async () => {
     const files = new Files();
     const server = await ServerProgram.start(...files.passFile);
-    const ann = await enter(server, "first phrase");
-    const bob = await enter(server, "first phrase");
-    unlinkSync(files.pass);
-    Bun.spawnSync(["mkfifo", files.pass]);
+    const [ann, bob] = [await enter(server, "first phrase"), await enter(server, "first phrase")];
+    files.askByPipe();
     server.kill("SIGHUP");
     for (let n = 0; n < 20; n++) {
       ann.say(`line ${n}\n`);
@@ -233,71 +212,45 @@ describe("SIGHUP", () => {
   });
 
   test("a burst of it, with clients that had connected and were not accepted yet", async () => {
-    const files = new Files();
-    const server = await ServerProgram.start(...files.tls);
-    const callers = [await Caller.connect(server, { tls: {} })];
+    const server = await ServerProgram.start(...new Files().tls);
+    const callers = await callMany(server, 1, { tls: {} });
     await server.members(1);
-    for (let n = 0; n < 20; n++) {
+    for (let n = 1; n <= 20; n++) {
       // They are in the backlog when it wakes, and the signals are the first it sees.
       server.kill("SIGSTOP");
-      for (let m = 0; m < 10; m++) callers.push(await Caller.connect(server, { tls: {} }));
+      callers.push(...(await callMany(server, 10, { tls: {} })));
       server.kill("SIGHUP");
       server.kill("SIGCONT");
-      await server.until("certificates", () => countIn(server, "Z certificates read again\n") > n);
+      await server.until("certificates", () => server.count(/Z certificates read again/) >= n);
     }
     await Promise.all(callers.map((caller) => Promise.race([caller.handshaken(), caller.ended()])));
     expect(callers.filter((caller) => caller.ending)).toHaveLength(0);
     await server.members(callers.length);
   });
 
-  test("leaves nobody else a way to listen on its port", async () => {
-    const files = new Files();
-    const server = await ServerProgram.start(...files.tls);
-    const inUse = async () => {
-      const words = ["server.ts", "--host", "127.0.0.1", ...files.tls, String(server.port)];
-      const second = Bun.spawn([process.execPath, ...words], { stderr: "pipe" });
-      const ended = await Promise.race([second.exited, Bun.sleep(1_500).then(() => "it listens")]);
-      second.kill("SIGKILL");
-      return ended;
-    };
-    expect(await inUse()).toBe(1);
-    await hangUp(server, "Z certificates read again\n");
-    expect(await inUse()).toBe(1);
-  });
-
   test("after SIGTERM opens nothing again", async () => {
-    const files = new Files();
-    const server = await ServerProgram.start(...files.tls, "--buffer", "32M");
-    const stopped = await Caller.connect(server, { tls: {} });
-    const talker = await Caller.connect(server, { tls: {} });
+    const server = await ServerProgram.start(...new Files().tls, "--web", "0", "--buffer", "32M");
+    const [, page = ""] = await server.logged(/web at \S+:(\d+)\//);
+    const [stopped, talker] = await callMany(server, 2, { tls: {} });
     await server.members(2);
-    stopped.pause();
-    await talker.sayAll(MUCH);
-    talker.halfClose();
-    await server.printed(`left ${talker.name}: end of input`, "stderr");
+    stopped?.pause();
+    await talker?.sayAll(MUCH);
+    talker?.halfClose();
+    await server.logged(`left ${talker?.name}: end of input`);
     server.kill("SIGTERM");
-    await server.printed("stopping\n", "stderr");
-    const comesIn = () =>
-      Caller.connect(server).then(
-        () => true,
-        () => false,
-      );
-    while (await comesIn()) await Bun.sleep(10);
-    server.kill("SIGHUP");
-    for (let n = 0; n < 20; n++) {
-      expect(await comesIn()).toBe(false);
-      await Bun.sleep(10);
-    }
-    // It was there all the time, for the one that does not read.
-    expect(openFiles(server.pid)).toBeGreaterThan(0);
+    await server.logged("stopping\n");
+    const comesIn = (port: number) => Caller.connect({ port }).then(Boolean, () => false);
+    while (await comesIn(server.port)) await Bun.sleep(10);
+    await hangUp(server, "Z certificates read again\n");
+    for (const port of [server.port, Number(page)]) expect(await comesIn(port)).toBe(false);
   });
 });
 
 describe("a signal that was ignored at the start stays ignored", () => {
   for (const [name, number] of [
-    ["HUP", SIGHUP],
-    ["INT", SIGINT],
-    ["TERM", SIGTERM],
+    ["HUP", 1],
+    ["INT", 2],
+    ["TERM", 15],
   ] as const)
     test(`SIG${name}, with certificates and a pass phrase`, async () => {
       const files = new Files();
@@ -308,15 +261,11 @@ describe("a signal that was ignored at the start stays ignored", () => {
       const bob = await enter(server, "first phrase", { tls: {} });
       bob.say("undisturbed\n");
       await ann.hears("undisturbed\n");
-      expect(server.stderr).not.toContain("anew");
-      expect(server.stderr).not.toContain("stopping");
-      expect(server.stderr).not.toContain("SIGHUP");
+      expect(server.stderr).not.toMatch(/read again|stopping|SIGHUP/);
     });
 
   test("so that a server under nohup lives on", async () => {
-    const server = await ServerProgram.run([
-      ...["nohup", process.execPath, "server.ts", "--host", "127.0.0.1", "0"],
-    ]);
+    const server = await ServerProgram.run(["nohup", ...serverCommand("--host", "127.0.0.1", "0")]);
     server.kill("SIGHUP");
     const [ann, bob] = [await server.join(), await server.join()];
     ann.say("still here\n");
@@ -326,12 +275,11 @@ describe("a signal that was ignored at the start stays ignored", () => {
 });
 
 describe("SIGTERM ends the server", () => {
-  /** Fails unless SIGTERM ends it in less than a second, with everybody's connection ended. */
-  async function expectEnd(server: ServerProgram, callers: Caller[]): Promise<void> {
+  /** Fails unless it ends in time, with everybody's connection ended. */
+  async function expectEnd(server: ServerProgram, callers: Caller[], withinMs = 1_000) {
     const sinceMs = performance.now();
-    server.kill("SIGTERM");
-    expect(await server.exited).toBe(0);
-    expect(performance.now() - sinceMs).toBeLessThan(1_000);
+    expect(await server.stop()).toBe(0);
+    expect(performance.now() - sinceMs).toBeLessThan(withinMs);
     for (const caller of callers) await caller.ended();
     expect(server.stderr).not.toContain("error");
   }
@@ -339,31 +287,25 @@ describe("SIGTERM ends the server", () => {
   test("amid handshakes and pass phrases", async () => {
     const files = new Files();
     const server = await ServerProgram.start(...files.tls, ...files.passFile);
-    const silent = await Promise.all(
-      Array.from({ length: 20 }, () => Caller.connect(server, { stays: true })),
-    );
-    const guests = await Promise.all(
-      Array.from({ length: 20 }, () => Caller.connect(server, { stays: true, tls: {} })),
-    );
-    for (const guest of guests) {
-      await guest.handshaken();
-      guest.say("first phr");
+    const silent = await callMany(server, 20, { stays: true });
+    const arriving = await callMany(server, 20, { stays: true, tls: {} });
+    for (const caller of arriving) {
+      await caller.handshaken();
+      caller.say("first phr");
     }
-    await expectEnd(server, [...silent, ...guests]);
+    await expectEnd(server, [...silent, ...arriving]);
   });
 
   test("in order from the moment on that it says it listens", async () => {
     for (let n = 0; n < 20; n++) {
       const server = await ServerProgram.start();
-      server.kill(n % 2 === 0 ? "SIGTERM" : "SIGINT");
-      expect(await server.exited).toBe(0);
+      expect(await server.stop(n % 2 === 0 ? "SIGTERM" : "SIGINT")).toBe(0);
     }
   });
 
   test("amid handshakes that come at the same moment", async () => {
-    const files = new Files();
-    const server = await ServerProgram.start(...files.tls);
-    await Caller.connect(server, { tls: {} });
+    const server = await ServerProgram.start(...new Files().tls);
+    await callMany(server, 1, { tls: {} });
     await server.members(1);
     const calls = Array.from({ length: 30 }, () => Caller.connect(server, { tls: {} }));
     const settled = Promise.allSettled(calls);
@@ -372,23 +314,16 @@ describe("SIGTERM ends the server", () => {
     await settled;
   });
 
-  test("with newcomers that were refused and members that had their last word, all of whom stay", async () => {
+  test("with clients that were refused or disconnected, all of whom stay", async () => {
     const server = await ServerProgram.start("--max-clients", "5", "--max-line", "16");
-    const members = await Promise.all(
-      Array.from({ length: 5 }, () => Caller.connect(server, { stays: true })),
-    );
+    const members = await callMany(server, 5, { stays: true });
     await server.members(5);
-    const refused = await Promise.all(
-      Array.from({ length: 5 }, () => Caller.connect(server, { stays: true })),
-    );
+    const refused = await callMany(server, 5, { stays: true });
     for (const one of refused) await one.ended();
     for (const member of members) member.say("much too long a line\n");
     for (const member of members) await member.ended();
-    const sinceMs = performance.now();
-    server.kill("SIGTERM");
-    expect(await server.exited).toBe(0);
     // They are waited for as always.
-    expect(performance.now() - sinceMs).toBeLessThan(2_500);
+    await expectEnd(server, [], 2_500);
   });
 
   test("together with SIGHUP", async () => {
@@ -401,82 +336,56 @@ describe("SIGTERM ends the server", () => {
 });
 
 describe("stop() of the library", () => {
-  const passPhrase = new TextEncoder().encode("open sesame");
+  const LOCAL = { host: "127.0.0.1", port: 0 };
+  const passPhrase = Buffer.from("open sesame");
 
-  test("ends guests too, before it is done", async () => {
-    const server = await listen({ host: "127.0.0.1", port: 0, passPhrase });
-    const guests = await Promise.all(
-      Array.from({ length: 5 }, () => Caller.connect(server, { stays: true })),
-    );
-    guests[0]?.say("open ses");
-    await Bun.sleep(20);
-    await server.stop();
-    for (const guest of guests) await guest.ended(500);
-    expect(server.size).toBe(0);
-  });
-
-  test("ends those in a handshake too", async () => {
-    const [cert, key] = ["server.pem", "server.key"].map((name) => certificates.file(name));
-    if (!cert || !key) throw new Error("there are both");
-    const server = await listen({
-      host: "127.0.0.1",
-      port: 0,
-      tls: { cert: await Bun.file(cert).text(), key: await Bun.file(key).text() },
-    });
-    const silent = await Caller.connect(server, { stays: true });
-    silent.say(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
-    await Bun.sleep(20);
-    await server.stop();
-    await silent.ended(500);
-  });
-
-  test("lets nobody in who says the pass phrase meanwhile", async () => {
+  test("ends also those that are on their way in, and lets nobody in meanwhile", async () => {
     const joined: string[] = [];
     const server = await listen({
-      ...{ host: "127.0.0.1", port: 0, passPhrase, logBytes: 32 * MIB },
+      ...{ ...LOCAL, passPhrase, logBytes: 32 * MIB },
       onJoin: ({ name }) => void joined.push(name),
     });
-    const stopped = await Caller.connect(server);
-    const talker = await Caller.connect(server);
+    const [stopped, talker] = [await Caller.connect(server), await Caller.connect(server)];
     for (const member of [stopped, talker]) member.say("open sesame\n");
     await eventually("both to join", () => server.size === 2);
-    const guest = await Caller.connect(server, { stays: true });
+    const late = await Caller.connect(server, { stays: true });
+    late.say("open ses");
     await Bun.sleep(20);
     stopped.pause();
     await talker.sayAll(MUCH);
     await Bun.sleep(50);
     const end = server.stop(400);
-    guest.say("open sesame\nlate words\n");
+    late.say("ame\nlate words\n");
     await end;
-    await guest.ended(500);
-    expect(joined).toHaveLength(2);
+    await late.ended(500);
+    expect([joined.length, server.size]).toEqual([2, 0]);
     expect(talker.text).not.toContain("late words");
   });
 
-  test("called again returns the same promise", async () => {
-    const server = await listen({ host: "127.0.0.1", port: 0 });
-    const peer = await Peer.connect(server.port);
-    await eventually("a member", () => server.size === 1);
-    const first = server.stop();
-    expect(server.stop()).toBe(first);
-    await first;
-    expect(server.stop()).toBe(first);
-    expect(await peer.endOfInput()).toBe(true);
-    expect(server.size).toBe(0);
+  test("ends those in a handshake too", async () => {
+    const [cert, key] = [certificates.file("server.pem"), certificates.file("server.key")];
+    const server = await listen({ ...LOCAL, tls: loadTls({ cert, key }) });
+    const silent = await Caller.connect(server, { stays: true });
+    silent.say(HALF_A_HANDSHAKE);
+    await Bun.sleep(20);
+    await server.stop();
+    await silent.ended(500);
   });
 
-  test("has the grace time as its limit, whoever is still owed something", async () => {
-    const server = await listen({ host: "127.0.0.1", port: 0, logBytes: 32 * MIB });
+  test("has the grace time as its limit, whatever is pending, and is the same when called again", async () => {
+    const server = await listen({ ...LOCAL, logBytes: 32 * MIB });
     const stopped = await Peer.connect(server.port, { stopped: true });
     const talker = await Peer.connect(server.port);
-    await eventually("both to join", () => server.size === 2);
     const witness = await Peer.connect(server.port, { countOnly: true });
     await eventually("all to join", () => server.size === 3);
     talker.say(MUCH);
     await witness.hearsBytes(MUCH.length);
     stopped.endInput();
     const sinceMs = performance.now();
-    await server.stop(300);
+    const end = server.stop(300);
+    expect(server.stop()).toBe(end);
+    await end;
+    expect(server.stop()).toBe(end);
     expect(performance.now() - sinceMs).toBeGreaterThan(250);
     expect(performance.now() - sinceMs).toBeLessThan(1_500);
     stopped.resume();

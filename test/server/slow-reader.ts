@@ -5,7 +5,7 @@
 
 import { ptr } from "bun:ffi";
 
-import { atEnd } from "./ends.ts";
+import { atEnd } from "../harness.ts";
 import { libc } from "./libc.ts";
 
 const AF_INET = 2;

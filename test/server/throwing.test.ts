@@ -3,10 +3,10 @@
 import { expect, test } from "bun:test";
 
 import { listen } from "../../lib/server/listen.ts";
+import { atEnd, endAfterEach } from "../harness.ts";
 import { Caller } from "./caller.ts";
-import { atEnd, endAllAfterEach } from "./ends.ts";
 
-endAllAfterEach();
+endAfterEach();
 
 for (const report of ["onJoin", "onLeave", "onRefuse", "bot"] as const)
   test(report, async () => {

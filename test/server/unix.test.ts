@@ -15,15 +15,20 @@ import {
 import { join } from "node:path";
 
 import { listen } from "../../lib/server/listen.ts";
-import { clientCommand, Program, serverCommand, ServerProgram } from "../harness.ts";
+import {
+  clientCommand,
+  endAfterEach,
+  newFolder,
+  Program,
+  serverCommand,
+  ServerProgram,
+} from "../harness.ts";
 import { testWith } from "../harness/tools.ts";
 import { Caller } from "./caller.ts";
-import { endAllAfterEach } from "./ends.ts";
-import { newFolder } from "./served.ts";
 
 const ROUNDS = 20;
 
-endAllAfterEach();
+endAfterEach();
 
 const command = (path: string, ...options: string[]) => serverCommand("--unix", path, ...options);
 const start = (path: string, ...options: string[]) => ServerProgram.run(command(path, ...options));

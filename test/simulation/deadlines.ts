@@ -4,10 +4,10 @@
  * woken for it (promise 5 and the end of 6).
  */
 
-import type { Announcing } from "./announcing.ts";
 import type { Entrance } from "./entrance.ts";
+import type { Presence } from "./presence.ts";
 import type { Seat } from "./seat.ts";
-import { ROUNDING, type Speaking } from "./speaking.ts";
+import { ROUNDING, type Sending } from "./sending.ts";
 import { inWords, type State, Violation } from "./state.ts";
 
 /** How often a room that is held up asks the readers that are behind, at the least. */
@@ -16,14 +16,14 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 export class Deadlines {
   readonly #state: State;
-  readonly #speaking: Speaking;
+  readonly #sending: Sending;
   readonly #entrance: Entrance;
-  readonly #announcing: Announcing;
+  readonly #presence: Presence;
 
-  constructor(state: State, speaking: Speaking, entrance: Entrance, announcing: Announcing) {
-    this.#announcing = announcing;
+  constructor(state: State, sending: Sending, entrance: Entrance, presence: Presence) {
+    this.#presence = presence;
     this.#state = state;
-    this.#speaking = speaking;
+    this.#sending = sending;
     this.#entrance = entrance;
   }
 
@@ -46,8 +46,8 @@ export class Deadlines {
 
   /** The server closes a connection that has had its EOF and does not go. */
   closesOff(seat: Seat): void {
-    const owedEof = seat.state !== "gone" && !seat.shut && !seat.lost;
-    this.#state.demand(!owedEof, seat, "closed before its EOF");
+    const lacksEof = seat.state !== "gone" && !seat.shut && !seat.lost;
+    this.#state.demand(!lacksEof, seat, "closed before its EOF");
     this.#closedByServer(seat);
     seat.isClosing = true;
   }
@@ -66,10 +66,10 @@ export class Deadlines {
     }
   }
 
-  /** Whether it has said nothing for too long, so that it leaves in a flush now. */
+  /** Whether it has sent nothing for too long, so that it leaves in a flush now. */
   isIdle(seat: Seat): boolean {
     const { rules, stopping, heldUp, now } = this.#state;
-    const stays = seat.state === "member" && !seat.leaving && seat.unsaid.length === 0;
+    const stays = seat.state === "member" && !seat.leaving && seat.unsent.length === 0;
     if (rules.idleMs === undefined || !stays || (stopping && !heldUp)) return false;
     return now - seat.stirredAtMs >= rules.idleMs;
   }
@@ -89,7 +89,7 @@ export class Deadlines {
       if (hasTime) continue;
       if (this.isIdle(seat)) this.leaveIdle(seat);
       // Time in which its lines wait does not count.
-      else if (seat.state === "member" && !seat.leaving && seat.unsaid.length > 0)
+      else if (seat.state === "member" && !seat.leaving && seat.unsent.length > 0)
         this.#state.stirs(seat);
     }
   }
@@ -106,9 +106,9 @@ export class Deadlines {
   checkFlush(seat: Seat): void {
     const state = this.#state;
     if (seat.lost || state.now < seat.deadlineMs) return;
-    const isOwed = seat.state === "member" && seat.owed.length > 0;
-    const hasMovedOn = isOwed && state.reached(seat) >= seat.goalLeast;
-    if (seat.state === "member" && !isOwed) return;
+    const isPending = seat.state === "member" && seat.pending.length > 0;
+    const hasMovedOn = isPending && state.reached(seat) >= seat.goalLeast;
+    if (seat.state === "member" && !isPending) return;
     state.demand(hasMovedOn, seat, "still connected after its deadline");
     state.expectProgress(seat, state.reached(seat));
     state.seen.leaversKept++;
@@ -139,13 +139,13 @@ export class Deadlines {
   /** What holds before time goes on: the server has asked to be woken early enough. */
   checkAlarm(wakeAtMs: number): void {
     const { seats, stopAtMs = NEVER, open, waiting, now } = this.#state;
-    let latestMs = Math.min(open === 0 ? NEVER : stopAtMs, this.#announcing.dueAtMs);
+    let latestMs = Math.min(open === 0 ? NEVER : stopAtMs, this.#presence.dueAtMs);
     for (const seat of seats) {
       if (seat.lost) continue;
       const paced = this.#pacedUntilMs(seat);
       latestMs = Math.min(latestMs, seat.deadlineMs, this.#idleAtMs(seat), paced);
     }
-    if (waiting.some((seat) => this.#speaking.allowance(seat) >= 1))
+    if (waiting.some((seat) => this.#sending.allowance(seat) >= 1))
       latestMs = Math.min(latestMs, now + RETRY_MS);
     if (wakeAtMs > Math.max(latestMs, now) + 1 + ROUNDING)
       throw new Violation(`sleeps until ${wakeAtMs} ms, but is needed at ${latestMs} ms`);
@@ -193,15 +193,15 @@ export class Deadlines {
   }
 
   #idleAtMs(seat: Seat): number {
-    const stays = seat.state === "member" && !seat.leaving && seat.unsaid.length === 0;
+    const stays = seat.state === "member" && !seat.leaving && seat.unsent.length === 0;
     const { idleMs = NEVER } = this.#state.rules;
     return stays && !this.#state.stopping ? seat.stirredAtMs + idleMs : NEVER;
   }
 
   #pacedUntilMs(seat: Seat): number {
     const { linesPerSecond } = this.#state.rules;
-    if (linesPerSecond === undefined || seat.unsaid.length === 0) return NEVER;
-    const lines = 1 - this.#speaking.allowance(seat);
+    if (linesPerSecond === undefined || seat.unsent.length === 0) return NEVER;
+    const lines = 1 - this.#sending.allowance(seat);
     return this.#state.now + Math.max(RETRY_MS, (lines * 1000) / linesPerSecond);
   }
 

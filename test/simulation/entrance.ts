@@ -5,7 +5,7 @@
 
 import type { Naming } from "./naming.ts";
 import type { Outcome, Seat } from "./seat.ts";
-import { opensTls, type Speaking, SPEAKS_TLS } from "./speaking.ts";
+import { opensTls, type Sending, SPEAKS_TLS } from "./sending.ts";
 import { inWords, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
@@ -17,14 +17,14 @@ const NAME_MS = 60_000;
 export class Entrance {
   readonly #state: State;
   readonly #naming: Naming;
-  readonly #speaking: Speaking;
-  /** Whose names were given to others just now. */
+  readonly #sending: Sending;
+  /** Members whose names were given to others just now. */
   readonly #takeovers = new Map<Seat, string>();
 
-  constructor(state: State, naming: Naming, speaking: Speaking) {
+  constructor(state: State, naming: Naming, sending: Sending) {
     this.#state = state;
     this.#naming = naming;
-    this.#speaking = speaking;
+    this.#sending = sending;
   }
 
   /** Somebody connects; `accept` follows, then `accepted`. */
@@ -51,22 +51,22 @@ export class Entrance {
 
   /** Its handshake is over. */
   shakesHands(seat: Seat, failure: string | undefined): void {
-    if (seat.state !== "guest") return;
+    if (seat.state !== "arrival") return;
     if (failure === undefined) return this.#comesIn(seat, "pass phrase");
     this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
     this.#state.seen.failedHandshakes++;
   }
 
-  /** Bytes of a guest arrive; returns those that it sends as a member. */
-  hears(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
+  /** Bytes of an arrival arrive; returns those that it sends as a member. */
+  receives(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
     let rest: Uint8Array | undefined = bytes;
-    if (seat.awaits === "pass phrase") rest = this.#hearsPhrase(seat, bytes);
+    if (seat.awaits === "pass phrase") rest = this.#receivesPhrase(seat, bytes);
     if (rest && seat.awaits === "name" && seat.outcome === undefined)
-      rest = this.#hearsName(seat, rest);
+      rest = this.#receivesName(seat, rest);
     return seat.outcome === "joins" ? rest : undefined;
   }
 
-  /** The end of a guest's input arrives. */
+  /** The end of an arrival's input arrives. */
   ends(seat: Seat): void {
     const { awaits, begun } = seat;
     if (awaits === "handshake") this.#expects(seat, "is reset", "gone before the handshake");
@@ -80,15 +80,15 @@ export class Entrance {
   /** Its socket has not taken the greeting. */
   isNotGreeted(seat: Seat): void {
     seat.greeting = seat.takesOver = undefined;
-    if (seat.state === "departing") seat.state = "guest";
+    if (seat.state === "departing") seat.state = "arrival";
     // What it has sent together with its pass phrase goes nowhere.
-    seat.unsaid = [];
+    seat.unsent = [];
     this.#state.waiting = this.#state.waiting.filter((other) => other !== seat);
     seat.outcome = undefined;
     if (!seat.known) this.#expects(seat, "is reset", "reset");
   }
 
-  /** A handler of a guest's socket throws. */
+  /** A handler of an arrival's socket throws. */
   fails(seat: Seat): void {
     this.#expects(seat, "is reset", "reset");
   }
@@ -96,7 +96,7 @@ export class Entrance {
   /** The server is told to stop. */
   stops(): void {
     for (const seat of this.#state.seats) {
-      if (seat.state !== "guest") continue;
+      if (seat.state !== "arrival") continue;
       this.#leavesWithServer(seat);
     }
   }
@@ -107,7 +107,7 @@ export class Entrance {
     this.#state.demand(outcome === undefined, seat, `nothing follows, although it ${outcome}`);
   }
 
-  /** The room says that somebody has joined. */
+  /** The room sends that somebody has joined. */
   joined(seat: Seat): void {
     const state = this.#state;
     state.demand(seat.outcome === "joins", seat, `joined a room as a ${seat.state}`);
@@ -117,12 +117,11 @@ export class Entrance {
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = state.now;
-    if (seat.takesOver) this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
     state.stirs(seat);
     seat.joinedStep = state.seen.steps;
   }
 
-  /** The server says that it has refused somebody. */
+  /** The server sends that it has refused somebody. */
   refused(seat: Seat, why: string): void {
     const state = this.#state;
     if (seat.outcome === undefined) this.#expectUnasked(seat);
@@ -132,7 +131,7 @@ export class Entrance {
     seat.outcome = undefined;
     this.#count(why);
     if (outcome === "is told") {
-      state.expectWord(seat, why);
+      state.expectMessage(seat, why);
       state.depart(seat);
     } else {
       seat.dropped = true;
@@ -154,15 +153,15 @@ export class Entrance {
     this.#state.seen.oldestClosed++;
   }
 
-  /** Who is done with is closed at once, and a guest is no member. */
+  /** A connection that is done with is closed at once, and an arrival is no member. */
   check(seat: Seat): void {
     this.#state.demand(seat.state !== "gone" || seat.known, seat, "not closed");
-    if (seat.state !== "guest") return;
-    const isRead = seat.owed.length === 0 && !seat.paused;
-    this.#state.demand(isRead, seat, "treated as a member while a guest");
+    if (seat.state !== "arrival") return;
+    const isRead = seat.pending.length === 0 && !seat.paused;
+    this.#state.demand(isRead, seat, "treated as a member while an arrival");
   }
 
-  /** Whether none has lingered longer; or if nobody does, no guest has waited longer only to be refused. */
+  /** Whether none has lingered longer; or if nobody does, no arrival has waited longer only to be refused. */
   #isOldest(seat: Seat): boolean {
     const { seats, arriving } = this.#state;
     const open = seats.filter((other) => !other.known && other !== arriving);
@@ -173,19 +172,19 @@ export class Entrance {
     return isLingering && lingering.every((other) => seat.deadlineMs <= other.deadlineMs);
   }
 
-  /** What is expected of a guest that was not asked for anything just now. */
+  /** What is expected of an arrival that was not asked for anything just now. */
   #expectUnasked(seat: Seat): void {
     const { now, rules, stopAtMs = Number.POSITIVE_INFINITY, seen } = this.#state;
-    this.#state.demand(seat.state === "guest", seat, `refused as a ${seat.state}`);
+    this.#state.demand(seat.state === "arrival", seat, `refused as a ${seat.state}`);
     if (now >= seat.deadlineMs) {
-      const within = seat.awaits === "name" ? "1m" : inWords(rules.guestMs);
+      const within = seat.awaits === "name" ? "1m" : inWords(rules.arrivalMs);
       const why = `no ${seat.awaits} within ${within}`;
       this.#expects(seat, seat.awaits === "handshake" ? "is reset" : "is told", why);
     } else if (now >= stopAtMs) {
       this.#leavesWithServer(seat);
     } else {
       this.#state.demand(this.makesRoom(seat), seat, "refused before its deadline");
-      seen.oldestGuestsClosed++;
+      seen.oldestArrivalsClosed++;
       this.#expects(seat, "is reset", "reset");
     }
   }
@@ -193,7 +192,7 @@ export class Entrance {
   #leavesWithServer(seat: Seat): void {
     this.#expects(seat, "is closed");
     seat.why = "server stopping";
-    this.#state.seen.guestsStopped++;
+    this.#state.seen.arrivalsStopped++;
   }
 
   /** What is asked of it next, from this on. */
@@ -204,14 +203,14 @@ export class Entrance {
     seat.awaits = undefined;
     if (seat.refusal !== undefined) return this.#expects(seat, "is told", seat.refusal);
     if (from === "pass phrase" && passPhrase !== undefined) return this.#awaits(seat, from);
-    if (!rules.names) return this.#admits(seat);
+    if (!rules.names || this.#state.stopping) return this.#admits(seat);
     if (seat.certificate) return this.#claims(seat, seat.certificate.name);
     this.#awaits(seat, "name");
     seat.greeting = this.#naming.greeting();
   }
 
   /** Returns what follows the pass phrase. */
-  #hearsPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
+  #receivesPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
     const end = bytes.indexOf(LF);
     seat.begun = Buffer.concat([seat.begun, end < 0 ? bytes : bytes.subarray(0, end)]);
     if (!this.#state.rules.handshake && opensTls(seat.begun)) {
@@ -235,7 +234,7 @@ export class Entrance {
   }
 
   /** Returns what follows the name, or all of a line that begins with it. */
-  #hearsName(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
+  #receivesName(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
     if (bytes.length === 0) return undefined;
     seat.begun = Buffer.concat([seat.begun, bytes]);
     const { begun } = seat;
@@ -254,8 +253,13 @@ export class Entrance {
 
   #claims(seat: Seat, name: string): void {
     const refused = this.#naming.claims(seat, name);
-    if (refused === undefined) this.#admits(seat);
-    else this.#expects(seat, "is told", refused);
+    if (refused === undefined) {
+      if (seat.takesOver && !this.#state.stopping) {
+        this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
+        this.isTakenOver(seat.takesOver);
+      }
+      this.#admits(seat);
+    } else this.#expects(seat, "is told", refused);
   }
 
   #admits(seat: Seat): void {
@@ -263,19 +267,19 @@ export class Entrance {
     else this.#expects(seat, "joins");
   }
 
-  /** The name of this one is taken over now, if it is: once its new owner has joined and sent what it had sent. */
+  /** The name of this one is taken over now, if it is: before its new owner joins. */
   isTakenOver(over: Seat): void {
     const name = this.#takeovers.get(over);
     this.#takeovers.delete(over);
     if (name !== undefined && over.state === "member")
-      this.#speaking.disconnects(over, `the name ${name} was taken over`);
+      this.#sending.disconnects(over, `the name ${name} was taken over`);
   }
 
   #awaits(seat: Seat, what: "handshake" | "pass phrase" | "name"): void {
-    if (seat.state === "new") this.#state.seen.guests++;
-    seat.state = "guest";
+    if (seat.state === "new") this.#state.seen.arrivals++;
+    seat.state = "arrival";
     seat.awaits = what;
-    seat.deadlineMs = this.#state.now + (what === "name" ? NAME_MS : this.#state.rules.guestMs);
+    seat.deadlineMs = this.#state.now + (what === "name" ? NAME_MS : this.#state.rules.arrivalMs);
   }
 
   #expects(seat: Seat, outcome: Outcome, why?: string): void {

@@ -1,19 +1,19 @@
 /**
  * What the server has promised, kept in the plainest way there is: for each
- * connection a list of the lines it is owed. The model shares no code with
+ * connection a list of the lines it is to get. The model shares no code with
  * `lib/`; it is told what goes in and what comes out, and throws a `Violation`
  * at the first difference. Its parts each watch over some of the promises; here
  * is what they are told.
  */
 
-import { Announcing } from "./announcing.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Entrance } from "./entrance.ts";
-import { Hearing } from "./hearing.ts";
 import { Naming } from "./naming.ts";
+import { Presence } from "./presence.ts";
+import { Receiving } from "./receiving.ts";
 import type { Rules } from "./rules.ts";
 import { Seat } from "./seat.ts";
-import { Speaking } from "./speaking.ts";
+import { Sending } from "./sending.ts";
 import { State, Violation } from "./state.ts";
 
 /** What the model asks of the server itself; all of it is public. */
@@ -21,30 +21,30 @@ export interface ServerView {
   readonly open: number;
   readonly size: number;
   readonly members: number;
-  readonly owedBytes: number;
+  readonly pendingBytes: number;
 }
 
 export class Model {
   readonly state: State;
   readonly entrance: Entrance;
-  readonly hearing: Hearing;
+  readonly receiving: Receiving;
   readonly naming: Naming;
-  readonly announcing: Announcing;
-  readonly speaking: Speaking;
+  readonly presence: Presence;
+  readonly sending: Sending;
   readonly deadlines: Deadlines;
   /** Whether the server is doing the work of a turn. */
   isFlushing = false;
 
   constructor(rules: Rules) {
     this.state = new State(rules);
-    this.hearing = new Hearing(this.state);
-    this.announcing = new Announcing(this.state, this.hearing);
-    this.state.onSilent = (seat) => this.announcing.left(seat);
+    this.receiving = new Receiving(this.state);
+    this.presence = new Presence(this.state, this.receiving);
+    this.state.onSilent = (seat) => this.presence.left(seat);
     this.naming = new Naming(this.state);
-    this.speaking = new Speaking(this.state, this.hearing, this.announcing, this.naming);
-    this.entrance = new Entrance(this.state, this.naming, this.speaking);
-    this.hearing.onNotGreeted = (seat) => this.entrance.isNotGreeted(seat);
-    this.deadlines = new Deadlines(this.state, this.speaking, this.entrance, this.announcing);
+    this.sending = new Sending(this.state, this.receiving, this.presence, this.naming);
+    this.entrance = new Entrance(this.state, this.naming, this.sending);
+    this.receiving.onNotGreeted = (seat) => this.entrance.isNotGreeted(seat);
+    this.deadlines = new Deadlines(this.state, this.sending, this.entrance, this.presence);
   }
 
   /** Whether the server was told to stop, nobody is left, and all that they have sent has its place. */
@@ -54,25 +54,25 @@ export class Model {
   }
 
   /** Bytes arrive. */
-  hears(seat: Seat, bytes: Uint8Array): void {
-    const isGuest = seat.state === "guest";
-    const said = isGuest ? this.entrance.hears(seat, bytes) : bytes;
-    if (said && (isGuest || seat.state === "member")) this.speaking.hears(seat, said);
+  receives(seat: Seat, bytes: Uint8Array): void {
+    const isArrival = seat.state === "arrival";
+    const sent = isArrival ? this.entrance.receives(seat, bytes) : bytes;
+    if (sent && (isArrival || seat.state === "member")) this.sending.receives(seat, sent);
   }
 
   /** The end of input arrives. */
   ends(seat: Seat): void {
     if (seat.ended) return;
     seat.ended = true;
-    if (seat.state === "guest") this.entrance.ends(seat);
-    if (seat.state === "member") this.speaking.ends(seat);
+    if (seat.state === "arrival") this.entrance.ends(seat);
+    if (seat.state === "member") this.sending.ends(seat);
   }
 
   /** A handler of its socket throws. */
   fails(seat: Seat): void {
     seat.failed = true;
     seat.dropped = true;
-    if (seat.state === "guest") this.entrance.fails(seat);
+    if (seat.state === "arrival") this.entrance.fails(seat);
   }
 
   /** The connection is gone. */
@@ -90,22 +90,22 @@ export class Model {
   }
 
   /** The room has put a run into its log: that is the one order. */
-  said(speaker: Seat | undefined, run: Uint8Array): void {
-    if (speaker) this.entrance.isTakenOver(speaker);
-    if (!this.announcing.isNotice(run)) return this.speaking.said(speaker, run);
+  sent(sender: Seat | undefined, run: Uint8Array): void {
+    if (sender) this.entrance.isTakenOver(sender);
+    if (!this.presence.isNotice(run)) return this.sending.sent(sender, run);
     // Members that leave because the room stops do so before notices that do not wait.
-    if (this.isFlushing && !this.state.waiting.includes(this.announcing.voice))
+    if (this.isFlushing && !this.state.waiting.includes(this.presence.sender))
       this.deadlines.leaveStopping();
-    this.announcing.wait();
-    this.speaking.takeTurn(this.announcing.voice, run.length);
-    this.announcing.said(run);
+    this.presence.wait();
+    this.sending.takeTurn(this.presence.sender, run.length);
+    this.presence.sent(run);
   }
 
   joined(seat: Seat): void {
     this.entrance.joined(seat);
-    this.hearing.joins(seat);
-    this.announcing.joined(seat);
-    this.speaking.tells(`${seat.ownName ?? seat.name} joined`);
+    this.receiving.joins(seat);
+    this.presence.joined(seat);
+    this.sending.tells(`${seat.ownName ?? seat.name} joined`);
   }
 
   pauses(seat: Seat): void {
@@ -121,20 +121,20 @@ export class Model {
     seat.paused = false;
   }
 
-  /** The room says that a member has left. */
+  /** The room sends that a member has left. */
   left(seat: Seat, reason: string, behindBytes: number): void {
     const { state, deadlines } = this;
     state.demand(seat.state === "member", seat, "left without being there");
     if (reason === "idle" && deadlines.isIdle(seat)) deadlines.leaveIdle(seat);
     const isRight = deadlines.isReason(seat, reason);
     state.demand(isRight, seat, `left for a wrong reason, "${reason}"`);
-    this.hearing.checkBehind(seat, behindBytes);
+    this.receiving.checkBehind(seat, behindBytes);
     const isAborted = state.stopAtMs !== undefined && state.now >= state.stopAtMs;
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
     if (reason === "reset") state.seen.resets++;
     state.depart(seat);
     if (seat.leaving !== undefined) return;
-    if (seat.unsaid.length === 0) this.state.silence(seat, reason);
+    if (seat.unsent.length === 0) this.state.silence(seat, reason);
     else seat.leftFor = reason;
   }
 
@@ -148,14 +148,14 @@ export class Model {
     // One that is to leave may turn out to be gone in that moment.
     const isRight = silent?.reason === reason || (silent && reason === "reset" && seat.lost);
     this.state.demand(Boolean(isRight), seat, `silent for ${reason}, not ${silent?.reason}`);
-    this.speaking.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
+    this.sending.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
   }
 
   stop(graceMs: number): void {
     this.state.stopAtMs = this.state.now + graceMs;
     this.state.seen.stops++;
     this.entrance.stops();
-    this.announcing.stops();
+    this.presence.stops();
   }
 
   /** What holds after every step. */
@@ -167,15 +167,15 @@ export class Model {
     expectCount("connections open", server.open, state.open);
     expectCount("members and those that leave", server.members, state.members);
     expectCount("members", server.size, state.staying);
-    if (server.owedBytes > rules.logBytes + state.keptBytes)
+    if (server.pendingBytes > rules.logBytes + state.keptBytes)
       throw new Violation("the log holds more than it may");
     if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) this.entrance.isTakenOver(seat);
     for (const seat of state.seats) {
       this.entrance.answered(seat);
       this.entrance.check(seat);
-      this.speaking.check(seat);
-      this.hearing.check(seat, turnDue);
+      this.sending.check(seat);
+      this.receiving.check(seat, turnDue);
     }
   }
 
@@ -187,22 +187,22 @@ export class Model {
     if (state.isOverdue && !this.stopped) throw new Violation("goes on after its grace time");
     this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
-    this.speaking.checkFlush(turnDue);
-    state.forgetSaid();
+    this.sending.checkFlush(turnDue);
+    state.forgetSent();
     // When somebody spoke or was dropped in this flush, the next one is due at once.
     if (!state.heldUp || turnDue || this.stopped) return;
     this.deadlines.checkHold();
-    this.speaking.checkHold();
+    this.sending.checkHold();
   }
 
-  /** What holds when nothing is left to happen: everything said has arrived. */
+  /** What holds when nothing is left to happen: everything sent has arrived. */
   checkRest(reads: (seat: Seat) => boolean): void {
     for (const seat of this.state.waiting) this.state.demand(false, seat, "waits for ever");
     for (const seat of this.state.seats) {
-      this.state.demand(seat.unsaid.length === 0, seat, "its lines are never said");
+      this.state.demand(seat.unsent.length === 0, seat, "its lines are never sent");
       this.state.demand(!seat.paused, seat, "stays paused");
-      this.state.demand(seat.state !== "guest", seat, "stays a guest for ever");
-      if (!seat.lost && reads(seat)) this.hearing.checkRest(seat);
+      this.state.demand(seat.state !== "arrival", seat, "stays an arrival for ever");
+      if (!seat.lost && reads(seat)) this.receiving.checkRest(seat);
     }
   }
 }

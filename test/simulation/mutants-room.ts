@@ -253,10 +253,6 @@ const LEAVING = [
       "if (cursor.reached >= this.#goal)",
       "if (cursor.position >= this.#goal)",
     ],
-    "a leaver whose connection was found to be gone is gone again when that is told": [
-      "this.#socket.data = GONE;",
-      "",
-    ],
     "a refusal has no message": ["`* ${message}\\n`", '""'],
   }),
   ...faultsIn("room/room.ts", {

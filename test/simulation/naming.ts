@@ -1,4 +1,4 @@
-/** `--names`: who is called what, and what each says with its name before it. */
+/** `--names`: who is called what, and what each sends with its name before it. */
 
 import type { Random } from "./random.ts";
 import type { Seat } from "./seat.ts";
@@ -7,13 +7,13 @@ import { type State, Violation } from "./state.ts";
 const NAMES = ["ann", "Ann", "bob", "BOB", "zoë", "ZOE\u0308", "😀", "*"] as const;
 const NO_NAMES = ["", " ", "a b", "a:b", "x".repeat(33), "a\u200bb", "\u202ebob"] as const;
 
-/** A name for a peer, which it says, or has in its certificate: of these there are few, so that some come again. */
+/** A name for a peer, which it sends, or has in its certificate: of these there are few, so that some come again. */
 export function chooseName(random: Random, badName: number, certified: boolean): string {
   if (random.chance(badName)) return random.pick(NO_NAMES);
   return random.pick(certified ? NAMES.slice(0, 3) : NAMES);
 }
 
-/** Who a peer is by its certificate. */
+/** What a certificate says of a peer. */
 export interface Certificate {
   readonly name: string;
   readonly fingerprint: string;
@@ -21,8 +21,8 @@ export interface Certificate {
 
 export class Naming {
   readonly #state: State;
-  /** Who had a name last. */
-  readonly #bearers = new Map<string, Seat>();
+  /** The last owner of each name. */
+  readonly #owners = new Map<string, Seat>();
 
   constructor(state: State) {
     this.#state = state;
@@ -39,7 +39,7 @@ export class Naming {
   /** What somebody is told who is asked for a name. */
   greeting(): Uint8Array {
     this.#state.seen.greetings++;
-    const here = [...this.#bearers.values()].filter(hasName).map(({ ownName }) => ownName);
+    const here = [...this.#owners.values()].filter(hasName).map(({ ownName }) => ownName);
     const more = here.length > 10 ? ` and ${here.length - 10} more` : "";
     const some = here.length > 0 ? ` (here: ${here.slice(0, 10).join(", ")}${more})` : "";
     return Buffer.from(`* say your name first${some}\n`);
@@ -50,18 +50,19 @@ export class Naming {
     const { seen } = this.#state;
     if (!isName(name)) {
       seen.noNames++;
-      if (seat.certificate) return "the certificate is for nobody: its common name is not one word";
+      if (seat.certificate)
+        return "the certificate is for nobody: its common name is not one word";
       return "a name is one word of 1 to 32 characters without a colon";
     }
-    const bearer = this.#bearer(name);
-    if (bearer && bearer.certificate?.fingerprint !== (seat.certificate?.fingerprint ?? "none")) {
+    const owner = this.#owner(name);
+    if (owner && owner.certificate?.fingerprint !== (seat.certificate?.fingerprint ?? "none")) {
       seen.namesTaken++;
       return `the name ${name} is taken`;
     }
-    if (bearer) seen.takeovers++;
-    else this.#bearers.delete(keyOf(name));
-    this.#bearers.set(keyOf(name), seat);
-    seat.takesOver = bearer;
+    if (owner) seen.takeovers++;
+    else this.#owners.delete(keyOf(name));
+    this.#owners.set(keyOf(name), seat);
+    seat.takesOver = owner;
     seat.ownName = name;
     seen.named++;
     return undefined;
@@ -73,15 +74,15 @@ export class Naming {
     if (!isRight) throw new Violation(`${name} is called ${called} in a report`);
   }
 
-  #bearer(name: string): Seat | undefined {
-    const seat = this.#bearers.get(keyOf(name));
+  #owner(name: string): Seat | undefined {
+    const seat = this.#owners.get(keyOf(name));
     return seat && hasName(seat) ? seat : undefined;
   }
 }
 
 /** Whether it sends something under its name, or may. */
-function hasName({ state, leaving, unsaid }: Seat): boolean {
-  return state === "member" ? leaving === undefined : state === "gone" && unsaid.length > 0;
+function hasName({ state, leaving, unsent }: Seat): boolean {
+  return state === "member" ? leaving === undefined : state === "gone" && unsent.length > 0;
 }
 
 /** Good enough for the names that peers have here, or parts of them. */

@@ -7,11 +7,11 @@
 import type { AcceptedSocket, Way } from "../../lib/doors/door.ts";
 import type { Life } from "../../lib/room/socket.ts";
 import type { Model } from "./model.ts";
+import { PeerLines } from "./peer-lines.ts";
 import type { Random } from "./random.ts";
 import { Reader } from "./reader.ts";
 import type { Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
-import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
 import { readTelnet } from "./telnet.ts";
 
@@ -66,7 +66,7 @@ export class Connection extends Reader implements AcceptedSocket {
   readonly #network: Network;
   #paused = false;
   #shut = false;
-  /** Whether the peer has sent its FIN, and whether the socket has said so. */
+  /** Whether the peer has sent its FIN, and whether the socket has sent so. */
   #finSent = false;
   #finSeen = false;
   readonly #polite: boolean;
@@ -75,7 +75,7 @@ export class Connection extends Reader implements AcceptedSocket {
   /** What TLS is told, and the socket in whose place this one is. */
   #tls: TlsHandlers | undefined;
   #plain: { data: Life; terminate(): void } | undefined;
-  readonly #speech: Speech;
+  readonly #lines: PeerLines;
   /** What a telnet client has sent, how much of that is lines, and how many bytes of answers it has. */
   #sent = "";
   #lineBytes = 0;
@@ -89,7 +89,7 @@ export class Connection extends Reader implements AcceptedSocket {
     this.#isShakingHands = model.state.rules.handshake; // before all else
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
-    this.#speech = new Speech(network, seat, model.state.rules.telnet);
+    this.#lines = new PeerLines(network, seat, model.state.rules.telnet);
   }
 
   // The socket, as the server calls it.
@@ -98,7 +98,7 @@ export class Connection extends Reader implements AcceptedSocket {
     const { model, random, weather } = this.#network;
     if (this.closed) {
       this.log("is written after its close");
-      model.hearing.misses(this.seat);
+      model.receiving.misses(this.seat);
       this.seat.isRefusingWrites = true;
       return -1;
     }
@@ -119,15 +119,15 @@ export class Connection extends Reader implements AcceptedSocket {
       this.log(
         `is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
       );
-    model.hearing.took(this.seat, bytes, offset, length, taken);
+    model.receiving.took(this.seat, bytes, offset, length, taken);
     this.drainDue = taken < length;
     return taken;
   }
 
   shutdown(): void {
     this.log("gets EOF");
-    if (this.closed) return this.#network.model.hearing.misses(this.seat);
-    this.#network.model.hearing.shuts(this.seat);
+    if (this.closed) return this.#network.model.receiving.misses(this.seat);
+    this.#network.model.receiving.shuts(this.seat);
     this.#shut = true;
     if (this.#finSeen) this.#lose("closed on both sides", true);
   }
@@ -196,13 +196,13 @@ export class Connection extends Reader implements AcceptedSocket {
   }
 
   /** Bytes arrive at the server. */
-  speak(): boolean {
+  send(): boolean {
     const { handlers, model, random } = this.#network;
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
-    const chunk = this.#speech.next(random.between(1, model.state.rules.readBytesMax));
-    if (this.#network.trace) this.log(`says ${show(chunk)}`);
+    const chunk = this.#lines.next(random.between(1, model.state.rules.readBytesMax));
+    if (this.#network.trace) this.log(`sends ${show(chunk)}`);
     const lines = model.state.rules.telnet ? this.#nextLines(chunk) : chunk;
-    if (lines.length > 0) model.hears(this.seat, lines);
+    if (lines.length > 0) model.receives(this.seat, lines);
     handlers.data(this, chunk);
     return true;
   }
@@ -224,7 +224,7 @@ export class Connection extends Reader implements AcceptedSocket {
     if (!this.#shut || random.chance(500)) {
       this.log("its end of input arrives");
       const lines = model.state.rules.telnet ? this.#nextLines() : NOTHING;
-      if (lines.length > 0) model.hears(this.seat, lines);
+      if (lines.length > 0) model.receives(this.seat, lines);
       model.ends(this.seat);
       handlers.end(this);
     }
@@ -249,14 +249,14 @@ export class Connection extends Reader implements AcceptedSocket {
     return true;
   }
 
-  /** The socket says that it takes bytes again; a promise, but not one on time. */
+  /** The socket sends that it takes bytes again; a promise, but not one on time. */
   drain(): boolean {
     const { handlers, model } = this.#network;
     const writable = this.reading === "fast" || this.inFlight <= this.inFlightMax >> 1;
     if (this.closed || !this.drainDue || !writable) return false;
     this.drainDue = false;
     this.log("drains");
-    model.hearing.drained(this.seat);
+    model.receiving.drained(this.seat);
     handlers.drain(this);
     return true;
   }
@@ -324,11 +324,11 @@ export class Connection extends Reader implements AcceptedSocket {
 
   /** One that is not asked for its name yet takes all of it. */
   #takeAnswer(length: number): number {
-    const isGuest = this.seat.state === "guest";
-    const taken = isGuest ? this.passOnAll(length) : this.passOn(length, true);
+    const isArrival = this.seat.state === "arrival";
+    const taken = isArrival ? this.passOnAll(length) : this.passOn(length, true);
     this.log(`is answered, takes ${taken} of ${length}`);
     this.#answerBytes += taken;
-    this.#network.model.hearing.tookOther(this.seat, taken < length);
+    this.#network.model.receiving.tookOther(this.seat, taken < length);
     this.drainDue = taken < length;
     return taken;
   }

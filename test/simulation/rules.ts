@@ -28,10 +28,10 @@ export interface Rules {
   readonly allow: readonly string[] | undefined;
   readonly handshake: boolean;
   readonly passPhrase: string | undefined;
-  readonly guestMs: number;
+  readonly arrivalMs: number;
   /** The most bytes that arrive at once. */
   readonly readBytesMax: number;
-  /** Whether who comes and goes is told, and how much a newcomer hears of the past. */
+  /** Whether there are join and leave notices, and how much a newcomer gets of history. */
   readonly announce: boolean;
   readonly history:
     | { readonly bytes: number; readonly lines: number | undefined; readonly passingBytes: number }
@@ -85,7 +85,7 @@ export const ADDRESSES = ["10.0.0.1", "10.0.0.2", "2001:db8::7", "::ffff:10.0.0.
 export const EVENTS = [
   "connect",
   "shakeHands",
-  "speak",
+  "send",
   "finish",
   "deliverFin",
   "break",
@@ -97,7 +97,7 @@ export const EVENTS = [
   "answer",
   "change",
   "renew",
-  "say",
+  "botSend",
   "disconnect",
   "turn",
   "time",
@@ -137,7 +137,7 @@ export interface Choices {
 }
 
 /** How often in a large world, where much has to be read while members leave. */
-const LARGE_WEIGHTS = { connect: 100, speak: 500, finish: 10, deliverFin: 60, time: 60 };
+const LARGE_WEIGHTS = { connect: 100, send: 500, finish: 10, deliverFin: 60, time: 60 };
 
 export function choose(random: Random): Choices {
   const rules = chooseRules(random);
@@ -182,9 +182,9 @@ function chooseRules(random: Random): Rules {
     telnet,
     certified: names && entrance.handshake && random.chance(700),
     patienceMs,
-    // With no time at all, whoever leaves would be dropped before it is written to.
+    // With no time at all, a member that leaves would be dropped before it is written to.
     lingerMs: random.pick([patienceMs === 0 ? 10 : 0, 1, 100, 2000]),
-    // What arrives at once is said within a minute.
+    // What arrives at once is sent within a minute.
     linesPerSecond: large
       ? undefined
       : random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
@@ -216,7 +216,7 @@ function chooseEntrance(random: Random, isTelnet: boolean) {
     allow: hasRules && random.chance(500) ? ["10.0.0.1", "2001:db8::7"] : undefined,
     handshake: random.chance(250),
     passPhrase: random.chance(250) ? choosePassPhrase(random, isTelnet) : undefined,
-    guestMs: random.pick([1, 50, 300, 2000, 10_000]),
+    arrivalMs: random.pick([1, 50, 300, 2000, 10_000]),
   };
 }
 
@@ -250,7 +250,7 @@ function chooseWeights(random: Random): Record<Event, number> {
   return {
     connect: random.pick([30, 100]),
     shakeHands: random.pick([10, 100, 300]),
-    speak: random.pick([50, 200, 500]),
+    send: random.pick([50, 200, 500]),
     finish: random.pick([0, 3, 15]),
     deliverFin: random.pick([5, 30]),
     break: random.pick([0, 3, 15]),
@@ -262,7 +262,7 @@ function chooseWeights(random: Random): Record<Event, number> {
     answer: random.pick([5, 30]),
     change: random.pick([0, 10]),
     renew: random.pick([0, 0, 10]),
-    say: random.pick([0, 0, 30]),
+    botSend: random.pick([0, 0, 30]),
     disconnect: random.pick([0, 0, 10]),
     turn: random.pick([50, 200, 500]),
     time: random.pick([20, 100]),

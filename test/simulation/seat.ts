@@ -2,22 +2,22 @@
 
 import type { Certificate } from "./naming.ts";
 
-/** A line that was said. */
+/** A line that was sent. */
 export interface Line {
-  readonly speaker: Seat;
+  readonly sender: Seat;
   readonly bytes: Uint8Array;
-  /** Where it begins in all that was ever said. */
+  /** Where it begins in all that was ever sent. */
   readonly start: number;
-  /** When it was said. */
-  readonly saidAt: Held;
-  /** Whether it is for one alone, and so has no place of its own in all that was said. */
+  /** When it was sent. */
+  readonly sentAt: Held;
+  /** Whether it is for one alone, and so has no place of its own in all that was sent. */
   readonly isAside?: boolean;
   /** Whether it is no history. */
   readonly isNotice?: boolean;
 }
 
 /**
- * How long talkers have waited, in all, in ms: counting, or not, the time in
+ * How long senders have waited, in all, in ms: counting, or not, the time in
  * which a flush was due and did not come.
  */
 export interface Held {
@@ -36,7 +36,7 @@ export type Outcome = "joins" | "is told" | "is closed" | "is reset";
 
 /** One connection, as the model sees it, from accept to close. */
 export class Seat {
-  state: "new" | "guest" | "member" | "departing" | "gone" = "new";
+  state: "new" | "arrival" | "member" | "departing" | "gone" = "new";
 
   // On the way in.
 
@@ -52,56 +52,56 @@ export class Seat {
   /** The reason that has to be reported with it. */
   why: string | undefined;
 
-  // Speaking.
+  // Sending.
 
   /** Its line so far, without an end. */
   unfinished = Buffer.alloc(0);
   /** Its whole lines that have no place yet, as they will be relayed. */
-  unsaid: Uint8Array[] = [];
-  /** What it has begun with, at least its first three bytes if it has said so many. */
+  unsent: Uint8Array[] = [];
+  /** What it has begun with, at least its first three bytes if it has sent so many. */
   opening = Buffer.alloc(0);
-  /** Who it is by its certificate, and what it is called. */
+  /** Its certificate, and what it is called. */
   certificate: Certificate | undefined;
   ownName: string | undefined;
   /** What it is to receive at once before it sends its name. */
   greeting: Uint8Array | undefined;
-  /** Whose name it takes over when it joins. */
+  /** The member whose name it takes over when it joins. */
   takesOver: Seat | undefined;
   tooLong = false;
   greetsInTls = false;
   /** Why it was sent away. */
   disconnected: string | undefined;
-  /** Why it has left, to be told when all it has said is said. */
+  /** Why it has left, to be told when all it has sent is sent. */
   leftFor: string | undefined;
   /** Whether its end of input was delivered. */
   ended = false;
   paused = false;
-  /** How many lines it may say now by its rate, and when that was so. */
+  /** How many lines it may send now by its rate, and when that was so. */
   allowance = 0;
   allowedAtMs = 0;
   /** Whether a write to it has failed. */
   isRefusingWrites = false;
-  /** When it last said a line, or joined. */
+  /** When it last sent a line, or joined. */
   stirredAtMs = 0;
   stirredNth = 0;
   /** In which step it has joined. */
   joinedStep = -1;
 
-  // Hearing.
+  // Receiving.
 
-  /** What it is owed, and how much of the first line it has taken. */
-  owed: Line[] = [];
+  /** What it is to get, and how much of the first line it has taken. */
+  pending: Line[] = [];
   offset = 0;
   /** What is left of the server's last line to it. */
-  word: Uint8Array | undefined;
-  /** Where in all that was said its last byte taken lies, and lay before the last write. */
+  message: Uint8Array | undefined;
+  /** Where in all that was sent its last byte taken lies, and lay before the last write. */
   takenTo = 0;
   takenBefore = 0;
   /** When it came how far. */
   steps: Step[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;
-  /** Whether nothing but what others say waits for its socket. */
+  /** Whether nothing but what others send waits for its socket. */
   isAnswered = true;
   /** The last write to it, and the last when nobody was further behind. */
   writtenAtMs = -1;
@@ -116,7 +116,7 @@ export class Seat {
 
   // Leaving.
 
-  /** Whether it has stopped hearing, and why; then `end` is where what it is owed ends. */
+  /** Whether it has stopped receiving, and why; then `end` is where what it is to get ends. */
   leaving: string | undefined;
   end = 0;
   /** How far it has to come by its deadline, at the least and for sure. */
@@ -144,6 +144,6 @@ export class Seat {
 
   /** Whether it has none of the seats, being refused or having left. */
   get isSeatless(): boolean {
-    return this.state === "departing" || (this.state === "guest" && this.refusal !== undefined);
+    return this.state === "departing" || (this.state === "arrival" && this.refusal !== undefined);
   }
 }

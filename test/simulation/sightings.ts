@@ -6,7 +6,7 @@ export class Sightings {
   steps = 0;
   connections = 0;
   webSockets = 0;
-  guests = 0;
+  arrivals = 0;
   passPhrases = 0;
   notAllowed = 0;
   tooManyFromAddress = 0;
@@ -18,7 +18,7 @@ export class Sightings {
   failedHandshakes = 0;
   clientHellos = 0;
   oldestClosed = 0;
-  oldestGuestsClosed = 0;
+  oldestArrivalsClosed = 0;
   lines = 0;
   deliveries = 0;
   wraps = 0;
@@ -38,14 +38,14 @@ export class Sightings {
   paced = 0;
   resets = 0;
   cleanEnds = 0;
-  pasts = 0;
+  histories = 0;
   notices = 0;
   sums = 0;
-  programLines = 0;
+  botLines = 0;
   disconnected = 0;
   disconnectedLater = 0;
   stops = 0;
-  guestsStopped = 0;
+  arrivalsStopped = 0;
   closedAtGrace = 0;
 
   /** Adds what was seen elsewhere. */

@@ -1,6 +1,6 @@
 /**
  * What the parts of the model share: the connections, the time, all that was
- * said, and the few moves that more than one of them makes.
+ * sent, and the few moves that more than one of them makes.
  */
 
 import type { Rules } from "./rules.ts";
@@ -20,20 +20,20 @@ export class State {
   readonly seen = new Sightings();
   /** The server's time. */
   now = 0;
-  /** Those who are connected, or gone with lines still to be said. */
+  /** Those who are connected, or gone with lines still to be sent. */
   seats: Seat[] = [];
-  /** All that was said and is still owed to somebody. */
-  said: Line[] = [];
-  saidBytes = 0;
-  /** The last of all that was said: what a newcomer hears first. */
-  past: Line[] = [];
-  /** Those with unsaid lines, in the order they may speak. */
+  /** All that was sent and is still pending to somebody. */
+  sent: Line[] = [];
+  sentBytes = 0;
+  /** The last of all that was sent: what a newcomer receives first. */
+  history: Line[] = [];
+  /** Those with unsent lines, in the order they may send. */
   waiting: Seat[] = [];
   held: Held = { atMost: 0, atLeast: 0 };
   stopAtMs: number | undefined;
   /** Whether it has done the work of a turn since then. */
   isOverdue = false;
-  /** Who is just being accepted. */
+  /** The connection that is just being accepted. */
   arriving: Seat | undefined;
   /** Told when all that one has sent is in the log, and it sends no more. */
   onSilent: (seat: Seat) => void = () => {};
@@ -81,7 +81,7 @@ export class State {
     return this.#count((seat) => seat.address === address && this.#hasSeat(seat));
   }
 
-  /** How far into all that was said the member furthest behind is. */
+  /** How far into all that was sent the member furthest behind is. */
   get tail(): number {
     return this.#tailOf(() => true);
   }
@@ -92,19 +92,19 @@ export class State {
   }
 
   position(seat: Seat): number {
-    const first = seat.owed[0];
-    return first ? placeIn(first, seat.offset) : this.saidBytes;
+    const first = seat.pending[0];
+    return first ? placeIn(first, seat.offset) : this.sentBytes;
   }
 
   /** How far it has come, less what it still has to take that is for it alone. */
   reached(seat: Seat): number {
-    let aside = seat.owed[0]?.isAside ? -seat.offset : 0;
-    for (const line of seat.owed) if (line.isAside) aside += line.bytes.length;
+    let aside = seat.pending[0]?.isAside ? -seat.offset : 0;
+    for (const line of seat.pending) if (line.isAside) aside += line.bytes.length;
     return this.position(seat) - aside;
   }
 
-  /** The longest line that can be said. */
-  get saidBytesMax(): number {
+  /** The longest line that can be sent. */
+  get loggedBytesMax(): number {
     return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
   }
 
@@ -116,16 +116,16 @@ export class State {
 
   /** How much the log has room for. */
   get freeBytes(): number {
-    return this.rules.logBytes + this.keptBytes - (this.saidBytes - this.tail);
+    return this.rules.logBytes + this.keptBytes - (this.sentBytes - this.tail);
   }
 
-  /** A member hears no more than it is owed now. */
-  leave(seat: Seat, reason: string, word?: string): void {
+  /** A member receives no more than it is to get now. */
+  leave(seat: Seat, reason: string, message?: string): void {
     seat.leaving = reason;
     this.silence(seat, reason);
-    seat.end = this.saidBytes;
+    seat.end = this.sentBytes;
     this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
-    if (word !== undefined) this.expectWord(seat, word);
+    if (message !== undefined) this.expectMessage(seat, message);
   }
 
   /** All that it has sent is in the log, and it sends no more. */
@@ -134,13 +134,13 @@ export class State {
     this.onSilent(seat);
   }
 
-  /** One has come, has a name now, or has said something: its time to be idle starts anew. */
+  /** One has come, has a name now, or has sent something: its time to be idle starts anew. */
   stirs(seat: Seat): void {
     seat.stirredAtMs = this.now;
     seat.stirredNth = ++this.#stirred;
   }
 
-  /** The next part of what a leaver is owed has to be taken in time. */
+  /** The next part of what a leaver is to get has to be taken in time. */
   expectProgress(seat: Seat, fromAtLeast: number): void {
     const { patienceMs, lingerMs } = this.rules;
     seat.deadlineMs = this.now + patienceMs + lingerMs;
@@ -155,35 +155,35 @@ export class State {
     seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
-  /** Whether it has missed some moment's goal since: too little, and not all that it was owed. */
+  /** Whether it has missed some moment's goal since: too little, and not all that it was pending. */
   tookTooLittle(seat: Seat): Held | undefined {
-    const [next] = seat.owed;
+    const [next] = seat.pending;
     if (!next) return undefined;
     // Since when what it is to take next is there, and since when it has come no further than this.
     const from = this.position(seat) - PROGRESS_BYTES;
     const since = seat.steps.find((step) => step.position > from)?.at ?? this.held;
-    return since.atMost > next.saidAt.atMost ? since : next.saidAt;
+    return since.atMost > next.sentAt.atMost ? since : next.sentAt;
   }
 
-  /** It has all that it was owed, or will get nothing: only a last word and EOF are next. */
+  /** It has all that it was pending, or will get nothing: only a last message and EOF are next. */
   depart(seat: Seat): void {
     seat.state = seat.known ? "gone" : "departing";
     seat.deadlineMs = this.now + this.rules.lingerMs;
   }
 
-  expectWord(seat: Seat, word: string): void {
-    seat.word = new TextEncoder().encode(`* ${word}\n`);
+  expectMessage(seat: Seat, message: string): void {
+    seat.message = new TextEncoder().encode(`* ${message}\n`);
   }
 
   /** Forgets connections that are over. */
   forgetGone(): void {
-    this.seats = this.seats.filter((seat) => !seat.known || seat.unsaid.length > 0);
+    this.seats = this.seats.filter((seat) => !seat.known || seat.unsent.length > 0);
   }
 
   /** Forgets lines that everybody has had since the flush before, as the server must have too. */
-  forgetSaid(): void {
-    const over = this.said.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
-    this.said.splice(0, over < 0 ? this.said.length : over);
+  forgetSent(): void {
+    const over = this.sent.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
+    this.sent.splice(0, over < 0 ? this.sent.length : over);
     this.#tailBefore = this.tail;
   }
 
@@ -195,13 +195,13 @@ export class State {
     return new Violation(`${seat.name}: ${what}`);
   }
 
-  #hasSeat({ state, isSeatless, unsaid }: Seat): boolean {
-    if (state === "guest") return !isSeatless;
-    return state === "member" || (state === "gone" && unsaid.length > 0);
+  #hasSeat({ state, isSeatless, unsent }: Seat): boolean {
+    if (state === "arrival") return !isSeatless;
+    return state === "member" || (state === "gone" && unsent.length > 0);
   }
 
   #tailOf(which: (seat: Seat) => boolean): number {
-    let tail = this.saidBytes;
+    let tail = this.sentBytes;
     for (const seat of this.seats)
       if (seat.state === "member" && which(seat)) tail = Math.min(tail, this.position(seat));
     return tail;
@@ -224,7 +224,7 @@ export function show(bytes: Uint8Array | undefined): string {
   return bytes.length > 24 ? `${text}… (${bytes.length} bytes)` : text;
 }
 
-/** A time as the server says it, in words. */
+/** A time as the server sends it, in text. */
 export function inWords(ms: number): string {
   return ms % 1000 === 0 && ms > 0 ? `${ms / 1000}s` : `${ms}ms`;
 }

@@ -7,9 +7,9 @@
 import type { Connections } from "../../lib/server/connections.ts";
 import { BrowserSocket, type Wire } from "../../lib/web/web-socket.ts";
 import type { Network, Place } from "./network.ts";
+import { PeerLines } from "./peer-lines.ts";
 import { Reader } from "./reader.ts";
 import type { Seat } from "./seat.ts";
-import { Speech } from "./speech.ts";
 import { show } from "./state.ts";
 
 const LF = 0x0a;
@@ -26,7 +26,7 @@ class WatchedSocket extends BrowserSocket {
   #sent = Buffer.alloc(0);
   isShut = false;
   /** How many bytes of messages have come that the room was not told of. */
-  unheardBytes = 0;
+  unreadBytes = 0;
 
   constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
     super(server, network.webWay, { address: place.address ?? "", port: place.port }, later);
@@ -41,14 +41,14 @@ class WatchedSocket extends BrowserSocket {
   }
 
   override messageReceived(message: Uint8Array): void {
-    this.unheardBytes += message.length + Number(message.at(-1) !== LF);
+    this.unreadBytes += message.length + Number(message.at(-1) !== LF);
     super.messageReceived(message);
   }
 
-  override received(said: Uint8Array): void {
-    this.unheardBytes -= said.length;
-    this.#network.model.hears(this.seat, said);
-    super.received(said);
+  override received(sent: Uint8Array): void {
+    this.unreadBytes -= sent.length;
+    this.#network.model.receives(this.seat, sent);
+    super.received(sent);
   }
 
   override ended(): void {
@@ -58,14 +58,14 @@ class WatchedSocket extends BrowserSocket {
 
   override write(bytes: Uint8Array, offset: number, length: number): number {
     const { model, trace } = this.#network;
-    if (this.seat.known) model.hearing.misses(this.seat);
+    if (this.seat.known) model.receiving.misses(this.seat);
     const taken = super.write(bytes, offset, length);
     trace?.(
       `${this.seat.name} is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
     );
     if (this.seat.lost && this.seat.greeting) model.entrance.isNotGreeted(this.seat);
     if (this.seat.lost) return taken;
-    model.hearing.took(this.seat, bytes, offset, length, taken);
+    model.receiving.took(this.seat, bytes, offset, length, taken);
     this.#taken = Buffer.concat([this.#taken, bytes.subarray(offset, offset + taken)]);
     this.#compare();
     return taken;
@@ -73,10 +73,14 @@ class WatchedSocket extends BrowserSocket {
 
   override shutdown(): void {
     if (this.seat.lost) return super.shutdown();
-    this.#network.model.hearing.shuts(this.seat);
+    this.#network.model.receiving.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
-    this.#network.model.state.demand(this.seat.lost, this.seat, "not closed after all it was owed");
+    this.#network.model.state.demand(
+      this.seat.lost,
+      this.seat,
+      "not closed after all it was pending",
+    );
   }
 
   override end(): void {
@@ -117,7 +121,7 @@ export class WebConnection extends Reader implements Wire {
 
   readonly #network: Network;
   readonly #end: WatchedSocket;
-  readonly #speech: Speech;
+  readonly #lines: PeerLines;
   #buffered = 0;
   /** Whether something was held, and no `drain` has come since. */
   #drainDue = false;
@@ -130,7 +134,7 @@ export class WebConnection extends Reader implements Wire {
   constructor(network: Network, server: Connections, seat: Seat, place: Place) {
     super(network, seat, place);
     this.#network = network;
-    this.#speech = new Speech(network, seat, false);
+    this.#lines = new PeerLines(network, seat, false);
     this.#end = new WatchedSocket(network, server, seat, place, (action) =>
       this.#later.push(action),
     );
@@ -156,7 +160,7 @@ export class WebConnection extends Reader implements Wire {
     );
     this.#end.sends(message);
     this.#buffered = message.length + HEAD_BYTES;
-    if (this.seat.state === "guest") this.#buffered -= this.passOnAll(this.#buffered);
+    if (this.seat.state === "arrival") this.#buffered -= this.passOnAll(this.#buffered);
     else this.#move();
     this.#drainDue ||= this.#buffered > 0;
     return this.#buffered > 0 ? -1 : message.length;
@@ -203,16 +207,16 @@ export class WebConnection extends Reader implements Wire {
   }
 
   /** A message arrives. */
-  speak(): boolean {
+  send(): boolean {
     if (this.closed || this.#finSent || (this.#paused && !this.#hasReadMore)) return false;
     // It is read once a turn.
     if (this.#later.length > 0) return false;
-    this.#demand(this.#paused || this.#end.unheardBytes === 0, "not heard after a pause");
+    this.#demand(this.#paused || this.#end.unreadBytes === 0, "not received after a pause");
     const { random, model } = this.#network;
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
-    const message = this.#speech.next(random.between(1, bytesMax));
-    this.log(`says ${show(message)}`);
+    const message = this.#lines.next(random.between(1, bytesMax));
+    this.log(`sends ${show(message)}`);
     this.#end.messageReceived(message);
     return true;
   }
@@ -229,7 +233,7 @@ export class WebConnection extends Reader implements Wire {
   deliverFin(): boolean {
     if (this.closed || this.#paused || !this.#finSent) return false;
     this.#lose("its close arrives", this.#network.random.pick([1000, 1001, 1005, 4000]));
-    this.#demand(this.seat.ended, "not said to have ended");
+    this.#demand(this.seat.ended, "not sent to have ended");
     return true;
   }
 
@@ -247,7 +251,7 @@ export class WebConnection extends Reader implements Wire {
     return true;
   }
 
-  /** What it holds is out, and it says so. */
+  /** What it holds is out, and it sends so. */
   drain(): boolean {
     if (this.closed || !this.#drainDue) return false;
     for (let held = Infinity; this.#buffered < held;) {
@@ -257,7 +261,7 @@ export class WebConnection extends Reader implements Wire {
     if (this.#buffered > 0) return false;
     this.#drainDue = false;
     this.log("drains");
-    this.#network.model.hearing.drained(this.seat);
+    this.#network.model.receiving.drained(this.seat);
     this.#end.drained();
     return true;
   }
@@ -293,7 +297,7 @@ export class WebConnection extends Reader implements Wire {
     this.#network.model.lose(this.seat);
     this.#end.closed(code, "");
     const isInOrder = this.#finSent && code !== ABNORMAL;
-    this.#demand(!this.seat.ended || isInOrder, "said to have ended, which it has not");
+    this.#demand(!this.seat.ended || isInOrder, "sent to have ended, which it has not");
     this.#network.model.closes(this.seat);
   }
 

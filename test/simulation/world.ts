@@ -33,7 +33,7 @@ import type { Sightings } from "./sightings.ts";
 import { NAME_BYTES_MAX, show, Violation } from "./state.ts";
 import { WebConnection } from "./web.ts";
 
-/** How many events may follow once no more is said, before the room is restless. */
+/** How many events may follow once no more is sent, before the room is restless. */
 const EVENTS_TO_REST = 20_000;
 
 /** How many of them leave those slow who are; then they read all that comes. */
@@ -64,17 +64,17 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
   } catch (cause) {
     throw new WorldFailure(seed, world.step, cause);
   } finally {
-    onSaid = undefined;
+    onAppended = undefined;
   }
   world.model.state.seen.worlds = 1;
   return world.model.state.seen;
 }
 
-/** The one look into the room: the order it gives to what is said is the order of its log. */
-let onSaid: ((author: Author, run: Uint8Array) => void) | undefined;
+/** The one look into the room: the order it gives to what is sent is the order of its log. */
+let onAppended: ((author: Author, run: Uint8Array) => void) | undefined;
 const append = LineLog.prototype.append;
 LineLog.prototype.append = function (author, run) {
-  onSaid?.(author, run);
+  onAppended?.(author, run);
   append.call(this, author, run);
 };
 
@@ -104,7 +104,7 @@ class World implements Network {
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #stopped: Promise<void> | undefined;
   #bot: BotRoom | undefined;
-  /** What the program was promised that it will be said. */
+  /** What the bot was promised that it will be sent. */
   readonly #promises: Promise<boolean>[] = [];
 
   constructor(seed: number, trace?: (line: string) => void) {
@@ -126,7 +126,7 @@ class World implements Network {
       rules,
       this.#context(),
       (room) => this.#program(room),
-      () => this.model.announcing.wait(),
+      () => this.model.presence.wait(),
     );
     this.room = this.#openRoom(rules);
     this.server = new Connections(this.room, rules);
@@ -141,10 +141,10 @@ class World implements Network {
   }
 
   run(): void {
-    onSaid = (author, run) => {
-      const speaker = this.#authors.get(author);
-      this.trace?.(`the room says ${show(run)} of ${speaker?.name}`);
-      this.model.said(speaker, run);
+    onAppended = (author, run) => {
+      const sender = this.#authors.get(author);
+      this.trace?.(`the room sends ${show(run)} of ${sender?.name}`);
+      this.model.sent(sender, run);
     };
     for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
       this.#happen();
@@ -155,8 +155,8 @@ class World implements Network {
     this.#rest();
     if (!this.model.stopped) throw new Violation("never stops");
     while (this.#turnDue) this.#flush();
-    if (this.#promises.some((isSaid) => Bun.peek(isSaid) !== true))
-      throw new Violation("does not tell that a line was said");
+    if (this.#promises.some((isSent) => Bun.peek(isSent) !== true))
+      throw new Violation("does not tell that a line was sent");
   }
 
   #context(): Context & { readonly parts: Part[] } {
@@ -170,7 +170,7 @@ class World implements Network {
         (report) =>
         (...details) =>
           report?.(...details),
-      arrivalMs: this.model.state.rules.guestMs,
+      arrivalMs: this.model.state.rules.arrivalMs,
     };
   }
 
@@ -187,7 +187,7 @@ class World implements Network {
       extras: [
         () => this.#observer(),
         ...this.#parts.flatMap(({ extra }) => extra ?? []),
-        () => ({ joined: ({ label }) => this.model.speaking.begins(this.#seatOf(label)) }),
+        () => ({ joined: ({ label }) => this.model.sending.begins(this.#seatOf(label)) }),
       ],
     });
   }
@@ -223,8 +223,8 @@ class World implements Network {
     const isTold = (what: string) => {
       this.trace?.(`the bot is told ${JSON.stringify(what)}`);
       this.model.deadlines.leaveDue();
-      this.model.speaking.isTold(what);
-      if (this.random.chance(300)) this.#say();
+      this.model.sending.isTold(what);
+      if (this.random.chance(300)) this.#botSend();
       if (this.random.chance(20)) this.#disconnect();
     };
     return {
@@ -235,7 +235,7 @@ class World implements Network {
   }
 
   /** The bot sends a line. */
-  #say(): boolean {
+  #botSend(): boolean {
     const { random, model } = this;
     if (this.#bot === undefined) return false;
     const { lineBytesMax } = this.#choices.rules;
@@ -244,14 +244,14 @@ class World implements Network {
       random.pick(["b", "o"]),
     );
     this.trace?.(`the bot sends ${show(line)}`);
-    model.speaking.programSays(line);
-    const isSaid = this.#bot.send(line);
-    if (Bun.peek.status(isSaid) === "rejected") {
-      isSaid.catch(() => {});
-      throw Bun.peek(isSaid);
+    model.sending.botSends(line);
+    const isSent = this.#bot.send(line);
+    if (Bun.peek.status(isSent) === "rejected") {
+      isSent.catch(() => {});
+      throw Bun.peek(isSent);
     }
-    if (!model.state.stopping) this.#promises.push(isSaid);
-    else if (Bun.peek(isSaid) !== false) throw new Violation("promises to send a line too late");
+    if (!model.state.stopping) this.#promises.push(isSent);
+    else if (Bun.peek(isSent) !== false) throw new Violation("promises to send a line too late");
     return true;
   }
 
@@ -262,7 +262,7 @@ class World implements Network {
     const member = random.pick([...room.members]);
     const reason = random.pick(["flooding", "rude"]);
     this.trace?.(`${member.label} is disconnected: ${reason}`);
-    model.speaking.disconnects(this.#seatOf(member.label), reason);
+    model.sending.disconnects(this.#seatOf(member.label), reason);
     member.disconnect(reason);
     return true;
   }
@@ -292,8 +292,8 @@ class World implements Network {
         return this.#stop(this.random.pick([0, 40, 1000, 5000]));
       case "renew":
         return this.#renew();
-      case "say":
-        return this.#say();
+      case "botSend":
+        return this.#botSend();
       case "disconnect":
         return this.#disconnect();
       case "change":
@@ -374,7 +374,7 @@ class World implements Network {
     return address.includes(":") || this.random.chance(700) ? address : `::ffff:${address}`;
   }
 
-  /** Newcomers have to say another pass phrase from now on. */
+  /** Newcomers have to send another pass phrase from now on. */
   #renew(): boolean {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
@@ -445,15 +445,18 @@ class World implements Network {
     const { model, server, room } = this;
     this.#connections = this.#connections.filter((connection) => !connection.over);
     const { size, members, log } = room;
-    const owedBytes = log.head - log.tail;
-    model.checkStep({ open: server.open, size, members: members.size, owedBytes }, this.#turnDue);
+    const pendingBytes = log.head - log.tail;
+    model.checkStep(
+      { open: server.open, size, members: members.size, pendingBytes },
+      this.#turnDue,
+    );
     const hasStopped = this.#stopped && Bun.peek.status(this.#stopped) === "fulfilled";
-    if (Boolean(hasStopped) !== model.stopped) throw new Violation("says wrongly when it stops");
+    if (Boolean(hasStopped) !== model.stopped) throw new Violation("sends wrongly when it stops");
   }
 
-  /** Nobody speaks any more, and those who read at all read on, until nothing is left to happen. */
+  /** Nobody sends any more, and those who read at all read on, until nothing is left to happen. */
   #rest(): void {
-    this.trace?.("from now on nobody speaks");
+    this.trace?.("from now on nobody sends");
     for (const connection of this.#connections) if (!connection.isSlow) connection.readOn();
     for (let events = 0; events < EVENTS_TO_REST; events++) {
       if (this.model.stopped) return;

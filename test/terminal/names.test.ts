@@ -1,8 +1,10 @@
 /** The name of a user at a terminal, also in a room with names, over one connection and the next. */
 
-import { afterEach, describe, expect } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
 
+import { atEnd } from "../../lib/terminal/editor.ts";
+import { Completion, mentions } from "../../lib/terminal/names.ts";
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { openTerminal } from "./terminal-room.ts";
@@ -10,6 +12,93 @@ import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
 endAfterEach();
 afterEach(endTerminals);
+
+describe("a mention", () => {
+  test.each([
+    ["alice", "bob: hi alice", true],
+    ["alice", "bob: Alice!", true],
+    ["alice", "bob: ALICE, come", true],
+    ["alice", "alice", true],
+    ["alice", "(alice's)", true],
+    ["alice", "bob: malice", false],
+    ["alice", "bob: alices", false],
+    ["alice", "bob: alice_2", false],
+    ["alice", "bob: alice2", false],
+    ["alice", "alice: hi", false],
+    ["alice", "Alice: hi", false],
+    ["alice", "alice: I am alice", true],
+    ["alice", "bob: alice: hi", true],
+    ["alice", "alice:hi", true],
+    ["alice", "* alice has joined", false],
+    ["zoë", "bob: ZOË?", true],
+    ["zoë", "bob: zoe\u0308?", true],
+    ["zo", "bob: zoë", false],
+    ["zo", "bob: zoe\u0308", false],
+    ["анна", "bob: Анна, привет", true],
+    ["анна", "bob: анналы", false],
+    ["c++", "bob: c++ is here", true],
+    ["a.c", "bob: abc", false],
+    ["", "bob: hi", false],
+  ])("of %j in %j: %p", (name, line, isMention) => {
+    expect(mentions(name)(line)).toBe(isMention);
+  });
+});
+
+describe("Tab", () => {
+  /** Lines with `|` where the cursor is, after one Tab and each further one. */
+  function tabs(lines: string, line: string, count = 1): (string | undefined)[] {
+    const completion = new Completion();
+    completion.see(lines, "alice");
+    let edited = { line: line.replace("|", ""), cursor: line.indexOf("|") };
+    return Array.from({ length: count }, () => {
+      const completed = completion.complete(edited);
+      if (completed === edited) return undefined;
+      edited = completed;
+      return `${edited.line.slice(0, edited.cursor)}|${edited.line.slice(edited.cursor)}`;
+    });
+  }
+
+  test.each<[what: string, lines: string, line: string, after: (string | undefined)[]]>([
+    ["at the start of a line", "bob: hi\n", "b|", ["bob: |"]],
+    ["elsewhere", "bob: hi\n", "hi b|", ["hi bob |"]],
+    ["before other text", "bob: hi\n", "b|hi", ["bob: |hi"]],
+    ["in capitals or not", "Bob: hi\n", "bO|", ["Bob: |"]],
+    ["with nothing to go by", "bob: hi\n", "|", ["bob: |"]],
+    ["a name nobody has", "bob: hi\n", "c|", [undefined]],
+    ["not one's own", "alice: hi\n", "al|", [undefined]],
+    ["not what is no name", "no name here: hi\nhttp://x\n* bob: x\n", "|", [undefined]],
+    ["not two words", "bob: hi\n", "b |", ["b bob |"]],
+    [
+      "those that sent last first",
+      "anna: 1\nannika: 2\nanna: 3\n",
+      "ann|",
+      ["anna: |", "annika: |"],
+    ],
+    ["round and round", "ann: 1\nanna: 2\n", "hi ann|", ["hi anna |", "hi ann |", "hi anna |"]],
+    ["other scripts", "Ünal: hi\n", "ü|", ["Ünal: |"]],
+  ])("%s", (_what, lines, line, after) => {
+    expect(tabs(lines, line, after.length)).toEqual(after);
+  });
+
+  test("names not seen for long are forgotten", () => {
+    const crowd = Array.from({ length: 300 }, (_, index) => `member${index}: hi\n`).join("");
+    expect(tabs(`bob: hi\n${crowd}`, "bo|")).toEqual([undefined]);
+    expect(tabs(`${crowd}bob: hi\n`, "bo|")).toEqual(["bob: |"]);
+  });
+
+  test("a Tab after something else was typed starts again", () => {
+    const completion = new Completion();
+    completion.see("bob: hi\ncarol: hi\n", "");
+    expect(completion.complete(atEnd("")).line).toBe("carol: ");
+    const second = completion.complete(atEnd("carol: b"));
+    expect(second.line).toBe("carol: bob ");
+    expect(completion.complete(second).line).toBe("carol: bob ");
+    const none = atEnd("d");
+    expect(completion.complete(none)).toBe(none);
+    completion.see("dora: hi\n", "");
+    expect(completion.complete(none).line).toBe("dora: ");
+  });
+});
 
 describe("the name", () => {
   const withoutName = (port: number, options: string, environment: string) =>
@@ -99,53 +188,34 @@ describe("where the server asks for a name", () => {
   );
 });
 
-/** A way to a server that can be broken: its clients are cut off, and no other gets through. */
-class Way {
-  readonly #sockets = new Set<Socket>();
-  readonly #to: number;
-  readonly #entrance = createServer((here) => {
-    const there = connect(this.#to, "127.0.0.1");
-    for (const [one, other] of [
-      [here, there],
-      [there, here],
-    ] as const) {
-      this.#sockets.add(one);
-      one.on("error", () => {});
-      one.on("close", () => other.destroy());
-      one.pipe(other);
+/** A way to a server that can be broken and opened again: while it is broken, nobody gets through. */
+async function openWay(to: number) {
+  const sockets = new Set<Socket>();
+  const entrance = createServer((here) => {
+    const there = connect(to, "127.0.0.1");
+    for (const one of [here, there]) {
+      sockets.add(one.on("error", () => {}));
+      one.on("close", () => [here, there].forEach((socket) => socket.destroy()));
     }
-  });
-  port = 0;
-
-  constructor(to: number) {
-    this.#to = to;
-    this.#entrance.unref();
-  }
-
-  /** @returns itself, once it is open: at the same port as before, if it was */
-  open(): Promise<this> {
-    return new Promise((resolve) => {
-      this.#entrance.listen(this.port, "127.0.0.1", () => {
-        const address = this.#entrance.address();
-        this.port = typeof address === "object" && address ? address.port : 0;
-        resolve(this);
-      });
-    });
-  }
-
-  /** Breaks it until it is opened again. */
-  break(): void {
-    this.#entrance.close();
-    for (const socket of this.#sockets) socket.destroy();
-    this.#sockets.clear();
-  }
+    here.pipe(there).pipe(here);
+  }).unref();
+  const listen = (port: number) =>
+    new Promise<void>((resolve) => entrance.listen(port, "127.0.0.1", resolve));
+  await listen(0);
+  const address = entrance.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  const breakIt = () => {
+    entrance.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { port, break: breakIt, open: () => listen(port) };
 }
 
 terminalTest(
   "a client that is cut off comes back under its name, and sees what it has missed",
   async () => {
     const server = await ServerProgram.start("--names", "--announce", "--history", "100");
-    const way = await new Way(server.port).open();
+    const way = await openWay(server.port);
     const bob = await Peer.connect(server.port, { says: "bob: before\n" });
     await server.logged(" joined bob ");
     const size = { columns: 70, rows: 30 };
@@ -158,7 +228,7 @@ terminalTest(
     await alice.shows("bob: hi");
 
     way.break();
-    await bob.hears("* alice left: ");
+    await bob.hears("* alice left ");
     await alice.shows("closed the connection");
     bob.say("missed\n");
     await alice.enter("typed meanwhile");

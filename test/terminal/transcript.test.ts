@@ -1,14 +1,10 @@
-import { afterEach, expect, setSystemTime, test } from "bun:test";
+import { expect, test } from "bun:test";
 
-import { Colours } from "../../lib/terminal/colour.ts";
-import { Transcript } from "../../lib/terminal/transcript.ts";
+import { inTime } from "../../lib/terminal/transcript.ts";
 
-afterEach(() => void setSystemTime());
-
-/** A transcript without colours, at some time. */
-function openAt(time: string, showsTime = false): Transcript {
-  setSystemTime(new Date(time));
-  return new Transcript(new Colours(-1), "alice", showsTime);
+/** Lines at some time after others, as far as they are text. */
+function shown(lines: string, last: string, time: string, isBeforeEach = false): string {
+  return Bun.stripANSI(inTime(lines, new Date(time), new Date(last), isBeforeEach));
 }
 
 test.each([
@@ -27,29 +23,11 @@ test.each([
     "— Thursday, 25 November 2027 —\n",
   ],
   ["by a clock that was set back", "2026-11-25T14:05:00", "2026-11-25T13:05:00", ""],
-])("%s, the mark before a line is right, and stands there once", (_what, earlier, later, mark) => {
-  const transcript = openAt(earlier);
-  setSystemTime(new Date(later));
-  expect(transcript.received("bob: one\nbob: two\n").text).toBe(`${mark}bob: one\nbob: two\n`);
-  expect(transcript.add("alice: three\n")).toBe("alice: three\n");
+])("%s, the mark before lines is right, and stands there once", (_what, last, time, mark) => {
+  expect(shown("bob: one\nbob: two\n", last, time)).toBe(`${mark}bob: one\nbob: two\n`);
 });
 
-test("with the time before each line nothing is marked, and it can be turned on and off", () => {
-  const transcript = openAt("2026-11-25T00:05:59", true);
-  expect(transcript.received("bob: one\n\nbob: two\n").text).toBe(
-    "00:05 bob: one\n00:05 \n00:05 bob: two\n",
-  );
-  setSystemTime(new Date("2026-11-26T09:00:00"));
-  expect(transcript.add("alice: three\n")).toBe("09:00 alice: three\n");
-  transcript.showsTime = false;
-  expect(transcript.add("alice: four\n")).toBe("alice: four\n");
-  setSystemTime(new Date("2026-11-26T10:00:00"));
-  expect(transcript.add("alice: five\n")).toBe("— 10:00 —\nalice: five\n");
-});
-
-test("it tells whether the user is mentioned", () => {
-  const transcript = openAt("2026-11-25T14:05:00");
-  expect(transcript.received("bob: one\nbob: hi alice\n").isMention).toBe(true);
-  expect(transcript.received("bob: one\nalice: two\n").isMention).toBe(false);
-  expect(transcript.received("* hi alice\nalice: two\n").isMention).toBe(false);
+test("with the time before each line nothing is marked", () => {
+  const lines = shown("bob: one\n\nbob: two\n", "2026-11-24T09:00:00", "2026-11-25T00:05:59", true);
+  expect(lines).toBe("00:05 bob: one\n00:05 \n00:05 bob: two\n");
 });

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 
-import { Completion } from "../../lib/terminal/completion.ts";
+import type { Edited } from "../../lib/terminal/editor.ts";
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
-import { Typing } from "../../lib/terminal/typing.ts";
+import { HELP, Typing } from "../../lib/terminal/typing.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
@@ -10,10 +10,12 @@ afterEach(() => void jest.useRealTimers());
 /** A keyboard, and what has come of it. */
 function open() {
   const told: string[] = [];
-  const send = (line: string) => told.push(`send ${line}`);
-  const obey = (command: string) => told.push(command);
-  const typing = new Typing(send, obey, new Completion(""));
-  const keyboard = new Keyboard((inputs) => inputs.forEach((input) => typing.take(input)));
+  const typing = new Typing(
+    (line) => told.push(`send ${line}`),
+    (command) => told.push(command),
+  );
+  typing.names.see("bob: hi\n", "");
+  const keyboard = new Keyboard((input) => typing.take(input));
   const come = (text: string) => {
     keyboard.push(text);
     jest.runAllTimers();
@@ -23,49 +25,66 @@ function open() {
   /** As a terminal does that knows no bracketed paste. */
   const pasteAsKeys = (text: string) => come(text.replaceAll("\n", "\r"));
   const takeTold = () => told.splice(0);
-  return { type, paste, pasteAsKeys, typing, takeTold };
+  /** The line that is being typed, with `|` where the cursor is. */
+  const line = () => withCursor(typing.line);
+  const question = () => typing.question?.text;
+  return { type, paste, pasteAsKeys, line, question, takeTold };
+}
+
+function withCursor({ line, cursor }: Edited): string {
+  return `${line.slice(0, cursor)}|${line.slice(cursor)}`;
 }
 
 const lines = (count: number) => Array.from({ length: count }, (_, index) => `line ${index}\n`);
 
 test("lines are sent when they are entered", () => {
-  const { type, typing, takeTold } = open();
+  const { type, line, takeTold } = open();
   type("one\rtw");
-  expect(takeTold()).toEqual(["send one"]);
-  expect(typing.line).toBe("tw");
+  expect([line(), takeTold()]).toEqual(["tw|", ["send one"]]);
   type("o\r\r");
-  expect(takeTold()).toEqual(["send two", "send "]);
+  expect([line(), takeTold()]).toEqual(["|", ["send two", "send "]]);
 });
 
 test("Ctrl-D quits where there is nothing to delete, and deletes elsewhere", () => {
-  const { type, typing, takeTold } = open();
+  const { type, line, takeTold } = open();
   type("x\x01\x04");
-  expect([typing.line, takeTold()]).toEqual(["", []]);
+  expect([line(), takeTold()]).toEqual(["|", []]);
   type("\x04");
   expect(takeTold()).toEqual(["quit"]);
 });
 
-test("commands stay here; two slashes send one", () => {
-  const { type, takeTold } = open();
-  type("/help\r/time\r//help\r/quit\r");
-  expect(takeTold()).toEqual(["help", "time", "send /help", "quit"]);
+test.each([
+  [" /quit", "send  /quit"],
+  ["and/or", "send and/or"],
+  ["//quit", "send /quit"],
+  ["///", "send //"],
+  ["/quit", "quit"],
+  ["/time  ", "time"],
+  ["/help", "help"],
+])("%j is a line to send, or a command", (line, told) => {
+  const { type, question, takeTold } = open();
+  type(`${line}\r`);
+  expect([question(), takeTold()]).toEqual([undefined, [told]]);
 });
 
-test("what might be a command asks, and is still there after a no", () => {
-  const { type, typing, takeTold } = open();
-  type("/shrug\r");
-  expect(typing.question).toBe("unknown command /shrug; send it as a message? [y/N] ");
-  expect(typing.edited).toEqual({ line: "", cursor: 0 });
-  type("\r");
-  expect([typing.question, typing.line, takeTold()]).toEqual([undefined, "/shrug", []]);
-  type("\ryes\r");
-  expect([typing.question, typing.line, takeTold()]).toEqual([undefined, "", ["send /shrug"]]);
-});
+test.each(["/shrug", "/quitter", "/quit now", "/QUIT", "/", "/etc/hosts is gone"])(
+  "%j asks, is still there after a no, and is sent after a yes",
+  (typed) => {
+    const { type, line, question, takeTold } = open();
+    const word = typed.split(" ")[0];
+    type(`${typed}\r`);
+    expect(question()).toBe(`unknown command ${word}; send it as a message? [y/N] `);
+    type("\r");
+    expect([question(), line(), takeTold()]).toEqual([undefined, `${typed}|`, []]);
+    type("\ryes\r");
+    expect([question(), line(), takeTold()]).toEqual([undefined, "|", [`send ${typed}`]]);
+  },
+);
 
 test.each(["\r", "n\r", "no\r", "yeah\r", "\x04", "yn\r"])("%j is a no", (answer) => {
-  const { type, typing, takeTold } = open();
+  const { type, line, question, takeTold } = open();
   type(`/x\r${answer}`);
-  expect([typing.question, typing.line, takeTold()]).toEqual([undefined, "/x", []]);
+  expect([question(), line(), takeTold()]).toEqual([undefined, "/x|", []]);
 });
 
 test.each(["y\r", "Y\r", " yes \r", "nx\x15y\r"])("%j is a yes", (answer) => {
@@ -74,80 +93,85 @@ test.each(["y\r", "Y\r", " yes \r", "nx\x15y\r"])("%j is a yes", (answer) => {
   expect(takeTold()).toEqual(["send /x"]);
 });
 
+test("/help fits on a screen of 80 columns and 24 rows, with the prompt below", () => {
+  const rows = HELP.trimEnd().split("\n");
+  expect(rows.length).toBeLessThan(24);
+  for (const row of rows) expect(row.length).toBeLessThan(80);
+});
+
 test("a paste of five lines is sent at once, and its rest stays to be typed on", () => {
-  const { type, paste, typing, takeTold } = open();
-  type("before after");
-  type("\x1bb");
+  const { type, paste, line, takeTold } = open();
+  type("before after\x1bb");
   paste(`${lines(5).join("")}rest `);
   expect(takeTold()).toEqual([
     "send before line 0",
     ...[1, 2, 3, 4].map((at) => `send line ${at}`),
   ]);
-  expect(typing.edited).toEqual({ line: "rest after", cursor: 5 });
+  expect(line()).toBe("rest |after");
 });
 
-test("a paste of more lines asks once, whatever its lines are", () => {
-  const { type, paste, typing, takeTold } = open();
+test("a paste of more lines asks once, whatever its lines are, and another is no answer", () => {
+  const { type, paste, line, question, takeTold } = open();
   const pasted = [...lines(35), "/quit\n", "/shrug\n"];
   paste(pasted.join(""));
-  expect(typing.question).toBe("send 37 lines? [y/N] ");
-  expect(takeTold()).toEqual([]);
+  paste("y\n");
+  expect([question(), takeTold()]).toEqual(["send 37 lines? [y/N] ", []]);
   type("y\r");
-  expect(takeTold()).toEqual(pasted.map((line) => `send ${line.trimEnd()}`));
-  expect(typing.line).toBe("");
+  expect([line(), takeTold()]).toEqual(["|", pasted.map((one) => `send ${one.trimEnd()}`)]);
 });
 
 test("a paste from a terminal that does not mark it is no command and no answer", () => {
-  const { pasteAsKeys, typing, takeTold } = open();
+  const { pasteAsKeys, line, question, takeTold } = open();
   pasteAsKeys("one\n/shrug\n/quit\ny\nrest");
-  expect([typing.question, typing.line]).toEqual([undefined, "rest"]);
+  expect([question(), line()]).toEqual([undefined, "rest|"]);
   expect(takeTold()).toEqual(["send one", "send /shrug", "send /quit", "send y"]);
   pasteAsKeys(lines(20).join(""));
-  expect([typing.question, takeTold()]).toEqual(["send 20 lines? [y/N] ", []]);
+  expect([question(), takeTold()]).toEqual(["send 20 lines? [y/N] ", []]);
 });
 
 test("a paste that is not to be sent leaves what was being typed", () => {
-  const { type, paste, typing, takeTold } = open();
+  const { type, paste, line, takeTold } = open();
   type("typed");
   paste(lines(6).join(""));
   type("n\r");
-  expect([typing.edited, takeTold()]).toEqual([{ line: "typed", cursor: 5 }, []]);
-});
-
-test("a paste does not answer a question", () => {
-  const { paste, typing, takeTold } = open();
-  paste(lines(6).join(""));
-  paste("y\n");
-  expect(typing.question).toBe("send 6 lines? [y/N] ");
-  expect(takeTold()).toEqual([]);
+  expect([line(), takeTold()]).toEqual(["typed|", []]);
 });
 
 test("a paste of one line is as if it had been typed", () => {
-  const { paste, type, typing, takeTold } = open();
+  const { paste, type, line, question, takeTold } = open();
   paste("/he");
-  expect(typing.line).toBe("/he");
+  expect(line()).toBe("/he|");
   paste("lp\n");
   paste("/shrug\nrest");
   expect(takeTold()).toEqual(["help"]);
-  expect(typing.question).toStartWith("unknown command /shrug;");
+  expect(question()).toStartWith("unknown command /shrug;");
   type("y\r");
-  expect([typing.line, takeTold()]).toEqual(["rest", ["send /shrug"]]);
+  expect([line(), takeTold()]).toEqual(["rest|", ["send /shrug"]]);
 });
 
 test("Up and Down bring lines entered before, and what was being typed", () => {
-  const { type, typing, takeTold } = open();
-  type("one\r/help\rtyped\x1b[A\x10");
-  expect(typing.edited).toEqual({ line: "one", cursor: 3 });
-  type("\x1b[B");
-  expect(typing.line).toBe("/help");
-  type("\x0e");
-  expect([typing.line, takeTold()]).toEqual(["typed", ["send one", "help"]]);
+  const { type, line } = open();
+  type("one\r/help\r/help\r \rtyped");
+  const seen = [..."\x10", "\x1b[A", "\x10", "\x0e", "\x1bOB", "\x0e"].map((key) => {
+    type(key);
+    return line();
+  });
+  expect(seen).toEqual(["/help|", "one|", "one|", "/help|", "typed|", "typed|"]);
+});
+
+test("a thousand lines are remembered, the last ones", () => {
+  const { type, line } = open();
+  for (let index = 0; index < 1500; index++) type(`line ${index}\r`);
+  for (let index = 0; index < 2000; index++) type("\x10");
+  expect(line()).toBe("line 500|");
 });
 
 test("keys that mean nothing here do nothing, with a question open as well", () => {
-  const { type, typing, takeTold } = open();
-  type("\x1b[5~ab\x00\x1b/\r");
-  expect(takeTold()).toEqual(["send ab"]);
-  type("/x\r\x1b[A\t\x1b[M !!");
-  expect([typing.edited.line, typing.line, takeTold()]).toEqual(["", "/x", []]);
+  const { type, line, takeTold } = open();
+  type("\x1b[5~a b\x00\x1b/\t\r");
+  expect(takeTold()).toEqual(["send a bob "]);
+  type("/x\r\x1b[A\t\x1b[5~");
+  expect([line(), takeTold()]).toEqual(["/x|", []]);
+  type("y\r");
+  expect(takeTold()).toEqual(["send /x"]);
 });

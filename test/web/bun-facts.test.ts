@@ -6,8 +6,8 @@
 import { afterEach, expect, test } from "bun:test";
 
 import { endAfterEach } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import { WebPeer } from "../harness/web-peer.ts";
-import { eventually } from "../server/ends.ts";
 
 const MIB = 1 << 20;
 const servers: Bun.Server<undefined>[] = [];

@@ -2,15 +2,15 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { limitFiles, Peer, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach, limitFiles, Peer, serverCommand, ServerProgram } from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
+import { eventually } from "../harness/watched.ts";
 import { frameAt, upgradeRequest } from "../harness/web-frames.ts";
 import { CLOSE, frame, TEXT, WebPeer, webUrl } from "../harness/web-peer.ts";
-import { endAllAfterEach, eventually } from "../server/ends.ts";
 import { openFiles } from "../server/served.ts";
 import { SlowReader, type SlowReaderOptions } from "../server/slow-reader.ts";
 
-endAllAfterEach();
+endAfterEach();
 
 const MIB = 1 << 20;
 const slowReaderTest = test.skipIf(!SlowReader.works);

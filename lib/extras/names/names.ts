@@ -21,6 +21,7 @@ import type { Extra } from "../../room/extra.ts";
 import type { Lines } from "../../room/fair-queue.ts";
 import { LF } from "../../room/line-buffer.ts";
 import type { Member } from "../../room/member.ts";
+import type { Room } from "../../room/room.ts";
 import type { Context, Part, Reservations } from "../part.ts";
 import { NamedLines } from "./named-lines.ts";
 
@@ -36,7 +37,11 @@ const TOLD_MAX = 10;
 
 export function names(context: Context): Part {
   const all = new Names(context);
-  return { door: all, extra: () => all, addedBytesMax: PREFIX_BYTES_MAX };
+  const extra = (room: Room) => {
+    all.room = room;
+    return all;
+  };
+  return { door: all, extra, addedBytesMax: PREFIX_BYTES_MAX };
 }
 
 /** A name, from when a client asks for it until its member has left. */
@@ -52,6 +57,7 @@ interface Owner {
 
 /** The names of a room. */
 class Names implements Door, Extra {
+  room: Room | undefined;
   readonly #context: Context;
   /** By their keys, in the order they came. */
   readonly #owners = new Map<string, Owner>();
@@ -61,6 +67,8 @@ class Names implements Door, Extra {
   }
 
   meet(arrival: Arrival): void {
+    // A room that stops takes nobody in, and nobody's name away.
+    if (this.room?.isStopping) return arrival.pass();
     const { socket } = arrival;
     const certificate = this.#context.secrets.tls && socket.getPeerCertificate?.();
     if (certificate) {
@@ -135,12 +143,12 @@ class Names implements Door, Extra {
       },
     };
     const enter = (rest: Uint8Array) => {
-      arrival.name = name;
-      arrival.pass(rest);
-      // A room that stops does not take it in.
-      if (owner.member === undefined) return;
       if (before?.member) before.member.disconnect(takenOver(name));
       else before?.arrival.refuse(takenOver(name));
+      // What is told of that may have ended this one.
+      if (this.#owners.get(key) !== owner) return;
+      arrival.name = name;
+      arrival.pass(rest);
     };
     const reservations = this.#reservations;
     // What is not known yet to be its owner's own is not taken over for sure.

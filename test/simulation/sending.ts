@@ -1,45 +1,45 @@
 /**
- * What clients say: cut into lines, said in turn and no faster than allowed, and
+ * What clients botSend: cut into lines, sent in turn and no faster than allowed, and
  * never more of it held than may be (promises 1, 4 and 5).
  */
 
-import type { Announcing } from "./announcing.ts";
-import type { Hearing } from "./hearing.ts";
 import type { Naming } from "./naming.ts";
+import type { Presence } from "./presence.ts";
+import type { Receiving } from "./receiving.ts";
 import { Seat } from "./seat.ts";
 import { show, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
-/** The most a talker says in one turn, unless the log is small or its line long. */
+/** The most a sender sends in one turn, unless the log is small or its line long. */
 const SHARE_BYTES = 64 << 10;
-/** How many changes of speaker the log can note, at the least, less one that may lie before history. */
+/** How many changes of sender the log can note, at the least, less one that may lie before history. */
 const RUNS_MIN = 63;
 /** What adding up fractions of lines may be off. */
 export const ROUNDING = 1e-6;
 /** What somebody is told who opens TLS where there is none. */
 export const SPEAKS_TLS = "speaks TLS, this port does not";
 
-export class Speaking {
+export class Sending {
   readonly #state: State;
-  readonly #hearing: Hearing;
-  readonly #announcing: Announcing;
+  readonly #receiving: Receiving;
+  readonly #presence: Presence;
   readonly #naming: Naming;
   /** What the bot was not told yet. */
   readonly #told: string[] = [];
-  /** Whose turn it is to speak while others wait, and how much it has said in it. */
+  /** The sender whose turn it is while others wait, and how much it has sent in it. */
   #turn: Seat | undefined;
   #turnBytes = 0;
 
-  constructor(state: State, hearing: Hearing, announcing: Announcing, naming: Naming) {
+  constructor(state: State, receiving: Receiving, presence: Presence, naming: Naming) {
     this.#state = state;
-    this.#hearing = hearing;
-    this.#announcing = announcing;
+    this.#receiving = receiving;
+    this.#presence = presence;
     this.#naming = naming;
   }
 
   /** Bytes of a member arrive. */
-  hears(seat: Seat, bytes: Uint8Array): void {
+  receives(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
     if (stopping || seat.leaving || seat.ended || seat.tooLong) return;
     if (seat.disconnected !== undefined) return;
@@ -71,21 +71,21 @@ export class Speaking {
     this.settle(seat);
   }
 
-  /** The program around the room says a line. */
-  programSays(line: Uint8Array): void {
+  /** The program around the room sends a line. */
+  botSends(line: Uint8Array): void {
     if (this.#state.stopping) return;
-    const voice = new Seat("the program", "");
-    voice.unsaid.push(Buffer.concat([line, Uint8Array.of(LF)]));
-    this.#state.waiting.push(voice);
-    this.#state.seen.programLines++;
+    const sender = new Seat("the bot", "");
+    sender.unsent.push(Buffer.concat([line, Uint8Array.of(LF)]));
+    this.#state.waiting.push(sender);
+    this.#state.seen.botLines++;
   }
 
-  /** A member is sent away, which leaves once it has said what it has to say. */
+  /** A member is disconnected, and leaves once it has sent what it has to send. */
   disconnects(seat: Seat, reason: string): void {
     if (seat.leaving || seat.disconnected !== undefined) return;
     seat.disconnected = reason;
     this.#state.seen.disconnected++;
-    if (seat.unsaid.length > 0) this.#state.seen.disconnectedLater++;
+    if (seat.unsent.length > 0) this.#state.seen.disconnectedLater++;
     this.settle(seat);
   }
 
@@ -105,35 +105,35 @@ export class Speaking {
     if (this.#told.length > 0 && !turnDue) throw new Violation(`the bot is not told ${this.#told}`);
   }
 
-  /** A member has said a run, or the program around the room. */
-  said(speaker = this.#nextVoice(), run: Uint8Array): void {
+  /** A member has sent a run, or the bot around the room. */
+  sent(sender = this.#nextBot(), run: Uint8Array): void {
     const state = this.#state;
-    this.takeTurn(speaker, run.length);
-    state.stirs(speaker);
+    this.takeTurn(sender, run.length);
+    state.stirs(sender);
     let at = 0;
     while (at < run.length) {
-      const bytes = speaker.unsaid.shift();
+      const bytes = sender.unsent.shift();
       if (!bytes || !startsWith(run, at, bytes))
-        throw state.violation(speaker, `said ${show(run.subarray(at))} instead of ${show(bytes)}`);
+        throw state.violation(sender, `sent ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
-      this.#hearing.owe(speaker, bytes);
-      if (speaker.state !== "new") this.tells(inBot(speaker, bytes));
+      this.#receiving.append(sender, bytes);
+      if (sender.state !== "new") this.tells(inBot(sender, bytes));
       state.seen.lines++;
-      this.#spendAllowance(speaker);
+      this.#spendAllowance(sender);
     }
-    if (speaker.unsaid.length === 0) state.waiting.splice(state.waiting.indexOf(speaker), 1);
-    this.settle(speaker);
-    if (speaker.unsaid.length === 0 && speaker.leftFor !== undefined)
-      this.#state.silence(speaker, speaker.leftFor);
+    if (sender.unsent.length === 0) state.waiting.splice(state.waiting.indexOf(sender), 1);
+    this.settle(sender);
+    if (sender.unsent.length === 0 && sender.leftFor !== undefined)
+      this.#state.silence(sender, sender.leftFor);
   }
 
-  #nextVoice(): Seat {
-    const voice = this.#state.waiting.find(({ name }) => name === "the program");
-    if (voice) return voice;
-    throw new Violation("somebody says what nobody has said");
+  #nextBot(): Seat {
+    const sender = this.#state.waiting.find(({ name }) => name === "the bot");
+    if (sender) return sender;
+    throw new Violation("somebody sends what nobody has sent");
   }
 
-  /** A newcomer was announced; what it has said together with its pass phrase or name waits from now on. */
+  /** A newcomer was announced; what it has sent together with its pass phrase or name waits from now on. */
   begins(newcomer: Seat): void {
     const { waiting } = this.#state;
     if (waiting.includes(newcomer)) {
@@ -143,10 +143,10 @@ export class Speaking {
     this.settle(newcomer);
   }
 
-  /** Once all its lines are said, a member that has ended or gone too far hears no more. */
+  /** Once all its lines are sent, a member that has ended or gone too far receives no more. */
   settle(seat: Seat): void {
     const { rules, seen } = this.#state;
-    if (seat.state !== "member" || seat.leaving || seat.unsaid.length > 0) return;
+    if (seat.state !== "member" || seat.leaving || seat.unsent.length > 0) return;
     if (seat.disconnected !== undefined) {
       this.#state.leave(seat, seat.disconnected, seat.disconnected);
     } else if (seat.greetsInTls) {
@@ -172,10 +172,10 @@ export class Speaking {
     return seat.allowance;
   }
 
-  /** A member waits only if it has unsaid lines, and is not read meanwhile. */
+  /** A member waits only if it has unsent lines, and is not read meanwhile. */
   check(seat: Seat): void {
     if (seat.lost) return;
-    const waits = seat.unsaid.length > 0;
+    const waits = seat.unsent.length > 0;
     const isRight = seat.paused === (waits && !seat.ended);
     this.#state.demand(isRight, seat, waits ? "not paused" : "left paused");
   }
@@ -183,56 +183,56 @@ export class Speaking {
   /** Lines wait only when the log has no room for the one whose turn it is. */
   checkHold(): void {
     const { rules, freeBytes, waiting, seen } = this.#state;
-    const fits = ({ unsaid: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
+    const fits = ({ unsent: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
     const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
     if (!forRoom) return void seen.paced++;
     const inTurn = rules.linesPerSecond === undefined ? may.slice(0, 1) : may;
     // Of members that leave in one turn, it is not known here whose notice comes first.
-    if (inTurn.includes(this.#announcing.voice)) return;
+    if (inTurn.includes(this.#presence.sender)) return;
     if (!inTurn.every(fits) || this.#changesOfSpeaker() >= RUNS_MIN) return;
     throw new Violation(`${may[0]?.name} waits although ${freeBytes} bytes are free`);
   }
 
-  /** Those who wait speak in turn, a share at a time; without rates it is clear who waits for what. */
-  takeTurn(speaker: Seat, bytes: number): void {
+  /** Those who wait send in turn, a share at a time; without rates it is clear who waits for what. */
+  takeTurn(sender: Seat, bytes: number): void {
     const { rules, waiting } = this.#state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
     // What came with a pass phrase waits once its member has been announced.
-    const waits = (seat: Seat) => seat !== speaker && seat.joinedStep !== this.#state.seen.steps;
+    const waits = (seat: Seat) => seat !== sender && seat.joinedStep !== this.#state.seen.steps;
     if (!waiting.some(waits)) {
       this.#turn = undefined;
-    } else if (speaker !== this.#turn) {
-      const isNext = speaker === next;
-      this.#state.demand(isNext, speaker, `speaks although it is the turn of ${next?.name}`);
-      this.#turn = speaker;
+    } else if (sender !== this.#turn) {
+      const isNext = sender === next;
+      this.#state.demand(isNext, sender, `sends although it is the turn of ${next?.name}`);
+      this.#turn = sender;
       this.#turnBytes = 0;
       waiting.push(...waiting.splice(0, 1));
     }
     this.#turnBytes += bytes;
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
-    const share = Math.max(this.#state.saidBytesMax, part);
-    const isMore = this.#turn === speaker && this.#turnBytes > share;
-    const what = `speaks ${this.#turnBytes} bytes while ${next?.name} waits`;
-    this.#state.demand(!isMore, speaker, what);
+    const share = Math.max(this.#state.loggedBytesMax, part);
+    const isMore = this.#turn === sender && this.#turnBytes > share;
+    const what = `sends ${this.#turnBytes} bytes while ${next?.name} waits`;
+    this.#state.demand(!isMore, sender, what);
   }
 
   #spendAllowance(seat: Seat): void {
-    this.#state.demand(this.allowance(seat) > 1 - ROUNDING, seat, "speaks faster than it may");
+    this.#state.demand(this.allowance(seat) > 1 - ROUNDING, seat, "sends faster than it may");
     seat.allowance--;
   }
 
-  /** Of lines that were forgotten, and are a newcomer's past now, the notes may still be there. */
+  /** Of lines that were forgotten, and are a newcomer's history now, the notes may still be there. */
   #changesOfSpeaker(): number {
-    const { tail, said } = this.#state;
-    if ((said[0]?.start ?? tail) > tail) return RUNS_MIN;
+    const { tail, sent } = this.#state;
+    if ((sent[0]?.start ?? tail) > tail) return RUNS_MIN;
     let changes = 0;
-    let speaker: Seat | undefined;
-    for (const line of said) {
+    let sender: Seat | undefined;
+    for (const line of sent) {
       if (line.start + line.bytes.length <= tail) continue;
-      if (line.speaker !== speaker) changes++;
-      speaker = line.speaker;
+      if (line.sender !== sender) changes++;
+      sender = line.sender;
     }
     return changes;
   }
@@ -240,9 +240,9 @@ export class Speaking {
   #finishLine(seat: Seat): void {
     const { unfinished } = seat;
     seat.unfinished = NOTHING;
-    const said = this.#naming.asRelayed(seat, unfinished);
-    if (seat.unsaid.length === 0) this.#state.waiting.push(seat);
-    seat.unsaid.push(said);
+    const sent = this.#naming.asRelayed(seat, unfinished);
+    if (seat.unsent.length === 0) this.#state.waiting.push(seat);
+    seat.unsent.push(sent);
   }
 }
 

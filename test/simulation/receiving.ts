@@ -1,4 +1,4 @@
-/** Promises 1 to 3 and 6: what others say arrives whole, in one order, without a gap, and then EOF. */
+/** Promises 1 to 3 and 6: what others send arrives whole, in one order, without a gap, and then EOF. */
 
 import type { Line, Seat } from "./seat.ts";
 import { placeIn, show, type State } from "./state.ts";
@@ -6,7 +6,7 @@ import { placeIn, show, type State } from "./state.ts";
 /** The most that one is written in a turn. */
 const TURN_BYTES = 256 << 10;
 
-export class Hearing {
+export class Receiving {
   readonly #state: State;
   /** Told when one that is asked for its name does not take the greeting. */
   onNotGreeted: (seat: Seat) => void = () => {};
@@ -15,39 +15,39 @@ export class Hearing {
     this.#state = state;
   }
 
-  /** A line was said: all members but its speaker are owed it. */
-  owe(speaker: Seat, bytes: Uint8Array, isNotice = false): void {
-    const { said, seats, seen, rules, saidBytes: start, held: saidAt } = this.#state;
-    const line: Line = { speaker, bytes, start, saidAt, isNotice };
+  /** A line was sent: all members but its sender are to get it. */
+  append(sender: Seat, bytes: Uint8Array, isNotice = false): void {
+    const { sent, seats, seen, rules, sentBytes: start, held: sentAt } = this.#state;
+    const line: Line = { sender, bytes, start, sentAt, isNotice };
     const end = start + bytes.length;
-    this.#state.saidBytes = end;
+    this.#state.sentBytes = end;
     const ringBytes = rules.logBytes + this.#state.keptBytes;
     if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) seen.wraps++;
-    said.push(line);
-    this.#keepPast(line);
+    sent.push(line);
+    this.#keepHistory(line);
     for (const seat of seats) {
-      if (seat.state !== "member" || seat === line.speaker || seat.leaving) continue;
-      if (seat.owed.length === 0) this.#step(seat, line.start);
-      seat.owed.push(line);
+      if (seat.state !== "member" || seat === line.sender || seat.leaving) continue;
+      if (seat.pending.length === 0) this.#step(seat, line.start);
+      seat.pending.push(line);
     }
   }
 
   /** With history, a newcomer gets the last lines of members first, and then the mark at their end. */
   joins(seat: Seat): void {
-    const { past, saidBytes, held, rules, seen } = this.#state;
-    const start = past[0]?.start ?? saidBytes;
+    const { history, sentBytes, held, rules, seen } = this.#state;
+    const start = history[0]?.start ?? sentBytes;
     const bytes = Buffer.from("* end of history\n");
-    const mark = { speaker: seat, bytes, start: saidBytes, saidAt: held, isAside: true };
-    seat.owed = rules.history ? [...past, mark] : [];
+    const mark = { sender: seat, bytes, start: sentBytes, sentAt: held, isAside: true };
+    seat.pending = rules.history ? [...history, mark] : [];
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
-    if (past.length > 0) seen.pasts++;
+    if (history.length > 0) seen.histories++;
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
   took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
     const state = this.#state;
-    if (seat.state === "guest" || seat.greeting)
+    if (seat.state === "arrival" || seat.greeting)
       return this.#isGreeted(seat, bytes.subarray(offset, offset + offered), count);
     state.demand(
       seat.state === "member" || seat.state === "departing",
@@ -77,7 +77,7 @@ export class Hearing {
     if (count < bytes.length) this.onNotGreeted(seat);
   }
 
-  /** A socket was offered bytes that are no part of what is said. */
+  /** A socket was offered bytes that are no part of what is sent. */
   tookOther(seat: Seat, isShort: boolean): void {
     const state = this.#state;
     state.demand(!seat.shut, seat, "written to after its EOF");
@@ -88,7 +88,7 @@ export class Hearing {
     seat.writtenAtMs = state.now;
   }
 
-  /** A socket says that it takes bytes again. */
+  /** A socket sends that it takes bytes again. */
   drained(seat: Seat): void {
     seat.blocked = false;
     seat.wasAsked = false;
@@ -104,18 +104,22 @@ export class Hearing {
     const state = this.#state;
     state.demand(!seat.shut, seat, "sent EOF twice");
     state.demand(seat.state === "departing", seat, `sent EOF while a ${seat.state}`);
-    state.demand(seat.owed.length === 0, seat, `sent EOF while owed ${show(seat.owed[0]?.bytes)}`);
-    state.demand(!seat.word, seat, `sent EOF before ${show(seat.word)}`);
+    state.demand(
+      seat.pending.length === 0,
+      seat,
+      `sent EOF while pending ${show(seat.pending[0]?.bytes)}`,
+    );
+    state.demand(!seat.message, seat, `sent EOF before ${show(seat.message)}`);
     state.demand(!seat.paused, seat, "sent EOF and left paused");
     seat.shut = true;
     state.seen.cleanEnds++;
   }
 
-  /** The room says how much a member had not taken when it left. */
+  /** The room sends how much a member had not taken when it left. */
   checkBehind(seat: Seat, behindBytes: number): void {
-    const end = seat.leaving === undefined ? this.#state.saidBytes : seat.end;
+    const end = seat.leaving === undefined ? this.#state.sentBytes : seat.end;
     // Its own lines count or not, depending on whether it was written to since.
-    const isSure = seat.owed.length > 0 && !seat.lost;
+    const isSure = seat.pending.length > 0 && !seat.lost;
     const least = isSure ? end - this.#state.position(seat) : 0;
     // With telnet, a write may be two, and the connection lost in the second.
     const most = end - (this.#state.rules.telnet && seat.lost ? seat.takenBefore : seat.takenTo);
@@ -129,28 +133,28 @@ export class Hearing {
     const isNoticed = !seat.isRefusingWrites || seat.known || this.#state.rules.telnet;
     this.#state.demand(isNoticed, seat, "not known to be gone although a write has failed");
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
-    const pending = seat.owed.length > 0 || seat.leaving !== undefined;
+    const pending = seat.pending.length > 0 || seat.leaving !== undefined;
     this.#state.demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written");
     const lingers = seat.state === "departing" && !seat.lost && !seat.blocked;
     this.#state.demand(!lingers || seat.shut, seat, "forgotten: it gets no EOF");
   }
 
-  /** Nothing is left to happen: everything said has arrived. */
+  /** Nothing is left to happen: everything sent has arrived. */
   checkRest(seat: Seat): void {
-    const [next] = seat.owed;
+    const [next] = seat.pending;
     this.#state.demand(next === undefined, seat, `never gets ${show(next?.bytes)}`);
     this.#state.demand(!seat.leaving || seat.shut, seat, "never gets its EOF");
   }
 
-  /** A member is owed lines; the last word comes by itself, once it has left. */
+  /** A member is to get lines; the last message comes by itself, once it has left. */
   #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
     const end = offset + length;
-    const { owed, word } = seat;
+    const { pending, message } = seat;
     let at = offset;
     let skip = seat.offset;
-    for (let index = 0; index <= owed.length && at < end; index++) {
-      const last = seat.state === "departing" ? word : undefined;
-      const expected = owed[index]?.bytes ?? last;
+    for (let index = 0; index <= pending.length && at < end; index++) {
+      const last = seat.state === "departing" ? message : undefined;
+      const expected = pending[index]?.bytes ?? last;
       if (!expected) break;
       const count = Math.min(expected.length - skip, end - at);
       for (let step = 0; step < count; step++)
@@ -165,39 +169,43 @@ export class Hearing {
     if (at < end)
       throw this.#state.violation(
         seat,
-        `written ${show(bytes.subarray(at, end))} that it is not owed`,
+        `written ${show(bytes.subarray(at, end))} that it is not to get`,
       );
   }
 
   #advance(seat: Seat, count: number): void {
-    const [first] = seat.owed;
+    const [first] = seat.pending;
     seat.offset += count;
     let done = 0;
-    for (const line of seat.owed) {
+    for (const line of seat.pending) {
       if (seat.offset < line.bytes.length) break;
       seat.offset -= line.bytes.length;
       seat.takenTo = placeIn(line, line.bytes.length);
       done++;
     }
-    if (done > 0) seat.owed.splice(0, done);
+    if (done > 0) seat.pending.splice(0, done);
     this.#state.seen.deliveries += done;
-    const [next] = seat.owed;
+    const [next] = seat.pending;
     if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
     if (first && count > 0) this.#step(seat, this.#state.position(seat));
-    if (next || !seat.word || seat.state !== "departing") return;
-    seat.word = seat.offset < seat.word.length ? seat.word.subarray(seat.offset) : undefined;
+    if (next || !seat.message || seat.state !== "departing") return;
+    seat.message =
+      seat.offset < seat.message.length ? seat.message.subarray(seat.offset) : undefined;
     seat.offset = 0;
   }
 
   /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */
-  #keepPast(line: Line): void {
-    const { past, rules, saidBytes, keptBytes } = this.#state;
+  #keepHistory(line: Line): void {
+    const { history, rules, sentBytes, keptBytes } = this.#state;
     const { bytes = 0, lines = Number.POSITIVE_INFINITY } = rules.history ?? {};
-    if (!line.isNotice) past.push(line);
+    if (!line.isNotice) history.push(line);
     const bytesOf = (some: readonly Line[]) => some.reduce((sum, one) => sum + one.bytes.length, 0);
-    const isTooOld = ({ start }: Line) => start < saidBytes - keptBytes;
-    while (past[0] && (past.length > lines || bytesOf(past) > bytes || isTooOld(past[0])))
-      past.shift();
+    const isTooOld = ({ start }: Line) => start < sentBytes - keptBytes;
+    while (
+      history[0] &&
+      (history.length > lines || bytesOf(history) > bytes || isTooOld(history[0]))
+    )
+      history.shift();
   }
 
   #step(seat: Seat, position: number): void {

@@ -1,6 +1,6 @@
-/** Who comes and who goes is told in the log: the right words at the right place, and not too often. */
+/** Join and leave notices in the log: the right ones at the right place, and not too often. */
 
-import type { Hearing } from "./hearing.ts";
+import type { Receiving } from "./receiving.ts";
 import { Seat } from "./seat.ts";
 import { show, type State, Violation } from "./state.ts";
 
@@ -11,68 +11,68 @@ const SPACE = 0x20;
 
 interface Event {
   readonly what: "joined" | "left";
-  words: string;
-  /** Who does not hear it. */
+  text: string;
+  /** The one that does not receive it. */
   readonly about: Seat;
-  /** Who has left. */
+  /** The one that has left. */
   who?: Seat | undefined;
   readonly step?: number;
 }
 
-export class Announcing {
-  /** The one who says it, which waits for its turn as all others do. */
-  readonly voice = new Seat("the server", "");
+export class Presence {
+  /** The one who sends it, which waits for its turn as all others do. */
+  readonly sender = new Seat("the server", "");
   readonly #state: State;
-  readonly #hearing: Hearing;
+  readonly #receiving: Receiving;
   #events: Event[] = [];
-  /** Those that came when no more could be said one by one. */
+  /** Those that came when no more could be sent one by one. */
   #more: Event[] = [];
-  #saidAtMs: number[] = [];
+  #sentAtMs: number[] = [];
 
-  constructor(state: State, hearing: Hearing) {
+  constructor(state: State, receiving: Receiving) {
     this.#state = state;
-    this.#hearing = hearing;
+    this.#receiving = receiving;
   }
 
   joined(seat: Seat): void {
-    this.#happens({ what: "joined", words: `${nameOf(seat)} joined`, about: this.voice });
+    this.#happens({ what: "joined", text: `${nameOf(seat)} joined`, about: this.sender });
     this.wait(seat);
   }
 
   left(seat: Seat): void {
-    this.#happens({ what: "left", words: `${nameOf(seat)} left`, about: this.voice, who: seat });
+    this.#happens({ what: "left", text: `${nameOf(seat)} left`, about: this.sender, who: seat });
   }
 
-  /** The server stops, and says only what waits for room. */
+  /** The server stops, and sends only what waits for room. */
   stops(): void {
-    if (this.#state.waiting.includes(this.voice)) return;
+    if (this.#state.waiting.includes(this.sender)) return;
     this.#events = [];
     this.#more = [];
   }
 
-  /** Whether it is to say something now. */
+  /** Whether it has something to send now. */
   get isWaiting(): boolean {
     return this.#next !== undefined && this.#mayAtOnce > 0;
   }
 
-  /** When it has to be woken to say more, at the latest. */
+  /** When it has to be woken to send more, at the latest. */
   get dueAtMs(): number {
     if (this.#next === undefined || this.isWaiting) return Number.POSITIVE_INFINITY;
-    return (this.#saidAtMs.at(-NOTICES_MAX) ?? -SECOND_MS) + SECOND_MS;
+    return (this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS) + SECOND_MS;
   }
 
   /**
-   * Takes its place among those who wait once it has something to say.
+   * Takes its place among those who wait once it has something to send.
    *
-   * @param newcomer what it has said together with its pass phrase comes after its joining
+   * @param newcomer what it has sent together with its pass phrase comes after its joining
    */
   wait(newcomer?: Seat): void {
     const next = this.#next;
-    this.voice.unsaid = next ? [this.#lineOf(next)] : [];
+    this.sender.unsent = next ? [this.#lineOf(next)] : [];
     const { waiting } = this.#state;
-    if (!this.isWaiting || waiting.includes(this.voice)) return;
+    if (!this.isWaiting || waiting.includes(this.sender)) return;
     const isBefore = newcomer && waiting.includes(newcomer);
-    waiting.splice(isBefore ? waiting.indexOf(newcomer) : waiting.length, 0, this.voice);
+    waiting.splice(isBefore ? waiting.indexOf(newcomer) : waiting.length, 0, this.sender);
   }
 
   /** Whether this is the server's own; in these worlds, nobody else begins a line like that. */
@@ -81,7 +81,7 @@ export class Announcing {
   }
 
   /** A notice is in the log. */
-  said(line: Uint8Array): void {
+  sent(line: Uint8Array): void {
     this.#bringForward(line);
     const next = this.#next;
     const expected = next && this.#lineOf(next);
@@ -89,14 +89,14 @@ export class Announcing {
       throw new Violation(`announced ${show(line)} instead of ${show(expected)}`);
     if (this.#mayAtOnce <= 0) throw new Violation(`announced ${show(line)} too soon`);
     const state = this.#state;
-    this.#saidAtMs.push(state.now);
+    this.#sentAtMs.push(state.now);
     state.seen.notices++;
     if (this.#events.shift() === undefined) {
       if (this.#more.length > 1) state.seen.sums++;
       this.#more = [];
     }
-    this.#hearing.owe(next.about, expected, true);
-    if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.voice);
+    this.#receiving.append(next.about, expected, true);
+    if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.sender);
     this.wait();
   }
 
@@ -112,12 +112,12 @@ export class Announcing {
     const [first, ...later] = [...this.#events, ...this.#more];
     const isNow = ({ what, step }: Event) => what === "left" && step === first?.step;
     if (!first || !isNow(first) || Buffer.compare(line, this.#lineOf(first)) === 0) return;
-    const said = later.find(
+    const sent = later.find(
       (event) => isNow(event) && Buffer.compare(line, this.#lineOf(event)) === 0,
     );
-    if (!said) return;
-    [first.words, said.words] = [said.words, first.words];
-    [first.who, said.who] = [said.who, first.who];
+    if (!sent) return;
+    [first.text, sent.text] = [sent.text, first.text];
+    [first.who, sent.who] = [sent.who, first.who];
   }
 
   get #next(): Event | undefined {
@@ -127,17 +127,17 @@ export class Announcing {
       const { length } = this.#more.filter((event) => event.what === what);
       return length > 0 ? [`${length} more ${what}`] : [];
     };
-    const words = [...count("joined"), ...count("left")].join(", ");
-    return { what: "joined", words, about: this.voice };
+    const text = [...count("joined"), ...count("left")].join(", ");
+    return { what: "joined", text, about: this.sender };
   }
 
-  #lineOf({ words }: Event): Uint8Array {
-    return Buffer.from(`* ${words} (${this.#state.staying} here)\n`);
+  #lineOf({ text }: Event): Uint8Array {
+    return Buffer.from(`* ${text} (${this.#state.staying} here)\n`);
   }
 
   get #mayAtOnce(): number {
     const since = this.#state.now - SECOND_MS;
-    return NOTICES_MAX - this.#saidAtMs.filter((atMs) => atMs > since).length;
+    return NOTICES_MAX - this.#sentAtMs.filter((atMs) => atMs > since).length;
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a peer says: perhaps a pass phrase or a name, then lines without end. */
+/** What a peer sends: perhaps a pass phrase or a name, then lines without end. */
 
 import { chooseName } from "./naming.ts";
 import type { Network } from "./network.ts";
@@ -9,10 +9,10 @@ const LF = 0x0a;
 /** The first bytes of a TLS connection, and more. */
 const CLIENT_HELLO = [22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, LF, 1, 2, LF];
 
-export class Speech {
+export class PeerLines {
   readonly #network: Network;
   readonly #isTelnet: boolean;
-  /** What the peer is about to say, and what it calls itself. */
+  /** What the peer is about to send, and what it calls itself. */
   #unsent: Uint8Array = new Uint8Array(0);
   #ownName = "";
 
@@ -28,7 +28,7 @@ export class Speech {
     if (isTelnet) this.#unsent = writeTelnet(random, this.#unsent);
   }
 
-  /** What it says for a pass phrase. */
+  /** What it sends for a pass phrase. */
   #firstLine(passPhrase: string): Buffer {
     const { random, weather } = this.#network;
     const right = Buffer.from(`${passPhrase}${random.pick(["", "", "\r"])}\n`, "latin1");
@@ -79,7 +79,7 @@ export class Speech {
     return random.below(Math.min(longest, 40) + 1);
   }
 
-  /** The peer has a certificate, or says its name next. */
+  /** The peer has a certificate, or sends its name next. */
   #chooseName(seat: Seat): void {
     const { random, weather, model } = this.#network;
     const name = chooseName(random, weather.badName, model.state.rules.certified);

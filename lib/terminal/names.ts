@@ -1,0 +1,72 @@
+/** Names in a conversation: the user's own, lines that mention it, and those that Tab completes. */
+
+import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
+import type { Edited } from "./editor.ts";
+
+const NAMES_MAX = 200;
+/** Longer than a name can be. */
+const WORD_LENGTH_MAX = 100;
+const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
+const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
+
+/** The login name, without what `--name` does not take; empty when there is none. */
+export function loginName(): string {
+  const { USER, LOGNAME, USERNAME } = process.env;
+  // By id(1); `os.userInfo` of Bun knows no more than `$USER`.
+  const byId = () => `${Bun.spawnSync(["sh", "-c", "id -un"], { stderr: "ignore" }).stdout}`;
+  const letters = (USER || LOGNAME || USERNAME || byId()).replace(/[\s:\p{C}]/gu, "");
+  const name = [...letters].slice(0, NAME_LENGTH_MAX).join("");
+  return isName(name) ? name : "";
+}
+
+/**
+ * Tells lines that mention a name from others: they have it as a word, in capitals or not. The name
+ * before a line is that of its sender; a server message mentions nobody, and no line an empty name.
+ */
+export function mentions(name: string): (line: string) => boolean {
+  if (name === "") return () => false;
+  const written = RegExp.escape(name.normalize());
+  const word = new RegExp(`(?<!${LETTER})${written}(?!${LETTER})`, "iu");
+  const sender = new RegExp(`^${written}:(?= |$)`, "iu");
+  return (line) => !line.startsWith("* ") && word.test(line.normalize().replace(sender, ""));
+}
+
+/** Completes names that were seen lately, those that have sent last first. */
+export class Completion {
+  /** In the order in which they have sent, the last at the end. */
+  readonly #names = new Set<string>();
+  /** What the last Tab has made of a line, and what further ones make of that. */
+  #shown: Edited | undefined;
+  #further: Iterator<Edited, undefined> | undefined;
+
+  /** Sees who has sent some lines; the name `own` is not to be completed. */
+  see(lines: string, own: string): void {
+    for (const [, name = ""] of lines.matchAll(SENDER)) {
+      this.#names.delete(name);
+      if (name !== own) this.#names.add(name);
+    }
+    for (const name of this.#names) if (this.#names.size > NAMES_MAX) this.#names.delete(name);
+  }
+
+  /**
+   * What Tab makes of a line: the word before the cursor becomes a name that begins so, and with the
+   * next Tab, given what the last one has made, another one.
+   */
+  complete(edited: Edited): Edited {
+    if (edited !== this.#shown) this.#further = completions(edited, [...this.#names].reverse());
+    this.#shown = this.#further?.next().value;
+    return this.#shown ?? edited;
+  }
+}
+
+/** A line with each name that fits, round and round. */
+function* completions({ line, cursor }: Edited, names: string[]): Generator<Edited, undefined> {
+  const [typed = ""] = /\S*$/.exec(line.slice(Math.max(0, cursor - WORD_LENGTH_MAX), cursor)) ?? [];
+  const start = cursor - typed.length;
+  const fitting = names.filter((name) => name.toLowerCase().startsWith(typed.toLowerCase()));
+  while (fitting.length > 0)
+    for (const name of fitting) {
+      const before = `${line.slice(0, start)}${name}${start === 0 ? ": " : " "}`;
+      yield { line: before + line.slice(cursor), cursor: before.length };
+    }
+}
