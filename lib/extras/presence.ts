@@ -21,9 +21,9 @@ export function presence({ parts }: Context): Part {
   return { extra: (room) => new Presence(room, isCounted) };
 }
 
-/** Sends notices, as soon as it may. */
 class Presence implements Extra, Sender {
   readonly cursor: Author = { lastRun: -1, isPassing: true };
+  readonly lines = this;
   isWaiting = false;
   readonly #room: Room;
   readonly #isCounted: boolean;
@@ -59,10 +59,6 @@ class Presence implements Extra, Sender {
     if (this.isWaiting) return;
     this.#notices = [];
     this.#last = undefined;
-  }
-
-  get lines(): Sender["lines"] {
-    return this;
   }
 
   /** The next notice, if it may be sent now. */

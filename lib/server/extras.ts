@@ -12,10 +12,11 @@ import * as kinds from "./option-kinds.ts";
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
-type Addresses = readonly string[] | undefined;
+const file = (help: string) => text("file", help, undefined);
+const count = (help: string) => values.count(help, undefined);
 const addresses = (help: string) => values.list("address", RULE, help, (text) => text);
 
-/** The values of all options, by their names: an extra knows the types of its own. */
+/** The values of all options, by their names. */
 export type Given = Readonly<Record<string, unknown>>;
 
 /** One of them. */
@@ -77,9 +78,9 @@ export const EXTRAS = {
     },
     excludes: [["proxy-protocol", "unix"]],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
-    load: async ({ proxyProtocol: rules = [] }: { proxyProtocol?: Addresses }, context) =>
-      rules.length > 0 &&
-      (await import("../doors/proxy-protocol.ts")).proxyProtocol(rules, context),
+    load: async (settings: { proxyProtocol?: readonly string[] | undefined }, context) =>
+      settings.proxyProtocol?.length &&
+      (await import("../doors/proxy-protocol.ts")).proxyProtocol(settings.proxyProtocol, context),
   }),
   addresses: entry({
     options: {
@@ -87,10 +88,7 @@ export const EXTRAS = {
         "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
       ),
       deny: addresses("refuse this address or range, even if allowed; repeatable"),
-      "max-clients-per-address": values.count(
-        "connections from one address (default: any number)",
-        undefined,
-      ),
+      "max-clients-per-address": count("connections from one address (default: any number)"),
     },
     excludes: ["allow", "deny", "max-clients-per-address"].map((name) => [name, "unix", "!web"]),
     settings: ({ allow, deny, ...given }) => ({
@@ -103,9 +101,9 @@ export const EXTRAS = {
   }),
   tls: entry({
     options: {
-      "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
-      "tls-key": text("file", "PEM file with the key of that certificate", undefined),
-      "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
+      "tls-cert": file("use TLS, with the certificate in this PEM file"),
+      "tls-key": file("PEM file with the key of that certificate"),
+      "tls-ca": file("require a client certificate from a CA in this PEM file"),
     },
     examples: [["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"]],
     needs: { "tls-cert": "tls-key", "tls-key": "tls-cert", "tls-ca": "tls-cert" },
@@ -128,11 +126,7 @@ export const EXTRAS = {
   }),
   passPhrase: entry({
     options: {
-      "pass-file": text(
-        "file",
-        "require the line in this file as each client's first line",
-        undefined,
-      ),
+      "pass-file": file("require the line in this file as each client's first line"),
     },
     files: {
       option: "pass-file",
@@ -154,9 +148,8 @@ export const EXTRAS = {
   }),
   rate: entry({
     options: {
-      "max-rate": values.count(
+      "max-rate": count(
         "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
-        undefined,
       ),
     },
     settings: (given) => ({ linesPerSecond: given["max-rate"] }),

@@ -45,9 +45,8 @@ export type ListenOptions = Place &
   };
 
 export interface Listener {
-  /** Where it listens: `[::]:8080`, with the real port, or a path. */
+  /** Where it listens: `[::]:8080`, with the real port, or a path, whose port is 0. */
   readonly address: string;
-  /** The real port; 0 on a path. */
   readonly port: number;
   /** Accepts nobody any more. */
   stop(): void;
@@ -61,11 +60,7 @@ export interface Server extends Listener, AsyncDisposable {
   readonly urls: Readonly<Record<string, string>>;
   /** What there is to tell an operator at the start, in lines. */
   readonly notes: readonly string[];
-  /**
-   * Has new connections use other certificates, or send another pass phrase; what is left out stays.
-   *
-   * @throws {UserError} if that fails for a port that has to be opened again
-   */
+  /** Other certificates, or another pass phrase, for new connections; what is left out stays. */
   renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what is pending, then EOF. `await using` ends so, too.
