@@ -22,9 +22,7 @@ export type Given = Readonly<Record<string, unknown>>;
 /** One of them. */
 interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
-  /** Options that mean nothing without another one. */
-  readonly needs?: Readonly<Record<string, string>>;
-  /** Options that do not go together; `!web` stands for one that is not there. */
+  /** Options that do not go together; `!web` stands for one that is not there, but needed. */
   readonly excludes?: readonly (readonly string[])[];
   /** What `listen` takes, out of what is on the command line; the same names and values by default. */
   settings?(given: Values<Options>): Settings;
@@ -61,7 +59,7 @@ export const EXTRAS = {
       ),
       room: kinds.roomName("the name of that room (default linechat)"),
     },
-    needs: { room: "redis" },
+    excludes: [["room", "!redis"]],
     doubt: (given) =>
       given["reuse-port"] && !given["redis"]
         ? "without --redis, servers on the same port are rooms of their own"
@@ -106,7 +104,11 @@ export const EXTRAS = {
       "tls-ca": file("require a client certificate from a CA in this PEM file"),
     },
     examples: [["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"]],
-    needs: { "tls-cert": "tls-key", "tls-key": "tls-cert", "tls-ca": "tls-cert" },
+    excludes: [
+      ["tls-cert", "!tls-key"],
+      ["tls-key", "!tls-cert"],
+      ["tls-ca", "!tls-cert"],
+    ],
     files: {
       option: "tls-cert",
       called: "certificates",
@@ -205,8 +207,10 @@ export const EXTRAS = {
         (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
       ),
     },
-    needs: { "web-name": "web" },
-    excludes: [["web", "names", "tls-ca"]],
+    excludes: [
+      ["web-name", "!web"],
+      ["web", "names", "tls-ca"],
+    ],
     settings: ({ web, ...given }) => ({ web: web && { ...web, names: given["web-name"] } }),
     filesMax: async ({ web }) => (web ? (await import("../http/http-port.ts")).spareFiles() : 0),
     load: async ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>

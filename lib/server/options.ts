@@ -78,14 +78,12 @@ export async function settingsOf(
     const own = Object.keys(options).map((name) => [name, given[name]] as const);
     return settings?.(given) ?? Object.fromEntries(own);
   });
-  const { clientsMax, lingerersMax } = await limitFor(given);
   return {
     ...Object.assign({}, ...settings),
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
       : { host: given.host, port: parsePort(port, 0), reusePort: given["reuse-port"] }),
-    clientsMax: given["max-clients"] ?? clientsMax,
-    lingerersMax,
+    ...(await limitFor(given)),
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,
@@ -115,25 +113,20 @@ export function doubtsAbout(given: ServerOptions): string[] {
   return ENTRIES.flatMap(({ doubt }) => doubt?.(given, isOpen) ?? []);
 }
 
-const CORE_RULES = {
-  needs: { "unix-mode": "unix" },
-  excludes: [
-    ["host", "unix"],
-    ["reuse-port", "unix"],
-  ],
-};
+const CORE_EXCLUDES = [
+  ["host", "unix"],
+  ["reuse-port", "unix"],
+  ["unix-mode", "!unix"],
+];
 
-/** @throws {UserError} that names the options which cannot be used together */
+/** @throws {UserError} that names the options which do not go together, or need another one */
 function checkTogether(given: ServerOptions): void {
-  for (const { needs = {}, excludes = [] } of [CORE_RULES, ...ENTRIES]) {
-    for (const excluded of excludes)
-      if (excluded.every((name) => isUsed(given, name))) {
-        const used = excluded.filter((name) => !name.startsWith("!")).map((name) => `--${name}`);
-        throw usageError(`${listed(used)} cannot be used together`);
-      }
-    for (const [name, other] of Object.entries(needs))
-      if (isUsed(given, name) && !isUsed(given, other))
-        throw usageError(`--${name} needs --${other}`);
+  for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)]) {
+    if (!excluded.every((name) => isUsed(given, name))) continue;
+    const [missing = ""] = excluded.filter((name) => name.startsWith("!"));
+    const used = excluded.filter((name) => name !== missing).map((name) => `--${name}`);
+    if (used.length > 1) throw usageError(`${listed(used)} cannot be used together`);
+    throw usageError(`${listed(used)} needs --${missing.slice(1)}`);
   }
   const { buffer, "max-line": line } = given;
   const added = ENTRIES.reduce((sum, entry) => sum + (entry.addedBytesMax?.(given) ?? 0), 0);
@@ -149,11 +142,7 @@ function isUsed(given: Given, name: string): boolean {
   return given[name] !== undefined && given[name] !== false && [given[name]].flat().length > 0;
 }
 
-/**
- * How many connections there may be, without the files that extras need.
- *
- * @throws {UserError} if none are left, or fewer than are asked for
- */
+/** How many connections there may be; a `UserError` if files are left for none, or for too few. */
 async function limitFor(given: ServerOptions) {
   const { clientsMax: free, lingerersMax, filesMax, filesOpen } = fileLimit();
   const taken = await Promise.all(ENTRIES.map((entry) => entry.filesMax?.(given) ?? 0));
@@ -167,7 +156,7 @@ async function limitFor(given: ServerOptions) {
     throw usageError(
       `--max-clients ${wanted} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
     );
-  return { clientsMax, lingerersMax };
+  return { clientsMax: given["max-clients"] ?? clientsMax, lingerersMax };
 }
 
 /** A port; where there is an address as well, the answer says where that goes. */
