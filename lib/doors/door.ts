@@ -25,8 +25,6 @@ export interface AcceptedSocket extends ArrivalSocket {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort: number;
-  setNoDelay(noDelay: boolean): unknown;
-  setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
 }
 
 /** What is asked of a connection before it joins. */

@@ -73,7 +73,11 @@ export class Connections implements ArrivalHost {
   /** Hands what happens to the sockets of a port to the object behind each; `onError` is told of bugs. */
   handlers(way: Way, onError?: (error: Error) => void): Bun.SocketHandler<Life> {
     return {
-      open: (socket) => this.accept(socket, way),
+      open: (socket) => {
+        socket.setNoDelay(true);
+        socket.setKeepAlive(true, KEEP_ALIVE_MS);
+        this.accept(socket, way);
+      },
       data: ({ data }, bytes) => data.received(bytes),
       drain: ({ data }) => data.drained(),
       end: ({ data }) => data.ended(),
@@ -91,8 +95,6 @@ export class Connections implements ArrivalHost {
     socket.data = GONE;
     // A peer that has reset by now has no address any more, and never was here.
     if (way.kind !== "unix" && socket.remoteAddress === undefined) return socket.terminate();
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const unix = way.kind === "unix" ? `unix:${++this.#unixNumber}` : "";
     const arrival = new Arrival(this, socket, way, way.kind === "web" ? "web:" : unix);
     this.#makeRoom();

@@ -145,9 +145,6 @@ export class BrowserSocket implements AcceptedSocket {
     if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());
   }
 
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
-
   #receiveLate(): void {
     const late = this.#late?.end();
     this.#late = undefined;
