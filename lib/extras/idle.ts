@@ -18,20 +18,19 @@ export function idle(idleMs: number): Part {
   if (!(idleMs >= 1 && idleMs <= DAY_MS))
     throw new UserError(`idleMs is a number from 1 to ${DAY_MS}, not ${idleMs}`);
   return {
-    name: "idle",
     extra(room) {
       const members = new Deadlines<Member>(idleMs, room.now);
-      const start = (member: Member) => {
-        if (!member.isLeaving) members.start(member);
-      };
+      const stop = (member: Member) => members.stop(member);
       return {
         joined(member) {
-          start(member);
+          members.start(member);
           room.wake(0);
         },
-        sent: start,
-        left: (member) => members.stop(member),
-        gone: (member) => members.stop(member),
+        sent(member) {
+          if (!member.isLeaving) members.start(member);
+        },
+        left: stop,
+        gone: stop,
         flush(now) {
           for (const member of members.over(now)) {
             members.start(member);

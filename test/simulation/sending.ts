@@ -1,5 +1,5 @@
 /**
- * What clients botSend: cut into lines, sent in turn and no faster than allowed, and
+ * What clients send: cut into lines, sent in turn and no faster than allowed, and
  * never more of it held than may be (promises 1, 4 and 5).
  */
 
