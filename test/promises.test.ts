@@ -295,7 +295,7 @@ describe("promise 6, a clean end", () => {
     await server.join({ stopped: true });
     const [reader, talker] = [await server.join({ countOnly: true }), await server.join()];
     talker.say(numberedLines(100_000, 100));
-    await reader.hearsBytes(8 * MIB); // By now the one that has stopped is owed a lot.
+    await reader.hearsBytes(8 * MIB); // By now a lot is pending for the one that has stopped.
     server.kill("SIGTERM");
     await server.logged("stopping");
     const since = performance.now();
