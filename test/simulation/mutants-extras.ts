@@ -168,14 +168,9 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "    if (this.isWaiting) return;\n    this.#notices",
       "    this.#notices",
     ],
-    "a notice waits twice": [
-      "if (this.isWaiting || this.#next === undefined) return NEVER;",
-      "if (this.#next === undefined) return NEVER;",
-    ],
   }),
   ...faultsIn("extras/idle.ts", {
     "a member that sends is idle all the same": ["        sent: start,\n", ""],
-    "a member that is gone is idle": ["        gone: (member) => members.stop(member),\n", ""],
     "nobody looks after the idle": ["return members.dueAtMs;", "return Number.POSITIVE_INFINITY;"],
     "time in which lines wait counts": [
       "if (member.isWaiting || member.lines.isHeldBack) continue;",
