@@ -38,7 +38,7 @@ process.exit();
 
 /** Two clients in a room as it is; returns the picture of them. */
 async function converse(): Promise<string> {
-  const size = { columns: 56, rows: 9 };
+  const size = { columns: 60, rows: 9 };
   const server = await ServerProgram.start();
   const alice = await openShell(size);
   const bob = await openShell(size);
@@ -68,7 +68,7 @@ async function converse(): Promise<string> {
 
 /** A client and `nc` come into a room for people; returns the picture of them. */
 async function meet(): Promise<string> {
-  const size = { columns: 56, rows: 15 };
+  const size = { columns: 60, rows: 15 };
   const server = await ServerProgram.start("--names", "--announce", "--history", "100");
   const alice = await Peer.connect(server.port, { says: "alice\n" });
   await server.logged("joined alice");
@@ -80,13 +80,15 @@ async function meet(): Promise<string> {
   await alice.hears("Saturday\n");
   const [carol, dave] = [await openShell(size), await openShell(size)];
   await enter(carol, server, "carol");
-  await carol.shows("until here");
+  await carol.shows("end of history");
   await say(carol, "hi! Saturday for me, please");
   await alice.hears("carol: hi!");
   await say(dave, `nc 127.0.0.1 ${server.port}`);
-  await dave.shows("until here");
+  await dave.shows("say your name first");
   await say(dave, "dave");
+  await dave.shows("end of history");
   await carol.shows("dave joined");
+  await dave.shows("end of history");
   await say(dave, "alice: dave may have mine as well");
   await carol.shows("mine as well");
   alice.say("nice try, dave\n");

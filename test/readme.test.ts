@@ -1,14 +1,17 @@
 /** The READMEs: their links lead somewhere, they name all options, and what they show works. */
 
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { endAfterEach, newFolder, ROOT, runToEnd } from "./harness.ts";
-import { testWith } from "./harness/tools.ts";
+import { endAfterEach, newFolder, ROOT, runToEnd, ServerProgram } from "./harness.ts";
+import { installTypes, testWith } from "./harness/tools.ts";
 
 endAfterEach();
 
+const READMES = ["*.md", "lib/**/*.md", "test/**/*.md"].flatMap((pattern) => [
+  ...new Bun.Glob(pattern).scanSync(ROOT),
+]);
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
 const linksOf = (text: string) =>
   text.match(/(?<=\]\()(?!https?:)[^)]*|(?<=src(?:set)?=")[^"]*/g) ?? [];
@@ -20,8 +23,6 @@ const asAnchor = (heading: string) =>
     .replace(/[^\w\- ]/g, "")
     .replaceAll(" ", "-");
 
-const READMES = ["README.md", ...new Bun.Glob("{lib,test}/**/README.md").scanSync(ROOT)];
-
 for (const file of READMES)
   test(`the links in ${file} lead somewhere`, () => {
     for (const link of linksOf(read(file))) {
@@ -32,23 +33,58 @@ for (const file of READMES)
     }
   });
 
+test("each README is linked from another one", () => {
+  const links = READMES.flatMap((file) =>
+    linksOf(read(file)).map((link) => join(dirname(file), link.replace(/#.*/, ""))),
+  );
+  for (const file of READMES.filter((file) => file !== "README.md")) expect(links).toContain(file);
+});
+
+test("what a README of lib/ says is read in a few minutes", () => {
+  for (const file of READMES.filter((file) => /^lib\/./.test(file) && file !== "lib/README.md"))
+    expect([file, read(file).length < 6 << 10]).toEqual([file, true]);
+});
+
 for (const program of ["server", "client"])
-  test(`a README has the options of ${program}.ts as --help has them`, async () => {
+  test(`lib/${program}/README.md has the options of ${program}.ts as --help has them`, async () => {
     const { stdout } = await runToEnd([process.execPath, `${program}.ts`, "--help"]);
     const table = stdout.replace(/\n\n[^]*\nOptions:\n([^]*?)\n +--help[^]*/, "\n\n$1\n");
-    expect(READMES.filter((file) => read(file).includes(`\`\`\`\n${table}\`\`\``))).not.toEqual([]);
+    expect(read(`lib/${program}/README.md`).split("```")).toContain(`\n${table}`);
   });
 
 test("lib/README.md has each folder of lib/", () => {
   const folders = readdirSync(join(ROOT, "lib")).filter((name) => !name.includes("."));
-  const readme = read("lib/README.md");
-  expect(folders.filter((folder) => !readme.includes(`${folder}/`))).toEqual([]);
+  expect(linksOf(read("lib/README.md"))).toEqual(expect.arrayContaining(folders));
 });
 
-testWith("systemd-analyze")("systemd takes the unit in README.md, and rates it safe", async () => {
-  const [, unit = ""] = /```ini\n([^]*?)```/.exec(read("README.md")) ?? [];
+test("an extra is added as lib/README.md says", async () => {
+  const [, file = "", entry = ""] =
+    /```ts\n([^]*?)```\n[^]*?```ts\n([^]*?)```/.exec(read("lib/README.md")) ?? [];
+  installTypes();
+  const copy = newFolder();
+  for (const name of ["server.ts", "client.ts", "lib", "package.json", "tsconfig.json"])
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  writeFileSync(join(copy, "lib/extras/box.ts"), file);
+  const registry = read("lib/server/extras.ts");
+  const extended = registry.replace("export const EXTRAS = {\n", (begin) => begin + entry);
+  writeFileSync(join(copy, "lib/server/extras.ts"), extended);
+
+  const checked = await runToEnd([process.execPath, "check", "--cwd", copy]);
+  expect([checked.code, checked.stdout]).toEqual([0, ""]);
+  const command = [process.execPath, join(copy, "server.ts"), "--host", "127.0.0.1", "--box", "0"];
+  const server = await ServerProgram.run(command);
+  const [ann, bob] = [await server.join(), await server.join()];
+  ann.say("more tea\n");
+  await bob.hears("more tea\n");
+  await ann.hears("* thank you\n");
+  await server.logged(/left \S+: thank you/);
+}, 20_000);
+
+testWith("systemd-analyze")("systemd takes the unit in service.md, and rates it safe", async () => {
+  const [, unit = ""] = /```ini\n([^]*?)```/.exec(read("lib/server/service.md")) ?? [];
   const file = join(newFolder(), "linechat.service");
-  // The program is where the README has it installed, and not here.
+  // The program is where the text has it installed, and not here.
   writeFileSync(file, unit.replace(/(?<=^ExecStart=)\S+/m, "/bin/true"));
   const nothing = { code: 0, stdout: "", stderr: "" };
   expect(await runToEnd(["systemd-analyze", "verify", "--man=no", file])).toEqual(nothing);

@@ -92,7 +92,6 @@ export class Receiving {
     this.#batches.readByAll(this.tail);
   }
 
-  /** Returns how many pieces were in it. */
   #receiveOwn({ id, number, granted }: Entry): number {
     this.#number = number;
     const { pieces = [] } = this.#batches.takeBack(id) ?? {};

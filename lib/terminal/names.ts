@@ -3,7 +3,9 @@
 import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 import type { Edited } from "./editor.ts";
 
-const COMPLETED_NAMES_MAX = 200;
+const NAMES_MAX = 200;
+/** Longer than a name can be. */
+const WORD_LENGTH_MAX = 100;
 const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
 
@@ -19,9 +21,7 @@ export function loginName(): string {
 
 /**
  * Tells lines that mention a name from others: they have it as a word, in capitals or not. The name
- * before a line is that of its sender, and a server message mentions nobody.
- *
- * @param name empty for none, which is never mentioned
+ * before a line is that of its sender; a server message mentions nobody, and no line an empty name.
  */
 export function mentions(name: string): (line: string) => boolean {
   if (name === "") return () => false;
@@ -45,8 +45,7 @@ export class Completion {
       this.#names.delete(name);
       if (name !== own) this.#names.add(name);
     }
-    for (const name of this.#names)
-      if (this.#names.size > COMPLETED_NAMES_MAX) this.#names.delete(name);
+    for (const name of this.#names) if (this.#names.size > NAMES_MAX) this.#names.delete(name);
   }
 
   /**
@@ -62,9 +61,9 @@ export class Completion {
 
 /** A line with each name that fits, round and round. */
 function* completions({ line, cursor }: Edited, names: string[]): Generator<Edited, undefined> {
-  const start = line.slice(0, cursor).search(/\S*$/u);
-  const typed = line.slice(start, cursor).toLowerCase();
-  const fitting = names.filter((name) => name.toLowerCase().startsWith(typed));
+  const [typed = ""] = /\S*$/.exec(line.slice(Math.max(0, cursor - WORD_LENGTH_MAX), cursor)) ?? [];
+  const start = cursor - typed.length;
+  const fitting = names.filter((name) => name.toLowerCase().startsWith(typed.toLowerCase()));
   while (fitting.length > 0)
     for (const name of fitting) {
       const before = `${line.slice(0, start)}${name}${start === 0 ? ": " : " "}`;

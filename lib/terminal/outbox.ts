@@ -1,5 +1,4 @@
 /** Lines that were entered and wait until the system has taken them. */
-
 export class Outbox {
   #lines: string[] = [];
   /** How many of them have gone out: to take them away one by one would take long. */
@@ -11,7 +10,6 @@ export class Outbox {
     return this.#lines.length - this.#sent;
   }
 
-  /** The last of the lines, at most so many. */
   last(count: number): string[] {
     return this.#lines.slice(Math.max(this.#sent, this.#lines.length - count));
   }
@@ -27,11 +25,7 @@ export class Outbox {
     this.#wake?.();
   }
 
-  /**
-   * One line after the other, with LF. That the next is asked for tells that one has gone out.
-   *
-   * @param onSent told of each line that has
-   */
+  /** One line after the other, with LF; `onSent` is told of it when the next one is asked for. */
   async *taken(onSent: (line: string) => void): AsyncGenerator<Uint8Array, void> {
     for (;;) {
       const line = this.#lines[this.#sent];

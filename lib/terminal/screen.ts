@@ -10,17 +10,14 @@ export type Below = { above: string[]; before: string; after: string };
 /** The shortest time between two frames; more of what is too long for one follows at once. */
 const FRAME_MS = 16;
 /**
- * A window that was resized may still be: until it is not for so long, nothing is painted. A frame
- * on a terminal that has another size by then would not find the way back; and tmux, for one, breaks
- * the rows again at once, and tells of it up to 250 ms later.
+ * Until a window was not resized for so long, nothing is painted: where the size is another one, a
+ * frame does not find the way back, and tmux breaks rows again up to 250 ms before it tells of it.
  */
 const SETTLE_MS = 300;
 /** The most characters of lines to show at once, so that typing never waits for long. */
 const FRAME_LENGTH_MAX = 16 << 10;
 
-const BELL = "\x07";
-const ERASE_ROW = "\r\x1b[K";
-const ERASE_SCREEN = "\x1b[H\x1b[2J";
+const UP = "\x1b[A";
 
 /** A painter on stdout, which is a terminal. Opened once, at most. */
 export class Screen {
@@ -39,7 +36,6 @@ export class Screen {
   #frames: Promise<void> | undefined;
   #nextFrameMs = 0;
 
-  /** @param below asked for each frame */
   constructor(below: () => Below) {
     this.#below = below;
     process.stdout.on("resize", () => this.paintSoon());
@@ -52,7 +48,7 @@ export class Screen {
   }
 
   ring(): void {
-    this.#start ||= BELL;
+    this.#start ||= "\x07";
     this.paintSoon();
   }
 
@@ -62,7 +58,6 @@ export class Screen {
     return !this.gone;
   }
 
-  /** Paints what is new in the next frame. */
   paintSoon(): void {
     if (this.#left) return;
     this.#changed = true;
@@ -73,7 +68,7 @@ export class Screen {
   restart(empty: boolean): void {
     this.#left = false;
     this.#painted = NOTHING_BELOW;
-    this.#start = empty ? ERASE_SCREEN : "";
+    this.#start = empty ? "\x1b[H\x1b[2J" : "";
     this.paintSoon();
   }
 
@@ -152,7 +147,7 @@ function layOut({ above, before, after }: Below, columns: number, windowRows: nu
 /** The rows, and the cursor's again up to it: so it is where this terminal has that character. */
 function textOf({ rows, at, toCursor }: Rows): string {
   const all = rows.map((row) => row.text).join("\r\n");
-  return `${all}\x1b[m${moveUp(rows.length - 1 - at)}\r${toCursor.text}`;
+  return `${all}\x1b[m${UP.repeat(rows.length - 1 - at)}\r${toCursor.text}`;
 }
 
 /** From the cursor to the first of the rows; terminals break them again when they get narrower. */
@@ -160,12 +155,8 @@ function wayBack({ rows, at, toCursor }: Rows, columns: number): string {
   const height = (some: Row[]) =>
     some.reduce((sum, { width }) => sum + Math.max(1, Math.ceil(width / columns)), 0);
   // In two steps: some terminals keep what is erased from the first column of a screen as history.
-  const rest = height(rows) > 1 ? "\x1b[B\x1b[J\x1b[A" : "";
-  return `${moveUp(height([...rows.slice(0, at), toCursor]) - 1)}${ERASE_ROW}${rest}`;
-}
-
-function moveUp(rows: number): string {
-  return rows > 0 ? `\x1b[${rows}A` : "";
+  const eraseRest = height(rows) > 1 ? `\x1b[B\x1b[J${UP}` : "";
+  return `${UP.repeat(height([...rows.slice(0, at), toCursor]) - 1)}\r\x1b[K${eraseRest}`;
 }
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
@@ -180,17 +171,15 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 export function wrap(text: string, columns: number, rows = [{ ...EMPTY_ROW }]): Row[] {
   let row = rows.at(-1) ?? { ...EMPTY_ROW };
   for (const [index, part] of text.split(/(\x1b\[[\d;]*m)/).entries()) {
-    if (index % 2 === 1) {
-      row.text += part;
-      continue;
-    }
-    for (const { segment } of segmenter.segment(part)) {
-      const isTab = segment === "\t";
-      const width = isTab ? 8 - (row.width % 8) : widthOf(segment);
-      if (row.width + width > columns && row.width > 0) rows.push((row = { ...EMPTY_ROW }));
-      row.text += isTab ? " ".repeat(Math.min(width, columns)) : segment;
-      row.width += Math.min(width, columns);
-    }
+    if (index % 2 === 1) row.text += part;
+    else
+      for (const { segment } of segmenter.segment(part)) {
+        const isTab = segment === "\t";
+        const width = isTab ? 8 - (row.width % 8) : widthOf(segment);
+        if (row.width + width > columns && row.width > 0) rows.push((row = { ...EMPTY_ROW }));
+        row.text += isTab ? " ".repeat(Math.min(width, columns)) : segment;
+        row.width += Math.min(width, columns);
+      }
   }
   return rows;
 }

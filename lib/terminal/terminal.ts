@@ -12,9 +12,7 @@ import { type Below, Screen } from "./screen.ts";
 import { bold, bySender, dim, harmless, inTime } from "./transcript.ts";
 import { type Command, HELP, Typing } from "./typing.ts";
 
-const HINT = "; /quit to leave, /help for help";
 const WAITING_SHOWN = 3;
-/** So many lines may wait to be sent. */
 const WAITING_MAX = 1 << 20;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
@@ -37,9 +35,8 @@ export class Terminal implements LocalSide, Notes {
   readonly #options: TerminalOptions;
   readonly #isMention: (line: string) => boolean;
   readonly #prompt: string;
-  #showsTime: boolean;
   #lastTime = new Date();
-  #hint = HINT;
+  #hint = "; /quit to leave, /help for help";
   #activity = "";
   #editing = true;
   #isRaw = false;
@@ -48,8 +45,7 @@ export class Terminal implements LocalSide, Notes {
 
   constructor(options: TerminalOptions) {
     const { name } = options;
-    this.#options = options;
-    this.#showsTime = options.showsTime;
+    this.#options = { ...options };
     this.#isMention = mentions(name);
     this.#prompt = name ? bySender(`${name}: `) : dim("> ");
 
@@ -112,12 +108,10 @@ export class Terminal implements LocalSide, Notes {
   }
 
   #obey(command: Command): void {
-    if (command === "quit") this.#endInput();
-    else if (command === "help") this.#screen.add(HELP);
-    else {
-      this.#showsTime = !this.#showsTime;
-      this.#remark(`times are ${this.#showsTime ? "shown" : "no longer shown"}`);
-    }
+    if (command === "quit") return this.#endInput();
+    if (command === "help") return this.#screen.add(HELP);
+    this.#options.showsTime = !this.#options.showsTime;
+    this.#remark(`times are ${this.#options.showsTime ? "shown" : "no longer shown"}`);
   }
 
   /** No more is entered here, or the terminal has gone. */
@@ -173,9 +167,9 @@ export class Terminal implements LocalSide, Notes {
   }
 
   #add(lines: string): void {
-    const [time, last] = [new Date(), this.#lastTime];
+    const time = new Date();
+    this.#screen.add(inTime(`${lines}\n`, time, this.#lastTime, this.#options.showsTime));
     this.#lastTime = time;
-    this.#screen.add(inTime(`${lines}\n`, time, last, this.#showsTime));
   }
 
   #below(): Below {
@@ -190,7 +184,6 @@ export class Terminal implements LocalSide, Notes {
     return { above, before, after: harmless(line.slice(cursor, cursor + NEAR_LENGTH)) };
   }
 
-  /** The lines that were entered and not sent, the last of them if there are many. */
   #waiting(): string[] {
     const { count } = this.#outbox;
     if (count === 0) return [];
@@ -206,6 +199,5 @@ export class Terminal implements LocalSide, Notes {
   }
 }
 
-function linesAre(count: number, one: string, many: string): string {
-  return count === 1 ? `1 line ${one}` : `${count} lines ${many}`;
-}
+const linesAre = (count: number, one: string, many: string) =>
+  count === 1 ? `1 line ${one}` : `${count} lines ${many}`;

@@ -36,8 +36,8 @@ export class Typing {
   /** The names that Tab completes. */
   readonly names = new Completion();
   /** Lines that were entered, for Up and Down, as long as the program runs. */
-  readonly #entered: string[] = [];
-  /** Which of them is shown, counted from the end; 0 is the line that was being typed. */
+  readonly #entered: Edited[] = [];
+  /** Which of them is shown, the last one is 1; 0 is the line that was being typed. */
   #back = 0;
   #typed = atEnd("");
   /** The line that is not entered yet. */
@@ -85,8 +85,7 @@ export class Typing {
   #recall(by: 1 | -1): void {
     if (this.#back === 0) this.#typed = this.line;
     this.#back = Math.max(0, Math.min(this.#entered.length, this.#back + by));
-    const entered = this.#back > 0 ? this.#entered.at(-this.#back) : undefined;
-    this.line = entered === undefined ? this.#typed : atEnd(entered);
+    this.line = this.#entered[this.#back - 1] ?? this.#typed;
   }
 
   /** The lines of a paste go into the line that is being typed, and the last of them stays there. */
@@ -109,8 +108,9 @@ export class Typing {
     const command = COMMANDS.find((name) => line.trimEnd() === `/${name}`);
     const enter = () => {
       this.#back = 0;
-      if (line.trim() !== "" && line !== this.#entered.at(-1)) this.#entered.push(line);
-      if (this.#entered.length > ENTERED_MAX) this.#entered.shift();
+      const isNew = line.trim() !== "" && line !== this.#entered[0]?.line;
+      if (isNew) this.#entered.unshift(atEnd(line));
+      this.#entered.splice(ENTERED_MAX);
       this.line = left;
       if (command) this.#obey(command);
       else this.#send(line.replace(/^\/\//, "/"));

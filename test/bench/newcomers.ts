@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { WholeLines } from "../../lib/client/whole-lines.ts";
 import { runCommand } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
+import { HISTORY_END } from "../../lib/program/server-messages.ts";
 import { version } from "../../package.json";
 import { Peer, Program, serverCommand, ServerProgram } from "../harness.ts";
 import { formatMs } from "./figures.ts";
@@ -113,7 +114,8 @@ class Phase {
 /** One of the crowd. */
 class Talker {
   readonly lines = new WholeLines();
-  heardBytes = 0;
+  /** Whether it has had all of history, which it comes too early for. */
+  isHere = false;
 }
 
 /** Those who talk, each of whom hears all others. */
@@ -195,8 +197,10 @@ class Crowd {
   }
 
   #hear(talker: Talker, bytes: Buffer): void {
-    const run = talker.lines.push(bytes);
+    let run = talker.lines.push(bytes);
     if (run === undefined) return;
+    if (!talker.isHere) run = run.subarray(HISTORY_END.length);
+    talker.isHere = true;
     const nowMs = performance.now();
     for (let at = 0; this.#note && at < run.length; at += LINE_BYTES) {
       const number = Buffer.from(run.buffer, run.byteOffset + at, NUMBER_LENGTH).toString("latin1");

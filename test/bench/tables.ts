@@ -63,8 +63,8 @@ export function markdown(findings: Findings): string {
   const limited = findings.scenarios.some((scenario) => scenario.findings.some(isLimited));
   return `## How fast it is
 
-Lines delivered in a second (one line said to 100 is 100), lines of 64 bytes unless it says
-otherwise. Every receiver's lines are checked; who loses or breaks some has no speed.
+Lines delivered in a second (one line sent to 100 is 100), lines of 64 bytes unless it says
+otherwise. Every receiver's lines are checked; a server that loses or breaks some has no speed.
 
 ${markdownTable([header, ...rows])}
 ${limited ? "\n\\* the load generator was the limit, not the server.\n" : ""}

@@ -13,7 +13,7 @@ endAfterEach();
 testWith("openssl")(
   "makes certificates, with which a client gets in, and none without",
   async () => {
-    const readme = await readFile(join(ROOT, "README.md"), "utf8");
+    const readme = await readFile(join(ROOT, "lib/doors/README.md"), "utf8");
     const [, recipe = ""] = /## TLS\n[^]*?```sh\n([^]*?)```/.exec(readme) ?? [];
     const folder = newFolder();
     for (const name of ["server.ts", "client.ts"])

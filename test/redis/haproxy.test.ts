@@ -45,7 +45,7 @@ testWith("redis-server", "haproxy")(
 
 /** The README's, with other ports and addresses. */
 function configuration(port: number, ports: readonly number[]): string {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const readme = readFileSync(join(ROOT, "lib/redis/README.md"), "utf8");
   const [, found = ""] = /```\n(defaults\n {2}mode tcp\n[^`]*)```/.exec(readme) ?? [];
   expect(found).not.toBe("");
   let server = 0;

@@ -1,9 +1,11 @@
+/** The file limit, at which Bun would call accept in a tight loop: it is never reached. */
+
 import { beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { endAfterEach, newFolder, Program, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, serverCommand, ServerProgram } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
 import { Caller, type CallerOptions } from "./caller.ts";
 import { openFiles, processorMs, startAfter, watchFiles } from "./served.ts";
@@ -30,13 +32,22 @@ function passFile(): string {
   return file;
 }
 
-/** What the shell does to hand on so many open files, under a limit. */
-function inheriting(count: number): string {
-  return `ulimit -n ${FILES_MAX}; for n in $(seq ${count}); do exec {file}</dev/null; done`;
+/** A server under a limit of 64 files that is handed so many open ones. */
+function startInheriting(count: number, ...options: string[]): ServerProgram {
+  const open = `ulimit -n ${FILES_MAX}; for n in $(seq ${count}); do exec {file}</dev/null; done`;
+  const script = `${open}; exec "$@"`;
+  const command = serverCommand("--host", "127.0.0.1", ...options, "0");
+  return new ServerProgram(["bash", "-c", script, "bash", ...command]);
+}
+
+/** Fails unless a server ends at once, with one line. */
+async function expectRefusal(server: ServerProgram, code: number, line: RegExp): Promise<void> {
+  expect(await Promise.race([server.exited, server.logged("listening")])).toBe(code);
+  expect(server.stderr).toMatch(new RegExp(`^linechat-server: ${line.source}[^\\n]*\\n$`));
 }
 
 /** How many clients a server says it takes. */
-function clientsOf(server: Program): number {
+function clientsOf(server: ServerProgram): number {
   const [, count] = /up to (\d+) clients, the file limit being 64\n/.exec(server.stderr) ?? [];
   return Number(count);
 }
@@ -57,56 +68,39 @@ async function expectAtEase(server: ServerProgram, files: { most: number }): Pro
 }
 
 describe("files that are open at the start", () => {
-  for (const count of [20, 40])
-    test(`${count} of 64 leave fewer clients, and the limit is never reached`, async () => {
-      const script = `${inheriting(count)}; exec "$0" server.ts --host 127.0.0.1 0`;
-      const server = new ServerProgram(["bash", "-c", script, process.execPath]);
-      const listening = server.printed(/listening on \S+:(\d+)\n/, "stderr");
-      const first = await Promise.race([listening, server.exited]);
-      if (typeof first === "number") {
-        // So few are left that no client fits.
-        expect(count).toBeGreaterThan(30);
-        expect(first).toBe(1);
-        expect(server.stderr).toMatch(/^linechat-server: [^\n]*64[^\n]*\n$/);
-        return;
-      }
-      server.port = Number(first[1]);
-      expect(clientsOf(server)).toBeGreaterThan(0);
-      expect(clientsOf(server)).toBeLessThanOrEqual(FILES_MAX - count);
+  test("leave fewer clients, and the limit is never reached", async () => {
+    const server = startInheriting(20);
+    const [, port] = await server.logged(/listening on \S+:(\d+)\n/);
+    server.port = Number(port);
+    expect(clientsOf(server)).toBeGreaterThan(0);
+    expect(clientsOf(server)).toBeLessThanOrEqual(FILES_MAX - 20);
 
-      const files = watchFiles(server.pid);
-      const members = await callAll(server, clientsOf(server), { stays: true });
-      await server.members(members.length);
-      const refused = await callAll(server, 100, { stays: true });
-      await expectAtEase(server, files);
-      for (const one of refused) {
-        expect(await one.ended()).toBe("end of input");
-        expect(one.text).toBe("* room is full\n");
-      }
-      if (members.length < 2) return;
-      members[0]?.say("undisturbed\n");
-      await members.at(-1)?.hears("undisturbed\n");
-    });
-
-  test("so many that no client fits end the start with one line", async () => {
-    const script = `${inheriting(52)}; exec "$0" server.ts --host 127.0.0.1 0`;
-    const server = new Program(["bash", "-c", script, process.execPath]);
-    expect(await Promise.race([server.exited, server.printed("listening", "stderr")])).toBe(1);
-    expect(server.stderr).toMatch(/^linechat-server: [^\n]*64[^\n]*\n$/);
+    const files = watchFiles(server.pid);
+    const members = await callAll(server, clientsOf(server), { stays: true });
+    await server.members(members.length);
+    const refused = await callAll(server, 100, { stays: true });
+    await expectAtEase(server, files);
+    for (const one of refused) {
+      expect(await one.ended()).toBe("end of input");
+      expect(one.text).toBe("* room is full\n");
+    }
+    members[0]?.say("undisturbed\n");
+    await members.at(-1)?.hears("undisturbed\n");
   });
 
-  test("count against --max-clients too", async () => {
-    const script = `${inheriting(20)}; exec "$0" server.ts --host 127.0.0.1 --max-clients 30 0`;
-    const server = new Program(["bash", "-c", script, process.execPath]);
-    expect(await Promise.race([server.exited, server.printed("listening", "stderr")])).toBe(2);
-    expect(server.stderr).toMatch(
-      /^linechat-server: --max-clients 30 is more than the file limit allows: \d+, as ulimit -n is 64 /,
-    );
-  });
+  test("so many that no client fits end the start with one line", () =>
+    expectRefusal(startInheriting(52), 1, /no files left for clients: ulimit -n is 64, /));
+
+  test("count against --max-clients too", () =>
+    expectRefusal(
+      startInheriting(20, "--max-clients", "30"),
+      2,
+      /--max-clients 30 is more than the file limit allows: \d+, as ulimit -n is 64 /,
+    ));
 });
 
 describe("the file limit is never reached", () => {
-  test("by members on their way out together with guests that take their seats", async () => {
+  test("by members that leave together with arrivals that take their seats", async () => {
     const server = await startAfter("ulimit -n 64", "--max-line", "64", "--pass-file", passFile());
     const files = watchFiles(server.pid);
     const members = await callAll(server, clientsOf(server), { stays: true });
@@ -115,9 +109,9 @@ describe("the file limit is never reached", () => {
     // All are told why they have to go and stay nevertheless, while as many others come.
     for (const member of members) member.say("x".repeat(100));
     await server.members(0);
-    const guests = await callAll(server, members.length, { stays: true });
+    const arrivals = await callAll(server, members.length, { stays: true });
     await expectAtEase(server, files);
-    for (const guest of guests) guest.say(SECRET);
+    for (const arrival of arrivals) arrival.say(SECRET);
     for (const member of members) {
       expect(await member.ended()).toBe("end of input");
       expect(member.text).toBe("* line longer than 64 bytes\n");
@@ -126,7 +120,8 @@ describe("the file limit is never reached", () => {
     await eventually("an answer to each", () => {
       const here = Number(/\((\d+) here\)\n$/.exec(server.stderr)?.[1]);
       return (
-        here + guests.filter((guest) => guest.text === "* room is full\n").length >= guests.length
+        here + arrivals.filter((arrival) => arrival.text === "* room is full\n").length >=
+        arrivals.length
       );
     });
   });
@@ -135,12 +130,12 @@ describe("the file limit is never reached", () => {
     ["a pass phrase", () => ["--pass-file", passFile()]],
     ["a handshake", tls],
   ] as const)
-    test(`by three times as many guests that never give ${what}`, async () => {
+    test(`by three times as many arrivals that never give ${what}`, async () => {
       const server = await startAfter("ulimit -n 64", ...options());
       const files = watchFiles(server.pid);
-      const guests = await callAll(server, 3 * clientsOf(server), { stays: true });
+      const arrivals = await callAll(server, 3 * clientsOf(server), { stays: true });
       await expectAtEase(server, files);
-      for (const guest of guests) guest.reset();
+      for (const arrival of arrivals) arrival.reset();
       const member = await Caller.connect(server, what === "a handshake" ? { tls: {} } : {});
       member.say(SECRET);
       await server.printed(`joined ${member.name} (1 here)`, "stderr");
@@ -164,7 +159,7 @@ describe("the file limit is never reached", () => {
     await expectAtEase(server, files);
   });
 
-  test("by members that half-close and do not read what they are owed", async () => {
+  test("by members that half-close and do not read what is pending", async () => {
     const server = await startAfter("ulimit -n 64", "--buffer", "64M", "--patience", "10s");
     const files = watchFiles(server.pid);
     const count = clientsOf(server);

@@ -188,53 +188,34 @@ describe("where the server asks for a name", () => {
   );
 });
 
-/** A way to a server that can be broken: its clients are cut off, and no other gets through. */
-class Way {
-  readonly #sockets = new Set<Socket>();
-  readonly #to: number;
-  readonly #entrance = createServer((here) => {
-    const there = connect(this.#to, "127.0.0.1");
-    for (const [one, other] of [
-      [here, there],
-      [there, here],
-    ] as const) {
-      this.#sockets.add(one);
-      one.on("error", () => {});
-      one.on("close", () => other.destroy());
-      one.pipe(other);
+/** A way to a server that can be broken and opened again: while it is broken, nobody gets through. */
+async function openWay(to: number) {
+  const sockets = new Set<Socket>();
+  const entrance = createServer((here) => {
+    const there = connect(to, "127.0.0.1");
+    for (const one of [here, there]) {
+      sockets.add(one.on("error", () => {}));
+      one.on("close", () => [here, there].forEach((socket) => socket.destroy()));
     }
-  });
-  port = 0;
-
-  constructor(to: number) {
-    this.#to = to;
-    this.#entrance.unref();
-  }
-
-  /** @returns itself, once it is open: at the same port as before, if it was */
-  open(): Promise<this> {
-    return new Promise((resolve) => {
-      this.#entrance.listen(this.port, "127.0.0.1", () => {
-        const address = this.#entrance.address();
-        this.port = typeof address === "object" && address ? address.port : 0;
-        resolve(this);
-      });
-    });
-  }
-
-  /** Breaks it until it is opened again. */
-  break(): void {
-    this.#entrance.close();
-    for (const socket of this.#sockets) socket.destroy();
-    this.#sockets.clear();
-  }
+    here.pipe(there).pipe(here);
+  }).unref();
+  const listen = (port: number) =>
+    new Promise<void>((resolve) => entrance.listen(port, "127.0.0.1", resolve));
+  await listen(0);
+  const address = entrance.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  const breakIt = () => {
+    entrance.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { port, break: breakIt, open: () => listen(port) };
 }
 
 terminalTest(
   "a client that is cut off comes back under its name, and sees what it has missed",
   async () => {
     const server = await ServerProgram.start("--names", "--announce", "--history", "100");
-    const way = await new Way(server.port).open();
+    const way = await openWay(server.port);
     const bob = await Peer.connect(server.port, { says: "bob: before\n" });
     await server.logged(" joined bob ");
     const size = { columns: 70, rows: 30 };

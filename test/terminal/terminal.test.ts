@@ -13,52 +13,21 @@ import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 endAfterEach();
 afterEach(endTerminals);
 
-terminalTest(
-  "the keys of an editor work: history, words, ends of the line, a clear screen",
-  async () => {
-    const { bob, terminal } = await openRoom();
-    await terminal.enter("first line", "second line");
-    await terminal.press("Up", "Up");
-    await terminal.shows(/^> first line$(?!\n> second)/m);
-    await terminal.press("C-w");
-    await terminal.type("word");
-    await terminal.press("C-a");
-    await terminal.type("my ");
-    await terminal.press("C-e");
-    await terminal.type("!");
-    await terminal.press("M-b", "M-b");
-    await terminal.enter("very ");
-    await bob.hears("first line\nsecond line\nmy first very word!\n");
-    await terminal.type("kept lost");
-    await terminal.press("M-b", "C-k");
-    await terminal.shows(/^> kept$/m);
-    await terminal.press("C-l");
-    await terminal.becomes("> kept");
-    await terminal.press("C-u");
-    bob.say("hello\n");
-    await terminal.becomes("hello", ">");
-  },
-);
-
-terminalTest("a paste of many lines is sent as it is, each line once", async () => {
-  const { bob, terminal } = await openRoom({ columns: 60 });
-  const pasted = Array.from(
-    { length: 300 },
-    (_, index) => `${index} tab\there, 漢字 ${"x".repeat(index % 90)}`,
-  );
-  await terminal.pasteAsKeys(`${pasted.join("\n")}\nthe rest`);
-  await terminal.shows("send 300 lines? [y/N]");
-  await terminal.enter("y");
-  await terminal.shows("> the rest");
-  await bob.hears(Buffer.from(`${pasted.at(-1)}\n`).toString("latin1"));
-  expect(bob.heard.toString()).toBe(`${pasted.join("\n")}\n`);
-  bob.say("hello\n");
-  await terminal.shows(/hello\n> the rest$/);
-  const shown = (await terminal.history()).filter((line) => line.startsWith("> "));
-  expect(shown.map((line) => /^> (\d+) tab/.exec(line)?.[1])).toEqual([
-    ...pasted.keys().map(String),
-    undefined,
-  ]);
+terminalTest("the keys of an editor work, and a clear screen", async () => {
+  const { bob, terminal } = await openRoom();
+  await terminal.enter("first line", "second line");
+  await terminal.press("Up", "Up", "C-w");
+  await terminal.type("word");
+  await terminal.press("C-a");
+  await terminal.type("my ");
+  await terminal.press("M-b", "C-e");
+  await terminal.enter("!");
+  await bob.hears("first line\nsecond line\nmy first word!\n");
+  await terminal.type("kept lost");
+  await terminal.press("M-b", "C-k");
+  await terminal.shows(/^> kept$/m);
+  await terminal.press("C-l");
+  await terminal.becomes("> kept");
 });
 
 terminalTest("nobody else controls this terminal", async () => {
@@ -77,57 +46,35 @@ terminalTest("nobody else controls this terminal", async () => {
 
 terminalTest("names have colours of their own, server messages are dim", async () => {
   const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
-  bob.say("bob: hi\ncarol: hi\nbob: hi: again\n* room notice\nno name here: really\n");
-  await terminal.becomes(
-    ...["bob: hi", "carol: hi", "bob: hi: again", "* room notice", "no name here: really"],
-    "alice:",
-  );
+  const lines = ["bob: hi", "carol: hi", "bob: hi: again", "* room notice", "no name here: really"];
+  bob.say(`${lines.join("\n")}\n`);
+  await terminal.becomes(...lines, "alice:");
   await terminal.enter("hello");
-  await terminal.becomes(
-    ...["bob: hi", "carol: hi", "bob: hi: again", "* room notice", "no name here: really"],
-    ...["alice: hello", "alice:"],
-  );
+  await terminal.becomes(...lines, "alice: hello", "alice:");
   await bob.hears("alice: hello\n");
   const screen = await terminal.colouredScreen();
-  const colourOf = (line: number) =>
-    /^\x1b\[(9?3?\d)m/.exec(screen[line]?.replace("\x1b[0m", "") ?? "")?.[1];
-  expect(colourOf(0)).toMatch(/^[39][1-6]$/);
-  expect(colourOf(2)).toBe(colourOf(0) ?? "");
-  expect(colourOf(1)).not.toBe(colourOf(0));
-  expect(colourOf(3)).toBe("2");
+  const [bobs, carols, again, notice] = screen.map(
+    (line) => /^\x1b\[(9?3?\d)m/.exec(line.replace("\x1b[0m", ""))?.[1],
+  );
+  expect(bobs).toMatch(/^[39][1-6]$/);
+  expect([again === bobs, carols === bobs, notice]).toEqual([true, false, "2"]);
   expect(screen[5]).toContain("malice:");
 });
 
 terminalTest("NO_COLOR takes the colours away", async () => {
-  const { bob, terminal } = await openRoom({
-    client: "--name alice",
-    environment: "NO_COLOR=1",
-  });
+  const { bob, terminal } = await openRoom({ client: "--name alice", environment: "NO_COLOR=1" });
   bob.say("bob: hi\n* notice\n\x1b[31m\n");
   await terminal.shows("^[[31m\nalice:");
   expect((await terminal.colouredScreen()).join("")).not.toContain("\x1b");
 });
 
 terminalTest("a dumb terminal gets plain lines, and is safe as well", async () => {
-  const { bob, terminal } = await openRoom({
-    client: "--name alice",
-    environment: "TERM=dumb",
-  });
+  const { bob, terminal } = await openRoom({ client: "--name alice", environment: "TERM=dumb" });
   bob.say("bob: hi\x1b[2J\n");
   await terminal.shows("bob: hi^[[2J");
   await terminal.enter("plain");
   await bob.hears("alice: plain\n");
   expect((await terminal.colouredScreen()).join("")).not.toContain("\x1b");
-});
-
-terminalTest("it says where it is connected, but not with --quiet", async () => {
-  const { server, terminal } = await openRoom({ client: "", columns: 80 });
-  await terminal.becomes(
-    `connected to 127.0.0.1:${server.port}; /quit to leave, /help for help`,
-    ">",
-  );
-  const quiet = await openTerminal(server.port);
-  await quiet.becomes(">");
 });
 
 terminalTest("Ctrl-C leaves at once with 130, the half-typed line on the screen", async () => {
@@ -139,26 +86,21 @@ terminalTest("Ctrl-C leaves at once with 130, the half-typed line on the screen"
   expect(bob.text).toBe("");
 });
 
-terminalTest(
-  "Ctrl-D on an empty line half-closes, and leaves once the server has closed",
-  async () => {
-    const { promise: halfClosed, resolve } = Promise.withResolvers<Socket>();
-    const port = await openServer((socket) => socket.resume().on("end", () => resolve(socket)));
-    const terminal = await openTerminal(port, { client: "", columns: 80 });
-    await terminal.type("x");
-    await terminal.press("Left", "C-d"); // deletes the x
-    await terminal.shows(/^>$/m);
-    await terminal.press("C-d");
-    const socket = await halfClosed;
-    socket.write("bob: last words\n");
-    await terminal.becomes(
-      `connected to 127.0.0.1:${port}; /quit to leave, /help for help`,
-      "bob: last words",
-    );
-    socket.end("no newline");
-    await terminal.shows("bob: last words\nno newline\nexit 0 icanon");
-  },
-);
+terminalTest("Ctrl-D half-closes, and the client leaves after the server", async () => {
+  const { promise: halfClosed, resolve } = Promise.withResolvers<Socket>();
+  const port = await openServer((socket) => socket.resume().on("end", () => resolve(socket)));
+  const terminal = await openTerminal(port, { client: "", columns: 80 });
+  await terminal.type("x");
+  await terminal.press("Left", "C-d"); // deletes the x
+  await terminal.shows(/^>$/m);
+  await terminal.press("C-d");
+  const socket = await halfClosed;
+  const first = `connected to 127.0.0.1:${port}; /quit to leave, /help for help`;
+  socket.write("bob: last words\n");
+  await terminal.becomes(first, "bob: last words");
+  socket.end("no newline");
+  await terminal.becomes(first, "bob: last words", "no newline", "exit 0 icanon");
+});
 
 terminalTest("when the server goes away the half-typed line stays, and the code is 1", async () => {
   const { server, terminal } = await openRoom({ columns: 90 });
@@ -167,23 +109,6 @@ terminalTest("when the server goes away the half-typed line stays, and the code 
   server.kill("SIGTERM");
   await terminal.shows(/^> half ty \(not sent\)\nlinechat-client: .* before .*\nexit 1 icanon$/);
 });
-
-terminalTest(
-  "when the connection breaks the half-typed line stays, and the code is 1",
-  async () => {
-    const { promise: joined, resolve } = Promise.withResolvers<Socket>();
-    const port = await openServer(resolve);
-    const terminal = await openTerminal(port, { columns: 80 });
-    await terminal.type("half ty");
-    await terminal.shows("half ty");
-    (await joined).resetAndDestroy();
-    await terminal.becomes(
-      "> half ty (not sent)",
-      `linechat-client: lost the connection to 127.0.0.1:${port}: reset by the server`,
-      "exit 1 icanon",
-    );
-  },
-);
 
 terminalTest("when its window is closed it ends, silently", async () => {
   const server = await ServerProgram.start();
@@ -197,18 +122,21 @@ terminalTest("when its window is closed it ends, silently", async () => {
   rmSync(words);
 });
 
+/** The client as a job of a shell. */
+async function openInShell(port: number, options = ""): Promise<Tmux> {
+  const command = "PS1='% ' exec bash --norc --noprofile -i";
+  const terminal = await Tmux.start({ command, columns: 60 });
+  await terminal.shows("%");
+  const client = `client.ts --quiet --name "" ${options} 127.0.0.1 ${port}`;
+  await terminal.enter(`clear; "${process.execPath}" ${client}`);
+  await terminal.shows(/^>$/m);
+  return terminal;
+}
+
 terminalTest("Ctrl-Z gives the terminal back, fg takes it again", async () => {
   const server = await ServerProgram.start();
   const bob = await server.join();
-  const terminal = await Tmux.start({
-    command: "PS1='% ' exec bash --norc --noprofile -i",
-    columns: 60,
-  });
-  await terminal.shows("%");
-  await terminal.enter(
-    `"${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`,
-  );
-  await terminal.shows(/^>$/m);
+  const terminal = await openInShell(server.port);
   await terminal.type("half typed");
   await terminal.shows("> half typed");
   await terminal.press("C-z");
@@ -217,23 +145,14 @@ terminalTest("Ctrl-Z gives the terminal back, fg takes it again", async () => {
   await terminal.enter("stty -a | grep -ow -e '-\\?icanon'; clear; fg");
   await terminal.shows(/said meanwhile\n> half typed$/);
   await terminal.press("C-a");
-  await terminal.type("no longer ");
-  await terminal.shows(/^> no longer half typed$/m);
-  await terminal.press("Enter");
+  await terminal.enter("no longer ");
   await bob.hears("no longer half typed\n");
 });
 
 terminalTest("Ctrl-Z while the last lines wait leaves what a shell has written", async () => {
   const server = await ServerProgram.start();
-  const terminal = await Tmux.start({
-    command: "PS1='% ' exec bash --norc --noprofile -i",
-    columns: 60,
-  });
-  await terminal.shows("%");
-  const client = `client.ts --quiet --reconnect --name "" 127.0.0.1 ${server.port}`;
-  await terminal.enter(`clear; "${process.execPath}" ${client}`);
+  const terminal = await openInShell(server.port, "--reconnect");
   await server.members(1);
-  await terminal.shows(/^>$/m);
   server.kill("SIGTERM");
   await server.exited;
   await terminal.enter("waits");
@@ -339,9 +258,7 @@ describe("what was not sent", () => {
 
   terminalTest("waits below, the last of it if it is much, and is counted at the end", async () => {
     const { terminal } = await openAway();
-    for (const line of ["one", "two", "three", "four", "five"]) {
-      await terminal.enter(line);
-    }
+    await terminal.enter("one", "two", "three", "four", "five");
     await terminal.type("half ty");
     await terminal.shows(
       /^5 lines waiting to be sent\nal: three\nal: four\nal: five\n.*(trying|connecting).*\nal: half ty$/m,
@@ -385,33 +302,23 @@ describe("what was not sent", () => {
   });
 });
 
-describe("commands", () => {
-  terminalTest(
-    "act here and are not sent; what might be one asks; two slashes send one",
-    async () => {
-      const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
-      await terminal.enter("/shrug");
-      const question = "unknown command /shrug; send it as a message? [y/N]";
-      await terminal.becomes(question);
-      bob.say("said meanwhile\n");
-      await terminal.becomes("said meanwhile", question);
-      await terminal.press("n", "Enter");
-      await terminal.becomes("said meanwhile", "> /shrug");
-      await terminal.press("Enter", "y", "Enter");
-      await terminal.becomes("said meanwhile", "> /shrug", ">");
-      await terminal.enter("//quit");
-      await bob.hears("/quit\n");
-      expect(bob.text).toBe("/shrug\n/quit\n");
-      await terminal.enter("/\u202e");
-      await terminal.shows("unknown command /<U+202E>;");
-      await terminal.press("C-d", "C-l", "C-u");
-      await terminal.enter("/help");
-      await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
-      await terminal.enter("/quit");
-      await terminal.shows("exit 0 icanon");
-      await bob.until("the end", () => bob.text === "/shrug\n/quit\n");
-    },
-  );
+terminalTest("commands act here; what might be one asks; // sends one", async () => {
+  const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
+  const question = "unknown command /shrug; send it as a message? [y/N]";
+  await terminal.enter("/shrug");
+  await terminal.becomes(question);
+  bob.say("said meanwhile\n");
+  await terminal.becomes("said meanwhile", question);
+  await terminal.press("y", "Enter");
+  await terminal.becomes("said meanwhile", "> /shrug", ">");
+  await terminal.enter("//quit", "/\u202e");
+  await terminal.shows("unknown command /<U+202E>;");
+  await terminal.press("C-d", "C-l", "C-u");
+  await terminal.enter("/help");
+  await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
+  await terminal.enter("/quit");
+  await terminal.shows("exit 0 icanon");
+  await bob.until("the end", () => bob.text === "/shrug\n/quit\n");
 });
 
 describe("a paste", () => {
@@ -438,29 +345,26 @@ describe("a paste", () => {
     expect(bob.heard.equals(Buffer.from(pasted))).toBe(true);
   });
 
-  terminalTest(
-    "is asked for, and no longer after the end, in whatever way that comes",
-    async () => {
-      const modes = async (leave: (terminal: Tmux, pid: number) => Promise<void> | void) => {
-        const server = await ServerProgram.start();
-        const client = `exec "${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
-        const terminal = await Tmux.start({
-          command: `read _; sh -c 'echo pid $$; ${client}'; ${REPORT}`,
-        });
-        const output = await terminal.output();
-        await terminal.press("Enter");
-        await terminal.shows(/^>$/m);
-        const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
-        await leave(terminal, Number(pid));
-        await terminal.shows(/exit \d+ icanon/);
-        return (await output()).match(/\x1b\[\?2004[hl]/g)?.join("");
-      };
-      const once = "\x1b[?2004h\x1b[?2004l";
-      expect(await modes((terminal) => terminal.press("C-c"))).toBe(once);
-      expect(await modes((terminal) => terminal.press("C-d"))).toBe(once);
-      expect(await modes((_, pid) => void process.kill(pid, "SIGTERM"))).toBe(once);
-    },
-  );
+  const end = "is asked for, and no longer after the end, in whatever way that comes";
+  terminalTest(end, async () => {
+    const modes = async (leave: (terminal: Tmux, pid: number) => Promise<void> | void) => {
+      const server = await ServerProgram.start();
+      const client = `client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
+      const run = `sh -c 'echo pid $$; exec "${process.execPath}" ${client}'`;
+      const terminal = await Tmux.start({ command: `read _; ${run}; ${REPORT}` });
+      const output = await terminal.output();
+      await terminal.press("Enter");
+      await terminal.shows(/^>$/m);
+      const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
+      await leave(terminal, Number(pid));
+      await terminal.shows(/exit \d+ icanon/);
+      return (await output()).match(/\x1b\[\?2004[hl]/g)?.join("");
+    };
+    const once = "\x1b[?2004h\x1b[?2004l";
+    expect(await modes((terminal) => terminal.press("C-c"))).toBe(once);
+    expect(await modes((terminal) => terminal.press("C-d"))).toBe(once);
+    expect(await modes((_, pid) => void process.kill(pid, "SIGTERM"))).toBe(once);
+  });
 });
 
 /** A terminal by itself, with code that may use it as `terminal`. */
@@ -477,18 +381,14 @@ async function openAlone(code: string): Promise<Tmux> {
   return terminal;
 }
 
-terminalTest("a long silence is marked, dim, before the line that follows", async () => {
+terminalTest("a new day is marked, dim, before the line that follows", async () => {
   const terminal = await openAlone(`const { Date } = globalThis;
     const later = Date.parse("2026-11-26T23:50:00");
     globalThis.Date = class extends Date { constructor() { super(later); } };
-    terminal.show(Buffer.from("bob: hi\\n"));`);
-  await terminal.becomes("— Thursday, 26 November 2026 —", "bob: hi", ">");
+    terminal.note("\\x1b[2J"); terminal.note("two");`);
+  const first = "^[[2J; /quit to leave, /help for help";
+  await terminal.becomes("— Thursday, 26 November 2026 —", first, "two", ">");
   expect(await terminal.hasStyle("November", 2)).toBe(true);
-});
-
-terminalTest("notes are harmless too, and the first says how to leave", async () => {
-  const terminal = await openAlone(`terminal.note("\\x1b[2J"); terminal.note("two");`);
-  await terminal.becomes("^[[2J; /quit to leave, /help for help", "two", ">");
 });
 
 terminalTest("a crash leaves the terminal as it was", async () => {
@@ -501,22 +401,16 @@ terminalTest("a crash leaves the terminal as it was", async () => {
   expect(await output()).toContain("\x1b[?2004l");
 });
 
-describe("Tab", () => {
-  terminalTest("completes names seen lately", async () => {
-    const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
-    bob.say("bobby: hi\nbob: hi\ncarol: hi\n");
-    await terminal.becomes("bobby: hi", "bob: hi", "carol: hi", "alice:");
-    await terminal.type("c");
-    await terminal.press("Tab");
-    await terminal.shows(/^alice: carol:$/m);
-    await terminal.type("hi b");
-    await terminal.press("Tab");
-    await terminal.shows(/^alice: carol: hi bob$/m);
-    await terminal.press("Tab");
-    await terminal.shows(/^alice: carol: hi bobby$/m);
-    await terminal.enter("!");
-    await bob.hears("alice: carol: hi bobby !\n");
-  });
+terminalTest("Tab completes names seen lately", async () => {
+  const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
+  bob.say("bobby: hi\nbob: hi\ncarol: hi\n");
+  await terminal.becomes("bobby: hi", "bob: hi", "carol: hi", "alice:");
+  await terminal.type("c");
+  await terminal.press("Tab");
+  await terminal.type("hi b");
+  await terminal.press("Tab", "Tab");
+  await terminal.enter("!");
+  await bob.hears("alice: carol: hi bobby !\n");
 });
 
 terminalTest("lines entered are remembered, but in no file", async () => {
