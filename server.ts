@@ -56,8 +56,8 @@ await runCommand(serverCommand(version), async (options, [port]) => {
 
   /** Reads again what was read from files; members do not notice. */
   reload.resolve(async () => {
-    const files = secretsNamed(options);
-    if (files === undefined) return log.note("SIGHUP: there are no files to read again");
+    const files = secretsNamed(options).join(" and ");
+    if (files === "") return log.note("SIGHUP: there are no files to read again");
     try {
       server.renew(await secretsOf(options, true));
       log.note(`${files} read again`);

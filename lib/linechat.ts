@@ -8,6 +8,10 @@ export type { Connection } from "./client/connection.ts";
 export type { MemberView, Secrets } from "./extras/part.ts";
 export { UserError } from "./program/system-errors.ts";
 export type { Life, RoomSocket } from "./room/socket.ts";
-export { type EmbeddedRoom, openRoom, type OpenRoomOptions } from "./server/embedded-room.ts";
 export { listen, type ListenOptions, type Place, type Server } from "./server/listen.ts";
-export type { RoomEvents } from "./server/reports.ts";
+export {
+  type EmbeddedRoom,
+  openRoom,
+  type OpenRoomOptions,
+  type RoomEvents,
+} from "./server/open-room.ts";

@@ -212,7 +212,7 @@ test("setImmediate runs once all sockets that are ready have had their data", as
   // Written in one go, so that all are ready in the same turn.
   for (const client of clients) client.write("x");
   await ended.promise;
-  expect(turns, "lib/server/event-loop.ts flushes once a turn by it").toEqual([5]);
+  expect(turns, "lib/server/listen.ts flushes once a turn by it").toEqual([5]);
 });
 
 test(":: takes IPv6 and IPv4", async () => {

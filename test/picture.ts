@@ -86,6 +86,7 @@ async function meet(): Promise<string> {
   await say(dave, `nc 127.0.0.1 ${server.port}`);
   await dave.shows("say your name first");
   await say(dave, "dave");
+  await dave.shows("end of history");
   await carol.shows("dave joined");
   await dave.shows("end of history");
   await say(dave, "alice: dave may have mine as well");

@@ -1,4 +1,4 @@
-/** Addresses and ranges of them, as a user names them: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. */
+/** Addresses and ranges of them, as a user names them. */
 
 import { BlockList, isIP } from "node:net";
 
@@ -19,18 +19,17 @@ export function addressList(
   rules: readonly string[],
 ): (address: string) => boolean {
   const list = new BlockList();
-  for (const rule of rules)
-    if (!add(list, rule)) throw usageError(`${option} takes ${RIGHT}, not ${quote(rule)}`);
-  return (address) => list.check(address, isIP(address) === 4 ? "ipv4" : "ipv6");
+  for (const rule of rules) {
+    const [, address = "", prefix] = /^([\da-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/i.exec(rule) ?? [];
+    const bitsMax = isIP(address) === 4 ? 32 : 128;
+    const bits = Number(prefix ?? bitsMax);
+    if (isIP(address) === 0 || bits > bitsMax)
+      throw usageError(`${option} takes ${RIGHT}, not ${quote(rule)}`);
+    list.addSubnet(address, bits, familyOf(address));
+  }
+  return (address) => list.check(address, familyOf(address));
 }
 
-/** Returns whether it is an address or a range. */
-function add(list: BlockList, rule: string): boolean {
-  const [, address = "", prefix] = /^([\da-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/i.exec(rule) ?? [];
-  const version = isIP(address);
-  const bitsMax = version === 4 ? 32 : 128;
-  const bits = prefix === undefined ? bitsMax : Number(prefix);
-  const isRight = version > 0 && bits <= bitsMax;
-  if (isRight) list.addSubnet(address, bits, version === 4 ? "ipv4" : "ipv6");
-  return isRight;
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIP(address) === 4 ? "ipv4" : "ipv6";
 }

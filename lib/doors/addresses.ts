@@ -1,4 +1,4 @@
-/** From which addresses clients may connect, and how many from each. */
+/** `--allow`, `--deny` and `--max-clients-per-address`: from where clients may connect, and how many. */
 
 import type { Part } from "../extras/part.ts";
 import { unmapAddress } from "../program/address.ts";
@@ -18,51 +18,40 @@ export interface AddressSettings {
 }
 
 /**
- * `--allow`, `--deny` and `--max-clients-per-address`. A client counts as long as it has its seat; on
- * a Unix socket it has no address, and passes.
+ * A client counts as long as it has its seat; on a Unix socket it has no address, and passes.
  *
  * @throws {UserError} that names what is neither an address nor a range, or a number too small
  */
-export function addresses({ allow = [], deny = [], ...limits }: AddressSettings): Part {
-  const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = limits;
-  if (!(clientsPerAddressMax >= 1))
-    throw new UserError(
-      `clientsPerAddressMax is a number of at least 1, not ${clientsPerAddressMax}`,
-    );
+export function addresses({
+  allow = [],
+  deny = [],
+  clientsPerAddressMax: max = Number.POSITIVE_INFINITY,
+}: AddressSettings): Part {
+  if (!(max >= 1))
+    throw new UserError(`clientsPerAddressMax is a number of at least 1, not ${max}`);
   const isAllowed = allow.length > 0 ? addressList("--allow", allow) : () => true;
   const isDenied = addressList("--deny", deny);
-  /** How many clients have a seat, by their address. */
-  const counts = new Map<string, number>();
-  const countOf = (address: string) => counts.get(address) ?? 0;
-
-  const takeSeat = (arrival: Arrival, address: string) => {
-    const { seat } = arrival;
-    counts.set(address, countOf(address) + 1);
-    arrival.seat = {
-      release() {
-        seat?.release();
-        counts.set(address, countOf(address) - 1);
-        if (countOf(address) === 0) counts.delete(address);
-      },
-    };
-  };
-
   const refusalOf = (address: string) =>
     isDenied(address) || !isAllowed(address) ? notAllowedFrom(unmapAddress(address)) : undefined;
+  /** How many clients have a seat, by their address. */
+  const counts = new Map<string, number>();
 
-  return {
-    name: "addresses",
-    door: {
-      refusalOf,
-      meet(arrival) {
-        const address = unmapAddress(arrival.address);
-        if (address === "") return arrival.pass();
-        const refusal = refusalOf(address);
-        if (refusal !== undefined) return arrival.refuse(refusal);
-        if (countOf(address) >= clientsPerAddressMax) return arrival.refuse(tooManyFrom(address));
-        takeSeat(arrival, address);
-        arrival.pass();
-      },
-    },
+  const meet = (arrival: Arrival) => {
+    const address = unmapAddress(arrival.address);
+    if (address === "") return arrival.pass();
+    const count = counts.get(address) ?? 0;
+    const refusal = refusalOf(address) ?? (count >= max ? tooManyFrom(address) : undefined);
+    if (refusal !== undefined) return arrival.refuse(refusal);
+    counts.set(address, count + 1);
+    const { seat } = arrival;
+    const release = () => {
+      seat?.release();
+      const left = (counts.get(address) ?? 0) - 1;
+      if (left > 0) counts.set(address, left);
+      else counts.delete(address);
+    };
+    arrival.seat = { release };
+    arrival.pass();
   };
+  return { door: { meet, refusalOf } };
 }

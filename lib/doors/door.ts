@@ -25,8 +25,6 @@ export interface AcceptedSocket extends ArrivalSocket {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort: number;
-  setNoDelay(noDelay: boolean): unknown;
-  setKeepAlive(keepAlive: boolean, delayMs: number): unknown;
 }
 
 /** What is asked of a connection before it joins. */
@@ -38,32 +36,24 @@ export interface Door {
   readonly isTransport?: boolean;
   /** A connection has come to this door, which lets it `pass`, or does anything else that an `Arrival` can. */
   meet(arrival: Arrival): void;
-  /**
-   * Why an address is refused whatever it sends, for what is no connection of the room, such as a
-   * page; undefined if it is not.
-   *
-   * @param address numeric, as a socket gives it
-   */
+  /** Why a numeric address is refused whatever it sends, also what is no connection, such as a page. */
   refusalOf?(address: string): string | undefined;
 }
 
-/** What a door does with a connection that it holds. */
+/** What a door does with a connection that it holds, for so many ms at most. */
 export interface Hold {
-  /** How long it may take, in ms. */
   readonly withinMs: number;
   received?(bytes: Uint8Array): void;
   drained?(): void;
   /** The peer has sent its last byte; if it passes all the same, it joins and then ends its input. */
   ended(): void;
-  /** It has taken too long. */
   late(): void;
 }
 
-/** By which port connections come, and what is asked of them. */
+/** By which port connections come, what is asked of them, and how many are open. */
 export interface Way {
   readonly kind: "tcp" | "tls" | "unix" | "web";
   readonly doors: readonly Door[];
-  /** How many connections are open. */
   open: number;
 }
 
@@ -71,9 +61,9 @@ export interface Way {
 export interface ArrivalHost {
   readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake">;
   deadlines(withinMs: number): Deadlines<Arrival>;
-  /** It is refused, as soon as that can be told. */
+  /** It is to be told that it is refused, as soon as it can be. */
   refused(arrival: Arrival): void;
-  /** It waits no more: it has joined, was refused, or is gone. */
+  /** It waits no more: it has joined, was told, or is gone. */
   settled(arrival: Arrival): void;
 }
 
@@ -85,14 +75,14 @@ export class Arrival implements Life {
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
   address: string;
   port: number;
-  /** What members know it by, if a door gives it a name; its address by default. */
+  /** What members know it by, if a door gives it a name; its label by default. */
   name: string | undefined;
   /** Its seat, which a door may put another one around; undefined once it is refused. */
   seat: { release(): void } | undefined;
   readonly #host: ArrivalHost;
   readonly #prefix: string;
-  /** The doors that it still has to pass. */
-  #doors: readonly Door[];
+  /** Those that it still has to pass. */
+  #doors: Door[];
   #refusal: string | undefined;
   #hold: Hold | undefined;
   #deadlines: Deadlines<Arrival> | undefined;
@@ -100,13 +90,13 @@ export class Arrival implements Life {
   #early = NOTHING;
   #hasEnded = false;
 
-  /** @param unixNumber counts connections on a Unix socket, which have no address */
-  constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, unixNumber: number) {
+  /** @param prefix of its label, where its address does not tell enough */
+  constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, prefix: string) {
     this.#host = host;
+    this.#prefix = prefix;
+    this.#doors = [...way.doors];
     this.way = way;
     this.socket = socket;
-    this.#doors = way.doors;
-    this.#prefix = way.kind === "unix" ? `unix:${unixNumber}` : way.kind === "web" ? "web:" : "";
     this.address = socket.remoteAddress ?? "";
     this.port = socket.remotePort;
     socket.data = this;
@@ -119,24 +109,17 @@ export class Arrival implements Life {
     return name === undefined ? place : `${name} ${place}`;
   }
 
-  /** Whether it still waits at that door: it has not passed, was not refused, and is not gone. */
+  /** Whether it still waits at that door. */
   isHeldBy(hold: Hold): boolean {
     return this.#hold === hold;
   }
 
-  /**
-   * It has given what this door wants, and comes to the next one, or joins.
-   *
-   * @param early what it has sent already, and is meant for what follows
-   */
+  /** It comes to the next door, or joins; `early` is what it has sent already for what follows. */
   pass(early = this.takeEarly()): void {
     this.#release();
     this.#early = early;
-    const [door, ...doors] = this.#doors;
-    if (door) {
-      this.#doors = doors;
-      return this.#refusal !== undefined && !door.isTransport ? this.pass() : door.meet(this);
-    }
+    const door = this.#doors.shift();
+    if (door) return door.meet(this);
     this.#host.settled(this);
     const { socket, label, name = label, seat } = this;
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
@@ -148,6 +131,7 @@ export class Arrival implements Life {
   /** It is not let in, and told why as soon as it can be: `* message`. */
   refuse(message: string): void {
     this.#refusal ??= message;
+    this.#doors = this.#doors.filter(({ isTransport }) => isTransport);
     this.#giveUpSeat();
     this.#host.refused(this);
     this.pass();
@@ -163,13 +147,7 @@ export class Arrival implements Life {
     if (this.#hasEnded && this.isHeldBy(hold)) hold.ended();
   }
 
-  /** Closes it in order, and reports nothing. */
-  dismiss(): void {
-    this.#end();
-    close(this.socket);
-  }
-
-  /** What it has sent already that no door has taken, which is taken by that. */
+  /** Takes what it has sent already that no door has taken. */
   takeEarly(): Uint8Array {
     const early = this.#early;
     this.#early = NOTHING;
@@ -195,6 +173,10 @@ export class Arrival implements Life {
     this.#hold?.ended();
   }
 
+  late(): void {
+    this.#hold?.late();
+  }
+
   closed(): void {
     this.socket.data = GONE;
     this.#end();
@@ -207,14 +189,16 @@ export class Arrival implements Life {
     this.socket.terminate();
   }
 
+  /** The server stops. */
   stopped(): void {
     this.#host.room.reportRefusal(this.label, "server stopping");
     this.dismiss();
   }
 
-  /** It has taken too long. */
-  late(): void {
-    this.#hold?.late();
+  /** Closes it in order, and reports nothing. */
+  dismiss(): void {
+    this.#end();
+    close(this.socket);
   }
 
   #end(): void {

@@ -1,37 +1,35 @@
 /**
- * A connection that a load balancer passes on begins with a PROXY header, which tells whose it is.
- * What follows comes from that client.
+ * `--proxy-protocol`: a connection that a load balancer passes on begins with a PROXY header, which
+ * says whose it is; what follows comes from that client. See versions 1 and 2 in
+ * https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt.
  */
 
+import { isIP } from "node:net";
+
 import type { Context, Part } from "../extras/part.ts";
-import { NO_PROXY_HEADER, noProxyHeaderWithin } from "../program/server-messages.ts";
+import {
+  MALFORMED_PROXY_HEADER,
+  NO_PROXY_HEADER,
+  noProxyHeaderWithin,
+} from "../program/server-messages.ts";
 import { formatTime } from "../program/units.ts";
+import { LF } from "../room/line-buffer.ts";
 import { addressList } from "./address-list.ts";
 import type { Arrival } from "./door.ts";
-import { readProxyHeader } from "./proxy-header.ts";
 
 /**
- * `--proxy-protocol`.
- *
  * @param rules addresses or ranges of load balancers; connections from elsewhere have no header
  * @throws {UserError} that names what is neither an address nor a range
  */
 export function proxyProtocol(rules: readonly string[], { arrivalMs }: Context): Part {
   const isProxy = addressList("--proxy-protocol", rules);
-  return {
-    name: "proxyProtocol",
-    door: {
-      isTransport: true,
-      meet(arrival) {
-        if (isProxy(arrival.address)) awaitHeader(arrival, arrivalMs);
-        else arrival.pass();
-      },
-    },
-  };
+  const meet = (arrival: Arrival) =>
+    isProxy(arrival.address) ? awaitHeader(arrival, arrivalMs) : arrival.pass();
+  return { door: { isTransport: true, meet } };
 }
 
 function awaitHeader(arrival: Arrival, withinMs: number): void {
-  let begun: Uint8Array = new Uint8Array(0);
+  let begun = Buffer.alloc(0);
   /** Whether the load balancer is there for itself; mostly it only looks, and goes again. */
   let isLocal = false;
   // Where TLS is to follow the header, a message in plain text would only confuse.
@@ -43,20 +41,90 @@ function awaitHeader(arrival: Arrival, withinMs: number): void {
     received(bytes) {
       if (isLocal) return arrival.pass(bytes);
       begun = Buffer.concat([begun, bytes]);
-      let header;
-      try {
-        header = readProxyHeader(begun);
-      } catch (error) {
-        return refuse(error instanceof Error ? error.message : String(error));
-      }
+      const header = readProxyHeader(begun);
       if (header === undefined) return;
+      if (typeof header === "string") return refuse(header);
       const rest = begun.subarray(header.bytes);
       isLocal = header.isLocal && rest.length === 0;
       if (isLocal) return;
-      if (header.client) ({ address: arrival.address, port: arrival.port } = header.client);
+      Object.assign(arrival, header.client);
       arrival.pass(rest);
     },
     ended: () => (isLocal ? arrival.dismiss() : refuse(NO_PROXY_HEADER)),
     late: () => (isLocal ? arrival.pass() : refuse(noProxyHeaderWithin(formatTime(withinMs)))),
   });
+}
+
+/** What a header has, and where it ends. */
+export interface ProxyHeader {
+  readonly bytes: number;
+  /** By a numeric address; undefined for a connection of the load balancer's own, or of unknown origin. */
+  readonly client?: { readonly address: string; readonly port: number };
+  /** Whether the load balancer connects for itself, as it does to see whether the server is there. */
+  readonly isLocal: boolean;
+}
+
+const CRLF = "\r\n";
+/** The longest header of version 1, its line end included. */
+const TEXT_BYTES_MAX = 107;
+const PORT = "(0|[1-9]\\d{0,4})";
+const TEXT = new RegExp(`^PROXY TCP([46]) (\\S+) (\\S+) ${PORT} ${PORT}$`);
+
+const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
+/** Signature, version and command, family, and the length of what follows. */
+const FIXED_BYTES = 16;
+/** The longest header of version 2 that is taken; what follows the addresses is not looked at. */
+const BINARY_BYTES_MAX = 4096;
+
+/** Reads what was received so far; undefined while the header is not whole, or why it is none. */
+export function readProxyHeader(bytes: Buffer): ProxyHeader | string | undefined {
+  if (startsAlike(bytes, SIGNATURE)) return readBinary(bytes);
+  return startsAlike(bytes, Buffer.from("PROXY ")) ? readText(bytes) : NO_PROXY_HEADER;
+}
+
+/** Whether bytes begin as a start does, as far as both go. */
+function startsAlike(bytes: Buffer, start: Buffer): boolean {
+  const length = Math.min(bytes.length, start.length);
+  return bytes.compare(start, 0, length, 0, length) === 0;
+}
+
+/** Version 1: a line. */
+function readText(received: Buffer): ProxyHeader | string | undefined {
+  const bytes = received.subarray(0, TEXT_BYTES_MAX).indexOf(LF) + 1;
+  if (bytes === 0 && received.length < TEXT_BYTES_MAX) return undefined;
+  const line = received.toString("latin1", 0, bytes);
+  if (!line.endsWith(CRLF)) return MALFORMED_PROXY_HEADER;
+  if (/^PROXY UNKNOWN[ \r]/.test(line)) return { bytes, isLocal: false };
+  const [, version, address = "", to = "", port, toPort] = TEXT.exec(line.slice(0, -2)) ?? [];
+  const isRight = [address, to].every((one) => isIP(one) === Number(version) && !/%/.test(one));
+  if (!isRight || Number(port) > 65_535 || Number(toPort) > 65_535) return MALFORMED_PROXY_HEADER;
+  return { bytes, client: { address: canonical(address), port: Number(port) }, isLocal: false };
+}
+
+/** Version 2: a fixed part, addresses of 4 or 16 bytes and ports, and TLVs (type, length, value). */
+function readBinary(received: Buffer): ProxyHeader | string | undefined {
+  if (received.length < FIXED_BYTES) return undefined;
+  const bytes = FIXED_BYTES + received.readUInt16BE(14);
+  const [command, protocol] = [received.readUInt8(12), received.readUInt8(13)];
+  if (command >> 1 !== 0x10 || bytes > BINARY_BYTES_MAX) return MALFORMED_PROXY_HEADER;
+  if (received.length < bytes) return undefined;
+  if (command === 0x20) return { bytes, isLocal: true };
+  if (protocol >> 4 > 3 || (protocol & 15) > 2) return MALFORMED_PROXY_HEADER;
+  const addressBytes = { 0x11: 4, 0x21: 16 }[protocol];
+  if (addressBytes === undefined) return { bytes, isLocal: false };
+  if (bytes < FIXED_BYTES + 2 * addressBytes + 4) return MALFORMED_PROXY_HEADER;
+  const source = received.subarray(FIXED_BYTES, FIXED_BYTES + addressBytes);
+  const port = received.readUInt16BE(FIXED_BYTES + 2 * addressBytes);
+  const groups = source.toString("hex").match(/..../g) ?? [];
+  const address = addressBytes === 4 ? source.join(".") : canonical(groups.join(":"));
+  return { bytes, client: { address, port }, isLocal: false };
+}
+
+/** An address in the one way in which sockets have it, so that rules and counts know it again. */
+function canonical(address: string): string {
+  if (isIP(address) === 4) return address;
+  const { hostname } = new URL(`http://[${address}]`);
+  const [, high, low] = /^\[::ffff:(\w+):(\w+)\]$/.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return hostname.slice(1, -1);
+  return Buffer.from(high.padStart(4, "0") + low.padStart(4, "0"), "hex").join(".");
 }

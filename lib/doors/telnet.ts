@@ -1,12 +1,12 @@
 /**
- * What is between a telnet client and the room (RFC 854): its commands are taken out of what it
- * sends, and answered; its CR LF and CR NUL are line ends; a byte FF is left out, both ways.
+ * `--telnet`: what is between a telnet client and the room (RFC 854). Its commands are taken out of
+ * what it sends, and answered; its CR LF and CR NUL are line ends; a byte FF is left out, both ways.
  */
 
 import type { Part } from "../extras/part.ts";
 import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
-import type { ArrivalSocket } from "./door.ts";
+import type { Arrival, ArrivalSocket } from "./door.ts";
 
 const NUL = 0;
 const CR = 13;
@@ -24,38 +24,22 @@ const IAC = 255;
 /** How much may wait for a client that does not read its answers; more is not answered. */
 const ANSWER_BYTES_MAX = 2048;
 
-/** `--telnet`. */
 export function telnet(): Part {
-  return {
-    name: "telnet",
-    door: {
-      isTransport: true,
-      meet(arrival) {
-        const early = arrival.takeEarly();
-        const socket = new TelnetSocket(arrival.socket);
-        arrival.replaceSocket(socket);
-        arrival.pass();
-        if (early.length > 0) socket.received(early);
-      },
-    },
+  const meet = (arrival: Arrival) => {
+    const early = arrival.takeEarly();
+    const socket = new TelnetSocket(arrival.socket);
+    arrival.replaceSocket(socket);
+    arrival.pass();
+    if (early.length > 0) socket.received(early);
   };
+  return { door: { isTransport: true, meet } };
 }
 
 /** The socket of a telnet client, as one whose bytes are lines; it stands in the place of a life. */
 class TelnetSocket implements ArrivalSocket, Life {
   data: Life = GONE;
   readonly #socket: ArrivalSocket;
-  /**
-   * What the next byte belongs to: data, if undefined; a command, after IAC; an option, after a verb
-   * such as WILL; a subnegotiation, after SB, or the command in it that may be its end, SE.
-   */
-  #within: number | undefined;
-  /** Whether a CR was the last byte of data: what it means depends on the next one. */
-  #afterCr = false;
-  /** The requests that were refused: each once, so that two that contradict each other come to an end. */
-  readonly #refused = new Set<number>();
-  /** What has to go out before anything else. */
-  readonly #answers: number[] = [];
+  readonly #parser = new TelnetParser();
   /** Whether the socket took less than it was offered and has not drained since. */
   #isBlocked = false;
   #isShut = false;
@@ -70,9 +54,8 @@ class TelnetSocket implements ArrivalSocket, Life {
   write(bytes: Uint8Array, offset: number, length: number): number {
     if (!this.#sendAnswers()) return 0;
     const given = bytes.subarray(offset, offset + length);
-    if (!given.includes(IAC)) return this.#send(bytes, offset, length);
-    const data = given.filter((byte) => byte !== IAC);
-    const sent = this.#send(data, 0, data.length);
+    if (!given.includes(IAC)) return this.#send(given);
+    const sent = this.#send(given.filter((byte) => byte !== IAC));
     if (sent < 0) return sent;
     let done = 0;
     for (let left = sent; left > 0 || given[done] === IAC; done++) if (given[done] !== IAC) left--;
@@ -84,30 +67,19 @@ class TelnetSocket implements ArrivalSocket, Life {
     this.#socket.shutdown();
   }
 
-  end(): void {
-    this.#socket.end();
-  }
+  readonly end = () => void this.#socket.end();
+  readonly terminate = () => void this.#socket.terminate();
+  readonly pause = () => void this.#socket.pause();
+  readonly resume = () => void this.#socket.resume();
+  readonly getPeerCertificate = () => this.#socket.getPeerCertificate?.();
 
-  terminate(): void {
-    this.#socket.terminate();
-  }
+  // As the life of the real one.
 
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  getPeerCertificate() {
-    return this.#socket.getPeerCertificate?.();
-  }
-
-  // As what sits behind the real one.
+  readonly closed = () => this.data.closed();
+  readonly failed = (reason?: string) => this.data.failed(reason);
 
   received(bytes: Uint8Array): void {
-    const data = this.#dataOf(bytes);
+    const data = this.#parser.dataOf(bytes);
     if (data.length > 0) this.data.received(data);
     // While it is blocked, its drain is still to come, which others wait for too.
     if (!this.#isBlocked) this.#sendAnswers();
@@ -119,80 +91,77 @@ class TelnetSocket implements ArrivalSocket, Life {
   }
 
   ended(): void {
-    if (this.#afterCr) this.data.received(Uint8Array.of(CR));
+    if (this.#parser.isAfterCr) this.data.received(Uint8Array.of(CR));
     this.data.ended();
-  }
-
-  closed(): void {
-    this.data.closed();
-  }
-
-  failed(reason?: string): void {
-    this.data.failed(reason);
   }
 
   /** Returns whether all answers are out. */
   #sendAnswers(): boolean {
-    const { length } = this.#answers;
+    const { answers } = this.#parser;
+    const { length } = answers;
     if (length === 0 || this.#isShut) return length === 0;
-    const sent = this.#send(Uint8Array.from(this.#answers), 0, length);
-    this.#answers.splice(0, Math.max(0, sent));
+    const sent = this.#send(Uint8Array.from(answers));
+    answers.splice(0, Math.max(0, sent));
     return sent === length;
   }
 
-  #send(bytes: Uint8Array, offset: number, length: number): number {
-    const sent = this.data === GONE ? -1 : this.#socket.write(bytes, offset, length);
-    this.#isBlocked = sent < length;
+  #send(bytes: Uint8Array): number {
+    const sent = this.data === GONE ? -1 : this.#socket.write(bytes, 0, bytes.length);
+    this.#isBlocked = sent < bytes.length;
     return sent;
   }
+}
 
-  #dataOf(bytes: Uint8Array): Uint8Array {
-    const isPlain = this.#within === undefined && !this.#afterCr;
+/** What a client sends, split into data and commands. */
+class TelnetParser {
+  /** What has to go out before anything else. */
+  readonly answers: number[] = [];
+  /** Whether a CR was the last byte of data: what it means depends on the next one. */
+  isAfterCr = false;
+  /**
+   * What the next byte belongs to: data, if undefined; a command, after IAC; an option, after a verb
+   * such as WILL; a subnegotiation, after SB, or the command in it that may be its end, SE.
+   */
+  #within: number | undefined;
+  /** Each request is refused once, so that two that contradict each other come to an end. */
+  readonly #refused = new Set<number>();
+
+  dataOf(bytes: Uint8Array): Uint8Array {
+    const isPlain = this.#within === undefined && !this.isAfterCr;
     if (isPlain && !bytes.includes(IAC) && !bytes.includes(CR)) return bytes;
     const data = new Uint8Array(bytes.length + 1); // with the CR before them
     let length = 0;
     for (const byte of bytes) {
       if (!this.#isData(byte)) continue;
-      const isLineEnd = this.#afterCr && (byte === LF || byte === NUL);
-      if (this.#afterCr && !isLineEnd) data[length++] = CR;
-      this.#afterCr = byte === CR;
-      if (!this.#afterCr) data[length++] = isLineEnd ? LF : byte;
+      const isLineEnd = this.isAfterCr && (byte === LF || byte === NUL);
+      if (this.isAfterCr && !isLineEnd) data[length++] = CR;
+      this.isAfterCr = byte === CR;
+      if (!this.isAfterCr) data[length++] = isLineEnd ? LF : byte;
     }
     return data.subarray(0, length);
   }
 
   #isData(byte: number): boolean {
     const within = this.#within;
-    switch (within) {
-      case undefined:
-        if (byte === IAC) this.#within = IAC;
-        return byte !== IAC;
-      case IAC:
-        this.#within = byte >= SB && byte < IAC ? byte : undefined;
-        return false;
-      case SB:
-        if (byte === IAC) this.#within = SE;
-        return false;
-      case SE:
-        this.#within = byte === SE ? undefined : SB;
-        return false;
-      default:
-        this.#within = undefined;
-        this.#answer(within, byte);
-        return false;
-    }
+    this.#within = undefined;
+    if (within === undefined && byte !== IAC) return true;
+    if (within === undefined) this.#within = IAC;
+    else if (within === IAC) this.#within = byte >= SB && byte < IAC ? byte : undefined;
+    else if (within === SB) this.#within = byte === IAC ? SE : SB;
+    else if (within === SE) this.#within = byte === SE ? undefined : SB;
+    else this.#answer(within, byte);
+    return false;
   }
 
   /** Refuses every option; to do nothing, which WONT and DONT ask for, is not to be answered. */
   #answer(verb: number, option: number): void {
-    const request = (verb << 8) | option;
-    const isOld = this.#refused.has(request);
-    if (verb === WONT || verb === DONT || isOld || this.#answers.length > ANSWER_BYTES_MAX) return;
+    if (verb === WONT || verb === DONT || this.answers.length > ANSWER_BYTES_MAX) return;
     if (option === TIMING_MARK) {
-      if (verb === DO) this.#answers.push(IAC, WILL, option);
-    } else {
-      this.#refused.add(request);
-      this.#answers.push(IAC, verb === WILL ? DONT : WONT, option);
+      if (verb === DO) this.answers.push(IAC, WILL, option);
+      return;
     }
+    const request = (verb << 8) | option;
+    if (!this.#refused.has(request)) this.answers.push(IAC, verb === WILL ? DONT : WONT, option);
+    this.#refused.add(request);
   }
 }

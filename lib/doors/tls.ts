@@ -1,16 +1,26 @@
-/** TLS: its handshake comes before all that a client sends and receives. */
+/** `--tls-cert` and the like: the TLS handshake comes before all that a client sends and receives. */
 
 import type { Context, Part } from "../extras/part.ts";
+import { codeOf, UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
 import type { Life } from "../room/socket.ts";
 import { type Arrival, type Hold, REPLACED } from "./door.ts";
-import { handshakeFailure } from "./tls-failures.ts";
 
-/** `--tls-cert` and the like: each connection begins TLS with the certificates of the moment. */
+/**
+ * Each connection begins TLS with the certificates of the moment.
+ *
+ * @throws {UserError} if there is no TLS with them
+ */
 export function tls(context: Context): Part {
+  const { createSecureContext } = process.getBuiltinModule("node:tls");
+  try {
+    createSecureContext(context.secrets.tls);
+  } catch (cause) {
+    throw new UserError("tls is not a certificate and its key in PEM", { cause });
+  }
   let handlers: Bun.SocketHandler<Life> | undefined;
   const meet = (arrival: Arrival) => begin(arrival, context, (handlers ??= context.handlers()));
-  return { name: "tls", door: { isTransport: true, meet } };
+  return { door: { isTransport: true, meet } };
 }
 
 /** @param handlers what happens to a socket, over TLS as without it */
@@ -21,7 +31,7 @@ function begin(
 ): void {
   // Where this door is, connections come from `Bun.listen`, and no other door replaces them before.
   const accepted = arrival.socket as Bun.Socket<Life>;
-  const asksForCertificate = secrets.tls?.ca !== undefined;
+  const requestCert = secrets.tls?.ca !== undefined;
   const initialData = arrival.takeEarly();
   const hold: Hold = {
     withinMs: arrivalMs,
@@ -44,14 +54,13 @@ function begin(
     handshake({ authorized }, success, error) {
       // Closing a socket that the server has done with fails the handshake, which is no news.
       if (!arrival.isHeldBy(hold)) return;
-      const failure = handshakeFailure(success, error, asksForCertificate, authorized);
-      if (failure === undefined) arrival.pass();
-      else arrival.failed(`the handshake failed: ${failure}`);
+      if (success && (!requestCert || (authorized && error === null))) arrival.pass();
+      else arrival.failed(`the handshake failed: ${handshakeFailure(success, error)}`);
     },
   };
   accepted.data = REPLACED;
   try {
-    const material = { ...secrets.tls, requestCert: asksForCertificate, rejectUnauthorized: true };
+    const material = { ...secrets.tls, requestCert, rejectUnauthorized: true };
     // The types leave out `initialData`, what has come already.
     const how = { tls: material, socket, initialData };
     [plain] = accepted.upgradeTLS<Life>(how);
@@ -59,4 +68,25 @@ function begin(
     arrival.failed();
     throw error;
   }
+}
+
+/** What BoringSSL calls it, the last part of its message, and what it means. */
+const FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no client certificate"],
+  [/HTTP_REQUEST|HTTPS_PROXY_REQUEST|WRONG_VERSION_NUMBER/, "plain text"],
+  [/UNSUPPORTED_PROTOCOL/, "the client's version of TLS is too old"],
+  [/NO_SHARED_CIPHER/, "no cipher in common"],
+  // Over TLS 1.3 the alert of a client that verifies in vain comes unencrypted: no packet at all.
+  [/ALERT_|BAD_PACKET_LENGTH/, "the client did not accept our certificate"],
+];
+
+/** Why a client may not come in, by what Bun gives with its handshake. */
+function handshakeFailure(success: boolean, error: Error | null): string {
+  const isExpired = codeOf(error) === "CERT_HAS_EXPIRED";
+  if (success)
+    return isExpired ? "an expired client certificate" : "a client certificate of another CA";
+  if (codeOf(error) === "ECONNRESET") return "the client has gone";
+  const message = error?.message ?? "";
+  const known = FAILURES.find(([pattern]) => pattern.test(message));
+  return known?.[1] ?? message.replace(/^.*:/, "").replaceAll("_", " ").toLowerCase();
 }

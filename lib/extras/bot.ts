@@ -1,10 +1,11 @@
 /** A program around the room that is a member of its own: it receives lines, and sends some. */
 
+import type { Extra } from "../room/extra.ts";
 import type { Lines, Sender } from "../room/fair-queue.ts";
 import { LF, LineBuffer } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
-import type { Context, MemberView, Part } from "./part.ts";
+import type { Context, Guard, MemberView, Part } from "./part.ts";
 
 /** What a bot may do. */
 export interface BotRoom {
@@ -39,55 +40,50 @@ export type BotSettings = { bot?: ((room: BotRoom) => BotEvents) | undefined };
 
 /** @param make told of its room, before anybody joins */
 export function bot(make: (room: BotRoom) => BotEvents, { guard }: Context): Part {
+  return { extra: (room) => extraOf(make, room, guard) };
+}
+
+function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): Extra {
+  /** Told whether a line that has been taken has come into the log. */
+  const waiting: Waiting = new Set();
+  const events = make({
+    get members() {
+      return [...room.members].filter((member) => !member.isLeaving);
+    },
+    send: (line) => send(line, room, waiting),
+  });
+  /** What there is to tell at the end of this turn. */
+  const news: (() => void)[] = [];
+  const tell = (report: () => void) => {
+    news.push(guard(report));
+    room.wake(0);
+  };
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const tellLines = (run: Uint8Array, member: Member) => {
+    for (const line of decoder.decode(run).split("\n").slice(0, -1))
+      events.onLine?.(line.endsWith("\r") ? line.slice(0, -1) : line, member);
+  };
   return {
-    name: "bot",
-    extra(room) {
-      /** Told whether a line that has been taken has come into the log. */
-      const waiting = new Set<(isInLog: boolean) => void>();
-      const events = make({
-        get members() {
-          return [...room.members].filter((member) => !member.isLeaving);
-        },
-        send: (line) => send(line, room, waiting),
-      });
-      /** What there is to tell at the end of this turn. */
-      let news: (() => void)[] = [];
-      const tell = (report: () => void) => {
-        news.push(guard(report));
-        room.wake(0);
-      };
-      const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-      const tellLines = (run: Uint8Array, member: Member) => {
-        for (const line of decoder.decode(run).split("\n").slice(0, -1))
-          events.onLine?.(line.endsWith("\r") ? line.slice(0, -1) : line, member);
-      };
-      return {
-        joined: (member) => tell(() => events.onJoin?.(member)),
-        left: (member, reason) => tell(() => events.onLeave?.(member, reason)),
-        sent(member, run) {
-          const copy = run.slice();
-          tell(() => tellLines(copy, member));
-        },
-        flush() {
-          const told = news;
-          news = [];
-          for (const report of told) report();
-          return Number.POSITIVE_INFINITY;
-        },
-        restarted() {
-          for (const answer of waiting) answer(false);
-          waiting.clear();
-        },
-      };
+    joined: (member) => tell(() => events.onJoin?.(member)),
+    left: (member, reason) => tell(() => events.onLeave?.(member, reason)),
+    sent(member, run) {
+      const copy = run.slice();
+      tell(() => tellLines(copy, member));
+    },
+    flush() {
+      for (const report of news.splice(0)) report();
+      return Number.POSITIVE_INFINITY;
+    },
+    restarted() {
+      for (const answer of waiting) answer(false);
+      waiting.clear();
     },
   };
 }
 
-function send(
-  line: string | Uint8Array,
-  room: Room,
-  waiting: Set<(isInLog: boolean) => void>,
-): Promise<boolean> {
+type Waiting = Set<(isInLog: boolean) => void>;
+
+function send(line: string | Uint8Array, room: Room, waiting: Waiting): Promise<boolean> {
   const lines: Lines = new LineBuffer(room.lineBytesMax);
   lines.push(typeof line === "string" ? new TextEncoder().encode(line) : line);
   if (lines.next) throw new RangeError("more than one line: the LF at its end is added");

@@ -8,12 +8,8 @@ import type { Part } from "./part.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** Looks at the first bytes of each member. */
 export function firstBytes(): Part {
-  return {
-    name: "first-bytes",
-    extra: () => ({ linesOf: (member, lines) => new InspectedLines(member, lines) }),
-  };
+  return { extra: () => ({ linesOf: (member, lines) => new InspectedLines(member, lines) }) };
 }
 
 /** Lines that are inspected at their beginning, and then left to themselves. */
@@ -34,12 +30,17 @@ class InspectedLines implements Lines {
   }
 
   get objection(): Lines["objection"] {
-    if (!this.#speaksTls) return this.#lines.objection;
-    return { reason: SPEAKS_TLS, message: SPEAKS_TLS };
+    return this.#speaksTls ? { reason: SPEAKS_TLS, message: SPEAKS_TLS } : this.#lines.objection;
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#begun) this.#inspect(this.#begun, chunk);
+    if (this.#begun) {
+      const bytes = Buffer.concat([this.#begun, chunk.subarray(0, 2 * FIRST_BYTES)]);
+      this.#begun = bytes.length < FIRST_BYTES ? bytes : undefined;
+      this.#speaksTls = greetsInTls(bytes);
+      if (!this.#begun && !this.#speaksTls && this.#member.lines === this)
+        this.#member.lines = this.#lines;
+    }
     if (!this.#speaksTls) this.#lines.push(chunk);
   }
 
@@ -49,13 +50,5 @@ class InspectedLines implements Lines {
 
   take(bytesMax: number): Uint8Array | undefined {
     return this.#lines.take(bytesMax);
-  }
-
-  #inspect(begun: Uint8Array, chunk: Uint8Array): void {
-    const bytes = begun.length > 0 ? Buffer.concat([begun, chunk]) : chunk;
-    this.#begun = bytes.length < FIRST_BYTES ? bytes : undefined;
-    this.#speaksTls = greetsInTls(bytes);
-    if (!this.#begun && !this.#speaksTls && this.#member.lines === this)
-      this.#member.lines = this.#lines;
   }
 }

@@ -7,7 +7,7 @@ import type { LineLog } from "../room/line-log.ts";
 import type { Author } from "../room/order.ts";
 import type { Part } from "./part.ts";
 
-/** How much more is kept than lines of members, in bytes: so many may be of lines that are not history. */
+/** So many bytes more are kept, for lines that are not history. */
 const PASSING_BYTES = 1 << 20;
 const BYTES_MAX = 1 << 30;
 
@@ -32,12 +32,12 @@ export function history(
   if (!(Number.isInteger(bytes) && bytes >= 1 && bytes <= BYTES_MAX))
     throw new UserError(`history.bytes is a whole number from 1 to ${BYTES_MAX}, not ${bytes}`);
   if (!(lines >= 1)) throw new UserError(`history.lines is a number of at least 1, not ${lines}`);
+  const keptBytes = bytes + passingBytes;
   return {
-    name: "history",
-    keptBytes: bytes + passingBytes,
+    keptBytes,
     extra(room) {
       const { log } = room;
-      const past = new Past(log, { bytes, lines }, passingBytes);
+      const past = new Past(log, bytes, lines, keptBytes);
       log.onAppend = (author, start, end) => past.appended(author, start, end);
       const mark = new TextEncoder().encode(HISTORY_END);
       return {
@@ -107,15 +107,11 @@ class Past {
   /** What was found the last time: so many lines of members in [start, end). */
   #found = { start: 0, end: 0, lines: 0 };
 
-  constructor(
-    log: LineLog,
-    { bytes, lines }: { bytes: number; lines: number },
-    passingBytes: number,
-  ) {
+  constructor(log: LineLog, bytesMax: number, linesMax: number, keptBytes: number) {
     this.#log = log;
-    this.#bytesMax = bytes;
-    this.#linesMax = lines;
-    this.#keptBytes = bytes + passingBytes;
+    this.#bytesMax = bytesMax;
+    this.#linesMax = linesMax;
+    this.#keptBytes = keptBytes;
   }
 
   /** Where they begin; the head if there are none. */

@@ -7,24 +7,30 @@ import { Deadlines } from "../room/deadlines.ts";
 import type { Member } from "../room/member.ts";
 import type { Part } from "./part.ts";
 
-/** @param idleMs how long it may send none, in ms, at least 1; time in which its lines wait does not count */
+/** A timer for much longer would be none. */
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * @param idleMs how long it may send none, in ms, from 1 to a day; time in which its lines wait does
+ *   not count
+ */
 export function idle(idleMs: number): Part {
-  if (!(idleMs >= 1)) throw new UserError(`idleMs is a time in ms of at least 1, not ${idleMs}`);
+  if (!(idleMs >= 1 && idleMs <= DAY_MS))
+    throw new UserError(`idleMs is a number from 1 to ${DAY_MS}, not ${idleMs}`);
   return {
-    name: "idle",
     extra(room) {
       const members = new Deadlines<Member>(idleMs, room.now);
-      const start = (member: Member) => {
-        if (!member.isLeaving) members.start(member);
-      };
+      const stop = (member: Member) => members.stop(member);
       return {
         joined(member) {
-          start(member);
+          members.start(member);
           room.wake(0);
         },
-        sent: start,
-        left: (member) => members.stop(member),
-        gone: (member) => members.stop(member),
+        sent(member) {
+          if (!member.isLeaving) members.start(member);
+        },
+        left: stop,
+        gone: stop,
         flush(now) {
           for (const member of members.over(now)) {
             members.start(member);

@@ -24,20 +24,17 @@ export type Guard = <Details extends unknown[]>(
   report: ((...details: Details) => void) | undefined,
 ) => (...details: Details) => void;
 
-/** What a part is made of. */
+/** What a part is made of; what is not told here, `ListenOptions` tells. */
 export interface Context {
-  /** As they are at the moment. */
+  /** Those of the moment. */
   readonly secrets: Secrets;
   /** Those that were made before. */
   readonly parts: Part[];
   /** What happens to a socket of the server's own port. */
   readonly handlers: () => Bun.SocketHandler<Life>;
-  /** Told what an operator may want to act on. */
   readonly onWarning: (what: string) => void;
-  /** Told of bugs. */
   readonly onError: ((error: Error) => void) | undefined;
   readonly guard: Guard;
-  /** How long a connection may take for each thing asked of it, in ms. */
   readonly arrivalMs: number;
 }
 
@@ -68,15 +65,11 @@ export interface Figure {
   readonly value: number;
 }
 
-/** What is left out does nothing. */
+/** What is left out does nothing; for the first five, see `RoomOptions` too. */
 export interface Part {
-  /** What it is called: that of its option. */
-  readonly name: string;
-  /** What is asked of connections, in the order in which the parts are made. */
   readonly door?: Door;
   readonly extra?: (room: Room) => Extra;
   readonly order?: Order;
-  /** See `RoomOptions`. */
   readonly keptBytes?: number;
   readonly addedBytesMax?: number;
   readonly reservations?: Reservations;
@@ -84,8 +77,8 @@ export interface Part {
   start?(room: Room): Promise<void>;
   /** Opens a port of its own, once that of the server is open. */
   open?(connections: ConnectionsView, way: Way): Promise<void>;
-  /** Where it is found, once it is open. */
-  readonly url?: string | undefined;
+  /** Where it is found by HTTP, once it is open: a name, and the URL. */
+  readonly url?: readonly [name: string, url: string] | undefined;
   /** What the log has at the start. */
   readonly note?: string | undefined;
   /** The secrets have changed. */

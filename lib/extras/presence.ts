@@ -18,12 +18,12 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function presence({ parts }: Context): Part {
   // How many are at the other servers of a shared room, this one does not know.
   const isCounted = parts.every(({ order }) => order === undefined);
-  return { name: "announce", extra: (room) => new Presence(room, isCounted) };
+  return { extra: (room) => new Presence(room, isCounted) };
 }
 
-/** Sends notices, as soon as it may. */
 class Presence implements Extra, Sender {
   readonly cursor: Author = { lastRun: -1, isPassing: true };
+  readonly lines = this;
   isWaiting = false;
   readonly #room: Room;
   readonly #isCounted: boolean;
@@ -39,37 +39,31 @@ class Presence implements Extra, Sender {
     this.#isCounted = isCounted;
   }
 
-  /** Sent at once, before what it sends itself. */
   joined({ name }: { name: string }): void {
     this.#add("joined", `${name} joined`);
+    // At once, before what it sends itself.
     if (!this.isWaiting) this.#room.send(this);
   }
 
-  /** Sent at the end of the turn. */
   left({ name }: { name: string }): void {
     this.#add("left", `${name} left`);
   }
 
   flush(now: number): number {
-    if (this.isWaiting || this.#next === undefined) return NEVER;
-    if (this.#mayAtOnce(now) > 0) this.#room.send(this);
+    if (this.isWaiting) return NEVER;
+    if (this.next) this.#room.send(this);
     return this.#next === undefined ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;
   }
 
-  /** What is not sent yet will not be. */
   stopped(): void {
     if (this.isWaiting) return;
     this.#notices = [];
     this.#last = undefined;
   }
 
-  get lines(): Sender["lines"] {
-    return this;
-  }
-
   /** The next notice, if it may be sent now. */
   get next(): Uint8Array | undefined {
-    if (this.#next === undefined || this.#mayAtOnce(this.#room.now()) === 0) return undefined;
+    if (this.#next === undefined || this.#mayAtOnce === 0) return undefined;
     const here = this.#isCounted ? ` (${this.#room.size.toLocaleString("en")} here)` : "";
     const line = new TextEncoder().encode(serverMessage(this.#next + here));
     if (line.length <= this.#room.loggedBytesMax) return line;
@@ -89,7 +83,7 @@ class Presence implements Extra, Sender {
 
   #add(what: "joined" | "left", notice: string): void {
     if (this.#room.isStopping) return;
-    if (this.#last === undefined && this.#notices.length < this.#mayAtOnce(this.#room.now())) {
+    if (this.#last === undefined && this.#notices.length < this.#mayAtOnce) {
       this.#notices.push(notice);
     } else {
       if (this.#last === undefined) this.#more.joined = this.#more.left = 0;
@@ -111,13 +105,14 @@ class Presence implements Extra, Sender {
   #sum(last: string): string {
     const { joined, left } = this.#more;
     if (joined + left === 1) return last;
-    const more = (count: number) => `${count.toLocaleString("en")} more`;
-    const words = [joined > 0 && `${more(joined)} joined`, left > 0 && `${more(left)} left`];
-    return words.filter(Boolean).join(", ");
+    const more = (count: number, what: string) =>
+      count > 0 ? [`${count.toLocaleString("en")} more ${what}`] : [];
+    return [...more(joined, "joined"), ...more(left, "left")].join(", ");
   }
 
   /** How many may be sent now. */
-  #mayAtOnce(now: number): number {
+  get #mayAtOnce(): number {
+    const now = this.#room.now();
     return NOTICES_MAX - this.#sentAtMs.filter((atMs) => atMs > now - SECOND_MS).length;
   }
 }

@@ -2,6 +2,7 @@
 
 import { countLines } from "../program/lines.ts";
 import { UserError } from "../program/system-errors.ts";
+import type { Extra } from "../room/extra.ts";
 import type { Lines } from "../room/fair-queue.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
@@ -14,29 +15,37 @@ const SECOND_MS = 1000;
 export function rate(linesPerSecond: number): Part {
   if (!(linesPerSecond >= 1))
     throw new UserError(`linesPerSecond is a number of at least 1, not ${linesPerSecond}`);
-  return {
-    name: "max-rate",
-    extra(room) {
-      /** Those whose buckets are not full. */
-      const paced = new Set<PacedLines>();
-      const goOn = () => {
-        for (const lines of paced) lines.goOn();
-      };
-      return {
-        linesOf: (member, lines) => new PacedLines(room, member, lines, linesPerSecond, paced),
-        stopped: goOn,
-        flush(now) {
-          goOn();
-          let dueAtMs = Number.POSITIVE_INFINITY;
-          for (const lines of paced) {
-            if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs(now));
-            else if (lines.fullAtMs <= now) paced.delete(lines);
-          }
-          return dueAtMs;
-        },
-      };
-    },
-  };
+  return { extra: (room) => new Rate(room, linesPerSecond) };
+}
+
+class Rate implements Extra {
+  readonly room: Room;
+  readonly linesPerSecond: number;
+  /** Those whose buckets are not full. */
+  readonly paced = new Set<PacedLines>();
+
+  constructor(room: Room, linesPerSecond: number) {
+    this.room = room;
+    this.linesPerSecond = linesPerSecond;
+  }
+
+  linesOf(member: Member, lines: Lines): Lines {
+    return new PacedLines(this, member, lines);
+  }
+
+  stopped(): void {
+    for (const lines of this.paced) lines.goOn();
+  }
+
+  flush(now: number): number {
+    let dueAtMs = Number.POSITIVE_INFINITY;
+    for (const lines of this.paced) {
+      lines.goOn();
+      if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);
+      else if (lines.fullAtMs <= now) this.paced.delete(lines);
+    }
+    return dueAtMs;
+  }
 }
 
 /**
@@ -46,28 +55,18 @@ export function rate(linesPerSecond: number): Part {
 class PacedLines implements Lines {
   /** When the bucket is full again. */
   fullAtMs = -Infinity;
-  readonly #room: Room;
+  readonly #rate: Rate;
   readonly #member: Member;
   readonly #lines: Lines;
-  readonly #linesPerSecond: number;
-  readonly #paced: Set<PacedLines>;
 
-  constructor(
-    room: Room,
-    member: Member,
-    lines: Lines,
-    linesPerSecond: number,
-    paced: Set<PacedLines>,
-  ) {
-    this.#room = room;
+  constructor(rate: Rate, member: Member, lines: Lines) {
+    this.#rate = rate;
     this.#member = member;
     this.#lines = lines;
-    this.#linesPerSecond = linesPerSecond;
-    this.#paced = paced;
   }
 
   get isHeldBack(): boolean {
-    return this.#lines.next !== undefined && this.#tokens(this.#room.now()) < 1;
+    return this.#lines.next !== undefined && this.#tokens < 1;
   }
 
   get objection(): Lines["objection"] {
@@ -77,7 +76,7 @@ class PacedLines implements Lines {
   /** As much of the oldest run as may be sent. */
   get next(): Uint8Array | undefined {
     const run = this.#lines.next;
-    const lines = Math.floor(this.#tokens(this.#room.now()));
+    const lines = Math.floor(this.#tokens);
     return run && lines >= 1 ? run.subarray(0, endOfLine(run, lines)) : undefined;
   }
 
@@ -95,37 +94,38 @@ class PacedLines implements Lines {
     const { next } = this;
     const run = next && this.#lines.take(Math.min(bytesMax, next.length));
     if (run === undefined || this.#isUnlimited) return run;
-    const now = this.#room.now();
-    const spentMs = (countLines(run) * SECOND_MS) / this.#linesPerSecond;
-    this.fullAtMs = Math.max(this.fullAtMs, now) + spentMs;
-    this.#paced.add(this);
+    const { linesPerSecond, paced, room } = this.#rate;
+    const spentMs = (countLines(run) * SECOND_MS) / linesPerSecond;
+    this.fullAtMs = Math.max(this.fullAtMs, room.now()) + spentMs;
+    paced.add(this);
     return run;
   }
 
   /** Sends what may be sent by now. */
   goOn(): void {
-    if (!this.#member.isWaiting && this.next) this.#room.send(this.#member);
+    if (!this.#member.isWaiting && this.next) this.#rate.room.send(this.#member);
   }
 
-  /** When its next line may be sent. */
-  nextAtMs(now: number): number {
-    return now + Math.ceil(((1 - this.#tokens(now)) * SECOND_MS) / this.#linesPerSecond);
+  /** When its next line may be sent: once there is one token. */
+  get nextAtMs(): number {
+    const { linesPerSecond, room } = this.#rate;
+    return room.now() + Math.ceil(((1 - this.#tokens) * SECOND_MS) / linesPerSecond);
   }
 
   /** Nothing may be sent, so nothing else asks for a flush, which knows when something may. */
   #mindHeldBack(): void {
-    if (this.isHeldBack) this.#room.wake(0);
+    if (this.isHeldBack) this.#rate.room.wake(0);
   }
 
   get #isUnlimited(): boolean {
-    return this.#room.isStopping || this.#member.isLeaving;
+    return this.#rate.room.isStopping || this.#member.isLeaving;
   }
 
   /** How many lines may be sent, and which part of one more is in the bucket. */
-  #tokens(now: number): number {
+  get #tokens(): number {
     if (this.#isUnlimited) return Number.POSITIVE_INFINITY;
-    const missingMs = Math.max(0, this.fullAtMs - now);
-    return ((SECOND_MS - missingMs) * this.#linesPerSecond) / SECOND_MS;
+    const missingMs = Math.max(0, this.fullAtMs - this.#rate.room.now());
+    return ((SECOND_MS - missingMs) * this.#rate.linesPerSecond) / SECOND_MS;
   }
 }
 

@@ -1,15 +1,19 @@
 /** A port that `Bun.serve` listens on: for browsers, or for Prometheus. */
 
 import { formatAddress } from "../program/address.ts";
+import { countOpenFiles, fileLimit } from "../program/file-limit.ts";
 import { cannotListen, listenOnPort, type Port } from "../program/port.ts";
+
+/** How often open files are counted: some 1,000 connections can come in such a time. */
+const LOOK_MS = 20;
+const CLOSED_MS = 1000;
+/** As many can come before they are counted, of which 512 may have waited for the same turn. */
+const BURST = 1024;
 
 /** It can be closed for a while; connections that are open stay so. */
 export type HttpPort = Awaited<ReturnType<typeof openHttpPort>>;
 
-/**
- * @param serve does socket, bind and listen, by `Bun.serve`, or throws
- * @throws {UserError} that says why it cannot
- */
+/** @param serve does socket, bind and listen, by `Bun.serve`; a `UserError` tells why it cannot */
 export function openHttpPort(
   place: Port,
   serve: (at: { hostname: string; port: number }) => Pick<Bun.Server<unknown>, "port" | "stop">,
@@ -27,11 +31,7 @@ export function openHttpPort(
         self.isOpen = false;
         void server.stop();
       },
-      /**
-       * Accepts again, on the same port.
-       *
-       * @throws {UserError} if another program has it by now
-       */
+      /** Accepts again; throws a `UserError` if another program has the port by now. */
       reopen(): void {
         if (self.isOpen) self.close();
         try {
@@ -46,13 +46,7 @@ export function openHttpPort(
   });
 }
 
-/**
- * What is the same for all of them: alone on their port, which without `development` Bun would
- * share with other servers; no request has a body; a path without a route leads nowhere.
- *
- * @param where what there is instead, a line
- * @param onError told of bugs
- */
+/** What is the same for all; alone on its port, which without `development` Bun would share. */
 export function basics(where: string, onError: ((error: Error) => void) | undefined) {
   return {
     ...{ development: false, reusePort: false, maxRequestBodySize: 0 },
@@ -69,4 +63,46 @@ export function basics(where: string, onError: ((error: Error) => void) | undefi
 export function answer(body: string, status = 200, type = "text/plain; charset=utf-8"): Response {
   const headers = { "Content-Type": type, "Cache-Control": "no-store", Connection: "close" };
   return new Response(body, { status, headers });
+}
+
+/** How many files are kept for connections that nothing counts: a quarter, or enough for a burst. */
+export function spareFiles(): number {
+  const { filesMax, filesOpen } = fileLimit();
+  const free = filesMax - filesOpen;
+  return Math.min(Math.max(free >> 2, Math.min(free >> 1, BURST), 16), 4096);
+}
+
+/**
+ * Keeps connections to `Bun.serve` that send nothing, and live for 12 s or more, from using up all
+ * files: when they use half of the spare ones, the port is closed until they use less than a quarter.
+ *
+ * @param counted how many connections are open that are counted elsewhere
+ * @returns what ends the watch
+ */
+export function watchSpareFiles(
+  port: HttpPort,
+  counted: () => number,
+  warn: (what: string) => void,
+): () => void {
+  const spare = spareFiles();
+  const { filesOpen } = fileLimit();
+  let reopenAtMs = 0;
+  const look = () => {
+    const uncounted = countOpenFiles() - filesOpen - counted();
+    const now = performance.now();
+    if (port.isOpen && uncounted > spare >> 1) {
+      port.close();
+      reopenAtMs = now + CLOSED_MS;
+      warn(`${port.address} is closed for a while: ${uncounted} connections send nothing`);
+    } else if (!port.isOpen && uncounted < spare >> 2 && now > reopenAtMs) {
+      try {
+        port.reopen();
+        warn(`${port.address} is open again`);
+      } catch {
+        reopenAtMs = now + CLOSED_MS; // Another program has it.
+      }
+    }
+  };
+  const timer = setInterval(look, LOOK_MS).unref();
+  return () => clearInterval(timer);
 }

@@ -4,12 +4,8 @@ import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
 import type { Port } from "../program/port.ts";
 import { DEFAULTS } from "../room/room.ts";
-import { Counters } from "./counters.ts";
-import { roomFigures } from "./figures.ts";
-import { processFigures } from "./process-figures.ts";
-import { textOf } from "./text-format.ts";
+import { Counters, roomFigures, textOf } from "./figures.ts";
 
-/** As Prometheus asks for it: the text format. */
 const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 
 export interface MetricsSettings {
@@ -21,19 +17,16 @@ export interface MetricsSettings {
 /** Answers `GET /metrics` and `GET /health`. */
 export function metrics(
   place: Port,
-  logBytes = DEFAULTS.logBytes,
+  { logBytes = DEFAULTS.logBytes }: MetricsSettings,
   { parts, onError }: Pick<Context, "parts" | "onError">,
 ): Part {
   const counters = new Counters();
   let port: HttpPort | undefined;
 
   const figures = (connections: ConnectionsView): Response => {
-    const all = [
-      ...roomFigures(connections, logBytes, counters),
-      ...parts.flatMap((part) => part.figures?.() ?? []),
-      ...processFigures(),
-    ];
-    return answer(all.map(textOf).join(""), 200, TEXT_FORMAT);
+    const others = parts.flatMap((part) => part.figures?.() ?? []).map(textOf);
+    const text = roomFigures(connections, logBytes, counters) + others.join("");
+    return answer(text, 200, TEXT_FORMAT);
   };
   const health = ({ room }: ConnectionsView): Response => {
     const [ailment] = parts.flatMap((part) => part.ailment?.() ?? []);
@@ -42,21 +35,17 @@ export function metrics(
   };
 
   return {
-    name: "metrics",
     extra: () => counters,
     get url() {
-      return port && `http://${port.address}/metrics`;
+      return port && (["metrics", `http://${port.address}/metrics`] as const);
     },
     async open(connections) {
+      const routes = {
+        "/metrics": { GET: () => figures(connections) },
+        "/health": { GET: () => health(connections) },
+      };
       port = await openHttpPort(place, (at) =>
-        Bun.serve({
-          ...at,
-          ...basics("/metrics or /health\n", onError),
-          routes: {
-            "/metrics": { GET: () => figures(connections) },
-            "/health": { GET: () => health(connections) },
-          },
-        }),
+        Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
       );
     },
     async close() {

@@ -2,7 +2,6 @@
 
 import { ADD, FORGOTTEN, JOIN } from "./scripts.ts";
 import { type Entry, Forgotten, type Joined, type NewEntry, Refused } from "./stream.ts";
-import type { StreamLink } from "./stream.ts";
 
 /** How long a connection may take, in ms. */
 export const CONNECT_MS = 5_000;
@@ -32,7 +31,7 @@ export interface RedisStream {
   readonly options: string;
 }
 
-export class RedisLink implements StreamLink {
+export class RedisLink {
   readonly #at: RedisStream;
   /** The key of the stream; the braces have a cluster keep it and its other keys on one node. */
   readonly #stream: string;

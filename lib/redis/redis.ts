@@ -85,7 +85,6 @@ export async function redis(
     names,
   });
   return {
-    name: "redis",
     order,
     reservations: order.reservations,
     start: (started) =>

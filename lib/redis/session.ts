@@ -40,7 +40,6 @@ export class Session {
   #readSinceMs = 0;
   isHere = false;
   readonly #options: SessionOptions;
-  /** None while it is away. */
   #link: StreamLink | undefined;
   #lookedAtMs: number | undefined;
   #awaySinceMs: number | undefined;

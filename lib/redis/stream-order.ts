@@ -53,6 +53,7 @@ export class StreamOrder implements Order {
   readonly #session: Session;
   readonly #started = Promise.withResolvers<void>();
   #hasStarted = false;
+  #isRefused = false;
   #room: OrderedRoom | undefined;
   #toldAtMs = -NEVER;
   /** The last batch of all, and what is told then. */
@@ -229,8 +230,10 @@ export class StreamOrder implements Order {
   #onLost(error: Error): void {
     if (error instanceof Forgotten) return this.#restart(error.message);
     this.#started.reject(error);
-    const isNew = this.#session.lose(this.#now);
-    const what = error instanceof Refused ? "cannot share the room" : "redis is away";
+    const wasRefused = this.#isRefused;
+    this.#isRefused = error instanceof Refused;
+    const isNew = this.#session.lose(this.#now) || (this.#isRefused && !wasRefused);
+    const what = this.#isRefused ? "cannot share the room" : "redis is away";
     if (isNew && this.#hasStarted) this.#options.report(`${what}: ${error.message}`);
     if (this.#onClosed) this.end();
     this.#room?.wake(0);

@@ -18,20 +18,14 @@
  * would call `accept` in a tight loop, is never reached.
  */
 
-import {
-  type AcceptedSocket,
-  Arrival,
-  type ArrivalHost,
-  REPLACED,
-  type Way,
-} from "../doors/door.ts";
+import type { AcceptedSocket, ArrivalHost, Way } from "../doors/door.ts";
+import { Arrival, REPLACED } from "../doors/door.ts";
+import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { ROOM_IS_FULL } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";
 
-/** How long a connection may be silent before the system looks whether its peer is still there. */
-const KEEP_ALIVE_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** How many connections there may be. */
@@ -49,7 +43,7 @@ export class Connections implements ArrivalHost {
   readonly #lingerersMax: number;
   /** By which ports connections come. */
   readonly ways: Way[] = [];
-  /** Those that hold a seat, and those that only wait to be refused. */
+  /** Those that are on their way in, and those of them that only wait to be refused. */
   readonly #arrivals = new Set<Arrival>();
   readonly #refused = new Set<Arrival>();
   readonly #deadlines = new Map<number, Deadlines<Arrival>>();
@@ -73,13 +67,17 @@ export class Connections implements ArrivalHost {
 
   /** How many are on their way in. */
   get arriving(): number {
-    return this.#arrivals.size + this.#refused.size;
+    return this.#arrivals.size;
   }
 
-  /** What happens to the sockets of a port, handed on to the object behind each; `onError` is told of bugs. */
+  /** Hands what happens to the sockets of a port to the object behind each; `onError` is told of bugs. */
   handlers(way: Way, onError?: (error: Error) => void): Bun.SocketHandler<Life> {
     return {
-      open: (socket) => this.accept(socket, way),
+      open: (socket) => {
+        socket.setNoDelay(true);
+        socket.setKeepAlive(true, KEEP_ALIVE_MS);
+        this.accept(socket, way);
+      },
       data: ({ data }, bytes) => data.received(bytes),
       drain: ({ data }) => data.drained(),
       end: ({ data }) => data.ended(),
@@ -97,14 +95,13 @@ export class Connections implements ArrivalHost {
     socket.data = GONE;
     // A peer that has reset by now has no address any more, and never was here.
     if (way.kind !== "unix" && socket.remoteAddress === undefined) return socket.terminate();
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const arrival = new Arrival(this, socket, way, way.kind === "unix" ? ++this.#unixNumber : 0);
+    const unix = way.kind === "unix" ? `unix:${++this.#unixNumber}` : "";
+    const arrival = new Arrival(this, socket, way, way.kind === "web" ? "web:" : unix);
     this.#makeRoom();
+    this.#arrivals.add(arrival);
     if (this.#seats >= this.clientsMax) return arrival.refuse(ROOM_IS_FULL);
     this.#seats++;
     arrival.seat = this.#seat;
-    this.#arrivals.add(arrival);
     arrival.pass();
   }
 
@@ -123,7 +120,6 @@ export class Connections implements ArrivalHost {
   }
 
   refused(arrival: Arrival): void {
-    this.#arrivals.delete(arrival);
     this.#refused.add(arrival);
   }
 
@@ -132,11 +128,14 @@ export class Connections implements ArrivalHost {
     this.#refused.delete(arrival);
   }
 
-  /** Does the work of a turn: `Room.flush`, and refuses arrivals that have taken too long. */
+  /** Does the work of a turn: `Room.flush`, and what arrivals have no more time for. */
   flush(): void {
     const now = this.room.now();
-    for (const deadlines of this.#deadlines.values())
+    let dueAtMs = NEVER;
+    for (const deadlines of this.#deadlines.values()) {
       for (const arrival of deadlines.over(now)) arrival.late();
+      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
+    }
     this.room.flush();
     if (now >= this.#stopAtMs) {
       this.#stopAtMs = NEVER;
@@ -145,9 +144,7 @@ export class Connections implements ArrivalHost {
       this.room.abort();
     }
     this.#finishStop();
-    let dueAtMs = this.#stopAtMs;
-    for (const deadlines of this.#deadlines.values())
-      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
+    dueAtMs = Math.min(dueAtMs, this.#stopAtMs);
     if (dueAtMs !== NEVER) this.room.wake(Math.max(1, dueAtMs - now));
   }
 
@@ -174,8 +171,7 @@ export class Connections implements ArrivalHost {
   }
 
   #stopArrivals(): void {
-    for (const arrivals of [this.#arrivals, this.#refused])
-      for (const arrival of arrivals) arrival.stopped();
+    for (const arrival of this.#arrivals) arrival.stopped();
   }
 
   /** One connection too many takes the place of the one that has lingered longest. */

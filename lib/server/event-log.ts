@@ -1,7 +1,7 @@
 /** What the server says about itself: one line an event on stderr, with the time in front. */
 
 import { openStderr } from "../program/stderr.ts";
-import type { RoomEvents } from "./reports.ts";
+import type { RoomEvents } from "./open-room.ts";
 
 /** How many refusals are logged in a second at most. */
 const REFUSALS_MAX = 20;
@@ -13,21 +13,17 @@ const WARNINGS: readonly string[] = ["too slow", "line too long"];
  *
  * @param quiet whether to leave out what is normal
  * @param here tells how many are in the room
- * @returns `note` logs something normal, `warn` what the operator may want to act
- *   on, and `events` what a room and its connections report; `end` logs what is
- *   held back, for the end of a server
+ * @returns `note` logs something normal, `warn` what the operator may want to act on, and `events`
+ *   what a server reports; `end` logs what is held back, for the end of a server
  */
 export function openEventLog(quiet: boolean, here: () => number) {
   const stderr = openStderr((count) =>
     stamp(`${count} ${count === 1 ? "event was" : "events were"} not logged`),
   );
   const warn = (event: string) => stderr.write(stamp(event));
-  const note = quiet ? () => {} : (event: string) => stderr.write(stamp(event));
+  const note = quiet ? () => {} : warn;
   const { admits, end } = oncePerSecond((count) => warn(`${count} more refused`));
-  const events: Required<RoomEvents> & {
-    onError: (error: Error) => void;
-    onWarning: (what: string) => void;
-  } = {
+  const events = {
     onJoin: ({ label }) => note(`joined ${label} (${here()} here)`),
     onLeave({ label }, reason, behindBytes) {
       const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";
@@ -39,8 +35,8 @@ export function openEventLog(quiet: boolean, here: () => number) {
         warn(`refused ${label}: ${why} (${here()} here)`);
     },
     onWarning: warn,
-    onError: (error) => warn(`error: ${error.stack ?? error.message}`),
-  };
+    onError: (error: Error) => warn(`error: ${error.stack ?? error.message}`),
+  } satisfies RoomEvents & Record<string, unknown>;
   return { note, warn, events, end };
 }
 

@@ -10,25 +10,27 @@ import { type Command, flag, type Table, text, type Values } from "../program/co
 import * as values from "../program/option-values.ts";
 import * as kinds from "./option-kinds.ts";
 
+const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
 const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+const file = (help: string) => text("file", help, undefined);
+const count = (help: string) => values.count(help, undefined);
 const addresses = (help: string) => values.list("address", RULE, help, (text) => text);
 
-/** The values of all options, by their names: an extra knows the types of its own. */
+/** The values of all options, by their names. */
 export type Given = Readonly<Record<string, unknown>>;
 
 /** One of them. */
 interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
-  /** Options that mean nothing without another one. */
-  readonly needs?: Readonly<Record<string, string>>;
-  /** Options that do not go together; `!web` stands for one that is not there. */
+  /** Options that do not go together; `!web` stands for one that is not there, but needed. */
   readonly excludes?: readonly (readonly string[])[];
   /** What `listen` takes, out of what is on the command line; the same names and values by default. */
   settings?(given: Values<Options>): Settings;
-  /** What it reads from files, and reads again at SIGHUP; and what that is called. */
+  /** What it reads from files with an option, and reads again at SIGHUP; and what that is called. */
   readonly files?: {
+    readonly option: string;
     readonly called: string;
-    read(given: Values<Options>, isAgain: boolean): Promise<Secrets> | undefined;
+    read(given: Values<Options>, isAgain: boolean): Promise<Secrets>;
   };
   /** How it is used, for `--help`. */
   readonly examples?: Command["examples"];
@@ -37,9 +39,9 @@ interface Entry<Options extends Table, Settings> {
   /** By how much it makes a line longer, in bytes. */
   addedBytesMax?(given: Values<Options>): number;
   /** How many files it needs. */
-  filesMax?(given: Values<Options>): Promise<number> | undefined;
-  /** Undefined if it is not asked for. */
-  load(settings: Settings, context: Context): Promise<Part> | undefined;
+  filesMax?(given: Values<Options>): Promise<number>;
+  /** No part if it is not asked for. */
+  load(settings: Settings, context: Context): Promise<Part | false | 0 | undefined>;
 }
 
 function entry<Settings, Options extends Table = {}>(
@@ -57,14 +59,14 @@ export const EXTRAS = {
       ),
       room: kinds.roomName("the name of that room (default linechat)"),
     },
-    needs: { room: "redis" },
+    excludes: [["room", "!redis"]],
     doubt: (given) =>
       given["reuse-port"] && !given["redis"]
         ? "without --redis, servers on the same port are rooms of their own"
         : undefined,
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
-    load: ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
-      redis && import("../redis/redis.ts").then((it) => it.redis(redis, common, context)),
+    load: async ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
+      redis && (await import("../redis/redis.ts")).redis(redis, common, context),
   }),
   proxyProtocol: entry({
     options: {
@@ -74,12 +76,9 @@ export const EXTRAS = {
     },
     excludes: [["proxy-protocol", "unix"]],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
-    load: ({ proxyProtocol = [] }: { proxyProtocol?: readonly string[] | undefined }, context) =>
-      proxyProtocol.length > 0
-        ? import("../doors/proxy-protocol.ts").then((it) =>
-            it.proxyProtocol(proxyProtocol, context),
-          )
-        : undefined,
+    load: async (settings: { proxyProtocol?: readonly string[] | undefined }, context) =>
+      settings.proxyProtocol?.length &&
+      (await import("../doors/proxy-protocol.ts")).proxyProtocol(settings.proxyProtocol, context),
   }),
   addresses: entry({
     options: {
@@ -87,88 +86,79 @@ export const EXTRAS = {
         "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
       ),
       deny: addresses("refuse this address or range, even if allowed; repeatable"),
-      "max-clients-per-address": values.count(
-        "connections from one address (default: any number)",
-        undefined,
-      ),
+      "max-clients-per-address": count("connections from one address (default: any number)"),
     },
     excludes: ["allow", "deny", "max-clients-per-address"].map((name) => [name, "unix", "!web"]),
     settings: ({ allow, deny, ...given }) => ({
       ...{ allow, deny },
       clientsPerAddressMax: given["max-clients-per-address"],
     }),
-    load: (settings: import("../doors/addresses.ts").AddressSettings) =>
-      settings.allow?.length || settings.deny?.length || settings.clientsPerAddressMax
-        ? import("../doors/addresses.ts").then((it) => it.addresses(settings))
-        : undefined,
+    load: async (settings: import("../doors/addresses.ts").AddressSettings) =>
+      (settings.allow?.length ||
+        settings.deny?.length ||
+        settings.clientsPerAddressMax !== undefined) &&
+      (await import("../doors/addresses.ts")).addresses(settings),
   }),
   tls: entry({
     options: {
-      "tls-cert": text("file", "use TLS, with the certificate in this PEM file", undefined),
-      "tls-key": text("file", "PEM file with the key of that certificate", undefined),
-      "tls-ca": text("file", "require a client certificate from a CA in this PEM file", undefined),
+      "tls-cert": file("use TLS, with the certificate in this PEM file"),
+      "tls-key": file("PEM file with the key of that certificate"),
+      "tls-ca": file("require a client certificate from a CA in this PEM file"),
     },
     examples: [["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"]],
-    needs: { "tls-cert": "tls-key", "tls-key": "tls-cert", "tls-ca": "tls-cert" },
+    excludes: [
+      ["tls-cert", "!tls-key"],
+      ["tls-key", "!tls-cert"],
+      ["tls-ca", "!tls-cert"],
+    ],
     files: {
+      option: "tls-cert",
       called: "certificates",
-      read: ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }, isAgain) =>
-        cert === undefined
-          ? undefined
-          : import("../program/files.ts").then((it) => ({
-              tls: it.loadTls({ cert, key, ca }, isAgain),
-            })),
+      async read({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }, isAgain) {
+        return { tls: (await import("../program/files.ts")).loadTls({ cert, key, ca }, isAgain) };
+      },
     },
-    load: ({ tls }: Pick<Secrets, "tls">, context) =>
-      tls && import("../doors/tls.ts").then((it) => it.tls(context)),
+    load: async ({ tls }: Pick<Secrets, "tls">, context) =>
+      tls && (await import("../doors/tls.ts")).tls(context),
   }),
   telnet: entry({
     options: {
       telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
     },
-    load: ({ telnet = false }: { telnet?: boolean | undefined }) =>
-      telnet ? import("../doors/telnet.ts").then((it) => it.telnet()) : undefined,
+    load: async ({ telnet }: { telnet?: boolean | undefined }) =>
+      telnet && (await import("../doors/telnet.ts")).telnet(),
   }),
   passPhrase: entry({
     options: {
-      "pass-file": text(
-        "file",
-        "require the line in this file as each client's first line",
-        undefined,
-      ),
+      "pass-file": file("require the line in this file as each client's first line"),
     },
     files: {
+      option: "pass-file",
       called: "pass phrase",
-      read: ({ "pass-file": file }, isAgain) =>
-        file === undefined
-          ? undefined
-          : import("../program/files.ts").then((it) => ({
-              passPhrase: it.readPassPhrase(file, isAgain),
-            })),
+      async read({ "pass-file": file = "" }, isAgain) {
+        return { passPhrase: (await import("../program/files.ts")).readPassPhrase(file, isAgain) };
+      },
     },
     doubt: (given, isOpen) =>
       given["pass-file"] && !given["tls-cert"] && isOpen
         ? "the pass phrase travels in the clear: there is no TLS"
         : undefined,
-    load: ({ passPhrase }: Pick<Secrets, "passPhrase">, context) =>
-      passPhrase && import("../doors/pass-phrase.ts").then((it) => it.passPhrase(context)),
+    load: async ({ passPhrase }: Pick<Secrets, "passPhrase">, context) =>
+      passPhrase && (await import("../doors/pass-phrase.ts")).passPhrase(context),
   }),
   firstBytes: entry({
-    load: ({ tls }: { tls?: unknown }) =>
-      tls ? undefined : import("../extras/first-bytes.ts").then((it) => it.firstBytes()),
+    load: async ({ tls }: { tls?: unknown }) =>
+      !tls && (await import("../extras/first-bytes.ts")).firstBytes(),
   }),
   rate: entry({
     options: {
-      "max-rate": values.count(
+      "max-rate": count(
         "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
-        undefined,
       ),
     },
     settings: (given) => ({ linesPerSecond: given["max-rate"] }),
-    load: ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
-      linesPerSecond
-        ? import("../extras/rate.ts").then((it) => it.rate(linesPerSecond))
-        : undefined,
+    load: async ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
+      linesPerSecond !== undefined && (await import("../extras/rate.ts")).rate(linesPerSecond),
   }),
   names: entry({
     options: {
@@ -177,8 +167,8 @@ export const EXTRAS = {
       ),
     },
     addedBytesMax: ({ names }) => (names ? 130 : 0),
-    load: ({ names = false }: { names?: boolean | undefined }, context) =>
-      names ? import("../extras/names/names.ts").then((it) => it.names(context)) : undefined,
+    load: async ({ names }: { names?: boolean | undefined }, context) =>
+      names && (await import("../extras/names/names.ts")).names(context),
   }),
   history: entry({
     options: {
@@ -186,13 +176,13 @@ export const EXTRAS = {
         "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
       ),
     },
-    load: ({ history }: import("../extras/history.ts").HistorySettings) =>
-      history && import("../extras/history.ts").then((it) => it.history(history)),
+    load: async ({ history }: import("../extras/history.ts").HistorySettings) =>
+      history && (await import("../extras/history.ts")).history(history),
   }),
   presence: entry({
     options: { announce: flag("say in the room who joins and who leaves") },
-    load: ({ announce = false }: { announce?: boolean | undefined }, context) =>
-      announce ? import("../extras/presence.ts").then((it) => it.presence(context)) : undefined,
+    load: async ({ announce }: { announce?: boolean | undefined }, context) =>
+      announce && (await import("../extras/presence.ts")).presence(context),
   }),
   idle: entry({
     options: {
@@ -201,17 +191,17 @@ export const EXTRAS = {
         undefined,
       ),
     },
-    settings: ({ idle }) => ({ idleMs: idle }),
-    load: ({ idleMs }: { idleMs?: number | undefined }) =>
-      idleMs ? import("../extras/idle.ts").then((it) => it.idle(idleMs)) : undefined,
+    settings: ({ idle }) => ({ idleMs: idle || undefined }),
+    load: async ({ idleMs }: { idleMs?: number | undefined }) =>
+      idleMs !== undefined && (await import("../extras/idle.ts")).idle(idleMs),
   }),
   bot: entry({
-    load: ({ bot }: import("../extras/bot.ts").BotSettings, context) =>
-      bot && import("../extras/bot.ts").then((it) => it.bot(bot, context)),
+    load: async ({ bot }: import("../extras/bot.ts").BotSettings, context) =>
+      bot && (await import("../extras/bot.ts")).bot(bot, context),
   }),
   web: entry({
     options: {
-      web: kinds.place("a page for browsers"),
+      web: kinds.place(`a page for browsers ${ON_PORT}`),
       "web-name": values.list(
         "name",
         "a name as in a URL, like chat.example.org",
@@ -219,22 +209,21 @@ export const EXTRAS = {
         (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
       ),
     },
-    needs: { "web-name": "web" },
-    excludes: [["web", "names", "tls-ca"]],
+    excludes: [
+      ["web-name", "!web"],
+      ["web", "names", "tls-ca"],
+    ],
     settings: ({ web, ...given }) => ({ web: web && { ...web, names: given["web-name"] } }),
-    filesMax: ({ web }) =>
-      web ? import("../http/spare-files.ts").then((it) => it.spareFiles()) : undefined,
-    load: ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>
-      web && import("../web/web.ts").then((it) => it.web(web, about, context)),
+    filesMax: async ({ web }) => (web ? (await import("../http/http-port.ts")).spareFiles() : 0),
+    load: async ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>
+      web && (await import("../web/web.ts")).web(web, about, context),
   }),
   metrics: entry({
     options: {
-      metrics: kinds.place("figures for Prometheus at /metrics, and /health,"),
+      metrics: kinds.place(`figures for Prometheus at /metrics, and /health, ${ON_PORT}`),
     },
-    load: ({ metrics, logBytes }: import("../metrics/metrics.ts").MetricsSettings, context) =>
-      metrics
-        ? import("../metrics/metrics.ts").then((it) => it.metrics(metrics, logBytes, context))
-        : undefined,
+    load: async ({ metrics, ...about }: import("../metrics/metrics.ts").MetricsSettings, context) =>
+      metrics && (await import("../metrics/metrics.ts")).metrics(metrics, about, context),
   }),
 } as const;
 

@@ -7,13 +7,11 @@ import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
 import { formatAddress } from "../program/address.ts";
 import { listenOnPort, type Port } from "../program/port.ts";
-import { Room, type RoomOptions } from "../room/room.ts";
+import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import { checkLimits } from "./check-limits.ts";
 import { Connections, type ConnectionsOptions } from "./connections.ts";
-import { eventLoop } from "./event-loop.ts";
 import { type ExtraSettings, loadParts } from "./extras.ts";
-import { guardWith, reports, type RoomEvents } from "./reports.ts";
+import { guardWith, type RoomEvents, roomThatReports } from "./open-room.ts";
 
 /** Where to listen: on a port, or on a path in the file system. */
 export type Place =
@@ -47,9 +45,8 @@ export type ListenOptions = Place &
   };
 
 export interface Listener {
-  /** Where it listens: `[::]:8080`, with the real port, or a path. */
+  /** Where it listens: `[::]:8080`, with the real port, or a path, whose port is 0. */
   readonly address: string;
-  /** The real port; 0 on a path. */
   readonly port: number;
   /** Accepts nobody any more. */
   stop(): void;
@@ -63,11 +60,7 @@ export interface Server extends Listener, AsyncDisposable {
   readonly urls: Readonly<Record<string, string>>;
   /** What there is to tell an operator at the start, in lines. */
   readonly notes: readonly string[];
-  /**
-   * Has new connections use other certificates, or send another pass phrase; what is left out stays.
-   *
-   * @throws {UserError} if that fails for a port that has to be opened again
-   */
+  /** Other certificates, or another pass phrase, for new connections; what is left out stays. */
   renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what is pending, then EOF. `await using` ends so, too.
@@ -85,7 +78,6 @@ export interface Server extends Listener, AsyncDisposable {
  * @throws {UserError} that names an option that will not do, or says why it cannot listen there
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  checkLimits(options);
   const { tls, passPhrase, arrivalMs = 10_000, onWarning = () => {}, onError } = options;
   const secrets: Secrets = { tls, passPhrase };
   const guard = guardWith(onError);
@@ -100,16 +92,19 @@ export async function listen(options: ListenOptions): Promise<Server> {
   });
   await loadParts(options, context);
 
-  const addedBytesMax = sum(parts, ({ addedBytesMax = 0 }) => addedBytesMax);
-  checkLimits(options, addedBytesMax);
-  const room = new Room({
-    ...options,
-    ...eventLoop(() => connections.flush()),
-    extras: [() => reports(options, guard), ...parts.flatMap(({ extra }) => extra ?? [])],
-    order: parts.find(({ order }) => order)?.order,
-    keptBytes: sum(parts, ({ keptBytes = 0 }) => keptBytes),
-    addedBytesMax,
-  });
+  const sum = (bytesOf: (part: Part) => number | undefined) =>
+    parts.reduce((bytes, part) => bytes + (bytesOf(part) ?? 0), 0);
+  const room = roomThatReports(
+    {
+      ...options,
+      ...eventLoop(() => connections.flush()),
+      extras: parts.flatMap(({ extra }) => extra ?? []),
+      order: parts.find(({ order }) => order)?.order,
+      keptBytes: sum(({ keptBytes }) => keptBytes),
+      addedBytesMax: sum(({ addedBytesMax }) => addedBytesMax),
+    },
+    guard,
+  );
   const connections: Connections = new Connections(room, options);
   const kind = "unix" in options ? "unix" : tls ? "tls" : "tcp";
   const way: Way = { kind, doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
@@ -134,7 +129,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
     get size() {
       return room.size;
     },
-    urls: Object.fromEntries(parts.flatMap(({ name, url }) => (url ? [[name, url]] : []))),
+    urls: Object.fromEntries(parts.flatMap(({ url }) => (url ? [url] : []))),
     notes: parts.flatMap(({ note }) => note ?? []),
     renew(renewed) {
       if (secrets.tls && renewed.tls) secrets.tls = renewed.tls;
@@ -151,8 +146,27 @@ export async function listen(options: ListenOptions): Promise<Server> {
   return server;
 }
 
-function sum(parts: readonly Part[], bytesOf: (part: Part) => number): number {
-  return parts.reduce((bytes, part) => bytes + bytesOf(part), 0);
+/** The clock and the alarm of a room; `flush` runs once all that is ready in a turn has been read. */
+function eventLoop(flush: () => void): Pick<RoomOptions, "now" | "wake"> {
+  let endOfTurn: NodeJS.Immediate | undefined;
+  let alarm: NodeJS.Timeout | undefined;
+  let alarmAtMs = 0;
+  const now = () => performance.now();
+  const run = () => {
+    clearTimeout(alarm);
+    endOfTurn = alarm = undefined;
+    flush();
+  };
+  const wake = (delayMs: number) => {
+    if (delayMs === 0) {
+      endOfTurn ??= setImmediate(run);
+    } else if (alarm === undefined || now() + delayMs < alarmAtMs) {
+      clearTimeout(alarm);
+      alarmAtMs = now() + delayMs;
+      alarm = setTimeout(run, delayMs).unref(); // It is the connections that keep a program alive.
+    }
+  };
+  return { now, wake };
 }
 
 /** socket, bind and listen. */

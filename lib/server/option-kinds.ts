@@ -3,57 +3,56 @@
 import { splitAddress } from "../program/address.ts";
 import type { Option } from "../program/command-line.ts";
 import type { Port } from "../program/port.ts";
-import { formatSize, parseSize } from "../program/units.ts";
+import { parseSize } from "../program/units.ts";
 
 /** History that is given as a number of lines has at most so many bytes. */
 const HISTORY_BYTES = 8 << 20;
 const HISTORY_BYTES_MAX = 1 << 30;
 
 /** A name that does not end the braces around it in the names of keys. */
-export function roomName(help: string): Option<string | undefined> {
-  const expects = "a name of letters, digits, dots, - and _, of at most 64 characters";
-  const parse = (value: string) => (/^[\w.-]{1,64}$/.test(value) ? value : undefined);
-  return { takes: "name", expects, help, default: undefined, parse };
-}
+export const roomName = kind(
+  "name",
+  "a name of letters, digits, dots, - and _, of at most 64 characters",
+  (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
+);
 
-/** The address of a Redis. */
-export function redisUrl(help: string): Option<URL | undefined> {
-  const expects = "an address like redis://10.0.0.5 or rediss://user@host:6380/1";
-  const parse = (value: string) => {
-    const url = URL.canParse(value) ? new URL(value) : undefined;
+export const redisUrl = kind(
+  "url",
+  "an address like redis://10.0.0.5 or rediss://user@host:6380/1",
+  (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
     const isRedis = url && /^rediss?:$/.test(url.protocol) && url.hostname !== "";
     return isRedis && /^\/?\d*$/.test(url.pathname) && !url.search && !url.hash ? url : undefined;
-  };
-  return { takes: "url", expects, help, default: undefined, parse };
-}
+  },
+);
 
 /** A port of 127.0.0.1, or of a host that is named with it. */
-export function place(help: string): Option<Port | undefined> {
-  return {
-    takes: "[host:]port",
-    expects: "a port like 8081, or a host and a port like 0.0.0.0:8081 or [::]:8081",
-    help: `${help} on this port, of 127.0.0.1 unless another host is named`,
-    default: undefined,
-    parse(text) {
-      const { host, port = "" } = splitAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
-      const isPort = /^\d{1,5}$/.test(port) && Number(port) < 1 << 16;
-      return isPort && /^[^\s[\]]+$/.test(host) ? { host, port: Number(port) } : undefined;
-    },
-  };
-}
+export const place = kind<Port>(
+  "[host:]port",
+  "a port like 8081, or a host and a port like 0.0.0.0:8081 or [::]:8081",
+  (text) => {
+    const { host, port = "" } = splitAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+    const isPort = /^\d{1,5}$/.test(port) && Number(port) < 1 << 16;
+    return isPort && /^[^\s[\]]+$/.test(host) ? { host, port: Number(port) } : undefined;
+  },
+);
 
 /** How many of the last lines: a bare number counts them, a size is that of all together. */
-export function lines(help: string): Option<{ bytes: number; lines?: number } | undefined> {
-  return {
-    takes: "n|size",
-    expects: `a number of lines like 100, or a size like 8M, of at most ${formatSize(HISTORY_BYTES_MAX)}`,
-    help,
-    default: undefined,
-    parse(text) {
-      const value = parseSize(text) ?? 0;
-      if (value === 0) return undefined;
-      if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
-      return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
-    },
-  };
+export const lines = kind<{ bytes: number; lines?: number }>(
+  "n|size",
+  "a number of lines like 100, or a size like 8M, of at most 1G",
+  (text) => {
+    const value = parseSize(text) ?? 0;
+    if (value === 0) return undefined;
+    if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
+    return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
+  },
+);
+
+function kind<Value>(
+  takes: string,
+  expects: string,
+  parse: (text: string) => Value | undefined,
+): (help: string) => Option<Value | undefined> {
+  return (help) => ({ takes, expects, help, default: undefined, parse });
 }

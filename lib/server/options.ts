@@ -78,14 +78,12 @@ export async function settingsOf(
     const own = Object.keys(options).map((name) => [name, given[name]] as const);
     return settings?.(given) ?? Object.fromEntries(own);
   });
-  const { clientsMax, lingerersMax } = await limitFor(given);
   return {
     ...Object.assign({}, ...settings),
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
       : { host: given.host, port: parsePort(port, 0), reusePort: given["reuse-port"] }),
-    clientsMax: given["max-clients"] ?? clientsMax,
-    lingerersMax,
+    ...(await limitFor(given)),
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,
@@ -93,23 +91,19 @@ export async function settingsOf(
   };
 }
 
-/**
- * What comes from files.
- *
- * @param isAgain whether it was read before, and the room is not to wait for it
- * @throws {UserError} that names the file and what is wrong with it
- */
+/** What comes from files, perhaps again; a `UserError` names the file and what is wrong with it. */
 export async function secretsOf(given: ServerOptions, isAgain = false): Promise<object> {
-  const read = ENTRIES.map(({ files }) => files?.read(given, isAgain));
+  const read = filesOf(given).map((files) => files.read(given, isAgain));
   return Object.assign({}, ...(await Promise.all(read)));
 }
 
-/** How the log names what `secretsOf` reads; undefined when that is nothing. */
-export function secretsNamed(given: ServerOptions): string | undefined {
-  const isGiven = ({ options = {} }: { options?: Table }) =>
-    Object.keys(options).some((name) => isUsed(given, name));
-  const named = ENTRIES.filter((entry) => entry.files && isGiven(entry));
-  return named.map(({ files }) => files?.called).join(" and ") || undefined;
+/** What `secretsOf` reads, as the log names it. */
+export function secretsNamed(given: ServerOptions): string[] {
+  return filesOf(given).map(({ called }) => called);
+}
+
+function filesOf(given: ServerOptions) {
+  return ENTRIES.flatMap(({ files }) => (files && isUsed(given, files.option) ? files : []));
 }
 
 /** What an operator may not have meant. */
@@ -119,19 +113,22 @@ export function doubtsAbout(given: ServerOptions): string[] {
   return ENTRIES.flatMap(({ doubt }) => doubt?.(given, isOpen) ?? []);
 }
 
-/** @throws {UserError} that names the options which cannot be used together */
+const CORE_EXCLUDES = [
+  ["host", "unix"],
+  ["reuse-port", "unix"],
+  ["unix-mode", "!unix"],
+];
+
+/** @throws {UserError} that names the options which do not go together, or need another one */
 function checkTogether(given: ServerOptions): void {
-  const { unix, buffer, "max-line": line } = given;
-  for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)])
-    if (excluded.every((name) => isUsed(given, name))) {
-      const used = excluded.filter((name) => !name.startsWith("!")).map((name) => `--${name}`);
-      throw usageError(`${listed(used)} cannot be used together`);
-    }
-  if (given["unix-mode"] !== undefined && !unix) throw usageError("--unix-mode needs --unix");
-  for (const { needs = {} } of ENTRIES)
-    for (const [name, other] of Object.entries(needs))
-      if (isUsed(given, name) && !isUsed(given, other))
-        throw usageError(`--${name} needs --${other}`);
+  for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)]) {
+    if (!excluded.every((name) => isUsed(given, name))) continue;
+    const [missing = ""] = excluded.filter((name) => name.startsWith("!"));
+    const used = excluded.filter((name) => name !== missing).map((name) => `--${name}`);
+    if (used.length > 1) throw usageError(`${listed(used)} cannot be used together`);
+    throw usageError(`${listed(used)} needs --${missing.slice(1)}`);
+  }
+  const { buffer, "max-line": line } = given;
   const added = ENTRIES.reduce((sum, entry) => sum + (entry.addedBytesMax?.(given) ?? 0), 0);
   if (line + added > buffer)
     throw usageError(
@@ -139,22 +136,13 @@ function checkTogether(given: ServerOptions): void {
     );
 }
 
-const CORE_EXCLUDES = [
-  ["host", "unix"],
-  ["reuse-port", "unix"],
-];
-
 /** Whether an option was given; or not, if its name begins with `!`. */
 function isUsed(given: Given, name: string): boolean {
   if (name.startsWith("!")) return !isUsed(given, name.slice(1));
   return given[name] !== undefined && given[name] !== false && [given[name]].flat().length > 0;
 }
 
-/**
- * How many connections there may be, without the files that extras need.
- *
- * @throws {UserError} if none are left, or fewer than are asked for
- */
+/** How many connections there may be; a `UserError` if files are left for none, or for too few. */
 async function limitFor(given: ServerOptions) {
   const { clientsMax: free, lingerersMax, filesMax, filesOpen } = fileLimit();
   const taken = await Promise.all(ENTRIES.map((entry) => entry.filesMax?.(given) ?? 0));
@@ -168,7 +156,7 @@ async function limitFor(given: ServerOptions) {
     throw usageError(
       `--max-clients ${wanted} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
     );
-  return { clientsMax, lingerersMax };
+  return { clientsMax: given["max-clients"] ?? clientsMax, lingerersMax };
 }
 
 /** A port; where there is an address as well, the answer says where that goes. */

@@ -6,13 +6,14 @@ import { dirname, join } from "node:path";
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
 import type { Listener } from "./listen.ts";
 
-/** What `sockaddr_un` takes, less its NUL; on the BSDs it is a little less. */
+/** What `sockaddr_un` takes, without its NUL; on the BSDs it is a little less. */
 const PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
+const TOO_LONG = "the path is too long";
 const TAKEN = "a server listens there already";
 
 /**
- * Listens on a path. The socket is made under a name of its own, which Bun removes
- * when it stops, and linked to the path once it has its mode.
+ * Listens on a path. The socket is made under a name of its own, which Bun removes when it stops,
+ * and linked to the path once it has its mode.
  *
  * @param mode the permissions of the file, such as 0o600
  * @param listen makes the socket under a name
@@ -25,71 +26,24 @@ export async function listenOnPath(
 ): Promise<Listener> {
   // Not by the process's id: in every container there is a process 1.
   const name = join(dirname(path), `.${crypto.randomUUID().slice(0, 6)}`);
-  const opened: { stop(): void }[] = [];
-  const stop = () => opened.splice(0).forEach((one) => one.stop());
+  using opened = new DisposableStack();
   try {
-    if (Buffer.byteLength(path) > PATH_BYTES_MAX) throw new UserError("the path is too long");
-    opened.push(withUmask(0o777, () => listen(name)));
+    if (Buffer.byteLength(path) > PATH_BYTES_MAX) throw new UserError(TOO_LONG);
+    const listener = withUmask(0o777, () => listen(name));
+    opened.defer(() => listener.stop());
     chmodSync(name, mode);
     const own = lstatSync(name);
-    opened.push(lockInode(own));
+    lockInode(own, opened);
     await removeStaleSocket(path);
     linkSync(name, path);
     unlinkSync(name);
-    opened.unshift({ stop: () => tryToRemove(path, own) });
-    return { address: path, port: 0, stop };
+    opened.defer(() => tryToRemove(path, own));
+    const listening = opened.move();
+    return { address: path, port: 0, stop: () => listening.dispose() };
   } catch (error) {
-    stop();
-    const isTaken = ["EADDRINUSE", "EEXIST"].includes(codeOf(error));
-    const words = { ENOENT: "no such directory", EINVAL: "the path is too long" };
-    const why = error instanceof UserError ? error.message : explain(error, words);
-    throw new UserError(`cannot listen on ${path}: ${isTaken ? TAKEN : why}`);
-  }
-}
-
-/** Removes a socket that a server has left behind: one that refuses a connection, and nothing else. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined) return;
-  if (!file.isSocket()) throw new UserError("it exists and is no socket");
-  const lock = lockInode(file);
-  try {
-    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
-    socket.terminate();
-    throw new UserError(TAKEN);
-  } catch (error) {
-    // By now another server may have removed it, or be there in its place.
-    if (!["ECONNREFUSED", "ENOENT"].includes(codeOf(error))) throw error;
-    removeSocket(path, file);
-  } finally {
-    lock.stop();
-  }
-}
-
-/**
- * Locks a socket in the file system, for as long as this server lives, or throws
- * EADDRINUSE: by an abstract socket, which goes with its process (Linux, see
- * unix(7)). Only whoever has the lock removes it: a server that is too busy
- * refuses a connection too.
- */
-function lockInode({ dev, ino }: Stats): { stop(): void } {
-  if (process.platform !== "linux") return { stop() {} };
-  const unix = `\0linechat-${dev}-${ino}`;
-  return Bun.listen({ unix, socket: { open: (socket) => socket.terminate(), data() {} } });
-}
-
-/** Removes a file, if it is still there and still the same. */
-function removeSocket(path: string, { dev, ino }: Stats): void {
-  const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file?.dev === dev && file.ino === ino) unlinkSync(path);
-}
-
-/** Removes a file as far as that can still be done; the next server finds a stale socket then. */
-function tryToRemove(path: string, file: Stats): void {
-  try {
-    removeSocket(path, file);
-  } catch {
-    // The folder is not to be written to any more.
+    const taken = { EADDRINUSE: TAKEN, EEXIST: TAKEN };
+    const words = { ...taken, ENOENT: "no such directory", EINVAL: TOO_LONG };
+    throw new UserError(`cannot listen on ${path}: ${explain(error, words)}`);
   }
 }
 
@@ -99,5 +53,50 @@ function withUmask<Made>(mask: number, make: () => Made): Made {
     return make();
   } finally {
     process.umask(umask);
+  }
+}
+
+/**
+ * Locks a socket in the file system, for as long as this server lives, or throws EADDRINUSE: by an
+ * abstract socket, which goes with its process (Linux, see unix(7)). Only the server that has the
+ * lock removes it: one that is too busy refuses a connection too.
+ */
+function lockInode({ dev, ino }: Stats, opened: DisposableStack): void {
+  if (process.platform !== "linux") return;
+  const unix = `\0linechat-${dev}-${ino}`;
+  const lock = Bun.listen({ unix, socket: { open: (socket) => socket.terminate(), data() {} } });
+  opened.defer(() => lock.stop());
+}
+
+/** Removes a socket that a server has left behind: one that refuses a connection, and nothing else. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined) return;
+  if (!file.isSocket()) throw new UserError("it exists and is no socket");
+  using opened = new DisposableStack();
+  lockInode(file, opened);
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    socket.terminate();
+    throw new UserError(TAKEN);
+  } catch (error) {
+    // By now another server may have removed it, or be there in its place.
+    if (!["ECONNREFUSED", "ENOENT"].includes(codeOf(error))) throw error;
+    removeSocket(path, file);
+  }
+}
+
+/** Removes a file, if it is still there and still the same. */
+function removeSocket(path: string, { dev, ino }: Stats): void {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file?.dev === dev && file.ino === ino) unlinkSync(path);
+}
+
+/** As far as that can still be done; the next server finds a stale socket then. */
+function tryToRemove(path: string, file: Stats): void {
+  try {
+    removeSocket(path, file);
+  } catch {
+    // The folder is not to be written to any more.
   }
 }

@@ -10,13 +10,8 @@ const page = String(bundle);
  * frame, and a form sends nothing anywhere.
  */
 const POLICY = [
-  "default-src 'none'",
-  `script-src ${hashOf("script")}`,
-  `style-src ${hashOf("style")}`,
-  "img-src data:",
-  "connect-src 'self'",
-  "form-action 'none'",
-  "base-uri 'none'",
+  ...["default-src 'none'", `script-src ${hashOf("script")}`, `style-src ${hashOf("style")}`],
+  ...["img-src data:", "connect-src 'self'", "form-action 'none'", "base-uri 'none'"],
   "frame-ancestors 'none'",
 ].join("; ");
 
@@ -40,12 +35,9 @@ export interface AboutRoom {
 }
 
 export function pageOf({ pass, names, history, lineBytes }: AboutRoom): Response {
-  const attributes = [
-    ...[pass && " data-pass", names && " data-names", history && " data-history"],
-    ` data-line-bytes="${lineBytes}"`,
-  ];
-  const text = page.replace("<html", `<html${attributes.filter(Boolean).join("")}`);
-  return new Response(text, { headers: HEADERS });
+  const flags = [pass && "data-pass", names && "data-names", history && "data-history"];
+  const attributes = ["<html", ...flags.filter(Boolean), `data-line-bytes="${lineBytes}"`];
+  return new Response(page.replace("<html", attributes.join(" ")), { headers: HEADERS });
 }
 
 /** The code in the page by its hash, which is how a policy allows it and nothing else. */

@@ -13,7 +13,7 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
 const MESSAGE_BYTES = 256 << 10;
 
-/** How a WebSocket ends, by RFC 6455, 7.4. To a page, the last means that trying again is no use. */
+/** How a WebSocket ends, by RFC 6455, 7.4. */
 const GOING_AWAY = 1001;
 const NO_STATUS = 1005;
 const DISCONNECTED = 1008;
@@ -22,15 +22,14 @@ const OWN_CODES = 3000;
 const TOO_BIG = "Received too big message";
 
 /** What is needed of `Bun.ServerWebSocket`. */
-export interface Wire {
+export interface Wire extends Pick<
+  Bun.ServerWebSocket,
+  "getBufferedAmount" | "terminate" | "pause" | "resume"
+> {
   /** Takes all of a message, and keeps what the system does not take: then -1, else its length. */
   sendBinary(message: Uint8Array): number;
-  getBufferedAmount(): number;
   cork(callback: () => void): unknown;
   close(code: number): void;
-  terminate(): void;
-  pause(): void;
-  resume(): void;
 }
 
 /** The server's end of a WebSocket. */
@@ -95,8 +94,6 @@ export class BrowserSocket implements AcceptedSocket {
     this.#connections.closed(this, this.#way);
   }
 
-  // What the room is told of it.
-
   received(lines: Uint8Array): void {
     this.data.received(lines);
   }
@@ -147,9 +144,6 @@ export class BrowserSocket implements AcceptedSocket {
     // Not now: the room is busy with what it has sent before.
     if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());
   }
-
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
 
   #receiveLate(): void {
     const late = this.#late?.end();

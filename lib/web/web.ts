@@ -1,18 +1,17 @@
 /** `--web`: the way in from a browser, a page and a WebSocket that is a member like any other. */
 
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+
 import type { Way } from "../doors/door.ts";
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
-import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
-import { watchSpareFiles } from "../http/spare-files.ts";
+import { answer, basics, type HttpPort, openHttpPort, watchSpareFiles } from "../http/http-port.ts";
 import type { Port } from "../program/port.ts";
-import { ownNames } from "./own-names.ts";
 import { pageOf } from "./page.ts";
 import { BrowserSocket } from "./web-socket.ts";
 
 /** A peer that has vanished is found by pings, in s, as by TCP keep-alive on the other port. */
 const IDLE_S = 72;
-
-type Server = Bun.Server<BrowserSocket>;
 
 /** Where browsers find the room. */
 export interface WebPort extends Port {
@@ -34,31 +33,30 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
   let endWatch: (() => void) | undefined;
 
   /** Answers requests for `/`. */
-  const home = (connections: ConnectionsView, way: Way) => (request: Request, server: Server) => {
-    const peer = server.requestIP(request);
-    if (peer === null) return answer("gone\n", 400);
-    const why = objection(request.headers);
-    if (why !== undefined) return answer(`${why}\n`, 403);
-    if (request.headers.has("upgrade")) {
-      const data = new BrowserSocket(connections, way, peer);
-      return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
-    }
-    for (const door of way.doors) {
-      const refusal = door.refusalOf?.(peer.address);
+  const home =
+    (connections: ConnectionsView, way: Way) =>
+    (request: Request, server: Bun.Server<BrowserSocket>) => {
+      const peer = server.requestIP(request);
+      if (peer === null) return answer("gone\n", 400);
+      const why = objection(request.headers);
+      if (why !== undefined) return answer(`${why}\n`, 403);
+      if (request.headers.has("upgrade")) {
+        const data = new BrowserSocket(connections, way, peer);
+        return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
+      }
+      const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
       if (refusal !== undefined) return answer(`${refusal}\n`, 403);
-    }
-    return pageOf({
-      pass: secrets.passPhrase !== undefined,
-      names: names === true,
-      history: history !== undefined,
-      lineBytes: connections.room.lineBytesMax,
-    });
-  };
+      return pageOf({
+        pass: secrets.passPhrase !== undefined,
+        names: names === true,
+        history: history !== undefined,
+        lineBytes: connections.room.lineBytesMax,
+      });
+    };
 
   return {
-    name: "web",
     get url() {
-      return port && `${secrets.tls ? "https" : "http"}://${port.address}/`;
+      return port && (["web", `${secrets.tls ? "https" : "http"}://${port.address}/`] as const);
     },
     async open(connections, { doors }) {
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
@@ -84,6 +82,31 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
       port?.close();
       port = undefined;
     },
+  };
+}
+
+/**
+ * Tells why a request does not mean this server; undefined if it may come in.
+ *
+ * `Host` has to be an address, `localhost`, the name of the machine or one of `names`: a name that
+ * somebody else has made lead here (DNS rebinding) is none of these. `Origin`, which a browser sends
+ * with a WebSocket and no page can change, has to be the same as `Host`, or one of `names`, by which
+ * a reverse proxy is reached that does not hand `Host` on.
+ *
+ * @param names as a URL has them, with a port if it is not that of the scheme
+ */
+function ownNames(names: readonly string[]) {
+  const given = new Set(names.map((name) => name.toLowerCase()));
+  const own = new Set(["localhost", hostname().toLowerCase(), ...given]);
+  return (headers: Headers): string | undefined => {
+    const host = headers.get("host")?.toLowerCase() ?? "";
+    const name = host.replace(/:\d*$/, "");
+    const isOwn = own.has(name) || given.has(host) || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;
+    if (!isOwn) return `this server is not called ${host}`;
+    const origin = headers.get("origin")?.toLowerCase();
+    const from = origin?.replace(/^https?:\/\//, "");
+    const isSame = from === undefined || from === host || given.has(from);
+    return isSame ? undefined : `not for pages of ${origin}`;
   };
 }
 

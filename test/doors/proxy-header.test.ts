@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { readProxyHeader } from "../../lib/doors/proxy-header.ts";
+import { readProxyHeader } from "../../lib/doors/proxy-protocol.ts";
 import { forSeeds } from "../harness/seeds.ts";
 
 const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
@@ -80,11 +80,11 @@ describe("a PROXY header", () => {
     });
 
   for (const [name, header] of MALFORMED)
-    test(`malformed: ${name}`, () => expect(() => read(header)).toThrow("malformed PROXY header"));
+    test(`malformed: ${name}`, () => expect(read(header)).toBe("malformed PROXY header"));
 
   test("none: known as soon as it can be", () => {
     for (const said of ["x", "PROX ", "PROXy ", "\r\n\r\n\n", "hello\n", "\x16\x03\x01"])
-      expect(() => read(said)).toThrow("no PROXY header");
+      expect(read(said)).toBe("no PROXY header");
   });
 
   test("of random bytes behind any beginning never takes more than 4 KiB, and never fails otherwise", () => {
@@ -95,13 +95,10 @@ describe("a PROXY header", () => {
         Array.from({ length: random.below(5000) }, () => random.below(256)),
       );
       const said = Buffer.concat([start.subarray(0, random.below(start.length)), noise]);
-      try {
-        const found = read(said);
-        if (found === undefined) expect(said.length).toBeLessThan(4096);
-        else expect(found.bytes).toBeLessThanOrEqual(4096);
-      } catch (error) {
-        expect(`${error}`).toMatch(/(no|malformed) PROXY header/);
-      }
+      const found = read(said);
+      if (found === undefined) expect(said.length).toBeLessThan(4096);
+      else if (typeof found === "string") expect(found).toMatch(/(no|malformed) PROXY header/);
+      else expect(found.bytes).toBeLessThanOrEqual(4096);
     });
   });
 });

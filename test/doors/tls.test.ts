@@ -228,12 +228,15 @@ describe("a server of a program's own", () => {
     expect(events).toEqual(["room is full", "server stopping"]);
   });
 
-  test("resets connections, and tells of a bug, if its certificate is none", async () => {
+  test("resets connections, and tells of a bug, if its new certificate is none", async () => {
     const errors: Error[] = [];
+    const read = (name: string) => readFileSync(pem(name), "utf8");
+    const good = { cert: read("server.pem"), key: read("server.key") };
     await using server = await listen({
-      ...{ host: "127.0.0.1", port: 0, clientsMax: 1, tls: { cert: "none", key: "none" } },
+      ...{ host: "127.0.0.1", port: 0, clientsMax: 1, tls: good },
       onError: (error: Error) => errors.push(error),
     });
+    server.renew({ tls: { cert: "none", key: "none" } });
     for (let count = 1; count <= 2; count++) {
       const peer = await Peer.connect(server.port);
       await peer.closed();

@@ -42,7 +42,6 @@ function openRoom(options: Options = {}, before: readonly Make[] = []) {
 const granted: ((granted: boolean) => void)[] = [];
 const released: string[] = [];
 const held = (): Part => ({
-  name: "elsewhere",
   reservations: {
     ask: (key, answer) => void (key === "alice" ? answer(true) : granted.push(answer)),
     release: (key) => released.push(key),

@@ -8,7 +8,7 @@ import { idle } from "../../lib/extras/idle.ts";
 import { names } from "../../lib/extras/names/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
-import { guardWith, reports } from "../../lib/server/reports.ts";
+import { guardWith, reports } from "../../lib/server/open-room.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { Random } from "../simulation/random.ts";
 import { type Make, openParts } from "./open-parts.ts";

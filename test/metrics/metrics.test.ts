@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Context } from "../../lib/extras/part.ts";
-import { Counters } from "../../lib/metrics/counters.ts";
+import { Counters } from "../../lib/metrics/figures.ts";
 import { metrics } from "../../lib/metrics/metrics.ts";
 import { Room } from "../../lib/room/room.ts";
 import { Connections } from "../../lib/server/connections.ts";
@@ -141,12 +141,12 @@ test("health is 200 while the server takes clients, and 503 while it stops", asy
 
 test("what other parts of a server measure is told too, and what keeps clients from it", async () => {
   const value = { type: "gauge", name: "linechat_moons", help: "Moons.", value: 7 } as const;
-  const other = { name: "other", figures: () => [value], ailment: () => "the moon is away" };
+  const other = { figures: () => [value], ailment: () => "the moon is away" };
   const context: Pick<Context, "parts" | "onError"> = { parts: [other], onError: undefined };
-  const part = metrics({ host: "127.0.0.1", port: 0 }, undefined, context);
+  const part = metrics({ host: "127.0.0.1", port: 0 }, {}, context);
   const room = new Room({ now: () => 0, wake() {} });
   await part.open?.(new Connections(room, {}), { kind: "tcp", doors: [], open: 0 });
-  const { url = "" } = part;
+  const [, url = ""] = part.url ?? [];
   expect(await (await fetch(url)).text()).toContain(
     "# HELP linechat_moons Moons.\n# TYPE linechat_moons gauge\nlinechat_moons 7\n",
   );

@@ -223,7 +223,8 @@ describe("--names, --max-line and --history are those of the room", () => {
     await witness.hears("after\n");
     const newcomer = await next.join();
     await newcomer.hears("* end of history\n");
-    expect([witness.text, newcomer.text]).toEqual(["after\n", "after\n* end of history\n"]);
+    const mark = "* end of history\n";
+    expect([witness.text, newcomer.text]).toEqual([`${mark}after\n`, `after\n${mark}`]);
   });
 
   test("a server that slept while the room was opened with other options stays out of it", async () => {

@@ -39,7 +39,6 @@ export class Model {
     this.state = new State(rules);
     this.receiving = new Receiving(this.state);
     this.presence = new Presence(this.state, this.receiving);
-    this.state.onSilent = (seat) => this.presence.left(seat);
     this.naming = new Naming(this.state);
     this.sending = new Sending(this.state, this.receiving, this.presence, this.naming);
     this.entrance = new Entrance(this.state, this.naming, this.sending);
@@ -148,6 +147,7 @@ export class Model {
     // One that is to leave may turn out to be gone in that moment.
     const isRight = silent?.reason === reason || (silent && reason === "reset" && seat.lost);
     this.state.demand(Boolean(isRight), seat, `silent for ${reason}, not ${silent?.reason}`);
+    this.presence.left(seat);
     this.sending.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
   }
 
@@ -164,6 +164,8 @@ export class Model {
     const { rules } = state;
     state.seen.steps++;
     state.forgetGone();
+    this.sending.checkTold(turnDue);
+    for (const { seat } of state.silent) state.demand(false, seat, "not told to have left");
     expectCount("connections open", server.open, state.open);
     expectCount("members and those that leave", server.members, state.members);
     expectCount("members", server.size, state.staying);
@@ -187,7 +189,6 @@ export class Model {
     if (state.isOverdue && !this.stopped) throw new Violation("goes on after its grace time");
     this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
-    this.sending.checkFlush(turnDue);
     state.forgetSent();
     // When somebody spoke or was dropped in this flush, the next one is due at once.
     if (!state.heldUp || turnDue || this.stopped) return;

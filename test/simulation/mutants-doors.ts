@@ -35,8 +35,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "this.#seats >= this.clientsMax",
       "this.#seats > this.clientsMax",
     ],
-    "an arrival that is refused stays among those with a seat": [
-      "    this.#arrivals.delete(arrival);\n    this.#refused.add(arrival);",
+    "an arrival that is refused is never reset to make room": [
+      "    this.#refused.add(arrival);\n",
       "",
     ],
     "an arrival may take all the time there is": [
@@ -61,8 +61,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
     "the grace time is not kept": ["if (now >= this.#stopAtMs) {", "if (now >= NEVER) {"],
     "nobody is woken at the end of the grace time": [
-      "let dueAtMs = this.#stopAtMs;",
-      "let dueAtMs = NEVER;",
+      "    dueAtMs = Math.min(dueAtMs, this.#stopAtMs);\n",
+      "",
     ],
     "a second stop begins the grace time again": [
       "if (this.#stopped) return this.#stopped.promise;",
@@ -79,8 +79,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/door.ts", {
     "an arrival that is refused takes a seat": [
-      "    this.#refusal ??= message;\n    this.#giveUpSeat();",
-      "    this.#refusal ??= message;",
+      "    this.#giveUpSeat();\n    this.#host.refused(this);",
+      "    this.#host.refused(this);",
     ],
     "an arrival that has gone keeps its seat": [
       "    this.#release();\n    this.#giveUpSeat();",
@@ -97,16 +97,16 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "over TLS, a newcomer is refused before its handshake": [
-      "this.#refusal !== undefined && !door.isTransport ? this.pass()",
-      "this.#refusal !== undefined ? this.pass()",
+      "this.#doors = this.#doors.filter(({ isTransport }) => isTransport);",
+      "this.#doors = [];",
     ],
     "over TLS, one that is refused is asked all the same": [
-      "return this.#refusal !== undefined && !door.isTransport ? this.pass() : door.meet(this);",
-      "return door.meet(this);",
+      "    this.#doors = this.#doors.filter(({ isTransport }) => isTransport);\n",
+      "",
     ],
     "what follows the pass phrase at once is lost": [
-      "    this.#early = early;\n    const [door",
-      "    const [door",
+      "    this.#early = early;\n    const door",
+      "    const door",
     ],
     "what follows the last door at once is lost": [
       "if (this.#early.length > 0) socket.data.received(this.takeEarly());",
@@ -124,31 +124,23 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/addresses.ts", {
     "an address is counted until its end of time": [
-      "counts.set(address, countOf(address) - 1);",
-      "",
+      "if (left > 0) counts.set(address, left);",
+      "if (left >= 0) counts.set(address, left + 1);",
     ],
     "an address has all its places again once one is closed": [
-      "counts.set(address, countOf(address) - 1);",
-      "counts.set(address, 0);",
+      "if (left > 0) counts.set(address, left);",
+      "if (left > 0) counts.set(address, 0);",
     ],
-    "an address may have one connection more": [
-      "countOf(address) >= clientsPerAddressMax",
-      "countOf(address) > clientsPerAddressMax",
-    ],
+    "an address may have one connection more": ["count >= max ?", "count > max ?"],
     "an address that is mapped into IPv6 is another": [
       "const address = unmapAddress(arrival.address);",
       "const address = unmapAddress(arrival.address) && arrival.address;",
     ],
     "a deny list is not looked at": ["isDenied(address) || ", ""],
-    "a limit of an address keeps its seat": ["        seat?.release();\n", ""],
-  }),
-  ...faultsIn("doors/tls-failures.ts", {
-    "a handshake that fails is as good as any": [
-      "  if (success) {\n",
-      "  if (success || error) {\n    if (!success) return undefined;\n",
-    ],
+    "a limit of an address keeps its seat": ["      seat?.release();\n", ""],
   }),
   ...faultsIn("doors/tls.ts", {
+    "a handshake that fails is as good as any": ["if (success && (", "if (success || error || ("],
     "a handshake that ends after all is over counts": ["if (!arrival.isHeldBy(hold)) return;", ""],
     "one that goes before its handshake is forgotten": [
       'ended: () => arrival.failed("gone before the handshake"),',
@@ -164,40 +156,49 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "line.at(-1) === CR ?",
       "line.at(-1) === CR + 1000 ?",
     ],
-    "the pass phrase is sent into the room": ["decide(bytes.subarray(end + 1));", "decide(bytes);"],
-    "a pass phrase that comes in pieces is wrong": [
-      "line = Buffer.concat([line, end < 0",
-      "line = Buffer.concat([end < 0",
+    "the pass phrase is sent into the room": [
+      "arrival.pass(received.subarray(line.length + 1));",
+      "arrival.pass(received);",
     ],
     "a client may send any number of bytes for a pass phrase": [
-      "if (line.length > LINE_BYTES_MAX) return arrival.refuse(WRONG_PASS_PHRASE);",
-      "",
+      "!isAll && line.length <= PASS_PHRASE_BYTES_MAX + 1) return;",
+      "!isAll) return;",
     ],
-    "one that has half-closed before its pass phrase is forgotten": [
-      "ended: () => decide(),",
+  }),
+  ...faultsIn("doors/first-bytes.ts", {
+    "what is asked for is not known when it comes in pieces": [
+      "received = Buffer.concat([received, bytes]);",
+      "received = Buffer.from(bytes);",
+    ],
+    "one that ends its input instead of what is asked for is forgotten": [
+      "ended: () => read(received, true),",
       "ended() {},",
     ],
-    "one that opens TLS has sent a wrong pass phrase": [
-      "return arrival.refuse(SPEAKS_TLS);",
-      "return arrival.refuse(SPEAKS_TLS && WRONG_PASS_PHRASE);",
+    "one that does not send what is asked for has all the time there is": [
+      "late: () => arrival.refuse(late),",
+      "late() {},",
+    ],
+    "one that opens TLS has sent a wrong line": [
+      "greetsInTls(received)) arrival.refuse(SPEAKS_TLS);",
+      "greetsInTls(received)) read(received, true);",
     ],
   }),
   ...faultsIn("doors/telnet.ts", {
     "what the socket does not take of an answer is lost": [
-      "this.#answers.splice(0, Math.max(0, sent));",
-      "this.#answers.length = 0;",
+      "answers.splice(0, Math.max(0, sent));",
+      "answers.length = 0;",
     ],
     "one that is blocked is answered, and its drain is lost": [
       "if (!this.#isBlocked) this.#sendAnswers();",
       "this.#sendAnswers();",
     ],
     "a line end that is cut is two bytes": [
-      "const isPlain = this.#within === undefined && !this.#afterCr;",
+      "const isPlain = this.#within === undefined && !this.isAfterCr;",
       "const isPlain = this.#within === undefined;",
     ],
     "what is left of a command that is cut is sent": [
-      "const isPlain = this.#within === undefined && !this.#afterCr;",
-      "const isPlain = !this.#afterCr;",
+      "const isPlain = this.#within === undefined && !this.isAfterCr;",
+      "const isPlain = !this.isAfterCr;",
     ],
     "an FF ends a subnegotiation": [
       "this.#within = byte === SE ? undefined : SB;",

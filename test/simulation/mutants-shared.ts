@@ -94,12 +94,6 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     becomes: "this.clockMs - this.#dueSinceMs >= 1e9;",
   },
   {
-    fault: "a reading that never ends is waited for",
-    file: "redis/session.ts",
-    code: "this.clockMs - this.#readSinceMs >= LATE_MS + TICK_MS;",
-    becomes: "this.clockMs - this.#readSinceMs >= 1e9;",
-  },
-  {
     fault: "after a restart, new members get what the last ones were to get",
     file: "redis/stream-order.ts",
     code: "[...this.#receiving.drop(), ...batches",

@@ -5,7 +5,16 @@ import type { Seat } from "./seat.ts";
 import { type State, Violation } from "./state.ts";
 
 const NAMES = ["ann", "Ann", "bob", "BOB", "zoë", "ZOE\u0308", "😀", "*"] as const;
-const NO_NAMES = ["", " ", "a b", "a:b", "x".repeat(33), "a\u200bb", "\u202ebob"] as const;
+const NO_NAMES = [
+  "",
+  " ",
+  "a b",
+  "a:b",
+  "x".repeat(33),
+  "x".repeat(1100),
+  "a\u200bb",
+  "\u202ebob",
+] as const;
 
 /** A name for a peer, which it sends, or has in its certificate: of these there are few, so that some come again. */
 export function chooseName(random: Random, badName: number, certified: boolean): string {
@@ -50,8 +59,7 @@ export class Naming {
     const { seen } = this.#state;
     if (!isName(name)) {
       seen.noNames++;
-      if (seat.certificate)
-        return "the certificate is for nobody: its common name is not one word";
+      if (seat.certificate) return "the certificate is for nobody: its common name is not one word";
       return "a name is one word of 1 to 32 characters without a colon";
     }
     const owner = this.#owner(name);

@@ -40,7 +40,7 @@ export function loadParts(
       onNoticesFlushed();
       return Number.POSITIVE_INFINITY;
     };
-    parts.push(presence(context), { name: "probe", extra: () => ({ flush }) });
+    parts.push(presence(context), { extra: () => ({ flush }) });
   }
   if (rules.idleMs !== undefined) parts.push(idle(rules.idleMs));
   if (rules.bot) parts.push(bot(program, context));

@@ -11,12 +11,7 @@ const SPACE = 0x20;
 
 interface Event {
   readonly what: "joined" | "left";
-  text: string;
-  /** The one that does not receive it. */
-  readonly about: Seat;
-  /** The one that has left. */
-  who?: Seat | undefined;
-  readonly step?: number;
+  readonly text: string;
 }
 
 export class Presence {
@@ -35,12 +30,12 @@ export class Presence {
   }
 
   joined(seat: Seat): void {
-    this.#happens({ what: "joined", text: `${nameOf(seat)} joined`, about: this.sender });
+    this.#happens("joined", seat);
     this.wait(seat);
   }
 
   left(seat: Seat): void {
-    this.#happens({ what: "left", text: `${nameOf(seat)} left`, about: this.sender, who: seat });
+    this.#happens("left", seat);
   }
 
   /** The server stops, and sends only what waits for room. */
@@ -82,7 +77,6 @@ export class Presence {
 
   /** A notice is in the log. */
   sent(line: Uint8Array): void {
-    this.#bringForward(line);
     const next = this.#next;
     const expected = next && this.#lineOf(next);
     if (!next || !expected || Buffer.compare(line, expected) !== 0)
@@ -95,29 +89,16 @@ export class Presence {
       if (this.#more.length > 1) state.seen.sums++;
       this.#more = [];
     }
-    this.#receiving.append(next.about, expected, true);
+    this.#receiving.append(this.sender, expected, true);
     if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.sender);
     this.wait();
   }
 
-  #happens(event: Event): void {
-    const { rules, stopping, seen } = this.#state;
+  #happens(what: Event["what"], seat: Seat): void {
+    const { rules, stopping } = this.#state;
     if (!rules.announce || stopping) return;
     const isOne = this.#more.length === 0 && this.#events.length < this.#mayAtOnce;
-    (isOne ? this.#events : this.#more).push({ ...event, step: seen.steps });
-  }
-
-  /** Of those who leave in one step, it cannot always be told from outside who leaves first. */
-  #bringForward(line: Uint8Array): void {
-    const [first, ...later] = [...this.#events, ...this.#more];
-    const isNow = ({ what, step }: Event) => what === "left" && step === first?.step;
-    if (!first || !isNow(first) || Buffer.compare(line, this.#lineOf(first)) === 0) return;
-    const sent = later.find(
-      (event) => isNow(event) && Buffer.compare(line, this.#lineOf(event)) === 0,
-    );
-    if (!sent) return;
-    [first.text, sent.text] = [sent.text, first.text];
-    [first.who, sent.who] = [sent.who, first.who];
+    (isOne ? this.#events : this.#more).push({ what, text: `${nameOf(seat)} ${what}` });
   }
 
   get #next(): Event | undefined {
@@ -128,7 +109,7 @@ export class Presence {
       return length > 0 ? [`${length} more ${what}`] : [];
     };
     const text = [...count("joined"), ...count("left")].join(", ");
-    return { what: "joined", text, about: this.sender };
+    return { what: "joined", text };
   }
 
   #lineOf({ text }: Event): Uint8Array {

@@ -1,5 +1,5 @@
 /**
- * What clients botSend: cut into lines, sent in turn and no faster than allowed, and
+ * What clients send: cut into lines, sent in turn and no faster than allowed, and
  * never more of it held than may be (promises 1, 4 and 5).
  */
 
@@ -100,8 +100,8 @@ export class Sending {
     if (what !== expected) throw new Violation(`the bot is told ${what} instead of ${expected}`);
   }
 
-  /** What holds once the server has done the work of a turn. */
-  checkFlush(turnDue: boolean): void {
+  /** What holds after every step: the bot is told at the end of the turn. */
+  checkTold(turnDue: boolean): void {
     if (this.#told.length > 0 && !turnDue) throw new Violation(`the bot is not told ${this.#told}`);
   }
 

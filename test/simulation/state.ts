@@ -35,9 +35,7 @@ export class State {
   isOverdue = false;
   /** The connection that is just being accepted. */
   arriving: Seat | undefined;
-  /** Told when all that one has sent is in the log, and it sends no more. */
-  onSilent: (seat: Seat) => void = () => {};
-  /** What the extras of the room are to be told of that, in this order. */
+  /** Members that send no more, all that they have sent being in the log, until extras are told. */
   silent: { readonly seat: Seat; readonly reason: string }[] = [];
   passPhrase: string | undefined;
   #tailBefore = 0;
@@ -131,7 +129,6 @@ export class State {
   /** All that it has sent is in the log, and it sends no more. */
   silence(seat: Seat, reason: string): void {
     this.silent.push({ seat, reason });
-    this.onSilent(seat);
   }
 
   /** One has come, has a name now, or has sent something: its time to be idle starts anew. */

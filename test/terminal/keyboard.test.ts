@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
-import { type Input, Keyboard } from "../../lib/terminal/keyboard.ts";
+import { Keyboard } from "../../lib/terminal/keyboard.ts";
 
 const START = "\x1b[200~";
 const END = "\x1b[201~";
@@ -8,14 +8,17 @@ const END = "\x1b[201~";
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-/** A keyboard, and what has come of it so far. */
-function open(): { keyboard: Keyboard; inputs: Input[] } {
-  const inputs: Input[] = [];
-  return { keyboard: new Keyboard((input) => inputs.push(input)), inputs };
+/** A keyboard, and what has come of it so far: text as it is, keys as `key …`. */
+function open(): { keyboard: Keyboard; inputs: string[] } {
+  const inputs: string[] = [];
+  const keyboard = new Keyboard((input) =>
+    inputs.push("key" in input ? `key ${input.key}` : input.text),
+  );
+  return { keyboard, inputs };
 }
 
 /** All that comes of chunks, once nothing more follows. */
-function inputsOf(...chunks: string[]): Input[] {
+function inputsOf(...chunks: string[]): string[] {
   const { keyboard, inputs } = open();
   for (const chunk of chunks) keyboard.push(chunk);
   jest.runAllTimers();
@@ -23,23 +26,23 @@ function inputsOf(...chunks: string[]): Input[] {
 }
 
 describe("text and keys", () => {
-  test.each<[what: string, chunks: string[], inputs: Input[]]>([
-    ["text in one piece", ["hé漢😀"], [{ text: "hé漢😀" }]],
-    ["Enter ends text", ["a\r", "b"], [{ text: "a" }, { key: "\r" }, { text: "b" }]],
-    ["CR LF is one Enter", ["a\r\n"], [{ text: "a" }, { key: "\r\n" }]],
-    ["control characters", ["\x03\x7f"], [{ key: "\x03" }, { key: "\x7f" }]],
-    ["an arrow", ["\x1b[D"], [{ key: "\x1b[D" }]],
-    ["an arrow in three chunks", ["\x1b", "[1;", "5Dx"], [{ key: "\x1b[1;5D" }, { text: "x" }]],
-    ["an arrow in application mode", ["\x1bOAx"], [{ key: "\x1bOA" }, { text: "x" }]],
-    ["Alt with a letter", ["\x1bb"], [{ key: "\x1bb" }]],
-    ["Alt with Backspace", ["\x1b\x7f"], [{ key: "\x1b\x7f" }]],
-    ["Alt with an arrow, by ESC", ["\x1b\x1b[Dx"], [{ key: "\x1b\x1b[D" }, { text: "x" }]],
-    ["also in three chunks", ["\x1b\x1b", "[", "D"], [{ key: "\x1b\x1b[D" }]],
-    ["ESC, then Alt", ["\x1b\x1bb"], [{ key: "\x1b" }, { key: "\x1bb" }]],
-    ["ESC alone", ["\x1b"], [{ key: "\x1b" }]],
-    ["ESC, then Enter", ["\x1b\r"], [{ key: "\x1b" }, { key: "\r" }]],
-    ["a TAB that was pressed", ["al\t"], [{ text: "al" }, { key: "\t" }]],
-    ["a TAB of a paste", ["al\tx\ty"], [{ text: "al\tx\ty" }]],
+  test.each<[what: string, chunks: string[], inputs: string[]]>([
+    ["text in one piece", ["hé漢😀"], ["hé漢😀"]],
+    ["Enter ends text", ["a\r", "b"], ["a", "key \r", "b"]],
+    ["CR LF is one Enter", ["a\r\n"], ["a", "key \r\n"]],
+    ["control characters", ["\x03\x7f"], ["key \x03", "key \x7f"]],
+    ["an arrow", ["\x1b[D"], ["key \x1b[D"]],
+    ["an arrow in three chunks", ["\x1b", "[1;", "5Dx"], ["key \x1b[1;5D", "x"]],
+    ["an arrow in application mode", ["\x1bOAx"], ["key \x1bOA", "x"]],
+    ["Alt with a letter", ["\x1bb"], ["key \x1bb"]],
+    ["Alt with Backspace", ["\x1b\x7f"], ["key \x1b\x7f"]],
+    ["Alt with an arrow, by ESC", ["\x1b\x1b[Dx"], ["key \x1b\x1b[D", "x"]],
+    ["also in three chunks", ["\x1b\x1b", "[", "D"], ["key \x1b\x1b[D"]],
+    ["ESC, then Alt", ["\x1b\x1bb"], ["key \x1b", "key \x1bb"]],
+    ["ESC alone", ["\x1b"], ["key \x1b"]],
+    ["ESC, then Enter", ["\x1b\r"], ["key \x1b", "key \r"]],
+    ["a TAB that was pressed", ["al\t"], ["al", "key \t"]],
+    ["a TAB of a paste", ["al\tx\ty"], ["al\tx\ty"]],
   ])("%s", (_what, chunks, inputs) => {
     expect(inputsOf(...chunks)).toEqual(inputs);
   });
@@ -51,55 +54,39 @@ describe("text and keys", () => {
     expect(inputs).toEqual([]);
     jest.advanceTimersByTime(1);
     keyboard.push("b");
-    expect(inputs).toEqual([{ key: "\x1b" }, { text: "b" }]);
+    expect(inputs).toEqual(["key \x1b", "b"]);
   });
 });
 
 describe("pastes", () => {
-  test.each<[what: string, chunks: string[], inputs: Input[]]>([
-    ["lines, by CR", [`${START}a\rb\r${END}`], [{ text: "a\nb\n" }]],
-    ["lines, by LF and CR LF", [`${START}a\nb\r\n${END}`], [{ text: "a\nb\n" }]],
-    [
-      "keys before and after",
-      [`x${START}a${END}\r`],
-      [{ text: "x" }, { text: "a" }, { key: "\r" }],
-    ],
-    ["two in a row are one", [`${START}a\r${END}${START}b${END}`], [{ text: "a\nb" }]],
-    ["a TAB, and no completion", [`${START}a\t${END}`], [{ text: "a\t" }]],
-    ["nothing", [START + END], [{ text: "" }]],
-    ["no end", [`${START}a`, "b"], [{ text: "ab" }]],
-    ["keys in it are shown, not obeyed", [`${START}\x03\x1b[A\x04${END}`], [{ text: "^C^[[A^D" }]],
+  test.each<[what: string, chunks: string[], inputs: string[]]>([
+    ["lines, by CR", [`${START}a\rb\r${END}`], ["a\nb\n"]],
+    ["lines, by LF and CR LF", [`${START}a\nb\r\n${END}`], ["a\nb\n"]],
+    ["keys before and after", [`x${START}a${END}\r`], ["x", "a", "key \r"]],
+    ["two in a row are one", [`${START}a\r${END}${START}b${END}`], ["a\nb"]],
+    ["a TAB, and no completion", [`${START}a\t${END}`], ["a\t"]],
+    ["nothing", [START + END], [""]],
+    ["no end", [`${START}a`, "b"], ["ab"]],
+    ["keys in it are shown, not obeyed", [`${START}\x03\x1b[A\x04${END}`], ["^C^[[A^D"]],
     [
       "an end in it does not end it",
       [`${START}a${END}\rrm -rf\r\x03`, `more\r${END}`],
-      [{ text: "a^[[201~\nrm -rf\n^Cmore\n" }],
+      ["a^[[201~\nrm -rf\n^Cmore\n"],
     ],
   ])("%s", (_what, chunks, inputs) => {
     expect(inputsOf(...chunks)).toEqual(inputs);
     expect(inputsOf(...chunks.join(""))).toEqual(inputs);
   });
 
-  test.each<[what: string, chunks: string[], inputs: Input[]]>([
-    ["lines at once", ["a\r/b\r"], [{ text: "a\n/b\n" }]],
-    ["lines in many chunks", ["a\r\nb", "c\r", "\nd"], [{ text: "a\nbc\nd" }]],
-    [
-      "the first on its own",
-      ["a\r", "b\r", "c"],
-      [{ text: "a" }, { key: "\r" }, { text: "b" }, { key: "\r" }, { text: "c" }],
-    ],
-    ["an answer", ["\ry\r"], [{ key: "\r" }, { text: "y" }, { key: "\r" }]],
-    ["Enter again and again", ["a\r\r"], [{ text: "a" }, { key: "\r" }, { key: "\r" }]],
-    [
-      "keys among them",
-      ["a\rb\x7f"],
-      [{ text: "a" }, { key: "\r" }, { text: "b" }, { key: "\x7f" }],
-    ],
-    ["a key after them", ["a\rb\r", "\x03"], [{ text: "a\nb\n" }, { key: "\x03" }]],
-    [
-      "one with marks after them",
-      ["a\rb\r", `${START}c${END}`],
-      [{ text: "a\nb\n" }, { text: "c" }],
-    ],
+  test.each<[what: string, chunks: string[], inputs: string[]]>([
+    ["lines at once", ["a\r/b\r"], ["a\n/b\n"]],
+    ["lines in many chunks", ["a\r\nb", "c\r", "\nd"], ["a\nbc\nd"]],
+    ["the first on its own", ["a\r", "b\r", "c"], ["a", "key \r", "b", "key \r", "c"]],
+    ["an answer", ["\ry\r"], ["key \r", "y", "key \r"]],
+    ["Enter again and again", ["a\r\r"], ["a", "key \r", "key \r"]],
+    ["keys among them", ["a\rb\x7f"], ["a", "key \r", "b", "key \x7f"]],
+    ["a key after them", ["a\rb\r", "\x03"], ["a\nb\n", "key \x03"]],
+    ["one with marks after them", ["a\rb\r", `${START}c${END}`], ["a\nb\n", "c"]],
   ])("without marks: %s", (_what, chunks, inputs) => {
     expect(inputsOf(...chunks)).toEqual(inputs);
   });
@@ -114,7 +101,7 @@ describe("pastes", () => {
     jest.advanceTimersByTime(49);
     expect(inputs).toEqual([]);
     jest.advanceTimersByTime(1);
-    expect(inputs).toEqual([{ text: "a" }]);
+    expect(inputs).toEqual(["a"]);
   });
 
   test("8 MB of it take a moment", () => {
@@ -124,7 +111,7 @@ describe("pastes", () => {
       all.slice(index * 1024, (index + 1) * 1024),
     );
     const startMs = performance.now();
-    expect(inputsOf(...chunks)).toEqual([{ text: lines.replaceAll("\r", "\n") }]);
+    expect(inputsOf(...chunks)).toEqual([lines.replaceAll("\r", "\n")]);
     expect(performance.now() - startMs).toBeLessThan(3000);
   });
 });

@@ -30,27 +30,6 @@ terminalTest("the keys of an editor work, and a clear screen", async () => {
   await terminal.becomes("> kept");
 });
 
-terminalTest("a paste of many lines is sent as it is, each line once", async () => {
-  const { bob, terminal } = await openRoom({ columns: 60 });
-  const pasted = Array.from(
-    { length: 300 },
-    (_, index) => `${index} tab\there, 漢字 ${"x".repeat(index % 90)}`,
-  );
-  await terminal.pasteAsKeys(`${pasted.join("\n")}\nthe rest`);
-  await terminal.shows("send 300 lines? [y/N]");
-  await terminal.enter("y");
-  await terminal.shows("> the rest");
-  await bob.hears(Buffer.from(`${pasted.at(-1)}\n`).toString("latin1"));
-  expect(bob.heard.toString()).toBe(`${pasted.join("\n")}\n`);
-  bob.say("hello\n");
-  await terminal.shows(/hello\n> the rest$/);
-  const shown = (await terminal.history()).filter((line) => line.startsWith("> "));
-  expect(shown.map((line) => /^> (\d+) tab/.exec(line)?.[1])).toEqual([
-    ...pasted.keys().map(String),
-    undefined,
-  ]);
-});
-
 terminalTest("nobody else controls this terminal", async () => {
   const { bob, terminal } = await openRoom();
   const title = await terminal.title();
@@ -107,24 +86,21 @@ terminalTest("Ctrl-C leaves at once with 130, the half-typed line on the screen"
   expect(bob.text).toBe("");
 });
 
-terminalTest(
-  "it says where it is connected; Ctrl-D half-closes, and it leaves after the server",
-  async () => {
-    const { promise: halfClosed, resolve } = Promise.withResolvers<Socket>();
-    const port = await openServer((socket) => socket.resume().on("end", () => resolve(socket)));
-    const terminal = await openTerminal(port, { client: "", columns: 80 });
-    await terminal.type("x");
-    await terminal.press("Left", "C-d"); // deletes the x
-    await terminal.shows(/^>$/m);
-    await terminal.press("C-d");
-    const socket = await halfClosed;
-    const first = `connected to 127.0.0.1:${port}; /quit to leave, /help for help`;
-    socket.write("bob: last words\n");
-    await terminal.becomes(first, "bob: last words");
-    socket.end("no newline");
-    await terminal.becomes(first, "bob: last words", "no newline", "exit 0 icanon");
-  },
-);
+terminalTest("Ctrl-D half-closes, and the client leaves after the server", async () => {
+  const { promise: halfClosed, resolve } = Promise.withResolvers<Socket>();
+  const port = await openServer((socket) => socket.resume().on("end", () => resolve(socket)));
+  const terminal = await openTerminal(port, { client: "", columns: 80 });
+  await terminal.type("x");
+  await terminal.press("Left", "C-d"); // deletes the x
+  await terminal.shows(/^>$/m);
+  await terminal.press("C-d");
+  const socket = await halfClosed;
+  const first = `connected to 127.0.0.1:${port}; /quit to leave, /help for help`;
+  socket.write("bob: last words\n");
+  await terminal.becomes(first, "bob: last words");
+  socket.end("no newline");
+  await terminal.becomes(first, "bob: last words", "no newline", "exit 0 icanon");
+});
 
 terminalTest("when the server goes away the half-typed line stays, and the code is 1", async () => {
   const { server, terminal } = await openRoom({ columns: 90 });
@@ -326,27 +302,24 @@ describe("what was not sent", () => {
   });
 });
 
-terminalTest(
-  "commands act here; what might be one asks, while lines arrive; // sends one",
-  async () => {
-    const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
-    const question = "unknown command /shrug; send it as a message? [y/N]";
-    await terminal.enter("/shrug");
-    await terminal.becomes(question);
-    bob.say("said meanwhile\n");
-    await terminal.becomes("said meanwhile", question);
-    await terminal.press("y", "Enter");
-    await terminal.becomes("said meanwhile", "> /shrug", ">");
-    await terminal.enter("//quit", "/\u202e");
-    await terminal.shows("unknown command /<U+202E>;");
-    await terminal.press("C-d", "C-l", "C-u");
-    await terminal.enter("/help");
-    await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
-    await terminal.enter("/quit");
-    await terminal.shows("exit 0 icanon");
-    await bob.until("the end", () => bob.text === "/shrug\n/quit\n");
-  },
-);
+terminalTest("commands act here; what might be one asks; // sends one", async () => {
+  const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
+  const question = "unknown command /shrug; send it as a message? [y/N]";
+  await terminal.enter("/shrug");
+  await terminal.becomes(question);
+  bob.say("said meanwhile\n");
+  await terminal.becomes("said meanwhile", question);
+  await terminal.press("y", "Enter");
+  await terminal.becomes("said meanwhile", "> /shrug", ">");
+  await terminal.enter("//quit", "/\u202e");
+  await terminal.shows("unknown command /<U+202E>;");
+  await terminal.press("C-d", "C-l", "C-u");
+  await terminal.enter("/help");
+  await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
+  await terminal.enter("/quit");
+  await terminal.shows("exit 0 icanon");
+  await bob.until("the end", () => bob.text === "/shrug\n/quit\n");
+});
 
 describe("a paste", () => {
   terminalTest("controls nothing, whatever it holds", async () => {
@@ -372,29 +345,26 @@ describe("a paste", () => {
     expect(bob.heard.equals(Buffer.from(pasted))).toBe(true);
   });
 
-  terminalTest(
-    "is asked for, and no longer after the end, in whatever way that comes",
-    async () => {
-      const modes = async (leave: (terminal: Tmux, pid: number) => Promise<void> | void) => {
-        const server = await ServerProgram.start();
-        const client = `exec "${process.execPath}" client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
-        const terminal = await Tmux.start({
-          command: `read _; sh -c 'echo pid $$; ${client}'; ${REPORT}`,
-        });
-        const output = await terminal.output();
-        await terminal.press("Enter");
-        await terminal.shows(/^>$/m);
-        const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
-        await leave(terminal, Number(pid));
-        await terminal.shows(/exit \d+ icanon/);
-        return (await output()).match(/\x1b\[\?2004[hl]/g)?.join("");
-      };
-      const once = "\x1b[?2004h\x1b[?2004l";
-      expect(await modes((terminal) => terminal.press("C-c"))).toBe(once);
-      expect(await modes((terminal) => terminal.press("C-d"))).toBe(once);
-      expect(await modes((_, pid) => void process.kill(pid, "SIGTERM"))).toBe(once);
-    },
-  );
+  const end = "is asked for, and no longer after the end, in whatever way that comes";
+  terminalTest(end, async () => {
+    const modes = async (leave: (terminal: Tmux, pid: number) => Promise<void> | void) => {
+      const server = await ServerProgram.start();
+      const client = `client.ts --quiet --name "" 127.0.0.1 ${server.port}`;
+      const run = `sh -c 'echo pid $$; exec "${process.execPath}" ${client}'`;
+      const terminal = await Tmux.start({ command: `read _; ${run}; ${REPORT}` });
+      const output = await terminal.output();
+      await terminal.press("Enter");
+      await terminal.shows(/^>$/m);
+      const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
+      await leave(terminal, Number(pid));
+      await terminal.shows(/exit \d+ icanon/);
+      return (await output()).match(/\x1b\[\?2004[hl]/g)?.join("");
+    };
+    const once = "\x1b[?2004h\x1b[?2004l";
+    expect(await modes((terminal) => terminal.press("C-c"))).toBe(once);
+    expect(await modes((terminal) => terminal.press("C-d"))).toBe(once);
+    expect(await modes((_, pid) => void process.kill(pid, "SIGTERM"))).toBe(once);
+  });
 });
 
 /** A terminal by itself, with code that may use it as `terminal`. */
@@ -411,18 +381,14 @@ async function openAlone(code: string): Promise<Tmux> {
   return terminal;
 }
 
-terminalTest("a long silence is marked, dim, before the line that follows", async () => {
+terminalTest("a new day is marked, dim, before the line that follows", async () => {
   const terminal = await openAlone(`const { Date } = globalThis;
     const later = Date.parse("2026-11-26T23:50:00");
     globalThis.Date = class extends Date { constructor() { super(later); } };
-    terminal.show(Buffer.from("bob: hi\\n"));`);
-  await terminal.becomes("— Thursday, 26 November 2026 —", "bob: hi", ">");
+    terminal.note("\\x1b[2J"); terminal.note("two");`);
+  const first = "^[[2J; /quit to leave, /help for help";
+  await terminal.becomes("— Thursday, 26 November 2026 —", first, "two", ">");
   expect(await terminal.hasStyle("November", 2)).toBe(true);
-});
-
-terminalTest("notes are harmless too, and the first says how to leave", async () => {
-  const terminal = await openAlone(`terminal.note("\\x1b[2J"); terminal.note("two");`);
-  await terminal.becomes("^[[2J; /quit to leave, /help for help", "two", ">");
 });
 
 terminalTest("a crash leaves the terminal as it was", async () => {

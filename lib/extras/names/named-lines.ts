@@ -3,8 +3,7 @@
 import type { Lines } from "../../room/fair-queue.ts";
 import { LF } from "../../room/line-buffer.ts";
 
-const ENCODER = new TextEncoder();
-/** Where lines are put together, and behind that those they are made of: two quanta, in the end. */
+/** Where lines are put together, and behind that those they are made of. */
 let scratch = new Uint8Array(0);
 
 /**
@@ -51,10 +50,10 @@ export class NamedLines implements Lines {
   take(bytesMax: number): Uint8Array | undefined {
     const run = this.#lines.next;
     if (run === undefined) return undefined;
-    const prefix = (this.#prefix ??= ENCODER.encode(`${this.#name}: `));
-    if (scratch.length < 2 * bytesMax) scratch = new Uint8Array(2 * bytesMax);
+    const prefix = (this.#prefix ??= new TextEncoder().encode(`${this.#name}: `));
     // Within one array, copying many short lines is fastest.
-    const bytes = scratch;
+    const bytes = (scratch =
+      scratch.length < 2 * bytesMax ? new Uint8Array(2 * bytesMax) : scratch);
     bytes.set(run.subarray(0, bytesMax), bytesMax);
     let end = 0;
     let filled = 0;

@@ -4,8 +4,8 @@
  * two members have names that could be taken for one.
  */
 
-import type { Arrival, ArrivalSocket, Door, Hold } from "../../doors/door.ts";
-import { greetsInTls } from "../../doors/first-bytes.ts";
+import type { Arrival, Door, Hold } from "../../doors/door.ts";
+import { awaitBytes } from "../../doors/first-bytes.ts";
 import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
 import {
   askForName,
@@ -14,7 +14,6 @@ import {
   noNameWithin,
   NOT_A_NAME,
   OUT_OF_SYNC,
-  SPEAKS_TLS,
   takenOver,
 } from "../../program/server-messages.ts";
 import { formatTime } from "../../program/units.ts";
@@ -30,6 +29,7 @@ import { NamedLines } from "./named-lines.ts";
 export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
 /** How long a client may take for its name, in ms: a person has to type it. */
 const NAME_MS = 60_000;
+const TOO_LATE = noNameWithin(formatTime(NAME_MS));
 /** No name, with the white space around it, is longer, in bytes. */
 const NAME_BYTES_MAX = 1024;
 /** How many names a newcomer is told. */
@@ -41,12 +41,14 @@ export function names(context: Context): Part {
     all.room = room;
     return all;
   };
-  return { name: "names", door: all, extra, addedBytesMax: PREFIX_BYTES_MAX };
+  return { door: all, extra, addedBytesMax: PREFIX_BYTES_MAX };
 }
 
 /** A name, from when a client asks for it until its member has left. */
 interface Owner {
   readonly name: string;
+  readonly key: string;
+  /** That of the client's certificate: one that shows the same is the same client. */
   readonly fingerprint: string | undefined;
   readonly arrival: Arrival;
   /** Undefined while it stands at the door. */
@@ -57,7 +59,7 @@ interface Owner {
 class Names implements Door, Extra {
   room: Room | undefined;
   readonly #context: Context;
-  /** By the keys of their names, in the order they came. */
+  /** By their keys, in the order they came. */
   readonly #owners = new Map<string, Owner>();
 
   constructor(context: Context) {
@@ -67,31 +69,29 @@ class Names implements Door, Extra {
   meet(arrival: Arrival): void {
     // A room that stops takes nobody in, and nobody's name away.
     if (this.room?.isStopping) return arrival.pass();
-    const isOverTls = this.#context.secrets.tls !== undefined;
-    const certificate = isOverTls ? certificateOf(arrival.socket) : undefined;
-    if (certificate)
-      return this.#claim(arrival, certificate.name, certificate, arrival.takeEarly());
+    const { socket } = arrival;
+    const certificate = this.#context.secrets.tls && socket.getPeerCertificate?.();
+    if (certificate) {
+      const { CN } = certificate.subject;
+      const name = typeof CN === "string" ? CN : "";
+      return this.#claim(arrival, name, arrival.takeEarly(), certificate.fingerprint256);
+    }
     const greeting = Buffer.from(this.#greeting());
-    const taken = arrival.socket.write(greeting, 0, greeting.length);
-    if (arrival.socket.data !== arrival) return;
+    const taken = socket.write(greeting, 0, greeting.length);
+    if (socket.data !== arrival) return;
     // A new socket takes so little, or is of no use; and no line is sent in part.
     if (taken < greeting.length) return arrival.failed();
-    let begun = Buffer.alloc(0);
-    const claim = (name: string, rest: Uint8Array) => this.#claim(arrival, name, undefined, rest);
-    arrival.hold({
-      withinMs: NAME_MS,
-      received: (bytes) => {
-        begun = Buffer.concat([begun, bytes]);
-        if (!isOverTls && greetsInTls(begun)) return arrival.refuse(SPEAKS_TLS);
-        const end = begun.indexOf(LF);
-        const colon = begun.indexOf(": ");
-        if (colon >= 0 && (end < 0 || colon < end)) claim(begun.toString("utf8", 0, colon), begun);
-        else if (end >= 0) claim(begun.toString("utf8", 0, end).trim(), begun.subarray(end + 1));
-        else if (begun.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
-      },
-      ended: () => claim(begun.toString().trim(), Buffer.alloc(0)),
-      late: () => arrival.refuse(noNameWithin(formatTime(NAME_MS))),
-    });
+    const read = (received: Buffer, isAll: boolean) => {
+      const end = received.indexOf(LF);
+      const colon = received.indexOf(": ");
+      const line = end < 0 ? received : received.subarray(0, end);
+      if (colon >= 0 && colon <= line.length)
+        this.#claim(arrival, line.toString("utf8", 0, colon), received);
+      else if (end >= 0 || isAll)
+        this.#claim(arrival, line.toString().trim(), received.subarray(line.length + 1));
+      else if (received.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
+    };
+    awaitBytes(arrival, this.#context.secrets, NAME_MS, read, TOO_LATE);
   }
 
   linesOf({ name }: Member, lines: Lines): Lines {
@@ -115,25 +115,25 @@ class Names implements Door, Extra {
     for (const { member, arrival } of owners) if (!member) arrival.refuse(OUT_OF_SYNC);
   }
 
+  #greeting(): string {
+    const members = this.#owners.values().filter(({ member }) => member);
+    const told = Array.from(members.take(TOLD_MAX), ({ name }) => name);
+    return askForName(told, this.#owners.size - told.length);
+  }
+
   /**
    * Gives a client the name, and lets it pass; one with the same certificate as its owner takes it
    * over.
    *
    * @param early what it has sent already, in lines
    */
-  #claim(
-    arrival: Arrival,
-    name: string,
-    certificate: Certificate | undefined,
-    early: Uint8Array,
-  ): void {
-    if (!isName(name)) return arrival.refuse(certificate ? NO_NAME_CERTIFIED : NOT_A_NAME);
+  #claim(arrival: Arrival, name: string, early: Uint8Array, fingerprint?: string): void {
+    if (!isName(name)) return arrival.refuse(fingerprint ? NO_NAME_CERTIFIED : NOT_A_NAME);
     const key = nameKey(name);
     const before = this.#owners.get(key);
-    const { fingerprint } = certificate ?? {};
     const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;
     if (before && !isSame) return arrival.refuse(nameTaken(name));
-    const owner: Owner = { name, fingerprint, arrival };
+    const owner: Owner = { name, key, fingerprint, arrival };
     this.#owners.set(key, owner);
     const { seat } = arrival;
     arrival.seat = {
@@ -163,8 +163,7 @@ class Names implements Door, Extra {
     early: Uint8Array,
     enter: (early: Uint8Array) => void,
   ): void {
-    const { arrival, name } = owner;
-    const key = nameKey(name);
+    const { arrival, name, key } = owner;
     let received = early;
     const hold: Hold = {
       withinMs: NAME_MS,
@@ -173,7 +172,7 @@ class Names implements Door, Extra {
         arrival.socket.pause();
       },
       ended() {},
-      late: () => arrival.refuse(noNameWithin(formatTime(NAME_MS))),
+      late: () => arrival.refuse(TOO_LATE),
     };
     arrival.hold(hold);
     reservations.ask(key, (granted) => {
@@ -189,34 +188,12 @@ class Names implements Door, Extra {
   }
 
   #free(owner: Owner): void {
-    const key = nameKey(owner.name);
-    if (this.#owners.get(key) !== owner) return;
-    this.#owners.delete(key);
-    this.#reservations?.release(key);
+    if (this.#owners.get(owner.key) !== owner) return;
+    this.#owners.delete(owner.key);
+    this.#reservations?.release(owner.key);
   }
 
   get #reservations(): Reservations | undefined {
     return this.#context.parts.find(({ reservations }) => reservations)?.reservations;
   }
-
-  #greeting(): string {
-    const members = this.#owners.values().filter(({ member }) => member);
-    const told = Array.from(members.take(TOLD_MAX), ({ name }) => name);
-    return askForName(told, this.#owners.size - told.length);
-  }
-}
-
-/** Its common name, which is no name if it has none or several. */
-interface Certificate {
-  readonly name: string;
-  /** A client that shows the same certificate is the same. */
-  readonly fingerprint: string;
-}
-
-/** Undefined for a client that was not asked for one. One that is asked and shows none does not get here. */
-function certificateOf(socket: ArrivalSocket): Certificate | undefined {
-  const certificate = socket.getPeerCertificate?.();
-  if (certificate === undefined) return undefined;
-  const { CN } = certificate.subject;
-  return { name: typeof CN === "string" ? CN : "", fingerprint: certificate.fingerprint256 };
 }

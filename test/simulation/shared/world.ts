@@ -379,7 +379,7 @@ class Server {
       report: (what) => this.#reports(what),
     });
     const { order } = this;
-    const parts: Part[] = [{ name: "redis", order, reservations: order.reservations }];
+    const parts: Part[] = [{ order, reservations: order.reservations }];
     const context = { secrets: {}, parts } as unknown as Context; // all that these parts ask for
     if (world.rules.names) parts.push(names(context));
     if (world.rules.announce) parts.push(presence(context));

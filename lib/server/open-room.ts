@@ -1,0 +1,97 @@
+/** A room as a program opens it: its numbers are checked, and it reports what happens. */
+
+import type { Guard, MemberView } from "../extras/part.ts";
+import { UserError } from "../program/system-errors.ts";
+import type { Extra } from "../room/extra.ts";
+import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";
+
+/** What is reported. One that throws changes nothing for anybody. */
+export interface RoomEvents {
+  /** A member has joined, and receives what is sent from now on. */
+  onJoin?: ((member: MemberView) => void) | undefined;
+  /**
+   * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`, `server stopping`,
+   *   `out of sync`, or why it was disconnected
+   * @param behindBytes how much of the log the member had not taken
+   */
+  onLeave?: ((member: MemberView, reason: string, behindBytes: number) => void) | undefined;
+  /** A client, by its address and port, was told why it is refused, as far as it could be told. */
+  onRefuse?: ((label: string, why: string) => void) | undefined;
+}
+
+/** Clock and alarm of the program, and what there is to choose in the room. */
+export type OpenRoomOptions = RoomEvents &
+  Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs" | "now" | "wake"> & {
+    /** Told what an event has thrown; by default, that is an uncaught exception. */
+    onError?: (error: Error) => void;
+  };
+
+/** From `join(socket, name)` on, `socket.data` is to be told what happens; `flush` when `wake` asks. */
+export type EmbeddedRoom = Pick<Room, "size" | "join" | "flush" | "stop" | "abort">;
+
+/**
+ * Opens a room without a server: for sockets of any kind, of a program with its own event loop.
+ *
+ * @throws {UserError} that names a number which is out of its range
+ */
+export function openRoom(options: OpenRoomOptions): EmbeddedRoom {
+  return roomThatReports(options, guardWith(options.onError));
+}
+
+/** @throws {UserError} that names a number which is out of its range */
+export function roomThatReports(options: RoomOptions & RoomEvents, guard: Guard): Room {
+  checkLimits(options);
+  return new Room({
+    ...options,
+    extras: [() => reports(options, guard), ...(options.extras ?? [])],
+  });
+}
+
+/** Tells the events what happens in a room. */
+export function reports({ onJoin, onLeave, onRefuse }: RoomEvents, guard: Guard): Extra {
+  return { joined: guard(onJoin), gone: guard(onLeave), refused: guard(onRefuse) };
+}
+
+/** @param onError told of what a guarded function throws; by default, that is an uncaught exception */
+export function guardWith(onError: ((error: Error) => void) | undefined): Guard {
+  return <Details extends unknown[]>(report: (...details: Details) => void = () => {}) =>
+    (...details: Details): void => {
+      try {
+        report(...details);
+      } catch (error) {
+        queueMicrotask(() => {
+          if (onError && error instanceof Error) onError(error);
+          else throw error;
+        });
+      }
+    };
+}
+
+const DAY_MS = 24 * 3_600_000;
+/** What concerns an extra, that looks at itself. */
+const RANGES: readonly (readonly [name: string, min: number, max: number])[] = [
+  ["logBytes", 1, 2 ** 31],
+  ["lineBytesMax", 1, 2 ** 31],
+  ["patienceMs", 0, DAY_MS],
+  ["lingerMs", 0, DAY_MS],
+  ["arrivalMs", 1, DAY_MS],
+  ["clientsMax", 1, Infinity],
+  ["lingerersMax", 1, Infinity],
+  ["port", 0, 65_535],
+  ["unixMode", 0, 0o777],
+];
+
+function checkLimits(options: RoomOptions): void {
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  for (const [name, min, max] of RANGES) {
+    const value = given[name] ?? min;
+    const isWhole = Number.isInteger(value) || value === Infinity || name.endsWith("Ms");
+    if (typeof value === "number" && isWhole && value >= min && value <= max) continue;
+    throw new UserError(`${name} is a whole number from ${min} to ${max}, not ${value}`);
+  }
+  const { lineBytesMax, logBytes, addedBytesMax = 0 } = { ...DEFAULTS, ...options };
+  if (lineBytesMax + addedBytesMax > logBytes)
+    throw new UserError(
+      `a line of lineBytesMax ${lineBytesMax}, with ${addedBytesMax} bytes before it, does not fit into logBytes ${logBytes}`,
+    );
+}
