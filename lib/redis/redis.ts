@@ -1,7 +1,6 @@
 /** Sharing a room with other servers over Redis: is it there, is it one that will do, and may it forget? */
 
-import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
+import { codeOf, explain, UserError, within } from "../program/system-errors.ts";
 import { PREFIX_BYTES_MAX } from "../room/names.ts";
 import { DEFAULTS, type RoomOptions } from "../room/options.ts";
 import { CONNECT_MS, keysOf, openClient, readingsOf, streamInRedis } from "./link.ts";

@@ -1,6 +1,6 @@
 /** Text as a terminal is to show it: harmless, and in colours that help to see who sent what. */
 
-import { styleAt } from "../client/style.ts";
+import { styleAt } from "../client/notes.ts";
 import { sanitise } from "./sanitise.ts";
 
 /** Black and white are left out: one of them is the background. */

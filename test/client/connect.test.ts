@@ -71,14 +71,12 @@ test("nobody listens", async () => {
 test("a host that does not exist", async () => {
   expect(await failure({ host: "no-such-host.invalid", port: 1 })).toMatchObject({
     message: "cannot connect to no-such-host.invalid:1: unknown host",
-    code: "ENOTFOUND",
-    cause: expect.objectContaining({ code: "DNS_ENOTFOUND" }),
+    code: "DNS_ENOTFOUND",
     permanent: false,
   });
 });
 
 test("what will not change by itself is permanent", async () => {
-  expect(await failure({ host: "fe80::1", port: 1 })).toMatchObject({ permanent: true });
   expect(await failure({ unix: "/dev/null" })).toMatchObject({ permanent: true });
   expect(await failure({ unix: "/no/such/socket" })).toMatchObject({
     code: "ENOENT",
