@@ -174,7 +174,10 @@ export class ReconnectingConversation implements Conversation {
       } catch (error) {
         failure = asUserError(error);
       }
-      if (current.isMember) this.#accepted();
+      if (current.isMember) {
+        this.#outgoing.accepted();
+        this.#noteConnected();
+      }
       const lines = bytes ? this.#received.push(bytes) : this.#closed(current, failure);
       if (lines !== undefined) return lines;
     }
@@ -215,20 +218,19 @@ export class ReconnectingConversation implements Conversation {
       this.#notes.status(`connecting to ${this.#address}`);
       const made = await this.#connect().catch(asUserError);
       this.#notes.status("");
-      if (!(made instanceof UserError)) return this.#opened(made);
-      if (made.permanent) throw made;
-      this.#noteFailure(made);
+      if (made instanceof UserError) {
+        if (made.permanent) throw made;
+        this.#noteFailure(made);
+        continue;
+      }
+      this.#connectedAtMs = performance.now();
+      this.#outgoing.connected();
+      this.#current = new OneConnection(made, this.#part, this.#notes);
+      // A server that has refused this client may do so again: it is noted once it has not.
+      if (!this.#wasRefused) this.#noteConnected();
+      void this.#send();
+      return this.#current;
     }
-  }
-
-  #opened(connection: SocketConnection): OneConnection {
-    this.#connectedAtMs = performance.now();
-    this.#outgoing.connected();
-    this.#current = new OneConnection(connection, this.#part, this.#notes);
-    // A server that has refused this client may do so again: it is noted once it has not.
-    if (!this.#wasRefused) this.#noteConnected();
-    void this.#send();
-    return this.#current;
   }
 
   /** Hands over what is next, as long as there is a connection that takes it. */
@@ -242,11 +244,6 @@ export class ReconnectingConversation implements Conversation {
     this.#sendingTo = undefined;
     this.#wakeWriter?.();
     if (this.#outgoing.isDone) current.endOutput();
-  }
-
-  #accepted(): void {
-    this.#outgoing.accepted();
-    this.#noteConnected();
   }
 
   /** The connection has ended. */

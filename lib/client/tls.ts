@@ -66,7 +66,7 @@ function handlers(
     open: (secure) => void (secure.data = new SocketConnection(secure, address)),
     handshake(_, success, error) {
       if (success && !error) shaken.resolve();
-      else shaken.reject(error ?? new Error("EPROTO"));
+      else shaken.reject(error ?? new UserError(CLOSED_IN_HANDSHAKE));
     },
     data(secure, bytes) {
       records.decrypted(bytes.length);
@@ -109,8 +109,9 @@ function inWords(error: Error, { cert }: Tls, hasReceived = false): Error {
     return new UserError("reset by the server; does it accept our certificate (--tls-cert)?", {
       cause: error,
     });
-  if (/^E[A-Z]+$/.test(code)) return error;
   // The codes of X509_verify_cert_error(3), and a name that does not match.
+  if (!/^(CERT|CRL|DEPTH|ERR_TLS_CERT|HOST|INVALID|PATH|SELF|UNABLE|UNSPECIFIED)/.test(code))
+    return error;
   const hint = /SELF_SIGNED|^UNABLE/.test(code) ? "; --tls-ca trusts another CA" : "";
   const why = `its certificate cannot be verified: ${error.message}${hint}`;
   return new UserError(why, { cause: error, permanent: true });
