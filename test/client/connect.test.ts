@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 
 import { connect, type ConnectOptions, isTlsAlert } from "../../lib/client/connect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { clientCommand, endAfterEach, Program, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 
 endAfterEach();
@@ -37,18 +37,6 @@ testWithIPv6("200 connects to a name with two addresses are 200 accepts", async 
   await marked.promise;
   expect(accepted).toBe(201);
 });
-
-testWithIPv6(
-  "--max-clients 1 admits a client that comes by a name with two addresses",
-  async () => {
-    const server = await ServerProgram.run(serverCommand("--max-clients", "1", "0"));
-    const client = new Program(clientCommand("localhost", `${server.port}`));
-    client.endInput();
-    expect(await client.exited).toBe(0);
-    await server.logged(/left \[::1\]:\d+: end of input \(0 here\)\n/);
-    expect(server.count(/refused/)).toBe(0);
-  },
-);
 
 testWithIPv6("a server on one of the addresses of a name is found there", async () => {
   for (const hostname of ["::1", "127.0.0.1"]) {

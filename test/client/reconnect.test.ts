@@ -156,27 +156,6 @@ test("nothing that the system has taken is sent twice, nothing else is lost, and
   expect(code).toBe(cut === "" ? 0 : 1);
 });
 
-test("the rest of a line whose start was taken is not sent as a line", async () => {
-  const host = await Host.open();
-  const client = startPipe(host.port);
-  const first = await host.guest();
-  client.say("said in");
-  await first.hears("said in");
-  first.reset();
-  await client.printed("lost the connection", "stderr");
-  client.say(" two parts");
-  client.say(", or three\nnext\n");
-  const second = await host.guest();
-  await second.hears("next\n");
-  expect(second.text).toBe("next\n");
-  await client.printed("a line was cut off; its rest is not sent\n", "stderr");
-  client.endInput();
-  await second.hearsAll();
-  second.endInput();
-  expect(await client.exited).toBe(1);
-  expect(client.stderr).toEndWith("linechat-client: at least 1 line was lost\n");
-});
-
 test("half a line received does not mix with the next", async () => {
   const host = await Host.open();
   const client = startPipe(host.port);
@@ -256,20 +235,6 @@ test("with nothing to send it does not wait for a server that is not there", asy
   );
 });
 
-test("what was not sent when stdin ended while away is sent over the next connection", async () => {
-  const host = await Host.open();
-  const client = startPipe(host.port, "--send-only");
-  await client.printed("connected", "stderr");
-  (await host.guest()).reset();
-  await client.printed("lost the connection", "stderr");
-  client.say("one\ntwo");
-  client.endInput();
-  const second = await host.guest();
-  expect(await second.hearsAll()).toBe("one\ntwo");
-  second.endInput();
-  expect(await client.exited).toBe(0);
-});
-
 describe("a server that refuses with a message", () => {
   test("is tried again; what it has not relayed is sent again, once it accepts", async () => {
     const server = await ServerProgram.start("--max-clients", "2");
@@ -313,20 +278,6 @@ describe("a server that refuses with a message", () => {
     expect([await client.exited, client.stdout]).toEqual([
       ...[0, "* room is full\n* say your name first\n* too many connections from 127.0.0.1\n"],
     ]);
-  });
-
-  test("does not get again what was sent before others were received", async () => {
-    const host = await Host.open();
-    const client = startPipe(host.port);
-    const first = await host.guest();
-    client.say("one\n");
-    await first.hears("one\n");
-    first.say("bob: hi\n* room is full\n");
-    first.endInput();
-    const second = await host.guest();
-    client.say("two\n");
-    client.endInput();
-    expect(await second.hearsAll()).toBe("two\n");
   });
 
   test("is asked less and less often, and named once", async () => {
@@ -461,20 +412,3 @@ terminalTest(
     await terminal.shows(/bob: welcome back\nalice:$/);
   },
 );
-
-terminalTest("in a terminal it can begin before there is a server", async () => {
-  const absent = await Host.open();
-  absent.close();
-  const at = RegExp.escape(`127.0.0.1:${absent.port}`);
-  const terminal = await Tmux.start({
-    columns: 90,
-    command: `"${process.execPath}" client.ts --reconnect --name alice 127.0.0.1 ${absent.port}`,
-  });
-  const refused = `cannot connect to ${at}: connection refused`;
-  await terminal.shows(new RegExp(`^${refused}.*\nretrying in \\d s`));
-  await terminal.type("early");
-  await terminal.press("Enter");
-  const host = await Host.open(absent.port);
-  await (await host.guest()).hears("alice: early\n");
-  await terminal.shows(new RegExp(`^${refused}.*\nconnected to ${at}\nalice: early\nalice:$`));
-});

@@ -1,4 +1,4 @@
-/** A program for stderr.test.ts: `write 5` writes five events, `exit` ends it; each answered on stdout. */
+/** A program for output.test.ts: `write 5` writes five events, `exit` ends it; each answered on stdout. */
 
 import { exit, runCommand } from "../../lib/program/command-line.ts";
 import { openStderr } from "../../lib/program/output.ts";

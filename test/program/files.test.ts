@@ -66,9 +66,7 @@ test("a file that is written only in part, and a key that TLS does not sign with
   ] as const) {
     writeFileSync(file(name), pem + pem.slice(0, length));
     for (const files of [{ cert: file(name), key: file("key") }, { ca: file(name) }])
-      expect(() => loadTls(files)).toThrow(
-        `cannot use ${file(name)}: bad end line`,
-      );
+      expect(() => loadTls(files)).toThrow(`cannot use ${file(name)}: bad end line`);
   }
   openssl(..."ecparam -name secp224r1 -genkey -noout -out key224".split(" "));
   openssl(..."req -x509 -key key224 -subj /CN=x -days 1 -out now224".split(" "));
