@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
+import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
 import { failed, UserError, within } from "../program/system-errors.ts";
 import { type Connection, SocketConnection } from "./connection.ts";
 
@@ -14,8 +15,6 @@ const ANSWER_MS = 30_000;
 const HANDSHAKE_MS = 10_000;
 /** How long an address is tried alone before the next one is tried as well (RFC 8305, 5). */
 const HEAD_START_MS = 250;
-/** The time from the last byte of a silent server to the first probe whether it is still there. */
-const KEEP_ALIVE_MS = 60_000;
 /** What errors mean here. */
 const WORDS = {
   DNS_ENOTFOUND: "unknown host",

@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 
 import { openStderr, writeOut } from "./output.ts";
-import { quote, usageError, UserError } from "./system-errors.ts";
+import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
 /** The oldest Bun that will do; `engines` in package.json says so too, but nothing looks there. */
 export const OLDEST_BUN = "1.4.5";
@@ -95,7 +95,7 @@ export function parseCommandLine<Options extends Table>(
   const operands = isInstead ? given : (command.readOperands?.(given) ?? given);
   const missing = expected.slice(operands.length).map((operand) => `<${operand}>`);
   if (missing.length > 0)
-    throw usageError(`${missing.join(" and ")} missing, as in ${command.examples[0]?.[0]}`);
+    throw usageError(`${listed(missing)} missing, as in ${command.examples[0]?.[0]}`);
   const surplus = operands[expected.length];
   if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}`);
   return { options: options as Values<Options>, operands: [...operands] }; // each value came from its own option

@@ -36,6 +36,11 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
+/** `a, b and c`. */
+export function listed(words: readonly string[]): string {
+  return words.join(", ").replace(/, ([^,]*)$/, " and $1");
+}
+
 /** The system's code for what went wrong, such as `ECONNREFUSED`; empty when there is none. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
@@ -82,8 +87,15 @@ export async function within<Value>(
   something: Promise<Value>,
   words: (time: string) => string,
 ): Promise<Value> {
-  const late = Promise.withResolvers<never>();
-  const error = new UserError(words(`within ${ms / 1000} s`), { code: "ETIMEDOUT" });
-  const alarm = setTimeout(late.reject, ms, error);
-  return Promise.race([something, late.promise]).finally(() => clearTimeout(alarm));
+  if (await settlesWithin(ms, something)) return something;
+  throw new UserError(words(`within ${ms / 1000} s`), { code: "ETIMEDOUT" });
+}
+
+/** Waits until something is settled, but only for so many ms; returns whether it is. */
+export async function settlesWithin(ms: number, something: Promise<unknown>): Promise<boolean> {
+  const settled = Promise.withResolvers<boolean>();
+  const alarm = setTimeout(settled.resolve, ms, false);
+  const settle = () => settled.resolve(true);
+  something.then(settle, settle);
+  return settled.promise.finally(() => clearTimeout(alarm));
 }

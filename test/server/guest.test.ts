@@ -90,7 +90,7 @@ describe("the pass phrase", () => {
     };
     expect(await run(`${file}.none`)).toEqual({
       code: 1,
-      stderr: `linechat-server: cannot read ${file}.none: no such file or directory\n`,
+      stderr: `linechat-server: cannot read ${file}.none: no such file\n`,
     });
     for (const wrong of ["", "\n", "two\nlines\n", "x".repeat(1025)]) {
       writeFileSync(file, wrong);

@@ -45,7 +45,7 @@ describe("the reason why a port cannot be listened on", () => {
   });
 
   test("no such address", async () => {
-    const reason = "address not available";
+    const reason = "this machine has no such address";
     await expectReason(run("--host", "192.0.2.1", "0"), "192.0.2.1:0", reason);
     await expectReason(run("--host", "2001:db8::1", "0"), "[2001:db8::1]:0", reason);
   });
@@ -60,7 +60,7 @@ describe("the reason why a port cannot be listened on", () => {
 
   test("in use, on the address, on all of them, and for listen()", async () => {
     const { port } = await ServerProgram.start();
-    const reason = "address already in use";
+    const reason = "the address is in use";
     await expectReason(run("--host", "127.0.0.1", `${port}`), `127.0.0.1:${port}`, reason);
     await expectReason(run(`${port}`), `[::]:${port}`, reason);
     await expect(listen({ host: "127.0.0.1", port })).rejects.toThrow(

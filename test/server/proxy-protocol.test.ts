@@ -294,7 +294,7 @@ test("two servers share a port with --reuse-port, each with some of the clients"
   for (let count = 0; count < 40; count++) await Peer.connect(one.port);
   for (const server of [one, other]) await server.logged(/ joined /);
   const refused = await runToEnd(serverCommand("--host", "127.0.0.1", `${one.port}`));
-  expect(refused.stderr).toContain("address already in use");
+  expect(refused.stderr).toContain("the address is in use");
 });
 
 /** Speaks TLS behind a header, as through a load balancer. */

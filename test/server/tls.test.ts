@@ -251,7 +251,7 @@ test("SIGHUP has new connections use new certificates and disturbs no member; ba
   writeFileSync(pem("live.key"), "no key");
   server.kill("SIGHUP");
   await server.logged(
-    `certificates stay as they were: cannot use ${pem("live.pem")} with ${pem("live.key")}: no start line`,
+    `certificates stay as they were: ${pem("live.key")} holds no private key in PEM`,
   );
   expect(await shown()).toBe("second");
   const bob = await server.join({ tls: tls(), says: "still here?\n" });
@@ -278,11 +278,11 @@ describe("files that will not do are one line before listening, exit code 1", ()
     ];
     writeFileSync(text, "just text\n");
     const cases: [string, string, string][] = [
-      [pem("none.pem"), key, `cannot read ${pem("none.pem")}: no such file or directory`],
-      [pem(""), key, `cannot read ${pem("")}: illegal operation on a directory`],
-      [text, key, `cannot use ${text}: no start line`],
-      [cert, text, `cannot use ${cert} with ${text}: no start line`],
-      [cert, other, `cannot use ${cert} with ${other}: key values mismatch`],
+      [pem("none.pem"), key, `cannot read ${pem("none.pem")}: no such file`],
+      [pem(""), key, `cannot read ${pem("")}: it is a directory`],
+      [text, key, `${text} holds no certificate in PEM`],
+      [cert, text, `${text} holds no private key in PEM`],
+      [cert, other, `the key in ${other} does not fit the certificate in ${cert}`],
     ];
     for (const [certFile, keyFile, message] of cases)
       expect(await run(certFile, keyFile)).toEqual(refusal(message));

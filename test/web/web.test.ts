@@ -316,7 +316,7 @@ test("options that do not go together are named", async () => {
   const taken = await start();
   const [code, why] = await says("--web", new URL(taken.url).host, "--host", "127.0.0.1");
   expect(code).toBe(1);
-  expect(why).toContain(`cannot listen on ${new URL(taken.url).host}: address already in use`);
+  expect(why).toContain(`cannot listen on ${new URL(taken.url).host}: the address is in use`);
 });
 
 test("a server that cannot have its port for browsers leaves the other one free", async () => {
@@ -326,7 +326,7 @@ test("a server that cannot have its port for browsers leaves the other one free"
   free.stop();
   const web = { host: "127.0.0.1", port: taken.port };
   await expect(listen({ host: "127.0.0.1", port, web })).rejects.toThrow(
-    `cannot listen on 127.0.0.1:${taken.port}: address already in use`,
+    `cannot listen on 127.0.0.1:${taken.port}: the address is in use`,
   );
   const server = await listen({ host: "127.0.0.1", port });
   expect(server.webUrl).toBeUndefined();
