@@ -85,6 +85,7 @@ export class OneConnection implements Conversation {
     // A server that ended it first may not have received everything.
     if (this.#part.sends) throw new UserError(`${closed} before everything was sent`);
     this.#notes.note(closed);
+    return undefined;
   }
 
   /** @param onTaken told each time how many bytes the system has taken */

@@ -64,7 +64,7 @@ function read(file: string, isAgain: boolean, encoding: "latin1" | "utf8"): stri
     let bytes = 0;
     for (let count = 1; count > 0; bytes += count)
       count = readSync(descriptor, buffer, bytes, FILE_BYTES_MAX - bytes, null);
-    if (bytes === FILE_BYTES_MAX) throw new UserError("it is too large");
+    if (bytes === FILE_BYTES_MAX) throw new UserError("it is larger than 1M");
     return buffer.toString(encoding, 0, bytes);
   } catch (error) {
     throw failed(`cannot read ${file}`, error);
