@@ -4,33 +4,27 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("extras/history.ts", {
-    "history has a line too many": ["lines > this.#linesMax)", "lines - 1 > this.#linesMax)"],
-    "history has a line too few": ["lines > this.#linesMax)", "lines >= this.#linesMax)"],
-    "history has a byte too many": ["let left = this.#bytesMax;", "let left = this.#bytesMax + 1;"],
-    "history begins where it began for the newcomer before": [
-      "while (end < head) [end, lines]",
-      "while (end < head && end === 0) [end, lines]",
+    "history has a line too many": [
+      "this.#lines > this.#linesMax ||",
+      "this.#lines - 1 > this.#linesMax ||",
     ],
-    "lines of history that the log has forgotten are counted": [
-      "if (this.#found.start < this.#log.first) this.#found = { start: first, end: first, lines: 0 };",
-      "",
+    "history has a line too few": [
+      "this.#lines > this.#linesMax ||",
+      "this.#lines >= this.#linesMax ||",
     ],
-    "lines that the log no longer keeps are history": [
-      "const oldest = head - this.#keptBytes;",
-      "const oldest = 0;",
+    "history has a byte too many": [
+      "this.#bytes > this.#bytesMax ||",
+      "this.#bytes > this.#bytesMax + 1 ||",
     ],
-    "notices are history": ["if (!isPassing) return;", "if (!isPassing || start >= 0) return;"],
-    "notices count as lines": [
-      "if (gap && gap.start <= position) return [gap.end, lines];",
-      "if (gap && gap.start <= position) return [gap.end, lines + step];",
+    "lines that the log no longer keeps are history": ["|| this.#start < oldest;", ";"],
+    "notices are history": ["if (!isPassing) this.#add", "this.#add"],
+    "what was sent between two notices is not history": [
+      "cursor.position = Math.min(next?.start ?? this.#end, this.#end);",
+      "cursor.position = this.#end;",
     ],
-    "notices count as bytes": ["      at = start;\n", ""],
-    "a newcomer is not written to for history alone": [
-      "          log.holdFrom(start);\n          room.wake(0);",
-      "          log.holdFrom(start);",
-    ],
+    "a newcomer is not written to for history alone": ["    this.#room.wake(0);\n", ""],
     "what a newcomer has not taken of history is not held": [
-      "          log.holdFrom(start);\n",
+      "    this.#room.log.holdFrom(this.#start);\n",
       "",
     ],
     "the mark is sent again after a short write": [
