@@ -76,7 +76,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       ".trim(), received);",
     ],
     "a name that is taken is given twice": [
-      "if (before && !isSame) return",
+      "if (before && !(isSame && before.member)) return",
       'if (before?.name === "") return',
     ],
     "a name goes over to any certificate": [
@@ -84,15 +84,14 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "const isSame = fingerprint !== undefined && before?.fingerprint !== undefined;",
     ],
     "a member whose name was taken over stays": [
-      "if (before?.member) before.member.disconnect(takenOver(name));",
-      "if (before?.member) void 0;",
+      "    before?.member?.disconnect(takenOver(name));\n",
+      "",
     ],
     "a member whose name was taken over takes it along when it leaves": [
       "if (owner?.member === member) this.#free(owner);",
       "if (owner) this.#free(owner);",
     ],
     "one that has left keeps its name": ["if (owner?.member === member) this.#free(owner);", ""],
-    "a seat with a name is never given back": ["        seat?.release();\n", ""],
     "a name may be anything": ["if (!isName(name)) return", 'if (name === "") return'],
     "a newcomer is not told to send its name": [
       "const greeting = Buffer.from(this.#greeting());",
