@@ -41,7 +41,6 @@ export interface Door {
 export interface Hold {
   readonly withinMs: number;
   received?(bytes: Uint8Array): void;
-  drained?(): void;
   /** The peer has sent its last byte; if it passes all the same, it joins and then ends its input. */
   ended(): void;
   late(): void;
@@ -172,9 +171,7 @@ export class Arrival implements Life {
     this.#hold?.received?.(bytes);
   }
 
-  drained(): void {
-    this.#hold?.drained?.();
-  }
+  drained(): void {}
 
   ended(): void {
     this.#hasEnded = true;

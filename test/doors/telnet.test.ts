@@ -52,10 +52,10 @@ function enter() {
   const next: Door = {
     meet(arrival) {
       inRoom.resolve(arrival.socket);
+      arrival.drained = () => drains++;
       arrival.hold({
         withinMs: 1000,
         received: (part) => data.push(Buffer.from(part).toString("latin1")),
-        drained: () => drains++,
         ended: () => data.push("EOF"),
         late() {},
       });
