@@ -21,7 +21,7 @@ const DO = 253;
 const DONT = 254;
 const IAC = 255;
 
-/** How much may wait for a client that does not read its answers; more is not answered. */
+/** More than that waits for a client that does not read its answers: it is not answered. */
 const ANSWER_BYTES_MAX = 2048;
 
 export function telnet(): Part {

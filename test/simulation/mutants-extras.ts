@@ -4,18 +4,9 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("extras/history.ts", {
-    "history has a line too many": [
-      "this.#lines > this.#linesMax ||",
-      "this.#lines - 1 > this.#linesMax ||",
-    ],
-    "history has a line too few": [
-      "this.#lines > this.#linesMax ||",
-      "this.#lines >= this.#linesMax ||",
-    ],
-    "history has a byte too many": [
-      "this.#bytes > this.#bytesMax ||",
-      "this.#bytes > this.#bytesMax + 1 ||",
-    ],
+    "history has a line too many": ["this.#lines > lines ||", "this.#lines - 1 > lines ||"],
+    "history has a line too few": ["this.#lines > lines ||", "this.#lines >= lines ||"],
+    "history has a byte too many": ["this.#bytes > bytes ||", "this.#bytes > bytes + 1 ||"],
     "lines that the log no longer keeps are history": ["|| this.#start < oldest;", ";"],
     "notices are history": ["if (!isPassing) this.#add", "this.#add"],
     "what was sent between two notices is not history": [
