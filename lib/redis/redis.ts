@@ -14,7 +14,7 @@ import {
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 import { CONNECT_MS, openClient, RedisLink } from "./link.ts";
-import { StreamOrder } from "./stream-order.ts";
+import { Session } from "./session.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
 const LINE_BYTES_MAX = 16 << 20;
@@ -83,7 +83,7 @@ export async function redis(
     ...(history ? [`--history ${history.lines ?? formatSize(history.bytes)}`] : []),
   ].join(" ");
   const at = { url: address.href, room, lineBytesMax, historyBytes, options };
-  const order = new StreamOrder({
+  const session = new Session({
     open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
@@ -91,21 +91,21 @@ export async function redis(
     names,
   });
   return {
-    order,
-    reservations: order.reservations,
+    order: session.order,
+    reservations: session.reservations,
     start: (started) =>
-      order.start(started).catch((cause: unknown) => {
+      session.start(started).catch((cause: unknown) => {
         throw new UserError(`cannot share the room ${room}: ${reasonOf(cause)}`, { cause });
       }),
     get note() {
-      return `sharing the room ${room}, as server ${order.name}`;
+      return `sharing the room ${room}, as server ${session.name}`;
     },
     async close() {
-      await settlesWithin(LEAVE_MS, new Promise<void>((done) => order.close(done)));
-      order.end();
+      await settlesWithin(LEAVE_MS, new Promise<void>((done) => session.close(done)));
+      session.end();
     },
-    figures: () => order.figures(),
-    ailment: () => (order.isUp ? undefined : "redis is away"),
+    figures: () => session.figures(),
+    ailment: () => (session.isUp ? undefined : "redis is away"),
   };
 }
 
