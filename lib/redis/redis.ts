@@ -49,15 +49,13 @@ export interface RedisRoom {
   readonly room: string;
 }
 
-/** What all servers of the room have in common. */
-export interface CommonSettings {
+/** What `listen` takes: by default, a room is this server's own. The rest is that of the whole room. */
+export interface RedisSettings {
+  readonly redis?: RedisRoom | undefined;
   readonly lineBytesMax?: number;
   readonly names?: boolean | undefined;
   readonly history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
 }
-
-/** What `listen` takes: by default, a room is this server's own. */
-export type RedisSettings = CommonSettings & { readonly redis?: RedisRoom | undefined };
 
 /**
  * Looks whether a Redis will do, and makes its order that of the room.
@@ -66,7 +64,7 @@ export type RedisSettings = CommonSettings & { readonly redis?: RedisRoom | unde
  */
 export async function redis(
   { url, room }: RedisRoom,
-  { lineBytesMax = DEFAULTS.lineBytesMax, names = false, history }: CommonSettings,
+  { lineBytesMax = DEFAULTS.lineBytesMax, names = false, history }: RedisSettings,
   { onWarning }: Context,
 ): Promise<Part> {
   const historyBytes = history?.bytes ?? 0;
@@ -135,12 +133,8 @@ async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
 /** Connects and closes again: Bun's client would only tell that the connection was closed. */
 async function knock({ hostname, port }: URL): Promise<void> {
   const where = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 6379 };
-  const socket = Bun.connect({ ...where, socket: { data() {} } });
-  await within(
-    CONNECT_MS,
-    socket.then((it) => it.terminate()),
-    (time) => `no answer ${time}`,
-  );
+  const socket = { data() {}, open: (opened: Bun.Socket) => opened.terminate() };
+  await within(CONNECT_MS, Bun.connect({ ...where, socket }), (time) => `no answer ${time}`);
 }
 
 function reasonOf(error: unknown): string {

@@ -10,7 +10,7 @@
 
 import type { Figure, Reservations } from "../extras/part.ts";
 import type { Room } from "../room/room.ts";
-import { type Batch, StreamOrder, type StreamOrderOptions } from "./stream-order.ts";
+import { type Batch, StreamOrder } from "./stream-order.ts";
 import type { Entry, Joined, OpenStream, StreamLink } from "./stream.ts";
 import { Forgotten, GONE, Refused } from "./stream.ts";
 
@@ -28,8 +28,12 @@ const RECENT_MS = 3_000;
 /** The others are told of each such part of what may be sent before all have read it. */
 const TELLS = 8;
 
-export interface SessionOptions extends StreamOrderOptions {
+export interface SessionOptions {
   readonly open: OpenStream;
+  /** The most bytes sent here that a server has not read yet: at least those of the longest line. */
+  readonly takenBytesMax: number;
+  /** A batch takes no more once it has so many bytes; 64 KiB by default. */
+  readonly batchBytes?: number;
   /** Gives a name that no server has had. */
   readonly newName: () => string;
   /** Whether members have names, so that a server which is considered down loses those of its members. */
@@ -48,7 +52,6 @@ export class Session {
   /** What this server is called; it joins under a new name each time. */
   name = "";
   readonly #options: SessionOptions;
-  #room: Room | undefined;
   readonly #started = Promise.withResolvers<void>();
   #hasStarted = false;
   /** None while Redis is away; this server is here once it has joined, or goes on where it was. */
@@ -69,7 +72,8 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.order = new StreamOrder(options, (now) => this.#flush(now));
+    const { takenBytesMax, batchBytes = 64 << 10 } = options;
+    this.order = new StreamOrder(takenBytesMax, batchBytes, (now) => this.#flush(now));
   }
 
   /** Whether it is here, and has shown that it can go on: what is sent gets its place. */
@@ -90,8 +94,8 @@ export class Session {
 
   /** Begins, for a room; resolves once this server has joined, rejects if it cannot. */
   start(room: Room): Promise<void> {
-    this.#room = room;
-    this.order.start(room);
+    this.order.room = room;
+    room.wake(0);
     return this.#started.promise;
   }
 
@@ -99,16 +103,16 @@ export class Session {
   close(done: () => void): void {
     this.#onClosed = done;
     if (!this.#isHere) return this.end();
-    const last = this.order.addEmpty();
+    const last = this.order.begin();
     for (const batch of this.order.take(NEVER)) this.#send(batch, batch === last);
   }
 
-  /** Ends at once; what has no place by then is lost. */
-  end(): void {
+  /** Ends at once; what is not known to have its place by then counts as lost. */
+  end(haveNoPlace = true): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#disconnect();
-    this.#abandon(false);
+    this.#abandon(haveNoPlace);
     this.#onClosed?.();
   }
 
@@ -137,9 +141,9 @@ export class Session {
   #onHere(joined: Joined | undefined): void {
     this.#isHere = true;
     this.#toldAtMs = -NEVER;
-    this.#room?.wake(0);
+    this.order.room?.wake(0);
     if (joined === undefined) return this.order.sendAgain();
-    this.order.begin(joined);
+    this.order.joined(joined);
     if (this.#hasStarted) this.#options.report(`shares the room again, as server ${this.name}`);
     this.#hasStarted = true;
     this.#started.resolve();
@@ -149,7 +153,7 @@ export class Session {
     const { order } = this;
     const isMuch = order.untoldBytes >= order.takenBytesMax / TELLS;
     const isDue = isMuch || now - this.#toldAtMs >= TICK_MS;
-    if (isDue && !order.hasUnsent) order.addEmpty();
+    if (isDue && !order.hasUnsent) order.begin();
     for (const batch of order.take(UNANSWERED_MAX - this.#due)) this.#send(batch);
     if (this.#readSinceMs !== undefined || order.isHeldUp()) return;
     this.#readSinceMs = now;
@@ -159,15 +163,14 @@ export class Session {
   #send(batch: Batch, isLast = false): void {
     const { tail, read } = this.order;
     this.order.untoldBytes = 0;
-    this.#toldAtMs = this.#now;
+    this.#toldAtMs = this.order.now;
     const { number, pieces, isPassing } = batch;
     const lines = Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
     const requests = pieces.flatMap(({ request }) => request ?? []);
     const by = { by: this.name, number, read: isLast ? GONE : read, tail };
     const onAdded = this.#expect(() => {
-      batch.isAdded = true;
-      if (isLast) this.end();
-      else this.#room?.wake(0);
+      if (isLast) this.end(false);
+      else this.order.room?.wake(0);
     });
     this.#link?.add({ ...by, lines, isPassing, requests }, onAdded);
   }
@@ -180,12 +183,12 @@ export class Session {
       if (why) return this.#restart(why);
     }
     if (entries.some(({ by }) => by === this.name)) this.#confirm(waitingMs);
-    this.#room?.wake(0);
+    this.order.room?.wake(0);
   }
 
   /** Something sent here has come back; if it was sent a moment ago, so has all that was sent before it. */
   #confirm(waitingMs: number): void {
-    const awayMs = this.#now - (this.#awaySinceMs ?? this.#now);
+    const awayMs = this.order.now - (this.#awaySinceMs ?? this.order.now);
     if (this.#trouble) this.#options.report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
     this.#trouble = "";
     this.#awaySinceMs = undefined;
@@ -218,11 +221,11 @@ export class Session {
   /** The connection is of no use any more, and another one is to follow. */
   #reconnect(): void {
     this.#disconnect();
-    this.#awaySinceMs ??= this.#now;
-    this.#retryAtMs = this.#now + this.#backoffMs;
+    this.#awaySinceMs ??= this.order.now;
+    this.#retryAtMs = this.order.now + this.#backoffMs;
     this.#backoffMs = Math.min(2 * this.#backoffMs, BACKOFF_MS.max);
     if (this.#onClosed) this.end();
-    this.#room?.wake(0);
+    this.order.room?.wake(0);
   }
 
   #disconnect(): void {
@@ -232,23 +235,19 @@ export class Session {
     this.#due = 0;
   }
 
-  #abandon(isForgotten: boolean): void {
-    const lines = this.order.abandon(isForgotten);
+  #abandon(haveNoPlace: boolean): void {
+    const lines = this.order.abandon(haveNoPlace);
     if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 
   /** Expects an answer in time: the same function, noting that it came. */
   #expect<Answer extends unknown[]>(done: (...answer: Answer) => void) {
-    if (this.#due++ === 0) this.#dueSinceMs = this.#now;
+    if (this.#due++ === 0) this.#dueSinceMs = this.order.now;
     return (...answer: Answer) => {
       this.#due--;
-      this.#dueSinceMs = this.#now;
+      this.#dueSinceMs = this.order.now;
       done(...answer);
     };
-  }
-
-  get #now(): number {
-    return this.#room?.now() ?? 0;
   }
 }
 

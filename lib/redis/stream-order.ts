@@ -21,13 +21,6 @@ const PIECES_MAX = 32 << 10;
 /** The number of joining. */
 const FIRST_NUMBER = 1;
 
-export interface StreamOrderOptions {
-  /** The most bytes taken that a server has not read yet: at least those of the longest line. */
-  readonly takenBytesMax: number;
-  /** A batch takes no more once it has so many bytes; 64 KiB by default. */
-  readonly batchBytes?: number;
-}
-
 /** Lines of one author, or none; or a request. */
 interface Piece {
   readonly author: Author;
@@ -47,14 +40,15 @@ export interface Batch {
   readonly pieces: Piece[];
   bytes: number;
   /** Whether its lines are only for those that are here, and no history. */
-  isPassing: boolean;
+  readonly isPassing: boolean;
   /** When it was begun. */
   readonly sinceMs: number;
-  /** Whether it is known to be in the stream. */
-  isAdded: boolean;
+  isSent: boolean;
 }
 
 export class StreamOrder implements Order {
+  /** Undefined until it begins. */
+  room: Room | undefined;
   readonly peers = new Peers();
   readonly takenBytesMax: number;
   /** Does the work of a turn: that of the `Session`. */
@@ -70,15 +64,12 @@ export class StreamOrder implements Order {
   /** How much is in the log that the others do not know of, in bytes. */
   untoldBytes = 0;
   readonly #batchBytes: number;
-  #room: Room | undefined;
   /** Those that have not come back, oldest first; `#sent` of them are on their way. */
   #batches: Batch[] = [];
   #sent = 0;
   /** How many pieces are in them. */
   #pieces = 0;
-  /** The numbers of the last one of all, and of the last one ever sent. */
   #lastNumber = FIRST_NUMBER;
-  #lastSent = FIRST_NUMBER;
   /** Those that have come back, and that not all servers have in their logs. */
   #unread: { id: string; bytes: number }[] = [];
   /** What has its place and waits for room in the log. */
@@ -87,15 +78,18 @@ export class StreamOrder implements Order {
   readonly #others: Author = { lastRun: -1 };
   readonly #passingOthers: Author = { lastRun: -1, isPassing: true };
 
-  constructor(options: StreamOrderOptions, flush: (now: number) => number) {
-    this.takenBytesMax = options.takenBytesMax;
-    this.#batchBytes = options.batchBytes ?? 64 << 10;
+  /**
+   * @param takenBytesMax the most bytes taken that a server has not read yet
+   * @param batchBytes a batch takes no more once it has so many
+   */
+  constructor(takenBytesMax: number, batchBytes: number, flush: (now: number) => number) {
+    this.takenBytesMax = takenBytesMax;
+    this.#batchBytes = batchBytes;
     this.flush = flush;
   }
 
-  start(room: Room): void {
-    this.#room = room;
-    room.wake(0);
+  get now(): number {
+    return this.room?.now() ?? 0;
   }
 
   get freeBytes(): number {
@@ -117,7 +111,7 @@ export class StreamOrder implements Order {
   /** How long the oldest batch has waited to come back, in ms. */
   get waitingMs(): number {
     const [oldest] = this.#batches;
-    return oldest === undefined ? 0 : this.#now - oldest.sinceMs;
+    return oldest === undefined ? 0 : this.now - oldest.sinceMs;
   }
 
   /** Whether a batch waits to be sent. */
@@ -146,24 +140,22 @@ export class StreamOrder implements Order {
   /** Adds to what is sent next. */
   add(piece: Partial<Piece>): void {
     const { author = { lastRun: -1 }, run = new Uint8Array(0) } = piece;
-    const isPassing = author.isPassing === true;
+    const { isPassing = false } = author;
     let batch = this.#batches.at(-1);
-    const isOpen = batch && batch.number > this.#lastSent && batch.bytes < this.#batchBytes;
-    const isOtherKind = batch && batch.bytes * run.length > 0 && batch.isPassing !== isPassing;
-    if (!batch || !isOpen || isOtherKind) batch = this.addEmpty();
+    const isOpen = batch && !batch.isSent && batch.bytes < this.#batchBytes;
+    const isOtherKind = run.length > 0 && batch?.isPassing !== isPassing;
+    if (!batch || !isOpen || isOtherKind) batch = this.begin(isPassing);
     batch.pieces.push({ ...piece, author, run });
     batch.bytes += run.length;
-    batch.isPassing ||= isPassing;
     this.#pieces++;
     // Lines come within a turn.
-    if (run.length === 0) this.#room?.wake(0);
+    if (run.length === 0) this.room?.wake(0);
   }
 
-  /** Adds a batch without lines, to tell the others something. */
-  addEmpty(): Batch {
-    const number = ++this.#lastNumber;
-    const sinceMs = this.#now;
-    const batch = { number, pieces: [], bytes: 0, isPassing: false, sinceMs, isAdded: false };
+  /** Begins a batch; without lines, it tells the others how far this server has read. */
+  begin(isPassing = false): Batch {
+    const [number, sinceMs] = [++this.#lastNumber, this.now];
+    const batch = { number, pieces: [], bytes: 0, isPassing, sinceMs, isSent: false };
     this.#batches.push(batch);
     return batch;
   }
@@ -172,7 +164,7 @@ export class StreamOrder implements Order {
   take(most: number): readonly Batch[] {
     const batches = this.#batches.slice(this.#sent, this.#sent + most);
     this.#sent += batches.length;
-    this.#lastSent = Math.max(this.#lastSent, batches.at(-1)?.number ?? 0);
+    for (const batch of batches) batch.isSent = true;
     return batches;
   }
 
@@ -182,7 +174,7 @@ export class StreamOrder implements Order {
   }
 
   /** Begins behind the entry with which the server has joined; what was sent before is history. */
-  begin({ id, others, history }: Joined): void {
+  joined({ id, others, history }: Joined): void {
     this.isMember = true;
     this.position = this.read = id;
     this.peers.begin(others);
@@ -209,8 +201,8 @@ export class StreamOrder implements Order {
 
   /** Moves what fits to the log, whole lines, and does what is to be done then. */
   moveToLog(): void {
-    if (this.#room === undefined) return;
-    const { log } = this.#room;
+    if (this.room === undefined) return;
+    const { log } = this.room;
     const { head } = log;
     let moved = 0;
     for (const piece of this.#placed) {
@@ -219,34 +211,30 @@ export class StreamOrder implements Order {
       piece.done?.();
     }
     this.#placed.splice(0, moved);
-    if (log.head !== head) this.#room.wake(0);
+    if (log.head !== head) this.room.wake(0);
   }
 
   /**
-   * Forgets everything, and disconnects all members; returns how many of their lines have no place.
+   * Forgets everything, and disconnects all members; returns how many of their lines are lost.
    *
-   * @param isForgotten whether what is in the stream has none either
+   * @param haveNoPlace whether those in batches are
    */
-  abandon(isForgotten: boolean): number {
+  abandon(haveNoPlace: boolean): number {
     const [placed, batches] = [this.#placed, this.#batches];
     [this.#placed, this.#batches, this.#unread] = [[], [], []];
     this.#sent = this.#pieces = this.takenBytes = 0;
-    this.#lastNumber = this.#lastSent = FIRST_NUMBER;
+    this.#lastNumber = FIRST_NUMBER;
     this.isMember = false;
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
-    this.#room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
+    this.room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
     for (const { author, done } of placed) if (author !== this.#others) done?.();
-    for (const { pieces, isPassing, isAdded } of batches)
+    for (const { pieces, isPassing } of batches)
       for (const { run, done } of pieces) {
         done?.();
-        if (!isPassing && (isForgotten || !isAdded)) lose(run);
+        if (haveNoPlace && !isPassing) lose(run);
       }
     return lines;
-  }
-
-  get #now(): number {
-    return this.#room?.now() ?? 0;
   }
 
   #place(author: Author, lines: string, done = () => {}): void {
