@@ -26,14 +26,10 @@ const HISTORY_BYTES_MAX = 64 << 20;
 const LEAVE_MS = 500;
 /** The first one whose streams can be trimmed by place. */
 const VERSION_MIN = "6.2";
-const TLS_HINT =
-  "; does one side want TLS (rediss://), with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?";
+const TLS_HINT = "; is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?";
 /** Errors of Redis and Bun that need an explanation. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [
-    /INVALID_RESPONSE|CONNECTION_CLOSED/,
-    `what answers there does not speak as Redis does${TLS_HINT}`,
-  ],
+  [/INVALID_RESPONSE|CONNECTION_CLOSED/, `it does not answer as Redis does${TLS_HINT}`],
   [/CONNECTION_TIMEOUT/, `no answer within ${CONNECT_MS / 1000} s${TLS_HINT}`],
   [/NOAUTH/, "it wants a password, which REDIS_PASSWORD may hold"],
   [/WRONGPASS/, "wrong user or password"],
@@ -75,11 +71,8 @@ export async function redis(
   const address = new URL(url);
   address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
   await check(address, onWarning);
-  const options = [
-    `--max-line ${formatSize(lineBytesMax)}`,
-    ...(names ? ["--names"] : []),
-    ...(history ? [`--history ${history.lines ?? formatSize(history.bytes)}`] : []),
-  ].join(" ");
+  const kept = history ? ` --history ${history.lines ?? formatSize(history.bytes)}` : "";
+  const options = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
   const at = { url: address.href, room, lineBytesMax, historyBytes, options };
   const session = new Session({
     open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),

@@ -161,13 +161,13 @@ export class Session {
   }
 
   #send(batch: Batch, isLast = false): void {
-    const { tail, read } = this.order;
+    const { peers, read } = this.order;
     this.order.untoldBytes = 0;
     this.#toldAtMs = this.order.now;
     const { number, pieces, isPassing } = batch;
     const lines = Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
     const requests = pieces.flatMap(({ request }) => request ?? []);
-    const by = { by: this.name, number, read: isLast ? GONE : read, tail };
+    const by = { by: this.name, number, read: isLast ? GONE : read, tail: peers.tail(read) };
     const onAdded = this.#expect(() => {
       if (isLast) this.end(false);
       else this.order.room?.wake(0);

@@ -10,7 +10,6 @@
 import { countLines } from "../program/lines.ts";
 import { NOT_IN_ROOM, OUT_OF_SYNC } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
-import type { LineLog } from "../room/line-log.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import { Peers } from "./peers.ts";
@@ -119,11 +118,6 @@ export class StreamOrder implements Order {
     return this.#sent < this.#batches.length;
   }
 
-  /** How far all servers have read. */
-  get tail(): string {
-    return this.peers.tail(this.read);
-  }
-
   /** Takes a run, of which it keeps a copy. */
   append(author: Author, run: Uint8Array): void {
     this.add({ author, run: new Uint8Array(run) });
@@ -194,7 +188,9 @@ export class StreamOrder implements Order {
     this.#place(this.#others, "", () => {
       this.read = id;
       if (!isOwn) this.untoldBytes += lines.length;
-      this.#forgetWhatAllHave();
+      const tail = this.peers.tail(id);
+      while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
+        this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
     });
     return undefined;
   }
@@ -206,9 +202,13 @@ export class StreamOrder implements Order {
     const { head } = log;
     let moved = 0;
     for (const piece of this.#placed) {
-      if (!moveLines(piece, log)) break;
+      const { author, run, done } = piece;
+      const end = log.freeBytes > 0 ? run.lastIndexOf(LF, log.freeBytes - 1) + 1 : 0;
+      if (end > 0) log.append(author, run.subarray(0, end));
+      piece.run = run.subarray(end);
+      if (end < run.length) break;
       moved++;
-      piece.done?.();
+      done?.();
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
@@ -252,19 +252,4 @@ export class StreamOrder implements Order {
     const answers = pieces.flatMap(({ answer }) => answer ?? []);
     for (const [at, answer] of answers.entries()) answer(granted[at] === "1");
   }
-
-  #forgetWhatAllHave(): void {
-    const { tail } = this;
-    while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
-      this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
-  }
-}
-
-/** Moves whole lines to the log, as far as there is room; returns whether that was all. */
-function moveLines(piece: Piece, log: LineLog): boolean {
-  const { author, run } = piece;
-  const end = log.freeBytes > 0 ? run.lastIndexOf(LF, log.freeBytes - 1) + 1 : 0;
-  if (end > 0) log.append(author, run.subarray(0, end));
-  piece.run = run.subarray(end);
-  return end === run.length;
 }

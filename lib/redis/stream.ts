@@ -50,12 +50,8 @@ export interface Joined {
 export interface StreamLink {
   /** Has a server join, in place of another one if that is not "". */
   join(by: string, instead: string, done: (joined: Joined) => void): void;
-  /**
-   * Adds an entry, unless its number shows that it was added before.
-   *
-   * @param done told its place; or if it had been added before, the last place of all
-   */
-  add(entry: NewEntry, done: (id: string) => void): void;
+  /** Adds an entry, unless its number shows that it was added before. */
+  add(entry: NewEntry, done: () => void): void;
   /** Answers with what follows an id, as soon as there is any, or with nothing after a second. */
   read(after: string, done: (entries: readonly Entry[]) => void): void;
   /** After this, nothing comes from it. What was asked may still be done. */

@@ -206,13 +206,13 @@ describe("--history is that of the whole room", () => {
       await bob?.hears(text);
     }
     expect(one?.stderr).not.toContain("redis is away");
-    expect(await redis.ask("LRANGE", key, "0", "-1")).toEqual(["a\n", "b\n"]);
+    expect(await redis.ask("LRANGE", key, "0", "-1")).toEqual(["2 a\n", "4 b\n"]);
     await redis.ask("SET", key, "something else");
     ann?.say("c\n");
     await one?.logged(/redis is away: WRONGTYPE [^:]*value\n/);
     await redis.ask("DEL", key);
     await bob?.hears("c\n");
-    expect(await redis.ask("LRANGE", key, "0", "-1")).toEqual(["c\n"]);
+    expect(await redis.ask("LRANGE", key, "0", "-1")).toEqual(["2 c\n"]);
   });
 
   test("what was sent before the server was out of sync is no history", async () => {
