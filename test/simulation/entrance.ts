@@ -212,8 +212,9 @@ export class Entrance {
   /** Returns what follows the pass phrase. */
   #receivesPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
     const end = bytes.indexOf(LF);
+    const received = Buffer.concat([seat.begun, bytes]);
     seat.begun = Buffer.concat([seat.begun, end < 0 ? bytes : bytes.subarray(0, end)]);
-    if (!this.#state.rules.handshake && opensTls(seat.begun)) {
+    if (!this.#state.rules.handshake && opensTls(received)) {
       this.#expects(seat, "is told", SPEAKS_TLS);
       return undefined;
     }

@@ -164,6 +164,7 @@ export class Model {
     const { rules } = state;
     state.seen.steps++;
     state.forgetGone();
+    this.sending.checkTold(turnDue);
     for (const { seat } of state.silent) state.demand(false, seat, "not told to have left");
     expectCount("connections open", server.open, state.open);
     expectCount("members and those that leave", server.members, state.members);
@@ -188,7 +189,6 @@ export class Model {
     if (state.isOverdue && !this.stopped) throw new Violation("goes on after its grace time");
     this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
-    this.sending.checkFlush(turnDue);
     state.forgetSent();
     // When somebody spoke or was dropped in this flush, the next one is due at once.
     if (!state.heldUp || turnDue || this.stopped) return;

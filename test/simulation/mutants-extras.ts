@@ -163,14 +163,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "    if (this.isWaiting) return;\n    this.#notices",
       "    this.#notices",
     ],
-    "a notice waits twice": ["if (this.isWaiting) return NEVER;", ""],
   }),
   ...faultsIn("extras/idle.ts", {
     "a member that sends is idle all the same": [
       "if (!member.isLeaving) members.start(member);",
       "",
     ],
-    "a member that is gone is idle": ["        gone: stop,\n", ""],
     "nobody looks after the idle": ["return members.dueAtMs;", "return Number.POSITIVE_INFINITY;"],
     "time in which lines wait counts": [
       "if (member.isWaiting || member.lines.isHeldBack) continue;",

@@ -66,7 +66,7 @@ export class Connection extends Reader implements AcceptedSocket {
   readonly #network: Network;
   #paused = false;
   #shut = false;
-  /** Whether the peer has sent its FIN, and whether the socket has sent so. */
+  /** Whether the peer has sent its FIN, and whether the socket has told of it. */
   #finSent = false;
   #finSeen = false;
   readonly #polite: boolean;
@@ -86,7 +86,7 @@ export class Connection extends Reader implements AcceptedSocket {
     const { random, weather, model } = network;
     this.#network = network;
     this.#polite = random.chance(weather.politePeer);
-    this.#isShakingHands = model.state.rules.handshake; // before all else
+    this.#isShakingHands = model.state.rules.handshake;
     this.remotePort = place.port;
     if (place.address !== undefined) this.remoteAddress = place.address;
     this.#lines = new PeerLines(network, seat, model.state.rules.telnet);

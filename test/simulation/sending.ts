@@ -100,8 +100,8 @@ export class Sending {
     if (what !== expected) throw new Violation(`the bot is told ${what} instead of ${expected}`);
   }
 
-  /** What holds once the server has done the work of a turn. */
-  checkFlush(turnDue: boolean): void {
+  /** What holds after every step: the bot is told at the end of the turn. */
+  checkTold(turnDue: boolean): void {
     if (this.#told.length > 0 && !turnDue) throw new Violation(`the bot is not told ${this.#told}`);
   }
 
