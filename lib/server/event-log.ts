@@ -1,6 +1,6 @@
 /** What the server says about itself: one line an event on stderr, with the time in front. */
 
-import { openStderr } from "../program/stderr.ts";
+import { openStderr } from "../program/output.ts";
 import type { RoomEvents } from "./open-room.ts";
 
 /** How many refusals are logged in a second at most. */
