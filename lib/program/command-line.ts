@@ -158,7 +158,8 @@ function unknownOption(word: string, command: Command, table: Table): UserError 
   const hint = command.operands.includes(name)
     ? `; <${name}> stands alone`
     : near.length > 0 && `; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`;
-  return usageError(`unknown option ${shown.slice(0, 40)}${hint || ""}`);
+  const given = /^[\w-]{1,40}$/.test(shown) ? shown : quote(shown);
+  return usageError(`unknown option ${given}${hint || ""}`);
 }
 
 function parseValue(
