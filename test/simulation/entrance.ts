@@ -211,9 +211,10 @@ export class Entrance {
 
   /** Returns what follows the pass phrase. */
   #receivesPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
+    const isTls = !this.#state.rules.handshake && opensTls(Buffer.concat([seat.begun, bytes]));
     const end = bytes.indexOf(LF);
     seat.begun = Buffer.concat([seat.begun, end < 0 ? bytes : bytes.subarray(0, end)]);
-    if (!this.#state.rules.handshake && opensTls(seat.begun)) {
+    if (isTls) {
       this.#expects(seat, "is told", SPEAKS_TLS);
       return undefined;
     }
