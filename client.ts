@@ -6,11 +6,11 @@
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
-import { addressOf, connect, type ConnectOptions } from "./lib/client/connect.ts";
+import { addressOf, type ConnectOptions, openConnection } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection, type Part } from "./lib/client/conversation.ts";
-import type { LocalSide, Notes } from "./lib/client/local-side.ts";
+import type { Notes } from "./lib/client/notes.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
-import { openPipe, prefixLines } from "./lib/client/pipe.ts";
+import { type LocalSide, openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/signals.ts";
 import { version } from "./package.json";
@@ -33,13 +33,14 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
     onSignal(signal, () => void leave(128 + constants.signals[signal]));
 
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
-  const connection = options.reconnect ? undefined : await connect(place);
+  const connection = options.reconnect ? undefined : await openConnection(place);
   const isChat = isatty(0) && isatty(1) && !options["recv-only"];
   const name = options.name ?? (isChat ? await loginName() : "");
   const terminal = isChat && !isDumb ? await openTerminal(name, options) : undefined;
   const opened = (side = terminal ?? (isatty(1) ? await openPlainly() : openPipe()));
   const notes = await notesFor(terminal, options);
   const part = { sends: !options["recv-only"], name };
+  if (connection) notes.note(`connected to ${connection.remoteAddress}`);
   const conversation = connection
     ? new OneConnection(connection, part, notes)
     : await openReconnecting(place, part, notes);
@@ -79,7 +80,7 @@ async function openReconnecting(
   notes: Notes,
 ): Promise<Conversation> {
   const { ReconnectingConversation } = await import("./lib/client/reconnect.ts");
-  return new ReconnectingConversation(addressOf(place), () => connect(place), part, notes);
+  return new ReconnectingConversation(addressOf(place), () => openConnection(place), part, notes);
 }
 
 /** In a pipeline that nobody watches, the client reports only what goes wrong. */
@@ -114,8 +115,6 @@ async function converse(
     return true;
   };
   const received = receive();
-  const sent = sends ? send().then(() => received) : received;
-  const unread = side.gone?.().then(() => sentAll && received) ?? received;
-  const isOver = await Promise.race([received, sent, unread]);
+  const isOver = await Promise.race([received, sends ? send().then(() => received) : received]);
   return isOver || !sends ? 0 : EXIT_NO_READER;
 }

@@ -11,8 +11,7 @@
 
 import { version } from "../package.json";
 import { runCommand } from "./program/command-line.ts";
-import { quote } from "./program/quote.ts";
-import { usageError } from "./program/system-errors.ts";
+import { quote, usageError } from "./program/system-errors.ts";
 
 const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {
   server: () => import("../server.ts"),

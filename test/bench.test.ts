@@ -4,11 +4,11 @@ import { describe, expect, test } from "bun:test";
 
 import { placeLabels, plotAll } from "./bench/charts.ts";
 import { DIALECTS } from "./bench/dialects.ts";
-import { ManyTalkersEar, OneTalkerEar } from "./bench/ear.ts";
 import type { Findings } from "./bench/figures.ts";
 import { Histogram } from "./bench/histogram.ts";
 import { type Load, measure, type Measurement } from "./bench/load.ts";
 import { PEERS, startPeer } from "./bench/peers.ts";
+import { ManyTalkersReceiver, OneTalkerReceiver } from "./bench/receiver.ts";
 import { writeScript } from "./bench/script.ts";
 import { markdown, table } from "./bench/tables.ts";
 import { endAfterEach, runToEnd } from "./harness.ts";
@@ -18,16 +18,17 @@ endAfterEach();
 const LINE_BYTES = 32;
 const ignore = () => {};
 
-describe("an ear", () => {
+describe("a receiver", () => {
   const script = writeScript(DIALECTS.plain, 0, LINE_BYTES, 8);
   const lines = (from: number, to: number) =>
     script.heard.subarray(from * LINE_BYTES, to * LINE_BYTES);
 
   test("counts the whole lines of one talker, however they are cut up", () => {
-    const ear = new OneTalkerEar(DIALECTS.plain, script);
-    for (const byte of Buffer.concat([lines(0, 8), lines(0, 2)])) ear.hear(Buffer.of(byte), ignore);
-    ear.hear(lines(2, 3).subarray(0, 9), ignore);
-    expect(ear.lines).toBe(10);
+    const receiver = new OneTalkerReceiver(DIALECTS.plain, script);
+    for (const byte of Buffer.concat([lines(0, 8), lines(0, 2)]))
+      receiver.hear(Buffer.of(byte), ignore);
+    receiver.hear(lines(2, 3).subarray(0, 9), ignore);
+    expect(receiver.lines).toBe(10);
   });
 
   test("notices a line that is lost, moved, doubled or damaged", () => {
@@ -40,7 +41,7 @@ describe("an ear", () => {
       [damaged],
     ];
     for (const chunks of wrong) {
-      const one = new OneTalkerEar(DIALECTS.plain, script);
+      const one = new OneTalkerReceiver(DIALECTS.plain, script);
       expect(() => one.hear(Buffer.concat(chunks), ignore)).toThrow("line");
     }
   });
@@ -49,26 +50,26 @@ describe("an ear", () => {
     const scripts = [0, 1, 2].map((talker) => writeScript(DIALECTS.plain, talker, LINE_BYTES, 8));
     const said = scripts.map(({ heard }) => heard.subarray(0, LINE_BYTES));
     const [zero = lines(0, 0), one = lines(0, 0), two = lines(0, 0)] = said;
-    const ear = new ManyTalkersEar(DIALECTS.plain, scripts, LINE_BYTES, 2);
-    ear.hear(Buffer.concat([one, zero.subarray(0, 7)]), ignore);
-    ear.hear(zero.subarray(7), ignore);
-    expect(ear.lines).toBe(2);
-    expect(() => ear.hear(one, ignore)).toThrow("talker 1");
-    expect(() => ear.hear(two, ignore)).toThrow("its own");
+    const receiver = new ManyTalkersReceiver(DIALECTS.plain, scripts, LINE_BYTES, 2);
+    receiver.hear(Buffer.concat([one, zero.subarray(0, 7)]), ignore);
+    receiver.hear(zero.subarray(7), ignore);
+    expect(receiver.lines).toBe(2);
+    expect(() => receiver.hear(one, ignore)).toThrow("talker 1");
+    expect(() => receiver.hear(two, ignore)).toThrow("its own");
   });
 
   test("answers a PING between two NATS messages and counts on", () => {
     const nats = writeScript(DIALECTS.nats, 0, LINE_BYTES, 2);
     const half = nats.heard.length / 2;
-    const ear = new OneTalkerEar(DIALECTS.nats, nats);
+    const receiver = new OneTalkerReceiver(DIALECTS.nats, nats);
     const answers: string[] = [];
     const parts = [
       nats.heard.subarray(0, half),
       Buffer.from("PING\r\n"),
       nats.heard.subarray(half),
     ];
-    ear.hear(Buffer.concat(parts), (text) => answers.push(text));
-    expect(ear.lines).toBe(2);
+    receiver.hear(Buffer.concat(parts), (text) => answers.push(text));
+    expect(receiver.lines).toBe(2);
     expect(answers).toEqual(["PONG\r\n"]);
   });
 });

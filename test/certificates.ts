@@ -37,76 +37,42 @@ export function makeCertificates(
   folder = mkdtempSync(join(tmpdir(), "linechat-certificates-")),
 ): Certificates {
   const file = (name: string) => join(folder, name);
-  const openssl = (...words: string[]) => {
-    const { exitCode, stderr } = Bun.spawnSync(["openssl", ...words], { cwd: folder });
-    if (exitCode !== 0) throw new Error(`openssl ${words.join(" ")}: ${stderr}`);
+  const openssl = (command: string) => {
+    const words = ["openssl", ...command.split(" ")];
+    const { exitCode, stderr } = Bun.spawnSync(words, { cwd: folder });
+    if (exitCode !== 0) throw new Error(`openssl ${command}: ${stderr}`);
   };
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const newKey = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
   const selfSigned = (name: string) =>
-    openssl(
-      "req",
-      "-x509",
-      ...newKey,
-      "-days",
-      "1",
-      "-subj",
-      `/CN=${name}`,
-      "-keyout",
-      `${name}.key`,
-      "-out",
-      `${name}.pem`,
-    );
+    openssl(`req -x509 ${newKey} -days 1 -subj /CN=${name} -keyout ${name}.key -out ${name}.pem`);
   const requested = (name: string, subjects: string) => {
-    openssl(
-      "req",
-      ...newKey,
-      "-subj",
-      `/CN=${name}`,
-      "-keyout",
-      `${name}.key`,
-      "-out",
-      `${name}.csr`,
-    );
+    openssl(`req ${newKey} -subj /CN=${name} -keyout ${name}.key -out ${name}.csr`);
     writeFileSync(file(`${name}.ext`), `subjectAltName=${subjects}\n`);
   };
-  const signed = (name: string, subjects: string, dates: string[]) => {
+  const signed = (name: string, subjects: string, days = 1) => {
     requested(name, subjects);
-    openssl(
-      "x509",
-      "-req",
-      "-in",
-      `${name}.csr`,
-      "-CA",
-      "ca.pem",
-      "-CAkey",
-      "ca.key",
-      "-CAcreateserial",
-      ...dates,
-      "-extfile",
-      `${name}.ext`,
-      "-out",
-      `${name}.pem`,
-    );
+    const ca = `-CA ca.pem -CAkey ca.key -CAcreateserial -days ${days}`;
+    openssl(`x509 -req -in ${name}.csr ${ca} -extfile ${name}.ext -out ${name}.pem`);
   };
   selfSigned("ca");
   selfSigned("stranger");
-  signed("server", "DNS:localhost,IP:127.0.0.1", ["-days", "1"]);
-  signed("second", "DNS:localhost,IP:127.0.0.1", ["-days", "1"]);
-  signed("client", "DNS:client", ["-days", "1"]);
-  signed("other", "DNS:other.example", ["-days", "1"]);
-  signed("expired", "DNS:localhost,IP:127.0.0.1", ["-days", "-1"]);
+  const here = "DNS:localhost,IP:127.0.0.1";
+  signed("server", here);
+  signed("second", here);
+  signed("client", "DNS:client");
+  signed("other", "DNS:other.example");
+  signed("expired", here, -1);
 
-  requested("future", "DNS:localhost,IP:127.0.0.1");
+  requested("future", here);
   writeFileSync(file("index.txt"), "");
   writeFileSync(file("ca.cnf"), CA_CONFIGURATION);
+  const dates = "-startdate 20980101000000Z -enddate 20990101000000Z";
   openssl(
-    ...["ca", "-batch", "-notext", "-config", "ca.cnf", "-extfile", "future.ext"],
-    ...["-startdate", "20980101000000Z", "-enddate", "20990101000000Z"],
-    ...["-in", "future.csr", "-out", "future.pem"],
+    `ca -batch -notext -config ca.cnf -extfile future.ext ${dates} -in future.csr -out future.pem`,
   );
 
-  const sealed = ["-aes256", "-passout", "pass:secret"];
-  openssl("pkey", "-in", "server.key", ...sealed, "-out", "sealed.key");
-  openssl("ec", "-in", "server.key", ...sealed, "-out", "sealed-legacy.key");
+  const sealed = "-aes256 -passout pass:secret";
+  openssl(`pkey -in server.key ${sealed} -out sealed.key`);
+  openssl(`ec -in server.key ${sealed} -out sealed-legacy.key`);
   return { file };
 }

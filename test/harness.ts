@@ -195,8 +195,8 @@ export class ServerProgram extends Program {
   }
 
   /**
-   * Waits until so many clients are there, by the last event that tells. Who has
-   * to know that a certain client is in waits for a line of it to be heard.
+   * Waits until so many clients are there, by the last event that tells; a certain one is known to
+   * be there by its name in the log.
    */
   members(count: number): Promise<true> {
     return this.until(`${count} to be here`, () => {

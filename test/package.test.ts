@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { OLDEST_BUN, requireBun } from "../lib/program/bun-version.ts";
+import { OLDEST_BUN, requireBun } from "../lib/program/command-line.ts";
 import { engines, version } from "../package.json";
 import { endAfterEach, newFolder, Program, ROOT, runToEnd, ServerProgram } from "./harness.ts";
 import { installTypes, testWith } from "./harness/tools.ts";

@@ -59,7 +59,7 @@ testWith(
 for (const [name, command] of Object.entries(PEERS)) {
   if (name === "telnet") continue; // It drops what it has not read when its input ends.
   const peerTest = name === "linechat" ? test : testWith(name);
-  peerTest(`${name} leaves at the end of its input, its last words said`, async () => {
+  peerTest(`${name} leaves at the end of its input, its last line relayed`, async () => {
     const server = await ServerProgram.start();
     const listener = await server.join();
     const program = new Program(command(server.port));

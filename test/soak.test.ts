@@ -29,9 +29,9 @@ test(
 describe("a transcript", () => {
   const lines = Buffer.from("a 0 ==\nb 0 =\na 1 =\nb 1 ==\n");
 
-  test("is the same for all ears, however it is cut up", () => {
+  test("is the same for all receivers, however it is cut up", () => {
     const transcript = new Transcript();
-    const [first, second] = [transcript.newEar(), transcript.newEar()];
+    const [first, second] = [transcript.newReceiver(), transcript.newReceiver()];
     for (const byte of lines) first.hear(Buffer.of(byte));
     expect(transcript.lagBytes).toBe(lines.length);
     second.hear(lines);
@@ -46,7 +46,7 @@ describe("a transcript", () => {
     ["damaged", "a 0 ==\nb 0 !\n"],
   ])("shows when a line is %s for one of them", (_, heard) => {
     const transcript = new Transcript();
-    const [first, second] = [transcript.newEar(), transcript.newEar()];
+    const [first, second] = [transcript.newReceiver(), transcript.newReceiver()];
     first.hear(lines);
     expect(() => second.hear(Buffer.from(heard))).toThrow("where another heard");
   });
@@ -56,7 +56,7 @@ describe("a transcript", () => {
     ["doubled", "a 0 ==\na 0 ==\n"],
     ["cut", "a 0 ==\na 1\n"],
   ])("shows when a line is %s for all of them", (_, heard) => {
-    expect(() => new Transcript().newEar().hear(Buffer.from(heard))).toThrow("instead of a 1");
+    expect(() => new Transcript().newReceiver().hear(Buffer.from(heard))).toThrow("instead of a 1");
   });
 });
 

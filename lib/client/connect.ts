@@ -1,18 +1,29 @@
 /** Stage 2 at the client's end: getaddrinfo, socket, connect. */
 
+import { statSync } from "node:fs";
+import { isIP } from "node:net";
+
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
-import { LF } from "../program/lf.ts";
-import { codeOf, failed, UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
-import { addressesOf, firstToAnswer, type Place } from "./addresses.ts";
-import { BY_SERVER, Connection } from "./connection.ts";
+import { failed, UserError, within } from "../program/system-errors.ts";
+import { type Connection, SocketConnection } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */
 const ANSWER_MS = 30_000;
 /** How long a server may take for the TLS handshake. */
 const HANDSHAKE_MS = 10_000;
+/** How long an address is tried alone before the next one is tried as well (RFC 8305, 5). */
+const HEAD_START_MS = 250;
+/** What errors mean here. */
+const WORDS = {
+  DNS_ENOTFOUND: "unknown host",
+  ECONNRESET: "reset by the server",
+  EINVAL: "invalid argument; a link-local address needs its interface, like fe80::1%eth0",
+};
+
+/** A port, from 1 to 65535, of a host, by name or address; or the path of a Unix socket. */
+export type Place = { host: string; port: number } | { unix: string };
 
 /** Where to connect to, and how. */
 export type ConnectOptions = Place & {
@@ -37,28 +48,32 @@ export type ConnectOptions = Place & {
  * may be two minutes, it keeps a program from ending by itself.
  *
  * @throws {UserError} that names the address, when no server answers or it cannot be verified, or
- *   the option that is out of range; with a code such as ECONNREFUSED, ENOTFOUND (no such host),
+ *   the option that is out of range; with a code such as ECONNREFUSED, DNS_ENOTFOUND (no such host),
  *   ETIMEDOUT, CERT_HAS_EXPIRED; `permanent` if trying again cannot help
  */
-export async function connect(options: ConnectOptions): Promise<Connection> {
+export function connect(options: ConnectOptions): Promise<Connection> {
+  return openConnection(options);
+}
+
+/** The same, with what the client itself needs to know of it. */
+export async function openConnection(options: ConnectOptions): Promise<SocketConnection> {
   const { tls, passPhrase, answerMs = ANSWER_MS, handshakeMs = HANDSHAKE_MS } = options;
   const address = addressOf(options);
   try {
-    if ("port" in options) checkRange("port", options.port, 1, 65_535);
-    checkRange("answerMs", answerMs, 1);
-    checkRange("handshakeMs", handshakeMs, 1);
-    let connection: Connection;
+    if ("port" in options) checkRange("port", options.port, 65_535);
+    checkRange("answerMs", answerMs);
+    checkRange("handshakeMs", handshakeMs);
+    let connection: SocketConnection;
     if (tls) {
       const { BENEATH_TLS, startTls } = await import("./tls.ts");
-      const beneath = await open(options, BENEATH_TLS, answerMs);
+      const beneath = await openSocket(options, BENEATH_TLS, answerMs);
       const serverName = tls.serverName ?? ("unix" in options ? "localhost" : options.host);
       connection = await startTls(beneath, { ...tls, serverName }, address, handshakeMs);
-    } else connection = (await open(options, plainHandlers(address, handshakeMs), answerMs)).data;
-    if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.of(LF)]));
+    } else connection = (await openSocket(options, plainHandlers(address), answerMs)).data;
+    if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.from("\n")]));
     return connection;
   } catch (error) {
-    const { inWords } = await import("./connect-errors.ts");
-    throw failed(`cannot connect to ${address}`, inWords(error, options), BY_SERVER);
+    throw failed(`cannot connect to ${address}`, error, WORDS);
   }
 }
 
@@ -67,52 +82,90 @@ export function addressOf(place: Place): string {
   return "unix" in place ? place.unix : formatAddress(place.host, place.port);
 }
 
-function checkRange(option: string, value: number, min: number, max = Infinity): void {
-  if (value >= min && value <= max) return;
-  const range = max === Infinity ? `from ${min} on` : `from ${min} to ${max}`;
+function checkRange(option: string, value: number, max = Infinity): void {
+  if (value >= 1 && value <= max) return;
+  const range = max === Infinity ? "from 1 on" : `from 1 to ${max}`;
   throw new UserError(`${option} is a number ${range}, not ${value}`, { permanent: true });
 }
 
 /** One socket that is connected there: socket and connect, for one address after another. */
-async function open<Data>(
+async function openSocket<Data>(
   place: Place,
   socket: Bun.SocketHandler<Data>,
   answerMs: number,
 ): Promise<Bun.Socket<Data>> {
   const how = { allowHalfOpen: true, socket };
-  let late: unknown;
+  const late = new AbortController();
   const first = async () => {
-    if ("unix" in place) return Bun.connect<Data>({ unix: place.unix, ...how });
+    if ("unix" in place) {
+      // Bun takes any other file for a socket that nobody listens on.
+      if (!statSync(place.unix).isSocket())
+        throw new UserError("it is not a socket", { code: "ENOTSOCK", permanent: true });
+      return Bun.connect<Data>({ unix: place.unix, ...how });
+    }
     const { host, port } = place;
-    return firstToAnswer(await addressesOf(host), async (hostname) => {
-      if (late) throw late;
-      return Bun.connect<Data>({ hostname, port, ...how });
-    });
+    const tryOne = (hostname: string) => Bun.connect<Data>({ hostname, port, ...how });
+    return firstToAnswer(await addressesOf(host), tryOne, late.signal);
   };
-  const opening = first();
   try {
-    const connected = await within(answerMs, opening, (time) => `no answer ${time}`);
+    const connected = await within(answerMs, first(), (time) => `no answer ${time}`);
     connected.setNoDelay(true);
     connected.setKeepAlive(true, KEEP_ALIVE_MS);
     return connected;
-  } catch (error) {
-    late = error;
-    opening.then((connected) => connected.terminate()).catch(() => {});
-    throw error;
+  } finally {
+    late.abort();
   }
 }
 
+/** The addresses of a host in the order in which they are to be tried: getaddrinfo. */
+async function addressesOf(host: string): Promise<string[]> {
+  if (isIP(host)) return [host];
+  // By RFC 6761, 6.3, whatever the system may know of it.
+  if (/^localhost\.?$/i.test(host)) return ["::1", "127.0.0.1"];
+  const found = await Bun.dns.lookup(host, { backend: "system" });
+  return [...new Set(found.map(({ address }) => address))];
+}
+
 /**
- * Without TLS: socket events go to the connection, unless they show that the server speaks TLS: by
- * an alert, or by a reset without a byte, after its wait for a handshake or at our EOF.
+ * Tries one address after another, each a while after the one before or as soon as that has failed
+ * ("Happy Eyeballs", RFC 8305). One that answers late is closed at once, as Bun cannot take an
+ * attempt back, and nothing is written to it.
+ *
+ * @param connect tries one address
+ * @param late when it is aborted, nothing more is tried
+ * @returns the first connection
+ * @throws what the last failure was, once all have failed
  */
-function plainHandlers(address: string, handshakeMs: number): Bun.SocketHandler<Connection> {
-  let openedAtMs = 0;
+export async function firstToAnswer<Socket extends { terminate(): void }>(
+  addresses: readonly string[],
+  connect: (address: string) => Promise<Socket>,
+  late: AbortSignal,
+  headStartMs = HEAD_START_MS,
+): Promise<Socket> {
+  const first = Promise.withResolvers<Socket>();
+  let isOver = false;
+  let failures = 0;
+  for (const address of addresses) {
+    if (isOver || late.aborted) break;
+    const attempt = connect(address).then(
+      (socket) => {
+        if (isOver || late.aborted) return socket.terminate();
+        isOver = true;
+        first.resolve(socket);
+      },
+      (error) => {
+        if (++failures === addresses.length) first.reject(error);
+      },
+    );
+    await Promise.race([attempt, Bun.sleep(headStartMs)]);
+  }
+  return first.promise;
+}
+
+/** Without TLS: socket events go to the connection, unless they show that the server speaks TLS. */
+function plainHandlers(address: string): Bun.SocketHandler<SocketConnection> {
   return {
-    open(socket) {
-      openedAtMs = performance.now();
-      socket.data = new Connection(socket, address);
-    },
+    open: (socket) => void (socket.data = new SocketConnection(socket, address)),
     data(socket, bytes) {
       const connection = socket.data;
       if (connection.hasReceived || !isTlsAlert(bytes)) return connection.received(bytes);
@@ -122,14 +175,7 @@ function plainHandlers(address: string, handshakeMs: number): Bun.SocketHandler<
     },
     drain: (socket) => socket.data.drained(),
     end: (socket) => socket.data.ended(),
-    close(socket, error) {
-      const connection = socket.data;
-      const lateMs = performance.now() - openedAtMs - handshakeMs;
-      const mayWaitForTls = connection.outputEnded || Math.abs(lateMs) < handshakeMs / 2;
-      const isReset = codeOf(error) === "ECONNRESET" && !connection.hasReceived;
-      const why = "reset by the server; does it speak TLS (--tls)?";
-      connection.closed(isReset && mayWaitForTls ? new UserError(why, { cause: error }) : error);
-    },
+    close: (socket, error) => socket.data.closed(error),
     error: (socket, error) => socket.data.closed(error),
   };
 }

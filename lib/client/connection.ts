@@ -1,17 +1,71 @@
 /** Stage 3 at the client's end: reading and writing, with back-pressure. */
 
 import { formatAddress } from "../program/address.ts";
-import { LF } from "../program/lf.ts";
+import { LF } from "../program/lines.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
 
 /** What codes mean when it is the server that has caused them. */
-export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
+const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** How long `close` waits for the server. */
 const CLOSE_MS = 5_000;
 /** How long the end of output waits for the server's, so that it shows if that was first. */
 const HALF_CLOSE_MS = 1;
+
+/**
+ * One end of a connection: `read` and `write` wait, as `rio_readlineb` and `rio_writen` do, so that
+ * neither side outruns the other.
+ */
+export interface Connection extends AsyncDisposable {
+  /** Where it is connected to, as the user wrote it. */
+  readonly address: string;
+  /** Where it is connected to in fact: the address and port of the server. */
+  readonly remoteAddress: string;
+
+  /**
+   * Waits for bytes; returns what has arrived, undefined at the end of input. While nobody reads,
+   * the server is not read either, once there is something to read.
+   *
+   * @throws {UserError} when the connection is lost, after all that came before
+   * @throws {Error} at once when another `read` is still waiting
+   */
+  read(): Promise<Uint8Array | undefined>;
+
+  /**
+   * The lines of others, one by one, as text without its line end, which is LF or CR LF. Bytes that
+   * are not UTF-8 become U+FFFD. An unfinished line at the end of input counts as a line. One of
+   * more than 1 MiB comes in parts.
+   *
+   * To leave the loop leaves the connection as it is: `read` and `lines` go on after the last line
+   * that was taken.
+   *
+   * @throws {UserError} when the connection is lost, after the whole lines that came before
+   */
+  lines(): AsyncGenerator<string, void, undefined>;
+
+  /**
+   * Sends all of it, however often the system takes only a part. What is written meanwhile waits
+   * for its turn.
+   *
+   * @param data bytes, not to be changed before they have gone out, or text, sent as UTF-8
+   * @returns whether all went out; if not, the connection is gone and `read` tells why, or its
+   *   output was ended before
+   */
+  write(data: Uint8Array | string): Promise<boolean>;
+
+  /** Half-closes: the server gets EOF after all that was written, and may go on sending. */
+  endOutput(): void;
+
+  /**
+   * Closes in order: all that was written goes out, then EOF; then it waits for the server's end.
+   * What has not been read by now is discarded. It never throws; whether something went out, `write`
+   * tells. `await using` ends so, too.
+   *
+   * @param withinMs how long it may take, in ms, before the connection is reset; 5 s by default
+   */
+  close(withinMs?: number): Promise<void>;
+}
 
 /** What is written and not yet taken by the system. */
 interface Writing {
@@ -20,14 +74,10 @@ interface Writing {
   readonly done: (wentOut: boolean) => void;
 }
 
-/**
- * One end of a connection: `read` and `write` wait, as `rio_readlineb` and `rio_writen` do, so that
- * neither side outruns the other.
- */
-export class Connection implements AsyncDisposable {
-  /** Where it is connected to, as the user wrote it. */
+/** Over a socket, whose events it is told; and with what the client itself needs to know. */
+export class SocketConnection implements Connection {
   readonly address: string;
-  readonly #socket: Bun.Socket<Connection>;
+  readonly #socket: Bun.Socket<SocketConnection>;
   /** What has arrived and was not read. */
   #chunks: Uint8Array[] = [];
   /** Whether the server has sent anything yet. */
@@ -45,25 +95,16 @@ export class Connection implements AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   #isClosed = false;
 
-  /** Made by `connect`. */
-  constructor(socket: Bun.Socket<Connection>, address: string) {
+  constructor(socket: Bun.Socket<SocketConnection>, address: string) {
     this.#socket = socket;
     this.address = address;
   }
 
-  /** Where it is connected to in fact: the address and port of the server. */
   get remoteAddress(): string {
     const { remoteAddress, remotePort } = this.#socket; // a Unix socket has neither
     return remoteAddress ? formatAddress(remoteAddress, remotePort) : this.address;
   }
 
-  /**
-   * Waits for bytes; returns what has arrived, undefined at the end of input. While nobody reads,
-   * the server is not read either, once there is something to read.
-   *
-   * @throws {UserError} when the connection is lost, after all that came before
-   * @throws {Error} at once when another `read` is still waiting
-   */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#wakeReader) throw new Error("a read of this connection is waiting already");
     for (;;) {
@@ -79,16 +120,6 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  /**
-   * The lines of others, one by one, as text without its line end, which is LF or CR LF. Bytes that
-   * are not UTF-8 become U+FFFD. An unfinished line at the end of input counts as a line. One of
-   * more than 1 MiB comes in parts.
-   *
-   * To leave the loop leaves the connection as it is: `read` and `lines` go on after the last line
-   * that was taken.
-   *
-   * @throws {UserError} when the connection is lost, after the whole lines that came before
-   */
   async *lines(): AsyncGenerator<string, void, undefined> {
     const { WholeLines } = await import("./whole-lines.ts"); // The programs do without it.
     const whole = new WholeLines();
@@ -108,15 +139,7 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  /**
-   * Sends all of it, however often the system takes only a part. What is written meanwhile waits
-   * for its turn.
-   *
-   * @param data bytes, not to be changed before they have gone out, or text, sent as UTF-8
-   * @param onTaken told each time how many bytes the system has taken
-   * @returns whether all went out; if not, the connection is gone and `read` tells why, or its
-   *   output was ended before
-   */
+  /** @param onTaken told each time how many bytes the system has taken */
   write(data: Uint8Array | string, onTaken?: (count: number) => void): Promise<boolean> {
     if (this.#isClosed || this.outputEnded) return Promise.resolve(false);
     const { promise, resolve: done } = Promise.withResolvers<boolean>();
@@ -125,7 +148,6 @@ export class Connection implements AsyncDisposable {
     return promise;
   }
 
-  /** Half-closes: the server gets EOF after all that was written, and may go on sending. */
   endOutput(): void {
     if (this.outputEnded) return;
     this.outputEnded = true;
@@ -138,13 +160,6 @@ export class Connection implements AsyncDisposable {
     this.#socket.shutdown();
   }
 
-  /**
-   * Closes in order: all that was written goes out, then EOF; then it waits for the server's end.
-   * What has not been read by now is discarded. It never throws; whether something went out, `write`
-   * tells. `await using` ends so, too.
-   *
-   * @param withinMs how long it may take, in ms, before the connection is reset; 5 s by default
-   */
   async close(withinMs = CLOSE_MS): Promise<void> {
     if (this.#isClosed) return;
     this.endOutput();
@@ -158,12 +173,12 @@ export class Connection implements AsyncDisposable {
     await this.#closed.promise.finally(() => clearTimeout(deadline));
   }
 
-  /** Closes in order, within 5 s; the end of `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** The socket events, each called by `connect`. */
+  // The events of the socket.
+
   received(bytes: Uint8Array): void {
     this.hasReceived = true;
     if (this.#chunks.push(bytes) > 1) this.#socket.pause();
@@ -193,8 +208,7 @@ export class Connection implements AsyncDisposable {
   closed(error?: Error): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const lost = `lost the connection to ${this.address}`;
-    if (error) this.#failure = failed(lost, error, BY_SERVER);
+    if (error) this.#failure = failed(`lost the connection to ${this.address}`, error, BY_SERVER);
     this.#stopWriting();
     this.#wakeReader?.();
     this.#closed.resolve();

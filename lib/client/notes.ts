@@ -3,9 +3,15 @@
 import { fstatSync } from "node:fs";
 import { isatty } from "node:tty";
 
-import { openStderr } from "../program/stderr.ts";
-import type { Notes } from "./local-side.ts";
-import { canPaint, styleAt } from "./style.ts";
+import { openStderr } from "../program/output.ts";
+
+/** Where the client reports what it does. */
+export interface Notes {
+  /** Reports an event, in one line that stays. */
+  note(event: string): void;
+  /** Reports what is going on, in one line that changes; an empty one is removed. */
+  status(activity: string): void;
+}
 
 /** Opens them: in the terminal of the conversation if stderr is that, else on stderr. */
 export function openNotes(terminal: Notes | undefined): Notes {
@@ -13,20 +19,21 @@ export function openNotes(terminal: Notes | undefined): Notes {
   return seenThere ? terminal : notesOnStderr();
 }
 
-/** Notes on stderr, dim on a terminal. A file does not get the line that changes. */
+/** Notes on stderr, dim on a terminal. No line there changes. */
 function notesOnStderr(): Notes {
   const style = styleAt(2);
-  const dim = (text: string) => style(text, 2, 22);
-  let shown = "";
-  const write = (event: string, activity: string) => {
-    const erase = shown && "\r\x1b[K";
-    shown = activity;
-    // Cut by the terminal (DECAWM off): only one row can be erased so simply.
-    const line = activity && `\x1b[?7l${dim(activity)}\x1b[?7h`;
-    openStderr().write(erase + event + line);
-  };
   return {
-    note: (event) => write(`${dim(event)}\n`, ""),
-    status: (activity) => void (canPaint(2) && activity !== shown && write("", activity)),
+    note: (event) => openStderr().write(`${style(event, 2, 22)}\n`),
+    status() {},
   };
+}
+
+/**
+ * How text gets a style at a descriptor, by the numbers of ECMA-48 (SGR) that turn it on and off: not
+ * at all with `NO_COLOR` (no-color.org), nor where it is no terminal that can do more than lines.
+ */
+export function styleAt(descriptor: number): (text: string, on: number, off: number) => string {
+  const { NO_COLOR, TERM } = process.env;
+  if (NO_COLOR || TERM === "dumb" || !isatty(descriptor)) return (text) => text;
+  return (text, on, off) => `\x1b[${on}m${text}\x1b[${off}m`;
 }

@@ -3,7 +3,6 @@
 import { splitAddress } from "../program/address.ts";
 import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
 import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
-import { plain, quote } from "../program/quote.ts";
 import { usageError } from "../program/system-errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 
@@ -16,10 +15,7 @@ const name: Option<string | undefined> = {
   parse: (value) => (value === "" || isName(value) ? value : undefined),
 };
 
-/** Which lines ring the bell of a terminal. */
-export type Bell = "name" | "none";
-
-const bell: Option<Bell> = {
+const bell: Option<"name" | "none"> = {
   takes: "when",
   expects: "name or none",
   help: "lines that ring the bell: name (those with yours) or none (default name)",
@@ -88,21 +84,9 @@ export async function connectOptions(
 }
 
 /** A host and a port, which may be one word. */
-function readOperands(given: readonly string[]): readonly string[] {
-  const [first, second, ...others] = given;
-  if (first === undefined) return given;
+function readOperands([first, ...others]: readonly string[]): readonly string[] {
+  if (first === undefined) return [];
   const { host, port } = splitAddress(first);
-  if (host === "" || /[\s/@]/.test(first))
-    throw usageError(`<host> is a name or an address like localhost or ::1, not ${quote(first)}`);
-  if (second === undefined && port !== undefined) return [host, port];
-  if (second !== undefined && port !== undefined)
-    throw usageError(`unexpected argument ${quote(second)}: ${quote(first)} has a port already`);
-  const isPort = (word: string) => /^\d+$/.test(word);
-  if (second === undefined && isPort(host))
-    throw usageError(`<host> is missing, as in ${COMMAND.name} localhost ${host}`);
-  if (second !== undefined && isPort(host) && !isPort(second))
-    throw usageError(`the host comes first: ${COMMAND.name} ${plain(second)} ${host}`);
-  if (second === undefined && host.includes(":"))
-    throw usageError("<port> is missing; it stands after an address in brackets, like [::1]:8080");
-  return second === undefined ? [host] : [host, second, ...others];
+  if (host === "") throw usageError("<host> is empty");
+  return port === undefined ? [host, ...others] : [host, port, ...others];
 }

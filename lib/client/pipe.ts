@@ -1,18 +1,85 @@
-/** The local side as a program has it: stdin is sent, stdout gets what is received. */
+/** The local side of a conversation, here as a program has it: stdin is sent, stdout is written. */
 
-import type { LocalSide } from "./local-side.ts";
-import { STDIN } from "./stdin.ts";
-import { Stdout } from "./stdout.ts";
+import { isatty } from "node:tty";
 
-/** Opens stdin and stdout. Bytes pass unchanged. */
+import { writeOut } from "../program/output.ts";
+import { failed } from "../program/system-errors.ts";
+
+/** Where a client takes the lines from that it sends, and where it shows those it receives. */
+export interface LocalSide {
+  /**
+   * Lines to send, in pieces of any length, up to the end of input. To ask for the next piece tells
+   * that the last one was sent.
+   */
+  readonly lines: AsyncIterable<Uint8Array>;
+  /**
+   * Shows bytes as they were received, which are handed over with their memory. Resolves once there
+   * is room for more, which is back-pressure, with whether anybody still reads them.
+   *
+   * @throws {UserError} that says why they cannot be shown
+   */
+  show(bytes: Uint8Array): Promise<boolean>;
+  /** Shows what is still to be shown, and leaves everything as it was found. */
+  close(): Promise<void>;
+}
+
+/** A file that is always ready would keep everything else waiting. */
+const TURN_BYTES = 1 << 20;
+
+/** Opens stdin and stdout. Bytes pass unchanged; while some are written, the next are received. */
 export function openPipe(): LocalSide {
-  const stdout = new Stdout();
   return {
-    lines: STDIN,
-    show: (bytes) => stdout.write(bytes),
-    gone: () => stdout.over,
-    close: () => stdout.flush(),
+    // A terminal is left to `process.stdin`; of all else, Bun's own stream costs a third less.
+    lines: piecesOf(() => (isatty(0) ? process.stdin : Bun.stdin.stream())),
+    async show(bytes) {
+      const isRead = await writeOut(bytes);
+      release(bytes);
+      return isRead;
+    },
+    async close() {},
   };
+}
+
+/**
+ * What a stream brings to its end, piece by piece; it is left alone until somebody iterates. A piece
+ * is there until the next one is asked for: its memory is freed then. A generator would cost as much
+ * as all the rest.
+ */
+export function piecesOf(open: () => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let source: AsyncIterator<Uint8Array> | undefined;
+  let piece: Uint8Array = new Uint8Array(0);
+  /** What has come since the event loop has turned. */
+  let turnBytes = 0;
+  const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+    release(piece);
+    // Whatever is ready, the event loop turns now and then: signals and sockets are there too.
+    if (turnBytes > TURN_BYTES) {
+      turnBytes = 0;
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+    }
+    try {
+      source ??= open()[Symbol.asyncIterator]();
+      const result = await source.next();
+      if (result.done) return { done: true, value: undefined };
+      piece = result.value;
+      turnBytes += piece.length;
+      return result;
+    } catch (error) {
+      throw failed("cannot read stdin (--recv-only does not read it)", error);
+    }
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
+}
+
+/**
+ * Frees the memory of bytes that nobody needs any more, if it holds nothing else. A stream that
+ * does so goes on in the same few pages, which the processor still has at hand: up to a quarter
+ * faster than in new ones.
+ *
+ * @param bytes empty afterwards, as is every other view of the same memory
+ */
+export function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Puts a prefix before each line. */

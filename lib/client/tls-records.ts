@@ -15,39 +15,36 @@ const ALERT_BYTES = 2;
  * data, so it is counted whether the records that have come together held more than was decrypted.
  */
 export class TlsRecords {
-  readonly #header: number[] = [];
+  /** The start of a record, of which more has to come. */
+  #rest: Uint8Array = new Uint8Array(0);
+  /** The last whole record. */
+  #type = 0;
   #bodyBytes = 0;
-  /** What is missing of the body of the last record. */
-  #missing = 0;
   /** What the last records held that have come together, as far as it was not decrypted. */
   #heldBack = 0;
 
   /** Whether the last record was the server's close_notify, so far as it can be told. */
   get endedInOrder(): boolean {
-    const [type] = this.#header;
-    if (this.#missing > 0 || this.#header.length < HEADER_BYTES) return false;
-    if (type === ALERT) return true;
+    if (this.#rest.length > 0) return false;
+    if (this.#type === ALERT) return true;
     const isShort = this.#bodyBytes === SEALED_BYTES + ALERT_BYTES;
-    return type === APPLICATION_DATA && isShort && this.#heldBack >= ALERT_BYTES;
+    return this.#type === APPLICATION_DATA && isShort && this.#heldBack >= ALERT_BYTES;
   }
 
   /** Bytes have come from the server, encrypted. */
   received(bytes: Uint8Array): void {
     this.#heldBack = 0;
-    for (let at = 0; at < bytes.length;) {
-      if (this.#missing > 0) {
-        const part = Math.min(this.#missing, bytes.length - at);
-        at += part;
-        this.#missing -= part;
-        const isSealed = this.#missing === 0 && this.#header[0] === APPLICATION_DATA;
-        if (isSealed) this.#heldBack += this.#bodyBytes - SEALED_BYTES;
-        continue;
-      }
-      if (this.#header.length === HEADER_BYTES) this.#header.length = 0;
-      this.#header.push(bytes[at++] ?? 0);
-      const [, , , high = 0, low = 0] = this.#header;
-      if (this.#header.length === HEADER_BYTES) this.#missing = this.#bodyBytes = (high << 8) | low;
+    let rest: Uint8Array = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes;
+    while (rest.length >= HEADER_BYTES) {
+      const [type = 0, , , high = 0, low = 0] = rest;
+      const bodyBytes = (high << 8) | low;
+      if (rest.length < HEADER_BYTES + bodyBytes) break;
+      this.#type = type;
+      this.#bodyBytes = bodyBytes;
+      if (type === APPLICATION_DATA) this.#heldBack += bodyBytes - SEALED_BYTES;
+      rest = rest.subarray(HEADER_BYTES + bodyBytes);
     }
+    this.#rest = rest;
   }
 
   /** So many bytes of those have been decrypted and handed on. */

@@ -1,11 +1,11 @@
 /** TLS at the client's end: the handshake on a new connection, and the end that can be trusted. */
 
 import type { TlsMaterial } from "../program/files.ts";
-import { UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
-import { Connection } from "./connection.ts";
-import { CLOSED_IN_HANDSHAKE, cutOff, materialFailure, tlsFailure } from "./tls-errors.ts";
+import { codeOf, UserError, within } from "../program/system-errors.ts";
+import { SocketConnection } from "./connection.ts";
 import { TlsRecords } from "./tls-records.ts";
+
+const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 
 /** The handlers of the connection beneath TLS: they watch its records. */
 export const BENEATH_TLS: Bun.SocketHandler<TlsRecords> = {
@@ -13,6 +13,8 @@ export const BENEATH_TLS: Bun.SocketHandler<TlsRecords> = {
   data: (socket, bytes) => socket.data.received(bytes),
   error() {}, // The connection above gets it, too.
 };
+
+type Tls = TlsMaterial & { serverName: string };
 
 /**
  * Speaks TLS over a connection from here on.
@@ -25,44 +27,46 @@ export const BENEATH_TLS: Bun.SocketHandler<TlsRecords> = {
  */
 export async function startTls(
   beneath: Bun.Socket<TlsRecords>,
-  tls: TlsMaterial & { serverName: string },
+  tls: Tls,
   address: string,
   handshakeMs: number,
-): Promise<Connection> {
+): Promise<SocketConnection> {
   const shaken = Promise.withResolvers<void>();
-  const verified = { ...tls, rejectUnauthorized: true };
   let top: { terminate(): void } = beneath;
   try {
-    const socket = handlers(beneath.data, tls, address, shaken);
-    const [, secure] = beneath.upgradeTLS<Connection>({ tls: verified, socket });
+    const [, secure] = beneath.upgradeTLS<SocketConnection>({
+      tls: { ...tls, rejectUnauthorized: true },
+      socket: handlers(beneath.data, tls, address, shaken),
+    });
     top = secure;
     const late = (time: string) => `no TLS handshake ${time}; does the server speak TLS?`;
     await within(handshakeMs, shaken.promise, late);
     return secure.data;
   } catch (error) {
     top.terminate();
-    throw materialFailure(error) ?? error;
+    throw error instanceof Error ? inWords(error, tls) : error;
   }
 }
 
 /** The handlers of the connection above: it gets the same events as one without TLS. */
 function handlers(
   records: TlsRecords,
-  { serverName, cert }: TlsMaterial & { serverName: string },
+  tls: Tls,
   address: string,
   shaken: PromiseWithResolvers<void>,
-): Bun.SocketHandler<Connection> {
-  /** What the connection is told at its end: what has failed, undefined if it is in order. */
-  const failureOf = ({ hasReceived }: Connection, error?: Error | null): Error | undefined => {
-    const situation = { serverName, hasCertificate: cert !== undefined, hasReceived };
-    if (error) return tlsFailure(error, situation) ?? error;
-    return records.endedInOrder ? undefined : cutOff(situation);
+): Bun.SocketHandler<SocketConnection> {
+  /** Ends the connection: in order if the last record says so, or else with what has failed. */
+  const close = ({ data }: Bun.Socket<SocketConnection>, error?: Error | null) => {
+    const cutOff = "the connection was cut off (no TLS close_notify)";
+    if (error) data.closed(inWords(error, tls, data.hasReceived));
+    else if (records.endedInOrder) data.closed();
+    else data.closed(new UserError(cutOff, { code: "ERR_TLS_CUT_OFF" }));
   };
   return {
-    open: (secure) => void (secure.data = new Connection(secure, address)),
-    handshake(secure, success, error) {
+    open: (secure) => void (secure.data = new SocketConnection(secure, address)),
+    handshake(_, success, error) {
       if (success && !error) shaken.resolve();
-      else shaken.reject(failureOf(secure.data, error));
+      else shaken.reject(error ?? new UserError(CLOSED_IN_HANDSHAKE));
     },
     data(secure, bytes) {
       records.decrypted(bytes.length);
@@ -70,16 +74,45 @@ function handlers(
     },
     drain: (secure) => secure.data.drained(),
     end(secure) {
-      const failure = failureOf(secure.data);
-      if (failure === undefined) return secure.data.ended();
-      secure.data.closed(failure);
+      if (records.endedInOrder) return secure.data.ended();
+      close(secure);
       secure.terminate();
     },
     close(secure, error) {
-      const failure = failureOf(secure.data, error);
-      shaken.reject(failure ?? new UserError(CLOSED_IN_HANDSHAKE));
-      secure.data.closed(failure);
+      shaken.reject(error ?? new UserError(CLOSED_IN_HANDSHAKE));
+      close(secure, error);
     },
-    error: (secure, error) => secure.data.closed(failureOf(secure.data, error)),
+    error: (secure, error) => close(secure, error),
   };
+}
+
+/** By EPROTO and the names of BoringSSL, the first that fits; an alert was sent by the server. */
+const FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/before secure TLS/, CLOSED_IN_HANDSHAKE],
+  [/WRONG_VERSION_NUMBER|HTTPS?_(PROXY_)?REQUEST/, "it does not speak TLS"],
+  [/ALERT_CERTIFICATE_REQUIRED/, "it requires a client certificate (--tls-cert, --tls-key)"],
+  [/ALERT_(\w*CERTIFICATE|UNKNOWN_CA)/, "it does not accept our certificate (--tls-cert)"],
+  [/ALERT_/, "it refused the TLS handshake; does it require a client certificate (--tls-cert)?"],
+  [/^EPROTO/, "what came was no TLS, or damaged"],
+  [/^ERR_(BORINGSSL|OSSL)/, "its tls: ca and cert have to be PEM, and key the key of cert"],
+];
+
+/** What went wrong in a handshake, or later, over TLS; the error itself if it was not TLS. */
+function inWords(error: Error, { cert }: Tls, hasReceived = false): Error {
+  if (error instanceof UserError) return error;
+  const code = codeOf(error);
+  const known = FAILURES.find(([pattern]) => pattern.test(`${code} ${error.message}`))?.[1];
+  if (known)
+    return new UserError(known, { cause: error, permanent: known !== CLOSED_IN_HANDSHAKE });
+  // Bun and others close without an alert when they do not accept a certificate.
+  if (code === "ECONNRESET" && cert !== undefined && !hasReceived)
+    return new UserError("reset by the server; does it accept our certificate (--tls-cert)?", {
+      cause: error,
+    });
+  // The codes of X509_verify_cert_error(3), and a name that does not match.
+  if (!/^(CERT|CRL|DEPTH|ERR_TLS_CERT|HOST|INVALID|PATH|SELF|UNABLE|UNSPECIFIED)/.test(code))
+    return error;
+  const hint = /SELF_SIGNED|^UNABLE/.test(code) ? "; --tls-ca trusts another CA" : "";
+  const why = `its certificate cannot be verified: ${error.message}${hint}`;
+  return new UserError(why, { cause: error, permanent: true });
 }

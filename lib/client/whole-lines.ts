@@ -1,6 +1,6 @@
 /** Bytes in, whole lines out, whatever they hold: the read side of a client. */
 
-import { LF } from "../program/lf.ts";
+import { LF } from "../program/lines.ts";
 
 /**
  * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer`

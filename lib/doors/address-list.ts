@@ -2,8 +2,7 @@
 
 import { BlockList, isIP } from "node:net";
 
-import { quote } from "../program/quote.ts";
-import { usageError } from "../program/system-errors.ts";
+import { quote, usageError } from "../program/system-errors.ts";
 
 const RIGHT = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 

@@ -2,11 +2,11 @@
 
 import { parseArgs } from "node:util";
 
-import { requireBun } from "./bun-version.ts";
-import { writeOut } from "./descriptor.ts";
-import { quote } from "./quote.ts";
-import { openStderr } from "./stderr.ts";
-import { usageError, UserError } from "./system-errors.ts";
+import { openStderr, writeOut } from "./output.ts";
+import { listed, quote, usageError, UserError } from "./system-errors.ts";
+
+/** The oldest Bun that will do; `engines` in package.json says so too, but nothing looks there. */
+export const OLDEST_BUN = "1.4.5";
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -34,11 +34,7 @@ export interface Command<Options extends Table = Table> {
   operands: readonly string[];
   /** The name of an option that stands instead of all operands. */
   instead?: string;
-  /**
-   * Turns what was given into operands, such as `localhost:8080` into two.
-   *
-   * @throws {UserError} that says what would be right, when it can tell
-   */
+  /** Turns what was given into operands, such as `localhost:8080` into two; throws a `UserError`. */
   readOperands?(given: readonly string[]): readonly string[];
   options: Options;
   /** What to try first: command and what it does. */
@@ -67,10 +63,10 @@ export function text<None>(takes: string, help: string, initial: None): Option<s
  * @returns the options and operands; or the text that `--help` or `--version` asks for
  * @throws {UserError} that names the mistake
  */
-export async function parseCommandLine<Options extends Table>(
+export function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
-): Promise<{ print: string } | { options: Values<Options>; operands: string[] }> {
+): { print: string } | { options: Values<Options>; operands: string[] } {
   const own = { help: flag("show this"), version: flag("show the version") };
   const table: Table = { ...command.options, ...own };
   const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
@@ -82,34 +78,27 @@ export async function parseCommandLine<Options extends Table>(
   });
 
   const options = mapValues(table, (option) => option.default);
-  const operands: string[] = [];
+  const given: string[] = [];
   for (const token of tokens) {
-    if (token.kind === "positional") operands.push(token.value);
+    if (token.kind === "positional") given.push(token.value);
     if (token.kind !== "option") continue;
-    const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-    if (option === undefined) {
-      const { unknownOption } = await import("./suggestions.ts");
-      throw unknownOption(command, argv[token.index] ?? token.rawName);
-    }
-    const { rawName, value, inlineValue } = token;
-    options[token.name] = parseValue(option, rawName, options[token.name], value, inlineValue);
-    if (options["help"]) {
-      const { formatHelp } = await import("./help.ts");
-      return { print: formatHelp(command, table) };
-    }
+    const { name, rawName, value, inlineValue } = token;
+    const option = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (option === undefined) throw unknownOption(argv[token.index] ?? rawName, command, table);
+    options[name] = parseValue(option, rawName, options[name], value, inlineValue);
+    if (options["help"]) return { print: formatHelp(command, table) };
     if (options["version"]) return { print: `${command.name} ${command.version}` };
   }
 
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
   const expected = isInstead ? [] : command.operands;
-  const read = isInstead ? operands : (command.readOperands?.(operands) ?? operands);
-  if (read.length !== expected.length) {
-    const { missingOperand, surplusOperand } = await import("./suggestions.ts");
-    const surplus = read[expected.length];
-    if (surplus === undefined) throw missingOperand(command, read);
-    throw surplusOperand(command, surplus, isInstead);
-  }
-  return { options: options as Values<Options>, operands: [...read] }; // each value came from its own option
+  const operands = isInstead ? given : (command.readOperands?.(given) ?? given);
+  const missing = expected.slice(operands.length).map((operand) => `<${operand}>`);
+  if (missing.length > 0)
+    throw usageError(`${listed(missing)} missing, as in ${command.examples[0]?.[0]}`);
+  const surplus = operands[expected.length];
+  if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}`);
+  return { options: options as Values<Options>, operands: [...operands] }; // each value came from its own option
 }
 
 /**
@@ -122,7 +111,7 @@ export async function runCommand<Options extends Table>(
 ): Promise<void> {
   try {
     requireBun();
-    const parsed = await parseCommandLine(command, process.argv.slice(2));
+    const parsed = parseCommandLine(command, process.argv.slice(2));
     if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
     else await main(parsed.options, parsed.operands);
   } catch (error) {
@@ -140,6 +129,12 @@ export async function exit(exitCode: number): Promise<never> {
   process.exit(exitCode);
 }
 
+/** @throws {UserError} when a version, that of this Bun by default, is too old */
+export function requireBun(version: string = Bun.version): void {
+  if (Bun.semver.order(version, OLDEST_BUN) >= 0) return;
+  throw new UserError(`Bun ${OLDEST_BUN} or later is needed, this is ${version}: https://bun.com`);
+}
+
 /**
  * A port number.
  *
@@ -152,24 +147,65 @@ export function parsePort(value: string, lowest: 0 | 1): number {
   throw usageError(`<port> is a whole number from ${lowest} to 65535, not ${quote(value)}`);
 }
 
+/** An option that does not exist, such as `--nmae` or `--port`, and what may have been meant. */
+function unknownOption(word: string, command: Command, table: Table): UserError {
+  const [shown = ""] = word.split("=");
+  const name = shown.replace(/^--?/, "");
+  const letters = (text: string) => [...text.replaceAll("-", "")].sort().join("");
+  const isNear = (other: string) =>
+    other.startsWith(name) || other.endsWith(`-${name}`) || letters(other) === letters(name);
+  const near = name.length > 1 ? Object.keys(table).filter(isNear) : [];
+  const hint = command.operands.includes(name)
+    ? `; <${name}> stands alone`
+    : near.length > 0 && `; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`;
+  const word = /^[\w-]{1,40}$/.test(shown) ? shown : quote(shown);
+  return usageError(`unknown option ${word}${hint || ""}`);
+}
+
 function parseValue(
-  option: Option<unknown>,
+  { takes, expects, parse }: Option<unknown>,
   name: string,
   before: unknown,
   value: string | undefined,
   isInline: boolean | undefined,
 ) {
-  if (option.takes === undefined) {
-    if (value === undefined) return option.parse("", before);
-    throw usageError(`${name} takes no value, not even ${quote(value)}`);
-  }
-  const takes = `${name} takes ${option.expects}`;
-  if (value === undefined) throw usageError(takes);
-  if (!isInline && /^-./s.test(value))
-    throw usageError(`${takes}; ${quote(value)} looks like an option`);
-  const parsed = option.parse(value, before);
+  if (takes === undefined && value !== undefined) throw usageError(`${name} takes no value`);
+  // After a space, what looks like an option is one: a value is missing.
+  const isValue = value !== undefined && (isInline || !/^-./s.test(value));
+  const parsed = takes === undefined || isValue ? parse(value ?? "", before) : undefined;
   if (parsed !== undefined) return parsed;
-  throw usageError(`${takes}, not ${quote(value)}`);
+  throw usageError(`${name} takes ${expects}${value === undefined ? "" : `, not ${quote(value)}`}`);
+}
+
+/** An option that takes more than this has its help on the next line. */
+const LEFT_COLUMNS_MAX = 28;
+
+/** What `--help` prints. */
+function formatHelp({ name, summary, operands, instead, examples }: Command, table: Table): string {
+  const left = (option: string) => {
+    const takes = table[option]?.takes;
+    return `--${option}${takes ? ` <${takes}>` : option === "help" ? ", -h" : ""}`;
+  };
+  const rows = Object.entries(table).map(([option, { help }]) => [left(option), help] as const);
+  const usages = [operands.map((operand) => `<${operand}>`).join(" ")];
+  if (instead !== undefined) usages.push(left(instead));
+  return [
+    usages.map((usage) => `${name} [options] ${usage}`).join("\n"),
+    Bun.wrapAnsi(summary, 80),
+    `Options:\n${formatRows(rows)}`,
+    `Examples:\n${formatRows(examples)}`,
+  ].join("\n\n");
+}
+
+/** Two columns of 80 in all; a left one that is too wide has a line of its own. */
+function formatRows(rows: readonly (readonly [string, string])[]): string {
+  const widths = rows.map(([left]) => left.length).filter((width) => width <= LEFT_COLUMNS_MAX);
+  const indent = " ".repeat(4 + Math.max(0, ...widths));
+  const start = (left: string) =>
+    left.length + 4 > indent.length ? `  ${left}\n${indent}` : `  ${left}`.padEnd(indent.length);
+  const fill = (text: string) =>
+    Bun.wrapAnsi(text, 80 - indent.length).replaceAll("\n", `\n${indent}`);
+  return rows.map(([left, right]) => start(left) + fill(right)).join("\n");
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {

@@ -1,38 +1,14 @@
 /** Files that a user names: certificates, keys, a pass phrase; checked before they are used. */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 
-import { explain, UserError } from "./system-errors.ts";
-import { formatSize } from "./units.ts";
+import { failed, UserError } from "./system-errors.ts";
 
 /** More than any certificate or pass phrase; `/dev/zero` has no end. */
 const FILE_BYTES_MAX = 1 << 20;
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
-
-/** The bytes of a file, which may be a pipe. */
-function readBytes(file: string): Buffer {
-  const buffer = Buffer.allocUnsafe(FILE_BYTES_MAX + 1);
-  let bytes = 0;
-  try {
-    using cleanup = new DisposableStack();
-    const descriptor = cleanup.adopt(openSync(file, "r"), closeSync);
-    for (let count = 1; count > 0; bytes += count)
-      count = readSync(descriptor, buffer, bytes, buffer.length - bytes, null);
-    if (bytes > FILE_BYTES_MAX) throw new Error(`it is larger than ${formatSize(FILE_BYTES_MAX)}`);
-    return buffer.subarray(0, bytes);
-  } catch (error) {
-    throw new UserError(`cannot read ${file}: ${explain(error)}`, { cause: error });
-  }
-}
-
-/** A pipe that is read again makes its reader wait. */
-function checkRegular(file: string): void {
-  if (existsSync(file) && !statSync(file).isFile())
-    throw new UserError(`${file} is no regular file`);
-}
 
 /**
  * A pass phrase, kept in a file so that it shows neither on a command line nor in a log: the file's
@@ -42,9 +18,8 @@ function checkRegular(file: string): void {
  * @throws {UserError} when there is no such line
  */
 export function readPassPhrase(file: string, isAgain = false): Uint8Array {
-  if (isAgain) checkRegular(file);
   // As latin1, which has one character for each byte: a phrase may be of any bytes.
-  const [, phrase = ""] = /^([^\r\n]+)(?:\r?\n)?$/.exec(readBytes(file).toString("latin1")) ?? [];
+  const [, phrase = ""] = /^([^\r\n]+)(?:\r?\n)?$/.exec(read(file, isAgain, "latin1")) ?? [];
   if (phrase !== "" && phrase.length <= PASS_PHRASE_BYTES_MAX) return Buffer.from(phrase, "latin1");
   throw new UserError(`${file} is to hold one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
 }
@@ -64,58 +39,60 @@ export type TlsMaterial = { [File in keyof TlsFiles]: string };
  * @param isAgain whether they were read before: a pipe has nothing to say a second time
  * @throws {UserError} that names a file which is unreadable, not what it should be, or out of date
  */
-export function loadTls({ cert, key, ca }: TlsFiles, isAgain = false): TlsMaterial {
-  if (isAgain) for (const file of [cert, key, ca]) if (file !== undefined) checkRegular(file);
-  return {
-    ...(ca !== undefined && { ca: readCertificates(ca).pem }),
-    ...(cert !== undefined && key !== undefined && readPair(cert, key)),
-  };
+export function loadTls(files: TlsFiles, isAgain = false): TlsMaterial {
+  const material: TlsMaterial = {};
+  for (const kind of ["cert", "key", "ca"] as const)
+    if (files[kind] !== undefined) material[kind] = read(files[kind], isAgain, "utf8");
+  const { cert, key, ca } = material;
+  if (ca !== undefined) check({ cert: ca }, `cannot use ${files.ca}`);
+  if (cert === undefined || key === undefined) return material;
+  check({ cert }, `cannot use ${files.cert}`);
+  checkDates(new X509Certificate(cert), `the certificate in ${files.cert}`);
+  if (key.includes("ENCRYPTED"))
+    throw new UserError(`the key in ${files.key} is encrypted; "openssl pkey" decrypts it`);
+  check({ cert, key }, `cannot use ${files.cert} with ${files.key}`);
+  return material;
 }
 
-function readPair(certFile: string, keyFile: string): TlsMaterial {
-  const { pem: cert, first } = readCertificates(certFile);
-  checkDates(first, certFile);
-  const key = readBytes(keyFile).toString();
-  const theKey = `the key in ${keyFile}`;
-  if (/^(-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED)/m.test(key))
-    throw new UserError(`${theKey} is encrypted; "openssl pkey" writes it without its pass phrase`);
-  const privateKey = parse(`${keyFile} holds no private key in PEM`, () => createPrivateKey(key));
-  if (!first.checkPrivateKey(privateKey))
-    throw new UserError(`${theKey} does not fit the certificate in ${certFile}`);
+function read(file: string, isAgain: boolean, encoding: "latin1" | "utf8"): string {
+  try {
+    // A pipe that is read again makes its reader wait.
+    if (isAgain && !statSync(file).isFile()) throw new UserError("it is no regular file");
+    using cleanup = new DisposableStack();
+    const descriptor = cleanup.adopt(openSync(file, "r"), closeSync);
+    const buffer = Buffer.allocUnsafe(FILE_BYTES_MAX);
+    let bytes = 0;
+    for (let count = 1; count > 0; bytes += count)
+      count = readSync(descriptor, buffer, bytes, FILE_BYTES_MAX - bytes, null);
+    if (bytes === FILE_BYTES_MAX) throw new UserError("it is larger than 1M");
+    return buffer.toString(encoding, 0, bytes);
+  } catch (error) {
+    throw failed(`cannot read ${file}`, error);
+  }
+}
+
+/** Has OpenSSL read it all: a chain that is cut off, a key that is encrypted or another's. */
+function check(material: TlsMaterial, wrong: string): void {
   // Loaded here, because it makes each start some ms longer.
   const { createSecureContext } = process.getBuiltinModule("node:tls");
-  parse(`TLS does not work with ${certFile} and ${keyFile}`, () =>
-    createSecureContext({ cert, key }),
-  );
-  return { cert, key };
-}
-
-function readCertificates(file: string): { pem: string; first: X509Certificate } {
-  const pem = readBytes(file).toString();
-  const begun = pem.split("-----BEGIN CERTIFICATE-----").length - 1;
-  const found = pem.match(CERTIFICATE) ?? [];
-  if (found.length < begun) throw new UserError(`${file} is cut off inside a certificate`);
-  return parse(`${file} holds no certificate in PEM`, () => {
-    const [first = "", ...others] = found;
-    for (const other of others) new X509Certificate(other);
-    return { pem, first: new X509Certificate(first) };
-  });
+  try {
+    if (Object.values(material).includes("")) throw new Error("empty");
+    createSecureContext(material);
+  } catch (cause) {
+    // Of `error:…:PEM routines:OPENSSL_internal:BAD_END_LINE`, the words at the end.
+    const why = String(cause)
+      .replace(/.*:\s*/, "")
+      .replaceAll("_", " ")
+      .toLowerCase();
+    throw new UserError(`${wrong}: ${why}`, { cause });
+  }
 }
 
 /** The other side would only report that it does not accept it. */
-function checkDates({ validFrom, validTo }: X509Certificate, file: string): void {
-  const now = Date.now();
+function checkDates({ validFrom, validTo }: X509Certificate, what: string): void {
   const day = (date: string) => new Date(date).toISOString().slice(0, 10);
-  if (Date.parse(validTo) < now)
-    throw new UserError(`the certificate in ${file} has expired, on ${day(validTo)}`);
-  if (Date.parse(validFrom) > now)
-    throw new UserError(`the certificate in ${file} is not valid yet, only from ${day(validFrom)}`);
-}
-
-function parse<Value>(message: string, action: () => Value): Value {
-  try {
-    return action();
-  } catch (cause) {
-    throw new UserError(message, { cause });
-  }
+  if (Date.parse(validTo) < Date.now())
+    throw new UserError(`${what} has expired, on ${day(validTo)}`);
+  if (Date.parse(validFrom) > Date.now())
+    throw new UserError(`${what} is not valid yet, only from ${day(validFrom)}`);
 }

@@ -1,6 +1,6 @@
-/** How many lines there are. */
+/** What ends a line, and how many lines there are. */
 
-const LF = 0x0a;
+export const LF = 0x0a;
 
 /** @param run whole lines */
 export function countLines(run: Uint8Array): number {

@@ -1,4 +1,4 @@
-/** What options take: sizes, times, numbers and so on; to put into the table of a command line. */
+/** What options take, to put into the table of a command line: sizes, times, numbers and so on. */
 
 import type { Option } from "./command-line.ts";
 import { formatSize, parseSize, parseTimeMs } from "./units.ts";
@@ -6,21 +6,22 @@ import { formatSize, parseSize, parseTimeMs } from "./units.ts";
 /** A number of bytes. */
 export function size(help: string, initial: number, min = 1, max = 2 ** 31): Option<number> {
   const expects = `a size like 64K or 8M, from ${formatSize(min)} to ${formatSize(max)}`;
-  const parse = (value: string) => within(parseSize(value), min, max);
+  const parse = (value: string) => inRange(parseSize(value), min, max);
   return { takes: "size", expects, help, default: initial, parse };
 }
 
 /** A time in ms. */
 export function time<None>(help: string, initialMs: None): Option<number | None> {
   const expects = "a time like 500ms, 10s or 5m, of at most 24h";
-  const parse = (value: string) => within(parseTimeMs(value), 0, 24 * 3_600_000);
+  const parse = (value: string) => inRange(parseTimeMs(value), 0, 24 * 3_600_000);
   return { takes: "time", expects, help, default: initialMs, parse };
 }
 
 /** A whole number. */
 export function count<None>(help: string, initial: None, min = 1): Option<number | None> {
   const expects = `a whole number from ${min} on`;
-  const parse = (value: string) => within(parseWhole(value), min, Number.MAX_SAFE_INTEGER);
+  const parse = (value: string) =>
+    /^\d{1,15}$/.test(value) ? inRange(Number(value), min, Infinity) : undefined;
   return { takes: "n", expects, help, default: initial, parse };
 }
 
@@ -38,20 +39,14 @@ export function list<Value>(
   return { takes, expects, help, default: [], parse };
 }
 
-/** The permissions of a file: `660`, `0660` as C writes it, or `0o660`. */
+/** The permissions of a file: `660`, or `0660` as C writes it. */
 export function fileMode<None>(help: string, initial: None): Option<number | None> {
   const expects = "the permissions of a file, like 600";
-  const parse = (value: string) => {
-    const [, digits] = /^(?:0o?)?([0-7]{3})$/.exec(value) ?? [];
-    return digits === undefined ? undefined : Number.parseInt(digits, 8);
-  };
+  const parse = (value: string) =>
+    /^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined;
   return { takes: "octal", expects, help, default: initial, parse };
 }
 
-function parseWhole(value: string): number | undefined {
-  return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
-}
-
-function within(value: number | undefined, min: number, max: number): number | undefined {
+function inRange(value: number | undefined, min: number, max: number): number | undefined {
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }

@@ -1,6 +1,6 @@
 /** Signals, without those that were set to be ignored when the program was started. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 /**
@@ -15,8 +15,7 @@ export function onSignal(signal: NodeJS.Signals, handler: () => void): boolean {
 
 /** By the mask in /proc/self/status, see proc(5); without that file, none counts as ignored. */
 function isIgnored(signal: NodeJS.Signals): boolean {
-  if (!existsSync("/proc/self/status")) return false;
-  const status = readFileSync("/proc/self/status", "utf8");
-  const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status) ?? [];
+  if (process.platform !== "linux") return false;
+  const [, mask = "0"] = /^SigIgn:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
   return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }

@@ -31,49 +31,35 @@ export function usageError(message: string): UserError {
   return new UserError(`${message} (see --help)`, { exitCode: 2, permanent: true });
 }
 
+/** Text that a user gave, as a message shows it: quoted, on one line, of bounded length. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+/** `a, b and c`. */
+export function listed(words: readonly string[]): string {
+  return words.join(", ").replace(/, ([^,]*)$/, " and $1");
+}
+
 /** The system's code for what went wrong, such as `ECONNREFUSED`; empty when there is none. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** By the codes of errno(3) and getaddrinfo(3), where these words tell more than the system's. */
-const WORDS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the address is in use",
-  EADDRNOTAVAIL: "this machine has no such address",
-  EAGAIN: "it is busy",
-  EBADF: "it is not open",
-  ECONNRESET: "reset by the other side",
-  EIO: "the device does not answer",
-  EISDIR: "it is a directory",
-  EMFILE: "too many open files (ulimit -n)",
-  ENOENT: "no such file",
-  ENOTDIR: "a part of its path is not a directory",
-  EPIPE: "closed by the other side",
-  ETIMEDOUT: "no answer",
-};
-
 /**
- * An error in words.
+ * An error in words, for the end of a message: the system's for a code that it knows, as strerror(3)
+ * has them, else the error's own message. A `UserError` is in words already.
  *
  * @param words what a code means in this place, where that is more than in general
- * @returns a phrase for the end of a message: the system's for a code that has none here; for an
- *   unknown code the error's own message and the code; a `UserError` is in words already
  */
 export function explain(error: unknown, words: Readonly<Record<string, string>> = {}): string {
   if (error instanceof UserError) return error.message;
   const code = codeOf(error);
-  const known =
-    [words, WORDS].find((table) => Object.hasOwn(table, code))?.[code] ?? strerror(code);
+  const system = getSystemErrorMap().values();
+  const known = words[code] ?? system.find(([name]) => name === code)?.[1];
   if (known !== undefined) return known;
   const message = error instanceof Error ? error.message : String(error);
-  return code === "" || message.includes(code) ? message : `${message} (${code})`.trim();
-}
-
-/** The system's words for a code, as strerror(3) has them. */
-function strerror(code: string): string | undefined {
-  return getSystemErrorMap()
-    .values()
-    .find(([name]) => name === code)?.[1];
+  return message.includes(code) ? message : `${message} (${code})`;
 }
 
 /**
@@ -88,4 +74,28 @@ export function failed(
 ): UserError {
   const details = error instanceof UserError ? error : { cause: error };
   return new UserError(`${what}: ${explain(error, words)}`, details);
+}
+
+/**
+ * Waits for something for so many ms, and no longer.
+ *
+ * @param words what has not happened in time; what follows is "within" and the time
+ * @throws {UserError} with the code ETIMEDOUT, after that time
+ */
+export async function within<Value>(
+  ms: number,
+  something: Promise<Value>,
+  words: (time: string) => string,
+): Promise<Value> {
+  if (await settlesWithin(ms, something)) return something;
+  throw new UserError(words(`within ${ms / 1000} s`), { code: "ETIMEDOUT" });
+}
+
+/** Waits until something is settled, but only for so many ms; returns whether it is. */
+export async function settlesWithin(ms: number, something: Promise<unknown>): Promise<boolean> {
+  const settled = Promise.withResolvers<boolean>();
+  const alarm = setTimeout(settled.resolve, ms, false);
+  const settle = () => settled.resolve(true);
+  something.then(settle, settle);
+  return settled.promise.finally(() => clearTimeout(alarm));
 }

@@ -10,14 +10,14 @@ const BLOCK_MS = 1_000;
 /** About as much is read at a time, in bytes; but no more than so many entries. */
 const READ_BYTES = 4 << 20;
 const READ_MAX = 32;
+/** What Redis calls the scripts. */
+const JOIN_SHA1 = sha1Of(JOIN);
+const ADD_SHA1 = sha1Of(ADD);
 
 /** A client that does not connect again by itself: what it then sends again, and when, could not be told. */
 export function openClient(url: string): Bun.RedisClient {
   return new Bun.RedisClient(url, { autoReconnect: false, connectionTimeout: CONNECT_MS });
 }
-
-/** Options that all servers of a room have in common: their values as on a command line; "" for a flag. */
-export type CommonOptions = Readonly<Record<string, string>>;
 
 /** Where a stream is, and what is wanted of it. */
 export interface RedisStream {
@@ -27,7 +27,8 @@ export interface RedisStream {
   readonly lineBytesMax: number;
   /** How much is kept for servers that join later, in bytes. */
   readonly historyBytes: number;
-  readonly options: CommonOptions;
+  /** What all servers of the room have in common, as on a command line. */
+  readonly options: string;
 }
 
 export class RedisLink {
@@ -37,7 +38,6 @@ export class RedisLink {
   readonly #onLost: (error: Error) => void;
   readonly #adder: Bun.RedisClient;
   readonly #reader: Bun.RedisClient;
-  #scripts = { join: "", add: "" };
   #isClosed = false;
 
   constructor(at: RedisStream, onOpen: () => void, onLost: (error: Error) => void) {
@@ -46,23 +46,25 @@ export class RedisLink {
     this.#onLost = onLost;
     this.#adder = openClient(at.url);
     this.#reader = openClient(at.url);
-    void this.#open(onOpen);
+    this.#ask(this.#adder, "SCRIPT", ["LOAD", JOIN], () => {
+      this.#ask(this.#adder, "SCRIPT", ["LOAD", ADD], onOpen);
+    });
   }
 
   join(by: string, instead: string, done: (joined: Joined) => void): void {
     const { historyBytes, options } = this.#at;
-    const onReply = ([id, readings, history, common]: [string, string[], string[], string]) => {
-      if (id === "") this.#fail(new Refused(differences(JSON.parse(common), options)));
-      else done({ id, others: pairsOf(readings), history });
-    };
-    const args = [by, instead, `${historyBytes}`, JSON.stringify(options)];
-    this.#run(this.#scripts.join, args, onReply);
+    type Reply = [id: string, others: [string, string][], history: string[], theirs: string];
+    this.#run(JOIN_SHA1, [by, instead, `${historyBytes}`, options], (reply: Reply) => {
+      const [id, others, history, theirs] = reply;
+      if (theirs === options) return done({ id, others: new Map(others), history });
+      this.#fail(new Refused(`the other servers run with ${theirs}, this one with ${options}`));
+    });
   }
 
   add(entry: NewEntry, done: (id: string) => void): void {
     const { by, number, read, tail, lines, isPassing, requests } = entry;
     const fields = [by, `${number}`, read, tail, lines, isPassing ? "1" : "0"];
-    this.#run(this.#scripts.add, [...fields, `${this.#at.historyBytes}`, ...requests], done);
+    this.#run(ADD_SHA1, [...fields, `${this.#at.historyBytes}`, ...requests], done);
   }
 
   read(after: string, done: (entries: readonly Entry[]) => void): void {
@@ -78,17 +80,6 @@ export class RedisLink {
     this.#isClosed = true;
     this.#adder.close();
     this.#reader.close();
-  }
-
-  async #open(onOpen: () => void): Promise<void> {
-    try {
-      const load = (script: string) => this.#adder.send("SCRIPT", ["LOAD", script]);
-      const [join, add] = await Promise.all([load(JOIN), load(ADD)]);
-      this.#scripts = { join, add };
-      if (!this.#isClosed) onOpen();
-    } catch (error) {
-      this.#fail(error);
-    }
   }
 
   #run<Reply>(script: string, args: readonly string[], onReply: (reply: Reply) => void): void {
@@ -107,44 +98,29 @@ export class RedisLink {
       (reply) => {
         if (!this.#isClosed) onReply(reply);
       },
-      (error) => this.#fail(error),
+      (error: Error) => this.#fail(error),
     );
   }
 
-  #fail(error: unknown): void {
+  #fail(error: Error): void {
     if (this.#isClosed) return;
     this.close();
-    if (error instanceof Refused) return this.#onLost(error);
-    const message = error instanceof Error ? error.message : String(error);
-    const [, how] = message.split(`${FORGOTTEN} `);
-    this.#onLost(how === undefined ? new Error(inWords(message)) : new Forgotten(how));
+    const [, how] = error.message.split(`${FORGOTTEN} `);
+    if (how !== undefined) this.#onLost(new Forgotten(how));
+    else this.#onLost(error instanceof Refused ? error : new Error(inWords(error.message)));
   }
 }
 
-/** Which options the other servers have instead. */
-function differences(theirs: CommonOptions, own: CommonOptions): string {
-  const names = Object.keys({ ...theirs, ...own }).filter((name) => theirs[name] !== own[name]);
-  const differing = names.map((name) => {
-    const others = theirs[name] === undefined ? `without ${name}` : `with ${name} ${theirs[name]}`;
-    const here = own[name] === undefined ? "without" : `with ${own[name]}`;
-    return `${others.trim()}, this one ${here.trim()}`;
-  });
-  return `the other servers run ${differing.join("; ")}`;
+function sha1Of(script: string): string {
+  return new Bun.CryptoHasher("sha1").update(script).digest("hex");
 }
 
-/** Keys and values, in turn. */
-function pairsOf(list: readonly string[]): ReadonlyMap<string, string> {
-  const pairs = new Map<string, string>();
-  for (let at = 0; at < list.length; at += 2) pairs.set(list[at] ?? "", list[at + 1] ?? "");
-  return pairs;
-}
-
+/** Made of fields in the order in which the scripts write them; that of joining has only the first. */
 function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {
-  const pairs = pairsOf(fields);
-  const field = (name: string) => pairs.get(name) ?? "";
-  const [number, isPassing] = [Number(field("number")), field("passing") === "1"];
-  const [after, by, read, lines] = [field("after"), field("by"), field("read"), field("lines")];
-  return { id, after, by, number, read, lines, isPassing, granted: field("granted") };
+  const values = fields.filter((_, at) => at % 2 === 1);
+  const [after = "", by = "", number, read = "", lines = "", passing, granted = ""] = values;
+  const isPassing = passing === "1";
+  return { id, after, by, number: Number(number), read, lines, isPassing, granted };
 }
 
 /** An error of Redis or Bun, as far as a log needs it. */

@@ -3,7 +3,7 @@
  * every second, its heartbeat; that one was silent shows in the stream, by the times of the entries.
  */
 
-import { compareIds, type Entry, GONE, START } from "./stream.ts";
+import { compareIds, type Entry, GONE, type Joined } from "./stream.ts";
 
 /** A server that is silent for so long is considered down: 5 s after its heartbeat at the latest. */
 const SILENCE_MS = 4_000;
@@ -14,23 +14,20 @@ export class Peers {
   readonly #peers = new Map<string, { read: string; receivedAtMs: number }>();
   /** The time in the stream, as far as some server was there to add something. */
   #nowMs = 0;
-  #last = START;
 
   get count(): number {
     return this.#peers.size;
   }
 
-  /** Begins behind an entry, with how far those have read that are known to the stream. */
-  begin(id: string, others: ReadonlyMap<string, string>): void {
-    this.#last = id;
+  /** Begins with how far those have read that are known to the stream. */
+  begin(others: Joined["others"]): void {
     this.#peers.clear();
     for (const [name, read] of others) this.#peers.set(name, { read, receivedAtMs: this.#nowMs });
   }
 
   /** The next entry has come, from this server or another. */
-  received({ id, by, read }: Entry, isOwn: boolean): void {
-    this.#nowMs += Math.min(STEP_MS_MAX, Number.parseInt(id) - Number.parseInt(this.#last));
-    this.#last = id;
+  received({ id, after, by, read }: Entry, isOwn: boolean): void {
+    this.#nowMs += Math.min(STEP_MS_MAX, Number.parseInt(id) - Number.parseInt(after));
     if (isOwn) return;
     if (read === GONE) return void this.#peers.delete(by);
     // What was sent again may have been added after what came from the earlier connection.

@@ -3,8 +3,14 @@
 import { randomBytes } from "node:crypto";
 
 import type { Context, Part } from "../extras/part.ts";
-import { codeOf, explain, usageError, UserError } from "../program/system-errors.ts";
-import { settlesWithin, within } from "../program/timeout.ts";
+import {
+  codeOf,
+  explain,
+  settlesWithin,
+  usageError,
+  UserError,
+  within,
+} from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 import { CONNECT_MS, openClient, RedisLink } from "./link.ts";
@@ -20,25 +26,18 @@ const HISTORY_BYTES_MAX = 64 << 20;
 const LEAVE_MS = 500;
 /** The first one whose streams can be trimmed by place. */
 const VERSION_MIN = "6.2";
-const HINTS: Readonly<Record<string, string>> = {
-  "redis:": "; does it want TLS, rediss://?",
-  "rediss:": "; does it speak TLS, with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?",
-};
+const TLS_HINT =
+  "; does one side want TLS (rediss://), with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?";
 /** Errors of Redis and Bun that need an explanation. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [/INVALID_RESPONSE/, "what answers there does not speak as Redis does"],
   [
-    /CONNECTION_CLOSED/,
-    "what answers there does not speak as Redis does, and closes the connection",
+    /INVALID_RESPONSE|CONNECTION_CLOSED/,
+    `what answers there does not speak as Redis does${TLS_HINT}`,
   ],
-  [/CONNECTION_TIMEOUT/, `no answer within ${CONNECT_MS / 1000} s`],
+  [/CONNECTION_TIMEOUT/, `no answer within ${CONNECT_MS / 1000} s${TLS_HINT}`],
   [/NOAUTH/, "it wants a password, which REDIS_PASSWORD may hold"],
   [/WRONGPASS/, "wrong user or password"],
-  [/READONLY/, "it is a read-only replica"],
   [/MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1"],
-  [/NOPERM/, "the user may not do what is needed: streams, hashes, lists, scripts, INFO"],
-  [/DENIED/, "it is in protected mode, and takes connections from its own machine only"],
-  [/WRONGTYPE/, "a key of the room has something else in it"],
   [/unknown command .?HELLO/i, `it is too old: Redis ${VERSION_MIN} or later is needed`],
 ];
 
@@ -70,19 +69,19 @@ export async function redis(
   { lineBytesMax = DEFAULTS.lineBytesMax, names = false, history }: CommonSettings,
   { onWarning }: Context,
 ): Promise<Part> {
-  if ((history?.bytes ?? 0) > HISTORY_BYTES_MAX)
+  const historyBytes = history?.bytes ?? 0;
+  if (historyBytes > HISTORY_BYTES_MAX)
     throw usageError(`--redis keeps a --history of at most ${formatSize(HISTORY_BYTES_MAX)}`);
   if (lineBytesMax > LINE_BYTES_MAX)
     throw usageError(`--redis takes a --max-line of at most ${formatSize(LINE_BYTES_MAX)}`);
   const address = new URL(url);
   address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
   await check(address, onWarning);
-  const options = {
-    "--max-line": formatSize(lineBytesMax),
-    ...(names && { "--names": "" }),
-    ...(history && { "--history": `${history.lines ?? formatSize(history.bytes)}` }),
-  };
-  const historyBytes = history?.bytes ?? 0;
+  const options = [
+    `--max-line ${formatSize(lineBytesMax)}`,
+    ...(names ? ["--names"] : []),
+    ...(history ? [`--history ${history.lines ?? formatSize(history.bytes)}`] : []),
+  ].join(" ");
   const at = { url: address.href, room, lineBytesMax, historyBytes, options };
   const order = new StreamOrder({
     open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
@@ -115,48 +114,40 @@ async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
   const name = `redis at ${url.host}`;
   const mayForget = (why: string, when: string) =>
     onWarning(`${name} may forget: ${why}, so all members are disconnected when it ${when}`);
+  const client = openClient(url.href);
   try {
     await knock(url);
-    const info = await inquire(url.href);
-    const policy = info.get("maxmemory_policy") ?? "";
-    if (info.get("aof_enabled") === "0") mayForget("appendonly is no", "is restarted");
+    const info: string = await client.send("INFO", []);
+    const told = (what: string) => new RegExp(`^${what}:(.*)\r`, "m").exec(info)?.[1] ?? "";
+    const version = told("redis_version");
+    if (!Bun.semver.satisfies(version, `>=${VERSION_MIN}`))
+      throw new UserError(`it is too old, ${version}: Redis ${VERSION_MIN} or later is needed`);
+    if (told("aof_enabled") === "0") mayForget("appendonly is no", "is restarted");
+    const policy = told("maxmemory_policy");
     if (policy.startsWith("allkeys")) mayForget(`maxmemory-policy is ${policy}`, "evicts the room");
-  } catch (error) {
-    const hint = /CLOSED|TIMEOUT/.test(codeOf(error)) ? HINTS[url.protocol] : "";
-    throw new UserError(`cannot use ${name}: ${reasonOf(error)}${hint}`, { cause: error });
+  } catch (cause) {
+    throw new UserError(`cannot use ${name}: ${reasonOf(cause)}`, { cause });
+  } finally {
+    client.close();
   }
 }
 
 /** Connects and closes again: Bun's client would only tell that the connection was closed. */
 async function knock({ hostname, port }: URL): Promise<void> {
   const where = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 6379 };
-  const knocking = Bun.connect({ ...where, socket: { data() {} } }).then((socket) =>
-    socket.terminate(),
+  const socket = Bun.connect({ ...where, socket: { data() {} } });
+  await within(
+    CONNECT_MS,
+    socket.then((it) => it.terminate()),
+    (time) => `no answer ${time}`,
   );
-  await within(CONNECT_MS, knocking, (time) => `no answer ${time}`);
-}
-
-/** What it tells of itself, by the names that INFO has for that. */
-async function inquire(url: string): Promise<ReadonlyMap<string, string>> {
-  const client = openClient(url);
-  try {
-    const reply: string = await client.send("INFO", []);
-    const info = new Map(
-      reply.split("\r\n").map((line) => [line.replace(/:.*/, ""), line.replace(/^.*?:/, "")]),
-    );
-    const version = info.get("redis_version") ?? "0";
-    if (Bun.semver.satisfies(version, `>=${VERSION_MIN}`)) return info;
-    throw new UserError(`it is too old, ${version}: Redis ${VERSION_MIN} or later is needed`);
-  } finally {
-    client.close();
-  }
 }
 
 function reasonOf(error: unknown): string {
   const text = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
-  for (const [pattern, explanation] of REASONS) {
+  for (const [pattern, reason] of REASONS) {
     const found = pattern.exec(text);
-    if (found) return explanation.replace("$1", found[1] ?? "");
+    if (found) return reason.replace("$1", found[1] ?? "");
   }
   return explain(error);
 }

@@ -39,10 +39,7 @@ for i = 1, #state, 2 do
     local silence = now - tonumber(added)
     isUp = isUp or silence < ${DOWN_MS}
     if common ~= options or silence > ${GONE_MS} then table.insert(gone, state[i])
-    else
-      table.insert(readings, state[i])
-      table.insert(readings, read)
-    end
+    else table.insert(readings, {state[i], read}) end
   end
 end
 if common ~= options and isUp then return {'', {}, {}, common} end
@@ -58,7 +55,7 @@ for i = 1, #state, 2 do
   local isName = string.match(state[i], '^name ')
   if isName and redis.call('HEXISTS', KEYS[2], state[i + 1]) == 0 then redis.call('HDEL', KEYS[2], state[i]) end
 end
-return {last, readings, history, ''}`;
+return {last, readings, history, options}`;
 
 /**
  * Adds a batch, unless its number shows that it was added before, or that one before it is missing.

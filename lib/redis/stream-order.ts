@@ -7,6 +7,9 @@
  * another one there is out of sync, disconnects its members, and joins again. And each entry tells
  * how far its server has read: no server sends more than a bounded amount that a living one has not
  * read.
+ *
+ * The way of a line: `append` puts it into a batch; `flush` adds that to the stream; `#onEntries`
+ * gets it back; `moveToLog` puts it into the log.
  */
 
 import type { Figure, Reservations } from "../extras/part.ts";
@@ -14,8 +17,7 @@ import { countLines } from "../program/lines.ts";
 import { NOT_IN_ROOM, OUT_OF_SYNC } from "../program/server-messages.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
-import { type Batch, Batches, type BatchesOptions, EMPTY } from "./batches.ts";
-import { Receiving } from "./receiving.ts";
+import { type Batch, InFlight, type InFlightOptions, type Piece } from "./in-flight.ts";
 import { Session, type SessionOptions, TICK_MS } from "./session.ts";
 import { type Entry, Forgotten, GONE, type Joined, Refused } from "./stream.ts";
 
@@ -33,7 +35,7 @@ const TELLS = 8;
 export type OrderedRoom = Pick<Room, "log" | "now" | "wake" | "restart">;
 
 export interface StreamOrderOptions
-  extends BatchesOptions, Omit<SessionOptions, "onHere" | "onLost"> {
+  extends InFlightOptions, Omit<SessionOptions, "onHere" | "onLost"> {
   /** Whether members have names, so that a server which is considered down loses those of its members. */
   readonly names: boolean;
   /** Told what an operator should know. */
@@ -43,20 +45,17 @@ export interface StreamOrderOptions
 export class StreamOrder implements Order {
   /** The names that members of this server ask for, where members of other servers may have them. */
   readonly reservations: Reservations = {
-    ask: (key, answer) => this.#request(`reserve ${key}`, answer),
-    release: (key) => this.#request(`release ${key}`),
+    ask: (key, answer) => this.#add({ request: `reserve ${key}`, answer }),
+    release: (key) => this.#add({ request: `release ${key}` }),
   };
   readonly #options: StreamOrderOptions;
-  readonly #batches: Batches;
-  readonly #receiving: Receiving;
+  readonly #inFlight: InFlight;
   readonly #session: Session;
   readonly #started = Promise.withResolvers<void>();
   #hasStarted = false;
   #isRefused = false;
   #room: OrderedRoom | undefined;
   #toldAtMs = -NEVER;
-  /** The number of the last batch that is known to be in the stream. */
-  #addedNumber = 0;
   /** The last batch of all, and what is told then. */
   #last: Batch | undefined;
   #onClosed: (() => void) | undefined;
@@ -64,8 +63,7 @@ export class StreamOrder implements Order {
 
   constructor(options: StreamOrderOptions) {
     this.#options = options;
-    this.#batches = new Batches(options, () => this.#now);
-    this.#receiving = new Receiving(this.#batches);
+    this.#inFlight = new InFlight(options, () => this.#now);
     this.#session = new Session({
       ...options,
       onHere: (joined) => this.#onHere(joined),
@@ -80,20 +78,20 @@ export class StreamOrder implements Order {
 
   /** The log does not have what is sent everywhere, or too much waits for its place already. */
   get refusal(): string | undefined {
-    const mayJoin = this.#session.isMember && this.#batches.pieces < LEAVES_MAX;
+    const mayJoin = this.#session.isMember && this.#inFlight.pieces < LEAVES_MAX;
     return mayJoin ? undefined : NOT_IN_ROOM;
   }
 
   get head(): number {
-    return this.#batches.head;
+    return this.#inFlight.head;
   }
 
   get freeBytes(): number {
-    return this.#batches.freeBytes;
+    return this.#inFlight.freeBytes;
   }
 
   get isSettled(): boolean {
-    return this.#batches.pieces === 0;
+    return this.#inFlight.pieces === 0 && !this.isHeldUp();
   }
 
   /** Whether Redis is there: what is sent gets its place. */
@@ -103,10 +101,10 @@ export class StreamOrder implements Order {
 
   /** What there is to measure. */
   figures(): readonly Figure[] {
-    const { waitingMs, takenBytes } = this.#batches;
+    const { waitingMs, takenBytes, peers } = this.#inFlight;
     return [
       gauge("up", "Whether Redis is there, 1, or away, 0.", this.isUp ? 1 : 0),
-      gauge("servers", "Servers that share the room.", this.#receiving.peers.count + 1),
+      gauge("servers", "Servers that share the room.", peers.count + 1),
       gauge("lag_seconds", "How long the oldest line sent here has waited.", waitingMs / 1000),
       gauge("owed_bytes", "What was sent here and is not with all servers yet.", takenBytes),
     ];
@@ -120,32 +118,31 @@ export class StreamOrder implements Order {
   }
 
   append(author: Author, run: Uint8Array): void {
-    this.#batches.append(author, run);
+    this.#inFlight.append(author, run);
   }
 
   after(done: () => void): void {
     // After a restart there is nothing to wait for.
-    if (!this.#session.isMember && this.#batches.pieces === 0) return done();
-    this.#batches.add({ ...EMPTY, done });
-    this.#room?.wake(0);
+    if (!this.#session.isMember && this.isSettled) done();
+    else this.#add({ done });
   }
 
   moveToLog(): void {
     if (this.#room === undefined) return;
     const { log } = this.#room;
     const { head } = log;
-    this.#receiving.moveTo(log);
-    if (log.head !== head) this.#room?.wake(0);
+    this.#inFlight.moveTo(log);
+    if (log.head !== head) this.#room.wake(0);
   }
 
   isHeldUp(): boolean {
-    return this.#receiving.isHeldUp;
+    return this.#inFlight.isHeldUp;
   }
 
   flush(now: number): number {
     if (this.#hasEnded || this.#onClosed) return NEVER;
     const dueAtMs = this.#session.flush(now);
-    if (this.#session.isHere) this.#addAndRead();
+    if (this.#session.isHere) this.#sendAndRead();
     return dueAtMs;
   }
 
@@ -153,8 +150,8 @@ export class StreamOrder implements Order {
   close(done: () => void): void {
     this.#onClosed = done;
     if (!this.#session.isHere) return this.end();
-    this.#last = this.#batches.addEmpty();
-    for (const batch of this.#batches.take(NEVER)) this.#add(batch);
+    this.#last = this.#inFlight.addEmpty();
+    for (const batch of this.#inFlight.take(NEVER)) this.#send(batch);
   }
 
   /** Ends at once; what has no place by then is lost. */
@@ -162,60 +159,60 @@ export class StreamOrder implements Order {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#session.close();
-    this.#abandon(this.#addedNumber);
+    this.#abandon(({ isAdded }) => !isAdded);
     this.#onClosed?.();
   }
 
   #onHere(joined: Joined | undefined): void {
     this.#toldAtMs = -NEVER;
     this.#room?.wake(0);
-    if (joined === undefined) return this.#batches.sendAgain();
-    this.#receiving.begin(joined);
+    if (joined === undefined) return this.#inFlight.sendAgain();
+    this.#inFlight.begin(joined);
     this.moveToLog();
     if (this.#hasStarted) this.#options.report(`shares the room again, as server ${this.name}`);
     this.#hasStarted = true;
     this.#started.resolve();
   }
 
-  #addAndRead(): void {
-    const isMuch = this.#receiving.untoldBytes >= this.#batches.takenBytesMax / TELLS;
-    const isDue = isMuch || this.#session.clockMs - this.#toldAtMs >= TICK_MS;
-    if (isDue && !this.#batches.hasUnsent) this.#batches.addEmpty();
-    for (const batch of this.#batches.take(UNANSWERED_MAX - this.#session.due)) this.#add(batch);
-    if (this.#session.isReading || this.isHeldUp()) return;
-    this.#session.read(this.#receiving.position, (entries) => this.#onEntries(entries));
+  /** Adds what is more than lines: it is done in its turn. */
+  #add(piece: Partial<Piece>): void {
+    this.#inFlight.add(piece);
+    this.#room?.wake(0);
   }
 
-  #add(batch: Batch): void {
-    this.#receiving.untoldBytes = 0;
+  #sendAndRead(): void {
+    const inFlight = this.#inFlight;
+    const isMuch = inFlight.untoldBytes >= inFlight.takenBytesMax / TELLS;
+    const isDue = isMuch || this.#session.clockMs - this.#toldAtMs >= TICK_MS;
+    if (isDue && !inFlight.hasUnsent) inFlight.addEmpty();
+    for (const batch of inFlight.take(UNANSWERED_MAX - this.#session.due)) this.#send(batch);
+    if (this.#session.isReading || this.isHeldUp()) return;
+    this.#session.read(inFlight.position, (entries) => this.#onEntries(entries));
+  }
+
+  #send(batch: Batch): void {
+    this.#inFlight.untoldBytes = 0;
     this.#toldAtMs = this.#session.clockMs;
     const { number, pieces, isPassing } = batch;
-    const { tail, read } = this.#receiving;
+    const isLast = batch === this.#last;
+    const { tail, read } = this.#inFlight;
     const lines = Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
     const requests = pieces.flatMap(({ request }) => request ?? []);
-    const by = { by: this.name, number, read: batch === this.#last ? GONE : read, tail };
+    const by = { by: this.name, number, read: isLast ? GONE : read, tail };
     this.#session.add({ ...by, lines, isPassing, requests }, () => {
-      this.#addedNumber = Math.max(this.#addedNumber, number);
-      if (batch === this.#last) this.end();
+      batch.isAdded = true;
+      if (isLast) this.end();
       else this.#room?.wake(0);
     });
   }
 
-  /** Has something done in the stream, in its turn. */
-  #request(request: string, answer?: (granted: boolean) => void): void {
-    this.#batches.add({ ...EMPTY, request, answer });
-    this.#room?.wake(0);
-  }
-
   #onEntries(entries: readonly Entry[]): void {
-    const { waitingMs } = this.#batches;
+    const { waitingMs } = this.#inFlight;
     for (const entry of entries) {
-      const why = this.#receiving.receive(entry, entry.by === this.name);
+      const why = this.#inFlight.receive(entry, entry.by === this.name);
       if (why) return this.#restart(why);
     }
     if (entries.some(({ by }) => by === this.name)) this.#confirm(waitingMs);
-    this.#receiving.forgetWhatAllHave();
-    this.moveToLog();
     this.#room?.wake(0);
   }
 
@@ -224,9 +221,9 @@ export class StreamOrder implements Order {
     const awayMs = this.#session.confirm(this.#now);
     if (awayMs) this.#options.report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
     if (waitingMs >= RECENT_MS) return;
-    for (const name of this.#receiving.peers.dropSilent()) {
+    for (const name of this.#inFlight.peers.dropSilent()) {
       this.#options.report(`server ${name} is considered down`);
-      if (this.#options.names) this.#request(`drop ${name}`);
+      if (this.#options.names) this.#add({ request: `drop ${name}` });
     }
   }
 
@@ -246,24 +243,22 @@ export class StreamOrder implements Order {
   #restart(why: string): void {
     this.#options.report(`out of sync: ${why}`);
     this.#session.reconnect(this.#now);
-    this.#abandon(0);
-    this.#addedNumber = 0;
+    this.#abandon(() => true);
     if (this.#onClosed) this.end();
     this.#room?.wake(0);
   }
 
-  /** Nothing that was taken comes to the log any more; what is in batches after a number has no place. */
-  #abandon(placedNumber: number): void {
+  /** Nothing that was taken comes to the log any more, and of these batches, the lines are lost. */
+  #abandon(isLost: (batch: Batch) => boolean): void {
     this.#session.isMember = false;
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
-    const batches = this.#batches.drop();
-    const pieces = [...this.#receiving.drop(), ...batches.flatMap((batch) => batch.pieces)];
+    const { placed, batches } = this.#inFlight.drop();
     this.#room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
-    for (const { done } of pieces) done?.();
-    for (const batch of batches)
-      if (batch.number > placedNumber && !batch.isPassing)
-        for (const { run } of batch.pieces) lose(run);
+    const pieces = batches.flatMap((batch) => batch.pieces);
+    for (const { done } of [...placed, ...pieces]) done?.();
+    for (const batch of batches.filter((batch) => !batch.isPassing && isLost(batch)))
+      for (const { run } of batch.pieces) lose(run);
     if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 

@@ -1,6 +1,6 @@
 /** What the server says about itself: one line an event on stderr, with the time in front. */
 
-import { openStderr } from "../program/stderr.ts";
+import { openStderr } from "../program/output.ts";
 import type { RoomEvents } from "./open-room.ts";
 
 /** How many refusals are logged in a second at most. */
@@ -9,12 +9,10 @@ const REFUSALS_MAX = 20;
 const WARNINGS: readonly string[] = ["too slow", "line too long"];
 
 /**
- * Opens the log of a server.
+ * Opens the log of a server: `note` logs what is normal, unless it is `quiet`, `warn` what an operator
+ * may want to act on, `events` what a server reports, and `end` what is held back.
  *
- * @param quiet whether to leave out what is normal
  * @param here tells how many are in the room
- * @returns `note` logs something normal, `warn` what the operator may want to act on, and `events`
- *   what a server reports; `end` logs what is held back, for the end of a server
  */
 export function openEventLog(quiet: boolean, here: () => number) {
   const stderr = openStderr((count) =>

@@ -38,7 +38,7 @@ export function openRoom(options: OpenRoomOptions): EmbeddedRoom {
   return roomThatReports(options, guardWith(options.onError));
 }
 
-/** @throws {UserError} that names a number which is out of its range */
+/** Checks the numbers too. */
 export function roomThatReports(options: RoomOptions & RoomEvents, guard: Guard): Room {
   checkLimits(options);
   return new Room({

@@ -11,8 +11,7 @@ import {
 } from "../program/command-line.ts";
 import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
-import { listed, plain, quote } from "../program/quote.ts";
-import { usageError, UserError } from "../program/system-errors.ts";
+import { listed, quote, usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 import { ENTRIES, type Given } from "./extras.ts";
@@ -164,6 +163,6 @@ function readOperands(given: readonly string[]): readonly string[] {
   const [first = "", second] = given;
   const { host, port = second } = splitAddress(first);
   if (port === undefined || !/^\d+$/.test(port) || /^\d+$/.test(first)) return given;
-  const where = host === "" ? "" : `--host ${plain(host)} `;
+  const where = host === "" ? "" : `--host ${host} `;
   throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
 }

@@ -1,6 +1,6 @@
 /** A terminal that shows line after line and no prompt: stdin is no terminal, or `TERM` is `dumb`. */
 
-import type { LocalSide } from "../client/local-side.ts";
+import type { LocalSide } from "../client/pipe.ts";
 import { WholeLines } from "../client/whole-lines.ts";
 import { bySender, harmless } from "./transcript.ts";
 

@@ -3,7 +3,8 @@
  * has gone out, then stands among those received; whatever was not sent is told at the end.
  */
 
-import type { LocalSide, Notes } from "../client/local-side.ts";
+import type { Notes } from "../client/notes.ts";
+import type { LocalSide } from "../client/pipe.ts";
 import { WholeLines } from "../client/whole-lines.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
 import { mentions } from "./names.ts";

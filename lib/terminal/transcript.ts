@@ -1,6 +1,6 @@
 /** What has happened, as a person is to see it: harmless, in colours, and in time. */
 
-import { styleAt } from "../client/style.ts";
+import { styleAt } from "../client/notes.ts";
 import { sanitise } from "./sanitise.ts";
 
 /** Black and white are left out: one of them is the background. */

@@ -1,7 +1,7 @@
-/** The load's connections: a crowd of clients that have all joined, each a writer of its script and an ear. */
+/** The load's connections: a crowd of clients that have all joined, each a writer of its script and a receiver. */
 
 import type { Dialect } from "./dialects.ts";
-import type { Ear } from "./ear.ts";
+import type { Receiver } from "./receiver.ts";
 import { type Script, writeAside } from "./script.ts";
 
 const JOIN_MS = 8_000;
@@ -19,13 +19,13 @@ export class Client {
   hearing: Bun.Socket<Client> | undefined;
   talking: Bun.Socket<Client> | undefined;
   /** Checks what it hears from now on; before, it only waits for a text. */
-  ear: Ear | undefined;
+  receiver: Receiver | undefined;
   #awaited = "";
   #heardText = "";
   #onHeard: () => void = () => {};
   closed = false;
   /** Bytes of its script, over and over, that it has to write and has written. */
-  #owedBytes = 0;
+  #pendingBytes = 0;
   #writtenBytes = 0;
   #frameBytes = 0;
 
@@ -36,13 +36,13 @@ export class Client {
   }
 
   /** Lines it has to say and the system has not taken. */
-  get owedLines(): number {
-    return (this.#owedBytes - this.#writtenBytes) / this.#frameBytes;
+  get pendingLines(): number {
+    return (this.#pendingBytes - this.#writtenBytes) / this.#frameBytes;
   }
 
   /** Says its next lines, as the system takes them. */
   say(lines: number): void {
-    this.#owedBytes += lines * this.#frameBytes;
+    this.#pendingBytes += lines * this.#frameBytes;
     this.write();
   }
 
@@ -50,24 +50,24 @@ export class Client {
   write(): void {
     const { script, talking } = this;
     if (!script || !talking) return;
-    while (this.#writtenBytes < this.#owedBytes) {
+    while (this.#writtenBytes < this.#pendingBytes) {
       const offset = this.#writtenBytes % script.said.length;
-      const owed = this.#owedBytes - this.#writtenBytes;
-      const length = Math.min(owed, script.said.length - offset);
+      const pending = this.#pendingBytes - this.#writtenBytes;
+      const length = Math.min(pending, script.said.length - offset);
       const taken = talking.write(script.said, offset, length);
       if (taken > 0) this.#writtenBytes += taken;
       if (taken < length) return;
     }
   }
 
-  /** Waits until it hears a text; before it has an ear. */
+  /** Waits until it hears a text; before it has a receiver. */
   hears(text: string): Promise<void> {
     this.#awaited = text;
     this.#heardText = "";
     return new Promise((resolve) => (this.#onHeard = resolve));
   }
 
-  /** Hears something before it has an ear; keeps no more of it than it needs. */
+  /** Hears something before it has a receiver; keeps no more of it than it needs. */
   listen(bytes: Buffer): void {
     if (this.#awaited === "") return;
     this.#heardText += bytes.toString("latin1");
@@ -95,7 +95,7 @@ export interface CrowdOptions {
   scripts: readonly Script[];
   listeners: number;
   lineBytes: number;
-  /** A client whose ear is there has heard something. */
+  /** A client whose receiver is there has heard something. */
   onHear(client: Client, bytes: Buffer): void;
   /** A client's connection is gone, or its handler failed. */
   onClose(client: Client, reason: string): void;
@@ -189,7 +189,7 @@ function connect(
         if (greeting !== "") socket.write(greeting);
       },
       data(_socket, bytes) {
-        if (client.ear) options.onHear(client, bytes);
+        if (client.receiver) options.onHear(client, bytes);
         else client.listen(bytes);
       },
       drain: () => client.write(),

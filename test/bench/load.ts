@@ -9,8 +9,8 @@ import { cpus } from "node:os";
 
 import { type Client, dismissCrowd, gatherCrowd } from "./crowd.ts";
 import { type DialectName, DIALECTS } from "./dialects.ts";
-import { ManyTalkersEar, OneTalkerEar } from "./ear.ts";
 import { Histogram } from "./histogram.ts";
+import { ManyTalkersReceiver, OneTalkerReceiver } from "./receiver.ts";
 import { writeScript } from "./script.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
@@ -90,7 +90,7 @@ const WARM_UP_WINDOWS = 1;
 const MEASURE_WINDOWS = 4;
 const LONGER_MAX = 5;
 /** A talker of many whom the server slows down keeps so many lines back at most. */
-const OWED_LINES_MAX = 16;
+const PENDING_LINES_MAX = 16;
 /** Talkers speak one after the other as far as they may, each its part of so many lines, then all again. */
 const ROUND_LINES = 20_000;
 const CURVE_SHARES = [
@@ -157,7 +157,7 @@ class Flood {
     await this.#talk();
     const stood = load.stoppedReader && (await this.#drain(STALL_MS / 2)) === "stalled";
     const fate = load.stoppedReader ? await this.#resumeStopped() : undefined;
-    // Who falls behind is not waited for: what it would have said is told by its pace.
+    // One that falls behind is not waited for: what it would have sent is told by its pace.
     const left = this.#behind ? undefined : await this.#drain(STALL_MS);
     if (left === "stalled") this.#problem ??= `${this.#missing()} lines never came`;
     if (left === "slow")
@@ -206,28 +206,28 @@ class Flood {
     });
     this.#talkers = this.#clients.slice(load.listeners);
     for (const [index, client] of this.#clients.entries())
-      client.ear =
+      client.receiver =
         load.talkers === 1
-          ? new OneTalkerEar(dialect, script)
-          : new ManyTalkersEar(dialect, scripts, load.lineBytes, index - load.listeners);
+          ? new OneTalkerReceiver(dialect, script)
+          : new ManyTalkersReceiver(dialect, scripts, load.lineBytes, index - load.listeners);
     if (!load.stoppedReader) return;
     this.#stopped = this.#clients[0];
     this.#stopped?.hearing?.pause();
   }
 
   #hear(client: Client, bytes: Buffer): void {
-    const { ear } = client;
-    if (ear === undefined || this.#problem !== undefined) return;
-    const before = ear.lines;
+    const { receiver } = client;
+    if (receiver === undefined || this.#problem !== undefined) return;
+    const before = receiver.lines;
     try {
-      ear.hear(bytes, client.answer);
+      receiver.hear(bytes, client.answer);
     } catch (error) {
       this.#problem ??= error instanceof Error ? error.message : String(error);
       return;
     }
     if (client === this.#stopped) return;
-    this.#deliveredLines += ear.lines - before;
-    if (this.#load.linesPerSecond > 0) this.#noteLatencies(before, ear.lines);
+    this.#deliveredLines += receiver.lines - before;
+    if (this.#load.linesPerSecond > 0) this.#noteLatencies(before, receiver.lines);
     if (this.#pumping) return;
     this.#pumping = true;
     setImmediate(this.#pump);
@@ -301,8 +301,8 @@ class Flood {
       const said = this.#saidInRound[index] ?? 0;
       let lines = Math.min(share, left);
       if (talkers.length > 1) lines = Math.min(lines, part - said);
-      // Whoever is slowed down leaves its share to the others.
-      if (lines <= 0 || (talkers.length > 1 && talker.owedLines > OWED_LINES_MAX)) continue;
+      // One that is slowed down leaves its share to the others.
+      if (lines <= 0 || (talkers.length > 1 && talker.pendingLines > PENDING_LINES_MAX)) continue;
       talker.say(lines);
       left -= lines;
       this.#saidLines += lines;
@@ -344,12 +344,12 @@ class Flood {
     const stopped = this.#stopped;
     stopped?.hearing?.resume();
     const endMs = performance.now() + DRAIN_MS;
-    while (stopped && !stopped.closed && (stopped.ear?.lines ?? 0) < this.#saidLines) {
+    while (stopped && !stopped.closed && (stopped.receiver?.lines ?? 0) < this.#saidLines) {
       if (this.#problem !== undefined || performance.now() > endMs) break;
       await Bun.sleep(1);
     }
     if (stopped?.closed) return "dropped";
-    if (stopped?.ear?.lines !== this.#saidLines)
+    if (stopped?.receiver?.lines !== this.#saidLines)
       this.#problem ??= "the stopped reader got neither its lines nor an end";
     return "kept";
   }

@@ -10,9 +10,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { release } from "../../lib/client/pipe.ts";
 import { runCommand } from "../../lib/program/command-line.ts";
 import { count, size } from "../../lib/program/option-values.ts";
-import { release } from "../../lib/program/release.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { formatSize } from "../../lib/program/units.ts";
 import { version } from "../../package.json";

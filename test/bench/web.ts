@@ -82,7 +82,7 @@ async function measure(how: "lines" | "web", listeners: number, windows: number)
 /** Listeners, who count the bytes of lines that they hear. */
 class Crowd {
   readonly #size: number;
-  readonly #sockets: Bun.Socket<Ear>[] = [];
+  readonly #sockets: Bun.Socket<Receiver>[] = [];
   #left = 0;
   #heard = Promise.withResolvers<void>();
 
@@ -91,16 +91,16 @@ class Crowd {
   }
 
   async add(port: number, says: string): Promise<void> {
-    const ear = new Ear(says !== "", (bytes) => this.#hear(bytes));
-    const socket = await Bun.connect<Ear>({
+    const receiver = new Receiver(says !== "", (bytes) => this.#hear(bytes));
+    const socket = await Bun.connect<Receiver>({
       hostname: "127.0.0.1",
       port,
-      data: ear,
+      data: receiver,
       socket: { data: (own, bytes) => own.data.hear(bytes) },
     });
-    socket.data = ear;
+    socket.data = receiver;
     if (says !== "") socket.write(says);
-    await ear.isIn;
+    await receiver.isIn;
     this.#sockets.push(socket);
   }
 
@@ -122,7 +122,7 @@ class Crowd {
 }
 
 /** Counts lines' bytes as they come, less what frames them. */
-class Ear {
+class Receiver {
   readonly #isWeb: boolean;
   readonly #onHeard: (bytes: number) => void;
   readonly #in = Promise.withResolvers<void>();

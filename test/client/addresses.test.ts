@@ -2,126 +2,86 @@
 
 import { expect, test } from "bun:test";
 
-import { addressesOf, firstToAnswer, inTurns } from "../../lib/client/addresses.ts";
+import { firstToAnswer } from "../../lib/client/connect.ts";
 
-const NEVER_MS = 2 ** 30;
+const LONG_MS = 60_000;
 
-/** A connection that knows whether it was closed. */
-class Line {
-  closed = false;
-  constructor(readonly address: string) {}
-  terminate(): void {
-    this.closed = true;
-  }
-}
-
-/** Addresses that answer when they are told to. */
+/** Addresses that answer, with a connection that can be closed, when they are told to. */
 class Network {
   readonly tried: string[] = [];
-  readonly #answers = new Map<string, PromiseWithResolvers<Line>>();
+  readonly closed: string[] = [];
+  readonly late = new AbortController();
+  readonly #answers = new Map<string, PromiseWithResolvers<{ terminate(): void }>>();
 
-  readonly connect = (address: string): Promise<Line> => {
-    this.tried.push(address);
-    return this.#at(address).promise;
-  };
-
-  answer(address: string): Line {
-    const line = new Line(address);
-    this.#at(address).resolve(line);
-    return line;
+  connect(addresses: string[], headStartMs: number) {
+    const tryOne = (address: string) => {
+      this.tried.push(address);
+      return this.at(address).promise;
+    };
+    return firstToAnswer(addresses, tryOne, this.late.signal, headStartMs);
   }
 
-  refuse(address: string, code = "ECONNREFUSED"): void {
-    this.#at(address).reject(Object.assign(new Error(address), { code }));
-  }
-
-  #at(address: string): PromiseWithResolvers<Line> {
-    const answer = this.#answers.get(address) ?? Promise.withResolvers<Line>();
+  at(address: string) {
+    const answer = this.#answers.get(address) ?? Promise.withResolvers<{ terminate(): void }>();
     answer.promise.catch(() => {}); // It may refuse before it is tried.
     this.#answers.set(address, answer);
     return answer;
   }
+
+  answer(address: string) {
+    const socket = { terminate: () => void this.closed.push(address) };
+    this.at(address).resolve(socket);
+    return socket;
+  }
 }
 
-/** Turns enough for every promise that is settled to be heard of. */
+/** Turns enough for every promise that is settled to be noticed. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("IPv6 and IPv4 take turns, each in its order, beginning with the first", () => {
-  expect(inTurns(["::1", "::2", "::3", "1.1.1.1", "1.1.1.2"])).toEqual([
-    ...["::1", "1.1.1.1", "::2", "1.1.1.2", "::3"],
-  ]);
-  expect(inTurns(["1.1.1.1", "1.1.1.1", "1.1.1.2", "::1"])).toEqual(["1.1.1.1", "::1", "1.1.1.2"]);
-  expect(inTurns(["1.1.1.1"])).toEqual(["1.1.1.1"]);
-  expect(inTurns([])).toEqual([]);
-});
-
-test("an address stands for itself, and localhost for both of its addresses", async () => {
-  for (const address of ["::1", "127.0.0.1", "fe80::1%eth0"])
-    expect(await addressesOf(address)).toEqual([address]);
-  for (const name of ["localhost", "LocalHost", "localhost."])
-    expect(await addressesOf(name)).toEqual(["::1", "127.0.0.1"]);
-  await expect(addressesOf("no-such-host.invalid")).rejects.toMatchObject({
-    code: "DNS_ENOTFOUND",
-  });
-});
-
 test("while an address may still answer in its head start, no other is tried", async () => {
   const network = new Network();
-  const first = firstToAnswer(["a", "b"], network.connect, NEVER_MS);
+  const first = network.connect(["a", "b"], LONG_MS);
   await settle();
   expect(network.tried).toEqual(["a"]);
-  const line = network.answer("a");
-  expect([await first, network.tried, line.closed]).toEqual([line, ["a"], false]);
+  const socket = network.answer("a");
+  expect([await first, network.tried, network.closed]).toEqual([socket, ["a"], []]);
 });
 
-test("after an address that refuses, the next is tried at once", async () => {
+test("after an address that refuses, the next is tried at once; the last failure is told", async () => {
   const network = new Network();
-  const first = firstToAnswer(["a", "b", "c"], network.connect, NEVER_MS);
-  network.refuse("a");
+  const first = network.connect(["a", "b"], LONG_MS);
+  network.at("a").reject(new Error("a"));
   await settle();
   expect(network.tried).toEqual(["a", "b"]);
-  const line = network.answer("b");
-  expect([await first, network.tried]).toEqual([line, ["a", "b"]]);
+  network.at("b").reject(new Error("b"));
+  await expect(first).rejects.toThrow("b");
 });
 
-test("beside an address that hangs, the next is tried after the head start", async () => {
+test("beside an address that hangs, the next is tried after the head start, and one remains", async () => {
   const network = new Network();
-  const line = network.answer("b");
-  expect(await firstToAnswer(["a", "b"], network.connect, 1)).toBe(line);
-  const late = network.answer("a");
+  const socket = network.answer("b");
+  expect(await network.connect(["a", "b"], 1)).toBe(socket);
+  network.answer("a");
   await settle();
-  expect([network.tried, late.closed, line.closed]).toEqual([["a", "b"], true, false]);
+  expect([network.tried, network.closed]).toEqual([["a", "b"], ["a"]]);
 });
 
 test("one that answers late wins if the others do not answer", async () => {
   const network = new Network();
-  const first = firstToAnswer(["a", "b", "c"], network.connect, 1);
-  network.refuse("b");
-  network.refuse("c");
-  while (network.tried.length < 3) await settle();
-  const line = network.answer("a");
-  expect([await first, line.closed]).toEqual([line, false]);
-});
-
-test("of two that answer at the same time, one is closed", async () => {
-  const network = new Network();
-  const first = firstToAnswer(["a", "b"], network.connect, 1);
+  const first = network.connect(["a", "b"], 1);
+  network.at("b").reject(new Error("b"));
   while (network.tried.length < 2) await settle();
-  const lines = [network.answer("b"), network.answer("a")];
-  const winner = await first;
-  await settle();
-  expect(lines.filter(({ closed }) => !closed)).toEqual([winner]);
+  const socket = network.answer("a");
+  expect([await first, network.closed]).toEqual([socket, []]);
 });
 
-test("if all fail, the most telling failure is told", async () => {
+test("once it is too late, nothing more is tried, and what answers is closed", async () => {
   const network = new Network();
-  const codes = { a: "ENETUNREACH", b: "ETIMEDOUT", c: "ECONNREFUSED" };
-  for (const [address, code] of Object.entries(codes)) network.refuse(address, code);
-  const failure = (...addresses: string[]) =>
-    firstToAnswer(addresses, network.connect, NEVER_MS).catch(({ code }) => code);
-  expect(await failure("a", "b", "c")).toBe("ETIMEDOUT");
-  expect(await failure("a", "c")).toBe("ECONNREFUSED");
-  expect(await failure("a")).toBe("ENETUNREACH");
+  void network.connect(["a", "b"], 1);
+  network.late.abort();
+  network.answer("a");
+  await settle();
+  expect([network.tried, network.closed]).toEqual([["a"], ["a"]]);
 });

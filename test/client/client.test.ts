@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -190,43 +190,4 @@ test("--recv-only leaves stdin alone, --send-only prints nothing", async () => {
   expect(mouth.stdout).toBe("");
   await peer.hears("said\nagain\n");
   expect(peer.text).toBe("said\nagain\n");
-});
-
-describe("exit codes", () => {
-  test("0 when the server ends and there is nothing to send", async () => {
-    const server = await ServerProgram.start();
-    const client = startClient(server.port, "--recv-only");
-    await server.members(1);
-    server.kill("SIGTERM");
-    expect(await client.exited).toBe(0);
-    expect(client.stderr).toBe("");
-  });
-
-  test("1 when the connection breaks, with a line that says so", async () => {
-    const server = await ServerProgram.start();
-    const client = startClient(server.port);
-    await server.members(1);
-    const stop = Bun.listen({
-      hostname: "127.0.0.1",
-      port: 0,
-      socket: { data: (socket) => socket.terminate() },
-    });
-    const broken = startClient(stop.port);
-    broken.say("hi\n");
-    expect(await broken.exited).toBe(1);
-    expect(broken.stderr).toBe(
-      `linechat-client: lost the connection to 127.0.0.1:${stop.port}: reset by the server\n`,
-    );
-    stop.stop(true);
-    client.kill("SIGTERM");
-    await client.exited;
-  });
-
-  test("130 at SIGINT", async () => {
-    const server = await ServerProgram.start();
-    const client = startClient(server.port);
-    await server.members(1);
-    client.kill("SIGINT");
-    expect(await client.exited).toBe(130);
-  });
 });

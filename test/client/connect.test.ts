@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 
 import { connect, type ConnectOptions, isTlsAlert } from "../../lib/client/connect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { clientCommand, endAfterEach, Program, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 
 endAfterEach();
@@ -38,18 +38,6 @@ testWithIPv6("200 connects to a name with two addresses are 200 accepts", async 
   expect(accepted).toBe(201);
 });
 
-testWithIPv6(
-  "--max-clients 1 admits a client that comes by a name with two addresses",
-  async () => {
-    const server = await ServerProgram.run(serverCommand("--max-clients", "1", "0"));
-    const client = new Program(clientCommand("localhost", `${server.port}`));
-    client.endInput();
-    expect(await client.exited).toBe(0);
-    await server.logged(/left \[::1\]:\d+: end of input \(0 here\)\n/);
-    expect(server.count(/refused/)).toBe(0);
-  },
-);
-
 testWithIPv6("a server on one of the addresses of a name is found there", async () => {
   for (const hostname of ["::1", "127.0.0.1"]) {
     using server = Bun.listen({ hostname, port: 0, socket: { data() {} } });
@@ -71,14 +59,12 @@ test("nobody listens", async () => {
 test("a host that does not exist", async () => {
   expect(await failure({ host: "no-such-host.invalid", port: 1 })).toMatchObject({
     message: "cannot connect to no-such-host.invalid:1: unknown host",
-    code: "ENOTFOUND",
-    cause: expect.objectContaining({ code: "DNS_ENOTFOUND" }),
+    code: "DNS_ENOTFOUND",
     permanent: false,
   });
 });
 
 test("what will not change by itself is permanent", async () => {
-  expect(await failure({ host: "fe80::1", port: 1 })).toMatchObject({ permanent: true });
   expect(await failure({ unix: "/dev/null" })).toMatchObject({ permanent: true });
   expect(await failure({ unix: "/no/such/socket" })).toMatchObject({
     code: "ENOENT",

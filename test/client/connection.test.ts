@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 
-import { connect } from "../../lib/client/connect.ts";
-import type { Connection } from "../../lib/client/connection.ts";
+import { openConnection } from "../../lib/client/connect.ts";
+import type { SocketConnection } from "../../lib/client/connection.ts";
 import { endAfterEach, type Peer } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 
@@ -12,10 +12,10 @@ endAfterEach();
 const MIB = 1 << 20;
 
 /** A connection, and its other end. */
-async function pair(): Promise<{ here: Connection; there: Peer }> {
+async function pair(): Promise<{ here: SocketConnection; there: Peer }> {
   const host = await Host.open();
   const [here, there] = await Promise.all([
-    connect({ host: "127.0.0.1", port: host.port }),
+    openConnection({ host: "127.0.0.1", port: host.port }),
     host.guest(),
   ]);
   host.close();
@@ -23,7 +23,7 @@ async function pair(): Promise<{ here: Connection; there: Peer }> {
 }
 
 /** All lines up to the end. */
-async function allLines(connection: Connection): Promise<string[]> {
+async function allLines(connection: SocketConnection): Promise<string[]> {
   const lines: string[] = [];
   for await (const line of connection.lines()) lines.push(line);
   return lines;
@@ -80,7 +80,7 @@ test("it knows whether the server's end came before its own", async () => {
     const end = (socket: Bun.Socket) => void socket.shutdown();
     const socket = { open: accepted.resolve, data() {}, end };
     using host = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket });
-    const here = await connect({ host: "127.0.0.1", port: host.port });
+    const here = await openConnection({ host: "127.0.0.1", port: host.port });
     const there = await accepted.promise;
     if (isFirst) end(there);
     // It has come by now; but the event loop has not turned.

@@ -27,6 +27,7 @@ afterEach(async () => {
 const folders: string[] = [];
 const FLOOD = Buffer.alloc(8 << 20, "0123456789abcdef\n");
 const FULL = "* room is full\n";
+const IDLE = "* idle for 5m\n";
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), "linechat-ending-"));
@@ -116,27 +117,31 @@ test("a last message is printed as it came, at once, and a reset does not hide i
   for (const ends of [(guest: Peer) => guest.endInput(), (guest: Peer) => guest.reset()]) {
     const client = startClient(host.port);
     const guest = await host.guest();
-    guest.say(`bob: hi\n${FULL}`);
-    await client.printed(`bob: hi\n${FULL}`);
+    guest.say(`bob: hi\n${IDLE}`);
+    await client.printed(`bob: hi\n${IDLE}`);
     ends(guest);
-    expect([await client.exited, client.stdout]).toEqual([1, `bob: hi\n${FULL}`]);
-    expect(client.stderr).toBe(disconnected("room is full"));
+    expect([await client.exited, client.stdout]).toEqual([1, `bob: hi\n${IDLE}`]);
+    expect(client.stderr).toBe(disconnected("idle for 5m"));
   }
 });
 
 test("only the last whole line is one, however it was cut, and whatever it looks like before", async () => {
   const host = await Host.open();
-  for (const [lines, isLast] of [
-    [[FULL], true],
-    [["* room ", "is full\n"], true],
-    [["bob: hi\n* room is full", "\n"], true],
-    [["x".repeat(100_000), `\n${FULL}`], true],
-    [[`${FULL}bob: hi\n`], false],
-    [[FULL, "bob"], false],
-    [["bob: * room is full\n"], false],
-    [[`bob${FULL}`], false],
-    [["* room is full"], false],
-    [[`* ${"room is full ".repeat(50)}\n`], false],
+  for (const [lines, message] of [
+    [[FULL], "room is full"],
+    [["* room ", "is full\n"], "room is full"],
+    [["bob: hi\n* idle for", " 5m\n"], "idle for 5m"],
+    [["x".repeat(100_000), `\n${IDLE}`], "idle for 5m"],
+    [[`* bob joined (2 here)\n${FULL}`], "room is full"],
+    // A member is not refused.
+    [[`bob: hi\n${FULL}`], ""],
+    [["x", `\n${FULL}`], ""],
+    [[`${IDLE}bob: hi\n`], ""],
+    [[FULL, "bob"], ""],
+    [["bob: * room is full\n"], ""],
+    [[`bob${FULL}`], ""],
+    [["* room is full"], ""],
+    [[`* ${"room is full ".repeat(50)}\n`], ""],
   ] as const) {
     const client = startClient(host.port, "--recv-only");
     const guest = await host.guest();
@@ -147,7 +152,7 @@ test("only the last whole line is one, however it was cut, and whatever it looks
     }
     guest.endInput();
     expect([lines, await client.exited, client.stderr]).toEqual([
-      ...[lines, isLast ? 1 : 0, isLast ? disconnected("room is full") : ""],
+      ...[lines, message ? 1 : 0, message && disconnected(message)],
     ]);
   }
 });

@@ -3,11 +3,12 @@
 import { describe, expect, test } from "bun:test";
 
 import { Outgoing } from "../../lib/client/reconnect.ts";
-import { disconnectOf, lineLongerThan } from "../../lib/program/server-messages.ts";
+import { disconnectOf, lineLongerThan, ROOM_IS_FULL } from "../../lib/program/server-messages.ts";
 import { Random } from "../simulation/random.ts";
 
 const MIB = 1 << 20;
-const TOO_LONG = disconnectOf(`* ${lineLongerThan(12)}`);
+const TOO_LONG = disconnectOf(`* ${lineLongerThan("12")}`);
+const REFUSED = disconnectOf(`* ${ROOM_IS_FULL}`);
 
 /** One connection: what it takes. */
 function take(outgoing: Outgoing, bytesMax = Number.POSITIVE_INFINITY): string {
@@ -34,8 +35,8 @@ function sending(text: string): Outgoing {
 }
 
 /** The connection is lost, and there is another: what that takes, and how many lines are lost. */
-function reconnect(outgoing: Outgoing, disconnect: typeof TOO_LONG, isRefusal: boolean) {
-  const loss = outgoing.lost(disconnect, isRefusal);
+function reconnect(outgoing: Outgoing, disconnect?: typeof TOO_LONG) {
+  const loss = outgoing.lost(disconnect);
   outgoing.connected();
   return { loss, taken: take(outgoing), lostLines: outgoing.lostLines };
 }
@@ -47,14 +48,14 @@ describe("what a refused client has sent is sent again", () => {
     const outgoing = sending("one\ntwo\nthr");
     take(outgoing);
     for (let refusals = 0; refusals < 2; refusals++)
-      expect(reconnect(outgoing, undefined, true)).toEqual({
+      expect(reconnect(outgoing, REFUSED)).toEqual({
         ...NOTHING_LOST,
         taken: "one\ntwo\nthr",
       });
     add(outgoing, "ee\n");
     outgoing.end();
     expect([take(outgoing), outgoing.isDone]).toEqual(["ee\n", true]);
-    expect(outgoing.lost(undefined, true)).toBeUndefined();
+    expect(outgoing.lost(REFUSED)).toBeUndefined();
     expect(outgoing.isDone).toBe(false);
     outgoing.connected();
     expect([take(outgoing), outgoing.lostLines]).toEqual(["one\ntwo\nthree\n", 0]);
@@ -66,29 +67,29 @@ describe("what a refused client has sent is sent again", () => {
     outgoing.add(bytes);
     take(outgoing);
     bytes.fill("x");
-    expect(reconnect(outgoing, undefined, true).taken).toBe("one\ntwo\n");
+    expect(reconnect(outgoing, REFUSED).taken).toBe("one\ntwo\n");
   });
 
   test("but not what may have been relayed, because the client was accepted", () => {
     const outgoing = sending("one\n");
     take(outgoing);
     outgoing.accepted();
-    expect(reconnect(outgoing, undefined, false)).toEqual({ ...NOTHING_LOST, taken: "" });
+    expect(reconnect(outgoing)).toEqual({ ...NOTHING_LOST, taken: "" });
   });
 
   test("and if it was more than is kept, that is told, and lines stay whole", () => {
     const outgoing = sending("x\n".repeat(5 * MIB) + "half");
     take(outgoing);
     add(outgoing, " a line\nnext\n");
-    expect(reconnect(outgoing, undefined, true)).toEqual({
-      loss: "what was sent before the refusal is lost",
+    expect(reconnect(outgoing, REFUSED)).toEqual({
+      loss: "what was sent before that is lost",
       taken: "next\n",
       lostLines: 1,
     });
   });
 
   test("nothing, if nothing was sent", () => {
-    expect(reconnect(sending(""), undefined, true)).toEqual({ ...NOTHING_LOST, taken: "" });
+    expect(reconnect(sending(""), REFUSED)).toEqual({ ...NOTHING_LOST, taken: "" });
   });
 });
 
@@ -96,10 +97,10 @@ test("of a line that was cut off, the rest is not sent, however many pieces it c
   const outgoing = sending("one\ntwo two\n");
   expect(take(outgoing, 6)).toBe("one\ntw");
   const loss = "a line was cut off; its rest is not sent";
-  expect(reconnect(outgoing, undefined, false)).toEqual({ loss, taken: "", lostLines: 1 });
+  expect(reconnect(outgoing)).toEqual({ loss, taken: "", lostLines: 1 });
   add(outgoing, "half");
   take(outgoing);
-  expect(reconnect(outgoing, undefined, false)).toEqual({ loss, taken: "", lostLines: 2 });
+  expect(reconnect(outgoing)).toEqual({ loss, taken: "", lostLines: 2 });
   for (const rest of [" of", " it", "\nthree\n"]) add(outgoing, rest);
   expect(take(outgoing)).toBe("three\n");
 });
@@ -109,8 +110,8 @@ test("a line that was too long is lost with what was taken after it, and its res
   take(outgoing);
   add(outgoing, "nds, does it");
   add(outgoing, "?\nnext\n");
-  expect(reconnect(outgoing, TOO_LONG, false)).toEqual({
-    loss: "a line was too long for the server; it and those sent after it are lost",
+  expect(reconnect(outgoing, TOO_LONG)).toEqual({
+    loss: "what was sent before that is lost",
     taken: "next\n",
     lostLines: 1,
   });
@@ -120,9 +121,7 @@ test("the last line needs no LF, and is not cut off by the end", () => {
   const outgoing = sending("one");
   outgoing.end();
   take(outgoing);
-  expect([outgoing.lost(undefined, false), outgoing.lostLines, outgoing.isDone]).toEqual([
-    ...[undefined, 0, true],
-  ]);
+  expect([outgoing.lost(), outgoing.lostLines, outgoing.isDone]).toEqual([...[undefined, 0, true]]);
 });
 
 /** One simulated life, by its seed. */
@@ -170,8 +169,8 @@ class World {
       wire += take(outgoing, random.between(1, 30));
       if (!isFull && random.chance(50)) outgoing.accepted();
     }
-    if (isFull) outgoing.lost(undefined, true);
-    else outgoing.lost(this.#receive(wire), false);
+    if (isFull) outgoing.lost(REFUSED);
+    else outgoing.lost(this.#receive(wire));
   }
 
   #add(bytes: number): void {
@@ -190,7 +189,7 @@ class World {
     this.#received.push(...(tooLong < 0 ? lines : lines.slice(0, tooLong)));
     if (tooLong >= 0 || rest.length >= bytesMax) {
       this.#vanished = true;
-      return disconnectOf(`* ${lineLongerThan(bytesMax)}`);
+      return disconnectOf(`* ${lineLongerThan(`${bytesMax}`)}`);
     }
     if (rest !== "" && this.#outgoing.isDone) this.#received.push(rest);
     this.#vanished ||= arrived !== wire;

@@ -1,25 +1,71 @@
+/** What passes through the client: pieces of stdin, whole lines, prefixes. */
+
 import { expect, test } from "bun:test";
 
-import { prefixLines } from "../../lib/client/pipe.ts";
+import { piecesOf, prefixLines } from "../../lib/client/pipe.ts";
+import { WholeLines } from "../../lib/client/whole-lines.ts";
 
-async function* chunksOf(said: Buffer, bytes: number) {
-  for (let start = 0; start < said.length; start += bytes)
-    yield said.subarray(start, start + bytes);
+const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+
+/** A stream that is always ready. */
+async function* always(count: number) {
+  for (let piece = 0; piece < count; piece++) yield new Uint8Array(64 << 10).fill(piece);
+}
+
+test("the event loop turns while stdin is always ready", async () => {
+  let turned = false;
+  setImmediate(() => (turned = true));
+  let count = 0;
+  for await (const _ of piecesOf(() => always(1000))) if (turned || count++ > 100) break;
+  expect([turned, count < 100]).toEqual([true, true]);
+});
+
+test("the memory of a piece is free once the next one is asked for", async () => {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of piecesOf(() => always(2))) {
+    expect(piece).toHaveLength(64 << 10);
+    pieces.push(piece);
+  }
+  expect(pieces.map(({ length }) => length)).toEqual([0, 0]);
+});
+
+async function* chunksOf(sent: Buffer, bytes: number) {
+  for (let start = 0; start < sent.length; start += bytes)
+    yield sent.subarray(start, start + bytes);
 }
 
 test("each line gets its prefix, wherever the chunks are cut, and any bytes pass", async () => {
-  const said = Buffer.from("one\n\nt\r\nw\xff\xc3\no $& \0\nend", "latin1");
-  for (let bytes = 1; bytes <= said.length; bytes++) {
-    const out = await Array.fromAsync(prefixLines(chunksOf(said, bytes), "é$&: "));
-    const p = Buffer.from("é$&: ").toString("latin1");
-    expect(Buffer.concat(out).toString("latin1")).toBe(
+  const p = Buffer.from("é$&: ").toString("latin1");
+  for (const [sent, prefixed] of [
+    [
+      "one\n\nt\r\nw\xff\xc3\no $& \0\nend",
       `${p}one\n${p}\n${p}t\r\n${p}w\xff\xc3\n${p}o $& \0\n${p}end`,
+    ],
+    ["x\n", `${p}x\n`],
+    ["", ""],
+  ] as const)
+    for (let bytes = 1; bytes <= sent.length + 1; bytes++) {
+      const chunks = chunksOf(Buffer.from(sent, "latin1"), bytes);
+      const out = await Array.fromAsync(prefixLines(chunks, "é$&: "));
+      expect(Buffer.concat(out).toString("latin1")).toBe(prefixed);
+    }
+});
+
+test("lines come out whole, wherever the chunks are cut", () => {
+  const sent = "one\n\ntwo\nthree";
+  for (let cut = 0; cut <= sent.length; cut++) {
+    const lines = new WholeLines();
+    const runs = [sent.slice(0, cut), sent.slice(cut)].map(
+      (chunk) => text(lines.push(Buffer.from(chunk))) ?? "",
     );
+    for (const run of runs) expect(run).toMatch(/^$|\n$/);
+    expect(runs.join("")).toBe("one\n\ntwo\n");
+    expect([text(lines.end()), lines.end()]).toEqual(["three", undefined]);
   }
 });
 
-test("what says nothing gets no prefix", async () => {
-  expect(await Array.fromAsync(prefixLines(chunksOf(Buffer.from(""), 1), "a: "))).toEqual([]);
-  const line = await Array.fromAsync(prefixLines(chunksOf(Buffer.from("x\n"), 9), "a: "));
-  expect(Buffer.concat(line).toString()).toBe("a: x\n");
+test("a line that is too long to be kept is passed on in parts", () => {
+  const lines = new WholeLines(4);
+  const runs = ["ab", "cde", "f\ng"].map((chunk) => text(lines.push(Buffer.from(chunk))));
+  expect([...runs, text(lines.end())]).toEqual([undefined, "abcde", "f\n", "g"]);
 });

@@ -92,22 +92,6 @@ describe("one side speaks TLS, the other does not", () => {
       `linechat-client: lost the connection to 127.0.0.1:${server.port}: the server speaks TLS; use --tls\n`,
     ]);
   });
-
-  test("one that says little or nothing is asked, when the server has waited in vain", async () => {
-    const server = await listen({ host: "127.0.0.1", port: 0, tls: SERVER(), arrivalMs: 500 });
-    const place = { host: "127.0.0.1", port: server.port };
-    for (const says of ["", "hi\n"]) {
-      const connection = await connect({ ...place, handshakeMs: 500 });
-      if (says) await connection.write(says);
-      if (says) connection.endOutput();
-      const { message, permanent } = await failure(Promise.resolve(connection));
-      expect([message, permanent]).toEqual([
-        `lost the connection to 127.0.0.1:${server.port}: reset by the server; does it speak TLS (--tls)?`,
-        false,
-      ]);
-    }
-    await server.stop();
-  });
 });
 
 describe("a client certificate is", () => {
@@ -170,8 +154,8 @@ describe("a client certificate is", () => {
           : "it refused the TLS handshake; does it require a client certificate (--tls-cert)?";
       for (const [shows, why] of [
         [undefined, missing],
-        ["stranger", `${REFUSES}: it does not know its CA`],
-        ["expired", `${REFUSES}: it has expired`],
+        ["stranger", REFUSES],
+        ["expired", REFUSES],
       ] as const) {
         const error = await failure(connectTls(Number(port), shows));
         expect(error).toMatchObject({ code: "EPROTO", permanent: true });

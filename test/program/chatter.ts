@@ -1,7 +1,7 @@
-/** A program for stderr.test.ts: `write 5` writes five events, `exit` ends it; each answered on stdout. */
+/** A program for output.test.ts: `write 5` writes five events, `exit` ends it; each answered on stdout. */
 
 import { exit, runCommand } from "../../lib/program/command-line.ts";
-import { openStderr } from "../../lib/program/stderr.ts";
+import { openStderr } from "../../lib/program/output.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 
 const command = {

@@ -45,7 +45,7 @@ test("a certificate and its key are read", () => {
 test("an encrypted key is named as such, in both formats", () => {
   for (const name of ["encrypted1", "encrypted8"])
     expect(() => loadTls({ cert: file("now"), key: file(name) })).toThrow(
-      `the key in ${file(name)} is encrypted; "openssl pkey" writes it without its pass phrase`,
+      `the key in ${file(name)} is encrypted; "openssl pkey" decrypts it`,
     );
 });
 
@@ -66,30 +66,49 @@ test("a file that is written only in part, and a key that TLS does not sign with
   ] as const) {
     writeFileSync(file(name), pem + pem.slice(0, length));
     for (const files of [{ cert: file(name), key: file("key") }, { ca: file(name) }])
-      expect(() => loadTls(files)).toThrow(`${file(name)} is cut off inside a certificate`);
+      expect(() => loadTls(files)).toThrow(`cannot use ${file(name)}: bad end line`);
   }
   openssl(..."ecparam -name secp224r1 -genkey -noout -out key224".split(" "));
   openssl(..."req -x509 -key key224 -subj /CN=x -days 1 -out now224".split(" "));
   expect(() => loadTls({ cert: file("now224"), key: file("key224") })).toThrow(
-    `TLS does not work with ${file("now224")} and ${file("key224")}`,
+    `cannot use ${file("now224")}: unsupported algorithm`,
   );
 });
 
-test("a file that cannot be read says why, also one without an end", () => {
+test("certificates and keys that are none, or another's, are named as such", () => {
+  openssl("genpkey", "-algorithm", "RSA", "-out", "another");
+  for (const name of ["empty", "text"]) writeFileSync(file(name), name === "text" ? "text" : "");
+  for (const [files, wrong] of [
+    [{ cert: "now", key: "another" }, "key values mismatch"],
+    [{ cert: "now", key: "text" }, "no start line"],
+    [{ cert: "now", key: "empty" }, "empty"],
+    [{ cert: "text", key: "key" }, "no start line"],
+    [{ ca: "text" }, "no start line"],
+    [{ ca: "empty" }, "empty"],
+  ] as const) {
+    const paths = Object.entries(files).map(([kind, name]) => [kind, file(name)]);
+    expect(() => loadTls(Object.fromEntries(paths))).toThrow(wrong);
+  }
+});
+
+test("a file that cannot be read says why", () => {
   for (const [name, why] of [
-    ["none", "no such file"],
-    ["key/x", "a part of its path is not a directory"],
-    ["", "it is a directory"],
+    ["none", "no such file or directory"],
+    ["key/x", "not a directory"],
+    ["", "illegal operation on a directory"],
     ["x".repeat(300), "name too long"],
   ] as const)
     expect(() => readPassPhrase(file(name))).toThrow(`cannot read ${file(name)}: ${why}`);
+});
+
+test("a file without an end is read no further than any file is long", () => {
   expect(() => readPassPhrase("/dev/zero")).toThrow("cannot read /dev/zero: it is larger than 1M");
 });
 
 test("a pipe is read once: when it is read again, it is refused instead of waited for", () => {
   const pipe = file("pipe");
   Bun.spawnSync(["mkfifo", pipe]);
-  const message = `${pipe} is no regular file`;
+  const message = `cannot read ${pipe}: it is no regular file`;
   expect(() => readPassPhrase(pipe, true)).toThrow(message);
   const files = { cert: file("now"), key: file("key") };
   for (const kind of ["cert", "key", "ca"])

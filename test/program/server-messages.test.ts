@@ -32,7 +32,7 @@ const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
 
 /** Every message that disconnects: members, and clients that are refused, perhaps for good. */
 const MEMBER_FOR_GOOD = NAMES.map(takenOver);
-const MEMBER = [OUT_OF_SYNC, lineLongerThan(65_536), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
+const MEMBER = [OUT_OF_SYNC, lineLongerThan("65536"), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
 const REFUSED = [
   ...[ROOM_IS_FULL, NOT_IN_ROOM],
   ...NAMES.map(nameTaken),

@@ -7,9 +7,14 @@ import { Peers } from "../../lib/redis/peers.ts";
 /** Two servers next to this one, and what follows; each entry is given as that of a server, and when. */
 function silentAfter(...entries: readonly [by: "own" | "one" | "two", ms: number][]): string[] {
   const peers = new Peers();
-  peers.begin("1000-0", new Map(["one", "two"].map((name) => [name, "0-0"])));
-  const entry = { after: "", number: 1, read: "0-0", lines: "", isPassing: false, granted: "" };
-  for (const [by, ms] of entries) peers.received({ ...entry, id: `${ms}-0`, by }, by === "own");
+  peers.begin(new Map(["one", "two"].map((name) => [name, "0-0"])));
+  const entry = { number: 1, read: "0-0", lines: "", isPassing: false, granted: "" };
+  let after = "1000-0";
+  for (const [by, ms] of entries) {
+    const id = `${ms}-0`;
+    peers.received({ ...entry, id, after, by }, by === "own");
+    after = id;
+  }
   return peers.dropSilent();
 }
 

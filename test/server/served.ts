@@ -74,15 +74,14 @@ export interface ServeOptions {
   /** Its descriptors 1 and 2; both are dropped by default. */
   stdout?: number;
   stderr?: number;
-  /** What the shell does before it becomes the server, and with what redirections. */
-  before?: string;
+  /** With what redirections the shell becomes the server. */
   redirect?: string;
 }
 
 /** A server whose output goes where a test says. */
 export function serve(words: readonly string[], options: ServeOptions = {}): Served {
-  const { stdout = "ignore", stderr = "ignore", before = ":", redirect = "" } = options;
-  const script = `${before}; exec "$0" server.ts "$@" ${redirect}`;
+  const { stdout = "ignore", stderr = "ignore", redirect = "" } = options;
+  const script = `exec "$0" server.ts "$@" ${redirect}`;
   const server = Bun.spawn(["bash", "-c", script, process.execPath, ...words], {
     cwd: ROOT,
     stdio: ["ignore", stdout, stderr],
@@ -154,23 +153,17 @@ export class Pipe {
 
   /** Reads on until a pattern has come. */
   printed(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray> {
-    return this.until(
-      `${pattern} in ${this.text.slice(-300)}`,
-      () => pattern.exec(this.text) ?? undefined,
-      withinMs,
-    );
+    const what = `${pattern} in ${this.text.slice(-300)}`;
+    return this.until(what, () => pattern.exec(this.text) ?? undefined, withinMs);
   }
 
   /** Reads on until a check of its text gives something. */
   until<Value>(what: string, check: () => Value | undefined | false, withinMs?: number) {
-    return eventually(
-      what,
-      () => {
-        this.#read();
-        return check();
-      },
-      withinMs,
-    );
+    const look = () => {
+      this.#read();
+      return check();
+    };
+    return eventually(what, look, withinMs);
   }
 
   #read(): void {

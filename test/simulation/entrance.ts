@@ -211,10 +211,10 @@ export class Entrance {
 
   /** Returns what follows the pass phrase. */
   #receivesPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    const isTls = !this.#state.rules.handshake && opensTls(Buffer.concat([seat.begun, bytes]));
     const end = bytes.indexOf(LF);
+    const received = Buffer.concat([seat.begun, bytes]);
     seat.begun = Buffer.concat([seat.begun, end < 0 ? bytes : bytes.subarray(0, end)]);
-    if (isTls) {
+    if (!this.#state.rules.handshake && opensTls(received)) {
       this.#expects(seat, "is told", SPEAKS_TLS);
       return undefined;
     }

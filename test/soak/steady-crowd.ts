@@ -78,7 +78,7 @@ class SteadyCrowd {
       onHear: (client, bytes) => this.#hear(client, bytes),
       onClose: (_client, reason) => this.#close(reason),
     });
-    for (const listener of this.#listeners) listener.ear = this.#transcript.newEar();
+    for (const listener of this.#listeners) listener.receiver = this.#transcript.newReceiver();
     for (let index = 0; index < talkers; index++)
       this.#talkers.push(await Seat.join(port, talkerName(index)));
     for (const { name, left } of this.#talkers)
@@ -101,7 +101,7 @@ class SteadyCrowd {
 
   get deliveries(): number {
     let lines = 0;
-    for (const { ear } of this.#listeners) lines += ear?.lines ?? 0;
+    for (const { receiver } of this.#listeners) lines += receiver?.lines ?? 0;
     for (const { heard } of this.#talkers) lines += heard.lines;
     return lines;
   }
@@ -109,7 +109,9 @@ class SteadyCrowd {
   /** Waits until everybody has heard everything; returns how many lines some of them are still missing. */
   async missing(lines: number): Promise<number> {
     const count = () => {
-      const listeners = this.#listeners.map(({ ear }) => Math.abs(lines - (ear?.lines ?? 0)));
+      const listeners = this.#listeners.map(({ receiver }) =>
+        Math.abs(lines - (receiver?.lines ?? 0)),
+      );
       const talkers = this.#talkers.map(({ heard, said }) => Math.abs(lines - said - heard.lines));
       return [...listeners, ...talkers].reduce((sum, each) => sum + each, 0);
     };
@@ -152,9 +154,9 @@ class SteadyCrowd {
     }
   }
 
-  #hear({ ear }: Client, bytes: Buffer): void {
+  #hear({ receiver }: Client, bytes: Buffer): void {
     try {
-      ear?.hear(bytes, () => {});
+      receiver?.hear(bytes, () => {});
     } catch (error) {
       fail(error);
     }

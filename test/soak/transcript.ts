@@ -1,10 +1,10 @@
 /** What a room says, as whoever hears it first hears it; everybody else has to hear the very same bytes. */
 
-import type { Ear } from "../bench/ear.ts";
+import type { Receiver } from "../bench/receiver.ts";
 import { Ledger } from "../faults/seat.ts";
 
 /**
- * How far one ear may be behind another: more than a server's log and the
+ * How far one receiver may be behind another: more than a server's log and the
  * system's socket buffers hold.
  */
 const BYTES_MAX = 64 << 20;
@@ -12,7 +12,7 @@ const EXCERPT_BYTES = 80;
 const LF = 0x0a;
 
 /**
- * The one order of lines, kept as long as an ear has yet to hear it. Bytes that
+ * The one order of lines, kept as long as a receiver has yet to hear it. Bytes that
  * nobody has heard before go into the ledger, which finds a line that is lost,
  * doubled, moved or cut; bytes that somebody has heard are compared. So each
  * delivery is checked byte for byte, and each line is taken apart only once.
@@ -20,31 +20,34 @@ const LF = 0x0a;
 export class Transcript {
   /** Every line, once. */
   readonly ledger = new Ledger(false);
-  readonly #ears: TranscriptEar[] = [];
+  readonly #receivers: TranscriptReceiver[] = [];
   /** A ring; positions count bytes from the first ever heard. */
   readonly #bytes = Buffer.allocUnsafe(BYTES_MAX);
   #head = 0;
-  /** No ear is behind this. */
+  /** No receiver is behind this. */
   #tail = 0;
   /** The line that is not over yet, in latin1. */
   #unfinished = "";
 
-  /** An ear that has missed nothing; for one that hears all lines. */
-  newEar(): TranscriptEar {
-    if (this.#head > 0) throw new Error("an ear comes too late");
-    const ear = new TranscriptEar(this);
-    this.#ears.push(ear);
-    return ear;
+  /** A receiver that has missed nothing; for one that hears all lines. */
+  newReceiver(): TranscriptReceiver {
+    if (this.#head > 0) throw new Error("a receiver comes too late");
+    const receiver = new TranscriptReceiver(this);
+    this.#receivers.push(receiver);
+    return receiver;
   }
 
-  /** How far the last ear is behind the first. */
+  /** How far the last receiver is behind the first. */
   get lagBytes(): number {
-    this.#tail = this.#ears.reduce((tail, ear) => Math.min(tail, ear.position), this.#head);
+    this.#tail = this.#receivers.reduce(
+      (tail, receiver) => Math.min(tail, receiver.position),
+      this.#head,
+    );
     return this.#head - this.#tail;
   }
 
   /**
-   * Takes what an ear hears.
+   * Takes what a receiver hears.
    *
    * @param position how many bytes it has heard before
    * @throws {Error} when this is not what has been said
@@ -88,13 +91,13 @@ export class Transcript {
 }
 
 /** Compares what one listener hears with what others have heard. */
-export class TranscriptEar implements Ear {
+export class TranscriptReceiver implements Receiver {
   readonly #transcript: Transcript;
   /** How many bytes it has heard. */
   position = 0;
   lines = 0;
 
-  /** Made by `Transcript.newEar`. */
+  /** Made by `Transcript.newReceiver`. */
   constructor(transcript: Transcript) {
     this.#transcript = transcript;
   }

@@ -148,44 +148,38 @@ describe("where the server asks for a name", () => {
     await server.logged("joined dora");
   });
 
-  terminalTest(
-    "it is sent over each connection, after that line and before any other",
-    async () => {
-      const host = await Host.open();
-      await openTerminal(host.port, { client: "--name alice --reconnect" });
-      const guest = await host.guest();
-      guest.say("* say your name first (here:");
-      guest.say(" bob and 3 more)\nbob: hi\n");
-      await guest.hears("alice\n");
-      guest.reset();
-      const again = await host.guest();
-      again.say("* say your name first\n");
-      await again.hears("alice\n");
-    },
-  );
+  terminalTest("it is sent over each connection, before any other line", async () => {
+    const host = await Host.open();
+    await openTerminal(host.port, { client: "--name alice --reconnect" });
+    const guest = await host.guest();
+    guest.say("* say your name first (here:");
+    guest.say(" bob and 3 more)\nbob: hi\n");
+    await guest.hears("alice\n");
+    guest.reset();
+    const again = await host.guest();
+    again.say("* say your name first\n");
+    await again.hears("alice\n");
+  });
 
-  terminalTest(
-    "it is not sent after a line, which has it, nor when somebody asks later",
-    async () => {
-      const host = await Host.open();
-      for (const client of ["--name alice", "--name alice --reconnect"]) {
-        const terminal = await openTerminal(host.port, { client });
-        const guest = await host.guest();
-        await terminal.enter("one");
-        await guest.hears("alice: one\n");
-        guest.say("* say your name first\n");
-        await terminal.shows("say your name first");
-        await terminal.enter("two");
-        await guest.hears("alice: one\nalice: two\n");
-        const late = await openTerminal(host.port, { client });
-        const other = await host.guest();
-        other.say("bob: hi\n* say your name first\n");
-        await late.shows("say your name first");
-        await late.press("x", "Enter");
-        await other.hears("alice: x\n");
-      }
-    },
-  );
+  terminalTest("it is not sent after a line, nor when somebody asks later", async () => {
+    const host = await Host.open();
+    for (const client of ["--name alice", "--name alice --reconnect"]) {
+      const terminal = await openTerminal(host.port, { client });
+      const guest = await host.guest();
+      await terminal.enter("one");
+      await guest.hears("alice: one\n");
+      guest.say("* say your name first\n");
+      await terminal.shows("say your name first");
+      await terminal.enter("two");
+      await guest.hears("alice: one\nalice: two\n");
+      const late = await openTerminal(host.port, { client });
+      const other = await host.guest();
+      other.say("bob: hi\n* say your name first\n");
+      await late.shows("say your name first");
+      await late.press("x", "Enter");
+      await other.hears("alice: x\n");
+    }
+  });
 });
 
 /** A way to a server that can be broken and opened again: while it is broken, nobody gets through. */
@@ -211,43 +205,40 @@ async function openWay(to: number) {
   return { port, break: breakIt, open: () => listen(port) };
 }
 
-terminalTest(
-  "a client that is cut off comes back under its name, and sees what it has missed",
-  async () => {
-    const server = await ServerProgram.start("--names", "--announce", "--history", "100");
-    const way = await openWay(server.port);
-    const bob = await Peer.connect(server.port, { says: "bob: before\n" });
-    await server.logged(" joined bob ");
-    const size = { columns: 70, rows: 30 };
-    const client = "--reconnect --name alice";
-    const alice = await openTerminal(way.port, { client, ...size });
-    await bob.hears("* alice joined (2 here)\n");
-    await alice.enter("hello");
-    await bob.hears("alice: hello\n");
-    bob.say("hi\n");
-    await alice.shows("bob: hi");
+terminalTest("cut off, a client is back under its name, and sees what it missed", async () => {
+  const server = await ServerProgram.start("--names", "--announce", "--history", "100");
+  const way = await openWay(server.port);
+  const bob = await Peer.connect(server.port, { says: "bob: before\n" });
+  await server.logged(" joined bob ");
+  const size = { columns: 70, rows: 30 };
+  const client = "--reconnect --name alice";
+  const alice = await openTerminal(way.port, { client, ...size });
+  await bob.hears("* alice joined (2 here)\n");
+  await alice.enter("hello");
+  await bob.hears("alice: hello\n");
+  bob.say("hi\n");
+  await alice.shows("bob: hi");
 
-    way.break();
-    await bob.hears("* alice left ");
-    await alice.shows("closed the connection");
-    bob.say("missed\n");
-    await alice.enter("typed meanwhile");
-    await alice.shows("1 line waiting to be sent");
-    await way.open();
-    await bob.hears("alice: typed meanwhile\n");
-    bob.say("now\n");
-    await alice.shows("bob: now");
+  way.break();
+  await bob.hears("* alice left ");
+  await alice.shows("closed the connection");
+  bob.say("missed\n");
+  await alice.enter("typed meanwhile");
+  await alice.shows("1 line waiting to be sent");
+  await way.open();
+  await bob.hears("alice: typed meanwhile\n");
+  bob.say("now\n");
+  await alice.shows("bob: now");
 
-    const mark = "* end of history";
-    const isLine = (row: string) => /^(alice|bob): /.test(row) || row === mark;
-    const rows = (await alice.screen()).filter(isLine);
-    // Where its own line stands depends on when it was in the room again.
-    const own = rows.splice(rows.indexOf("alice: typed meanwhile"), 1);
-    expect(own).toEqual(["alice: typed meanwhile"]);
-    expect(rows).toEqual([
-      ...["bob: before", mark, "alice: hello", "bob: hi"],
-      ...["bob: before", "alice: hello", "bob: hi", "bob: missed", mark, "bob: now"],
-    ]);
-    expect(bob.text.match(/^alice: .*/gm)).toEqual(["alice: hello", "alice: typed meanwhile"]);
-  },
-);
+  const mark = "* end of history";
+  const isLine = (row: string) => /^(alice|bob): /.test(row) || row === mark;
+  const rows = (await alice.screen()).filter(isLine);
+  // Where its own line stands depends on when it was in the room again.
+  const own = rows.splice(rows.indexOf("alice: typed meanwhile"), 1);
+  expect(own).toEqual(["alice: typed meanwhile"]);
+  expect(rows).toEqual([
+    ...["bob: before", mark, "alice: hello", "bob: hi"],
+    ...["bob: before", "alice: hello", "bob: hi", "bob: missed", mark, "bob: now"],
+  ]);
+  expect(bob.text.match(/^alice: .*/gm)).toEqual(["alice: hello", "alice: typed meanwhile"]);
+});

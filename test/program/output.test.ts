@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { closeSync, constants } from "node:fs";
 import { join } from "node:path";
 
-import { Queue } from "../../lib/program/stderr.ts";
+import { Queue } from "../../lib/program/output.ts";
 import { Fifo, removeFifos } from "../fifo.ts";
 import { memoryBytes } from "../harness.ts";
 

@@ -1,2 +1,0 @@
-/** What ends a line. */
-export const LF = 0x0a;
