@@ -191,7 +191,7 @@ test("a message stays one line whatever was given", async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(/^linechat-client: cannot connect to no\\x0asuch\\x1bpath: [^\n]+\n$/);
   const { stderr: unknown } = await run("server", "--a\nb", "80");
-  expect(unknown).toBe("linechat-server: unknown option --a\\x0ab (see --help)\n");
+  expect(unknown).toBe('linechat-server: unknown option "--a\\nb" (see --help)\n');
 });
 
 test("--quiet leaves only warnings and errors in the log", async () => {
