@@ -1,8 +1,4 @@
-/**
- * The stream that the servers of a room share: what goes into it, what comes out of it, and what is
- * asked of a connection to it. lib/redis/link.ts has one; what a server does with it is in
- * lib/redis/stream-order.ts.
- */
+/** The stream that the servers of a room share: what goes into it, what comes out, and by what. */
 
 /** The id of nothing: what follows it is all there is. */
 export const START = "0-0";
