@@ -158,8 +158,8 @@ function unknownOption(word: string, command: Command, table: Table): UserError 
   const hint = command.operands.includes(name)
     ? `; <${name}> stands alone`
     : near.length > 0 && `; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`;
-  const given = /^[\w-]{1,40}$/.test(shown) ? shown : quote(shown);
-  return usageError(`unknown option ${given}${hint || ""}`);
+  const plain = /^[\w-]{1,60}$/.test(shown) ? shown : quote(shown);
+  return usageError(`unknown option ${plain}${hint || ""}`);
 }
 
 function parseValue(

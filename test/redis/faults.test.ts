@@ -108,7 +108,7 @@ test("a server that cannot listen takes its leave of the others", async () => {
   const [server] = await startServers(1, redis.url);
   const where = ["--host", "127.0.0.1", `${server?.port}`];
   const { code, stderr } = await runToEnd(serverCommand("--redis", redis.url, ...where));
-  expect([code, stderr]).toEqual([1, expect.stringContaining("already in use")]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining("address already in use")]);
   expect(await serversOf(redis)).toBe(1);
 });
 
