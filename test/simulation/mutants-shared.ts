@@ -182,8 +182,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "a client joins before it is known whose name it is",
     file: "extras/names/names.ts",
-    code: "if (reservations && before?.member === undefined) this.#ask(",
-    becomes: "if (reservations && before?.name === '') this.#ask(",
+    code: "if (reservations && !before) return",
+    becomes: "if (reservations && before?.name === '') return",
   },
   {
     fault: "a name is free before what was sent under it has its place",
