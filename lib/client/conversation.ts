@@ -6,7 +6,7 @@ import {
   type Disconnect,
   disconnectOf,
   SERVER_MESSAGE_BYTES_MAX,
-} from "../program/server-messages.ts";
+} from "./disconnects.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 import type { Notes } from "./notes.ts";

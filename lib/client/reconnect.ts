@@ -7,7 +7,7 @@
  */
 
 import { LF } from "../program/lines.ts";
-import type { Disconnect } from "../program/server-messages.ts";
+import type { Disconnect } from "./disconnects.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 import { type Conversation, OneConnection, type Part } from "./conversation.ts";
