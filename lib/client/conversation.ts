@@ -1,14 +1,14 @@
 /** A conversation with a room: lines out, lines in, an end with a reason. */
 
+import { UserError } from "../program/system-errors.ts";
+import type { SocketConnection } from "./connection.ts";
 import {
   ASK_FOR_NAME_BYTES_MAX,
   asksForName,
   type Disconnect,
   disconnectOf,
   SERVER_MESSAGE_BYTES_MAX,
-} from "../program/server-messages.ts";
-import { UserError } from "../program/system-errors.ts";
-import type { SocketConnection } from "./connection.ts";
+} from "./disconnects.ts";
 import type { Notes } from "./notes.ts";
 
 /** Goes on until everything is sent and the server has closed after that. */

@@ -14,8 +14,8 @@ import { count, fileMode, size, time } from "../program/option-values.ts";
 import { listed, quote, usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
+import type { ListenOptions } from "./api.ts";
 import { ENTRIES, type Given } from "./extras.ts";
-import type { ListenOptions } from "./listen.ts";
 
 const CORE = {
   host: {

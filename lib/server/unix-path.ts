@@ -4,7 +4,7 @@ import { chmodSync, linkSync, lstatSync, type Stats, unlinkSync } from "node:fs"
 import { dirname, join } from "node:path";
 
 import { codeOf, explain, UserError } from "../program/system-errors.ts";
-import type { Listener } from "./listen.ts";
+import type { Listener } from "./api.ts";
 
 /** What `sockaddr_un` takes, without its NUL; on the BSDs it is a little less. */
 const PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;

@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 
+import { disconnectOf } from "../../lib/client/disconnects.ts";
 import { Outgoing } from "../../lib/client/reconnect.ts";
-import { disconnectOf, lineLongerThan, ROOM_IS_FULL } from "../../lib/program/server-messages.ts";
+import { lineLongerThan, ROOM_IS_FULL } from "../../lib/program/server-messages.ts";
 import { Random } from "../simulation/random.ts";
 
 const MIB = 1 << 20;

@@ -2,9 +2,12 @@ import { expect, test } from "bun:test";
 
 import {
   ASK_FOR_NAME_BYTES_MAX,
-  askForName,
   asksForName,
   disconnectOf,
+  SERVER_MESSAGE_BYTES_MAX,
+} from "../../lib/client/disconnects.ts";
+import {
+  askForName,
   idleFor,
   lineLongerThan,
   MALFORMED_PROXY_HEADER,
@@ -18,7 +21,6 @@ import {
   notAllowedFrom,
   OUT_OF_SYNC,
   ROOM_IS_FULL,
-  SERVER_MESSAGE_BYTES_MAX,
   serverMessage,
   SPEAKS_TLS,
   takenOver,

@@ -55,8 +55,8 @@ describe("the reason why a port cannot be listened on", () => {
   );
 
   test.each([
-    ["192.0.2.1", "192.0.2.1:0", "this machine has no such address"],
-    ["2001:db8::1", "[2001:db8::1]:0", "this machine has no such address"],
+    ["192.0.2.1", "192.0.2.1:0", "address not available"],
+    ["2001:db8::1", "[2001:db8::1]:0", "address not available"],
     ["fe80::1", "[fe80::1]:0", /[^\n]*interface[^\n]*fe80::1%[^\n]*/],
   ])("no address of this machine: %s", (host, where, reason) =>
     expectReason(["--host", host, "0"], where, reason),
@@ -64,7 +64,7 @@ describe("the reason why a port cannot be listened on", () => {
 
   test("in use, on the address, on all of them, and for listen()", async () => {
     const { port } = await ServerProgram.start();
-    const reason = "the address is in use";
+    const reason = "address already in use";
     await expectReason(["--host", "127.0.0.1", `${port}`], `127.0.0.1:${port}`, reason);
     await expectReason([`${port}`], `[::]:${port}`, reason);
     await expect(listen({ host: "127.0.0.1", port })).rejects.toThrow(
@@ -128,7 +128,7 @@ test("two servers share a port with --reuse-port, each with some of the clients"
   const other = await ServerProgram.run(serverCommand("--reuse-port", ...options));
   for (let count = 0; count < 40; count++) await Peer.connect(one.port);
   for (const server of [one, other]) await server.logged(/ joined /);
-  await expectReason(options, `127.0.0.1:${one.port}`, "the address is in use");
+  await expectReason(options, `127.0.0.1:${one.port}`, "address already in use");
 });
 
 describe("the reason why a path cannot be listened on", () => {

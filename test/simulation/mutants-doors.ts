@@ -236,10 +236,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());",
       "",
     ],
-    "what came after a pause is received in the middle of what came before": [
-      "if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());",
-      "this.#receiveLate();",
-    ],
     "a page is told that it was disconnected when the server stops": [
       "this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED",
       "DISCONNECTED",
