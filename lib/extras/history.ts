@@ -65,7 +65,7 @@ class History implements Extra {
 
   joined({ cursor }: Member): void {
     if (this.#lines === 0) this.#start = cursor.position;
-    cursor.backlog = new Replay(this.#room, cursor, this.#first);
+    cursor.backlog = new Replay(cursor, this.#first);
     cursor.position = this.#start;
     this.#room.log.holdFrom(this.#start);
     this.#room.wake(0);
@@ -104,7 +104,6 @@ class History implements Extra {
 
 /** What one newcomer gets of it: that is in the log still, so its cursor goes on without a gap. */
 class Replay implements Backlog {
-  readonly #room: Room;
   readonly #cursor: Cursor;
   /** Where in the log the present begins. */
   readonly #end: number;
@@ -112,8 +111,7 @@ class Replay implements Backlog {
   #mark: Uint8Array = new TextEncoder().encode(HISTORY_END);
 
   /** @param cursor which stands where the present begins */
-  constructor(room: Room, cursor: Cursor, first: Span) {
-    this.#room = room;
+  constructor(cursor: Cursor, first: Span) {
     this.#cursor = cursor;
     this.#end = cursor.position;
     this.#span = first;
@@ -133,10 +131,7 @@ class Replay implements Backlog {
       cursor.position = Math.min(next?.start ?? this.#end, this.#end);
       if (next) this.#span = next;
     }
-    if (cursor.position < this.#end) {
-      this.#room.wake(0);
-      return false;
-    }
+    if (cursor.position < this.#end) return false;
     this.#mark = this.#mark.subarray(cursor.offer(this.#mark, 0, this.#mark.length));
     return !cursor.gone && !cursor.blocked;
   }
