@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
-import { failed, UserError, within } from "../program/system-errors.ts";
+import { codeOf, failed, UserError, within } from "../program/system-errors.ts";
 import { type Connection, SocketConnection } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */
@@ -186,9 +186,16 @@ function plainHandlers(address: string): Bun.SocketHandler<SocketConnection> {
     },
     drain: (socket) => socket.data.drained(),
     end: (socket) => socket.data.ended(),
-    close: (socket, error) => socket.data.closed(error),
+    close: (socket, error) => socket.data.closed(asked(socket.data, error)),
     error: (socket, error) => socket.data.closed(error),
   };
+}
+
+/** A server that waits for TLS in vain resets the connection of a client that has sent everything. */
+function asked(connection: SocketConnection, error?: Error | null): Error | undefined {
+  const isInVain = connection.outputEnded && !connection.hasReceived;
+  if (!isInVain || codeOf(error) !== "ECONNRESET") return error ?? undefined;
+  return new UserError("reset by the server; does it speak TLS (--tls)?", { code: "ECONNRESET" });
 }
 
 /** Whether a server that speaks TLS answers a client that does not: an alert (RFC 8446, 6), alone. */

@@ -92,6 +92,19 @@ describe("one side speaks TLS, the other does not", () => {
       `linechat-client: lost the connection to 127.0.0.1:${server.port}: the server speaks TLS; use --tls\n`,
     ]);
   });
+
+  test("one that has sent everything is asked, when the server has waited in vain", async () => {
+    const server = await listen({ host: "127.0.0.1", port: 0, tls: SERVER(), arrivalMs: 500 });
+    const connection = await connect({ host: "127.0.0.1", port: server.port });
+    await connection.write("hi\n");
+    connection.endOutput();
+    const { message, permanent } = await failure(Promise.resolve(connection));
+    expect([message, permanent]).toEqual([
+      `lost the connection to 127.0.0.1:${server.port}: reset by the server; does it speak TLS (--tls)?`,
+      false,
+    ]);
+    await server.stop();
+  });
 });
 
 describe("a client certificate is", () => {
