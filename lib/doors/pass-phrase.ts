@@ -38,10 +38,7 @@ export function passPhrase({ secrets, arrivalMs }: Context): Part {
 
 /** Compares digests, whose length tells nothing, in a time that tells nothing. */
 function isPassPhrase(line: Uint8Array, { passPhrase }: Secrets): boolean {
+  const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
   const given = line.at(-1) === CR ? line.subarray(0, -1) : line;
   return passPhrase !== undefined && timingSafeEqual(digest(given), digest(passPhrase));
-}
-
-function digest(bytes: Uint8Array): Uint8Array {
-  return createHash("sha256").update(bytes).digest();
 }

@@ -74,7 +74,7 @@ export interface ProxyHeader {
 const TEXT_BYTES_MAX = 107;
 const TEXT = /^PROXY TCP([46]) (\S+) \S+ (0|[1-9]\d{0,4}) \d+\r\n$/;
 
-const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
+const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
 /** Signature, version and command, family, and the length of what follows. */
 const FIXED_BYTES = 16;
 /** The longest header of version 2 that is taken; what follows the addresses is not looked at. */
@@ -82,14 +82,9 @@ const BINARY_BYTES_MAX = 4096;
 
 /** Reads what was received so far; undefined while the header is not whole, or why it is none. */
 export function readProxyHeader(bytes: Buffer): ProxyHeader | string | undefined {
-  if (startsAlike(bytes, SIGNATURE)) return readBinary(bytes);
-  return startsAlike(bytes, Buffer.from("PROXY ")) ? readText(bytes) : NO_PROXY_HEADER;
-}
-
-/** Whether bytes begin as a start does, as far as both go. */
-function startsAlike(bytes: Buffer, start: Buffer): boolean {
-  const length = Math.min(bytes.length, start.length);
-  return bytes.compare(start, 0, length, 0, length) === 0;
+  const begins = (as: string) => as.startsWith(bytes.toString("latin1", 0, as.length));
+  if (begins(SIGNATURE)) return readBinary(bytes);
+  return begins("PROXY ") ? readText(bytes) : NO_PROXY_HEADER;
 }
 
 /** Version 1: a line. */
