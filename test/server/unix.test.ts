@@ -84,7 +84,9 @@ describe("a room on a path", () => {
     const client = (...options: string[]) => new Program(clientCommand("--unix", path, ...options));
     const nowhere = client();
     expect(await nowhere.exited).toBe(1);
-    expect(nowhere.stderr).toBe(`linechat-client: cannot connect to ${path}: no such file or directory\n`);
+    expect(nowhere.stderr).toBe(
+      `linechat-client: cannot connect to ${path}: no such file or directory\n`,
+    );
     const phrase = ["--pass-file", `${path}.pass`];
     writeFileSync(`${path}.pass`, "open sesame\n");
     const server = await start(path, ...phrase);
