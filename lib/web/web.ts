@@ -46,12 +46,12 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
       }
       const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
       if (refusal !== undefined) return answer(`${refusal}\n`, 403);
-      return pageOf({
-        pass: secrets.passPhrase !== undefined,
-        names: names === true,
-        history: history !== undefined,
-        lineBytes: connections.room.lineBytesMax,
-      });
+      return pageOf([
+        ...(secrets.passPhrase ? ["data-pass"] : []),
+        ...(names ? ["data-names"] : []),
+        ...(history ? ["data-history"] : []),
+        `data-line-bytes="${connections.room.lineBytesMax}"`,
+      ]);
     };
 
   return {
@@ -86,14 +86,10 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
 }
 
 /**
- * Tells why a request does not mean this server; undefined if it may come in.
- *
- * `Host` has to be an address, `localhost`, the name of the machine or one of `names`: a name that
- * somebody else has made lead here (DNS rebinding) is none of these. `Origin`, which a browser sends
- * with a WebSocket and no page can change, has to be the same as `Host`, or one of `names`, by which
- * a reverse proxy is reached that does not hand `Host` on.
- *
- * @param names as a URL has them, with a port if it is not that of the scheme
+ * Tells why a request does not mean this server; undefined if it may come in. `Host` has to be an
+ * address, `localhost`, the name of the machine or one of `names`, which a name that somebody else
+ * has made lead here (DNS rebinding) is not. `Origin`, which a browser sends with a WebSocket and no
+ * page can change, has to be the same, or one of `names`: a reverse proxy need not hand `Host` on.
  */
 function ownNames(names: readonly string[]) {
   const given = new Set(names.map((name) => name.toLowerCase()));
@@ -103,23 +99,25 @@ function ownNames(names: readonly string[]) {
     const name = host.replace(/:\d*$/, "");
     const isOwn = own.has(name) || given.has(host) || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;
     if (!isOwn) return `this server is not called ${host}`;
-    const origin = headers.get("origin")?.toLowerCase();
-    const from = origin?.replace(/^https?:\/\//, "");
+    const from = headers
+      .get("origin")
+      ?.toLowerCase()
+      .replace(/^https?:\/\//, "");
     const isSame = from === undefined || from === host || given.has(from);
-    return isSame ? undefined : `not for pages of ${origin}`;
+    return isSame ? undefined : `not for pages of ${from}`;
   };
 }
 
 /** The handlers of WebSockets: one that fails, which is a bug, ends its connection and not the program. */
 function websocketOf(
   lineBytesMax: number,
-  onError: Context["onError"],
+  onError: (error: Error) => void = () => {},
 ): Bun.WebSocketHandler<BrowserSocket> {
   const safely = (socket: BrowserSocket, handle: () => void) => {
     try {
       handle();
     } catch (error) {
-      onError?.(error instanceof Error ? error : new Error(String(error)));
+      onError(error instanceof Error ? error : new Error(String(error)));
       socket.data.failed();
     }
   };
