@@ -1,5 +1,7 @@
 /** A conversation with a room: lines out, lines in, an end with a reason. */
 
+import { UserError } from "../program/system-errors.ts";
+import type { SocketConnection } from "./connection.ts";
 import {
   ASK_FOR_NAME_BYTES_MAX,
   asksForName,
@@ -7,8 +9,6 @@ import {
   disconnectOf,
   SERVER_MESSAGE_BYTES_MAX,
 } from "./disconnects.ts";
-import { UserError } from "../program/system-errors.ts";
-import type { SocketConnection } from "./connection.ts";
 import type { Notes } from "./notes.ts";
 
 /** Goes on until everything is sent and the server has closed after that. */

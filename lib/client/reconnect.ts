@@ -7,10 +7,10 @@
  */
 
 import { LF } from "../program/lines.ts";
-import type { Disconnect } from "./disconnects.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 import { type Conversation, OneConnection, type Part } from "./conversation.ts";
+import type { Disconnect } from "./disconnects.ts";
 import type { Notes } from "./notes.ts";
 import { WholeLines } from "./whole-lines.ts";
 

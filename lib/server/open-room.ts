@@ -18,10 +18,8 @@ export function openRoom(options: OpenRoomOptions): EmbeddedRoom {
 /** Checks the numbers too. */
 export function roomThatReports(options: RoomOptions & RoomEvents, guard: Guard): Room {
   checkLimits(options);
-  return new Room({
-    ...options,
-    extras: [() => reports(options, guard), ...(options.extras ?? [])],
-  });
+  const { extras = [] } = options;
+  return new Room({ ...options, extras: [() => reports(options, guard), ...extras] });
 }
 
 /** Tells the events what happens in a room. */
