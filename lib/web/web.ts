@@ -32,28 +32,6 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
   let port: HttpPort | undefined;
   let endWatch: (() => void) | undefined;
 
-  /** Answers requests for `/`. */
-  const home =
-    (connections: ConnectionsView, way: Way) =>
-    (request: Request, server: Bun.Server<BrowserSocket>) => {
-      const peer = server.requestIP(request);
-      if (peer === null) return answer("gone\n", 400);
-      const why = objection(request.headers);
-      if (why !== undefined) return answer(`${why}\n`, 403);
-      if (request.headers.has("upgrade")) {
-        const data = new BrowserSocket(connections, way, peer);
-        return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
-      }
-      const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
-      if (refusal !== undefined) return answer(`${refusal}\n`, 403);
-      return pageOf([
-        ...(secrets.passPhrase ? ["data-pass"] : []),
-        ...(names ? ["data-names"] : []),
-        ...(history ? ["data-history"] : []),
-        `data-line-bytes="${connections.room.lineBytesMax}"`,
-      ]);
-    };
-
   return {
     get url() {
       return port && (["web", `${secrets.tls ? "https" : "http"}://${port.address}/`] as const);
@@ -61,6 +39,24 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
     async open(connections, { doors }) {
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
       connections.ways.push(way);
+      const home = (request: Request, server: Bun.Server<BrowserSocket>) => {
+        const peer = server.requestIP(request);
+        if (peer === null) return answer("gone\n", 400);
+        const why = objection(request.headers);
+        if (why !== undefined) return answer(`${why}\n`, 403);
+        if (request.headers.has("upgrade")) {
+          const data = new BrowserSocket(connections, way, peer);
+          return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
+        }
+        const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
+        if (refusal !== undefined) return answer(`${refusal}\n`, 403);
+        return pageOf([
+          ...(secrets.passPhrase ? ["data-pass"] : []),
+          ...(names ? ["data-names"] : []),
+          ...(history ? ["data-history"] : []),
+          `data-line-bytes="${connections.room.lineBytesMax}"`,
+        ]);
+      };
       port = await openHttpPort(place, (at) =>
         Bun.serve<BrowserSocket>({
           ...at,
@@ -68,7 +64,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           ...(secrets.tls && {
             tls: { ...secrets.tls, requestCert: !!secrets.tls.ca, rejectUnauthorized: true },
           }),
-          routes: { "/": { GET: home(connections, way) } },
+          routes: { "/": { GET: home } },
           websocket: websocketOf(connections.room.lineBytesMax, onError),
         }),
       );
