@@ -404,7 +404,7 @@ test.skipIf(!hasIPv6)(
     const marker = await connect({ hostname: "127.0.0.1", port });
     marker.write("all others are accepted by now");
     await marked.promise;
-    expect(accepted, "lib/client/addresses.ts has one after another tried").toBeGreaterThan(21);
+    expect(accepted, "lib/client/connect.ts has one after another tried").toBeGreaterThan(21);
   },
 );
 
@@ -430,7 +430,7 @@ test("memory that is being written keeps what is in it, also when it is given ba
     bytes.buffer.transfer(0);
     new Uint8Array(8 << 20).fill(121);`;
   const pipe = ["sh", "-c", `"$0" -e "$1" | tr -d x | wc -c`, process.execPath, code];
-  // lib/client/stdout.ts waits for the end of it anyway.
+  // lib/client/pipe.ts waits for the end of it anyway.
   expect((await runToEnd(pipe)).stdout.trim()).toBe("0");
 });
 

@@ -16,6 +16,7 @@ async function run(program: "server" | "client", ...options: string[]) {
 }
 
 const A_SIZE = "--max-line takes a size like 64K or 8M, from 1 to 2G, not";
+const A_HISTORY = "a number of lines like 100, or a size like 8M, of at most 1G";
 const A_RULE =
   "--deny takes an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, not";
 
@@ -50,6 +51,12 @@ const SERVER_MISTAKES: [string, string][] = [
   ["--unix-mode rw 0", '--unix-mode takes the permissions of a file, like 600, not "rw"'],
   ["--unix-mode 0660 0", "--unix-mode needs --unix"],
   ["--unix= 0", '--unix takes a path, not ""'],
+  ["--unix room --reuse-port", "--reuse-port and --unix cannot be used together"],
+  ["--unix room --allow ::1", "--allow and --unix cannot be used together"],
+  ["--unix room --deny ::1", "--deny and --unix cannot be used together"],
+  ["--names --max-line 8M 0", "--max-line 8M does not fit into --buffer 8M, with a name before it"],
+  ["--history 2G 0", `--history takes ${A_HISTORY}, not "2G"`],
+  ["--history -1 0", `--history takes ${A_HISTORY}, not "-1"`],
   ["--unix room --host ::1", "--host and --unix cannot be used together"],
   ["--tls-cert cert.pem 0", "--tls-cert needs --tls-key"],
   ["--tls-ca ca.pem 0", "--tls-ca needs --tls-cert"],

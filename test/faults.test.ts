@@ -5,7 +5,7 @@ import { test } from "bun:test";
 import { FAULTS } from "./faults/faults.ts";
 import { stopAmid, undergo } from "./faults/ordeal.ts";
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 
 for (const fault of FAULTS) {
   test.concurrent(`members lose no line while ${fault.name}`, () => undergo(fault), TIMEOUT_MS);

@@ -198,7 +198,7 @@ describe("its commands", () => {
     );
     expect((await linechat("client", "--version")).stdout).toBe(`linechat-client ${version}\n`);
     for (const [words, message] of [
-      [[], "<server|client> is missing, as in linechat server"],
+      [[], "<server|client> missing, as in linechat server 8080"],
       [["sevrer", "8080"], 'unknown command "sevrer"; did you mean server or client?'],
       [["toString"], 'unknown command "toString"; did you mean server or client?'],
       [["--nope", "server"], "unknown option --nope"],

@@ -124,7 +124,18 @@ async function addressesOf(host: string): Promise<string[]> {
   // By RFC 6761, 6.3, whatever the system may know of it.
   if (/^localhost\.?$/i.test(host)) return ["::1", "127.0.0.1"];
   const found = await Bun.dns.lookup(host, { backend: "system" });
-  return [...new Set(found.map(({ address }) => address))];
+  return inTurns([...new Set(found.map(({ address }) => address))]);
+}
+
+/** Addresses of both families in turns, so that one family which does not work delays little. */
+export function inTurns(addresses: readonly string[]): string[] {
+  const counts = new Map<number, number>();
+  const turns = addresses.map((address) => {
+    const turn = counts.get(isIP(address)) ?? 0;
+    counts.set(isIP(address), turn + 1);
+    return { address, turn };
+  });
+  return turns.sort((a, b) => a.turn - b.turn).map(({ address }) => address);
 }
 
 /**

@@ -43,14 +43,11 @@ export function addresses({
     const refusal = refusalOf(address) ?? (count >= max ? tooManyFrom(address) : undefined);
     if (refusal !== undefined) return arrival.refuse(refusal);
     counts.set(address, count + 1);
-    const { seat } = arrival;
-    const release = () => {
-      seat?.release();
+    arrival.onRelease(() => {
       const left = (counts.get(address) ?? 0) - 1;
       if (left > 0) counts.set(address, left);
       else counts.delete(address);
-    };
-    arrival.seat = { release };
+    });
     arrival.pass();
   };
   return { door: { meet, refusalOf } };

@@ -5,6 +5,7 @@
 
 import { formatAddress } from "../program/address.ts";
 import type { Deadlines } from "../room/deadlines.ts";
+import type { Seat } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
@@ -12,19 +13,15 @@ import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 export const REPLACED: Life = { ...GONE };
 const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** The socket of a connection that arrives. */
-export interface ArrivalSocket extends RoomSocket {
+/** A socket that was accepted; one of `Bun.listen` is one. */
+export interface AcceptedSocket extends RoomSocket {
+  /** Undefined on a Unix socket, and of a peer that has reset already. */
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
   /** The client's certificate, over TLS, if it was asked for one. */
   getPeerCertificate?():
     | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
     | undefined;
-}
-
-/** A socket that was accepted; one of `Bun.listen` is one. */
-export interface AcceptedSocket extends ArrivalSocket {
-  /** Undefined on a Unix socket, and of a peer that has reset already. */
-  readonly remoteAddress?: string;
-  readonly remotePort: number;
 }
 
 /** What is asked of a connection before it joins. */
@@ -44,7 +41,6 @@ export interface Door {
 export interface Hold {
   readonly withinMs: number;
   received?(bytes: Uint8Array): void;
-  drained?(): void;
   /** The peer has sent its last byte; if it passes all the same, it joins and then ends its input. */
   ended(): void;
   late(): void;
@@ -71,14 +67,14 @@ export interface ArrivalHost {
 export class Arrival implements Life {
   readonly way: Way;
   /** A door may put another one in its place, by `replaceSocket`. */
-  socket: ArrivalSocket;
+  socket: AcceptedSocket;
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
   address: string;
   port: number;
   /** What members know it by, if a door gives it a name; its label by default. */
   name: string | undefined;
-  /** Its seat, which a door may put another one around; undefined once it is refused. */
-  seat: { release(): void } | undefined;
+  /** Undefined once it is refused. */
+  seat: Seat | undefined;
   readonly #host: ArrivalHost;
   readonly #prefix: string;
   /** Those that it still has to pass. */
@@ -98,7 +94,7 @@ export class Arrival implements Life {
     this.way = way;
     this.socket = socket;
     this.address = socket.remoteAddress ?? "";
-    this.port = socket.remotePort;
+    this.port = socket.remotePort ?? 0;
     socket.data = this;
   }
 
@@ -137,6 +133,17 @@ export class Arrival implements Life {
     this.pass();
   }
 
+  /** Has something done when its seat is given back, after that. */
+  onRelease(release: () => void): void {
+    const { seat } = this;
+    this.seat = {
+      release() {
+        seat?.release();
+        release();
+      },
+    };
+  }
+
   /** Makes it wait at this door, which is told at once what it has sent already. */
   hold(hold: Hold): void {
     this.#hold = hold;
@@ -155,7 +162,7 @@ export class Arrival implements Life {
   }
 
   /** Another socket takes the place of the one that was accepted. */
-  replaceSocket(socket: ArrivalSocket): void {
+  replaceSocket(socket: AcceptedSocket): void {
     this.socket = socket;
     socket.data = this;
   }
@@ -164,9 +171,7 @@ export class Arrival implements Life {
     this.#hold?.received?.(bytes);
   }
 
-  drained(): void {
-    this.#hold?.drained?.();
-  }
+  drained(): void {}
 
   ended(): void {
     this.#hasEnded = true;

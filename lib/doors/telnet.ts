@@ -6,7 +6,7 @@
 import type { Part } from "../extras/part.ts";
 import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
-import type { Arrival, ArrivalSocket } from "./door.ts";
+import type { AcceptedSocket, Arrival } from "./door.ts";
 
 const NUL = 0;
 const CR = 13;
@@ -36,15 +36,25 @@ export function telnet(): Part {
 }
 
 /** The socket of a telnet client, as one whose bytes are lines; it stands in the place of a life. */
-class TelnetSocket implements ArrivalSocket, Life {
+class TelnetSocket implements AcceptedSocket, Life {
   data: Life = GONE;
-  readonly #socket: ArrivalSocket;
-  readonly #parser = new TelnetParser();
+  readonly #socket: AcceptedSocket;
   /** Whether the socket took less than it was offered and has not drained since. */
   #isBlocked = false;
   #isShut = false;
+  /** What has to go out before anything else. */
+  readonly #answers: number[] = [];
+  /** Each request is refused once, so that two that contradict each other come to an end. */
+  readonly #refused = new Set<number>();
+  /** Whether a CR was the last byte of data: what it means depends on the next one. */
+  #isAfterCr = false;
+  /**
+   * What the next byte belongs to: data, if undefined; a command, after IAC; an option, after a verb
+   * such as WILL; a subnegotiation, after SB, or the command in it that may be its end, SE.
+   */
+  #within: number | undefined;
 
-  constructor(socket: ArrivalSocket) {
+  constructor(socket: AcceptedSocket) {
     this.#socket = socket;
     socket.data = this;
   }
@@ -79,7 +89,7 @@ class TelnetSocket implements ArrivalSocket, Life {
   readonly failed = (reason?: string) => this.data.failed(reason);
 
   received(bytes: Uint8Array): void {
-    const data = this.#parser.dataOf(bytes);
+    const data = this.#dataOf(bytes);
     if (data.length > 0) this.data.received(data);
     // While it is blocked, its drain is still to come, which others wait for too.
     if (!this.#isBlocked) this.#sendAnswers();
@@ -91,52 +101,21 @@ class TelnetSocket implements ArrivalSocket, Life {
   }
 
   ended(): void {
-    if (this.#parser.isAfterCr) this.data.received(Uint8Array.of(CR));
+    if (this.#isAfterCr) this.data.received(Uint8Array.of(CR));
     this.data.ended();
   }
 
-  /** Returns whether all answers are out. */
-  #sendAnswers(): boolean {
-    const { answers } = this.#parser;
-    const { length } = answers;
-    if (length === 0 || this.#isShut) return length === 0;
-    const sent = this.#send(Uint8Array.from(answers));
-    answers.splice(0, Math.max(0, sent));
-    return sent === length;
-  }
-
-  #send(bytes: Uint8Array): number {
-    const sent = this.data === GONE ? -1 : this.#socket.write(bytes, 0, bytes.length);
-    this.#isBlocked = sent < bytes.length;
-    return sent;
-  }
-}
-
-/** What a client sends, split into data and commands. */
-class TelnetParser {
-  /** What has to go out before anything else. */
-  readonly answers: number[] = [];
-  /** Whether a CR was the last byte of data: what it means depends on the next one. */
-  isAfterCr = false;
-  /**
-   * What the next byte belongs to: data, if undefined; a command, after IAC; an option, after a verb
-   * such as WILL; a subnegotiation, after SB, or the command in it that may be its end, SE.
-   */
-  #within: number | undefined;
-  /** Each request is refused once, so that two that contradict each other come to an end. */
-  readonly #refused = new Set<number>();
-
-  dataOf(bytes: Uint8Array): Uint8Array {
-    const isPlain = this.#within === undefined && !this.isAfterCr;
+  #dataOf(bytes: Uint8Array): Uint8Array {
+    const isPlain = this.#within === undefined && !this.#isAfterCr;
     if (isPlain && !bytes.includes(IAC) && !bytes.includes(CR)) return bytes;
     const data = new Uint8Array(bytes.length + 1); // with the CR before them
     let length = 0;
     for (const byte of bytes) {
       if (!this.#isData(byte)) continue;
-      const isLineEnd = this.isAfterCr && (byte === LF || byte === NUL);
-      if (this.isAfterCr && !isLineEnd) data[length++] = CR;
-      this.isAfterCr = byte === CR;
-      if (!this.isAfterCr) data[length++] = isLineEnd ? LF : byte;
+      const isLineEnd = this.#isAfterCr && (byte === LF || byte === NUL);
+      if (this.#isAfterCr && !isLineEnd) data[length++] = CR;
+      this.#isAfterCr = byte === CR;
+      if (!this.#isAfterCr) data[length++] = isLineEnd ? LF : byte;
     }
     return data.subarray(0, length);
   }
@@ -155,13 +134,26 @@ class TelnetParser {
 
   /** Refuses every option; to do nothing, which WONT and DONT ask for, is not to be answered. */
   #answer(verb: number, option: number): void {
-    if (verb === WONT || verb === DONT || this.answers.length > ANSWER_BYTES_MAX) return;
-    if (option === TIMING_MARK) {
-      if (verb === DO) this.answers.push(IAC, WILL, option);
-      return;
-    }
+    if (verb === WONT || verb === DONT || this.#answers.length > ANSWER_BYTES_MAX) return;
     const request = (verb << 8) | option;
-    if (!this.#refused.has(request)) this.answers.push(IAC, verb === WILL ? DONT : WONT, option);
+    if (verb === DO && option === TIMING_MARK) this.#answers.push(IAC, WILL, option);
+    else if (!this.#refused.has(request))
+      this.#answers.push(IAC, verb === WILL ? DONT : WONT, option);
     this.#refused.add(request);
+  }
+
+  /** Returns whether all answers are out. */
+  #sendAnswers(): boolean {
+    const { length } = this.#answers;
+    if (length === 0 || this.#isShut) return length === 0;
+    const sent = this.#send(Uint8Array.from(this.#answers));
+    this.#answers.splice(0, Math.max(0, sent));
+    return sent === length;
+  }
+
+  #send(bytes: Uint8Array): number {
+    const sent = this.data === GONE ? -1 : this.#socket.write(bytes, 0, bytes.length);
+    this.#isBlocked = sent < bytes.length;
+    return sent;
   }
 }

@@ -3,8 +3,9 @@
 import { HISTORY_END } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Backlog, Cursor } from "../room/cursor.ts";
-import type { LineLog } from "../room/line-log.ts";
-import type { Author } from "../room/order.ts";
+import type { Extra } from "../room/extra.ts";
+import type { Member } from "../room/member.ts";
+import type { Room } from "../room/room.ts";
 import type { Part } from "./part.ts";
 
 /** So many bytes more are kept, for lines that are not history. */
@@ -33,41 +34,91 @@ export function history(
     throw new UserError(`history.bytes is a whole number from 1 to ${BYTES_MAX}, not ${bytes}`);
   if (!(lines >= 1)) throw new UserError(`history.lines is a number of at least 1, not ${lines}`);
   const keptBytes = bytes + passingBytes;
-  return {
-    keptBytes,
-    extra(room) {
-      const { log } = room;
-      const past = new Past(log, bytes, lines, keptBytes);
-      log.onAppend = (author, start, end) => past.appended(author, start, end);
-      const mark = new TextEncoder().encode(HISTORY_END);
-      return {
-        joined({ cursor }) {
-          const start = past.start;
-          cursor.backlog = new History(past, cursor, mark);
-          cursor.position = start;
-          log.holdFrom(start);
-          room.wake(0);
-        },
-        restarted: () => past.begin(),
-      };
-    },
-  };
+  return { keptBytes, extra: (room) => new History(room, bytes, lines, keptBytes) };
 }
 
-/** What one newcomer gets of the past: it is in the log still, so its cursor goes on without a gap. */
-class History implements Backlog {
-  readonly #past: Past;
+/** Lines of members that follow each other in the log; between one span and the next are others. */
+interface Span {
+  readonly start: number;
+  end: number;
+  next?: Span;
+}
+
+class History implements Extra {
+  readonly #room: Room;
+  readonly #bytesMax: number;
+  readonly #linesMax: number;
+  readonly #keptBytes: number;
+  /** Where it begins, in which span, and how much it is. */
+  #start = 0;
+  #first: Span = { start: 0, end: 0 };
+  #last = this.#first;
+  #bytes = 0;
+  #lines = 0;
+
+  constructor(room: Room, bytesMax: number, linesMax: number, keptBytes: number) {
+    this.#room = room;
+    this.#bytesMax = bytesMax;
+    this.#linesMax = linesMax;
+    this.#keptBytes = keptBytes;
+    room.log.onAppend = ({ isPassing }, start, end) => {
+      if (!isPassing) this.#add(start, end);
+      this.#forgetOldest();
+    };
+  }
+
+  joined({ cursor }: Member): void {
+    if (this.#lines === 0) this.#start = cursor.position;
+    cursor.backlog = new Replay(cursor, this.#first);
+    cursor.position = this.#start;
+    this.#room.log.holdFrom(this.#start);
+    this.#room.wake(0);
+  }
+
+  restarted(): void {
+    this.#bytes = this.#lines = 0;
+  }
+
+  #add(start: number, end: number): void {
+    if (this.#last.end === start) this.#last.end = end;
+    else this.#last = this.#last.next = { start, end };
+    if (this.#lines === 0) {
+      this.#first = this.#last;
+      this.#start = start;
+    }
+    for (let at = start; at < end; at = this.#room.log.lineStart(at + 1)) this.#lines++;
+    this.#bytes += end - start;
+  }
+
+  #forgetOldest(): void {
+    const { log } = this.#room;
+    const oldest = log.head - this.#keptBytes;
+    const isTooMuch = () =>
+      this.#lines > this.#linesMax || this.#bytes > this.#bytesMax || this.#start < oldest;
+    while (this.#lines > 0 && isTooMuch()) {
+      const next = log.lineStart(this.#start + 1);
+      this.#lines--;
+      this.#bytes -= next - this.#start;
+      const { end, next: later } = this.#first;
+      if (next === end && later) this.#first = later;
+      this.#start = next === end && later ? later.start : next;
+    }
+  }
+}
+
+/** What one newcomer gets of it: that is in the log still, so its cursor goes on without a gap. */
+class Replay implements Backlog {
   readonly #cursor: Cursor;
   /** Where in the log the present begins. */
   readonly #end: number;
-  #mark: Uint8Array;
+  #span: Span;
+  #mark: Uint8Array = new TextEncoder().encode(HISTORY_END);
 
   /** @param cursor which stands where the present begins */
-  constructor(past: Past, cursor: Cursor, mark: Uint8Array) {
-    this.#past = past;
+  constructor(cursor: Cursor, first: Span) {
     this.#cursor = cursor;
     this.#end = cursor.position;
-    this.#mark = mark;
+    this.#span = first;
   }
 
   get asideBytes(): number {
@@ -78,107 +129,14 @@ class History implements Backlog {
     const cursor = this.#cursor;
     const end = Math.min(this.#end, turnEnd);
     while (cursor.position < end) {
-      const gap = this.#past.gapFrom(cursor.position);
-      if (gap && gap.start <= cursor.position) cursor.position = Math.min(gap.end, this.#end);
-      else if (!cursor.writeUpTo(Math.min(gap?.start ?? end, end))) return false;
+      if (!cursor.writeUpTo(Math.min(this.#span.end, end))) return false;
+      if (cursor.position < this.#span.end) continue;
+      const { next } = this.#span;
+      cursor.position = Math.min(next?.start ?? this.#end, this.#end);
+      if (next) this.#span = next;
     }
     if (cursor.position < this.#end) return false;
     this.#mark = this.#mark.subarray(cursor.offer(this.#mark, 0, this.#mark.length));
     return !cursor.gone && !cursor.blocked;
-  }
-}
-
-/** A part of the log. */
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Where in the log the last lines of members begin, and what behind that is not of members. */
-class Past {
-  readonly #log: LineLog;
-  readonly #bytesMax: number;
-  readonly #linesMax: number;
-  readonly #keptBytes: number;
-  /** What is before it does not belong to this room any more. */
-  #begin = 0;
-  /** The lines that are only for those who are here, as far as the log still has them. */
-  #gaps: Span[] = [];
-  /** What was found the last time: so many lines of members in [start, end). */
-  #found = { start: 0, end: 0, lines: 0 };
-
-  constructor(log: LineLog, bytesMax: number, linesMax: number, keptBytes: number) {
-    this.#log = log;
-    this.#bytesMax = bytesMax;
-    this.#linesMax = linesMax;
-    this.#keptBytes = keptBytes;
-  }
-
-  /** Where they begin; the head if there are none. */
-  get start(): number {
-    const { head } = this.#log;
-    const first = this.#firstThatFits();
-    const start = this.#linesMax === Number.POSITIVE_INFINITY ? first : this.#startByLines(first);
-    const gap = this.gapFrom(start);
-    return gap && gap.start <= start ? Math.max(gap.end, start) : Math.min(start, head);
-  }
-
-  /** Nothing that is in the log by now is history. */
-  begin(): void {
-    this.#begin = this.#log.head;
-  }
-
-  appended({ isPassing }: Author, start: number, end: number): void {
-    if (!isPassing) return;
-    const last = this.#gaps.at(-1);
-    if (last?.end === start) this.#gaps[this.#gaps.length - 1] = { start: last.start, end };
-    else this.#gaps.push({ start, end });
-    const { first } = this.#log;
-    while ((this.#gaps[0]?.end ?? first + 1) <= first) this.#gaps.shift();
-  }
-
-  /** The first gap that ends behind a position. */
-  gapFrom(position: number): Span | undefined {
-    let [low, high] = [0, this.#gaps.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#gaps[middle]?.end ?? 0) > position) high = middle;
-      else low = middle + 1;
-    }
-    return this.#gaps[low];
-  }
-
-  /** Where the whole lines of members begin that fit into the bytes. */
-  #firstThatFits(): number {
-    const { head } = this.#log;
-    let at = head;
-    let left = this.#bytesMax;
-    for (let index = this.#gaps.length - 1; index >= 0; index--) {
-      const { start, end } = this.#gaps[index] as Span; // the index is in bounds
-      if (at - end >= left) break;
-      left -= at - end;
-      at = start;
-    }
-    const oldest = head - this.#keptBytes;
-    return this.#log.lineStart(Math.max(at - left, oldest, this.#begin));
-  }
-
-  /** Goes on from what was found the last time: so a newcomer does not cost a look at every line. */
-  #startByLines(first: number): number {
-    const { head } = this.#log;
-    if (this.#found.start < this.#log.first) this.#found = { start: first, end: first, lines: 0 };
-    let { start, end, lines } = this.#found;
-    while (end < head) [end, lines] = this.#nextLine(end, lines, 1);
-    while (start < first || lines > this.#linesMax)
-      [start, lines] = this.#nextLine(start, lines, -1);
-    this.#found = { start, end, lines };
-    return start;
-  }
-
-  /** Steps over a gap, or over a line, which is counted. */
-  #nextLine(position: number, lines: number, step: number): [position: number, lines: number] {
-    const gap = this.gapFrom(position);
-    if (gap && gap.start <= position) return [gap.end, lines];
-    return [this.#log.lineStart(position + 1), lines + step];
   }
 }

@@ -14,6 +14,7 @@ import type { Context, Part } from "./part.ts";
 const NOTICES_MAX = 10;
 const SECOND_MS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
+const NO_MORE = { joined: 0, left: 0 };
 
 export function presence({ parts }: Context): Part {
   // How many are at the other servers of a shared room, this one does not know.
@@ -29,10 +30,9 @@ class Presence implements Extra, Sender {
   readonly #isCounted: boolean;
   /** When the last ten notices were sent, the latest last. */
   #sentAtMs: number[] = [];
-  /** What is to be sent, one by one; then how many more there are, and the last of them. */
+  /** What is to be sent, one by one; then how many more there are. */
   #notices: string[] = [];
-  readonly #more = { joined: 0, left: 0 };
-  #last: string | undefined;
+  #more = NO_MORE;
 
   constructor(room: Room, isCounted: boolean) {
     this.#room = room;
@@ -40,32 +40,32 @@ class Presence implements Extra, Sender {
   }
 
   joined({ name }: { name: string }): void {
-    this.#add("joined", `${name} joined`);
+    this.#add("joined", name);
     // At once, before what it sends itself.
     if (!this.isWaiting) this.#room.send(this);
   }
 
   left({ name }: { name: string }): void {
-    this.#add("left", `${name} left`);
+    this.#add("left", name);
   }
 
   flush(now: number): number {
     if (this.isWaiting) return NEVER;
     if (this.next) this.#room.send(this);
-    return this.#next === undefined ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;
+    return this.#notice === "" ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;
   }
 
   stopped(): void {
     if (this.isWaiting) return;
     this.#notices = [];
-    this.#last = undefined;
+    this.#more = NO_MORE;
   }
 
   /** The next notice, if it may be sent now. */
   get next(): Uint8Array | undefined {
-    if (this.#next === undefined || this.#mayAtOnce === 0) return undefined;
+    if (this.#notice === "" || this.#mayAtOnce === 0) return undefined;
     const here = this.#isCounted ? ` (${this.#room.size.toLocaleString("en")} here)` : "";
-    const line = new TextEncoder().encode(serverMessage(this.#next + here));
+    const line = new TextEncoder().encode(serverMessage(this.#notice + here));
     if (line.length <= this.#room.loggedBytesMax) return line;
     this.#shift();
     return this.next;
@@ -81,33 +81,23 @@ class Presence implements Extra, Sender {
 
   sentAll(): void {}
 
-  #add(what: "joined" | "left", notice: string): void {
+  #add(what: "joined" | "left", name: string): void {
     if (this.#room.isStopping) return;
-    if (this.#last === undefined && this.#notices.length < this.#mayAtOnce) {
-      this.#notices.push(notice);
-    } else {
-      if (this.#last === undefined) this.#more.joined = this.#more.left = 0;
-      this.#more[what]++;
-      this.#last = notice;
-    }
+    if (this.#more === NO_MORE && this.#notices.length < this.#mayAtOnce)
+      this.#notices.push(`${name} ${what}`);
+    else this.#more = { ...this.#more, [what]: this.#more[what] + 1 };
     this.#room.wake(0);
   }
 
   #shift(): void {
-    if (this.#notices.shift() === undefined) this.#last = undefined;
+    if (this.#notices.shift() === undefined) this.#more = NO_MORE;
   }
 
-  get #next(): string | undefined {
-    return this.#notices[0] ?? (this.#last && this.#sum(this.#last));
-  }
-
-  /** One is told as it is; of more, how many they are. */
-  #sum(last: string): string {
-    const { joined, left } = this.#more;
-    if (joined + left === 1) return last;
-    const more = (count: number, what: string) =>
-      count > 0 ? [`${count.toLocaleString("en")} more ${what}`] : [];
-    return [...more(joined, "joined"), ...more(left, "left")].join(", ");
+  /** The next one, or the sum of what could not be told one by one; empty if there is none. */
+  get #notice(): string {
+    const more = (["joined", "left"] as const).filter((what) => this.#more[what] > 0);
+    const sum = more.map((what) => `${this.#more[what].toLocaleString("en")} more ${what}`);
+    return this.#notices[0] ?? sum.join(", ");
   }
 
   /** How many may be sent now. */

@@ -2,7 +2,6 @@
 
 import { countLines } from "../program/lines.ts";
 import { UserError } from "../program/system-errors.ts";
-import type { Extra } from "../room/extra.ts";
 import type { Lines } from "../room/fair-queue.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
@@ -15,37 +14,34 @@ const SECOND_MS = 1000;
 export function rate(linesPerSecond: number): Part {
   if (!(linesPerSecond >= 1))
     throw new UserError(`linesPerSecond is a number of at least 1, not ${linesPerSecond}`);
-  return { extra: (room) => new Rate(room, linesPerSecond) };
+  return {
+    extra(room) {
+      const paced = new Set<PacedLines>();
+      const goOn = () => {
+        for (const lines of paced) lines.goOn();
+      };
+      return {
+        linesOf: (member, lines) => new PacedLines({ room, linesPerSecond, paced }, member, lines),
+        stopped: goOn,
+        flush(now) {
+          goOn();
+          let dueAtMs = Number.POSITIVE_INFINITY;
+          for (const lines of paced) {
+            if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);
+            else if (lines.fullAtMs <= now) paced.delete(lines);
+          }
+          return dueAtMs;
+        },
+      };
+    },
+  };
 }
 
-class Rate implements Extra {
+interface Rate {
   readonly room: Room;
   readonly linesPerSecond: number;
   /** Those whose buckets are not full. */
-  readonly paced = new Set<PacedLines>();
-
-  constructor(room: Room, linesPerSecond: number) {
-    this.room = room;
-    this.linesPerSecond = linesPerSecond;
-  }
-
-  linesOf(member: Member, lines: Lines): Lines {
-    return new PacedLines(this, member, lines);
-  }
-
-  stopped(): void {
-    for (const lines of this.paced) lines.goOn();
-  }
-
-  flush(now: number): number {
-    let dueAtMs = Number.POSITIVE_INFINITY;
-    for (const lines of this.paced) {
-      lines.goOn();
-      if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);
-      else if (lines.fullAtMs <= now) this.paced.delete(lines);
-    }
-    return dueAtMs;
-  }
+  readonly paced: Set<PacedLines>;
 }
 
 /**
@@ -76,8 +72,11 @@ class PacedLines implements Lines {
   /** As much of the oldest run as may be sent. */
   get next(): Uint8Array | undefined {
     const run = this.#lines.next;
-    const lines = Math.floor(this.#tokens);
-    return run && lines >= 1 ? run.subarray(0, endOfLine(run, lines)) : undefined;
+    if (run === undefined || this.#tokens < 1) return undefined;
+    let end = 0;
+    for (let left = Math.floor(this.#tokens); left > 0 && end < run.length; left--)
+      end = run.indexOf(LF, end) + 1;
+    return run.subarray(0, end);
   }
 
   push(chunk: Uint8Array): void {
@@ -127,11 +126,4 @@ class PacedLines implements Lines {
     const missingMs = Math.max(0, this.fullAtMs - this.#rate.room.now());
     return ((SECOND_MS - missingMs) * this.#rate.linesPerSecond) / SECOND_MS;
   }
-}
-
-/** Where in a run of whole lines the first `count` lines end, or the run. */
-function endOfLine(run: Uint8Array, count: number): number {
-  let end = 0;
-  for (let line = 0; line < count && end < run.length; line++) end = run.indexOf(LF, end) + 1;
-  return end;
 }

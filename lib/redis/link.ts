@@ -46,34 +46,38 @@ export class RedisLink {
     this.#onLost = onLost;
     this.#adder = openClient(at.url);
     this.#reader = openClient(at.url);
-    this.#ask(this.#adder, "SCRIPT", ["LOAD", JOIN], () => {
-      this.#ask(this.#adder, "SCRIPT", ["LOAD", ADD], onOpen);
-    });
+    this.#expect(this.#adder.send("SCRIPT", ["LOAD", JOIN]), () => {});
+    this.#expect(this.#adder.send("SCRIPT", ["LOAD", ADD]), onOpen);
   }
 
   join(by: string, instead: string, done: (joined: Joined) => void): void {
-    const { historyBytes, options } = this.#at;
+    const { options } = this.#at;
     type Reply = [id: string, others: [string, string][], history: string[], theirs: string];
-    this.#run(JOIN_SHA1, [by, instead, `${historyBytes}`, options], (reply: Reply) => {
+    this.#run(JOIN_SHA1, [by, instead, options], (reply: Reply) => {
       const [id, others, history, theirs] = reply;
-      if (theirs === options) return done({ id, others: new Map(others), history });
-      this.#fail(new Refused(`the other servers run with ${theirs}, this one with ${options}`));
+      const lines = history.map((element) => element.slice(element.indexOf(" ") + 1));
+      if (theirs === options) done({ id, others: new Map(others), history: lines });
+      else
+        this.#fail(new Refused(`the other servers run with ${theirs}, this one with ${options}`));
     });
   }
 
-  add(entry: NewEntry, done: (id: string) => void): void {
+  add(entry: NewEntry, done: () => void): void {
     const { by, number, read, tail, lines, isPassing, requests } = entry;
+    const { historyBytes } = this.#at;
     const fields = [by, `${number}`, read, tail, lines, isPassing ? "1" : "0"];
-    this.#run(ADD_SHA1, [...fields, `${this.#at.historyBytes}`, ...requests], done);
+    const kept = isPassing || historyBytes === 0 ? 0 : lines.length;
+    this.#run(ADD_SHA1, [...fields, `${kept}`, `${historyBytes}`, ...requests], done);
   }
 
   read(after: string, done: (entries: readonly Entry[]) => void): void {
     const stream = this.#stream;
     const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * this.#at.lineBytesMax)));
     const how = ["COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", stream, after];
-    this.#ask(this.#reader, "XREAD", how, (reply: Record<string, [string, string[]][]> | null) =>
-      done((reply?.[stream] ?? []).map(entryOf)),
-    );
+    type Reply = Record<string, [string, string[]][]> | null;
+    this.#expect(this.#reader.send("XREAD", how), (reply: Reply) => {
+      done((reply?.[stream] ?? []).map(entryOf));
+    });
   }
 
   close(): void {
@@ -84,17 +88,11 @@ export class RedisLink {
 
   #run<Reply>(script: string, args: readonly string[], onReply: (reply: Reply) => void): void {
     const keys = ["3", this.#stream, `${this.#stream}:state`, `${this.#stream}:history`];
-    this.#ask(this.#adder, "EVALSHA", [script, ...keys, ...args], onReply);
+    this.#expect(this.#adder.send("EVALSHA", [script, ...keys, ...args]), onReply);
   }
 
-  /** The reply is of the type that the command has. */
-  #ask<Reply>(
-    client: Bun.RedisClient,
-    command: string,
-    args: string[],
-    onReply: (reply: Reply) => void,
-  ): void {
-    client.send(command, args).then(
+  #expect<Reply>(replied: Promise<Reply>, onReply: (reply: Reply) => void): void {
+    replied.then(
       (reply) => {
         if (!this.#isClosed) onReply(reply);
       },

@@ -29,11 +29,8 @@ export class Peers {
   received({ id, after, by, read }: Entry, isOwn: boolean): void {
     this.#nowMs += Math.min(STEP_MS_MAX, Number.parseInt(id) - Number.parseInt(after));
     if (isOwn) return;
-    if (read === GONE) return void this.#peers.delete(by);
-    // What was sent again may have been added after what came from the earlier connection.
-    const before = this.#peers.get(by)?.read ?? read;
-    const isLater = compareIds(read, before) >= 0;
-    this.#peers.set(by, { read: isLater ? read : before, receivedAtMs: this.#nowMs });
+    if (read === GONE) this.#peers.delete(by);
+    else this.#peers.set(by, { read, receivedAtMs: this.#nowMs });
   }
 
   /** How far all have read, this server included. */

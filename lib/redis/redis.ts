@@ -8,7 +8,7 @@ import { settlesWithin, within } from "../program/timeout.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 import { CONNECT_MS, openClient, RedisLink } from "./link.ts";
-import { StreamOrder } from "./stream-order.ts";
+import { Session } from "./session.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
 const LINE_BYTES_MAX = 16 << 20;
@@ -20,14 +20,10 @@ const HISTORY_BYTES_MAX = 64 << 20;
 const LEAVE_MS = 500;
 /** The first one whose streams can be trimmed by place. */
 const VERSION_MIN = "6.2";
-const TLS_HINT =
-  "; does one side want TLS (rediss://), with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?";
+const TLS_HINT = "; is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?";
 /** Errors of Redis and Bun that need an explanation. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [
-    /INVALID_RESPONSE|CONNECTION_CLOSED/,
-    `what answers there does not speak as Redis does${TLS_HINT}`,
-  ],
+  [/INVALID_RESPONSE|CONNECTION_CLOSED/, `it does not answer as Redis does${TLS_HINT}`],
   [/CONNECTION_TIMEOUT/, `no answer within ${CONNECT_MS / 1000} s${TLS_HINT}`],
   [/NOAUTH/, "it wants a password, which REDIS_PASSWORD may hold"],
   [/WRONGPASS/, "wrong user or password"],
@@ -43,15 +39,13 @@ export interface RedisRoom {
   readonly room: string;
 }
 
-/** What all servers of the room have in common. */
-export interface CommonSettings {
+/** What `listen` takes: by default, a room is this server's own. The rest is that of the whole room. */
+export interface RedisSettings {
+  readonly redis?: RedisRoom | undefined;
   readonly lineBytesMax?: number;
   readonly names?: boolean | undefined;
   readonly history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
 }
-
-/** What `listen` takes: by default, a room is this server's own. */
-export type RedisSettings = CommonSettings & { readonly redis?: RedisRoom | undefined };
 
 /**
  * Looks whether a Redis will do, and makes its order that of the room.
@@ -60,7 +54,7 @@ export type RedisSettings = CommonSettings & { readonly redis?: RedisRoom | unde
  */
 export async function redis(
   { url, room }: RedisRoom,
-  { lineBytesMax = DEFAULTS.lineBytesMax, names = false, history }: CommonSettings,
+  { lineBytesMax = DEFAULTS.lineBytesMax, names = false, history }: RedisSettings,
   { onWarning }: Context,
 ): Promise<Part> {
   const historyBytes = history?.bytes ?? 0;
@@ -71,13 +65,10 @@ export async function redis(
   const address = new URL(url);
   address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
   await check(address, onWarning);
-  const options = [
-    `--max-line ${formatSize(lineBytesMax)}`,
-    ...(names ? ["--names"] : []),
-    ...(history ? [`--history ${history.lines ?? formatSize(history.bytes)}`] : []),
-  ].join(" ");
+  const kept = history ? ` --history ${history.lines ?? formatSize(history.bytes)}` : "";
+  const options = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
   const at = { url: address.href, room, lineBytesMax, historyBytes, options };
-  const order = new StreamOrder({
+  const session = new Session({
     open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
@@ -85,21 +76,21 @@ export async function redis(
     names,
   });
   return {
-    order,
-    reservations: order.reservations,
+    order: session.order,
+    reservations: session.reservations,
     start: (started) =>
-      order.start(started).catch((cause: unknown) => {
+      session.start(started).catch((cause: unknown) => {
         throw new UserError(`cannot share the room ${room}: ${reasonOf(cause)}`, { cause });
       }),
     get note() {
-      return `sharing the room ${room}, as server ${order.name}`;
+      return `sharing the room ${room}, as server ${session.name}`;
     },
     async close() {
-      await settlesWithin(LEAVE_MS, new Promise<void>((done) => order.close(done)));
-      order.end();
+      await settlesWithin(LEAVE_MS, new Promise<void>((done) => session.close(done)));
+      session.end();
     },
-    figures: () => order.figures(),
-    ailment: () => (order.isUp ? undefined : "redis is away"),
+    figures: () => session.figures(),
+    ailment: () => (session.isUp ? undefined : "redis is away"),
   };
 }
 
@@ -129,12 +120,8 @@ async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
 /** Connects and closes again: Bun's client would only tell that the connection was closed. */
 async function knock({ hostname, port }: URL): Promise<void> {
   const where = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 6379 };
-  const socket = Bun.connect({ ...where, socket: { data() {} } });
-  await within(
-    CONNECT_MS,
-    socket.then((it) => it.terminate()),
-    (time) => `no answer ${time}`,
-  );
+  const socket = { data() {}, open: (opened: Bun.Socket) => opened.terminate() };
+  await within(CONNECT_MS, Bun.connect({ ...where, socket }), (time) => `no answer ${time}`);
 }
 
 function reasonOf(error: unknown): string {

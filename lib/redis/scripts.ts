@@ -1,9 +1,9 @@
 /**
  * What is done in Redis at a time, in Lua. A stream has an entry for each batch: `after`, `by`,
- * `number`, `read`, `lines`, `passing`, `granted`. A list has history, the lines of a batch in each
- * element. A hash has
+ * `number`, `read`, `lines`, `passing`, `granted`. A list has history: in each element the lines of a
+ * batch, and before that, how many bytes there were up to their end. A hash has
  *
- * - `last`, the id of the last entry; `history`, the length of that; `options`, those of the room;
+ * - `last`, the id of the last entry; `options`, those of the room;
  * - for each server, under its name, the number of its last batch, how far it had read then, and the
  *   id of that batch;
  * - `name …` for each name of a member, the server where it is; free if that is not known any more.
@@ -26,9 +26,9 @@ const GONE_MS = 86_400_000;
  * none is up, the room has the options of this server from now on, and nothing of what was before.
  */
 export const JOIN = `
-local name, instead, keep, options = unpack(ARGV)
+local name, instead, options = unpack(ARGV)
 local state = redis.call('HGETALL', KEYS[2])
-local history = keep == '0' and {} or redis.call('LRANGE', KEYS[3], '0', '-1')
+local history = redis.call('LRANGE', KEYS[3], '0', '-1')
 local last = redis.call('HGET', KEYS[2], 'last') or '${START}'
 local common = redis.call('HGET', KEYS[2], 'options') or options
 local now = tonumber(redis.call('TIME')[1]) * 1000
@@ -62,18 +62,21 @@ return {last, readings, history, options}`;
  * Does what it requests, which is the same when it is done again because Redis had no memory to go on.
  */
 export const ADD = `
-local name, number, read, tail, lines, passing, keep = unpack(ARGV)
+local name, number, read, tail, lines, passing, bytes, keep = unpack(ARGV)
 local state = redis.call('HMGET', KEYS[2], name, 'last')
 local before = tonumber(string.match(state[1] or '0', '^%d+'))
 local last = state[2] or '${START}'
-if tonumber(number) <= before then return last end
+if tonumber(number) <= before then return end
 if tonumber(number) > before + 1 then
   local why = before == 0 and 'does not know this server any more' or 'has forgotten what was sent here'
   return redis.error_reply('${FORGOTTEN} redis ' .. why)
 end
-if keep ~= '0' then redis.call('LLEN', KEYS[3]) end
+local function bytesUpTo(at)
+  return tonumber(string.match(redis.call('LINDEX', KEYS[3], at) or '0', '^%d+'))
+end
+local sum = bytes == '0' and 0 or bytesUpTo('-1') + bytes
 local granted = ''
-for i = 8, #ARGV do
+for i = 9, #ARGV do
   local what, key = string.match(ARGV[i], '^(%l+) (.*)$')
   local field = 'name ' .. key
   local owner = redis.call('HGET', KEYS[2], field)
@@ -86,17 +89,7 @@ end
 local id = redis.call('XADD', KEYS[1], 'MINID', '~', tail, '*', 'after', last, 'by', name, 'number', number, 'read', read, 'lines', lines, 'passing', passing, 'granted', granted)
 redis.call('HSET', KEYS[2], name, number .. ' ' .. read .. ' ' .. id, 'last', id)
 if read == '${GONE}' then redis.call('HDEL', KEYS[2], name) end
-if keep ~= '0' and lines ~= '' and passing == '0' then
-  local function bytes(text) return #text - select(2, string.gsub(text, '[\\128-\\191]', '')) end
-  local length = redis.call('HINCRBY', KEYS[2], 'history', bytes(lines))
-  local count = redis.call('RPUSH', KEYS[3], lines)
-  while count > 1 do
-    local oldest = bytes(redis.call('LINDEX', KEYS[3], '0'))
-    if length - oldest < tonumber(keep) then break end
-    redis.call('LPOP', KEYS[3])
-    count = count - 1
-    length = redis.call('HINCRBY', KEYS[2], 'history', -oldest)
-  end
-  if count == 1 then redis.call('HSET', KEYS[2], 'history', bytes(lines)) end
-end
-return id`;
+if bytes ~= '0' then
+  redis.call('RPUSH', KEYS[3], sum .. ' ' .. lines)
+  while sum - bytesUpTo('0') >= tonumber(keep) do redis.call('LPOP', KEYS[3]) end
+end`;

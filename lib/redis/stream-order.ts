@@ -1,272 +1,255 @@
 /**
  * The order of a room of several servers: that of a stream which they share. What is sent here is
  * added to it in batches, and gets into the log by being read back, as what is sent elsewhere does.
+ * A batch is kept until it is read back, and what it has taken counts until all servers have it.
  *
- * A batch is kept until it is read back. After a lost connection it is added again under its number,
- * and the stream takes each number once. Each entry names the one before it: a server that has read
- * another one there is out of sync, disconnects its members, and joins again. And each entry tells
- * how far its server has read: no server sends more than a bounded amount that a living one has not
- * read.
- *
- * The way of a line: `append` puts it into a batch; `flush` adds that to the stream; `#onEntries`
- * gets it back; `moveToLog` puts it into the log.
+ * The way of a line: `append` puts it into a batch; the `Session` adds that to the stream, and reads
+ * it back; `receive` gives it its place; `moveToLog` puts it into the log.
  */
 
-import type { Figure, Reservations } from "../extras/part.ts";
 import { countLines } from "../program/lines.ts";
 import { NOT_IN_ROOM, OUT_OF_SYNC } from "../program/server-messages.ts";
+import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
-import { type Batch, InFlight, type InFlightOptions, type Piece } from "./in-flight.ts";
-import { Session, type SessionOptions, TICK_MS } from "./session.ts";
-import { type Entry, Forgotten, GONE, type Joined, Refused } from "./stream.ts";
+import { Peers } from "./peers.ts";
+import { compareIds, type Entry, type Joined, START } from "./stream.ts";
 
-const NEVER = Number.POSITIVE_INFINITY;
-/** The most batches without an answer at a time; under load, the next one grows meanwhile. */
-const UNANSWERED_MAX = 4;
-/** While so many pieces wait for their place, no client is to join that would leave one more. */
-const LEAVES_MAX = 48 << 10;
-/** What comes back within this time has not come late. */
-const RECENT_MS = 3_000;
-/** The others are told of each such part of what may be sent before all have read it. */
-const TELLS = 8;
+/** While so many pieces wait for their place, nobody can send or join: each that joins would leave. */
+const PIECES_MAX = 32 << 10;
+/** The number of joining. */
+const FIRST_NUMBER = 1;
 
-/** What it needs of its room. */
-export type OrderedRoom = Pick<Room, "log" | "now" | "wake" | "restart">;
+/** Lines of one author, or none; or a request. */
+interface Piece {
+  readonly author: Author;
+  /** What of it is not in the log yet. */
+  run: Uint8Array;
+  /** What is to be done once it is in the log. */
+  readonly done?: () => void;
+  /** See `NewEntry`. */
+  readonly request?: string;
+  /** Told whether a name was reserved. */
+  readonly answer?: (granted: boolean) => void;
+}
 
-export interface StreamOrderOptions
-  extends InFlightOptions, Omit<SessionOptions, "onHere" | "onLost"> {
-  /** Whether members have names, so that a server which is considered down loses those of its members. */
-  readonly names: boolean;
-  /** Told what an operator should know. */
-  readonly report: (what: string) => void;
+/** What goes into the stream at a time. Once it is sent, it stays as it is, as it may be sent again. */
+export interface Batch {
+  readonly number: number;
+  readonly pieces: Piece[];
+  bytes: number;
+  /** Whether its lines are only for those that are here, and no history. */
+  readonly isPassing: boolean;
+  /** When it was begun. */
+  readonly sinceMs: number;
+  isSent: boolean;
 }
 
 export class StreamOrder implements Order {
-  /** The names that members of this server ask for, where members of other servers may have them. */
-  readonly reservations: Reservations = {
-    ask: (key, answer) => this.#add({ request: `reserve ${key}`, answer }),
-    release: (key) => this.#add({ request: `release ${key}` }),
-  };
-  readonly #options: StreamOrderOptions;
-  readonly #inFlight: InFlight;
-  readonly #session: Session;
-  readonly #started = Promise.withResolvers<void>();
-  #hasStarted = false;
-  #isRefused = false;
-  #room: OrderedRoom | undefined;
-  #toldAtMs = -NEVER;
-  /** The last batch of all, and what is told then. */
-  #last: Batch | undefined;
-  #onClosed: (() => void) | undefined;
-  #hasEnded = false;
+  /** Undefined until it begins. */
+  room: Room | undefined;
+  readonly peers = new Peers();
+  readonly takenBytesMax: number;
+  /** Does the work of a turn: that of the `Session`. */
+  readonly flush: (now: number) => number;
+  /** Whether this server has joined the others, and has everything that was sent since then. */
+  isMember = false;
+  /** How many bytes were taken, ever, and how many of these are not with all servers. */
+  head = 0;
+  takenBytes = 0;
+  /** The last entry received, and the last one that is in the log. */
+  position = START;
+  read = START;
+  /** How much is in the log that the others do not know of, in bytes. */
+  untoldBytes = 0;
+  readonly #batchBytes: number;
+  /** Those that have not come back, oldest first; `#sent` of them are on their way. */
+  #batches: Batch[] = [];
+  #sent = 0;
+  /** How many pieces are in them. */
+  #pieces = 0;
+  #lastNumber = FIRST_NUMBER;
+  /** Those that have come back, and that not all servers have in their logs. */
+  #unread: { id: string; bytes: number }[] = [];
+  /** What has its place and waits for room in the log. */
+  #placed: Piece[] = [];
+  /** Authors of what was sent at other servers. */
+  readonly #others: Author = { lastRun: -1 };
+  readonly #passingOthers: Author = { lastRun: -1, isPassing: true };
 
-  constructor(options: StreamOrderOptions) {
-    this.#options = options;
-    this.#inFlight = new InFlight(options, () => this.#now);
-    this.#session = new Session({
-      ...options,
-      onHere: (joined) => this.#onHere(joined),
-      onLost: (error) => this.#onLost(error),
-    });
+  /**
+   * @param takenBytesMax the most bytes taken that a server has not read yet
+   * @param batchBytes a batch takes no more once it has so many
+   */
+  constructor(takenBytesMax: number, batchBytes: number, flush: (now: number) => number) {
+    this.takenBytesMax = takenBytesMax;
+    this.#batchBytes = batchBytes;
+    this.flush = flush;
   }
 
-  /** The name of this server among those that share the room. */
-  get name(): string {
-    return this.#session.name;
-  }
-
-  /** The log does not have what is sent everywhere, or too much waits for its place already. */
-  get refusal(): string | undefined {
-    const mayJoin = this.#session.isMember && this.#inFlight.pieces < LEAVES_MAX;
-    return mayJoin ? undefined : NOT_IN_ROOM;
-  }
-
-  get head(): number {
-    return this.#inFlight.head;
+  get now(): number {
+    return this.room?.now() ?? 0;
   }
 
   get freeBytes(): number {
-    return this.#inFlight.freeBytes;
+    return this.#pieces < PIECES_MAX ? this.takenBytesMax - this.takenBytes : 0;
+  }
+
+  get refusal(): string | undefined {
+    return this.isMember && this.#pieces < PIECES_MAX ? undefined : NOT_IN_ROOM;
   }
 
   get isSettled(): boolean {
-    return this.#inFlight.pieces === 0 && !this.isHeldUp();
+    return this.#pieces === 0 && !this.isHeldUp();
   }
 
-  /** Whether Redis is there: what is sent gets its place. */
-  get isUp(): boolean {
-    return this.#session.isUp;
+  isHeldUp(): boolean {
+    return this.#placed.length > 0;
   }
 
-  /** What there is to measure. */
-  figures(): readonly Figure[] {
-    const { waitingMs, takenBytes, peers } = this.#inFlight;
-    return [
-      gauge("up", "Whether Redis is there, 1, or away, 0.", this.isUp ? 1 : 0),
-      gauge("servers", "Servers that share the room.", peers.count + 1),
-      gauge("lag_seconds", "How long the oldest line sent here has waited.", waitingMs / 1000),
-      gauge("owed_bytes", "What was sent here and is not with all servers yet.", takenBytes),
-    ];
+  /** How long the oldest batch has waited to come back, in ms. */
+  get waitingMs(): number {
+    const [oldest] = this.#batches;
+    return oldest === undefined ? 0 : this.now - oldest.sinceMs;
   }
 
-  /** Begins, for a room; resolves once this server has joined, rejects if it cannot. */
-  start(room: OrderedRoom): Promise<void> {
-    this.#room = room;
-    room.wake(0);
-    return this.#started.promise;
+  /** Whether a batch waits to be sent. */
+  get hasUnsent(): boolean {
+    return this.#sent < this.#batches.length;
   }
 
+  /** Takes a run, of which it keeps a copy. */
   append(author: Author, run: Uint8Array): void {
-    this.#inFlight.append(author, run);
+    this.add({ author, run: new Uint8Array(run) });
+    this.head += run.length;
+    this.takenBytes += run.length;
   }
 
   after(done: () => void): void {
     // After a restart there is nothing to wait for.
-    if (!this.#session.isMember && this.isSettled) done();
-    else this.#add({ done });
+    if (!this.isMember && this.isSettled) done();
+    else this.add({ done });
   }
 
-  moveToLog(): void {
-    if (this.#room === undefined) return;
-    const { log } = this.#room;
-    const { head } = log;
-    this.#inFlight.moveTo(log);
-    if (log.head !== head) this.#room.wake(0);
+  /** Adds to what is sent next. */
+  add(piece: Partial<Piece>): void {
+    const { author = { lastRun: -1 }, run = new Uint8Array(0) } = piece;
+    const { isPassing = false } = author;
+    let batch = this.#batches.at(-1);
+    const isOpen = batch && !batch.isSent && batch.bytes < this.#batchBytes;
+    const isOtherKind = run.length > 0 && batch?.isPassing !== isPassing;
+    if (!batch || !isOpen || isOtherKind) batch = this.begin(isPassing);
+    batch.pieces.push({ ...piece, author, run });
+    batch.bytes += run.length;
+    this.#pieces++;
+    // Lines come within a turn.
+    if (run.length === 0) this.room?.wake(0);
   }
 
-  isHeldUp(): boolean {
-    return this.#inFlight.isHeldUp;
+  /** Begins a batch; without lines, it tells the others how far this server has read. */
+  begin(isPassing = false): Batch {
+    const [number, sinceMs] = [++this.#lastNumber, this.now];
+    const batch = { number, pieces: [], bytes: 0, isPassing, sinceMs, isSent: false };
+    this.#batches.push(batch);
+    return batch;
   }
 
-  flush(now: number): number {
-    if (this.#hasEnded || this.#onClosed) return NEVER;
-    const dueAtMs = this.#session.flush(now);
-    if (this.#session.isHere) this.#sendAndRead();
-    return dueAtMs;
+  /** The batches to be sent next, so many at most; they count as sent then. */
+  take(most: number): readonly Batch[] {
+    const batches = this.#batches.slice(this.#sent, this.#sent + most);
+    this.#sent += batches.length;
+    for (const batch of batches) batch.isSent = true;
+    return batches;
   }
 
-  /** Takes leave of the other servers; `done` is told once they know, or cannot know. */
-  close(done: () => void): void {
-    this.#onClosed = done;
-    if (!this.#session.isHere) return this.end();
-    this.#last = this.#inFlight.addEmpty();
-    for (const batch of this.#inFlight.take(NEVER)) this.#send(batch);
+  /** What has not come back is to be sent again. */
+  sendAgain(): void {
+    this.#sent = 0;
   }
 
-  /** Ends at once; what has no place by then is lost. */
-  end(): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#session.close();
-    this.#abandon(({ isAdded }) => !isAdded);
-    this.#onClosed?.();
-  }
-
-  #onHere(joined: Joined | undefined): void {
-    this.#toldAtMs = -NEVER;
-    this.#room?.wake(0);
-    if (joined === undefined) return this.#inFlight.sendAgain();
-    this.#inFlight.begin(joined);
+  /** Begins behind the entry with which the server has joined; what was sent before is history. */
+  joined({ id, others, history }: Joined): void {
+    this.isMember = true;
+    this.position = this.read = id;
+    this.peers.begin(others);
+    for (const lines of history) this.#place(this.#others, lines);
     this.moveToLog();
-    if (this.#hasStarted) this.#options.report(`shares the room again, as server ${this.name}`);
-    this.#hasStarted = true;
-    this.#started.resolve();
   }
 
-  /** Adds what is more than lines: it is done in its turn. */
-  #add(piece: Partial<Piece>): void {
-    this.#inFlight.add(piece);
-    this.#room?.wake(0);
-  }
-
-  #sendAndRead(): void {
-    const inFlight = this.#inFlight;
-    const isMuch = inFlight.untoldBytes >= inFlight.takenBytesMax / TELLS;
-    const isDue = isMuch || this.#session.clockMs - this.#toldAtMs >= TICK_MS;
-    if (isDue && !inFlight.hasUnsent) inFlight.addEmpty();
-    for (const batch of inFlight.take(UNANSWERED_MAX - this.#session.due)) this.#send(batch);
-    if (this.#session.isReading || this.isHeldUp()) return;
-    this.#session.read(inFlight.position, (entries) => this.#onEntries(entries));
-  }
-
-  #send(batch: Batch): void {
-    this.#inFlight.untoldBytes = 0;
-    this.#toldAtMs = this.#session.clockMs;
-    const { number, pieces, isPassing } = batch;
-    const isLast = batch === this.#last;
-    const { tail, read } = this.#inFlight;
-    const lines = Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
-    const requests = pieces.flatMap(({ request }) => request ?? []);
-    const by = { by: this.name, number, read: isLast ? GONE : read, tail };
-    this.#session.add({ ...by, lines, isPassing, requests }, () => {
-      batch.isAdded = true;
-      if (isLast) this.end();
-      else this.#room?.wake(0);
+  /** Takes in an entry; returns why this server is out of sync, if the entry does not follow. */
+  receive(entry: Entry, isOwn: boolean): string | undefined {
+    const { id, after, number, lines, isPassing } = entry;
+    if (after !== this.position || (isOwn && number !== this.#batches[0]?.number))
+      return `${id} in redis follows ${after}, and not ${this.position}`;
+    this.position = id;
+    this.peers.received(entry, isOwn);
+    if (isOwn) this.#takeBack(entry);
+    else this.#place(isPassing ? this.#passingOthers : this.#others, lines);
+    this.#place(this.#others, "", () => {
+      this.read = id;
+      if (!isOwn) this.untoldBytes += lines.length;
+      const tail = this.peers.tail(id);
+      while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
+        this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
     });
+    return undefined;
   }
 
-  #onEntries(entries: readonly Entry[]): void {
-    const { waitingMs } = this.#inFlight;
-    for (const entry of entries) {
-      const why = this.#inFlight.receive(entry, entry.by === this.name);
-      if (why) return this.#restart(why);
+  /** Moves what fits to the log, whole lines, and does what is to be done then. */
+  moveToLog(): void {
+    if (this.room === undefined) return;
+    const { log } = this.room;
+    const { head } = log;
+    let moved = 0;
+    for (const piece of this.#placed) {
+      const { author, run, done } = piece;
+      const end = log.freeBytes > 0 ? run.lastIndexOf(LF, log.freeBytes - 1) + 1 : 0;
+      if (end > 0) log.append(author, run.subarray(0, end));
+      piece.run = run.subarray(end);
+      if (end < run.length) break;
+      moved++;
+      done?.();
     }
-    if (entries.some(({ by }) => by === this.name)) this.#confirm(waitingMs);
-    this.#room?.wake(0);
+    this.#placed.splice(0, moved);
+    if (log.head !== head) this.room.wake(0);
   }
 
-  /** Something sent here has come back; if it was sent a moment ago, so has all that was sent before it. */
-  #confirm(waitingMs: number): void {
-    const awayMs = this.#session.confirm(this.#now);
-    if (awayMs) this.#options.report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
-    if (waitingMs >= RECENT_MS) return;
-    for (const name of this.#inFlight.peers.dropSilent()) {
-      this.#options.report(`server ${name} is considered down`);
-      if (this.#options.names) this.#add({ request: `drop ${name}` });
-    }
-  }
-
-  #onLost(error: Error): void {
-    if (error instanceof Forgotten) return this.#restart(error.message);
-    this.#started.reject(error);
-    const wasRefused = this.#isRefused;
-    this.#isRefused = error instanceof Refused;
-    const isNew = this.#session.lose(this.#now) || (this.#isRefused && !wasRefused);
-    const what = this.#isRefused ? "cannot share the room" : "redis is away";
-    if (isNew && this.#hasStarted) this.#options.report(`${what}: ${error.message}`);
-    if (this.#onClosed) this.end();
-    this.#room?.wake(0);
-  }
-
-  /** No member is to receive what does not follow; those that join next receive what follows that. */
-  #restart(why: string): void {
-    this.#options.report(`out of sync: ${why}`);
-    this.#session.reconnect(this.#now);
-    this.#abandon(() => true);
-    if (this.#onClosed) this.end();
-    this.#room?.wake(0);
-  }
-
-  /** Nothing that was taken comes to the log any more, and of these batches, the lines are lost. */
-  #abandon(isLost: (batch: Batch) => boolean): void {
-    this.#session.isMember = false;
+  /**
+   * Forgets everything, and disconnects all members; returns how many of their lines are lost.
+   *
+   * @param haveNoPlace whether those in batches are
+   */
+  abandon(haveNoPlace: boolean): number {
+    const [placed, batches] = [this.#placed, this.#batches];
+    [this.#placed, this.#batches, this.#unread] = [[], [], []];
+    this.#sent = this.#pieces = this.takenBytes = 0;
+    this.#lastNumber = FIRST_NUMBER;
+    this.isMember = false;
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
-    const { placed, batches } = this.#inFlight.drop();
-    this.#room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
-    const pieces = batches.flatMap((batch) => batch.pieces);
-    for (const { done } of [...placed, ...pieces]) done?.();
-    for (const batch of batches.filter((batch) => !batch.isPassing && isLost(batch)))
-      for (const { run } of batch.pieces) lose(run);
-    if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
+    this.room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
+    for (const { author, done } of placed) if (author !== this.#others) done?.();
+    for (const { pieces, isPassing } of batches)
+      for (const { run, done } of pieces) {
+        done?.();
+        if (haveNoPlace && !isPassing) lose(run);
+      }
+    return lines;
   }
 
-  get #now(): number {
-    return this.#room?.now() ?? 0;
+  #place(author: Author, lines: string, done = () => {}): void {
+    this.#placed.push({ author, run: Buffer.from(lines, "latin1"), done });
   }
-}
 
-function gauge(name: string, help: string, value: number): Figure {
-  return { type: "gauge", name: `linechat_stream_${name}`, help, value };
+  /** The oldest batch has come back. */
+  #takeBack({ id, granted }: Entry): void {
+    const { pieces = [], bytes = 0 } = this.#batches.shift() ?? {};
+    // One that was sent over a lost connection may come back before it is sent again.
+    this.#sent = Math.max(0, this.#sent - 1);
+    this.#pieces -= pieces.length;
+    if (bytes > 0) this.#unread.push({ id, bytes });
+    for (const piece of pieces) this.#placed.push(piece);
+    const answers = pieces.flatMap(({ answer }) => answer ?? []);
+    for (const [at, answer] of answers.entries()) answer(granted[at] === "1");
+  }
 }

@@ -1,8 +1,4 @@
-/**
- * The stream that the servers of a room share: what goes into it, what comes out of it, and what is
- * asked of a connection to it. lib/redis/link.ts has one; what a server does with it is in
- * lib/redis/stream-order.ts.
- */
+/** The stream that the servers of a room share: what goes into it, what comes out, and by what. */
 
 /** The id of nothing: what follows it is all there is. */
 export const START = "0-0";
@@ -54,12 +50,8 @@ export interface Joined {
 export interface StreamLink {
   /** Has a server join, in place of another one if that is not "". */
   join(by: string, instead: string, done: (joined: Joined) => void): void;
-  /**
-   * Adds an entry, unless its number shows that it was added before.
-   *
-   * @param done told its place; or if it had been added before, the last place of all
-   */
-  add(entry: NewEntry, done: (id: string) => void): void;
+  /** Adds an entry, unless its number shows that it was added before. */
+  add(entry: NewEntry, done: () => void): void;
   /** Answers with what follows an id, as soon as there is any, or with nothing after a second. */
   read(after: string, done: (entries: readonly Entry[]) => void): void;
   /** After this, nothing comes from it. What was asked may still be done. */

@@ -20,12 +20,7 @@ export function openEventLog(quiet: boolean, here: () => number) {
   );
   const warn = (event: string) => stderr.write(stamp(event));
   const note = quiet ? () => {} : warn;
-  /** How many there were in this second. */
-  let refusals = 0;
-  const end = () => {
-    if (refusals > REFUSALS_MAX) warn(`${refusals - REFUSALS_MAX} more refused`);
-    refusals = 0;
-  };
+  const { admits, end } = oncePerSecond((count) => warn(`${count} more refused`));
   const events = {
     onJoin: ({ label }) => note(`joined ${label} (${here()} here)`),
     onLeave({ label }, reason, behindBytes) {
@@ -34,13 +29,32 @@ export function openEventLog(quiet: boolean, here: () => number) {
       log(`left ${label}: ${reason}${detail} (${here()} here)`);
     },
     onRefuse(label, why) {
-      if (refusals === 0) setTimeout(end, 1000).unref();
-      if (++refusals <= REFUSALS_MAX) warn(`refused ${label}: ${why} (${here()} here)`);
+      if (admits(`${label.replace(/:\d+$/, "")} ${why}`))
+        warn(`refused ${label}: ${why} (${here()} here)`);
     },
     onWarning: warn,
     onError: (error: Error) => warn(`error: ${error.stack ?? error.message}`),
   } satisfies RoomEvents & Record<string, unknown>;
   return { note, warn, events, end };
+}
+
+/** Lets each name through once a second, and so many names: no flood of events floods the log. */
+function oncePerSecond(onHeldBack: (count: number) => void) {
+  const seen = new Set<string>();
+  let heldBack = 0;
+  const end = () => {
+    seen.clear();
+    if (heldBack > 0) onHeldBack(heldBack);
+    heldBack = 0;
+  };
+  const admits = (name: string) => {
+    if (seen.size === 0) setTimeout(end, 1000).unref();
+    const isAdmitted = seen.size < REFUSALS_MAX && !seen.has(name);
+    if (isAdmitted) seen.add(name);
+    else heldBack++;
+    return isAdmitted;
+  };
+  return { admits, end };
 }
 
 const stamp = (event: string) => `${new Date().toISOString()} ${event}\n`;

@@ -38,9 +38,10 @@ export const lines = kind<{ bytes: number; lines?: number }>(
   "n|size",
   "a number of lines like 100, or a size like 8M, of at most 1G",
   (text) => {
-    const value = parseSize(text) || undefined;
-    if (/\d$/.test(text)) return value && { lines: value, bytes: HISTORY_BYTES };
-    return value && value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
+    const value = parseSize(text) ?? 0;
+    if (value === 0) return undefined;
+    if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
+    return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
   },
 );
 

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 
 import type { Way } from "../doors/door.ts";
-import type { ConnectionsView, Context, Part } from "../extras/part.ts";
+import type { Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort, watchSpareFiles } from "../http/http-port.ts";
 import type { Port } from "../program/port.ts";
 import { pageOf } from "./page.ts";

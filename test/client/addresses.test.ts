@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-import { firstToAnswer } from "../../lib/client/connect.ts";
+import { firstToAnswer, inTurns } from "../../lib/client/connect.ts";
 
 const LONG_MS = 60_000;
 
@@ -84,4 +84,10 @@ test("once it is too late, nothing more is tried, and what answers is closed", a
   network.answer("a");
   await settle();
   expect([network.tried, network.closed]).toEqual([["a"], ["a"]]);
+});
+
+test("addresses of both families are tried in turns, beginning with the first one's", () => {
+  const addresses = ["::1", "::2", "::3", "10.0.0.1", "10.0.0.2"];
+  expect(inTurns(addresses)).toEqual(["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]);
+  expect(inTurns(["10.0.0.1"])).toEqual(["10.0.0.1"]);
 });

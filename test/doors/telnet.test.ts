@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import type { ArrivalSocket, Door } from "../../lib/doors/door.ts";
+import type { AcceptedSocket, Door } from "../../lib/doors/door.ts";
 import { telnet } from "../../lib/doors/telnet.ts";
 import { endAfterEach, ServerProgram } from "../harness.ts";
 import { forSeeds } from "../harness/seeds.ts";
@@ -27,7 +27,7 @@ function dataOf(latin1: string): string {
 /** How all bytes are to be answered: each request refused once; and whether by marks. */
 function answersTo(latin1: string) {
   const requests = tokensOf(latin1).filter((token) => /^\xff[\xfb\xfd][^]$/.test(token));
-  const others = new Set(requests.filter((request) => request[2] !== "\x06"));
+  const others = new Set(requests.filter((request) => request !== "\xff\xfd\x06"));
   const refusals = [...others].map((it) => `\xff${it[1] === "\xfb" ? "\xfe" : "\xfc"}${it[2]}`);
   return {
     refusals: refusals.join(""),
@@ -48,14 +48,14 @@ function randomTelnet(random: Random, length: number): Buffer {
 function enter() {
   const data: string[] = [];
   let drains = 0;
-  const inRoom = Promise.withResolvers<ArrivalSocket>();
+  const inRoom = Promise.withResolvers<AcceptedSocket>();
   const next: Door = {
     meet(arrival) {
       inRoom.resolve(arrival.socket);
+      arrival.drained = () => drains++;
       arrival.hold({
         withinMs: 1000,
         received: (part) => data.push(Buffer.from(part).toString("latin1")),
-        drained: () => drains++,
         ended: () => data.push("EOF"),
         late() {},
       });
@@ -73,7 +73,7 @@ function enter() {
     return taken;
   };
   return {
-    ...{ socket, inRoom: Bun.peek(inRoom.promise) as ArrivalSocket, client }, // resolved by now
+    ...{ socket, inRoom: Bun.peek(inRoom.promise) as AcceptedSocket, client }, // resolved by now
     receives: (latin1: string) => socket.data.received(bytes(latin1)),
     get data() {
       return data.join("");

@@ -269,16 +269,16 @@ test("files that will not do are one line before listening, exit code 1", async 
   const [other, text] = [pem("client.key"), pem("text.pem")];
   writeFileSync(text, "just text\n");
   for (const [certFile, keyFile, message] of [
-    [pem("none.pem"), key, `cannot read ${pem("none.pem")}: no such file`],
-    [pem(""), key, `cannot read ${pem("")}: it is a directory`],
-    [text, key, `${text} holds no certificate in PEM`],
-    [cert, text, `${text} holds no private key in PEM`],
-    [cert, other, `the key in ${other} does not fit the certificate in ${cert}`],
+    [pem("none.pem"), key, `cannot read ${pem("none.pem")}: no such file or directory`],
+    [pem(""), key, `cannot read ${pem("")}: illegal operation on a directory`],
+    [text, key, `cannot use ${text}: no start line`],
+    [cert, text, `cannot use ${cert} with ${text}: no start line`],
+    [cert, other, `cannot use ${cert} with ${other}: key values mismatch`],
   ] as const)
     expect(() => loadTls({ cert: certFile, key: keyFile })).toThrow(message);
   const { code, stdout, stderr } = await runToEnd(
     serverCommand("--tls-cert", text, "--tls-key", key, "0"),
   );
-  const line = `linechat-server: ${text} holds no certificate in PEM\n`;
+  const line = `linechat-server: cannot use ${text}: no start line\n`;
   expect([code, stdout, stderr]).toEqual([1, "", line]);
 });

@@ -168,7 +168,7 @@ test("there is nothing else, and a port that is taken is named", async () => {
   const command = serverCommand("--host", "127.0.0.1", "--metrics", host, "0");
   const { code, stderr } = await runToEnd(command);
   expect(code).toBe(1);
-  expect(stderr).toContain(`cannot listen on ${host}: the address is in use\n`);
+  expect(stderr).toContain(`cannot listen on ${host}: address already in use\n`);
 });
 
 test("a place is a port, or a host and a port", async () => {

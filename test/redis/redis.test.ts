@@ -193,28 +193,6 @@ describe("--history is that of the whole room", () => {
     expect(said.includes(newcomer.heard.subarray(0, newcomer.heard.indexOf("* end")))).toBe(true);
   });
 
-  test("when it is deleted there, or is something else for a while, lines go on and it begins anew", async () => {
-    await using redis = await RedisServer.start();
-    const [one, other] = await startServers(2, redis.url, "--history", "100");
-    const [ann, bob] = [await one?.join(), await other?.join()];
-    const key = "linechat:{linechat}:history";
-    ann?.say(lines(1, 99));
-    await bob?.hears("99 ");
-    await redis.ask("DEL", key);
-    for (const text of ["a\n", "b\n"]) {
-      ann?.say(text);
-      await bob?.hears(text);
-    }
-    expect(one?.stderr).not.toContain("redis is away");
-    expect(await redis.ask("LRANGE", key, "0", "-1")).toEqual(["a\n", "b\n"]);
-    await redis.ask("SET", key, "something else");
-    ann?.say("c\n");
-    await one?.logged(/redis is away: WRONGTYPE [^:]*value\n/);
-    await redis.ask("DEL", key);
-    await bob?.hears("c\n");
-    expect(await redis.ask("LRANGE", key, "0", "-1")).toEqual(["c\n"]);
-  });
-
   test("what was sent before the server was out of sync is no history", async () => {
     await using redis = await RedisServer.start();
     const server = await share(redis.url, "--history", "100");

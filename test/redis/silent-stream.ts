@@ -1,13 +1,13 @@
 /** A stream of which a test says what it answers, and when. */
 
-import { StreamOrder } from "../../lib/redis/stream-order.ts";
+import { Session } from "../../lib/redis/session.ts";
 import type { Entry, Joined, NewEntry } from "../../lib/redis/stream.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import { openRoom } from "../room/open-room.ts";
 
 /** The one connection to it, which is open, and through which one server has joined. */
 export class SilentStream {
-  readonly order: StreamOrder;
+  readonly session: Session;
   readonly reports: string[] = [];
   readonly added: NewEntry[] = [];
   /** The connection was lost. */
@@ -19,7 +19,7 @@ export class SilentStream {
   #last = "1-0";
 
   constructor(names = false) {
-    this.order = new StreamOrder({
+    this.session = new Session({
       names,
       takenBytesMax: 2 << 20,
       newName: () => "one",
@@ -42,8 +42,8 @@ export class SilentStream {
 
   /** Opens a room that is in it, with other servers. */
   openRoom(options: Partial<RoomOptions> = {}, others: readonly string[] = []) {
-    const opened = openRoom({ ...options, order: this.order });
-    void this.order.start(opened.room);
+    const opened = openRoom({ ...options, order: this.session.order });
+    void this.session.start(opened.room);
     opened.settle();
     this.joins("1-0", others);
     opened.settle();

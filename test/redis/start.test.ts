@@ -70,7 +70,7 @@ describe("one line, and exit code 1, of", () => {
     const { code, stderr } = await run(`redis://127.0.0.1:${http.port}`);
     expect([code, stderr]).toEqual([
       1,
-      `linechat-server: cannot use redis at 127.0.0.1:${http.port}: what answers there does not speak as Redis does; does one side want TLS (rediss://), with a certificate that is trusted (NODE_EXTRA_CA_CERTS)?\n`,
+      `linechat-server: cannot use redis at 127.0.0.1:${http.port}: it does not answer as Redis does; is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?\n`,
     ]);
   });
 

@@ -30,7 +30,7 @@ test("while nothing gets its place, clients that come and go take no memory with
 
 test("lines of members and notices are in batches of their own, however they alternate", () => {
   const stream = new SilentStream();
-  const { order } = stream;
+  const { order } = stream.session;
   const { settle } = stream.openRoom();
   stream.places();
   const [member, notices] = [{ lastRun: -1 }, { lastRun: -1, isPassing: true }];
@@ -124,7 +124,7 @@ test("a server whose log is held up by a slow reader goes on with its heartbeat"
 describe("a name that is asked for", () => {
   const ask = (stream: SilentStream, key: string) => {
     const answers: boolean[] = [];
-    stream.order.reservations.ask(key, (granted) => answers.push(granted));
+    stream.session.reservations.ask(key, (granted) => answers.push(granted));
     return answers;
   };
 

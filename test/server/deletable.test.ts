@@ -41,7 +41,7 @@ function optionsIn(entry: string): string[] {
 const helpOf = async (folder: string) =>
   (await runToEnd([process.execPath, join(folder, "server.ts"), "--help"])).stdout;
 
-test("each entry is found, and each option that --help has beside those of the core", async () => {
+test("each entry is found, and all of its options are in --help", async () => {
   expect(ENTRIES.map(([, name]) => name)).toContain("redis");
   const registry = readFileSync(join(ROOT, REGISTRY), "utf8");
   expect(ENTRIES).toHaveLength(registry.match(/^ {2}\w+: entry\(/gm)?.length ?? 0);
@@ -63,6 +63,5 @@ describe("the rest is a program without", () => {
       const [ann, bob] = [await server.join(), await server.join()];
       ann.say("hello\n");
       await bob.hears("hello\n");
-      expect(await server.stop()).toBe(0);
     }, 20_000);
 });

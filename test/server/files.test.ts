@@ -50,8 +50,8 @@ async function expectLine(line: RegExp, words: string[], before: string[] = []):
 const WORDS = String.raw`(?!.*\b[A-Z]{3,}\b)[a-z][^\n]*`;
 /** What each of the options may be given, and why it will not do. */
 const FILES: [what: string, make: (folder: string) => string, why: string][] = [
-  ["that is missing", (folder) => join(folder, "none"), "no such file"],
-  ["that is a directory", (folder) => folder, "it is a directory"],
+  ["that is missing", (folder) => join(folder, "none"), "no such file or directory"],
+  ["that is a directory", (folder) => folder, "illegal operation on a directory"],
   ["behind a file", () => "/etc/passwd/x", WORDS],
   [
     "that is a link to itself",
@@ -159,7 +159,7 @@ describe("the pass phrase is the bytes of its file", () => {
 test("the folder of a file may have any name", async () => {
   const folder = join(newFolder(), "a b\n'c'");
   mkdirSync(folder);
-  await expectLine(/cannot read [^\n]*\\x0a'c'\/none: no such file/, [
+  await expectLine(/cannot read [^\n]*\\x0a'c'\/none: no such file or directory/, [
     "--pass-file",
     join(folder, "none"),
   ]);

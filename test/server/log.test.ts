@@ -265,11 +265,11 @@ describe("refusals cannot flood the log", () => {
   const heldBack = ({ stderr }: { stderr: string }) => sumOf(stderr, /Z (\d+) more refused\n/g);
 
   /** Each of so many addresses calls, and waits for the end. */
-  async function flood(server: ServerProgram, count: number): Promise<void> {
+  async function flood(server: ServerProgram, count: number, from = address): Promise<void> {
     for (let n = 0; n < count; n += 50)
       await Promise.allSettled(
         Array.from({ length: Math.min(50, count - n) }, async (_, index) => {
-          const caller = await Caller.connect(server, { from: address(2 + n + index) });
+          const caller = await Caller.connect(server, { from: from(2 + n + index) });
           caller.say("plain text\n");
           await caller.ended();
         }),
@@ -297,6 +297,13 @@ describe("refusals cannot flood the log", () => {
     );
   });
 
+  test("from one address: one line a second, the others are counted", async () => {
+    const server = await ServerProgram.start("--deny", "127.0.0.0/8");
+    const sinceMs = performance.now();
+    await flood(server, 200, () => "127.0.0.1");
+    expect(await accounted(server, 200, sinceMs)).toBeLessThanOrEqual(2);
+  });
+
   test("by 300 addresses whose handshakes fail", async () => {
     const server = await ServerProgram.start(
       ...["--tls-cert", certificates.file("server.pem")],
@@ -307,14 +314,27 @@ describe("refusals cannot flood the log", () => {
     expect(await accounted(server, 300, sinceMs)).toBeLessThanOrEqual(40);
   });
 
+  test("one address and its two reasons are two lines", async () => {
+    const server = await ServerProgram.start(
+      ...["--max-clients", "2", "--max-clients-per-address", "1"],
+    );
+    await server.join();
+    const again = await Caller.connect(server);
+    await server.logged(`refused ${again.name}: too many connections from 127.0.0.1 (1 here)\n`);
+    await server.join({ from: "127.0.0.9" });
+    const other = await Caller.connect(server);
+    await server.logged(`refused ${other.name}: room is full (2 here)\n`);
+    expect(server.stderr).not.toContain("more refused");
+  });
+
   test("those held back are counted before the server ends", async () => {
     const server = await ServerProgram.start("--max-clients", "1");
     const member = await server.join();
-    const callers = await callMany(server, 25, (caller) => caller.ended());
+    const callers = await callMany(server, 5, (caller) => caller.ended());
     for (const caller of callers) caller.halfClose();
     member.endInput();
     expect(await server.stop()).toBe(0);
-    expect([refusedLines(server), heldBack(server)]).toEqual([20, 5]);
+    expect([refusedLines(server), heldBack(server)]).toEqual([1, 4]);
     expect(server.stderr).toMatch(/stopping\n[^]*more refused\n$/);
   });
 

@@ -92,6 +92,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "    this.closed();\n    this.#host.room.reportRefusal(",
       "    this.#host.room.reportRefusal(this.label, reason);\n    this.closed();\n    this.#host.room.reportRefusal(",
     ],
+    "a seat with a name, or of an address with a limit, is never given back": [
+      "        seat?.release();\n",
+      "",
+    ],
     "arrivals are not reported at a stop": [
       'this.#host.room.reportRefusal(this.label, "server stopping");',
       "",
@@ -137,7 +141,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "const address = unmapAddress(arrival.address) && arrival.address;",
     ],
     "a deny list is not looked at": ["isDenied(address) || ", ""],
-    "a limit of an address keeps its seat": ["      seat?.release();\n", ""],
   }),
   ...faultsIn("doors/tls.ts", {
     "a handshake that fails is as good as any": ["if (success && (", "if (success || error || ("],
@@ -185,20 +188,20 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/telnet.ts", {
     "what the socket does not take of an answer is lost": [
-      "answers.splice(0, Math.max(0, sent));",
-      "answers.length = 0;",
+      "this.#answers.splice(0, Math.max(0, sent));",
+      "this.#answers.length = 0;",
     ],
     "one that is blocked is answered, and its drain is lost": [
       "if (!this.#isBlocked) this.#sendAnswers();",
       "this.#sendAnswers();",
     ],
     "a line end that is cut is two bytes": [
-      "const isPlain = this.#within === undefined && !this.isAfterCr;",
+      "const isPlain = this.#within === undefined && !this.#isAfterCr;",
       "const isPlain = this.#within === undefined;",
     ],
     "what is left of a command that is cut is sent": [
-      "const isPlain = this.#within === undefined && !this.isAfterCr;",
-      "const isPlain = !this.isAfterCr;",
+      "const isPlain = this.#within === undefined && !this.#isAfterCr;",
+      "const isPlain = !this.#isAfterCr;",
     ],
     "an FF ends a subnegotiation": [
       "this.#within = byte === SE ? undefined : SB;",
@@ -243,10 +246,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     "what came after a pause is never received": [
       "if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());",
       "",
-    ],
-    "what came after a pause is received in the middle of what came before": [
-      "if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());",
-      "this.#receiveLate();",
     ],
     "a page is told that it was disconnected when the server stops": [
       "this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED",

@@ -4,33 +4,27 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("extras/history.ts", {
-    "history has a line too many": ["lines > this.#linesMax)", "lines - 1 > this.#linesMax)"],
-    "history has a line too few": ["lines > this.#linesMax)", "lines >= this.#linesMax)"],
-    "history has a byte too many": ["let left = this.#bytesMax;", "let left = this.#bytesMax + 1;"],
-    "history begins where it began for the newcomer before": [
-      "while (end < head) [end, lines]",
-      "while (end < head && end === 0) [end, lines]",
+    "history has a line too many": [
+      "this.#lines > this.#linesMax ||",
+      "this.#lines - 1 > this.#linesMax ||",
     ],
-    "lines of history that the log has forgotten are counted": [
-      "if (this.#found.start < this.#log.first) this.#found = { start: first, end: first, lines: 0 };",
-      "",
+    "history has a line too few": [
+      "this.#lines > this.#linesMax ||",
+      "this.#lines >= this.#linesMax ||",
     ],
-    "lines that the log no longer keeps are history": [
-      "const oldest = head - this.#keptBytes;",
-      "const oldest = 0;",
+    "history has a byte too many": [
+      "this.#bytes > this.#bytesMax ||",
+      "this.#bytes > this.#bytesMax + 1 ||",
     ],
-    "notices are history": ["if (!isPassing) return;", "if (!isPassing || start >= 0) return;"],
-    "notices count as lines": [
-      "if (gap && gap.start <= position) return [gap.end, lines];",
-      "if (gap && gap.start <= position) return [gap.end, lines + step];",
+    "lines that the log no longer keeps are history": ["|| this.#start < oldest;", ";"],
+    "notices are history": ["if (!isPassing) this.#add", "this.#add"],
+    "what was sent between two notices is not history": [
+      "cursor.position = Math.min(next?.start ?? this.#end, this.#end);",
+      "cursor.position = this.#end;",
     ],
-    "notices count as bytes": ["      at = start;\n", ""],
-    "a newcomer is not written to for history alone": [
-      "          log.holdFrom(start);\n          room.wake(0);",
-      "          log.holdFrom(start);",
-    ],
+    "a newcomer is not written to for history alone": ["    this.#room.wake(0);\n", ""],
     "what a newcomer has not taken of history is not held": [
-      "          log.holdFrom(start);\n",
+      "    this.#room.log.holdFrom(this.#start);\n",
       "",
     ],
     "the mark is sent again after a short write": [
@@ -82,7 +76,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       ".trim(), received);",
     ],
     "a name that is taken is given twice": [
-      "if (before && !isSame) return",
+      "if (before && !(isSame && before.member)) return",
       'if (before?.name === "") return',
     ],
     "a name goes over to any certificate": [
@@ -90,15 +84,14 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "const isSame = fingerprint !== undefined && before?.fingerprint !== undefined;",
     ],
     "a member whose name was taken over stays": [
-      "if (before?.member) before.member.disconnect(takenOver(name));",
-      "if (before?.member) void 0;",
+      "    before?.member?.disconnect(takenOver(name));\n",
+      "",
     ],
     "a member whose name was taken over takes it along when it leaves": [
       "if (owner?.member === member) this.#free(owner);",
       "if (owner) this.#free(owner);",
     ],
     "one that has left keeps its name": ["if (owner?.member === member) this.#free(owner);", ""],
-    "a seat with a name is never given back": ["        seat?.release();\n", ""],
     "a name may be anything": ["if (!isName(name)) return", 'if (name === "") return'],
     "a newcomer is not told to send its name": [
       "const greeting = Buffer.from(this.#greeting());",
@@ -133,26 +126,22 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "    if (!this.isWaiting) this.#room.send(this);\n",
       "",
     ],
-    "one that leaves is not told to have left": [
-      'this.#add("left", `${name} left`);',
-      "void name;",
-    ],
+    "one that leaves is not told to have left": ['this.#add("left", name);', "void name;"],
     "notices are told too often": ["const NOTICES_MAX = 10;", "const NOTICES_MAX = 11;"],
     "a sum is told before what came before it": [
-      "return this.#notices[0] ?? (this.#last && this.#sum(this.#last));",
-      "return (this.#last && this.#sum(this.#last)) ?? this.#notices[0];",
+      'return this.#notices[0] ?? sum.join(", ");',
+      'return sum.join(", ") || (this.#notices[0] ?? "");',
     ],
     "a sum leaves out those that have left": [
-      '...more(left, "left")].join',
-      '...more(left - 1, "left")].join',
+      '(["joined", "left"] as const)',
+      '(["joined"] as const)',
     ],
-    "a sum has those of the sum before": [
-      "if (this.#last === undefined) this.#more.joined = this.#more.left = 0;",
-      "",
+    "a sum is told again and again": [
+      "if (this.#notices.shift() === undefined) this.#more = NO_MORE;",
+      "this.#notices.shift();",
     ],
-    "one that is more is not told by its name": ["if (joined + left === 1) return last;", ""],
     "nobody tells what could not be told at once": [
-      "return this.#next === undefined ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;",
+      'return this.#notice === "" ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;',
       "return NEVER;",
     ],
     "a notice is cut where the log is full": [
@@ -204,10 +193,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "Math.max(this.fullAtMs, room.now()) + spentMs",
       "room.now() + spentMs",
     ],
-    "a line more than a second's worth is taken": [
-      "return run && lines >= 1 ? run.subarray(0, endOfLine(run, lines)) : undefined;",
-      "return run && lines >= 1 ? run : undefined;",
-    ],
+    "a line more than a second's worth is taken": ["return run.subarray(0, end);", "return run;"],
   }),
   ...faultsIn("extras/first-bytes.ts", {
     "one that begins as TLS does is read on": [

@@ -154,10 +154,6 @@ const SLOW_READERS = [
       "Math.min(this.reached + PROGRESS_BYTES, this.end)",
       "Math.min(this.reached + PROGRESS_BYTES, this.#room.log.head)",
     ],
-    "a newcomer has no first goal before the log is long enough": [
-      "goal = Number.NEGATIVE_INFINITY;",
-      "goal = 0;",
-    ],
   }),
 ];
 

@@ -200,6 +200,7 @@ export class Connection extends Reader implements AcceptedSocket {
     const { handlers, model, random } = this.#network;
     if (!this.#canHear || this.#finSent || this.#isShakingHands) return false;
     const chunk = this.#lines.next(random.between(1, model.state.rules.readBytesMax));
+    if (chunk.length === 0) return this.finish();
     if (this.#network.trace) this.log(`sends ${show(chunk)}`);
     const lines = model.state.rules.telnet ? this.#nextLines(chunk) : chunk;
     if (lines.length > 0) model.receives(this.seat, lines);
@@ -293,6 +294,11 @@ export class Connection extends Reader implements AcceptedSocket {
   /** `close` comes before the call that causes it is over. */
   #closeByServer(): void {
     if (!this.closed) this.#lose("closed");
+    // That fails a handshake, which is no news.
+    if (this.#tls && this.#isShakingHands) {
+      this.#isShakingHands = false;
+      this.#tls.handshake(this, false, new Error("ECONNRESET"));
+    }
     if (this.closeDue) this.#deliverClose();
   }
 

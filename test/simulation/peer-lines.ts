@@ -15,6 +15,7 @@ export class PeerLines {
   /** What the peer is about to send, and what it calls itself. */
   #unsent: Uint8Array = new Uint8Array(0);
   #ownName = "";
+  readonly #isShort: boolean;
 
   /** @param isTelnet whether it comes by telnet, with commands among its lines */
   constructor(network: Network, seat: Seat, isTelnet: boolean) {
@@ -24,7 +25,10 @@ export class PeerLines {
     this.#isTelnet = isTelnet;
     if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
     else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
-    if (model.state.rules.names) this.#chooseName(seat);
+    // One that sends no more than its pass phrase need not end that line.
+    this.#isShort = passPhrase !== undefined && random.chance(30);
+    if (this.#isShort) this.#unsent = this.#unsent.subarray(0, -1);
+    if (model.state.rules.names && !this.#isShort) this.#chooseName(seat);
     if (isTelnet) this.#unsent = writeTelnet(random, this.#unsent);
   }
 
@@ -41,9 +45,9 @@ export class PeerLines {
     ]);
   }
 
-  /** Some bytes of an endless stream of lines, cut anywhere. */
+  /** Some bytes of a stream of lines, cut anywhere; none at its end, which few streams have. */
   next(length: number): Uint8Array {
-    while (this.#unsent.length < length)
+    while (!this.#isShort && this.#unsent.length < length)
       this.#unsent = Buffer.concat([this.#unsent, this.#asSent(this.#nextLine())]);
     const chunk = new Uint8Array(this.#unsent.subarray(0, length));
     this.#unsent = this.#unsent.subarray(length);

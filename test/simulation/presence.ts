@@ -103,7 +103,7 @@ export class Presence {
 
   get #next(): Event | undefined {
     const [first] = this.#events;
-    if (first || this.#more.length < 2) return first ?? this.#more[0];
+    if (first || this.#more.length === 0) return first;
     const count = (what: "joined" | "left") => {
       const { length } = this.#more.filter((event) => event.what === what);
       return length > 0 ? [`${length} more ${what}`] : [];

@@ -32,7 +32,7 @@ export function answersOf(bytes: string) {
   const all = requestsOf(bytes);
   const marks = all.filter((request) => request === "\xff\xfd\x06").length;
   const others = all.filter(
-    ([, verb = "", option]) => "\xfb\xfd".includes(verb) && option !== "\x06",
+    (request) => /^\xff[\xfb\xfd]/.test(request) && request !== "\xff\xfd\x06",
   );
   const refusals = others.map(
     ([, verb, option]) => `\xff${verb === "\xfb" ? "\xfe" : "\xfc"}${option}`,

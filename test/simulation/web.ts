@@ -216,6 +216,7 @@ export class WebConnection extends Reader implements Wire {
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
     const message = this.#lines.next(random.between(1, bytesMax));
+    if (message.length === 0) return this.finish();
     this.log(`sends ${show(message)}`);
     this.#end.messageReceived(message);
     return true;

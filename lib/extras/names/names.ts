@@ -4,7 +4,7 @@
  * two members have names that could be taken for one.
  */
 
-import type { Arrival, Door, Hold } from "../../doors/door.ts";
+import type { Arrival, Door } from "../../doors/door.ts";
 import { awaitBytes } from "../../doors/first-bytes.ts";
 import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
 import {
@@ -131,41 +131,29 @@ class Names implements Door, Extra {
     if (!isName(name)) return arrival.refuse(fingerprint ? NO_NAME_CERTIFIED : NOT_A_NAME);
     const key = nameKey(name);
     const before = this.#owners.get(key);
+    // What is not known yet to be its owner's own is not taken over.
     const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;
-    if (before && !isSame) return arrival.refuse(nameTaken(name));
+    if (before && !(isSame && before.member)) return arrival.refuse(nameTaken(name));
     const owner: Owner = { name, key, fingerprint, arrival };
     this.#owners.set(key, owner);
-    const { seat } = arrival;
-    arrival.seat = {
-      release: () => {
-        seat?.release();
-        this.#free(owner);
-      },
-    };
-    const enter = (rest: Uint8Array) => {
-      if (before?.member) before.member.disconnect(takenOver(name));
-      else before?.arrival.refuse(takenOver(name));
-      // What is told of that may have ended this one.
-      if (this.#owners.get(key) !== owner) return;
-      arrival.name = name;
-      arrival.pass(rest);
-    };
+    arrival.onRelease(() => this.#free(owner));
     const reservations = this.#reservations;
-    // What is not known yet to be its owner's own is not taken over for sure.
-    if (reservations && before?.member === undefined) this.#ask(reservations, owner, early, enter);
-    else enter(early);
+    if (reservations && !before) return this.#ask(reservations, owner, early);
+    before?.member?.disconnect(takenOver(name));
+    // What is told of that may have ended this one.
+    if (this.#owners.get(key) === owner) this.#admit(owner, early);
+  }
+
+  #admit({ arrival, name }: Owner, early: Uint8Array): void {
+    arrival.name = name;
+    arrival.pass(early);
   }
 
   /** A member at another server may have the name; until that is known, the client waits here. */
-  #ask(
-    reservations: Reservations,
-    owner: Owner,
-    early: Uint8Array,
-    enter: (early: Uint8Array) => void,
-  ): void {
+  #ask(reservations: Reservations, owner: Owner, early: Uint8Array): void {
     const { arrival, name, key } = owner;
     let received = early;
-    const hold: Hold = {
+    arrival.hold({
       withinMs: NAME_MS,
       received(bytes) {
         received = Buffer.concat([received, bytes]);
@@ -173,17 +161,16 @@ class Names implements Door, Extra {
       },
       ended() {},
       late: () => arrival.refuse(TOO_LATE),
-    };
-    arrival.hold(hold);
+    });
     reservations.ask(key, (granted) => {
-      const isOwner = this.#owners.get(key) === owner;
-      if (granted && !this.#owners.has(key)) reservations.release(key);
-      if (!granted && isOwner) this.#owners.delete(key);
-      // One that another with its certificate waits to take over is told by that, unless neither gets it.
-      if (!arrival.isHeldBy(hold) || (granted && !isOwner)) return;
+      if (this.#owners.get(key) !== owner) {
+        if (granted && !this.#owners.has(key)) reservations.release(key);
+        return;
+      }
       arrival.socket.resume();
-      if (granted) enter(received);
-      else arrival.refuse(nameTaken(name));
+      if (granted) return this.#admit(owner, received);
+      this.#owners.delete(key);
+      arrival.refuse(nameTaken(name));
     });
   }
 

@@ -8,7 +8,7 @@ import { Arrival, type Way } from "../../../lib/doors/door.ts";
 import { names, PREFIX_BYTES_MAX } from "../../../lib/extras/names/names.ts";
 import type { Context, Part } from "../../../lib/extras/part.ts";
 import { presence } from "../../../lib/extras/presence.ts";
-import { StreamOrder } from "../../../lib/redis/stream-order.ts";
+import { Session } from "../../../lib/redis/session.ts";
 import { compareIds, GONE } from "../../../lib/redis/stream.ts";
 import { LineLog } from "../../../lib/room/line-log.ts";
 import { Member } from "../../../lib/room/member.ts";
@@ -272,7 +272,7 @@ class SharedWorld {
 
   /** A server that is considered down has no names. */
   #checkNamesOfTheDead(): void {
-    const living = this.#awake.map(({ order }) => order.name);
+    const living = this.#awake.map(({ session }) => session.name);
     if (living.length === 0) return;
     for (const [name, server] of this.stream.names)
       if (this.stream.readings.has(server) && !living.includes(server))
@@ -324,7 +324,7 @@ class Server {
   readonly #world: SharedWorld;
   readonly #index: number;
   readonly room: Room;
-  readonly order: StreamOrder;
+  readonly session: Session;
   readonly #connections: Connections;
   readonly #way: Way;
   #stopped: Promise<void> | undefined;
@@ -359,7 +359,7 @@ class Server {
   constructor(world: SharedWorld, index: number) {
     this.#world = world;
     this.#index = index;
-    this.order = new StreamOrder({
+    this.session = new Session({
       ...world.rules,
       open: (onOpen, onLost) => {
         const link = new SimulatedLink(world.stream, onOpen, onLost, {
@@ -378,8 +378,8 @@ class Server {
       },
       report: (what) => this.#reports(what),
     });
-    const { order } = this;
-    const parts: Part[] = [{ order, reservations: order.reservations }];
+    const { order, reservations } = this.session;
+    const parts: Part[] = [{ order, reservations }];
     const context = { secrets: {}, parts } as unknown as Context; // all that these parts ask for
     if (world.rules.names) parts.push(names(context));
     if (world.rules.announce) parts.push(presence(context));
@@ -400,7 +400,7 @@ class Server {
     this.#connections = new Connections(this.room, {});
     this.#way = { kind: "tcp", doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
     this.#connections.ways.push(this.#way);
-    void order.start(this.room).catch(() => {});
+    void this.session.start(this.room).catch(() => {});
     servers.set(this.room.log, this);
   }
 
@@ -588,7 +588,7 @@ class Server {
     if (inFlight > 4 && !this.#isClosing)
       throw new Violation(`${inFlight} batches are on their way`);
     const known = stream.readingsAtMost;
-    const name = this.order.name;
+    const name = this.session.name;
     if (!known.has(name)) return;
     const reads = [...known].filter(([peer]) => !this.#dropped.has(peer)).map(([, read]) => read);
     const least = reads.reduce((a, b) => (compareIds(a, b) < 0 ? a : b));
@@ -601,7 +601,7 @@ class Server {
     if (this.isDead) return;
     for (const [name, server] of this.#world.stream.names) {
       const isBorne = this.seats.some(({ title, isShut }) => title === name && !isShut);
-      if (server === this.order.name && !isBorne && !this.isOver)
+      if (server === this.session.name && !isBorne && !this.isOver)
         throw new Violation(`${name} is nobody's name any more`);
     }
     // One that is never called by its name says nothing.
@@ -683,7 +683,7 @@ class Server {
   endsAtLast(): void {
     if (this.#world.now - this.#closesAtMs <= 10_000 || this.isOver) return;
     this.#isOverdue = true;
-    this.order.end();
+    this.session.end();
   }
 
   /** It is empty, and takes its leave. */
@@ -691,10 +691,11 @@ class Server {
     this.#isClosing = true;
     this.#closesAtMs = this.#world.now;
     const link = this.#link;
-    const { name, isSettled } = this.order;
+    const { name, order } = this.session;
     const wasHere = this.#isInRoom && link?.isInUse === true;
-    if (!isSettled && !hasDropped) throw new Violation(`${name} stops with lines on their way`);
-    this.order.close(() => {
+    if (!order.isSettled && !hasDropped)
+      throw new Violation(`${name} stops with lines on their way`);
+    this.session.close(() => {
       this.isOver = true;
       const isKnown = this.#world.stream.placed.some(
         ({ by, read }) => by === name && read === GONE,
