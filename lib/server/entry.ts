@@ -17,6 +17,8 @@ export interface Entry<Options extends Table, Settings> {
   secrets?(given: Values<Options>, isAgain: boolean): Promise<Secrets | false>;
   /** What an operator may not have meant, if others can reach the server. */
   doubt?(given: Given, isOpen: boolean): string | undefined;
+  /** By how much it makes a line longer, in bytes. */
+  addedBytesMax?(given: Values<Options>): number;
   /** How many files it needs. */
   filesMax?(given: Values<Options>): Promise<number>;
   /** No part if it is not asked for. */

@@ -132,6 +132,7 @@ export const EXTRAS = {
         "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
       ),
     },
+    addedBytesMax: ({ names }) => (names ? 130 : 0),
     load: async ({ names }: { names?: boolean | undefined }, context) =>
       names && (await import("../extras/names/names.ts")).names(context),
   }),

@@ -115,9 +115,10 @@ function checkTogether(given: ServerOptions): void {
     throw usageError(`${listed(used)} needs --${missing.slice(1)}`);
   }
   const { buffer, "max-line": line } = given;
-  if (line > buffer)
+  const added = ENTRIES.reduce((sum, entry) => sum + (entry.addedBytesMax?.(given) ?? 0), 0);
+  if (line + added > buffer)
     throw usageError(
-      `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}`,
+      `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}${added > 0 ? ", with a name before it" : ""}`,
     );
 }
 
