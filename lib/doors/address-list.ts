@@ -29,6 +29,4 @@ export function addressList(
   return (address) => list.check(address, familyOf(address));
 }
 
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return isIP(address) === 4 ? "ipv4" : "ipv6";
-}
+const familyOf = (address: string) => (isIP(address) === 4 ? "ipv4" : "ipv6");

@@ -31,13 +31,13 @@ export interface Door {
    * it, and a WebSocket, whose bytes come by HTTP, does not meet it.
    */
   readonly isTransport?: boolean;
-  /** A connection has come to this door, which lets it `pass`, or does anything else that an `Arrival` can. */
+  /** A connection has come, which it lets `pass`, or does anything else with that an `Arrival` can. */
   meet(arrival: Arrival): void;
   /** Why a numeric address is refused whatever it sends, also what is no connection, such as a page. */
   refusalOf?(address: string): string | undefined;
 }
 
-/** What a door does with a connection that it holds, for so many ms at most. */
+/** What a door does with a connection that it holds. */
 export interface Hold {
   readonly withinMs: number;
   received?(bytes: Uint8Array): void;

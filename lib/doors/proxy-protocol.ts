@@ -30,8 +30,6 @@ export function proxyProtocol(rules: readonly string[], { arrivalMs }: Context):
 
 function awaitHeader(arrival: Arrival, withinMs: number): void {
   let begun = Buffer.alloc(0);
-  /** Whether the load balancer is there for itself; mostly it only looks, and goes again. */
-  let isLocal = false;
   // Where TLS is to follow the header, a message in plain text would only confuse.
   const refuse = (message: string) =>
     arrival.way.kind === "tls" ? arrival.failed(message) : arrival.refuse(message);
@@ -39,19 +37,27 @@ function awaitHeader(arrival: Arrival, withinMs: number): void {
   arrival.hold({
     withinMs,
     received(bytes) {
-      if (isLocal) return arrival.pass(bytes);
       begun = Buffer.concat([begun, bytes]);
       const header = readProxyHeader(begun);
       if (header === undefined) return;
       if (typeof header === "string") return refuse(header);
       const rest = begun.subarray(header.bytes);
-      isLocal = header.isLocal && rest.length === 0;
-      if (isLocal) return;
+      if (header.isLocal && rest.length === 0) return awaitMore(arrival, withinMs);
       Object.assign(arrival, header.client);
       arrival.pass(rest);
     },
-    ended: () => (isLocal ? arrival.dismiss() : refuse(NO_PROXY_HEADER)),
-    late: () => (isLocal ? arrival.pass() : refuse(noProxyHeaderWithin(formatTime(withinMs)))),
+    ended: () => refuse(NO_PROXY_HEADER),
+    late: () => refuse(noProxyHeaderWithin(formatTime(withinMs))),
+  });
+}
+
+/** A load balancer that connects for itself mostly only looks, and goes again. */
+function awaitMore(arrival: Arrival, withinMs: number): void {
+  arrival.hold({
+    withinMs,
+    received: (bytes) => arrival.pass(bytes),
+    ended: () => arrival.dismiss(),
+    late: () => arrival.pass(),
   });
 }
 
@@ -64,11 +70,9 @@ export interface ProxyHeader {
   readonly isLocal: boolean;
 }
 
-const CRLF = "\r\n";
 /** The longest header of version 1, its line end included. */
 const TEXT_BYTES_MAX = 107;
-const PORT = "(0|[1-9]\\d{0,4})";
-const TEXT = new RegExp(`^PROXY TCP([46]) (\\S+) (\\S+) ${PORT} ${PORT}$`);
+const TEXT = /^PROXY TCP([46]) (\S+) \S+ (0|[1-9]\d{0,4}) \d+\r\n$/;
 
 const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
 /** Signature, version and command, family, and the length of what follows. */
@@ -93,11 +97,10 @@ function readText(received: Buffer): ProxyHeader | string | undefined {
   const bytes = received.subarray(0, TEXT_BYTES_MAX).indexOf(LF) + 1;
   if (bytes === 0 && received.length < TEXT_BYTES_MAX) return undefined;
   const line = received.toString("latin1", 0, bytes);
-  if (!line.endsWith(CRLF)) return MALFORMED_PROXY_HEADER;
-  if (/^PROXY UNKNOWN[ \r]/.test(line)) return { bytes, isLocal: false };
-  const [, version, address = "", to = "", port, toPort] = TEXT.exec(line.slice(0, -2)) ?? [];
-  const isRight = [address, to].every((one) => isIP(one) === Number(version) && !/%/.test(one));
-  if (!isRight || Number(port) > 65_535 || Number(toPort) > 65_535) return MALFORMED_PROXY_HEADER;
+  if (/^PROXY UNKNOWN( .*)?\r\n$/.test(line)) return { bytes, isLocal: false };
+  const [, version, address = "", port] = TEXT.exec(line) ?? [];
+  const isRight = isIP(address) === Number(version) && !address.includes("%");
+  if (!isRight || Number(port) > 65_535) return MALFORMED_PROXY_HEADER;
   return { bytes, client: { address: canonical(address), port: Number(port) }, isLocal: false };
 }
 

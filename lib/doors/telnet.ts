@@ -21,7 +21,7 @@ const DO = 253;
 const DONT = 254;
 const IAC = 255;
 
-/** How much may wait for a client that does not read its answers; more is not answered. */
+/** More than that waits for a client that does not read its answers: it is not answered. */
 const ANSWER_BYTES_MAX = 2048;
 
 export function telnet(): Part {
@@ -89,8 +89,16 @@ class TelnetSocket implements AcceptedSocket, Life {
   readonly failed = (reason?: string) => this.data.failed(reason);
 
   received(bytes: Uint8Array): void {
-    const data = this.#dataOf(bytes);
-    if (data.length > 0) this.data.received(data);
+    const data = new Uint8Array(bytes.length + 1); // with the CR before them
+    let length = 0;
+    for (const byte of bytes) {
+      if (!this.#isData(byte)) continue;
+      const isLineEnd = this.#isAfterCr && (byte === LF || byte === NUL);
+      if (this.#isAfterCr && !isLineEnd) data[length++] = CR;
+      this.#isAfterCr = byte === CR;
+      if (!this.#isAfterCr) data[length++] = isLineEnd ? LF : byte;
+    }
+    if (length > 0) this.data.received(data.subarray(0, length));
     // While it is blocked, its drain is still to come, which others wait for too.
     if (!this.#isBlocked) this.#sendAnswers();
   }
@@ -103,21 +111,6 @@ class TelnetSocket implements AcceptedSocket, Life {
   ended(): void {
     if (this.#isAfterCr) this.data.received(Uint8Array.of(CR));
     this.data.ended();
-  }
-
-  #dataOf(bytes: Uint8Array): Uint8Array {
-    const isPlain = this.#within === undefined && !this.#isAfterCr;
-    if (isPlain && !bytes.includes(IAC) && !bytes.includes(CR)) return bytes;
-    const data = new Uint8Array(bytes.length + 1); // with the CR before them
-    let length = 0;
-    for (const byte of bytes) {
-      if (!this.#isData(byte)) continue;
-      const isLineEnd = this.#isAfterCr && (byte === LF || byte === NUL);
-      if (this.#isAfterCr && !isLineEnd) data[length++] = CR;
-      this.#isAfterCr = byte === CR;
-      if (!this.#isAfterCr) data[length++] = isLineEnd ? LF : byte;
-    }
-    return data.subarray(0, length);
   }
 
   #isData(byte: number): boolean {

@@ -18,17 +18,10 @@ export function tls(context: Context): Part {
   } catch (cause) {
     throw new UserError("tls is not a certificate and its key in PEM", { cause });
   }
-  let handlers: Bun.SocketHandler<Life> | undefined;
-  const meet = (arrival: Arrival) => begin(arrival, context, (handlers ??= context.handlers()));
-  return { door: { isTransport: true, meet } };
+  return { door: { isTransport: true, meet: (arrival) => begin(arrival, context) } };
 }
 
-/** @param handlers what happens to a socket, over TLS as without it */
-function begin(
-  arrival: Arrival,
-  { secrets, arrivalMs }: Context,
-  handlers: Bun.SocketHandler<Life>,
-): void {
+function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): void {
   // Where this door is, connections come from `Bun.listen`, and no other door replaces them before.
   const accepted = arrival.socket as Bun.Socket<Life>;
   const requestCert = secrets.tls?.ca !== undefined;
@@ -40,7 +33,7 @@ function begin(
   };
   let plain: Bun.Socket<Life> | undefined;
   const socket: Bun.SocketHandler<Life> = {
-    ...handlers,
+    ...handlers(),
     open(secure) {
       const terminate = secure.terminate.bind(secure);
       // After `end`, only the plain socket can still be reset.

@@ -3,7 +3,6 @@
 import type { Extra } from "../room/extra.ts";
 import type { Lines, Sender } from "../room/fair-queue.ts";
 import { LF, LineBuffer } from "../room/line-buffer.ts";
-import type { Member } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
 import type { Context, Guard, MemberView, Part } from "./part.ts";
 
@@ -45,7 +44,7 @@ export function bot(make: (room: BotRoom) => BotEvents, { guard }: Context): Par
 
 function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): Extra {
   /** Told whether a line that has been taken has come into the log. */
-  const waiting: Waiting = new Set();
+  const waiting = new Set<(isInLog: boolean) => void>();
   const events = make({
     get members() {
       return [...room.members].filter((member) => !member.isLeaving);
@@ -59,16 +58,12 @@ function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): 
     room.wake(0);
   };
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const tellLines = (run: Uint8Array, member: Member) => {
-    for (const line of decoder.decode(run).split("\n").slice(0, -1))
-      events.onLine?.(line.endsWith("\r") ? line.slice(0, -1) : line, member);
-  };
   return {
     joined: (member) => tell(() => events.onJoin?.(member)),
     left: (member, reason) => tell(() => events.onLeave?.(member, reason)),
     sent(member, run) {
-      const copy = run.slice();
-      tell(() => tellLines(copy, member));
+      for (const line of decoder.decode(run).split(/\r?\n/).slice(0, -1))
+        tell(() => events.onLine?.(line, member));
     },
     flush() {
       for (const report of news.splice(0)) report();
@@ -81,9 +76,11 @@ function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): 
   };
 }
 
-type Waiting = Set<(isInLog: boolean) => void>;
-
-function send(line: string | Uint8Array, room: Room, waiting: Waiting): Promise<boolean> {
+function send(
+  line: string | Uint8Array,
+  room: Room,
+  waiting: Set<(isInLog: boolean) => void>,
+): Promise<boolean> {
   const lines: Lines = new LineBuffer(room.lineBytesMax);
   lines.push(typeof line === "string" ? new TextEncoder().encode(line) : line);
   if (lines.next) throw new RangeError("more than one line: the LF at its end is added");

@@ -6,8 +6,6 @@ import type { Lines } from "../room/fair-queue.ts";
 import type { Member } from "../room/member.ts";
 import type { Part } from "./part.ts";
 
-const NOTHING: Uint8Array = new Uint8Array(0);
-
 export function firstBytes(): Part {
   return { extra: () => ({ linesOf: (member, lines) => new InspectedLines(member, lines) }) };
 }
@@ -17,8 +15,7 @@ class InspectedLines implements Lines {
   readonly #member: Member;
   readonly #lines: Lines;
   /** What has come, while that is less than is needed to tell. */
-  #begun: Uint8Array | undefined = NOTHING;
-  #speaksTls = false;
+  #begun: Buffer | undefined = Buffer.alloc(0);
 
   constructor(member: Member, lines: Lines) {
     this.#member = member;
@@ -30,22 +27,21 @@ class InspectedLines implements Lines {
   }
 
   get objection(): Lines["objection"] {
-    return this.#speaksTls ? { reason: SPEAKS_TLS, message: SPEAKS_TLS } : this.#lines.objection;
+    return this.#lines.objection;
   }
 
   push(chunk: Uint8Array): void {
     if (this.#begun) {
       const bytes = Buffer.concat([this.#begun, chunk.subarray(0, 2 * FIRST_BYTES)]);
+      if (greetsInTls(bytes)) return this.#member.disconnect(SPEAKS_TLS);
       this.#begun = bytes.length < FIRST_BYTES ? bytes : undefined;
-      this.#speaksTls = greetsInTls(bytes);
-      if (!this.#begun && !this.#speaksTls && this.#member.lines === this)
-        this.#member.lines = this.#lines;
+      if (!this.#begun && this.#member.lines === this) this.#member.lines = this.#lines;
     }
-    if (!this.#speaksTls) this.#lines.push(chunk);
+    this.#lines.push(chunk);
   }
 
   end(): void {
-    if (!this.#speaksTls) this.#lines.end();
+    this.#lines.end();
   }
 
   take(bytesMax: number): Uint8Array | undefined {

@@ -34,7 +34,7 @@ export function history(
     throw new UserError(`history.bytes is a whole number from 1 to ${BYTES_MAX}, not ${bytes}`);
   if (!(lines >= 1)) throw new UserError(`history.lines is a number of at least 1, not ${lines}`);
   const keptBytes = bytes + passingBytes;
-  return { keptBytes, extra: (room) => new History(room, bytes, lines, keptBytes) };
+  return { keptBytes, extra: (room) => new History(room, { bytes, lines, keptBytes }) };
 }
 
 /** Lines of members that follow each other in the log; between one span and the next are others. */
@@ -46,9 +46,7 @@ interface Span {
 
 class History implements Extra {
   readonly #room: Room;
-  readonly #bytesMax: number;
-  readonly #linesMax: number;
-  readonly #keptBytes: number;
+  readonly #max: { readonly bytes: number; readonly lines: number; readonly keptBytes: number };
   /** Where it begins, in which span, and how much it is. */
   #start = 0;
   #first: Span = { start: 0, end: 0 };
@@ -56,11 +54,9 @@ class History implements Extra {
   #bytes = 0;
   #lines = 0;
 
-  constructor(room: Room, bytesMax: number, linesMax: number, keptBytes: number) {
+  constructor(room: Room, max: { bytes: number; lines: number; keptBytes: number }) {
     this.#room = room;
-    this.#bytesMax = bytesMax;
-    this.#linesMax = linesMax;
-    this.#keptBytes = keptBytes;
+    this.#max = max;
     room.log.onAppend = ({ isPassing }, start, end) => {
       if (!isPassing) this.#add(start, end);
       this.#forgetOldest();
@@ -92,9 +88,9 @@ class History implements Extra {
 
   #forgetOldest(): void {
     const { log } = this.#room;
-    const oldest = log.head - this.#keptBytes;
-    const isTooMuch = () =>
-      this.#lines > this.#linesMax || this.#bytes > this.#bytesMax || this.#start < oldest;
+    const { bytes, lines, keptBytes } = this.#max;
+    const oldest = log.head - keptBytes;
+    const isTooMuch = () => this.#lines > lines || this.#bytes > bytes || this.#start < oldest;
     while (this.#lines > 0 && isTooMuch()) {
       const next = log.lineStart(this.#start + 1);
       this.#lines--;

@@ -26,7 +26,6 @@ export type Guard = <Details extends unknown[]>(
 
 /** What a part is made of; what is not told here, `ListenOptions` tells. */
 export interface Context {
-  /** Those of the moment. */
   readonly secrets: Secrets;
   /** Those that were made before. */
   readonly parts: Part[];
@@ -49,11 +48,10 @@ export interface ConnectionsView {
   closed(socket: AcceptedSocket, way: Way): void;
 }
 
-/** Names that members of other servers may have. */
+/** Names that members of other servers may have, by their keys. */
 export interface Reservations {
-  /** Asks for one by its key; `answer` is told, or never if the room restarts. */
+  /** Asks for one; there is no answer if the room restarts. */
   ask(key: string, answer: (granted: boolean) => void): void;
-  /** Gives one back. */
   release(key: string): void;
 }
 

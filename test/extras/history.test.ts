@@ -108,6 +108,16 @@ describe("a newcomer", () => {
     expect([ann.received, ends]).toEqual([`before\n${MARK}* rude\n`, 1]);
   });
 
+  test("gets on over more notices than it would be written in a turn", () => {
+    const { join, settle, append, notify } = openRoom({ bytes: 100 });
+    append("1\n");
+    notify("notice\n".repeat(50_000));
+    append("2\n");
+    const ann = join("ann");
+    settle();
+    expect(ann.received).toBe(`1\n2\n${MARK}`);
+  });
+
   test("gets nothing of what was sent before the room was out of sync", () => {
     const { room, join, settle, append } = openRoom({ bytes: 100 });
     append("before\n");

@@ -108,7 +108,7 @@ const slowLoris: Fault = {
 
 const stoppedReaders: Fault = {
   name: "a hundred readers have stopped and one client floods",
-  options: { args: ["--patience", "5s", "--buffer", "1M"] },
+  options: { args: ["--patience", "3s", "--buffer", "1M"] },
   async unleash(room, witness) {
     const stopped = await joinAll(room.port, newName("stopped"), 100);
     for (const seat of stopped) seat.stopReading();
@@ -159,7 +159,7 @@ const fewFiles: Fault = {
 
 const halfCloseWhilePaused: Fault = {
   name: "a client that is held back half-closes",
-  options: { args: ["--patience", "5s", "--buffer", "256K"] },
+  options: { args: ["--patience", "3s", "--buffer", "256K"] },
   async unleash(room, witness) {
     const stopped = await Seat.join(room.port, newName("stopped"));
     stopped.stopReading();

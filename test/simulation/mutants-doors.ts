@@ -195,14 +195,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "if (!this.#isBlocked) this.#sendAnswers();",
       "this.#sendAnswers();",
     ],
-    "a line end that is cut is two bytes": [
-      "const isPlain = this.#within === undefined && !this.#isAfterCr;",
-      "const isPlain = this.#within === undefined;",
-    ],
-    "what is left of a command that is cut is sent": [
-      "const isPlain = this.#within === undefined && !this.#isAfterCr;",
-      "const isPlain = !this.#isAfterCr;",
-    ],
     "an FF ends a subnegotiation": [
       "this.#within = byte === SE ? undefined : SB;",
       "this.#within = undefined;",
@@ -212,8 +204,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "if (length === 0) return",
     ],
     "what is sent together with a lost answer is lost": [
-      "    if (data.length > 0) this.data.received(data);\n",
-      "    this.#sendAnswers();\n    if (data.length > 0) this.data.received(data);\n",
+      "    if (length > 0) this.data",
+      "    this.#sendAnswers();\n    if (length > 0) this.data",
     ],
   }),
   ...faultsIn("web/web-socket.ts", {

@@ -4,18 +4,9 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("extras/history.ts", {
-    "history has a line too many": [
-      "this.#lines > this.#linesMax ||",
-      "this.#lines - 1 > this.#linesMax ||",
-    ],
-    "history has a line too few": [
-      "this.#lines > this.#linesMax ||",
-      "this.#lines >= this.#linesMax ||",
-    ],
-    "history has a byte too many": [
-      "this.#bytes > this.#bytesMax ||",
-      "this.#bytes > this.#bytesMax + 1 ||",
-    ],
+    "history has a line too many": ["this.#lines > lines ||", "this.#lines - 1 > lines ||"],
+    "history has a line too few": ["this.#lines > lines ||", "this.#lines >= lines ||"],
+    "history has a byte too many": ["this.#bytes > bytes ||", "this.#bytes > bytes + 1 ||"],
     "lines that the log no longer keeps are history": ["|| this.#start < oldest;", ";"],
     "notices are history": ["if (!isPassing) this.#add", "this.#add"],
     "what was sent between two notices is not history": [
@@ -197,12 +188,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("extras/first-bytes.ts", {
     "one that begins as TLS does is read on": [
-      "return this.#speaksTls ? {",
-      "return this.#speaksTls && !this.#lines ? {",
+      "if (greetsInTls(bytes)) return this.#member.disconnect(SPEAKS_TLS);",
+      "",
     ],
     "what begins as TLS does is relayed": [
-      "if (!this.#speaksTls) this.#lines.push(chunk);",
-      "this.#lines.push(chunk);",
+      "if (greetsInTls(bytes)) return this",
+      "if (greetsInTls(bytes)) this.#lines.push(chunk);\n      if (greetsInTls(bytes)) return this",
     ],
     "first bytes that are cut are not looked at together": [
       "Buffer.concat([this.#begun, chunk",
@@ -213,9 +204,8 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "a line of a bot has no end": ["lines.push(Uint8Array.of(LF));", "lines.end();"],
     "a bot is not told that its line was sent": ["      resolve(true);\n", ""],
     "a bot sends on after the stop": ["if (room.isStopping) return Promise.resolve(false);", ""],
-    "a bot is told no lines": ["tell(() => tellLines(copy, member));", "void copy;"],
+    "a bot is told no lines": ["tell(() => events.onLine?.(line, member));", "void line;"],
     "a bot is told everything again": ["news.splice(0)", "news.slice()"],
-    "a bot is told what was overwritten since": ["const copy = run.slice();", "const copy = run;"],
     "nobody tells a bot at the end of the turn": ["    room.wake(0);\n", ""],
   }),
 ];

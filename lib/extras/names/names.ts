@@ -44,11 +44,10 @@ export function names(context: Context): Part {
   return { door: all, extra, addedBytesMax: PREFIX_BYTES_MAX };
 }
 
-/** A name, from when a client asks for it until its member has left. */
+/** Has a name, from when it asks for it until its member has left. */
 interface Owner {
   readonly name: string;
-  readonly key: string;
-  /** That of the client's certificate: one that shows the same is the same client. */
+  /** That of its certificate: one that shows the same is the same client. */
   readonly fingerprint: string | undefined;
   readonly arrival: Arrival;
   /** Undefined while it stands at the door. */
@@ -134,7 +133,7 @@ class Names implements Door, Extra {
     // What is not known yet to be its owner's own is not taken over.
     const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;
     if (before && !(isSame && before.member)) return arrival.refuse(nameTaken(name));
-    const owner: Owner = { name, key, fingerprint, arrival };
+    const owner: Owner = { name, fingerprint, arrival };
     this.#owners.set(key, owner);
     arrival.onRelease(() => this.#free(owner));
     const reservations = this.#reservations;
@@ -151,7 +150,8 @@ class Names implements Door, Extra {
 
   /** A member at another server may have the name; until that is known, the client waits here. */
   #ask(reservations: Reservations, owner: Owner, early: Uint8Array): void {
-    const { arrival, name, key } = owner;
+    const { arrival, name } = owner;
+    const key = nameKey(name);
     let received = early;
     arrival.hold({
       withinMs: NAME_MS,
@@ -175,9 +175,10 @@ class Names implements Door, Extra {
   }
 
   #free(owner: Owner): void {
-    if (this.#owners.get(owner.key) !== owner) return;
-    this.#owners.delete(owner.key);
-    this.#reservations?.release(owner.key);
+    const key = nameKey(owner.name);
+    if (this.#owners.get(key) !== owner) return;
+    this.#owners.delete(key);
+    this.#reservations?.release(key);
   }
 
   get #reservations(): Reservations | undefined {
