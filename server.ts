@@ -16,13 +16,7 @@ import { onSignal } from "./lib/program/signals.ts";
 import { UserError } from "./lib/program/system-errors.ts";
 import { openEventLog } from "./lib/server/event-log.ts";
 import { listen } from "./lib/server/listen.ts";
-import {
-  doubtsAbout,
-  secretsNamed,
-  secretsOf,
-  serverCommand,
-  settingsOf,
-} from "./lib/server/options.ts";
+import { doubtsAbout, secretsOf, serverCommand, settingsOf } from "./lib/server/options.ts";
 import { version } from "./package.json";
 
 await runCommand(serverCommand(version), async (options, [port]) => {
@@ -56,14 +50,13 @@ await runCommand(serverCommand(version), async (options, [port]) => {
 
   /** Reads again what was read from files; members do not notice. */
   reload.resolve(async () => {
-    const files = secretsNamed(options).join(" and ");
-    if (files === "") return log.note("SIGHUP: there are no files to read again");
     try {
-      server.renew(await secretsOf(options, true));
-      log.note(`${files} read again`);
+      const secrets = await secretsOf(options, true);
+      server.renew(secrets);
+      log.note(`${Object.keys(secrets).length === 0 ? "no " : ""}files read again`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      log.warn(`${files} stay as they were: ${error.message}`);
+      log.warn(`nothing changes: ${error.message}`);
     }
   });
 });

@@ -25,10 +25,8 @@ const SERVER_MISTAKES: [string, string][] = [
   ["", "<port> missing, as in linechat-server 8080"],
   ["80a", '<port> is a whole number from 0 to 65535, not "80a"'],
   ["65536", '<port> is a whole number from 0 to 65535, not "65536"'],
-  ["127.0.0.1:80", '"127.0.0.1:80" is no port: linechat-server --host 127.0.0.1 80'],
-  ["[::1]:80", '"[::1]:80" is no port: linechat-server --host ::1 80'],
-  [":80", '":80" is no port: linechat-server 80'],
-  ["localhost 80", '"localhost" is no port: linechat-server --host localhost 80'],
+  ["127.0.0.1:80", '<port> is a whole number from 0 to 65535, not "127.0.0.1:80"'],
+  ["localhost 80", 'unexpected argument "80"'],
   ["0 extra", 'unexpected argument "extra"'],
   ["--unix room 0", 'unexpected argument "0"'],
   ["-1", "unknown option -1"],
@@ -40,7 +38,6 @@ const SERVER_MISTAKES: [string, string][] = [
   ["--frobnicate 0", "unknown option --frobnicate"],
   ["0 --host", "--host takes an address"],
   ["--host= 0", '--host takes an address, not ""'],
-  ["--host ::1 --host [::1]:80 0", '--host takes an address, not "[::1]:80"'],
   ["--host --quiet 0", '--host takes an address, not "--quiet"'],
   ["--quiet=yes 0", "--quiet takes no value"],
   ["--max-line huge 0", `${A_SIZE} "huge"`],
@@ -125,14 +122,6 @@ describe("a usage mistake is named", () => {
       ...{ code: 2, stdout: "" },
       stderr: `linechat-${program}: ${message} (see --help)\n`,
     });
-  });
-
-  test("more clients than the file limit allows", async () => {
-    const { code, stderr } = await run("server", "--max-clients", "99999999", "0");
-    expect(code).toBe(2);
-    expect(stderr).toMatch(
-      /^linechat-server: --max-clients 99999999 is more than the file limit allows: \d+, as ulimit -n is \d+ \(see --help\)\n$/,
-    );
   });
 });
 

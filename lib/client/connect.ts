@@ -6,7 +6,8 @@ import { isIP } from "node:net";
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
-import { codeOf, failed, UserError, within } from "../program/system-errors.ts";
+import { codeOf, failed, UserError } from "../program/system-errors.ts";
+import { within } from "../program/timeout.ts";
 import { type Connection, SocketConnection } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */

@@ -7,13 +7,10 @@ const RESERVED_FILES = 8;
 const LINGERERS_MAX = 256;
 
 /**
- * Divides the files this process may still open between clients, connections on
- * their way out, and what the server itself needs. A server must not run out:
- * Bun then calls `accept` in a tight loop.
+ * Divides the files this process may still open: a server that runs out calls `accept` in a tight loop.
  *
- * @returns `filesMax`, which is `ulimit -n`; `filesOpen`, inherited ones too;
- *   how many clients that leaves, less than 1 if none; and how many connections
- *   more that are refused, or linger after their EOF
+ * @returns `filesMax`, which is `ulimit -n`; `filesOpen`, inherited ones too; how many clients that
+ *   leaves, less than 1 if none; and how many more may be refused, or linger after their EOF
  */
 export function fileLimit() {
   // Typed as a plain object; a report without limits, as on Windows, means none.

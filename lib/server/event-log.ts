@@ -20,7 +20,14 @@ export function openEventLog(quiet: boolean, here: () => number) {
   );
   const warn = (event: string) => stderr.write(stamp(event));
   const note = quiet ? () => {} : warn;
-  const { admits, end } = oncePerSecond((count) => warn(`${count} more refused`));
+  /** Which refusals were logged in this second, each reason once for an address; and how many were not. */
+  const refusals = new Set<string>();
+  let heldBack = 0;
+  const end = () => {
+    refusals.clear();
+    if (heldBack > 0) warn(`${heldBack} more refused`);
+    heldBack = 0;
+  };
   const events = {
     onJoin: ({ label }) => note(`joined ${label} (${here()} here)`),
     onLeave({ label }, reason, behindBytes) {
@@ -29,32 +36,16 @@ export function openEventLog(quiet: boolean, here: () => number) {
       log(`left ${label}: ${reason}${detail} (${here()} here)`);
     },
     onRefuse(label, why) {
-      if (admits(`${label.replace(/:\d+$/, "")} ${why}`))
-        warn(`refused ${label}: ${why} (${here()} here)`);
+      const refusal = `${label.replace(/:\d+$/, "")} ${why}`;
+      if (refusals.size === 0) setTimeout(end, 1000).unref();
+      if (refusals.size === REFUSALS_MAX || refusals.has(refusal)) return void heldBack++;
+      refusals.add(refusal);
+      warn(`refused ${label}: ${why} (${here()} here)`);
     },
     onWarning: warn,
     onError: (error: Error) => warn(`error: ${error.stack ?? error.message}`),
   } satisfies RoomEvents & Record<string, unknown>;
   return { note, warn, events, end };
-}
-
-/** Lets each name through once a second, and so many names: no flood of events floods the log. */
-function oncePerSecond(onHeldBack: (count: number) => void) {
-  const seen = new Set<string>();
-  let heldBack = 0;
-  const end = () => {
-    seen.clear();
-    if (heldBack > 0) onHeldBack(heldBack);
-    heldBack = 0;
-  };
-  const admits = (name: string) => {
-    if (seen.size === 0) setTimeout(end, 1000).unref();
-    const isAdmitted = seen.size < REFUSALS_MAX && !seen.has(name);
-    if (isAdmitted) seen.add(name);
-    else heldBack++;
-    return isAdmitted;
-  };
-  return { admits, end };
 }
 
 const stamp = (event: string) => `${new Date().toISOString()} ${event}\n`;

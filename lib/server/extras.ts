@@ -5,9 +5,10 @@
  * through the extras in this order.
  */
 
-import type { Context, Part, Secrets } from "../extras/part.ts";
-import { type Command, flag, type Table, text, type Values } from "../program/command-line.ts";
+import type { Secrets } from "../extras/part.ts";
+import { flag, type Table, text } from "../program/command-line.ts";
 import * as values from "../program/option-values.ts";
+import type { Entry, Intersection } from "./entry.ts";
 import * as kinds from "./option-kinds.ts";
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
@@ -15,34 +16,6 @@ const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32"
 const file = (help: string) => text("file", help, undefined);
 const count = (help: string) => values.count(help, undefined);
 const addresses = (help: string) => values.list("address", RULE, help, (text) => text);
-
-/** The values of all options, by their names. */
-export type Given = Readonly<Record<string, unknown>>;
-
-/** One of them. */
-interface Entry<Options extends Table, Settings> {
-  readonly options?: Options;
-  /** Options that do not go together; `!web` stands for one that is not there, but needed. */
-  readonly excludes?: readonly (readonly string[])[];
-  /** What `listen` takes, out of what is on the command line; the same names and values by default. */
-  settings?(given: Values<Options>): Settings;
-  /** What it reads from files with an option, and reads again at SIGHUP; and what that is called. */
-  readonly files?: {
-    readonly option: string;
-    readonly called: string;
-    read(given: Values<Options>, isAgain: boolean): Promise<Secrets>;
-  };
-  /** How it is used, for `--help`. */
-  readonly examples?: Command["examples"];
-  /** What an operator may not have meant, if others can reach the server. */
-  doubt?(given: Given, isOpen: boolean): string | undefined;
-  /** By how much it makes a line longer, in bytes. */
-  addedBytesMax?(given: Values<Options>): number;
-  /** How many files it needs. */
-  filesMax?(given: Values<Options>): Promise<number>;
-  /** No part if it is not asked for. */
-  load(settings: Settings, context: Context): Promise<Part | false | 0 | undefined>;
-}
 
 function entry<Settings, Options extends Table = {}>(
   one: Entry<Options, Settings>,
@@ -105,19 +78,15 @@ export const EXTRAS = {
       "tls-key": file("PEM file with the key of that certificate"),
       "tls-ca": file("require a client certificate from a CA in this PEM file"),
     },
-    examples: [["linechat-server --tls-cert cert.pem --tls-key key.pem 8443", "over TLS"]],
     excludes: [
       ["tls-cert", "!tls-key"],
       ["tls-key", "!tls-cert"],
       ["tls-ca", "!tls-cert"],
     ],
-    files: {
-      option: "tls-cert",
-      called: "certificates",
-      async read({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }, isAgain) {
-        return { tls: (await import("../program/files.ts")).loadTls({ cert, key, ca }, isAgain) };
+    secrets: async ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }, isAgain) =>
+      cert !== undefined && {
+        tls: (await import("../program/files.ts")).loadTls({ cert, key, ca }, isAgain),
       },
-    },
     load: async ({ tls }: Pick<Secrets, "tls">, context) =>
       tls && (await import("../doors/tls.ts")).tls(context),
   }),
@@ -132,13 +101,10 @@ export const EXTRAS = {
     options: {
       "pass-file": file("require the line in this file as each client's first line"),
     },
-    files: {
-      option: "pass-file",
-      called: "pass phrase",
-      async read({ "pass-file": file = "" }, isAgain) {
-        return { passPhrase: (await import("../program/files.ts")).readPassPhrase(file, isAgain) };
+    secrets: async ({ "pass-file": file }, isAgain) =>
+      file !== undefined && {
+        passPhrase: (await import("../program/files.ts")).readPassPhrase(file, isAgain),
       },
-    },
     doubt: (given, isOpen) =>
       given["pass-file"] && !given["tls-cert"] && isOpen
         ? "the pass phrase travels in the clear: there is no TLS"
@@ -232,19 +198,5 @@ type Entries = (typeof EXTRAS)[keyof typeof EXTRAS];
 /** What `listen` takes for all of them. */
 export type ExtraSettings = Intersection<Parameters<Entries["load"]>[0]>;
 
-type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
-  all: infer All,
-) => void
-  ? All
-  : never;
-
 /** All of them, as they are where it does not matter which they are: each looks at its own options. */
 export const ENTRIES = Object.values(EXTRAS) as unknown as readonly Entry<Table, object>[];
-
-/** Makes the parts that are asked for, one after the other, each told of those before it. */
-export async function loadParts(settings: ExtraSettings, context: Context): Promise<void> {
-  for (const { load } of ENTRIES) {
-    const part = await load(settings, context);
-    if (part) context.parts.push(part);
-  }
-}

@@ -11,7 +11,7 @@ import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import type { Listener, ListenOptions, Place, Server } from "./api.ts";
 import { Connections } from "./connections.ts";
-import { loadParts } from "./extras.ts";
+import { ENTRIES } from "./extras.ts";
 import { guardWith, roomThatReports } from "./open-room.ts";
 
 /**
@@ -33,7 +33,10 @@ export async function listen(options: ListenOptions): Promise<Server> {
     for (const part of parts) part.stop?.();
     for (const part of parts) await part.close?.();
   });
-  await loadParts(options, context);
+  for (const { load } of ENTRIES) {
+    const part = await load(options, context);
+    if (part) parts.push(part);
+  }
 
   const sum = (bytesOf: (part: Part) => number | undefined) =>
     parts.reduce((bytes, part) => bytes + (bytesOf(part) ?? 0), 0);

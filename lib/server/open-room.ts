@@ -18,10 +18,8 @@ export function openRoom(options: OpenRoomOptions): EmbeddedRoom {
 /** Checks the numbers too. */
 export function roomThatReports(options: RoomOptions & RoomEvents, guard: Guard): Room {
   checkLimits(options);
-  return new Room({
-    ...options,
-    extras: [() => reports(options, guard), ...(options.extras ?? [])],
-  });
+  const { extras = [] } = options;
+  return new Room({ ...options, extras: [() => reports(options, guard), ...extras] });
 }
 
 /** Tells the events what happens in a room. */
@@ -31,10 +29,10 @@ export function reports({ onJoin, onLeave, onRefuse }: RoomEvents, guard: Guard)
 
 /** @param onError told of what a guarded function throws; by default, that is an uncaught exception */
 export function guardWith(onError: ((error: Error) => void) | undefined): Guard {
-  return <Details extends unknown[]>(report: (...details: Details) => void = () => {}) =>
-    (...details: Details): void => {
+  return (report) =>
+    (...details) => {
       try {
-        report(...details);
+        report?.(...details);
       } catch (error) {
         queueMicrotask(() => {
           if (onError && error instanceof Error) onError(error);
@@ -67,8 +65,7 @@ function checkLimits(options: RoomOptions): void {
     throw new UserError(`${name} is a whole number from ${min} to ${max}, not ${value}`);
   }
   const { lineBytesMax, logBytes, addedBytesMax = 0 } = { ...DEFAULTS, ...options };
-  if (lineBytesMax + addedBytesMax > logBytes)
-    throw new UserError(
-      `a line of lineBytesMax ${lineBytesMax}, with ${addedBytesMax} bytes before it, does not fit into logBytes ${logBytes}`,
-    );
+  const bytes = lineBytesMax + addedBytesMax;
+  if (bytes > logBytes)
+    throw new UserError(`a line of ${bytes} bytes, by lineBytesMax, is more than logBytes holds`);
 }

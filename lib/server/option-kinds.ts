@@ -1,4 +1,4 @@
-/** Kinds of options that only the server has. */
+/** Kinds of options that only the server has; undefined if they are not given. */
 
 import { splitAddress } from "../program/address.ts";
 import type { Option } from "../program/command-line.ts";
@@ -19,11 +19,7 @@ export const roomName = kind(
 export const redisUrl = kind(
   "url",
   "an address like redis://10.0.0.5 or rediss://user@host:6380/1",
-  (text) => {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    const isRedis = url && /^rediss?:$/.test(url.protocol) && url.hostname !== "";
-    return isRedis && /^\/?\d*$/.test(url.pathname) && !url.search && !url.hash ? url : undefined;
-  },
+  (text) => (/^rediss?:\/\/[^/?#]+\/?\d*$/.test(text) && URL.parse(text)) || undefined,
 );
 
 /** A port of 127.0.0.1, or of a host that is named with it. */

@@ -1,6 +1,5 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
-import { splitAddress } from "../program/address.ts";
 import {
   type Command,
   flag,
@@ -11,20 +10,15 @@ import {
 } from "../program/command-line.ts";
 import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
-import { listed, quote, usageError, UserError } from "../program/system-errors.ts";
+import { listed, usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 import type { ListenOptions } from "./api.ts";
-import { ENTRIES, type Given } from "./extras.ts";
+import type { Given } from "./entry.ts";
+import { ENTRIES } from "./extras.ts";
 
 const CORE = {
-  host: {
-    ...text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
-    parse(value: string) {
-      const { host, port } = splitAddress(value);
-      return port === undefined && host !== "" ? host : undefined;
-    },
-  },
+  host: text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
   "reuse-port": flag(
     "share the port with other servers that do the same, each getting some clients",
   ),
@@ -45,6 +39,11 @@ const CORE = {
   ),
   quiet: flag("log only warnings and errors"),
 };
+const CORE_EXCLUDES = [
+  ["host", "unix"],
+  ["reuse-port", "unix"],
+  ["unix-mode", "!unix"],
+];
 
 /** What a command line asks for; the options of extras too, each of which knows its own. */
 export type ServerOptions = Values<typeof CORE> & Given;
@@ -57,12 +56,10 @@ export function serverCommand(version: string): Command<typeof CORE & Table> {
     summary: "Opens a chat room: each line that one client sends is relayed to every other client.",
     operands: ["port"],
     instead: "unix",
-    readOperands,
     options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
     examples: [
       ["linechat-server 8080", "a room on port 8080"],
       ["linechat-server --unix room", "on the path room, for its owner only"],
-      ...ENTRIES.flatMap(({ examples = [] }) => examples),
     ],
   };
 }
@@ -90,19 +87,15 @@ export async function settingsOf(
   };
 }
 
-/** What comes from files, perhaps again; a `UserError` names the file and what is wrong with it. */
+/**
+ * What comes from files, empty without any.
+ *
+ * @param isAgain whether they were read before
+ * @throws {UserError} that names the file and what is wrong with it
+ */
 export async function secretsOf(given: ServerOptions, isAgain = false): Promise<object> {
-  const read = filesOf(given).map((files) => files.read(given, isAgain));
-  return Object.assign({}, ...(await Promise.all(read)));
-}
-
-/** What `secretsOf` reads, as the log names it. */
-export function secretsNamed(given: ServerOptions): string[] {
-  return filesOf(given).map(({ called }) => called);
-}
-
-function filesOf(given: ServerOptions) {
-  return ENTRIES.flatMap(({ files }) => (files && isUsed(given, files.option) ? files : []));
+  const secrets = await Promise.all(ENTRIES.map((entry) => entry.secrets?.(given, isAgain)));
+  return Object.assign({}, ...secrets);
 }
 
 /** What an operator may not have meant. */
@@ -111,12 +104,6 @@ export function doubtsAbout(given: ServerOptions): string[] {
   const isOpen = !given.unix && host !== "localhost" && !/^(::1$|127\.)/.test(host);
   return ENTRIES.flatMap(({ doubt }) => doubt?.(given, isOpen) ?? []);
 }
-
-const CORE_EXCLUDES = [
-  ["host", "unix"],
-  ["reuse-port", "unix"],
-  ["unix-mode", "!unix"],
-];
 
 /** @throws {UserError} that names the options which do not go together, or need another one */
 function checkTogether(given: ServerOptions): void {
@@ -141,28 +128,15 @@ function isUsed(given: Given, name: string): boolean {
   return given[name] !== undefined && given[name] !== false && [given[name]].flat().length > 0;
 }
 
-/** How many connections there may be; a `UserError` if files are left for none, or for too few. */
+/** How many connections there may be; a `UserError` if the file limit allows fewer. */
 async function limitFor(given: ServerOptions) {
-  const { clientsMax: free, lingerersMax, filesMax, filesOpen } = fileLimit();
+  const { lingerersMax, filesMax, filesOpen, clientsMax: free } = fileLimit();
   const taken = await Promise.all(ENTRIES.map((entry) => entry.filesMax?.(given) ?? 0));
   const clientsMax = taken.reduce((left, files) => left - files, free);
-  if (clientsMax < 1)
-    throw new UserError(
-      `no files left for clients: ulimit -n is ${filesMax}, and ${filesOpen} are open at the start`,
-    );
-  const { "max-clients": wanted = 1 } = given;
+  const wanted = given["max-clients"] ?? Math.max(1, clientsMax);
   if (wanted > clientsMax)
-    throw usageError(
-      `--max-clients ${wanted} is more than the file limit allows: ${clientsMax}, as ulimit -n is ${filesMax}`,
+    throw new UserError(
+      `no files for ${wanted} clients: ulimit -n is ${filesMax}, ${filesOpen} are open, and ${Math.max(0, clientsMax)} clients fit`,
     );
-  return { clientsMax: given["max-clients"] ?? clientsMax, lingerersMax };
-}
-
-/** A port; where there is an address as well, the answer says where that goes. */
-function readOperands(given: readonly string[]): readonly string[] {
-  const [first = "", second] = given;
-  const { host, port = second } = splitAddress(first);
-  if (port === undefined || !/^\d+$/.test(port) || /^\d+$/.test(first)) return given;
-  const where = host === "" ? "" : `--host ${host} `;
-  throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
+  return { clientsMax: wanted, lingerersMax };
 }

@@ -1,19 +1,20 @@
 /** Listening on a path: one server at a time, and never in the place of anything but a stale socket. */
 
-import { chmodSync, linkSync, lstatSync, type Stats, unlinkSync } from "node:fs";
+import { linkSync, lstatSync, type Stats, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { codeOf, explain, UserError } from "../program/system-errors.ts";
+import { codeOf, failed, UserError } from "../program/system-errors.ts";
 import type { Listener } from "./api.ts";
 
 /** What `sockaddr_un` takes, without its NUL; on the BSDs it is a little less. */
 const PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
 const TOO_LONG = "the path is too long";
 const TAKEN = "a server listens there already";
+const WORDS = { EADDRINUSE: TAKEN, EEXIST: TAKEN, EINVAL: TOO_LONG };
 
 /**
  * Listens on a path. The socket is made under a name of its own, which Bun removes when it stops,
- * and linked to the path once it has its mode.
+ * and linked to the path once this server has its lock.
  *
  * @param mode the permissions of the file, such as 0o600
  * @param listen makes the socket under a name
@@ -29,30 +30,28 @@ export async function listenOnPath(
   using opened = new DisposableStack();
   try {
     if (Buffer.byteLength(path) > PATH_BYTES_MAX) throw new UserError(TOO_LONG);
-    const listener = withUmask(0o777, () => listen(name));
-    opened.defer(() => listener.stop());
-    chmodSync(name, mode);
+    const umask = process.umask(0o777 & ~mode);
+    try {
+      opened.adopt(listen(name), (listener) => listener.stop());
+    } finally {
+      process.umask(umask);
+    }
     const own = lstatSync(name);
     lockInode(own, opened);
     await removeStaleSocket(path);
     linkSync(name, path);
     unlinkSync(name);
-    opened.defer(() => tryToRemove(path, own));
+    opened.defer(() => {
+      try {
+        removeSocket(path, own);
+      } catch {
+        // The folder is not to be written to any more; the next server finds a stale socket.
+      }
+    });
     const listening = opened.move();
     return { address: path, port: 0, stop: () => listening.dispose() };
   } catch (error) {
-    const taken = { EADDRINUSE: TAKEN, EEXIST: TAKEN };
-    const words = { ...taken, ENOENT: "no such directory", EINVAL: TOO_LONG };
-    throw new UserError(`cannot listen on ${path}: ${explain(error, words)}`);
-  }
-}
-
-function withUmask<Made>(mask: number, make: () => Made): Made {
-  const umask = process.umask(mask);
-  try {
-    return make();
-  } finally {
-    process.umask(umask);
+    throw failed(`cannot listen on ${path}`, error, WORDS);
   }
 }
 
@@ -90,13 +89,4 @@ async function removeStaleSocket(path: string): Promise<void> {
 function removeSocket(path: string, { dev, ino }: Stats): void {
   const file = lstatSync(path, { throwIfNoEntry: false });
   if (file?.dev === dev && file.ino === ino) unlinkSync(path);
-}
-
-/** As far as that can still be done; the next server finds a stale socket then. */
-function tryToRemove(path: string, file: Stats): void {
-  try {
-    removeSocket(path, file);
-  } catch {
-    // The folder is not to be written to any more.
-  }
 }

@@ -24,20 +24,11 @@ const HEADERS = {
   Connection: "close",
 };
 
-/** What the page has to know about the room: an attribute for each. */
-export interface AboutRoom {
-  /** Whether a pass phrase is asked for. */
-  readonly pass: boolean;
-  readonly names: boolean;
-  readonly history: boolean;
-  /** The longest line, in bytes, its LF included. */
-  readonly lineBytes: number;
-}
-
-export function pageOf({ pass, names, history, lineBytes }: AboutRoom): Response {
-  const flags = [pass && "data-pass", names && "data-names", history && "data-history"];
-  const attributes = ["<html", ...flags.filter(Boolean), `data-line-bytes="${lineBytes}"`];
-  return new Response(page.replace("<html", attributes.join(" ")), { headers: HEADERS });
+/** @param attributes what the page has to know about the room, on its first element */
+export function pageOf(attributes: readonly string[]): Response {
+  return new Response(page.replace("<html", ["<html", ...attributes].join(" ")), {
+    headers: HEADERS,
+  });
 }
 
 /** The code in the page by its hash, which is how a policy allows it and nothing else. */

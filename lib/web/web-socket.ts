@@ -1,7 +1,6 @@
 /**
- * A WebSocket as a socket of the room. A message holds whole lines, in both directions; what a
- * browser sends need not have the last LF. The ways of `ServerWebSocket` that this is about are in
- * test/web/bun-facts.test.ts.
+ * A WebSocket as a socket of the room: a message holds whole lines, but what a browser sends need not
+ * have the last LF. The ways of `ServerWebSocket` are in test/web/bun-facts.test.ts.
  */
 
 import type { AcceptedSocket, Way } from "../doors/door.ts";
@@ -67,8 +66,6 @@ export class BrowserSocket implements AcceptedSocket {
     this.#messageBytesMax = Math.max(MESSAGE_BYTES, connections.room.loggedBytesMax);
   }
 
-  // What happens to the WebSocket.
-
   opened(wire: Wire): void {
     this.#wire = wire;
     this.#connections.accept(this, this.#way);
@@ -90,7 +87,13 @@ export class BrowserSocket implements AcceptedSocket {
   closed(code: number, reason: string): void {
     if (this.#wire === undefined) return;
     this.#wire = undefined;
-    if (this.#endedBy === undefined) this.#endByPeer(code, reason);
+    if (this.#endedBy === undefined) {
+      this.#endedBy = "peer";
+      this.#receiveLate();
+      const isInOrder = code <= GOING_AWAY || code === NO_STATUS || code >= OWN_CODES;
+      if (isInOrder) this.ended();
+      if (reason === TOO_BIG) this.data.failed("line too long");
+    }
     this.#connections.closed(this, this.#way);
   }
 
@@ -101,8 +104,6 @@ export class BrowserSocket implements AcceptedSocket {
   ended(): void {
     this.data.ended();
   }
-
-  // As a socket of the room.
 
   /**
    * Gives Bun whole messages while it holds nothing. Of a message that the system does not take at
@@ -152,15 +153,6 @@ export class BrowserSocket implements AcceptedSocket {
     if (late instanceof ArrayBuffer) this.received(new Uint8Array(late));
   }
 
-  /** What it has sent is received, and then its end, if it has closed in order. */
-  #endByPeer(code: number, reason: string): void {
-    this.#endedBy = "peer";
-    this.#receiveLate();
-    const isInOrder = code <= GOING_AWAY || code === NO_STATUS || code >= OWN_CODES;
-    if (isInOrder) this.ended();
-    if (reason === TOO_BIG) this.data.failed("line too long");
-  }
-
   /**
    * Gives the next lines as a message, as many as go into one; the start of a line is kept.
    *
@@ -188,8 +180,7 @@ export class BrowserSocket implements AcceptedSocket {
       wire.cork(() => {});
       held = wire.getBufferedAmount();
     }
-    const out = Math.max(0, this.#given - held);
-    const taken = Math.min(out, bytesMax);
+    const taken = Math.min(Math.max(0, this.#given - held), bytesMax);
     this.#given -= taken;
     return taken;
   }

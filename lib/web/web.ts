@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 
 import type { Way } from "../doors/door.ts";
-import type { ConnectionsView, Context, Part } from "../extras/part.ts";
+import type { Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort, watchSpareFiles } from "../http/http-port.ts";
 import type { Port } from "../program/port.ts";
 import { pageOf } from "./page.ts";
@@ -32,28 +32,6 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
   let port: HttpPort | undefined;
   let endWatch: (() => void) | undefined;
 
-  /** Answers requests for `/`. */
-  const home =
-    (connections: ConnectionsView, way: Way) =>
-    (request: Request, server: Bun.Server<BrowserSocket>) => {
-      const peer = server.requestIP(request);
-      if (peer === null) return answer("gone\n", 400);
-      const why = objection(request.headers);
-      if (why !== undefined) return answer(`${why}\n`, 403);
-      if (request.headers.has("upgrade")) {
-        const data = new BrowserSocket(connections, way, peer);
-        return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
-      }
-      const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
-      if (refusal !== undefined) return answer(`${refusal}\n`, 403);
-      return pageOf({
-        pass: secrets.passPhrase !== undefined,
-        names: names === true,
-        history: history !== undefined,
-        lineBytes: connections.room.lineBytesMax,
-      });
-    };
-
   return {
     get url() {
       return port && (["web", `${secrets.tls ? "https" : "http"}://${port.address}/`] as const);
@@ -61,6 +39,24 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
     async open(connections, { doors }) {
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
       connections.ways.push(way);
+      const home = (request: Request, server: Bun.Server<BrowserSocket>) => {
+        const peer = server.requestIP(request);
+        if (peer === null) return answer("gone\n", 400);
+        const why = objection(request.headers);
+        if (why !== undefined) return answer(`${why}\n`, 403);
+        if (request.headers.has("upgrade")) {
+          const data = new BrowserSocket(connections, way, peer);
+          return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
+        }
+        const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
+        if (refusal !== undefined) return answer(`${refusal}\n`, 403);
+        return pageOf([
+          ...(secrets.passPhrase ? ["data-pass"] : []),
+          ...(names ? ["data-names"] : []),
+          ...(history ? ["data-history"] : []),
+          `data-line-bytes="${connections.room.lineBytesMax}"`,
+        ]);
+      };
       port = await openHttpPort(place, (at) =>
         Bun.serve<BrowserSocket>({
           ...at,
@@ -68,7 +64,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           ...(secrets.tls && {
             tls: { ...secrets.tls, requestCert: !!secrets.tls.ca, rejectUnauthorized: true },
           }),
-          routes: { "/": { GET: home(connections, way) } },
+          routes: { "/": { GET: home } },
           websocket: websocketOf(connections.room.lineBytesMax, onError),
         }),
       );
@@ -86,14 +82,10 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
 }
 
 /**
- * Tells why a request does not mean this server; undefined if it may come in.
- *
- * `Host` has to be an address, `localhost`, the name of the machine or one of `names`: a name that
- * somebody else has made lead here (DNS rebinding) is none of these. `Origin`, which a browser sends
- * with a WebSocket and no page can change, has to be the same as `Host`, or one of `names`, by which
- * a reverse proxy is reached that does not hand `Host` on.
- *
- * @param names as a URL has them, with a port if it is not that of the scheme
+ * Tells why a request does not mean this server; undefined if it may come in. `Host` has to be an
+ * address, `localhost`, the name of the machine or one of `names`, which a name that somebody else
+ * has made lead here (DNS rebinding) is not. `Origin`, which a browser sends with a WebSocket and no
+ * page can change, has to be the same, or one of `names`: a reverse proxy need not hand `Host` on.
  */
 function ownNames(names: readonly string[]) {
   const given = new Set(names.map((name) => name.toLowerCase()));
@@ -103,23 +95,25 @@ function ownNames(names: readonly string[]) {
     const name = host.replace(/:\d*$/, "");
     const isOwn = own.has(name) || given.has(host) || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;
     if (!isOwn) return `this server is not called ${host}`;
-    const origin = headers.get("origin")?.toLowerCase();
-    const from = origin?.replace(/^https?:\/\//, "");
+    const from = headers
+      .get("origin")
+      ?.toLowerCase()
+      .replace(/^https?:\/\//, "");
     const isSame = from === undefined || from === host || given.has(from);
-    return isSame ? undefined : `not for pages of ${origin}`;
+    return isSame ? undefined : `not for pages of ${from}`;
   };
 }
 
 /** The handlers of WebSockets: one that fails, which is a bug, ends its connection and not the program. */
 function websocketOf(
   lineBytesMax: number,
-  onError: Context["onError"],
+  onError: (error: Error) => void = () => {},
 ): Bun.WebSocketHandler<BrowserSocket> {
   const safely = (socket: BrowserSocket, handle: () => void) => {
     try {
       handle();
     } catch (error) {
-      onError?.(error instanceof Error ? error : new Error(String(error)));
+      onError(error instanceof Error ? error : new Error(String(error)));
       socket.data.failed();
     }
   };

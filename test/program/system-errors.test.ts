@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { explain, failed, usageError, UserError, within } from "../../lib/program/system-errors.ts";
+import { explain, failed, usageError, UserError } from "../../lib/program/system-errors.ts";
+import { within } from "../../lib/program/timeout.ts";
 
 function failure(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });

@@ -139,7 +139,7 @@ describe("the reason why a path cannot be listened on", () => {
       "the path is too long",
     ],
     ["a name in it is too long", (folder) => join(folder, "x".repeat(300)), "the path is too long"],
-    ["there is no such directory", (folder) => join(folder, "none", "room"), "no such directory"],
+    ["a folder is missing", (folder) => join(folder, "none", "room"), "no such file or directory"],
     ["it is a directory", (folder) => folder, "it exists and is no socket"],
     [
       "a file stands where a directory should",

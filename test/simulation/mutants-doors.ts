@@ -223,7 +223,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
     "the start of a line is kept where the log overwrites it": ["Uint8Array.from(whole)", "whole"],
     "what a WebSocket holds counts as taken": ["Math.max(0, this.#given - held)", "this.#given"],
-    "more counts as taken than was offered": ["Math.min(out, bytesMax)", "out"],
+    "more counts as taken than was offered": [
+      "Math.min(Math.max(0, this.#given - held), bytesMax)",
+      "Math.max(0, this.#given - held)",
+    ],
     "a message is sent while another is held": [
       "taken < length && this.#given === 0 && this.#wire",
       "taken < length && this.#wire",
