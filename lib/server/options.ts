@@ -1,5 +1,6 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
+import { splitAddress } from "../program/address.ts";
 import {
   type Command,
   flag,
@@ -10,7 +11,7 @@ import {
 } from "../program/command-line.ts";
 import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
-import { listed, usageError, UserError } from "../program/system-errors.ts";
+import { listed, quote, usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 import type { ListenOptions } from "./api.ts";
@@ -18,7 +19,13 @@ import type { Given } from "./entry.ts";
 import { ENTRIES } from "./extras.ts";
 
 const CORE = {
-  host: text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
+  host: {
+    ...text("address", "listen on this address (default: all, IPv6 and IPv4)", undefined),
+    parse(value: string) {
+      const { host, port } = splitAddress(value);
+      return port === undefined && host !== "" ? host : undefined;
+    },
+  },
   "reuse-port": flag(
     "share the port with other servers that do the same, each getting some clients",
   ),
@@ -56,6 +63,7 @@ export function serverCommand(version: string): Command<typeof CORE & Table> {
     summary: "Opens a chat room: each line that one client sends is relayed to every other client.",
     operands: ["port"],
     instead: "unix",
+    readOperands,
     options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
     examples: [
       ["linechat-server 8080", "a room on port 8080"],
@@ -139,4 +147,13 @@ async function limitFor(given: ServerOptions) {
       `no files for ${wanted} clients: ulimit -n is ${filesMax}, ${filesOpen} are open, and ${Math.max(0, clientsMax)} clients fit`,
     );
   return { clientsMax: wanted, lingerersMax };
+}
+
+/** A port; where there is an address as well, the answer says where that goes. */
+function readOperands(given: readonly string[]): readonly string[] {
+  const [first = "", second] = given;
+  const { host, port = second } = splitAddress(first);
+  if (port === undefined || !/^\d+$/.test(port) || /^\d+$/.test(first)) return given;
+  const where = host === "" ? "" : `--host ${host} `;
+  throw usageError(`${quote(first)} is no port: linechat-server ${where}${port}`);
 }
