@@ -33,9 +33,7 @@ export class Cursor implements Author {
   lastRun = -1;
   /** Whether the socket took less than it was offered and has not drained. */
   blocked = false;
-  /** Whether the connection is gone. */
   gone = false;
-  /** Undefined once it has it. */
   backlog: Backlog | undefined;
   /** Where that ends in the log which it is to get, and what is next then; the head for a member. */
   last: { readonly end: number; done(): void } | undefined;
@@ -80,6 +78,12 @@ export class Cursor implements Author {
     this.backlog = undefined;
     if (this.writeUpTo(Math.min(this.end, turnEnd)) && this.position === this.end)
       this.last?.done();
+  }
+
+  /** Writes all that the socket takes by now, which is not to count as progress later. */
+  exhaust(): void {
+    do this.write();
+    while (this.position < this.end && !this.blocked && !this.gone);
   }
 
   /** Writes up to a position; returns whether the socket has taken all of it. */

@@ -28,7 +28,6 @@ export class Leaver implements Life {
   #cursor: Cursor | undefined;
   /** Which position in the log it has to reach in time, to get more time. */
   #goal = 0;
-  /** What is left of the server's message to it. */
   #message: Uint8Array;
 
   /** @param onDone told once the cursor, of a member, needs the log no more, and why it has left */
@@ -97,7 +96,7 @@ export class Leaver implements Life {
 
   /** Offers it more first, as the socket of a slow reader takes a little all the time, but drains rarely. */
   #demandProgress(cursor: Cursor): void {
-    cursor.write();
+    cursor.exhaust();
     this.#room.wake(0);
     if (this.#cursor === undefined) return;
     if (cursor.reached >= this.#goal) this.#expectProgress(cursor);

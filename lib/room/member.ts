@@ -32,7 +32,6 @@ export class Member implements Life, Sender {
   isSilent = false;
   readonly #room: MemberRoom;
   #isPaused = false;
-  /** Whether its peer has sent its last byte. */
   #hasEnded = false;
   /** Why it leaves, once all that it has sent is taken. */
   #leaves: DisconnectReason | undefined;

@@ -161,7 +161,6 @@ export class Room implements MemberRoom, LeaverRoom {
     this.wake(0);
   }
 
-  /** Ends all connections at once. */
   abort(): void {
     for (const leaver of this.pending.over()) leaver.failed();
     for (const leaver of this.lingering.over()) leaver.late();
@@ -221,8 +220,7 @@ export class Room implements MemberRoom, LeaverRoom {
     const { cursor } = member;
     if (cursor.socket.data !== member) return;
     assert(!member.isWaiting, "a member that leaves has sent everything");
-    // What its socket takes already is not to count as progress later.
-    if (cursor.blocked) cursor.write();
+    if (cursor.blocked) cursor.exhaust();
     this.#silence(member, why.reason);
     if (cursor.socket.data !== member) return;
     new Leaver(this, cursor.socket, why, cursor, (reason) => this.lost(member, reason));

@@ -319,6 +319,22 @@ describe("a member that leaves", () => {
     expect(events.at(-1)).toBe("left eve: too slow, 1 bytes behind");
   });
 
+  test("has one time to take what its socket had room for all along, and not another for that", () => {
+    const { join, pass, events, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
+    const eve = join("eve");
+    eve.room = 0;
+    for (let lines = 0; lines < 40; lines++) bob.sends(`${"x".repeat(50_000)}\n`);
+    pass(0);
+    // More than is written in a turn, of which nothing tells.
+    eve.room = 1_000_000;
+    eve.data.ended();
+    pass(999);
+    expect(eve.reset).toBe(false);
+    pass(1);
+    expect(eve.reset).toBe(true);
+    expect(events.at(-1)).toMatch(/^left eve: too slow, /);
+  });
+
   test("and is gone keeps its seat until its lines are in the log", () => {
     const { room, pass, bob } = openPair(SMALL, 0);
     const eve = new FakeSocket();
