@@ -230,7 +230,7 @@ const LEAVING = [
       "",
     ],
     "a leaver is judged too slow without being offered more": [
-      "cursor.write();\n    this.#room.wake(0);",
+      "cursor.exhaust();\n    this.#room.wake(0);",
       "this.#room.wake(0);",
     ],
     "a leaver that goes on taking gets no more time": [
