@@ -4,6 +4,8 @@ import { write } from "node:fs";
 
 import { codeOf, failed } from "./system-errors.ts";
 
+/** As much as a pipe takes in one piece (POSIX, 4 KiB on Linux): events go out together up to that. */
+const PIPE_BUF = 4096;
 const LONGEST_WAIT_MS = 50;
 const QUEUE_LENGTH_MAX = 1 << 20;
 const CLOSE_MS = 500;
@@ -101,8 +103,15 @@ export class Queue {
     const events = this.#events;
     try {
       await this.#writeCount();
-      for (; events[0] !== undefined; this.#length -= events.shift()?.length ?? 0)
-        await writeFully(this.#descriptor, Buffer.from(events[0]));
+      while (events.length > 0) {
+        let [text = ""] = events;
+        let count = 1;
+        for (; text.length + (events[count]?.length ?? Infinity) <= PIPE_BUF; count++)
+          text += events[count];
+        await writeFully(this.#descriptor, Buffer.from(text));
+        events.splice(0, count);
+        this.#length -= text.length;
+      }
       await this.#writeCount();
     } catch {
       this.#dropped += events.splice(0).length;

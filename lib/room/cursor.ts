@@ -73,11 +73,12 @@ export class Cursor implements Author {
    * waiting: a short count stops the cursor, `drained` starts it again.
    */
   write(): void {
+    const { end } = this;
     const turnEnd = this.position + TURN_BYTES;
-    if (this.backlog?.write(turnEnd) === false) return;
-    this.backlog = undefined;
-    if (this.writeUpTo(Math.min(this.end, turnEnd)) && this.position === this.end)
-      this.last?.done();
+    if (this.backlog?.write(turnEnd)) this.backlog = undefined;
+    const hasAll = !this.backlog && this.writeUpTo(Math.min(end, turnEnd)) && this.position === end;
+    if (hasAll) this.last?.done();
+    else if (!this.blocked && !this.gone) this.#room.wake(0);
   }
 
   /** Writes all that the socket takes by now, which is not to count as progress later. */
@@ -97,8 +98,6 @@ export class Cursor implements Author {
       this.position = this.blocked ? log.advance(this, position, taken) : next;
       if (this.blocked) return false;
     }
-    // More than a turn's part is left: it is written in the next one.
-    if (this.position < this.end) this.#room.wake(0);
     return true;
   }
 

@@ -176,15 +176,15 @@ const WRITING = [
       "if (this.blocked) break;",
     ],
     "a leaver gets what is sent after it has left": [
-      "this.writeUpTo(Math.min(this.end, turnEnd)) && this.position === this.end",
-      "this.writeUpTo(this.#room.log.head) && this.position >= this.end",
+      "this.writeUpTo(Math.min(end, turnEnd)) && this.position === end",
+      "this.writeUpTo(this.#room.log.head) && this.position >= end",
     ],
     "a cursor writes all there is in one turn": [
       "const TURN_BYTES = 256 << 10;",
       "const TURN_BYTES = 256 << 20;",
     ],
     "what is over a turn's part is forgotten": [
-      "if (this.position < this.end) this.#room.wake(0);",
+      "else if (!this.blocked && !this.gone) this.#room.wake(0);",
       "",
     ],
     "a write that fails is a write of nothing": [
