@@ -273,7 +273,7 @@ describe("in a browser", () => {
     const peer = await back.join();
     await ann.says("here again");
     await peer.hears("ann: here again\n");
-    const [, lost = "", again = ""] = (await ann.lines()).filter((line) => line.startsWith("---"));
+    const [lost = "", again = ""] = (await ann.lines()).filter((line) => /^--- conn/.test(line));
     expect(lost).toBe("--- connection lost");
     expect(again).toMatch(
       /^--- connected again at \d\d:\d\d, lost at \d\d:\d\d: the history follows/,
