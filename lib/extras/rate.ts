@@ -7,6 +7,7 @@ import { LF } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
 import type { Part } from "./part.ts";
+import { WrappedLines } from "./wrapped-lines.ts";
 
 const SECOND_MS = 1000;
 
@@ -48,30 +49,25 @@ interface Rate {
  * The lines of a member, and its token bucket. That holds a second's worth of lines: so many may be
  * sent at once, and then so many a second, until it leaves.
  */
-class PacedLines implements Lines {
+class PacedLines extends WrappedLines {
   /** When the bucket is full again. */
   fullAtMs = -Infinity;
   readonly #rate: Rate;
   readonly #member: Member;
-  readonly #lines: Lines;
 
   constructor(rate: Rate, member: Member, lines: Lines) {
+    super(lines);
     this.#rate = rate;
     this.#member = member;
-    this.#lines = lines;
   }
 
-  get isHeldBack(): boolean {
-    return this.#lines.next !== undefined && this.#tokens < 1;
-  }
-
-  get objection(): Lines["objection"] {
-    return this.#lines.objection;
+  override get isHeldBack(): boolean {
+    return this.within.next !== undefined && this.#tokens < 1;
   }
 
   /** As much of the oldest run as may be sent. */
-  get next(): Uint8Array | undefined {
-    const run = this.#lines.next;
+  override get next(): Uint8Array | undefined {
+    const run = super.next;
     if (run === undefined || this.#tokens < 1) return undefined;
     let end = 0;
     for (let left = Math.floor(this.#tokens); left > 0 && end < run.length; left--)
@@ -79,19 +75,19 @@ class PacedLines implements Lines {
     return run.subarray(0, end);
   }
 
-  push(chunk: Uint8Array): void {
-    this.#lines.push(chunk);
+  override push(chunk: Uint8Array): void {
+    super.push(chunk);
     this.#mindHeldBack();
   }
 
-  end(): void {
-    this.#lines.end();
+  override end(): void {
+    super.end();
     this.#mindHeldBack();
   }
 
-  take(bytesMax: number): Uint8Array | undefined {
+  override take(bytesMax: number): Uint8Array | undefined {
     const { next } = this;
-    const run = next && this.#lines.take(Math.min(bytesMax, next.length));
+    const run = next && super.take(Math.min(bytesMax, next.length));
     if (run === undefined || this.#isUnlimited) return run;
     const { linesPerSecond, paced, room } = this.#rate;
     const spentMs = (countLines(run) * SECOND_MS) / linesPerSecond;

@@ -46,8 +46,10 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "if (filled + length > bytesMax) break;",
       "if (next > bytesMax) break;",
     ],
+  }),
+  ...faultsIn("extras/wrapped-lines.ts", {
     "nobody knows that lines with a name are held back": [
-      "return this.#lines.isHeldBack ?? false;",
+      "return this.within.isHeldBack ?? false;",
       "return false;",
     ],
   }),
@@ -193,7 +195,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     ],
     "what begins as TLS does is relayed": [
       "if (greetsInTls(bytes)) return this",
-      "if (greetsInTls(bytes)) this.#lines.push(chunk);\n      if (greetsInTls(bytes)) return this",
+      "if (greetsInTls(bytes)) super.push(chunk);\n      if (greetsInTls(bytes)) return this",
     ],
     "first bytes that are cut are not looked at together": [
       "Buffer.concat([this.#begun, chunk",

@@ -2,6 +2,7 @@
 
 import type { Lines } from "../../room/fair-queue.ts";
 import { LF } from "../../room/line-buffer.ts";
+import { WrappedLines } from "../wrapped-lines.ts";
 
 /** Where lines are put together, and behind that those they are made of. */
 let scratch = new Uint8Array(0);
@@ -12,43 +13,22 @@ let scratch = new Uint8Array(0);
  * Names are put in when lines are taken, so that a million empty lines that wait do not become 32
  * times as many bytes.
  */
-export class NamedLines implements Lines {
-  readonly #lines: Lines;
+export class NamedLines extends WrappedLines {
   readonly #name: string;
   /** Undefined until a line is taken: most of those who are here send nothing. */
   #prefix: Uint8Array | undefined;
 
   constructor(lines: Lines, name: string) {
-    this.#lines = lines;
+    super(lines);
     this.#name = name;
-  }
-
-  get next(): Uint8Array | undefined {
-    return this.#lines.next;
-  }
-
-  get objection(): Lines["objection"] {
-    return this.#lines.objection;
-  }
-
-  get isHeldBack(): boolean {
-    return this.#lines.isHeldBack ?? false;
-  }
-
-  push(chunk: Uint8Array): void {
-    this.#lines.push(chunk);
-  }
-
-  end(): void {
-    this.#lines.end();
   }
 
   /**
    * Takes out lines of the oldest run, as many as fit with the name before each, if any does. They
    * stay as they are until the next call, on whichever member's lines.
    */
-  take(bytesMax: number): Uint8Array | undefined {
-    const run = this.#lines.next;
+  override take(bytesMax: number): Uint8Array | undefined {
+    const run = this.next;
     if (run === undefined) return undefined;
     const prefix = (this.#prefix ??= new TextEncoder().encode(`${this.#name}: `));
     // Within one array, copying many short lines is fastest.
@@ -67,7 +47,7 @@ export class NamedLines implements Lines {
       filled += length;
       end = next;
     }
-    if (end > 0) this.#lines.take(end);
+    if (end > 0) super.take(end);
     return end > 0 ? bytes.subarray(0, filled) : undefined;
   }
 }
