@@ -1,5 +1,8 @@
 /** Addresses as text, as `getnameinfo` with `NI_NUMERICHOST` gives them; and as people write them. */
 
+/** What names addresses in an option: see lib/doors/address-list.ts. */
+export const ADDRESS_RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
+
 /**
  * Where a connection comes from or goes to: `203.0.113.9:51234`, `[2001:db8::1]:51234`.
  *

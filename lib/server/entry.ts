@@ -18,7 +18,7 @@ export interface Entry<Options extends Table, Settings> {
   /** What an operator may not have meant, if others can reach the server. */
   doubt?(given: Given, isOpen: boolean): string | undefined;
   /** By how much it makes a line longer, in bytes. */
-  addedBytesMax?(given: Values<Options>): number;
+  addedBytesMax?(given: Values<Options>): Promise<number>;
   /** How many files it needs. */
   filesMax?(given: Values<Options>): Promise<number>;
   /** No part if it is not asked for. */

@@ -6,16 +6,16 @@
  */
 
 import type { Secrets } from "../extras/part.ts";
+import { ADDRESS_RULE } from "../program/address.ts";
 import { flag, type Table, text } from "../program/command-line.ts";
 import * as values from "../program/option-values.ts";
 import type { Entry, Intersection } from "./entry.ts";
 import * as kinds from "./option-kinds.ts";
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
-const RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 const file = (help: string) => text("file", help, undefined);
 const count = (help: string) => values.count(help, undefined);
-const addresses = (help: string) => values.list("address", RULE, help, (text) => text);
+const addresses = (help: string) => values.list("address", ADDRESS_RULE, help, (text) => text);
 
 function entry<Settings, Options extends Table = {}>(
   one: Entry<Options, Settings>,
@@ -132,7 +132,8 @@ export const EXTRAS = {
         "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
       ),
     },
-    addedBytesMax: ({ names }) => (names ? 130 : 0),
+    addedBytesMax: async ({ names }) =>
+      names ? (await import("../extras/names/names.ts")).PREFIX_BYTES_MAX : 0,
     load: async ({ names }: { names?: boolean | undefined }, context) =>
       names && (await import("../extras/names/names.ts")).names(context),
   }),

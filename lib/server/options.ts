@@ -77,7 +77,7 @@ export async function settingsOf(
   given: ServerOptions,
   port = "",
 ): Promise<ListenOptions & { clientsMax: number }> {
-  checkTogether(given);
+  await checkTogether(given);
   const settings = ENTRIES.map(({ settings, options = {} }) => {
     const own = Object.keys(options).map((name) => [name, given[name]] as const);
     return settings?.(given) ?? Object.fromEntries(own);
@@ -114,7 +114,7 @@ export function doubtsAbout(given: ServerOptions): string[] {
 }
 
 /** @throws {UserError} that names the options which do not go together, or need another one */
-function checkTogether(given: ServerOptions): void {
+async function checkTogether(given: ServerOptions): Promise<void> {
   for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)]) {
     if (!excluded.every((name) => isUsed(given, name))) continue;
     const [missing = ""] = excluded.filter((name) => name.startsWith("!"));
@@ -123,7 +123,7 @@ function checkTogether(given: ServerOptions): void {
     throw usageError(`${listed(used)} needs --${missing.slice(1)}`);
   }
   const { buffer, "max-line": line } = given;
-  const added = ENTRIES.reduce((sum, entry) => sum + (entry.addedBytesMax?.(given) ?? 0), 0);
+  const added = await sumOf((entry) => entry.addedBytesMax?.(given));
   if (line + added > buffer)
     throw usageError(
       `--max-line ${formatSize(line)} does not fit into --buffer ${formatSize(buffer)}${added > 0 ? ", with a name before it" : ""}`,
@@ -139,14 +139,19 @@ function isUsed(given: Given, name: string): boolean {
 /** How many connections there may be; a `UserError` if the file limit allows fewer. */
 async function limitFor(given: ServerOptions) {
   const { lingerersMax, filesMax, filesOpen, clientsMax: free } = fileLimit();
-  const taken = await Promise.all(ENTRIES.map((entry) => entry.filesMax?.(given) ?? 0));
-  const clientsMax = taken.reduce((left, files) => left - files, free);
+  const clientsMax = free - (await sumOf((entry) => entry.filesMax?.(given)));
   const wanted = given["max-clients"] ?? Math.max(1, clientsMax);
   if (wanted > clientsMax)
     throw new UserError(
       `no files for ${wanted} clients: ulimit -n is ${filesMax}, ${filesOpen} are open, and ${Math.max(0, clientsMax)} clients fit`,
     );
   return { clientsMax: wanted, lingerersMax };
+}
+
+/** What all entries need together. */
+async function sumOf(need: (entry: (typeof ENTRIES)[number]) => Promise<number> | undefined) {
+  const needs = await Promise.all(ENTRIES.map((entry) => need(entry) ?? 0));
+  return needs.reduce((sum, each) => sum + each, 0);
 }
 
 /** A port; where there is an address as well, the answer says where that goes. */
