@@ -7,7 +7,6 @@
 
 import { flag, type Option, runCommand, type Values } from "../lib/program/command-line.ts";
 import { count as whole } from "../lib/program/option-values.ts";
-import {} from "../lib/program/option-values.ts";
 import { version } from "../package.json";
 import { demand } from "./faults/faults.ts";
 import { RoomProcess } from "./faults/room-process.ts";
