@@ -62,6 +62,7 @@ function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): 
     joined: (member) => tell(() => events.onJoin?.(member)),
     left: (member, reason) => tell(() => events.onLeave?.(member, reason)),
     sent(member, run) {
+      if (!events.onLine) return; // To take lines apart costs more than to relay them.
       for (const line of decoder.decode(run).split(/\r?\n/).slice(0, -1))
         tell(() => events.onLine?.(line, member));
     },
