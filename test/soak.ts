@@ -75,7 +75,7 @@ await using crowd = await CrowdProcess.start({
   ...{ port: room.port, listeners, talkers: TALKERS, seed },
 });
 const pacemaker = await Seat.join(room.port, PACEMAKER);
-const trouble = new Trouble(room, pacemaker);
+const trouble = new Trouble(room, pacemaker, anotherBatch);
 const memory = new MemoryWatch(() => room.memoryBytes);
 const startMs = performance.now();
 const progress = setInterval(reportProgress, PROGRESS_MS);
@@ -107,6 +107,12 @@ async function keepPace(): Promise<never> {
     await pacemaker.say(1);
     await pacemaker.hears(talkerName(0), (batch - 0.5) * BATCH_LINES);
   }
+}
+
+/** Waits until a talker of the steady crowd has said as much as a batch, from now on. */
+function anotherBatch(): Promise<void> {
+  const talker = talkerName(0);
+  return pacemaker.hears(talker, pacemaker.heard.count(talker) + BATCH_LINES);
 }
 
 /** Lasts as long as it is to; then waits until everybody has heard everything. */

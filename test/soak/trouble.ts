@@ -18,6 +18,7 @@ const END_MS = 20_000;
 export class Trouble {
   readonly #room: RoomProcess;
   readonly #witness: Seat;
+  readonly #recovered: () => Promise<void>;
   #over = false;
   #tasks: Promise<void>[] = [];
   #guestLines = 0;
@@ -25,10 +26,15 @@ export class Trouble {
   #faults = 0;
   #stops = 0;
 
-  /** @param witness a member that hears everything */
-  constructor(room: RoomProcess, witness: Seat) {
+  /**
+   * @param witness a member that hears everything
+   * @param recovered waits until lines have gone through the room once more, which a fault may hold up
+   *   for a whole patience: without that, one fault after the other could hold it up without end
+   */
+  constructor(room: RoomProcess, witness: Seat, recovered: () => Promise<void>) {
     this.#room = room;
     this.#witness = witness;
+    this.#recovered = recovered;
   }
 
   /** What guests said, each line of which the witness has heard. */
@@ -93,6 +99,7 @@ export class Trouble {
         const end = await fault.unleash(this.#room, this.#witness);
         await Bun.sleep(random.below(500));
         await end();
+        await this.#recovered();
       } catch (cause) {
         throw new Error(`while ${fault.name}: ${cause}`, { cause });
       }
