@@ -6,7 +6,7 @@
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
-import { addressOf, type ConnectOptions, openConnection } from "./lib/client/connect.ts";
+import { type ConnectOptions, openConnection } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection, type Part } from "./lib/client/conversation.ts";
 import type { Notes } from "./lib/client/notes.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
@@ -43,7 +43,7 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   if (connection) notes.note(`connected to ${connection.remoteAddress}`);
   const conversation = connection
     ? new OneConnection(connection, part, notes)
-    : await openReconnecting(place, part, notes);
+    : await reconnect(place, part, notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   let exitCode = 0;
@@ -74,13 +74,9 @@ async function openPlainly(): Promise<LocalSide> {
   return showPlainly(openPipe());
 }
 
-async function openReconnecting(
-  place: ConnectOptions,
-  part: Part,
-  notes: Notes,
-): Promise<Conversation> {
+async function reconnect(place: ConnectOptions, part: Part, notes: Notes): Promise<Conversation> {
   const { ReconnectingConversation } = await import("./lib/client/reconnect.ts");
-  return new ReconnectingConversation(addressOf(place), () => openConnection(place), part, notes);
+  return new ReconnectingConversation(() => openConnection(place), part, notes);
 }
 
 /** In a pipeline that nobody watches, the client reports only what goes wrong. */

@@ -121,7 +121,7 @@ export class SocketConnection implements Connection {
   }
 
   async *lines(): AsyncGenerator<string, void, undefined> {
-    const { WholeLines } = await import("./whole-lines.ts"); // The programs do without it.
+    const { WholeLines } = await import("./pipe.ts"); // Only who asks for lines needs it.
     const whole = new WholeLines();
     let run: Uint8Array | undefined;
     try {
