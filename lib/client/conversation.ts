@@ -47,8 +47,10 @@ const SHAPES = DISCONNECTS.map(({ message, ...meaning }) => {
 });
 /** What asks for a name, as the first that a client receives. */
 export const ASKS_FOR_NAME = /^\* say your name first( \(here: .+\))?\r?\n/;
+/** A client that has received more than that was not refused. */
+const START_BYTES_MAX = ASK_FOR_NAME_BYTES_MAX + SERVER_MESSAGE_BYTES_MAX;
 /** The start of a line that is not the server's own. */
-const LINE_OF_MEMBER = /\n(?!\* |\*?$)/;
+const LINE_OF_MEMBER = /(^|\n)(?!\* |\*?$)/;
 
 /**
  * Recognises a message that disconnects; undefined for any other line.
@@ -71,13 +73,10 @@ export class OneConnection implements Conversation {
   readonly connection: SocketConnection;
   readonly #part: Part;
   readonly #notes: Notes;
-  /** Whether a line of a member was received: so this client is one, too. */
-  isMember = false;
-  /** Whether a line was sent, which has the name in it, or is it. */
+  /** Whether a name or a line was sent, which has the name in it, or is it. */
   #hasSent = false;
-  #isAsked = false;
-  /** What was received first; undefined once the first line is known. */
-  #first: string | undefined = "";
+  /** All that was received, while it may be a refusal. */
+  #start: string | undefined = "";
   /** What was received last; begins with an LF, for the line before the first. */
   #last: Buffer = Buffer.from("\n");
 
@@ -89,8 +88,7 @@ export class OneConnection implements Conversation {
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    if (this.#isAsked && !this.#hasSent) this.#sendName();
-    this.#isAsked = false;
+    if (!this.#hasSent && ASKS_FOR_NAME.test(this.#start ?? "")) this.#sendName();
     try {
       const bytes = await this.connection.read();
       if (bytes !== undefined) {
@@ -123,6 +121,11 @@ export class OneConnection implements Conversation {
     this.connection.endOutput();
   }
 
+  /** Whether this client is known to be a member, because it has received what members send. */
+  get isMember(): boolean {
+    return this.#start === undefined;
+  }
+
   /**
    * The message by which the server ended the connection, if that is the last line received. A member
    * is not refused: what looks so was sent by another.
@@ -135,20 +138,18 @@ export class OneConnection implements Conversation {
 
   #look(bytes: Uint8Array): void {
     const lastBytes = SERVER_MESSAGE_BYTES_MAX + 1;
-    const seen = Buffer.concat([this.#last, bytes.subarray(this.isMember ? -lastBytes : 0)]);
-    this.#last = seen.subarray(-lastBytes);
-    this.isMember ||= LINE_OF_MEMBER.test(seen.toString("latin1"));
-    if (this.#first === undefined) return;
-    this.#first += Buffer.from(bytes).toString("latin1", 0, ASK_FOR_NAME_BYTES_MAX);
-    this.#isAsked = ASKS_FOR_NAME.test(this.#first);
-    if (this.#first.includes("\n") || this.#first.length > ASK_FOR_NAME_BYTES_MAX)
-      this.#first = undefined;
+    this.#last = Buffer.concat([this.#last, bytes.subarray(-lastBytes)]).subarray(-lastBytes);
+    if (this.#start === undefined) return;
+    this.#start += Buffer.from(bytes.subarray(0, START_BYTES_MAX + 1)).toString("latin1");
+    if (LINE_OF_MEMBER.test(this.#start) || this.#start.length > START_BYTES_MAX)
+      this.#start = undefined;
   }
 
   #sendName(): void {
     const { name, sends } = this.#part;
     if (name === "" && !sends)
       throw new UserError("the room asks for a name; give one with --name", { permanent: true });
+    this.#hasSent = true;
     // Without one, the first line that is sent is it.
     if (name === "" || this.connection.outputEnded) return;
     void this.connection.write(`${name}\n`);
