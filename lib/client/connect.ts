@@ -143,23 +143,20 @@ export async function firstToAnswer<Socket extends { terminate(): void }>(
   over: AbortController,
   headStartMs = HEAD_START_MS,
 ): Promise<Socket> {
-  const first = Promise.withResolvers<Socket>();
-  let failures = 0;
+  const attempts: Promise<Socket>[] = [];
   for (const address of addresses) {
     if (over.signal.aborted) break;
-    const attempt = connect(address).then(
-      (socket) => {
-        if (over.signal.aborted) return socket.terminate();
-        over.abort();
-        first.resolve(socket);
-      },
-      (error) => {
-        if (++failures === addresses.length) first.reject(error);
-      },
-    );
-    await Promise.race([attempt, Bun.sleep(headStartMs)]);
+    const attempt = connect(address).then((socket) => {
+      const isLate = over.signal.aborted;
+      over.abort();
+      if (!isLate) return socket;
+      socket.terminate();
+      throw new Error("late");
+    });
+    attempts.push(attempt);
+    await Promise.race([attempt.catch(() => {}), Bun.sleep(headStartMs)]);
   }
-  return first.promise;
+  return Promise.any(attempts).catch(({ errors }) => Promise.reject(errors.at(-1)));
 }
 
 /** Without TLS: socket events go to the connection, unless they show that the server speaks TLS. */

@@ -170,7 +170,7 @@ export class ReconnectingConversation implements Conversation {
       const { connection, disconnect } = this.#current ?? {};
       this.#current = undefined;
       connection?.abandon();
-      const loss = this.#outgoing.lost(disconnect);
+      const loss = connection && this.#outgoing.lost(disconnect);
       this.#goOn();
       if (failure && (failure.permanent || this.#outgoing.isDone)) throw failure;
       if (this.#outgoing.isDone) break;
