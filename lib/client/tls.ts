@@ -68,6 +68,7 @@ function handlers(
   /** Ends the connection: in order if the last record says so, or else with what has failed. */
   const close = ({ data }: Bun.Socket<SocketConnection>, error?: Error | null) => {
     const cutOff = "the connection was cut off (no TLS close_notify)";
+    shaken.reject(error ?? new UserError(CLOSED_IN_HANDSHAKE));
     if (error) data.closed(inWords(error, tls, data.hasReceived));
     else if (records.endedInOrder) data.closed();
     else data.closed(new UserError(cutOff, { code: "ERR_TLS_CUT_OFF" }));
@@ -84,11 +85,8 @@ function handlers(
     },
     drain: (secure) => secure.data.drained(),
     end: (secure) => (records.endedInOrder ? secure.data.ended() : secure.terminate()),
-    close(secure, error) {
-      shaken.reject(error ?? new UserError(CLOSED_IN_HANDSHAKE));
-      close(secure, error);
-    },
-    error: (secure, error) => close(secure, error),
+    close,
+    error: close,
   };
 }
 
