@@ -147,8 +147,9 @@ export class ReconnectingConversation implements Conversation {
 
   async *#receive(): AsyncGenerator<Uint8Array, undefined> {
     const received = new WholeLines();
+    let failures = 0;
     let wasRefused = false;
-    for (let failures = 0; ; failures++) {
+    do {
       let connectedAtMs = Infinity;
       let failure: UserError | undefined;
       try {
@@ -172,20 +173,20 @@ export class ReconnectingConversation implements Conversation {
       connection?.abandon();
       const loss = connection && this.#outgoing.lost(disconnect);
       this.#goOn();
-      if (failure && (failure.permanent || this.#outgoing.isDone)) throw failure;
-      if (this.#outgoing.isDone) break;
+      const { isDone } = this.#outgoing;
+      if (failure && (failure.permanent || isDone)) throw failure;
+      if (isDone) break;
       this.#note(failure?.message ?? "");
       if (loss !== undefined) this.#notes.note(loss);
       if (received.end()) this.#notes.note("the line that was being received is lost");
 
       wasRefused = disconnect?.isRefusal === true;
       if (!wasRefused && performance.now() - connectedAtMs >= GOOD_MS) failures = 0;
-      await this.#wait(retryDelayMs(failures));
-      if (!this.#outgoing.isDone) continue;
-      // Nothing is missing if it was the server that ended the connection.
-      if (failure && (disconnect || !connection?.endedByServer)) throw failure;
-      break;
-    }
+      await this.#wait(retryDelayMs(failures++));
+      // If it was the server that ended the connection, and no more is sent, nothing is missing.
+      const isMissing = disconnect !== undefined || !connection?.endedByServer;
+      if (failure && isMissing && this.#outgoing.isDone) throw failure;
+    } while (!this.#outgoing.isDone);
     const rest = received.end();
     if (rest !== undefined) yield rest;
     const { lostLines } = this.#outgoing;
