@@ -6,9 +6,9 @@
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
-import { addressOf, type ConnectOptions, openConnection } from "./lib/client/connect.ts";
+import { type ConnectOptions, openConnection } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection, type Part } from "./lib/client/conversation.ts";
-import type { Notes } from "./lib/client/notes.ts";
+import { type Notes, openNotes } from "./lib/client/notes.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { type LocalSide, openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
@@ -38,12 +38,14 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
   const name = options.name ?? (isChat ? await loginName() : "");
   const terminal = isChat && !isDumb ? await openTerminal(name, options) : undefined;
   const opened = (side = terminal ?? (isatty(1) ? await openPlainly() : openPipe()));
-  const notes = await notesFor(terminal, options);
+  // In a pipeline that nobody watches, the client reports only what goes wrong.
+  const reports = !options.quiet && (terminal || isatty(2) || options.reconnect);
+  const notes = reports ? openNotes(terminal) : { note() {}, status() {} };
   const part = { sends: !options["recv-only"], name };
   if (connection) notes.note(`connected to ${connection.remoteAddress}`);
   const conversation = connection
     ? new OneConnection(connection, part, notes)
-    : await openReconnecting(place, part, notes);
+    : await reconnect(place, part, notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   let exitCode = 0;
@@ -60,8 +62,7 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 // What only a terminal or an option needs is loaded only then.
 
 async function loginName(): Promise<string> {
-  const login = await import("./lib/terminal/names.ts");
-  return login.loginName();
+  return (await import("./lib/terminal/names.ts")).loginName();
 }
 
 async function openTerminal(name: string, options: Options): Promise<LocalSide & Notes> {
@@ -70,25 +71,12 @@ async function openTerminal(name: string, options: Options): Promise<LocalSide &
 }
 
 async function openPlainly(): Promise<LocalSide> {
-  const { showPlainly } = await import("./lib/terminal/plain.ts");
-  return showPlainly(openPipe());
+  return (await import("./lib/terminal/plain.ts")).showPlainly(openPipe());
 }
 
-async function openReconnecting(
-  place: ConnectOptions,
-  part: Part,
-  notes: Notes,
-): Promise<Conversation> {
+async function reconnect(place: ConnectOptions, part: Part, notes: Notes): Promise<Conversation> {
   const { ReconnectingConversation } = await import("./lib/client/reconnect.ts");
-  return new ReconnectingConversation(addressOf(place), () => openConnection(place), part, notes);
-}
-
-/** In a pipeline that nobody watches, the client reports only what goes wrong. */
-async function notesFor(terminal: Notes | undefined, options: Options): Promise<Notes> {
-  const isSilent = options.quiet || !(terminal || isatty(2) || options.reconnect);
-  if (isSilent) return { note() {}, status() {} };
-  const { openNotes } = await import("./lib/client/notes.ts");
-  return openNotes(terminal);
+  return new ReconnectingConversation(() => openConnection(place), part, notes);
 }
 
 /** Sends and receives until everything is sent and the server has closed; returns the exit code. */

@@ -52,14 +52,12 @@ export type ConnectOptions = Place & {
  *   the option that is out of range; with a code such as ECONNREFUSED, DNS_ENOTFOUND (no such host),
  *   ETIMEDOUT, CERT_HAS_EXPIRED; `permanent` if trying again cannot help
  */
-export function connect(options: ConnectOptions): Promise<Connection> {
-  return openConnection(options);
-}
+export const connect: (options: ConnectOptions) => Promise<Connection> = openConnection;
 
 /** The same, with what the client itself needs to know of it. */
 export async function openConnection(options: ConnectOptions): Promise<SocketConnection> {
   const { tls, passPhrase, answerMs = ANSWER_MS, handshakeMs = HANDSHAKE_MS } = options;
-  const address = addressOf(options);
+  const address = "unix" in options ? options.unix : formatAddress(options.host, options.port);
   try {
     if ("port" in options) checkRange("port", options.port, 65_535);
     checkRange("answerMs", answerMs);
@@ -78,11 +76,6 @@ export async function openConnection(options: ConnectOptions): Promise<SocketCon
   }
 }
 
-/** Where that is, as the user wrote it. */
-export function addressOf(place: Place): string {
-  return "unix" in place ? place.unix : formatAddress(place.host, place.port);
-}
-
 function checkRange(option: string, value: number, max = Infinity): void {
   if (value >= 1 && value <= max) return;
   const range = max === Infinity ? "from 1 on" : `from 1 to ${max}`;
@@ -96,7 +89,7 @@ async function openSocket<Data>(
   answerMs: number,
 ): Promise<Bun.Socket<Data>> {
   const how = { allowHalfOpen: true, socket };
-  const late = new AbortController();
+  const over = new AbortController();
   const first = async () => {
     if ("unix" in place) {
       // Bun takes any other file for a socket that nobody listens on.
@@ -106,7 +99,7 @@ async function openSocket<Data>(
     }
     const { host, port } = place;
     const tryOne = (hostname: string) => Bun.connect<Data>({ hostname, port, ...how });
-    return firstToAnswer(await addressesOf(host), tryOne, late.signal);
+    return firstToAnswer(await addressesOf(host), tryOne, over);
   };
   try {
     const connected = await within(answerMs, first(), (time) => `no answer ${time}`);
@@ -114,7 +107,7 @@ async function openSocket<Data>(
     connected.setKeepAlive(true, KEEP_ALIVE_MS);
     return connected;
   } finally {
-    late.abort();
+    over.abort();
   }
 }
 
@@ -129,13 +122,9 @@ async function addressesOf(host: string): Promise<string[]> {
 
 /** Addresses of both families in turns, so that one family which does not work delays little. */
 export function inTurns(addresses: readonly string[]): string[] {
-  const counts = new Map<number, number>();
-  const turns = addresses.map((address) => {
-    const turn = counts.get(isIP(address)) ?? 0;
-    counts.set(isIP(address), turn + 1);
-    return { address, turn };
-  });
-  return turns.sort((a, b) => a.turn - b.turn).map(({ address }) => address);
+  const turnOf = (address: string) =>
+    addresses.filter((other) => isIP(other) === isIP(address)).indexOf(address);
+  return addresses.toSorted((one, other) => turnOf(one) - turnOf(other));
 }
 
 /**
@@ -144,34 +133,30 @@ export function inTurns(addresses: readonly string[]): string[] {
  * attempt back, and nothing is written to it.
  *
  * @param connect tries one address
- * @param late when it is aborted, nothing more is tried
+ * @param over aborted at the first connection; after that, or before, nothing more is tried
  * @returns the first connection
  * @throws what the last failure was, once all have failed
  */
 export async function firstToAnswer<Socket extends { terminate(): void }>(
   addresses: readonly string[],
   connect: (address: string) => Promise<Socket>,
-  late: AbortSignal,
+  over: AbortController,
   headStartMs = HEAD_START_MS,
 ): Promise<Socket> {
-  const first = Promise.withResolvers<Socket>();
-  let isOver = false;
-  let failures = 0;
+  const attempts: Promise<Socket>[] = [];
   for (const address of addresses) {
-    if (isOver || late.aborted) break;
-    const attempt = connect(address).then(
-      (socket) => {
-        if (isOver || late.aborted) return socket.terminate();
-        isOver = true;
-        first.resolve(socket);
-      },
-      (error) => {
-        if (++failures === addresses.length) first.reject(error);
-      },
-    );
-    await Promise.race([attempt, Bun.sleep(headStartMs)]);
+    if (over.signal.aborted) break;
+    const attempt = connect(address).then((socket) => {
+      const isLate = over.signal.aborted;
+      over.abort();
+      if (!isLate) return socket;
+      socket.terminate();
+      throw new Error("late");
+    });
+    attempts.push(attempt);
+    await Promise.race([attempt.catch(() => {}), Bun.sleep(headStartMs)]);
   }
-  return first.promise;
+  return Promise.any(attempts).catch(({ errors }) => Promise.reject(errors.at(-1)));
 }
 
 /** Without TLS: socket events go to the connection, unless they show that the server speaks TLS. */

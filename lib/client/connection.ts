@@ -107,21 +107,18 @@ export class SocketConnection implements Connection {
 
   async read(): Promise<Uint8Array | undefined> {
     if (this.#wakeReader) throw new Error("a read of this connection is waiting already");
-    for (;;) {
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        this.#socket.resume();
-        return chunk;
-      }
-      if (this.#failure) throw this.#failure;
-      if (this.#inputEnded || this.#isClosed) return undefined;
+    if (this.#chunks.length === 0 && !this.#inputEnded) {
       await new Promise<void>((resolve) => (this.#wakeReader = resolve));
       this.#wakeReader = undefined;
     }
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) this.#socket.resume();
+    else if (this.#failure) throw this.#failure;
+    return chunk;
   }
 
   async *lines(): AsyncGenerator<string, void, undefined> {
-    const { WholeLines } = await import("./whole-lines.ts"); // The programs do without it.
+    const { WholeLines } = await import("./pipe.ts"); // Only who asks for lines needs it.
     const whole = new WholeLines();
     let run: Uint8Array | undefined;
     try {
@@ -208,6 +205,7 @@ export class SocketConnection implements Connection {
   closed(error?: Error): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#inputEnded = true;
     if (error) this.#failure = failed(`lost the connection to ${this.address}`, error, BY_SERVER);
     this.#stopWriting();
     this.#wakeReader?.();

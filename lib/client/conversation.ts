@@ -1,14 +1,8 @@
 /** A conversation with a room: lines out, lines in, an end with a reason. */
 
+import { DISCONNECTS } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
-import {
-  ASK_FOR_NAME_BYTES_MAX,
-  asksForName,
-  type Disconnect,
-  disconnectOf,
-  SERVER_MESSAGE_BYTES_MAX,
-} from "./disconnects.ts";
 import type { Notes } from "./notes.ts";
 
 /** Goes on until everything is sent and the server has closed after that. */
@@ -33,10 +27,43 @@ export interface Part {
   readonly name: string;
 }
 
-/** So much is kept of what was received last. */
-const LAST_BYTES = SERVER_MESSAGE_BYTES_MAX + 1;
+/** What a client knows by the message that ended its connection. */
+export interface Disconnect {
+  readonly message: string;
+  /** Whether the client never was a member: nothing of what it sent was relayed. */
+  readonly isRefusal: boolean;
+  /** Whether another try would come to the same, until somebody changes something. */
+  readonly isPermanent: boolean;
+}
+
+/** No message that disconnects is longer, in bytes, its `* ` and LF included. */
+export const SERVER_MESSAGE_BYTES_MAX = 160;
+/** No line that asks for a name is longer, in bytes: ten names of 32 characters are told. */
+export const ASK_FOR_NAME_BYTES_MAX = 2048;
+
+const SHAPES = DISCONNECTS.map(({ message, ...meaning }) => {
+  const shape = typeof message === "string" ? message : message("\\S{1,64}");
+  return { shape: new RegExp(`^${shape}$`), meaning };
+});
+/** What asks for a name, as the first that a client receives. */
+export const ASKS_FOR_NAME = /^\* say your name first( \(here: .+\))?\r?\n/;
+/** A client that has received more than that was not refused. */
+const START_BYTES_MAX = ASK_FOR_NAME_BYTES_MAX + SERVER_MESSAGE_BYTES_MAX;
 /** The start of a line that is not the server's own. */
-const LINE_OF_MEMBER = /\n(?!\* |\*?$)/;
+const LINE_OF_MEMBER = /(^|\n)(?!\* |\*?$)/;
+
+/**
+ * Recognises a message that disconnects; undefined for any other line.
+ *
+ * @param line with its `* ` and without its LF
+ */
+export function disconnectOf(line: string): Disconnect | undefined {
+  // It is shown to people as it is: nothing in it may move their cursor or turn text around.
+  if (!line.startsWith("* ") || /\p{C}/u.test(line)) return undefined;
+  const message = line.slice(2);
+  const known = SHAPES.find(({ shape }) => shape.test(message));
+  return known && { message, ...known.meaning };
+}
 
 /**
  * Over one connection: its end is the end of the conversation. A name is sent if the server asks for
@@ -46,13 +73,10 @@ export class OneConnection implements Conversation {
   readonly connection: SocketConnection;
   readonly #part: Part;
   readonly #notes: Notes;
-  /** Whether a line of a member was received: so this client is one, too. */
-  isMember = false;
-  /** Whether a line was sent, which has the name in it, or is it. */
+  /** Whether a name or a line was sent, which has the name in it, or is it. */
   #hasSent = false;
-  #isAsked = false;
-  /** The first line, as far as it was received; undefined once it is known what it is. */
-  #first: string | undefined = "";
+  /** All that was received, while it may be a refusal. */
+  #start: string | undefined = "";
   /** What was received last; begins with an LF, for the line before the first. */
   #last: Buffer = Buffer.from("\n");
 
@@ -64,8 +88,7 @@ export class OneConnection implements Conversation {
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    if (this.#isAsked && !this.#hasSent) this.#sendName();
-    this.#isAsked = false;
+    if (!this.#hasSent && ASKS_FOR_NAME.test(this.#start ?? "")) this.#sendName();
     try {
       const bytes = await this.connection.read();
       if (bytes !== undefined) {
@@ -76,10 +99,10 @@ export class OneConnection implements Conversation {
       if (!this.disconnect) throw error;
     }
     const { disconnect } = this;
-    if (disconnect)
-      throw new UserError(`the server says: ${disconnect.message}`, {
-        permanent: disconnect.isPermanent,
-      });
+    if (disconnect) {
+      const { message, isPermanent } = disconnect;
+      throw new UserError(`the server says: ${message}`, { permanent: isPermanent });
+    }
     if (!this.connection.endedByServer) return undefined;
     const closed = `${this.connection.address} closed the connection`;
     // A server that ended it first may not have received everything.
@@ -98,6 +121,11 @@ export class OneConnection implements Conversation {
     this.connection.endOutput();
   }
 
+  /** Whether this client is known to be a member, because it has received what members send. */
+  get isMember(): boolean {
+    return this.#start === undefined;
+  }
+
   /**
    * The message by which the server ended the connection, if that is the last line received. A member
    * is not refused: what looks so was sent by another.
@@ -109,20 +137,19 @@ export class OneConnection implements Conversation {
   }
 
   #look(bytes: Uint8Array): void {
-    const seen = Buffer.concat([this.#last, bytes.subarray(this.isMember ? -LAST_BYTES : 0)]);
-    this.#last = seen.subarray(-LAST_BYTES);
-    this.isMember ||= LINE_OF_MEMBER.test(seen.toString("latin1"));
-    if (this.#first === undefined) return;
-    this.#first += Buffer.from(bytes).toString("latin1", 0, ASK_FOR_NAME_BYTES_MAX);
-    const length = this.#first.indexOf("\n");
-    this.#isAsked = length >= 0 && asksForName(this.#first.slice(0, length));
-    if (length >= 0 || this.#first.length > ASK_FOR_NAME_BYTES_MAX) this.#first = undefined;
+    const lastBytes = SERVER_MESSAGE_BYTES_MAX + 1;
+    this.#last = Buffer.concat([this.#last, bytes.subarray(-lastBytes)]).subarray(-lastBytes);
+    if (this.#start === undefined) return;
+    this.#start += Buffer.from(bytes.subarray(0, START_BYTES_MAX + 1)).toString("latin1");
+    if (LINE_OF_MEMBER.test(this.#start) || this.#start.length > START_BYTES_MAX)
+      this.#start = undefined;
   }
 
   #sendName(): void {
     const { name, sends } = this.#part;
     if (name === "" && !sends)
       throw new UserError("the room asks for a name; give one with --name", { permanent: true });
+    this.#hasSent = true;
     // Without one, the first line that is sent is it.
     if (name === "" || this.connection.outputEnded) return;
     void this.connection.write(`${name}\n`);

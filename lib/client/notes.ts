@@ -13,18 +13,13 @@ export interface Notes {
   status(activity: string): void;
 }
 
-/** Opens them: in the terminal of the conversation if stderr is that, else on stderr. */
+/** Opens them: in the terminal of the conversation if stderr is that, else on stderr, dim. */
 export function openNotes(terminal: Notes | undefined): Notes {
-  const seenThere = terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev;
-  return seenThere ? terminal : notesOnStderr();
-}
-
-/** Notes on stderr, dim on a terminal. No line there changes. */
-function notesOnStderr(): Notes {
+  if (terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev) return terminal;
   const style = styleAt(2);
   return {
     note: (event) => openStderr().write(`${style(event, 2, 22)}\n`),
-    status() {},
+    status() {}, // No line there changes.
   };
 }
 

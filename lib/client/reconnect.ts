@@ -9,10 +9,9 @@
 import { LF } from "../program/lines.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
-import { type Conversation, OneConnection, type Part } from "./conversation.ts";
-import type { Disconnect } from "./disconnects.ts";
+import { type Conversation, type Disconnect, OneConnection, type Part } from "./conversation.ts";
 import type { Notes } from "./notes.ts";
-import { WholeLines } from "./whole-lines.ts";
+import { WholeLines } from "./pipe.ts";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
@@ -33,35 +32,33 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
 
 /** What is sent over one connection after another. It knows no connection. */
 export class Outgoing {
-  /** What the connection is to take, oldest first. */
-  readonly #pending: Uint8Array[] = [];
-  #ended = false;
-  /** What this connection has taken; undefined once that is not to be sent again. */
+  /** What the connection has not taken yet, oldest first. */
+  readonly pending: Uint8Array[] = [];
+  /** Whether no more will come. */
+  ended = false;
+  lostLines = 0;
+  /** What this connection has taken; undefined once that is too much to be sent again. */
   #kept: Bun.ArrayBufferSink | undefined;
   #takenBytes = 0;
   #endsInsideLine = false;
-  /** Whether what is pending begins with the rest of a line that is lost. */
+  /** Whether what comes next is the rest of a line that is lost. */
   #skipsRest = false;
-  lostLines = 0;
-
-  /** What the connection is to take now. */
-  get next(): Uint8Array | undefined {
-    return this.#pending[0];
-  }
 
   /** Whether everything was taken, and no more will come. */
   get isDone(): boolean {
-    return this.#ended && this.next === undefined;
+    return this.ended && this.pending.length === 0;
   }
 
-  /** Takes bytes to send, which are not to be changed until there is no `next`. */
-  add(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#pending.push(bytes);
-    this.#skipRest();
-  }
-
-  end(): void {
-    this.#ended = true;
+  /** Takes bytes, not to be changed while anything is pending; returns what is to be sent of them. */
+  add(bytes: Uint8Array): Uint8Array {
+    let rest = bytes;
+    if (this.#skipsRest) {
+      const end = bytes.indexOf(LF) + 1;
+      this.#skipsRest = end === 0;
+      rest = bytes.subarray(end || bytes.length);
+    }
+    if (rest.length > 0) this.pending.push(rest);
+    return rest;
   }
 
   connected(): void {
@@ -70,18 +67,15 @@ export class Outgoing {
     this.#endsInsideLine = false;
   }
 
-  /** The connection has taken so many bytes of `next`. */
+  /** The connection has taken so many of the first bytes that are pending. */
   taken(count: number): void {
-    const bytes = this.#drop(count);
+    const first = this.pending.shift() ?? new Uint8Array(0);
+    if (count < first.length) this.pending.unshift(first.subarray(count));
+    const bytes = first.subarray(0, count);
     this.#takenBytes += count;
     this.#endsInsideLine = bytes.at(-1) !== LF;
     if (this.#takenBytes > KEPT_BYTES_MAX) this.#kept = undefined;
     this.#kept?.write(bytes);
-  }
-
-  /** The server has accepted this client: what was taken may have been relayed. */
-  accepted(): void {
-    this.#kept = undefined;
   }
 
   /** The connection is lost, perhaps with a message; returns what is lost with it, in words. */
@@ -89,7 +83,7 @@ export class Outgoing {
     const { isRefusal = false, message = "" } = disconnect ?? {};
     if (isRefusal && this.#kept) {
       const kept = new Uint8Array(this.#kept.end());
-      if (kept.length > 0) this.#pending.unshift(kept);
+      if (kept.length > 0) this.pending.unshift(kept);
       return undefined;
     }
     // The end ends a line, too.
@@ -97,60 +91,29 @@ export class Outgoing {
     if (!isCut && !isRefusal && !message.startsWith("line longer than")) return undefined;
     this.lostLines++;
     this.#skipsRest ||= this.#endsInsideLine;
-    this.#skipRest();
+    for (const bytes of this.pending.splice(0)) this.add(bytes);
     return disconnect
       ? "what was sent before that is lost"
       : "a line was cut off; its rest is not sent";
-  }
-
-  #skipRest(): void {
-    for (let next = this.next; this.#skipsRest && next; next = this.next) {
-      const end = next.indexOf(LF) + 1;
-      this.#skipsRest = end === 0;
-      this.#drop(end || next.length);
-    }
-  }
-
-  /** Removes the first bytes of what is pending. */
-  #drop(count: number): Uint8Array {
-    const first = this.#pending.shift() ?? new Uint8Array(0);
-    if (count < first.length) this.#pending.unshift(first.subarray(count));
-    return first.subarray(0, count);
   }
 }
 
 /** Connects, and again whenever a connection is lost. Lines that are received come out whole. */
 export class ReconnectingConversation implements Conversation {
-  readonly #address: string;
   readonly #connect: () => Promise<SocketConnection>;
   readonly #part: Part;
   readonly #notes: Notes;
   readonly #outgoing = new Outgoing();
-  readonly #received = new WholeLines();
+  readonly #received = this.#receive();
   /** Undefined while there is no connection. */
   #current: OneConnection | undefined;
-  #connectedAtMs = 0;
-  /** Where lines are being written. */
-  #sendingTo: OneConnection | undefined;
+  /** What was noted last of how it goes. */
+  #noted = "";
   #wakeWriter: (() => void) | undefined;
-  /** Resolves when there is nothing left to send. */
-  readonly #done = Promise.withResolvers<void>();
-  #isOver = false;
-  /** How many tries and connections in a row came to nothing; undefined before the first try. */
-  #failures: number | undefined;
-  /** Why there is no connection, as noted. */
-  #failure: UserError | undefined;
-  #wasRefused = false;
-  /** Whether the connection was noted. */
-  #isNoted = false;
+  /** Ends the wait for the next try. */
+  #wakeReader: (() => void) | undefined;
 
-  /**
-   * @param address where it connects to, as the user wrote it
-   * @param connect makes a connection
-   * @param notes told what happens
-   */
-  constructor(address: string, connect: () => Promise<SocketConnection>, part: Part, notes: Notes) {
-    this.#address = address;
+  constructor(connect: () => Promise<SocketConnection>, part: Part, notes: Notes) {
     this.#connect = connect;
     this.#part = part;
     this.#notes = notes;
@@ -164,123 +127,111 @@ export class ReconnectingConversation implements Conversation {
    *   connection is lost; at the end, when lines are known to be lost
    */
   async read(): Promise<Uint8Array | undefined> {
-    while (!this.#isOver) {
-      const current = (this.#current ??= await this.#open());
-      if (current === undefined) break;
-      let bytes: Uint8Array | undefined;
-      let failure: UserError | undefined;
-      try {
-        bytes = await current.read();
-      } catch (error) {
-        failure = asUserError(error);
-      }
-      if (current.isMember) {
-        this.#outgoing.accepted();
-        this.#noteConnected();
-      }
-      const lines = bytes ? this.#received.push(bytes) : this.#closed(current, failure);
-      if (lines !== undefined) return lines;
-    }
-    const { lostLines } = this.#outgoing;
-    const rest = this.#received.end();
-    if (rest !== undefined || lostLines === 0) return rest;
-    throw new UserError(
-      `at least ${lostLines} ${lostLines === 1 ? "line was" : "lines were"} lost`,
-    );
+    return (await this.#received.next()).value;
   }
 
   /** Sends all of the bytes, over as many connections as it takes; returns true, in the end. */
   async write(bytes: Uint8Array): Promise<boolean> {
-    this.#outgoing.add(bytes);
-    void this.#send();
-    while (this.#outgoing.next) await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+    const rest = this.#outgoing.add(bytes);
+    if (rest.length > 0) this.#send(rest);
+    if (this.#outgoing.pending.length > 0)
+      await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
     return true;
   }
 
   /** Half-closes as soon as everything has been taken. */
   endOutput(): void {
-    this.#outgoing.end();
-    void this.#send();
-    if (this.#outgoing.isDone) this.#done.resolve();
+    this.#outgoing.ended = true;
+    this.#goOn();
   }
 
-  /** Connects, in as many tries as it takes; undefined when there is nothing left to send. */
-  async #open(): Promise<OneConnection | undefined> {
-    for (;;) {
-      if (this.#failures !== undefined) {
-        const delayMs = retryDelayMs(this.#failures);
-        this.#notes.status(`retrying in ${Math.ceil(delayMs / 1000)} s`);
-        await Promise.race([Bun.sleep(delayMs), this.#done.promise]);
-        if (this.#outgoing.isDone && this.#failure) throw this.#failure;
-        if (this.#outgoing.isDone) return undefined;
+  async *#receive(): AsyncGenerator<Uint8Array, undefined> {
+    const received = new WholeLines();
+    let failures = 0;
+    let wasRefused = false;
+    do {
+      let connectedAtMs = Infinity;
+      let failure: UserError | undefined;
+      try {
+        const current = await this.#open();
+        connectedAtMs = performance.now();
+        const connected = `connected to ${current.connection.remoteAddress}`;
+        // A server that has refused this client may do so again: it is noted once it has not.
+        if (!wasRefused) this.#note(connected);
+        for (let bytes = await current.read(); bytes; bytes = await current.read()) {
+          if (current.isMember) this.#note(connected);
+          const lines = received.push(bytes);
+          if (lines !== undefined) yield lines;
+        }
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        failure = error;
       }
-      this.#failures = (this.#failures ?? -1) + 1;
-      this.#notes.status(`connecting to ${this.#address}`);
-      const made = await this.#connect().catch(asUserError);
-      this.#notes.status("");
-      if (made instanceof UserError) {
-        if (made.permanent) throw made;
-        this.#noteFailure(made);
-        continue;
-      }
-      this.#connectedAtMs = performance.now();
-      this.#outgoing.connected();
-      this.#current = new OneConnection(made, this.#part, this.#notes);
-      // A server that has refused this client may do so again: it is noted once it has not.
-      if (!this.#wasRefused) this.#noteConnected();
-      void this.#send();
-      return this.#current;
-    }
+
+      const { connection, disconnect } = this.#current ?? {};
+      this.#current = undefined;
+      connection?.abandon();
+      const loss = connection && this.#outgoing.lost(disconnect);
+      this.#goOn();
+      const { isDone } = this.#outgoing;
+      if (failure && (failure.permanent || isDone)) throw failure;
+      if (isDone) break;
+      this.#note(failure?.message ?? "");
+      if (loss !== undefined) this.#notes.note(loss);
+      if (received.end()) this.#notes.note("the line that was being received is lost");
+
+      wasRefused = disconnect?.isRefusal === true;
+      if (!wasRefused && performance.now() - connectedAtMs >= GOOD_MS) failures = 0;
+      await this.#wait(retryDelayMs(failures++));
+      // If it was the server that ended the connection, and no more is sent, nothing is missing.
+      const isMissing = disconnect !== undefined || !connection?.endedByServer;
+      if (failure && isMissing && this.#outgoing.isDone) throw failure;
+    } while (!this.#outgoing.isDone);
+    const rest = received.end();
+    if (rest !== undefined) yield rest;
+    const { lostLines } = this.#outgoing;
+    if (lostLines > 0)
+      throw new UserError(
+        `at least ${lostLines} ${lostLines === 1 ? "line was" : "lines were"} lost`,
+      );
   }
 
-  /** Hands over what is next, as long as there is a connection that takes it. */
-  async #send(): Promise<void> {
-    const current = this.#current;
-    if (current === undefined || current === this.#sendingTo) return;
-    this.#sendingTo = current;
-    const taken = (count: number) => this.#outgoing.taken(count);
-    for (let { next } = this.#outgoing; next; { next } = this.#outgoing)
-      if (!(await current.write(next, taken))) return;
-    this.#sendingTo = undefined;
+  async #open(): Promise<OneConnection> {
+    this.#notes.status("connecting");
+    const connection = await this.#connect().finally(() => this.#notes.status(""));
+    this.#outgoing.connected();
+    this.#current = new OneConnection(connection, this.#part, this.#notes);
+    this.#send(...this.#outgoing.pending);
+    this.#goOn();
+    return this.#current;
+  }
+
+  /** Hands over what is pending, if there is a connection. */
+  #send(...pieces: Uint8Array[]): void {
+    const taken = (count: number) => {
+      this.#outgoing.taken(count);
+      this.#goOn();
+    };
+    for (const bytes of pieces) void this.#current?.write(bytes, taken);
+  }
+
+  /** Once nothing is pending, more can be written; or, if no more will come, the output ends. */
+  #goOn(): void {
+    if (this.#outgoing.pending.length > 0) return;
     this.#wakeWriter?.();
-    if (this.#outgoing.isDone) current.endOutput();
+    if (!this.#outgoing.ended) return;
+    this.#current?.endOutput();
+    this.#wakeReader?.();
   }
 
-  /** The connection has ended. */
-  #closed({ connection, disconnect }: OneConnection, failure: UserError | undefined): undefined {
-    connection.abandon();
-    const loss = this.#outgoing.lost(disconnect);
-    this.#wakeWriter?.();
-    this.#isOver = this.#outgoing.isDone || failure?.permanent === true;
-    if (this.#isOver && failure) throw failure;
-    if (this.#isOver) return this.#noteConnected();
-    this.#current = undefined;
-    this.#isNoted = false;
-    this.#wasRefused = disconnect?.isRefusal === true;
-    const lastedMs = performance.now() - this.#connectedAtMs;
-    if (!this.#wasRefused && lastedMs >= GOOD_MS) this.#failures = 0;
-    if (failure) this.#noteFailure(failure);
-    // If no more will be sent, everything was.
-    if (connection.endedByServer && !disconnect) this.#failure = undefined;
-    if (loss !== undefined) this.#notes.note(loss);
-    if (this.#received.end()) this.#notes.note("the line that was being received is lost");
+  async #wait(ms: number): Promise<void> {
+    this.#notes.status(`retrying in ${Math.ceil(ms / 1000)} s`);
+    const woken = new Promise<void>((resolve) => (this.#wakeReader = resolve));
+    await Promise.race([Bun.sleep(ms), woken]);
   }
 
-  #noteConnected(): undefined {
-    if (this.#isNoted || !this.#current) return;
-    this.#notes.note(`connected to ${this.#current.connection.remoteAddress}`);
-    this.#isNoted = true;
-    this.#failure = undefined;
+  #note(event: string): void {
+    if (event !== "" && event !== this.#noted) this.#notes.note(event);
+    this.#noted = event;
   }
-
-  #noteFailure(failure: UserError): void {
-    if (failure.message !== this.#failure?.message) this.#notes.note(failure.message);
-    this.#failure = failure;
-  }
-}
-
-/** An error that a user can cause; any other is a bug, and thrown. */
-function asUserError(error: unknown): UserError {
-  if (error instanceof UserError) return error;
-  throw error;
 }

@@ -1,7 +1,6 @@
 /** A terminal that shows line after line and no prompt: stdin is no terminal, or `TERM` is `dumb`. */
 
-import type { LocalSide } from "../client/pipe.ts";
-import { WholeLines } from "../client/whole-lines.ts";
+import { type LocalSide, WholeLines } from "../client/pipe.ts";
 import { bySender, harmless } from "./transcript.ts";
 
 /** The same local side, whose stdout is a terminal: it gets whole lines of harmless text. */

@@ -4,8 +4,7 @@
  */
 
 import type { Notes } from "../client/notes.ts";
-import type { LocalSide } from "../client/pipe.ts";
-import { WholeLines } from "../client/whole-lines.ts";
+import { type LocalSide, WholeLines } from "../client/pipe.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
 import { mentions } from "./names.ts";
 import { Outbox } from "./outbox.ts";

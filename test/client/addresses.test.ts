@@ -10,7 +10,7 @@ const LONG_MS = 60_000;
 class Network {
   readonly tried: string[] = [];
   readonly closed: string[] = [];
-  readonly late = new AbortController();
+  readonly over = new AbortController();
   readonly #answers = new Map<string, PromiseWithResolvers<{ terminate(): void }>>();
 
   connect(addresses: string[], headStartMs: number) {
@@ -18,7 +18,7 @@ class Network {
       this.tried.push(address);
       return this.at(address).promise;
     };
-    return firstToAnswer(addresses, tryOne, this.late.signal, headStartMs);
+    return firstToAnswer(addresses, tryOne, this.over, headStartMs);
   }
 
   at(address: string) {
@@ -79,10 +79,10 @@ test("one that answers late wins if the others do not answer", async () => {
 
 test("once it is too late, nothing more is tried, and what answers is closed", async () => {
   const network = new Network();
-  void network.connect(["a", "b"], 1);
-  network.late.abort();
+  const first = network.connect(["a", "b"], 1);
+  network.over.abort();
   network.answer("a");
-  await settle();
+  await expect(first).rejects.toThrow();
   expect([network.tried, network.closed]).toEqual([["a"], ["a"]]);
 });
 

@@ -2,8 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-import { piecesOf, prefixLines } from "../../lib/client/pipe.ts";
-import { WholeLines } from "../../lib/client/whole-lines.ts";
+import { piecesOf, prefixLines, WholeLines } from "../../lib/client/pipe.ts";
 
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
 
@@ -65,7 +64,8 @@ test("lines come out whole, wherever the chunks are cut", () => {
 });
 
 test("a line that is too long to be kept is passed on in parts", () => {
-  const lines = new WholeLines(4);
-  const runs = ["ab", "cde", "f\ng"].map((chunk) => text(lines.push(Buffer.from(chunk))));
-  expect([...runs, text(lines.end())]).toEqual([undefined, "abcde", "f\n", "g"]);
+  const lines = new WholeLines();
+  const half = "x".repeat(1 << 19);
+  const runs = [half, `${half}y`, "f\ng"].map((chunk) => text(lines.push(Buffer.from(chunk))));
+  expect([...runs, text(lines.end())]).toEqual([undefined, `${half}${half}y`, "f\n", "g"]);
 });

@@ -36,7 +36,7 @@ function converse(host: Host, dial?: () => Promise<SocketConnection>) {
   const connectHere = () => openConnection({ host: "127.0.0.1", port: host.port });
   const part = { sends: true, name: "" };
   const at = `127.0.0.1:${host.port}`;
-  const room = new ReconnectingConversation(at, dial ?? connectHere, part, notes);
+  const room = new ReconnectingConversation(dial ?? connectHere, part, notes);
   return { room, noted, shown, at };
 }
 
@@ -98,24 +98,24 @@ test("it keeps trying while nobody answers, and reports why and when", async () 
   );
   const received = room.read();
   const first = await host.guest();
-  const sent = room.write(Buffer.from("sent\n"));
-  await first.hears("sent\n");
+  const sent = room.write(Buffer.from("sent\nhalf"));
+  await first.hears("sent\nhalf");
   first.endInput();
   const second = await host.guest();
   second.say("received\n");
   expect(Buffer.from((await received) ?? "").toString()).toBe("received\n");
   expect(await sent).toBe(true);
   expect(noted).toEqual([
-    ...[`connected to ${at}`, `${at} closed the connection before everything was sent`, "no luck"],
-    `connected to ${at}`,
+    ...[`connected to ${at}`, `${at} closed the connection before everything was sent`],
+    ...["a line was cut off; its rest is not sent", "no luck", `connected to ${at}`],
   ]);
   const first3 = shown.filter((line) => !/^retrying in [0-9] s$/.test(line));
-  expect(first3.filter((line) => line !== "")).toEqual(Array(4).fill(`connecting to ${at}`));
+  expect(first3.filter((line) => line !== "")).toEqual(Array(4).fill("connecting"));
   expect([shown[2], shown.at(-1)]).toEqual(["retrying in 1 s", ""]);
   room.endOutput();
   await second.hearsAll();
   second.endInput();
-  expect(await room.read()).toBeUndefined();
+  await expect(room.read()).rejects.toThrow("at least 1 line was lost");
 });
 
 test("nothing that the system has taken is sent twice, nothing else is lost, and lines stay whole", async () => {
@@ -199,7 +199,7 @@ test("if the server's end came before its own, not everything was received there
     return connection;
   };
   const notes = { note() {}, status() {} };
-  const client = new ReconnectingConversation("it", dial, { sends: true, name: "" }, notes);
+  const client = new ReconnectingConversation(dial, { sends: true, name: "" }, notes);
   const said = client.write(Buffer.from("received by nobody\n"));
   client.endOutput();
   await expect(client.read()).rejects.toThrow(
@@ -249,9 +249,7 @@ describe("a server that refuses with a message", () => {
     await carol.hears("two\n");
     expect(carol.text).toBe("one\ntwo\n");
     const at = `127.0.0.1:${server.port}`;
-    expect(client.stderr).toBe(
-      `connected to ${at}\nthe server says: room is full\nconnected to ${at}\n`,
-    );
+    expect(client.stderr).toBe(`connected to ${at}\nthe server says: room is full\n`);
   });
 
   test("gets each line once, in order, up to what follows later", async () => {
@@ -306,6 +304,28 @@ describe("a server that refuses with a message", () => {
     await guest.hearsAll();
     guest.endInput();
     await room.read();
+  });
+
+  test("after all was sent is asked no sooner", async () => {
+    const host = await Host.open();
+    const { room } = converse(host);
+    const startMs = performance.now();
+    void room.write(Buffer.from("one\n"));
+    room.endOutput();
+    const received = (async () => {
+      while (await room.read());
+    })();
+    for (let refusals = 0; refusals < 2; refusals++) {
+      const guest = await host.guest();
+      expect(await guest.hearsAll()).toBe("one\n");
+      guest.say("* room is full\n");
+      guest.endInput();
+    }
+    const guest = await host.guest();
+    expect(performance.now() - startMs).toBeGreaterThan(retryDelayMs(0, 0) + retryDelayMs(1, 0));
+    expect(await guest.hearsAll()).toBe("one\n");
+    guest.endInput();
+    await received;
   });
 
   test("because the name is taken, by a name of any bytes, is tried again", async () => {
