@@ -30,7 +30,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
   const { secrets, onWarning, onError } = context;
   const objection = ownNames(place.names ?? []);
   let port: HttpPort | undefined;
-  let endWatch: (() => void) | undefined;
+  let watch: NodeJS.Timeout | undefined;
 
   return {
     get url() {
@@ -68,15 +68,16 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           websocket: websocketOf(connections.room.lineBytesMax, onError),
         }),
       );
-      endWatch = watchSpareFiles(port, () => connections.open, onWarning);
+      watch = watchSpareFiles(port, () => connections.open, onWarning);
     },
     renew() {
-      if (secrets.tls) port?.reopen();
+      if (!secrets.tls || !port?.isOpen) return;
+      port.close();
+      port.reopen();
     },
     stop() {
-      endWatch?.();
+      clearInterval(watch);
       port?.close();
-      port = undefined;
     },
   };
 }
