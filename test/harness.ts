@@ -38,11 +38,6 @@ export function newFolder(): string {
   return folder;
 }
 
-/** The resident memory of a process now, in bytes. */
-export async function memoryBytes(pid: number): Promise<number> {
-  return usageOf(pid).residentBytes;
-}
-
 /** `bun server.ts` with these arguments. */
 export function serverCommand(...words: string[]): string[] {
   return [process.execPath, "server.ts", ...words];
@@ -84,8 +79,13 @@ export class Program {
   }
 
   /** Resident memory now, in bytes. */
-  memoryBytes(): Promise<number> {
-    return memoryBytes(this.pid);
+  memoryBytes(): number {
+    return usageOf(this.pid).residentBytes;
+  }
+
+  /** The processor time it has used, in ms. */
+  get processorMs(): number {
+    return usageOf(this.pid).cpuMs;
   }
 
   say(text: string): void {
@@ -131,6 +131,10 @@ export class Program {
   async end(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#process.exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end();
   }
 
   async #follow(): Promise<number> {
@@ -184,14 +188,14 @@ export class ServerProgram extends Program {
     return this.printed(what, "stderr");
   }
 
-  /** How many lines of its log match. */
-  count(event: RegExp): number {
-    return this.stderr.split("\n").filter((line) => event.test(line)).length;
+  /** Its log, a line an event. */
+  get journal(): string[] {
+    return this.stderr.split("\n").slice(0, -1);
   }
 
-  /** The processor time it has used, in ms. */
-  get processorMs(): number {
-    return usageOf(this.pid).cpuMs;
+  /** How many lines of its log match. */
+  count(event: RegExp): number {
+    return this.journal.filter((line) => event.test(line)).length;
   }
 
   /**

@@ -3,8 +3,8 @@ import { closeSync, constants } from "node:fs";
 import { join } from "node:path";
 
 import { Queue } from "../../lib/program/output.ts";
+import { usageOf } from "../bench/usage.ts";
 import { Fifo, removeFifos } from "../fifo.ts";
-import { memoryBytes } from "../harness.ts";
 
 const programs: Chatter[] = [];
 afterEach(async () => {
@@ -91,9 +91,9 @@ describe("a stderr that nobody reads", () => {
   test("memory stays bounded", async () => {
     const program = new Chatter(new Fifo().writer());
     await program.does("write 20000");
-    const before = await memoryBytes(program.pid);
+    const before = usageOf(program.pid).residentBytes;
     for (let round = 0; round < 20; round++) await program.does("write 20000");
-    expect(await memoryBytes(program.pid)).toBeLessThan(before + 30e6);
+    expect(usageOf(program.pid).residentBytes).toBeLessThan(before + 30e6);
   });
 
   test.each(["exit", "fail"])("does not keep the program from its end (%s)", async (verb) => {

@@ -2,8 +2,8 @@
 
 import { demand, type Fault, FAULTS, newName } from "../faults/faults.ts";
 import { stopAmid, undergo } from "../faults/ordeal.ts";
-import type { RoomProcess } from "../faults/room-process.ts";
 import { Seat } from "../faults/seat.ts";
+import type { ServerProgram } from "../harness.ts";
 import { Random } from "../simulation/random.ts";
 
 /** How many guests are there at a time, each for a few lines. */
@@ -16,7 +16,7 @@ const ROOM_PAUSE_MS = 3_000;
 const END_MS = 20_000;
 
 export class Trouble {
-  readonly #room: RoomProcess;
+  readonly #room: ServerProgram;
   readonly #witness: Seat;
   #over = false;
   #tasks: Promise<void>[] = [];
@@ -26,7 +26,7 @@ export class Trouble {
   #stops = 0;
 
   /** @param witness a member that hears everything */
-  constructor(room: RoomProcess, witness: Seat) {
+  constructor(room: ServerProgram, witness: Seat) {
     this.#room = room;
     this.#witness = witness;
   }
