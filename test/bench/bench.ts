@@ -16,18 +16,17 @@ import { fileLimit } from "../../lib/program/file-limit.ts";
 import { count } from "../../lib/program/option-values.ts";
 import { usageError, UserError } from "../../lib/program/system-errors.ts";
 import { version } from "../../package.json";
+import { makeCertificates } from "../certificates.ts";
 import { benchOverRedis } from "../redis/bench.ts";
 import { plotAll } from "./charts.ts";
 import type { Finding, Findings, ScenarioFindings } from "./figures.ts";
 import type { Load, Measurement } from "./load.ts";
 import {
-  type Certificate,
-  linechatHasTls,
-  makeCertificate,
   type Peer,
   PEERS,
   pinned,
   startPeer,
+  type TlsFiles,
   twoCpus,
   whyMissing,
 } from "./peers.ts";
@@ -101,8 +100,7 @@ class Bench {
   /** Present peers; what is said of the others is in `#missing`. */
   readonly #peers: Peer[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "bench-"));
-  #certificate: Certificate | undefined;
-  #linechatHasTls = false;
+  #tls: TlsFiles | undefined;
 
   constructor(plan: Plan) {
     this.#plan = plan;
@@ -144,12 +142,8 @@ class Bench {
         "servers and load are not kept on a processor each: no taskset, or only one processor",
       );
     if (!this.#plan.scenarios.some(({ tls }) => tls)) return;
-    this.#certificate = makeCertificate(this.#folder);
-    if (this.#certificate === undefined)
-      this.#progress.note("tls: skipped, as there is no openssl here to make a certificate with");
-    this.#linechatHasTls = linechatHasTls();
-    if (!this.#linechatHasTls)
-      this.#progress.note("tls: linechat skipped, as it knows no --tls-cert");
+    const { file } = makeCertificates(this.#folder);
+    this.#tls = { cert: file("server.pem"), key: file("server.key") };
   }
 
   async #runScenario(scenario: Scenario): Promise<ScenarioFindings> {
@@ -165,9 +159,7 @@ class Bench {
         this.#progress.step(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
         const broken = finding?.rounds.some(({ problem }) => problem !== undefined);
         if (!finding || finding.skipped !== undefined || broken) continue;
-        const measurement = await this.#measure(scenario, peer);
-        if (measurement) finding.rounds.push(measurement);
-        else finding.skipped = "no TLS here";
+        finding.rounds.push(await this.#measure(scenario, peer));
       }
     }
     const { name, title } = scenario;
@@ -180,18 +172,15 @@ class Bench {
     const clients = clientsOf(scenario);
     if (clients > (peer.clientsMax?.count ?? Infinity)) return peer.clientsMax?.reason;
     if (clients > fileLimit().clientsMax) return `more clients than ulimit -n allows`;
-    if (!scenario.tls) return undefined;
-    if (this.#certificate === undefined) return "no openssl";
-    return peer.name === "linechat" && !this.#linechatHasTls ? "no --tls-cert yet" : undefined;
+    return scenario.tls && !peer.hasTls ? "no TLS here" : undefined;
   }
 
-  /** Starts a server, loads it, stops it; undefined when it cannot do what is asked. */
-  async #measure(scenario: Scenario, peer: Peer): Promise<Measurement | undefined> {
-    const tls = scenario.tls ? this.#certificate : undefined;
+  /** Starts a server, loads it, stops it. */
+  async #measure(scenario: Scenario, peer: Peer): Promise<Measurement> {
+    const tls = scenario.tls ? this.#tls : undefined;
     const options = { tls, patienceMs: scenario.patienceMs };
     for (let attempt = 0; ; attempt++) {
       const server = await startPeer(peer, options, this.#cpus?.server);
-      if (server === undefined) return undefined;
       try {
         const measurement = await runLoad(
           {
