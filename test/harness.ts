@@ -1,7 +1,7 @@
 /** What the end-to-end tests share: the real programs as processes, and peers on plain sockets. */
 
 import { afterEach, setDefaultTimeout } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +36,13 @@ export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "linechat-test-"));
   atEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** A file for the test, in a folder of its own. */
+export function newFile(name: string, content: string): string {
+  const file = join(newFolder(), name);
+  writeFileSync(file, content);
+  return file;
 }
 
 /** `bun server.ts` with these arguments. */

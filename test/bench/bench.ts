@@ -30,7 +30,6 @@ import {
   twoCpus,
   whyMissing,
 } from "./peers.ts";
-import { Progress } from "./progress.ts";
 import { clientsOf, GROWTH, type Scenario, SCENARIOS, shortened } from "./scenarios.ts";
 import { markdown, table } from "./tables.ts";
 
@@ -96,7 +95,6 @@ interface Plan {
 class Bench {
   readonly #plan: Plan;
   readonly #cpus = twoCpus();
-  readonly #progress: Progress;
   /** Present peers; what is said of the others is in `#missing`. */
   readonly #peers: Peer[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "bench-"));
@@ -104,9 +102,6 @@ class Bench {
 
   constructor(plan: Plan) {
     this.#plan = plan;
-    const runs = (scenario: Scenario) => plan.peers.length * (scenario.once ? 1 : plan.rounds);
-    const all = [...plan.scenarios, ...plan.growth];
-    this.#progress = new Progress(all.reduce((sum, scenario) => sum + runs(scenario), 0));
   }
 
   async run(): Promise<Findings> {
@@ -117,7 +112,7 @@ class Bench {
       const found = { scenarios: [] as ScenarioFindings[], growth: [] as ScenarioFindings[] };
       for (const scenario of scenarios) found.scenarios.push(await this.#runScenario(scenario));
       for (const scenario of growth) found.growth.push(await this.#runScenario(scenario));
-      this.#progress.end();
+      showProgress("");
       return {
         date: new Date().toISOString().slice(0, 10),
         machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}, ${type()} ${release()}`,
@@ -134,12 +129,12 @@ class Bench {
     for (const peer of this.#plan.peers) {
       const why = whyMissing(peer);
       if (why === undefined) this.#peers.push(peer);
-      else this.#progress.note(why);
+      else showProgress(`${why}\n`);
     }
     if (this.#peers.length === 0) throw new UserError("there is nothing to measure");
     if (this.#cpus === undefined)
-      this.#progress.note(
-        "servers and load are not kept on a processor each: no taskset, or only one processor",
+      showProgress(
+        "servers and load are not kept on a processor each: no taskset, or only one processor\n",
       );
     if (!this.#plan.scenarios.some(({ tls }) => tls)) return;
     const { file } = makeCertificates(this.#folder);
@@ -156,7 +151,7 @@ class Bench {
     for (let round = 1; round <= rounds; round++) {
       for (const [index, peer] of this.#peers.entries()) {
         const finding = findings[index];
-        this.#progress.step(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
+        showProgress(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
         const broken = finding?.rounds.some(({ problem }) => problem !== undefined);
         if (!finding || finding.skipped !== undefined || broken) continue;
         finding.rounds.push(await this.#measure(scenario, peer));
@@ -199,6 +194,12 @@ class Bench {
       }
     }
   }
+}
+
+/** Shows on stderr what is being done: a line that stays, or one that changes, on a terminal only. */
+function showProgress(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`);
+  else if (what.endsWith("\n")) process.stderr.write(what);
 }
 
 /** Runs the load generator; one that failed to begin has 0 clients. */

@@ -122,6 +122,11 @@ export class WebPeer {
     });
   }
 
+  /** Waits until the server has closed; returns its code, and all that came before. */
+  async hearsAll(): Promise<[code: number, text: string]> {
+    return [await this.closed(), this.text];
+  }
+
   #take(bytes: Buffer): void {
     this.#bytes.push(bytes);
     let all = this.#bytes.length === 1 ? bytes : Buffer.concat(this.#bytes);

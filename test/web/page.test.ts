@@ -1,10 +1,8 @@
 /** `--web` as a person has it: the page, in a real browser. */
 
 import { afterAll, expect } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 
-import { endAfterEach, newFolder, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFile, serverCommand, ServerProgram } from "../harness.ts";
 import { Tab } from "../harness/browser.ts";
 import { testWith } from "../harness/tools.ts";
 import { startWeb } from "../harness/web-peer.ts";
@@ -289,8 +287,7 @@ inBrowser("a page comes back also when its name was being changed meanwhile", as
 });
 
 inBrowser("a wrong pass phrase is told, the right one lets in", async () => {
-  const phrase = join(newFolder(), "phrase");
-  writeFileSync(phrase, "open sesame\n");
+  const phrase = newFile("phrase", "open sesame\n");
   const { server, url } = await startWeb("--pass-file", phrase);
   const ann = await Tab.open(url);
   await ann.enter("ann", "open wheat");

@@ -1,12 +1,12 @@
 /** `--web` as programs have it: WebSockets by the frame, and what keeps others out. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { endAfterEach, newFolder, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFile, newFolder, serverCommand, ServerProgram } from "../harness.ts";
 import { frame, startWeb, TEXT, WebPeer, webUrl } from "../harness/web-peer.ts";
 
 endAfterEach();
@@ -63,8 +63,7 @@ describe("a WebSocket is a member", () => {
     ann.say("x".repeat(99));
     await peer.hears(`${"x".repeat(99)}\n`);
     ann.say("y".repeat(100));
-    expect(await ann.closed()).toBe(1008);
-    expect(ann.text).toBe("* line longer than 100 bytes\n");
+    expect(await ann.hearsAll()).toEqual([1008, "* line longer than 100 bytes\n"]);
     await server.logged(`left web:${ann.peer.name}: line too long (2 here)`);
     bob.say("z".repeat(1000));
     expect(await bob.closed()).toBe(1009);
@@ -75,8 +74,7 @@ describe("a WebSocket is a member", () => {
   test("that is told why it is disconnected, then 1008; and 1001 when the server stops", async () => {
     const { server, join } = await startWeb("--idle", "300ms");
     const ann = await join();
-    expect(await ann.closed()).toBe(1008);
-    expect(ann.text).toBe("* idle for 300ms\n");
+    expect(await ann.hearsAll()).toEqual([1008, "* idle for 300ms\n"]);
     const bob = await join();
     server.kill("SIGTERM");
     expect(await bob.closed()).toBe(1001);
@@ -84,13 +82,11 @@ describe("a WebSocket is a member", () => {
   });
 
   test("that meets the doors: the pass phrase, then the name; then come history and its end", async () => {
-    const phrase = join(newFolder(), "phrase");
-    writeFileSync(phrase, "open sesame\n");
+    const phrase = newFile("phrase", "open sesame\n");
     const { server, url } = await startWeb("--pass-file", phrase, "--names", "--history", "10");
     const ann = await WebPeer.connect(url);
     ann.say("open wheat");
-    expect(await ann.closed()).toBe(1008);
-    expect(ann.text).toBe("* wrong pass phrase\n");
+    expect(await ann.hearsAll()).toEqual([1008, "* wrong pass phrase\n"]);
     const bob = await WebPeer.connect(url);
     bob.say("open sesame");
     await bob.hears("* say your name first\n");
@@ -105,23 +101,21 @@ describe("a WebSocket is a member", () => {
     );
     const other = await WebPeer.connect(url);
     for (const line of ["open sesame", "bob"]) other.say(line);
-    expect(await other.closed()).toBe(1008);
-    expect(other.text).toEndWith("* the name bob is taken\n");
+    const taken = "* say your name first (here: bob, cat)\n* the name bob is taken\n";
+    expect(await other.hearsAll()).toEqual([1008, taken]);
   });
 
   test("counted by its address, like all", async () => {
     const { server, join, url } = await startWeb("--max-clients-per-address", "2");
     await Promise.all([join(), server.join()]);
     const third = await WebPeer.connect(url);
-    expect(await third.closed()).toBe(1008);
-    expect(third.text).toBe("* too many connections from 127.0.0.1\n");
+    expect(await third.hearsAll()).toEqual([1008, "* too many connections from 127.0.0.1\n"]);
   });
 
   test("refused by its address; nor does that get the page", async () => {
     const { url } = await startWeb("--deny", "127.0.0.1");
     const ann = await WebPeer.connect(url);
-    expect(await ann.closed()).toBe(1008);
-    expect(ann.text).toBe("* not allowed from 127.0.0.1\n");
+    expect(await ann.hearsAll()).toEqual([1008, "* not allowed from 127.0.0.1\n"]);
     const page = await fetch(url);
     expect([page.status, await page.text()]).toEqual([403, "not allowed from 127.0.0.1\n"]);
   });
@@ -251,18 +245,6 @@ describe("over TLS", () => {
     };
     expect((await fetch(url, { tls: { ...trust(), ...own } })).status).toBe(200);
   });
-});
-
-test("options that do not go together are named", async () => {
-  const told = async (...words: string[]) => {
-    const { code, stderr } = await runToEnd(serverCommand(...words, "0"));
-    return [code, stderr];
-  };
-  const names = await told("--web-name", "x");
-  expect(names).toEqual([2, expect.stringContaining("--web-name needs --web")]);
-  const files = ["--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a"];
-  const certified = await told("--web", "0", "--names", ...files);
-  expect(certified).toEqual([2, expect.stringMatching(/--web.*--names.*--tls-ca/)]);
 });
 
 test("a server that cannot have its port for browsers leaves the other one free", async () => {
