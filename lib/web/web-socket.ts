@@ -12,17 +12,17 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
 const MESSAGE_BYTES = 256 << 10;
 
-/** How a WebSocket ends, by RFC 6455, 7.4; in order, also without a code or with one of its own. */
+/** How a WebSocket ends, by RFC 6455, 7.4: Bun tells of any end out of order as the second. */
 const GOING_AWAY = 1001;
+const ABNORMAL = 1006;
 const DISCONNECTED = 1008;
-const isInOrder = (code: number) => [1000, GOING_AWAY, 1005].includes(code) || code >= 3000;
 /** Why Bun has closed one whose message is over `maxPayloadLength`. */
 const TOO_BIG = "Received too big message";
 
 /** What is needed of `Bun.ServerWebSocket`. */
 export interface Wire extends Pick<
   Bun.ServerWebSocket,
-  "getBufferedAmount" | "terminate" | "pause" | "resume"
+  "getBufferedAmount" | "terminate" | "pause" | "resume" | "isPaused"
 > {
   /** Takes all of a message, and keeps what the system does not take: then -1, else its length. */
   sendBinary(message: Uint8Array): number;
@@ -44,7 +44,6 @@ export class BrowserSocket implements AcceptedSocket {
   #started = NOTHING;
   /** How much Bun was given that does not count as taken yet: what it holds is not out. */
   #given = 0;
-  #isPaused = false;
   /** What Bun had read before the pause, in one piece however many messages it was. */
   #late: Bun.ArrayBufferSink | undefined;
 
@@ -71,7 +70,7 @@ export class BrowserSocket implements AcceptedSocket {
     const bytes = Buffer.from(message);
     const lines = bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Uint8Array.of(LF)]);
     // Handed on one by one into a room that is held up, many small ones would cost quadratic time.
-    if (this.#isPaused) this.#late ??= new Bun.ArrayBufferSink();
+    if (this.#wire?.isPaused) this.#late ??= new Bun.ArrayBufferSink();
     if (this.#late) this.#late.write(lines);
     else this.received(lines);
   }
@@ -83,7 +82,7 @@ export class BrowserSocket implements AcceptedSocket {
   closed(code: number, reason: string): void {
     if (this.#release()) {
       this.#receiveLate();
-      if (isInOrder(code)) this.ended();
+      if (code !== ABNORMAL) this.ended();
       if (reason === TOO_BIG) this.data.failed("line too long");
     }
     this.#connections.closed(this, this.#way);
@@ -124,15 +123,13 @@ export class BrowserSocket implements AcceptedSocket {
   }
 
   pause(): void {
-    this.#isPaused = true;
     this.#wire?.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
     this.#wire?.resume();
     // Not now: the room is busy with what it has sent before.
-    if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());
+    if (this.#late) this.#later(() => !this.#wire?.isPaused && this.#receiveLate());
   }
 
   #release(): Wire | undefined {

@@ -229,16 +229,16 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
     "nobody is told that a WebSocket has drained": ["this.data.drained();", ""],
     "what came after a pause is never received": [
-      "if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());",
+      "if (this.#late) this.#later(() => !this.#wire?.isPaused && this.#receiveLate());",
       "",
     ],
     "a page is told that it was disconnected when the server stops": [
       "this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED",
       "DISCONNECTED",
     ],
-    "a page that closes in order counts as reset": ["if (isInOrder(code)) this.ended();", ""],
+    "a page that closes in order counts as reset": ["if (code !== ABNORMAL) this.ended();", ""],
     "a page that is reset counts as closed in order": [
-      "if (isInOrder(code)) this.ended();",
+      "if (code !== ABNORMAL) this.ended();",
       "this.ended();",
     ],
     "a WebSocket that is gone is still counted": [
