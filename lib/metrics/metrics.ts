@@ -12,15 +12,12 @@ const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 const RELEASE = `{version="${version}",bun="${Bun.version}"}`;
 
 /** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
-const LEAVING = [
-  ...["end of input", "reset", "too slow", "line too long", "idle", "the name", "speaks TLS"],
-  ...["out of sync", "server stopping"],
-];
+const EITHER = ["reset", "the name", "speaks TLS", "server stopping"];
+const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
 const REFUSING = [
-  ...["room is full", "not allowed", "too many connections", "speaks TLS", "reset"],
+  ...["room is full", "not allowed", "too many connections", "no pass phrase", "wrong pass phrase"],
   ...["gone before the handshake", "no handshake", "the handshake failed"],
-  ...["no pass phrase", "wrong pass phrase", "no name", "a name is", "the name", "the certificate"],
-  "server stopping",
+  ...["no name", "a name is", "the certificate", ...EITHER],
 ];
 
 export interface MetricsSettings {
@@ -35,7 +32,7 @@ export function metrics(
   { logBytes = DEFAULTS.logBytes }: MetricsSettings,
   { parts, onError }: Pick<Context, "parts" | "onError">,
 ): Part {
-  const counts = { joined: 0, lines: 0, left: zeros(LEAVING), refused: zeros(REFUSING) };
+  const counts = newCounts();
   let port: HttpPort | undefined;
 
   const figures = (connections: ConnectionsView): Response => {
@@ -77,8 +74,10 @@ export function metrics(
 /** How often each of several things has happened, or how many there are of each. */
 type Counts = Record<string, number>;
 
-function zeros(reasons: readonly string[]): Counts {
-  return Object.fromEntries([...reasons, "other"].map((reason) => [reason, 0]));
+function newCounts() {
+  const zeros = (reasons: readonly string[]): Counts =>
+    Object.fromEntries([...reasons, "other"].map((reason) => [reason, 0]));
+  return { joined: 0, lines: 0, left: zeros(LEAVING), refused: zeros(REFUSING) };
 }
 
 function count(counts: Counts, why: string): void {
@@ -94,12 +93,7 @@ type Metric = readonly [name: string, help: string, value: Samples];
 function roomFigures(
   { room, ways, arriving, clientsMax }: ConnectionsView,
   logBytes: number,
-  {
-    joined,
-    lines,
-    left,
-    refused,
-  }: { joined: number; lines: number; left: Counts; refused: Counts },
+  { joined, lines, left, refused }: ReturnType<typeof newCounts>,
 ): readonly Metric[] {
   const { log, pending, lingering, counters } = room;
   const states = { guest: arriving, member: room.size, leaver: pending.size + lingering.size };
