@@ -91,8 +91,8 @@ describe("a load", () => {
     ["a steady pace", { listeners: 5, talkers: 1, windowLines: 100, linesPerSecond: 500 }],
   ] as const)("gets every line through linechat with %s", async (_, shape) => {
     const [linechat] = PEERS;
-    const server = linechat && (await startPeer(linechat, {}, undefined));
-    if (!server) throw new Error("linechat did not start");
+    if (!linechat) throw new Error("there is no linechat");
+    const server = await startPeer(linechat, {}, undefined);
     try {
       const { port, pid } = server;
       const measurement = await measure({ ...load, ...shape, port, pid });

@@ -16,6 +16,8 @@ async function run(program: "server" | "client", ...options: string[]) {
 }
 
 const A_SIZE = "--max-line takes a size like 64K or 8M, from 1 to 2G, not";
+const A_PLACE =
+  "--metrics takes a port like 8081, or a host and a port like 0.0.0.0:8081 or [::]:8081, not";
 const A_HISTORY = "a number of lines like 100, or a size like 8M, of at most 1G";
 const A_RULE =
   "--deny takes an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, not";
@@ -61,6 +63,15 @@ const SERVER_MISTAKES: [string, string][] = [
   ["--tls-cert cert.pem 0", "--tls-cert needs --tls-key"],
   ["--tls-ca ca.pem 0", "--tls-ca needs --tls-cert"],
   ["--max-rate fast 0", '--max-rate takes a whole number from 1 on, not "fast"'],
+  ["--web-name x 0", "--web-name needs --web"],
+  [
+    "--web 0 --names --tls-cert c --tls-key k --tls-ca a 0",
+    "--web, --names and --tls-ca cannot be used together",
+  ],
+  ...["x", "70000", "1.2.3.4", "::1:80", "[::1]", ":1"].map((place): [string, string] => [
+    `--metrics ${place} 0`,
+    `${A_PLACE} "${place}"`,
+  ]),
 ];
 
 const A_PORT = "<port> is a whole number from 1 to 65535, not";

@@ -1,7 +1,7 @@
 /** What the end-to-end tests share: the real programs as processes, and peers on plain sockets. */
 
 import { afterEach, setDefaultTimeout } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,9 +38,11 @@ export function newFolder(): string {
   return folder;
 }
 
-/** The resident memory of a process now, in bytes. */
-export async function memoryBytes(pid: number): Promise<number> {
-  return usageOf(pid).residentBytes;
+/** A file for the test, in a folder of its own. */
+export function newFile(name: string, content: string): string {
+  const file = join(newFolder(), name);
+  writeFileSync(file, content);
+  return file;
 }
 
 /** `bun server.ts` with these arguments. */
@@ -84,8 +86,13 @@ export class Program {
   }
 
   /** Resident memory now, in bytes. */
-  memoryBytes(): Promise<number> {
-    return memoryBytes(this.pid);
+  memoryBytes(): number {
+    return usageOf(this.pid).residentBytes;
+  }
+
+  /** The processor time it has used, in ms. */
+  get processorMs(): number {
+    return usageOf(this.pid).cpuMs;
   }
 
   say(text: string): void {
@@ -131,6 +138,10 @@ export class Program {
   async end(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#process.exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end();
   }
 
   async #follow(): Promise<number> {
@@ -184,14 +195,14 @@ export class ServerProgram extends Program {
     return this.printed(what, "stderr");
   }
 
-  /** How many lines of its log match. */
-  count(event: RegExp): number {
-    return this.stderr.split("\n").filter((line) => event.test(line)).length;
+  /** Its log, a line an event. */
+  get journal(): string[] {
+    return this.stderr.split("\n").slice(0, -1);
   }
 
-  /** The processor time it has used, in ms. */
-  get processorMs(): number {
-    return usageOf(this.pid).cpuMs;
+  /** How many lines of its log match. */
+  count(event: RegExp): number {
+    return this.journal.filter((line) => event.test(line)).length;
   }
 
   /**

@@ -9,8 +9,8 @@ import { flag, type Option, runCommand, type Values } from "../lib/program/comma
 import { count as whole } from "../lib/program/option-values.ts";
 import { version } from "../package.json";
 import { demand } from "./faults/faults.ts";
-import { RoomProcess } from "./faults/room-process.ts";
 import { breakAll, Seat } from "./faults/seat.ts";
+import { ServerProgram } from "./harness.ts";
 import { soakOverRedis } from "./redis/soak.ts";
 import { CrowdProcess } from "./soak/crowd-process.ts";
 import { MemoryWatch } from "./soak/memory-watch.ts";
@@ -68,15 +68,14 @@ if (redis) {
   await soakOverRedis(seed, forMs);
   process.exit(0);
 }
-await using room = await RoomProcess.start({
-  args: ["--patience", "10s", "--buffer", "1M", "--max-clients", "10000"],
-});
+const words = ["--patience", "10s", "--buffer", "1M", "--max-clients", "10000"];
+await using room = await ServerProgram.start(...words);
 await using crowd = await CrowdProcess.start({
   ...{ port: room.port, listeners, talkers: TALKERS, seed },
 });
 const pacemaker = await Seat.join(room.port, PACEMAKER);
 const trouble = new Trouble(room, pacemaker, anotherBatch);
-const memory = new MemoryWatch(() => room.memoryBytes);
+const memory = new MemoryWatch(() => room.memoryBytes());
 const startMs = performance.now();
 const progress = setInterval(reportProgress, PROGRESS_MS);
 const stuck = Promise.withResolvers<never>();

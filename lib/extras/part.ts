@@ -55,13 +55,8 @@ export interface Reservations {
   release(key: string): void;
 }
 
-/** A figure for an operator, in the words of Prometheus. */
-export interface Figure {
-  readonly type: "gauge" | "counter";
-  readonly name: string;
-  readonly help: string;
-  readonly value: number;
-}
+/** A figure for an operator, in the words of Prometheus; names of counters end in `_total`. */
+export type Figure = readonly [name: string, help: string, value: number];
 
 /** What is left out does nothing; for the first five, see `RoomOptions` too. */
 export interface Part {

@@ -2,7 +2,7 @@
 
 import { formatAddress } from "../program/address.ts";
 import { countOpenFiles, fileLimit } from "../program/file-limit.ts";
-import { cannotListen, listenOnPort, type Port } from "../program/port.ts";
+import { listenOnPort, type Port } from "../program/port.ts";
 
 /** How often open files are counted: some 1,000 connections can come in such a time. */
 const LOOK_MS = 20;
@@ -19,30 +19,24 @@ export function openHttpPort(
   serve: (at: { hostname: string; port: number }) => Pick<Bun.Server<unknown>, "port" | "stop">,
 ) {
   return listenOnPort(place, (hostname) => {
-    let server = serve({ hostname, port: place.port });
+    let server: ReturnType<typeof serve> | undefined = serve({ hostname, port: place.port });
     const { port = place.port } = server;
-    const address = formatAddress(hostname, port);
-    const self = {
+    return {
       /** Where it listens, with the real port. */
-      address,
-      isOpen: true,
+      address: formatAddress(hostname, port),
+      get isOpen() {
+        return server !== undefined;
+      },
       /** Accepts nobody from now on. */
       close(): void {
-        self.isOpen = false;
-        void server.stop();
+        void server?.stop();
+        server = undefined;
       },
-      /** Accepts again; throws a `UserError` if another program has the port by now. */
+      /** Accepts again; throws if another program has the port by now. */
       reopen(): void {
-        if (self.isOpen) self.close();
-        try {
-          server = serve({ hostname, port });
-        } catch (error) {
-          throw cannotListen(address, error);
-        }
-        self.isOpen = true;
+        server = serve({ hostname, port });
       },
     };
-    return self;
   });
 }
 
@@ -50,8 +44,7 @@ export function openHttpPort(
 export function basics(where: string, onError: ((error: Error) => void) | undefined) {
   return {
     ...{ development: false, reusePort: false, maxRequestBodySize: 0 },
-    fetch: ({ method }: Request) =>
-      ["GET", "HEAD"].includes(method) ? answer(where, 404) : answer("GET and nothing else\n", 405),
+    fetch: () => answer(where, 404),
     error(error: Error) {
       onError?.(error);
       return answer("the server has failed\n", 500);
@@ -74,35 +67,33 @@ export function spareFiles(): number {
 
 /**
  * Keeps connections to `Bun.serve` that send nothing, and live for 12 s or more, from using up all
- * files: when they use half of the spare ones, the port is closed until they use less than a quarter.
+ * files: while they use half of the spare ones, and a moment longer, the port is closed.
  *
  * @param counted how many connections are open that are counted elsewhere
- * @returns what ends the watch
  */
 export function watchSpareFiles(
   port: HttpPort,
   counted: () => number,
   warn: (what: string) => void,
-): () => void {
-  const spare = spareFiles();
-  const { filesOpen } = fileLimit();
+): NodeJS.Timeout {
+  const silentMax = spareFiles() >> 1;
+  const filesOpen = countOpenFiles();
   let reopenAtMs = 0;
   const look = () => {
-    const uncounted = countOpenFiles() - filesOpen - counted();
+    const silent = countOpenFiles() - filesOpen - counted();
     const now = performance.now();
-    if (port.isOpen && uncounted > spare >> 1) {
+    if (silent > silentMax) {
+      if (port.isOpen)
+        warn(`${port.address} is closed for a while: ${silent} connections send nothing`);
       port.close();
       reopenAtMs = now + CLOSED_MS;
-      warn(`${port.address} is closed for a while: ${uncounted} connections send nothing`);
-    } else if (!port.isOpen && uncounted < spare >> 2 && now > reopenAtMs) {
+    } else if (!port.isOpen && now > reopenAtMs) {
+      reopenAtMs = now + CLOSED_MS; // Once more, if another program has the port by now.
       try {
         port.reopen();
         warn(`${port.address} is open again`);
-      } catch {
-        reopenAtMs = now + CLOSED_MS; // Another program has it.
-      }
+      } catch {}
     }
   };
-  const timer = setInterval(look, LOOK_MS).unref();
-  return () => clearInterval(timer);
+  return setInterval(look, LOOK_MS).unref();
 }

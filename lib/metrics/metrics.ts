@@ -1,12 +1,24 @@
 /** `--metrics`: figures for Prometheus, and whether the server takes clients, on a port of their own. */
 
+import { version } from "../../package.json";
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
+import { fileLimit } from "../program/file-limit.ts";
+import { countLines } from "../program/lines.ts";
 import type { Port } from "../program/port.ts";
 import { DEFAULTS } from "../room/room.ts";
-import { Counters, roomFigures, textOf } from "./figures.ts";
 
 const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
+const RELEASE = `{version="${version}",bun="${Bun.version}"}`;
+
+/** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
+const EITHER = ["reset", "the name", "speaks TLS", "server stopping"];
+const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
+const REFUSING = [
+  ...["room is full", "not allowed", "too many connections", "no pass phrase", "wrong pass phrase"],
+  ...["gone before the handshake", "no handshake", "the handshake failed"],
+  ...["no name", "a name is", "the certificate", ...EITHER],
+];
 
 export interface MetricsSettings {
   /** Where they are found. Any client that reaches the port may ask: figures name nobody. */
@@ -20,13 +32,13 @@ export function metrics(
   { logBytes = DEFAULTS.logBytes }: MetricsSettings,
   { parts, onError }: Pick<Context, "parts" | "onError">,
 ): Part {
-  const counters = new Counters();
+  const counts = newCounts();
   let port: HttpPort | undefined;
 
   const figures = (connections: ConnectionsView): Response => {
-    const others = parts.flatMap((part) => part.figures?.() ?? []).map(textOf);
-    const text = roomFigures(connections, logBytes, counters) + others.join("");
-    return answer(text, 200, TEXT_FORMAT);
+    const own = roomFigures(connections, logBytes, counts);
+    const all = [...own, ...parts.flatMap((part) => part.figures?.() ?? [])];
+    return answer(all.map(textOf).join(""), 200, TEXT_FORMAT);
   };
   const health = ({ room }: ConnectionsView): Response => {
     const [ailment] = parts.flatMap((part) => part.ailment?.() ?? []);
@@ -35,7 +47,12 @@ export function metrics(
   };
 
   return {
-    extra: () => counters,
+    extra: () => ({
+      joined: () => void counts.joined++,
+      sent: (_, run) => void (counts.lines += countLines(run)),
+      gone: (_, reason) => count(counts.left, reason),
+      refused: (_, message) => count(counts.refused, message),
+    }),
     get url() {
       return port && (["metrics", `http://${port.address}/metrics`] as const);
     },
@@ -52,4 +69,67 @@ export function metrics(
       port?.close();
     },
   };
+}
+
+/** How often each of several things has happened, or how many there are of each. */
+type Counts = Record<string, number>;
+
+function newCounts() {
+  const zeros = (reasons: readonly string[]): Counts =>
+    Object.fromEntries([...reasons, "other"].map((reason) => [reason, 0]));
+  return { joined: 0, lines: 0, left: zeros(LEAVING), refused: zeros(REFUSING) };
+}
+
+function count(counts: Counts, why: string): void {
+  const reason = Object.keys(counts).find((beginning) => why.startsWith(beginning)) ?? "other";
+  counts[reason] = (counts[reason] ?? 0) + 1;
+}
+
+/** A number, or several that differ in their labels. */
+type Samples = number | readonly (readonly [labels: string, value: number])[];
+type Metric = readonly [name: string, help: string, value: Samples];
+
+/** Figures of the room and of the process: names, help and units by the advice of Prometheus. */
+function roomFigures(
+  { room, ways, arriving, clientsMax }: ConnectionsView,
+  logBytes: number,
+  { joined, lines, left, refused }: ReturnType<typeof newCounts>,
+): readonly Metric[] {
+  const { log, pending, lingering, counters } = room;
+  const states = { guest: arriving, member: room.size, leaver: pending.size + lingering.size };
+  const kinds = Object.fromEntries(ways.map(({ kind, open }) => [kind, open]));
+  const { filesMax, filesOpen } = fileLimit();
+  const { user, system } = process.cpuUsage();
+  return [
+    ["linechat_build_info", "Which program this is.", [[RELEASE, 1]]],
+    ["linechat_clients", "Clients by what they are to the room.", by("state", states)],
+    ["linechat_connections", "Open connections.", by("kind", kinds)],
+    ["linechat_clients_max", "Clients accepted at a time.", clientsMax],
+    ["linechat_joined_total", "Clients that have joined.", joined],
+    ["linechat_left_total", "Members that have left, by reason.", by("reason", left)],
+    ["linechat_refused_total", "Clients that were refused, by reason.", by("reason", refused)],
+    ["linechat_lines_said_total", "Lines that members have sent.", lines],
+    ["linechat_said_bytes_total", "Bytes sent, in lines.", log.head],
+    ["linechat_delivered_bytes_total", "Bytes taken by members.", counters.deliveredBytes],
+    ["linechat_log_owed_bytes", "Pending for the reader furthest behind.", log.head - log.tail],
+    ["linechat_log_size_bytes", "How far a reader may lag.", logBytes],
+    ["linechat_held_up_seconds_total", "Senders waited for readers.", counters.heldUpMs / 1000],
+    ["process_open_fds", "Files open.", filesOpen],
+    ["process_max_fds", "Files that may be open.", filesMax],
+    ["process_resident_memory_bytes", "Memory in use.", process.memoryUsage.rss()],
+    ["process_start_time_seconds", "Start of the process.", performance.timeOrigin / 1000],
+    ["process_cpu_seconds_total", "Time of user and system.", (user + system) / 1e6],
+  ];
+}
+
+function by(label: string, counts: Counts): Samples {
+  return Object.entries(counts).map(([name, value]) => [`{${label}="${name}"}`, value]);
+}
+
+/** A figure in the text format of Prometheus, 0.0.4. */
+function textOf([name, help, value]: Metric): string {
+  const samples = typeof value === "number" ? ([["", value]] as const) : value;
+  const type = name.endsWith("_total") ? "counter" : "gauge";
+  const lines = samples.map(([labels, each]) => `${name}${labels} ${each}\n`);
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
 }

@@ -85,10 +85,10 @@ export class Session {
   figures(): readonly Figure[] {
     const { waitingMs, takenBytes, peers } = this.order;
     return [
-      gauge("up", "Whether Redis is there, 1, or away, 0.", this.isUp ? 1 : 0),
-      gauge("servers", "Servers that share the room.", peers.count + 1),
-      gauge("lag_seconds", "How long the oldest line sent here has waited.", waitingMs / 1000),
-      gauge("owed_bytes", "What was sent here and is not with all servers yet.", takenBytes),
+      ["linechat_stream_up", "Whether Redis is there, 1, or away, 0.", this.isUp ? 1 : 0],
+      ["linechat_stream_servers", "Servers that share the room.", peers.count + 1],
+      ["linechat_stream_lag_seconds", "Wait of the oldest line sent here.", waitingMs / 1000],
+      ["linechat_stream_owed_bytes", "Sent here and not with all servers yet.", takenBytes],
     ];
   }
 
@@ -249,8 +249,4 @@ export class Session {
       done(...answer);
     };
   }
-}
-
-function gauge(name: string, help: string, value: number): Figure {
-  return { type: "gauge", name: `linechat_stream_${name}`, help, value };
 }

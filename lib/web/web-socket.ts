@@ -12,18 +12,17 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
 const MESSAGE_BYTES = 256 << 10;
 
-/** How a WebSocket ends, by RFC 6455, 7.4. */
+/** How a WebSocket ends, by RFC 6455, 7.4: Bun tells of any end out of order as the second. */
 const GOING_AWAY = 1001;
-const NO_STATUS = 1005;
+const ABNORMAL = 1006;
 const DISCONNECTED = 1008;
-const OWN_CODES = 3000;
 /** Why Bun has closed one whose message is over `maxPayloadLength`. */
 const TOO_BIG = "Received too big message";
 
 /** What is needed of `Bun.ServerWebSocket`. */
 export interface Wire extends Pick<
   Bun.ServerWebSocket,
-  "getBufferedAmount" | "terminate" | "pause" | "resume"
+  "getBufferedAmount" | "terminate" | "pause" | "resume" | "isPaused"
 > {
   /** Takes all of a message, and keeps what the system does not take: then -1, else its length. */
   sendBinary(message: Uint8Array): number;
@@ -39,15 +38,12 @@ export class BrowserSocket implements AcceptedSocket {
   readonly #connections: ConnectionsView;
   readonly #way: Way;
   readonly #later: (action: () => void) => void;
-  readonly #messageBytesMax: number;
+  /** Undefined once either side has ended the connection: nothing is sent any more. */
   #wire: Wire | undefined;
   /** The beginning of a line whose end the room has not written yet; it counts as taken. */
   #started = NOTHING;
   /** How much Bun was given that does not count as taken yet: what it holds is not out. */
   #given = 0;
-  /** Which side ends the connection; nothing is sent any more. */
-  #endedBy: "server" | "peer" | undefined;
-  #isPaused = false;
   /** What Bun had read before the pause, in one piece however many messages it was. */
   #late: Bun.ArrayBufferSink | undefined;
 
@@ -63,7 +59,6 @@ export class BrowserSocket implements AcceptedSocket {
     this.remoteAddress = address;
     this.remotePort = port;
     this.#later = later;
-    this.#messageBytesMax = Math.max(MESSAGE_BYTES, connections.room.loggedBytesMax);
   }
 
   opened(wire: Wire): void {
@@ -75,23 +70,19 @@ export class BrowserSocket implements AcceptedSocket {
     const bytes = Buffer.from(message);
     const lines = bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Uint8Array.of(LF)]);
     // Handed on one by one into a room that is held up, many small ones would cost quadratic time.
-    if (this.#isPaused) this.#late ??= new Bun.ArrayBufferSink();
+    if (this.#wire?.isPaused) this.#late ??= new Bun.ArrayBufferSink();
     if (this.#late) this.#late.write(lines);
     else this.received(lines);
   }
 
   drained(): void {
-    if (this.#endedBy === undefined) this.data.drained();
+    this.data.drained();
   }
 
   closed(code: number, reason: string): void {
-    if (this.#wire === undefined) return;
-    this.#wire = undefined;
-    if (this.#endedBy === undefined) {
-      this.#endedBy = "peer";
+    if (this.#release()) {
       this.#receiveLate();
-      const isInOrder = code <= GOING_AWAY || code === NO_STATUS || code >= OWN_CODES;
-      if (isInOrder) this.ended();
+      if (code !== ABNORMAL) this.ended();
       if (reason === TOO_BIG) this.data.failed("line too long");
     }
     this.#connections.closed(this, this.#way);
@@ -111,11 +102,11 @@ export class BrowserSocket implements AcceptedSocket {
    */
   write(bytes: Uint8Array, offset: number, length: number): number {
     let taken = this.#take(length);
-    while (taken < length && this.#given === 0 && this.#wire !== undefined) {
-      taken += this.#give(bytes, offset + taken, offset + length);
+    while (taken < length && this.#given === 0 && this.#wire) {
+      this.#give(this.#wire, bytes, offset + taken, offset + length);
       taken += this.#take(length - taken);
     }
-    return this.#wire === undefined && this.#endedBy !== "peer" ? -1 : taken;
+    return taken;
   }
 
   /** There is no half-close. All is out by now, as all counts as taken. */
@@ -124,26 +115,27 @@ export class BrowserSocket implements AcceptedSocket {
   }
 
   end(): void {
-    if (this.#endedBy !== undefined) return;
-    this.#endedBy = "server";
-    this.#wire?.close(this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED);
+    this.#release()?.close(this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED);
   }
 
   terminate(): void {
-    this.#endedBy ??= "server";
-    this.#wire?.terminate();
+    this.#release()?.terminate();
   }
 
   pause(): void {
-    this.#isPaused = true;
     this.#wire?.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
     this.#wire?.resume();
     // Not now: the room is busy with what it has sent before.
-    if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());
+    if (this.#late) this.#later(() => !this.#wire?.isPaused && this.#receiveLate());
+  }
+
+  #release(): Wire | undefined {
+    const wire = this.#wire;
+    this.#wire = undefined;
+    return wire;
   }
 
   #receiveLate(): void {
@@ -153,34 +145,27 @@ export class BrowserSocket implements AcceptedSocket {
     if (late instanceof ArrayBuffer) this.received(new Uint8Array(late));
   }
 
-  /**
-   * Gives the next lines as a message, as many as go into one; the start of a line is kept.
-   *
-   * @returns how much counts as taken at once
-   */
-  #give(bytes: Uint8Array, offset: number, end: number): number {
-    const stop = bytes.lastIndexOf(LF, Math.min(end, offset + this.#messageBytesMax) - 1) + 1;
+  /** Gives the next lines as a message, as many as go into one; the start of a line is kept. */
+  #give(wire: Wire, bytes: Uint8Array, offset: number, end: number): void {
+    const bytesMax = Math.max(MESSAGE_BYTES, this.#connections.room.loggedBytesMax);
+    const stop = bytes.lastIndexOf(LF, Math.min(end, offset + bytesMax) - 1) + 1;
     const hasLines = stop > offset;
     const part = bytes.subarray(offset, hasLines ? stop : end);
     const begun = this.#started;
     const whole = begun.length > 0 ? Buffer.concat([begun, part]) : part;
     // A copy: the log is written on from here, and overwritten there.
     this.#started = hasLines ? NOTHING : Uint8Array.from(whole);
-    if (!hasLines || (this.#wire?.sendBinary(whole) ?? 0) > 0) return part.length;
+    if (hasLines) wire.sendBinary(whole);
     this.#given = part.length;
-    return 0;
   }
 
   /** Counts what is out as taken, so much at most; an empty `cork` makes Bun try, as it does rarely. */
   #take(bytesMax: number): number {
     const wire = this.#wire;
     if (wire === undefined || this.#given === 0) return 0;
-    let held = wire.getBufferedAmount();
-    if (held > 0) {
-      wire.cork(() => {});
-      held = wire.getBufferedAmount();
-    }
-    const taken = Math.min(Math.max(0, this.#given - held), bytesMax);
+    if (wire.getBufferedAmount() > 0) wire.cork(() => {});
+    const out = Math.max(0, this.#given - wire.getBufferedAmount());
+    const taken = Math.min(out, bytesMax);
     this.#given -= taken;
     return taken;
   }

@@ -30,7 +30,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
   const { secrets, onWarning, onError } = context;
   const objection = ownNames(place.names ?? []);
   let port: HttpPort | undefined;
-  let endWatch: (() => void) | undefined;
+  let watch: NodeJS.Timeout | undefined;
 
   return {
     get url() {
@@ -65,18 +65,33 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
             tls: { ...secrets.tls, requestCert: !!secrets.tls.ca, rejectUnauthorized: true },
           }),
           routes: { "/": { GET: home } },
-          websocket: websocketOf(connections.room.lineBytesMax, onError),
+          websocket: {
+            idleTimeout: IDLE_S,
+            perMessageDeflate: false,
+            backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
+            // More than a line, so that it is the room that tells of a longer one.
+            maxPayloadLength: 2 * connections.room.lineBytesMax,
+            open: (wire) => wire.data.opened(wire),
+            message: ({ data }, message) => data.messageReceived(message),
+            drain: ({ data }) => data.drained(),
+            close: ({ data }, code, reason) => data.closed(code, reason),
+            error(error, { data }) {
+              onError?.(error);
+              data.data.failed();
+            },
+          },
         }),
       );
-      endWatch = watchSpareFiles(port, () => connections.open, onWarning);
+      watch = watchSpareFiles(port, () => connections.open, onWarning);
     },
     renew() {
-      if (secrets.tls) port?.reopen();
+      if (!secrets.tls || !port?.isOpen) return;
+      port.close();
+      port.reopen();
     },
     stop() {
-      endWatch?.();
+      clearInterval(watch);
       port?.close();
-      port = undefined;
     },
   };
 }
@@ -95,37 +110,9 @@ function ownNames(names: readonly string[]) {
     const name = host.replace(/:\d*$/, "");
     const isOwn = own.has(name) || given.has(host) || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;
     if (!isOwn) return `this server is not called ${host}`;
-    const from = headers
-      .get("origin")
-      ?.toLowerCase()
-      .replace(/^https?:\/\//, "");
+    const origin = headers.get("origin")?.toLowerCase();
+    const from = origin?.replace(/^https?:\/\//, "");
     const isSame = from === undefined || from === host || given.has(from);
     return isSame ? undefined : `not for pages of ${from}`;
-  };
-}
-
-/** The handlers of WebSockets: one that fails, which is a bug, ends its connection and not the program. */
-function websocketOf(
-  lineBytesMax: number,
-  onError: (error: Error) => void = () => {},
-): Bun.WebSocketHandler<BrowserSocket> {
-  const safely = (socket: BrowserSocket, handle: () => void) => {
-    try {
-      handle();
-    } catch (error) {
-      onError(error instanceof Error ? error : new Error(String(error)));
-      socket.data.failed();
-    }
-  };
-  return {
-    idleTimeout: IDLE_S,
-    perMessageDeflate: false,
-    backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
-    // More than a line, so that it is the room that tells of a longer one.
-    maxPayloadLength: 2 * lineBytesMax,
-    open: (wire) => safely(wire.data, () => wire.data.opened(wire)),
-    message: ({ data }, message) => safely(data, () => data.messageReceived(message)),
-    drain: ({ data }) => safely(data, () => data.drained()),
-    close: ({ data }, code, reason) => safely(data, () => data.closed(code, reason)),
   };
 }

@@ -16,22 +16,20 @@ import { fileLimit } from "../../lib/program/file-limit.ts";
 import { count } from "../../lib/program/option-values.ts";
 import { usageError, UserError } from "../../lib/program/system-errors.ts";
 import { version } from "../../package.json";
+import { makeCertificates } from "../certificates.ts";
 import { benchOverRedis } from "../redis/bench.ts";
 import { plotAll } from "./charts.ts";
 import type { Finding, Findings, ScenarioFindings } from "./figures.ts";
 import type { Load, Measurement } from "./load.ts";
 import {
-  type Certificate,
-  linechatHasTls,
-  makeCertificate,
   type Peer,
   PEERS,
   pinned,
   startPeer,
+  type TlsFiles,
   twoCpus,
   whyMissing,
 } from "./peers.ts";
-import { Progress } from "./progress.ts";
 import { clientsOf, GROWTH, type Scenario, SCENARIOS, shortened } from "./scenarios.ts";
 import { markdown, table } from "./tables.ts";
 
@@ -97,18 +95,13 @@ interface Plan {
 class Bench {
   readonly #plan: Plan;
   readonly #cpus = twoCpus();
-  readonly #progress: Progress;
   /** Present peers; what is said of the others is in `#missing`. */
   readonly #peers: Peer[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "bench-"));
-  #certificate: Certificate | undefined;
-  #linechatHasTls = false;
+  #tls: TlsFiles | undefined;
 
   constructor(plan: Plan) {
     this.#plan = plan;
-    const runs = (scenario: Scenario) => plan.peers.length * (scenario.once ? 1 : plan.rounds);
-    const all = [...plan.scenarios, ...plan.growth];
-    this.#progress = new Progress(all.reduce((sum, scenario) => sum + runs(scenario), 0));
   }
 
   async run(): Promise<Findings> {
@@ -119,7 +112,7 @@ class Bench {
       const found = { scenarios: [] as ScenarioFindings[], growth: [] as ScenarioFindings[] };
       for (const scenario of scenarios) found.scenarios.push(await this.#runScenario(scenario));
       for (const scenario of growth) found.growth.push(await this.#runScenario(scenario));
-      this.#progress.end();
+      showProgress("");
       return {
         date: new Date().toISOString().slice(0, 10),
         machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}, ${type()} ${release()}`,
@@ -136,20 +129,16 @@ class Bench {
     for (const peer of this.#plan.peers) {
       const why = whyMissing(peer);
       if (why === undefined) this.#peers.push(peer);
-      else this.#progress.note(why);
+      else showProgress(`${why}\n`);
     }
     if (this.#peers.length === 0) throw new UserError("there is nothing to measure");
     if (this.#cpus === undefined)
-      this.#progress.note(
-        "servers and load are not kept on a processor each: no taskset, or only one processor",
+      showProgress(
+        "servers and load are not kept on a processor each: no taskset, or only one processor\n",
       );
     if (!this.#plan.scenarios.some(({ tls }) => tls)) return;
-    this.#certificate = makeCertificate(this.#folder);
-    if (this.#certificate === undefined)
-      this.#progress.note("tls: skipped, as there is no openssl here to make a certificate with");
-    this.#linechatHasTls = linechatHasTls();
-    if (!this.#linechatHasTls)
-      this.#progress.note("tls: linechat skipped, as it knows no --tls-cert");
+    const { file } = makeCertificates(this.#folder);
+    this.#tls = { cert: file("server.pem"), key: file("server.key") };
   }
 
   async #runScenario(scenario: Scenario): Promise<ScenarioFindings> {
@@ -162,12 +151,10 @@ class Bench {
     for (let round = 1; round <= rounds; round++) {
       for (const [index, peer] of this.#peers.entries()) {
         const finding = findings[index];
-        this.#progress.step(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
+        showProgress(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
         const broken = finding?.rounds.some(({ problem }) => problem !== undefined);
         if (!finding || finding.skipped !== undefined || broken) continue;
-        const measurement = await this.#measure(scenario, peer);
-        if (measurement) finding.rounds.push(measurement);
-        else finding.skipped = "no TLS here";
+        finding.rounds.push(await this.#measure(scenario, peer));
       }
     }
     const { name, title } = scenario;
@@ -180,18 +167,15 @@ class Bench {
     const clients = clientsOf(scenario);
     if (clients > (peer.clientsMax?.count ?? Infinity)) return peer.clientsMax?.reason;
     if (clients > fileLimit().clientsMax) return `more clients than ulimit -n allows`;
-    if (!scenario.tls) return undefined;
-    if (this.#certificate === undefined) return "no openssl";
-    return peer.name === "linechat" && !this.#linechatHasTls ? "no --tls-cert yet" : undefined;
+    return scenario.tls && !peer.hasTls ? "no TLS here" : undefined;
   }
 
-  /** Starts a server, loads it, stops it; undefined when it cannot do what is asked. */
-  async #measure(scenario: Scenario, peer: Peer): Promise<Measurement | undefined> {
-    const tls = scenario.tls ? this.#certificate : undefined;
+  /** Starts a server, loads it, stops it. */
+  async #measure(scenario: Scenario, peer: Peer): Promise<Measurement> {
+    const tls = scenario.tls ? this.#tls : undefined;
     const options = { tls, patienceMs: scenario.patienceMs };
     for (let attempt = 0; ; attempt++) {
       const server = await startPeer(peer, options, this.#cpus?.server);
-      if (server === undefined) return undefined;
       try {
         const measurement = await runLoad(
           {
@@ -210,6 +194,12 @@ class Bench {
       }
     }
   }
+}
+
+/** Shows on stderr what is being done: a line that stays, or one that changes, on a terminal only. */
+function showProgress(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`);
+  else if (what.endsWith("\n")) process.stderr.write(what);
 }
 
 /** Runs the load generator; one that failed to begin has 0 clients. */

@@ -1,6 +1,7 @@
 /** Line charts as SVG, in colours that can be read on light and on dark ground. */
 
 import { type Findings, formatMs, keptPace, medianOf, soundFinding } from "./figures.ts";
+import type { Measurement } from "./load.ts";
 import { PEERS } from "./peers.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
@@ -37,12 +38,21 @@ export interface Chart {
   series: readonly Series[];
 }
 
+const SPEED = {
+  title: "One talks, more and more listen",
+  subtitle: "lines delivered in a second, 64 bytes each, every server on one processor",
+};
+const MEMORY = {
+  title: "Memory with everybody there and silent",
+  subtitle: "resident memory of the server in MiB, before anything is said",
+};
+
 /** The charts for what was found, by file name; those for which there are figures. */
 export function plotAll(findings: Findings): Map<string, string> {
   const charts = [
-    ["speed.svg", speedChart(findings)],
+    ["speed.svg", growthChart(findings, SPEED, "delivered lines/s", (r) => r.deliveredPerSecond)],
     ["latency.svg", latencyChart(findings)],
-    ["memory.svg", memoryChart(findings)],
+    ["memory.svg", growthChart(findings, MEMORY, "MiB", (round) => round.idleBytes / (1 << 20))],
   ] as const;
   return new Map(
     charts.flatMap(([file, chart]) =>
@@ -51,36 +61,23 @@ export function plotAll(findings: Findings): Map<string, string> {
   );
 }
 
-function speedChart({ growth }: Findings): Chart {
+/** Something measured while one talks, for more and more who listen. */
+function growthChart(
+  { growth }: Findings,
+  about: Pick<Chart, "title" | "subtitle">,
+  unit: string,
+  what: (round: Measurement) => number,
+): Chart {
   const series = seriesOf((peer) =>
     growth.flatMap((scenario) => {
       const finding = soundFinding(scenario, peer);
-      if (!finding) return [];
-      return [[scenario.clients - 1, medianOf(finding, (round) => round.deliveredPerSecond)]];
+      return finding ? [[scenario.clients - 1, medianOf(finding, what)]] : [];
     }),
   );
   return {
-    title: "One talks, more and more listen",
-    subtitle: "lines delivered in a second, 64 bytes each, every server on one processor",
+    ...about,
     x: { title: "listeners", ticks: decades(valuesOf(series, 0), plainNumber) },
-    y: { title: "delivered lines/s", ticks: decades(valuesOf(series, 1), plainNumber) },
-    series,
-  };
-}
-
-function memoryChart({ growth }: Findings): Chart {
-  const series = seriesOf((peer) =>
-    growth.flatMap((scenario) => {
-      const finding = soundFinding(scenario, peer);
-      if (!finding) return [];
-      return [[scenario.clients - 1, medianOf(finding, (round) => round.idleBytes) / (1 << 20)]];
-    }),
-  );
-  return {
-    title: "Memory with everybody there and silent",
-    subtitle: "resident memory of the server in MiB, before anything is said",
-    x: { title: "listeners", ticks: decades(valuesOf(series, 0), plainNumber) },
-    y: { title: "MiB", ticks: decades(valuesOf(series, 1), plainNumber) },
+    y: { title: unit, ticks: decades(valuesOf(series, 1), plainNumber) },
     series,
   };
 }

@@ -71,7 +71,7 @@ export interface Latency {
   p99Ms: number;
   p999Ms: number;
   /** Shares of all lines, and the latency that so many stayed below, in ms. */
-  curve: [share: number, latencyMs: number][];
+  curve: (readonly [share: number, latencyMs: number])[];
 }
 
 /** A script is so many bytes and lines at most, for one talker; the fewer, the more there are. */
@@ -369,16 +369,7 @@ class Flood {
     };
   }
 
-  #measured(): Pick<
-    Measurement,
-    | "deliveredPerSecond"
-    | "serverShare"
-    | "otherCpus"
-    | "loadShare"
-    | "nsPerLine"
-    | "latency"
-    | "pace"
-  > {
+  #measured() {
     const to = this.#to ?? this.#look();
     const from = this.#from ?? to;
     const ms = Math.max(to.atMs - from.atMs, 1);
@@ -401,7 +392,7 @@ class Flood {
         p50Ms: quantile(0.5),
         p99Ms: quantile(0.99),
         p999Ms: quantile(0.999),
-        curve: CURVE_SHARES.map((share) => [share, quantile(share)]),
+        curve: CURVE_SHARES.map((share) => [share, quantile(share)] as const),
       },
     };
   }

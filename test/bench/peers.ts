@@ -14,19 +14,20 @@ export interface Peer {
   readonly needs?: { program: string; from: string };
   /** The most clients it is tried with, and why. */
   readonly clientsMax?: { count: number; reason: string };
-  /** What it is called with; undefined when it cannot do what is asked. */
-  command(port: number, options: PeerOptions): string[] | undefined;
+  readonly hasTls: boolean;
+  /** What it is called with. */
+  command(port: number, options: PeerOptions): string[];
 }
 
 export interface PeerOptions {
-  tls?: Certificate | undefined;
+  tls?: TlsFiles | undefined;
   /** How long linechat bears with a reader that has stopped. */
   patienceMs?: number | undefined;
 }
 
 /** Files in PEM. */
-export interface Certificate {
-  certificate: string;
+export interface TlsFiles {
+  cert: string;
   key: string;
 }
 
@@ -44,9 +45,10 @@ export const PEERS: readonly Peer[] = [
   {
     name: "linechat",
     dialect: "plain",
+    hasTls: true,
     command: (port, { tls, patienceMs }) => [
       ...[process.execPath, join(ROOT, "server.ts"), "--quiet", "--host", "127.0.0.1"],
-      ...(tls ? ["--tls-cert", tls.certificate, "--tls-key", tls.key] : []),
+      ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : []),
       ...(patienceMs === undefined ? [] : ["--patience", `${patienceMs}ms`]),
       String(port),
     ],
@@ -54,6 +56,7 @@ export const PEERS: readonly Peer[] = [
   {
     name: "ncat --broker",
     dialect: "plain",
+    hasTls: true,
     needs: NCAT,
     clientsMax: NCAT_CLIENTS,
     command: (port, { tls }) => ncat("--broker", port, tls),
@@ -61,28 +64,30 @@ export const PEERS: readonly Peer[] = [
   {
     name: "ncat --chat",
     dialect: "ncatChat",
+    hasTls: false,
     needs: NCAT,
     clientsMax: NCAT_CLIENTS,
-    command: (port, { tls }) => (tls ? undefined : ncat("--chat", port)),
+    command: (port) => ncat("--chat", port),
   },
   {
     name: "nats-server",
     dialect: "nats",
+    hasTls: false,
     needs: { program: "nats-server", from: "package nats-server" },
-    command: (port, { tls }) =>
-      tls ? undefined : ["nats-server", "-a", "127.0.0.1", "-p", String(port)],
+    command: (port) => ["nats-server", "-a", "127.0.0.1", "-p", String(port)],
   },
   {
     name: "redis-server",
     dialect: "redis",
+    hasTls: true,
     needs: { program: "redis-server", from: "package redis-server" },
     command: (port, { tls }) => [
       ...["redis-server", "--bind", "127.0.0.1", "--save", "", "--maxclients", "12000"],
       ...(tls
         ? [
             ...["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "no"],
-            ...["--tls-cert-file", tls.certificate, "--tls-key-file", tls.key],
-            ...["--tls-ca-cert-file", tls.certificate],
+            ...["--tls-cert-file", tls.cert, "--tls-key-file", tls.key],
+            ...["--tls-ca-cert-file", tls.cert],
           ]
         : ["--port", String(port)]),
     ],
@@ -90,11 +95,13 @@ export const PEERS: readonly Peer[] = [
   {
     name: "node:net relay",
     dialect: "plain",
-    command: (port, { tls }) => (tls ? undefined : relay("node-relay.ts", port)),
+    hasTls: false,
+    command: (port) => relay("node-relay.ts", port),
   },
   {
     name: "Bun.listen relay",
     dialect: "plain",
+    hasTls: true,
     command: (port, { tls }) => relay("bun-relay.ts", port, tls),
   },
 ];
@@ -110,22 +117,19 @@ export interface RunningPeer {
  * Starts a peer on a free port.
  *
  * @param cpu the processor it is to stay on, where the system allows
- * @returns undefined when the peer cannot do what is asked
  * @throws {Error} with what it said, when it does not listen
  */
 export async function startPeer(
   peer: Peer,
   options: PeerOptions,
   cpu: number | undefined,
-): Promise<RunningPeer | undefined> {
+): Promise<RunningPeer> {
   let said = "";
   // The free port may be gone by the time the peer takes it.
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = freePort();
-    const command = peer.command(port, options);
-    if (command === undefined) return undefined;
     const folder = mkdtempSync(join(tmpdir(), "bench-"));
-    const server = Bun.spawn(pinned(command, cpu), {
+    const server = Bun.spawn(pinned(peer.command(port, options), cpu), {
       cwd: folder,
       stdin: "ignore",
       stdout: Bun.file(join(folder, "output")),
@@ -171,44 +175,18 @@ export function twoCpus(): { server: number; load: number } | undefined {
   return { server, load };
 }
 
-/**
- * Makes a certificate for this run.
- *
- * @returns undefined when there is no openssl to make it with
- */
-export function makeCertificate(folder: string): Certificate | undefined {
-  if (!Bun.which("openssl")) return undefined;
-  const files = { certificate: join(folder, "certificate.pem"), key: join(folder, "key.pem") };
-  const { exitCode } = Bun.spawnSync(
-    [
-      ...["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
-      ...["-nodes", "-days", "1", "-subj", "/CN=localhost"],
-      ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-      ...["-keyout", files.key, "-out", files.certificate],
-    ],
-    { stdout: "ignore", stderr: "ignore" },
-  );
-  return exitCode === 0 ? files : undefined;
-}
-
-/** Whether linechat knows TLS. */
-export function linechatHasTls(): boolean {
-  const { stdout } = Bun.spawnSync([process.execPath, join(ROOT, "server.ts"), "--help"]);
-  return stdout.toString().includes("--tls-cert");
-}
-
-function ncat(mode: string, port: number, tls?: Certificate): string[] {
+function ncat(mode: string, port: number, tls?: TlsFiles): string[] {
   return [
     ...["ncat", mode, "--listen", "--max-conns", "2000"],
-    ...(tls ? ["--ssl", "--ssl-cert", tls.certificate, "--ssl-key", tls.key] : []),
+    ...(tls ? ["--ssl", "--ssl-cert", tls.cert, "--ssl-key", tls.key] : []),
     ...["127.0.0.1", String(port)],
   ];
 }
 
-function relay(file: string, port: number, tls?: Certificate): string[] {
+function relay(file: string, port: number, tls?: TlsFiles): string[] {
   return [
     ...[process.execPath, join(RELAYS, file), String(port)],
-    ...(tls ? [tls.certificate, tls.key] : []),
+    ...(tls ? [tls.cert, tls.key] : []),
   ];
 }
 

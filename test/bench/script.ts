@@ -8,9 +8,6 @@ const DIGIT_BITS = 6;
 const ZERO = 0x30;
 const FILLER = "abcdefghijklmnopqrstuvwxyz";
 
-/** The most talkers, as two digits of six bits. */
-export const TALKERS_MAX = 1 << (2 * DIGIT_BITS);
-
 /** All that one talker says, over and over: its numbers start again after `lines` of them. */
 export interface Script {
   /** How many lines there are before it starts again. */

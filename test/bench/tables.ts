@@ -26,13 +26,16 @@ const YARDSTICK = "ncat --broker";
 const OTHER_CPUS_MAX = 0.1;
 const STEADY = "steady";
 const STOPPED = "stopped-reader";
+const QUANTILES = "p50, p99, p99.9";
 const PACE = SCENARIOS.find(({ name }) => name === STEADY)?.shape.linesPerSecond ?? 0;
 
 /** All that was found, as text for a terminal. */
 export function table(findings: Findings): string {
   const parts = findings.scenarios.map((scenario) => {
-    if (scenario.name === STEADY) return section(scenario, steadyColumns(), []);
-    if (scenario.name === STOPPED) return section(scenario, stoppedColumns(), []);
+    if (scenario.name === STEADY)
+      return section(scenario, [{ title: QUANTILES, of: describeLatency }], []);
+    if (scenario.name === STOPPED)
+      return section(scenario, [{ title: "the reader", of: describeStopped }], []);
     return section(scenario, speedColumns(scenario), notesOnSpeed(scenario));
   });
   if (findings.growth.length > 0) parts.push(...growthTables(findings.growth));
@@ -50,7 +53,7 @@ export function markdown(findings: Findings): string {
     (findings.scenarios[0] ?? findings.growth[0])?.findings.map(({ peer }) => peer) ?? [];
   const steady = findings.scenarios.find(({ name }) => name === STEADY);
   const stopped = findings.scenarios.find(({ name }) => name === STOPPED);
-  if (steady) header.push(`${steady.title}: p50, p99, p99.9`);
+  if (steady) header.push(`${steady.title}: ${QUANTILES}`);
   if (stopped) header.push(stopped.title);
   const rows = peers.map((peer) => {
     const cells = speeds.map((scenario) =>
@@ -93,39 +96,6 @@ function speedColumns(scenario: ScenarioFindings): Column[] {
     { title: "server busy", of: (finding) => share(finding, (round) => round.serverShare) },
     { title: "load busy", of: (finding) => share(finding, (round) => round.loadShare) },
   ];
-}
-
-function steadyColumns(): Column[] {
-  const latency = (what: "p50Ms" | "p99Ms" | "p999Ms") => (finding: Finding) =>
-    keptPace(finding, PACE)
-      ? formatMs(medianOf(finding, (round) => round.latency?.[what] ?? 0))
-      : "falls behind";
-  return [
-    { title: "heard/s", of: (finding) => medianOf(finding, (round) => round.pace ?? 0).toFixed(0) },
-    { title: "p50", of: latency("p50Ms") },
-    { title: "p99", of: latency("p99Ms") },
-    { title: "p99.9", of: latency("p999Ms") },
-    { title: "server busy", of: (finding) => share(finding, (round) => round.serverShare) },
-    { title: "load busy", of: (finding) => share(finding, (round) => round.loadShare) },
-  ];
-}
-
-function stoppedColumns(): Column[] {
-  return [
-    { title: "lines/s to the others", of: (finding) => short(speed(finding)) },
-    { title: "longest silence", of: (finding) => formatMs(medianOf(finding, (r) => r.silenceMs)) },
-    {
-      title: "memory at most",
-      of: (finding) => formatBytes(medianOf(finding, (r) => r.peakBytes)),
-    },
-    { title: "the room, the reader", of: describeFate },
-  ];
-}
-
-function describeFate(finding: Finding): string {
-  const [round] = finding.rounds;
-  if (round?.stoodStill) return "stands still until it reads again";
-  return round?.stoppedReader === "dropped" ? "goes on, dropped" : "goes on, all kept for it";
 }
 
 function describeStopped(finding: Finding): string {

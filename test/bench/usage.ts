@@ -1,4 +1,4 @@
-/** What a process has used: processor time and memory, from /proc or else from `ps`. */
+/** What a process has used: processor time and memory, from /proc. */
 
 import { readFileSync } from "node:fs";
 
@@ -7,7 +7,7 @@ export interface Usage {
   cpuMs: number;
   /** Memory it has resident, in bytes. */
   residentBytes: number;
-  /** The most it ever had resident; as `residentBytes` where the system does not keep it. */
+  /** The most it ever had resident. */
   peakBytes: number;
 }
 
@@ -16,31 +16,22 @@ const TICK_MS = 10;
 
 /** @throws {Error} when there is no such process */
 export function usageOf(pid: number): Usage {
-  try {
-    return process.platform === "linux" ? usageFromProc(pid) : usageFromPs(pid);
-  } catch {
-    throw new Error("the server is gone");
-  }
-}
-
-function usageFromProc(pid: number): Usage {
-  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const stat = read(pid, "stat");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const status = readFileSync(`/proc/${pid}/status`, "latin1");
-  const kibibytes = (name: string) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+  const status = read(pid, "status");
+  const bytes = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0) * 1024;
   return {
     cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
-    residentBytes: kibibytes("VmRSS") * 1024,
-    peakBytes: kibibytes("VmHWM") * 1024,
+    residentBytes: bytes("VmRSS"),
+    peakBytes: bytes("VmHWM"),
   };
 }
 
-function usageFromPs(pid: number): Usage {
-  const { stdout } = Bun.spawnSync(["ps", "-o", "time=,rss=", "-p", String(pid)]);
-  const [clock, kibibytes] = stdout.toString().trim().split(/\s+/);
-  if (clock === undefined || kibibytes === undefined) throw new Error(`no process ${pid}`);
-  const seconds = clock.split(/[-:]/).reduce((total, part) => total * 60 + Number(part), 0);
-  const residentBytes = Number(kibibytes) * 1024;
-  return { cpuMs: seconds * 1000, residentBytes, peakBytes: residentBytes };
+function read(pid: number, what: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${what}`, "latin1");
+  } catch {
+    throw new Error("the server is gone");
+  }
 }

@@ -9,10 +9,8 @@
 import { runCommand } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
 import { version } from "../../package.json";
-import { ServerProgram } from "../harness.ts";
-import { frameAt, upgradeRequest } from "../harness/web-frames.ts";
-import { webUrl } from "../harness/web-peer.ts";
-import { usageOf } from "./usage.ts";
+import { Peer } from "../harness.ts";
+import { startWeb, WebPeer } from "../harness/web-peer.ts";
 
 const LINE_BYTES = 64;
 /** So much is said at once; then all listeners have to have it. */
@@ -47,121 +45,30 @@ await runCommand(command, async ({ listeners, windows, rounds }) => {
 
 /** The processor time, in ms, in which one has said all of it and everybody has it. */
 async function measure(how: "lines" | "web", listeners: number, windows: number): Promise<number> {
-  const server = await ServerProgram.start("--web", "0");
-  const webPort = Number(new URL(await webUrl(server)).port);
-  const crowd = new Crowd(listeners);
-  const port = how === "web" ? webPort : server.port;
-  const says = how === "web" ? upgradeRequest(`127.0.0.1:${port}`) : "";
-  for (let n = 0; n < listeners; n++) await crowd.add(port, says);
-  const talker = await Bun.connect({
-    hostname: "127.0.0.1",
-    port: server.port,
-    socket: { data() {}, drain: () => talkOn() },
-  });
+  const { server, url } = await startWeb();
+  const counting = { countOnly: true };
+  const crowd: (Peer | WebPeer)[] = [];
+  for (let n = 0; n < listeners; n++)
+    crowd.push(
+      how === "web"
+        ? await WebPeer.connect(url, counting)
+        : await Peer.connect(server.port, counting),
+    );
+  await server.members(listeners);
+  const talker = await server.join();
   const window = Buffer.alloc(WINDOW_LINES * LINE_BYTES, `${"x".repeat(LINE_BYTES - 1)}\n`);
-  let unsaid = window.subarray(0, 0);
-  const talkOn = () => {
-    const taken = talker.write(unsaid, 0, unsaid.length);
-    unsaid = unsaid.subarray(Math.max(0, taken));
+  let said = 0;
+  const say = async (times: number) => {
+    for (let n = 0; n < times; n++) {
+      talker.say(window);
+      said += window.length;
+      await Promise.all(crowd.map((one) => one.hearsBytes(said)));
+    }
   };
-  const say = () => {
-    unsaid = window;
-    talkOn();
-    return crowd.hears(window.length);
-  };
-  for (let n = 0; n < windows / 10; n++) await say(); // The server has to be warm.
-  const before = usageOf(server.pid).cpuMs;
-  for (let n = 0; n < windows; n++) await say();
-  const used = usageOf(server.pid).cpuMs - before;
-  talker.terminate();
-  crowd.leave();
+  await say(windows / 10); // The server has to be warm.
+  const before = server.processorMs;
+  await say(windows);
+  const used = server.processorMs - before;
   await server.end();
   return used;
-}
-
-/** Listeners, who count the bytes of lines that they hear. */
-class Crowd {
-  readonly #size: number;
-  readonly #sockets: Bun.Socket<Receiver>[] = [];
-  #left = 0;
-  #heard = Promise.withResolvers<void>();
-
-  constructor(size: number) {
-    this.#size = size;
-  }
-
-  async add(port: number, says: string): Promise<void> {
-    const receiver = new Receiver(says !== "", (bytes) => this.#hear(bytes));
-    const socket = await Bun.connect<Receiver>({
-      hostname: "127.0.0.1",
-      port,
-      data: receiver,
-      socket: { data: (own, bytes) => own.data.hear(bytes) },
-    });
-    socket.data = receiver;
-    if (says !== "") socket.write(says);
-    await receiver.isIn;
-    this.#sockets.push(socket);
-  }
-
-  /** Waits until each of them has heard so many bytes more. */
-  hears(bytes: number): Promise<void> {
-    this.#heard = Promise.withResolvers();
-    this.#left += bytes * this.#size;
-    return this.#heard.promise;
-  }
-
-  leave(): void {
-    for (const socket of this.#sockets) socket.terminate();
-  }
-
-  #hear(bytes: number): void {
-    this.#left -= bytes;
-    if (this.#left === 0) this.#heard.resolve();
-  }
-}
-
-/** Counts lines' bytes as they come, less what frames them. */
-class Receiver {
-  readonly #isWeb: boolean;
-  readonly #onHeard: (bytes: number) => void;
-  readonly #in = Promise.withResolvers<void>();
-  #isIn = false;
-  /** The head of a frame that is not whole yet, and how much of a payload is still to come. */
-  #head = Buffer.alloc(0);
-  #payloadLeft = 0;
-
-  constructor(isWeb: boolean, onHeard: (bytes: number) => void) {
-    this.#isWeb = isWeb;
-    this.#onHeard = onHeard;
-    if (!isWeb) this.#in.resolve();
-  }
-
-  get isIn(): Promise<void> {
-    return this.#in.promise;
-  }
-
-  hear(bytes: Buffer): void {
-    if (!this.#isWeb) return this.#onHeard(bytes.length);
-    let rest = Buffer.concat([this.#head, bytes]);
-    if (!this.#isIn) {
-      const end = rest.indexOf("\r\n\r\n") + 4;
-      if (end < 4) return void (this.#head = rest);
-      rest = rest.subarray(end);
-      this.#isIn = true;
-      this.#in.resolve();
-    }
-    let at = 0;
-    for (;;) {
-      const count = Math.min(this.#payloadLeft, rest.length - at);
-      if (count > 0) this.#onHeard(count);
-      this.#payloadLeft -= count;
-      at += count;
-      const next = this.#payloadLeft === 0 ? frameAt(rest, at) : undefined;
-      if (next === undefined) break;
-      this.#payloadLeft = next.body;
-      at += next.head;
-    }
-    this.#head = rest.subarray(at);
-  }
 }

@@ -1,12 +1,11 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Fifo, removeFifos } from "../fifo.ts";
 import { endAfterEach, newFolder, Program, ServerProgram, startClient } from "../harness.ts";
+import { Fifo } from "../harness/fifo.ts";
 
 endAfterEach();
-afterEach(removeFifos);
 
 const MIB = 1 << 20;
 

@@ -1,7 +1,6 @@
 /** What people and networks do to a server, each as a function that does it to a running one. */
 
-import { type Program, startClient } from "../harness.ts";
-import type { RoomProcess, RoomProcessOptions } from "./room-process.ts";
+import { type Program, type ServerProgram, startClient } from "../harness.ts";
 import { joinAll, Seat } from "./seat.ts";
 
 /** For how long processor time is measured while nothing happens. */
@@ -13,14 +12,14 @@ export type End = () => Promise<void>;
 export interface Fault {
   /** What happens, as a sentence goes on from "while". */
   readonly name: string;
-  /** What the server has to be started with. */
-  readonly options?: RoomProcessOptions;
+  /** What the server has to be started with: options, and a limit on open files. */
+  readonly options?: { readonly args?: readonly string[]; readonly filesMax?: number };
   /**
    * Does it; returns once it is under way.
    *
    * @param witness a member that hears everything and is not to be disturbed
    */
-  unleash(room: RoomProcess, witness: Seat): Promise<End>;
+  unleash(room: ServerProgram, witness: Seat): Promise<End>;
 }
 
 /** Names of speakers are never used twice, so that their numbers start anew. */
@@ -92,11 +91,11 @@ const tooManyClients: Fault = {
 const slowLoris: Fault = {
   name: "a thousand clients each hold an unfinished line",
   async unleash(room, witness) {
-    const before = room.memoryBytes;
+    const before = room.memoryBytes();
     const seats = await joinAll(room.port, newName("loris"), 1000);
     await Promise.all(seats.map((seat) => seat.write(`${seat.name} 0 ==`)));
     return async () => {
-      const grownMib = (room.memoryBytes - before) / (1 << 20);
+      const grownMib = (room.memoryBytes() - before) / (1 << 20);
       demand(grownMib < 100, `a thousand unfinished lines cost ${grownMib} MiB`);
       await Promise.all(seats.map((seat) => seat.write("==\n")));
       await Promise.all(seats.map((seat) => witness.hears(seat.name, 1)));

@@ -1,7 +1,7 @@
 /** A server that goes through a fault, with members who must not notice. */
 
+import { limitFiles, serverCommand, ServerProgram } from "../harness.ts";
 import { demand, type Fault } from "./faults.ts";
-import { RoomProcess } from "./room-process.ts";
 import { breakAll, Seat } from "./seat.ts";
 
 /** How many lines are said while the fault is under way. */
@@ -9,7 +9,7 @@ const LINES = 500;
 
 /** Members talk before, during and after the fault; then the server stops. Throws unless all is well. */
 export async function undergo(fault: Fault): Promise<void> {
-  await using room = await RoomProcess.start(fault.options);
+  await using room = await start(fault);
   try {
     await sitThrough(fault, room);
   } catch (cause) {
@@ -20,7 +20,7 @@ export async function undergo(fault: Fault): Promise<void> {
   }
 }
 
-async function sitThrough(fault: Fault, room: RoomProcess): Promise<void> {
+async function sitThrough(fault: Fault, room: ServerProgram): Promise<void> {
   const [witness, speaker] = await seatMembers(room);
   const end = await fault.unleash(room, witness);
   await witness.hears(speaker.name, await speaker.say(LINES));
@@ -33,21 +33,26 @@ async function sitThrough(fault: Fault, room: RoomProcess): Promise<void> {
 
 /** The server gets SIGTERM while the fault is under way. Throws unless it ends cleanly. */
 export async function stopAmid(fault: Fault): Promise<void> {
-  await using room = await RoomProcess.start(fault.options);
+  await using room = await start(fault);
   const [witness, speaker] = await seatMembers(room);
   await fault.unleash(room, witness);
   void speaker.say(LINES);
   await checkStop(room, witness);
 }
 
-async function seatMembers(room: RoomProcess): Promise<[witness: Seat, speaker: Seat]> {
+function start({ options: { args = [], filesMax } = {} }: Fault): Promise<ServerProgram> {
+  const command = serverCommand("--host", "127.0.0.1", ...args, "0");
+  return ServerProgram.run(filesMax === undefined ? command : limitFiles(filesMax, command));
+}
+
+async function seatMembers(room: ServerProgram): Promise<[witness: Seat, speaker: Seat]> {
   const witness = await Seat.join(room.port, "witness");
   const speaker = await Seat.join(room.port, "speaker");
   await witness.hears(speaker.name, await speaker.say(1));
   return [witness, speaker];
 }
 
-async function checkStop(room: RoomProcess, witness: Seat): Promise<void> {
+async function checkStop(room: ServerProgram, witness: Seat): Promise<void> {
   const exitCode = await room.stop();
   const ending = await witness.left;
   breakAll(room.port);

@@ -1,8 +1,8 @@
 /** A real browser, where there is one: Bun drives an installed Chromium by its DevTools protocol. */
 
-/** The program, or nothing. */
-export const CHROMIUM = Bun.which("chromium") ?? undefined;
+import { atEnd } from "../harness.ts";
 
+const CHROMIUM = Bun.which("chromium") ?? undefined;
 const WIDE = { width: 1000, height: 700 };
 const LOOK_AGAIN_MS = 20;
 
@@ -21,8 +21,9 @@ export class Tab {
     // Its sandbox takes rights that a container may not have, and the pages here are our own.
     const argv = ["--no-sandbox"];
     const backend = { type: "chrome", ...(CHROMIUM && { path: CHROMIUM }), argv } as const;
-    const tab = new Tab(new Bun.WebView({ ...size, backend }));
-    const view = tab.#view;
+    const view = new Bun.WebView({ ...size, backend });
+    const tab = new Tab(view);
+    atEnd(() => view.close());
     await view.navigate("about:blank"); // Before the first page there is nobody to ask.
     for (const domain of ["Runtime", "Log", "Page"]) await view.cdp(`${domain}.enable`);
     const listen = (event: string) =>
@@ -35,7 +36,7 @@ export class Tab {
     return tab;
   }
 
-  /** Runs a script in the page; returns what it gives. */
+  /** Runs a script in the page, where an element goes by its id; returns what it gives. */
   run<Value>(script: string): Promise<Value> {
     return this.#view.evaluate(script) as Promise<Value>;
   }
@@ -58,16 +59,11 @@ export class Tab {
 
   /** Waits until the page shows a text where lines are. */
   shows(text: string, withinMs?: number): Promise<true> {
-    return this.until(`${by("log")}.textContent.includes(${JSON.stringify(text)})`, withinMs);
+    return this.until(`log.textContent.includes(${JSON.stringify(text)})`, withinMs);
   }
 
   isHere(): Promise<true> {
-    return this.until(`${by("state")}.className === "here"`);
-  }
-
-  /** A property of an element. */
-  get<Value>(id: string, property: string): Promise<Value> {
-    return this.run(`${by(id)}.${property}`);
+    return this.until(`state.className === "here"`);
   }
 
   /** What a function gives for each element. */
@@ -77,7 +73,7 @@ export class Tab {
 
   /** Gives a name, and a pass phrase if that is asked for. */
   async enter(name: string, pass?: string): Promise<void> {
-    await this.until(`${by("door")}.open`);
+    await this.until("door.open");
     await this.fill("own-name", name);
     if (pass !== undefined) await this.fill("pass", pass);
     await this.press("Enter");
@@ -86,17 +82,17 @@ export class Tab {
   /** Forgets the name of other tabs, and gives another one. */
   async enterAs(name: string, pass?: string): Promise<void> {
     await this.run("localStorage.clear()");
-    if (!(await this.get("door", "open"))) await this.click("#name");
+    if (!(await this.run("door.open"))) await this.click("#name");
     await this.enter(name, pass);
   }
 
   async fill(id: string, text: string): Promise<void> {
-    await this.run(`${by(id)}.select()`);
+    await this.run(`document.getElementById("${id}").select()`);
     await this.#view.type(text);
   }
 
   async says(text: string): Promise<void> {
-    await this.run(`${by("words")}.focus()`);
+    await this.run("words.focus()");
     await this.#view.type(text);
     await this.press("Enter");
   }
@@ -128,5 +124,3 @@ export class Tab {
     this.#view.close();
   }
 }
-
-const by = (id: string) => `document.getElementById("${id}")`;

@@ -1,10 +1,9 @@
 /** A WebSocket client that a test drives frame by frame (RFC 6455), over plain TCP or TLS. */
 
-import { Peer, type PeerOptions, type ServerProgram } from "../harness.ts";
+import { Peer, type PeerOptions, ServerProgram } from "../harness.ts";
 import { Watched } from "./watched.ts";
-import { frameAt, upgradeRequest } from "./web-frames.ts";
 
-export const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10] as const;
+export const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10] as const;
 
 export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says"> {
   /** Headers of its request, in place of or beside its own. */
@@ -12,13 +11,44 @@ export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says"> {
 }
 
 /** One frame as a client sends it, masked by zeros. */
-export function frame(opcode: number, payload: string | Uint8Array, isLast = true): Buffer {
+export function frame(opcode: number, payload: string | Uint8Array): Buffer {
   const bytes = Buffer.from(payload);
-  const head = [(isLast ? 0x80 : 0) | opcode];
+  const head = [0x80 | opcode];
   if (bytes.length < 126) head.push(0x80 | bytes.length);
   else if (bytes.length < 1 << 16) head.push(0xfe, bytes.length >> 8, bytes.length & 255);
   else head.push(0xff, 0, 0, 0, 0, ...Buffer.from(Uint32Array.of(bytes.length).buffer).reverse());
   return Buffer.concat([Uint8Array.from([...head, 0, 0, 0, 0]), bytes]);
+}
+
+/**
+ * The frame that begins at a place, as the server sends it, not masked: how many bytes are its head
+ * and its payload. Undefined if not all of its head is there.
+ */
+export function frameAt(bytes: Buffer, at = 0) {
+  if (bytes.length < at + 2) return undefined;
+  const short = (bytes[at + 1] ?? 0) & 127;
+  const head = short === 127 ? 10 : short === 126 ? 4 : 2;
+  if (bytes.length < at + head) return undefined;
+  const body =
+    short === 127 ? bytes.readUInt32BE(at + 6) : short === 126 ? bytes.readUInt16BE(at + 2) : short;
+  return { opcode: (bytes[at] ?? 0) & 15, head, body };
+}
+
+/** What is asked of a server to become a WebSocket. */
+export function upgradeRequest(
+  host: string,
+  headers: Readonly<Record<string, string>> = {},
+): string {
+  const all = {
+    Host: host,
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+    ...headers,
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `GET / HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
 export class WebPeer {
@@ -92,6 +122,11 @@ export class WebPeer {
     });
   }
 
+  /** Waits until the server has closed; returns its code, and all that came before. */
+  async hearsAll(): Promise<[code: number, text: string]> {
+    return [await this.closed(), this.text];
+  }
+
   #take(bytes: Buffer): void {
     this.#bytes.push(bytes);
     let all = this.#bytes.length === 1 ? bytes : Buffer.concat(this.#bytes);
@@ -121,8 +156,20 @@ export class WebPeer {
   }
 }
 
-/** A room with a page, and where that is. */
+/** Where the page of a server is. */
 export async function webUrl(server: ServerProgram): Promise<string> {
   const [, url = ""] = await server.logged(/web at (\S+)\n/);
   return url;
+}
+
+/** A server with a page, where that is, and WebSockets that have joined. */
+export async function startWeb(...options: string[]) {
+  const server = await ServerProgram.start("--web", "0", ...options);
+  const url = await webUrl(server);
+  const join = async (how?: WebPeerOptions): Promise<WebPeer> => {
+    const web = await WebPeer.connect(url, how);
+    await server.logged(`joined web:${web.peer.name} (`);
+    return web;
+  };
+  return { server, url, join };
 }

@@ -1,16 +1,13 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { closeSync, constants } from "node:fs";
 import { join } from "node:path";
 
 import { Queue } from "../../lib/program/output.ts";
-import { Fifo, removeFifos } from "../fifo.ts";
-import { memoryBytes } from "../harness.ts";
+import { usageOf } from "../bench/usage.ts";
+import { atEnd, endAfterEach } from "../harness.ts";
+import { Fifo } from "../harness/fifo.ts";
 
-const programs: Chatter[] = [];
-afterEach(async () => {
-  await Promise.all(programs.splice(0).map((program) => program.end()));
-  removeFifos();
-});
+endAfterEach();
 
 /** chatter.ts with its stderr anywhere. */
 class Chatter {
@@ -28,7 +25,10 @@ class Chatter {
     });
     if (typeof stderr === "number") closeSync(stderr);
     this.#answers = this.#process.stdout[Symbol.asyncIterator]();
-    programs.push(this);
+    atEnd(async () => {
+      this.#process.kill("SIGKILL");
+      await this.#process.exited;
+    });
   }
 
   get pid(): number {
@@ -48,11 +48,6 @@ class Chatter {
     const startMs = performance.now();
     const code = await this.#process.exited;
     return { code, ms: performance.now() - startMs };
-  }
-
-  async end(): Promise<void> {
-    this.#process.kill("SIGKILL");
-    await this.#process.exited;
   }
 }
 
@@ -91,9 +86,9 @@ describe("a stderr that nobody reads", () => {
   test("memory stays bounded", async () => {
     const program = new Chatter(new Fifo().writer());
     await program.does("write 20000");
-    const before = await memoryBytes(program.pid);
+    const before = usageOf(program.pid).residentBytes;
     for (let round = 0; round < 20; round++) await program.does("write 20000");
-    expect(await memoryBytes(program.pid)).toBeLessThan(before + 30e6);
+    expect(usageOf(program.pid).residentBytes).toBeLessThan(before + 30e6);
   });
 
   test.each(["exit", "fail"])("does not keep the program from its end (%s)", async (verb) => {

@@ -73,7 +73,6 @@ async function besides(name: string, measureMs: number): Promise<Row> {
   const missing = peer ? whyMissing(peer) : "not known";
   if (!peer || missing !== undefined) return [name, `left out: ${missing}`];
   const running = await startPeer(peer, {}, undefined);
-  if (!running) return [name, "does not start"];
   try {
     return [name, await latency(running.port, running.port, measureMs, peer.dialect)];
   } finally {

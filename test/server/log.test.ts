@@ -5,10 +5,11 @@ import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { atEnd, endAfterEach, newFolder, ROOT, ServerProgram } from "../harness.ts";
+import { Fifo } from "../harness/fifo.ts";
 import { eventually } from "../harness/watched.ts";
 import { Caller } from "./caller.ts";
 import { libc, setNonBlocking } from "./libc.ts";
-import { exitOf, Pipe, type Place, processorMs, serve } from "./served.ts";
+import { exitOf, type Place, processorMs, serve } from "./served.ts";
 
 let certificates: Certificates;
 beforeAll(() => {
@@ -21,7 +22,7 @@ const LOCAL = ["--host", "127.0.0.1", "0"];
 const NOT_LOGGED = / (\d+) events? (?:was|were) not logged$/;
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
-async function portIn(pipe: Pipe): Promise<{ port: number }> {
+async function portIn(pipe: Fifo): Promise<{ port: number }> {
   const [, port] = await pipe.printed(/listening on 127\.0\.0\.1:(\d+)\n/);
   return { port: Number(port) };
 }
@@ -77,8 +78,8 @@ function sumOf(text: string, pattern: RegExp): number {
 
 describe("a log that nobody reads holds nothing up", () => {
   test("a full pipe: 450 join, lines are relayed, and SIGTERM ends the server", async () => {
-    const pipe = new Pipe();
-    const server = serve(LOCAL, { stderr: pipe.writer });
+    const pipe = new Fifo();
+    const server = serve(LOCAL, { stderr: pipe.held });
     const place = await portIn(pipe);
     pipe.fill();
     const callers = await callMany(place, 450);
@@ -89,10 +90,10 @@ describe("a log that nobody reads holds nothing up", () => {
   });
 
   test("a pipe that was full before the start", async () => {
-    const pipe = new Pipe();
+    const pipe = new Fifo();
     pipe.fill();
     const unix = join(newFolder(), "room");
-    const server = serve(["--unix", unix], { stderr: pipe.writer });
+    const server = serve(["--unix", unix], { stderr: pipe.held });
     await expectRelayed([await callWhenThere({ unix }), await callWhenThere({ unix })]);
     server.kill("SIGINT");
     expect(await exitOf(server)).toBe(0);
@@ -128,9 +129,9 @@ describe("a log that nobody reads holds nothing up", () => {
     libcTest(
       `once a full ${nonBlocking ? "non-blocking " : ""}pipe is read, what was kept comes in whole lines, and what was not is counted`,
       async () => {
-        const pipe = new Pipe();
-        serve(LOCAL, { stderr: pipe.writer });
-        if (nonBlocking) setNonBlocking(pipe.writer);
+        const pipe = new Fifo();
+        serve(LOCAL, { stderr: pipe.held });
+        if (nonBlocking) setNonBlocking(pipe.held);
         const place = await portIn(pipe);
         pipe.fill();
         const count = 9_000;
@@ -160,10 +161,10 @@ describe("a log that nobody reads holds nothing up", () => {
     );
 
   libcTest("a few events wait for a non-blocking pipe that is full, and none is lost", async () => {
-    const pipe = new Pipe();
-    serve(LOCAL, { stderr: pipe.writer });
+    const pipe = new Fifo();
+    serve(LOCAL, { stderr: pipe.held });
     // Only now, because starting a program makes its descriptors wait.
-    setNonBlocking(pipe.writer);
+    setNonBlocking(pipe.held);
     const place = await portIn(pipe);
     pipe.fill();
     const callers = await callMany(place, 2);
@@ -174,10 +175,10 @@ describe("a log that nobody reads holds nothing up", () => {
   });
 
   test("a pipe whose reader has gone", async () => {
-    const pipe = new Pipe();
-    const server = serve(LOCAL, { stderr: pipe.writer });
+    const pipe = new Fifo();
+    const server = serve(LOCAL, { stderr: pipe.held });
     const place = await portIn(pipe);
-    pipe.stopReading();
+    pipe.close();
     await expectRelayed(await callMany(place, 100));
     await expectIdle(server.pid);
     server.kill("SIGTERM");
@@ -224,11 +225,11 @@ describe("a log that nobody reads holds nothing up", () => {
   ] as const)
     for (const stderr of ["2>&-", "2>/dev/full", "a full pipe"])
       test(`${what} gives exit code ${code} with ${stderr}`, async () => {
-        const pipe = new Pipe();
+        const pipe = new Fifo();
         pipe.fill();
         const server = serve(
           words,
-          stderr === "a full pipe" ? { stderr: pipe.writer } : { redirect: stderr },
+          stderr === "a full pipe" ? { stderr: pipe.held } : { redirect: stderr },
         );
         expect(await exitOf(server)).toBe(code);
       });
@@ -244,9 +245,9 @@ describe("descriptors are left as they were found", () => {
   ] as const)
     for (const nonBlocking of [false, true])
       libcTest(`${nonBlocking ? "non-blocking" : "blocking"} ones, by ${what}`, async () => {
-        const [stdout, stderr] = [new Pipe(), new Pipe()];
-        const server = serve(words, { stdout: stdout.writer, stderr: stderr.writer });
-        if (nonBlocking) for (const pipe of [stdout, stderr]) setNonBlocking(pipe.writer);
+        const [stdout, stderr] = [new Fifo(), new Fifo()];
+        const server = serve(words, { stdout: stdout.held, stderr: stderr.held });
+        if (nonBlocking) for (const pipe of [stdout, stderr]) setNonBlocking(pipe.held);
         if (words === LOCAL) {
           const place = await portIn(stderr);
           await expectRelayed(await callMany(place, 2));
@@ -339,9 +340,9 @@ describe("refusals cannot flood the log", () => {
   });
 
   test("with --quiet too they are counted", async () => {
-    const pipe = new Pipe();
+    const pipe = new Fifo();
     const unix = join(newFolder(), "room");
-    serve(["--quiet", "--unix", unix, "--max-clients", "1"], { stderr: pipe.writer });
+    serve(["--quiet", "--unix", unix, "--max-clients", "1"], { stderr: pipe.held });
     await callWhenThere({ unix });
     await callMany({ unix }, 50, (caller) => caller.ended());
     await pipe.printed(/refused unix:\d+: room is full \(1 here\)\n/);

@@ -210,42 +210,35 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("web/web-socket.ts", {
     "a message ends inside a line": [
-      "if (!hasLines || (this.#wire?.sendBinary(whole) ?? 0) > 0)",
-      "if ((this.#wire?.sendBinary(whole) ?? 0) > 0)",
-    ],
-    "a message that Bun holds counts as taken": [
-      "(this.#wire?.sendBinary(whole) ?? 0) > 0)",
-      "(this.#wire?.sendBinary(whole) ?? 0) !== 0)",
+      "if (hasLines) wire.sendBinary(whole);",
+      "wire.sendBinary(whole);",
     ],
     "the start of a line is left out of a message": [
       "begun.length > 0 ? Buffer.concat([begun, part]) : part",
       "part",
     ],
     "the start of a line is kept where the log overwrites it": ["Uint8Array.from(whole)", "whole"],
-    "what a WebSocket holds counts as taken": ["Math.max(0, this.#given - held)", "this.#given"],
-    "more counts as taken than was offered": [
-      "Math.min(Math.max(0, this.#given - held), bytesMax)",
-      "Math.max(0, this.#given - held)",
+    "what a WebSocket holds counts as taken": [
+      "Math.max(0, this.#given - wire.getBufferedAmount())",
+      "this.#given",
     ],
+    "more counts as taken than was offered": ["Math.min(out, bytesMax)", "out"],
     "a message is sent while another is held": [
       "taken < length && this.#given === 0 && this.#wire",
       "taken < length && this.#wire",
     ],
-    "nobody is told that a WebSocket has drained": [
-      "if (this.#endedBy === undefined) this.data.drained();",
-      "",
-    ],
+    "nobody is told that a WebSocket has drained": ["this.data.drained();", ""],
     "what came after a pause is never received": [
-      "if (this.#late) this.#later(() => !this.#isPaused && this.#receiveLate());",
+      "if (this.#late) this.#later(() => !this.#wire?.isPaused && this.#receiveLate());",
       "",
     ],
     "a page is told that it was disconnected when the server stops": [
       "this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED",
       "DISCONNECTED",
     ],
-    "a page that closes in order counts as reset": ["if (isInOrder) this.ended();", ""],
+    "a page that closes in order counts as reset": ["if (code !== ABNORMAL) this.ended();", ""],
     "a page that is reset counts as closed in order": [
-      "if (isInOrder) this.ended();",
+      "if (code !== ABNORMAL) this.ended();",
       "this.ended();",
     ],
     "a WebSocket that is gone is still counted": [

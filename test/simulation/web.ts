@@ -125,7 +125,7 @@ export class WebConnection extends Reader implements Wire {
   #buffered = 0;
   /** Whether something was held, and no `drain` has come since. */
   #drainDue = false;
-  #paused = false;
+  isPaused = false;
   #finSent = false;
   /** Whether a message may still come although it is paused: it was read before. */
   #hasReadMore = false;
@@ -190,13 +190,13 @@ export class WebConnection extends Reader implements Wire {
 
   pause(): void {
     this.log("is paused");
-    this.#paused = true;
+    this.isPaused = true;
     this.#hasReadMore = this.#network.random.chance(300);
   }
 
   resume(): void {
     this.log("is resumed");
-    this.#paused = false;
+    this.isPaused = false;
     this.#hasReadMore = false;
   }
 
@@ -208,10 +208,10 @@ export class WebConnection extends Reader implements Wire {
 
   /** A message arrives. */
   send(): boolean {
-    if (this.closed || this.#finSent || (this.#paused && !this.#hasReadMore)) return false;
+    if (this.closed || this.#finSent || (this.isPaused && !this.#hasReadMore)) return false;
     // It is read once a turn.
     if (this.#later.length > 0) return false;
-    this.#demand(this.#paused || this.#end.unreadBytes === 0, "not received after a pause");
+    this.#demand(this.isPaused || this.#end.unreadBytes === 0, "not received after a pause");
     const { random, model } = this.#network;
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
@@ -232,7 +232,7 @@ export class WebConnection extends Reader implements Wire {
 
   /** That arrives. */
   deliverFin(): boolean {
-    if (this.closed || this.#paused || !this.#finSent) return false;
+    if (this.closed || this.isPaused || !this.#finSent) return false;
     this.#lose("its close arrives", this.#network.random.pick([1000, 1001, 1005, 4000]));
     this.#demand(this.seat.ended, "not sent to have ended");
     return true;

@@ -2,8 +2,8 @@
 
 import { demand, type Fault, FAULTS, newName } from "../faults/faults.ts";
 import { stopAmid, undergo } from "../faults/ordeal.ts";
-import type { RoomProcess } from "../faults/room-process.ts";
 import { Seat } from "../faults/seat.ts";
+import type { ServerProgram } from "../harness.ts";
 import { Random } from "../simulation/random.ts";
 
 /** How many guests are there at a time, each for a few lines. */
@@ -16,7 +16,7 @@ const ROOM_PAUSE_MS = 3_000;
 const END_MS = 20_000;
 
 export class Trouble {
-  readonly #room: RoomProcess;
+  readonly #room: ServerProgram;
   readonly #witness: Seat;
   readonly #recovered: () => Promise<void>;
   #over = false;
@@ -31,7 +31,7 @@ export class Trouble {
    * @param recovered waits until lines have gone through the room once more, which a fault may hold up
    *   for a whole patience: without that, one fault after the other could hold it up without end
    */
-  constructor(room: RoomProcess, witness: Seat, recovered: () => Promise<void>) {
+  constructor(room: ServerProgram, witness: Seat, recovered: () => Promise<void>) {
     this.#room = room;
     this.#witness = witness;
     this.#recovered = recovered;

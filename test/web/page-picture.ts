@@ -1,8 +1,7 @@
 /** Pictures of the page of `--web`, light and dark, for the README: a real room in a real browser. */
 
-import { ServerProgram } from "../harness.ts";
 import { Tab } from "../harness/browser.ts";
-import { webUrl } from "../harness/web-peer.ts";
+import { startWeb } from "../harness/web-peer.ts";
 
 const SIZE = { width: 760, height: 430 };
 /** What an address looks like that nobody has to ask for. */
@@ -10,8 +9,8 @@ const PLACE_SHOWN = "chat.example.org";
 
 /** Plays the scene; returns two PNG files. */
 export async function takePagePictures(): Promise<{ light: Uint8Array; dark: Uint8Array }> {
-  const server = await ServerProgram.start("--web", "0");
-  const tab = await Tab.open(await webUrl(server), SIZE);
+  const { server, url } = await startWeb();
+  const tab = await Tab.open(url, SIZE);
   await tab.run("localStorage.clear()");
   await tab.enter("bob");
   await tab.isHere();

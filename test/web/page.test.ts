@@ -1,34 +1,19 @@
 /** `--web` as a person has it: the page, in a real browser. */
 
-import { afterAll, afterEach, describe, expect } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { afterAll, expect } from "bun:test";
 
-import { endAfterEach, newFolder, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFile, serverCommand, ServerProgram } from "../harness.ts";
 import { Tab } from "../harness/browser.ts";
 import { testWith } from "../harness/tools.ts";
-import { webUrl } from "../harness/web-peer.ts";
+import { startWeb } from "../harness/web-peer.ts";
 
 endAfterEach();
 const inBrowser = testWith("chromium");
-const tabs: Tab[] = [];
-afterEach(() => tabs.splice(0).forEach((tab) => tab.close()));
 afterAll(() => Bun.WebView.closeAll());
-
-async function start(...options: string[]) {
-  const server = await ServerProgram.start("--web", "0", ...options);
-  return { server, url: await webUrl(server) };
-}
-
-async function open(url: string, size?: { width: number; height: number }): Promise<Tab> {
-  const tab = await Tab.open(url, size);
-  tabs.push(tab);
-  return tab;
-}
 
 /** A tab whose user is in the room. */
 async function enter(url: string, name: string, size?: { width: number; height: number }) {
-  const tab = await open(url, size);
+  const tab = await Tab.open(url, size);
   await tab.enterAs(name);
   await tab.isHere();
   return tab;
@@ -36,370 +21,345 @@ async function enter(url: string, name: string, size?: { width: number; height: 
 
 /** A room, a tab in it and a socket. */
 async function withTab(...options: string[]) {
-  const { server, url } = await start(...options);
+  const { server, url } = await startWeb(...options);
   return { server, url, ann: await enter(url, "ann"), peer: await server.join() };
 }
 
-/** Another server on the same port for browsers, after the first one was killed. */
-function startAgain(url: string): Promise<ServerProgram> {
+/** The server dies, and another one takes its port for browsers once something has been done. */
+async function restart(server: ServerProgram, url: string, meanwhile: () => unknown = () => {}) {
+  await server.stop("SIGKILL");
+  await meanwhile();
   const { port } = new URL(url);
   return ServerProgram.run(serverCommand("--host", "127.0.0.1", "--web", port, "0"));
 }
 
-describe("in a browser", () => {
-  inBrowser("two tabs and a socket are in one room, and a name is remembered", async () => {
-    const { server, url, ann, peer } = await withTab();
-    const bob = await enter(url, "bob");
-    await server.members(3);
-    await ann.says("hello, all");
-    await bob.shows("hello, all");
-    await peer.hears("ann: hello, all\n");
-    peer.say("cat: and hello back\nno name here\n* odd words\n");
-    await ann.shows("odd words");
-    await bob.shows("odd words");
-    await bob.says("one more");
-    await ann.shows("one more");
-    await bob.says("and another");
-    await ann.shows("and another");
-    expect(await ann.lines()).toEqual([
-      "ann|hello, all",
-      "cat|and hello back",
-      "|no name here",
-      "|* odd words",
-      "bob|one more",
-      "|and another",
-    ]);
-    // Own lines are set apart, lines of one sender are grouped.
-    expect(await ann.each<string>("#log > *", "one.className")).toEqual([
-      "line own first",
-      "line first",
-      "line bare first",
-      "line server first",
-      "line first",
-      "line",
-    ]);
-    expect([...ann.errors, ...bob.errors]).toEqual([]);
-    const again = await open(url);
-    await again.isHere();
-    expect(await again.get<string>("name", "textContent")).toBe("bob");
-  });
-
-  inBrowser("nothing that is sent becomes markup or an order", async () => {
-    const { ann, peer } = await withTab("--max-line", "2M");
-    peer.say(
-      `eve: <img src=x onerror="document.title='owned'"><script>document.title='owned'</script>\n`,
-    );
-    peer.say(`<b>eve: &lt;i&gt; javascript:alert(1)\n`);
-    peer.say(
-      "eve: \x1b[2J\u202Eabc\u2066 https://example.net/a?b=<c>, http://x.example/\u202Ecod.exe\n",
-    );
-    peer.say(Buffer.from([0xff, 0xfe, 0x0a]));
-    peer.say(`eve: ${"x".repeat(1 << 20)}\n`);
-    peer.say("eve: end\r\n");
-    await ann.shows("end");
-    expect(await ann.each("#log :is(img, script)", "one.tagName")).toEqual([]);
-    expect(await ann.run<string>("document.title")).toBe("linechat");
-    const marks = await ann.each<string>("#log i", "one.textContent");
-    expect(marks).toEqual(["^[", "U+202E", "U+2066", "U+202E"]);
-    const links = await ann.each<string>("#log a", "one.href");
-    expect(links).toEqual(["https://example.net/a?b=", "http://x.example/"]);
-    expect((await ann.lines()).at(-1)).toBe("|end");
-    expect(await ann.run<boolean>("document.documentElement.scrollWidth <= innerWidth")).toBeTrue();
-    // The long line is shown whole when asked for.
-    const buttons = await ann.each<string>("#log button", "one.textContent");
-    expect(buttons).toEqual(["… all 1,048,576 characters"]);
-    await ann.click("#log button");
-    const lengths = await ann.each<number>("#log p", "one.textContent.length");
-    expect(Math.max(...lengths)).toBe(1 << 20);
-    expect(ann.errors).toEqual([]);
-  });
-
-  inBrowser(
-    "a flood of 100,000 lines keeps nobody from typing",
-    async () => {
-      const { server, ann, peer } = await withTab();
-      // How many lines are put in place in one go, and how long until a typed character is seen.
-      await ann.run(`(() => {
-      globalThis.delays = [];
-      globalThis.gaps = [];
-      globalThis.most = 0;
-      new MutationObserver((changes) => {
-        const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
-        most = Math.max(most, added.length);
-        for (const { className, textContent } of added) if (className === "gap") gaps.push(textContent);
-      }).observe(document.getElementById("log"), { childList: true });
-      document.getElementById("words").addEventListener("keydown", ({ timeStamp }) =>
-        requestAnimationFrame(() => setTimeout(() => delays.push(performance.now() - timeStamp))));
-      document.getElementById("words").focus();
-    })()`);
-      const lines = Array.from(
-        { length: 1000 },
-        (_, i) => `bot: ${i} lorem ipsum dolor sit amet\n`,
-      );
-      for (let turn = 0; turn < 40; turn++) {
-        await peer.sayAll(lines.join(""));
-        await ann.press("x");
-      }
-      await peer.sayAll(lines.join("").repeat(60));
-      await ann.says(" typed meanwhile");
-      await peer.hears(`ann: ${"x".repeat(40)} typed meanwhile\n`);
-      await ann.until("delays.length >= 40");
-      const delays = await ann.run<number[]>("delays.sort((a, b) => a - b)");
-      expect(delays[delays.length >> 1]).toBeLessThan(1000);
-      peer.say("bot: that was all\n");
-      await ann.shows("that was all");
-      expect(await ann.run<number>("most")).toBeWithin(1, 303); // A slice, and what it tells of the rest.
-      // It tells where lines are left out, which may have scrolled away by now.
-      const gaps = await ann.run<string[]>("gaps");
-      expect(gaps[0]).toMatch(/^[\d,]+ lines went by too fast to be shown$/);
-      expect(await ann.get<number>("log", "childElementCount")).toBeLessThanOrEqual(5000);
-      expect(server.count(/too slow/)).toBe(0);
-      expect(ann.errors).toEqual([]);
-    },
-    60_000,
-  );
-
-  inBrowser(
-    "a reader stays where it is when less is in sight, and is told how much is new",
-    async () => {
-      const { ann, peer } = await withTab();
-      peer.say(Array.from({ length: 100 }, (_, n) => `bot: ${n}\n`).join(""));
-      await ann.shows("99");
-      const above = `(() => {
-      const { scrollHeight, scrollTop, clientHeight } = document.getElementById("log");
-      return scrollHeight - scrollTop - clientHeight;
-    })()`;
-      await ann.until(`${above} < 2`);
-      const height = await ann.get<number>("log", "clientHeight");
-      await ann.run(`document.getElementById("words").value = "several\\n\\nlines"`);
-      await ann.until(`document.getElementById("log").clientHeight < ${height} && ${above} < 2`);
-      await ann.press("PageUp");
-      await ann.until(`${above} > 100`);
-      const top = await ann.get<number>("log", "scrollTop");
-      await ann.run(`document.getElementById("words").value = ""`);
-      await ann.until(`document.getElementById("log").clientHeight === ${height}`);
-      peer.say("bot: one\nbot: two\n");
-      await ann.until(`document.getElementById("newer").textContent === "↓ 2 new"`);
-      expect(await ann.get<boolean>("newer", "hidden")).toBeFalse();
-      expect(await ann.get<number>("log", "scrollTop")).toBe(top);
-      await ann.click("#newer");
-      await ann.until(`document.getElementById("newer").hidden && ${above} < 2`);
-    },
-  );
-
-  inBrowser("an empty line is seen, and a link may end in brackets", async () => {
-    const { ann, peer } = await withTab();
-    const text = "(https://a.example/b) https://a.example/c_(d) https://a.example/e_(f)g).";
-    peer.say(`bob: \nNote:\nbob: ${text}\n`);
-    await ann.shows("Note:");
-    expect(await ann.lines()).toEqual(["bob|", "|Note:", `bob|${text}`]);
-    expect(await ann.each<string>("#log a", "one.textContent")).toEqual([
-      "https://a.example/b",
-      "https://a.example/c_(d)",
-      "https://a.example/e_(f)g",
-    ]);
-    const isSeen = await ann.each<boolean>("#log p", "one.clientHeight > 15");
-    expect(isSeen).toEqual([true, true, true]);
-  });
-
-  inBrowser("each minute and each day of one sender is told", async () => {
-    const { ann, peer } = await withTab();
-    const at = async (day: string, time: string, line: number) => {
-      await ann.run(`(() => {
-        Date.prototype.toDateString = () => "${day}";
-        Date.prototype.toTimeString = () => "${time}:00";
-      })()`);
-      peer.say(`bob: line ${line}\n`);
-      await ann.shows(`line ${line}`);
-    };
-    await at("Mon", "23:58", 1);
-    await ann.run(`document.getElementById("log").replaceChildren()`);
-    await at("Mon", "23:58", 2);
-    await at("Mon", "23:59", 3);
-    await at("Tue", "00:00", 4);
-    expect(await ann.lines()).toEqual(["|line 2", "bob|line 3", "--- Tue", "bob|line 4"]);
-  });
-
-  inBrowser(
-    "history has no times and an end, and one's own lines in it are one's own",
-    async () => {
-      const { server, url } = await start("--names", "--history", "10");
-      const ann = await enter(url, "ann");
-      await ann.says("was here");
-      const bob = await enter(url, "bob");
-      await bob.shows("end of history");
-      // For the first one in the room there was none, and after a while all is new.
-      await ann.run("performance.now = () => Performance.prototype.now.call(performance) + 5000");
-      await bob.says("so I read");
-      await ann.shows("so I read");
-      const hasTime = `one.querySelector("time")?.textContent > ""`;
-      expect((await bob.lines()).slice(-4)).toEqual([
-        "--- here: ann",
-        "ann|was here",
-        "--- end of history",
-        "bob|so I read",
-      ]);
-      const times = await bob.each<boolean>("#log .line", hasTime);
-      expect(times.slice(-2)).toEqual([false, true]);
-      expect(await ann.each<boolean>("#log .line", hasTime)).toEqual([true, true]);
-      await ann.run(`localStorage.setItem("name", "ann")`);
-      ann.close();
-      await server.logged(/left ann/);
-      const again = await open(url);
-      await again.shows("end of history");
-      const kinds = await again.each<string>("#log .line", "one.className");
-      expect(kinds).toEqual(["line own first", "line first"]);
-    },
-  );
-
-  inBrowser("a hidden page counts in its title", async () => {
-    const { ann, peer } = await withTab();
-    await ann.run(`Object.defineProperty(document, "hidden", { value: true, configurable: true })`);
-    peer.say("bot: one\nbot: two\n");
-    await ann.until(`document.title === "(2) linechat"`);
-    await ann.run(
-      `delete document.hidden && document.dispatchEvent(new Event("visibilitychange"))`,
-    );
-    expect(await ann.run<string>("document.title")).toBe("linechat");
-  });
-
-  inBrowser("a page comes back after the server does, and marks the gap", async () => {
-    const { server, url } = await start("--history", "10");
-    const ann = await enter(url, "ann");
-    server.kill("SIGKILL");
-    await server.exited;
-    const back = await startAgain(url);
-    await ann.shows("connected again");
-    const peer = await back.join();
-    await ann.says("here again");
-    await peer.hears("ann: here again\n");
-    const [lost = "", again = ""] = (await ann.lines()).filter((line) => /^--- conn/.test(line));
-    expect(lost).toBe("--- connection lost");
-    expect(again).toMatch(
-      /^--- connected again at \d\d:\d\d, lost at \d\d:\d\d: the history follows/,
-    );
-  });
-
-  inBrowser(
-    "one that was disconnected keeps what was typed, and Enter connects again",
-    async () => {
-      const { server, url } = await start("--idle", "1");
-      const ann = await enter(url, "ann");
-      await ann.run(`document.getElementById("words").value = "half a line"`);
-      await ann.until(`document.getElementById("state").textContent === "idle for 1s"`);
-      expect(await ann.get<boolean>("again", "hidden")).toBeFalse();
-      expect(await ann.run<string>("document.activeElement.id")).toBe("words");
-      await ann.press("Enter");
-      await ann.isHere();
-      expect(await ann.get<boolean>("again", "hidden")).toBeTrue();
-      const peer = await server.join();
-      await ann.press("Enter");
-      await peer.hears("ann: half a line\n");
-    },
-  );
-
-  inBrowser("a page that finds the room full tries again by itself", async () => {
-    const { server, url } = await start("--max-clients", "1");
-    const peer = await server.join();
-    const ann = await open(url);
-    await ann.enterAs("ann");
-    await ann.until(`/^room is full; next try/.test(document.getElementById("state").textContent)`);
-    await peer.end();
-    await server.logged(/joined web:\S+ \(1 here\)/);
-    await ann.isHere();
-  });
-
-  inBrowser("a page comes back also when its name was being changed meanwhile", async () => {
-    const { server, url } = await start();
-    const ann = await enter(url, "ann");
-    await ann.click("#name");
-    server.kill("SIGKILL");
-    await server.exited;
-    await ann.until(`document.getElementById("state").className === "away"`);
-    await startAgain(url);
-    // The next try comes to nothing, as the question stands in its way.
-    await ann.run(`dispatchEvent(new Event("online"))`);
-    await ann.run(`document.getElementById("door").close()`);
-    await ann.isHere();
-  });
-
-  inBrowser("a wrong pass phrase is told, the right one lets in", async () => {
-    const phrase = join(newFolder(), "phrase");
-    writeFileSync(phrase, "open sesame\n");
-    const { server, url } = await start("--pass-file", phrase);
-    const ann = await open(url);
-    await ann.enter("ann", "open wheat");
-    await ann.until(`!document.getElementById("wrong").hidden`);
-    const wrong = await ann.get<string>("wrong", "textContent");
-    expect(wrong).toBe("The server refuses: wrong pass phrase");
-    await ann.enter("ann", "open sesame");
-    await ann.isHere();
-    await server.logged(/refused web:127\.0\.0\.1:\d+: wrong pass phrase/);
-    await server.logged(/joined web:127\.0\.0\.1:\d+ \(1 here\)/);
-  });
-
-  inBrowser("a room with names takes the name of the page, and each only once", async () => {
-    const { server, url } = await start("--names");
-    const ann = await enter(url, "ann");
-    await server.logged(/joined ann web:127\.0\.0\.1:\d+ \(1 here\)/);
-    const other = await open(url);
-    await other.enterAs("Ann");
-    await other.until(`!document.getElementById("wrong").hidden`);
-    await other.enter("bob");
-    await other.isHere();
-    await other.says("it is me");
-    await ann.shows("it is me");
-    expect(await ann.lines()).toContain("bob|it is me");
-    // With a new name it joins again.
-    await ann.click("#name");
-    await ann.enter("anna");
-    await ann.isHere();
-    await ann.says("and me");
-    await other.shows("and me");
-    expect(await other.lines()).toContain("anna|and me");
-  });
-
-  inBrowser("a line that is too long is not sent", async () => {
-    const { ann, peer } = await withTab("--max-line", "16");
-    await ann.says("much too long a line");
-    await ann.until(`!document.getElementById("trouble").hidden`);
-    await ann.run(`document.getElementById("words").select()`);
-    await ann.says("short");
-    await peer.hears("ann: short\n");
-    expect(peer.text).toBe("ann: short\n");
-  });
-
-  inBrowser("it fits on a phone", async () => {
-    const { server, url } = await start();
-    const phone = await enter(url, "ann", { width: 360, height: 640 });
-    const peer = await server.join();
-    peer.say(`bob: ${"a long line ".repeat(20)}${"x".repeat(200)}\n`);
-    await phone.shows("a long line");
-    for (const fits of ["scrollWidth <= innerWidth", "scrollHeight <= innerHeight"])
-      expect(await phone.run<boolean>(`document.documentElement.${fits}`), fits).toBeTrue();
-    expect(await phone.get<number>("words", "clientWidth")).toBeGreaterThan(120);
-  });
-
-  inBrowser("everything that can be used has a name for those who cannot see it", async () => {
-    const { server, url } = await start();
-    const ann = await open(url);
-    await ann.run("localStorage.clear()");
-    const dialog = await namesOf(ann);
-    await ann.enter("ann");
-    await ann.isHere();
-    const peer = await server.join();
-    peer.say("bob: see https://example.net/\n");
-    await ann.shows("example.net");
-    const page = await namesOf(ann);
-    expect([...dialog, ...page].filter(({ name }) => name === "")).toEqual([]);
-    expect(dialog).toContainEqual({ role: "textbox", name: "Your name" });
-    expect(page).toContainEqual({ role: "textbox", name: "Message" });
-    expect(page).toContainEqual({ role: "log", name: "Messages" });
-    expect(page).toContainEqual({ role: "button", name: "Send" });
-    expect(page).toContainEqual({ role: "link", name: "https://example.net/" });
-  });
+inBrowser("two tabs and a socket are in one room, and a name is remembered", async () => {
+  const { server, url, ann, peer } = await withTab();
+  const bob = await enter(url, "bob");
+  await server.members(3);
+  await ann.says("hello, all");
+  await bob.shows("hello, all");
+  await peer.hears("ann: hello, all\n");
+  peer.say("cat: and hello back\nno name here\n* odd words\n");
+  await ann.shows("odd words");
+  await bob.shows("odd words");
+  await bob.says("one more");
+  await ann.shows("one more");
+  await bob.says("and another");
+  await ann.shows("and another");
+  expect(await ann.lines()).toEqual([
+    "ann|hello, all",
+    "cat|and hello back",
+    "|no name here",
+    "|* odd words",
+    "bob|one more",
+    "|and another",
+  ]);
+  // Own lines are set apart, lines of one sender are grouped.
+  expect(await ann.each<string>("#log > *", "one.className")).toEqual([
+    "line own first",
+    "line first",
+    "line bare first",
+    "line server first",
+    "line first",
+    "line",
+  ]);
+  expect([...ann.errors, ...bob.errors]).toEqual([]);
+  const again = await Tab.open(url);
+  await again.isHere();
+  expect(await again.run<string>(`document.querySelector("#name").textContent`)).toBe("bob");
 });
 
+inBrowser("nothing that is sent becomes markup or an order", async () => {
+  const { ann, peer } = await withTab("--max-line", "2M");
+  peer.say(
+    `eve: <img src=x onerror="document.title='owned'"><script>document.title='owned'</script>\n`,
+  );
+  peer.say(`<b>eve: &lt;i&gt; javascript:alert(1)\n`);
+  peer.say(
+    "eve: \x1b[2J\u202Eabc\u2066 https://example.net/a?b=<c>, http://x.example/\u202Ecod.exe\n",
+  );
+  peer.say(Buffer.from([0xff, 0xfe, 0x0a]));
+  peer.say(`eve: ${"x".repeat(1 << 20)}\n`);
+  peer.say("eve: end\r\n");
+  await ann.shows("end");
+  expect(await ann.each("#log :is(img, script)", "one.tagName")).toEqual([]);
+  expect(await ann.run<string>("document.title")).toBe("linechat");
+  const marks = await ann.each<string>("#log i", "one.textContent");
+  expect(marks).toEqual(["^[", "U+202E", "U+2066", "U+202E"]);
+  const links = await ann.each<string>("#log a", "one.href");
+  expect(links).toEqual(["https://example.net/a?b=", "http://x.example/"]);
+  expect((await ann.lines()).at(-1)).toBe("|end");
+  expect(await ann.run<boolean>("document.documentElement.scrollWidth <= innerWidth")).toBeTrue();
+  // The long line is shown whole when asked for.
+  const buttons = await ann.each<string>("#log button", "one.textContent");
+  expect(buttons).toEqual(["… all 1,048,576 characters"]);
+  await ann.click("#log button");
+  const lengths = await ann.each<number>("#log p", "one.textContent.length");
+  expect(Math.max(...lengths)).toBe(1 << 20);
+  expect(ann.errors).toEqual([]);
+});
+
+inBrowser("a flood of 100,000 lines keeps nobody from typing", async () => {
+  const { server, ann, peer } = await withTab();
+  // How many lines are put in place in one go, and how long until a typed character is seen.
+  await ann.run(`(() => {
+    delays = [];
+    gaps = [];
+    most = 0;
+    new MutationObserver((changes) => {
+      const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
+      most = Math.max(most, added.length);
+      for (const { className, textContent } of added) if (className === "gap") gaps.push(textContent);
+    }).observe(log, { childList: true });
+    words.addEventListener("keydown", ({ timeStamp }) =>
+      requestAnimationFrame(() => setTimeout(() => delays.push(performance.now() - timeStamp))));
+    words.focus();
+  })()`);
+  const lines = Array.from({ length: 1000 }, (_, i) => `bot: ${i} lorem ipsum dolor sit amet\n`);
+  for (let turn = 0; turn < 40; turn++) {
+    await peer.sayAll(lines.join(""));
+    await ann.press("x");
+  }
+  await peer.sayAll(lines.join("").repeat(60));
+  await ann.says(" typed meanwhile");
+  await peer.hears(`ann: ${"x".repeat(40)} typed meanwhile\n`);
+  await ann.until("delays.length >= 40");
+  const delays = await ann.run<number[]>("delays.sort((a, b) => a - b)");
+  expect(delays[delays.length >> 1]).toBeLessThan(1000);
+  peer.say("bot: that was all\n");
+  await ann.shows("that was all");
+  expect(await ann.run<number>("most")).toBeWithin(1, 303); // A slice, and what it tells of the rest.
+  // It tells where lines are left out, which may have scrolled away by now.
+  const gaps = await ann.run<string[]>("gaps");
+  expect(gaps[0]).toMatch(/^[\d,]+ lines went by too fast to be shown$/);
+  expect(await ann.run<number>("log.childElementCount")).toBeLessThanOrEqual(5000);
+  expect(server.count(/too slow/)).toBe(0);
+  expect(ann.errors).toEqual([]);
+});
+
+inBrowser(
+  "a reader stays where it is when less is in sight, and sees how much is new",
+  async () => {
+    const { ann, peer } = await withTab();
+    peer.say(Array.from({ length: 100 }, (_, n) => `bot: ${n}\n`).join(""));
+    await ann.shows("99");
+    const above = "log.scrollHeight - log.scrollTop - log.clientHeight";
+    await ann.until(`${above} < 2`);
+    const height = await ann.run<number>("log.clientHeight");
+    await ann.run(`words.value = "several\\n\\nlines"`);
+    await ann.until(`log.clientHeight < ${height} && ${above} < 2`);
+    await ann.press("PageUp");
+    await ann.until(`${above} > 100`);
+    const top = await ann.run<number>("log.scrollTop");
+    await ann.run(`words.value = ""`);
+    await ann.until(`log.clientHeight === ${height}`);
+    peer.say("bot: one\nbot: two\n");
+    await ann.until(`newer.textContent === "↓ 2 new"`);
+    expect(await ann.run<boolean>("newer.hidden")).toBeFalse();
+    expect(await ann.run<number>("log.scrollTop")).toBe(top);
+    await ann.click("#newer");
+    await ann.until(`newer.hidden && ${above} < 2`);
+  },
+);
+
+inBrowser("an empty line is seen, and a link may end in brackets", async () => {
+  const { ann, peer } = await withTab();
+  const text = "(https://a.example/b) https://a.example/c_(d) https://a.example/e_(f)g).";
+  peer.say(`bob: \nNote:\nbob: ${text}\n`);
+  await ann.shows("Note:");
+  expect(await ann.lines()).toEqual(["bob|", "|Note:", `bob|${text}`]);
+  expect(await ann.each<string>("#log a", "one.textContent")).toEqual([
+    "https://a.example/b",
+    "https://a.example/c_(d)",
+    "https://a.example/e_(f)g",
+  ]);
+  const isSeen = await ann.each<boolean>("#log p", "one.clientHeight > 15");
+  expect(isSeen).toEqual([true, true, true]);
+});
+
+inBrowser("each minute and each day of one sender is told", async () => {
+  const { ann, peer } = await withTab();
+  const at = async (day: string, time: string, line: number) => {
+    await ann.run(`(() => {
+      Date.prototype.toDateString = () => "${day}";
+      Date.prototype.toTimeString = () => "${time}:00";
+    })()`);
+    peer.say(`bob: line ${line}\n`);
+    await ann.shows(`line ${line}`);
+  };
+  await at("Mon", "23:58", 1);
+  await ann.run(`log.replaceChildren()`);
+  await at("Mon", "23:58", 2);
+  await at("Mon", "23:59", 3);
+  await at("Tue", "00:00", 4);
+  expect(await ann.lines()).toEqual(["|line 2", "bob|line 3", "--- Tue", "bob|line 4"]);
+});
+
+inBrowser("history has no times and an end, and one's own lines in it are one's own", async () => {
+  const { server, url } = await startWeb("--names", "--history", "10");
+  const ann = await enter(url, "ann");
+  await ann.says("was here");
+  const bob = await enter(url, "bob");
+  await bob.shows("end of history");
+  // For the first one in the room there was none, and after a while all is new.
+  await ann.run("performance.now = () => Performance.prototype.now.call(performance) + 5000");
+  await bob.says("so I read");
+  await ann.shows("so I read");
+  const hasTime = `one.querySelector("time")?.textContent > ""`;
+  expect((await bob.lines()).slice(-4)).toEqual([
+    "--- here: ann",
+    "ann|was here",
+    "--- end of history",
+    "bob|so I read",
+  ]);
+  const times = await bob.each<boolean>("#log .line", hasTime);
+  expect(times.slice(-2)).toEqual([false, true]);
+  expect(await ann.each<boolean>("#log .line", hasTime)).toEqual([true, true]);
+  await ann.run(`localStorage.setItem("name", "ann")`);
+  ann.close();
+  await server.logged(/left ann/);
+  const again = await Tab.open(url);
+  await again.shows("end of history");
+  const kinds = await again.each<string>("#log .line", "one.className");
+  expect(kinds).toEqual(["line own first", "line first"]);
+});
+
+inBrowser("a hidden page counts in its title", async () => {
+  const { ann, peer } = await withTab();
+  await ann.run(`Object.defineProperty(document, "hidden", { value: true, configurable: true })`);
+  peer.say("bot: one\nbot: two\n");
+  await ann.until(`document.title === "(2) linechat"`);
+  await ann.run(`delete document.hidden && document.dispatchEvent(new Event("visibilitychange"))`);
+  expect(await ann.run<string>("document.title")).toBe("linechat");
+});
+
+inBrowser("a page comes back after the server does, and marks the gap", async () => {
+  const { server, url } = await startWeb("--history", "10");
+  const ann = await enter(url, "ann");
+  const back = await restart(server, url);
+  await ann.shows("connected again");
+  const peer = await back.join();
+  await ann.says("here again");
+  await peer.hears("ann: here again\n");
+  const [lost = "", again = ""] = (await ann.lines()).filter((line) => /^--- conn/.test(line));
+  expect(lost).toBe("--- connection lost");
+  expect(again).toMatch(
+    /^--- connected again at \d\d:\d\d, lost at \d\d:\d\d: the history follows/,
+  );
+});
+
+inBrowser("one that was disconnected keeps what was typed, and Enter connects again", async () => {
+  const { server, url } = await startWeb("--idle", "1");
+  const ann = await enter(url, "ann");
+  await ann.run(`words.value = "half a line"`);
+  await ann.until(`state.textContent === "idle for 1s"`);
+  expect(await ann.run<boolean>("again.hidden")).toBeFalse();
+  expect(await ann.run<string>("document.activeElement.id")).toBe("words");
+  await ann.press("Enter");
+  await ann.isHere();
+  expect(await ann.run<boolean>("again.hidden")).toBeTrue();
+  const peer = await server.join();
+  await ann.press("Enter");
+  await peer.hears("ann: half a line\n");
+});
+
+inBrowser("a page that finds the room full tries again by itself", async () => {
+  const { server, url } = await startWeb("--max-clients", "1");
+  const peer = await server.join();
+  const ann = await Tab.open(url);
+  await ann.enterAs("ann");
+  await ann.until(`/^room is full; next try/.test(state.textContent)`);
+  await peer.end();
+  await server.logged(/joined web:\S+ \(1 here\)/);
+  await ann.isHere();
+});
+
+inBrowser("a page comes back also when its name was being changed meanwhile", async () => {
+  const { server, url } = await startWeb();
+  const ann = await enter(url, "ann");
+  await ann.click("#name");
+  await restart(server, url, () => ann.until(`state.className === "away"`));
+  // The next try comes to nothing, as the question stands in its way.
+  await ann.run(`dispatchEvent(new Event("online"))`);
+  await ann.run(`door.close()`);
+  await ann.isHere();
+});
+
+inBrowser("a wrong pass phrase is told, the right one lets in", async () => {
+  const phrase = newFile("phrase", "open sesame\n");
+  const { server, url } = await startWeb("--pass-file", phrase);
+  const ann = await Tab.open(url);
+  await ann.enter("ann", "open wheat");
+  await ann.until(`!wrong.hidden`);
+  const wrong = await ann.run<string>("wrong.textContent");
+  expect(wrong).toBe("The server refuses: wrong pass phrase");
+  await ann.enter("ann", "open sesame");
+  await ann.isHere();
+  await server.logged(/refused web:127\.0\.0\.1:\d+: wrong pass phrase/);
+  await server.logged(/joined web:127\.0\.0\.1:\d+ \(1 here\)/);
+});
+
+inBrowser("a room with names takes the name of the page, and each only once", async () => {
+  const { server, url } = await startWeb("--names");
+  const ann = await enter(url, "ann");
+  await server.logged(/joined ann web:127\.0\.0\.1:\d+ \(1 here\)/);
+  const other = await Tab.open(url);
+  await other.enterAs("Ann");
+  await other.until(`!wrong.hidden`);
+  await other.enter("bob");
+  await other.isHere();
+  await other.says("it is me");
+  await ann.shows("it is me");
+  expect(await ann.lines()).toContain("bob|it is me");
+  // With a new name it joins again.
+  await ann.click("#name");
+  await ann.enter("anna");
+  await ann.isHere();
+  await ann.says("and me");
+  await other.shows("and me");
+  expect(await other.lines()).toContain("anna|and me");
+});
+
+inBrowser("a line that is too long is not sent", async () => {
+  const { ann, peer } = await withTab("--max-line", "16");
+  await ann.says("much too long a line");
+  await ann.until(`!trouble.hidden`);
+  await ann.run(`words.select()`);
+  await ann.says("short");
+  await peer.hears("ann: short\n");
+  expect(peer.text).toBe("ann: short\n");
+});
+
+inBrowser("it fits on a phone", async () => {
+  const { server, url } = await startWeb();
+  const phone = await enter(url, "ann", { width: 360, height: 640 });
+  const peer = await server.join();
+  peer.say(`bob: ${"a long line ".repeat(20)}${"x".repeat(200)}\n`);
+  await phone.shows("a long line");
+  for (const fits of ["scrollWidth <= innerWidth", "scrollHeight <= innerHeight"])
+    expect(await phone.run<boolean>(`document.documentElement.${fits}`), fits).toBeTrue();
+  expect(await phone.run<number>("words.clientWidth")).toBeGreaterThan(120);
+});
+
+inBrowser("everything that can be used has a name for those who cannot see it", async () => {
+  const { server, url } = await startWeb();
+  const ann = await Tab.open(url);
+  await ann.run("localStorage.clear()");
+  const dialog = await namesOf(ann);
+  await ann.enter("ann");
+  await ann.isHere();
+  const peer = await server.join();
+  peer.say("bob: see https://example.net/\n");
+  await ann.shows("example.net");
+  const page = await namesOf(ann);
+  expect([...dialog, ...page].filter(({ name }) => name === "")).toEqual([]);
+  expect(dialog).toContainEqual({ role: "textbox", name: "Your name" });
+  expect(page).toContainEqual({ role: "textbox", name: "Message" });
+  expect(page).toContainEqual({ role: "log", name: "Messages" });
+  expect(page).toContainEqual({ role: "button", name: "Send" });
+  expect(page).toContainEqual({ role: "link", name: "https://example.net/" });
+});
 const USABLE = ["button", "textbox", "link", "log", "dialog"];
 
 /** What can be used, as a screen reader is told. */

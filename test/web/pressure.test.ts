@@ -5,8 +5,16 @@ import { describe, expect, test } from "bun:test";
 import { endAfterEach, limitFiles, Peer, serverCommand, ServerProgram } from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
 import { eventually } from "../harness/watched.ts";
-import { frameAt, upgradeRequest } from "../harness/web-frames.ts";
-import { CLOSE, frame, TEXT, WebPeer, webUrl } from "../harness/web-peer.ts";
+import {
+  CLOSE,
+  frame,
+  frameAt,
+  startWeb,
+  TEXT,
+  upgradeRequest,
+  WebPeer,
+  webUrl,
+} from "../harness/web-peer.ts";
 import { openFiles } from "../server/served.ts";
 import { SlowReader, type SlowReaderOptions } from "../server/slow-reader.ts";
 
@@ -14,11 +22,6 @@ endAfterEach();
 
 const MIB = 1 << 20;
 const slowReaderTest = test.skipIf(!SlowReader.works);
-
-async function start(...options: string[]) {
-  const server = await ServerProgram.start("--web", "0", ...options);
-  return { server, url: await webUrl(server) };
-}
 
 /** Lines of 100 bytes, numbered. */
 function numberedLines(bytes: number): Buffer {
@@ -42,7 +45,7 @@ function unframe(bytes: Buffer): { received: Buffer; code: number | undefined } 
 
 describe("readers", () => {
   test("30 that have stopped are dropped in a flood of 400 MB, in bounded memory", async () => {
-    const { server, url } = await start("--patience", "500ms");
+    const { server, url } = await startWeb("--patience", "500ms");
     for (let n = 0; n < 30; n++) await WebPeer.connect(url, { stopped: true });
     const reader = await WebPeer.connect(url, { countOnly: true });
     await server.members(31);
@@ -69,7 +72,7 @@ describe("readers", () => {
   slowReaderTest(
     "one of 100 KB/s loses nothing",
     async () => {
-      const { server, url } = await start("--patience", "3s", "--buffer", "256K");
+      const { server, url } = await startWeb("--patience", "3s", "--buffer", "256K");
       const how = { bytesPerSecond: 100_000, bufferBytes: 16 << 10 };
       const slow = await slowReader(server, url, how);
       const sender = await server.join();
@@ -88,7 +91,7 @@ describe("readers", () => {
   slowReaderTest(
     "one with megabytes pending when the server stops gets them, then 1001",
     async () => {
-      const { server, url } = await start();
+      const { server, url } = await startWeb();
       const how = { bytesPerSecond: 3 * MIB, bufferBytes: 64 << 10 };
       const slow = await slowReader(server, url, how);
       const sender = await server.join();
@@ -109,7 +112,7 @@ describe("readers", () => {
 });
 
 test("a sender of small messages waits for a room that is held up, and all are relayed then", async () => {
-  const { server, url } = await start("--buffer", "64K", "--patience", "1h", "--metrics", "0");
+  const { server, url } = await startWeb("--buffer", "64K", "--patience", "1h", "--metrics", "0");
   const { exceeds } = await figuresOf(server);
   const sender = await WebPeer.connect(url);
   const reader = await server.join({ stopped: true });

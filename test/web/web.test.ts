@@ -1,13 +1,13 @@
 /** `--web` as programs have it: WebSockets by the frame, and what keeps others out. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { endAfterEach, newFolder, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
-import { frame, TEXT, WebPeer, type WebPeerOptions, webUrl } from "../harness/web-peer.ts";
+import { endAfterEach, newFile, newFolder, serverCommand, ServerProgram } from "../harness.ts";
+import { frame, startWeb, TEXT, WebPeer, webUrl } from "../harness/web-peer.ts";
 
 endAfterEach();
 
@@ -16,21 +16,9 @@ beforeAll(() => {
   certificates = makeCertificates();
 });
 
-async function start(...options: string[]) {
-  const server = await ServerProgram.start("--web", "0", ...options);
-  const url = await webUrl(server);
-  /** A WebSocket that has joined. */
-  const join = async (how?: WebPeerOptions): Promise<WebPeer> => {
-    const web = await WebPeer.connect(url, how);
-    await server.logged(`joined web:${web.peer.name} (`);
-    return web;
-  };
-  return { server, url, join };
-}
-
 describe("a WebSocket is a member", () => {
   test("of the same room: one order, its LF optional, never its own lines", async () => {
-    const { server, join } = await start();
+    const { server, join } = await startWeb();
     const [ann, bob, peer] = [await join(), await join(), await server.join()];
     for (const message of ["one", "two\n", "three\nfour", "", Buffer.from([0xff, 0, 13, 10])])
       ann.say(message);
@@ -48,7 +36,7 @@ describe("a WebSocket is a member", () => {
   });
 
   test("and each message to it holds whole lines, also where the log wraps", async () => {
-    const { server, join } = await start("--buffer", "4K", "--max-line", "1K");
+    const { server, join } = await startWeb("--buffer", "4K", "--max-line", "1K");
     const [ann, peer] = [await join(), await server.join()];
     const lines = Array.from({ length: 2000 }, (_, n) => `${n} ${"x".repeat((n * 37) % 900)}\n`);
     const sent = lines.join("");
@@ -59,7 +47,7 @@ describe("a WebSocket is a member", () => {
   });
 
   test("whose text is UTF-8, or its connection ends", async () => {
-    const { server, join } = await start();
+    const { server, join } = await startWeb();
     const [ann, bob, peer] = [await join(), await join(), await server.join()];
     ann.peer.say(frame(TEXT, Uint8Array.of(0xff, 0xfe)));
     expect(await ann.closed()).toBe(1007);
@@ -70,13 +58,12 @@ describe("a WebSocket is a member", () => {
   });
 
   test("whose lines may be so long; a message twice that is read no more", async () => {
-    const { server, join } = await start("--max-line", "100");
+    const { server, join } = await startWeb("--max-line", "100");
     const [ann, bob, peer] = [await join(), await join(), await server.join()];
     ann.say("x".repeat(99));
     await peer.hears(`${"x".repeat(99)}\n`);
     ann.say("y".repeat(100));
-    expect(await ann.closed()).toBe(1008);
-    expect(ann.text).toBe("* line longer than 100 bytes\n");
+    expect(await ann.hearsAll()).toEqual([1008, "* line longer than 100 bytes\n"]);
     await server.logged(`left web:${ann.peer.name}: line too long (2 here)`);
     bob.say("z".repeat(1000));
     expect(await bob.closed()).toBe(1009);
@@ -85,10 +72,9 @@ describe("a WebSocket is a member", () => {
   });
 
   test("that is told why it is disconnected, then 1008; and 1001 when the server stops", async () => {
-    const { server, join } = await start("--idle", "300ms");
+    const { server, join } = await startWeb("--idle", "300ms");
     const ann = await join();
-    expect(await ann.closed()).toBe(1008);
-    expect(ann.text).toBe("* idle for 300ms\n");
+    expect(await ann.hearsAll()).toEqual([1008, "* idle for 300ms\n"]);
     const bob = await join();
     server.kill("SIGTERM");
     expect(await bob.closed()).toBe(1001);
@@ -96,13 +82,11 @@ describe("a WebSocket is a member", () => {
   });
 
   test("that meets the doors: the pass phrase, then the name; then come history and its end", async () => {
-    const phrase = join(newFolder(), "phrase");
-    writeFileSync(phrase, "open sesame\n");
-    const { server, url } = await start("--pass-file", phrase, "--names", "--history", "10");
+    const phrase = newFile("phrase", "open sesame\n");
+    const { server, url } = await startWeb("--pass-file", phrase, "--names", "--history", "10");
     const ann = await WebPeer.connect(url);
     ann.say("open wheat");
-    expect(await ann.closed()).toBe(1008);
-    expect(ann.text).toBe("* wrong pass phrase\n");
+    expect(await ann.hearsAll()).toEqual([1008, "* wrong pass phrase\n"]);
     const bob = await WebPeer.connect(url);
     bob.say("open sesame");
     await bob.hears("* say your name first\n");
@@ -117,23 +101,21 @@ describe("a WebSocket is a member", () => {
     );
     const other = await WebPeer.connect(url);
     for (const line of ["open sesame", "bob"]) other.say(line);
-    expect(await other.closed()).toBe(1008);
-    expect(other.text).toEndWith("* the name bob is taken\n");
+    const taken = "* say your name first (here: bob, cat)\n* the name bob is taken\n";
+    expect(await other.hearsAll()).toEqual([1008, taken]);
   });
 
   test("counted by its address, like all", async () => {
-    const { server, join, url } = await start("--max-clients-per-address", "2");
+    const { server, join, url } = await startWeb("--max-clients-per-address", "2");
     await Promise.all([join(), server.join()]);
     const third = await WebPeer.connect(url);
-    expect(await third.closed()).toBe(1008);
-    expect(third.text).toBe("* too many connections from 127.0.0.1\n");
+    expect(await third.hearsAll()).toEqual([1008, "* too many connections from 127.0.0.1\n"]);
   });
 
   test("refused by its address; nor does that get the page", async () => {
-    const { url } = await start("--deny", "127.0.0.1");
+    const { url } = await startWeb("--deny", "127.0.0.1");
     const ann = await WebPeer.connect(url);
-    expect(await ann.closed()).toBe(1008);
-    expect(ann.text).toBe("* not allowed from 127.0.0.1\n");
+    expect(await ann.hearsAll()).toEqual([1008, "* not allowed from 127.0.0.1\n"]);
     const page = await fetch(url);
     expect([page.status, await page.text()]).toEqual([403, "not allowed from 127.0.0.1\n"]);
   });
@@ -148,7 +130,7 @@ describe("a WebSocket is a member", () => {
 
 describe("the page", () => {
   test("is at /, and allows no code but its own", async () => {
-    const { url } = await start();
+    const { url } = await startWeb();
     const page = await fetch(url);
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(page.headers.get("x-content-type-options")).toBe("nosniff");
@@ -170,13 +152,12 @@ describe("the page", () => {
     ]);
     expect(text).not.toMatch(/ (on\w+|style)="/);
     expect((await fetch(`${url}other`)).status).toBe(404);
-    expect((await fetch(url, { method: "DELETE" })).status).toBe(405);
   });
 
   test("tells what the room asks for", async () => {
-    const plain = await start();
+    const plain = await startWeb();
     expect(await (await fetch(plain.url)).text()).toContain('<html data-line-bytes="65536" lang');
-    const { url } = await start("--names", "--history", "5", "--max-line", "1K");
+    const { url } = await startWeb("--names", "--history", "5", "--max-line", "1K");
     expect(await (await fetch(url)).text()).toContain(
       '<html data-names data-history data-line-bytes="1024" lang',
     );
@@ -190,7 +171,7 @@ describe("a page elsewhere gets nowhere", () => {
   };
 
   test("by a WebSocket from there, nor by a name of its own that leads here", async () => {
-    const { server, url } = await start();
+    const { server, url } = await startWeb();
     const { host, port } = new URL(url);
     for (const headers of [
       {},
@@ -214,7 +195,7 @@ describe("a page elsewhere gets nowhere", () => {
 
   test("--web-name adds names, also for a proxy that does not hand Host on", async () => {
     const names = ["--web-name", "chat.example.org", "--web-name", "other.example:8443"];
-    const { url } = await start(...names);
+    const { url } = await startWeb(...names);
     for (const headers of [
       { Host: "chat.example.org", Origin: "https://chat.example.org" },
       { Origin: "https://Chat.example.org" },
@@ -237,7 +218,7 @@ describe("over TLS", () => {
     };
     copy("server");
     const files = ["--tls-cert", join(folder, "now.pem"), "--tls-key", join(folder, "now.key")];
-    const { server, url } = await start(...files);
+    const { server, url } = await startWeb(...files);
     expect(url).toStartWith("https://127.0.0.1:");
     const ann = await WebPeer.connect(url, { tls: trust() });
     await server.logged(`joined web:${ann.peer.name} (1 here)`);
@@ -256,7 +237,7 @@ describe("over TLS", () => {
       certificates.file(name),
     );
     const files = ["--tls-cert", cert, "--tls-key", key, "--tls-ca", ca].map(String);
-    const { url } = await start(...files);
+    const { url } = await startWeb(...files);
     await expect(fetch(url, { tls: trust() })).rejects.toThrow();
     const own = {
       cert: readFileSync(certificates.file("client.pem"), "utf8"),
@@ -264,18 +245,6 @@ describe("over TLS", () => {
     };
     expect((await fetch(url, { tls: { ...trust(), ...own } })).status).toBe(200);
   });
-});
-
-test("options that do not go together are named", async () => {
-  const told = async (...words: string[]) => {
-    const { code, stderr } = await runToEnd(serverCommand(...words, "0"));
-    return [code, stderr];
-  };
-  const names = await told("--web-name", "x");
-  expect(names).toEqual([2, expect.stringContaining("--web-name needs --web")]);
-  const files = ["--tls-cert", "c", "--tls-key", "k", "--tls-ca", "a"];
-  const certified = await told("--web", "0", "--names", ...files);
-  expect(certified).toEqual([2, expect.stringMatching(/--web.*--names.*--tls-ca/)]);
 });
 
 test("a server that cannot have its port for browsers leaves the other one free", async () => {

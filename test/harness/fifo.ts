@@ -1,0 +1,107 @@
+/** A named pipe whose reader is the test: it reads when it wants to, or never. */
+
+import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { join } from "node:path";
+
+import { codeOf } from "../../lib/program/system-errors.ts";
+import { atEnd, newFolder } from "../harness.ts";
+import { eventually } from "./watched.ts";
+
+const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+
+export class Fifo {
+  readonly path = join(newFolder(), "fifo");
+  #reader: number | undefined;
+  #held: number | undefined;
+  #isOver = false;
+  /** What was read from it, and not taken by `reads`. */
+  text = "";
+
+  constructor() {
+    Bun.spawnSync(["mkfifo", this.path]);
+    this.open();
+    atEnd(() => this.close());
+  }
+
+  /** Opens the end that reads, again. */
+  open(): void {
+    this.#reader = openSync(this.path, O_RDONLY | O_NONBLOCK);
+  }
+
+  /** Goes away as a reader. */
+  close(): void {
+    if (this.#reader !== undefined) closeSync(this.#reader);
+    this.#reader = undefined;
+  }
+
+  /** A descriptor for writing. */
+  writer(flags = 0): number {
+    return openSync(this.path, O_WRONLY | flags);
+  }
+
+  /** One that stays open during the test, for programs: its flags are those that they leave. */
+  get held(): number {
+    if (this.#held !== undefined) return this.#held;
+    const held = (this.#held = this.writer());
+    atEnd(() => closeSync(held));
+    return held;
+  }
+
+  /** Whether a program that writes to the held one is told to come again rather than made to wait. */
+  get isNonBlocking(): boolean {
+    const info = readFileSync(`/proc/self/fdinfo/${this.held}`, "utf8");
+    const [, flags = "0"] = /flags:\s+(\d+)/.exec(info) ?? [];
+    return (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0;
+  }
+
+  /** Writes to it until it takes no more byte. */
+  fill(): void {
+    const writer = this.writer(O_NONBLOCK);
+    for (const block of [Buffer.alloc(4096, "\n"), Buffer.alloc(1, "\n")])
+      try {
+        for (;;) writeSync(writer, block);
+      } catch {
+        // It is full.
+      }
+    closeSync(writer);
+  }
+
+  /** Takes what comes until there is a text in it, or up to the end of input. */
+  async reads(wanted?: string): Promise<string> {
+    const has = () => (wanted === undefined ? this.#isOver : this.text.includes(wanted));
+    await this.until(`${wanted ?? "the end"}`, has, 10_000);
+    const { text } = this;
+    this.text = "";
+    return text;
+  }
+
+  /** Reads on until a pattern has come. */
+  printed(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray> {
+    const what = `${pattern} in ${this.text.slice(-300)}`;
+    return this.until(what, () => pattern.exec(this.text) ?? undefined, withinMs);
+  }
+
+  /** Reads on until a check of its text gives something. */
+  until<Value>(what: string, check: () => Value | undefined | false, withinMs?: number) {
+    const look = () => {
+      this.#read();
+      return check();
+    };
+    return eventually(what, look, withinMs);
+  }
+
+  #read(): void {
+    const bytes = Buffer.alloc(64 << 10);
+    try {
+      let count = -1;
+      while (count !== 0) {
+        count = readSync(this.#reader ?? -1, bytes);
+        this.text += bytes.toString("latin1", 0, count);
+      }
+      this.#isOver = true;
+    } catch (error) {
+      this.#isOver = false;
+      if (codeOf(error) !== "EAGAIN") throw error; // Else there is nothing to read now.
+    }
+  }
+}
