@@ -137,7 +137,11 @@ describe("the part of a server that is asked for figures", () => {
     const member = {} as Member; // Nothing is asked of it.
     const left = ["too slow", "idle", "the name ann was taken over", "out of sync", "bad talk"];
     for (const reason of [...left, "server stopping"]) extra?.gone?.(member, reason, 0);
-    const refused = [messages.ROOM_IS_FULL, messages.SPEAKS_TLS, messages.WRONG_PASS_PHRASE];
+    const refused: string[] = [
+      messages.ROOM_IS_FULL,
+      messages.SPEAKS_TLS,
+      messages.WRONG_PASS_PHRASE,
+    ];
     refused.push(messages.notAllowedFrom("192.0.2.1"), messages.tooManyFrom("192.0.2.1"));
     refused.push(messages.noPassPhraseWithin("10s"), messages.noNameWithin("1m"));
     refused.push(messages.nameTaken("ann"), messages.NOT_A_NAME, messages.NO_NAME_CERTIFIED);
