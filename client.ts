@@ -70,7 +70,7 @@ async function openTerminal(name: string, options: Options): Promise<LocalSide &
 }
 
 async function openPlainly(): Promise<LocalSide> {
-  const { showPlainly } = await import("./lib/terminal/plain.ts");
+  const { showPlainly } = await import("./lib/terminal/transcript.ts");
   return showPlainly(openPipe());
 }
 

@@ -8,17 +8,11 @@ const WORD_LENGTH_MAX = 2048;
 const WORD_BEFORE = /([\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s]+)?\s*$/u;
 const WORD_AFTER = /^\s*([\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s]+)?/u;
 
-/** A line, and how many UTF-16 code units of it are before the cursor. */
-export type Edited = { readonly line: string; readonly cursor: number };
+/** A line: what is before the cursor, and what is after it. */
+export type Edited = { readonly before: string; readonly after: string };
 
 /** A line with the cursor at its end. */
-export const atEnd = (line: string): Edited => ({ line, cursor: line.length });
-
-/** A line with text inserted at the cursor. */
-export function insert({ line, cursor }: Edited, text: string): Edited {
-  const before = line.slice(0, cursor) + text;
-  return { line: before + line.slice(cursor), cursor: before.length };
-}
+export const atEnd = (before: string): Edited => ({ before, after: "" });
 
 /**
  * A line after a key, given as the characters it sends; the same if it is no key that edits.
@@ -26,13 +20,14 @@ export function insert({ line, cursor }: Edited, text: string): Edited {
  * at 100,000 characters.
  */
 export function edit(edited: Edited, key: string): Edited {
-  const { line, cursor } = edited;
+  const { before, after } = edited;
   const [reach, moves] = KEYS.find(([, ...keys]) => keys.some((some) => some.test(key))) ?? [];
   if (!reach || !moves) return edited;
-  const to = cursor + reach(line.slice(0, cursor), line.slice(cursor));
-  if (moves.test(key)) return { line, cursor: to };
-  const start = Math.min(cursor, to);
-  return { line: line.slice(0, start) + line.slice(Math.max(cursor, to)), cursor: start };
+  const by = reach(before, after);
+  const to = before.length + by;
+  const line = before + after;
+  if (moves.test(key)) return { before: line.slice(0, to), after: line.slice(to) };
+  return { before: before.slice(0, to), after: after.slice(Math.max(0, by)) };
 }
 
 /** How far a key goes, in UTF-16 code units; back if that is negative. */

@@ -4,10 +4,10 @@
  * that knows no such mode, more than one line at once is a paste, as nobody types so fast.
  */
 
-import { sanitise } from "./sanitise.ts";
+import { sanitise } from "./transcript.ts";
 
 /** Text, which was pasted if there is an LF in it; or a key, by the characters that it sends. */
-export type Input = { text: string } | { key: string };
+export type Input = { text?: string; key?: string };
 
 const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";

@@ -1,13 +1,13 @@
 /** Names in a conversation: the user's own, lines that mention it, and those that Tab completes. */
 
 import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
-import type { Edited } from "./editor.ts";
 
 const NAMES_MAX = 200;
 /** Longer than a name can be. */
 const WORD_LENGTH_MAX = 100;
 const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
-const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
+/** A name at the start of a line. */
+export const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
 
 /** The login name, without what `--name` does not take; empty when there is none. */
 export function loginName(): string {
@@ -35,9 +35,9 @@ export function mentions(name: string): (line: string) => boolean {
 export class Completion {
   /** In the order in which they have sent, the last at the end. */
   readonly #names = new Set<string>();
-  /** What the last Tab has made of a line, and what further ones make of that. */
-  #shown: Edited | undefined;
-  #further: Iterator<Edited, undefined> | undefined;
+  /** What the last Tab has made of the text, and what further ones make of that. */
+  #shown: string | undefined;
+  #further: Iterator<string, undefined> | undefined;
 
   /** Sees who has sent some lines; the name `own` is not to be completed. */
   see(lines: string, own: string): void {
@@ -49,24 +49,21 @@ export class Completion {
   }
 
   /**
-   * What Tab makes of a line: the word before the cursor becomes a name that begins so, and with the
-   * next Tab, given what the last one has made, another one.
+   * What Tab makes of the text before the cursor: its last word becomes a name that begins so, and
+   * with the next Tab, given what the last one has made, another one.
    */
-  complete(edited: Edited): Edited {
-    if (edited !== this.#shown) this.#further = completions(edited, [...this.#names].reverse());
+  complete(before: string): string {
+    if (before !== this.#shown) this.#further = completions(before, [...this.#names].reverse());
     this.#shown = this.#further?.next().value;
-    return this.#shown ?? edited;
+    return this.#shown ?? before;
   }
 }
 
-/** A line with each name that fits, round and round. */
-function* completions({ line, cursor }: Edited, names: string[]): Generator<Edited, undefined> {
-  const [typed = ""] = /\S*$/.exec(line.slice(Math.max(0, cursor - WORD_LENGTH_MAX), cursor)) ?? [];
-  const start = cursor - typed.length;
+/** The text with each name that fits, round and round. */
+function* completions(before: string, names: string[]): Generator<string, undefined> {
+  const [typed = ""] = /\S*$/.exec(before.slice(-WORD_LENGTH_MAX)) ?? [];
+  const start = before.slice(0, before.length - typed.length);
   const fitting = names.filter((name) => name.toLowerCase().startsWith(typed.toLowerCase()));
   while (fitting.length > 0)
-    for (const name of fitting) {
-      const before = `${line.slice(0, start)}${name}${start === 0 ? ": " : " "}`;
-      yield { line: before + line.slice(cursor), cursor: before.length };
-    }
+    for (const name of fitting) yield `${start}${name}${start === "" ? ": " : " "}`;
 }

@@ -1,16 +1,12 @@
 /** A person at a keyboard: what is being typed, until it is entered, and what that asks for. */
 
-import { atEnd, edit, type Edited, insert } from "./editor.ts";
+import { atEnd, edit, type Edited } from "./editor.ts";
 import type { Input } from "./keyboard.ts";
 import { Completion } from "./names.ts";
 
 /** A paste of more lines than this is not sent unasked. */
 const PASTED_LINES_MAX = 5;
 const ENTERED_MAX = 1000;
-
-/** Lines that begin with a slash are for this client and not for the room. */
-const COMMANDS = ["quit", "help", "time"] as const;
-export type Command = (typeof COMMANDS)[number];
 
 /** What `/help` shows, on a screen of 80 columns and 24 rows. */
 export const HELP = `\
@@ -29,55 +25,38 @@ Ctrl-Z         suspend; fg comes back
 Ctrl-C         quit at once, without sending what is still waiting
 `;
 
-/** A line, and sometimes a question about it that is to be answered first. */
+/** A line, and sometimes a question that is to be answered first. */
 export class Typing {
   readonly #send: (line: string) => void;
-  readonly #obey: (command: Command) => void;
+  readonly #commands: ReadonlyMap<string, () => void>;
   /** The names that Tab completes. */
   readonly names = new Completion();
-  /** Lines that were entered, for Up and Down, as long as the program runs. */
+  /** Lines that were entered, for Up and Down, as long as the program runs; the last one first. */
   readonly #entered: Edited[] = [];
   /** Which of them is shown, the last one is 1; 0 is the line that was being typed. */
   #back = 0;
   #typed = atEnd("");
-  /** The line that is not entered yet. */
+  /** What is not entered yet: a line, or the answer to the question. */
   line = atEnd("");
-  /** What is to be answered, and what is done after a yes. */
-  question: { text: string; answer: Edited; yes: () => void } | undefined;
+  /** What is to be answered first; `line` is to be typed on then, and `yes` done after a yes. */
+  question: { text: string; line: Edited; yes: () => void } | undefined;
 
-  /** @param obey given each command; Ctrl-D on an empty line is `quit` */
-  constructor(send: (line: string) => void, obey: (command: Command) => void) {
+  /** @param commands by the lines they are; Ctrl-D on an empty line is `/quit` */
+  constructor(send: (line: string) => void, commands: ReadonlyMap<string, () => void>) {
     this.#send = send;
-    this.#obey = obey;
+    this.#commands = commands;
   }
 
   /** Takes what was typed or pasted; keys that mean nothing here do nothing. */
-  take(input: Input): void {
-    if (this.question) this.#answer(this.question, input);
-    else if ("key" in input) this.#press(input.key);
-    else if (input.text.includes("\n")) this.#paste(input.text);
-    else this.line = insert(this.line, input.text);
-  }
-
-  /** Only a yes that was typed is one. */
-  #answer(question: { answer: Edited; yes: () => void }, input: Input): void {
-    const { answer } = question;
-    const key = "key" in input ? input.key : "";
-    const isEnter = /^[\r\n]/.test(key);
-    if (isEnter || (key === "\x04" && answer.line === "")) this.question = undefined;
-    if (isEnter && /^\s*y(es)?\s*$/i.test(answer.line)) question.yes();
-    else if (key) question.answer = edit(answer, key);
-    else if ("text" in input && !input.text.includes("\n"))
-      question.answer = insert(answer, input.text);
-  }
-
-  #press(key: string): void {
-    const { line } = this.line;
-    if (/^[\r\n]/.test(key)) this.#enter(line, atEnd(""));
-    else if (key === "\x04" && line === "") this.#obey("quit");
+  take({ key = "", text = "" }: Input): void {
+    const { before, after } = this.line;
+    if (text.includes("\n")) this.#paste(text);
+    else if (text) this.line = { before: before + text, after };
+    else if (/^[\r\n]/.test(key)) this.#enter(before + after);
+    else if (key === "\x04" && before + after === "") this.#enter("/quit");
     else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#recall(1);
     else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#recall(-1);
-    else if (key === "\t") this.line = this.names.complete(this.line);
+    else if (key === "\t") this.line = { before: this.names.complete(before), after };
     else this.line = edit(this.line, key);
   }
 
@@ -90,29 +69,39 @@ export class Typing {
 
   /** The lines of a paste go into the line that is being typed, and the last of them stays there. */
   #paste(paste: string): void {
-    const { line, cursor } = this.line;
-    const lines = (line.slice(0, cursor) + paste).split("\n");
-    const left = insert({ line: line.slice(cursor), cursor: 0 }, lines.pop() ?? "");
+    if (this.question) return; // Only a yes that was typed is one.
+    const { before, after } = this.line;
+    const lines = (before + paste).split("\n");
+    const left = { before: lines.pop() ?? "", after };
     const sendAll = () => {
       for (const one of lines) this.#send(one);
       this.line = left;
     };
-    const [first] = lines;
-    if (first !== undefined && lines.length === 1) this.#enter(first, left);
+    const [first = ""] = lines;
+    if (lines.length === 1) this.#enter(first, left);
     else if (lines.length <= PASTED_LINES_MAX) sendAll();
     else this.#ask(`send ${lines.length} lines? [y/N] `, sendAll);
   }
 
-  /** Sends or obeys a line, or asks if it may have been meant as a command; `left` is typed on. */
-  #enter(line: string, left: Edited): void {
-    const command = COMMANDS.find((name) => line.trimEnd() === `/${name}`);
+  /**
+   * Takes a line as the answer if there is a question, or else sends or obeys it, or asks if it may
+   * have been meant as a command; `left` is typed on.
+   */
+  #enter(line: string, left = atEnd("")): void {
+    const { question } = this;
+    this.#back = 0;
+    if (question) {
+      [this.question, this.line] = [undefined, question.line];
+      if (/^\s*y(es)?\s*$/i.test(line)) question.yes();
+      return;
+    }
+    const command = this.#commands.get(line.trimEnd());
     const enter = () => {
-      this.#back = 0;
-      const isNew = line.trim() !== "" && line !== this.#entered[0]?.line;
+      const isNew = line.trim() !== "" && line !== this.#entered[0]?.before;
       if (isNew) this.#entered.unshift(atEnd(line));
       this.#entered.splice(ENTERED_MAX);
       this.line = left;
-      if (command) this.#obey(command);
+      if (command) command();
       else this.#send(line.replace(/^\/\//, "/"));
     };
     if (command || !/^\/(?!\/)/.test(line)) return enter();
@@ -121,6 +110,7 @@ export class Typing {
   }
 
   #ask(text: string, yes: () => void): void {
-    this.question = { text, answer: atEnd(""), yes };
+    this.question = { text, line: this.line, yes };
+    this.line = atEnd("");
   }
 }

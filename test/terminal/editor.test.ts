@@ -4,10 +4,11 @@ import { edit } from "../../lib/terminal/editor.ts";
 
 /** A line with `|` where the cursor is, after these keys. */
 function after(line: string, key: string): string {
-  const from = { line: line.replace("|", ""), cursor: line.indexOf("|") };
+  const [before = "", afterCursor = ""] = line.split("|");
+  const from = { before, after: afterCursor };
   const to = edit(from, key);
   expect(to === from).toBe(false);
-  return `${to.line.slice(0, to.cursor)}|${to.line.slice(to.cursor)}`;
+  return `${to.before}|${to.after}`;
 }
 
 describe("one press, one character as it is seen", () => {
@@ -56,7 +57,7 @@ test.each([
 });
 
 test("other keys are left to others", () => {
-  const edited = { line: "text", cursor: 2 };
+  const edited = { before: "te", after: "xt" };
   for (const key of ["\x03", "\r", "\t", "\x1b[A", "\x1b", "\x00"])
     expect(edit(edited, key)).toBe(edited);
 });

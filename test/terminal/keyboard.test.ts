@@ -11,9 +11,7 @@ afterEach(() => void jest.useRealTimers());
 /** A keyboard, and what has come of it so far: text as it is, keys as `key …`. */
 function open(): { keyboard: Keyboard; inputs: string[] } {
   const inputs: string[] = [];
-  const keyboard = new Keyboard((input) =>
-    inputs.push("key" in input ? `key ${input.key}` : input.text),
-  );
+  const keyboard = new Keyboard(({ text, key }) => inputs.push(text ?? `key ${key}`));
   return { keyboard, inputs };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { sanitise } from "../../lib/terminal/sanitise.ts";
+import { sanitise } from "../../lib/terminal/transcript.ts";
 import { forSeeds } from "../harness/seeds.ts";
 
 const latin1 = (text: string) => Buffer.from(text, "latin1");
