@@ -27,8 +27,6 @@ export class Screen {
   /** Whole lines that are to be shown above the prompt. */
   #unshown = "";
   #changed = false;
-  /** What the next frame begins with, before it takes away what is painted below the lines. */
-  #start = "";
   #painted = NOTHING_BELOW;
   /** Whether its window was closed, or the like: nothing can be shown, and nothing set right. */
   gone = false;
@@ -36,12 +34,10 @@ export class Screen {
   #left = false;
   #size = windowSize();
   #frames: Promise<void> | undefined;
-  #nextFrameMs = 0;
 
   constructor(below: () => Below) {
     this.#below = below;
     process.stdout.on("resize", () => this.paintSoon());
-    process.on("SIGCONT", () => this.restart());
     // However the program ends, the terminal is as it was.
     process.on("exit", () => this.#setRaw(false));
     this.restart();
@@ -60,27 +56,24 @@ export class Screen {
   }
 
   paintSoon(): void {
-    if (this.#left) return;
     this.#changed = true;
     this.#frames ??= this.#paintFrames();
   }
 
-  /** Begins on the row where the cursor is, or with `start`, which clears the screen. */
-  restart(start = ""): void {
+  /** Begins on the row where the cursor is. */
+  restart(): void {
     // In two steps: another program may have changed the mode.
     this.#setRaw(false);
     this.#setRaw(true);
     this.#left = false;
     this.#painted = NOTHING_BELOW;
-    this.#start = start;
     this.paintSoon();
   }
 
   /** Shows everything, and nothing below, for another program to go on there; returns once done. */
   async leave(): Promise<void> {
-    this.#left = false;
-    this.paintSoon();
     this.#left = true;
+    this.paintSoon();
     await this.#frames;
     this.#setRaw(false);
   }
@@ -101,32 +94,28 @@ export class Screen {
   }
 
   async #paintFrames(): Promise<void> {
-    while (this.#changed && !this.gone) {
-      await Bun.sleep(Math.max(0, this.#nextFrameMs - performance.now()));
-      await this.#paint();
-    }
+    await Promise.resolve(); // What else is added now is in the same frame.
+    while (this.#changed && !this.gone) await Bun.sleep(await this.#paint());
     this.#frames = undefined;
   }
 
-  /** Paints a frame, unless the window is being resized; returns when it is done. */
-  async #paint(): Promise<void> {
+  /** Paints a frame, unless the window is being resized; returns how long until the next one, in ms. */
+  async #paint(): Promise<number> {
     const size = this.#size;
     const below = this.#left ? NOTHING_BELOW : layOut(this.#below(), ...size);
     // The event that tells of another size comes late: so it is asked for, as late as can be.
     this.#size = windowSize();
-    const isResized = `${size}` !== `${this.#size}`;
-    if (isResized) return void (this.#nextFrameMs = performance.now() + SETTLE_MS);
+    if (`${size}` !== `${this.#size}`) return SETTLE_MS;
 
     const lines = this.#unshown;
     const end = lines.lastIndexOf("\n", FRAME_LENGTH_MAX) + 1 || lines.indexOf("\n") + 1;
     const shown = lines.slice(0, end).replaceAll("\n", "\r\n");
-    const frame = this.#start + wayBack(this.#painted, size[0]) + shown + textOf(below);
+    const frame = wayBack(this.#painted, size[0]) + shown + textOf(below);
     this.#unshown = lines.slice(end);
     this.#changed = this.#unshown !== "";
-    this.#start = "";
     this.#painted = below;
-    this.#nextFrameMs = this.#changed ? 0 : performance.now() + FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
+    return this.#unshown === "" ? FRAME_MS : 0;
   }
 }
 
@@ -136,7 +125,7 @@ function windowSize(): [columns: number, rows: number] {
 }
 
 /** One row of a terminal, and the columns it takes: the most of them, where terminals differ. */
-export type Row = { text: string; width: number };
+type Row = { text: string; width: number };
 
 /** The rows below the lines, and those up to the cursor, of which the last may be a part. */
 type Rows = { rows: Row[]; toCursor: Row[] };

@@ -18,8 +18,6 @@ const WAITING_LENGTH = 200;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
 
-const CLEAR = "\x1b[H\x1b[2J";
-
 /** The name of the user, or none if empty; whether times are shown; which lines ring the bell. */
 export type TerminalOptions = { name: string; showsTime: boolean; bell: "name" | "none" };
 
@@ -57,6 +55,7 @@ export class Terminal implements LocalSide, Notes {
 
     process.stdin.setEncoding("utf8").on("data", (chunk: string) => this.#keyboard.push(chunk));
     process.stdin.on("end", () => this.#endInput());
+    process.on("SIGCONT", () => this.#closed || this.#screen.restart());
     const hungUp = () => {
       this.#screen.gone = true;
       this.#endInput();
@@ -100,10 +99,15 @@ export class Terminal implements LocalSide, Notes {
   #take(input: Input): void {
     const { key } = input;
     if (key === "\x03") process.kill(process.pid, "SIGINT");
-    else if (key === "\x0c") this.#screen.restart(CLEAR);
+    else if (key === "\x0c") this.#clear();
     else if (key === "\x1a") void this.#screen.suspend();
     else if (this.#editing) this.#typing.take(input);
     this.#screen.paintSoon();
+  }
+
+  #clear(): void {
+    process.stdout.write("\x1b[H\x1b[2J");
+    this.#screen.restart();
   }
 
   #send(line: string): void {
