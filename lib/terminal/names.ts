@@ -3,8 +3,6 @@
 import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 
 const NAMES_MAX = 200;
-/** Longer than a name can be. */
-const WORD_LENGTH_MAX = 100;
 const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 /** A name at the start of a line. */
 export const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
@@ -35,9 +33,9 @@ export function mentions(name: string): (line: string) => boolean {
 export class Completion {
   /** In the order in which they have sent, the last at the end. */
   readonly #names = new Set<string>();
-  /** What the last Tab has made of the text, and what further ones make of that. */
+  /** What the last Tab has made of the text, and what further ones make of that: round and round. */
   #shown: string | undefined;
-  #further: Iterator<string, undefined> | undefined;
+  #further: string[] = [];
 
   /** Sees who has sent some lines; the name `own` is not to be completed. */
   see(lines: string, own: string): void {
@@ -53,17 +51,15 @@ export class Completion {
    * with the next Tab, given what the last one has made, another one.
    */
   complete(before: string): string {
-    if (before !== this.#shown) this.#further = completions(before, [...this.#names].reverse());
-    this.#shown = this.#further?.next().value;
+    if (before !== this.#shown) {
+      const start = before.slice(0, before.lastIndexOf(" ") + 1);
+      const word = before.slice(start.length).toLowerCase();
+      this.#further = [...this.#names]
+        .filter((name) => name.toLowerCase().startsWith(word))
+        .map((name) => `${start}${name}${start === "" ? ": " : " "}`);
+    }
+    this.#shown = this.#further.pop();
+    if (this.#shown !== undefined) this.#further.unshift(this.#shown);
     return this.#shown ?? before;
   }
-}
-
-/** The text with each name that fits, round and round. */
-function* completions(before: string, names: string[]): Generator<string, undefined> {
-  const [typed = ""] = /\S*$/.exec(before.slice(-WORD_LENGTH_MAX)) ?? [];
-  const start = before.slice(0, before.length - typed.length);
-  const fitting = names.filter((name) => name.toLowerCase().startsWith(typed.toLowerCase()));
-  while (fitting.length > 0)
-    for (const name of fitting) yield `${start}${name}${start === "" ? ": " : " "}`;
 }

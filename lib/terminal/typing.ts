@@ -6,7 +6,6 @@ import { Completion } from "./names.ts";
 
 /** A paste of more lines than this is not sent unasked. */
 const PASTED_LINES_MAX = 5;
-const ENTERED_MAX = 1000;
 
 /** What `/help` shows, on a screen of 80 columns and 24 rows. */
 export const HELP = `\
@@ -99,7 +98,6 @@ export class Typing {
     const enter = () => {
       const isNew = line.trim() !== "" && line !== this.#entered[0]?.before;
       if (isNew) this.#entered.unshift(atEnd(line));
-      this.#entered.splice(ENTERED_MAX);
       this.line = left;
       if (command) command();
       else this.#send(line.replace(/^\/\//, "/"));

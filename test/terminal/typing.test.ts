@@ -161,13 +161,6 @@ test("Up and Down bring lines entered before, and what was being typed", () => {
   expect(line()).toBe("/help|");
 });
 
-test("a thousand lines are remembered, the last ones", () => {
-  const { type, line } = open();
-  for (let index = 0; index < 1500; index++) type(`line ${index}\r`);
-  for (let index = 0; index < 2000; index++) type("\x10");
-  expect(line()).toBe("line 500|");
-});
-
 test("keys that mean nothing here do nothing, with a question open as well", () => {
   const { type, line, takeTold } = open();
   type("\x1b[5~a b\x00\x1b/\t\r");
