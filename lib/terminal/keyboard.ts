@@ -4,7 +4,7 @@
  * that knows no such mode, more than one line at once is a paste, as nobody types so fast.
  */
 
-import { sanitise } from "./transcript.ts";
+import { harmless } from "./transcript.ts";
 
 /** Text, which was pasted if there is an LF in it; or a key, by the characters that it sends. */
 export type Input = { text?: string; key?: string };
@@ -84,7 +84,7 @@ export class Keyboard {
     // Two that come at once have become one.
     const text = parts.join(PASTE_END).replaceAll(PASTE_END + PASTE_START, "");
     // What is sent is what can be seen.
-    if (paste) this.#take({ text: sanitise(text.replace(/\r\n?/g, "\n")) });
+    if (paste) this.#take({ text: harmless(text.replace(/\r\n?/g, "\n")) });
     else this.#take({ key: held });
     return after ?? "";
   }

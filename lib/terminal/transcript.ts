@@ -35,38 +35,27 @@ export const dim = (text: string) => style(text, 2, 22);
 /** A line that mentions the user. */
 export const bold = (text: string) => style(text, 1, 22);
 
-/** Text of unknown content; the visible form of what is not shown as it is stands out. */
-export const harmless = (text: Uint8Array | string) =>
-  sanitise(text, (visible) => style(visible, 7, 27));
-
 /**
- * Text that a terminal shows and does not obey: its only controls are LF, TAB and those of `mark`.
- * Visible forms are those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character,
- * `<9B>` for a byte that is no UTF-8. The CR of a CR LF, as `telnet` sends it, is left out.
- *
- * @param mark makes visible forms stand out, for instance by reverse video
+ * Text that a terminal shows and does not obey: its only controls are LF and TAB. Visible forms are
+ * those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character, `<9B>` for a byte
+ * that is no UTF-8. The CR of a CR LF, as `telnet` sends it, is left out.
  */
-export function sanitise(lines: Uint8Array | string, mark = (visible: string) => visible): string {
-  if (typeof lines === "string") return sanitiseText(lines, mark);
+export function harmless(lines: Uint8Array | string): string {
+  if (typeof lines === "string") return lines.replaceAll("\r\n", "\n").replace(HOSTILE, visible);
   const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.length);
-  if (isUtf8(bytes)) return sanitiseText(bytes.toString(), mark);
+  if (isUtf8(bytes)) return harmless(bytes.toString());
   return bytes.toString("latin1").replace(CHARACTER_OR_BYTE, (one) => {
     const character = Buffer.from(one, "latin1");
-    if (isUtf8(character)) return sanitiseText(character.toString(), mark);
-    return one.replace(/[^]/g, (byte) => mark(`<${hex(byte.charCodeAt(0), 2)}>`));
+    if (isUtf8(character)) return harmless(character.toString());
+    return character.toString("hex").toUpperCase().replace(/../g, "<$&>");
   });
 }
 
-function sanitiseText(text: string, mark: (visible: string) => string): string {
-  return text.replaceAll("\r\n", "\n").replace(HOSTILE, (character) => {
-    const code = character.charCodeAt(0);
-    // As on a keyboard, where Ctrl turns one bit of a letter over.
-    return mark(code < 0x80 ? `^${String.fromCharCode(code ^ 0x40)}` : `<U+${hex(code, 4)}>`);
-  });
-}
-
-function hex(code: number, digits: number): string {
-  return code.toString(16).toUpperCase().padStart(digits, "0");
+/** As on a keyboard, where Ctrl turns one bit of a letter over. */
+function visible(character: string): string {
+  const code = character.charCodeAt(0);
+  if (code < 0x80) return `^${String.fromCharCode(code ^ 0x40)}`;
+  return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
 }
 
 /** Harmless lines by sender: always the same colour for the same name; a server message is dim. */
