@@ -60,11 +60,12 @@ export class Screen {
     this.#frames ??= this.#paintFrames();
   }
 
-  /** Begins on the row where the cursor is. */
-  restart(): void {
+  /** Begins on the row where the cursor is, or with `start`, which clears the screen. */
+  restart(start = ""): void {
     // In two steps: another program may have changed the mode.
     this.#setRaw(false);
     this.#setRaw(true);
+    process.stdout.write(start);
     this.#left = false;
     this.#painted = NOTHING_BELOW;
     this.paintSoon();

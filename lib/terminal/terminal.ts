@@ -99,15 +99,10 @@ export class Terminal implements LocalSide, Notes {
   #take(input: Input): void {
     const { key } = input;
     if (key === "\x03") process.kill(process.pid, "SIGINT");
-    else if (key === "\x0c") this.#clear();
+    else if (key === "\x0c") this.#screen.restart("\x1b[H\x1b[2J");
     else if (key === "\x1a") void this.#screen.suspend();
     else if (this.#editing) this.#typing.take(input);
     this.#screen.paintSoon();
-  }
-
-  #clear(): void {
-    process.stdout.write("\x1b[H\x1b[2J");
-    this.#screen.restart();
   }
 
   #send(line: string): void {

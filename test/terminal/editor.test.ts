@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { edit } from "../../lib/terminal/editor.ts";
+import { edit } from "../../lib/terminal/typing.ts";
 
 /** A line with `|` where the cursor is, after these keys. */
 function after(line: string, key: string): string {

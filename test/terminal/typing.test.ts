@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 
-import type { Edited } from "../../lib/terminal/editor.ts";
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
-import { HELP, Typing } from "../../lib/terminal/typing.ts";
+import { type Edited, HELP, Typing } from "../../lib/terminal/typing.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
