@@ -11,12 +11,8 @@ export type Input = { text?: string; key?: string };
 
 const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
-/**
- * An end within a paste is a part of it. So the paste is over when nothing comes after its end for
- * this long; and when its end was lost on the way, for the longer time.
- */
+/** An end within a paste is a part of it, so it is over when nothing comes after that for so long. */
 const PASTE_QUIET_MS = 50;
-const PASTE_LOST_MS = 3000;
 /** How long what follows ESC may take: it may be the key of that name, or the start of another. */
 const ESCAPE_MS = 500;
 
@@ -48,17 +44,12 @@ export class Keyboard {
     if (this.#paste === "unmarked" && KEYS.test(chunk)) this.#finish();
     this.#held += chunk;
     if (!this.#paste) this.#takeTyped();
-    this.#wait(this.#paste ? PASTE_QUIET_MS : ESCAPE_MS);
-  }
-
-  /** Waits for more of what is not complete. */
-  #wait(ms: number): void {
     if (this.#held.length === 0) return; // To compare it with "" would flatten it, each time.
+    const quietMs = this.#paste ? PASTE_QUIET_MS : ESCAPE_MS;
     this.#quiet = setTimeout(() => {
-      const isUnfinished = this.#paste === "marked" && !this.#held.includes(PASTE_END);
-      if (isUnfinished && ms < PASTE_LOST_MS) this.#wait(PASTE_LOST_MS);
-      else this.push(this.#finish());
-    }, ms);
+      const isWhole = this.#paste !== "marked" || this.#held.includes(PASTE_END);
+      if (isWhole) this.push(this.#finish());
+    }, quietMs);
   }
 
   /** Takes what is complete, up to a paste or a key that has only begun. */

@@ -1,19 +1,18 @@
 /** Names in a conversation: the user's own, lines that mention it, and those that Tab completes. */
 
-import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
+import { isName } from "../program/name.ts";
 
 const NAMES_MAX = 200;
 const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 /** A name at the start of a line. */
 export const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
 
-/** The login name, without what `--name` does not take; empty when there is none. */
+/** The login name; empty when there is none that `--name` takes. */
 export function loginName(): string {
   const { USER, LOGNAME, USERNAME } = process.env;
   // By id(1); `os.userInfo` of Bun knows no more than `$USER`.
-  const byId = () => `${Bun.spawnSync(["sh", "-c", "id -un"], { stderr: "ignore" }).stdout}`;
-  const letters = (USER || LOGNAME || USERNAME || byId()).replace(/[\s:\p{C}]/gu, "");
-  const name = [...letters].slice(0, NAME_LENGTH_MAX).join("");
+  const byId = () => `${Bun.spawnSync(["sh", "-c", "id -un"], { stderr: "ignore" }).stdout}`.trim();
+  const name = USER || LOGNAME || USERNAME || byId();
   return isName(name) ? name : "";
 }
 

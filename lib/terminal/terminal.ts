@@ -173,7 +173,7 @@ export class Terminal implements LocalSide, Notes {
     const { question, line } = this.#typing;
     const { before, after } = line;
     const start = NEAR_LENGTH * Math.max(0, Math.floor(before.length / NEAR_LENGTH) - 1);
-    const prompt = question ? harmless(question.text) : this.#prompt;
+    const prompt = question?.text ?? this.#prompt;
     return {
       before: above + (start > 0 ? "…" : prompt) + harmless(before.slice(start)),
       after: harmless(after.slice(0, NEAR_LENGTH)),

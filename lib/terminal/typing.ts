@@ -19,7 +19,7 @@ const WORD_AFTER = /^\s*([\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s]+)?/u;
 export const HELP = `\
 /quit          quit once everything is sent; so does Ctrl-D on an empty line
 /time          show when lines arrive, or stop showing it
-/help          show this
+/help          show this; so does a command that there is not
 //...          send a line that begins with a slash
 Tab            complete a name seen lately; again for the next one
 Up, Down       lines entered before
@@ -50,7 +50,7 @@ export class Typing {
   #typed = atEnd("");
   /** What is not entered yet: a line, or the answer to the question. */
   line = atEnd("");
-  /** What is to be answered first; `line` is to be typed on then, and `yes` done after a yes. */
+  /** What is to be answered first; then `line` is typed on, after a yes what `yes` leaves. */
   question: { text: string; line: Edited; yes: () => void } | undefined;
 
   /** @param commands by the lines they are; Ctrl-D on an empty line is `/quit` */
@@ -90,39 +90,25 @@ export class Typing {
       this.line = left;
     };
     const [first = ""] = lines;
-    if (lines.length === 1) this.#enter(first, left);
-    else if (lines.length <= PASTED_LINES_MAX) sendAll();
-    else this.#ask(`send ${lines.length} lines? [y/N] `, sendAll);
+    if (lines.length === 1) return this.#enter(first, left);
+    if (lines.length <= PASTED_LINES_MAX) return sendAll();
+    this.question = { text: `send ${lines.length} lines? [y/N] `, line: this.line, yes: sendAll };
+    this.line = atEnd("");
   }
 
-  /**
-   * Takes a line as the answer if there is a question, or else sends or obeys it, or asks if it may
-   * have been meant as a command; `left` is typed on.
-   */
+  /** Sends or obeys a line, unless it is an answer; `left` is typed on. */
   #enter(line: string, left = atEnd("")): void {
     const { question } = this;
     this.#back = 0;
-    if (question) {
-      [this.question, this.line] = [undefined, question.line];
-      if (/^\s*y(es)?\s*$/i.test(line)) question.yes();
-      return;
-    }
-    const command = this.#commands.get(line.trimEnd());
-    const enter = () => {
-      const isNew = line.trim() !== "" && line !== this.#entered[0]?.before;
-      if (isNew) this.#entered.unshift(atEnd(line));
-      this.line = left;
-      if (command) command();
-      else this.#send(line.replace(/^\/\//, "/"));
-    };
-    if (command || !/^\/(?!\/)/.test(line)) return enter();
-    const [word] = /^\S{1,30}/.exec(line) ?? [];
-    this.#ask(`unknown command ${word}; send it as a message? [y/N] `, enter);
-  }
-
-  #ask(text: string, yes: () => void): void {
-    this.question = { text, line: this.line, yes };
-    this.line = atEnd("");
+    this.line = question?.line ?? left;
+    this.question = undefined;
+    if (question && /^\s*y(es)?\s*$/i.test(line)) question.yes();
+    if (question) return;
+    if (line.trim() !== "" && line !== this.#entered[0]?.before) this.#entered.unshift(atEnd(line));
+    // What looks like a command, and is none, shows which there are; Up brings it back.
+    const command = this.#commands.get(line.trimEnd()) ?? this.#commands.get("/help");
+    if (/^\/(?!\/)/.test(line)) command?.();
+    else this.#send(line.replace(/^\/\//, "/"));
   }
 }
 

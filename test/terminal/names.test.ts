@@ -91,15 +91,17 @@ describe("the name", () => {
       command: `${environment} "${process.execPath}" client.ts --quiet ${options} 127.0.0.1 ${port}`,
     });
 
-  terminalTest("is the login name in a terminal, as far as it can be a name", async () => {
+  terminalTest("is the login name in a terminal, if that can be a name", async () => {
     const server = await ServerProgram.start();
     const bob = await server.join();
-    const terminal = await withoutName(server.port, "", "env USER='Ann: of Green Gables'");
-    await terminal.shows(/^AnnofGreenGables:$/m);
+    const terminal = await withoutName(server.port, "", "env USER=ann");
+    await terminal.shows(/^ann:$/m);
     await terminal.enter("hi");
-    await bob.hears("AnnofGreenGables: hi\n");
+    await bob.hears("ann: hi\n");
+    const spaced = await withoutName(server.port, "", "env USER='Ann of Green Gables'");
+    await spaced.shows(/^>$/m);
     const dumb = await withoutName(server.port, "", "env USER=carol TERM=dumb");
-    await server.members(3);
+    await server.members(4);
     await dumb.enter("hi");
     await bob.hears("carol: hi\n");
     const known = await withoutName(server.port, "", "env -u USER -u LOGNAME");
