@@ -6,7 +6,10 @@
 
 import { harmless } from "./transcript.ts";
 
-/** Text, which was pasted if there is an LF in it; or a key, by the characters that it sends. */
+/**
+ * Text, which was pasted if there is an LF in it, and harmless: what is sent is what can be seen. Or a
+ * key, by the characters that it sends.
+ */
 export type Input = { text?: string; key?: string };
 
 const PASTE_START = "\x1b[200~";
@@ -59,10 +62,10 @@ export class Keyboard {
     if (start >= 0) this.#paste = "marked";
     else if (MORE_THAN_A_LINE.test(text) && !KEYS.test(text)) this.#paste = "unmarked";
     const typed = text.slice(0, this.#paste ? Math.max(0, start) : text.search(UNFINISHED));
-    this.#held = text.slice(typed.length);
+    this.#held = text.slice(typed.length).replace(PASTE_START, "");
     for (const part of typed.match(PARTS) ?? []) {
       const isKey = /^\p{Cc}/u.test(part) && !/^\t./.test(part);
-      this.#take(isKey ? { key: part } : { text: part });
+      this.#take(isKey ? { key: part } : { text: harmless(part) });
     }
   }
 
@@ -70,13 +73,11 @@ export class Keyboard {
   #finish(): string {
     const [held, paste] = [this.#held, this.#paste];
     [this.#held, this.#paste] = ["", undefined];
-    const parts = held.replace(PASTE_START, "").split(PASTE_END);
-    const after = parts.length > 1 ? parts.pop() : "";
+    const end = paste === "marked" ? held.lastIndexOf(PASTE_END) : held.length;
     // Two that come at once have become one.
-    const text = parts.join(PASTE_END).replaceAll(PASTE_END + PASTE_START, "");
-    // What is sent is what can be seen.
+    const text = held.slice(0, end).replaceAll(PASTE_END + PASTE_START, "");
     if (paste) this.#take({ text: harmless(text.replace(/\r\n?/g, "\n")) });
     else this.#take({ key: held });
-    return after ?? "";
+    return held.slice(end + PASTE_END.length);
   }
 }

@@ -12,8 +12,8 @@ import { type Below, Screen } from "./screen.ts";
 import { bold, bySender, dim, harmless, inTime } from "./transcript.ts";
 import { HELP, Typing } from "./typing.ts";
 
+/** So many of the lines that wait are shown, the last ones, and so much of each. */
 const WAITING_SHOWN = 3;
-/** A waiting line is shown up to there. */
 const WAITING_LENGTH = 200;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
@@ -90,7 +90,7 @@ export class Terminal implements LocalSide, Notes {
     const { before, after } = question?.line ?? line;
     const unsent = this.#waiting.slice(-WAITING_SHOWN);
     if (before + after !== "") unsent.push(before + after);
-    for (const one of unsent) this.#add(dim(`${this.#prompted(one)} (not sent)`));
+    for (const one of unsent) this.#add(dim(`${this.#prompt}${one} (not sent)`));
     if (this.#waiting.length > 0) this.#remark(`${countOf(this.#waiting.length)} not sent`);
     this.#editing = false;
     await this.#screen.leave();
@@ -124,7 +124,7 @@ export class Terminal implements LocalSide, Notes {
       if (line !== undefined) {
         yield Buffer.from(`${line}\n`);
         this.#waiting.shift();
-        this.#add(this.#prompted(line));
+        this.#add(this.#prompt + line);
       } else if (!this.#editing) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
@@ -161,9 +161,8 @@ export class Terminal implements LocalSide, Notes {
 
   /** What waits and what goes on, dim, then the line or the answer that is being typed. */
   #below(): Below {
-    const rows = this.#waiting
-      .slice(-WAITING_SHOWN)
-      .map((line) => this.#prompted(line.slice(0, WAITING_LENGTH)));
+    const last = this.#waiting.slice(-WAITING_SHOWN);
+    const rows = last.map((line) => this.#prompt + line.slice(0, WAITING_LENGTH));
     const hint = this.#editing ? "" : "; Ctrl-C to quit without sending";
     const count = this.#waiting.length;
     if (count > 0) rows.unshift(`${countOf(count)} waiting to be sent${hint}`);
@@ -173,15 +172,8 @@ export class Terminal implements LocalSide, Notes {
     const { question, line } = this.#typing;
     const { before, after } = line;
     const start = NEAR_LENGTH * Math.max(0, Math.floor(before.length / NEAR_LENGTH) - 1);
-    const prompt = question?.text ?? this.#prompt;
-    return {
-      before: above + (start > 0 ? "…" : prompt) + harmless(before.slice(start)),
-      after: harmless(after.slice(0, NEAR_LENGTH)),
-    };
-  }
-
-  #prompted(line: string): string {
-    return this.#prompt + harmless(line);
+    const prompt = start > 0 ? "…" : (question?.text ?? this.#prompt);
+    return { before: above + prompt + before.slice(start), after: after.slice(0, NEAR_LENGTH) };
   }
 }
 
