@@ -29,7 +29,7 @@ export class Screen {
   #changed = false;
   #painted = NOTHING_BELOW;
   /** Whether its window was closed, or the like: nothing can be shown, and nothing set right. */
-  gone = false;
+  #gone = false;
   /** Whether another program goes on there. */
   #left = false;
   #size = windowSize();
@@ -38,6 +38,7 @@ export class Screen {
   constructor(below: () => Below) {
     this.#below = below;
     process.stdout.on("resize", () => this.paintSoon());
+    process.stdout.on("error", () => (this.#gone = true));
     // However the program ends, the terminal is as it was.
     process.on("exit", () => this.#setRaw(false));
     this.restart();
@@ -52,7 +53,7 @@ export class Screen {
   /** Waits until all that was added is on the screen; returns whether there is still a screen. */
   async shown(): Promise<boolean> {
     await this.#frames;
-    return !this.gone;
+    return !this.#gone;
   }
 
   paintSoon(): void {
@@ -89,14 +90,14 @@ export class Screen {
 
   /** Whether each key comes here at once, and pastes are marked (DECSET 2004, of xterm). */
   #setRaw(raw: boolean): void {
-    if (raw === process.stdin.isRaw || this.gone) return;
+    if (raw === process.stdin.isRaw || this.#gone) return;
     process.stdin.setRawMode(raw);
     process.stdout.write(raw ? "\x1b[?2004h" : "\x1b[?2004l");
   }
 
   async #paintFrames(): Promise<void> {
     await Promise.resolve(); // What else is added now is in the same frame.
-    while (this.#changed && !this.gone) await Bun.sleep(await this.#paint());
+    while (this.#changed && !this.#gone) await Bun.sleep(await this.#paint());
     this.#frames = undefined;
   }
 

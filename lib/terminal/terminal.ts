@@ -54,13 +54,8 @@ export class Terminal implements LocalSide, Notes {
     this.#prompt = name ? bySender(`${name}: `) : dim("> ");
 
     process.stdin.setEncoding("utf8").on("data", (chunk: string) => this.#keyboard.push(chunk));
-    process.stdin.on("end", () => this.#endInput());
+    for (const event of ["end", "error"]) process.stdin.on(event, () => this.#endInput());
     process.on("SIGCONT", () => this.#closed || this.#screen.restart());
-    const hungUp = () => {
-      this.#screen.gone = true;
-      this.#endInput();
-    };
-    for (const side of [process.stdin, process.stdout]) side.on("error", hungUp);
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
