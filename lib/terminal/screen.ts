@@ -116,8 +116,9 @@ export class Screen {
     this.#unshown = lines.slice(end);
     this.#changed = this.#unshown !== "";
     this.#painted = below;
+    const pauseMs = this.#changed ? 0 : FRAME_MS;
     await new Promise<void>((resolve) => process.stdout.write(frame, () => resolve()));
-    return this.#unshown === "" ? FRAME_MS : 0;
+    return pauseMs;
   }
 }
 
