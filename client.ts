@@ -60,8 +60,8 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 // What only a terminal or an option needs is loaded only then.
 
 async function loginName(): Promise<string> {
-  const login = await import("./lib/terminal/names.ts");
-  return login.loginName();
+  const terminal = await import("./lib/terminal/terminal.ts");
+  return terminal.loginName();
 }
 
 async function openTerminal(name: string, options: Options): Promise<LocalSide & Notes> {

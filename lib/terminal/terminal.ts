@@ -6,10 +6,10 @@
 import type { Notes } from "../client/notes.ts";
 import type { LocalSide } from "../client/pipe.ts";
 import { WholeLines } from "../client/whole-lines.ts";
+import { isName } from "../program/name.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
-import { mentions } from "./names.ts";
 import { type Below, Screen } from "./screen.ts";
-import { bold, bySender, dim, harmless, inTime } from "./transcript.ts";
+import { bold, bySender, dim, harmless, inTime, mentions } from "./transcript.ts";
 import { HELP, Typing } from "./typing.ts";
 
 /** So many of the lines that wait are shown, the last ones, and so much of each. */
@@ -173,3 +173,12 @@ export class Terminal implements LocalSide, Notes {
 }
 
 const countOf = (count: number) => (count === 1 ? "1 line" : `${count} lines`);
+
+/** The login name; empty when there is none that `--name` takes. */
+export function loginName(): string {
+  const { USER, LOGNAME, USERNAME } = process.env;
+  // By id(1); `os.userInfo` of Bun knows no more than `$USER`.
+  const byId = () => `${Bun.spawnSync(["sh", "-c", "id -un"], { stderr: "ignore" }).stdout}`.trim();
+  const name = USER || LOGNAME || USERNAME || byId();
+  return isName(name) ? name : "";
+}

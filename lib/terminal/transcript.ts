@@ -8,7 +8,6 @@ import { isUtf8 } from "node:buffer";
 import { styleAt } from "../client/notes.ts";
 import type { LocalSide } from "../client/pipe.ts";
 import { WholeLines } from "../client/whole-lines.ts";
-import { SENDER } from "./names.ts";
 
 /**
  * What acts on a terminal: C0 controls but LF and TAB, DEL and C1 controls, line and paragraph
@@ -21,6 +20,10 @@ const HOSTILE =
 /** What has the length of a character in UTF-8, one byte to a character; or ASCII, or one byte. */
 const CHARACTER_OR_BYTE =
   /[\0-\x7f]+|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}|[^]/g;
+
+/** The name of the sender at the start of a line. */
+export const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
+const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 
 /** Black and white are left out: one of them is the background. */
 const NAME_COLOURS = [31, 32, 33, 34, 35, 36, 91, 92, 93, 94, 95, 96];
@@ -64,6 +67,18 @@ export function bySender(lines: string): string {
   return lines
     .replace(/^\* .*/gm, (message) => dim(message))
     .replace(SENDER, (name) => style(name, colour(name), 39));
+}
+
+/**
+ * Tells lines that mention a name from others: they have it as a word, in capitals or not. The name
+ * before a line is that of its sender; a server message mentions nobody, and no line an empty name.
+ */
+export function mentions(name: string): (line: string) => boolean {
+  if (name === "") return () => false;
+  const written = RegExp.escape(name.normalize());
+  const word = new RegExp(`(?<!${LETTER})${written}(?!${LETTER})`, "iu");
+  const sender = new RegExp(`^${written}:(?= |$)`, "iu");
+  return (line) => !line.startsWith("* ") && word.test(line.normalize().replace(sender, ""));
 }
 
 /** Whole lines with their time before each of them, or else marked if they are first after a while. */

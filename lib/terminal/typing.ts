@@ -1,13 +1,15 @@
 /**
  * A person at a keyboard: what is being typed, by characters as they are seen and with the keys of
- * Emacs and of most shells, until it is entered; and what is asked about that.
+ * Emacs and of most shells, until it is entered; what is asked about that; and names for Tab.
  */
 
 import type { Input } from "./keyboard.ts";
-import { Completion } from "./names.ts";
+import { SENDER } from "./transcript.ts";
 
 /** A paste of more lines than this is not sent unasked. */
 const PASTED_LINES_MAX = 5;
+/** So many names are known to Tab. */
+const NAMES_MAX = 200;
 /** No word is longer; what is further away need not be looked at. */
 const WORD_LENGTH_MAX = 2048;
 
@@ -157,4 +159,39 @@ function characterLength(text: string, at: number): number {
 
 function matchLength(pattern: RegExp, text: string): number {
   return pattern.exec(text)?.[0].length ?? 0;
+}
+
+/** Completes names that were seen lately, those that have sent last first. */
+export class Completion {
+  /** In the order in which they have sent, the last at the end. */
+  readonly #names = new Set<string>();
+  /** What the last Tab has made of the text, and what further ones make of that: round and round. */
+  #shown: string | undefined;
+  #further: string[] = [];
+
+  /** Sees who has sent some lines; the name `own` is not to be completed. */
+  see(lines: string, own: string): void {
+    for (const [, name = ""] of lines.matchAll(SENDER)) {
+      this.#names.delete(name);
+      if (name !== own) this.#names.add(name);
+    }
+    for (const name of this.#names) if (this.#names.size > NAMES_MAX) this.#names.delete(name);
+  }
+
+  /**
+   * What Tab makes of the text before the cursor: its last word becomes a name that begins so, and
+   * with the next Tab, given what the last one has made, another one.
+   */
+  complete(before: string): string {
+    if (before !== this.#shown) {
+      const start = before.slice(0, before.lastIndexOf(" ") + 1);
+      const word = before.slice(start.length).toLowerCase();
+      this.#further = [...this.#names]
+        .filter((name) => name.toLowerCase().startsWith(word))
+        .map((name) => `${start}${name}${start === "" ? ": " : " "}`);
+    }
+    this.#shown = this.#further.pop();
+    if (this.#shown !== undefined) this.#further.unshift(this.#shown);
+    return this.#shown ?? before;
+  }
 }

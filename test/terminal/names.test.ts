@@ -3,7 +3,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
 
-import { Completion, mentions } from "../../lib/terminal/names.ts";
+import { mentions } from "../../lib/terminal/transcript.ts";
+import { Completion } from "../../lib/terminal/typing.ts";
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { openTerminal } from "./terminal-room.ts";
