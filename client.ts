@@ -62,7 +62,7 @@ await runCommand({ ...COMMAND, version }, async (options, operands) => {
 // What only a terminal or an option needs is loaded only then.
 
 async function loginName(): Promise<string> {
-  return (await import("./lib/terminal/names.ts")).loginName();
+  return (await import("./lib/terminal/terminal.ts")).loginName();
 }
 
 async function openTerminal(name: string, options: Options): Promise<LocalSide & Notes> {
@@ -71,7 +71,7 @@ async function openTerminal(name: string, options: Options): Promise<LocalSide &
 }
 
 async function openPlainly(): Promise<LocalSide> {
-  return (await import("./lib/terminal/plain.ts")).showPlainly(openPipe());
+  return (await import("./lib/terminal/transcript.ts")).showPlainly(openPipe());
 }
 
 async function reconnect(place: ConnectOptions, part: Part, notes: Notes): Promise<Conversation> {

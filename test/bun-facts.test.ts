@@ -495,7 +495,7 @@ test("os.userInfo knows no name but that in $USER", async () => {
   const code = 'console.log(require("node:os").userInfo().username)';
   const user = new Program([process.execPath, "-e", code], { USER: "somebody else" });
   expect(await user.exited).toBe(0);
-  expect(user.stdout, "lib/terminal/names.ts asks id(1)").toBe("somebody else\n");
+  expect(user.stdout, "lib/terminal/terminal.ts asks id(1)").toBe("somebody else\n");
 });
 
 /** A connection within this process: both of its ends, and all that the client gets until EOF. */

@@ -4,19 +4,18 @@
  * that knows no such mode, more than one line at once is a paste, as nobody types so fast.
  */
 
-import { sanitise } from "./sanitise.ts";
+import { harmless } from "./transcript.ts";
 
-/** Text, which was pasted if there is an LF in it; or a key, by the characters that it sends. */
-export type Input = { text: string } | { key: string };
+/**
+ * Text, which was pasted if there is an LF in it, and harmless: what is sent is what can be seen. Or a
+ * key, by the characters that it sends.
+ */
+export type Input = { text?: string; key?: string };
 
 const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
-/**
- * An end within a paste is a part of it. So the paste is over when nothing comes after its end for
- * this long; and when its end was lost on the way, for the longer time.
- */
+/** An end within a paste is a part of it, so it is over when nothing comes after that for so long. */
 const PASTE_QUIET_MS = 50;
-const PASTE_LOST_MS = 3000;
 /** How long what follows ESC may take: it may be the key of that name, or the start of another. */
 const ESCAPE_MS = 500;
 
@@ -48,17 +47,12 @@ export class Keyboard {
     if (this.#paste === "unmarked" && KEYS.test(chunk)) this.#finish();
     this.#held += chunk;
     if (!this.#paste) this.#takeTyped();
-    this.#wait(this.#paste ? PASTE_QUIET_MS : ESCAPE_MS);
-  }
-
-  /** Waits for more of what is not complete. */
-  #wait(ms: number): void {
     if (this.#held.length === 0) return; // To compare it with "" would flatten it, each time.
+    const quietMs = this.#paste ? PASTE_QUIET_MS : ESCAPE_MS;
     this.#quiet = setTimeout(() => {
-      const isUnfinished = this.#paste === "marked" && !this.#held.includes(PASTE_END);
-      if (isUnfinished && ms < PASTE_LOST_MS) this.#wait(PASTE_LOST_MS);
-      else this.push(this.#finish());
-    }, ms);
+      const isWhole = this.#paste !== "marked" || this.#held.includes(PASTE_END);
+      if (isWhole) this.push(this.#finish());
+    }, quietMs);
   }
 
   /** Takes what is complete, up to a paste or a key that has only begun. */
@@ -68,10 +62,10 @@ export class Keyboard {
     if (start >= 0) this.#paste = "marked";
     else if (MORE_THAN_A_LINE.test(text) && !KEYS.test(text)) this.#paste = "unmarked";
     const typed = text.slice(0, this.#paste ? Math.max(0, start) : text.search(UNFINISHED));
-    this.#held = text.slice(typed.length);
+    this.#held = text.slice(typed.length).replace(PASTE_START, "");
     for (const part of typed.match(PARTS) ?? []) {
       const isKey = /^\p{Cc}/u.test(part) && !/^\t./.test(part);
-      this.#take(isKey ? { key: part } : { text: part });
+      this.#take(isKey ? { key: part } : { text: harmless(part) });
     }
   }
 
@@ -79,13 +73,11 @@ export class Keyboard {
   #finish(): string {
     const [held, paste] = [this.#held, this.#paste];
     [this.#held, this.#paste] = ["", undefined];
-    const parts = held.replace(PASTE_START, "").split(PASTE_END);
-    const after = parts.length > 1 ? parts.pop() : "";
+    const end = paste === "marked" ? held.lastIndexOf(PASTE_END) : held.length;
     // Two that come at once have become one.
-    const text = parts.join(PASTE_END).replaceAll(PASTE_END + PASTE_START, "");
-    // What is sent is what can be seen.
-    if (paste) this.#take({ text: sanitise(text.replace(/\r\n?/g, "\n")) });
+    const text = held.slice(0, end).replaceAll(PASTE_END + PASTE_START, "");
+    if (paste) this.#take({ text: harmless(text.replace(/\r\n?/g, "\n")) });
     else this.#take({ key: held });
-    return after ?? "";
+    return held.slice(end + PASTE_END.length);
   }
 }

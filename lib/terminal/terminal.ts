@@ -5,43 +5,46 @@
 
 import type { Notes } from "../client/notes.ts";
 import { type LocalSide, WholeLines } from "../client/pipe.ts";
+import { isName } from "../program/name.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
-import { mentions } from "./names.ts";
-import { Outbox } from "./outbox.ts";
 import { type Below, Screen } from "./screen.ts";
-import { bold, bySender, dim, harmless, inTime } from "./transcript.ts";
-import { type Command, HELP, Typing } from "./typing.ts";
+import { bold, bySender, dim, harmless, inTime, mentions } from "./transcript.ts";
+import { HELP, Typing } from "./typing.ts";
 
+/** So many of the lines that wait are shown, the last ones, and so much of each. */
 const WAITING_SHOWN = 3;
-const WAITING_MAX = 1 << 20;
+const WAITING_LENGTH = 200;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
-/** How soon after SIGTSTP this program stands still, if anything can wake it. */
-const STOP_MS = 50;
 
 /** The name of the user, or none if empty; whether times are shown; which lines ring the bell. */
 export type TerminalOptions = { name: string; showsTime: boolean; bell: "name" | "none" };
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
 export class Terminal implements LocalSide, Notes {
-  readonly #screen = new Screen(() => this.#below());
-  readonly #keyboard = new Keyboard((input) => this.#take(input));
-  readonly #received = new WholeLines();
-  readonly #outbox = new Outbox();
-  readonly #typing = new Typing(
-    (line) => this.#outbox.add(line),
-    (command) => this.#obey(command),
-  );
   readonly #options: TerminalOptions;
   readonly #isMention: (line: string) => boolean;
   readonly #prompt: string;
+  readonly #received = new WholeLines();
+  readonly #keyboard = new Keyboard((input) => this.#take(input));
+  readonly #typing = new Typing(
+    (line) => this.#send(line),
+    new Map([
+      ["/quit", () => this.#endInput()],
+      ["/help", () => this.#screen.add(HELP)],
+      ["/time", () => this.#switchTimes()],
+    ]),
+  );
+  readonly #screen = new Screen(() => this.#below());
+  /** Lines that were entered and have not gone out; the first may be on its way. */
+  readonly #waiting: string[] = [];
+  #wake: (() => void) | undefined;
   #lastTime = new Date();
   #hint = "; /quit to leave, /help for help";
   #activity = "";
   #editing = true;
-  #isRaw = false;
   #closed: Promise<void> | undefined;
-  readonly lines = this.#outbox.taken((line) => this.#add(this.#prompted(line)));
+  readonly lines = this.#takeEntered();
 
   constructor(options: TerminalOptions) {
     const { name } = options;
@@ -50,17 +53,8 @@ export class Terminal implements LocalSide, Notes {
     this.#prompt = name ? bySender(`${name}: `) : dim("> ");
 
     process.stdin.setEncoding("utf8").on("data", (chunk: string) => this.#keyboard.push(chunk));
-    process.stdin.on("end", () => this.#endInput());
-    process.on("SIGCONT", () => this.#resume());
-    const hungUp = () => {
-      this.#screen.gone = true;
-      this.#endInput();
-    };
-    for (const side of [process.stdin, process.stdout]) side.on("error", hungUp);
-    // However the program ends, the terminal is as it was.
-    process.on("exit", () => this.#setRaw(false));
-    this.#setRaw(true);
-    this.#screen.paintSoon();
+    for (const event of ["end", "error"]) process.stdin.on(event, () => this.#endInput());
+    process.on("SIGCONT", () => this.#closed || this.#screen.restart());
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
@@ -86,80 +80,67 @@ export class Terminal implements LocalSide, Notes {
 
   async #close(): Promise<void> {
     this.#receive(this.#received.end());
-    const { count } = this.#outbox;
-    const { line } = this.#typing.line;
-    const unsent = [...this.#outbox.last(WAITING_SHOWN), ...(line === "" ? [] : [line])];
-    for (const one of unsent) this.#add(dim(`${this.#prompted(one)} (not sent)`));
-    if (count > 0) this.#remark(`${linesAre(count, "was", "were")} not sent`);
+    const { question, line } = this.#typing;
+    const { before, after } = question?.line ?? line;
+    const unsent = this.#waiting.slice(-WAITING_SHOWN);
+    if (before + after !== "") unsent.push(before + after);
+    for (const one of unsent) this.#add(dim(`${this.#prompt}${one} (not sent)`));
+    if (this.#waiting.length > 0) this.#remark(`${countOf(this.#waiting.length)} not sent`);
     this.#editing = false;
     await this.#screen.leave();
-    this.#setRaw(false);
   }
 
   #take(input: Input): void {
-    if (!this.#editing) return;
-    const key = "key" in input ? input.key : undefined;
+    const { key } = input;
     if (key === "\x03") process.kill(process.pid, "SIGINT");
-    else if (key === "\x0c") this.#screen.restart(true);
-    else if (key === "\x1a") void this.#suspend();
-    else if (this.#outbox.count >= WAITING_MAX) this.#screen.ring();
-    else this.#typing.take(input);
+    else if (key === "\x0c") this.#screen.restart("\x1b[H\x1b[2J");
+    else if (key === "\x1a") void this.#screen.suspend();
+    else if (this.#editing) this.#typing.take(input);
     this.#screen.paintSoon();
   }
 
-  #obey(command: Command): void {
-    if (command === "quit") return this.#endInput();
-    if (command === "help") return this.#screen.add(HELP);
-    this.#options.showsTime = !this.#options.showsTime;
-    this.#remark(`times are ${this.#options.showsTime ? "shown" : "no longer shown"}`);
+  #send(line: string): void {
+    this.#waiting.push(line);
+    this.#wake?.();
   }
 
   /** No more is entered here, or the terminal has gone. */
   #endInput(): void {
-    if (!this.#editing) return;
     this.#editing = false;
-    this.#outbox.end();
-    this.#setRaw(false);
+    this.#wake?.();
     this.#screen.paintSoon();
   }
 
-  /** Ctrl-Z was pressed: does what the terminal itself does when it is not in raw mode. */
-  async #suspend(): Promise<void> {
-    await this.#screen.leave();
-    this.#setRaw(false);
-    process.kill(0, "SIGTSTP");
-    // The system does not stop a program that nothing could wake: it goes on at once.
-    setTimeout(() => this.#isRaw || this.#resume(), STOP_MS);
-  }
-
-  #resume(): void {
-    if (this.#closed) return;
-    // In two steps: the other program may have changed the mode.
-    this.#setRaw(false);
-    this.#setRaw(this.#editing);
-    this.#screen.restart(false);
-  }
-
-  /** Whether each key comes here at once, and pastes are marked (DECSET 2004, of xterm). */
-  #setRaw(raw: boolean): void {
-    if (raw === this.#isRaw || this.#screen.gone) return;
-    this.#isRaw = raw;
-    process.stdin.setRawMode(raw);
-    process.stdin[raw ? "resume" : "pause"]();
-    process.stdout.write(raw ? "\x1b[?2004h" : "\x1b[?2004l");
+  /** One line after the other, with LF; it has gone out when the next one is asked for. */
+  async *#takeEntered(): AsyncGenerator<Uint8Array, void> {
+    for (;;) {
+      const [line] = this.#waiting;
+      if (line !== undefined) {
+        yield Buffer.from(`${line}\n`);
+        this.#waiting.shift();
+        this.#add(this.#prompt + line);
+      } else if (!this.#editing) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
   }
 
   #receive(run: Uint8Array | undefined): void {
     if (run === undefined) return;
     const lines = harmless(run);
     this.#typing.names.see(lines, this.#options.name);
+    let bell = "";
     // What was passed on by force, or ends with the connection, gets a row of its own.
     const shown = lines.replace(/\n$/, "").replace(/.+/g, (line) => {
       if (!this.#isMention(line)) return bySender(line);
-      if (this.#options.bell === "name") this.#screen.ring();
+      if (this.#options.bell === "name") bell = "\x07";
       return bold(bySender(line));
     });
-    this.#add(shown);
+    this.#add(bell + shown);
+  }
+
+  #switchTimes(): void {
+    this.#options.showsTime = !this.#options.showsTime;
+    this.#remark(`times are ${this.#options.showsTime ? "shown" : "no longer shown"}`);
   }
 
   #remark(remark: string): void {
@@ -172,32 +153,31 @@ export class Terminal implements LocalSide, Notes {
     this.#lastTime = time;
   }
 
+  /** What waits and what goes on, dim, then the line or the answer that is being typed. */
   #below(): Below {
-    const above = this.#waiting();
-    if (this.#activity) above.push(dim(this.#activity));
-    if (!this.#editing) return { above, before: "", after: "" };
-    const { question } = this.#typing;
-    const { line, cursor } = question?.answer ?? this.#typing.line;
-    const start = NEAR_LENGTH * Math.max(0, Math.floor(cursor / NEAR_LENGTH) - 1);
-    const prompt = question ? harmless(question.text) : this.#prompt;
-    const before = (start > 0 ? "…" : prompt) + harmless(line.slice(start, cursor));
-    return { above, before, after: harmless(line.slice(cursor, cursor + NEAR_LENGTH)) };
-  }
-
-  #waiting(): string[] {
-    const { count } = this.#outbox;
-    if (count === 0) return [];
-    const full = count >= WAITING_MAX ? "; no more is taken until then" : "";
-    const hint = this.#editing ? full : "; Ctrl-C to quit without sending";
-    const last = this.#outbox.last(WAITING_SHOWN).map((line) => line.slice(0, NEAR_LENGTH));
-    const summary = `${linesAre(count, "waiting", "waiting")} to be sent${hint}`;
-    return [summary, ...last.map((line) => this.#prompted(line))].map(dim);
-  }
-
-  #prompted(line: string): string {
-    return this.#prompt + harmless(line);
+    const last = this.#waiting.slice(-WAITING_SHOWN);
+    const rows = last.map((line) => this.#prompt + line.slice(0, WAITING_LENGTH));
+    const hint = this.#editing ? "" : "; Ctrl-C to quit without sending";
+    const count = this.#waiting.length;
+    if (count > 0) rows.unshift(`${countOf(count)} waiting to be sent${hint}`);
+    if (this.#activity) rows.push(this.#activity);
+    const above = rows.map((row) => `${dim(row)}\n`).join("");
+    if (!this.#editing) return { before: above, after: "" };
+    const { question, line } = this.#typing;
+    const { before, after } = line;
+    const start = NEAR_LENGTH * Math.max(0, Math.floor(before.length / NEAR_LENGTH) - 1);
+    const prompt = start > 0 ? "…" : (question?.text ?? this.#prompt);
+    return { before: above + prompt + before.slice(start), after: after.slice(0, NEAR_LENGTH) };
   }
 }
 
-const linesAre = (count: number, one: string, many: string) =>
-  count === 1 ? `1 line ${one}` : `${count} lines ${many}`;
+const countOf = (count: number) => (count === 1 ? "1 line" : `${count} lines`);
+
+/** The login name; empty when there is none that `--name` takes. */
+export function loginName(): string {
+  const { USER, LOGNAME, USERNAME } = process.env;
+  // By id(1); `os.userInfo` of Bun knows no more than `$USER`.
+  const byId = () => `${Bun.spawnSync(["sh", "-c", "id -un"], { stderr: "ignore" }).stdout}`.trim();
+  const name = USER || LOGNAME || USERNAME || byId();
+  return isName(name) ? name : "";
+}

@@ -1,12 +1,31 @@
-/** What has happened, as a person is to see it: harmless, in colours, and in time. */
+/**
+ * What others send and what has happened, as a person is to see it: harmless, as nobody but this
+ * program controls this terminal; in colours; and in time.
+ */
+
+import { isUtf8 } from "node:buffer";
 
 import { styleAt } from "../client/notes.ts";
-import { sanitise } from "./sanitise.ts";
+import { type LocalSide, WholeLines } from "../client/pipe.ts";
+
+/**
+ * What acts on a terminal: C0 controls but LF and TAB, DEL and C1 controls, line and paragraph
+ * separators, what overrides or isolates the direction of text, interlinear annotations, and halves
+ * of surrogate pairs. The marks of Arabic and Hebrew (U+200E, U+200F, U+061C) move nothing else.
+ */
+const HOSTILE =
+  /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]|\p{Surrogate}/gu;
+
+/** What has the length of a character in UTF-8, one byte to a character; or ASCII, or one byte. */
+const CHARACTER_OR_BYTE =
+  /[\0-\x7f]+|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}|[^]/g;
+
+/** The name of the sender at the start of a line. */
+export const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
+const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 
 /** Black and white are left out: one of them is the background. */
 const NAME_COLOURS = [31, 32, 33, 34, 35, 36, 91, 92, 93, 94, 95, 96];
-/** A server message, or a name at the start of a line: one word and a colon. */
-const SERVER_MESSAGE_OR_NAME = /^(?:(\* .*)|([^\s:\x1b]{1,32}:)(?= |$))/gm;
 /** A longer silence is marked by the time at its end. */
 const SILENCE_MS = 10 * 60_000;
 
@@ -15,20 +34,51 @@ const style = styleAt(1);
 /** What this program and the server report about themselves. */
 export const dim = (text: string) => style(text, 2, 22);
 
-/** Text of unknown content; the visible form of what is not shown as it is stands out. */
-export const harmless = (text: Uint8Array | string) =>
-  sanitise(text, (visible) => style(visible, 7, 27));
+/** A line that mentions the user. */
+export const bold = (text: string) => style(text, 1, 22);
 
-/** Harmless lines by sender: always the same colour for the same name. */
-export function bySender(lines: string): string {
-  return lines.replace(SERVER_MESSAGE_OR_NAME, (start: string, server?: string) => {
-    const colour = NAME_COLOURS[Bun.hash.crc32(start) % NAME_COLOURS.length] ?? 39;
-    return server === undefined ? style(start, colour, 39) : dim(server);
+/**
+ * Text that a terminal shows and does not obey: its only controls are LF and TAB. Visible forms are
+ * those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character, `<9B>` for a byte
+ * that is no UTF-8. The CR of a CR LF, as `telnet` sends it, is left out.
+ */
+export function harmless(lines: Uint8Array | string): string {
+  if (typeof lines === "string") return lines.replaceAll("\r\n", "\n").replace(HOSTILE, visible);
+  const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.length);
+  if (isUtf8(bytes)) return harmless(bytes.toString());
+  return bytes.toString("latin1").replace(CHARACTER_OR_BYTE, (one) => {
+    const character = Buffer.from(one, "latin1");
+    if (isUtf8(character)) return harmless(character.toString());
+    return character.toString("hex").toUpperCase().replace(/../g, "<$&>");
   });
 }
 
-/** A line that mentions the user. */
-export const bold = (text: string) => style(text, 1, 22);
+/** As on a keyboard, where Ctrl turns one bit of a letter over. */
+function visible(character: string): string {
+  const code = character.charCodeAt(0);
+  if (code < 0x80) return `^${String.fromCharCode(code ^ 0x40)}`;
+  return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
+}
+
+/** Harmless lines by sender: always the same colour for the same name; a server message is dim. */
+export function bySender(lines: string): string {
+  const colour = (name: string) => NAME_COLOURS[Bun.hash.crc32(name) % NAME_COLOURS.length] ?? 39;
+  return lines
+    .replace(/^\* .*/gm, (message) => dim(message))
+    .replace(SENDER, (name) => style(name, colour(name), 39));
+}
+
+/**
+ * Tells lines that mention a name from others: they have it as a word, in capitals or not. The name
+ * before a line is that of its sender; a server message mentions nobody, and no line an empty name.
+ */
+export function mentions(name: string): (line: string) => boolean {
+  if (name === "") return () => false;
+  const written = RegExp.escape(name.normalize());
+  const word = new RegExp(`(?<!${LETTER})${written}(?!${LETTER})`, "iu");
+  const sender = new RegExp(`^${written}:(?= |$)`, "iu");
+  return (line) => !line.startsWith("* ") && word.test(line.normalize().replace(sender, ""));
+}
 
 /** Whole lines with their time before each of them, or else marked if they are first after a while. */
 export function inTime(lines: string, time: Date, last: Date, isBeforeEach: boolean): string {
@@ -38,4 +88,22 @@ export function inTime(lines: string, time: Date, last: Date, isBeforeEach: bool
   if (!isNewDay && time.getTime() - last.getTime() <= SILENCE_MS) return lines;
   const mark = isNewDay ? time.toLocaleDateString("en-GB", { dateStyle: "full" }) : timeOfDay;
   return `${dim(`— ${mark} —`)}\n${lines}`;
+}
+
+/**
+ * The local side of a terminal that shows line after line and no prompt, as stdin is no terminal or
+ * `TERM` is `dumb`: stdout gets whole lines of harmless text.
+ */
+export function showPlainly(pipe: LocalSide): LocalSide {
+  const lines = new WholeLines();
+  const show = async (run: Uint8Array | undefined, end = "") =>
+    run === undefined || pipe.show(Buffer.from(bySender(harmless(run)) + end));
+  return {
+    ...pipe,
+    show: (bytes) => show(lines.push(bytes)),
+    async close() {
+      await show(lines.end(), "\n");
+      await pipe.close();
+    },
+  };
 }

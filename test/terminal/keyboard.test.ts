@@ -11,9 +11,7 @@ afterEach(() => void jest.useRealTimers());
 /** A keyboard, and what has come of it so far: text as it is, keys as `key …`. */
 function open(): { keyboard: Keyboard; inputs: string[] } {
   const inputs: string[] = [];
-  const keyboard = new Keyboard((input) =>
-    inputs.push("key" in input ? `key ${input.key}` : input.text),
-  );
+  const keyboard = new Keyboard(({ text, key }) => inputs.push(text ?? `key ${key}`));
   return { keyboard, inputs };
 }
 
@@ -66,7 +64,7 @@ describe("pastes", () => {
     ["two in a row are one", [`${START}a\r${END}${START}b${END}`], ["a\nb"]],
     ["a TAB, and no completion", [`${START}a\t${END}`], ["a\t"]],
     ["nothing", [START + END], [""]],
-    ["no end", [`${START}a`, "b"], ["ab"]],
+    ["no end", [`${START}a`, "b\r\x03"], []],
     ["keys in it are shown, not obeyed", [`${START}\x03\x1b[A\x04${END}`], ["^C^[[A^D"]],
     [
       "an end in it does not end it",

@@ -3,8 +3,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
 
-import { atEnd } from "../../lib/terminal/editor.ts";
-import { Completion, mentions } from "../../lib/terminal/names.ts";
+import { mentions } from "../../lib/terminal/transcript.ts";
+import { Completion } from "../../lib/terminal/typing.ts";
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { openTerminal } from "./terminal-room.ts";
@@ -45,58 +45,44 @@ describe("a mention", () => {
 });
 
 describe("Tab", () => {
-  /** Lines with `|` where the cursor is, after one Tab and each further one. */
-  function tabs(lines: string, line: string, count = 1): (string | undefined)[] {
+  /** What is before the cursor, after one Tab and each further one. */
+  function tabs(lines: string, before: string, count = 1): string[] {
     const completion = new Completion();
     completion.see(lines, "alice");
-    let edited = { line: line.replace("|", ""), cursor: line.indexOf("|") };
-    return Array.from({ length: count }, () => {
-      const completed = completion.complete(edited);
-      if (completed === edited) return undefined;
-      edited = completed;
-      return `${edited.line.slice(0, edited.cursor)}|${edited.line.slice(edited.cursor)}`;
-    });
+    return Array.from({ length: count }, () => (before = completion.complete(before)));
   }
 
-  test.each<[what: string, lines: string, line: string, after: (string | undefined)[]]>([
-    ["at the start of a line", "bob: hi\n", "b|", ["bob: |"]],
-    ["elsewhere", "bob: hi\n", "hi b|", ["hi bob |"]],
-    ["before other text", "bob: hi\n", "b|hi", ["bob: |hi"]],
-    ["in capitals or not", "Bob: hi\n", "bO|", ["Bob: |"]],
-    ["with nothing to go by", "bob: hi\n", "|", ["bob: |"]],
-    ["a name nobody has", "bob: hi\n", "c|", [undefined]],
-    ["not one's own", "alice: hi\n", "al|", [undefined]],
-    ["not what is no name", "no name here: hi\nhttp://x\n* bob: x\n", "|", [undefined]],
-    ["not two words", "bob: hi\n", "b |", ["b bob |"]],
-    [
-      "those that sent last first",
-      "anna: 1\nannika: 2\nanna: 3\n",
-      "ann|",
-      ["anna: |", "annika: |"],
-    ],
-    ["round and round", "ann: 1\nanna: 2\n", "hi ann|", ["hi anna |", "hi ann |", "hi anna |"]],
-    ["other scripts", "Ünal: hi\n", "ü|", ["Ünal: |"]],
-  ])("%s", (_what, lines, line, after) => {
-    expect(tabs(lines, line, after.length)).toEqual(after);
+  test.each<[what: string, lines: string, before: string, after: string[]]>([
+    ["at the start of a line", "bob: hi\n", "b", ["bob: "]],
+    ["elsewhere", "bob: hi\n", "hi b", ["hi bob "]],
+    ["in capitals or not", "Bob: hi\n", "bO", ["Bob: "]],
+    ["with nothing to go by", "bob: hi\n", "", ["bob: "]],
+    ["a name nobody has", "bob: hi\n", "c", ["c"]],
+    ["not one's own", "alice: hi\n", "al", ["al"]],
+    ["not what is no name", "no name here: hi\nhttp://x\n* bob: x\n", "", [""]],
+    ["not two words", "bob: hi\n", "b ", ["b bob "]],
+    ["those that sent last first", "anna: 1\nannika: 2\nanna: 3\n", "ann", ["anna: ", "annika: "]],
+    ["round and round", "ann: 1\nanna: 2\n", "hi ann", ["hi anna ", "hi ann ", "hi anna "]],
+    ["other scripts", "Ünal: hi\n", "ü", ["Ünal: "]],
+  ])("%s", (_what, lines, before, after) => {
+    expect(tabs(lines, before, after.length)).toEqual(after);
   });
 
   test("names not seen for long are forgotten", () => {
     const crowd = Array.from({ length: 300 }, (_, index) => `member${index}: hi\n`).join("");
-    expect(tabs(`bob: hi\n${crowd}`, "bo|")).toEqual([undefined]);
-    expect(tabs(`${crowd}bob: hi\n`, "bo|")).toEqual(["bob: |"]);
+    expect(tabs(`bob: hi\n${crowd}`, "bo")).toEqual(["bo"]);
+    expect(tabs(`${crowd}bob: hi\n`, "bo")).toEqual(["bob: "]);
   });
 
   test("a Tab after something else was typed starts again", () => {
     const completion = new Completion();
     completion.see("bob: hi\ncarol: hi\n", "");
-    expect(completion.complete(atEnd("")).line).toBe("carol: ");
-    const second = completion.complete(atEnd("carol: b"));
-    expect(second.line).toBe("carol: bob ");
-    expect(completion.complete(second).line).toBe("carol: bob ");
-    const none = atEnd("d");
-    expect(completion.complete(none)).toBe(none);
+    expect(completion.complete("")).toBe("carol: ");
+    expect(completion.complete("carol: b")).toBe("carol: bob ");
+    expect(completion.complete("carol: bob ")).toBe("carol: bob ");
+    expect(completion.complete("d")).toBe("d");
     completion.see("dora: hi\n", "");
-    expect(completion.complete(none).line).toBe("dora: ");
+    expect(completion.complete("d")).toBe("dora: ");
   });
 });
 
@@ -106,15 +92,17 @@ describe("the name", () => {
       command: `${environment} "${process.execPath}" client.ts --quiet ${options} 127.0.0.1 ${port}`,
     });
 
-  terminalTest("is the login name in a terminal, as far as it can be a name", async () => {
+  terminalTest("is the login name in a terminal, if that can be a name", async () => {
     const server = await ServerProgram.start();
     const bob = await server.join();
-    const terminal = await withoutName(server.port, "", "env USER='Ann: of Green Gables'");
-    await terminal.shows(/^AnnofGreenGables:$/m);
+    const terminal = await withoutName(server.port, "", "env USER=ann");
+    await terminal.shows(/^ann:$/m);
     await terminal.enter("hi");
-    await bob.hears("AnnofGreenGables: hi\n");
+    await bob.hears("ann: hi\n");
+    const spaced = await withoutName(server.port, "", "env USER='Ann of Green Gables'");
+    await spaced.shows(/^>$/m);
     const dumb = await withoutName(server.port, "", "env USER=carol TERM=dumb");
-    await server.members(3);
+    await server.members(4);
     await dumb.enter("hi");
     await bob.hears("carol: hi\n");
     const known = await withoutName(server.port, "", "env -u USER -u LOGNAME");

@@ -1,8 +1,7 @@
-import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
-import type { Edited } from "../../lib/terminal/editor.ts";
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
-import { HELP, Typing } from "../../lib/terminal/typing.ts";
+import { edit, type Edited, HELP, Typing } from "../../lib/terminal/typing.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
@@ -12,7 +11,7 @@ function open() {
   const told: string[] = [];
   const typing = new Typing(
     (line) => told.push(`send ${line}`),
-    (command) => told.push(command),
+    new Map(["quit", "time", "help"].map((name) => [`/${name}`, () => void told.push(name)])),
   );
   typing.names.see("bob: hi\n", "");
   const keyboard = new Keyboard((input) => typing.take(input));
@@ -31,8 +30,8 @@ function open() {
   return { type, paste, pasteAsKeys, line, question, takeTold };
 }
 
-function withCursor({ line, cursor }: Edited): string {
-  return `${line.slice(0, cursor)}|${line.slice(cursor)}`;
+function withCursor({ before, after }: Edited): string {
+  return `${before}|${after}`;
 }
 
 const lines = (count: number) => Array.from({ length: count }, (_, index) => `line ${index}\n`);
@@ -68,28 +67,28 @@ test.each([
 });
 
 test.each(["/shrug", "/quitter", "/quit now", "/QUIT", "/", "/etc/hosts is gone"])(
-  "%j asks, is still there after a no, and is sent after a yes",
+  "%j is not sent, but shows which commands there are; Up brings it back",
   (typed) => {
-    const { type, line, question, takeTold } = open();
-    const word = typed.split(" ")[0];
+    const { type, line, takeTold } = open();
     type(`${typed}\r`);
-    expect(question()).toBe(`unknown command ${word}; send it as a message? [y/N] `);
-    type("\r");
-    expect([question(), line(), takeTold()]).toEqual([undefined, `${typed}|`, []]);
-    type("\ryes\r");
-    expect([question(), line(), takeTold()]).toEqual([undefined, "|", [`send ${typed}`]]);
+    expect([line(), takeTold()]).toEqual(["|", ["help"]]);
+    type("\x10\x01/\r");
+    expect(takeTold()).toEqual([`send ${typed}`]);
   },
 );
 
 test("only y and yes are a yes", () => {
-  const { type, line, question, takeTold } = open();
-  for (const answer of ["\r", "n\r", "no\r", "yeah\r", "\x04", "yn\r"]) {
-    type(`\x15/x\r${answer}`);
-    expect([question(), line(), takeTold()]).toEqual([undefined, "/x|", []]);
+  const { type, paste, line, question, takeTold } = open();
+  const pasted = lines(6).join("");
+  for (const answer of ["\r", "n\r", "no\r", "yeah\r", "\x04", "yn\r", "/quit\r"]) {
+    paste(pasted);
+    type(answer);
+    expect([question(), line(), takeTold()]).toEqual([undefined, "|", []]);
   }
   for (const answer of ["y\r", "Y\r", " yes \r", "nx\x15y\r"]) {
-    type(`\x15/x\r${answer}`);
-    expect(takeTold()).toEqual(["send /x"]);
+    paste(pasted);
+    type(answer);
+    expect(takeTold()).toHaveLength(6);
   }
 });
 
@@ -138,15 +137,12 @@ test("a paste that is not to be sent leaves what was being typed", () => {
 });
 
 test("a paste of one line is as if it had been typed", () => {
-  const { paste, type, line, question, takeTold } = open();
+  const { paste, line, question, takeTold } = open();
   paste("/he");
   expect(line()).toBe("/he|");
   paste("lp\n");
-  paste("/shrug\nrest");
-  expect(takeTold()).toEqual(["help"]);
-  expect(question()).toStartWith("unknown command /shrug;");
-  type("y\r");
-  expect([line(), takeTold()]).toEqual(["rest|", ["send /shrug"]]);
+  paste("/time\nrest");
+  expect([question(), line(), takeTold()]).toEqual([undefined, "rest|", ["help", "time"]]);
 });
 
 test("Up and Down bring lines entered before, and what was being typed", () => {
@@ -161,19 +157,71 @@ test("Up and Down bring lines entered before, and what was being typed", () => {
   expect(line()).toBe("/help|");
 });
 
-test("a thousand lines are remembered, the last ones", () => {
-  const { type, line } = open();
-  for (let index = 0; index < 1500; index++) type(`line ${index}\r`);
-  for (let index = 0; index < 2000; index++) type("\x10");
-  expect(line()).toBe("line 500|");
-});
-
 test("keys that mean nothing here do nothing, with a question open as well", () => {
-  const { type, line, takeTold } = open();
+  const { type, paste, line, question, takeTold } = open();
   type("\x1b[5~a b\x00\x1b/\t\r");
   expect(takeTold()).toEqual(["send a bob "]);
-  type("/x\r\x1b[A\t\x1b[5~");
-  expect([line(), takeTold()]).toEqual(["/x|", []]);
-  type("y\r");
-  expect(takeTold()).toEqual(["send /x"]);
+  paste(lines(6).join(""));
+  type("\x1b[5~\x00");
+  expect([question(), line(), takeTold()]).toEqual(["send 6 lines? [y/N] ", "|", []]);
+});
+
+/** A line with `|` where the cursor is, after these keys. */
+function after(line: string, key: string): string {
+  const [before = "", afterCursor = ""] = line.split("|");
+  const from = { before, after: afterCursor };
+  const to = edit(from, key);
+  expect(to === from).toBe(false);
+  return withCursor(to);
+}
+
+describe("one press, one character as it is seen", () => {
+  test.each<[what: string, character: string, before: string]>([
+    ["a family", "👩‍👩‍👧", "a"],
+    ["a flag", "🇩🇪", "a"],
+    ["the second of two flags", "🇫🇷", "🇩🇪"],
+    ["a skin tone", "👍🏽", "a"],
+    ["a keycap", "1️⃣", "a"],
+    ["combining marks", "e\u0301\u0302", "a"],
+    ["Hangul jamo", "\u1112\u1161\u11ab", "a"],
+    ["Devanagari", "नि", "a"],
+    ["an astral letter", "𝒳", "a"],
+    ["a wide one", "漢", "a"],
+    ["ASCII", "x", "a"],
+  ])("%s", (_what, character, before) => {
+    const line = `${before}${character}b`;
+    const behind = `${before}${character}|b`;
+    const ahead = `${before}|${character}b`;
+    expect(after(behind, "\x7f")).toBe(`${before}|b`);
+    expect(after(behind, "\x1b[D")).toBe(ahead);
+    expect(after(ahead, "\x1b[C")).toBe(behind);
+    expect(after(ahead, "\x1b[3~")).toBe(`${before}|b`);
+    expect(after(ahead, "\x04")).toBe(`${before}|b`);
+    expect(after(`|${line}`, "\x05")).toBe(`${line}|`);
+  });
+});
+
+test.each([
+  ["one two|", "\x17", "one |"],
+  ["one two, |", "\x17", "one two|"],
+  ["naïve-été|", "\x1b\x7f", "naïve-|"],
+  ["one| two", "\x1bd", "one|"],
+  ["one two|", "\x1bb", "one |two"],
+  ["|one two", "\x1bf", "one| two"],
+  ["one |two", "\x15", "|two"],
+  ["one |two", "\x0b", "one |"],
+  ["one |two", "\x01", "|one two"],
+  ["one |two", "\x1b[F", "one two|"],
+  ["|", "\x7f", "|"],
+  ["|", "\x1b[D", "|"],
+  ["|", "\x1b[C", "|"],
+  ["|", "\x17", "|"],
+])("%s, by %j, is %s", (before, key, wanted) => {
+  expect(after(before, key)).toBe(wanted);
+});
+
+test("other keys are left to others", () => {
+  const edited = { before: "te", after: "xt" };
+  for (const key of ["\x03", "\r", "\t", "\x1b[A", "\x1b", "\x00"])
+    expect(edit(edited, key)).toBe(edited);
 });
