@@ -14,8 +14,12 @@ export type Input = { text?: string; key?: string };
 
 const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
-/** An end within a paste is a part of it, so it is over when nothing comes after that for so long. */
+/**
+ * An end within a paste is a part of it, so it is over when nothing comes after that for so long; and
+ * when its end was lost on the way, for the longer time.
+ */
 const PASTE_QUIET_MS = 50;
+const PASTE_LOST_MS = 3000;
 /** How long what follows ESC may take: it may be the key of that name, or the start of another. */
 const ESCAPE_MS = 500;
 
@@ -49,9 +53,11 @@ export class Keyboard {
     if (!this.#paste) this.#takeTyped();
     if (this.#held.length === 0) return; // To compare it with "" would flatten it, each time.
     const quietMs = this.#paste ? PASTE_QUIET_MS : ESCAPE_MS;
+    const finish = () => this.push(this.#finish());
     this.#quiet = setTimeout(() => {
       const isWhole = this.#paste !== "marked" || this.#held.includes(PASTE_END);
-      if (isWhole) this.push(this.#finish());
+      if (isWhole) finish();
+      else this.#quiet = setTimeout(finish, PASTE_LOST_MS);
     }, quietMs);
   }
 
@@ -73,7 +79,8 @@ export class Keyboard {
   #finish(): string {
     const [held, paste] = [this.#held, this.#paste];
     [this.#held, this.#paste] = ["", undefined];
-    const end = paste === "marked" ? held.lastIndexOf(PASTE_END) : held.length;
+    const mark = paste === "marked" ? held.lastIndexOf(PASTE_END) : -1;
+    const end = mark < 0 ? held.length : mark;
     // Two that come at once have become one.
     const text = held.slice(0, end).replaceAll(PASTE_END + PASTE_START, "");
     if (paste) this.#take({ text: harmless(text.replace(/\r\n?/g, "\n")) });

@@ -64,7 +64,7 @@ describe("pastes", () => {
     ["two in a row are one", [`${START}a\r${END}${START}b${END}`], ["a\nb"]],
     ["a TAB, and no completion", [`${START}a\t${END}`], ["a\t"]],
     ["nothing", [START + END], [""]],
-    ["no end", [`${START}a`, "b\r\x03"], []],
+    ["no end", [`${START}a`, "b\r\x03"], ["ab\n^C"]],
     ["keys in it are shown, not obeyed", [`${START}\x03\x1b[A\x04${END}`], ["^C^[[A^D"]],
     [
       "an end in it does not end it",
