@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
-import { codeOf, failed, UserError } from "../program/system-errors.ts";
+import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
 import { within } from "../program/timeout.ts";
 import { type Connection, SocketConnection } from "./connection.ts";
 
@@ -61,9 +61,9 @@ export async function openConnection(options: ConnectOptions): Promise<SocketCon
   const { tls, passPhrase, answerMs = ANSWER_MS, handshakeMs = HANDSHAKE_MS } = options;
   const address = addressOf(options);
   try {
-    if ("port" in options) checkRange("port", options.port, 65_535);
-    checkRange("answerMs", answerMs);
-    checkRange("handshakeMs", handshakeMs);
+    if ("port" in options) checkRange("port", options.port, 1, 65_535);
+    checkRange("answerMs", answerMs, 1);
+    checkRange("handshakeMs", handshakeMs, 1);
     let connection: SocketConnection;
     if (tls) {
       const { BENEATH_TLS, startTls } = await import("./tls.ts");
@@ -81,12 +81,6 @@ export async function openConnection(options: ConnectOptions): Promise<SocketCon
 /** Where that is, as the user wrote it. */
 export function addressOf(place: Place): string {
   return "unix" in place ? place.unix : formatAddress(place.host, place.port);
-}
-
-function checkRange(option: string, value: number, max = Infinity): void {
-  if (value >= 1 && value <= max) return;
-  const range = max === Infinity ? "from 1 on" : `from 1 to ${max}`;
-  throw new UserError(`${option} is a number ${range}, not ${value}`, { permanent: true });
 }
 
 /** One socket that is connected there: socket and connect, for one address after another. */

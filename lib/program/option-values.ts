@@ -1,7 +1,7 @@
 /** What options take, to put into the table of a command line: sizes, times, numbers and so on. */
 
 import type { Option } from "./command-line.ts";
-import { formatSize, parseSize, parseTimeMs } from "./units.ts";
+import { DAY_MS, formatSize, parseSize, parseTimeMs } from "./units.ts";
 
 /** A number of bytes. */
 export function size(help: string, initial: number, min = 1, max = 2 ** 31): Option<number> {
@@ -13,7 +13,7 @@ export function size(help: string, initial: number, min = 1, max = 2 ** 31): Opt
 /** A time in ms. */
 export function time<None>(help: string, initialMs: None): Option<number | None> {
   const expects = "a time like 500ms, 10s or 5m, of at most 24h";
-  const parse = (value: string) => inRange(parseTimeMs(value), 0, 24 * 3_600_000);
+  const parse = (value: string) => inRange(parseTimeMs(value), 0, DAY_MS);
   return { takes: "time", expects, help, default: initialMs, parse };
 }
 
