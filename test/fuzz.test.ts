@@ -164,7 +164,6 @@ test("a port is a whole number in its range or a mistake that names it", () => {
 test("a command line is read, or its first mistake is one line for the user", async () => {
   const command = {
     name: "fuzzed",
-    version: "1",
     summary: "Takes anything.",
     operands: ["port"],
     options: { quiet: flag("q"), buffer: size("b", 8), "max-clients": count("m", 5) },

@@ -2,11 +2,12 @@
 
 import { parseArgs } from "node:util";
 
+import { engines, version } from "../../package.json";
 import { openStderr, writeOut } from "./output.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
-/** The oldest Bun that will do; `engines` in package.json says so too, but nothing looks there. */
-export const OLDEST_BUN = "1.4.5";
+/** The oldest Bun that will do, of which `bun` itself takes no notice. */
+const OLDEST_BUN = engines.bun.replace(">=", "");
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -27,7 +28,6 @@ export type Table = Readonly<Record<string, Option<unknown>>>;
 /** A program, as its `--help` shows it. */
 export interface Command<Options extends Table = Table> {
   name: string;
-  version: string;
   /** One sentence on what it does. */
   summary: string;
   /** The names of its operands, all of them required, in order. */
@@ -49,11 +49,26 @@ export function flag(help: string): Option<boolean> {
   return { help, default: false, parse: () => true };
 }
 
-/** Text that is taken as it is; `initial` is what it is, here and below, when it is not given. */
-export function text<None>(takes: string, help: string, initial: None): Option<string | None> {
-  const expects = /^[aeiou]/.test(takes) ? `an ${takes}` : `a ${takes}`;
-  const parse = (value: string) => (value === "" ? undefined : value);
-  return { takes, expects, help, default: initial, parse };
+/**
+ * A kind of option that takes a value: what that is called, what it has to be, and how it is read.
+ * One that is not given is undefined, unless there is something else that it is then.
+ */
+export function kind<Value>(
+  takes: string,
+  expects: string,
+  parse: (text: string) => Value | undefined,
+) {
+  function option(help: string): Option<Value | undefined>;
+  function option<None>(help: string, initial: None): Option<Value | None>;
+  function option(help: string, initial?: Value) {
+    return { takes, expects, help, default: initial, parse };
+  }
+  return option;
+}
+
+/** Text that is taken as it is, unless it is empty. */
+export function text(takes: string) {
+  return kind(takes, `a ${takes}`, (value) => value || undefined);
 }
 
 /**
@@ -87,7 +102,7 @@ export function parseCommandLine<Options extends Table>(
     if (option === undefined) throw unknownOption(argv[token.index] ?? rawName, command, table);
     options[name] = parseValue(option, rawName, options[name], value, inlineValue);
     if (options["help"]) return { print: formatHelp(command, table) };
-    if (options["version"]) return { print: `${command.name} ${command.version}` };
+    if (options["version"]) return { print: `${command.name} ${version}` };
   }
 
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
@@ -130,9 +145,9 @@ export async function exit(exitCode: number): Promise<never> {
 }
 
 /** @throws {UserError} when a version, that of this Bun by default, is too old */
-export function requireBun(version: string = Bun.version): void {
-  if (Bun.semver.order(version, OLDEST_BUN) >= 0) return;
-  throw new UserError(`Bun ${OLDEST_BUN} or later is needed, this is ${version}: https://bun.com`);
+export function requireBun(running: string = Bun.version): void {
+  if (Bun.semver.order(running, OLDEST_BUN) >= 0) return;
+  throw new UserError(`Bun ${OLDEST_BUN} or later is needed, this is ${running}: https://bun.com`);
 }
 
 /**

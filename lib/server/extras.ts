@@ -5,17 +5,41 @@
  * through the extras in this order.
  */
 
-import type { Secrets } from "../extras/part.ts";
+import type { Context, Part, Secrets } from "../extras/part.ts";
 import { ADDRESS_RULE } from "../program/address.ts";
-import { flag, type Table, text } from "../program/command-line.ts";
-import * as values from "../program/option-values.ts";
-import type { Entry, Intersection } from "./entry.ts";
-import * as kinds from "./option-kinds.ts";
+import { flag, kind, type Table, text, type Values } from "../program/command-line.ts";
+import { count, lines, list, place, time } from "../program/option-values.ts";
+
+/** One of them. */
+interface Entry<Options extends Table, Settings> {
+  readonly options?: Options;
+  /** Options that do not go together; `!web` stands for one that is not there, but needed. */
+  readonly excludes?: readonly (readonly string[])[];
+  /**
+   * What `listen` takes, from the command line and the files that it names, which are read again at
+   * SIGHUP; the same names and values by default.
+   */
+  settings?(given: Values<Options>): Settings | Promise<Settings>;
+  /** How many files it needs. */
+  filesMax?(given: Values<Options>): Promise<number>;
+  /** No part if it is not asked for. */
+  load(settings: Settings, context: Context): Promise<Part | false | 0 | undefined>;
+}
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
-const file = (help: string) => text("file", help, undefined);
-const count = (help: string) => values.count(help, undefined);
-const addresses = (help: string) => values.list("address", ADDRESS_RULE, help, (text) => text);
+const file = text("file");
+const addresses = (help: string) => list("address", ADDRESS_RULE, /^/, help);
+const redisUrl = kind(
+  "url",
+  "an address like redis://10.0.0.5 or rediss://user@host:6380/1",
+  (text) => (/^rediss?:\/\/[^/?#]+\/?\d*$/.test(text) && URL.parse(text)) || undefined,
+);
+/** A name that does not end the braces around it in the names of keys. */
+const roomName = kind(
+  "name",
+  "a name of letters, digits, dots, - and _, of at most 64 characters",
+  (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
+);
 
 function entry<Settings, Options extends Table = {}>(
   one: Entry<Options, Settings>,
@@ -27,16 +51,12 @@ function entry<Settings, Options extends Table = {}>(
 export const EXTRAS = {
   redis: entry({
     options: {
-      redis: kinds.redisUrl(
+      redis: redisUrl(
         "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
       ),
-      room: kinds.roomName("the name of that room (default linechat)"),
+      room: roomName("the name of that room (default linechat)"),
     },
     excludes: [["room", "!redis"]],
-    doubt: (given) =>
-      given["reuse-port"] && !given["redis"]
-        ? "without --redis, servers on the same port are rooms of their own"
-        : undefined,
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
     load: async ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
       redis && (await import("../redis/redis.ts")).redis(redis, common, context),
@@ -83,10 +103,9 @@ export const EXTRAS = {
       ["tls-key", "!tls-cert"],
       ["tls-ca", "!tls-cert"],
     ],
-    secrets: async ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }, isAgain) =>
-      cert !== undefined && {
-        tls: (await import("../program/files.ts")).loadTls({ cert, key, ca }, isAgain),
-      },
+    settings: async ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }) => ({
+      tls: cert ? (await import("../program/files.ts")).loadTls({ cert, key, ca }) : undefined,
+    }),
     load: async ({ tls }: Pick<Secrets, "tls">, context) =>
       tls && (await import("../doors/tls.ts")).tls(context),
   }),
@@ -101,14 +120,9 @@ export const EXTRAS = {
     options: {
       "pass-file": file("require the line in this file as each client's first line"),
     },
-    secrets: async ({ "pass-file": file }, isAgain) =>
-      file !== undefined && {
-        passPhrase: (await import("../program/files.ts")).readPassPhrase(file, isAgain),
-      },
-    doubt: (given, isOpen) =>
-      given["pass-file"] && !given["tls-cert"] && isOpen
-        ? "the pass phrase travels in the clear: there is no TLS"
-        : undefined,
+    settings: async ({ "pass-file": file }) => ({
+      passPhrase: file ? (await import("../program/files.ts")).readPassPhrase(file) : undefined,
+    }),
     load: async ({ passPhrase }: Pick<Secrets, "passPhrase">, context) =>
       passPhrase && (await import("../doors/pass-phrase.ts")).passPhrase(context),
   }),
@@ -132,14 +146,12 @@ export const EXTRAS = {
         "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
       ),
     },
-    addedBytesMax: async ({ names }) =>
-      names ? (await import("../extras/names/names.ts")).PREFIX_BYTES_MAX : 0,
     load: async ({ names }: { names?: boolean | undefined }, context) =>
       names && (await import("../extras/names/names.ts")).names(context),
   }),
   history: entry({
     options: {
-      history: kinds.lines(
+      history: lines(
         "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
       ),
     },
@@ -153,10 +165,7 @@ export const EXTRAS = {
   }),
   idle: entry({
     options: {
-      idle: values.time(
-        "disconnect clients that have sent no line for this long (default: never)",
-        undefined,
-      ),
+      idle: time("disconnect clients that have sent no line for this long (default: never)"),
     },
     settings: ({ idle }) => ({ idleMs: idle || undefined }),
     load: async ({ idleMs }: { idleMs?: number | undefined }) =>
@@ -168,12 +177,12 @@ export const EXTRAS = {
   }),
   web: entry({
     options: {
-      web: kinds.place(`a page for browsers ${ON_PORT}`),
-      "web-name": values.list(
+      web: place(`a page for browsers ${ON_PORT}`),
+      "web-name": list(
         "name",
         "a name as in a URL, like chat.example.org",
+        /^[^\s/@]+$/,
         "a name by which browsers find this server, beside its addresses; repeatable",
-        (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
       ),
     },
     excludes: [
@@ -187,7 +196,7 @@ export const EXTRAS = {
   }),
   metrics: entry({
     options: {
-      metrics: kinds.place(`figures for Prometheus at /metrics, and /health, ${ON_PORT}`),
+      metrics: place(`figures for Prometheus at /metrics, and /health, ${ON_PORT}`),
     },
     load: async ({ metrics, ...about }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics && (await import("../metrics/metrics.ts")).metrics(metrics, about, context),
@@ -195,6 +204,12 @@ export const EXTRAS = {
 } as const;
 
 type Entries = (typeof EXTRAS)[keyof typeof EXTRAS];
+/** What is each of several types at once. */
+type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;
 
 /** What `listen` takes for all of them. */
 export type ExtraSettings = Intersection<Parameters<Entries["load"]>[0]>;

@@ -1,8 +1,8 @@
 /** A room as a program opens it: its numbers are checked, and it reports what happens. */
 
 import type { Guard } from "../extras/part.ts";
-import { checkRange, UserError } from "../program/system-errors.ts";
-import { DAY_MS } from "../program/units.ts";
+import { checkRange, usageError } from "../program/system-errors.ts";
+import { DAY_MS, formatSize } from "../program/units.ts";
 import type { Extra } from "../room/extra.ts";
 import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";
 import type { EmbeddedRoom, OpenRoomOptions, RoomEvents } from "./api.ts";
@@ -60,7 +60,10 @@ function checkLimits(options: RoomOptions): void {
   const given: Readonly<Record<string, unknown>> = { ...options };
   for (const [name, min, max] of RANGES) checkRange(name, given[name] ?? min, min, max);
   const { lineBytesMax, logBytes, addedBytesMax = 0 } = { ...DEFAULTS, ...options };
-  const bytes = lineBytesMax + addedBytesMax;
-  if (bytes > logBytes)
-    throw new UserError(`a line of ${bytes} bytes, by lineBytesMax, is more than logBytes holds`);
+  const line = `a line of ${formatSize(lineBytesMax)}${addedBytesMax > 0 ? " and its name" : ""}`;
+  const log = `a log of ${formatSize(logBytes)}`;
+  if (lineBytesMax + addedBytesMax > logBytes)
+    throw usageError(
+      `${line} (--max-line, lineBytesMax) does not fit into ${log} (--buffer, logBytes)`,
+    );
 }

@@ -8,7 +8,6 @@
 
 import { runCommand } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
-import { version } from "../../package.json";
 import { ServerProgram } from "../harness.ts";
 import { frameAt, upgradeRequest } from "../harness/web-frames.ts";
 import { webUrl } from "../harness/web-peer.ts";
@@ -19,7 +18,6 @@ const LINE_BYTES = 64;
 const WINDOW_LINES = 1_000;
 const command = {
   name: "bench-web",
-  version,
   summary: "Compares what listeners by WebSocket and by plain lines cost the server.",
   operands: [],
   options: {

@@ -5,7 +5,7 @@ import { openStderr } from "../../lib/program/output.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 
 const command = {
-  ...{ name: "chatter", version: "1", summary: "Chats.", operands: [], options: {}, examples: [] },
+  ...{ name: "chatter", summary: "Chats.", operands: [], options: {}, examples: [] },
 };
 
 await runCommand(command, async () => {

@@ -61,7 +61,7 @@ test("an address with its port is taken apart again", () => {
 });
 
 test("a mode is written with or without the 0 of C", () => {
-  const { parse } = fileMode("", undefined);
+  const { parse } = fileMode("");
   const read = (text: string) => parse(text, undefined);
   expect(["660", "0660", "000"].map(read)).toEqual([0o660, 0o660, 0]);
   for (const wrong of ["", "66", "6600", "00660", "0x660", "668", "rw", "u+rw", "-660"])
