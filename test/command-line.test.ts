@@ -29,13 +29,13 @@ const SERVER_MISTAKES: [string, string][] = [
   ["localhost 80", 'unexpected argument "80"'],
   ["0 extra", 'unexpected argument "extra"'],
   ["--unix room 0", 'unexpected argument "0"'],
-  ["-1", "unknown option -1"],
-  ["--port 80", "unknown option --port; <port> stands alone"],
-  ["-p 80", "unknown option -p"],
-  ["--hsot ::1 0", "unknown option --hsot; did you mean --host?"],
-  ["--maxline 1 0", "unknown option --maxline; did you mean --max-line?"],
-  ["--cert=a.pem 0", "unknown option --cert; did you mean --tls-cert?"],
-  ["--frobnicate 0", "unknown option --frobnicate"],
+  ["-1", 'unknown option "-1"'],
+  ["--port 80", 'unknown option "--port"; <port> stands alone'],
+  ["-p 80", 'unknown option "-p"'],
+  ["--hsot ::1 0", 'unknown option "--hsot"; did you mean --host?'],
+  ["--maxline 1 0", 'unknown option "--maxline"; did you mean --max-line?'],
+  ["--cert=a.pem 0", 'unknown option "--cert"; did you mean --tls-cert?'],
+  ["--frobnicate 0", 'unknown option "--frobnicate"'],
   ["0 --host", "--host takes an address"],
   ["--host= 0", '--host takes an address, not ""'],
   ["--host --quiet 0", '--host takes an address, not "--quiet"'],
@@ -77,9 +77,9 @@ const CLIENT_MISTAKES: [string, string][] = [
   ["localhost:80 80", 'unexpected argument "80"'],
   ["localhost 80 x", 'unexpected argument "x"'],
   ["--unix room 8080", 'unexpected argument "8080"'],
-  ["--nmae ann localhost 80", "unknown option --nmae; did you mean --name?"],
-  ["--host=x", "unknown option --host; <host> stands alone"],
-  ["--recv", "unknown option --recv; did you mean --recv-only?"],
+  ["--nmae ann localhost 80", 'unknown option "--nmae"; did you mean --name?'],
+  ["--host=x", 'unknown option "--host"; <host> stands alone'],
+  ["--recv", 'unknown option "--recv"; did you mean --recv-only?'],
   ["--name a:b localhost 80", `${A_NAME} "a:b"`],
   ["--name a\u2800b localhost 80", `${A_NAME} "a\u2800b"`],
   ["--name --quiet localhost 80", `${A_NAME} "--quiet"`],
@@ -112,8 +112,8 @@ describe("a usage mistake is named", () => {
   });
 
   test.each([
-    ["server", ["--wrong=\n"], "unknown option --wrong"],
-    ["client", ["--wrong=\n"], "unknown option --wrong"],
+    ["server", ["--wrong=\n"], 'unknown option "--wrong"'],
+    ["client", ["--wrong=\n"], 'unknown option "--wrong"'],
     ["server", ["--deny", "10.0.0.0/33", "0"], `${A_RULE} "10.0.0.0/33"`],
     [
       "server",
@@ -230,7 +230,7 @@ test("each script of the package has a --help, and a word on an option that it d
       const help = await run("--help");
       expect(help).toMatchObject({ code: 0, stderr: "" });
       expect(help.stdout).toContain(`bun run ${name}`);
-      const mistake = `${name}: unknown option --wrong (see --help)\n`;
+      const mistake = `${name}: unknown option "--wrong" (see --help)\n`;
       expect(await run("--wrong")).toEqual({ code: 2, stdout: "", stderr: mistake });
     }),
   );

@@ -202,7 +202,7 @@ describe("its commands", () => {
       [[], "<server|client> missing, as in linechat server 8080"],
       [["sevrer", "8080"], 'unknown command "sevrer"; did you mean server or client?'],
       [["toString"], 'unknown command "toString"; did you mean server or client?'],
-      [["--nope", "server"], "unknown option --nope"],
+      [["--nope", "server"], 'unknown option "--nope"'],
     ] as const) {
       const stderr = `linechat: ${message} (see --help)\n`;
       expect(await linechat(...words)).toEqual({ code: 2, stdout: "", stderr });

@@ -3,7 +3,7 @@
 import { fstatSync } from "node:fs";
 import { isatty } from "node:tty";
 
-import { openStderr } from "../program/output.ts";
+import { stderr } from "../program/output.ts";
 
 /** Where the client reports what it does. */
 export interface Notes {
@@ -23,7 +23,7 @@ export function openNotes(terminal: Notes | undefined): Notes {
 function notesOnStderr(): Notes {
   const style = styleAt(2);
   return {
-    note: (event) => openStderr().write(`${style(event, 2, 22)}\n`),
+    note: (event) => stderr.write(`${style(event, 2, 22)}\n`),
     status() {},
   };
 }

@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 
 import { engines, version } from "../../package.json";
-import { openStderr, writeOut } from "./output.ts";
+import { stderr, writeOut } from "./output.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
 /** The oldest Bun that will do, of which `bun` itself takes no notice. */
@@ -133,14 +133,14 @@ export async function runCommand<Options extends Table>(
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
     const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
-    openStderr().write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
+    stderr.write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }
 
 /** Ends the program once stderr has taken what was written; if it is stuck, after half a second. */
 export async function exit(exitCode: number): Promise<never> {
-  await openStderr().close();
+  await stderr.close();
   process.exit(exitCode);
 }
 
@@ -165,16 +165,15 @@ export function parsePort(value: string, lowest: 0 | 1): number {
 /** An option that does not exist, such as `--nmae` or `--port`, and what may have been meant. */
 function unknownOption(word: string, command: Command, table: Table): UserError {
   const [shown = ""] = word.split("=");
+  const unknown = `unknown option ${quote(shown)}`;
   const name = shown.replace(/^--?/, "");
+  if (command.operands.includes(name)) return usageError(`${unknown}; <${name}> stands alone`);
   const letters = (text: string) => [...text.replaceAll("-", "")].sort().join("");
-  const isNear = (other: string) =>
-    other.startsWith(name) || other.endsWith(`-${name}`) || letters(other) === letters(name);
-  const near = name.length > 1 ? Object.keys(table).filter(isNear) : [];
-  const hint = command.operands.includes(name)
-    ? `; <${name}> stands alone`
-    : near.length > 0 && `; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`;
-  const plain = /^[\w-]{1,60}$/.test(shown) ? shown : quote(shown);
-  return usageError(`unknown option ${plain}${hint || ""}`);
+  const near = Object.keys(table).filter(
+    (other) => other.split("-").includes(name) || letters(other) === letters(name),
+  );
+  if (near.length === 0) return usageError(unknown);
+  return usageError(`${unknown}; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`);
 }
 
 function parseValue(

@@ -7,7 +7,7 @@ import { codeOf, failed } from "./system-errors.ts";
 /** As much as a pipe takes in one piece (POSIX, 4 KiB on Linux): events go out together up to that. */
 const PIPE_BUF = 4096;
 const LONGEST_WAIT_MS = 50;
-const QUEUE_LENGTH_MAX = 1 << 20;
+const PIECES_MAX = 256;
 const CLOSE_MS = 500;
 
 /**
@@ -51,27 +51,13 @@ export async function writeOut(bytes: Uint8Array): Promise<boolean> {
   }
 }
 
-let stderr: Queue | undefined;
-
-/**
- * The stderr of this process: what the program reports about itself, which never makes it wait.
- *
- * @param countLine replaces `Queue.countLine`
- */
-export function openStderr(countLine?: Queue["countLine"]): Queue {
-  stderr ??= new Queue(2);
-  if (countLine) stderr.countLine = countLine;
-  return stderr;
-}
-
 /** A bounded queue before a descriptor that may be stuck, full, closed or gone. */
 export class Queue {
   readonly #descriptor: number;
-  /** The line, with its LF, that tells how many events were dropped. */
-  countLine = (events: number): string =>
-    `${events} ${events === 1 ? "event was" : "events were"} not logged\n`;
-  #events: string[] = [];
-  #length = 0;
+  /** Makes the line, with its LF, that an event is. */
+  lineOf = (event: string): string => `${event}\n`;
+  /** Lines that go out together. */
+  #pieces: string[] = [];
   #dropped = 0;
   #writing: Promise<void> | undefined;
 
@@ -80,17 +66,17 @@ export class Queue {
   }
 
   /**
-   * Writes as soon as the descriptor takes it. What does not fit into the queue, or cannot be
-   * written, is dropped and counted; when there is room again, the count is written.
-   *
-   * @param event written as it is, in one piece: a line with its LF, as a rule
+   * Writes an event, or any text, as soon as the descriptor takes it. What does not fit into the
+   * queue, or cannot be written, is dropped and counted; when there is room again, the count is written.
    */
   write(event: string): void {
-    const isFull = this.#length + event.length > QUEUE_LENGTH_MAX;
+    const pieces = this.#pieces;
     // After a gap nothing is queued until the count can follow what came before it.
-    if (isFull || (this.#dropped > 0 && this.#writing)) return void this.#dropped++;
-    this.#events.push(event);
-    this.#length += event.length;
+    if (this.#writing && (this.#dropped > 0 || pieces.length === PIECES_MAX))
+      return void this.#dropped++;
+    const last = pieces.at(-1);
+    if (last === undefined || last.length + event.length > PIPE_BUF) pieces.push(event);
+    else pieces[pieces.length - 1] = last + event;
     this.#writing ??= this.#writeAll();
   }
 
@@ -100,30 +86,26 @@ export class Queue {
   }
 
   async #writeAll(): Promise<void> {
-    const events = this.#events;
+    let piece: string | undefined;
     try {
       await this.#writeCount();
-      while (events.length > 0) {
-        let [text = ""] = events;
-        let count = 1;
-        for (; text.length + (events[count]?.length ?? Infinity) <= PIPE_BUF; count++)
-          text += events[count];
-        await writeFully(this.#descriptor, Buffer.from(text));
-        events.splice(0, count);
-        this.#length -= text.length;
-      }
+      while ((piece = this.#pieces.shift())) await writeFully(this.#descriptor, Buffer.from(piece));
       await this.#writeCount();
     } catch {
-      this.#dropped += events.splice(0).length;
-      this.#length = 0;
+      const lost = [piece, ...this.#pieces.splice(0)].join("");
+      this.#dropped += lost.split("\n").length - 1;
     }
     this.#writing = undefined;
   }
 
   async #writeCount(): Promise<void> {
     for (let count = this.#dropped; count > 0; count = this.#dropped) {
-      await writeFully(this.#descriptor, Buffer.from(this.countLine(count)));
+      const event = `${count} ${count === 1 ? "event was" : "events were"} not logged`;
+      await writeFully(this.#descriptor, Buffer.from(this.lineOf(event)));
       this.#dropped -= count;
     }
   }
 }
+
+/** What the program reports about itself, which never makes it wait. */
+export const stderr = new Queue(2);

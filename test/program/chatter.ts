@@ -1,7 +1,7 @@
 /** A program for output.test.ts: `write 5` writes five events, `exit` ends it; each answered on stdout. */
 
 import { exit, runCommand } from "../../lib/program/command-line.ts";
-import { openStderr } from "../../lib/program/output.ts";
+import { stderr } from "../../lib/program/output.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 
 const command = {
@@ -9,7 +9,6 @@ const command = {
 };
 
 await runCommand(command, async () => {
-  const stderr = openStderr();
   let count = 0;
   for await (const line of console) {
     const [verb, number] = line.split(" ");

@@ -144,9 +144,9 @@ test("what could not be written is counted before the next that can", async () =
     await queue.close();
   }
   fifo.open();
-  queue.countLine = (count) => `lost: ${count}\n`;
+  queue.lineOf = (event) => `at noon ${event}\n`;
   queue.write("here again\n");
   await queue.close();
   closeSync(descriptor);
-  expect(await fifo.reads()).toBe("lost: 2\nhere again\n");
+  expect(await fifo.reads()).toBe("at noon 2 events were not logged\nhere again\n");
 });
