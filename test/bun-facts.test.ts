@@ -218,13 +218,13 @@ test("setImmediate runs once all sockets that are ready have had their data", as
 test(":: takes IPv6 and IPv4", async () => {
   const { port } = Bun.listen({ hostname: "::", port: 0, socket: { data() {} } });
   for (const hostname of ["::1", "127.0.0.1"]) await connect({ hostname, port });
-  expect(sockets.length, "lib/program/port.ts listens on :: alone").toBe(2);
+  expect(sockets.length, "lib/program/network.ts listens on :: alone").toBe(2);
 });
 
 test("an address in use throws EADDRINUSE, and a port without a server rejects with ECONNREFUSED", async () => {
   const at = listen();
   const again = () => Bun.listen({ hostname: "127.0.0.1", port: at.port, socket: { data() {} } });
-  expect(again, "lib/program/port.ts reads the code").toThrow(
+  expect(again, "lib/program/network.ts reads the code").toThrow(
     expect.objectContaining({ code: "EADDRINUSE" }),
   );
   open.pop()?.stop(true);

@@ -8,7 +8,7 @@ import { expect, test } from "bun:test";
 
 import { NamedLines } from "../lib/extras/names/named-lines.ts";
 import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
-import { formatAddress, unmapAddress } from "../lib/program/address.ts";
+import { formatAddress, unmapAddress } from "../lib/program/network.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
 import { count, size } from "../lib/program/option-values.ts";

@@ -3,9 +3,8 @@
 import { statSync } from "node:fs";
 import { isIP } from "node:net";
 
-import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
-import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
+import { ADDRESS_ERRORS, formatAddress, tune } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
 import { within } from "../program/timeout.ts";
 import { type Connection, SocketConnection } from "./connection.ts";
@@ -17,11 +16,7 @@ const HANDSHAKE_MS = 10_000;
 /** How long an address is tried alone before the next one is tried as well (RFC 8305, 5). */
 const HEAD_START_MS = 250;
 /** What errors mean here. */
-const WORDS = {
-  DNS_ENOTFOUND: "unknown host",
-  ECONNRESET: "reset by the server",
-  EINVAL: "invalid argument; a link-local address needs its interface, like fe80::1%eth0",
-};
+const WORDS = { ...ADDRESS_ERRORS, ECONNRESET: "reset by the server" };
 
 /** A port, from 1 to 65535, of a host, by name or address; or the path of a Unix socket. */
 export type Place = { host: string; port: number } | { unix: string };
@@ -104,8 +99,7 @@ async function openSocket<Data>(
   };
   try {
     const connected = await within(answerMs, first(), (time) => `no answer ${time}`);
-    connected.setNoDelay(true);
-    connected.setKeepAlive(true, KEEP_ALIVE_MS);
+    tune(connected);
     return connected;
   } finally {
     late.abort();

@@ -2,7 +2,7 @@
 
 import { BlockList, isIP } from "node:net";
 
-import { ADDRESS_RULE } from "../program/address.ts";
+import { ADDRESS_RULE } from "../program/network.ts";
 import { quote, usageError } from "../program/system-errors.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** `--allow`, `--deny` and `--max-clients-per-address`: from where clients may connect, and how many. */
 
 import type { Part } from "../extras/part.ts";
-import { unmapAddress } from "../program/address.ts";
+import { unmapAddress } from "../program/network.ts";
 import { notAllowedFrom, tooManyFrom } from "../program/server-messages.ts";
 import { checkRange } from "../program/system-errors.ts";
 import { addressList } from "./address-list.ts";

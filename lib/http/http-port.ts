@@ -1,8 +1,8 @@
 /** A port that `Bun.serve` listens on: for browsers, or for Prometheus. */
 
-import { formatAddress } from "../program/address.ts";
 import { countOpenFiles, fileLimit } from "../program/file-limit.ts";
-import { cannotListen, listenOnPort, type Port } from "../program/port.ts";
+import { formatAddress, listenOnPort, type Port } from "../program/network.ts";
+import { failed } from "../program/system-errors.ts";
 
 /** How often open files are counted: some 1,000 connections can come in such a time. */
 const LOOK_MS = 20;
@@ -37,7 +37,7 @@ export function openHttpPort(
         try {
           server = serve({ hostname, port });
         } catch (error) {
-          throw cannotListen(address, error);
+          throw failed(`cannot listen on ${address}`, error);
         }
         self.isOpen = true;
       },

@@ -2,7 +2,7 @@
 
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
-import type { Port } from "../program/port.ts";
+import type { Port } from "../program/network.ts";
 import { DEFAULTS } from "../room/room.ts";
 import { Counters, roomFigures, textOf } from "./figures.ts";
 

@@ -1,8 +1,7 @@
 /** What options take, to put into the table of a command line: sizes, times, numbers and so on. */
 
-import { splitAddress } from "./address.ts";
 import { kind, type Option } from "./command-line.ts";
-import type { Port } from "./port.ts";
+import { type Port, splitAddress } from "./network.ts";
 import { DAY_MS, parseSize, parseTimeMs } from "./units.ts";
 
 /** History that is given as a number of lines has at most so many bytes. */

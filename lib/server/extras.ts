@@ -6,8 +6,8 @@
  */
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
-import { ADDRESS_RULE } from "../program/address.ts";
 import { flag, kind, type Table, text, type Values } from "../program/command-line.ts";
+import { ADDRESS_RULE } from "../program/network.ts";
 import { count, lines, list, place, time } from "../program/option-values.ts";
 
 /** One of them. */

@@ -1,12 +1,11 @@
 /**
- * Stage 1, opening the server: getaddrinfo is in lib/program/port.ts; `Bun.listen` does socket, bind
+ * Stage 1, opening the server: getaddrinfo is in lib/program/network.ts; `Bun.listen` does socket, bind
  * and listen; what it accepts belongs to `Connections`.
  */
 
 import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
-import { formatAddress } from "../program/address.ts";
-import { listenOnPort } from "../program/port.ts";
+import { formatAddress, listenOnPort } from "../program/network.ts";
 import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import type { Listener, ListenOptions, Place, Server } from "./api.ts";

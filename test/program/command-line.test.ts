@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { formatAddress, splitAddress } from "../../lib/program/address.ts";
+import { formatAddress, splitAddress } from "../../lib/program/network.ts";
 import { parsePort } from "../../lib/program/command-line.ts";
 import { fileMode } from "../../lib/program/option-values.ts";
 import { quote } from "../../lib/program/system-errors.ts";
