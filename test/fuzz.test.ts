@@ -8,9 +8,9 @@ import { expect, test } from "bun:test";
 
 import { NamedLines } from "../lib/extras/names/named-lines.ts";
 import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
-import { formatAddress, unmapAddress } from "../lib/program/network.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
+import { formatAddress, unmapAddress } from "../lib/program/network.ts";
 import { count, size } from "../lib/program/option-values.ts";
 import { UserError } from "../lib/program/system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";

@@ -4,7 +4,6 @@ import { linkSync, lstatSync, type Stats, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { codeOf, failed, UserError } from "../program/system-errors.ts";
-import type { Listener } from "./api.ts";
 
 /** What `sockaddr_un` takes, without its NUL; on the BSDs it is a little less. */
 const PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
@@ -24,7 +23,7 @@ export async function listenOnPath(
   path: string,
   mode: number,
   listen: (name: string) => { stop(): void },
-): Promise<Listener> {
+) {
   // Not by the process's id: in every container there is a process 1.
   const name = join(dirname(path), `.${crypto.randomUUID().slice(0, 6)}`);
   using opened = new DisposableStack();

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { formatAddress, splitAddress } from "../../lib/program/network.ts";
 import { parsePort } from "../../lib/program/command-line.ts";
+import { formatAddress, splitAddress } from "../../lib/program/network.ts";
 import { fileMode } from "../../lib/program/option-values.ts";
 import { quote } from "../../lib/program/system-errors.ts";
 import { formatSize, formatTime, parseSize, parseTimeMs } from "../../lib/program/units.ts";
