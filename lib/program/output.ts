@@ -1,6 +1,7 @@
 /** stdout and stderr, which are shared with other programs: their mode stays as it was. */
 
 import { write } from "node:fs";
+import { promisify } from "node:util";
 
 import { codeOf, failed } from "./system-errors.ts";
 
@@ -9,6 +10,7 @@ const PIPE_BUF = 4096;
 const LONGEST_WAIT_MS = 50;
 const PIECES_MAX = 256;
 const CLOSE_MS = 500;
+const writeSome = promisify(write);
 
 /**
  * Writes all of the bytes, as `rio_writen` does, from one of Bun's threads: a pipe that nobody
@@ -20,7 +22,8 @@ const CLOSE_MS = 500;
 async function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
   for (let done = 0, waitMs = 1; done < bytes.length;)
     try {
-      done += await writeSome(descriptor, bytes.subarray(done));
+      const { bytesWritten } = await writeSome(descriptor, bytes.subarray(done));
+      done += bytesWritten;
       waitMs = 1;
     } catch (error) {
       // Another program has left it in non-blocking mode; nothing tells when there is room.
@@ -28,12 +31,6 @@ async function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> 
       await Bun.sleep(waitMs);
       waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);
     }
-}
-
-function writeSome(descriptor: number, bytes: Uint8Array): Promise<number> {
-  return new Promise((resolve, reject) =>
-    write(descriptor, bytes, (error, count) => (error ? reject(error) : resolve(count))),
-  );
 }
 
 /**

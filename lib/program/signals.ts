@@ -3,14 +3,9 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
-/**
- * Calls a handler at each such signal; unless the signal was ignored when the program started, as
- * `nohup` does with SIGHUP: then it stays ignored. Returns whether the handler is installed.
- */
-export function onSignal(signal: NodeJS.Signals, handler: () => void): boolean {
-  if (isIgnored(signal)) return false;
-  process.on(signal, handler);
-  return true;
+/** Calls a handler at each such signal; one that `nohup` or the like has ignored stays ignored. */
+export function onSignal(signal: NodeJS.Signals, handler: () => void): void {
+  if (!isIgnored(signal)) process.on(signal, handler);
 }
 
 /** By the mask in /proc/self/status, see proc(5); without that file, none counts as ignored. */
