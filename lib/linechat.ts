@@ -8,10 +8,13 @@ export type { Connection } from "./client/connection.ts";
 export type { MemberView, Secrets } from "./extras/part.ts";
 export { UserError } from "./program/system-errors.ts";
 export type { Life, RoomSocket } from "./room/socket.ts";
-export { listen, type ListenOptions, type Place, type Server } from "./server/listen.ts";
-export {
-  type EmbeddedRoom,
-  openRoom,
-  type OpenRoomOptions,
-  type RoomEvents,
-} from "./server/open-room.ts";
+export type {
+  EmbeddedRoom,
+  ListenOptions,
+  OpenRoomOptions,
+  Place,
+  RoomEvents,
+  Server,
+} from "./server/api.ts";
+export { listen } from "./server/listen.ts";
+export { openRoom } from "./server/open-room.ts";

@@ -191,9 +191,6 @@ function parseValue(
   throw usageError(`${name} takes ${expects}${value === undefined ? "" : `, not ${quote(value)}`}`);
 }
 
-/** An option that takes more than this has its help on the next line. */
-const LEFT_COLUMNS_MAX = 28;
-
 /** What `--help` prints. */
 function formatHelp({ name, summary, operands, instead, examples }: Command, table: Table): string {
   const left = (option: string) => {
@@ -211,15 +208,14 @@ function formatHelp({ name, summary, operands, instead, examples }: Command, tab
   ].join("\n\n");
 }
 
-/** Two columns of 80 in all; a left one that is too wide has a line of its own. */
+/** Two columns, of 30 and 50; a left one that is too wide has a line of its own. */
 function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const widths = rows.map(([left]) => left.length).filter((width) => width <= LEFT_COLUMNS_MAX);
-  const indent = " ".repeat(4 + Math.max(0, ...widths));
-  const start = (left: string) =>
-    left.length + 4 > indent.length ? `  ${left}\n${indent}` : `  ${left}`.padEnd(indent.length);
-  const fill = (text: string) =>
-    Bun.wrapAnsi(text, 80 - indent.length).replaceAll("\n", `\n${indent}`);
-  return rows.map(([left, right]) => start(left) + fill(right)).join("\n");
+  const indent = " ".repeat(30);
+  const lines = rows.map(([left, right]) => {
+    const start = left.length > 26 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(30);
+    return start + Bun.wrapAnsi(right, 50).replaceAll("\n", `\n${indent}`);
+  });
+  return lines.join("\n");
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {

@@ -25,16 +25,9 @@ import { ROOM_IS_FULL } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";
+import type { ConnectionsOptions } from "./api.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-
-/** How many connections there may be. */
-export interface ConnectionsOptions {
-  /** How many clients there may be, at least 1; any number by default. */
-  readonly clientsMax?: number | undefined;
-  /** How many more may be open, refused or lingering after EOF, at least 1; 64 by default. */
-  readonly lingerersMax?: number | undefined;
-}
 
 /** The owner of every open socket. */
 export class Connections implements ArrivalHost {

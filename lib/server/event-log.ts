@@ -1,7 +1,7 @@
 /** What the server says about itself: one line an event on stderr, with the time in front. */
 
 import { stderr } from "../program/output.ts";
-import type { RoomEvents } from "./open-room.ts";
+import type { RoomEvents } from "./api.ts";
 
 /** How many refusals are logged in a second at most. */
 const REFUSALS_MAX = 20;

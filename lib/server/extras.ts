@@ -5,26 +5,10 @@
  * through the extras in this order.
  */
 
-import type { Context, Part, Secrets } from "../extras/part.ts";
-import { flag, kind, type Table, text, type Values } from "../program/command-line.ts";
+import type { Entry, Intersection, Secrets } from "../extras/part.ts";
+import { flag, kind, type Table, text } from "../program/command-line.ts";
 import { ADDRESS_RULE } from "../program/network.ts";
 import { count, lines, list, place, time } from "../program/option-values.ts";
-
-/** One of them. */
-interface Entry<Options extends Table, Settings> {
-  readonly options?: Options;
-  /** Options that do not go together; `!web` stands for one that is not there, but needed. */
-  readonly excludes?: readonly (readonly string[])[];
-  /**
-   * What `listen` takes, from the command line and the files that it names, which are read again at
-   * SIGHUP; the same names and values by default.
-   */
-  settings?(given: Values<Options>): Settings | Promise<Settings>;
-  /** How many files it needs. */
-  filesMax?(given: Values<Options>): Promise<number>;
-  /** No part if it is not asked for. */
-  load(settings: Settings, context: Context): Promise<Part | false | 0 | undefined>;
-}
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
 const file = text("file");
@@ -204,13 +188,6 @@ export const EXTRAS = {
 } as const;
 
 type Entries = (typeof EXTRAS)[keyof typeof EXTRAS];
-/** What is each of several types at once. */
-type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
-  all: infer All,
-) => void
-  ? All
-  : never;
-
 /** What `listen` takes for all of them. */
 export type ExtraSettings = Intersection<Parameters<Entries["load"]>[0]>;
 

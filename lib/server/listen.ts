@@ -5,70 +5,13 @@
 
 import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
-import { formatAddress, listenOnPort, type Port } from "../program/network.ts";
+import { formatAddress, listenOnPort } from "../program/network.ts";
 import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import { Connections, type ConnectionsOptions } from "./connections.ts";
-import { ENTRIES, type ExtraSettings } from "./extras.ts";
-import { guardWith, type RoomEvents, roomThatReports } from "./open-room.ts";
-
-/** Where to listen: on a port, or on a path in the file system. */
-export type Place =
-  | (Port & {
-      /** Whether other servers of this user may listen there too, each getting a part of the clients. */
-      readonly reusePort?: boolean | undefined;
-    })
-  | {
-      /** The path of a Unix socket. */
-      unix: string;
-      /** The permissions of the socket; 0o600 by default. */
-      unixMode?: number | undefined;
-    };
-
-/** Where to listen, how many may come, and what there is to choose in the room. */
-export type ListenOptions = Place &
-  RoomEvents &
-  ConnectionsOptions &
-  Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs"> &
-  Secrets &
-  ExtraSettings & {
-    /** How long a connection may take for each thing asked of it, in ms; 10 s by default. */
-    arrivalMs?: number | undefined;
-    /** Is told what an operator may want to act on, in a line. */
-    onWarning?: (what: string) => void;
-    /**
-     * A handler failed, which is a bug, and its connection is ended; or one of the events has
-     * thrown. Without this, what they throw is an uncaught exception.
-     */
-    onError?: (error: Error) => void;
-  };
-
-export interface Listener {
-  /** Where it listens: `[::]:8080`, with the real port, or a path, whose port is 0. */
-  readonly address: string;
-  readonly port: number;
-  /** Accepts nobody any more. */
-  stop(): void;
-}
-
-/** A room that listens. */
-export interface Server extends Listener, AsyncDisposable {
-  /** How many clients are in the room. */
-  readonly size: number;
-  /** Where else it is found, by the name of the option: `http://127.0.0.1:8081/` for `web`. */
-  readonly urls: Readonly<Record<string, string>>;
-  /** What there is to tell an operator at the start, in lines. */
-  readonly notes: readonly string[];
-  /** Other certificates, or another pass phrase, for new connections; what is left out stays. */
-  renew(secrets: Secrets): void;
-  /**
-   * Stops listening, hands everybody what is pending, then EOF. `await using` ends so, too.
-   *
-   * @param graceMs how long to wait for slow readers, in ms; 5 s by default
-   * @returns once the last connection is gone; the same promise when called again
-   */
-  stop(graceMs?: number): Promise<void>;
-}
+import type { Listener, ListenOptions, Place, Server } from "./api.ts";
+import { Connections } from "./connections.ts";
+import { ENTRIES } from "./extras.ts";
+import { guardWith, roomThatReports } from "./open-room.ts";
 
 /**
  * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever. What only an option

@@ -1,34 +1,11 @@
 /** A room as a program opens it: its numbers are checked, and it reports what happens. */
 
-import type { Guard, MemberView } from "../extras/part.ts";
+import type { Guard } from "../extras/part.ts";
 import { checkRange, usageError } from "../program/system-errors.ts";
 import { DAY_MS, formatSize } from "../program/units.ts";
 import type { Extra } from "../room/extra.ts";
 import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";
-
-/** What is reported. One that throws changes nothing for anybody. */
-export interface RoomEvents {
-  /** A member has joined, and receives what is sent from now on. */
-  onJoin?: ((member: MemberView) => void) | undefined;
-  /**
-   * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`, `server stopping`,
-   *   `out of sync`, or why it was disconnected
-   * @param behindBytes how much of the log the member had not taken
-   */
-  onLeave?: ((member: MemberView, reason: string, behindBytes: number) => void) | undefined;
-  /** A client, by its address and port, was told why it is refused, as far as it could be told. */
-  onRefuse?: ((label: string, why: string) => void) | undefined;
-}
-
-/** Clock and alarm of the program, and what there is to choose in the room. */
-export type OpenRoomOptions = RoomEvents &
-  Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs" | "now" | "wake"> & {
-    /** Told what an event has thrown; by default, that is an uncaught exception. */
-    onError?: (error: Error) => void;
-  };
-
-/** From `join(socket, name)` on, `socket.data` is to be told what happens; `flush` when `wake` asks. */
-export type EmbeddedRoom = Pick<Room, "size" | "join" | "flush" | "stop" | "abort">;
+import type { EmbeddedRoom, OpenRoomOptions, RoomEvents } from "./api.ts";
 
 /**
  * Opens a room without a server: for sockets of any kind, of a program with its own event loop.

@@ -13,8 +13,8 @@ import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
 import { DEFAULTS } from "../room/room.ts";
+import type { ListenOptions } from "./api.ts";
 import { ENTRIES } from "./extras.ts";
-import type { ListenOptions } from "./listen.ts";
 
 const CORE = {
   host: kind(

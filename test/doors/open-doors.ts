@@ -3,7 +3,8 @@
 import type { Door, Way } from "../../lib/doors/door.ts";
 import type { Context, Secrets } from "../../lib/extras/part.ts";
 import { Room } from "../../lib/room/room.ts";
-import { Connections, type ConnectionsOptions } from "../../lib/server/connections.ts";
+import type { ConnectionsOptions } from "../../lib/server/api.ts";
+import { Connections } from "../../lib/server/connections.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 
 /** What parts are made of; a door may hold a connection for a second. */

@@ -3,7 +3,8 @@
 import type { Way } from "../../lib/doors/door.ts";
 import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
-import { Connections, type ConnectionsOptions } from "../../lib/server/connections.ts";
+import type { ConnectionsOptions } from "../../lib/server/api.ts";
+import { Connections } from "../../lib/server/connections.ts";
 import { contextWith } from "../doors/open-doors.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { openRoom } from "../room/open-room.ts";

@@ -5,17 +5,6 @@ import { join } from "node:path";
 
 import { loadTls, PASS_PHRASE_BYTES_MAX, readPassPhrase } from "../../lib/program/files.ts";
 
-/** Openssl's simple commands make no such certificate. */
-const FROM_2090 = `-----BEGIN CERTIFICATE-----
-MIIBBDCBqgIBATAKBggqhkjOPQQDAjAMMQowCAYDVQQDDAF4MCIYDzIwOTAwMTAx
-MDAwMDAwWhgPMjA5MDAzMDEwMDAwMDBaMAwxCjAIBgNVBAMMAXgwWTATBgcqhkjO
-PQIBBggqhkjOPQMBBwNCAATkIokTd4WtM+2lrhJ6WxhCBzrNSMaYuFQ/xkbFMwgV
-6tCKmu7Pzxm2QHBfwP3hogdP/JRjnPZAY/QDps+WR7nIMAoGCCqGSM49BAMCA0kA
-MEYCIQCxSn/lFjjkZwKysxO2c5rKSeqGD8M07g6snGWza/OZlQIhAKi3eC+4SVLj
-xMvmkbxtb4KNv5EuqnwiIoQCNiWtXDkK
------END CERTIFICATE-----
-`;
-
 let folder: string;
 const file = (name: string) => join(folder, name);
 const openssl = (...words: string[]) => {
@@ -32,7 +21,6 @@ beforeAll(() => {
   openssl(...certificate, "now", "-days", "1");
   openssl(..."req -new -key key -subj /CN=x -out request".split(" "));
   openssl(..."x509 -req -in request -signkey key -days -1 -out past".split(" "));
-  writeFileSync(file("future"), FROM_2090);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -49,13 +37,9 @@ test("an encrypted key is named as such, in both formats", () => {
     );
 });
 
-test("a certificate that has expired, or is not valid yet, is named as such", () => {
-  expect(() => loadTls({ cert: file("past"), key: file("key") })).toThrow(
-    `the certificate in ${file("past")} has expired, on 20`,
-  );
-  expect(() => loadTls({ cert: file("future"), key: file("key") })).toThrow(
-    `the certificate in ${file("future")} is not valid yet, only from 2090-01-01`,
-  );
+test("a certificate that has expired is named as such", () => {
+  const load = () => loadTls({ cert: file("past"), key: file("key") });
+  expect(load).toThrow(`the certificate in ${file("past")} has expired`);
 });
 
 test("a file that is written only in part, and a key that TLS does not sign with, are named as such", () => {

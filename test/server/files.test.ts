@@ -111,10 +111,7 @@ describe("a certificate that will not do is named as such", () => {
       await expectLine(line, ["--tls-cert", pem("server.pem"), "--tls-key", key]);
     });
 
-  for (const [name, why] of [
-    ["expired", "has expired, on"],
-    ["future", "is not valid yet, only from"],
-  ] as const)
+  for (const [name, why] of [["expired", "has expired"]] as const)
     test(name, async () => {
       const cert = pem(`${name}.pem`);
       const line = new RegExp(`the certificate in ${RegExp.escape(cert)} ${why} \\S+`);
