@@ -111,12 +111,11 @@ describe("a certificate that will not do is named as such", () => {
       await expectLine(line, ["--tls-cert", pem("server.pem"), "--tls-key", key]);
     });
 
-  for (const [name, why] of [["expired", "has expired"]] as const)
-    test(name, async () => {
-      const cert = pem(`${name}.pem`);
-      const line = new RegExp(`the certificate in ${RegExp.escape(cert)} ${why} \\S+`);
-      await expectLine(line, ["--tls-cert", cert, "--tls-key", pem(`${name}.key`)]);
-    });
+  test("it has expired", async () => {
+    const cert = pem("expired.pem");
+    const line = new RegExp(`the certificate in ${RegExp.escape(cert)} has expired`);
+    await expectLine(line, ["--tls-cert", cert, "--tls-key", pem("expired.key")]);
+  });
 
   test("one of a kind that TLS here does not speak is not taken for a wrong address", async () => {
     const folder = newFolder();
