@@ -48,61 +48,52 @@ export async function writeOut(bytes: Uint8Array): Promise<boolean> {
   }
 }
 
-/** A bounded queue before a descriptor that may be stuck, full, closed or gone. */
-export class Queue {
-  readonly #descriptor: number;
-  /** Makes the line, with its LF, that an event is. */
-  lineOf = (event: string): string => `${event}\n`;
-  /** Lines that go out together. */
-  #pieces: string[] = [];
-  #dropped = 0;
-  #writing: Promise<void> | undefined;
+/** What waits for stderr, in pieces that go out together; and how many events did not fit. */
+const pieces: string[] = [];
+let dropped = 0;
+let writing: Promise<void> | undefined;
 
-  constructor(descriptor: number) {
-    this.#descriptor = descriptor;
-  }
+/**
+ * What the program reports about itself, which never makes it wait: stderr may be stuck, full, closed
+ * or gone.
+ */
+export const stderr = {
+  /** Makes the line, with its LF, that an event is. */
+  lineOf: (event: string): string => `${event}\n`,
 
   /**
-   * Writes an event, or any text, as soon as the descriptor takes it. What does not fit into the
-   * queue, or cannot be written, is dropped and counted; when there is room again, the count is written.
+   * Writes an event, or any text, as soon as stderr takes it. What does not fit into the queue is
+   * dropped and counted; when there is room again, the count is written.
    */
   write(event: string): void {
-    const pieces = this.#pieces;
     // After a gap nothing is queued until the count can follow what came before it.
-    if (this.#writing && (this.#dropped > 0 || pieces.length === PIECES_MAX))
-      return void this.#dropped++;
-    const last = pieces.at(-1);
-    if (last === undefined || last.length + event.length > PIPE_BUF) pieces.push(event);
+    if (dropped > 0 || pieces.length === PIECES_MAX) return void dropped++;
+    const last = pieces.at(-1) ?? "";
+    if (last === "" || last.length + event.length > PIPE_BUF) pieces.push(event);
     else pieces[pieces.length - 1] = last + event;
-    this.#writing ??= this.#writeAll();
-  }
+    writing ??= writeAll();
+  },
 
   /** Waits until all is written, but not for long; for the end of a program. */
   async close(): Promise<void> {
-    await Promise.race([this.#writing, Bun.sleep(CLOSE_MS)]);
-  }
+    await Promise.race([writing, Bun.sleep(CLOSE_MS)]);
+  },
+};
 
-  async #writeAll(): Promise<void> {
-    let piece: string | undefined;
-    try {
-      await this.#writeCount();
-      while ((piece = this.#pieces.shift())) await writeFully(this.#descriptor, Buffer.from(piece));
-      await this.#writeCount();
-    } catch {
-      const lost = [piece, ...this.#pieces.splice(0)].join("");
-      this.#dropped += lost.split("\n").length - 1;
-    }
-    this.#writing = undefined;
+async function writeAll(): Promise<void> {
+  try {
+    for (let text = nextPiece(); text !== undefined; text = nextPiece())
+      await writeFully(2, Buffer.from(text));
+  } catch {
+    // Nobody can be told.
+    pieces.length = dropped = 0;
   }
-
-  async #writeCount(): Promise<void> {
-    for (let count = this.#dropped; count > 0; count = this.#dropped) {
-      const event = `${count} ${count === 1 ? "event was" : "events were"} not logged`;
-      await writeFully(this.#descriptor, Buffer.from(this.lineOf(event)));
-      this.#dropped -= count;
-    }
-  }
+  writing = undefined;
 }
 
-/** What the program reports about itself, which never makes it wait. */
-export const stderr = new Queue(2);
+function nextPiece(): string | undefined {
+  if (pieces.length > 0 || dropped === 0) return pieces.shift();
+  const count = `${dropped} ${dropped === 1 ? "event was" : "events were"} not logged`;
+  dropped = 0;
+  return stderr.lineOf(count);
+}

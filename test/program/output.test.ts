@@ -2,7 +2,6 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { closeSync, constants } from "node:fs";
 import { join } from "node:path";
 
-import { Queue } from "../../lib/program/output.ts";
 import { Fifo, removeFifos } from "../fifo.ts";
 import { memoryBytes } from "../harness.ts";
 
@@ -132,21 +131,4 @@ test("when its reader goes away the program goes on", async () => {
   for (let round = 0; round < 5; round++) await program.does("write 20000");
   await program.does("exit 0");
   expect((await program.ends()).code).toBe(0);
-});
-
-test("what could not be written is counted before the next that can", async () => {
-  const fifo = new Fifo();
-  const descriptor = fifo.writer();
-  const queue = new Queue(descriptor);
-  fifo.close();
-  for (const event of ["lost\n", "lost, too\n"]) {
-    queue.write(event);
-    await queue.close();
-  }
-  fifo.open();
-  queue.lineOf = (event) => `at noon ${event}\n`;
-  queue.write("here again\n");
-  await queue.close();
-  closeSync(descriptor);
-  expect(await fifo.reads()).toBe("at noon 2 events were not logged\nhere again\n");
 });
