@@ -61,7 +61,7 @@ const SERVER_MISTAKES: [string, string][] = [
   ["--max-rate fast 0", '--max-rate takes a whole number from 1 on, not "fast"'],
 ];
 
-const A_PORT = "<port> is a whole number from 1 to 65535, not";
+const A_PORT = "<port> is a whole number from 0 to 65535, not";
 const A_NAME = "--name takes a name of one word without a colon, of at most 32 characters, not";
 const SAMPLE = "linechat-client --name alice localhost 8080";
 
@@ -69,7 +69,6 @@ const CLIENT_MISTAKES: [string, string][] = [
   ["", `<host> and <port> missing, as in ${SAMPLE}`],
   ["chat.example", `<port> missing, as in ${SAMPLE}`],
   ["[::1]", `<port> missing, as in ${SAMPLE}`],
-  ["localhost 0", `${A_PORT} "0"`],
   ["localhost:", `${A_PORT} ""`],
   ["localhost:x", `${A_PORT} "x"`],
   [":80", "<host> is empty"],

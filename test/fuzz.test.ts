@@ -155,9 +155,9 @@ test("a port is a whole number in its range or a mistake that names it", () => {
       ? `${random.below(80_000)}`
       : randomText(random, "0123456789-+.e ");
     const plain = [...text].every((character) => "0123456789".includes(character));
-    const valid = plain && text.length > 0 && text.length <= 15 && Number(text) <= 65_535;
-    if (valid) expect(parsePort(text, 0)).toBe(Number(text));
-    else expect(() => parsePort(text, 0)).toThrow(JSON.stringify(text));
+    const valid = plain && text.length > 0 && text.length <= 5 && Number(text) <= 65_535;
+    if (valid) expect(parsePort(text)).toBe(Number(text));
+    else expect(() => parsePort(text)).toThrow(JSON.stringify(text));
   });
 });
 

@@ -71,7 +71,7 @@ export async function connectOptions(
     throw usageError("--tls-cert and --tls-key go together");
   for (const name of ["tls-ca", "tls-cert", "tls-server-name"] as const)
     if (options[name] && !options.tls) throw usageError(`--${name} needs --tls`);
-  const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port, 1) };
+  const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port) };
   const phraseFile = options["pass-file"];
   if (!options.tls && !phraseFile) return place;
   const { loadTls, readPassPhrase } = await import("../program/files.ts");

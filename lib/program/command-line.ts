@@ -125,7 +125,10 @@ export async function runCommand<Options extends Table>(
   main: (options: Values<Options>, operands: string[]) => void | Promise<void>,
 ): Promise<void> {
   try {
-    requireBun();
+    if (Bun.semver.order(Bun.version, OLDEST_BUN) < 0)
+      throw new UserError(
+        `Bun ${OLDEST_BUN} or later is needed, this is ${Bun.version}: https://bun.com`,
+      );
     const parsed = parseCommandLine(command, process.argv.slice(2));
     if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
     else await main(parsed.options, parsed.operands);
@@ -144,22 +147,10 @@ export async function exit(exitCode: number): Promise<never> {
   process.exit(exitCode);
 }
 
-/** @throws {UserError} when a version, that of this Bun by default, is too old */
-export function requireBun(running: string = Bun.version): void {
-  if (Bun.semver.order(running, OLDEST_BUN) >= 0) return;
-  throw new UserError(`Bun ${OLDEST_BUN} or later is needed, this is ${running}: https://bun.com`);
-}
-
-/**
- * A port number.
- *
- * @param lowest 0 where the system may choose one, else 1
- * @throws {UserError} unless it is one
- */
-export function parsePort(value: string, lowest: 0 | 1): number {
-  const port = /^\d{1,15}$/.test(value) ? Number(value) : Infinity;
-  if (port >= lowest && port <= 65_535) return port;
-  throw usageError(`<port> is a whole number from ${lowest} to 65535, not ${quote(value)}`);
+/** The port that an operand is; throws a `UserError` unless it is one. */
+export function parsePort(value: string): number {
+  if (/^\d{1,5}$/.test(value) && Number(value) < 1 << 16) return Number(value);
+  throw usageError(`<port> is a whole number from 0 to 65535, not ${quote(value)}`);
 }
 
 /** An option that does not exist, such as `--nmae` or `--port`, and what may have been meant. */

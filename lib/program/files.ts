@@ -1,12 +1,10 @@
 /** Files that a user names: certificates, keys, a pass phrase; checked before they are used. */
 
 import { X509Certificate } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 
 import { failed, UserError } from "./system-errors.ts";
 
-/** More than any certificate or pass phrase; `/dev/zero` has no end. */
-const FILE_BYTES_MAX = 1 << 20;
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
 /** Files that were read: a pipe has nothing to say a second time, and makes its reader wait. */
@@ -60,14 +58,7 @@ function read(file: string, encoding: "latin1" | "utf8"): string {
   try {
     if (known.has(file) && !statSync(file).isFile()) throw new UserError("it is no regular file");
     known.add(file);
-    using cleanup = new DisposableStack();
-    const descriptor = cleanup.adopt(openSync(file, "r"), closeSync);
-    const buffer = Buffer.allocUnsafe(FILE_BYTES_MAX);
-    let bytes = 0;
-    for (let count = 1; count > 0; bytes += count)
-      count = readSync(descriptor, buffer, bytes, FILE_BYTES_MAX - bytes, null);
-    if (bytes === FILE_BYTES_MAX) throw new UserError("it is larger than 1M");
-    return buffer.toString(encoding, 0, bytes);
+    return readFileSync(file, encoding);
   } catch (error) {
     throw failed(`cannot read ${file}`, error);
   }

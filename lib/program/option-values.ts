@@ -56,10 +56,10 @@ export function list(
   expects: string,
   pattern: RegExp,
   help: string,
-): Option<readonly string[]> {
-  const parse = (text: string, before: readonly string[]) =>
+): Option<readonly string[] | undefined> {
+  const parse = (text: string, before: readonly string[] = []) =>
     pattern.test(text) ? [...before, text] : undefined;
-  return { takes, expects, help, default: [], parse };
+  return { takes, expects, help, default: undefined, parse };
 }
 
 function inRange(value: number | undefined, min: number, max: number): number | undefined {

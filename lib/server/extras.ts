@@ -54,7 +54,7 @@ export const EXTRAS = {
     excludes: [["proxy-protocol", "unix"]],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
     load: async (settings: { proxyProtocol?: readonly string[] | undefined }, context) =>
-      settings.proxyProtocol?.length &&
+      settings.proxyProtocol &&
       (await import("../doors/proxy-protocol.ts")).proxyProtocol(settings.proxyProtocol, context),
   }),
   addresses: entry({
@@ -71,9 +71,7 @@ export const EXTRAS = {
       clientsPerAddressMax: given["max-clients-per-address"],
     }),
     load: async (settings: import("../doors/addresses.ts").AddressSettings) =>
-      (settings.allow?.length ||
-        settings.deny?.length ||
-        settings.clientsPerAddressMax !== undefined) &&
+      (settings.allow || settings.deny || settings.clientsPerAddressMax !== undefined) &&
       (await import("../doors/addresses.ts")).addresses(settings),
   }),
   tls: entry({

@@ -76,7 +76,7 @@ export async function settingsOf(given: ServerOptions, port = ""): Promise<Liste
     ...Object.assign({}, ...(await Promise.all(settings))),
     ...(given.unix
       ? { unix: given.unix, unixMode: given["unix-mode"] }
-      : { host: given.host, port: parsePort(port, 0), reusePort: given["reuse-port"] }),
+      : { host: given.host, port: parsePort(port), reusePort: given["reuse-port"] }),
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,
@@ -102,17 +102,13 @@ export async function limitsOf(given: ServerOptions) {
 
 /** @throws {UserError} that names the options which do not go together, or need another one */
 function checkTogether(given: ServerOptions): void {
+  const isGiven = (name: string) => given[name] !== undefined && given[name] !== false;
+  const isSo = (name: string) => (name.startsWith("!") ? !isGiven(name.slice(1)) : isGiven(name));
   for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)]) {
-    if (!excluded.every((name) => isUsed(given, name))) continue;
+    if (!excluded.every(isSo)) continue;
     const [missing = ""] = excluded.filter((name) => name.startsWith("!"));
     const used = excluded.filter((name) => name !== missing).map((name) => `--${name}`);
     if (used.length > 1) throw usageError(`${listed(used)} cannot be used together`);
     throw usageError(`${listed(used)} needs --${missing.slice(1)}`);
   }
-}
-
-/** Whether an option was given; or not, if its name begins with `!`. */
-function isUsed(given: ServerOptions, name: string): boolean {
-  if (name.startsWith("!")) return !isUsed(given, name.slice(1));
-  return given[name] !== undefined && given[name] !== false && [given[name]].flat().length > 0;
 }

@@ -1,7 +1,7 @@
 /** Files that the options of a server name: what will not do is one line, before it listens. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
@@ -73,17 +73,6 @@ const FILES: [what: string, make: (folder: string) => string, why: string][] = [
     WORDS,
   ],
   ["that fails while it is read", () => "/proc/self/mem", WORDS],
-  ["without end", () => "/dev/zero", "it is larger than 1M"],
-  [
-    "of many gigabytes",
-    (folder) => {
-      const file = join(folder, "huge");
-      writeFileSync(file, "");
-      truncateSync(file, 5 * 2 ** 30);
-      return file;
-    },
-    "it is larger than 1M",
-  ],
 ];
 
 describe.each(USES)("%s is told in one line why it cannot read a file", (_, words) => {
