@@ -38,6 +38,19 @@ export const place = kind<Port>(
   },
 );
 
+export const redisUrl = kind(
+  "url",
+  "an address like redis://10.0.0.5 or rediss://user@host:6380/1",
+  (text) => (/^rediss?:\/\/[^/?#]+\/?\d*$/.test(text) && URL.parse(text)) || undefined,
+);
+
+/** A name that does not end the braces around it in the names of keys. */
+export const roomName = kind(
+  "name",
+  "a name of letters, digits, dots, - and _, of at most 64 characters",
+  (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
+);
+
 /** How many of the last lines: a bare number counts them, a size is that of all together. */
 export const lines = kind<{ bytes: number; lines?: number }>(
   "n|size",

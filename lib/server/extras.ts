@@ -6,24 +6,13 @@
  */
 
 import type { Entry, Intersection, Secrets } from "../extras/part.ts";
-import { flag, kind, type Table, text } from "../program/command-line.ts";
+import { flag, type Table, text } from "../program/command-line.ts";
 import { ADDRESS_RULE } from "../program/network.ts";
-import { count, lines, list, place, time } from "../program/option-values.ts";
+import * as kinds from "../program/option-values.ts";
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
 const file = text("file");
-const addresses = (help: string) => list("address", ADDRESS_RULE, /^/, help);
-const redisUrl = kind(
-  "url",
-  "an address like redis://10.0.0.5 or rediss://user@host:6380/1",
-  (text) => (/^rediss?:\/\/[^/?#]+\/?\d*$/.test(text) && URL.parse(text)) || undefined,
-);
-/** A name that does not end the braces around it in the names of keys. */
-const roomName = kind(
-  "name",
-  "a name of letters, digits, dots, - and _, of at most 64 characters",
-  (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
-);
+const addresses = (help: string) => kinds.list("address", ADDRESS_RULE, /^/, help);
 
 function entry<Settings, Options extends Table = {}>(
   one: Entry<Options, Settings>,
@@ -35,10 +24,10 @@ function entry<Settings, Options extends Table = {}>(
 export const EXTRAS = {
   redis: entry({
     options: {
-      redis: redisUrl(
+      redis: kinds.redisUrl(
         "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
       ),
-      room: roomName("the name of that room (default linechat)"),
+      room: kinds.roomName("the name of that room (default linechat)"),
     },
     excludes: [["room", "!redis"]],
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
@@ -63,7 +52,7 @@ export const EXTRAS = {
         "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
       ),
       deny: addresses("refuse this address or range, even if allowed; repeatable"),
-      "max-clients-per-address": count("connections from one address (default: any number)"),
+      "max-clients-per-address": kinds.count("connections from one address (default: any number)"),
     },
     excludes: ["allow", "deny", "max-clients-per-address"].map((name) => [name, "unix", "!web"]),
     settings: ({ allow, deny, ...given }) => ({
@@ -114,7 +103,7 @@ export const EXTRAS = {
   }),
   rate: entry({
     options: {
-      "max-rate": count(
+      "max-rate": kinds.count(
         "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
       ),
     },
@@ -133,7 +122,7 @@ export const EXTRAS = {
   }),
   history: entry({
     options: {
-      history: lines(
+      history: kinds.lines(
         "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
       ),
     },
@@ -147,7 +136,7 @@ export const EXTRAS = {
   }),
   idle: entry({
     options: {
-      idle: time("disconnect clients that have sent no line for this long (default: never)"),
+      idle: kinds.time("disconnect clients that have sent no line for this long (default: never)"),
     },
     settings: ({ idle }) => ({ idleMs: idle || undefined }),
     load: async ({ idleMs }: { idleMs?: number | undefined }) =>
@@ -159,8 +148,8 @@ export const EXTRAS = {
   }),
   web: entry({
     options: {
-      web: place(`a page for browsers ${ON_PORT}`),
-      "web-name": list(
+      web: kinds.place(`a page for browsers ${ON_PORT}`),
+      "web-name": kinds.list(
         "name",
         "a name as in a URL, like chat.example.org",
         /^[^\s/@]+$/,
@@ -178,7 +167,7 @@ export const EXTRAS = {
   }),
   metrics: entry({
     options: {
-      metrics: place(`figures for Prometheus at /metrics, and /health, ${ON_PORT}`),
+      metrics: kinds.place(`figures for Prometheus at /metrics, and /health, ${ON_PORT}`),
     },
     load: async ({ metrics, ...about }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics && (await import("../metrics/metrics.ts")).metrics(metrics, about, context),
