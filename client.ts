@@ -12,7 +12,7 @@ import type { Notes } from "./lib/client/notes.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { type LocalSide, openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
-import { onSignal } from "./lib/program/signals.ts";
+import { onSignal } from "./lib/program/process.ts";
 
 /** A terminal that can do no more than print line after line. */
 const isDumb = process.env["TERM"] === "dumb";

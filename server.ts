@@ -11,7 +11,7 @@
  */
 
 import { exit, runCommand } from "./lib/program/command-line.ts";
-import { onSignal } from "./lib/program/signals.ts";
+import { onSignal } from "./lib/program/process.ts";
 import { UserError } from "./lib/program/system-errors.ts";
 import { openEventLog } from "./lib/server/event-log.ts";
 import { listen } from "./lib/server/listen.ts";

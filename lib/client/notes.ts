@@ -3,7 +3,7 @@
 import { fstatSync } from "node:fs";
 import { isatty } from "node:tty";
 
-import { stderr } from "../program/output.ts";
+import { stderr } from "../program/process.ts";
 
 /** Where the client reports what it does. */
 export interface Notes {

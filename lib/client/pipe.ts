@@ -2,7 +2,7 @@
 
 import { isatty } from "node:tty";
 
-import { writeOut } from "../program/output.ts";
+import { writeOut } from "../program/process.ts";
 import { failed } from "../program/system-errors.ts";
 
 /** Where a client takes the lines from that it sends, and where it shows those it receives. */

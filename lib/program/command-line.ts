@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 
 import { engines, version } from "../../package.json";
-import { stderr, writeOut } from "./output.ts";
+import { stderr, writeOut } from "./process.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
 /** The oldest Bun that will do, of which `bun` itself takes no notice. */

@@ -1,6 +1,6 @@
 /** What the server says about itself: one line an event on stderr, with the time in front. */
 
-import { stderr } from "../program/output.ts";
+import { stderr } from "../program/process.ts";
 import type { RoomEvents } from "./api.ts";
 
 /** How many refusals are logged in a second at most. */

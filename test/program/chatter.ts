@@ -1,7 +1,7 @@
 /** A program for output.test.ts: `write 5` writes five events, `exit` ends it; each answered on stdout. */
 
 import { exit, runCommand } from "../../lib/program/command-line.ts";
-import { stderr } from "../../lib/program/output.ts";
+import { stderr } from "../../lib/program/process.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 
 const command = {

@@ -5,7 +5,7 @@ import { endAfterEach, Program, ROOT } from "../harness.ts";
 endAfterEach();
 
 const LISTENER = `
-  import { onSignal } from "${ROOT}/lib/program/signals.ts";
+  import { onSignal } from "${ROOT}/lib/program/process.ts";
   for (const signal of ["SIGHUP", "SIGTERM"])
     onSignal(signal, () => console.log("caught", signal));
   console.log("ready");

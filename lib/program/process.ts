@@ -1,6 +1,10 @@
-/** stdout and stderr, which are shared with other programs: their mode stays as it was. */
+/**
+ * What a program shares with others: stdout and stderr, whose mode stays as it was; and signals, as it
+ * was started to ignore them or not.
+ */
 
-import { write } from "node:fs";
+import { readFileSync, write } from "node:fs";
+import { constants } from "node:os";
 import { promisify } from "node:util";
 
 import { codeOf, failed } from "./system-errors.ts";
@@ -96,4 +100,16 @@ function nextPiece(): string | undefined {
   const count = `${dropped} ${dropped === 1 ? "event was" : "events were"} not logged`;
   dropped = 0;
   return stderr.lineOf(count);
+}
+
+/** Calls a handler at each such signal; one that `nohup` or the like has ignored stays ignored. */
+export function onSignal(signal: NodeJS.Signals, handler: () => void): void {
+  if (!isIgnored(signal)) process.on(signal, handler);
+}
+
+/** By the mask in /proc/self/status, see proc(5); without that file, none counts as ignored. */
+function isIgnored(signal: NodeJS.Signals): boolean {
+  if (process.platform !== "linux") return false;
+  const [, mask = "0"] = /^SigIgn:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
