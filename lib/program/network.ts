@@ -2,9 +2,6 @@
 
 import { codeOf, failed, UserError } from "./system-errors.ts";
 
-/** What names addresses in an option: see lib/doors/address-list.ts. */
-export const ADDRESS_RULE = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
-
 /** What errors mean that an address may cause. */
 export const ADDRESS_ERRORS = {
   DNS_ENOTFOUND: "unknown host",

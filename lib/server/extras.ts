@@ -7,12 +7,11 @@
 
 import type { Entry, Intersection, Secrets } from "../extras/part.ts";
 import { flag, type Table, text } from "../program/command-line.ts";
-import { ADDRESS_RULE } from "../program/network.ts";
 import * as kinds from "../program/option-values.ts";
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
 const file = text("file");
-const addresses = (help: string) => kinds.list("address", ADDRESS_RULE, /^/, help);
+const addresses = (help: string) => kinds.list("address", "an address or a range", /^/, help);
 
 function entry<Settings, Options extends Table = {}>(
   one: Entry<Options, Settings>,
