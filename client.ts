@@ -12,8 +12,7 @@ import { type Notes, openNotes } from "./lib/client/notes.ts";
 import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
 import { type LocalSide, openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
-import { onSignal } from "./lib/program/signals.ts";
-import { version } from "./package.json";
+import { onSignal } from "./lib/program/process.ts";
 
 /** A terminal that can do no more than print line after line. */
 const isDumb = process.env["TERM"] === "dumb";
@@ -22,7 +21,7 @@ const LEAVE_MS = 1000;
 /** As a shell reports SIGPIPE, by which a filter ends when its reader has gone. */
 const EXIT_NO_READER = 128 + constants.signals.SIGPIPE;
 
-await runCommand({ ...COMMAND, version }, async (options, operands) => {
+await runCommand(COMMAND, async (options, operands) => {
   const place = await connectOptions(options, operands);
   let side: LocalSide | undefined;
   const leave = async (exitCode: number) => {

@@ -11,25 +11,23 @@
  */
 
 import { exit, runCommand } from "./lib/program/command-line.ts";
-import { fileLimit } from "./lib/program/file-limit.ts";
-import { onSignal } from "./lib/program/signals.ts";
+import { onSignal } from "./lib/program/process.ts";
 import { UserError } from "./lib/program/system-errors.ts";
 import { openEventLog } from "./lib/server/event-log.ts";
 import { listen } from "./lib/server/listen.ts";
-import { doubtsAbout, secretsOf, serverCommand, settingsOf } from "./lib/server/options.ts";
-import { version } from "./package.json";
+import { limitsOf, SERVER, settingsOf } from "./lib/server/options.ts";
 
-await runCommand(serverCommand(version), async (options, [port]) => {
+await runCommand(SERVER, async (options, [port]) => {
   /** What SIGHUP does; one that comes while the server starts waits for that. */
   const reload = Promise.withResolvers<() => Promise<void>>();
   onSignal("SIGHUP", async () => (await reload.promise)());
 
   const settings = await settingsOf(options, port);
+  const limits = await limitsOf(options);
   const log = openEventLog(options.quiet, () => server.size);
-  const server = await listen({ ...settings, ...log.events });
+  const server = await listen({ ...settings, ...limits, ...log.events });
 
-  log.note(`up to ${settings.clientsMax} clients, the file limit being ${fileLimit().filesMax}`);
-  for (const doubt of doubtsAbout(options)) log.warn(doubt);
+  log.note(`up to ${limits.clientsMax} clients, the file limit being ${limits.filesMax}`);
   for (const note of server.notes) log.note(note);
   log.note(`listening on ${server.address}`);
   for (const [what, url] of Object.entries(server.urls)) log.note(`${what} at ${url}`);
@@ -51,9 +49,9 @@ await runCommand(serverCommand(version), async (options, [port]) => {
   /** Reads again what was read from files; members do not notice. */
   reload.resolve(async () => {
     try {
-      const secrets = await secretsOf(options, true);
-      server.renew(secrets);
-      log.note(`${Object.keys(secrets).length === 0 ? "no " : ""}files read again`);
+      const renewed = await settingsOf(options, port);
+      server.renew(renewed);
+      log.note(`${renewed.tls || renewed.passPhrase ? "" : "no "}files read again`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       log.warn(`nothing changes: ${error.message}`);

@@ -8,7 +8,6 @@ import { join } from "node:path";
 
 import { flag, runCommand, text } from "../lib/program/command-line.ts";
 import { explain, UserError } from "../lib/program/system-errors.ts";
-import { version } from "../package.json";
 
 const ROOT = join(import.meta.dir, "..");
 /** The systems of `--all`, as names of files have them, and what Bun calls them. */
@@ -24,12 +23,11 @@ const TARGETS = {
 
 const command = {
   name: "build",
-  version,
   summary: "Makes the server and the client as single files, which need no Bun.",
   operands: [],
   options: {
     all: flag("for Linux, musl, macOS and Windows instead of this system, with SHA256SUMS"),
-    outdir: text("folder", "where to put them (default dist)", join(ROOT, "dist")),
+    outdir: text("folder")("where to put them (default dist)", join(ROOT, "dist")),
   },
   examples: [
     ["bun run build", "dist/linechat-server and dist/linechat-client"],

@@ -9,18 +9,11 @@
  * are comments.
  */
 
-import { version } from "../package.json";
 import { runCommand } from "./program/command-line.ts";
 import { quote, usageError } from "./program/system-errors.ts";
 
-const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {
-  server: () => import("../server.ts"),
-  client: () => import("../client.ts"),
-};
-
 const command = {
   name: "linechat",
-  version,
   summary: "A chat room on a port, or a client of one; each has a --help of its own.",
   operands: ["server|client"],
   options: {},
@@ -31,14 +24,13 @@ const command = {
   ],
 } as const;
 
-const [name = "", ...rest] = process.argv.slice(2);
-const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
-if (program) {
-  process.argv.splice(2, 1);
-  await program();
+// What follows its name is for the program; of an unknown one, nobody looks at it.
+const [name = "", ...rest] = process.argv.splice(2);
+if (name === "server" || name === "client") {
+  process.argv.push(...rest);
+  await (name === "server" ? import("../server.ts") : import("../client.ts"));
 } else {
-  // The arguments of an unknown command are not looked at.
-  process.argv.length -= rest.length;
+  if (name !== "") process.argv.push(name);
   await runCommand(command, () => {
     throw usageError(`unknown command ${quote(name)}; did you mean server or client?`);
   });

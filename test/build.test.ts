@@ -35,8 +35,8 @@ describe("bun run build", () => {
   });
 
   test("says what is wrong in one line", async () => {
-    const stderr = "build: unknown option --al; did you mean --all? (see --help)\n";
-    expect(await build("--al")).toEqual({ code: 2, stdout: "", stderr });
+    const stderr = 'build: unknown option "--lal"; did you mean --all? (see --help)\n';
+    expect(await build("--lal")).toEqual({ code: 2, stdout: "", stderr });
     const failed = await build("--outdir", "/dev/null");
     expect(failed.code).toBe(1);
     expect(failed.stderr).toMatch(/^build: cannot make linechat-server: .*\n$/);

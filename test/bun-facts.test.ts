@@ -218,13 +218,13 @@ test("setImmediate runs once all sockets that are ready have had their data", as
 test(":: takes IPv6 and IPv4", async () => {
   const { port } = Bun.listen({ hostname: "::", port: 0, socket: { data() {} } });
   for (const hostname of ["::1", "127.0.0.1"]) await connect({ hostname, port });
-  expect(sockets.length, "lib/program/port.ts listens on :: alone").toBe(2);
+  expect(sockets.length, "lib/program/network.ts listens on :: alone").toBe(2);
 });
 
 test("an address in use throws EADDRINUSE, and a port without a server rejects with ECONNREFUSED", async () => {
   const at = listen();
   const again = () => Bun.listen({ hostname: "127.0.0.1", port: at.port, socket: { data() {} } });
-  expect(again, "lib/program/port.ts reads the code").toThrow(
+  expect(again, "lib/program/network.ts reads the code").toThrow(
     expect.objectContaining({ code: "EADDRINUSE" }),
   );
   open.pop()?.stop(true);
@@ -417,7 +417,7 @@ test("fs.writev and Bun.stdin.stream leave a pipe in the mode it was in", async 
     for await (const chunk of Bun.stdin.stream()) fs.writev(1, [chunk], say);`;
   const pipe = ["sh", "-c", `echo x | "$0" -e "$1" | cat`, process.execPath, code];
   const { stdout, stderr } = await runToEnd(pipe);
-  expect([stdout, stderr], "lib/program/output.ts and lib/client/pipe.ts rely on it").toEqual([
+  expect([stdout, stderr], "lib/program/process.ts and lib/client/pipe.ts rely on it").toEqual([
     "x\n",
     "same",
   ]);
@@ -447,7 +447,7 @@ test("while an fs.writev is stuck in a full pipe, files can be read, and process
   const pipe = join(newFolder(), "pipe");
   const script = `mkfifo "$2" && exec 3<>"$2" && "$0" -e "$1" >&3; echo "exit $?"`;
   const program = new Program(["sh", "-c", script, process.execPath, code, pipe]);
-  await program.printed("exit 7\n"); // lib/program/output.ts has one write at a time, and nobody waits for it
+  await program.printed("exit 7\n"); // lib/program/process.ts has one write at a time, and nobody waits for it
 });
 
 test("the limit on open files is in the report, and Bun has raised it to the hard one", () => {
@@ -488,7 +488,7 @@ test("a descriptor that is closed at the start is /dev/null, never a later socke
   const show = 'console.log(require("fs").readlinkSync("/proc/self/fd/2"))';
   const program = ["sh", "-c", 'exec "$0" -e "$1" 2>&-', process.execPath, show];
   const { stdout } = Bun.spawnSync(program);
-  expect(`${stdout}`, "lib/program/output.ts writes to 2 whatever it is").toBe("/dev/null\n");
+  expect(`${stdout}`, "lib/program/process.ts writes to 2 whatever it is").toBe("/dev/null\n");
 });
 
 test("os.userInfo knows no name but that in $USER", async () => {

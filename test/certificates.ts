@@ -9,27 +9,10 @@ export interface Certificates {
   file(name: string): string;
 }
 
-/** Only `openssl ca` signs for days to come. */
-const CA_CONFIGURATION = `
-[ca]
-default_ca = here
-[here]
-database = index.txt
-new_certs_dir = .
-rand_serial = yes
-default_md = sha256
-certificate = ca.pem
-private_key = ca.key
-policy = any
-[any]
-commonName = supplied
-`;
-
 /**
  * A CA and certificates of it (`server` for localhost and 127.0.0.1, `client`,
- * `other` for another host, `expired`, `future`, which is not valid yet), and
- * `stranger`, which it has not signed. `sealed.key` and `sealed-legacy.key` are
- * that of `server`, encrypted, in the present form and in the old one.
+ * `other` for another host, `expired`), and `stranger`, which it has not signed. `sealed.key` and
+ * `sealed-legacy.key` are that of `server`, encrypted, in the present form and in the old one.
  *
  * @param folder where to put them; whoever asks for them removes it
  */
@@ -45,12 +28,9 @@ export function makeCertificates(
   const newKey = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
   const selfSigned = (name: string) =>
     openssl(`req -x509 ${newKey} -days 1 -subj /CN=${name} -keyout ${name}.key -out ${name}.pem`);
-  const requested = (name: string, subjects: string) => {
+  const signed = (name: string, subjects: string, days = 1) => {
     openssl(`req ${newKey} -subj /CN=${name} -keyout ${name}.key -out ${name}.csr`);
     writeFileSync(file(`${name}.ext`), `subjectAltName=${subjects}\n`);
-  };
-  const signed = (name: string, subjects: string, days = 1) => {
-    requested(name, subjects);
     const ca = `-CA ca.pem -CAkey ca.key -CAcreateserial -days ${days}`;
     openssl(`x509 -req -in ${name}.csr ${ca} -extfile ${name}.ext -out ${name}.pem`);
   };
@@ -62,14 +42,6 @@ export function makeCertificates(
   signed("client", "DNS:client");
   signed("other", "DNS:other.example");
   signed("expired", here, -1);
-
-  requested("future", here);
-  writeFileSync(file("index.txt"), "");
-  writeFileSync(file("ca.cnf"), CA_CONFIGURATION);
-  const dates = "-startdate 20980101000000Z -enddate 20990101000000Z";
-  openssl(
-    `ca -batch -notext -config ca.cnf -extfile future.ext ${dates} -in future.csr -out future.pem`,
-  );
 
   const sealed = "-aes256 -passout pass:secret";
   openssl(`pkey -in server.key ${sealed} -out sealed.key`);

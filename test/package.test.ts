@@ -13,7 +13,6 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { OLDEST_BUN, requireBun } from "../lib/program/command-line.ts";
 import { engines, version } from "../package.json";
 import { endAfterEach, newFolder, Program, ROOT, runToEnd, ServerProgram } from "./harness.ts";
 import { installTypes, testWith } from "./harness/tools.ts";
@@ -23,6 +22,7 @@ endAfterEach();
 
 /** Nobody listens there, so nothing can come from a registry. */
 const OFFLINE = { ...process.env, BUN_CONFIG_REGISTRY: "http://127.0.0.1:1" };
+const OLDEST_BUN = engines.bun.replace(">=", "");
 /** A program that uses what the package gives, with the types it promises. */
 const USES_ALL = `
 import * as linechat from "linechat";
@@ -201,7 +201,7 @@ describe("its commands", () => {
       [[], "<server|client> missing, as in linechat server 8080"],
       [["sevrer", "8080"], 'unknown command "sevrer"; did you mean server or client?'],
       [["toString"], 'unknown command "toString"; did you mean server or client?'],
-      [["--nope", "server"], "unknown option --nope"],
+      [["--nope", "server"], 'unknown option "--nope"'],
     ] as const) {
       const stderr = `linechat: ${message} (see --help)\n`;
       expect(await linechat(...words)).toEqual({ code: 2, stdout: "", stderr });
@@ -232,17 +232,6 @@ describe("its commands", () => {
 
   test("say so where Bun is too old", async () => {
     const needs = `Bun ${OLDEST_BUN} or later is needed, this is`;
-    for (const [version, isOld] of [
-      ["1.4.4", true],
-      ["0.9.9", true],
-      [OLDEST_BUN, false],
-      ["1.10.0", false],
-      ["2.0.0", false],
-    ] as const) {
-      if (!isOld) requireBun(version);
-      else expect(() => requireBun(version)).toThrow(`${needs} ${version}: https://bun.com`);
-    }
-    expect(engines.bun).toBe(`>=${OLDEST_BUN}`);
     const old = join(newFolder(), "old.ts");
     writeFileSync(old, "Bun.semver.order = () => -1;");
     const told = await runToEnd([process.execPath, "--preload", old, "client.ts", "--version"]);

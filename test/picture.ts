@@ -7,7 +7,6 @@
 import { join } from "node:path";
 
 import { runCommand } from "../lib/program/command-line.ts";
-import { version } from "../package.json";
 import { Peer, ROOT, ServerProgram } from "./harness.ts";
 import { draw, look, type Screen, type Size } from "./picture-svg.ts";
 import { endTerminals, Tmux } from "./terminal/tmux.ts";
@@ -21,7 +20,6 @@ const write = (file: string, picture: string | Uint8Array) =>
 
 const command = {
   name: "picture",
-  version,
   summary: "Makes the pictures in the README, with tmux and chromium.",
   operands: [],
   options: {},

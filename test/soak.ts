@@ -7,7 +7,6 @@
 
 import { flag, type Option, runCommand, type Values } from "../lib/program/command-line.ts";
 import { count as whole } from "../lib/program/option-values.ts";
-import { version } from "../package.json";
 import { demand } from "./faults/faults.ts";
 import { breakAll, Seat } from "./faults/seat.ts";
 import { ServerProgram } from "./harness.ts";
@@ -45,13 +44,12 @@ const minutesOption: Option<number> = {
 };
 const command = {
   name: "soak",
-  version,
   summary: "Runs a server with a steady crowd, guests and faults, and checks every byte they hear.",
   operands: [],
   options: {
     minutes: minutesOption,
-    listeners: whole("steady members that only listen (default 500)", 500, 2),
-    seed: whole("the seed of the faults (default: the time)", Date.now(), 0),
+    listeners: whole("steady members that only listen (default 500)", 500),
+    seed: whole("the seed of the faults (default: the time)", Date.now()),
     redis: flag("three servers that share a room, and what happens to their Redis"),
   },
   examples: [["bun run soak --minutes 15", "a quarter of an hour"]],

@@ -3,11 +3,9 @@
 import { statSync } from "node:fs";
 import { isIP } from "node:net";
 
-import { formatAddress } from "../program/address.ts";
 import type { TlsMaterial } from "../program/files.ts";
-import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
-import { codeOf, failed, UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
+import { ADDRESS_ERRORS, formatAddress, tune, within } from "../program/network.ts";
+import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
 import { type Connection, SocketConnection } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */
@@ -17,11 +15,7 @@ const HANDSHAKE_MS = 10_000;
 /** How long an address is tried alone before the next one is tried as well (RFC 8305, 5). */
 const HEAD_START_MS = 250;
 /** What errors mean here. */
-const WORDS = {
-  DNS_ENOTFOUND: "unknown host",
-  ECONNRESET: "reset by the server",
-  EINVAL: "invalid argument; a link-local address needs its interface, like fe80::1%eth0",
-};
+const WORDS = { ...ADDRESS_ERRORS, ECONNRESET: "reset by the server" };
 
 /** A port, from 1 to 65535, of a host, by name or address; or the path of a Unix socket. */
 export type Place = { host: string; port: number } | { unix: string };
@@ -59,9 +53,9 @@ export async function openConnection(options: ConnectOptions): Promise<SocketCon
   const { tls, passPhrase, answerMs = ANSWER_MS, handshakeMs = HANDSHAKE_MS } = options;
   const address = "unix" in options ? options.unix : formatAddress(options.host, options.port);
   try {
-    if ("port" in options) checkRange("port", options.port, 65_535);
-    checkRange("answerMs", answerMs);
-    checkRange("handshakeMs", handshakeMs);
+    if ("port" in options) checkRange("port", options.port, 1, 65_535);
+    checkRange("answerMs", answerMs, 1);
+    checkRange("handshakeMs", handshakeMs, 1);
     let connection: SocketConnection;
     if (tls) {
       const { BENEATH_TLS, startTls } = await import("./tls.ts");
@@ -74,12 +68,6 @@ export async function openConnection(options: ConnectOptions): Promise<SocketCon
   } catch (error) {
     throw failed(`cannot connect to ${address}`, error, WORDS);
   }
-}
-
-function checkRange(option: string, value: number, max = Infinity): void {
-  if (value >= 1 && value <= max) return;
-  const range = max === Infinity ? "from 1 on" : `from 1 to ${max}`;
-  throw new UserError(`${option} is a number ${range}, not ${value}`, { permanent: true });
 }
 
 /** One socket that is connected there: socket and connect, for one address after another. */
@@ -103,8 +91,7 @@ async function openSocket<Data>(
   };
   try {
     const connected = await within(answerMs, first(), (time) => `no answer ${time}`);
-    connected.setNoDelay(true);
-    connected.setKeepAlive(true, KEEP_ALIVE_MS);
+    tune(connected);
     return connected;
   } finally {
     over.abort();

@@ -1,7 +1,7 @@
 /** Stage 3 at the client's end: reading and writing, with back-pressure. */
 
-import { formatAddress } from "../program/address.ts";
 import { LF } from "../program/lines.ts";
+import { formatAddress } from "../program/network.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
 
 /** What codes mean when it is the server that has caused them. */

@@ -3,7 +3,7 @@
 import { fstatSync } from "node:fs";
 import { isatty } from "node:tty";
 
-import { openStderr } from "../program/output.ts";
+import { stderr } from "../program/process.ts";
 
 /** Where the client reports what it does. */
 export interface Notes {
@@ -18,7 +18,7 @@ export function openNotes(terminal: Notes | undefined): Notes {
   if (terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev) return terminal;
   const style = styleAt(2);
   return {
-    note: (event) => openStderr().write(`${style(event, 2, 22)}\n`),
+    note: (event) => stderr.write(`${style(event, 2, 22)}\n`),
     status() {}, // No line there changes.
   };
 }

@@ -1,8 +1,8 @@
 /** The client's command line. */
 
-import { splitAddress } from "../program/address.ts";
 import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
 import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
+import { splitAddress } from "../program/network.ts";
 import { usageError } from "../program/system-errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 
@@ -23,7 +23,7 @@ const bell: Option<"name" | "none"> = {
   parse: (value) => (["name", "none"] as const).find((one) => one === value),
 };
 
-/** What the command line may hold, without the program's version. */
+/** What the command line may hold. */
 export const COMMAND = {
   name: "linechat-client",
   summary: "Joins a chat room: sends the lines of stdin, prints the lines of all others.",
@@ -38,13 +38,13 @@ export const COMMAND = {
     quiet: flag("report only failures"),
     time: flag("in a terminal, show when each line has arrived"),
     bell,
-    unix: text("path", "use this Unix socket instead of a host and port", undefined),
-    "pass-file": text("file", "send the line in this file first: the pass phrase", undefined),
+    unix: text("path")("use this Unix socket instead of a host and port"),
+    "pass-file": text("file")("send the line in this file first: the pass phrase"),
     tls: flag("use TLS; the server's certificate is always verified"),
-    "tls-ca": text("file", "trust the CAs in this PEM file (default: public CAs)", undefined),
-    "tls-cert": text("file", "present the certificate in this PEM file", undefined),
-    "tls-key": text("file", "PEM file with the key of that certificate", undefined),
-    "tls-server-name": text("name", "verify this name (default: the host)", undefined),
+    "tls-ca": text("file")("trust the CAs in this PEM file (default: public CAs)"),
+    "tls-cert": text("file")("present the certificate in this PEM file"),
+    "tls-key": text("file")("PEM file with the key of that certificate"),
+    "tls-server-name": text("name")("verify this name (default: the host)"),
   },
   examples: [
     ["linechat-client --name alice localhost 8080", "chat in a terminal"],
@@ -71,7 +71,7 @@ export async function connectOptions(
     throw usageError("--tls-cert and --tls-key go together");
   for (const name of ["tls-ca", "tls-cert", "tls-server-name"] as const)
     if (options[name] && !options.tls) throw usageError(`--${name} needs --tls`);
-  const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port, 1) };
+  const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port) };
   const phraseFile = options["pass-file"];
   if (!options.tls && !phraseFile) return place;
   const { loadTls, readPassPhrase } = await import("../program/files.ts");

@@ -6,7 +6,7 @@
 import { isatty } from "node:tty";
 
 import { LF } from "../program/lines.ts";
-import { writeOut } from "../program/output.ts";
+import { writeOut } from "../program/process.ts";
 import { failed } from "../program/system-errors.ts";
 
 /** Where a client takes the lines from that it sends, and where it shows those it receives. */

@@ -2,8 +2,9 @@
 
 import { BlockList, isIP } from "node:net";
 
-import { ADDRESS_RULE } from "../program/address.ts";
 import { quote, usageError } from "../program/system-errors.ts";
+
+const EXPECTED = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 
 /**
  * Reads addresses and ranges. IPv4 and the same mapped into IPv6 are one, as `BlockList` has it.
@@ -22,7 +23,7 @@ export function addressList(
     const bitsMax = isIP(address) === 4 ? 32 : 128;
     const bits = Number(prefix ?? bitsMax);
     if (isIP(address) === 0 || bits > bitsMax)
-      throw usageError(`${option} takes ${ADDRESS_RULE}, not ${quote(rule)}`);
+      throw usageError(`${option} takes ${EXPECTED}, not ${quote(rule)}`);
     list.addSubnet(address, bits, familyOf(address));
   }
   return (address) => list.check(address, familyOf(address));

@@ -1,9 +1,9 @@
 /** `--allow`, `--deny` and `--max-clients-per-address`: from where clients may connect, and how many. */
 
 import type { Part } from "../extras/part.ts";
-import { unmapAddress } from "../program/address.ts";
+import { unmapAddress } from "../program/network.ts";
 import { notAllowedFrom, tooManyFrom } from "../program/server-messages.ts";
-import { UserError } from "../program/system-errors.ts";
+import { checkRange } from "../program/system-errors.ts";
 import { addressList } from "./address-list.ts";
 import type { Arrival } from "./door.ts";
 
@@ -27,8 +27,7 @@ export function addresses({
   deny = [],
   clientsPerAddressMax: max = Number.POSITIVE_INFINITY,
 }: AddressSettings): Part {
-  if (!(max >= 1))
-    throw new UserError(`clientsPerAddressMax is a number of at least 1, not ${max}`);
+  checkRange("clientsPerAddressMax", max, 1);
   const isAllowed = allow.length > 0 ? addressList("--allow", allow) : () => true;
   const isDenied = addressList("--deny", deny);
   const refusalOf = (address: string) =>

@@ -3,7 +3,7 @@
  * refuses it, or holds it until it has what it wants. Behind the last door is the room.
  */
 
-import { formatAddress } from "../program/address.ts";
+import { formatAddress } from "../program/network.ts";
 import type { Deadlines } from "../room/deadlines.ts";
 import type { Seat } from "../room/member.ts";
 import type { Room } from "../room/room.ts";

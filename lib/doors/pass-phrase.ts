@@ -33,7 +33,8 @@ export function passPhrase({ secrets, arrivalMs }: Context): Part {
     const late = noPassPhraseWithin(formatTime(arrivalMs));
     awaitBytes(arrival, secrets, arrivalMs, read, late);
   };
-  return { door: { meet } };
+  const note = secrets.tls ? undefined : "the pass phrase travels in the clear: there is no TLS";
+  return { door: { meet }, note };
 }
 
 /** Compares digests, whose length tells nothing, in a time that tells nothing. */

@@ -1,7 +1,7 @@
 /** `--history`: a member that joins gets the last lines first. Its cursor starts further back. */
 
 import { HISTORY_END } from "../program/server-messages.ts";
-import { UserError } from "../program/system-errors.ts";
+import { checkRange } from "../program/system-errors.ts";
 import type { Backlog, Cursor } from "../room/cursor.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Member } from "../room/member.ts";
@@ -30,9 +30,8 @@ export function history(
   { bytes, lines = Number.POSITIVE_INFINITY }: HistoryOptions,
   passingBytes = PASSING_BYTES,
 ): Part {
-  if (!(Number.isInteger(bytes) && bytes >= 1 && bytes <= BYTES_MAX))
-    throw new UserError(`history.bytes is a whole number from 1 to ${BYTES_MAX}, not ${bytes}`);
-  if (!(lines >= 1)) throw new UserError(`history.lines is a number of at least 1, not ${lines}`);
+  checkRange("history.bytes", bytes, 1, BYTES_MAX);
+  checkRange("history.lines", lines, 1);
   const keptBytes = bytes + passingBytes;
   return { keptBytes, extra: (room) => new History(room, { bytes, lines, keptBytes }) };
 }

@@ -1,6 +1,7 @@
 /** What an option adds to a server: each makes a part, out of what is here for all of them. */
 
 import type { AcceptedSocket, Door, Way } from "../doors/door.ts";
+import type { Table, Values } from "../program/command-line.ts";
 import type { TlsMaterial } from "../program/files.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Member } from "../room/member.ts";
@@ -85,3 +86,26 @@ export interface Part {
   /** Why clients had better go to another server; undefined if they need not. */
   ailment?(): string | undefined;
 }
+
+/** What the registry of extras, lib/server/extras.ts, has for each. */
+export interface Entry<Options extends Table, Settings> {
+  readonly options?: Options;
+  /** Options that do not go together; `!web` stands for one that is not there, but needed. */
+  readonly excludes?: readonly (readonly string[])[];
+  /**
+   * What `listen` takes, from the command line and the files that it names, which are read again at
+   * SIGHUP; the same names and values by default.
+   */
+  settings?(given: Values<Options>): Settings | Promise<Settings>;
+  /** How many files it needs. */
+  filesMax?(given: Values<Options>): Promise<number>;
+  /** No part if it is not asked for. */
+  load(settings: Settings, context: Context): Promise<Part | false | 0 | undefined>;
+}
+
+/** What is each of several types at once. */
+export type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;

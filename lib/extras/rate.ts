@@ -1,7 +1,7 @@
 /** `--max-rate`: of a member that sends more lines a second, the rest is taken later. */
 
 import { countLines } from "../program/lines.ts";
-import { UserError } from "../program/system-errors.ts";
+import { checkRange } from "../program/system-errors.ts";
 import type { Lines } from "../room/fair-queue.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
@@ -13,8 +13,7 @@ const SECOND_MS = 1000;
 
 /** @param linesPerSecond at least 1 */
 export function rate(linesPerSecond: number): Part {
-  if (!(linesPerSecond >= 1))
-    throw new UserError(`linesPerSecond is a number of at least 1, not ${linesPerSecond}`);
+  checkRange("linesPerSecond", linesPerSecond, 1);
   return {
     extra(room) {
       const paced = new Set<PacedLines>();

@@ -1,8 +1,7 @@
 /** A port that `Bun.serve` listens on: for browsers, or for Prometheus. */
 
-import { formatAddress } from "../program/address.ts";
 import { countOpenFiles, fileLimit } from "../program/file-limit.ts";
-import { listenOnPort, type Port } from "../program/port.ts";
+import { formatAddress, listenOnPort, type Port } from "../program/network.ts";
 
 /** How often open files are counted: some 1,000 connections can come in such a time. */
 const LOOK_MS = 20;

@@ -5,7 +5,7 @@ import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
 import { fileLimit } from "../program/file-limit.ts";
 import { countLines } from "../program/lines.ts";
-import type { Port } from "../program/port.ts";
+import type { Port } from "../program/network.ts";
 import { DEFAULTS } from "../room/room.ts";
 
 const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";

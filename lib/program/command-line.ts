@@ -2,11 +2,12 @@
 
 import { parseArgs } from "node:util";
 
-import { openStderr, writeOut } from "./output.ts";
+import { engines, version } from "../../package.json";
+import { stderr, writeOut } from "./process.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
-/** The oldest Bun that will do; `engines` in package.json says so too, but nothing looks there. */
-export const OLDEST_BUN = "1.4.5";
+/** The oldest Bun that will do, of which `bun` itself takes no notice. */
+const OLDEST_BUN = engines.bun.replace(">=", "");
 
 /** One long option. A flag takes no value. */
 export interface Option<Value> {
@@ -27,7 +28,6 @@ export type Table = Readonly<Record<string, Option<unknown>>>;
 /** A program, as its `--help` shows it. */
 export interface Command<Options extends Table = Table> {
   name: string;
-  version: string;
   /** One sentence on what it does. */
   summary: string;
   /** The names of its operands, all of them required, in order. */
@@ -49,11 +49,26 @@ export function flag(help: string): Option<boolean> {
   return { help, default: false, parse: () => true };
 }
 
-/** Text that is taken as it is; `initial` is what it is, here and below, when it is not given. */
-export function text<None>(takes: string, help: string, initial: None): Option<string | None> {
-  const expects = /^[aeiou]/.test(takes) ? `an ${takes}` : `a ${takes}`;
-  const parse = (value: string) => (value === "" ? undefined : value);
-  return { takes, expects, help, default: initial, parse };
+/**
+ * A kind of option that takes a value: what that is called, what it has to be, and how it is read.
+ * One that is not given is undefined, unless there is something else that it is then.
+ */
+export function kind<Value>(
+  takes: string,
+  expects: string,
+  parse: (text: string) => Value | undefined,
+) {
+  function option(help: string): Option<Value | undefined>;
+  function option<None>(help: string, initial: None): Option<Value | None>;
+  function option(help: string, initial?: Value) {
+    return { takes, expects, help, default: initial, parse };
+  }
+  return option;
+}
+
+/** Text that is taken as it is, unless it is empty. */
+export function text(takes: string) {
+  return kind(takes, `a ${takes}`, (value) => value || undefined);
 }
 
 /**
@@ -87,7 +102,7 @@ export function parseCommandLine<Options extends Table>(
     if (option === undefined) throw unknownOption(argv[token.index] ?? rawName, command, table);
     options[name] = parseValue(option, rawName, options[name], value, inlineValue);
     if (options["help"]) return { print: formatHelp(command, table) };
-    if (options["version"]) return { print: `${command.name} ${command.version}` };
+    if (options["version"]) return { print: `${command.name} ${version}` };
   }
 
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
@@ -110,7 +125,10 @@ export async function runCommand<Options extends Table>(
   main: (options: Values<Options>, operands: string[]) => void | Promise<void>,
 ): Promise<void> {
   try {
-    requireBun();
+    if (Bun.semver.order(Bun.version, OLDEST_BUN) < 0)
+      throw new UserError(
+        `Bun ${OLDEST_BUN} or later is needed, this is ${Bun.version}: https://bun.com`,
+      );
     const parsed = parseCommandLine(command, process.argv.slice(2));
     if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
     else await main(parsed.options, parsed.operands);
@@ -118,48 +136,35 @@ export async function runCommand<Options extends Table>(
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
     const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
-    openStderr().write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
+    stderr.write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }
 
 /** Ends the program once stderr has taken what was written; if it is stuck, after half a second. */
 export async function exit(exitCode: number): Promise<never> {
-  await openStderr().close();
+  await stderr.close();
   process.exit(exitCode);
 }
 
-/** @throws {UserError} when a version, that of this Bun by default, is too old */
-export function requireBun(version: string = Bun.version): void {
-  if (Bun.semver.order(version, OLDEST_BUN) >= 0) return;
-  throw new UserError(`Bun ${OLDEST_BUN} or later is needed, this is ${version}: https://bun.com`);
-}
-
-/**
- * A port number.
- *
- * @param lowest 0 where the system may choose one, else 1
- * @throws {UserError} unless it is one
- */
-export function parsePort(value: string, lowest: 0 | 1): number {
-  const port = /^\d{1,15}$/.test(value) ? Number(value) : Infinity;
-  if (port >= lowest && port <= 65_535) return port;
-  throw usageError(`<port> is a whole number from ${lowest} to 65535, not ${quote(value)}`);
+/** The port that an operand is; throws a `UserError` unless it is one. */
+export function parsePort(value: string): number {
+  if (/^\d{1,5}$/.test(value) && Number(value) < 1 << 16) return Number(value);
+  throw usageError(`<port> is a whole number from 0 to 65535, not ${quote(value)}`);
 }
 
 /** An option that does not exist, such as `--nmae` or `--port`, and what may have been meant. */
 function unknownOption(word: string, command: Command, table: Table): UserError {
   const [shown = ""] = word.split("=");
+  const unknown = `unknown option ${quote(shown)}`;
   const name = shown.replace(/^--?/, "");
+  if (command.operands.includes(name)) return usageError(`${unknown}; <${name}> stands alone`);
   const letters = (text: string) => [...text.replaceAll("-", "")].sort().join("");
-  const isNear = (other: string) =>
-    other.startsWith(name) || other.endsWith(`-${name}`) || letters(other) === letters(name);
-  const near = name.length > 1 ? Object.keys(table).filter(isNear) : [];
-  const hint = command.operands.includes(name)
-    ? `; <${name}> stands alone`
-    : near.length > 0 && `; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`;
-  const plain = /^[\w-]{1,60}$/.test(shown) ? shown : quote(shown);
-  return usageError(`unknown option ${plain}${hint || ""}`);
+  const near = Object.keys(table).filter(
+    (other) => other.split("-").includes(name) || letters(other) === letters(name),
+  );
+  if (near.length === 0) return usageError(unknown);
+  return usageError(`${unknown}; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`);
 }
 
 function parseValue(
@@ -176,9 +181,6 @@ function parseValue(
   if (parsed !== undefined) return parsed;
   throw usageError(`${name} takes ${expects}${value === undefined ? "" : `, not ${quote(value)}`}`);
 }
-
-/** An option that takes more than this has its help on the next line. */
-const LEFT_COLUMNS_MAX = 28;
 
 /** What `--help` prints. */
 function formatHelp({ name, summary, operands, instead, examples }: Command, table: Table): string {
@@ -197,15 +199,14 @@ function formatHelp({ name, summary, operands, instead, examples }: Command, tab
   ].join("\n\n");
 }
 
-/** Two columns of 80 in all; a left one that is too wide has a line of its own. */
+/** Two columns, of 30 and 50; a left one that is too wide has a line of its own. */
 function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const widths = rows.map(([left]) => left.length).filter((width) => width <= LEFT_COLUMNS_MAX);
-  const indent = " ".repeat(4 + Math.max(0, ...widths));
-  const start = (left: string) =>
-    left.length + 4 > indent.length ? `  ${left}\n${indent}` : `  ${left}`.padEnd(indent.length);
-  const fill = (text: string) =>
-    Bun.wrapAnsi(text, 80 - indent.length).replaceAll("\n", `\n${indent}`);
-  return rows.map(([left, right]) => start(left) + fill(right)).join("\n");
+  const indent = " ".repeat(30);
+  const lines = rows.map(([left, right]) => {
+    const start = left.length > 26 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(30);
+    return start + Bun.wrapAnsi(right, 50).replaceAll("\n", `\n${indent}`);
+  });
+  return lines.join("\n");
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {

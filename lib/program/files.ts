@@ -1,25 +1,24 @@
 /** Files that a user names: certificates, keys, a pass phrase; checked before they are used. */
 
 import { X509Certificate } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 
 import { failed, UserError } from "./system-errors.ts";
 
-/** More than any certificate or pass phrase; `/dev/zero` has no end. */
-const FILE_BYTES_MAX = 1 << 20;
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
+/** Files that were read: a pipe has nothing to say a second time, and makes its reader wait. */
+const known = new Set<string>();
 
 /**
  * A pass phrase, kept in a file so that it shows neither on a command line nor in a log: the file's
  * one line, without its line end.
  *
- * @param isAgain whether it was read before: a pipe has nothing to say a second time
  * @throws {UserError} when there is no such line
  */
-export function readPassPhrase(file: string, isAgain = false): Uint8Array {
+export function readPassPhrase(file: string): Uint8Array {
   // As latin1, which has one character for each byte: a phrase may be of any bytes.
-  const [, phrase = ""] = /^([^\r\n]+)(?:\r?\n)?$/.exec(read(file, isAgain, "latin1")) ?? [];
+  const [, phrase = ""] = /^([^\r\n]+)(?:\r?\n)?$/.exec(read(file, "latin1")) ?? [];
   if (phrase !== "" && phrase.length <= PASS_PHRASE_BYTES_MAX) return Buffer.from(phrase, "latin1");
   throw new UserError(`${file} is to hold one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
 }
@@ -36,36 +35,30 @@ export type TlsMaterial = { [File in keyof TlsFiles]: string };
 /**
  * Reads certificates and keys.
  *
- * @param isAgain whether they were read before: a pipe has nothing to say a second time
  * @throws {UserError} that names a file which is unreadable, not what it should be, or out of date
  */
-export function loadTls(files: TlsFiles, isAgain = false): TlsMaterial {
+export function loadTls(files: TlsFiles): TlsMaterial {
   const material: TlsMaterial = {};
   for (const kind of ["cert", "key", "ca"] as const)
-    if (files[kind] !== undefined) material[kind] = read(files[kind], isAgain, "utf8");
+    if (files[kind] !== undefined) material[kind] = read(files[kind], "utf8");
   const { cert, key, ca } = material;
   if (ca !== undefined) check({ cert: ca }, `cannot use ${files.ca}`);
   if (cert === undefined || key === undefined) return material;
   check({ cert }, `cannot use ${files.cert}`);
-  checkDates(new X509Certificate(cert), `the certificate in ${files.cert}`);
+  // The other side would only report that it does not accept it.
+  if (Date.parse(new X509Certificate(cert).validTo) < Date.now())
+    throw new UserError(`the certificate in ${files.cert} has expired`);
   if (key.includes("ENCRYPTED"))
     throw new UserError(`the key in ${files.key} is encrypted; "openssl pkey" decrypts it`);
   check({ cert, key }, `cannot use ${files.cert} with ${files.key}`);
   return material;
 }
 
-function read(file: string, isAgain: boolean, encoding: "latin1" | "utf8"): string {
+function read(file: string, encoding: "latin1" | "utf8"): string {
   try {
-    // A pipe that is read again makes its reader wait.
-    if (isAgain && !statSync(file).isFile()) throw new UserError("it is no regular file");
-    using cleanup = new DisposableStack();
-    const descriptor = cleanup.adopt(openSync(file, "r"), closeSync);
-    const buffer = Buffer.allocUnsafe(FILE_BYTES_MAX);
-    let bytes = 0;
-    for (let count = 1; count > 0; bytes += count)
-      count = readSync(descriptor, buffer, bytes, FILE_BYTES_MAX - bytes, null);
-    if (bytes === FILE_BYTES_MAX) throw new UserError("it is larger than 1M");
-    return buffer.toString(encoding, 0, bytes);
+    if (known.has(file) && !statSync(file).isFile()) throw new UserError("it is no regular file");
+    known.add(file);
+    return readFileSync(file, encoding);
   } catch (error) {
     throw failed(`cannot read ${file}`, error);
   }
@@ -86,13 +79,4 @@ function check(material: TlsMaterial, wrong: string): void {
       .toLowerCase();
     throw new UserError(`${wrong}: ${why}`, { cause });
   }
-}
-
-/** The other side would only report that it does not accept it. */
-function checkDates({ validFrom, validTo }: X509Certificate, what: string): void {
-  const day = (date: string) => new Date(date).toISOString().slice(0, 10);
-  if (Date.parse(validTo) < Date.now())
-    throw new UserError(`${what} has expired, on ${day(validTo)}`);
-  if (Date.parse(validFrom) > Date.now())
-    throw new UserError(`${what} is not valid yet, only from ${day(validFrom)}`);
 }

@@ -1,50 +1,78 @@
 /** What options take, to put into the table of a command line: sizes, times, numbers and so on. */
 
-import type { Option } from "./command-line.ts";
-import { formatSize, parseSize, parseTimeMs } from "./units.ts";
+import { kind, type Option } from "./command-line.ts";
+import { type Port, splitAddress } from "./network.ts";
+import { DAY_MS, parseSize, parseTimeMs } from "./units.ts";
+
+/** History that is given as a number of lines has at most so many bytes. */
+const HISTORY_BYTES = 8 << 20;
+const HISTORY_BYTES_MAX = 1 << 30;
 
 /** A number of bytes. */
-export function size(help: string, initial: number, min = 1, max = 2 ** 31): Option<number> {
-  const expects = `a size like 64K or 8M, from ${formatSize(min)} to ${formatSize(max)}`;
-  const parse = (value: string) => inRange(parseSize(value), min, max);
-  return { takes: "size", expects, help, default: initial, parse };
-}
+export const size = kind("size", "a size like 64K or 8M, from 1 to 2G", (text) =>
+  inRange(parseSize(text), 1, 2 ** 31),
+);
 
 /** A time in ms. */
-export function time<None>(help: string, initialMs: None): Option<number | None> {
-  const expects = "a time like 500ms, 10s or 5m, of at most 24h";
-  const parse = (value: string) => inRange(parseTimeMs(value), 0, 24 * 3_600_000);
-  return { takes: "time", expects, help, default: initialMs, parse };
-}
+export const time = kind("time", "a time like 500ms, 10s or 5m, of at most 24h", (text) =>
+  inRange(parseTimeMs(text), 0, DAY_MS),
+);
 
-/** A whole number. */
-export function count<None>(help: string, initial: None, min = 1): Option<number | None> {
-  const expects = `a whole number from ${min} on`;
-  const parse = (value: string) =>
-    /^\d{1,15}$/.test(value) ? inRange(Number(value), min, Infinity) : undefined;
-  return { takes: "n", expects, help, default: initial, parse };
-}
-
-/** Anything else that a function reads, as often as it is given. */
-export function list<Value>(
-  takes: string,
-  expects: string,
-  help: string,
-  parseOne: (text: string) => Value | undefined,
-): Option<readonly Value[]> {
-  const parse = (value: string, before: readonly Value[]) => {
-    const one = parseOne(value);
-    return one === undefined ? undefined : [...before, one];
-  };
-  return { takes, expects, help, default: [], parse };
-}
+export const count = kind("n", "a whole number from 1 on", (text) =>
+  /^\d{1,15}$/.test(text) ? inRange(Number(text), 1, Infinity) : undefined,
+);
 
 /** The permissions of a file: `660`, or `0660` as C writes it. */
-export function fileMode<None>(help: string, initial: None): Option<number | None> {
-  const expects = "the permissions of a file, like 600";
-  const parse = (value: string) =>
-    /^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined;
-  return { takes: "octal", expects, help, default: initial, parse };
+export const fileMode = kind("octal", "the permissions of a file, like 600", (text) =>
+  /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : undefined,
+);
+
+/** A port of 127.0.0.1, or of a host that is named with it. */
+export const place = kind<Port>(
+  "[host:]port",
+  "a port like 8081, or a host and a port like 0.0.0.0:8081 or [::]:8081",
+  (text) => {
+    const { host, port = "" } = splitAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+    const isPort = /^\d{1,5}$/.test(port) && Number(port) < 1 << 16;
+    return isPort && /^[^\s[\]]+$/.test(host) ? { host, port: Number(port) } : undefined;
+  },
+);
+
+export const redisUrl = kind(
+  "url",
+  "an address like redis://10.0.0.5 or rediss://user@host:6380/1",
+  (text) => (/^rediss?:\/\/[^/?#]+\/?\d*$/.test(text) && URL.parse(text)) || undefined,
+);
+
+/** A name that does not end the braces around it in the names of keys. */
+export const roomName = kind(
+  "name",
+  "a name of letters, digits, dots, - and _, of at most 64 characters",
+  (text) => (/^[\w.-]{1,64}$/.test(text) ? text : undefined),
+);
+
+/** How many of the last lines: a bare number counts them, a size is that of all together. */
+export const lines = kind<{ bytes: number; lines?: number }>(
+  "n|size",
+  "a number of lines like 100, or a size like 8M, of at most 1G",
+  (text) => {
+    const value = parseSize(text) ?? 0;
+    if (value === 0) return undefined;
+    if (/\d$/.test(text)) return { lines: value, bytes: HISTORY_BYTES };
+    return value <= HISTORY_BYTES_MAX ? { bytes: value } : undefined;
+  },
+);
+
+/** Texts of one pattern, as often as the option is given. */
+export function list(
+  takes: string,
+  expects: string,
+  pattern: RegExp,
+  help: string,
+): Option<readonly string[] | undefined> {
+  const parse = (text: string, before: readonly string[] = []) =>
+    pattern.test(text) ? [...before, text] : undefined;
+  return { takes, expects, help, default: undefined, parse };
 }
 
 function inRange(value: number | undefined, min: number, max: number): number | undefined {

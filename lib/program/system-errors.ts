@@ -31,6 +31,19 @@ export function usageError(message: string): UserError {
   return new UserError(`${message} (see --help)`, { exitCode: 2, permanent: true });
 }
 
+/**
+ * Checks a number that a program gives; one of ms need not be whole.
+ *
+ * @throws {UserError} that names the option, unless it is in its range
+ */
+export function checkRange(option: string, value: unknown, min: number, max = Infinity): void {
+  const kind = option.endsWith("Ms") ? "number" : "whole number";
+  const isKind = kind === "number" || value === Infinity || Number.isInteger(value);
+  if (typeof value === "number" && isKind && value >= min && value <= max) return;
+  const range = max === Infinity ? `from ${min} on` : `from ${min} to ${max}`;
+  throw new UserError(`${option} is a ${kind} ${range}, not ${value}`, { permanent: true });
+}
+
 /** Text that a user gave, as a message shows it: quoted, on one line, of bounded length. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -1,5 +1,8 @@
 /** Sizes and times as a person writes them. */
 
+/** The longest time there may be: a timer for much longer would be none. */
+export const DAY_MS = 24 * 3_600_000;
+
 const SIZES: Readonly<Record<string, number>> = { G: 1024 ** 3, M: 1024 ** 2, K: 1024, "": 1 };
 const TIMES: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
 

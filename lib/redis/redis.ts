@@ -3,8 +3,8 @@
 import { randomBytes } from "node:crypto";
 
 import type { Context, Part } from "../extras/part.ts";
+import { within } from "../program/network.ts";
 import { codeOf, explain, usageError, UserError } from "../program/system-errors.ts";
-import { settlesWithin, within } from "../program/timeout.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 import { CONNECT_MS, openClient, RedisLink } from "./link.ts";
@@ -86,7 +86,8 @@ export async function redis(
       return `sharing the room ${room}, as server ${session.name}`;
     },
     async close() {
-      await settlesWithin(LEAVE_MS, new Promise<void>((done) => session.close(done)));
+      const closed = new Promise<void>((done) => session.close(done));
+      await within(LEAVE_MS, closed, String).catch(() => {});
       session.end();
     },
     figures: () => session.figures(),

@@ -1,7 +1,7 @@
 /** What a program gives to open a server, or a room of its own, and what it gets: types, and no code. */
 
 import type { MemberView, Secrets } from "../extras/part.ts";
-import type { Port } from "../program/port.ts";
+import type { Port } from "../program/network.ts";
 import type { Room, RoomOptions } from "../room/room.ts";
 import type { ExtraSettings } from "./extras.ts";
 
@@ -19,12 +19,18 @@ export interface RoomEvents {
   onRefuse?: ((label: string, why: string) => void) | undefined;
 }
 
-/** Clock and alarm of the program, and what there is to choose in the room. */
-export type OpenRoomOptions = RoomEvents &
-  Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs" | "now" | "wake"> & {
-    /** Told what an event has thrown; by default, that is an uncaught exception. */
+/** What there is to choose in a room. */
+type RoomChoices = RoomEvents &
+  Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs"> & {
+    /**
+     * Told what an event has thrown, or that a handler of a server has failed, which is a bug and
+     * ends its connection; by default, what events throw is an uncaught exception.
+     */
     onError?: (error: Error) => void;
   };
+
+/** Clock and alarm of the program, and what there is to choose in the room. */
+export type OpenRoomOptions = RoomChoices & Pick<RoomOptions, "now" | "wake">;
 
 /** From `join(socket, name)` on, `socket.data` is to be told what happens; `flush` when `wake` asks. */
 export type EmbeddedRoom = Pick<Room, "size" | "join" | "flush" | "stop" | "abort">;
@@ -52,20 +58,14 @@ export type Place =
 
 /** Where to listen, how many may come, and what there is to choose in the room. */
 export type ListenOptions = Place &
-  RoomEvents &
+  RoomChoices &
   ConnectionsOptions &
-  Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs"> &
   Secrets &
   ExtraSettings & {
     /** How long a connection may take for each thing asked of it, in ms; 10 s by default. */
     arrivalMs?: number | undefined;
     /** Is told what an operator may want to act on, in a line. */
     onWarning?: (what: string) => void;
-    /**
-     * A handler failed, which is a bug, and its connection is ended; or one of the events has
-     * thrown. Without this, what they throw is an uncaught exception.
-     */
-    onError?: (error: Error) => void;
   };
 
 export interface Listener {

@@ -20,7 +20,7 @@
 
 import type { AcceptedSocket, ArrivalHost, Way } from "../doors/door.ts";
 import { Arrival, REPLACED } from "../doors/door.ts";
-import { KEEP_ALIVE_MS } from "../program/keep-alive.ts";
+import { tune } from "../program/network.ts";
 import { ROOM_IS_FULL } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
@@ -67,8 +67,7 @@ export class Connections implements ArrivalHost {
   handlers(way: Way, onError?: (error: Error) => void): Bun.SocketHandler<Life> {
     return {
       open: (socket) => {
-        socket.setNoDelay(true);
-        socket.setKeepAlive(true, KEEP_ALIVE_MS);
+        tune(socket);
         this.accept(socket, way);
       },
       data: ({ data }, bytes) => data.received(bytes),

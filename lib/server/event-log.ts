@@ -1,6 +1,6 @@
 /** What the server says about itself: one line an event on stderr, with the time in front. */
 
-import { openStderr } from "../program/output.ts";
+import { stderr } from "../program/process.ts";
 import type { RoomEvents } from "./api.ts";
 
 /** How many refusals are logged in a second at most. */
@@ -15,10 +15,8 @@ const WARNINGS: readonly string[] = ["too slow", "line too long"];
  * @param here tells how many are in the room
  */
 export function openEventLog(quiet: boolean, here: () => number) {
-  const stderr = openStderr((count) =>
-    stamp(`${count} ${count === 1 ? "event was" : "events were"} not logged`),
-  );
-  const warn = (event: string) => stderr.write(stamp(event));
+  stderr.lineOf = (event) => `${new Date().toISOString()} ${event}\n`;
+  const warn = (event: string) => stderr.write(stderr.lineOf(event));
   const note = quiet ? () => {} : warn;
   /** Which refusals were logged in this second, each reason once for an address; and how many were not. */
   const refusals = new Set<string>();
@@ -47,5 +45,3 @@ export function openEventLog(quiet: boolean, here: () => number) {
   } satisfies RoomEvents & Record<string, unknown>;
   return { note, warn, events, end };
 }
-
-const stamp = (event: string) => `${new Date().toISOString()} ${event}\n`;

@@ -5,17 +5,13 @@
  * through the extras in this order.
  */
 
-import type { Secrets } from "../extras/part.ts";
-import { ADDRESS_RULE } from "../program/address.ts";
+import type { Entry, Intersection, Secrets } from "../extras/part.ts";
 import { flag, type Table, text } from "../program/command-line.ts";
-import * as values from "../program/option-values.ts";
-import type { Entry, Intersection } from "./entry.ts";
-import * as kinds from "./option-kinds.ts";
+import * as kinds from "../program/option-values.ts";
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
-const file = (help: string) => text("file", help, undefined);
-const count = (help: string) => values.count(help, undefined);
-const addresses = (help: string) => values.list("address", ADDRESS_RULE, help, (text) => text);
+const file = text("file");
+const addresses = (help: string) => kinds.list("address", "an address or a range", /^/, help);
 
 function entry<Settings, Options extends Table = {}>(
   one: Entry<Options, Settings>,
@@ -33,10 +29,6 @@ export const EXTRAS = {
       room: kinds.roomName("the name of that room (default linechat)"),
     },
     excludes: [["room", "!redis"]],
-    doubt: (given) =>
-      given["reuse-port"] && !given["redis"]
-        ? "without --redis, servers on the same port are rooms of their own"
-        : undefined,
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
     load: async ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
       redis && (await import("../redis/redis.ts")).redis(redis, common, context),
@@ -50,7 +42,7 @@ export const EXTRAS = {
     excludes: [["proxy-protocol", "unix"]],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
     load: async (settings: { proxyProtocol?: readonly string[] | undefined }, context) =>
-      settings.proxyProtocol?.length &&
+      settings.proxyProtocol &&
       (await import("../doors/proxy-protocol.ts")).proxyProtocol(settings.proxyProtocol, context),
   }),
   addresses: entry({
@@ -59,7 +51,7 @@ export const EXTRAS = {
         "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
       ),
       deny: addresses("refuse this address or range, even if allowed; repeatable"),
-      "max-clients-per-address": count("connections from one address (default: any number)"),
+      "max-clients-per-address": kinds.count("connections from one address (default: any number)"),
     },
     excludes: ["allow", "deny", "max-clients-per-address"].map((name) => [name, "unix", "!web"]),
     settings: ({ allow, deny, ...given }) => ({
@@ -67,9 +59,7 @@ export const EXTRAS = {
       clientsPerAddressMax: given["max-clients-per-address"],
     }),
     load: async (settings: import("../doors/addresses.ts").AddressSettings) =>
-      (settings.allow?.length ||
-        settings.deny?.length ||
-        settings.clientsPerAddressMax !== undefined) &&
+      (settings.allow || settings.deny || settings.clientsPerAddressMax !== undefined) &&
       (await import("../doors/addresses.ts")).addresses(settings),
   }),
   tls: entry({
@@ -83,10 +73,9 @@ export const EXTRAS = {
       ["tls-key", "!tls-cert"],
       ["tls-ca", "!tls-cert"],
     ],
-    secrets: async ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }, isAgain) =>
-      cert !== undefined && {
-        tls: (await import("../program/files.ts")).loadTls({ cert, key, ca }, isAgain),
-      },
+    settings: async ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }) => ({
+      tls: cert ? (await import("../program/files.ts")).loadTls({ cert, key, ca }) : undefined,
+    }),
     load: async ({ tls }: Pick<Secrets, "tls">, context) =>
       tls && (await import("../doors/tls.ts")).tls(context),
   }),
@@ -101,14 +90,9 @@ export const EXTRAS = {
     options: {
       "pass-file": file("require the line in this file as each client's first line"),
     },
-    secrets: async ({ "pass-file": file }, isAgain) =>
-      file !== undefined && {
-        passPhrase: (await import("../program/files.ts")).readPassPhrase(file, isAgain),
-      },
-    doubt: (given, isOpen) =>
-      given["pass-file"] && !given["tls-cert"] && isOpen
-        ? "the pass phrase travels in the clear: there is no TLS"
-        : undefined,
+    settings: async ({ "pass-file": file }) => ({
+      passPhrase: file ? (await import("../program/files.ts")).readPassPhrase(file) : undefined,
+    }),
     load: async ({ passPhrase }: Pick<Secrets, "passPhrase">, context) =>
       passPhrase && (await import("../doors/pass-phrase.ts")).passPhrase(context),
   }),
@@ -118,7 +102,7 @@ export const EXTRAS = {
   }),
   rate: entry({
     options: {
-      "max-rate": count(
+      "max-rate": kinds.count(
         "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
       ),
     },
@@ -132,8 +116,6 @@ export const EXTRAS = {
         "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
       ),
     },
-    addedBytesMax: async ({ names }) =>
-      names ? (await import("../extras/names/names.ts")).PREFIX_BYTES_MAX : 0,
     load: async ({ names }: { names?: boolean | undefined }, context) =>
       names && (await import("../extras/names/names.ts")).names(context),
   }),
@@ -153,10 +135,7 @@ export const EXTRAS = {
   }),
   idle: entry({
     options: {
-      idle: values.time(
-        "disconnect clients that have sent no line for this long (default: never)",
-        undefined,
-      ),
+      idle: kinds.time("disconnect clients that have sent no line for this long (default: never)"),
     },
     settings: ({ idle }) => ({ idleMs: idle || undefined }),
     load: async ({ idleMs }: { idleMs?: number | undefined }) =>
@@ -169,11 +148,11 @@ export const EXTRAS = {
   web: entry({
     options: {
       web: kinds.place(`a page for browsers ${ON_PORT}`),
-      "web-name": values.list(
+      "web-name": kinds.list(
         "name",
         "a name as in a URL, like chat.example.org",
+        /^[^\s/@]+$/,
         "a name by which browsers find this server, beside its addresses; repeatable",
-        (text) => (/^[^\s/@]+$/.test(text) ? text : undefined),
       ),
     },
     excludes: [
@@ -195,7 +174,6 @@ export const EXTRAS = {
 } as const;
 
 type Entries = (typeof EXTRAS)[keyof typeof EXTRAS];
-
 /** What `listen` takes for all of them. */
 export type ExtraSettings = Intersection<Parameters<Entries["load"]>[0]>;
 

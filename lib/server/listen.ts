@@ -1,12 +1,11 @@
 /**
- * Stage 1, opening the server: getaddrinfo is in lib/program/port.ts; `Bun.listen` does socket, bind
+ * Stage 1, opening the server: getaddrinfo is in lib/program/network.ts; `Bun.listen` does socket, bind
  * and listen; what it accepts belongs to `Connections`.
  */
 
 import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
-import { formatAddress } from "../program/address.ts";
-import { listenOnPort } from "../program/port.ts";
+import { formatAddress, listenOnPort } from "../program/network.ts";
 import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import type { Listener, ListenOptions, Place, Server } from "./api.ts";
@@ -27,27 +26,19 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const parts: Part[] = [];
   const handlers = () => connections.handlers(way, onError);
   const context = { secrets, parts, handlers, onWarning, onError, guard, arrivalMs };
-  /** What is open already is closed again, if something after it fails. */
-  await using opened = new AsyncDisposableStack();
-  opened.defer(async () => {
-    for (const part of parts) part.stop?.();
-    for (const part of parts) await part.close?.();
-  });
   for (const { load } of ENTRIES) {
     const part = await load(options, context);
     if (part) parts.push(part);
   }
 
-  const sum = (bytesOf: (part: Part) => number | undefined) =>
-    parts.reduce((bytes, part) => bytes + (bytesOf(part) ?? 0), 0);
   const room = roomThatReports(
     {
       ...options,
       ...eventLoop(() => connections.flush()),
       extras: parts.flatMap(({ extra }) => extra ?? []),
       order: parts.find(({ order }) => order)?.order,
-      keptBytes: sum(({ keptBytes }) => keptBytes),
-      addedBytesMax: sum(({ addedBytesMax }) => addedBytesMax),
+      keptBytes: parts.reduce((bytes, { keptBytes = 0 }) => bytes + keptBytes, 0),
+      addedBytesMax: parts.reduce((bytes, { addedBytesMax = 0 }) => bytes + addedBytesMax, 0),
     },
     guard,
   );
@@ -56,14 +47,9 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const way: Way = { kind, doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
   connections.ways.push(way);
 
-  for (const part of parts) await part.start?.(room);
-  const listener = await openListener(options, handlers());
-  opened.defer(() => listener.stop());
-  for (const part of parts) await part.open?.(connections, way);
-  opened.move();
-
+  let listener: Listener | undefined;
   const stop = async (graceMs: number) => {
-    listener.stop();
+    listener?.stop();
     for (const part of parts) part.stop?.();
     // When all clients have gone already, nothing else keeps the program alive.
     const awake = setInterval(() => {}, 1000);
@@ -71,6 +57,15 @@ export async function listen(options: ListenOptions): Promise<Server> {
     for (const part of parts) await part.close?.();
     clearInterval(awake);
   };
+  try {
+    for (const part of parts) await part.start?.(room);
+    listener = await openListener(options, handlers());
+    for (const part of parts) await part.open?.(connections, way);
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+
   let stopped: Promise<void> | undefined;
   const server: Server = {
     ...listener,

@@ -1,7 +1,8 @@
 /** A room as a program opens it: its numbers are checked, and it reports what happens. */
 
 import type { Guard } from "../extras/part.ts";
-import { UserError } from "../program/system-errors.ts";
+import { checkRange, usageError } from "../program/system-errors.ts";
+import { DAY_MS, formatSize } from "../program/units.ts";
 import type { Extra } from "../room/extra.ts";
 import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";
 import type { EmbeddedRoom, OpenRoomOptions, RoomEvents } from "./api.ts";
@@ -42,7 +43,6 @@ export function guardWith(onError: ((error: Error) => void) | undefined): Guard 
     };
 }
 
-const DAY_MS = 24 * 3_600_000;
 /** What concerns an extra, that looks at itself. */
 const RANGES: readonly (readonly [name: string, min: number, max: number])[] = [
   ["logBytes", 1, 2 ** 31],
@@ -58,14 +58,12 @@ const RANGES: readonly (readonly [name: string, min: number, max: number])[] = [
 
 function checkLimits(options: RoomOptions): void {
   const given: Readonly<Record<string, unknown>> = { ...options };
-  for (const [name, min, max] of RANGES) {
-    const value = given[name] ?? min;
-    const isWhole = Number.isInteger(value) || value === Infinity || name.endsWith("Ms");
-    if (typeof value === "number" && isWhole && value >= min && value <= max) continue;
-    throw new UserError(`${name} is a whole number from ${min} to ${max}, not ${value}`);
-  }
+  for (const [name, min, max] of RANGES) checkRange(name, given[name] ?? min, min, max);
   const { lineBytesMax, logBytes, addedBytesMax = 0 } = { ...DEFAULTS, ...options };
-  const bytes = lineBytesMax + addedBytesMax;
-  if (bytes > logBytes)
-    throw new UserError(`a line of ${bytes} bytes, by lineBytesMax, is more than logBytes holds`);
+  const line = `a line of ${formatSize(lineBytesMax)}${addedBytesMax > 0 ? " and its name" : ""}`;
+  const log = `a log of ${formatSize(logBytes)}`;
+  if (lineBytesMax + addedBytesMax > logBytes)
+    throw usageError(
+      `${line} (--max-line, lineBytesMax) does not fit into ${log} (--buffer, logBytes)`,
+    );
 }

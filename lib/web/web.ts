@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import type { Way } from "../doors/door.ts";
 import type { Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort, watchSpareFiles } from "../http/http-port.ts";
-import type { Port } from "../program/port.ts";
+import type { Port } from "../program/network.ts";
 import { pageOf } from "./page.ts";
 import { BrowserSocket } from "./web-socket.ts";
 

@@ -39,14 +39,13 @@ const LOAD = join(import.meta.dir, "load.ts");
 
 const command = {
   name: "bench",
-  version,
   summary:
     "Measures linechat next to other ways to relay lines, on this machine, in less than three minutes.",
   operands: [],
   options: {
     rounds: count("how often the servers take their turns (2)", 2),
-    scenario: text("list", `only these: ${SCENARIOS.map(({ name }) => name).join(",")},growth`, ""),
-    peer: text("list", `only these: ${PEERS.map(({ name }) => name).join(",")}`, ""),
+    scenario: text("list")(`only these: ${SCENARIOS.map(({ name }) => name).join(",")},growth`, ""),
+    peer: text("list")(`only these: ${PEERS.map(({ name }) => name).join(",")}`, ""),
     quick: flag("a fifth of the time in one round: to see that it works"),
     redis: flag("a room on several servers that share it over Redis, instead"),
     json: flag("print all that was measured as JSON"),

@@ -12,7 +12,6 @@ import { WholeLines } from "../../lib/client/pipe.ts";
 import { runCommand } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
 import { HISTORY_END } from "../../lib/program/server-messages.ts";
-import { version } from "../../package.json";
 import { Peer, Program, serverCommand, ServerProgram } from "../harness.ts";
 import { formatMs } from "./figures.ts";
 import { Histogram } from "./histogram.ts";
@@ -30,7 +29,6 @@ const NEWCOMERS = join(import.meta.dir, "newcomers-process.ts");
 
 const command = {
   name: "bench-newcomers",
-  version,
   summary:
     "Measures how late lines are in a room with 8 MiB of history, without newcomers and with.",
   operands: [],

@@ -15,7 +15,6 @@ import { runCommand } from "../../lib/program/command-line.ts";
 import { count, size } from "../../lib/program/option-values.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { formatSize } from "../../lib/program/units.ts";
-import { version } from "../../package.json";
 
 const CLIENT = join(import.meta.dir, "../../client.ts");
 const BLOCK = Buffer.from(`${"x".repeat(63)}\n`.repeat(1 << 13));
@@ -26,12 +25,11 @@ const RUN_MS = 60_000;
 
 const command = {
   name: "bench:pipe",
-  version,
   summary: "Measures the client in a pipe next to nc, both over loopback.",
   operands: [],
   options: {
     rounds: count("how often they take their turns (default 5)", 5),
-    size: size("what goes through each time, in lines of 64 bytes (default 1G)", 1 << 30, 1 << 20),
+    size: size("what goes through each time, in lines of 64 bytes (default 1G)", 1 << 30),
   },
   examples: [["bun run bench:pipe", "a gigabyte, medians of five"]],
 } as const;

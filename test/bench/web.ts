@@ -8,7 +8,6 @@
 
 import { runCommand } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
-import { version } from "../../package.json";
 import { Peer } from "../harness.ts";
 import { startWeb, WebPeer } from "../harness/web-peer.ts";
 
@@ -17,7 +16,6 @@ const LINE_BYTES = 64;
 const WINDOW_LINES = 1_000;
 const command = {
   name: "bench-web",
-  version,
   summary: "Compares what listeners by WebSocket and by plain lines cost the server.",
   operands: [],
   options: {

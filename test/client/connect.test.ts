@@ -100,8 +100,8 @@ test("after the wait for an answer, nothing more is tried", async () => {
 test("an option that is out of range is named", async () => {
   const place = { host: "127.0.0.1", port: 1 };
   for (const [wrong, why] of [
-    [{ ...place, port: 0 }, "port is a number from 1 to 65535, not 0"],
-    [{ ...place, port: 65_536 }, "port is a number from 1 to 65535, not 65536"],
+    [{ ...place, port: 0 }, "port is a whole number from 1 to 65535, not 0"],
+    [{ ...place, port: 65_536 }, "port is a whole number from 1 to 65535, not 65536"],
     [{ ...place, answerMs: 0 }, "answerMs is a number from 1 on, not 0"],
     [{ ...place, handshakeMs: Number.NaN }, "handshakeMs is a number from 1 on, not NaN"],
   ] as const)

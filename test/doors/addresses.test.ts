@@ -119,7 +119,7 @@ describe("addresses", () => {
 
   test("have one client at least", () => {
     expect(() => addresses({ clientsPerAddressMax: 0 })).toThrow(
-      "clientsPerAddressMax is a number of at least 1, not 0",
+      "clientsPerAddressMax is a whole number from 1 on, not 0",
     );
   });
 });

@@ -1,15 +1,14 @@
 /** A program for output.test.ts: `write 5` writes five events, `exit` ends it; each answered on stdout. */
 
 import { exit, runCommand } from "../../lib/program/command-line.ts";
-import { openStderr } from "../../lib/program/output.ts";
+import { stderr } from "../../lib/program/process.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 
 const command = {
-  ...{ name: "chatter", version: "1", summary: "Chats.", operands: [], options: {}, examples: [] },
+  ...{ name: "chatter", summary: "Chats.", operands: [], options: {}, examples: [] },
 };
 
 await runCommand(command, async () => {
-  const stderr = openStderr();
   let count = 0;
   for await (const line of console) {
     const [verb, number] = line.split(" ");

@@ -5,17 +5,6 @@ import { join } from "node:path";
 
 import { loadTls, PASS_PHRASE_BYTES_MAX, readPassPhrase } from "../../lib/program/files.ts";
 
-/** Openssl's simple commands make no such certificate. */
-const FROM_2090 = `-----BEGIN CERTIFICATE-----
-MIIBBDCBqgIBATAKBggqhkjOPQQDAjAMMQowCAYDVQQDDAF4MCIYDzIwOTAwMTAx
-MDAwMDAwWhgPMjA5MDAzMDEwMDAwMDBaMAwxCjAIBgNVBAMMAXgwWTATBgcqhkjO
-PQIBBggqhkjOPQMBBwNCAATkIokTd4WtM+2lrhJ6WxhCBzrNSMaYuFQ/xkbFMwgV
-6tCKmu7Pzxm2QHBfwP3hogdP/JRjnPZAY/QDps+WR7nIMAoGCCqGSM49BAMCA0kA
-MEYCIQCxSn/lFjjkZwKysxO2c5rKSeqGD8M07g6snGWza/OZlQIhAKi3eC+4SVLj
-xMvmkbxtb4KNv5EuqnwiIoQCNiWtXDkK
------END CERTIFICATE-----
-`;
-
 let folder: string;
 const file = (name: string) => join(folder, name);
 const openssl = (...words: string[]) => {
@@ -32,7 +21,6 @@ beforeAll(() => {
   openssl(...certificate, "now", "-days", "1");
   openssl(..."req -new -key key -subj /CN=x -out request".split(" "));
   openssl(..."x509 -req -in request -signkey key -days -1 -out past".split(" "));
-  writeFileSync(file("future"), FROM_2090);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -49,13 +37,9 @@ test("an encrypted key is named as such, in both formats", () => {
     );
 });
 
-test("a certificate that has expired, or is not valid yet, is named as such", () => {
-  expect(() => loadTls({ cert: file("past"), key: file("key") })).toThrow(
-    `the certificate in ${file("past")} has expired, on 20`,
-  );
-  expect(() => loadTls({ cert: file("future"), key: file("key") })).toThrow(
-    `the certificate in ${file("future")} is not valid yet, only from 2090-01-01`,
-  );
+test("a certificate that has expired is named as such", () => {
+  const load = () => loadTls({ cert: file("past"), key: file("key") });
+  expect(load).toThrow(`the certificate in ${file("past")} has expired`);
 });
 
 test("a file that is written only in part, and a key that TLS does not sign with, are named as such", () => {
@@ -101,19 +85,17 @@ test("a file that cannot be read says why", () => {
     expect(() => readPassPhrase(file(name))).toThrow(`cannot read ${file(name)}: ${why}`);
 });
 
-test("a file without an end is read no further than any file is long", () => {
-  expect(() => readPassPhrase("/dev/zero")).toThrow("cannot read /dev/zero: it is larger than 1M");
-});
-
 test("a pipe is read once: when it is read again, it is refused instead of waited for", () => {
   const pipe = file("pipe");
   Bun.spawnSync(["mkfifo", pipe]);
   const message = `cannot read ${pipe}: it is no regular file`;
-  expect(() => readPassPhrase(pipe, true)).toThrow(message);
+  Bun.spawn(["sh", "-c", 'echo "open sesame" > "$0"', pipe]);
+  expect(Buffer.from(readPassPhrase(pipe)).toString()).toBe("open sesame");
+  expect(() => readPassPhrase(pipe)).toThrow(message);
   const files = { cert: file("now"), key: file("key") };
   for (const kind of ["cert", "key", "ca"])
-    expect(() => loadTls({ ...files, [kind]: pipe }, true)).toThrow(message);
-  expect(loadTls(files, true)).toEqual(loadTls(files));
+    expect(() => loadTls({ ...files, [kind]: pipe })).toThrow(message);
+  expect(loadTls(files)).toEqual(loadTls(files));
 });
 
 test("a pass phrase is the one line of its file", () => {

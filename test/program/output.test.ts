@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { closeSync, constants } from "node:fs";
 import { join } from "node:path";
 
-import { Queue } from "../../lib/program/output.ts";
 import { usageOf } from "../bench/usage.ts";
 import { atEnd, endAfterEach } from "../harness.ts";
 import { Fifo } from "../harness/fifo.ts";
@@ -127,21 +126,4 @@ test("when its reader goes away the program goes on", async () => {
   for (let round = 0; round < 5; round++) await program.does("write 20000");
   await program.does("exit 0");
   expect((await program.ends()).code).toBe(0);
-});
-
-test("what could not be written is counted before the next that can", async () => {
-  const fifo = new Fifo();
-  const descriptor = fifo.writer();
-  const queue = new Queue(descriptor);
-  fifo.close();
-  for (const event of ["lost\n", "lost, too\n"]) {
-    queue.write(event);
-    await queue.close();
-  }
-  fifo.open();
-  queue.countLine = (count) => `lost: ${count}\n`;
-  queue.write("here again\n");
-  await queue.close();
-  closeSync(descriptor);
-  expect(await fifo.reads()).toBe("lost: 2\nhere again\n");
 });

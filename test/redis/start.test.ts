@@ -177,13 +177,6 @@ describe("the log says", () => {
     const other = await ServerProgram.start("--redis", address);
     for (const { stderr } of [server, other]) expect(stderr).not.toMatch(/p@ss|p%40ss/);
   });
-
-  anyTest("that servers on one port are rooms of their own without --redis", async () => {
-    const server = await ServerProgram.start("--reuse-port");
-    expect(server.stderr).toContain(
-      "without --redis, servers on the same port are rooms of their own",
-    );
-  });
 });
 
 describe("--names, --max-line and --history are those of the room", () => {

@@ -1,7 +1,7 @@
 /** Files that the options of a server name: what will not do is one line, before it listens. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
@@ -73,17 +73,6 @@ const FILES: [what: string, make: (folder: string) => string, why: string][] = [
     WORDS,
   ],
   ["that fails while it is read", () => "/proc/self/mem", WORDS],
-  ["without end", () => "/dev/zero", "it is larger than 1M"],
-  [
-    "of many gigabytes",
-    (folder) => {
-      const file = join(folder, "huge");
-      writeFileSync(file, "");
-      truncateSync(file, 5 * 2 ** 30);
-      return file;
-    },
-    "it is larger than 1M",
-  ],
 ];
 
 describe.each(USES)("%s is told in one line why it cannot read a file", (_, words) => {
@@ -111,15 +100,11 @@ describe("a certificate that will not do is named as such", () => {
       await expectLine(line, ["--tls-cert", pem("server.pem"), "--tls-key", key]);
     });
 
-  for (const [name, why] of [
-    ["expired", "has expired, on"],
-    ["future", "is not valid yet, only from"],
-  ] as const)
-    test(name, async () => {
-      const cert = pem(`${name}.pem`);
-      const line = new RegExp(`the certificate in ${RegExp.escape(cert)} ${why} \\S+`);
-      await expectLine(line, ["--tls-cert", cert, "--tls-key", pem(`${name}.key`)]);
-    });
+  test("it has expired", async () => {
+    const cert = pem("expired.pem");
+    const line = new RegExp(`the certificate in ${RegExp.escape(cert)} has expired`);
+    await expectLine(line, ["--tls-cert", cert, "--tls-key", pem("expired.key")]);
+  });
 
   test("one of a kind that TLS here does not speak is not taken for a wrong address", async () => {
     const folder = newFolder();

@@ -9,7 +9,6 @@ import {
   renameSync,
   statSync,
   symlinkSync,
-  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -159,21 +158,6 @@ describe("a live server's socket is never removed by another", () => {
     await busy.until("everybody to be there", () => busy.count(/ joined /) > 512);
     await expectLive(path);
   });
-
-  for (const [what, hide] of [
-    ["removed", unlinkSync],
-    ["moved away", (path: string) => renameSync(path, `${path}.old`)],
-  ] as const)
-    test(`that stops, and whose own was ${what} before`, async () => {
-      const path = newPath();
-      const first = await start(path);
-      hide(path);
-      const second = await start(path);
-      expect(await first.stop()).toBe(0);
-      await expectLive(path);
-      expect(await second.stop()).toBe(0);
-      expect(existsSync(path)).toBe(false);
-    });
 
   test("that is stopped a second time, and whose inode it has got", async () => {
     const path = newPath();

@@ -7,7 +7,6 @@
 
 import { flag, runCommand, text } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
-import { version } from "../../package.json";
 import { catchMutants } from "./mutants.ts";
 import { runSharedWorld, SharedSightings } from "./shared/world.ts";
 import { Sightings } from "./sightings.ts";
@@ -19,7 +18,6 @@ const REPORT_MS = 10_000;
 
 const command = {
   name: "simulate",
-  version,
   summary: "Runs the room in small worlds made from seeds, and looks for broken promises.",
   operands: [],
   options: {
@@ -29,7 +27,7 @@ const command = {
     cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
     shared: flag("worlds of several servers that share a room, and mutants of these"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
-    fault: text("words", "only mutants whose names have these words (default: all)", ""),
+    fault: text("words")("only mutants whose names have these words (default: all)", ""),
   },
   examples: [
     ["bun run simulate --seeds 1000000", "worlds 1 to 1000000"],
