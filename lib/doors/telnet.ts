@@ -26,11 +26,11 @@ const ANSWER_BYTES_MAX = 2048;
 
 export function telnet(): Part {
   const meet = (arrival: Arrival) => {
-    const early = arrival.takeEarly();
     const socket = new TelnetSocket(arrival.socket);
+    const received = arrival.takeReceived();
     arrival.replaceSocket(socket);
+    socket.received(received);
     arrival.pass();
-    if (early.length > 0) socket.received(early);
   };
   return { door: { isTransport: true, meet } };
 }

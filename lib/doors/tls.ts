@@ -25,10 +25,12 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   // Where this door is, connections come from `Bun.listen`, and no other door replaces them before.
   const accepted = arrival.socket as Bun.Socket<Life>;
   const requestCert = secrets.tls?.ca !== undefined;
-  const initialData = arrival.takeEarly();
+  const initialData = arrival.takeReceived();
   const hold: Hold = {
     withinMs: arrivalMs,
-    ended: () => arrival.failed("gone before the handshake"),
+    read(_, isAll) {
+      if (isAll) arrival.failed("gone before the handshake");
+    },
     late: () => arrival.failed(`no handshake within ${formatTime(arrivalMs)}`),
   };
   let plain: Bun.Socket<Life> | undefined;

@@ -133,9 +133,9 @@ export const EXTRAS = {
       ),
     },
     addedBytesMax: async ({ names }) =>
-      names ? (await import("../extras/names/names.ts")).PREFIX_BYTES_MAX : 0,
+      names ? (await import("../extras/names.ts")).PREFIX_BYTES_MAX : 0,
     load: async ({ names }: { names?: boolean | undefined }, context) =>
-      names && (await import("../extras/names/names.ts")).names(context),
+      names && (await import("../extras/names.ts")).names(context),
   }),
   history: entry({
     options: {

@@ -46,7 +46,7 @@ function randomTelnet(random: Random, length: number): Buffer {
 
 /** A client that is through the door, with its socket as the room has it and what that is told. */
 function enter() {
-  const data: string[] = [];
+  let data = "";
   let drains = 0;
   const inRoom = Promise.withResolvers<AcceptedSocket>();
   const next: Door = {
@@ -55,8 +55,9 @@ function enter() {
       arrival.drained = () => drains++;
       arrival.hold({
         withinMs: 1000,
-        received: (part) => data.push(Buffer.from(part).toString("latin1")),
-        ended: () => data.push("EOF"),
+        read: (received, isAll) => {
+          data = received.toString("latin1") + (isAll ? "EOF" : "");
+        },
         late() {},
       });
     },
@@ -76,7 +77,7 @@ function enter() {
     ...{ socket, inRoom: Bun.peek(inRoom.promise) as AcceptedSocket, client }, // resolved by now
     receives: (latin1: string) => socket.data.received(bytes(latin1)),
     get data() {
-      return data.join("");
+      return data;
     },
     get sent() {
       return sent;

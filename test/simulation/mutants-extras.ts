@@ -28,7 +28,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     ],
     "the mark does not count as progress": ["return this.#mark.length;", "return 0;"],
   }),
-  ...faultsIn("extras/names/named-lines.ts", {
+  ...faultsIn("extras/names.ts", {
     "a line has no name before it": [
       "const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;",
       "const prefixBytes = 0;",
@@ -59,15 +59,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "Math.max(this.lineBytesMax, quantumBytes)",
     ],
   }),
-  ...faultsIn("extras/names/names.ts", {
+  ...faultsIn("extras/names.ts", {
     "what follows a name in the first line is lost": [
-      'line.toString("utf8", 0, colon), received);',
-      'line.toString("utf8", 0, colon), received.subarray(end + 1));',
+      'line.toString("utf8", 0, colon), 0);',
+      'line.toString("utf8", 0, colon), line.length + 1);',
     ],
-    "a name is sent as a line": [
-      ".trim(), received.subarray(line.length + 1));",
-      ".trim(), received);",
-    ],
+    "a name is sent as a line": [".trim(), line.length + 1);", ".trim(), 0);"],
     "a name that is taken is given twice": [
       "if (before && !(isSame && before.member)) return",
       'if (before?.name === "") return',
@@ -99,7 +96,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "a name comes without an end": [
-      "else if (received.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);",
+      "else if (line.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);",
       "",
     ],
     "the common name of a certificate counts for nothing": [

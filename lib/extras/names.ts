@@ -4,9 +4,9 @@
  * two members have names that could be taken for one.
  */
 
-import type { Arrival, Door } from "../../doors/door.ts";
-import { awaitBytes } from "../../doors/first-bytes.ts";
-import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
+import type { Arrival, Door } from "../doors/door.ts";
+import { awaitLine } from "../doors/first-bytes.ts";
+import { isName, NAME_LENGTH_MAX, nameKey } from "../program/name.ts";
 import {
   askForName,
   nameTaken,
@@ -15,15 +15,14 @@ import {
   NOT_A_NAME,
   OUT_OF_SYNC,
   takenOver,
-} from "../../program/server-messages.ts";
-import { formatTime } from "../../program/units.ts";
-import type { Extra } from "../../room/extra.ts";
-import type { Lines } from "../../room/fair-queue.ts";
-import { LF } from "../../room/line-buffer.ts";
-import type { Member } from "../../room/member.ts";
-import type { Room } from "../../room/room.ts";
-import type { Context, Part, Reservations } from "../part.ts";
-import { NamedLines } from "./named-lines.ts";
+} from "../program/server-messages.ts";
+import { formatTime } from "../program/units.ts";
+import type { Extra } from "../room/extra.ts";
+import type { Lines } from "../room/fair-queue.ts";
+import { LF } from "../room/line-buffer.ts";
+import type { Member } from "../room/member.ts";
+import type { Context, Part, Reservations, Secrets } from "./part.ts";
+import { WrappedLines } from "./wrapped-lines.ts";
 
 /** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
 export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
@@ -37,11 +36,7 @@ const TOLD_MAX = 10;
 
 export function names(context: Context): Part {
   const all = new Names(context);
-  const extra = (room: Room) => {
-    all.room = room;
-    return all;
-  };
-  return { door: all, extra, addedBytesMax: PREFIX_BYTES_MAX };
+  return { door: all, extra: () => all, addedBytesMax: PREFIX_BYTES_MAX };
 }
 
 /** Has a name, from when it asks for it until its member has left. */
@@ -56,41 +51,36 @@ interface Owner {
 
 /** The names of a room. */
 class Names implements Door, Extra {
-  room: Room | undefined;
-  readonly #context: Context;
+  readonly #secrets: Secrets;
+  readonly #reservations: Reservations | undefined;
   /** By their keys, in the order they came. */
   readonly #owners = new Map<string, Owner>();
 
-  constructor(context: Context) {
-    this.#context = context;
+  constructor({ secrets, parts }: Context) {
+    this.#secrets = secrets;
+    this.#reservations = parts.find(({ reservations }) => reservations)?.reservations;
   }
 
   meet(arrival: Arrival): void {
-    // A room that stops takes nobody in, and nobody's name away.
-    if (this.room?.isStopping) return arrival.pass();
     const { socket } = arrival;
-    const certificate = this.#context.secrets.tls && socket.getPeerCertificate?.();
+    const certificate = this.#secrets.tls && socket.getPeerCertificate?.();
     if (certificate) {
       const { CN } = certificate.subject;
       const name = typeof CN === "string" ? CN : "";
-      return this.#claim(arrival, name, arrival.takeEarly(), certificate.fingerprint256);
+      return this.#claim(arrival, name, 0, certificate.fingerprint256);
     }
     const greeting = Buffer.from(this.#greeting());
     const taken = socket.write(greeting, 0, greeting.length);
     if (socket.data !== arrival) return;
     // A new socket takes so little, or is of no use; and no line is sent in part.
     if (taken < greeting.length) return arrival.failed();
-    const read = (received: Buffer, isAll: boolean) => {
-      const end = received.indexOf(LF);
-      const colon = received.indexOf(": ");
-      const line = end < 0 ? received : received.subarray(0, end);
-      if (colon >= 0 && colon <= line.length)
-        this.#claim(arrival, line.toString("utf8", 0, colon), received);
-      else if (end >= 0 || isAll)
-        this.#claim(arrival, line.toString().trim(), received.subarray(line.length + 1));
-      else if (received.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
+    const read = (line: Buffer, isWhole: boolean) => {
+      const colon = line.indexOf(": ");
+      if (colon >= 0) this.#claim(arrival, line.toString("utf8", 0, colon), 0);
+      else if (isWhole) this.#claim(arrival, line.toString().trim(), line.length + 1);
+      else if (line.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
     };
-    awaitBytes(arrival, this.#context.secrets, NAME_MS, read, TOO_LATE);
+    awaitLine(arrival, this.#secrets, NAME_MS, read, TOO_LATE);
   }
 
   linesOf({ name }: Member, lines: Lines): Lines {
@@ -124,9 +114,9 @@ class Names implements Door, Extra {
    * Gives a client the name, and lets it pass; one with the same certificate as its owner takes it
    * over.
    *
-   * @param early what it has sent already, in lines
+   * @param usedBytes how much of what it has sent is the name, and no line
    */
-  #claim(arrival: Arrival, name: string, early: Uint8Array, fingerprint?: string): void {
+  #claim(arrival: Arrival, name: string, usedBytes: number, fingerprint?: string): void {
     if (!isName(name)) return arrival.refuse(fingerprint ? NO_NAME_CERTIFIED : NOT_A_NAME);
     const key = nameKey(name);
     const before = this.#owners.get(key);
@@ -136,30 +126,26 @@ class Names implements Door, Extra {
     const owner: Owner = { name, fingerprint, arrival };
     this.#owners.set(key, owner);
     arrival.onRelease(() => this.#free(owner));
-    const reservations = this.#reservations;
-    if (reservations && !before) return this.#ask(reservations, owner, early);
+    if (this.#reservations && !before) return this.#ask(this.#reservations, owner, usedBytes);
     before?.member?.disconnect(takenOver(name));
     // What is told of that may have ended this one.
-    if (this.#owners.get(key) === owner) this.#admit(owner, early);
+    if (this.#owners.get(key) === owner) this.#admit(owner, usedBytes);
   }
 
-  #admit({ arrival, name }: Owner, early: Uint8Array): void {
+  #admit({ arrival, name }: Owner, usedBytes: number): void {
     arrival.name = name;
-    arrival.pass(early);
+    arrival.pass(usedBytes);
   }
 
   /** A member at another server may have the name; until that is known, the client waits here. */
-  #ask(reservations: Reservations, owner: Owner, early: Uint8Array): void {
+  #ask(reservations: Reservations, owner: Owner, usedBytes: number): void {
     const { arrival, name } = owner;
     const key = nameKey(name);
-    let received = early;
     arrival.hold({
       withinMs: NAME_MS,
-      received(bytes) {
-        received = Buffer.concat([received, bytes]);
-        arrival.socket.pause();
+      read(received) {
+        if (received.length > usedBytes) arrival.socket.pause();
       },
-      ended() {},
       late: () => arrival.refuse(TOO_LATE),
     });
     reservations.ask(key, (granted) => {
@@ -168,7 +154,7 @@ class Names implements Door, Extra {
         return;
       }
       arrival.socket.resume();
-      if (granted) return this.#admit(owner, received);
+      if (granted) return this.#admit(owner, usedBytes);
       this.#owners.delete(key);
       arrival.refuse(nameTaken(name));
     });
@@ -180,8 +166,58 @@ class Names implements Door, Extra {
     this.#owners.delete(key);
     this.#reservations?.release(key);
   }
+}
 
-  get #reservations(): Reservations | undefined {
-    return this.#context.parts.find(({ reservations }) => reservations)?.reservations;
+/** Where lines are put together, and behind that those they are made of. */
+let scratch = new Uint8Array(0);
+
+/**
+ * Puts `name: ` before each line that it gives out, unless the member has sent that itself.
+ *
+ * Names are put in when lines are taken, so that a million empty lines that wait do not become 32
+ * times as many bytes.
+ */
+export class NamedLines extends WrappedLines {
+  readonly #name: string;
+  /** Undefined until a line is taken: most of those who are here send nothing. */
+  #prefix: Uint8Array | undefined;
+
+  constructor(lines: Lines, name: string) {
+    super(lines);
+    this.#name = name;
   }
+
+  /**
+   * Takes out lines of the oldest run, as many as fit with the name before each, if any does. They
+   * stay as they are until the next call, on whichever member's lines.
+   */
+  override take(bytesMax: number): Uint8Array | undefined {
+    const run = this.next;
+    if (run === undefined) return undefined;
+    const prefix = (this.#prefix ??= new TextEncoder().encode(`${this.#name}: `));
+    // Within one array, copying many short lines is fastest.
+    const bytes = (scratch =
+      scratch.length < 2 * bytesMax ? new Uint8Array(2 * bytesMax) : scratch);
+    bytes.set(run.subarray(0, bytesMax), bytesMax);
+    let end = 0;
+    let filled = 0;
+    while (end < run.length) {
+      const next = run.indexOf(LF, end) + 1;
+      const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;
+      const length = prefixBytes + next - end;
+      if (filled + length > bytesMax) break;
+      for (let at = 0; at < prefixBytes; at++) bytes[filled + at] = prefix[at] ?? 0;
+      bytes.copyWithin(filled + prefixBytes, bytesMax + end, bytesMax + next);
+      filled += length;
+      end = next;
+    }
+    if (end > 0) super.take(end);
+    return end > 0 ? bytes.subarray(0, filled) : undefined;
+  }
+}
+
+function startsWith(run: Uint8Array, at: number, prefix: Uint8Array): boolean {
+  for (let index = 0; index < prefix.length; index++)
+    if (run[at + index] !== prefix[index]) return false;
+  return true;
 }
