@@ -5,15 +5,9 @@ import { SPEAKS_TLS } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Arrival } from "./door.ts";
 
-/** How many bytes tell whether TLS begins. */
-export const FIRST_BYTES = 3;
-
-/**
- * Whether TLS begins so: a record of type 22, version 3.x, with a ClientHello (RFC 8446, 5.1). The
- * first three bytes decide, and the sixth if it is there.
- */
-export function greetsInTls([type, major, minor = 0xff, , , message = 1]: Uint8Array): boolean {
-  return type === 22 && major === 3 && minor <= 4 && message === 1;
+/** Whether TLS begins so: a record of type 22, a handshake, in version 3.x (RFC 8446, 5.1). */
+export function greetsInTls([type, major, minor = 0xff]: Uint8Array): boolean {
+  return type === 22 && major === 3 && minor <= 4;
 }
 
 /**

@@ -187,16 +187,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("extras/first-bytes.ts", {
     "one that begins as TLS does is read on": [
-      "if (greetsInTls(bytes)) return this.#member.disconnect(SPEAKS_TLS);",
+      "if (member && greetsInTls(chunk)) return member.disconnect(SPEAKS_TLS);",
       "",
     ],
     "what begins as TLS does is relayed": [
-      "if (greetsInTls(bytes)) return this",
-      "if (greetsInTls(bytes)) super.push(chunk);\n      if (greetsInTls(bytes)) return this",
-    ],
-    "first bytes that are cut are not looked at together": [
-      "Buffer.concat([this.#begun, chunk",
-      "Buffer.concat([chunk",
+      "if (member && greetsInTls(chunk)) return",
+      "if (member && greetsInTls(chunk)) super.push(chunk);\n    if (member && greetsInTls(chunk)) return",
     ],
   }),
   ...faultsIn("extras/bot.ts", {
