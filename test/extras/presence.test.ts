@@ -76,7 +76,7 @@ test("one that takes over a name joins after its owner has left, however slow th
   join("bob");
   pass(60_000);
   expect(left).toEqual(["bob [::1]:1: too slow"]);
-  expect(linesOf(ann).slice(2)).toEqual(["* bob left (2 here)", "* bob joined (2 here)"]);
+  expect(linesOf(ann).slice(2)).toEqual(["* bob left (1 here)", "* bob joined (2 here)"]);
 });
 
 test("of a storm there are ten notices a second at most: the rest is summed up", () => {

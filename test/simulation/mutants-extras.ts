@@ -113,35 +113,28 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("extras/presence.ts", {
     "a newcomer sends before its joining is told": [
-      "    if (!this.isWaiting) this.#room.send(this);\n",
+      "      if (!sender.isWaiting) room.send(sender);\n",
       "",
     ],
-    "one that leaves is not told to have left": ['this.#add("left", name);', "void name;"],
+    "one that leaves is not told to have left": ['tell("left", name);', "void name;"],
     "notices are told too often": ["const NOTICES_MAX = 10;", "const NOTICES_MAX = 11;"],
-    "a sum is told before what came before it": [
-      'return this.#notices[0] ?? sum.join(", ");',
-      'return sum.join(", ") || (this.#notices[0] ?? "");',
-    ],
-    "a sum leaves out those that have left": [
-      '(["joined", "left"] as const)',
-      '(["joined"] as const)',
-    ],
-    "a sum is told again and again": [
-      "if (this.#notices.shift() === undefined) this.#more = NO_MORE;",
-      "this.#notices.shift();",
-    ],
+    "one that joins after a sum has begun is told of before it": ["if (!hasMore() && ", "if ("],
+    "a sum is told while notices before it wait": ["if (sender.isWaiting || ", "if ("],
+    "a sum leaves out those that have left": ["more.joined + more.left > 0;", "more.joined > 0;"],
+    "a sum is told again and again": ["    more = { joined: 0, left: 0 };\n", ""],
     "nobody tells what could not be told at once": [
-      'return this.#notice === "" ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;',
+      "return hasMore() ? mayAddAtMs() : NEVER;",
       "return NEVER;",
+    ],
+    "a notice that waits is not counted in how many there may be": [
+      "sentAtMs[notices.length]",
+      "sentAtMs[0]",
     ],
     "a notice is cut where the log is full": [
       "if (line === undefined || line.length > bytesMax) return undefined;",
-      "if (line === undefined) return undefined;\n    if (line.length > bytesMax) return line.subarray(0, bytesMax);",
+      "if (line === undefined) return undefined;\n        if (line.length > bytesMax) return line.subarray(0, bytesMax);",
     ],
-    "a stop forgets the notice that waits for room": [
-      "    if (this.isWaiting) return;\n    this.#notices",
-      "    this.#notices",
-    ],
+    "a room that stops sends notices": ["|| room.isStopping) return NEVER;", ") return NEVER;"],
   }),
   ...faultsIn("extras/idle.ts", {
     "a member that sends is idle all the same": [

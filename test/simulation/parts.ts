@@ -17,13 +17,13 @@ import type { Rules } from "./rules.ts";
 /**
  * The parts in the order of `EXTRAS`, each pushed to those of the context.
  *
- * @param onNoticesFlushed told in each flush when the notices have had their part of it
+ * @param onNoticesFlush told in each flush just before the notices have their part of it
  */
 export function loadParts(
   rules: Rules,
   context: Context & { readonly parts: Part[] },
   program: (room: BotRoom) => BotEvents,
-  onNoticesFlushed: () => void,
+  onNoticesFlush: () => void,
 ): void {
   const { parts } = context;
   const { allow, deny, clientsPerAddressMax } = rules;
@@ -37,10 +37,10 @@ export function loadParts(
   if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));
   if (rules.announce) {
     const flush = () => {
-      onNoticesFlushed();
+      onNoticesFlush();
       return Number.POSITIVE_INFINITY;
     };
-    parts.push(presence(context), { extra: () => ({ flush }) });
+    parts.push({ extra: () => ({ flush }) }, presence(context));
   }
   if (rules.idleMs !== undefined) parts.push(idle(rules.idleMs));
   if (rules.bot) parts.push(bot(program, context));
