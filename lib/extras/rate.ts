@@ -28,8 +28,9 @@ export function rate(linesPerSecond: number): Part {
           goOn();
           let dueAtMs = Number.POSITIVE_INFINITY;
           for (const lines of paced) {
-            if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);
-            else if (lines.fullAtMs <= now) paced.delete(lines);
+            if (lines.fullAtMs <= now) paced.delete(lines);
+            // Also where nothing is held back: what comes until then is.
+            else if (lines.nextAtMs > now) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);
           }
           return dueAtMs;
         },
@@ -75,16 +76,6 @@ class PacedLines extends WrappedLines {
     return run.subarray(0, end);
   }
 
-  override push(chunk: Uint8Array): void {
-    super.push(chunk);
-    this.#mindHeldBack();
-  }
-
-  override end(): void {
-    super.end();
-    this.#mindHeldBack();
-  }
-
   override take(bytesMax: number): Uint8Array | undefined {
     const { next } = this;
     const run = next && super.take(Math.min(bytesMax, next.length));
@@ -105,11 +96,6 @@ class PacedLines extends WrappedLines {
   get nextAtMs(): number {
     const { linesPerSecond, room } = this.#rate;
     return room.now() + Math.ceil(((1 - this.#tokens) * SECOND_MS) / linesPerSecond);
-  }
-
-  /** Nothing may be sent, so nothing else asks for a flush, which knows when something may. */
-  #mindHeldBack(): void {
-    if (this.isHeldBack) this.#rate.room.wake(0);
   }
 
   get #isUnlimited(): boolean {

@@ -4,29 +4,26 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("extras/history.ts", {
-    "history has a line too many": ["this.#lines > lines ||", "this.#lines - 1 > lines ||"],
-    "history has a line too few": ["this.#lines > lines ||", "this.#lines >= lines ||"],
-    "history has a byte too many": ["this.#bytes > bytes ||", "this.#bytes > bytes + 1 ||"],
-    "lines that the log no longer keeps are history": ["|| this.#start < oldest;", ";"],
-    "notices are history": ["if (!isPassing) this.#add", "this.#add"],
+    "history has a line too many": ["lines > max.lines ||", "lines - 1 > max.lines ||"],
+    "history has a line too few": ["lines > max.lines ||", "lines >= max.lines ||"],
+    "history has a byte too many": ["bytes > max.bytes ||", "bytes > max.bytes + 1 ||"],
+    "lines that the log no longer keeps are history": ["|| start < log.head - max.keptBytes;", ";"],
+    "notices are history": ["if (!isPassing) add", "add"],
     "what was sent between two notices is not history": [
-      "cursor.position = Math.min(next?.start ?? this.#end, this.#end);",
-      "cursor.position = this.#end;",
+      "cursor.position = Math.min(span.next?.start ?? presentStart, presentStart);",
+      "cursor.position = presentStart;",
     ],
-    "a newcomer is not written to for history alone": ["    this.#room.wake(0);\n", ""],
-    "what a newcomer has not taken of history is not held": [
-      "    this.#room.log.holdFrom(this.#start);\n",
-      "",
-    ],
+    "a newcomer is not written to for history alone": ["      room.wake(0);\n", ""],
+    "what a newcomer has not taken of history is not held": ["      log.holdFrom(start);\n", ""],
     "the mark is sent again after a short write": [
-      "this.#mark = this.#mark.subarray(cursor.offer(this.#mark, 0, this.#mark.length));",
-      "cursor.offer(this.#mark, 0, this.#mark.length);",
+      "mark = mark.subarray(cursor.offer(mark, 0, mark.length));",
+      "cursor.offer(mark, 0, mark.length);",
     ],
     "after a short write of the mark, a newcomer is where the others are": [
       "return !cursor.gone && !cursor.blocked;",
       "return !cursor.gone;",
     ],
-    "the mark does not count as progress": ["return this.#mark.length;", "return 0;"],
+    "the mark does not count as progress": ["return mark.length;", "return 0;"],
   }),
   ...faultsIn("extras/names.ts", {
     "a line has no name before it": [
@@ -153,12 +150,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "(Math.min(1, countLines(run)) * SECOND_MS)",
     ],
     "nobody looks after senders that are over their rate": [
-      "if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);",
-      "if (lines.isHeldBack) void now;",
+      "else if (lines.nextAtMs > now) dueAtMs",
+      "else if (lines.nextAtMs > now + 1e9) dueAtMs",
     ],
     "one that has used up its rate and sends more is not looked after": [
-      "if (this.isHeldBack) this.#rate.room.wake(0);",
-      "",
+      "else if (lines.nextAtMs > now) dueAtMs",
+      "else if (lines.isHeldBack) dueAtMs",
     ],
     "what a sender over its rate has sent is held back when it goes": [
       "return this.#rate.room.isStopping || this.#member.isLeaving;",
