@@ -44,8 +44,6 @@ class TelnetSocket implements AcceptedSocket, Life {
   #isShut = false;
   /** What has to go out before anything else. */
   readonly #answers: number[] = [];
-  /** Each request is refused once, so that two that contradict each other come to an end. */
-  readonly #refused = new Set<number>();
   /** Whether a CR was the last byte of data: what it means depends on the next one. */
   #isAfterCr = false;
   /**
@@ -85,6 +83,7 @@ class TelnetSocket implements AcceptedSocket, Life {
 
   // As the life of the real one.
 
+  readonly ended = () => this.data.ended();
   readonly closed = () => this.data.closed();
   readonly failed = (reason?: string) => this.data.failed(reason);
 
@@ -108,11 +107,6 @@ class TelnetSocket implements AcceptedSocket, Life {
     if (this.#sendAnswers()) this.data.drained();
   }
 
-  ended(): void {
-    if (this.#isAfterCr) this.data.received(Uint8Array.of(CR));
-    this.data.ended();
-  }
-
   #isData(byte: number): boolean {
     const within = this.#within;
     this.#within = undefined;
@@ -128,11 +122,9 @@ class TelnetSocket implements AcceptedSocket, Life {
   /** Refuses every option; to do nothing, which WONT and DONT ask for, is not to be answered. */
   #answer(verb: number, option: number): void {
     if (verb === WONT || verb === DONT || this.#answers.length > ANSWER_BYTES_MAX) return;
-    const request = (verb << 8) | option;
-    if (verb === DO && option === TIMING_MARK) this.#answers.push(IAC, WILL, option);
-    else if (!this.#refused.has(request))
-      this.#answers.push(IAC, verb === WILL ? DONT : WONT, option);
-    this.#refused.add(request);
+    const refusal = verb === WILL ? DONT : WONT;
+    const isMark = verb === DO && option === TIMING_MARK;
+    this.#answers.push(IAC, isMark ? WILL : refusal, option);
   }
 
   /** Returns whether all answers are out. */

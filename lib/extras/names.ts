@@ -41,6 +41,7 @@ export function names(context: Context): Part {
 
 /** Has a name, from when it asks for it until its member has left. */
 interface Owner {
+  readonly key: string;
   readonly name: string;
   /** That of its certificate: one that shows the same is the same client. */
   readonly fingerprint: string | undefined;
@@ -123,24 +124,19 @@ class Names implements Door, Extra {
     // What is not known yet to be its owner's own is not taken over.
     const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;
     if (before && !(isSame && before.member)) return arrival.refuse(nameTaken(name));
-    const owner: Owner = { name, fingerprint, arrival };
+    const owner: Owner = { key, name, fingerprint, arrival };
+    arrival.name = name;
     this.#owners.set(key, owner);
     arrival.onRelease(() => this.#free(owner));
     if (this.#reservations && !before) return this.#ask(this.#reservations, owner, usedBytes);
     before?.member?.disconnect(takenOver(name));
     // What is told of that may have ended this one.
-    if (this.#owners.get(key) === owner) this.#admit(owner, usedBytes);
-  }
-
-  #admit({ arrival, name }: Owner, usedBytes: number): void {
-    arrival.name = name;
-    arrival.pass(usedBytes);
+    if (this.#owners.get(key) === owner) arrival.pass(usedBytes);
   }
 
   /** A member at another server may have the name; until that is known, the client waits here. */
   #ask(reservations: Reservations, owner: Owner, usedBytes: number): void {
-    const { arrival, name } = owner;
-    const key = nameKey(name);
+    const { key, name, arrival } = owner;
     arrival.hold({
       withinMs: NAME_MS,
       read(received) {
@@ -154,17 +150,16 @@ class Names implements Door, Extra {
         return;
       }
       arrival.socket.resume();
-      if (granted) return this.#admit(owner, usedBytes);
+      if (granted) return arrival.pass(usedBytes);
       this.#owners.delete(key);
       arrival.refuse(nameTaken(name));
     });
   }
 
   #free(owner: Owner): void {
-    const key = nameKey(owner.name);
-    if (this.#owners.get(key) !== owner) return;
-    this.#owners.delete(key);
-    this.#reservations?.release(key);
+    if (this.#owners.get(owner.key) !== owner) return;
+    this.#owners.delete(owner.key);
+    this.#reservations?.release(owner.key);
   }
 }
 

@@ -19,7 +19,8 @@ export function rate(linesPerSecond: number): Part {
     extra(room) {
       const paced = new Set<PacedLines>();
       const goOn = () => {
-        for (const lines of paced) lines.goOn();
+        for (const lines of paced)
+          if (!lines.member.isWaiting && lines.next) room.send(lines.member);
       };
       return {
         linesOf: (member, lines) => new PacedLines({ room, linesPerSecond, paced }, member, lines),
@@ -51,15 +52,15 @@ interface Rate {
  * sent at once, and then so many a second, until it leaves.
  */
 class PacedLines extends WrappedLines {
+  readonly member: Member;
   /** When the bucket is full again. */
   fullAtMs = -Infinity;
   readonly #rate: Rate;
-  readonly #member: Member;
 
   constructor(rate: Rate, member: Member, lines: Lines) {
     super(lines);
     this.#rate = rate;
-    this.#member = member;
+    this.member = member;
   }
 
   override get isHeldBack(): boolean {
@@ -87,11 +88,6 @@ class PacedLines extends WrappedLines {
     return run;
   }
 
-  /** Sends what may be sent by now. */
-  goOn(): void {
-    if (!this.#member.isWaiting && this.next) this.#rate.room.send(this.#member);
-  }
-
   /** When its next line may be sent: once there is one token. */
   get nextAtMs(): number {
     const { linesPerSecond, room } = this.#rate;
@@ -99,7 +95,7 @@ class PacedLines extends WrappedLines {
   }
 
   get #isUnlimited(): boolean {
-    return this.#rate.room.isStopping || this.#member.isLeaving;
+    return this.#rate.room.isStopping || this.member.isLeaving;
   }
 
   /** How many lines may be sent, and which part of one more is in the bucket. */

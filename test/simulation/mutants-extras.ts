@@ -158,12 +158,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "else if (lines.isHeldBack) dueAtMs",
     ],
     "what a sender over its rate has sent is held back when it goes": [
-      "return this.#rate.room.isStopping || this.#member.isLeaving;",
+      "return this.#rate.room.isStopping || this.member.isLeaving;",
       "return this.#rate.room.isStopping;",
     ],
     "a stop does not end the rates": [
-      "return this.#rate.room.isStopping || this.#member.isLeaving;",
-      "return this.#member.isLeaving;",
+      "return this.#rate.room.isStopping || this.member.isLeaving;",
+      "return this.member.isLeaving;",
     ],
     "a token bucket has no bottom": [
       "Math.max(this.fullAtMs, room.now()) + spentMs",
