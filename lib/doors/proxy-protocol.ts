@@ -31,16 +31,12 @@ export function proxyProtocol(rules: readonly string[], { arrivalMs }: Context):
 
 function awaitHeader(arrival: Arrival, withinMs: number): void {
   let header: ProxyHeader | undefined;
-  // Where TLS is to follow the header, a message in plain text would only confuse.
-  const refuse = (message: string) =>
-    arrival.way.kind === "tls" ? arrival.failed(message) : arrival.refuse(message);
-
   arrival.hold({
     withinMs,
     read(received, isAll) {
       const found = readProxyHeader(received) ?? (isAll ? NO_PROXY_HEADER : undefined);
       if (found === undefined) return;
-      if (typeof found === "string") return refuse(found);
+      if (typeof found === "string") return arrival.refuse(found);
       header = found;
       Object.assign(arrival, header.client);
       // A load balancer that connects for itself mostly only looks, and goes again.
@@ -49,7 +45,7 @@ function awaitHeader(arrival: Arrival, withinMs: number): void {
     },
     late() {
       if (header) arrival.pass(header.bytes);
-      else refuse(noProxyHeaderWithin(formatTime(withinMs)));
+      else arrival.refuse(noProxyHeaderWithin(formatTime(withinMs)));
     },
   });
 }
