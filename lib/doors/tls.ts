@@ -65,8 +65,10 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   }
 }
 
-/** What BoringSSL calls it, the last part of its message, and what it means. */
+/** What Bun or BoringSSL calls it, in code or message, and what it means. */
 const FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/CERT_HAS_EXPIRED/, "an expired client certificate"],
+  [/ECONNRESET/, "the client has gone"],
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no client certificate"],
   [/HTTP_REQUEST|HTTPS_PROXY_REQUEST|WRONG_VERSION_NUMBER/, "plain text"],
   // Over TLS 1.3 the alert of a client that verifies in vain comes unencrypted: no packet at all.
@@ -75,11 +77,8 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
 
 /** Why a client may not come in, by what Bun gives with its handshake. */
 function handshakeFailure(success: boolean, error: Error | null): string {
-  const isExpired = codeOf(error) === "CERT_HAS_EXPIRED";
-  if (success)
-    return isExpired ? "an expired client certificate" : "a client certificate of another CA";
-  if (codeOf(error) === "ECONNRESET") return "the client has gone";
   const message = error?.message ?? "";
-  const known = FAILURES.find(([pattern]) => pattern.test(message));
-  return known?.[1] ?? message.replace(/^.*:/, "").replaceAll("_", " ").toLowerCase();
+  const known = FAILURES.find(([pattern]) => pattern.test(`${codeOf(error)} ${message}`));
+  const unknown = message.replace(/^.*:/, "").replaceAll("_", " ").toLowerCase();
+  return known?.[1] ?? (success ? "a client certificate of another CA" : unknown);
 }
