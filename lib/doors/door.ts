@@ -73,12 +73,13 @@ export class Arrival implements Life {
   name: string | undefined;
   /** Undefined once it is refused. */
   seat: Seat | undefined;
+  /** Where it waits, set by `hold` alone. */
+  held: Hold | undefined;
   readonly #host: ArrivalHost;
   readonly #prefix: string;
   /** Those that it still has to pass. */
   #doors: Door[];
   #refusal: string | undefined;
-  #hold: Hold | undefined;
   /** What it has sent that no door has used, and whether that was all. */
   #received = NOTHING;
   #hasEnded = false;
@@ -100,11 +101,6 @@ export class Arrival implements Life {
     const { address, name } = this;
     const place = this.#prefix + (address === "" ? "" : formatAddress(address, this.port));
     return name === undefined ? place : `${name} ${place}`;
-  }
-
-  /** Whether it still waits at that door. */
-  isHeldBy(hold: Hold): boolean {
-    return this.#hold === hold;
   }
 
   /** It comes to the next door, or joins; so many bytes of what it has sent were for this door. */
@@ -143,7 +139,7 @@ export class Arrival implements Life {
 
   /** Makes it wait at this door, which is told at once of what it has sent already. */
   hold(hold: Hold): void {
-    this.#hold = hold;
+    this.held = hold;
     this.#host.deadlines(hold.withinMs).start(this);
     this.#host.room.wake(0);
     this.#read();
@@ -174,10 +170,6 @@ export class Arrival implements Life {
     this.#read();
   }
 
-  late(): void {
-    this.#hold?.late();
-  }
-
   closed(): void {
     this.socket.data = GONE;
     this.#release();
@@ -200,12 +192,12 @@ export class Arrival implements Life {
   }
 
   #read(): void {
-    this.#hold?.read(this.#received, this.#hasEnded);
+    this.held?.read(this.#received, this.#hasEnded);
   }
 
   #release(): void {
-    if (this.#hold) this.#host.deadlines(this.#hold.withinMs).stop(this);
-    this.#hold = undefined;
+    if (this.held) this.#host.deadlines(this.held.withinMs).stop(this);
+    this.held = undefined;
   }
 
   #giveUpSeat(): void {

@@ -48,7 +48,7 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
     },
     handshake({ authorized }, success, error) {
       // Closing a socket that the server has done with fails the handshake, which is no news.
-      if (!arrival.isHeldBy(hold)) return;
+      if (arrival.held !== hold) return;
       if (success && (!requestCert || (authorized && error === null))) arrival.pass();
       else arrival.failed(`the handshake failed: ${handshakeFailure(success, error)}`);
     },

@@ -17,12 +17,13 @@ type Row = readonly [name: string, help: string, value: number | Samples | undef
 
 /** Figures of the room and of the process, in the text format of Prometheus, 0.0.4. */
 export function roomFigures(
-  { room, ways, arriving, clientsMax }: ConnectionsView,
+  { room, ways, arrivals, clientsMax }: ConnectionsView,
   logBytes: number,
   { joinedTotal, linesTotal, leaving, refusing }: Counters,
 ): string {
   const { log, pending, lingering, counters } = room;
-  const states = { guest: arriving, member: room.size, leaver: pending.size + lingering.size };
+  const leaver = pending.size + lingering.size;
+  const states = { guest: arrivals.size, member: room.size, leaver };
   const kinds = Object.fromEntries(ways.map(({ kind, open }) => [kind, open]));
   const { filesMax, filesOpen } = fileLimit();
   const { user, system } = process.cpuUsage();

@@ -57,11 +57,6 @@ export class Connections implements ArrivalHost {
     return this.ways.reduce((count, { open }) => count + open, 0);
   }
 
-  /** How many are on their way in. */
-  get arriving(): number {
-    return this.arrivals.size;
-  }
-
   /** Hands what happens to the sockets of a port to the object behind each; `onError` is told of bugs. */
   handlers(way: Way, onError?: (error: Error) => void): Bun.SocketHandler<Life> {
     return {
@@ -117,7 +112,7 @@ export class Connections implements ArrivalHost {
     const now = this.room.now();
     let dueAtMs = NEVER;
     for (const deadlines of this.#deadlines.values()) {
-      for (const arrival of deadlines.over(now)) arrival.late();
+      for (const arrival of deadlines.over(now)) arrival.held?.late();
       dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
     }
     this.room.flush();

@@ -73,7 +73,7 @@ describe("a connection", () => {
     expect(notes).toEqual(["one receives refuse"]);
     expect([client.received, client.ended]).toEqual(["* not by one\n", true]);
     expect(events).toEqual(["refused 10.0.0.1:2: not by one"]);
-    expect(connections.arriving).toBe(0);
+    expect(connections.arrivals.size).toBe(0);
   });
 
   test("that is refused before a door about transport is told so behind it, by the first reason", () => {
@@ -117,7 +117,7 @@ describe("a connection", () => {
       if (go === "dismiss") client.sends("dismiss");
       else close(client);
       expect([go, client.closed, client.reset]).toEqual([go, go === "dismiss", false]);
-      expect([connections.open, connections.arriving, events]).toEqual([1, 0, []]);
+      expect([connections.open, connections.arrivals.size, events]).toEqual([1, 0, []]);
       expect(accept().received).toBe("");
     }
   });

@@ -81,7 +81,7 @@ describe("behind a load balancer", () => {
       ends.data.ended();
       expect([ends.closed, ends.reset]).toEqual([true, false]);
       close(resets);
-      expect([connections.open, connections.arriving, events]).toEqual([0, 0, []]);
+      expect([connections.open, connections.arrivals.size, events]).toEqual([0, 0, []]);
     }
   });
 

@@ -126,7 +126,7 @@ describe("the greeting", () => {
     const full = new FakeSocket(1, "::1");
     full.room = GREETING.length - 1;
     accept(full);
-    expect([full.reset, connections.open, connections.arriving]).toEqual([true, 0, 0]);
+    expect([full.reset, connections.open, connections.arrivals.size]).toEqual([true, 0, 0]);
     expect(events).toEqual(["refused [::1]:1: reset"]);
   });
 });

@@ -36,7 +36,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "this.#seats > this.clientsMax",
     ],
     "an arrival may take all the time there is": [
-      "for (const arrival of deadlines.over(now)) arrival.late();",
+      "for (const arrival of deadlines.over(now)) arrival.held?.late();",
       ";",
     ],
     "nobody is woken for an arrival that takes too long": [
@@ -91,7 +91,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "an arrival that has gone is still asked": [
-      "if (this.#hold) this.#host.deadlines(this.#hold.withinMs).stop(this);",
+      "if (this.held) this.#host.deadlines(this.held.withinMs).stop(this);",
       "",
     ],
     "an arrival that fails is not closed": ["    this.socket.terminate();\n", ""],
@@ -155,7 +155,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/tls.ts", {
     "a handshake that fails is as good as any": ["if (success && (", "if (success || error || ("],
-    "a handshake that ends after all is over counts": ["if (!arrival.isHeldBy(hold)) return;", ""],
+    "a handshake that ends after all is over counts": ["if (arrival.held !== hold) return;", ""],
     "one that goes before its handshake is forgotten": [
       'if (isAll) arrival.failed("gone before the handshake");',
       "",
