@@ -63,7 +63,6 @@ export interface ArrivalHost {
 
 /** A connection that is not a member yet: it receives nothing from the room. */
 export class Arrival implements Life {
-  readonly way: Way;
   /** A door may put another one in its place, by `replaceSocket`. */
   socket: AcceptedSocket;
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
@@ -85,11 +84,10 @@ export class Arrival implements Life {
   #hasEnded = false;
 
   /** @param prefix of its label, where its address does not tell enough */
-  constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, prefix: string) {
+  constructor(host: ArrivalHost, socket: AcceptedSocket, { doors }: Way, prefix: string) {
     this.#host = host;
     this.#prefix = prefix;
-    this.#doors = [...way.doors];
-    this.way = way;
+    this.#doors = [...doors];
     this.socket = socket;
     this.address = socket.remoteAddress ?? "";
     this.port = socket.remotePort ?? 0;
