@@ -1,6 +1,6 @@
 /**
  * `--telnet`: what is between a telnet client and the room (RFC 854). Its commands are taken out of
- * what it sends, and answered; its CR LF and CR NUL are line ends; a byte FF is left out, both ways.
+ * what it sends, and answered; its CR, CR LF and CR NUL are line ends; a byte FF is left out, both ways.
  */
 
 import type { Part } from "../extras/part.ts";
@@ -44,7 +44,7 @@ class TelnetSocket implements AcceptedSocket, Life {
   #isShut = false;
   /** What has to go out before anything else. */
   readonly #answers: number[] = [];
-  /** Whether a CR was the last byte of data: what it means depends on the next one. */
+  /** Whether a CR was the last byte of data: an LF or NUL after it is of the same line end. */
   #isAfterCr = false;
   /**
    * What the next byte belongs to: data, if undefined; a command, after IAC; an option, after a verb
@@ -88,14 +88,13 @@ class TelnetSocket implements AcceptedSocket, Life {
   readonly failed = (reason?: string) => this.data.failed(reason);
 
   received(bytes: Uint8Array): void {
-    const data = new Uint8Array(bytes.length + 1); // with the CR before them
+    const data = new Uint8Array(bytes.length);
     let length = 0;
     for (const byte of bytes) {
       if (!this.#isData(byte)) continue;
-      const isLineEnd = this.#isAfterCr && (byte === LF || byte === NUL);
-      if (this.#isAfterCr && !isLineEnd) data[length++] = CR;
+      const isOfLineEnd = this.#isAfterCr && (byte === LF || byte === NUL);
       this.#isAfterCr = byte === CR;
-      if (!this.#isAfterCr) data[length++] = isLineEnd ? LF : byte;
+      if (!isOfLineEnd) data[length++] = byte === CR ? LF : byte;
     }
     if (length > 0) this.data.received(data.subarray(0, length));
     // While it is blocked, its drain is still to come, which others wait for too.

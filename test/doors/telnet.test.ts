@@ -18,10 +18,10 @@ const TOKEN =
 const tokensOf = (latin1: string) => latin1.match(TOKEN) ?? [];
 const isData = (token: string) => !token.startsWith("\xff");
 
-/** What bytes say, by one look at all of them, without a CR at the end. */
+/** What bytes say, by one look at all of them. */
 function dataOf(latin1: string): string {
   const data = tokensOf(latin1).filter(isData).join("");
-  return data.replace(/\r[\n\0]/g, "\n").replace(/\r$/, "");
+  return data.replace(/\r[\n\0]?/g, "\n");
 }
 
 /** How all bytes are to be answered: each request refused; and whether by marks. */

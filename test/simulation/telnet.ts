@@ -19,18 +19,18 @@ const TOKEN =
 /** What is sent in lines by bytes, given as latin1. */
 export function readTelnet(bytes: string): string {
   const data = bytes.replace(TOKEN, (token) => (token[0] === "\xff" ? "" : token));
-  return data.replace(/\r[\n\0]/g, "\n").replace(/\r$/, "");
+  return data.replace(/\r[\n\0]?/g, "\n");
 }
 
 /**
  * What a telnet client sends for bytes that are lines: FF is left out, line ends are of any kind, and
- * there are commands in between. Bare CR are left out, which would wait for what follows.
+ * there are commands in between.
  */
 export function writeTelnet(random: Random, lines: Uint8Array): Buffer {
   const text = Buffer.from(lines).toString("latin1").replaceAll("\r", "").replaceAll("\xff", "");
   const sent = text.replaceAll("\n", () => {
     const command = random.chance(100) ? random.pick(COMMANDS) : "";
-    return random.pick(["\n", "\r\n", "\r\0", `\r${command}\n`]) + command;
+    return random.pick(["\n", "\r", "\r\n", "\r\0", `\r${command}\n`]) + command;
   });
   return Buffer.from(sent, "latin1");
 }
