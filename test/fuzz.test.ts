@@ -6,8 +6,7 @@
 
 import { expect, test } from "bun:test";
 
-import { NamedLines } from "../lib/extras/names/named-lines.ts";
-import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
+import { NamedLines, names, PREFIX_BYTES_MAX } from "../lib/extras/names.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
 import { formatAddress, unmapAddress } from "../lib/program/network.ts";

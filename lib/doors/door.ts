@@ -11,7 +11,7 @@ import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
 /** Behind a socket in whose place there is another one, to which the same happens. */
 export const REPLACED: Life = { ...GONE };
-const NOTHING: Uint8Array = new Uint8Array(0);
+const NOTHING = Buffer.alloc(0);
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
 export interface AcceptedSocket extends RoomSocket {
@@ -40,9 +40,8 @@ export interface Door {
 /** What a door does with a connection that it holds. */
 export interface Hold {
   readonly withinMs: number;
-  received?(bytes: Uint8Array): void;
-  /** The peer has sent its last byte; if it passes all the same, it joins and then ends its input. */
-  ended(): void;
+  /** Told each time of all that has come for it, and at the end of input that this is all. */
+  read(received: Buffer, isAll: boolean): void;
   late(): void;
 }
 
@@ -56,16 +55,14 @@ export interface Way {
 /** What an arrival needs of the owner of all connections. */
 export interface ArrivalHost {
   readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake">;
+  /** Those that are on their way in, and those of them that only wait to be refused. */
+  readonly arrivals: Set<Arrival>;
+  readonly refused: Set<Arrival>;
   deadlines(withinMs: number): Deadlines<Arrival>;
-  /** It is to be told that it is refused, as soon as it can be. */
-  refused(arrival: Arrival): void;
-  /** It waits no more: it has joined, was told, or is gone. */
-  settled(arrival: Arrival): void;
 }
 
 /** A connection that is not a member yet: it receives nothing from the room. */
 export class Arrival implements Life {
-  readonly way: Way;
   /** A door may put another one in its place, by `replaceSocket`. */
   socket: AcceptedSocket;
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
@@ -75,23 +72,22 @@ export class Arrival implements Life {
   name: string | undefined;
   /** Undefined once it is refused. */
   seat: Seat | undefined;
+  /** Where it waits, set by `hold` alone. */
+  held: Hold | undefined;
   readonly #host: ArrivalHost;
   readonly #prefix: string;
   /** Those that it still has to pass. */
   #doors: Door[];
   #refusal: string | undefined;
-  #hold: Hold | undefined;
-  #deadlines: Deadlines<Arrival> | undefined;
-  /** What it has sent already that no door has taken, and whether that was all. */
-  #early = NOTHING;
+  /** What it has sent that no door has used, and whether that was all. */
+  #received = NOTHING;
   #hasEnded = false;
 
   /** @param prefix of its label, where its address does not tell enough */
-  constructor(host: ArrivalHost, socket: AcceptedSocket, way: Way, prefix: string) {
+  constructor(host: ArrivalHost, socket: AcceptedSocket, { doors }: Way, prefix: string) {
     this.#host = host;
     this.#prefix = prefix;
-    this.#doors = [...way.doors];
-    this.way = way;
+    this.#doors = [...doors];
     this.socket = socket;
     this.address = socket.remoteAddress ?? "";
     this.port = socket.remotePort ?? 0;
@@ -105,22 +101,17 @@ export class Arrival implements Life {
     return name === undefined ? place : `${name} ${place}`;
   }
 
-  /** Whether it still waits at that door. */
-  isHeldBy(hold: Hold): boolean {
-    return this.#hold === hold;
-  }
-
-  /** It comes to the next door, or joins; `early` is what it has sent already for what follows. */
-  pass(early = this.takeEarly()): void {
+  /** It comes to the next door, or joins; so many bytes of what it has sent were for this door. */
+  pass(usedBytes = 0): void {
     this.#release();
-    this.#early = early;
+    this.#received = this.#received.subarray(usedBytes);
     const door = this.#doors.shift();
     if (door) return door.meet(this);
-    this.#host.settled(this);
+    this.#settle();
     const { socket, label, name = label, seat } = this;
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
     this.#host.room.join(socket, name, label, seat);
-    if (this.#early.length > 0) socket.data.received(this.takeEarly());
+    if (this.#received.length > 0) socket.data.received(this.takeReceived());
     if (this.#hasEnded) socket.data.ended();
   }
 
@@ -129,7 +120,7 @@ export class Arrival implements Life {
     this.#refusal ??= message;
     this.#doors = this.#doors.filter(({ isTransport }) => isTransport);
     this.#giveUpSeat();
-    this.#host.refused(this);
+    this.#host.refused.add(this);
     this.pass();
   }
 
@@ -144,21 +135,19 @@ export class Arrival implements Life {
     };
   }
 
-  /** Makes it wait at this door, which is told at once what it has sent already. */
+  /** Makes it wait at this door, which is told at once of what it has sent already. */
   hold(hold: Hold): void {
-    this.#hold = hold;
-    this.#deadlines = this.#host.deadlines(hold.withinMs);
-    this.#deadlines.start(this);
+    this.held = hold;
+    this.#host.deadlines(hold.withinMs).start(this);
     this.#host.room.wake(0);
-    if (this.#early.length > 0) hold.received?.(this.takeEarly());
-    if (this.#hasEnded && this.isHeldBy(hold)) hold.ended();
+    this.#read();
   }
 
-  /** Takes what it has sent already that no door has taken. */
-  takeEarly(): Uint8Array {
-    const early = this.#early;
-    this.#early = NOTHING;
-    return early;
+  /** Takes what it has sent that no door has used. */
+  takeReceived(): Buffer {
+    const received = this.#received;
+    this.#received = NOTHING;
+    return received;
   }
 
   /** Another socket takes the place of the one that was accepted. */
@@ -168,23 +157,22 @@ export class Arrival implements Life {
   }
 
   received(bytes: Uint8Array): void {
-    this.#hold?.received?.(bytes);
+    this.#received = Buffer.concat([this.#received, bytes]);
+    this.#read();
   }
 
   drained(): void {}
 
   ended(): void {
     this.#hasEnded = true;
-    this.#hold?.ended();
-  }
-
-  late(): void {
-    this.#hold?.late();
+    this.#read();
   }
 
   closed(): void {
     this.socket.data = GONE;
-    this.#end();
+    this.#release();
+    this.#giveUpSeat();
+    this.#settle();
   }
 
   /** Resets it, for which nothing can be told to it. */
@@ -194,31 +182,29 @@ export class Arrival implements Life {
     this.socket.terminate();
   }
 
-  /** The server stops. */
-  stopped(): void {
-    this.#host.room.reportRefusal(this.label, "server stopping");
-    this.dismiss();
-  }
-
-  /** Closes it in order, and reports nothing. */
-  dismiss(): void {
-    this.#end();
+  /** Closes it in order; nobody takes note of that without a reason. */
+  dismiss(reason?: string): void {
+    if (reason !== undefined) this.#host.room.reportRefusal(this.label, reason);
+    this.#release();
     close(this.socket);
   }
 
-  #end(): void {
-    this.#release();
-    this.#giveUpSeat();
-    this.#host.settled(this);
+  #read(): void {
+    this.held?.read(this.#received, this.#hasEnded);
   }
 
   #release(): void {
-    this.#deadlines?.stop(this);
-    this.#hold = undefined;
+    if (this.held) this.#host.deadlines(this.held.withinMs).stop(this);
+    this.held = undefined;
   }
 
   #giveUpSeat(): void {
     this.seat?.release();
     this.seat = undefined;
+  }
+
+  #settle(): void {
+    this.#host.arrivals.delete(this);
+    this.#host.refused.delete(this);
   }
 }

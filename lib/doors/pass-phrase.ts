@@ -9,7 +9,7 @@ import { UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Arrival } from "./door.ts";
-import { awaitBytes } from "./first-bytes.ts";
+import { awaitLine } from "./first-bytes.ts";
 
 const CR = 0x0d;
 
@@ -23,15 +23,12 @@ export function passPhrase({ secrets, arrivalMs }: Context): Part {
   if (phrase.length < 1 || phrase.length > PASS_PHRASE_BYTES_MAX || phrase.includes(LF))
     throw new UserError(`passPhrase is one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
   const meet = (arrival: Arrival) => {
-    const read = (received: Buffer, isAll: boolean) => {
-      const end = received.indexOf(LF);
-      const line = end < 0 ? received : received.subarray(0, end);
-      if (end < 0 && !isAll && line.length <= PASS_PHRASE_BYTES_MAX + 1) return;
-      if (isPassPhrase(line, secrets)) arrival.pass(received.subarray(line.length + 1));
+    const read = (line: Buffer, isWhole: boolean) => {
+      if (!isWhole && line.length <= PASS_PHRASE_BYTES_MAX + 1) return;
+      if (isPassPhrase(line, secrets)) arrival.pass(line.length + 1);
       else arrival.refuse(WRONG_PASS_PHRASE);
     };
-    const late = noPassPhraseWithin(formatTime(arrivalMs));
-    awaitBytes(arrival, secrets, arrivalMs, read, late);
+    awaitLine(arrival, secrets, arrivalMs, read, noPassPhraseWithin(formatTime(arrivalMs)));
   };
   const note = secrets.tls ? undefined : "the pass phrase travels in the clear: there is no TLS";
   return { door: { meet }, note };

@@ -4,9 +4,10 @@
  * https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt.
  */
 
-import { isIP } from "node:net";
+import { isIP, SocketAddress } from "node:net";
 
 import type { Context, Part } from "../extras/part.ts";
+import { formatAddress, unmapAddress } from "../program/network.ts";
 import {
   MALFORMED_PROXY_HEADER,
   NO_PROXY_HEADER,
@@ -29,35 +30,23 @@ export function proxyProtocol(rules: readonly string[], { arrivalMs }: Context):
 }
 
 function awaitHeader(arrival: Arrival, withinMs: number): void {
-  let begun = Buffer.alloc(0);
-  // Where TLS is to follow the header, a message in plain text would only confuse.
-  const refuse = (message: string) =>
-    arrival.way.kind === "tls" ? arrival.failed(message) : arrival.refuse(message);
-
+  let header: ProxyHeader | undefined;
   arrival.hold({
     withinMs,
-    received(bytes) {
-      begun = Buffer.concat([begun, bytes]);
-      const header = readProxyHeader(begun);
-      if (header === undefined) return;
-      if (typeof header === "string") return refuse(header);
-      const rest = begun.subarray(header.bytes);
-      if (header.isLocal && rest.length === 0) return awaitMore(arrival, withinMs);
+    read(received, isAll) {
+      const found = readProxyHeader(received) ?? (isAll ? NO_PROXY_HEADER : undefined);
+      if (found === undefined) return;
+      if (typeof found === "string") return arrival.refuse(found);
+      header = found;
       Object.assign(arrival, header.client);
-      arrival.pass(rest);
+      // A load balancer that connects for itself mostly only looks, and goes again.
+      if (!header.isLocal || received.length > header.bytes) arrival.pass(header.bytes);
+      else if (isAll) arrival.dismiss();
     },
-    ended: () => refuse(NO_PROXY_HEADER),
-    late: () => refuse(noProxyHeaderWithin(formatTime(withinMs))),
-  });
-}
-
-/** A load balancer that connects for itself mostly only looks, and goes again. */
-function awaitMore(arrival: Arrival, withinMs: number): void {
-  arrival.hold({
-    withinMs,
-    received: (bytes) => arrival.pass(bytes),
-    ended: () => arrival.dismiss(),
-    late: () => arrival.pass(),
+    late() {
+      if (header) arrival.pass(header.bytes);
+      else arrival.refuse(noProxyHeaderWithin(formatTime(withinMs)));
+    },
   });
 }
 
@@ -72,7 +61,7 @@ export interface ProxyHeader {
 
 /** The longest header of version 1, its line end included. */
 const TEXT_BYTES_MAX = 107;
-const TEXT = /^PROXY TCP([46]) (\S+) \S+ (0|[1-9]\d{0,4}) \d+\r\n$/;
+const TEXT = /^PROXY (?:UNKNOWN(?: .*)?|TCP([46]) (\S+) \S+ (0|[1-9]\d{0,4}) \d+)\r\n$/;
 
 const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
 /** Signature, version and command, family, and the length of what follows. */
@@ -92,8 +81,8 @@ function readText(received: Buffer): ProxyHeader | string | undefined {
   const bytes = received.subarray(0, TEXT_BYTES_MAX).indexOf(LF) + 1;
   if (bytes === 0 && received.length < TEXT_BYTES_MAX) return undefined;
   const line = received.toString("latin1", 0, bytes);
-  if (/^PROXY UNKNOWN( .*)?\r\n$/.test(line)) return { bytes, isLocal: false };
-  const [, version, address = "", port] = TEXT.exec(line) ?? [];
+  const [found, version, address = "", port] = TEXT.exec(line) ?? [];
+  if (found && version === undefined) return { bytes, isLocal: false };
   const isRight = isIP(address) === Number(version) && !address.includes("%");
   if (!isRight || Number(port) > 65_535) return MALFORMED_PROXY_HEADER;
   return { bytes, client: { address: canonical(address), port: Number(port) }, isLocal: false };
@@ -114,15 +103,11 @@ function readBinary(received: Buffer): ProxyHeader | string | undefined {
   const source = received.subarray(FIXED_BYTES, FIXED_BYTES + addressBytes);
   const port = received.readUInt16BE(FIXED_BYTES + 2 * addressBytes);
   const groups = source.toString("hex").match(/..../g) ?? [];
-  const address = addressBytes === 4 ? source.join(".") : canonical(groups.join(":"));
+  const address = canonical(addressBytes === 4 ? source.join(".") : groups.join(":"));
   return { bytes, client: { address, port }, isLocal: false };
 }
 
 /** An address in the one way in which sockets have it, so that rules and counts know it again. */
 function canonical(address: string): string {
-  if (isIP(address) === 4) return address;
-  const { hostname } = new URL(`http://[${address}]`);
-  const [, high, low] = /^\[::ffff:(\w+):(\w+)\]$/.exec(hostname) ?? [];
-  if (high === undefined || low === undefined) return hostname.slice(1, -1);
-  return Buffer.from(high.padStart(4, "0") + low.padStart(4, "0"), "hex").join(".");
+  return unmapAddress(SocketAddress.parse(formatAddress(address, 0))?.address ?? address);
 }

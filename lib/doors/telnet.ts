@@ -1,6 +1,6 @@
 /**
  * `--telnet`: what is between a telnet client and the room (RFC 854). Its commands are taken out of
- * what it sends, and answered; its CR LF and CR NUL are line ends; a byte FF is left out, both ways.
+ * what it sends, and answered; its CR, CR LF and CR NUL are line ends; a byte FF is left out, both ways.
  */
 
 import type { Part } from "../extras/part.ts";
@@ -26,11 +26,11 @@ const ANSWER_BYTES_MAX = 2048;
 
 export function telnet(): Part {
   const meet = (arrival: Arrival) => {
-    const early = arrival.takeEarly();
     const socket = new TelnetSocket(arrival.socket);
+    const received = arrival.takeReceived();
     arrival.replaceSocket(socket);
+    socket.received(received);
     arrival.pass();
-    if (early.length > 0) socket.received(early);
   };
   return { door: { isTransport: true, meet } };
 }
@@ -44,9 +44,7 @@ class TelnetSocket implements AcceptedSocket, Life {
   #isShut = false;
   /** What has to go out before anything else. */
   readonly #answers: number[] = [];
-  /** Each request is refused once, so that two that contradict each other come to an end. */
-  readonly #refused = new Set<number>();
-  /** Whether a CR was the last byte of data: what it means depends on the next one. */
+  /** Whether a CR was the last byte of data: an LF or NUL after it is of the same line end. */
   #isAfterCr = false;
   /**
    * What the next byte belongs to: data, if undefined; a command, after IAC; an option, after a verb
@@ -85,18 +83,18 @@ class TelnetSocket implements AcceptedSocket, Life {
 
   // As the life of the real one.
 
+  readonly ended = () => this.data.ended();
   readonly closed = () => this.data.closed();
   readonly failed = (reason?: string) => this.data.failed(reason);
 
   received(bytes: Uint8Array): void {
-    const data = new Uint8Array(bytes.length + 1); // with the CR before them
+    const data = new Uint8Array(bytes.length);
     let length = 0;
     for (const byte of bytes) {
       if (!this.#isData(byte)) continue;
-      const isLineEnd = this.#isAfterCr && (byte === LF || byte === NUL);
-      if (this.#isAfterCr && !isLineEnd) data[length++] = CR;
+      const isOfLineEnd = this.#isAfterCr && (byte === LF || byte === NUL);
       this.#isAfterCr = byte === CR;
-      if (!this.#isAfterCr) data[length++] = isLineEnd ? LF : byte;
+      if (!isOfLineEnd) data[length++] = byte === CR ? LF : byte;
     }
     if (length > 0) this.data.received(data.subarray(0, length));
     // While it is blocked, its drain is still to come, which others wait for too.
@@ -106,11 +104,6 @@ class TelnetSocket implements AcceptedSocket, Life {
   drained(): void {
     this.#isBlocked = false;
     if (this.#sendAnswers()) this.data.drained();
-  }
-
-  ended(): void {
-    if (this.#isAfterCr) this.data.received(Uint8Array.of(CR));
-    this.data.ended();
   }
 
   #isData(byte: number): boolean {
@@ -128,11 +121,9 @@ class TelnetSocket implements AcceptedSocket, Life {
   /** Refuses every option; to do nothing, which WONT and DONT ask for, is not to be answered. */
   #answer(verb: number, option: number): void {
     if (verb === WONT || verb === DONT || this.#answers.length > ANSWER_BYTES_MAX) return;
-    const request = (verb << 8) | option;
-    if (verb === DO && option === TIMING_MARK) this.#answers.push(IAC, WILL, option);
-    else if (!this.#refused.has(request))
-      this.#answers.push(IAC, verb === WILL ? DONT : WONT, option);
-    this.#refused.add(request);
+    const refusal = verb === WILL ? DONT : WONT;
+    const isMark = verb === DO && option === TIMING_MARK;
+    this.#answers.push(IAC, isMark ? WILL : refusal, option);
   }
 
   /** Returns whether all answers are out. */

@@ -25,10 +25,12 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   // Where this door is, connections come from `Bun.listen`, and no other door replaces them before.
   const accepted = arrival.socket as Bun.Socket<Life>;
   const requestCert = secrets.tls?.ca !== undefined;
-  const initialData = arrival.takeEarly();
+  const initialData = arrival.takeReceived();
   const hold: Hold = {
     withinMs: arrivalMs,
-    ended: () => arrival.failed("gone before the handshake"),
+    read(_, isAll) {
+      if (isAll) arrival.failed("gone before the handshake");
+    },
     late: () => arrival.failed(`no handshake within ${formatTime(arrivalMs)}`),
   };
   let plain: Bun.Socket<Life> | undefined;
@@ -46,7 +48,7 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
     },
     handshake({ authorized }, success, error) {
       // Closing a socket that the server has done with fails the handshake, which is no news.
-      if (!arrival.isHeldBy(hold)) return;
+      if (arrival.held !== hold) return;
       if (success && (!requestCert || (authorized && error === null))) arrival.pass();
       else arrival.failed(`the handshake failed: ${handshakeFailure(success, error)}`);
     },
@@ -63,8 +65,10 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   }
 }
 
-/** What BoringSSL calls it, the last part of its message, and what it means. */
+/** What Bun or BoringSSL calls it, in code or message, and what it means. */
 const FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/CERT_HAS_EXPIRED/, "an expired client certificate"],
+  [/ECONNRESET/, "the client has gone"],
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no client certificate"],
   [/HTTP_REQUEST|HTTPS_PROXY_REQUEST|WRONG_VERSION_NUMBER/, "plain text"],
   // Over TLS 1.3 the alert of a client that verifies in vain comes unencrypted: no packet at all.
@@ -73,11 +77,8 @@ const FAILURES: readonly (readonly [RegExp, string])[] = [
 
 /** Why a client may not come in, by what Bun gives with its handshake. */
 function handshakeFailure(success: boolean, error: Error | null): string {
-  const isExpired = codeOf(error) === "CERT_HAS_EXPIRED";
-  if (success)
-    return isExpired ? "an expired client certificate" : "a client certificate of another CA";
-  if (codeOf(error) === "ECONNRESET") return "the client has gone";
   const message = error?.message ?? "";
-  const known = FAILURES.find(([pattern]) => pattern.test(message));
-  return known?.[1] ?? message.replace(/^.*:/, "").replaceAll("_", " ").toLowerCase();
+  const known = FAILURES.find(([pattern]) => pattern.test(`${codeOf(error)} ${message}`));
+  const unknown = message.replace(/^.*:/, "").replaceAll("_", " ").toLowerCase();
+  return known?.[1] ?? (success ? "a client certificate of another CA" : unknown);
 }

@@ -1,7 +1,6 @@
 /** A program around the room that is a member of its own: it receives lines, and sends some. */
 
 import type { Extra } from "../room/extra.ts";
-import type { Lines, Sender } from "../room/fair-queue.ts";
 import { LF, LineBuffer } from "../room/line-buffer.ts";
 import type { Room } from "../room/room.ts";
 import type { Context, Guard, MemberView, Part } from "./part.ts";
@@ -45,11 +44,29 @@ export function bot(make: (room: BotRoom) => BotEvents, { guard }: Context): Par
 function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): Extra {
   /** Told whether a line that has been taken has come into the log. */
   const waiting = new Set<(isInLog: boolean) => void>();
+  const send = (line: string | Uint8Array): Promise<boolean> => {
+    const lines = new LineBuffer(room.lineBytesMax);
+    lines.push(typeof line === "string" ? new TextEncoder().encode(line) : line);
+    if (lines.next) throw new RangeError("more than one line: the LF at its end is added");
+    lines.push(Uint8Array.of(LF));
+    if (lines.objection) throw new RangeError(lines.objection.message);
+    if (room.isStopping) return Promise.resolve(false);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const sentAll = () => {
+      waiting.add(resolve);
+      room.order.after(() => {
+        waiting.delete(resolve);
+        resolve(true);
+      });
+    };
+    room.send({ cursor: { lastRun: -1 }, lines, isWaiting: false, sentAll });
+    return promise;
+  };
   const events = make({
     get members() {
       return [...room.members].filter((member) => !member.isLeaving);
     },
-    send: (line) => send(line, room, waiting),
+    send,
   });
   /** What there is to tell at the end of this turn. */
   const news: (() => void)[] = [];
@@ -75,28 +92,4 @@ function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): 
       waiting.clear();
     },
   };
-}
-
-function send(
-  line: string | Uint8Array,
-  room: Room,
-  waiting: Set<(isInLog: boolean) => void>,
-): Promise<boolean> {
-  const lines: Lines = new LineBuffer(room.lineBytesMax);
-  lines.push(typeof line === "string" ? new TextEncoder().encode(line) : line);
-  if (lines.next) throw new RangeError("more than one line: the LF at its end is added");
-  lines.push(Uint8Array.of(LF));
-  if (lines.objection) throw new RangeError(lines.objection.message);
-  if (room.isStopping) return Promise.resolve(false);
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const sentAll = () => {
-    waiting.add(resolve);
-    room.order.after(() => {
-      waiting.delete(resolve);
-      resolve(true);
-    });
-  };
-  const sender: Sender = { cursor: { lastRun: -1 }, lines, isWaiting: false, sentAll };
-  room.send(sender);
-  return promise;
 }

@@ -4,7 +4,6 @@ import { HISTORY_END } from "../program/server-messages.ts";
 import { checkRange } from "../program/system-errors.ts";
 import type { Backlog, Cursor } from "../room/cursor.ts";
 import type { Extra } from "../room/extra.ts";
-import type { Member } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
 import type { Part } from "./part.ts";
 
@@ -33,7 +32,7 @@ export function history(
   checkRange("history.bytes", bytes, 1, BYTES_MAX);
   checkRange("history.lines", lines, 1);
   const keptBytes = bytes + passingBytes;
-  return { keptBytes, extra: (room) => new History(room, { bytes, lines, keptBytes }) };
+  return { keptBytes, extra: (room) => historyIn(room, { bytes, lines, keptBytes }) };
 }
 
 /** Lines of members that follow each other in the log; between one span and the next are others. */
@@ -43,95 +42,78 @@ interface Span {
   next?: Span;
 }
 
-class History implements Extra {
-  readonly #room: Room;
-  readonly #max: { readonly bytes: number; readonly lines: number; readonly keptBytes: number };
+function historyIn(room: Room, max: { bytes: number; lines: number; keptBytes: number }): Extra {
+  const { log } = room;
   /** Where it begins, in which span, and how much it is. */
-  #start = 0;
-  #first: Span = { start: 0, end: 0 };
-  #last = this.#first;
-  #bytes = 0;
-  #lines = 0;
+  let start = 0;
+  let first: Span = { start: 0, end: 0 };
+  let last = first;
+  let bytes = 0;
+  let lines = 0;
 
-  constructor(room: Room, max: { bytes: number; lines: number; keptBytes: number }) {
-    this.#room = room;
-    this.#max = max;
-    room.log.onAppend = ({ isPassing }, start, end) => {
-      if (!isPassing) this.#add(start, end);
-      this.#forgetOldest();
-    };
-  }
-
-  joined({ cursor }: Member): void {
-    if (this.#lines === 0) this.#start = cursor.position;
-    cursor.backlog = new Replay(cursor, this.#first);
-    cursor.position = this.#start;
-    this.#room.log.holdFrom(this.#start);
-    this.#room.wake(0);
-  }
-
-  restarted(): void {
-    this.#bytes = this.#lines = 0;
-  }
-
-  #add(start: number, end: number): void {
-    if (this.#last.end === start) this.#last.end = end;
-    else this.#last = this.#last.next = { start, end };
-    if (this.#lines === 0) {
-      this.#first = this.#last;
-      this.#start = start;
+  const add = (runStart: number, runEnd: number) => {
+    if (last.end === runStart) last.end = runEnd;
+    else last = last.next = { start: runStart, end: runEnd };
+    if (lines === 0) {
+      first = last;
+      start = runStart;
     }
-    for (let at = start; at < end; at = this.#room.log.lineStart(at + 1)) this.#lines++;
-    this.#bytes += end - start;
-  }
+    for (let at = runStart; at < runEnd; at = log.lineStart(at + 1)) lines++;
+    bytes += runEnd - runStart;
+  };
+  const isTooMuch = () =>
+    lines > max.lines || bytes > max.bytes || start < log.head - max.keptBytes;
+  const forgetOldest = () => {
+    const next = log.lineStart(start + 1);
+    lines--;
+    bytes -= next - start;
+    const { end, next: later } = first;
+    if (next === end && later) first = later;
+    start = next === end && later ? later.start : next;
+  };
 
-  #forgetOldest(): void {
-    const { log } = this.#room;
-    const { bytes, lines, keptBytes } = this.#max;
-    const oldest = log.head - keptBytes;
-    const isTooMuch = () => this.#lines > lines || this.#bytes > bytes || this.#start < oldest;
-    while (this.#lines > 0 && isTooMuch()) {
-      const next = log.lineStart(this.#start + 1);
-      this.#lines--;
-      this.#bytes -= next - this.#start;
-      const { end, next: later } = this.#first;
-      if (next === end && later) this.#first = later;
-      this.#start = next === end && later ? later.start : next;
-    }
-  }
+  log.onAppend = ({ isPassing }, runStart, runEnd) => {
+    if (!isPassing) add(runStart, runEnd);
+    while (lines > 0 && isTooMuch()) forgetOldest();
+  };
+  return {
+    joined({ cursor }) {
+      if (lines === 0) start = cursor.position;
+      cursor.backlog = replay(cursor, first);
+      cursor.position = start;
+      log.holdFrom(start);
+      room.wake(0);
+    },
+    restarted() {
+      bytes = lines = 0;
+    },
+  };
 }
 
-/** What one newcomer gets of it: that is in the log still, so its cursor goes on without a gap. */
-class Replay implements Backlog {
-  readonly #cursor: Cursor;
-  /** Where in the log the present begins. */
-  readonly #end: number;
-  #span: Span;
-  #mark: Uint8Array = new TextEncoder().encode(HISTORY_END);
-
-  /** @param cursor which stands where the present begins */
-  constructor(cursor: Cursor, first: Span) {
-    this.#cursor = cursor;
-    this.#end = cursor.position;
-    this.#span = first;
-  }
-
-  get asideBytes(): number {
-    return this.#mark.length;
-  }
-
-  write(turnEnd: number): boolean {
-    const cursor = this.#cursor;
-    const end = Math.min(this.#end, turnEnd);
-    while (cursor.position < end) {
-      if (!cursor.writeUpTo(Math.min(this.#span.end, end))) return false;
-      if (cursor.position < this.#span.end) continue;
-      const { next } = this.#span;
-      cursor.position = Math.min(next?.start ?? this.#end, this.#end);
-      if (next) this.#span = next;
-    }
-    if (cursor.position < this.#end) return false;
-    this.#mark = this.#mark.subarray(cursor.offer(this.#mark, 0, this.#mark.length));
-    return !cursor.gone && !cursor.blocked;
-  }
+/**
+ * What one newcomer gets of it: that is in the log still, so its cursor goes on without a gap.
+ *
+ * @param cursor which stands where the present begins
+ */
+function replay(cursor: Cursor, first: Span): Backlog {
+  const presentStart = cursor.position;
+  let span = first;
+  let mark: Uint8Array = new TextEncoder().encode(HISTORY_END);
+  return {
+    get asideBytes() {
+      return mark.length;
+    },
+    write(turnEnd) {
+      const end = Math.min(presentStart, turnEnd);
+      while (cursor.position < end) {
+        if (!cursor.writeUpTo(Math.min(span.end, end))) return false;
+        if (cursor.position < span.end) continue;
+        cursor.position = Math.min(span.next?.start ?? presentStart, presentStart);
+        span = span.next ?? span;
+      }
+      if (cursor.position < presentStart) return false;
+      mark = mark.subarray(cursor.offer(mark, 0, mark.length));
+      return !cursor.gone && !cursor.blocked;
+    },
+  };
 }

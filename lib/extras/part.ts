@@ -43,7 +43,7 @@ export interface ConnectionsView {
   readonly room: Room;
   readonly ways: Way[];
   readonly open: number;
-  readonly arriving: number;
+  readonly arrivals: { readonly size: number };
   readonly clientsMax: number;
   accept(socket: AcceptedSocket, way: Way): void;
   closed(socket: AcceptedSocket, way: Way): void;

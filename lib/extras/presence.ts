@@ -7,102 +7,81 @@
 import { serverMessage } from "../program/server-messages.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Sender } from "../room/fair-queue.ts";
-import type { Author } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import type { Context, Part } from "./part.ts";
 
 const NOTICES_MAX = 10;
 const SECOND_MS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
-const NO_MORE = { joined: 0, left: 0 };
 
 export function presence({ parts }: Context): Part {
   // How many are at the other servers of a shared room, this one does not know.
   const isCounted = parts.every(({ order }) => order === undefined);
-  return { extra: (room) => new Presence(room, isCounted) };
+  return { extra: (room) => noticesIn(room, isCounted) };
 }
 
-class Presence implements Extra, Sender {
-  readonly cursor: Author = { lastRun: -1, isPassing: true };
-  readonly lines = this;
-  isWaiting = false;
-  readonly #room: Room;
-  readonly #isCounted: boolean;
-  /** When the last ten notices were sent, the latest last. */
-  #sentAtMs: number[] = [];
-  /** What is to be sent, one by one; then how many more there are. */
-  #notices: string[] = [];
-  #more = NO_MORE;
+function noticesIn(room: Room, isCounted: boolean): Extra {
+  let here = 0;
+  /** Those that are sent next, at most ten. */
+  const notices: Uint8Array[] = [];
+  /** How many more there are to tell of, in sum. */
+  let more = { joined: 0, left: 0 };
+  /** When the last ten were sent, the latest last. */
+  let sentAtMs = Array<number>(NOTICES_MAX).fill(-Infinity);
+  const sender: Sender = {
+    cursor: { lastRun: -1, isPassing: true },
+    lines: {
+      get next() {
+        return notices[0];
+      },
+      take(bytesMax) {
+        const [line] = notices;
+        if (line === undefined || line.length > bytesMax) return undefined;
+        sentAtMs = [...sentAtMs.slice(1), room.now()];
+        return notices.shift();
+      },
+    },
+    isWaiting: false,
+    sentAll() {},
+  };
 
-  constructor(room: Room, isCounted: boolean) {
-    this.#room = room;
-    this.#isCounted = isCounted;
-  }
+  const hasMore = () => more.joined + more.left > 0;
+  /** When one more may be added: a second after the one that was sent ten before it. */
+  const mayAddAtMs = () => (sentAtMs[notices.length] ?? NEVER) + SECOND_MS;
+  const add = (text: string) => {
+    const count = isCounted ? ` (${here.toLocaleString("en")} here)` : "";
+    const line = new TextEncoder().encode(serverMessage(text + count));
+    if (line.length <= room.loggedBytesMax) notices.push(line);
+  };
+  const addSum = () => {
+    const counts = Object.entries(more).filter(([, count]) => count > 0);
+    const sum = counts.map(([what, count]) => `${count.toLocaleString("en")} more ${what}`);
+    more = { joined: 0, left: 0 };
+    add(sum.join(", "));
+  };
+  const tell = (what: "joined" | "left", name: string) => {
+    if (room.isStopping) return;
+    if (!hasMore() && mayAddAtMs() <= room.now()) add(`${name} ${what}`);
+    else more[what]++;
+    room.wake(0);
+  };
 
-  joined({ name }: { name: string }): void {
-    this.#add("joined", name);
-    // At once, before what it sends itself.
-    if (!this.isWaiting) this.#room.send(this);
-  }
-
-  left({ name }: { name: string }): void {
-    this.#add("left", name);
-  }
-
-  flush(now: number): number {
-    if (this.isWaiting) return NEVER;
-    if (this.next) this.#room.send(this);
-    return this.#notice === "" ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;
-  }
-
-  stopped(): void {
-    if (this.isWaiting) return;
-    this.#notices = [];
-    this.#more = NO_MORE;
-  }
-
-  /** The next notice, if it may be sent now. */
-  get next(): Uint8Array | undefined {
-    if (this.#notice === "" || this.#mayAtOnce === 0) return undefined;
-    const here = this.#isCounted ? ` (${this.#room.size.toLocaleString("en")} here)` : "";
-    const line = new TextEncoder().encode(serverMessage(this.#notice + here));
-    if (line.length <= this.#room.loggedBytesMax) return line;
-    this.#shift();
-    return this.next;
-  }
-
-  take(bytesMax: number): Uint8Array | undefined {
-    const line = this.next;
-    if (line === undefined || line.length > bytesMax) return undefined;
-    this.#shift();
-    this.#sentAtMs = [...this.#sentAtMs.slice(1 - NOTICES_MAX), this.#room.now()];
-    return line;
-  }
-
-  sentAll(): void {}
-
-  #add(what: "joined" | "left", name: string): void {
-    if (this.#room.isStopping) return;
-    if (this.#more === NO_MORE && this.#notices.length < this.#mayAtOnce)
-      this.#notices.push(`${name} ${what}`);
-    else this.#more = { ...this.#more, [what]: this.#more[what] + 1 };
-    this.#room.wake(0);
-  }
-
-  #shift(): void {
-    if (this.#notices.shift() === undefined) this.#more = NO_MORE;
-  }
-
-  /** The next one, or the sum of what could not be told one by one; empty if there is none. */
-  get #notice(): string {
-    const more = (["joined", "left"] as const).filter((what) => this.#more[what] > 0);
-    const sum = more.map((what) => `${this.#more[what].toLocaleString("en")} more ${what}`);
-    return this.#notices[0] ?? sum.join(", ");
-  }
-
-  /** How many may be sent now. */
-  get #mayAtOnce(): number {
-    const now = this.#room.now();
-    return NOTICES_MAX - this.#sentAtMs.filter((atMs) => atMs > now - SECOND_MS).length;
-  }
+  return {
+    joined({ name }) {
+      here++;
+      tell("joined", name);
+      // At once, before what it sends itself.
+      if (!sender.isWaiting) room.send(sender);
+    },
+    left({ name }) {
+      here--;
+      tell("left", name);
+    },
+    flush(now) {
+      if (sender.isWaiting || room.isStopping) return NEVER;
+      if (hasMore() && mayAddAtMs() <= now) addSum();
+      if (notices.length > 0) room.send(sender);
+      return hasMore() ? mayAddAtMs() : NEVER;
+    },
+  };
 }

@@ -18,7 +18,8 @@ export function rate(linesPerSecond: number): Part {
     extra(room) {
       const paced = new Set<PacedLines>();
       const goOn = () => {
-        for (const lines of paced) lines.goOn();
+        for (const lines of paced)
+          if (!lines.member.isWaiting && lines.next) room.send(lines.member);
       };
       return {
         linesOf: (member, lines) => new PacedLines({ room, linesPerSecond, paced }, member, lines),
@@ -27,8 +28,9 @@ export function rate(linesPerSecond: number): Part {
           goOn();
           let dueAtMs = Number.POSITIVE_INFINITY;
           for (const lines of paced) {
-            if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);
-            else if (lines.fullAtMs <= now) paced.delete(lines);
+            if (lines.fullAtMs <= now) paced.delete(lines);
+            // Also where nothing is held back: what comes until then is.
+            else if (lines.nextAtMs > now) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);
           }
           return dueAtMs;
         },
@@ -49,15 +51,15 @@ interface Rate {
  * sent at once, and then so many a second, until it leaves.
  */
 class PacedLines extends WrappedLines {
+  readonly member: Member;
   /** When the bucket is full again. */
   fullAtMs = -Infinity;
   readonly #rate: Rate;
-  readonly #member: Member;
 
   constructor(rate: Rate, member: Member, lines: Lines) {
     super(lines);
     this.#rate = rate;
-    this.#member = member;
+    this.member = member;
   }
 
   override get isHeldBack(): boolean {
@@ -74,16 +76,6 @@ class PacedLines extends WrappedLines {
     return run.subarray(0, end);
   }
 
-  override push(chunk: Uint8Array): void {
-    super.push(chunk);
-    this.#mindHeldBack();
-  }
-
-  override end(): void {
-    super.end();
-    this.#mindHeldBack();
-  }
-
   override take(bytesMax: number): Uint8Array | undefined {
     const { next } = this;
     const run = next && super.take(Math.min(bytesMax, next.length));
@@ -95,24 +87,14 @@ class PacedLines extends WrappedLines {
     return run;
   }
 
-  /** Sends what may be sent by now. */
-  goOn(): void {
-    if (!this.#member.isWaiting && this.next) this.#rate.room.send(this.#member);
-  }
-
   /** When its next line may be sent: once there is one token. */
   get nextAtMs(): number {
     const { linesPerSecond, room } = this.#rate;
     return room.now() + Math.ceil(((1 - this.#tokens) * SECOND_MS) / linesPerSecond);
   }
 
-  /** Nothing may be sent, so nothing else asks for a flush, which knows when something may. */
-  #mindHeldBack(): void {
-    if (this.isHeldBack) this.#rate.room.wake(0);
-  }
-
   get #isUnlimited(): boolean {
-    return this.#rate.room.isStopping || this.#member.isLeaving;
+    return this.#rate.room.isStopping || this.member.isLeaving;
   }
 
   /** How many lines may be sent, and which part of one more is in the bucket. */

@@ -91,12 +91,12 @@ type Metric = readonly [name: string, help: string, value: Samples];
 
 /** Figures of the room and of the process: names, help and units by the advice of Prometheus. */
 function roomFigures(
-  { room, ways, arriving, clientsMax }: ConnectionsView,
+  { room, ways, arrivals, clientsMax }: ConnectionsView,
   logBytes: number,
   { joined, lines, left, refused }: ReturnType<typeof newCounts>,
 ): readonly Metric[] {
   const { log, pending, lingering, counters } = room;
-  const states = { guest: arriving, member: room.size, leaver: pending.size + lingering.size };
+  const states = { guest: arrivals.size, member: room.size, leaver: pending.size + lingering.size };
   const kinds = Object.fromEntries(ways.map(({ kind, open }) => [kind, open]));
   const { filesMax, filesOpen } = fileLimit();
   const { user, system } = process.cpuUsage();

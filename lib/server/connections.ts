@@ -36,9 +36,8 @@ export class Connections implements ArrivalHost {
   readonly #lingerersMax: number;
   /** By which ports connections come. */
   readonly ways: Way[] = [];
-  /** Those that are on their way in, and those of them that only wait to be refused. */
-  readonly #arrivals = new Set<Arrival>();
-  readonly #refused = new Set<Arrival>();
+  readonly arrivals = new Set<Arrival>();
+  readonly refused = new Set<Arrival>();
   readonly #deadlines = new Map<number, Deadlines<Arrival>>();
   readonly #seat = { release: () => void this.#seats-- };
   #seats = 0;
@@ -56,11 +55,6 @@ export class Connections implements ArrivalHost {
   /** How many sockets are open. */
   get open(): number {
     return this.ways.reduce((count, { open }) => count + open, 0);
-  }
-
-  /** How many are on their way in. */
-  get arriving(): number {
-    return this.#arrivals.size;
   }
 
   /** Hands what happens to the sockets of a port to the object behind each; `onError` is told of bugs. */
@@ -90,7 +84,8 @@ export class Connections implements ArrivalHost {
     const unix = way.kind === "unix" ? `unix:${++this.#unixNumber}` : "";
     const arrival = new Arrival(this, socket, way, way.kind === "web" ? "web:" : unix);
     this.#makeRoom();
-    this.#arrivals.add(arrival);
+    this.arrivals.add(arrival);
+    if (this.#stopped) return arrival.dismiss("server stopping");
     if (this.#seats >= this.clientsMax) return arrival.refuse(ROOM_IS_FULL);
     this.#seats++;
     arrival.seat = this.#seat;
@@ -111,21 +106,12 @@ export class Connections implements ArrivalHost {
     return deadlines;
   }
 
-  refused(arrival: Arrival): void {
-    this.#refused.add(arrival);
-  }
-
-  settled(arrival: Arrival): void {
-    this.#arrivals.delete(arrival);
-    this.#refused.delete(arrival);
-  }
-
   /** Does the work of a turn: `Room.flush`, and what arrivals have no more time for. */
   flush(): void {
     const now = this.room.now();
     let dueAtMs = NEVER;
     for (const deadlines of this.#deadlines.values()) {
-      for (const arrival of deadlines.over(now)) arrival.late();
+      for (const arrival of deadlines.over(now)) arrival.held?.late();
       dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
     }
     this.room.flush();
@@ -163,13 +149,13 @@ export class Connections implements ArrivalHost {
   }
 
   #stopArrivals(): void {
-    for (const arrival of this.#arrivals) arrival.stopped();
+    for (const arrival of this.arrivals) arrival.dismiss("server stopping");
   }
 
   /** One connection too many takes the place of the one that has lingered longest. */
   #makeRoom(): void {
     if (this.open <= this.clientsMax + this.#lingerersMax) return;
-    const [refused] = this.#refused;
+    const [refused] = this.refused;
     if (this.room.lingering.first) this.room.lingering.first.late();
     else refused?.failed();
   }

@@ -117,7 +117,7 @@ export const EXTRAS = {
       ),
     },
     load: async ({ names }: { names?: boolean | undefined }, context) =>
-      names && (await import("../extras/names/names.ts")).names(context),
+      names && (await import("../extras/names.ts")).names(context),
   }),
   history: entry({
     options: {

@@ -82,8 +82,8 @@ describe("addresses", () => {
   test("count a client from when it comes until it needs its seat no more", () => {
     const held: Door = {
       meet(arrival) {
-        const late = () => arrival.refuse("late");
-        arrival.hold({ withinMs: 1000, received: () => arrival.pass(), ended: late, late });
+        const read = ({ length }: Buffer) => length > 0 && arrival.pass(length);
+        arrival.hold({ withinMs: 1000, read, late: () => arrival.refuse("late") });
       },
     };
     const { accept, pass } = openDoors([addresses({ clientsPerAddressMax: 2 }).door, held]);

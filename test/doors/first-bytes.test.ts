@@ -65,7 +65,7 @@ describe("TLS on a port that does not speak it", () => {
     const server = await ServerProgram.start();
     const ann = await server.join();
     const hello = Buffer.concat([await clientHello(), Buffer.from("\n\nlines\n")]);
-    for (const cut of [1, 2, 3, 5, 6, 11]) {
+    for (const cut of [3, 5, 6, 11]) {
       const mistaken = await Caller.connect(server);
       await server.printed(`joined ${mistaken.name} `, "stderr");
       mistaken.say(hello.subarray(0, cut));

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
+import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
 import type { Part } from "../../lib/extras/part.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { OUT_OF_SYNC } from "../../lib/program/server-messages.ts";
@@ -126,7 +126,7 @@ describe("the greeting", () => {
     const full = new FakeSocket(1, "::1");
     full.room = GREETING.length - 1;
     accept(full);
-    expect([full.reset, connections.open, connections.arriving]).toEqual([true, 0, 0]);
+    expect([full.reset, connections.open, connections.arrivals.size]).toEqual([true, 0, 0]);
     expect(events).toEqual(["refused [::1]:1: reset"]);
   });
 });

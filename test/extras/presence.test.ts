@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { history } from "../../lib/extras/history.ts";
-import { names } from "../../lib/extras/names/names.ts";
+import { names } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
@@ -76,7 +76,7 @@ test("one that takes over a name joins after its owner has left, however slow th
   join("bob");
   pass(60_000);
   expect(left).toEqual(["bob [::1]:1: too slow"]);
-  expect(linesOf(ann).slice(2)).toEqual(["* bob left (2 here)", "* bob joined (2 here)"]);
+  expect(linesOf(ann).slice(2)).toEqual(["* bob left (1 here)", "* bob joined (2 here)"]);
 });
 
 test("of a storm there are ten notices a second at most: the rest is summed up", () => {

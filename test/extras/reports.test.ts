@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { bot, type BotRoom } from "../../lib/extras/bot.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
-import { names } from "../../lib/extras/names/names.ts";
+import { names } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { guardWith, reports } from "../../lib/server/open-room.ts";
@@ -163,8 +163,8 @@ function inWorld(random: Random, world: string): void {
   for (const socket of sockets) socket.goes();
   for (let turn = 0; turn < 2; turn++) pass(60_000);
   settle();
-  const { open, arriving } = connections;
-  const here = [open, arriving, room.members.size, room.pending.size, room.lingering.size];
+  const { open, arrivals } = connections;
+  const here = [open, arrivals.size, room.members.size, room.pending.size, room.lingering.size];
   expect([world, ...here, due.inMs]).toEqual([world, 0, 0, 0, 0, 0, Number.POSITIVE_INFINITY]);
   expect([world, new Set(left).size, gone.toSorted()]).toEqual([
     world,

@@ -35,6 +35,7 @@ export class Entrance {
     seen.connections++;
     // A peer that has reset already has no address, and never was here.
     if (seat.address === undefined) return;
+    if (this.#state.stopping) return this.#leavesWithServer(seat);
     seat.refusal = this.#refusalOf(seat.address);
     this.#comesIn(seat, rules.handshake ? "handshake" : "pass phrase");
   }
@@ -203,7 +204,7 @@ export class Entrance {
     seat.awaits = undefined;
     if (seat.refusal !== undefined) return this.#expects(seat, "is told", seat.refusal);
     if (from === "pass phrase" && passPhrase !== undefined) return this.#awaits(seat, from);
-    if (!rules.names || this.#state.stopping) return this.#admits(seat);
+    if (!rules.names) return this.#expects(seat, "joins");
     if (seat.certificate) return this.#claims(seat, seat.certificate.name);
     this.#awaits(seat, "name");
     seat.greeting = this.#naming.greeting();
@@ -255,17 +256,12 @@ export class Entrance {
   #claims(seat: Seat, name: string): void {
     const refused = this.#naming.claims(seat, name);
     if (refused === undefined) {
-      if (seat.takesOver && !this.#state.stopping) {
+      if (seat.takesOver) {
         this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
         this.isTakenOver(seat.takesOver);
       }
-      this.#admits(seat);
+      this.#expects(seat, "joins");
     } else this.#expects(seat, "is told", refused);
-  }
-
-  #admits(seat: Seat): void {
-    if (this.#state.stopping) this.#state.depart(seat);
-    else this.#expects(seat, "joins");
   }
 
   /** The name of this one is taken over now, if it is: before its new owner joins. */

@@ -35,12 +35,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "this.#seats >= this.clientsMax",
       "this.#seats > this.clientsMax",
     ],
-    "an arrival that is refused is never reset to make room": [
-      "    this.#refused.add(arrival);\n",
-      "",
-    ],
     "an arrival may take all the time there is": [
-      "for (const arrival of deadlines.over(now)) arrival.late();",
+      "for (const arrival of deadlines.over(now)) arrival.held?.late();",
       ";",
     ],
     "nobody is woken for an arrival that takes too long": [
@@ -50,6 +46,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     "arrivals are forgotten at a stop": [
       "this.room.stop();\n    this.#stopArrivals();",
       "this.room.stop();",
+    ],
+    "arrivals are accepted after a stop": [
+      '    if (this.#stopped) return arrival.dismiss("server stopping");\n',
+      "",
     ],
     "a stop does not wait for arrivals": [
       "this.open === 0 && (",
@@ -79,14 +79,21 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/door.ts", {
     "an arrival that is refused takes a seat": [
-      "    this.#giveUpSeat();\n    this.#host.refused(this);",
-      "    this.#host.refused(this);",
+      "    this.#giveUpSeat();\n    this.#host.refused.add(this);",
+      "    this.#host.refused.add(this);",
     ],
     "an arrival that has gone keeps its seat": [
       "    this.#release();\n    this.#giveUpSeat();",
       "    this.#release();",
     ],
-    "an arrival that has gone is still asked": ["    this.#deadlines?.stop(this);\n", ""],
+    "an arrival that is refused is never reset to make room": [
+      "    this.#host.refused.add(this);\n",
+      "",
+    ],
+    "an arrival that has gone is still asked": [
+      "if (this.held) this.#host.deadlines(this.held.withinMs).stop(this);",
+      "",
+    ],
     "an arrival that fails is not closed": ["    this.socket.terminate();\n", ""],
     "an arrival that is closed as it fails is reported twice": [
       "    this.closed();\n    this.#host.room.reportRefusal(",
@@ -97,7 +104,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "arrivals are not reported at a stop": [
-      'this.#host.room.reportRefusal(this.label, "server stopping");',
+      "if (reason !== undefined) this.#host.room.reportRefusal(this.label, reason);",
       "",
     ],
     "over TLS, a newcomer is refused before its handshake": [
@@ -109,20 +116,24 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "what follows the pass phrase at once is lost": [
-      "    this.#early = early;\n    const door",
-      "    const door",
+      "this.#received = this.#received.subarray(usedBytes);",
+      "this.#received = NOTHING;",
     ],
     "what follows the last door at once is lost": [
-      "if (this.#early.length > 0) socket.data.received(this.takeEarly());",
+      "if (this.#received.length > 0) socket.data.received(this.takeReceived());",
       "",
     ],
     "the end of input at a door is forgotten": [
       "    if (this.#hasEnded) socket.data.ended();\n",
       "",
     ],
-    "the end of input at an earlier door is forgotten": [
-      "if (this.#hasEnded && this.isHeldBy(hold)) hold.ended();",
-      "",
+    "what came at an earlier door, or the end of input there, is forgotten": [
+      "    this.#host.room.wake(0);\n    this.#read();\n",
+      "    this.#host.room.wake(0);\n",
+    ],
+    "what is asked for is not known when it comes in pieces": [
+      "Buffer.concat([this.#received, bytes])",
+      "Buffer.from(bytes)",
     ],
     "nobody is woken for an arrival that is held": ["    this.#host.room.wake(0);\n", ""],
   }),
@@ -144,10 +155,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/tls.ts", {
     "a handshake that fails is as good as any": ["if (success && (", "if (success || error || ("],
-    "a handshake that ends after all is over counts": ["if (!arrival.isHeldBy(hold)) return;", ""],
+    "a handshake that ends after all is over counts": ["if (arrival.held !== hold) return;", ""],
     "one that goes before its handshake is forgotten": [
-      'ended: () => arrival.failed("gone before the handshake"),',
-      "ended() {},",
+      'if (isAll) arrival.failed("gone before the handshake");',
+      "",
     ],
   }),
   ...faultsIn("doors/pass-phrase.ts", {
@@ -159,31 +170,24 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "line.at(-1) === CR ?",
       "line.at(-1) === CR + 1000 ?",
     ],
-    "the pass phrase is sent into the room": [
-      "arrival.pass(received.subarray(line.length + 1));",
-      "arrival.pass(received);",
-    ],
+    "the pass phrase is sent into the room": ["arrival.pass(line.length + 1);", "arrival.pass();"],
     "a client may send any number of bytes for a pass phrase": [
-      "!isAll && line.length <= PASS_PHRASE_BYTES_MAX + 1) return;",
-      "!isAll) return;",
+      "!isWhole && line.length <= PASS_PHRASE_BYTES_MAX + 1) return;",
+      "!isWhole) return;",
     ],
   }),
   ...faultsIn("doors/first-bytes.ts", {
-    "what is asked for is not known when it comes in pieces": [
-      "received = Buffer.concat([received, bytes]);",
-      "received = Buffer.from(bytes);",
-    ],
     "one that ends its input instead of what is asked for is forgotten": [
-      "ended: () => read(received, true),",
-      "ended() {},",
+      "end >= 0 || isAll);",
+      "end >= 0);",
     ],
     "one that does not send what is asked for has all the time there is": [
       "late: () => arrival.refuse(late),",
       "late() {},",
     ],
     "one that opens TLS has sent a wrong line": [
-      "greetsInTls(received)) arrival.refuse(SPEAKS_TLS);",
-      "greetsInTls(received)) read(received, true);",
+      "greetsInTls(received)) return arrival.refuse(SPEAKS_TLS);",
+      "greetsInTls(received)) return read(received, true);",
     ],
   }),
   ...faultsIn("doors/telnet.ts", {

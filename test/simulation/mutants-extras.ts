@@ -4,31 +4,28 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("extras/history.ts", {
-    "history has a line too many": ["this.#lines > lines ||", "this.#lines - 1 > lines ||"],
-    "history has a line too few": ["this.#lines > lines ||", "this.#lines >= lines ||"],
-    "history has a byte too many": ["this.#bytes > bytes ||", "this.#bytes > bytes + 1 ||"],
-    "lines that the log no longer keeps are history": ["|| this.#start < oldest;", ";"],
-    "notices are history": ["if (!isPassing) this.#add", "this.#add"],
+    "history has a line too many": ["lines > max.lines ||", "lines - 1 > max.lines ||"],
+    "history has a line too few": ["lines > max.lines ||", "lines >= max.lines ||"],
+    "history has a byte too many": ["bytes > max.bytes ||", "bytes > max.bytes + 1 ||"],
+    "lines that the log no longer keeps are history": ["|| start < log.head - max.keptBytes;", ";"],
+    "notices are history": ["if (!isPassing) add", "add"],
     "what was sent between two notices is not history": [
-      "cursor.position = Math.min(next?.start ?? this.#end, this.#end);",
-      "cursor.position = this.#end;",
+      "cursor.position = Math.min(span.next?.start ?? presentStart, presentStart);",
+      "cursor.position = presentStart;",
     ],
-    "a newcomer is not written to for history alone": ["    this.#room.wake(0);\n", ""],
-    "what a newcomer has not taken of history is not held": [
-      "    this.#room.log.holdFrom(this.#start);\n",
-      "",
-    ],
+    "a newcomer is not written to for history alone": ["      room.wake(0);\n", ""],
+    "what a newcomer has not taken of history is not held": ["      log.holdFrom(start);\n", ""],
     "the mark is sent again after a short write": [
-      "this.#mark = this.#mark.subarray(cursor.offer(this.#mark, 0, this.#mark.length));",
-      "cursor.offer(this.#mark, 0, this.#mark.length);",
+      "mark = mark.subarray(cursor.offer(mark, 0, mark.length));",
+      "cursor.offer(mark, 0, mark.length);",
     ],
     "after a short write of the mark, a newcomer is where the others are": [
       "return !cursor.gone && !cursor.blocked;",
       "return !cursor.gone;",
     ],
-    "the mark does not count as progress": ["return this.#mark.length;", "return 0;"],
+    "the mark does not count as progress": ["return mark.length;", "return 0;"],
   }),
-  ...faultsIn("extras/names/named-lines.ts", {
+  ...faultsIn("extras/names.ts", {
     "a line has no name before it": [
       "const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;",
       "const prefixBytes = 0;",
@@ -59,15 +56,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "Math.max(this.lineBytesMax, quantumBytes)",
     ],
   }),
-  ...faultsIn("extras/names/names.ts", {
+  ...faultsIn("extras/names.ts", {
     "what follows a name in the first line is lost": [
-      'line.toString("utf8", 0, colon), received);',
-      'line.toString("utf8", 0, colon), received.subarray(end + 1));',
+      'line.toString("utf8", 0, colon), 0);',
+      'line.toString("utf8", 0, colon), line.length + 1);',
     ],
-    "a name is sent as a line": [
-      ".trim(), received.subarray(line.length + 1));",
-      ".trim(), received);",
-    ],
+    "a name is sent as a line": [".trim(), line.length + 1);", ".trim(), 0);"],
     "a name that is taken is given twice": [
       "if (before && !(isSame && before.member)) return",
       'if (before?.name === "") return',
@@ -99,7 +93,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "a name comes without an end": [
-      "else if (received.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);",
+      "else if (line.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);",
       "",
     ],
     "the common name of a certificate counts for nothing": [
@@ -116,35 +110,28 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("extras/presence.ts", {
     "a newcomer sends before its joining is told": [
-      "    if (!this.isWaiting) this.#room.send(this);\n",
+      "      if (!sender.isWaiting) room.send(sender);\n",
       "",
     ],
-    "one that leaves is not told to have left": ['this.#add("left", name);', "void name;"],
+    "one that leaves is not told to have left": ['tell("left", name);', "void name;"],
     "notices are told too often": ["const NOTICES_MAX = 10;", "const NOTICES_MAX = 11;"],
-    "a sum is told before what came before it": [
-      'return this.#notices[0] ?? sum.join(", ");',
-      'return sum.join(", ") || (this.#notices[0] ?? "");',
-    ],
-    "a sum leaves out those that have left": [
-      '(["joined", "left"] as const)',
-      '(["joined"] as const)',
-    ],
-    "a sum is told again and again": [
-      "if (this.#notices.shift() === undefined) this.#more = NO_MORE;",
-      "this.#notices.shift();",
-    ],
+    "one that joins after a sum has begun is told of before it": ["if (!hasMore() && ", "if ("],
+    "a sum is told while notices before it wait": ["if (sender.isWaiting || ", "if ("],
+    "a sum leaves out those that have left": ["more.joined + more.left > 0;", "more.joined > 0;"],
+    "a sum is told again and again": ["    more = { joined: 0, left: 0 };\n", ""],
     "nobody tells what could not be told at once": [
-      'return this.#notice === "" ? NEVER : (this.#sentAtMs[0] ?? now) + SECOND_MS;',
+      "return hasMore() ? mayAddAtMs() : NEVER;",
       "return NEVER;",
+    ],
+    "a notice that waits is not counted in how many there may be": [
+      "sentAtMs[notices.length]",
+      "sentAtMs[0]",
     ],
     "a notice is cut where the log is full": [
       "if (line === undefined || line.length > bytesMax) return undefined;",
-      "if (line === undefined) return undefined;\n    if (line.length > bytesMax) return line.subarray(0, bytesMax);",
+      "if (line === undefined) return undefined;\n        if (line.length > bytesMax) return line.subarray(0, bytesMax);",
     ],
-    "a stop forgets the notice that waits for room": [
-      "    if (this.isWaiting) return;\n    this.#notices",
-      "    this.#notices",
-    ],
+    "a room that stops sends notices": ["|| room.isStopping) return NEVER;", ") return NEVER;"],
   }),
   ...faultsIn("extras/idle.ts", {
     "a member that sends is idle all the same": [
@@ -163,20 +150,20 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "(Math.min(1, countLines(run)) * SECOND_MS)",
     ],
     "nobody looks after senders that are over their rate": [
-      "if (lines.isHeldBack) dueAtMs = Math.min(dueAtMs, lines.nextAtMs);",
-      "if (lines.isHeldBack) void now;",
+      "else if (lines.nextAtMs > now) dueAtMs",
+      "else if (lines.nextAtMs > now + 1e9) dueAtMs",
     ],
     "one that has used up its rate and sends more is not looked after": [
-      "if (this.isHeldBack) this.#rate.room.wake(0);",
-      "",
+      "else if (lines.nextAtMs > now) dueAtMs",
+      "else if (lines.isHeldBack) dueAtMs",
     ],
     "what a sender over its rate has sent is held back when it goes": [
-      "return this.#rate.room.isStopping || this.#member.isLeaving;",
+      "return this.#rate.room.isStopping || this.member.isLeaving;",
       "return this.#rate.room.isStopping;",
     ],
     "a stop does not end the rates": [
-      "return this.#rate.room.isStopping || this.#member.isLeaving;",
-      "return this.#member.isLeaving;",
+      "return this.#rate.room.isStopping || this.member.isLeaving;",
+      "return this.member.isLeaving;",
     ],
     "a token bucket has no bottom": [
       "Math.max(this.fullAtMs, room.now()) + spentMs",
@@ -190,16 +177,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("extras/first-bytes.ts", {
     "one that begins as TLS does is read on": [
-      "if (greetsInTls(bytes)) return this.#member.disconnect(SPEAKS_TLS);",
+      "if (member && greetsInTls(chunk)) return member.disconnect(SPEAKS_TLS);",
       "",
     ],
     "what begins as TLS does is relayed": [
-      "if (greetsInTls(bytes)) return this",
-      "if (greetsInTls(bytes)) super.push(chunk);\n      if (greetsInTls(bytes)) return this",
-    ],
-    "first bytes that are cut are not looked at together": [
-      "Buffer.concat([this.#begun, chunk",
-      "Buffer.concat([chunk",
+      "if (member && greetsInTls(chunk)) return",
+      "if (member && greetsInTls(chunk)) super.push(chunk);\n    if (member && greetsInTls(chunk)) return",
     ],
   }),
   ...faultsIn("extras/bot.ts", {

@@ -15,7 +15,6 @@ import type { Seat } from "./seat.ts";
 import { show } from "./state.ts";
 import { readTelnet } from "./telnet.ts";
 
-const NOTHING = new Uint8Array(0);
 const IAC = 0xff;
 
 /** What the server asks to be told; it makes them itself. */
@@ -224,8 +223,6 @@ export class Connection extends Reader implements AcceptedSocket {
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || random.chance(500)) {
       this.log("its end of input arrives");
-      const lines = model.state.rules.telnet ? this.#nextLines() : NOTHING;
-      if (lines.length > 0) model.receives(this.seat, lines);
       model.ends(this.seat);
       handlers.end(this);
     }
@@ -320,10 +317,10 @@ export class Connection extends Reader implements AcceptedSocket {
     if (this.#plain) this.#network.handlers.close(this.#plain);
   }
 
-  /** What a telnet client has sent in lines by what arrives now, or by the end of its input. */
-  #nextLines(chunk?: Uint8Array): Uint8Array {
-    this.#sent += Buffer.from(chunk ?? NOTHING).toString("latin1");
-    const lines = readTelnet(this.#sent, chunk === undefined).slice(this.#lineBytes);
+  /** What a telnet client has sent in lines by what arrives now. */
+  #nextLines(chunk: Uint8Array): Uint8Array {
+    this.#sent += Buffer.from(chunk).toString("latin1");
+    const lines = readTelnet(this.#sent).slice(this.#lineBytes);
     this.#lineBytes += lines.length;
     return new Uint8Array(Buffer.from(lines, "latin1"));
   }

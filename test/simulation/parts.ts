@@ -8,7 +8,7 @@ import { bot, type BotEvents, type BotRoom } from "../../lib/extras/bot.ts";
 import { firstBytes } from "../../lib/extras/first-bytes.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
-import { names } from "../../lib/extras/names/names.ts";
+import { names } from "../../lib/extras/names.ts";
 import type { Context, Part } from "../../lib/extras/part.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
@@ -17,13 +17,13 @@ import type { Rules } from "./rules.ts";
 /**
  * The parts in the order of `EXTRAS`, each pushed to those of the context.
  *
- * @param onNoticesFlushed told in each flush when the notices have had their part of it
+ * @param onNoticesFlush told in each flush just before the notices have their part of it
  */
 export function loadParts(
   rules: Rules,
   context: Context & { readonly parts: Part[] },
   program: (room: BotRoom) => BotEvents,
-  onNoticesFlushed: () => void,
+  onNoticesFlush: () => void,
 ): void {
   const { parts } = context;
   const { allow, deny, clientsPerAddressMax } = rules;
@@ -37,10 +37,10 @@ export function loadParts(
   if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));
   if (rules.announce) {
     const flush = () => {
-      onNoticesFlushed();
+      onNoticesFlush();
       return Number.POSITIVE_INFINITY;
     };
-    parts.push(presence(context), { extra: () => ({ flush }) });
+    parts.push({ extra: () => ({ flush }) }, presence(context));
   }
   if (rules.idleMs !== undefined) parts.push(idle(rules.idleMs));
   if (rules.bot) parts.push(bot(program, context));

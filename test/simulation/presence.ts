@@ -9,19 +9,16 @@ const SECOND_MS = 1000;
 const STAR = 0x2a;
 const SPACE = 0x20;
 
-interface Event {
-  readonly what: "joined" | "left";
-  readonly text: string;
-}
-
 export class Presence {
   /** The one who sends it, which waits for its turn as all others do. */
   readonly sender = new Seat("the server", "");
   readonly #state: State;
   readonly #receiving: Receiving;
-  #events: Event[] = [];
-  /** Those that came when no more could be sent one by one. */
-  #more: Event[] = [];
+  #here = 0;
+  /** What is sent next. */
+  #lines: Uint8Array[] = [];
+  /** What happened when no more could be sent one by one. */
+  #more: ("joined" | "left")[] = [];
   #sentAtMs: number[] = [];
 
   constructor(state: State, receiving: Receiving) {
@@ -30,30 +27,41 @@ export class Presence {
   }
 
   joined(seat: Seat): void {
+    this.#here++;
     this.#happens("joined", seat);
     this.wait(seat);
   }
 
   left(seat: Seat): void {
+    this.#here--;
     this.#happens("left", seat);
   }
 
   /** The server stops, and sends only what waits for room. */
   stops(): void {
-    if (this.#state.waiting.includes(this.sender)) return;
-    this.#events = [];
+    if (!this.#isWaiting) this.#lines = [];
     this.#more = [];
-  }
-
-  /** Whether it has something to send now. */
-  get isWaiting(): boolean {
-    return this.#next !== undefined && this.#mayAtOnce > 0;
   }
 
   /** When it has to be woken to send more, at the latest. */
   get dueAtMs(): number {
-    if (this.#next === undefined || this.isWaiting) return Number.POSITIVE_INFINITY;
+    if (this.#more.length === 0 || this.#isWaiting) return Number.POSITIVE_INFINITY;
     return (this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS) + SECOND_MS;
+  }
+
+  /** The room is flushed: what could not be sent one by one is, in sum. */
+  flushes(): void {
+    const may = !this.#isWaiting && this.#mayAtOnce > 0;
+    if (may && this.#more.length > 0) {
+      const sums = (["joined", "left"] as const).flatMap((what) => {
+        const { length } = this.#more.filter((one) => one === what);
+        return length > 0 ? [`${length} more ${what}`] : [];
+      });
+      if (this.#more.length > 1) this.#state.seen.sums++;
+      this.#more = [];
+      this.#add(sums.join(", "));
+    }
+    this.wait();
   }
 
   /**
@@ -62,10 +70,9 @@ export class Presence {
    * @param newcomer what it has sent together with its pass phrase comes after its joining
    */
   wait(newcomer?: Seat): void {
-    const next = this.#next;
-    this.sender.unsent = next ? [this.#lineOf(next)] : [];
+    this.sender.unsent = this.#lines.slice(0, 1);
     const { waiting } = this.#state;
-    if (!this.isWaiting || waiting.includes(this.sender)) return;
+    if (this.#lines.length === 0 || this.#isWaiting) return;
     const isBefore = newcomer && waiting.includes(newcomer);
     waiting.splice(isBefore ? waiting.indexOf(newcomer) : waiting.length, 0, this.sender);
   }
@@ -77,48 +84,40 @@ export class Presence {
 
   /** A notice is in the log. */
   sent(line: Uint8Array): void {
-    const next = this.#next;
-    const expected = next && this.#lineOf(next);
-    if (!next || !expected || Buffer.compare(line, expected) !== 0)
+    const expected = this.#lines.shift();
+    if (!expected || Buffer.compare(line, expected) !== 0)
       throw new Violation(`announced ${show(line)} instead of ${show(expected)}`);
-    if (this.#mayAtOnce <= 0) throw new Violation(`announced ${show(line)} too soon`);
     const state = this.#state;
+    const tenBefore = this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS;
+    if (state.now < tenBefore + SECOND_MS) throw new Violation(`announced ${show(line)} too soon`);
     this.#sentAtMs.push(state.now);
     state.seen.notices++;
-    if (this.#events.shift() === undefined) {
-      if (this.#more.length > 1) state.seen.sums++;
-      this.#more = [];
-    }
     this.#receiving.append(this.sender, expected, true);
-    if (!this.isWaiting) state.waiting = state.waiting.filter((seat) => seat !== this.sender);
+    if (this.#lines.length === 0)
+      state.waiting = state.waiting.filter((seat) => seat !== this.sender);
     this.wait();
   }
 
-  #happens(what: Event["what"], seat: Seat): void {
+  #happens(what: "joined" | "left", seat: Seat): void {
     const { rules, stopping } = this.#state;
     if (!rules.announce || stopping) return;
-    const isOne = this.#more.length === 0 && this.#events.length < this.#mayAtOnce;
-    (isOne ? this.#events : this.#more).push({ what, text: `${nameOf(seat)} ${what}` });
+    if (this.#more.length === 0 && this.#mayAtOnce > 0) this.#add(`${nameOf(seat)} ${what}`);
+    else this.#more.push(what);
   }
 
-  get #next(): Event | undefined {
-    const [first] = this.#events;
-    if (first || this.#more.length === 0) return first;
-    const count = (what: "joined" | "left") => {
-      const { length } = this.#more.filter((event) => event.what === what);
-      return length > 0 ? [`${length} more ${what}`] : [];
-    };
-    const text = [...count("joined"), ...count("left")].join(", ");
-    return { what: "joined", text };
+  #add(text: string): void {
+    this.#lines.push(Buffer.from(`* ${text} (${this.#here} here)\n`));
   }
 
-  #lineOf({ text }: Event): Uint8Array {
-    return Buffer.from(`* ${text} (${this.#state.staying} here)\n`);
+  get #isWaiting(): boolean {
+    return this.#state.waiting.includes(this.sender);
   }
 
+  /** How many more may be sent, those left out that are next. */
   get #mayAtOnce(): number {
     const since = this.#state.now - SECOND_MS;
-    return NOTICES_MAX - this.#sentAtMs.filter((atMs) => atMs > since).length;
+    const sent = this.#sentAtMs.filter((atMs) => atMs > since);
+    return NOTICES_MAX - sent.length - this.#lines.length;
   }
 }
 

@@ -58,8 +58,8 @@ export class Seat {
   unfinished = Buffer.alloc(0);
   /** Its whole lines that have no place yet, as they will be relayed. */
   unsent: Uint8Array[] = [];
-  /** What it has begun with, at least its first three bytes if it has sent so many. */
-  opening = Buffer.alloc(0);
+  /** Whether it has sent something as a member. */
+  hasSent = false;
   /** Its certificate, and what it is called. */
   certificate: Certificate | undefined;
   ownName: string | undefined;

@@ -43,9 +43,8 @@ export class Sending {
     const { rules, stopping } = this.#state;
     if (stopping || seat.leaving || seat.ended || seat.tooLong) return;
     if (seat.disconnected !== undefined) return;
-    const isUndecided = seat.opening.length < 3;
-    if (isUndecided) seat.opening = Buffer.concat([seat.opening, bytes]);
-    seat.greetsInTls = isUndecided && !rules.handshake && opensTls(seat.opening);
+    seat.greetsInTls = !seat.hasSent && !rules.handshake && opensTls(bytes);
+    seat.hasSent = true;
     if (seat.greetsInTls) return this.settle(seat);
     for (let at = 0; at < bytes.length && !seat.tooLong;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
@@ -252,10 +251,9 @@ function inBot({ name, ownName = name }: Seat, line: Uint8Array): string {
   return `${ownName}> ${text.replace(/\r?\n$/, "")}`;
 }
 
-/** Whether these are the first bytes of a TLS record with a ClientHello, as far as they go. */
+/** Whether these are the first bytes of a TLS record with a handshake. */
 export function opensTls(bytes: Uint8Array): boolean {
-  const isRecord = bytes[0] === 22 && bytes[1] === 3 && (bytes[2] ?? 255) <= 4;
-  return isRecord && (bytes[5] ?? 1) === 1;
+  return bytes[0] === 22 && bytes[1] === 3 && (bytes[2] ?? 255) <= 4;
 }
 
 function startsWith(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {

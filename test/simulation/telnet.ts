@@ -16,44 +16,21 @@ const COMMANDS = [
 const TOKEN =
   /[^\xff]|\xff\xff|\xff[\xfb-\xfe][^]|\xff\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0|\xff[\0-\xf9]|\xff[^]*$/g;
 
-/**
- * What is sent in lines by bytes, given as latin1.
- *
- * @param isAll whether no more will come, so that a CR at the end is one
- */
-export function readTelnet(bytes: string, isAll = false): string {
+/** What is sent in lines by bytes, given as latin1. */
+export function readTelnet(bytes: string): string {
   const data = bytes.replace(TOKEN, (token) => (token[0] === "\xff" ? "" : token));
-  const text = data.replace(/\r[\n\0]/g, "\n");
-  return isAll ? text : text.replace(/\r$/, "");
-}
-
-/** How bytes, given as latin1, are to be answered: each request refused once, and marks. */
-export function answersOf(bytes: string) {
-  const all = requestsOf(bytes);
-  const marks = all.filter((request) => request === "\xff\xfd\x06").length;
-  const others = all.filter(
-    (request) => /^\xff[\xfb\xfd]/.test(request) && request !== "\xff\xfd\x06",
-  );
-  const refusals = others.map(
-    ([, verb, option]) => `\xff${verb === "\xfb" ? "\xfe" : "\xfc"}${option}`,
-  );
-  return { marks, refusals: [...new Set(refusals)].join("") };
-}
-
-/** The negotiation in bytes: WILL, WONT, DO, DONT, each with an option. */
-export function requestsOf(bytes: string): string[] {
-  return (bytes.match(TOKEN) ?? []).filter((token) => /^\xff[\xfb-\xfe][^]$/.test(token));
+  return data.replace(/\r[\n\0]?/g, "\n");
 }
 
 /**
  * What a telnet client sends for bytes that are lines: FF is left out, line ends are of any kind, and
- * there are commands in between. Bare CR are left out, which would wait for what follows.
+ * there are commands in between.
  */
 export function writeTelnet(random: Random, lines: Uint8Array): Buffer {
   const text = Buffer.from(lines).toString("latin1").replaceAll("\r", "").replaceAll("\xff", "");
   const sent = text.replaceAll("\n", () => {
     const command = random.chance(100) ? random.pick(COMMANDS) : "";
-    return random.pick(["\n", "\r\n", "\r\0", `\r${command}\n`]) + command;
+    return random.pick(["\n", "\r", "\r\n", "\r\0", `\r${command}\n`]) + command;
   });
   return Buffer.from(sent, "latin1");
 }

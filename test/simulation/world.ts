@@ -126,7 +126,7 @@ class World implements Network {
       rules,
       this.#context(),
       (room) => this.#program(room),
-      () => this.model.presence.wait(),
+      () => this.model.presence.flushes(),
     );
     this.room = this.#openRoom(rules);
     this.server = new Connections(this.room, rules);

@@ -1,0 +1,218 @@
+/**
+ * `--names`: a client joins with a name, which stands before each of its lines. It is that of its
+ * certificate, or else the first line that it sends, or what stands before the first `: ` in it. No
+ * two members have names that could be taken for one.
+ */
+
+import type { Arrival, Door } from "../doors/door.ts";
+import { awaitLine } from "../doors/first-bytes.ts";
+import { isName, NAME_LENGTH_MAX, nameKey } from "../program/name.ts";
+import {
+  askForName,
+  nameTaken,
+  NO_NAME_CERTIFIED,
+  noNameWithin,
+  NOT_A_NAME,
+  OUT_OF_SYNC,
+  takenOver,
+} from "../program/server-messages.ts";
+import { formatTime } from "../program/units.ts";
+import type { Extra } from "../room/extra.ts";
+import type { Lines } from "../room/fair-queue.ts";
+import { LF } from "../room/line-buffer.ts";
+import type { Member } from "../room/member.ts";
+import type { Context, Part, Reservations, Secrets } from "./part.ts";
+import { WrappedLines } from "./wrapped-lines.ts";
+
+/** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
+export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
+/** How long a client may take for its name, in ms: a person has to type it. */
+const NAME_MS = 60_000;
+const TOO_LATE = noNameWithin(formatTime(NAME_MS));
+/** No name, with the white space around it, is longer, in bytes. */
+const NAME_BYTES_MAX = 1024;
+/** How many names a newcomer is told. */
+const TOLD_MAX = 10;
+
+export function names(context: Context): Part {
+  const all = new Names(context);
+  return { door: all, extra: () => all, addedBytesMax: PREFIX_BYTES_MAX };
+}
+
+/** Has a name, from when it asks for it until its member has left. */
+interface Owner {
+  readonly key: string;
+  readonly name: string;
+  /** That of its certificate: one that shows the same is the same client. */
+  readonly fingerprint: string | undefined;
+  readonly arrival: Arrival;
+  /** Undefined while it stands at the door. */
+  member?: Member;
+}
+
+/** The names of a room. */
+class Names implements Door, Extra {
+  readonly #secrets: Secrets;
+  readonly #reservations: Reservations | undefined;
+  /** By their keys, in the order they came. */
+  readonly #owners = new Map<string, Owner>();
+
+  constructor({ secrets, parts }: Context) {
+    this.#secrets = secrets;
+    this.#reservations = parts.find(({ reservations }) => reservations)?.reservations;
+  }
+
+  meet(arrival: Arrival): void {
+    const { socket } = arrival;
+    const certificate = this.#secrets.tls && socket.getPeerCertificate?.();
+    if (certificate) {
+      const { CN } = certificate.subject;
+      const name = typeof CN === "string" ? CN : "";
+      return this.#claim(arrival, name, 0, certificate.fingerprint256);
+    }
+    const greeting = Buffer.from(this.#greeting());
+    const taken = socket.write(greeting, 0, greeting.length);
+    if (socket.data !== arrival) return;
+    // A new socket takes so little, or is of no use; and no line is sent in part.
+    if (taken < greeting.length) return arrival.failed();
+    const read = (line: Buffer, isWhole: boolean) => {
+      const colon = line.indexOf(": ");
+      if (colon >= 0) this.#claim(arrival, line.toString("utf8", 0, colon), 0);
+      else if (isWhole) this.#claim(arrival, line.toString().trim(), line.length + 1);
+      else if (line.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
+    };
+    awaitLine(arrival, this.#secrets, NAME_MS, read, TOO_LATE);
+  }
+
+  linesOf({ name }: Member, lines: Lines): Lines {
+    return new NamedLines(lines, name);
+  }
+
+  joined(member: Member): void {
+    const owner = this.#owners.get(nameKey(member.name));
+    if (owner) owner.member = member;
+  }
+
+  left(member: Member): void {
+    const owner = this.#owners.get(nameKey(member.name));
+    if (owner?.member === member) this.#free(owner);
+  }
+
+  /** Members have names of their own here no more, and nobody gets the one that was asked for. */
+  restarted(): void {
+    const owners = [...this.#owners.values()];
+    this.#owners.clear();
+    for (const { member, arrival } of owners) if (!member) arrival.refuse(OUT_OF_SYNC);
+  }
+
+  #greeting(): string {
+    const members = this.#owners.values().filter(({ member }) => member);
+    const told = Array.from(members.take(TOLD_MAX), ({ name }) => name);
+    return askForName(told, this.#owners.size - told.length);
+  }
+
+  /**
+   * Gives a client the name, and lets it pass; one with the same certificate as its owner takes it
+   * over.
+   *
+   * @param usedBytes how much of what it has sent is the name, and no line
+   */
+  #claim(arrival: Arrival, name: string, usedBytes: number, fingerprint?: string): void {
+    if (!isName(name)) return arrival.refuse(fingerprint ? NO_NAME_CERTIFIED : NOT_A_NAME);
+    const key = nameKey(name);
+    const before = this.#owners.get(key);
+    // What is not known yet to be its owner's own is not taken over.
+    const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;
+    if (before && !(isSame && before.member)) return arrival.refuse(nameTaken(name));
+    const owner: Owner = { key, name, fingerprint, arrival };
+    arrival.name = name;
+    this.#owners.set(key, owner);
+    arrival.onRelease(() => this.#free(owner));
+    if (this.#reservations && !before) return this.#ask(this.#reservations, owner, usedBytes);
+    before?.member?.disconnect(takenOver(name));
+    // What is told of that may have ended this one.
+    if (this.#owners.get(key) === owner) arrival.pass(usedBytes);
+  }
+
+  /** A member at another server may have the name; until that is known, the client waits here. */
+  #ask(reservations: Reservations, owner: Owner, usedBytes: number): void {
+    const { key, name, arrival } = owner;
+    arrival.hold({
+      withinMs: NAME_MS,
+      read(received) {
+        if (received.length > usedBytes) arrival.socket.pause();
+      },
+      late: () => arrival.refuse(TOO_LATE),
+    });
+    reservations.ask(key, (granted) => {
+      if (this.#owners.get(key) !== owner) {
+        if (granted && !this.#owners.has(key)) reservations.release(key);
+        return;
+      }
+      arrival.socket.resume();
+      if (granted) return arrival.pass(usedBytes);
+      this.#owners.delete(key);
+      arrival.refuse(nameTaken(name));
+    });
+  }
+
+  #free(owner: Owner): void {
+    if (this.#owners.get(owner.key) !== owner) return;
+    this.#owners.delete(owner.key);
+    this.#reservations?.release(owner.key);
+  }
+}
+
+/** Where lines are put together, and behind that those they are made of. */
+let scratch = new Uint8Array(0);
+
+/**
+ * Puts `name: ` before each line that it gives out, unless the member has sent that itself.
+ *
+ * Names are put in when lines are taken, so that a million empty lines that wait do not become 32
+ * times as many bytes.
+ */
+export class NamedLines extends WrappedLines {
+  readonly #name: string;
+  /** Undefined until a line is taken: most of those who are here send nothing. */
+  #prefix: Uint8Array | undefined;
+
+  constructor(lines: Lines, name: string) {
+    super(lines);
+    this.#name = name;
+  }
+
+  /**
+   * Takes out lines of the oldest run, as many as fit with the name before each, if any does. They
+   * stay as they are until the next call, on whichever member's lines.
+   */
+  override take(bytesMax: number): Uint8Array | undefined {
+    const run = this.next;
+    if (run === undefined) return undefined;
+    const prefix = (this.#prefix ??= new TextEncoder().encode(`${this.#name}: `));
+    // Within one array, copying many short lines is fastest.
+    const bytes = (scratch =
+      scratch.length < 2 * bytesMax ? new Uint8Array(2 * bytesMax) : scratch);
+    bytes.set(run.subarray(0, bytesMax), bytesMax);
+    let end = 0;
+    let filled = 0;
+    while (end < run.length) {
+      const next = run.indexOf(LF, end) + 1;
+      const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;
+      const length = prefixBytes + next - end;
+      if (filled + length > bytesMax) break;
+      for (let at = 0; at < prefixBytes; at++) bytes[filled + at] = prefix[at] ?? 0;
+      bytes.copyWithin(filled + prefixBytes, bytesMax + end, bytesMax + next);
+      filled += length;
+      end = next;
+    }
+    if (end > 0) super.take(end);
+    return end > 0 ? bytes.subarray(0, filled) : undefined;
+  }
+}
+
+function startsWith(run: Uint8Array, at: number, prefix: Uint8Array): boolean {
+  for (let index = 0; index < prefix.length; index++)
+    if (run[at + index] !== prefix[index]) return false;
+  return true;
+}
