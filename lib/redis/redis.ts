@@ -7,7 +7,7 @@ import { codeOf, explain, usageError, UserError } from "../program/system-errors
 import { settlesWithin, within } from "../program/timeout.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
-import { CONNECT_MS, openClient, RedisLink } from "./link.ts";
+import { CONNECT_MS, openClient, opener } from "./link.ts";
 import { Session } from "./session.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
@@ -67,9 +67,8 @@ export async function redis(
   await check(address, onWarning);
   const kept = history ? ` --history ${history.lines ?? formatSize(history.bytes)}` : "";
   const options = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
-  const at = { url: address.href, room, lineBytesMax, historyBytes, options };
   const session = new Session({
-    open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
+    open: opener({ url: address.href, room, lineBytesMax, historyBytes, options }),
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
     takenBytesMax: Math.max(TAKEN_BYTES_MAX, 2 * lineBytesMax),
@@ -83,10 +82,10 @@ export async function redis(
         throw new UserError(`cannot share the room ${room}: ${reasonOf(cause)}`, { cause });
       }),
     get note() {
-      return `sharing the room ${room}, as server ${session.name}`;
+      return `sharing the room ${room}, as server ${session.order.name}`;
     },
     async close() {
-      await settlesWithin(LEAVE_MS, new Promise<void>((done) => session.close(done)));
+      await settlesWithin(LEAVE_MS, new Promise<void>((done) => session.leave(done)));
       session.end();
     },
     figures: () => session.figures(),
