@@ -108,6 +108,7 @@ function inWords(message: string): [Trouble, why: string] {
   }
   const why = message
     .replace(/^Connection closed$/, "the connection was lost")
+    .replace(/^MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1")
     .replace(/( script: [\da-f]{40}, on |\. ).*/s, "");
   return ["redis is away", why];
 }

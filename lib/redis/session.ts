@@ -8,7 +8,9 @@
  * read.
  */
 
-import type { Figure, Reservations } from "../extras/part.ts";
+import type { Figure, Part, Reservations } from "../extras/part.ts";
+import { UserError } from "../program/system-errors.ts";
+import { settlesWithin } from "../program/timeout.ts";
 import type { Room } from "../room/room.ts";
 import { StreamOrder, TICK_MS } from "./stream-order.ts";
 import type { Entry, Joined, NewEntry, OpenStream, StreamLink, Trouble } from "./stream.ts";
@@ -19,10 +21,13 @@ const NEVER = Number.POSITIVE_INFINITY;
 const UNANSWERED_MAX = 4;
 /** How long until a connection is tried again. */
 const RETRY_MS = 250;
+/** How long to wait until the other servers know that this one leaves. */
+const LEAVE_MS = 500;
 /** What comes back within this time has not come late. */
 const RECENT_MS = 3_000;
 
 export interface SessionOptions {
+  readonly room: string;
   readonly open: OpenStream;
   /** The most bytes sent here that a server has not read yet: at least those of the longest line. */
   readonly takenBytesMax: number;
@@ -34,7 +39,7 @@ export interface SessionOptions {
   readonly report: (what: string) => void;
 }
 
-export class Session {
+export class Session implements Part {
   readonly order: StreamOrder;
   /** The names that members of this server ask for, where members of other servers may have them. */
   readonly reservations: Reservations = {
@@ -42,8 +47,8 @@ export class Session {
     release: (key) => this.order.add({ request: `release ${key}` }),
   };
   readonly #options: SessionOptions;
-  readonly #started = Promise.withResolvers<void>();
-  #hasStarted = false;
+  /** Until it has joined for the first time. */
+  #starting: PromiseWithResolvers<void> | undefined;
   /** None while Redis is away; this server is here once it has joined, or goes on where it was. */
   #link: StreamLink | undefined;
   #isHere = false;
@@ -61,17 +66,20 @@ export class Session {
     this.order = new StreamOrder(options.takenBytesMax, (now) => this.#flush(now));
   }
 
-  /** Whether it is here, and has shown that it can go on: what is sent gets its place. */
-  get isUp(): boolean {
-    return this.#isHere && this.#away === undefined;
+  get note(): string {
+    return `sharing the room ${this.#options.room}, as server ${this.order.name}`;
   }
 
-  /** What there is to measure. */
+  /** None if it is here, and has shown that it can go on: what is sent gets its place. */
+  ailment(): string | undefined {
+    return this.#isHere && this.#away === undefined ? undefined : "redis is away";
+  }
+
   figures(): readonly Figure[] {
     const { now, waitingMs, takenBytes, peers } = this.order;
     const lagMs = this.#away ? now - this.#away.sinceMs : waitingMs;
     return [
-      gauge("up", "Whether Redis is there, 1, or away, 0.", this.isUp ? 1 : 0),
+      gauge("up", "Whether Redis is there, 1, or away, 0.", this.ailment() ? 0 : 1),
       gauge("servers", "Servers that share the room.", peers.count + 1),
       gauge("lag_seconds", "How long the oldest line sent here has waited.", lagMs / 1000),
       gauge("owed_bytes", "What was sent here and is not with all servers yet.", takenBytes),
@@ -82,7 +90,13 @@ export class Session {
   start(room: Room): Promise<void> {
     this.order.room = room;
     room.wake(0);
-    return this.#started.promise;
+    this.#starting = Promise.withResolvers();
+    return this.#starting.promise;
+  }
+
+  async close(): Promise<void> {
+    await settlesWithin(LEAVE_MS, new Promise<void>((done) => this.leave(done)));
+    this.end();
   }
 
   /** Takes leave of the other servers; `done` is told once they know, or cannot know. Then, `end`. */
@@ -127,9 +141,9 @@ export class Session {
     order.goOn(joined);
     order.room?.wake(0);
     if (joined === undefined) return;
-    if (this.#hasStarted) this.#options.report(`shares the room again, as server ${order.name}`);
-    this.#hasStarted = true;
-    this.#started.resolve();
+    if (this.#starting) this.#starting.resolve();
+    else this.#options.report(`shares the room again, as server ${order.name}`);
+    this.#starting = undefined;
   }
 
   #addAndRead(): void {
@@ -181,12 +195,13 @@ export class Session {
   /** The connection is of no use any more, and another one is to follow. */
   #onLost(trouble: Trouble, why: string): void {
     const { order } = this;
+    const { room, report } = this.#options;
     this.#disconnect();
     this.#retryAtMs = order.now + RETRY_MS;
     this.#away ??= { sinceMs: order.now };
-    this.#started.reject(new Error(why));
-    if (this.#hasStarted && trouble !== this.#away.trouble)
-      this.#options.report(`${trouble}: ${why}`);
+    if (this.#starting)
+      this.#starting.reject(new UserError(`cannot share the room ${room}: ${why}`));
+    else if (trouble !== this.#away.trouble) report(`${trouble}: ${why}`);
     // No member is to receive what does not follow; those that join next receive what follows that.
     if (trouble === "out of sync") this.#abandon(true);
     else this.#away.trouble = trouble;

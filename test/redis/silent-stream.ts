@@ -20,6 +20,7 @@ export class SilentStream {
 
   constructor(names = false) {
     this.session = new Session({
+      room: "lib",
       names,
       takenBytesMax: 2 << 20,
       newName: () => "one",

@@ -360,6 +360,7 @@ class Server {
     this.#index = index;
     this.session = new Session({
       ...world.rules,
+      room: "lib",
       open: (onOpen, onLost) => {
         const link = new SimulatedLink(world.stream, onOpen, onLost, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
