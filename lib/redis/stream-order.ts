@@ -55,10 +55,11 @@ export class StreamOrder implements Order {
   /** How many bytes were taken, ever, and how many of these are not with all servers. */
   head = 0;
   takenBytes = 0;
-  /** The last entry received, and the last one of which all is in the log. */
+  /** The last entry received; the last one of which all is in the log, and where that ends there. */
   position = START;
   #read = START;
-  /** When the others were told last, and where the head of the log was then. */
+  #readHead = 0;
+  /** When the others were told of that last, and where it ended then. */
   #toldAtMs = 0;
   #toldHead = 0;
   readonly #takenBytesMax: number;
@@ -135,13 +136,12 @@ export class StreamOrder implements Order {
    * without lines, which tells the others how far this server has read.
    */
   take(most: number): readonly NewEntry[] {
-    const head = this.room?.log.head ?? 0;
     while (this.#unsent.length > 0 && this.#batches.length < this.#sent + most) this.#makeBatch();
-    const isMuch = head - this.#toldHead >= this.#takenBytesMax / TELLS;
+    const isMuch = this.#readHead - this.#toldHead >= this.#takenBytesMax / TELLS;
     const isDue = isMuch || this.now - this.#toldAtMs >= TICK_MS;
     if (isDue && this.#sent === this.#batches.length) this.#makeBatch();
     const batches = this.#batches.slice(this.#sent, this.#sent + most);
-    if (batches.length > 0) [this.#toldAtMs, this.#toldHead] = [this.now, head];
+    if (batches.length > 0) [this.#toldAtMs, this.#toldHead] = [this.now, this.#readHead];
     this.#sent += batches.length;
     return batches.map(({ entry }) => entry);
   }
@@ -190,6 +190,7 @@ export class StreamOrder implements Order {
     if (log.head !== head) this.room.wake(0);
     if (this.#read === this.position || this.isHeldUp()) return;
     this.#read = this.position;
+    this.#readHead = log.head;
     const tail = this.peers.tail(this.#read);
     while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
       this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
