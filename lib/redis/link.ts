@@ -1,18 +1,16 @@
 /** A connection to the stream of a room in Redis, by two clients of Bun: one adds, one waits for entries. */
 
-import { ADD, FORGOTTEN, JOIN } from "./scripts.ts";
-import { type Entry, Forgotten, type Joined, type NewEntry, Refused } from "./stream.ts";
+import { ADD, JOIN } from "./scripts.ts";
+import type { Entry, OpenStream, Trouble } from "./stream.ts";
 
 /** How long a connection may take, in ms. */
 export const CONNECT_MS = 5_000;
-/** How long a reading waits for something. */
+/** An answer that is so late is given up; a reading waits for so long, if there is nothing. */
+const LATE_MS = 5_000;
 const BLOCK_MS = 1_000;
 /** About as much is read at a time, in bytes; but no more than so many entries. */
 const READ_BYTES = 4 << 20;
 const READ_MAX = 32;
-/** What Redis calls the scripts. */
-const JOIN_SHA1 = sha1Of(JOIN);
-const ADD_SHA1 = sha1Of(ADD);
 
 /** A client that does not connect again by itself: what it then sends again, and when, could not be told. */
 export function openClient(url: string): Bun.RedisClient {
@@ -31,86 +29,67 @@ export interface RedisStream {
   readonly options: string;
 }
 
-export class RedisLink {
-  readonly #at: RedisStream;
-  /** The key of the stream; the braces have a cluster keep it and its other keys on one node. */
-  readonly #stream: string;
-  readonly #onLost: (error: Error) => void;
-  readonly #adder: Bun.RedisClient;
-  readonly #reader: Bun.RedisClient;
-  #isClosed = false;
-
-  constructor(at: RedisStream, onOpen: () => void, onLost: (error: Error) => void) {
-    this.#at = at;
-    this.#stream = `linechat:{${at.room}}`;
-    this.#onLost = onLost;
-    this.#adder = openClient(at.url);
-    this.#reader = openClient(at.url);
-    this.#expect(this.#adder.send("SCRIPT", ["LOAD", JOIN]), () => {});
-    this.#expect(this.#adder.send("SCRIPT", ["LOAD", ADD]), onOpen);
-  }
-
-  join(by: string, instead: string, done: (joined: Joined) => void): void {
-    const { options } = this.#at;
-    type Reply = [id: string, others: [string, string][], history: string[], theirs: string];
-    this.#run(JOIN_SHA1, [by, instead, options], (reply: Reply) => {
-      const [id, others, history, theirs] = reply;
-      const lines = history.map((element) => element.slice(element.indexOf(" ") + 1));
-      if (theirs === options) done({ id, others: new Map(others), history: lines });
-      else
-        this.#fail(new Refused(`the other servers run with ${theirs}, this one with ${options}`));
+/** How to connect to a stream. */
+export function opener(stream: RedisStream): OpenStream {
+  const { url, room, lineBytesMax, historyBytes, options } = stream;
+  // The braces have a cluster keep all keys of a room on one node.
+  const key = `linechat:{${room}}`;
+  const keys = ["3", key, `${key}:state`, `${key}:history`];
+  const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * lineBytesMax)));
+  return (onOpen, onLost) => {
+    const adder = openClient(url);
+    const reader = openClient(url);
+    let isClosed = false;
+    /** What Redis calls the scripts. */
+    const sha1 = { join: "", add: "" };
+    const close = () => {
+      isClosed = true;
+      adder.close();
+      reader.close();
+    };
+    const fail = ({ message }: Error) => {
+      if (isClosed) return;
+      close();
+      onLost(...inWords(message));
+    };
+    const ask = <Reply>(
+      client: Bun.RedisClient,
+      [command = "", ...words]: readonly string[],
+      onReply: (reply: Reply) => void,
+    ) => {
+      const late = setTimeout(fail, LATE_MS, new Error(`no answer for ${LATE_MS / 1000} s`));
+      const reply: Promise<Reply> = client.send(command, words);
+      const inTime = reply.finally(() => clearTimeout(late));
+      inTime.then((answer) => isClosed || onReply(answer), fail);
+    };
+    ask(adder, ["SCRIPT", "LOAD", JOIN], (loaded: string) => (sha1.join = loaded));
+    ask(adder, ["SCRIPT", "LOAD", ADD], (loaded: string) => {
+      sha1.add = loaded;
+      onOpen();
     });
-  }
-
-  add(entry: NewEntry, done: () => void): void {
-    const { by, number, read, tail, lines, isPassing, requests } = entry;
-    const { historyBytes } = this.#at;
-    const fields = [by, `${number}`, read, tail, lines, isPassing ? "1" : "0"];
-    const kept = isPassing || historyBytes === 0 ? 0 : lines.length;
-    this.#run(ADD_SHA1, [...fields, `${kept}`, `${historyBytes}`, ...requests], done);
-  }
-
-  read(after: string, done: (entries: readonly Entry[]) => void): void {
-    const stream = this.#stream;
-    const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * this.#at.lineBytesMax)));
-    const how = ["COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", stream, after];
-    type Reply = Record<string, [string, string[]][]> | null;
-    this.#expect(this.#reader.send("XREAD", how), (reply: Reply) => {
-      done((reply?.[stream] ?? []).map(entryOf));
-    });
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#adder.close();
-    this.#reader.close();
-  }
-
-  #run<Reply>(script: string, args: readonly string[], onReply: (reply: Reply) => void): void {
-    const keys = ["3", this.#stream, `${this.#stream}:state`, `${this.#stream}:history`];
-    this.#expect(this.#adder.send("EVALSHA", [script, ...keys, ...args]), onReply);
-  }
-
-  #expect<Reply>(replied: Promise<Reply>, onReply: (reply: Reply) => void): void {
-    replied.then(
-      (reply) => {
-        if (!this.#isClosed) onReply(reply);
+    return {
+      join(by, instead, done) {
+        type Reply = [id: string, others: [string, string][], history: string[]];
+        const words = ["EVALSHA", sha1.join, ...keys, by, instead, options];
+        ask(adder, words, ([id, others, elements]: Reply) => {
+          const history = elements.map((element) => element.slice(element.indexOf(" ") + 1));
+          done({ id, others: new Map(others), history });
+        });
       },
-      (error: Error) => this.#fail(error),
-    );
-  }
-
-  #fail(error: Error): void {
-    if (this.#isClosed) return;
-    this.close();
-    const [, how] = error.message.split(`${FORGOTTEN} `);
-    if (how !== undefined) this.#onLost(new Forgotten(how));
-    else this.#onLost(error instanceof Refused ? error : new Error(inWords(error.message)));
-  }
-}
-
-function sha1Of(script: string): string {
-  return new Bun.CryptoHasher("sha1").update(script).digest("hex");
+      add({ by, number, read, tail, lines, isPassing, requests }, done) {
+        const fields = [by, `${number}`, read, tail, lines, isPassing ? "1" : "0"];
+        const kept = isPassing || historyBytes === 0 ? 0 : lines.length;
+        const history = [`${kept}`, `${historyBytes}`];
+        ask(adder, ["EVALSHA", sha1.add, ...keys, ...fields, ...history, ...requests], done);
+      },
+      read(after, done) {
+        type Reply = Record<string, [string, string[]][]> | null;
+        const words = ["XREAD", "COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", key, after];
+        ask(reader, words, (reply: Reply) => done((reply?.[key] ?? []).map(entryOf)));
+      },
+      close,
+    };
+  };
 }
 
 /** Made of fields in the order in which the scripts write them; that of joining has only the first. */
@@ -121,9 +100,15 @@ function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {
   return { id, after, by, number: Number(number), read, lines, isPassing, granted };
 }
 
-/** An error of Redis or Bun, as far as a log needs it. */
-function inWords(message: string): string {
-  return message
+/** An error of a script, of Redis or of Bun, as far as a log needs it. */
+function inWords(message: string): [Trouble, why: string] {
+  for (const trouble of ["out of sync", "cannot share the room"] as const) {
+    const [, why] = message.split(`${trouble}: `);
+    if (why !== undefined) return [trouble, why];
+  }
+  const why = message
     .replace(/^Connection closed$/, "the connection was lost")
+    .replace(/^MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1")
     .replace(/( script: [\da-f]{40}, on |\. ).*/s, "");
+  return ["redis is away", why];
 }

@@ -7,7 +7,7 @@ import { within } from "../program/network.ts";
 import { codeOf, explain, usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
-import { CONNECT_MS, openClient, RedisLink } from "./link.ts";
+import { CONNECT_MS, openClient, opener } from "./link.ts";
 import { Session } from "./session.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
@@ -16,8 +16,6 @@ const LINE_BYTES_MAX = 16 << 20;
 const TAKEN_BYTES_MAX = 2 << 20;
 /** Each server that starts gets all of it at once. */
 const HISTORY_BYTES_MAX = 64 << 20;
-/** How long to wait until the other servers of the room know that this one leaves. */
-const LEAVE_MS = 500;
 /** The first one whose streams can be trimmed by place. */
 const VERSION_MIN = "6.2";
 const TLS_HINT = "; is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?";
@@ -27,7 +25,6 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/CONNECTION_TIMEOUT/, `no answer within ${CONNECT_MS / 1000} s${TLS_HINT}`],
   [/NOAUTH/, "it wants a password, which REDIS_PASSWORD may hold"],
   [/WRONGPASS/, "wrong user or password"],
-  [/MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1"],
   [/unknown command .?HELLO/i, `it is too old: Redis ${VERSION_MIN} or later is needed`],
 ];
 
@@ -67,32 +64,14 @@ export async function redis(
   await check(address, onWarning);
   const kept = history ? ` --history ${history.lines ?? formatSize(history.bytes)}` : "";
   const options = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
-  const at = { url: address.href, room, lineBytesMax, historyBytes, options };
-  const session = new Session({
-    open: (onOpen, onLost) => new RedisLink(at, onOpen, onLost),
+  return new Session({
+    room,
+    open: opener({ url: address.href, room, lineBytesMax, historyBytes, options }),
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
     takenBytesMax: Math.max(TAKEN_BYTES_MAX, 2 * lineBytesMax),
     names,
   });
-  return {
-    order: session.order,
-    reservations: session.reservations,
-    start: (started) =>
-      session.start(started).catch((cause: unknown) => {
-        throw new UserError(`cannot share the room ${room}: ${reasonOf(cause)}`, { cause });
-      }),
-    get note() {
-      return `sharing the room ${room}, as server ${session.name}`;
-    },
-    async close() {
-      const closed = new Promise<void>((done) => session.close(done));
-      await within(LEAVE_MS, closed, String).catch(() => {});
-      session.end();
-    },
-    figures: () => session.figures(),
-    ailment: () => (session.isUp ? undefined : "redis is away"),
-  };
 }
 
 /** Warns of what would make it forget; throws a `UserError` if it will not do. */
@@ -127,9 +106,5 @@ async function knock({ hostname, port }: URL): Promise<void> {
 
 function reasonOf(error: unknown): string {
   const text = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
-  for (const [pattern, reason] of REASONS) {
-    const found = pattern.exec(text);
-    if (found) return reason.replace("$1", found[1] ?? "");
-  }
-  return explain(error);
+  return REASONS.find(([pattern]) => pattern.test(text))?.[1] ?? explain(error);
 }

@@ -9,21 +9,19 @@
  * - `name …` for each name of a member, the server where it is; free if that is not known any more.
  *
  * What a script asks for, it asks first: a key of another type is an error before it has changed
- * anything.
+ * anything. An error of its own begins with the `Trouble` that it is.
  */
 
 import { GONE, START } from "./stream.ts";
 
-/** The first word of an error: something that was there is missing. */
-export const FORGOTTEN = "FORGOTTEN";
 /** A server adds something each second; one that has not done so for this long is down, and forgotten. */
 const DOWN_MS = 5_000;
 const GONE_MS = 86_400_000;
 
 /**
  * Adds a first entry for a server, and a last one for the one it was before, for which nobody has to
- * wait then. If others are up and have other options, it answers with no id, and these options; if
- * none is up, the room has the options of this server from now on, and nothing of what was before.
+ * wait then. It is refused if others are up and have other options; if none is up, the room has those
+ * of this server from now on, and nothing of what was before.
  */
 export const JOIN = `
 local name, instead, options = unpack(ARGV)
@@ -42,7 +40,9 @@ for i = 1, #state, 2 do
     else table.insert(readings, {state[i], read}) end
   end
 end
-if common ~= options and isUp then return {'', {}, {}, common} end
+if common ~= options and isUp then
+  return redis.error_reply('cannot share the room: the other servers run with ' .. common .. ', this one with ' .. options)
+end
 local function add(by, number, read)
   last = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', by, 'number', number, 'read', read)
 end
@@ -55,7 +55,7 @@ for i = 1, #state, 2 do
   local isName = string.match(state[i], '^name ')
   if isName and redis.call('HEXISTS', KEYS[2], state[i + 1]) == 0 then redis.call('HDEL', KEYS[2], state[i]) end
 end
-return {last, readings, history, options}`;
+return {last, readings, history}`;
 
 /**
  * Adds a batch, unless its number shows that it was added before, or that one before it is missing.
@@ -69,7 +69,7 @@ local last = state[2] or '${START}'
 if tonumber(number) <= before then return end
 if tonumber(number) > before + 1 then
   local why = before == 0 and 'does not know this server any more' or 'has forgotten what was sent here'
-  return redis.error_reply('${FORGOTTEN} redis ' .. why)
+  return redis.error_reply('out of sync: redis ' .. why)
 end
 local function bytesUpTo(at)
   return tonumber(string.match(redis.call('LINDEX', KEYS[3], at) or '0', '^%d+'))

@@ -3,8 +3,8 @@
  * added to it in batches, and gets into the log by being read back, as what is sent elsewhere does.
  * A batch is kept until it is read back, and what it has taken counts until all servers have it.
  *
- * The way of a line: `append` puts it into a batch; the `Session` adds that to the stream, and reads
- * it back; `receive` gives it its place; `moveToLog` puts it into the log.
+ * The way of a line: `append` puts it into a batch; `take` makes an entry of that, which the `Session`
+ * adds to the stream and reads back; `receive` gives it its place; `moveToLog` puts it into the log.
  */
 
 import { countLines } from "../program/lines.ts";
@@ -12,13 +12,15 @@ import { NOT_IN_ROOM, OUT_OF_SYNC } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
-import { Peers } from "./peers.ts";
-import { compareIds, type Entry, type Joined, START } from "./stream.ts";
+import { compareIds, type Entry, type Joined, type NewEntry, Peers, START } from "./stream.ts";
 
 /** While so many pieces wait for their place, nobody can send or join: each that joins would leave. */
 const PIECES_MAX = 32 << 10;
-/** The number of joining. */
-const FIRST_NUMBER = 1;
+/** A batch takes no more once it has such a part of what may be sent before all have read it. */
+const BATCHES = 32;
+/** The others are told of each such part of that; and something at least so often. */
+const TELLS = 8;
+export const TICK_MS = 1_000;
 
 /** Lines of one author, or none; or a request. */
 interface Piece {
@@ -33,42 +35,42 @@ interface Piece {
   readonly answer?: (granted: boolean) => void;
 }
 
-/** What goes into the stream at a time. Once it is sent, it stays as it is, as it may be sent again. */
-export interface Batch {
-  readonly number: number;
-  readonly pieces: Piece[];
-  bytes: number;
-  /** Whether its lines are only for those that are here, and no history. */
-  readonly isPassing: boolean;
-  /** When it was begun. */
+/** What goes into the stream at a time. It stays as it is, as it may be added again. */
+interface Batch {
+  readonly entry: NewEntry;
+  readonly pieces: readonly Piece[];
   readonly sinceMs: number;
-  isSent: boolean;
 }
 
 export class StreamOrder implements Order {
   /** Undefined until it begins. */
   room: Room | undefined;
-  readonly peers = new Peers();
-  readonly takenBytesMax: number;
-  /** Does the work of a turn: that of the `Session`. */
-  readonly flush: (now: number) => number;
+  /** What this server is called; it joins under a new name each time. */
+  name = "";
   /** Whether this server has joined the others, and has everything that was sent since then. */
   isMember = false;
+  readonly peers = new Peers();
+  /** Does the work of a turn: that of the `Session`. */
+  readonly flush: (now: number) => number;
   /** How many bytes were taken, ever, and how many of these are not with all servers. */
   head = 0;
   takenBytes = 0;
-  /** The last entry received, and the last one that is in the log. */
+  /** The last entry received; the last one of which all is in the log, and where that ends there. */
   position = START;
-  read = START;
-  /** How much is in the log that the others do not know of, in bytes. */
-  untoldBytes = 0;
-  readonly #batchBytes: number;
+  #read = START;
+  #readHead = 0;
+  /** When the others were told of that last, and where it ended then. */
+  #toldAtMs = 0;
+  #toldHead = 0;
+  readonly #takenBytesMax: number;
+  /** How many pieces have no place yet; those that are in no batch. */
+  #pieces = 0;
+  #unsent: Piece[] = [];
   /** Those that have not come back, oldest first; `#sent` of them are on their way. */
   #batches: Batch[] = [];
   #sent = 0;
-  /** How many pieces are in them. */
-  #pieces = 0;
-  #lastNumber = FIRST_NUMBER;
+  /** That of joining is 1. */
+  #lastNumber = 1;
   /** Those that have come back, and that not all servers have in their logs. */
   #unread: { id: string; bytes: number }[] = [];
   /** What has its place and waits for room in the log. */
@@ -77,13 +79,9 @@ export class StreamOrder implements Order {
   readonly #others: Author = { lastRun: -1 };
   readonly #passingOthers: Author = { lastRun: -1, isPassing: true };
 
-  /**
-   * @param takenBytesMax the most bytes taken that a server has not read yet
-   * @param batchBytes a batch takes no more once it has so many
-   */
-  constructor(takenBytesMax: number, batchBytes: number, flush: (now: number) => number) {
-    this.takenBytesMax = takenBytesMax;
-    this.#batchBytes = batchBytes;
+  /** @param takenBytesMax the most bytes taken that a server has not read yet */
+  constructor(takenBytesMax: number, flush: (now: number) => number) {
+    this.#takenBytesMax = takenBytesMax;
     this.flush = flush;
   }
 
@@ -92,7 +90,7 @@ export class StreamOrder implements Order {
   }
 
   get freeBytes(): number {
-    return this.#pieces < PIECES_MAX ? this.takenBytesMax - this.takenBytes : 0;
+    return this.#pieces < PIECES_MAX ? this.#takenBytesMax - this.takenBytes : 0;
   }
 
   get refusal(): string | undefined {
@@ -109,16 +107,9 @@ export class StreamOrder implements Order {
 
   /** How long the oldest batch has waited to come back, in ms. */
   get waitingMs(): number {
-    const [oldest] = this.#batches;
-    return oldest === undefined ? 0 : this.now - oldest.sinceMs;
+    return this.now - (this.#batches[0]?.sinceMs ?? this.now);
   }
 
-  /** Whether a batch waits to be sent. */
-  get hasUnsent(): boolean {
-    return this.#sent < this.#batches.length;
-  }
-
-  /** Takes a run, of which it keeps a copy. */
   append(author: Author, run: Uint8Array): void {
     this.add({ author, run: new Uint8Array(run) });
     this.head += run.length;
@@ -134,64 +125,49 @@ export class StreamOrder implements Order {
   /** Adds to what is sent next. */
   add(piece: Partial<Piece>): void {
     const { author = { lastRun: -1 }, run = new Uint8Array(0) } = piece;
-    const { isPassing = false } = author;
-    let batch = this.#batches.at(-1);
-    const isOpen = batch && !batch.isSent && batch.bytes < this.#batchBytes;
-    const isOtherKind = run.length > 0 && batch?.isPassing !== isPassing;
-    if (!batch || !isOpen || isOtherKind) batch = this.begin(isPassing);
-    batch.pieces.push({ ...piece, author, run });
-    batch.bytes += run.length;
+    this.#unsent.push({ ...piece, author, run });
     this.#pieces++;
     // Lines come within a turn.
     if (run.length === 0) this.room?.wake(0);
   }
 
-  /** Begins a batch; without lines, it tells the others how far this server has read. */
-  begin(isPassing = false): Batch {
-    const [number, sinceMs] = [++this.#lastNumber, this.now];
-    const batch = { number, pieces: [], bytes: 0, isPassing, sinceMs, isSent: false };
-    this.#batches.push(batch);
-    return batch;
-  }
-
-  /** The batches to be sent next, so many at most; they count as sent then. */
-  take(most: number): readonly Batch[] {
+  /**
+   * What is to be added to the stream next, at most so many entries. From time to time there is one
+   * without lines, which tells the others how far this server has read.
+   */
+  take(most: number): readonly NewEntry[] {
+    while (this.#unsent.length > 0 && this.#batches.length < this.#sent + most) this.#makeBatch();
+    const isMuch = this.#readHead - this.#toldHead >= this.#takenBytesMax / TELLS;
+    const isDue = isMuch || this.now - this.#toldAtMs >= TICK_MS;
+    if (isDue && this.#sent === this.#batches.length) this.#makeBatch();
     const batches = this.#batches.slice(this.#sent, this.#sent + most);
+    if (batches.length > 0) [this.#toldAtMs, this.#toldHead] = [this.now, this.#readHead];
     this.#sent += batches.length;
-    for (const batch of batches) batch.isSent = true;
-    return batches;
+    return batches.map(({ entry }) => entry);
   }
 
-  /** What has not come back is to be sent again. */
-  sendAgain(): void {
+  /** This server is here: what has not come back is added again, or it begins behind its joining. */
+  goOn(joined: Joined | undefined): void {
     this.#sent = 0;
-  }
-
-  /** Begins behind the entry with which the server has joined; what was sent before is history. */
-  joined({ id, others, history }: Joined): void {
+    this.#toldAtMs = Number.NEGATIVE_INFINITY;
+    if (joined === undefined) return;
     this.isMember = true;
-    this.position = this.read = id;
-    this.peers.begin(others);
-    for (const lines of history) this.#place(this.#others, lines);
+    this.position = this.#read = joined.id;
+    this.peers.begin(joined.others);
+    for (const lines of joined.history) this.#place(this.#others, lines);
     this.moveToLog();
   }
 
   /** Takes in an entry; returns why this server is out of sync, if the entry does not follow. */
-  receive(entry: Entry, isOwn: boolean): string | undefined {
-    const { id, after, number, lines, isPassing } = entry;
-    if (after !== this.position || (isOwn && number !== this.#batches[0]?.number))
+  receive(entry: Entry): string | undefined {
+    const { id, after, by, number, lines, isPassing } = entry;
+    const isOwn = by === this.name;
+    if (after !== this.position || (isOwn && number !== this.#batches[0]?.entry.number))
       return `${id} in redis follows ${after}, and not ${this.position}`;
     this.position = id;
     this.peers.received(entry, isOwn);
     if (isOwn) this.#takeBack(entry);
     else this.#place(isPassing ? this.#passingOthers : this.#others, lines);
-    this.#place(this.#others, "", () => {
-      this.read = id;
-      if (!isOwn) this.untoldBytes += lines.length;
-      const tail = this.peers.tail(id);
-      while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
-        this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
-    });
     return undefined;
   }
 
@@ -212,42 +188,61 @@ export class StreamOrder implements Order {
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
+    if (this.#read === this.position || this.isHeldUp()) return;
+    this.#read = this.position;
+    this.#readHead = log.head;
+    const tail = this.peers.tail(this.#read);
+    while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
+      this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
   }
 
-  /**
-   * Forgets everything, and disconnects all members; returns how many of their lines are lost.
-   *
-   * @param haveNoPlace whether those in batches are
-   */
-  abandon(haveNoPlace: boolean): number {
-    const [placed, batches] = [this.#placed, this.#batches];
-    [this.#placed, this.#batches, this.#unread] = [[], [], []];
+  /** Forgets everything, and disconnects all members; returns how many of their lines are lost. */
+  abandon(areBatchesLost: boolean): number {
+    const placed = this.#placed;
+    const unplaced = [...this.#batches.flatMap(({ pieces }) => pieces), ...this.#unsent];
+    [this.#placed, this.#batches, this.#unsent, this.#unread] = [[], [], [], []];
     this.#sent = this.#pieces = this.takenBytes = 0;
-    this.#lastNumber = FIRST_NUMBER;
+    this.#lastNumber = 1;
     this.isMember = false;
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
     this.room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
-    for (const { author, done } of placed) if (author !== this.#others) done?.();
-    for (const { pieces, isPassing } of batches)
-      for (const { run, done } of pieces) {
-        done?.();
-        if (haveNoPlace && !isPassing) lose(run);
-      }
+    for (const { done } of [...placed, ...unplaced]) done?.();
+    for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
     return lines;
   }
 
-  #place(author: Author, lines: string, done = () => {}): void {
-    this.#placed.push({ author, run: Buffer.from(lines, "latin1"), done });
+  /** Makes a batch of the oldest pieces: lines of one kind, and no more once they are so many. */
+  #makeBatch(): void {
+    let [count, bytes] = [0, 0];
+    let kind: boolean | undefined;
+    for (const { author, run } of this.#unsent) {
+      const { isPassing = false } = author;
+      if (run.length > 0 && isPassing !== (kind ??= isPassing)) break;
+      count++;
+      bytes += run.length;
+      if (bytes >= this.#takenBytesMax / BATCHES) break;
+    }
+    const pieces = this.#unsent.splice(0, count);
+    const lines = Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
+    const requests = pieces.flatMap(({ request }) => request ?? []);
+    const [by, read, tail] = [this.name, this.#read, this.peers.tail(this.#read)];
+    const number = ++this.#lastNumber;
+    const entry = { by, number, read, tail, lines, isPassing: kind ?? false, requests };
+    this.#batches.push({ entry, pieces, sinceMs: this.now });
+  }
+
+  #place(author: Author, lines: string): void {
+    this.#placed.push({ author, run: Buffer.from(lines, "latin1") });
   }
 
   /** The oldest batch has come back. */
-  #takeBack({ id, granted }: Entry): void {
-    const { pieces = [], bytes = 0 } = this.#batches.shift() ?? {};
+  #takeBack({ id, lines, granted }: Entry): void {
+    const pieces = this.#batches.shift()?.pieces ?? [];
     // One that was sent over a lost connection may come back before it is sent again.
     this.#sent = Math.max(0, this.#sent - 1);
     this.#pieces -= pieces.length;
-    if (bytes > 0) this.#unread.push({ id, bytes });
+    if (lines.length > 0) this.#unread.push({ id, bytes: lines.length });
     for (const piece of pieces) this.#placed.push(piece);
     const answers = pieces.flatMap(({ answer }) => answer ?? []);
     for (const [at, answer] of answers.entries()) answer(granted[at] === "1");

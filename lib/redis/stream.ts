@@ -1,9 +1,16 @@
-/** The stream that the servers of a room share: what goes into it, what comes out, and by what. */
+/**
+ * The stream that the servers of a room share: what goes into it, what comes out, by what, and what
+ * that tells of the other servers.
+ */
 
 /** The id of nothing: what follows it is all there is. */
 export const START = "0-0";
 /** Instead of how far it has read: the server leaves. */
 export const GONE = "gone";
+/** A server that is silent for so long is considered down: 5 s after its heartbeat at the latest. */
+const SILENCE_MS = 4_000;
+/** A longer time without any entry is not one in which one server was silent: the stream stood still. */
+const STEP_MS_MAX = 1_000;
 
 /** What one server adds at a time. */
 export interface NewEntry {
@@ -21,7 +28,7 @@ export interface NewEntry {
   readonly isPassing: boolean;
   /**
    * What is to be done in its place: `reserve` or `release` a name, by its key, for this server; or
-   * `drop` a server, by its name: what that adds from now on is `Forgotten`, and its names are free.
+   * `drop` a server, by its name: it has no place in the room any more, and its names are free.
    */
   readonly requests: readonly string[];
 }
@@ -46,7 +53,10 @@ export interface Joined {
   readonly history: readonly string[];
 }
 
-/** One connection to the stream. All but readings are answered in the order in which they were asked. */
+/**
+ * One connection to the stream. All but readings are answered in the order in which they were asked;
+ * it is lost if an answer does not come in time.
+ */
 export interface StreamLink {
   /** Has a server join, in place of another one if that is not "". */
   join(by: string, instead: string, done: (joined: Joined) => void): void;
@@ -58,18 +68,56 @@ export interface StreamLink {
   close(): void;
 }
 
-/** Connects. After `onLost` it is of no use any more; a `Forgotten` or `Refused` tells more than that. */
-export type OpenStream = (onOpen: () => void, onLost: (error: Error) => void) => StreamLink;
+/** Why a connection is of no use any more. Out of sync: the stream does not have what it had. */
+export type Trouble = "redis is away" | "cannot share the room" | "out of sync";
 
-/** The stream does not have what it had. */
-export class Forgotten extends Error {}
+/** Connects. */
+export type OpenStream = (
+  onOpen: () => void,
+  onLost: (trouble: Trouble, why: string) => void,
+) => StreamLink;
 
-/** The other servers have other options than this one. */
-export class Refused extends Error {}
+/** Compares two ids, number by number: negative if the first is before the second. */
+export const compareIds = new Intl.Collator("en", { numeric: true }).compare;
 
-/** Compares two ids: negative if `a` is before `b`. */
-export function compareIds(a: string, b: string): number {
-  const [aMs = 0, aSequence = 0] = a.split("-").map(Number);
-  const [bMs = 0, bSequence = 0] = b.split("-").map(Number);
-  return aMs - bMs || aSequence - bSequence;
+/**
+ * The other servers of the room: how far each has read, and whether it is down. Each adds an entry
+ * every second, its heartbeat; that one was silent shows in the stream, by the times of the entries.
+ */
+export class Peers {
+  readonly #peers = new Map<string, { read: string; receivedAtMs: number }>();
+  /** The time in the stream, as far as some server was there to add something. */
+  #nowMs = 0;
+
+  get count(): number {
+    return this.#peers.size;
+  }
+
+  /** Begins with how far those have read that are known to the stream. */
+  begin(others: Joined["others"]): void {
+    this.#peers.clear();
+    for (const [name, read] of others) this.#peers.set(name, { read, receivedAtMs: this.#nowMs });
+  }
+
+  /** The next entry has come, from this server or another. */
+  received({ id, after, by, read }: Entry, isOwn: boolean): void {
+    this.#nowMs += Math.min(STEP_MS_MAX, Number.parseInt(id) - Number.parseInt(after));
+    if (isOwn) return;
+    if (read === GONE) this.#peers.delete(by);
+    else this.#peers.set(by, { read, receivedAtMs: this.#nowMs });
+  }
+
+  /** How far all have read, this server included. */
+  tail(own: string): string {
+    let tail = own;
+    for (const { read } of this.#peers.values()) if (compareIds(read, tail) < 0) tail = read;
+    return tail;
+  }
+
+  /** Waits no more for those that have been silent for too long; returns their names. */
+  dropSilent(): string[] {
+    const sinceMs = this.#nowMs - SILENCE_MS;
+    const silent = [...this.#peers].filter(([, { receivedAtMs }]) => receivedAtMs <= sinceMs);
+    return silent.map(([name]) => name).filter((name) => this.#peers.delete(name));
+  }
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-import { Peers } from "../../lib/redis/peers.ts";
+import { Peers } from "../../lib/redis/stream.ts";
 
 /** Two servers next to this one, and what follows; each entry is given as that of a server, and when. */
 function silentAfter(...entries: readonly [by: "own" | "one" | "two", ms: number][]): string[] {

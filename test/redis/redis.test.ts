@@ -351,6 +351,21 @@ describe("a Redis that fails delays lines and loses none, and none comes twice",
     await company.hearsAll();
   });
 
+  test("its replies swallowed for good: after 5 s there is another connection", async () => {
+    await using redis = await RedisServer.start();
+    using between = await Between.open(redis.port);
+    const [one, other] = [await share(redis.url), await share(between.url)];
+    const [ann, bob] = [await one.join(), await other.join()];
+    between.swallows = true;
+    bob.say("hello\n");
+    await other.logged("redis is away: no answer for 5 s");
+    between.swallows = false;
+    await other.logged("redis is back after");
+    ann.say("hello bob\n");
+    await bob.hears("hello bob\n");
+    expect(ann.text).toBe("hello\n");
+  });
+
   test("stopped for a while; meanwhile talkers are slowed, and memory stays bounded", async () => {
     await using redis = await RedisServer.start();
     const [one, other] = await startServers(2, redis.url);

@@ -1,7 +1,7 @@
 /** A stream of which a test says what it answers, and when. */
 
 import { Session } from "../../lib/redis/session.ts";
-import type { Entry, Joined, NewEntry } from "../../lib/redis/stream.ts";
+import type { Entry, Joined, NewEntry, Trouble } from "../../lib/redis/stream.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import { openRoom } from "../room/open-room.ts";
 
@@ -11,7 +11,7 @@ export class SilentStream {
   readonly reports: string[] = [];
   readonly added: NewEntry[] = [];
   /** The connection was lost. */
-  lose: (error: Error) => void = () => {};
+  lose: (trouble: Trouble, why: string) => void = () => {};
   #open = () => {};
   #join: (joined: Joined) => void = () => {};
   #answers: ((id: string) => void)[] = [];
@@ -20,6 +20,7 @@ export class SilentStream {
 
   constructor(names = false) {
     this.session = new Session({
+      room: "lib",
       names,
       takenBytesMax: 2 << 20,
       newName: () => "one",

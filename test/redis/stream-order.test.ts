@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { Forgotten } from "../../lib/redis/stream.ts";
 import { SilentStream } from "./silent-stream.ts";
 
 const OUT_OF_SYNC = "* server out of sync; please reconnect\n";
@@ -95,7 +94,7 @@ describe("a server is out of sync", () => {
     ann.sends("1\n2\n");
     ann.data.ended();
     settle();
-    stream.lose(new Forgotten("all"));
+    stream.lose("out of sync", "all");
     settle();
     expect(ann.received).toBe(OUT_OF_SYNC);
     expect(ann.ended).toBe(true);
@@ -150,7 +149,7 @@ describe("a name that is asked for", () => {
     const { pass, settle } = stream.openRoom();
     const before = ask(stream, "ann");
     settle();
-    stream.lose(new Forgotten("all"));
+    stream.lose("out of sync", "all");
     pass(1000);
     stream.joins("2-0");
     const after = ask(stream, "ann");

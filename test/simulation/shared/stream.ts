@@ -8,12 +8,12 @@
 import {
   compareIds,
   type Entry,
-  Forgotten,
   GONE,
   type Joined,
   type NewEntry,
   START,
   type StreamLink,
+  type Trouble,
 } from "../../../lib/redis/stream.ts";
 import { Violation } from "../state.ts";
 
@@ -29,6 +29,9 @@ interface Memory {
   /** The server where each name is. */
   names: Map<string, string>;
 }
+
+/** An answer that is so late is given up. */
+const LATE_MS = 5_000;
 
 /** What the stream does in one step, and what it answers. */
 type Command = () => () => void;
@@ -112,19 +115,19 @@ export class SimulatedStream {
     return new Map(Array.from(this.#memory.servers, ([name, { read }]) => [name, read]));
   }
 
-  /** @throws {Forgotten} if something before it is missing */
-  add(entry: NewEntry): Placed | undefined {
+  /** Returns why not, if something before it is missing. */
+  add(entry: NewEntry): string | undefined {
     const { by, number, read, tail, requests } = entry;
     const { servers } = this.#memory;
     const before = servers.get(by)?.number ?? 0;
-    if (number <= before) return this.last;
-    if (number > before + 1) throw new Forgotten(`number ${number} comes after ${before}`);
+    if (number <= before) return undefined;
+    if (number > before + 1) return `number ${number} comes after ${before}`;
     const granted = requests.map((request) => this.#do(request, by)).join("");
     this.#memory.entries = this.#memory.entries.filter(({ id }) => compareIds(id, tail) >= 0);
-    const placed = this.#add(entry, granted);
+    this.#add(entry, granted);
     if (read === GONE) servers.delete(by);
     else servers.set(by, { number, read });
-    return placed;
+    return undefined;
   }
 
   /** Does what is requested; returns whether it is granted, if it is a name to reserve. */
@@ -178,11 +181,13 @@ export interface Watcher {
 export class SimulatedLink implements StreamLink {
   readonly #stream: SimulatedStream;
   readonly #onOpen: () => void;
-  readonly #onLost: (error: Error) => void;
+  readonly #onLost: (trouble: Trouble, why: string) => void;
   readonly #watcher: Watcher;
   /** On their way there, and answers on their way back. */
   readonly #commands: Command[] = [];
   readonly #answers: (() => void)[] = [];
+  /** When each answer that is due was asked for, that of opening first. */
+  readonly #askedAtMs: number[] = [];
   #reading:
     { after: string; sinceMs: number; done: (entries: readonly Entry[]) => void } | undefined;
   #isOpen = false;
@@ -195,19 +200,21 @@ export class SimulatedLink implements StreamLink {
   constructor(
     stream: SimulatedStream,
     onOpen: () => void,
-    onLost: (error: Error) => void,
+    onLost: (trouble: Trouble, why: string) => void,
     watcher: Watcher,
   ) {
     this.#stream = stream;
     this.#onOpen = onOpen;
     this.#onLost = onLost;
     this.#watcher = watcher;
+    this.#askedAtMs.push(stream.now());
   }
 
   /** How many entries are on their way. */
   inFlight = 0;
 
   join(by: string, instead: string, done: (joined: Joined) => void): void {
+    this.#askedAtMs.push(this.#stream.now());
     this.#commands.push(() => {
       const others = new Map(this.#stream.readings);
       others.delete(instead);
@@ -220,8 +227,9 @@ export class SimulatedLink implements StreamLink {
     });
   }
 
-  add(entry: NewEntry, done: (id: string) => void): void {
+  add(entry: NewEntry, done: () => void): void {
     this.inFlight++;
+    this.#askedAtMs.push(this.#stream.now());
     this.#commands.push(() => {
       this.inFlight--;
       return this.#add(entry, done);
@@ -240,8 +248,17 @@ export class SimulatedLink implements StreamLink {
   cut(keep: number): void {
     if (this.isClosed) return;
     this.#commands.splice(keep);
-    this.isClosed = this.isLost = true;
-    this.#onLost(new Error("cut"));
+    this.isClosed = true;
+    this.#lose("redis is away", "cut");
+  }
+
+  /** Time has passed: it is lost if an answer is late. */
+  passed(): void {
+    const lateMs = this.#stream.now() - LATE_MS;
+    const times = [this.#askedAtMs[0], this.#reading?.sinceMs];
+    if (this.isClosed || !times.some((ms) => ms !== undefined && ms <= lateMs)) return;
+    this.isClosed = true;
+    this.#lose("redis is away", "no answer for 5 s");
   }
 
   /** Whether it is open, and gets answers. */
@@ -268,6 +285,7 @@ export class SimulatedLink implements StreamLink {
     if (this.isClosed) return false;
     if (!this.#isOpen) return this.#open();
     const answer = this.#answers.shift();
+    if (answer) this.#askedAtMs.shift();
     answer?.();
     return answer !== undefined || this.#answerReading(entriesMax);
   }
@@ -275,6 +293,7 @@ export class SimulatedLink implements StreamLink {
   #open(): boolean {
     if (this.#stream.standsStill || this.isMute) return false;
     this.#isOpen = true;
+    this.#askedAtMs.shift();
     this.#onOpen();
     return true;
   }
@@ -290,18 +309,15 @@ export class SimulatedLink implements StreamLink {
     return true;
   }
 
-  /** Adds it; what it answers, or if that throws, that it is of no use any more. */
-  #add(entry: NewEntry, done: (id: string) => void): () => void {
-    try {
-      if (this.#stream.isFull) throw new Error("OOM");
-      const placed = this.#stream.add(entry);
-      return () => done(placed?.id ?? START);
-    } catch (error) {
-      if (error instanceof Violation) throw error;
-      return () => {
-        this.isLost = true;
-        this.#onLost(error as Error); // thrown just above
-      };
-    }
+  /** Adds it; what it answers, or else that it is of no use any more. */
+  #add(entry: NewEntry, done: () => void): () => void {
+    if (this.#stream.isFull) return () => this.#lose("redis is away", "OOM");
+    const why = this.#stream.add(entry);
+    return why === undefined ? done : () => this.#lose("out of sync", why);
+  }
+
+  #lose(trouble: Trouble, why: string): void {
+    this.isLost = true;
+    this.#onLost(trouble, why);
   }
 }

@@ -130,7 +130,6 @@ class SharedWorld {
       patienceMs: random.pick([100, 2000, 60_000]),
       lingerMs: 500,
       takenBytesMax: saidBytesMax * random.pick([2, 4, 10]),
-      batchBytes: random.pick([1, 30, 200]),
       space: random.pick([0, 30, 500, NEVER]),
       entriesMax: random.pick([1, 3, 32]),
     };
@@ -208,6 +207,7 @@ class SharedWorld {
     if (this.now >= this.#standsStillUntilMs) this.stream.standsStill = false;
     if (this.now >= this.#isFullUntilMs) this.stream.isFull = false;
     for (const server of this.#awake) {
+      for (const link of server.links) link.passed();
       if (server.alarmAtMs <= this.now) server.turn();
       server.endsAtLast();
     }
@@ -272,7 +272,7 @@ class SharedWorld {
 
   /** A server that is considered down has no names. */
   #checkNamesOfTheDead(): void {
-    const living = this.#awake.map(({ session }) => session.name);
+    const living = this.#awake.map(({ session }) => session.order.name);
     if (living.length === 0) return;
     for (const [name, server] of this.stream.names)
       if (this.stream.readings.has(server) && !living.includes(server))
@@ -346,7 +346,6 @@ class Server {
   #members = 0;
   #isClosing = false;
   #closesAtMs = NEVER;
-  #isOverdue = false;
   /** Whether it has joined the others, and not lost them. */
   #isInRoom = false;
   /** How often the stream had forgotten something when it joined. */
@@ -361,6 +360,7 @@ class Server {
     this.#index = index;
     this.session = new Session({
       ...world.rules,
+      room: "lib",
       open: (onOpen, onLost) => {
         const link = new SimulatedLink(world.stream, onOpen, onLost, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
@@ -588,7 +588,7 @@ class Server {
     if (inFlight > 4 && !this.#isClosing)
       throw new Violation(`${inFlight} batches are on their way`);
     const known = stream.readingsAtMost;
-    const name = this.session.name;
+    const name = this.session.order.name;
     if (!known.has(name)) return;
     const reads = [...known].filter(([peer]) => !this.#dropped.has(peer)).map(([, read]) => read);
     const least = reads.reduce((a, b) => (compareIds(a, b) < 0 ? a : b));
@@ -601,7 +601,7 @@ class Server {
     if (this.isDead) return;
     for (const [name, server] of this.#world.stream.names) {
       const isBorne = this.seats.some(({ title, isShut }) => title === name && !isShut);
-      if (server === this.session.name && !isBorne && !this.isOver)
+      if (server === this.session.order.name && !isBorne && !this.isOver)
         throw new Violation(`${name} is nobody's name any more`);
     }
     // One that is never called by its name says nothing.
@@ -682,7 +682,7 @@ class Server {
   /** It waits only for so long until its leave is answered. */
   endsAtLast(): void {
     if (this.#world.now - this.#closesAtMs <= 10_000 || this.isOver) return;
-    this.#isOverdue = true;
+    this.isOver = true;
     this.session.end();
   }
 
@@ -691,12 +691,15 @@ class Server {
     this.#isClosing = true;
     this.#closesAtMs = this.#world.now;
     const link = this.#link;
-    const { name, order } = this.session;
+    const { order } = this.session;
+    const { name } = order;
     const wasHere = this.#isInRoom && link?.isInUse === true;
     if (!order.isSettled && !hasDropped)
       throw new Violation(`${name} stops with lines on their way`);
-    this.session.close(() => {
+    this.session.leave(() => {
+      if (this.isOver) return;
       this.isOver = true;
+      this.session.end();
       const isKnown = this.#world.stream.placed.some(
         ({ by, read }) => by === name && read === GONE,
       );
@@ -704,7 +707,7 @@ class Server {
       // It waits until its leave is known, unless it cannot be.
       const hasForgotten = this.#world.stream.forgotten > this.#forgottenBefore;
       const isOut = hasForgotten || !this.#isInRoom;
-      const isLost = !link || link.isLost || this.#isOverdue || isOut;
+      const isLost = !link || link.isLost || isOut;
       if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has not left`);
     });
   }
