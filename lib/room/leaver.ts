@@ -6,16 +6,13 @@
  */
 
 import type { Deadlines } from "./deadlines.ts";
-import type { Member } from "./member.ts";
+import type { Member, MemberRoom } from "./member.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
 /** What a leaver needs of its room: those that still have to get something, and those that linger. */
-export interface LeaverRoom {
+export interface LeaverRoom extends Pick<MemberRoom, "wake" | "lost"> {
   readonly pending: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
-  wake(delayMs: number): void;
-  /** A member needs the log no more. */
-  lost(member: Member, reason: string): void;
 }
 
 /** One that leaves; what it sends goes nowhere. */

@@ -69,11 +69,6 @@ export class LineLog implements Order {
     return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
   }
 
-  /** The first position that is still in the ring. */
-  get first(): number {
-    return Math.max(0, this.#head - this.#ringBytes);
-  }
-
   append(author: Author, run: Uint8Array): void {
     assert(run.length > 0 && run.length <= this.freeBytes, "a run fits the log");
     const sentTheLast = author.lastRun === this.#nextRun - 1 && author.lastRun >= this.#firstRun;
@@ -109,7 +104,7 @@ export class LineLog implements Order {
 
   /** A reader has come that stands further back: all from there on is held for it. */
   holdFrom(position: number): void {
-    assert(position >= this.first && position <= this.#head, "it is still in the log");
+    assert(position >= this.#head - this.#ringBytes, "it is still in the log");
     this.#tail = Math.min(this.#tail, position);
   }
 

@@ -15,6 +15,7 @@ export interface MemberRoom extends CursorRoom {
   send(member: Member): void;
   /** All of its lines have been taken, and it leaves. */
   leaveAfterLines(member: Member, why: DisconnectReason): void;
+  /** Its connection is gone, or it has everything: it needs the log no more. */
   lost(member: Member, reason: string): void;
 }
 
