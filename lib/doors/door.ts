@@ -5,7 +5,6 @@
 
 import { formatAddress } from "../program/network.ts";
 import type { Deadlines } from "../room/deadlines.ts";
-import type { Seat } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
@@ -70,8 +69,8 @@ export class Arrival implements Life {
   port: number;
   /** What members know it by, if a door gives it a name; its label by default. */
   name: string | undefined;
-  /** Undefined once it is refused. */
-  seat: Seat | undefined;
+  /** Gives back its seat; undefined once that is done. */
+  releaseSeat: (() => void) | undefined;
   /** Where it waits, set by `hold` alone. */
   held: Hold | undefined;
   readonly #host: ArrivalHost;
@@ -108,9 +107,9 @@ export class Arrival implements Life {
     const door = this.#doors.shift();
     if (door) return door.meet(this);
     this.#settle();
-    const { socket, label, name = label, seat } = this;
+    const { socket, label, name = label, releaseSeat } = this;
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
-    this.#host.room.join(socket, name, label, seat);
+    this.#host.room.join(socket, name, label, releaseSeat);
     if (this.#received.length > 0) socket.data.received(this.takeReceived());
     if (this.#hasEnded) socket.data.ended();
   }
@@ -126,12 +125,10 @@ export class Arrival implements Life {
 
   /** Has something done when its seat is given back, after that. */
   onRelease(release: () => void): void {
-    const { seat } = this;
-    this.seat = {
-      release() {
-        seat?.release();
-        release();
-      },
+    const { releaseSeat } = this;
+    this.releaseSeat = () => {
+      releaseSeat?.();
+      release();
     };
   }
 
@@ -199,8 +196,8 @@ export class Arrival implements Life {
   }
 
   #giveUpSeat(): void {
-    this.seat?.release();
-    this.seat = undefined;
+    this.releaseSeat?.();
+    this.releaseSeat = undefined;
   }
 
   #settle(): void {

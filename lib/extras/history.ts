@@ -49,23 +49,26 @@ function historyIn(room: Room, max: { bytes: number; lines: number; keptBytes: n
   let first: Span = { start: 0, end: 0 };
   let last = first;
   let bytes = 0;
+  /** Counted only if so many are a limit: that takes longer than to relay them. */
   let lines = 0;
+  const isCounted = max.lines < Number.POSITIVE_INFINITY;
 
   const add = (runStart: number, runEnd: number) => {
     if (last.end === runStart) last.end = runEnd;
     else last = last.next = { start: runStart, end: runEnd };
-    if (lines === 0) {
+    if (bytes === 0) {
       first = last;
       start = runStart;
     }
-    for (let at = runStart; at < runEnd; at = log.lineStart(at + 1)) lines++;
+    if (isCounted) for (let at = runStart; at < runEnd; at = log.lineEnd(at)) lines++;
     bytes += runEnd - runStart;
   };
-  const isTooMuch = () =>
-    lines > max.lines || bytes > max.bytes || start < log.head - max.keptBytes;
+  /** How many bytes of it are too much. */
+  const surplus = () => Math.max(bytes - max.bytes, log.head - max.keptBytes - start);
   const forgetOldest = () => {
-    const next = log.lineStart(start + 1);
-    lines--;
+    const leastBytes = isCounted ? 1 : Math.min(surplus(), first.end - start);
+    const next = log.lineEnd(start + leastBytes - 1);
+    if (isCounted) lines--;
     bytes -= next - start;
     const { end, next: later } = first;
     if (next === end && later) first = later;
@@ -74,11 +77,11 @@ function historyIn(room: Room, max: { bytes: number; lines: number; keptBytes: n
 
   log.onAppend = ({ isPassing }, runStart, runEnd) => {
     if (!isPassing) add(runStart, runEnd);
-    while (lines > 0 && isTooMuch()) forgetOldest();
+    while (bytes > 0 && (lines > max.lines || surplus() > 0)) forgetOldest();
   };
   return {
     joined({ cursor }) {
-      if (lines === 0) start = cursor.position;
+      if (bytes === 0) start = cursor.position;
       cursor.backlog = replay(cursor, first);
       cursor.position = start;
       log.holdFrom(start);

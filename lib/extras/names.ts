@@ -102,7 +102,7 @@ class Names implements Door, Extra {
   restarted(): void {
     const owners = [...this.#owners.values()];
     this.#owners.clear();
-    for (const { member, arrival } of owners) if (!member) arrival.refuse(OUT_OF_SYNC);
+    for (const { member, arrival } of owners) if (!member) this.#refuse(arrival, OUT_OF_SYNC);
   }
 
   #greeting(): string {
@@ -142,18 +142,24 @@ class Names implements Door, Extra {
       read(received) {
         if (received.length > usedBytes) arrival.socket.pause();
       },
-      late: () => arrival.refuse(TOO_LATE),
+      late: () => this.#refuse(arrival, TOO_LATE),
     });
     reservations.ask(key, (granted) => {
-      if (this.#owners.get(key) !== owner) {
-        if (granted && !this.#owners.has(key)) reservations.release(key);
-        return;
+      // One that has gone has released the name: what is asked for is done in order.
+      if (this.#owners.get(key) !== owner) return;
+      if (!granted) {
+        this.#owners.delete(key);
+        return this.#refuse(arrival, nameTaken(name));
       }
       arrival.socket.resume();
-      if (granted) return arrival.pass(usedBytes);
-      this.#owners.delete(key);
-      arrival.refuse(nameTaken(name));
+      arrival.pass(usedBytes);
     });
+  }
+
+  /** Refuses one that waits; the end of a paused socket would not be seen. */
+  #refuse(arrival: Arrival, why: string): void {
+    arrival.socket.resume();
+    arrival.refuse(why);
   }
 
   #free(owner: Owner): void {

@@ -71,7 +71,7 @@ function noticesIn(room: Room, isCounted: boolean): Extra {
       here++;
       tell("joined", name);
       // At once, before what it sends itself.
-      if (!sender.isWaiting) room.send(sender);
+      room.send(sender);
     },
     left({ name }) {
       here--;

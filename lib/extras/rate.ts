@@ -18,8 +18,7 @@ export function rate(linesPerSecond: number): Part {
     extra(room) {
       const paced = new Set<PacedLines>();
       const goOn = () => {
-        for (const lines of paced)
-          if (!lines.member.isWaiting && lines.next) room.send(lines.member);
+        for (const lines of paced) if (lines.next) room.send(lines.member);
       };
       return {
         linesOf: (member, lines) => new PacedLines({ room, linesPerSecond, paced }, member, lines),

@@ -3,7 +3,6 @@
  * socket is not read meanwhile: that is the back-pressure which slows a flood to the pace of readers.
  */
 
-import { assert } from "./assert.ts";
 import type { LineBuffer } from "./line-buffer.ts";
 import type { Author, Order } from "./order.ts";
 
@@ -48,16 +47,14 @@ export class FairQueue {
 
   /** Has a sender's lines get their place, as far as there is room; it waits when it has more. */
   send(sender: Sender): void {
-    const next = this.senders[0] ?? sender;
+    if (sender.isWaiting) return;
     // Nobody overtakes those that wait.
-    if (next === sender) this.#sendQuantum(sender);
-    if (sender.lines.next) return this.#enqueue(sender);
-    if (sender.isWaiting) {
-      assert(next === sender, "those that wait are served in turn");
-      this.senders.shift();
-      sender.isWaiting = false;
-    }
-    sender.sentAll();
+    if (this.senders.length === 0) this.#sendQuantum(sender);
+    if (!sender.lines.next) return sender.sentAll();
+    sender.isWaiting = true;
+    sender.pause?.();
+    this.senders.push(sender);
+    this.#room.wake(0);
   }
 
   /** Lets those that wait send, a quantum each in turn, while there is room. */
@@ -65,11 +62,13 @@ export class FairQueue {
     const { order } = this.#room;
     for (let sender = this.senders[0]; sender; sender = this.senders[0]) {
       const before = order.head;
-      this.send(sender);
-      if (this.senders[0] !== sender) continue;
-      if (order.head === before) return;
-      this.senders.push(sender);
+      this.#sendQuantum(sender);
+      const hasMore = sender.lines.next !== undefined;
+      if (hasMore && order.head === before) return;
       this.senders.shift();
+      sender.isWaiting = hasMore;
+      if (hasMore) this.senders.push(sender);
+      else sender.sentAll();
     }
   }
 
@@ -85,13 +84,5 @@ export class FairQueue {
       this.#room.sent(sender, run);
       this.#room.wake(0);
     }
-  }
-
-  #enqueue(sender: Sender): void {
-    if (sender.isWaiting) return;
-    sender.isWaiting = true;
-    sender.pause?.();
-    this.senders.push(sender);
-    this.#room.wake(0);
   }
 }

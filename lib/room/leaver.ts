@@ -5,15 +5,14 @@
  * resets it, and may destroy what was sent.
  */
 
-import type { Cursor } from "./cursor.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { Member, MemberRoom } from "./member.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
 /** What a leaver needs of its room: those that still have to get something, and those that linger. */
-export interface LeaverRoom {
+export interface LeaverRoom extends Pick<MemberRoom, "wake" | "lost"> {
   readonly pending: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
-  wake(delayMs: number): void;
 }
 
 /** One that leaves; what it sends goes nowhere. */
@@ -23,33 +22,26 @@ export class Leaver implements Life {
   readonly #room: LeaverRoom;
   readonly #socket: RoomSocket;
   readonly #reason: string;
-  readonly #onDone: ((reason: string) => void) | undefined;
-  /** Undefined once it has everything, or of one that never was a member. */
-  #cursor: Cursor | undefined;
+  /** Undefined once it has everything, or if it never was one. */
+  #member: Member | undefined;
   /** Which position in the log it has to reach in time, to get more time. */
   #goal = 0;
   #message: Uint8Array;
 
-  /** @param onDone told once the cursor, of a member, needs the log no more, and why it has left */
-  constructor(
-    room: LeaverRoom,
-    socket: RoomSocket,
-    { reason, message }: DisconnectReason,
-    cursor?: Cursor,
-    onDone?: (reason: string) => void,
-  ) {
+  constructor(room: LeaverRoom, socket: RoomSocket, why: DisconnectReason, member?: Member) {
+    const { reason, message } = why;
     this.#room = room;
     this.#socket = socket;
     this.#reason = reason;
     this.#message = new TextEncoder().encode(message === undefined ? "" : `* ${message}\n`);
-    this.#cursor = cursor;
-    this.#onDone = onDone;
-    this.end = cursor?.end ?? 0;
+    this.#member = member;
+    this.end = member?.cursor.end ?? 0;
     socket.data = this;
     room.wake(0);
-    if (cursor) {
-      cursor.last = this;
-      this.#expectProgress(cursor);
+    if (member) {
+      member.cursor.last = this;
+      if (member.cursor.blocked) member.cursor.exhaust();
+      if (this.#member) this.#expectProgress(member);
     } else this.done();
   }
 
@@ -57,12 +49,12 @@ export class Leaver implements Life {
   ended(): void {}
 
   drained(): void {
-    if (this.#cursor) this.#cursor.drained();
+    if (this.#member) this.#member.drained();
     else if (this.#message.length > 0) this.#sendMessage();
   }
 
   closed(reason = this.#reason): void {
-    if (this.#cursor) this.#cursor.gone = true;
+    if (this.#member) this.#member.cursor.gone = true;
     this.#socket.data = GONE;
     this.#room.lingering.stop(this);
     this.#settle(reason);
@@ -82,24 +74,23 @@ export class Leaver implements Life {
 
   /** It has had its time; closed in order if it has taken everything, else by a reset. */
   late(): void {
-    const cursor = this.#cursor;
-    if (cursor) return this.#demandProgress(cursor);
-    if (this.#message.length > 0) this.failed();
+    if (this.#member) this.#demandProgress(this.#member);
+    else if (this.#message.length > 0) this.failed();
     else close(this.#socket);
   }
 
   /** Gives it time to take the next part of what is pending. */
-  #expectProgress(cursor: Cursor): void {
+  #expectProgress({ cursor }: Member): void {
     this.#goal = cursor.nextGoal;
     this.#room.pending.start(this);
   }
 
   /** Offers it more first, as the socket of a slow reader takes a little all the time, but drains rarely. */
-  #demandProgress(cursor: Cursor): void {
-    cursor.exhaust();
+  #demandProgress(member: Member): void {
+    member.cursor.exhaust();
     this.#room.wake(0);
-    if (this.#cursor === undefined) return;
-    if (cursor.reached >= this.#goal) this.#expectProgress(cursor);
+    if (this.#member === undefined) return;
+    if (member.cursor.reached >= this.#goal) this.#expectProgress(member);
     else this.failed("too slow");
   }
 
@@ -116,8 +107,8 @@ export class Leaver implements Life {
 
   #settle(reason: string): void {
     this.#room.pending.stop(this);
-    if (this.#cursor === undefined) return;
-    this.#cursor = undefined;
-    this.#onDone?.(reason);
+    const member = this.#member;
+    this.#member = undefined;
+    if (member) this.#room.lost(member, reason);
   }
 }

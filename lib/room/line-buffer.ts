@@ -18,8 +18,8 @@ const NO_RUNS: readonly Uint8Array[] = [];
 export class LineBuffer {
   /** The longest line, in bytes, its LF included; at least 1. */
   readonly lineBytesMax: number;
-  /** Whether a line was longer: those before it can be taken, it and all after it are gone. */
-  tooLong = false;
+  /** Set by a line that is longer: those before it can be taken, it and all after it are gone. */
+  objection: DisconnectReason | undefined;
   /** Whole lines not yet taken, oldest first. */
   #runs = NO_RUNS;
   /** Storage of the unfinished line, of which the first `#unfinishedBytes` are in use. */
@@ -36,15 +36,9 @@ export class LineBuffer {
     return this.#runs[0];
   }
 
-  /** Why the member cannot stay once its lines are taken. */
-  get objection(): DisconnectReason | undefined {
-    if (!this.tooLong) return undefined;
-    return { reason: "line too long", message: `line longer than ${this.lineBytesMax} bytes` };
-  }
-
   /** Puts in what was received, a chunk that is kept by reference until its lines are taken. */
   push(chunk: Uint8Array): void {
-    if (this.tooLong || chunk.length === 0) return;
+    if (this.objection || chunk.length === 0) return;
     const end = chunk.lastIndexOf(LF) + 1;
     let start = 0;
     if (end > 0 && this.#unfinishedBytes > 0) {
@@ -120,7 +114,8 @@ export class LineBuffer {
   }
 
   #overflow(): void {
-    this.tooLong = true;
+    const message = `line longer than ${this.lineBytesMax} bytes`;
+    this.objection = { reason: "line too long", message };
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
   }

@@ -69,11 +69,6 @@ export class LineLog implements Order {
     return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
   }
 
-  /** The first position that is still in the ring. */
-  get first(): number {
-    return Math.max(0, this.#head - this.#ringBytes);
-  }
-
   append(author: Author, run: Uint8Array): void {
     assert(run.length > 0 && run.length <= this.freeBytes, "a run fits the log");
     const sentTheLast = author.lastRun === this.#nextRun - 1 && author.lastRun >= this.#firstRun;
@@ -109,7 +104,7 @@ export class LineLog implements Order {
 
   /** A reader has come that stands further back: all from there on is held for it. */
   holdFrom(position: number): void {
-    assert(position >= this.first && position <= this.#head, "it is still in the log");
+    assert(position >= this.#head - this.#ringBytes, "it is still in the log");
     this.#tail = Math.min(this.#tail, position);
   }
 
@@ -120,7 +115,7 @@ export class LineLog implements Order {
   read(reader: Author, cursor: number, end: number): Piece {
     assert(cursor >= this.#tail && cursor < end && end <= this.#head, "a cursor lies in the log");
     const piece = this.#piece;
-    if (this.#sentSince(reader, cursor)) {
+    if (this.#endOf(reader.lastRun) > cursor) {
       piece.next = Math.min(end, cursor + GATHER_BYTES);
       piece.offset = this.#gather(reader, cursor, piece.next);
       piece.length = this.#bytes.length - piece.offset;
@@ -134,38 +129,33 @@ export class LineLog implements Order {
 
   /** Where a reader stands that has taken only the first bytes of what `read` returned at `cursor`. */
   advance(reader: Author, cursor: number, taken: number): number {
-    if (!this.#sentSince(reader, cursor)) return cursor + taken;
     // Back from the end of the piece, past the bytes that were not taken and the reader's own.
     let left = this.#piece.length - taken;
     let at = this.#piece.next;
-    let run = reader.lastRun;
-    for (; run >= this.#firstRun; run = this.#noted(this.#runsBefore, run)) {
-      const runStart = this.#noted(this.#runStarts, run);
-      if (runStart >= at) continue;
-      const others = Math.max(0, at - this.#endOf(run));
-      if (others >= left) break;
-      left -= others;
-      at = runStart;
+    for (let run = reader.lastRun; ; run = this.#noted(this.#runsBefore, run)) {
+      assert(at > cursor, "a cursor never moves back");
+      const others = at - Math.max(cursor, this.#endOf(run));
+      if (others >= left) return at - left;
+      left -= Math.max(0, others);
+      at = Math.min(at, this.#startOf(run));
     }
-    assert(at - left >= cursor, "a cursor never moves back");
-    return at - left;
   }
 
-  /** The first position from this one on, of those in the ring, that a line begins at; or the head. */
-  lineStart(position: number): number {
-    if (position === 0) return 0;
-    const at = (position - 1) % this.#ringBytes;
+  /** Where the line ends that has the byte at a position of those in the ring. */
+  lineEnd(position: number): number {
+    const at = position % this.#ringBytes;
     const lf = this.#bytes.indexOf(LF, at);
     const isWrapped = lf < 0 || lf >= this.#ringBytes;
-    return position - at + (isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf);
+    return position - at + 1 + (isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf);
   }
 
-  /** Whether a reader has sent something behind a position. */
-  #sentSince({ lastRun }: Author, position: number): boolean {
-    return lastRun >= this.#firstRun && this.#endOf(lastRun) > position;
+  /** Where a run begins; one without a note lies before all that anybody reads. */
+  #startOf(run: number): number {
+    return run < this.#firstRun ? 0 : this.#noted(this.#runStarts, run);
   }
 
   #endOf(run: number): number {
+    if (run < this.#firstRun) return 0;
     return run + 1 < this.#nextRun ? this.#noted(this.#runStarts, run + 1) : this.#head;
   }
 
@@ -177,14 +167,12 @@ export class LineLog implements Order {
   #gather(reader: Author, start: number, end: number): number {
     let target = this.#bytes.length;
     let at = end;
-    let run = reader.lastRun;
-    for (; run >= this.#firstRun && at > start; run = this.#noted(this.#runsBefore, run)) {
-      const runEnd = this.#endOf(run);
-      if (runEnd <= start) break;
-      if (runEnd < at) target = this.#copy(runEnd, at, target);
-      at = Math.min(at, this.#noted(this.#runStarts, run));
+    for (let run = reader.lastRun; at > start; run = this.#noted(this.#runsBefore, run)) {
+      const othersStart = Math.max(start, this.#endOf(run));
+      if (othersStart < at) target = this.#copy(othersStart, at, target);
+      at = Math.min(at, this.#startOf(run));
     }
-    return at > start ? this.#copy(start, at, target) : target;
+    return target;
   }
 
   /** Copies [start, end) so that it ends at the offset `target`; returns where it begins. */

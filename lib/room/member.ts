@@ -5,8 +5,7 @@ import type { Lines, Sender } from "./fair-queue.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import { type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-/** A place in the room, which is given back. */
-export type Seat = { release(): void };
+const END_OF_INPUT: DisconnectReason = { reason: "end of input" };
 
 /** What a member needs of its room. */
 export interface MemberRoom extends CursorRoom {
@@ -16,6 +15,7 @@ export interface MemberRoom extends CursorRoom {
   send(member: Member): void;
   /** All of its lines have been taken, and it leaves. */
   leaveAfterLines(member: Member, why: DisconnectReason): void;
+  /** Its connection is gone, or it has everything: it needs the log no more. */
   lost(member: Member, reason: string): void;
 }
 
@@ -24,7 +24,8 @@ export class Member implements Life, Sender {
   /** What other members know it by, and what the log knows it by. */
   readonly name: string;
   readonly label: string;
-  readonly seat: Seat | undefined;
+  /** Gives back its place in the room. */
+  readonly release: () => void;
   readonly cursor: Cursor;
   lines: Lines;
   isWaiting = false;
@@ -35,13 +36,18 @@ export class Member implements Life, Sender {
   #hasEnded = false;
   /** Why it leaves, once all that it has sent is taken. */
   #leaves: DisconnectReason | undefined;
-  #isLeaving = false;
 
-  constructor(room: MemberRoom, socket: RoomSocket, name: string, label: string, seat?: Seat) {
+  constructor(
+    room: MemberRoom,
+    socket: RoomSocket,
+    name: string,
+    label: string,
+    release: () => void,
+  ) {
     this.#room = room;
     this.name = name;
     this.label = label;
-    this.seat = seat;
+    this.release = release;
     this.cursor = new Cursor(room, socket);
     this.lines = new LineBuffer(room.lineBytesMax);
   }
@@ -62,21 +68,21 @@ export class Member implements Life, Sender {
     if (/\n/.test(reason + message)) throw new RangeError("a disconnect reason is one line");
     if (this.isLeaving) return;
     this.#leaves = { reason, message };
-    if (!this.isWaiting) this.#room.send(this);
+    this.#room.send(this);
   }
 
   /** Leaves without the lines that are not taken yet, and tells of these. */
   abandonLines(why: DisconnectReason, onRun: (run: Uint8Array) => void): void {
-    this.#leaves ??= why;
+    this.#leaves = why;
     const take = () => this.lines.take(2 * this.#room.loggedBytesMax);
     for (let run = take(); run; run = take()) onRun(run);
-    if (!this.isWaiting) this.#room.send(this);
+    this.#room.send(this);
   }
 
   received(bytes: Uint8Array): void {
     if (this.#room.isStopping || this.#leaves) return;
     this.lines.push(bytes);
-    if (!this.isWaiting) this.#room.send(this);
+    this.#room.send(this);
   }
 
   drained(): void {
@@ -88,16 +94,16 @@ export class Member implements Life, Sender {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     if (!this.#room.isStopping && !this.#leaves) this.lines.end();
-    if (!this.isWaiting) this.#room.send(this);
+    this.#room.send(this);
   }
 
   /** Whole lines that it has sent are still relayed. */
-  closed(reason = this.#hasEnded ? "end of input" : "reset"): void {
+  closed(reason = this.#hasEnded ? END_OF_INPUT.reason : "reset"): void {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
     this.#leaves = { reason };
     this.#room.lost(this, reason);
-    if (!this.isWaiting) this.#room.send(this);
+    this.#room.send(this);
   }
 
   failed(reason = "reset"): void {
@@ -114,13 +120,9 @@ export class Member implements Life, Sender {
   /** Leaves if that was all that it will send; else more may come. */
   sentAll(): void {
     if (this.lines.isHeldBack) return this.pause();
-    if (this.#isLeaving && !this.cursor.gone) return;
-    const objection = this.#leaves ?? this.lines.objection;
-    const why = objection ?? (this.#hasEnded ? { reason: "end of input" } : undefined);
     this.#resume();
-    if (why === undefined) return;
-    this.#isLeaving = true;
-    this.#room.leaveAfterLines(this, why);
+    this.#leaves ??= this.lines.objection ?? (this.#hasEnded ? END_OF_INPUT : undefined);
+    if (this.#leaves) this.#room.leaveAfterLines(this, this.#leaves);
   }
 
   #resume(): void {

@@ -13,7 +13,7 @@ import type { Extra } from "./extra.ts";
 import { FairQueue, type Sender } from "./fair-queue.ts";
 import { Leaver, type LeaverRoom } from "./leaver.ts";
 import { LineLog } from "./line-log.ts";
-import { Member, type MemberRoom, type Seat } from "./member.ts";
+import { Member, type MemberRoom } from "./member.ts";
 import type { Order } from "./order.ts";
 import { SlowReaders } from "./slow-readers.ts";
 import type { DisconnectReason, RoomSocket } from "./socket.ts";
@@ -89,7 +89,7 @@ export class Room implements MemberRoom, LeaverRoom {
     this.order = options.order ?? this.log;
     this.pending = new Deadlines(patienceMs + lingerMs, now);
     this.lingering = new Deadlines(lingerMs, now);
-    this.#slowReaders = new SlowReaders(this, patienceMs);
+    this.#slowReaders = new SlowReaders(this, this.members, patienceMs);
     const quantumBytes = Math.min(QUANTUM_BYTES, Math.floor(logBytes / 16));
     this.#queue = new FairQueue(this, Math.max(this.loggedBytesMax, quantumBytes));
     this.#extras = extras.map((extra) => extra(this));
@@ -106,12 +106,12 @@ export class Room implements MemberRoom, LeaverRoom {
   }
 
   /** Takes in a connection, which gets all that is sent from now on; the label is for the log. */
-  join(socket: RoomSocket, name: string, label = name, seat?: Seat): void {
+  join(socket: RoomSocket, name: string, label = name, release = () => {}): void {
     const { refusal } = this.order;
-    if (this.isStopping || refusal !== undefined) seat?.release();
+    if (this.isStopping || refusal !== undefined) release();
     if (this.isStopping) return void new Leaver(this, socket, STOPPING);
     if (refusal !== undefined) return this.refuse(socket, label, refusal);
-    const member = new Member(this, socket, name, label, seat);
+    const member = new Member(this, socket, name, label, release);
     for (const extra of this.#extras)
       member.lines = extra.linesOf?.(member, member.lines) ?? member.lines;
     socket.data = member;
@@ -140,17 +140,14 @@ export class Room implements MemberRoom, LeaverRoom {
   }
 
   leaveAfterLines(member: Member, why: DisconnectReason): void {
-    this.order.after(() => {
-      if (member.cursor.gone) this.#silence(member, why.reason);
-      else this.#leave(member, why);
-    });
+    this.order.after(() => this.#leave(member, why));
   }
 
   lost(member: Member, reason: string): void {
     this.members.delete(member);
     const { end, position } = member.cursor;
     for (const extra of this.#extras) extra.gone?.(member, reason, end - position);
-    if (member.isSilent) member.seat?.release();
+    if (member.isSilent) member.release();
     this.wake(0);
   }
 
@@ -215,22 +212,14 @@ export class Room implements MemberRoom, LeaverRoom {
     this.log.release(tail);
   }
 
-  /** Has a member leave once it has all that was sent until now, if it does not yet. */
+  /** Has a member leave, all of whose lines are in the log, once it has what was sent until now. */
   #leave(member: Member, why: DisconnectReason): void {
-    const { cursor } = member;
-    if (cursor.socket.data !== member) return;
-    assert(!member.isWaiting, "a member that leaves has sent everything");
-    if (cursor.blocked) cursor.exhaust();
-    this.#silence(member, why.reason);
-    if (cursor.socket.data !== member) return;
-    new Leaver(this, cursor.socket, why, cursor, (reason) => this.lost(member, reason));
-  }
-
-  /** All that a member has sent is in the log, and it sends no more. */
-  #silence(member: Member, reason: string): void {
     if (member.isSilent) return;
+    assert(!member.isWaiting, "a member that leaves has sent everything");
     member.isSilent = true;
-    for (const extra of this.#extras) extra.left?.(member, reason);
-    if (!this.members.has(member)) member.seat?.release();
+    for (const extra of this.#extras) extra.left?.(member, why.reason);
+    const { socket, gone } = member.cursor;
+    if (gone) member.release();
+    else new Leaver(this, socket, why, member);
   }
 }

@@ -11,19 +11,16 @@ const RETRY_MS = 100;
 /** If there is more time between two looks, the server has slept, and readers perhaps too. */
 const SLEEP_MS = 1000;
 
-/** What is needed of the room. */
-export interface ReadersRoom extends CursorRoom {
-  readonly members: ReadonlySet<Member>;
-}
-
 export class SlowReaders {
-  readonly #room: ReadersRoom;
+  readonly #room: CursorRoom;
+  readonly #members: ReadonlySet<Member>;
   readonly #patienceMs: number;
   #heldUpSinceMs: number | undefined;
   #retryAtMs = 0;
 
-  constructor(room: ReadersRoom, patienceMs: number) {
+  constructor(room: CursorRoom, members: ReadonlySet<Member>, patienceMs: number) {
     this.#room = room;
+    this.#members = members;
     this.#patienceMs = patienceMs;
   }
 
@@ -40,13 +37,12 @@ export class SlowReaders {
    * together. Drops those in the way that have not moved on in time; returns whether one has or is gone.
    */
   hurry(now: number): boolean {
-    const { members, log } = this.#room;
-    const { tail } = log;
+    const { tail } = this.#room.log;
     const clockMs = this.#clockMs(now);
     const retry = now >= this.#retryAtMs;
     if (retry) this.#retryAtMs = now + RETRY_MS;
     let moved = false;
-    for (const { cursor } of members) {
+    for (const { cursor } of this.#members) {
       if (!cursor.blocked) continue;
       if (cursor.reached >= cursor.goal) {
         cursor.goal = cursor.nextGoal;

@@ -39,7 +39,7 @@ export class Connections implements ArrivalHost {
   readonly arrivals = new Set<Arrival>();
   readonly refused = new Set<Arrival>();
   readonly #deadlines = new Map<number, Deadlines<Arrival>>();
-  readonly #seat = { release: () => void this.#seats-- };
+  readonly #releaseSeat = () => void this.#seats--;
   #seats = 0;
   #unixNumber = 0;
   #stopAtMs = NEVER;
@@ -88,7 +88,7 @@ export class Connections implements ArrivalHost {
     if (this.#stopped) return arrival.dismiss("server stopping");
     if (this.#seats >= this.clientsMax) return arrival.refuse(ROOM_IS_FULL);
     this.#seats++;
-    arrival.seat = this.#seat;
+    arrival.releaseSeat = this.#releaseSeat;
     arrival.pass();
   }
 

@@ -305,7 +305,7 @@ describe("a member that leaves", () => {
     const { room, join, pass, events, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
     const eve = new FakeSocket();
     let seats = 1;
-    room.join(eve, "eve", "eve", { release: () => seats-- });
+    room.join(eve, "eve", "eve", () => seats--);
     expect(join("zoe").received).toBe("");
     eve.room = 0;
     bob.sends("1\n2\n3\n");
@@ -339,7 +339,7 @@ describe("a member that leaves", () => {
     const { room, pass, bob } = openPair(SMALL, 0);
     const eve = new FakeSocket();
     let seats = 1;
-    room.join(eve, "eve", "eve", { release: () => seats-- });
+    room.join(eve, "eve", "eve", () => seats--);
     eve.sends(LINES);
     pass(0);
     eve.data.closed();

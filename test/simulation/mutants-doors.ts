@@ -100,7 +100,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "    this.#host.room.reportRefusal(this.label, reason);\n    this.closed();\n    this.#host.room.reportRefusal(",
     ],
     "a seat with a name, or of an address with a limit, is never given back": [
-      "        seat?.release();\n",
+      "      releaseSeat?.();\n",
       "",
     ],
     "arrivals are not reported at a stop": [

@@ -4,10 +4,13 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("extras/history.ts", {
-    "history has a line too many": ["lines > max.lines ||", "lines - 1 > max.lines ||"],
-    "history has a line too few": ["lines > max.lines ||", "lines >= max.lines ||"],
-    "history has a byte too many": ["bytes > max.bytes ||", "bytes > max.bytes + 1 ||"],
-    "lines that the log no longer keeps are history": ["|| start < log.head - max.keptBytes;", ";"],
+    "history has a line too many": ["(lines > max.lines ||", "(lines - 1 > max.lines ||"],
+    "history has a line too few": ["(lines > max.lines ||", "(lines >= max.lines ||"],
+    "history has a byte too many": [
+      "Math.max(bytes - max.bytes,",
+      "Math.max(bytes - max.bytes - 1,",
+    ],
+    "lines that the log no longer keeps are history": [", log.head - max.keptBytes - start)", ")"],
     "notices are history": ["if (!isPassing) add", "add"],
     "what was sent between two notices is not history": [
       "cursor.position = Math.min(span.next?.start ?? presentStart, presentStart);",
@@ -110,7 +113,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("extras/presence.ts", {
     "a newcomer sends before its joining is told": [
-      "      if (!sender.isWaiting) room.send(sender);\n",
+      "      // At once, before what it sends itself.\n      room.send(sender);\n",
       "",
     ],
     "one that leaves is not told to have left": ['tell("left", name);', "void name;"],

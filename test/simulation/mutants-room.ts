@@ -20,24 +20,24 @@ const LOG = faultsIn("room/line-log.ts", {
     "const notesFull = false;",
   ],
   "a member gets its own lines back": [
-    "return lastRun >= this.#firstRun && ",
-    "return lastRun >= Number.POSITIVE_INFINITY && ",
+    "if (this.#endOf(reader.lastRun) > cursor) {",
+    "if (this.#endOf(reader.lastRun) > Number.POSITIVE_INFINITY) {",
   ],
   "after a short write among own lines, the cursor counts them as taken": [
-    "if (!this.#sentSince(reader, cursor)) return cursor + taken;",
-    "return cursor + taken;",
+    "let left = this.#piece.length - taken;",
+    "let left = this.#piece.length - taken;\n    if (left > 0) return cursor + taken;",
   ],
   "what a newcomer has not taken yet is forgotten": [
     "    this.#tail = Math.min(this.#tail, position);\n",
     "",
   ],
-  "the start of a line is not found behind the wrap": [
+  "the end of a line is not found behind the wrap": [
     "(isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf)",
     "(isWrapped ? this.#ringBytes : lf)",
   ],
-  "a line that starts at a place is not found there": [
-    "const at = (position - 1) % this.#ringBytes;",
-    "const at = position % this.#ringBytes;",
+  "a line that ends at a place is not found there": [
+    "const lf = this.#bytes.indexOf(LF, at);",
+    "const lf = this.#bytes.indexOf(LF, at + 1);",
   ],
   "what is kept takes the place of what is pending": [
     "this.#ringBytes = bytesMax + keptBytes;",
@@ -62,13 +62,13 @@ const TURNS = [
   ...faultsIn("room/fair-queue.ts", {
     "a sender that waits is not paused": ["    sender.pause?.();\n", ""],
     "a sender sends before those that wait": [
-      "if (next === sender) this.#sendQuantum(sender);",
+      "if (this.senders.length === 0) this.#sendQuantum(sender);",
       "this.#sendQuantum(sender);",
     ],
     "a sender sends on while others wait": ["left -= run.length;", ""],
     "one that has had its turn stays first": [
-      "      this.senders.push(sender);\n      this.senders.shift();\n",
-      "",
+      "      this.senders.shift();\n      sender.isWaiting = hasMore;\n      if (hasMore) this.senders.push(sender);",
+      "      if (!hasMore) this.senders.shift();\n      sender.isWaiting = hasMore;\n      if (hasMore) continue;",
     ],
     "one that waits is put into the queue again": ["    if (sender.isWaiting) return;\n", ""],
     "nothing is done after lines that are taken": [
@@ -79,20 +79,20 @@ const TURNS = [
   ...faultsIn("room/member.ts", {
     "a sender is never resumed": ["    this.cursor.socket.resume();\n", ""],
     "what a member without room still has to send is dropped when it goes": [
-      "    this.#room.lost(this, reason);\n    if (!this.isWaiting) this.#room.send(this);",
-      "    this.#room.lost(this, reason);\n    this.lines = { push() {}, end() {}, next: undefined, take: () => undefined, objection: undefined };\n    if (!this.isWaiting) this.#room.send(this);",
+      "    this.#room.lost(this, reason);\n    this.#room.send(this);",
+      "    this.#room.lost(this, reason);\n    this.lines = { push() {}, end() {}, next: undefined, take: () => undefined, objection: undefined };\n    this.#room.send(this);",
     ],
     "a member that is gone and sends no more is not silent": [
-      "    this.#room.lost(this, reason);\n    if (!this.isWaiting) this.#room.send(this);",
+      "    this.#room.lost(this, reason);\n    this.#room.send(this);",
       "    this.#room.lost(this, reason);",
     ],
     "a line that is too long is no reason to leave": [
-      "this.#leaves ?? this.lines.objection;",
-      "this.#leaves;",
+      "this.#leaves ??= this.lines.objection ?? (",
+      "this.#leaves ??= (",
     ],
     "a member that is disconnected and has nothing to send stays": [
-      "    this.#leaves = { reason, message };\n    if (!this.isWaiting)",
-      "    this.#leaves = { reason, message };\n    if (this.lines.next && !this.isWaiting)",
+      "    this.#leaves = { reason, message };\n",
+      "    this.#leaves = { reason, message };\n    if (this.lines.next)",
     ],
     "a member whose connection was found to be gone leaves again when that is told": [
       "this.cursor.socket.data = GONE;",
@@ -234,7 +234,7 @@ const LEAVING = [
       "this.#room.wake(0);",
     ],
     "a leaver that goes on taking gets no more time": [
-      "if (cursor.reached >= this.#goal) this.#expectProgress(cursor);\n    else ",
+      "if (member.cursor.reached >= this.#goal) this.#expectProgress(member);\n    else ",
       "",
     ],
     "the goal of a leaver is not renewed": [
@@ -242,12 +242,12 @@ const LEAVING = [
       "this.#goal ||= cursor.nextGoal;",
     ],
     "a leaver that takes nothing at all is kept": [
-      "if (cursor.reached >= this.#goal)",
-      "if (cursor.position >= 0)",
+      "if (member.cursor.reached >= this.#goal)",
+      "if (member.cursor.position >= 0)",
     ],
     "a leaver need not take a line for it alone": [
-      "if (cursor.reached >= this.#goal)",
-      "if (cursor.position >= this.#goal)",
+      "if (member.cursor.reached >= this.#goal)",
+      "if (member.cursor.position >= this.#goal)",
     ],
     "a refusal has no message": ["`* ${message}\\n`", '""'],
   }),
@@ -258,16 +258,16 @@ const LEAVING = [
     ],
     "nobody looks after leavers": ["      dueAtMs = Math.min(dueAtMs, due.dueAtMs);\n", ""],
     "a member that is gone while it waits keeps its seat": [
-      "if (!this.members.has(member)) member.seat?.release();",
-      "",
+      "if (gone) member.release();\n    else ",
+      "if (!gone) ",
     ],
     "a member gives its seat back before its lines are in the log": [
-      "if (member.isSilent) member.seat?.release();",
-      "member.seat?.release();",
+      "if (member.isSilent) member.release();",
+      "member.release();",
     ],
     "a leaver gives its seat back before it has everything": [
-      "if (!this.members.has(member)) member.seat?.release();",
-      "member.seat?.release();",
+      "if (gone) member.release();\n    else ",
+      "member.release();\n    if (!gone) ",
     ],
     "one that is silent is told to be so twice": ["    if (member.isSilent) return;\n", ""],
     "a refusal is not reported": [
