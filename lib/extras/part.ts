@@ -90,11 +90,11 @@ export interface Part {
 /** What the registry of extras, lib/server/extras.ts, has for each. */
 export interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
-  /** Options that do not go together; `!web` stands for one that is not there, but needed. */
-  readonly excludes?: readonly (readonly string[])[];
+  /** Options that do not go together; `web-name !web` is the one without the other, which it needs. */
+  readonly excludes?: readonly string[];
   /**
-   * What `listen` takes, from the command line and the files that it names, which are read again at
-   * SIGHUP; the same names and values by default.
+   * What `listen` takes and the command line has by another name or value, or in a file, which is read
+   * again at SIGHUP.
    */
   settings?(given: Values<Options>): Settings | Promise<Settings>;
   /** How many files it needs. */

@@ -56,19 +56,16 @@ export function flag(help: string): Option<boolean> {
 export function kind<Value>(
   takes: string,
   expects: string,
-  parse: (text: string) => Value | undefined,
+  parse: Option<Value | undefined>["parse"],
 ) {
-  function option(help: string): Option<Value | undefined>;
-  function option<None>(help: string, initial: None): Option<Value | None>;
-  function option(help: string, initial?: Value) {
-    return { takes, expects, help, default: initial, parse };
-  }
-  return option;
+  return <None extends Value | undefined>(help: string, initial?: None): Option<Value | None> =>
+    // Left out, it is undefined, and then None has that.
+    ({ takes, expects, help, default: initial as None, parse });
 }
 
 /** Text that is taken as it is, unless it is empty. */
-export function text(takes: string) {
-  return kind(takes, `a ${takes}`, (value) => value || undefined);
+export function text(takes: string, expects = `a ${takes}`) {
+  return kind(takes, expects, (value) => value || undefined);
 }
 
 /**
