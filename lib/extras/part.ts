@@ -20,11 +20,6 @@ export interface Secrets {
 /** A member, as a program around the room sees it. */
 export type MemberView = Pick<Member, "name" | "label" | "disconnect">;
 
-/** Makes a function of a program's own that cannot throw, so that nothing is left half done by it. */
-export type Guard = <Details extends unknown[]>(
-  report: ((...details: Details) => void) | undefined,
-) => (...details: Details) => void;
-
 /** What a part is made of; what is not told here, `ListenOptions` tells. */
 export interface Context {
   readonly secrets: Secrets;
@@ -34,7 +29,6 @@ export interface Context {
   readonly handlers: () => Bun.SocketHandler<Life>;
   readonly onWarning: (what: string) => void;
   readonly onError: ((error: Error) => void) | undefined;
-  readonly guard: Guard;
   readonly arrivalMs: number;
 }
 

@@ -44,6 +44,27 @@ export function checkRange(option: string, value: unknown, min: number, max = In
   throw new UserError(`${option} is a ${kind} ${range}, not ${value}`, { permanent: true });
 }
 
+/**
+ * Makes a function of a program's own that cannot throw, so that nothing is left half done by it.
+ *
+ * @param onError told of what the function throws; by default, that is an uncaught exception
+ */
+export function guarded<Details extends unknown[]>(
+  report: ((...details: Details) => void) | undefined,
+  onError: ((error: Error) => void) | undefined,
+): (...details: Details) => void {
+  return (...details) => {
+    try {
+      report?.(...details);
+    } catch (error) {
+      queueMicrotask(() => {
+        if (onError && error instanceof Error) onError(error);
+        else throw error;
+      });
+    }
+  };
+}
+
 /** Text that a user gave, as a message shows it: quoted, on one line, of bounded length. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
