@@ -101,9 +101,8 @@ export class Connections implements ArrivalHost {
   }
 
   deadlines(withinMs: number): Deadlines<Arrival> {
-    const deadlines = this.#deadlines.get(withinMs) ?? new Deadlines(withinMs, this.room.now);
-    this.#deadlines.set(withinMs, deadlines);
-    return deadlines;
+    const { now } = this.room;
+    return this.#deadlines.getOrInsertComputed(withinMs, () => new Deadlines(withinMs, now));
   }
 
   /** Does the work of a turn: `Room.flush`, and what arrivals have no more time for. */
@@ -144,8 +143,7 @@ export class Connections implements ArrivalHost {
 
   /** A stop is over once nobody is left, and all that was sent here has its place. */
   #finishStop(): void {
-    if (this.#stopped && this.open === 0 && (this.room.isSettled || this.#isOverdue))
-      this.#stopped.resolve();
+    if (this.open === 0 && (this.room.isSettled || this.#isOverdue)) this.#stopped?.resolve();
   }
 
   #stopArrivals(): void {
