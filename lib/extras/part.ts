@@ -63,10 +63,8 @@ export interface Part {
   readonly reservations?: Reservations;
   /** The room is made; nobody can come before this has resolved. */
   start?(room: Room): Promise<void>;
-  /** Opens a port of its own, once that of the server is open. */
-  open?(connections: ConnectionsView, way: Way): Promise<void>;
-  /** Where it is found by HTTP, once it is open: a name, and the URL. */
-  readonly url?: readonly [name: string, url: string] | undefined;
+  /** Opens a port of its own, once that of the server is open; returns its URL, by a name. */
+  open?(connections: ConnectionsView, way: Way): Promise<Readonly<Record<string, string>>>;
   /** What the log has at the start. */
   readonly note?: string | undefined;
   /** The secrets have changed. */

@@ -42,9 +42,6 @@ export function metrics(
       gone: (_, reason) => count(counts.left, reason),
       refused: (_, message) => count(counts.refused, message),
     }),
-    get url() {
-      return port && (["metrics", `http://${port.address}/metrics`] as const);
-    },
     async open(connections) {
       const figures = () => {
         const own = roomFigures(connections, logBytes, counts);
@@ -60,6 +57,7 @@ export function metrics(
       port = await openHttpPort(place, (at) =>
         Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
       );
+      return { metrics: `http://${port.address}/metrics` };
     },
     async close() {
       port?.close();

@@ -44,6 +44,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
   connections.ways.push(way);
 
   let listener: Awaited<ReturnType<typeof openListener>> | undefined;
+  const urls: Record<string, string> = {};
   const stop = async (graceMs: number) => {
     listener?.stop();
     for (const part of parts) part.stop?.();
@@ -56,7 +57,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
   try {
     for (const part of parts) await part.start?.(room);
     listener = await openListener(options, handlers());
-    for (const part of parts) await part.open?.(connections, way);
+    for (const part of parts) Object.assign(urls, await part.open?.(connections, way));
   } catch (error) {
     await stop(0);
     throw error;
@@ -68,7 +69,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
     get size() {
       return room.size;
     },
-    urls: Object.fromEntries(parts.flatMap(({ url }) => (url ? [url] : []))),
+    urls,
     notes: parts.flatMap(({ note }) => note ?? []),
     renew(renewed) {
       if (secrets.tls && renewed.tls) secrets.tls = renewed.tls;
