@@ -125,12 +125,7 @@ export class Connections implements ArrivalHost {
     if (dueAtMs !== NEVER) this.room.wake(Math.max(1, dueAtMs - now));
   }
 
-  /**
-   * Hands everybody what is pending, then EOF.
-   *
-   * @param graceMs how long to wait for slow readers, in ms
-   * @returns once the last connection is gone; the same promise when called again
-   */
+  /** See `Server.stop`. */
   stop(graceMs: number): Promise<void> {
     if (this.#stopped) return this.#stopped.promise;
     this.#stopped = Promise.withResolvers();
