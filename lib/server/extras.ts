@@ -13,9 +13,7 @@ const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
 const file = text("file");
 const addresses = kinds.list("address", "an address or a range", /^/);
 
-function entry<Settings, Options extends Table = {}>(
-  one: Entry<Options, Settings>,
-): Entry<Options, Settings> {
+function entry<Settings, Options extends Table = {}>(one: Entry<Options, Settings>) {
   return one;
 }
 

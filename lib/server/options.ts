@@ -1,13 +1,7 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
-import {
-  type Command,
-  flag,
-  parsePort,
-  type Table,
-  text,
-  type Values,
-} from "../program/command-line.ts";
+import type { Command, Table, Values } from "../program/command-line.ts";
+import { flag, parsePort, text } from "../program/command-line.ts";
 import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
