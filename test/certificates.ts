@@ -11,8 +11,7 @@ export interface Certificates {
 
 /**
  * A CA and certificates of it (`server` for localhost and 127.0.0.1, `client`,
- * `other` for another host, `expired`), and `stranger`, which it has not signed. `sealed.key` and
- * `sealed-legacy.key` are that of `server`, encrypted, in the present form and in the old one.
+ * `other` for another host, `expired`), and `stranger`, which it has not signed.
  *
  * @param folder where to put them; whoever asks for them removes it
  */
@@ -42,9 +41,5 @@ export function makeCertificates(
   signed("client", "DNS:client");
   signed("other", "DNS:other.example");
   signed("expired", here, -1);
-
-  const sealed = "-aes256 -passout pass:secret";
-  openssl(`pkey -in server.key ${sealed} -out sealed.key`);
-  openssl(`ec -in server.key ${sealed} -out sealed-legacy.key`);
   return { file };
 }

@@ -1,9 +1,10 @@
 /** A program around the room that is a member of its own: it receives lines, and sends some. */
 
+import { guarded } from "../program/system-errors.ts";
 import type { Extra } from "../room/extra.ts";
 import { LF, LineBuffer } from "../room/line-buffer.ts";
 import type { Room } from "../room/room.ts";
-import type { Context, Guard, MemberView, Part } from "./part.ts";
+import type { Context, MemberView, Part } from "./part.ts";
 
 /** What a bot may do. */
 export interface BotRoom {
@@ -37,11 +38,11 @@ export interface BotEvents {
 export type BotSettings = { bot?: ((room: BotRoom) => BotEvents) | undefined };
 
 /** @param make told of its room, before anybody joins */
-export function bot(make: (room: BotRoom) => BotEvents, { guard }: Context): Part {
-  return { extra: (room) => extraOf(make, room, guard) };
+export function bot(make: (room: BotRoom) => BotEvents, context: Context): Part {
+  return { extra: (room) => extraOf(make, room, context) };
 }
 
-function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): Extra {
+function extraOf(make: (room: BotRoom) => BotEvents, room: Room, { onError }: Context): Extra {
   /** Told whether a line that has been taken has come into the log. */
   const waiting = new Set<(isInLog: boolean) => void>();
   const send = (line: string | Uint8Array): Promise<boolean> => {
@@ -71,7 +72,7 @@ function extraOf(make: (room: BotRoom) => BotEvents, room: Room, guard: Guard): 
   /** What there is to tell at the end of this turn. */
   const news: (() => void)[] = [];
   const tell = (report: () => void) => {
-    news.push(guard(report));
+    news.push(guarded(report, onError));
     room.wake(0);
   };
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -20,11 +20,6 @@ export interface Secrets {
 /** A member, as a program around the room sees it. */
 export type MemberView = Pick<Member, "name" | "label" | "disconnect">;
 
-/** Makes a function of a program's own that cannot throw, so that nothing is left half done by it. */
-export type Guard = <Details extends unknown[]>(
-  report: ((...details: Details) => void) | undefined,
-) => (...details: Details) => void;
-
 /** What a part is made of; what is not told here, `ListenOptions` tells. */
 export interface Context {
   readonly secrets: Secrets;
@@ -34,7 +29,6 @@ export interface Context {
   readonly handlers: () => Bun.SocketHandler<Life>;
   readonly onWarning: (what: string) => void;
   readonly onError: ((error: Error) => void) | undefined;
-  readonly guard: Guard;
   readonly arrivalMs: number;
 }
 
@@ -69,10 +63,8 @@ export interface Part {
   readonly reservations?: Reservations;
   /** The room is made; nobody can come before this has resolved. */
   start?(room: Room): Promise<void>;
-  /** Opens a port of its own, once that of the server is open. */
-  open?(connections: ConnectionsView, way: Way): Promise<void>;
-  /** Where it is found by HTTP, once it is open: a name, and the URL. */
-  readonly url?: readonly [name: string, url: string] | undefined;
+  /** Opens a port of its own, once that of the server is open; returns its URL, by a name. */
+  open?(connections: ConnectionsView, way: Way): Promise<Readonly<Record<string, string>>>;
   /** What the log has at the start. */
   readonly note?: string | undefined;
   /** The secrets have changed. */
@@ -90,11 +82,11 @@ export interface Part {
 /** What the registry of extras, lib/server/extras.ts, has for each. */
 export interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
-  /** Options that do not go together; `!web` stands for one that is not there, but needed. */
-  readonly excludes?: readonly (readonly string[])[];
+  /** Options that do not go together; `web-name !web` is the one without the other, which it needs. */
+  readonly excludes?: readonly string[];
   /**
-   * What `listen` takes, from the command line and the files that it names, which are read again at
-   * SIGHUP; the same names and values by default.
+   * What `listen` takes and the command line has by another name or value, or in a file, which is read
+   * again at SIGHUP.
    */
   settings?(given: Values<Options>): Settings | Promise<Settings>;
   /** How many files it needs. */

@@ -35,17 +35,6 @@ export function metrics(
   const counts = newCounts();
   let port: HttpPort | undefined;
 
-  const figures = (connections: ConnectionsView): Response => {
-    const own = roomFigures(connections, logBytes, counts);
-    const all = [...own, ...parts.flatMap((part) => part.figures?.() ?? [])];
-    return answer(all.map(textOf).join(""), 200, TEXT_FORMAT);
-  };
-  const health = ({ room }: ConnectionsView): Response => {
-    const [ailment] = parts.flatMap((part) => part.ailment?.() ?? []);
-    const why = room.isStopping ? "stopping" : ailment;
-    return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
-  };
-
   return {
     extra: () => ({
       joined: () => void counts.joined++,
@@ -53,17 +42,22 @@ export function metrics(
       gone: (_, reason) => count(counts.left, reason),
       refused: (_, message) => count(counts.refused, message),
     }),
-    get url() {
-      return port && (["metrics", `http://${port.address}/metrics`] as const);
-    },
     async open(connections) {
-      const routes = {
-        "/metrics": { GET: () => figures(connections) },
-        "/health": { GET: () => health(connections) },
+      const figures = () => {
+        const own = roomFigures(connections, logBytes, counts);
+        const all = [...own, ...parts.flatMap((part) => part.figures?.() ?? [])];
+        return answer(all.map(textOf).join(""), 200, TEXT_FORMAT);
       };
+      const health = () => {
+        const [ailment] = parts.flatMap((part) => part.ailment?.() ?? []);
+        const why = connections.room.isStopping ? "stopping" : ailment;
+        return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
+      };
+      const routes = { "/metrics": { GET: figures }, "/health": { GET: health } };
       port = await openHttpPort(place, (at) =>
         Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
       );
+      return { metrics: `http://${port.address}/metrics` };
     },
     async close() {
       port?.close();

@@ -22,6 +22,9 @@ export interface Option<Value> {
   parse(text: string, before: Value): Value | undefined;
 }
 
+/** An option as it was given. */
+type Given = { rawName: string; value?: string | undefined; inlineValue?: boolean | undefined };
+
 /** Options by their names. */
 export type Table = Readonly<Record<string, Option<unknown>>>;
 
@@ -56,19 +59,16 @@ export function flag(help: string): Option<boolean> {
 export function kind<Value>(
   takes: string,
   expects: string,
-  parse: (text: string) => Value | undefined,
+  parse: Option<Value | undefined>["parse"],
 ) {
-  function option(help: string): Option<Value | undefined>;
-  function option<None>(help: string, initial: None): Option<Value | None>;
-  function option(help: string, initial?: Value) {
-    return { takes, expects, help, default: initial, parse };
-  }
-  return option;
+  return <None extends Value | undefined>(help: string, initial?: None): Option<Value | None> =>
+    // Left out, it is undefined, and then None has that.
+    ({ takes, expects, help, default: initial as None, parse });
 }
 
 /** Text that is taken as it is, unless it is empty. */
-export function text(takes: string) {
-  return kind(takes, `a ${takes}`, (value) => value || undefined);
+export function text(takes: string, expects = `a ${takes}`) {
+  return kind(takes, expects, (value) => value || undefined);
 }
 
 /**
@@ -97,10 +97,10 @@ export function parseCommandLine<Options extends Table>(
   for (const token of tokens) {
     if (token.kind === "positional") given.push(token.value);
     if (token.kind !== "option") continue;
-    const { name, rawName, value, inlineValue } = token;
+    const { name } = token;
     const option = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (option === undefined) throw unknownOption(argv[token.index] ?? rawName, command, table);
-    options[name] = parseValue(option, rawName, options[name], value, inlineValue);
+    if (option === undefined) throw unknownOption(argv[token.index] ?? name, command, table);
+    options[name] = parseValue(option, options[name], token);
     if (options["help"]) return { print: formatHelp(command, table) };
     if (options["version"]) return { print: `${command.name} ${version}` };
   }
@@ -167,16 +167,11 @@ function unknownOption(word: string, command: Command, table: Table): UserError 
   return usageError(`${unknown}; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`);
 }
 
-function parseValue(
-  { takes, expects, parse }: Option<unknown>,
-  name: string,
-  before: unknown,
-  value: string | undefined,
-  isInline: boolean | undefined,
-) {
+function parseValue({ takes, expects, parse }: Option<unknown>, before: unknown, given: Given) {
+  const { rawName: name, value, inlineValue } = given;
   if (takes === undefined && value !== undefined) throw usageError(`${name} takes no value`);
   // After a space, what looks like an option is one: a value is missing.
-  const isValue = value !== undefined && (isInline || !/^-./s.test(value));
+  const isValue = value !== undefined && (inlineValue || !/^-./s.test(value));
   const parsed = takes === undefined || isValue ? parse(value ?? "", before) : undefined;
   if (parsed !== undefined) return parsed;
   throw usageError(`${name} takes ${expects}${value === undefined ? "" : `, not ${quote(value)}`}`);

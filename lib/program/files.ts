@@ -24,20 +24,17 @@ export function readPassPhrase(file: string): Uint8Array {
 }
 
 /**
- * PEM files of one side: its certificate, with those that lead from it to its CA; the key of that
+ * PEM of one side: its certificate, with those that lead from it to its CA; the key of that
  * certificate; the CAs whose certificates the other side may show.
  */
-export type TlsFiles = { [File in "cert" | "key" | "ca"]?: string | undefined };
-
-/** What the files hold, in PEM. */
-export type TlsMaterial = { [File in keyof TlsFiles]: string };
+export type TlsMaterial = { [File in "cert" | "key" | "ca"]?: string | undefined };
 
 /**
- * Reads certificates and keys.
+ * Reads certificates and keys from files.
  *
  * @throws {UserError} that names a file which is unreadable, not what it should be, or out of date
  */
-export function loadTls(files: TlsFiles): TlsMaterial {
+export function loadTls(files: TlsMaterial): TlsMaterial {
   const material: TlsMaterial = {};
   for (const kind of ["cert", "key", "ca"] as const)
     if (files[kind] !== undefined) material[kind] = read(files[kind], "utf8");

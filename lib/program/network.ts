@@ -47,10 +47,7 @@ export interface Port {
  * @param listen does socket, bind and listen, or throws
  * @throws {UserError} that says why it cannot
  */
-export async function listenOnPort<Made>(
-  { host, port }: Port,
-  listen: (hostname: string) => Made,
-): Promise<Made> {
+export async function listenOnPort<Made>({ host, port }: Port, listen: (hostname: string) => Made) {
   let failure: unknown;
   try {
     for (const address of await addressesOf(host))

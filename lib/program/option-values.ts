@@ -1,6 +1,6 @@
 /** What options take, to put into the table of a command line: sizes, times, numbers and so on. */
 
-import { kind, type Option } from "./command-line.ts";
+import { kind } from "./command-line.ts";
 import { type Port, splitAddress } from "./network.ts";
 import { DAY_MS, parseSize, parseTimeMs } from "./units.ts";
 
@@ -64,15 +64,10 @@ export const lines = kind<{ bytes: number; lines?: number }>(
 );
 
 /** Texts of one pattern, as often as the option is given. */
-export function list(
-  takes: string,
-  expects: string,
-  pattern: RegExp,
-  help: string,
-): Option<readonly string[] | undefined> {
-  const parse = (text: string, before: readonly string[] = []) =>
-    pattern.test(text) ? [...before, text] : undefined;
-  return { takes, expects, help, default: undefined, parse };
+export function list(takes: string, expects: string, pattern: RegExp) {
+  return kind<readonly string[]>(takes, expects, (text, before = []) =>
+    pattern.test(text) ? [...before, text] : undefined,
+  );
 }
 
 function inRange(value: number | undefined, min: number, max: number): number | undefined {

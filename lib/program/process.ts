@@ -72,9 +72,9 @@ export const stderr = {
   write(event: string): void {
     // After a gap nothing is queued until the count can follow what came before it.
     if (dropped > 0 || pieces.length === PIECES_MAX) return void dropped++;
-    const last = pieces.at(-1) ?? "";
-    if (last === "" || last.length + event.length > PIPE_BUF) pieces.push(event);
-    else pieces[pieces.length - 1] = last + event;
+    const last = pieces.pop() ?? "";
+    if (last.length + event.length > PIPE_BUF) pieces.push(last, event);
+    else pieces.push(last + event);
     writing ??= writeAll();
   },
 
@@ -86,20 +86,18 @@ export const stderr = {
 
 async function writeAll(): Promise<void> {
   try {
-    for (let text = nextPiece(); text !== undefined; text = nextPiece())
-      await writeFully(2, Buffer.from(text));
+    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
+      await writeFully(2, Buffer.from(piece));
+      if (dropped === 0 || pieces.length > 0) continue;
+      const were = dropped === 1 ? "event was" : "events were";
+      pieces.push(stderr.lineOf(`${dropped} ${were} not logged`));
+      dropped = 0;
+    }
   } catch {
     // Nobody can be told.
     pieces.length = dropped = 0;
   }
   writing = undefined;
-}
-
-function nextPiece(): string | undefined {
-  if (pieces.length > 0 || dropped === 0) return pieces.shift();
-  const count = `${dropped} ${dropped === 1 ? "event was" : "events were"} not logged`;
-  dropped = 0;
-  return stderr.lineOf(count);
 }
 
 /** Calls a handler at each such signal; one that `nohup` or the like has ignored stays ignored. */

@@ -44,6 +44,27 @@ export function checkRange(option: string, value: unknown, min: number, max = In
   throw new UserError(`${option} is a ${kind} ${range}, not ${value}`, { permanent: true });
 }
 
+/**
+ * Makes a function of a program's own that cannot throw, so that nothing is left half done by it.
+ *
+ * @param onError told of what the function throws; by default, that is an uncaught exception
+ */
+export function guarded<Details extends unknown[]>(
+  report: ((...details: Details) => void) | undefined,
+  onError: ((error: Error) => void) | undefined,
+): (...details: Details) => void {
+  return (...details) => {
+    try {
+      report?.(...details);
+    } catch (error) {
+      queueMicrotask(() => {
+        if (onError && error instanceof Error) onError(error);
+        else throw error;
+      });
+    }
+  };
+}
+
 /** Text that a user gave, as a message shows it: quoted, on one line, of bounded length. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
@@ -59,13 +80,14 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
+/** What codes mean in one place, where that is more than in general. */
+type Words = Readonly<Record<string, string>>;
+
 /**
  * An error in words, for the end of a message: the system's for a code that it knows, as strerror(3)
  * has them, else the error's own message. A `UserError` is in words already.
- *
- * @param words what a code means in this place, where that is more than in general
  */
-export function explain(error: unknown, words: Readonly<Record<string, string>> = {}): string {
+export function explain(error: unknown, words: Words = {}): string {
   if (error instanceof UserError) return error.message;
   const code = codeOf(error);
   const system = getSystemErrorMap().values();
@@ -75,16 +97,8 @@ export function explain(error: unknown, words: Readonly<Record<string, string>> 
   return message.includes(code) ? message : `${message} (${code})`;
 }
 
-/**
- * What has failed, and why: an error with that as its cause, or with what a `UserError` carries.
- *
- * @param words what a code means in this place, where that is more than in general
- */
-export function failed(
-  what: string,
-  error: unknown,
-  words?: Readonly<Record<string, string>>,
-): UserError {
+/** What has failed, and why: an error with that as its cause, or with what a `UserError` carries. */
+export function failed(what: string, error: unknown, words?: Words): UserError {
   const details = error instanceof UserError ? error : { cause: error };
   return new UserError(`${what}: ${explain(error, words)}`, details);
 }

@@ -17,17 +17,16 @@ export interface RoomEvents {
   onLeave?: ((member: MemberView, reason: string, behindBytes: number) => void) | undefined;
   /** A client, by its address and port, was told why it is refused, as far as it could be told. */
   onRefuse?: ((label: string, why: string) => void) | undefined;
+  /**
+   * Told what one of these has thrown, which is an uncaught exception by default; or that a handler
+   * of a server has failed, which is a bug and ends its connection.
+   */
+  onError?: ((error: Error) => void) | undefined;
 }
 
 /** What there is to choose in a room. */
 type RoomChoices = RoomEvents &
-  Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs"> & {
-    /**
-     * Told what an event has thrown, or that a handler of a server has failed, which is a bug and
-     * ends its connection; by default, what events throw is an uncaught exception.
-     */
-    onError?: (error: Error) => void;
-  };
+  Pick<RoomOptions, "logBytes" | "lineBytesMax" | "patienceMs" | "lingerMs">;
 
 /** Clock and alarm of the program, and what there is to choose in the room. */
 export type OpenRoomOptions = RoomChoices & Pick<RoomOptions, "now" | "wake">;
@@ -68,16 +67,11 @@ export type ListenOptions = Place &
     onWarning?: (what: string) => void;
   };
 
-export interface Listener {
+/** A room that listens. */
+export interface Server extends AsyncDisposable {
   /** Where it listens: `[::]:8080`, with the real port, or a path, whose port is 0. */
   readonly address: string;
   readonly port: number;
-  /** Accepts nobody any more. */
-  stop(): void;
-}
-
-/** A room that listens. */
-export interface Server extends Listener, AsyncDisposable {
   /** How many clients are in the room. */
   readonly size: number;
   /** Where else it is found, by the name of the option: `http://127.0.0.1:8081/` for `web`. */

@@ -101,9 +101,8 @@ export class Connections implements ArrivalHost {
   }
 
   deadlines(withinMs: number): Deadlines<Arrival> {
-    const deadlines = this.#deadlines.get(withinMs) ?? new Deadlines(withinMs, this.room.now);
-    this.#deadlines.set(withinMs, deadlines);
-    return deadlines;
+    const { now } = this.room;
+    return this.#deadlines.getOrInsertComputed(withinMs, () => new Deadlines(withinMs, now));
   }
 
   /** Does the work of a turn: `Room.flush`, and what arrivals have no more time for. */
@@ -126,12 +125,7 @@ export class Connections implements ArrivalHost {
     if (dueAtMs !== NEVER) this.room.wake(Math.max(1, dueAtMs - now));
   }
 
-  /**
-   * Hands everybody what is pending, then EOF.
-   *
-   * @param graceMs how long to wait for slow readers, in ms
-   * @returns once the last connection is gone; the same promise when called again
-   */
+  /** See `Server.stop`. */
   stop(graceMs: number): Promise<void> {
     if (this.#stopped) return this.#stopped.promise;
     this.#stopped = Promise.withResolvers();
@@ -144,8 +138,7 @@ export class Connections implements ArrivalHost {
 
   /** A stop is over once nobody is left, and all that was sent here has its place. */
   #finishStop(): void {
-    if (this.#stopped && this.open === 0 && (this.room.isSettled || this.#isOverdue))
-      this.#stopped.resolve();
+    if (this.open === 0 && (this.room.isSettled || this.#isOverdue)) this.#stopped?.resolve();
   }
 
   #stopArrivals(): void {

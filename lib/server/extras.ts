@@ -11,11 +11,9 @@ import * as kinds from "../program/option-values.ts";
 
 const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
 const file = text("file");
-const addresses = (help: string) => kinds.list("address", "an address or a range", /^/, help);
+const addresses = kinds.list("address", "an address or a range", /^/);
 
-function entry<Settings, Options extends Table = {}>(
-  one: Entry<Options, Settings>,
-): Entry<Options, Settings> {
+function entry<Settings, Options extends Table = {}>(one: Entry<Options, Settings>) {
   return one;
 }
 
@@ -28,7 +26,7 @@ export const EXTRAS = {
       ),
       room: kinds.roomName("the name of that room (default linechat)"),
     },
-    excludes: [["room", "!redis"]],
+    excludes: ["room !redis"],
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
     load: async ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
       redis && (await import("../redis/redis.ts")).redis(redis, common, context),
@@ -39,7 +37,7 @@ export const EXTRAS = {
         "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
       ),
     },
-    excludes: [["proxy-protocol", "unix"]],
+    excludes: ["proxy-protocol unix"],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
     load: async (settings: { proxyProtocol?: readonly string[] | undefined }, context) =>
       settings.proxyProtocol &&
@@ -53,11 +51,8 @@ export const EXTRAS = {
       deny: addresses("refuse this address or range, even if allowed; repeatable"),
       "max-clients-per-address": kinds.count("connections from one address (default: any number)"),
     },
-    excludes: ["allow", "deny", "max-clients-per-address"].map((name) => [name, "unix", "!web"]),
-    settings: ({ allow, deny, ...given }) => ({
-      ...{ allow, deny },
-      clientsPerAddressMax: given["max-clients-per-address"],
-    }),
+    excludes: ["allow unix !web", "deny unix !web", "max-clients-per-address unix !web"],
+    settings: (given) => ({ clientsPerAddressMax: given["max-clients-per-address"] }),
     load: async (settings: import("../doors/addresses.ts").AddressSettings) =>
       (settings.allow || settings.deny || settings.clientsPerAddressMax !== undefined) &&
       (await import("../doors/addresses.ts")).addresses(settings),
@@ -68,11 +63,7 @@ export const EXTRAS = {
       "tls-key": file("PEM file with the key of that certificate"),
       "tls-ca": file("require a client certificate from a CA in this PEM file"),
     },
-    excludes: [
-      ["tls-cert", "!tls-key"],
-      ["tls-key", "!tls-cert"],
-      ["tls-ca", "!tls-cert"],
-    ],
+    excludes: ["tls-cert !tls-key", "tls-key !tls-cert", "tls-ca !tls-cert"],
     settings: async ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }) => ({
       tls: cert ? (await import("../program/files.ts")).loadTls({ cert, key, ca }) : undefined,
     }),
@@ -152,13 +143,9 @@ export const EXTRAS = {
         "name",
         "a name as in a URL, like chat.example.org",
         /^[^\s/@]+$/,
-        "a name by which browsers find this server, beside its addresses; repeatable",
-      ),
+      )("a name by which browsers find this server, beside its addresses; repeatable"),
     },
-    excludes: [
-      ["web-name", "!web"],
-      ["web", "names", "tls-ca"],
-    ],
+    excludes: ["web-name !web", "web names tls-ca"],
     settings: ({ web, ...given }) => ({ web: web && { ...web, names: given["web-name"] } }),
     filesMax: async ({ web }) => (web ? (await import("../http/http-port.ts")).spareFiles() : 0),
     load: async ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>

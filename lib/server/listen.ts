@@ -8,10 +8,10 @@ import type { Part, Secrets } from "../extras/part.ts";
 import { formatAddress, listenOnPort } from "../program/network.ts";
 import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import type { Listener, ListenOptions, Place, Server } from "./api.ts";
+import type { ListenOptions, Place, Server } from "./api.ts";
 import { Connections } from "./connections.ts";
 import { ENTRIES } from "./extras.ts";
-import { guardWith, roomThatReports } from "./open-room.ts";
+import { openReportingRoom } from "./open-room.ts";
 
 /**
  * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever. What only an option
@@ -22,32 +22,29 @@ import { guardWith, roomThatReports } from "./open-room.ts";
 export async function listen(options: ListenOptions): Promise<Server> {
   const { tls, passPhrase, arrivalMs = 10_000, onWarning = () => {}, onError } = options;
   const secrets: Secrets = { tls, passPhrase };
-  const guard = guardWith(onError);
   const parts: Part[] = [];
   const handlers = () => connections.handlers(way, onError);
-  const context = { secrets, parts, handlers, onWarning, onError, guard, arrivalMs };
+  const context = { secrets, parts, handlers, onWarning, onError, arrivalMs };
   for (const { load } of ENTRIES) {
     const part = await load(options, context);
     if (part) parts.push(part);
   }
 
-  const room = roomThatReports(
-    {
-      ...options,
-      ...eventLoop(() => connections.flush()),
-      extras: parts.flatMap(({ extra }) => extra ?? []),
-      order: parts.find(({ order }) => order)?.order,
-      keptBytes: parts.reduce((bytes, { keptBytes = 0 }) => bytes + keptBytes, 0),
-      addedBytesMax: parts.reduce((bytes, { addedBytesMax = 0 }) => bytes + addedBytesMax, 0),
-    },
-    guard,
-  );
+  const room = openReportingRoom({
+    ...options,
+    ...eventLoop(() => connections.flush()),
+    extras: parts.flatMap(({ extra }) => extra ?? []),
+    order: parts.find(({ order }) => order)?.order,
+    keptBytes: parts.reduce((bytes, { keptBytes = 0 }) => bytes + keptBytes, 0),
+    addedBytesMax: parts.reduce((bytes, { addedBytesMax = 0 }) => bytes + addedBytesMax, 0),
+  });
   const connections: Connections = new Connections(room, options);
   const kind = "unix" in options ? "unix" : tls ? "tls" : "tcp";
   const way: Way = { kind, doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
   connections.ways.push(way);
 
-  let listener: Listener | undefined;
+  let listener: Awaited<ReturnType<typeof openListener>> | undefined;
+  const urls: Record<string, string> = {};
   const stop = async (graceMs: number) => {
     listener?.stop();
     for (const part of parts) part.stop?.();
@@ -60,7 +57,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
   try {
     for (const part of parts) await part.start?.(room);
     listener = await openListener(options, handlers());
-    for (const part of parts) await part.open?.(connections, way);
+    for (const part of parts) Object.assign(urls, await part.open?.(connections, way));
   } catch (error) {
     await stop(0);
     throw error;
@@ -72,7 +69,7 @@ export async function listen(options: ListenOptions): Promise<Server> {
     get size() {
       return room.size;
     },
-    urls: Object.fromEntries(parts.flatMap(({ url }) => (url ? [url] : []))),
+    urls,
     notes: parts.flatMap(({ note }) => note ?? []),
     renew(renewed) {
       if (secrets.tls && renewed.tls) secrets.tls = renewed.tls;
@@ -109,7 +106,7 @@ function eventLoop(flush: () => void): Pick<RoomOptions, "now" | "wake"> {
 }
 
 /** socket, bind and listen. */
-async function openListener(place: Place, socket: Bun.SocketHandler<Life>): Promise<Listener> {
+async function openListener(place: Place, socket: Bun.SocketHandler<Life>) {
   const how = { allowHalfOpen: true, socket };
   if ("unix" in place) {
     const { listenOnPath } = await import("./unix-path.ts");

@@ -1,47 +1,10 @@
 /** A room as a program opens it: its numbers are checked, and it reports what happens. */
 
-import type { Guard } from "../extras/part.ts";
-import { checkRange, usageError } from "../program/system-errors.ts";
+import { checkRange, guarded, usageError } from "../program/system-errors.ts";
 import { DAY_MS, formatSize } from "../program/units.ts";
 import type { Extra } from "../room/extra.ts";
 import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";
 import type { EmbeddedRoom, OpenRoomOptions, RoomEvents } from "./api.ts";
-
-/**
- * Opens a room without a server: for sockets of any kind, of a program with its own event loop.
- *
- * @throws {UserError} that names a number which is out of its range
- */
-export function openRoom(options: OpenRoomOptions): EmbeddedRoom {
-  return roomThatReports(options, guardWith(options.onError));
-}
-
-/** Checks the numbers too. */
-export function roomThatReports(options: RoomOptions & RoomEvents, guard: Guard): Room {
-  checkLimits(options);
-  const { extras = [] } = options;
-  return new Room({ ...options, extras: [() => reports(options, guard), ...extras] });
-}
-
-/** Tells the events what happens in a room. */
-export function reports({ onJoin, onLeave, onRefuse }: RoomEvents, guard: Guard): Extra {
-  return { joined: guard(onJoin), gone: guard(onLeave), refused: guard(onRefuse) };
-}
-
-/** @param onError told of what a guarded function throws; by default, that is an uncaught exception */
-export function guardWith(onError: ((error: Error) => void) | undefined): Guard {
-  return (report) =>
-    (...details) => {
-      try {
-        report?.(...details);
-      } catch (error) {
-        queueMicrotask(() => {
-          if (onError && error instanceof Error) onError(error);
-          else throw error;
-        });
-      }
-    };
-}
 
 /** What concerns an extra, that looks at itself. */
 const RANGES: readonly (readonly [name: string, min: number, max: number])[] = [
@@ -56,14 +19,32 @@ const RANGES: readonly (readonly [name: string, min: number, max: number])[] = [
   ["unixMode", 0, 0o777],
 ];
 
-function checkLimits(options: RoomOptions): void {
+/**
+ * Opens a room without a server: for sockets of any kind, of a program with its own event loop.
+ *
+ * @throws {UserError} that names a number which is out of its range
+ */
+export const openRoom: (options: OpenRoomOptions) => EmbeddedRoom = openReportingRoom;
+
+/** The same, with all that there is in a room. */
+export function openReportingRoom(options: RoomOptions & RoomEvents): Room {
   const given: Readonly<Record<string, unknown>> = { ...options };
   for (const [name, min, max] of RANGES) checkRange(name, given[name] ?? min, min, max);
-  const { lineBytesMax, logBytes, addedBytesMax = 0 } = { ...DEFAULTS, ...options };
+  const { lineBytesMax, logBytes, addedBytesMax = 0, extras = [] } = { ...DEFAULTS, ...options };
   const line = `a line of ${formatSize(lineBytesMax)}${addedBytesMax > 0 ? " and its name" : ""}`;
   const log = `a log of ${formatSize(logBytes)}`;
   if (lineBytesMax + addedBytesMax > logBytes)
     throw usageError(
       `${line} (--max-line, lineBytesMax) does not fit into ${log} (--buffer, logBytes)`,
     );
+  return new Room({ ...options, extras: [() => reports(options), ...extras] });
+}
+
+/** Tells the events what happens in a room. */
+export function reports({ onJoin, onLeave, onRefuse, onError }: RoomEvents): Extra {
+  return {
+    joined: guarded(onJoin, onError),
+    gone: guarded(onLeave, onError),
+    refused: guarded(onRefuse, onError),
+  };
 }

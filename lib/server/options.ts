@@ -1,14 +1,7 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
-import {
-  type Command,
-  flag,
-  kind,
-  parsePort,
-  type Table,
-  text,
-  type Values,
-} from "../program/command-line.ts";
+import type { Command, Table, Values } from "../program/command-line.ts";
+import { flag, parsePort, text } from "../program/command-line.ts";
 import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
@@ -17,11 +10,7 @@ import type { ListenOptions } from "./api.ts";
 import { ENTRIES } from "./extras.ts";
 
 const CORE = {
-  host: kind(
-    "address",
-    "an address",
-    (text) => text || undefined,
-  )("listen on this address (default: all, IPv6 and IPv4)"),
+  host: text("address", "an address")("listen on this address (default: all, IPv6 and IPv4)"),
   "reuse-port": flag(
     "share the port with other servers that do the same, each getting some clients, for its own room or for one that they share",
   ),
@@ -39,11 +28,7 @@ const CORE = {
   ),
   quiet: flag("log only warnings and errors"),
 };
-const CORE_EXCLUDES = [
-  ["host", "unix"],
-  ["reuse-port", "unix"],
-  ["unix-mode", "!unix"],
-];
+const CORE_EXCLUDES = ["host unix", "reuse-port unix", "unix-mode !unix"];
 
 /** What a command line asks for; the options of extras too, each of which knows its own. */
 export type ServerOptions = Values<typeof CORE> & Readonly<Record<string, unknown>>;
@@ -68,15 +53,11 @@ export const SERVER: Command<typeof CORE & Table> = {
  */
 export async function settingsOf(given: ServerOptions, port = ""): Promise<ListenOptions> {
   checkTogether(given);
-  const settings = ENTRIES.map(({ settings, options = {} }) => {
-    const own = Object.keys(options).map((name) => [name, given[name]] as const);
-    return settings?.(given) ?? Object.fromEntries(own);
-  });
+  const { host, "reuse-port": reusePort, unix, "unix-mode": unixMode, ...others } = given;
+  const settings = await Promise.all(ENTRIES.map((entry) => entry.settings?.(given)));
   return {
-    ...Object.assign({}, ...(await Promise.all(settings))),
-    ...(given.unix
-      ? { unix: given.unix, unixMode: given["unix-mode"] }
-      : { host: given.host, port: parsePort(port), reusePort: given["reuse-port"] }),
+    ...Object.assign({}, others, ...settings),
+    ...(unix ? { unix, unixMode } : { host, port: parsePort(port), reusePort }),
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,
@@ -105,10 +86,10 @@ function checkTogether(given: ServerOptions): void {
   const isGiven = (name: string) => given[name] !== undefined && given[name] !== false;
   const isSo = (name: string) => (name.startsWith("!") ? !isGiven(name.slice(1)) : isGiven(name));
   for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)]) {
-    if (!excluded.every(isSo)) continue;
-    const [missing = ""] = excluded.filter((name) => name.startsWith("!"));
-    const used = excluded.filter((name) => name !== missing).map((name) => `--${name}`);
+    const names = excluded.split(" ");
+    if (!names.every(isSo)) continue;
+    const used = names.filter((name) => !name.startsWith("!")).map((name) => `--${name}`);
     if (used.length > 1) throw usageError(`${listed(used)} cannot be used together`);
-    throw usageError(`${listed(used)} needs --${missing.slice(1)}`);
+    throw usageError(`${listed(used)} needs --${excluded.split("!")[1]}`);
   }
 }

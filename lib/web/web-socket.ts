@@ -19,16 +19,11 @@ const DISCONNECTED = 1008;
 /** Why Bun has closed one whose message is over `maxPayloadLength`. */
 const TOO_BIG = "Received too big message";
 
-/** What is needed of `Bun.ServerWebSocket`. */
-export interface Wire extends Pick<
+/** What is needed of it; `sendBinary` keeps what the system does not take of a message. */
+export type Wire = { cork(callback: () => void): unknown } & Pick<
   Bun.ServerWebSocket,
-  "getBufferedAmount" | "terminate" | "pause" | "resume" | "isPaused"
-> {
-  /** Takes all of a message, and keeps what the system does not take: then -1, else its length. */
-  sendBinary(message: Uint8Array): number;
-  cork(callback: () => void): unknown;
-  close(code: number): void;
-}
+  "sendBinary" | "getBufferedAmount" | "pause" | "resume" | "isPaused" | "close" | "terminate"
+>;
 
 /** The server's end of a WebSocket. */
 export class BrowserSocket implements AcceptedSocket {

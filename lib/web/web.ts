@@ -33,9 +33,6 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
   let watch: NodeJS.Timeout | undefined;
 
   return {
-    get url() {
-      return port && (["web", `${secrets.tls ? "https" : "http"}://${port.address}/`] as const);
-    },
     async open(connections, { doors }) {
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
       connections.ways.push(way);
@@ -83,6 +80,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
         }),
       );
       watch = watchSpareFiles(port, () => connections.open, onWarning);
+      return { web: `${secrets.tls ? "https" : "http"}://${port.address}/` };
     },
     renew() {
       if (!secrets.tls || !port?.isOpen) return;

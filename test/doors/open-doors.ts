@@ -10,16 +10,7 @@ import { FakeSocket } from "../room/fake-socket.ts";
 /** What parts are made of; a door may hold a connection for a second. */
 export function contextWith(secrets: Secrets = {}): Context {
   const handlers = () => ({});
-  const guard: Context["guard"] = (report) => report ?? (() => {});
-  return {
-    secrets,
-    parts: [],
-    handlers,
-    onWarning() {},
-    onError: undefined,
-    guard,
-    arrivalMs: 1000,
-  };
+  return { secrets, parts: [], handlers, onWarning() {}, onError: undefined, arrivalMs: 1000 };
 }
 
 /** A room behind doors, and what happens there. */

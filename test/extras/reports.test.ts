@@ -8,7 +8,7 @@ import { idle } from "../../lib/extras/idle.ts";
 import { names } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
-import { guardWith, reports } from "../../lib/server/open-room.ts";
+import { reports } from "../../lib/server/open-room.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { Random } from "../simulation/random.ts";
 import { type Make, openParts } from "./open-parts.ts";
@@ -61,14 +61,14 @@ describe("what is told", () => {
 
   test("that throws changes nothing, and the error is told once the room is done", async () => {
     const errors: string[] = [];
-    const guard = guardWith(({ message }) => errors.push(message));
+    const onError = ({ message }: Error) => void errors.push(message);
     const fail = (report: string) => () => {
       throw new Error(report);
     };
-    const events = { onJoin: fail("join"), onLeave: fail("leave"), onRefuse: fail("refuse") };
+    const thrown = { onJoin: fail("join"), onLeave: fail("leave"), onRefuse: fail("refuse") };
     const { room, accept, settle } = openParts(
-      [(context) => bot(() => ({ onLine: fail("line") }), { ...context, guard })],
-      { clientsMax: 2, extras: [() => reports(events, guard)] },
+      [(context) => bot(() => ({ onLine: fail("line") }), { ...context, onError })],
+      { clientsMax: 2, extras: [() => reports({ ...thrown, onError })] },
     );
     const [ann, bob, eve] = [accept(), accept(), accept()];
     ann.sends("hello\n");

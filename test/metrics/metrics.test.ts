@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
+import type { Way } from "../../lib/doors/door.ts";
 import type { Part } from "../../lib/extras/part.ts";
 import { metrics } from "../../lib/metrics/metrics.ts";
 import * as messages from "../../lib/program/server-messages.ts";
@@ -108,8 +109,8 @@ describe("the part of a server that is asked for figures", () => {
   async function openPart(...parts: Part[]) {
     const part = metrics({ host: "127.0.0.1", port: 0 }, {}, { parts, onError: undefined });
     const room = new Room({ now: () => 0, wake() {} });
-    await part.open?.(new Connections(room, {}), { kind: "tcp", doors: [], open: 0 });
-    const [, url = ""] = part.url ?? [];
+    const way: Way = { kind: "tcp", doors: [], open: 0 };
+    const { metrics: url = "" } = (await part.open?.(new Connections(room, {}), way)) ?? {};
     const ask = async (what: string) => (await fetch(url.replace("metrics", what))).text();
     return { part, room, ask };
   }

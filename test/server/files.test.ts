@@ -92,31 +92,6 @@ describe.each(USES)("%s is told in one line why it cannot read a file", (_, word
   });
 });
 
-describe("a certificate that will not do is named as such", () => {
-  for (const name of ["sealed", "sealed-legacy"])
-    test(`${name}.key is encrypted`, async () => {
-      const key = pem(`${name}.key`);
-      const line = new RegExp(`the key in ${RegExp.escape(key)}[^\\n]* encrypted[^\\n]*`);
-      await expectLine(line, ["--tls-cert", pem("server.pem"), "--tls-key", key]);
-    });
-
-  test("it has expired", async () => {
-    const cert = pem("expired.pem");
-    const line = new RegExp(`the certificate in ${RegExp.escape(cert)} has expired`);
-    await expectLine(line, ["--tls-cert", cert, "--tls-key", pem("expired.key")]);
-  });
-
-  test("one of a kind that TLS here does not speak is not taken for a wrong address", async () => {
-    const folder = newFolder();
-    const [cert, key, kind] = [join(folder, "cert"), join(folder, "key"), join(folder, "dsa")];
-    Bun.spawnSync(["openssl", "dsaparam", "-out", kind, "1024"]);
-    const request = ["openssl", "req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=localhost"];
-    Bun.spawnSync([...request, "-newkey", `dsa:${kind}`, "-keyout", key, "-out", cert]);
-    const line = new RegExp(`(?!.*no such address)[^\\n]*${RegExp.escape(folder)}[^\\n]*`);
-    await expectLine(line, ["--tls-cert", cert, "--tls-key", key]);
-  });
-});
-
 describe("the pass phrase is the bytes of its file", () => {
   test("also when they are no UTF-8", async () => {
     const file = join(newFolder(), "pass");

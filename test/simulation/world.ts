@@ -104,6 +104,8 @@ class World implements Network {
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #stopped: Promise<void> | undefined;
   #bot: BotRoom | undefined;
+  /** What the bot finds wrong: what it throws does not end a turn. */
+  #thrownByBot: unknown;
   /** What the bot was promised that it will be sent. */
   readonly #promises: Promise<boolean>[] = [];
 
@@ -166,10 +168,6 @@ class World implements Network {
       handlers: () => this.handlers as unknown as Bun.SocketHandler<Life>,
       onWarning() {},
       onError: undefined,
-      guard:
-        (report) =>
-        (...details) =>
-          report?.(...details),
       arrivalMs: this.model.state.rules.arrivalMs,
     };
   }
@@ -222,10 +220,14 @@ class World implements Network {
     this.#bot = room;
     const isTold = (what: string) => {
       this.trace?.(`the bot is told ${JSON.stringify(what)}`);
-      this.model.deadlines.leaveDue();
-      this.model.sending.isTold(what);
-      if (this.random.chance(300)) this.#botSend();
-      if (this.random.chance(20)) this.#disconnect();
+      try {
+        this.model.deadlines.leaveDue();
+        this.model.sending.isTold(what);
+        if (this.random.chance(300)) this.#botSend();
+        if (this.random.chance(20)) this.#disconnect();
+      } catch (error) {
+        this.#thrownByBot ??= error;
+      }
     };
     return {
       onJoin: ({ name }) => isTold(`${name} joined`),
@@ -425,6 +427,7 @@ class World implements Network {
     this.model.isFlushing = true;
     this.server.flush();
     this.model.isFlushing = false;
+    if (this.#thrownByBot) throw this.#thrownByBot;
     this.model.checkFlush(this.#turnDue);
     return true;
   }
