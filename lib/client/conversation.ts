@@ -3,7 +3,7 @@
 import { DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
-import type { Notes } from "./notes.ts";
+import type { Notes } from "./pipe.ts";
 
 /** Goes on until everything is sent and the server has closed after that. */
 export interface Conversation {
@@ -33,7 +33,7 @@ export interface Disconnect {
   /** Whether the client never was a member: nothing of what it sent was relayed. */
   readonly isRefusal: boolean;
   /** Whether another try would come to the same, until somebody changes something. */
-  readonly isPermanent: boolean;
+  readonly permanent: boolean;
 }
 
 /** No message that disconnects is longer, in bytes, its `* ` and LF included. */
@@ -62,7 +62,7 @@ export function disconnectOf(line: string): Disconnect | undefined {
   const message = line.slice(2);
   const isRefusal = REFUSAL.test(message);
   if (!isRefusal && !DISCONNECT.test(message)) return undefined;
-  return { message, isRefusal, isPermanent: FOR_GOOD.test(message) };
+  return { message, isRefusal, permanent: FOR_GOOD.test(message) };
 }
 
 function patternOf(messages: Record<string, string | ((word: string) => string)>): RegExp {
@@ -106,10 +106,7 @@ export class OneConnection implements Conversation {
       if (!this.disconnect) throw error;
     }
     const { disconnect } = this;
-    if (disconnect) {
-      const { message, isPermanent } = disconnect;
-      throw new UserError(`the server says: ${message}`, { permanent: isPermanent });
-    }
+    if (disconnect) throw new UserError(`the server says: ${disconnect.message}`, disconnect);
     if (!this.connection.endedByServer) return undefined;
     const closed = `${this.connection.address} closed the connection`;
     // A server that ended it first may not have received everything.

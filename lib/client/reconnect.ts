@@ -10,8 +10,7 @@ import { LF } from "../program/lines.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 import { type Conversation, type Disconnect, OneConnection, type Part } from "./conversation.ts";
-import type { Notes } from "./notes.ts";
-import { WholeLines } from "./pipe.ts";
+import { type Notes, WholeLines } from "./pipe.ts";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
@@ -99,7 +98,7 @@ export class Outgoing {
 }
 
 /** Connects, and again whenever a connection is lost. Lines that are received come out whole. */
-export class ReconnectingConversation implements Conversation {
+export class Reconnecting implements Conversation {
   readonly #connect: () => Promise<SocketConnection>;
   readonly #part: Part;
   readonly #notes: Notes;

@@ -4,6 +4,7 @@
  */
 
 import type { Input } from "./keyboard.ts";
+import { type Edited, segmenter } from "./screen.ts";
 import { SENDER } from "./transcript.ts";
 
 /** A paste of more lines than this is not sent unasked. */
@@ -33,9 +34,6 @@ Ctrl-L         clear the screen
 Ctrl-Z         suspend; fg comes back
 Ctrl-C         quit at once, without sending what is still waiting
 `;
-
-/** A line: what is before the cursor, and what is after it. */
-export type Edited = { readonly before: string; readonly after: string };
 
 const atEnd = (before: string): Edited => ({ before, after: "" });
 
@@ -149,8 +147,6 @@ const KEYS: [reach: Reach, moves: RegExp, deletes: RegExp][] = [
   [home, /^(\x01|\x1b([[O]H|\[[17]~))$/, /^\x15$/],
   [end, /^(\x05|\x1b([[O]F|\[[48]~))$/, /^\x0b$/],
 ];
-
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** Of the character, as it is seen, to which a code unit belongs; 0 if there is none. */
 function characterLength(text: string, at: number): number {

@@ -44,7 +44,7 @@ test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (message) =>
   expect(disconnectOf(line.slice(0, -1))).toEqual({
     message,
     isRefusal: !MEMBER.includes(message),
-    isPermanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(message),
+    permanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(message),
   });
 });
 
