@@ -5,7 +5,7 @@ import { formatAddress } from "../program/network.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
 
 /** What codes mean when it is the server that has caused them. */
-const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
+export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** How long `close` waits for the server. */
@@ -80,7 +80,6 @@ export class SocketConnection implements Connection {
   readonly #socket: Bun.Socket<SocketConnection>;
   /** What has arrived and was not read. */
   #chunks: Uint8Array[] = [];
-  /** Whether the server has sent anything yet. */
   hasReceived = false;
   #inputEnded = false;
   /** Whether the server has ended its side, and this side was not half-closed before that. */

@@ -87,7 +87,6 @@ export class OneConnection implements Conversation {
   /** What was received last, or all of it; begins with an LF, for the line before the first. */
   #seen: Buffer = Buffer.from("\n");
 
-  /** @param notes told what happens */
   constructor(connection: SocketConnection, part: Part, notes: Notes) {
     this.connection = connection;
     this.#part = part;
@@ -115,7 +114,6 @@ export class OneConnection implements Conversation {
     return undefined;
   }
 
-  /** @param onTaken told each time how many bytes the system has taken */
   write(bytes: Uint8Array, onTaken?: (count: number) => void): Promise<boolean> {
     this.#hasSent = true;
     return this.connection.write(bytes, onTaken);

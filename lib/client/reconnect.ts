@@ -33,7 +33,6 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
 export class Outgoing {
   /** What the connection has not taken yet, oldest first. */
   readonly pending: Uint8Array[] = [];
-  /** Whether no more will come. */
   ended = false;
   lostLines = 0;
   /** What this connection has taken; undefined once that is too much to be sent again. */
@@ -104,9 +103,7 @@ export class Reconnecting implements Conversation {
   readonly #notes: Notes;
   readonly #outgoing = new Outgoing();
   readonly #received = this.#receive();
-  /** Undefined while there is no connection. */
   #current: OneConnection | undefined;
-  /** What was noted last of how it goes. */
   #noted = "";
   #wakeWriter: (() => void) | undefined;
   /** Ends the wait for the next try. */
@@ -138,7 +135,6 @@ export class Reconnecting implements Conversation {
     return true;
   }
 
-  /** Half-closes as soon as everything has been taken. */
   endOutput(): void {
     this.#outgoing.ended = true;
     this.#goOn();

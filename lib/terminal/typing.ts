@@ -41,7 +41,6 @@ const atEnd = (before: string): Edited => ({ before, after: "" });
 export class Typing {
   readonly #send: (line: string) => void;
   readonly #commands: ReadonlyMap<string, () => void>;
-  /** The names that Tab completes. */
   readonly names = new Completion();
   /** Lines that were entered, for Up and Down, as long as the program runs; the last one first. */
   readonly #entered: Edited[] = [];
