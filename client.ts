@@ -6,11 +6,10 @@
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 
-import { type ConnectOptions, openConnection } from "./lib/client/connect.ts";
+import { openConnection } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection, type Part } from "./lib/client/conversation.ts";
-import { type Notes, openNotes } from "./lib/client/notes.ts";
-import { COMMAND, connectOptions, type Options } from "./lib/client/options.ts";
-import { type LocalSide, openPipe, prefixLines } from "./lib/client/pipe.ts";
+import { COMMAND, connectOptions } from "./lib/client/options.ts";
+import { type LocalSide, openNotes, openPipe, prefixLines } from "./lib/client/pipe.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/process.ts";
 
@@ -32,11 +31,16 @@ await runCommand(COMMAND, async (options, operands) => {
     onSignal(signal, () => void leave(128 + constants.signals[signal]));
 
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
-  const connection = options.reconnect ? undefined : await openConnection(place);
+  const connect = () => openConnection(place);
+  const connection = options.reconnect ? undefined : await connect();
+  // What only a terminal or an option needs is loaded only then.
   const isChat = isatty(0) && isatty(1) && !options["recv-only"];
-  const name = options.name ?? (isChat ? await loginName() : "");
-  const terminal = isChat && !isDumb ? await openTerminal(name, options) : undefined;
-  const opened = (side = terminal ?? (isatty(1) ? await openPlainly() : openPipe()));
+  const person = isChat ? await import("./lib/terminal/terminal.ts") : undefined;
+  const name = options.name ?? person?.loginName() ?? "";
+  const terminal = person && !isDumb ? new person.Terminal({ ...options, name }) : undefined;
+  side = terminal ?? openPipe();
+  if (!terminal && isatty(1))
+    side = (await import("./lib/terminal/transcript.ts")).showPlainly(side);
   // In a pipeline that nobody watches, the client reports only what goes wrong.
   const reports = !options.quiet && (terminal || isatty(2) || options.reconnect);
   const notes = reports ? openNotes(terminal) : { note() {}, status() {} };
@@ -44,39 +48,19 @@ await runCommand(COMMAND, async (options, operands) => {
   if (connection) notes.note(`connected to ${connection.remoteAddress}`);
   const conversation = connection
     ? new OneConnection(connection, part, notes)
-    : await reconnect(place, part, notes);
+    : new (await import("./lib/client/reconnect.ts")).Reconnecting(connect, part, notes);
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   let exitCode = 0;
   try {
-    exitCode = await converse(opened, conversation, part, !options["send-only"]);
+    exitCode = await converse(side, conversation, part, !options["send-only"]);
   } finally {
-    await opened.close();
+    await side.close();
   }
 
   // Stage 4, closing the client: close, which the end of the process does.
   await exit(exitCode);
 });
-
-// What only a terminal or an option needs is loaded only then.
-
-async function loginName(): Promise<string> {
-  return (await import("./lib/terminal/terminal.ts")).loginName();
-}
-
-async function openTerminal(name: string, options: Options): Promise<LocalSide & Notes> {
-  const { Terminal } = await import("./lib/terminal/terminal.ts");
-  return new Terminal({ name, showsTime: options.time, bell: options.bell });
-}
-
-async function openPlainly(): Promise<LocalSide> {
-  return (await import("./lib/terminal/transcript.ts")).showPlainly(openPipe());
-}
-
-async function reconnect(place: ConnectOptions, part: Part, notes: Notes): Promise<Conversation> {
-  const { ReconnectingConversation } = await import("./lib/client/reconnect.ts");
-  return new ReconnectingConversation(() => openConnection(place), part, notes);
-}
 
 /** Sends and receives until everything is sent and the server has closed; returns the exit code. */
 async function converse(
@@ -97,11 +81,10 @@ async function converse(
   const receive = async () => {
     for (let bytes = await conversation.read(); bytes; bytes = await conversation.read()) {
       hasReader &&= await side.show(bytes);
-      if (shows && !hasReader && !sentAll) return false;
+      if (shows && !hasReader && !sentAll) return sends ? EXIT_NO_READER : 0;
     }
-    return true;
+    return 0;
   };
   const received = receive();
-  const isOver = await Promise.race([received, sends ? send().then(() => received) : received]);
-  return isOver || !sends ? 0 : EXIT_NO_READER;
+  return sends ? Promise.race([received, send().then(() => received)]) : received;
 }

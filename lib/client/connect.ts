@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import type { TlsMaterial } from "../program/files.ts";
 import { ADDRESS_ERRORS, formatAddress, tune, within } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
-import { type Connection, SocketConnection } from "./connection.ts";
+import { BY_SERVER, type Connection, SocketConnection } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */
 const ANSWER_MS = 30_000;
@@ -14,8 +14,6 @@ const ANSWER_MS = 30_000;
 const HANDSHAKE_MS = 10_000;
 /** How long an address is tried alone before the next one is tried as well (RFC 8305, 5). */
 const HEAD_START_MS = 250;
-/** What errors mean here. */
-const WORDS = { ...ADDRESS_ERRORS, ECONNRESET: "reset by the server" };
 
 /** A port, from 1 to 65535, of a host, by name or address; or the path of a Unix socket. */
 export type Place = { host: string; port: number } | { unix: string };
@@ -66,7 +64,7 @@ export async function openConnection(options: ConnectOptions): Promise<SocketCon
     if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.from("\n")]));
     return connection;
   } catch (error) {
-    throw failed(`cannot connect to ${address}`, error, WORDS);
+    throw failed(`cannot connect to ${address}`, error, { ...ADDRESS_ERRORS, ...BY_SERVER });
   }
 }
 

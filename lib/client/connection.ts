@@ -5,7 +5,7 @@ import { formatAddress } from "../program/network.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
 
 /** What codes mean when it is the server that has caused them. */
-const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
+export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** How long `close` waits for the server. */
@@ -67,27 +67,20 @@ export interface Connection extends AsyncDisposable {
   close(withinMs?: number): Promise<void>;
 }
 
-/** What is written and not yet taken by the system. */
-interface Writing {
-  rest: Uint8Array;
-  readonly onTaken: ((count: number) => void) | undefined;
-  readonly done: (wentOut: boolean) => void;
-}
-
 /** Over a socket, whose events it is told; and with what the client itself needs to know. */
 export class SocketConnection implements Connection {
   readonly address: string;
   readonly #socket: Bun.Socket<SocketConnection>;
   /** What has arrived and was not read. */
   #chunks: Uint8Array[] = [];
-  /** Whether the server has sent anything yet. */
   hasReceived = false;
   #inputEnded = false;
   /** Whether the server has ended its side, and this side was not half-closed before that. */
   endedByServer = false;
   #wakeReader: (() => void) | undefined;
-  /** In order; the first is being written. */
-  #writings: Writing[] = [];
+  /** Resolves after the last write. */
+  #written = Promise.resolve(true);
+  #wakeWriter: (() => void) | undefined;
   /** Whether it is half-closed, or will be once all that was written has gone out. */
   outputEnded = false;
   #isHalfClosed = false;
@@ -138,17 +131,32 @@ export class SocketConnection implements Connection {
 
   /** @param onTaken told each time how many bytes the system has taken */
   write(data: Uint8Array | string, onTaken?: (count: number) => void): Promise<boolean> {
-    if (this.#isClosed || this.outputEnded) return Promise.resolve(false);
-    const { promise, resolve: done } = Promise.withResolvers<boolean>();
-    const rest = typeof data === "string" ? Buffer.from(data) : data;
-    if (this.#writings.push({ rest, onTaken, done }) === 1) this.drained();
-    return promise;
+    if (this.outputEnded) return Promise.resolve(false);
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    return (this.#written = this.#written.then(() => this.#writeFully(bytes, onTaken)));
+  }
+
+  async #writeFully(bytes: Uint8Array, onTaken?: (count: number) => void): Promise<boolean> {
+    for (let rest = bytes; !this.#isClosed;) {
+      const taken = this.#socket.write(rest, 0, rest.length);
+      if (taken < 0) return false;
+      if (taken > 0) onTaken?.(taken);
+      if (taken === rest.length) return true;
+      rest = rest.subarray(taken);
+      await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+    }
+    return false;
   }
 
   endOutput(): void {
     if (this.outputEnded) return;
     this.outputEnded = true;
-    if (this.#writings.length === 0) this.#halfClose();
+    const halfClose = () => {
+      this.#isHalfClosed = true;
+      this.#socket.shutdown();
+    };
+    // In a moment: a server that closes at once, and has received nothing, has done so by then.
+    void this.#written.then(() => setTimeout(halfClose, HALF_CLOSE_MS));
   }
 
   /** Gives it up: nothing more is taken for it; what the system has taken still goes out. */
@@ -183,16 +191,7 @@ export class SocketConnection implements Connection {
   }
 
   drained(): void {
-    if (this.#writings.length === 0) return;
-    for (let first = this.#writings[0]; first; first = this.#writings[0]) {
-      const taken = this.#socket.write(first.rest, 0, first.rest.length);
-      if (taken < 0) return this.#stopWriting();
-      if (taken > 0) first.onTaken?.(taken);
-      if (taken < first.rest.length) return void (first.rest = first.rest.subarray(taken));
-      this.#writings.shift();
-      first.done(true);
-    }
-    if (this.outputEnded) this.#halfClose();
+    this.#wakeWriter?.();
   }
 
   ended(): void {
@@ -207,21 +206,9 @@ export class SocketConnection implements Connection {
     this.#isClosed = true;
     this.#inputEnded = true;
     if (error) this.#failure = failed(`lost the connection to ${this.address}`, error, BY_SERVER);
-    this.#stopWriting();
+    this.#wakeWriter?.();
     this.#wakeReader?.();
     this.#closed.resolve();
-  }
-
-  /** In a moment: a server that closes at once, and has received nothing, has done so by then. */
-  #halfClose(): void {
-    setTimeout(() => {
-      this.#isHalfClosed = true;
-      this.#socket.shutdown();
-    }, HALF_CLOSE_MS);
-  }
-
-  #stopWriting(): void {
-    for (const { done } of this.#writings.splice(0)) done(false);
   }
 }
 

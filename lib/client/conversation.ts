@@ -1,9 +1,9 @@
 /** A conversation with a room: lines out, lines in, an end with a reason. */
 
-import { DISCONNECTS } from "../program/server-messages.ts";
+import { DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
-import type { Notes } from "./notes.ts";
+import type { Notes } from "./pipe.ts";
 
 /** Goes on until everything is sent and the server has closed after that. */
 export interface Conversation {
@@ -33,7 +33,7 @@ export interface Disconnect {
   /** Whether the client never was a member: nothing of what it sent was relayed. */
   readonly isRefusal: boolean;
   /** Whether another try would come to the same, until somebody changes something. */
-  readonly isPermanent: boolean;
+  readonly permanent: boolean;
 }
 
 /** No message that disconnects is longer, in bytes, its `* ` and LF included. */
@@ -41,16 +41,15 @@ export const SERVER_MESSAGE_BYTES_MAX = 160;
 /** No line that asks for a name is longer, in bytes: ten names of 32 characters are told. */
 export const ASK_FOR_NAME_BYTES_MAX = 2048;
 
-const SHAPES = DISCONNECTS.map(({ message, ...meaning }) => {
-  const shape = typeof message === "string" ? message : message("\\S{1,64}");
-  return { shape: new RegExp(`^${shape}$`), meaning };
-});
+const REFUSAL = patternOf({ ...REFUSALS, ...LASTING });
+const DISCONNECT = patternOf(DISCONNECTS);
+const FOR_GOOD = patternOf({ ...LASTING, takenOver: DISCONNECTS.takenOver });
 /** What asks for a name, as the first that a client receives. */
-export const ASKS_FOR_NAME = /^\* say your name first( \(here: .+\))?\r?\n/;
+export const ASKS_FOR_NAME = /^\n\* say your name first( \(here: .+\))?\r?\n/;
 /** A client that has received more than that was not refused. */
 const START_BYTES_MAX = ASK_FOR_NAME_BYTES_MAX + SERVER_MESSAGE_BYTES_MAX;
 /** The start of a line that is not the server's own. */
-const LINE_OF_MEMBER = /(^|\n)(?!\* |\*?$)/;
+const LINE_OF_MEMBER = /\n(?!\* |\*?$)/;
 
 /**
  * Recognises a message that disconnects; undefined for any other line.
@@ -61,8 +60,16 @@ export function disconnectOf(line: string): Disconnect | undefined {
   // It is shown to people as it is: nothing in it may move their cursor or turn text around.
   if (!line.startsWith("* ") || /\p{C}/u.test(line)) return undefined;
   const message = line.slice(2);
-  const known = SHAPES.find(({ shape }) => shape.test(message));
-  return known && { message, ...known.meaning };
+  const isRefusal = REFUSAL.test(message);
+  if (!isRefusal && !DISCONNECT.test(message)) return undefined;
+  return { message, isRefusal, permanent: FOR_GOOD.test(message) };
+}
+
+function patternOf(messages: Record<string, string | ((word: string) => string)>): RegExp {
+  const shapes = Object.values(messages).map((message) =>
+    typeof message === "string" ? message : message("\\S{1,64}"),
+  );
+  return new RegExp(`^(${shapes.join("|")})$`);
 }
 
 /**
@@ -75,12 +82,11 @@ export class OneConnection implements Conversation {
   readonly #notes: Notes;
   /** Whether a name or a line was sent, which has the name in it, or is it. */
   #hasSent = false;
-  /** All that was received, while it may be a refusal. */
-  #start: string | undefined = "";
-  /** What was received last; begins with an LF, for the line before the first. */
-  #last: Buffer = Buffer.from("\n");
+  /** Whether this client is known to be a member, because it has received what members send. */
+  isMember = false;
+  /** What was received last, or all of it; begins with an LF, for the line before the first. */
+  #seen: Buffer = Buffer.from("\n");
 
-  /** @param notes told what happens */
   constructor(connection: SocketConnection, part: Part, notes: Notes) {
     this.connection = connection;
     this.#part = part;
@@ -88,7 +94,7 @@ export class OneConnection implements Conversation {
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    if (!this.#hasSent && ASKS_FOR_NAME.test(this.#start ?? "")) this.#sendName();
+    if (!this.#hasSent && !this.isMember && ASKS_FOR_NAME.test(`${this.#seen}`)) this.#sendName();
     try {
       const bytes = await this.connection.read();
       if (bytes !== undefined) {
@@ -99,10 +105,7 @@ export class OneConnection implements Conversation {
       if (!this.disconnect) throw error;
     }
     const { disconnect } = this;
-    if (disconnect) {
-      const { message, isPermanent } = disconnect;
-      throw new UserError(`the server says: ${message}`, { permanent: isPermanent });
-    }
+    if (disconnect) throw new UserError(`the server says: ${disconnect.message}`, disconnect);
     if (!this.connection.endedByServer) return undefined;
     const closed = `${this.connection.address} closed the connection`;
     // A server that ended it first may not have received everything.
@@ -111,7 +114,6 @@ export class OneConnection implements Conversation {
     return undefined;
   }
 
-  /** @param onTaken told each time how many bytes the system has taken */
   write(bytes: Uint8Array, onTaken?: (count: number) => void): Promise<boolean> {
     this.#hasSent = true;
     return this.connection.write(bytes, onTaken);
@@ -121,28 +123,21 @@ export class OneConnection implements Conversation {
     this.connection.endOutput();
   }
 
-  /** Whether this client is known to be a member, because it has received what members send. */
-  get isMember(): boolean {
-    return this.#start === undefined;
-  }
-
   /**
    * The message by which the server ended the connection, if that is the last line received. A member
    * is not refused: what looks so was sent by another.
    */
   get disconnect(): Disconnect | undefined {
-    const [, line = ""] = /\n([^\n]*)\n$/.exec(this.#last.toString()) ?? [];
+    const [, line = ""] = /\n([^\n]*)\n$/.exec(`${this.#seen}`) ?? [];
     const disconnect = disconnectOf(line);
     return disconnect?.isRefusal && this.isMember ? undefined : disconnect;
   }
 
   #look(bytes: Uint8Array): void {
-    const lastBytes = SERVER_MESSAGE_BYTES_MAX + 1;
-    this.#last = Buffer.concat([this.#last, bytes.subarray(-lastBytes)]).subarray(-lastBytes);
-    if (this.#start === undefined) return;
-    this.#start += Buffer.from(bytes.subarray(0, START_BYTES_MAX + 1)).toString("latin1");
-    if (LINE_OF_MEMBER.test(this.#start) || this.#start.length > START_BYTES_MAX)
-      this.#start = undefined;
+    const keptBytes = 1 + (this.isMember ? SERVER_MESSAGE_BYTES_MAX : START_BYTES_MAX);
+    const isMore = this.#seen.length + bytes.length > keptBytes;
+    this.#seen = Buffer.concat([this.#seen, bytes.subarray(-keptBytes)]).subarray(-keptBytes);
+    this.isMember ||= isMore || LINE_OF_MEMBER.test(`${this.#seen}`);
   }
 
   #sendName(): void {

@@ -1,12 +1,14 @@
 /**
- * The local side of a conversation, here as a program has it: stdin is sent, stdout is written. And
- * what both directions are made of: pieces, whole lines, prefixes, whatever bytes they hold.
+ * The local side of a conversation, here as a program has it: stdin is sent, stdout is written, and
+ * stderr has what the client reports about itself. And what both directions are made of: pieces,
+ * whole lines, prefixes, whatever bytes they hold.
  */
 
+import { fstatSync } from "node:fs";
 import { isatty } from "node:tty";
 
 import { LF } from "../program/lines.ts";
-import { writeOut } from "../program/process.ts";
+import { stderr, writeOut } from "../program/process.ts";
 import { failed } from "../program/system-errors.ts";
 
 /** Where a client takes the lines from that it sends, and where it shows those it receives. */
@@ -27,6 +29,14 @@ export interface LocalSide {
   close(): Promise<void>;
 }
 
+/** Where the client reports what it does. */
+export interface Notes {
+  /** Reports an event, in one line that stays. */
+  note(event: string): void;
+  /** Reports what is going on, in one line that changes; an empty one is removed. */
+  status(activity: string): void;
+}
+
 /** A file that is always ready would keep everything else waiting. */
 const TURN_BYTES = 1 << 20;
 /** What an unfinished line may hold before it is passed on as it is. */
@@ -44,6 +54,26 @@ export function openPipe(): LocalSide {
     },
     async close() {},
   };
+}
+
+/** In the terminal of the conversation if stderr is that, else on stderr, dim. */
+export function openNotes(terminal: Notes | undefined): Notes {
+  if (terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev) return terminal;
+  const style = styleAt(2);
+  return {
+    note: (event) => stderr.write(`${style(event, 2, 22)}\n`),
+    status() {}, // No line there changes.
+  };
+}
+
+/**
+ * How text gets a style at a descriptor, by the numbers of ECMA-48 (SGR) that turn it on and off: not
+ * at all with `NO_COLOR` (no-color.org), nor where it is no terminal that can do more than lines.
+ */
+export function styleAt(descriptor: number): (text: string, on: number, off: number) => string {
+  const { NO_COLOR, TERM } = process.env;
+  if (NO_COLOR || TERM === "dumb" || !isatty(descriptor)) return (text) => text;
+  return (text, on, off) => `\x1b[${on}m${text}\x1b[${off}m`;
 }
 
 /**

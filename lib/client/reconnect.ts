@@ -10,8 +10,7 @@ import { LF } from "../program/lines.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 import { type Conversation, type Disconnect, OneConnection, type Part } from "./conversation.ts";
-import type { Notes } from "./notes.ts";
-import { WholeLines } from "./pipe.ts";
+import { type Notes, WholeLines } from "./pipe.ts";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
@@ -34,7 +33,6 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
 export class Outgoing {
   /** What the connection has not taken yet, oldest first. */
   readonly pending: Uint8Array[] = [];
-  /** Whether no more will come. */
   ended = false;
   lostLines = 0;
   /** What this connection has taken; undefined once that is too much to be sent again. */
@@ -99,15 +97,13 @@ export class Outgoing {
 }
 
 /** Connects, and again whenever a connection is lost. Lines that are received come out whole. */
-export class ReconnectingConversation implements Conversation {
+export class Reconnecting implements Conversation {
   readonly #connect: () => Promise<SocketConnection>;
   readonly #part: Part;
   readonly #notes: Notes;
   readonly #outgoing = new Outgoing();
   readonly #received = this.#receive();
-  /** Undefined while there is no connection. */
   #current: OneConnection | undefined;
-  /** What was noted last of how it goes. */
   #noted = "";
   #wakeWriter: (() => void) | undefined;
   /** Ends the wait for the next try. */
@@ -139,7 +135,6 @@ export class ReconnectingConversation implements Conversation {
     return true;
   }
 
-  /** Half-closes as soon as everything has been taken. */
   endOutput(): void {
     this.#outgoing.ended = true;
     this.#goOn();

@@ -75,10 +75,8 @@ function handlers(
   };
   return {
     open: (secure) => void (secure.data = new SocketConnection(secure, address)),
-    handshake(_, success, error) {
-      if (success && !error) shaken.resolve();
-      else shaken.reject(error ?? new UserError(CLOSED_IN_HANDSHAKE));
-    },
+    handshake: (secure, success, error) =>
+      success && !error ? shaken.resolve() : close(secure, error),
     data(secure, bytes) {
       records.decrypted(bytes.length);
       secure.data.received(bytes);
@@ -131,18 +129,16 @@ function inWords(error: Error, { cert }: Tls, hasReceived = false): Error {
 export class TlsRecords {
   /** The start of a record, of which more has to come. */
   #rest: Uint8Array = new Uint8Array(0);
-  /** The last whole record. */
-  #type = 0;
-  #bodyBytes = 0;
+  /** Whether the last whole record is an alert; if not, whether it is as long as one of TLS 1.3. */
+  #isAlert = false;
+  #isShort = false;
   /** What the last records held that have come together, as far as it was not decrypted. */
   #heldBack = 0;
 
   /** Whether the last record was the server's close_notify, so far as it can be told. */
   get endedInOrder(): boolean {
-    if (this.#rest.length > 0) return false;
-    if (this.#type === ALERT) return true;
-    const isShort = this.#bodyBytes === SEALED_BYTES + ALERT_BYTES;
-    return this.#type === APPLICATION_DATA && isShort && this.#heldBack >= ALERT_BYTES;
+    const isAlert = this.#isAlert || (this.#isShort && this.#heldBack >= ALERT_BYTES);
+    return isAlert && this.#rest.length === 0;
   }
 
   /** Bytes have come from the server, encrypted. */
@@ -153,9 +149,10 @@ export class TlsRecords {
       const [type = 0, , , high = 0, low = 0] = rest;
       const bodyBytes = (high << 8) | low;
       if (rest.length < HEADER_BYTES + bodyBytes) break;
-      this.#type = type;
-      this.#bodyBytes = bodyBytes;
-      if (type === APPLICATION_DATA) this.#heldBack += bodyBytes - SEALED_BYTES;
+      const isData = type === APPLICATION_DATA;
+      if (isData) this.#heldBack += bodyBytes - SEALED_BYTES;
+      this.#isAlert = type === ALERT;
+      this.#isShort = isData && bodyBytes === SEALED_BYTES + ALERT_BYTES;
       rest = rest.subarray(HEADER_BYTES + bodyBytes);
     }
     this.#rest = rest;

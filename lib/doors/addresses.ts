@@ -2,7 +2,7 @@
 
 import type { Part } from "../extras/part.ts";
 import { unmapAddress } from "../program/network.ts";
-import { notAllowedFrom, tooManyFrom } from "../program/server-messages.ts";
+import { REFUSALS } from "../program/server-messages.ts";
 import { checkRange } from "../program/system-errors.ts";
 import { addressList } from "./address-list.ts";
 import type { Arrival } from "./door.ts";
@@ -31,7 +31,9 @@ export function addresses({
   const isAllowed = allow.length > 0 ? addressList("--allow", allow) : () => true;
   const isDenied = addressList("--deny", deny);
   const refusalOf = (address: string) =>
-    isDenied(address) || !isAllowed(address) ? notAllowedFrom(unmapAddress(address)) : undefined;
+    isDenied(address) || !isAllowed(address)
+      ? REFUSALS.notAllowedFrom(unmapAddress(address))
+      : undefined;
   /** How many clients have a seat, by their address. */
   const counts = new Map<string, number>();
 
@@ -39,7 +41,8 @@ export function addresses({
     const address = unmapAddress(arrival.address);
     if (address === "") return arrival.pass();
     const count = counts.get(address) ?? 0;
-    const refusal = refusalOf(address) ?? (count >= max ? tooManyFrom(address) : undefined);
+    const refusal =
+      refusalOf(address) ?? (count >= max ? REFUSALS.tooManyFrom(address) : undefined);
     if (refusal !== undefined) return arrival.refuse(refusal);
     counts.set(address, count + 1);
     arrival.onRelease(() => {

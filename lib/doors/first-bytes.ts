@@ -1,7 +1,7 @@
 /** What a client sends first, where something is asked for. */
 
 import type { Secrets } from "../extras/part.ts";
-import { SPEAKS_TLS } from "../program/server-messages.ts";
+import { LASTING } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Arrival } from "./door.ts";
 
@@ -26,7 +26,7 @@ export function awaitLine(
   arrival.hold({
     withinMs,
     read(received, isAll) {
-      if (tls === undefined && greetsInTls(received)) return arrival.refuse(SPEAKS_TLS);
+      if (tls === undefined && greetsInTls(received)) return arrival.refuse(LASTING.speaksTls);
       const end = received.indexOf(LF);
       read(end < 0 ? received : received.subarray(0, end), end >= 0 || isAll);
     },

@@ -4,7 +4,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 
 import type { Context, Part, Secrets } from "../extras/part.ts";
 import { PASS_PHRASE_BYTES_MAX } from "../program/files.ts";
-import { noPassPhraseWithin, WRONG_PASS_PHRASE } from "../program/server-messages.ts";
+import { LASTING } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import { formatTime } from "../program/units.ts";
 import { LF } from "../room/line-buffer.ts";
@@ -26,9 +26,9 @@ export function passPhrase({ secrets, arrivalMs }: Context): Part {
     const read = (line: Buffer, isWhole: boolean) => {
       if (!isWhole && line.length <= PASS_PHRASE_BYTES_MAX + 1) return;
       if (isPassPhrase(line, secrets)) arrival.pass(line.length + 1);
-      else arrival.refuse(WRONG_PASS_PHRASE);
+      else arrival.refuse(LASTING.wrongPassPhrase);
     };
-    awaitLine(arrival, secrets, arrivalMs, read, noPassPhraseWithin(formatTime(arrivalMs)));
+    awaitLine(arrival, secrets, arrivalMs, read, LASTING.noPassPhraseWithin(formatTime(arrivalMs)));
   };
   const note = secrets.tls ? undefined : "the pass phrase travels in the clear: there is no TLS";
   return { door: { meet }, note };

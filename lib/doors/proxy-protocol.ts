@@ -8,11 +8,7 @@ import { isIP, SocketAddress } from "node:net";
 
 import type { Context, Part } from "../extras/part.ts";
 import { formatAddress, unmapAddress } from "../program/network.ts";
-import {
-  MALFORMED_PROXY_HEADER,
-  NO_PROXY_HEADER,
-  noProxyHeaderWithin,
-} from "../program/server-messages.ts";
+import { LASTING } from "../program/server-messages.ts";
 import { formatTime } from "../program/units.ts";
 import { LF } from "../room/line-buffer.ts";
 import { addressList } from "./address-list.ts";
@@ -34,7 +30,7 @@ function awaitHeader(arrival: Arrival, withinMs: number): void {
   arrival.hold({
     withinMs,
     read(received, isAll) {
-      const found = readProxyHeader(received) ?? (isAll ? NO_PROXY_HEADER : undefined);
+      const found = readProxyHeader(received) ?? (isAll ? LASTING.noProxyHeader : undefined);
       if (found === undefined) return;
       if (typeof found === "string") return arrival.refuse(found);
       header = found;
@@ -45,7 +41,7 @@ function awaitHeader(arrival: Arrival, withinMs: number): void {
     },
     late() {
       if (header) arrival.pass(header.bytes);
-      else arrival.refuse(noProxyHeaderWithin(formatTime(withinMs)));
+      else arrival.refuse(LASTING.noProxyHeaderWithin(formatTime(withinMs)));
     },
   });
 }
@@ -73,7 +69,7 @@ const BINARY_BYTES_MAX = 4096;
 export function readProxyHeader(bytes: Buffer): ProxyHeader | string | undefined {
   const begins = (as: string) => as.startsWith(bytes.toString("latin1", 0, as.length));
   if (begins(SIGNATURE)) return readBinary(bytes);
-  return begins("PROXY ") ? readText(bytes) : NO_PROXY_HEADER;
+  return begins("PROXY ") ? readText(bytes) : LASTING.noProxyHeader;
 }
 
 /** Version 1: a line. */
@@ -84,7 +80,7 @@ function readText(received: Buffer): ProxyHeader | string | undefined {
   const [found, version, address = "", port] = TEXT.exec(line) ?? [];
   if (found && version === undefined) return { bytes, isLocal: false };
   const isRight = isIP(address) === Number(version) && !address.includes("%");
-  if (!isRight || Number(port) > 65_535) return MALFORMED_PROXY_HEADER;
+  if (!isRight || Number(port) > 65_535) return LASTING.malformedProxyHeader;
   return { bytes, client: { address: canonical(address), port: Number(port) }, isLocal: false };
 }
 
@@ -93,13 +89,13 @@ function readBinary(received: Buffer): ProxyHeader | string | undefined {
   if (received.length < FIXED_BYTES) return undefined;
   const bytes = FIXED_BYTES + received.readUInt16BE(14);
   const [command, protocol] = [received.readUInt8(12), received.readUInt8(13)];
-  if (command >> 1 !== 0x10 || bytes > BINARY_BYTES_MAX) return MALFORMED_PROXY_HEADER;
+  if (command >> 1 !== 0x10 || bytes > BINARY_BYTES_MAX) return LASTING.malformedProxyHeader;
   if (received.length < bytes) return undefined;
   if (command === 0x20) return { bytes, isLocal: true };
-  if (protocol >> 4 > 3 || (protocol & 15) > 2) return MALFORMED_PROXY_HEADER;
+  if (protocol >> 4 > 3 || (protocol & 15) > 2) return LASTING.malformedProxyHeader;
   const addressBytes = { 0x11: 4, 0x21: 16 }[protocol];
   if (addressBytes === undefined) return { bytes, isLocal: false };
-  if (bytes < FIXED_BYTES + 2 * addressBytes + 4) return MALFORMED_PROXY_HEADER;
+  if (bytes < FIXED_BYTES + 2 * addressBytes + 4) return LASTING.malformedProxyHeader;
   const source = received.subarray(FIXED_BYTES, FIXED_BYTES + addressBytes);
   const port = received.readUInt16BE(FIXED_BYTES + 2 * addressBytes);
   const groups = source.toString("hex").match(/..../g) ?? [];

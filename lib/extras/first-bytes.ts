@@ -1,7 +1,7 @@
 /** A member that begins as TLS does, on a port without TLS, is told so and leaves. */
 
 import { greetsInTls } from "../doors/first-bytes.ts";
-import { SPEAKS_TLS } from "../program/server-messages.ts";
+import { LASTING } from "../program/server-messages.ts";
 import type { Lines } from "../room/fair-queue.ts";
 import type { Member } from "../room/member.ts";
 import type { Part } from "./part.ts";
@@ -24,7 +24,7 @@ class InspectedLines extends WrappedLines {
   override push(chunk: Uint8Array): void {
     const member = this.#member;
     this.#member = undefined;
-    if (member && greetsInTls(chunk)) return member.disconnect(SPEAKS_TLS);
+    if (member && greetsInTls(chunk)) return member.disconnect(LASTING.speaksTls);
     if (member?.lines === this) member.lines = this.within;
     super.push(chunk);
   }

@@ -1,6 +1,6 @@
 /** `--idle`: a member that has sent no line for too long is disconnected. */
 
-import { idleFor } from "../program/server-messages.ts";
+import { DISCONNECTS } from "../program/server-messages.ts";
 import { checkRange } from "../program/system-errors.ts";
 import { DAY_MS, formatTime } from "../program/units.ts";
 import { Deadlines } from "../room/deadlines.ts";
@@ -32,7 +32,7 @@ export function idle(idleMs: number): Part {
             members.start(member);
             if (member.isWaiting || member.lines.isHeldBack) continue;
             members.stop(member);
-            member.disconnect("idle", idleFor(formatTime(idleMs)));
+            member.disconnect("idle", DISCONNECTS.idleFor(formatTime(idleMs)));
           }
           return members.dueAtMs;
         },

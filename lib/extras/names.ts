@@ -7,15 +7,7 @@
 import type { Arrival, Door } from "../doors/door.ts";
 import { awaitLine } from "../doors/first-bytes.ts";
 import { isName, NAME_LENGTH_MAX, nameKey } from "../program/name.ts";
-import {
-  askForName,
-  nameTaken,
-  NO_NAME_CERTIFIED,
-  noNameWithin,
-  NOT_A_NAME,
-  OUT_OF_SYNC,
-  takenOver,
-} from "../program/server-messages.ts";
+import { askForName, DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
 import { formatTime } from "../program/units.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Lines } from "../room/fair-queue.ts";
@@ -28,7 +20,7 @@ import { WrappedLines } from "./wrapped-lines.ts";
 export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
 /** How long a client may take for its name, in ms: a person has to type it. */
 const NAME_MS = 60_000;
-const TOO_LATE = noNameWithin(formatTime(NAME_MS));
+const TOO_LATE = REFUSALS.noNameWithin(formatTime(NAME_MS));
 /** No name, with the white space around it, is longer, in bytes. */
 const NAME_BYTES_MAX = 1024;
 /** How many names a newcomer is told. */
@@ -79,7 +71,7 @@ class Names implements Door, Extra {
       const colon = line.indexOf(": ");
       if (colon >= 0) this.#claim(arrival, line.toString("utf8", 0, colon), 0);
       else if (isWhole) this.#claim(arrival, line.toString().trim(), line.length + 1);
-      else if (line.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);
+      else if (line.length > NAME_BYTES_MAX) arrival.refuse(LASTING.notAName);
     };
     awaitLine(arrival, this.#secrets, NAME_MS, read, TOO_LATE);
   }
@@ -102,7 +94,8 @@ class Names implements Door, Extra {
   restarted(): void {
     const owners = [...this.#owners.values()];
     this.#owners.clear();
-    for (const { member, arrival } of owners) if (!member) this.#refuse(arrival, OUT_OF_SYNC);
+    for (const { member, arrival } of owners)
+      if (!member) this.#refuse(arrival, DISCONNECTS.outOfSync);
   }
 
   #greeting(): string {
@@ -118,18 +111,19 @@ class Names implements Door, Extra {
    * @param usedBytes how much of what it has sent is the name, and no line
    */
   #claim(arrival: Arrival, name: string, usedBytes: number, fingerprint?: string): void {
-    if (!isName(name)) return arrival.refuse(fingerprint ? NO_NAME_CERTIFIED : NOT_A_NAME);
+    if (!isName(name))
+      return arrival.refuse(fingerprint ? LASTING.noNameCertified : LASTING.notAName);
     const key = nameKey(name);
     const before = this.#owners.get(key);
     // What is not known yet to be its owner's own is not taken over.
     const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;
-    if (before && !(isSame && before.member)) return arrival.refuse(nameTaken(name));
+    if (before && !(isSame && before.member)) return arrival.refuse(REFUSALS.nameTaken(name));
     const owner: Owner = { key, name, fingerprint, arrival };
     arrival.name = name;
     this.#owners.set(key, owner);
     arrival.onRelease(() => this.#free(owner));
     if (this.#reservations && !before) return this.#ask(this.#reservations, owner, usedBytes);
-    before?.member?.disconnect(takenOver(name));
+    before?.member?.disconnect(DISCONNECTS.takenOver(name));
     // What is told of that may have ended this one.
     if (this.#owners.get(key) === owner) arrival.pass(usedBytes);
   }
@@ -149,7 +143,7 @@ class Names implements Door, Extra {
       if (this.#owners.get(key) !== owner) return;
       if (!granted) {
         this.#owners.delete(key);
-        return this.#refuse(arrival, nameTaken(name));
+        return this.#refuse(arrival, REFUSALS.nameTaken(name));
       }
       arrival.socket.resume();
       arrival.pass(usedBytes);

@@ -8,7 +8,7 @@
  */
 
 import { countLines } from "../program/lines.ts";
-import { NOT_IN_ROOM, OUT_OF_SYNC } from "../program/server-messages.ts";
+import { DISCONNECTS, REFUSALS } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
@@ -94,7 +94,7 @@ export class StreamOrder implements Order {
   }
 
   get refusal(): string | undefined {
-    return this.isMember && this.#pieces < PIECES_MAX ? undefined : NOT_IN_ROOM;
+    return this.isMember && this.#pieces < PIECES_MAX ? undefined : REFUSALS.notInRoom;
   }
 
   get isSettled(): boolean {
@@ -206,7 +206,7 @@ export class StreamOrder implements Order {
     this.isMember = false;
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
-    this.room?.restart({ reason: "out of sync", message: OUT_OF_SYNC }, lose);
+    this.room?.restart({ reason: "out of sync", message: DISCONNECTS.outOfSync }, lose);
     for (const { done } of [...placed, ...unplaced]) done?.();
     for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
     return lines;

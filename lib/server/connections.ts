@@ -21,7 +21,7 @@
 import type { AcceptedSocket, ArrivalHost, Way } from "../doors/door.ts";
 import { Arrival, REPLACED } from "../doors/door.ts";
 import { tune } from "../program/network.ts";
-import { ROOM_IS_FULL } from "../program/server-messages.ts";
+import { REFUSALS } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";
@@ -86,7 +86,7 @@ export class Connections implements ArrivalHost {
     this.#makeRoom();
     this.arrivals.add(arrival);
     if (this.#stopped) return arrival.dismiss("server stopping");
-    if (this.#seats >= this.clientsMax) return arrival.refuse(ROOM_IS_FULL);
+    if (this.#seats >= this.clientsMax) return arrival.refuse(REFUSALS.roomIsFull);
     this.#seats++;
     arrival.releaseSeat = this.#releaseSeat;
     arrival.pass();

@@ -4,8 +4,8 @@
  * flood, a resized window and a wrapped line are all the same case.
  */
 
-/** What stays below, before and after the cursor: text which may have colours and line breaks. */
-export type Below = { before: string; after: string };
+/** Text before and after the cursor. */
+export type Edited = { readonly before: string; readonly after: string };
 
 /** The shortest time between two frames; more of what is too long for one follows at once. */
 const FRAME_MS = 16;
@@ -23,7 +23,7 @@ const UP = "\x1b[A";
 
 /** The terminal on stdin and stdout, while it is painted in raw mode. Opened once, at most. */
 export class Screen {
-  readonly #below: () => Below;
+  readonly #below: () => Edited;
   /** Whole lines that are to be shown above the prompt. */
   #unshown = "";
   #changed = false;
@@ -35,7 +35,8 @@ export class Screen {
   #size = windowSize();
   #frames: Promise<void> | undefined;
 
-  constructor(below: () => Below) {
+  /** @param below what stays below: it may have colours and line breaks */
+  constructor(below: () => Edited) {
     this.#below = below;
     process.stdout.on("resize", () => this.paintSoon());
     process.stdout.on("error", () => (this.#gone = true));
@@ -137,7 +138,7 @@ const EMPTY_ROW: Row = { text: "", width: 0 };
 const NOTHING_BELOW: Rows = { rows: [EMPTY_ROW], toCursor: [EMPTY_ROW] };
 
 /** The rows of all that is below; if they do not all fit, those around the cursor. */
-function layOut({ before, after }: Below, columns: number, windowRows: number): Rows {
+function layOut({ before, after }: Edited, columns: number, windowRows: number): Rows {
   const toCursor = before.split("\n").flatMap((line) => wrap(line, columns));
   // Behind a full row the cursor stands at the start of the next.
   if (toCursor.at(-1)?.width === columns) toCursor.push(EMPTY_ROW);
@@ -163,7 +164,8 @@ function wayBack({ rows, toCursor }: Rows, columns: number): string {
   return `${UP.repeat(height(toCursor) - 1)}\r\x1b[K${eraseRest}`;
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+/** Takes text apart into characters as they are seen. */
+export const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
  * Breaks text with TAB and SGR sequences where a terminal would, to be written with a line break

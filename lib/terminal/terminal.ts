@@ -3,11 +3,10 @@
  * has gone out, then stands among those received; whatever was not sent is told at the end.
  */
 
-import type { Notes } from "../client/notes.ts";
-import { type LocalSide, WholeLines } from "../client/pipe.ts";
+import { type LocalSide, type Notes, WholeLines } from "../client/pipe.ts";
 import { isName } from "../program/name.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
-import { type Below, Screen } from "./screen.ts";
+import { type Edited, Screen } from "./screen.ts";
 import { bold, bySender, dim, harmless, inTime, mentions } from "./transcript.ts";
 import { HELP, Typing } from "./typing.ts";
 
@@ -17,8 +16,8 @@ const WAITING_LENGTH = 200;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
 
-/** The name of the user, or none if empty; whether times are shown; which lines ring the bell. */
-export type TerminalOptions = { name: string; showsTime: boolean; bell: "name" | "none" };
+/** The name of the user, or empty; whether times are shown at first; which lines ring the bell. */
+export type TerminalOptions = { name: string; time: boolean; bell: "name" | "none" };
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
 export class Terminal implements LocalSide, Notes {
@@ -48,7 +47,7 @@ export class Terminal implements LocalSide, Notes {
 
   constructor(options: TerminalOptions) {
     const { name } = options;
-    this.#options = { ...options };
+    this.#options = options;
     this.#isMention = mentions(name);
     this.#prompt = name ? bySender(`${name}: `) : dim("> ");
 
@@ -139,8 +138,8 @@ export class Terminal implements LocalSide, Notes {
   }
 
   #switchTimes(): void {
-    this.#options.showsTime = !this.#options.showsTime;
-    this.#remark(`times are ${this.#options.showsTime ? "shown" : "no longer shown"}`);
+    this.#options.time = !this.#options.time;
+    this.#remark(`times are ${this.#options.time ? "shown" : "no longer shown"}`);
   }
 
   #remark(remark: string): void {
@@ -149,12 +148,12 @@ export class Terminal implements LocalSide, Notes {
 
   #add(lines: string): void {
     const time = new Date();
-    this.#screen.add(inTime(`${lines}\n`, time, this.#lastTime, this.#options.showsTime));
+    this.#screen.add(inTime(`${lines}\n`, time, this.#lastTime, this.#options.time));
     this.#lastTime = time;
   }
 
   /** What waits and what goes on, dim, then the line or the answer that is being typed. */
-  #below(): Below {
+  #below(): Edited {
     const last = this.#waiting.slice(-WAITING_SHOWN);
     const rows = last.map((line) => this.#prompt + line.slice(0, WAITING_LENGTH));
     const hint = this.#editing ? "" : "; Ctrl-C to quit without sending";

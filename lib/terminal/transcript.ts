@@ -5,8 +5,7 @@
 
 import { isUtf8 } from "node:buffer";
 
-import { styleAt } from "../client/notes.ts";
-import { type LocalSide, WholeLines } from "../client/pipe.ts";
+import { type LocalSide, styleAt, WholeLines } from "../client/pipe.ts";
 
 /**
  * What acts on a terminal: C0 controls but LF and TAB, DEL and C1 controls, line and paragraph

@@ -4,6 +4,7 @@
  */
 
 import type { Input } from "./keyboard.ts";
+import { type Edited, segmenter } from "./screen.ts";
 import { SENDER } from "./transcript.ts";
 
 /** A paste of more lines than this is not sent unasked. */
@@ -34,16 +35,12 @@ Ctrl-Z         suspend; fg comes back
 Ctrl-C         quit at once, without sending what is still waiting
 `;
 
-/** A line: what is before the cursor, and what is after it. */
-export type Edited = { readonly before: string; readonly after: string };
-
 const atEnd = (before: string): Edited => ({ before, after: "" });
 
 /** A line, and sometimes a question that is to be answered first. */
 export class Typing {
   readonly #send: (line: string) => void;
   readonly #commands: ReadonlyMap<string, () => void>;
-  /** The names that Tab completes. */
   readonly names = new Completion();
   /** Lines that were entered, for Up and Down, as long as the program runs; the last one first. */
   readonly #entered: Edited[] = [];
@@ -149,8 +146,6 @@ const KEYS: [reach: Reach, moves: RegExp, deletes: RegExp][] = [
   [home, /^(\x01|\x1b([[O]H|\[[17]~))$/, /^\x15$/],
   [end, /^(\x05|\x1b([[O]F|\[[48]~))$/, /^\x0b$/],
 ];
-
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** Of the character, as it is seen, to which a code unit belongs; 0 if there is none. */
 function characterLength(text: string, at: number): number {

@@ -66,7 +66,9 @@ test("after the end of output a write returns false, and what was written before
 test("writes that wait when the connection is lost return false, and read says why", async () => {
   const { here, there } = await pair();
   there.pause();
-  const writes = [here.write("x".repeat(16 * MIB)), here.write("y")];
+  const begun = Promise.withResolvers<number>();
+  const writes = [here.write("x".repeat(16 * MIB), begun.resolve), here.write("y")];
+  await begun.promise;
   there.reset();
   expect(await Promise.all(writes)).toEqual([false, false]);
   const lost = `lost the connection to ${here.address}: reset by the server`;

@@ -4,12 +4,12 @@ import { describe, expect, test } from "bun:test";
 
 import { disconnectOf } from "../../lib/client/conversation.ts";
 import { Outgoing } from "../../lib/client/reconnect.ts";
-import { lineLongerThan, ROOM_IS_FULL } from "../../lib/program/server-messages.ts";
+import { DISCONNECTS, REFUSALS } from "../../lib/program/server-messages.ts";
 import { Random } from "../simulation/random.ts";
 
 const MIB = 1 << 20;
-const TOO_LONG = disconnectOf(`* ${lineLongerThan("12")}`);
-const REFUSED = disconnectOf(`* ${ROOM_IS_FULL}`);
+const TOO_LONG = disconnectOf(`* ${DISCONNECTS.lineLongerThan("12")}`);
+const REFUSED = disconnectOf(`* ${REFUSALS.roomIsFull}`);
 
 /** One connection: what it takes. */
 function take(outgoing: Outgoing, bytesMax = Number.POSITIVE_INFINITY): string {
@@ -189,7 +189,7 @@ class World {
     this.#received.push(...(tooLong < 0 ? lines : lines.slice(0, tooLong)));
     if (tooLong >= 0 || rest.length >= bytesMax) {
       this.#vanished = true;
-      return disconnectOf(`* ${lineLongerThan(`${bytesMax}`)}`);
+      return disconnectOf(`* ${DISCONNECTS.lineLongerThan(`${bytesMax}`)}`);
     }
     if (rest !== "" && this.#outgoing.isDone) this.#received.push(rest);
     this.#vanished ||= arrived !== wire;

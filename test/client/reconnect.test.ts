@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { openConnection } from "../../lib/client/connect.ts";
 import type { SocketConnection } from "../../lib/client/connection.ts";
-import { ReconnectingConversation, retryDelayMs } from "../../lib/client/reconnect.ts";
+import { Reconnecting, retryDelayMs } from "../../lib/client/reconnect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { makeCertificates } from "../certificates.ts";
 import {
@@ -36,7 +36,7 @@ function converse(host: Host, dial?: () => Promise<SocketConnection>) {
   const connectHere = () => openConnection({ host: "127.0.0.1", port: host.port });
   const part = { sends: true, name: "" };
   const at = `127.0.0.1:${host.port}`;
-  const room = new ReconnectingConversation(dial ?? connectHere, part, notes);
+  const room = new Reconnecting(dial ?? connectHere, part, notes);
   return { room, noted, shown, at };
 }
 
@@ -199,7 +199,7 @@ test("if the server's end came before its own, not everything was received there
     return connection;
   };
   const notes = { note() {}, status() {} };
-  const client = new ReconnectingConversation(dial, { sends: true, name: "" }, notes);
+  const client = new Reconnecting(dial, { sends: true, name: "" }, notes);
   const said = client.write(Buffer.from("received by nobody\n"));
   client.endOutput();
   await expect(client.read()).rejects.toThrow(

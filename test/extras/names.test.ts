@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
 import type { Part } from "../../lib/extras/part.ts";
 import { rate } from "../../lib/extras/rate.ts";
-import { OUT_OF_SYNC } from "../../lib/program/server-messages.ts";
+import { DISCONNECTS } from "../../lib/program/server-messages.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
 
@@ -256,10 +256,10 @@ describe("a name that another server may have", () => {
 
   test("is nobody's when the room is out of sync: the clients at the door have to come again", () => {
     const { room, accept, alice, bob, receivedBy } = open();
-    room.restart({ reason: "out of sync", message: OUT_OF_SYNC }, () => {});
-    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* ${OUT_OF_SYNC}\n`);
+    room.restart({ reason: "out of sync", message: DISCONNECTS.outOfSync }, () => {});
+    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* ${DISCONNECTS.outOfSync}\n`);
     expect(bob.paused).toBe(false);
-    expect([receivedBy(alice), alice.ended]).toEqual([`* ${OUT_OF_SYNC}\n`, true]);
+    expect([receivedBy(alice), alice.ended]).toEqual([`* ${DISCONNECTS.outOfSync}\n`, true]);
     const again = accept();
     again.sends("alice\n");
     expect(receivedBy(again)).toBe(GREETING);

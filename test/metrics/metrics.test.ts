@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import type { Way } from "../../lib/doors/door.ts";
 import type { Part } from "../../lib/extras/part.ts";
 import { metrics } from "../../lib/metrics/metrics.ts";
-import * as messages from "../../lib/program/server-messages.ts";
+import { LASTING, REFUSALS } from "../../lib/program/server-messages.ts";
 import type { Member } from "../../lib/room/member.ts";
 import { Room } from "../../lib/room/room.ts";
 import { Connections } from "../../lib/server/connections.ts";
@@ -138,15 +138,13 @@ describe("the part of a server that is asked for figures", () => {
     const member = {} as Member; // Nothing is asked of it.
     const left = ["too slow", "idle", "the name ann was taken over", "out of sync", "bad talk"];
     for (const reason of [...left, "server stopping"]) extra?.gone?.(member, reason, 0);
-    const refused: string[] = [
-      messages.ROOM_IS_FULL,
-      messages.SPEAKS_TLS,
-      messages.WRONG_PASS_PHRASE,
+    const refused = [
+      ...[REFUSALS.roomIsFull, LASTING.speaksTls, LASTING.wrongPassPhrase],
+      ...[REFUSALS.notAllowedFrom("192.0.2.1"), REFUSALS.tooManyFrom("192.0.2.1")],
+      ...[LASTING.noPassPhraseWithin("10s"), REFUSALS.noNameWithin("1m")],
+      ...[REFUSALS.nameTaken("ann"), LASTING.notAName, LASTING.noNameCertified],
+      ...["the handshake failed: the client has gone", LASTING.noProxyHeader],
     ];
-    refused.push(messages.notAllowedFrom("192.0.2.1"), messages.tooManyFrom("192.0.2.1"));
-    refused.push(messages.noPassPhraseWithin("10s"), messages.noNameWithin("1m"));
-    refused.push(messages.nameTaken("ann"), messages.NOT_A_NAME, messages.NO_NAME_CERTIFIED);
-    refused.push("the handshake failed: the client has gone", messages.NO_PROXY_HEADER);
     for (const message of refused) extra?.refused?.("203.0.113.9:7", message);
     const counted = (await ask("metrics")).matchAll(/^linechat_(\w+)_total\{reason="(.*)"\} 1$/gm);
     expect([...counted].map(([, what, reason]) => `${what} ${reason}`).sort()).toEqual([

@@ -8,24 +8,10 @@ import {
 } from "../../lib/client/conversation.ts";
 import {
   askForName,
-  idleFor,
-  lineLongerThan,
-  MALFORMED_PROXY_HEADER,
-  nameTaken,
-  NO_NAME_CERTIFIED,
-  NO_PROXY_HEADER,
-  noPassPhraseWithin,
-  noProxyHeaderWithin,
-  NOT_A_NAME,
-  NOT_IN_ROOM,
-  notAllowedFrom,
-  OUT_OF_SYNC,
-  ROOM_IS_FULL,
+  DISCONNECTS,
+  LASTING,
+  REFUSALS,
   serverMessage,
-  SPEAKS_TLS,
-  takenOver,
-  tooManyFrom,
-  WRONG_PASS_PHRASE,
 } from "../../lib/program/server-messages.ts";
 
 const ADDRESSES = ["10.1.2.3", "2001:db8::1", "::1", "fe80::ff:fe00:1%eth0.17"];
@@ -33,17 +19,22 @@ const NAMES = ["alice", "*", "Zoë", "\u{1f600}".repeat(32)];
 const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
 
 /** Every message that disconnects: members, and clients that are refused, perhaps for good. */
-const MEMBER_FOR_GOOD = NAMES.map(takenOver);
-const MEMBER = [OUT_OF_SYNC, lineLongerThan("65536"), ...TIMES.map(idleFor), ...MEMBER_FOR_GOOD];
+const MEMBER_FOR_GOOD = NAMES.map(DISCONNECTS.takenOver);
+const MEMBER = [
+  DISCONNECTS.outOfSync,
+  DISCONNECTS.lineLongerThan("65536"),
+  ...TIMES.map(DISCONNECTS.idleFor),
+  ...MEMBER_FOR_GOOD,
+];
 const REFUSED = [
-  ...[ROOM_IS_FULL, NOT_IN_ROOM],
-  ...NAMES.map(nameTaken),
-  ...ADDRESSES.flatMap((from) => [notAllowedFrom(from), tooManyFrom(from)]),
+  ...[REFUSALS.roomIsFull, REFUSALS.notInRoom],
+  ...NAMES.map(REFUSALS.nameTaken),
+  ...ADDRESSES.flatMap((from) => [REFUSALS.notAllowedFrom(from), REFUSALS.tooManyFrom(from)]),
 ];
 const FOR_GOOD = [
-  ...[WRONG_PASS_PHRASE, SPEAKS_TLS, NOT_A_NAME, NO_NAME_CERTIFIED],
-  ...[NO_PROXY_HEADER, MALFORMED_PROXY_HEADER],
-  ...TIMES.flatMap((time) => [noPassPhraseWithin(time), noProxyHeaderWithin(time)]),
+  ...[LASTING.wrongPassPhrase, LASTING.speaksTls, LASTING.notAName, LASTING.noNameCertified],
+  ...[LASTING.noProxyHeader, LASTING.malformedProxyHeader],
+  ...TIMES.flatMap((time) => [LASTING.noPassPhraseWithin(time), LASTING.noProxyHeaderWithin(time)]),
 ];
 
 test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (message) => {
@@ -53,7 +44,7 @@ test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (message) =>
   expect(disconnectOf(line.slice(0, -1))).toEqual({
     message,
     isRefusal: !MEMBER.includes(message),
-    isPermanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(message),
+    permanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(message),
   });
 });
 
@@ -79,11 +70,11 @@ test("a line that asks for a name is recognised, and nothing that only looks lik
     for (const more of names.length > 0 ? [0, 1, 12_345] : [0]) {
       const line = askForName(names, more);
       expect(Buffer.byteLength(line)).toBeLessThanOrEqual(ASK_FOR_NAME_BYTES_MAX);
-      expect(line).toMatch(ASKS_FOR_NAME);
+      expect(`\n${line}`).toMatch(ASKS_FOR_NAME);
     }
   for (const line of [
     ...["say your name first\n", "* say your name first!\n", "* say your name first (here)\n"],
     ...["bob: * say your name first\n", "\n* say your name first\n", "* say your name first"],
   ])
-    expect(line).not.toMatch(ASKS_FOR_NAME);
+    expect(`\n${line}`).not.toMatch(ASKS_FOR_NAME);
 });

@@ -186,7 +186,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "late() {},",
     ],
     "one that opens TLS has sent a wrong line": [
-      "greetsInTls(received)) return arrival.refuse(SPEAKS_TLS);",
+      "greetsInTls(received)) return arrival.refuse(LASTING.speaksTls);",
       "greetsInTls(received)) return read(received, true);",
     ],
   }),

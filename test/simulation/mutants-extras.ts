@@ -74,7 +74,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "const isSame = fingerprint !== undefined && before?.fingerprint !== undefined;",
     ],
     "a member whose name was taken over stays": [
-      "    before?.member?.disconnect(takenOver(name));\n",
+      "    before?.member?.disconnect(DISCONNECTS.takenOver(name));\n",
       "",
     ],
     "a member whose name was taken over takes it along when it leaves": [
@@ -82,7 +82,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "if (owner) this.#free(owner);",
     ],
     "one that has left keeps its name": ["if (owner?.member === member) this.#free(owner);", ""],
-    "a name may be anything": ["if (!isName(name)) return", 'if (name === "") return'],
+    "a name may be anything": ["if (!isName(name))\n", 'if (name === "")\n'],
     "a newcomer is not told to send its name": [
       "const greeting = Buffer.from(this.#greeting());",
       'const greeting = Buffer.from("");',
@@ -96,7 +96,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "a name comes without an end": [
-      "else if (line.length > NAME_BYTES_MAX) arrival.refuse(NOT_A_NAME);",
+      "else if (line.length > NAME_BYTES_MAX) arrival.refuse(LASTING.notAName);",
       "",
     ],
     "the common name of a certificate counts for nothing": [
@@ -180,7 +180,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("extras/first-bytes.ts", {
     "one that begins as TLS does is read on": [
-      "if (member && greetsInTls(chunk)) return member.disconnect(SPEAKS_TLS);",
+      "if (member && greetsInTls(chunk)) return member.disconnect(LASTING.speaksTls);",
       "",
     ],
     "what begins as TLS does is relayed": [

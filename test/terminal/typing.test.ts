@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
-import { edit, type Edited, HELP, Typing } from "../../lib/terminal/typing.ts";
+import type { Edited } from "../../lib/terminal/screen.ts";
+import { edit, HELP, Typing } from "../../lib/terminal/typing.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());

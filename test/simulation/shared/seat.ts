@@ -1,13 +1,7 @@
 /** A simulated member of a room of several servers, and what it has to hear. */
 
 import type { AcceptedSocket } from "../../../lib/doors/door.ts";
-import {
-  nameTaken,
-  noNameWithin,
-  NOT_IN_ROOM,
-  OUT_OF_SYNC,
-  serverMessage,
-} from "../../../lib/program/server-messages.ts";
+import { DISCONNECTS, REFUSALS, serverMessage } from "../../../lib/program/server-messages.ts";
 import type { Life } from "../../../lib/room/socket.ts";
 import { Violation } from "../state.ts";
 
@@ -71,7 +65,12 @@ export class SharedSeat implements AcceptedSocket {
   }
 
   get #words(): string[] {
-    const messages = [OUT_OF_SYNC, NOT_IN_ROOM, nameTaken(this.title), noNameWithin("1m")];
+    const messages = [
+      DISCONNECTS.outOfSync,
+      REFUSALS.notInRoom,
+      REFUSALS.nameTaken(this.title),
+      REFUSALS.noNameWithin("1m"),
+    ];
     return messages.map(serverMessage);
   }
 
