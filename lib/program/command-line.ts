@@ -106,13 +106,14 @@ export function parseCommandLine<Options extends Table>(
   }
 
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
-  const expected = isInstead ? [] : command.operands;
+  const expected = isInstead ? [] : command.operands.map((operand) => `<${operand}>`);
   const operands = isInstead ? given : (command.readOperands?.(given) ?? given);
-  const missing = expected.slice(operands.length).map((operand) => `<${operand}>`);
+  const missing = expected.slice(operands.length);
   if (missing.length > 0)
     throw usageError(`${listed(missing)} missing, as in ${command.examples[0]?.[0]}`);
   const surplus = operands[expected.length];
-  if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}`);
+  const place = expected.length > 0 ? ` after ${listed(expected)}` : "";
+  if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}${place}`);
   return { options: options as Values<Options>, operands: [...operands] }; // each value came from its own option
 }
 
