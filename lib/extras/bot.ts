@@ -43,6 +43,8 @@ export function bot(make: (room: BotRoom) => BotEvents, context: Context): Part 
 }
 
 function extraOf(make: (room: BotRoom) => BotEvents, room: Room, { onError }: Context): Extra {
+  /** One for all lines, so that those which follow each other are one run. */
+  const cursor = { lastRun: -1 };
   /** Told whether a line that has been taken has come into the log. */
   const waiting = new Set<(isInLog: boolean) => void>();
   const send = (line: string | Uint8Array): Promise<boolean> => {
@@ -60,7 +62,7 @@ function extraOf(make: (room: BotRoom) => BotEvents, room: Room, { onError }: Co
         resolve(true);
       });
     };
-    room.send({ cursor: { lastRun: -1 }, lines, isWaiting: false, sentAll });
+    room.send({ cursor, lines, isWaiting: false, sentAll });
     return promise;
   };
   const events = make({

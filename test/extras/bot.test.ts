@@ -54,6 +54,15 @@ describe("a line that it sends", () => {
     }
   });
 
+  test("does not wait while there is room, however many short ones there are", async () => {
+    const { self, join } = openRoom({ logBytes: 1000, lineBytesMax: 8 });
+    join("ann", 0);
+    let sent = 0;
+    for (let line = 0; line < 400; line++) void self.send("b").then(() => sent++);
+    await Promise.resolve();
+    expect(sent).toBe(400);
+  });
+
   test("is one line that fits, or it throws at once", () => {
     const { self } = openRoom(SMALL);
     for (const line of ["a\nb", "a\n", Buffer.from("\n")])
