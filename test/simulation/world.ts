@@ -34,7 +34,7 @@ import { NAME_BYTES_MAX, show, Violation } from "./state.ts";
 import { WebConnection } from "./web.ts";
 
 /** How many events may follow once no more is sent, before the room is restless. */
-const EVENTS_TO_REST = 20_000;
+const EVENTS_TO_REST = 200_000;
 
 /** How many of them leave those slow who are; then they read all that comes. */
 const SLOW_EVENTS = 100;
