@@ -7,7 +7,7 @@
  * 1. Read the command line, and the files it names.
  * 2. Open the server (stage 1: getaddrinfo, socket, bind, listen, accept).
  * 3. Clients join, send and leave (stages 3 and 5; lib/server/connections.ts has the table).
- * 4. Stop when told to: hand everybody what is pending, then close.
+ * 4. Stop when told to: hand everybody what is pending, for at most 5 s, then close.
  */
 
 import { exit, runCommand } from "./lib/program/command-line.ts";

@@ -93,7 +93,7 @@ export class Arrival implements Life {
     socket.data = this;
   }
 
-  /** What the log knows it by: the name if it has one, and its address and port. */
+  /** What the event log knows it by: the name if it has one, and its address and port. */
   get label(): string {
     const { address, name } = this;
     const place = this.#prefix + (address === "" ? "" : formatAddress(address, this.port));

@@ -53,7 +53,7 @@ export interface Reservations {
 /** A figure for an operator, in the words of Prometheus; names of counters end in `_total`. */
 export type Figure = readonly [name: string, help: string, value: number];
 
-/** What is left out does nothing; for the first five, see `RoomOptions` too. */
+/** What is left out does nothing; from `extra` to `addedBytesMax`, see `RoomOptions` too. */
 export interface Part {
   readonly door?: Door;
   readonly extra?: (room: Room) => Extra;

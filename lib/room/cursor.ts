@@ -35,7 +35,7 @@ export class Cursor implements Author {
   blocked = false;
   gone = false;
   backlog: Backlog | undefined;
-  /** Where that ends in the log which it is to get, and what is next then; the head for a member. */
+  /** The leaver, once it is one: where in the log it stops, and what is next then. */
   last: { readonly end: number; done(): void } | undefined;
   /** Kept by `SlowReaders`: how far it has to come, and since when on their clock. */
   goal = Number.NEGATIVE_INFINITY;
@@ -48,12 +48,12 @@ export class Cursor implements Author {
     this.position = room.log.head;
   }
 
-  /** Where that ends in the log which it is to get. */
+  /** Where it stops: at the head, or where its leaver does. */
   get end(): number {
     return this.last?.end ?? this.#room.log.head;
   }
 
-  /** How far it has come, as a position; before its own while there is a line for it alone. */
+  /** How far it has come, less what its backlog has beside the log: that counts as progress too. */
   get reached(): number {
     return this.position - (this.backlog?.asideBytes ?? 0);
   }

@@ -9,11 +9,14 @@ export interface Extra {
   linesOf?(member: Member, lines: Lines): Lines;
   /** A member has joined: its cursor may start further back. */
   joined?(member: Member): void;
-  /** A run of its lines has been taken. */
+  /** A run of its lines was given to the order, as it is relayed: with what each `linesOf` has added. */
   sent?(member: Member, run: Uint8Array): void;
-  /** All that it has sent is in the log, and it sends no more. */
+  /** All that it has sent is in the log; nothing of it is `sent` from now on. */
   left?(member: Member, reason: string): void;
-  /** It needs the log no more, of whose end it has not taken so many bytes, as its connection is gone. */
+  /**
+   * It needs the log no more: it has everything, or its connection is gone and so many bytes were not
+   * taken. After a reset this comes before `left`, and more of its lines may be `sent` in between.
+   */
   gone?(member: Member, reason: string, behindBytes: number): void;
   /** A connection was refused, and with which message, as far as it could be told. */
   refused?(label: string, message: string): void;

@@ -8,7 +8,7 @@ import type { Author, Order } from "./order.ts";
 
 /** What a sender has sent that has no place yet; an extra may put something between it and the log. */
 export interface Lines extends Pick<LineBuffer, "push" | "end" | "next" | "take" | "objection"> {
-  /** Whether there are lines which may not be taken yet. */
+  /** Whether lines are left that may not be taken yet; what holds them back has the member sent again. */
   readonly isHeldBack?: boolean;
 }
 
@@ -16,11 +16,11 @@ export interface Lines extends Pick<LineBuffer, "push" | "end" | "next" | "take"
 export interface Sender {
   readonly cursor: Author;
   readonly lines: Pick<Lines, "next" | "take">;
-  /** Whether it waits for room. Kept by `FairQueue`. */
+  /** Whether it waits for space. Kept by `FairQueue`. */
   isWaiting: boolean;
   /** It has to wait: nothing more is to come. */
   pause?(): void;
-  /** All of its lines have been taken. */
+  /** None of its lines may be taken any more, for now. */
   sentAll(): void;
 }
 
@@ -32,7 +32,7 @@ export interface QueueRoom {
   sent(sender: Sender, run: Uint8Array): void;
 }
 
-/** The senders that wait for room. */
+/** The senders that wait for space. */
 export class FairQueue {
   /** In the order in which they go on. */
   readonly senders: Sender[] = [];
@@ -45,7 +45,7 @@ export class FairQueue {
     this.#quantumBytes = quantumBytes;
   }
 
-  /** Has a sender's lines get their place, as far as there is room; it waits when it has more. */
+  /** Has a sender's lines get their place, as far as there is space; it waits when it has more. */
   send(sender: Sender): void {
     if (sender.isWaiting) return;
     // Nobody overtakes those that wait.
@@ -57,7 +57,7 @@ export class FairQueue {
     this.#room.wake(0);
   }
 
-  /** Lets those that wait send, a quantum each in turn, while there is room. */
+  /** Lets those that wait send, a quantum each in turn, while there is space. */
   takeTurns(): void {
     const { order } = this.#room;
     for (let sender = this.senders[0]; sender; sender = this.senders[0]) {
@@ -72,7 +72,7 @@ export class FairQueue {
     }
   }
 
-  /** Takes a sender's whole lines: at most its quantum, as far as there is room. */
+  /** Takes a sender's whole lines: at most its quantum, as far as there is space. */
   #sendQuantum(sender: Sender): void {
     const { order } = this.#room;
     let left = this.#quantumBytes;

@@ -10,14 +10,14 @@ import type { Member, MemberRoom } from "./member.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
 /** What a leaver needs of its room: those that still have to get something, and those that linger. */
-export interface LeaverRoom extends Pick<MemberRoom, "wake" | "lost"> {
+export interface LeaverRoom extends Pick<MemberRoom, "wake" | "doneWithLog"> {
   readonly pending: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
 }
 
 /** One that leaves; what it sends goes nowhere. */
 export class Leaver implements Life {
-  /** Where in the log that ends which it is to get. */
+  /** Where in the log it stops. */
   readonly end: number;
   readonly #room: LeaverRoom;
   readonly #socket: RoomSocket;
@@ -109,6 +109,6 @@ export class Leaver implements Life {
     this.#room.pending.stop(this);
     const member = this.#member;
     this.#member = undefined;
-    if (member) this.#room.lost(member, reason);
+    if (member) this.#room.doneWithLog(member, reason);
   }
 }

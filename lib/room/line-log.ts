@@ -112,29 +112,32 @@ export class LineLog implements Order {
    * The next bytes for a reader that stands in [tail, end), without its own, valid until the next
    * call on this log. An empty piece means that all before its `next` was the reader's own.
    */
-  read(reader: Author, cursor: number, end: number): Piece {
-    assert(cursor >= this.#tail && cursor < end && end <= this.#head, "a cursor lies in the log");
+  read(reader: Author, position: number, end: number): Piece {
+    assert(
+      position >= this.#tail && position < end && end <= this.#head,
+      "a cursor lies in the log",
+    );
     const piece = this.#piece;
-    if (this.#endOf(reader.lastRun) > cursor) {
-      piece.next = Math.min(end, cursor + GATHER_BYTES);
-      piece.offset = this.#gather(reader, cursor, piece.next);
+    if (this.#endOf(reader.lastRun) > position) {
+      piece.next = Math.min(end, position + GATHER_BYTES);
+      piece.offset = this.#gather(reader, position, piece.next);
       piece.length = this.#bytes.length - piece.offset;
     } else {
-      piece.offset = cursor % this.#ringBytes;
-      piece.length = Math.min(end - cursor, this.#ringBytes - piece.offset);
-      piece.next = cursor + piece.length;
+      piece.offset = position % this.#ringBytes;
+      piece.length = Math.min(end - position, this.#ringBytes - piece.offset);
+      piece.next = position + piece.length;
     }
     return piece;
   }
 
-  /** Where a reader stands that has taken only the first bytes of what `read` returned at `cursor`. */
-  advance(reader: Author, cursor: number, taken: number): number {
+  /** Where a reader stands that has taken only the first bytes of what `read` returned at `position`. */
+  advance(reader: Author, position: number, taken: number): number {
     // Back from the end of the piece, past the bytes that were not taken and the reader's own.
     let left = this.#piece.length - taken;
     let at = this.#piece.next;
     for (let run = reader.lastRun; ; run = this.#noted(this.#runsBefore, run)) {
-      assert(at > cursor, "a cursor never moves back");
-      const others = at - Math.max(cursor, this.#endOf(run));
+      assert(at > position, "a cursor never moves back");
+      const others = at - Math.max(position, this.#endOf(run));
       if (others >= left) return at - left;
       left -= Math.max(0, others);
       at = Math.min(at, this.#startOf(run));

@@ -13,19 +13,19 @@ export interface MemberRoom extends CursorRoom {
   readonly lineBytesMax: number;
   readonly loggedBytesMax: number;
   send(member: Member): void;
-  /** All of its lines have been taken, and it leaves. */
+  /** Has it leave once its lines, all of which are taken, are in the log. */
   leaveAfterLines(member: Member, why: DisconnectReason): void;
   /** Its connection is gone, or it has everything: it needs the log no more. */
-  lost(member: Member, reason: string): void;
+  doneWithLog(member: Member, reason: string): void;
 }
 
 /** Each line that it sends is relayed to every other member. */
 export class Member implements Life, Sender {
-  /** What other members know it by, and what the log knows it by. */
+  /** What other members know it by, and what the event log knows it by. */
   readonly name: string;
   readonly label: string;
-  /** Gives back its place in the room. */
-  readonly release: () => void;
+  /** Gives back its seat. */
+  readonly releaseSeat: () => void;
   readonly cursor: Cursor;
   lines: Lines;
   isWaiting = false;
@@ -42,12 +42,12 @@ export class Member implements Life, Sender {
     socket: RoomSocket,
     name: string,
     label: string,
-    release: () => void,
+    releaseSeat: () => void,
   ) {
     this.#room = room;
     this.name = name;
     this.label = label;
-    this.release = release;
+    this.releaseSeat = releaseSeat;
     this.cursor = new Cursor(room, socket);
     this.lines = new LineBuffer(room.lineBytesMax);
   }
@@ -61,7 +61,7 @@ export class Member implements Life, Sender {
    * Disconnects it, if it has not left: whole lines that it has sent already are still relayed, and
    * it gets what was sent until then.
    *
-   * @param reason for the log, and by default for the member, as `* message`; one line each
+   * @param reason for the event log, and by default for the member, as `* message`; one line each
    * @throws {RangeError} if one of them is more than one line
    */
   disconnect(reason: string, message = reason): void {
@@ -102,7 +102,7 @@ export class Member implements Life, Sender {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
     this.#leaves = { reason };
-    this.#room.lost(this, reason);
+    this.#room.doneWithLog(this, reason);
     this.#room.send(this);
   }
 

@@ -4,7 +4,7 @@
 export interface Author {
   /** The number of the run it sent last, kept by the log; −1 before the first. */
   lastRun: number;
-  /** Whether its lines are only for those that are here. */
+  /** Whether its lines, such as join notices, are kept out of the history. */
   readonly isPassing?: boolean;
 }
 
@@ -22,9 +22,9 @@ export interface Order {
   append(author: Author, run: Uint8Array): void;
   /** Calls back once all that it has taken before this moment is in the log. */
   after(done: () => void): void;
-  /** Moves to the log what has its place, as far as there is room. */
+  /** Moves to the log what has its place, as far as there is space. */
   moveToLog?(): void;
-  /** Whether something that has its place waits for room in the log, if senders wait for this order. */
+  /** Whether something that has its place waits for space in the log, if senders wait for this order. */
   isHeldUp(areSendersWaiting: boolean): boolean;
   /** Does the work of a turn; returns when it is to be called again, on the clock of the room. */
   flush?(now: number): number;

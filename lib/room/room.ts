@@ -4,7 +4,7 @@
  * and no clock: it talks to sockets it was given, and asks to be flushed.
  *
  * The way of a line: `Member.received` puts bytes into its `LineBuffer`; `send` has whole lines take
- * their place in the `LineLog`; `flush`, once a turn, has each cursor write towards the head.
+ * their place in the `LineLog`; `flush`, once a turn of the event loop, has each cursor write towards the head.
  */
 
 import { assert } from "./assert.ts";
@@ -105,13 +105,13 @@ export class Room implements MemberRoom, LeaverRoom {
     return this.#queue.senders.length === 0 && this.order.isSettled;
   }
 
-  /** Takes in a connection, which gets all that is sent from now on; the label is for the log. */
-  join(socket: RoomSocket, name: string, label = name, release = () => {}): void {
+  /** Takes in a connection, which gets all that is sent from now on; the label is for the event log. */
+  join(socket: RoomSocket, name: string, label = name, releaseSeat = () => {}): void {
     const { refusal } = this.order;
-    if (this.isStopping || refusal !== undefined) release();
+    if (this.isStopping || refusal !== undefined) releaseSeat();
     if (this.isStopping) return void new Leaver(this, socket, STOPPING);
     if (refusal !== undefined) return this.refuse(socket, label, refusal);
-    const member = new Member(this, socket, name, label, release);
+    const member = new Member(this, socket, name, label, releaseSeat);
     for (const extra of this.#extras)
       member.lines = extra.linesOf?.(member, member.lines) ?? member.lines;
     socket.data = member;
@@ -129,7 +129,7 @@ export class Room implements MemberRoom, LeaverRoom {
     for (const extra of this.#extras) extra.refused?.(label, message);
   }
 
-  /** Has a sender's lines get their place, in its turn with all others. */
+  /** Has a sender's whole lines get their place, as far as there is space, in turn with all others. */
   send(sender: Sender): void {
     this.#queue.send(sender);
   }
@@ -143,11 +143,12 @@ export class Room implements MemberRoom, LeaverRoom {
     this.order.after(() => this.#leave(member, why));
   }
 
-  lost(member: Member, reason: string): void {
+  doneWithLog(member: Member, reason: string): void {
     this.members.delete(member);
     const { end, position } = member.cursor;
     for (const extra of this.#extras) extra.gone?.(member, reason, end - position);
-    if (member.isSilent) member.release();
+    // Its seat is free once it needs the log no more and its lines are in the log: here, or in `#leave`.
+    if (member.isSilent) member.releaseSeat();
     this.wake(0);
   }
 
@@ -158,13 +159,14 @@ export class Room implements MemberRoom, LeaverRoom {
     this.wake(0);
   }
 
+  /** The time for a stop is over: resets those that still have to get something, closes the others. */
   abort(): void {
     for (const leaver of this.pending.over()) leaver.failed();
     for (const leaver of this.lingering.over()) leaver.late();
     for (const { cursor } of this.members) cursor.socket.data.failed(STOPPING.reason);
   }
 
-  /** Disconnects all members, as what they would get next does not follow; tells which lines are lost. */
+  /** For an order that is out of sync: disconnects all members, and tells which lines are lost. */
   restart(why: DisconnectReason, onLost: (run: Uint8Array) => void): void {
     for (const extra of this.#extras) extra.restarted?.();
     for (const sender of new Set([...this.#queue.senders, ...this.members]))
@@ -172,17 +174,18 @@ export class Room implements MemberRoom, LeaverRoom {
     for (const member of this.members) if (!member.isWaiting) this.#leave(member, why);
   }
 
-  /** Does the work of a turn: writes what is pending, makes room in the log, ends what is overdue. */
+  /** Does the work of a turn of the event loop: writes what is pending, ends what is overdue. */
   flush(): void {
     const now = this.now();
     this.order.moveToLog?.();
     this.#writeToAll();
-    this.#release();
+    this.#moveTail();
+    // A reader that moves on, or is dropped, makes space, which senders may fill up again.
     let isHeldUp = this.#goOn();
-    for (; isHeldUp && this.#slowReaders.hurry(now); isHeldUp = this.#goOn()) this.#release();
+    for (; isHeldUp && this.#slowReaders.hurry(now); isHeldUp = this.#goOn()) this.#moveTail();
     if (this.isStopping && this.isSettled)
       for (const member of this.members) this.#leave(member, STOPPING);
-    const heldUpDueAtMs = this.#slowReaders.heldUp(now, isHeldUp);
+    const heldUpDueAtMs = this.#slowReaders.noteHeldUp(now, isHeldUp);
     let dueAtMs = Math.min(heldUpDueAtMs, this.order.flush?.(now) ?? NEVER);
     for (const extra of this.#extras) dueAtMs = Math.min(dueAtMs, extra.flush?.(now) ?? NEVER);
     for (const due of [this.pending, this.lingering]) {
@@ -192,7 +195,7 @@ export class Room implements MemberRoom, LeaverRoom {
     if (dueAtMs !== NEVER) this.wake(Math.max(1, dueAtMs - now));
   }
 
-  /** Lets those go on that wait for room in the log; returns whether readers hold some of them up. */
+  /** Lets those go on that wait for space in the log; returns whether readers hold some of them up. */
   #goOn(): boolean {
     this.order.moveToLog?.();
     this.#queue.takeTurns();
@@ -206,7 +209,7 @@ export class Room implements MemberRoom, LeaverRoom {
         cursor.write();
   }
 
-  #release(): void {
+  #moveTail(): void {
     let tail = this.log.head;
     for (const { cursor } of this.members) if (cursor.position < tail) tail = cursor.position;
     this.log.release(tail);
@@ -219,7 +222,7 @@ export class Room implements MemberRoom, LeaverRoom {
     member.isSilent = true;
     for (const extra of this.#extras) extra.left?.(member, why.reason);
     const { socket, gone } = member.cursor;
-    if (gone) member.release();
+    if (gone) member.releaseSeat();
     else new Leaver(this, socket, why, member);
   }
 }

@@ -25,7 +25,7 @@ export class SlowReaders {
   }
 
   /** Tells whether senders wait for readers from now on; returns when to look at these again. */
-  heldUp(now: number, isHeldUp: boolean): number {
+  noteHeldUp(now: number, isHeldUp: boolean): number {
     this.#room.counters.heldUpMs = this.#clockMs(now);
     this.#heldUpSinceMs = isHeldUp ? now : undefined;
     return isHeldUp ? now + Math.min(RETRY_MS, this.#patienceMs) : Number.POSITIVE_INFINITY;
@@ -33,8 +33,8 @@ export class SlowReaders {
 
   /**
    * Offers more to the readers that are behind, now and then, because a slow one takes a little all
-   * the time, but drains rarely; and to all, because many that have stopped are to cost one patience
-   * together. Drops those in the way that have not moved on in time; returns whether one has or is gone.
+   * the time, but drains rarely; and to all, so that the patience of those that
+   * have stopped runs at the same time. Drops those in the way that have not moved on in time; returns whether one has or is gone.
    */
   hurry(now: number): boolean {
     const { tail } = this.#room.log;

@@ -31,7 +31,7 @@ export interface Life {
 /** Behind a socket that is closed: nothing of it matters any more. */
 export const GONE: Life = { received() {}, drained() {}, ended() {}, closed() {}, failed() {} };
 
-/** Why a connection ends: for the log, and for the peer, as `* message` just before EOF, if at all. */
+/** Why a connection ends: for the event log, and for the peer, as `* message` just before EOF, if at all. */
 export interface DisconnectReason {
   readonly reason: string;
   readonly message?: string | undefined;

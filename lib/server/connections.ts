@@ -83,7 +83,7 @@ export class Connections implements ArrivalHost {
     if (way.kind !== "unix" && socket.remoteAddress === undefined) return socket.terminate();
     const unix = way.kind === "unix" ? `unix:${++this.#unixNumber}` : "";
     const arrival = new Arrival(this, socket, way, way.kind === "web" ? "web:" : unix);
-    this.#makeRoom();
+    this.#makeSpace();
     this.arrivals.add(arrival);
     if (this.#stopped) return arrival.dismiss("server stopping");
     if (this.#seats >= this.clientsMax) return arrival.refuse(REFUSALS.roomIsFull);
@@ -146,7 +146,7 @@ export class Connections implements ArrivalHost {
   }
 
   /** One connection too many takes the place of the one that has lingered longest. */
-  #makeRoom(): void {
+  #makeSpace(): void {
     if (this.open <= this.clientsMax + this.#lingerersMax) return;
     const [refused] = this.refused;
     if (this.room.lingering.first) this.room.lingering.first.late();

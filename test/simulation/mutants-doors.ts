@@ -4,7 +4,7 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 export const DOORS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("server/connections.ts", {
-    "any number of connections may linger": ["    this.#makeRoom();\n", ""],
+    "any number of connections may linger": ["    this.#makeSpace();\n", ""],
     "one connection more may be open": [
       "this.open <= this.clientsMax + this.#lingerersMax",
       "this.open <= this.clientsMax + this.#lingerersMax + 1",

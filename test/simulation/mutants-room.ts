@@ -20,7 +20,7 @@ const LOG = faultsIn("room/line-log.ts", {
     "const notesFull = false;",
   ],
   "a member gets its own lines back": [
-    "if (this.#endOf(reader.lastRun) > cursor) {",
+    "if (this.#endOf(reader.lastRun) > position) {",
     "if (this.#endOf(reader.lastRun) > Number.POSITIVE_INFINITY) {",
   ],
   "after a short write among own lines, the cursor counts them as taken": [
@@ -79,12 +79,12 @@ const TURNS = [
   ...faultsIn("room/member.ts", {
     "a sender is never resumed": ["    this.cursor.socket.resume();\n", ""],
     "what a member without room still has to send is dropped when it goes": [
-      "    this.#room.lost(this, reason);\n    this.#room.send(this);",
-      "    this.#room.lost(this, reason);\n    this.lines = { push() {}, end() {}, next: undefined, take: () => undefined, objection: undefined };\n    this.#room.send(this);",
+      "    this.#room.doneWithLog(this, reason);\n    this.#room.send(this);",
+      "    this.#room.doneWithLog(this, reason);\n    this.lines = { push() {}, end() {}, next: undefined, take: () => undefined, objection: undefined };\n    this.#room.send(this);",
     ],
     "a member that is gone and sends no more is not silent": [
-      "    this.#room.lost(this, reason);\n    this.#room.send(this);",
-      "    this.#room.lost(this, reason);",
+      "    this.#room.doneWithLog(this, reason);\n    this.#room.send(this);",
+      "    this.#room.doneWithLog(this, reason);",
     ],
     "a line that is too long is no reason to leave": [
       "this.#leaves ??= this.lines.objection ?? (",
@@ -258,16 +258,16 @@ const LEAVING = [
     ],
     "nobody looks after leavers": ["      dueAtMs = Math.min(dueAtMs, due.dueAtMs);\n", ""],
     "a member that is gone while it waits keeps its seat": [
-      "if (gone) member.release();\n    else ",
+      "if (gone) member.releaseSeat();\n    else ",
       "if (!gone) ",
     ],
     "a member gives its seat back before its lines are in the log": [
-      "if (member.isSilent) member.release();",
-      "member.release();",
+      "if (member.isSilent) member.releaseSeat();",
+      "member.releaseSeat();",
     ],
     "a leaver gives its seat back before it has everything": [
-      "if (gone) member.release();\n    else ",
-      "member.release();\n    if (!gone) ",
+      "if (gone) member.releaseSeat();\n    else ",
+      "member.releaseSeat();\n    if (!gone) ",
     ],
     "one that is silent is told to be so twice": ["    if (member.isSilent) return;\n", ""],
     "a refusal is not reported": [
