@@ -18,7 +18,7 @@ import { Trouble } from "./soak/trouble.ts";
 
 const TALKERS = 3;
 /** What ends later than this after its time has got stuck. */
-const OVERTIME_MS = 90_000;
+const OVERTIME_MS = 300_000;
 /** All has come once nothing has come for so long. */
 const QUIET_MS = 500;
 const PROGRESS_MS = 60_000;

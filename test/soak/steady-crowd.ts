@@ -49,7 +49,7 @@ const PADDING_BYTES_MAX = 60;
 const LAG_BYTES_MAX = 1 << 20;
 /** For so long at most a listener does not read; far less than the room's patience. */
 const DAWDLE_MS = 1_500;
-/** What is still on its way at the end is waited for so long. */
+/** What is still on its way at the end is waited for, until nothing has come for so long. */
 const DRAIN_MS = 20_000;
 const PROGRESS_MS = 1_000;
 /** The lines of the roll call. */
@@ -115,10 +115,16 @@ class SteadyCrowd {
       const talkers = this.#talkers.map(({ heard, said }) => Math.abs(lines - said - heard.lines));
       return [...listeners, ...talkers].reduce((sum, each) => sum + each, 0);
     };
-    const endMs = performance.now() + DRAIN_MS;
-    while (count() > 0 && performance.now() < endMs) await Bun.sleep(10);
+    let missing = count();
+    for (let advancedMs = performance.now(); missing > 0;) {
+      await Bun.sleep(100);
+      const now = count();
+      if (now < missing) advancedMs = performance.now();
+      else if (performance.now() - advancedMs > DRAIN_MS) break;
+      missing = now;
+    }
     this.#mayEnd = true;
-    return count();
+    return missing;
   }
 
   /** Waits until the room has closed for everybody. */
