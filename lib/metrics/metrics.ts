@@ -30,7 +30,7 @@ export interface MetricsSettings {
 export function metrics(
   place: Port,
   { logBytes = DEFAULTS.logBytes }: MetricsSettings,
-  { parts, onError }: Pick<Context, "parts" | "onError">,
+  { parts, onError, onWarning }: Pick<Context, "parts" | "onError" | "onWarning">,
 ): Part {
   const counts = newCounts();
   let port: HttpPort | undefined;
@@ -54,8 +54,10 @@ export function metrics(
         return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
       };
       const routes = { "/metrics": { GET: figures }, "/health": { GET: health } };
-      port = await openHttpPort(place, (at) =>
-        Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
+      port = await openHttpPort(
+        place,
+        (at) => Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
+        { onWarning },
       );
       return { metrics: `http://${port.address}/metrics` };
     },

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 
 import type { Way } from "../doors/door.ts";
 import type { Context, Part } from "../extras/part.ts";
-import { answer, basics, type HttpPort, openHttpPort, watchSpareFiles } from "../http/http-port.ts";
+import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
 import type { Port } from "../program/network.ts";
 import { pageOf } from "./page.ts";
 import { BrowserSocket } from "./web-socket.ts";
@@ -29,8 +29,8 @@ export interface WebSettings {
 export function web(place: WebPort, { names, history }: WebSettings, context: Context): Part {
   const { secrets, onWarning, onError } = context;
   const objection = ownNames(place.names ?? []);
+  const sockets = new Set<BrowserSocket>();
   let port: HttpPort | undefined;
-  let watch: NodeJS.Timeout | undefined;
 
   return {
     async open(connections, { doors }) {
@@ -54,7 +54,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           `data-line-bytes="${connections.room.lineBytesMax}"`,
         ]);
       };
-      port = await openHttpPort(place, (at) =>
+      const serve = (at: { hostname: string; port: number }) =>
         Bun.serve<BrowserSocket>({
           ...at,
           ...basics("the page is at /\n", onError),
@@ -68,27 +68,30 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
             backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
             // More than a line, so that it is the room that tells of a longer one.
             maxPayloadLength: 2 * connections.room.lineBytesMax,
-            open: (wire) => wire.data.opened(wire),
+            open(wire) {
+              sockets.add(wire.data);
+              wire.data.opened(wire);
+            },
             message: ({ data }, message) => data.messageReceived(message),
             drain: ({ data }) => data.drained(),
-            close: ({ data }, code, reason) => data.closed(code, reason),
+            close({ data }, code, reason) {
+              sockets.delete(data);
+              data.closed(code, reason);
+            },
             error(error, { data }) {
               onError?.(error);
               data.data.failed();
             },
           },
-        }),
-      );
-      watch = watchSpareFiles(port, () => connections.open, onWarning);
+        });
+      const counted = () => new Set(Array.from(sockets, ({ remotePort }) => remotePort));
+      port = await openHttpPort(place, serve, { counted, onWarning });
       return { web: `${secrets.tls ? "https" : "http"}://${port.address}/` };
     },
     renew() {
-      if (!secrets.tls || !port?.isOpen) return;
-      port.close();
-      port.reopen();
+      if (secrets.tls) port?.renew();
     },
     stop() {
-      clearInterval(watch);
       port?.close();
     },
   };
