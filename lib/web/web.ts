@@ -7,11 +7,9 @@ import type { Way } from "../doors/door.ts";
 import type { Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
 import type { Port } from "../program/network.ts";
+import { BEAT_MS, Heartbeat } from "./heartbeat.ts";
 import { pageOf } from "./page.ts";
 import { BrowserSocket } from "./web-socket.ts";
-
-/** A peer that has vanished is found by pings, in s, as by TCP keep-alive on the other port. */
-const IDLE_S = 72;
 
 /** Where browsers find the room. */
 export interface WebPort extends Port {
@@ -24,13 +22,20 @@ export interface WebSettings {
   readonly web?: WebPort | undefined;
   readonly names?: boolean | undefined;
   readonly history?: unknown;
+  readonly patienceMs?: number | undefined;
 }
 
-export function web(place: WebPort, { names, history }: WebSettings, context: Context): Part {
-  const { secrets, onWarning, onError } = context;
+/** @param beatMs how long a beat of each `Heartbeat` is */
+export function web(
+  place: WebPort,
+  { names, history, patienceMs }: WebSettings,
+  { secrets, onWarning, onError }: Pick<Context, "secrets" | "onWarning" | "onError">,
+  beatMs = BEAT_MS,
+): Part {
   const objection = ownNames(place.names ?? []);
   const sockets = new Set<BrowserSocket>();
   let port: HttpPort | undefined;
+  let beats: NodeJS.Timeout | undefined;
 
   return {
     async open(connections, { doors }) {
@@ -42,7 +47,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
         const why = objection(request.headers);
         if (why !== undefined) return answer(`${why}\n`, 403);
         if (request.headers.has("upgrade")) {
-          const data = new BrowserSocket(connections, way, peer);
+          const data = new BrowserSocket(connections, way, peer, new Heartbeat(patienceMs, beatMs));
           return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
         }
         const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
@@ -63,7 +68,8 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           }),
           routes: { "/": { GET: home } },
           websocket: {
-            idleTimeout: IDLE_S,
+            // The longest there is: it starts anew with each message that is sent to the peer.
+            ...{ idleTimeout: 960, sendPings: false },
             perMessageDeflate: false,
             backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
             // More than a line, so that it is the room that tells of a longer one.
@@ -73,6 +79,8 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
               wire.data.opened(wire);
             },
             message: ({ data }, message) => data.messageReceived(message),
+            ping: ({ data }) => data.heartbeat.received(),
+            pong: ({ data }) => data.heartbeat.answered(),
             drain: ({ data }) => data.drained(),
             close({ data }, code, reason) {
               sockets.delete(data);
@@ -86,6 +94,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
         });
       const counted = () => new Set(Array.from(sockets, ({ remotePort }) => remotePort));
       port = await openHttpPort(place, serve, { counted, onWarning });
+      beats = setInterval(() => sockets.forEach((socket) => socket.beat()), beatMs).unref();
       return { web: `${secrets.tls ? "https" : "http"}://${port.address}/` };
     },
     renew() {
@@ -93,6 +102,9 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
     },
     stop() {
       port?.close();
+    },
+    async close() {
+      clearInterval(beats);
     },
   };
 }
