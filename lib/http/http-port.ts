@@ -1,28 +1,21 @@
 /** A port that `Bun.serve` listens on: for browsers, or for Prometheus. */
 
 import { formatAddress, listenOnPort, type Port } from "../program/network.ts";
-import { watchFiles } from "./spare-files.ts";
+import { type WatchedPort, watchFiles } from "./spare-files.ts";
 
 export type HttpPort = Awaited<ReturnType<typeof openHttpPort>>;
-
-/** What a port has beside its place and what it serves. */
-export interface HttpPortOptions {
-  /** Ports of those peers whose connections are counted elsewhere; none by default. */
-  readonly counted?: () => ReadonlySet<number>;
-  readonly onWarning: (what: string) => void;
-}
 
 /** @param serve does socket, bind and listen, by `Bun.serve`; a `UserError` tells why it cannot */
 export function openHttpPort(
   place: Port,
   serve: (at: { hostname: string; port: number }) => Pick<Bun.Server<unknown>, "port" | "stop">,
-  { counted = () => new Set(), onWarning }: HttpPortOptions,
+  watch: Omit<WatchedPort, "address" | "port">,
 ) {
   return listenOnPort(place, (hostname) => {
     let server: ReturnType<typeof serve> | undefined = serve({ hostname, port: place.port });
     const { port = place.port } = server;
     const address = formatAddress(hostname, port);
-    const unwatch = watchFiles({ address, port, counted, onWarning });
+    const unwatch = watchFiles({ address, port, ...watch });
     return {
       /** Where it listens, with the real port. */
       address,

@@ -23,17 +23,18 @@ const FUNCTIONS = {
 } as const;
 type Library = ReturnType<typeof dlopen<typeof FUNCTIONS>>["symbols"];
 
-/** A port of HTTP, and which of its peers are counted elsewhere, by their ports. */
+/** A port of HTTP. */
 export interface WatchedPort {
   readonly address: string;
   readonly port: number;
-  readonly counted: () => ReadonlySet<number>;
+  /** The ports of those peers whose connections are counted elsewhere. */
+  readonly counted?: () => ReadonlySet<number>;
   readonly onWarning: (what: string) => void;
 }
 
-/** All of this process: its files are shared by them. */
+/** All of this process, whose files they share. */
 const watched = new Set<WatchedPort>();
-let watch: NodeJS.Timeout | undefined;
+let timer: NodeJS.Timeout | undefined;
 
 /** How many files are kept for such connections, of all ports together. */
 export function spareFiles(): number {
@@ -44,31 +45,30 @@ export function spareFiles(): number {
 /** Watches over a port until the function that this returns is called. */
 export function watchFiles(port: WatchedPort): () => void {
   watched.add(port);
-  watch ??= startWatch();
+  timer ??= setInterval(newWatch(), LOOK_MS).unref();
   return () => {
     watched.delete(port);
-    if (watched.size > 0) return;
-    clearInterval(watch);
-    watch = undefined;
+    if (watched.size === 0) timer = void clearInterval(timer);
   };
 }
 
-function startWatch(): NodeJS.Timeout {
+/** Makes what looks whether files run short, and ends such connections if they do. */
+function newWatch(): () => void {
   const enough = spareFiles() >> 1;
   const { filesMax } = fileLimit();
   const library = openLibrary();
   let quietUntilMs = 0;
-  const look = () => {
+  return () => {
     if (library === undefined || filesMax - countOpenFiles() >= enough) return;
-    const isQuiet = performance.now() < quietUntilMs;
-    for (const { address, port, counted, onWarning } of watched) {
-      const count = closeUncounted(library, port, counted(), filesMax);
-      if (count === 0 || isQuiet) continue;
-      onWarning(`${count} connections to ${address} closed that sent nothing: files run short`);
-      quietUntilMs = performance.now() + QUIET_MS;
+    const now = performance.now();
+    for (const port of watched) {
+      const count = closeUncounted(library, port, filesMax);
+      if (count === 0 || now < quietUntilMs) continue;
+      const what = `${count} connections to ${port.address} that sent no request were closed`;
+      port.onWarning(`${what}: files ran short, ulimit -n is ${filesMax}`);
+      quietUntilMs = now + QUIET_MS;
     }
   };
-  return setInterval(look, LOOK_MS).unref();
 }
 
 /** The C library, that of musl too; undefined where there is none. */
@@ -84,18 +84,14 @@ function openLibrary(): Library | undefined {
  * Ends connections to a port, which Bun then closes. A peer is known by its port only: another one
  * that happens to have the same is spared, but none is taken for another.
  */
-function closeUncounted(
-  library: Library,
-  port: number,
-  counted: ReadonlySet<number>,
-  filesMax: number,
-): number {
+function closeUncounted(library: Library, port: WatchedPort, filesMax: number): number {
+  const counted = port.counted?.();
   let count = 0;
   // Nearly all of them are open, and to list those would take one more file.
   for (let file = 0; file < filesMax; file++) {
-    if (portOf(library.getsockname, file) !== port) continue;
+    if (portOf(library.getsockname, file) !== port.port) continue;
     const peer = portOf(library.getpeername, file); // The one that listens has none.
-    if (peer === undefined || counted.has(peer)) continue;
+    if (peer === undefined || counted?.has(peer)) continue;
     if (library.shutdown(file, BOTH_WAYS) === 0) count++;
   }
   return count;

@@ -21,10 +21,10 @@ const DISCONNECTED = 1008;
 const TOO_BIG = "Received too big message";
 
 /** What is needed of it; `sendBinary` keeps what the system does not take of a message. */
-export type Wire = Pulse & { cork(callback: () => void): unknown } & Pick<
-    Bun.ServerWebSocket,
-    "pause" | "resume" | "close" | "terminate"
-  >;
+export type Wire = Pulse &
+  Pick<Bun.ServerWebSocket, "pause" | "resume" | "close" | "terminate"> & {
+    cork(callback: () => void): unknown;
+  };
 
 /** The server's end of a WebSocket. */
 export class BrowserSocket implements AcceptedSocket {
