@@ -60,13 +60,13 @@ function newWatch(): () => void {
   let quietUntilMs = 0;
   return () => {
     if (library === undefined || filesMax - countOpenFiles() >= enough) return;
-    const now = performance.now();
+    const isQuiet = performance.now() < quietUntilMs;
     for (const port of watched) {
       const count = closeUncounted(library, port, filesMax);
-      if (count === 0 || now < quietUntilMs) continue;
+      if (count === 0 || isQuiet) continue;
       const what = `${count} connections to ${port.address} that sent no request were closed`;
       port.onWarning(`${what}: files ran short, ulimit -n is ${filesMax}`);
-      quietUntilMs = now + QUIET_MS;
+      quietUntilMs = performance.now() + QUIET_MS;
     }
   };
 }
