@@ -89,8 +89,8 @@ export interface Entry<Options extends Table, Settings> {
    * again at SIGHUP.
    */
   settings?(given: Values<Options>): Settings | Promise<Settings>;
-  /** How many files it needs. */
-  filesMax?(given: Values<Options>): Promise<number>;
+  /** How many files are to be free for what is not counted; all entries share them. */
+  spareFiles?(given: Values<Options>): Promise<number>;
   /** No part if it is not asked for. */
   load(settings: Settings, context: Context): Promise<Part | false | 0 | undefined>;
 }

@@ -12,7 +12,7 @@ const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 const RELEASE = `{version="${version}",bun="${Bun.version}"}`;
 
 /** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
-const EITHER = ["reset", "the name", "speaks TLS", "server stopping"];
+const EITHER = ["no answer", "reset", "the name", "speaks TLS", "server stopping"];
 const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
 const REFUSING = [
   ...["room is full", "not allowed", "too many connections", "no pass phrase", "wrong pass phrase"],
@@ -30,7 +30,7 @@ export interface MetricsSettings {
 export function metrics(
   place: Port,
   { logBytes = DEFAULTS.logBytes }: MetricsSettings,
-  { parts, onError }: Pick<Context, "parts" | "onError">,
+  { parts, onError, onWarning }: Pick<Context, "parts" | "onError" | "onWarning">,
 ): Part {
   const counts = newCounts();
   let port: HttpPort | undefined;
@@ -54,8 +54,10 @@ export function metrics(
         return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
       };
       const routes = { "/metrics": { GET: figures }, "/health": { GET: health } };
-      port = await openHttpPort(place, (at) =>
-        Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
+      port = await openHttpPort(
+        place,
+        (at) => Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
+        { onWarning },
       );
       return { metrics: `http://${port.address}/metrics` };
     },

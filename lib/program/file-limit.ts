@@ -2,9 +2,13 @@
 
 import { readdirSync, statSync } from "node:fs";
 
+import { codeOf } from "./system-errors.ts";
+
 /** What the server opens later, such as its listener; and a margin. */
 const RESERVED_FILES = 8;
 const LINGERERS_MAX = 256;
+/** Where the system sets no limit, or all files are in use, so that none is left to count them by. */
+const FILES_MAX = 1 << 20;
 
 /**
  * Divides the files this process may still open: a server that runs out calls `accept` in a tight loop.
@@ -16,7 +20,7 @@ export function fileLimit() {
   // Typed as a plain object; a report without limits, as on Windows, means none.
   const report = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } };
   const soft = report.userLimits?.open_files?.soft;
-  const filesMax = typeof soft === "number" ? soft : 1 << 20;
+  const filesMax = typeof soft === "number" ? soft : FILES_MAX;
   const filesOpen = countOpenFiles();
   const free = filesMax - filesOpen - RESERVED_FILES;
   const lingerersMax = Math.min(Math.max(free >> 3, 1), LINGERERS_MAX);
@@ -28,7 +32,7 @@ export function countOpenFiles(): number {
   try {
     // Linux since 6.2 tells by a size, without a look at each.
     return statSync("/proc/self/fd").size || readdirSync("/proc/self/fd").length;
-  } catch {
-    return 16;
+  } catch (error) {
+    return codeOf(error) === "EMFILE" ? FILES_MAX : 16;
   }
 }

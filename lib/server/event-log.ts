@@ -41,7 +41,8 @@ export function openEventLog(quiet: boolean, here: () => number) {
       warn(`refused ${label}: ${why} (${here()} here)`);
     },
     onWarning: warn,
-    onError: (error: Error) => warn(`error: ${error.stack ?? error.message}`),
+    onError: ({ message, stack = message }: Error) =>
+      warn(`error: ${stack.replace(/\s*\n\s*/g, " ")}`),
   } satisfies RoomEvents & Record<string, unknown>;
   return { note, warn, events, end };
 }

@@ -71,8 +71,8 @@ export async function settingsOf(given: ServerOptions, port = ""): Promise<Liste
  */
 export async function limitsOf(given: ServerOptions) {
   const { lingerersMax, filesMax, filesOpen, clientsMax: free } = fileLimit();
-  const needs = await Promise.all(ENTRIES.map((entry) => entry.filesMax?.(given) ?? 0));
-  const fitting = needs.reduce((left, need) => left - need, free);
+  const spare = await Promise.all(ENTRIES.map((entry) => entry.spareFiles?.(given) ?? 0));
+  const fitting = free - Math.max(...spare);
   const clientsMax = given["max-clients"] ?? Math.max(1, fitting);
   if (clientsMax > fitting)
     throw new UserError(

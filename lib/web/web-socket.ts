@@ -7,10 +7,11 @@ import type { AcceptedSocket, Way } from "../doors/door.ts";
 import type { ConnectionsView } from "../extras/part.ts";
 import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
+import { Heartbeat, type Pulse } from "./heartbeat.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 /** The most bytes of one message to a reader, if no line is longer; so many may wait in Bun. */
-const MESSAGE_BYTES = 256 << 10;
+const MESSAGE_BYTES = 64 << 10;
 
 /** How a WebSocket ends, by RFC 6455, 7.4: Bun tells of any end out of order as the second. */
 const GOING_AWAY = 1001;
@@ -20,16 +21,17 @@ const DISCONNECTED = 1008;
 const TOO_BIG = "Received too big message";
 
 /** What is needed of it; `sendBinary` keeps what the system does not take of a message. */
-export type Wire = { cork(callback: () => void): unknown } & Pick<
-  Bun.ServerWebSocket,
-  "sendBinary" | "getBufferedAmount" | "pause" | "resume" | "isPaused" | "close" | "terminate"
->;
+export type Wire = Pulse &
+  Pick<Bun.ServerWebSocket, "pause" | "resume" | "close" | "terminate"> & {
+    cork(callback: () => void): unknown;
+  };
 
 /** The server's end of a WebSocket. */
 export class BrowserSocket implements AcceptedSocket {
   data: Life = GONE;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  readonly heartbeat: Heartbeat;
   readonly #connections: ConnectionsView;
   readonly #way: Way;
   readonly #later: (action: () => void) => void;
@@ -47,12 +49,14 @@ export class BrowserSocket implements AcceptedSocket {
     connections: ConnectionsView,
     way: Way,
     { address, port }: { address: string; port: number },
+    heartbeat = new Heartbeat(),
     later: (action: () => void) => void = setImmediate,
   ) {
     this.#connections = connections;
     this.#way = way;
     this.remoteAddress = address;
     this.remotePort = port;
+    this.heartbeat = heartbeat;
     this.#later = later;
   }
 
@@ -61,13 +65,22 @@ export class BrowserSocket implements AcceptedSocket {
     this.#connections.accept(this, this.#way);
   }
 
+  /** An empty binary message is no line: it asks for one, as nothing else shows a page that we are here. */
   messageReceived(message: string | Uint8Array): void {
+    this.heartbeat.received();
+    if (this.#wire && typeof message !== "string" && message.length === 0)
+      return this.heartbeat.asked(this.#wire);
     const bytes = Buffer.from(message);
     const lines = bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Uint8Array.of(LF)]);
     // Handed on one by one into a room that is held up, many small ones would cost quadratic time.
     if (this.#wire?.isPaused) this.#late ??= new Bun.ArrayBufferSink();
     if (this.#late) this.#late.write(lines);
     else this.received(lines);
+  }
+
+  /** Gives up a peer that has vanished; to be called once a beat. */
+  beat(): void {
+    if (this.#wire && !this.heartbeat.beat(this.#wire)) this.data.failed("no answer");
   }
 
   drained(): void {
@@ -152,6 +165,7 @@ export class BrowserSocket implements AcceptedSocket {
     this.#started = hasLines ? NOTHING : Uint8Array.from(whole);
     if (hasLines) wire.sendBinary(whole);
     this.#given = part.length;
+    this.heartbeat.sent(part.length);
   }
 
   /** Counts what is out as taken, so much at most; an empty `cork` makes Bun try, as it does rarely. */

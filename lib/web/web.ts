@@ -5,13 +5,11 @@ import { hostname } from "node:os";
 
 import type { Way } from "../doors/door.ts";
 import type { Context, Part } from "../extras/part.ts";
-import { answer, basics, type HttpPort, openHttpPort, watchSpareFiles } from "../http/http-port.ts";
+import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
 import type { Port } from "../program/network.ts";
+import { BEAT_MS, Heartbeat } from "./heartbeat.ts";
 import { pageOf } from "./page.ts";
 import { BrowserSocket } from "./web-socket.ts";
-
-/** A peer that has vanished is found by pings, in s, as by TCP keep-alive on the other port. */
-const IDLE_S = 72;
 
 /** Where browsers find the room. */
 export interface WebPort extends Port {
@@ -24,13 +22,20 @@ export interface WebSettings {
   readonly web?: WebPort | undefined;
   readonly names?: boolean | undefined;
   readonly history?: unknown;
+  readonly patienceMs?: number | undefined;
 }
 
-export function web(place: WebPort, { names, history }: WebSettings, context: Context): Part {
-  const { secrets, onWarning, onError } = context;
+/** @param beatMs how long a beat of each `Heartbeat` is */
+export function web(
+  place: WebPort,
+  { names, history, patienceMs }: WebSettings,
+  { secrets, onWarning, onError }: Pick<Context, "secrets" | "onWarning" | "onError">,
+  beatMs = BEAT_MS,
+): Part {
   const objection = ownNames(place.names ?? []);
+  const sockets = new Set<BrowserSocket>();
   let port: HttpPort | undefined;
-  let watch: NodeJS.Timeout | undefined;
+  let beats: NodeJS.Timeout | undefined;
 
   return {
     async open(connections, { doors }) {
@@ -42,7 +47,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
         const why = objection(request.headers);
         if (why !== undefined) return answer(`${why}\n`, 403);
         if (request.headers.has("upgrade")) {
-          const data = new BrowserSocket(connections, way, peer);
+          const data = new BrowserSocket(connections, way, peer, new Heartbeat(patienceMs, beatMs));
           return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
         }
         const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
@@ -54,7 +59,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           `data-line-bytes="${connections.room.lineBytesMax}"`,
         ]);
       };
-      port = await openHttpPort(place, (at) =>
+      const serve = (at: { hostname: string; port: number }) =>
         Bun.serve<BrowserSocket>({
           ...at,
           ...basics("the page is at /\n", onError),
@@ -63,33 +68,43 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           }),
           routes: { "/": { GET: home } },
           websocket: {
-            idleTimeout: IDLE_S,
+            // The longest there is: it starts anew with each message that is sent to the peer.
+            ...{ idleTimeout: 960, sendPings: false },
             perMessageDeflate: false,
             backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
             // More than a line, so that it is the room that tells of a longer one.
             maxPayloadLength: 2 * connections.room.lineBytesMax,
-            open: (wire) => wire.data.opened(wire),
+            open(wire) {
+              sockets.add(wire.data);
+              wire.data.opened(wire);
+            },
             message: ({ data }, message) => data.messageReceived(message),
+            ping: ({ data }) => data.heartbeat.received(),
+            pong: ({ data }) => data.heartbeat.answered(),
             drain: ({ data }) => data.drained(),
-            close: ({ data }, code, reason) => data.closed(code, reason),
+            close({ data }, code, reason) {
+              sockets.delete(data);
+              data.closed(code, reason);
+            },
             error(error, { data }) {
               onError?.(error);
               data.data.failed();
             },
           },
-        }),
-      );
-      watch = watchSpareFiles(port, () => connections.open, onWarning);
+        });
+      const counted = () => new Set(Array.from(sockets, ({ remotePort }) => remotePort));
+      port = await openHttpPort(place, serve, { counted, onWarning });
+      beats = setInterval(() => sockets.forEach((socket) => socket.beat()), beatMs).unref();
       return { web: `${secrets.tls ? "https" : "http"}://${port.address}/` };
     },
     renew() {
-      if (!secrets.tls || !port?.isOpen) return;
-      port.close();
-      port.reopen();
+      if (secrets.tls) port?.renew();
     },
     stop() {
-      clearInterval(watch);
       port?.close();
+    },
+    async close() {
+      clearInterval(beats);
     },
   };
 }

@@ -8,6 +8,8 @@ export const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10] as const;
 export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says"> {
   /** Headers of its request, in place of or beside its own. */
   headers?: Record<string, string>;
+  /** Answers no ping, as if it had vanished. */
+  isMute?: boolean;
 }
 
 /** One frame as a client sends it, masked by zeros. */
@@ -55,6 +57,7 @@ export class WebPeer {
   peer!: Peer; // There from `connect` on, which is the only way to one.
   readonly #changes = new Watched();
   readonly #countOnly: boolean;
+  readonly #isMute: boolean;
   #bytes: Buffer[] = [];
   #isUpgraded = false;
   /** What the server has answered to its request. */
@@ -62,13 +65,16 @@ export class WebPeer {
   /** The messages that have come, and how many bytes they are. */
   readonly messages: Buffer[] = [];
   heardBytes = 0;
+  /** How often it was pinged, and how often its own pings were answered. */
+  pings = 0;
+  pongs = 0;
   /** Why the server has closed, if it has said so. */
   closeCode: number | undefined;
 
   /** Connects to the page at a URL; resolves when the server has answered. */
   static async connect(url: string, options: WebPeerOptions = {}): Promise<WebPeer> {
     const { host, port } = new URL(url);
-    const web = new WebPeer(options.countOnly ?? false);
+    const web = new WebPeer(options);
     web.peer = await Peer.connect(Number(port), {
       ...options,
       stopped: false,
@@ -84,8 +90,9 @@ export class WebPeer {
     return web;
   }
 
-  private constructor(countOnly: boolean) {
+  private constructor({ countOnly = false, isMute = false }: WebPeerOptions) {
     this.#countOnly = countOnly;
+    this.#isMute = isMute;
   }
 
   get text(): string {
@@ -149,7 +156,9 @@ export class WebPeer {
 
   #frame(opcode: number, payload: Buffer): void {
     if (opcode === CLOSE) this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
-    if (opcode === PING) this.peer.say(frame(PONG, payload));
+    if (opcode === PING) this.pings++;
+    if (opcode === PONG) this.pongs++;
+    if (opcode === PING && !this.#isMute) this.peer.say(frame(PONG, payload));
     if (opcode !== TEXT && opcode !== BINARY) return;
     this.heardBytes += payload.length;
     if (!this.#countOnly) this.messages.push(payload);

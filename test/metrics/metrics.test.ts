@@ -107,7 +107,8 @@ test("health is 200 while the server takes clients, and 503 while it stops", asy
 describe("the part of a server that is asked for figures", () => {
   /** Its figures without a room that does anything. */
   async function openPart(...parts: Part[]) {
-    const part = metrics({ host: "127.0.0.1", port: 0 }, {}, { parts, onError: undefined });
+    const context = { parts, onError: undefined, onWarning() {} };
+    const part = metrics({ host: "127.0.0.1", port: 0 }, {}, context);
     const room = new Room({ now: () => 0, wake() {} });
     const way: Way = { kind: "tcp", doors: [], open: 0 };
     const { metrics: url = "" } = (await part.open?.(new Connections(room, {}), way)) ?? {};

@@ -29,7 +29,13 @@ class WatchedSocket extends BrowserSocket {
   unreadBytes = 0;
 
   constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
-    super(server, network.webWay, { address: place.address ?? "", port: place.port }, later);
+    super(
+      server,
+      network.webWay,
+      { address: place.address ?? "", port: place.port },
+      undefined,
+      later,
+    );
     this.#network = network;
     this.seat = seat;
   }
@@ -164,6 +170,10 @@ export class WebConnection extends Reader implements Wire {
     else this.#move();
     this.#drainDue ||= this.#buffered > 0;
     return this.#buffered > 0 ? -1 : message.length;
+  }
+
+  ping(): number {
+    return 0;
   }
 
   getBufferedAmount(): number {

@@ -249,6 +249,62 @@ inBrowser("a page comes back after the server does, and marks the gap", async ()
   );
 });
 
+/** Has the page's time go 25 times as fast. */
+const HURRY = `(() => {
+  const [later, clock] = [setTimeout, performance.now.bind(performance)];
+  setTimeout = (action, delayMs) => later(action, delayMs / 25);
+  performance.now = () => clock() * 25;
+})()`;
+
+/** Counts how often the page has asked whether the server is there, and the answers. */
+const COUNT_QUESTIONS = `(() => {
+  asked = answered = 0;
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (what) {
+    if (what.length === 0 && ++asked)
+      this.addEventListener("message", () => answered++, { once: true });
+    send.call(this, what);
+  };
+})()`;
+
+inBrowser("a page asks a silent server, and gives up one that does not answer", async () => {
+  const { server, ann, peer } = await withTab();
+  const isGone = () => ann.until(`state.textContent.startsWith("not connected; next try in")`);
+  for (const script of [COUNT_QUESTIONS, HURRY]) await ann.run(script);
+  await ann.run(`dispatchEvent(new Event("online"))`);
+  await ann.until("answered === 2");
+  expect(await ann.lines()).toEqual([]);
+  expect(await ann.run<string>("state.className")).toBe("here");
+  // Its network goes: nothing comes, and nothing tells of that.
+  server.kill("SIGSTOP");
+  await ann.says("is anybody there");
+  await isGone();
+  await ann.shows("connection lost, and perhaps what you sent last");
+  // The next try gets no answer either.
+  await ann.until(`state.textContent === "connecting"`);
+  await isGone();
+  server.kill("SIGCONT");
+  await ann.isHere();
+  await ann.shows("connected again");
+  await peer.hears("ann: is anybody there\n");
+});
+
+inBrowser("a page that wakes, or has a network again, asks at once", async () => {
+  const { server, ann } = await withTab();
+  await ann.run(COUNT_QUESTIONS);
+  for (const [number, event] of [
+    [1, `document.dispatchEvent(new Event("visibilitychange"))`],
+    [2, `document.dispatchEvent(new Event("resume"))`],
+    [3, `dispatchEvent(new Event("pageshow"))`],
+    [4, `dispatchEvent(new Event("online"))`],
+  ] as const) {
+    // Once, while there is no answer yet.
+    expect(await ann.run<number>(`${event}, ${event}, asked`)).toBe(number);
+    await ann.until(`answered === ${number}`);
+  }
+  expect(server.count(/ left /)).toBe(0);
+});
+
 inBrowser("one that was disconnected keeps what was typed, and Enter connects again", async () => {
   const { server, url } = await startWeb("--idle", "1");
   const ann = await enter(url, "ann");

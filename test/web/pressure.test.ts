@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { endAfterEach, limitFiles, Peer, serverCommand, ServerProgram } from "../harness.ts";
+import { endAfterEach, type ServerProgram } from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
 import { eventually } from "../harness/watched.ts";
 import {
@@ -13,9 +13,7 @@ import {
   TEXT,
   upgradeRequest,
   WebPeer,
-  webUrl,
 } from "../harness/web-peer.ts";
-import { openFiles } from "../server/served.ts";
 import { SlowReader, type SlowReaderOptions } from "../server/slow-reader.ts";
 
 endAfterEach();
@@ -130,34 +128,3 @@ test("a sender of small messages waits for a room that is held up, and all are r
   expect(received).toEqual(Array.from({ length: 200_000 }, (_, n) => `t${n}`));
   expect(server.processorMs - before).toBeLessThan(3_000);
 }, 30_000);
-
-describe("a flood of connections that send", () => {
-  for (const [kind, says] of [
-    ["nothing", ""],
-    ["half a request", "GET / HT"],
-  ] as const)
-    test(`${kind} leaves the other port open`, async () => {
-      const command = serverCommand("--host", "127.0.0.1", "--web", "0", "0");
-      const server = await ServerProgram.run(limitFiles(1024, command));
-      const url = await webUrl(server);
-      const web = await WebPeer.connect(url);
-      await server.logged(`joined web:${web.peer.name} (1 here)`);
-      const flood: Peer[] = [];
-      const port = Number(new URL(url).port);
-      const connect = () =>
-        Peer.connect(port, { says }).then(
-          (peer) => flood.push(peer),
-          () => {},
-        );
-      for (let n = 0; n < 40; n++) await Promise.all(Array.from({ length: 50 }, connect));
-      await server.logged(/is closed for a while: \d+ connections send nothing\n/);
-      const peer = await server.join();
-      peer.say("still here\n");
-      await web.hears("still here\n");
-      expect(openFiles(server.pid)).toBeLessThan(1024);
-      await Promise.all(flood.map((one) => one.end()));
-      await server.logged(/ is open again\n/);
-      const back = await WebPeer.connect(url);
-      await server.logged(`joined web:${back.peer.name} (3 here)`);
-    }, 40_000);
-});
