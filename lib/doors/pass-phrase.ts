@@ -18,7 +18,8 @@ const CR = 0x0d;
  *
  * @throws {UserError} if it cannot be sent as one line
  */
-export function passPhrase({ secrets, arrivalMs }: Context): Part {
+export function passPhrase(context: Context): Part {
+  const { secrets, arrivalMs } = context;
   const { passPhrase: phrase = new Uint8Array(0) } = secrets;
   if (phrase.length < 1 || phrase.length > PASS_PHRASE_BYTES_MAX || phrase.includes(LF))
     throw new UserError(`passPhrase is one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
@@ -28,7 +29,7 @@ export function passPhrase({ secrets, arrivalMs }: Context): Part {
       if (isPassPhrase(line, secrets)) arrival.pass(line.length + 1);
       else arrival.refuse(LASTING.wrongPassPhrase);
     };
-    awaitLine(arrival, secrets, arrivalMs, read, LASTING.noPassPhraseWithin(formatTime(arrivalMs)));
+    awaitLine(arrival, context, arrivalMs, read, LASTING.noPassPhraseWithin(formatTime(arrivalMs)));
   };
   const note = secrets.tls ? undefined : "the pass phrase travels in the clear: there is no TLS";
   return { door: { meet }, note };

@@ -18,7 +18,7 @@ export const LASTING = {
   notAName: "a name is one word of 1 to 32 characters without a colon",
   noNameCertified: "the certificate is for nobody: its common name is not one word",
   wrongPassPhrase: "wrong pass phrase",
-  speaksTls: "speaks TLS, this port does not",
+  speaks: (protocol: string) => `speaks ${protocol}, this port does not`,
   noProxyHeader: "no PROXY header",
   malformedProxyHeader: "malformed PROXY header",
   noPassPhraseWithin: (time: string) => `no pass phrase within ${time}`,

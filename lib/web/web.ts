@@ -31,8 +31,10 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
   const objection = ownNames(place.names ?? []);
   let port: HttpPort | undefined;
   let watch: NodeJS.Timeout | undefined;
+  const page = () => port && `${secrets.tls ? "https" : "http"}://${port.address}/`;
 
   return {
+    page,
     async open(connections, { doors }) {
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
       connections.ways.push(way);
@@ -80,7 +82,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
         }),
       );
       watch = watchSpareFiles(port, () => connections.open, onWarning);
-      return { web: `${secrets.tls ? "https" : "http"}://${port.address}/` };
+      return { web: `${page()}` };
     },
     renew() {
       if (!secrets.tls || !port?.isOpen) return;

@@ -139,7 +139,7 @@ describe("the part of a server that is asked for figures", () => {
     const left = ["too slow", "idle", "the name ann was taken over", "out of sync", "bad talk"];
     for (const reason of [...left, "server stopping"]) extra?.gone?.(member, reason, 0);
     const refused = [
-      ...[REFUSALS.roomIsFull, LASTING.speaksTls, LASTING.wrongPassPhrase],
+      ...[REFUSALS.roomIsFull, LASTING.speaks("TLS"), LASTING.wrongPassPhrase],
       ...[REFUSALS.notAllowedFrom("192.0.2.1"), REFUSALS.tooManyFrom("192.0.2.1")],
       ...[LASTING.noPassPhraseWithin("10s"), REFUSALS.noNameWithin("1m")],
       ...[REFUSALS.nameTaken("ann"), LASTING.notAName, LASTING.noNameCertified],

@@ -32,7 +32,7 @@ const REFUSED = [
   ...ADDRESSES.flatMap((from) => [REFUSALS.notAllowedFrom(from), REFUSALS.tooManyFrom(from)]),
 ];
 const FOR_GOOD = [
-  ...[LASTING.wrongPassPhrase, LASTING.speaksTls, LASTING.notAName, LASTING.noNameCertified],
+  ...[LASTING.wrongPassPhrase, LASTING.speaks("HTTP"), LASTING.notAName, LASTING.noNameCertified],
   ...[LASTING.noProxyHeader, LASTING.malformedProxyHeader],
   ...TIMES.flatMap((time) => [LASTING.noPassPhraseWithin(time), LASTING.noProxyHeaderWithin(time)]),
 ];
