@@ -53,7 +53,7 @@ export interface Way {
 
 /** What an arrival needs of the owner of all connections. */
 export interface ArrivalHost {
-  readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake">;
+  readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake" | "now">;
   /** Those that are on their way in, and those of them that only wait to be refused. */
   readonly arrivals: Set<Arrival>;
   readonly refused: Set<Arrival>;
@@ -98,6 +98,11 @@ export class Arrival implements Life {
     const { address, name } = this;
     const place = this.#prefix + (address === "" ? "" : formatAddress(address, this.port));
     return name === undefined ? place : `${name} ${place}`;
+  }
+
+  /** The time, in ms, on the clock of the room. */
+  get now(): number {
+    return this.#host.room.now();
   }
 
   /** It comes to the next door, or joins; so many bytes of what it has sent were for this door. */

@@ -16,7 +16,8 @@ const SPEAKING = ["speaks HTTP", "speaks PROXY", "speaks SSH", "speaks TLS"];
 const EITHER = ["reset", "the name", ...SPEAKING, "server stopping"];
 const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
 const REFUSING = [
-  ...["room is full", "not allowed", "too many connections", "no pass phrase", "wrong pass phrase"],
+  ...["room is full", "not allowed", "too many connections", "too many wrong pass phrases"],
+  ...["no pass phrase", "wrong pass phrase"],
   ...["gone before the handshake", "no handshake", "the handshake failed"],
   ...["no name", "a name is", "the certificate", ...EITHER],
 ];

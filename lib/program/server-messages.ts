@@ -9,6 +9,7 @@ export const REFUSALS = {
   notInRoom: "this server is not in the room at the moment",
   notAllowedFrom: (address: string) => `not allowed from ${address}`,
   tooManyFrom: (address: string) => `too many connections from ${address}`,
+  tooManyGuessesFrom: (address: string) => `too many wrong pass phrases from ${address}`,
   nameTaken: (name: string) => `the name ${name} is taken`,
   noNameWithin: (time: string) => `no name within ${time}`,
 };

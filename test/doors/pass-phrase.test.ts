@@ -123,6 +123,62 @@ describe("the pass phrase", () => {
     long.sends(`GET /${"a".repeat(16 << 10)}`);
     expect(long.received).toBe("* wrong pass phrase\n");
   });
+
+  test("is looked for 20 times from one address, and then once a second, however many come", () => {
+    const { accept, pass, events } = open();
+    const wrong = (address?: string) => {
+      const client = accept(address);
+      client.sends("open sesame\n");
+      return client.received;
+    };
+    const clients = Array.from({ length: 50 }, () => accept());
+    for (const client of clients) client.sends("open sesame\n");
+    const told = clients.map(({ received }) => received);
+    expect(told.slice(0, 20)).toEqual(Array(20).fill("* wrong pass phrase\n"));
+    const refusal = "* too many wrong pass phrases from 10.0.0.1\n";
+    expect(told.slice(20)).toEqual(Array(30).fill(refusal));
+    expect([wrong("::ffff:10.0.0.1"), wrong("10.0.0.2")]).toEqual([
+      refusal,
+      "* wrong pass phrase\n",
+    ]);
+    // A right one is not looked at either, for what is not taken at once would be known to be wrong.
+    accept().sends(`${SECRET}\n`);
+    expect(events.at(-1)).toEndWith("too many wrong pass phrases from 10.0.0.1");
+    pass(1000);
+    accept().sends(`${SECRET}\n`);
+    expect(events.at(-1)).toStartWith("joined");
+    expect([wrong(), wrong()]).toEqual(["* wrong pass phrase\n", refusal]);
+    pass(20_000);
+    expect(Array.from({ length: 20 }, () => wrong())).toEqual(
+      Array(20).fill("* wrong pass phrase\n"),
+    );
+  });
+
+  test("a right one is never slowed by others that were right, nor any on a Unix socket", () => {
+    const { accept, events } = open();
+    for (let n = 0; n < 100; n++) accept().sends(`${SECRET}\n`);
+    expect(events.filter((event) => event.startsWith("joined"))).toHaveLength(100);
+    const unix = openDoors([passPhrase(contextWith({ passPhrase: Buffer.from(SECRET) })).door], {
+      kind: "unix",
+    });
+    for (let n = 0; n < 50; n++) unix.accept().sends("open sesame\n");
+    expect(new Set(unix.events.map((event) => event.replace(/.*: /, "")))).toEqual(
+      new Set(["wrong pass phrase"]),
+    );
+  });
+
+  test("only so many addresses are known to have guessed: the one longest ago is forgotten", () => {
+    const { accept, events } = open();
+    const guess = (n: number) => accept(`10.1.${n >> 8}.${n & 255}`).sends("open sesame\n");
+    for (let n = 0; n < 25; n++) guess(0);
+    expect(events.at(-1)).toContain("too many");
+    for (let n = 1; n < 10_000; n++) guess(n);
+    guess(0);
+    expect(events.at(-1)).toContain("too many");
+    guess(10_000);
+    guess(0);
+    expect(events.at(-1)).toContain("wrong");
+  });
 });
 
 describe("--pass-file", () => {

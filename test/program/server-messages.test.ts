@@ -30,6 +30,7 @@ const REFUSED = [
   ...[REFUSALS.roomIsFull, REFUSALS.notInRoom],
   ...NAMES.map(REFUSALS.nameTaken),
   ...ADDRESSES.flatMap((from) => [REFUSALS.notAllowedFrom(from), REFUSALS.tooManyFrom(from)]),
+  ...ADDRESSES.map(REFUSALS.tooManyGuessesFrom),
 ];
 const FOR_GOOD = [
   ...[LASTING.wrongPassPhrase, LASTING.speaks("HTTP"), LASTING.notAName, LASTING.noNameCertified],
