@@ -19,6 +19,8 @@ const PROTOCOLS = [
 /** What may become one of them; a first line that is whole, behind two empty ones at most, is not. */
 const BEGUN =
   /^(?:\x16\x03?|SSH-[2.0]*|(?:\r?\n){2}\0\r?|(?:\r?\n){0,2}(?:\r|[A-Z]+(?: \S*(?: [HTP/12.0]*\r?)?)?)?)$/;
+/** Longer than all that tells a protocol before the end of its first line. */
+const START_BYTES = 64;
 /** No line that a door waits for is longer, in bytes, nor is the start of a request for it. */
 const LINE_BYTES_MAX = 16 << 10;
 
@@ -26,7 +28,8 @@ export type Protocol = (typeof PROTOCOLS)[number][0];
 
 /** What a client speaks, by all that it has sent so far; undefined while that is not known. */
 export function protocolOf(bytes: Buffer): Protocol | "lines" | undefined {
-  const text = bytes.toString("latin1");
+  // Without the end of a line behind empty ones, the start tells all that is known.
+  const text = bytes.toString("latin1", 0, bytes.includes(LF, 4) ? bytes.length : START_BYTES);
   const [other] = PROTOCOLS.find(([, beginning]) => beginning.test(text)) ?? [];
   return other ?? (BEGUN.test(text) ? undefined : "lines");
 }
