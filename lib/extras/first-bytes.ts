@@ -7,6 +7,9 @@ import type { DisconnectReason, RoomSocket } from "../room/socket.ts";
 import type { Context, Part } from "./part.ts";
 import { WrappedLines } from "./wrapped-lines.ts";
 
+/** Shared by all that have sent nothing. */
+const NOTHING = Buffer.alloc(0);
+
 export function firstBytes({ parts }: Context): Part {
   /** Those on their way in whose bytes come as they are, and not in messages of a WebSocket. */
   const sockets = new WeakSet<RoomSocket>();
@@ -30,7 +33,7 @@ class InspectedLines extends WrappedLines {
   readonly #member: Member;
   readonly #parts: readonly Part[];
   /** All that has come, until it is known what that is. */
-  #begun: Buffer | undefined = Buffer.alloc(0);
+  #begun: Buffer | undefined = NOTHING;
   #objection: DisconnectReason | undefined;
 
   constructor(member: Member, lines: Lines, parts: readonly Part[]) {
@@ -40,7 +43,7 @@ class InspectedLines extends WrappedLines {
   }
 
   override get objection(): DisconnectReason | undefined {
-    return this.#objection ?? super.objection;
+    return super.objection ?? this.#objection;
   }
 
   /** What ends the first line is inspected before it is put in, so that a request is never whole. */
