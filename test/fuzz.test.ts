@@ -6,6 +6,8 @@
 
 import { expect, test } from "bun:test";
 
+import { protocolOf } from "../lib/doors/first-bytes.ts";
+import { firstBytes } from "../lib/extras/first-bytes.ts";
 import { NamedLines, names, PREFIX_BYTES_MAX } from "../lib/extras/names.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
@@ -19,6 +21,7 @@ import { LineLog } from "../lib/room/line-log.ts";
 import type { Author } from "../lib/room/order.ts";
 import { openParts } from "./extras/open-parts.ts";
 import { forSeeds } from "./harness/seeds.ts";
+import { hasFirstLine, OTHER_STARTS, protocolIn, speaks } from "./simulation/first-line.ts";
 import type { Random } from "./simulation/random.ts";
 
 const LF = 0x0a;
@@ -71,6 +74,50 @@ test("a name is what any bytes begin with, cut anywhere, and stands before each 
     else if (!isName(name)) expect(outcome).toStartWith("refused [::1]:2: a name is");
     else expect(outcome).toBe(`joined ${name} [::1]:2`);
     expect(listener.received).toBe(isComplete && isName(name) ? expected.join("") : "");
+  });
+});
+
+test("what a client speaks is told by its first line, cut anywhere, and is not told before it is known", () => {
+  forSeeds(3000, (random) => {
+    const sent = Buffer.from(randomStart(random), "latin1");
+    for (let length = 0; length <= sent.length; length++) {
+      const received = sent.subarray(0, length);
+      const protocol = protocolIn(received);
+      const found = protocolOf(received);
+      const context = [sent.toString("latin1"), length, found];
+      // Lines may be known before the end of the first one.
+      if (protocol || hasFirstLine(received))
+        expect(context).toEqual([...context.slice(0, 2), protocol ?? "lines"]);
+      else expect(["lines", undefined]).toContain(found);
+      if (found === "lines")
+        expect([...context, protocolIn(sent)]).toEqual([...context, undefined]);
+    }
+  });
+});
+
+test("a member's lines are relayed unless it speaks another protocol, wherever they are cut", () => {
+  forSeeds(300, (random) => {
+    const sent = Buffer.from(randomStart(random), "latin1");
+    const { accept, settle, left } = openParts([firstBytes]);
+    const [client, listener] = [accept(), accept()];
+    const cuts = Array.from({ length: random.below(6) }, () => random.below(sent.length + 1));
+    const ends = [...cuts, sent.length].sort((one, another) => one - another);
+    let known = 0;
+    for (const [at, end] of ends.entries()) {
+      client.data.received(sent.subarray(ends[at - 1] ?? 0, end));
+      if (protocolIn(sent.subarray(0, end)) === undefined) known = end;
+      if (random.chance(500)) settle();
+    }
+    const isWhole = sent.length === 0 || sent.at(-1) === LF;
+    const whole = isWhole ? sent : Buffer.concat([sent, Uint8Array.of(LF)]);
+    client.data.ended();
+    settle();
+    const protocol = protocolIn(whole);
+    // Empty lines that have come alone before a request were relayed by then.
+    const before = sent.toString("latin1", 0, sent.subarray(0, known).lastIndexOf(LF) + 1);
+    expect(left[0]).toEndWith(protocol ? speaks(protocol) : "end of input");
+    const relayed = protocol ? before : whole.toString("latin1");
+    expect([`${sent}`, ends, listener.received]).toEqual([`${sent}`, ends, relayed]);
   });
 });
 
@@ -349,6 +396,17 @@ function randomNamed(random: Random, length: number): Uint8Array {
     random.pick(["\n", ":", ": ", "al", "al: ", " ", "\r", "x"]),
   );
   return Buffer.from(text.join("").slice(0, length));
+}
+
+/** What others may begin with, or nearly so, and lines. */
+function randomStart(random: Random): string {
+  const start = random.pick(OTHER_STARTS);
+  if (random.chance(300)) return start;
+  const words = ["GET", "POST", " ", "/", "HTTP/1.1", "HTTP/1", "\r", "\n", "\r\n", "\0", "PROXY"];
+  const more = ["TCP4", "UNKNOWN", "SSH-2.0", "-", "\x16", "\x03", "\x01", "a", ":", "PRI"];
+  const some = Array.from({ length: random.below(8) }, () => random.pick([...words, ...more]));
+  const at = random.below(start.length);
+  return random.chance(500) ? some.join("") : start.slice(0, at) + some.join("") + start.slice(at);
 }
 
 function randomText(random: Random, characters: string): string {

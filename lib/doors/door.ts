@@ -6,7 +6,7 @@
 import { formatAddress } from "../program/network.ts";
 import type { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
-import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
+import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
 /** Behind a socket in whose place there is another one, to which the same happens. */
 export const REPLACED: Life = { ...GONE };
@@ -53,7 +53,7 @@ export interface Way {
 
 /** What an arrival needs of the owner of all connections. */
 export interface ArrivalHost {
-  readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake">;
+  readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake" | "now">;
   /** Those that are on their way in, and those of them that only wait to be refused. */
   readonly arrivals: Set<Arrival>;
   readonly refused: Set<Arrival>;
@@ -77,7 +77,7 @@ export class Arrival implements Life {
   readonly #prefix: string;
   /** Those that it still has to pass. */
   #doors: Door[];
-  #refusal: string | undefined;
+  #refusal: DisconnectReason | undefined;
   /** What it has sent that no door has used, and whether that was all. */
   #received = NOTHING;
   #hasEnded = false;
@@ -100,6 +100,11 @@ export class Arrival implements Life {
     return name === undefined ? place : `${name} ${place}`;
   }
 
+  /** The time, in ms, on the clock of the room. */
+  get now(): number {
+    return this.#host.room.now();
+  }
+
   /** It comes to the next door, or joins; so many bytes of what it has sent were for this door. */
   pass(usedBytes = 0): void {
     this.#release();
@@ -108,15 +113,17 @@ export class Arrival implements Life {
     if (door) return door.meet(this);
     this.#settle();
     const { socket, label, name = label, releaseSeat } = this;
-    if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
-    this.#host.room.join(socket, name, label, releaseSeat);
+    const { room } = this.#host;
+    if (this.#refusal)
+      return room.refuse(socket, label, this.#refusal.reason, this.#refusal.message);
+    room.join(socket, name, label, releaseSeat);
     if (this.#received.length > 0) socket.data.received(this.takeReceived());
     if (this.#hasEnded) socket.data.ended();
   }
 
-  /** It is not let in, and told why as soon as it can be: `* message`. */
-  refuse(message: string): void {
-    this.#refusal ??= message;
+  /** It is not let in, and told why as soon as it can be; see `DisconnectReason`. */
+  refuse(reason: string, message = reason): void {
+    this.#refusal ??= { reason, message };
     this.#doors = this.#doors.filter(({ isTransport }) => isTransport);
     this.#giveUpSeat();
     this.#host.refused.add(this);
@@ -175,7 +182,7 @@ export class Arrival implements Life {
   /** Resets it, for which nothing can be told to it. */
   failed(reason = "reset"): void {
     this.closed();
-    this.#host.room.reportRefusal(this.label, this.#refusal ?? reason);
+    this.#host.room.reportRefusal(this.label, this.#refusal?.reason ?? reason);
     this.socket.terminate();
   }
 

@@ -13,7 +13,7 @@ import type { Extra } from "../room/extra.ts";
 import type { Lines } from "../room/fair-queue.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
-import type { Context, Part, Reservations, Secrets } from "./part.ts";
+import type { Context, Part, Reservations } from "./part.ts";
 import { WrappedLines } from "./wrapped-lines.ts";
 
 /** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
@@ -44,19 +44,19 @@ interface Owner {
 
 /** The names of a room. */
 class Names implements Door, Extra {
-  readonly #secrets: Secrets;
+  readonly #context: Context;
   readonly #reservations: Reservations | undefined;
   /** By their keys, in the order they came. */
   readonly #owners = new Map<string, Owner>();
 
-  constructor({ secrets, parts }: Context) {
-    this.#secrets = secrets;
-    this.#reservations = parts.find(({ reservations }) => reservations)?.reservations;
+  constructor(context: Context) {
+    this.#context = context;
+    this.#reservations = context.parts.find(({ reservations }) => reservations)?.reservations;
   }
 
   meet(arrival: Arrival): void {
     const { socket } = arrival;
-    const certificate = this.#secrets.tls && socket.getPeerCertificate?.();
+    const certificate = this.#context.secrets.tls && socket.getPeerCertificate?.();
     if (certificate) {
       const { CN } = certificate.subject;
       const name = typeof CN === "string" ? CN : "";
@@ -73,7 +73,7 @@ class Names implements Door, Extra {
       else if (isWhole) this.#claim(arrival, line.toString().trim(), line.length + 1);
       else if (line.length > NAME_BYTES_MAX) arrival.refuse(LASTING.notAName);
     };
-    awaitLine(arrival, this.#secrets, NAME_MS, read, TOO_LATE);
+    awaitLine(arrival, this.#context, NAME_MS, read, TOO_LATE);
   }
 
   linesOf({ name }: Member, lines: Lines): Lines {

@@ -12,10 +12,12 @@ const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 const RELEASE = `{version="${version}",bun="${Bun.version}"}`;
 
 /** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
-const EITHER = ["no answer", "reset", "the name", "speaks TLS", "server stopping"];
+const SPEAKING = ["speaks HTTP", "speaks PROXY", "speaks SSH", "speaks TLS"];
+const EITHER = ["vanished", "reset", "the name", ...SPEAKING, "server stopping"];
 const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
 const REFUSING = [
-  ...["room is full", "not allowed", "too many connections", "no pass phrase", "wrong pass phrase"],
+  ...["room is full", "not allowed", "too many connections", "too many wrong pass phrases"],
+  ...["no pass phrase", "wrong pass phrase"],
   ...["gone before the handshake", "no handshake", "the handshake failed"],
   ...["no name", "a name is", "the certificate", ...EITHER],
 ];

@@ -9,6 +9,7 @@ export const REFUSALS = {
   notInRoom: "this server is not in the room at the moment",
   notAllowedFrom: (address: string) => `not allowed from ${address}`,
   tooManyFrom: (address: string) => `too many connections from ${address}`,
+  tooManyGuessesFrom: (address: string) => `too many wrong pass phrases from ${address}`,
   nameTaken: (name: string) => `the name ${name} is taken`,
   noNameWithin: (time: string) => `no name within ${time}`,
 };
@@ -18,7 +19,7 @@ export const LASTING = {
   notAName: "a name is one word of 1 to 32 characters without a colon",
   noNameCertified: "the certificate is for nobody: its common name is not one word",
   wrongPassPhrase: "wrong pass phrase",
-  speaksTls: "speaks TLS, this port does not",
+  speaks: (protocol: string) => `speaks ${protocol}, this port does not`,
   noProxyHeader: "no PROXY header",
   malformedProxyHeader: "malformed PROXY header",
   noPassPhraseWithin: (time: string) => `no pass phrase within ${time}`,

@@ -18,8 +18,8 @@ export interface Extra {
    * taken. After a reset this comes before `left`, and more of its lines may be `sent` in between.
    */
   gone?(member: Member, reason: string, behindBytes: number): void;
-  /** A connection was refused, and with which message, as far as it could be told. */
-  refused?(label: string, message: string): void;
+  /** A connection was refused, and told why, as far as it could be. */
+  refused?(label: string, reason: string): void;
   /** Does its work at the end of a turn; returns when it is to be asked again, on the room's clock. */
   flush?(now: number): number;
   /** The room takes no more lines, but those that were received. */

@@ -30,10 +30,11 @@ export class Leaver implements Life {
 
   constructor(room: LeaverRoom, socket: RoomSocket, why: DisconnectReason, member?: Member) {
     const { reason, message } = why;
+    const isWhole = message === undefined || message.endsWith("\n");
     this.#room = room;
     this.#socket = socket;
     this.#reason = reason;
-    this.#message = new TextEncoder().encode(message === undefined ? "" : `* ${message}\n`);
+    this.#message = new TextEncoder().encode(isWhole ? message : `* ${message}\n`);
     this.#member = member;
     this.end = member?.cursor.end ?? 0;
     socket.data = this;

@@ -119,14 +119,14 @@ export class Room implements MemberRoom, LeaverRoom {
     for (const extra of this.#extras) extra.joined?.(member);
   }
 
-  /** Tells a connection why it is refused, as `* message`, and closes it. */
-  refuse(socket: RoomSocket, label: string, message: string): void {
-    this.reportRefusal(label, message);
-    new Leaver(this, socket, { reason: message, message });
+  /** Tells a connection why it is refused, and closes it; see `DisconnectReason`. */
+  refuse(socket: RoomSocket, label: string, reason: string, message = reason): void {
+    this.reportRefusal(label, reason);
+    new Leaver(this, socket, { reason, message });
   }
 
-  reportRefusal(label: string, message: string): void {
-    for (const extra of this.#extras) extra.refused?.(label, message);
+  reportRefusal(label: string, reason: string): void {
+    for (const extra of this.#extras) extra.refused?.(label, reason);
   }
 
   /** Has a sender's whole lines get their place, as far as there is space, in turn with all others. */

@@ -31,9 +31,11 @@ export interface Life {
 /** Behind a socket that is closed: nothing of it matters any more. */
 export const GONE: Life = { received() {}, drained() {}, ended() {}, closed() {}, failed() {} };
 
-/** Why a connection ends: for the event log, and for the peer, as `* message` just before EOF, if at all. */
+/** Why a connection ends. */
 export interface DisconnectReason {
+  /** For the event log. */
   readonly reason: string;
+  /** For the peer, just before EOF: as `* message`, or as it is if it has an LF at its end. */
   readonly message?: string | undefined;
 }
 

@@ -88,8 +88,8 @@ export const EXTRAS = {
       passPhrase && (await import("../doors/pass-phrase.ts")).passPhrase(context),
   }),
   firstBytes: entry({
-    load: async ({ tls }: { tls?: unknown }) =>
-      !tls && (await import("../extras/first-bytes.ts")).firstBytes(),
+    load: async (_: object, context) =>
+      (await import("../extras/first-bytes.ts")).firstBytes(context),
   }),
   rate: entry({
     options: {

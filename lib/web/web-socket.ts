@@ -80,7 +80,7 @@ export class BrowserSocket implements AcceptedSocket {
 
   /** Gives up a peer that has vanished; to be called once a beat. */
   beat(): void {
-    if (this.#wire && !this.heartbeat.beat(this.#wire)) this.data.failed("no answer");
+    if (this.#wire && !this.heartbeat.beat(this.#wire)) this.data.failed("vanished");
   }
 
   drained(): void {

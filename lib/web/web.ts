@@ -36,8 +36,10 @@ export function web(
   const sockets = new Set<BrowserSocket>();
   let port: HttpPort | undefined;
   let beats: NodeJS.Timeout | undefined;
+  const page = () => port && `${secrets.tls ? "https" : "http"}://${port.address}/`;
 
   return {
+    page,
     async open(connections, { doors }) {
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
       connections.ways.push(way);
@@ -95,7 +97,7 @@ export function web(
       const counted = () => new Set(Array.from(sockets, ({ remotePort }) => remotePort));
       port = await openHttpPort(place, serve, { counted, onWarning });
       beats = setInterval(() => sockets.forEach((socket) => socket.beat()), beatMs).unref();
-      return { web: `${secrets.tls ? "https" : "http"}://${port.address}/` };
+      return { web: `${page()}` };
     },
     renew() {
       if (secrets.tls) port?.renew();

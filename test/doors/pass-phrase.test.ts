@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
 import { endAfterEach, newFolder, Peer, ServerProgram } from "../harness.ts";
+import { HTTP_ANSWER } from "../simulation/first-line.ts";
 import { contextWith, openDoors } from "./open-doors.ts";
 
 endAfterEach();
@@ -12,8 +13,8 @@ endAfterEach();
 const SECRET = "correct horse battery staple";
 
 /** A room with a listener in it, and who comes next. */
-function open(tls?: Secrets["tls"]) {
-  const secrets: Secrets = { passPhrase: Buffer.from(SECRET), tls };
+function open() {
+  const secrets: Secrets = { passPhrase: Buffer.from(SECRET) };
   const opened = openDoors([passPhrase(contextWith(secrets)).door]);
   const listener = opened.accept();
   listener.sends(`${SECRET}\n`);
@@ -94,17 +95,89 @@ describe("the pass phrase", () => {
     expect(events).toEqual(["joined 10.0.0.1:2", "refused 10.0.0.1:3: wrong pass phrase"]);
   });
 
-  test("is no ClientHello: where there is no TLS, that is told, however it is cut", () => {
-    const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-    for (const tls of [undefined, {}])
-      for (const cut of [1, 2, 3, 5, 6]) {
-        const { accept } = open(tls);
+  test("is nothing of another protocol: that is told, however it is cut, and is no guess", () => {
+    for (const [start, told] of [
+      ["\x16\x03\x01", "* speaks TLS, this port does not\n"],
+      [`POST /${"a".repeat(9000)} HTTP/1.1\r\n`, HTTP_ANSWER],
+      ["PROXY TCP4 ", "* speaks PROXY, this port does not\n"],
+    ] as const) {
+      const { accept, events } = open();
+      for (let cut = 1; cut < start.length; cut += start.length > 1000 ? 500 : 1) {
         const client = accept();
-        client.sends(hello.slice(0, cut));
-        client.sends(hello.slice(cut));
-        const message = tls === undefined ? "* speaks TLS, this port does not\n" : "";
-        expect([tls, cut, client.received]).toEqual([tls, cut, message]);
+        client.sends(start.slice(0, cut));
+        client.sends(`${start.slice(cut)}${SECRET}\n`);
+        expect([cut, client.received, client.ended]).toEqual([cut, told, true]);
       }
+      accept().sends(`${SECRET}\n`);
+      expect(events.at(-1)).toStartWith("joined");
+    }
+  });
+
+  test("may begin as a request does, and a client may send as much for it as for any other", () => {
+    const { accept, secrets, events } = open();
+    secrets.passPhrase = Buffer.from("GET well soon");
+    const client = accept();
+    for (const byte of "GET well soon\n") client.sends(byte);
+    expect(events).toEqual(["joined 10.0.0.1:2"]);
+    const long = accept();
+    long.sends(`GET /${"a".repeat(16 << 10)}`);
+    expect(long.received).toBe("* wrong pass phrase\n");
+  });
+
+  test("is looked for 20 times from one address, and then once a second, however many come", () => {
+    const { accept, pass, events } = open();
+    const wrong = (address?: string) => {
+      const client = accept(address);
+      client.sends("open sesame\n");
+      return client.received;
+    };
+    const clients = Array.from({ length: 50 }, () => accept());
+    for (const client of clients) client.sends("open sesame\n");
+    const told = clients.map(({ received }) => received);
+    expect(told.slice(0, 20)).toEqual(Array(20).fill("* wrong pass phrase\n"));
+    const refusal = "* too many wrong pass phrases from 10.0.0.1\n";
+    expect(told.slice(20)).toEqual(Array(30).fill(refusal));
+    expect([wrong("::ffff:10.0.0.1"), wrong("10.0.0.2")]).toEqual([
+      refusal,
+      "* wrong pass phrase\n",
+    ]);
+    // A right one is not looked at either, for what is not taken at once would be known to be wrong.
+    accept().sends(`${SECRET}\n`);
+    expect(events.at(-1)).toEndWith("too many wrong pass phrases from 10.0.0.1");
+    pass(1000);
+    accept().sends(`${SECRET}\n`);
+    expect(events.at(-1)).toStartWith("joined");
+    expect([wrong(), wrong()]).toEqual(["* wrong pass phrase\n", refusal]);
+    pass(20_000);
+    expect(Array.from({ length: 20 }, () => wrong())).toEqual(
+      Array(20).fill("* wrong pass phrase\n"),
+    );
+  });
+
+  test("a right one is never slowed by others that were right, nor any on a Unix socket", () => {
+    const { accept, events } = open();
+    for (let n = 0; n < 100; n++) accept().sends(`${SECRET}\n`);
+    expect(events.filter((event) => event.startsWith("joined"))).toHaveLength(100);
+    const unix = openDoors([passPhrase(contextWith({ passPhrase: Buffer.from(SECRET) })).door], {
+      kind: "unix",
+    });
+    for (let n = 0; n < 50; n++) unix.accept().sends("open sesame\n");
+    expect(new Set(unix.events.map((event) => event.replace(/.*: /, "")))).toEqual(
+      new Set(["wrong pass phrase"]),
+    );
+  });
+
+  test("only so many addresses are known to have guessed: the one longest ago is forgotten", () => {
+    const { accept, events } = open();
+    const guess = (n: number) => accept(`10.1.${n >> 8}.${n & 255}`).sends("open sesame\n");
+    for (let n = 0; n < 25; n++) guess(0);
+    expect(events.at(-1)).toContain("too many");
+    for (let n = 1; n < 10_000; n++) guess(n);
+    guess(0);
+    expect(events.at(-1)).toContain("too many");
+    guess(10_000);
+    guess(0);
+    expect(events.at(-1)).toContain("wrong");
   });
 });
 

@@ -7,7 +7,9 @@ import { connect as connectTls } from "node:tls";
 
 import { addresses } from "../../lib/doors/addresses.ts";
 import { proxyProtocol } from "../../lib/doors/proxy-protocol.ts";
+import { firstBytes } from "../../lib/extras/first-bytes.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
+import { openParts } from "../extras/open-parts.ts";
 import {
   endAfterEach,
   newFolder,
@@ -17,7 +19,7 @@ import {
   ServerProgram,
 } from "../harness.ts";
 import { testWith } from "../harness/tools.ts";
-import type { FakeSocket } from "../room/fake-socket.ts";
+import { FakeSocket } from "../room/fake-socket.ts";
 import { contextWith, openDoors } from "./open-doors.ts";
 
 endAfterEach();
@@ -99,12 +101,17 @@ describe("behind a load balancer", () => {
       expect(events).toEqual([`refused 10.0.0.1:1: ${why}`]);
     });
 
-  test("from anywhere else a header is a line like any other", () => {
-    const { accept, pass } = open();
-    const listener = accept("192.0.2.1");
-    accept("192.0.2.1").sends(TCP4);
-    pass(0);
-    expect(listener.received).toBe(TCP4);
+  test("a header from anywhere else, or a second one, is not relayed", () => {
+    const proxied = () => proxyProtocol(["10.0.0.0/8"], contextWith());
+    const { accept, settle } = openParts([proxied, firstBytes]);
+    const listener = accept();
+    const [elsewhere, twice] = [accept(), accept(new FakeSocket(9, "10.0.0.1"))];
+    elsewhere.sends(TCP4);
+    twice.sends(TCP4 + TCP4);
+    settle();
+    const refusal = "* speaks PROXY, this port does not\n";
+    expect([elsewhere.received, twice.received]).toEqual([refusal, refusal]);
+    expect(listener.received).toBe("");
   });
 
   test("those whose header is awaited hold a seat, and a stop ends them", async () => {
@@ -206,6 +213,20 @@ describe("over TLS the header comes before the handshake", () => {
       bob.destroy();
     },
   );
+
+  testWith("openssl")("HTTP behind some or all of them is answered", async () => {
+    const passFile = join(newFolder(), "pass");
+    writeFileSync(passFile, "open sesame\n");
+    const server = await start("--pass-file", passFile, "--names");
+    for (const before of ["", "open sesame\n", "open sesame\nann\n"]) {
+      const client = await throughProxy(server.port, "in one piece with it", pem("ca.pem"));
+      client.write(`${before}GET / HTTP/1.1\r\nCookie: session=secret\r\n\r\n`);
+      const text = (await client.toArray()).join("");
+      expect([before, text]).toEqual([before, expect.stringContaining("HTTP/1.1 400 Bad Request")]);
+    }
+    await server.logged(": speaks HTTP, this port does not (0 here)\n");
+    expect(server.stderr).not.toMatch(/secret|wrong pass phrase/);
+  });
 });
 
 /** Speaks TLS behind a header, as through a load balancer. */

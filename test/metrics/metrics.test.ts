@@ -140,8 +140,9 @@ describe("the part of a server that is asked for figures", () => {
     const left = ["too slow", "idle", "the name ann was taken over", "out of sync", "bad talk"];
     for (const reason of [...left, "server stopping"]) extra?.gone?.(member, reason, 0);
     const refused = [
-      ...[REFUSALS.roomIsFull, LASTING.speaksTls, LASTING.wrongPassPhrase],
+      ...[REFUSALS.roomIsFull, LASTING.speaks("TLS"), LASTING.wrongPassPhrase],
       ...[REFUSALS.notAllowedFrom("192.0.2.1"), REFUSALS.tooManyFrom("192.0.2.1")],
+      REFUSALS.tooManyGuessesFrom("192.0.2.1"),
       ...[LASTING.noPassPhraseWithin("10s"), REFUSALS.noNameWithin("1m")],
       ...[REFUSALS.nameTaken("ann"), LASTING.notAName, LASTING.noNameCertified],
       ...["the handshake failed: the client has gone", LASTING.noProxyHeader],
@@ -153,7 +154,8 @@ describe("the part of a server that is asked for figures", () => {
       ...["left too slow", "refused a name is", "refused no name", "refused no pass phrase"],
       ...["refused not allowed", "refused other", "refused room is full", "refused speaks TLS"],
       ...["refused the certificate", "refused the handshake failed", "refused the name"],
-      ...["refused too many connections", "refused wrong pass phrase"],
+      ...["refused too many connections", "refused too many wrong pass phrases"],
+      "refused wrong pass phrase",
     ]);
   });
 });

@@ -30,9 +30,10 @@ const REFUSED = [
   ...[REFUSALS.roomIsFull, REFUSALS.notInRoom],
   ...NAMES.map(REFUSALS.nameTaken),
   ...ADDRESSES.flatMap((from) => [REFUSALS.notAllowedFrom(from), REFUSALS.tooManyFrom(from)]),
+  ...ADDRESSES.map(REFUSALS.tooManyGuessesFrom),
 ];
 const FOR_GOOD = [
-  ...[LASTING.wrongPassPhrase, LASTING.speaksTls, LASTING.notAName, LASTING.noNameCertified],
+  ...[LASTING.wrongPassPhrase, LASTING.speaks("HTTP"), LASTING.notAName, LASTING.noNameCertified],
   ...[LASTING.noProxyHeader, LASTING.malformedProxyHeader],
   ...TIMES.flatMap((time) => [LASTING.noPassPhraseWithin(time), LASTING.noProxyHeaderWithin(time)]),
 ];

@@ -3,9 +3,10 @@
  * and that there are never more than may be (the one owner's promises).
  */
 
+import { protocolIn, speaks } from "./first-line.ts";
 import type { Naming } from "./naming.ts";
 import type { Outcome, Seat } from "./seat.ts";
-import { opensTls, type Sending, SPEAKS_TLS } from "./sending.ts";
+import type { Sending } from "./sending.ts";
 import { inWords, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
@@ -71,6 +72,7 @@ export class Entrance {
   ends(seat: Seat): void {
     const { awaits, begun } = seat;
     if (awaits === "handshake") this.#expects(seat, "is reset", "gone before the handshake");
+    else if (this.#speaksAnother(seat, Buffer.concat([begun, Uint8Array.of(LF)]))) return;
     else if (awaits === "name") this.#claims(seat, begun.toString().trim());
     else if (this.#isPassPhrase(begun)) this.#comesIn(seat, "name");
     else this.#expects(seat, "is told", "wrong pass phrase");
@@ -115,6 +117,7 @@ export class Entrance {
     seat.outcome = undefined;
     seat.awaits = undefined;
     seat.state = "member";
+    seat.first = seat.name.startsWith("web:") ? undefined : Buffer.alloc(0);
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = state.now;
@@ -215,10 +218,7 @@ export class Entrance {
     const end = bytes.indexOf(LF);
     const received = Buffer.concat([seat.begun, bytes]);
     seat.begun = Buffer.concat([seat.begun, end < 0 ? bytes : bytes.subarray(0, end)]);
-    if (!this.#state.rules.handshake && opensTls(received)) {
-      this.#expects(seat, "is told", SPEAKS_TLS);
-      return undefined;
-    }
+    if (this.#speaksAnother(seat, received)) return undefined;
     if (end < 0 && seat.begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
     if (end < 0 || !this.#isPassPhrase(seat.begun)) {
       this.#expects(seat, "is told", "wrong pass phrase");
@@ -240,10 +240,7 @@ export class Entrance {
     if (bytes.length === 0) return undefined;
     seat.begun = Buffer.concat([seat.begun, bytes]);
     const { begun } = seat;
-    if (!this.#state.rules.handshake && opensTls(begun)) {
-      this.#expects(seat, "is told", SPEAKS_TLS);
-      return undefined;
-    }
+    if (this.#speaksAnother(seat, begun)) return undefined;
     const end = begun.indexOf(LF);
     const line = end < 0 ? begun : begun.subarray(0, end);
     const colon = line.indexOf(": ");
@@ -251,6 +248,12 @@ export class Entrance {
     else if (end >= 0) this.#claims(seat, line.toString().trim());
     else if (begun.length > NAME_BYTES_MAX) this.#claims(seat, "");
     return colon >= 0 ? begun : begun.subarray(end + 1);
+  }
+
+  #speaksAnother(seat: Seat, received: Buffer): boolean {
+    const protocol = protocolIn(received);
+    if (protocol) this.#expects(seat, "is told", speaks(protocol));
+    return protocol !== undefined;
   }
 
   #claims(seat: Seat, name: string): void {
@@ -304,6 +307,6 @@ export class Entrance {
     if (why.startsWith("no name")) seen.lateNames++;
     if (why === "room is full") seen.roomFull++;
     if (why === "wrong pass phrase") seen.wrongPassPhrases++;
-    if (why === SPEAKS_TLS) seen.clientHellos++;
+    if (why.startsWith("speaks")) seen.otherProtocols++;
   }
 }

@@ -178,17 +178,27 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/first-bytes.ts", {
     "one that ends its input instead of what is asked for is forgotten": [
-      "end >= 0 || isAll);",
-      "end >= 0);",
+      "isAll ? withLineEnd(received) : received",
+      "received",
     ],
     "one that does not send what is asked for has all the time there is": [
       "late: () => arrival.refuse(late),",
       "late() {},",
     ],
-    "one that opens TLS has sent a wrong line": [
-      "greetsInTls(received)) return arrival.refuse(LASTING.speaksTls);",
-      "greetsInTls(received)) return read(received, true);",
+    "one that speaks another protocol has sent a wrong line": [
+      'protocol !== undefined && protocol !== "lines"',
+      "end > 1e9 && protocol !== undefined",
     ],
+    "an answer to a request at a door is that of any other protocol": [
+      "arrival.refuse(reason, message);",
+      "arrival.refuse(reason, reason + message.slice(0, 0));",
+    ],
+    "lines are known where a request may have been cut": [
+      'BEGUN.test(text) ? undefined : "lines"',
+      '"lines"',
+    ],
+    "empty lines before a request make it lines": ["(?:\\r?\\n){0,2}[A-Z]+ ", "[A-Z]+ "],
+    "a request is made of lines": ["(?:1\\.[01]|2\\.0)", "3"],
   }),
   ...faultsIn("doors/telnet.ts", {
     "what the socket does not take of an answer is lost": [

@@ -250,6 +250,10 @@ const LEAVING = [
       "if (member.cursor.position >= this.#goal)",
     ],
     "a refusal has no message": ["`* ${message}\\n`", '""'],
+    "an answer of another protocol is sent as a line": [
+      'message === undefined || message.endsWith("\\n")',
+      "message === undefined",
+    ],
   }),
   ...faultsIn("room/room.ts", {
     "a leaver gets its patience and no time to linger": [
@@ -271,12 +275,12 @@ const LEAVING = [
     ],
     "one that is silent is told to be so twice": ["    if (member.isSilent) return;\n", ""],
     "a refusal is not reported": [
-      "    this.reportRefusal(label, message);\n    new Leaver",
+      "    this.reportRefusal(label, reason);\n    new Leaver",
       "    new Leaver",
     ],
     "a refused newcomer is closed before it has read why": [
-      "new Leaver(this, socket, { reason: message, message });",
-      "new Leaver(this, socket, { reason: message, message });\n    socket.end();",
+      "new Leaver(this, socket, { reason, message });",
+      "new Leaver(this, socket, { reason, message });\n    socket.end();",
     ],
     "a room that stops does not wait for those that wait": [
       "if (this.isStopping && this.isSettled)",

@@ -31,7 +31,7 @@ export function loadParts(
   if (rules.handshake) parts.push(tls(context));
   if (rules.telnet) parts.push(telnet());
   if (rules.passPhrase !== undefined) parts.push(passPhrase(context));
-  if (!rules.handshake) parts.push(firstBytes());
+  parts.push(firstBytes(context));
   if (rules.linesPerSecond !== undefined) parts.push(rate(rules.linesPerSecond));
   if (rules.names) parts.push(names(context));
   if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));

@@ -1,13 +1,12 @@
 /** What a peer sends: perhaps a pass phrase or a name, then lines without end. */
 
+import { OTHER_STARTS } from "./first-line.ts";
 import { chooseName } from "./naming.ts";
 import type { Network } from "./network.ts";
 import type { Seat } from "./seat.ts";
 import { writeTelnet } from "./telnet.ts";
 
 const LF = 0x0a;
-/** The first bytes of a TLS connection, and more. */
-const CLIENT_HELLO = [22, 3, 1, 0, 9, 1, 0, 0, 5, 3, 3, LF, 1, 2, LF];
 
 export class PeerLines {
   readonly #network: Network;
@@ -23,10 +22,11 @@ export class PeerLines {
     const { passPhrase } = model.state;
     this.#network = network;
     this.#isTelnet = isTelnet;
-    if (random.chance(weather.opensTls)) this.#unsent = Buffer.from(CLIENT_HELLO);
+    const isOther = random.chance(weather.speaksAnother);
+    if (isOther) this.#unsent = Buffer.from(random.pick(OTHER_STARTS), "latin1");
     else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
-    // One that sends no more than its pass phrase need not end that line.
-    this.#isShort = passPhrase !== undefined && random.chance(30);
+    // One that sends no more than its pass phrase or a request need not end that line.
+    this.#isShort = isOther ? random.chance(300) : passPhrase !== undefined && random.chance(30);
     if (this.#isShort) this.#unsent = this.#unsent.subarray(0, -1);
     if (model.state.rules.names && !this.#isShort) this.#chooseName(seat);
     if (isTelnet) this.#unsent = writeTelnet(random, this.#unsent);

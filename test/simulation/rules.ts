@@ -70,8 +70,8 @@ export interface Weather {
   readonly goodHandshake: number;
   /** A peer knows the pass phrase. */
   readonly goodPassPhrase: number;
-  /** A peer opens TLS where there is none. */
-  readonly opensTls: number;
+  /** A peer begins as another protocol does, or nearly so. */
+  readonly speaksAnother: number;
   /** A peer comes by WebSocket, where that can be. */
   readonly web: number;
   /** The most bytes a slow peer takes at once. */
@@ -240,7 +240,7 @@ function chooseWeather(random: Random, isLarge: boolean): Weather {
     noAddress: random.pick([0, 0, 100]),
     goodHandshake: random.pick([500, 900, 1000]),
     goodPassPhrase: random.pick([300, 800, 1000]),
-    opensTls: random.pick([0, 0, 50]),
+    speaksAnother: random.pick([0, 0, 50, 300]),
     web: random.pick([0, 0, 300, 1000]),
     slowBytesMax: isLarge ? random.pick([8, 40_000, 80_000, 100_000]) : 8,
   };

@@ -1,5 +1,6 @@
 /** What the model keeps of one connection. */
 
+import type { Other } from "./first-line.ts";
 import type { Certificate } from "./naming.ts";
 
 /** A line that was sent. */
@@ -58,8 +59,8 @@ export class Seat {
   unfinished = Buffer.alloc(0);
   /** Its whole lines that have no place yet, as they will be relayed. */
   unsent: Uint8Array[] = [];
-  /** Whether it has sent something as a member. */
-  hasSent = false;
+  /** What it has sent as a member, until its first line is known; undefined too of a WebSocket. */
+  first: Buffer | undefined;
   /** Its certificate, and what it is called. */
   certificate: Certificate | undefined;
   ownName: string | undefined;
@@ -68,7 +69,7 @@ export class Seat {
   /** The member whose name it takes over when it joins. */
   takesOver: Seat | undefined;
   tooLong = false;
-  greetsInTls = false;
+  speaks: Other | undefined;
   /** Why it was sent away. */
   disconnected: string | undefined;
   /** Why it has left, to be told when all it has sent is sent. */

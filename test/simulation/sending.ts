@@ -3,6 +3,7 @@
  * never more of it held than may be (promises 1, 4 and 5).
  */
 
+import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
 import type { Naming } from "./naming.ts";
 import type { Presence } from "./presence.ts";
 import type { Receiving } from "./receiving.ts";
@@ -17,8 +18,6 @@ const SHARE_BYTES = 64 << 10;
 const RUNS_MIN = 63;
 /** What adding up fractions of lines may be off. */
 export const ROUNDING = 1e-6;
-/** What somebody is told who opens TLS where there is none. */
-export const SPEAKS_TLS = "speaks TLS, this port does not";
 
 export class Sending {
   readonly #state: State;
@@ -42,10 +41,8 @@ export class Sending {
   receives(seat: Seat, bytes: Uint8Array): void {
     const { rules, stopping } = this.#state;
     if (stopping || seat.leaving || seat.ended || seat.tooLong) return;
-    if (seat.disconnected !== undefined) return;
-    seat.greetsInTls = !seat.hasSent && !rules.handshake && opensTls(bytes);
-    seat.hasSent = true;
-    if (seat.greetsInTls) return this.settle(seat);
+    if (seat.disconnected !== undefined || seat.speaks) return;
+    if (this.#speaksAnother(seat, bytes)) return this.settle(seat);
     for (let at = 0; at < bytes.length && !seat.tooLong;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
@@ -63,7 +60,8 @@ export class Sending {
   ends(seat: Seat): void {
     if (seat.leaving) return;
     const isHeard = !this.#state.stopping && seat.disconnected === undefined;
-    if (isHeard && seat.unfinished.length > 0) {
+    const isOther = isHeard && !seat.tooLong && this.#speaksAnother(seat, Uint8Array.of(LF));
+    if (isHeard && !isOther && seat.unfinished.length > 0) {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
     }
@@ -148,9 +146,9 @@ export class Sending {
     if (seat.state !== "member" || seat.leaving || seat.unsent.length > 0) return;
     if (seat.disconnected !== undefined) {
       this.#state.leave(seat, seat.disconnected, seat.disconnected);
-    } else if (seat.greetsInTls) {
-      this.#state.leave(seat, SPEAKS_TLS, SPEAKS_TLS);
-      seen.clientHellos++;
+    } else if (seat.speaks) {
+      this.#state.leave(seat, speaks(seat.speaks), speaks(seat.speaks));
+      seen.otherProtocols++;
     } else if (seat.tooLong) {
       this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
       seen.tooLong++;
@@ -236,6 +234,15 @@ export class Sending {
     return changes;
   }
 
+  /** Whether it is known now, if not before, that it does not send lines. */
+  #speaksAnother(seat: Seat, bytes: Uint8Array): boolean {
+    if (seat.first === undefined) return seat.speaks !== undefined;
+    const first = Buffer.concat([seat.first, bytes]);
+    seat.speaks = protocolIn(first);
+    seat.first = seat.speaks || hasFirstLine(first) ? undefined : first;
+    return seat.speaks !== undefined;
+  }
+
   #finishLine(seat: Seat): void {
     const { unfinished } = seat;
     seat.unfinished = NOTHING;
@@ -249,11 +256,6 @@ export class Sending {
 function inBot({ name, ownName = name }: Seat, line: Uint8Array): string {
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(line);
   return `${ownName}> ${text.replace(/\r?\n$/, "")}`;
-}
-
-/** Whether these are the first bytes of a TLS record with a handshake. */
-export function opensTls(bytes: Uint8Array): boolean {
-  return bytes[0] === 22 && bytes[1] === 3 && (bytes[2] ?? 255) <= 4;
 }
 
 function startsWith(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {

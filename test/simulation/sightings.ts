@@ -16,7 +16,7 @@ export class Sightings {
   newPassPhrases = 0;
   lateHandshakes = 0;
   failedHandshakes = 0;
-  clientHellos = 0;
+  otherProtocols = 0;
   oldestClosed = 0;
   oldestArrivalsClosed = 0;
   lines = 0;

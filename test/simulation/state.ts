@@ -3,6 +3,7 @@
  * sent, and the few moves that more than one of them makes.
  */
 
+import { HTTP_ANSWER, speaks } from "./first-line.ts";
 import type { Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
 import { Sightings } from "./sightings.ts";
@@ -169,7 +170,8 @@ export class State {
   }
 
   expectMessage(seat: Seat, message: string): void {
-    seat.message = new TextEncoder().encode(`* ${message}\n`);
+    const told = message === speaks("HTTP") ? HTTP_ANSWER : `* ${message}\n`;
+    seat.message = new TextEncoder().encode(told);
   }
 
   /** Forgets connections that are over. */

@@ -62,7 +62,7 @@ describe("a peer that answers no ping", () => {
         if (talks) bob.say("still talking");
         return left.length > 0;
       });
-      expect(left).toEqual(["no answer"]);
+      expect(left).toEqual(["vanished"]);
       expect(await gone.peer.endOfInput()).toBeTrue();
       expect(gone.pings).toBeWithin(1, 4); // One that is not answered is enough.
       await pinged(bob, 1);
@@ -128,7 +128,7 @@ describe("a reader whose answer is behind what it has not read", () => {
   test("and no more", async () => {
     const { left } = await openBehind(10);
     await eventually("it to be given up", () => left.length > 0);
-    expect(left).toEqual(["no answer"]);
+    expect(left).toEqual(["vanished"]);
   });
 });
 
