@@ -1,11 +1,12 @@
 /** The server as a process, through everything people and networks do; `bun run soak` does it for longer. */
 
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 
 import { FAULTS } from "./faults/faults.ts";
 import { stopAmid, undergo } from "./faults/ordeal.ts";
-import { inNamespace } from "./faults/vanished.ts";
 import { runToEnd } from "./harness.ts";
+import { aloneOnNetwork, networkTest } from "./harness/network.ts";
 
 const TIMEOUT_MS = 60_000;
 
@@ -18,19 +19,17 @@ for (const fault of FAULTS) {
   );
 }
 
-const cable = inNamespace("ip", ..."link add here type veth peer name there".split(" "));
-const hasNamespaces = Bun.which("unshare") !== null && (await runToEnd(cable)).code === 0;
-if (!hasNamespaces)
-  console.warn("No machine vanishes in the tests: unshare and ip make no network here.");
+const SOONER = `--preload=${join(import.meta.dir, "faults", "sooner.ts")}`;
 
 for (const [what, how] of [
   ["members lose no line, and those that are there stay,", "go on"],
   ["SIGTERM ends the server cleanly", "stop"],
 ] as const)
-  test.skipIf(!hasNamespaces).concurrent(
+  networkTest.concurrent(
     `${what} when a machine vanishes`,
     async () => {
-      const command = inNamespace(process.execPath, "test/faults/vanished.ts", how);
+      const program = [process.execPath, "test/faults/vanished.ts", how];
+      const command = aloneOnNetwork("env", `BUN_OPTIONS=${SOONER}`, ...program);
       expect(await runToEnd(command)).toEqual({ code: 0, stdout: "", stderr: "" });
     },
     TIMEOUT_MS,

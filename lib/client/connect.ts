@@ -84,7 +84,8 @@ async function openSocket<Data>(
       return Bun.connect<Data>({ unix: place.unix, ...how });
     }
     const { host, port } = place;
-    const tryOne = (hostname: string) => Bun.connect<Data>({ hostname, port, ...how });
+    const tryOne = async (hostname: string) =>
+      refuseItself(await Bun.connect<Data>({ hostname, port, ...how }));
     return firstToAnswer(await addressesOf(host), tryOne, over);
   };
   try {
@@ -94,6 +95,14 @@ async function openSocket<Data>(
   } finally {
     over.abort();
   }
+}
+
+/** A port of this machine may be given to the client that wants to connect there: to itself, then. */
+function refuseItself<Data>(socket: Bun.Socket<Data>): Bun.Socket<Data> {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  if (localPort !== remotePort || localAddress !== remoteAddress) return socket;
+  socket.terminate();
+  throw new UserError("connection refused", { code: "ECONNREFUSED" });
 }
 
 /** The addresses of a host in the order in which they are to be tried: getaddrinfo. */

@@ -9,9 +9,10 @@ export const VANISHED = { silentMs: 70_000, lookMs: 5_000 };
 
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
-/** The start of `struct tcp_info`, see linux/tcp.h. */
+/** The start of `struct tcp_info`, see linux/tcp.h: some bytes, then numbers of 32 bits. */
 const info = new Uint32Array(15);
-const infoBytes = Uint32Array.of(info.byteLength);
+const firstBytes = new Uint8Array(info.buffer);
+const size = Uint32Array.of(info.byteLength);
 let getsockopt: ReturnType<typeof openLibrary> | undefined;
 
 /**
@@ -21,9 +22,9 @@ let getsockopt: ReturnType<typeof openLibrary> | undefined;
 export function hasVanished(socket: object): boolean {
   if (process.platform !== "linux" || !("fd" in socket)) return false;
   getsockopt ??= openLibrary();
-  if (getsockopt(Number(socket.fd), IPPROTO_TCP, TCP_INFO, info, infoBytes) !== 0) return false;
-  const [, , retransmits = 0, probes = 0] = new Uint8Array(info.buffer);
-  const [lastDataMs = 0, lastAckMs = 0] = info.subarray(13);
+  if (getsockopt(Number(socket.fd), IPPROTO_TCP, TCP_INFO, info, size) !== 0) return false;
+  const { 2: retransmits = 0, 3: probes = 0 } = firstBytes;
+  const { 13: lastDataMs = 0, 14: lastAckMs = 0 } = info;
   return Math.max(retransmits, probes) > 1 && Math.min(lastDataMs, lastAckMs) >= VANISHED.silentMs;
 }
 

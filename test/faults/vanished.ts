@@ -1,20 +1,12 @@
 /**
  * Machines that vanish, as when a cable is pulled: in network namespaces, where the other machine is
- * one more. Run as `inNamespace` has it, this file takes the server through that.
+ * one more. This file is a program, to be run alone on a network.
  */
 
 import { clientCommand, Program, runToEnd } from "../harness.ts";
 import { demand, type Fault, newName } from "./faults.ts";
 import { stopAmid, undergo } from "./ordeal.ts";
 import { Seat } from "./seat.ts";
-
-/** A command alone on a network, in which a peer has vanished after 2 s instead of 70. */
-export function inNamespace(...command: string[]): string[] {
-  const unshare = "unshare --user --map-root-user --net --pid --fork --mount-proc --kill-child";
-  const sooner = `BUN_OPTIONS=--preload=${import.meta.dir}/sooner.ts`;
-  const up = 'ip link set lo up && exec "$@"';
-  return [...unshare.split(" "), "sh", "-c", up, "sh", "env", sooner, ...command];
-}
 
 const HERE = "10.99.0.1";
 const THERE = "10.99.0.2";
