@@ -159,6 +159,7 @@ export class Terminal implements LocalSide, Notes {
     const hint = this.#editing ? "" : "; Ctrl-C to quit without sending";
     const count = this.#waiting.length;
     if (count > 0) rows.unshift(`${countOf(count)} waiting to be sent${hint}`);
+    else if (!this.#editing) rows.push("waiting for the server; Ctrl-C to quit now");
     if (this.#activity) rows.push(this.#activity);
     const above = rows.map((row) => `${dim(row)}\n`).join("");
     if (!this.#editing) return { before: above, after: "" };
