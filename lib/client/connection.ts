@@ -115,7 +115,7 @@ export class SocketConnection implements Connection {
   }
 
   async *lines(): AsyncGenerator<string, void, undefined> {
-    const { WholeLines } = await import("./pipe.ts"); // Only who asks for lines needs it.
+    const { WholeLines } = await import("./whole-lines.ts"); // Only who asks for lines needs it.
     const whole = new WholeLines();
     let run: Uint8Array | undefined;
     try {

@@ -1,7 +1,6 @@
 /**
  * Finds peers that have vanished while something is on its way to them, when the system sends no
- * keep-alive and retransmits for a quarter of an hour. The time limit that it offers for that,
- * TCP_USER_TIMEOUT, would also end connections to peers that are there and do not read for a while.
+ * keep-alive. TCP_USER_TIMEOUT would also end connections to peers that just read nothing for so long.
  */
 
 /** How long a peer may be silent, as with keep-alive; and how often to look for that. */

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { Context, Part } from "../extras/part.ts";
-import { within } from "../program/network.ts";
+import { within } from "../program/timeout.ts";
 import { codeOf, explain, usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";

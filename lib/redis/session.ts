@@ -9,7 +9,7 @@
  */
 
 import type { Figure, Part, Reservations } from "../extras/part.ts";
-import { within } from "../program/network.ts";
+import { within } from "../program/timeout.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Room } from "../room/room.ts";
 import { StreamOrder, TICK_MS } from "./stream-order.ts";

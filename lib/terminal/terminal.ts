@@ -3,7 +3,8 @@
  * has gone out, then stands among those received; whatever was not sent is told at the end.
  */
 
-import { type LocalSide, type Notes, WholeLines } from "../client/pipe.ts";
+import type { LocalSide, Notes } from "../client/pipe.ts";
+import { WholeLines } from "../client/whole-lines.ts";
 import { isName } from "../program/name.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
 import { type Edited, Screen } from "./screen.ts";
