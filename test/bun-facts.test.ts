@@ -284,6 +284,16 @@ testOver("TLS")(
   },
 );
 
+testOver("TLS")("TLS leaves a socket its descriptor, which Bun's types do not list", async () => {
+  const descriptorOf = (socket: Socket): unknown => Reflect.get(socket, "fd");
+  const { client } = await pair();
+  const before = descriptorOf(client);
+  expect(before, "lib/program/vanished.ts asks by it").toBeNumber();
+  const [, secure] = client.upgradeTLS<undefined>({ tls: true, socket: { data() {}, error() {} } });
+  expect(descriptorOf(secure)).toBe(before);
+  secure.terminate();
+});
+
 test("a port that one listener shares with reusePort is not shared with one that does not", () => {
   const share = (port: number, reusePort: boolean) => {
     // The types do not list it.

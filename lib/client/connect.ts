@@ -4,8 +4,9 @@ import { statSync } from "node:fs";
 import { isIP } from "node:net";
 
 import type { TlsMaterial } from "../program/files.ts";
-import { ADDRESS_ERRORS, formatAddress, tune, within } from "../program/network.ts";
+import { ADDRESS_ERRORS, formatAddress, tune } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
+import { within } from "../program/timeout.ts";
 import { BY_SERVER, type Connection, SocketConnection } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */
@@ -84,7 +85,8 @@ async function openSocket<Data>(
       return Bun.connect<Data>({ unix: place.unix, ...how });
     }
     const { host, port } = place;
-    const tryOne = (hostname: string) => Bun.connect<Data>({ hostname, port, ...how });
+    const tryOne = async (hostname: string) =>
+      refuseItself(await Bun.connect<Data>({ hostname, port, ...how }));
     return firstToAnswer(await addressesOf(host), tryOne, over);
   };
   try {
@@ -94,6 +96,14 @@ async function openSocket<Data>(
   } finally {
     over.abort();
   }
+}
+
+/** A port of this machine may be given to the client that wants to connect there: to itself, then. */
+function refuseItself<Data>(socket: Bun.Socket<Data>): Bun.Socket<Data> {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  if (localPort !== remotePort || localAddress !== remoteAddress) return socket;
+  socket.terminate();
+  throw new UserError("connection refused", { code: "ECONNREFUSED" });
 }
 
 /** The addresses of a host in the order in which they are to be tried: getaddrinfo. */

@@ -3,9 +3,12 @@
 import { LF } from "../program/lines.ts";
 import { formatAddress } from "../program/network.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
+import { hasVanished, VANISHED } from "../program/vanished.ts";
 
 /** What codes mean when it is the server that has caused them. */
 export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
+
+const LOST_BY = { ...BY_SERVER, ETIMEDOUT: "the server has vanished" };
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** How long `close` waits for the server. */
@@ -85,6 +88,7 @@ export class SocketConnection implements Connection {
   outputEnded = false;
   #isHalfClosed = false;
   #failure: UserError | undefined;
+  readonly #looking = setInterval(() => this.#look(), VANISHED.lookMs).unref();
   readonly #closed = Promise.withResolvers<void>();
   #isClosed = false;
 
@@ -111,7 +115,7 @@ export class SocketConnection implements Connection {
   }
 
   async *lines(): AsyncGenerator<string, void, undefined> {
-    const { WholeLines } = await import("./pipe.ts"); // Only who asks for lines needs it.
+    const { WholeLines } = await import("./whole-lines.ts"); // Only who asks for lines needs it.
     const whole = new WholeLines();
     let run: Uint8Array | undefined;
     try {
@@ -204,11 +208,18 @@ export class SocketConnection implements Connection {
   closed(error?: Error): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearInterval(this.#looking);
     this.#inputEnded = true;
-    if (error) this.#failure = failed(`lost the connection to ${this.address}`, error, BY_SERVER);
+    if (error) this.#failure = failed(`lost the connection to ${this.address}`, error, LOST_BY);
     this.#wakeWriter?.();
     this.#wakeReader?.();
     this.#closed.resolve();
+  }
+
+  #look(): void {
+    if (!hasVanished(this.#socket)) return;
+    this.closed(Object.assign(new Error(), { code: "ETIMEDOUT" }));
+    this.#socket.terminate();
   }
 }
 

@@ -10,7 +10,8 @@ import { LF } from "../program/lines.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 import { type Conversation, type Disconnect, OneConnection, type Part } from "./conversation.ts";
-import { type Notes, WholeLines } from "./pipe.ts";
+import type { Notes } from "./pipe.ts";
+import { WholeLines } from "./whole-lines.ts";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;

@@ -4,8 +4,8 @@
  */
 
 import type { TlsMaterial } from "../program/files.ts";
-import { within } from "../program/network.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
+import { within } from "../program/timeout.ts";
 import { SocketConnection } from "./connection.ts";
 
 const ALERT = 21;

@@ -1,6 +1,6 @@
-/** What both ends know of the network: addresses, ports to listen on, sockets, how long to wait. */
+/** What both ends know of the network: addresses, ports to listen on, sockets. */
 
-import { codeOf, failed, UserError } from "./system-errors.ts";
+import { codeOf, failed } from "./system-errors.ts";
 
 /** What errors mean that an address may cause. */
 export const ADDRESS_ERRORS = {
@@ -73,21 +73,4 @@ async function addressesOf(host: string | undefined): Promise<string[]> {
 export function tune(socket: Pick<Bun.Socket, "setNoDelay" | "setKeepAlive">): void {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
-}
-
-/**
- * Waits for something for so many ms, and no longer.
- *
- * @param words what has not happened in time; what follows is "within" and the time
- * @throws {UserError} with the code ETIMEDOUT, after that time
- */
-export function within<Value>(
-  ms: number,
-  something: Promise<Value>,
-  words: (time: string) => string,
-): Promise<Value> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const late = () => reject(new UserError(words(`within ${ms / 1000} s`), { code: "ETIMEDOUT" }));
-  const alarm = setTimeout(late, ms);
-  return Promise.race([something, promise]).finally(() => clearTimeout(alarm));
 }

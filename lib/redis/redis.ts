@@ -3,8 +3,8 @@
 import { randomBytes } from "node:crypto";
 
 import type { Context, Part } from "../extras/part.ts";
-import { within } from "../program/network.ts";
 import { codeOf, explain, usageError, UserError } from "../program/system-errors.ts";
+import { within } from "../program/timeout.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 import { CONNECT_MS, openClient, opener } from "./link.ts";

@@ -9,8 +9,8 @@
  */
 
 import type { Figure, Part, Reservations } from "../extras/part.ts";
-import { within } from "../program/network.ts";
 import { UserError } from "../program/system-errors.ts";
+import { within } from "../program/timeout.ts";
 import type { Room } from "../room/room.ts";
 import { StreamOrder, TICK_MS } from "./stream-order.ts";
 import type { Entry, Joined, NewEntry, OpenStream, StreamLink, Trouble } from "./stream.ts";

@@ -22,6 +22,7 @@ import type { AcceptedSocket, ArrivalHost, Way } from "../doors/door.ts";
 import { Arrival, REPLACED } from "../doors/door.ts";
 import { tune } from "../program/network.ts";
 import { REFUSALS } from "../program/server-messages.ts";
+import { codeOf } from "../program/system-errors.ts";
 import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";
@@ -67,7 +68,10 @@ export class Connections implements ArrivalHost {
       data: ({ data }, bytes) => data.received(bytes),
       drain: ({ data }) => data.drained(),
       end: ({ data }) => data.ended(),
-      close: (socket) => this.closed(socket, way),
+      close: (socket, error) => {
+        if (codeOf(error) === "ETIMEDOUT") socket.data.failed("vanished");
+        this.closed(socket, way);
+      },
       error({ data }, error) {
         onError?.(error);
         data.failed();

@@ -6,6 +6,7 @@
 import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
 import { formatAddress, listenOnPort } from "../program/network.ts";
+import { hasVanished, VANISHED } from "../program/vanished.ts";
 import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import type { ListenOptions, Place, Server } from "./api.ts";
@@ -43,10 +44,16 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const way: Way = { kind, doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
   connections.ways.push(way);
 
+  const looking = setInterval(() => {
+    for (const { cursor } of room.members)
+      if (hasVanished(cursor.socket)) cursor.socket.data.failed("vanished");
+  }, VANISHED.lookMs).unref();
+
   let listener: Awaited<ReturnType<typeof openListener>> | undefined;
   const urls: Record<string, string> = {};
   const stop = async (graceMs: number) => {
     listener?.stop();
+    clearInterval(looking);
     for (const part of parts) part.stop?.();
     // When all clients have gone already, nothing else keeps the program alive.
     const awake = setInterval(() => {}, 1000);

@@ -3,7 +3,8 @@
  * has gone out, then stands among those received; whatever was not sent is told at the end.
  */
 
-import { type LocalSide, type Notes, WholeLines } from "../client/pipe.ts";
+import type { LocalSide, Notes } from "../client/pipe.ts";
+import { WholeLines } from "../client/whole-lines.ts";
 import { isName } from "../program/name.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
 import { type Edited, Screen } from "./screen.ts";
@@ -159,6 +160,7 @@ export class Terminal implements LocalSide, Notes {
     const hint = this.#editing ? "" : "; Ctrl-C to quit without sending";
     const count = this.#waiting.length;
     if (count > 0) rows.unshift(`${countOf(count)} waiting to be sent${hint}`);
+    else if (!this.#editing) rows.push("waiting for the server; Ctrl-C to quit now");
     if (this.#activity) rows.push(this.#activity);
     const above = rows.map((row) => `${dim(row)}\n`).join("");
     if (!this.#editing) return { before: above, after: "" };

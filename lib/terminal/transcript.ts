@@ -5,7 +5,8 @@
 
 import { isUtf8 } from "node:buffer";
 
-import { type LocalSide, styleAt, WholeLines } from "../client/pipe.ts";
+import { type LocalSide, styleAt } from "../client/pipe.ts";
+import { WholeLines } from "../client/whole-lines.ts";
 
 /**
  * What acts on a terminal: C0 controls but LF and TAB, DEL and C1 controls, line and paragraph

@@ -8,7 +8,7 @@
 
 import { join } from "node:path";
 
-import { WholeLines } from "../../lib/client/pipe.ts";
+import { WholeLines } from "../../lib/client/whole-lines.ts";
 import { runCommand } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
 import { HISTORY_END } from "../../lib/program/server-messages.ts";

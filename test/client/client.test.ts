@@ -155,6 +155,23 @@ test.each(["SIGTERM", "SIGINT"] as const)(
   },
 );
 
+test.each([
+  ["all", 1],
+  ["a part", 8 * MIB],
+])(
+  "SIGINT ends it at once while it waits for a server that has stopped and taken %s",
+  async (_, bytes) => {
+    const server = await ServerProgram.start();
+    const client = startClient(server.port);
+    await server.members(1);
+    server.kill("SIGSTOP");
+    void client.sayAll(Buffer.alloc(bytes, "\n"));
+    client.endInput();
+    client.kill("SIGINT");
+    expect([await client.exited, client.stderr]).toEqual([130, ""]);
+  },
+);
+
 test("under nohup SIGHUP does not end it; without, it does", async () => {
   const server = await ServerProgram.start();
   const hangUp = async (command: string) => {

@@ -5,8 +5,9 @@ import { networkInterfaces } from "node:os";
 
 import { connect, type ConnectOptions, isTlsAlert } from "../../lib/client/connect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { endAfterEach } from "../harness.ts";
+import { endAfterEach, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
+import { aloneOnNetwork, networkTest } from "../harness/network.ts";
 
 endAfterEach();
 
@@ -55,6 +56,21 @@ test("nobody listens", async () => {
     ...[`cannot connect to localhost:${host.port}: connection refused`, "ECONNREFUSED", false],
   ]);
 });
+
+networkTest(
+  "a port to which only itself answers refuses it, and is free for a server",
+  async () => {
+    // With one port for all clients, it is the one that they connect to.
+    const script = `
+    echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range
+    for host in 127.0.0.1 ::1; do "$0" client.ts --recv-only "$host" 40000; done
+    exec "$0" server.ts 40000`;
+    const server = await ServerProgram.run(aloneOnNetwork("sh", "-c", script, process.execPath));
+    const [first, second] = server.journal;
+    expect(first).toBe("linechat-client: cannot connect to 127.0.0.1:40000: connection refused");
+    expect(second).toBe("linechat-client: cannot connect to [::1]:40000: connection refused");
+  },
+);
 
 test("a host that does not exist", async () => {
   expect(await failure({ host: "no-such-host.invalid", port: 1 })).toMatchObject({

@@ -1,10 +1,8 @@
-/** What passes through the client: pieces of stdin, whole lines, prefixes. */
+/** What passes through the client: pieces of stdin, prefixes. */
 
 import { expect, test } from "bun:test";
 
-import { piecesOf, prefixLines, WholeLines } from "../../lib/client/pipe.ts";
-
-const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+import { piecesOf, prefixLines } from "../../lib/client/pipe.ts";
 
 /** A stream that is always ready. */
 async function* always(count: number) {
@@ -48,24 +46,4 @@ test("each line gets its prefix, wherever the chunks are cut, and any bytes pass
       const out = await Array.fromAsync(prefixLines(chunks, "é$&: "));
       expect(Buffer.concat(out).toString("latin1")).toBe(prefixed);
     }
-});
-
-test("lines come out whole, wherever the chunks are cut", () => {
-  const sent = "one\n\ntwo\nthree";
-  for (let cut = 0; cut <= sent.length; cut++) {
-    const lines = new WholeLines();
-    const runs = [sent.slice(0, cut), sent.slice(cut)].map(
-      (chunk) => text(lines.push(Buffer.from(chunk))) ?? "",
-    );
-    for (const run of runs) expect(run).toMatch(/^$|\n$/);
-    expect(runs.join("")).toBe("one\n\ntwo\n");
-    expect([text(lines.end()), lines.end()]).toEqual(["three", undefined]);
-  }
-});
-
-test("a line that is too long to be kept is passed on in parts", () => {
-  const lines = new WholeLines();
-  const half = "x".repeat(1 << 19);
-  const runs = [half, `${half}y`, "f\ng"].map((chunk) => text(lines.push(Buffer.from(chunk))));
-  expect([...runs, text(lines.end())]).toEqual([undefined, `${half}${half}y`, "f\n", "g"]);
 });

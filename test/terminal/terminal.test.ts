@@ -96,10 +96,22 @@ terminalTest("Ctrl-D half-closes, and the client leaves after the server", async
   await terminal.press("C-d");
   const socket = await halfClosed;
   const first = `connected to 127.0.0.1:${port}; /quit to leave, /help for help`;
+  const waiting = "waiting for the server; Ctrl-C to quit now";
+  await terminal.becomes(first, waiting);
+  await terminal.press("C-d");
   socket.write("bob: last words\n");
-  await terminal.becomes(first, "bob: last words");
+  await terminal.becomes(first, "bob: last words", waiting);
   socket.end("no newline");
   await terminal.becomes(first, "bob: last words", "no newline", "exit 0 icanon");
+});
+
+terminalTest("a server that has stopped does not keep anybody who quits", async () => {
+  const { server, terminal } = await openRoom({ columns: 60 });
+  server.kill("SIGSTOP");
+  await terminal.enter("sent", "/quit");
+  await terminal.becomes("> sent", "waiting for the server; Ctrl-C to quit now");
+  await terminal.press("C-c");
+  await terminal.becomes("> sent", "exit 130 icanon");
 });
 
 terminalTest("when the server goes away the half-typed line stays, and the code is 1", async () => {
