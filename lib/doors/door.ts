@@ -8,8 +8,6 @@ import type { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { close, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
-/** Behind a socket in whose place there is another one, to which the same happens. */
-export const REPLACED: Life = { ...GONE };
 const NOTHING = Buffer.alloc(0);
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
@@ -21,6 +19,15 @@ export interface AcceptedSocket extends RoomSocket {
   getPeerCertificate?():
     | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }
     | undefined;
+}
+
+/** Behind a socket in whose place there is another one, to which the same happens. */
+export class Replaced implements Life {
+  constructor(readonly received: (bytes: Uint8Array) => void) {}
+  drained(): void {}
+  ended(): void {}
+  closed(): void {}
+  failed(): void {}
 }
 
 /** What is asked of a connection before it joins. */
@@ -81,6 +88,8 @@ export class Arrival implements Life {
   /** What it has sent that no door has used, and whether that was all. */
   #received = NOTHING;
   #hasEnded = false;
+  /** Whether its end was not its own: what is unfinished is no line. */
+  isCutOff = false;
 
   /** @param prefix of its label, where its address does not tell enough */
   constructor(host: ArrivalHost, socket: AcceptedSocket, { doors }: Way, prefix: string) {
@@ -111,7 +120,7 @@ export class Arrival implements Life {
     if (this.#refusal !== undefined) return this.#host.room.refuse(socket, label, this.#refusal);
     this.#host.room.join(socket, name, label, releaseSeat);
     if (this.#received.length > 0) socket.data.received(this.takeReceived());
-    if (this.#hasEnded) socket.data.ended();
+    if (this.#hasEnded) socket.data.ended(this.isCutOff);
   }
 
   /** It is not let in, and told why as soon as it can be: `* message`. */
@@ -160,8 +169,9 @@ export class Arrival implements Life {
 
   drained(): void {}
 
-  ended(): void {
+  ended(isCutOff = false): void {
     this.#hasEnded = true;
+    this.isCutOff = isCutOff;
     this.#read();
   }
 

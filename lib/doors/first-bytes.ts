@@ -28,6 +28,7 @@ export function awaitLine(
     read(received, isAll) {
       if (tls === undefined && greetsInTls(received)) return arrival.refuse(LASTING.speaksTls);
       const end = received.indexOf(LF);
+      if (end < 0 && arrival.isCutOff) return arrival.failed("cut off");
       read(end < 0 ? received : received.subarray(0, end), end >= 0 || isAll);
     },
     late: () => arrival.refuse(late),

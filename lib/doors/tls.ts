@@ -2,9 +2,10 @@
 
 import type { Context, Part } from "../extras/part.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
+import { TlsRecords } from "../program/tls-records.ts";
 import { formatTime } from "../program/units.ts";
 import type { Life } from "../room/socket.ts";
-import { type Arrival, type Hold, REPLACED } from "./door.ts";
+import { type Arrival, type Hold, Replaced } from "./door.ts";
 
 /**
  * Each connection begins TLS with the certificates of the moment.
@@ -26,6 +27,8 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   const accepted = arrival.socket as Bun.Socket<Life>;
   const requestCert = secrets.tls?.ca !== undefined;
   const initialData = arrival.takeReceived();
+  const records = new TlsRecords();
+  records.received(initialData);
   const hold: Hold = {
     withinMs: arrivalMs,
     read(_, isAll) {
@@ -36,6 +39,12 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   let plain: Bun.Socket<Life> | undefined;
   const socket: Bun.SocketHandler<Life> = {
     ...handlers(),
+    data({ data }, bytes) {
+      records.decrypted(bytes.length);
+      data.received(bytes);
+    },
+    // Without close_notify, anybody in between may have ended it, or it was killed.
+    end: ({ data }) => data.ended(!records.endedInOrder),
     open(secure) {
       const terminate = secure.terminate.bind(secure);
       // After `end`, only the plain socket can still be reset.
@@ -53,7 +62,7 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
       else arrival.failed(`the handshake failed: ${handshakeFailure(success, error)}`);
     },
   };
-  accepted.data = REPLACED;
+  accepted.data = new Replaced((bytes) => records.received(bytes));
   try {
     const material = { ...secrets.tls, requestCert, rejectUnauthorized: true };
     // The types leave out `initialData`, what has come already.

@@ -12,7 +12,7 @@ const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 const RELEASE = `{version="${version}",bun="${Bun.version}"}`;
 
 /** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
-const EITHER = ["reset", "the name", "speaks TLS", "server stopping"];
+const EITHER = ["reset", "cut off", "the name", "speaks TLS", "server stopping"];
 const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
 const REFUSING = [
   ...["room is full", "not allowed", "too many connections", "no pass phrase", "wrong pass phrase"],

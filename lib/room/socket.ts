@@ -21,8 +21,11 @@ export interface RoomSocket {
 export interface Life {
   received(bytes: Uint8Array): void;
   drained(): void;
-  /** The peer has sent its last byte, `rio_readlineb` returning 0; it may still receive. */
-  ended(): void;
+  /**
+   * The peer has sent its last byte, `rio_readlineb` returning 0; it may still receive. If it was cut
+   * off there, as over TLS without close_notify, what is unfinished is no line.
+   */
+  ended(isCutOff?: boolean): void;
   closed(): void;
   /** The connection is to be reset: a handler has failed, or there is another reason. */
   failed(reason?: string): void;

@@ -10,8 +10,8 @@ export interface RoomEvents {
   /** A member has joined, and receives what is sent from now on. */
   onJoin?: ((member: MemberView) => void) | undefined;
   /**
-   * @param reason `end of input`, `reset`, `line too long`, `too slow`, `idle`, `server stopping`,
-   *   `out of sync`, or why it was disconnected
+   * @param reason `end of input`, `cut off` (over TLS, without close_notify), `reset`, `line too long`,
+   *   `too slow`, `idle`, `server stopping`, `out of sync`, or why it was disconnected
    * @param behindBytes how much of the log the member had not taken
    */
   onLeave?: ((member: MemberView, reason: string, behindBytes: number) => void) | undefined;

@@ -19,7 +19,7 @@
  */
 
 import type { AcceptedSocket, ArrivalHost, Way } from "../doors/door.ts";
-import { Arrival, REPLACED } from "../doors/door.ts";
+import { Arrival, Replaced } from "../doors/door.ts";
 import { tune } from "../program/network.ts";
 import { REFUSALS } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
@@ -94,7 +94,7 @@ export class Connections implements ArrivalHost {
 
   /** close: a connection is gone. */
   closed(socket: AcceptedSocket, way: Way): void {
-    if (socket.data === REPLACED) return;
+    if (socket.data instanceof Replaced) return;
     socket.data.closed();
     way.open--;
     this.#finishStop();
