@@ -63,8 +63,8 @@ export interface Part {
   readonly reservations?: Reservations;
   /** The room is made; nobody can come before this has resolved. */
   start?(room: Room): Promise<void>;
-  /** Opens a port of its own, once that of the server is open; returns its URL, by a name. */
-  open?(connections: ConnectionsView, way: Way): Promise<Readonly<Record<string, string>>>;
+  /** Prepares a port of its own; what it returns opens it at once, and returns its URL, by a name. */
+  open?(connections: ConnectionsView, way: Way): Promise<() => Readonly<Record<string, string>>>;
   /** What the log has at the start. */
   readonly note?: string | undefined;
   /** The secrets have changed. */

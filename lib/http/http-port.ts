@@ -10,9 +10,13 @@ const CLOSED_MS = 1000;
 const BURST = 1024;
 
 /** It can be closed for a while; connections that are open stay so. */
-export type HttpPort = Awaited<ReturnType<typeof openHttpPort>>;
+export type HttpPort = ReturnType<Awaited<ReturnType<typeof openHttpPort>>>;
 
-/** @param serve does socket, bind and listen, by `Bun.serve`; a `UserError` tells why it cannot */
+/**
+ * What it returns opens the port.
+ *
+ * @param serve does socket, bind and listen, by `Bun.serve`; a `UserError` tells why it cannot
+ */
 export function openHttpPort(
   place: Port,
   serve: (at: { hostname: string; port: number }) => Pick<Bun.Server<unknown>, "port" | "stop">,

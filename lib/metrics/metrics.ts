@@ -54,10 +54,13 @@ export function metrics(
         return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
       };
       const routes = { "/metrics": { GET: figures }, "/health": { GET: health } };
-      port = await openHttpPort(place, (at) =>
+      const listen = await openHttpPort(place, (at) =>
         Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
       );
-      return { metrics: `http://${port.address}/metrics` };
+      return () => {
+        port = listen();
+        return { metrics: `http://${port.address}/metrics` };
+      };
     },
     async close() {
       port?.close();

@@ -42,25 +42,31 @@ export interface Port {
 }
 
 /**
- * Listens on the first address that will do, as `open_listenfd` has it.
+ * Listens on the first address that will do, as `open_listenfd` has it: looks the addresses up, and
+ * returns what opens the port, at once.
  *
  * @param listen does socket, bind and listen, or throws
- * @throws {UserError} that says why it cannot
+ * @throws {UserError} that says why it cannot, now or then
  */
-export async function listenOnPort<Made>({ host, port }: Port, listen: (hostname: string) => Made) {
-  let failure: unknown;
-  try {
-    for (const address of await addressesOf(host))
+export async function listenOnPort<Made>(
+  { host, port }: Port,
+  listen: (hostname: string) => Made,
+): Promise<() => Made> {
+  const fail = (error: unknown): never => {
+    throw failed(`cannot listen on ${formatAddress(host ?? "::", port)}`, error, ADDRESS_ERRORS);
+  };
+  const addresses = await addressesOf(host).catch(fail);
+  return () => {
+    let failure: unknown;
+    for (const address of addresses)
       try {
         return listen(address);
       } catch (error) {
         failure ??= error;
         if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
       }
-    throw failure;
-  } catch (error) {
-    throw failed(`cannot listen on ${formatAddress(host ?? "::", port)}`, error, ADDRESS_ERRORS);
-  }
+    return fail(failure);
+  };
 }
 
 /** getaddrinfo: numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */

@@ -56,8 +56,10 @@ export async function listen(options: ListenOptions): Promise<Server> {
   };
   try {
     for (const part of parts) await part.start?.(room);
+    const openers = await Promise.all(parts.map((part) => part.open?.(connections, way)));
     listener = await openListener(options, handlers());
-    for (const part of parts) Object.assign(urls, await part.open?.(connections, way));
+    // The event loop does not turn until `listen` has returned: nobody is accepted before.
+    for (const open of openers) Object.assign(urls, open?.());
   } catch (error) {
     await stop(0);
     throw error;
@@ -114,10 +116,11 @@ async function openListener(place: Place, socket: Bun.SocketHandler<Life>) {
       Bun.listen<Life>({ unix, ...how }),
     );
   }
-  return listenOnPort(place, (hostname) => {
+  const open = await listenOnPort(place, (hostname) => {
     const { port, reusePort = false } = place;
     const listener = Bun.listen<Life>({ hostname, port, ...how, ...{ reusePort } });
     const address = formatAddress(hostname, listener.port);
     return { address, port: listener.port, stop: () => listener.stop() };
   });
+  return open();
 }

@@ -54,7 +54,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           `data-line-bytes="${connections.room.lineBytesMax}"`,
         ]);
       };
-      port = await openHttpPort(place, (at) =>
+      const listen = await openHttpPort(place, (at) =>
         Bun.serve<BrowserSocket>({
           ...at,
           ...basics("the page is at /\n", onError),
@@ -79,8 +79,11 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
           },
         }),
       );
-      watch = watchSpareFiles(port, () => connections.open, onWarning);
-      return { web: `${secrets.tls ? "https" : "http"}://${port.address}/` };
+      return () => {
+        port = listen();
+        watch = watchSpareFiles(port, () => connections.open, onWarning);
+        return { web: `${secrets.tls ? "https" : "http"}://${port.address}/` };
+      };
     },
     renew() {
       if (!secrets.tls || !port?.isOpen) return;

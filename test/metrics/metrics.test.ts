@@ -110,7 +110,7 @@ describe("the part of a server that is asked for figures", () => {
     const part = metrics({ host: "127.0.0.1", port: 0 }, {}, { parts, onError: undefined });
     const room = new Room({ now: () => 0, wake() {} });
     const way: Way = { kind: "tcp", doors: [], open: 0 };
-    const { metrics: url = "" } = (await part.open?.(new Connections(room, {}), way)) ?? {};
+    const { metrics: url = "" } = (await part.open?.(new Connections(room, {}), way))?.() ?? {};
     const ask = async (what: string) => (await fetch(url.replace("metrics", what))).text();
     return { part, room, ask };
   }
