@@ -21,15 +21,6 @@ export interface AcceptedSocket extends RoomSocket {
     | undefined;
 }
 
-/** Behind a socket in whose place there is another one, to which the same happens. */
-export class Replaced implements Life {
-  constructor(readonly received: (bytes: Uint8Array) => void) {}
-  drained(): void {}
-  ended(): void {}
-  closed(): void {}
-  failed(): void {}
-}
-
 /** What is asked of a connection before it joins. */
 export interface Door {
   /**
@@ -85,10 +76,9 @@ export class Arrival implements Life {
   /** Those that it still has to pass. */
   #doors: Door[];
   #refusal: string | undefined;
-  /** What it has sent that no door has used, and whether that was all. */
+  /** What it has sent that no door has used, and whether that was all, or its end was cut off. */
   #received = NOTHING;
   #hasEnded = false;
-  /** Whether its end was not its own: what is unfinished is no line. */
   isCutOff = false;
 
   /** @param prefix of its label, where its address does not tell enough */

@@ -19,9 +19,13 @@ const CR = 0x0d;
  * @throws {UserError} if it cannot be sent as one line
  */
 export function passPhrase({ secrets, arrivalMs }: Context): Part {
-  const { passPhrase: phrase = new Uint8Array(0) } = secrets;
-  if (phrase.length < 1 || phrase.length > PASS_PHRASE_BYTES_MAX || phrase.includes(LF))
-    throw new UserError(`passPhrase is one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
+  const check = () => {
+    const { passPhrase: phrase } = secrets;
+    const isLine = phrase instanceof Uint8Array && phrase.length > 0 && !phrase.includes(LF);
+    if (!isLine || phrase.length > PASS_PHRASE_BYTES_MAX)
+      throw new UserError(`passPhrase is one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
+  };
+  check();
   const meet = (arrival: Arrival) => {
     const read = (line: Buffer, isWhole: boolean) => {
       if (!isWhole && line.length <= PASS_PHRASE_BYTES_MAX + 1) return;
@@ -31,7 +35,7 @@ export function passPhrase({ secrets, arrivalMs }: Context): Part {
     awaitLine(arrival, secrets, arrivalMs, read, LASTING.noPassPhraseWithin(formatTime(arrivalMs)));
   };
   const note = secrets.tls ? undefined : "the pass phrase travels in the clear: there is no TLS";
-  return { door: { meet }, note };
+  return { renew: check, door: { meet }, note };
 }
 
 /** Compares digests, whose length tells nothing, in a time that tells nothing. */

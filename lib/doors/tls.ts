@@ -1,11 +1,12 @@
 /** `--tls-cert` and the like: the TLS handshake comes before all that a client sends and receives. */
 
 import type { Context, Part } from "../extras/part.ts";
-import { codeOf, UserError } from "../program/system-errors.ts";
+import { checkTls } from "../program/files.ts";
+import { codeOf } from "../program/system-errors.ts";
 import { TlsRecords } from "../program/tls-records.ts";
 import { formatTime } from "../program/units.ts";
-import type { Life } from "../room/socket.ts";
-import { type Arrival, type Hold, Replaced } from "./door.ts";
+import { GONE, type Life } from "../room/socket.ts";
+import type { Arrival, Hold } from "./door.ts";
 
 /**
  * Each connection begins TLS with the certificates of the moment.
@@ -13,13 +14,12 @@ import { type Arrival, type Hold, Replaced } from "./door.ts";
  * @throws {UserError} if there is no TLS with them
  */
 export function tls(context: Context): Part {
-  const { createSecureContext } = process.getBuiltinModule("node:tls");
-  try {
-    createSecureContext(context.secrets.tls);
-  } catch (cause) {
-    throw new UserError("tls is not a certificate and its key in PEM", { cause });
-  }
-  return { door: { isTransport: true, meet: (arrival) => begin(arrival, context) } };
+  const check = () => {
+    const { cert = "", key = "", ca } = context.secrets.tls ?? {};
+    checkTls({ cert, key, ca }, "tls is not a certificate and its key in PEM");
+  };
+  check();
+  return { renew: check, door: { isTransport: true, meet: (arrival) => begin(arrival, context) } };
 }
 
 function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): void {
@@ -62,7 +62,7 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
       else arrival.failed(`the handshake failed: ${handshakeFailure(success, error)}`);
     },
   };
-  accepted.data = new Replaced((bytes) => records.received(bytes));
+  accepted.data = { ...GONE, isReplaced: true, received: (bytes) => records.received(bytes) };
   try {
     const material = { ...secrets.tls, requestCert, rejectUnauthorized: true };
     // The types leave out `initialData`, what has come already.

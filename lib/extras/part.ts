@@ -67,7 +67,7 @@ export interface Part {
   open?(connections: ConnectionsView, way: Way): Promise<() => Readonly<Record<string, string>>>;
   /** What the log has at the start. */
   readonly note?: string | undefined;
-  /** The secrets have changed. */
+  /** The secrets have changed; throws a `UserError` if they will not do. */
   renew?(): void;
   /** The server stops: nobody is to come any more. */
   stop?(): void;

@@ -1,6 +1,6 @@
 /** What both ends know of the network: addresses, ports to listen on, sockets, how long to wait. */
 
-import { codeOf, failed, UserError } from "./system-errors.ts";
+import { checkRange, codeOf, failed, UserError } from "./system-errors.ts";
 
 /** What errors mean that an address may cause. */
 export const ADDRESS_ERRORS = {
@@ -48,14 +48,12 @@ export interface Port {
  * @param listen does socket, bind and listen, or throws
  * @throws {UserError} that says why it cannot, now or then
  */
-export async function listenOnPort<Made>(
-  { host, port }: Port,
-  listen: (hostname: string) => Made,
-): Promise<() => Made> {
+export async function listenOnPort<Made>({ host, port }: Port, listen: (hostname: string) => Made) {
+  const address = formatAddress(`${host ?? "::"}`, port);
   const fail = (error: unknown): never => {
-    throw failed(`cannot listen on ${formatAddress(host ?? "::", port)}`, error, ADDRESS_ERRORS);
+    throw failed(`cannot listen on ${address}`, error, ADDRESS_ERRORS);
   };
-  const addresses = await addressesOf(host).catch(fail);
+  const addresses = await addressesOf(host, port).catch(fail);
   return () => {
     let failure: unknown;
     for (const address of addresses)
@@ -69,8 +67,9 @@ export async function listenOnPort<Made>(
   };
 }
 
-/** getaddrinfo: numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */
-async function addressesOf(host: string | undefined): Promise<string[]> {
+/** Where a port is to be: getaddrinfo. Numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */
+async function addressesOf(host: string | undefined, port: number): Promise<string[]> {
+  checkRange("port", port, 0, 65_535); // Bun would take port 3000 for what is none.
   if (host === undefined) return ["::", "0.0.0.0"];
   return (await Bun.dns.lookup(host, { backend: "system" })).map(({ address }) => address);
 }

@@ -18,8 +18,7 @@
  * would call `accept` in a tight loop, is never reached.
  */
 
-import type { AcceptedSocket, ArrivalHost, Way } from "../doors/door.ts";
-import { Arrival, Replaced } from "../doors/door.ts";
+import { type AcceptedSocket, Arrival, type ArrivalHost, type Way } from "../doors/door.ts";
 import { tune } from "../program/network.ts";
 import { REFUSALS } from "../program/server-messages.ts";
 import { Deadlines } from "../room/deadlines.ts";
@@ -94,7 +93,7 @@ export class Connections implements ArrivalHost {
 
   /** close: a connection is gone. */
   closed(socket: AcceptedSocket, way: Way): void {
-    if (socket.data instanceof Replaced) return;
+    if (socket.data.isReplaced) return;
     socket.data.closed();
     way.open--;
     this.#finishStop();

@@ -74,9 +74,15 @@ export async function listen(options: ListenOptions): Promise<Server> {
     urls,
     notes: parts.flatMap(({ note }) => note ?? []),
     renew(renewed) {
+      const { ...before } = secrets;
       if (secrets.tls && renewed.tls) secrets.tls = renewed.tls;
       if (secrets.passPhrase && renewed.passPhrase) secrets.passPhrase = renewed.passPhrase;
-      for (const part of parts) part.renew?.();
+      try {
+        for (const part of parts) part.renew?.();
+      } catch (error) {
+        Object.assign(secrets, before);
+        throw error;
+      }
     },
     stop: (graceMs = 5_000) => (stopped ??= stop(graceMs)),
     [Symbol.asyncDispose]: () => server.stop(),
