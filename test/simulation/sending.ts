@@ -63,7 +63,9 @@ export class Sending {
   ends(seat: Seat): void {
     if (seat.leaving) return;
     const isHeard = !this.#state.stopping && seat.disconnected === undefined;
-    if (isHeard && seat.unfinished.length > 0) {
+    const isCutOff = seat.endedBy === "cut off";
+    if (isCutOff) this.#state.seen.cutOff++;
+    if (isHeard && !isCutOff && seat.unfinished.length > 0) {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
     }
@@ -155,7 +157,7 @@ export class Sending {
       this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
       seen.tooLong++;
     } else if (seat.ended) {
-      this.#state.leave(seat, "end of input");
+      this.#state.leave(seat, seat.endedBy);
     }
   }
 
