@@ -23,12 +23,11 @@ await runCommand(SERVER, async (options, [port]) => {
   onSignal("SIGHUP", async () => (await reload.promise)());
 
   const settings = await settingsOf(options, port);
-  const limits = await limitsOf(options);
+  const { note, ...limits } = await limitsOf(options);
   const log = openEventLog(options.quiet, () => server.size);
   const server = await listen({ ...settings, ...limits, ...log.events });
 
-  log.note(`up to ${limits.clientsMax} clients, the file limit being ${limits.filesMax}`);
-  for (const note of server.notes) log.note(note);
+  for (const line of [note, ...server.notes]) log.note(line);
   log.note(`listening on ${server.address}`);
   for (const [what, url] of Object.entries(server.urls)) log.note(`${what} at ${url}`);
 

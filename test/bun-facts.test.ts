@@ -374,7 +374,7 @@ testWith("openssl")(
       beneath.upgradeTLS({ tls: { rejectUnauthorized: false }, socket });
       await ended.promise;
       const isThere = events.at(-2) === "23, 19"; // the type and the length of a record
-      expect([events.at(-1), isThere], "lib/client/tls.ts looks for it").toEqual([
+      expect([events.at(-1), isThere], "lib/program/tls-records.ts looks for it").toEqual([
         ...["end", !isCutOff],
       ]);
     }

@@ -373,7 +373,7 @@ test("the log has each client that joins and leaves, on a line with the time", a
   expect(server.stderr).toMatch(
     new RegExp(
       [
-        `^${time} up to \\d+ clients, the file limit being \\d+`,
+        `^${time} up to \\d+ clients, the file limit being \\d+: [^\\n]*`,
         `${time} listening on 127\\.0\\.0\\.1:${server.port}`,
         `${time} joined ${ann.name} \\(1 here\\)`,
         `${time} left ${ann.name}: end of input \\(0 here\\)\\n$`,

@@ -27,8 +27,9 @@ export interface Connection extends AsyncDisposable {
   readonly remoteAddress: string;
 
   /**
-   * Waits for bytes; returns what has arrived, undefined at the end of input. While nobody reads,
-   * the server is not read either, once there is something to read.
+   * Waits for bytes; returns what has arrived, undefined at the end of input; over TLS, only whole
+   * lines, and what is unfinished at an end in order. While nobody reads, the server is not read
+   * either, once there is something to read.
    *
    * @throws {UserError} when the connection is lost, after all that came before
    * @throws {Error} at once when another `read` is still waiting

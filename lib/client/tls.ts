@@ -1,19 +1,11 @@
-/**
- * TLS at the client's end: the handshake on a new connection, and the end that can be trusted. The
- * records of TLS tell that as they pass, encrypted (RFC 8446, 5.1; RFC 5246, 6.2).
- */
+/** TLS at the client's end: the handshake on a new connection, and the end that can be trusted. */
 
 import type { TlsMaterial } from "../program/files.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
 import { within } from "../program/timeout.ts";
+import { TlsRecords } from "../program/tls-records.ts";
 import { SocketConnection } from "./connection.ts";
-
-const ALERT = 21;
-const APPLICATION_DATA = 23;
-const HEADER_BYTES = 5;
-/** In TLS 1.3, what a record is longer by than what is in it: the inner type and the AEAD's tag. */
-const SEALED_BYTES = 17;
-const ALERT_BYTES = 2;
+import { WholeLines } from "./whole-lines.ts";
 
 const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
 
@@ -58,20 +50,28 @@ export async function startTls(
   }
 }
 
-/** The handlers of the connection above: it gets the same events as one without TLS. */
+/**
+ * The handlers of the connection above: it gets the same events as one without TLS, but a line that
+ * is cut off does not reach it.
+ */
 function handlers(
   records: TlsRecords,
   tls: Tls,
   address: string,
   shaken: PromiseWithResolvers<void>,
 ): Bun.SocketHandler<SocketConnection> {
+  const lines = new WholeLines();
+  const receive = (data: SocketConnection, some: Uint8Array | undefined) =>
+    some && data.received(some);
   /** Ends the connection: in order if the last record says so, or else with what has failed. */
   const close = ({ data }: Bun.Socket<SocketConnection>, error?: Error | null) => {
     const cutOff = "the connection was cut off (no TLS close_notify)";
     shaken.reject(error ?? new UserError(CLOSED_IN_HANDSHAKE));
     if (error) data.closed(inWords(error, tls, data.hasReceived));
-    else if (records.endedInOrder) data.closed();
-    else data.closed(new UserError(cutOff, { code: "ERR_TLS_CUT_OFF" }));
+    else if (records.endedInOrder) {
+      receive(data, lines.end());
+      data.closed();
+    } else data.closed(new UserError(cutOff, { code: "ERR_TLS_CUT_OFF" }));
   };
   return {
     open: (secure) => void (secure.data = new SocketConnection(secure, address)),
@@ -79,10 +79,14 @@ function handlers(
       success && !error ? shaken.resolve() : close(secure, error),
     data(secure, bytes) {
       records.decrypted(bytes.length);
-      secure.data.received(bytes);
+      receive(secure.data, lines.push(bytes));
     },
     drain: (secure) => secure.data.drained(),
-    end: (secure) => (records.endedInOrder ? secure.data.ended() : secure.terminate()),
+    end(secure) {
+      if (!records.endedInOrder) return secure.terminate();
+      receive(secure.data, lines.end());
+      secure.data.ended();
+    },
     close,
     error: close,
   };
@@ -117,49 +121,4 @@ function inWords(error: Error, { cert }: Tls, hasReceived = false): Error {
   const hint = /SELF_SIGNED|^UNABLE/.test(code) ? "; --tls-ca trusts another CA" : "";
   const why = `its certificate cannot be verified: ${error.message}${hint}`;
   return new UserError(why, { cause: error, permanent: true });
-}
-
-/**
- * Tells whether a connection was ended by close_notify (RFC 8446, 6.1), which Bun keeps to itself.
- * Somebody in between can end a TCP connection anywhere, but cannot make that last record.
- *
- * In TLS 1.2 the type of a record is in the clear. In TLS 1.3 an alert looks like two bytes of
- * data, so it is counted whether the records that have come together held more than was decrypted.
- */
-export class TlsRecords {
-  /** The start of a record, of which more has to come. */
-  #rest: Uint8Array = new Uint8Array(0);
-  /** Whether the last whole record is an alert; if not, whether it is as long as one of TLS 1.3. */
-  #isAlert = false;
-  #isShort = false;
-  /** What the last records held that have come together, as far as it was not decrypted. */
-  #heldBack = 0;
-
-  /** Whether the last record was the server's close_notify, so far as it can be told. */
-  get endedInOrder(): boolean {
-    const isAlert = this.#isAlert || (this.#isShort && this.#heldBack >= ALERT_BYTES);
-    return isAlert && this.#rest.length === 0;
-  }
-
-  /** Bytes have come from the server, encrypted. */
-  received(bytes: Uint8Array): void {
-    this.#heldBack = 0;
-    let rest: Uint8Array = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes;
-    while (rest.length >= HEADER_BYTES) {
-      const [type = 0, , , high = 0, low = 0] = rest;
-      const bodyBytes = (high << 8) | low;
-      if (rest.length < HEADER_BYTES + bodyBytes) break;
-      const isData = type === APPLICATION_DATA;
-      if (isData) this.#heldBack += bodyBytes - SEALED_BYTES;
-      this.#isAlert = type === ALERT;
-      this.#isShort = isData && bodyBytes === SEALED_BYTES + ALERT_BYTES;
-      rest = rest.subarray(HEADER_BYTES + bodyBytes);
-    }
-    this.#rest = rest;
-  }
-
-  /** So many bytes of those have been decrypted and handed on. */
-  decrypted(count: number): void {
-    this.#heldBack -= count;
-  }
 }

@@ -18,6 +18,7 @@ export function addressList(
   rules: readonly string[],
 ): (address: string) => boolean {
   const list = new BlockList();
+  if (!Array.isArray(rules)) throw usageError(`${option} takes a list, not ${quote(`${rules}`)}`);
   for (const rule of rules) {
     const [, address = "", prefix] = /^([\da-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/i.exec(rule) ?? [];
     const bitsMax = isIP(address) === 4 ? 32 : 128;

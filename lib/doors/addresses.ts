@@ -28,7 +28,8 @@ export function addresses({
   clientsPerAddressMax: max = Number.POSITIVE_INFINITY,
 }: AddressSettings): Part {
   checkRange("clientsPerAddressMax", max, 1);
-  const isAllowed = allow.length > 0 ? addressList("--allow", allow) : () => true;
+  const isListed = addressList("--allow", allow);
+  const isAllowed = allow.length > 0 ? isListed : () => true;
   const isDenied = addressList("--deny", deny);
   const refusalOf = (address: string) =>
     isDenied(address) || !isAllowed(address)

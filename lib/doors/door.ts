@@ -8,8 +8,6 @@ import type { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
-/** Behind a socket in whose place there is another one, to which the same happens. */
-export const REPLACED: Life = { ...GONE };
 const NOTHING = Buffer.alloc(0);
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
@@ -78,9 +76,10 @@ export class Arrival implements Life {
   /** Those that it still has to pass. */
   #doors: Door[];
   #refusal: DisconnectReason | undefined;
-  /** What it has sent that no door has used, and whether that was all. */
+  /** What it has sent that no door has used, and whether that was all, or its end was cut off. */
   #received = NOTHING;
   #hasEnded = false;
+  isCutOff = false;
 
   /** @param prefix of its label, where its address does not tell enough */
   constructor(host: ArrivalHost, socket: AcceptedSocket, { doors }: Way, prefix: string) {
@@ -118,7 +117,7 @@ export class Arrival implements Life {
       return room.refuse(socket, label, this.#refusal.reason, this.#refusal.message);
     room.join(socket, name, label, releaseSeat);
     if (this.#received.length > 0) socket.data.received(this.takeReceived());
-    if (this.#hasEnded) socket.data.ended();
+    if (this.#hasEnded) socket.data.ended(this.isCutOff);
   }
 
   /** It is not let in, and told why as soon as it can be; see `DisconnectReason`. */
@@ -167,8 +166,9 @@ export class Arrival implements Life {
 
   drained(): void {}
 
-  ended(): void {
+  ended(isCutOff = false): void {
     this.#hasEnded = true;
+    this.isCutOff = isCutOff;
     this.#read();
   }
 

@@ -4,7 +4,7 @@ import type { Context, Part } from "../extras/part.ts";
 import { LASTING } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { DisconnectReason } from "../room/socket.ts";
-import type { Arrival } from "./door.ts";
+import type { Arrival, Hold } from "./door.ts";
 
 /** How others begin, in latin1. */
 const PROTOCOLS = [
@@ -62,10 +62,10 @@ export function awaitLine(
   read: (line: Buffer, isWhole: boolean) => void,
   late: string,
 ): void {
-  arrival.hold({
+  const hold: Hold = {
     withinMs,
     read(received, isAll) {
-      const bytes = isAll ? withLineEnd(received) : received;
+      const bytes = isAll && !arrival.isCutOff ? withLineEnd(received) : received;
       const protocol = protocolOf(bytes);
       const end = bytes.indexOf(LF);
       if (protocol !== undefined && protocol !== "lines") {
@@ -73,7 +73,9 @@ export function awaitLine(
         arrival.refuse(reason, message);
       } else if (protocol === "lines" || end >= 0 || bytes.length > LINE_BYTES_MAX)
         read(end < 0 ? bytes : bytes.subarray(0, end), end >= 0);
+      if (arrival.isCutOff && arrival.held === hold) arrival.failed("cut off");
     },
     late: () => arrival.refuse(late),
-  });
+  };
+  arrival.hold(hold);
 }

@@ -26,10 +26,14 @@ const ADDRESSES_MAX = 10_000;
  */
 export function passPhrase(context: Context): Part {
   const { secrets, arrivalMs } = context;
-  const { passPhrase: phrase = new Uint8Array(0) } = secrets;
-  if (phrase.length < 1 || phrase.length > PASS_PHRASE_BYTES_MAX || phrase.includes(LF))
-    throw new UserError(`passPhrase is one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
   const guesses = new Guesses();
+  const check = () => {
+    const { passPhrase: phrase } = secrets;
+    const isLine = phrase instanceof Uint8Array && phrase.length > 0 && !phrase.includes(LF);
+    if (!isLine || phrase.length > PASS_PHRASE_BYTES_MAX)
+      throw new UserError(`passPhrase is one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
+  };
+  check();
   const meet = (arrival: Arrival) => {
     const read = (line: Buffer, isWhole: boolean) => {
       if (!isWhole && line.length <= PASS_PHRASE_BYTES_MAX + 1) return;
@@ -45,7 +49,7 @@ export function passPhrase(context: Context): Part {
     awaitLine(arrival, context, arrivalMs, read, LASTING.noPassPhraseWithin(formatTime(arrivalMs)));
   };
   const note = secrets.tls ? undefined : "the pass phrase travels in the clear: there is no TLS";
-  return { door: { meet }, note };
+  return { renew: check, door: { meet }, note };
 }
 
 /** Compares digests, whose length tells nothing, in a time that tells nothing. */

@@ -83,7 +83,7 @@ class TelnetSocket implements AcceptedSocket, Life {
 
   // As the life of the real one.
 
-  readonly ended = () => this.data.ended();
+  readonly ended = (isCutOff?: boolean) => this.data.ended(isCutOff);
   readonly closed = () => this.data.closed();
   readonly failed = (reason?: string) => this.data.failed(reason);
 

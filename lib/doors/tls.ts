@@ -1,10 +1,12 @@
 /** `--tls-cert` and the like: the TLS handshake comes before all that a client sends and receives. */
 
 import type { Context, Part } from "../extras/part.ts";
-import { codeOf, UserError } from "../program/system-errors.ts";
+import { checkTls } from "../program/files.ts";
+import { codeOf } from "../program/system-errors.ts";
+import { TlsRecords } from "../program/tls-records.ts";
 import { formatTime } from "../program/units.ts";
-import type { Life } from "../room/socket.ts";
-import { type Arrival, type Hold, REPLACED } from "./door.ts";
+import { GONE, type Life } from "../room/socket.ts";
+import type { Arrival, Hold } from "./door.ts";
 
 /**
  * Each connection begins TLS with the certificates of the moment.
@@ -12,13 +14,12 @@ import { type Arrival, type Hold, REPLACED } from "./door.ts";
  * @throws {UserError} if there is no TLS with them
  */
 export function tls(context: Context): Part {
-  const { createSecureContext } = process.getBuiltinModule("node:tls");
-  try {
-    createSecureContext(context.secrets.tls);
-  } catch (cause) {
-    throw new UserError("tls is not a certificate and its key in PEM", { cause });
-  }
-  return { door: { isTransport: true, meet: (arrival) => begin(arrival, context) } };
+  const check = () => {
+    const { cert = "", key = "", ca } = context.secrets.tls ?? {};
+    checkTls({ cert, key, ca }, "tls is not a certificate and its key in PEM");
+  };
+  check();
+  return { renew: check, door: { isTransport: true, meet: (arrival) => begin(arrival, context) } };
 }
 
 function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): void {
@@ -26,6 +27,8 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   const accepted = arrival.socket as Bun.Socket<Life>;
   const requestCert = secrets.tls?.ca !== undefined;
   const initialData = arrival.takeReceived();
+  const records = new TlsRecords();
+  records.received(initialData);
   const hold: Hold = {
     withinMs: arrivalMs,
     read(_, isAll) {
@@ -36,6 +39,12 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   let plain: Bun.Socket<Life> | undefined;
   const socket: Bun.SocketHandler<Life> = {
     ...handlers(),
+    data({ data }, bytes) {
+      records.decrypted(bytes.length);
+      data.received(bytes);
+    },
+    // Without close_notify, anybody in between may have ended it, or it was killed.
+    end: ({ data }) => data.ended(!records.endedInOrder),
     open(secure) {
       const terminate = secure.terminate.bind(secure);
       // After `end`, only the plain socket can still be reset.
@@ -53,7 +62,7 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
       else arrival.failed(`the handshake failed: ${handshakeFailure(success, error)}`);
     },
   };
-  accepted.data = REPLACED;
+  accepted.data = { ...GONE, isReplaced: true, received: (bytes) => records.received(bytes) };
   try {
     const material = { ...secrets.tls, requestCert, rejectUnauthorized: true };
     // The types leave out `initialData`, what has come already.

@@ -65,11 +65,11 @@ export interface Part {
   start?(room: Room): Promise<void>;
   /** The URL of the page for browsers, once there is one. */
   page?(): string | undefined;
-  /** Opens a port of its own, once that of the server is open; returns its URL, by a name. */
-  open?(connections: ConnectionsView, way: Way): Promise<Readonly<Record<string, string>>>;
+  /** Prepares a port of its own; what it returns opens it at once, and returns its URL, by a name. */
+  open?(connections: ConnectionsView, way: Way): Promise<() => Readonly<Record<string, string>>>;
   /** What the log has at the start. */
   readonly note?: string | undefined;
-  /** The secrets have changed. */
+  /** The secrets have changed; throws a `UserError` if they will not do. */
   renew?(): void;
   /** The server stops: nobody is to come any more. */
   stop?(): void;

@@ -5,16 +5,27 @@
  */
 
 import { serverMessage } from "../program/server-messages.ts";
+import { usageError } from "../program/system-errors.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Sender } from "../room/fair-queue.ts";
-import type { Room } from "../room/room.ts";
+import { DEFAULTS, type Room } from "../room/room.ts";
 import type { Context, Part } from "./part.ts";
 
 const NOTICES_MAX = 10;
 const SECOND_MS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
+/** Of a room with names, the longest name and its `: ` come on top: each notice fits. */
+const LINE_BYTES_MIN = 128;
 
-export function presence({ parts }: Context): Part {
+export interface PresenceSettings {
+  readonly announce?: boolean | undefined;
+  readonly lineBytesMax?: number | undefined;
+}
+
+/** @throws {UserError} if a notice could be longer than a line */
+export function presence({ parts }: Context, lineBytesMax = DEFAULTS.lineBytesMax): Part {
+  if (lineBytesMax < LINE_BYTES_MIN)
+    throw usageError(`--announce takes a --max-line of at least ${LINE_BYTES_MIN}`);
   // How many are at the other servers of a shared room, this one does not know.
   const isCounted = parts.every(({ order }) => order === undefined);
   return { extra: (room) => noticesIn(room, isCounted) };

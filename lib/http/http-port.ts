@@ -3,9 +3,14 @@
 import { formatAddress, listenOnPort, type Port } from "../program/network.ts";
 import { type WatchedPort, watchFiles } from "./spare-files.ts";
 
-export type HttpPort = Awaited<ReturnType<typeof openHttpPort>>;
+/** It can be opened anew; connections that are open stay so. */
+export type HttpPort = ReturnType<Awaited<ReturnType<typeof openHttpPort>>>;
 
-/** @param serve does socket, bind and listen, by `Bun.serve`; a `UserError` tells why it cannot */
+/**
+ * What it returns opens the port.
+ *
+ * @param serve does socket, bind and listen, by `Bun.serve`; a `UserError` tells why it cannot
+ */
 export function openHttpPort(
   place: Port,
   serve: (at: { hostname: string; port: number }) => Pick<Bun.Server<unknown>, "port" | "stop">,

@@ -13,7 +13,7 @@ const RELEASE = `{version="${version}",bun="${Bun.version}"}`;
 
 /** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
 const SPEAKING = ["speaks HTTP", "speaks PROXY", "speaks SSH", "speaks TLS"];
-const EITHER = ["vanished", "reset", "the name", ...SPEAKING, "server stopping"];
+const EITHER = ["vanished", "reset", "cut off", "the name", ...SPEAKING, "server stopping"];
 const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
 const REFUSING = [
   ...["room is full", "not allowed", "too many connections", "too many wrong pass phrases"],
@@ -40,7 +40,10 @@ export function metrics(
   return {
     extra: () => ({
       joined: () => void counts.joined++,
-      sent: (_, run) => void (counts.lines += countLines(run)),
+      sent(_, run) {
+        counts.lines += countLines(run);
+        counts.bytes += run.length;
+      },
       gone: (_, reason) => count(counts.left, reason),
       refused: (_, message) => count(counts.refused, message),
     }),
@@ -56,12 +59,15 @@ export function metrics(
         return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
       };
       const routes = { "/metrics": { GET: figures }, "/health": { GET: health } };
-      port = await openHttpPort(
+      const listen = await openHttpPort(
         place,
         (at) => Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
         { onWarning },
       );
-      return { metrics: `http://${port.address}/metrics` };
+      return () => {
+        port = listen();
+        return { metrics: `http://${port.address}/metrics` };
+      };
     },
     async close() {
       port?.close();
@@ -75,7 +81,7 @@ type Counts = Record<string, number>;
 function newCounts() {
   const zeros = (reasons: readonly string[]): Counts =>
     Object.fromEntries([...reasons, "other"].map((reason) => [reason, 0]));
-  return { joined: 0, lines: 0, left: zeros(LEAVING), refused: zeros(REFUSING) };
+  return { joined: 0, lines: 0, bytes: 0, left: zeros(LEAVING), refused: zeros(REFUSING) };
 }
 
 function count(counts: Counts, why: string): void {
@@ -91,7 +97,7 @@ type Metric = readonly [name: string, help: string, value: Samples];
 function roomFigures(
   { room, ways, arrivals, clientsMax }: ConnectionsView,
   logBytes: number,
-  { joined, lines, left, refused }: ReturnType<typeof newCounts>,
+  { joined, lines, bytes, left, refused }: ReturnType<typeof newCounts>,
 ): readonly Metric[] {
   const { log, pending, lingering, counters } = room;
   const states = { guest: arrivals.size, member: room.size, leaver: pending.size + lingering.size };
@@ -107,7 +113,7 @@ function roomFigures(
     ["linechat_left_total", "Members that have left, by reason.", by("reason", left)],
     ["linechat_refused_total", "Clients that were refused, by reason.", by("reason", refused)],
     ["linechat_lines_said_total", "Lines that members have sent.", lines],
-    ["linechat_said_bytes_total", "Bytes sent, in lines.", log.head],
+    ["linechat_said_bytes_total", "Bytes of those lines.", bytes],
     ["linechat_delivered_bytes_total", "Bytes taken by members.", counters.deliveredBytes],
     ["linechat_log_owed_bytes", "Pending for the reader furthest behind.", log.head - log.tail],
     ["linechat_log_size_bytes", "How far a reader may lag.", logBytes],

@@ -23,7 +23,7 @@ export function fileLimit() {
   const filesMax = typeof soft === "number" ? soft : FILES_MAX;
   const filesOpen = countOpenFiles();
   const free = filesMax - filesOpen - RESERVED_FILES;
-  const lingerersMax = Math.min(Math.max(free >> 3, 1), LINGERERS_MAX);
+  const lingerersMax = Math.min(Math.max(Math.floor(free / 8), 1), LINGERERS_MAX);
   return { filesMax, filesOpen, clientsMax: free - lingerersMax, lingerersMax };
 }
 

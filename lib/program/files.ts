@@ -39,15 +39,15 @@ export function loadTls(files: TlsMaterial): TlsMaterial {
   for (const kind of ["cert", "key", "ca"] as const)
     if (files[kind] !== undefined) material[kind] = read(files[kind], "utf8");
   const { cert, key, ca } = material;
-  if (ca !== undefined) check({ cert: ca }, `cannot use ${files.ca}`);
+  if (ca !== undefined) checkTls({ cert: ca }, `cannot use ${files.ca}`);
   if (cert === undefined || key === undefined) return material;
-  check({ cert }, `cannot use ${files.cert}`);
+  checkTls({ cert }, `cannot use ${files.cert}`);
   // The other side would only report that it does not accept it.
   if (Date.parse(new X509Certificate(cert).validTo) < Date.now())
     throw new UserError(`the certificate in ${files.cert} has expired`);
   if (key.includes("ENCRYPTED"))
     throw new UserError(`the key in ${files.key} is encrypted; "openssl pkey" decrypts it`);
-  check({ cert, key }, `cannot use ${files.cert} with ${files.key}`);
+  checkTls({ cert, key }, `cannot use ${files.cert} with ${files.key}`);
   return material;
 }
 
@@ -61,8 +61,12 @@ function read(file: string, encoding: "latin1" | "utf8"): string {
   }
 }
 
-/** Has OpenSSL read it all: a chain that is cut off, a key that is encrypted or another's. */
-function check(material: TlsMaterial, wrong: string): void {
+/**
+ * Has OpenSSL read it all: a chain that is cut off, a key that is encrypted or another's.
+ *
+ * @throws {UserError} that says what is wrong, and why
+ */
+export function checkTls(material: TlsMaterial, wrong: string): void {
   // Loaded here, because it makes each start some ms longer.
   const { createSecureContext } = process.getBuiltinModule("node:tls");
   try {

@@ -1,6 +1,6 @@
 /** What both ends know of the network: addresses, ports to listen on, sockets. */
 
-import { codeOf, failed } from "./system-errors.ts";
+import { checkRange, codeOf, failed } from "./system-errors.ts";
 
 /** What errors mean that an address may cause. */
 export const ADDRESS_ERRORS = {
@@ -42,29 +42,34 @@ export interface Port {
 }
 
 /**
- * Listens on the first address that will do, as `open_listenfd` has it.
+ * Listens on the first address that will do, as `open_listenfd` has it: looks the addresses up, and
+ * returns what opens the port, at once.
  *
  * @param listen does socket, bind and listen, or throws
- * @throws {UserError} that says why it cannot
+ * @throws {UserError} that says why it cannot, now or then
  */
 export async function listenOnPort<Made>({ host, port }: Port, listen: (hostname: string) => Made) {
-  let failure: unknown;
-  try {
-    for (const address of await addressesOf(host))
+  const address = formatAddress(`${host ?? "::"}`, port);
+  const fail = (error: unknown): never => {
+    throw failed(`cannot listen on ${address}`, error, ADDRESS_ERRORS);
+  };
+  const addresses = await addressesOf(host, port).catch(fail);
+  return () => {
+    let failure: unknown;
+    for (const address of addresses)
       try {
         return listen(address);
       } catch (error) {
         failure ??= error;
         if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
       }
-    throw failure;
-  } catch (error) {
-    throw failed(`cannot listen on ${formatAddress(host ?? "::", port)}`, error, ADDRESS_ERRORS);
-  }
+    return fail(failure);
+  };
 }
 
-/** getaddrinfo: numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */
-async function addressesOf(host: string | undefined): Promise<string[]> {
+/** Where a port is to be: getaddrinfo. Numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */
+async function addressesOf(host: string | undefined, port: number): Promise<string[]> {
+  checkRange("port", port, 0, 65_535); // Bun would take port 3000 for what is none.
   if (host === undefined) return ["::", "0.0.0.0"];
   return (await Bun.dns.lookup(host, { backend: "system" })).map(({ address }) => address);
 }

@@ -39,7 +39,7 @@ export interface RedisRoom {
 /** What `listen` takes: by default, a room is this server's own. The rest is that of the whole room. */
 export interface RedisSettings {
   readonly redis?: RedisRoom | undefined;
-  readonly lineBytesMax?: number;
+  readonly lineBytesMax?: number | undefined;
   readonly names?: boolean | undefined;
   readonly history?: { readonly bytes: number; readonly lines?: number | undefined } | undefined;
 }

@@ -6,6 +6,7 @@ import { LineBuffer } from "./line-buffer.ts";
 import { type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
 const END_OF_INPUT: DisconnectReason = { reason: "end of input" };
+const CUT_OFF: DisconnectReason = { reason: "cut off" };
 
 /** What a member needs of its room. */
 export interface MemberRoom extends CursorRoom {
@@ -33,7 +34,8 @@ export class Member implements Life, Sender {
   isSilent = false;
   readonly #room: MemberRoom;
   #isPaused = false;
-  #hasEnded = false;
+  /** How its input has ended. */
+  #end: DisconnectReason | undefined;
   /** Why it leaves, once all that it has sent is taken. */
   #leaves: DisconnectReason | undefined;
 
@@ -90,15 +92,15 @@ export class Member implements Life, Sender {
   }
 
   /** Stage 5, dropping the client on its EOF: its last lines are relayed, then it leaves. */
-  ended(): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    if (!this.#room.isStopping && !this.#leaves) this.lines.end();
+  ended(isCutOff = false): void {
+    if (this.#end) return;
+    this.#end = isCutOff ? CUT_OFF : END_OF_INPUT;
+    if (!isCutOff && !this.#room.isStopping && !this.#leaves) this.lines.end();
     this.#room.send(this);
   }
 
   /** Whole lines that it has sent are still relayed. */
-  closed(reason = this.#hasEnded ? END_OF_INPUT.reason : "reset"): void {
+  closed(reason = this.#end?.reason ?? "reset"): void {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
     this.#leaves = { reason };
@@ -112,7 +114,7 @@ export class Member implements Life, Sender {
   }
 
   pause(): void {
-    if (this.#isPaused || this.cursor.gone || this.#hasEnded) return;
+    if (this.#isPaused || this.cursor.gone || this.#end) return;
     this.#isPaused = true;
     this.cursor.socket.pause();
   }
@@ -121,12 +123,12 @@ export class Member implements Life, Sender {
   sentAll(): void {
     if (this.lines.isHeldBack) return this.pause();
     this.#resume();
-    this.#leaves ??= this.lines.objection ?? (this.#hasEnded ? END_OF_INPUT : undefined);
+    this.#leaves ??= this.lines.objection ?? this.#end;
     if (this.#leaves) this.#room.leaveAfterLines(this, this.#leaves);
   }
 
   #resume(): void {
-    if (!this.#isPaused || this.cursor.gone || this.#hasEnded) return;
+    if (!this.#isPaused || this.cursor.gone || this.#end) return;
     this.#isPaused = false;
     this.cursor.socket.resume();
   }

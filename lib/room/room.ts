@@ -32,14 +32,14 @@ export const DEFAULTS = {
 
 /** What a room is opened with. */
 export interface RoomOptions {
-  /** How far the slowest reader may lag before senders are paused, in bytes; 8 MiB by default. */
-  logBytes?: number;
-  /** The longest line, in bytes, its LF included; 64 KiB by default. */
-  lineBytesMax?: number;
-  /** How long a reader that holds up the room may take for 64 KiB, in ms; 10 s by default. */
-  patienceMs?: number;
-  /** How long a connection is read on after its EOF, in ms; 2 s by default. */
-  lingerMs?: number;
+  /** How far a reader may lag before senders are paused, in bytes up to 2 GiB; 8 MiB by default. */
+  logBytes?: number | undefined;
+  /** The longest line, in bytes, its LF included, at most the log; 64 KiB by default. */
+  lineBytesMax?: number | undefined;
+  /** How long a reader that holds up the room may take for 64 KiB, in ms up to a day; 10 s by default. */
+  patienceMs?: number | undefined;
+  /** How long a connection is read on after its EOF, in ms up to a day; 2 s by default. */
+  lingerMs?: number | undefined;
   /** How much the log keeps of what everybody has, in bytes; none by default. */
   keptBytes?: number;
   /** By how much extras make a line longer, in bytes; 0 by default. */
@@ -78,7 +78,8 @@ export class Room implements MemberRoom, LeaverRoom {
 
   /** @throws {Error} if the log could not hold the longest line */
   constructor(options: RoomOptions) {
-    const { logBytes, lineBytesMax, patienceMs, lingerMs } = { ...DEFAULTS, ...options };
+    const { logBytes = DEFAULTS.logBytes, lineBytesMax = DEFAULTS.lineBytesMax } = options;
+    const { patienceMs = DEFAULTS.patienceMs, lingerMs = DEFAULTS.lingerMs } = options;
     const { keptBytes = 0, addedBytesMax = 0, extras = [], now, wake } = options;
     this.now = now;
     this.wake = wake;

@@ -19,10 +19,12 @@ export interface RoomSocket {
 
 /** One of the lives of a connection: on its way in, member or leaver, and in the end none. */
 export interface Life {
+  /** Whether another socket has taken the place of this one, to which the same happens. */
+  readonly isReplaced?: boolean;
   received(bytes: Uint8Array): void;
   drained(): void;
-  /** The peer has sent its last byte, `rio_readlineb` returning 0; it may still receive. */
-  ended(): void;
+  /** The peer has sent its last byte, `rio_readlineb` returning 0, unless it was cut off there. */
+  ended(isCutOff?: boolean): void;
   closed(): void;
   /** The connection is to be reset: a handler has failed, or there is another reason. */
   failed(reason?: string): void;

@@ -10,8 +10,8 @@ export interface RoomEvents {
   /** A member has joined, and receives what is sent from now on. */
   onJoin?: ((member: MemberView) => void) | undefined;
   /**
-   * @param reason `end of input`, `reset`, `vanished`, `line too long`, `too slow`, `idle`, `server
-   *   stopping`, `out of sync`, or why it was disconnected
+   * @param reason `end of input`, `cut off` (over TLS, without close_notify), `reset`, `vanished`,
+   *   `line too long`, `too slow`, `idle`, `server stopping`, `out of sync`, or why it was disconnected
    * @param behindBytes how much of the log the member had not taken
    */
   onLeave?: ((member: MemberView, reason: string, behindBytes: number) => void) | undefined;
@@ -51,7 +51,7 @@ export type Place =
   | {
       /** The path of a Unix socket. */
       unix: string;
-      /** The permissions of the socket; 0o600 by default. */
+      /** The permissions of the socket, up to 0o777; 0o600 by default. */
       unixMode?: number | undefined;
     };
 
@@ -61,7 +61,7 @@ export type ListenOptions = Place &
   ConnectionsOptions &
   Secrets &
   ExtraSettings & {
-    /** How long a connection may take for each thing asked of it, in ms; 10 s by default. */
+    /** How long a connection may take for each thing asked of it, in ms from 1 to a day; 10 s by default. */
     arrivalMs?: number | undefined;
     /** Is told what an operator may want to act on, in a line. */
     onWarning?: (what: string) => void;
@@ -78,7 +78,11 @@ export interface Server extends AsyncDisposable {
   readonly urls: Readonly<Record<string, string>>;
   /** What there is to tell an operator at the start, in lines. */
   readonly notes: readonly string[];
-  /** Other certificates, or another pass phrase, for new connections; what is left out stays. */
+  /**
+   * Other certificates, or another pass phrase, for new connections; what is left out stays.
+   *
+   * @throws {UserError} if one of them will not do; then all stay
+   */
   renew(secrets: Secrets): void;
   /**
    * Stops listening, hands everybody what is pending, then EOF. `await using` ends so, too.

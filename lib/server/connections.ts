@@ -18,8 +18,7 @@
  * would call `accept` in a tight loop, is never reached.
  */
 
-import type { AcceptedSocket, ArrivalHost, Way } from "../doors/door.ts";
-import { Arrival, REPLACED } from "../doors/door.ts";
+import { type AcceptedSocket, Arrival, type ArrivalHost, type Way } from "../doors/door.ts";
 import { tune } from "../program/network.ts";
 import { REFUSALS } from "../program/server-messages.ts";
 import { codeOf } from "../program/system-errors.ts";
@@ -98,7 +97,7 @@ export class Connections implements ArrivalHost {
 
   /** close: a connection is gone. */
   closed(socket: AcceptedSocket, way: Way): void {
-    if (socket.data === REPLACED) return;
+    if (socket.data.isReplaced) return;
     socket.data.closed();
     way.open--;
     this.#finishStop();

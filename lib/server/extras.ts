@@ -121,8 +121,9 @@ export const EXTRAS = {
   }),
   presence: entry({
     options: { announce: flag("say in the room who joins and who leaves") },
-    load: async ({ announce }: { announce?: boolean | undefined }, context) =>
-      announce && (await import("../extras/presence.ts")).presence(context),
+    load: async (given: import("../extras/presence.ts").PresenceSettings, context) =>
+      given.announce &&
+      (await import("../extras/presence.ts")).presence(context, given.lineBytesMax),
   }),
   idle: entry({
     options: {

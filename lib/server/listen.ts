@@ -63,8 +63,10 @@ export async function listen(options: ListenOptions): Promise<Server> {
   };
   try {
     for (const part of parts) await part.start?.(room);
+    const openers = await Promise.all(parts.map((part) => part.open?.(connections, way)));
     listener = await openListener(options, handlers());
-    for (const part of parts) Object.assign(urls, await part.open?.(connections, way));
+    // The event loop does not turn until `listen` has returned: nobody is accepted before.
+    for (const open of openers) Object.assign(urls, open?.());
   } catch (error) {
     await stop(0);
     throw error;
@@ -79,9 +81,15 @@ export async function listen(options: ListenOptions): Promise<Server> {
     urls,
     notes: parts.flatMap(({ note }) => note ?? []),
     renew(renewed) {
+      const { ...before } = secrets;
       if (secrets.tls && renewed.tls) secrets.tls = renewed.tls;
       if (secrets.passPhrase && renewed.passPhrase) secrets.passPhrase = renewed.passPhrase;
-      for (const part of parts) part.renew?.();
+      try {
+        for (const part of parts) part.renew?.();
+      } catch (error) {
+        Object.assign(secrets, before);
+        throw error;
+      }
     },
     stop: (graceMs = 5_000) => (stopped ??= stop(graceMs)),
     [Symbol.asyncDispose]: () => server.stop(),
@@ -121,10 +129,11 @@ async function openListener(place: Place, socket: Bun.SocketHandler<Life>) {
       Bun.listen<Life>({ unix, ...how }),
     );
   }
-  return listenOnPort(place, (hostname) => {
+  const open = await listenOnPort(place, (hostname) => {
     const { port, reusePort = false } = place;
     const listener = Bun.listen<Life>({ hostname, port, ...how, ...{ reusePort } });
     const address = formatAddress(hostname, listener.port);
     return { address, port: listener.port, stop: () => listener.stop() };
   });
+  return open();
 }

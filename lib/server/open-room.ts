@@ -15,22 +15,23 @@ const RANGES: readonly (readonly [name: string, min: number, max: number])[] = [
   ["arrivalMs", 1, DAY_MS],
   ["clientsMax", 1, Infinity],
   ["lingerersMax", 1, Infinity],
-  ["port", 0, 65_535],
   ["unixMode", 0, 0o777],
 ];
 
 /**
  * Opens a room without a server: for sockets of any kind, of a program with its own event loop.
  *
- * @throws {UserError} that names a number which is out of its range
+ * @throws {UserError} that names an option which is out of its range
  */
 export const openRoom: (options: OpenRoomOptions) => EmbeddedRoom = openReportingRoom;
 
 /** The same, with all that there is in a room. */
 export function openReportingRoom(options: RoomOptions & RoomEvents): Room {
   const given: Readonly<Record<string, unknown>> = { ...options };
-  for (const [name, min, max] of RANGES) checkRange(name, given[name] ?? min, min, max);
-  const { lineBytesMax, logBytes, addedBytesMax = 0, extras = [] } = { ...DEFAULTS, ...options };
+  for (const [name, min, max] of RANGES)
+    if (given[name] !== undefined) checkRange(name, given[name], min, max);
+  const { lineBytesMax = DEFAULTS.lineBytesMax, logBytes = DEFAULTS.logBytes } = options;
+  const { addedBytesMax = 0, extras = [] } = options;
   const line = `a line of ${formatSize(lineBytesMax)}${addedBytesMax > 0 ? " and its name" : ""}`;
   const log = `a log of ${formatSize(logBytes)}`;
   if (lineBytesMax + addedBytesMax > logBytes)

@@ -65,7 +65,7 @@ export async function settingsOf(given: ServerOptions, port = ""): Promise<Liste
 }
 
 /**
- * How many connections there may be, and the file limit that this comes from.
+ * How many connections there may be, and a note of how the file limit comes to that.
  *
  * @throws {UserError} if the file limit allows fewer than are asked for, or none
  */
@@ -78,7 +78,9 @@ export async function limitsOf(given: ServerOptions) {
     throw new UserError(
       `no files for ${clientsMax} clients: ulimit -n is ${filesMax}, ${filesOpen} are open, and ${Math.max(0, fitting)} clients fit`,
     );
-  return { clientsMax, lingerersMax, filesMax };
+  const files = `${filesOpen} files are open, ${filesMax - filesOpen - fitting} are kept back`;
+  const note = `up to ${clientsMax} clients, the file limit being ${filesMax}: ${files}`;
+  return { clientsMax, lingerersMax, note };
 }
 
 /** @throws {UserError} that names the options which do not go together, or need another one */

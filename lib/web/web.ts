@@ -95,9 +95,12 @@ export function web(
           },
         });
       const counted = () => new Set(Array.from(sockets, ({ remotePort }) => remotePort));
-      port = await openHttpPort(place, serve, { counted, onWarning });
-      beats = setInterval(() => sockets.forEach((socket) => socket.beat()), beatMs).unref();
-      return { web: `${page()}` };
+      const listen = await openHttpPort(place, serve, { counted, onWarning });
+      return () => {
+        port = listen();
+        beats = setInterval(() => sockets.forEach((socket) => socket.beat()), beatMs).unref();
+        return { web: `${page()}` };
+      };
     },
     renew() {
       if (secrets.tls) port?.renew();

@@ -243,6 +243,22 @@ for (const version of VERSIONS)
         end();
       });
 
+      test("makes a line of what is unfinished only if it is in order", async () => {
+        for (const isCutOff of [false, true]) {
+          const { here, there, wire, end } = await start("last\n");
+          there.write("whole\nrm -rf /");
+          expect(Buffer.from((await here.read()) ?? []).toString()).toBe("whole\n");
+          if (isCutOff) wire.end();
+          else there.end();
+          const heard = isCutOff ? "" : "rm -rf /";
+          expect(await readAll(here)).toEqual({
+            heard,
+            end: isCutOff ? expect.anything() : "in order",
+          });
+          end();
+        }
+      });
+
       test("that only looks like it is not in order", async () => {
         const { here, wire, end } = await start("last\n");
         const [type, bytes] = version === "TLSv1.3" ? [23, 19] : [21, 26];

@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 
 import { loadTls } from "../../lib/program/files.ts";
+import { UserError } from "../../lib/program/system-errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import {
@@ -228,20 +229,20 @@ describe("a server of a program's own", () => {
     expect(events).toEqual(["room is full", "server stopping"]);
   });
 
-  test("resets connections, and tells of a bug, if its new certificate is none", async () => {
-    const errors: Error[] = [];
-    const read = (name: string) => readFileSync(pem(name), "utf8");
-    const good = { cert: read("server.pem"), key: read("server.key") };
-    await using server = await listen({
-      ...{ host: "127.0.0.1", port: 0, clientsMax: 1, tls: good },
-      onError: (error: Error) => errors.push(error),
-    });
-    server.renew({ tls: { cert: "none", key: "none" } });
-    for (let count = 1; count <= 2; count++) {
-      const peer = await Peer.connect(server.port);
-      await peer.closed();
-      expect(errors).toHaveLength(count);
-    }
+  test("renews nothing with what will not do, and goes on with what it has", async () => {
+    const { server, material, events } = await open({ passPhrase: Buffer.from("old") });
+    await using _ = server;
+    const other = readFileSync(pem("client.key"), "utf8");
+    for (const secrets of [
+      { tls: { cert: "none", key: "none" } },
+      { tls: { ...material, key: other }, passPhrase: Buffer.from("new") },
+      { tls: material, passPhrase: Buffer.from("two\nlines") },
+    ])
+      expect(() => server.renew(secrets)).toThrow(UserError);
+    const peer = await Peer.connect(server.port, { tls: tls(), says: "old\n" });
+    peer.endInput();
+    await peer.closed();
+    expect(events).toEqual(["joined"]);
   });
 
   test("renews certificates, CA and pass phrase each alone, for connections to come", async () => {

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { history } from "../../lib/extras/history.ts";
-import { names } from "../../lib/extras/names.ts";
+import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
@@ -159,6 +159,20 @@ test("a room that stops tells nothing more, though some have to wait for others"
   settle();
   expect(linesOf(bob).slice(before)).toEqual(Array(3).fill("x".repeat(50)));
   expect([ann.ended, bob.ended]).toEqual([true, true]);
+});
+
+test("the longest notice fits into the shortest line that goes with notices", () => {
+  const [address, name] = [`web:[${"2001:0db8:".repeat(4)}]:65535`, "\u{1d49c}".repeat(32)];
+  for (const [called, addedBytesMax] of [
+    [address, 0],
+    [name, PREFIX_BYTES_MAX],
+  ] as const) {
+    const { join, settle, linesOf } = openRoom({ lineBytesMax: 128, addedBytesMax });
+    const ann = join("ann");
+    join(called);
+    settle();
+    expect(linesOf(ann).at(-1)).toBe(`* ${called} joined (2 here)`);
+  }
 });
 
 test("notices are no history", () => {

@@ -57,6 +57,17 @@ test("figures tell what was sent, how many have left and how many were refused",
   expect(Math.abs(startedAt - Date.now() / 1000)).toBeLessThan(60);
 });
 
+test("notices are not what members have sent, and names are", async () => {
+  const { server, becomes } = await start("--names", "--announce");
+  const [ann, bob] = [await server.connectNamed("ann"), await server.connectNamed("bob")];
+  ann.say("hello\n");
+  await bob.hears("ann: hello\n");
+  bob.endInput();
+  await ann.hears("* bob left (1 here)\n");
+  await becomes("linechat_lines_said_total", 1);
+  await becomes("linechat_said_bytes_total", "ann: hello\n".length);
+});
+
 test("figures tell that a reader holds the room up, and what is pending for it", async () => {
   const { server, figure, becomes, exceeds } = await start("--buffer", "64K", "--patience", "1h");
   const sinceMs = performance.now();
@@ -111,7 +122,7 @@ describe("the part of a server that is asked for figures", () => {
     const part = metrics({ host: "127.0.0.1", port: 0 }, {}, context);
     const room = new Room({ now: () => 0, wake() {} });
     const way: Way = { kind: "tcp", doors: [], open: 0 };
-    const { metrics: url = "" } = (await part.open?.(new Connections(room, {}), way)) ?? {};
+    const { metrics: url = "" } = (await part.open?.(new Connections(room, {}), way))?.() ?? {};
     const ask = async (what: string) => (await fetch(url.replace("metrics", what))).text();
     return { part, room, ask };
   }

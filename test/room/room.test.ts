@@ -28,6 +28,12 @@ describe("what one sends", () => {
     expect(bob.received).toBe("hello\nworld\n");
   });
 
+  test("has the same quantum in the largest log", () => {
+    const { room, ann } = openPair({ logBytes: 2 ** 31, lineBytesMax: 2 });
+    ann.sends("\n".repeat(100 << 10));
+    expect(room.log.head).toBe(64 << 10);
+  });
+
   test("reaches all in one order, in one write a turn", () => {
     const { join, pass } = openRoom();
     const senders = ["ann", "bob", "eve"].map((name) => ({ name, socket: join(name) }));

@@ -48,7 +48,7 @@ async function expectRefusal(server: ServerProgram, line: RegExp): Promise<void>
 
 /** How many clients a server says it takes. */
 function clientsOf(server: ServerProgram): number {
-  const [, count] = /up to (\d+) clients, the file limit being 64\n/.exec(server.stderr) ?? [];
+  const [, count] = /up to (\d+) clients, the file limit being 64: /.exec(server.stderr) ?? [];
   return Number(count);
 }
 
@@ -66,6 +66,22 @@ async function expectAtEase(server: ServerProgram, files: { most: number }): Pro
   expect(processorMs(server.pid) - before, "processor time of 400 ms").toBeLessThan(250);
   expect(files.most, "open files at most").toBeLessThan(FILES_MAX);
 }
+
+test.each([[], ["--web", "0"]])(
+  "the log tells how many clients there may be, and why: %p",
+  async (...options) => {
+    const server = await startAfter("ulimit -n 1024", ...options);
+    const numbers =
+      /up to (\d+) clients, the file limit being (\d+): (\d+) files are open, (\d+) are kept/;
+    const [clients = 0, limit = 0, open = 0, kept = 0] = (await server.logged(numbers))
+      .slice(1)
+      .map(Number);
+    expect([limit, clients + open + kept]).toEqual([1024, 1024]);
+    const eighth = 8 + Math.floor((1024 - open - 8) / 8);
+    if (options.length === 0) expect(kept).toBe(eighth);
+    else expect(kept).toBeGreaterThan(eighth);
+  },
+);
 
 describe("files that are open at the start", () => {
   test("leave fewer clients, and the limit is never reached", async () => {

@@ -62,7 +62,7 @@ export class Deadlines {
       case "server stopping":
         return this.#state.stopping && (seat.leaving ?? reason) === reason;
       default:
-        return seat.leaving === reason || (reason === "end of input" && seat.ended && seat.lost);
+        return seat.leaving === reason || (reason === seat.endedBy && seat.ended && seat.lost);
     }
   }
 

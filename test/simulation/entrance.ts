@@ -72,6 +72,7 @@ export class Entrance {
   ends(seat: Seat): void {
     const { awaits, begun } = seat;
     if (awaits === "handshake") this.#expects(seat, "is reset", "gone before the handshake");
+    else if (seat.endedBy === "cut off") this.#expects(seat, "is reset", "cut off");
     else if (this.#speaksAnother(seat, Buffer.concat([begun, Uint8Array.of(LF)]))) return;
     else if (awaits === "name") this.#claims(seat, begun.toString().trim());
     else if (this.#isPassPhrase(begun)) this.#comesIn(seat, "name");

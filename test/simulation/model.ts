@@ -59,10 +59,11 @@ export class Model {
     if (sent && (isArrival || seat.state === "member")) this.sending.receives(seat, sent);
   }
 
-  /** The end of input arrives. */
-  ends(seat: Seat): void {
+  /** The end of input arrives, or what was cut off there. */
+  ends(seat: Seat, isCutOff = false): void {
     if (seat.ended) return;
     seat.ended = true;
+    if (isCutOff) seat.endedBy = "cut off";
     if (seat.state === "arrival") this.entrance.ends(seat);
     if (seat.state === "member") this.sending.ends(seat);
   }

@@ -124,7 +124,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "the end of input at a door is forgotten": [
-      "    if (this.#hasEnded) socket.data.ended();\n",
+      "    if (this.#hasEnded) socket.data.ended(this.isCutOff);\n",
       "",
     ],
     "what came at an earlier door, or the end of input there, is forgotten": [
@@ -156,6 +156,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("doors/tls.ts", {
     "a handshake that fails is as good as any": ["if (success && (", "if (success || error || ("],
     "a handshake that ends after all is over counts": ["if (arrival.held !== hold) return;", ""],
+    "what is cut off has ended in order": [
+      "data.ended(!records.endedInOrder)",
+      "data.ended(!records.endedInOrder && records === undefined)",
+    ],
     "one that goes before its handshake is forgotten": [
       'if (isAll) arrival.failed("gone before the handshake");',
       "",

@@ -87,8 +87,8 @@ const TURNS = [
       "    this.#room.doneWithLog(this, reason);",
     ],
     "a line that is too long is no reason to leave": [
-      "this.#leaves ??= this.lines.objection ?? (",
-      "this.#leaves ??= (",
+      "this.#leaves ??= this.lines.objection ?? this.#end;",
+      "this.#leaves ??= this.#end;",
     ],
     "a member that is disconnected and has nothing to send stays": [
       "    this.#leaves = { reason, message };\n",

@@ -16,6 +16,8 @@ import { show } from "./state.ts";
 import { readTelnet } from "./telnet.ts";
 
 const IAC = 0xff;
+/** The record of TLS 1.2 by which a peer says that it has sent everything. */
+const CLOSE_NOTIFY = Uint8Array.of(21, 3, 3, 0, 2, 1, 0);
 
 /** What the server asks to be told; it makes them itself. */
 export interface Handlers {
@@ -28,8 +30,7 @@ export interface Handlers {
 }
 
 /** What the door of TLS asks to be told. */
-interface TlsHandlers {
-  open(socket: Connection): void;
+interface TlsHandlers extends Pick<Handlers, "open" | "data" | "end"> {
   handshake(socket: Connection, success: boolean, error: Error | null): void;
 }
 
@@ -203,7 +204,7 @@ export class Connection extends Reader implements AcceptedSocket {
     if (this.#network.trace) this.log(`sends ${show(chunk)}`);
     const lines = model.state.rules.telnet ? this.#nextLines(chunk) : chunk;
     if (lines.length > 0) model.receives(this.seat, lines);
-    handlers.data(this, chunk);
+    (this.#tls ?? handlers).data(this, chunk);
     return true;
   }
 
@@ -222,9 +223,11 @@ export class Connection extends Reader implements AcceptedSocket {
     this.#finSeen = true;
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || random.chance(500)) {
-      this.log("its end of input arrives");
-      model.ends(this.seat);
-      handlers.end(this);
+      const isCutOff = this.#tls !== undefined && random.chance(300);
+      this.log(isCutOff ? "is cut off" : "its end of input arrives");
+      if (!isCutOff) this.#plain?.data.received(CLOSE_NOTIFY);
+      model.ends(this.seat, isCutOff);
+      (this.#tls ?? handlers).end(this);
     }
     if (this.#shut && !this.closed) this.#lose("closed on both sides", true);
     return true;

@@ -76,6 +76,7 @@ export class Seat {
   leftFor: string | undefined;
   /** Whether its end of input was delivered. */
   ended = false;
+  endedBy: "end of input" | "cut off" = "end of input";
   paused = false;
   /** How many lines it may send now by its rate, and when that was so. */
   allowance = 0;

@@ -60,8 +60,11 @@ export class Sending {
   ends(seat: Seat): void {
     if (seat.leaving) return;
     const isHeard = !this.#state.stopping && seat.disconnected === undefined;
-    const isOther = isHeard && !seat.tooLong && this.#speaksAnother(seat, Uint8Array.of(LF));
-    if (isHeard && !isOther && seat.unfinished.length > 0) {
+    const isCutOff = seat.endedBy === "cut off";
+    if (isCutOff) this.#state.seen.cutOff++;
+    const isLine = isHeard && !isCutOff;
+    const isOther = isLine && !seat.tooLong && this.#speaksAnother(seat, Uint8Array.of(LF));
+    if (isLine && !isOther && seat.unfinished.length > 0) {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
     }
@@ -153,7 +156,7 @@ export class Sending {
       this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
       seen.tooLong++;
     } else if (seat.ended) {
-      this.#state.leave(seat, "end of input");
+      this.#state.leave(seat, seat.endedBy);
     }
   }
 

@@ -17,6 +17,7 @@ export class Sightings {
   lateHandshakes = 0;
   failedHandshakes = 0;
   otherProtocols = 0;
+  cutOff = 0;
   oldestClosed = 0;
   oldestArrivalsClosed = 0;
   lines = 0;

@@ -12,6 +12,7 @@ import type { Author } from "../../lib/room/order.ts";
 import { Room } from "../../lib/room/room.ts";
 import { type Life } from "../../lib/room/socket.ts";
 import { Connections } from "../../lib/server/connections.ts";
+import { CERTIFICATE } from "./certificate.ts";
 import { Model } from "./model.ts";
 import { Connection, type Handlers, type Network } from "./network.ts";
 import { loadParts } from "./parts.ts";
@@ -122,7 +123,7 @@ class World implements Network {
     this.model = new Model(rules);
     this.#secrets = {
       passPhrase: phraseBytes(rules.passPhrase),
-      tls: rules.handshake ? { cert: "", key: "", ca: "" } : undefined,
+      tls: rules.handshake ? CERTIFICATE : undefined,
     };
     loadParts(
       rules,

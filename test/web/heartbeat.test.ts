@@ -29,7 +29,8 @@ async function openRoom(options: Partial<RoomOptions> = {}, beatMs = BEAT_MS) {
   const context = { secrets: {}, onError: undefined, onWarning() {} };
   const part = web(place, { patienceMs: options.patienceMs }, context, beatMs);
   const way = { kind: "tcp", doors: [], open: 0 } as const;
-  const { web: url = "" } = (await part.open?.(connections, way)) ?? {};
+  const open = await part.open?.(connections, way);
+  const { web: url = "" } = open?.() ?? {};
   const join = async (how?: WebPeerOptions) => {
     const { size } = room;
     const peer = await WebPeer.connect(url, how);

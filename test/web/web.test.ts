@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { UserError } from "../../lib/program/system-errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { endAfterEach, newFile, newFolder, serverCommand, ServerProgram } from "../harness.ts";
@@ -230,6 +231,17 @@ describe("over TLS", () => {
     const bob = await WebPeer.connect(url, { tls });
     bob.say("by the new certificate");
     await ann.hears("by the new certificate\n");
+  });
+
+  test("a certificate that will not do is refused, and the page stays with the old one", async () => {
+    const [cert, key, other] = ["server.pem", "server.key", "client.key"].map((name) =>
+      readFileSync(certificates.file(name), "utf8"),
+    );
+    const at = { host: "127.0.0.1", port: 0 };
+    await using server = await listen({ ...at, web: at, tls: { cert, key } });
+    for (const bad of [{ cert: "none", key: "none" }, { cert, key: other }, { cert }])
+      expect(() => server.renew({ tls: bad })).toThrow(UserError);
+    expect((await fetch(`${server.urls["web"]}`, { tls: trust() })).status).toBe(200);
   });
 
   test("--tls-ca asks browsers for certificates too", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { TlsRecords } from "../../lib/client/tls.ts";
+import { TlsRecords } from "../../lib/program/tls-records.ts";
 
 /** A record of such a type, with so many bytes in it. */
 function record(type: number, bytes: number): Buffer {

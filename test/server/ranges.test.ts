@@ -1,0 +1,120 @@
+/** What a program may give to `listen` and `openRoom`, and what is refused by name before it listens. */
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { readFileSync, rmSync } from "node:fs";
+
+import { UserError } from "../../lib/program/system-errors.ts";
+import { listen } from "../../lib/server/listen.ts";
+import { openRoom } from "../../lib/server/open-room.ts";
+import { type Certificates, makeCertificates } from "../certificates.ts";
+import { newFolder } from "../harness.ts";
+
+let certificates: Certificates | undefined;
+afterAll(() => certificates && rmSync(certificates.file(""), { recursive: true }));
+const pem = (name: string) =>
+  readFileSync((certificates ??= makeCertificates()).file(name), "utf8");
+
+const DAY_MS = 24 * 3_600_000;
+const PORT = [0, 65_535];
+
+/** Each number, in which range it has to be, and whether it has to be whole. */
+const NUMBERS: readonly (readonly [
+  name: string,
+  put: (value: unknown) => object,
+  min: number,
+  max: number,
+])[] = [
+  ["logBytes", (logBytes) => ({ logBytes, lineBytesMax: 1 }), 1, 2 ** 31],
+  ["lineBytesMax", (lineBytesMax) => ({ lineBytesMax }), 1, 8 << 20],
+  ["patienceMs", (patienceMs) => ({ patienceMs }), 0, DAY_MS],
+  ["lingerMs", (lingerMs) => ({ lingerMs }), 0, DAY_MS],
+  ["arrivalMs", (arrivalMs) => ({ arrivalMs }), 1, DAY_MS],
+  ["clientsMax", (clientsMax) => ({ clientsMax }), 1, Infinity],
+  ["lingerersMax", (lingerersMax) => ({ lingerersMax }), 1, Infinity],
+  ["clientsPerAddressMax", (max) => ({ clientsPerAddressMax: max }), 1, Infinity],
+  ["linesPerSecond", (linesPerSecond) => ({ linesPerSecond }), 1, Infinity],
+  ["idleMs", (idleMs) => ({ idleMs }), 1, DAY_MS],
+  ["history.bytes", (bytes) => ({ history: { bytes } }), 1, 1 << 30],
+  ["history.lines", (lines) => ({ history: { bytes: 1, lines } }), 1, Infinity],
+  ["unixMode", (unixMode) => ({ unix: `${newFolder()}/room`, unixMode }), 0, 0o777],
+  ["port", (port) => ({ port }), 0, 65_535],
+  ["port", (port) => ({ web: { host: "127.0.0.1", port } }), 0, 65_535],
+  ["port", (port) => ({ metrics: { host: "127.0.0.1", port } }), 0, 65_535],
+];
+
+/** Fails unless it is refused by its name, in words for a user. */
+async function expectRefusal(options: object, name: string): Promise<void> {
+  const starting = listen({ host: "127.0.0.1", port: 0, ...options });
+  // One that listens nevertheless is not to outlive the test.
+  void starting.then((server) => server.stop(0)).catch(() => {});
+  const error = await starting.then(
+    () => undefined,
+    (why: unknown) => why,
+  );
+  expect(error).toBeInstanceOf(UserError);
+  expect(String(error)).toContain(name);
+}
+
+/** Neither a number nor left out. */
+const NO_NUMBERS = [Number.NaN, "8", null, true, {}];
+
+describe.each(NUMBERS)("%s", (name, put, min, max) => {
+  const isWhole = !name.endsWith("Ms");
+  const outside = [min - 1, -1, -0.5, ...(max < Infinity ? [max + 1, Infinity] : [])];
+  const bad = [...NO_NUMBERS, ...outside, ...(isWhole ? [min + 0.5] : []), -Infinity];
+
+  test.each(bad)("of %j is refused", (value) => expectRefusal(put(value), name));
+
+  // A log of 2 GiB, or a port that others may have, is not tried.
+  const good = PORT[1] === max || name === "logBytes" ? [min] : [min, max];
+  test.each([...new Set([undefined, ...good])])("of %j will do", async (value) => {
+    const isNeeded = name === "port" || name === "history.bytes";
+    if (isNeeded && value === undefined) return expectRefusal(put(value), name);
+    await using server = await listen({ host: "127.0.0.1", port: 0, ...put(value) });
+    expect(server.size).toBe(0);
+  });
+});
+
+test("openRoom() refuses the same by name", () => {
+  const inRoom = ["logBytes", "lineBytesMax", "patienceMs", "lingerMs"];
+  for (const [name, put, min] of NUMBERS.filter(([one]) => inRoom.includes(one))) {
+    const open = (value: unknown) => openRoom({ now: () => 0, wake() {}, ...put(value) });
+    for (const value of [...NO_NUMBERS, min - 1, -Infinity]) {
+      expect(() => open(value)).toThrow(UserError);
+      expect(() => open(value)).toThrow(name);
+    }
+    for (const value of [min, undefined]) expect(open(value).size).toBe(0);
+  }
+});
+
+test.each<[name: string, options: object]>([
+  ["logBytes", { logBytes: 10, lineBytesMax: 20 }],
+  ["lineBytesMax", { lineBytesMax: (8 << 20) + 1 }],
+  ["lineBytesMax", { lineBytesMax: 8 << 20, names: true }],
+  ["--max-line", { announce: true, lineBytesMax: 32 }],
+  ["passPhrase", { passPhrase: Buffer.from("two\nlines") }],
+  ["passPhrase", { passPhrase: Buffer.alloc(1025, "x") }],
+  ["passPhrase", { passPhrase: new Uint8Array() }],
+  ["passPhrase", { passPhrase: "open sesame" }],
+  ["--allow", { allow: ["10.0.0.0/33"] }],
+  ["--allow", { allow: "10.0.0.0/8" }],
+  ["--allow", { allow: 10 }],
+  ["--deny", { deny: {} }],
+  ["--deny", { deny: [Number.NaN] }],
+  ["--proxy-protocol", { proxyProtocol: true }],
+  ["cannot listen on 5:0", { host: 5 }],
+  ["port", { web: 8081 }],
+  ["port", { metrics: true }],
+  ["port", { host: "127.0.0.1", port: undefined }],
+])("%s is named where it will not do: %j", (name, options) => expectRefusal(options, name));
+
+test("tls is a certificate and its key, and a CA that is one", async () => {
+  const [cert, key, other] = ["server.pem", "server.key", "client.key"].map(pem);
+  for (const tls of [
+    ...[{ cert: "x" }, { cert: "x", key: "x" }, { cert }, { key }, {}, { cert, key: other }],
+    ...[{ cert: "", key: "" }, { cert, key, ca: "" }, { cert, key, ca: "x" }, true, "x"],
+  ])
+    await expectRefusal({ tls }, "tls is not a certificate and its key in PEM");
+  await using server = await listen({ host: "127.0.0.1", port: 0, tls: { cert, key } });
+  expect(server.size).toBe(0);
+});
