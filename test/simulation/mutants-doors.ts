@@ -182,7 +182,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/first-bytes.ts", {
     "one that ends its input instead of what is asked for is forgotten": [
-      "isAll ? withLineEnd(received) : received",
+      "isAll && !arrival.isCutOff ? withLineEnd(received) : received",
       "received",
     ],
     "one that does not send what is asked for has all the time there is": [
