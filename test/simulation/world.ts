@@ -34,8 +34,9 @@ import type { Sightings } from "./sightings.ts";
 import { NAME_BYTES_MAX, show, Violation } from "./state.ts";
 import { WebConnection } from "./web.ts";
 
-/** How many events may follow once no more is sent, before the room is restless. */
+/** How many events may follow once no more is sent, and how often time goes on, before the room is restless. */
 const EVENTS_TO_REST = 200_000;
+const ALARMS_TO_REST = 5_000;
 
 /** How many of them leave those slow who are; then they read all that comes. */
 const SLOW_EVENTS = 100;
@@ -102,6 +103,8 @@ class World implements Network {
   readonly #seats = new Map<string, Seat>();
   /** What the server has asked for. */
   #turnDue = false;
+  /** How often time has gone on because nothing else could happen. */
+  #alarms = 0;
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #stopped: Promise<void> | undefined;
   #bot: BotRoom | undefined;
@@ -462,7 +465,8 @@ class World implements Network {
   #rest(): void {
     this.trace?.("from now on nobody sends");
     for (const connection of this.#connections) if (!connection.isSlow) connection.readOn();
-    for (let events = 0; events < EVENTS_TO_REST; events++) {
+    this.#alarms = 0;
+    for (let events = 0; events < EVENTS_TO_REST && this.#alarms < ALARMS_TO_REST; events++) {
       if (this.model.stopped) return;
       this.step++;
       const isOver = !this.#settle();
@@ -489,6 +493,7 @@ class World implements Network {
     if (this.#turnDue) return this.#flush();
     if (moved) return true;
     if (this.#alarmAtMs === Number.POSITIVE_INFINITY) return false;
+    this.#alarms++;
     this.#goOn(this.#alarmAtMs - this.model.state.now);
     return this.#flush();
   }
