@@ -36,6 +36,28 @@ describe("an address or a range", () => {
     expect(addressList("--allow", ["0.0.0.0/0"])("203.0.113.9")).toBe(true);
   });
 
+  test("of IPv6 means no IPv4, unless it is IPv4 that is mapped into IPv6", () => {
+    const [four, six] = [
+      ["203.0.113.9", "::ffff:203.0.113.9", "::FFFF:CB00:7109"],
+      ["::1", "2001:db8::1", "fe80::1%lo", "::203.0.113.9"],
+    ];
+    for (const rule of ["::/0", "::/1", "::/80", "::ffff:0:0/95"]) {
+      const isNamed = addressList("--deny", [rule]);
+      expect([rule, ...four.map(isNamed)]).toEqual([rule, false, false, false]);
+    }
+    expect(six.map(addressList("--deny", ["::/0"]))).toEqual(six.map(() => true));
+    for (const rule of [
+      "0.0.0.0/0",
+      "::ffff:0:0/96",
+      "::ffff:203.0.113.0/120",
+      "::ffff:cb00:7109",
+    ]) {
+      const isNamed = addressList("--deny", [rule]);
+      expect([rule, ...four.map(isNamed)]).toEqual([rule, true, true, true]);
+      expect(six.map(isNamed)).toEqual(six.map(() => false));
+    }
+  });
+
   test("is nothing else", () => {
     const four = ["", "10", "10.0.0", "10.0.0.256", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08"];
     const others = ["10.0.0.0/-1", "10.0.0.0/8/8", " 10.0.0.1", "host", "::1/129", "fe80::1%eth0"];

@@ -25,6 +25,8 @@ endAfterEach();
 const TCP4 = "PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n";
 /** Version 2, of the load balancer's own. */
 const LOCAL = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+/** Version 1 has no other word for that; version 2 has one besides. */
+const UNKNOWN = ["PROXY UNKNOWN\r\n", LOCAL.replace("\x20", "\x21")];
 
 describe("behind a load balancer", () => {
   const door = proxyProtocol(["10.0.0.0/8"], contextWith()).door;
@@ -63,27 +65,34 @@ describe("behind a load balancer", () => {
     const { accept, pass, events } = open();
     const [local, unknown, slow, silent] = [accept(), accept(), accept(), accept()];
     local.sends(`${LOCAL}hello\n`);
-    unknown.sends("PROXY UNKNOWN\r\n");
+    unknown.sends("PROXY UNKNOWN ::1 ::1 1 2\r\nhi\n");
     slow.sends(LOCAL);
     slow.sends("hello\n");
     silent.sends(LOCAL);
     expect(events).toEqual([1, 2, 3].map((port) => `joined 10.0.0.1:${port}`));
     pass(1000);
     expect(events.at(-1)).toBe("joined 10.0.0.1:4");
-    expect(local.received).toBe("hello\n");
+    expect(local.received).toBe("hi\nhello\n");
   });
 
-  test("it may look whether somebody is there, and nobody takes note of that", () => {
-    for (const options of [{}, { kind: "tls", clientsMax: 1 }] as const) {
-      const { connections, accept, close, events } = open(options);
-      const [ends, resets] = [accept(), accept()];
-      for (const look of [ends, resets]) look.sends(LOCAL);
-      ends.data.ended();
-      expect([ends.closed, ends.reset]).toEqual([true, false]);
-      close(resets);
-      expect([connections.open, connections.arrivals.size, events]).toEqual([0, 0, []]);
-    }
+  test("a client of its Unix socket joins at once, by its address", () => {
+    const { accept, events } = open();
+    accept().sends(`${LOCAL.slice(0, 12)}\x21\x31\0\xd8${"\0".repeat(216)}`);
+    expect(events).toEqual(["joined 10.0.0.1:1"]);
   });
+
+  for (const header of [LOCAL, ...UNKNOWN])
+    test(`it may look by ${JSON.stringify(header)}, and nobody takes note of that`, () => {
+      for (const options of [{}, { kind: "tls", clientsMax: 2 }] as const) {
+        const { connections, accept, close, events } = open(options);
+        const [ends, resets] = [accept(), accept()];
+        for (const look of [ends, resets]) look.sends(header);
+        ends.data.ended();
+        expect([ends.closed, ends.reset]).toEqual([true, false]);
+        close(resets);
+        expect([connections.open, connections.arrivals.size, events]).toEqual([0, 0, []]);
+      }
+    });
 
   for (const [what, act, why] of [
     ["without a header", (peer) => peer.sends("hello\n"), "no PROXY header"],
