@@ -34,9 +34,10 @@ describe("behind a load balancer", () => {
 
   test("a client has the address of the header in the log, in rules and in counts", () => {
     const limits = addresses({ deny: ["192.0.2.9"], clientsPerAddressMax: 1 });
-    const { accept, close, events } = openDoors([door, limits.door]);
+    const { accept, close, pass, events } = openDoors([door, limits.door]);
     const [ann, again, eve] = [accept(), accept(), accept()];
     for (const client of [ann, again]) client.sends(TCP4);
+    pass(0);
     eve.sends(TCP4.replace("2.7", "2.9"));
     accept().sends(TCP4.replace("2.7", "2.8"));
     close(ann);
@@ -117,9 +118,10 @@ describe("behind a load balancer", () => {
   });
 
   test("those whose header is awaited hold a seat, and a stop ends them", async () => {
-    const { connections, accept, events } = open({ clientsMax: 1 });
+    const { connections, accept, pass, events } = open({ clientsMax: 1 });
     const [first, second] = [accept(), accept()];
     first.sends(TCP4.slice(0, 20));
+    pass(0);
     second.sends(TCP4);
     expect(second.received).toBe("* room is full\n");
     void connections.stop(0);

@@ -66,11 +66,12 @@ describe("what is told", () => {
       throw new Error(report);
     };
     const thrown = { onJoin: fail("join"), onLeave: fail("leave"), onRefuse: fail("refuse") };
-    const { room, accept, settle } = openParts(
+    const { room, connections, accept, settle } = openParts(
       [(context) => bot(() => ({ onLine: fail("line") }), { ...context, onError })],
       { clientsMax: 2, extras: [() => reports({ ...thrown, onError })] },
     );
     const [ann, bob, eve] = [accept(), accept(), accept()];
+    connections.flush();
     ann.sends("hello\n");
     settle();
     ann.data.closed();
