@@ -159,6 +159,6 @@ export class Connections implements ArrivalHost {
     const [seatless] = this.seatless;
     if (!lingering.first && !seatless?.held) seatless?.refuse(REFUSALS.roomIsFull);
     if (lingering.first) lingering.first.late();
-    else seatless?.failed();
+    else if (seatless?.held) seatless.failed();
   }
 }

@@ -7,6 +7,8 @@ export class Sightings {
   connections = 0;
   webSockets = 0;
   arrivals = 0;
+  waited = 0;
+  waitedWell = 0;
   passPhrases = 0;
   notAllowed = 0;
   tooManyFromAddress = 0;

@@ -76,7 +76,8 @@ export class State {
 
   /** The seats that clients of an address have. */
   occupiedFrom(address: string): number {
-    return this.#count((seat) => seat.address === address && this.#hasSeat(seat));
+    const isFrom = (seat: Seat) => seat.address === address && seat.awaits !== "address";
+    return this.#count((seat) => isFrom(seat) && this.#hasSeat(seat));
   }
 
   /** How far into all that was sent the member furthest behind is. */

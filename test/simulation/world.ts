@@ -425,6 +425,11 @@ class World implements Network {
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
     this.model.isFlushing = true;
+    const { atEndOfTurn } = this.server;
+    if (atEndOfTurn.length !== this.model.entrance.waiting.length)
+      throw new Violation(`${atEndOfTurn.length} wait for the end of the turn`);
+    for (const [at, decide] of atEndOfTurn.entries())
+      atEndOfTurn[at] = () => this.model.decides(decide);
     this.server.flush();
     this.model.isFlushing = false;
     if (this.#thrownByBot) throw this.#thrownByBot;
