@@ -67,7 +67,7 @@ export function web(place: WebPort, { names, history }: WebSettings, context: Co
             perMessageDeflate: false,
             backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
             // More than a line, so that it is the room that tells of a longer one.
-            maxPayloadLength: 2 * connections.room.lineBytesMax,
+            maxPayloadLength: 2 * connections.room.loggedBytesMax,
             open: (wire) => wire.data.opened(wire),
             message: ({ data }, message) => data.messageReceived(message),
             drain: ({ data }) => data.drained(),

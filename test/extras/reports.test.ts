@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { bot, type BotRoom } from "../../lib/extras/bot.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
-import { names } from "../../lib/extras/names.ts";
+import { names } from "../../lib/extras/names/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { reports } from "../../lib/server/open-room.ts";
@@ -87,6 +87,8 @@ describe("what is told", () => {
   });
 });
 
+const SIZES = { logBytes: 400, lineBytesMax: 64 };
+
 function inWorld(random: Random, world: string): void {
   const left: string[] = [];
   const gone: string[] = [];
@@ -107,7 +109,7 @@ function inWorld(random: Random, world: string): void {
   const events = { onLine: meddle, onJoin: meddle, onLeave: meddle };
   const all: Make[] = [
     () => rate(5),
-    names,
+    (context) => names(context, SIZES.lineBytesMax),
     () => history({ bytes: 300, lines: 3 }, random.below(300)),
     presence,
     () => idle(300),
@@ -118,8 +120,7 @@ function inWorld(random: Random, world: string): void {
       (context) => bot((it) => ((program = it), events), context),
     ],
     {
-      logBytes: 400,
-      lineBytesMax: 64,
+      ...SIZES,
       patienceMs: 500,
       secrets: random.chance(500) ? { tls: {} } : {},
       clientsMax: random.between(2, 20),
