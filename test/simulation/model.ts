@@ -109,7 +109,7 @@ export class Model {
     if (this.isFlushing && !this.state.waiting.includes(this.presence.sender))
       this.deadlines.leaveStopping();
     this.presence.wait();
-    this.sending.takeTurn(this.presence.sender, run.length);
+    this.sending.takeTurn(this.presence.sender, run.length, run.length);
     this.presence.sent(run);
   }
 

@@ -35,6 +35,7 @@ export class Sightings {
   noNames = 0;
   lateNames = 0;
   namesTaken = 0;
+  shownLines = 0;
   takeovers = 0;
   idle = 0;
   paced = 0;

@@ -104,7 +104,9 @@ export class State {
 
   /** The longest line that can be sent. */
   get loggedBytesMax(): number {
-    return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
+    const { lineBytesMax, names } = this.rules;
+    // Each byte may be a control character, which is shown as two.
+    return names ? 2 * lineBytesMax + NAME_BYTES_MAX : lineBytesMax;
   }
 
   /** How much the log keeps of what everybody has. */

@@ -30,7 +30,7 @@ import {
 } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
-import { NAME_BYTES_MAX, show, Violation } from "./state.ts";
+import { show, Violation } from "./state.ts";
 import { WebConnection } from "./web.ts";
 
 /** How many events may follow once no more is sent, before the room is restless. */
@@ -176,7 +176,7 @@ class World implements Network {
     return new Room({
       ...rules,
       keptBytes: this.model.state.keptBytes,
-      addedBytesMax: rules.names ? NAME_BYTES_MAX : 0,
+      addedBytesMax: this.model.state.loggedBytesMax - rules.lineBytesMax,
       now: () => this.model.state.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.#turnDue = true;
