@@ -128,7 +128,7 @@ describe("a usage mistake is named", () => {
     [
       "server",
       ["--names", "--max-line", "8M", "0"],
-      "a line of 8M and its name (--max-line, lineBytesMax) does not fit into a log of 8M (--buffer, logBytes)",
+      "a line of 8M (--max-line, lineBytesMax), of up to 16777346 bytes as it is relayed, does not fit into a log of 8M (--buffer, logBytes)",
     ],
   ] as const)("in one line on stderr, exit code 2: %s %p", async (program, options, message) => {
     expect(await run(program, ...options)).toEqual({

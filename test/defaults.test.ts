@@ -144,7 +144,12 @@ const DEFAULTS: Record<string, Default> = {
   "the silence before TCP looks for a peer": {
     value: 60_000,
     // Nine or ten probes, a second apart, come after it.
-    told: [["lib/doors/README.md", "found after 70 to 75 s, whatever flows: by TCP keep-alive"]],
+    told: [
+      [
+        "lib/client/README.md",
+        "found by the other end after 70 to 75 s, whatever flows: by TCP keep-alive",
+      ],
+    ],
     async inFact() {
       const { noDelay, keepAlive } = await watchSockets();
       const server = await opened();

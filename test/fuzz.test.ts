@@ -8,7 +8,8 @@ import { expect, test } from "bun:test";
 
 import { protocolOf } from "../lib/doors/first-bytes.ts";
 import { firstBytes } from "../lib/extras/first-bytes.ts";
-import { NamedLines, names, PREFIX_BYTES_MAX } from "../lib/extras/names.ts";
+import { NamedLines } from "../lib/extras/names/named-lines.ts";
+import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
 import { formatAddress, unmapAddress } from "../lib/program/network.ts";
@@ -36,19 +37,22 @@ test("LineBuffer frames any bytes, cut anywhere, as a byte-by-byte reader does",
   });
 });
 
-test("NamedLines puts a name before each line once, however they are cut and taken", () => {
+test("NamedLines puts a name before each line once and shows its controls, however it is cut", () => {
   forSeeds(3000, (random) => {
     const lineBytesMax = random.between(1, 30);
     const buffer = new NamedLines(new LineBuffer(lineBytesMax), "al");
-    const reference = new ReferenceBuffer(lineBytesMax, withName("al"));
-    expectSameLines(random, buffer, reference, lineBytesMax + PREFIX_BYTES_MAX, randomNamed);
+    const reference = new ReferenceBuffer(lineBytesMax, "al: ", withName("al"));
+    expectSameLines(random, buffer, reference, 2 * lineBytesMax + PREFIX_BYTES_MAX, randomNamed);
   });
 });
 
 test("a name is what any bytes begin with, cut anywhere, and stands before each line after it", () => {
   const sizes = { logBytes: 4096, lineBytesMax: 512 };
   forSeeds(300, (random) => {
-    const { accept, settle, events } = openParts([names], sizes);
+    const { accept, settle, events } = openParts(
+      [(context) => names(context, sizes.lineBytesMax)],
+      sizes,
+    );
     const [listener, client] = [accept(), accept()];
     listener.sends("listener\n");
     listener.received = "";
@@ -146,6 +150,16 @@ const NO_NAMES = [
   ...["\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u061c", "\u2060", "\ufeff", "\u00ad"],
   ...["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"],
   ...["\u2028", "\u2029", "\u115f", "\u3164", "\uffa0", "\u2800", "\ufe0f", "\u{e0041}", "\ue000"],
+  ...[
+    "\u{1d159}",
+    "\u{1d173}",
+    "\u{1d17a}",
+    "\u{13441}",
+    "\u{16fe4}",
+    "\u{1107f}",
+    "\u2d7f",
+    "\ufffc",
+  ],
   ...["\ufdd0", "\u0378", "\ufffd", "\ufdfa", "´"],
 ];
 
@@ -262,16 +276,18 @@ test("an address reads back as its host and port", () => {
   });
 });
 
-/** `LineBuffer` with a list of lines, one byte at a time. */
+/** `LineBuffer` with a list of lines, one byte at a time; their prefix does not count. */
 class ReferenceBuffer {
   readonly lines: number[][] = [];
   readonly #lineBytesMax: number;
+  readonly #prefix: string;
   readonly #asTaken: (line: number[]) => number[];
   #line: number[] = [];
   tooLong = false;
 
-  constructor(lineBytesMax: number, asTaken = (line: number[]) => line) {
+  constructor(lineBytesMax: number, prefix = "", asTaken = (line: number[]) => line) {
     this.#lineBytesMax = lineBytesMax;
+    this.#prefix = prefix;
     this.#asTaken = asTaken;
   }
 
@@ -279,11 +295,10 @@ class ReferenceBuffer {
     for (const byte of chunk) {
       if (this.tooLong) return;
       this.#line.push(byte);
-      if (byte === LF) this.#finish();
-      else if (this.#line.length === this.#lineBytesMax) {
-        this.tooLong = true;
-        this.#line = [];
-      }
+      const isWhole = byte === LF;
+      this.tooLong = this.#countedBytes + (isWhole ? 0 : 1) > this.#lineBytesMax;
+      if (this.tooLong) this.#line = [];
+      else if (isWhole) this.#finish();
     }
   }
 
@@ -293,17 +308,36 @@ class ReferenceBuffer {
     this.#finish();
   }
 
+  get #countedBytes(): number {
+    const line = Buffer.from(this.#line).toString("latin1");
+    if (this.#prefix === "") return line.length;
+    if (line.startsWith(this.#prefix)) return line.length - this.#prefix.length;
+    return this.#prefix.startsWith(line) ? 0 : line.length;
+  }
+
   #finish(): void {
     this.lines.push(this.#asTaken(this.#line));
     this.#line = [];
   }
 }
 
-/** A line with a name before it, if it has it not yet. */
+/** A line with a name before it, if it has it not yet, and with its controls in a form that shows. */
 function withName(name: string) {
-  const prefix = [...Buffer.from(`${name}: `)];
-  return (line: number[]) =>
-    prefix.every((byte, at) => line[at] === byte) ? line : [...prefix, ...line];
+  const prefix = Buffer.from(`${name}: `).toString("latin1");
+  return (line: number[]) => {
+    const text = Buffer.from(line).toString("latin1");
+    const own = text.startsWith(prefix) ? text.slice(prefix.length) : text;
+    const end = own.endsWith("\r\n") ? "\r\n" : "\n";
+    let shown = prefix;
+    for (let at = 0; at < own.length - end.length; at++) {
+      const [code, next] = [own.charCodeAt(at), own.charCodeAt(at + 1)];
+      if (code === 0xc2 && next >= 0x80 && next < 0xa0)
+        shown += `^[${String.fromCharCode(own.charCodeAt(++at) - 64)}`;
+      else if (code === 127) shown += "^?";
+      else shown += code < 32 && code !== 9 ? `^${String.fromCharCode(code + 64)}` : own[at];
+    }
+    return [...Buffer.from(shown + end, "latin1")];
+  };
 }
 
 /** Pushes the same chunks into both, takes lines out now and then, and in the end all. */
@@ -393,9 +427,23 @@ function randomBytes(random: Random, length: number): Uint8Array {
 /** Lines of few characters, so that names and colons are often among them. */
 function randomNamed(random: Random, length: number): Uint8Array {
   const text = Array.from({ length }, () =>
-    random.pick(["\n", ":", ": ", "al", "al: ", " ", "\r", "x"]),
+    random.pick([
+      "\n",
+      ":",
+      ": ",
+      "al",
+      "al: ",
+      " ",
+      "\r",
+      "x",
+      "\x1b",
+      "\t",
+      "\x7f",
+      "\x9b",
+      "\xc2",
+    ]),
   );
-  return Buffer.from(text.join("").slice(0, length));
+  return Buffer.from(text.join("").slice(0, length), "latin1");
 }
 
 /** What others may begin with, or nearly so, and lines. */

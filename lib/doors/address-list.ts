@@ -4,10 +4,14 @@ import { BlockList, isIP } from "node:net";
 
 import { quote, usageError } from "../program/system-errors.ts";
 
+/** IPv4, also as it is mapped into IPv6: to a `BlockList`, these are one. */
+const IPV4 = new BlockList();
+IPV4.addSubnet("::ffff:0:0", 96, "ipv6");
 const EXPECTED = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 
 /**
- * Reads addresses and ranges. IPv4 and the same mapped into IPv6 are one, as `BlockList` has it.
+ * Reads addresses and ranges. IPv4 and the same mapped into IPv6 are one; a range of IPv6 that is more
+ * than that, such as `::/0`, means no IPv4.
  *
  * @param option the one that names them, as in `--allow`
  * @returns whether a numeric address, as a socket gives it, is one of them
@@ -17,7 +21,7 @@ export function addressList(
   option: string,
   rules: readonly string[],
 ): (address: string) => boolean {
-  const list = new BlockList();
+  const [four, six] = [new BlockList(), new BlockList()];
   if (!Array.isArray(rules)) throw usageError(`${option} takes a list, not ${quote(`${rules}`)}`);
   for (const rule of rules) {
     const [, address = "", prefix] = /^([\da-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/i.exec(rule) ?? [];
@@ -25,9 +29,11 @@ export function addressList(
     const bits = Number(prefix ?? bitsMax);
     if (isIP(address) === 0 || bits > bitsMax)
       throw usageError(`${option} takes ${EXPECTED}, not ${quote(rule)}`);
-    list.addSubnet(address, bits, familyOf(address));
+    const isFour = isIpv4(address) && (bitsMax === 32 || bits >= 96);
+    (isFour ? four : six).addSubnet(address, bits, familyOf(address));
   }
-  return (address) => list.check(address, familyOf(address));
+  return (address) => (isIpv4(address) ? four : six).check(address, familyOf(address));
 }
 
+const isIpv4 = (address: string) => IPV4.check(address, familyOf(address));
 const familyOf = (address: string) => (isIP(address) === 4 ? "ipv4" : "ipv6");

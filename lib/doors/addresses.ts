@@ -41,17 +41,18 @@ export function addresses({
   const meet = (arrival: Arrival) => {
     const address = unmapAddress(arrival.address);
     if (address === "") return arrival.pass();
-    const count = counts.get(address) ?? 0;
-    const refusal =
-      refusalOf(address) ?? (count >= max ? REFUSALS.tooManyFrom(address) : undefined);
+    const refusal = refusalOf(address);
     if (refusal !== undefined) return arrival.refuse(refusal);
-    counts.set(address, count + 1);
-    arrival.onRelease(() => {
-      const left = (counts.get(address) ?? 0) - 1;
-      if (left > 0) counts.set(address, left);
-      else counts.delete(address);
-    });
-    arrival.pass();
+    const count = () => counts.get(address) ?? 0;
+    const goOn = () => {
+      counts.set(address, count() + 1);
+      arrival.onRelease(() => {
+        if (count() > 1) counts.set(address, count() - 1);
+        else counts.delete(address);
+      });
+      arrival.pass();
+    };
+    arrival.await(() => count() < max, goOn, REFUSALS.tooManyFrom(address));
   };
   return { door: { meet, refusalOf } };
 }

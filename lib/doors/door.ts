@@ -52,9 +52,11 @@ export interface Way {
 /** What an arrival needs of the owner of all connections. */
 export interface ArrivalHost {
   readonly room: Pick<Room, "join" | "refuse" | "reportRefusal" | "wake" | "now">;
-  /** Those that are on their way in, and those of them that only wait to be refused. */
+  /** Those that are on their way in, and those of them that have no seat. */
   readonly arrivals: Set<Arrival>;
-  readonly refused: Set<Arrival>;
+  readonly seatless: Set<Arrival>;
+  /** What is to be done once all that this turn frees is free. */
+  readonly atEndOfTurn: (() => void)[];
   deadlines(withinMs: number): Deadlines<Arrival>;
 }
 
@@ -125,8 +127,22 @@ export class Arrival implements Life {
     this.#refusal ??= { reason, message };
     this.#doors = this.#doors.filter(({ isTransport }) => isTransport);
     this.#giveUpSeat();
-    this.#host.refused.add(this);
+    this.#host.seatless.add(this);
     this.pass();
+  }
+
+  /**
+   * Goes on once something is free, now or at the end of this turn, as the one that has it may have
+   * left already; or else is refused.
+   */
+  await(isFree: () => boolean, goOn: () => void, refusal: string): void {
+    if (isFree()) return goOn();
+    this.#host.atEndOfTurn.push(() => {
+      if (!this.#host.arrivals.has(this)) return;
+      if (isFree()) goOn();
+      else this.refuse(refusal);
+    });
+    this.#host.room.wake(0);
   }
 
   /** Has something done when its seat is given back, after that. */
@@ -209,6 +225,6 @@ export class Arrival implements Life {
 
   #settle(): void {
     this.#host.arrivals.delete(this);
-    this.#host.refused.delete(this);
+    this.#host.seatless.delete(this);
   }
 }

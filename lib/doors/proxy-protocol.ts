@@ -35,7 +35,7 @@ function awaitHeader(arrival: Arrival, withinMs: number): void {
       if (typeof found === "string") return arrival.refuse(found);
       header = found;
       Object.assign(arrival, header.client);
-      // A load balancer that connects for itself mostly only looks, and goes again.
+      // A load balancer that connects for itself mostly only looks, and leaves again.
       if (!header.isLocal || received.length > header.bytes) arrival.pass(header.bytes);
       else if (isAll) arrival.dismiss();
     },
@@ -51,7 +51,10 @@ export interface ProxyHeader {
   readonly bytes: number;
   /** By a numeric address; undefined for a connection of the load balancer's own, or of unknown origin. */
   readonly client?: { readonly address: string; readonly port: number };
-  /** Whether the load balancer connects for itself, as it does to see whether the server is there. */
+  /**
+   * Whether the load balancer connects for itself, as it does to see whether the server is there, or
+   * may do so: version 1 has no word for that but `UNKNOWN`.
+   */
   readonly isLocal: boolean;
 }
 
@@ -78,7 +81,7 @@ function readText(received: Buffer): ProxyHeader | string | undefined {
   if (bytes === 0 && received.length < TEXT_BYTES_MAX) return undefined;
   const line = received.toString("latin1", 0, bytes);
   const [found, version, address = "", port] = TEXT.exec(line) ?? [];
-  if (found && version === undefined) return { bytes, isLocal: false };
+  if (found && version === undefined) return { bytes, isLocal: true };
   const isRight = isIP(address) === Number(version) && !address.includes("%");
   if (!isRight || Number(port) > 65_535) return LASTING.malformedProxyHeader;
   return { bytes, client: { address: canonical(address), port: Number(port) }, isLocal: false };
@@ -94,7 +97,7 @@ function readBinary(received: Buffer): ProxyHeader | string | undefined {
   if (command === 0x20) return { bytes, isLocal: true };
   if (protocol >> 4 > 3 || (protocol & 15) > 2) return LASTING.malformedProxyHeader;
   const addressBytes = { 0x11: 4, 0x21: 16 }[protocol];
-  if (addressBytes === undefined) return { bytes, isLocal: false };
+  if (addressBytes === undefined) return { bytes, isLocal: protocol >> 4 === 0 };
   if (bytes < FIXED_BYTES + 2 * addressBytes + 4) return LASTING.malformedProxyHeader;
   const source = received.subarray(FIXED_BYTES, FIXED_BYTES + addressBytes);
   const port = received.readUInt16BE(FIXED_BYTES + 2 * addressBytes);

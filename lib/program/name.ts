@@ -4,11 +4,15 @@
 export const NAME_LENGTH_MAX = 32;
 
 /**
- * No colon, no white space, nothing that is not seen or turns the text around it (both are in
- * \p{C}), and no mark at the start that would go onto what stands before it. The blank of Braille
- * is white space too, by its looks; U+FFFD stands for bytes that are no UTF-8.
+ * No colon, no white space, nothing that is not seen or turns the text around it: \p{C}, \p{Z}, \p{DI}
+ * (Default_Ignorable_Code_Point), and what no property tells of: the blank of Braille, the joiners of
+ * Tifinagh and Brahmi, blanks of hieroglyphs, the filler of Khitan, a notehead of music that is none.
+ * U+FFFC and U+FFFD stand for something else, such as bytes that are no UTF-8. No mark at the start
+ * that would go onto what stands before it, nor one of another script than its letter, which a font
+ * does not show there, such as the invisible signs of Khmer.
  */
-const NAME = /^(?!\p{M})[^:\p{C}\p{Z}\p{DI}\u2800\ufffd]{1,32}$/u;
+const NAME =
+  /^(?!\p{M}|.*[\p{sc=Latn}\p{sc=Zyyy}][\p{M}--[\p{sc=Latn}\p{sc=Zyyy}\p{sc=Zinh}]])[^:\p{C}\p{Z}\p{DI}\u2800\u2d7f\ufffc\ufffd\u{1107f}\u{13440}-\u{13442}\u{16fe4}\u{1d159}]{1,32}$/v;
 
 /** Whether a text can be a name, also in the normal form in which it is compared. */
 export function isName(text: string): boolean {

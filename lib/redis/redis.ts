@@ -12,7 +12,10 @@ import { Session } from "./session.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
 const LINE_BYTES_MAX = 16 << 20;
-/** How much may be sent here that a server has not read yet: so much, or two of the longest lines. */
+/**
+ * How much may be sent here that a server has not read yet: so much, or two of the longest lines, which
+ * names make up to twice as long.
+ */
 const TAKEN_BYTES_MAX = 2 << 20;
 /** Each server that starts gets all of it at once. */
 const HISTORY_BYTES_MAX = 64 << 20;
@@ -69,7 +72,7 @@ export async function redis(
     open: opener({ url: address.href, room, lineBytesMax, historyBytes, options }),
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
-    takenBytesMax: Math.max(TAKEN_BYTES_MAX, 2 * lineBytesMax),
+    takenBytesMax: Math.max(TAKEN_BYTES_MAX, (names ? 4 : 2) * lineBytesMax),
     names,
   });
 }

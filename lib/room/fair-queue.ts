@@ -36,13 +36,15 @@ export interface QueueRoom {
 export class FairQueue {
   /** In the order in which they go on. */
   readonly senders: Sender[] = [];
-  /** The most that one sender adds before it is the next one's turn, in bytes. */
+  /** The most that one sender adds before it is the next one's turn, in bytes: so much, or one line. */
   readonly #quantumBytes: number;
+  readonly #lineBytesMax: number;
   readonly #room: QueueRoom;
 
-  constructor(room: QueueRoom, quantumBytes: number) {
+  constructor(room: QueueRoom, quantumBytes: number, lineBytesMax: number) {
     this.#room = room;
     this.#quantumBytes = quantumBytes;
+    this.#lineBytesMax = lineBytesMax;
   }
 
   /** Has a sender's lines get their place, as far as there is space; it waits when it has more. */
@@ -72,12 +74,14 @@ export class FairQueue {
     }
   }
 
-  /** Takes a sender's whole lines: at most its quantum, as far as there is space. */
+  /** Takes a sender's whole lines: at most its quantum, or one line, as far as there is space. */
   #sendQuantum(sender: Sender): void {
     const { order } = this.#room;
     let left = this.#quantumBytes;
+    const take = (bytesMax: number) => sender.lines.take(Math.min(bytesMax, order.freeBytes));
     while (sender.lines.next) {
-      const run = sender.lines.take(Math.min(left, order.freeBytes));
+      const isFirst = left === this.#quantumBytes;
+      const run = take(left) ?? (isFirst ? take(this.#lineBytesMax) : undefined);
       if (run === undefined) return;
       left -= run.length;
       order.append(sender.cursor, run);

@@ -92,7 +92,7 @@ export class Room implements MemberRoom, LeaverRoom {
     this.lingering = new Deadlines(lingerMs, now);
     this.#slowReaders = new SlowReaders(this, this.members, patienceMs);
     const quantumBytes = Math.min(QUANTUM_BYTES, Math.floor(logBytes / 16));
-    this.#queue = new FairQueue(this, Math.max(this.loggedBytesMax, quantumBytes));
+    this.#queue = new FairQueue(this, quantumBytes, this.loggedBytesMax);
     this.#extras = extras.map((extra) => extra(this));
   }
 

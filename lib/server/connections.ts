@@ -13,9 +13,10 @@
  * | server stops | closed                 | leaves                         | –               |
  *
  * An arrival becomes a member, a member a leaver; one that is refused is a leaver at once. Arrivals,
- * members and leavers that still have to get something hold a seat. The others hold none, and the
- * oldest of them is closed for a newcomer when there are too many: so the file limit, at which Bun
- * would call `accept` in a tight loop, is never reached.
+ * members and leavers that still have to get something hold a seat, which is free from the end of the
+ * turn on in which the last of that goes out. The others hold none, and the oldest of them is closed
+ * for a newcomer when there are too many: so the file limit, at which Bun would call `accept` in a
+ * tight loop, is never reached.
  */
 
 import { type AcceptedSocket, Arrival, type ArrivalHost, type Way } from "../doors/door.ts";
@@ -37,7 +38,8 @@ export class Connections implements ArrivalHost {
   /** By which ports connections come. */
   readonly ways: Way[] = [];
   readonly arrivals = new Set<Arrival>();
-  readonly refused = new Set<Arrival>();
+  readonly seatless = new Set<Arrival>();
+  readonly atEndOfTurn: (() => void)[] = [];
   readonly #deadlines = new Map<number, Deadlines<Arrival>>();
   readonly #releaseSeat = () => void this.#seats--;
   #seats = 0;
@@ -89,10 +91,14 @@ export class Connections implements ArrivalHost {
     this.#makeSpace();
     this.arrivals.add(arrival);
     if (this.#stopped) return arrival.dismiss("server stopping");
-    if (this.#seats >= this.clientsMax) return arrival.refuse(REFUSALS.roomIsFull);
-    this.#seats++;
-    arrival.releaseSeat = this.#releaseSeat;
-    arrival.pass();
+    this.seatless.add(arrival);
+    const takeSeat = () => {
+      this.#seats++;
+      this.seatless.delete(arrival);
+      arrival.releaseSeat = this.#releaseSeat;
+      arrival.pass();
+    };
+    arrival.await(() => this.#seats < this.clientsMax, takeSeat, REFUSALS.roomIsFull);
   }
 
   /** close: a connection is gone. */
@@ -117,6 +123,7 @@ export class Connections implements ArrivalHost {
       dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
     }
     this.room.flush();
+    for (const decide of this.atEndOfTurn.splice(0)) decide();
     if (now >= this.#stopAtMs) {
       this.#stopAtMs = NEVER;
       this.#isOverdue = true;
@@ -151,8 +158,10 @@ export class Connections implements ArrivalHost {
   /** One connection too many takes the place of the one that has lingered longest. */
   #makeSpace(): void {
     if (this.open <= this.clientsMax + this.#lingerersMax) return;
-    const [refused] = this.refused;
-    if (this.room.lingering.first) this.room.lingering.first.late();
-    else refused?.failed();
+    const { lingering } = this.room;
+    const [seatless] = this.seatless;
+    if (!lingering.first && !seatless?.held) seatless?.refuse(REFUSALS.roomIsFull);
+    if (lingering.first) lingering.first.late();
+    else if (seatless?.held) seatless.failed();
   }
 }

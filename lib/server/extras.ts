@@ -107,8 +107,9 @@ export const EXTRAS = {
         "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
       ),
     },
-    load: async ({ names }: { names?: boolean | undefined }, context) =>
-      names && (await import("../extras/names.ts")).names(context),
+    load: async (settings: import("../extras/names/names.ts").NamesSettings, context) =>
+      settings.names &&
+      (await import("../extras/names/names.ts")).names(context, settings.lineBytesMax),
   }),
   history: entry({
     options: {

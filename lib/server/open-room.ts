@@ -32,11 +32,11 @@ export function openReportingRoom(options: RoomOptions & RoomEvents): Room {
     if (given[name] !== undefined) checkRange(name, given[name], min, max);
   const { lineBytesMax = DEFAULTS.lineBytesMax, logBytes = DEFAULTS.logBytes } = options;
   const { addedBytesMax = 0, extras = [] } = options;
-  const line = `a line of ${formatSize(lineBytesMax)}${addedBytesMax > 0 ? " and its name" : ""}`;
-  const log = `a log of ${formatSize(logBytes)}`;
-  if (lineBytesMax + addedBytesMax > logBytes)
+  const loggedBytesMax = lineBytesMax + addedBytesMax;
+  const asLogged = addedBytesMax > 0 ? `, of up to ${loggedBytesMax} bytes as it is relayed,` : "";
+  if (loggedBytesMax > logBytes)
     throw usageError(
-      `${line} (--max-line, lineBytesMax) does not fit into ${log} (--buffer, logBytes)`,
+      `a line of ${formatSize(lineBytesMax)} (--max-line, lineBytesMax)${asLogged} does not fit into a log of ${formatSize(logBytes)} (--buffer, logBytes)`,
     );
   return new Room({ ...options, extras: [() => reports(options), ...extras] });
 }

@@ -40,7 +40,7 @@ export const bold = (text: string) => style(text, 1, 22);
 /**
  * Text that a terminal shows and does not obey: its only controls are LF and TAB. Visible forms are
  * those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character, `<9B>` for a byte
- * that is no UTF-8. The CR of a CR LF, as `telnet` sends it, is left out.
+ * that is no UTF-8; as in a room with names, a C1 control is the escape sequence that means the same. The CR of a CR LF, as `telnet` sends it, is left out.
  */
 export function harmless(lines: Uint8Array | string): string {
   if (typeof lines === "string") return lines.replaceAll("\r\n", "\n").replace(HOSTILE, visible);
@@ -57,6 +57,7 @@ export function harmless(lines: Uint8Array | string): string {
 function visible(character: string): string {
   const code = character.charCodeAt(0);
   if (code < 0x80) return `^${String.fromCharCode(code ^ 0x40)}`;
+  if (code < 0xa0) return `^[${String.fromCharCode(code ^ 0xc0)}`;
   return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
 }
 

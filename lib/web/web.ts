@@ -75,7 +75,7 @@ export function web(
             perMessageDeflate: false,
             backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
             // More than a line, so that it is the room that tells of a longer one.
-            maxPayloadLength: 2 * connections.room.lineBytesMax,
+            maxPayloadLength: 2 * connections.room.loggedBytesMax,
             open(wire) {
               sockets.add(wire.data);
               wire.data.opened(wire);

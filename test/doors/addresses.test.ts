@@ -36,6 +36,28 @@ describe("an address or a range", () => {
     expect(addressList("--allow", ["0.0.0.0/0"])("203.0.113.9")).toBe(true);
   });
 
+  test("of IPv6 means no IPv4, unless it is IPv4 that is mapped into IPv6", () => {
+    const [four, six] = [
+      ["203.0.113.9", "::ffff:203.0.113.9", "::FFFF:CB00:7109"],
+      ["::1", "2001:db8::1", "fe80::1%lo", "::203.0.113.9"],
+    ];
+    for (const rule of ["::/0", "::/1", "::/80", "::ffff:0:0/95"]) {
+      const isNamed = addressList("--deny", [rule]);
+      expect([rule, ...four.map(isNamed)]).toEqual([rule, false, false, false]);
+    }
+    expect(six.map(addressList("--deny", ["::/0"]))).toEqual(six.map(() => true));
+    for (const rule of [
+      "0.0.0.0/0",
+      "::ffff:0:0/96",
+      "::ffff:203.0.113.0/120",
+      "::ffff:cb00:7109",
+    ]) {
+      const isNamed = addressList("--deny", [rule]);
+      expect([rule, ...four.map(isNamed)]).toEqual([rule, true, true, true]);
+      expect(six.map(isNamed)).toEqual(six.map(() => false));
+    }
+  });
+
   test("is nothing else", () => {
     const four = ["", "10", "10.0.0", "10.0.0.256", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08"];
     const others = ["10.0.0.0/-1", "10.0.0.0/8/8", " 10.0.0.1", "host", "::1/129", "fe80::1%eth0"];
@@ -69,13 +91,15 @@ describe("addresses", () => {
 
   test("have so many clients each, whatever is said of them as IPv6, and one again when one has gone", () => {
     const limits = addresses({ clientsPerAddressMax: 2 });
-    const { accept, close, events } = openDoors([limits.door], { clientsMax: 4 });
+    const { accept, close, pass, events } = openDoors([limits.door], { clientsMax: 4 });
     const [first] = [accept("10.0.0.1"), accept("::ffff:10.0.0.1"), accept("10.0.0.2")];
-    expect(accept("10.0.0.1").received).toBe("* too many connections from 10.0.0.1\n");
+    const third = accept("10.0.0.1");
+    pass(0);
+    expect(third.received).toBe("* too many connections from 10.0.0.1\n");
     close(first);
-    expect([accept("10.0.0.1"), accept("10.0.0.1")].map(({ ended }) => ended)).toEqual([
-      ...[false, true],
-    ]);
+    const [fourth, fifth] = [accept("10.0.0.1"), accept("10.0.0.1")];
+    pass(0);
+    expect([fourth.ended, fifth.ended]).toEqual([false, true]);
     expect(events.filter((event) => /refused.*too many/.test(event))).toHaveLength(2);
   });
 
@@ -87,7 +111,11 @@ describe("addresses", () => {
       },
     };
     const { accept, pass } = openDoors([addresses({ clientsPerAddressMax: 2 }).door, held]);
-    const isRefused = () => accept().received.includes("too many");
+    const isRefused = () => {
+      const client = accept();
+      pass(0);
+      return client.received.includes("too many");
+    };
     const [slow, other] = [accept(), accept()];
     expect(isRefused()).toBe(true);
     for (const client of [slow, other]) client.sends("in");
@@ -122,6 +150,22 @@ describe("addresses", () => {
       "clientsPerAddressMax is a whole number from 1 on, not 0",
     );
   });
+});
+
+test("one that has left makes room for the next at once, while others linger that were refused", async () => {
+  for (const limit of ["--max-clients-per-address", "--max-clients"]) {
+    const server = await ServerProgram.start(limit, "1");
+    for (let turn = 0; turn < 15; turn++) {
+      const member = await server.join();
+      const refused = await Peer.connect(server.port);
+      await refused.endOfInput();
+      member.end();
+      const next = await server.join();
+      await next.end();
+      await refused.end();
+      await server.members(0);
+    }
+  }
 });
 
 test("refusals are logged once a second for each reason and address at most", async () => {

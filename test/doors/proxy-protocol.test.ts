@@ -27,6 +27,8 @@ endAfterEach();
 const TCP4 = "PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n";
 /** Version 2, of the load balancer's own. */
 const LOCAL = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+/** Version 1 has no other word for that; version 2 has one besides. */
+const UNKNOWN = ["PROXY UNKNOWN\r\n", LOCAL.replace("\x20", "\x21")];
 
 describe("behind a load balancer", () => {
   const door = proxyProtocol(["10.0.0.0/8"], contextWith()).door;
@@ -34,9 +36,10 @@ describe("behind a load balancer", () => {
 
   test("a client has the address of the header in the log, in rules and in counts", () => {
     const limits = addresses({ deny: ["192.0.2.9"], clientsPerAddressMax: 1 });
-    const { accept, close, events } = openDoors([door, limits.door]);
+    const { accept, close, pass, events } = openDoors([door, limits.door]);
     const [ann, again, eve] = [accept(), accept(), accept()];
     for (const client of [ann, again]) client.sends(TCP4);
+    pass(0);
     eve.sends(TCP4.replace("2.7", "2.9"));
     accept().sends(TCP4.replace("2.7", "2.8"));
     close(ann);
@@ -65,27 +68,34 @@ describe("behind a load balancer", () => {
     const { accept, pass, events } = open();
     const [local, unknown, slow, silent] = [accept(), accept(), accept(), accept()];
     local.sends(`${LOCAL}hello\n`);
-    unknown.sends("PROXY UNKNOWN\r\n");
+    unknown.sends("PROXY UNKNOWN ::1 ::1 1 2\r\nhi\n");
     slow.sends(LOCAL);
     slow.sends("hello\n");
     silent.sends(LOCAL);
     expect(events).toEqual([1, 2, 3].map((port) => `joined 10.0.0.1:${port}`));
     pass(1000);
     expect(events.at(-1)).toBe("joined 10.0.0.1:4");
-    expect(local.received).toBe("hello\n");
+    expect(local.received).toBe("hi\nhello\n");
   });
 
-  test("it may look whether somebody is there, and nobody takes note of that", () => {
-    for (const options of [{}, { kind: "tls", clientsMax: 1 }] as const) {
-      const { connections, accept, close, events } = open(options);
-      const [ends, resets] = [accept(), accept()];
-      for (const look of [ends, resets]) look.sends(LOCAL);
-      ends.data.ended();
-      expect([ends.closed, ends.reset]).toEqual([true, false]);
-      close(resets);
-      expect([connections.open, connections.arrivals.size, events]).toEqual([0, 0, []]);
-    }
+  test("a client of its Unix socket joins at once, by its address", () => {
+    const { accept, events } = open();
+    accept().sends(`${LOCAL.slice(0, 12)}\x21\x31\0\xd8${"\0".repeat(216)}`);
+    expect(events).toEqual(["joined 10.0.0.1:1"]);
   });
+
+  for (const header of [LOCAL, ...UNKNOWN])
+    test(`it may look by ${JSON.stringify(header)}, and nobody takes note of that`, () => {
+      for (const options of [{}, { kind: "tls", clientsMax: 2 }] as const) {
+        const { connections, accept, close, events } = open(options);
+        const [ends, resets] = [accept(), accept()];
+        for (const look of [ends, resets]) look.sends(header);
+        ends.data.ended();
+        expect([ends.closed, ends.reset]).toEqual([true, false]);
+        close(resets);
+        expect([connections.open, connections.arrivals.size, events]).toEqual([0, 0, []]);
+      }
+    });
 
   for (const [what, act, why] of [
     ["without a header", (peer) => peer.sends("hello\n"), "no PROXY header"],
@@ -115,9 +125,10 @@ describe("behind a load balancer", () => {
   });
 
   test("those whose header is awaited hold a seat, and a stop ends them", async () => {
-    const { connections, accept, events } = open({ clientsMax: 1 });
+    const { connections, accept, pass, events } = open({ clientsMax: 1 });
     const [first, second] = [accept(), accept()];
     first.sends(TCP4.slice(0, 20));
+    pass(0);
     second.sends(TCP4);
     expect(second.received).toBe("* room is full\n");
     void connections.stop(0);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
+import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
 import type { Part } from "../../lib/extras/part.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { DISCONNECTS } from "../../lib/program/server-messages.ts";
@@ -14,7 +14,7 @@ const GREETING_ALICE = "* say your name first (here: alice)\n";
 const NOT_A_NAME = "* a name is one word of 1 to 32 characters without a colon\n";
 
 function openRoom(options: Options = {}, before: readonly Make[] = []) {
-  const opened = openParts([...before, names], options);
+  const opened = openParts([...before, (context) => names(context, options.lineBytesMax)], options);
   /** What a socket has received since it was asked last. */
   const receivedBy = (socket: FakeSocket): string => {
     for (let turn = 0; turn < 3; turn++) opened.pass(0);
@@ -109,6 +109,50 @@ describe("the first line is the name", () => {
   });
 });
 
+describe("nothing that a member sends acts on a terminal", () => {
+  /** What is received of that in a room where Alice is. */
+  const relayed = (sent: string) => {
+    const { named, receivedBy } = openRoom();
+    const [alice, bob] = [named("alice"), named("bob")];
+    alice.data.received(Buffer.from(sent, "latin1"));
+    return receivedBy(bob);
+  };
+  for (const [what, sent, shown] of [
+    ["a CR inside a line", "psst\rbob: hello\n", "psst^Mbob: hello\n"],
+    ["a CR before another", "psst\r\r\n", "psst^M\r\n"],
+    ["an escape sequence", "\x1b[1G\x1b[2Kbob: hi\n", "^[[1G^[[2Kbob: hi\n"],
+    ["backspaces and a bell", "\b\b\x07\n", "^H^H^G\n"],
+    ["line feeds that are none", "\x0bbob: hi\x0cbob: hi\n", "^Kbob: hi^Lbob: hi\n"],
+    ["NUL, DEL and a shift", "\0\x7f\x0e\n", "^@^?^N\n"],
+    ["C1 controls in UTF-8", "\xc2\x9b2J \xc2\x85 \xc2\x80\xc2\x9f\n", "^[[2J ^[E ^[@^[_\n"],
+    ["all that in its own name's line", "alice: a\x1b[m\n", "a^[[m\n"],
+  ] as const)
+    test(`${what}`, () => expect(relayed(sent)).toBe(`alice: ${shown}`));
+
+  test("and what does not stays as it is: TAB, CR LF, UTF-8, bytes that are none", () => {
+    const lines = ["a\tb\r\n", "\r\n", "\xc2\xa0\xc3\x9b\xe2\x80\xae\n", "\x9b\x85\xff\xc2\n"];
+    const latin1 = lines.map((line) => `alice: ${line}`).join("");
+    expect(relayed(lines.join(""))).toBe(Buffer.from(latin1, "latin1").toString());
+  });
+
+  test("also without its LF, cut anywhere, at the end of input", () => {
+    const { named, receivedBy } = openRoom();
+    const [alice, bob] = [named("alice"), named("bob")];
+    for (const part of ["a\r", "\n\xc2", "\x9bm\r"])
+      alice.data.received(Buffer.from(part, "latin1"));
+    alice.data.ended();
+    expect(receivedBy(bob)).toBe("alice: a\r\nalice: ^[[m\r\n");
+  });
+
+  test("and without --names lines stay as they are", () => {
+    const { accept, settle } = openParts([]);
+    const [sender, receiver] = [accept(), accept()];
+    sender.sends("a\rb\x1b[2J\n");
+    settle();
+    expect(receiver.received).toBe("a\rb\x1b[2J\n");
+  });
+});
+
 describe("the greeting", () => {
   test("has the names of some that are here, and how many more they are", () => {
     const { accept, named, receivedBy } = openRoom();
@@ -164,6 +208,12 @@ describe("nobody has the name of another", () => {
     ["an escape", "al\u001b[2Jice"],
     ["a full-width colon", "alice："],
     ["a mark alone", "\u0301"],
+    ["a character of music that is not seen", "alice\u{1d159}"],
+    ["a control of music", "alice\u{1d173}"],
+    ["a blank of Braille", "alice\u2800"],
+    ["a filler of Hangul", "alice\u3164"],
+    ["a blank of hieroglyphs", "alice\u{13441}"],
+    ["a mark of another script", "alice\u17d2"],
   ] as const)
     test(`${what} is no name`, () => {
       expect(refused(`${name}\nhello\n`)).toBe(NOT_A_NAME);
@@ -315,7 +365,7 @@ describe("with a certificate", () => {
 describe("limits", () => {
   test("of a line count what the member has sent, those of the log the names too", () => {
     const lineBytesMax = 129;
-    const logBytes = lineBytesMax + PREFIX_BYTES_MAX;
+    const logBytes = 2 * lineBytesMax + PREFIX_BYTES_MAX;
     expect(() => openRoom({ lineBytesMax, logBytes: logBytes - 1 })).toThrow("the log holds");
     const { named, receivedBy } = openRoom({ lineBytesMax, logBytes });
     const name = "😀".repeat(32);
@@ -323,6 +373,30 @@ describe("limits", () => {
     talker.sends(`${"x".repeat(128)}\n${"y".repeat(128)}\n${"z".repeat(129)}\n`);
     expect(receivedBy(bob)).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
     expect(receivedBy(talker)).toBe("* line longer than 129 bytes\n");
+  });
+
+  test("of a line do not count the name that its sender puts before it, wherever that is cut", () => {
+    for (const cuts of [[], [2], [7], [8], [1, 6], [20]]) {
+      const { named, receivedBy } = openRoom({ lineBytesMax: 16 });
+      const [alice, bob] = [named("alice"), named("bob")];
+      const sent = "alice: 15 of these...\nalice: alice: again\nalice: 17 of these.....\n";
+      let start = 0;
+      for (const end of [...cuts, sent.length]) {
+        alice.sends(sent.slice(start, end));
+        start = end;
+      }
+      expect(receivedBy(bob)).toBe("alice: 15 of these...\nalice: alice: again\n");
+      expect(receivedBy(alice)).toBe("* line longer than 16 bytes\n");
+    }
+  });
+
+  test("of a line hold where all of it is control characters", () => {
+    const sizes = { lineBytesMax: 100, logBytes: 400 };
+    const { named, receivedBy } = openRoom(sizes);
+    const [alice, bob] = [named("alice"), named("bob")];
+    alice.sends(`${"\x1b".repeat(99)}\n`.repeat(3));
+    expect(receivedBy(bob)).toBe(`alice: ${"^[".repeat(99)}\n`.repeat(3));
+    expect(receivedBy(alice)).toBe("");
   });
 
   test("of a rate hold, and a last line waits for it", () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { bot, type BotRoom } from "../../lib/extras/bot.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
-import { names } from "../../lib/extras/names.ts";
+import { names } from "../../lib/extras/names/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { reports } from "../../lib/server/open-room.ts";
@@ -66,11 +66,12 @@ describe("what is told", () => {
       throw new Error(report);
     };
     const thrown = { onJoin: fail("join"), onLeave: fail("leave"), onRefuse: fail("refuse") };
-    const { room, accept, settle } = openParts(
+    const { room, connections, accept, settle } = openParts(
       [(context) => bot(() => ({ onLine: fail("line") }), { ...context, onError })],
       { clientsMax: 2, extras: [() => reports({ ...thrown, onError })] },
     );
     const [ann, bob, eve] = [accept(), accept(), accept()];
+    connections.flush();
     ann.sends("hello\n");
     settle();
     ann.data.closed();
@@ -85,6 +86,8 @@ describe("what is told", () => {
     for (let seed = 1; seed <= WORLDS; seed++) inWorld(new Random(seed), `seed ${seed}`);
   });
 });
+
+const SIZES = { logBytes: 400, lineBytesMax: 64 };
 
 function inWorld(random: Random, world: string): void {
   const left: string[] = [];
@@ -106,7 +109,7 @@ function inWorld(random: Random, world: string): void {
   const events = { onLine: meddle, onJoin: meddle, onLeave: meddle };
   const all: Make[] = [
     () => rate(5),
-    names,
+    (context) => names(context, SIZES.lineBytesMax),
     () => history({ bytes: 300, lines: 3 }, random.below(300)),
     presence,
     () => idle(300),
@@ -117,8 +120,7 @@ function inWorld(random: Random, world: string): void {
       (context) => bot((it) => ((program = it), events), context),
     ],
     {
-      logBytes: 400,
-      lineBytesMax: 64,
+      ...SIZES,
       patienceMs: 500,
       secrets: random.chance(500) ? { tls: {} } : {},
       clientsMax: random.between(2, 20),

@@ -16,9 +16,10 @@ const HANDSHAKE: Door = {
 
 describe("a full room", () => {
   test("says so to one more, and takes the next once somebody has left", () => {
-    const { accept, close, events } = openDoors([], { clientsMax: 1 });
+    const { accept, close, pass, events } = openDoors([], { clientsMax: 1 });
     const ann = accept();
     const bob = accept();
+    pass(0);
     expect([bob.received, bob.ended]).toEqual([FULL, true]);
     close(ann);
     accept();
@@ -30,10 +31,38 @@ describe("a full room", () => {
     ]);
   });
 
+  test("takes one that comes in the turn in which another leaves, in the order they come", () => {
+    const { accept, pass, events } = openDoors([], { clientsMax: 1 });
+    const ann = accept();
+    ann.data.ended();
+    const [bob, eve] = [accept(), accept()];
+    pass(0);
+    expect([ann.ended, ann.closed, bob.ended, eve.received]).toEqual([true, false, false, FULL]);
+    expect(events).toEqual([
+      "joined 10.0.0.1:1",
+      "left 10.0.0.1:1: end of input",
+      "joined 10.0.0.1:2",
+      "refused 10.0.0.1:3: room is full",
+    ]);
+  });
+
+  test("forgets one that goes in the turn in which it has come", () => {
+    const { connections, accept, pass, events } = openDoors([], { clientsMax: 1 });
+    const ann = accept();
+    accept().data.failed();
+    ann.data.failed();
+    pass(0);
+    expect([connections.open, events]).toEqual([
+      0,
+      ["joined 10.0.0.1:1", "refused 10.0.0.1:2: reset", "left 10.0.0.1:1: reset"],
+    ]);
+  });
+
   test("keeps only so many that it has refused, and closes the oldest for a newcomer", () => {
-    const { connections, accept } = openDoors([], { clientsMax: 1, lingerersMax: 2 });
+    const { connections, accept, pass } = openDoors([], { clientsMax: 1, lingerersMax: 2 });
     accept();
     const refused = Array.from({ length: 4 }, () => accept());
+    pass(0);
     expect(refused.map((socket) => socket.closed)).toEqual([true, true, false, false]);
     for (const { received, reset } of refused) expect([received, reset]).toEqual([FULL, false]);
     expect(connections.open).toBe(3);
@@ -41,8 +70,9 @@ describe("a full room", () => {
 
   test("of arrivals is full too, and no more than so many wait to be refused", () => {
     const options = { clientsMax: 1, lingerersMax: 1 };
-    const { connections, accept, events } = openDoors([HANDSHAKE], options);
+    const { connections, accept, pass, events } = openDoors([HANDSHAKE], options);
     const [first, second, third] = [accept(), accept(), accept()];
+    pass(0);
     expect([first.reset, second.reset, third.reset]).toEqual([false, true, false]);
     third.sends("hello");
     expect(third.received).toBe(FULL);

@@ -105,7 +105,9 @@ export class Deadlines {
   /** What holds once it has. */
   checkFlush(seat: Seat): void {
     const state = this.#state;
-    if (seat.lost || state.now < seat.deadlineMs) return;
+    // One that was refused at the end of this flush is looked after in the next.
+    const isNew = seat.decidedStep === state.seen.steps;
+    if (seat.lost || isNew || state.now < seat.deadlineMs) return;
     const isPending = seat.state === "member" && seat.pending.length > 0;
     const hasMovedOn = isPending && state.reached(seat) >= seat.goalLeast;
     if (seat.state === "member" && !isPending) return;

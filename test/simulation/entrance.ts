@@ -14,6 +14,7 @@ const PASS_PHRASE_BYTES_MAX = 1024;
 const NAME_BYTES_MAX = 1024;
 /** How long one may take for its name. */
 const NAME_MS = 60_000;
+const ROOM_FULL = "room is full";
 
 export class Entrance {
   readonly #state: State;
@@ -21,6 +22,9 @@ export class Entrance {
   readonly #sending: Sending;
   /** Members whose names were given to others just now. */
   readonly #takeovers = new Map<Seat, string>();
+  /** Those that found nothing free when they came: it is decided about them in this order. */
+  readonly waiting: Seat[] = [];
+  #seatless = 0;
 
   constructor(state: State, naming: Naming, sending: Sending) {
     this.#state = state;
@@ -30,15 +34,23 @@ export class Entrance {
 
   /** Somebody connects; `accept` follows, then `accepted`. */
   accepts(seat: Seat): void {
-    const { rules, seen } = this.#state;
+    const { seen } = this.#state;
     this.#state.seats.push(seat);
     this.#state.arriving = seat;
     seen.connections++;
     // A peer that has reset already has no address, and never was here.
     if (seat.address === undefined) return;
     if (this.#state.stopping) return this.#leavesWithServer(seat);
-    seat.refusal = this.#refusalOf(seat.address);
-    this.#comesIn(seat, rules.handshake ? "handshake" : "pass phrase");
+    this.#takesSeat(seat);
+  }
+
+  /** The turn is over in which this one came: what is free is its own. */
+  decides(): Seat | undefined {
+    const seat = this.waiting.shift();
+    if (seat?.state !== "arrival") return undefined;
+    seat.decidedStep = this.#state.seen.steps;
+    this.#takesSeat(seat);
+    return seat;
   }
 
   /** `accept` is over. */
@@ -62,6 +74,7 @@ export class Entrance {
   /** Bytes of an arrival arrive; returns those that it sends as a member. */
   receives(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
     let rest: Uint8Array | undefined = bytes;
+    if (this.waiting.includes(seat)) seat.early = Buffer.concat([seat.early, bytes]);
     if (seat.awaits === "pass phrase") rest = this.#receivesPhrase(seat, bytes);
     if (rest && seat.awaits === "name" && seat.outcome === undefined)
       rest = this.#receivesName(seat, rest);
@@ -71,6 +84,7 @@ export class Entrance {
   /** The end of an arrival's input arrives. */
   ends(seat: Seat): void {
     const { awaits, begun } = seat;
+    if (this.waiting.includes(seat)) return;
     if (awaits === "handshake") this.#expects(seat, "is reset", "gone before the handshake");
     else if (seat.endedBy === "cut off") this.#expects(seat, "is reset", "cut off");
     else if (this.#speaksAnother(seat, Buffer.concat([begun, Uint8Array.of(LF)]))) return;
@@ -171,7 +185,11 @@ export class Entrance {
     const { seats, arriving } = this.#state;
     const open = seats.filter((other) => !other.known && other !== arriving);
     const lingering = open.filter((other) => other.state === "departing");
-    if (lingering.length === 0) return seat === open.find((other) => other.isSeatless);
+    if (lingering.length === 0) {
+      const nth = ({ seatlessNth = 0 }: Seat) => seatlessNth;
+      const seatless = open.filter((other) => other.isSeatless);
+      return seatless.every((other) => nth(seat) <= nth(other)) && seat.isSeatless;
+    }
     // Those that linger since the same moment are alike.
     const isLingering = seat.state === "departing";
     return isLingering && lingering.every((other) => seat.deadlineMs <= other.deadlineMs);
@@ -190,7 +208,10 @@ export class Entrance {
     } else {
       this.#state.demand(this.makesRoom(seat), seat, "refused before its deadline");
       seen.oldestArrivalsClosed++;
-      this.#expects(seat, "is reset", "reset");
+      // Without a handshake to come first, it can be told.
+      const isTold = seat.awaits === "seat" && !rules.handshake;
+      if (seat.awaits === "seat") seat.refusal = ROOM_FULL;
+      this.#expects(seat, isTold ? "is told" : "is reset", "reset");
     }
   }
 
@@ -198,6 +219,39 @@ export class Entrance {
     this.#expects(seat, "is closed");
     seat.why = "server stopping";
     this.#state.seen.arrivalsStopped++;
+  }
+
+  /** It comes in, to have a seat and to be one of those from its address; or it waits for that, once. */
+  #takesSeat(seat: Seat): void {
+    const { rules, occupied } = this.#state;
+    const { address = "", awaits } = seat;
+    const next = rules.handshake ? "handshake" : "pass phrase";
+    if (awaits !== "address") {
+      if (occupied >= rules.clientsMax)
+        return awaits === "seat" ? this.#isRefused(seat, ROOM_FULL) : this.#waits(seat, "seat");
+      seat.seatlessNth = undefined;
+      const isAllowed = rules.allow?.includes(address) ?? true;
+      if (!isAllowed || rules.deny?.includes(address))
+        return this.#isRefused(seat, `not allowed from ${address}`);
+    }
+    const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
+    if (address === "" || this.#state.occupiedFrom(address) < clientsPerAddressMax)
+      return this.#comesIn(seat, next);
+    if (awaits !== "address") this.#waits(seat, "address");
+    else this.#isRefused(seat, `too many connections from ${address}`);
+  }
+
+  #isRefused(seat: Seat, why: string): void {
+    seat.refusal = why;
+    seat.seatlessNth ??= ++this.#seatless;
+    this.#comesIn(seat, this.#state.rules.handshake ? "handshake" : "pass phrase");
+  }
+
+  #waits(seat: Seat, what: "seat" | "address"): void {
+    if (what === "seat") seat.seatlessNth = ++this.#seatless;
+    this.#awaits(seat, what);
+    this.waiting.push(seat);
+    this.#state.seen.waited++;
   }
 
   /** What is asked of it next, from this on. */
@@ -276,27 +330,18 @@ export class Entrance {
       this.#sending.disconnects(over, `the name ${name} was taken over`);
   }
 
-  #awaits(seat: Seat, what: "handshake" | "pass phrase" | "name"): void {
+  #awaits(seat: Seat, what: "seat" | "address" | "handshake" | "pass phrase" | "name"): void {
     if (seat.state === "new") this.#state.seen.arrivals++;
     seat.state = "arrival";
     seat.awaits = what;
-    seat.deadlineMs = this.#state.now + (what === "name" ? NAME_MS : this.#state.rules.arrivalMs);
+    const isUntimed = what === "seat" || what === "address";
+    const withinMs = what === "name" ? NAME_MS : this.#state.rules.arrivalMs;
+    seat.deadlineMs = isUntimed ? Number.POSITIVE_INFINITY : this.#state.now + withinMs;
   }
 
   #expects(seat: Seat, outcome: Outcome, why?: string): void {
     seat.outcome = outcome;
     seat.why = seat.refusal ?? why;
-  }
-
-  #refusalOf(address: string): string | undefined {
-    const { rules, occupied } = this.#state;
-    if (occupied >= rules.clientsMax) return "room is full";
-    const isAllowed = rules.allow?.includes(address) ?? true;
-    if (!isAllowed || rules.deny?.includes(address)) return `not allowed from ${address}`;
-    const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
-    if (address !== "" && this.#state.occupiedFrom(address) >= clientsPerAddressMax)
-      return `too many connections from ${address}`;
-    return undefined;
   }
 
   #count(why: string): void {
@@ -306,7 +351,7 @@ export class Entrance {
     if (why.startsWith("no handshake")) seen.lateHandshakes++;
     if (why.startsWith("no pass phrase")) seen.latePassPhrases++;
     if (why.startsWith("no name")) seen.lateNames++;
-    if (why === "room is full") seen.roomFull++;
+    if (why === ROOM_FULL) seen.roomFull++;
     if (why === "wrong pass phrase") seen.wrongPassPhrases++;
     if (why.startsWith("speaks")) seen.otherProtocols++;
   }

@@ -52,6 +52,19 @@ export class Model {
     return stopping && open === 0 && (!heldUp || isOverdue);
   }
 
+  /** The server decides about one that found nothing free when it came. */
+  decides(decide: () => void): void {
+    const seat = this.entrance.decides();
+    if (seat && !this.entrance.waiting.includes(seat)) {
+      if (seat.refusal === undefined) this.state.seen.waitedWell++;
+      if (seat.early.length > 0) this.receives(seat, seat.early);
+      if (seat.ended && seat.outcome === "joins") this.sending.ends(seat);
+      else if (seat.ended && seat.outcome === undefined) this.entrance.ends(seat);
+    }
+    decide();
+    if (seat) this.entrance.answered(seat);
+  }
+
   /** Bytes arrive. */
   receives(seat: Seat, bytes: Uint8Array): void {
     const isArrival = seat.state === "arrival";
@@ -97,7 +110,7 @@ export class Model {
     if (this.isFlushing && !this.state.waiting.includes(this.presence.sender))
       this.deadlines.leaveStopping();
     this.presence.wait();
-    this.sending.takeTurn(this.presence.sender, run.length);
+    this.sending.takeTurn(this.presence.sender, run.length, run.length);
     this.presence.sent(run);
   }
 
@@ -166,6 +179,8 @@ export class Model {
     state.seen.steps++;
     state.forgetGone();
     this.sending.checkTold(turnDue);
+    for (const seat of this.entrance.waiting)
+      state.demand(turnDue, seat, "waits, and nobody is to decide about it");
     for (const { seat } of state.silent) state.demand(false, seat, "not told to have left");
     expectCount("connections open", server.open, state.open);
     expectCount("members and those that leave", server.members, state.members);

@@ -14,8 +14,24 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "this.open < this.clientsMax + this.#lingerersMax",
     ],
     "only those that linger make room, not those that wait to be refused": [
-      "    else refused?.failed();\n",
+      "    else if (seatless?.held) seatless.failed();\n",
       "",
+    ],
+    "those that wait for a seat make no room": [
+      "    if (!lingering.first && !seatless?.held) seatless?.refuse(REFUSALS.roomIsFull);\n",
+      "",
+    ],
+    "one that waits for a seat is closed although others linger": [
+      "if (!lingering.first && !seatless?.held)",
+      "if (!seatless?.held)",
+    ],
+    "one that has got a seat is closed for a newcomer": [
+      "      this.seatless.delete(arrival);\n",
+      "",
+    ],
+    "it is decided about a seat before those leave that do in this turn": [
+      "    this.room.flush();\n    for (const decide of this.atEndOfTurn.splice(0)) decide();\n",
+      "    for (const decide of this.atEndOfTurn.splice(0)) decide();\n    this.room.flush();\n",
     ],
     "a closed connection is still counted": ["    way.open--;\n", ""],
     "a peer that has reset already is counted for ever": [
@@ -32,8 +48,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
     "an arrival takes no seat": ["    this.#seats++;\n", ""],
     "one member more may be there": [
-      "this.#seats >= this.clientsMax",
-      "this.#seats > this.clientsMax",
+      "this.#seats < this.clientsMax",
+      "this.#seats <= this.clientsMax",
     ],
     "an arrival may take all the time there is": [
       "for (const arrival of deadlines.over(now)) arrival.held?.late();",
@@ -79,15 +95,15 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("doors/door.ts", {
     "an arrival that is refused takes a seat": [
-      "    this.#giveUpSeat();\n    this.#host.refused.add(this);",
-      "    this.#host.refused.add(this);",
+      "    this.#giveUpSeat();\n    this.#host.seatless.add(this);",
+      "    this.#host.seatless.add(this);",
     ],
     "an arrival that has gone keeps its seat": [
       "    this.#release();\n    this.#giveUpSeat();",
       "    this.#release();",
     ],
     "an arrival that is refused is never reset to make room": [
-      "    this.#host.refused.add(this);\n",
+      "    this.#host.seatless.add(this);\n",
       "",
     ],
     "an arrival that has gone is still asked": [
@@ -135,18 +151,38 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "Buffer.concat([this.#received, bytes])",
       "Buffer.from(bytes)",
     ],
-    "nobody is woken for an arrival that is held": ["    this.#host.room.wake(0);\n", ""],
+    "nobody is woken for an arrival that is held": [
+      "    this.#host.room.wake(0);\n    this.#read();\n",
+      "    this.#read();\n",
+    ],
+    "one that finds no seat is refused before those leave that do in its turn": [
+      "    if (isFree()) return goOn();\n",
+      "    if (isFree()) return goOn();\n    if (refusal) return this.refuse(refusal);\n",
+    ],
+    "one that waits for a seat gets one that is not free": [
+      "      if (isFree()) goOn();\n      else this.refuse(refusal);\n",
+      "      goOn();\n",
+    ],
+    "one that waits for a seat never gets one": [
+      "      if (isFree()) goOn();\n      else this.refuse(refusal);\n",
+      "      this.refuse(refusal);\n",
+    ],
+    "one that has gone gets a seat": ["      if (!this.#host.arrivals.has(this)) return;\n", ""],
+    "nobody decides about one that waits for a seat": [
+      "    });\n    this.#host.room.wake(0);\n",
+      "    });\n",
+    ],
   }),
   ...faultsIn("doors/addresses.ts", {
     "an address is counted until its end of time": [
-      "if (left > 0) counts.set(address, left);",
-      "if (left >= 0) counts.set(address, left + 1);",
+      "if (count() > 1) counts.set(address, count() - 1);",
+      "if (count() > 0) counts.set(address, count());",
     ],
     "an address has all its places again once one is closed": [
-      "if (left > 0) counts.set(address, left);",
-      "if (left > 0) counts.set(address, 0);",
+      "if (count() > 1) counts.set(address, count() - 1);",
+      "if (count() > 1) counts.set(address, 0);",
     ],
-    "an address may have one connection more": ["count >= max ?", "count > max ?"],
+    "an address may have one connection more": ["count() < max,", "count() <= max,"],
     "an address that is mapped into IPv6 is another": [
       "const address = unmapAddress(arrival.address);",
       "const address = unmapAddress(arrival.address) && arrival.address;",

@@ -28,23 +28,65 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     ],
     "the mark does not count as progress": ["return mark.length;", "return 0;"],
   }),
-  ...faultsIn("extras/names.ts", {
+  ...faultsIn("extras/names/named-lines.ts", {
     "a line has no name before it": [
-      "const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;",
-      "const prefixBytes = 0;",
+      "let { end, length, count } = putTogether(this.#prefix,",
+      "let { end, length, count } = putTogether(NOTHING,",
     ],
     "a name stands inside a line": [
-      "const next = run.indexOf(LF, end) + 1;",
-      "const next = Math.min(run.indexOf(LF, end) + 1, end + 30);",
+      "const next = lines.indexOf(LF, end) + 1;",
+      "const next = Math.min(lines.indexOf(LF, end) + 1, end + 30);",
     ],
-    "a line gets a name that has one": ["  return true;\n", "  return false;\n"],
+    "the first line gets a name that has one": [
+      "const isOwn = !this.#isWithinLine && startsWith(sent, prefix);",
+      "const isOwn = false;",
+    ],
+    "a line gets a name that has one": [
+      "if (!text.includes(between)) return lines;",
+      "return lines;",
+    ],
+    "a name that its sender puts inside a line is taken out": [
+      "const isOwn = !this.#isWithinLine && startsWith(sent, prefix);",
+      "const isOwn = startsWith(sent, prefix);",
+    ],
     "a line is taken for one with its name that begins like it": [
-      "index < prefix.length; index++",
-      "index < 1; index++",
+      "for (let at = 0; at < part.length; at++)",
+      "for (let at = 0; at < 1; at++)",
+    ],
+    "a name that is cut counts in the length of its line": [
+      "this.#isWithinLine ||= !startsWith(prefix, begun);",
+      "this.#isWithinLine ||= begun.length > 0;",
+    ],
+    "the beginning of a name is lost at the end of input": [
+      "Uint8Array.of(LF) : this.#begun);",
+      "Uint8Array.of(LF) : NOTHING);",
+    ],
+    "a line of a name and nothing is lost at the end of input": [
+      "super.push(isEmpty ? Uint8Array.of(LF) : ",
+      "super.push(isEmpty ? NOTHING : ",
+    ],
+    "what begins like a name is taken for a beginning in the middle of a line": [
+      "    if (last > 0) this.#isWithinLine = false;\n",
+      "    this.#isWithinLine = false;\n",
     ],
     "names are not counted in what fits": [
-      "if (filled + length > bytesMax) break;",
-      "if (next > bytesMax) break;",
+      "length + lineBytes > bytesMax) return",
+      "next > bytesMax) return",
+    ],
+    "control characters are relayed": ["if (hasControl(length)) {", "if (length < 0) {"],
+    "a control character is overlooked behind others": [
+      "      if (isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0)) return true;\n",
+      "      return isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0);\n",
+    ],
+    "a CR inside a line is relayed": [" && (byte !== CR || next !== LF);", " && byte !== CR;"],
+    "the CR of a line end is shown": [" && (byte !== CR || next !== LF);", ";"],
+    "a TAB is shown": ["return byte !== TAB && byte", "return byte"],
+    "DEL is relayed": ["return byte === DEL || (byte", "return (byte"],
+    "C1 controls are relayed": [" || (byte === C1_LEAD && next >> 5 === 4);", ";"],
+    "what is no C1 control is taken for one": ["next >> 5 === 4", "next >> 6 === 2"],
+    "lines are taken that were not put together, as they are longer now": [
+      "for (end = 0; count > 0; count--) end =",
+      "for (; count > 1e9; count--) end =",
     ],
   }),
   ...faultsIn("extras/wrapped-lines.ts", {
@@ -53,13 +95,27 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "return false;",
     ],
   }),
-  ...faultsIn("room/room.ts", {
-    "names are not counted in a quantum": [
-      "Math.max(this.loggedBytesMax, quantumBytes)",
-      "Math.max(this.lineBytesMax, quantumBytes)",
+  ...faultsIn("room/fair-queue.ts", {
+    "a turn is as long as the longest line can be": [
+      "let left = this.#quantumBytes;",
+      "let left = Math.max(this.#quantumBytes, this.#lineBytesMax);",
+    ],
+    "a line that is longer than a quantum is never taken": [
+      "?? (isFirst ? take(this.#lineBytesMax) : undefined)",
+      "",
+    ],
+    "a line that is longer than a quantum is taken behind others": [
+      "(isFirst ? take",
+      "(sender ? take",
     ],
   }),
-  ...faultsIn("extras/names.ts", {
+  ...faultsIn("room/room.ts", {
+    "names are not counted in the longest line": [
+      "new FairQueue(this, quantumBytes, this.loggedBytesMax)",
+      "new FairQueue(this, quantumBytes, this.lineBytesMax)",
+    ],
+  }),
+  ...faultsIn("extras/names/names.ts", {
     "what follows a name in the first line is lost": [
       'line.toString("utf8", 0, colon), 0);',
       'line.toString("utf8", 0, colon), line.length + 1);',

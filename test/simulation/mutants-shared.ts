@@ -169,13 +169,13 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a client joins before it is known whose name it is",
-    file: "extras/names.ts",
+    file: "extras/names/names.ts",
     code: "if (this.#reservations && !before) return",
     becomes: "if (this.#reservations && before?.name === '') return",
   },
   {
     fault: "a name is free before what was sent under it has its place",
-    file: "extras/names.ts",
+    file: "extras/names/names.ts",
     code: "  left(member: Member): void {",
     becomes: "  gone(member: Member): void {",
   },

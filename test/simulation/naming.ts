@@ -13,6 +13,7 @@ const NO_NAMES = [
   "x".repeat(33),
   "x".repeat(1100),
   "a\u200bb",
+  "a\u{1d159}",
   "\u202ebob",
 ] as const;
 
@@ -40,9 +41,21 @@ export class Naming {
   /** A line of a member, as it is relayed. */
   asRelayed({ ownName }: Seat, line: Uint8Array): Uint8Array {
     if (ownName === undefined) return line;
-    const prefix = Buffer.from(`${ownName}: `);
-    const hasIt = Buffer.compare(line.subarray(0, prefix.length), prefix) === 0;
-    return hasIt ? line : Buffer.concat([prefix, line]);
+    const own = prefixOf(ownName);
+    const text = Buffer.from(line).toString("latin1");
+    const sent = text.startsWith(own) ? text.slice(own.length) : text;
+    const end = /\r?\n$/.exec(sent)?.[0] ?? "";
+    const shown = show(sent.slice(0, sent.length - end.length));
+    if (shown.length > sent.length - end.length) this.#state.seen.shownLines++;
+    return Buffer.from(own + shown + end, "latin1");
+  }
+
+  /** How much of what has come of a line counts in its length: all but its sender's name before it. */
+  countedBytes({ ownName }: Seat, line: Buffer): number {
+    if (ownName === undefined) return line.length;
+    const [own, text] = [prefixOf(ownName), line.toString("latin1")];
+    if (text.startsWith(own)) return text.length - own.length;
+    return own.startsWith(text) ? 0 : text.length;
   }
 
   /** What somebody is told who is asked for a name. */
@@ -93,9 +106,24 @@ function hasName({ state, leaving, unsent }: Seat): boolean {
   return state === "member" ? leaving === undefined : state === "gone" && unsent.length > 0;
 }
 
+/** As UTF-8, a byte to a character. */
+function prefixOf(name: string): string {
+  return Buffer.from(`${name}: `).toString("latin1");
+}
+
+/** What acts on a terminal, in a form that does not, and the rest. */
+function show(text: string): string {
+  const ofC1 = (_: string, byte: string) => `^[${String.fromCharCode(byte.charCodeAt(0) - 0x40)}`;
+  const ofC0 = (byte: string) =>
+    `^${byte === "\x7f" ? "?" : String.fromCharCode(byte.charCodeAt(0) + 0x40)}`;
+  return text.replace(/\xc2([\x80-\x9f])/g, ofC1).replace(/[\0-\x08\n-\x1f\x7f]/g, ofC0);
+}
+
 /** Good enough for the names that peers have here, or parts of them. */
 function isName(name: string): boolean {
-  return [...name].length <= 32 && /^[^\s:\0-\x1f\x7f-\x9f\u200b\u202e\ufffd]+$/.test(name);
+  return (
+    [...name].length <= 32 && /^[^\s:\0-\x1f\x7f-\x9f\u200b\u202e\ufffd\u{1d159}]+$/u.test(name)
+  );
 }
 
 function keyOf(name: string): string {

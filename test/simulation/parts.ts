@@ -8,7 +8,7 @@ import { bot, type BotEvents, type BotRoom } from "../../lib/extras/bot.ts";
 import { firstBytes } from "../../lib/extras/first-bytes.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
-import { names } from "../../lib/extras/names.ts";
+import { names } from "../../lib/extras/names/names.ts";
 import type { Context, Part } from "../../lib/extras/part.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
@@ -33,7 +33,7 @@ export function loadParts(
   if (rules.passPhrase !== undefined) parts.push(passPhrase(context));
   parts.push(firstBytes(context));
   if (rules.linesPerSecond !== undefined) parts.push(rate(rules.linesPerSecond));
-  if (rules.names) parts.push(names(context));
+  if (rules.names) parts.push(names(context, rules.lineBytesMax));
   if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));
   if (rules.announce) {
     const flush = () => {

@@ -60,8 +60,7 @@ export class PeerLines {
 
   #nextLine(): Buffer {
     const { random, model } = this.#network;
-    if (model.state.rules.names && random.chance(200))
-      return Buffer.from(`${random.pick([`${this.#ownName}: `, "* bob left", "bob: ", "x"])}\n`);
+    if (model.state.rules.names && random.chance(200)) return this.#nextNamed();
     const line = Buffer.alloc(this.#lineLength() + 1, LF);
     const first = random.below(256);
     for (let at = 0; at < line.length - 1; at++) {
@@ -71,6 +70,28 @@ export class PeerLines {
       line[at] = isLeftOut ? 0x0d : byte;
     }
     return line;
+  }
+
+  /** What is about names: one's own before a line, that of another, or what would hide it. */
+  #nextNamed(): Buffer {
+    const { random, model } = this.#network;
+    const own = `${this.#ownName}: `;
+    const longest = "z".repeat(model.state.rules.lineBytesMax - 1);
+    const line = random.pick([
+      ...[
+        own,
+        `${own}${own}`,
+        `x${own}${own}x`,
+        `${own}${longest}`,
+        "* bob left",
+        "bob: ",
+        "x",
+        "\r\r",
+        "\u009b2K",
+      ],
+      ...["\r\x1b[2Kbob: hello\r", "\x7f\t\0\u00a0\u00bf", longest.replaceAll("z", "\x1b")],
+    ]);
+    return Buffer.from(`${line}\n`);
   }
 
   /** Without the LF. */

@@ -176,7 +176,7 @@ function chooseRules(random: Random): Rules {
   const entrance = chooseEntrance(random, telnet);
   const names = lineBytesMax >= 16 && random.chance(400);
   return {
-    logBytes: names ? logBytes + NAME_BYTES_MAX : logBytes,
+    logBytes: names ? logBytes + lineBytesMax + NAME_BYTES_MAX : logBytes,
     lineBytesMax,
     names,
     telnet,

@@ -46,9 +46,15 @@ export class Seat {
   /** Why it cannot stay, known from its accept on. */
   refusal: string | undefined;
   /** Which of the things that are asked of it is next. */
-  awaits: "handshake" | "pass phrase" | "name" | undefined;
+  awaits: "seat" | "address" | "handshake" | "pass phrase" | "name" | undefined;
   /** What it has sent of what it is asked for. */
   begun = Buffer.alloc(0);
+  /** What it has sent before it was asked for anything. */
+  early = Buffer.alloc(0);
+  /** In which step it was decided whether there is something free for it. */
+  decidedStep = -1;
+  /** Its place among those that had no seat on their way in. */
+  seatlessNth: number | undefined;
   outcome: Outcome | undefined;
   /** The reason that has to be reported with it. */
   why: string | undefined;
@@ -146,6 +152,8 @@ export class Seat {
 
   /** Whether it has none of the seats, being refused or having left. */
   get isSeatless(): boolean {
-    return this.state === "departing" || (this.state === "arrival" && this.refusal !== undefined);
+    const isArrival = this.state === "arrival";
+    const hasNone = this.refusal !== undefined || this.awaits === "seat";
+    return this.state === "departing" || (isArrival && hasNone);
   }
 }

@@ -12,7 +12,7 @@ import { show, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
-/** The most a sender sends in one turn, unless the log is small or its line long. */
+/** The most a sender sends in one turn, unless the log is small, or its first line is longer. */
 const SHARE_BYTES = 64 << 10;
 /** How many changes of sender the log can note, at the least, less one that may lie before history. */
 const RUNS_MIN = 63;
@@ -29,6 +29,7 @@ export class Sending {
   /** The sender whose turn it is while others wait, and how much it has sent in it. */
   #turn: Seat | undefined;
   #turnBytes = 0;
+  #turnBytesMax = 0;
 
   constructor(state: State, receiving: Receiving, presence: Presence, naming: Naming) {
     this.#state = state;
@@ -48,7 +49,8 @@ export class Sending {
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
       // An unfinished line leaves room for its LF.
-      seat.tooLong = seat.unfinished.length + (isWhole ? 0 : 1) > rules.lineBytesMax;
+      const counted = this.#naming.countedBytes(seat, seat.unfinished);
+      seat.tooLong = counted + (isWhole ? 0 : 1) > rules.lineBytesMax;
       if (isWhole && !seat.tooLong) this.#finishLine(seat);
       at = end;
     }
@@ -108,7 +110,7 @@ export class Sending {
   /** A member has sent a run, or the bot around the room. */
   sent(sender = this.#nextBot(), run: Uint8Array): void {
     const state = this.#state;
-    this.takeTurn(sender, run.length);
+    this.takeTurn(sender, run.length, run.indexOf(LF) + 1);
     state.stirs(sender);
     let at = 0;
     while (at < run.length) {
@@ -195,7 +197,7 @@ export class Sending {
   }
 
   /** Those who wait send in turn, a share at a time; without rates it is clear who waits for what. */
-  takeTurn(sender: Seat, bytes: number): void {
+  takeTurn(sender: Seat, bytes: number, firstLineBytes: number): void {
     const { rules, waiting } = this.#state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
@@ -210,10 +212,11 @@ export class Sending {
       this.#turnBytes = 0;
       waiting.push(...waiting.splice(0, 1));
     }
-    this.#turnBytes += bytes;
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
-    const share = Math.max(this.#state.loggedBytesMax, part);
-    const isMore = this.#turn === sender && this.#turnBytes > share;
+    if (this.#turnBytes === 0)
+      this.#turnBytesMax = firstLineBytes > part ? this.#state.loggedBytesMax : part;
+    this.#turnBytes += bytes;
+    const isMore = this.#turn === sender && this.#turnBytes > this.#turnBytesMax;
     const what = `sends ${this.#turnBytes} bytes while ${next?.name} waits`;
     this.#state.demand(!isMore, sender, what);
   }

@@ -7,6 +7,8 @@ export class Sightings {
   connections = 0;
   webSockets = 0;
   arrivals = 0;
+  waited = 0;
+  waitedWell = 0;
   passPhrases = 0;
   notAllowed = 0;
   tooManyFromAddress = 0;
@@ -34,6 +36,7 @@ export class Sightings {
   noNames = 0;
   lateNames = 0;
   namesTaken = 0;
+  shownLines = 0;
   takeovers = 0;
   idle = 0;
   paced = 0;

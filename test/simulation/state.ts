@@ -77,7 +77,8 @@ export class State {
 
   /** The seats that clients of an address have. */
   occupiedFrom(address: string): number {
-    return this.#count((seat) => seat.address === address && this.#hasSeat(seat));
+    const isFrom = (seat: Seat) => seat.address === address && seat.awaits !== "address";
+    return this.#count((seat) => isFrom(seat) && this.#hasSeat(seat));
   }
 
   /** How far into all that was sent the member furthest behind is. */
@@ -104,7 +105,9 @@ export class State {
 
   /** The longest line that can be sent. */
   get loggedBytesMax(): number {
-    return this.rules.lineBytesMax + (this.rules.names ? NAME_BYTES_MAX : 0);
+    const { lineBytesMax, names } = this.rules;
+    // Each byte may be a control character, which is shown as two.
+    return names ? 2 * lineBytesMax + NAME_BYTES_MAX : lineBytesMax;
   }
 
   /** How much the log keeps of what everybody has. */

@@ -31,7 +31,7 @@ import {
 } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
-import { NAME_BYTES_MAX, show, Violation } from "./state.ts";
+import { show, Violation } from "./state.ts";
 import { WebConnection } from "./web.ts";
 
 /** How many events may follow once no more is sent, and how often time goes on, before the room is restless. */
@@ -180,7 +180,7 @@ class World implements Network {
     return new Room({
       ...rules,
       keptBytes: this.model.state.keptBytes,
-      addedBytesMax: rules.names ? NAME_BYTES_MAX : 0,
+      addedBytesMax: this.model.state.loggedBytesMax - rules.lineBytesMax,
       now: () => this.model.state.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.#turnDue = true;
@@ -429,6 +429,11 @@ class World implements Network {
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
     this.model.isFlushing = true;
+    const { atEndOfTurn } = this.server;
+    if (atEndOfTurn.length !== this.model.entrance.waiting.length)
+      throw new Violation(`${atEndOfTurn.length} wait for the end of the turn`);
+    for (const [at, decide] of atEndOfTurn.entries())
+      atEndOfTurn[at] = () => this.model.decides(decide);
     this.server.flush();
     this.model.isFlushing = false;
     if (this.#thrownByBot) throw this.#thrownByBot;

@@ -39,7 +39,7 @@ terminalTest("nobody else controls this terminal", async () => {
   bob.say("telnet\r\n");
   await terminal.becomes(
     ...["^[[2J^[[Hgone", "^[]0;mine^G title", "yes^Mno", "abc^H^H^Hxyz"],
-    ...["<9B>2J <U+009B>2J", "<U+202E>desrever", "^[[6n^[[?1049h", "telnet", "> typing"],
+    ...["<9B>2J ^[[2J", "<U+202E>desrever", "^[[6n^[[?1049h", "telnet", "> typing"],
   );
   expect(await terminal.title()).toBe(title);
 });

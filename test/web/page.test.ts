@@ -387,6 +387,15 @@ inBrowser("a line that is too long is not sent", async () => {
   expect(peer.text).toBe("ann: short\n");
 });
 
+inBrowser("with --names, a line may be as long as it may be without the name", async () => {
+  const { server, url } = await startWeb("--max-line", "6", "--names");
+  const bob = await server.connectNamed("bob");
+  const ann = await enter(url, "ann-with-a-long-name");
+  await server.logged(" joined ann-with-a-long-name ");
+  await ann.says("short");
+  await bob.hears("ann-with-a-long-name: short\n");
+});
+
 inBrowser("it fits on a phone", async () => {
   const { server, url } = await startWeb();
   const phone = await enter(url, "ann", { width: 360, height: 640 });

@@ -5,7 +5,7 @@
  */
 
 import { Arrival, type Way } from "../../../lib/doors/door.ts";
-import { names, PREFIX_BYTES_MAX } from "../../../lib/extras/names.ts";
+import { names, PREFIX_BYTES_MAX } from "../../../lib/extras/names/names.ts";
 import type { Context, Part } from "../../../lib/extras/part.ts";
 import { presence } from "../../../lib/extras/presence.ts";
 import { Session } from "../../../lib/redis/session.ts";
@@ -120,7 +120,7 @@ class SharedWorld {
     for (const fault of faults) if (!isWild || random.chance(600)) this.#weights[fault] = 0;
     const lineBytesMax = random.pick([20, 40, 100]);
     const names = random.chance(300);
-    const saidBytesMax = lineBytesMax + (names ? PREFIX_BYTES_MAX : 0);
+    const saidBytesMax = names ? 2 * lineBytesMax + PREFIX_BYTES_MAX : lineBytesMax;
     this.rules = {
       lineBytesMax,
       names,
@@ -381,12 +381,12 @@ class Server {
     const { order, reservations } = this.session;
     const parts: Part[] = [{ order, reservations }];
     const context = { secrets: {}, parts } as unknown as Context; // all that these parts ask for
-    if (world.rules.names) parts.push(names(context));
+    if (world.rules.names) parts.push(names(context, world.rules.lineBytesMax));
     if (world.rules.announce) parts.push(presence(context));
     this.room = new Room({
       ...world.rules,
       order,
-      addedBytesMax: world.rules.names ? PREFIX_BYTES_MAX : 0,
+      addedBytesMax: world.rules.saidBytesMax - world.rules.lineBytesMax,
       extras: [
         () => ({ joined: ({ cursor }) => this.#enters(cursor.socket as SharedSeat) }), // all are
         ...parts.flatMap(({ extra }) => extra ?? []),

@@ -1,20 +1,21 @@
 /**
  * `--names`: a client joins with a name, which stands before each of its lines. It is that of its
  * certificate, or else the first line that it sends, or what stands before the first `: ` in it. No
- * two members have names that could be taken for one.
+ * two members have names that could be taken for one, and no line can act on a terminal so that it
+ * shows another name.
  */
 
-import type { Arrival, Door } from "../doors/door.ts";
-import { awaitLine } from "../doors/first-bytes.ts";
-import { isName, NAME_LENGTH_MAX, nameKey } from "../program/name.ts";
-import { askForName, DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
-import { formatTime } from "../program/units.ts";
-import type { Extra } from "../room/extra.ts";
-import type { Lines } from "../room/fair-queue.ts";
-import { LF } from "../room/line-buffer.ts";
-import type { Member } from "../room/member.ts";
-import type { Context, Part, Reservations } from "./part.ts";
-import { WrappedLines } from "./wrapped-lines.ts";
+import type { Arrival, Door } from "../../doors/door.ts";
+import { awaitLine } from "../../doors/first-bytes.ts";
+import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
+import { askForName, DISCONNECTS, LASTING, REFUSALS } from "../../program/server-messages.ts";
+import { formatTime } from "../../program/units.ts";
+import type { Extra } from "../../room/extra.ts";
+import type { Lines } from "../../room/fair-queue.ts";
+import type { Member } from "../../room/member.ts";
+import { DEFAULTS } from "../../room/room.ts";
+import type { Context, Part, Reservations } from "../part.ts";
+import { NamedLines, shownBytesMax } from "./named-lines.ts";
 
 /** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
 export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
@@ -26,9 +27,17 @@ const NAME_BYTES_MAX = 1024;
 /** How many names a newcomer is told. */
 const TOLD_MAX = 10;
 
-export function names(context: Context): Part {
+/** What `listen` takes. */
+export interface NamesSettings {
+  readonly names?: boolean | undefined;
+  readonly lineBytesMax?: number;
+}
+
+/** @param lineBytesMax the longest line, as it comes, in bytes */
+export function names(context: Context, lineBytesMax = DEFAULTS.lineBytesMax): Part {
   const all = new Names(context);
-  return { door: all, extra: () => all, addedBytesMax: PREFIX_BYTES_MAX };
+  const addedBytesMax = PREFIX_BYTES_MAX + shownBytesMax(lineBytesMax) - lineBytesMax;
+  return { door: all, extra: () => all, addedBytesMax };
 }
 
 /** Has a name, from when it asks for it until its member has left. */
@@ -161,58 +170,4 @@ class Names implements Door, Extra {
     this.#owners.delete(owner.key);
     this.#reservations?.release(owner.key);
   }
-}
-
-/** Where lines are put together, and behind that those they are made of. */
-let scratch = new Uint8Array(0);
-
-/**
- * Puts `name: ` before each line that it gives out, unless the member has sent that itself.
- *
- * Names are put in when lines are taken, so that a million empty lines that wait do not become 32
- * times as many bytes.
- */
-export class NamedLines extends WrappedLines {
-  readonly #name: string;
-  /** Undefined until a line is taken: most of those who are here send nothing. */
-  #prefix: Uint8Array | undefined;
-
-  constructor(lines: Lines, name: string) {
-    super(lines);
-    this.#name = name;
-  }
-
-  /**
-   * Takes out lines of the oldest run, as many as fit with the name before each, if any does. They
-   * stay as they are until the next call, on whichever member's lines.
-   */
-  override take(bytesMax: number): Uint8Array | undefined {
-    const run = this.next;
-    if (run === undefined) return undefined;
-    const prefix = (this.#prefix ??= new TextEncoder().encode(`${this.#name}: `));
-    // Within one array, copying many short lines is fastest.
-    const bytes = (scratch =
-      scratch.length < 2 * bytesMax ? new Uint8Array(2 * bytesMax) : scratch);
-    bytes.set(run.subarray(0, bytesMax), bytesMax);
-    let end = 0;
-    let filled = 0;
-    while (end < run.length) {
-      const next = run.indexOf(LF, end) + 1;
-      const prefixBytes = startsWith(run, end, prefix) ? 0 : prefix.length;
-      const length = prefixBytes + next - end;
-      if (filled + length > bytesMax) break;
-      for (let at = 0; at < prefixBytes; at++) bytes[filled + at] = prefix[at] ?? 0;
-      bytes.copyWithin(filled + prefixBytes, bytesMax + end, bytesMax + next);
-      filled += length;
-      end = next;
-    }
-    if (end > 0) super.take(end);
-    return end > 0 ? bytes.subarray(0, filled) : undefined;
-  }
-}
-
-function startsWith(run: Uint8Array, at: number, prefix: Uint8Array): boolean {
-  for (let index = 0; index < prefix.length; index++)
-    if (run[at + index] !== prefix[index]) return false;
-  return true;
 }
