@@ -1,7 +1,7 @@
 /** A connection to the stream of a room in Redis, by two clients of Bun: one adds, one waits for entries. */
 
-import { ADD, JOIN } from "./scripts.ts";
-import type { Entry, OpenStream, Trouble } from "./stream.ts";
+import { ADD, BEAT, DROP, JOIN } from "./scripts.ts";
+import type { Entry, OpenStream, States, Trouble } from "./stream.ts";
 
 /** How long a connection may take, in ms. */
 export const CONNECT_MS = 5_000;
@@ -23,25 +23,23 @@ export interface RedisStream {
   readonly room: string;
   /** The longest line, in bytes: less is read at a time where lines may be long. */
   readonly lineBytesMax: number;
-  /** How much is kept for servers that join later, in bytes. */
-  readonly historyBytes: number;
   /** What all servers of the room have in common, as on a command line. */
   readonly options: string;
 }
 
 /** How to connect to a stream. */
 export function opener(stream: RedisStream): OpenStream {
-  const { url, room, lineBytesMax, historyBytes, options } = stream;
+  const { url, room, lineBytesMax, options } = stream;
   // The braces have a cluster keep all keys of a room on one node.
   const key = `linechat:{${room}}`;
-  const keys = ["3", key, `${key}:state`, `${key}:history`];
+  const keys = ["3", key, `${key}:servers`, `${key}:names`];
   const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * lineBytesMax)));
   return (onOpen, onLost) => {
     const adder = openClient(url);
     const reader = openClient(url);
     let isClosed = false;
     /** What Redis calls the scripts. */
-    const sha1 = { join: "", add: "" };
+    const sha1 = { join: "", add: "", beat: "", drop: "" };
     const close = () => {
       isClosed = true;
       adder.close();
@@ -62,25 +60,36 @@ export function opener(stream: RedisStream): OpenStream {
       const inTime = reply.finally(() => clearTimeout(late));
       inTime.then((answer) => isClosed || onReply(answer), fail);
     };
-    ask(adder, ["SCRIPT", "LOAD", JOIN], (loaded: string) => (sha1.join = loaded));
-    ask(adder, ["SCRIPT", "LOAD", ADD], (loaded: string) => {
-      sha1.add = loaded;
-      onOpen();
-    });
+    const load = (script: keyof typeof sha1, text: string, done = () => {}) =>
+      ask(adder, ["SCRIPT", "LOAD", text], (loaded: string) => {
+        sha1[script] = loaded;
+        done();
+      });
+    load("join", JOIN);
+    load("beat", BEAT);
+    load("drop", DROP);
+    load("add", ADD, onOpen);
     return {
-      join(by, instead, done) {
-        type Reply = [id: string, others: [string, string][], history: string[]];
-        const words = ["EVALSHA", sha1.join, ...keys, by, instead, options];
-        ask(adder, words, ([id, others, elements]: Reply) => {
-          const history = elements.map((element) => element.slice(element.indexOf(" ") + 1));
-          done({ id, others: new Map(others), history });
-        });
+      join({ by, instead, number, read, keys: names }, done) {
+        type Reply = [id: string | null, after: string, servers: string[]];
+        const words = ["EVALSHA", sha1.join, ...keys, by, `${number}`, read, instead, options];
+        ask(adder, [...words, ...names], ([id, after, servers]: Reply) =>
+          done({ id: id ?? undefined, after, servers: statesOf(servers) }),
+        );
       },
       add({ by, number, read, tail, lines, isPassing, requests }, done) {
-        const fields = [by, `${number}`, read, tail, lines, isPassing ? "1" : "0"];
-        const kept = isPassing || historyBytes === 0 ? 0 : lines.length;
-        const history = [`${kept}`, `${historyBytes}`];
-        ask(adder, ["EVALSHA", sha1.add, ...keys, ...fields, ...history, ...requests], done);
+        const text = Buffer.from(lines.buffer, lines.byteOffset, lines.length).toString("latin1");
+        const fields = [by, `${number}`, read, tail, isPassing ? "passing" : "lines", text];
+        ask(adder, ["EVALSHA", sha1.add, ...keys, ...fields, ...requests], done);
+      },
+      beat({ by, number, read, count }, done) {
+        const words = ["EVALSHA", sha1.beat, ...keys, by, `${number}`, read, `${count}`];
+        type Reply = [last: string, servers: string[]];
+        ask(adder, words, ([last, servers]: Reply) => done(last, statesOf(servers)));
+      },
+      drop(name, state, done) {
+        const words = ["EVALSHA", sha1.drop, ...keys, name, state];
+        ask(adder, words, (names: string[] | null) => done(names ?? undefined));
       },
       read(after, done) {
         type Reply = Record<string, [string, string[]][]> | null;
@@ -92,17 +101,33 @@ export function opener(stream: RedisStream): OpenStream {
   };
 }
 
-/** Made of fields in the order in which the scripts write them; that of joining has only the first. */
+function statesOf(servers: readonly string[]): States {
+  const states = new Map<string, string>();
+  for (let at = 0; at < servers.length; at += 2)
+    states.set(servers[at] ?? "", servers[at + 1] ?? "");
+  for (const other of ["last", "options"]) states.delete(other);
+  return states;
+}
+
 function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {
-  const values = fields.filter((_, at) => at % 2 === 1);
-  const [after = "", by = "", number, read = "", lines = "", passing, granted = ""] = values;
-  const isPassing = passing === "1";
-  return { id, after, by, number: Number(number), read, lines, isPassing, granted };
+  const [, about = "", , text = ""] = fields;
+  const [after = "", by = "", number, read = "", kind, granted = ""] = about.split(" ");
+  const lines = Buffer.from(text, "latin1");
+  return {
+    id,
+    after,
+    by,
+    number: Number(number),
+    read,
+    lines,
+    isPassing: kind === "passing",
+    granted,
+  };
 }
 
 /** An error of a script, of Redis or of Bun, as far as a log needs it. */
 function inWords(message: string): [Trouble, why: string] {
-  for (const trouble of ["out of sync", "cannot share the room"] as const) {
+  for (const trouble of ["out of sync", "redis is away"] as const) {
     const [, why] = message.split(`${trouble}: `);
     if (why !== undefined) return [trouble, why];
   }

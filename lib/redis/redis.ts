@@ -14,6 +14,8 @@ import { Session } from "./session.ts";
 const LINE_BYTES_MAX = 16 << 20;
 /** How much may be sent here that a server has not read yet: so much, or two of the longest lines. */
 const TAKEN_BYTES_MAX = 2 << 20;
+/** A server that comes back within this, or before so much was sent, goes on where it was. */
+const KEPT = { bytes: 8 << 20, ms: 60_000 };
 /** Each server that starts gets all of it at once. */
 const HISTORY_BYTES_MAX = 64 << 20;
 /** The first one whose streams can be trimmed by place. */
@@ -66,11 +68,12 @@ export async function redis(
   const options = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
   return new Session({
     room,
-    open: opener({ url: address.href, room, lineBytesMax, historyBytes, options }),
+    options,
+    open: opener({ url: address.href, room, lineBytesMax, options }),
+    kept: { ...KEPT, historyBytes },
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
     takenBytesMax: Math.max(TAKEN_BYTES_MAX, 2 * lineBytesMax),
-    names,
   });
 }
 

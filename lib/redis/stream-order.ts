@@ -1,10 +1,10 @@
 /**
- * The order of a room of several servers: that of a stream which they share. What is sent here is
- * added to it in batches, and gets into the log by being read back, as what is sent elsewhere does.
- * A batch is kept until it is read back, and what it has taken counts until all servers have it.
+ * An order that several servers share: a run that is sent here gets its place in a stream, and comes
+ * back from there into the log, as do those of other servers.
  *
- * The way of a line: `append` puts it into a batch; `take` makes an entry of that, which the `Session`
- * adds to the stream and reads back; `receive` gives it its place; `moveToLog` puts it into the log.
+ * `append` puts a run into the ring of what is taken here, as a piece; `take` makes batches of pieces,
+ * which the `Session` adds to the stream and reads back; `receive` gives the pieces of one their place,
+ * and `moveToLog` puts them into the log.
  */
 
 import { countLines } from "../program/lines.ts";
@@ -12,15 +12,26 @@ import { DISCONNECTS, REFUSALS } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
-import { compareIds, type Entry, type Joined, type NewEntry, Peers, START } from "./stream.ts";
+import { Kept, type KeptMax, Peers } from "./peers.ts";
+import {
+  compareIds,
+  type Entry,
+  type Joining,
+  type NewEntry,
+  START,
+  type States,
+} from "./stream.ts";
 
 /** While so many pieces wait for their place, nobody can send or join: each that joins would leave. */
 const PIECES_MAX = 32 << 10;
 /** A batch takes no more once it has such a part of what may be sent before all have read it. */
 const BATCHES = 32;
-/** The others are told of each such part of that; and something at least so often. */
+/** The others are told of each such part of that. */
 const TELLS = 8;
-export const TICK_MS = 1_000;
+/** After this time there may be others that a server has not seen yet: it forgets nothing. */
+const KNOWN_MS = 3_000;
+const NOTHING = new Uint8Array(0);
+const OUT_OF_SYNC = { reason: "out of sync", message: DISCONNECTS.outOfSync };
 
 /** Lines of one author, or none; or a request. */
 interface Piece {
@@ -35,21 +46,28 @@ interface Piece {
   readonly answer?: (granted: boolean) => void;
 }
 
-/** What goes into the stream at a time. It stays as it is, as it may be added again. */
+/** What goes into the stream at a time; it may have to be added again, under another number. */
 interface Batch {
-  readonly entry: NewEntry;
   readonly pieces: readonly Piece[];
+  readonly lines: Uint8Array;
+  readonly isPassing: boolean;
   readonly sinceMs: number;
+  number: number;
 }
 
 export class StreamOrder implements Order {
   /** Undefined until it begins. */
   room: Room | undefined;
-  /** What this server is called; it joins under a new name each time. */
+  /** What this server is called; it has a new name each time it was out of sync. */
   name = "";
-  /** Whether this server has joined the others, and has everything that was sent since then. */
+  /** The number of what was added last. */
+  number = 0;
+  /** Whether this server has everything that was sent since it joined first. */
   isMember = false;
+  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
+  isHere = false;
   readonly peers = new Peers();
+  readonly kept: Kept;
   /** Does the work of a turn: that of the `Session`. */
   readonly flush: (now: number) => number;
   /** How many bytes were taken, ever, and how many of these are not with all servers. */
@@ -57,20 +75,23 @@ export class StreamOrder implements Order {
   takenBytes = 0;
   /** The last entry received; the last one of which all is in the log, and where that ends there. */
   position = START;
-  #read = START;
+  read = START;
   #readHead = 0;
-  /** When the others were told of that last, and where it ended then. */
-  #toldAtMs = 0;
+  /** Where that ended when the others were told of it. */
   #toldHead = 0;
   readonly #takenBytesMax: number;
+  /** What is taken and not in the log, each piece in one; twice as much as that may be, so all fit. */
+  readonly #ring: Uint8Array;
+  #ringEnd = 0;
   /** How many pieces have no place yet; those that are in no batch. */
   #pieces = 0;
   #unsent: Piece[] = [];
   /** Those that have not come back, oldest first; `#sent` of them are on their way. */
   #batches: Batch[] = [];
   #sent = 0;
-  /** That of joining is 1. */
-  #lastNumber = 1;
+  #lookedAtMs = 0;
+  /** Where this server has joined. */
+  #joinedAt = START;
   /** Those that have come back, and that not all servers have in their logs. */
   #unread: { id: string; bytes: number }[] = [];
   /** What has its place and waits for room in the log. */
@@ -80,8 +101,10 @@ export class StreamOrder implements Order {
   readonly #passingOthers: Author = { lastRun: -1, isPassing: true };
 
   /** @param takenBytesMax the most bytes taken that a server has not read yet */
-  constructor(takenBytesMax: number, flush: (now: number) => number) {
+  constructor(takenBytesMax: number, kept: KeptMax, flush: (now: number) => number) {
     this.#takenBytesMax = takenBytesMax;
+    this.#ring = new Uint8Array(2 * takenBytesMax);
+    this.kept = new Kept(kept);
     this.flush = flush;
   }
 
@@ -111,7 +134,17 @@ export class StreamOrder implements Order {
   }
 
   append(author: Author, run: Uint8Array): void {
-    this.add({ author, run: new Uint8Array(run) });
+    const ring = this.#ring;
+    if (this.#ringEnd + run.length > ring.length) this.#ringEnd = 0;
+    const start = this.#ringEnd;
+    ring.set(run, start);
+    this.#ringEnd += run.length;
+    const last = this.#unsent.at(-1);
+    const lastStart = last?.run.byteOffset ?? 0;
+    const isMore = last?.author === author && lastStart + last.run.length === start;
+    if (isMore && this.#ringEnd - lastStart <= this.#takenBytesMax / BATCHES)
+      last.run = ring.subarray(lastStart, this.#ringEnd);
+    else this.add({ author, run: ring.subarray(start, this.#ringEnd) });
     this.head += run.length;
     this.takenBytes += run.length;
   }
@@ -124,7 +157,7 @@ export class StreamOrder implements Order {
 
   /** Adds to what is sent next. */
   add(piece: Partial<Piece>): void {
-    const { author = { lastRun: -1 }, run = new Uint8Array(0) } = piece;
+    const { author = { lastRun: -1 }, run = NOTHING } = piece;
     this.#unsent.push({ ...piece, author, run });
     this.#pieces++;
     // Lines come within a turn.
@@ -132,42 +165,83 @@ export class StreamOrder implements Order {
   }
 
   /**
-   * What is to be added to the stream next, at most so many entries. From time to time there is one
-   * without lines, which tells the others how far this server has read.
+   * What is to be added to the stream next, at most so many entries. After much was read, there is one
+   * even without lines, which tells the others how far this server has read.
    */
   take(most: number): readonly NewEntry[] {
-    while (this.#unsent.length > 0 && this.#batches.length < this.#sent + most) this.#makeBatch();
+    const end = this.#sent + most;
+    while (this.#unsent.length > 0 && this.#batches.length < end) this.#makeBatch();
     const isMuch = this.#readHead - this.#toldHead >= this.#takenBytesMax / TELLS;
-    const isDue = isMuch || this.now - this.#toldAtMs >= TICK_MS;
-    if (isDue && this.#sent === this.#batches.length) this.#makeBatch();
-    const batches = this.#batches.slice(this.#sent, this.#sent + most);
-    if (batches.length > 0) [this.#toldAtMs, this.#toldHead] = [this.now, this.#readHead];
+    if (isMuch && this.#sent === this.#batches.length && most > 0) this.#makeBatch();
+    const batches = this.#batches.slice(this.#sent, end);
+    if (batches.length > 0) this.#toldHead = this.#readHead;
     this.#sent += batches.length;
-    return batches.map(({ entry }) => entry);
+    this.kept.forget(this.now);
+    const [by, read, { start }] = [this.name, this.read, this.kept];
+    const living = this.peers.tail(read);
+    const isKnown = this.now - this.#lookedAtMs < KNOWN_MS;
+    const tail = !isKnown ? START : compareIds(start, living) < 0 ? start : living;
+    return batches.map((batch) => {
+      const { lines, isPassing, pieces } = batch;
+      const requests = pieces.flatMap(({ request }) => request ?? []);
+      batch.number = ++this.number;
+      return { by, number: batch.number, read, tail, lines, isPassing, requests };
+    });
   }
 
-  /** This server is here: what has not come back is added again, or it begins behind its joining. */
-  goOn(joined: Joined | undefined): void {
+  /**
+   * What to join with: as the same server, for which the stream goes on where it was, or as a new one.
+   *
+   * @param newName gives a name that no server has had
+   * @param withPast whether it reads all that there is, as history
+   */
+  joining(newName: () => string, withPast: boolean): Omit<Joining, "keys"> {
+    const instead = this.isMember ? "" : this.name;
+    if (!this.isMember) this.name = newName();
+    const past = withPast ? START : "";
+    return {
+      by: this.name,
+      instead,
+      number: ++this.number,
+      read: this.isMember ? this.read : past,
+    };
+  }
+
+  /** It has joined; once it has read that, it is here. */
+  joined(id: string, from: string): void {
     this.#sent = 0;
-    this.#toldAtMs = Number.NEGATIVE_INFINITY;
-    if (joined === undefined) return;
-    this.isMember = true;
-    this.position = this.#read = joined.id;
-    this.peers.begin(joined.others);
-    for (const lines of joined.history) this.#place(this.#others, lines);
-    this.moveToLog();
+    this.#joinedAt = id;
+    if (this.isMember) return;
+    this.position = this.read = from;
+    this.kept.begin(this.now);
   }
 
-  /** Takes in an entry; returns why this server is out of sync, if the entry does not follow. */
-  receive(entry: Entry): string | undefined {
+  /** Takes in entries; returns why this server is out of sync, if one does not follow. */
+  receive(entries: readonly Entry[]): string | undefined {
+    for (const entry of entries) {
+      const why = this.#receive(entry);
+      if (why) return why;
+    }
+    this.moveToLog();
+    // Where they are is used again.
+    for (const piece of this.#placed) piece.run = new Uint8Array(piece.run);
+    return undefined;
+  }
+
+  #receive(entry: Entry): string | undefined {
     const { id, after, by, number, lines, isPassing } = entry;
     const isOwn = by === this.name;
-    if (after !== this.position || (isOwn && number !== this.#batches[0]?.entry.number))
+    // Of what was before it joined first, only the last part is there.
+    if (after !== this.position && this.position !== START)
       return `${id} in redis follows ${after}, and not ${this.position}`;
     this.position = id;
-    this.peers.received(entry, isOwn);
-    if (isOwn) this.#takeBack(entry);
-    else this.#place(isPassing ? this.#passingOthers : this.#others, lines);
+    this.kept.add(entry, this.now);
+    if (!isOwn) {
+      this.peers.received(entry);
+      if (lines.length > 0) this.#place(isPassing ? this.#passingOthers : this.#others, lines);
+    } else if (number === this.#batches[0]?.number) this.#takeBack(entry);
+    else if (lines.length > 0) return `${id} in redis is not what was sent here`;
+    if (id === this.#joinedAt) this.isMember = this.isHere = true;
     return undefined;
   }
 
@@ -188,10 +262,23 @@ export class StreamOrder implements Order {
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
-    if (this.#read === this.position || this.isHeldUp()) return;
-    this.#read = this.position;
+    if (this.read === this.position || this.isHeldUp()) return;
+    this.read = this.position;
     this.#readHead = log.head;
-    const tail = this.peers.tail(this.#read);
+    this.#release();
+  }
+
+  /** Looks at all servers as they were, at least; returns those that another one considers down. */
+  look(servers: States, askedAtMs: number): string[] {
+    this.#lookedAtMs = askedAtMs;
+    const down = this.peers.look(servers);
+    this.#release();
+    return down;
+  }
+
+  /** What is with all servers now is counted no more. */
+  #release(): void {
+    const tail = this.peers.tail(this.read);
     while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
       this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
   }
@@ -202,11 +289,11 @@ export class StreamOrder implements Order {
     const unplaced = [...this.#batches.flatMap(({ pieces }) => pieces), ...this.#unsent];
     [this.#placed, this.#batches, this.#unsent, this.#unread] = [[], [], [], []];
     this.#sent = this.#pieces = this.takenBytes = 0;
-    this.#lastNumber = 1;
-    this.isMember = false;
+    this.isMember = this.isHere = false;
+    this.peers.clear();
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
-    this.room?.restart({ reason: "out of sync", message: DISCONNECTS.outOfSync }, lose);
+    this.room?.restart(OUT_OF_SYNC, lose);
     for (const { done } of [...placed, ...unplaced]) done?.();
     for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
     return lines;
@@ -214,26 +301,28 @@ export class StreamOrder implements Order {
 
   /** Makes a batch of the oldest pieces: lines of one kind, and no more once they are so many. */
   #makeBatch(): void {
-    let [count, bytes] = [0, 0];
+    let count = 0;
+    let [start, end] = [0, 0];
     let kind: boolean | undefined;
     for (const { author, run } of this.#unsent) {
       const { isPassing = false } = author;
-      if (run.length > 0 && isPassing !== (kind ??= isPassing)) break;
+      if (run.length > 0) {
+        const isNext = kind === undefined || (isPassing === kind && run.byteOffset === end);
+        if (!isNext || end - start >= this.#takenBytesMax / BATCHES) break;
+        if (kind === undefined) start = run.byteOffset;
+        kind = isPassing;
+        end = run.byteOffset + run.length;
+      }
       count++;
-      bytes += run.length;
-      if (bytes >= this.#takenBytesMax / BATCHES) break;
     }
     const pieces = this.#unsent.splice(0, count);
-    const lines = Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
-    const requests = pieces.flatMap(({ request }) => request ?? []);
-    const [by, read, tail] = [this.name, this.#read, this.peers.tail(this.#read)];
-    const number = ++this.#lastNumber;
-    const entry = { by, number, read, tail, lines, isPassing: kind ?? false, requests };
-    this.#batches.push({ entry, pieces, sinceMs: this.now });
+    const lines = this.#ring.subarray(start, end);
+    const isPassing = kind ?? false;
+    this.#batches.push({ pieces, lines, isPassing, sinceMs: this.now, number: 0 });
   }
 
-  #place(author: Author, lines: string): void {
-    this.#placed.push({ author, run: Buffer.from(lines, "latin1") });
+  #place(author: Author, run: Uint8Array): void {
+    this.#placed.push({ author, run });
   }
 
   /** The oldest batch has come back. */
