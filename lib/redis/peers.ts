@@ -6,6 +6,8 @@ import { compareIds, type Entry, START, type States } from "./stream.ts";
 const SILENT_LOOKS = 4;
 /** About what an entry takes in Redis, in bytes, besides its lines. */
 export const ENTRY_BYTES = 128;
+/** Instead of the state of a server that is known by what it has added. */
+const NEW = "new";
 /** In so many steps the stream loses what it does not keep. */
 const STEPS = 512;
 
@@ -41,13 +43,17 @@ export class Peers {
       this.#peers.set(name, { state, read: state.split(" ")[1] ?? START, silentLooks, isUp });
     }
     const gone = [...before].filter(([name]) => !servers.has(name));
+    // One that has joined meanwhile is there at the next look.
+    for (const [name, peer] of gone)
+      if (peer.state === NEW) this.#peers.set(name, { ...peer, state: "" });
     return gone.filter(([, { silentLooks }]) => silentLooks > 1).map(([name]) => name);
   }
 
-  /** One has told how far it has read. */
+  /** One has told how far it has read; perhaps one that has joined since the last look. */
   received({ by, read }: Entry): void {
     const peer = this.#peers.get(by);
     if (peer) peer.read = read;
+    else this.#peers.set(by, { state: NEW, read, silentLooks: 0, isUp: false });
   }
 
   /** Those that are down, with their states. */

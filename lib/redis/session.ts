@@ -157,13 +157,12 @@ export class Session implements Part {
 
   #beat(): void {
     const { order } = this;
-    const { now } = order;
     this.#beatAtMs = NEVER;
     if (this.#hasJoined) {
       const { name: by, number, read } = order;
       this.#link?.beat({ by, number, read, count: ++this.#beats }, (last, servers) => {
         this.#last = last;
-        this.#look(servers, now);
+        this.#look(servers);
       });
     } else {
       const { newName, kept } = this.#options;
@@ -171,7 +170,7 @@ export class Session implements Part {
       const granted = [...this.#claims].filter(([, { isGranted }]) => isGranted);
       const keys = granted.map(([key]) => key);
       this.#link?.join({ ...joining, keys }, (joined) => {
-        if (this.#onJoined(joined)) this.#look(joined.servers, now);
+        if (this.#onJoined(joined)) this.#look(joined.servers);
       });
     }
   }
@@ -192,13 +191,13 @@ export class Session implements Part {
   }
 
   /** Sees which of the others are still there. */
-  #look(servers: States, askedAtMs: number): void {
+  #look(servers: States): void {
     const { order } = this;
     const { report } = this.#options;
     const others = new Map(servers);
     others.delete(order.name);
     const down = (name: string) => report(`server ${name} is considered down`);
-    order.look(others, askedAtMs).forEach(down);
+    order.look(others).forEach(down);
     for (const [name, state] of order.peers.silent)
       this.#link?.drop(name, state, (keys) => {
         if (keys === undefined) return;

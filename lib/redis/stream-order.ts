@@ -28,8 +28,6 @@ const PIECES_MAX = 32 << 10;
 const BATCHES = 32;
 /** The others are told of each such part of that. */
 const TELLS = 8;
-/** After this time there may be others that a server has not seen yet: it forgets nothing. */
-const KNOWN_MS = 3_000;
 const NOTHING = new Uint8Array(0);
 const OUT_OF_SYNC = { reason: "out of sync", message: DISCONNECTS.outOfSync };
 
@@ -89,7 +87,6 @@ export class StreamOrder implements Order {
   /** Those that have not come back, oldest first; `#sent` of them are on their way. */
   #batches: Batch[] = [];
   #sent = 0;
-  #lookedAtMs = 0;
   /** Where this server has joined. */
   #joinedAt = START;
   /** Those that have come back, and that not all servers have in their logs. */
@@ -179,8 +176,7 @@ export class StreamOrder implements Order {
     this.kept.forget(this.now);
     const [by, read, { start }] = [this.name, this.read, this.kept];
     const living = this.peers.tail(read);
-    const isKnown = this.now - this.#lookedAtMs < KNOWN_MS;
-    const tail = !isKnown ? START : compareIds(start, living) < 0 ? start : living;
+    const tail = compareIds(start, living) < 0 ? start : living;
     return batches.map((batch) => {
       const { lines, isPassing, pieces } = batch;
       const requests = pieces.flatMap(({ request }) => request ?? []);
@@ -268,9 +264,8 @@ export class StreamOrder implements Order {
     this.#release();
   }
 
-  /** Looks at all servers as they were, at least; returns those that another one considers down. */
-  look(servers: States, askedAtMs: number): string[] {
-    this.#lookedAtMs = askedAtMs;
+  /** Looks at all other servers; returns those that another one considers down. */
+  look(servers: States): string[] {
     const down = this.peers.look(servers);
     this.#release();
     return down;
