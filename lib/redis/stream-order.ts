@@ -127,7 +127,8 @@ export class StreamOrder implements Order {
 
   /** How long the oldest batch has waited to come back, in ms. */
   get waitingMs(): number {
-    return this.now - (this.#batches[0]?.sinceMs ?? this.now);
+    const { now } = this;
+    return now - (this.#batches[0]?.sinceMs ?? now);
   }
 
   append(author: Author, run: Uint8Array): void {

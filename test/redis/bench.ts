@@ -54,6 +54,22 @@ export async function benchOverRedis(measureMs: number): Promise<void> {
   for (const [what, figures] of rows) console.log(`${what.padEnd(36)}${figures}`);
 }
 
+/** What a line costs: on its way from one member through one server or two to another member. */
+async function cost(
+  redis: RedisServer | undefined,
+  servers: readonly ServerProgram[],
+  measureMs: number,
+): Promise<string> {
+  const [first] = servers;
+  const programs = [...servers.map(({ pid }) => pid), ...(redis ? [redis.pid] : [])];
+  const before = programs.map((pid) => usageOf(pid).cpuMs);
+  const lines = await flow(first?.port ?? 0, servers.at(-1)?.port ?? 0, measureMs);
+  const spent = programs.map((pid, at) => usageOf(pid).cpuMs - (before[at] ?? 0));
+  const each = spent.map((cpuMs) => ((cpuMs * 1000) / lines).toFixed(3));
+  const names = [...servers.map((_, at) => `server ${at + 1}`), "Redis"];
+  return each.map((micros, at) => `${names[at]} ${micros} µs a line`).join(", ");
+}
+
 async function startServers(redis: RedisServer, count: number, ...options: string[]) {
   const words = ["--redis", redis.url, "--host", "127.0.0.1", ...options];
   const servers = [await ServerProgram.run(serverCommand(...words, "0"))];
