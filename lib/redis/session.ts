@@ -44,24 +44,8 @@ export interface SessionOptions {
 
 export class Session implements Part {
   readonly order: StreamOrder;
-  /** The names that members of this server ask for, where members of other servers may have them. */
-  readonly reservations: Reservations = {
-    ask: (key, answer) => {
-      const claim = { isGranted: false };
-      this.#claims.set(key, claim);
-      const keep = (granted: boolean) => {
-        claim.isGranted = granted;
-        answer(granted);
-      };
-      this.order.add({ request: `reserve ${key}`, answer: keep });
-    },
-    release: (key) => {
-      this.#claims.delete(key);
-      this.order.add({ request: `release ${key}` });
-    },
-  };
+  readonly reservations: Reservations;
   readonly #options: SessionOptions;
-  readonly #claims = new Map<string, { isGranted: boolean }>();
   /** Until it has joined for the first time. */
   #starting: PromiseWithResolvers<void> | undefined;
   /** None while Redis is away. */
@@ -87,6 +71,7 @@ export class Session implements Part {
     const { takenBytesMax, kept } = options;
     this.#options = options;
     this.order = new StreamOrder(takenBytesMax, kept, (now) => this.#flush(now));
+    this.reservations = this.order.outgoing.reservations;
   }
 
   get note(): string {
@@ -128,7 +113,7 @@ export class Session implements Part {
   leave(done: () => void): void {
     this.#onLeft = done;
     if (!this.order.isHere) return done();
-    this.order.add({ request: "leave" });
+    this.order.outgoing.add({ request: "leave" });
     for (const entry of this.order.take(NEVER)) this.#add(entry);
   }
 
@@ -159,7 +144,8 @@ export class Session implements Part {
     const { order } = this;
     this.#beatAtMs = NEVER;
     if (this.#hasJoined) {
-      const { name: by, number, read } = order;
+      const { name: by, read, outgoing } = order;
+      const { number } = outgoing;
       this.#link?.beat({ by, number, read, count: ++this.#beats }, (last, servers) => {
         this.#last = last;
         this.#look(servers);
@@ -167,9 +153,7 @@ export class Session implements Part {
     } else {
       const { newName, kept } = this.#options;
       const joining = order.joining(newName, kept.historyBytes > 0);
-      const granted = [...this.#claims].filter(([, { isGranted }]) => isGranted);
-      const keys = granted.map(([key]) => key);
-      this.#link?.join({ ...joining, keys }, (joined) => {
+      this.#link?.join(joining, (joined) => {
         if (this.#onJoined(joined)) this.#look(joined.servers);
       });
     }
@@ -280,7 +264,6 @@ export class Session implements Part {
   }
 
   #abandon(haveNoPlace: boolean): void {
-    this.#claims.clear();
     this.#isNew = true;
     const lines = this.order.abandon(haveNoPlace);
     if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);

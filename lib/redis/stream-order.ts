@@ -12,6 +12,7 @@ import { DISCONNECTS, REFUSALS } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
+import { Outgoing, type Piece } from "./outgoing.ts";
 import { Kept, type KeptMax, Peers } from "./peers.ts";
 import {
   compareIds,
@@ -28,42 +29,18 @@ const PIECES_MAX = 32 << 10;
 const BATCHES = 32;
 /** The others are told of each such part of that. */
 const TELLS = 8;
-const NOTHING = new Uint8Array(0);
 const OUT_OF_SYNC = { reason: "out of sync", message: DISCONNECTS.outOfSync };
-
-/** Lines of one author, or none; or a request. */
-interface Piece {
-  readonly author: Author;
-  /** What of it is not in the log yet. */
-  run: Uint8Array;
-  /** What is to be done once it is in the log. */
-  readonly done?: () => void;
-  /** See `NewEntry`. */
-  readonly request?: string;
-  /** Told whether a name was reserved. */
-  readonly answer?: (granted: boolean) => void;
-}
-
-/** What goes into the stream at a time; it may have to be added again, under another number. */
-interface Batch {
-  readonly pieces: readonly Piece[];
-  readonly lines: Uint8Array;
-  readonly isPassing: boolean;
-  readonly sinceMs: number;
-  number: number;
-}
 
 export class StreamOrder implements Order {
   /** Undefined until it begins. */
   room: Room | undefined;
   /** What this server is called; it has a new name each time it was out of sync. */
   name = "";
-  /** The number of what was added last. */
-  number = 0;
   /** Whether this server has everything that was sent since it joined first. */
   isMember = false;
   /** Whether it can send: it has read that it joined, and all of its own that was before that. */
   isHere = false;
+  readonly outgoing: Outgoing;
   readonly peers = new Peers();
   readonly kept: Kept;
   /** Does the work of a turn: that of the `Session`. */
@@ -78,15 +55,6 @@ export class StreamOrder implements Order {
   /** Where that ended when the others were told of it. */
   #toldHead = 0;
   readonly #takenBytesMax: number;
-  /** What is taken and not in the log, each piece in one; twice as much as that may be, so all fit. */
-  readonly #ring: Uint8Array;
-  #ringEnd = 0;
-  /** How many pieces have no place yet; those that are in no batch. */
-  #pieces = 0;
-  #unsent: Piece[] = [];
-  /** Those that have not come back, oldest first; `#sent` of them are on their way. */
-  #batches: Batch[] = [];
-  #sent = 0;
   /** Where this server has joined. */
   #joinedAt = START;
   /** Those that have come back, and that not all servers have in their logs. */
@@ -100,7 +68,8 @@ export class StreamOrder implements Order {
   /** @param takenBytesMax the most bytes taken that a server has not read yet */
   constructor(takenBytesMax: number, kept: KeptMax, flush: (now: number) => number) {
     this.#takenBytesMax = takenBytesMax;
-    this.#ring = new Uint8Array(2 * takenBytesMax);
+    const batchBytes = takenBytesMax / BATCHES;
+    this.outgoing = new Outgoing(takenBytesMax, batchBytes, () => this.room?.wake(0));
     this.kept = new Kept(kept);
     this.flush = flush;
   }
@@ -110,15 +79,15 @@ export class StreamOrder implements Order {
   }
 
   get freeBytes(): number {
-    return this.#pieces < PIECES_MAX ? this.#takenBytesMax - this.takenBytes : 0;
+    return this.outgoing.pieces < PIECES_MAX ? this.#takenBytesMax - this.takenBytes : 0;
   }
 
   get refusal(): string | undefined {
-    return this.isMember && this.#pieces < PIECES_MAX ? undefined : REFUSALS.notInRoom;
+    return this.isMember && this.outgoing.pieces < PIECES_MAX ? undefined : REFUSALS.notInRoom;
   }
 
   get isSettled(): boolean {
-    return this.#pieces === 0 && !this.isHeldUp();
+    return this.outgoing.pieces === 0 && !this.isHeldUp();
   }
 
   isHeldUp(): boolean {
@@ -128,21 +97,11 @@ export class StreamOrder implements Order {
   /** How long the oldest batch has waited to come back, in ms. */
   get waitingMs(): number {
     const { now } = this;
-    return now - (this.#batches[0]?.sinceMs ?? now);
+    return now - (this.outgoing.sinceMs ?? now);
   }
 
   append(author: Author, run: Uint8Array): void {
-    const ring = this.#ring;
-    if (this.#ringEnd + run.length > ring.length) this.#ringEnd = 0;
-    const start = this.#ringEnd;
-    ring.set(run, start);
-    this.#ringEnd += run.length;
-    const last = this.#unsent.at(-1);
-    const lastStart = last?.run.byteOffset ?? 0;
-    const isMore = last?.author === author && lastStart + last.run.length === start;
-    if (isMore && this.#ringEnd - lastStart <= this.#takenBytesMax / BATCHES)
-      last.run = ring.subarray(lastStart, this.#ringEnd);
-    else this.add({ author, run: ring.subarray(start, this.#ringEnd) });
+    this.outgoing.append(author, run);
     this.head += run.length;
     this.takenBytes += run.length;
   }
@@ -150,16 +109,7 @@ export class StreamOrder implements Order {
   after(done: () => void): void {
     // After a restart there is nothing to wait for.
     if (!this.isMember && this.isSettled) done();
-    else this.add({ done });
-  }
-
-  /** Adds to what is sent next. */
-  add(piece: Partial<Piece>): void {
-    const { author = { lastRun: -1 }, run = NOTHING } = piece;
-    this.#unsent.push({ ...piece, author, run });
-    this.#pieces++;
-    // Lines come within a turn.
-    if (run.length === 0) this.room?.wake(0);
+    else this.outgoing.add({ done });
   }
 
   /**
@@ -167,22 +117,16 @@ export class StreamOrder implements Order {
    * even without lines, which tells the others how far this server has read.
    */
   take(most: number): readonly NewEntry[] {
-    const end = this.#sent + most;
-    while (this.#unsent.length > 0 && this.#batches.length < end) this.#makeBatch();
     const isMuch = this.#readHead - this.#toldHead >= this.#takenBytesMax / TELLS;
-    if (isMuch && this.#sent === this.#batches.length && most > 0) this.#makeBatch();
-    const batches = this.#batches.slice(this.#sent, end);
+    const batches = this.outgoing.take(most, isMuch, this.now);
     if (batches.length > 0) this.#toldHead = this.#readHead;
-    this.#sent += batches.length;
     this.kept.forget(this.now);
     const [by, read, { start }] = [this.name, this.read, this.kept];
     const living = this.peers.tail(read);
     const tail = compareIds(start, living) < 0 ? start : living;
-    return batches.map((batch) => {
-      const { lines, isPassing, pieces } = batch;
+    return batches.map(({ number, lines, isPassing, pieces }) => {
       const requests = pieces.flatMap(({ request }) => request ?? []);
-      batch.number = ++this.number;
-      return { by, number: batch.number, read, tail, lines, isPassing, requests };
+      return { by, number, read, tail, lines, isPassing, requests };
     });
   }
 
@@ -192,21 +136,18 @@ export class StreamOrder implements Order {
    * @param newName gives a name that no server has had
    * @param withPast whether it reads all that there is, as history
    */
-  joining(newName: () => string, withPast: boolean): Omit<Joining, "keys"> {
-    const instead = this.isMember ? "" : this.name;
-    if (!this.isMember) this.name = newName();
+  joining(newName: () => string, withPast: boolean): Joining {
+    const { isMember, outgoing } = this;
+    const instead = isMember ? "" : this.name;
     const past = withPast ? START : "";
-    return {
-      by: this.name,
-      instead,
-      number: ++this.number,
-      read: this.isMember ? this.read : past,
-    };
+    if (!isMember) this.name = newName();
+    const [by, number, { keys }] = [this.name, ++outgoing.number, outgoing];
+    return { by, instead, number, read: isMember ? this.read : past, keys };
   }
 
   /** It has joined; once it has read that, it is here. */
   joined(id: string, from: string): void {
-    this.#sent = 0;
+    this.outgoing.sendAgain();
     this.#joinedAt = id;
     if (this.isMember) return;
     this.position = this.read = from;
@@ -226,18 +167,20 @@ export class StreamOrder implements Order {
   }
 
   #receive(entry: Entry): string | undefined {
-    const { id, after, by, number, lines, isPassing } = entry;
+    const { id, after, by, lines, isPassing } = entry;
     const isOwn = by === this.name;
     // Of what was before it joined first, only the last part is there.
     if (after !== this.position && this.position !== START)
       return `${id} in redis follows ${after}, and not ${this.position}`;
     this.position = id;
     this.kept.add(entry, this.now);
-    if (!isOwn) {
-      this.peers.received(entry);
-      if (lines.length > 0) this.#place(isPassing ? this.#passingOthers : this.#others, lines);
-    } else if (number === this.#batches[0]?.number) this.#takeBack(entry);
-    else if (lines.length > 0) return `${id} in redis is not what was sent here`;
+    const own = isOwn && this.outgoing.takeBack(entry);
+    if (own) this.#placed.push(...own);
+    else if (isOwn && lines.length > 0) return `${id} in redis is not what was sent here`;
+    else if (lines.length > 0)
+      this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
+    if (own && lines.length > 0) this.#unread.push({ id, bytes: lines.length });
+    if (!isOwn) this.peers.received(entry);
     if (id === this.#joinedAt) this.isMember = this.isHere = true;
     return undefined;
   }
@@ -282,9 +225,9 @@ export class StreamOrder implements Order {
   /** Forgets everything, and disconnects all members; returns how many of their lines are lost. */
   abandon(areBatchesLost: boolean): number {
     const placed = this.#placed;
-    const unplaced = [...this.#batches.flatMap(({ pieces }) => pieces), ...this.#unsent];
-    [this.#placed, this.#batches, this.#unsent, this.#unread] = [[], [], [], []];
-    this.#sent = this.#pieces = this.takenBytes = 0;
+    const unplaced = this.outgoing.clear();
+    [this.#placed, this.#unread] = [[], []];
+    this.takenBytes = 0;
     this.isMember = this.isHere = false;
     this.peers.clear();
     let lines = 0;
@@ -293,43 +236,5 @@ export class StreamOrder implements Order {
     for (const { done } of [...placed, ...unplaced]) done?.();
     for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
     return lines;
-  }
-
-  /** Makes a batch of the oldest pieces: lines of one kind, and no more once they are so many. */
-  #makeBatch(): void {
-    let count = 0;
-    let [start, end] = [0, 0];
-    let kind: boolean | undefined;
-    for (const { author, run } of this.#unsent) {
-      const { isPassing = false } = author;
-      if (run.length > 0) {
-        const isNext = kind === undefined || (isPassing === kind && run.byteOffset === end);
-        if (!isNext || end - start >= this.#takenBytesMax / BATCHES) break;
-        if (kind === undefined) start = run.byteOffset;
-        kind = isPassing;
-        end = run.byteOffset + run.length;
-      }
-      count++;
-    }
-    const pieces = this.#unsent.splice(0, count);
-    const lines = this.#ring.subarray(start, end);
-    const isPassing = kind ?? false;
-    this.#batches.push({ pieces, lines, isPassing, sinceMs: this.now, number: 0 });
-  }
-
-  #place(author: Author, run: Uint8Array): void {
-    this.#placed.push({ author, run });
-  }
-
-  /** The oldest batch has come back. */
-  #takeBack({ id, lines, granted }: Entry): void {
-    const pieces = this.#batches.shift()?.pieces ?? [];
-    // One that was sent over a lost connection may come back before it is sent again.
-    this.#sent = Math.max(0, this.#sent - 1);
-    this.#pieces -= pieces.length;
-    if (lines.length > 0) this.#unread.push({ id, bytes: lines.length });
-    for (const piece of pieces) this.#placed.push(piece);
-    const answers = pieces.flatMap(({ answer }) => answer ?? []);
-    for (const [at, answer] of answers.entries()) answer(granted[at] === "1");
   }
 }

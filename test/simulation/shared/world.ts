@@ -649,9 +649,7 @@ class Server {
       if (server === this.session.order.name && !isBorne && !this.isOver)
         throw new Violation(`${name} is nobody's name any more`);
     }
-    // One that is never called by its name says nothing.
-    const said = this.#said.filter(({ seat }) => seat.title === "" || seat.isNamed);
-    const missing = said.map(({ line }) => line).filter((line) => !placed.has(line));
+    const missing = this.#missingFrom(placed);
     if (missing.length > this.#linesLost)
       throw new Violation(`server ${this.#index} lost ${missing.length} lines, ${missing[0]}`);
     if (this.isOver) return;
@@ -667,6 +665,12 @@ class Server {
       if (seat.hasEnded && !seat.isShut) throw new Violation(`${seat.name} never gets its EOF`);
       this.#world.seen.deliveries += seat.heard.split("\n").length - 1;
     }
+  }
+
+  /** What its members have sent; one that is never called by its name sends nothing. */
+  #missingFrom(placed: ReadonlySet<string>): string[] {
+    const said = this.#said.filter(({ seat }) => seat.title === "" || seat.isNamed);
+    return said.map(({ line }) => line).filter((line) => !placed.has(line));
   }
 
   #joined(by: string, entry: Placed, forgotten: number): void {
@@ -755,7 +759,9 @@ class Server {
     const { order } = this.session;
     const { name } = order;
     const wasHere = order.isHere && link?.isInUse === true;
-    if (!order.isSettled) throw new Violation(`${name} stops with lines on their way`);
+    const placed = this.#world.stream.placed.flatMap(({ lines }) => linesOf(lines));
+    if (this.#missingFrom(new Set(placed)).length > this.#linesLost)
+      throw new Violation(`${name} stops with lines on their way`);
     this.session.leave(() => {
       if (this.isOver) return;
       this.isOver = true;
