@@ -1,7 +1,6 @@
 /** A connection to the stream of a room in Redis; or two: one adds, one waits for entries. */
 
-import { RedisConnection } from "./connection.ts";
-import type { Reply } from "./replies.ts";
+import { RedisConnection, type Reply } from "./connection.ts";
 import { ADD, BEAT, DROP, JOIN } from "./scripts.ts";
 import type { Entry, OpenStream, States, Trouble } from "./stream.ts";
 

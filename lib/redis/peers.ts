@@ -1,6 +1,6 @@
 /** The other servers of a room, and how much of the stream is kept for them. */
 
-import { compareIds, type Entry, START, type States } from "./stream.ts";
+import { compareIds, type Entry, type KeptMax, START, type States } from "./stream.ts";
 
 /** A server that has not changed in so many looks, a second apart at least, is down. */
 const SILENT_LOOKS = 4;
@@ -68,15 +68,6 @@ export class Peers {
     for (const { read } of this.#peers.values()) if (compareIds(read, tail) < 0) tail = read;
     return tail;
   }
-}
-
-/** How much of the stream is kept: for servers that come back, and as history for those that start. */
-export interface KeptMax {
-  /** So much, or what is younger than this, whichever is less. */
-  readonly bytes: number;
-  readonly ms: number;
-  /** At least so much that is history; lines that are short and few for each entry count as more. */
-  readonly historyBytes: number;
 }
 
 /** What had been read before an entry. */

@@ -6,9 +6,8 @@ import type { Context, Part } from "../extras/part.ts";
 import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
-import { RedisConnection } from "./connection.ts";
+import { RedisConnection, type Reply } from "./connection.ts";
 import { opener } from "./link.ts";
-import type { Reply } from "./replies.ts";
 import { Session } from "./session.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */

@@ -13,9 +13,8 @@ import type { Figure, Part, Reservations } from "../extras/part.ts";
 import { within } from "../program/network.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Room } from "../room/room.ts";
-import type { KeptMax } from "./peers.ts";
 import { StreamOrder } from "./stream-order.ts";
-import type { Entry, Joined, NewEntry, OpenStream, States, StreamLink, Trouble } from "./stream.ts";
+import type { Joined, NewEntry, SessionOptions, States, StreamLink, Trouble } from "./stream.ts";
 import { compareIds, START } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -27,20 +26,6 @@ const RETRY_MS = 250;
 const LEAVE_MS = 500;
 /** How long from one look at the others to the next. */
 const BEAT_MS = 1_000;
-
-export interface SessionOptions {
-  readonly room: string;
-  /** What all servers of the room have in common, as on a command line. */
-  readonly options: string;
-  readonly open: OpenStream;
-  /** The most bytes sent here that a server has not read yet: at least those of the longest line. */
-  readonly takenBytesMax: number;
-  readonly kept: KeptMax;
-  /** Gives a name that no server has had. */
-  readonly newName: () => string;
-  /** Told what an operator should know. */
-  readonly report: (what: string) => void;
-}
 
 export class Session implements Part {
   readonly order: StreamOrder;
@@ -57,8 +42,8 @@ export class Session implements Part {
   #hasJoined = false;
   /** The last entry that is known to be there. */
   #last = START;
-  /** Whether the members that were here are none any more. */
-  #isNew = false;
+  /** What it was called when it was here last. */
+  #name = "";
   #unanswered = 0;
   #isReading = false;
   /** Until it is here again: since when it is not, and what was reported of it. */
@@ -184,9 +169,8 @@ export class Session implements Part {
     order.look(others).forEach(down);
     for (const [name, state] of order.peers.silent)
       this.#link?.drop(name, state, (keys) => {
-        if (keys === undefined) return;
-        down(name);
-        this.reservations.onDown?.(keys);
+        if (keys) down(name);
+        this.reservations.onDown?.(keys ?? []);
       });
     this.#beatAtMs = order.now + BEAT_MS;
     order.room?.wake(0);
@@ -200,8 +184,13 @@ export class Session implements Part {
     this.#isReading = true;
     const last = this.#last;
     this.#link?.read(order.position, (entries) => {
-      if (entries.length > 0 || compareIds(last, order.position) <= 0) this.#onRead(entries);
-      else this.#onLost("out of sync", `redis has forgotten what follows ${order.position}`);
+      const { isHere, position } = order;
+      this.#isReading = false;
+      order.room?.wake(0);
+      const isLost = entries.length === 0 && compareIds(last, position) > 0;
+      const why = isLost ? `redis has forgotten what follows ${position}` : order.receive(entries);
+      if (why) this.#onLost("out of sync", why);
+      else if (order.isHere && !isHere) this.#onHere();
     });
   }
 
@@ -216,16 +205,6 @@ export class Session implements Part {
     });
   }
 
-  #onRead(entries: readonly Entry[]): void {
-    const { order } = this;
-    this.#isReading = false;
-    order.room?.wake(0);
-    const wasHere = order.isHere;
-    const why = order.receive(entries);
-    if (why) return this.#onLost("out of sync", why);
-    if (order.isHere && !wasHere) this.#onHere();
-  }
-
   /** What it sends has its place again. */
   #onHere(): void {
     const { report } = this.#options;
@@ -233,9 +212,9 @@ export class Session implements Part {
     const { trouble, sinceMs = now } = this.#away ?? {};
     if (trouble) report(`redis is back after ${((now - sinceMs) / 1000).toFixed(1)} s`);
     if (this.#starting) this.#starting.resolve();
-    else if (this.#isNew) report(`shares the room again, as server ${name}`);
+    else if (name !== this.#name) report(`shares the room again, as server ${name}`);
     this.#starting = this.#away = undefined;
-    this.#isNew = false;
+    this.#name = name;
   }
 
   /** The connection is of no use any more, and another one is to follow. */
@@ -264,7 +243,6 @@ export class Session implements Part {
   }
 
   #abandon(haveNoPlace: boolean): void {
-    this.#isNew = true;
     const lines = this.order.abandon(haveNoPlace);
     if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }

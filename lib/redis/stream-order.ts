@@ -13,11 +13,12 @@ import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
 import { Outgoing, type Piece } from "./outgoing.ts";
-import { Kept, type KeptMax, Peers } from "./peers.ts";
+import { Kept, Peers } from "./peers.ts";
 import {
   compareIds,
   type Entry,
   type Joining,
+  type KeptMax,
   type NewEntry,
   START,
   type States,

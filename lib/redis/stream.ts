@@ -90,3 +90,27 @@ export type OpenStream = (
 
 /** Compares two ids, number by number: negative if the first is before the second. */
 export const compareIds = new Intl.Collator("en", { numeric: true }).compare;
+
+/** How much of the stream is kept: for servers that come back, and as history for those that start. */
+export interface KeptMax {
+  /** So much, or what is younger than this, whichever is less. */
+  readonly bytes: number;
+  readonly ms: number;
+  /** At least so much that is history; lines that are short and few for each entry count as more. */
+  readonly historyBytes: number;
+}
+
+/** What a server has a session with the stream for. */
+export interface SessionOptions {
+  readonly room: string;
+  /** What all servers of the room have in common, as on a command line. */
+  readonly options: string;
+  readonly open: OpenStream;
+  /** The most bytes sent here that a server has not read yet: at least those of the longest line. */
+  readonly takenBytesMax: number;
+  readonly kept: KeptMax;
+  /** Gives a name that no server has had. */
+  readonly newName: () => string;
+  /** Told what an operator should know. */
+  readonly report: (what: string) => void;
+}

@@ -2,8 +2,7 @@
 
 import { describe, expect, test as anyTest } from "bun:test";
 
-import { RedisConnection } from "../../lib/redis/connection.ts";
-import { Replies, type Reply } from "../../lib/redis/replies.ts";
+import { RedisConnection, Replies, type Reply } from "../../lib/redis/connection.ts";
 import { atEnd, endAfterEach } from "../harness.ts";
 import { testWith } from "../harness/tools.ts";
 import { RedisServer } from "./redis-server.ts";

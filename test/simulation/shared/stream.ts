@@ -5,13 +5,14 @@
  * stands still, refuses, and forgets.
  */
 
-import { ENTRY_BYTES, type KeptMax } from "../../../lib/redis/peers.ts";
+import { ENTRY_BYTES } from "../../../lib/redis/peers.ts";
 import {
   compareIds,
   type Entry,
   type Heartbeat,
   type Joined,
   type Joining,
+  type KeptMax,
   type NewEntry,
   START,
   type States,
@@ -114,6 +115,11 @@ export class SimulatedStream {
 
   flushAll(): void {
     this.restore({ entries: [], last: undefined, servers: new Map(), names: new Map() });
+  }
+
+  /** It has no entries any more, and knows all else. */
+  loseEntries(): void {
+    this.restore({ ...this.#memory, entries: [] });
   }
 
   get servers(): States {

@@ -224,7 +224,8 @@ class SharedWorld {
       this.#snapshot = stream.snapshot();
       return this.trace?.("the stream is saved");
     }
-    if (random.chance(500)) stream.flushAll();
+    if (random.chance(200)) stream.loseEntries();
+    else if (random.chance(500)) stream.flushAll();
     else stream.restore(this.#snapshot);
     this.trace?.(`the stream has forgotten what follows ${stream.last?.id}`);
   }
