@@ -170,8 +170,9 @@ export class StreamOrder implements Order {
   #receive(entry: Entry): string | undefined {
     const { id, after, by, lines, isPassing } = entry;
     const isOwn = by === this.name;
-    // Of what was before it joined first, only the last part is there.
-    if (after !== this.position && this.position !== START)
+    // Of what was before it joined first, only the last part is there; that it joined has to be.
+    const isGap = after !== this.position && this.position !== START;
+    if (isGap || (!this.isHere && compareIds(id, this.#joinedAt) > 0))
       return `${id} in redis follows ${after}, and not ${this.position}`;
     this.position = id;
     this.kept.add(entry, this.now);

@@ -37,8 +37,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "a gap is not noticed",
     file: "redis/stream-order.ts",
-    code: "if (after !== this.position && this.position !== START)",
-    becomes: 'if (after === "" && this.position !== START)',
+    code: "after !== this.position && this.position !== START;",
+    becomes: "after === '' && this.position !== START;",
   },
   {
     fault: "that the stream does not have what it had is not noticed if nothing follows",
