@@ -8,6 +8,7 @@ import {
   endAfterEach,
   newFolder,
   Program,
+  ROOT,
   runToEnd,
   serverCommand,
   ServerProgram,
@@ -112,6 +113,22 @@ describe("one line, and exit code 1, of", () => {
     await redis.ask("CONFIG", "SET", "maxmemory", "1");
     const full = await run(redis.url);
     expect(full).toEqual({ code: 1, stderr: expect.stringContaining(`${start}OOM `) });
+  });
+
+  test("nothing, with a user who may do what the README says and no more", async () => {
+    await using redis = await RedisServer.start();
+    const readme = await Bun.file(`${ROOT}/lib/redis/README.md`).text();
+    const rules = /A user with `(.*?)` and keys `(.*?)`/
+      .exec(readme)
+      ?.slice(1)
+      .join(" ")
+      .split(" ");
+    await redis.ask("ACL", "SETUSER", "eve", "on", ">p", ...(rules ?? []));
+    const eve = `redis://eve:p@127.0.0.1:${redis.port}`;
+    const server = await ServerProgram.start("--redis", eve, "--names", "--history", "9");
+    const ann = await server.connectNamed("ann");
+    ann.say("hello\n");
+    expect(server.stderr).not.toContain("redis is away");
   });
 
   test("one that takes no line as long as --max-line; not if nobody may ask for that", async () => {
