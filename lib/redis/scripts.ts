@@ -13,7 +13,7 @@ import { START } from "./stream.ts";
 
 const COMMON = `
 local stream, servers, names = unpack(KEYS)
-local name, number, read = unpack(ARGV)
+local name, number, read = unpack(ARGV, 1, 3)
 local found = redis.call('HMGET', servers, name, 'last')
 local before = tonumber(string.match(found[1] or '', '^%d+')) or -1
 local last = found[2] or '${START}'

@@ -2,6 +2,8 @@
 
 import { afterAll, describe, expect, setDefaultTimeout } from "bun:test";
 
+import { opener } from "../../lib/redis/link.ts";
+import type { Joined } from "../../lib/redis/stream.ts";
 import { endAfterEach, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
 import { Tab } from "../harness/browser.ts";
 import { testWith } from "../harness/tools.ts";
@@ -137,3 +139,21 @@ testWith("redis-server", "chromium")(
     }
   },
 );
+
+test("a server with 20,000 names in the room comes back with all of them", async () => {
+  await using redis = await RedisServer.start();
+  const lost: string[] = [];
+  const where = { url: new URL(redis.url), room: "lib", lineBytesMax: 64, options: "" };
+  const joined = Promise.withResolvers<Joined>();
+  const link = opener(where)(
+    () => {
+      const keys = Array.from({ length: 20_000 }, (_, at) => `member ${at}`);
+      link.join({ by: "one", instead: "", number: 1, read: "", keys }, joined.resolve);
+    },
+    (_, why) => lost.push(why),
+  );
+  expect((await joined.promise).id).toBeString();
+  expect(await redis.ask("HLEN", "linechat:{lib}:names")).toBe(20_000);
+  expect(lost).toEqual([]);
+  link.close();
+});

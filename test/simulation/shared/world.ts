@@ -252,6 +252,9 @@ class SharedWorld {
     this.#standsStillUntilMs = this.#isFullUntilMs = 0;
     for (const server of this.servers) server.recover();
     for (const endMs = this.now + REST_MS; this.now < endMs; this.step++) this.#settle();
+    for (const { session } of this.#awake)
+      if (session.order.position !== this.stream.last?.id)
+        throw new Violation(`${session.order.name} does not notice what it has missed`);
     // In the end each forgets what it can.
     for (const { session } of this.#awake) session.order.after(() => {});
     for (const endMs = this.now + 3_000; this.now < endMs; this.step++) this.#settle();
