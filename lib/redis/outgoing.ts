@@ -15,8 +15,8 @@ export interface Piece {
   readonly done?: () => void;
   /** See `NewEntry`. */
   readonly request?: string;
-  /** Told whether a name was reserved. */
-  readonly answer?: (granted: boolean) => void;
+  /** Told whether a name was reserved; undefined if it was, and may be free again. */
+  readonly answer?: (granted: boolean | undefined) => void;
 }
 
 /** What goes into the stream at a time; it may have to be added again, under another number. */
@@ -34,11 +34,13 @@ export class Outgoing {
     ask: (key, answer) => {
       const claim = { isGranted: false };
       this.#claims.set(key, claim);
-      const keep = (granted: boolean) => {
-        claim.isGranted = granted;
-        answer(granted);
+      const ask = () => this.add({ request: `reserve ${key}`, answer: answered });
+      const answered = (granted: boolean | undefined) => {
+        if (granted === undefined && this.#claims.get(key) === claim) return ask();
+        claim.isGranted = granted === true;
+        answer(claim.isGranted);
       };
-      this.add({ request: `reserve ${key}`, answer: keep });
+      ask();
     },
     release: (key) => {
       this.#claims.delete(key);
@@ -116,15 +118,19 @@ export class Outgoing {
     return batches;
   }
 
-  /** The oldest batch has come back, if that is it: its pieces have their place. */
-  takeBack({ number, granted }: Entry): readonly Piece[] | undefined {
+  /**
+   * The oldest batch has come back, if that is it: its pieces have their place.
+   *
+   * @param isLate whether this server has joined again since: it may have been considered down before
+   */
+  takeBack({ number, granted }: Entry, isLate: boolean): readonly Piece[] | undefined {
     if (number !== this.#batches[0]?.number) return undefined;
     const pieces = this.#batches.shift()?.pieces ?? [];
     // One that was sent over a lost connection may come back before it is sent again.
     this.#sent = Math.max(0, this.#sent - 1);
     this.pieces -= pieces.length;
     const answers = pieces.flatMap(({ answer }) => answer ?? []);
-    for (const [at, answer] of answers.entries()) answer(granted[at] === "1");
+    for (const [at, answer] of answers.entries()) answer(isLate ? undefined : granted[at] === "1");
     return pieces;
   }
 

@@ -176,7 +176,7 @@ export class StreamOrder implements Order {
       return `${id} in redis follows ${after}, and not ${this.position}`;
     this.position = id;
     this.kept.add(entry, this.now);
-    const own = isOwn && this.outgoing.takeBack(entry);
+    const own = isOwn && this.outgoing.takeBack(entry, !this.isHere);
     if (own) this.#placed.push(...own);
     else if (isOwn && lines.length > 0) return `${id} in redis is not what was sent here`;
     else if (lines.length > 0)

@@ -219,8 +219,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "a name that a member elsewhere has is given all the same",
     file: "redis/outgoing.ts",
-    code: 'answer(granted[at] === "1");',
-    becomes: 'answer(granted !== "");',
+    code: 'granted[at] === "1");',
+    becomes: 'granted !== "");',
   },
   {
     fault: "a client joins before it is known whose name it is",
@@ -257,5 +257,11 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     file: "redis/outgoing.ts",
     code: "this.#claims.delete(key);",
     becomes: "void 0;",
+  },
+  {
+    fault: "a name that was granted before a server was considered down counts as its own",
+    file: "redis/outgoing.ts",
+    code: "answer(isLate ? undefined :",
+    becomes: "answer(isLate && at < 0 ? undefined :",
   },
 ];

@@ -666,6 +666,9 @@ class Server {
         throw new Violation(
           `${seat.name} never hears ${seat.expected.slice(seat.heardLines.length)}`,
         );
+      const isOwner = this.#world.stream.names.get(seat.title) === this.session.order.name;
+      if (seat.isNamed && seat.title !== "" && !seat.isShut && !isOwner)
+        throw new Violation(`${seat.name} has lost its name, ${seat.title}`);
       if (seat.hasEnded && !seat.isShut) throw new Violation(`${seat.name} never gets its EOF`);
       this.#world.seen.deliveries += seat.heard.split("\n").length - 1;
     }
