@@ -527,6 +527,8 @@ describe("a server that comes back in time goes on where it was, and no line is 
     const peers = await Promise.all(
       servers.map((server, at) => server.connectNamed(["ann", "bob", "carl"][at] ?? "")),
     );
+    const isHere = () => redis.ask("HEXISTS", "linechat:{linechat}:names", "here ann");
+    while (!(await isHere())) await Bun.sleep(10);
     const count = 60;
     const talk = peers.map(async (peer) => {
       for (let at = 0; at < count; at++) {
