@@ -29,12 +29,6 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     becomes: "this.#sent--;",
   },
   {
-    fault: "a server that comes back joins as a new one, and goes on",
-    file: "redis/stream-order.ts",
-    code: 'const instead = isMember ? "" : this.name;\n',
-    becomes: "const instead = this.name;\n",
-  },
-  {
     fault: "a gap is not noticed",
     file: "redis/stream-order.ts",
     code: "after !== this.position && this.position !== START;",
