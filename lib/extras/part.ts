@@ -48,6 +48,8 @@ export interface Reservations {
   /** Asks for one; there is no answer if the room restarts. */
   ask(key: string, answer: (granted: boolean) => void): void;
   release(key: string): void;
+  /** Told which keys are free, as the server that had them is down: each is told at one server. */
+  onDown?: ((keys: readonly string[]) => void) | undefined;
 }
 
 /** A figure for an operator, in the words of Prometheus; names of counters end in `_total`. */

@@ -9,10 +9,12 @@ import { usageError } from "../program/system-errors.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Sender } from "../room/fair-queue.ts";
 import { DEFAULTS, type Room } from "../room/room.ts";
-import type { Context, Part } from "./part.ts";
+import type { Context, Part, Reservations } from "./part.ts";
 
 const NOTICES_MAX = 10;
 const SECOND_MS = 1000;
+/** What the key begins with that a server reserves for each member, as others tell that it left if it is down. */
+const HERE = "here ";
 const NEVER = Number.POSITIVE_INFINITY;
 /** Of a room with names, the longest name and its `: ` come on top: each notice fits. */
 const LINE_BYTES_MIN = 128;
@@ -28,10 +30,11 @@ export function presence({ parts }: Context, lineBytesMax = DEFAULTS.lineBytesMa
     throw usageError(`--announce takes a --max-line of at least ${LINE_BYTES_MIN}`);
   // How many are at the other servers of a shared room, this one does not know.
   const isCounted = parts.every(({ order }) => order === undefined);
-  return { extra: (room) => noticesIn(room, isCounted) };
+  const shared = parts.find(({ reservations }) => reservations)?.reservations;
+  return { extra: (room) => noticesIn(room, isCounted, shared) };
 }
 
-function noticesIn(room: Room, isCounted: boolean): Extra {
+function noticesIn(room: Room, isCounted: boolean, shared: Reservations | undefined): Extra {
   let here = 0;
   /** Those that are sent next, at most ten. */
   const notices: Uint8Array[] = [];
@@ -77,15 +80,21 @@ function noticesIn(room: Room, isCounted: boolean): Extra {
     room.wake(0);
   };
 
+  if (shared)
+    shared.onDown = (keys) => {
+      for (const key of keys) if (key.startsWith(HERE)) tell("left", key.slice(HERE.length));
+    };
   return {
     joined({ name }) {
       here++;
+      shared?.ask(HERE + name, () => {});
       tell("joined", name);
       // At once, before what it sends itself.
       room.send(sender);
     },
     left({ name }) {
       here--;
+      shared?.release(HERE + name);
       tell("left", name);
     },
     flush(now) {

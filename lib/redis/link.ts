@@ -1,113 +1,133 @@
-/** A connection to the stream of a room in Redis, by two clients of Bun: one adds, one waits for entries. */
+/** A connection to the stream of a room in Redis; or two: one adds, one waits for entries. */
 
-import { ADD, JOIN } from "./scripts.ts";
-import type { Entry, OpenStream, Trouble } from "./stream.ts";
+import { RedisConnection, type Reply } from "./connection.ts";
+import { ADD, BEAT, DROP, JOIN } from "./scripts.ts";
+import type { Entry, OpenStream, States, Trouble } from "./stream.ts";
 
-/** How long a connection may take, in ms. */
-export const CONNECT_MS = 5_000;
-/** An answer that is so late is given up; a reading waits for so long, if there is nothing. */
-const LATE_MS = 5_000;
+/** A reading waits for so long, if there is nothing. */
 const BLOCK_MS = 1_000;
 /** About as much is read at a time, in bytes; but no more than so many entries. */
 const READ_BYTES = 4 << 20;
 const READ_MAX = 32;
 
-/** A client that does not connect again by itself: what it then sends again, and when, could not be told. */
-export function openClient(url: string): Bun.RedisClient {
-  return new Bun.RedisClient(url, { autoReconnect: false, connectionTimeout: CONNECT_MS });
-}
-
 /** Where a stream is, and what is wanted of it. */
 export interface RedisStream {
-  readonly url: string;
+  readonly url: URL;
   readonly room: string;
   /** The longest line, in bytes: less is read at a time where lines may be long. */
   readonly lineBytesMax: number;
-  /** How much is kept for servers that join later, in bytes. */
-  readonly historyBytes: number;
   /** What all servers of the room have in common, as on a command line. */
   readonly options: string;
 }
 
 /** How to connect to a stream. */
-export function opener(stream: RedisStream): OpenStream {
-  const { url, room, lineBytesMax, historyBytes, options } = stream;
+export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenStream {
   // The braces have a cluster keep all keys of a room on one node.
   const key = `linechat:{${room}}`;
-  const keys = ["3", key, `${key}:state`, `${key}:history`];
+  const keys = ["3", key, `${key}:servers`, `${key}:names`];
   const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * lineBytesMax)));
   return (onOpen, onLost) => {
-    const adder = openClient(url);
-    const reader = openClient(url);
-    let isClosed = false;
-    /** What Redis calls the scripts. */
-    const sha1 = { join: "", add: "" };
     const close = () => {
-      isClosed = true;
       adder.close();
       reader.close();
     };
-    const fail = ({ message }: Error) => {
-      if (isClosed) return;
+    const lost = ({ message }: Error) => {
       close();
       onLost(...inWords(message));
     };
-    const ask = <Reply>(
-      client: Bun.RedisClient,
-      [command = "", ...words]: readonly string[],
-      onReply: (reply: Reply) => void,
-    ) => {
-      const late = setTimeout(fail, LATE_MS, new Error(`no answer for ${LATE_MS / 1000} s`));
-      const reply: Promise<Reply> = client.send(command, words);
-      const inTime = reply.finally(() => clearTimeout(late));
-      inTime.then((answer) => isClosed || onReply(answer), fail);
-    };
-    ask(adder, ["SCRIPT", "LOAD", JOIN], (loaded: string) => (sha1.join = loaded));
-    ask(adder, ["SCRIPT", "LOAD", ADD], (loaded: string) => {
-      sha1.add = loaded;
-      onOpen();
-    });
+    const adder = new RedisConnection(url, lost);
+    const reader = new RedisConnection(url, lost);
+    /** What Redis calls the scripts. */
+    const [join, beat, drop, add] = [JOIN, BEAT, DROP, ADD].map((script) => {
+      const sha1 = new Bun.CryptoHasher("sha1").update(script).digest("hex");
+      adder.ask(["SCRIPT", "LOAD", script], script === ADD ? onOpen : () => {});
+      return ["EVALSHA", sha1, ...keys];
+    }) as [string[], string[], string[], string[]]; // as many as there are scripts
     return {
-      join(by, instead, done) {
-        type Reply = [id: string, others: [string, string][], history: string[]];
-        const words = ["EVALSHA", sha1.join, ...keys, by, instead, options];
-        ask(adder, words, ([id, others, elements]: Reply) => {
-          const history = elements.map((element) => element.slice(element.indexOf(" ") + 1));
-          done({ id, others: new Map(others), history });
+      join({ by, instead, number, read, keys: names }, done) {
+        adder.ask([...join, by, `${number}`, read, instead, options, ...names], (reply) => {
+          const [id, after, servers] = listOf(reply);
+          const isIn = id !== undefined && id !== null;
+          done({
+            id: isIn ? textOf(id) : undefined,
+            after: textOf(after),
+            servers: statesOf(servers),
+          });
         });
       },
       add({ by, number, read, tail, lines, isPassing, requests }, done) {
-        const fields = [by, `${number}`, read, tail, lines, isPassing ? "1" : "0"];
-        const kept = isPassing || historyBytes === 0 ? 0 : lines.length;
-        const history = [`${kept}`, `${historyBytes}`];
-        ask(adder, ["EVALSHA", sha1.add, ...keys, ...fields, ...history, ...requests], done);
+        const about = [by, `${number}`, read, tail, isPassing ? "passing" : "lines"];
+        adder.ask([...add, ...about, lines, ...requests], done);
+      },
+      beat({ by, number, read, count }, done) {
+        adder.ask([...beat, by, `${number}`, read, `${count}`], (reply) => {
+          const [last, servers] = listOf(reply);
+          done(textOf(last), statesOf(servers));
+        });
+      },
+      drop(name, state, done) {
+        adder.ask([...drop, name, state], (reply) =>
+          done(reply === null ? undefined : listOf(reply).map(textOf)),
+        );
       },
       read(after, done) {
-        type Reply = Record<string, [string, string[]][]> | null;
         const words = ["XREAD", "COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", key, after];
-        ask(reader, words, (reply: Reply) => done((reply?.[key] ?? []).map(entryOf)));
+        reader.ask(words, (reply) => {
+          const [stream] = listOf(reply);
+          const [, entries] = listOf(stream);
+          done(listOf(entries).map(entryOf));
+        });
       },
       close,
     };
   };
 }
 
-/** Made of fields in the order in which the scripts write them; that of joining has only the first. */
-function entryOf([id, fields]: readonly [string, readonly string[]]): Entry {
-  const values = fields.filter((_, at) => at % 2 === 1);
-  const [after = "", by = "", number, read = "", lines = "", passing, granted = ""] = values;
-  const isPassing = passing === "1";
-  return { id, after, by, number: Number(number), read, lines, isPassing, granted };
+function listOf(reply: Reply | undefined): readonly Reply[] {
+  return Array.isArray(reply) ? reply : [];
 }
 
-/** An error of a script, of Redis or of Bun, as far as a log needs it. */
+function textOf(reply: Reply | undefined): string {
+  return String(reply ?? "");
+}
+
+function statesOf(reply: Reply | undefined): States {
+  const words = listOf(reply).map(textOf);
+  const states = new Map<string, string>();
+  for (let at = 0; at < words.length; at += 2) states.set(words[at] ?? "", words[at + 1] ?? "");
+  for (const other of ["last", "options"]) states.delete(other);
+  return states;
+}
+
+function entryOf(reply: Reply): Entry {
+  const [id, fields] = listOf(reply);
+  const [, about, , lines] = listOf(fields);
+  const [after = "", by = "", number, read = "", kind, granted = ""] = textOf(about).split(" ");
+  const run = lines instanceof Uint8Array ? lines : new Uint8Array(0);
+  const isPassing = kind === "passing";
+  return {
+    id: textOf(id),
+    after,
+    by,
+    number: Number(number),
+    read,
+    lines: run,
+    isPassing,
+    granted,
+  };
+}
+
+const TOO_LONG = "redis takes no line that is so long (proto-max-bulk-len)";
+
+/** An error of a script, or of Redis, as far as a log needs it. */
 function inWords(message: string): [Trouble, why: string] {
-  for (const trouble of ["out of sync", "cannot share the room"] as const) {
+  for (const trouble of ["out of sync", "redis is away"] as const) {
     const [, why] = message.split(`${trouble}: `);
     if (why !== undefined) return [trouble, why];
   }
+  // It would be the same each time.
+  if (message.includes("invalid bulk length")) return ["out of sync", TOO_LONG];
   const why = message
-    .replace(/^Connection closed$/, "the connection was lost")
     .replace(/^MOVED \d+ (\S+)/, "it is a cluster that has the room on another node, $1")
     .replace(/( script: [\da-f]{40}, on |\. ).*/s, "");
   return ["redis is away", why];

@@ -3,11 +3,11 @@
 import { randomBytes } from "node:crypto";
 
 import type { Context, Part } from "../extras/part.ts";
-import { codeOf, explain, usageError, UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
+import { usageError, UserError } from "../program/system-errors.ts";
 import { formatSize } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
-import { CONNECT_MS, openClient, opener } from "./link.ts";
+import { RedisConnection, type Reply } from "./connection.ts";
+import { opener } from "./link.ts";
 import { Session } from "./session.ts";
 
 /** Redis and this server have a few such lines in memory at a time. */
@@ -17,18 +17,20 @@ const LINE_BYTES_MAX = 16 << 20;
  * names make up to twice as long.
  */
 const TAKEN_BYTES_MAX = 2 << 20;
+/** A server that comes back within this, or before so much was sent, goes on where it was. */
+const KEPT = { bytes: 8 << 20, ms: 60_000 };
 /** Each server that starts gets all of it at once. */
 const HISTORY_BYTES_MAX = 64 << 20;
+/** What an entry has at most besides the longest line: a name, and other lines before that. */
+const SPARE_BYTES = 128 << 10;
 /** The first one whose streams can be trimmed by place. */
 const VERSION_MIN = "6.2";
 const TLS_HINT = "; is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?";
-/** Errors of Redis and Bun that need an explanation. */
+/** Errors of Redis and TLS that need an explanation. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [/INVALID_RESPONSE|CONNECTION_CLOSED/, `it does not answer as Redis does${TLS_HINT}`],
-  [/CONNECTION_TIMEOUT/, `no answer within ${CONNECT_MS / 1000} s${TLS_HINT}`],
-  [/NOAUTH/, "it wants a password, which REDIS_PASSWORD may hold"],
-  [/WRONGPASS/, "wrong user or password"],
-  [/unknown command .?HELLO/i, `it is too old: Redis ${VERSION_MIN} or later is needed`],
+  [/^NOAUTH.*/, "it wants a password, which REDIS_PASSWORD may hold"],
+  [/^WRONGPASS.*/, "wrong user or password"],
+  [/.*(?:answer|TLS|certificate).*/, `$&${TLS_HINT}`],
 ];
 
 /** A room in a Redis. */
@@ -64,28 +66,32 @@ export async function redis(
     throw usageError(`--redis takes a --max-line of at most ${formatSize(LINE_BYTES_MAX)}`);
   const address = new URL(url);
   address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
-  await check(address, onWarning);
+  const longest = names ? 2 * lineBytesMax : lineBytesMax;
+  await check(address, longest + SPARE_BYTES, onWarning);
   const kept = history ? ` --history ${history.lines ?? formatSize(history.bytes)}` : "";
   const options = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
   return new Session({
     room,
-    open: opener({ url: address.href, room, lineBytesMax, historyBytes, options }),
+    options,
+    open: opener({ url: address, room, lineBytesMax: longest, options }),
+    kept: { ...KEPT, historyBytes },
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,
-    takenBytesMax: Math.max(TAKEN_BYTES_MAX, (names ? 4 : 2) * lineBytesMax),
-    names,
+    takenBytesMax: Math.max(TAKEN_BYTES_MAX, 2 * longest),
   });
 }
 
 /** Warns of what would make it forget; throws a `UserError` if it will not do. */
-async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
+async function check(url: URL, bytesMax: number, onWarning: Context["onWarning"]): Promise<void> {
   const name = `redis at ${url.host}`;
   const mayForget = (why: string, when: string) =>
     onWarning(`${name} may forget: ${why}, so all members are disconnected when it ${when}`);
-  const client = openClient(url.href);
+  const lost = Promise.withResolvers<never>();
+  const redis = new RedisConnection(url, lost.reject);
+  const ask = (...words: string[]) =>
+    Promise.race([new Promise<Reply>((done) => redis.ask(words, done)), lost.promise]);
   try {
-    await knock(url);
-    const info: string = await client.send("INFO", []);
+    const info = String(await ask("INFO"));
     const told = (what: string) => new RegExp(`^${what}:(.*)\r`, "m").exec(info)?.[1] ?? "";
     const version = told("redis_version");
     if (!Bun.semver.satisfies(version, `>=${VERSION_MIN}`))
@@ -93,21 +99,17 @@ async function check(url: URL, onWarning: Context["onWarning"]): Promise<void> {
     if (told("aof_enabled") === "0") mayForget("appendonly is no", "is restarted");
     const policy = told("maxmemory_policy");
     if (policy.startsWith("allkeys")) mayForget(`maxmemory-policy is ${policy}`, "evicts the room");
+    // Who may not ask that is told by an error once there is such a line.
+    const limit = await ask("CONFIG", "GET", "proto-max-bulk-len").catch(() => "");
+    const [, bytes = Infinity] = String(limit).split(",").map(Number);
+    if (bytes < bytesMax)
+      throw new UserError(`--max-line needs a proto-max-bulk-len of ${bytesMax}, not ${bytes}`);
   } catch (cause) {
-    throw new UserError(`cannot use ${name}: ${reasonOf(cause)}`, { cause });
+    const { message } = cause as Error; // nothing else is thrown here
+    const [pattern, reason] = REASONS.find(([known]) => known.test(message)) ?? [/.*/, "$&"];
+    const why = message.replace(pattern, reason);
+    throw new UserError(`cannot use ${name}: ${why}`, { cause });
   } finally {
-    client.close();
+    redis.close();
   }
-}
-
-/** Connects and closes again: Bun's client would only tell that the connection was closed. */
-async function knock({ hostname, port }: URL): Promise<void> {
-  const where = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 6379 };
-  const socket = { data() {}, open: (opened: Bun.Socket) => opened.terminate() };
-  await within(CONNECT_MS, Bun.connect({ ...where, socket }), (time) => `no answer ${time}`);
-}
-
-function reasonOf(error: unknown): string {
-  const text = error instanceof UserError ? "" : `${codeOf(error)} ${String(error)}`;
-  return REASONS.find(([pattern]) => pattern.test(text))?.[1] ?? explain(error);
 }

@@ -1,96 +1,101 @@
 /**
- * What is done in Redis at a time, in Lua. A stream has an entry for each batch: `after`, `by`,
- * `number`, `read`, `lines`, `passing`, `granted`. A list has history: in each element the lines of a
- * batch, and before that, how many bytes there were up to their end. A hash has
- *
- * - `last`, the id of the last entry; `options`, those of the room;
- * - for each server, under its name, the number of its last batch, how far it had read then, and the
- *   id of that batch;
- * - `name …` for each name of a member, the server where it is; free if that is not known any more.
+ * What is done in Redis at a time, in Lua. A stream has an entry for each batch: `about`, which is
+ * `after by number read kind granted`, and `lines`. A hash has the servers: each under its name, with
+ * the number of what it added last, how far it had read then, and the count of its heartbeats; `last`,
+ * the id of the last entry; and `options`, those of the room. Another hash has the names of members, each with
+ * the server where it is.
  *
  * What a script asks for, it asks first: a key of another type is an error before it has changed
  * anything. An error of its own begins with the `Trouble` that it is.
  */
 
-import { GONE, START } from "./stream.ts";
+import { START } from "./stream.ts";
 
-/** A server adds something each second; one that has not done so for this long is down, and forgotten. */
-const DOWN_MS = 5_000;
-const GONE_MS = 86_400_000;
+const COMMON = `
+local stream, servers, names = unpack(KEYS)
+local name, number, read = unpack(ARGV, 1, 3)
+local found = redis.call('HMGET', servers, name, 'last')
+local before = tonumber(string.match(found[1] or '', '^%d+')) or -1
+local last = found[2] or '${START}'
+local function objection(isExpected)
+  local ms, sequence = string.match(read, '(%d+)-(%d+)')
+  local lastMs, lastSequence = string.match(last, '(%d+)-(%d+)')
+  local more = ms - lastMs
+  if more > 0 or more == 0 and sequence - lastSequence > 0 then
+    return redis.error_reply('out of sync: redis has forgotten what was sent')
+  end
+  return not isExpected and redis.error_reply('redis is away: it considers this server down')
+end
+local function forget(server)
+  local freed, all = {}, redis.call('HGETALL', names)
+  redis.call('HDEL', servers, server)
+  for i = 1, #all, 2 do
+    if all[i + 1] == server then
+      redis.call('HDEL', names, all[i])
+      table.insert(freed, all[i])
+    end
+  end
+  return freed
+end
+`;
 
 /**
- * Adds a first entry for a server, and a last one for the one it was before, for which nobody has to
- * wait then. It is refused if others are up and have other options; if none is up, the room has those
- * of this server from now on, and nothing of what was before.
+ * Adds a first entry for a server, also in place of the one that it was before. It is refused if there
+ * are others with other options; else the room has those of this server from now on, and nothing of
+ * what was before.
  */
-export const JOIN = `
-local name, instead, options = unpack(ARGV)
-local state = redis.call('HGETALL', KEYS[2])
-local history = redis.call('LRANGE', KEYS[3], '0', '-1')
-local last = redis.call('HGET', KEYS[2], 'last') or '${START}'
-local common = redis.call('HGET', KEYS[2], 'options') or options
-local seconds, microseconds = unpack(redis.call('TIME'))
-local now = seconds * 1000 + microseconds / 1000
-local isUp, gone, readings = false, {instead}, {}
-for i = 1, #state, 2 do
-  local read, added = string.match(state[i + 1], '^%d+ (%S+) (%d+)%-')
-  if read and state[i] ~= instead then
-    local silence = now - tonumber(added)
-    isUp = isUp or silence < ${DOWN_MS}
-    if common ~= options or silence > ${GONE_MS} then table.insert(gone, state[i])
-    else table.insert(readings, {state[i], read}) end
+export const JOIN = `${COMMON}
+local instead, options = unpack(ARGV, 4, 5)
+local common = redis.call('HGET', servers, 'options') or options
+if read == '' then read = last end
+local why = objection(before < tonumber(number))
+if why then return why end
+for _, other in ipairs(redis.call('HKEYS', servers)) do
+  local isOther = other ~= 'last' and other ~= 'options' and other ~= name and other ~= instead
+  if isOther and common ~= options then return {false, common, redis.call('HGETALL', servers)} end
+end
+for i = 6, #ARGV do
+  local owner = redis.call('HGET', names, ARGV[i])
+  if owner and owner ~= name then
+    return redis.error_reply('out of sync: the name of a member was given to another one')
   end
 end
-if common ~= options and isUp then
-  return redis.error_reply('cannot share the room: the other servers run with ' .. common .. ', this one with ' .. options)
-end
-local function add(by, number, read)
-  last = redis.call('XADD', KEYS[1], '*', 'after', last, 'by', by, 'number', number, 'read', read)
-end
-if redis.call('HEXISTS', KEYS[2], instead) == 1 then add(instead, '0', '${GONE}') end
-add(name, '1', '${START}')
-redis.call('HDEL', KEYS[2], unpack(gone))
-redis.call('HSET', KEYS[2], name, '1 ' .. last .. ' ' .. last, 'last', last, 'options', options)
-if common ~= options then redis.call('DEL', KEYS[3]) history = {} end
-for i = 1, #state, 2 do
-  local isName = string.match(state[i], '^name ')
-  if isName and redis.call('HEXISTS', KEYS[2], state[i + 1]) == 0 then redis.call('HDEL', KEYS[2], state[i]) end
-end
-return {last, readings, history}`;
+local about = table.concat({last, name, number, read, 'join'}, ' ')
+local id = redis.call('XADD', stream, '*', 'about', about, 'lines', '')
+if common ~= options then redis.call('XTRIM', stream, 'MAXLEN', '1') end
+if instead ~= '' then forget(instead) end
+for i = 6, #ARGV do redis.call('HSET', names, ARGV[i], name) end
+redis.call('HSET', servers, name, number .. ' ' .. read .. ' 0', 'last', id, 'options', options)
+return {id, last, redis.call('HGETALL', servers)}`;
 
-/**
- * Adds a batch, unless its number shows that it was added before, or that one before it is missing.
- * Does what it requests, which is the same when it is done again because Redis had no memory to go on.
- */
-export const ADD = `
-local name, number, read, tail, lines, passing, bytes, keep = unpack(ARGV)
-local state = redis.call('HMGET', KEYS[2], name, 'last')
-local before = tonumber(string.match(state[1] or '0', '^%d+'))
-local last = state[2] or '${START}'
-if tonumber(number) <= before then return end
-if tonumber(number) > before + 1 then
-  local why = before == 0 and 'does not know this server any more' or 'has forgotten what was sent here'
-  return redis.error_reply('out of sync: redis ' .. why)
+/** Adds a batch, unless one before it is missing, and does what it requests. */
+export const ADD = `${COMMON}
+local tail, kind, lines = unpack(ARGV, 4, 6)
+local why = objection(before == number - 1)
+if why then return why end
+local granted, leaves = '', false
+for i = 7, #ARGV do
+  local what, key = string.match(ARGV[i], '^(%l+) ?(.*)$')
+  local owner = redis.call('HGET', names, key)
+  if what == 'leave' then leaves = true end
+  if what == 'release' and owner == name then redis.call('HDEL', names, key) end
+  if what == 'reserve' then
+    if not owner then redis.call('HSET', names, key, name) end
+    granted = granted .. ((not owner or owner == name) and '1' or '0')
+  end
 end
-local function bytesUpTo(at)
-  return tonumber(string.match(redis.call('LINDEX', KEYS[3], at) or '0', '^%d+'))
-end
-local sum = bytes == '0' and 0 or bytesUpTo('-1') + bytes
-local granted = ''
-for i = 9, #ARGV do
-  local what, key = string.match(ARGV[i], '^(%l+) (.*)$')
-  local field = 'name ' .. key
-  local owner = redis.call('HGET', KEYS[2], field)
-  local isFree = not owner or owner == name or redis.call('HEXISTS', KEYS[2], owner) == 0
-  if what == 'drop' then redis.call('HDEL', KEYS[2], key) end
-  if what == 'release' and owner == name then redis.call('HDEL', KEYS[2], field) end
-  if what == 'reserve' and isFree then redis.call('HSET', KEYS[2], field, name) end
-  if what == 'reserve' then granted = granted .. (isFree and '1' or '0') end
-end
-local id = redis.call('XADD', KEYS[1], 'MINID', '~', tail, '*', 'after', last, 'by', name, 'number', number, 'read', read, 'lines', lines, 'passing', passing, 'granted', granted)
-redis.call('HSET', KEYS[2], name, number .. ' ' .. read .. ' ' .. id, 'last', id)
-if read == '${GONE}' then redis.call('HDEL', KEYS[2], name) end
-if bytes ~= '0' then
-  redis.call('RPUSH', KEYS[3], sum .. ' ' .. lines)
-  while sum - bytesUpTo('0') >= tonumber(keep) do redis.call('LPOP', KEYS[3]) end
-end`;
+local about = table.concat({last, name, number, read, kind, granted}, ' ')
+local id = redis.call('XADD', stream, 'MINID', '~', tail, '*', 'about', about, 'lines', lines)
+redis.call('HSET', servers, name, number .. ' ' .. read .. ' 0', 'last', id)
+if leaves then forget(name) end`;
+
+/** Tells that a server is there, and which others are. */
+export const BEAT = `${COMMON}
+local why = objection(before == tonumber(number))
+if why then return why end
+redis.call('HSET', servers, name, number .. ' ' .. read .. ' ' .. ARGV[4])
+return {last, redis.call('HGETALL', servers)}`;
+
+/** Forgets a server, if it is still as it was long ago; returns the names of its members. */
+export const DROP = `${COMMON}
+return found[1] == ARGV[2] and forget(name)`;

@@ -1,20 +1,21 @@
 /**
  * What a server has with the stream: a connection, and after that is lost, another one.
  *
- * A batch is kept until it is read back. After a lost connection it is added again under its number,
- * and the stream takes each number once. Each entry names the one before it: a server that has read
- * another one there is out of sync, disconnects its members, and joins again. And each entry tells
- * how far its server has read: no server sends more than a bounded amount that a living one has not
- * read.
+ * After a lost connection it joins again. What it has sent and not read back before the entry of that
+ * joining will never be in the stream, and is added then. Each entry names the one before it: a server
+ * that has read another one there is out of sync, disconnects its members, and joins as a new one.
+ * And each entry tells how far its server has read: no server sends more than a bounded amount that a
+ * living one has not read. Every second it tells that it is there, and looks at the others; one that has
+ * not changed in several looks is considered down.
  */
 
 import type { Figure, Part, Reservations } from "../extras/part.ts";
 import { UserError } from "../program/system-errors.ts";
 import { within } from "../program/timeout.ts";
 import type { Room } from "../room/room.ts";
-import { StreamOrder, TICK_MS } from "./stream-order.ts";
-import type { Entry, Joined, NewEntry, OpenStream, StreamLink, Trouble } from "./stream.ts";
-import { GONE } from "./stream.ts";
+import { StreamOrder } from "./stream-order.ts";
+import type { Joined, NewEntry, SessionOptions, States, StreamLink, Trouble } from "./stream.ts";
+import { compareIds, START } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** The most batches without an answer at a time; under load, the next one grows meanwhile. */
@@ -23,66 +24,59 @@ const UNANSWERED_MAX = 4;
 const RETRY_MS = 250;
 /** How long to wait until the other servers know that this one leaves. */
 const LEAVE_MS = 500;
-/** What comes back within this time has not come late. */
-const RECENT_MS = 3_000;
-
-export interface SessionOptions {
-  readonly room: string;
-  readonly open: OpenStream;
-  /** The most bytes sent here that a server has not read yet: at least those of the longest line. */
-  readonly takenBytesMax: number;
-  /** Gives a name that no server has had. */
-  readonly newName: () => string;
-  /** Whether members have names, so that a server which is considered down loses those of its members. */
-  readonly names: boolean;
-  /** Told what an operator should know. */
-  readonly report: (what: string) => void;
-}
+/** How long from one look at the others to the next. */
+const BEAT_MS = 1_000;
 
 export class Session implements Part {
   readonly order: StreamOrder;
-  /** The names that members of this server ask for, where members of other servers may have them. */
-  readonly reservations: Reservations = {
-    ask: (key, answer) => this.order.add({ request: `reserve ${key}`, answer }),
-    release: (key) => this.order.add({ request: `release ${key}` }),
-  };
+  readonly reservations: Reservations;
   readonly #options: SessionOptions;
   /** Until it has joined for the first time. */
   #starting: PromiseWithResolvers<void> | undefined;
-  /** None while Redis is away; this server is here once it has joined, or goes on where it was. */
+  /** None while Redis is away. */
   #link: StreamLink | undefined;
-  #isHere = false;
+  #retryAtMs = 0;
+  /** When it tells that it is there, or tries to join; never while that has no answer. */
+  #beatAtMs = NEVER;
+  #beats = 0;
+  #hasJoined = false;
+  /** The last entry that is known to be there. */
+  #last = START;
+  /** What it was called when it was here last. */
+  #name = "";
   #unanswered = 0;
   #isReading = false;
-  #retryAtMs = 0;
-  /** Until something comes back again: since when that does not, and what was reported of it. */
+  /** Until it is here again: since when it is not, and what was reported of it. */
   #away: { readonly sinceMs: number; trouble?: Trouble } | undefined;
   #onLeft: (() => void) | undefined;
   /** Whether all that was sent here is known to have its place. */
   #hasLeft = false;
 
   constructor(options: SessionOptions) {
+    const { takenBytesMax, kept } = options;
     this.#options = options;
-    this.order = new StreamOrder(options.takenBytesMax, (now) => this.#flush(now));
+    this.order = new StreamOrder(takenBytesMax, kept, (now) => this.#flush(now));
+    this.reservations = this.order.outgoing.reservations;
   }
 
   get note(): string {
     return `sharing the room ${this.#options.room}, as server ${this.order.name}`;
   }
 
-  /** None if it is here, and has shown that it can go on: what is sent gets its place. */
+  /** None if it is here: what is sent gets its place. */
   ailment(): string | undefined {
-    return this.#isHere && this.#away === undefined ? undefined : "redis is away";
+    return this.order.isHere ? undefined : "redis is away";
   }
 
   figures(): readonly Figure[] {
-    const { now, waitingMs, takenBytes, peers } = this.order;
+    const { now, waitingMs, takenBytes, peers, kept } = this.order;
     const lagMs = this.#away ? now - this.#away.sinceMs : waitingMs;
     return [
       ["linechat_stream_up", "Whether Redis is there, 1, or away, 0.", this.ailment() ? 0 : 1],
       ["linechat_stream_servers", "Servers that share the room.", peers.count + 1],
       ["linechat_stream_lag_seconds", "Wait of the oldest line sent here.", lagMs / 1000],
       ["linechat_stream_owed_bytes", "Sent here and not with all servers yet.", takenBytes],
+      ["linechat_stream_kept_bytes", "Kept in Redis for servers that come back.", kept.bytes],
     ];
   }
 
@@ -103,11 +97,9 @@ export class Session implements Part {
   /** Takes leave of the other servers; `done` is told once they know, or cannot know. Then, `end`. */
   leave(done: () => void): void {
     this.#onLeft = done;
-    if (!this.#isHere) return done();
-    this.order.add({});
-    const entries = this.order.take(NEVER);
-    for (const [at, entry] of entries.entries())
-      this.#add(at + 1 < entries.length ? entry : { ...entry, read: GONE });
+    if (!this.order.isHere) return done();
+    this.order.outgoing.add({ request: "leave" });
+    for (const entry of this.order.take(NEVER)) this.#add(entry);
   }
 
   /** Ends at once; what is not known to have its place by then counts as lost. */
@@ -116,43 +108,90 @@ export class Session implements Part {
     this.#abandon(!this.#hasLeft);
   }
 
-  /** Connects when it is time, adds and reads. */
+  /** Connects when it is time, tells that it is there, adds and reads. */
   #flush(now: number): number {
     if (this.#onLeft) return NEVER;
     if (this.#link === undefined && now >= this.#retryAtMs) this.#connect();
-    if (this.#isHere) this.#addAndRead();
-    return this.#link === undefined ? this.#retryAtMs : now + TICK_MS;
+    if (now >= this.#beatAtMs) this.#beat();
+    if (this.#hasJoined) this.#addAndRead();
+    return this.#link === undefined ? this.#retryAtMs : this.#beatAtMs;
   }
 
   #connect(): void {
-    const { order } = this;
-    const here = (joined?: Joined) => this.#onHere(joined);
     const onOpen = () => {
-      if (order.isMember) return here();
-      const before = order.name;
-      order.name = this.#options.newName();
-      this.#link?.join(order.name, before, here);
+      this.#beatAtMs = this.order.now;
+      this.order.room?.wake(0);
     };
     this.#link = this.#options.open(onOpen, (trouble, why) => this.#onLost(trouble, why));
   }
 
-  #onHere(joined: Joined | undefined): void {
+  #beat(): void {
     const { order } = this;
-    this.#isHere = true;
-    order.goOn(joined);
+    this.#beatAtMs = NEVER;
+    if (this.#hasJoined) {
+      const { name: by, read, outgoing } = order;
+      const { number } = outgoing;
+      this.#link?.beat({ by, number, read, count: ++this.#beats }, (last, servers) => {
+        this.#last = last;
+        this.#look(servers);
+      });
+    } else {
+      const { newName, kept } = this.#options;
+      const joining = order.joining(newName, kept.historyBytes > 0);
+      this.#link?.join(joining, (joined) => {
+        if (this.#onJoined(joined)) this.#look(joined.servers);
+      });
+    }
+  }
+
+  /** Returns whether it may join; if not yet, it looks whether the others are up. */
+  #onJoined({ id, after }: Joined): boolean {
+    const { order } = this;
+    const { kept, options } = this.#options;
+    const why = `the other servers run with ${after}, this one with ${options}`;
+    if (id !== undefined) {
+      this.#hasJoined = true;
+      this.#last = id;
+      order.peers.clear();
+      order.joined(id, kept.historyBytes > 0 ? START : after);
+    } else if (order.isMember) this.#onLost("out of sync", why);
+    else if (order.peers.areUp) this.#onLost("cannot share the room", why);
+    return this.#link !== undefined;
+  }
+
+  /** Sees which of the others are still there. */
+  #look(servers: States): void {
+    const { order } = this;
+    const { report } = this.#options;
+    const others = new Map(servers);
+    others.delete(order.name);
+    const down = (name: string) => report(`server ${name} is considered down`);
+    order.look(others).forEach(down);
+    for (const [name, state] of order.peers.silent)
+      this.#link?.drop(name, state, (keys) => {
+        if (keys) down(name);
+        this.reservations.onDown?.(keys ?? []);
+      });
+    this.#beatAtMs = order.now + BEAT_MS;
     order.room?.wake(0);
-    if (joined === undefined) return;
-    if (this.#starting) this.#starting.resolve();
-    else this.#options.report(`shares the room again, as server ${order.name}`);
-    this.#starting = undefined;
   }
 
   #addAndRead(): void {
     const { order } = this;
-    for (const entry of order.take(UNANSWERED_MAX - this.#unanswered)) this.#add(entry);
+    if (order.isHere)
+      for (const entry of order.take(UNANSWERED_MAX - this.#unanswered)) this.#add(entry);
     if (this.#isReading || order.isHeldUp()) return;
     this.#isReading = true;
-    this.#link?.read(order.position, (entries) => this.#onRead(entries));
+    const last = this.#last;
+    this.#link?.read(order.position, (entries) => {
+      const { isHere, position } = order;
+      this.#isReading = false;
+      order.room?.wake(0);
+      const isLost = entries.length === 0 && compareIds(last, position) > 0;
+      const why = isLost ? `redis has forgotten what follows ${position}` : order.receive(entries);
+      if (why) this.#onLost("out of sync", why);
+      else if (order.isHere && !isHere) this.#onHere();
+    });
   }
 
   #add(entry: NewEntry): void {
@@ -160,37 +199,22 @@ export class Session implements Part {
     this.#link?.add(entry, () => {
       this.#unanswered--;
       this.order.room?.wake(0);
-      if (entry.read !== GONE) return;
+      if (!entry.requests.includes("leave")) return;
       this.#hasLeft = true;
       this.#onLeft?.();
     });
   }
 
-  #onRead(entries: readonly Entry[]): void {
-    const { order } = this;
-    const { waitingMs } = order;
-    this.#isReading = false;
-    order.room?.wake(0);
-    for (const entry of entries) {
-      const why = order.receive(entry);
-      if (why) return this.#onLost("out of sync", why);
-    }
-    if (entries.some(({ by }) => by === order.name)) this.#confirm(waitingMs);
-  }
-
-  /** Something sent here has come back; if it was sent a moment ago, so has all that was sent before it. */
-  #confirm(waitingMs: number): void {
-    const { names, report } = this.#options;
-    if (this.#away?.trouble) {
-      const awayMs = this.order.now - this.#away.sinceMs;
-      report(`redis is back after ${(awayMs / 1000).toFixed(1)} s`);
-    }
-    this.#away = undefined;
-    if (waitingMs >= RECENT_MS) return;
-    for (const name of this.order.peers.dropSilent()) {
-      report(`server ${name} is considered down`);
-      if (names) this.order.add({ request: `drop ${name}` });
-    }
+  /** What it sends has its place again. */
+  #onHere(): void {
+    const { report } = this.#options;
+    const { name, now } = this.order;
+    const { trouble, sinceMs = now } = this.#away ?? {};
+    if (trouble) report(`redis is back after ${((now - sinceMs) / 1000).toFixed(1)} s`);
+    if (this.#starting) this.#starting.resolve();
+    else if (name !== this.#name) report(`shares the room again, as server ${name}`);
+    this.#starting = this.#away = undefined;
+    this.#name = name;
   }
 
   /** The connection is of no use any more, and another one is to follow. */
@@ -213,7 +237,8 @@ export class Session implements Part {
   #disconnect(): void {
     this.#link?.close();
     this.#link = undefined;
-    this.#isHere = this.#isReading = false;
+    this.#hasJoined = this.order.isHere = this.#isReading = false;
+    this.#beatAtMs = NEVER;
     this.#unanswered = 0;
   }
 

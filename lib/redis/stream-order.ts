@@ -1,10 +1,10 @@
 /**
- * The order of a room of several servers: that of a stream which they share. What is sent here is
- * added to it in batches, and gets into the log by being read back, as what is sent elsewhere does.
- * A batch is kept until it is read back, and what it has taken counts until all servers have it.
+ * An order that several servers share: a run that is sent here gets its place in a stream, and comes
+ * back from there into the log, as do those of other servers.
  *
- * The way of a line: `append` puts it into a batch; `take` makes an entry of that, which the `Session`
- * adds to the stream and reads back; `receive` gives it its place; `moveToLog` puts it into the log.
+ * `append` puts a run into the ring of what is taken here, as a piece; `take` makes batches of pieces,
+ * which the `Session` adds to the stream and reads back; `receive` gives the pieces of one their place,
+ * and `moveToLog` puts them into the log.
  */
 
 import { countLines } from "../program/lines.ts";
@@ -12,44 +12,38 @@ import { DISCONNECTS, REFUSALS } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
-import { compareIds, type Entry, type Joined, type NewEntry, Peers, START } from "./stream.ts";
+import { Outgoing, type Piece } from "./outgoing.ts";
+import { Kept, Peers } from "./peers.ts";
+import {
+  compareIds,
+  type Entry,
+  type Joining,
+  type KeptMax,
+  type NewEntry,
+  START,
+  type States,
+} from "./stream.ts";
 
 /** While so many pieces wait for their place, nobody can send or join: each that joins would leave. */
 const PIECES_MAX = 32 << 10;
 /** A batch takes no more once it has such a part of what may be sent before all have read it. */
 const BATCHES = 32;
-/** The others are told of each such part of that; and something at least so often. */
+/** The others are told of each such part of that. */
 const TELLS = 8;
-export const TICK_MS = 1_000;
-
-/** Lines of one author, or none; or a request. */
-interface Piece {
-  readonly author: Author;
-  /** What of it is not in the log yet. */
-  run: Uint8Array;
-  /** What is to be done once it is in the log. */
-  readonly done?: () => void;
-  /** See `NewEntry`. */
-  readonly request?: string;
-  /** Told whether a name was reserved. */
-  readonly answer?: (granted: boolean) => void;
-}
-
-/** What goes into the stream at a time. It stays as it is, as it may be added again. */
-interface Batch {
-  readonly entry: NewEntry;
-  readonly pieces: readonly Piece[];
-  readonly sinceMs: number;
-}
+const OUT_OF_SYNC = { reason: "out of sync", message: DISCONNECTS.outOfSync };
 
 export class StreamOrder implements Order {
   /** Undefined until it begins. */
   room: Room | undefined;
-  /** What this server is called; it joins under a new name each time. */
+  /** What this server is called; it has a new name each time it was out of sync. */
   name = "";
-  /** Whether this server has joined the others, and has everything that was sent since then. */
+  /** Whether this server has everything that was sent since it joined first. */
   isMember = false;
+  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
+  isHere = false;
+  readonly outgoing: Outgoing;
   readonly peers = new Peers();
+  readonly kept: Kept;
   /** Does the work of a turn: that of the `Session`. */
   readonly flush: (now: number) => number;
   /** How many bytes were taken, ever, and how many of these are not with all servers. */
@@ -57,20 +51,13 @@ export class StreamOrder implements Order {
   takenBytes = 0;
   /** The last entry received; the last one of which all is in the log, and where that ends there. */
   position = START;
-  #read = START;
+  read = START;
   #readHead = 0;
-  /** When the others were told of that last, and where it ended then. */
-  #toldAtMs = 0;
+  /** Where that ended when the others were told of it. */
   #toldHead = 0;
   readonly #takenBytesMax: number;
-  /** How many pieces have no place yet; those that are in no batch. */
-  #pieces = 0;
-  #unsent: Piece[] = [];
-  /** Those that have not come back, oldest first; `#sent` of them are on their way. */
-  #batches: Batch[] = [];
-  #sent = 0;
-  /** That of joining is 1. */
-  #lastNumber = 1;
+  /** Where this server has joined. */
+  #joinedAt = START;
   /** Those that have come back, and that not all servers have in their logs. */
   #unread: { id: string; bytes: number }[] = [];
   /** What has its place and waits for room in the log. */
@@ -80,8 +67,11 @@ export class StreamOrder implements Order {
   readonly #passingOthers: Author = { lastRun: -1, isPassing: true };
 
   /** @param takenBytesMax the most bytes taken that a server has not read yet */
-  constructor(takenBytesMax: number, flush: (now: number) => number) {
+  constructor(takenBytesMax: number, kept: KeptMax, flush: (now: number) => number) {
     this.#takenBytesMax = takenBytesMax;
+    const batchBytes = takenBytesMax / BATCHES;
+    this.outgoing = new Outgoing(takenBytesMax, batchBytes, () => this.room?.wake(0));
+    this.kept = new Kept(kept);
     this.flush = flush;
   }
 
@@ -90,15 +80,15 @@ export class StreamOrder implements Order {
   }
 
   get freeBytes(): number {
-    return this.#pieces < PIECES_MAX ? this.#takenBytesMax - this.takenBytes : 0;
+    return this.outgoing.pieces < PIECES_MAX ? this.#takenBytesMax - this.takenBytes : 0;
   }
 
   get refusal(): string | undefined {
-    return this.isMember && this.#pieces < PIECES_MAX ? undefined : REFUSALS.notInRoom;
+    return this.isMember && this.outgoing.pieces < PIECES_MAX ? undefined : REFUSALS.notInRoom;
   }
 
   get isSettled(): boolean {
-    return this.#pieces === 0 && !this.isHeldUp();
+    return this.outgoing.pieces === 0 && !this.isHeldUp();
   }
 
   isHeldUp(): boolean {
@@ -107,11 +97,12 @@ export class StreamOrder implements Order {
 
   /** How long the oldest batch has waited to come back, in ms. */
   get waitingMs(): number {
-    return this.now - (this.#batches[0]?.sinceMs ?? this.now);
+    const { now } = this;
+    return now - (this.outgoing.sinceMs ?? now);
   }
 
   append(author: Author, run: Uint8Array): void {
-    this.add({ author, run: new Uint8Array(run) });
+    this.outgoing.append(author, run);
     this.head += run.length;
     this.takenBytes += run.length;
   }
@@ -119,55 +110,80 @@ export class StreamOrder implements Order {
   after(done: () => void): void {
     // After a restart there is nothing to wait for.
     if (!this.isMember && this.isSettled) done();
-    else this.add({ done });
-  }
-
-  /** Adds to what is sent next. */
-  add(piece: Partial<Piece>): void {
-    const { author = { lastRun: -1 }, run = new Uint8Array(0) } = piece;
-    this.#unsent.push({ ...piece, author, run });
-    this.#pieces++;
-    // Lines come within a turn.
-    if (run.length === 0) this.room?.wake(0);
+    else this.outgoing.add({ done });
   }
 
   /**
-   * What is to be added to the stream next, at most so many entries. From time to time there is one
-   * without lines, which tells the others how far this server has read.
+   * What is to be added to the stream next, at most so many entries. After much was read, there is one
+   * even without lines, which tells the others how far this server has read.
    */
   take(most: number): readonly NewEntry[] {
-    while (this.#unsent.length > 0 && this.#batches.length < this.#sent + most) this.#makeBatch();
     const isMuch = this.#readHead - this.#toldHead >= this.#takenBytesMax / TELLS;
-    const isDue = isMuch || this.now - this.#toldAtMs >= TICK_MS;
-    if (isDue && this.#sent === this.#batches.length) this.#makeBatch();
-    const batches = this.#batches.slice(this.#sent, this.#sent + most);
-    if (batches.length > 0) [this.#toldAtMs, this.#toldHead] = [this.now, this.#readHead];
-    this.#sent += batches.length;
-    return batches.map(({ entry }) => entry);
+    const batches = this.outgoing.take(most, isMuch, this.now);
+    if (batches.length > 0) this.#toldHead = this.#readHead;
+    this.kept.forget(this.now);
+    const [by, read, { start }] = [this.name, this.read, this.kept];
+    const living = this.peers.tail(read);
+    const tail = compareIds(start, living) < 0 ? start : living;
+    return batches.map(({ number, lines, isPassing, pieces }) => {
+      const requests = pieces.flatMap(({ request }) => request ?? []);
+      return { by, number, read, tail, lines, isPassing, requests };
+    });
   }
 
-  /** This server is here: what has not come back is added again, or it begins behind its joining. */
-  goOn(joined: Joined | undefined): void {
-    this.#sent = 0;
-    this.#toldAtMs = Number.NEGATIVE_INFINITY;
-    if (joined === undefined) return;
-    this.isMember = true;
-    this.position = this.#read = joined.id;
-    this.peers.begin(joined.others);
-    for (const lines of joined.history) this.#place(this.#others, lines);
+  /**
+   * What to join with: as the same server, for which the stream goes on where it was, or as a new one.
+   *
+   * @param newName gives a name that no server has had
+   * @param withPast whether it reads all that there is, as history
+   */
+  joining(newName: () => string, withPast: boolean): Joining {
+    const { isMember, outgoing } = this;
+    const instead = isMember ? "" : this.name;
+    const past = withPast ? START : "";
+    if (!isMember) this.name = newName();
+    const [by, number, { keys }] = [this.name, ++outgoing.number, outgoing];
+    return { by, instead, number, read: isMember ? this.read : past, keys };
+  }
+
+  /** It has joined; once it has read that, it is here. */
+  joined(id: string, from: string): void {
+    this.outgoing.sendAgain();
+    this.#joinedAt = id;
+    if (this.isMember) return;
+    this.position = this.read = from;
+    this.kept.begin(this.now);
+  }
+
+  /** Takes in entries; returns why this server is out of sync, if one does not follow. */
+  receive(entries: readonly Entry[]): string | undefined {
+    for (const entry of entries) {
+      const why = this.#receive(entry);
+      if (why) return why;
+    }
     this.moveToLog();
+    // Where they are is used again.
+    for (const piece of this.#placed) piece.run = new Uint8Array(piece.run);
+    return undefined;
   }
 
-  /** Takes in an entry; returns why this server is out of sync, if the entry does not follow. */
-  receive(entry: Entry): string | undefined {
-    const { id, after, by, number, lines, isPassing } = entry;
+  #receive(entry: Entry): string | undefined {
+    const { id, after, by, lines, isPassing } = entry;
     const isOwn = by === this.name;
-    if (after !== this.position || (isOwn && number !== this.#batches[0]?.entry.number))
+    // Of what was before it joined first, only the last part is there; that it joined has to be.
+    const isGap = after !== this.position && this.position !== START;
+    if (isGap || (!this.isHere && compareIds(id, this.#joinedAt) > 0))
       return `${id} in redis follows ${after}, and not ${this.position}`;
     this.position = id;
-    this.peers.received(entry, isOwn);
-    if (isOwn) this.#takeBack(entry);
-    else this.#place(isPassing ? this.#passingOthers : this.#others, lines);
+    this.kept.add(entry, this.now);
+    const own = isOwn && this.outgoing.takeBack(entry, !this.isHere);
+    if (own) this.#placed.push(...own);
+    else if (isOwn && lines.length > 0) return `${id} in redis is not what was sent here`;
+    else if (lines.length > 0)
+      this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
+    if (own && lines.length > 0) this.#unread.push({ id, bytes: lines.length });
+    if (!isOwn) this.peers.received(entry);
+    if (id === this.#joinedAt) this.isMember = this.isHere = true;
     return undefined;
   }
 
@@ -188,10 +204,22 @@ export class StreamOrder implements Order {
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
-    if (this.#read === this.position || this.isHeldUp()) return;
-    this.#read = this.position;
+    if (this.read === this.position || this.isHeldUp()) return;
+    this.read = this.position;
     this.#readHead = log.head;
-    const tail = this.peers.tail(this.#read);
+    this.#release();
+  }
+
+  /** Looks at all other servers; returns those that another one considers down. */
+  look(servers: States): string[] {
+    const down = this.peers.look(servers);
+    this.#release();
+    return down;
+  }
+
+  /** What is with all servers now is counted no more. */
+  #release(): void {
+    const tail = this.peers.tail(this.read);
     while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
       this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
   }
@@ -199,52 +227,16 @@ export class StreamOrder implements Order {
   /** Forgets everything, and disconnects all members; returns how many of their lines are lost. */
   abandon(areBatchesLost: boolean): number {
     const placed = this.#placed;
-    const unplaced = [...this.#batches.flatMap(({ pieces }) => pieces), ...this.#unsent];
-    [this.#placed, this.#batches, this.#unsent, this.#unread] = [[], [], [], []];
-    this.#sent = this.#pieces = this.takenBytes = 0;
-    this.#lastNumber = 1;
-    this.isMember = false;
+    const unplaced = this.outgoing.clear();
+    [this.#placed, this.#unread] = [[], []];
+    this.takenBytes = 0;
+    this.isMember = this.isHere = false;
+    this.peers.clear();
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
-    this.room?.restart({ reason: "out of sync", message: DISCONNECTS.outOfSync }, lose);
+    this.room?.restart(OUT_OF_SYNC, lose);
     for (const { done } of [...placed, ...unplaced]) done?.();
     for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
     return lines;
-  }
-
-  /** Makes a batch of the oldest pieces: lines of one kind, and no more once they are so many. */
-  #makeBatch(): void {
-    let [count, bytes] = [0, 0];
-    let kind: boolean | undefined;
-    for (const { author, run } of this.#unsent) {
-      const { isPassing = false } = author;
-      if (run.length > 0 && isPassing !== (kind ??= isPassing)) break;
-      count++;
-      bytes += run.length;
-      if (bytes >= this.#takenBytesMax / BATCHES) break;
-    }
-    const pieces = this.#unsent.splice(0, count);
-    const lines = Buffer.concat(pieces.map(({ run }) => run)).toString("latin1");
-    const requests = pieces.flatMap(({ request }) => request ?? []);
-    const [by, read, tail] = [this.name, this.#read, this.peers.tail(this.#read)];
-    const number = ++this.#lastNumber;
-    const entry = { by, number, read, tail, lines, isPassing: kind ?? false, requests };
-    this.#batches.push({ entry, pieces, sinceMs: this.now });
-  }
-
-  #place(author: Author, lines: string): void {
-    this.#placed.push({ author, run: Buffer.from(lines, "latin1") });
-  }
-
-  /** The oldest batch has come back. */
-  #takeBack({ id, lines, granted }: Entry): void {
-    const pieces = this.#batches.shift()?.pieces ?? [];
-    // One that was sent over a lost connection may come back before it is sent again.
-    this.#sent = Math.max(0, this.#sent - 1);
-    this.#pieces -= pieces.length;
-    if (lines.length > 0) this.#unread.push({ id, bytes: lines.length });
-    for (const piece of pieces) this.#placed.push(piece);
-    const answers = pieces.flatMap(({ answer }) => answer ?? []);
-    for (const [at, answer] of answers.entries()) answer(granted[at] === "1");
   }
 }

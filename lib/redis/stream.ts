@@ -1,39 +1,27 @@
-/**
- * The stream that the servers of a room share: what goes into it, what comes out, by what, and what
- * that tells of the other servers.
- */
+/** The stream that the servers of a room share: what goes into it, what comes out, and by what. */
 
 /** The id of nothing: what follows it is all there is. */
 export const START = "0-0";
-/** Instead of how far it has read: the server leaves. */
-export const GONE = "gone";
-/** A server that is silent for so long is considered down: 5 s after its heartbeat at the latest. */
-const SILENCE_MS = 4_000;
-/** A longer time without any entry is not one in which one server was silent: the stream stood still. */
-const STEP_MS_MAX = 1_000;
 
-/** What one server adds at a time. */
+/** What a server adds at a time. */
 export interface NewEntry {
   /** The server, by the name it has given itself. */
   readonly by: string;
-  /** Counts the entries of a server, from 1, which is that of its joining. */
+  /** One more than that of what it added before; those of its joining count too. */
   readonly number: number;
-  /** The id up to which the server has everything in its log, or `GONE`. */
+  /** The id up to which the server has everything in its log. */
   readonly read: string;
-  /** The id up to which all servers have everything; what is before it may be forgotten. */
+  /** What is before this id may be forgotten. */
   readonly tail: string;
-  /** Whole lines of one kind, or none; each character a byte: replies about streams come as text. */
-  readonly lines: string;
+  /** Whole lines of one kind, or none. */
+  readonly lines: Uint8Array;
   /** Whether they are only for those that are here, and no history. */
   readonly isPassing: boolean;
-  /**
-   * What is to be done in its place: `reserve` or `release` a name, by its key, for this server; or
-   * `drop` a server, by its name: it has no place in the room any more, and its names are free.
-   */
+  /** What is done in its place: `reserve` or `release` a name, by its key; or `leave`. */
   readonly requests: readonly string[];
 }
 
-/** An entry, as it is read. */
+/** An entry, as it is read. One without lines may be that with which a server joins. */
 export interface Entry extends Omit<NewEntry, "tail" | "requests"> {
   /** Its place: `ms-sequence`, ascending. */
   readonly id: string;
@@ -43,14 +31,31 @@ export interface Entry extends Omit<NewEntry, "tail" | "requests"> {
   readonly granted: string;
 }
 
-/** What a server is told when it joins. */
+/** For each server that is not considered down, by its name: number, read, and what else changes. */
+export type States = ReadonlyMap<string, string>;
+
+/** Counts those of a server; its number is that of what it added last. */
+export interface Heartbeat extends Pick<NewEntry, "by" | "number" | "read"> {
+  readonly count: number;
+}
+
+/** With what a server joins: for the first time, or after it has lost its connection. */
+export interface Joining extends Pick<NewEntry, "by" | "number"> {
+  /** The server that it was before and is not any more, or "". */
+  readonly instead: string;
+  /** See `NewEntry`; "" if it begins with what follows its joining. */
+  readonly read: string;
+  /** The names that its members have, by their keys: they are still theirs, or it is out of sync. */
+  readonly keys: readonly string[];
+}
+
+/** What it is told then. */
 export interface Joined {
-  /** The place of its first entry. */
-  readonly id: string;
-  /** How far each of the others has read, by its name. */
-  readonly others: ReadonlyMap<string, string>;
-  /** Lines that were sent before, as far as they are kept, each character a byte. */
-  readonly history: readonly string[];
+  /** The place of its entry; none if it cannot join, as others run with other options, which are these. */
+  readonly id: string | undefined;
+  /** The entry before it; or those options. */
+  readonly after: string;
+  readonly servers: States;
 }
 
 /**
@@ -58,11 +63,17 @@ export interface Joined {
  * it is lost if an answer does not come in time.
  */
 export interface StreamLink {
-  /** Has a server join, in place of another one if that is not "". */
-  join(by: string, instead: string, done: (joined: Joined) => void): void;
-  /** Adds an entry, unless its number shows that it was added before. */
+  /** What was added before under the same name and is not in the stream by then never will be. */
+  join(joining: Joining, done: (joined: Joined) => void): void;
   add(entry: NewEntry, done: () => void): void;
-  /** Answers with what follows an id, as soon as there is any, or with nothing after a second. */
+  /** Shows that a server is there, which has added so much; tells the last id, and which servers there are. */
+  beat(heartbeat: Heartbeat, done: (last: string, servers: States) => void): void;
+  /** Has a server that is still in this state considered down; the names that are free now, if it was. */
+  drop(name: string, state: string, done: (keys: readonly string[] | undefined) => void): void;
+  /**
+   * Answers with what follows an id, as soon as there is any, or with nothing after a second. Lines
+   * stay as they are until `done` returns.
+   */
   read(after: string, done: (entries: readonly Entry[]) => void): void;
   /** After this, nothing comes from it. What was asked may still be done. */
   close(): void;
@@ -80,44 +91,26 @@ export type OpenStream = (
 /** Compares two ids, number by number: negative if the first is before the second. */
 export const compareIds = new Intl.Collator("en", { numeric: true }).compare;
 
-/**
- * The other servers of the room: how far each has read, and whether it is down. Each adds an entry
- * every second, its heartbeat; that one was silent shows in the stream, by the times of the entries.
- */
-export class Peers {
-  readonly #peers = new Map<string, { read: string; receivedAtMs: number }>();
-  /** The time in the stream, as far as some server was there to add something. */
-  #nowMs = 0;
+/** How much of the stream is kept: for servers that come back, and as history for those that start. */
+export interface KeptMax {
+  /** So much, or what is younger than this, whichever is less. */
+  readonly bytes: number;
+  readonly ms: number;
+  /** At least so much that is history; lines that are short and few for each entry count as more. */
+  readonly historyBytes: number;
+}
 
-  get count(): number {
-    return this.#peers.size;
-  }
-
-  /** Begins with how far those have read that are known to the stream. */
-  begin(others: Joined["others"]): void {
-    this.#peers.clear();
-    for (const [name, read] of others) this.#peers.set(name, { read, receivedAtMs: this.#nowMs });
-  }
-
-  /** The next entry has come, from this server or another. */
-  received({ id, after, by, read }: Entry, isOwn: boolean): void {
-    this.#nowMs += Math.min(STEP_MS_MAX, Number.parseInt(id) - Number.parseInt(after));
-    if (isOwn) return;
-    if (read === GONE) this.#peers.delete(by);
-    else this.#peers.set(by, { read, receivedAtMs: this.#nowMs });
-  }
-
-  /** How far all have read, this server included. */
-  tail(own: string): string {
-    let tail = own;
-    for (const { read } of this.#peers.values()) if (compareIds(read, tail) < 0) tail = read;
-    return tail;
-  }
-
-  /** Waits no more for those that have been silent for too long; returns their names. */
-  dropSilent(): string[] {
-    const sinceMs = this.#nowMs - SILENCE_MS;
-    const silent = [...this.#peers].filter(([, { receivedAtMs }]) => receivedAtMs <= sinceMs);
-    return silent.map(([name]) => name).filter((name) => this.#peers.delete(name));
-  }
+/** What a server has a session with the stream for. */
+export interface SessionOptions {
+  readonly room: string;
+  /** What all servers of the room have in common, as on a command line. */
+  readonly options: string;
+  readonly open: OpenStream;
+  /** The most bytes sent here that a server has not read yet: at least those of the longest line. */
+  readonly takenBytesMax: number;
+  readonly kept: KeptMax;
+  /** Gives a name that no server has had. */
+  readonly newName: () => string;
+  /** Told what an operator should know. */
+  readonly report: (what: string) => void;
 }

@@ -1,12 +1,13 @@
 /**
  * `bun run bench --redis`: how long a line takes from a member of one server to one
- * of another, how many lines three servers carry, and how one machine's throughput
- * grows from one server to four. Each figure is measured once, with every line counted.
+ * of another, what a line costs each server and Redis beside one server alone, how many lines three
+ * servers carry, and how one machine's throughput grows from one server to four. Each figure is measured once, with every line counted.
  */
 
 import { type DialectName, DIALECTS } from "../bench/dialects.ts";
 import { Histogram } from "../bench/histogram.ts";
 import { PEERS, startPeer, whyMissing } from "../bench/peers.ts";
+import { usageOf } from "../bench/usage.ts";
 import { serverCommand, ServerProgram } from "../harness.ts";
 import { RedisServer } from "./redis-server.ts";
 
@@ -40,7 +41,13 @@ export async function benchOverRedis(measureMs: number): Promise<void> {
   ]);
   await end(servers);
 
+  for (const count of [1, 2]) {
+    const shared = await startServers(redis, count);
+    rows.push([`cost a line, ${count} over Redis`, await cost(shared, redis, measureMs)]);
+    await end(shared);
+  }
   const alone = await ServerProgram.start();
+  rows.push(["cost a line, alone", await cost([alone], undefined, measureMs)]);
   rows.push(["one server alone", await latency(alone.port, alone.port, measureMs)]);
   await end([alone]);
   for (const name of ["redis-server", "nats-server"]) rows.push(await besides(name, measureMs));
@@ -52,6 +59,51 @@ export async function benchOverRedis(measureMs: number): Promise<void> {
     await end(shared);
   }
   for (const [what, figures] of rows) console.log(`${what.padEnd(36)}${figures}`);
+}
+
+/** What a line costs in processor time, on its way from the first server to the last. */
+async function cost(
+  servers: readonly ServerProgram[],
+  redis: RedisServer | undefined,
+  measureMs: number,
+): Promise<string> {
+  const ports = servers.map(({ port }) => port);
+  const pids = [...servers.map(({ pid }) => pid), ...(redis ? [redis.pid] : [])];
+  await flow(ports[0], ports.at(-1), measureMs / 4);
+  const before = pids.map((pid) => usageOf(pid).cpuMs);
+  const lines = await flow(ports[0], ports.at(-1), measureMs);
+  const names = [...servers.map((_, at) => `server ${at + 1}`), "Redis"];
+  const costs = pids.map((pid, at) => {
+    const micros = ((usageOf(pid).cpuMs - (before[at] ?? 0)) * 1000) / lines;
+    return `${names[at]} ${micros.toFixed(3)} µs`;
+  });
+  return costs.join(", ");
+}
+
+/** One sends at one port as fast as another one receives at another; returns how many lines that are. */
+async function flow(sendAt = 0, receiveAt = 0, measureMs: number): Promise<number> {
+  const block = Buffer.from(`${"x".repeat(LINE_BYTES - 1)}\n`.repeat(512));
+  let [sentBytes, receivedBytes] = [0, 0];
+  const receiver = await connect(receiveAt, (chunk) => void (receivedBytes += chunk.length));
+  const sender = await connect(sendAt, () => {});
+  await Bun.sleep(300);
+  let rest: Buffer = NOTHING;
+  const endMs = performance.now() + measureMs;
+  while (performance.now() < endMs || rest.length > 0 || receivedBytes < sentBytes) {
+    const isTime = performance.now() < endMs;
+    while (rest.length > 0 || (isTime && sentBytes - receivedBytes < WINDOW_LINES * LINE_BYTES)) {
+      if (rest.length === 0) {
+        rest = block;
+        sentBytes += block.length;
+      }
+      const taken = sender.write(rest, 0, rest.length);
+      rest = rest.subarray(Math.max(0, taken));
+      if (rest.length > 0) break;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (const socket of [receiver, sender]) socket.terminate();
+  return sentBytes / LINE_BYTES;
 }
 
 async function startServers(redis: RedisServer, count: number, ...options: string[]) {

@@ -1,29 +1,65 @@
-/** Which servers are considered down, by what the stream shows. */
+/** Which servers are considered down, and how much of the stream is kept for those that come back. */
 
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
-import { Peers } from "../../lib/redis/stream.ts";
+import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
 
-/** Two servers next to this one, and what follows; each entry is given as that of a server, and when. */
-function silentAfter(...entries: readonly [by: "own" | "one" | "two", ms: number][]): string[] {
-  const peers = new Peers();
-  peers.begin(new Map(["one", "two"].map((name) => [name, "0-0"])));
-  const entry = { number: 1, read: "0-0", lines: "", isPassing: false, granted: "" };
-  let after = "1000-0";
-  for (const [by, ms] of entries) {
-    const id = `${ms}-0`;
-    peers.received({ ...entry, id, after, by }, by === "own");
-    after = id;
-  }
-  return peers.dropSilent();
-}
+describe("a server", () => {
+  const look = (peers: Peers, states: Readonly<Record<string, string>>) =>
+    peers.look(new Map(Object.entries(states)));
 
-test("a server that adds nothing for 4 s, while others do, is silent", () => {
-  const own = [2000, 3000, 4000].map((ms): ["own", number] => ["own", ms]);
-  expect(silentAfter(...own)).toEqual([]);
-  expect(silentAfter(...own, ["one", 4500], ["own", 5000])).toEqual(["two"]);
+  test("is silent if it has not changed in four looks, and only then", () => {
+    const peers = new Peers();
+    for (let count = 0; count < 9; count++) {
+      look(peers, { one: "1 0-0 0", two: `1 0-0 ${count >> 1}` });
+      expect(peers.silent).toEqual(count < 4 ? [] : [["one", "1 0-0 0"]]);
+    }
+    look(peers, { one: "1 0-0 1" });
+    expect(peers.silent).toEqual([]);
+  });
+
+  test("is told of when it is gone after it was silent; not if it has left", () => {
+    const peers = new Peers();
+    for (let count = 0; count < 3; count++)
+      look(peers, { one: "1 0-0 0", two: `1 0-0 ${count}`, three: `1 0-0 ${count}` });
+    expect(look(peers, { three: "1 0-0 3" })).toEqual(["one"]);
+  });
 });
 
-test("while the stream stands still, none is", () => {
-  expect(silentAfter(["own", 2000], ["one", 60_000], ["own", 61_000], ["two", 61_500])).toEqual([]);
+describe("the stream keeps", () => {
+  const LINES = new Uint8Array(1000 - ENTRY_BYTES);
+  const [BYTES, SECOND] = [512_000, 1000];
+
+  /** Reads entries of 1000 bytes, one in each so many ms; returns how many of the last are kept. */
+  const keeps = (
+    max: Partial<ConstructorParameters<typeof Kept>[0]>,
+    count: number,
+    ms: number,
+  ) => {
+    const kept = new Kept({ bytes: BYTES, ms: 60 * SECOND, historyBytes: 0, ...max });
+    kept.begin(0);
+    for (let at = 1; at <= count; at++) {
+      const entry = { id: `${at}-0`, after: `${at - 1}-0`, by: "one", number: at, read: "0-0" };
+      kept.add({ ...entry, lines: LINES, isPassing: false, granted: "" }, at * ms);
+    }
+    kept.forget(count * ms);
+    return count - Math.max(0, Number.parseInt(kept.start, 10) - 1);
+  };
+
+  test("everything, until a server knows of more than that", () => {
+    expect(keeps({}, 512, 0)).toBe(512);
+  });
+
+  test("so many bytes, however old or young they are", () => {
+    for (const ms of [0, 100]) expect(keeps({}, 10_000, ms)).toBeWithin(512, 514);
+  });
+
+  test("or what is younger, if that is less", () => {
+    expect(keeps({}, 1000, SECOND)).toBeWithin(60, 62);
+  });
+
+  test("and all that is history", () => {
+    const historyBytes = 700 * LINES.length;
+    expect(keeps({ historyBytes }, 10_000, SECOND)).toBeWithin(700, 702);
+  });
 });

@@ -29,6 +29,10 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** Starts it, with what it had on disk. */
   async start(): Promise<void> {
     const where = ["--port", `${this.port}`, "--bind", "127.0.0.1", "--dir", this.folder];

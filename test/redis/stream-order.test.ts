@@ -5,6 +5,8 @@ import { describe, expect, test } from "bun:test";
 import { SilentStream } from "./silent-stream.ts";
 
 const OUT_OF_SYNC = "* server out of sync; please reconnect\n";
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const NOT_IN = "* this server is not in the room at the moment\n";
 
 test("while nothing gets its place, clients that come and go take no memory without end", () => {
@@ -43,7 +45,7 @@ test("lines of members and notices are in batches of their own, however they alt
   order.after(() => {});
   stream.places();
   settle();
-  expect(stream.added.map(({ lines, isPassing }) => [lines, isPassing])).toEqual([
+  expect(stream.added.map(({ lines, isPassing }) => [textOf(lines), isPassing])).toEqual([
     ["a\nb\n", false],
     ["* c\n", true],
     ["d\n", false],
@@ -57,8 +59,8 @@ test("notices of other servers are known as such in this room's log", () => {
   room.log.onAppend = ({ isPassing = false }) => kinds.push(isPassing);
   const entry = { by: "two", read: "1-0", granted: "" };
   stream.reads(
-    { ...entry, id: "2-0", after: "1-0", number: 2, lines: "* joined\n", isPassing: true },
-    { ...entry, id: "3-0", after: "2-0", number: 3, lines: "hello\n", isPassing: false },
+    { ...entry, id: "2-0", after: "1-0", number: 2, lines: bytesOf("* joined\n"), isPassing: true },
+    { ...entry, id: "3-0", after: "2-0", number: 3, lines: bytesOf("hello\n"), isPassing: false },
   );
   settle();
   expect(kinds).toEqual([true, false]);
@@ -75,16 +77,16 @@ describe("a server is out of sync", () => {
 
   test("when an entry follows another one than it has read, of which nothing is received", () => {
     const { stream, settle, ann, left } = open();
-    stream.reads({ ...entry, after: "8-0", lines: "missed something\n" });
+    stream.reads({ ...entry, after: "8-0", lines: bytesOf("missed something\n") });
     settle();
     expect(ann.received).toBe(OUT_OF_SYNC);
     expect(left).toEqual([expect.stringContaining(": out of sync")]);
     expect(stream.reports).toEqual(["out of sync: 9-0 in redis follows 8-0, and not 1-0"]);
   });
 
-  test("when one of its own is missing before the next one", () => {
+  test("when something is there that it has not sent", () => {
     const { stream, settle, ann } = open();
-    stream.reads({ ...entry, by: "one", after: "1-0", lines: "" });
+    stream.reads({ ...entry, by: "one", after: "1-0", lines: bytesOf("x\n") });
     settle();
     expect(ann.received).toBe(OUT_OF_SYNC);
   });
@@ -113,11 +115,41 @@ test("a server whose log is held up by a slow reader goes on with its heartbeat"
     settle();
   }
   expect(slow.received).toBe("");
-  for (let second = 0; second < 6; second++) {
-    stream.answers();
+  for (let second = 1; second < 6; second++) {
     pass(1000);
-    expect(stream.added.length).toBe(1);
+    expect(stream.heartbeats).toHaveLength(second);
+    stream.answersHeartbeat({});
   }
+});
+
+describe("after a lost connection", () => {
+  const entry = { by: "one", read: "1-0", isPassing: false, granted: "" };
+
+  test("what has its place by then is not added again, and all else is, once", () => {
+    const stream = new SilentStream();
+    const { join, pass, settle } = stream.openRoom();
+    const [ann, bob] = [join("ann"), join("bob")];
+    for (const line of ["a\n", "b\n", "c\n"]) {
+      ann.sends(line);
+      settle();
+    }
+    const [a] = stream.added;
+    if (!a) throw new Error("nothing was added");
+    stream.lose("redis is away", "cut");
+    pass(1000);
+    const lines = bytesOf("a\n");
+    const before = { ...entry, id: "2-0", after: "1-0", number: a.number, lines };
+    stream.joins("3-0", [], [before]);
+    expect(bob.received).toBe("a\n");
+    expect(stream.joining?.read).toBe("1-0");
+    expect(stream.added.map((added) => [textOf(added.lines), added.number])).toEqual([
+      ["b\n", (stream.joining?.number ?? 0) + 1],
+      ["c\n", (stream.joining?.number ?? 0) + 2],
+    ]);
+    stream.places();
+    settle();
+    expect(bob.received).toBe("a\nb\nc\n");
+  });
 });
 
 describe("a name that is asked for", () => {
@@ -132,20 +164,20 @@ describe("a name that is asked for", () => {
       ["1", true],
       ["0", false],
     ] as const) {
-      const stream = new SilentStream(true);
+      const stream = new SilentStream();
       const { settle } = stream.openRoom();
       stream.places();
       const answers = ask(stream, "ann");
       settle();
       expect(stream.added.at(-1)?.requests).toEqual(["reserve ann"]);
       expect(answers).toEqual([]);
-      stream.places(undefined, granted);
+      stream.places(granted);
       expect(answers).toEqual([is]);
     }
   });
 
   test("is never answered once this server is out of sync, and can be asked for again", () => {
-    const stream = new SilentStream(true);
+    const stream = new SilentStream();
     const { pass, settle } = stream.openRoom();
     const before = ask(stream, "ann");
     settle();
@@ -154,27 +186,35 @@ describe("a name that is asked for", () => {
     stream.joins("2-0");
     const after = ask(stream, "ann");
     settle();
-    stream.places(undefined, "1");
+    stream.places("1");
     settle();
-    stream.places(undefined, "1");
+    stream.places("1");
     expect([before, after]).toEqual([[], [true]]);
   });
 });
 
-test("a server is down only once something that was sent here a moment ago is back, and all before it", () => {
-  const stream = new SilentStream(true);
-  const { pass } = stream.openRoom({}, ["two"]);
-  for (const second of [1, 2, 3]) {
+describe("a server that is not here any more", () => {
+  test("is down after four heartbeats in which it has not changed, however long they take", () => {
+    const stream = new SilentStream();
+    const { pass } = stream.openRoom({}, ["two", "three"]);
+    for (let second = 1; second <= 4; second++) {
+      expect(stream.dropped).toEqual([]);
+      pass(60_000);
+      stream.answersHeartbeat({ two: "1 1-0 0", three: `1 1-0 ${second}` });
+    }
+    expect(stream.dropped).toEqual(["two"]);
+    expect(stream.reports).toEqual(["server two is considered down"]);
+  });
+
+  test("is reported also if another server was the first to consider it down; not if it has left", () => {
+    const stream = new SilentStream();
+    const { pass } = stream.openRoom({}, ["two", "three"]);
+    for (let second = 1; second <= 3; second++) {
+      pass(1000);
+      stream.answersHeartbeat({ two: "1 1-0 0", three: `1 1-0 ${second}` });
+    }
     pass(1000);
-    stream.places(1 + 1000 * second);
-  }
-  pass(1000);
-  pass(3500); // What it sent before is late, and so may be what the other has sent since.
-  stream.places(8000);
-  expect(stream.reports).toEqual([]);
-  pass(1000);
-  stream.places(9000);
-  expect(stream.reports).toEqual(["server two is considered down"]);
-  pass(1);
-  expect(stream.added.at(-1)?.requests).toEqual(["drop two"]);
+    stream.answersHeartbeat({});
+    expect(stream.reports).toEqual(["server two is considered down"]);
+  });
 });

@@ -5,27 +5,37 @@
  * stands still, refuses, and forgets.
  */
 
+import { ENTRY_BYTES } from "../../../lib/redis/peers.ts";
 import {
   compareIds,
   type Entry,
-  GONE,
+  type Heartbeat,
   type Joined,
+  type Joining,
+  type KeptMax,
   type NewEntry,
   START,
+  type States,
   type StreamLink,
   type Trouble,
 } from "../../../lib/redis/stream.ts";
 import { Violation } from "../state.ts";
 
 /** An entry, with the one before it: the truth, whatever the stream has forgotten since. */
-export interface Placed extends Entry {
+export interface Placed extends Omit<Entry, "lines"> {
+  readonly lines: string;
   readonly before: Placed | undefined;
+  /** When that was, on a clock that never jumps. */
+  readonly atMs: number;
+  /** Whether its server leaves with it. */
+  readonly isLast: boolean;
 }
 
 interface Memory {
   entries: Placed[];
   last: Placed | undefined;
-  servers: Map<string, { number: number; read: string }>;
+  /** By their names, `number read count`. */
+  servers: Map<string, string>;
   /** The server where each name is. */
   names: Map<string, string>;
 }
@@ -47,13 +57,20 @@ export class SimulatedStream {
   stoodStillFromMs = -1e9;
   /** Whether it takes no more, as one without memory does. */
   isFull = false;
+  /** By how much its clock is wrong. */
+  clockOffMs = 0;
   /** How often it has forgotten something. */
   forgotten = 0;
   #memory: Memory = { entries: [], last: undefined, servers: new Map(), names: new Map() };
-  #sequence = 0;
   readonly #most = new Map<string, string>();
+  #sequence = 0;
+  /** Since when each server is known. */
+  readonly #knownSinceMs = new Map<string, number>();
 
-  constructor(now: () => number) {
+  constructor(
+    now: () => number,
+    readonly kept: KeptMax,
+  ) {
     this.now = now;
   }
 
@@ -65,11 +82,9 @@ export class SimulatedStream {
     return this.#memory.last;
   }
 
-  /** How far each server that is known has ever told that it has read. */
-  get readingsAtMost(): ReadonlyMap<string, string> {
-    return new Map(
-      Array.from(this.readings, ([name, read]) => [name, this.#most.get(name) ?? read]),
-    );
+  /** How far a server has ever told that it has read. */
+  readAtMost(name: string): string {
+    return this.#most.get(name) ?? START;
   }
 
   get standsStill(): boolean {
@@ -102,43 +117,107 @@ export class SimulatedStream {
     this.restore({ entries: [], last: undefined, servers: new Map(), names: new Map() });
   }
 
-  join(by: string, instead: string): Placed {
-    const { servers } = this.#memory;
-    const empty = { tail: START, lines: "", isPassing: false, requests: [] };
-    if (servers.delete(instead)) this.#add({ by: instead, number: 0, read: GONE, ...empty });
-    const entry = this.#add({ by, number: 1, read: START, ...empty });
-    servers.set(by, { number: 1, read: entry.id });
-    return entry;
+  /** It has no entries any more, and knows all else. */
+  loseEntries(): void {
+    this.restore({ ...this.#memory, entries: [] });
   }
 
-  get readings(): ReadonlyMap<string, string> {
-    return new Map(Array.from(this.#memory.servers, ([name, { read }]) => [name, read]));
+  get servers(): States {
+    return this.#memory.servers;
+  }
+
+  /** Returns why not, if a name is another's. */
+  join({ by, instead, number, read, keys }: Joining): Placed | [Trouble, string] {
+    const { names, last } = this.#memory;
+    const trouble = this.#objection(by, read, (before) => before < number);
+    if (trouble) return trouble;
+    if (keys.some((key) => names.has(key) && names.get(key) !== by))
+      return ["out of sync", "names are taken"];
+    const from = read || (last?.id ?? START);
+    if (instead !== "") this.#forget(instead);
+    for (const key of keys) names.set(key, by);
+    const entry = { by, number, read: from, lines: new Uint8Array(0), isPassing: false };
+    this.#tell(by, number, from, 0);
+    const placed = this.#add(entry);
+    this.#knownSinceMs.set(by, this.now());
+    return placed;
   }
 
   /** Returns why not, if something before it is missing. */
-  add(entry: NewEntry): string | undefined {
+  add(entry: NewEntry): [Trouble, string] | undefined {
     const { by, number, read, tail, requests } = entry;
-    const { servers } = this.#memory;
-    const before = servers.get(by)?.number ?? 0;
-    if (number <= before) return undefined;
-    if (number > before + 1) return `number ${number} comes after ${before}`;
+    const trouble = this.#objection(by, read, (before) => before === number - 1);
+    if (trouble) return trouble;
     const granted = requests.map((request) => this.#do(request, by)).join("");
-    this.#memory.entries = this.#memory.entries.filter(({ id }) => compareIds(id, tail) >= 0);
-    this.#add(entry, granted);
-    if (read === GONE) servers.delete(by);
-    else servers.set(by, { number, read });
+    this.#tell(by, number, read, 0);
+    this.#trim(tail);
+    this.#add(entry, granted, requests.includes("leave"));
+    if (requests.includes("leave")) this.#forget(by);
     return undefined;
+  }
+
+  /** Forgets what is before an id, which has to be old or far back, and not to be read any more. */
+  #trim(tail: string): void {
+    const { entries, servers } = this.#memory;
+    const at = entries.findIndex(({ id }) => compareIds(id, tail) >= 0);
+    const count = at < 0 ? entries.length : at;
+    const rest = entries.slice(count);
+    const last = entries[count - 1];
+    this.#memory.entries = rest;
+    if (last === undefined) return;
+    const isFar = bytesOf(rest) >= this.kept.bytes;
+    if (!isFar && this.now() - (rest[0] ?? last).atMs < this.kept.ms)
+      throw new Violation(`${last.id} is forgotten after ${this.now() - last.atMs} ms`);
+    for (const [name, state] of servers) {
+      const sinceMs = this.#knownSinceMs.get(name) ?? 0;
+      const wasThere = sinceMs < last.atMs;
+      if (wasThere && compareIds(state.split(" ")[1] ?? START, last.id) < 0)
+        throw new Violation(`${last.id} is forgotten before ${name} has read it`);
+    }
+  }
+
+  beat({ by, number, read, count }: Heartbeat): [Trouble, string] | undefined {
+    const trouble = this.#objection(by, read, (before) => before === number);
+    if (trouble) return trouble;
+    this.#tell(by, number, read, count);
+    return undefined;
+  }
+
+  /** The names that are free now, if it was in this state. */
+  drop(name: string, state: string): string[] | undefined {
+    return this.servers.get(name) === state ? this.#forget(name) : undefined;
+  }
+
+  #objection(by: string, read: string, isExpected: (before: number) => boolean) {
+    const forgotten: [Trouble, string] = ["out of sync", "forgotten"];
+    if (compareIds(read, this.last?.id ?? START) > 0) return forgotten;
+    const away: [Trouble, string] = ["redis is away", "considered down"];
+    const before = Number.parseInt(this.servers.get(by) ?? "-1", 10);
+    return isExpected(before) ? undefined : away;
+  }
+
+  #tell(by: string, number: number, read: string, count: number): void {
+    this.#memory.servers.set(by, `${number} ${read} ${count}`);
+    const most = this.#most.get(by) ?? read;
+    this.#most.set(by, compareIds(read, most) > 0 ? read : most);
+  }
+
+  #forget(server: string): string[] {
+    const { names, servers } = this.#memory;
+    servers.delete(server);
+    const freed = [...names].filter(([, owner]) => owner === server).map(([name]) => name);
+    for (const name of freed) names.delete(name);
+    return freed;
   }
 
   /** Does what is requested; returns whether it is granted, if it is a name to reserve. */
   #do(request: string, by: string): string {
-    const { names, servers } = this.#memory;
-    const [what, key = ""] = request.split(" ");
+    const { names } = this.#memory;
+    const [, what, key = ""] = /^(\w+) ?(.*)$/.exec(request) ?? [];
     const owner = names.get(key);
-    if (what === "drop") servers.delete(key);
     if (what === "release" && owner === by) names.delete(key);
     if (what !== "reserve") return "";
-    if (owner !== undefined && owner !== by && servers.has(owner)) return "0";
+    if (owner !== undefined && owner !== by) return "0";
     names.set(key, by);
     return "1";
   }
@@ -147,24 +226,36 @@ export class SimulatedStream {
     return this.#memory.entries.filter((entry) => compareIds(entry.id, id) > 0);
   }
 
-  #add({ by, number, read, lines, isPassing }: NewEntry, granted = ""): Placed {
+  #add(
+    { by, number, read, lines: bytes, isPassing }: Omit<NewEntry, "tail" | "requests">,
+    granted = "",
+    isLast = false,
+  ): Placed {
+    const lines = Buffer.from(bytes).toString("latin1");
     for (const line of lines.match(/[^\n]*\n/g) ?? [])
       if (isNotice(line) !== isPassing) throw new Violation(`${line} has the wrong kind`);
     const before = this.#memory.last;
-    const id = `${Math.floor(this.now()) + 1}-${this.#sequence++}`;
+    // Its clock may be set back; ids ascend all the same, while it remembers the last.
+    const lastMs = Number.parseInt(before?.id ?? "1", 10);
+    const ms = Math.max(lastMs, Math.floor(this.now() + this.clockOffMs));
+    const id = `${ms}-${this.#sequence++}`;
     const after = before?.id ?? START;
-    const entry = { id, after, by, number, read, lines, isPassing, granted, before };
+    const about = { id, after, by, number, read, lines, isPassing, granted };
+    const entry = { ...about, before, atMs: this.now(), isLast };
     this.#memory.last = entry;
     this.#memory.entries.push(entry);
     this.placed.push(entry);
-    const most = this.#most.get(by) ?? id;
-    this.#most.set(by, number > 1 && read !== GONE && compareIds(read, most) > 0 ? read : most);
     return entry;
   }
 }
 
 function copyOf({ entries, last, servers, names }: Memory): Memory {
   return { entries: [...entries], last, servers: new Map(servers), names: new Map(names) };
+}
+
+/** What entries take, about. */
+export function bytesOf(entries: readonly Placed[]): number {
+  return entries.reduce((sum, { lines }) => sum + lines.length + ENTRY_BYTES, 0);
 }
 
 /** Whether a line is a join or leave notice. */
@@ -175,7 +266,11 @@ export function isNotice(line: string): boolean {
 /** What a world wants to know of a connection. */
 export interface Watcher {
   joined(by: string, entry: Placed, forgotten: number): void;
-  delivered(entries: readonly Entry[]): void;
+  /** This server has had another one considered down. */
+  dropped(name: string): void;
+  /** It is told which servers there are. */
+  looks(servers: States): void;
+  delivered(entries: readonly Placed[]): void;
 }
 
 export class SimulatedLink implements StreamLink {
@@ -213,27 +308,62 @@ export class SimulatedLink implements StreamLink {
   /** How many entries are on their way. */
   inFlight = 0;
 
-  join(by: string, instead: string, done: (joined: Joined) => void): void {
-    this.#askedAtMs.push(this.#stream.now());
-    this.#commands.push(() => {
-      const others = new Map(this.#stream.readings);
-      others.delete(instead);
-      const entry = this.#stream.join(by, instead);
-      const { forgotten } = this.#stream;
+  /** Since when the oldest of what was asked waits to be done, or to be answered. */
+  get waitsSinceMs(): number {
+    return this.#askedAtMs[0] ?? this.#stream.now();
+  }
+
+  join(joining: Joining, done: (joined: Joined) => void): void {
+    this.#ask(() => {
+      const entry = this.#stream.join(joining);
+      if (Array.isArray(entry)) return () => this.#lose(...entry);
+      const { forgotten, servers } = this.#stream;
+      const joined = { id: entry.id, after: entry.after, servers: new Map(servers) };
       return () => {
-        this.#watcher.joined(by, entry, forgotten);
-        done({ id: entry.id, others, history: [] });
+        this.#watcher.joined(joining.by, entry, forgotten);
+        this.#watcher.looks(joined.servers);
+        done(joined);
       };
     });
   }
 
   add(entry: NewEntry, done: () => void): void {
     this.inFlight++;
-    this.#askedAtMs.push(this.#stream.now());
-    this.#commands.push(() => {
+    // It stays as it is only until it was handed on.
+    const sent = { ...entry, lines: entry.lines.slice() };
+    this.#ask(() => {
       this.inFlight--;
-      return this.#add(entry, done);
+      const trouble = this.#stream.add(sent);
+      return trouble ? () => this.#lose(...trouble) : done;
     });
+  }
+
+  beat(heartbeat: Heartbeat, done: (last: string, servers: States) => void): void {
+    this.#ask(() => {
+      const trouble = this.#stream.beat(heartbeat);
+      if (trouble) return () => this.#lose(...trouble);
+      const [last, servers] = [this.#stream.last?.id ?? START, new Map(this.#stream.servers)];
+      return () => {
+        this.#watcher.looks(servers);
+        done(last, servers);
+      };
+    });
+  }
+
+  drop(name: string, state: string, done: (keys: readonly string[] | undefined) => void): void {
+    this.#ask(() => {
+      const keys = this.#stream.drop(name, state);
+      if (keys) this.#watcher.dropped(name);
+      return () => done(keys);
+    });
+  }
+
+  /** A command, which is done some time, if there is memory. */
+  #ask(command: Command): void {
+    this.#askedAtMs.push(this.#stream.now());
+    this.#commands.push(() =>
+      this.#stream.isFull ? () => this.#lose("redis is away", "OOM") : command(),
+    );
   }
 
   read(after: string, done: (entries: readonly Entry[]) => void): void {
@@ -305,15 +435,11 @@ export class SimulatedLink implements StreamLink {
     if (entries.length === 0 && this.#stream.now() - sinceMs < 1000) return false;
     this.#reading = undefined;
     this.#watcher.delivered(entries);
-    done(entries);
+    const bytes = entries.map((entry) => ({ ...entry, lines: Buffer.from(entry.lines, "latin1") }));
+    done(bytes);
+    // The memory where they were is used again.
+    for (const { lines } of bytes) lines.fill(0);
     return true;
-  }
-
-  /** Adds it; what it answers, or else that it is of no use any more. */
-  #add(entry: NewEntry, done: () => void): () => void {
-    if (this.#stream.isFull) return () => this.#lose("redis is away", "OOM");
-    const why = this.#stream.add(entry);
-    return why === undefined ? done : () => this.#lose("out of sync", why);
   }
 
   #lose(trouble: Trouble, why: string): void {

@@ -9,7 +9,7 @@ import { names, PREFIX_BYTES_MAX } from "../../../lib/extras/names/names.ts";
 import type { Context, Part } from "../../../lib/extras/part.ts";
 import { presence } from "../../../lib/extras/presence.ts";
 import { Session } from "../../../lib/redis/session.ts";
-import { compareIds, GONE } from "../../../lib/redis/stream.ts";
+import { compareIds } from "../../../lib/redis/stream.ts";
 import { LineLog } from "../../../lib/room/line-log.ts";
 import { Member } from "../../../lib/room/member.ts";
 import type { Author } from "../../../lib/room/order.ts";
@@ -19,11 +19,15 @@ import { Random } from "../random.ts";
 import { Violation } from "../state.ts";
 import { WorldFailure } from "../world.ts";
 import { SharedSeat, speakerOf } from "./seat.ts";
-import { isNotice, type Placed, SimulatedLink, SimulatedStream } from "./stream.ts";
+import { bytesOf, isNotice, type Placed, SimulatedLink, SimulatedStream } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** How long a world rests in the end, on its own clock. */
 const REST_MS = 20_000;
+/** A server of which nothing waits for longer reaches the stream. */
+const STUCK_MS = 1_000;
+/** One that has reached it for so long must not be considered down. */
+const UP_MS = 5_000;
 
 /** How much a run has seen. */
 export class SharedSightings {
@@ -44,6 +48,8 @@ export class SharedSightings {
   leaves = 0;
   consideredDown = 0;
   timesBack = 0;
+  wentOn = 0;
+  clockJumps = 0;
   talkersHeld = 0;
   trimmed = 0;
 
@@ -87,6 +93,7 @@ const EVENTS = {
   standStill: 3,
   fill: 3,
   forget: 6,
+  jump: 3,
   sleep: 3,
   die: 1,
   stop: 2,
@@ -99,11 +106,15 @@ class SharedWorld {
   readonly seen = new SharedSightings();
   readonly trace: ((event: string) => void) | undefined;
   readonly servers: Server[] = [];
+  /** The numbers of those that were ever considered down. */
+  readonly dropped = new Set<string>();
   readonly rules;
   now = 0;
   step = 0;
   readonly #weights: Record<Event, number>;
   readonly #steps: number;
+  /** By how much time goes on at once. */
+  readonly #timesMs: readonly number[];
   #snapshot;
   #standsStillUntilMs = 0;
   #isFullUntilMs = 0;
@@ -112,10 +123,14 @@ class SharedWorld {
     const random = new Random(seed);
     this.random = random;
     this.trace = trace && ((event) => trace(`${this.step}\t${this.now} ms\t${event}`));
-    this.stream = new SimulatedStream(() => this.now);
-    this.#snapshot = this.stream.snapshot();
     const isWild = random.chance(700);
-    const faults: Event[] = ["cut", "mute", "standStill", "fill", "forget", "sleep", "die", "stop"];
+    this.#timesMs = random.pick([
+      [1, 10, 100, 300, 1000, 2000],
+      [1, 10, 50, 200],
+    ]);
+    const faults: Event[] = [
+      ...(["cut", "mute", "standStill", "fill", "forget", "jump", "sleep", "die", "stop"] as const),
+    ];
     this.#weights = { ...EVENTS };
     for (const fault of faults) if (!isWild || random.chance(600)) this.#weights[fault] = 0;
     const lineBytesMax = random.pick([20, 40, 100]);
@@ -129,10 +144,17 @@ class SharedWorld {
       logBytes: saidBytesMax * random.pick([1, 3, 20]),
       patienceMs: random.pick([100, 2000, 60_000]),
       lingerMs: 500,
+      kept: {
+        bytes: random.pick([1_000, 10_000, 1_000_000]),
+        ms: random.pick([3_000, 20_000, 60_000]),
+        historyBytes: 0,
+      },
       takenBytesMax: saidBytesMax * random.pick([2, 4, 10]),
       space: random.pick([0, 30, 500, NEVER]),
       entriesMax: random.pick([1, 3, 32]),
     };
+    this.stream = new SimulatedStream(() => this.now, this.rules.kept);
+    this.#snapshot = this.stream.snapshot();
     this.#steps = random.pick([200, 600, 1500]);
     for (let count = random.between(2, 3); count > 0; count--) this.#open();
   }
@@ -168,7 +190,7 @@ class SharedWorld {
 
   #do(event: Event): void {
     const { random, stream, seen } = this;
-    if (event === "time") return this.#pass(random.pick([1, 10, 100, 300, 1000, 2000]));
+    if (event === "time") return this.#pass(random.pick(this.#timesMs));
     if (event === "standStill") {
       seen.standstills++;
       stream.standsStill = true;
@@ -182,6 +204,11 @@ class SharedWorld {
       return this.trace?.("the stream is full");
     }
     if (event === "forget") return this.#forget();
+    if (event === "jump") {
+      seen.clockJumps++;
+      stream.clockOffMs = random.between(-100_000, 100_000);
+      return this.trace?.(`the stream's clock is wrong by ${stream.clockOffMs} ms`);
+    }
     const awake = this.#awake;
     if (awake.length === 0) return this.#pass(100);
     const server = random.pick(awake);
@@ -197,7 +224,8 @@ class SharedWorld {
       this.#snapshot = stream.snapshot();
       return this.trace?.("the stream is saved");
     }
-    if (random.chance(500)) stream.flushAll();
+    if (random.chance(200)) stream.loseEntries();
+    else if (random.chance(500)) stream.flushAll();
     else stream.restore(this.#snapshot);
     this.trace?.(`the stream has forgotten what follows ${stream.last?.id}`);
   }
@@ -206,6 +234,7 @@ class SharedWorld {
     this.now += ms;
     if (this.now >= this.#standsStillUntilMs) this.stream.standsStill = false;
     if (this.now >= this.#isFullUntilMs) this.stream.isFull = false;
+    for (const server of this.servers) server.looks();
     for (const server of this.#awake) {
       for (const link of server.links) link.passed();
       if (server.alarmAtMs <= this.now) server.turn();
@@ -222,8 +251,13 @@ class SharedWorld {
     this.trace?.("from now on all is well");
     this.#standsStillUntilMs = this.#isFullUntilMs = 0;
     for (const server of this.servers) server.recover();
-    const endMs = this.now + REST_MS;
-    for (; this.now < endMs; this.step++) this.#settle();
+    for (const endMs = this.now + REST_MS; this.now < endMs; this.step++) this.#settle();
+    for (const { session } of this.#awake)
+      if (session.order.position !== this.stream.last?.id)
+        throw new Violation(`${session.order.name} does not notice what it has missed`);
+    // In the end each forgets what it can.
+    for (const { session } of this.#awake) session.order.after(() => {});
+    for (const endMs = this.now + 3_000; this.now < endMs; this.step++) this.#settle();
   }
 
   #settle(): void {
@@ -253,6 +287,7 @@ class SharedWorld {
       }
     if (this.rules.names) {
       checkNames(
+        this.dropped,
         chainOf(this.stream.last)
           .flatMap(({ lines }) => linesOf(lines))
           .filter((line) => !isNotice(line)),
@@ -264,9 +299,7 @@ class SharedWorld {
     this.seen.batches += this.stream.placed.length;
     for (const server of this.servers) server.checkRest(said);
     const awake = this.#awake;
-    const entriesMax = 15 * (awake.length + 1);
-    if (awake.length > 0 && this.stream.entries.length > entriesMax)
-      throw new Violation(`the stream keeps ${this.stream.entries.length} entries`);
+    for (const server of awake) server.checkTrimmed();
     this.seen.trimmed += this.stream.placed.length - this.stream.entries.length;
   }
 
@@ -275,7 +308,7 @@ class SharedWorld {
     const living = this.#awake.map(({ session }) => session.order.name);
     if (living.length === 0) return;
     for (const [name, server] of this.stream.names)
-      if (this.stream.readings.has(server) && !living.includes(server))
+      if (this.stream.servers.has(server) && !living.includes(server))
         throw new Violation(`${name} is taken by ${server}, which is gone`);
   }
 
@@ -295,8 +328,11 @@ function chainOf(last: Placed | undefined): Placed[] {
   return chain.toReversed();
 }
 
-/** Who has had a name does not have it again after another. */
-function checkNames(lines: readonly string[]): void {
+/**
+ * A member that has had a name does not have it again after another one, unless its server was
+ * considered down, and came back when the name was free again.
+ */
+function checkNames(dropped: ReadonlySet<string>, lines: readonly string[]): void {
   const bearers = new Map<string, string>();
   const former = new Set<string>();
   for (const line of lines) {
@@ -304,7 +340,8 @@ function checkNames(lines: readonly string[]): void {
     const bearer = speakerOf(line);
     const before = bearers.get(name);
     if (before !== undefined && before !== bearer) former.add(`${name} ${before}`);
-    if (former.has(`${name} ${bearer}`))
+    const [index = ""] = bearer.split(".");
+    if (former.has(`${name} ${bearer}`) && !dropped.has(index))
       throw new Violation(`${bearer} is ${name} beside ${before}`);
     bearers.set(name, bearer);
   }
@@ -348,12 +385,15 @@ class Server {
   #closesAtMs = NEVER;
   /** Whether it has joined the others, and not lost them. */
   #isInRoom = false;
-  /** How often the stream had forgotten something when it joined. */
-  #forgottenBefore = 0;
-  /** Servers that have left, as it knows; and those that it considers down. */
-  readonly #knownGone = new Set<string>();
-  readonly #dropped = new Set<string>();
-  #hasDropped = false;
+  /** Where it has joined first under its name, and last; and how often it had forgotten something. */
+  #member: Placed | undefined;
+  #here: { readonly entry: Placed; readonly forgotten: number } | undefined;
+  #reached: { readonly entry: Placed; readonly forgotten: number } | undefined;
+  #awaited: { readonly entry: Placed; readonly forgotten: number } | undefined;
+  /** The servers that there are, as it knows, and since when it has known that. */
+  #seen = new Map<string, number>();
+  /** When it did not reach the stream. */
+  stuckAtMs = 0;
 
   constructor(world: SharedWorld, index: number) {
     this.#world = world;
@@ -361,11 +401,17 @@ class Server {
     this.session = new Session({
       ...world.rules,
       room: "lib",
+      options: "",
       open: (onOpen, onLost) => {
         const link = new SimulatedLink(world.stream, onOpen, onLost, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
+          looks: (servers) => {
+            const since = (name: string) => this.#seen.get(name) ?? world.now;
+            this.#seen = new Map(Array.from(servers.keys(), (name) => [name, since(name)]));
+          },
+          dropped: (name) => this.#drops(name),
           delivered: (entries) => {
-            for (const { by, read } of entries) if (read === GONE) this.#knownGone.add(by);
+            if (this.#awaited && entries.includes(this.#awaited.entry)) this.#reads(this.#awaited);
           },
         });
         this.links = this.links.filter((one) => !one.isOver);
@@ -489,13 +535,9 @@ class Server {
     this.isTurnDue = false;
     this.alarmAtMs = NEVER;
     this.#connections.flush();
-    // What has just been asked for, that a server is forgotten, is not always done.
-    if (this.#hasDropped && this.#world.random.chance(300)) this.cut();
-    const hasDropped = this.#hasDropped;
-    this.#hasDropped = false;
     this.seats = this.seats.filter((seat) => !seat.isClosed);
     const hasStopped = this.#stopped && Bun.peek.status(this.#stopped) === "fulfilled";
-    if (hasStopped && !this.#isClosing) this.#close(hasDropped);
+    if (hasStopped && !this.#isClosing) this.#close();
   }
 
   answer(): boolean {
@@ -566,6 +608,7 @@ class Server {
     this.#log(`'s log takes ${JSON.stringify(lines)}`);
     if (isNotice(lines) !== (author.isPassing ?? false))
       throw new Violation(`${lines} is of the wrong kind`);
+    if (!this.#isInRoom) return;
     const before = this.#places;
     this.#places = before.flatMap((place) => this.#walk(place, lines));
     if (this.#places.length === 0)
@@ -583,30 +626,34 @@ class Server {
   }
 
   check(): void {
+    if (this.session.order.isHere) this.#here = this.#reached ?? this.#here;
+    this.#reached = undefined;
     const { stream, rules } = this.#world;
     const inFlight = this.#link?.inFlight ?? 0;
     if (inFlight > 4 && !this.#isClosing)
       throw new Violation(`${inFlight} batches are on their way`);
-    const known = stream.readingsAtMost;
-    const name = this.session.order.name;
-    if (!known.has(name)) return;
-    const reads = [...known].filter(([peer]) => !this.#dropped.has(peer)).map(([, read]) => read);
-    const least = reads.reduce((a, b) => (compareIds(a, b) < 0 ? a : b));
-    const unread = stream.entries.filter(({ by, id }) => by === name && compareIds(id, least) > 0);
+    const { name } = this.session.order;
+    if (!stream.servers.has(name)) return;
+    const unread = stream.entries.filter(({ by, id, atMs }) => {
+      const isUnread = ([peer, sinceMs]: [string, number]) =>
+        sinceMs < atMs && compareIds(id, stream.readAtMost(peer)) > 0;
+      return by === name && [...this.#seen].some(isUnread);
+    });
     const bytes = unread.reduce((sum, { lines }) => sum + lines.length, 0);
     if (bytes > rules.takenBytesMax) throw new Violation(`${bytes} bytes of ${name} are not read`);
   }
 
   checkRest(placed: ReadonlySet<string>): void {
     if (this.isDead) return;
-    for (const [name, server] of this.#world.stream.names) {
-      const isBorne = this.seats.some(({ title, isShut }) => title === name && !isShut);
+    for (const [key, server] of this.#world.stream.names) {
+      const name = key.replace(/^here /, "");
+      const isBorne = this.seats.some(
+        ({ title, remotePort, isShut }) => (title || `10.0.0.1:${remotePort}`) === name && !isShut,
+      );
       if (server === this.session.order.name && !isBorne && !this.isOver)
         throw new Violation(`${name} is nobody's name any more`);
     }
-    // One that is never called by its name says nothing.
-    const said = this.#said.filter(({ seat }) => seat.title === "" || seat.isNamed);
-    const missing = said.map(({ line }) => line).filter((line) => !placed.has(line));
+    const missing = this.#missingFrom(placed);
     if (missing.length > this.#linesLost)
       throw new Violation(`server ${this.#index} lost ${missing.length} lines, ${missing[0]}`);
     if (this.isOver) return;
@@ -619,65 +666,90 @@ class Server {
         throw new Violation(
           `${seat.name} never hears ${seat.expected.slice(seat.heardLines.length)}`,
         );
+      const isOwner = this.#world.stream.names.get(seat.title) === this.session.order.name;
+      if (seat.isNamed && seat.title !== "" && !seat.isShut && !isOwner)
+        throw new Violation(`${seat.name} has lost its name, ${seat.title}`);
       if (seat.hasEnded && !seat.isShut) throw new Violation(`${seat.name} never gets its EOF`);
       this.#world.seen.deliveries += seat.heard.split("\n").length - 1;
     }
   }
 
+  /** What its members have sent; one that is never called by its name sends nothing. */
+  #missingFrom(placed: ReadonlySet<string>): string[] {
+    const said = this.#said.filter(({ seat }) => seat.title === "" || seat.isNamed);
+    return said.map(({ line }) => line).filter((line) => !placed.has(line));
+  }
+
   #joined(by: string, entry: Placed, forgotten: number): void {
     this.#log(`has joined as ${by}`);
-    this.#places = [{ entry, offset: 0 }];
+    this.#awaited = { entry, forgotten };
+    if (this.#member?.by === by) return;
+    this.#member = entry;
+    this.#here = this.#awaited;
+  }
+
+  /** It reads that it has joined. */
+  #reads(awaited: { readonly entry: Placed; readonly forgotten: number }): void {
+    if (this.#isInRoom) this.#world.seen.wentOn++;
+    else
+      this.#places = chainOf(awaited.entry).map((entry) => ({ entry, offset: entry.lines.length }));
     this.#isInRoom = true;
-    this.#forgottenBefore = forgotten;
-    this.#knownGone.clear();
-    this.#dropped.clear();
+    this.#awaited = undefined;
+    this.#reached = awaited;
   }
 
   #reports(what: string): void {
     this.#log(`reports: ${what}`);
-    const { seen, servers, stream } = this.#world;
+    const { seen, stream } = this.#world;
     if (what.startsWith("redis is back")) seen.timesBack++;
-    const [, name = ""] = /^server (\S+) is considered down/.exec(what) ?? [];
-    if (name) {
-      seen.consideredDown++;
-      this.#dropped.add(name);
-      this.#hasDropped = true;
-      for (const server of servers) if (server.names.at(-1) === name) this.#drops(server);
-      if (this.#knownGone.has(name)) throw new Violation(`${name}, which has gone, was waited for`);
-    }
+    if (/^server \S+ is considered down/.test(what)) seen.consideredDown++;
     const [, lines = "0"] = /^lines lost, .*: (\d+)$/.exec(what) ?? [];
     seen.linesLost += Number(lines);
     this.#linesLost += Number(lines);
     if (!what.startsWith("out of sync")) return;
     seen.timesOutOfSync++;
+    const wasInRoom = this.#isInRoom;
     this.#isInRoom = false;
-    const hasReason = stream.forgotten > this.#forgottenBefore || this.wasDropped;
-    if (!hasReason) throw new Violation(`server ${this.#index} is out of sync for no reason`);
-    this.wasDropped = false;
+    // What is forgotten in time is not forgotten too early: the stream looks after that.
+    const isTooLate = this.#places.every(({ entry }) => {
+      const next = stream.placed.find(({ before }) => before === entry);
+      return next && !stream.entries.includes(next);
+    });
+    const hasForgotten = stream.forgotten > (this.#here?.forgotten ?? 0);
+    const areNamesTaken = what.endsWith("names are taken");
+    if (wasInRoom && !hasForgotten && !isTooLate && !areNamesTaken)
+      throw new Violation(`server ${this.#index} is out of sync for no reason`);
   }
 
-  /** Who was there all the time is not to be dropped because this one, or the stream, was not. */
-  #drops(server: Server): void {
-    const { now, stream } = this.#world;
-    server.wasDropped = true;
-    const since = Math.max(this.asleepUntilMs, stream.standsStill ? now : stream.stoodStillAtMs);
-    // It has said something lately, until so long ago, and not for the first time in a while.
-    const wasThere = (untilAgoMs: number, stepMs: number) =>
-      [0, 1, 2].every((step) => {
-        const fromMs = untilAgoMs + step * stepMs;
-        return stream.placed.some(({ by, id }) => {
-          const agoMs = now - Number.parseInt(id, 10);
-          return by === server.names.at(-1) && agoMs >= fromMs - 1 && agoMs < fromMs + stepMs;
-        });
-      });
-    const isThere = now - since < 3_000 && wasThere(0, 2_000);
-    const hasJustGoneOn = since === stream.stoodStillAtMs && now - since < 1_000;
-    if (isThere || (hasJustGoneOn && wasThere(now - stream.stoodStillFromMs, 1_500)))
-      throw new Violation(`server ${this.#index} drops one that was there`);
+  /** A server that is there, and reaches the stream, is not to be dropped. */
+  #drops(name: string): void {
+    const { now, servers, dropped } = this.#world;
+    this.#log(`has ${name} considered down`);
+    const server = servers.find(({ names }) => names.at(-1) === name);
+    dropped.add(/^server(\d+)/.exec(name)?.[1] ?? "");
+    if (server?.isAwake && now - server.stuckAtMs >= UP_MS)
+      throw new Violation(`server ${this.#index} drops ${name}, which was there`);
   }
 
-  /** Whether the others may have gone on without it. */
-  wasDropped = false;
+  /** Time has passed: does it reach the stream? */
+  looks(): void {
+    const { stream, now } = this.#world;
+    const link = this.#link;
+    const isUp = link?.isInUse && stream.servers.has(this.session.order.name);
+    const isStuck = stream.standsStill || stream.isFull || !this.isAwake;
+    if (!isUp || isStuck || now - link.waitsSinceMs > STUCK_MS) this.stuckAtMs = now;
+  }
+
+  /** What all have, and what is far back, is not in the stream any more. */
+  checkTrimmed(): void {
+    const { stream, rules } = this.#world;
+    const { placed, entries } = stream;
+    const known = placed.slice(placed.indexOf(this.#member ?? placed[0]!));
+    if (stream.forgotten > 0 || bytesOf(known) < 3 * rules.kept.bytes) return;
+    const slack = 8 * (rules.takenBytesMax + 4 * rules.saidBytesMax);
+    if (bytesOf(entries) > rules.kept.bytes + slack)
+      throw new Violation(`the stream keeps ${bytesOf(entries)} bytes`);
+  }
 
   /** It waits only for so long until its leave is answered. */
   endsAtLast(): void {
@@ -687,25 +759,24 @@ class Server {
   }
 
   /** It is empty, and takes its leave. */
-  #close(hasDropped: boolean): void {
+  #close(): void {
     this.#isClosing = true;
     this.#closesAtMs = this.#world.now;
     const link = this.#link;
     const { order } = this.session;
     const { name } = order;
-    const wasHere = this.#isInRoom && link?.isInUse === true;
-    if (!order.isSettled && !hasDropped)
+    const wasHere = order.isHere && link?.isInUse === true;
+    const placed = this.#world.stream.placed.flatMap(({ lines }) => linesOf(lines));
+    if (this.#missingFrom(new Set(placed)).length > this.#linesLost)
       throw new Violation(`${name} stops with lines on their way`);
     this.session.leave(() => {
       if (this.isOver) return;
       this.isOver = true;
       this.session.end();
-      const isKnown = this.#world.stream.placed.some(
-        ({ by, read }) => by === name && read === GONE,
-      );
+      const isKnown = this.#world.stream.placed.some(({ by, isLast }) => by === name && isLast);
       if (isKnown) this.#world.seen.leaves++;
       // It waits until its leave is known, unless it cannot be.
-      const hasForgotten = this.#world.stream.forgotten > this.#forgottenBefore;
+      const hasForgotten = this.#world.stream.forgotten > (this.#here?.forgotten ?? 0);
       const isOut = hasForgotten || !this.#isInRoom;
       const isLost = !link || link.isLost || isOut;
       if (!isKnown && !isLost && wasHere) throw new Violation(`${name} has not left`);

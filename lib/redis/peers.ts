@@ -1,0 +1,127 @@
+/** The other servers of a room, and how much of the stream is kept for them. */
+
+import { compareIds, type Entry, type KeptMax, START, type States } from "./stream.ts";
+
+/** A server that has not changed in so many looks, a second apart at least, is down. */
+const SILENT_LOOKS = 4;
+/** About what an entry takes in Redis, in bytes, besides its lines. */
+export const ENTRY_BYTES = 128;
+/** Instead of the state of a server that is known by what it has added. */
+const NEW = "new";
+/** In so many steps the stream loses what it does not keep. */
+const STEPS = 512;
+
+/** How far each of the others has read, and whether it is down: then it stays as it was. */
+export class Peers {
+  #peers = new Map<string, { state: string; read: string; silentLooks: number; isUp: boolean }>();
+
+  get count(): number {
+    return this.#peers.size;
+  }
+
+  /** Whether one of them has shown that it is there. */
+  get areUp(): boolean {
+    return this.#peers.values().some(({ isUp }) => isUp);
+  }
+
+  clear(): void {
+    this.#peers.clear();
+  }
+
+  /**
+   * Looks at all that there are; returns those that are gone and were silent before: another server
+   * considers them down.
+   */
+  look(servers: States): string[] {
+    const before = this.#peers;
+    this.#peers = new Map();
+    for (const [name, state] of servers) {
+      const last = before.get(name);
+      const isSame = last?.state === state;
+      const silentLooks = isSame ? last.silentLooks + 1 : 0;
+      const isUp = last !== undefined && !isSame;
+      this.#peers.set(name, { state, read: state.split(" ")[1] ?? START, silentLooks, isUp });
+    }
+    const gone = [...before].filter(([name]) => !servers.has(name));
+    // One that has joined meanwhile is there at the next look.
+    for (const [name, peer] of gone)
+      if (peer.state === NEW) this.#peers.set(name, { ...peer, state: "" });
+    return gone.filter(([, { silentLooks }]) => silentLooks > 1).map(([name]) => name);
+  }
+
+  /** One has told how far it has read; perhaps one that has joined since the last look. */
+  received({ by, read }: Entry): void {
+    const peer = this.#peers.get(by);
+    if (peer) peer.read = read;
+    else this.#peers.set(by, { state: NEW, read, silentLooks: 0, isUp: false });
+  }
+
+  /** Those that are down, with their states. */
+  get silent(): [name: string, state: string][] {
+    const silent = [...this.#peers].filter(([, { silentLooks }]) => silentLooks >= SILENT_LOOKS);
+    return silent.map(([name, { state }]) => [name, state]);
+  }
+
+  /** How far all have read, this server included. */
+  tail(own: string): string {
+    let tail = own;
+    for (const { read } of this.#peers.values()) if (compareIds(read, tail) < 0) tail = read;
+    return tail;
+  }
+}
+
+/** What had been read before an entry. */
+interface Mark {
+  readonly id: string;
+  readonly bytes: number;
+  readonly historyBytes: number;
+  readonly atMs: number;
+}
+
+/** Where that begins, as far as one server knows, which counts what it reads. */
+export class Kept {
+  readonly #max: KeptMax;
+  #bytes = 0;
+  #historyBytes = 0;
+  #marks: Mark[] = [];
+
+  constructor(max: KeptMax) {
+    this.#max = max;
+  }
+
+  /** Begins with all that there is. */
+  begin(nowMs: number): void {
+    this.#marks = [
+      { id: START, bytes: this.#bytes, historyBytes: this.#historyBytes, atMs: nowMs },
+    ];
+  }
+
+  get start(): string {
+    return this.#marks[0]?.id ?? START;
+  }
+
+  get bytes(): number {
+    return this.#bytes - (this.#marks[0]?.bytes ?? 0);
+  }
+
+  /** The next entry was read. */
+  add({ id, lines, isPassing }: Entry, nowMs: number): void {
+    const step = this.#max.bytes / STEPS;
+    const mark = { id, bytes: this.#bytes, historyBytes: this.#historyBytes, atMs: nowMs };
+    if (mark.bytes - (this.#marks.at(-1)?.bytes ?? 0) >= step) this.#marks.push(mark);
+    this.#bytes += lines.length + ENTRY_BYTES;
+    if (!isPassing) this.#historyBytes += lines.length;
+  }
+
+  /** Forgets what need not be kept any more. */
+  forget(nowMs: number): void {
+    const { bytes, ms, historyBytes } = this.#max;
+    const isEnough = (next: Mark) => {
+      const keptBytes = this.#bytes - next.bytes;
+      const isHistory = this.#historyBytes - next.historyBytes < historyBytes;
+      if (isHistory && keptBytes < Math.max(bytes, 4 * historyBytes)) return false;
+      return keptBytes >= bytes || nowMs - next.atMs >= ms;
+    };
+    while (this.#marks[1] && isEnough(this.#marks[1])) this.#marks.shift();
+  }
+}
