@@ -43,12 +43,18 @@ await runCommand(COMMAND, async (options, operands) => {
     side = (await import("./lib/terminal/transcript.ts")).showPlainly(side);
   // In a pipeline that nobody watches, the client reports only what goes wrong.
   const reports = !options.quiet && (terminal || isatty(2) || options.reconnect);
-  const notes = reports ? openNotes(terminal) : { note() {}, status() {} };
+  const notes = openNotes(terminal, !reports);
   const part = { sends: !options["recv-only"], name };
-  if (connection) notes.note(`connected to ${connection.remoteAddress}`);
-  const conversation = connection
-    ? new OneConnection(connection, part, notes)
-    : new (await import("./lib/client/reconnect.ts")).Reconnecting(connect, part, notes);
+  let conversation: Conversation;
+  if (connection && !isChat) {
+    notes.note(`connected to ${connection.remoteAddress}`);
+    const onJoined = (sentName: string) => sentName && notes.note(`you are ${sentName}`);
+    conversation = new OneConnection(connection, part, notes, onJoined);
+  } else {
+    const { Reconnecting } = await import("./lib/client/reconnect.ts");
+    const tries = options["no-reconnect"] ? "never" : "once joined";
+    conversation = new Reconnecting(connect, part, notes, connection && { connection, tries });
+  }
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   let exitCode = 0;

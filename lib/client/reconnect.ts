@@ -97,31 +97,52 @@ export class Outgoing {
   }
 }
 
-/** Connects, and again whenever a connection is lost. Lines that are received come out whole. */
+/** A first connection, and whether there is another when it is lost. */
+export interface First {
+  readonly connection: SocketConnection;
+  readonly tries: "once joined" | "never";
+}
+
+/**
+ * Connects, and again whenever a connection is lost. Lines that are received come out whole. Until the
+ * client is in the room, no line is sent, but the name if the server asks for it; and what the server
+ * has told by then is passed on only if it has let the client in.
+ */
 export class Reconnecting implements Conversation {
   readonly #connect: () => Promise<SocketConnection>;
   readonly #part: Part;
   readonly #notes: Notes;
+  /** Undefined if there is always another try. */
+  readonly #first: First | undefined;
   readonly #outgoing = new Outgoing();
   readonly #received = this.#receive();
+  #unused: SocketConnection | undefined;
   #current: OneConnection | undefined;
-  #noted = "";
+  #joined = Promise.withResolvers<void>();
+  #hasJoinedOnce = false;
+  /** When the client was in the room last. */
+  #lostAtMs = 0;
+  /** Why the last try came to nothing. */
+  #failedBy = "";
   #wakeWriter: (() => void) | undefined;
   /** Ends the wait for the next try. */
-  #wakeReader: (() => void) | undefined;
+  #wakeReader = () => {};
 
-  constructor(connect: () => Promise<SocketConnection>, part: Part, notes: Notes) {
+  /** @param first if there is one already; without it, everything is tried again */
+  constructor(connect: () => Promise<SocketConnection>, part: Part, notes: Notes, first?: First) {
     this.#connect = connect;
     this.#part = part;
     this.#notes = notes;
+    this.#first = first;
+    this.#unused = first?.connection;
   }
 
   /**
    * Waits for whole lines. It is this that connects, and notices a loss: so it has to be called for
    * `write` to go on.
    *
-   * @throws {UserError} for what another try would not change; after `endOutput`, when the
-   *   connection is lost; at the end, when lines are known to be lost
+   * @throws {UserError} for what another try would not change, or if there is to be none; after
+   *   `endOutput`, when the connection is lost; at the end, when lines are known to be lost
    */
   async read(): Promise<Uint8Array | undefined> {
     return (await this.#received.next()).value;
@@ -144,40 +165,34 @@ export class Reconnecting implements Conversation {
   async *#receive(): AsyncGenerator<Uint8Array, undefined> {
     const received = new WholeLines();
     let failures = 0;
-    let wasRefused = false;
     do {
       let connectedAtMs = Infinity;
       let failure: UserError | undefined;
       try {
         const current = await this.#open();
         connectedAtMs = performance.now();
-        const connected = `connected to ${current.connection.remoteAddress}`;
-        // A server that has refused this client may do so again: it is noted once it has not.
-        if (!wasRefused) this.#note(connected);
-        for (let bytes = await current.read(); bytes; bytes = await current.read()) {
-          if (current.isMember) this.#note(connected);
-          const lines = received.push(bytes);
-          if (lines !== undefined) yield lines;
-        }
+        yield* this.#linesOf(current, received);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         failure = error;
       }
 
-      const { connection, disconnect } = this.#current ?? {};
+      const { connection, disconnect, hasJoined } = this.#current ?? {};
+      this.#notes.status("");
       this.#current = undefined;
       connection?.abandon();
       const loss = connection && this.#outgoing.lost(disconnect);
       this.#goOn();
       const { isDone } = this.#outgoing;
-      if (failure && (failure.permanent || isDone)) throw failure;
-      if (isDone) break;
-      this.#note(failure?.message ?? "");
+      const isLast = isDone || !this.#triesAgain;
+      if (failure && (failure.permanent || isLast)) throw failure;
+      if (isLast) break;
+      if (hasJoined) this.#lostAtMs = performance.now();
+      this.#noteFailure(failure, disconnect === undefined ? connection : undefined);
       if (loss !== undefined) this.#notes.note(loss);
       if (received.end()) this.#notes.note("the line that was being received is lost");
 
-      wasRefused = disconnect?.isRefusal === true;
-      if (!wasRefused && performance.now() - connectedAtMs >= GOOD_MS) failures = 0;
+      if (!disconnect?.isRefusal && performance.now() - connectedAtMs >= GOOD_MS) failures = 0;
       await this.#wait(retryDelayMs(failures++));
       // If it was the server that ended the connection, and no more is sent, nothing is missing.
       const isMissing = disconnect !== undefined || !connection?.endedByServer;
@@ -192,23 +207,59 @@ export class Reconnecting implements Conversation {
       );
   }
 
+  get #triesAgain(): boolean {
+    if (this.#first === undefined) return true;
+    return this.#first.tries === "once joined" && this.#hasJoinedOnce;
+  }
+
+  /** The lines of one connection: the first ones once it is known that the client is in the room. */
+  async *#linesOf(current: OneConnection, received: WholeLines): AsyncGenerator<Uint8Array, void> {
+    const held: Uint8Array[] = [];
+    for (;;) {
+      const reading = current.read();
+      if (!current.hasJoined) await Promise.race([reading, this.#joined.promise]);
+      if (current.hasJoined) yield* held.splice(0);
+      const bytes = await reading;
+      if (bytes === undefined) return;
+      const lines = received.push(bytes);
+      if (lines !== undefined) held.push(lines);
+      if (current.hasJoined) yield* held.splice(0);
+    }
+  }
+
   async #open(): Promise<OneConnection> {
     this.#notes.status("connecting");
-    const connection = await this.#connect().finally(() => this.#notes.status(""));
+    const connection = this.#unused ?? (await this.#connect());
+    this.#unused = undefined;
     this.#outgoing.connected();
-    this.#current = new OneConnection(connection, this.#part, this.#notes);
-    this.#send(...this.#outgoing.pending);
+    this.#joined = Promise.withResolvers();
+    const onJoined = (name: string) => this.#onJoined(connection.remoteAddress, name);
+    this.#current = new OneConnection(connection, this.#part, this.#notes, onJoined);
     this.#goOn();
     return this.#current;
   }
 
-  /** Hands over what is pending, if there is a connection. */
+  #onJoined(address: string, name: string): void {
+    const awayS = Math.round((performance.now() - this.#lostAtMs) / 1000);
+    this.#notes.status("");
+    if (this.#hasJoinedOnce) this.#notes.note(`reconnected to ${address} after ${awayS} s`);
+    else this.#notes.note(`connected to ${address}`);
+    if (name && !this.#hasJoinedOnce) this.#notes.note(`you are ${name}`);
+    this.#notes.joined?.();
+    this.#hasJoinedOnce = true;
+    this.#failedBy = "";
+    this.#joined.resolve();
+    this.#send(...this.#outgoing.pending);
+  }
+
+  /** Hands over what is pending, if the client is in the room. */
   #send(...pieces: Uint8Array[]): void {
+    if (!this.#current?.hasJoined) return;
     const taken = (count: number) => {
       this.#outgoing.taken(count);
       this.#goOn();
     };
-    for (const bytes of pieces) void this.#current?.write(bytes, taken);
+    for (const bytes of pieces) void this.#current.write(bytes, taken);
   }
 
   /** Once nothing is pending, more can be written; or, if no more will come, the output ends. */
@@ -217,17 +268,20 @@ export class Reconnecting implements Conversation {
     this.#wakeWriter?.();
     if (!this.#outgoing.ended) return;
     this.#current?.endOutput();
-    this.#wakeReader?.();
+    this.#wakeReader();
   }
 
   async #wait(ms: number): Promise<void> {
-    this.#notes.status(`retrying in ${Math.ceil(ms / 1000)} s`);
     const woken = new Promise<void>((resolve) => (this.#wakeReader = resolve));
+    this.#notes.status(`retrying in ${Math.ceil(ms / 1000)} s`, this.#wakeReader);
     await Promise.race([Bun.sleep(ms), woken]);
   }
 
-  #note(event: string): void {
-    if (event !== "" && event !== this.#noted) this.#notes.note(event);
-    this.#noted = event;
+  /** Tells why a connection was lost, or why there is none; once, however often it comes again. */
+  #noteFailure(failure: UserError | undefined, endedBy: SocketConnection | undefined): void {
+    const isClosed = failure && endedBy?.endedByServer;
+    const why = isClosed ? `${endedBy.address} closed the connection` : (failure?.message ?? "");
+    if (why !== "" && why !== this.#failedBy) this.#notes.note(why);
+    this.#failedBy = why;
   }
 }
