@@ -1,15 +1,12 @@
 /**
- * `--reconnect`: a conversation that outlives its connections. What is sent waits while there is no
- * connection. Once the system has taken it, it may have been relayed, so it is not sent again, with
- * one exception: a server that refuses this client has relayed nothing. What else is known to be
- * lost is counted and told: the rest of a line that was cut off, a line that was too long, what was
- * sent before a late refusal. What else was on its way when a connection was lost, no client knows.
+ * `--reconnect`, and the client in a terminal: a conversation that outlives its connections. What is
+ * sent waits while the client is not in the room.
  */
 
-import { LF } from "../program/lines.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
-import { type Conversation, type Disconnect, OneConnection, type Part } from "./conversation.ts";
+import { type Conversation, OneConnection, type Part } from "./conversation.ts";
+import { Outgoing } from "./outgoing.ts";
 import type { Notes } from "./pipe.ts";
 import { WholeLines } from "./whole-lines.ts";
 
@@ -17,8 +14,6 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
 /** After a connection that has lasted so long, the next delay is the first again. */
 const GOOD_MS = 10_000;
-/** More than a socket takes before a refusal is received. */
-const KEPT_BYTES_MAX = 8 << 20;
 
 /**
  * How long to wait before trying to connect, in ms: exponential backoff with jitter.
@@ -30,72 +25,7 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
   return (Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (1 + random)) / 2;
 }
 
-/** What is sent over one connection after another. It knows no connection. */
-export class Outgoing {
-  /** What the connection has not taken yet, oldest first. */
-  readonly pending: Uint8Array[] = [];
-  ended = false;
-  lostLines = 0;
-  /** What this connection has taken; undefined once that is too much to be sent again. */
-  #kept: Bun.ArrayBufferSink | undefined;
-  #takenBytes = 0;
-  #endsInsideLine = false;
-  /** Whether what comes next is the rest of a line that is lost. */
-  #skipsRest = false;
-
-  /** Whether everything was taken, and no more will come. */
-  get isDone(): boolean {
-    return this.ended && this.pending.length === 0;
-  }
-
-  /** Takes bytes, not to be changed while anything is pending; returns what is to be sent of them. */
-  add(bytes: Uint8Array): Uint8Array {
-    let rest = bytes;
-    if (this.#skipsRest) {
-      const end = bytes.indexOf(LF) + 1;
-      this.#skipsRest = end === 0;
-      rest = bytes.subarray(end || bytes.length);
-    }
-    if (rest.length > 0) this.pending.push(rest);
-    return rest;
-  }
-
-  connected(): void {
-    this.#kept = new Bun.ArrayBufferSink();
-    this.#takenBytes = 0;
-    this.#endsInsideLine = false;
-  }
-
-  /** The connection has taken so many of the first bytes that are pending. */
-  taken(count: number): void {
-    const first = this.pending.shift() ?? new Uint8Array(0);
-    if (count < first.length) this.pending.unshift(first.subarray(count));
-    const bytes = first.subarray(0, count);
-    this.#takenBytes += count;
-    this.#endsInsideLine = bytes.at(-1) !== LF;
-    if (this.#takenBytes > KEPT_BYTES_MAX) this.#kept = undefined;
-    this.#kept?.write(bytes);
-  }
-
-  /** The connection is lost, perhaps with a message; returns what is lost with it, in words. */
-  lost(disconnect?: Disconnect): string | undefined {
-    const { isRefusal = false, message = "" } = disconnect ?? {};
-    if (isRefusal && this.#kept) {
-      const kept = new Uint8Array(this.#kept.end());
-      if (kept.length > 0) this.pending.unshift(kept);
-      return undefined;
-    }
-    // The end ends a line, too.
-    const isCut = this.#endsInsideLine && !this.isDone;
-    if (!isCut && !isRefusal && !message.startsWith("line longer than")) return undefined;
-    this.lostLines++;
-    this.#skipsRest ||= this.#endsInsideLine;
-    for (const bytes of this.pending.splice(0)) this.add(bytes);
-    return disconnect
-      ? "what was sent before that is lost"
-      : "a line was cut off; its rest is not sent";
-  }
-}
+const JOINED = "joined";
 
 /** A first connection, and whether there is another when it is lost. */
 export interface First {
@@ -118,7 +48,9 @@ export class Reconnecting implements Conversation {
   readonly #received = this.#receive();
   #unused: SocketConnection | undefined;
   #current: OneConnection | undefined;
-  #joined = Promise.withResolvers<void>();
+  #joined = Promise.withResolvers<typeof JOINED>();
+  /** Whether what is pending was handed over to this connection. */
+  #isSending = false;
   #hasJoinedOnce = false;
   /** When the client was in the room last. */
   #lostAtMs = 0;
@@ -217,13 +149,14 @@ export class Reconnecting implements Conversation {
     const held: Uint8Array[] = [];
     for (;;) {
       const reading = current.read();
-      if (!current.hasJoined) await Promise.race([reading, this.#joined.promise]);
-      if (current.hasJoined) yield* held.splice(0);
+      if (!current.hasJoined && (await Promise.race([reading, this.#joined.promise])) === JOINED)
+        yield* held.splice(0);
       const bytes = await reading;
       if (bytes === undefined) return;
       const lines = received.push(bytes);
-      if (lines !== undefined) held.push(lines);
-      if (current.hasJoined) yield* held.splice(0);
+      if (lines === undefined) continue;
+      if (!current.hasJoined) held.push(lines);
+      else yield held.length > 0 ? Buffer.concat([...held.splice(0), lines]) : lines;
     }
   }
 
@@ -233,6 +166,7 @@ export class Reconnecting implements Conversation {
     this.#unused = undefined;
     this.#outgoing.connected();
     this.#joined = Promise.withResolvers();
+    this.#isSending = false;
     const onJoined = (name: string) => this.#onJoined(connection.remoteAddress, name);
     this.#current = new OneConnection(connection, this.#part, this.#notes, onJoined);
     this.#goOn();
@@ -248,18 +182,24 @@ export class Reconnecting implements Conversation {
     this.#notes.joined?.();
     this.#hasJoinedOnce = true;
     this.#failedBy = "";
-    this.#joined.resolve();
-    this.#send(...this.#outgoing.pending);
+    // What has come with that is passed on first.
+    const { resolve } = this.#joined;
+    setImmediate(() => {
+      resolve(JOINED);
+      if (!this.#current?.hasJoined || this.#isSending) return;
+      this.#isSending = true;
+      this.#send(...this.#outgoing.pending);
+    });
   }
 
-  /** Hands over what is pending, if the client is in the room. */
+  /** Hands over what is pending, once the client is in the room. */
   #send(...pieces: Uint8Array[]): void {
-    if (!this.#current?.hasJoined) return;
+    if (!this.#isSending) return;
     const taken = (count: number) => {
       this.#outgoing.taken(count);
       this.#goOn();
     };
-    for (const bytes of pieces) void this.#current.write(bytes, taken);
+    for (const bytes of pieces) void this.#current?.write(bytes, taken);
   }
 
   /** Once nothing is pending, more can be written; or, if no more will come, the output ends. */
