@@ -6,8 +6,12 @@
 import type { LocalSide, Notes } from "../client/pipe.ts";
 import { WholeLines } from "../client/whole-lines.ts";
 import { isName } from "../program/name.ts";
+import { History } from "./history.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
-import { type Edited, Screen } from "./screen.ts";
+import { GREETING, People } from "./people.ts";
+import { PlainScreen } from "./plain-screen.ts";
+import type { Edited } from "./rows.ts";
+import { type Display, Screen } from "./screen.ts";
 import { bold, bySender, dim, harmless, inTime, mentions } from "./transcript.ts";
 import { HELP, Typing } from "./typing.ts";
 
@@ -16,9 +20,22 @@ const WAITING_SHOWN = 3;
 const WAITING_LENGTH = 200;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
+/** However many lines ring the bell, it rings once in so long. */
+const BELL_MS = 2000;
+/** As long as the time before a line. */
+const NO_TIME = " ".repeat("14:05 ".length);
 
-/** The name of the user, or empty; whether times are shown at first; which lines ring the bell. */
-export type TerminalOptions = { name: string; time: boolean; bell: "name" | "none" };
+/** How a person takes part. */
+export interface TerminalOptions {
+  /** The name of the user, or empty. */
+  name: string;
+  /** Whether times are shown at first. */
+  time: boolean;
+  /** Which lines ring the bell. */
+  bell: "name" | "none";
+  /** Whether the terminal can do no more than print line after line. */
+  isDumb?: boolean;
+}
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
 export class Terminal implements LocalSide, Notes {
@@ -27,38 +44,55 @@ export class Terminal implements LocalSide, Notes {
   readonly #prompt: string;
   readonly #received = new WholeLines();
   readonly #keyboard = new Keyboard((input) => this.#take(input));
-  readonly #typing = new Typing(
-    (line) => this.#send(line),
-    new Map([
-      ["/quit", () => this.#endInput()],
-      ["/help", () => this.#screen.add(HELP)],
-      ["/time", () => this.#switchTimes()],
+  readonly #people: People;
+  readonly #history = new History((lines, isHistory) => this.#receive(lines, isHistory));
+  readonly #typing = new Typing((line) => this.#send(line), {
+    named: new Map([
+      ...["quit", "q", "exit"].map((name) => [name, () => this.#endInput()] as const),
+      ["help", () => this.#screen.add(HELP)],
+      ["time", () => this.#switchTimes()],
+      ["who", () => this.#remark(this.#people.list)],
     ]),
-  );
-  readonly #screen = new Screen(() => this.#below());
+    empty: () => this.#skip?.(),
+    interrupt: () => process.kill(process.pid, "SIGINT"),
+    end: () => this.#endInput(),
+    complete: (before) => this.#people.complete(before),
+  });
+  readonly #screen: Display;
   /** Lines that were entered and have not gone out; the first may be on its way. */
   readonly #waiting: string[] = [];
   #wake: (() => void) | undefined;
   #lastTime = new Date();
+  #rungAtMs = -Infinity;
+  /** Whether nothing was received over this connection yet. */
+  #isNew = false;
   #hint = "; /quit to leave, /help for help";
   #activity = "";
+  /** Ends what goes on, if that is a wait. */
+  #skip: (() => void) | undefined;
   #editing = true;
   #closed: Promise<void> | undefined;
   readonly lines = this.#takeEntered();
 
   constructor(options: TerminalOptions) {
-    const { name } = options;
+    const { name, isDumb = false } = options;
     this.#options = options;
+    this.#people = new People(name);
     this.#isMention = mentions(name);
     this.#prompt = name ? bySender(`${name}: `) : dim("> ");
+    this.#screen = isDumb ? new PlainScreen() : new Screen(() => this.#below());
+    if (isDumb && name) this.#hint = `; you are ${name}${this.#hint}`;
 
-    process.stdin.setEncoding("utf8").on("data", (chunk: string) => this.#keyboard.push(chunk));
+    const take = isDumb
+      ? (chunk: string) => this.#takeLines(chunk)
+      : (chunk: string) => this.#keyboard.push(chunk);
+    process.stdin.setEncoding("utf8").on("data", take);
     for (const event of ["end", "error"]) process.stdin.on(event, () => this.#endInput());
     process.on("SIGCONT", () => this.#closed || this.#screen.restart());
   }
 
   show(bytes: Uint8Array): Promise<boolean> {
-    this.#receive(this.#received.push(bytes));
+    this.#show(this.#received.push(bytes));
     return this.#screen.shown();
   }
 
@@ -68,9 +102,16 @@ export class Terminal implements LocalSide, Notes {
     this.#hint = "";
   }
 
-  status(activity: string): void {
-    this.#activity = activity;
+  status(activity: string, skip?: () => void): void {
+    this.#activity = activity + (skip ? "; Enter to try now" : "");
+    this.#skip = skip;
     this.#screen.paintSoon();
+  }
+
+  joined(): void {
+    this.#isNew = true;
+    this.#people.joined();
+    this.#history.joined();
   }
 
   /** Shows everything, tells what was not sent, and gives the terminal back. */
@@ -79,7 +120,8 @@ export class Terminal implements LocalSide, Notes {
   }
 
   async #close(): Promise<void> {
-    this.#receive(this.#received.end());
+    this.#show(this.#received.end());
+    this.#history.flush();
     const { question, line } = this.#typing;
     const { before, after } = question?.line ?? line;
     const unsent = this.#waiting.slice(-WAITING_SHOWN);
@@ -92,11 +134,20 @@ export class Terminal implements LocalSide, Notes {
 
   #take(input: Input): void {
     const { key } = input;
-    if (key === "\x03") process.kill(process.pid, "SIGINT");
-    else if (key === "\x0c") this.#screen.restart("\x1b[H\x1b[2J");
+    if (key === "\x0c") this.#screen.restart("\x1b[H\x1b[2J");
     else if (key === "\x1a") void this.#screen.suspend();
     else if (this.#editing) this.#typing.take(input);
+    else if (key === "\x03") process.kill(process.pid, "SIGINT");
     this.#screen.paintSoon();
+  }
+
+  /** Takes what a terminal sends that edits lines itself. */
+  #takeLines(chunk: string): void {
+    for (const part of chunk.split(/(\n)/)) {
+      const isEnter = part === "\n";
+      this.#take(isEnter ? { key: "\r" } : { text: harmless(part) });
+      if (isEnter && this.#typing.question) this.#screen.add(`${this.#typing.question.text}\n`);
+    }
   }
 
   #send(line: string): void {
@@ -118,24 +169,51 @@ export class Terminal implements LocalSide, Notes {
       if (line !== undefined) {
         yield Buffer.from(`${line}\n`);
         this.#waiting.shift();
-        this.#add(this.#prompt + line);
+        this.#sentLine(line);
       } else if (!this.#editing) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
-  #receive(run: Uint8Array | undefined): void {
+  #sentLine(line: string): void {
+    const { name, isDumb } = this.#options;
+    // A dumb terminal has shown it as it was typed.
+    const show = () => isDumb || this.#add(this.#prompt + line);
+    this.#history.sent(name ? `${name}: ${line}` : line, show);
+  }
+
+  #show(run: Uint8Array | undefined): void {
     if (run === undefined) return;
-    const lines = harmless(run);
-    this.#typing.names.see(lines, this.#options.name);
-    let bell = "";
+    const received = harmless(run);
+    this.#people.told(received);
+    // The client has sent the name by itself: what is new is who is here.
+    const lines = this.#isNew && this.#options.name ? received.replace(GREETING, "") : received;
+    if (lines !== received) this.#remark(this.#people.list);
+    this.#isNew = false;
+    if (lines !== "") this.#history.receive(lines);
+  }
+
+  #receive(lines: string, isHistory: boolean): void {
+    this.#people.see(lines, isHistory);
+    let isMention = false;
     // What was passed on by force, or ends with the connection, gets a row of its own.
     const shown = lines.replace(/\n$/, "").replace(/.+/g, (line) => {
       if (!this.#isMention(line)) return bySender(line);
-      if (this.#options.bell === "name") bell = "\x07";
+      isMention = true;
       return bold(bySender(line));
     });
-    this.#add(bell + shown);
+    if (!isHistory) return this.#add((isMention ? this.#bell() : "") + shown);
+    // When it was sent is not known.
+    const indent = this.#options.time ? NO_TIME : "";
+    this.#screen.add(`${shown.replace(/^/gm, indent)}\n`);
+  }
+
+  /** What rings the bell, unless it has rung just now. */
+  #bell(): string {
+    const now = performance.now();
+    if (this.#options.bell === "none" || now - this.#rungAtMs < BELL_MS) return "";
+    this.#rungAtMs = now;
+    return "\x07";
   }
 
   #switchTimes(): void {
