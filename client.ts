@@ -38,8 +38,8 @@ await runCommand(COMMAND, async (options, operands) => {
   const loadReconnecting = () => import("./lib/client/reconnect.ts");
   if (isChat) await loadReconnecting();
   const person = isChat ? await import("./lib/terminal/terminal.ts") : undefined;
-  const name = options.name ?? person?.loginName() ?? "";
-  const terminal = person && new person.Terminal({ ...options, name, isDumb });
+  const terminal = person && new person.Terminal({ ...options, isDumb });
+  const name = terminal?.name ?? options.name ?? "";
   side = terminal ?? openPipe();
   if (!terminal && isatty(1))
     side = (await import("./lib/terminal/transcript.ts")).showPlainly(side);

@@ -40,6 +40,8 @@ export interface Notes {
   status(activity: string, skip?: () => void): void;
   /** The client has joined: what is shown next is from the room, at first perhaps its history. */
   joined?(): void;
+  /** The connection is lost: what was sent in the last `sinceMs` ms may not have been received. */
+  lost?(sinceMs: number): void;
 }
 
 /** A file that is always ready would keep everything else waiting. */
@@ -70,6 +72,7 @@ export function openNotes(terminal: Notes | undefined, isQuiet: boolean): Notes 
     // No line on stderr changes.
     status: (activity, skip) => terminal?.status(activity, skip),
     joined: () => terminal?.joined?.(),
+    lost: (sinceMs) => terminal?.lost?.(sinceMs),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { UserError } from "../program/system-errors.ts";
+import { VANISHED } from "../program/vanished.ts";
 import type { SocketConnection } from "./connection.ts";
 import { type Conversation, OneConnection, type Part } from "./conversation.ts";
 import { Outgoing } from "./outgoing.ts";
@@ -12,6 +13,8 @@ import { WholeLines } from "./whole-lines.ts";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
+/** What was sent so shortly before a loss, in ms, the server may not have read. */
+const LATE_MS = 2000;
 /** After a connection that has lasted so long, the next delay is the first again. */
 const GOOD_MS = 10_000;
 
@@ -121,11 +124,15 @@ export class Reconnecting implements Conversation {
       if (isLast) break;
       if (hasJoined) this.#lostAtMs = performance.now();
       this.#noteFailure(failure, disconnect === undefined ? connection : undefined);
+      if (hasJoined && !disconnect?.isRefusal)
+        this.#notes.lost?.(failure?.code === "ETIMEDOUT" ? VANISHED.silentMs : LATE_MS);
       if (loss !== undefined) this.#notes.note(loss);
       if (received.end()) this.#notes.note("the line that was being received is lost");
 
       if (!disconnect?.isRefusal && performance.now() - connectedAtMs >= GOOD_MS) failures = 0;
-      await this.#wait(retryDelayMs(failures++));
+      // A person that was idle comes back by a key; a program has nobody who presses one.
+      const isIdle = this.#first !== undefined && disconnect?.message.startsWith("idle for ");
+      await this.#wait(isIdle ? Infinity : retryDelayMs(failures++));
       // If it was the server that ended the connection, and no more is sent, nothing is missing.
       const isMissing = disconnect !== undefined || !connection?.endedByServer;
       if (failure && isMissing && this.#outgoing.isDone) throw failure;
@@ -212,9 +219,12 @@ export class Reconnecting implements Conversation {
   }
 
   async #wait(ms: number): Promise<void> {
-    const woken = new Promise<void>((resolve) => (this.#wakeReader = resolve));
-    this.#notes.status(`retrying in ${Math.ceil(ms / 1000)} s`, this.#wakeReader);
-    await Promise.race([Bun.sleep(ms), woken]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wakeReader = resolve;
+    const isForever = ms === Infinity;
+    const wait = isForever ? "not connected" : `retrying in ${Math.ceil(ms / 1000)} s`;
+    this.#notes.status(wait, resolve);
+    await (isForever ? promise : Promise.race([Bun.sleep(ms), promise]));
   }
 
   /** Tells why a connection was lost, or why there is none; once, however often it comes again. */

@@ -1,4 +1,7 @@
-/** Who is in the room, as far as lines, notices and the greeting of a room with names tell; for Tab too. */
+/**
+ * Who the user is, and who else is in the room, as far as lines, notices and the greeting of a room
+ * with names tell; for Tab too.
+ */
 
 import { isName } from "../program/name.ts";
 import { SENDER } from "./transcript.ts";
@@ -100,3 +103,12 @@ export class People {
 }
 
 const countOf = (digits: string) => Number(digits.replaceAll(",", ""));
+
+/** The login name; empty when there is none that `--name` takes. */
+export function loginName(): string {
+  const { USER, LOGNAME, USERNAME } = process.env;
+  // By id(1); `os.userInfo` of Bun knows no more than `$USER`.
+  const byId = () => `${Bun.spawnSync(["sh", "-c", "id -un"], { stderr: "ignore" }).stdout}`.trim();
+  const name = USER || LOGNAME || USERNAME || byId();
+  return isName(name) ? name : "";
+}

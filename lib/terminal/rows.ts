@@ -49,33 +49,26 @@ function columnAfter(text: string): string {
   return width > 0 ? `\r\x1b[${width}C` : "\r";
 }
 
-/** What turns some rows into others, if they differ in one; undefined if that is not so simple. */
+/** What a key changes in the row of the cursor; undefined if it changes another one, or colours. */
 export function changeOf(from: Rows, to: Rows): string | undefined {
-  if (from.rows.length !== to.rows.length) return undefined;
-  const textAt = (rows: Row[], at: number) => rows[at]?.text ?? "";
-  const differing = to.rows.flatMap(({ text }, at) => (textAt(from.rows, at) === text ? [] : [at]));
-  const [at = to.toCursor.length - 1, ...others] = differing;
-  if (others.length > 0) return undefined;
-  const [before, after] = [textAt(from.rows, at), textAt(to.rows, at)];
-  const kept = commonStart(before, after);
-  const rest = after.slice(kept.length);
-  // Colours stay as they are: the change is in plain text, which no row before it has coloured.
-  const above = to.rows.slice(0, at).map(({ text }) => text);
-  if (hasStyle(before.slice(kept.length) + rest) || isStyled(above.join("") + kept))
-    return undefined;
+  const at = to.toCursor.length - 1;
+  const isSame = ({ text }: Row, row: number) => row === at || text === from.rows[row]?.text;
+  if (from.toCursor.length - 1 !== at || from.rows.length !== to.rows.length) return undefined;
+  if (!to.rows.every(isSame)) return undefined;
+  const before = from.rows[at] ?? EMPTY_ROW;
+  const after = to.rows[at] ?? EMPTY_ROW;
+  const kept = commonStart(before.text, after.text);
+  const rest = after.text.slice(kept.length);
+  if ((before.text.slice(kept.length) + rest).includes("\x1b")) return undefined;
 
-  const fromRow = from.toCursor.length - 1;
-  let change = vertically(at - fromRow);
-  let cursor = at === fromRow ? textAt(from.toCursor, fromRow) : undefined;
-  if (before !== after) {
-    if (cursor !== kept) change += columnAfter(kept);
-    const isShorter = (to.rows[at]?.width ?? 0) < (from.rows[at]?.width ?? 0);
-    change += rest + (isShorter ? "\x1b[K" : "");
-    cursor = after;
+  let cursor = from.toCursor[at]?.text;
+  let change = "";
+  if (before.text !== after.text) {
+    change += cursor === kept ? rest : columnAfter(kept) + rest;
+    if (after.width < before.width) change += "\x1b[K";
+    cursor = after.text;
   }
-  const toRow = to.toCursor.length - 1;
-  const target = textAt(to.toCursor, toRow);
-  if (toRow !== at) return change + vertically(toRow - at) + columnAfter(target);
+  const target = to.toCursor[at]?.text ?? "";
   return cursor === target ? change : change + columnAfter(target);
 }
 
@@ -85,18 +78,6 @@ function commonStart(one: string, other: string): string {
   while (length < one.length && one[length] === other[length]) length++;
   const last = (text: string) => segmenter.segment(text).containing(length)?.index ?? length;
   return one.slice(0, Math.min(last(one), last(other)));
-}
-
-const hasStyle = (text: string) => text.includes("\x1b");
-
-/** Whether some style is on at the end of a text: each is turned off by 22 or 39. */
-function isStyled(text: string): boolean {
-  const styles = text.match(/\x1b\[[\d;]*m/g) ?? [];
-  return styles.length !== 2 * styles.filter((one) => /(22|39)m$/.test(one)).length;
-}
-
-function vertically(rows: number): string {
-  return rows < 0 ? UP.repeat(-rows) : DOWN.repeat(rows);
 }
 
 /** From the cursor to the first of the rows; terminals break them again when they get narrower. */

@@ -19,24 +19,13 @@ const FRAME_LENGTH_MAX = 16 << 10;
 /** How soon after SIGTSTP this program stands still, if anything can wake it. */
 const STOP_MS = 50;
 
-/** Where a person sees lines, and what stays below them. */
-export interface Display {
-  /** Adds whole lines to what is to be shown above. */
-  add(lines: string): void;
-  /** Waits until all that was added is on the screen; returns whether there is still a screen. */
-  shown(): Promise<boolean>;
-  paintSoon(): void;
-  /** Begins on the row where the cursor is, or with `start`, which clears the screen. */
-  restart(start?: string): void;
-  /** Shows everything, and nothing below, for another program to go on there; returns once done. */
-  leave(): Promise<void>;
-  /** Does what the terminal itself does at Ctrl-Z when it is not in raw mode. */
-  suspend(): Promise<void>;
-}
-
-/** The terminal on stdin and stdout, while it is painted in raw mode. Opened once, at most. */
-export class Screen implements Display {
+/**
+ * The terminal on stdin and stdout, while it is painted in raw mode; or, if it can do no more than
+ * print line after line, without all that and what stays below. Opened once, at most.
+ */
+export class Screen {
   readonly #below: () => Edited;
+  readonly #isDumb: boolean;
   /** Whole lines that are to be shown above the prompt. */
   #unshown = "";
   #changed = false;
@@ -51,8 +40,9 @@ export class Screen implements Display {
   #frames: Promise<void> | undefined;
 
   /** @param below what stays below: it may have colours and line breaks */
-  constructor(below: () => Edited) {
+  constructor(below: () => Edited, isDumb: boolean) {
     this.#below = below;
+    this.#isDumb = isDumb;
     process.stdout.on("resize", () => {
       this.#isKnown = false;
       this.paintSoon();
@@ -63,11 +53,13 @@ export class Screen implements Display {
     this.restart();
   }
 
+  /** Adds whole lines to what is to be shown above. */
   add(lines: string): void {
     this.#unshown += lines;
     this.paintSoon();
   }
 
+  /** Waits until all that was added is on the screen; returns whether there is still a screen. */
   async shown(): Promise<boolean> {
     await this.#frames;
     return !this.#gone;
@@ -78,6 +70,7 @@ export class Screen implements Display {
     this.#frames ??= this.#paintFrames();
   }
 
+  /** Begins on the row where the cursor is, or with `start`, which clears the screen. */
   restart(start = ""): void {
     // In two steps: another program may have changed the mode.
     this.#setRaw(false);
@@ -89,6 +82,7 @@ export class Screen implements Display {
     this.paintSoon();
   }
 
+  /** Shows everything, and nothing below, for another program to go on there; returns once done. */
   async leave(): Promise<void> {
     this.#left = true;
     this.paintSoon();
@@ -96,6 +90,7 @@ export class Screen implements Display {
     this.#setRaw(false);
   }
 
+  /** Does what the terminal itself does at Ctrl-Z when it is not in raw mode. */
   async suspend(): Promise<void> {
     await this.leave();
     process.kill(0, "SIGTSTP");
@@ -105,7 +100,7 @@ export class Screen implements Display {
 
   /** Whether each key comes here at once, and pastes are marked (DECSET 2004, of xterm). */
   #setRaw(raw: boolean): void {
-    if (raw === process.stdin.isRaw || this.#gone) return;
+    if (this.#isDumb || raw === process.stdin.isRaw || this.#gone) return;
     process.stdin.setRawMode(raw);
     process.stdout.write(raw ? "\x1b[?2004h" : "\x1b[?2004l");
   }
@@ -126,9 +121,11 @@ export class Screen implements Display {
 
     const lines = this.#unshown;
     const end = lines.lastIndexOf("\n", FRAME_LENGTH_MAX) + 1 || lines.indexOf("\n") + 1;
-    const shown = lines.slice(0, end).replaceAll("\n", "\r\n");
+    const whole = lines.slice(0, end);
+    const shown = whole.replaceAll("\n", "\r\n");
     const change = shown === "" && this.#isKnown ? changeOf(this.#painted, below) : undefined;
-    const frame = change ?? wayBack(this.#painted, size[0]) + shown + textOf(below);
+    const painted = () => wayBack(this.#painted, size[0]) + shown + textOf(below);
+    const frame = this.#isDumb ? whole : (change ?? painted());
     this.#unshown = lines.slice(end);
     this.#changed = this.#unshown !== "";
     this.#painted = below;

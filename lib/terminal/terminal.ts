@@ -5,18 +5,16 @@
 
 import type { LocalSide, Notes } from "../client/pipe.ts";
 import { WholeLines } from "../client/whole-lines.ts";
-import { isName } from "../program/name.ts";
 import { History } from "./history.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
-import { GREETING, People } from "./people.ts";
-import { PlainScreen } from "./plain-screen.ts";
+import { GREETING, loginName, People } from "./people.ts";
 import type { Edited } from "./rows.ts";
-import { type Display, Screen } from "./screen.ts";
+import { Screen } from "./screen.ts";
 import { bold, bySender, dim, harmless, inTime, mentions } from "./transcript.ts";
 import { HELP, Typing } from "./typing.ts";
+import { Waiting } from "./waiting.ts";
 
-/** So many of the lines that wait are shown, the last ones, and so much of each. */
-const WAITING_SHOWN = 3;
+/** So much of each line that waits is shown. */
 const WAITING_LENGTH = 200;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
@@ -27,9 +25,9 @@ const NO_TIME = " ".repeat("14:05 ".length);
 
 /** How a person takes part. */
 export interface TerminalOptions {
-  /** The name of the user, or empty. */
-  name: string;
-  /** Whether times are shown at first. */
+  /** By default the login name; or empty. */
+  name?: string | undefined;
+  /** Whether times are shown. */
   time: boolean;
   /** Which lines ring the bell. */
   bell: "name" | "none";
@@ -39,6 +37,8 @@ export interface TerminalOptions {
 
 /** A terminal that takes part in a conversation. Opened once, at most. */
 export class Terminal implements LocalSide, Notes {
+  /** The name of the user, or empty. */
+  readonly name: string;
   readonly #options: TerminalOptions;
   readonly #isMention: (line: string) => boolean;
   readonly #prompt: string;
@@ -58,10 +58,8 @@ export class Terminal implements LocalSide, Notes {
     end: () => this.#endInput(),
     complete: (before) => this.#people.complete(before),
   });
-  readonly #screen: Display;
-  /** Lines that were entered and have not gone out; the first may be on its way. */
-  readonly #waiting: string[] = [];
-  #wake: (() => void) | undefined;
+  readonly #screen: Screen;
+  readonly #waiting = new Waiting((line) => this.#sent(line));
   #lastTime = new Date();
   #rungAtMs = -Infinity;
   /** Whether nothing was received over this connection yet. */
@@ -72,15 +70,16 @@ export class Terminal implements LocalSide, Notes {
   #skip: (() => void) | undefined;
   #editing = true;
   #closed: Promise<void> | undefined;
-  readonly lines = this.#takeEntered();
+  readonly lines = this.#waiting.bytes;
 
   constructor(options: TerminalOptions) {
-    const { name, isDumb = false } = options;
+    const { name = loginName(), isDumb = false } = options;
+    this.name = name;
     this.#options = options;
     this.#people = new People(name);
     this.#isMention = mentions(name);
     this.#prompt = name ? bySender(`${name}: `) : dim("> ");
-    this.#screen = isDumb ? new PlainScreen() : new Screen(() => this.#below());
+    this.#screen = new Screen(() => this.#below(), isDumb);
     if (isDumb && name) this.#hint = `; you are ${name}${this.#hint}`;
 
     const take = isDumb
@@ -114,6 +113,11 @@ export class Terminal implements LocalSide, Notes {
     this.#history.joined();
   }
 
+  lost(sinceMs: number): void {
+    const lost = this.#waiting.lost(sinceMs);
+    if (lost) this.#remark(lost);
+  }
+
   /** Shows everything, tells what was not sent, and gives the terminal back. */
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
@@ -124,10 +128,10 @@ export class Terminal implements LocalSide, Notes {
     this.#history.flush();
     const { question, line } = this.#typing;
     const { before, after } = question?.line ?? line;
-    const unsent = this.#waiting.slice(-WAITING_SHOWN);
+    const unsent = this.#waiting.last;
     if (before + after !== "") unsent.push(before + after);
     for (const one of unsent) this.#add(dim(`${this.#prompt}${one} (not sent)`));
-    if (this.#waiting.length > 0) this.#remark(`${countOf(this.#waiting.length)} not sent`);
+    if (this.#waiting.count) this.#remark(`${this.#waiting.count} not sent`);
     this.#editing = false;
     await this.#screen.leave();
   }
@@ -151,35 +155,21 @@ export class Terminal implements LocalSide, Notes {
   }
 
   #send(line: string): void {
-    this.#waiting.push(line);
-    this.#wake?.();
+    this.#waiting.add(line);
+    this.#skip?.();
   }
 
   /** No more is entered here, or the terminal has gone. */
   #endInput(): void {
     this.#editing = false;
-    this.#wake?.();
+    this.#waiting.end();
     this.#screen.paintSoon();
   }
 
-  /** One line after the other, with LF; it has gone out when the next one is asked for. */
-  async *#takeEntered(): AsyncGenerator<Uint8Array, void> {
-    for (;;) {
-      const [line] = this.#waiting;
-      if (line !== undefined) {
-        yield Buffer.from(`${line}\n`);
-        this.#waiting.shift();
-        this.#sentLine(line);
-      } else if (!this.#editing) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
-
-  #sentLine(line: string): void {
-    const { name, isDumb } = this.#options;
+  #sent(line: string): void {
     // A dumb terminal has shown it as it was typed.
-    const show = () => isDumb || this.#add(this.#prompt + line);
-    this.#history.sent(name ? `${name}: ${line}` : line, show);
+    const show = () => this.#options.isDumb || this.#add(this.#prompt + line);
+    this.#history.sent(this.name ? `${this.name}: ${line}` : line, show);
   }
 
   #show(run: Uint8Array | undefined): void {
@@ -187,7 +177,7 @@ export class Terminal implements LocalSide, Notes {
     const received = harmless(run);
     this.#people.told(received);
     // The client has sent the name by itself: what is new is who is here.
-    const lines = this.#isNew && this.#options.name ? received.replace(GREETING, "") : received;
+    const lines = this.#isNew && this.name ? received.replace(GREETING, "") : received;
     if (lines !== received) this.#remark(this.#people.list);
     this.#isNew = false;
     if (lines !== "") this.#history.receive(lines);
@@ -233,11 +223,10 @@ export class Terminal implements LocalSide, Notes {
 
   /** What waits and what goes on, dim, then the line or the answer that is being typed. */
   #below(): Edited {
-    const last = this.#waiting.slice(-WAITING_SHOWN);
+    const { count, last } = this.#waiting;
     const rows = last.map((line) => this.#prompt + line.slice(0, WAITING_LENGTH));
     const hint = this.#editing ? "" : "; Ctrl-C to quit without sending";
-    const count = this.#waiting.length;
-    if (count > 0) rows.unshift(`${countOf(count)} waiting to be sent${hint}`);
+    if (count) rows.unshift(`${count} waiting to be sent${hint}`);
     else if (!this.#editing) rows.push("waiting for the server; Ctrl-C to quit now");
     if (this.#activity) rows.push(this.#activity);
     const above = rows.map((row) => `${dim(row)}\n`).join("");
@@ -248,15 +237,4 @@ export class Terminal implements LocalSide, Notes {
     const prompt = start > 0 ? "…" : (question?.text ?? this.#prompt);
     return { before: above + prompt + before.slice(start), after: after.slice(0, NEAR_LENGTH) };
   }
-}
-
-const countOf = (count: number) => (count === 1 ? "1 line" : `${count} lines`);
-
-/** The login name; empty when there is none that `--name` takes. */
-export function loginName(): string {
-  const { USER, LOGNAME, USERNAME } = process.env;
-  // By id(1); `os.userInfo` of Bun knows no more than `$USER`.
-  const byId = () => `${Bun.spawnSync(["sh", "-c", "id -un"], { stderr: "ignore" }).stdout}`.trim();
-  const name = USER || LOGNAME || USERNAME || byId();
-  return isName(name) ? name : "";
 }

@@ -450,13 +450,16 @@ terminalTest(
     await terminal.shows("half ty");
     host.close();
     first.reset();
-    const before = `connected to ${at}.*\nalice: one\nlost the connection to ${at}: reset by the server`;
-    await terminal.shows(new RegExp(`^${before}\nretrying in 1 s\nalice: half ty$`));
+    const lost = "the last line you sent may be lost; Up brings it back";
+    const before = `connected to ${at}.*\nalice: one\nlost the connection to ${at}: reset by the server\n${lost}`;
+    await terminal.shows(
+      new RegExp(`^${before}\nretrying in 1 s; Enter to try now\nalice: half ty$`),
+    );
     await terminal.type("ped");
     await terminal.press("Enter");
     const refused = `cannot connect to ${at}: connection refused`;
     await terminal.shows(
-      new RegExp(`^${before}\n${refused}\n.*\nalice: half typed\nretrying in \\d s\nalice:$`),
+      new RegExp(`^${before}\n${refused}\n.*\nalice: half typed\nretrying in \\d s; .*\nalice:$`),
     );
     await terminal.type("more");
     const again = await Host.open(host.port);
