@@ -38,8 +38,12 @@ export interface Notes {
    * @param skip ends it, if it is a wait
    */
   status(activity: string, skip?: () => void): void;
-  /** The client has joined: what is shown next is from the room, at first perhaps its history. */
-  joined?(): void;
+  /**
+   * The client has joined: what is shown next is from the room.
+   *
+   * @param isReceiving whether something of that has come with joining: perhaps its history
+   */
+  joined?(isReceiving: boolean): void;
   /** The connection is lost: what was sent in the last `sinceMs` ms may not have been received. */
   lost?(sinceMs: number): void;
 }
@@ -71,7 +75,7 @@ export function openNotes(terminal: Notes | undefined, isQuiet: boolean): Notes 
     note: isQuiet ? () => {} : note,
     // No line on stderr changes.
     status: (activity, skip) => terminal?.status(activity, skip),
-    joined: () => terminal?.joined?.(),
+    joined: (isReceiving) => terminal?.joined?.(isReceiving),
     lost: (sinceMs) => terminal?.lost?.(sinceMs),
   };
 }

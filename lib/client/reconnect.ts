@@ -133,8 +133,10 @@ export class Reconnecting implements Conversation {
       // A person that was idle comes back by a key; a program has nobody who presses one.
       const isIdle = this.#first !== undefined && disconnect?.message.startsWith("idle for ");
       await this.#wait(isIdle ? Infinity : retryDelayMs(failures++));
-      // If it was the server that ended the connection, and no more is sent, nothing is missing.
-      const isMissing = disconnect !== undefined || !connection?.endedByServer;
+      // If it was the server that ended the connection, and no more is sent, nothing is missing; and a
+      // person who quits knows what is.
+      const isMissing =
+        this.#first === undefined && (disconnect !== undefined || !connection?.endedByServer);
       if (failure && isMissing && this.#outgoing.isDone) throw failure;
     } while (!this.#outgoing.isDone);
     const rest = received.end();
@@ -186,7 +188,7 @@ export class Reconnecting implements Conversation {
     if (this.#hasJoinedOnce) this.#notes.note(`reconnected to ${address} after ${awayS} s`);
     else this.#notes.note(`connected to ${address}`);
     if (name && !this.#hasJoinedOnce) this.#notes.note(`you are ${name}`);
-    this.#notes.joined?.();
+    this.#notes.joined?.(this.#current?.isMember === true);
     this.#hasJoinedOnce = true;
     this.#failedBy = "";
     // What has come with that is passed on first.

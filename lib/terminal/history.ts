@@ -5,9 +5,11 @@
 
 import { HISTORY_END } from "../program/server-messages.ts";
 
-/** What comes so long after what came before it, in ms, is no history; nor is what takes longer. */
-const PAUSE_MS = 500;
-const LONGEST_MS = 5000;
+/** What comes so long after what came before it, in ms, is no history. */
+const PAUSE_MS = 300;
+/** How long to wait for the mark, in ms; and where the room is known to have a history. */
+const LONGEST_MS = 1000;
+const LONGEST_SURE_MS = 10_000;
 /** How much of what was shown is known again, and is held back until the history ends; in UTF-16. */
 const KNOWN_LENGTH = 1 << 20;
 const HELD_LENGTH_MAX = 4 << 20;
@@ -22,6 +24,8 @@ export class History {
   readonly #own = new Set<string>();
   /** Up to when what is received may be history. */
   #openUntilMs = 0;
+  /** Whether this room has ended a history with the mark. */
+  #isSure = false;
   #held = "";
   readonly #after: (() => void)[] = [];
   #pause: Timer | undefined;
@@ -31,10 +35,10 @@ export class History {
     this.#show = show;
   }
 
-  /** The client has joined: what it receives now may be history. */
+  /** The client has joined, and receives something at once, which may be history. */
   joined(): void {
     this.flush();
-    this.#openUntilMs = performance.now() + LONGEST_MS;
+    this.#openUntilMs = performance.now() + (this.#isSure ? LONGEST_SURE_MS : LONGEST_MS);
     this.#pause = setTimeout(() => this.flush(), PAUSE_MS);
   }
 
@@ -60,6 +64,7 @@ export class History {
     clearTimeout(this.#pause);
     this.#pause = setTimeout(() => this.flush(), PAUSE_MS);
     if (end < 0) return;
+    this.#isSure = true;
     const missed = this.#missed(linesOf(all.slice(0, end)));
     if (missed !== "") this.#showNew(missed + HISTORY_END, true);
     this.#held = all.slice(end + HISTORY_END.length);

@@ -55,7 +55,9 @@ export class People {
     const more = (this.#count ?? 0) - names.length;
     const all =
       names.join(", ") + (more > 0 ? `${names.length > 0 ? " and " : ""}${more} more` : "");
-    if (this.#count !== undefined) return `${this.#count} here: ${all}`;
+    // Without names, notices do not tell which of them has left.
+    if (this.#count !== undefined)
+      return `${this.#count} here${more < 0 ? ", some of" : ""}: ${all}`;
     return `here, as far as is known: ${all || "nobody"}`;
   }
 

@@ -107,10 +107,10 @@ export class Terminal implements LocalSide, Notes {
     this.#screen.paintSoon();
   }
 
-  joined(): void {
+  joined(isReceiving: boolean): void {
     this.#isNew = true;
     this.#people.joined();
-    this.#history.joined();
+    if (isReceiving) this.#history.joined();
   }
 
   lost(sinceMs: number): void {

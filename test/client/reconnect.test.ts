@@ -175,6 +175,36 @@ test("half a line received does not mix with the next", async () => {
   expect(client.stderr).toContain("the line that was being received is lost\n");
 });
 
+test("a person that was idle for too long is back only when a key asks for it", async () => {
+  const host = await Host.open();
+  const dial = () => openConnection({ host: "127.0.0.1", port: host.port });
+  const waits = Promise.withResolvers<[activity: string, skip: () => void]>();
+  const lost: number[] = [];
+  const notes = {
+    note() {},
+    status(activity: string, skip?: () => void) {
+      if (skip) waits.resolve([activity, skip]);
+    },
+    lost: (sinceMs: number) => void lost.push(sinceMs),
+  };
+  const first = { connection: await dial(), tries: "once joined" } as const;
+  const room = new Reconnecting(dial, { sends: true, name: "" }, notes, first);
+  const guest = await host.guest();
+  guest.say("bob: hi\n* idle for 5m\n");
+  guest.endInput();
+  await room.read();
+  const more = room.read();
+  const [activity, skip] = await waits.promise;
+  expect([activity, lost]).toEqual(["not connected", [2000]]);
+  skip();
+  const again = await host.guest();
+  again.say("bob: hi again\n");
+  expect(Buffer.from((await more) ?? "").toString()).toBe("bob: hi again\n");
+  room.endOutput();
+  await again.hearsAll();
+  again.endInput();
+});
+
 test("after the end of stdin, when all is sent, it does not reconnect", async () => {
   const host = await Host.open();
   const clients = [startPipe(host.port), startPipe(host.port)];
