@@ -127,6 +127,8 @@ export class Reconnecting implements Conversation {
       if (hasJoined && !disconnect?.isRefusal)
         this.#notes.lost?.(failure?.code === "ETIMEDOUT" ? VANISHED.silentMs : LATE_MS);
       if (loss !== undefined) this.#notes.note(loss);
+      else if (hasJoined && disconnect?.isRefusal && this.#outgoing.pending.length > 0)
+        this.#notes.note("what was sent is sent again");
       if (received.end()) this.#notes.note("the line that was being received is lost");
 
       if (!disconnect?.isRefusal && performance.now() - connectedAtMs >= GOOD_MS) failures = 0;
@@ -157,8 +159,9 @@ export class Reconnecting implements Conversation {
   async *#linesOf(current: OneConnection, received: WholeLines): AsyncGenerator<Uint8Array, void> {
     const held: Uint8Array[] = [];
     for (;;) {
+      const wasIn = current.hasJoined; // To read may send a name, which may be all that is asked.
       const reading = current.read();
-      if (!current.hasJoined && (await Promise.race([reading, this.#joined.promise])) === JOINED)
+      if (!wasIn && (await Promise.race([reading, this.#joined.promise])) === JOINED)
         yield* held.splice(0);
       const bytes = await reading;
       if (bytes === undefined) return;
