@@ -55,7 +55,6 @@ export class Terminal implements LocalSide, Notes {
     ]),
     empty: () => this.#skip?.(),
     interrupt: () => process.kill(process.pid, "SIGINT"),
-    end: () => this.#endInput(),
     complete: (before) => this.#people.complete(before),
   });
   readonly #screen: Screen;

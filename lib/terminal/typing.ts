@@ -46,10 +46,9 @@ const atEnd = (before: string): Edited => ({ before, after: "" });
 export interface Commands {
   /** By their names, without the slash. */
   readonly named: ReadonlyMap<string, () => void>;
-  /** Enter on an empty line; Ctrl-C on one; Ctrl-D on one. */
+  /** Enter on an empty line, and Ctrl-C on one; Ctrl-D is `quit`. */
   readonly empty: () => void;
   readonly interrupt: () => void;
-  readonly end: () => void;
   /** What Tab makes of the text before the cursor. */
   readonly complete: (before: string) => string;
 }
@@ -87,14 +86,15 @@ export class Typing {
     else if (/^[\r\n]/.test(key)) this.#enter(typed);
     else if (key === "\x03" && (typed !== "" || this.question)) this.#clear();
     else if (key === "\x03") this.#commands.interrupt();
-    else if (key === "\x04" && typed === "") this.#end();
+    else if (key === "\x04" && typed === "" && this.question) this.#clear();
+    else if (key === "\x04" && typed === "") this.#commands.named.get("quit")?.();
     else if (key === "\x19") this.line = { before: before + this.#killed, after };
     else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#recall(1);
     else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#recall(-1);
     else if (key === "\t") this.line = { before: this.#commands.complete(before), after };
     else {
       this.line = edit(this.line, key);
-      if (KILLS.test(key)) this.#kill(before, after, wasKilling);
+      if (KILLS.some(([, , deletes]) => deletes.test(key))) this.#kill(before, after, wasKilling);
     }
   }
 
@@ -102,11 +102,6 @@ export class Typing {
     this.line = this.question?.line ?? atEnd("");
     this.question = undefined;
     this.#back = 0;
-  }
-
-  #end(): void {
-    if (this.question) this.#clear();
-    else this.#commands.end();
   }
 
   /** Keeps what a key has deleted; what several in a row delete comes back as one. */
@@ -199,8 +194,6 @@ const wordLeft: Reach = (before) => -matchLength(WORD_BEFORE, before.slice(-WORD
 const wordRight: Reach = (_, after) => matchLength(WORD_AFTER, after.slice(0, WORD_LENGTH_MAX));
 
 const NO_KEY = /^(?!)/;
-/** Keys that delete more than a character. */
-const KILLS = /^(\x0b|\x15|\x17|\x1b[\x08\x7f]|\x1bd|\x1b\[3;[35]~|\x1b\[3\^)$/;
 
 /** By what xterm, rxvt, the Linux console and their kin send: keys that go there, or delete it. */
 const KEYS: [reach: Reach, moves: RegExp, deletes: RegExp][] = [
@@ -212,6 +205,9 @@ const KEYS: [reach: Reach, moves: RegExp, deletes: RegExp][] = [
   [home, /^(\x01|\x1b([[O]H|\[[17]~))$/, /^\x15$/],
   [end, /^(\x05|\x1b([[O]F|\[[48]~))$/, /^\x0b$/],
 ];
+
+/** What deletes more than a character. */
+const KILLS = KEYS.slice(2);
 
 /** Of the character, as it is seen, to which a code unit belongs; 0 if there is none. */
 function characterLength(text: string, at: number): number {

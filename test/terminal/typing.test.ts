@@ -15,7 +15,6 @@ function open() {
     named: new Map(["quit", "time", "help"].map((name) => [name, tell(name)])),
     empty: tell("empty"),
     interrupt: tell("interrupt"),
-    end: tell("end"),
     complete: (before) => before.replace(/b?$/, "bob "),
   });
   const keyboard = new Keyboard((input) => typing.take(input));
@@ -53,7 +52,7 @@ test("Ctrl-D quits where there is nothing to delete, and deletes elsewhere", () 
   type("x\x01\x04");
   expect([line(), takeTold()]).toEqual(["|", []]);
   type("\x04");
-  expect(takeTold()).toEqual(["end"]);
+  expect(takeTold()).toEqual(["quit"]);
 });
 
 test("Ctrl-C clears the line or the question, and leaves where there is nothing to clear", () => {
