@@ -76,12 +76,12 @@ export class Typing {
   }
 
   /** Takes what was typed or pasted; keys that mean nothing here do nothing. */
-  take({ key = "", text = "" }: Input): void {
+  take({ key = "", text = "", isMarked = true }: Input): void {
     const { before, after } = this.line;
     const typed = before + after;
     const wasKilling = this.#isKilling;
     this.#isKilling = false;
-    if (text.includes("\n")) this.#paste(text);
+    if (text.includes("\n")) this.#paste(text, isMarked);
     else if (text) this.line = { before: before + text, after };
     else if (/^[\r\n]/.test(key)) this.#enter(typed);
     else if (key === "\x03" && (typed !== "" || this.question)) this.#clear();
@@ -121,9 +121,15 @@ export class Typing {
   }
 
   /** A paste waits for Enter, whatever its end is; one of too many lines for an answer. */
-  #paste(paste: string): void {
+  #paste(paste: string, isMarked: boolean): void {
     if (this.question) return; // Only a yes that was typed is one.
     const { before, after } = this.line;
+    const lines = (before + paste).split("\n");
+    const isSafe = lines.length <= LINES_MAX + 1 && !lines.some((line) => COMMAND.test(line));
+    if (!isMarked && isSafe) {
+      this.line = { before: lines.pop() ?? "", after };
+      return lines.forEach((line) => this.#send(line));
+    }
     const pasted = { before: before + paste.replace(/\n$/, ""), after };
     if (!this.#asksToSend(pasted.before + after, this.line)) this.line = pasted;
   }

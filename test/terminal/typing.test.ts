@@ -163,6 +163,9 @@ test("a paste of more lines asks once, whatever its lines are, and another is no
 
 test("a paste from a terminal that does not mark it is no command and no answer", () => {
   const { type, pasteAsKeys, line, question, takeTold } = open();
+  pasteAsKeys("one\ny\nrest");
+  expect([question(), line(), takeTold()]).toEqual([undefined, "rest|", ["send one", "send y"]]);
+  type("\x15");
   pasteAsKeys("one\n/shrug\n/quit\ny\nrest");
   expect([question(), line(), takeTold()]).toEqual([undefined, "one\n/shrug\n/quit\ny\nrest|", []]);
   type("\r");
