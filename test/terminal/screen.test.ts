@@ -253,6 +253,23 @@ terminalTest(
   { retry: 3 },
 );
 
+terminalTest("made narrow and wide again, a window has no stale row", async () => {
+  const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
+  const said = Array.from({ length: 30 }, (_, index) => `bob: line ${index}`);
+  bob.say(`${said.join("\n")}\n`);
+  const typed = "0123456789".repeat(11);
+  await terminal.type(typed);
+  const rows = [`> ${typed.slice(0, 78)}`, typed.slice(78)];
+  await terminal.historyBecomes(...said, ...rows);
+  for (let turn = 0; turn < 2; turn++) {
+    const output = await terminal.output();
+    await terminal.resize(10, 24);
+    await terminal.outputs(output, "\x1b[K"); // It is painted for ten columns.
+    await terminal.resize(80, 24);
+    await terminal.historyBecomes(...said, ...rows);
+  }
+});
+
 terminalTest("a part of a line that is passed on leaves the prompt a row of its own", async () => {
   const { promise: joined, resolve } = Promise.withResolvers<Socket>();
   const terminal = await openTerminal(await openServer(resolve), { columns: 60 });
