@@ -33,22 +33,30 @@ await runCommand(COMMAND, async (options, operands) => {
   // Stage 2, opening the client: open_clientfd, which is getaddrinfo, socket and connect.
   const connect = () => openConnection(place);
   const connection = options.reconnect ? undefined : await connect();
-  // What only a terminal or an option needs is loaded only then.
+  // What only a terminal or an option needs is loaded only then; all of it before keys are read.
   const isChat = isatty(0) && isatty(1) && !options["recv-only"];
+  const loadReconnecting = () => import("./lib/client/reconnect.ts");
+  if (isChat) await loadReconnecting();
   const person = isChat ? await import("./lib/terminal/terminal.ts") : undefined;
-  const name = options.name ?? person?.loginName() ?? "";
-  const terminal = person && !isDumb ? new person.Terminal({ ...options, name }) : undefined;
+  const terminal = person && new person.Terminal({ ...options, isDumb });
+  const name = terminal?.name ?? options.name ?? "";
   side = terminal ?? openPipe();
   if (!terminal && isatty(1))
     side = (await import("./lib/terminal/transcript.ts")).showPlainly(side);
   // In a pipeline that nobody watches, the client reports only what goes wrong.
   const reports = !options.quiet && (terminal || isatty(2) || options.reconnect);
-  const notes = reports ? openNotes(terminal) : { note() {}, status() {} };
+  const notes = openNotes(terminal, !reports);
   const part = { sends: !options["recv-only"], name };
-  if (connection) notes.note(`connected to ${connection.remoteAddress}`);
-  const conversation = connection
-    ? new OneConnection(connection, part, notes)
-    : new (await import("./lib/client/reconnect.ts")).Reconnecting(connect, part, notes);
+  let conversation: Conversation;
+  if (connection && !terminal) {
+    notes.note(`connected to ${connection.remoteAddress}`);
+    const onJoined = (sentName: string) => sentName && notes.note(`you are ${sentName}`);
+    conversation = new OneConnection(connection, part, notes, onJoined);
+  } else {
+    const { Reconnecting } = await loadReconnecting();
+    const tries = options["no-reconnect"] ? "never" : "once joined";
+    conversation = new Reconnecting(connect, part, notes, connection && { connection, tries });
+  }
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
   let exitCode = 0;

@@ -50,6 +50,8 @@ export const ASKS_FOR_NAME = /^\n\* say your name first( \(here: .+\))?\r?\n/;
 const START_BYTES_MAX = ASK_FOR_NAME_BYTES_MAX + SERVER_MESSAGE_BYTES_MAX;
 /** The start of a line that is not the server's own. */
 const LINE_OF_MEMBER = /\n(?!\* |\*?$)/;
+/** A client that was not refused for so long, after all that the server asks for, is a member. */
+const REFUSAL_MS = 500;
 
 /**
  * Recognises a message that disconnects; undefined for any other line.
@@ -80,17 +82,34 @@ export class OneConnection implements Conversation {
   readonly connection: SocketConnection;
   readonly #part: Part;
   readonly #notes: Notes;
+  readonly #onJoined: ((name: string) => void) | undefined;
   /** Whether a name or a line was sent, which has the name in it, or is it. */
   #hasSent = false;
-  /** Whether this client is known to be a member, because it has received what members send. */
+  /** The name that was sent because the server asked for it. */
+  #sentName = "";
+  /** Whether this client is known to be a member, because it has received what only members do. */
   isMember = false;
+  /** Whether it is one, or was not refused for so long that it can be taken for one. */
+  hasJoined = false;
+  #joins: Timer | undefined;
   /** What was received last, or all of it; begins with an LF, for the line before the first. */
   #seen: Buffer = Buffer.from("\n");
 
-  constructor(connection: SocketConnection, part: Part, notes: Notes) {
+  /**
+   * @param onJoined called once the client is in the room, as far as can be told, before `read`
+   *   returns what comes from there; with the name that was sent because the server asked for one
+   */
+  constructor(
+    connection: SocketConnection,
+    part: Part,
+    notes: Notes,
+    onJoined?: (name: string) => void,
+  ) {
     this.connection = connection;
     this.#part = part;
     this.#notes = notes;
+    this.#onJoined = onJoined;
+    this.#joinSoon();
   }
 
   async read(): Promise<Uint8Array | undefined> {
@@ -101,7 +120,9 @@ export class OneConnection implements Conversation {
         this.#look(bytes);
         return bytes;
       }
+      clearTimeout(this.#joins);
     } catch (error) {
+      clearTimeout(this.#joins);
       if (!this.disconnect) throw error;
     }
     const { disconnect } = this;
@@ -137,7 +158,26 @@ export class OneConnection implements Conversation {
     const keptBytes = 1 + (this.isMember ? SERVER_MESSAGE_BYTES_MAX : START_BYTES_MAX);
     const isMore = this.#seen.length + bytes.length > keptBytes;
     this.#seen = Buffer.concat([this.#seen, bytes.subarray(-keptBytes)]).subarray(-keptBytes);
-    this.isMember ||= isMore || LINE_OF_MEMBER.test(`${this.#seen}`);
+    this.isMember ||= isMore || this.#isFromRoom(`${this.#seen}`);
+    if (this.isMember) this.#join();
+    else if (ASKS_FOR_NAME.test(`${this.#seen}`)) clearTimeout(this.#joins);
+  }
+
+  /** Whether that is more than what a client receives that is not a member. */
+  #isFromRoom(seen: string): boolean {
+    const [, ...whole] = seen.replace(ASKS_FOR_NAME, "\n").split("\n").slice(0, -1);
+    return LINE_OF_MEMBER.test(seen) || whole.some((line) => disconnectOf(line) === undefined);
+  }
+
+  #joinSoon(): void {
+    this.#joins = setTimeout(() => this.#join(), REFUSAL_MS);
+  }
+
+  #join(): void {
+    clearTimeout(this.#joins);
+    if (this.hasJoined) return;
+    this.hasJoined = true;
+    this.#onJoined?.(this.#sentName);
   }
 
   #sendName(): void {
@@ -146,8 +186,9 @@ export class OneConnection implements Conversation {
       throw new UserError("the room asks for a name; give one with --name", { permanent: true });
     this.#hasSent = true;
     // Without one, the first line that is sent is it.
-    if (name === "" || this.connection.outputEnded) return;
+    if (name === "" || this.connection.outputEnded) return this.#join();
     void this.connection.write(`${name}\n`);
-    this.#notes.note(`sent your name: ${name}`);
+    this.#sentName = name;
+    this.#joinSoon();
   }
 }

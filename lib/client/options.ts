@@ -35,6 +35,7 @@ export const COMMAND = {
     "recv-only": flag("print what others send, do not read stdin"),
     "send-only": flag("send the lines of stdin, print nothing"),
     reconnect: flag("connect again if it fails or the connection is lost"),
+    "no-reconnect": flag("in a terminal, end when the connection is lost, and not connect again"),
     quiet: flag("report only failures"),
     time: flag("in a terminal, show when each line has arrived"),
     bell,
@@ -67,6 +68,8 @@ export async function connectOptions(
 ): Promise<ConnectOptions> {
   if (options["recv-only"] && options["send-only"])
     throw usageError("--recv-only and --send-only leave nothing to do");
+  if (options.reconnect && options["no-reconnect"])
+    throw usageError("--reconnect and --no-reconnect cannot be used together");
   if (!options["tls-cert"] !== !options["tls-key"])
     throw usageError("--tls-cert and --tls-key go together");
   for (const name of ["tls-ca", "tls-cert", "tls-server-name"] as const)

@@ -32,8 +32,20 @@ export interface LocalSide {
 export interface Notes {
   /** Reports an event, in one line that stays. */
   note(event: string): void;
-  /** Reports what is going on, in one line that changes; an empty one is removed. */
-  status(activity: string): void;
+  /**
+   * Reports what is going on, in one line that changes; an empty one is removed.
+   *
+   * @param skip ends it, if it is a wait
+   */
+  status(activity: string, skip?: () => void): void;
+  /**
+   * The client has joined: what is shown next is from the room.
+   *
+   * @param isReceiving whether something of that has come with joining: perhaps its history
+   */
+  joined?(isReceiving: boolean): void;
+  /** The connection is lost: what was sent in the last `sinceMs` ms may not have been received. */
+  lost?(sinceMs: number): void;
 }
 
 /** A file that is always ready would keep everything else waiting. */
@@ -53,13 +65,18 @@ export function openPipe(): LocalSide {
   };
 }
 
-/** In the terminal of the conversation if stderr is that, else on stderr, dim. */
-export function openNotes(terminal: Notes | undefined): Notes {
-  if (terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev) return terminal;
+/** Notes in the terminal of the conversation if stderr is that, else on stderr, dim; or nowhere. */
+export function openNotes(terminal: Notes | undefined, isQuiet: boolean): Notes {
+  const isHere = terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev;
   const style = styleAt(2);
+  const note = (event: string) =>
+    isHere ? terminal.note(event) : stderr.write(`${style(event, 2, 22)}\n`);
   return {
-    note: (event) => stderr.write(`${style(event, 2, 22)}\n`),
-    status() {}, // No line there changes.
+    note: isQuiet ? () => {} : note,
+    // No line on stderr changes.
+    status: (activity, skip) => terminal?.status(activity, skip),
+    joined: (isReceiving) => terminal?.joined?.(isReceiving),
+    lost: (sinceMs) => terminal?.lost?.(sinceMs),
   };
 }
 

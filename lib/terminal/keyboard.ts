@@ -8,9 +8,10 @@ import { harmless } from "./transcript.ts";
 
 /**
  * Text, which was pasted if there is an LF in it, and harmless: what is sent is what can be seen. Or a
- * key, by the characters that it sends.
+ * key, by the characters that it sends. A paste that was not marked may have been typed, while this
+ * program was held up.
  */
-export type Input = { text?: string; key?: string };
+export type Input = { text?: string; key?: string; isMarked?: boolean };
 
 const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
@@ -83,7 +84,8 @@ export class Keyboard {
     const end = mark < 0 ? held.length : mark;
     // Two that come at once have become one.
     const text = held.slice(0, end).replaceAll(PASTE_END + PASTE_START, "");
-    if (paste) this.#take({ text: harmless(text.replace(/\r\n?/g, "\n")) });
+    const isMarked = paste === "marked";
+    if (paste) this.#take({ text: harmless(text.replace(/\r\n?/g, "\n")), isMarked });
     else this.#take({ key: held });
     return held.slice(end + PASTE_END.length);
   }

@@ -24,12 +24,23 @@ const CHARACTER_OR_BYTE =
 export const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
 const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 
-/** Black and white are left out: one of them is the background. */
-const NAME_COLOURS = [31, 32, 33, 34, 35, 36, 91, 92, 93, 94, 95, 96];
+/** Those that can be read on black and on white; and those on a dark background alone. */
+const NAME_COLOURS = [31, 34, 35, 91, 94, 95];
+const ON_DARK = [...NAME_COLOURS, 32, 33, 36, 92, 93, 96];
 /** A longer silence is marked by the time at its end. */
 const SILENCE_MS = 10 * 60_000;
 
 const style = styleAt(1);
+const colours = nameColours(process.env["COLORFGBG"]);
+
+/**
+ * The colours for names, by their numbers of SGR.
+ *
+ * @param background as rxvt, Konsole and others set `COLORFGBG`: `15;0`, foreground and background
+ */
+export function nameColours(background = ""): readonly number[] {
+  return /;(?:[0-6]|8)$/.test(background) ? ON_DARK : NAME_COLOURS;
+}
 
 /** What this program and the server report about themselves. */
 export const dim = (text: string) => style(text, 2, 22);
@@ -63,7 +74,7 @@ function visible(character: string): string {
 
 /** Harmless lines by sender: always the same colour for the same name; a server message is dim. */
 export function bySender(lines: string): string {
-  const colour = (name: string) => NAME_COLOURS[Bun.hash.crc32(name) % NAME_COLOURS.length] ?? 39;
+  const colour = (name: string) => colours[Bun.hash.crc32(name) % colours.length] ?? 39;
   return lines
     .replace(/^\* .*/gm, (message) => dim(message))
     .replace(SENDER, (name) => style(name, colour(name), 39));

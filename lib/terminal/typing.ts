@@ -1,74 +1,116 @@
 /**
  * A person at a keyboard: what is being typed, by characters as they are seen and with the keys of
- * Emacs and of most shells, until it is entered; what is asked about that; and names for Tab.
+ * Emacs and of most shells, until it is entered; and what is asked about that.
  */
 
 import type { Input } from "./keyboard.ts";
-import { type Edited, segmenter } from "./screen.ts";
-import { SENDER } from "./transcript.ts";
+import { type Edited, segmenter } from "./rows.ts";
 
-/** A paste of more lines than this is not sent unasked. */
-const PASTED_LINES_MAX = 5;
-/** So many names are known to Tab. */
-const NAMES_MAX = 200;
+/** More lines than this at once are not sent unasked. */
+const LINES_MAX = 5;
 /** No word is longer; what is further away need not be looked at. */
 const WORD_LENGTH_MAX = 2048;
 
-/** What Alt-B, Alt-F and the like go over: a word, or what stands between words. */
-const WORD_BEFORE = /([\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s]+)?\s*$/u;
-const WORD_AFTER = /^\s*([\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s]+)?/u;
+/** What Alt-B, Alt-F and the like go over: a word, and what stands between it and the cursor. */
+const WORD_BEFORE = /[\p{L}\p{N}\p{M}_]*[^\p{L}\p{N}\p{M}_]*$/u;
+const WORD_AFTER = /^[^\p{L}\p{N}\p{M}_]*[\p{L}\p{N}\p{M}_]*/u;
+/** What Ctrl-W goes over. */
+const TEXT_BEFORE = /\S*\s*$/;
+
+/** A command: a slash and one word of letters, and perhaps more behind a space. */
+const COMMAND = /^\/(\p{L}+)(?:\s[^]*)?$/u;
 
 /** What `/help` shows, on a screen of 80 columns and 24 rows. */
 export const HELP = `\
-/quit          quit once everything is sent; so does Ctrl-D on an empty line
+/quit, /q      quit once everything is sent; so does Ctrl-D on an empty line
+/who           show who is here, as far as is known
 /time          show when lines arrive, or stop showing it
-/help          show this; so does a command that there is not
+/help          show this
 //...          send a line that begins with a slash
-Tab            complete a name seen lately; again for the next one
+Enter          send the line; on an empty line while away: connect now
+Tab            complete a name; again for the next one
 Up, Down       lines entered before
 Ctrl-A, -E     to the start or the end of the line; so do Home and End
 Alt-B, -F      back or forward a word; so do Ctrl-Left and Ctrl-Right
 Ctrl-W, Alt-D  delete the word before or after the cursor
 Ctrl-U, -K     delete everything before or after the cursor
+Ctrl-Y         put back what was deleted so
 Ctrl-L         clear the screen
 Ctrl-Z         suspend; fg comes back
-Ctrl-C         quit at once, without sending what is still waiting
+Ctrl-C         clear the line; on an empty one, quit without sending what waits
 `;
 
 const atEnd = (before: string): Edited => ({ before, after: "" });
 
-/** A line, and sometimes a question that is to be answered first. */
+/** What a line does that is not sent. */
+export interface Commands {
+  /** By their names, without the slash. */
+  readonly named: ReadonlyMap<string, () => void>;
+  /** Enter on an empty line, and Ctrl-C on one; Ctrl-D is `quit`. */
+  readonly empty: () => void;
+  readonly interrupt: () => void;
+  /** What Tab makes of the text before the cursor. */
+  readonly complete: (before: string) => string;
+}
+
+/** What is typed, of one line or a few, and sometimes a question that is to be answered first. */
 export class Typing {
   readonly #send: (line: string) => void;
-  readonly #commands: ReadonlyMap<string, () => void>;
-  readonly names = new Completion();
-  /** Lines that were entered, for Up and Down, as long as the program runs; the last one first. */
+  readonly #commands: Commands;
+  /** What was entered, for Up and Down, as long as the program runs; the last one first. */
   readonly #entered: Edited[] = [];
   /** Which of them is shown, the last one is 1; 0 is the line that was being typed. */
   #back = 0;
   #typed = atEnd("");
-  /** What is not entered yet: a line, or the answer to the question. */
+  /** What was deleted last, for Ctrl-Y; and whether the last key has deleted some of it. */
+  #killed = "";
+  #isKilling = false;
+  /** What is not entered yet: lines, or the answer to the question. */
   line = atEnd("");
   /** What is to be answered first; then `line` is typed on, after a yes what `yes` leaves. */
   question: { text: string; line: Edited; yes: () => void } | undefined;
 
-  /** @param commands by the lines they are; Ctrl-D on an empty line is `/quit` */
-  constructor(send: (line: string) => void, commands: ReadonlyMap<string, () => void>) {
+  constructor(send: (line: string) => void, commands: Commands) {
     this.#send = send;
     this.#commands = commands;
   }
 
   /** Takes what was typed or pasted; keys that mean nothing here do nothing. */
-  take({ key = "", text = "" }: Input): void {
+  take({ key = "", text = "", isMarked = true }: Input): void {
     const { before, after } = this.line;
-    if (text.includes("\n")) this.#paste(text);
+    const typed = before + after;
+    const wasKilling = this.#isKilling;
+    this.#isKilling = false;
+    if (text.includes("\n")) this.#paste(text, isMarked);
     else if (text) this.line = { before: before + text, after };
-    else if (/^[\r\n]/.test(key)) this.#enter(before + after);
-    else if (key === "\x04" && before + after === "") this.#enter("/quit");
+    else if (/^[\r\n]/.test(key)) this.#enter(typed);
+    else if (key === "\x03" && (typed !== "" || this.question)) this.#clear();
+    else if (key === "\x03") this.#commands.interrupt();
+    else if (key === "\x04" && typed === "" && this.question) this.#clear();
+    else if (key === "\x04" && typed === "") this.#commands.named.get("quit")?.();
+    else if (key === "\x19") this.line = { before: before + this.#killed, after };
     else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#recall(1);
     else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#recall(-1);
-    else if (key === "\t") this.line = { before: this.names.complete(before), after };
-    else this.line = edit(this.line, key);
+    else if (key === "\t") this.line = { before: this.#commands.complete(before), after };
+    else {
+      this.line = edit(this.line, key);
+      if (KILLS.some(([, , deletes]) => deletes.test(key))) this.#kill(before, after, wasKilling);
+    }
+  }
+
+  #clear(): void {
+    this.line = this.question?.line ?? atEnd("");
+    this.question = undefined;
+    this.#back = 0;
+  }
+
+  /** Keeps what a key has deleted; what several in a row delete comes back as one. */
+  #kill(before: string, after: string, isMore: boolean): void {
+    const deletedBefore = before.slice(this.line.before.length);
+    const deletedAfter = after.slice(0, after.length - this.line.after.length);
+    this.#isKilling = deletedBefore + deletedAfter !== "" || isMore;
+    if (!this.#isKilling) return;
+    this.#killed = deletedBefore + (isMore ? this.#killed : "") + deletedAfter;
   }
 
   /** Shows the line before, or the next one with `by` -1. */
@@ -78,36 +120,55 @@ export class Typing {
     this.line = this.#entered[this.#back - 1] ?? this.#typed;
   }
 
-  /** The lines of a paste go into the line that is being typed, and the last of them stays there. */
-  #paste(paste: string): void {
+  /** A paste waits for Enter, whatever its end is; one of too many lines for an answer. */
+  #paste(paste: string, isMarked: boolean): void {
     if (this.question) return; // Only a yes that was typed is one.
     const { before, after } = this.line;
     const lines = (before + paste).split("\n");
-    const left = { before: lines.pop() ?? "", after };
-    const sendAll = () => {
-      for (const one of lines) this.#send(one);
-      this.line = left;
+    const isSafe = lines.length <= LINES_MAX + 1 && !lines.some((line) => COMMAND.test(line));
+    if (!isMarked && isSafe) {
+      this.line = { before: lines.pop() ?? "", after };
+      return lines.forEach((line) => this.#send(line));
+    }
+    const pasted = { before: before + paste.replace(/\n$/, ""), after };
+    if (!this.#asksToSend(pasted.before + after, this.line)) this.line = pasted;
+  }
+
+  /** Asks whether to send many lines at once; `left` is typed on if not. */
+  #asksToSend(text: string, left: Edited): boolean {
+    const lines = text.split("\n");
+    if (lines.length <= LINES_MAX) return false;
+    this.#ask(`send ${lines.length} lines?`, left, () => lines.forEach((line) => this.#send(line)));
+    return true;
+  }
+
+  #ask(question: string, left: Edited, yes: () => void): void {
+    const sendIt = () => {
+      this.line = atEnd("");
+      yes();
     };
-    const [first = ""] = lines;
-    if (lines.length === 1) return this.#enter(first, left);
-    if (lines.length <= PASTED_LINES_MAX) return sendAll();
-    this.question = { text: `send ${lines.length} lines? [y/N] `, line: this.line, yes: sendAll };
+    this.question = { text: `${question} [y/N] `, line: left, yes: sendIt };
     this.line = atEnd("");
   }
 
-  /** Sends or obeys a line, unless it is an answer; `left` is typed on. */
-  #enter(line: string, left = atEnd("")): void {
+  /** Sends or obeys what was typed, unless it is an answer. */
+  #enter(typed: string): void {
     const { question } = this;
-    this.#back = 0;
-    this.line = question?.line ?? left;
-    this.question = undefined;
-    if (question && /^\s*y(es)?\s*$/i.test(line)) question.yes();
+    this.#clear();
+    if (question && /^\s*y(es)?\s*$/i.test(typed)) question.yes();
     if (question) return;
-    if (line.trim() !== "" && line !== this.#entered[0]?.before) this.#entered.unshift(atEnd(line));
-    // What looks like a command, and is none, shows which there are; Up brings it back.
-    const command = this.#commands.get(line.trimEnd()) ?? this.#commands.get("/help");
-    if (/^\/(?!\/)/.test(line)) command?.();
-    else this.#send(line.replace(/^\/\//, "/"));
+    if (typed.trim() === "") return this.#commands.empty();
+    if (typed !== this.#entered[0]?.before) this.#entered.unshift(atEnd(typed));
+    const lines = typed.split("\n");
+    const [, command] = (lines.length === 1 && COMMAND.exec(typed)) || [];
+    const obey = this.#commands.named.get(command?.toLowerCase() ?? "");
+    if (obey) obey();
+    else if (command !== undefined)
+      this.#ask(`unknown command /${command}; send it as a message?`, atEnd(typed), () =>
+        this.#send(typed),
+      );
+    else if (lines.length === 1) this.#send(typed.replace(/^\/\//, "/"));
+    else if (!this.#asksToSend(typed, atEnd(typed))) lines.forEach((line) => this.#send(line));
   }
 }
 
@@ -134,18 +195,25 @@ const left: Reach = (before) => -characterLength(before, before.length - 1);
 const right: Reach = (_, after) => characterLength(after, 0);
 const home: Reach = (before) => -before.length;
 const end: Reach = (_, after) => after.length;
+const textLeft: Reach = (before) => -matchLength(TEXT_BEFORE, before.slice(-WORD_LENGTH_MAX));
 const wordLeft: Reach = (before) => -matchLength(WORD_BEFORE, before.slice(-WORD_LENGTH_MAX));
 const wordRight: Reach = (_, after) => matchLength(WORD_AFTER, after.slice(0, WORD_LENGTH_MAX));
+
+const NO_KEY = /^(?!)/;
 
 /** By what xterm, rxvt, the Linux console and their kin send: keys that go there, or delete it. */
 const KEYS: [reach: Reach, moves: RegExp, deletes: RegExp][] = [
   [left, /^(\x02|\x1b[[O]D)$/, /^[\x08\x7f]$/],
   [right, /^(\x06|\x1b[[O]C)$/, /^(\x04|\x1b\[3~)$/],
-  [wordLeft, /^\x1b(b|\[(1;[35]|5)D|Od|\x1b\[D)$/, /^(\x17|\x1b\x7f)$/],
+  [textLeft, NO_KEY, /^\x17$/],
+  [wordLeft, /^\x1b(b|\[(1;[35]|5)D|Od|\x1b\[D)$/, /^\x1b[\x08\x7f]$/],
   [wordRight, /^\x1b(f|\[(1;[35]|5)C|Oc|\x1b\[C)$/, /^\x1b(d|\[3;[35]~|\[3\^)$/],
   [home, /^(\x01|\x1b([[O]H|\[[17]~))$/, /^\x15$/],
   [end, /^(\x05|\x1b([[O]F|\[[48]~))$/, /^\x0b$/],
 ];
+
+/** What deletes more than a character. */
+const KILLS = KEYS.slice(2);
 
 /** Of the character, as it is seen, to which a code unit belongs; 0 if there is none. */
 function characterLength(text: string, at: number): number {
@@ -154,39 +222,4 @@ function characterLength(text: string, at: number): number {
 
 function matchLength(pattern: RegExp, text: string): number {
   return pattern.exec(text)?.[0].length ?? 0;
-}
-
-/** Completes names that were seen lately, those that have sent last first. */
-export class Completion {
-  /** In the order in which they have sent, the last at the end. */
-  readonly #names = new Set<string>();
-  /** What the last Tab has made of the text, and what further ones make of that: round and round. */
-  #shown: string | undefined;
-  #further: string[] = [];
-
-  /** Sees who has sent some lines; the name `own` is not to be completed. */
-  see(lines: string, own: string): void {
-    for (const [, name = ""] of lines.matchAll(SENDER)) {
-      this.#names.delete(name);
-      if (name !== own) this.#names.add(name);
-    }
-    for (const name of this.#names) if (this.#names.size > NAMES_MAX) this.#names.delete(name);
-  }
-
-  /**
-   * What Tab makes of the text before the cursor: its last word becomes a name that begins so, and
-   * with the next Tab, given what the last one has made, another one.
-   */
-  complete(before: string): string {
-    if (before !== this.#shown) {
-      const start = before.slice(0, before.lastIndexOf(" ") + 1);
-      const word = before.slice(start.length).toLowerCase();
-      this.#further = [...this.#names]
-        .filter((name) => name.toLowerCase().startsWith(word))
-        .map((name) => `${start}${name}${start === "" ? ": " : " "}`);
-    }
-    this.#shown = this.#further.pop();
-    if (this.#shown !== undefined) this.#further.unshift(this.#shown);
-    return this.#shown ?? before;
-  }
 }

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { disconnectOf } from "../../lib/client/conversation.ts";
-import { Outgoing } from "../../lib/client/reconnect.ts";
+import { Outgoing } from "../../lib/client/outgoing.ts";
 import { DISCONNECTS, REFUSALS } from "../../lib/program/server-messages.ts";
 import { Random } from "../simulation/random.ts";
 

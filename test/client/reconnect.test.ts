@@ -78,12 +78,12 @@ test.each(["end of input", "reset"])(
     second.endInput();
     expect(await client.exited).toBe(0);
     const address = `127.0.0.1:${host.port}`;
-    expect(client.stderr).toBe(
+    expect(client.stderr.replace(/ \d s$/m, " 1 s")).toBe(
       `connected to ${address}\n` +
         (how === "reset"
           ? `lost the connection to ${address}: reset by the server\n`
-          : `${address} closed the connection before everything was sent\n`) +
-        `connected to ${address}\n`,
+          : `${address} closed the connection\n`) +
+        `reconnected to ${address} after 1 s\n`,
     );
   },
 );
@@ -106,8 +106,9 @@ test("it keeps trying while nobody answers, and reports why and when", async () 
   expect(Buffer.from((await received) ?? "").toString()).toBe("received\n");
   expect(await sent).toBe(true);
   expect(noted).toEqual([
-    ...[`connected to ${at}`, `${at} closed the connection before everything was sent`],
-    ...["a line was cut off; its rest is not sent", "no luck", `connected to ${at}`],
+    ...[`connected to ${at}`, `${at} closed the connection`],
+    ...["a line was cut off; its rest is not sent", "no luck"],
+    expect.stringMatching(RegExp(`^reconnected to ${at} after \\d s$`)),
   ]);
   const first3 = shown.filter((line) => !/^retrying in [0-9] s$/.test(line));
   expect(first3.filter((line) => line !== "")).toEqual(Array(4).fill("connecting"));
@@ -174,6 +175,36 @@ test("half a line received does not mix with the next", async () => {
   expect(client.stderr).toContain("the line that was being received is lost\n");
 });
 
+test("a person that was idle for too long is back only when a key asks for it", async () => {
+  const host = await Host.open();
+  const dial = () => openConnection({ host: "127.0.0.1", port: host.port });
+  const waits = Promise.withResolvers<[activity: string, skip: () => void]>();
+  const lost: number[] = [];
+  const notes = {
+    note() {},
+    status(activity: string, skip?: () => void) {
+      if (skip) waits.resolve([activity, skip]);
+    },
+    lost: (sinceMs: number) => void lost.push(sinceMs),
+  };
+  const first = { connection: await dial(), tries: "once joined" } as const;
+  const room = new Reconnecting(dial, { sends: true, name: "" }, notes, first);
+  const guest = await host.guest();
+  guest.say("bob: hi\n* idle for 5m\n");
+  guest.endInput();
+  await room.read();
+  const more = room.read();
+  const [activity, skip] = await waits.promise;
+  expect([activity, lost]).toEqual(["not connected", [2000]]);
+  skip();
+  const again = await host.guest();
+  again.say("bob: hi again\n");
+  expect(Buffer.from((await more) ?? "").toString()).toBe("bob: hi again\n");
+  room.endOutput();
+  await again.hearsAll();
+  again.endInput();
+});
+
 test("after the end of stdin, when all is sent, it does not reconnect", async () => {
   const host = await Host.open();
   const clients = [startPipe(host.port), startPipe(host.port)];
@@ -190,22 +221,39 @@ test("after the end of stdin, when all is sent, it does not reconnect", async ()
 });
 
 test("if the server's end came before its own, not everything was received there", async () => {
-  const accepted = Promise.withResolvers<Bun.Socket>();
-  const socket = { open: accepted.resolve, data() {} };
-  using host = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket });
-  const dial = async () => {
-    const connection = await openConnection({ host: "127.0.0.1", port: host.port });
-    (await accepted.promise).shutdown();
-    return connection;
+  const socket = {
+    open(one: Bun.Socket) {
+      one.write("bob: hi\n");
+      one.shutdown();
+    },
+    data() {},
   };
+  using host = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket });
+  const dial = () => openConnection({ host: "127.0.0.1", port: host.port });
   const notes = { note() {}, status() {} };
   const client = new Reconnecting(dial, { sends: true, name: "" }, notes);
   const said = client.write(Buffer.from("received by nobody\n"));
   client.endOutput();
+  await client.read();
   await expect(client.read()).rejects.toThrow(
     `127.0.0.1:${host.port} closed the connection before everything was sent`,
   );
   expect(await said).toBe(true);
+});
+
+test("nothing is sent to a server that ends the connection at once, as a balancer without servers does", async () => {
+  const host = await Host.open();
+  const client = startPipe(host.port);
+  client.say("one\n");
+  const first = await host.guest();
+  first.endInput();
+  expect(await first.hearsAll()).toBe("");
+  const second = await host.guest();
+  await second.hears("one\n");
+  client.endInput();
+  expect(await second.hearsAll()).toBe("one\n");
+  second.endInput();
+  expect(await client.exited).toBe(0);
 });
 
 test("what is sent before there is a server waits for it, also after the end of stdin", async () => {
@@ -249,7 +297,7 @@ describe("a server that refuses with a message", () => {
     await carol.hears("two\n");
     expect(carol.text).toBe("one\ntwo\n");
     const at = `127.0.0.1:${server.port}`;
-    expect(client.stderr).toBe(`connected to ${at}\nthe server says: room is full\n`);
+    expect(client.stderr).toBe(`the server says: room is full\nconnected to ${at}\n`);
   });
 
   test("gets each line once, in order, up to what follows later", async () => {
@@ -296,10 +344,10 @@ describe("a server that refuses with a message", () => {
     const guest = await host.guest();
     const waits = shown.map((activity) => Number(/retrying in (\d+) s/.exec(activity)?.[1] ?? 0));
     expect(Math.max(...waits)).toBeGreaterThan(1);
-    expect(noted).toEqual([`connected to ${at}`, "the server says: room is full"]);
+    expect(noted).toEqual(["the server says: room is full"]);
     guest.say("bob: hi\n");
     await received;
-    expect(noted.at(-1)).toMatch(/^connected to \S+$/);
+    expect(noted).toEqual(["the server says: room is full", `connected to ${at}`]);
     room.endOutput();
     await guest.hearsAll();
     guest.endInput();
@@ -343,6 +391,26 @@ describe("a server that refuses with a message", () => {
     expect(await client.exited).toBe(0);
     await bob.hears(Buffer.from("äöü🙂: two\n").toString("latin1"));
     expect(bob.heard.toString()).toEndWith("äöü🙂: one\näöü🙂: two\n");
+  });
+
+  test("has not let the client in: nothing is sent, nothing that it tells is passed on", async () => {
+    const host = await Host.open();
+    const { room, noted, at } = converse(host);
+    const sent = room.write(Buffer.from("ann: is anybody here?\n"));
+    const received = room.read();
+    for (let tries = 0; tries < 2; tries++) {
+      const guest = await host.guest();
+      guest.say("* the name ann is taken\n");
+      guest.endInput();
+      expect(await guest.hearsAll()).toBe("");
+    }
+    const guest = await host.guest();
+    expect(noted).toEqual(["the server says: the name ann is taken"]);
+    guest.say("bob: hi\n");
+    expect(Buffer.from((await received) ?? "").toString()).toBe("bob: hi\n");
+    await guest.hears("ann: is anybody here?\n");
+    expect(await sent).toBe(true);
+    expect(noted).toEqual(["the server says: the name ann is taken", `connected to ${at}`]);
   });
 
   test("for good, is left alone", async () => {
@@ -412,19 +480,22 @@ terminalTest(
     await terminal.shows("half ty");
     host.close();
     first.reset();
-    const before = `connected to ${at}.*\nalice: one\nlost the connection to ${at}: reset by the server`;
-    await terminal.shows(new RegExp(`^${before}\nretrying in 1 s\nalice: half ty$`));
+    const lost = "the last line you sent may be lost; Up brings it back";
+    const before = `connected to ${at}.*\nalice: one\nlost the connection to ${at}: reset by the server\n${lost}`;
+    await terminal.shows(
+      new RegExp(`^${before}\nretrying in 1 s; Enter to try now\nalice: half ty$`),
+    );
     await terminal.type("ped");
     await terminal.press("Enter");
     const refused = `cannot connect to ${at}: connection refused`;
     await terminal.shows(
-      new RegExp(`^${before}\n${refused}\n.*\nalice: half typed\nretrying in \\d s\nalice:$`),
+      new RegExp(`^${before}\n${refused}\n.*\nalice: half typed\nretrying in \\d s; .*\nalice:$`),
     );
     await terminal.type("more");
     const again = await Host.open(host.port);
     const second = await again.guest();
     await second.hears("alice: half typed\n");
-    const back = `${before}\n${refused}\nconnected to ${at}`;
+    const back = `${before}\n${refused}\nreconnected to ${at} after \\d s`;
     await terminal.shows(new RegExp(`^${back}\nalice: half typed\nalice: more$`));
     await terminal.press("Enter");
     await second.hears("alice: half typed\nalice: more\n");

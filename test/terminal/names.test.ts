@@ -3,8 +3,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
 
+import { People } from "../../lib/terminal/people.ts";
 import { mentions } from "../../lib/terminal/transcript.ts";
-import { Completion } from "../../lib/terminal/typing.ts";
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { openTerminal } from "./terminal-room.ts";
@@ -44,11 +44,69 @@ describe("a mention", () => {
   });
 });
 
+/** What is known by lines that are received. */
+function seen(lines: string, own: string): People {
+  const people = new People(own);
+  people.told(lines);
+  people.see(lines, false);
+  return people;
+}
+
+describe("who is here, by /who,", () => {
+  test.each<[what: string, lines: string, list: string]>([
+    ["nothing is told", "", "here, as far as is known: al (you)"],
+    ["lines tell", "bob: hi\nann: hi\nal: hi\n", "here, as far as is known: al (you), bob, ann"],
+    [
+      "the greeting tells",
+      "* say your name first (here: bob, ann)\n",
+      "3 here: al (you), bob, ann",
+    ],
+    [
+      "the greeting tells of many",
+      "* say your name first (here: bob and 1,234 more)\n",
+      "1236 here: al (you), bob and 1234 more",
+    ],
+    ["nobody else", "* say your name first\n", "1 here: al (you)"],
+    [
+      "notices tell",
+      "* say your name first (here: bob)\n* al joined (2 here)\n* ann joined (3 here)\n* bob left (2 here)\n",
+      "2 here: al (you), ann",
+    ],
+    [
+      "notices without names tell",
+      "* 127.0.0.1:5 joined (2 here)\n",
+      "2 here: al (you) and 1 more",
+    ],
+    [
+      "sums of notices tell",
+      "* 5 more joined, 1 more left (9 here)\n",
+      "9 here: al (you) and 8 more",
+    ],
+    ["servers that share a room tell", "* bob joined\n", "here, as far as is known: al (you), bob"],
+  ])("as far as %s", (_what, lines, list) => {
+    expect(seen(lines, "al").list).toBe(list);
+  });
+
+  test("who has sent a line of the history need not be here", () => {
+    const people = new People("");
+    people.see("bob: hi\n", true);
+    expect([people.list, people.complete("b")]).toEqual([
+      "here, as far as is known: nobody",
+      "bob: ",
+    ]);
+  });
+
+  test("over another connection that is not known any more", () => {
+    const people = seen("bob: hi\n* ann joined (7 here)\n", "");
+    people.joined();
+    expect(people.list).toBe("here, as far as is known: nobody");
+  });
+});
+
 describe("Tab", () => {
   /** What is before the cursor, after one Tab and each further one. */
   function tabs(lines: string, before: string, count = 1): string[] {
-    const completion = new Completion();
-    completion.see(lines, "alice");
+    const completion = seen(lines, "alice");
     return Array.from({ length: count }, () => (before = completion.complete(before)));
   }
 
@@ -60,6 +118,8 @@ describe("Tab", () => {
     ["a name nobody has", "bob: hi\n", "c", ["c"]],
     ["not one's own", "alice: hi\n", "al", ["al"]],
     ["not what is no name", "no name here: hi\nhttp://x\n* bob: x\n", "", [""]],
+    ["names of the greeting", "* say your name first (here: Bob, ann)\n", "b", ["Bob: "]],
+    ["names of notices", "* bob joined (2 here)\n", "b", ["bob: "]],
     ["not two words", "bob: hi\n", "b ", ["b bob "]],
     ["those that sent last first", "anna: 1\nannika: 2\nanna: 3\n", "ann", ["anna: ", "annika: "]],
     ["round and round", "ann: 1\nanna: 2\n", "hi ann", ["hi anna ", "hi ann ", "hi anna "]],
@@ -75,13 +135,12 @@ describe("Tab", () => {
   });
 
   test("a Tab after something else was typed starts again", () => {
-    const completion = new Completion();
-    completion.see("bob: hi\ncarol: hi\n", "");
+    const completion = seen("bob: hi\ncarol: hi\n", "");
     expect(completion.complete("")).toBe("carol: ");
     expect(completion.complete("carol: b")).toBe("carol: bob ");
     expect(completion.complete("carol: bob ")).toBe("carol: bob ");
     expect(completion.complete("d")).toBe("d");
-    completion.see("dora: hi\n", "");
+    completion.see("dora: hi\n", false);
     expect(completion.complete("d")).toBe("dora: ");
   });
 });
@@ -127,7 +186,7 @@ describe("where the server asks for a name", () => {
     const server = await ServerProgram.start("--names");
     const terminal = await openTerminal(server.port, { client: "--name alice", columns: 60 });
     await server.logged("joined alice");
-    await terminal.shows(/\* say your name first\n.* alice\nalice:$/);
+    await terminal.shows(/\nyou are alice\n1 here: alice \(you\)\nalice:$/);
     const bob = await Peer.connect(server.port, { says: "bob: hi alice\n" });
     await terminal.shows(/^bob: hi alice$/m);
     await terminal.enter("hi");
@@ -157,7 +216,7 @@ describe("where the server asks for a name", () => {
       await terminal.enter("one");
       await guest.hears("alice: one\n");
       guest.say("* say your name first\n");
-      await terminal.shows("say your name first");
+      await terminal.shows(/say your name first|here: alice/);
       await terminal.enter("two");
       await guest.hears("alice: one\nalice: two\n");
       const late = await openTerminal(host.port, { client });
@@ -226,7 +285,7 @@ terminalTest("cut off, a client is back under its name, and sees what it missed"
   expect(own).toEqual(["alice: typed meanwhile"]);
   expect(rows).toEqual([
     ...["bob: before", mark, "alice: hello", "bob: hi"],
-    ...["bob: before", "alice: hello", "bob: hi", "bob: missed", mark, "bob: now"],
+    ...["bob: missed", mark, "bob: now"],
   ]);
   expect(bob.text.match(/^alice: .*/gm)).toEqual(["alice: hello", "alice: typed meanwhile"]);
 });

@@ -3,8 +3,10 @@
 import { afterEach, expect, test } from "bun:test";
 import type { Socket } from "node:net";
 
-import { wrap } from "../../lib/terminal/screen.ts";
+import { type Edited, wrap } from "../../lib/terminal/rows.ts";
+import { edit } from "../../lib/terminal/typing.ts";
 import { endAfterEach } from "../harness.ts";
+import { Random } from "../simulation/random.ts";
 import { openRoom, openServer, openTerminal } from "./terminal-room.ts";
 import { endTerminals, terminalTest } from "./tmux.ts";
 
@@ -197,15 +199,15 @@ terminalTest("6 columns and 3 rows are enough, also while away", async () => {
   await terminal.press("C-e", "Enter");
   await bob.hears("0123456789abcdefghij\n");
   server.kill("SIGTERM");
-  await terminal.shows(/^\d+ s\n>$/m);
+  await terminal.shows(/^now\n>$/m);
   await terminal.enter("ab");
   await terminal.type("cd");
-  await terminal.shows(/^\d+ s\n> cd$/m);
-  await terminal.press("C-c");
+  await terminal.shows(/^now\n> cd$/m);
+  await terminal.press("C-c", "C-c");
   await terminal.shows("ica\nnon");
   const history = (await terminal.history()).join("\n");
   expect(history).toInclude("\none\ntwo words\n> 0123456789abcdefghij\n");
-  expect(history).toEndWith("\n> ab (not sent)\n> cd (not sent)\n1 line not sent\nexit 130 icanon");
+  expect(history).toEndWith("\n> ab (not sent)\n1 line not sent\nexit 130 icanon");
   expect(history).not.toMatch(/trying|waiting/m);
 });
 
@@ -251,6 +253,23 @@ terminalTest(
   { retry: 3 },
 );
 
+terminalTest("made narrow and wide again, a window has no stale row", async () => {
+  const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
+  const said = Array.from({ length: 30 }, (_, index) => `bob: line ${index}`);
+  bob.say(`${said.join("\n")}\n`);
+  const typed = "0123456789".repeat(11);
+  await terminal.type(typed);
+  const rows = [`> ${typed.slice(0, 78)}`, typed.slice(78)];
+  await terminal.historyBecomes(...said, ...rows);
+  for (let turn = 0; turn < 2; turn++) {
+    const output = await terminal.output();
+    await terminal.resize(10, 24);
+    await terminal.outputs(output, "\x1b[K"); // It is painted for ten columns.
+    await terminal.resize(80, 24);
+    await terminal.historyBecomes(...said, ...rows);
+  }
+});
+
 terminalTest("a part of a line that is passed on leaves the prompt a row of its own", async () => {
   const { promise: joined, resolve } = Promise.withResolvers<Socket>();
   const terminal = await openTerminal(await openServer(resolve), { columns: 60 });
@@ -261,4 +280,55 @@ terminalTest("a part of a line that is passed on leaves the prompt a row of its 
   server.write("the rest\n");
   await terminal.shows(/^x*the rest\n> typing$/m);
   expect((await terminal.history()).join("\n")).not.toContain("x>");
+});
+
+terminalTest("a key writes what is new, and no more", async () => {
+  const { terminal } = await openRoom({ client: "--quiet --name alice", columns: 80 });
+  await terminal.type("x".repeat(69));
+  await terminal.cursorComesTo(76, 0);
+  const output = await terminal.output();
+  await terminal.type("y");
+  await terminal.cursorComesTo(77, 0);
+  await terminal.outputs(output, "y");
+  expect(await output()).toBe("y");
+  await terminal.press("BSpace");
+  await terminal.cursorComesTo(76, 0);
+  expect((await output()).length).toBeLessThan(20);
+  await terminal.press("Left");
+  await terminal.cursorComesTo(75, 0);
+  expect((await output()).length).toBeLessThan(30);
+});
+
+terminalTest("whatever keys are pressed, the screen has what was typed", async () => {
+  const { bob, terminal } = await openRoom({ columns: 20, rows: 8 });
+  const random = new Random(7);
+  const keys: [name: string, sent: string][] = [
+    ["Left", "\x1b[D"],
+    ["Right", "\x1b[C"],
+    ["C-a", "\x01"],
+    ["C-e", "\x05"],
+    ["C-w", "\x17"],
+    ["BSpace", "\x7f"],
+    ["DC", "\x1b[3~"],
+    ["M-b", "\x1bb"],
+    ["M-d", "\x1bd"],
+  ];
+  let line: Edited = { before: "", after: "" };
+  for (let step = 1; step <= 60; step++) {
+    if (random.chance(500)) {
+      const text = random.pick(["a", "bc d", "漢", "e\u0301", "👍🏽", " word", "ü"]);
+      line = { ...line, before: line.before + text };
+      await terminal.type(text);
+    } else {
+      const [name, sent] = random.pick(keys);
+      line = edit(line, sent);
+      await terminal.press(name);
+    }
+    if (step % 30 === 0) bob.say(`line ${step}\n`);
+    const rows = wrap(`> ${line.before}${line.after}`, 20).map(({ text }) => text.trimEnd());
+    await terminal.shows(new RegExp(`(^|\\n)${RegExp.escape(rows.join("\n").trimEnd())}$`));
+    const at = wrap(`> ${line.before}`, 20);
+    const column = (at.at(-1)?.width ?? 0) % 20;
+    await terminal.comesToColumn(column);
+  }
 });

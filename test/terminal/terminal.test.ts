@@ -6,7 +6,8 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { endAfterEach, newFolder, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFolder, Peer, ServerProgram } from "../harness.ts";
+import { Host } from "../harness/host.ts";
 import { openRoom, openServer, openTerminal, REPORT } from "./terminal-room.ts";
 import { endTerminals, terminalTest, Tmux } from "./tmux.ts";
 
@@ -68,21 +69,40 @@ terminalTest("NO_COLOR takes the colours away", async () => {
   expect((await terminal.colouredScreen()).join("")).not.toContain("\x1b");
 });
 
-terminalTest("a dumb terminal gets plain lines, and is safe as well", async () => {
-  const { bob, terminal } = await openRoom({ client: "--name alice", environment: "TERM=dumb" });
+terminalTest("a dumb terminal gets plain lines, is safe as well, and has commands", async () => {
+  const options = { client: "--name alice", environment: "TERM=dumb", columns: 80, rows: 24 };
+  const { bob, server, terminal } = await openRoom(options);
+  const output = await terminal.output();
+  const at = `127.0.0.1:${server.port}`;
+  const first = `connected to ${at}; you are alice; /quit to leave, /help for help`;
+  await terminal.becomes(first);
   bob.say("bob: hi\x1b[2J\n");
   await terminal.shows("bob: hi^[[2J");
   await terminal.enter("plain");
   await bob.hears("alice: plain\n");
-  expect((await terminal.colouredScreen()).join("")).not.toContain("\x1b");
+  await terminal.enter("/who");
+  await terminal.shows("here, as far as is known: alice (you), bob");
+  await terminal.enter("/nick al");
+  await terminal.shows("unknown command /nick; send it as a message? [y/N]");
+  await terminal.enter("y");
+  await bob.hears("alice: plain\nalice: /nick al\n");
+  await terminal.enter("/quit");
+  await terminal.becomes(
+    ...[first, "bob: hi^[[2J", "plain", "/who", "here, as far as is known: alice (you), bob"],
+    ...["/nick al", "unknown command /nick; send it as a message? [y/N]", "y", "/quit"],
+    "exit 0 icanon",
+  );
+  expect(await output()).not.toContain("\x1b");
 });
 
-terminalTest("Ctrl-C leaves at once with 130, the half-typed line on the screen", async () => {
+terminalTest("Ctrl-C clears the line, and on an empty one leaves at once with 130", async () => {
   const { bob, terminal } = await openRoom();
   await terminal.type("half ty");
   await terminal.shows("half ty");
   await terminal.press("C-c");
-  await terminal.becomes("> half ty (not sent)", "exit 130 icanon");
+  await terminal.becomes(">");
+  await terminal.press("C-c");
+  await terminal.becomes("exit 130 icanon");
   expect(bob.text).toBe("");
 });
 
@@ -115,7 +135,7 @@ terminalTest("a server that has stopped does not keep anybody who quits", async 
 });
 
 terminalTest("when the server goes away the half-typed line stays, and the code is 1", async () => {
-  const { server, terminal } = await openRoom({ columns: 90 });
+  const { server, terminal } = await openRoom({ client: "--quiet --no-reconnect", columns: 90 });
   await terminal.type("half ty");
   await terminal.shows("half ty");
   server.kill("SIGTERM");
@@ -260,6 +280,107 @@ describe("a mention", () => {
   });
 });
 
+terminalTest("history rings no bell and has no times", async () => {
+  const host = await Host.open();
+  const terminal = await openTerminal(host.port, { client: "--name alice --time", columns: 80 });
+  const output = await terminal.output();
+  const guest = await host.guest();
+  guest.say("bob: hi alice\n* end of history\nbob: now\n");
+  await terminal.shows(/^ {6}bob: hi alice\n {6}\* end of history\n\d\d:\d\d bob: now\nalice:$/m);
+  expect(await terminal.hasStyle("hi alice", 1)).toBe(true);
+  await terminal.outputs(output, "now");
+  expect(count(await output(), "\x07")).toBe(0);
+});
+
+terminalTest("a hundred mentions ring the bell once", async () => {
+  const { bob, terminal } = await openRoom({ client: "--name alice" });
+  const output = await terminal.output();
+  for (let turn = 0; turn < 10; turn++) {
+    bob.say("bob: alice!\n".repeat(10));
+    await terminal.type("x");
+    await terminal.shows(new RegExp(`^alice: x{${turn + 1}}$`, "m"));
+  }
+  bob.say("bob: all\n");
+  await terminal.shows("bob: all");
+  await terminal.outputs(output, "all");
+  expect(count(await output(), "\x07")).toBeWithin(1, 3);
+});
+
+describe("a connection that is lost", () => {
+  terminalTest("is made again, and at once by Enter on an empty line", async () => {
+    const host = await Host.open();
+    const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
+    const at = `127.0.0.1:${host.port}`;
+    const first = await host.guest();
+    await terminal.shows("connected to ");
+    host.close();
+    first.reset();
+    await terminal.shows(/^retrying in [3-9] s; Enter to try now\nal:$/m);
+    const again = await Host.open(host.port);
+    await terminal.press("Enter");
+    const startMs = performance.now();
+    const second = await again.guest();
+    expect(performance.now() - startMs).toBeLessThan(1000);
+    const all = [
+      `connected to ${at}; /quit to leave, /help for help`,
+      `lost the connection to ${at}: reset by the server`,
+      `cannot connect to ${at}: connection refused`,
+      `reconnected to ${at} after N s`,
+      "al:",
+    ];
+    const pattern = RegExp.escape(all.join("\n")).replace("N", "\\d+");
+    await terminal.shows(new RegExp(`^${pattern}$`));
+    expect(second.text).toBe("");
+  });
+
+  terminalTest("ends the client with --no-reconnect", async () => {
+    const host = await Host.open();
+    const terminal = await openTerminal(host.port, { client: "--no-reconnect", columns: 90 });
+    (await host.guest()).endInput();
+    await terminal.shows(/closed the connection before everything was sent\nexit 1 icanon$/);
+  });
+
+  terminalTest("ends the client that has never joined", async () => {
+    const server = await ServerProgram.start("--names");
+    const ghost = await Peer.connect(server.port, { says: "al\n" });
+    await server.logged("joined al");
+    const client = `"${process.execPath}" client.ts --name al 127.0.0.1 ${server.port}; ${REPORT}`;
+    const terminal = await Tmux.start({ command: client, columns: 90 });
+    await terminal.becomes(
+      "linechat-client: the server says: the name al is taken",
+      "exit 1 icanon",
+    );
+    ghost.endInput();
+  });
+
+  terminalTest("leaves lines unsent while the name is taken, which is told once", async () => {
+    const host = await Host.open();
+    const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
+    const first = await host.guest();
+    await terminal.shows("connected to ");
+    first.endInput();
+    await terminal.shows("retrying in 1 s");
+    await terminal.enter("is anybody here?");
+    for (let tries = 0; tries < 3; tries++) {
+      const guest = await host.guest();
+      guest.say("* say your name first (here: al)\n");
+      await guest.hears("al\n");
+      guest.say("* the name al is taken\n");
+      guest.endInput();
+      expect(await guest.hearsAll()).toBe("al\n");
+      await terminal.shows(/^retrying in \d/m);
+      await terminal.press("Enter");
+    }
+    await terminal.press("C-c");
+    const at = `127.0.0.1:${host.port}`;
+    await terminal.becomes(
+      ...[`connected to ${at}; /quit to leave, /help for help`, `${at} closed the connection`],
+      ...["the server says: the name al is taken", "al: is anybody here? (not sent)"],
+      ...["1 line not sent", "exit 130 icanon"],
+    );
+  });
+});
+
 describe("what was not sent", () => {
   const openAway = async (columns = 60, rows = 14) => {
     const { server, terminal } = await openRoom({ client: "--name al --reconnect", columns, rows });
@@ -277,10 +398,10 @@ describe("what was not sent", () => {
     );
     expect(await terminal.hasStyle("five", 2)).toBe(true);
     expect((await terminal.screen()).join()).not.toContain("one");
-    await terminal.press("C-c");
-    const unsent = ["three", "four", "five", "half ty"].map((line) => `al: ${line} (not sent)`);
+    await terminal.press("C-c", "C-c");
+    const unsent = ["three", "four", "five"].map((line) => `al: ${line} (not sent)`);
     await terminal.shows([...unsent, "5 lines not sent", "exit 130 icanon"].join("\n"));
-    expect(await terminal.hasStyle("half ty (not sent)", 2)).toBe(true);
+    expect(await terminal.hasStyle("five (not sent)", 2)).toBe(true);
   });
 
   terminalTest("is still waited for after Ctrl-D, and comes to the room", async () => {
@@ -305,12 +426,14 @@ terminalTest("commands act here, and what might be one; // sends one", async () 
   await terminal.enter("//quit");
   await bob.hears("/quit\n");
   await terminal.enter("/shrug");
-  await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
-  await terminal.press("C-l");
+  await terminal.shows("unknown command /shrug; send it as a message? [y/N]");
+  await terminal.press("n", "Enter");
+  await terminal.shows("> /shrug");
+  await terminal.press("C-u", "C-l");
   await terminal.becomes(">");
   await terminal.enter("/help");
-  await terminal.shows(/^\/quit +quit once[^]*\n>$/m);
-  await terminal.enter("/quit");
+  await terminal.shows(/^\/quit, \/q +quit once[^]*\n>$/m);
+  await terminal.enter("/quit bye");
   await terminal.shows("exit 0 icanon");
   await bob.until("the end", () => bob.text === "/quit\n");
 });
@@ -319,6 +442,8 @@ describe("a paste", () => {
   terminalTest("controls nothing, whatever it holds", async () => {
     const { bob, terminal } = await openRoom();
     await terminal.paste("a\x1b[201~\n/quit\n\x03\x04\x1ab\n\x1b[2Jc\n");
+    await terminal.becomes("> a^[[201~", "/quit", "^C^D^Zb", "^[[2Jc");
+    await terminal.press("Enter");
     await terminal.becomes("> a^[[201~", "> /quit", "> ^C^D^Zb", "> ^[[2Jc", ">");
     await bob.hears("a^[[201~\n/quit\n^C^D^Zb\n^[[2Jc\n");
   });

@@ -162,6 +162,10 @@ export class Tmux {
     return until(`${column} ${row}`, async () => Object.values(await this.cursor()).join(" "));
   }
 
+  comesToColumn(column: number): Promise<void> {
+    return until(`${column}`, async () => `${(await this.cursor()).column}`);
+  }
+
   async end(): Promise<void> {
     if (!started.delete(this)) return;
     const path = (await this.#run("display", "-p", "#{socket_path}").catch(() => "")).trim();

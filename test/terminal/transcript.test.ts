@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { harmless, inTime } from "../../lib/terminal/transcript.ts";
+import { harmless, inTime, nameColours } from "../../lib/terminal/transcript.ts";
 import { forSeeds } from "../harness/seeds.ts";
 
 const latin1 = (text: string) => Buffer.from(text, "latin1");
@@ -102,4 +102,14 @@ test.each([
 test("with the time before each line nothing is marked", () => {
   const lines = shown("bob: one\n\nbob: two\n", "2026-11-24T09:00:00", "2026-11-25T00:05:59", true);
   expect(lines).toBe("00:05 bob: one\n00:05 \n00:05 bob: two\n");
+});
+
+test("names have colours that can be read on black and on white, or on what COLORFGBG tells", () => {
+  const onBoth = [31, 34, 35, 91, 94, 95];
+  for (const unknown of [undefined, "", "0;15", "0;7", "0;default", "15"])
+    expect(nameColours(unknown)).toEqual(onBoth);
+  for (const dark of ["15;0", "7;default;0", "12;8"]) {
+    expect(nameColours(dark)).toHaveLength(12);
+    expect(nameColours(dark)).toEqual(expect.arrayContaining(onBoth));
+  }
 });

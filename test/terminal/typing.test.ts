@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
-import type { Edited } from "../../lib/terminal/screen.ts";
+import type { Edited } from "../../lib/terminal/rows.ts";
 import { edit, HELP, Typing } from "../../lib/terminal/typing.ts";
 
 beforeEach(() => void jest.useFakeTimers());
@@ -10,11 +10,13 @@ afterEach(() => void jest.useRealTimers());
 /** A keyboard, and what has come of it. */
 function open() {
   const told: string[] = [];
-  const typing = new Typing(
-    (line) => told.push(`send ${line}`),
-    new Map(["quit", "time", "help"].map((name) => [`/${name}`, () => void told.push(name)])),
-  );
-  typing.names.see("bob: hi\n", "");
+  const tell = (what: string) => () => void told.push(what);
+  const typing = new Typing((line) => told.push(`send ${line}`), {
+    named: new Map(["quit", "time", "help"].map((name) => [name, tell(name)])),
+    empty: tell("empty"),
+    interrupt: tell("interrupt"),
+    complete: (before) => before.replace(/b?$/, "bob "),
+  });
   const keyboard = new Keyboard((input) => typing.take(input));
   const come = (text: string) => {
     keyboard.push(text);
@@ -42,7 +44,7 @@ test("lines are sent when they are entered", () => {
   type("one\rtw");
   expect([line(), takeTold()]).toEqual(["tw|", ["send one"]]);
   type("o\r\r");
-  expect([line(), takeTold()]).toEqual(["|", ["send two", "send "]]);
+  expect([line(), takeTold()]).toEqual(["|", ["send two", "empty"]]);
 });
 
 test("Ctrl-D quits where there is nothing to delete, and deletes elsewhere", () => {
@@ -53,12 +55,29 @@ test("Ctrl-D quits where there is nothing to delete, and deletes elsewhere", () 
   expect(takeTold()).toEqual(["quit"]);
 });
 
+test("Ctrl-C clears the line or the question, and leaves where there is nothing to clear", () => {
+  const { type, line, question, takeTold } = open();
+  type("half typed\x03");
+  expect([line(), takeTold()]).toEqual(["|", []]);
+  type("/nick\r\x03");
+  expect([question(), line(), takeTold()]).toEqual([undefined, "/nick|", []]);
+  type("\x03\x03");
+  expect([line(), takeTold()]).toEqual(["|", ["interrupt"]]);
+});
+
 test.each([
   [" /quit", "send  /quit"],
   ["and/or", "send and/or"],
   ["//quit", "send /quit"],
   ["///", "send //"],
+  ["/", "send /"],
+  ["/etc/hosts is wrong", "send /etc/hosts is wrong"],
+  ["/etc/", "send /etc/"],
+  ["/1 is one", "send /1 is one"],
+  ["/a.out", "send /a.out"],
   ["/quit", "quit"],
+  ["/QUIT", "quit"],
+  ["/quit bye", "quit"],
   ["/time  ", "time"],
   ["/help", "help"],
 ])("%j is a line to send, or a command", (line, told) => {
@@ -67,16 +86,22 @@ test.each([
   expect([question(), takeTold()]).toEqual([undefined, [told]]);
 });
 
-test.each(["/shrug", "/quitter", "/quit now", "/QUIT", "/", "/etc/hosts is gone"])(
-  "%j is not sent, but shows which commands there are; Up brings it back",
-  (typed) => {
-    const { type, line, takeTold } = open();
+test.each(["/shrug", "/quitter", "/nick bob"])("%j asks before it is sent", (typed) => {
+  const { type, line, question, takeTold } = open();
+  const [word] = typed.split(" ");
+  for (const no of ["n\r", "\r"]) {
     type(`${typed}\r`);
-    expect([line(), takeTold()]).toEqual(["|", ["help"]]);
-    type("\x10\x01/\r");
-    expect(takeTold()).toEqual([`send ${typed}`]);
-  },
-);
+    expect([question(), line()]).toEqual([
+      `unknown command ${word}; send it as a message? [y/N] `,
+      "|",
+    ]);
+    type(no);
+    expect([question(), line(), takeTold()]).toEqual([undefined, `${typed}|`, []]);
+    type("\x15");
+  }
+  type(`${typed}\ry\r`);
+  expect([question(), line(), takeTold()]).toEqual([undefined, "|", [`send ${typed}`]]);
+});
 
 test("only y and yes are a yes", () => {
   const { type, paste, line, question, takeTold } = open();
@@ -99,20 +124,36 @@ test("/help fits on a screen of 80 columns and 24 rows, with the prompt below", 
   for (const row of rows) expect(row.length).toBeLessThan(80);
 });
 
-test("a paste of five lines is sent at once, and its rest stays to be typed on", () => {
+test("a paste of up to five lines waits for Enter, whether it ends with one or not", () => {
   const { type, paste, line, takeTold } = open();
+  paste("one\n");
+  expect([line(), takeTold()]).toEqual(["one|", []]);
+  type(" two\r");
+  expect(takeTold()).toEqual(["send one two"]);
   type("before after\x1bb");
-  paste(`${lines(5).join("")}rest `);
+  paste(lines(5).join(""));
+  expect(line()).toBe(`before ${lines(5).join("").trimEnd()}|after`);
+  type("\r");
   expect(takeTold()).toEqual([
     "send before line 0",
-    ...[1, 2, 3, 4].map((at) => `send line ${at}`),
+    ...[1, 2, 3].map((at) => `send line ${at}`),
+    "send line 4after",
   ]);
-  expect(line()).toBe("rest |after");
+});
+
+test("pastes that come to more than five lines are asked about at Enter", () => {
+  const { type, paste, line, question, takeTold } = open();
+  for (let count = 0; count < 3; count++) paste("one\ntwo\n");
+  expect(line()).toBe("one\ntwoone\ntwoone\ntwo|");
+  paste("\n\n\nthree");
+  expect([question(), line()]).toEqual(["send 7 lines? [y/N] ", "|"]);
+  type("\r");
+  expect([line(), takeTold()]).toEqual(["one\ntwoone\ntwoone\ntwo|", []]);
 });
 
 test("a paste of more lines asks once, whatever its lines are, and another is no answer", () => {
   const { type, paste, line, question, takeTold } = open();
-  const pasted = [...lines(35), "/quit\n", "/shrug\n"];
+  const pasted = [...lines(35), "/quit\n", "//shrug\n"];
   paste(pasted.join(""));
   paste("y\n");
   expect([question(), takeTold()]).toEqual(["send 37 lines? [y/N] ", []]);
@@ -121,10 +162,14 @@ test("a paste of more lines asks once, whatever its lines are, and another is no
 });
 
 test("a paste from a terminal that does not mark it is no command and no answer", () => {
-  const { pasteAsKeys, line, question, takeTold } = open();
+  const { type, pasteAsKeys, line, question, takeTold } = open();
+  pasteAsKeys("one\ny\nrest");
+  expect([question(), line(), takeTold()]).toEqual([undefined, "rest|", ["send one", "send y"]]);
+  type("\x15");
   pasteAsKeys("one\n/shrug\n/quit\ny\nrest");
-  expect([question(), line()]).toEqual([undefined, "rest|"]);
-  expect(takeTold()).toEqual(["send one", "send /shrug", "send /quit", "send y"]);
+  expect([question(), line(), takeTold()]).toEqual([undefined, "one\n/shrug\n/quit\ny\nrest|", []]);
+  type("\r");
+  expect(takeTold()).toEqual(["send one", "send /shrug", "send /quit", "send y", "send rest"]);
   pasteAsKeys(lines(20).join(""));
   expect([question(), takeTold()]).toEqual(["send 20 lines? [y/N] ", []]);
 });
@@ -137,13 +182,14 @@ test("a paste that is not to be sent leaves what was being typed", () => {
   expect([line(), takeTold()]).toEqual(["typed|", []]);
 });
 
-test("a paste of one line is as if it had been typed", () => {
-  const { paste, line, question, takeTold } = open();
+test("a paste within a line is as if it had been typed", () => {
+  const { type, paste, line, takeTold } = open();
   paste("/he");
   expect(line()).toBe("/he|");
   paste("lp\n");
-  paste("/time\nrest");
-  expect([question(), line(), takeTold()]).toEqual([undefined, "rest|", ["help", "time"]]);
+  expect([line(), takeTold()]).toEqual(["/help|", []]);
+  type("\r");
+  expect(takeTold()).toEqual(["help"]);
 });
 
 test("Up and Down bring lines entered before, and what was being typed", () => {
@@ -204,7 +250,12 @@ describe("one press, one character as it is seen", () => {
 
 test.each([
   ["one two|", "\x17", "one |"],
-  ["one two, |", "\x17", "one two|"],
+  ["one two, |", "\x17", "one |"],
+  ["see /etc/hosts|", "\x17", "see |"],
+  ["see /etc/hosts|", "\x1b\x7f", "see /etc/|"],
+  ["one two, |", "\x1b\x7f", "one |"],
+  ["one two, |", "\x1bb", "one |two, "],
+  ["one|, two", "\x1bf", "one, two|"],
   ["naïve-été|", "\x1b\x7f", "naïve-|"],
   ["one| two", "\x1bd", "one|"],
   ["one two|", "\x1bb", "one |two"],
@@ -219,6 +270,20 @@ test.each([
   ["|", "\x17", "|"],
 ])("%s, by %j, is %s", (before, key, wanted) => {
   expect(after(before, key)).toBe(wanted);
+});
+
+test.each([
+  ["one two three|", "\x17\x17\x01\x19", "two three|one "],
+  ["one two| three", "\x15\x05\x19", " threeone two|"],
+  ["one| two", "\x0b\x01\x19", " two|one"],
+  ["|one two", "\x1bd\x1bd\x19\x19", "one twoone two|"],
+  ["one two|", "\x17\x01\x17\x05\x19", "one two|"],
+])("%s, by %j, is %s: Ctrl-Y puts back what was deleted in a row", (from, keys, to) => {
+  const { type, line } = open();
+  const [before = "", after = ""] = from.split("|");
+  type(`${before}${after}${"\x02".repeat(after.length)}`);
+  for (const key of keys.match(/\x1b?[^]/g) ?? []) type(key);
+  expect(line()).toBe(to);
 });
 
 test("other keys are left to others", () => {
