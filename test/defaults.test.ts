@@ -6,7 +6,8 @@ import { join } from "node:path";
 
 import { connect, firstToAnswer } from "../lib/client/connect.ts";
 import { COMMAND } from "../lib/client/options.ts";
-import { Outgoing, retryDelayMs } from "../lib/client/reconnect.ts";
+import { Outgoing } from "../lib/client/outgoing.ts";
+import { retryDelayMs } from "../lib/client/reconnect.ts";
 import { type Command, parseCommandLine } from "../lib/program/command-line.ts";
 import { formatSize, formatTime } from "../lib/program/units.ts";
 import { VANISHED } from "../lib/program/vanished.ts";
