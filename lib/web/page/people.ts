@@ -1,0 +1,82 @@
+/** Who is here, as far as the greeting, notices and lines tell. */
+
+import { $, countOf, make, room, user } from "./elements.ts";
+import type { Message } from "./line.ts";
+
+/** So many names are known at most. */
+const NAMES_MAX = 200;
+export const GREETING = "say your name first";
+
+const people = $("#people", HTMLDetailsElement);
+/** In the order in which they were heard of, the last at the end. */
+const names = new Set<string>();
+/** How many are here, if somebody has counted. */
+let count: number | undefined;
+
+/** A new connection is told again. */
+export function forgetPeople(): void {
+  names.clear();
+  count = undefined;
+  showPeople();
+}
+
+/** Learns from what the server says: who was here before, who joins and who leaves. */
+export function seeMessage(text: string): void {
+  const [, list, more = "0"] =
+    /^say your name first \(here: (.*?)(?: and (\d+) more)?\)$/.exec(text) ?? [];
+  if (list !== undefined) {
+    for (const name of list.split(", ")) names.add(name);
+    count = names.size + Number(more) + 1;
+  }
+  const [, what, here] = /^(.* (?:joined|left))(?: \(([\d,]+) here\))?$/.exec(text) ?? [];
+  const [, name = "", verb] = /^(\S+) (joined|left)$/.exec(what ?? "") ?? [];
+  if (verb === "joined") see(name);
+  if (verb === "left") names.delete(name);
+  if (here !== undefined) count = Number(here.replaceAll(",", ""));
+  if (what !== undefined || list !== undefined) showPeople();
+}
+
+/** Learns from a line that is new: its sender is here. */
+export function seeSender({ who }: Message): void {
+  if (who === "" || who === user.name) return;
+  const isNew = !names.has(who);
+  see(who);
+  if (isNew) showPeople();
+}
+
+function see(name: string): void {
+  names.delete(name);
+  if (name !== user.name) names.add(name);
+  for (const oldest of names) if (names.size > NAMES_MAX) names.delete(oldest);
+}
+
+function showPeople(): void {
+  people.hidden = names.size === 0 && count === undefined;
+  $("#people summary", HTMLElement).textContent =
+    count === undefined ? countOf(names.size, "name") : `${count.toLocaleString("en")} here`;
+  const sorted = [...names].sort((a, b) => a.localeCompare(b));
+  $("#people ul", HTMLElement).replaceChildren(
+    ...sorted.map((name) => make("li", {}, make("button", { value: name }, name))),
+  );
+}
+
+/** One line that says the same, for `/who`. */
+export function whoIsHere(): string {
+  const known = [...names].sort((a, b) => a.localeCompare(b));
+  if (user.name) known.push(`you (${user.name})`);
+  const rest = (count ?? 0) - known.length;
+  return `here: ${known.join(", ") || "nobody known"}${rest > 0 ? ` and ${rest} more` : ""}`;
+}
+
+/** Names that begin so, those that have sent last first. */
+export const namesFrom = (start: string) =>
+  [...names].filter((name) => name.toLowerCase().startsWith(start.toLowerCase())).reverse();
+
+/** What somebody is addressed by, at the start of a line or in it. */
+export const address = (before: string, name: string) => before + name + (before ? " " : ": ");
+
+/** What the greeting tells, as a sentence; undefined if a message is not one. */
+export const greetingOf = (text: string) =>
+  room.hasNames && text.startsWith(GREETING)
+    ? text.slice(GREETING.length).replace(/[()]/g, "").trim() || "nobody else is here"
+    : undefined;
