@@ -13,6 +13,7 @@ const [html, style, ...modules] = (
     import("./page/line.ts" as string, { with: { type: "text" } }),
     import("./page/people.ts" as string, { with: { type: "text" } }),
     import("./page/transcript.ts" as string, { with: { type: "text" } }),
+    import("./page/receipts.ts" as string, { with: { type: "text" } }),
     import("./page/connection.ts" as string, { with: { type: "text" } }),
     import("./page/seat.ts" as string, { with: { type: "text" } }),
   ])

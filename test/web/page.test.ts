@@ -26,11 +26,15 @@ async function withTab(...options: string[]) {
 }
 
 /** The server dies, and another one takes its port for browsers once something has been done. */
-async function restart(server: ServerProgram, url: string, meanwhile: () => unknown = () => {}) {
+async function restart(
+  server: ServerProgram,
+  url: string,
+  { meanwhile = () => {}, options = [] }: { meanwhile?: () => unknown; options?: string[] } = {},
+) {
   await server.stop("SIGKILL");
   await meanwhile();
   const { port } = new URL(url);
-  return ServerProgram.run(serverCommand("--host", "127.0.0.1", "--web", port, "0"));
+  return ServerProgram.run(serverCommand("--host", "127.0.0.1", "--web", port, ...options, "0"));
 }
 
 inBrowser("two tabs and a socket are in one room, and a name is remembered", async () => {
@@ -289,6 +293,67 @@ inBrowser("a page asks a silent server, and gives up one that does not answer", 
   await peer.hears("ann: is anybody there\n");
 });
 
+const kindsOf = (tab: Tab) => tab.each<string>("#log .line", `one.className.replace(" first", "")`);
+
+inBrowser("a line is under way until the server has answered after it", async () => {
+  const { server, ann, peer } = await withTab();
+  await ann.run(COUNT_QUESTIONS);
+  server.kill("SIGSTOP");
+  for (const line of ["one", "two", "three"]) await ann.says(line);
+  await ann.shows("three");
+  expect(await kindsOf(ann)).toEqual(Array(3).fill("line own sending"));
+  expect(await ann.run<number>("asked")).toBe(1);
+  server.kill("SIGCONT");
+  await ann.until(`!document.querySelector(".sending")`);
+  expect(await kindsOf(ann)).toEqual(Array(3).fill("line own"));
+  expect(await ann.run<number>("asked")).toBe(2);
+  await peer.hears("ann: three\n");
+});
+
+inBrowser("what may be lost is told, and can be sent again", async () => {
+  const { server, url, ann } = await withTab();
+  await ann.says("received");
+  await ann.until(`log.textContent.includes("received") && !document.querySelector(".sending")`);
+  server.kill("SIGSTOP");
+  for (const line of ["lost 1", "lost 2"]) await ann.says(line);
+  const back = await restart(server, url);
+  await ann.shows("connection lost; 2 lines may not have been received");
+  expect(await kindsOf(ann)).toEqual(["line own", "line own doubtful", "line own doubtful"]);
+  const peer = await back.join();
+  await ann.shows("reconnected to");
+  await ann.click(".gap button");
+  await peer.hears("ann: lost 2\n");
+  expect(peer.text).toBe("ann: lost 1\nann: lost 2\n");
+  await ann.until(
+    `log.lastChild.textContent.includes("lost 2") && !document.querySelector(".sending")`,
+  );
+  expect(await ann.each("#log :is(.doubtful, button)", "one.textContent")).toEqual([]);
+  expect((await ann.lines()).map((line) => line.replace(/.*\|/, "")).slice(-2)).toEqual([
+    "lost 1",
+    "lost 2",
+  ]);
+});
+
+inBrowser("a page has reconnected only once it is let in, and tells a refusal once", async () => {
+  const { server, url } = await startWeb();
+  const ann = await enter(url, "ann");
+  // It does not try again before its place is taken.
+  await ann.run(`(() => { really = fetch; fetch = () => Promise.reject(); })()`);
+  const back = await restart(server, url, { options: ["--max-clients", "1"] });
+  const peer = await back.join();
+  await ann.run(`(() => { fetch = really; })()`);
+  for (const deadline = performance.now() + 5000; back.count(/: room is full/) < 3;) {
+    expect(performance.now()).toBeLessThan(deadline);
+    await ann.run(`dispatchEvent(new Event("online"))`);
+  }
+  await ann.until(`/^room is full; retrying in/.test(state.textContent)`);
+  expect(await ann.lines()).toEqual(["--- connection lost", "--- room is full"]);
+  await peer.end();
+  await back.logged(/\(0 here\)/);
+  await ann.run(`dispatchEvent(new Event("online"))`);
+  await ann.shows("reconnected to");
+});
+
 inBrowser("a page that wakes, or has a network again, asks at once", async () => {
   const { server, ann } = await withTab();
   await ann.run(COUNT_QUESTIONS);
@@ -335,7 +400,7 @@ inBrowser("a page comes back also when its name was being changed meanwhile", as
   const { server, url } = await startWeb();
   const ann = await enter(url, "ann");
   await ann.click("#name");
-  await restart(server, url, () => ann.until(`state.className === "away"`));
+  await restart(server, url, { meanwhile: () => ann.until(`state.className === "away"`) });
   // The next try comes to nothing, as the question stands in its way.
   await ann.run(`dispatchEvent(new Event("online"))`);
   await ann.run(`door.close()`);

@@ -1,11 +1,9 @@
-/**
- * The connection to the room. A line is under way until the server has answered a question that was
- * sent after it; while one question is out, further lines wait for the next.
- */
+/** The connection to the room, which is made again when it is lost. */
 
-import { $, countOf, make, room, settingsOf, user } from "./elements.ts";
+import { $, renewSettings, room, user } from "./elements.ts";
 import { forgetPeople, greetingOf, seeMessage } from "./people.ts";
-import { addHistory, addOwn, arrived, LINES_MAX, note, receive } from "./transcript.ts";
+import { answered, asks, doubt, isQuestionOut, underWay } from "./receipts.ts";
+import { addHistory, LINES_MAX, note, receive } from "./transcript.ts";
 
 const HISTORY_END = "* end of history";
 const QUESTION = new Uint8Array(0);
@@ -28,12 +26,6 @@ const state = $("#state", HTMLElement);
 const again = $("#again", HTMLButtonElement);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A line of the user's, and how it looks. */
-interface Sent {
-  readonly line: string;
-  readonly element: HTMLElement;
-}
-
 export class Connection {
   readonly #ask: (why: string) => void;
   readonly #changed: () => void;
@@ -44,12 +36,6 @@ export class Connection {
   /** What came before that is known: who is here, or why this one is refused. */
   #held: string[] = [];
   #greeting: string | undefined;
-  /** Lines that the question is about that is out, if one is, and those sent after it. */
-  #asked: Sent[] | undefined;
-  #unasked: Sent[] = [];
-  /** Lines that the server may not have received, and what offers to send them again. */
-  #doubtful: Sent[] = [];
-  #sendAgain: HTMLElement | undefined;
   /** Undefined while what comes is new. */
   #history: string[] | undefined;
   #isCut = false;
@@ -83,7 +69,7 @@ export class Connection {
     this.#stopTrying();
     this.#tell("busy", "connecting");
     const attempt = this.#attempt;
-    const why = this.#isFirst ? undefined : await renewSettings();
+    const why = this.#isFirst ? undefined : await renewSettings(ANSWER_MS);
     if (attempt !== this.#attempt) return;
     this.#isFirst = false;
     if (why !== undefined) return this.#tryLater(why);
@@ -115,18 +101,16 @@ export class Connection {
   /** Sends lines that the user has entered, and shows them. */
   send(lines: readonly string[]): void {
     // A message each, so that it is the line that is too long, and not the message.
-    for (const line of lines) {
-      this.#socket?.send(line);
-      this.#unasked.push({ line, element: addOwn(line) });
-    }
-    if (this.#asked === undefined) this.#question();
+    for (const line of lines) this.#socket?.send(line);
+    underWay(lines);
+    if (!isQuestionOut()) this.#question();
   }
 
   /** Leaves the room, until the user connects again. */
   leave(): void {
     this.#stopTrying();
     this.#drop();
-    this.#doubt();
+    doubt("", this.#repeat);
     this.#tell("away", "not connected");
   }
 
@@ -148,10 +132,7 @@ export class Connection {
   #question(): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#socket.send(QUESTION);
-    if (this.#asked === undefined) {
-      this.#asked = this.#unasked;
-      this.#unasked = [];
-    }
+    asks();
     this.#probe();
   }
 
@@ -189,9 +170,7 @@ export class Connection {
 
   #answered(): void {
     if (!this.isIn) this.#entered();
-    for (const { line, element } of this.#asked ?? []) arrived(line, element);
-    this.#asked = undefined;
-    if (this.#unasked.length > 0) this.#question();
+    if (answered()) this.#question();
   }
 
   #entered(): void {
@@ -231,7 +210,7 @@ export class Connection {
       if (performance.now() - this.#inSince > LONG_MS) this.#failures = 0;
       this.#lostAt = performance.now();
       this.#nameThere = user.name;
-      this.#doubt(isLoss ? "connection lost" : "");
+      doubt(isLoss ? "connection lost" : "", this.#repeat);
     } else if (why !== "" && why !== this.#toldMessage && !REFUSED.test(why)) note(why);
     this.#toldMessage = why;
     // A name may be taken by oneself, for as long as the server has not noticed the loss.
@@ -253,28 +232,11 @@ export class Connection {
     this.#attempt++;
   }
 
-  /** Tells of a loss, and which lines it may have taken along. */
-  #doubt(what = ""): void {
-    const lines = [...(this.#asked ?? []), ...this.#unasked];
-    this.#asked = undefined;
-    this.#unasked = [];
-    for (const { element } of lines)
-      element.className = element.className.replace("sending", "doubtful");
-    if (lines.length === 0) return what === "" ? undefined : void note(what);
-    this.#doubtful.push(...lines);
-    this.#sendAgain?.remove();
-    const onclick = () => this.#repeat();
-    this.#sendAgain = make("button", { onclick }, "Send again");
-    const doubt = `${countOf(this.#doubtful.length)} may not have been received `;
-    note(what === "" ? doubt : `${what}; ${doubt}`, this.#sendAgain);
-  }
-
-  #repeat(): void {
-    if (!this.isIn) return void this.connect();
-    this.#sendAgain?.remove();
-    for (const { element } of this.#doubtful) element.remove();
-    this.send(this.#doubtful.splice(0).map(({ line }) => line));
-  }
+  /** Sends lines again that may not have been received; or connects, to do so then. */
+  readonly #repeat = (takeLines: () => string[]) => {
+    if (this.isIn) this.send(takeLines());
+    else void this.connect();
+  };
 
   #drop(): void {
     const socket = this.#socket;
@@ -283,26 +245,5 @@ export class Connection {
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
-  }
-}
-
-/** Learns what the room asks for now; returns why there is none. */
-async function renewSettings(): Promise<string | undefined> {
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), ANSWER_MS);
-  try {
-    // As a browser sends no `Origin` for this, but will for the WebSocket.
-    const headers = { "X-Origin": location.origin };
-    const answer = await fetch(location.pathname, { headers, signal: abort.signal });
-    const text = await answer.text();
-    const isText = answer.headers.get("content-type")?.startsWith("text/plain");
-    const page = new DOMParser().parseFromString(text, "text/html").documentElement;
-    if (page.dataset["lineBytes"] === undefined) return isText ? text.trim() : "not connected";
-    Object.assign(room, settingsOf(page));
-    return undefined;
-  } catch {
-    return "not connected";
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -40,5 +40,26 @@ export function settingsOf({ dataset }: HTMLElement) {
   };
 }
 
+/** Learns what the room asks for now; returns why there is none. */
+export async function renewSettings(withinMs: number): Promise<string | undefined> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), withinMs);
+  try {
+    // As a browser sends no `Origin` for this, but will for the WebSocket.
+    const headers = { "X-Origin": location.origin };
+    const answer = await fetch(location.pathname, { headers, signal: abort.signal });
+    const text = await answer.text();
+    const isText = answer.headers.get("content-type")?.startsWith("text/plain");
+    const page = new DOMParser().parseFromString(text, "text/html").documentElement;
+    if (page.dataset["lineBytes"] === undefined) return isText ? text.trim() : "not connected";
+    Object.assign(room, settingsOf(page));
+    return undefined;
+  } catch {
+    return "not connected";
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Who one is in the room, for as long as the browser or the tab remembers it. */
 export const user = { name: "", pass: "" };
