@@ -1,6 +1,7 @@
 /** A real browser, where there is one: Bun drives an installed Chromium by its DevTools protocol. */
 
 import { atEnd } from "../harness.ts";
+import { startWeb } from "./web-peer.ts";
 
 const CHROMIUM = Bun.which("chromium") ?? undefined;
 const WIDE = { width: 1000, height: 700 };
@@ -97,6 +98,10 @@ export class Tab {
     await this.press("Enter");
   }
 
+  type(text: string): Promise<unknown> {
+    return this.#view.type(text);
+  }
+
   press(key: string): Promise<unknown> {
     return this.#view.press(key);
   }
@@ -123,4 +128,18 @@ export class Tab {
   close(): void {
     this.#view.close();
   }
+}
+
+/** A tab whose user is in the room. */
+export async function enter(url: string, name: string, size?: { width: number; height: number }) {
+  const tab = await Tab.open(url, size);
+  await tab.enterAs(name);
+  await tab.isHere();
+  return tab;
+}
+
+/** A room, a tab in it and a socket. */
+export async function withTab(...options: string[]) {
+  const { server, url } = await startWeb(...options);
+  return { server, url, ann: await enter(url, "ann"), peer: await server.join() };
 }

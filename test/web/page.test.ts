@@ -3,27 +3,13 @@
 import { afterAll, expect } from "bun:test";
 
 import { endAfterEach, newFile, serverCommand, ServerProgram } from "../harness.ts";
-import { Tab } from "../harness/browser.ts";
+import { enter, Tab, withTab } from "../harness/browser.ts";
 import { testWith } from "../harness/tools.ts";
 import { startWeb } from "../harness/web-peer.ts";
 
 endAfterEach();
 const inBrowser = testWith("chromium");
 afterAll(() => Bun.WebView.closeAll());
-
-/** A tab whose user is in the room. */
-async function enter(url: string, name: string, size?: { width: number; height: number }) {
-  const tab = await Tab.open(url, size);
-  await tab.enterAs(name);
-  await tab.isHere();
-  return tab;
-}
-
-/** A room, a tab in it and a socket. */
-async function withTab(...options: string[]) {
-  const { server, url } = await startWeb(...options);
-  return { server, url, ann: await enter(url, "ann"), peer: await server.join() };
-}
 
 /** The server dies, and another one takes its port for browsers once something has been done. */
 async function restart(
