@@ -3,7 +3,7 @@
 import { afterAll, expect } from "bun:test";
 
 import { endAfterEach, newFile, serverCommand, ServerProgram } from "../harness.ts";
-import { enter, Tab, withTab } from "../harness/browser.ts";
+import { enter, HURRY, Tab, withTab } from "../harness/browser.ts";
 import { testWith } from "../harness/tools.ts";
 import { startWeb } from "../harness/web-peer.ts";
 
@@ -238,13 +238,6 @@ inBrowser("a page comes back after the server does, and marks the gap", async ()
     /^--- reconnected to [\d.:]+ after \d s; what was sent in between is missing$/,
   );
 });
-
-/** Has the page's time go 25 times as fast. */
-const HURRY = `(() => {
-  const [later, clock] = [setTimeout, performance.now.bind(performance)];
-  setTimeout = (action, delayMs) => later(action, delayMs / 25);
-  performance.now = () => clock() * 25;
-})()`;
 
 /** Counts how often the page has asked whether the server is there, and the answers. */
 const COUNT_QUESTIONS = `(() => {

@@ -228,6 +228,7 @@ document.addEventListener("resume", wake);
 $("#place", HTMLElement).textContent = location.host;
 call(kept("localStorage", "name"));
 user.pass = kept("sessionStorage", "pass");
+words.focus();
+connection.leave();
 if (user.name === "" || (room.asksPass && user.pass === "")) ask("");
 else connect();
-words.focus();
