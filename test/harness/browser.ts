@@ -19,8 +19,8 @@ export class Tab {
 
   /** Opens a page; each tab has the size it is given, and shares what the others remember. */
   static async open(url: string, size = WIDE): Promise<Tab> {
-    // Its sandbox takes rights that a container may not have, and the pages here are our own.
-    const argv = ["--no-sandbox"];
+    // Its sandbox takes rights that a container may not have; pages and certificates are our own.
+    const argv = ["--no-sandbox", "--ignore-certificate-errors"];
     const backend = { type: "chrome", ...(CHROMIUM && { path: CHROMIUM }), argv } as const;
     const view = new Bun.WebView({ ...size, backend });
     const tab = new Tab(view);
