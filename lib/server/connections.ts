@@ -43,6 +43,7 @@ export class Connections implements ArrivalHost {
   readonly #releaseSeat = () => void this.#seats--;
   #seats = 0;
   #unixNumber = 0;
+  #number = 0;
   #stopAtMs = NEVER;
   #isOverdue = false;
   #stopped: PromiseWithResolvers<void> | undefined;
@@ -94,6 +95,10 @@ export class Connections implements ArrivalHost {
     this.#seats++;
     arrival.releaseSeat = this.#releaseSeat;
     arrival.pass();
+  }
+
+  nextNumber(): number {
+    return ++this.#number;
   }
 
   /** close: a connection is gone. */

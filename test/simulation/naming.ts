@@ -29,6 +29,7 @@ export interface Certificate {
 }
 
 export class Naming {
+  #number = 0;
   readonly #state: State;
   /** The last owner of each name. */
   readonly #owners = new Map<string, Seat>();
@@ -80,6 +81,13 @@ export class Naming {
   checkReport({ name, ownName }: Seat, called: string): void {
     const isRight = called === (ownName === undefined ? name : `${ownName} ${name}`);
     if (!isRight) throw new Violation(`${name} is called ${called} in a report`);
+  }
+
+  /** It joins as the others will know it: one without a name by the next number. */
+  numbers(seat: Seat, called: string): void {
+    if (seat.ownName === undefined) seat.number = `#${++this.#number}`;
+    const isRight = called === (seat.ownName ?? seat.number);
+    if (!isRight) throw new Violation(`${seat.name} joins as ${called}`);
   }
 
   #owner(name: string): Seat | undefined {

@@ -194,9 +194,10 @@ class World implements Network {
   #observer(): Extra {
     const { model } = this;
     return {
-      joined: ({ label, cursor }) => {
+      joined: ({ label, name, cursor }) => {
         const seat = this.#seatOf(label);
         model.naming.checkReport(seat, label);
+        model.naming.numbers(seat, name);
         this.#authors.set(cursor, seat);
         model.joined(seat);
       },

@@ -80,19 +80,16 @@ function spell(element: HTMLElement, text: string, lengthMax = text.length): boo
   let from = 0;
   for (const { 0: found, 1: control, index } of text.matchAll(SPECIAL)) {
     if (index >= lengthMax) break;
+    const href = control ?? linkIn(found);
+    const shown = href.slice(0, lengthMax - index);
     parts.push(text.slice(from, index));
     if (control) parts.push(make("i", {}, nameOfControl(control)));
-    else parts.push(linkTo(linkIn(found), lengthMax - index));
-    from = index + (control ?? linkIn(found)).length;
+    else parts.push(make("a", { href, target: "_blank", rel: "noreferrer", dir: "ltr" }, shown));
+    from = index + href.length;
   }
   parts.push(text.slice(from, Math.max(from, lengthMax)));
   element.replaceChildren(...parts);
-  return Math.max(from, lengthMax) < text.length;
-}
-
-function linkTo(href: string, shownMax: number): HTMLElement {
-  const shown = href.length > shownMax ? `${href.slice(0, shownMax)}…` : href;
-  return make("a", { href, target: "_blank", rel: "noreferrer", dir: "ltr" }, shown);
+  return lengthMax < text.length;
 }
 
 /** A link without the punctuation of the sentence around it; a bracket is its own if it opens there. */
