@@ -75,7 +75,7 @@ inBrowser("the dialog can be left, and Connect asks again", async () => {
 });
 
 inBrowser("history is not repeated after a change of name, nor after a loss", async () => {
-  const { server, url } = await startWeb("--names", "--history", "100");
+  const { server, url } = await startWeb("--names", "--history", "100", "--announce");
   const bob = await server.connectNamed("bob");
   bob.say("one\ntwo\n");
   const ann = await enter(url, "ann");
@@ -99,7 +99,7 @@ inBrowser("history is not repeated after a change of name, nor after a loss", as
   server.kill("SIGCONT");
   await ann.shows("seven");
   await ann.shows("reconnected");
-  const texts = (await ann.lines()).filter((line) => !line.startsWith("---"));
+  const texts = (await ann.lines()).filter((line) => !/^(---|\|\*)/.test(line));
   expect(texts.map((line) => line.replace(/.*\|/, ""))).toEqual([
     "one",
     "two",

@@ -35,7 +35,8 @@ export class Connection {
   #inSince = 0;
   /** What came before that is known: who is here, or why this one is refused. */
   #held: string[] = [];
-  #greeting: string | undefined;
+  #greeting = "";
+  #toldGreeting = "";
   /** Undefined while what comes is new. */
   #history: string[] | undefined;
   #isCut = false;
@@ -183,8 +184,8 @@ export class Connection {
       note(`reconnected to ${location.host} after ${seconds} s${missing}`);
     }
     this.#lostAt = undefined;
-    if (this.#greeting !== undefined) note(this.#greeting);
-    this.#greeting = undefined;
+    if (this.#greeting !== this.#toldGreeting) note(this.#greeting);
+    this.#toldGreeting = this.#greeting;
     if (this.#held.length > 0) this.#show(this.#held);
   }
 

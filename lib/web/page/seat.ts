@@ -168,7 +168,8 @@ function ask(wrong: string): void {
   tell($("#wrong", HTMLElement), wrong);
   $("#welcome", HTMLElement).textContent = connection.isIn ? "Change your name" : "Join the room";
   $("#join", HTMLElement).textContent = connection.isIn ? "Change" : "Join";
-  notifications.hidden = !("Notification" in window) || Notification.permission !== "default";
+  const mayAsk = "Notification" in window && Notification.permission === "default";
+  notifications.hidden = !connection.isIn || !mayAsk;
   if (!door.open) door.showModal();
   const isNameWrong = user.name === "" || /\bname\b/.test(wrong);
   (passAsked.hidden || isNameWrong ? ownName : pass).select();

@@ -49,7 +49,7 @@ const now = () => new Date().toTimeString().slice(0, 5);
 /** Shows lines that others have sent, or the server. */
 export function receive(lines: readonly string[]): void {
   wait(lines);
-  latest = [...latest, ...lines.slice(-LATEST_MAX)].slice(-LATEST_MAX);
+  remember(lines);
 }
 
 /** Shows a line that the user has sent as under way; returns how it looks. */
@@ -81,22 +81,32 @@ export function note(text: string, ...more: HTMLElement[]): HTMLElement {
 export function addHistory(lines: readonly string[], isCut: boolean): void {
   const others = lines.filter((line) => !own.includes(line));
   const known = endOfLatest(others);
+  const news = others.slice(known);
+  remember(news);
+  if (known > 0 && news.length === 0) return;
   while (timer !== undefined) show();
   if (isCut && known === 0)
     append([gap(`only the last ${countOf(LINES_MAX)} of history are shown`)]);
-  const news = others.slice(known);
   append(news.map((line) => elementOf(readLine(line), "")));
   append([gap("end of history")]);
-  latest = [...latest, ...news.slice(-LATEST_MAX)].slice(-LATEST_MAX);
 }
 
 /** Where in lines those end that were received last; 0 if they are not there. */
 function endOfLatest(lines: readonly string[]): number {
+  const places = [...lines.keys()].filter((at) => isOfMember(lines[at] ?? ""));
   if (latest.length === 0) return 0;
-  for (let end = lines.length; end >= latest.length; end--)
-    if (latest.every((line, at) => line === lines[end - latest.length + at])) return end;
+  for (let last = places.length; last >= latest.length; last--)
+    if (latest.every((line, at) => line === lines[places[last - latest.length + at] ?? 0]))
+      return (places[last - 1] ?? 0) + 1;
   return 0;
 }
+
+function remember(lines: readonly string[]): void {
+  latest = [...latest, ...lines.filter(isOfMember)].slice(-LATEST_MAX);
+}
+
+/** Notices are no history. */
+const isOfMember = (line: string) => !line.startsWith("* ");
 
 function wait(items: readonly (string | HTMLElement)[]): void {
   for (const item of items) waitingSize += sizeOf(item);
