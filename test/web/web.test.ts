@@ -105,6 +105,19 @@ describe("a WebSocket is a member", () => {
     expect(await other.hearsAll()).toEqual([1008, taken]);
   });
 
+  test("that is answered once it is in the room, and not before", async () => {
+    const { server, url } = await startWeb("--names");
+    const isAnswer = (message: Buffer) => message.length === 0;
+    const [eve, ann] = [await WebPeer.connect(url), await WebPeer.connect(url)];
+    for (const peer of [eve, ann]) peer.say(new Uint8Array(0));
+    eve.say("no name");
+    await eve.hearsAll();
+    expect(eve.messages.filter(isAnswer)).toEqual([]);
+    ann.say("ann");
+    await server.logged(/joined ann /);
+    await ann.until("the answer", () => ann.messages.some(isAnswer));
+  });
+
   test("counted by its address, like all", async () => {
     const { server, join, url } = await startWeb("--max-clients-per-address", "2");
     await Promise.all([join(), server.join()]);

@@ -165,6 +165,7 @@ function ask(wrong: string): void {
   ownName.required = room.hasNames;
   passAsked.hidden = !room.asksPass || connection.isIn;
   pass.value = "";
+  if (/pass phrase/.test(wrong)) user.pass = kept("sessionStorage", "pass", "");
   tell($("#wrong", HTMLElement), wrong);
   $("#welcome", HTMLElement).textContent = connection.isIn ? "Change your name" : "Join the room";
   $("#join", HTMLElement).textContent = connection.isIn ? "Change" : "Join";
@@ -216,10 +217,10 @@ $("#again", HTMLElement).onclick = () => {
 
 document.addEventListener("click", ({ target }) => {
   if (!(target instanceof HTMLElement)) return;
-  const who = target.closest("#people button")?.textContent;
-  const sender = target.closest<HTMLElement>("#log b")?.title;
-  if (who) $("#people", HTMLDetailsElement).open = false;
-  if (who || sender) addressAt(who || sender || "");
+  const listed = target.closest("#people button")?.textContent;
+  const who = listed ?? target.closest<HTMLElement>("#log b")?.title;
+  if (listed || !target.closest("#people")) $("#people", HTMLDetailsElement).open = false;
+  if (who) addressAt(who);
 });
 const wake = () => connection.wake();
 document.addEventListener("visibilitychange", () => document.hidden || wake());
