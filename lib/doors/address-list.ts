@@ -1,7 +1,8 @@
 /** Addresses and ranges of them, as a user names them. */
 
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, SocketAddress } from "node:net";
 
+import { formatAddress, unmapAddress } from "../program/network.ts";
 import { quote, usageError } from "../program/system-errors.ts";
 
 const EXPECTED = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
@@ -27,6 +28,11 @@ export function addressList(
     list.addSubnet(address, bits, familyOf(address));
   }
   return (address) => list.check(address, familyOf(address));
+}
+
+/** A numeric address in the one way in which sockets have it, so that rules and counts know it again. */
+export function canonicalAddress(address: string): string {
+  return unmapAddress(SocketAddress.parse(formatAddress(address, 0))?.address ?? address);
 }
 
 const familyOf = (address: string) => (isIP(address) === 4 ? "ipv4" : "ipv6");

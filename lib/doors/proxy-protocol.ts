@@ -7,11 +7,10 @@
 import { isIP } from "node:net";
 
 import type { Context, Part } from "../extras/part.ts";
-import { canonicalAddress } from "../program/network.ts";
 import { LASTING } from "../program/server-messages.ts";
 import { formatTime } from "../program/units.ts";
 import { LF } from "../room/line-buffer.ts";
-import { addressList } from "./address-list.ts";
+import { addressList, canonicalAddress } from "./address-list.ts";
 import type { Arrival } from "./door.ts";
 
 /**

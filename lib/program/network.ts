@@ -1,7 +1,5 @@
 /** What both ends know of the network: addresses, ports to listen on, sockets. */
 
-import { SocketAddress } from "node:net";
-
 import { codeOf, failed } from "./system-errors.ts";
 
 /** What errors mean that an address may cause. */
@@ -25,11 +23,6 @@ export function formatAddress(address: string, port: number): string {
 /** `203.0.113.9` for `::ffff:203.0.113.9`, as sockets for both families have it; others unchanged. */
 export function unmapAddress(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-}
-
-/** A numeric address in the one way in which sockets have it, so that rules and counts know it again. */
-export function canonicalAddress(address: string): string {
-  return unmapAddress(SocketAddress.parse(formatAddress(address, 0))?.address ?? address);
 }
 
 /**

@@ -3,11 +3,11 @@
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 
-import { addressList } from "../doors/address-list.ts";
+import { addressList, canonicalAddress } from "../doors/address-list.ts";
 import type { Way } from "../doors/door.ts";
 import type { Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
-import { canonicalAddress, type Port } from "../program/network.ts";
+import type { Port } from "../program/network.ts";
 import { BEAT_MS, Heartbeat } from "./heartbeat.ts";
 import { pageOf } from "./page.ts";
 import { BrowserSocket } from "./web-socket.ts";
