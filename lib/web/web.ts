@@ -118,6 +118,7 @@ export function web(
 
 /** So many names are logged that are none of this server's; anybody may ask by any name. */
 const NAMES_TOLD_MAX = 20;
+const NAME = /^([\w.-]{1,253}|\[[\da-f:]+\])(:\d{1,5})?$/;
 
 /**
  * Tells why a request does not mean this server; undefined if it may come in. `Host` has to be an
@@ -131,7 +132,8 @@ function ownNames(names: readonly string[], onWarning: (what: string) => void) {
   const own = new Set(["localhost", hostname().toLowerCase(), ...given]);
   const told = new Set<string>();
   const refuse = (what: string, name: string) => {
-    if (/^[!-~]+$/.test(name) && told.size < NAMES_TOLD_MAX && !told.has(name)) {
+    if (!NAME.test(name)) return what;
+    if (told.size < NAMES_TOLD_MAX && !told.has(name)) {
       told.add(name);
       onWarning(`refused a browser: ${what}; to accept it, add --web-name ${name}`);
     }
