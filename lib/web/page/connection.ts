@@ -163,8 +163,8 @@ export class Connection {
     this.#lastMessage = message.startsWith("* ") ? message.slice(2) : "";
     for (const line of lines) if (line.startsWith("* ")) seeMessage(line.slice(2));
     if (this.isIn) return this.#show(lines);
-    this.#greeting = greetingOf(this.#lastMessage) ?? this.#greeting;
-    this.#held.push(...lines.filter((line) => greetingOf(line.slice(2)) === undefined));
+    this.#greeting = greetingOf(message) ?? this.#greeting;
+    this.#held.push(...lines.filter((line) => greetingOf(line) === undefined));
     // One server message may be a refusal.
     if (this.#held.some((line) => !line.startsWith("* ")) || this.#held.length > 1) this.#entered();
   }

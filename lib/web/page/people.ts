@@ -5,7 +5,7 @@ import type { Message } from "./line.ts";
 
 /** So many names are known at most. */
 const NAMES_MAX = 200;
-export const GREETING = "say your name first";
+const GREETING = "* say your name first";
 
 const people = $("#people", HTMLDetailsElement);
 /** In the order in which they were heard of, the last at the end. */
@@ -75,8 +75,8 @@ export const namesFrom = (start: string) =>
 /** What somebody is addressed by, at the start of a line or in it. */
 export const address = (before: string, name: string) => before + name + (before ? " " : ": ");
 
-/** What the greeting tells, as a sentence; undefined if a message is not one. */
-export const greetingOf = (text: string) =>
-  room.hasNames && text.startsWith(GREETING)
-    ? text.slice(GREETING.length).replace(/[()]/g, "").trim() || "nobody else is here"
+/** Who is here, if a line is the greeting; undefined if it is another one. */
+export const greetingOf = (line: string) =>
+  room.hasNames && line.startsWith(GREETING)
+    ? line.slice(GREETING.length).replace(/[()]/g, "").trim() || "nobody else is here"
     : undefined;
