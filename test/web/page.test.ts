@@ -394,6 +394,7 @@ inBrowser("a wrong pass phrase is told, the right one lets in", async () => {
   await ann.until(`!wrong.hidden`);
   const wrong = await ann.run<string>("wrong.textContent");
   expect(wrong).toBe("The server refuses: wrong pass phrase");
+  expect(await ann.run<string>(`sessionStorage.getItem("pass")`)).toBe("");
   await ann.enter("ann", "open sesame");
   await ann.isHere();
   await server.logged(/refused web:127\.0\.0\.1:\d+: wrong pass phrase/);

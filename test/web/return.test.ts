@@ -91,6 +91,7 @@ inBrowser("history is not repeated after a change of name, nor after a loss", as
   await ann.says("five");
   await bob.hears("anna: five\n");
   await ann.shows("five");
+  expect((await ann.lines()).filter((line) => line === "--- end of history")).toHaveLength(1);
   server.kill("SIGSTOP");
   await ann.run(HURRY);
   await ann.says("six");
