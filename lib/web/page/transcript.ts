@@ -135,7 +135,7 @@ function show(): void {
     if (typeof item !== "string") shown.push(item);
     else shown.push(...received(item, time));
   }
-  log.ariaLive = items.length > READ_OUT_MAX ? "off" : "polite";
+  view.ariaLive = items.length > READ_OUT_MAX ? "off" : "polite";
   append(shown);
   if (waiting.length > 0) timer = setTimeout(show, PAUSE_MS);
 }
