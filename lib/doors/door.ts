@@ -58,8 +58,6 @@ export interface ArrivalHost {
   readonly arrivals: Set<Arrival>;
   readonly refused: Set<Arrival>;
   deadlines(withinMs: number): Deadlines<Arrival>;
-  /** For a member without a name. */
-  nextNumber(): number;
 }
 
 /** A connection that is not a member yet: it receives nothing from the room. */
@@ -69,7 +67,7 @@ export class Arrival implements Life {
   /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
   address: string;
   port: number;
-  /** What members know it by, if a door gives it a name; a number by default, as addresses are not for all. */
+  /** What members know it by, if a door gives it a name; its label by default. */
   name: string | undefined;
   /** Gives back its seat; undefined once that is done. */
   releaseSeat: (() => void) | undefined;
@@ -114,11 +112,10 @@ export class Arrival implements Life {
     const door = this.#doors.shift();
     if (door) return door.meet(this);
     this.#settle();
-    const { socket, label, releaseSeat } = this;
+    const { socket, label, name = label, releaseSeat } = this;
     const { room } = this.#host;
     if (this.#refusal)
       return room.refuse(socket, label, this.#refusal.reason, this.#refusal.message);
-    const { name = `#${this.#host.nextNumber()}` } = this;
     room.join(socket, name, label, releaseSeat);
     if (this.#received.length > 0) socket.data.received(this.takeReceived());
     if (this.#hasEnded) socket.data.ended();

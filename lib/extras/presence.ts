@@ -7,6 +7,7 @@
 import { serverMessage } from "../program/server-messages.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Sender } from "../room/fair-queue.ts";
+import type { Member } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
 import type { Context, Part } from "./part.ts";
 
@@ -22,6 +23,13 @@ export function presence({ parts }: Context): Part {
 
 function noticesIn(room: Room, isCounted: boolean): Extra {
   let here = 0;
+  let number = 0;
+  const numbers = new WeakMap<Member, string>();
+  /** Its address, which is the label of a member without a name, is for the log, and a number for all. */
+  const shown = (member: Member) =>
+    member.name !== member.label || !isCounted
+      ? member.name
+      : numbers.getOrInsertComputed(member, () => `#${++number}`);
   /** Those that are sent next, at most ten. */
   const notices: Uint8Array[] = [];
   /** How many more there are to tell of, in sum. */
@@ -67,15 +75,15 @@ function noticesIn(room: Room, isCounted: boolean): Extra {
   };
 
   return {
-    joined({ name }) {
+    joined(member) {
       here++;
-      tell("joined", name);
+      tell("joined", shown(member));
       // At once, before what it sends itself.
       room.send(sender);
     },
-    left({ name }) {
+    left(member) {
       here--;
-      tell("left", name);
+      tell("left", shown(member));
     },
     flush(now) {
       if (sender.isWaiting || room.isStopping) return NEVER;

@@ -43,7 +43,6 @@ export class Connections implements ArrivalHost {
   readonly #releaseSeat = () => void this.#seats--;
   #seats = 0;
   #unixNumber = 0;
-  #number = 0;
   #stopAtMs = NEVER;
   #isOverdue = false;
   #stopped: PromiseWithResolvers<void> | undefined;
@@ -95,10 +94,6 @@ export class Connections implements ArrivalHost {
     this.#seats++;
     arrival.releaseSeat = this.#releaseSeat;
     arrival.pass();
-  }
-
-  nextNumber(): number {
-    return ++this.#number;
   }
 
   /** close: a connection is gone. */

@@ -53,7 +53,7 @@ export class Heartbeat {
   }
 
   /** The peer asks whether the server has all that it has sent. */
-  asked(wire: Pulse, isHeard: boolean): void {
+  asked(wire: Pulse, isHeard = true): void {
     this.#isAsked = true;
     if (isHeard) this.#answer(wire);
   }
@@ -68,7 +68,7 @@ export class Heartbeat {
    *
    * @param isHeard whether all that it has sent is received
    */
-  beat(wire: Pulse, isHeard: boolean): boolean {
+  beat(wire: Pulse, isHeard = true): boolean {
     this.#quietBeats++;
     this.#silentBeats = wire.isPaused ? 0 : this.#silentBeats + 1;
     if (this.#isAsked ? isHeard : this.#quietBeats >= SENDING_BEATS) this.#answer(wire);

@@ -104,7 +104,7 @@ export class Model {
     this.entrance.joined(seat);
     this.receiving.joins(seat);
     this.presence.joined(seat);
-    this.sending.tells(`${seat.ownName ?? seat.number} joined`);
+    this.sending.tells(`${seat.ownName ?? seat.name} joined`);
   }
 
   pauses(seat: Seat): void {
@@ -148,7 +148,7 @@ export class Model {
     const isRight = silent?.reason === reason || (silent && reason === "reset" && seat.lost);
     this.state.demand(Boolean(isRight), seat, `silent for ${reason}, not ${silent?.reason}`);
     this.presence.left(seat);
-    this.sending.tells(`${seat.ownName ?? seat.number} left: ${reason}`);
+    this.sending.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
   }
 
   stop(graceMs: number): void {

@@ -83,11 +83,9 @@ export class Naming {
     if (!isRight) throw new Violation(`${name} is called ${called} in a report`);
   }
 
-  /** It joins as the others will know it: one without a name by the next number. */
-  numbers(seat: Seat, called: string): void {
+  /** It joins, and others know it by the next number if it has no name. */
+  joins(seat: Seat): void {
     if (seat.ownName === undefined) seat.number = `#${++this.#number}`;
-    const isRight = called === (seat.ownName ?? seat.number);
-    if (!isRight) throw new Violation(`${seat.name} joins as ${called}`);
   }
 
   #owner(name: string): Seat | undefined {

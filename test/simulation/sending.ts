@@ -253,7 +253,7 @@ export class Sending {
 }
 
 /** A line as a bot is told it. */
-function inBot({ number, ownName = number }: Seat, line: Uint8Array): string {
+function inBot({ name, ownName = name }: Seat, line: Uint8Array): string {
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(line);
   return `${ownName}> ${text.replace(/\r?\n$/, "")}`;
 }

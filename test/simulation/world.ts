@@ -194,10 +194,10 @@ class World implements Network {
   #observer(): Extra {
     const { model } = this;
     return {
-      joined: ({ label, name, cursor }) => {
+      joined: ({ label, cursor }) => {
         const seat = this.#seatOf(label);
         model.naming.checkReport(seat, label);
-        model.naming.numbers(seat, name);
+        model.naming.joins(seat);
         this.#authors.set(cursor, seat);
         model.joined(seat);
       },

@@ -164,12 +164,12 @@ describe("an empty message shows that the server is there", () => {
       sendBinary: () => ++sent,
     };
     for (let n = 0; n < 10; n++) {
-      heartbeat.asked(wire, true);
-      heartbeat.beat(wire, true);
+      heartbeat.asked(wire);
+      heartbeat.beat(wire);
     }
     expect(sent).toBe(0);
     held = 0;
-    heartbeat.beat(wire, true);
+    heartbeat.beat(wire);
     expect(sent).toBe(1);
   });
 
@@ -187,7 +187,7 @@ describe("an empty message shows that the server is there", () => {
     heartbeat.answerIfAsked(wire);
     expect(sent).toBe(1);
     heartbeat.asked(wire, false);
-    heartbeat.beat(wire, true);
+    heartbeat.beat(wire);
     expect(sent).toBe(2);
   });
 
