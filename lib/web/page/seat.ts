@@ -66,9 +66,11 @@ function enter(): void {
   }
   if (!connection.isIn) return connect();
   if (typed === "") return;
-  const text = typed.replace(/^\/\//, "/");
-  const lines = text.split("\n").map((line) => (user.name ? `${user.name}: ${line}` : line));
-  const longest = Math.max(...lines.map((line) => new TextEncoder().encode(line).length)) + 1;
+  const texts = typed.replace(/^\/\//, "/").split("\n");
+  const lines = texts.map((text) => (user.name ? `${user.name}: ${text}` : text));
+  // Where the server puts names before lines, they do not count.
+  const counted = room.hasNames ? texts : lines;
+  const longest = Math.max(...counted.map((one) => new TextEncoder().encode(one).length)) + 1;
   if (longest > room.lineBytesMax)
     return complain(`this line has ${longest} bytes; ${room.lineBytesMax} is the most`);
   const sendAll = () => {
