@@ -262,7 +262,7 @@ inBrowser("a page asks a silent server, and gives up one that does not answer", 
   server.kill("SIGSTOP");
   await ann.says("is anybody there");
   await isGone();
-  await ann.shows("connection lost; 1 line may not have been received");
+  await ann.shows("connection lost; the last line you sent may be lost");
   // The next try gets no answer either.
   await ann.until(`state.textContent === "connecting"`);
   await isGone();
@@ -296,7 +296,7 @@ inBrowser("what may be lost is told, and can be sent again", async () => {
   server.kill("SIGSTOP");
   for (const line of ["lost 1", "lost 2"]) await ann.says(line);
   const back = await restart(server, url);
-  await ann.shows("connection lost; 2 lines may not have been received");
+  await ann.shows("connection lost; the last 2 lines you sent may be lost");
   expect(await kindsOf(ann)).toEqual(["line own", "line own doubtful", "line own doubtful"]);
   const peer = await back.join();
   await ann.shows("reconnected to");

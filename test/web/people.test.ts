@@ -81,7 +81,7 @@ inBrowser("who is here is counted, and named on a click, which addresses somebod
   await ann.says("hello");
   await cat.hears("ann: bob: hello\n");
   await ann.says("/who");
-  await ann.shows("here: cat, you (ann)");
+  await ann.shows("2 here: ann (you), cat");
   cat.say("hello\n");
   await ann.shows("cat");
   await ann.until(`!!document.querySelector("#log b[title=cat]")`);

@@ -95,7 +95,7 @@ inBrowser("history is not repeated after a change of name, nor after a loss", as
   server.kill("SIGSTOP");
   await ann.run(HURRY);
   await ann.says("six");
-  await ann.shows("connection lost; 1 line may not");
+  await ann.shows("connection lost; the last line you sent may be lost");
   bob.say("seven\n");
   server.kill("SIGCONT");
   await ann.shows("seven");

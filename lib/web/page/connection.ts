@@ -233,7 +233,7 @@ export class Connection {
     this.#attempt++;
   }
 
-  /** Sends lines again that may not have been received; or connects, to do so then. */
+  /** Sends lines again that may be lost; or connects, to do so then. */
   readonly #repeat = (takeLines: () => string[]) => {
     if (this.isIn) this.send(takeLines());
     else void this.connect();

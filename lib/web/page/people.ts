@@ -23,10 +23,10 @@ export function forgetPeople(): void {
 /** Learns from what the server says: who was here before, who joins and who leaves. */
 export function seeMessage(text: string): void {
   const [, list, more = "0"] =
-    /^say your name first \(here: (.*?)(?: and (\d+) more)?\)$/.exec(text) ?? [];
+    /^say your name first \(here: (.*?)(?: and ([\d,]+) more)?\)$/.exec(text) ?? [];
   if (list !== undefined) {
     for (const name of list.split(", ")) names.add(name);
-    count = names.size + Number(more) + 1;
+    count = names.size + Number(more.replaceAll(",", "")) + 1;
   }
   const [, what, here] = /^(.* (?:joined|left))(?: \(([\d,]+) here\))?$/.exec(text) ?? [];
   const [, name = "", verb] = /^(\S+) (joined|left)$/.exec(what ?? "") ?? [];
@@ -60,12 +60,14 @@ function showPeople(): void {
   );
 }
 
-/** One line that says the same, for `/who`. */
+/** What `/who` shows, in the words of the terminal. */
 export function whoIsHere(): string {
-  const known = [...names].sort((a, b) => a.localeCompare(b));
-  if (user.name) known.push(`you (${user.name})`);
-  const rest = (count ?? 0) - known.length;
-  return `here: ${known.join(", ") || "nobody known"}${rest > 0 ? ` and ${rest} more` : ""}`;
+  const known = [...names];
+  if (user.name) known.unshift(`${user.name} (you)`);
+  const more = (count ?? 0) - known.length;
+  const all = known.join(", ") + (more > 0 ? `${known.length > 0 ? " and " : ""}${more} more` : "");
+  if (count === undefined) return `here, as far as is known: ${all || "nobody"}`;
+  return `${count} here${more < 0 ? ", some of" : ""}: ${all}`;
 }
 
 /** Names that begin so, those that have sent last first. */

@@ -41,7 +41,7 @@ export function answered(): boolean {
 }
 
 /**
- * There will be no answer: tells which lines may not have been received.
+ * There will be no answer: tells which lines may be lost.
  *
  * @param loss what there is to tell of besides, or empty
  * @param repeat sends them again, once it takes them
@@ -55,7 +55,8 @@ export function doubt(loss: string, repeat: (takeLines: () => string[]) => void)
   doubtful.push(...lines);
   sendAgain?.remove();
   sendAgain = make("button", { onclick: () => repeat(takeDoubtful) }, "Send again");
-  const what = `${countOf(doubtful.length)} may not have been received `;
+  const last = doubtful.length === 1 ? "line" : countOf(doubtful.length);
+  const what = `the last ${last} you sent may be lost `;
   note(loss === "" ? what : `${loss}; ${what}`, sendAgain);
 }
 

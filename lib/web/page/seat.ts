@@ -12,7 +12,7 @@ const COMMAND = /^\/([a-z]+)(?: [^]*)?$/i;
 /** What an input method sends for its own keys; Safari says nothing else of the Enter that ends a word. */
 const IN_COMPOSITION = 229;
 const HELP = `\
-/who: show who is here
+/who: show who is here, as far as is known
 /time: show when lines arrive, or stop showing it
 /quit: leave the room
 /help: show this
