@@ -104,7 +104,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test("the tarball has the programs, lib/, and of test/ only what the READMEs show", () => {
   const files = run(["tar", "-tzf", tarball], folder).stdout.trim().split("\n");
   const isExpected = (file: string) =>
-    /^(package\.json|README\.md|LICENSE|(server|client)\.ts|lib\/.*\.(ts|md|html))$/.test(file) ||
+    /^(package\.json|README\.md|LICENSE|(server|client)\.ts|lib\/.*\.(ts|md|html|css))$/.test(
+      file,
+    ) ||
     /^test\/(README\.md|(picture|people)\.svg|page-(light|dark)\.png|bench\/\w+\.svg)$/.test(file);
   const names = files.map((file) => file.replace("package/", ""));
   expect(names.filter((name) => !isExpected(name))).toEqual([]);

@@ -1,7 +1,8 @@
 /** Addresses and ranges of them, as a user names them. */
 
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, SocketAddress } from "node:net";
 
+import { formatAddress, unmapAddress } from "../program/network.ts";
 import { quote, usageError } from "../program/system-errors.ts";
 
 /** IPv4, also as it is mapped into IPv6: to a `BlockList`, these are one. */
@@ -36,4 +37,10 @@ export function addressList(
 }
 
 const isIpv4 = (address: string) => IPV4.check(address, familyOf(address));
+
+/** A numeric address in the one way in which sockets have it, so that rules and counts know it again. */
+export function canonicalAddress(address: string): string {
+  return unmapAddress(SocketAddress.parse(formatAddress(address, 0))?.address ?? address);
+}
+
 const familyOf = (address: string) => (isIP(address) === 4 ? "ipv4" : "ipv6");

@@ -4,14 +4,13 @@
  * https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt.
  */
 
-import { isIP, SocketAddress } from "node:net";
+import { isIP } from "node:net";
 
 import type { Context, Part } from "../extras/part.ts";
-import { formatAddress, unmapAddress } from "../program/network.ts";
 import { LASTING } from "../program/server-messages.ts";
 import { formatTime } from "../program/units.ts";
 import { LF } from "../room/line-buffer.ts";
-import { addressList } from "./address-list.ts";
+import { addressList, canonicalAddress } from "./address-list.ts";
 import type { Arrival } from "./door.ts";
 
 /**
@@ -84,7 +83,11 @@ function readText(received: Buffer): ProxyHeader | string | undefined {
   if (found && version === undefined) return { bytes, isLocal: true };
   const isRight = isIP(address) === Number(version) && !address.includes("%");
   if (!isRight || Number(port) > 65_535) return LASTING.malformedProxyHeader;
-  return { bytes, client: { address: canonical(address), port: Number(port) }, isLocal: false };
+  return {
+    bytes,
+    client: { address: canonicalAddress(address), port: Number(port) },
+    isLocal: false,
+  };
 }
 
 /** Version 2: a fixed part, addresses of 4 or 16 bytes and ports, and TLVs (type, length, value). */
@@ -102,11 +105,6 @@ function readBinary(received: Buffer): ProxyHeader | string | undefined {
   const source = received.subarray(FIXED_BYTES, FIXED_BYTES + addressBytes);
   const port = received.readUInt16BE(FIXED_BYTES + 2 * addressBytes);
   const groups = source.toString("hex").match(/..../g) ?? [];
-  const address = canonical(addressBytes === 4 ? source.join(".") : groups.join(":"));
+  const address = canonicalAddress(addressBytes === 4 ? source.join(".") : groups.join(":"));
   return { bytes, client: { address, port }, isLocal: false };
-}
-
-/** An address in the one way in which sockets have it, so that rules and counts know it again. */
-function canonical(address: string): string {
-  return unmapAddress(SocketAddress.parse(formatAddress(address, 0))?.address ?? address);
 }

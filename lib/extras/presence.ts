@@ -8,6 +8,7 @@ import { serverMessage } from "../program/server-messages.ts";
 import { usageError } from "../program/system-errors.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Sender } from "../room/fair-queue.ts";
+import type { Member } from "../room/member.ts";
 import { DEFAULTS, type Room } from "../room/room.ts";
 import type { Context, Part, Reservations } from "./part.ts";
 
@@ -36,6 +37,13 @@ export function presence({ parts }: Context, lineBytesMax = DEFAULTS.lineBytesMa
 
 function noticesIn(room: Room, isCounted: boolean, shared: Reservations | undefined): Extra {
   let here = 0;
+  let number = 0;
+  const numbers = new WeakMap<Member, string>();
+  /** Its address, which is the label of a member without a name, is for the log, and a number for all. */
+  const shown = (member: Member) =>
+    member.name !== member.label || !isCounted
+      ? member.name
+      : numbers.getOrInsertComputed(member, () => `#${++number}`);
   /** Those that are sent next, at most ten. */
   const notices: Uint8Array[] = [];
   /** How many more there are to tell of, in sum. */
@@ -85,17 +93,17 @@ function noticesIn(room: Room, isCounted: boolean, shared: Reservations | undefi
       for (const key of keys) if (key.startsWith(HERE)) tell("left", key.slice(HERE.length));
     };
   return {
-    joined({ name }) {
+    joined(member) {
       here++;
-      shared?.ask(HERE + name, () => {});
-      tell("joined", name);
+      shared?.ask(HERE + member.name, () => {});
+      tell("joined", shown(member));
       // At once, before what it sends itself.
       room.send(sender);
     },
-    left({ name }) {
+    left(member) {
       here--;
-      shared?.release(HERE + name);
-      tell("left", name);
+      shared?.release(HERE + member.name);
+      tell("left", shown(member));
     },
     flush(now) {
       if (sender.isWaiting || room.isStopping) return NEVER;

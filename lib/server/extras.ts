@@ -146,9 +146,12 @@ export const EXTRAS = {
         "a name as in a URL, like chat.example.org",
         /^[^\s/@]+$/,
       )("a name by which browsers find this server, beside its addresses; repeatable"),
+      "web-proxy": addresses("believe X-Forwarded-For of this reverse proxy, or range; repeatable"),
     },
-    excludes: ["web-name !web", "web names tls-ca"],
-    settings: ({ web, ...given }) => ({ web: web && { ...web, names: given["web-name"] } }),
+    excludes: ["web-name !web", "web-proxy !web", "web names tls-ca"],
+    settings: ({ web, ...given }) => ({
+      web: web && { ...web, names: given["web-name"], proxies: given["web-proxy"] },
+    }),
     spareFiles: async ({ web }) =>
       web ? (await import("../http/spare-files.ts")).spareFiles() : 0,
     load: async ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>

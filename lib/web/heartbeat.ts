@@ -52,17 +52,26 @@ export class Heartbeat {
     this.#bytesBeforePing = undefined;
   }
 
-  /** The peer asks whether the server is there. */
-  asked(wire: Pulse): void {
+  /** The peer asks whether the server has all that it has sent. */
+  asked(wire: Pulse, isHeard = true): void {
     this.#isAsked = true;
-    this.#answer(wire);
+    if (isHeard) this.#answer(wire);
   }
 
-  /** Does the work of a beat; returns whether the peer is still there, as far as can be known. */
-  beat(wire: Pulse): boolean {
+  /** What the peer has sent before it asked is received now. */
+  answerIfAsked(wire: Pulse): void {
+    if (this.#isAsked) this.#answer(wire);
+  }
+
+  /**
+   * Does the work of a beat; returns whether the peer is still there, as far as can be known.
+   *
+   * @param isHeard whether all that it has sent is received
+   */
+  beat(wire: Pulse, isHeard = true): boolean {
     this.#quietBeats++;
     this.#silentBeats = wire.isPaused ? 0 : this.#silentBeats + 1;
-    if (this.#isAsked || this.#quietBeats >= SENDING_BEATS) this.#answer(wire);
+    if (this.#isAsked ? isHeard : this.#quietBeats >= SENDING_BEATS) this.#answer(wire);
     if (++this.#beats % SENDING_BEATS === 0) this.#ping(wire);
     const underWay = Math.min(this.#bytesBeforePing ?? 0, UNDER_WAY_MAX);
     return !(this.#silentBeats > SILENT_BEATS + underWay * this.#beatsOfByte);

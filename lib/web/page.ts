@@ -1,16 +1,35 @@
-/** The page for a browser, and what a browser may do with it. */
+/** The page for a browser, put together of the files in `page/`, and what a browser may do with it. */
 
-import bundle from "./page.html" with { type: "text" };
+/**
+ * Their text. TypeScript is not to see from here which files they are, as they are checked with the
+ * types of a browser instead, by `page/tsconfig.json`; the bundler of Bun does see it.
+ */
+const [html, style, ...modules] = (
+  await Promise.all([
+    import("./page/page.html" as string, { with: { type: "text" } }),
+    import("./page/page.css" as string, { with: { type: "text" } }),
+    // Each of these imports only from those before it.
+    import("./page/elements.ts" as string, { with: { type: "text" } }),
+    import("./page/line.ts" as string, { with: { type: "text" } }),
+    import("./page/people.ts" as string, { with: { type: "text" } }),
+    import("./page/transcript.ts" as string, { with: { type: "text" } }),
+    import("./page/receipts.ts" as string, { with: { type: "text" } }),
+    import("./page/connection.ts" as string, { with: { type: "text" } }),
+    import("./page/seat.ts" as string, { with: { type: "text" } }),
+  ])
+).map(({ default: text }) => String(text));
 
-/** Its text; the types of Bun only know the bundle that it is without `type: "text"`. */
-const page = String(bundle);
+const script = scriptOf(modules);
+const page = String(html)
+  .replace("<style></style>", () => `<style>${style}</style>`)
+  .replace("<script></script>", () => `<script>${script}</script>`);
 
 /**
  * No other code than that of the page runs, nothing is fetched from elsewhere, it is shown in no
  * frame, and a form sends nothing anywhere.
  */
 const POLICY = [
-  ...["default-src 'none'", `script-src ${hashOf("script")}`, `style-src ${hashOf("style")}`],
+  ...["default-src 'none'", `script-src ${hashOf(script)}`, `style-src ${hashOf(`${style}`)}`],
   ...["img-src data:", "connect-src 'self'", "form-action 'none'", "base-uri 'none'"],
   "frame-ancestors 'none'",
 ].join("; ");
@@ -31,8 +50,16 @@ export function pageOf(attributes: readonly string[]): Response {
   });
 }
 
-/** The code in the page by its hash, which is how a policy allows it and nothing else. */
-function hashOf(element: "script" | "style"): string {
-  const [, code = ""] = new RegExp(`<${element}>([^]*)</${element}>`).exec(page) ?? [];
+/** One script of modules in TypeScript, which have no name at their top level in common. */
+function scriptOf(modules: readonly string[]): string {
+  const transpiler = new Bun.Transpiler({ loader: "ts", target: "browser" });
+  const bodies = modules.map((module) =>
+    transpiler.transformSync(module.replace(/^import [^;]*;$/gm, "")).replace(/^export /gm, ""),
+  );
+  return `"use strict";\n{\n${bodies.join("")}}`;
+}
+
+/** Code by its hash, which is how a policy allows it and nothing else. */
+function hashOf(code: string): string {
   return `'sha256-${new Bun.CryptoHasher("sha256").update(code).digest("base64")}'`;
 }

@@ -6,6 +6,7 @@
 import type { AcceptedSocket, Way } from "../doors/door.ts";
 import type { ConnectionsView } from "../extras/part.ts";
 import { LF } from "../room/line-buffer.ts";
+import { Member } from "../room/member.ts";
 import { GONE, type Life } from "../room/socket.ts";
 import { Heartbeat, type Pulse } from "./heartbeat.ts";
 
@@ -28,7 +29,7 @@ export type Wire = Pulse &
 
 /** The server's end of a WebSocket. */
 export class BrowserSocket implements AcceptedSocket {
-  data: Life = GONE;
+  #data: Life = GONE;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly heartbeat: Heartbeat;
@@ -60,16 +61,34 @@ export class BrowserSocket implements AcceptedSocket {
     this.#later = later;
   }
 
+  get data(): Life {
+    return this.#data;
+  }
+
+  /** A page that has asked meanwhile is answered once it is in the room. */
+  set data(life: Life) {
+    this.#data = life;
+    if (this.#wire && this.#isHeard) this.heartbeat.answerIfAsked(this.#wire);
+  }
+
   opened(wire: Wire): void {
     this.#wire = wire;
     this.#connections.accept(this, this.#way);
   }
 
-  /** An empty binary message is no line: it asks for one, as nothing else shows a page that we are here. */
+  /** Whether what was sent is received: by a member, and not only by Bun. */
+  get #isHeard(): boolean {
+    return this.#data instanceof Member && this.#late === undefined;
+  }
+
+  /**
+   * An empty binary message is no line: it asks for one, which shows a page that we are here, that it
+   * is in the room, and that what it has sent before has come.
+   */
   messageReceived(message: string | Uint8Array): void {
     this.heartbeat.received();
     if (this.#wire && typeof message !== "string" && message.length === 0)
-      return this.heartbeat.asked(this.#wire);
+      return this.heartbeat.asked(this.#wire, this.#isHeard);
     const bytes = Buffer.from(message);
     const lines = bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Uint8Array.of(LF)]);
     // Handed on one by one into a room that is held up, many small ones would cost quadratic time.
@@ -80,7 +99,7 @@ export class BrowserSocket implements AcceptedSocket {
 
   /** Gives up a peer that has vanished; to be called once a beat. */
   beat(): void {
-    if (this.#wire && !this.heartbeat.beat(this.#wire)) this.data.failed("vanished");
+    if (this.#wire && !this.heartbeat.beat(this.#wire, this.#isHeard)) this.data.failed("vanished");
   }
 
   drained(): void {

@@ -3,6 +3,7 @@
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 
+import { addressList, canonicalAddress } from "../doors/address-list.ts";
 import type { Way } from "../doors/door.ts";
 import type { Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
@@ -15,6 +16,8 @@ import { BrowserSocket } from "./web-socket.ts";
 export interface WebPort extends Port {
   /** Names of this server besides its addresses and the name of the machine, as a URL has them. */
   readonly names?: readonly string[] | undefined;
+  /** Reverse proxies, by address or range, that say for whom they ask. */
+  readonly proxies?: readonly string[] | undefined;
 }
 
 /** What is asked for, and what the page has to know of the rest. */
@@ -32,7 +35,8 @@ export function web(
   { secrets, onWarning, onError }: Pick<Context, "secrets" | "onWarning" | "onError">,
   beatMs = BEAT_MS,
 ): Part {
-  const objection = ownNames(place.names ?? []);
+  const objection = ownNames(place.names ?? [], onWarning);
+  const clientOf = clientBehind(place.proxies ?? []);
   const sockets = new Set<BrowserSocket>();
   let port: HttpPort | undefined;
   let beats: NodeJS.Timeout | undefined;
@@ -44,8 +48,9 @@ export function web(
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
       connections.ways.push(way);
       const home = (request: Request, server: Bun.Server<BrowserSocket>) => {
-        const peer = server.requestIP(request);
-        if (peer === null) return answer("gone\n", 400);
+        const from = server.requestIP(request);
+        if (from === null) return answer("gone\n", 400);
+        const peer = { ...from, address: clientOf(from.address, request.headers) };
         const why = objection(request.headers);
         if (why !== undefined) return answer(`${why}\n`, 403);
         if (request.headers.has("upgrade")) {
@@ -114,23 +119,58 @@ export function web(
   };
 }
 
+/** So many names are logged that are none of this server's; anybody may ask by any name. */
+const NAMES_TOLD_MAX = 20;
+const NAME = /^([\w.-]{1,253}|\[[\da-f:]+\])(:\d{1,5})?$/;
+
 /**
  * Tells why a request does not mean this server; undefined if it may come in. `Host` has to be an
  * address, `localhost`, the name of the machine or one of `names`, which a name that somebody else
  * has made lead here (DNS rebinding) is not. `Origin`, which a browser sends with a WebSocket and no
  * page can change, has to be the same, or one of `names`: a reverse proxy need not hand `Host` on.
+ * Before a page opens a WebSocket again it asks by `X-Origin` whether it may.
  */
-function ownNames(names: readonly string[]) {
+function ownNames(names: readonly string[], onWarning: (what: string) => void) {
   const given = new Set(names.map((name) => name.toLowerCase()));
   const own = new Set(["localhost", hostname().toLowerCase(), ...given]);
+  const told = new Set<string>();
+  const refuse = (what: string, name: string) => {
+    if (!NAME.test(name)) return what;
+    if (told.size < NAMES_TOLD_MAX && !told.has(name)) {
+      told.add(name);
+      onWarning(`refused a browser: ${what}; to accept it, add --web-name ${name}`);
+    }
+    return `${what}; its operator can add --web-name ${name}`;
+  };
   return (headers: Headers): string | undefined => {
     const host = headers.get("host")?.toLowerCase() ?? "";
     const name = host.replace(/:\d*$/, "");
     const isOwn = own.has(name) || given.has(host) || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;
-    if (!isOwn) return `this server is not called ${host}`;
-    const origin = headers.get("origin")?.toLowerCase();
+    if (!isOwn) return refuse(`this server is not called ${host}`, name);
+    const origin = (headers.get("origin") ?? headers.get("x-origin"))?.toLowerCase();
     const from = origin?.replace(/^https?:\/\//, "");
     const isSame = from === undefined || from === host || given.has(from);
-    return isSame ? undefined : `not for pages of ${from}`;
+    return isSame ? undefined : refuse(`this server is not for pages of ${from}`, from);
+  };
+}
+
+/**
+ * Tells where a browser is: the last address of `X-Forwarded-For` that is no proxy's own, as each
+ * proxy has added the one that it was asked by. Of any other peer nothing of this is believed.
+ */
+function clientBehind(proxies: readonly string[]) {
+  const isProxy = addressList("--web-proxy", proxies);
+  return (address: string, headers: Headers): string => {
+    const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
+    let client = address;
+    for (
+      let hop = hops.pop()?.trim();
+      hop !== undefined && isProxy(client);
+      hop = hops.pop()?.trim()
+    ) {
+      if (isIP(hop) === 0) break;
+      client = canonicalAddress(hop);
+    }
+    return client;
   };
 }

@@ -18,7 +18,14 @@ function openRoom(options: Options = {}, before: Make[] = []) {
     opened.pass(ms);
     opened.settle();
   };
-  return { ...opened, linesOf, pass };
+  /** Joins with a name, as behind a door that gives it one. */
+  const join = (name: string, takes = Number.MAX_SAFE_INTEGER): FakeSocket => {
+    const socket = new FakeSocket();
+    socket.room = takes;
+    opened.room.join(socket, name, `${name} [::1]:1`);
+    return socket;
+  };
+  return { ...opened, join, linesOf, pass };
 }
 
 test("all learn who joins and leaves, in the one order; why is for the log", () => {
@@ -184,4 +191,19 @@ test("notices are no history", () => {
   const bob = join("bob");
   settle();
   expect(bob.received).toBe("hello\n* end of history\n* bob joined (1 here)\n");
+});
+
+test("a member without a name is told of by a number, and its address is told to nobody", () => {
+  const { room, settle } = openRoom();
+  const sockets = [1, 2, 3].map((port) => {
+    const socket = new FakeSocket();
+    room.join(socket, `[2001:db8::1]:${port}`);
+    return socket;
+  });
+  settle();
+  sockets[1]?.data.closed();
+  settle();
+  expect(sockets[0]?.received).toBe(
+    "* #1 joined (1 here)\n* #2 joined (2 here)\n* #3 joined (3 here)\n* #2 left (2 here)\n",
+  );
 });

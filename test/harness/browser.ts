@@ -1,6 +1,7 @@
 /** A real browser, where there is one: Bun drives an installed Chromium by its DevTools protocol. */
 
 import { atEnd } from "../harness.ts";
+import { startWeb } from "./web-peer.ts";
 
 const CHROMIUM = Bun.which("chromium") ?? undefined;
 const WIDE = { width: 1000, height: 700 };
@@ -18,8 +19,8 @@ export class Tab {
 
   /** Opens a page; each tab has the size it is given, and shares what the others remember. */
   static async open(url: string, size = WIDE): Promise<Tab> {
-    // Its sandbox takes rights that a container may not have, and the pages here are our own.
-    const argv = ["--no-sandbox"];
+    // Its sandbox takes rights that a container may not have; pages and certificates are our own.
+    const argv = ["--no-sandbox", "--ignore-certificate-errors"];
     const backend = { type: "chrome", ...(CHROMIUM && { path: CHROMIUM }), argv } as const;
     const view = new Bun.WebView({ ...size, backend });
     const tab = new Tab(view);
@@ -34,6 +35,10 @@ export class Tab {
     listen("Log.entryAdded");
     await view.navigate(url);
     return tab;
+  }
+
+  navigate(url: string): Promise<unknown> {
+    return this.#view.navigate(url);
   }
 
   /** Runs a script in the page, where an element goes by its id; returns what it gives. */
@@ -97,6 +102,10 @@ export class Tab {
     await this.press("Enter");
   }
 
+  type(text: string): Promise<unknown> {
+    return this.#view.type(text);
+  }
+
   press(key: string): Promise<unknown> {
     return this.#view.press(key);
   }
@@ -124,3 +133,24 @@ export class Tab {
     this.#view.close();
   }
 }
+
+/** A tab whose user is in the room. */
+export async function enter(url: string, name: string, size?: { width: number; height: number }) {
+  const tab = await Tab.open(url, size);
+  await tab.enterAs(name);
+  await tab.isHere();
+  return tab;
+}
+
+/** A room, a tab in it and a socket. */
+export async function withTab(...options: string[]) {
+  const { server, url } = await startWeb(...options);
+  return { server, url, ann: await enter(url, "ann"), peer: await server.join() };
+}
+
+/** Has the page's time go 25 times as fast. */
+export const HURRY = `(() => {
+  const [later, clock] = [setTimeout, performance.now.bind(performance)];
+  setTimeout = (action, delayMs) => later(action, delayMs / 25);
+  performance.now = () => clock() * 25;
+})()`;

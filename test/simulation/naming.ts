@@ -30,6 +30,7 @@ export interface Certificate {
 }
 
 export class Naming {
+  #number = 0;
   readonly #state: State;
   /** The last owner of each name. */
   readonly #owners = new Map<string, Seat>();
@@ -93,6 +94,11 @@ export class Naming {
   checkReport({ name, ownName }: Seat, called: string): void {
     const isRight = called === (ownName === undefined ? name : `${ownName} ${name}`);
     if (!isRight) throw new Violation(`${name} is called ${called} in a report`);
+  }
+
+  /** It joins, and others know it by the next number if it has no name. */
+  joins(seat: Seat): void {
+    if (seat.ownName === undefined) seat.number = `#${++this.#number}`;
   }
 
   #owner(name: string): Seat | undefined {

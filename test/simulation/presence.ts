@@ -122,6 +122,6 @@ export class Presence {
 }
 
 /** As the others know it. */
-function nameOf({ name, ownName }: Seat): string {
-  return ownName ?? name;
+function nameOf({ number, ownName }: Seat): string {
+  return ownName ?? number;
 }

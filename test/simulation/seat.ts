@@ -70,6 +70,8 @@ export class Seat {
   /** Its certificate, and what it is called. */
   certificate: Certificate | undefined;
   ownName: string | undefined;
+  /** What the others know it by, if it has no name: a number. */
+  number = "";
   /** What it is to receive at once before it sends its name. */
   greeting: Uint8Array | undefined;
   /** The member whose name it takes over when it joins. */

@@ -201,6 +201,7 @@ class World implements Network {
       joined: ({ label, cursor }) => {
         const seat = this.#seatOf(label);
         model.naming.checkReport(seat, label);
+        model.naming.joins(seat);
         this.#authors.set(cursor, seat);
         model.joined(seat);
       },

@@ -174,6 +174,24 @@ describe("an empty message shows that the server is there", () => {
     expect(sent).toBe(1);
   });
 
+  test("and is the answer only once what was sent before is received", () => {
+    const heartbeat = new Heartbeat();
+    let sent = 0;
+    const wire = {
+      ...{ isPaused: false, ping: () => 0, getBufferedAmount: () => 0 },
+      sendBinary: () => ++sent,
+    };
+    heartbeat.asked(wire, false);
+    heartbeat.beat(wire, false);
+    expect(sent).toBe(0);
+    heartbeat.answerIfAsked(wire);
+    heartbeat.answerIfAsked(wire);
+    expect(sent).toBe(1);
+    heartbeat.asked(wire, false);
+    heartbeat.beat(wire);
+    expect(sent).toBe(2);
+  });
+
   test("and is the answer to one, which is no line; an empty text is", async () => {
     const { join } = await openRoom({}, 3_600_000);
     const [ann, bob] = [await join(), await join()];

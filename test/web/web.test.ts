@@ -106,6 +106,19 @@ describe("a WebSocket is a member", () => {
     expect(await other.hearsAll()).toEqual([1008, taken]);
   });
 
+  test("that is answered once it is in the room, and not before", async () => {
+    const { server, url } = await startWeb("--names");
+    const isAnswer = (message: Buffer) => message.length === 0;
+    const [eve, ann] = [await WebPeer.connect(url), await WebPeer.connect(url)];
+    for (const peer of [eve, ann]) peer.say(new Uint8Array(0));
+    eve.say("no name");
+    await eve.hearsAll();
+    expect(eve.messages.filter(isAnswer)).toEqual([]);
+    ann.say("ann");
+    await server.logged(/joined ann /);
+    await ann.until("the answer", () => ann.messages.some(isAnswer));
+  });
+
   test("counted by its address, like all", async () => {
     const { server, join, url } = await startWeb("--max-clients-per-address", "2");
     await Promise.all([join(), server.join()]);
@@ -194,6 +207,37 @@ describe("a page elsewhere gets nowhere", () => {
     expect(server.stderr).not.toMatch(/error/i);
   });
 
+  test("and the log says once what to add, if it should", async () => {
+    const { server, url } = await startWeb();
+    for (const Host of [
+      "chat.example.org",
+      "chat.example.org:81",
+      "b.example",
+      "chat.example.org",
+    ]) {
+      const page = await fetch(url, { headers: { Host } });
+      const [name = ""] = Host.split(":");
+      const text = `this server is not called ${Host}; its operator can add --web-name ${name}\n`;
+      expect([page.status, await page.text()]).toEqual([403, text]);
+    }
+    // As from a page behind a proxy, which then opens a WebSocket.
+    const headers = { "X-Origin": "https://other.example" };
+    expect((await fetch(url, { headers })).status).toBe(403);
+    await server.logged(/--web-name other\.example\n/);
+    const told = server.stderr.match(/refused a browser: .*/g);
+    expect(told).toEqual([
+      "refused a browser: this server is not called chat.example.org; to accept it, add --web-name chat.example.org",
+      "refused a browser: this server is not called b.example; to accept it, add --web-name b.example",
+      "refused a browser: this server is not for pages of other.example; to accept it, add --web-name other.example",
+    ]);
+  });
+
+  test("and no flood of names floods the log", async () => {
+    const { server, url } = await startWeb();
+    for (let n = 0; n < 50; n++) await fetch(url, { headers: { Host: `${n}.example` } });
+    expect(server.count(/refused a browser/)).toBe(20);
+  });
+
   test("--web-name adds names, also for a proxy that does not hand Host on", async () => {
     const names = ["--web-name", "chat.example.org", "--web-name", "other.example:8443"];
     const { url } = await startWeb(...names);
@@ -205,6 +249,47 @@ describe("a page elsewhere gets nowhere", () => {
       expect(await ask(url, headers)).toEqual([headers, 101]);
     for (const Origin of ["https://other.example", "https://chat.example.org:99"])
       expect(await ask(url, { Origin })).toEqual([{ Origin }, 403]);
+  });
+});
+
+describe("behind a reverse proxy", () => {
+  const joinedFrom = async (options: string[], forwarded: string) => {
+    const { server, url } = await startWeb(...options);
+    const web = await WebPeer.connect(url, { headers: { "X-Forwarded-For": forwarded } });
+    if (!web.answer.includes(" 101 ")) return web.answer.split("\r\n\r\n").at(-1);
+    await server.logged(/(joined|refused) web:/);
+    return /(?:joined|refused) web:(\S+):\d+(.*)/.exec(server.stderr)?.slice(1).join("");
+  };
+  const proxy = ["--web-proxy", "127.0.0.1", "--web-proxy", "10.0.0.0/8"];
+
+  test("--web-proxy believes what that says of where a browser is", async () => {
+    expect(await joinedFrom(proxy, "203.0.113.9")).toBe("203.0.113.9 (1 here)");
+    expect(await joinedFrom(proxy, "2001:DB8::0:1")).toBe("[2001:db8::1] (1 here)");
+    // What a browser has sent itself stands before what the proxies have added.
+    expect(await joinedFrom(proxy, "1.2.3.4, 203.0.113.9, 10.1.2.3")).toBe("203.0.113.9 (1 here)");
+    expect(await joinedFrom(proxy, "1.2.3.4, unknown, 10.1.2.3")).toBe("10.1.2.3 (1 here)");
+    expect(await joinedFrom(proxy, "")).toBe("127.0.0.1 (1 here)");
+  });
+
+  test("and nobody else", async () => {
+    expect(await joinedFrom([], "203.0.113.9")).toBe("127.0.0.1 (1 here)");
+    expect(await joinedFrom(["--web-proxy", "10.0.0.0/8"], "203.0.113.9")).toBe(
+      "127.0.0.1 (1 here)",
+    );
+  });
+
+  test("so that rules and counts mean people", async () => {
+    const denied = [...proxy, "--deny", "203.0.113.0/24"];
+    expect(await joinedFrom(denied, "203.0.113.9")).toBe(
+      "203.0.113.9: not allowed from 203.0.113.9 (0 here)",
+    );
+    const { server, url } = await startWeb(...proxy, "--max-clients-per-address", "1");
+    for (const forwarded of ["192.0.2.1", "192.0.2.2"]) {
+      await WebPeer.connect(url, { headers: { "X-Forwarded-For": forwarded } });
+      await server.logged(`joined web:${forwarded}:`);
+    }
+    const third = await WebPeer.connect(url, { headers: { "X-Forwarded-For": "192.0.2.2" } });
+    expect(await third.hearsAll()).toEqual([1008, "* too many connections from 192.0.2.2\n"]);
   });
 });
 

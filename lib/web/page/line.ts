@@ -1,0 +1,118 @@
+/** A line as it looks. All of it is text: nothing that is sent becomes markup. */
+
+import { countOf, make, room, user } from "./elements.ts";
+
+/** So many characters of a long line are shown at first. */
+const CHARACTERS_MAX = 1000;
+
+/** What would act on the text around it, and what may be a link. */
+const SPECIAL =
+  /([\0-\x08\n-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb])|\bhttps?:\/\/[^\s<>"“”„«»\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\u3000-\u301f\ufeff\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]+/g;
+/** Punctuation, of any script, except what a URL may well end with. */
+const NOT_AT_END = /(?![/\-_#%&*@)])\p{P}$/u;
+
+/** Who has sent a line, and what; no name if it does not begin with one. */
+export interface Message {
+  readonly who: string;
+  readonly what: string;
+  readonly isServer: boolean;
+}
+
+export function readLine(line: string): Message {
+  const text = line.replace(/\r$/, "");
+  const isServer = text.startsWith("* ");
+  const [, who = "", what = text] = (!isServer && /^([^\s:]{1,64}): ([^]*)$/.exec(text)) || [];
+  return { who, what, isServer };
+}
+
+/** @param time when it came; empty if that is not known */
+export function lineOf({ who, what, isServer }: Message, isOwn: boolean, time: string) {
+  const kinds = ["line"];
+  if (isOwn) kinds.push("own");
+  if (isServer) kinds.push("server");
+  else if (!who) kinds.push("bare");
+  if (!isOwn && !isServer && isMention(what)) kinds.push("mention");
+  const body = make("p", { dir: "auto" });
+  const rest = spell(body, what, CHARACTERS_MAX);
+  if (rest) {
+    const onclick = () => spell(body, what);
+    body.append(make("button", { onclick }, `… all ${countOf(what.length, "character")}`));
+  }
+  const line = make("div", { className: kinds.join(" ") }, body);
+  // Lines of one sender and minute are a group, and most lines of a flood are light.
+  Object.assign(line.dataset, { who, time });
+  line.dataset["group"] = `${kinds[1] ?? ""} ${who} ${time}`;
+  return line;
+}
+
+/** Shows sender and time at the first line of a group. */
+export function head(line: HTMLElement): void {
+  const { who = "", time = "" } = line.dataset;
+  const isOwn = line.classList.contains("own");
+  line.classList.add("first");
+  const name = make("b", { title: who, dir: "auto" });
+  spell(name, who || (isOwn ? "you" : ""));
+  name.style.setProperty("--hue", `${hueOf(who)}`);
+  line.prepend(name);
+  line.append(make("time", {}, time));
+}
+
+/** Whether a line of somebody else has the user's name as a word. */
+export function isMention(what: string): boolean {
+  const { name } = user;
+  if (name === "" || !what.toLowerCase().includes(name.toLowerCase())) return false;
+  const escaped = name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  const word = `(^|[^\\p{L}\\p{M}\\p{N}_])${escaped}(?![\\p{L}\\p{M}\\p{N}_])`;
+  return new RegExp(word, "iu").test(what);
+}
+
+/** Whether a line that the server sends has been sent by the user: only with `--names` that is sure. */
+export const isOwnLine = ({ who }: Message) => room.hasNames && who !== "" && who === user.name;
+
+/**
+ * Puts text into an element, with its links, and with what would act on it in a form that only shows;
+ * returns whether some is left out.
+ *
+ * @param lengthMax how much of it, but a link leads where all of it does
+ */
+function spell(element: HTMLElement, text: string, lengthMax = text.length): boolean {
+  const parts: (Node | string)[] = [];
+  let from = 0;
+  for (const { 0: found, 1: control, index } of text.matchAll(SPECIAL)) {
+    if (index >= lengthMax) break;
+    const href = control ?? linkIn(found);
+    const shown = href.slice(0, lengthMax - index);
+    parts.push(text.slice(from, index));
+    if (control) parts.push(make("i", {}, nameOfControl(control)));
+    else parts.push(make("a", { href, target: "_blank", rel: "noreferrer", dir: "ltr" }, shown));
+    from = index + href.length;
+  }
+  parts.push(text.slice(from, Math.max(from, lengthMax)));
+  element.replaceChildren(...parts);
+  return lengthMax < text.length;
+}
+
+/** A link without the punctuation of the sentence around it; a bracket is its own if it opens there. */
+function linkIn(found: string): string {
+  let end = found.length;
+  let open = found.split("(").length - found.split(")").length;
+  for (; ; end--) {
+    const last = found.slice(Math.max(0, end - 2), end);
+    if (last.endsWith(")") && open < 0) open++;
+    else if (!NOT_AT_END.test(last)) return found.slice(0, end);
+  }
+}
+
+/** `^[` for an escape, `U+202E` for what has no such name. */
+function nameOfControl(character: string): string {
+  const code = character.charCodeAt(0);
+  if (code < 32) return `^${String.fromCharCode(code + 64)}`;
+  return `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** Spreads names over all hues. */
+export function hueOf(name: string): number {
+  let hash = 0;
+  for (const character of name) hash = (Math.imul(hash, 31) + (character.codePointAt(0) ?? 0)) | 0;
+  return ((hash >>> 0) * 137.508) % 360;
+}
