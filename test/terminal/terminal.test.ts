@@ -294,6 +294,7 @@ terminalTest("history rings no bell and has no times", async () => {
 
 terminalTest("a hundred mentions ring the bell once", async () => {
   const { bob, terminal } = await openRoom({ client: "--name alice" });
+  await terminal.shows("connected to");
   const output = await terminal.output();
   for (let turn = 0; turn < 10; turn++) {
     bob.say("bob: alice!\n".repeat(10));
@@ -351,6 +352,17 @@ describe("a connection that is lost", () => {
       "exit 1 icanon",
     );
     ghost.endInput();
+  });
+
+  terminalTest("does not keep anybody who quits", async () => {
+    const host = await Host.open();
+    const terminal = await openTerminal(host.port, { client: "--name al" });
+    await terminal.shows("connected to");
+    host.close();
+    (await host.guest()).reset();
+    await terminal.shows("retrying in");
+    await terminal.enter("/quit");
+    await terminal.shows(/connection refused\nexit 0 icanon$|by the server\nexit 0 icanon$/);
   });
 
   terminalTest("leaves lines unsent while the name is taken, which is told once", async () => {
