@@ -172,7 +172,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "      // At once, before what it sends itself.\n      room.send(sender);\n",
       "",
     ],
-    "one that leaves is not told to have left": ['tell("left", name);', "void name;"],
+    "one that leaves is not told to have left": ['tell("left", shown(member));', "void name;"],
     "notices are told too often": ["const NOTICES_MAX = 10;", "const NOTICES_MAX = 11;"],
     "one that joins after a sum has begun is told of before it": ["if (!hasMore() && ", "if ("],
     "a sum is told while notices before it wait": ["if (sender.isWaiting || ", "if ("],
