@@ -15,6 +15,8 @@ export interface AcceptedSocket extends RoomSocket {
   /** Undefined on a Unix socket, and of a peer that has reset already. */
   readonly remoteAddress?: string;
   readonly remotePort?: number;
+  /** By which the system knows it, and whether its peer is still there; a WebSocket has none. */
+  readonly fd?: number | undefined;
   /** The client's certificate, over TLS, if it was asked for one. */
   getPeerCertificate?():
     | { readonly subject: { readonly CN?: string | string[] }; readonly fingerprint256: string }

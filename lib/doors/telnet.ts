@@ -59,6 +59,10 @@ class TelnetSocket implements AcceptedSocket, Life {
 
   // As the socket of a life.
 
+  get fd(): number | undefined {
+    return this.#socket.fd;
+  }
+
   write(bytes: Uint8Array, offset: number, length: number): number {
     if (!this.#sendAnswers()) return 0;
     const given = bytes.subarray(offset, offset + length);

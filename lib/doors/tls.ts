@@ -37,14 +37,20 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
     late: () => arrival.failed(`no handshake within ${formatTime(arrivalMs)}`),
   };
   let plain: Bun.Socket<Life> | undefined;
+  const asWithout = handlers();
   const socket: Bun.SocketHandler<Life> = {
-    ...handlers(),
+    ...asWithout,
     data({ data }, bytes) {
       records.decrypted(bytes.length);
       data.received(bytes);
     },
     // Without close_notify, anybody in between may have ended it, or it was killed.
     end: ({ data }) => data.ended(!records.endedInOrder),
+    // What a client sends that is no TLS is no failure of the server.
+    error: (secure, error) =>
+      codeOf(error) === "EPROTO"
+        ? secure.data.failed("damaged TLS")
+        : asWithout.error?.(secure, error),
     open(secure) {
       const terminate = secure.terminate.bind(secure);
       // After `end`, only the plain socket can still be reset.

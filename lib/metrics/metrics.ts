@@ -13,7 +13,8 @@ const RELEASE = `{version="${version}",bun="${Bun.version}"}`;
 
 /** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
 const SPEAKING = ["speaks HTTP", "speaks PROXY", "speaks SSH", "speaks TLS"];
-const EITHER = ["vanished", "reset", "cut off", "the name", ...SPEAKING, "server stopping"];
+const LOST = ["vanished", "reset", "cut off", "damaged TLS"];
+const EITHER = [...LOST, "the name", ...SPEAKING, "server stopping"];
 const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
 const REFUSING = [
   ...["room is full", "not allowed", "too many connections", "too many wrong pass phrases"],

@@ -169,6 +169,12 @@ describe("a telnet client", () => {
   });
 });
 
+test("a telnet client is known to the system as its socket is, so that it is found when it vanishes", () => {
+  const telnet = enter();
+  Object.assign(telnet.socket, { fd: 7 });
+  expect(telnet.inRoom).toHaveProperty("fd", 7);
+});
+
 describe("with --telnet", () => {
   const start = (...options: string[]) => ServerProgram.start("--telnet", ...options);
 
