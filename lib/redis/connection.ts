@@ -63,12 +63,18 @@ export class RedisConnection {
   ask(words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void = () => {}): void {
     if (this.#isClosed) return;
     this.#asked.push({ onReply, atMs: performance.now() });
-    this.#output.push(`*${words.length}\r\n`);
+    let text = `*${words.length}\r\n`;
     for (const word of words) {
-      this.#output.push(`$${Buffer.byteLength(word)}\r\n`);
-      this.#output.push(word);
-      this.#output.push("\r\n");
+      text += `$${Buffer.byteLength(word)}\r\n`;
+      if (typeof word === "string") text += word;
+      else {
+        this.#output.push(Buffer.from(text));
+        this.#output.push(word);
+        text = "";
+      }
+      text += "\r\n";
     }
+    this.#output.push(Buffer.from(text));
     this.#write();
   }
 
@@ -115,9 +121,11 @@ export class RedisConnection {
 
 /** Makes replies of bytes as they arrive. */
 export class Replies {
-  readonly #bytes = new Bytes();
-  /** How long the reply has to be that is not complete. */
+  /** The start of a reply that is not complete, which has to be longer than so many bytes. */
+  readonly #rest = new Bytes();
   #leastBytes = 0;
+  /** That of the last complete one, in bytes. */
+  #length = 0;
 
   /**
    * Takes bytes, and gives each reply that they complete.
@@ -125,12 +133,18 @@ export class Replies {
    * @throws {RangeError} in the words of an error that is among them, or if this is no reply
    */
   push(chunk: Buffer, onReply: (reply: Reply) => void): void {
-    this.#bytes.push(chunk);
-    for (let all = this.#bytes.all; all.length > this.#leastBytes; all = this.#bytes.all) {
-      const reply = this.#next(all);
-      if (reply === undefined) return;
+    const isWhole = this.#rest.all.length === 0;
+    if (!isWhole) this.#rest.push(chunk);
+    const bytes = isWhole ? chunk : this.#rest.all;
+    let at = 0;
+    while (bytes.length - at > this.#leastBytes) {
+      const reply = this.#next(at === 0 ? bytes : bytes.subarray(at));
+      if (reply === undefined) break;
+      at += this.#length;
       onReply(reply);
     }
+    if (isWhole) this.#rest.push(chunk.subarray(at));
+    else this.#rest.shift(at);
   }
 
   /** Undefined if it is not complete. */
@@ -140,9 +154,9 @@ export class Replies {
     for (let left = 1; left > 0; left--) {
       const lineEnd = bytes.indexOf("\r\n", at);
       if (lineEnd < 0) return undefined;
-      const type = bytes.toString("latin1", at, at + 1);
+      const type = String.fromCharCode(bytes[at] ?? 0);
       const line = bytes.subarray(at + 1, lineEnd);
-      const count = Math.max(-1, Number(String(line)));
+      const count = Number(line.toString("latin1"));
       at = lineEnd + 2;
       if (type === "-") throw new RangeError(String(line));
       if (type === "*") left += Math.max(0, count);
@@ -155,7 +169,7 @@ export class Replies {
       else if (type !== "$") throw new RangeError("it does not answer as Redis does");
     }
     this.#leastBytes = 0;
-    this.#bytes.shift(at);
+    this.#length = at;
     return reply;
   }
 }
@@ -171,19 +185,17 @@ class Bytes {
     return this.#memory.subarray(this.#start, this.#end);
   }
 
-  push(bytes: string | Uint8Array): void {
-    const { all } = this;
-    const length = all.length + Buffer.byteLength(bytes);
-    if (this.#start + length > this.#memory.length) {
+  push(bytes: Uint8Array): void {
+    if (this.#end + bytes.length > this.#memory.length) {
+      const { all } = this;
       // At most half of it is full then: what is moved is not moved again soon.
-      if (2 * length > this.#memory.length) this.#memory = Buffer.allocUnsafe(2 * length);
+      const least = 2 * (all.length + bytes.length);
+      if (least > this.#memory.length) this.#memory = Buffer.allocUnsafe(least);
       this.#memory.set(all);
-      this.#start = 0;
+      [this.#start, this.#end] = [0, all.length];
     }
-    const at = this.#start + all.length;
-    if (typeof bytes === "string") this.#memory.write(bytes, at);
-    else this.#memory.set(bytes, at);
-    this.#end = this.#start + length;
+    this.#memory.set(bytes, this.#end);
+    this.#end += bytes.length;
   }
 
   shift(length: number): void {
