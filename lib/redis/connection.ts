@@ -3,12 +3,11 @@
 import { ADDRESS_ERRORS } from "../program/network.ts";
 import { explain, UserError } from "../program/system-errors.ts";
 
-const CR = 0x0d;
 /** An answer that is so late is given up, as is a connection that takes so long. */
 const LATE_MS = 5_000;
 
-/** Bytes stay as they are until `onReply` returns. */
-export type Reply = Buffer | string | number | null | Error | readonly Reply[];
+/** All values of a reply, whatever lists they are in; null is none. They stay until `onReply` returns. */
+export type Reply = readonly Buffer[];
 
 /** Commands go out in order, at once, and are answered in order. */
 export class RedisConnection {
@@ -19,10 +18,8 @@ export class RedisConnection {
   /** Once it can be written to. */
   #socket: Bun.Socket | undefined;
   #isClosed = false;
-  /** What the socket has not taken yet is [start, end). */
-  #output: Buffer = Buffer.allocUnsafe(64 << 10);
-  #start = 0;
-  #end = 0;
+  /** What the socket has not taken yet. */
+  readonly #output = new Bytes();
 
   /**
    * Connects.
@@ -34,8 +31,8 @@ export class RedisConnection {
     this.#onLost = onLost;
     const { hostname, port, protocol, username, password, pathname } = url;
     const secret = [username || "default", password].map(decodeURIComponent);
-    if (username || password) this.ask(["AUTH", ...secret], () => {});
-    if (pathname.length > 1) this.ask(["SELECT", pathname.slice(1)], () => {});
+    if (username || password) this.ask(["AUTH", ...secret]);
+    if (pathname.length > 1) this.ask(["SELECT", pathname.slice(1)]);
     const isTls = protocol === "rediss:";
     const name = hostname.replace(/^\[|\]$/g, "");
     const lost = (cause: unknown) => this.#fail(explain(cause, ADDRESS_ERRORS), cause);
@@ -63,21 +60,21 @@ export class RedisConnection {
   }
 
   /** Has a command done; its words are copied. */
-  ask(words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void): void {
+  ask(words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void = () => {}): void {
     if (this.#isClosed) return;
     this.#asked.push({ onReply, atMs: performance.now() });
     let text = `*${words.length}\r\n`;
     for (const word of words) {
-      text += `$${typeof word === "string" ? Buffer.byteLength(word) : word.length}\r\n`;
+      text += `$${Buffer.byteLength(word)}\r\n`;
       if (typeof word === "string") text += word;
       else {
-        this.#put(Buffer.from(text));
-        this.#put(word);
+        this.#output.push(Buffer.from(text));
+        this.#output.push(word);
         text = "";
       }
       text += "\r\n";
     }
-    this.#put(Buffer.from(text));
+    this.#output.push(Buffer.from(text));
     this.#write();
   }
 
@@ -92,25 +89,16 @@ export class RedisConnection {
     this.#write();
   }
 
-  #put(bytes: Uint8Array): void {
-    if (this.#start === this.#end) this.#start = this.#end = 0;
-    this.#output = enlarged(this.#output, this.#end, bytes.length);
-    this.#output.set(bytes, this.#end);
-    this.#end += bytes.length;
-  }
-
   #write(): void {
-    const length = this.#end - this.#start;
-    if (length > 0)
-      this.#start += Math.max(0, this.#socket?.write(this.#output, this.#start, length) ?? 0);
+    const { all } = this.#output;
+    if (all.length > 0)
+      this.#output.shift(Math.max(0, this.#socket?.write(all, 0, all.length) ?? 0));
   }
 
   #received(chunk: Buffer): void {
     try {
       this.#replies.push(chunk, (reply) => {
-        if (this.#isClosed) return;
-        if (reply instanceof Error) this.#fail(reply.message);
-        else this.#asked.shift()?.onReply(reply);
+        if (!this.#isClosed) this.#asked.shift()?.onReply(reply);
       });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -133,86 +121,85 @@ export class RedisConnection {
 
 /** Makes replies of bytes as they arrive. */
 export class Replies {
-  /** The start of a reply that is not complete, and how long it has to be at least. */
-  #rest: Buffer = Buffer.allocUnsafe(64 << 10);
-  #restBytes = 0;
+  /** The start of a reply that is not complete, which has to be longer than so many bytes. */
+  readonly #rest = new Bytes();
   #leastBytes = 0;
-  /** What is read, and how far it is read. */
-  #bytes: Buffer = this.#rest;
-  #at = 0;
+  /** That of the last complete one, in bytes. */
+  #length = 0;
 
   /**
    * Takes bytes, and gives each reply that they complete.
    *
-   * @throws {RangeError} if this is something else
+   * @throws {RangeError} in the words of an error that is among them, or if this is no reply
    */
   push(chunk: Buffer, onReply: (reply: Reply) => void): void {
-    this.#bytes = chunk;
-    if (this.#restBytes > 0) {
-      this.#rest = enlarged(this.#rest, this.#restBytes, chunk.length);
-      this.#restBytes += chunk.copy(this.#rest, this.#restBytes);
-      if (this.#restBytes < this.#leastBytes) return;
-      this.#bytes = this.#rest.subarray(0, this.#restBytes);
-    }
-    const bytes = this.#bytes;
-    let end = (this.#at = this.#leastBytes = 0);
-    for (let reply = this.#next(); reply !== undefined; reply = this.#next()) {
-      end = this.#at;
+    const isWhole = this.#rest.all.length === 0;
+    if (!isWhole) this.#rest.push(chunk);
+    const bytes = isWhole ? chunk : this.#rest.all;
+    let at = 0;
+    while (bytes.length - at > this.#leastBytes) {
+      const reply = this.#next(at === 0 ? bytes : bytes.subarray(at));
+      if (reply === undefined) break;
+      at += this.#length;
       onReply(reply);
     }
-    this.#leastBytes -= end;
-    this.#rest = enlarged(this.#rest, 0, bytes.length - end);
-    this.#restBytes = bytes.copy(this.#rest, 0, end);
+    if (isWhole) this.#rest.push(chunk.subarray(at));
+    else this.#rest.shift(at);
   }
 
   /** Undefined if it is not complete. */
-  #next(): Reply | undefined {
-    const bytes = this.#bytes;
-    const lineEnd = bytes.indexOf(CR, this.#at);
-    if (lineEnd < 0 || lineEnd + 2 > bytes.length) return undefined;
-    const [type, text] = [bytes[this.#at] ?? 0, bytes.toString("latin1", this.#at + 1, lineEnd)];
-    this.#at = lineEnd + 2;
-    switch (String.fromCharCode(type)) {
-      case "+":
-        return text;
-      case "-":
-        return new Error(text);
-      case ":":
-        return Number(text);
-      case "$":
-        return this.#bulk(Number(text));
-      case "*":
-        return this.#array(Number(text));
-      default:
-        throw new RangeError("it does not answer as Redis does");
+  #next(bytes: Buffer): Reply | undefined {
+    const reply: Buffer[] = [];
+    let at = 0;
+    for (let left = 1; left > 0; left--) {
+      const lineEnd = bytes.indexOf("\r\n", at);
+      if (lineEnd < 0) return undefined;
+      const type = String.fromCharCode(bytes[at] ?? 0);
+      const line = bytes.subarray(at + 1, lineEnd);
+      const count = Number(line.toString("latin1"));
+      at = lineEnd + 2;
+      if (type === "-") throw new RangeError(String(line));
+      if (type === "*") left += Math.max(0, count);
+      else if (type === "$" && count >= 0) {
+        reply.push(bytes.subarray(at, at + count));
+        at += count + 2;
+        this.#leastBytes = at - 1;
+        if (at > bytes.length) return undefined;
+      } else if (type === "+" || type === ":") reply.push(line);
+      else if (type !== "$") throw new RangeError("it does not answer as Redis does");
     }
-  }
-
-  #bulk(length: number): Reply | undefined {
-    if (length < 0) return null;
-    const [start, end] = [this.#at, this.#at + length];
-    this.#at = end + 2;
-    if (this.#at <= this.#bytes.length) return this.#bytes.subarray(start, end);
-    this.#leastBytes = this.#at;
-    return undefined;
-  }
-
-  #array(length: number): Reply | undefined {
-    if (length < 0) return null;
-    const replies: Reply[] = [];
-    while (replies.length < length) {
-      const reply = this.#next();
-      if (reply === undefined) return undefined;
-      replies.push(reply);
-    }
-    return replies;
+    this.#leastBytes = 0;
+    this.#length = at;
+    return reply;
   }
 }
 
-/** A buffer that has room for so many bytes more, with those that it has. */
-function enlarged(buffer: Buffer, filled: number, more: number): Buffer {
-  if (filled + more <= buffer.length) return buffer;
-  const larger = Buffer.allocUnsafe(2 * (filled + more));
-  buffer.copy(larger, 0, 0, filled);
-  return larger;
+/** Bytes in the order in which they came, in memory that is used again. */
+class Bytes {
+  #memory: Buffer = Buffer.allocUnsafe(64 << 10);
+  #start = 0;
+  #end = 0;
+
+  /** Stays as it is until the next `push`. */
+  get all(): Buffer {
+    return this.#memory.subarray(this.#start, this.#end);
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#end + bytes.length > this.#memory.length) {
+      const { all } = this;
+      // At most half of it is full then: what is moved is not moved again soon.
+      const least = 2 * (all.length + bytes.length);
+      if (least > this.#memory.length) this.#memory = Buffer.allocUnsafe(least);
+      this.#memory.set(all);
+      [this.#start, this.#end] = [0, all.length];
+    }
+    this.#memory.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  shift(length: number): void {
+    this.#start += length;
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+  }
 }

@@ -9,6 +9,8 @@ const BLOCK_MS = 1_000;
 /** About as much is read at a time, in bytes; but no more than so many entries. */
 const READ_BYTES = 4 << 20;
 const READ_MAX = 32;
+/** What an entry has in a reply. */
+const ENTRY_VALUES = 5;
 
 /** Where a stream is, and what is wanted of it. */
 export interface RedisStream {
@@ -27,55 +29,48 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
   const keys = ["3", key, `${key}:servers`, `${key}:names`];
   const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * lineBytesMax)));
   return (onOpen, onLost) => {
-    const close = () => {
-      adder.close();
-      reader.close();
-    };
     const lost = ({ message }: Error) => {
       close();
       onLost(...inWords(message));
     };
-    const adder = new RedisConnection(url, lost);
-    const reader = new RedisConnection(url, lost);
-    /** What Redis calls the scripts. */
-    const [join, beat, drop, add] = [JOIN, BEAT, DROP, ADD].map((script) => {
+    const [adder, reader] = [new RedisConnection(url, lost), new RedisConnection(url, lost)];
+    const close = () => {
+      adder.close();
+      reader.close();
+    };
+    const load = (script: string, onLoaded?: () => void) => {
+      adder.ask(["SCRIPT", "LOAD", script], onLoaded);
       const sha1 = new Bun.CryptoHasher("sha1").update(script).digest("hex");
-      adder.ask(["SCRIPT", "LOAD", script], script === ADD ? onOpen : () => {});
-      return ["EVALSHA", sha1, ...keys];
-    }) as [string[], string[], string[], string[]]; // as many as there are scripts
+      return (words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void) =>
+        adder.ask(["EVALSHA", sha1, ...keys, ...words], onReply);
+    };
+    const [join, beat, drop, add] = [load(JOIN), load(BEAT), load(DROP), load(ADD, onOpen)];
     return {
       join({ by, instead, number, read, keys: names }, done) {
-        adder.ask([...join, by, `${number}`, read, instead, options, ...names], (reply) => {
-          const [id, after, servers] = listOf(reply);
-          const isIn = id !== undefined && id !== null;
-          done({
-            id: isIn ? textOf(id) : undefined,
-            after: textOf(after),
-            servers: statesOf(servers),
-          });
-        });
+        const words = [by, `${number}`, read, instead, options, ...names];
+        join(words, ([id, after, ...servers]) =>
+          done({ id: String(id), after: String(after), servers: statesOf(servers) }),
+        );
       },
       add({ by, number, read, tail, lines, isPassing, requests }, done) {
-        const about = [by, `${number}`, read, tail, isPassing ? "passing" : "lines"];
-        adder.ask([...add, ...about, lines, ...requests], done);
+        const kind = isPassing ? "passing" : "lines";
+        add([by, `${number}`, read, tail, kind, lines, ...requests], done);
       },
       beat({ by, number, read, count }, done) {
-        adder.ask([...beat, by, `${number}`, read, `${count}`], (reply) => {
-          const [last, servers] = listOf(reply);
-          done(textOf(last), statesOf(servers));
-        });
+        beat([by, `${number}`, read, `${count}`], ([last, ...servers]) =>
+          done(String(last), statesOf(servers)),
+        );
       },
       drop(name, state, done) {
-        adder.ask([...drop, name, state], (reply) =>
-          done(reply === null ? undefined : listOf(reply).map(textOf)),
-        );
+        drop([name, state], ([wasDropped, ...names]) => done(wasDropped && names.map(String)));
       },
       read(after, done) {
         const words = ["XREAD", "COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", key, after];
-        reader.ask(words, (reply) => {
-          const [stream] = listOf(reply);
-          const [, entries] = listOf(stream);
-          done(listOf(entries).map(entryOf));
+        reader.ask(words, ([, ...values]) => {
+          const entries: Entry[] = [];
+          for (let at = 0; at < values.length; at += ENTRY_VALUES)
+            entries.push(entryOf(values.slice(at, at + ENTRY_VALUES)));
+          done(entries);
         });
       },
       close,
@@ -83,38 +78,18 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
   };
 }
 
-function listOf(reply: Reply | undefined): readonly Reply[] {
-  return Array.isArray(reply) ? reply : [];
-}
-
-function textOf(reply: Reply | undefined): string {
-  return String(reply ?? "");
-}
-
-function statesOf(reply: Reply | undefined): States {
-  const words = listOf(reply).map(textOf);
+function statesOf(words: Reply): States {
   const states = new Map<string, string>();
-  for (let at = 0; at < words.length; at += 2) states.set(words[at] ?? "", words[at + 1] ?? "");
+  for (let at = 0; at < words.length; at += 2) states.set(String(words[at]), String(words[at + 1]));
   for (const other of ["last", "options"]) states.delete(other);
   return states;
 }
 
-function entryOf(reply: Reply): Entry {
-  const [id, fields] = listOf(reply);
-  const [, about, , lines] = listOf(fields);
-  const [after = "", by = "", number, read = "", kind, granted = ""] = textOf(about).split(" ");
-  const run = lines instanceof Uint8Array ? lines : new Uint8Array(0);
-  const isPassing = kind === "passing";
-  return {
-    id: textOf(id),
-    after,
-    by,
-    number: Number(number),
-    read,
-    lines: run,
-    isPassing,
-    granted,
-  };
+/** Its id, and the names and values of its fields. */
+function entryOf([id, , about, , lines = Buffer.alloc(0)]: Reply): Entry {
+  const [after = "", by = "", number, read = "", kind, granted = ""] = String(about).split(" ");
+  const place = { id: String(id), after, by, number: Number(number), read };
+  return { ...place, lines, isPassing: kind === "passing", granted };
 }
 
 const TOO_LONG = "redis takes no line that is so long (proto-max-bulk-len)";

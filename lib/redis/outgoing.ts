@@ -2,9 +2,11 @@
 
 import type { Reservations } from "../extras/part.ts";
 import type { Author } from "../room/order.ts";
-import type { Entry } from "./stream.ts";
+import { compareIds, type Entry } from "./stream.ts";
 
 const NOTHING = new Uint8Array(0);
+/** A batch takes no more once it has such a part of what may be sent before all have read it. */
+const BATCHES = 32;
 
 /** Lines of one author, or none; or a request. */
 export interface Piece {
@@ -19,13 +21,17 @@ export interface Piece {
   readonly answer?: (granted: boolean | undefined) => void;
 }
 
-/** What goes into the stream at a time; it may have to be added again, under another number. */
+/** What goes into the stream at a time: lines of one kind that follow each other in memory. */
 export interface Batch {
-  readonly pieces: readonly Piece[];
-  readonly lines: Uint8Array;
-  readonly isPassing: boolean;
-  readonly sinceMs: number;
+  readonly pieces: Piece[];
+  lines: Uint8Array;
+  isPassing: boolean;
+  /** Since when it waits to come back, in ms. */
+  sinceMs?: number;
+  /** 0 while it was never sent, and grows; when it is sent again, it has another one. */
   number: number;
+  /** Whether it is on its way, over this connection. */
+  isSent: boolean;
 }
 
 export class Outgoing {
@@ -51,25 +57,26 @@ export class Outgoing {
   number = 0;
   /** How many pieces have no place yet. */
   pieces = 0;
+  /** How many bytes are not with all servers. */
+  bytes = 0;
   readonly #claims = new Map<string, { isGranted: boolean }>();
   readonly #batchBytes: number;
-  /** What is taken and not in the log; twice as much as that may be, so that no piece is in two parts. */
+  /** What is taken and not in the log; twice as much as that may be, so that no run is in two parts. */
   readonly #ring: Uint8Array;
   #ringEnd = 0;
-  #unsent: Piece[] = [];
-  /** Those that have not come back, oldest first; `#sent` of them are on their way. */
+  /** Those that have not come back, oldest first. */
   #batches: Batch[] = [];
-  #sent = 0;
+  /** Those that have, and that not all servers have in their logs. */
+  #unread: { readonly id: string; readonly bytes: number }[] = [];
   readonly #wake: () => void;
 
   /**
    * @param bytesMax the most bytes that are not in the log
-   * @param batchBytes a batch takes no more once it has so many
    * @param wake told that there is something besides lines
    */
-  constructor(bytesMax: number, batchBytes: number, wake: () => void) {
+  constructor(bytesMax: number, wake: () => void) {
     this.#ring = new Uint8Array(2 * bytesMax);
-    this.#batchBytes = batchBytes;
+    this.#batchBytes = bytesMax / BATCHES;
     this.#wake = wake;
   }
 
@@ -79,42 +86,64 @@ export class Outgoing {
     return granted.map(([key]) => key);
   }
 
-  /** Since when the oldest batch has waited to come back, in ms. */
+  /** Since when the oldest batch waits to come back, in ms. */
   get sinceMs(): number | undefined {
     return this.#batches[0]?.sinceMs;
   }
 
   append(author: Author, run: Uint8Array): void {
+    const { isPassing = false } = author;
     const ring = this.#ring;
     if (this.#ringEnd + run.length > ring.length) this.#ringEnd = 0;
     const start = this.#ringEnd;
     ring.set(run, start);
     this.#ringEnd += run.length;
-    const last = this.#unsent.at(-1);
-    const lastStart = last?.run.byteOffset ?? 0;
-    const isMore = last?.author === author && lastStart + last.run.length === start;
-    if (isMore && this.#ringEnd - lastStart <= this.#batchBytes)
-      last.run = ring.subarray(lastStart, this.#ringEnd);
-    else this.add({ author, run: ring.subarray(start, this.#ringEnd) });
+    this.bytes += run.length;
+    let batch = this.#growing();
+    const { byteOffset, length } = batch.lines;
+    const isNext = batch.isPassing === isPassing && byteOffset + length === start;
+    if (length > 0 && (!isNext || length >= this.#batchBytes)) batch = this.#begin();
+    batch.isPassing = isPassing;
+    batch.lines = ring.subarray(start - batch.lines.length, this.#ringEnd);
+    const last = batch.pieces.at(-1);
+    if (last?.author === author) last.run = ring.subarray(last.run.byteOffset, this.#ringEnd);
+    else this.#put(batch, { author, run: ring.subarray(start, this.#ringEnd) });
   }
 
-  /** Adds to what is sent next. */
-  add(piece: Partial<Piece>): void {
-    const { author = { lastRun: -1 }, run = NOTHING } = piece;
-    this.#unsent.push({ ...piece, author, run });
+  /** Adds what has no lines to what is sent next. */
+  add(piece: Pick<Piece, "done" | "request" | "answer">): void {
+    this.#put(this.#growing(), { ...piece, author: { lastRun: -1 }, run: NOTHING });
+    this.#wake();
+  }
+
+  #put(batch: Batch, piece: Piece): void {
+    batch.pieces.push(piece);
     this.pieces++;
-    // Lines come within a turn.
-    if (run.length === 0) this.#wake();
+  }
+
+  /** The batch that is sent last, and was not sent yet. */
+  #growing(): Batch {
+    const last = this.#batches.at(-1);
+    return last?.number === 0 ? last : this.#begin();
+  }
+
+  #begin(): Batch {
+    const batch = { pieces: [], lines: NOTHING, isPassing: false, number: 0, isSent: false };
+    this.#batches.push(batch);
+    return batch;
   }
 
   /** The next batches, at most so many; an empty one if there is none, and one is needed. */
   take(most: number, isNeeded: boolean, nowMs: number): readonly Batch[] {
-    const end = this.#sent + most;
-    while (this.#unsent.length > 0 && this.#batches.length < end) this.#makeBatch(nowMs);
-    if (isNeeded && most > 0 && this.#sent === this.#batches.length) this.#makeBatch(nowMs);
-    const batches = this.#batches.slice(this.#sent, end);
-    this.#sent += batches.length;
-    for (const batch of batches) batch.number = ++this.number;
+    let next = this.#batches.findIndex(({ isSent }) => !isSent);
+    if (next < 0) next = this.#batches.length;
+    if (isNeeded && most > 0 && next === this.#batches.length) this.#begin();
+    const batches = this.#batches.slice(next, next + most);
+    for (const batch of batches) {
+      batch.sinceMs ??= nowMs;
+      batch.number = ++this.number;
+      batch.isSent = true;
+    }
     return batches;
   }
 
@@ -123,49 +152,33 @@ export class Outgoing {
    *
    * @param isLate whether this server has joined again since: it may have been considered down before
    */
-  takeBack({ number, granted }: Entry, isLate: boolean): readonly Piece[] | undefined {
+  takeBack({ id, number, granted, lines }: Entry, isLate: boolean): readonly Piece[] | undefined {
     if (number !== this.#batches[0]?.number) return undefined;
     const pieces = this.#batches.shift()?.pieces ?? [];
-    // One that was sent over a lost connection may come back before it is sent again.
-    this.#sent = Math.max(0, this.#sent - 1);
     this.pieces -= pieces.length;
+    if (lines.length > 0) this.#unread.push({ id, bytes: lines.length });
     const answers = pieces.flatMap(({ answer }) => answer ?? []);
     for (const [at, answer] of answers.entries()) answer(isLate ? undefined : granted[at] === "1");
     return pieces;
   }
 
+  /** All servers have what is before an id, and that. */
+  release(id: string): void {
+    while (this.#unread[0] && compareIds(this.#unread[0].id, id) <= 0)
+      this.bytes -= this.#unread.shift()?.bytes ?? 0;
+  }
+
   /** What has not come back is sent again. */
   sendAgain(): void {
-    this.#sent = 0;
+    for (const batch of this.#batches) batch.isSent = false;
   }
 
   /** Forgets everything; returns what has no place. */
   clear(): readonly Piece[] {
-    const unplaced = [...this.#batches.flatMap(({ pieces }) => pieces), ...this.#unsent];
-    [this.#batches, this.#unsent] = [[], []];
-    this.#sent = this.pieces = 0;
+    const unplaced = this.#batches.flatMap(({ pieces }) => pieces);
+    [this.#batches, this.#unread] = [[], []];
+    this.pieces = this.bytes = 0;
     this.#claims.clear();
     return unplaced;
-  }
-
-  /** Makes a batch of the oldest pieces: lines of one kind, and no more once they are so many. */
-  #makeBatch(sinceMs: number): void {
-    let count = 0;
-    let [start, end] = [0, 0];
-    let kind: boolean | undefined;
-    for (const { author, run } of this.#unsent) {
-      const { isPassing = false } = author;
-      if (run.length > 0) {
-        const isNext = kind === undefined || (isPassing === kind && run.byteOffset === end);
-        if (!isNext || end - start >= this.#batchBytes) break;
-        if (kind === undefined) start = run.byteOffset;
-        kind = isPassing;
-        end = run.byteOffset + run.length;
-      }
-      count++;
-    }
-    const pieces = this.#unsent.splice(0, count);
-    const lines = this.#ring.subarray(start, end);
-    this.#batches.push({ pieces, lines, isPassing: kind ?? false, sinceMs, number: 0 });
   }
 }

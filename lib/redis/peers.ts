@@ -28,20 +28,17 @@ export class Peers {
     this.#peers.clear();
   }
 
-  /**
-   * Looks at all that there are; returns those that are gone and were silent before: another server
-   * considers them down.
-   */
-  look(servers: States): string[] {
+  /** Looks at all others that there are; returns those that are gone and were silent before. */
+  look(servers: States, own: string): string[] {
     const before = this.#peers;
     this.#peers = new Map();
     for (const [name, state] of servers) {
       const last = before.get(name);
-      const isSame = last?.state === state;
-      const silentLooks = isSame ? last.silentLooks + 1 : 0;
-      const isUp = last !== undefined && !isSame;
+      const silentLooks = last?.state === state ? last.silentLooks + 1 : 0;
+      const isUp = last !== undefined && silentLooks === 0;
       this.#peers.set(name, { state, read: state.split(" ")[1] ?? START, silentLooks, isUp });
     }
+    this.#peers.delete(own);
     const gone = [...before].filter(([name]) => !servers.has(name));
     // One that has joined meanwhile is there at the next look.
     for (const [name, peer] of gone)
@@ -62,11 +59,10 @@ export class Peers {
     return silent.map(([name, { state }]) => [name, state]);
   }
 
-  /** How far all have read, this server included. */
-  tail(own: string): string {
-    let tail = own;
-    for (const { read } of this.#peers.values()) if (compareIds(read, tail) < 0) tail = read;
-    return tail;
+  /** How far all have read, if these are the ids up to which this server has. */
+  tail(...own: readonly string[]): string {
+    const reads = [...this.#peers.values()].map(({ read }) => read);
+    return [...own, ...reads].reduce((tail, id) => (compareIds(id, tail) < 0 ? id : tail));
   }
 }
 
@@ -81,8 +77,7 @@ interface Mark {
 /** Where that begins, as far as one server knows, which counts what it reads. */
 export class Kept {
   readonly #max: KeptMax;
-  #bytes = 0;
-  #historyBytes = 0;
+  #read = { bytes: 0, historyBytes: 0 };
   #marks: Mark[] = [];
 
   constructor(max: KeptMax) {
@@ -90,10 +85,8 @@ export class Kept {
   }
 
   /** Begins with all that there is. */
-  begin(nowMs: number): void {
-    this.#marks = [
-      { id: START, bytes: this.#bytes, historyBytes: this.#historyBytes, atMs: nowMs },
-    ];
+  begin(atMs: number): void {
+    this.#marks = [{ ...this.#read, id: START, atMs }];
   }
 
   get start(): string {
@@ -101,24 +94,26 @@ export class Kept {
   }
 
   get bytes(): number {
-    return this.#bytes - (this.#marks[0]?.bytes ?? 0);
+    return this.#read.bytes - (this.#marks[0]?.bytes ?? 0);
   }
 
   /** The next entry was read. */
-  add({ id, lines, isPassing }: Entry, nowMs: number): void {
-    const step = this.#max.bytes / STEPS;
-    const mark = { id, bytes: this.#bytes, historyBytes: this.#historyBytes, atMs: nowMs };
-    if (mark.bytes - (this.#marks.at(-1)?.bytes ?? 0) >= step) this.#marks.push(mark);
-    this.#bytes += lines.length + ENTRY_BYTES;
-    if (!isPassing) this.#historyBytes += lines.length;
+  add({ id, lines, isPassing }: Entry, atMs: number): void {
+    const { bytes, historyBytes } = this.#read;
+    if (bytes - (this.#marks.at(-1)?.bytes ?? 0) >= this.#max.bytes / STEPS)
+      this.#marks.push({ bytes, historyBytes, id, atMs });
+    this.#read = {
+      bytes: bytes + lines.length + ENTRY_BYTES,
+      historyBytes: historyBytes + (isPassing ? 0 : lines.length),
+    };
   }
 
   /** Forgets what need not be kept any more. */
   forget(nowMs: number): void {
     const { bytes, ms, historyBytes } = this.#max;
     const isEnough = (next: Mark) => {
-      const keptBytes = this.#bytes - next.bytes;
-      const isHistory = this.#historyBytes - next.historyBytes < historyBytes;
+      const keptBytes = this.#read.bytes - next.bytes;
+      const isHistory = this.#read.historyBytes - next.historyBytes < historyBytes;
       if (isHistory && keptBytes < Math.max(bytes, 4 * historyBytes)) return false;
       return keptBytes >= bytes || nowMs - next.atMs >= ms;
     };

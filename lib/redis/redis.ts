@@ -91,8 +91,8 @@ async function check(url: URL, bytesMax: number, onWarning: Context["onWarning"]
   const ask = (...words: string[]) =>
     Promise.race([new Promise<Reply>((done) => redis.ask(words, done)), lost.promise]);
   try {
-    const info = String(await ask("INFO"));
-    const told = (what: string) => new RegExp(`^${what}:(.*)\r`, "m").exec(info)?.[1] ?? "";
+    const [info] = (await ask("INFO")).map(String);
+    const told = (what: string) => new RegExp(`^${what}:(.*)\r`, "m").exec(info ?? "")?.[1] ?? "";
     const version = told("redis_version");
     if (!Bun.semver.satisfies(version, `>=${VERSION_MIN}`))
       throw new UserError(`it is too old, ${version}: Redis ${VERSION_MIN} or later is needed`);
@@ -100,8 +100,8 @@ async function check(url: URL, bytesMax: number, onWarning: Context["onWarning"]
     const policy = told("maxmemory_policy");
     if (policy.startsWith("allkeys")) mayForget(`maxmemory-policy is ${policy}`, "evicts the room");
     // Who may not ask that is told by an error once there is such a line.
-    const limit = await ask("CONFIG", "GET", "proto-max-bulk-len").catch(() => "");
-    const [, bytes = Infinity] = String(limit).split(",").map(Number);
+    const limit = await ask("CONFIG", "GET", "proto-max-bulk-len").catch(() => []);
+    const [, bytes = Infinity] = limit.map(String).map(Number);
     if (bytes < bytesMax)
       throw new UserError(`--max-line needs a proto-max-bulk-len of ${bytesMax}, not ${bytes}`);
   } catch (cause) {

@@ -52,7 +52,7 @@ local why = objection(before < tonumber(number))
 if why then return why end
 for _, other in ipairs(redis.call('HKEYS', servers)) do
   local isOther = other ~= 'last' and other ~= 'options' and other ~= name and other ~= instead
-  if isOther and common ~= options then return {false, common, redis.call('HGETALL', servers)} end
+  if isOther and common ~= options then return {'', common, redis.call('HGETALL', servers)} end
 end
 for i = 6, #ARGV do
   local owner = redis.call('HGET', names, ARGV[i])
@@ -96,6 +96,6 @@ if why then return why end
 redis.call('HSET', servers, name, number .. ' ' .. read .. ' ' .. ARGV[4])
 return {last, redis.call('HGETALL', servers)}`;
 
-/** Forgets a server, if it is still as it was long ago; returns the names of its members. */
+/** Forgets a server, if it is still as it was long ago; then, returns so, and the names of its members. */
 export const DROP = `${COMMON}
-return found[1] == ARGV[2] and forget(name)`;
+return found[1] == ARGV[2] and {1, forget(name)}`;

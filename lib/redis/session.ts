@@ -15,7 +15,6 @@ import { within } from "../program/timeout.ts";
 import type { Room } from "../room/room.ts";
 import { StreamOrder } from "./stream-order.ts";
 import type { Joined, NewEntry, SessionOptions, States, StreamLink, Trouble } from "./stream.ts";
-import { compareIds, START } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** The most batches without an answer at a time; under load, the next one grows meanwhile. */
@@ -35,13 +34,9 @@ export class Session implements Part {
   #starting: PromiseWithResolvers<void> | undefined;
   /** None while Redis is away. */
   #link: StreamLink | undefined;
-  #retryAtMs = 0;
-  /** When it tells that it is there, or tries to join; never while that has no answer. */
-  #beatAtMs = NEVER;
+  /** When it connects; then, when it tries to join, or tells that it is there: never while it waits. */
+  #dueAtMs = 0;
   #beats = 0;
-  #hasJoined = false;
-  /** The last entry that is known to be there. */
-  #last = START;
   /** What it was called when it was here last. */
   #name = "";
   #unanswered = 0;
@@ -53,9 +48,8 @@ export class Session implements Part {
   #hasLeft = false;
 
   constructor(options: SessionOptions) {
-    const { takenBytesMax, kept } = options;
     this.#options = options;
-    this.order = new StreamOrder(takenBytesMax, kept, (now) => this.#flush(now));
+    this.order = new StreamOrder(options, (now) => this.#flush(now));
     this.reservations = this.order.outgoing.reservations;
   }
 
@@ -69,13 +63,13 @@ export class Session implements Part {
   }
 
   figures(): readonly Figure[] {
-    const { now, waitingMs, takenBytes, peers, kept } = this.order;
-    const lagMs = this.#away ? now - this.#away.sinceMs : waitingMs;
+    const { now, outgoing, peers, kept } = this.order;
+    const lagMs = now - (this.#away?.sinceMs ?? outgoing.sinceMs ?? now);
     return [
       ["linechat_stream_up", "Whether Redis is there, 1, or away, 0.", this.ailment() ? 0 : 1],
       ["linechat_stream_servers", "Servers that share the room.", peers.count + 1],
       ["linechat_stream_lag_seconds", "Wait of the oldest line sent here.", lagMs / 1000],
-      ["linechat_stream_owed_bytes", "Sent here and not with all servers yet.", takenBytes],
+      ["linechat_stream_owed_bytes", "Sent here and not with all servers yet.", outgoing.bytes],
       ["linechat_stream_kept_bytes", "Kept in Redis for servers that come back.", kept.bytes],
     ];
   }
@@ -105,90 +99,79 @@ export class Session implements Part {
   /** Ends at once; what is not known to have its place by then counts as lost. */
   end(): void {
     this.#disconnect();
-    this.#abandon(!this.#hasLeft);
+    this.order.abandon(!this.#hasLeft);
   }
 
-  /** Connects when it is time, tells that it is there, adds and reads. */
+  /** Connects, joins or tells that it is there, when it is time; adds and reads. */
   #flush(now: number): number {
     if (this.#onLeft) return NEVER;
-    if (this.#link === undefined && now >= this.#retryAtMs) this.#connect();
-    if (now >= this.#beatAtMs) this.#beat();
-    if (this.#hasJoined) this.#addAndRead();
-    return this.#link === undefined ? this.#retryAtMs : this.#beatAtMs;
+    if (now >= this.#dueAtMs) {
+      this.#dueAtMs = NEVER;
+      if (this.#link) this.#beat(this.#link);
+      else
+        this.#link = this.#options.open(
+          () => this.#wakeIn(0),
+          (trouble, why) => this.#onLost(trouble, why),
+        );
+    }
+    if (this.#link && this.order.joinedAt !== undefined) this.#addAndRead(this.#link);
+    return this.#dueAtMs;
   }
 
-  #connect(): void {
-    const onOpen = () => {
-      this.#beatAtMs = this.order.now;
-      this.order.room?.wake(0);
-    };
-    this.#link = this.#options.open(onOpen, (trouble, why) => this.#onLost(trouble, why));
+  #wakeIn(ms: number): void {
+    const { now, room } = this.order;
+    this.#dueAtMs = now + ms;
+    room?.wake(0);
   }
 
-  #beat(): void {
+  #beat(link: StreamLink): void {
     const { order } = this;
-    this.#beatAtMs = NEVER;
-    if (this.#hasJoined) {
-      const { name: by, read, outgoing } = order;
-      const { number } = outgoing;
-      this.#link?.beat({ by, number, read, count: ++this.#beats }, (last, servers) => {
-        this.#last = last;
+    if (order.joinedAt !== undefined)
+      link.beat({ ...order.progress, count: ++this.#beats }, (last, servers) => {
+        order.last = last;
         this.#look(servers);
       });
-    } else {
-      const { newName, kept } = this.#options;
-      const joining = order.joining(newName, kept.historyBytes > 0);
-      this.#link?.join(joining, (joined) => {
-        if (this.#onJoined(joined)) this.#look(joined.servers);
+    else
+      link.join(order.joining(), (joined) => {
+        const why = this.#objection(joined);
+        if (why) this.#onLost(order.isMember ? "out of sync" : "cannot share the room", why);
+        else this.#look(joined.servers);
       });
-    }
   }
 
-  /** Returns whether it may join; if not yet, it looks whether the others are up. */
-  #onJoined({ id, after }: Joined): boolean {
+  /** Has joined; or returns why it cannot. If that is not sure, it looks whether the others are up. */
+  #objection({ id, after }: Joined): string | undefined {
     const { order } = this;
-    const { kept, options } = this.#options;
-    const why = `the other servers run with ${after}, this one with ${options}`;
-    if (id !== undefined) {
-      this.#hasJoined = true;
-      this.#last = id;
-      order.peers.clear();
-      order.joined(id, kept.historyBytes > 0 ? START : after);
-    } else if (order.isMember) this.#onLost("out of sync", why);
-    else if (order.peers.areUp) this.#onLost("cannot share the room", why);
-    return this.#link !== undefined;
+    if (id !== "") return order.joined(id, after);
+    if (order.isMember || order.peers.areUp)
+      return `the other servers run with ${after}, this one with ${this.#options.options}`;
+    return undefined;
   }
 
   /** Sees which of the others are still there. */
   #look(servers: States): void {
     const { order } = this;
-    const { report } = this.#options;
-    const others = new Map(servers);
-    others.delete(order.name);
-    const down = (name: string) => report(`server ${name} is considered down`);
-    order.look(others).forEach(down);
+    const down = (name: string) => this.#options.report(`server ${name} is considered down`);
+    order.look(servers).forEach(down);
     for (const [name, state] of order.peers.silent)
       this.#link?.drop(name, state, (keys) => {
         if (keys) down(name);
         this.reservations.onDown?.(keys ?? []);
       });
-    this.#beatAtMs = order.now + BEAT_MS;
-    order.room?.wake(0);
+    this.#wakeIn(BEAT_MS);
   }
 
-  #addAndRead(): void {
+  #addAndRead(link: StreamLink): void {
     const { order } = this;
     if (order.isHere)
       for (const entry of order.take(UNANSWERED_MAX - this.#unanswered)) this.#add(entry);
     if (this.#isReading || order.isHeldUp()) return;
     this.#isReading = true;
-    const last = this.#last;
-    this.#link?.read(order.position, (entries) => {
-      const { isHere, position } = order;
+    const { isHere, last, position } = order;
+    link.read(position, (entries) => {
       this.#isReading = false;
       order.room?.wake(0);
-      const isLost = entries.length === 0 && compareIds(last, position) > 0;
-      const why = isLost ? `redis has forgotten what follows ${position}` : order.receive(entries);
+      const why = order.receive(entries, last);
       if (why) this.#onLost("out of sync", why);
       else if (order.isHere && !isHere) this.#onHere();
     });
@@ -222,28 +205,22 @@ export class Session implements Part {
     const { order } = this;
     const { room, report } = this.#options;
     this.#disconnect();
-    this.#retryAtMs = order.now + RETRY_MS;
     this.#away ??= { sinceMs: order.now };
     if (this.#starting)
       this.#starting.reject(new UserError(`cannot share the room ${room}: ${why}`));
     else if (trouble !== this.#away.trouble) report(`${trouble}: ${why}`);
     // No member is to receive what does not follow; those that join next receive what follows that.
-    if (trouble === "out of sync") this.#abandon(true);
+    if (trouble === "out of sync") order.abandon(true);
     else this.#away.trouble = trouble;
     this.#onLeft?.();
-    order.room?.wake(0);
+    this.#wakeIn(RETRY_MS);
   }
 
   #disconnect(): void {
     this.#link?.close();
     this.#link = undefined;
-    this.#hasJoined = this.order.isHere = this.#isReading = false;
-    this.#beatAtMs = NEVER;
+    this.order.joinedAt = undefined;
+    this.#isReading = false;
     this.#unanswered = 0;
-  }
-
-  #abandon(haveNoPlace: boolean): void {
-    const lines = this.order.abandon(haveNoPlace);
-    if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 }

@@ -18,17 +18,16 @@ import {
   compareIds,
   type Entry,
   type Joining,
-  type KeptMax,
   type NewEntry,
+  type Progress,
+  type SessionOptions,
   START,
   type States,
 } from "./stream.ts";
 
 /** While so many pieces wait for their place, nobody can send or join: each that joins would leave. */
 const PIECES_MAX = 32 << 10;
-/** A batch takes no more once it has such a part of what may be sent before all have read it. */
-const BATCHES = 32;
-/** The others are told of each such part of that. */
+/** The others are told of each such part of what may be sent before all have read it. */
 const TELLS = 8;
 const OUT_OF_SYNC = { reason: "out of sync", message: DISCONNECTS.outOfSync };
 
@@ -39,38 +38,37 @@ export class StreamOrder implements Order {
   name = "";
   /** Whether this server has everything that was sent since it joined first. */
   isMember = false;
-  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
-  isHere = false;
+  /** Where it has joined; undefined until it has, over this connection. */
+  joinedAt: string | undefined;
   readonly outgoing: Outgoing;
   readonly peers = new Peers();
   readonly kept: Kept;
   /** Does the work of a turn: that of the `Session`. */
   readonly flush: (now: number) => number;
-  /** How many bytes were taken, ever, and how many of these are not with all servers. */
+  /** How many bytes were taken, ever. */
   head = 0;
-  takenBytes = 0;
+  /** The last entry that is known to be there. */
+  last = START;
   /** The last entry received; the last one of which all is in the log, and where that ends there. */
   position = START;
   read = START;
   #readHead = 0;
   /** Where that ended when the others were told of it. */
   #toldHead = 0;
-  readonly #takenBytesMax: number;
-  /** Where this server has joined. */
-  #joinedAt = START;
-  /** Those that have come back, and that not all servers have in their logs. */
-  #unread: { id: string; bytes: number }[] = [];
+  readonly #options: SessionOptions;
+  /** Where it begins: with all that there is, as history, or "", with what follows its joining. */
+  readonly #past: string;
   /** What has its place and waits for room in the log. */
   #placed: Piece[] = [];
   /** Authors of what was sent at other servers. */
   readonly #others: Author = { lastRun: -1 };
   readonly #passingOthers: Author = { lastRun: -1, isPassing: true };
 
-  /** @param takenBytesMax the most bytes taken that a server has not read yet */
-  constructor(takenBytesMax: number, kept: KeptMax, flush: (now: number) => number) {
-    this.#takenBytesMax = takenBytesMax;
-    const batchBytes = takenBytesMax / BATCHES;
-    this.outgoing = new Outgoing(takenBytesMax, batchBytes, () => this.room?.wake(0));
+  constructor(options: SessionOptions, flush: (now: number) => number) {
+    const { takenBytesMax, kept } = options;
+    this.#options = options;
+    this.#past = kept.historyBytes > 0 ? START : "";
+    this.outgoing = new Outgoing(takenBytesMax, () => this.room?.wake(0));
     this.kept = new Kept(kept);
     this.flush = flush;
   }
@@ -79,8 +77,18 @@ export class StreamOrder implements Order {
     return this.room?.now() ?? 0;
   }
 
+  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
+  get isHere(): boolean {
+    return this.joinedAt !== undefined && compareIds(this.position, this.joinedAt) >= 0;
+  }
+
+  get progress(): Progress {
+    return { by: this.name, number: this.outgoing.number, read: this.read };
+  }
+
   get freeBytes(): number {
-    return this.outgoing.pieces < PIECES_MAX ? this.#takenBytesMax - this.takenBytes : 0;
+    const { takenBytesMax } = this.#options;
+    return this.outgoing.pieces < PIECES_MAX ? takenBytesMax - this.outgoing.bytes : 0;
   }
 
   get refusal(): string | undefined {
@@ -95,16 +103,9 @@ export class StreamOrder implements Order {
     return this.#placed.length > 0;
   }
 
-  /** How long the oldest batch has waited to come back, in ms. */
-  get waitingMs(): number {
-    const { now } = this;
-    return now - (this.outgoing.sinceMs ?? now);
-  }
-
   append(author: Author, run: Uint8Array): void {
     this.outgoing.append(author, run);
     this.head += run.length;
-    this.takenBytes += run.length;
   }
 
   after(done: () => void): void {
@@ -118,45 +119,48 @@ export class StreamOrder implements Order {
    * even without lines, which tells the others how far this server has read.
    */
   take(most: number): readonly NewEntry[] {
-    const isMuch = this.#readHead - this.#toldHead >= this.#takenBytesMax / TELLS;
+    const isMuch = this.#readHead - this.#toldHead >= this.#options.takenBytesMax / TELLS;
     const batches = this.outgoing.take(most, isMuch, this.now);
     if (batches.length > 0) this.#toldHead = this.#readHead;
     this.kept.forget(this.now);
-    const [by, read, { start }] = [this.name, this.read, this.kept];
-    const living = this.peers.tail(read);
-    const tail = compareIds(start, living) < 0 ? start : living;
+    const { progress, kept, peers } = this;
+    const tail = peers.tail(progress.read, kept.start);
     return batches.map(({ number, lines, isPassing, pieces }) => {
       const requests = pieces.flatMap(({ request }) => request ?? []);
-      return { by, number, read, tail, lines, isPassing, requests };
+      return { ...progress, number, tail, lines, isPassing, requests };
     });
   }
 
-  /**
-   * What to join with: as the same server, for which the stream goes on where it was, or as a new one.
-   *
-   * @param newName gives a name that no server has had
-   * @param withPast whether it reads all that there is, as history
-   */
-  joining(newName: () => string, withPast: boolean): Joining {
-    const { isMember, outgoing } = this;
-    const instead = isMember ? "" : this.name;
-    const past = withPast ? START : "";
-    if (!isMember) this.name = newName();
-    const [by, number, { keys }] = [this.name, ++outgoing.number, outgoing];
-    return { by, instead, number, read: isMember ? this.read : past, keys };
+  /** What to join with: as the same server, for which the stream goes on where it was, or as a new one. */
+  joining(): Joining {
+    const instead = this.isMember ? "" : this.name;
+    if (!this.isMember) this.name = this.#options.newName();
+    this.outgoing.number++;
+    const read = this.isMember ? this.read : this.#past;
+    return { ...this.progress, read, instead, keys: this.outgoing.keys };
   }
 
-  /** It has joined; once it has read that, it is here. */
-  joined(id: string, from: string): void {
+  /** It has joined, and is here once it has read that; returns why it is out of sync, if it is. */
+  joined(id: string, after: string): string | undefined {
+    if (this.isMember && compareIds(id, this.position) <= 0)
+      return `redis has forgotten what was before ${this.position}`;
+    this.joinedAt = this.last = id;
     this.outgoing.sendAgain();
-    this.#joinedAt = id;
-    if (this.isMember) return;
-    this.position = this.read = from;
+    this.peers.clear();
+    if (this.isMember) return undefined;
+    this.position = this.read = this.#past || after;
     this.kept.begin(this.now);
+    return undefined;
   }
 
-  /** Takes in entries; returns why this server is out of sync, if one does not follow. */
-  receive(entries: readonly Entry[]): string | undefined {
+  /**
+   * Takes in what there is; returns why this server is out of sync, if something does not follow.
+   *
+   * @param last what was known to be there before
+   */
+  receive(entries: readonly Entry[], last: string): string | undefined {
+    if (entries.length === 0 && compareIds(last, this.position) > 0)
+      return `redis has forgotten what follows ${this.position}`;
     for (const entry of entries) {
       const why = this.#receive(entry);
       if (why) return why;
@@ -169,21 +173,21 @@ export class StreamOrder implements Order {
 
   #receive(entry: Entry): string | undefined {
     const { id, after, by, lines, isPassing } = entry;
+    const { isHere } = this;
     const isOwn = by === this.name;
     // Of what was before it joined first, only the last part is there; that it joined has to be.
     const isGap = after !== this.position && this.position !== START;
-    if (isGap || (!this.isHere && compareIds(id, this.#joinedAt) > 0))
+    if (isGap || (!isHere && compareIds(id, this.joinedAt ?? START) > 0))
       return `${id} in redis follows ${after}, and not ${this.position}`;
     this.position = id;
     this.kept.add(entry, this.now);
-    const own = isOwn && this.outgoing.takeBack(entry, !this.isHere);
+    const own = isOwn && this.outgoing.takeBack(entry, !isHere);
     if (own) this.#placed.push(...own);
     else if (isOwn && lines.length > 0) return `${id} in redis is not what was sent here`;
     else if (lines.length > 0)
       this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
-    if (own && lines.length > 0) this.#unread.push({ id, bytes: lines.length });
     if (!isOwn) this.peers.received(entry);
-    if (id === this.#joinedAt) this.isMember = this.isHere = true;
+    this.isMember ||= this.isHere;
     return undefined;
   }
 
@@ -207,36 +211,28 @@ export class StreamOrder implements Order {
     if (this.read === this.position || this.isHeldUp()) return;
     this.read = this.position;
     this.#readHead = log.head;
-    this.#release();
+    this.outgoing.release(this.peers.tail(this.read));
   }
 
   /** Looks at all other servers; returns those that another one considers down. */
   look(servers: States): string[] {
-    const down = this.peers.look(servers);
-    this.#release();
-    return down;
+    const gone = this.peers.look(servers, this.name);
+    this.outgoing.release(this.peers.tail(this.read));
+    return gone;
   }
 
-  /** What is with all servers now is counted no more. */
-  #release(): void {
-    const tail = this.peers.tail(this.read);
-    while (this.#unread[0] && compareIds(this.#unread[0].id, tail) <= 0)
-      this.takenBytes -= this.#unread.shift()?.bytes ?? 0;
-  }
-
-  /** Forgets everything, and disconnects all members; returns how many of their lines are lost. */
-  abandon(areBatchesLost: boolean): number {
+  /** Forgets everything, disconnects all members, and reports how many of their lines are lost. */
+  abandon(areBatchesLost: boolean): void {
     const placed = this.#placed;
     const unplaced = this.outgoing.clear();
-    [this.#placed, this.#unread] = [[], []];
-    this.takenBytes = 0;
-    this.isMember = this.isHere = false;
+    this.#placed = [];
+    this.isMember = false;
     this.peers.clear();
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
     this.room?.restart(OUT_OF_SYNC, lose);
     for (const { done } of [...placed, ...unplaced]) done?.();
     for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
-    return lines;
+    if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 }

@@ -3,14 +3,18 @@
 /** The id of nothing: what follows it is all there is. */
 export const START = "0-0";
 
-/** What a server adds at a time. */
-export interface NewEntry {
+/** Where a server is when it asks for something. */
+export interface Progress {
   /** The server, by the name it has given itself. */
   readonly by: string;
-  /** One more than that of what it added before; those of its joining count too. */
+  /** That of what it added last: one more each time, its joinings included. */
   readonly number: number;
-  /** The id up to which the server has everything in its log. */
+  /** The id up to which it has everything in its log. */
   readonly read: string;
+}
+
+/** What a server adds at a time. */
+export interface NewEntry extends Progress {
   /** What is before this id may be forgotten. */
   readonly tail: string;
   /** Whole lines of one kind, or none. */
@@ -34,25 +38,23 @@ export interface Entry extends Omit<NewEntry, "tail" | "requests"> {
 /** For each server that is not considered down, by its name: number, read, and what else changes. */
 export type States = ReadonlyMap<string, string>;
 
-/** Counts those of a server; its number is that of what it added last. */
-export interface Heartbeat extends Pick<NewEntry, "by" | "number" | "read"> {
+export interface Heartbeat extends Progress {
+  /** How many there were. */
   readonly count: number;
 }
 
-/** With what a server joins: for the first time, or after it has lost its connection. */
-export interface Joining extends Pick<NewEntry, "by" | "number"> {
+/** With what a server joins; `read` is "" if it begins with what follows that. */
+export interface Joining extends Progress {
   /** The server that it was before and is not any more, or "". */
   readonly instead: string;
-  /** See `NewEntry`; "" if it begins with what follows its joining. */
-  readonly read: string;
   /** The names that its members have, by their keys: they are still theirs, or it is out of sync. */
   readonly keys: readonly string[];
 }
 
 /** What it is told then. */
 export interface Joined {
-  /** The place of its entry; none if it cannot join, as others run with other options, which are these. */
-  readonly id: string | undefined;
+  /** The place of its entry; "" if it cannot join, as others run with other options, which are these. */
+  readonly id: string;
   /** The entry before it; or those options. */
   readonly after: string;
   readonly servers: States;
@@ -66,7 +68,7 @@ export interface StreamLink {
   /** What was added before under the same name and is not in the stream by then never will be. */
   join(joining: Joining, done: (joined: Joined) => void): void;
   add(entry: NewEntry, done: () => void): void;
-  /** Shows that a server is there, which has added so much; tells the last id, and which servers there are. */
+  /** Shows that a server is there; tells the last id, and which servers there are. */
   beat(heartbeat: Heartbeat, done: (last: string, servers: States) => void): void;
   /** Has a server that is still in this state considered down; the names that are free now, if it was. */
   drop(name: string, state: string, done: (keys: readonly string[] | undefined) => void): void;

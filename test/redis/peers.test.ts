@@ -6,7 +6,7 @@ import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
 
 describe("a server", () => {
   const look = (peers: Peers, states: Readonly<Record<string, string>>) =>
-    peers.look(new Map(Object.entries(states)));
+    peers.look(new Map(Object.entries(states)), "own");
 
   test("is silent if it has not changed in four looks, and only then", () => {
     const peers = new Peers();

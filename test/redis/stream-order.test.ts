@@ -69,9 +69,9 @@ test("notices of other servers are known as such in this room's log", () => {
 describe("a server is out of sync", () => {
   const open = () => {
     const stream = new SilentStream();
-    const { join, settle, left } = stream.openRoom();
+    const { join, settle, left, pass } = stream.openRoom();
     const ann = join("ann");
-    return { stream, settle, ann, left };
+    return { stream, settle, ann, left, pass };
   };
   const entry = { id: "9-0", by: "two", number: 4, read: "1-0", isPassing: false, granted: "" };
 
@@ -82,6 +82,17 @@ describe("a server is out of sync", () => {
     expect(ann.received).toBe(OUT_OF_SYNC);
     expect(left).toEqual([expect.stringContaining(": out of sync")]);
     expect(stream.reports).toEqual(["out of sync: 9-0 in redis follows 8-0, and not 1-0"]);
+  });
+
+  test("when it joins again before what it has read, though nothing follows", () => {
+    const { stream, settle, ann, pass } = open();
+    stream.reads({ ...entry, after: "1-0", lines: bytesOf("hello\n") });
+    stream.lose("redis is away", "cut");
+    pass(1000);
+    stream.joins("5-0");
+    settle();
+    expect(ann.received).toBe(`hello\n${OUT_OF_SYNC}`);
+    expect(stream.reports).toContain("out of sync: redis has forgotten what was before 9-0");
   });
 
   test("when something is there that it has not sent", () => {

@@ -6,9 +6,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "what has come back before this server joined again is added again",
     file: "redis/outgoing.ts",
-    code: "    const pieces = this.#batches.shift()?.pieces ?? [];",
-    becomes:
-      "    const pieces = (this.#sent > 0 ? this.#batches.shift() : this.#batches[0])?.pieces ?? [];",
+    code: "if (number !== this.#batches[0]?.number) return undefined;",
+    becomes: "if (number !== this.#batches[0]?.number || isLate) return undefined;",
   },
   {
     fault: "it sends before it has read that it joined again",
@@ -19,14 +18,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "what is on its way when a connection is lost is not sent again",
     file: "redis/outgoing.ts",
-    code: "  sendAgain(): void {\n    this.#sent = 0;",
-    becomes: "  sendAgain(): void {\n    void 0;",
-  },
-  {
-    fault: "a batch that comes back before it is sent again upsets the count",
-    file: "redis/outgoing.ts",
-    code: "this.#sent = Math.max(0, this.#sent - 1);",
-    becomes: "this.#sent--;",
+    code: "for (const batch of this.#batches) batch.isSent = false;",
+    becomes: "",
   },
   {
     fault: "a gap is not noticed",
@@ -36,45 +29,45 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "that the stream does not have what it had is not noticed if nothing follows",
-    file: "redis/session.ts",
-    code: "entries.length === 0 && compareIds(last, position) > 0;",
-    becomes: "entries.length < 0 && last === position;",
+    file: "redis/stream-order.ts",
+    code: "entries.length === 0 && compareIds(last, this.position) > 0",
+    becomes: "entries.length < 0 && last === this.position",
   },
   {
     fault: "what others have not read is trimmed",
     file: "redis/stream-order.ts",
-    code: "const tail = compareIds(start, living) < 0 ? start : living;",
-    becomes: "const tail = start;",
+    code: "const tail = peers.tail(progress.read, kept.start);",
+    becomes: "const tail = kept.start;",
   },
   {
     fault: "what all have read is trimmed at once",
     file: "redis/stream-order.ts",
-    code: "const tail = compareIds(start, living) < 0 ? start : living;",
-    becomes: "const tail = living;",
+    code: "const tail = peers.tail(progress.read, kept.start);",
+    becomes: "const tail = peers.tail(progress.read);",
   },
   {
     fault: "nothing is ever trimmed",
     file: "redis/stream-order.ts",
-    code: "const tail = compareIds(start, living) < 0 ? start : living;",
+    code: "const tail = peers.tail(progress.read, kept.start);",
     becomes: "const tail = START;",
   },
   {
     fault: "what was there before a server knows of it is trimmed",
     file: "redis/peers.ts",
-    code: "{ id: START, bytes: this.#bytes,",
-    becomes: '{ id: "9999999-0", bytes: this.#bytes,',
+    code: "{ ...this.#read, id: START, atMs }",
+    becomes: '{ ...this.#read, id: "9999999-0", atMs }',
   },
   {
     fault: "more is sent than others have read",
     file: "redis/stream-order.ts",
-    code: "const tail = this.peers.tail(this.read);",
-    becomes: "const tail = this.read;",
+    code: "this.#readHead = log.head;\n    this.outgoing.release(this.peers.tail(this.read));",
+    becomes: "this.#readHead = log.head;\n    this.outgoing.release(this.read);",
   },
   {
     fault: "others are never told how far this server has read",
     file: "redis/stream-order.ts",
-    code: "const [by, read, { start }] = [this.name, this.read, this.kept];",
-    becomes: "const [by, read, { start }] = [this.name, '0-0', this.kept];",
+    code: "return { by: this.name, number: this.outgoing.number, read: this.read };",
+    becomes: "return { by: this.name, number: this.outgoing.number, read: '0-0' };",
   },
   {
     fault: "own lines are received as those of others are",
@@ -116,14 +109,14 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "heartbeats wait until what was sent before is read",
     file: "redis/session.ts",
-    code: "if (now >= this.#beatAtMs) this.#beat();",
-    becomes: "if (now >= this.#beatAtMs && !this.order.isHeldUp()) this.#beat();",
+    code: "if (now >= this.#dueAtMs) {",
+    becomes: "if (now >= this.#dueAtMs && !this.order.isHeldUp()) {",
   },
   {
     fault: "heartbeats follow each other at once when an answer was late",
     file: "redis/session.ts",
-    code: "this.#beatAtMs = order.now + BEAT_MS;",
-    becomes: "this.#beatAtMs = order.now;",
+    code: "this.#wakeIn(BEAT_MS);",
+    becomes: "this.#wakeIn(0);",
   },
   {
     fault: "one that has joined since the last look is not waited for",
@@ -134,8 +127,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "after a restart, new members get what the last ones were to get",
     file: "redis/stream-order.ts",
-    code: "[this.#placed, this.#unread] = [[], []];",
-    becomes: "[this.#unread] = [[]];",
+    code: "    this.#placed = [];\n    this.isMember",
+    becomes: "    this.isMember",
   },
   {
     fault: "members stay when the server is out of sync",
@@ -200,8 +193,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "lines of members and notices share a batch",
     file: "redis/outgoing.ts",
-    code: "(isPassing === kind && run.byteOffset === end)",
-    becomes: "run.byteOffset === end",
+    code: "batch.isPassing === isPassing && byteOffset",
+    becomes: "byteOffset",
   },
   {
     fault: "notices of other servers count as lines of members",
@@ -243,8 +236,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   {
     fault: "a server that comes back has lost the names of its members",
     file: "redis/stream-order.ts",
-    code: "++outgoing.number, outgoing];",
-    becomes: "++outgoing.number, { keys: [] as string[] }];",
+    code: "instead, keys: this.outgoing.keys };",
+    becomes: "instead, keys: [] as string[] };",
   },
   {
     fault: "a name that is given back before it was granted stays with this server",
