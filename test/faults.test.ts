@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { FAULTS } from "./faults/faults.ts";
+import { FAULTS } from "./faults/all.ts";
 import { stopAmid, undergo } from "./faults/ordeal.ts";
 import { runToEnd } from "./harness.ts";
 import { aloneOnNetwork, networkTest } from "./harness/network.ts";

@@ -1,5 +1,7 @@
 /** What people and networks do to a server, each as a function that does it to a running one. */
 
+import type { ConnectionOptions } from "node:tls";
+
 import { type Program, type ServerProgram, startClient } from "../harness.ts";
 import { joinAll, Seat } from "./seat.ts";
 
@@ -13,7 +15,12 @@ export interface Fault {
   /** What happens, as a sentence goes on from "while". */
   readonly name: string;
   /** What the server has to be started with: options, and a limit on open files. */
-  readonly options?: { readonly args?: readonly string[]; readonly filesMax?: number };
+  readonly options?: {
+    readonly args?: readonly string[];
+    readonly filesMax?: number;
+    /** Over TLS; what its members connect with. */
+    readonly tls?: ConnectionOptions;
+  };
   /**
    * Does it; returns once it is under way.
    *
@@ -176,7 +183,13 @@ const halfCloseWhilePaused: Fault = {
   },
 };
 
-export const FAULTS: readonly Fault[] = [
+/** Throws unless a condition holds. */
+export function demand(condition: boolean, complaint: string): void {
+  if (!condition) throw new Error(complaint);
+}
+
+/** Those for which nothing but a server and its clients is needed. */
+export const OWN_FAULTS: readonly Fault[] = [
   clientsKilled,
   resetsInALine,
   tooManyClients,
@@ -186,8 +199,3 @@ export const FAULTS: readonly Fault[] = [
   fewFiles,
   halfCloseWhilePaused,
 ];
-
-/** Throws unless a condition holds. */
-export function demand(condition: boolean, complaint: string): void {
-  if (!condition) throw new Error(complaint);
-}

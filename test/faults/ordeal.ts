@@ -3,6 +3,7 @@
 import { limitFiles, serverCommand, ServerProgram } from "../harness.ts";
 import { demand, type Fault } from "./faults.ts";
 import { breakAll, Seat } from "./seat.ts";
+import { tlsArgs } from "./strangers.ts";
 
 /** How many lines are said while the fault is under way. */
 const LINES = 500;
@@ -21,7 +22,7 @@ export async function undergo(fault: Fault): Promise<void> {
 }
 
 async function sitThrough(fault: Fault, room: ServerProgram): Promise<void> {
-  const [witness, speaker] = await seatMembers(room);
+  const [witness, speaker] = await seatMembers(room, fault);
   const end = await fault.unleash(room, witness);
   await witness.hears(speaker.name, await speaker.say(LINES));
   await end();
@@ -34,20 +35,24 @@ async function sitThrough(fault: Fault, room: ServerProgram): Promise<void> {
 /** The server gets SIGTERM while the fault is under way. Throws unless it ends cleanly. */
 export async function stopAmid(fault: Fault): Promise<void> {
   await using room = await start(fault);
-  const [witness, speaker] = await seatMembers(room);
+  const [witness, speaker] = await seatMembers(room, fault);
   await fault.unleash(room, witness);
   void speaker.say(LINES);
   await checkStop(room, witness);
 }
 
-function start({ options: { args = [], filesMax } = {} }: Fault): Promise<ServerProgram> {
-  const command = serverCommand("--host", "127.0.0.1", ...args, "0");
+function start({ options: { args = [], filesMax, tls } = {} }: Fault): Promise<ServerProgram> {
+  const command = serverCommand("--host", "127.0.0.1", ...args, ...(tls ? tlsArgs() : []), "0");
   return ServerProgram.run(filesMax === undefined ? command : limitFiles(filesMax, command));
 }
 
-async function seatMembers(room: ServerProgram): Promise<[witness: Seat, speaker: Seat]> {
-  const witness = await Seat.join(room.port, "witness");
-  const speaker = await Seat.join(room.port, "speaker");
+async function seatMembers(
+  room: ServerProgram,
+  { options }: Fault,
+): Promise<[witness: Seat, speaker: Seat]> {
+  const how = options?.tls ? { tls: options.tls } : {};
+  const witness = await Seat.join(room.port, "witness", how);
+  const speaker = await Seat.join(room.port, "speaker", how);
   await witness.hears(speaker.name, await speaker.say(1));
   return [witness, speaker];
 }

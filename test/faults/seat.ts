@@ -1,5 +1,7 @@
 /** A peer that numbers what it says and keeps account of what it hears. */
 
+import type { ConnectionOptions } from "node:tls";
+
 import { Peer } from "../harness.ts";
 
 /**
@@ -89,11 +91,17 @@ export class Seat {
   static async join(
     port: number,
     name: string,
-    { polite = true, late = false } = {},
+    { polite = true, late = false, tls = undefined as ConnectionOptions | undefined } = {},
   ): Promise<Seat> {
     const heard = new Ledger(late);
     const onBytes = (bytes: Buffer) => heard.enter(bytes.toString("latin1"));
-    return new Seat(await Peer.connect(port, { onBytes }), heard, port, name, polite);
+    return new Seat(
+      await Peer.connect(port, { onBytes, ...(tls && { tls }) }),
+      heard,
+      port,
+      name,
+      polite,
+    );
   }
 
   /** Says so many lines of a size; returns how many went out whole. */

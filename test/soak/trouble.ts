@@ -1,6 +1,7 @@
 /** What disturbs the steady crowd: guests that come and go, and faults at random. */
 
-import { demand, type Fault, FAULTS, newName } from "../faults/faults.ts";
+import { FAULTS } from "../faults/all.ts";
+import { demand, type Fault, newName } from "../faults/faults.ts";
 import { stopAmid, undergo } from "../faults/ordeal.ts";
 import { Seat } from "../faults/seat.ts";
 import type { ServerProgram } from "../harness.ts";
@@ -122,5 +123,7 @@ export class Trouble {
 
 /** Whether a fault needs nothing that would keep the crowd out. */
 function fitsTheRoom({ options }: Fault): boolean {
-  return options?.filesMax === undefined && !options?.args?.includes("--max-clients");
+  return (
+    options?.filesMax === undefined && !options?.tls && !options?.args?.includes("--max-clients")
+  );
 }
