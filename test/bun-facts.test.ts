@@ -288,7 +288,7 @@ testOver("TLS")("TLS leaves a socket its descriptor, which Bun's types do not li
   const descriptorOf = (socket: Socket): unknown => Reflect.get(socket, "fd");
   const { client } = await pair();
   const before = descriptorOf(client);
-  expect(before, "lib/program/vanished.ts asks by it").toBeNumber();
+  expect(before, "lib/program/network.ts asks by it").toBeNumber();
   const [, secure] = client.upgradeTLS<undefined>({ tls: true, socket: { data() {}, error() {} } });
   expect(descriptorOf(secure)).toBe(before);
   secure.terminate();

@@ -3,8 +3,8 @@
  * sent waits while the client is not in the room.
  */
 
+import { VANISHED } from "../program/network.ts";
 import { UserError } from "../program/system-errors.ts";
-import { VANISHED } from "../program/vanished.ts";
 import type { SocketConnection } from "./connection.ts";
 import { type Conversation, OneConnection, type Part } from "./conversation.ts";
 import { Outgoing } from "./outgoing.ts";

@@ -4,9 +4,8 @@
  * nothing counts. Bun does not tell of them, but the system does, on Linux.
  */
 
-import { dlopen } from "bun:ffi";
-
 import { countOpenFiles, fileLimit } from "../program/file-limit.ts";
+import { openCLibrary } from "../program/network.ts";
 
 const LOOK_MS = 50;
 /** How long no more of it is logged. */
@@ -21,7 +20,7 @@ const FUNCTIONS = {
   getpeername: SOCKET,
   shutdown: { args: ["i32", "i32"], returns: "i32" },
 } as const;
-type Library = ReturnType<typeof dlopen<typeof FUNCTIONS>>["symbols"];
+type Library = NonNullable<ReturnType<typeof openCLibrary<typeof FUNCTIONS>>>;
 
 /** A port of HTTP. */
 export interface WatchedPort {
@@ -56,7 +55,7 @@ export function watchFiles(port: WatchedPort): () => void {
 function newWatch(): () => void {
   const enough = spareFiles() >> 1;
   const { filesMax } = fileLimit();
-  const library = openLibrary();
+  const library = openCLibrary(FUNCTIONS);
   let quietUntilMs = 0;
   return () => {
     if (library === undefined || filesMax - countOpenFiles() >= enough) return;
@@ -69,15 +68,6 @@ function newWatch(): () => void {
       quietUntilMs = performance.now() + QUIET_MS;
     }
   };
-}
-
-/** The C library, that of musl too; undefined where there is none. */
-function openLibrary(): Library | undefined {
-  try {
-    return dlopen("libc.so.6", FUNCTIONS).symbols;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

@@ -1,4 +1,6 @@
-/** What both ends know of the network: addresses, ports to listen on, sockets. */
+/** What both ends know of the network: addresses, ports to listen on, sockets, and whether a peer is there. */
+
+import type { FFIFunction } from "bun:ffi";
 
 import { checkRange, codeOf, failed } from "./system-errors.ts";
 
@@ -78,4 +80,45 @@ async function addressesOf(host: string | undefined, port: number): Promise<stri
 export function tune(socket: Pick<Bun.Socket, "setNoDelay" | "setKeepAlive">): void {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
+}
+
+/** How long a peer may be silent, as with keep-alive; and how often to look for that. */
+export const VANISHED = { silentMs: 70_000, lookMs: 5_000 };
+
+const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
+/** The start of `struct tcp_info`, see linux/tcp.h: some bytes, then numbers of 32 bits. */
+const info = new Uint32Array(15);
+const firstBytes = new Uint8Array(info.buffer);
+const size = Uint32Array.of(info.byteLength);
+const GETSOCKOPT = { args: ["i32", "i32", "i32", "buffer", "buffer"], returns: "i32" } as const;
+type Getsockopt = (...args: [number, number, number, Uint32Array, Uint32Array]) => number;
+/** Opened when it is needed, as that takes 2 ms. */
+let getsockopt: Getsockopt | undefined;
+
+/**
+ * Finds a peer that has vanished while something is on its way to it, when the system sends no
+ * keep-alive. TCP_USER_TIMEOUT would also end connections to peers that just read nothing for so long.
+ *
+ * @returns whether nothing has come from the peer of a socket for 70 s, and what was sent to it again
+ *   and again is not acknowledged; only Linux tells, elsewhere no peer counts as vanished
+ */
+export function hasVanished(socket: object): boolean {
+  if (process.platform !== "linux" || !("fd" in socket)) return false;
+  getsockopt ??= openCLibrary({ getsockopt: GETSOCKOPT })?.getsockopt ?? (() => -1);
+  if (getsockopt(Number(socket.fd), IPPROTO_TCP, TCP_INFO, info, size) !== 0) return false;
+  const { 2: retransmits = 0, 3: probes = 0 } = firstBytes;
+  const { 13: lastDataMs = 0, 14: lastAckMs = 0 } = info;
+  return Math.max(retransmits, probes) > 1 && Math.min(lastDataMs, lastAckMs) >= VANISHED.silentMs;
+}
+
+/** Functions of the C library, that of musl too, which takes this name for itself; undefined where it is none. */
+export function openCLibrary<Functions extends Record<string, FFIFunction>>(functions: Functions) {
+  // Bun has it, and its types leave it out.
+  const { dlopen } = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
+  try {
+    return dlopen("libc.so.6", functions).symbols;
+  } catch {
+    return undefined;
+  }
 }

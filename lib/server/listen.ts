@@ -5,8 +5,7 @@
 
 import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
-import { formatAddress, listenOnPort } from "../program/network.ts";
-import { hasVanished, VANISHED } from "../program/vanished.ts";
+import { formatAddress, hasVanished, listenOnPort, VANISHED } from "../program/network.ts";
 import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
 import type { ListenOptions, Place, Server } from "./api.ts";

@@ -1,6 +1,6 @@
 /** Preloaded into the programs: a peer that has vanished is found after 2 s instead of 70. */
 
-import { VANISHED } from "../../lib/program/vanished.ts";
+import { VANISHED } from "../../lib/program/network.ts";
 
 VANISHED.silentMs = 2_000;
 VANISHED.lookMs = 100;

@@ -2,8 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-import { tune } from "../../lib/program/network.ts";
-import { hasVanished, VANISHED } from "../../lib/program/vanished.ts";
+import { hasVanished, tune, VANISHED } from "../../lib/program/network.ts";
 import { libc } from "../server/libc.ts";
 
 const SOL_SOCKET = 1;
