@@ -1,6 +1,6 @@
 /** A conversation with a room: lines out, lines in, an end with a reason. */
 
-import { DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
+import { ASK_FOR_NAME, DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 import type { Notes } from "./pipe.ts";
@@ -45,7 +45,7 @@ const REFUSAL = patternOf({ ...REFUSALS, ...LASTING });
 const DISCONNECT = patternOf(DISCONNECTS);
 const FOR_GOOD = patternOf({ ...LASTING, takenOver: DISCONNECTS.takenOver });
 /** What asks for a name, as the first that a client receives. */
-export const ASKS_FOR_NAME = /^\n\* say your name first( \(here: .+\))?\r?\n/;
+export const ASKS_FOR_NAME = new RegExp(`^\\n${ASK_FOR_NAME}\\r?\\n`);
 /** A client that has received more than that was not refused. */
 const START_BYTES_MAX = ASK_FOR_NAME_BYTES_MAX + SERVER_MESSAGE_BYTES_MAX;
 /** The start of a line that is not the server's own. */

@@ -41,6 +41,9 @@ export const serverMessage = (text: string) => `* ${text}\n`;
 /** What a newcomer receives where history ends. */
 export const HISTORY_END = serverMessage("end of history");
 
+/** A pattern of `askForName` without its LF: the names that it tells, and how many more are here. */
+export const ASK_FOR_NAME = String.raw`\* say your name first(?: \(here: (.+?)(?: and ([\d,]+) more)?\))?`;
+
 /**
  * What a client receives first, with its LF, where a name is asked for: it disconnects nobody.
  *

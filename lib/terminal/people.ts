@@ -4,14 +4,14 @@
  */
 
 import { isName } from "../program/name.ts";
+import { ASK_FOR_NAME } from "../program/server-messages.ts";
 import { SENDER } from "./transcript.ts";
 
 /** So many names are known. */
 const NAMES_MAX = 200;
 
 /** How a room that asks for a name tells who is here, at the start of what a client receives. */
-export const GREETING =
-  /^\* say your name first(?: \(here: (.+?)(?: and ([\d,]+) more)?\))?(?:\n|$)/;
+export const GREETING = new RegExp(`^${ASK_FOR_NAME}(?:\\n|$)`);
 /** What `--announce` tells. */
 const NOTICE = /^\* (?:(\S+) (joined|left)|\d.* more .*?)(?: \(([\d,]+) here\))?$/;
 
