@@ -3,12 +3,12 @@
 import { afterAll, describe, expect } from "bun:test";
 import { once } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect as connectTcp, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { SecureVersion } from "node:tls";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { atEnd, endAfterEach, newFolder, Peer, Program, ServerProgram } from "../harness.ts";
+import { openBetween, type Wire } from "../harness/between.ts";
 import { testWith } from "../harness/tools.ts";
 
 endAfterEach();
@@ -29,22 +29,10 @@ const trusting = (version?: SecureVersion) => ({
 
 /** A peer, and the connection of somebody in between who may end it anywhere. */
 async function through(server: ServerProgram, version: SecureVersion) {
-  const ends = Promise.withResolvers<{ near: Socket; wire: Socket }>();
-  const proxy = createServer({ allowHalfOpen: true }, (near) => {
-    const far = connectTcp({ host: "127.0.0.1", port: server.port, allowHalfOpen: true });
-    for (const socket of [near, far]) socket.on("error", () => {});
-    near.pipe(far).pipe(near);
-    far.once("connect", () => ends.resolve({ near, wire: far }));
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-  const address = proxy.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const peer = await Peer.connect(address.port, { tls: trusting(version) });
-  const { near, wire } = await ends.promise;
-  atEnd(() => {
-    wire.destroy();
-    proxy.close();
-  });
+  const between = await openBetween(server.port);
+  atEnd(between.close);
+  const peer = await Peer.connect(between.port, { tls: trusting(version) });
+  const [{ near, far: wire }] = between.wires as [Wire]; // The peer has shaken hands through it.
   return {
     ...{ peer, wire, name: `${wire.localAddress}:${wire.localPort}` },
     /** Has the peer say something, and waits until it is on the wire. */

@@ -1,16 +1,16 @@
 /** Faults of those who speak something else than lines, or whose connection somebody else ends. */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Peer } from "../harness.ts";
+import { openBetween } from "../harness/between.ts";
 import { CERTIFICATE } from "../simulation/certificate.ts";
 import { demand, type Fault, newName } from "./faults.ts";
 import { Seat } from "./seat.ts";
 
-/** A server of another port says what it is there for; in a room, one that relays this breaks its lines. */
+/** A room that relays any of these breaks the numbered lines that its members expect. */
 const REQUESTS = [
   "GET / HTTP/1.1\r\nHost: 127.0.0.1:99999\r\nCookie: session=secret\r\n\r\n",
   "POST /said HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\nann: hello\n",
@@ -58,19 +58,10 @@ export const cutInTls: Fault = {
   name: "connections over TLS are cut off in the middle of a line",
   options: { tls: TRUSTING },
   async unleash(room, witness) {
-    const wires: { near: Socket; far: Socket }[] = [];
-    const between = createServer({ allowHalfOpen: true }, (near) => {
-      const far = connect({ host: "127.0.0.1", port: room.port, allowHalfOpen: true });
-      for (const socket of [near, far]) socket.on("error", () => {});
-      near.pipe(far).pipe(near);
-      wires.push({ near, far });
-    });
-    await new Promise<void>((resolve) => between.listen(0, "127.0.0.1", resolve));
-    const address = between.address();
-    if (address === null || typeof address === "string") throw new Error("no port");
+    const { port, wires, close } = await openBetween(room.port);
     const seats = await Promise.all(
       Array.from({ length: 20 }, () =>
-        Seat.join(address.port, newName("wire"), { tls: TRUSTING, late: true }),
+        Seat.join(port, newName("wire"), { tls: TRUSTING, late: true }),
       ),
     );
     await Promise.all(seats.map((seat) => seat.say(2)));
@@ -84,8 +75,7 @@ export const cutInTls: Fault = {
     }
     return async () => {
       await room.logged(/cut off/);
-      for (const { near, far } of wires) for (const socket of [near, far]) socket.destroy();
-      between.close();
+      close();
     };
   },
 };
