@@ -1,6 +1,7 @@
 /** What the end-to-end tests share: the real programs as processes, and peers on plain sockets. */
 
-import { afterEach, setDefaultTimeout } from "bun:test";
+import { afterEach, setDefaultTimeout, test } from "bun:test";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,23 +13,46 @@ import { Watched } from "./harness/watched.ts";
 
 export const ROOT = join(import.meta.dir, "..");
 
-const started = new Set<{ end(): Promise<void> }>();
+/** No wait and no test is bound to less: a busy or slow machine is no failure. */
+export const LONGEST_MS = 60_000;
+
+type Started = Set<{ end(): Promise<void> }>;
+
+/** What a test beside others has started; those that run alone share one set. */
+const beside = new AsyncLocalStorage<Started>();
+const alone: Started = new Set();
+
+/** What the test that runs has started, and has not ended. */
+function startedHere(): Started {
+  return beside.getStore() ?? alone;
+}
 
 /** For a file of tests with programs and peers: ends after each what it has started. */
 export function endAfterEach(): void {
-  // A test that waits for an event in vain says so before its own time is over.
-  setDefaultTimeout(20_000);
-  afterEach(endAll);
+  setDefaultTimeout(2 * LONGEST_MS); // A wait in vain says so before its test is over.
+  afterEach(() => endAll(alone));
 }
 
-async function endAll(): Promise<void> {
+/**
+ * A test that runs beside the others of its file that do: for those that mostly wait. What it has
+ * started ends with it.
+ */
+export function testBeside(name: string, run: () => Promise<unknown>): void {
+  const aside = () => {
+    const started: Started = new Set();
+    return beside.run(started, () => run().finally(() => endAll(started)));
+  };
+  test.concurrent(name, async () => void (await aside()), 4 * LONGEST_MS);
+}
+
+async function endAll(started: Started): Promise<void> {
   await Promise.all([...started].map((one) => one.end()));
   started.clear();
 }
 
 /** Has something done at the end of this test. */
 export function atEnd(end: () => unknown): void {
-  started.add({ end: async () => void (await end()) });
+  startedHere().add({ end: async () => void (await end()) });
 }
 
 /** A folder for the test, which goes with it. */
@@ -68,6 +92,7 @@ export class Program {
   stderr = "";
   /** Resolves to the exit code once the program has ended and all its output is here. */
   readonly exited: Promise<number>;
+  readonly #started = startedHere();
 
   constructor(command: readonly string[], environment: Record<string, string> = {}) {
     this.#process = Bun.spawn([...command], {
@@ -78,7 +103,7 @@ export class Program {
       env: { ...process.env, ...environment },
     });
     this.exited = this.#follow();
-    started.add(this);
+    this.#started.add(this);
   }
 
   get pid(): number {
@@ -151,7 +176,7 @@ export class Program {
       this.#collect(this.#process.stderr, (text) => (this.stderr += text)),
     ]);
     this.#changes.end(`it has ended, with ${code}`);
-    started.delete(this);
+    this.#started.delete(this);
     return code;
   }
 
@@ -286,6 +311,7 @@ export class Peer {
     this.#socket = socket;
     this.#options = options;
     this.name = `${socket.localAddress}:${socket.localPort}`;
+    const started = startedHere();
     started.add(this);
     if (options.stopped) socket.pause();
     else this.#read();

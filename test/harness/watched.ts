@@ -27,7 +27,7 @@ export class Watched {
   until<Value>(
     what: string,
     check: () => Value | undefined | false,
-    withinMs = 10_000,
+    withinMs = 60_000,
   ): Promise<Value> {
     return new Promise((resolve, reject) => {
       const settle = (settled: () => void) => {
@@ -54,7 +54,7 @@ export class Watched {
 export async function eventually<Value>(
   what: string,
   check: () => Value | undefined | false,
-  withinMs = 5_000,
+  withinMs = 60_000,
 ): Promise<Value> {
   const deadline = performance.now() + withinMs;
   for (;;) {
