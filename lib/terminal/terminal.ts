@@ -4,7 +4,6 @@
  */
 
 import type { LocalSide, Notes } from "../client/pipe.ts";
-import { WholeLines } from "../client/whole-lines.ts";
 import { isName } from "../program/name.ts";
 import { People } from "../program/room-view.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
@@ -36,7 +35,6 @@ export class Terminal implements LocalSide, Notes {
   readonly name: string;
   readonly #isDumb: boolean;
   readonly #prompt: string;
-  readonly #whole = new WholeLines();
   readonly #received: Received;
   readonly #keyboard = new Keyboard((input) => this.#take(input));
   readonly #typing: Typing;
@@ -86,9 +84,9 @@ export class Terminal implements LocalSide, Notes {
     process.on("SIGCONT", () => this.#closed || this.#screen.restart());
   }
 
-  show(bytes: Uint8Array): Promise<boolean> {
-    const lines = this.#whole.push(bytes);
-    if (lines) this.#received.receive(lines);
+  /** @param lines whole ones, as a conversation that outlives its connections has them */
+  show(lines: Uint8Array): Promise<boolean> {
+    this.#received.receive(lines);
     return this.#screen.shown();
   }
 
@@ -123,8 +121,6 @@ export class Terminal implements LocalSide, Notes {
   }
 
   async #close(): Promise<void> {
-    const rest = this.#whole.end();
-    if (rest) this.#received.receive(rest);
     this.#received.flush();
     const { question, line } = this.#typing;
     const { before, after } = question?.line ?? line;

@@ -100,25 +100,22 @@ inTerminal("Tab completes names, /help shows the keys, and /quit leaves", async 
   expect(bob.text).toBe("al: carol: hi bobby !\n");
 });
 
-inTerminal(
-  "lines entered are remembered, but in no file; Ctrl-C clears a line, and leaves",
-  async () => {
-    const folder = newFolder();
-    const environment = `HOME="${folder}" XDG_STATE_HOME="${folder}/state"`;
-    const { bob, terminal } = await openRoom({ environment });
-    await terminal.enter("one");
-    await terminal.press("Up", "Enter");
-    await terminal.type("half ty");
-    await terminal.becomes("> one", "> one", "> half ty");
-    await terminal.press("C-c");
-    await terminal.becomes("> one", "> one", ">");
-    await terminal.press("C-c");
-    await terminal.becomes("> one", "> one", "exit 130 icanon");
-    await bob.hears("one\none\n");
-    const files = readdirSync(folder).filter((name) => name !== ".bun"); // That is Bun's own.
-    expect(files).toEqual([]);
-  },
-);
+inTerminal("lines entered are kept in no file; Ctrl-C clears a line, then leaves", async () => {
+  const folder = newFolder();
+  const environment = `HOME="${folder}" XDG_STATE_HOME="${folder}/state"`;
+  const { bob, terminal } = await openRoom({ environment });
+  await terminal.enter("one");
+  await terminal.press("Up", "Enter");
+  await terminal.type("half ty");
+  await terminal.becomes("> one", "> one", "> half ty");
+  await terminal.press("C-c");
+  await terminal.becomes("> one", "> one", ">");
+  await terminal.press("C-c");
+  await terminal.becomes("> one", "> one", "exit 130 icanon");
+  await bob.hears("one\none\n");
+  const files = readdirSync(folder).filter((name) => name !== ".bun"); // That is Bun's own.
+  expect(files).toEqual([]);
+});
 
 inTerminal("Ctrl-D half-closes, and the client leaves after the server", async () => {
   const host = await Host.open();
@@ -140,34 +137,28 @@ inTerminal("Ctrl-D half-closes, and the client leaves after the server", async (
   await terminal.becomes(first, "bob: last words", "no newline", "exit 0 icanon");
 });
 
-inTerminal(
-  "a server that does not end the connection keeps nobody who presses Ctrl-C",
-  async () => {
-    const host = await Host.open();
-    const terminal = await openTerminal(host.port, { columns: 60 });
-    await terminal.enter("sent", "/quit");
-    await terminal.becomes("> sent", "waiting for the server; Ctrl-C to quit now");
-    await terminal.press("C-c");
-    await terminal.becomes("> sent", "exit 130 icanon");
-  },
-);
+inTerminal("a server that does not end it keeps nobody who presses Ctrl-C", async () => {
+  const host = await Host.open();
+  const terminal = await openTerminal(host.port, { columns: 60 });
+  await terminal.enter("sent", "/quit");
+  await terminal.becomes("> sent", "waiting for the server; Ctrl-C to quit now");
+  await terminal.press("C-c");
+  await terminal.becomes("> sent", "exit 130 icanon");
+});
 
-inTerminal(
-  "with --no-reconnect, a lost connection ends the client, which shows what was typed",
-  async () => {
-    const host = await Host.open();
-    const terminal = await openTerminal(host.port, {
-      client: "--quiet --no-reconnect",
-      columns: 90,
-    });
-    await terminal.type("half ty");
-    await terminal.shows("half ty");
-    (await host.guest()).endInput();
-    await terminal.shows(
-      /^> half ty \(not sent\)\nlinechat-client: .* closed the connection before .*\nexit 1 icanon$/,
-    );
-  },
-);
+inTerminal("with --no-reconnect, a lost connection ends the client", async () => {
+  const host = await Host.open();
+  const terminal = await openTerminal(host.port, {
+    client: "--quiet --no-reconnect",
+    columns: 90,
+  });
+  await terminal.type("half ty");
+  await terminal.shows("half ty");
+  (await host.guest()).endInput();
+  await terminal.shows(
+    /^> half ty \(not sent\)\nlinechat-client: .* closed the connection before .*\nexit 1 icanon$/,
+  );
+});
 
 inTerminal("when its window is closed it ends, silently", async () => {
   const server = await openServer();
@@ -242,32 +233,6 @@ inTerminal("lines from a keyboard, received by a pipe: bytes pass unchanged", as
   await terminal.becomes("typed", " 033   [   2   J  \\n");
 });
 
-inTerminal(
-  "a connection that is lost is made again, and at once by Enter on an empty line",
-  async () => {
-    const host = await Host.open();
-    const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
-    const at = `127.0.0.1:${host.port}`;
-    const first = await host.guest();
-    await terminal.shows("connected to ");
-    host.close();
-    first.reset();
-    await terminal.shows(/^retrying in [3-9] s; Enter to try now\nal:$/m);
-    const again = await Host.open(host.port);
-    await terminal.press("Enter");
-    const second = await again.guest();
-    const all = [
-      `connected to ${at}; /quit to leave, /help for help`,
-      `lost the connection to ${at}: reset by the server`,
-      `cannot connect to ${at}: connection refused`,
-      `reconnected to ${at} after N s`,
-      "al:",
-    ];
-    await terminal.shows(new RegExp(`^${RegExp.escape(all.join("\n")).replace("N", "\\d+")}$`));
-    expect(second.text).toBe("");
-  },
-);
-
 inTerminal("a client that has never joined ends, and says why", async () => {
   const server = await openServer({ names: true });
   const ghost = await Peer.connect(server.port, { says: "al\n" });
@@ -278,75 +243,87 @@ inTerminal("a client that has never joined ends, and says why", async () => {
   ghost.endInput();
 });
 
-inTerminal(
-  "while the name is taken, which is told once, lines stay unsent, and /quit waits",
-  async () => {
-    const host = await Host.open();
-    const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
-    const first = await host.guest();
-    await terminal.shows("connected to ");
-    first.endInput();
-    await terminal.shows("retrying in 1 s");
-    await terminal.enter("is anybody here?");
-    for (let tries = 0; tries < 3; tries++) {
-      const guest = await host.guest();
-      guest.say("* say your name first (here: al)\n");
-      await guest.hears("al\n");
-      guest.say("* the name al is taken\n");
-      guest.endInput();
-      expect(await guest.hearsAll()).toBe("al\n");
-      await terminal.shows(/^retrying in \d/m);
-      if (tries < 2) await terminal.press("Enter");
-    }
-    const waiting = "1 line waiting to be sent";
-    await terminal.shows(`${waiting}\nal: is anybody here?\nretrying in`);
-    await terminal.enter("/quit");
-    await terminal.shows(`${waiting}; Ctrl-C to quit without sending`);
-    await terminal.press("C-c");
-    const at = `127.0.0.1:${host.port}`;
-    await terminal.becomes(
-      ...[`connected to ${at}; /quit to leave, /help for help`, `${at} closed the connection`],
-      ...["the server says: the name al is taken", "al: is anybody here? (not sent)"],
-      ...["1 line not sent", "exit 130 icanon"],
-    );
-  },
-);
-
-inTerminal(
-  "what is not sent waits below, the last of it if it is much, and is counted",
-  async () => {
-    const host = await Host.open();
-    const terminal = await openTerminal(host.port, { client: "--name al", columns: 60, rows: 14 });
-    const guest = await host.guest();
-    await terminal.shows("connected to ");
-    host.close();
-    guest.endInput();
-    await terminal.shows(/^retrying in/m);
-    await terminal.enter("one", "two", "three", "four", "five");
-    await terminal.type("half ty");
-    await terminal.shows(
-      /^5 lines waiting to be sent\nal: three\nal: four\nal: five\n(retrying|connecting).*\nal: half ty$/m,
-    );
-    expect(await terminal.hasStyle("five", 2)).toBe(true);
-    expect((await terminal.screen()).join()).not.toContain("one");
-    await terminal.press("C-c", "C-c");
-    const unsent = ["three", "four", "five"].map((line) => `al: ${line} (not sent)`);
-    await terminal.shows([...unsent, "5 lines not sent", "exit 130 icanon"].join("\n"));
-    expect(await terminal.hasStyle("five (not sent)", 2)).toBe(true);
-  },
-);
-
-inTerminal("what waits is still sent after Ctrl-D, to a server that comes back", async () => {
+inTerminal("while the name is taken, which is told once, lines stay unsent", async () => {
   const host = await Host.open();
   const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
-  const guest = await host.guest();
+  const first = await host.guest();
   await terminal.shows("connected to ");
+  first.endInput();
+  await terminal.shows("retrying in 1 s");
+  await terminal.enter("is anybody here?");
+  for (let tries = 0; tries < 3; tries++) {
+    const guest = await host.guest();
+    guest.say("* say your name first (here: al)\n");
+    await guest.hears("al\n");
+    guest.say("* the name al is taken\n");
+    guest.endInput();
+    expect(await guest.hearsAll()).toBe("al\n");
+    await terminal.shows(/^retrying in \d/m);
+    if (tries < 2) await terminal.press("Enter");
+  }
+  const waiting = "1 line waiting to be sent";
+  await terminal.shows(`${waiting}\nal: is anybody here?\nretrying in`);
+  await terminal.enter("/quit");
+  await terminal.shows(`${waiting}; Ctrl-C to quit without sending`);
+  await terminal.press("C-c");
+  const at = `127.0.0.1:${host.port}`;
+  await terminal.becomes(
+    ...[`connected to ${at}; /quit to leave, /help for help`, `${at} closed the connection`],
+    ...["the server says: the name al is taken", "al: is anybody here? (not sent)"],
+    ...["1 line not sent", "exit 130 icanon"],
+  );
+});
+
+/** A client that has lost its connection, and the port to which it tries to connect again. */
+async function openAway(columns = 70) {
+  const host = await Host.open();
+  const terminal = await openTerminal(host.port, { client: "--name al", columns, rows: 14 });
+  const guest = await host.guest();
+  await terminal.shows(/^connected to/);
   host.close();
-  guest.endInput();
-  await terminal.shows(/^retrying in/m);
+  guest.reset();
+  await terminal.shows(/^retrying in \d+ s/m);
+  return { terminal, port: host.port };
+}
+
+inTerminal("a lost connection is made again, and at once by Enter", async () => {
+  const { terminal, port } = await openAway();
+  const at = `127.0.0.1:${port}`;
+  await terminal.shows(/^retrying in [3-9] s; Enter to try now\nal:$/m);
+  const again = await Host.open(port);
+  await terminal.press("Enter");
+  const guest = await again.guest();
+  const all = [
+    `connected to ${at}; /quit to leave, /help for help`,
+    `lost the connection to ${at}: reset by the server`,
+    `cannot connect to ${at}: connection refused`,
+    `reconnected to ${at} after N s`,
+    "al:",
+  ];
+  await terminal.shows(new RegExp(`^${RegExp.escape(all.join("\n")).replace("N", "\\d+")}$`));
+  expect(guest.text).toBe("");
+});
+
+inTerminal("what is not sent waits below, the last of it, and is counted", async () => {
+  const { terminal } = await openAway();
+  await terminal.enter("one", "two", "three", "four", "five");
+  await terminal.type("half ty");
+  await terminal.shows(
+    /^5 lines waiting to be sent\nal: three\nal: four\nal: five\n(retrying|connecting).*\nal: half ty$/m,
+  );
+  expect(await terminal.hasStyle("five", 2)).toBe(true);
+  expect((await terminal.screen()).join()).not.toContain("one");
+  await terminal.press("C-c", "C-c");
+  const unsent = ["three", "four", "five"].map((line) => `al: ${line} (not sent)`);
+  await terminal.shows([...unsent, "5 lines not sent", "exit 130 icanon"].join("\n"));
+  expect(await terminal.hasStyle("five (not sent)", 2)).toBe(true);
+});
+
+inTerminal("what waits is still sent after Ctrl-D, to a server that comes back", async () => {
+  const { terminal, port } = await openAway();
   await terminal.enter("late");
   await terminal.press("C-d");
-  const again = await Host.open(host.port);
+  const again = await Host.open(port);
   const next = await again.guest();
   expect(await next.hearsAll()).toBe("al: late\n");
   next.endInput();
@@ -376,29 +353,26 @@ inTerminal("a paste of 4 MB arrives whole, and lines come through meanwhile", as
   expect(bob.heard.equals(Buffer.from(pasted))).toBe(true);
 });
 
-inTerminal(
-  "marks of pastes are asked for, and no longer after the end, in whatever way",
-  async () => {
-    const server = await openServer();
-    const ways: ((terminal: Tmux, pid: number) => Promise<void> | void)[] = [
-      (terminal) => terminal.press("C-c"),
-      (terminal) => terminal.press("C-d"),
-      (_, pid) => void process.kill(pid, "SIGTERM"),
-    ];
-    const modes = ways.map(async (leave) => {
-      const run = `sh -c 'echo pid $$; exec ${clientAt(server.port, '--quiet --name ""')}'`;
-      const terminal = await Tmux.start({ command: `read _; ${run}; ${REPORT}` });
-      const output = terminal.output();
-      await terminal.press("Enter");
-      await terminal.shows(/^>$/m);
-      const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
-      await leave(terminal, Number(pid));
-      await terminal.shows(/exit \d+ icanon/);
-      return output().match(/\x1b\[\?2004[hl]/g);
-    });
-    for (const mode of modes) expect(await mode).toEqual(["\x1b[?2004h", "\x1b[?2004l"]);
-  },
-);
+inTerminal("pastes are marked, and no longer after the end, in whatever way", async () => {
+  const server = await openServer();
+  const ways: ((terminal: Tmux, pid: number) => Promise<void> | void)[] = [
+    (terminal) => terminal.press("C-c"),
+    (terminal) => terminal.press("C-d"),
+    (_, pid) => void process.kill(pid, "SIGTERM"),
+  ];
+  const modes = ways.map(async (leave) => {
+    const run = `sh -c 'echo pid $$; exec ${clientAt(server.port, '--quiet --name ""')}'`;
+    const terminal = await Tmux.start({ command: `read _; ${run}; ${REPORT}` });
+    const output = terminal.output();
+    await terminal.press("Enter");
+    await terminal.shows(/^>$/m);
+    const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
+    await leave(terminal, Number(pid));
+    await terminal.shows(/exit \d+ icanon/);
+    return output().match(/\x1b\[\?2004[hl]/g);
+  });
+  for (const mode of modes) expect(await mode).toEqual(["\x1b[?2004h", "\x1b[?2004l"]);
+});
 
 inTerminal("a crash leaves the terminal as it was", async () => {
   const terminalAt = join(import.meta.dir, "../../lib/terminal/terminal.ts");
@@ -432,57 +406,36 @@ inTerminal("the name is the login name, if that can be a name, and none in a pip
   await bob.hears("\nfrom a pipe\n");
 });
 
-inTerminal(
-  "a name that is asked for is sent at once, also after a loss; what was missed is shown",
-  async () => {
-    const host = await Host.open();
-    const terminal = await openTerminal(host.port, {
-      client: "--name alice",
-      columns: 70,
-      rows: 30,
-    });
-    const at = `127.0.0.1:${host.port}`;
-    const join = async (greeting: string) => {
-      const guest = await host.guest();
-      for (const part of greeting.split("|")) guest.say(part);
-      await guest.hears("alice\n");
-      return guest;
-    };
-    const guest = await join("* say your name first (here:| bob and 3 more)\n");
-    guest.say("bob: before\n* end of history\nbob: hi\n");
-    await terminal.shows("bob: hi");
-    await terminal.enter("hello");
-    await guest.hears("alice: hello\n");
-    guest.reset();
-    await terminal.enter("meanwhile");
-    const again = await join("* say your name first\n");
-    again.say("bob: before\nbob: hi\nalice: hello\nbob: missed\n* end of history\nbob: now\n");
-    await again.hears("alice: meanwhile\n");
-    await terminal.shows("bob: now\nalice: meanwhile");
-    const rows = (await terminal.screen()).filter((row) => !/lost|reconnected/.test(row));
-    expect(rows).toEqual([
-      ...[`connected to ${at}; /quit to leave, /help for help`, "you are alice"],
-      ...["5 here: alice (you), bob and 3 more", "bob: before", "* end of history", "bob: hi"],
-      ...["alice: hello", "1 here: alice (you)", "bob: missed", "* end of history", "bob: now"],
-      ...["alice: meanwhile", "alice:"],
-    ]);
-  },
-);
-
-inTerminal("no name is sent after a line, nor when somebody asks later", async () => {
+inTerminal("a name is sent when asked for, and what was missed is shown", async () => {
   const host = await Host.open();
-  const terminal = await openTerminal(host.port, { client: "--name alice" });
-  const guest = await host.guest();
-  await terminal.enter("one");
-  await guest.hears("alice: one\n");
-  guest.say("* say your name first\n");
-  await terminal.shows(/say your name first|here: alice/);
-  await terminal.enter("two");
-  await guest.hears("alice: one\nalice: two\n");
-  const late = await openTerminal(host.port, { client: "--name alice" });
-  const other = await host.guest();
-  other.say("bob: hi\n* say your name first\n");
-  await late.shows("say your name first");
-  await late.enter("x");
-  await other.hears("alice: x\n");
+  const terminal = await openTerminal(host.port, {
+    client: "--name alice",
+    columns: 70,
+    rows: 30,
+  });
+  const at = `127.0.0.1:${host.port}`;
+  const join = async (greeting: string) => {
+    const guest = await host.guest();
+    for (const part of greeting.split("|")) guest.say(part);
+    await guest.hears("alice\n");
+    return guest;
+  };
+  const guest = await join("* say your name first (here:| bob and 3 more)\n");
+  guest.say("bob: before\n* end of history\nbob: hi\n");
+  await terminal.shows("bob: hi");
+  await terminal.enter("hello");
+  await guest.hears("alice: hello\n");
+  guest.reset();
+  await terminal.enter("meanwhile");
+  const again = await join("* say your name first\n");
+  again.say("bob: before\nbob: hi\nalice: hello\nbob: missed\n* end of history\nbob: now\n");
+  await again.hears("alice: meanwhile\n");
+  await terminal.shows("bob: now\nalice: meanwhile");
+  const rows = (await terminal.screen()).filter((row) => !/lost|reconnected/.test(row));
+  expect(rows).toEqual([
+    ...[`connected to ${at}; /quit to leave, /help for help`, "you are alice"],
+    ...["5 here: alice (you), bob and 3 more", "bob: before", "* end of history", "bob: hi"],
+    ...["alice: hello", "1 here: alice (you)", "bob: missed", "* end of history", "bob: now"],
+    ...["alice: meanwhile", "alice:"],
+  ]);
 });

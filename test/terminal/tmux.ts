@@ -171,12 +171,7 @@ export class Tmux {
     return { column: Number(column), row: Number(row) };
   }
 
-  cursorComesTo(column: number, row: number): Promise<void> {
-    return this.#until(`${column} ${row}`, () =>
-      this.#run("display", "-p", "#{cursor_x} #{cursor_y}"),
-    );
-  }
-
+  /** Waits until the cursor is in a column, counted from 0. */
   comesToColumn(column: number): Promise<void> {
     return this.#until(`${column}`, () => this.#run("display", "-p", "#{cursor_x}"));
   }
