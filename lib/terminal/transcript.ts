@@ -51,7 +51,8 @@ export const bold = (text: string) => style(text, 1, 22);
 /**
  * Text that a terminal shows and does not obey: its only controls are LF and TAB. Visible forms are
  * those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character, `<9B>` for a byte
- * that is no UTF-8; as in a room with names, a C1 control is the escape sequence that means the same. The CR of a CR LF, as `telnet` sends it, is left out.
+ * that is no UTF-8; a C1 control is the escape sequence that means the same. The CR of a CR LF, as
+ * `telnet` sends it, is left out.
  */
 export function harmless(lines: Uint8Array | string): string {
   if (typeof lines === "string") return lines.replaceAll("\r\n", "\n").replace(HOSTILE, visible);

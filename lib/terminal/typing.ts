@@ -27,17 +27,17 @@ export const HELP = `\
 /time          show when lines arrive, or stop showing it
 /help          show this
 //...          send a line that begins with a slash
-Enter          send the line; on an empty line while away: connect now
+Enter          send the line; an empty one connects now, if not connected
 Tab            complete a name; again for the next one
 Up, Down       lines entered before
 Ctrl-A, -E     to the start or the end of the line; so do Home and End
 Alt-B, -F      back or forward a word; so do Ctrl-Left and Ctrl-Right
 Ctrl-W, Alt-D  delete the word before or after the cursor
 Ctrl-U, -K     delete everything before or after the cursor
-Ctrl-Y         put back what was deleted so
+Ctrl-Y         put back what these have deleted
 Ctrl-L         clear the screen
 Ctrl-Z         suspend; fg comes back
-Ctrl-C         clear the line; on an empty one, quit without sending what waits
+Ctrl-C         clear the line; if empty, quit now: unsent lines are dropped
 `;
 
 const atEnd = (before: string): Edited => ({ before, after: "" });

@@ -13,7 +13,7 @@ endAfterEach();
 
 inTerminal("nobody else controls this terminal", async () => {
   const { bob, terminal } = await openRoom();
-  const title = await terminal.title();
+  const title = await terminal.display("#{pane_title}");
   await terminal.type("typing");
   bob.say("\x1b[2J\x1b[Hgone\n\x1b]0;mine\x07 title\nyes\rno\nabc\b\b\bxyz\n");
   bob.say(Buffer.from("\x9b2J \xc2\x9b2J\n\xe2\x80\xaedesrever\n\x1b[6n\x1b[?1049h\n", "latin1"));
@@ -22,7 +22,7 @@ inTerminal("nobody else controls this terminal", async () => {
     ...["^[[2J^[[Hgone", "^[]0;mine^G title", "yes^Mno", "abc^H^H^Hxyz"],
     ...["<9B>2J ^[[2J", "<U+202E>desrever", "^[[6n^[[?1049h", "telnet", "> typing"],
   );
-  expect(await terminal.title()).toBe(title);
+  expect(await terminal.display("#{pane_title}")).toBe(title);
 });
 
 inTerminal("names have colours, server messages are dim, and mentions bold", async () => {
@@ -137,15 +137,6 @@ inTerminal("Ctrl-D half-closes, and the client leaves after the server", async (
   await terminal.becomes(first, "bob: last words", "no newline", "exit 0 icanon");
 });
 
-inTerminal("a server that does not end it keeps nobody who presses Ctrl-C", async () => {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { columns: 60 });
-  await terminal.enter("sent", "/quit");
-  await terminal.becomes("> sent", "waiting for the server; Ctrl-C to quit now");
-  await terminal.press("C-c");
-  await terminal.becomes("> sent", "exit 130 icanon");
-});
-
 inTerminal("with --no-reconnect, a lost connection ends the client", async () => {
   const host = await Host.open();
   const terminal = await openTerminal(host.port, {
@@ -216,31 +207,6 @@ inTerminal("lines from a pipe, shown on a terminal: harmless there, and no promp
   bob.say("bob: \x1b[2J");
   bob.say("hi\n");
   await terminal.becomes(`connected to 127.0.0.1:${server.port}`, "bob: ^[[2Jhi");
-});
-
-inTerminal("lines from a keyboard, received by a pipe: bytes pass unchanged", async () => {
-  const server = await openServer();
-  const bob = await Peer.connect(server.port);
-  const client = `${clientAt(server.port)} 2>&- | od -An -c; exec sleep 1000`;
-  const terminal = await Tmux.start({ command: client });
-  await server.members(2);
-  await terminal.enter("typed");
-  await bob.hears("typed\n");
-  bob.say("\x1b[2J\n");
-  bob.endInput();
-  await server.members(1);
-  await server.stop();
-  await terminal.becomes("typed", " 033   [   2   J  \\n");
-});
-
-inTerminal("a client that has never joined ends, and says why", async () => {
-  const server = await openServer({ names: true });
-  const ghost = await Peer.connect(server.port, { says: "al\n" });
-  await server.members(1);
-  const client = `${clientAt(server.port, "--name al")}; ${REPORT}`;
-  const terminal = await Tmux.start({ command: client, columns: 90 });
-  await terminal.becomes("linechat-client: the server says: the name al is taken", "exit 1 icanon");
-  ghost.endInput();
 });
 
 inTerminal("while the name is taken, which is told once, lines stay unsent", async () => {

@@ -81,21 +81,12 @@ export class Tmux {
     }
   }
 
-  /** Pastes as a terminal does that knows no bracketed paste: with CR for LF. */
-  pasteAsKeys(text: string): Promise<void> {
-    return this.#paste(text);
-  }
-
   /** Pastes as a terminal does: with CR for LF, and a start and an end if they are asked for. */
-  paste(text: string): Promise<void> {
-    return this.#paste(text, "-p");
-  }
-
-  async #paste(text: string, ...how: string[]): Promise<void> {
+  async paste(text: string): Promise<void> {
     const path = join(tmpdir(), `${this.#name}.paste`);
     await Bun.write(path, text);
     await this.#run("load-buffer", path);
-    await this.#run("paste-buffer", ...how);
+    await this.#run("paste-buffer", "-p");
     rmSync(path);
   }
 
@@ -134,8 +125,9 @@ export class Tmux {
     return () => this.#output ?? "";
   }
 
-  async title(): Promise<string> {
-    return (await this.#run("display", "-p", "#{pane_title}")).join("");
+  /** What tmux knows of it, by its formats: `#{pane_title}`. */
+  async display(format: string): Promise<string> {
+    return (await this.#run("display", "-p", format)).join("");
   }
 
   /** Waits until the screen is this, and nothing else. */
@@ -160,20 +152,14 @@ export class Tmux {
     return this.#until(pattern, async () => [this.#output ?? ""]);
   }
 
-  /** The program that was started in it, if the shell has become that. */
-  async pid(): Promise<number> {
-    return Number((await this.#run("display", "-p", "#{pane_pid}")).join(""));
-  }
-
   async cursor(): Promise<{ column: number; row: number }> {
-    const [answer = ""] = await this.#run("display", "-p", "#{cursor_x} #{cursor_y}");
-    const [column, row] = answer.split(" ");
+    const [column, row] = (await this.display("#{cursor_x} #{cursor_y}")).split(" ");
     return { column: Number(column), row: Number(row) };
   }
 
   /** Waits until the cursor is in a column, counted from 0. */
   comesToColumn(column: number): Promise<void> {
-    return this.#until(`${column}`, () => this.#run("display", "-p", "#{cursor_x}"));
+    return this.#until(`${column}`, async () => [await this.display("#{cursor_x}")]);
   }
 
   /** Closes it as if its window was closed. */
