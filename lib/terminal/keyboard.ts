@@ -52,7 +52,7 @@ export class Keyboard {
     if (this.#paste === "unmarked" && KEYS.test(chunk)) this.#finish();
     this.#held += chunk;
     if (!this.#paste) this.#takeTyped();
-    if (this.#held.length === 0) return; // To compare it with "" would flatten it, each time.
+    if (this.#held === "") return;
     const quietMs = this.#paste ? PASTE_QUIET_MS : ESCAPE_MS;
     const finish = () => this.push(this.#finish());
     this.#quiet = setTimeout(() => {

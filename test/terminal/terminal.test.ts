@@ -241,9 +241,9 @@ inTerminal("while the name is taken, which is told once, lines stay unsent", asy
 });
 
 /** A client that has lost its connection, and the port to which it tries to connect again. */
-async function openAway(columns = 70) {
+async function openAway() {
   const host = await Host.open();
-  const terminal = await openTerminal(host.port, { client: "--name al", columns, rows: 14 });
+  const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
   const guest = await host.guest();
   await terminal.shows(/^connected to/);
   host.close();
@@ -374,11 +374,7 @@ inTerminal("the name is the login name, if that can be a name, and none in a pip
 
 inTerminal("a name is sent when asked for, and what was missed is shown", async () => {
   const host = await Host.open();
-  const terminal = await openTerminal(host.port, {
-    client: "--name alice",
-    columns: 70,
-    rows: 30,
-  });
+  const terminal = await openTerminal(host.port, { client: "--name alice", columns: 70, rows: 20 });
   const at = `127.0.0.1:${host.port}`;
   const join = async (greeting: string) => {
     const guest = await host.guest();
@@ -392,6 +388,7 @@ inTerminal("a name is sent when asked for, and what was missed is shown", async 
   await terminal.enter("hello");
   await guest.hears("alice: hello\n");
   guest.reset();
+  await terminal.shows("lost the connection");
   await terminal.enter("meanwhile");
   const again = await join("* say your name first\n");
   again.say("bob: before\nbob: hi\nalice: hello\nbob: missed\n* end of history\nbob: now\n");

@@ -88,6 +88,14 @@ test("half a second after ESC, or 50 ms after the end of a paste, what follows i
   }
 });
 
+test("a paste of 8 MB costs a moment, however it is cut", () => {
+  const lines = "a line of a paste that is long\r".repeat(270_000);
+  const all = START + lines + END;
+  const { user } = process.cpuUsage();
+  expect(inputsOf(...(all.match(/[^]{1,1024}/g) ?? []))).toEqual([lines.replaceAll("\r", "\n")]);
+  expect((process.cpuUsage().user - user) / 1000).toBeLessThan(5000);
+});
+
 /** Somebody who types, and what has come of it. */
 function open() {
   const told: string[] = [];
