@@ -42,14 +42,16 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   ["ESC, then Enter", ["\x1b\r"], ["key \x1b", "key \r"]],
   ["a TAB that was pressed", ["al\t"], ["al", "key \t"]],
   ["a TAB of a paste", ["al\tx\ty"], ["al\tx\ty"]],
-  ["without marks: lines at once", ["a\r/b\r"], ["a\n/b\n"]],
-  ["without marks: lines in many chunks", ["a\r\nb", "c\r", "\nd"], ["a\nbc\nd"]],
-  ["without marks: lines one by one", ["a\r", "b\r"], ["a", "key \r", "b", "key \r"]],
-  ["without marks: an answer", ["\ry\r"], ["key \r", "y", "key \r"]],
-  ["without marks: Enter again", ["a\r\r"], ["a", "key \r", "key \r"]],
-  ["without marks: keys among them", ["a\rb\x7f"], ["a", "key \r", "b", "key \x7f"]],
-  ["without marks: a key after them", ["a\rb\r", "\x03"], ["a\nb\n", "key \x03"]],
-  ["without marks: marks after them", ["a\rb\r", `${START}c${END}`], ["a\nb\n", "c"]],
+  // Without marks, those are pastes that nobody types so fast, or that may hold a command.
+  ["lines", ["a\rb\rc"], ["a", "key \r", "b", "key \r", "c"]],
+  ["Enter and an answer", ["\ry\r"], ["key \r", "y", "key \r"]],
+  ["more than five lines", ["1\r2\r3\n4\r\n5\r6"], ["1\n2\n3\n4\n5\n6"]],
+  ["what may be a command", ["a\r/b\r"], ["a\n/b\n"]],
+  ["first as well, in many chunks", ["/a\r\nb", "c\r", "\nd"], ["/a\nbc\nd"]],
+  ["a command", ["/a\r"], ["/a", "key \r"]],
+  ["keys among lines", ["/a\rb\x7f"], ["/a", "key \r", "b", "key \x7f"]],
+  ["a key after lines", ["/a\rb\r", "\x03"], ["/a\nb\n", "key \x03"]],
+  ["marks after lines", ["/a\rb\r", `${START}c${END}`], ["/a\nb\n", "c"]],
 ])("from a keyboard comes: %s", (_what, chunks, inputs) => {
   expect(inputsOf(...chunks)).toEqual(inputs);
 });
