@@ -86,6 +86,7 @@ inTerminal("Tab completes names, /help shows the keys, and /quit leaves", async 
   await terminal.shows(/^al: hi bobby$/m);
   await terminal.enter("!");
   await bob.hears("al: hi bobby !\n");
+  await terminal.shows(/^al: hi bobby !\nal:$/m);
   await terminal.press("C-l");
   await terminal.becomes("al:");
   await terminal.enter("/help");

@@ -45,7 +45,8 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   // Without marks, those are pastes that nobody types so fast, or that may hold a command.
   ["lines", ["a\rb\rc"], ["a", "key \r", "b", "key \r", "c"]],
   ["Enter and an answer", ["\ry\r"], ["key \r", "y", "key \r"]],
-  ["more than five lines", ["1\r2\r3\n4\r\n5\r6"], ["1\n2\n3\n4\n5\n6"]],
+  ["more than five lines", ["1\r2\r3\n4\r\n5\r6\r"], ["1\n2\n3\n4\n5\n6\n"]],
+  ["Enter many times", ["a\r\r\r\r\r\r"], ["a", ...Array<string>(6).fill("key \r")]],
   ["what may be a command", ["a\r/b\r"], ["a\n/b\n"]],
   ["first as well, in many chunks", ["/a\r\nb", "c\r", "\nd"], ["/a\nbc\nd"]],
   ["a command", ["/a\r"], ["/a", "key \r"]],
