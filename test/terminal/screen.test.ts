@@ -95,6 +95,7 @@ inTerminal("6 columns and 3 rows are enough, also while away", async () => {
   await terminal.shows(/> 0123/);
   await terminal.press("C-e", "Enter");
   await guest.hears("0123456789abcdefghij\n");
+  await terminal.historyBecomes("one", "two words", "> 0123456789abcdefghij", ">");
   host.close();
   guest.reset();
   await terminal.shows(/^now\n>$/m);
