@@ -29,7 +29,7 @@ export async function endTerminals(): Promise<void> {
 
 /** One terminal on a tmux server of its own, which takes commands and tells of what is written. */
 export class Tmux {
-  readonly #name = `linechat-test-${process.pid}-${++count}`;
+  readonly #socket = join(tmpdir(), `linechat-test-${process.pid}-${++count}.tmux`);
   readonly #changes = new Watched();
   readonly #tmux: Bun.Subprocess<"pipe", "pipe", "inherit">;
   /** What waits for the answers to the commands that were given. */
@@ -55,7 +55,7 @@ export class Tmux {
   constructor(words: readonly string[]) {
     const { TMUX: _, NO_COLOR: __, ...own } = process.env;
     const env = { ...own, LANG: "C.UTF-8", LC_ALL: "C.UTF-8", SHELL: "/bin/sh", TERM: "xterm" };
-    this.#tmux = Bun.spawn(["tmux", "-u", "-L", this.#name, "-f", "/dev/null", "-C", ...words], {
+    this.#tmux = Bun.spawn(["tmux", "-u", "-S", this.#socket, "-f", "/dev/null", "-C", ...words], {
       env,
       stdin: "pipe",
       stdout: "pipe",
@@ -83,7 +83,7 @@ export class Tmux {
 
   /** Pastes as a terminal does: with CR for LF, and a start and an end if they are asked for. */
   async paste(text: string): Promise<void> {
-    const path = join(tmpdir(), `${this.#name}.paste`);
+    const path = `${this.#socket}.paste`;
     await Bun.write(path, text);
     await this.#run("load-buffer", path);
     await this.#run("paste-buffer", "-p");
@@ -165,8 +165,10 @@ export class Tmux {
   /** Closes it as if its window was closed. */
   async end(): Promise<void> {
     if (!open.delete(this)) return;
-    void this.#run("kill-server").catch(() => {});
+    // By a program of its own, whatever has become of the other one.
+    await Bun.spawn(["tmux", "-S", this.#socket, "kill-server"], { stderr: "ignore" }).exited;
     await this.#tmux.exited;
+    rmSync(this.#socket, { force: true });
   }
 
   /** Looks at it, and again after each change. */
