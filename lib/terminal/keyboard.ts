@@ -1,17 +1,17 @@
 /**
  * What comes from a keyboard, taken apart: text, keys, and pastes, each of them whole. A terminal
  * in bracketed paste mode (`ESC [ ? 2004 h`, of xterm) says where a paste starts and ends. From one
- * that knows no such mode, more than one line at once is a paste, as nobody types so fast.
+ * that knows no such mode, many lines at once are a paste, and so are some that may hold a command:
+ * fewer may have been typed while this program was held up.
  */
 
 import { harmless } from "./transcript.ts";
 
 /**
  * Text, which was pasted if there is an LF in it, and harmless: what is sent is what can be seen. Or a
- * key, by the characters that it sends. A paste that was not marked may have been typed, while this
- * program was held up.
+ * key, by the characters that it sends.
  */
-export type Input = { text?: string; key?: string; isMarked?: boolean };
+export type Input = { text?: string; key?: string };
 
 const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
@@ -29,7 +29,7 @@ const ESCAPE_MS = 500;
  * SS3 of ECMA-48), or ESC before one, or before a character, with Alt; Enter; a control character.
  */
 const PARTS = /(?:\P{Cc}|\t(?!$))+|\x1b{1,2}\[\[?[0-?]*[ -/]*[@-~]|\x1bO?[^\0-\x1f]|\r\n?|\p{Cc}/gu;
-const MORE_THAN_A_LINE = /[^\r\n][\r\n]+[^\r\n]/;
+const LOOKS_PASTED = /^\/.*[\r\n]+.|.[\r\n]+\/|(?:^.+[\r\n]+){6}/m;
 const KEYS = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 const UNFINISHED = /(?:\x1b{1,2}(?:\[\[?[0-?]*[ -/]*|O)?)?$/;
 
@@ -52,7 +52,7 @@ export class Keyboard {
     if (this.#paste === "unmarked" && KEYS.test(chunk)) this.#finish();
     this.#held += chunk;
     if (!this.#paste) this.#takeTyped();
-    if (this.#held.length === 0) return; // To compare it with "" would flatten it, each time.
+    if (this.#held === "") return;
     const quietMs = this.#paste ? PASTE_QUIET_MS : ESCAPE_MS;
     const finish = () => this.push(this.#finish());
     this.#quiet = setTimeout(() => {
@@ -67,7 +67,7 @@ export class Keyboard {
     const text = this.#held;
     const start = text.indexOf(PASTE_START);
     if (start >= 0) this.#paste = "marked";
-    else if (MORE_THAN_A_LINE.test(text) && !KEYS.test(text)) this.#paste = "unmarked";
+    else if (LOOKS_PASTED.test(text) && !KEYS.test(text)) this.#paste = "unmarked";
     const typed = text.slice(0, this.#paste ? Math.max(0, start) : text.search(UNFINISHED));
     this.#held = text.slice(typed.length).replace(PASTE_START, "");
     for (const part of typed.match(PARTS) ?? []) {
@@ -84,8 +84,7 @@ export class Keyboard {
     const end = mark < 0 ? held.length : mark;
     // Two that come at once have become one.
     const text = held.slice(0, end).replaceAll(PASTE_END + PASTE_START, "");
-    const isMarked = paste === "marked";
-    if (paste) this.#take({ text: harmless(text.replace(/\r\n?/g, "\n")), isMarked });
+    if (paste) this.#take({ text: harmless(text.replace(/\r\n?/g, "\n")) });
     else this.#take({ key: held });
     return held.slice(end + PASTE_END.length);
   }

@@ -9,34 +9,34 @@ const DOWN = "\x1b[B";
 /** One row of a terminal, and the columns it takes: the most of them, where terminals differ. */
 type Row = { text: string; width: number };
 
-/** The rows below the lines, and those up to the cursor, of which the last may be a part. */
-export type Rows = { rows: Row[]; toCursor: Row[] };
-
 const EMPTY_ROW: Row = { text: "", width: 0 };
-export const NOTHING_BELOW: Rows = { rows: [EMPTY_ROW], toCursor: [EMPTY_ROW] };
+
+/** The rows below the lines, of which one has the cursor behind a part of it. */
+export type Rows = { rows: Row[]; cursorRow: number; toCursor: Row };
+
+export const NOTHING_BELOW: Rows = { rows: [EMPTY_ROW], cursorRow: 0, toCursor: EMPTY_ROW };
 
 /** The rows of all that is below; if they do not all fit, those around the cursor. */
 export function layOut({ before, after }: Edited, columns: number, windowRows: number): Rows {
-  const toCursor = before.split("\n").flatMap((line) => wrap(line, columns));
+  const above = before.split("\n").flatMap((line) => wrap(line, columns));
   // Behind a full row the cursor stands at the start of the next.
-  if (toCursor.at(-1)?.width === columns) toCursor.push(EMPTY_ROW);
+  if (above.at(-1)?.width === columns) above.push(EMPTY_ROW);
+  const toCursor = above.pop() ?? EMPTY_ROW;
   const [rest = "", ...more] = after.split("\n");
-  const rows = [
-    ...[...toCursor.slice(0, -1), ...wrap(rest, columns, toCursor.at(-1))],
-    ...more.flatMap((line) => wrap(line, columns)),
-  ];
+  const below = [wrap(rest, columns, toCursor), ...more.map((line) => wrap(line, columns))];
+  const rows = [...above, ...below.flat()];
   const height = Math.max(1, windowRows - 1);
-  const middle = toCursor.length - 1 - Math.floor(height / 2);
+  const middle = above.length - Math.floor(height / 2);
   const first = Math.max(0, Math.min(middle, rows.length - height));
-  return { rows: rows.slice(first, first + height), toCursor: toCursor.slice(first) };
+  return { rows: rows.slice(first, first + height), cursorRow: above.length - first, toCursor };
 }
 
 /** The rows, and the way to the cursor. */
-export function textOf({ rows, toCursor }: Rows): string {
+export function textOf({ rows, cursorRow, toCursor }: Rows): string {
   const all = rows.map((row) => row.text).join("\r\n");
-  const at = toCursor.at(-1)?.text ?? "";
-  const isThere = rows.length === toCursor.length && rows.at(-1)?.text === at;
-  return `${all}\x1b[m${UP.repeat(rows.length - toCursor.length)}${isThere ? "" : columnAfter(at)}`;
+  const below = rows.length - 1 - cursorRow;
+  const isThere = below === 0 && rows.at(-1)?.text === toCursor.text;
+  return `${all}\x1b[m${UP.repeat(below)}${isThere ? "" : columnAfter(toCursor.text)}`;
 }
 
 /** What is of one column everywhere. */
@@ -51,24 +51,24 @@ function columnAfter(text: string): string {
 
 /** What a key changes in the row of the cursor; undefined if it changes another one, or colours. */
 export function changeOf(from: Rows, to: Rows): string | undefined {
-  const at = to.toCursor.length - 1;
+  const at = to.cursorRow;
   const isSame = ({ text }: Row, row: number) => row === at || text === from.rows[row]?.text;
-  if (from.toCursor.length - 1 !== at || from.rows.length !== to.rows.length) return undefined;
+  if (from.cursorRow !== at || from.rows.length !== to.rows.length) return undefined;
   if (!to.rows.every(isSame)) return undefined;
-  const before = from.rows[at] ?? EMPTY_ROW;
-  const after = to.rows[at] ?? EMPTY_ROW;
-  const kept = commonStart(before.text, after.text);
-  const rest = after.text.slice(kept.length);
-  if ((before.text.slice(kept.length) + rest).includes("\x1b")) return undefined;
+  const { text: before, width: widthBefore } = from.rows[at] ?? EMPTY_ROW;
+  const { text: after, width } = to.rows[at] ?? EMPTY_ROW;
+  const kept = commonStart(before, after);
+  const rest = after.slice(kept.length);
+  if ((before.slice(kept.length) + rest).includes("\x1b")) return undefined;
 
-  let cursor = from.toCursor[at]?.text;
+  let cursor = from.toCursor.text;
   let change = "";
-  if (before.text !== after.text) {
+  if (before !== after) {
     change += cursor === kept ? rest : columnAfter(kept) + rest;
-    if (after.width < before.width) change += "\x1b[K";
-    cursor = after.text;
+    if (width < widthBefore) change += "\x1b[K";
+    cursor = after;
   }
-  const target = to.toCursor[at]?.text ?? "";
+  const target = to.toCursor.text;
   return cursor === target ? change : change + columnAfter(target);
 }
 
@@ -81,12 +81,12 @@ function commonStart(one: string, other: string): string {
 }
 
 /** From the cursor to the first of the rows; terminals break them again when they get narrower. */
-export function wayBack({ rows, toCursor }: Rows, columns: number): string {
-  const height = (some: Row[]) =>
+export function wayBack({ rows, cursorRow, toCursor }: Rows, columns: number): string {
+  const height = (...some: Row[]) =>
     some.reduce((sum, { width }) => sum + Math.max(1, Math.ceil(width / columns)), 0);
   // In two steps: some terminals keep what is erased from the first column of a screen as history.
-  const eraseRest = height(rows) > 1 ? `${DOWN}\x1b[J${UP}` : "";
-  return `${UP.repeat(height(toCursor) - 1)}\r\x1b[K${eraseRest}`;
+  const eraseRest = height(...rows) > 1 ? `${DOWN}\x1b[J${UP}` : "";
+  return `${UP.repeat(height(...rows.slice(0, cursorRow), toCursor) - 1)}\r\x1b[K${eraseRest}`;
 }
 
 /** Takes text apart into characters as they are seen. */

@@ -1,36 +1,30 @@
 /**
  * The local side of the conversation as a person has it. A line that is entered waits below until it
- * has gone out, then stands among those received; whatever was not sent is told at the end.
+ * has gone out, then stands among those received; what was not sent is told at the end.
  */
 
 import type { LocalSide, Notes } from "../client/pipe.ts";
-import { WholeLines } from "../client/whole-lines.ts";
-import { History } from "./history.ts";
+import { isName } from "../program/name.ts";
+import { People } from "../program/room-view.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
-import { GREETING, loginName, People } from "./people.ts";
+import { type LineOptions, Received } from "./received.ts";
 import type { Edited } from "./rows.ts";
 import { Screen } from "./screen.ts";
-import { bold, bySender, dim, harmless, inTime, mentions } from "./transcript.ts";
+import { dim, harmless, promptOf } from "./transcript.ts";
 import { HELP, Typing } from "./typing.ts";
-import { Waiting } from "./waiting.ts";
 
-/** So much of each line that waits is shown. */
+/** So many of the lines that wait are shown, the last ones, and so much of each. */
+const WAITING_MAX = 3;
 const WAITING_LENGTH = 200;
 /** A long line is laid out only near the cursor, and starts where it does for a while. */
 const NEAR_LENGTH = 8192;
-/** However many lines ring the bell, it rings once in so long. */
-const BELL_MS = 2000;
-/** As long as the time before a line. */
-const NO_TIME = " ".repeat("14:05 ".length);
+/** So many lines that have gone out may be told to be lost. */
+const SENT_MAX = 100;
 
 /** How a person takes part. */
-export interface TerminalOptions {
+export interface TerminalOptions extends LineOptions {
   /** By default the login name; or empty. */
   name?: string | undefined;
-  /** Whether times are shown. */
-  time: boolean;
-  /** Which lines ring the bell. */
-  bell: "name" | "none";
   /** Whether the terminal can do no more than print line after line. */
   isDumb?: boolean;
 }
@@ -39,64 +33,66 @@ export interface TerminalOptions {
 export class Terminal implements LocalSide, Notes {
   /** The name of the user, or empty. */
   readonly name: string;
-  readonly #options: TerminalOptions;
-  readonly #isMention: (line: string) => boolean;
+  readonly #isDumb: boolean;
   readonly #prompt: string;
-  readonly #received = new WholeLines();
+  readonly #received: Received;
   readonly #keyboard = new Keyboard((input) => this.#take(input));
-  readonly #people: People;
-  readonly #history = new History((lines, isHistory) => this.#receive(lines, isHistory));
-  readonly #typing = new Typing((line) => this.#send(line), {
-    named: new Map([
-      ...["quit", "q", "exit"].map((name) => [name, () => this.#endInput()] as const),
-      ["help", () => this.#screen.add(HELP)],
-      ["time", () => this.#switchTimes()],
-      ["who", () => this.#remark(this.#people.list)],
-    ]),
-    empty: () => this.#skip?.(),
-    interrupt: () => process.kill(process.pid, "SIGINT"),
-    complete: (before) => this.#people.complete(before),
-  });
+  readonly #typing: Typing;
   readonly #screen: Screen;
-  readonly #waiting = new Waiting((line) => this.#sent(line));
-  #lastTime = new Date();
-  #rungAtMs = -Infinity;
-  /** Whether nothing was received over this connection yet. */
-  #isNew = false;
+  /** Lines that were entered and have not gone out; the first may be on its way. */
+  readonly #waiting: string[] = [];
+  #wakeSender = () => {};
+  /** When the last lines have gone out. */
+  #sentAtMs: number[] = [];
   #hint = "; /quit to leave, /help for help";
   #activity = "";
   /** Ends what goes on, if that is a wait. */
   #skip: (() => void) | undefined;
-  #editing = true;
+  /** Whether more can be entered. */
+  #isOpen = true;
   #closed: Promise<void> | undefined;
-  readonly lines = this.#waiting.bytes;
+  readonly lines = this.#send();
 
   constructor(options: TerminalOptions) {
     const { name = loginName(), isDumb = false } = options;
     this.name = name;
-    this.#options = options;
-    this.#people = new People(name);
-    this.#isMention = mentions(name);
-    this.#prompt = name ? bySender(`${name}: `) : dim("> ");
-    this.#screen = new Screen(() => this.#below(), isDumb);
+    this.#isDumb = isDumb;
+    this.#prompt = promptOf(name);
     if (isDumb && name) this.#hint = `; you are ${name}${this.#hint}`;
+    const people = new People(name);
+    this.#screen = new Screen(() => this.#below(), isDumb);
+    const received = new Received(people, options, (lines) => this.#screen.add(lines));
+    this.#received = received;
+    const quit = () => this.#endInput();
+    this.#typing = new Typing((line) => this.#enter(line), {
+      named: new Map([
+        ...["quit", "q", "exit"].map((name) => [name, quit] as const),
+        ["help", () => this.#screen.add(HELP)],
+        ["time", () => received.switchTimes()],
+        ["who", () => received.remark(people.list)],
+      ]),
+      empty: () => this.#skip?.(),
+      interrupt: () => process.kill(process.pid, "SIGINT"),
+      complete: (before) => people.complete(before),
+    });
 
     const take = isDumb
       ? (chunk: string) => this.#takeLines(chunk)
       : (chunk: string) => this.#keyboard.push(chunk);
     process.stdin.setEncoding("utf8").on("data", take);
-    for (const event of ["end", "error"]) process.stdin.on(event, () => this.#endInput());
+    for (const event of ["end", "error"]) process.stdin.on(event, quit);
     process.on("SIGCONT", () => this.#closed || this.#screen.restart());
   }
 
-  show(bytes: Uint8Array): Promise<boolean> {
-    this.#show(this.#received.push(bytes));
+  /** @param lines whole ones, as a conversation that outlives its connections has them */
+  show(lines: Uint8Array): Promise<boolean> {
+    this.#received.receive(lines);
     return this.#screen.shown();
   }
 
   /** The first note also says how to leave. */
   note(event: string): void {
-    this.#remark(event + this.#hint);
+    this.#received.remark(harmless(event + this.#hint));
     this.#hint = "";
   }
 
@@ -107,14 +103,16 @@ export class Terminal implements LocalSide, Notes {
   }
 
   joined(isReceiving: boolean): void {
-    this.#isNew = true;
-    this.#people.joined();
-    if (isReceiving) this.#history.joined();
+    this.#received.joined(isReceiving);
   }
 
   lost(sinceMs: number): void {
-    const lost = this.#waiting.lost(sinceMs);
-    if (lost) this.#remark(lost);
+    const fromMs = performance.now() - sinceMs;
+    const { length } = this.#sentAtMs.filter((atMs) => atMs > fromMs);
+    this.#sentAtMs = [];
+    const [lines, them] = length === 1 ? ["line", "it"] : [countOf(length), "them"];
+    if (length > 0)
+      this.#received.remark(`the last ${lines} you sent may be lost; Up brings ${them} back`);
   }
 
   /** Shows everything, tells what was not sent, and gives the terminal back. */
@@ -123,15 +121,15 @@ export class Terminal implements LocalSide, Notes {
   }
 
   async #close(): Promise<void> {
-    this.#show(this.#received.end());
-    this.#history.flush();
+    this.#received.flush();
     const { question, line } = this.#typing;
     const { before, after } = question?.line ?? line;
-    const unsent = this.#waiting.last;
-    if (before + after !== "") unsent.push(before + after);
-    for (const one of unsent) this.#add(dim(`${this.#prompt}${one} (not sent)`));
-    if (this.#waiting.count) this.#remark(`${this.#waiting.count} not sent`);
-    this.#editing = false;
+    const unsent = [...this.#waiting.slice(-WAITING_MAX), before + after];
+    const prompt = Bun.stripANSI(this.#prompt);
+    for (const one of unsent) if (one) this.#received.remark(`${prompt}${one} (not sent)`);
+    if (this.#waiting.length > 0)
+      this.#received.remark(`${countOf(this.#waiting.length)} not sent`);
+    this.#isOpen = false;
     await this.#screen.leave();
   }
 
@@ -139,7 +137,7 @@ export class Terminal implements LocalSide, Notes {
     const { key } = input;
     if (key === "\x0c") this.#screen.restart("\x1b[H\x1b[2J");
     else if (key === "\x1a") void this.#screen.suspend();
-    else if (this.#editing) this.#typing.take(input);
+    else if (this.#isOpen) this.#typing.take(input);
     else if (key === "\x03") process.kill(process.pid, "SIGINT");
     this.#screen.paintSoon();
   }
@@ -153,87 +151,60 @@ export class Terminal implements LocalSide, Notes {
     }
   }
 
-  #send(line: string): void {
-    this.#waiting.add(line);
+  #enter(line: string): void {
+    this.#waiting.push(line);
+    this.#wakeSender();
     this.#skip?.();
   }
 
   /** No more is entered here, or the terminal has gone. */
   #endInput(): void {
-    this.#editing = false;
-    this.#waiting.end();
+    this.#isOpen = false;
+    this.#wakeSender();
     this.#screen.paintSoon();
   }
 
-  #sent(line: string): void {
-    // A dumb terminal has shown it as it was typed.
-    const show = () => this.#options.isDumb || this.#add(this.#prompt + line);
-    this.#history.sent(this.name ? `${this.name}: ${line}` : line, show);
-  }
-
-  #show(run: Uint8Array | undefined): void {
-    if (run === undefined) return;
-    const received = harmless(run);
-    this.#people.told(received);
-    // The client has sent the name by itself: what is new is who is here.
-    const lines = this.#isNew && this.name ? received.replace(GREETING, "") : received;
-    if (lines !== received) this.#remark(this.#people.list);
-    this.#isNew = false;
-    if (lines !== "") this.#history.receive(lines);
-  }
-
-  #receive(lines: string, isHistory: boolean): void {
-    this.#people.see(lines, isHistory);
-    let isMention = false;
-    // What was passed on by force, or ends with the connection, gets a row of its own.
-    const shown = lines.replace(/\n$/, "").replace(/.+/g, (line) => {
-      if (!this.#isMention(line)) return bySender(line);
-      isMention = true;
-      return bold(bySender(line));
-    });
-    if (!isHistory) return this.#add((isMention ? this.#bell() : "") + shown);
-    // When it was sent is not known.
-    const indent = this.#options.time ? NO_TIME : "";
-    this.#screen.add(`${shown.replace(/^/gm, indent)}\n`);
-  }
-
-  /** What rings the bell, unless it has rung just now. */
-  #bell(): string {
-    const now = performance.now();
-    if (this.#options.bell === "none" || now - this.#rungAtMs < BELL_MS) return "";
-    this.#rungAtMs = now;
-    return "\x07";
-  }
-
-  #switchTimes(): void {
-    this.#options.time = !this.#options.time;
-    this.#remark(`times are ${this.#options.time ? "shown" : "no longer shown"}`);
-  }
-
-  #remark(remark: string): void {
-    this.#add(dim(harmless(remark)));
-  }
-
-  #add(lines: string): void {
-    const time = new Date();
-    this.#screen.add(inTime(`${lines}\n`, time, this.#lastTime, this.#options.time));
-    this.#lastTime = time;
+  /** Lines that wait, one after the other; one has gone out when the next one is asked for. */
+  async *#send(): AsyncGenerator<Uint8Array, void> {
+    for (;;) {
+      const [line] = this.#waiting;
+      if (line !== undefined) {
+        yield Buffer.from(`${line}\n`);
+        this.#waiting.shift();
+        this.#sentAtMs = [...this.#sentAtMs.slice(1 - SENT_MAX), performance.now()];
+        // A dumb terminal has shown it as it was typed.
+        this.#received.sent(line, !this.#isDumb);
+      } else if (!this.#isOpen) return;
+      else await new Promise<void>((resolve) => (this.#wakeSender = resolve));
+    }
   }
 
   /** What waits and what goes on, dim, then the line or the answer that is being typed. */
   #below(): Edited {
-    const { count, last } = this.#waiting;
+    const { length } = this.#waiting;
+    const last = this.#waiting.slice(-WAITING_MAX);
     const rows = last.map((line) => this.#prompt + line.slice(0, WAITING_LENGTH));
-    const hint = this.#editing ? "" : "; Ctrl-C to quit without sending";
-    if (count) rows.unshift(`${count} waiting to be sent${hint}`);
-    else if (!this.#editing) rows.push("waiting for the server; Ctrl-C to quit now");
+    const hint = this.#isOpen ? "" : "; Ctrl-C to quit without sending";
+    if (length > 0) rows.unshift(`${countOf(length)} waiting to be sent${hint}`);
+    else if (!this.#isOpen) rows.push("waiting for the server; Ctrl-C to quit now");
     if (this.#activity) rows.push(this.#activity);
     const above = rows.map((row) => `${dim(row)}\n`).join("");
-    if (!this.#editing) return { before: above, after: "" };
+    if (!this.#isOpen) return { before: above, after: "" };
     const { question, line } = this.#typing;
     const { before, after } = line;
     const start = NEAR_LENGTH * Math.max(0, Math.floor(before.length / NEAR_LENGTH) - 1);
     const prompt = start > 0 ? "…" : (question?.text ?? this.#prompt);
     return { before: above + prompt + before.slice(start), after: after.slice(0, NEAR_LENGTH) };
   }
+}
+
+const countOf = (count: number) => (count === 1 ? "1 line" : `${count} lines`);
+
+/** The login name; empty when there is none that `--name` takes. */
+function loginName(): string {
+  const { USER, LOGNAME, USERNAME } = process.env;
+  // By id(1); `os.userInfo` of Bun knows no more than `$USER`.
+  const byId = () => `${Bun.spawnSync(["sh", "-c", "id -un"], { stderr: "ignore" }).stdout}`.trim();
+  const name = USER || LOGNAME || USERNAME || byId();
+  return isName(name) ? name : "";
 }

@@ -21,7 +21,7 @@ const CHARACTER_OR_BYTE =
   /[\0-\x7f]+|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}|[^]/g;
 
 /** The name of the sender at the start of a line. */
-export const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/gmu;
+const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/u;
 const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 
 /** Those that can be read on black and on white; and those on a dark background alone. */
@@ -51,7 +51,8 @@ export const bold = (text: string) => style(text, 1, 22);
 /**
  * Text that a terminal shows and does not obey: its only controls are LF and TAB. Visible forms are
  * those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character, `<9B>` for a byte
- * that is no UTF-8; as in a room with names, a C1 control is the escape sequence that means the same. The CR of a CR LF, as `telnet` sends it, is left out.
+ * that is no UTF-8; a C1 control is the escape sequence that means the same. The CR of a CR LF, as
+ * `telnet` sends it, is left out.
  */
 export function harmless(lines: Uint8Array | string): string {
   if (typeof lines === "string") return lines.replaceAll("\r\n", "\n").replace(HOSTILE, visible);
@@ -72,13 +73,19 @@ function visible(character: string): string {
   return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
 }
 
-/** Harmless lines by sender: always the same colour for the same name; a server message is dim. */
-export function bySender(lines: string): string {
-  const colour = (name: string) => colours[Bun.hash.crc32(name) % colours.length] ?? 39;
-  return lines
-    .replace(/^\* .*/gm, (message) => dim(message))
-    .replace(SENDER, (name) => style(name, colour(name), 39));
+/** Whose line that is, as far as it begins with a name; a server message has no sender. */
+export const senderOf = (line: string) => SENDER.exec(line)?.[1];
+
+/** A harmless line by its sender: always the same colour for the same name; a server message is dim. */
+export function bySender(line: string): string {
+  if (line.startsWith("* ")) return dim(line);
+  const name = senderOf(line) ?? "";
+  const colour = colours[Bun.hash.crc32(name) % colours.length] ?? 39;
+  return (name && style(name, colour, 39)) + line.slice(name.length);
 }
+
+/** What stands before a line of the user. */
+export const promptOf = (name: string) => (name ? bySender(`${name}: `) : dim("> "));
 
 /**
  * Tells lines that mention a name from others: they have it as a word, in capitals or not. The name
@@ -109,7 +116,7 @@ export function inTime(lines: string, time: Date, last: Date, isBeforeEach: bool
 export function showPlainly(pipe: LocalSide): LocalSide {
   const lines = new WholeLines();
   const show = async (run: Uint8Array | undefined, end = "") =>
-    run === undefined || pipe.show(Buffer.from(bySender(harmless(run)) + end));
+    run === undefined || pipe.show(Buffer.from(harmless(run).replace(/.+/g, bySender) + end));
   return {
     ...pipe,
     show: (bytes) => show(lines.push(bytes)),

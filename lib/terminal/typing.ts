@@ -27,17 +27,17 @@ export const HELP = `\
 /time          show when lines arrive, or stop showing it
 /help          show this
 //...          send a line that begins with a slash
-Enter          send the line; on an empty line while away: connect now
+Enter          send the line; an empty one connects now, if not connected
 Tab            complete a name; again for the next one
 Up, Down       lines entered before
 Ctrl-A, -E     to the start or the end of the line; so do Home and End
 Alt-B, -F      back or forward a word; so do Ctrl-Left and Ctrl-Right
 Ctrl-W, Alt-D  delete the word before or after the cursor
 Ctrl-U, -K     delete everything before or after the cursor
-Ctrl-Y         put back what was deleted so
+Ctrl-Y         put back what these have deleted
 Ctrl-L         clear the screen
 Ctrl-Z         suspend; fg comes back
-Ctrl-C         clear the line; on an empty one, quit without sending what waits
+Ctrl-C         clear the line; if empty, quit now: unsent lines are dropped
 `;
 
 const atEnd = (before: string): Edited => ({ before, after: "" });
@@ -76,12 +76,12 @@ export class Typing {
   }
 
   /** Takes what was typed or pasted; keys that mean nothing here do nothing. */
-  take({ key = "", text = "", isMarked = true }: Input): void {
+  take({ key = "", text = "" }: Input): void {
     const { before, after } = this.line;
     const typed = before + after;
     const wasKilling = this.#isKilling;
     this.#isKilling = false;
-    if (text.includes("\n")) this.#paste(text, isMarked);
+    if (text.includes("\n")) this.#paste(text);
     else if (text) this.line = { before: before + text, after };
     else if (/^[\r\n]/.test(key)) this.#enter(typed);
     else if (key === "\x03" && (typed !== "" || this.question)) this.#clear();
@@ -121,25 +121,20 @@ export class Typing {
   }
 
   /** A paste waits for Enter, whatever its end is; one of too many lines for an answer. */
-  #paste(paste: string, isMarked: boolean): void {
+  #paste(paste: string): void {
     if (this.question) return; // Only a yes that was typed is one.
     const { before, after } = this.line;
-    const lines = (before + paste).split("\n");
-    const isSafe = lines.length <= LINES_MAX + 1 && !lines.some((line) => COMMAND.test(line));
-    if (!isMarked && isSafe) {
-      this.line = { before: lines.pop() ?? "", after };
-      return lines.forEach((line) => this.#send(line));
-    }
     const pasted = { before: before + paste.replace(/\n$/, ""), after };
-    if (!this.#asksToSend(pasted.before + after, this.line)) this.line = pasted;
+    const lines = (pasted.before + after).split("\n");
+    if (lines.length > LINES_MAX) this.#sendAll(lines, this.line);
+    else this.line = pasted;
   }
 
-  /** Asks whether to send many lines at once; `left` is typed on if not. */
-  #asksToSend(text: string, left: Edited): boolean {
-    const lines = text.split("\n");
-    if (lines.length <= LINES_MAX) return false;
-    this.#ask(`send ${lines.length} lines?`, left, () => lines.forEach((line) => this.#send(line)));
-    return true;
+  /** Sends lines; many only after a yes, without which `left` is typed on. */
+  #sendAll(lines: readonly string[], left: Edited): void {
+    const send = () => lines.forEach((line) => this.#send(line));
+    if (lines.length > LINES_MAX) this.#ask(`send ${lines.length} lines?`, left, send);
+    else send();
   }
 
   #ask(question: string, left: Edited, yes: () => void): void {
@@ -168,7 +163,7 @@ export class Typing {
         this.#send(typed),
       );
     else if (lines.length === 1) this.#send(typed.replace(/^\/\//, "/"));
-    else if (!this.#asksToSend(typed, atEnd(typed))) lines.forEach((line) => this.#send(line));
+    else this.#sendAll(lines, atEnd(typed));
   }
 }
 

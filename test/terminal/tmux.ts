@@ -1,23 +1,15 @@
 /** A real terminal for the tests: tmux, driven by keys and read by its screen. */
 
-import { test } from "bun:test";
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ROOT } from "../harness.ts";
+import { atEnd, LONGEST_MS, ROOT } from "../harness.ts";
+import { testWith } from "../harness/tools.ts";
+import { Watched } from "../harness/watched.ts";
 
-const WAIT_MS = 10_000;
-const LOOK_AGAIN_MS = 15;
-
-const missing = Bun.which("tmux") === null;
-if (missing && !process.env["CI"])
-  console.warn(
-    "The tests of the terminal are skipped: tmux is not installed (apt-get install tmux).",
-  );
-
-/** `test`, skipped where tmux is missing; but never where `CI` is set, where it fails instead. */
-export const terminalTest = test.skipIf(missing && !process.env["CI"]);
+/** A test that needs tmux. */
+export const terminalTest = testWith("tmux");
 
 /** How a terminal starts. */
 export interface TmuxOptions {
@@ -27,30 +19,49 @@ export interface TmuxOptions {
   rows?: number;
 }
 
-const started = new Set<Tmux>();
+const open = new Set<Tmux>();
 let count = 0;
 
-/** Ends all terminals that a test has started; for `afterEach`. */
+/** Ends all terminals, for a program that is no test: those of a test end with it. */
 export async function endTerminals(): Promise<void> {
-  await Promise.all([...started].map((one) => one.end()));
+  await Promise.all([...open].map((one) => one.end()));
 }
 
-/** One terminal on a tmux server of its own. */
+/** One terminal on a tmux server of its own, which takes commands and tells of what is written. */
 export class Tmux {
-  readonly #socket = `linechat-test-${process.pid}-${++count}`;
-  readonly #files: string[] = [];
+  readonly #socket = join(tmpdir(), `linechat-test-${process.pid}-${++count}.tmux`);
+  readonly #changes = new Watched();
+  readonly #tmux: Bun.Subprocess<"pipe", "pipe", "inherit">;
+  /** What waits for the answers to the commands that were given. */
+  readonly #asked: ((answer: string[], isError: boolean) => void)[] = [];
+  /** What programs have written since somebody asked for it, a byte to a character. */
+  #output: string | undefined;
+  #changeCount = 0;
 
   static async start(options: TmuxOptions): Promise<Tmux> {
     const { command, columns = 40, rows = 12 } = options;
-    const tmux = new Tmux();
-    started.add(tmux);
-    await tmux.#run(
-      ...["start-server", ";", "set", "-g", "status", "off", ";"],
-      ...["set", "-g", "history-limit", "20000", ";", "set", "-g", "escape-time", "0", ";"],
-      ...["new-session", "-d", "-x", `${columns}`, "-y", `${rows}`, "-c", ROOT],
-      command,
-    );
+    const size = ["-x", `${columns}`, "-y", `${rows}`];
+    const tmux = new Tmux([
+      ...["set", "-g", "status", "off", ";", "set", "-g", "history-limit", "20000", ";"],
+      ...["set", "-g", "escape-time", "0", ";", "new-session", ...size, "-c", ROOT, command, ";"],
+      ...["set", "-g", "window-size", "manual"],
+    ]);
+    open.add(tmux);
+    atEnd(() => tmux.end());
+    await tmux.#changes.until("a terminal", () => tmux.#changeCount > 0);
     return tmux;
+  }
+
+  constructor(words: readonly string[]) {
+    const { TMUX: _, NO_COLOR: __, ...own } = process.env;
+    const env = { ...own, LANG: "C.UTF-8", LC_ALL: "C.UTF-8", SHELL: "/bin/sh", TERM: "xterm" };
+    this.#tmux = Bun.spawn(["tmux", "-u", "-S", this.#socket, "-f", "/dev/null", "-C", ...words], {
+      env,
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    void this.#follow();
   }
 
   /** Presses keys by their names: `Enter`, `Left`, `C-a`. */
@@ -59,7 +70,7 @@ export class Tmux {
   }
 
   async type(text: string): Promise<void> {
-    await this.#run("send-keys", "-l", text);
+    await this.#run("send-keys", "-l", "--", text);
   }
 
   /** Types lines, each with Enter. */
@@ -70,20 +81,12 @@ export class Tmux {
     }
   }
 
-  /** Pastes as a terminal does that knows no bracketed paste: with CR for LF. */
-  pasteAsKeys(text: string): Promise<void> {
-    return this.#paste(text);
-  }
-
   /** Pastes as a terminal does: with CR for LF, and a start and an end if they are asked for. */
-  paste(text: string): Promise<void> {
-    return this.#paste(text, "-p");
-  }
-
-  async #paste(text: string, ...how: string[]): Promise<void> {
-    const path = join(tmpdir(), `${this.#socket}.paste`);
+  async paste(text: string): Promise<void> {
+    const path = `${this.#socket}.paste`;
     await Bun.write(path, text);
-    await this.#run("load-buffer", path, ";", "paste-buffer", ...how);
+    await this.#run("load-buffer", path);
+    await this.#run("paste-buffer", "-p");
     rmSync(path);
   }
 
@@ -93,17 +96,17 @@ export class Tmux {
 
   /** The rows on the screen, without spaces at their ends and empty rows at the bottom. */
   async screen(): Promise<string[]> {
-    return lines(await this.#run("capture-pane", "-p"));
+    return rowsOf(await this.#run("capture-pane", "-p"));
   }
 
   /** The screen with its colours, as SGR sequences. */
   async colouredScreen(): Promise<string[]> {
-    return lines(await this.#run("capture-pane", "-p", "-e"));
+    return rowsOf(await this.#run("capture-pane", "-p", "-e"));
   }
 
   /** Whether text on the screen has a style, by its number of SGR: 1 is bold, 2 is dim. */
   async hasStyle(text: string, style: number): Promise<boolean> {
-    const [before = "", found] = (await this.#run("capture-pane", "-p", "-e")).split(text);
+    const [before = "", found] = (await this.colouredScreen()).join("\n").split(text);
     if (found === undefined) throw new Error(`${text} is not on the screen`);
     const codes = [...before.matchAll(/\x1b\[([\d;]*)m/g)].flatMap(([, all = ""]) =>
       all.split(";"),
@@ -113,99 +116,123 @@ export class Tmux {
 
   /** All lines since the start, those that were wrapped in one piece. */
   async history(): Promise<string[]> {
-    return lines(await this.#run("capture-pane", "-p", "-J", "-S", "-"));
+    return rowsOf(await this.#run("capture-pane", "-p", "-J", "-S", "-"));
   }
 
-  /** From now on, all that the programs write to this terminal, or so many bytes of its end. */
-  async output(): Promise<(last?: number) => Promise<string>> {
-    const path = join(tmpdir(), `${this.#socket}.output`);
-    this.#files.push(path);
-    await Bun.write(path, "");
-    await this.#run("pipe-pane", `cat >>"${path}"`);
-    return (last = Infinity) => {
-      const file = Bun.file(path);
-      return file.slice(Math.max(0, file.size - last)).text();
-    };
+  /** From now on, what the programs write to this terminal; given again and again. */
+  output(): () => string {
+    this.#output = "";
+    return () => this.#output ?? "";
   }
 
-  /** Waits until this is in the output, in this order. */
-  outputs(output: () => Promise<string>, ...parts: string[]): Promise<void> {
-    return until(new RegExp(parts.map((part) => RegExp.escape(part)).join("[^]*")), output);
-  }
-
-  async title(): Promise<string> {
-    return (await this.#run("display", "-p", "#{pane_title}")).trim();
+  /** What tmux knows of it, by its formats: `#{pane_title}`. */
+  async display(format: string): Promise<string> {
+    return (await this.#run("display", "-p", format)).join("");
   }
 
   /** Waits until the screen is this, and nothing else. */
   becomes(...rows: string[]): Promise<void> {
-    return until(rows.join("\n"), async () => (await this.screen()).join("\n"));
+    return this.#until(rows.join("\n"), () => this.screen());
   }
 
   /** Waits until this is on the screen. */
   shows(what: string | RegExp): Promise<void> {
     const pattern = typeof what === "string" ? new RegExp(RegExp.escape(what)) : what;
-    return until(pattern, async () => (await this.screen()).join("\n"));
+    return this.#until(pattern, () => this.screen());
   }
 
   /** Waits until this is all there ever was, as `history` gives it. */
   historyBecomes(...all: string[]): Promise<void> {
-    return until(all.join("\n"), async () => (await this.history()).join("\n"));
+    return this.#until(all.join("\n"), () => this.history());
+  }
+
+  /** Waits until this was written, in this order, since `output` was called. */
+  outputs(...parts: string[]): Promise<void> {
+    const pattern = new RegExp(parts.map((part) => RegExp.escape(part)).join("[^]*"));
+    return this.#until(pattern, async () => [this.#output ?? ""]);
   }
 
   async cursor(): Promise<{ column: number; row: number }> {
-    const [column, row] = (await this.#run("display", "-p", "#{cursor_x} #{cursor_y}")).split(" ");
+    const [column, row] = (await this.display("#{cursor_x} #{cursor_y}")).split(" ");
     return { column: Number(column), row: Number(row) };
   }
 
-  cursorComesTo(column: number, row: number): Promise<void> {
-    return until(`${column} ${row}`, async () => Object.values(await this.cursor()).join(" "));
-  }
-
+  /** Waits until the cursor is in a column, counted from 0. */
   comesToColumn(column: number): Promise<void> {
-    return until(`${column}`, async () => `${(await this.cursor()).column}`);
+    return this.#until(`${column}`, async () => [await this.display("#{cursor_x}")]);
   }
 
+  /** Closes it as if its window was closed. */
   async end(): Promise<void> {
-    if (!started.delete(this)) return;
-    const path = (await this.#run("display", "-p", "#{socket_path}").catch(() => "")).trim();
-    await this.#run("kill-server").catch(() => {});
-    for (const file of [path, ...this.#files]) if (file) rmSync(file, { force: true });
+    if (!open.delete(this)) return;
+    // By a program of its own, whatever has become of the other one.
+    await Bun.spawn(["tmux", "-S", this.#socket, "kill-server"], { stderr: "ignore" }).exited;
+    await this.#tmux.exited;
+    rmSync(this.#socket, { force: true });
   }
 
-  async #run(...words: string[]): Promise<string> {
-    if (missing) throw new Error("tmux is not installed (apt-get install tmux)");
-    const { TMUX: _, NO_COLOR: __, ...own } = process.env;
-    const tmux = Bun.spawn(["tmux", "-u", "-L", this.#socket, "-f", "/dev/null", ...words], {
-      env: { ...own, LANG: "C.UTF-8", LC_ALL: "C.UTF-8", SHELL: "/bin/sh" },
-      stdout: "pipe",
-      stderr: "pipe",
+  /** Looks at it, and again after each change. */
+  async #until(wanted: string | RegExp, look: () => Promise<string[]>): Promise<void> {
+    const deadlineMs = performance.now() + LONGEST_MS;
+    for (;;) {
+      const countBefore = this.#changeCount;
+      const seen = (await look()).join("\n");
+      if (typeof wanted === "string" ? seen === wanted : wanted.test(seen)) return;
+      const what = `\n${wanted}\n\nthere is:\n${seen.slice(-5000)}\n`;
+      const restMs = Math.max(0, deadlineMs - performance.now());
+      await this.#changes.until(what, () => this.#changeCount > countBefore, restMs);
+    }
+  }
+
+  /** Gives a command; returns the lines of its answer. */
+  #run(...words: string[]): Promise<string[]> {
+    const quoted = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+    void this.#tmux.stdin.write(`${quoted.join(" ")}\n`);
+    void this.#tmux.stdin.flush();
+    return new Promise((resolve, reject) => {
+      this.#asked.push((answer, isError) => {
+        if (isError) reject(new Error(`tmux ${words.join(" ")}: ${answer.join("\n")}`));
+        else resolve(answer.map((row) => Buffer.from(row, "latin1").toString()));
+      });
     });
-    const [output, errors, code] = await Promise.all([
-      tmux.stdout.text(),
-      tmux.stderr.text(),
-      tmux.exited,
-    ]);
-    if (code !== 0) throw new Error(`tmux ${words.join(" ")}: ${errors.trim()}`);
-    return output;
+  }
+
+  /** Takes what tmux says in control mode: answers to commands, and what programs write. */
+  async #follow(): Promise<void> {
+    let rest = "";
+    let answer: string[] | undefined;
+    for await (const chunk of this.#tmux.stdout) {
+      const lines = (rest + Buffer.from(chunk).toString("latin1")).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const [, mark, isOurs] = /^%(begin|end|error) \d+ \d+ (\d)$/.exec(line) ?? [];
+        if (mark === "begin") answer = [];
+        else if (mark && answer) {
+          if (isOurs === "1") this.#asked.shift()?.(answer, mark === "error");
+          answer = undefined;
+        } else if (answer) answer.push(line);
+        else this.#notice(line);
+      }
+    }
+    this.#changes.end("the terminal has ended");
+    for (const refuse of this.#asked.splice(0)) refuse(["it has ended"], true);
+  }
+
+  #notice(line: string): void {
+    const [, written] = /^%output %\d+ (.*)$/.exec(line) ?? [];
+    if (written !== undefined && this.#output !== undefined)
+      this.#output += written.replace(/\\(\d{3})/g, (_, octal: string) =>
+        String.fromCharCode(Number.parseInt(octal, 8)),
+      );
+    this.#changeCount++;
+    this.#changes.changed();
   }
 }
 
-/** Looks again and again, as tmux has no way to tell that a screen has changed. */
-async function until(wanted: string | RegExp, look: () => Promise<string>): Promise<void> {
-  const deadlineMs = performance.now() + WAIT_MS;
-  for (;;) {
-    const seen = await look();
-    if (typeof wanted === "string" ? seen === wanted : wanted.test(seen)) return;
-    if (performance.now() > deadlineMs)
-      throw new Error(`waited for:\n${wanted}\n\nthere is:\n${seen}`);
-    await Bun.sleep(LOOK_AGAIN_MS);
-  }
-}
-
-function lines(screen: string): string[] {
+function rowsOf(screen: readonly string[]): string[] {
   return screen
-    .replace(/\s+$/, "")
-    .split("\n")
-    .map((row) => row.trimEnd());
+    .map((row) => row.trimEnd())
+    .join("\n")
+    .trimEnd()
+    .split("\n");
 }

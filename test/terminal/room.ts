@@ -1,0 +1,53 @@
+/** What the tests of the terminal have in common: the client in a terminal, in a room with a peer. */
+
+import { listen } from "../../lib/linechat.ts";
+import { atEnd, Peer, testBeside } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
+import { terminalTest, Tmux, type TmuxOptions } from "./tmux.ts";
+
+/** A test that needs tmux, beside others. */
+export const inTerminal: typeof testBeside =
+  Bun.which("tmux") || process.env["CI"] ? testBeside : (name, run) => terminalTest(name, run);
+
+/** How the client starts, and in what window. */
+export interface Options extends Partial<TmuxOptions> {
+  /** Its options; it has no name by default. */
+  client?: string;
+  /** What stands before it in the shell. */
+  environment?: string;
+}
+
+/** What follows the client in a terminal: how it has ended, and whether the terminal is as it was. */
+export const REPORT = `printf 'exit %s %s\\n' $? "$(stty -a | grep -ow -e '-\\?icanon')"; exec sleep 1000`;
+
+/** The client, for a shell. */
+export const clientAt = (port: number, options = "--quiet --name ''") =>
+  `"${process.execPath}" client.ts ${options} 127.0.0.1 ${port}`;
+
+/** The client in a terminal, at some port, when its prompt is there. */
+export async function openTerminal(port: number, options: Options = {}): Promise<Tmux> {
+  const { client = "--quiet", environment = "", ...screen } = options;
+  const command = `${environment} ${clientAt(port, `--name '' ${client}`)}; ${REPORT}`;
+  const terminal = await Tmux.start({ command, ...screen });
+  await terminal.shows(/^(>|\w+:|connected to .*)$/m);
+  return terminal;
+}
+
+/** A room in this process. */
+export async function openServer(options: Partial<Parameters<typeof listen>[0]> = {}) {
+  const server = await listen({ host: "127.0.0.1", port: 0, ...options });
+  atEnd(() => server.stop(0));
+  const port = Number(/\d+$/.exec(server.address)?.[0]);
+  const members = (count: number) => eventually(`${count} members`, () => server.size === count);
+  return { port, members, stop: () => server.stop(0) };
+}
+
+/** The client in a terminal and somebody else in one room. */
+export async function openRoom(options: Options = {}) {
+  const server = await openServer();
+  const bob = await Peer.connect(server.port);
+  await server.members(1);
+  const terminal = await openTerminal(server.port, options);
+  await server.members(2);
+  return { server, bob, terminal };
+}
