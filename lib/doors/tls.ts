@@ -58,7 +58,8 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
         terminate();
         plain?.terminate();
       };
-      arrival.replaceSocket(secure);
+      arrival.socket = secure;
+      secure.data = arrival;
       arrival.hold(hold);
     },
     handshake({ authorized }, success, error) {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
 import { endAfterEach, newFolder, Peer, ServerProgram } from "../harness.ts";
@@ -15,7 +16,8 @@ const SECRET = "correct horse battery staple";
 /** A room with a listener in it, and who comes next. */
 function open() {
   const secrets: Secrets = { passPhrase: Buffer.from(SECRET) };
-  const opened = openDoors([passPhrase(contextWith(secrets)).door]);
+  const context = contextWith(secrets);
+  const opened = openDoors([firstBytes(context).door, passPhrase(context).door]);
   const listener = opened.accept();
   listener.sends(`${SECRET}\n`);
   opened.events.length = 0;

@@ -6,8 +6,8 @@ import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 
 import { addresses } from "../../lib/doors/addresses.ts";
+import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { proxyProtocol } from "../../lib/doors/proxy-protocol.ts";
-import { firstBytes } from "../../lib/extras/first-bytes.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { openParts } from "../extras/open-parts.ts";
 import {

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import type { Way } from "../../lib/doors/door.ts";
-import { firstBytes } from "../../lib/extras/first-bytes.ts";
+import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { LineBuffer } from "../../lib/room/line-buffer.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { HTTP_ANSWER } from "../simulation/first-line.ts";
