@@ -21,8 +21,6 @@ export interface Peer {
 
 export interface PeerOptions {
   tls?: TlsFiles | undefined;
-  /** How long linechat bears with a reader that has stopped. */
-  patienceMs?: number | undefined;
 }
 
 /** Files in PEM. */
@@ -35,21 +33,15 @@ const START_MS = 5_000;
 const STOP_MS = 2_000;
 const ATTEMPTS = 3;
 const ROOT = join(import.meta.dir, "../..");
-const RELAYS = join(import.meta.dir, "relays");
-const NCAT = { program: "ncat", from: "package ncat or nmap" };
-/** `select` takes no more than 1,024 files. */
-const NCAT_CLIENTS = { count: 1_001, reason: "ncat waits with select(), for 1,024 files at most" };
-
 /** The first is the one this is about; the second the one the others are set against. */
 export const PEERS: readonly Peer[] = [
   {
     name: "linechat",
     dialect: "plain",
     hasTls: true,
-    command: (port, { tls, patienceMs }) => [
+    command: (port, { tls }) => [
       ...[process.execPath, join(ROOT, "server.ts"), "--quiet", "--host", "127.0.0.1"],
       ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : []),
-      ...(patienceMs === undefined ? [] : ["--patience", `${patienceMs}ms`]),
       String(port),
     ],
   },
@@ -57,17 +49,13 @@ export const PEERS: readonly Peer[] = [
     name: "ncat --broker",
     dialect: "plain",
     hasTls: true,
-    needs: NCAT,
-    clientsMax: NCAT_CLIENTS,
-    command: (port, { tls }) => ncat("--broker", port, tls),
-  },
-  {
-    name: "ncat --chat",
-    dialect: "ncatChat",
-    hasTls: false,
-    needs: NCAT,
-    clientsMax: NCAT_CLIENTS,
-    command: (port) => ncat("--chat", port),
+    needs: { program: "ncat", from: "package ncat or nmap" },
+    clientsMax: { count: 1_001, reason: "ncat waits with select(), for 1,024 files at most" },
+    command: (port, { tls }) => [
+      ...["ncat", "--broker", "--listen", "--max-conns", "2000"],
+      ...(tls ? ["--ssl", "--ssl-cert", tls.cert, "--ssl-key", tls.key] : []),
+      ...["127.0.0.1", String(port)],
+    ],
   },
   {
     name: "nats-server",
@@ -93,16 +81,13 @@ export const PEERS: readonly Peer[] = [
     ],
   },
   {
-    name: "node:net relay",
-    dialect: "plain",
-    hasTls: false,
-    command: (port) => relay("node-relay.ts", port),
-  },
-  {
     name: "Bun.listen relay",
     dialect: "plain",
     hasTls: true,
-    command: (port, { tls }) => relay("bun-relay.ts", port, tls),
+    command: (port, { tls }) => [
+      ...[process.execPath, join(import.meta.dir, "relay.ts"), String(port)],
+      ...(tls ? [tls.cert, tls.key] : []),
+    ],
   },
 ];
 
@@ -173,21 +158,6 @@ export function twoCpus(): { server: number; load: number } | undefined {
   const [server, load] = [numbers[0], numbers.at(-1)];
   if (server === undefined || load === undefined || server === load) return undefined;
   return { server, load };
-}
-
-function ncat(mode: string, port: number, tls?: TlsFiles): string[] {
-  return [
-    ...["ncat", mode, "--listen", "--max-conns", "2000"],
-    ...(tls ? ["--ssl", "--ssl-cert", tls.cert, "--ssl-key", tls.key] : []),
-    ...["127.0.0.1", String(port)],
-  ];
-}
-
-function relay(file: string, port: number, tls?: TlsFiles): string[] {
-  return [
-    ...[process.execPath, join(RELAYS, file), String(port)],
-    ...(tls ? [tls.cert, tls.key] : []),
-  ];
 }
 
 function freePort(): number {
