@@ -65,14 +65,9 @@ const DRAIN_MS = 10_000;
 /** A server that many lines behind a steady pace does not keep it. */
 const BEHIND_LINES_MAX = 2_000;
 const TICK_MS = 5;
-/** So many windows of lines make a warm-up and a measurement, if they get there in so many times the time. */
-const WARM_UP_WINDOWS = 1;
-const MEASURE_WINDOWS = 4;
-const LONGER_MAX = 5;
 /** A talker of many whom the server slows down keeps so many lines back at most. */
 const PENDING_LINES_MAX = 16;
-/** Talkers speak one after the other as far as they may, each its part of so many lines, then all again. */
-const ROUND_LINES = 20_000;
+
 interface Snapshot {
   atMs: number;
   deliveredLines: number;
@@ -103,8 +98,8 @@ class Flood {
   #dismissed = false;
   #saidLines = 0;
   #deliveredLines = 0;
-  /** What each talker has said of its part of the round. */
-  readonly #saidInRound: Uint32Array;
+  /** Whose turn it is to talk. */
+  #turn = 0;
 
   #startMs = 0;
   #heardMs = 0;
@@ -118,7 +113,6 @@ class Flood {
 
   constructor(load: Load) {
     this.#load = load;
-    this.#saidInRound = new Uint32Array(load.talkers);
     this.#receivers = load.listeners + load.talkers - 1;
   }
 
@@ -129,10 +123,7 @@ class Flood {
     const idle = usageOf(load.pid);
     await this.#talk();
     // One that falls behind is not waited for: what it would have sent is told by its pace.
-    const left = this.#behind ? undefined : await this.#drain();
-    if (left === "stalled") this.#problem ??= `${this.#missing()} lines never came`;
-    if (left === "slow")
-      this.#problem ??= `${this.#missing()} lines had not come ${DRAIN_MS / 1000} s later`;
+    if (!this.#behind) await this.#drain();
     this.#dismissed = true;
     dismissCrowd(this.#clients);
     return {
@@ -212,10 +203,8 @@ class Flood {
     this.#startMs = this.#heardMs = performance.now();
     const step = () => {
       const nowMs = performance.now();
-      if (this.#isOver(this.#startMs, 0, warmUpMs, WARM_UP_WINDOWS)) this.#from ??= this.#look();
-      const { atMs, deliveredLines } = this.#from ?? { atMs: nowMs, deliveredLines: 0 };
-      if (this.#from && this.#isOver(atMs, deliveredLines, measureMs, MEASURE_WINDOWS))
-        this.#to ??= this.#look();
+      if (nowMs - this.#startMs >= warmUpMs) this.#from ??= this.#look();
+      if (this.#from && nowMs - this.#from.atMs >= measureMs) this.#to ??= this.#look();
       if (this.#to || this.#problem !== undefined) {
         this.#onTurn = () => {};
         clearInterval(ticking);
@@ -234,14 +223,6 @@ class Flood {
     await promise;
   }
 
-  /** Whether a time has passed, and as many windows of lines, which some take longer for. */
-  #isOver(sinceMs: number, sinceLines: number, ms: number, windows: number): boolean {
-    const passedMs = performance.now() - sinceMs;
-    const windowLines = this.#load.linesPerSecond > 0 ? 0 : this.#load.windowLines;
-    const lines = (this.#deliveredLines - sinceLines) / this.#receivers;
-    return (passedMs >= ms && lines >= windows * windowLines) || passedMs >= ms * LONGER_MAX;
-  }
-
   #onTurn: () => void = () => {};
 
   /** Runs once in a turn of the event loop that brought something. */
@@ -252,24 +233,19 @@ class Flood {
   };
 
   #sayWhatFits(): void {
-    const talkers = this.#talkers;
-    const part = Math.ceil(ROUND_LINES / talkers.length);
+    const { length } = this.#talkers;
     let left =
       Math.floor(this.#deliveredLines / this.#receivers) + this.#load.windowLines - this.#saidLines;
-    const share = Math.ceil(left / talkers.length);
-    for (const [index, talker] of talkers.entries()) {
-      if (left <= 0) break;
-      const said = this.#saidInRound[index] ?? 0;
-      let lines = Math.min(share, left);
-      if (talkers.length > 1) lines = Math.min(lines, part - said);
+    const share = Math.ceil(left / length);
+    for (let tries = length; tries > 0 && left > 0; tries--) {
+      const talker = this.#talkers[this.#turn++ % length];
       // One that is slowed down leaves its share to the others.
-      if (lines <= 0 || (talkers.length > 1 && talker.pendingLines > PENDING_LINES_MAX)) continue;
+      if (!talker || (length > 1 && talker.pendingLines > PENDING_LINES_MAX)) continue;
+      const lines = Math.min(share, left);
       talker.say(lines);
       left -= lines;
       this.#saidLines += lines;
-      this.#saidInRound[index] = said + lines;
     }
-    if (left > 0 && this.#saidInRound.every((said) => said >= part)) this.#saidInRound.fill(0);
   }
 
   #sayWhatIsDue(nowMs: number): void {
@@ -287,17 +263,16 @@ class Flood {
     this.#to = this.#look();
   }
 
-  /** Waits until everybody has heard everything; tells whether that came to nothing, and how. */
-  async #drain(): Promise<"stalled" | "slow" | undefined> {
+  /** Waits until everybody has heard everything. */
+  async #drain(): Promise<void> {
     const startMs = performance.now();
     this.#heardMs = Math.max(this.#heardMs, startMs);
     while (this.#missing() > 0 && this.#problem === undefined) {
       const nowMs = performance.now();
-      if (nowMs - this.#heardMs > STALL_MS) return "stalled";
-      if (nowMs - startMs > DRAIN_MS) return "slow";
+      if (nowMs - this.#heardMs > STALL_MS || nowMs - startMs > DRAIN_MS)
+        this.#problem = `${this.#missing()} lines had not come after ${Math.round(nowMs - startMs)} ms`;
       await Bun.sleep(1);
     }
-    return undefined;
   }
 
   #missing(): number {

@@ -20,8 +20,8 @@ const COMMON = {
   lineBytes: 64,
   windowLines: 1_000,
   linesPerSecond: 0,
-  warmUpMs: 100,
-  measureMs: 300,
+  warmUpMs: 200,
+  measureMs: 600,
 } as const satisfies Shape;
 
 /** On their way to all receivers together, so that neither memory nor a slow server's time runs out. */
