@@ -34,43 +34,38 @@ describe("a receiver", () => {
   test("notices a line that is lost, moved, doubled or damaged", () => {
     const damaged = Buffer.from(lines(0, 2));
     damaged[LINE_BYTES + 20] = 0x21;
-    const wrong = [
-      [lines(0, 1), lines(2, 3)],
-      [lines(1, 2), lines(0, 1)],
-      [lines(0, 1), lines(0, 1)],
-      [damaged],
-    ];
-    for (const chunks of wrong) {
-      const one = new OneTalkerReceiver(DIALECTS.plain, script);
-      expect(() => one.hear(Buffer.concat(chunks), ignore)).toThrow("line");
+    const [one, two, three] = [lines(0, 1), lines(1, 2), lines(2, 3)];
+    for (const wrong of [[one, three], [two, one], [one, one], [damaged]]) {
+      const receiver = new OneTalkerReceiver(DIALECTS.plain, script);
+      expect(() => receiver.hear(Buffer.concat(wrong), ignore)).toThrow("line");
     }
   });
 
   test("tells the lines of many talkers apart, and notices its own", () => {
     const scripts = [0, 1, 2].map((talker) => writeScript(DIALECTS.plain, talker, LINE_BYTES, 8));
-    const said = scripts.map(({ heard }) => heard.subarray(0, LINE_BYTES));
-    const [zero = lines(0, 0), one = lines(0, 0), two = lines(0, 0)] = said;
+    const firstOf = (talker: number) =>
+      scripts[talker]?.heard.subarray(0, LINE_BYTES) ?? lines(0, 0);
     const receiver = new ManyTalkersReceiver(DIALECTS.plain, scripts, LINE_BYTES, 2);
-    receiver.hear(Buffer.concat([one, zero.subarray(0, 7)]), ignore);
-    receiver.hear(zero.subarray(7), ignore);
+    receiver.hear(Buffer.concat([firstOf(1), firstOf(0).subarray(0, 7)]), ignore);
+    receiver.hear(firstOf(0).subarray(7), ignore);
     expect(receiver.lines).toBe(2);
-    expect(() => receiver.hear(one, ignore)).toThrow("talker 1");
-    expect(() => receiver.hear(two, ignore)).toThrow("its own");
+    expect(() => receiver.hear(firstOf(1), ignore)).toThrow("talker 1");
+    expect(() => receiver.hear(firstOf(2), ignore)).toThrow("its own");
   });
 
   test("answers a PING between two NATS messages and counts on", () => {
-    const nats = writeScript(DIALECTS.nats, 0, LINE_BYTES, 2);
-    const half = nats.heard.length / 2;
-    const receiver = new OneTalkerReceiver(DIALECTS.nats, nats);
+    const { heard, ...nats } = writeScript(DIALECTS.nats, 0, LINE_BYTES, 2);
+    const receiver = new OneTalkerReceiver(DIALECTS.nats, { heard, ...nats });
     const answers: string[] = [];
-    const parts = [
-      nats.heard.subarray(0, half),
-      Buffer.from("PING\r\n"),
-      nats.heard.subarray(half),
-    ];
-    receiver.hear(Buffer.concat(parts), (text) => answers.push(text));
-    expect(receiver.lines).toBe(2);
-    expect(answers).toEqual(["PONG\r\n"]);
+    const half = heard.length / 2;
+    for (const part of [
+      heard.subarray(0, half),
+      Buffer.from("PI"),
+      Buffer.from("NG\r\n"),
+      heard.subarray(half),
+    ])
+      receiver.hear(part, (text) => answers.push(text));
+    expect([receiver.lines, answers]).toEqual([2, ["PONG\r\n"]]);
   });
 });
 
@@ -190,5 +185,5 @@ test("the benchmark measures a server from start to end, as its command line say
 test("the bench of pipes gets every byte through in both directions", async () => {
   const words = ["test/bench/pipe.ts", "--rounds", "1", "--size", "1M"];
   const { code, stdout } = await runToEnd([process.execPath, ...words]);
-  expect([code, stdout.match(/ +\d+ ms \(/g)?.length]).toEqual([0, Bun.which("nc") ? 6 : 3]);
+  expect([code, stdout.match(/ +\d+ ms/g)?.length]).toEqual([0, Bun.which("nc") ? 6 : 3]);
 });
