@@ -26,6 +26,10 @@ const OTHERS = [
   ["HTTP", "PRI * HTTP/2.0\r\n"],
   ["PROXY", "PROXY TCP4 "],
   ["PROXY", "PROXY UNKNOWN"],
+  // Empty lines may come before a request, and have to before a PROXY header of version 2.
+  ["HTTP", "\r\nGET / HTTP/1.1\r\n"],
+  ["HTTP", "\n\nGET / HTTP/1.1\n"],
+  ["PROXY", "\r\n\r\n\0\r\nQUIT\n"],
 ] as const;
 
 function openPair(makers: readonly Make[] = [], options: Options = {}) {
@@ -48,24 +52,7 @@ test("nothing of another protocol is relayed, wherever it is cut, nor what follo
       ann.data.ended();
       settle();
       expect([start, cut, ann.received, ann.ended]).toEqual([start, cut, toldFor(protocol), true]);
-      expect([bob.received, left]).toEqual([
-        "",
-        [`[::1]:1: speaks ${protocol}, this port does not`],
-      ]);
-    }
-});
-
-test("empty lines may come before a request, and have to before a PROXY header of version 2", () => {
-  for (const [protocol, start] of [
-    ["HTTP", "\r\nGET / HTTP/1.1\r\n"],
-    ["HTTP", "\n\nGET / HTTP/1.1\n"],
-    ["PROXY", "\r\n\r\n\0\r\nQUIT\n"],
-  ] as const)
-    for (let cut = 0; cut <= start.length; cut++) {
-      const { settle, ann, bob } = openPair();
-      for (const part of [start.slice(0, cut), start.slice(cut)]) ann.sends(part);
-      settle();
-      expect([start, cut, ann.received]).toEqual([start, cut, toldFor(protocol)]);
+      expect(left).toEqual([`[::1]:1: speaks ${protocol}, this port does not`]);
       expect(bob.received).toMatch(/^[\r\n]*$/);
     }
 });
