@@ -9,7 +9,6 @@ import { LF } from "../room/line-buffer.ts";
 import type { Room } from "../room/room.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
-const NOTHING = Buffer.alloc(0);
 /** No line that a door waits for is longer, in bytes, nor is what another protocol begins with. */
 const LINE_BYTES_MAX = 16 << 10;
 
@@ -88,8 +87,9 @@ export class Arrival implements Life {
   /** Those that it still has to pass. */
   #doors: Door[];
   #refusal: DisconnectReason | undefined;
-  /** What it has sent that no door has used, and whether that was all, or its end was cut off. */
-  #received = NOTHING;
+  /** What it has sent that no door has used; one that takes it away leaves the rest. */
+  unused: Buffer = Buffer.alloc(0);
+  /** Whether that was all that it will send, or its end was cut off. */
   #hasEnded = false;
   isCutOff = false;
 
@@ -119,7 +119,7 @@ export class Arrival implements Life {
   /** It comes to the next door, or joins; so many bytes of what it has sent were for this door. */
   pass(usedBytes = 0): void {
     this.#release();
-    this.#received = this.#received.subarray(usedBytes);
+    this.unused = this.unused.subarray(usedBytes);
     const door = this.#doors.shift();
     if (door) return door.meet(this);
     const { room, arrivals, seatless } = this.#host;
@@ -128,7 +128,7 @@ export class Arrival implements Life {
     if (this.#refusal)
       return room.refuse(socket, label, this.#refusal.reason, this.#refusal.message);
     room.join(socket, name, label, releaseSeat);
-    if (this.#received.length > 0) socket.data.received(this.takeReceived());
+    if (this.unused.length > 0) socket.data.received(this.unused);
     if (this.#hasEnded) socket.data.ended(this.isCutOff);
   }
 
@@ -166,22 +166,18 @@ export class Arrival implements Life {
     this.held = hold;
     this.#host.deadlines(hold.withinMs).start(this);
     this.#host.room.wake(0);
-    hold.read(this.#received, this.#hasEnded);
+    hold.read(this.unused, this.#hasEnded);
   }
 
   /**
    * Makes it wait until a door can tell by its first line, which may end with its input.
    *
-   * @param late why it is refused after `withinMs`
+   * @param late why it is refused then
    * @param read told each time of what there is of the line, and whether that is all of it
    */
-  holdForLine(
-    withinMs: number,
-    late: string,
-    read: (line: Buffer, isWhole: boolean) => void,
-  ): void {
+  holdForLine(maxMs: number, late: string, read: (line: Buffer, isWhole: boolean) => void): void {
     this.hold({
-      withinMs,
+      withinMs: maxMs,
       read: (received, isAll) => {
         const { held } = this;
         const isEnded = isAll && !this.isCutOff;
@@ -197,16 +193,9 @@ export class Arrival implements Life {
     });
   }
 
-  /** Takes what it has sent that no door has used. */
-  takeReceived(): Buffer {
-    const received = this.#received;
-    this.#received = NOTHING;
-    return received;
-  }
-
   received(bytes: Uint8Array): void {
-    this.#received = Buffer.concat([this.#received, bytes]);
-    this.held?.read(this.#received, this.#hasEnded);
+    this.unused = Buffer.concat([this.unused, bytes]);
+    this.held?.read(this.unused, this.#hasEnded);
   }
 
   drained(): void {}
@@ -214,7 +203,7 @@ export class Arrival implements Life {
   ended(isCutOff = false): void {
     this.#hasEnded = true;
     this.isCutOff = isCutOff;
-    this.held?.read(this.#received, this.#hasEnded);
+    this.held?.read(this.unused, this.#hasEnded);
   }
 
   closed(): void {

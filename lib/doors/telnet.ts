@@ -19,7 +19,8 @@ const ANSWER_BYTES_MAX = 2048;
 
 export function telnet(): Part {
   const meet = (arrival: Arrival) => {
-    const received = arrival.takeReceived();
+    const received = arrival.unused;
+    arrival.unused = Buffer.alloc(0);
     new TelnetSocket(arrival).received(received);
     arrival.pass();
   };

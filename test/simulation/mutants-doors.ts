@@ -132,11 +132,11 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "what follows the pass phrase at once is lost": [
-      "this.#received = this.#received.subarray(usedBytes);",
-      "this.#received = NOTHING;",
+      "this.unused = this.unused.subarray(usedBytes);",
+      "this.unused = Buffer.alloc(0);",
     ],
     "what follows the last door at once is lost": [
-      "if (this.#received.length > 0) socket.data.received(this.takeReceived());",
+      "if (this.unused.length > 0) socket.data.received(this.unused);",
       "",
     ],
     "the end of input at a door is forgotten": [
@@ -144,16 +144,16 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "what came at an earlier door, or the end of input there, is forgotten": [
-      "    this.#host.room.wake(0);\n    hold.read(this.#received, this.#hasEnded);\n",
+      "    this.#host.room.wake(0);\n    hold.read(this.unused, this.#hasEnded);\n",
       "    this.#host.room.wake(0);\n",
     ],
     "what is asked for is not known when it comes in pieces": [
-      "Buffer.concat([this.#received, bytes])",
+      "Buffer.concat([this.unused, bytes])",
       "Buffer.from(bytes)",
     ],
     "nobody is woken for an arrival that is held": [
-      "    this.#host.room.wake(0);\n    hold.read(this.#received, this.#hasEnded);\n",
-      "    hold.read(this.#received, this.#hasEnded);\n",
+      "    this.#host.room.wake(0);\n    hold.read(this.unused, this.#hasEnded);\n",
+      "    hold.read(this.unused, this.#hasEnded);\n",
     ],
     "one that finds no seat is refused before those leave that do in its turn": [
       "    if (isFree()) return goOn();\n",
