@@ -89,7 +89,7 @@ function enter() {
 
 describe("a telnet client", () => {
   test("is read, and each request is answered, wherever its bytes are cut", () => {
-    forSeeds(400, (random) => {
+    forSeeds(150, (random) => {
       const telnet = enter();
       let received = "";
       for (let step = random.between(1, 20); step > 0; step--) {
@@ -106,7 +106,7 @@ describe("a telnet client", () => {
   });
 
   test("gets all lines without FF, and answers whole, whatever its socket takes", () => {
-    forSeeds(400, (random) => {
+    forSeeds(150, (random) => {
       const telnet = enter();
       telnet.client.takes = (length) => (random.chance(400) ? random.below(length + 1) : length);
       const lines = randomTelnet(random, random.below(200));
