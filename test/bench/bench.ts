@@ -6,8 +6,8 @@
  *   bun run bench --help
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, release, tmpdir, type } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus, release, type } from "node:os";
 import { join } from "node:path";
 
 import { flag, runCommand, text } from "../../lib/program/command-line.ts";
@@ -19,21 +19,14 @@ import { makeCertificates } from "../certificates.ts";
 import { benchOverRedis } from "../redis/bench.ts";
 import { drawSpeed } from "./charts.ts";
 import type { Load, Measurement } from "./load.ts";
-import {
-  type Peer,
-  PEERS,
-  pinned,
-  startPeer,
-  type TlsFiles,
-  twoCpus,
-  whyMissing,
-} from "./peers.ts";
+import { type Peer, PEERS, pinned, startPeer, twoCpus, whyMissing } from "./peers.ts";
 import { type Finding, type Findings, markdown, type ScenarioFindings, table } from "./report.ts";
 import { clientsOf, GROWTH, type Scenario, SCENARIOS } from "./scenarios.ts";
 
 /** A load that has not ended by then never will. */
 const LOAD_MS = 30_000;
 const REDIS_MS = 5_000;
+const CPUS = twoCpus();
 const SCENARIO_NAMES = [...SCENARIOS.map(({ name }) => name), "growth"];
 const PEER_NAMES = PEERS.map(({ name }) => name);
 
@@ -61,95 +54,68 @@ const command = {
 await runCommand(command, async (options) => {
   if (options.redis) return benchOverRedis(REDIS_MS);
   const scenarios = choose("--scenario", options.scenario, SCENARIO_NAMES);
-  const peers = choose("--peer", options.peer, PEER_NAMES);
-  const findings = await new Bench(
-    PEERS.filter(({ name }) => peers.includes(name)),
-    options.rounds,
-  ).run(
-    SCENARIOS.filter(({ name }) => scenarios.includes(name)),
-    scenarios.includes("growth") ? GROWTH : [],
-  );
+  const chosen = choose("--peer", options.peer, PEER_NAMES);
+  const peers = PEERS.filter((peer) => {
+    const why = chosen.includes(peer.name) ? whyMissing(peer) : "";
+    if (why) showProgress(`${why}\n`);
+    return why === undefined;
+  });
+  if (peers.length === 0) throw new UserError("there is nothing to measure");
+  if (CPUS === undefined)
+    showProgress("all run on the same processors: there is no taskset, or only one processor\n");
+  const runAll = async (some: readonly Scenario[]) => {
+    const all: ScenarioFindings[] = [];
+    for (const scenario of some) all.push(await run(scenario, peers, options.rounds));
+    return all;
+  };
+  const findings: Findings = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}, ${type()} ${release()}`,
+    versions: versionsOf(peers),
+    scenarios: await runAll(SCENARIOS.filter(({ name }) => scenarios.includes(name))),
+    growth: await runAll(scenarios.includes("growth") ? GROWTH : []),
+  };
+  showProgress("");
   const print = options.markdown ? markdown : table;
   console.log(options.json ? JSON.stringify(findings, null, 2) : print(findings));
   if (options.plot) writeFileSync(join(import.meta.dir, "speed.svg"), drawSpeed(findings));
 });
 
-class Bench {
-  readonly #rounds: number;
-  readonly #cpus = twoCpus();
-  /** Those that are installed. */
-  readonly #peers: readonly Peer[];
-  readonly #folder = mkdtempSync(join(tmpdir(), "bench-"));
-  #tls: TlsFiles | undefined;
-
-  constructor(peers: readonly Peer[], rounds: number) {
-    this.#rounds = rounds;
-    this.#peers = peers.filter((peer) => whyMissing(peer) === undefined);
-    for (const peer of peers) {
-      const why = whyMissing(peer);
-      if (why !== undefined) showProgress(`${why}\n`);
+/** Puts all servers through a scenario, in turn. */
+async function run(
+  scenario: Scenario,
+  peers: readonly Peer[],
+  roundsMax: number,
+): Promise<ScenarioFindings> {
+  const findings: Finding[] = peers.map(({ name }) => ({ peer: name, rounds: [] }));
+  const rounds = scenario.once ? 1 : roundsMax;
+  for (let round = 1; round <= rounds; round++)
+    for (const [index, peer] of peers.entries()) {
+      const finding = findings[index];
+      showProgress(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
+      const isBroken = finding?.rounds.some(({ problem }) => problem !== undefined);
+      const skipped = whyNot(scenario, peer);
+      if (!finding || isBroken) continue;
+      if (skipped === undefined) finding.rounds.push(await measure(scenario, peer));
+      else finding.skipped = skipped;
     }
-    if (this.#peers.length === 0) throw new UserError("there is nothing to measure");
-    if (this.#cpus === undefined)
-      showProgress(
-        "servers and load are not kept on a processor each: no taskset, or only one processor\n",
-      );
-  }
+  return { scenario, findings };
+}
 
-  async run(scenarios: readonly Scenario[], growth: readonly Scenario[]): Promise<Findings> {
+/** Starts a server, loads it, stops it. */
+async function measure(scenario: Scenario, peer: Peer): Promise<Measurement> {
+  const { file } = scenario.tls ? makeCertificates() : {};
+  const tls = file && { cert: file("server.pem"), key: file("server.key") };
+  for (let attempt = 0; ; attempt++) {
+    const server = await startPeer(peer, { tls }, CPUS?.server);
+    const { port, pid } = server;
+    const about = { port, pid, dialect: peer.dialect, tls: tls !== undefined };
     try {
-      if (scenarios.some(({ tls }) => tls)) {
-        const { file } = makeCertificates(this.#folder);
-        this.#tls = { cert: file("server.pem"), key: file("server.key") };
-      }
-      return {
-        date: new Date().toISOString().slice(0, 10),
-        machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}, ${type()} ${release()}`,
-        versions: versionsOf(this.#peers),
-        scenarios: await this.#runAll(scenarios),
-        growth: await this.#runAll(growth),
-      };
+      const measurement = await runLoad({ ...scenario.shape, ...about }, CPUS?.load);
+      // A server with a short backlog can miss a newcomer on a busy machine.
+      if (measurement.clients > 0 || attempt > 0) return measurement;
     } finally {
-      showProgress("");
-      rmSync(this.#folder, { recursive: true, force: true });
-    }
-  }
-
-  async #runAll(scenarios: readonly Scenario[]): Promise<ScenarioFindings[]> {
-    const all: ScenarioFindings[] = [];
-    for (const scenario of scenarios) {
-      const findings: Finding[] = this.#peers.map((peer) => {
-        const why = whyNot(scenario, peer);
-        return { peer: peer.name, rounds: [], ...(why === undefined ? {} : { skipped: why }) };
-      });
-      const rounds = scenario.once ? 1 : this.#rounds;
-      for (let round = 1; round <= rounds; round++)
-        for (const [index, peer] of this.#peers.entries()) {
-          const finding = findings[index];
-          showProgress(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
-          const broken = finding?.rounds.some(({ problem }) => problem !== undefined);
-          if (!finding || finding.skipped !== undefined || broken) continue;
-          finding.rounds.push(await this.#measure(scenario, peer));
-        }
-      all.push({ scenario, findings });
-    }
-    return all;
-  }
-
-  /** Starts a server, loads it, stops it. */
-  async #measure(scenario: Scenario, peer: Peer): Promise<Measurement> {
-    const tls = scenario.tls ? this.#tls : undefined;
-    for (let attempt = 0; ; attempt++) {
-      const server = await startPeer(peer, { tls }, this.#cpus?.server);
-      const { port, pid } = server;
-      const about = { port, pid, dialect: peer.dialect, tls: tls !== undefined };
-      try {
-        const measurement = await runLoad({ ...scenario.shape, ...about }, this.#cpus?.load);
-        // A server with a short backlog can miss a newcomer on a busy machine.
-        if (measurement.clients > 0 || attempt > 0) return measurement;
-      } finally {
-        await server.stop();
-      }
+      await server.stop();
     }
   }
 }

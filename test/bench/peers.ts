@@ -29,9 +29,8 @@ export interface TlsFiles {
   key: string;
 }
 
-const START_MS = 5_000;
+const START_MS = 10_000;
 const STOP_MS = 2_000;
-const ATTEMPTS = 3;
 const ROOT = join(import.meta.dir, "../..");
 /** The first is the one this is about; the second the one the others are set against. */
 export const PEERS: readonly Peer[] = [
@@ -109,30 +108,26 @@ export async function startPeer(
   options: PeerOptions,
   cpu: number | undefined,
 ): Promise<RunningPeer> {
-  let said = "";
-  // The free port may be gone by the time the peer takes it.
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const port = freePort();
-    const folder = mkdtempSync(join(tmpdir(), "bench-"));
-    const server = Bun.spawn(pinned(peer.command(port, options), cpu), {
-      cwd: folder,
-      stdin: "ignore",
-      stdout: Bun.file(join(folder, "output")),
-      stderr: Bun.file(join(folder, "errors")),
-    });
-    const stop = async () => {
-      server.kill();
-      const killing = setTimeout(() => server.kill("SIGKILL"), STOP_MS);
-      await server.exited;
-      clearTimeout(killing);
-      rmSync(folder, { recursive: true, force: true });
-    };
-    if (await answers(port, () => server.exitCode === null)) return { port, pid: server.pid, stop };
-    said =
-      readFileSync(join(folder, "errors"), "utf8") + readFileSync(join(folder, "output"), "utf8");
-    await stop();
-  }
-  throw new Error(`${peer.name} does not listen: ${said.trim().split("\n").at(-1) ?? ""}`);
+  const port = freePort();
+  const folder = mkdtempSync(join(tmpdir(), "bench-"));
+  const output = join(folder, "output");
+  const server = Bun.spawn(pinned(peer.command(port, options), cpu), {
+    cwd: folder,
+    stdin: "ignore",
+    stdout: Bun.file(output),
+    stderr: Bun.file(join(folder, "errors")),
+  });
+  const stop = async () => {
+    server.kill();
+    const killing = setTimeout(() => server.kill("SIGKILL"), STOP_MS);
+    await server.exited;
+    clearTimeout(killing);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  if (await answers(port, () => server.exitCode === null)) return { port, pid: server.pid, stop };
+  const told = readFileSync(join(folder, "errors"), "utf8") + readFileSync(output, "utf8");
+  await stop();
+  throw new Error(`${peer.name} does not listen: ${told.trim().split("\n").at(-1) ?? ""}`);
 }
 
 /** Whether a peer can be started here; if not, a line that says how that is mended. */
