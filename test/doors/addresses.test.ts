@@ -187,7 +187,7 @@ describe("refused", () => {
     ["of one address", ["--max-clients-per-address", "1"], false, "too many connections from"],
     ["that do not even shake hands", ["--deny", "127.0.0.2"], true, "not allowed from"],
   ] as const)
-    besideWith("openssl")(
+    (isTls ? besideWith("openssl") : testBeside)(
       `many ${what}, which stay, never reach the file limit and disturb nobody`,
       async () => {
         const options = isTls ? ["--tls-cert", pem("server"), "--tls-key", key("server")] : [];
