@@ -55,6 +55,7 @@ const SERVER_MISTAKES: [string, string][] = [
   ["--unix room --reuse-port", "--reuse-port and --unix cannot be used together"],
   ["--unix room --allow ::1", "--allow and --unix cannot be used together"],
   ["--unix room --deny ::1", "--deny and --unix cannot be used together"],
+  ["--unix room --proxy-protocol ::1", "--proxy-protocol and --unix cannot be used together"],
   ["--history 2G 0", `--history takes ${A_HISTORY}, not "2G"`],
   ["--history -1 0", `--history takes ${A_HISTORY}, not "-1"`],
   ["--unix room --host ::1", "--host and --unix cannot be used together"],

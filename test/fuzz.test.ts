@@ -6,8 +6,7 @@
 
 import { expect, test } from "bun:test";
 
-import { protocolOf } from "../lib/doors/first-bytes.ts";
-import { firstBytes } from "../lib/extras/first-bytes.ts";
+import { firstBytes, protocolOf } from "../lib/doors/first-bytes.ts";
 import { NamedLines } from "../lib/extras/names/named-lines.ts";
 import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";

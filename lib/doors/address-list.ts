@@ -5,9 +5,6 @@ import { BlockList, isIP, SocketAddress } from "node:net";
 import { formatAddress, unmapAddress } from "../program/network.ts";
 import { quote, usageError } from "../program/system-errors.ts";
 
-/** IPv4, also as it is mapped into IPv6: to a `BlockList`, these are one. */
-const IPV4 = new BlockList();
-IPV4.addSubnet("::ffff:0:0", 96, "ipv6");
 const EXPECTED = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 
 /**
@@ -36,7 +33,8 @@ export function addressList(
   return (address) => (isIpv4(address) ? four : six).check(address, familyOf(address));
 }
 
-const isIpv4 = (address: string) => IPV4.check(address, familyOf(address));
+/** Also as it is mapped into IPv6: to a `BlockList`, these are one. */
+const isIpv4 = (address: string) => isIP(canonicalAddress(address)) === 4;
 
 /** A numeric address in the one way in which sockets have it, so that rules and counts know it again. */
 export function canonicalAddress(address: string): string {

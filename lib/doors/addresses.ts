@@ -39,7 +39,7 @@ export function addresses({
   const counts = new Map<string, number>();
 
   const meet = (arrival: Arrival) => {
-    const address = unmapAddress(arrival.address);
+    const { address } = arrival;
     if (address === "") return arrival.pass();
     const refusal = refusalOf(address);
     if (refusal !== undefined) return arrival.refuse(refusal);

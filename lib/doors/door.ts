@@ -3,12 +3,14 @@
  * refuses it, or holds it until it has what it wants. Behind the last door is the room.
  */
 
-import { formatAddress } from "../program/network.ts";
+import { formatAddress, unmapAddress } from "../program/network.ts";
 import type { Deadlines } from "../room/deadlines.ts";
+import { LF } from "../room/line-buffer.ts";
 import type { Room } from "../room/room.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "../room/socket.ts";
 
-const NOTHING = Buffer.alloc(0);
+/** No line that a door waits for is longer, in bytes, nor is what another protocol begins with. */
+const LINE_BYTES_MAX = 16 << 10;
 
 /** A socket that was accepted; one of `Bun.listen` is one. */
 export interface AcceptedSocket extends RoomSocket {
@@ -44,6 +46,9 @@ export interface Hold {
   late(): void;
 }
 
+/** Why a client is refused whose first bytes are these, or that they are lines; undefined while that is not known. */
+export type Inspect = (bytes: Buffer) => Required<DisconnectReason> | "lines" | undefined;
+
 /** By which port connections come, what is asked of them, and how many are open. */
 export interface Way {
   readonly kind: "tcp" | "tls" | "unix" | "web";
@@ -64,9 +69,9 @@ export interface ArrivalHost {
 
 /** A connection that is not a member yet: it receives nothing from the room. */
 export class Arrival implements Life {
-  /** A door may put another one in its place, by `replaceSocket`. */
+  /** A door may put another one in its place, whose `data` it is then. */
   socket: AcceptedSocket;
-  /** Numeric, as the socket gives it, or a load balancer; empty on a Unix socket. */
+  /** Numeric, IPv4 never as it is mapped into IPv6; empty on a Unix socket. */
   address: string;
   port: number;
   /** What members know it by, if a door gives it a name; its label by default. */
@@ -75,13 +80,16 @@ export class Arrival implements Life {
   releaseSeat: (() => void) | undefined;
   /** Where it waits, set by `hold` alone. */
   held: Hold | undefined;
+  /** Asked of the first line that a door waits for. */
+  inspect: Inspect = () => "lines";
   readonly #host: ArrivalHost;
   readonly #prefix: string;
   /** Those that it still has to pass. */
   #doors: Door[];
   #refusal: DisconnectReason | undefined;
-  /** What it has sent that no door has used, and whether that was all, or its end was cut off. */
-  #received = NOTHING;
+  /** What it has sent that no door has used; one that takes it away leaves the rest. */
+  unused: Buffer = Buffer.alloc(0);
+  /** Whether that was all that it will send, or its end was cut off. */
   #hasEnded = false;
   isCutOff = false;
 
@@ -91,7 +99,7 @@ export class Arrival implements Life {
     this.#prefix = prefix;
     this.#doors = [...doors];
     this.socket = socket;
-    this.address = socket.remoteAddress ?? "";
+    this.address = unmapAddress(socket.remoteAddress ?? "");
     this.port = socket.remotePort ?? 0;
     socket.data = this;
   }
@@ -111,16 +119,16 @@ export class Arrival implements Life {
   /** It comes to the next door, or joins; so many bytes of what it has sent were for this door. */
   pass(usedBytes = 0): void {
     this.#release();
-    this.#received = this.#received.subarray(usedBytes);
+    this.unused = this.unused.subarray(usedBytes);
     const door = this.#doors.shift();
     if (door) return door.meet(this);
-    this.#settle();
+    const { room, arrivals, seatless } = this.#host;
     const { socket, label, name = label, releaseSeat } = this;
-    const { room } = this.#host;
+    for (const all of [arrivals, seatless]) all.delete(this);
     if (this.#refusal)
       return room.refuse(socket, label, this.#refusal.reason, this.#refusal.message);
     room.join(socket, name, label, releaseSeat);
-    if (this.#received.length > 0) socket.data.received(this.takeReceived());
+    if (this.unused.length > 0) socket.data.received(this.unused);
     if (this.#hasEnded) socket.data.ended(this.isCutOff);
   }
 
@@ -133,10 +141,7 @@ export class Arrival implements Life {
     this.pass();
   }
 
-  /**
-   * Goes on once something is free, now or at the end of this turn, as the one that has it may have
-   * left already; or else is refused.
-   */
+  /** Goes on if something is free, now or after this turn, in which its owner may leave; else is refused. */
   await(isFree: () => boolean, goOn: () => void, refusal: string): void {
     if (isFree()) return goOn();
     this.#host.atEndOfTurn.push(() => {
@@ -161,25 +166,36 @@ export class Arrival implements Life {
     this.held = hold;
     this.#host.deadlines(hold.withinMs).start(this);
     this.#host.room.wake(0);
-    this.#read();
+    hold.read(this.unused, this.#hasEnded);
   }
 
-  /** Takes what it has sent that no door has used. */
-  takeReceived(): Buffer {
-    const received = this.#received;
-    this.#received = NOTHING;
-    return received;
-  }
-
-  /** Another socket takes the place of the one that was accepted. */
-  replaceSocket(socket: AcceptedSocket): void {
-    this.socket = socket;
-    socket.data = this;
+  /**
+   * Makes it wait until a door can tell by its first line, which may end with its input.
+   *
+   * @param late why it is refused then
+   * @param read told each time of what there is of the line, and whether that is all of it
+   */
+  holdForLine(maxMs: number, late: string, read: (line: Buffer, isWhole: boolean) => void): void {
+    this.hold({
+      withinMs: maxMs,
+      read: (received, isAll) => {
+        const { held } = this;
+        const isEnded = isAll && !this.isCutOff;
+        const bytes = isEnded ? Buffer.concat([received, Uint8Array.of(LF)]) : received;
+        const end = bytes.indexOf(LF);
+        const found = this.inspect(bytes);
+        if (typeof found === "object") this.refuse(found.reason, found.message);
+        else if (found === "lines" || end >= 0 || bytes.length > LINE_BYTES_MAX)
+          read(end < 0 ? bytes : bytes.subarray(0, end), end >= 0);
+        if (this.isCutOff && this.held === held) this.failed("cut off");
+      },
+      late: () => this.refuse(late),
+    });
   }
 
   received(bytes: Uint8Array): void {
-    this.#received = Buffer.concat([this.#received, bytes]);
-    this.#read();
+    this.unused = Buffer.concat([this.unused, bytes]);
+    this.held?.read(this.unused, this.#hasEnded);
   }
 
   drained(): void {}
@@ -187,14 +203,14 @@ export class Arrival implements Life {
   ended(isCutOff = false): void {
     this.#hasEnded = true;
     this.isCutOff = isCutOff;
-    this.#read();
+    this.held?.read(this.unused, this.#hasEnded);
   }
 
   closed(): void {
     this.socket.data = GONE;
     this.#release();
     this.#giveUpSeat();
-    this.#settle();
+    for (const all of [this.#host.arrivals, this.#host.seatless]) all.delete(this);
   }
 
   /** Resets it, for which nothing can be told to it. */
@@ -211,10 +227,6 @@ export class Arrival implements Life {
     close(this.socket);
   }
 
-  #read(): void {
-    this.held?.read(this.#received, this.#hasEnded);
-  }
-
   #release(): void {
     if (this.held) this.#host.deadlines(this.held.withinMs).stop(this);
     this.held = undefined;
@@ -223,10 +235,5 @@ export class Arrival implements Life {
   #giveUpSeat(): void {
     this.releaseSeat?.();
     this.releaseSeat = undefined;
-  }
-
-  #settle(): void {
-    this.#host.arrivals.delete(this);
-    this.#host.seatless.delete(this);
   }
 }

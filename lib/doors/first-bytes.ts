@@ -1,10 +1,13 @@
-/** What a client sends first: lines, or another protocol, which is refused. */
+/** What a client sends first: lines, or another protocol, which is refused, at a door and as a member. */
 
 import type { Context, Part } from "../extras/part.ts";
+import { WrappedLines } from "../extras/wrapped-lines.ts";
 import { LASTING } from "../program/server-messages.ts";
+import type { Lines } from "../room/fair-queue.ts";
 import { LF } from "../room/line-buffer.ts";
-import type { DisconnectReason } from "../room/socket.ts";
-import type { Arrival, Hold } from "./door.ts";
+import type { Member } from "../room/member.ts";
+import type { DisconnectReason, RoomSocket } from "../room/socket.ts";
+import type { Inspect } from "./door.ts";
 
 /** How others begin, in latin1. */
 const PROTOCOLS = [
@@ -21,10 +24,33 @@ const BEGUN =
   /^(?:\x16\x03?|SSH-[2.0]*|(?:\r?\n){2}\0\r?|(?:\r?\n){0,2}(?:\r|[A-Z]+(?: \S*(?: [HTP/12.0]*\r?)?)?)?)$/;
 /** Longer than all that tells a protocol before the end of its first line. */
 const START_BYTES = 64;
-/** No line that a door waits for is longer, in bytes, nor is the start of a request for it. */
-const LINE_BYTES_MAX = 16 << 10;
+/** Shared by all that have sent nothing. */
+const NOTHING = Buffer.alloc(0);
 
-export type Protocol = (typeof PROTOCOLS)[number][0];
+type Protocol = (typeof PROTOCOLS)[number][0];
+
+export function firstBytes({ parts }: Context): Part {
+  /** Those whose bytes come as they are, and not in messages of a WebSocket, before they join. */
+  const sockets = new WeakSet<RoomSocket>();
+  const inspect = (bytes: Buffer) => {
+    const protocol = protocolOf(bytes);
+    return protocol === undefined || protocol === "lines" ? protocol : refusalOf(protocol, parts);
+  };
+  return {
+    door: {
+      isTransport: true,
+      meet(arrival) {
+        arrival.inspect = inspect;
+        sockets.add(arrival.socket);
+        arrival.pass();
+      },
+    },
+    extra: () => ({
+      linesOf: (member, lines) =>
+        sockets.delete(member.cursor.socket) ? new InspectedLines(member, lines, inspect) : lines,
+    }),
+  };
+}
 
 /** What a client speaks, by all that it has sent so far; undefined while that is not known. */
 export function protocolOf(bytes: Buffer): Protocol | "lines" | undefined {
@@ -34,11 +60,8 @@ export function protocolOf(bytes: Buffer): Protocol | "lines" | undefined {
   return other ?? (BEGUN.test(text) ? undefined : "lines");
 }
 
-/** The same at the end of input, which ends a line too. */
-export const withLineEnd = (bytes: Uint8Array) => Buffer.concat([bytes, Uint8Array.of(LF)]);
-
-/** Why a protocol is refused, and what its client is told: by an answer of HTTP, if it speaks that. */
-export function refusalOf(protocol: Protocol, parts: readonly Part[]): Required<DisconnectReason> {
+/** What its client is told is an answer of HTTP, if it speaks that. */
+function refusalOf(protocol: Protocol, parts: readonly Part[]): Required<DisconnectReason> {
   const reason = LASTING.speaks(protocol);
   if (protocol !== "HTTP") return { reason, message: reason };
   const [page] = parts.flatMap((part) => part.page?.() ?? []);
@@ -49,33 +72,41 @@ export function refusalOf(protocol: Protocol, parts: readonly Part[]): Required<
   return { reason, message: `${head}Content-Length: ${body.length}\r\n\r\n${body}` };
 }
 
-/**
- * Holds a connection until a door can tell by its first line, and refuses what speaks another protocol.
- *
- * @param read told each time of what there is of the line, and whether that is all of it
- * @param late why it is refused after `withinMs`
- */
-export function awaitLine(
-  arrival: Arrival,
-  { parts }: Pick<Context, "parts">,
-  withinMs: number,
-  read: (line: Buffer, isWhole: boolean) => void,
-  late: string,
-): void {
-  const hold: Hold = {
-    withinMs,
-    read(received, isAll) {
-      const bytes = isAll && !arrival.isCutOff ? withLineEnd(received) : received;
-      const protocol = protocolOf(bytes);
-      const end = bytes.indexOf(LF);
-      if (protocol !== undefined && protocol !== "lines") {
-        const { reason, message } = refusalOf(protocol, parts);
-        arrival.refuse(reason, message);
-      } else if (protocol === "lines" || end >= 0 || bytes.length > LINE_BYTES_MAX)
-        read(end < 0 ? bytes : bytes.subarray(0, end), end >= 0);
-      if (arrival.isCutOff && arrival.held === hold) arrival.failed("cut off");
-    },
-    late: () => arrival.refuse(late),
-  };
-  arrival.hold(hold);
+/** Lines of a member that are inspected at their beginning, and then left to themselves. */
+class InspectedLines extends WrappedLines {
+  readonly #member: Member;
+  readonly #inspect: Inspect;
+  /** All that has come, until it is known what that is. */
+  #begun: Buffer | undefined = NOTHING;
+  #refusal: DisconnectReason | undefined;
+
+  constructor(member: Member, lines: Lines, inspect: Inspect) {
+    super(lines);
+    this.#member = member;
+    this.#inspect = inspect;
+  }
+
+  override get objection(): DisconnectReason | undefined {
+    return super.objection ?? this.#refusal;
+  }
+
+  /** What ends the first line is inspected before it is put in, so that a request is never whole. */
+  override push(chunk: Uint8Array): void {
+    if (this.#isOfLines(chunk)) super.push(chunk);
+  }
+
+  override end(): void {
+    if (this.#isOfLines(Uint8Array.of(LF))) super.end();
+  }
+
+  #isOfLines(chunk: Uint8Array): boolean {
+    if (this.#begun) {
+      const received = Buffer.concat([this.#begun, chunk]);
+      const found = this.#inspect(received);
+      this.#begun = found === undefined ? received : undefined;
+      if (typeof found === "object") this.#refusal = found;
+      else if (found && this.#member.lines === this) this.#member.lines = this.within;
+    }
+    return this.#refusal === undefined;
+  }
 }

@@ -35,7 +35,7 @@ function awaitHeader(arrival: Arrival, withinMs: number): void {
       header = found;
       Object.assign(arrival, header.client);
       // A load balancer that connects for itself mostly only looks, and leaves again.
-      if (!header.isLocal || received.length > header.bytes) arrival.pass(header.bytes);
+      if (header.client || received.length > header.bytes) arrival.pass(header.bytes);
       else if (isAll) arrival.dismiss();
     },
     late() {
@@ -45,16 +45,11 @@ function awaitHeader(arrival: Arrival, withinMs: number): void {
   });
 }
 
-/** What a header has, and where it ends. */
+/** Where a header ends, and whose connection it is: the load balancer's own, if it has no address. */
 export interface ProxyHeader {
   readonly bytes: number;
-  /** By a numeric address; undefined for a connection of the load balancer's own, or of unknown origin. */
+  /** By a numeric address. */
   readonly client?: { readonly address: string; readonly port: number };
-  /**
-   * Whether the load balancer connects for itself, as it does to see whether the server is there, or
-   * may do so: version 1 has no word for that but `UNKNOWN`.
-   */
-  readonly isLocal: boolean;
 }
 
 /** The longest header of version 1, its line end included. */
@@ -80,14 +75,10 @@ function readText(received: Buffer): ProxyHeader | string | undefined {
   if (bytes === 0 && received.length < TEXT_BYTES_MAX) return undefined;
   const line = received.toString("latin1", 0, bytes);
   const [found, version, address = "", port] = TEXT.exec(line) ?? [];
-  if (found && version === undefined) return { bytes, isLocal: true };
+  if (found && version === undefined) return { bytes };
   const isRight = isIP(address) === Number(version) && !address.includes("%");
   if (!isRight || Number(port) > 65_535) return LASTING.malformedProxyHeader;
-  return {
-    bytes,
-    client: { address: canonicalAddress(address), port: Number(port) },
-    isLocal: false,
-  };
+  return { bytes, client: { address: canonicalAddress(address), port: Number(port) } };
 }
 
 /** Version 2: a fixed part, addresses of 4 or 16 bytes and ports, and TLVs (type, length, value). */
@@ -97,14 +88,14 @@ function readBinary(received: Buffer): ProxyHeader | string | undefined {
   const [command, protocol] = [received.readUInt8(12), received.readUInt8(13)];
   if (command >> 1 !== 0x10 || bytes > BINARY_BYTES_MAX) return LASTING.malformedProxyHeader;
   if (received.length < bytes) return undefined;
-  if (command === 0x20) return { bytes, isLocal: true };
+  if (command === 0x20) return { bytes };
   if (protocol >> 4 > 3 || (protocol & 15) > 2) return LASTING.malformedProxyHeader;
   const addressBytes = { 0x11: 4, 0x21: 16 }[protocol];
-  if (addressBytes === undefined) return { bytes, isLocal: protocol >> 4 === 0 };
+  if (addressBytes === undefined) return { bytes };
   if (bytes < FIXED_BYTES + 2 * addressBytes + 4) return LASTING.malformedProxyHeader;
   const source = received.subarray(FIXED_BYTES, FIXED_BYTES + addressBytes);
   const port = received.readUInt16BE(FIXED_BYTES + 2 * addressBytes);
   const groups = source.toString("hex").match(/..../g) ?? [];
   const address = canonicalAddress(addressBytes === 4 ? source.join(".") : groups.join(":"));
-  return { bytes, client: { address, port }, isLocal: false };
+  return { bytes, client: { address, port } };
 }

@@ -8,28 +8,20 @@ import { LF } from "../room/line-buffer.ts";
 import { GONE, type Life } from "../room/socket.ts";
 import type { AcceptedSocket, Arrival } from "./door.ts";
 
-const NUL = 0;
-const CR = 13;
+const [NUL, CR] = [0, 13];
 /** RFC 860: a client that has interrupted its output shows nothing until this is answered. */
 const TIMING_MARK = 6;
 /** Commands. Each comes after an IAC, the byte FF; a second IAC would be that byte as data. */
-const SE = 240;
-const SB = 250;
-const WILL = 251;
-const WONT = 252;
-const DO = 253;
-const DONT = 254;
-const IAC = 255;
+const [SE, SB, WILL, WONT, DO, DONT, IAC] = [240, 250, 251, 252, 253, 254, 255] as const;
 
 /** More than that waits for a client that does not read its answers: it is not answered. */
 const ANSWER_BYTES_MAX = 2048;
 
 export function telnet(): Part {
   const meet = (arrival: Arrival) => {
-    const socket = new TelnetSocket(arrival.socket);
-    const received = arrival.takeReceived();
-    arrival.replaceSocket(socket);
-    socket.received(received);
+    const received = arrival.unused;
+    arrival.unused = Buffer.alloc(0);
+    new TelnetSocket(arrival).received(received);
     arrival.pass();
   };
   return { door: { isTransport: true, meet } };
@@ -37,7 +29,7 @@ export function telnet(): Part {
 
 /** The socket of a telnet client, as one whose bytes are lines; it stands in the place of a life. */
 class TelnetSocket implements AcceptedSocket, Life {
-  data: Life = GONE;
+  data: Life;
   readonly #socket: AcceptedSocket;
   /** Whether the socket took less than it was offered and has not drained since. */
   #isBlocked = false;
@@ -52,9 +44,11 @@ class TelnetSocket implements AcceptedSocket, Life {
    */
   #within: number | undefined;
 
-  constructor(socket: AcceptedSocket) {
-    this.#socket = socket;
-    socket.data = this;
+  constructor(arrival: Arrival) {
+    this.data = arrival;
+    this.#socket = arrival.socket;
+    this.#socket.data = this;
+    arrival.socket = this;
   }
 
   // As the socket of a life.

@@ -26,7 +26,8 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
   // Where this door is, connections come from `Bun.listen`, and no other door replaces them before.
   const accepted = arrival.socket as Bun.Socket<Life>;
   const requestCert = secrets.tls?.ca !== undefined;
-  const initialData = arrival.takeReceived();
+  const initialData = arrival.unused;
+  arrival.unused = Buffer.alloc(0);
   const records = new TlsRecords();
   records.received(initialData);
   const hold: Hold = {
@@ -58,7 +59,8 @@ function begin(arrival: Arrival, { secrets, arrivalMs, handlers }: Context): voi
         terminate();
         plain?.terminate();
       };
-      arrival.replaceSocket(secure);
+      arrival.socket = secure;
+      secure.data = arrival;
       arrival.hold(hold);
     },
     handshake({ authorized }, success, error) {

@@ -77,6 +77,10 @@ export const EXTRAS = {
     load: async ({ telnet }: { telnet?: boolean | undefined }) =>
       telnet && (await import("../doors/telnet.ts")).telnet(),
   }),
+  firstBytes: entry({
+    load: async (_: object, context) =>
+      (await import("../doors/first-bytes.ts")).firstBytes(context),
+  }),
   passPhrase: entry({
     options: {
       "pass-file": file("require the line in this file as each client's first line"),
@@ -86,10 +90,6 @@ export const EXTRAS = {
     }),
     load: async ({ passPhrase }: Pick<Secrets, "passPhrase">, context) =>
       passPhrase && (await import("../doors/pass-phrase.ts")).passPhrase(context),
-  }),
-  firstBytes: entry({
-    load: async (_: object, context) =>
-      (await import("../extras/first-bytes.ts")).firstBytes(context),
   }),
   rate: entry({
     options: {

@@ -1,14 +1,13 @@
 #!/usr/bin/env bun
 /**
- * How fast the room is next to what a person would use instead, and how its cost
- * grows: starts each server in turn, puts each under the same load, and prints
- * what came of it.
+ * How fast the room is next to what a person would use instead: starts each server in turn, puts each
+ * under the same load, and prints what came of it.
  *
  *   bun run bench --help
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, release, tmpdir, type } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus, release, type } from "node:os";
 import { join } from "node:path";
 
 import { flag, runCommand, text } from "../../lib/program/command-line.ts";
@@ -18,24 +17,18 @@ import { usageError, UserError } from "../../lib/program/system-errors.ts";
 import { version } from "../../package.json";
 import { makeCertificates } from "../certificates.ts";
 import { benchOverRedis } from "../redis/bench.ts";
-import { plotAll } from "./charts.ts";
-import type { Finding, Findings, ScenarioFindings } from "./figures.ts";
+import { drawSpeed } from "./charts.ts";
 import type { Load, Measurement } from "./load.ts";
-import {
-  type Peer,
-  PEERS,
-  pinned,
-  startPeer,
-  type TlsFiles,
-  twoCpus,
-  whyMissing,
-} from "./peers.ts";
-import { clientsOf, GROWTH, type Scenario, SCENARIOS, shortened } from "./scenarios.ts";
-import { markdown, table } from "./tables.ts";
+import { type Peer, PEERS, pinned, startPeer, twoCpus, whyMissing } from "./peers.ts";
+import { type Finding, type Findings, markdown, type ScenarioFindings, table } from "./report.ts";
+import { clientsOf, GROWTH, type Scenario, SCENARIOS } from "./scenarios.ts";
 
 /** A load that has not ended by then never will. */
 const LOAD_MS = 30_000;
-const LOAD = join(import.meta.dir, "load.ts");
+const REDIS_MS = 5_000;
+const CPUS = twoCpus();
+const SCENARIO_NAMES = [...SCENARIOS.map(({ name }) => name), "growth"];
+const PEER_NAMES = PEERS.map(({ name }) => name);
 
 const command = {
   name: "bench",
@@ -44,155 +37,95 @@ const command = {
   operands: [],
   options: {
     rounds: count("how often the servers take their turns (2)", 2),
-    scenario: text("list")(`only these: ${SCENARIOS.map(({ name }) => name).join(",")},growth`, ""),
-    peer: text("list")(`only these: ${PEERS.map(({ name }) => name).join(",")}`, ""),
-    quick: flag("a fifth of the time in one round: to see that it works"),
+    scenario: text("list")(`only these: ${SCENARIO_NAMES.join(",")}`, ""),
+    peer: text("list")(`only these: ${PEER_NAMES.join(",")}`, ""),
     redis: flag("a room on several servers that share it over Redis, instead"),
     json: flag("print all that was measured as JSON"),
     markdown: flag("print the section of the README"),
-    plot: flag("draw the charts: test/bench/*.svg"),
+    plot: flag("draw the chart, test/bench/speed.svg, for which there has to be growth"),
   },
   examples: [
     ["bun run bench", "everything, as a table"],
-    ["bun run bench --plot --markdown", "the charts and the section of the README"],
+    ["bun run bench --plot --markdown", "the chart and the section of the README"],
     ["bun run bench --scenario one-to-100 --peer linechat", "one figure"],
   ],
 } as const;
 
 await runCommand(command, async (options) => {
-  if (options.redis) return benchOverRedis(options.quick ? 500 : 5_000);
-  const growth = "growth";
-  const names = [...SCENARIOS.map(({ name }) => name), growth];
-  const chosen = choose("--scenario", options.scenario, names);
-  const shorten = options.quick ? shortened : (scenario: Scenario) => scenario;
-  const peers = choose(
-    "--peer",
-    options.peer,
-    PEERS.map(({ name }) => name),
-  );
-  const bench = new Bench({
-    peers: PEERS.filter(({ name }) => peers.includes(name)),
-    scenarios: SCENARIOS.filter(({ name }) => chosen.includes(name)).map(shorten),
-    growth: chosen.includes(growth) ? GROWTH.map(shorten) : [],
-    rounds: options.quick ? 1 : options.rounds,
+  if (options.redis) return benchOverRedis(REDIS_MS);
+  const scenarios = choose("--scenario", options.scenario, SCENARIO_NAMES);
+  const chosen = choose("--peer", options.peer, PEER_NAMES);
+  const peers = PEERS.filter((peer) => {
+    const why = chosen.includes(peer.name) ? whyMissing(peer) : "";
+    if (why) showProgress(`${why}\n`);
+    return why === undefined;
   });
-  const findings = await bench.run();
-  if (options.json) console.log(JSON.stringify(findings, null, 2));
-  else console.log(table(findings));
-  if (options.markdown) console.log(markdown(findings));
-  if (!options.plot) return;
-  for (const [file, svg] of plotAll(findings)) writeFileSync(join(import.meta.dir, file), svg);
+  if (peers.length === 0) throw new UserError("there is nothing to measure");
+  if (CPUS === undefined)
+    showProgress("all run on the same processors: there is no taskset, or only one processor\n");
+  const runAll = async (some: readonly Scenario[]) => {
+    const all: ScenarioFindings[] = [];
+    for (const scenario of some) all.push(await run(scenario, peers, options.rounds));
+    return all;
+  };
+  const findings: Findings = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}, ${type()} ${release()}`,
+    versions: versionsOf(peers),
+    scenarios: await runAll(SCENARIOS.filter(({ name }) => scenarios.includes(name))),
+    growth: await runAll(scenarios.includes("growth") ? GROWTH : []),
+  };
+  showProgress("");
+  const print = options.markdown ? markdown : table;
+  console.log(options.json ? JSON.stringify(findings, null, 2) : print(findings));
+  if (options.plot) writeFileSync(join(import.meta.dir, "speed.svg"), drawSpeed(findings));
 });
 
-interface Plan {
-  peers: readonly Peer[];
-  scenarios: readonly Scenario[];
-  growth: readonly Scenario[];
-  rounds: number;
+/** Puts all servers through a scenario, in turn. */
+async function run(
+  scenario: Scenario,
+  peers: readonly Peer[],
+  roundsMax: number,
+): Promise<ScenarioFindings> {
+  const findings: Finding[] = peers.map(({ name }) => ({ peer: name, rounds: [] }));
+  const rounds = scenario.once ? 1 : roundsMax;
+  for (let round = 1; round <= rounds; round++)
+    for (const [index, peer] of peers.entries()) {
+      const finding = findings[index];
+      showProgress(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
+      const isBroken = finding?.rounds.some(({ problem }) => problem !== undefined);
+      const skipped = whyNot(scenario, peer);
+      if (!finding || isBroken) continue;
+      if (skipped === undefined) finding.rounds.push(await measure(scenario, peer));
+      else finding.skipped = skipped;
+    }
+  return { scenario, findings };
 }
 
-class Bench {
-  readonly #plan: Plan;
-  readonly #cpus = twoCpus();
-  /** Present peers; what is said of the others is in `#missing`. */
-  readonly #peers: Peer[] = [];
-  readonly #folder = mkdtempSync(join(tmpdir(), "bench-"));
-  #tls: TlsFiles | undefined;
-
-  constructor(plan: Plan) {
-    this.#plan = plan;
-  }
-
-  async run(): Promise<Findings> {
-    const startMs = performance.now();
-    const { scenarios, growth } = this.#plan;
+/** Starts a server, loads it, stops it. */
+async function measure(scenario: Scenario, peer: Peer): Promise<Measurement> {
+  const { file } = scenario.tls ? makeCertificates() : {};
+  const tls = file && { cert: file("server.pem"), key: file("server.key") };
+  for (let attempt = 0; ; attempt++) {
+    const server = await startPeer(peer, { tls }, CPUS?.server);
+    const { port, pid } = server;
+    const about = { port, pid, dialect: peer.dialect, tls: tls !== undefined };
     try {
-      this.#prepare();
-      const found = { scenarios: [] as ScenarioFindings[], growth: [] as ScenarioFindings[] };
-      for (const scenario of scenarios) found.scenarios.push(await this.#runScenario(scenario));
-      for (const scenario of growth) found.growth.push(await this.#runScenario(scenario));
-      showProgress("");
-      return {
-        date: new Date().toISOString().slice(0, 10),
-        machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}, ${type()} ${release()}`,
-        versions: versionsOf(this.#peers),
-        seconds: (performance.now() - startMs) / 1000,
-        ...found,
-      };
+      const measurement = await runLoad({ ...scenario.shape, ...about }, CPUS?.load);
+      // A server with a short backlog can miss a newcomer on a busy machine.
+      if (measurement.clients > 0 || attempt > 0) return measurement;
     } finally {
-      rmSync(this.#folder, { recursive: true, force: true });
+      await server.stop();
     }
   }
+}
 
-  #prepare(): void {
-    for (const peer of this.#plan.peers) {
-      const why = whyMissing(peer);
-      if (why === undefined) this.#peers.push(peer);
-      else showProgress(`${why}\n`);
-    }
-    if (this.#peers.length === 0) throw new UserError("there is nothing to measure");
-    if (this.#cpus === undefined)
-      showProgress(
-        "servers and load are not kept on a processor each: no taskset, or only one processor\n",
-      );
-    if (!this.#plan.scenarios.some(({ tls }) => tls)) return;
-    const { file } = makeCertificates(this.#folder);
-    this.#tls = { cert: file("server.pem"), key: file("server.key") };
-  }
-
-  async #runScenario(scenario: Scenario): Promise<ScenarioFindings> {
-    const findings: Finding[] = this.#peers.map((peer) => {
-      const why = this.#whyNot(scenario, peer);
-      return { peer: peer.name, rounds: [], ...(why === undefined ? {} : { skipped: why }) };
-    });
-    const startMs = performance.now();
-    const rounds = scenario.once ? 1 : this.#plan.rounds;
-    for (let round = 1; round <= rounds; round++) {
-      for (const [index, peer] of this.#peers.entries()) {
-        const finding = findings[index];
-        showProgress(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
-        const broken = finding?.rounds.some(({ problem }) => problem !== undefined);
-        if (!finding || finding.skipped !== undefined || broken) continue;
-        finding.rounds.push(await this.#measure(scenario, peer));
-      }
-    }
-    const { name, title } = scenario;
-    const seconds = (performance.now() - startMs) / 1000;
-    return { name, title, clients: clientsOf(scenario), seconds, findings };
-  }
-
-  /** Why a peer cannot take part in a scenario. */
-  #whyNot(scenario: Scenario, peer: Peer): string | undefined {
-    const clients = clientsOf(scenario);
-    if (clients > (peer.clientsMax?.count ?? Infinity)) return peer.clientsMax?.reason;
-    if (clients > fileLimit().clientsMax) return `more clients than ulimit -n allows`;
-    return scenario.tls && !peer.hasTls ? "no TLS here" : undefined;
-  }
-
-  /** Starts a server, loads it, stops it. */
-  async #measure(scenario: Scenario, peer: Peer): Promise<Measurement> {
-    const tls = scenario.tls ? this.#tls : undefined;
-    const options = { tls, patienceMs: scenario.patienceMs };
-    for (let attempt = 0; ; attempt++) {
-      const server = await startPeer(peer, options, this.#cpus?.server);
-      try {
-        const measurement = await runLoad(
-          {
-            ...scenario.shape,
-            port: server.port,
-            pid: server.pid,
-            dialect: peer.dialect,
-            tls: tls !== undefined,
-          },
-          this.#cpus?.load,
-        );
-        // A server with a short backlog can miss a newcomer on a busy machine.
-        if (measurement.clients > 0 || attempt > 0) return measurement;
-      } finally {
-        await server.stop();
-      }
-    }
-  }
+/** Why a server cannot take part in a scenario. */
+function whyNot(scenario: Scenario, peer: Peer): string | undefined {
+  const clients = clientsOf(scenario);
+  if (clients > (peer.clientsMax?.count ?? Infinity)) return peer.clientsMax?.reason;
+  if (clients > fileLimit().clientsMax) return "more clients than ulimit -n allows";
+  return scenario.tls && !peer.hasTls ? "no TLS here" : undefined;
 }
 
 /** Shows on stderr what is being done: a line that stays, or one that changes, on a terminal only. */
@@ -204,10 +137,11 @@ function showProgress(what: string): void {
 /** Runs the load generator; one that failed to begin has 0 clients. */
 async function runLoad(load: Load, cpu: number | undefined): Promise<Measurement> {
   const nothing = {
-    ...{ clients: 0, deliveredPerSecond: 0, serverShare: 0, loadShare: 0, nsPerLine: 0 },
-    ...{ emptyBytes: 0, idleBytes: 0, peakBytes: 0, silenceMs: 0, otherCpus: 0 },
+    ...{ clients: 0, deliveredPerSecond: 0, serverShare: 0, loadShare: 0 },
+    ...{ emptyBytes: 0, idleBytes: 0, otherCpus: 0 },
   };
-  const generator = Bun.spawn(pinned([process.execPath, LOAD, JSON.stringify(load)], cpu), {
+  const program = join(import.meta.dir, "load.ts");
+  const generator = Bun.spawn(pinned([process.execPath, program, JSON.stringify(load)], cpu), {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
@@ -220,9 +154,8 @@ async function runLoad(load: Load, cpu: number | undefined): Promise<Measurement
 }
 
 /** The members of a comma-separated list; all there are for an empty one. */
-function choose(option: string, list: string, all: readonly string[]): string[] {
-  if (list === "") return [...all];
-  const chosen = list.split(",");
+function choose(option: string, list: string, all: readonly string[]): readonly string[] {
+  const chosen = list === "" ? all : list.split(",");
   for (const name of chosen)
     if (!all.includes(name))
       throw usageError(`${option} takes a list of ${all.join(", ")}, and not '${name}'`);
@@ -230,11 +163,11 @@ function choose(option: string, list: string, all: readonly string[]): string[] 
 }
 
 function versionsOf(peers: readonly Peer[]): string[] {
-  const programs = [...new Set(peers.flatMap(({ needs }) => (needs ? [needs.program] : [])))];
-  const versions = programs.map((program) => {
-    const { stdout, stderr } = Bun.spawnSync([program, "--version"]);
+  const versions = peers.flatMap(({ needs }) => {
+    if (!needs) return [];
+    const { stdout, stderr } = Bun.spawnSync([needs.program, "--version"]);
     const [number = "unknown"] = /\d+(\.\d+)+/.exec(`${stdout}${stderr}`) ?? [];
-    return `${program} ${number}`;
+    return [`${needs.program} ${number}`];
   });
   return [`linechat ${version}`, `Bun ${Bun.version}`, ...versions];
 }

@@ -1,113 +1,43 @@
-/** Line charts as SVG, in colours that can be read on light and on dark ground. */
+/** A chart as SVG, in colours that can be read on light and on dark ground. */
 
-import { type Findings, formatMs, keptPace, medianOf, soundFinding } from "./figures.ts";
-import type { Measurement } from "./load.ts";
 import { PEERS } from "./peers.ts";
-import { SCENARIOS } from "./scenarios.ts";
+import { type Findings, medianOf, soundFinding } from "./report.ts";
+import { clientsOf } from "./scenarios.ts";
 
 const WIDTH = 860;
 const HEIGHT = 460;
 const PLOT = { left: 76, right: 700, top: 72, bottom: 404 } as const;
 const INK = "#7a828e";
-const COLOURS = ["#e5534b", "#4184e4", "#986ee2", "#2f9e5b", "#c17a1a", "#768390", "#1f9aa5"];
+const COLOURS = ["#e5534b", "#4184e4", "#2f9e5b", "#c17a1a", "#1f9aa5"];
 const LABEL_HEIGHT = 17;
 const FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif";
+const TITLE = "One talks, more and more listen";
+const SUBTITLE = "lines delivered in a second, 64 bytes each, every server on one processor";
 
-/** Something that can be drawn along an axis: its place is the logarithm of its value. */
-export interface Axis {
-  title: string;
-  ticks: readonly Tick[];
-}
-
-export interface Tick {
+interface Tick {
   value: number;
   label: string;
 }
 
-export interface Series {
+interface Series {
   name: string;
   colour: string;
   points: readonly (readonly [x: number, y: number])[];
 }
 
-export interface Chart {
-  title: string;
-  subtitle: string;
-  x: Axis;
-  y: Axis;
-  series: readonly Series[];
-}
-
-const SPEED = {
-  title: "One talks, more and more listen",
-  subtitle: "lines delivered in a second, 64 bytes each, every server on one processor",
-};
-const MEMORY = {
-  title: "Memory with everybody there and silent",
-  subtitle: "resident memory of the server in MiB, before anything is said",
-};
-
-/** The charts for what was found, by file name; those for which there are figures. */
-export function plotAll(findings: Findings): Map<string, string> {
-  const charts = [
-    ["speed.svg", growthChart(findings, SPEED, "delivered lines/s", (r) => r.deliveredPerSecond)],
-    ["latency.svg", latencyChart(findings)],
-    ["memory.svg", growthChart(findings, MEMORY, "MiB", (round) => round.idleBytes / (1 << 20))],
-  ] as const;
-  return new Map(
-    charts.flatMap(([file, chart]) =>
-      chart.series.length > 0 ? [[file, drawChart(chart)] as const] : [],
-    ),
-  );
-}
-
-/** Something measured while one talks, for more and more who listen. */
-function growthChart(
-  { growth }: Findings,
-  about: Pick<Chart, "title" | "subtitle">,
-  unit: string,
-  what: (round: Measurement) => number,
-): Chart {
-  const series = seriesOf((peer) =>
-    growth.flatMap((scenario) => {
-      const finding = soundFinding(scenario, peer);
-      return finding ? [[scenario.clients - 1, medianOf(finding, what)]] : [];
-    }),
-  );
-  return {
-    ...about,
-    x: { title: "listeners", ticks: decades(valuesOf(series, 0), plainNumber) },
-    y: { title: unit, ticks: decades(valuesOf(series, 1), plainNumber) },
-    series,
-  };
-}
-
-/** Against the share that takes longer, so that the tail gets the room it deserves. */
-function latencyChart({ scenarios }: Findings): Chart {
-  const steady = scenarios.find(({ name }) => name === "steady");
-  const pace = SCENARIOS.find(({ name }) => name === "steady")?.shape.linesPerSecond ?? 0;
-  const series = seriesOf((peer) => {
-    const finding = steady && soundFinding(steady, peer);
-    if (!finding || !keptPace(finding, pace)) return [];
-    const curve = finding.rounds[0]?.latency?.curve ?? [];
-    return curve.map(([share, ms]) => [1 / (1 - share), ms] as const);
+/** Draws the speed of each server against listeners, each line labelled at its end and the main one in bold. */
+export function drawSpeed({ growth }: Findings): string {
+  const series: Series[] = PEERS.flatMap(({ name }, index) => {
+    const points = growth.flatMap((grown) => {
+      const finding = soundFinding(grown, name);
+      const speed = finding && medianOf(finding, (round) => round.deliveredPerSecond);
+      return speed ? [[clientsOf(grown.scenario) - 1, speed] as const] : [];
+    });
+    return points.length > 0 ? [{ name, colour: COLOURS[index] ?? INK, points }] : [];
   });
-  const shares = [0, 0.5, 0.9, 0.99, 0.999, 0.9999];
-  const label = (share: number) => (share === 0 ? "0" : `${+(share * 100).toFixed(2)} %`);
-  return {
-    title: "A steady 1,000 lines a second to 1,000 clients",
-    subtitle: "time from when a line was due until a client had it; who falls behind is not shown",
-    x: {
-      title: "share of lines that arrive sooner",
-      ticks: shares.map((share) => ({ value: 1 / (1 - share), label: label(share) })),
-    },
-    y: { title: "latency", ticks: decades(valuesOf(series, 1), formatTickMs) },
-    series,
-  };
-}
-
-/** Draws a chart on logarithmic axes, each line labelled at its end and the main one in bold. */
-export function drawChart({ title, subtitle, x, y, series }: Chart): string {
+  const [x, y] = ([0, 1] as const).map((axis) =>
+    decades(series.flatMap(({ points }) => points.map((point) => point[axis]))),
+  ) as [Tick[], Tick[]];
   const xOf = scale(x, PLOT.left, PLOT.right - 24);
   const yOf = scale(y, PLOT.bottom, PLOT.top + 8);
   const labels = placeLabels(
@@ -116,13 +46,13 @@ export function drawChart({ title, subtitle, x, y, series }: Chart): string {
     PLOT.bottom - 4,
   );
   const grid = [
-    ...y.ticks.map(({ value, label }) => {
+    ...y.map(({ value, label }) => {
       const at = coordinate(yOf(value));
-      return `<path class="grid" d="M${PLOT.left} ${at}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${at}" dy=".35em" text-anchor="end">${escape(label)}</text>`;
+      return `<path class="grid" d="M${PLOT.left} ${at}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${at}" dy=".35em" text-anchor="end">${label}</text>`;
     }),
-    ...x.ticks.map(({ value, label }) => {
+    ...x.map(({ value, label }) => {
       const at = coordinate(xOf(value));
-      return `<path class="grid" d="M${at} ${PLOT.bottom}v5"/><text x="${at}" y="${PLOT.bottom + 21}" text-anchor="middle">${escape(label)}</text>`;
+      return `<path class="grid" d="M${at} ${PLOT.bottom}v5"/><text x="${at}" y="${PLOT.bottom + 21}" text-anchor="middle">${label}</text>`;
     }),
   ];
   const lines = series.map(({ name, colour, points }, index) => {
@@ -137,17 +67,17 @@ export function drawChart({ title, subtitle, x, y, series }: Chart): string {
       ...drawn.map(
         ([a, b]) => `<circle cx="${a}" cy="${b}" r="${main ? 3.5 : 2.5}" stroke="none"/>`,
       ),
-      `<text x="${PLOT.right}" y="${labelY}" dy=".35em" fill="${colour}" stroke="none"${main ? ' font-weight="bold"' : ""}>${escape(name)}</text>`,
+      `<text x="${PLOT.right}" y="${labelY}" dy=".35em" fill="${colour}" stroke="none"${main ? ' font-weight="bold"' : ""}>${name}</text>`,
       `</g>`,
     ].join("");
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" font-family="${FONT}" font-size="13">
-<title>${escape(title)}</title>
+<title>${TITLE}</title>
 <style>text{fill:${INK}}g text{fill:inherit}.grid{stroke:${INK};stroke-opacity:.35;fill:none}</style>
-<text x="${PLOT.left}" y="24" font-size="17" font-weight="bold">${escape(title)}</text>
-<text x="${PLOT.left}" y="45">${escape(subtitle)}</text>
-<text x="16" y="${PLOT.top - 6}" font-size="12" font-style="italic">${escape(y.title)}</text>
-<text x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 44}" text-anchor="middle" font-size="12" font-style="italic">${escape(x.title)}</text>
+<text x="${PLOT.left}" y="24" font-size="17" font-weight="bold">${TITLE}</text>
+<text x="${PLOT.left}" y="45">${SUBTITLE}</text>
+<text x="16" y="${PLOT.top - 6}" font-size="12" font-style="italic">delivered lines/s</text>
+<text x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 44}" text-anchor="middle" font-size="12" font-style="italic">listeners</text>
 ${[...grid, ...lines].join("\n")}
 </svg>
 `;
@@ -170,19 +100,8 @@ export function placeLabels(wanted: readonly number[], top: number, bottom: numb
   return placed;
 }
 
-function seriesOf(pointsOf: (peer: string) => (readonly [number, number])[]): Series[] {
-  return PEERS.flatMap(({ name }, index) => {
-    const points = pointsOf(name).filter(([, value]) => value > 0);
-    return points.length > 0 ? [{ name, colour: COLOURS[index] ?? INK, points }] : [];
-  });
-}
-
-function valuesOf(series: readonly Series[], axis: 0 | 1): number[] {
-  return series.flatMap(({ points }) => points.map((point) => point[axis]));
-}
-
 /** Powers of ten around some values; halved decades where there are few. */
-function decades(values: readonly number[], format: (value: number) => string): Tick[] {
+function decades(values: readonly number[]): Tick[] {
   if (values.length === 0) return [];
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const steps = most / least > 200 ? [1] : [1, 2, 5];
@@ -193,10 +112,10 @@ function decades(values: readonly number[], format: (value: number) => string): 
   const last = all.findIndex((value) => value >= most * 0.999);
   return all
     .slice(Math.max(first, 0), last < 0 ? undefined : last + 1)
-    .map((value) => ({ value, label: format(value) }));
+    .map((value) => ({ value, label: plainNumber(value) }));
 }
 
-function scale({ ticks }: Axis, from: number, to: number): (value: number) => number {
+function scale(ticks: readonly Tick[], from: number, to: number): (value: number) => number {
   const least = Math.log(ticks[0]?.value ?? 1);
   const most = Math.log(ticks.at(-1)?.value ?? 10);
   return (value) => from + ((Math.log(value) - least) / Math.max(most - least, 1e-9)) * (to - from);
@@ -207,14 +126,6 @@ function plainNumber(value: number): string {
   return value >= 1e4 ? `${+(value / 1e3).toFixed(1)},000` : value.toLocaleString("en");
 }
 
-function formatTickMs(value: number): string {
-  return formatMs(value).replace(/\.0+(?= )/, "");
-}
-
 function coordinate(value: number): number {
   return Math.round(value * 10) / 10;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -14,19 +14,13 @@ export interface Dialect {
   say(line: Buffer): Buffer;
   /** The bytes in which a receiver hears it; all of one length for lines of one length. */
   hear(line: Buffer): Buffer;
-  /**
-   * Bytes the server puts between two lines.
-   *
-   * @param text what has come of them so far
-   * @returns undefined while they go on; else what to answer, which may be nothing
-   * @throws {Error} when there is no such thing in this protocol
-   */
-  aside(text: string): string | undefined;
+  /** What the server may send between two lines, each ended by LF, and what is answered to it. */
+  readonly asides: Readonly<Record<string, string>>;
 }
 
 const SUBJECT = "chat";
 
-/** Lines as they are: linechat, `ncat --broker`, plain relays. */
+/** Lines as they are: linechat, `ncat --broker`, a plain relay. */
 const plain: Dialect = {
   greeting: "",
   welcome: "",
@@ -34,40 +28,17 @@ const plain: Dialect = {
   echo: false,
   say: (line) => line,
   hear: (line) => line,
-  aside(text) {
-    throw new Error(`unexpected ${JSON.stringify(text)} between two lines`);
-  },
-};
-
-/**
- * `ncat --chat`: what it reads in one go gets the talker's name in front, and
- * who comes and goes is announced.
- */
-const ncatChat: Dialect = {
-  ...plain,
-  welcome: "is connected as <user",
-  aside(text) {
-    const kinds = ["<user", "<announce> "];
-    if (!kinds.some((kind) => kind.startsWith(text) || text.startsWith(kind)))
-      return plain.aside(text);
-    return (text.startsWith("<user") ? text.endsWith("> ") : text.endsWith("\n")) ? "" : undefined;
-  },
+  asides: {},
 };
 
 /** The text protocol of NATS; a line travels without its LF. */
 const nats: Dialect = {
+  ...plain,
   greeting: `CONNECT {"verbose":false,"pedantic":false,"echo":false}\r\nSUB ${SUBJECT} 1\r\nPING\r\n`,
   welcome: "PONG\r\n",
-  talkerGreeting: undefined,
-  echo: false,
   say: (line) => wrap(`PUB ${SUBJECT} ${line.length - 1}\r\n`, line),
   hear: (line) => wrap(`MSG ${SUBJECT} 1 ${line.length - 1}\r\n`, line),
-  aside(text) {
-    if (!text.endsWith("\n")) return undefined;
-    if (text === "PING\r\n") return "PONG\r\n";
-    if (text === "PONG\r\n" || text.startsWith("INFO ")) return "";
-    return plain.aside(text);
-  },
+  asides: { "PING\r\n": "PONG\r\n", "PONG\r\n": "" },
 };
 
 /** Redis publish/subscribe in RESP2, where who has subscribed cannot publish; a line travels without its LF. */
@@ -81,7 +52,7 @@ const redis: Dialect = {
   hear: (line) => wrap(`*3\r\n$7\r\nmessage\r\n${bulk(SUBJECT)}$${line.length - 1}\r\n`, line),
 };
 
-export const DIALECTS = { plain, ncatChat, nats, redis } as const;
+export const DIALECTS = { plain, nats, redis } as const;
 export type DialectName = keyof typeof DIALECTS;
 
 function wrap(before: string, line: Buffer): Buffer {

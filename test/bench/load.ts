@@ -31,8 +31,6 @@ export interface Load {
   linesPerSecond: number;
   warmUpMs: number;
   measureMs: number;
-  /** Whether one listener stops reading before the first line. */
-  stoppedReader: boolean;
 }
 
 /** What came of it. Speeds and shares are of the measured time only. */
@@ -47,31 +45,13 @@ export interface Measurement {
   loadShare: number;
   /** How many processors other programs kept busy meanwhile. */
   otherCpus: number;
-  /** The server's processor time for a delivered line, in ns. */
-  nsPerLine: number;
-  /** The server's resident memory before anybody came, with everybody there, and at most. */
+  /** The server's resident memory before anybody came, and with everybody there. */
   emptyBytes: number;
   idleBytes: number;
-  peakBytes: number;
-  /** The longest time in which nobody heard anything. */
-  silenceMs: number;
-  /** Only with `linesPerSecond`. */
-  latency?: Latency;
+  /** Only with `linesPerSecond`: from when a line was due to when a receiver had it; p50, p99, p99.9. */
+  latenciesMs?: readonly number[];
   /** Only with `linesPerSecond`: lines a second that the average receiver heard. */
   pace?: number;
-  /** Only with `stoppedReader`. */
-  stoppedReader?: "dropped" | "kept";
-  /** Whether nobody heard anything more until the stopped reader read again. */
-  stoodStill?: boolean;
-}
-
-/** From the time a line was due to the time a receiver had it. */
-export interface Latency {
-  p50Ms: number;
-  p99Ms: number;
-  p999Ms: number;
-  /** Shares of all lines, and the latency that so many stayed below, in ms. */
-  curve: (readonly [share: number, latencyMs: number])[];
 }
 
 /** A script is so many bytes and lines at most, for one talker; the fewer, the more there are. */
@@ -85,17 +65,8 @@ const DRAIN_MS = 10_000;
 /** A server that many lines behind a steady pace does not keep it. */
 const BEHIND_LINES_MAX = 2_000;
 const TICK_MS = 5;
-/** So many windows of lines make a warm-up and a measurement, if they get there in so many times the time. */
-const WARM_UP_WINDOWS = 1;
-const MEASURE_WINDOWS = 4;
-const LONGER_MAX = 5;
 /** A talker of many whom the server slows down keeps so many lines back at most. */
 const PENDING_LINES_MAX = 16;
-/** Talkers speak one after the other as far as they may, each its part of so many lines, then all again. */
-const ROUND_LINES = 20_000;
-const CURVE_SHARES = [
-  0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999,
-];
 
 interface Snapshot {
   atMs: number;
@@ -119,9 +90,7 @@ class Flood {
   readonly #load: Load;
   #clients: Client[] = [];
   #talkers: Client[] = [];
-  /** The listener that does not read. */
-  #stopped: Client | undefined;
-  /** How many hear each line, the stopped reader not counted. */
+  /** How many hear each line. */
   readonly #receivers: number;
 
   #problem: string | undefined;
@@ -129,12 +98,11 @@ class Flood {
   #dismissed = false;
   #saidLines = 0;
   #deliveredLines = 0;
-  /** What each talker has said of its part of the round. */
-  readonly #saidInRound: Uint32Array;
+  /** Whose turn it is to talk. */
+  #turn = 0;
 
   #startMs = 0;
   #heardMs = 0;
-  #silenceMs = 0;
   #from: Snapshot | undefined;
   #to: Snapshot | undefined;
   #pumping = false;
@@ -145,8 +113,7 @@ class Flood {
 
   constructor(load: Load) {
     this.#load = load;
-    this.#saidInRound = new Uint32Array(load.talkers);
-    this.#receivers = load.listeners + load.talkers - 1 - (load.stoppedReader ? 1 : 0);
+    this.#receivers = load.listeners + load.talkers - 1;
   }
 
   async run(): Promise<Measurement> {
@@ -155,14 +122,8 @@ class Flood {
     await this.#gather();
     const idle = usageOf(load.pid);
     await this.#talk();
-    const stood = load.stoppedReader && (await this.#drain(STALL_MS / 2)) === "stalled";
-    const fate = load.stoppedReader ? await this.#resumeStopped() : undefined;
     // One that falls behind is not waited for: what it would have sent is told by its pace.
-    const left = this.#behind ? undefined : await this.#drain(STALL_MS);
-    if (left === "stalled") this.#problem ??= `${this.#missing()} lines never came`;
-    if (left === "slow")
-      this.#problem ??= `${this.#missing()} lines had not come ${DRAIN_MS / 1000} s later`;
-    const end = usageOf(load.pid);
+    if (!this.#behind) await this.#drain();
     this.#dismissed = true;
     dismissCrowd(this.#clients);
     return {
@@ -171,9 +132,6 @@ class Flood {
       clients: this.#clients.length,
       emptyBytes: empty.residentBytes,
       idleBytes: idle.residentBytes,
-      peakBytes: end.peakBytes,
-      silenceMs: this.#silenceMs,
-      ...(fate === undefined ? {} : { stoppedReader: fate, stoodStill: stood }),
     };
   }
 
@@ -200,8 +158,8 @@ class Flood {
       listeners: load.listeners,
       lineBytes: load.lineBytes,
       onHear: (client, bytes) => this.#hear(client, bytes),
-      onClose: (client, reason) => {
-        if (client !== this.#stopped && !this.#dismissed) this.#problem ??= reason;
+      onClose: (_, reason) => {
+        if (!this.#dismissed) this.#problem ??= reason;
       },
     });
     this.#talkers = this.#clients.slice(load.listeners);
@@ -210,9 +168,6 @@ class Flood {
         load.talkers === 1
           ? new OneTalkerReceiver(dialect, script)
           : new ManyTalkersReceiver(dialect, scripts, load.lineBytes, index - load.listeners);
-    if (!load.stoppedReader) return;
-    this.#stopped = this.#clients[0];
-    this.#stopped?.hearing?.pause();
   }
 
   #hear(client: Client, bytes: Buffer): void {
@@ -225,7 +180,6 @@ class Flood {
       this.#problem ??= error instanceof Error ? error.message : String(error);
       return;
     }
-    if (client === this.#stopped) return;
     this.#deliveredLines += receiver.lines - before;
     if (this.#load.linesPerSecond > 0) this.#noteLatencies(before, receiver.lines);
     if (this.#pumping) return;
@@ -249,10 +203,8 @@ class Flood {
     this.#startMs = this.#heardMs = performance.now();
     const step = () => {
       const nowMs = performance.now();
-      if (this.#isOver(this.#startMs, 0, warmUpMs, WARM_UP_WINDOWS)) this.#from ??= this.#look();
-      const { atMs, deliveredLines } = this.#from ?? { atMs: nowMs, deliveredLines: 0 };
-      if (this.#from && this.#isOver(atMs, deliveredLines, measureMs, MEASURE_WINDOWS))
-        this.#to ??= this.#look();
+      if (nowMs - this.#startMs >= warmUpMs) this.#from ??= this.#look();
+      if (this.#from && nowMs - this.#from.atMs >= measureMs) this.#to ??= this.#look();
       if (this.#to || this.#problem !== undefined) {
         this.#onTurn = () => {};
         clearInterval(ticking);
@@ -271,44 +223,29 @@ class Flood {
     await promise;
   }
 
-  /** Whether a time has passed, and as many windows of lines, which some take longer for. */
-  #isOver(sinceMs: number, sinceLines: number, ms: number, windows: number): boolean {
-    const passedMs = performance.now() - sinceMs;
-    const windowLines = this.#load.linesPerSecond > 0 ? 0 : this.#load.windowLines;
-    const lines = (this.#deliveredLines - sinceLines) / this.#receivers;
-    return (passedMs >= ms && lines >= windows * windowLines) || passedMs >= ms * LONGER_MAX;
-  }
-
   #onTurn: () => void = () => {};
 
   /** Runs once in a turn of the event loop that brought something. */
   readonly #pump = (): void => {
     this.#pumping = false;
-    const nowMs = performance.now();
-    this.#silenceMs = Math.max(this.#silenceMs, nowMs - this.#heardMs);
-    this.#heardMs = nowMs;
+    this.#heardMs = performance.now();
     this.#onTurn();
   };
 
   #sayWhatFits(): void {
-    const talkers = this.#talkers;
-    const part = Math.ceil(ROUND_LINES / talkers.length);
+    const { length } = this.#talkers;
     let left =
       Math.floor(this.#deliveredLines / this.#receivers) + this.#load.windowLines - this.#saidLines;
-    const share = Math.ceil(left / talkers.length);
-    for (const [index, talker] of talkers.entries()) {
-      if (left <= 0) break;
-      const said = this.#saidInRound[index] ?? 0;
-      let lines = Math.min(share, left);
-      if (talkers.length > 1) lines = Math.min(lines, part - said);
+    const share = Math.ceil(left / length);
+    for (let tries = length; tries > 0 && left > 0; tries--) {
+      const talker = this.#talkers[this.#turn++ % length];
       // One that is slowed down leaves its share to the others.
-      if (lines <= 0 || (talkers.length > 1 && talker.pendingLines > PENDING_LINES_MAX)) continue;
+      if (!talker || (length > 1 && talker.pendingLines > PENDING_LINES_MAX)) continue;
+      const lines = Math.min(share, left);
       talker.say(lines);
       left -= lines;
       this.#saidLines += lines;
-      this.#saidInRound[index] = said + lines;
     }
-    if (left > 0 && this.#saidInRound.every((said) => said >= part)) this.#saidInRound.fill(0);
   }
 
   #sayWhatIsDue(nowMs: number): void {
@@ -326,32 +263,16 @@ class Flood {
     this.#to = this.#look();
   }
 
-  /** Waits until everybody has heard everything; tells whether that came to nothing, and how. */
-  async #drain(stallMs: number): Promise<"stalled" | "slow" | undefined> {
+  /** Waits until everybody has heard everything. */
+  async #drain(): Promise<void> {
     const startMs = performance.now();
     this.#heardMs = Math.max(this.#heardMs, startMs);
     while (this.#missing() > 0 && this.#problem === undefined) {
       const nowMs = performance.now();
-      if (nowMs - this.#heardMs > stallMs) return "stalled";
-      if (nowMs - startMs > DRAIN_MS) return "slow";
+      if (nowMs - this.#heardMs > STALL_MS || nowMs - startMs > DRAIN_MS)
+        this.#problem = `${this.#missing()} lines had not come after ${Math.round(nowMs - startMs)} ms`;
       await Bun.sleep(1);
     }
-    return undefined;
-  }
-
-  /** Lets the stopped reader read on; tells whether it gets what was said in the meantime. */
-  async #resumeStopped(): Promise<"dropped" | "kept"> {
-    const stopped = this.#stopped;
-    stopped?.hearing?.resume();
-    const endMs = performance.now() + DRAIN_MS;
-    while (stopped && !stopped.closed && (stopped.receiver?.lines ?? 0) < this.#saidLines) {
-      if (this.#problem !== undefined || performance.now() > endMs) break;
-      await Bun.sleep(1);
-    }
-    if (stopped?.closed) return "dropped";
-    if (stopped?.receiver?.lines !== this.#saidLines)
-      this.#problem ??= "the stopped reader got neither its lines nor an end";
-    return "kept";
   }
 
   #missing(): number {
@@ -381,19 +302,12 @@ class Flood {
       serverShare: serverMs / ms,
       loadShare: loadMs / ms,
       otherCpus: Math.max(0, (to.allCpusMs - from.allCpusMs - serverMs - loadMs) / ms),
-      nsPerLine: lines > 0 ? (serverMs * 1e6) / lines : 0,
     };
     if (this.#load.linesPerSecond === 0) return speeds;
-    const quantile = (share: number) => this.#latencies.quantile(share);
     return {
       ...speeds,
       pace: speeds.deliveredPerSecond / this.#receivers,
-      latency: {
-        p50Ms: quantile(0.5),
-        p99Ms: quantile(0.99),
-        p999Ms: quantile(0.999),
-        curve: CURVE_SHARES.map((share) => [share, quantile(share)] as const),
-      },
+      latenciesMs: [0.5, 0.99, 0.999].map((share) => this.#latencies.quantile(share)),
     };
   }
 }

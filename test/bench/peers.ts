@@ -21,8 +21,6 @@ export interface Peer {
 
 export interface PeerOptions {
   tls?: TlsFiles | undefined;
-  /** How long linechat bears with a reader that has stopped. */
-  patienceMs?: number | undefined;
 }
 
 /** Files in PEM. */
@@ -31,25 +29,18 @@ export interface TlsFiles {
   key: string;
 }
 
-const START_MS = 5_000;
+const START_MS = 10_000;
 const STOP_MS = 2_000;
-const ATTEMPTS = 3;
 const ROOT = join(import.meta.dir, "../..");
-const RELAYS = join(import.meta.dir, "relays");
-const NCAT = { program: "ncat", from: "package ncat or nmap" };
-/** `select` takes no more than 1,024 files. */
-const NCAT_CLIENTS = { count: 1_001, reason: "ncat waits with select(), for 1,024 files at most" };
-
 /** The first is the one this is about; the second the one the others are set against. */
 export const PEERS: readonly Peer[] = [
   {
     name: "linechat",
     dialect: "plain",
     hasTls: true,
-    command: (port, { tls, patienceMs }) => [
+    command: (port, { tls }) => [
       ...[process.execPath, join(ROOT, "server.ts"), "--quiet", "--host", "127.0.0.1"],
       ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : []),
-      ...(patienceMs === undefined ? [] : ["--patience", `${patienceMs}ms`]),
       String(port),
     ],
   },
@@ -57,17 +48,13 @@ export const PEERS: readonly Peer[] = [
     name: "ncat --broker",
     dialect: "plain",
     hasTls: true,
-    needs: NCAT,
-    clientsMax: NCAT_CLIENTS,
-    command: (port, { tls }) => ncat("--broker", port, tls),
-  },
-  {
-    name: "ncat --chat",
-    dialect: "ncatChat",
-    hasTls: false,
-    needs: NCAT,
-    clientsMax: NCAT_CLIENTS,
-    command: (port) => ncat("--chat", port),
+    needs: { program: "ncat", from: "package ncat or nmap" },
+    clientsMax: { count: 1_001, reason: "ncat waits with select(), for 1,024 files at most" },
+    command: (port, { tls }) => [
+      ...["ncat", "--broker", "--listen", "--max-conns", "2000"],
+      ...(tls ? ["--ssl", "--ssl-cert", tls.cert, "--ssl-key", tls.key] : []),
+      ...["127.0.0.1", String(port)],
+    ],
   },
   {
     name: "nats-server",
@@ -93,16 +80,13 @@ export const PEERS: readonly Peer[] = [
     ],
   },
   {
-    name: "node:net relay",
-    dialect: "plain",
-    hasTls: false,
-    command: (port) => relay("node-relay.ts", port),
-  },
-  {
     name: "Bun.listen relay",
     dialect: "plain",
     hasTls: true,
-    command: (port, { tls }) => relay("bun-relay.ts", port, tls),
+    command: (port, { tls }) => [
+      ...[process.execPath, join(import.meta.dir, "relay.ts"), String(port)],
+      ...(tls ? [tls.cert, tls.key] : []),
+    ],
   },
 ];
 
@@ -124,30 +108,26 @@ export async function startPeer(
   options: PeerOptions,
   cpu: number | undefined,
 ): Promise<RunningPeer> {
-  let said = "";
-  // The free port may be gone by the time the peer takes it.
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const port = freePort();
-    const folder = mkdtempSync(join(tmpdir(), "bench-"));
-    const server = Bun.spawn(pinned(peer.command(port, options), cpu), {
-      cwd: folder,
-      stdin: "ignore",
-      stdout: Bun.file(join(folder, "output")),
-      stderr: Bun.file(join(folder, "errors")),
-    });
-    const stop = async () => {
-      server.kill();
-      const killing = setTimeout(() => server.kill("SIGKILL"), STOP_MS);
-      await server.exited;
-      clearTimeout(killing);
-      rmSync(folder, { recursive: true, force: true });
-    };
-    if (await answers(port, () => server.exitCode === null)) return { port, pid: server.pid, stop };
-    said =
-      readFileSync(join(folder, "errors"), "utf8") + readFileSync(join(folder, "output"), "utf8");
-    await stop();
-  }
-  throw new Error(`${peer.name} does not listen: ${said.trim().split("\n").at(-1) ?? ""}`);
+  const port = freePort();
+  const folder = mkdtempSync(join(tmpdir(), "bench-"));
+  const output = join(folder, "output");
+  const server = Bun.spawn(pinned(peer.command(port, options), cpu), {
+    cwd: folder,
+    stdin: "ignore",
+    stdout: Bun.file(output),
+    stderr: Bun.file(join(folder, "errors")),
+  });
+  const stop = async () => {
+    server.kill();
+    const killing = setTimeout(() => server.kill("SIGKILL"), STOP_MS);
+    await server.exited;
+    clearTimeout(killing);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  if (await answers(port, () => server.exitCode === null)) return { port, pid: server.pid, stop };
+  const told = readFileSync(join(folder, "errors"), "utf8") + readFileSync(output, "utf8");
+  await stop();
+  throw new Error(`${peer.name} does not listen: ${told.trim().split("\n").at(-1) ?? ""}`);
 }
 
 /** Whether a peer can be started here; if not, a line that says how that is mended. */
@@ -173,21 +153,6 @@ export function twoCpus(): { server: number; load: number } | undefined {
   const [server, load] = [numbers[0], numbers.at(-1)];
   if (server === undefined || load === undefined || server === load) return undefined;
   return { server, load };
-}
-
-function ncat(mode: string, port: number, tls?: TlsFiles): string[] {
-  return [
-    ...["ncat", mode, "--listen", "--max-conns", "2000"],
-    ...(tls ? ["--ssl", "--ssl-cert", tls.cert, "--ssl-key", tls.key] : []),
-    ...["127.0.0.1", String(port)],
-  ];
-}
-
-function relay(file: string, port: number, tls?: TlsFiles): string[] {
-  return [
-    ...[process.execPath, join(RELAYS, file), String(port)],
-    ...(tls ? [tls.cert, tls.key] : []),
-  ];
 }
 
 function freePort(): number {

@@ -15,6 +15,7 @@ import { runCommand } from "../../lib/program/command-line.ts";
 import { count, size } from "../../lib/program/option-values.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { formatSize } from "../../lib/program/units.ts";
+import { median } from "./report.ts";
 
 const CLIENT = join(import.meta.dir, "../../client.ts");
 const BLOCK = Buffer.from(`${"x".repeat(63)}\n`.repeat(1 << 13));
@@ -34,31 +35,19 @@ const command = {
   examples: [["bun run bench:pipe", "a gigabyte, medians of five"]],
 } as const;
 
-interface Pipeline {
-  title: string;
-  /** Commands for bash, for a port; `$input` lists the files to read. */
-  client: (port: number) => string;
-  nc: (port: number) => string;
-}
-
-const LINECHAT = `"$bun" "${CLIENT}"`;
-const PIPELINES: readonly Pipeline[] = [
-  {
-    title: "sending, cat | X",
-    client: (port) => `cat $input | ${LINECHAT} --send-only 127.0.0.1 ${port}`,
-    nc: (port) => `cat $input | nc -N 127.0.0.1 ${port}`,
-  },
-  {
-    title: "receiving, X | cat",
-    client: (port) => `${LINECHAT} --recv-only 127.0.0.1 ${port} | cat > /dev/null`,
-    nc: (port) => `nc -d 127.0.0.1 ${port} | cat > /dev/null`,
-  },
-  {
-    title: "receiving, X > /dev/null",
-    client: (port) => `${LINECHAT} --recv-only 127.0.0.1 ${port} > /dev/null`,
-    nc: (port) => `nc -d 127.0.0.1 ${port} > /dev/null`,
-  },
+/** Commands for bash, by what sends or receives and how it is told to; `$input` lists the files to read. */
+const PIPELINES: readonly [title: string, pipeline: (program: string, at: string) => string][] = [
+  ["sending, cat | X", (program, at) => `cat $input | ${program} ${at}`],
+  ["receiving, X | cat", (program, at) => `${program} ${at} | cat > /dev/null`],
+  ["receiving, X > /dev/null", (program, at) => `${program} ${at} > /dev/null`],
 ];
+const PROGRAMS = {
+  nc: { sending: "nc -N", receiving: "nc -d" },
+  linechat: {
+    sending: `"$bun" "${CLIENT}" --send-only`,
+    receiving: `"$bun" "${CLIENT}" --recv-only`,
+  },
+};
 
 await runCommand(command, async ({ rounds, size: bytes }) => {
   const folder = mkdtempSync(join(tmpdir(), "bench-pipe-"));
@@ -67,17 +56,29 @@ await runCommand(command, async ({ rounds, size: bytes }) => {
     const fileBytes = Math.min(FILE_BYTES, bytes);
     writeFileSync(file, Buffer.alloc(fileBytes, BLOCK));
     const input = Array(Math.ceil(bytes / fileBytes)).fill(file);
+    const total = input.length * fileBytes;
     const hasNc = Bun.which("nc") !== null;
     if (!hasNc) console.error("nc is not installed: there is nothing to compare with");
-    const total = input.length * fileBytes;
-    console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}; ${ncVersion()}`);
-    for (const { title, client, nc } of PIPELINES) {
-      const times = { client: [] as number[], nc: [] as number[] };
-      for (let round = 0; round < rounds; round++) {
-        if (hasNc) times.nc.push(await measure(nc, title, total, input.join(" ")));
-        times.client.push(await measure(client, title, total, input.join(" ")));
-      }
-      console.log(report(title, times));
+    console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}`);
+    for (const [title, pipeline] of PIPELINES) {
+      const isSource = title.startsWith("receiving");
+      const times = { nc: [] as number[], linechat: [] as number[] };
+      for (let round = 0; round < rounds; round++)
+        for (const name of ["nc", "linechat"] as const) {
+          if (name === "nc" && !hasNc) continue;
+          const program = PROGRAMS[name][isSource ? "receiving" : "sending"];
+          const run = (port: number) => pipeline(program, `127.0.0.1 ${port}`);
+          times[name].push(await measure(run, isSource, total, input.join(" ")));
+        }
+      const figures = Object.entries(times).map(
+        ([name, ms]) => `${name} ${median(ms).toFixed(0).padStart(5)} ms`,
+      );
+      const ratio = (median(times.nc) / median(times.linechat)).toFixed(2);
+      console.log(
+        hasNc
+          ? `${title.padEnd(25)} ${figures.join(", ")}: ${ratio} times as fast`
+          : `${title.padEnd(25)} ${figures[1]}`,
+      );
     }
   } finally {
     rmSync(folder, { recursive: true });
@@ -88,12 +89,11 @@ await runCommand(command, async ({ rounds, size: bytes }) => {
 /** Runs one pipeline against a server of its own; returns how long it took, in ms. */
 async function measure(
   pipeline: (port: number) => string,
-  title: string,
+  isSource: boolean,
   bytes: number,
   input: string,
 ): Promise<number> {
-  const isSource = title.startsWith("receiving");
-  let heard = 0;
+  let received = 0;
   let left = isSource ? bytes : 0;
   const writeOn = (socket: Bun.Socket) => {
     for (let taken = 1; left > 0 && taken > 0; left -= taken)
@@ -108,7 +108,7 @@ async function measure(
       open: (socket) => void (isSource && writeOn(socket)),
       drain: (socket) => void (isSource && writeOn(socket)),
       data(_, chunk) {
-        heard += chunk.length;
+        received += chunk.length;
         release(chunk); // The less this end costs, the more the others have of the processors.
       },
       end: (socket) => void (isSource || socket.shutdown()),
@@ -126,22 +126,7 @@ async function measure(
   const code = await shell.exited;
   const ms = performance.now() - startMs;
   server.stop(true);
-  if (code !== 0 || left > 0 || (!isSource && heard !== bytes))
-    throw new UserError(`${title}: exit code ${code}, ${left} not sent, ${heard} received`);
+  if (code !== 0 || left > 0 || (!isSource && received !== bytes))
+    throw new UserError(`exit code ${code}, ${left} bytes not sent, ${received} received`);
   return ms;
-}
-
-function report(title: string, { client, nc }: { client: number[]; nc: number[] }): string {
-  const median = (times: number[]) => times.toSorted((a, b) => a - b)[times.length >> 1] ?? NaN;
-  const named = (name: string, times: number[]) =>
-    `${name} ${median(times).toFixed(0).padStart(5)} ms (${times.map((ms) => ms.toFixed(0)).join(" ")})`;
-  const ratio = nc.length > 0 ? `${(median(nc) / median(client)).toFixed(2)} times as fast; ` : "";
-  const both = nc.length > 0 ? [named("nc", nc), named("linechat", client)] : [named("", client)];
-  return `${title.padEnd(25)} ${ratio}${both.join(", ")}`;
-}
-
-function ncVersion(): string {
-  if (!Bun.which("nc")) return "no nc";
-  const { stdout, stderr } = Bun.spawnSync(["nc", "-h"]);
-  return `${stdout}${stderr}`.split("\n")[0] ?? "nc";
 }

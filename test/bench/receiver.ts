@@ -3,7 +3,7 @@
 import type { Dialect } from "./dialects.ts";
 import { digitsOffset, readNumber, readTalker, type Script } from "./script.ts";
 
-const ASIDE_BYTES_MAX = 1024;
+const LF = 0x0a;
 /** Of the lines of many talkers, one in so many is compared byte for byte. */
 const WHOLE_LINE_EVERY = 16;
 
@@ -44,7 +44,9 @@ export class OneTalkerReceiver implements Receiver {
     for (let offset = 0; offset < bytes.length;) {
       const betweenLines = this.#heardBytes % this.#frameBytes === 0;
       if (this.#aside !== "" || (betweenLines && bytes[offset] !== this.#mark)) {
-        offset = this.#hearAside(bytes, offset, answer);
+        const aside = takeAside(this.#dialect, this.#aside, bytes, offset, answer);
+        this.#aside = aside.text;
+        offset = aside.next;
         continue;
       }
       const position = this.#position;
@@ -57,12 +59,6 @@ export class OneTalkerReceiver implements Receiver {
       this.#heardBytes += same;
       this.#position = position + same === heard.length ? 0 : position + same;
     }
-  }
-
-  #hearAside(bytes: Buffer, offset: number, answer: (text: string) => void): number {
-    const { text, next } = takeAside(this.#dialect, this.#aside, bytes, offset, answer);
-    this.#aside = text;
-    return next;
   }
 }
 
@@ -134,7 +130,7 @@ export class ManyTalkersReceiver implements Receiver {
     while (offset + frameBytes <= bytes.length && bytes[offset] === mark) {
       const talker = readTalker(bytes, offset + this.#digits);
       const number = readNumber(bytes, offset + this.#digits);
-      if (next[talker] !== number || bytes[offset + frameBytes - 1] !== 0x0a)
+      if (next[talker] !== number || bytes[offset + frameBytes - 1] !== LF)
         throw new Error(`line ${number} of talker ${talker} is broken, lost or moved`);
       if (this.#frames++ % WHOLE_LINE_EVERY === 0) this.#compare(bytes, offset, talker, number);
       next[talker] = number + 1 === period ? 0 : number + 1;
@@ -155,22 +151,20 @@ export class ManyTalkersReceiver implements Receiver {
   }
 }
 
-/** Takes an aside byte by byte; `text` is what there is of it, empty once it is over. */
+/** Takes an aside, or a part of one; `text` is what there is of it, empty once it is over. */
 function takeAside(
-  dialect: Dialect,
+  { asides }: Dialect,
   begun: string,
   bytes: Buffer,
   start: number,
   answer: (text: string) => void,
 ): { text: string; next: number } {
-  let text = begun;
-  for (let offset = start; offset < bytes.length; offset++) {
-    text += String.fromCharCode(bytes[offset] ?? 0);
-    if (text.length > ASIDE_BYTES_MAX) throw new Error(`${text.length} bytes between two lines`);
-    const reply = dialect.aside(text);
-    if (reply === undefined) continue;
-    if (reply !== "") answer(reply);
-    return { text: "", next: offset + 1 };
-  }
-  return { text, next: bytes.length };
+  const end = bytes.indexOf(LF, start) + 1;
+  const next = end === 0 ? bytes.length : end;
+  const text = begun + bytes.toString("latin1", start, next);
+  const reply = asides[text];
+  const isBegun = Object.keys(asides).some((aside) => aside.startsWith(text));
+  if (!isBegun) throw new Error(`unexpected ${JSON.stringify(text)} between two lines`);
+  if (reply) answer(reply);
+  return { text: reply === undefined ? text : "", next };
 }

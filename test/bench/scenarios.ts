@@ -10,8 +10,6 @@ export interface Scenario {
   readonly title: string;
   readonly shape: Shape;
   readonly tls?: boolean;
-  /** How long linechat bears with a stopped reader; its default if left out. */
-  readonly patienceMs?: number;
   /** Whether it runs once, for longer, and not in every round. */
   readonly once?: boolean;
 }
@@ -22,9 +20,8 @@ const COMMON = {
   lineBytes: 64,
   windowLines: 1_000,
   linesPerSecond: 0,
-  warmUpMs: 100,
-  measureMs: 300,
-  stoppedReader: false,
+  warmUpMs: 200,
+  measureMs: 600,
 } as const satisfies Shape;
 
 /** On their way to all receivers together, so that neither memory nor a slow server's time runs out. */
@@ -64,16 +61,6 @@ export const SCENARIOS: readonly Scenario[] = [
     shape: { ...COMMON, listeners: 1_000, linesPerSecond: 1_000, warmUpMs: 500, measureMs: 2_000 },
     once: true,
   },
-  {
-    name: "stopped-reader",
-    title: "one of 100 stops reading during a flood",
-    shape: {
-      ...{ ...COMMON, listeners: 100, lineBytes: 4096, windowLines: 64, warmUpMs: 0 },
-      ...{ measureMs: 2_000, stoppedReader: true },
-    },
-    patienceMs: 500,
-    once: true,
-  },
 ];
 
 /** One talks to more and more. */
@@ -91,11 +78,4 @@ export const GROWTH: readonly Scenario[] = [1, 10, 100, 1_000, 10_000].map((list
 /** How many clients it takes. */
 export function clientsOf({ shape }: Scenario): number {
   return shape.listeners + shape.talkers;
-}
-
-/** The same in less time: enough to see that it works, too little to trust. */
-export function shortened(scenario: Scenario): Scenario {
-  const { shape } = scenario;
-  const quick = { warmUpMs: shape.warmUpMs / 5, measureMs: shape.measureMs / 5 };
-  return { ...scenario, shape: { ...shape, ...quick } };
 }

@@ -3,10 +3,19 @@ import { describe, expect, test } from "bun:test";
 import { addressList } from "../../lib/doors/address-list.ts";
 import { addresses } from "../../lib/doors/addresses.ts";
 import type { Door } from "../../lib/doors/door.ts";
-import { endAfterEach, Peer, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
+import {
+  endAfterEach,
+  limitFiles,
+  Peer,
+  serverCommand,
+  ServerProgram,
+  testBeside,
+} from "../harness.ts";
 import { forSeeds } from "../harness/seeds.ts";
+import { besideWith } from "../harness/tools.ts";
 import type { Random } from "../simulation/random.ts";
 import { openDoors } from "./open-doors.ts";
+import { key, openServer, pem, trusting } from "./open-server.ts";
 
 endAfterEach();
 
@@ -65,15 +74,6 @@ describe("an address or a range", () => {
       expect(() => addressList("--allow", [wrong])).toThrow(
         `--allow takes an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, not "${wrong}"`,
       );
-  });
-
-  test("that is none ends the start with a line that names the option, as a mistake", async () => {
-    for (const option of ["--allow", "--deny", "--proxy-protocol"]) {
-      const { code, stderr } = await runToEnd(serverCommand(option, "10.0.0/8", "0"));
-      expect([code, stderr.startsWith(`linechat-server: ${option} takes an address`)]).toEqual([
-        ...[2, true],
-      ]);
-    }
   });
 });
 
@@ -152,39 +152,64 @@ describe("addresses", () => {
   });
 });
 
-test("one that has left makes room for the next at once, while others linger that were refused", async () => {
-  for (const limit of ["--max-clients-per-address", "--max-clients"]) {
-    const server = await ServerProgram.start(limit, "1");
-    for (let turn = 0; turn < 15; turn++) {
-      const member = await server.join();
-      const refused = await Peer.connect(server.port);
-      await refused.endOfInput();
-      member.end();
-      const next = await server.join();
-      await next.end();
-      await refused.end();
-      await server.members(0);
-    }
-  }
-});
+describe("refused", () => {
+  testBeside(
+    "one reads why although it sends without pause, and the address is the IPv4 one",
+    async () => {
+      const { port, happened } = await openServer({ host: "::", deny: ["127.0.0.1"] });
+      for (let n = 0; n < 3; n++) {
+        const client = await Peer.connect(port);
+        void client.sayAll(Buffer.alloc(16 << 20, "0123456789abcde\n"));
+        expect(await client.hearsAll()).toBe("* not allowed from 127.0.0.1\n");
+        await happened(`refused ${client.name}: not allowed from 127.0.0.1`);
+        client.reset();
+      }
+    },
+  );
 
-test("refusals are logged once a second for each reason and address at most", async () => {
-  const server = await ServerProgram.start("--allow", "127.0.0.0/30", "--deny", "127.0.0.3");
-  const since = performance.now();
-  for (let n = 0; n < 20; n++)
-    for (const from of ["127.0.0.3", "127.0.0.4"]) {
-      const peer = await Peer.connect(server.port, { from }).catch(() => undefined);
-      await peer?.endOfInput();
-      await peer?.end();
+  testBeside("they linger, and one that leaves makes room for the next at once", async () => {
+    for (const limit of ["clientsPerAddressMax", "clientsMax"]) {
+      const { port, join, happened } = await openServer({ [limit]: 1 });
+      for (let turn = 0; turn < 10; turn++) {
+        const member = await join();
+        const refused = await Peer.connect(port);
+        await refused.endOfInput();
+        member.end();
+        const next = await join();
+        for (const one of [next, refused]) await one.end();
+        await happened(new RegExp(`^left ${next.name}`));
+      }
     }
-  const [ann, bob] = [await server.join(), await server.join({ from: "127.0.0.2" })];
-  ann.say("hello\n");
-  await bob.hears("hello\n");
-  const seconds = 1 + Math.floor((performance.now() - since) / 1000);
-  for (const from of ["127.0.0.3", "127.0.0.4"])
-    expect(server.count(new RegExp(`refused ${from}:\\d+: not allowed`))).toBeWithin(
-      1,
-      seconds + 1,
+  });
+
+  for (const [what, limit, isTls, why] of [
+    ["of an address that is not allowed", ["--deny", "127.0.0.2"], false, "not allowed from"],
+    ["of one address", ["--max-clients-per-address", "1"], false, "too many connections from"],
+    ["that do not even shake hands", ["--deny", "127.0.0.2"], true, "not allowed from"],
+  ] as const)
+    (isTls ? besideWith("openssl") : testBeside)(
+      `many ${what}, which stay, never reach the file limit and disturb nobody`,
+      async () => {
+        const options = isTls ? ["--tls-cert", pem("server"), "--tls-key", key("server")] : [];
+        const command = serverCommand("--host", "127.0.0.1", "--max-clients", "20", ...limit);
+        const server = await ServerProgram.run(limitFiles(64, [...command, ...options, "0"]));
+        const tls = isTls ? { tls: trusting() } : {};
+        let last = 10;
+        const enter = () => server.join({ from: `127.0.0.${last++}`, ...tls });
+        const [ann, bob] = [await enter(), await enter()];
+        const connect = () => Peer.connect(server.port, { from: "127.0.0.2" });
+        await Promise.allSettled(Array.from({ length: 300 }, connect));
+        const late = await Peer.connect(server.port, { from: "127.0.0.2", ...tls });
+        expect(await late.hearsAll()).toBe(`* ${why} 127.0.0.2\n`);
+        const beforeMs = server.processorMs;
+        await Bun.sleep(300);
+        expect(server.processorMs - beforeMs).toBeLessThan(200);
+        ann.say("undisturbed\n");
+        await bob.hears("undisturbed\n");
+        // They have taken no seat.
+        for (let here = limit[0] === "--deny" ? 2 : 3; here < 20; here++) await enter();
+        await server.members(20);
+      },
     );
 });
 

@@ -17,7 +17,7 @@ function obeying(name: string, notes: string[], isTransport = false): Door {
           if (isAll) notes.push(`${name} is told of the end`);
           if (order === "pass") arrival.pass(all.length);
           if (order === "refuse") {
-            arrival.takeReceived();
+            arrival.unused = Buffer.alloc(0);
             arrival.refuse(`not by ${name}`);
           }
           if (order === "dismiss") arrival.dismiss();

@@ -1,10 +1,9 @@
-import { beforeEach, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { describe, expect, test } from "bun:test";
 
+import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
-import { endAfterEach, newFolder, Peer, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFile, Peer, ServerProgram, testBeside } from "../harness.ts";
 import { HTTP_ANSWER } from "../simulation/first-line.ts";
 import { contextWith, openDoors } from "./open-doors.ts";
 
@@ -15,7 +14,8 @@ const SECRET = "correct horse battery staple";
 /** A room with a listener in it, and who comes next. */
 function open() {
   const secrets: Secrets = { passPhrase: Buffer.from(SECRET) };
-  const opened = openDoors([passPhrase(contextWith(secrets)).door]);
+  const context = contextWith(secrets);
+  const opened = openDoors([firstBytes(context).door, passPhrase(context).door]);
   const listener = opened.accept();
   listener.sends(`${SECRET}\n`);
   opened.events.length = 0;
@@ -126,32 +126,51 @@ describe("the pass phrase", () => {
 
   test("is looked for 20 times from one address, and then once a second, however many come", () => {
     const { accept, pass, events } = open();
-    const wrong = (address?: string) => {
+    const told = (sent: string, address?: string) => {
       const client = accept(address);
-      client.sends("open sesame\n");
+      client.sends(`${sent}\n`);
       return client.received;
     };
+    const [wrong, refusal] = [
+      "* wrong pass phrase\n",
+      "* too many wrong pass phrases from 10.0.0.1\n",
+    ];
     const clients = Array.from({ length: 50 }, () => accept());
     for (const client of clients) client.sends("open sesame\n");
-    const told = clients.map(({ received }) => received);
-    expect(told.slice(0, 20)).toEqual(Array(20).fill("* wrong pass phrase\n"));
-    const refusal = "* too many wrong pass phrases from 10.0.0.1\n";
-    expect(told.slice(20)).toEqual(Array(30).fill(refusal));
-    expect([wrong("::ffff:10.0.0.1"), wrong("10.0.0.2")]).toEqual([
-      refusal,
-      "* wrong pass phrase\n",
+    expect(clients.map(({ received }) => received)).toEqual([
+      ...[...Array(20).fill(wrong), ...Array(30).fill(refusal)],
     ]);
+    expect([told("x", "::ffff:10.0.0.1"), told("x", "10.0.0.2")]).toEqual([refusal, wrong]);
     // A right one is not looked at either, for what is not taken at once would be known to be wrong.
-    accept().sends(`${SECRET}\n`);
-    expect(events.at(-1)).toEndWith("too many wrong pass phrases from 10.0.0.1");
+    expect(told(SECRET)).toBe(refusal);
     pass(1000);
-    accept().sends(`${SECRET}\n`);
+    told(SECRET);
     expect(events.at(-1)).toStartWith("joined");
-    expect([wrong(), wrong()]).toEqual(["* wrong pass phrase\n", refusal]);
+    expect([told("x"), told("x")]).toEqual([wrong, refusal]);
     pass(20_000);
-    expect(Array.from({ length: 20 }, () => wrong())).toEqual(
-      Array(20).fill("* wrong pass phrase\n"),
-    );
+    expect(Array.from({ length: 21 }, () => told("x"))).toEqual([
+      ...Array(20).fill(wrong),
+      refusal,
+    ]);
+  });
+
+  test("counts by the /64 of an IPv6 address, of which one client may have all", () => {
+    for (const [one, another, elsewhere, network] of [
+      ["2001:db8::1", "2001:db8:0:0:ffff::", "2001:db8:0:1::1", "2001:db8:0:0"],
+      ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1:3:3:4:5:6", "2001:db8:1:2"],
+      ["2001:0:0:1::5", "2001::1:1:2:3:4", "2001::2:1:2:3:4", "2001:0:0:1"],
+    ] as const) {
+      const { accept, events } = open();
+      const guess = (address: string) => {
+        accept(address).sends("open sesame\n");
+        return events.at(-1)?.replace(/.*: /, "");
+      };
+      for (let n = 0; n < 20; n++) guess(n % 2 === 0 ? one : another);
+      expect([guess(one), guess(another), guess(elsewhere)]).toEqual([
+        ...Array(2).fill(`too many wrong pass phrases from ${network}::/64`),
+        "wrong pass phrase",
+      ]);
+    }
   });
 
   test("a right one is never slowed by others that were right, nor any on a Unix socket", () => {
@@ -181,33 +200,18 @@ describe("the pass phrase", () => {
   });
 });
 
-describe("--pass-file", () => {
-  let file: string;
-  beforeEach(() => {
-    file = join(newFolder(), "pass");
-    writeFileSync(file, `${SECRET}\n`);
-  });
-  const start = () => ServerProgram.start("--pass-file", file);
-
-  test("has the pass phrase, which the log does not show", async () => {
-    const server = await start();
+testBeside(
+  "--pass-file has the pass phrase, which the log does not show; that it travels in the clear, it does",
+  async () => {
+    const server = await ServerProgram.start("--pass-file", newFile("pass", `${SECRET}\n`));
+    await server.logged(" the pass phrase travels in the clear: there is no TLS\n");
     const listener = await server.join({ says: `${SECRET}\r\n` });
     const intruder = await Peer.connect(server.port, { says: "correct horse\nspam\n" });
     expect(await intruder.hearsAll()).toBe("* wrong pass phrase\n");
-    const visitor = await Peer.connect(server.port, { says: SECRET });
-    visitor.endInput();
-    expect(await visitor.hearsAll()).toBe("");
-    await server.logged(`left ${visitor.name}: end of input (1 here)`);
     await server.join({ says: `${SECRET}\nhello\n` });
     await listener.hears("hello\n");
     expect(listener.text).toBe("hello\n");
     await server.logged(/refused \S+: wrong pass phrase \(1 here\)/);
     expect(server.stderr).not.toContain("horse");
-  });
-
-  test("in the clear, the start-up log says so", async () => {
-    expect((await start()).stderr).toContain(
-      " the pass phrase travels in the clear: there is no TLS\n",
-    );
-  });
-});
+  },
+);

@@ -1,30 +1,121 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+/** A PROXY header: which ones there are, whose a connection is then, and what comes behind it. */
+
+import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 
 import { addresses } from "../../lib/doors/addresses.ts";
-import { proxyProtocol } from "../../lib/doors/proxy-protocol.ts";
-import { firstBytes } from "../../lib/extras/first-bytes.ts";
-import { type Certificates, makeCertificates } from "../certificates.ts";
+import { firstBytes } from "../../lib/doors/first-bytes.ts";
+import { proxyProtocol, readProxyHeader } from "../../lib/doors/proxy-protocol.ts";
 import { openParts } from "../extras/open-parts.ts";
-import {
-  endAfterEach,
-  newFolder,
-  Peer,
-  runToEnd,
-  serverCommand,
-  ServerProgram,
-} from "../harness.ts";
-import { testWith } from "../harness/tools.ts";
+import { atEnd, endAfterEach, Peer } from "../harness.ts";
+import { forSeeds } from "../harness/seeds.ts";
+import { besideWith } from "../harness/tools.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
+import { HTTP_ANSWER } from "../simulation/first-line.ts";
 import { contextWith, openDoors } from "./open-doors.ts";
+import { material, openServer, trusting } from "./open-server.ts";
 
 endAfterEach();
 
+const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
 const TCP4 = "PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n";
+const SOURCE4 = [192, 0, 2, 7, 10, 0, 0, 1, 0xdc, 0x04, 1, 187];
+const SOURCE6 = [...Buffer.from("20010db8000000000000000000000007", "hex"), ...Buffer.alloc(16)];
+const MAPPED = [...Buffer.from("00000000000000000000ffffc0000207", "hex"), ...Buffer.alloc(16)];
+const PORTS = [0xdc, 0x04, 1, 187];
+/** An SSL TLV and one that nobody knows. */
+const TLVS = [0x20, 0, 5, 1, 0, 0, 0, 0, 0xe0, 0, 3, 97, 98, 99];
+
+const binary = (command: number, family: number, rest: readonly number[]) =>
+  Buffer.from([
+    ...Buffer.from(SIGNATURE, "latin1"),
+    command,
+    family,
+    rest.length >> 8,
+    rest.length & 255,
+    ...rest,
+  ]);
+const read = (header: string | Uint8Array) =>
+  readProxyHeader(Buffer.from(header as string, "latin1"));
+const client = { address: "192.0.2.7", port: 56_324 };
+const client6 = { address: "2001:db8::7", port: 56_324 };
+
+const GOOD: [name: string, header: string | Uint8Array, client: unknown][] = [
+  ["TCP4", TCP4, client],
+  ["TCP6", "PROXY TCP6 2001:DB8:0:0:0::7 ::1 56324 443\r\n", client6],
+  ["TCP6 with an IPv4 address", "PROXY TCP6 ::ffff:192.0.2.7 ::1 56324 443\r\n", client],
+  ["TCP6 with one in hexadecimal", "PROXY TCP6 ::ffff:c000:207 ::1 56324 443\r\n", client],
+  ["UNKNOWN", "PROXY UNKNOWN\r\n", undefined],
+  ["UNKNOWN with anything", "PROXY UNKNOWN ffff::1 what ever\r\n", undefined],
+  ["v2, TCP over IPv4", binary(0x21, 0x11, SOURCE4), client],
+  ["v2, TCP over IPv6", binary(0x21, 0x21, [...SOURCE6, ...PORTS]), client6],
+  ["v2, IPv4 in IPv6", binary(0x21, 0x21, [...MAPPED, ...PORTS]), client],
+  ["v2 with TLVs", binary(0x21, 0x11, [...SOURCE4, ...TLVS]), client],
+  ["v2, LOCAL", binary(0x20, 0x00, []), undefined],
+  ["v2, LOCAL, with an address", binary(0x20, 0x11, SOURCE4), undefined],
+  ["v2, LOCAL, of a family that nobody knows", binary(0x20, 0x77, SOURCE4), undefined],
+  ["v2, unspecified", binary(0x21, 0x00, []), undefined],
+  ["v2, unspecified, of a stream", binary(0x21, 0x01, []), undefined],
+  ["v2, a Unix socket", binary(0x21, 0x31, Array(216).fill(65)), undefined],
+  ["v2, UDP", binary(0x21, 0x12, SOURCE4), undefined],
+  ["v2, as long as it may be", binary(0x21, 0x11, [...SOURCE4, ...Array(4068).fill(0)]), client],
+];
+
+const MALFORMED: [name: string, header: string | Uint8Array][] = [
+  ["a port too high", "PROXY TCP4 192.0.2.7 10.0.0.1 65536 443\r\n"],
+  ["a port with a zero in front", "PROXY TCP4 192.0.2.7 10.0.0.1 056 443\r\n"],
+  ["the other family", "PROXY TCP4 ::1 ::1 56324 443\r\n"],
+  ["an address with an interface", "PROXY TCP6 fe80::1%eth0 ::1 56324 443\r\n"],
+  ["no address", "PROXY TCP4 192.0.2.7 443\r\n"],
+  ["two spaces", "PROXY  TCP4 192.0.2.7 10.0.0.1 56324 443\r\n"],
+  ["LF alone", "PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\n"],
+  ["UNKNOWN and more", "PROXY UNKNOWNS\r\n"],
+  ["no end", `PROXY TCP4 ${"1".repeat(200)}`],
+  ["an end that comes late", `PROXY UNKNOWN ${"1".repeat(92)}\r\n`],
+  ["v2, another version", binary(0x31, 0x11, SOURCE4)],
+  ["v2, another command", binary(0x22, 0x11, SOURCE4)],
+  ["v2, another family", binary(0x21, 0x41, SOURCE4)],
+  ["v2, another transport", binary(0x21, 0x13, SOURCE4)],
+  ["v2, half an address", binary(0x21, 0x21, SOURCE4)],
+  ["v2, too long", binary(0x21, 0x11, [...SOURCE4, ...Array(4069).fill(0)])],
+];
+
+describe("a PROXY header", () => {
+  for (const [name, header, expected] of GOOD)
+    test(`${name}, wherever it is cut`, () => {
+      const bytes = Buffer.from(header as string, "latin1");
+      for (let end = 1; end < bytes.length; end++)
+        expect(read(bytes.subarray(0, end))).toBeUndefined();
+      const said = Buffer.concat([bytes, Buffer.from("PROXY more\n")]);
+      expect(read(said)).toEqual({ bytes: bytes.length, client: expected as typeof client });
+    });
+
+  for (const [name, header] of MALFORMED)
+    test(`malformed: ${name}`, () => expect(read(header)).toBe("malformed PROXY header"));
+
+  test("none: known as soon as it can be", () => {
+    for (const said of ["x", "PROX ", "PROXy ", "\r\n\r\n\n", "hello\n", "\x16\x03\x01"])
+      expect(read(said)).toBe("no PROXY header");
+  });
+
+  test("of random bytes behind any beginning never takes more than 4 KiB, and never fails otherwise", () => {
+    forSeeds(1000, (random) => {
+      const [, header] = random.pick(GOOD);
+      const start = Buffer.from(header as string, "latin1");
+      const noise = Buffer.from(
+        Array.from({ length: random.below(5000) }, () => random.below(256)),
+      );
+      const said = Buffer.concat([start.subarray(0, random.below(start.length)), noise]);
+      const found = read(said);
+      if (found === undefined) expect(said.length).toBeLessThan(4096);
+      else if (typeof found === "string") expect(found).toMatch(/(no|malformed) PROXY header/);
+      else expect(found.bytes).toBeLessThanOrEqual(4096);
+    });
+  });
+});
+
 /** Version 2, of the load balancer's own. */
 const LOCAL = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 /** Version 1 has no other word for that; version 2 has one besides. */
@@ -76,12 +167,6 @@ describe("behind a load balancer", () => {
     pass(1000);
     expect(events.at(-1)).toBe("joined 10.0.0.1:4");
     expect(local.received).toBe("hi\nhello\n");
-  });
-
-  test("a client of its Unix socket joins at once, by its address", () => {
-    const { accept, events } = open();
-    accept().sends(`${LOCAL.slice(0, 12)}\x21\x31\0\xd8${"\0".repeat(216)}`);
-    expect(events).toEqual(["joined 10.0.0.1:1"]);
   });
 
   for (const header of [LOCAL, ...UNKNOWN])
@@ -136,121 +221,16 @@ describe("behind a load balancer", () => {
   });
 });
 
-test("--proxy-protocol is not a matter of paths", async () => {
-  const command = serverCommand("--unix", "room", "--proxy-protocol", "10.0.0.1");
-  const { code, stderr } = await runToEnd(command);
-  expect(code).toBe(2);
-  expect(stderr).toStartWith(
-    "linechat-server: --proxy-protocol and --unix cannot be used together",
-  );
-});
-
-describe("over TLS the header comes before the handshake", () => {
-  let certificates: Certificates | undefined;
-  afterAll(() => certificates && rmSync(certificates.file(""), { recursive: true }));
-  const pem = (name: string) => (certificates ??= makeCertificates()).file(name);
-  const start = (...options: string[]) =>
-    ServerProgram.start(
-      ...["--proxy-protocol", "127.0.0.1", "--tls-cert", pem("server.pem")],
-      ...["--tls-key", pem("server.key"), ...options],
-    );
-
-  for (const how of [
-    "in one piece with it",
-    "in a piece of its own",
-    "cut in two, the rest with it",
-  ])
-    testWith("openssl")(how, async () => {
-      const server = await start();
-      const [ann, bob] = [
-        await throughProxy(server.port, how, pem("ca.pem")),
-        await throughProxy(server.port, how, pem("ca.pem")),
-      ];
-      await server.members(2);
-      expect(server.count(/ joined 192\.0\.2\.7:56324 /)).toBe(2);
-      const said = `${"x".repeat(60_000)}\n`;
-      ann.write(said);
-      let heard = "";
-      for await (const bytes of bob) if ((heard += bytes).length === said.length) break;
-      expect(heard).toBe(said);
-      server.kill("SIGTERM");
-      ann.destroy();
-      bob.destroy();
-      expect(await server.exited).toBe(0);
-    });
-
-  testWith("openssl")(
-    "what follows is no handshake: it is reset; without a header, it is refused behind the handshake",
-    async () => {
-      const server = await start();
-      const plain = await Peer.connect(server.port, { says: `${TCP4}GET / HTTP/1.0\r\n\r\n` });
-      await plain.closed();
-      await server.logged("refused 192.0.2.7:56324: the handshake failed: plain text (0 here)");
-      const bare = await Peer.connect(server.port, { says: "GET / HTTP/1.0\r\n\r\n" });
-      expect(await bare.closed()).toBe("error");
-      await server.logged(`refused ${bare.name}: no PROXY header (0 here)`);
-      const direct = connectTls({ port: server.port, ca: readFileSync(pem("ca.pem")) });
-      expect((await direct.toArray()).join("")).toBe("* no PROXY header\n");
-      const good = await throughProxy(server.port, "in one piece with it", pem("ca.pem"));
-      await server.members(1);
-      good.destroy();
-      await server.members(0);
-    },
-  );
-
-  testWith("openssl")(
-    "and before telnet, pass phrase and name, which come in this order",
-    async () => {
-      const passFile = join(newFolder(), "pass");
-      writeFileSync(passFile, "open sesame\n");
-      const limits = ["--allow", "192.0.2.0/24", "--max-clients-per-address", "2"];
-      const server = await start(...limits, "--telnet", "--pass-file", passFile, "--names");
-      const enter = async (sent: string) => {
-        const client = await throughProxy(server.port, "in one piece with it", pem("ca.pem"));
-        client.write(Buffer.from(sent, "latin1"));
-        return client;
-      };
-      const ann = await enter("\xff\xfb\x1fopen sesame\r\0ann\r\0");
-      await server.logged("joined ann 192.0.2.7:56324 (1 here)");
-      const bob = await enter("open sesame\r\nbob: hello\r\n");
-      await server.logged("joined bob 192.0.2.7:56324 (2 here)");
-      const eve = await enter("");
-      const [line] = await eve.toArray();
-      expect(`${line}`).toBe("* too many connections from 192.0.2.7\n");
-      let received = "";
-      for await (const bytes of ann)
-        if ((received += bytes.toString("latin1")).endsWith("lo\n")) break;
-      expect(received).toBe("\xff\xfe\x1f* say your name first\nbob: hello\n");
-      bob.destroy();
-    },
-  );
-
-  testWith("openssl")("HTTP behind some or all of them is answered", async () => {
-    const passFile = join(newFolder(), "pass");
-    writeFileSync(passFile, "open sesame\n");
-    const server = await start("--pass-file", passFile, "--names");
-    for (const before of ["", "open sesame\n", "open sesame\nann\n"]) {
-      const client = await throughProxy(server.port, "in one piece with it", pem("ca.pem"));
-      client.write(`${before}GET / HTTP/1.1\r\nCookie: session=secret\r\n\r\n`);
-      const text = (await client.toArray()).join("");
-      expect([before, text]).toEqual([before, expect.stringContaining("HTTP/1.1 400 Bad Request")]);
-    }
-    await server.logged(": speaks HTTP, this port does not (0 here)\n");
-    expect(server.stderr).not.toMatch(/secret|wrong pass phrase/);
-  });
-});
-
-/** Speaks TLS behind a header, as through a load balancer. */
-async function throughProxy(port: number, how: string, ca: string) {
+/** A client that speaks TLS behind a header, as through a load balancer. */
+async function throughProxy(port: number, how: string): Promise<Peer> {
   const plain = connect({ host: "127.0.0.1", port });
   let header = TCP4;
-  const first = (part: number) => {
-    plain.write(header.slice(0, part));
-    header = header.slice(part);
+  const sendPart = (length: number) => {
+    plain.write(header.slice(0, length));
+    header = header.slice(length);
   };
-  if (how.includes("of its own")) first(header.length);
-  if (how.includes("cut")) first(9);
-  if (header !== TCP4) await Bun.sleep(50);
+  if (how.includes("of its own")) sendPart(header.length);
+  if (how.includes("cut")) sendPart(9);
   const through = new Duplex({
     read() {},
     write(bytes: Buffer, _, done) {
@@ -263,8 +243,71 @@ async function throughProxy(port: number, how: string, ca: string) {
   plain.on("data", (bytes) => through.push(bytes));
   plain.on("end", () => through.push(null));
   plain.on("error", () => {});
-  const secure = connectTls({ socket: through, servername: "localhost", ca: readFileSync(ca) });
-  secure.on("error", () => {});
+  atEnd(() => plain.destroy());
+  const secure = connectTls({ socket: through, ...trusting() });
   await new Promise((resolve) => secure.once("secureConnect", resolve));
-  return secure;
+  return new Peer(secure);
 }
+
+const BEHIND = { proxyProtocol: ["127.0.0.1"] };
+
+for (const how of ["in one piece with it", "in a piece of its own", "cut, the rest with it"])
+  besideWith("openssl")(`over TLS the header comes before the handshake, ${how}`, async () => {
+    const { port, events, happened } = await openServer({ ...BEHIND, tls: material() });
+    const ann = await throughProxy(port, how);
+    await happened("joined 192.0.2.7:56324");
+    events.length = 0;
+    const bob = await throughProxy(port, how);
+    await happened("joined 192.0.2.7:56324");
+    const sent = `${"x".repeat(60_000)}\n`;
+    ann.say(sent);
+    await bob.hears(sent);
+    expect(bob.text).toBe(sent);
+  });
+
+besideWith("openssl")(
+  "what follows is no handshake: it is reset; without a header, it is refused behind the handshake",
+  async () => {
+    const { port, happened } = await openServer({ ...BEHIND, tls: material() });
+    const plain = await Peer.connect(port, { says: `${TCP4}GET / HTTP/1.0\r\n\r\n` });
+    await plain.closed();
+    await happened("refused 192.0.2.7:56324: the handshake failed: plain text");
+    const bare = await Peer.connect(port, { says: "GET / HTTP/1.0\r\n\r\n" });
+    expect(await bare.closed()).toBe("error");
+    await happened(`refused ${bare.name}: no PROXY header`);
+    const direct = await Peer.connect(port, { tls: trusting() });
+    expect(await direct.hearsAll()).toBe("* no PROXY header\n");
+  },
+);
+
+besideWith("openssl")(
+  "the header comes before addresses, TLS, telnet, pass phrase and name, which come in this order",
+  async () => {
+    const { port, happened } = await openServer({
+      ...{ ...BEHIND, tls: material(), telnet: true, names: true },
+      ...{
+        allow: ["192.0.2.0/24"],
+        clientsPerAddressMax: 2,
+        passPhrase: Buffer.from("open sesame"),
+      },
+    });
+    const enter = async (sent: string) => {
+      const client = await throughProxy(port, "in one piece with it");
+      client.say(Buffer.from(sent, "latin1"));
+      return client;
+    };
+    const ann = await enter("\xff\xfb\x1fopen sesame\r\0ann\r\0");
+    await happened("joined ann 192.0.2.7:56324");
+    for (const [at, before] of ["", "open sesame\n", "open sesame\nbob\n"].entries()) {
+      const browser = await enter(`${before}GET / HTTP/1.1\r\nCookie: session=secret\r\n\r\n`);
+      expect(await browser.hearsAll()).toBe(
+        `${at > 0 ? "* say your name first (here: ann)\n" : ""}${HTTP_ANSWER}`,
+      );
+      await browser.end();
+    }
+    await enter("open sesame\r\nbob: hello\r\n");
+    await ann.hears("bob: hello\n");
+    expect(await (await enter("")).hearsAll()).toBe("* too many connections from 192.0.2.7\n");
+    expect(ann.text).toBe("\xff\xfe\x1f* say your name first\nbob: hello\n");
+  },
+);

@@ -1,285 +1,234 @@
-import { afterAll, describe, expect } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import type { ConnectionOptions } from "node:tls";
+/** TLS: the handshake, whose certificates are accepted, and which are shown from when on. */
+
+import { expect } from "bun:test";
+import { readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { SecureVersion } from "node:tls";
 
 import { loadTls } from "../../lib/program/files.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { listen } from "../../lib/server/listen.ts";
-import { type Certificates, makeCertificates } from "../certificates.ts";
 import {
   clientCommand,
   endAfterEach,
+  newFile,
+  newFolder,
   Peer,
   Program,
-  runToEnd,
-  serverCommand,
+  ROOT,
   ServerProgram,
 } from "../harness.ts";
-import { testWith } from "../harness/tools.ts";
+import { besideWith } from "../harness/tools.ts";
+import { eventually } from "../harness/watched.ts";
+import { key, material, openServer, pem, trusting } from "./open-server.ts";
 
 endAfterEach();
 
-const MIB = 1 << 20;
+const test = besideWith("openssl");
+
 /** The start of a ClientHello. */
 const HALF_A_HANDSHAKE = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
+/** A ClientHello that knows nothing newer than TLS 1.1. */
+const HELLO_OF_TLS_1_1 = Buffer.concat([
+  Buffer.from([0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2]),
+  Buffer.alloc(32, 7),
+  Buffer.from([0, 0, 2, 0, 0x2f, 1, 0]),
+]);
+const GARBLED_HELLO = Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0, 0, 0]);
 
-const test = testWith("openssl");
-let certificates: Certificates | undefined;
-afterAll(() => certificates && rmSync(certificates.file(""), { recursive: true }));
-const pem = (name: string) => (certificates ??= makeCertificates()).file(name);
+const openssl = (port: number, ...options: string[]) =>
+  new Program(["openssl", "s_client", "-connect", `127.0.0.1:${port}`, ...options]);
+const shows = (name: string) => ["-cert", pem(name), "-key", key(name)];
 
-/** Options that name a certificate and its key. */
-const shows = (name: string) => ["--tls-cert", pem(`${name}.pem`), "--tls-key", pem(`${name}.key`)];
-const trusts = () => ["--tls-ca", pem("ca.pem")];
-
-const start = (...options: string[]) => ServerProgram.start(...shows("server"), ...options);
-const clientTo = (server: ServerProgram, ...options: string[]) =>
-  clientCommand("--tls", ...options, "localhost", `${server.port}`);
-
-/** What a peer trusts and shows. */
-function tls(show?: string): ConnectionOptions {
-  const trusted = { servername: "localhost", ca: readFileSync(pem("ca.pem")) };
-  if (!show) return trusted;
-  return {
-    ...trusted,
-    cert: readFileSync(pem(`${show}.pem`)),
-    key: readFileSync(pem(`${show}.key`)),
-  };
-}
-
-/** Programs that speak TLS, each as a member. */
-const PEERS: Record<string, (port: number) => string[]> = {
-  "openssl s_client": (port) => [
-    ...["openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile", pem("ca.pem")],
-    ...["-connect", `127.0.0.1:${port}`],
-  ],
-  "ncat --ssl": (port) => [
-    ...["ncat", "--ssl-verify", "--ssl-trustfile", pem("ca.pem"), "localhost", `${port}`],
-  ],
-  socat: (port) => ["socat", "-", `OPENSSL:localhost:${port},cafile=${pem("ca.pem")}`],
-  linechat: (port) => clientCommand("--tls", ...trusts(), "localhost", `${port}`),
-};
-
-testWith(
+besideWith(
   "openssl",
   "ncat",
   "socat",
-)("openssl, ncat, socat and linechat hear each other over TLS", async () => {
-  const server = await start();
-  const members = Object.entries(PEERS).map(([name, command]) => ({
-    name,
-    program: new Program(command(server.port)),
-  }));
-  await server.members(members.length);
-  for (const { name, program } of members) {
-    program.say(`hello from ${name}\n`);
-    for (const other of members)
-      if (other.name !== name) await other.program.printed(`hello from ${name}\n`);
+)(
+  "openssl, ncat, socat and linechat hear each other, each with the certificate of its own",
+  async () => {
+    const { port, events } = await openServer({ tls: material("ca") });
+    const [ca, cert, ownKey] = [pem("ca"), pem("client"), key("client")];
+    const commands: Record<string, string[]> = {
+      "openssl s_client": [
+        ...["openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile", ca],
+        ...[...shows("client"), "-connect", `127.0.0.1:${port}`],
+      ],
+      "ncat --ssl": [
+        ...["ncat", "--ssl-verify", "--ssl-trustfile", ca, "--ssl-cert", cert],
+        ...["--ssl-key", ownKey, "localhost", `${port}`],
+      ],
+      socat: ["socat", "-", `OPENSSL:localhost:${port},cafile=${ca},cert=${cert},key=${ownKey}`],
+      linechat: clientCommand(
+        ...["--tls", "--tls-ca", ca, "--tls-cert", cert, "--tls-key", ownKey],
+        ...["localhost", `${port}`],
+      ),
+    };
+    const members = Object.entries(commands).map(
+      ([name, command]) => [name, new Program(command)] as const,
+    );
+    await eventually("all to join", () => events.length === members.length);
+    for (const [name, program] of members) {
+      program.say(`hello from ${name}\n`);
+      for (const [, other] of members)
+        if (other !== program) await other.printed(`hello from ${name}\n`);
+    }
+  },
+);
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as SecureVersion[])
+  test(`over ${version}, whose certificate is not accepted receives nothing, and the log says why`, async () => {
+    const { happened, join, port, events } = await openServer({ tls: material("ca") });
+    const member = await join({ tls: trusting({ show: "client" }) });
+    const option = version === "TLSv1.2" ? "-tls1_2" : "-tls1_3";
+    for (const [options, why] of [
+      [[], "no client certificate"],
+      [shows("stranger"), "a client certificate of another CA"],
+      [shows("expired"), "an expired client certificate"],
+      [
+        [...shows("client"), "-verify_return_error", "-CAfile", pem("stranger")],
+        "the client did not accept our certificate",
+      ],
+    ] as const) {
+      events.length = 0;
+      const stranger = openssl(port, option, ...options);
+      const event = await happened(/^/);
+      expect(event).toMatch(
+        new RegExp(`^refused 127\\.0\\.0\\.1:\\d+: the handshake failed: ${why}$`),
+      );
+      member.say("for members only\n");
+      await stranger.exited;
+      expect(stranger.stdout).not.toContain("for members only");
+    }
+  });
+
+test("plain text, however short, and HTTP are refused, and the log says what they are", async () => {
+  const { port, happened } = await openServer({ tls: material() });
+  for (const [text, why] of [
+    ["hello, is anybody there?\n", "the handshake failed: plain text"],
+    ["GET / HTTP/1.0\r\n\r\n", "the handshake failed: plain text"],
+    ["\n", "the handshake failed: the client has gone"],
+  ] as const) {
+    const peer = await Peer.connect(port, { says: text });
+    if (text === "\n") peer.endInput();
+    await happened(`refused ${peer.name}: ${why}`);
+    await peer.closed();
   }
 });
 
-describe("the promises hold over TLS", () => {
-  test("a half-closed client that reads slowly gets 8 MiB owed to it, then EOF", async () => {
-    const server = await start("--buffer", "16M");
-    const slow = await server.join({ tls: tls(), stopped: true });
-    const [talker, probe] = [await server.join({ tls: tls() }), await server.join({ tls: tls() })];
-    const said = Buffer.alloc(8 * MIB, "0123456789abcde\n");
-    talker.say(said);
-    talker.say("end\n");
-    await probe.hears("end\n");
-    slow.say("bye");
-    slow.endInput();
-    await probe.hears("bye\n");
-    const owed = Buffer.concat([said, Buffer.from("end\n")]);
-    while (slow.heardBytes < owed.length) await slow.sip();
-    slow.resume();
-    expect(await slow.endOfInput()).toBe(true);
-    expect(slow.heard.equals(owed)).toBe(true);
-  });
-
-  test("a reader that has stopped during a flood is dropped, and the others have everything", async () => {
-    const server = await start("--buffer", "1M", "--patience", "300ms");
-    const reader = await server.join({ tls: tls() });
-    const stopped = await server.join({ tls: tls(), stopped: true });
-    const talker = await server.join({ tls: tls() });
-    const said = Buffer.alloc(32 * MIB, "0123456789abcde\n");
-    expect(await talker.sayAll(said)).toBe(true);
-    await reader.hearsBytes(said.length);
-    expect(reader.heard.equals(said)).toBe(true);
-    await server.logged(`left ${stopped.name}: too slow, `);
-  });
-
-  test("SIGTERM hands everybody what they are owed, then EOF", async () => {
-    const server = await start();
-    const [ann, bob] = [await server.join({ tls: tls() }), await server.join({ tls: tls() })];
-    ann.say("hello\n");
-    await bob.hears("hello\n");
-    const exited = server.stop();
-    for (const member of [ann, bob]) {
-      expect(await member.endOfInput()).toBe(true);
-      member.endInput();
-    }
-    expect(await exited).toBe(0);
-  });
+test("a handshake that fails otherwise is logged in words, without a code", async () => {
+  const attempts: ((port: number) => unknown)[] = [
+    (port) => Peer.connect(port).then((peer) => peer.say(HELLO_OF_TLS_1_1)),
+    (port) => Peer.connect(port).then((peer) => peer.say(GARBLED_HELLO)),
+    (port) => openssl(port, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA"),
+    // One that hangs up because of our certificate.
+    (port) => Peer.connect(port, { tls: { rejectUnauthorized: true } }).catch(() => {}),
+  ];
+  for (const attempt of attempts) {
+    const { port, happened } = await openServer({ tls: material() });
+    await attempt(port);
+    const event = await happened(/^refused 127\.0\.0\.1:\d+: the handshake failed: ./);
+    expect(event).not.toMatch(/[A-Z]{4,}|undefined|error:|SSL routines/);
+  }
 });
 
-test("--telnet is over TLS what it is over TCP: commands are answered and left out", async () => {
-  const server = await start("--telnet");
-  const [telnet, bob] = [await server.join({ tls: tls() }), await server.join({ tls: tls() })];
-  const bytes = (latin1: string) => Buffer.from(latin1, "latin1");
-  for (const byte of "\xff\xfb\x1fhel\xff\xfb\x1flo\r\n") await telnet.sayAll(bytes(byte));
-  telnet.say(bytes("\xff\xf4\xff\xfd\x06again\r\0"));
-  await bob.hears("hello\nagain\n");
-  expect(bob.text).toBe("hello\nagain\n");
-  // More than sockets take at once, behind answers that have to go out first.
-  telnet.pause();
-  const answers = "\xff\xfe\x1f\xff\xfe\x1f\xff\xfb\x06";
-  const flood = Buffer.alloc(6 * MIB, "0123456789abcde\n");
-  await bob.sayAll(flood);
-  telnet.resume();
-  await telnet.hearsBytes(answers.length + flood.length);
-  expect(telnet.heard.equals(Buffer.concat([bytes(answers), flood]))).toBe(true);
+test("a handshake that stops half-way ends in time, and its seat is free again", async () => {
+  const { port, happened } = await openServer({ tls: material(), clientsMax: 1, arrivalMs: 100 });
+  for (let turn = 0; turn < 2; turn++) {
+    const half = await Peer.connect(port);
+    half.say(HALF_A_HANDSHAKE);
+    await happened(`refused ${half.name}: no handshake within 100ms`); // And not: room is full.
+    await half.closed();
+  }
 });
 
-describe("with --tls-ca only clients that the CA has certified come in", () => {
-  testWith("openssl", "ncat")("one that shows its certificate does", async () => {
-    const server = await start(...trusts());
-    const ann = await server.join({ tls: tls("client") });
-    const bob = new Program(clientTo(server, ...trusts(), ...shows("client")));
-    const ncat = new Program([
-      ...["ncat", "--ssl", "--ssl-cert", pem("client.pem"), "--ssl-key", pem("client.key")],
-      ...["127.0.0.1", `${server.port}`],
-    ]);
-    await server.members(3);
-    ann.say("certified\n");
-    for (const program of [bob, ncat]) await program.printed("certified\n");
-  });
-
-  test("one with a stranger's does not, and receives nothing", async () => {
-    const server = await start(...trusts());
-    const member = await server.join({ tls: tls("client") });
-    const how = { tls: tls("stranger") };
-    const outsider = await Peer.connect(server.port, how).catch(() => undefined);
-    member.say("secret\n");
-    await server.logged(/refused \S+: the handshake failed/);
-    expect((await outsider?.hearsAll()) ?? "").toBe("");
-    expect(server.count(/ joined /)).toBe(1);
-  });
-
-  test("client.ts without one says in a line that it does not get in", async () => {
-    const server = await start(...trusts());
-    const { code, stderr } = await runToEnd(clientTo(server, ...trusts()));
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^linechat-client: [^\n]+\n$/);
-    expect(server.stderr).not.toContain("joined");
-  });
-});
-
-test("plain text on the TLS port is refused; a hundred silent handshakes disturb nobody", async () => {
-  const server = await start("--max-clients", "103");
-  const [ann, bob] = [await server.join({ tls: tls() }), await server.join({ tls: tls() })];
-  const silent = await Promise.all(Array.from({ length: 100 }, () => Peer.connect(server.port)));
-  silent[0]?.say(HALF_A_HANDSHAKE);
-  const plain = await Peer.connect(server.port, { says: "GET / HTTP/1.0\r\n\r\n" });
-  await plain.endOfInput();
-  await server.logged(`refused ${plain.name}: the handshake failed`);
-  ann.say("undisturbed\n");
-  await bob.hears("undisturbed\n");
-  // Silent ones take seats until their time is over.
-  await server.join({ tls: tls() });
-  const surplus = await Peer.connect(server.port, { tls: tls() });
+test("a server that stops amid handshakes tells of each once, and why", async () => {
+  const { server, port, events, happened } = await openServer({ tls: material(), clientsMax: 1 });
+  const half = await Peer.connect(port);
+  half.say(HALF_A_HANDSHAKE);
+  const surplus = await Peer.connect(port, { tls: trusting() });
   expect(await surplus.hearsAll()).toBe("* room is full\n");
+  await surplus.end();
+  await happened(`refused ${surplus.name}: room is full`);
+  await server.stop();
+  expect(events.slice(1)).toEqual([`refused ${half.name}: server stopping`]);
 });
 
-describe("a server of a program's own", () => {
-  /** Over TLS, with what it reports. */
-  const open = async (options: { arrivalMs?: number; passPhrase?: Uint8Array } = {}) => {
-    const events: string[] = [];
-    const material = loadTls({ cert: pem("server.pem"), key: pem("server.key") });
-    const server = await listen({
-      ...{ host: "127.0.0.1", port: 0, clientsMax: 1, tls: material, ...options },
-      onJoin: () => events.push("joined"),
-      onRefuse: (_: string, why: string) => events.push(why),
-    });
-    return { server, material, events };
+test("what will not do renews nothing, and the server goes on with what it has", async () => {
+  const { server, port, happened } = await openServer({
+    ...{ tls: material(), passPhrase: Buffer.from("old") },
+  });
+  const other = readFileSync(key("client"), "utf8");
+  for (const secrets of [
+    { tls: { cert: "none", key: "none" } },
+    { tls: { ...material(), key: other }, passPhrase: Buffer.from("new") },
+    { tls: material(), passPhrase: Buffer.from("two\nlines") },
+  ])
+    expect(() => server.renew(secrets)).toThrow(UserError);
+  const peer = await Peer.connect(port, { tls: trusting(), says: "old\n" });
+  await happened(`joined ${peer.name}`);
+});
+
+test("certificates, CA and pass phrase are renewed each alone, for connections to come", async () => {
+  const { server, port, happened } = await openServer({
+    ...{ tls: material(), passPhrase: Buffer.from("old") },
+  });
+  const outcome = async (show: string | undefined, says: string) => {
+    const peer = await Peer.connect(port, { tls: trusting(show ? { show } : {}), says });
+    const event = await happened(new RegExp(` ${peer.name}`));
+    await peer.end();
+    return event.replace(` ${peer.name}`, "");
   };
-
-  test("ends a handshake that stops half-way in time, and its seat is free again", async () => {
-    const { server, events } = await open({ arrivalMs: 200 });
-    await using _ = server;
-    const half = await Peer.connect(server.port);
-    half.say(HALF_A_HANDSHAKE);
-    await half.endOfInput();
-    await half.end();
-    expect(events).toEqual(["no handshake within 200ms"]);
-    const member = await Peer.connect(server.port, { tls: tls() });
-    member.endInput();
-    expect(await member.hearsAll()).toBe("");
-  });
-
-  test("that stops amid handshakes tells of each once, and why", async () => {
-    const { server, events } = await open();
-    const half = await Peer.connect(server.port);
-    half.say(HALF_A_HANDSHAKE);
-    const surplus = await Peer.connect(server.port, { tls: tls() });
-    expect(await surplus.hearsAll()).toBe("* room is full\n");
-    await surplus.end();
-    await server.stop();
-    await half.endOfInput();
-    expect(events).toEqual(["room is full", "server stopping"]);
-  });
-
-  test("renews nothing with what will not do, and goes on with what it has", async () => {
-    const { server, material, events } = await open({ passPhrase: Buffer.from("old") });
-    await using _ = server;
-    const other = readFileSync(pem("client.key"), "utf8");
-    for (const secrets of [
-      { tls: { cert: "none", key: "none" } },
-      { tls: { ...material, key: other }, passPhrase: Buffer.from("new") },
-      { tls: material, passPhrase: Buffer.from("two\nlines") },
-    ])
-      expect(() => server.renew(secrets)).toThrow(UserError);
-    const peer = await Peer.connect(server.port, { tls: tls(), says: "old\n" });
-    peer.endInput();
-    await peer.closed();
-    expect(events).toEqual(["joined"]);
-  });
-
-  test("renews certificates, CA and pass phrase each alone, for connections to come", async () => {
-    const { server, material, events } = await open({ passPhrase: Buffer.from("old") });
-    await using _ = server;
-    const outcome = async (show: string | undefined, says: string) => {
-      const peer = await Peer.connect(server.port, { tls: tls(show), says });
-      peer.endInput();
-      await peer.closed();
-      return events.splice(0).join();
-    };
-    server.renew({ passPhrase: Buffer.from("new") });
-    expect(await outcome(undefined, "new\n")).toBe("joined");
-    server.renew({ tls: { ...material, ca: readFileSync(pem("ca.pem"), "utf8") } });
-    expect(await outcome("client", "new\n")).toBe("joined");
-    expect(await outcome("client", "old\n")).toBe("wrong pass phrase");
-    expect(await outcome("stranger", "new\n")).toBe(
-      "the handshake failed: a client certificate of another CA",
-    );
-  });
+  server.renew({ passPhrase: Buffer.from("new") });
+  expect(await outcome(undefined, "new\n")).toBe("joined");
+  server.renew({ tls: material("ca") });
+  expect(await outcome("client", "new\n")).toBe("joined");
+  expect(await outcome("client", "old\n")).toBe("refused: wrong pass phrase");
+  expect(await outcome("stranger", "new\n")).toBe(
+    "refused: the handshake failed: a client certificate of another CA",
+  );
 });
 
-test("files that will not do are one line before listening, exit code 1", async () => {
-  const [cert, key] = [pem("server.pem"), pem("server.key")];
-  const [other, text] = [pem("client.key"), pem("text.pem")];
-  writeFileSync(text, "just text\n");
-  for (const [certFile, keyFile, message] of [
-    [pem("none.pem"), key, `cannot read ${pem("none.pem")}: no such file or directory`],
-    [pem(""), key, `cannot read ${pem("")}: illegal operation on a directory`],
-    [text, key, `cannot use ${text}: no start line`],
-    [cert, text, `cannot use ${cert} with ${text}: no start line`],
-    [cert, other, `cannot use ${cert} with ${other}: key values mismatch`],
-  ] as const)
-    expect(() => loadTls({ cert: certFile, key: keyFile })).toThrow(message);
-  const { code, stdout, stderr } = await runToEnd(
-    serverCommand("--tls-cert", text, "--tls-key", key, "0"),
-  );
-  const line = `linechat-server: cannot use ${text}: no start line\n`;
-  expect([code, stdout, stderr]).toEqual([1, "", line]);
+test("a file that will not do is named, and why", async () => {
+  const text = newFile("text.pem", "just text\n");
+  for (const [cert, keyFile, message] of [
+    [pem("none"), key("server"), `cannot read ${pem("none")}: no such file or directory`],
+    [ROOT, key("server"), `cannot read ${ROOT}: illegal operation on a directory`],
+    [text, key("server"), `cannot use ${text}: no start line`],
+    [pem("server"), text, `cannot use ${pem("server")} with ${text}: no start line`],
+    [
+      ...[pem("server"), key("client")],
+      `cannot use ${pem("server")} with ${key("client")}: key values mismatch`,
+    ],
+  ] as [string, string, string][])
+    expect(() => loadTls({ cert, key: keyFile })).toThrow(message);
+});
+
+test("the recipe of the README makes certificates, with which a client gets in, and none without", async () => {
+  const readme = readFileSync(join(ROOT, "lib/doors/README.md"), "utf8");
+  const [, recipe = ""] = /## TLS\n[^]*?```sh\n([^]*?)```/.exec(readme) ?? [];
+  const folder = newFolder();
+  for (const name of ["server.ts", "client.ts"]) symlinkSync(join(ROOT, name), join(folder, name));
+  // In that folder, by the Bun that runs this, and on a free port.
+  const inShell = (command: string) => {
+    const line = command.replace(/^bun /, 'exec "$1" ');
+    return ["sh", "-ec", `cd "$0"; ${line}`, folder, process.execPath];
+  };
+  const commands = recipe.trim().split("\n\n");
+  const [server = "", client = ""] = commands.splice(-2);
+  for (const command of commands) {
+    const made = new Program(inShell(command));
+    expect([command, await made.exited]).toEqual([command, 0]);
+  }
+  const program = await ServerProgram.run(inShell(server.replace("8443", "0")));
+  const runClient = async (command: string) => {
+    const running = new Program(inShell(command.replace("8443", `${program.port}`)));
+    running.endInput();
+    return [await running.exited, running.stderr];
+  };
+  expect(await runClient(client)).toEqual([0, ""]);
+  await program.logged(/joined .* \(1 here\)/);
+  expect(await runClient(client.replace(/--tls-cert \S+ --tls-key \S+ /, ""))).toEqual([
+    1,
+    expect.stringContaining("it requires a client certificate (--tls-cert, --tls-key)\n"),
+  ]);
 });

@@ -100,13 +100,6 @@ describe("the first line is the name", () => {
     accept().data.ended();
     expect(events.at(-1)).toBe(`refused [::1]:3: ${NOT_A_NAME.slice(2, -1)}`);
   });
-
-  test("is no ClientHello: where there is no TLS, that is told", () => {
-    const { accept, receivedBy } = openRoom();
-    const mistaken = accept();
-    mistaken.data.received(Buffer.from("\x16\x03\x01\n\n\x01", "latin1"));
-    expect(receivedBy(mistaken)).toBe(`${GREETING}* speaks TLS, this port does not\n`);
-  });
 });
 
 describe("nothing that a member sends acts on a terminal", () => {

@@ -4,7 +4,7 @@ import { test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { ROOT } from "../harness.ts";
+import { ROOT, testBeside } from "../harness.ts";
 
 const reported = new Set<string>();
 
@@ -19,6 +19,12 @@ export function testWith(...programs: string[]): typeof test {
     if (reported.size < reported.add(program).size)
       console.warn(`Tests that need ${program} are skipped: it is not installed.`);
   return test.skip as typeof test;
+}
+
+/** `testBeside`, where all these programs are installed. */
+export function besideWith(...programs: string[]): typeof testBeside {
+  const one = testWith(...programs);
+  return one === test ? testBeside : (name, run) => void one(name, async () => void (await run()));
 }
 
 /** Installs the types of Bun, which a type check needs, unless that was done already. */

@@ -306,7 +306,8 @@ export class Entrance {
   }
 
   #speaksAnother(seat: Seat, received: Buffer): boolean {
-    const protocol = protocolIn(received);
+    // What a WebSocket sends is lines, whatever they look like.
+    const protocol = seat.name.startsWith("web:") ? undefined : protocolIn(received);
     if (protocol) this.#expects(seat, "is told", speaks(protocol));
     return protocol !== undefined;
   }

@@ -132,11 +132,11 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "what follows the pass phrase at once is lost": [
-      "this.#received = this.#received.subarray(usedBytes);",
-      "this.#received = NOTHING;",
+      "this.unused = this.unused.subarray(usedBytes);",
+      "this.unused = Buffer.alloc(0);",
     ],
     "what follows the last door at once is lost": [
-      "if (this.#received.length > 0) socket.data.received(this.takeReceived());",
+      "if (this.unused.length > 0) socket.data.received(this.unused);",
       "",
     ],
     "the end of input at a door is forgotten": [
@@ -144,16 +144,16 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "what came at an earlier door, or the end of input there, is forgotten": [
-      "    this.#host.room.wake(0);\n    this.#read();\n",
+      "    this.#host.room.wake(0);\n    hold.read(this.unused, this.#hasEnded);\n",
       "    this.#host.room.wake(0);\n",
     ],
     "what is asked for is not known when it comes in pieces": [
-      "Buffer.concat([this.#received, bytes])",
+      "Buffer.concat([this.unused, bytes])",
       "Buffer.from(bytes)",
     ],
     "nobody is woken for an arrival that is held": [
-      "    this.#host.room.wake(0);\n    this.#read();\n",
-      "    this.#read();\n",
+      "    this.#host.room.wake(0);\n    hold.read(this.unused, this.#hasEnded);\n",
+      "    hold.read(this.unused, this.#hasEnded);\n",
     ],
     "one that finds no seat is refused before those leave that do in its turn": [
       "    if (isFree()) return goOn();\n",
@@ -173,6 +173,28 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "    });\n",
     ],
   }),
+  ...faultsIn("doors/door.ts", {
+    "one that ends its input instead of what is asked for is forgotten": [
+      "isEnded ? Buffer.concat([received, Uint8Array.of(LF)]) : received",
+      "received.subarray(0, isEnded ? undefined : received.length)",
+    ],
+    "one that does not send what is asked for has all the time there is": [
+      "late: () => this.refuse(late),",
+      "late: () => void late,",
+    ],
+    "one that speaks another protocol has sent a wrong line": [
+      'if (typeof found === "object")',
+      'if (typeof found === "object" && end > 1e9)',
+    ],
+    "an answer to a request at a door is that of any other protocol": [
+      "this.refuse(found.reason, found.message);",
+      "this.refuse(found.reason);",
+    ],
+    "an address that is mapped into IPv6 is another": [
+      'unmapAddress(socket.remoteAddress ?? "")',
+      'unmapAddress("") + (socket.remoteAddress ?? "")',
+    ],
+  }),
   ...faultsIn("doors/addresses.ts", {
     "an address is counted until its end of time": [
       "if (count() > 1) counts.set(address, count() - 1);",
@@ -183,10 +205,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "if (count() > 1) counts.set(address, 0);",
     ],
     "an address may have one connection more": ["count() < max,", "count() <= max,"],
-    "an address that is mapped into IPv6 is another": [
-      "const address = unmapAddress(arrival.address);",
-      "const address = unmapAddress(arrival.address) && arrival.address;",
-    ],
     "a deny list is not looked at": ["isDenied(address) || ", ""],
   }),
   ...faultsIn("doors/tls.ts", {
@@ -217,28 +235,35 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
   }),
   ...faultsIn("doors/first-bytes.ts", {
-    "one that ends its input instead of what is asked for is forgotten": [
-      "isAll && !arrival.isCutOff ? withLineEnd(received) : received",
-      "received",
-    ],
-    "one that does not send what is asked for has all the time there is": [
-      "late: () => arrival.refuse(late),",
-      "late() {},",
-    ],
-    "one that speaks another protocol has sent a wrong line": [
-      'protocol !== undefined && protocol !== "lines"',
-      "end > 1e9 && protocol !== undefined",
-    ],
-    "an answer to a request at a door is that of any other protocol": [
-      "arrival.refuse(reason, message);",
-      "arrival.refuse(reason, reason + message.slice(0, 0));",
-    ],
     "lines are known where a request may have been cut": [
       'BEGUN.test(text) ? undefined : "lines"',
       '"lines"',
     ],
-    "empty lines before a request make it lines": ["(?:\\r?\\n){0,2}[A-Z]+ ", "[A-Z]+ "],
+    "empty lines before a request make it lines": [
+      "(?:\\r?\\n){0,2}[A-Z]+ \\S+ HTTP",
+      "[A-Z]+ \\S+ HTTP",
+    ],
     "a request is made of lines": ["(?:1\\.[01]|2\\.0)", "3"],
+    "one that speaks another protocol is read on": [
+      'if (typeof found === "object") this.#refusal = found;\n      else if (found &&',
+      "if (found &&",
+    ],
+    "what another protocol begins with is relayed": [
+      "if (this.#isOfLines(chunk)) super.push(chunk);",
+      "this.#isOfLines(chunk);\n    super.push(chunk);",
+    ],
+    "a request that ends with the input is relayed": [
+      "if (this.#isOfLines(Uint8Array.of(LF))) super.end();",
+      "super.end();",
+    ],
+    "the beginning of a request is forgotten": [
+      "found === undefined ? received : undefined",
+      "found === undefined ? NOTHING : undefined",
+    ],
+    "what a WebSocket sends is inspected": [
+      "sockets.delete(member.cursor.socket) ?",
+      "sockets.delete(member.cursor.socket) || true ?",
+    ],
   }),
   ...faultsIn("doors/telnet.ts", {
     "what the socket does not take of an answer is lost": [

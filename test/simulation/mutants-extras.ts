@@ -234,28 +234,6 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     ],
     "a line more than a second's worth is taken": ["return run.subarray(0, end);", "return run;"],
   }),
-  ...faultsIn("extras/first-bytes.ts", {
-    "one that speaks another protocol is read on": [
-      "this.#objection = refusalOf(protocol, this.#parts);",
-      "this.#member.lines = this.within;",
-    ],
-    "what another protocol begins with is relayed": [
-      "if (!this.#objection) super.push(chunk);",
-      "super.push(chunk);",
-    ],
-    "a request that ends with the input is relayed": [
-      "if (this.#begun) this.#inspect(withLineEnd(this.#begun));",
-      "",
-    ],
-    "the beginning of a request is forgotten": [
-      "protocol === undefined ? received : undefined",
-      "protocol === undefined ? Buffer.alloc(0) : undefined",
-    ],
-    "what a WebSocket sends is inspected": [
-      "sockets.delete(member.cursor.socket) ?",
-      "sockets.delete(member.cursor.socket) || true ?",
-    ],
-  }),
   ...faultsIn("extras/bot.ts", {
     "a line of a bot has no end": ["lines.push(Uint8Array.of(LF));", "lines.end();"],
     "a bot is not told that its line was sent": ["      resolve(true);\n", ""],

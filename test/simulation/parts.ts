@@ -1,11 +1,11 @@
 /** What the server of a world does beside relaying: the parts that `listen` would load for its options. */
 
 import { addresses } from "../../lib/doors/addresses.ts";
+import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import { telnet } from "../../lib/doors/telnet.ts";
 import { tls } from "../../lib/doors/tls.ts";
 import { bot, type BotEvents, type BotRoom } from "../../lib/extras/bot.ts";
-import { firstBytes } from "../../lib/extras/first-bytes.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
 import { names } from "../../lib/extras/names/names.ts";
@@ -30,8 +30,8 @@ export function loadParts(
   if (allow || deny || clientsPerAddressMax) parts.push(addresses(rules));
   if (rules.handshake) parts.push(tls(context));
   if (rules.telnet) parts.push(telnet());
-  if (rules.passPhrase !== undefined) parts.push(passPhrase(context));
   parts.push(firstBytes(context));
+  if (rules.passPhrase !== undefined) parts.push(passPhrase(context));
   if (rules.linesPerSecond !== undefined) parts.push(rate(rules.linesPerSecond));
   if (rules.names) parts.push(names(context, rules.lineBytesMax));
   if (rules.history) parts.push(history(rules.history, rules.history.passingBytes));

@@ -6,7 +6,6 @@
  */
 
 import type { Arrival, Door } from "../../doors/door.ts";
-import { awaitLine } from "../../doors/first-bytes.ts";
 import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
 import { askForName, DISCONNECTS, LASTING, REFUSALS } from "../../program/server-messages.ts";
 import { formatTime } from "../../program/units.ts";
@@ -82,7 +81,7 @@ class Names implements Door, Extra {
       else if (isWhole) this.#claim(arrival, line.toString().trim(), line.length + 1);
       else if (line.length > NAME_BYTES_MAX) arrival.refuse(LASTING.notAName);
     };
-    awaitLine(arrival, this.#context, NAME_MS, read, TOO_LATE);
+    arrival.holdForLine(NAME_MS, TOO_LATE, read);
   }
 
   linesOf({ name }: Member, lines: Lines): Lines {
