@@ -6,8 +6,8 @@ import { join } from "node:path";
 
 import { connect, firstToAnswer } from "../lib/client/connect.ts";
 import { COMMAND } from "../lib/client/options.ts";
-import { Outgoing } from "../lib/client/outgoing.ts";
 import { retryDelayMs } from "../lib/client/reconnect.ts";
+import { Outgoing } from "../lib/client/whole-lines.ts";
 import { type Command, parseCommandLine } from "../lib/program/command-line.ts";
 import { VANISHED } from "../lib/program/network.ts";
 import { formatSize, formatTime } from "../lib/program/units.ts";
@@ -237,7 +237,7 @@ const DEFAULTS: Record<string, Default> = {
         outgoing.connected();
         outgoing.add(new Uint8Array(bytes).fill(10));
         outgoing.taken(bytes);
-        outgoing.lost({ message: "room is full", isRefusal: true, permanent: false });
+        outgoing.lost({ message: "room is full", isRefusal: true });
         return outgoing.pending.length > 0;
       };
       let keptBytes = 0;

@@ -4,9 +4,8 @@ import { statSync } from "node:fs";
 import { isIP } from "node:net";
 
 import type { TlsMaterial } from "../program/files.ts";
-import { ADDRESS_ERRORS, formatAddress, tune } from "../program/network.ts";
+import { ADDRESS_ERRORS, formatAddress, tune, within } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
 import { BY_SERVER, type Connection, SocketConnection } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */

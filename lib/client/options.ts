@@ -1,8 +1,8 @@
 /** The client's command line. */
 
 import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
-import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
 import { splitAddress } from "../program/network.ts";
+import { isName, NAME_LENGTH_MAX } from "../program/server-messages.ts";
 import { usageError } from "../program/system-errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 

@@ -2,8 +2,8 @@
 
 import type { Command, Table, Values } from "../program/command-line.ts";
 import { flag, parsePort, text } from "../program/command-line.ts";
-import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
+import { fileLimit } from "../program/process.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
 import { DEFAULTS } from "../room/room.ts";
 import type { ListenOptions } from "./api.ts";

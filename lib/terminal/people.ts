@@ -3,8 +3,7 @@
  * with names tell; for Tab too.
  */
 
-import { isName } from "../program/name.ts";
-import { ASK_FOR_NAME } from "../program/server-messages.ts";
+import { ASK_FOR_NAME, isName } from "../program/server-messages.ts";
 import { SENDER } from "./transcript.ts";
 
 /** So many names are known. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
+import { within } from "../../lib/program/network.ts";
 import { explain, failed, usageError, UserError } from "../../lib/program/system-errors.ts";
-import { within } from "../../lib/program/timeout.ts";
 
 function failure(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
