@@ -171,10 +171,9 @@ function plainHandlers(address: string): Bun.SocketHandler<SocketConnection> {
   };
 }
 
-/** A server that waits for TLS in vain resets the connection of a client that has sent everything. */
+/** A server that waits for TLS in vain resets the connection, and has sent nothing. */
 function asked(connection: SocketConnection, error?: Error | null): Error | undefined {
-  const isInVain = connection.outputEnded && !connection.hasReceived;
-  if (!isInVain || codeOf(error) !== "ECONNRESET") return error ?? undefined;
+  if (connection.hasReceived || codeOf(error) !== "ECONNRESET") return error ?? undefined;
   return new UserError("reset by the server; does it speak TLS (--tls)?", { code: "ECONNRESET" });
 }
 

@@ -109,12 +109,21 @@ export function parseCommandLine<Options extends Table>(
 
   const options = mapValues(table, (option) => option.default);
   const given: string[] = [];
+  /** What may be an operand, and is the value of an option. */
+  let taken = "";
   for (const token of tokens) {
+    const word = argv[token.index] ?? "";
     if (token.kind === "positional") given.push(token.value);
     if (token.kind !== "option") continue;
-    const { name } = token;
+    const { name, value = "" } = token;
+    if (/^-\d/.test(word)) {
+      // A number below 0 is no option, but no operand that would do either.
+      given.push(word);
+      break;
+    }
+    if (/^\d+$/.test(value)) taken = `; ${quote(value)} is the value of ${token.rawName}`;
     const option = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (option === undefined) throw unknownOption(argv[token.index] ?? name, command, table);
+    if (option === undefined) throw unknownOption(word, command, table);
     options[name] = parseValue(option, options[name], token);
     if (options["help"]) return { print: formatHelp(command, table) };
     if (options["version"]) return { print: `${command.name} ${version}` };
@@ -125,11 +134,19 @@ export function parseCommandLine<Options extends Table>(
   const operands = isInstead ? given : (command.readOperands?.(given) ?? given);
   const missing = expected.slice(operands.length);
   if (missing.length > 0)
-    throw usageError(`${listed(missing)} missing, as in ${command.examples[0]?.[0]}`);
+    throw usageError(`${listed(missing)} missing, as in ${command.examples[0]?.[0]}${taken}`);
   const surplus = operands[expected.length];
   const place = expected.length > 0 ? ` after ${listed(expected)}` : "";
   if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}${place}`);
   return { options: options as Values<Options>, operands: [...operands] }; // each value came from its own option
+}
+
+/** What the program is called instead of its name, if it is a part of another. */
+let calledAs: string | undefined;
+
+/** Has the program that runs next call itself so, as `linechat server` does. */
+export function callProgram(name: string): void {
+  calledAs = name;
 }
 
 /**
@@ -137,9 +154,12 @@ export function parseCommandLine<Options extends Table>(
  * `UserError` into its one line and its exit code.
  */
 export async function runCommand<Options extends Table>(
-  command: Command<Options>,
+  { name, examples, ...others }: Command<Options>,
   main: (options: Values<Options>, operands: string[]) => void | Promise<void>,
 ): Promise<void> {
+  const called = calledAs ?? name;
+  const shown = examples.map(([line, does]) => [line.replace(name, called), does] as const);
+  const command = { ...others, name: called, examples: shown };
   try {
     if (Bun.semver.order(Bun.version, OLDEST_BUN) < 0)
       throw new UserError(
@@ -210,16 +230,16 @@ function formatHelp(command: Command, table: Table): string {
     usages.map((usage) => `${name} [options] ${usage}`).join("\n"),
     Bun.wrapAnsi(summary, 80),
     options.join("\n"),
-    `Examples:\n${formatRows(examples, 38)}`,
+    `Examples:\n${formatRows(examples)}`,
   ].join("\n\n");
 }
 
-/** Two columns of 80 in all; a left one that is too wide has a line of its own. */
-function formatRows(rows: readonly (readonly [string, string])[], width = 25): string {
-  const indent = " ".repeat(width);
+/** Two columns, of 25 and 55; a left one that is too wide has a line of its own. */
+function formatRows(rows: readonly (readonly [string, string])[]): string {
+  const indent = " ".repeat(25);
   const lines = rows.map(([left, right]) => {
-    const start = left.length > width - 3 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(width);
-    return start + Bun.wrapAnsi(right, 80 - width).replaceAll("\n", `\n${indent}`);
+    const start = left.length > 22 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(25);
+    return start + Bun.wrapAnsi(right, 55).replaceAll("\n", `\n${indent}`);
   });
   return lines.join("\n");
 }

@@ -53,6 +53,7 @@ export const SERVER: Command<typeof CORE & Table> = {
  */
 export async function settingsOf(given: ServerOptions, port = ""): Promise<ListenOptions> {
   checkTogether(given);
+  checkPorts(given, port);
   const { host, "reuse-port": reusePort, unix, "unix-mode": unixMode, ...others } = given;
   const settings = await Promise.all(ENTRIES.map((entry) => entry.settings?.(given)));
   return {
@@ -81,6 +82,16 @@ export async function limitsOf(given: ServerOptions) {
   const files = `${filesOpen} files are open, ${filesMax - filesOpen - fitting} are kept back`;
   const note = `up to ${clientsMax} clients, the file limit being ${filesMax}: ${files}`;
   return { clientsMax, lingerersMax, note };
+}
+
+/** @throws {UserError} that names an option which takes the port of the room */
+function checkPorts({ host: at, ...others }: ServerOptions, port: string): void {
+  for (const [name, place] of Object.entries(others)) {
+    if (typeof place !== "object" || place === null || !("host" in place && "port" in place))
+      continue;
+    if (place.port === Number(port) && port !== "0" && (!at || at === place.host))
+      throw usageError(`--${name} needs a port of its own, not ${port}, which is that of the room`);
+  }
 }
 
 /** @throws {UserError} that names the options which do not go together, or need another one */
