@@ -10,6 +10,7 @@ import manifest from "../package.json";
 import {
   clientCommand,
   endAfterEach,
+  newFolder,
   Program,
   runToEnd,
   serverCommand,
@@ -181,6 +182,17 @@ for (const [program, operands, linesMax] of [
       }
     },
   );
+
+testBeside("--quiet leaves only warnings and errors in the server's log", async () => {
+  const unix = join(newFolder(), "room");
+  const server = new Program(serverCommand("--quiet", "--max-line", "8", "--unix", unix));
+  const client = new Program(clientCommand("--reconnect", "--quiet", "--unix", unix));
+  client.say("much too long\n");
+  await server.printed("\n", "stderr");
+  server.kill("SIGTERM");
+  expect(await server.exited).toBe(0);
+  expect(server.stderr).toMatch(/^\S+Z left \S+: line too long \(0 here\)\n$/);
+});
 
 testBeside(
   "each script of the package has a --help, and names an option that it does not know",
