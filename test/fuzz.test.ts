@@ -254,7 +254,7 @@ test("a command line is read, or its first mistake is one line for the user", as
   for (const argv of commandLines)
     try {
       const parsed = await parseCommandLine(command, argv);
-      if ("print" in parsed) expect(parsed.print).toStartWith("fuzzed");
+      if ("print" in parsed) expect(["help", "version"]).toContain(parsed.print);
       else expect(parsed.operands).toHaveLength(1);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;

@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 
 import { engines, version } from "../../package.json";
+import type { ShownCommand, ShownOption } from "./help.ts";
 import { stderr, writeOut } from "./process.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
@@ -10,15 +11,9 @@ import { listed, quote, usageError, UserError } from "./system-errors.ts";
 const OLDEST_BUN = engines.bun.replace(">=", "");
 
 /** One long option. A flag takes no value. */
-export interface Option<Value> {
-  /** What its value is called in the help, such as `size`; absent for a flag. */
-  takes?: string;
+export interface Option<Value> extends ShownOption {
   /** What the value has to be, as in "--buffer takes a size like 64K or 8M". */
   expects?: string;
-  /** What the option does, for the help, with its default as `(default 64K)`. */
-  help: string;
-  /** Under which heading of the help it is; "Options" by default. */
-  heading?: string;
   default: Value;
   /** Reads a value, told the one it had before; undefined when the text does not fit. */
   parse(text: string, before: Value): Value | undefined;
@@ -30,22 +25,11 @@ type Given = { rawName: string; value?: string | undefined; inlineValue?: boolea
 /** Options by their names. */
 export type Table = Readonly<Record<string, Option<unknown>>>;
 
-/** A program, as its `--help` shows it. */
-export interface Command<Options extends Table = Table> {
-  name: string;
-  /** One sentence on what it does. */
-  summary: string;
-  /** The names of its operands, all of them required, in order. */
-  operands: readonly string[];
-  /** The name of an option that stands instead of all operands. */
-  instead?: string;
+/** A program. */
+export interface Command<Options extends Table = Table> extends ShownCommand {
   /** Turns what was given into operands, such as `localhost:8080` into two; throws a `UserError`. */
   readOperands?(given: readonly string[]): readonly string[];
   options: Options;
-  /** The headings of the help, in order; those of options that are not here come after them. */
-  headings?: readonly string[];
-  /** What to try first: command and what it does. */
-  examples: readonly (readonly [command: string, meaning: string])[];
 }
 
 /** The value of each option of a table. */
@@ -86,19 +70,21 @@ export function text(takes: string, expects = `a ${takes}`) {
   return kind(takes, expects, (value) => value || undefined);
 }
 
+/** What every program has. */
+const OWN = under("Help", { help: flag("show this"), version: flag("show the version") });
+
 /**
  * Reads a command line.
  *
  * @param argv the arguments, without the program
- * @returns the options and operands; or the text that `--help` or `--version` asks for
+ * @returns the options and operands; or which of `--help` and `--version` was given
  * @throws {UserError} that names the mistake
  */
 export function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
-): { print: string } | { options: Values<Options>; operands: string[] } {
-  const own = under("Help", { help: flag("show this"), version: flag("show the version") });
-  const table: Table = { ...command.options, ...own };
+): { print: "help" | "version" } | { options: Values<Options>; operands: string[] } {
+  const table: Table = { ...command.options, ...OWN };
   const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
   const { tokens } = parseArgs({
     args: [...argv],
@@ -125,8 +111,7 @@ export function parseCommandLine<Options extends Table>(
     const option = Object.hasOwn(table, name) ? table[name] : undefined;
     if (option === undefined) throw unknownOption(word, command, table);
     options[name] = parseValue(option, options[name], token);
-    if (options["help"]) return { print: formatHelp(command, table) };
-    if (options["version"]) return { print: `${command.name} ${version}` };
+    for (const print of ["help", "version"] as const) if (options[print]) return { print };
   }
 
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
@@ -166,8 +151,11 @@ export async function runCommand<Options extends Table>(
         `Bun ${OLDEST_BUN} or later is needed, this is ${Bun.version}: https://bun.com`,
       );
     const parsed = parseCommandLine(command, process.argv.slice(2));
-    if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
-    else await main(parsed.options, parsed.operands);
+    if ("options" in parsed) return await main(parsed.options, parsed.operands);
+    const { formatHelp } = await import("./help.ts"); // Loaded only for that.
+    const help = () => formatHelp(command, { ...command.options, ...OWN });
+    const text = parsed.print === "help" ? help() : `${called} ${version}`;
+    await writeOut(Buffer.from(`${text}\n`));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
@@ -211,37 +199,6 @@ function parseValue({ takes, expects, parse }: Option<unknown>, before: unknown,
   const parsed = takes === undefined || isValue ? parse(value ?? "", before) : undefined;
   if (parsed !== undefined) return parsed;
   throw usageError(`${name} takes ${expects}${value === undefined ? "" : `, not ${quote(value)}`}`);
-}
-
-/** What `--help` prints. */
-function formatHelp(command: Command, table: Table): string {
-  const { name, summary, operands, instead, headings = [], examples } = command;
-  const left = (option: string) => {
-    const takes = table[option]?.takes;
-    return `--${option}${takes ? ` <${takes}>` : option === "help" ? ", -h" : ""}`;
-  };
-  const sections = new Map(headings.map((heading) => [heading, [] as [string, string][]]));
-  for (const [option, { heading = "Options", help }] of Object.entries(table))
-    sections.getOrInsert(heading, []).push([left(option), help]);
-  const options = [...sections].map(([heading, rows]) => `${heading}:\n${formatRows(rows)}`);
-  const usages = [operands.map((operand) => `<${operand}>`).join(" ")];
-  if (instead !== undefined) usages.push(left(instead));
-  return [
-    usages.map((usage) => `${name} [options] ${usage}`).join("\n"),
-    Bun.wrapAnsi(summary, 80),
-    options.join("\n"),
-    `Examples:\n${formatRows(examples)}`,
-  ].join("\n\n");
-}
-
-/** Two columns, of 25 and 55; a left one that is too wide has a line of its own. */
-function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const indent = " ".repeat(25);
-  const lines = rows.map(([left, right]) => {
-    const start = left.length > 22 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(25);
-    return start + Bun.wrapAnsi(right, 55).replaceAll("\n", `\n${indent}`);
-  });
-  return lines.join("\n");
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {
