@@ -72,7 +72,7 @@ test.each<[readonly string[], string]>([
   [[`bob${FULL}`], ""],
   [["* room is full"], ""],
   [[`* ${"room is full ".repeat(50)}\n`], ""],
-])("only the last whole line tells why it ends: %.40j", async (parts, message) => {
+])("only the last whole line tells why it ends (%#)", async (parts, message) => {
   for (const end of [(guest: Peer) => guest.endInput(), (guest: Peer) => guest.reset()]) {
     const { guest, seen, ended, receives, at } = await start({ sends: false });
     for (const [n, part] of parts.entries()) {

@@ -1,6 +1,6 @@
 /** A conversation that outlives its connections: when there is another, and what goes over it. */
 
-import { afterEach, describe, expect, spyOn, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 
 import { openConnection } from "../../lib/client/connect.ts";
 import type { SocketConnection } from "../../lib/client/connection.ts";
@@ -10,10 +10,8 @@ import { listen } from "../../lib/server/listen.ts";
 import { atEnd, endAfterEach, Peer, startClient, testBeside } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { Watched } from "../harness/watched.ts";
-import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
 
 endAfterEach();
-afterEach(endTerminals);
 
 interface How {
   dial?: (openHere: () => Promise<SocketConnection>) => Promise<SocketConnection>;
@@ -406,42 +404,3 @@ testBeside("with --quiet it says nothing of all this", async () => {
   second.endInput();
   expect([await client.exited, client.stderr]).toEqual([0, ""]);
 });
-
-terminalTest(
-  "in a terminal one line tells how it goes, typing goes on, and is sent afterwards",
-  async () => {
-    const host = await Host.open();
-    const at = RegExp.escape(`127.0.0.1:${host.port}`);
-    const terminal = await Tmux.start({
-      columns: 90,
-      command: `"${process.execPath}" client.ts --reconnect --name alice 127.0.0.1 ${host.port}`,
-    });
-    const first = await host.guest();
-    await terminal.shows(/^alice:$/m);
-    await terminal.type("one");
-    await terminal.press("Enter");
-    await first.hears("alice: one\n");
-    await terminal.type("half ty");
-    await terminal.shows("half ty");
-    host.close();
-    first.reset();
-    const lost = "the last line you sent may be lost; Up brings it back";
-    const why = `lost the connection to ${at}: reset by the server`;
-    const before = `connected to ${at}.*\nalice: one\n${why}\n${lost}`;
-    await terminal.shows(
-      new RegExp(`^${before}\nretrying in 1 s; Enter to try now\nalice: half ty$`),
-    );
-    await terminal.type("ped");
-    await terminal.press("Enter");
-    const refused = `cannot connect to ${at}: connection refused`;
-    await terminal.shows(
-      new RegExp(`^${before}\n${refused}\n.*\nalice: half typed\nretrying in \\d s; .*\nalice:$`),
-    );
-    const again = await Host.open(host.port);
-    const second = await again.guest();
-    await second.hears("alice: half typed\n");
-    second.say("bob: welcome back\n");
-    const back = `${before}\n${refused}\nreconnected to ${at} after \\d s`;
-    await terminal.shows(new RegExp(`^${back}\nalice: half typed\nbob: welcome back\nalice:$`));
-  },
-);

@@ -1,12 +1,15 @@
 /** Lines stay whole: received in pieces; sent over connections that come and go, in a simulation of these. */
 
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import { disconnectOf } from "../../lib/client/conversation.ts";
 import { Outgoing, WholeLines } from "../../lib/client/whole-lines.ts";
 import { DISCONNECTS, REFUSALS } from "../../lib/program/server-messages.ts";
-import { Random } from "../simulation/random.ts";
+import { forSeeds } from "../harness/seeds.ts";
+import type { Random } from "../simulation/random.ts";
 
+const TOO_LONG = disconnectOf(`* ${DISCONNECTS.lineLongerThan("12")}`);
+const REFUSED = disconnectOf(`* ${REFUSALS.roomIsFull}`);
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
 
 test("lines come out whole, wherever the chunks are cut", () => {
@@ -29,12 +32,8 @@ test("a line that is too long to be kept is passed on in parts", () => {
   expect([...runs, text(lines.end())]).toEqual([undefined, `${half}${half}y`, "f\n", "g"]);
 });
 
-const MIB = 1 << 20;
-const TOO_LONG = disconnectOf(`* ${DISCONNECTS.lineLongerThan("12")}`);
-const REFUSED = disconnectOf(`* ${REFUSALS.roomIsFull}`);
-
 /** One connection: what it takes. */
-function take(outgoing: Outgoing, bytesMax = Number.POSITIVE_INFINITY): string {
+function take(outgoing: Outgoing, bytesMax = Infinity): string {
   let taken = "";
   for (let [next] = outgoing.pending; next && bytesMax > 0; [next] = outgoing.pending) {
     const bytes = next.subarray(0, bytesMax);
@@ -45,101 +44,46 @@ function take(outgoing: Outgoing, bytesMax = Number.POSITIVE_INFINITY): string {
   return taken;
 }
 
-function add(outgoing: Outgoing, text: string): void {
-  outgoing.add(Buffer.from(text));
-}
+const add = (outgoing: Outgoing, sent: string) => outgoing.add(Buffer.from(sent));
 
-/** Something to send, and a connection. */
-function sending(text: string): Outgoing {
-  const outgoing = new Outgoing();
-  add(outgoing, text);
-  outgoing.connected();
-  return outgoing;
-}
+const AGAIN = "what was sent is sent again";
+const LOST = "what was sent before that is lost";
+const CUT = "a line was cut off; its rest is not sent";
 
-/** The connection is lost, and there is another: what that takes, and how many lines are lost. */
-function reconnect(outgoing: Outgoing, disconnect?: typeof TOO_LONG) {
-  const loss = outgoing.lost(disconnect);
-  outgoing.connected();
-  return { loss, taken: take(outgoing), lostLines: outgoing.lostLines };
-}
-
-const NOTHING_LOST = { loss: undefined, lostLines: 0 };
-const AGAIN = { loss: "what was sent is sent again", lostLines: 0 };
-
-describe("what a refused client has sent is sent again", () => {
-  test("in order, down to half a line and what follows it", () => {
-    const outgoing = sending("one\ntwo\nthr");
-    take(outgoing);
-    for (let refusals = 0; refusals < 2; refusals++)
-      expect(reconnect(outgoing, REFUSED)).toEqual({ ...AGAIN, taken: "one\ntwo\nthr" });
-    add(outgoing, "ee\n");
-    outgoing.end();
-    expect([take(outgoing), outgoing.isDone]).toEqual(["ee\n", true]);
-    expect([outgoing.lost(REFUSED), outgoing.isDone]).toEqual([AGAIN.loss, false]);
+test.each<[string, string, typeof REFUSED, string, [string | undefined, string, number]]>([
+  ["all, if it was refused", "one\nhalf", REFUSED, " a line\n", [AGAIN, "one\nhalf a line\n", 0]],
+  ["nothing, if nothing was", "", REFUSED, "one\n", [undefined, "one\n", 0]],
+  ["nothing that may have been relayed", "one\n", undefined, "two\n", [undefined, "two\n", 0]],
+  ["not the rest of a line", "one\nhalf", undefined, " a line\ntwo\n", [CUT, "two\n", 1]],
+  ["nothing of a line too long", "far too long", TOO_LONG, ", is it\ntwo\n", [LOST, "two\n", 1]],
+  ["nothing of more than is kept", "x\n".repeat(5 << 20), REFUSED, "two\n", [LOST, "two\n", 1]],
+])(
+  "of what a lost connection has taken is sent again: %s",
+  (_, sent, disconnect, more, expected) => {
+    const outgoing = new Outgoing();
+    const bytes = Buffer.from(sent);
     outgoing.connected();
-    expect([take(outgoing), outgoing.lostLines]).toEqual(["one\ntwo\nthree\n", 0]);
-  });
-
-  test("also if its memory was used for other things since", () => {
-    const bytes = Buffer.from("one\ntwo\n");
-    const outgoing = sending("");
     outgoing.add(bytes);
     take(outgoing);
-    bytes.fill("x");
-    expect(reconnect(outgoing, REFUSED).taken).toBe("one\ntwo\n");
-  });
-
-  test("but not what may have been relayed, because the client was not refused", () => {
-    const outgoing = sending("one\n");
-    take(outgoing);
-    expect(reconnect(outgoing)).toEqual({ ...NOTHING_LOST, taken: "" });
-  });
-
-  test("and if it was more than is kept, that is told, and lines stay whole", () => {
-    const outgoing = sending("x\n".repeat(5 * MIB) + "half");
-    take(outgoing);
-    add(outgoing, " a line\nnext\n");
-    expect(reconnect(outgoing, REFUSED)).toEqual({
-      loss: "what was sent before that is lost",
-      taken: "next\n",
-      lostLines: 1,
-    });
-  });
-});
-
-test("of a line that was cut off, the rest is not sent, however many pieces it comes in", () => {
-  const outgoing = sending("one\ntwo two\n");
-  expect(take(outgoing, 6)).toBe("one\ntw");
-  const loss = "a line was cut off; its rest is not sent";
-  expect(reconnect(outgoing)).toEqual({ loss, taken: "", lostLines: 1 });
-  add(outgoing, "half");
-  take(outgoing);
-  expect(reconnect(outgoing)).toEqual({ loss, taken: "", lostLines: 2 });
-  for (const rest of [" of", " it", "\nthree\n"]) add(outgoing, rest);
-  expect(take(outgoing)).toBe("three\n");
-});
-
-test("a line that was too long is lost with what was taken after it, and its rest", () => {
-  const outgoing = sending("one\nfar too long\nfour\nthis never e");
-  take(outgoing);
-  add(outgoing, "nds, does it");
-  add(outgoing, "?\nnext\n");
-  expect(reconnect(outgoing, TOO_LONG)).toEqual({
-    loss: "what was sent before that is lost",
-    taken: "next\n",
-    lostLines: 1,
-  });
-});
+    bytes.fill("x"); // Its memory is used for other things by now.
+    const loss = outgoing.lost(disconnect);
+    // The rest comes in two pieces.
+    for (const piece of [more.slice(0, 3), more.slice(3)]) add(outgoing, piece);
+    outgoing.connected();
+    expect([loss, take(outgoing), outgoing.lostLines]).toEqual(expected);
+  },
+);
 
 test("the last line needs no LF, and is not cut off by the end", () => {
-  const outgoing = sending("one");
+  const outgoing = new Outgoing();
+  outgoing.connected();
+  add(outgoing, "one");
   outgoing.end();
-  take(outgoing);
-  expect([outgoing.lost(), outgoing.lostLines, outgoing.isDone]).toEqual([...[undefined, 0, true]]);
+  expect([outgoing.isDone, take(outgoing), outgoing.isDone]).toEqual([false, "one", true]);
+  expect([outgoing.lost(), outgoing.lostLines]).toEqual([undefined, 0]);
 });
 
-/** One simulated life, by its seed. */
+/** One simulated life. */
 class World {
   readonly #random: Random;
   readonly #lines: string[];
@@ -151,14 +95,14 @@ class World {
   /** Whether bytes were lost that the system had taken, in a way that no client can know of. */
   #vanished = false;
 
-  constructor(seed: number) {
-    this.#random = new Random(seed);
-    this.#lineBytesMax = this.#random.pick([12, 25, 1000]);
-    this.#lines = Array.from({ length: this.#random.below(30) }, (_, index) => {
-      return `${index} ${"x".repeat(this.#random.below(30))}`;
+  constructor(random: Random) {
+    this.#random = random;
+    this.#lineBytesMax = random.pick([12, 25, 1000]);
+    this.#lines = Array.from({ length: random.below(30) }, (_, index) => {
+      return `${index} ${"x".repeat(random.below(30))}`;
     });
     this.#input = this.#lines.map((line) => `${line}\n`).join("");
-    if (this.#random.chance(300)) this.#input = this.#input.slice(0, -1);
+    if (random.chance(300)) this.#input = this.#input.slice(0, -1);
   }
 
   run(): void {
@@ -179,18 +123,15 @@ class World {
     outgoing.connected();
     let wire = "";
     for (let steps = random.pick([1000, 20, 5, 0]); steps > 0 && !outgoing.isDone; steps--) {
-      if (outgoing.pending.length === 0)
-        if (this.#input === "") outgoing.end();
-        else this.#add(random.between(1, 60));
+      if (outgoing.pending.length === 0) {
+        const piece = this.#input.slice(0, random.between(1, 60));
+        this.#input = this.#input.slice(piece.length);
+        if (piece === "") outgoing.end();
+        else add(outgoing, piece);
+      }
       wire += take(outgoing, random.between(1, 30));
     }
-    if (isFull) outgoing.lost(REFUSED);
-    else outgoing.lost(this.#receive(wire));
-  }
-
-  #add(bytes: number): void {
-    add(this.#outgoing, this.#input.slice(0, bytes));
-    this.#input = this.#input.slice(bytes);
+    outgoing.lost(isFull ? REFUSED : this.#receive(wire));
   }
 
   /** The server receives what was sent, or a part of that; then it goes, perhaps with a message. */
@@ -213,10 +154,5 @@ class World {
 }
 
 test("each line arrives at most once, in order, and is lost only if it is told or cannot be known", () => {
-  for (let seed = 1; seed <= 3000; seed++)
-    try {
-      new World(seed).run();
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${error}`);
-    }
+  forSeeds(1000, (random) => new World(random).run());
 });
