@@ -1,6 +1,6 @@
 /** TLS at the client's end: what does not match is said in words, and an end has to be proven. */
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { createServer, type SecureVersion, type TLSSocket } from "node:tls";
 
@@ -112,6 +112,9 @@ describe("without --tls, a client of a server that speaks it is told to use it,"
       const connection = await connect({ ...HERE, port });
       if (sent) await connection.write(sent);
       if (ends) connection.endOutput();
+      // As if it had taken longer.
+      const later = spyOn(performance, "now").mockReturnValue(performance.now() + 6000);
+      atEnd(() => later.mockRestore());
       const why = "reset by the server; does it speak TLS (--tls)?";
       expect(await failure(Promise.resolve(connection))).toEqual([why, false]);
     }
