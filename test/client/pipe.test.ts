@@ -7,7 +7,6 @@ import { piecesOf, prefixLines } from "../../lib/client/pipe.ts";
 import {
   endAfterEach,
   newFile,
-  newFolder,
   type Peer,
   Program,
   ServerProgram,
@@ -287,22 +286,3 @@ terminalTest("a terminal is not left in non-blocking mode", async () => {
   const shown = (await terminal.screen()).join("\n").matchAll(/flags (\d+)/g);
   for (const [, octal = ""] of shown) expect(Number.parseInt(octal, 8) & O_NONBLOCK).toBe(0);
 });
-
-terminalTest(
-  "nohup at a terminal leaves no stdin to read; with --recv-only all is well",
-  async () => {
-    const host = await Host.open();
-    const folder = newFolder();
-    const nohup = `cd "${folder}"; nohup "${process.execPath}" "${process.cwd()}/client.ts"`;
-    const at = `127.0.0.1 ${host.port}`;
-    const command = `${nohup} ${at}; cat nohup.out; exec sleep 1000`;
-    const unreadable = await Tmux.start({ columns: 100, command });
-    await unreadable.shows(`linechat-client: ${NO_STDIN}: bad file descriptor`);
-    await host.guest();
-    await Tmux.start({ command: `${nohup} --recv-only ${at}; exec sleep 1000` });
-    const guest = await host.guest();
-    guest.say("received\n");
-    guest.endInput();
-    await guest.endOfInput();
-  },
-);
