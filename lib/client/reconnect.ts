@@ -186,15 +186,19 @@ export class Reconnecting implements Conversation {
 
 /** The lines of one connection: the first ones once it is known that the client is in the room. */
 async function* linesOf(current: OneConnection, received: WholeLines): AsyncGenerator<Uint8Array> {
-  const held: Uint8Array[] = [];
+  let held: Uint8Array[] = [];
   for (;;) {
     const reading = current.read();
-    if (held.length > 0 && typeof (await Promise.race([reading, current.joined])) === "string")
-      yield* held.splice(0);
+    if (held.length > 0) await Promise.race([reading, current.joined]);
+    // What a member receives first, such as history, goes together with what was held.
+    if (current.hasJoined && !current.isMember) yield* held.splice(0);
     const bytes = await reading;
     if (bytes === undefined) return;
     const lines = received.push(bytes);
-    if (lines !== undefined) held.push(lines);
-    if (current.hasJoined) yield* held.splice(0);
+    if (lines === undefined) continue;
+    held.push(lines);
+    if (!current.hasJoined) continue;
+    yield held.length > 1 ? Buffer.concat(held) : lines;
+    held = [];
   }
 }

@@ -16,13 +16,20 @@ interface How {
   dial?: (openHere: () => Promise<SocketConnection>) => Promise<SocketConnection>;
   tries?: "always" | "once joined" | "never";
   sends?: boolean;
+  name?: string;
 }
 
 /** A conversation that is read to its end, and never waits for the next try; and what it reports. */
-function converse(port: number, { dial, tries, sends = true }: How = {}) {
+function converse(port: number, { dial, tries, sends = true, name = "" }: How = {}) {
   const openHere = () => openConnection({ host: "127.0.0.1", port });
   const changes = new Watched();
-  const seen = { noted: [] as string[], shown: [] as string[], received: "", lostMs: [0].slice(1) };
+  const seen = {
+    noted: [] as string[],
+    shown: [] as string[],
+    received: "",
+    lostMs: [0].slice(1),
+    pieces: 0,
+  };
   let skipWait: (() => void) | undefined;
   const notes = {
     note: (event: string) => void seen.noted.push(event),
@@ -34,11 +41,12 @@ function converse(port: number, { dial, tries, sends = true }: How = {}) {
     },
     lost: (sinceMs: number) => void seen.lostMs.push(sinceMs),
   };
-  const part = { sends, name: "" };
+  const part = { sends, name };
   const room = new Reconnecting(() => dial?.(openHere) ?? openHere(), part, notes, tries);
   const readAll = async () => {
     for (let bytes = await room.read(); bytes; bytes = await room.read()) {
       seen.received += Buffer.from(bytes).toString();
+      seen.pieces++;
       changes.changed();
     }
     return "all went well";
@@ -180,6 +188,17 @@ test("nothing that the system has taken is sent twice, nothing else is lost, and
   expect(lines[whole.length]).toStartWith(cut ?? "");
   expect(seen.noted.includes("a line was cut off; its rest is not sent")).toBe(cut !== "");
   expect(end).toBe(cut === "" ? "all went well" : "at least 1 line was lost");
+});
+
+test("what came before it has joined is passed on together with what shows that, such as history", async () => {
+  const host = await Host.open();
+  const { receives, seen } = converse(host.port, { name: "ann" });
+  const guest = await host.guest();
+  guest.say("* say your name first (here: bob)\n");
+  await guest.hears("ann\n");
+  guest.say("bob: before\n* end of history\n");
+  await receives("* say your name first (here: bob)\nbob: before\n* end of history\n");
+  expect(seen.pieces).toBe(1);
 });
 
 test("half a line received does not mix with the next", async () => {
