@@ -21,8 +21,7 @@ const LEAVE_MS = 1000;
 const EXIT_NO_READER = 128 + constants.signals.SIGPIPE;
 
 await runCommand(COMMAND, async (options, operands) => {
-  const isChat = isatty(0) && isatty(1) && !options["recv-only"];
-  const place = await connectOptions(options, operands, isChat);
+  const place = await connectOptions(options, operands, isatty(0));
   let side: LocalSide | undefined;
   const leave = async (exitCode: number) => {
     await Promise.race([side?.close().catch(() => {}), Bun.sleep(LEAVE_MS)]);
@@ -35,6 +34,7 @@ await runCommand(COMMAND, async (options, operands) => {
   const connect = () => openConnection(place);
   const connection = options.reconnect ? undefined : await connect();
   // What only a terminal or an option needs is loaded only then; all of it before keys are read.
+  const isChat = isatty(0) && isatty(1) && !options["recv-only"];
   const loadReconnecting = () => import("./lib/client/reconnect.ts");
   if (isChat) await loadReconnecting();
   const person = isChat ? await import("./lib/terminal/terminal.ts") : undefined;

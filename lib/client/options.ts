@@ -63,15 +63,15 @@ export type Options = Values<typeof COMMAND.options>;
 /**
  * Where to connect to and how.
  *
- * @param isChat whether a person types, and reads what others send
+ * @param isTyped whether a person types what is sent, at a terminal
  * @throws {UserError} when options do not go together, or a file will not do
  */
 export async function connectOptions(
   options: Options,
   [host = "", port = ""]: string[],
-  isChat: boolean,
+  isTyped: boolean,
 ): Promise<ConnectOptions> {
-  if (options.name === "" && !isChat)
+  if (options.name === "" && !isTyped)
     throw usageError(`--name takes ${A_NAME}, not ""; only in a terminal that means none`);
   if (options["recv-only"] && options["send-only"])
     throw usageError("--recv-only and --send-only leave nothing to do");
