@@ -9,7 +9,7 @@ export interface Conversation {
   /**
    * Waits for bytes that others have sent; undefined at the end, if all went well.
    *
-   * @throws {UserError} if it did not: what the server has said at last, or what is lost
+   * @throws {UserError} if it did not: the server's last message, or what is lost
    */
   read(): Promise<Uint8Array | undefined>;
   /** Sends all of the bytes; returns false when that is in vain, and `read` tells why. */

@@ -9,7 +9,7 @@ const KEPT_BYTES_MAX = 8 << 20;
 
 /**
  * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer`
- * ends with a line that is too long; a client has no say in that and passes it on in parts.
+ * ends with a line that is too long; a client passes it on in parts.
  */
 export class WholeLines {
   #held: Uint8Array[] = [];

@@ -17,7 +17,7 @@ export const REFUSALS = {
 /** To one for which it would come to the same, until somebody changes something. */
 export const LASTING = {
   notAName: "a name is one word of 1 to 32 characters without a colon",
-  noNameCertified: "the certificate is for nobody: its common name is not one word",
+  noNameCertified: "certificate has no usable name",
   wrongPassPhrase: "wrong pass phrase",
   speaks: (protocol: string) => `speaks ${protocol}, this port does not`,
   noProxyHeader: "no PROXY header",
