@@ -62,6 +62,7 @@ const SERVER_MISTAKES: Record<string, string> = {
   "--unix-mode 0660 0": "--unix-mode needs --unix",
   "--unix= 0": '--unix takes a path, not ""',
   "--unix room --allow ::1": "--allow and --unix cannot be used together",
+  "--unix room --proxy-protocol ::1": "--proxy-protocol and --unix cannot be used together",
   "--history 2G 0": `${A_HISTORY} "2G"`,
   "--max-rate fast 0": '--max-rate takes a whole number from 1 on, not "fast"',
   "--redis localhost:6379 0": `${A_URL} "localhost:6379"`,
