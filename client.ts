@@ -21,7 +21,7 @@ const LEAVE_MS = 1000;
 const EXIT_NO_READER = 128 + constants.signals.SIGPIPE;
 
 await runCommand(COMMAND, async (options, operands) => {
-  const place = await connectOptions(options, operands);
+  const place = await connectOptions(options, operands, isatty(0));
   let side: LocalSide | undefined;
   const leave = async (exitCode: number) => {
     await Promise.race([side?.close().catch(() => {}), Bun.sleep(LEAVE_MS)]);
@@ -50,12 +50,14 @@ await runCommand(COMMAND, async (options, operands) => {
   let conversation: Conversation;
   if (connection && !terminal) {
     notes.note(`connected to ${connection.remoteAddress}`);
-    const onJoined = (sentName: string) => sentName && notes.note(`you are ${sentName}`);
-    conversation = new OneConnection(connection, part, notes, onJoined);
+    const one = new OneConnection(connection, part, (event) => notes.note(event));
+    void one.joined.then((sent) => sent && notes.note(`you are ${sent}`));
+    conversation = one;
   } else {
     const { Reconnecting } = await loadReconnecting();
-    const tries = options["no-reconnect"] ? "never" : "once joined";
-    conversation = new Reconnecting(connect, part, notes, connection && { connection, tries });
+    const tries = options.reconnect ? "always" : options["no-reconnect"] ? "never" : "once joined";
+    const first = [connection];
+    conversation = new Reconnecting(async () => first.pop() ?? connect(), part, notes, tries);
   }
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.

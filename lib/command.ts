@@ -9,7 +9,7 @@
  * are comments.
  */
 
-import { runCommand } from "./program/command-line.ts";
+import { callProgram, runCommand } from "./program/command-line.ts";
 import { quote, usageError } from "./program/system-errors.ts";
 
 const command = {
@@ -28,6 +28,7 @@ const command = {
 const [name = "", ...rest] = process.argv.splice(2);
 if (name === "server" || name === "client") {
   process.argv.push(...rest);
+  callProgram(`linechat ${name}`);
   await (name === "server" ? import("../server.ts") : import("../client.ts"));
 } else {
   if (name !== "") process.argv.push(name);

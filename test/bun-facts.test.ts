@@ -466,7 +466,7 @@ test("the limit on open files is in the report, and Bun has raised it to the har
     userLimits: { open_files: { soft: unknown } };
   };
   const hard = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString().trim();
-  expect(`${userLimits.open_files.soft}`, "lib/program/file-limit.ts reads it there").toBe(hard);
+  expect(`${userLimits.open_files.soft}`, "lib/program/process.ts reads it there").toBe(hard);
 });
 
 /** Closes one end of a connection, and expects that nothing is left to come. */

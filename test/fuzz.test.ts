@@ -10,9 +10,9 @@ import { firstBytes, protocolOf } from "../lib/doors/first-bytes.ts";
 import { NamedLines } from "../lib/extras/names/named-lines.ts";
 import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
-import { isName, nameKey } from "../lib/program/name.ts";
 import { formatAddress, unmapAddress } from "../lib/program/network.ts";
 import { count, size } from "../lib/program/option-values.ts";
+import { isName, nameKey } from "../lib/program/server-messages.ts";
 import { UserError } from "../lib/program/system-errors.ts";
 import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";
 import type { Lines } from "../lib/room/fair-queue.ts";
@@ -253,7 +253,7 @@ test("a command line is read, or its first mistake is one line for the user", as
   for (const argv of commandLines)
     try {
       const parsed = await parseCommandLine(command, argv);
-      if ("print" in parsed) expect(parsed.print).toStartWith("fuzzed");
+      if ("print" in parsed) expect(["help", "version"]).toContain(parsed.print);
       else expect(parsed.operands).toHaveLength(1);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;

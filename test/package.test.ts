@@ -196,9 +196,9 @@ describe("its commands", () => {
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toContain("linechat client localhost 8080\n");
     expect((await linechat("server", "--help")).stdout).toStartWith(
-      "linechat-server [options] <port>",
+      "linechat server [options] <port>",
     );
-    expect((await linechat("client", "--version")).stdout).toBe(`linechat-client ${version}\n`);
+    expect((await linechat("client", "--version")).stdout).toBe(`linechat client ${version}\n`);
     for (const [words, message] of [
       [[], "<server|client> missing, as in linechat server 8080"],
       [["sevrer", "8080"], 'unknown command "sevrer"; did you mean server or client?'],
@@ -211,7 +211,7 @@ describe("its commands", () => {
   });
 
   test("are what bunx runs", () => {
-    expect(bun("x", "linechat", "client", "--version").stdout).toBe(`linechat-client ${version}\n`);
+    expect(bun("x", "linechat", "client", "--version").stdout).toBe(`linechat client ${version}\n`);
   });
 
   for (const name of ["linechat", "linechat-server", "linechat-client"]) {

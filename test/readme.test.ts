@@ -48,7 +48,7 @@ test("what a README of lib/ says is read in a few minutes", () => {
 for (const program of ["server", "client"])
   test(`lib/${program}/README.md has the options of ${program}.ts as --help has them`, async () => {
     const { stdout } = await runToEnd([process.execPath, `${program}.ts`, "--help"]);
-    const table = stdout.replace(/\n\n[^]*\nOptions:\n([^]*?)\n +--help[^]*/, "\n\n$1\n");
+    const table = stdout.replace(/\n\n[^]*?\n\n(?:Options:\n)?([^]*?)\nHelp:\n[^]*/, "\n\n$1\n");
     expect(read(`lib/${program}/README.md`).split("```")).toContain(`\n${table}`);
   });
 

@@ -4,15 +4,16 @@ import { statSync } from "node:fs";
 import { isIP } from "node:net";
 
 import type { TlsMaterial } from "../program/files.ts";
-import { ADDRESS_ERRORS, formatAddress, tune } from "../program/network.ts";
+import { ADDRESS_ERRORS, formatAddress, tune, within } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
 import { BY_SERVER, type Connection, SocketConnection } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses. */
 const ANSWER_MS = 30_000;
 /** How long a server may take for the TLS handshake. */
 const HANDSHAKE_MS = 10_000;
+/** No server gives up waiting for a TLS handshake before that. */
+const TLS_DEADLINE_MS = 5_000;
 /** How long an address is tried alone before the next one is tried as well (RFC 8305, 5). */
 const HEAD_START_MS = 250;
 
@@ -156,6 +157,15 @@ export async function firstToAnswer<Socket extends { terminate(): void }>(
 
 /** Without TLS: socket events go to the connection, unless they show that the server speaks TLS. */
 function plainHandlers(address: string): Bun.SocketHandler<SocketConnection> {
+  const startMs = performance.now();
+  /** A server that waits for TLS in vain resets the connection, at its deadline or at the end of input. */
+  const isInVain = ({ hasReceived, outputEnded }: SocketConnection) =>
+    !hasReceived && (outputEnded || performance.now() - startMs > TLS_DEADLINE_MS);
+  const asked = (connection: SocketConnection, error?: Error | null) => {
+    if (codeOf(error) !== "ECONNRESET" || !isInVain(connection)) return error ?? undefined;
+    const why = "reset by the server; does it speak TLS (--tls)?";
+    return new UserError(why, { code: "ECONNRESET" });
+  };
   return {
     open: (socket) => void (socket.data = new SocketConnection(socket, address)),
     data(socket, bytes) {
@@ -170,13 +180,6 @@ function plainHandlers(address: string): Bun.SocketHandler<SocketConnection> {
     close: (socket, error) => socket.data.closed(asked(socket.data, error)),
     error: (socket, error) => socket.data.closed(error),
   };
-}
-
-/** A server that waits for TLS in vain resets the connection of a client that has sent everything. */
-function asked(connection: SocketConnection, error?: Error | null): Error | undefined {
-  const isInVain = connection.outputEnded && !connection.hasReceived;
-  if (!isInVain || codeOf(error) !== "ECONNRESET") return error ?? undefined;
-  return new UserError("reset by the server; does it speak TLS (--tls)?", { code: "ECONNRESET" });
 }
 
 /** Whether a server that speaks TLS answers a client that does not: an alert (RFC 8446, 6), alone. */

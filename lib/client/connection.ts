@@ -1,8 +1,8 @@
 /** Stage 3 at the client's end: reading and writing, with back-pressure. */
 
-import { LF } from "../program/lines.ts";
 import { formatAddress, hasVanished, VANISHED } from "../program/network.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
+import { LF } from "../program/units.ts";
 
 /** What codes mean when it is the server that has caused them. */
 export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };

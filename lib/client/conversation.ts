@@ -3,14 +3,13 @@
 import { ASK_FOR_NAME, DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
-import type { Notes } from "./pipe.ts";
 
 /** Goes on until everything is sent and the server has closed after that. */
 export interface Conversation {
   /**
    * Waits for bytes that others have sent; undefined at the end, if all went well.
    *
-   * @throws {UserError} if it did not: what the server has said at last, or what is lost
+   * @throws {UserError} if it did not: the server's last message, or what is lost
    */
   read(): Promise<Uint8Array | undefined>;
   /** Sends all of the bytes; returns false when that is in vain, and `read` tells why. */
@@ -74,6 +73,9 @@ function patternOf(messages: Record<string, string | ((word: string) => string)>
   return new RegExp(`^(${shapes.join("|")})$`);
 }
 
+/** What a server that ends the connection first may not have received. */
+export const BEFORE_ALL = " before everything was sent";
+
 /**
  * Over one connection: its end is the end of the conversation. A name is sent if the server asks for
  * one in its first line. Bytes pass as they come; only a copy of a few is kept.
@@ -81,8 +83,7 @@ function patternOf(messages: Record<string, string | ((word: string) => string)>
 export class OneConnection implements Conversation {
   readonly connection: SocketConnection;
   readonly #part: Part;
-  readonly #notes: Notes;
-  readonly #onJoined: ((name: string) => void) | undefined;
+  readonly #note: (event: string) => void;
   /** Whether a name or a line was sent, which has the name in it, or is it. */
   #hasSent = false;
   /** The name that was sent because the server asked for it. */
@@ -91,25 +92,25 @@ export class OneConnection implements Conversation {
   isMember = false;
   /** Whether it is one, or was not refused for so long that it can be taken for one. */
   hasJoined = false;
-  #joins: Timer | undefined;
+  readonly #joined = Promise.withResolvers<string>();
+  #joins: Timer;
   /** What was received last, or all of it; begins with an LF, for the line before the first. */
   #seen: Buffer = Buffer.from("\n");
 
-  /**
-   * @param onJoined called once the client is in the room, as far as can be told, before `read`
-   *   returns what comes from there; with the name that was sent because the server asked for one
-   */
-  constructor(
-    connection: SocketConnection,
-    part: Part,
-    notes: Notes,
-    onJoined?: (name: string) => void,
-  ) {
+  /** @param note told what is worth to be known of an end in order */
+  constructor(connection: SocketConnection, part: Part, note: (event: string) => void) {
     this.connection = connection;
     this.#part = part;
-    this.#notes = notes;
-    this.#onJoined = onJoined;
-    this.#joinSoon();
+    this.#note = note;
+    this.#joins = this.#joinSoon();
+  }
+
+  /**
+   * Resolves once the client is in the room, as far as can be told, before `read` returns what comes
+   * from there; with the name that was sent because the server asked for one, or an empty one.
+   */
+  get joined(): Promise<string> {
+    return this.#joined.promise;
   }
 
   async read(): Promise<Uint8Array | undefined> {
@@ -129,9 +130,8 @@ export class OneConnection implements Conversation {
     if (disconnect) throw new UserError(`the server says: ${disconnect.message}`, disconnect);
     if (!this.connection.endedByServer) return undefined;
     const closed = `${this.connection.address} closed the connection`;
-    // A server that ended it first may not have received everything.
-    if (this.#part.sends) throw new UserError(`${closed} before everything was sent`);
-    this.#notes.note(closed);
+    if (this.#part.sends) throw new UserError(closed + BEFORE_ALL);
+    this.#note(closed);
     return undefined;
   }
 
@@ -158,26 +158,19 @@ export class OneConnection implements Conversation {
     const keptBytes = 1 + (this.isMember ? SERVER_MESSAGE_BYTES_MAX : START_BYTES_MAX);
     const isMore = this.#seen.length + bytes.length > keptBytes;
     this.#seen = Buffer.concat([this.#seen, bytes.subarray(-keptBytes)]).subarray(-keptBytes);
-    this.isMember ||= isMore || this.#isFromRoom(`${this.#seen}`);
+    this.isMember ||= isMore || isFromRoom(`${this.#seen}`);
     if (this.isMember) this.#join();
     else if (ASKS_FOR_NAME.test(`${this.#seen}`)) clearTimeout(this.#joins);
   }
 
-  /** Whether that is more than what a client receives that is not a member. */
-  #isFromRoom(seen: string): boolean {
-    const [, ...whole] = seen.replace(ASKS_FOR_NAME, "\n").split("\n").slice(0, -1);
-    return LINE_OF_MEMBER.test(seen) || whole.some((line) => disconnectOf(line) === undefined);
-  }
-
-  #joinSoon(): void {
-    this.#joins = setTimeout(() => this.#join(), REFUSAL_MS);
+  #joinSoon(): Timer {
+    return setTimeout(() => this.#join(), REFUSAL_MS);
   }
 
   #join(): void {
     clearTimeout(this.#joins);
-    if (this.hasJoined) return;
     this.hasJoined = true;
-    this.#onJoined?.(this.#sentName);
+    this.#joined.resolve(this.#sentName);
   }
 
   #sendName(): void {
@@ -189,6 +182,12 @@ export class OneConnection implements Conversation {
     if (name === "" || this.connection.outputEnded) return this.#join();
     void this.connection.write(`${name}\n`);
     this.#sentName = name;
-    this.#joinSoon();
+    this.#joins = this.#joinSoon();
   }
+}
+
+/** Whether that is more than what a client receives that is not a member. */
+function isFromRoom(seen: string): boolean {
+  const [, ...whole] = seen.replace(ASKS_FOR_NAME, "\n").split("\n").slice(0, -1);
+  return LINE_OF_MEMBER.test(seen) || whole.some((line) => disconnectOf(line) === undefined);
 }

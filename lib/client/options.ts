@@ -1,27 +1,20 @@
 /** The client's command line. */
 
-import { flag, type Option, parsePort, text, type Values } from "../program/command-line.ts";
-import { isName, NAME_LENGTH_MAX } from "../program/name.ts";
+import { isIP } from "node:net";
+
+import { flag, kind, parsePort, text, under, type Values } from "../program/command-line.ts";
 import { splitAddress } from "../program/network.ts";
-import { usageError } from "../program/system-errors.ts";
+import { isName, NAME_LENGTH_MAX } from "../program/server-messages.ts";
+import { quote, usageError } from "../program/system-errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 
-const name: Option<string | undefined> = {
-  takes: "name",
-  expects: `a name of one word without a colon, of at most ${NAME_LENGTH_MAX} characters`,
-  help: 'put "name: " before each line sent (default: in a terminal the login name, else none)',
-  default: undefined,
-  // None at all, or one that a room with names takes, so that the same works everywhere.
-  parse: (value) => (value === "" || isName(value) ? value : undefined),
-};
+const A_NAME = `a name of one word without a colon, of 1 to ${NAME_LENGTH_MAX} characters`;
 
-const bell: Option<"name" | "none"> = {
-  takes: "when",
-  expects: "name or none",
-  help: "lines that ring the bell: name (those with yours) or none (default name)",
-  default: "name",
-  parse: (value) => (["name", "none"] as const).find((one) => one === value),
-};
+// One that a room with names takes, so that the same works everywhere; in a terminal, also none.
+const name = kind("name", A_NAME, (value) => (value === "" || isName(value) ? value : undefined));
+const bell = kind<"name" | "none">("when", "name or none", (value) =>
+  (["name", "none"] as const).find((one) => one === value),
+);
 
 /** What the command line may hold. */
 export const COMMAND = {
@@ -31,21 +24,31 @@ export const COMMAND = {
   instead: "unix",
   readOperands,
   options: {
-    name,
-    "recv-only": flag("print what others send, do not read stdin"),
-    "send-only": flag("send the lines of stdin, print nothing"),
-    reconnect: flag("connect again if it fails or the connection is lost"),
-    "no-reconnect": flag("in a terminal, end when the connection is lost, and not connect again"),
-    quiet: flag("report only failures"),
-    time: flag("in a terminal, show when each line has arrived"),
-    bell,
-    unix: text("path")("use this Unix socket instead of a host and port"),
-    "pass-file": text("file")("send the line in this file first: the pass phrase"),
-    tls: flag("use TLS; the server's certificate is always verified"),
-    "tls-ca": text("file")("trust the CAs in this PEM file (default: public CAs)"),
-    "tls-cert": text("file")("present the certificate in this PEM file"),
-    "tls-key": text("file")("PEM file with the key of that certificate"),
-    "tls-server-name": text("name")("verify this name (default: the host)"),
+    ...under("Where", {
+      unix: text("path")("use this Unix socket instead of a host and port"),
+      tls: flag("use TLS; the server's certificate is always verified"),
+      "tls-ca": text("file")("trust the CAs in this PEM file (default: public CAs)"),
+      "tls-server-name": text("name")("verify this name (default: the host)"),
+    }),
+    ...under("Who", {
+      name: name(
+        'put "name: " before each line sent (default: in a terminal the login name, else none)',
+      ),
+      "pass-file": text("file")("send the line in this file first: the pass phrase"),
+      "tls-cert": text("file")("present the certificate in this PEM file"),
+      "tls-key": text("file")("PEM file with the key of that certificate"),
+    }),
+    ...under("What", {
+      "recv-only": flag("print what others send, do not read stdin"),
+      "send-only": flag("send the lines of stdin, print nothing"),
+      reconnect: flag("connect again if it fails or the connection is lost"),
+      quiet: flag("report only failures"),
+    }),
+    ...under("In a terminal", {
+      "no-reconnect": flag("end when the connection is lost, and not connect again"),
+      time: flag("show when each line has arrived"),
+      bell: bell("lines that ring the bell: name (those with yours) or none", "name"),
+    }),
   },
   examples: [
     ["linechat-client --name alice localhost 8080", "chat in a terminal"],
@@ -60,12 +63,16 @@ export type Options = Values<typeof COMMAND.options>;
 /**
  * Where to connect to and how.
  *
+ * @param isTyped whether a person types what is sent, at a terminal
  * @throws {UserError} when options do not go together, or a file will not do
  */
 export async function connectOptions(
   options: Options,
   [host = "", port = ""]: string[],
+  isTyped: boolean,
 ): Promise<ConnectOptions> {
+  if (options.name === "" && !isTyped)
+    throw usageError(`--name takes ${A_NAME}, not ""; only in a terminal that means none`);
   if (options["recv-only"] && options["send-only"])
     throw usageError("--recv-only and --send-only leave nothing to do");
   if (options.reconnect && options["no-reconnect"])
@@ -90,6 +97,11 @@ export async function connectOptions(
 function readOperands([first, ...others]: readonly string[]): readonly string[] {
   if (first === undefined) return [];
   const { host, port } = splitAddress(first);
-  if (host === "") throw usageError("<host> is empty");
+  if (!isIP(host) && !/^[^\s:/@[\]]+$/.test(host)) {
+    const name = host.includes("@") ? "; --name gives your name" : "";
+    throw usageError(
+      `<host> is a name or an address, as in localhost 8080 or [::1]:8080, not ${quote(first)}${name}`,
+    );
+  }
   return port === undefined ? [host, ...others] : [host, port, ...others];
 }

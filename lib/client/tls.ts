@@ -1,8 +1,8 @@
 /** TLS at the client's end: the handshake on a new connection, and the end that can be trusted. */
 
 import type { TlsMaterial } from "../program/files.ts";
+import { within } from "../program/network.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
 import { TlsRecords } from "../program/tls-records.ts";
 import { SocketConnection } from "./connection.ts";
 import { WholeLines } from "./whole-lines.ts";

@@ -1,13 +1,15 @@
-/** Lines, whole, out of what is received in pieces. */
+/** Lines stay whole, though they are received in pieces, and sent over connections that come and go. */
 
-import { LF } from "../program/lines.ts";
+import { LF } from "../program/units.ts";
 
 /** What an unfinished line may hold before it is passed on as it is. */
 const HELD_BYTES_MAX = 1 << 20;
+/** What is kept to be sent again: more than a socket takes before a refusal is received. */
+const KEPT_BYTES_MAX = 8 << 20;
 
 /**
  * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer`
- * ends with a line that is too long; a client has no say in that and passes it on in parts.
+ * ends with a line that is too long; a client passes it on in parts.
  */
 export class WholeLines {
   #held: Uint8Array[] = [];
@@ -38,5 +40,100 @@ export class WholeLines {
   #hold(bytes: Uint8Array): void {
     if (bytes.length > 0) this.#held.push(bytes);
     this.#heldBytes += bytes.length;
+  }
+}
+
+/**
+ * What is sent over one connection after another. Once the system has taken it, it may have been
+ * relayed, so it is not sent again, with one exception: a server that refuses this client has relayed
+ * nothing. What else is known to be lost is counted and told: the rest of a line that was cut off, a
+ * line that was too long, what was sent before a late refusal. What else was on its way when a
+ * connection was lost, no client knows.
+ */
+export class Outgoing {
+  /** What the connection has not taken yet, oldest first. */
+  readonly pending: Uint8Array[] = [];
+  lostLines = 0;
+  #isEnded = false;
+  #changes = Promise.withResolvers<void>();
+  /** What this connection has taken; undefined once that is too much to be sent again. */
+  #kept: Bun.ArrayBufferSink | undefined;
+  #takenBytes = 0;
+  #endsInsideLine = false;
+  /** Whether what comes next is the rest of a line that is lost. */
+  #skipsRest = false;
+
+  /** Whether everything was taken, and no more will come. */
+  get isDone(): boolean {
+    return this.#isEnded && this.pending.length === 0;
+  }
+
+  /** Waits until it passes a check. */
+  async until(check: (outgoing: Outgoing) => boolean): Promise<void> {
+    while (!check(this)) await this.#changes.promise;
+  }
+
+  /** Takes bytes, not to be changed while anything is pending. */
+  add(bytes: Uint8Array): void {
+    let rest = bytes;
+    if (this.#skipsRest) {
+      const end = bytes.indexOf(LF) + 1;
+      this.#skipsRest = end === 0;
+      rest = bytes.subarray(end || bytes.length);
+    }
+    if (rest.length > 0) this.pending.push(rest);
+    this.#changed();
+  }
+
+  /** No more will be added. */
+  end(): void {
+    this.#isEnded = true;
+    this.#changed();
+  }
+
+  connected(): void {
+    this.#kept = new Bun.ArrayBufferSink();
+    this.#takenBytes = 0;
+    this.#endsInsideLine = false;
+  }
+
+  /** The connection has taken so many of the first bytes that are pending. */
+  taken(count: number): void {
+    const first = this.pending.shift() ?? new Uint8Array(0);
+    if (count < first.length) this.pending.unshift(first.subarray(count));
+    const bytes = first.subarray(0, count);
+    this.#takenBytes += count;
+    this.#endsInsideLine = bytes.at(-1) !== LF;
+    if (this.#takenBytes > KEPT_BYTES_MAX) this.#kept = undefined;
+    this.#kept?.write(bytes);
+    this.#changed();
+  }
+
+  /**
+   * The connection is lost; returns what that means for what was sent, in words.
+   *
+   * @param disconnect the message with which the server ended it, if there was one
+   */
+  lost(disconnect?: { message: string; isRefusal: boolean }): string | undefined {
+    if (disconnect?.isRefusal && this.#kept) {
+      const kept = new Uint8Array(this.#kept.end());
+      if (kept.length > 0) this.pending.unshift(kept);
+      return kept.length > 0 ? "what was sent is sent again" : undefined;
+    }
+    // The end ends a line, too.
+    const isCut = this.#endsInsideLine && !this.isDone;
+    const isLost = disconnect?.isRefusal || disconnect?.message.startsWith("line longer than");
+    if (!isCut && !isLost) return undefined;
+    this.lostLines++;
+    this.#skipsRest ||= this.#endsInsideLine;
+    for (const bytes of this.pending.splice(0)) this.add(bytes);
+    return disconnect
+      ? "what was sent before that is lost"
+      : "a line was cut off; its rest is not sent";
+  }
+
+  #changed(): void {
+    this.#changes.resolve();
+    this.#changes = Promise.withResolvers();
   }
 }

@@ -1,7 +1,7 @@
 /** `--max-rate`: of a member that sends more lines a second, the rest is taken later. */
 
-import { countLines } from "../program/lines.ts";
 import { checkRange } from "../program/system-errors.ts";
+import { countLines } from "../program/units.ts";
 import type { Lines } from "../room/fair-queue.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";

@@ -4,8 +4,8 @@
  * nothing counts. Bun does not tell of them, but the system does, on Linux.
  */
 
-import { countOpenFiles, fileLimit } from "../program/file-limit.ts";
 import { openCLibrary } from "../program/network.ts";
+import { countOpenFiles, fileLimit } from "../program/process.ts";
 
 const LOOK_MS = 50;
 /** How long no more of it is logged. */

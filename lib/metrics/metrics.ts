@@ -3,9 +3,9 @@
 import { version } from "../../package.json";
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
-import { fileLimit } from "../program/file-limit.ts";
-import { countLines } from "../program/lines.ts";
 import type { Port } from "../program/network.ts";
+import { fileLimit } from "../program/process.ts";
+import { countLines } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 
 const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";

@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 
 import { engines, version } from "../../package.json";
+import type { ShownCommand, ShownOption } from "./help.ts";
 import { stderr, writeOut } from "./process.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
@@ -10,13 +11,9 @@ import { listed, quote, usageError, UserError } from "./system-errors.ts";
 const OLDEST_BUN = engines.bun.replace(">=", "");
 
 /** One long option. A flag takes no value. */
-export interface Option<Value> {
-  /** What its value is called in the help, such as `size`; absent for a flag. */
-  takes?: string;
+export interface Option<Value> extends ShownOption {
   /** What the value has to be, as in "--buffer takes a size like 64K or 8M". */
   expects?: string;
-  /** What the option does, for the help, with its default as `(default 64K)`. */
-  help: string;
   default: Value;
   /** Reads a value, told the one it had before; undefined when the text does not fit. */
   parse(text: string, before: Value): Value | undefined;
@@ -28,20 +25,11 @@ type Given = { rawName: string; value?: string | undefined; inlineValue?: boolea
 /** Options by their names. */
 export type Table = Readonly<Record<string, Option<unknown>>>;
 
-/** A program, as its `--help` shows it. */
-export interface Command<Options extends Table = Table> {
-  name: string;
-  /** One sentence on what it does. */
-  summary: string;
-  /** The names of its operands, all of them required, in order. */
-  operands: readonly string[];
-  /** The name of an option that stands instead of all operands. */
-  instead?: string;
+/** A program. */
+export interface Command<Options extends Table = Table> extends ShownCommand {
   /** Turns what was given into operands, such as `localhost:8080` into two; throws a `UserError`. */
   readOperands?(given: readonly string[]): readonly string[];
   options: Options;
-  /** What to try first: command and what it does. */
-  examples: readonly (readonly [command: string, meaning: string])[];
 }
 
 /** The value of each option of a table. */
@@ -54,16 +42,27 @@ export function flag(help: string): Option<boolean> {
 
 /**
  * A kind of option that takes a value: what that is called, what it has to be, and how it is read.
- * One that is not given is undefined, unless there is something else that it is then.
+ * One that is not given is undefined, unless it has a default, which its help shows then.
+ *
+ * @param format writes a value as `parse` reads it
  */
 export function kind<Value>(
   takes: string,
   expects: string,
   parse: Option<Value | undefined>["parse"],
+  format: (value: Value) => string = String,
 ) {
-  return <None extends Value | undefined>(help: string, initial?: None): Option<Value | None> =>
+  return <None extends Value | undefined>(text: string, initial?: None): Option<Value | None> => {
+    const help = initial === undefined ? text : `${text} (default ${format(initial)})`;
     // Left out, it is undefined, and then None has that.
-    ({ takes, expects, help, default: initial as None, parse });
+    return { takes, expects, help, default: initial as None, parse };
+  };
+}
+
+/** Puts options under a heading of the help. */
+export function under<Options extends Table>(heading: string, options: Options): Options {
+  for (const option of Object.values(options)) option.heading = heading;
+  return options;
 }
 
 /** Text that is taken as it is, unless it is empty. */
@@ -71,19 +70,21 @@ export function text(takes: string, expects = `a ${takes}`) {
   return kind(takes, expects, (value) => value || undefined);
 }
 
+/** What every program has. */
+const OWN = under("Help", { help: flag("show this"), version: flag("show the version") });
+
 /**
  * Reads a command line.
  *
  * @param argv the arguments, without the program
- * @returns the options and operands; or the text that `--help` or `--version` asks for
+ * @returns the options and operands; or which of `--help` and `--version` was given
  * @throws {UserError} that names the mistake
  */
 export function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
-): { print: string } | { options: Values<Options>; operands: string[] } {
-  const own = { help: flag("show this"), version: flag("show the version") };
-  const table: Table = { ...command.options, ...own };
+): { print: "help" | "version" } | { options: Values<Options>; operands: string[] } {
+  const table: Table = { ...command.options, ...OWN };
   const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
   const { tokens } = parseArgs({
     args: [...argv],
@@ -94,15 +95,23 @@ export function parseCommandLine<Options extends Table>(
 
   const options = mapValues(table, (option) => option.default);
   const given: string[] = [];
+  /** What may be an operand, and is the value of an option. */
+  let taken = "";
   for (const token of tokens) {
+    const word = argv[token.index] ?? "";
     if (token.kind === "positional") given.push(token.value);
     if (token.kind !== "option") continue;
-    const { name } = token;
+    const { name, value = "" } = token;
+    if (/^-\d/.test(word)) {
+      // A number below 0 is no option, but no operand that would do either.
+      given.push(word);
+      break;
+    }
+    if (/^\d+$/.test(value)) taken = `; ${quote(value)} is the value of ${token.rawName}`;
     const option = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (option === undefined) throw unknownOption(argv[token.index] ?? name, command, table);
+    if (option === undefined) throw unknownOption(word, command, table);
     options[name] = parseValue(option, options[name], token);
-    if (options["help"]) return { print: formatHelp(command, table) };
-    if (options["version"]) return { print: `${command.name} ${version}` };
+    for (const print of ["help", "version"] as const) if (options[print]) return { print };
   }
 
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
@@ -110,11 +119,19 @@ export function parseCommandLine<Options extends Table>(
   const operands = isInstead ? given : (command.readOperands?.(given) ?? given);
   const missing = expected.slice(operands.length);
   if (missing.length > 0)
-    throw usageError(`${listed(missing)} missing, as in ${command.examples[0]?.[0]}`);
+    throw usageError(`${listed(missing)} missing, as in ${command.examples[0]?.[0]}${taken}`);
   const surplus = operands[expected.length];
   const place = expected.length > 0 ? ` after ${listed(expected)}` : "";
   if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}${place}`);
   return { options: options as Values<Options>, operands: [...operands] }; // each value came from its own option
+}
+
+/** What the program is called instead of its name, if it is a part of another. */
+let calledAs: string | undefined;
+
+/** Has the program that runs next call itself so, as `linechat server` does. */
+export function callProgram(name: string): void {
+  calledAs = name;
 }
 
 /**
@@ -122,17 +139,23 @@ export function parseCommandLine<Options extends Table>(
  * `UserError` into its one line and its exit code.
  */
 export async function runCommand<Options extends Table>(
-  command: Command<Options>,
+  { name, examples, ...others }: Command<Options>,
   main: (options: Values<Options>, operands: string[]) => void | Promise<void>,
 ): Promise<void> {
+  const called = calledAs ?? name;
+  const shown = examples.map(([line, does]) => [line.replace(name, called), does] as const);
+  const command = { ...others, name: called, examples: shown };
   try {
     if (Bun.semver.order(Bun.version, OLDEST_BUN) < 0)
       throw new UserError(
         `Bun ${OLDEST_BUN} or later is needed, this is ${Bun.version}: https://bun.com`,
       );
     const parsed = parseCommandLine(command, process.argv.slice(2));
-    if ("print" in parsed) await writeOut(Buffer.from(`${parsed.print}\n`));
-    else await main(parsed.options, parsed.operands);
+    if ("options" in parsed) return await main(parsed.options, parsed.operands);
+    const { formatHelp } = await import("./help.ts"); // Loaded only for that.
+    const help = () => formatHelp(command, { ...command.options, ...OWN });
+    const text = parsed.print === "help" ? help() : `${called} ${version}`;
+    await writeOut(Buffer.from(`${text}\n`));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
@@ -176,33 +199,6 @@ function parseValue({ takes, expects, parse }: Option<unknown>, before: unknown,
   const parsed = takes === undefined || isValue ? parse(value ?? "", before) : undefined;
   if (parsed !== undefined) return parsed;
   throw usageError(`${name} takes ${expects}${value === undefined ? "" : `, not ${quote(value)}`}`);
-}
-
-/** What `--help` prints. */
-function formatHelp({ name, summary, operands, instead, examples }: Command, table: Table): string {
-  const left = (option: string) => {
-    const takes = table[option]?.takes;
-    return `--${option}${takes ? ` <${takes}>` : option === "help" ? ", -h" : ""}`;
-  };
-  const rows = Object.entries(table).map(([option, { help }]) => [left(option), help] as const);
-  const usages = [operands.map((operand) => `<${operand}>`).join(" ")];
-  if (instead !== undefined) usages.push(left(instead));
-  return [
-    usages.map((usage) => `${name} [options] ${usage}`).join("\n"),
-    Bun.wrapAnsi(summary, 80),
-    `Options:\n${formatRows(rows)}`,
-    `Examples:\n${formatRows(examples)}`,
-  ].join("\n\n");
-}
-
-/** Two columns, of 30 and 50; a left one that is too wide has a line of its own. */
-function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const indent = " ".repeat(30);
-  const lines = rows.map(([left, right]) => {
-    const start = left.length > 26 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(30);
-    return start + Bun.wrapAnsi(right, 50).replaceAll("\n", `\n${indent}`);
-  });
-  return lines.join("\n");
 }
 
 function mapValues<Value>(table: Table, map: (option: Option<unknown>) => Value) {

@@ -7,7 +7,7 @@ import { failed, UserError } from "./system-errors.ts";
 
 /** The longest pass phrase, in bytes. */
 export const PASS_PHRASE_BYTES_MAX = 1024;
-/** Files that were read: a pipe has nothing to say a second time, and makes its reader wait. */
+/** Files that were read: a pipe has nothing a second time, and makes its reader wait. */
 const known = new Set<string>();
 
 /**

@@ -7,6 +7,7 @@ import { getSystemErrorMap } from "node:util";
  * and what would be right; it is shown without a stack trace.
  */
 export class UserError extends Error {
+  override readonly name = "UserError";
   /** A code to tell it by, such as `ECONNREFUSED`: that of the cause by default, empty for none. */
   readonly code: string;
   /**

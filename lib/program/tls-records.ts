@@ -18,9 +18,9 @@ const ALERT_BYTES = 2;
  * data, so it is counted whether the records that have come together held more than was decrypted.
  */
 export class TlsRecords {
-  /** The record that is being received: its header, and how much of both there is. */
-  readonly #header = new Uint8Array(HEADER_BYTES);
-  #receivedBytes = 0;
+  /** What has come of the header of a record, and how much of the record is still to come. */
+  #header: number[] = [];
+  #bytesLeft = 0;
   /** Whether the last whole record is an alert; if not, whether it is as long as one of TLS 1.3. */
   #isAlert = false;
   #isShort = false;
@@ -30,21 +30,21 @@ export class TlsRecords {
   /** Whether the last record was the peer's close_notify, so far as it can be told. */
   get endedInOrder(): boolean {
     const isAlert = this.#isAlert || (this.#isShort && this.#heldBack >= ALERT_BYTES);
-    return isAlert && this.#receivedBytes === 0;
+    return isAlert && this.#header.length === 0;
   }
 
   /** Bytes have come from the peer, encrypted. */
   received(bytes: Uint8Array): void {
     this.#heldBack = 0;
     for (let at = 0; at < bytes.length;) {
-      const isHeader = this.#receivedBytes < HEADER_BYTES;
-      const wantedBytes = (isHeader ? HEADER_BYTES : this.#recordBytes) - this.#receivedBytes;
-      const part = bytes.subarray(at, at + wantedBytes);
-      if (isHeader) this.#header.set(part, this.#receivedBytes);
-      this.#receivedBytes += part.length;
+      const isHeader = this.#header.length < HEADER_BYTES;
+      const end = at + (isHeader ? HEADER_BYTES - this.#header.length : this.#bytesLeft);
+      const part = bytes.subarray(at, end);
       at += part.length;
-      if (this.#receivedBytes >= HEADER_BYTES && this.#receivedBytes === this.#recordBytes)
-        this.#recordEnded();
+      if (isHeader) this.#header.push(...part);
+      const [, , , high = 0, low = 0] = this.#header;
+      this.#bytesLeft = isHeader ? high * 256 + low : this.#bytesLeft - part.length;
+      if (this.#header.length === HEADER_BYTES && this.#bytesLeft === 0) this.#recordEnded();
     }
   }
 
@@ -53,18 +53,13 @@ export class TlsRecords {
     this.#heldBack -= count;
   }
 
-  /** How long the record is, its header included, once that is there. */
-  get #recordBytes(): number {
-    const [, , , high = 0, low = 0] = this.#header;
-    return HEADER_BYTES + high * 256 + low;
-  }
-
   #recordEnded(): void {
     const isData = this.#header[0] === APPLICATION_DATA;
-    const heldBytes = this.#recordBytes - HEADER_BYTES - SEALED_BYTES;
+    const [, , , high = 0, low = 0] = this.#header;
+    const heldBytes = high * 256 + low - SEALED_BYTES;
     if (isData) this.#heldBack += heldBytes;
     this.#isAlert = this.#header[0] === ALERT;
     this.#isShort = isData && heldBytes === ALERT_BYTES;
-    this.#receivedBytes = 0;
+    this.#header = [];
   }
 }

@@ -10,8 +10,8 @@
  */
 
 import type { Figure, Part, Reservations } from "../extras/part.ts";
+import { within } from "../program/network.ts";
 import { UserError } from "../program/system-errors.ts";
-import { within } from "../program/timeout.ts";
 import type { Room } from "../room/room.ts";
 import { StreamOrder } from "./stream-order.ts";
 import type { Joined, NewEntry, SessionOptions, States, StreamLink, Trouble } from "./stream.ts";

@@ -2,8 +2,8 @@
 
 import type { Command, Table, Values } from "../program/command-line.ts";
 import { flag, parsePort, text } from "../program/command-line.ts";
-import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
+import { fileLimit } from "../program/process.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
 import { DEFAULTS } from "../room/room.ts";
 import type { ListenOptions } from "./api.ts";
@@ -17,13 +17,13 @@ const CORE = {
   unix: text("path")("listen on this Unix socket instead of a port"),
   "unix-mode": fileMode("permissions of that socket (default 600)"),
   "max-clients": count("clients accepted at a time (default: as many as the file limit allows)"),
-  "max-line": size("longest line accepted (default 64K)", DEFAULTS.lineBytesMax),
+  "max-line": size("longest line accepted", DEFAULTS.lineBytesMax),
   buffer: size(
-    "size of the shared log: how far the slowest reader may lag before senders are paused (default 8M)",
+    "size of the shared log: how far the slowest reader may lag before senders are paused",
     DEFAULTS.logBytes,
   ),
   patience: time(
-    "disconnect a reader that holds up the room and takes less than 64K in this time (default 10s)",
+    "disconnect a reader that holds up the room and takes less than 64K in this time",
     DEFAULTS.patienceMs,
   ),
   quiet: flag("log only warnings and errors"),
@@ -53,6 +53,7 @@ export const SERVER: Command<typeof CORE & Table> = {
  */
 export async function settingsOf(given: ServerOptions, port = ""): Promise<ListenOptions> {
   checkTogether(given);
+  checkPorts(given, port);
   const { host, "reuse-port": reusePort, unix, "unix-mode": unixMode, ...others } = given;
   const settings = await Promise.all(ENTRIES.map((entry) => entry.settings?.(given)));
   return {
@@ -81,6 +82,16 @@ export async function limitsOf(given: ServerOptions) {
   const files = `${filesOpen} files are open, ${filesMax - filesOpen - fitting} are kept back`;
   const note = `up to ${clientsMax} clients, the file limit being ${filesMax}: ${files}`;
   return { clientsMax, lingerersMax, note };
+}
+
+/** @throws {UserError} that names an option which takes the port of the room */
+function checkPorts({ host: at, ...others }: ServerOptions, port: string): void {
+  for (const [name, place] of Object.entries(others)) {
+    if (typeof place !== "object" || place === null || !("host" in place && "port" in place))
+      continue;
+    if (place.port === Number(port) && port !== "0" && (!at || at === place.host))
+      throw usageError(`--${name} needs a port of its own, not ${port}, which is that of the room`);
+  }
 }
 
 /** @throws {UserError} that names the options which do not go together, or need another one */

@@ -11,8 +11,8 @@ import { cpus, release, type } from "node:os";
 import { join } from "node:path";
 
 import { flag, runCommand, text } from "../../lib/program/command-line.ts";
-import { fileLimit } from "../../lib/program/file-limit.ts";
 import { count } from "../../lib/program/option-values.ts";
+import { fileLimit } from "../../lib/program/process.ts";
 import { usageError, UserError } from "../../lib/program/system-errors.ts";
 import { version } from "../../package.json";
 import { makeCertificates } from "../certificates.ts";

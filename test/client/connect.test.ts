@@ -1,16 +1,24 @@
-/** Finding the server: names, addresses, one connection in all, and an end to waiting. */
+/** Finding the server: which address is tried when, one connection in all, and what stops that. */
 
-import { expect, spyOn, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 
-import { connect, type ConnectOptions, isTlsAlert } from "../../lib/client/connect.ts";
+import {
+  connect,
+  type ConnectOptions,
+  firstToAnswer,
+  inTurns,
+  isTlsAlert,
+} from "../../lib/client/connect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { endAfterEach, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFile, newFolder, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { aloneOnNetwork, networkTest } from "../harness/network.ts";
 
 endAfterEach();
 
+const LONG_MS = 60_000;
 const hasIPv6 = Object.values(networkInterfaces())
   .flat()
   .some((one) => one?.address === "::1");
@@ -23,38 +31,117 @@ async function failure(options: ConnectOptions): Promise<UserError> {
   throw new Error(`not a failure of a user's: ${error}`);
 }
 
-testWithIPv6("200 connects to a name with two addresses are 200 accepts", async () => {
-  let accepted = 0;
-  const marked = Promise.withResolvers<void>();
-  using server = Bun.listen({
-    hostname: "::",
-    port: 0,
-    socket: { open: () => void accepted++, data: () => marked.resolve() },
-  });
-  for (let n = 0; n < 200; n++)
-    await (await connect({ host: "localhost", port: server.port })).close(0);
-  const marker = await connect({ host: "127.0.0.1", port: server.port });
-  void marker.write("all others were accepted before\n");
-  await marked.promise;
-  expect(accepted).toBe(201);
-});
+/** Turns enough for every promise that is settled to be noticed. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
-testWithIPv6("a server on one of the addresses of a name is found there", async () => {
-  for (const hostname of ["::1", "127.0.0.1"]) {
-    using server = Bun.listen({ hostname, port: 0, socket: { data() {} } });
-    const connection = await connect({ host: "localhost", port: server.port });
-    expect(connection.remoteAddress).toContain(hostname);
-    await connection.close(0);
+describe("of several addresses, with a network made up here,", () => {
+  /** Addresses that answer, with a connection that can be closed, when they are told to. */
+  class Network {
+    readonly tried: string[] = [];
+    readonly closed: string[] = [];
+    readonly over = new AbortController();
+    readonly #answers = new Map<string, PromiseWithResolvers<{ terminate(): void }>>();
+
+    connect(headStartMs: number) {
+      const tryOne = (address: string) => {
+        this.tried.push(address);
+        return this.at(address).promise;
+      };
+      return firstToAnswer(["a", "b"], tryOne, this.over, headStartMs);
+    }
+
+    at(address: string) {
+      const answer = this.#answers.getOrInsertComputed(address, () => Promise.withResolvers());
+      answer.promise.catch(() => {}); // It may refuse before it is tried.
+      return answer;
+    }
+
+    answer(address: string) {
+      const socket = { terminate: () => void this.closed.push(address) };
+      this.at(address).resolve(socket);
+      return socket;
+    }
   }
+
+  test("while one may still answer in its head start, no other is tried", async () => {
+    const network = new Network();
+    const first = network.connect(LONG_MS);
+    await settle();
+    expect(network.tried).toEqual(["a"]);
+    const socket = network.answer("a");
+    expect([await first, network.tried, network.closed]).toEqual([socket, ["a"], []]);
+  });
+
+  test("after one that refuses, the next is tried at once; the last failure is told", async () => {
+    const network = new Network();
+    const first = network.connect(LONG_MS);
+    network.at("a").reject(new Error("a"));
+    await settle();
+    expect(network.tried).toEqual(["a", "b"]);
+    network.at("b").reject(new Error("b"));
+    await expect(first).rejects.toThrow("b");
+  });
+
+  test("beside one that hangs, the next is tried after the head start, and one remains", async () => {
+    const network = new Network();
+    const socket = network.answer("b");
+    expect(await network.connect(1)).toBe(socket);
+    network.answer("a");
+    await settle();
+    expect([network.tried, network.closed]).toEqual([["a", "b"], ["a"]]);
+  });
+
+  test("one that answers late wins if the others do not answer", async () => {
+    const network = new Network();
+    const first = network.connect(1);
+    network.at("b").reject(new Error("b"));
+    while (network.tried.length < 2) await settle();
+    const socket = network.answer("a");
+    expect([await first, network.closed]).toEqual([socket, []]);
+  });
+
+  test("once it is too late, nothing more is tried, and what answers is closed", async () => {
+    const network = new Network();
+    const first = network.connect(1);
+    network.over.abort();
+    network.answer("a");
+    await expect(first).rejects.toThrow();
+    expect([network.tried, network.closed]).toEqual([["a"], ["a"]]);
+  });
+
+  test("both families are tried in turns, beginning with the first one's", () => {
+    const addresses = ["::1", "::2", "::3", "10.0.0.1", "10.0.0.2"];
+    expect(inTurns(addresses)).toEqual(["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]);
+  });
 });
 
-test("nobody listens", async () => {
-  const host = await Host.open();
-  host.close();
-  const { message, code, permanent } = await failure({ host: "localhost", port: host.port });
-  expect([message, code, permanent]).toEqual([
-    ...[`cannot connect to localhost:${host.port}: connection refused`, "ECONNREFUSED", false],
-  ]);
+testWithIPv6("connects to a name with two addresses are as many accepts, on either", async () => {
+  let accepted = 0;
+  const socket = { open: () => void accepted++, data() {} };
+  for (const hostname of ["::1", "127.0.0.1"]) {
+    using server = Bun.listen({ hostname, port: 0, socket });
+    for (let n = 0; n < 50; n++) {
+      const connection = await connect({ host: "localhost", port: server.port });
+      expect(connection.remoteAddress).toContain(hostname);
+      await connection.close(0);
+    }
+  }
+  expect(accepted).toBe(100);
+});
+
+test("its socket sends at once, and looks every minute whether a silent server is there", async () => {
+  const set: unknown[] = [];
+  const socket = {
+    ...{ localPort: 1, remotePort: 2 },
+    setNoDelay: (isOn: boolean) => void set.push(isOn),
+    setKeepAlive: (isOn: boolean, delayMs: number) => void set.push([isOn, delayMs]),
+  };
+  // A stub of a socket, of which only these are called before `open`.
+  const dial = spyOn(Bun, "connect").mockResolvedValue(socket as unknown as Bun.Socket);
+  await connect({ host: "192.0.2.1", port: 2 }).finally(() => dial.mockRestore());
+  expect(set).toEqual([true, [true, 60_000]]);
 });
 
 networkTest(
@@ -66,80 +153,60 @@ networkTest(
     for host in 127.0.0.1 ::1; do "$0" client.ts --recv-only "$host" 40000; done
     exec "$0" server.ts 40000`;
     const server = await ServerProgram.run(aloneOnNetwork("sh", "-c", script, process.execPath));
-    const [first, second] = server.journal;
-    expect(first).toBe("linechat-client: cannot connect to 127.0.0.1:40000: connection refused");
-    expect(second).toBe("linechat-client: cannot connect to [::1]:40000: connection refused");
+    expect(server.journal.slice(0, 2)).toEqual([
+      "linechat-client: cannot connect to 127.0.0.1:40000: connection refused",
+      "linechat-client: cannot connect to [::1]:40000: connection refused",
+    ]);
   },
 );
 
-test("a host that does not exist", async () => {
-  expect(await failure({ host: "no-such-host.invalid", port: 1 })).toMatchObject({
-    message: "cannot connect to no-such-host.invalid:1: unknown host",
-    code: "DNS_ENOTFOUND",
-    permanent: false,
-  });
+test("a place where no server is, or none can be, is named, with what is wrong", async () => {
+  const host = await Host.open();
+  host.close();
+  const file = newFile("file", "");
+  const abandoned = join(newFolder(), "abandoned");
+  const abandon = `Bun.listen({ unix: "${abandoned}", socket: { data() {} } }); process.kill(process.pid, "SIGKILL");`;
+  Bun.spawnSync([process.execPath, "-e", abandon]);
+  const at = { host: "127.0.0.1", port: 1 };
+  const own = "invalid argument; a link-local address needs its interface, like fe80::1%eth0";
+  for (const [options, why, permanent = false] of [
+    [{ ...at, port: host.port }, "connection refused"],
+    [{ host: "no-such-host.invalid", port: 1 }, "unknown host"],
+    [{ host: "fe80::1", port: 1 }, own],
+    [{ unix: `${file}.none` }, "no such file or directory"],
+    [{ unix: file }, "it is not a socket", true],
+    [{ unix: join(file, "x") }, "not a directory"],
+    [{ unix: newFile("x".repeat(120), "") }, "it is not a socket", true],
+    [{ unix: abandoned }, "connection refused"],
+    [{ ...at, port: 0 }, "port is a whole number from 1 to 65535, not 0", true],
+    [{ ...at, port: 65_536 }, "port is a whole number from 1 to 65535, not 65536", true],
+    [{ ...at, answerMs: 0 }, "answerMs is a number from 1 on, not 0", true],
+    [{ ...at, handshakeMs: Number.NaN }, "handshakeMs is a number from 1 on, not NaN", true],
+  ] as [ConnectOptions, string, boolean?][]) {
+    const place = "unix" in options ? options.unix : `${options.host}:${options.port}`;
+    const message = `cannot connect to ${place.replace("fe80::1", "[fe80::1]")}: ${why}`;
+    expect(await failure(options)).toMatchObject({ name: "UserError", message, permanent });
+  }
 });
 
-test("what will not change by itself is permanent", async () => {
-  expect(await failure({ unix: "/dev/null" })).toMatchObject({ permanent: true });
-  expect(await failure({ unix: "/no/such/socket" })).toMatchObject({
-    code: "ENOENT",
-    permanent: false,
-  });
-});
-
-test("the wait for an answer has an end", async () => {
-  const lookup = spyOn(Bun.dns, "lookup").mockReturnValue(new Promise(() => {}));
-  const { message, code } = await failure({ host: "silent.invalid", port: 1, answerMs: 20 });
-  lookup.mockRestore();
-  expect([message, code]).toEqual([
-    ...["cannot connect to silent.invalid:1: no answer within 0.02 s", "ETIMEDOUT"],
-  ]);
-});
-
-test("after the wait for an answer, nothing more is tried", async () => {
+test("the wait for an answer has an end, after which nothing more is tried", async () => {
   const found = Promise.withResolvers<Bun.DNSLookup[]>();
   const lookup = spyOn(Bun.dns, "lookup").mockReturnValue(found.promise);
   const host = await Host.open();
-  await failure({ host: "slow.invalid", port: host.port, answerMs: 20 });
+  expect(await failure({ host: "slow.invalid", port: host.port, answerMs: 20 })).toMatchObject({
+    message: `cannot connect to slow.invalid:${host.port}: no answer within 0.02 s`,
+    code: "ETIMEDOUT",
+  });
   lookup.mockRestore();
+  const dial = spyOn(Bun, "connect");
   found.resolve([{ address: "127.0.0.1", family: 4, ttl: 0 }]);
-  await new Promise<void>((resolve) => void setImmediate(resolve));
-  const [marker, first] = await Promise.all([
-    connect({ host: "127.0.0.1", port: host.port }),
-    host.guest(),
-  ]);
-  await marker.write("first\n");
-  await first.hears("first\n");
-});
-
-test("an option that is out of range is named", async () => {
-  const place = { host: "127.0.0.1", port: 1 };
-  for (const [wrong, why] of [
-    [{ ...place, port: 0 }, "port is a whole number from 1 to 65535, not 0"],
-    [{ ...place, port: 65_536 }, "port is a whole number from 1 to 65535, not 65536"],
-    [{ ...place, answerMs: 0 }, "answerMs is a number from 1 on, not 0"],
-    [{ ...place, handshakeMs: Number.NaN }, "handshakeMs is a number from 1 on, not NaN"],
-  ] as const)
-    expect(await failure(wrong)).toMatchObject({
-      message: expect.stringContaining(why),
-      permanent: true,
-    });
+  await settle();
+  expect(dial).not.toHaveBeenCalled();
+  dial.mockRestore();
 });
 
 test("an alert of TLS is told from lines", () => {
   expect(isTlsAlert(Buffer.from([21, 3, 1, 0, 2, 2, 70]))).toBe(true);
   for (const line of ["", "hello\n", "\x15\n", "\x15\x03\x01\x00\x02\x02F and more\n"])
     expect(isTlsAlert(Buffer.from(line))).toBe(false);
-});
-
-test("certificates that are none are told in words, and the connection is closed", async () => {
-  const host = await Host.open();
-  for (const tls of [{ ca: "none" }, { cert: "none", key: "none" }]) {
-    expect(await failure({ host: "127.0.0.1", port: host.port, tls })).toMatchObject({
-      message: expect.stringMatching(/: its tls: ca and cert have to be PEM, [\w ]+$/),
-      permanent: true,
-    });
-    await (await host.guest()).closed();
-  }
 });

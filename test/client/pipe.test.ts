@@ -1,8 +1,33 @@
-/** What passes through the client: pieces of stdin, prefixes. */
+/** The client as a filter: bytes, ends, memory, signals, and the descriptors it shares with others. */
 
-import { expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
+import { statSync } from "node:fs";
 
 import { piecesOf, prefixLines } from "../../lib/client/pipe.ts";
+import {
+  endAfterEach,
+  newFile,
+  type Peer,
+  Program,
+  ServerProgram,
+  startClient,
+  testBeside,
+} from "../harness.ts";
+import { Fifo } from "../harness/fifo.ts";
+import { Host } from "../harness/host.ts";
+import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
+
+endAfterEach();
+afterEach(endTerminals);
+
+const MIB = 1 << 20;
+const O_NONBLOCK = 0o4000;
+const NO_STDIN = "cannot read stdin (--recv-only does not read it)";
+
+/** A command of the shell, in which `"$0"` is Bun. */
+function shell(command: string): Program {
+  return new Program(["bash", "-c", command, process.execPath]);
+}
 
 /** A stream that is always ready. */
 async function* always(count: number) {
@@ -26,24 +51,238 @@ test("the memory of a piece is free once the next one is asked for", async () =>
   expect(pieces.map(({ length }) => length)).toEqual([0, 0]);
 });
 
-async function* chunksOf(sent: Buffer, bytes: number) {
-  for (let start = 0; start < sent.length; start += bytes)
-    yield sent.subarray(start, start + bytes);
-}
-
 test("each line gets its prefix, wherever the chunks are cut, and any bytes pass", async () => {
   const p = Buffer.from("é$&: ").toString("latin1");
-  for (const [sent, prefixed] of [
+  for (const [text, prefixed] of [
     [
       "one\n\nt\r\nw\xff\xc3\no $& \0\nend",
       `${p}one\n${p}\n${p}t\r\n${p}w\xff\xc3\n${p}o $& \0\n${p}end`,
     ],
     ["x\n", `${p}x\n`],
     ["", ""],
-  ] as const)
+  ] as const) {
+    const sent = Buffer.from(text, "latin1");
     for (let bytes = 1; bytes <= sent.length + 1; bytes++) {
-      const chunks = chunksOf(Buffer.from(sent, "latin1"), bytes);
-      const out = await Array.fromAsync(prefixLines(chunks, "é$&: "));
+      const chunks = async function* () {
+        for (let at = 0; at < sent.length; at += bytes) yield sent.subarray(at, at + bytes);
+      };
+      const out = await Array.fromAsync(prefixLines(chunks(), "é$&: "));
       expect(Buffer.concat(out).toString("latin1")).toBe(prefixed);
     }
+  }
+});
+
+testBeside("stdin is sent, what others send goes to stdout, and nothing else does", async () => {
+  const server = await ServerProgram.start();
+  const [ann, bob] = [startClient(server.port), startClient(server.port)];
+  await server.members(2);
+  ann.say("hello\nhalf ");
+  await bob.printed("hello\n");
+  bob.say("hi ann\n");
+  await ann.printed("hi ann\n");
+  ann.say("a line\n");
+  ann.endInput();
+  await bob.printed("half a line\n");
+  expect([await ann.exited, ann.stdout, ann.stderr]).toEqual([0, "hi ann\n", ""]);
+  expect(bob.stdout).toBe("hello\nhalf a line\n");
+});
+
+testBeside("--recv-only leaves stdin alone, --send-only prints nothing", async () => {
+  const server = await ServerProgram.start();
+  const peer = await server.join();
+  const receiving = startClient(server.port, "--recv-only");
+  const sending = shell(`"$0" client.ts --send-only 127.0.0.1 ${server.port} | tee`);
+  await server.members(3);
+  receiving.say("unsent\n");
+  receiving.endInput();
+  sending.say("sent\n");
+  await receiving.printed("sent\n");
+  peer.say("hello\n");
+  await receiving.printed("hello\n");
+  sending.say("again\n");
+  sending.endInput();
+  expect([await sending.exited, sending.stdout, sending.stderr]).toEqual([0, "", ""]);
+  await peer.hears("sent\nagain\n");
+  expect(peer.text).toBe("sent\nagain\n");
+});
+
+testBeside("a huge stdin does not make it grow while the server takes nothing", async () => {
+  const host = await Host.open();
+  const client = startClient(host.port);
+  const guest = await host.guest();
+  guest.pause();
+  let sent = 0;
+  // Its stdin takes more as long as there is room on the way.
+  for (; sent < 300 * MIB; sent += MIB)
+    if (!(await Promise.race([client.sayAll(Buffer.alloc(MIB, "x")), Bun.sleep(500)]))) break;
+  expect(sent).toBeLessThan(100 * MIB);
+  expect(client.memoryBytes()).toBeLessThan(120e6);
+});
+
+testBeside("a slow stdout does not make it grow, and all comes out, also after stdin", async () => {
+  const host = await Host.open();
+  const fifo = new Fifo();
+  const client = shell(`exec "$0" client.ts 127.0.0.1 ${host.port} >"${fifo.path}"`);
+  const guest = await host.guest();
+  const taken = guest.sayAll(Buffer.alloc(100 * MIB, "0123456789abcde\n"));
+  let bytes = 0;
+  for (; bytes < 50 * MIB; bytes += (await fifo.reads("\n")).length);
+  expect(client.memoryBytes()).toBeLessThan(100e6);
+  client.endInput();
+  await guest.endOfInput();
+  for (; bytes < 100 * MIB; bytes += (await fifo.reads("\n")).length);
+  expect(await taken).toBe(true);
+  guest.endInput();
+  expect([await fifo.reads(), await client.exited]).toEqual(["", 0]);
+});
+
+for (const how of ["", "--reconnect"])
+  testBeside(`a large stream stays the same, byte for byte (${how})`, async () => {
+    const server = await ServerProgram.start();
+    const numbered = Array.from({ length: 1 << 16 }, (_, n) => `${n} ${"x".repeat(n % 900)}\n`);
+    const lines = newFile("lines", numbered.join(""));
+    const at = `${how} 127.0.0.1 ${server.port}`;
+    const compare = `{ head -c ${statSync(lines).size} | cmp - ${lines} && echo same; }`;
+    const receiving = shell(`"$0" client.ts --quiet --recv-only ${at} | ${compare}`);
+    await server.members(1);
+    const sending = shell(`cat ${lines} | "$0" client.ts --quiet --send-only ${at}`);
+    expect([await sending.exited, sending.stderr]).toEqual([0, ""]);
+    await receiving.printed("same\n");
+  });
+
+for (const [options, code] of [
+  ["--recv-only", 0],
+  // As every filter, and not because of its input, which goes on.
+  ["", 141],
+  ["--reconnect --quiet", 141],
+] as const)
+  testBeside(`with "${options}" it ends at its next write when its reader has gone`, async () => {
+    const server = await ServerProgram.start();
+    const talker = await server.join();
+    const client = `"$0" client.ts ${options} 127.0.0.1 ${server.port}`;
+    const program = shell(`${client} | head -n 1; echo "exit \${PIPESTATUS[0]}"`);
+    await server.members(2);
+    talker.say("ready\n");
+    await program.printed("ready\n");
+    for (let n = 0; !program.stdout.includes("exit"); n++) {
+      talker.say("more\n");
+      await Bun.sleep(10);
+    }
+    expect([program.stdout, program.stderr]).toEqual([`ready\nexit ${code}\n`, ""]);
+  });
+
+for (const [how, code, end] of [
+  ["in order", 0, (guest: Peer) => guest.endInput()],
+  ["by a reset", 1, (guest: Peer) => guest.reset()],
+] as const)
+  testBeside(`without a reader, the end still tells what has arrived: ${how}`, async () => {
+    const host = await Host.open();
+    const client = `"$0" client.ts 127.0.0.1 ${host.port}; echo "exit $?" >&2`;
+    const program = shell(`{ ${client}; } | head -n 1`);
+    const guest = await host.guest();
+    program.say("sent\n");
+    program.endInput();
+    expect(await guest.hearsAll()).toBe("sent\n");
+    guest.say("one\n");
+    await program.printed("one\n");
+    guest.say("two\n");
+    end(guest);
+    await program.printed(`exit ${code}\n`, "stderr");
+  });
+
+for (const [signal, code] of [
+  ["SIGTERM", 143],
+  ["SIGINT", 130],
+] as const)
+  testBeside(`${signal} ends it at once, even if nobody reads what it prints`, async () => {
+    const host = await Host.open();
+    const client = shell(`exec "$0" client.ts 127.0.0.1 ${host.port} >"${new Fifo().path}"`);
+    const guest = await host.guest();
+    guest.say(Buffer.alloc(4 * MIB, "0123456789abcde\n"));
+    client.say("still here\n");
+    await guest.hears("still here\n");
+    client.kill(signal);
+    expect(await client.exited).toBe(code);
+  });
+
+testBeside("SIGINT ends it at once while it waits for a server that takes nothing", async () => {
+  const host = await Host.open();
+  const client = startClient(host.port);
+  (await host.guest()).pause();
+  void client.sayAll(Buffer.alloc(8 * MIB, "\n"));
+  client.endInput();
+  client.kill("SIGINT");
+  expect([await client.exited, client.stderr]).toEqual([130, ""]);
+});
+
+testBeside("under nohup SIGHUP does not end it; without, it does", async () => {
+  const host = await Host.open();
+  const hangUp = async (command: string) => {
+    const client = shell(`${command} exec "$0" client.ts 127.0.0.1 ${host.port}`);
+    await host.guest();
+    client.kill("SIGHUP");
+    return client;
+  };
+  expect(await (await hangUp("")).exited).toBe(129);
+  const kept = await hangUp(`trap "" HUP;`);
+  kept.kill("SIGTERM");
+  expect(await kept.exited).toBe(143);
+});
+
+for (const options of ["", "--reconnect --name x"])
+  testBeside(`pipes are not left in non-blocking mode, nor meanwhile (${options})`, async () => {
+    const host = await Host.open();
+    const client = `"$0" client.ts ${options} 127.0.0.1 ${host.port} <&0 & echo pid $! >&3`;
+    const flags = `sed -n "s/^flags:\\s*/flags /p" /proc/$$/fdinfo/[012] >&3`;
+    const program = shell(`exec 3>&1; cat | { ${client}; wait; ${flags}; } 2>&1 | cat`);
+    const [, pid] = await program.printed(/pid (\d+)/);
+    const guest = await host.guest();
+    guest.say("sent\n");
+    await program.printed("sent");
+    const meanwhile = await Promise.all(
+      [0, 1, 2].map((fd) => Bun.file(`/proc/${pid}/fdinfo/${fd}`).text()),
+    );
+    program.endInput();
+    await guest.hearsAll();
+    guest.endInput();
+    expect(await program.exited).toBe(0);
+    const all = [...`${meanwhile}${program.stdout}`.matchAll(/^,?flags:?\s+(\d+)/gm)];
+    const modes = all.map(([, octal = ""]) => Number.parseInt(octal, 8) & O_NONBLOCK);
+    expect(modes.length).toBeGreaterThanOrEqual(4);
+    expect(new Set(modes)).toEqual(new Set([0]));
+  });
+
+testBeside("what cannot be read or written is told in a line", async () => {
+  const host = await Host.open();
+  const at = `127.0.0.1 ${host.port}`;
+  const full = "cannot write to stdout: no space left on device";
+  await Promise.all(
+    [
+      [`${at} 0>/dev/null`, `${NO_STDIN}: bad file descriptor`],
+      [`${at} </tmp`, `${NO_STDIN}: illegal operation on a directory`],
+      [`--recv-only ${at} >/dev/full`, full],
+      ["--help >/dev/full", full],
+      ["--version >/dev/full", full],
+      ["--help 1</dev/null", "cannot write to stdout: bad file descriptor"],
+    ].map(async ([words, message]) => {
+      const client = shell(`exec "$0" client.ts ${words}`);
+      if (words?.startsWith("--recv-only"))
+        for (let n = 0; n < 3; n++) (await host.guest()).say("x\n");
+      expect([await client.exited, client.stderr]).toEqual([1, `linechat-client: ${message}\n`]);
+    }),
+  );
+});
+
+terminalTest("a terminal is not left in non-blocking mode", async () => {
+  const host = await Host.open();
+  const client = `"${process.execPath}" client.ts --quiet 127.0.0.1 ${host.port}`;
+  const flags = `sed -n "s/^flags:\\s*/flags /p" /proc/$$/fdinfo/[012]`;
+  const terminal = await Tmux.start({ command: `bash -c '${client}; ${flags}; exec sleep 1000'` });
+  const guest = await host.guest();
+  guest.say("bob: hi\n");
+  await terminal.shows("bob: hi");
+  await terminal.press("C-c");
+  await terminal.shows(/(flags \d+\s*){3}/);
+  const shown = (await terminal.screen()).join("\n").matchAll(/flags (\d+)/g);
+  for (const [, octal = ""] of shown) expect(Number.parseInt(octal, 8) & O_NONBLOCK).toBe(0);
 });

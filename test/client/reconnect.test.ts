@@ -1,43 +1,75 @@
-import { afterEach, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+/** A conversation that outlives its connections: when there is another, and what goes over it. */
+
+import { describe, expect, spyOn, test } from "bun:test";
 
 import { openConnection } from "../../lib/client/connect.ts";
 import type { SocketConnection } from "../../lib/client/connection.ts";
 import { Reconnecting, retryDelayMs } from "../../lib/client/reconnect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { makeCertificates } from "../certificates.ts";
-import {
-  endAfterEach,
-  newFolder,
-  Peer,
-  type Program,
-  ServerProgram,
-  startClient,
-} from "../harness.ts";
+import { endAfterEach, startClient, testBeside } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
+import { Watched } from "../harness/watched.ts";
 
 endAfterEach();
-afterEach(endTerminals);
 
-function startPipe(port: number, ...options: string[]): Program {
-  return startClient(port, "--reconnect", ...options);
+interface How {
+  dial?: (openHere: () => Promise<SocketConnection>) => Promise<SocketConnection>;
+  tries?: "always" | "once joined" | "never";
+  sends?: boolean;
+  name?: string;
 }
 
-/** A conversation with a host, and what it reports: events that stay, and a status that changes. */
-function converse(host: Host, dial?: () => Promise<SocketConnection>) {
-  const noted: string[] = [];
-  const shown: string[] = [];
-  const notes = {
-    note: (event: string) => void noted.push(event),
-    status: (activity: string) => void (activity === shown.at(-1) || shown.push(activity)),
+/** A conversation that is read to its end, and never waits for the next try; and what it reports. */
+function converse(port: number, { dial, tries, sends = true, name = "" }: How = {}) {
+  const openHere = () => openConnection({ host: "127.0.0.1", port });
+  const changes = new Watched();
+  const seen = {
+    noted: [] as string[],
+    shown: [] as string[],
+    received: "",
+    lostMs: [0].slice(1),
+    pieces: 0,
   };
-  const connectHere = () => openConnection({ host: "127.0.0.1", port: host.port });
-  const part = { sends: true, name: "" };
-  const at = `127.0.0.1:${host.port}`;
-  const room = new Reconnecting(dial ?? connectHere, part, notes);
-  return { room, noted, shown, at };
+  let skipWait: (() => void) | undefined;
+  const notes = {
+    note: (event: string) => void seen.noted.push(event),
+    status(activity: string, skip?: () => void) {
+      if (activity !== "") seen.shown.push(activity);
+      if (activity.startsWith("retrying")) setImmediate(() => skip?.());
+      else skipWait = skip;
+      changes.changed();
+    },
+    lost: (sinceMs: number) => void seen.lostMs.push(sinceMs),
+  };
+  const part = { sends, name };
+  const room = new Reconnecting(() => dial?.(openHere) ?? openHere(), part, notes, tries);
+  const readAll = async () => {
+    for (let bytes = await room.read(); bytes; bytes = await room.read()) {
+      seen.received += Buffer.from(bytes).toString();
+      seen.pieces++;
+      changes.changed();
+    }
+    return "all went well";
+  };
+  const ended = readAll().catch((error: Error) => error.message);
+  return {
+    room,
+    seen,
+    at: `127.0.0.1:${port}`,
+    /** Resolves to how it ended. */
+    ended,
+    send: (text: string) => room.write(Buffer.from(text)),
+    receives: (text: string) => changes.until(text, () => seen.received.includes(text)),
+    waitsForPerson: () => changes.until("a wait", () => skipWait),
+  };
+}
+
+/** The next guest of a host, to which it sends something and then the end of input. */
+async function dismiss(host: Host, message = ""): Promise<string> {
+  const guest = await host.guest();
+  guest.say(message);
+  guest.endInput();
+  return await guest.hearsAll();
 }
 
 describe("the delay between two tries", () => {
@@ -48,12 +80,25 @@ describe("the delay between two tries", () => {
   });
 
   test("differs from client to client, by up to a half", () => {
-    expect(retryDelayMs(1, 0)).toBe(500);
-    expect(retryDelayMs(1, 0.5)).toBe(750);
-    for (let failures = 0; failures < 12; failures++) {
-      const delay = retryDelayMs(failures);
-      expect(delay).toBeWithin(retryDelayMs(failures, 0), retryDelayMs(failures, 1) + 1);
-    }
+    expect([retryDelayMs(1, 0), retryDelayMs(1, 0.5)]).toEqual([500, 750]);
+    const random = spyOn(Math, "random").mockReturnValue(0.5);
+    expect(retryDelayMs(0)).toBe(375);
+    random.mockRestore();
+  });
+
+  test("begins anew after a connection on which it has joined, and not after a refusal", async () => {
+    const host = await Host.open();
+    const client = converse(host.port);
+    for (let n = 0; n < 4; n++) await dismiss(host, "* room is full\n");
+    await dismiss(host, "bob: hi\n");
+    await host.guest();
+    const waits = client.seen.shown.filter((activity) => activity !== "connecting");
+    const [, , third, fourth, last] = waits;
+    expect([third, last]).toEqual(["retrying in 2 s", "retrying in 1 s"]);
+    expect(fourth).toMatch(/^retrying in [34] s$/);
+    expect(client.seen.noted.slice(0, 2)).toEqual([
+      ...["the server says: room is full", `connected to ${client.at}`],
+    ]);
   });
 });
 
@@ -61,73 +106,65 @@ test.each(["end of input", "reset"])(
   "after %s what is sent goes over the next connection",
   async (how) => {
     const host = await Host.open();
-    const client = startPipe(host.port);
+    const { send, room, seen, ended, at, receives } = converse(host.port);
     const first = await host.guest();
-    client.say("one\n");
+    first.say("bob: hi\n");
+    await send("one\n");
     await first.hears("one\n");
     if (how === "reset") first.reset();
     else first.endInput();
-    await client.printed(how === "reset" ? "lost the connection" : " closed", "stderr");
-    client.say("two\nthree\n");
     const second = await host.guest();
-    await second.hears("two\nthree\n");
-    second.say("heard\n");
-    await client.printed("heard\n");
-    client.endInput();
+    second.say("bob: again\n");
+    await receives("bob: again\n");
+    await send("two\nthree\n");
+    room.endOutput();
     expect(await second.hearsAll()).toBe("two\nthree\n");
     second.endInput();
-    expect(await client.exited).toBe(0);
-    const address = `127.0.0.1:${host.port}`;
-    expect(client.stderr.replace(/ \d s$/m, " 1 s")).toBe(
-      `connected to ${address}\n` +
-        (how === "reset"
-          ? `lost the connection to ${address}: reset by the server\n`
-          : `${address} closed the connection\n`) +
-        `reconnected to ${address} after 1 s\n`,
-    );
+    expect([await ended, seen.received]).toEqual(["all went well", "bob: hi\nbob: again\n"]);
+    expect(seen.noted).toEqual([
+      `connected to ${at}`,
+      how === "reset"
+        ? `lost the connection to ${at}: reset by the server`
+        : `${at} closed the connection`,
+      `reconnected to ${at} after 0 s`,
+    ]);
+    expect(seen.lostMs).toEqual([2000]);
   },
 );
 
-test("it keeps trying while nobody answers, and reports why and when", async () => {
+test("it keeps trying while nobody answers, tells each reason once, and counts what is lost", async () => {
   const host = await Host.open();
   let tries = 0;
-  const { room, noted, shown, at } = converse(host, () =>
-    [1, 2].includes(tries++)
-      ? Promise.reject(new UserError("no luck"))
-      : openConnection({ host: "127.0.0.1", port: host.port }),
-  );
-  const received = room.read();
+  const { send, room, seen, ended, at } = converse(host.port, {
+    dial: (openHere) =>
+      [1, 2].includes(tries++) ? Promise.reject(new UserError("no luck")) : openHere(),
+  });
+  const sent = send("sent\nhalf");
   const first = await host.guest();
-  const sent = room.write(Buffer.from("sent\nhalf"));
-  await first.hears("sent\nhalf");
+  await first.hears("sent\nhalf"); // After half a second, as it was not refused.
   first.endInput();
   const second = await host.guest();
   second.say("received\n");
-  expect(Buffer.from((await received) ?? "").toString()).toBe("received\n");
   expect(await sent).toBe(true);
-  expect(noted).toEqual([
-    ...[`connected to ${at}`, `${at} closed the connection`],
-    ...["a line was cut off; its rest is not sent", "no luck"],
-    expect.stringMatching(RegExp(`^reconnected to ${at} after \\d s$`)),
-  ]);
-  const first3 = shown.filter((line) => !/^retrying in [0-9] s$/.test(line));
-  expect(first3.filter((line) => line !== "")).toEqual(Array(4).fill("connecting"));
-  expect([shown[2], shown.at(-1)]).toEqual(["retrying in 1 s", ""]);
+  await send(" a line, of which nothing comes\n");
   room.endOutput();
-  await second.hearsAll();
+  expect(await second.hearsAll()).toBe("");
   second.endInput();
-  await expect(room.read()).rejects.toThrow("at least 1 line was lost");
+  expect(await ended).toBe("at least 1 line was lost");
+  expect(seen.noted).toEqual([
+    ...[`connected to ${at}`, `${at} closed the connection`],
+    ...["a line was cut off; its rest is not sent", "no luck", `reconnected to ${at} after 0 s`],
+  ]);
+  expect(seen.shown.filter((activity) => activity === "connecting")).toHaveLength(4);
 });
 
 test("nothing that the system has taken is sent twice, nothing else is lost, and lines stay whole", async () => {
-  const lines = Array.from(
-    { length: 400_000 },
-    (_, index) => `line ${index} ${"x".repeat(index % 40)}`,
-  );
+  const lines = Array.from({ length: 400_000 }, (_, n) => `line ${n} ${"x".repeat(n % 40)}`);
   const host = await Host.open();
-  const client = startPipe(host.port, "--send-only");
+  const { send, room, ended, seen } = converse(host.port);
   const first = await host.guest();
-  const input = client.sayAll(Buffer.from(`${lines.join("\n")}\n`));
+  first.say("* ann joined (2 here)\n");
+  const sent = send(`${lines.join("\n")}\n`);
   await first.hearsBytes(1 << 20);
   // So that the system takes only a part of what it is given, some line being cut.
   first.pause();
@@ -135,175 +172,153 @@ test("nothing that the system has taken is sent twice, nothing else is lost, and
   first.endInput();
   first.resume();
   const second = await host.guest();
-  await input;
-  client.endInput();
+  await sent;
+  room.endOutput();
   const [before, after] = await Promise.all([first.hearsAll(), second.hearsAll()]);
   second.endInput();
-  const code = await client.exited;
+  const end = await ended;
 
-  const whole = before
-    .slice(0, before.lastIndexOf("\n") + 1)
-    .split("\n")
-    .slice(0, -1);
-  const cut = before.slice(before.lastIndexOf("\n") + 1);
+  const whole = before.split("\n");
+  const cut = whole.pop();
   const rest = after.split("\n").slice(0, -1);
-  expect(whole.length).toBeGreaterThan(0);
-  expect(rest.length).toBeGreaterThan(0);
+  expect(Math.min(whole.length, rest.length)).toBeGreaterThan(0);
   expect(whole).toEqual(lines.slice(0, whole.length));
   expect(rest).toEqual(lines.slice(lines.length - rest.length));
   expect(whole.length + rest.length).toBe(lines.length - (cut === "" ? 0 : 1));
-  expect(lines[whole.length]).toStartWith(cut);
-  expect(client.stderr.includes("a line was cut off; its rest is not sent")).toBe(cut !== "");
-  expect(code).toBe(cut === "" ? 0 : 1);
+  expect(lines[whole.length]).toStartWith(cut ?? "");
+  expect(seen.noted.includes("a line was cut off; its rest is not sent")).toBe(cut !== "");
+  expect(end).toBe(cut === "" ? "all went well" : "at least 1 line was lost");
+});
+
+test("what came before it has joined is passed on together with what shows that, such as history", async () => {
+  const host = await Host.open();
+  const { receives, seen } = converse(host.port, { name: "ann" });
+  const guest = await host.guest();
+  guest.say("* say your name first (here: bob)\n");
+  await guest.hears("ann\n");
+  guest.say("bob: before\n* end of history\n");
+  await receives("* say your name first (here: bob)\nbob: before\n* end of history\n");
+  expect(seen.pieces).toBe(1);
 });
 
 test("half a line received does not mix with the next", async () => {
   const host = await Host.open();
-  const client = startPipe(host.port);
-  const first = await host.guest();
-  first.say("whole\nhalf a li");
-  first.endInput();
+  const { room, seen, ended, receives } = converse(host.port);
+  await dismiss(host, "whole\nhalf a li");
   const second = await host.guest();
-  second.say("another\nla");
-  second.say("st\nno newline");
-  await client.printed("last\n");
-  client.endInput();
+  for (const part of ["another\nla", "st\nno newline"]) second.say(part);
+  await receives("last\n");
+  room.endOutput();
   await second.hearsAll();
   second.endInput();
-  expect(await client.exited).toBe(0);
-  expect(client.stdout).toBe("whole\nanother\nlast\nno newline");
-  expect(client.stderr).toContain("the line that was being received is lost\n");
+  expect([await ended, seen.received]).toEqual([
+    ...["all went well", "whole\nanother\nlast\nno newline"],
+  ]);
+  expect(seen.noted).toContain("the line that was being received is lost");
 });
 
 test("a person that was idle for too long is back only when a key asks for it", async () => {
   const host = await Host.open();
-  const dial = () => openConnection({ host: "127.0.0.1", port: host.port });
-  const waits = Promise.withResolvers<[activity: string, skip: () => void]>();
-  const lost: number[] = [];
-  const notes = {
-    note() {},
-    status(activity: string, skip?: () => void) {
-      if (skip) waits.resolve([activity, skip]);
-    },
-    lost: (sinceMs: number) => void lost.push(sinceMs),
-  };
-  const first = { connection: await dial(), tries: "once joined" } as const;
-  const room = new Reconnecting(dial, { sends: true, name: "" }, notes, first);
-  const guest = await host.guest();
-  guest.say("bob: hi\n* idle for 5m\n");
-  guest.endInput();
-  await room.read();
-  const more = room.read();
-  const [activity, skip] = await waits.promise;
-  expect([activity, lost]).toEqual(["not connected", [2000]]);
+  const { waitsForPerson, seen, receives } = converse(host.port, { tries: "once joined" });
+  await dismiss(host, "bob: hi\n* idle for 5m\n");
+  const skip = await waitsForPerson();
+  expect([seen.shown.at(-1), seen.lostMs]).toEqual(["not connected", [2000]]);
   skip();
-  const again = await host.guest();
-  again.say("bob: hi again\n");
-  expect(Buffer.from((await more) ?? "").toString()).toBe("bob: hi again\n");
-  room.endOutput();
-  await again.hearsAll();
-  again.endInput();
+  (await host.guest()).say("bob: hi again\n");
+  await receives("bob: hi again\n");
 });
 
-test("after the end of stdin, when all is sent, it does not reconnect", async () => {
+test("a person is asked whether to connect again only once it has joined, or never", async () => {
   const host = await Host.open();
-  const clients = [startPipe(host.port), startPipe(host.port)];
-  const [ended, away] = clients;
-  const guests = [await host.guest(), await host.guest()];
-  ended?.endInput();
-  await Promise.any(guests.map((guest) => guest.hearsAll()));
-  for (const guest of guests) guest.endInput();
-  expect(await ended?.exited).toBe(0);
-  // The other ends its input while there is no connection.
-  await away?.printed("closed the connection", "stderr");
-  away?.endInput();
-  expect(await away?.exited).toBe(0);
+  const early = converse(host.port, { tries: "once joined" });
+  await dismiss(host, "* room is full\n");
+  expect(await early.ended).toBe("the server says: room is full");
+  const never = converse(host.port, { tries: "never" });
+  await dismiss(host, "bob: hi\n");
+  expect(await never.ended).toBe(`${never.at} closed the connection before everything was sent`);
 });
 
-test("if the server's end came before its own, not everything was received there", async () => {
-  const socket = {
-    open(one: Bun.Socket) {
-      one.write("bob: hi\n");
-      one.shutdown();
-    },
-    data() {},
-  };
-  using host = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket });
-  const dial = () => openConnection({ host: "127.0.0.1", port: host.port });
-  const notes = { note() {}, status() {} };
-  const client = new Reconnecting(dial, { sends: true, name: "" }, notes);
-  const said = client.write(Buffer.from("received by nobody\n"));
-  client.endOutput();
-  await client.read();
-  await expect(client.read()).rejects.toThrow(
-    `127.0.0.1:${host.port} closed the connection before everything was sent`,
-  );
-  expect(await said).toBe(true);
+describe("after the end of stdin, when all is sent,", () => {
+  test("a lost connection is the end, and a failure", async () => {
+    const host = await Host.open();
+    for (const away of [false, true]) {
+      let tries = 0;
+      const dial = (openHere: () => Promise<SocketConnection>) =>
+        tries++ === 0 ? openHere() : Promise.reject(new UserError("no luck"));
+      const client = converse(host.port, { dial });
+      const guest = await host.guest();
+      guest.say("bob: hi\n");
+      await client.receives("bob: hi\n");
+      if (!away) {
+        client.room.endOutput();
+        await guest.hearsAll();
+      }
+      guest.reset();
+      if (away) {
+        while (!client.seen.noted.includes("no luck")) await Bun.sleep(1);
+        client.room.endOutput();
+      }
+      const lost = `lost the connection to ${client.at}: reset by the server`;
+      expect(await client.ended).toBe(away ? "no luck" : lost);
+    }
+  });
+
+  test("a server's end that came first shows that not everything was received there", async () => {
+    const socket = {
+      open(one: Bun.Socket) {
+        one.write("bob: hi\n");
+        one.shutdown();
+      },
+      data() {},
+    };
+    using host = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket });
+    const { room, send, ended, at } = converse(host.port);
+    const sent = send("received by nobody\n");
+    room.endOutput();
+    expect(await ended).toBe(`${at} closed the connection before everything was sent`);
+    expect(await sent).toBe(true);
+  });
+
+  testBeside("it still waits for a server that is not there, until it was in a room", async () => {
+    const absent = await Host.open();
+    absent.close();
+    const options = ["--reconnect", "--send-only"];
+    const [service, sender] = [0, 1].map(() => startClient(absent.port, ...options));
+    if (!service || !sender) throw new Error("two were started");
+    sender.say("done\n");
+    const at = `127.0.0.1:${absent.port}`;
+    for (const client of [service, sender]) {
+      client.endInput();
+      await client.printed(`cannot connect to ${at}: connection refused\n`, "stderr");
+    }
+    const host = await Host.open(absent.port);
+    const guests = [await host.guest(), await host.guest()];
+    const sent = await Promise.all(guests.map((guest) => guest.hearsAll()));
+    expect(sent.sort()).toEqual(["", "done\n"]);
+    for (const guest of guests) guest.endInput();
+    for (const client of [service, sender]) {
+      expect(await client.exited).toBe(0);
+      expect(client.stderr).toBe(
+        `cannot connect to ${at}: connection refused\nconnected to ${at}\n`,
+      );
+    }
+  });
 });
 
-test("nothing is sent to a server that ends the connection at once, as a balancer without servers does", async () => {
+test("a client that only receives connects again and again, and is told each reason once", async () => {
   const host = await Host.open();
-  const client = startPipe(host.port);
-  client.say("one\n");
-  const first = await host.guest();
-  first.endInput();
-  expect(await first.hearsAll()).toBe("");
-  const second = await host.guest();
-  await second.hears("one\n");
-  client.endInput();
-  expect(await second.hearsAll()).toBe("one\n");
-  second.endInput();
-  expect(await client.exited).toBe(0);
-});
-
-test("what is sent before there is a server waits for it, also after the end of stdin", async () => {
-  const absent = await Host.open();
-  absent.close();
-  const client = startPipe(absent.port, "--send-only");
-  client.say("done\n");
-  client.endInput();
-  const at = `127.0.0.1:${absent.port}`;
-  await client.printed(`cannot connect to ${at}: connection refused\n`, "stderr");
-  const host = await Host.open(absent.port);
-  const guest = await host.guest();
-  expect(await guest.hearsAll()).toBe("done\n");
-  guest.endInput();
-  expect(await client.exited).toBe(0);
-  expect(client.stderr).toBe(`cannot connect to ${at}: connection refused\nconnected to ${at}\n`);
-});
-
-test("with nothing to send it does not wait for a server that is not there", async () => {
-  const host = await Host.open();
-  host.close();
-  const client = startPipe(host.port, "--quiet");
-  client.endInput();
-  expect(await client.exited).toBe(1);
-  expect(client.stderr).toBe(
-    `linechat-client: cannot connect to 127.0.0.1:${host.port}: connection refused\n`,
-  );
+  const { seen, at, receives } = converse(host.port, { sends: false });
+  for (let n = 0; n < 3; n++) await dismiss(host);
+  (await host.guest()).say("bob: hi\n");
+  await receives("bob: hi\n");
+  expect(seen.noted).toEqual([`${at} closed the connection`, `connected to ${at}`]);
 });
 
 describe("a server that refuses with a message", () => {
-  test("is tried again; what it has not relayed is sent again, once it accepts", async () => {
-    const server = await ServerProgram.start("--max-clients", "2");
-    const [bob, carol] = [await server.join(), await server.join()];
-    const client = startPipe(server.port, "--send-only");
-    client.say("one\ntwo\n");
-    client.endInput();
-    await client.printed("the server says: room is full\n", "stderr");
-    await server.logged(/(refused[^]*){2}/);
-    bob.endInput();
-    expect(await client.exited).toBe(0);
-    await carol.hears("two\n");
-    expect(carol.text).toBe("one\ntwo\n");
-    const at = `127.0.0.1:${server.port}`;
-    expect(client.stderr).toBe(`the server says: room is full\nconnected to ${at}\n`);
-  });
-
-  test("gets each line once, in order, up to what follows later", async () => {
+  test("late, gets each line once, in order, up to what follows later", async () => {
     const host = await Host.open();
-    const client = startPipe(host.port);
-    client.say("one\ntwo\nthr");
+    const { send, room, seen, ended } = converse(host.port);
+    void send("one\ntwo\nthr");
     for (const [greeting, message] of [
       ["", "* room is full\n"],
       // One that has to be told something before it can refuse.
@@ -317,189 +332,74 @@ describe("a server that refuses with a message", () => {
     }
     const guest = await host.guest();
     await guest.hears("one\ntwo\nthr");
-    client.say("ee\n");
-    client.endInput();
+    void send("ee\n");
+    room.endOutput();
     expect(await guest.hearsAll()).toBe("one\ntwo\nthree\n");
     guest.endInput();
-    expect([await client.exited, client.stdout]).toEqual([
-      ...[0, "* room is full\n* say your name first\n* too many connections from 127.0.0.1\n"],
+    expect(await ended).toBe("all went well");
+    expect(seen.received).toBe(
+      "* room is full\n* say your name first\n* too many connections from 127.0.0.1\n",
+    );
+    expect(seen.noted.filter((event) => event === "what was sent is sent again")).toHaveLength(2);
+  });
+
+  test.each(["* the name ann is taken\n", ""])(
+    "or none has not let the client in: nothing is sent, nothing is passed on (%j)",
+    async (message) => {
+      const host = await Host.open();
+      const { send, seen, at, receives } = converse(host.port);
+      const sent = send("ann: is anybody here?\n");
+      for (let tries = 0; tries < 2; tries++) expect(await dismiss(host, message)).toBe("");
+      const guest = await host.guest();
+      guest.say("bob: hi\n");
+      await receives("bob: hi\n");
+      await guest.hears("ann: is anybody here?\n");
+      expect([await sent, seen.received]).toEqual([true, "bob: hi\n"]);
+      const why = message
+        ? "the server says: the name ann is taken"
+        : `${at} closed the connection`;
+      expect(seen.noted).toEqual([why, `connected to ${at}`]);
+    },
+  );
+
+  test("for good, is left alone; and so is one to which no other try would get", async () => {
+    const host = await Host.open();
+    const refused = converse(host.port);
+    await dismiss(host, "* wrong pass phrase\n");
+    expect(await refused.ended).toBe("the server says: wrong pass phrase");
+    const unverified = new UserError("its certificate cannot be verified", { permanent: true });
+    const { ended } = converse(host.port, { dial: () => Promise.reject(unverified) });
+    expect(await ended).toBe(unverified.message);
+  });
+
+  test("a line that is too long: it is lost, and told, and what was not taken yet is sent", async () => {
+    const host = await Host.open();
+    const { send, room, ended, seen } = converse(host.port);
+    void send("far too long");
+    const guest = await host.guest();
+    await guest.hears("far too long");
+    guest.say("* line longer than 9 bytes\n");
+    guest.endInput();
+    const second = await host.guest();
+    void send(" a line\ntwo\n");
+    second.say("bob: hi\n");
+    room.endOutput();
+    expect(await second.hearsAll()).toBe("two\n");
+    second.endInput();
+    expect(await ended).toBe("at least 1 line was lost");
+    expect(seen.noted.slice(1, 3)).toEqual([
+      ...["the server says: line longer than 9 bytes", "what was sent before that is lost"],
     ]);
   });
-
-  test("is asked less and less often, and named once", async () => {
-    const host = await Host.open();
-    const { room, noted, shown, at } = converse(host);
-    const received = (async () => {
-      for (
-        let lines;
-        lines !== "bob: hi\n";
-        lines = Buffer.from((await room.read()) ?? "").toString()
-      );
-    })();
-    for (let refusals = 0; refusals < 3; refusals++) {
-      const guest = await host.guest();
-      guest.say("* room is full\n");
-      guest.endInput();
-    }
-    const guest = await host.guest();
-    const waits = shown.map((activity) => Number(/retrying in (\d+) s/.exec(activity)?.[1] ?? 0));
-    expect(Math.max(...waits)).toBeGreaterThan(1);
-    expect(noted).toEqual(["the server says: room is full"]);
-    guest.say("bob: hi\n");
-    await received;
-    expect(noted).toEqual(["the server says: room is full", `connected to ${at}`]);
-    room.endOutput();
-    await guest.hearsAll();
-    guest.endInput();
-    await room.read();
-  });
-
-  test("after all was sent is asked no sooner", async () => {
-    const host = await Host.open();
-    const { room } = converse(host);
-    const startMs = performance.now();
-    void room.write(Buffer.from("one\n"));
-    room.endOutput();
-    const received = (async () => {
-      while (await room.read());
-    })();
-    for (let refusals = 0; refusals < 2; refusals++) {
-      const guest = await host.guest();
-      expect(await guest.hearsAll()).toBe("one\n");
-      guest.say("* room is full\n");
-      guest.endInput();
-    }
-    const guest = await host.guest();
-    expect(performance.now() - startMs).toBeGreaterThan(retryDelayMs(0, 0) + retryDelayMs(1, 0));
-    expect(await guest.hearsAll()).toBe("one\n");
-    guest.endInput();
-    await received;
-  });
-
-  test("because the name is taken, by a name of any bytes, is tried again", async () => {
-    const server = await ServerProgram.start("--names");
-    const bob = await Peer.connect(server.port, { says: "bob\n" });
-    await server.logged(/joined bob /);
-    const ghost = await Peer.connect(server.port);
-    ghost.say(Buffer.from("äöü🙂\n"));
-    await server.logged(/joined äöü🙂 /);
-    const client = startPipe(server.port, "--send-only", "--name", "äöü🙂");
-    client.say("one\ntwo\n");
-    client.endInput();
-    await client.printed("the server says: the name äöü🙂 is taken\n", "stderr");
-    ghost.endInput();
-    expect(await client.exited).toBe(0);
-    await bob.hears(Buffer.from("äöü🙂: two\n").toString("latin1"));
-    expect(bob.heard.toString()).toEndWith("äöü🙂: one\näöü🙂: two\n");
-  });
-
-  test("has not let the client in: nothing is sent, nothing that it tells is passed on", async () => {
-    const host = await Host.open();
-    const { room, noted, at } = converse(host);
-    const sent = room.write(Buffer.from("ann: is anybody here?\n"));
-    const received = room.read();
-    for (let tries = 0; tries < 2; tries++) {
-      const guest = await host.guest();
-      guest.say("* the name ann is taken\n");
-      guest.endInput();
-      expect(await guest.hearsAll()).toBe("");
-    }
-    const guest = await host.guest();
-    expect(noted).toEqual(["the server says: the name ann is taken"]);
-    guest.say("bob: hi\n");
-    expect(Buffer.from((await received) ?? "").toString()).toBe("bob: hi\n");
-    await guest.hears("ann: is anybody here?\n");
-    expect(await sent).toBe(true);
-    expect(noted).toEqual(["the server says: the name ann is taken", `connected to ${at}`]);
-  });
-
-  test("for good, is left alone", async () => {
-    const folder = newFolder();
-    writeFileSync(join(folder, "right"), "right\n");
-    writeFileSync(join(folder, "wrong"), "wrong\n");
-    const server = await ServerProgram.start("--pass-file", join(folder, "right"));
-    const client = startPipe(server.port, "--quiet", "--pass-file", join(folder, "wrong"));
-    client.say("one\n");
-    expect(await client.exited).toBe(1);
-    expect(client.stderr).toBe("linechat-client: the server says: wrong pass phrase\n");
-  });
-
-  test("a line that is too long: it is lost, and told, and those that were not taken yet are sent", async () => {
-    const server = await ServerProgram.start("--max-line", "20");
-    const bob = await server.join();
-    const client = startPipe(server.port, "--send-only");
-    client.say(`one\n${"x".repeat(30)}`);
-    await client.printed("what was sent before that is lost", "stderr");
-    client.say("xx\ntwo\n");
-    client.endInput();
-    await bob.hears("one\ntwo\n");
-    expect(await client.exited).toBe(1);
-    expect(client.stderr).toContain("\nthe server says: line longer than 20 bytes\n");
-    expect(client.stderr).toEndWith("\nlinechat-client: at least 1 line was lost\n");
-  });
 });
 
-test("a certificate that cannot be verified ends it at once", async () => {
-  const { file } = makeCertificates(newFolder());
-  const pair = ["--tls-cert", file("server.pem"), "--tls-key", file("server.key")];
-  const server = await ServerProgram.start(...pair);
-  const client = startPipe(server.port, "--quiet", "--tls");
-  expect(await client.exited).toBe(1);
-  expect(client.stderr).toStartWith(
-    `linechat-client: cannot connect to 127.0.0.1:${server.port}: its certificate cannot be verified: `,
-  );
-});
-
-test("with --quiet it says nothing of all this", async () => {
+testBeside("with --quiet it says nothing of all this", async () => {
   const host = await Host.open();
-  const client = startPipe(host.port, "--quiet");
+  const client = startClient(host.port, "--reconnect", "--quiet");
   (await host.guest()).endInput();
   const second = await host.guest();
   client.endInput();
   await second.hearsAll();
   second.endInput();
-  expect(await client.exited).toBe(0);
-  expect(client.stderr).toBe("");
+  expect([await client.exited, client.stderr]).toEqual([0, ""]);
 });
-
-terminalTest(
-  "in a terminal one line tells how it goes, typing goes on, and is sent afterwards",
-  async () => {
-    const host = await Host.open();
-    const at = RegExp.escape(`127.0.0.1:${host.port}`);
-    const terminal = await Tmux.start({
-      columns: 90,
-      command: `"${process.execPath}" client.ts --reconnect --name alice 127.0.0.1 ${host.port}`,
-    });
-    const first = await host.guest();
-    await terminal.shows(/^alice:$/m);
-    await terminal.type("one");
-    await terminal.press("Enter");
-    await first.hears("alice: one\n");
-    await terminal.type("half ty");
-    await terminal.shows("half ty");
-    host.close();
-    first.reset();
-    const lost = "the last line you sent may be lost; Up brings it back";
-    const before = `connected to ${at}.*\nalice: one\nlost the connection to ${at}: reset by the server\n${lost}`;
-    await terminal.shows(
-      new RegExp(`^${before}\nretrying in 1 s; Enter to try now\nalice: half ty$`),
-    );
-    await terminal.type("ped");
-    await terminal.press("Enter");
-    const refused = `cannot connect to ${at}: connection refused`;
-    await terminal.shows(
-      new RegExp(`^${before}\n${refused}\n.*\nalice: half typed\nretrying in \\d s; .*\nalice:$`),
-    );
-    await terminal.type("more");
-    const again = await Host.open(host.port);
-    const second = await again.guest();
-    await second.hears("alice: half typed\n");
-    const back = `${before}\n${refused}\nreconnected to ${at} after \\d s`;
-    await terminal.shows(new RegExp(`^${back}\nalice: half typed\nalice: more$`));
-    await terminal.press("Enter");
-    await second.hears("alice: half typed\nalice: more\n");
-    second.say("bob: welcome back\n");
-    await terminal.shows(/bob: welcome back\nalice:$/);
-  },
-);

@@ -1,8 +1,7 @@
 /** TLS at the client's end: what does not match is said in words, and an end has to be proven. */
 
-import { afterAll, describe, expect, test as anyTest } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
-import { connect as connectTcp, createServer as createProxy, type Socket } from "node:net";
 import { createServer, type SecureVersion, type TLSSocket } from "node:tls";
 
 import { connect, type ConnectOptions } from "../../lib/client/connect.ts";
@@ -10,170 +9,177 @@ import type { Connection } from "../../lib/client/connection.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { clientCommand, endAfterEach, Program, runToEnd, ServerProgram } from "../harness.ts";
+import { atEnd, clientCommand, endAfterEach, Program, ServerProgram } from "../harness.ts";
+import { openBetween } from "../harness/between.ts";
 import { Host } from "../harness/host.ts";
 import { testWith } from "../harness/tools.ts";
 
 endAfterEach();
 
-const test = testWith("openssl");
-let certificates: Certificates | undefined;
-afterAll(() => certificates && rmSync(certificates.file(""), { recursive: true }));
-const pem = (name: string) => (certificates ??= makeCertificates()).file(name);
-const read = (name: string) => readFileSync(pem(name), "utf8");
+let certificates: Certificates;
+beforeAll(() => (certificates = makeCertificates()));
+afterAll(() => rmSync(certificates.file(""), { recursive: true }));
+const read = (name: string) => readFileSync(certificates.file(name), "utf8");
+const pair = (name: string) => ({ cert: read(`${name}.pem`), key: read(`${name}.key`) });
 
-const SERVER = () => ({ cert: read("server.pem"), key: read("server.key") });
-const VERSIONS: SecureVersion[] = ["TLSv1.2", "TLSv1.3"];
+const HERE = { host: "127.0.0.1", port: 0 };
 const OPENSSL_SPEAK = /ssl|alert|routines|[A-Z]{4,}_/i;
 
 /** Connects by the name localhost, and trusts the CA. */
 function connectTls(port: number, shows?: string, more: Partial<ConnectOptions> = {}) {
-  const shown = shows && { cert: read(`${shows}.pem`), key: read(`${shows}.key`) };
-  const tls = { ca: read("ca.pem"), ...shown };
+  const tls = { ca: read("ca.pem"), ...(shows && pair(shows)) };
   return connect({ host: "localhost", port, tls, ...more });
 }
 
+/** linechat's own server, in this process. */
+async function listenHere(options: object): Promise<number> {
+  const server = await listen({ ...HERE, ...options });
+  atEnd(() => server.stop(0));
+  return server.port;
+}
+
 /** Reads to the end; returns what came, and how it ended. */
-async function readAll(connection: Connection): Promise<{ heard: string; end: unknown }> {
-  let heard = "";
+async function readAll(connection: Connection): Promise<{ received: string; end: unknown }> {
+  let received = "";
   try {
     for (let some = await connection.read(); some; some = await connection.read())
-      heard += Buffer.from(some).toString();
-    return { heard, end: "in order" };
+      received += Buffer.from(some).toString();
+    return { received, end: "in order" };
   } catch (end) {
-    return { heard, end };
+    return { received, end };
   }
 }
 
-/** Why it does not come to a conversation, at once or soon. */
-async function failure(connecting: Promise<Connection>): Promise<UserError> {
+/** Why it does not come to a conversation, at once or soon: without the place, and for good or not. */
+async function failure(
+  connecting: Promise<Connection>,
+): Promise<[why: string, isForGood: boolean]> {
   const error = await connecting.then(
     async (connection) => (await readAll(connection)).end,
     (why: unknown) => why,
   );
   if (!(error instanceof UserError)) throw new Error(`not a failure of a user's: ${error}`);
   expect(error.message.replace("no TLS close_notify", "")).not.toMatch(OPENSSL_SPEAK);
-  return error;
+  const [, why = ""] =
+    /^(?:cannot connect to|lost the connection to) \S+:\d+: (.*)$/.exec(error.message) ?? [];
+  return [why, error.permanent];
 }
 
-describe("one side speaks TLS, the other does not", () => {
-  anyTest("a server that says nothing to it is given up in time", async () => {
+describe("a server without TLS", () => {
+  test("that sends nothing is given up in time", async () => {
     const host = await Host.open();
-    const { message, code, permanent } = await failure(
-      connect({ host: "127.0.0.1", port: host.port, tls: {}, handshakeMs: 50 }),
-    );
-    host.close();
-    expect([message, code, permanent]).toEqual([
-      `cannot connect to 127.0.0.1:${host.port}: no TLS handshake within 0.05 s; does the server speak TLS?`,
-      "ETIMEDOUT",
-      false,
-    ]);
+    const connecting = connect({ ...HERE, port: host.port, tls: {}, handshakeMs: 50 });
+    const late = "no TLS handshake within 0.05 s; does the server speak TLS?";
+    expect(await failure(connecting)).toEqual([late, false]);
     await (await host.guest()).endOfInput();
   });
 
-  anyTest("a server that says something else does not speak TLS", async () => {
-    const server = await listen({ host: "127.0.0.1", port: 0 });
-    const error = await failure(connect({ host: "127.0.0.1", port: server.port, tls: {} }));
-    await server.stop();
-    expect(error).toMatchObject({
-      message: `cannot connect to 127.0.0.1:${server.port}: it does not speak TLS`,
-      permanent: true,
-    });
+  test("that sends something, such as a server message, does not speak it", async () => {
+    const host = await Host.open();
+    for (const port of [host.port, await listenHere({})]) {
+      const connecting = failure(connect({ ...HERE, port, tls: {} }));
+      if (port === host.port) (await host.guest()).say("220 hello\r\n");
+      expect(await connecting).toEqual(["it does not speak TLS", true]);
+    }
   });
 
-  test("a plain client learns that the server does, and hears nothing of it", async () => {
-    const server = await ServerProgram.start(
-      ...["--tls-cert", pem("server.pem"), "--tls-key", pem("server.key")],
-    );
-    const client = new Program(clientCommand("127.0.0.1", `${server.port}`));
-    client.say("hello, is anybody there?\n");
-    expect([await client.exited, client.stdout, client.stderr]).toEqual([
-      ...[1, ""],
-      `linechat-client: lost the connection to 127.0.0.1:${server.port}: the server speaks TLS; use --tls\n`,
-    ]);
-  });
-
-  test("one that has sent everything is asked, when the server has waited in vain", async () => {
-    const server = await listen({ host: "127.0.0.1", port: 0, tls: SERVER(), arrivalMs: 500 });
-    const connection = await connect({ host: "127.0.0.1", port: server.port });
-    await connection.write("hi\n");
-    connection.endOutput();
-    const { message, permanent } = await failure(Promise.resolve(connection));
-    expect([message, permanent]).toEqual([
-      `lost the connection to 127.0.0.1:${server.port}: reset by the server; does it speak TLS (--tls)?`,
-      false,
-    ]);
-    await server.stop();
+  test("that closes may be one that closes just now", async () => {
+    const host = await Host.open();
+    const connecting = failure(connect({ ...HERE, port: host.port, tls: {} }));
+    (await host.guest()).endInput();
+    const closed = "it closed the connection during the TLS handshake";
+    expect(await connecting).toEqual([closed, false]);
   });
 });
 
+describe("without --tls, a client of a server that speaks it is told to use it,", () => {
+  test.each(["early", "late"])("when it sends lines %s, and it prints nothing", async (when) => {
+    const pem = ["--tls-cert", certificates.file("server.pem")];
+    const server = await ServerProgram.start(...pem, "--tls-key", certificates.file("server.key"));
+    const client = new Program(clientCommand("127.0.0.1", `${server.port}`));
+    if (when === "late") await Bun.sleep(500);
+    client.say("hello, is anybody there?\n");
+    if (when === "early") client.endInput();
+    expect([await client.exited, client.stdout]).toEqual([1, ""]);
+    expect(client.stderr).toMatch(
+      /(the server speaks TLS; use --tls|does it speak TLS \(--tls\)\?)\n$/,
+    );
+  });
+
+  test.each(["", "hi\n"])("when it sends %j, which is no hello of TLS either", async (sent) => {
+    const port = await listenHere({ tls: pair("server"), arrivalMs: 200 });
+    for (const ends of [true, false]) {
+      const connection = await connect({ ...HERE, port });
+      if (sent) await connection.write(sent);
+      if (ends) connection.endOutput();
+      // As if it had taken longer.
+      const later = spyOn(performance, "now").mockReturnValue(performance.now() + 6000);
+      atEnd(() => later.mockRestore());
+      const why = "reset by the server; does it speak TLS (--tls)?";
+      expect(await failure(Promise.resolve(connection))).toEqual([why, false]);
+    }
+  });
+});
+
+test.each([
+  ["server", false, "unable to verify the first certificate; --tls-ca trusts another CA"],
+  ["stranger", true, "self signed certificate; --tls-ca trusts another CA"],
+  ["expired", true, "certificate has expired"],
+  ["other", true, "Hostname/IP does not match certificate's altnames: Host: localhost. "],
+] as const)("a server that cannot be verified receives nothing: %s", async (name, trusted, why) => {
+  let received = "";
+  const socket = { data: (_: Bun.Socket, bytes: Uint8Array) => void (received += bytes) };
+  using server = Bun.listen({ ...HERE, hostname: HERE.host, tls: pair(name), socket });
+  const passPhrase = Buffer.from("open sesame");
+  const more = trusted ? { passPhrase } : { passPhrase, tls: {} };
+  const [told, isForGood] = await failure(connectTls(server.port, undefined, more));
+  expect([told.replace(why, ""), isForGood, received]).toEqual([
+    ...[expect.stringMatching(/^its certificate cannot be verified: /), true, ""],
+  ]);
+  expect(told).toContain(why);
+});
+
+test("certificates that are none are told in words, and the connection is closed", async () => {
+  const host = await Host.open();
+  for (const tls of [{ ca: "none" }, { cert: "none", key: "none" }]) {
+    const [told, isForGood] = await failure(connect({ ...HERE, port: host.port, tls }));
+    expect(told).toBe("its tls: ca and cert have to be PEM, and key the key of cert");
+    expect(isForGood).toBe(true);
+    await (await host.guest()).closed();
+  }
+});
+
 describe("a client certificate is", () => {
-  const ASKS = "it requires a client certificate (--tls-cert, --tls-key)";
+  const REQUIRES = "it requires a client certificate (--tls-cert, --tls-key)";
   const REFUSES = "it does not accept our certificate (--tls-cert)";
   const DOUBTS = "reset by the server; does it accept our certificate (--tls-cert)?";
 
   test("missing, or not accepted, at linechat's own server", async () => {
-    const tls = { ...SERVER(), ca: read("ca.pem") };
-    const server = await listen({ host: "127.0.0.1", port: 0, tls });
-    const lost = `lost the connection to localhost:${server.port}: `;
-    for (const [shows, why, permanent] of [
-      [undefined, ASKS, true],
-      ["stranger", DOUBTS, false],
-      ["expired", DOUBTS, false],
-    ] as const) {
-      const error = await failure(connectTls(server.port, shows));
-      expect([error.message, error.permanent]).toEqual([lost + why, permanent]);
-    }
-    const welcome = await connectTls(server.port, "client");
-    welcome.endOutput();
-    expect(await readAll(welcome)).toEqual({ heard: "", end: "in order" });
-    await server.stop();
+    const port = await listenHere({ tls: { ...pair("server"), ca: read("ca.pem") } });
+    expect(await failure(connectTls(port))).toEqual([REQUIRES, true]);
+    for (const shows of ["stranger", "expired"])
+      expect(await failure(connectTls(port, shows))).toEqual([DOUBTS, false]);
+    const halfClosed = await connectTls(port);
+    halfClosed.endOutput();
+    expect(await failure(Promise.resolve(halfClosed))).toEqual([REQUIRES, true]);
+    const accepted = await connectTls(port, "client");
+    accepted.endOutput();
+    expect(await readAll(accepted)).toEqual({ received: "", end: "in order" });
   });
 
-  test("missing, although the client says nothing and half-closes at once", async () => {
-    const server = await ServerProgram.start(
-      ...["--tls-cert", pem("server.pem"), "--tls-key", pem("server.key")],
-      ...["--tls-ca", pem("ca.pem")],
-    );
-    const at = ["localhost", `${server.port}`];
-    const { code, stderr } = await runToEnd(
-      clientCommand("--tls", "--tls-ca", pem("ca.pem"), ...at),
-    );
-    expect([code, stderr]).toEqual([
-      ...[1, `linechat-client: lost the connection to localhost:${server.port}: ${ASKS}\n`],
-    ]);
-  });
-
-  for (const version of ["tls1_2", "tls1_3"])
-    test(`missing, or not accepted, at openssl s_server -${version}`, async () => {
-      const server = new Program([
-        ...[
-          "openssl",
-          "s_server",
-          "-accept",
-          "127.0.0.1:0",
-          "-verify_return_error",
-          "-Verify",
-          "1",
-        ],
-        ...["-cert", pem("server.pem"), "-key", pem("server.key"), "-CAfile", pem("ca.pem")],
-        `-${version}`,
-      ]);
+  for (const [version, missing] of [
+    ["tls1_2", "it refused the TLS handshake; does it require a client certificate (--tls-cert)?"],
+    ["tls1_3", REQUIRES],
+  ] as const)
+    testWith("openssl")(`missing, or not accepted, at openssl s_server -${version}`, async () => {
+      const how = ["-accept", "127.0.0.1:0", "-verify_return_error", "-Verify", "1"];
+      const files = ["-cert", "server.pem", "-key", "server.key", "-CAfile", "ca.pem"];
+      const found = files.map((word) => (word.startsWith("-") ? word : certificates.file(word)));
+      const server = new Program(["openssl", "s_server", ...how, ...found, `-${version}`]);
       const [, port] = await server.printed(/ACCEPT 127\.0\.0\.1:(\d+)/);
-      const at = `localhost:${port}: `;
-      const missing =
-        version === "tls1_3"
-          ? ASKS
-          : "it refused the TLS handshake; does it require a client certificate (--tls-cert)?";
-      for (const [shows, why] of [
-        [undefined, missing],
-        ["stranger", REFUSES],
-        ["expired", REFUSES],
-      ] as const) {
-        const error = await failure(connectTls(Number(port), shows));
-        expect(error).toMatchObject({ code: "EPROTO", permanent: true });
-        expect(error.message.slice(error.message.indexOf(at) + at.length)).toBe(why);
-      }
+      expect(await failure(connectTls(Number(port)))).toEqual([missing, true]);
+      for (const shows of ["stranger", "expired"])
+        expect(await failure(connectTls(Number(port), shows))).toEqual([REFUSES, true]);
     });
 });
 
@@ -181,132 +187,102 @@ describe("a client certificate is", () => {
 async function between(version: SecureVersion) {
   const accepted = Promise.withResolvers<TLSSocket>();
   const versions = { minVersion: version, maxVersion: version };
-  const server = createServer({ ...SERVER(), ...versions, allowHalfOpen: true }, (socket) => {
+  const server = createServer({ ...pair("server"), ...versions, allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
     accepted.resolve(socket);
   });
-  const client = Promise.withResolvers<Socket>();
-  const proxy = createProxy({ allowHalfOpen: true }, (socket) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port");
-    const onward = connectTcp({ host: "127.0.0.1", port: address.port, allowHalfOpen: true });
-    for (const end of [socket, onward]) end.on("error", () => {});
-    socket.pipe(onward).pipe(socket);
-    client.resolve(socket);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const proxy = await openBetween(typeof address === "object" && address ? address.port : 0);
+  atEnd(() => {
+    proxy.close();
+    server.close();
   });
-  for (const one of [server, proxy])
-    await new Promise<void>((resolve) => one.listen(0, "127.0.0.1", resolve));
-  const address = proxy.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const here = await connectTls(address.port);
-  const [there, wire] = await Promise.all([accepted.promise, client.promise]);
-  return {
-    here,
-    there,
-    wire,
-    end() {
-      for (const socket of [there, wire]) socket.destroy();
-      for (const one of [server, proxy]) one.close();
-    },
-  };
+  const here = await connectTls(proxy.port);
+  const there = await accepted.promise;
+  const [wire] = proxy.wires;
+  if (!wire) throw new Error("no connection");
+  return { here, there, wire: wire.near };
 }
 
-const CUT_OFF = { message: expect.stringContaining("was cut off (no TLS close_notify)") };
+describe.each<[SecureVersion, boolean]>([
+  ["TLSv1.2", false],
+  ["TLSv1.2", true],
+  ["TLSv1.3", false],
+  ["TLSv1.3", true],
+])("over %s, half-closed: %p, an end", (version, halfClosed) => {
+  /** A conversation that has come to its last line. */
+  const start = async (line: string) => {
+    const ends = await between(version);
+    if (halfClosed) ends.here.endOutput();
+    for (const sent of ["first\n", line]) {
+      ends.there.write(sent);
+      expect(Buffer.from((await ends.here.read()) ?? []).toString()).toBe(sent);
+    }
+    return ends;
+  };
 
-for (const version of VERSIONS)
-  for (const halfClosed of [false, true])
-    describe(`over ${version}, ${halfClosed ? "after" : "without"} a half-close, an end`, () => {
-      /** A conversation that has come to its last line. */
-      const start = async (line: string) => {
-        const { here, there, wire, end } = await between(version);
-        if (halfClosed) here.endOutput();
-        there.write("first\n");
-        expect(Buffer.from((await here.read()) ?? []).toString()).toBe("first\n");
-        there.write(line);
-        expect(Buffer.from((await here.read()) ?? []).toString()).toBe(line);
-        return { here, there, wire, end };
-      };
+  test("by close_notify is in order, also of an unfinished line", async () => {
+    const { here, there } = await start("last\n");
+    there.end("more\nrm -rf /");
+    expect(await readAll(here)).toEqual({ received: "more\nrm -rf /", end: "in order" });
+  });
 
-      test("by close_notify is in order", async () => {
-        const { here, there, end } = await start("last\n");
-        there.end("more\n");
-        expect(await readAll(here)).toEqual({ heard: "more\n", end: "in order" });
-        end();
-      });
+  // In TLS 1.3, a record of two bytes looks as long as close_notify.
+  test.each(["last\n", "x\n", "\n"])("without it was cut off: %j", async (line) => {
+    const { here, there, wire } = await start(line);
+    if (line === "last\n") {
+      there.write("whole\nrm -rf /");
+      expect(Buffer.from((await here.read()) ?? []).toString()).toBe("whole\n");
+    }
+    wire.end();
+    const { received, end } = await readAll(here);
+    expect([received, end]).toEqual([
+      "",
+      expect.objectContaining({ code: "ERR_TLS_CUT_OFF", permanent: false }),
+    ]);
+    expect(`${end}`).toContain("was cut off (no TLS close_notify)");
+  });
 
-      // In TLS 1.3, a record of two bytes looks as long as close_notify.
-      test.each(["last\n", "x\n", "\n"])("without it was cut off: %j", async (line) => {
-        const { here, wire, end } = await start(line);
-        wire.end();
-        const { end: why } = await readAll(here);
-        expect(why).toMatchObject({ ...CUT_OFF, code: "ERR_TLS_CUT_OFF", permanent: false });
-        end();
-      });
-
-      test("makes a line of what is unfinished only if it is in order", async () => {
-        for (const isCutOff of [false, true]) {
-          const { here, there, wire, end } = await start("last\n");
-          there.write("whole\nrm -rf /");
-          expect(Buffer.from((await here.read()) ?? []).toString()).toBe("whole\n");
-          if (isCutOff) wire.end();
-          else there.end();
-          const heard = isCutOff ? "" : "rm -rf /";
-          expect(await readAll(here)).toEqual({
-            heard,
-            end: isCutOff ? expect.anything() : "in order",
-          });
-          end();
-        }
-      });
-
-      test("that only looks like it is not in order", async () => {
-        const { here, wire, end } = await start("last\n");
-        const [type, bytes] = version === "TLSv1.3" ? [23, 19] : [21, 26];
-        wire.end(Buffer.from([type, 3, 3, 0, bytes, ...Buffer.alloc(bytes)]));
-        const { end: why } = await readAll(here);
-        expect(why).toMatchObject({ message: expect.stringContaining("damaged") });
-        end();
-      });
-    });
-
-test("a server that is killed has cut it off, and the exit code is 1", async () => {
-  const server = await ServerProgram.start(
-    ...["--tls-cert", pem("server.pem"), "--tls-key", pem("server.key")],
-  );
-  const options = ["--tls", "--tls-ca", pem("ca.pem"), "localhost", `${server.port}`];
-  const client = new Program(clientCommand("--recv-only", ...options));
-  await server.members(1);
-  server.kill("SIGKILL");
-  expect(await client.exited).toBe(1);
-  const why = "the connection was cut off (no TLS close_notify)";
-  expect(client.stderr).toBe(
-    `linechat-client: lost the connection to localhost:${server.port}: ${why}\n`,
-  );
+  test("that only looks like it is not in order", async () => {
+    const { here, wire } = await start("last\n");
+    const [type, bytes] = version === "TLSv1.3" ? [23, 19] : [21, 26];
+    wire.end(Buffer.from([type, 3, 3, 0, bytes, ...Buffer.alloc(bytes)]));
+    expect(`${(await readAll(here)).end}`).toContain("what came was no TLS, or damaged");
+  });
 });
 
-test("every end that linechat's own server makes is in order", async () => {
-  const options = { host: "127.0.0.1", port: 0, tls: SERVER(), lineBytesMax: 100 };
-  const server = await listen({ ...options, clientsMax: 3 });
-  const three = await Promise.all([1, 2, 3].map(() => connectTls(server.port)));
-  const [first, second, third] = three;
+test("every end that linechat's own server makes is in order, but not that of a killed one", async () => {
+  const server = await listen({ ...HERE, tls: pair("server"), lineBytesMax: 100, clientsMax: 3 });
+  const [first, second, third] = [
+    ...[await connectTls(server.port), await connectTls(server.port)],
+    await connectTls(server.port),
+  ];
   if (!first || !second || !third) throw new Error("three were to come");
   const surplus = await connectTls(server.port);
-  expect(await readAll(surplus)).toEqual({ heard: "* room is full\n", end: "in order" });
+  const inOrder = (received: string) => ({ received, end: "in order" });
+  expect(await readAll(surplus)).toEqual(inOrder("* room is full\n"));
   void first.write("x".repeat(1000));
-  const tooLong = { heard: "* line longer than 100 bytes\n", end: "in order" };
-  expect(await readAll(first)).toEqual(tooLong);
+  expect(await readAll(first)).toEqual(inOrder("* line longer than 100 bytes\n"));
   second.endOutput();
-  expect(await readAll(second)).toEqual({ heard: "", end: "in order" });
+  expect(await readAll(second)).toEqual(inOrder(""));
   const stopped = server.stop();
-  expect(await readAll(third)).toEqual({ heard: "", end: "in order" });
+  expect(await readAll(third)).toEqual(inOrder(""));
   for (const one of [surplus, first, third]) one.endOutput();
   await stopped;
+
+  const pem = ["--tls-cert", certificates.file("server.pem")];
+  const killed = await ServerProgram.start(...pem, "--tls-key", certificates.file("server.key"));
+  const member = await connectTls(killed.port);
+  await killed.members(1);
+  killed.kill("SIGKILL");
+  const cutOff = "the connection was cut off (no TLS close_notify)";
+  expect(await failure(Promise.resolve(member))).toEqual([cutOff, false]);
 });
 
 test("close has its deadline over TLS, too", async () => {
-  const { here, wire, end } = await between("TLSv1.3");
+  const { here, wire } = await between("TLSv1.3");
   const gone = new Promise((resolve) => wire.once("close", resolve));
   await here.close(20);
   await gone;
-  end();
 });

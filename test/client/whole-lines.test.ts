@@ -1,7 +1,15 @@
+/** Lines stay whole: received in pieces; sent over connections that come and go, in a simulation of these. */
+
 import { expect, test } from "bun:test";
 
-import { WholeLines } from "../../lib/client/whole-lines.ts";
+import { disconnectOf } from "../../lib/client/conversation.ts";
+import { Outgoing, WholeLines } from "../../lib/client/whole-lines.ts";
+import { DISCONNECTS, REFUSALS } from "../../lib/program/server-messages.ts";
+import { forSeeds } from "../harness/seeds.ts";
+import type { Random } from "../simulation/random.ts";
 
+const TOO_LONG = disconnectOf(`* ${DISCONNECTS.lineLongerThan("12")}`);
+const REFUSED = disconnectOf(`* ${REFUSALS.roomIsFull}`);
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
 
 test("lines come out whole, wherever the chunks are cut", () => {
@@ -22,4 +30,129 @@ test("a line that is too long to be kept is passed on in parts", () => {
   const half = "x".repeat(1 << 19);
   const runs = [half, `${half}y`, "f\ng"].map((chunk) => text(lines.push(Buffer.from(chunk))));
   expect([...runs, text(lines.end())]).toEqual([undefined, `${half}${half}y`, "f\n", "g"]);
+});
+
+/** One connection: what it takes. */
+function take(outgoing: Outgoing, bytesMax = Infinity): string {
+  let taken = "";
+  for (let [next] = outgoing.pending; next && bytesMax > 0; [next] = outgoing.pending) {
+    const bytes = next.subarray(0, bytesMax);
+    taken += Buffer.from(bytes).toString();
+    bytesMax -= bytes.length;
+    outgoing.taken(bytes.length);
+  }
+  return taken;
+}
+
+const add = (outgoing: Outgoing, sent: string) => outgoing.add(Buffer.from(sent));
+
+const AGAIN = "what was sent is sent again";
+const LOST = "what was sent before that is lost";
+const CUT = "a line was cut off; its rest is not sent";
+
+test.each<[string, string, typeof REFUSED, string, [string | undefined, string, number]]>([
+  ["all, if it was refused", "one\nhalf", REFUSED, " a line\n", [AGAIN, "one\nhalf a line\n", 0]],
+  ["nothing, if nothing was", "", REFUSED, "one\n", [undefined, "one\n", 0]],
+  ["nothing that may have been relayed", "one\n", undefined, "two\n", [undefined, "two\n", 0]],
+  ["not the rest of a line", "one\nhalf", undefined, " a line\ntwo\n", [CUT, "two\n", 1]],
+  ["nothing of a line too long", "far too long", TOO_LONG, ", is it\ntwo\n", [LOST, "two\n", 1]],
+  ["nothing of more than is kept", "x\n".repeat(5 << 20), REFUSED, "two\n", [LOST, "two\n", 1]],
+])(
+  "of what a lost connection has taken is sent again: %s",
+  (_, sent, disconnect, more, expected) => {
+    const outgoing = new Outgoing();
+    const bytes = Buffer.from(sent);
+    outgoing.connected();
+    outgoing.add(bytes);
+    take(outgoing);
+    bytes.fill("x"); // Its memory is used for other things by now.
+    const loss = outgoing.lost(disconnect);
+    // The rest comes in two pieces.
+    for (const piece of [more.slice(0, 3), more.slice(3)]) add(outgoing, piece);
+    outgoing.connected();
+    expect([loss, take(outgoing), outgoing.lostLines]).toEqual(expected);
+  },
+);
+
+test("the last line needs no LF, and is not cut off by the end", () => {
+  const outgoing = new Outgoing();
+  outgoing.connected();
+  add(outgoing, "one");
+  outgoing.end();
+  expect([outgoing.isDone, take(outgoing), outgoing.isDone]).toEqual([false, "one", true]);
+  expect([outgoing.lost(), outgoing.lostLines]).toEqual([undefined, 0]);
+});
+
+/** One simulated life. */
+class World {
+  readonly #random: Random;
+  readonly #lines: string[];
+  readonly #lineBytesMax: number;
+  readonly #outgoing = new Outgoing();
+  #input: string;
+  /** What the server has received, in order. */
+  readonly #received: string[] = [];
+  /** Whether bytes were lost that the system had taken, in a way that no client can know of. */
+  #vanished = false;
+
+  constructor(random: Random) {
+    this.#random = random;
+    this.#lineBytesMax = random.pick([12, 25, 1000]);
+    this.#lines = Array.from({ length: random.below(30) }, (_, index) => {
+      return `${index} ${"x".repeat(random.below(30))}`;
+    });
+    this.#input = this.#lines.map((line) => `${line}\n`).join("");
+    if (random.chance(300)) this.#input = this.#input.slice(0, -1);
+  }
+
+  run(): void {
+    while (!this.#outgoing.isDone) this.#connection();
+    // Whole lines, each at most once, in order.
+    const at = this.#received.map((line) => this.#lines.indexOf(line));
+    expect(at).toEqual([...new Set(at)].sort((one, other) => one - other));
+    expect(at).not.toContain(-1);
+    const lost = this.#lines.length - this.#received.length;
+    if (this.#vanished) expect(lost).toBeGreaterThanOrEqual(this.#outgoing.lostLines);
+    else expect(lost).toBe(this.#outgoing.lostLines);
+  }
+
+  #connection(): void {
+    const random = this.#random;
+    const outgoing = this.#outgoing;
+    const isFull = random.chance(400);
+    outgoing.connected();
+    let wire = "";
+    for (let steps = random.pick([1000, 20, 5, 0]); steps > 0 && !outgoing.isDone; steps--) {
+      if (outgoing.pending.length === 0) {
+        const piece = this.#input.slice(0, random.between(1, 60));
+        this.#input = this.#input.slice(piece.length);
+        if (piece === "") outgoing.end();
+        else add(outgoing, piece);
+      }
+      wire += take(outgoing, random.between(1, 30));
+    }
+    outgoing.lost(isFull ? REFUSED : this.#receive(wire));
+  }
+
+  /** The server receives what was sent, or a part of that; then it goes, perhaps with a message. */
+  #receive(wire: string) {
+    const vanishes = !this.#outgoing.isDone && this.#random.chance(300);
+    const arrived = vanishes ? wire.slice(0, this.#random.below(wire.length + 1)) : wire;
+    const lines = arrived.split("\n");
+    const rest = lines.pop() ?? "";
+    const bytesMax = this.#lineBytesMax;
+    const tooLong = lines.findIndex((line) => line.length + 1 > bytesMax);
+    this.#received.push(...(tooLong < 0 ? lines : lines.slice(0, tooLong)));
+    if (tooLong >= 0 || rest.length >= bytesMax) {
+      this.#vanished = true;
+      return disconnectOf(`* ${DISCONNECTS.lineLongerThan(`${bytesMax}`)}`);
+    }
+    if (rest !== "" && this.#outgoing.isDone) this.#received.push(rest);
+    this.#vanished ||= arrived !== wire;
+    return undefined;
+  }
+}
+
+test("each line arrives at most once, in order, and is lost only if it is told or cannot be known", () => {
+  forSeeds(1000, (random) => new World(random).run());
 });

@@ -42,11 +42,9 @@ class Chatter {
     expect(Buffer.from(value).toString()).toBe("done\n");
   }
 
-  /** Waits for its end; returns its code and the time that took, in ms. */
-  async ends(): Promise<{ code: number; ms: number }> {
-    const startMs = performance.now();
-    const code = await this.#process.exited;
-    return { code, ms: performance.now() - startMs };
+  /** Waits for its end; returns its code. */
+  ends(): Promise<number> {
+    return this.#process.exited;
   }
 }
 
@@ -78,7 +76,7 @@ describe("a stderr that nobody reads", () => {
       expect(dropped).toBeGreaterThan(80_000);
       await program.does("write 3");
       await program.does("exit 0");
-      expect((await program.ends()).code).toBe(0);
+      expect(await program.ends()).toBe(0);
       expect(expectAccountedFor(first + (await fifo.reads()), 100_003)).toBe(dropped);
     });
 
@@ -94,9 +92,7 @@ describe("a stderr that nobody reads", () => {
     const program = new Chatter(new Fifo().writer());
     await program.does("write 20000");
     await program.does(`${verb} 0`);
-    const { code, ms } = await program.ends();
-    expect(code).toBe(verb === "exit" ? 0 : 1);
-    expect(ms).toBeLessThan(2000);
+    expect(await program.ends()).toBe(verb === "exit" ? 0 : 1);
   });
 });
 
@@ -110,20 +106,16 @@ test("a reader that reads gets everything, also what was written just before the
   expect(expectAccountedFor(log.replace("chatter: no more\n", ""), 1001)).toBe(0);
 });
 
-test.each(["2>&-", "2>/dev/full", "2>/dev/null"])("with %s the program goes on", async (how) => {
-  const program = new Chatter(how);
-  for (let round = 0; round < 5; round++) await program.does("write 20000");
-  await program.does("exit 0");
-  expect((await program.ends()).code).toBe(0);
-});
-
-test("when its reader goes away the program goes on", async () => {
-  const fifo = new Fifo();
-  const program = new Chatter(fifo.writer());
-  await program.does("write 20000");
-  await fifo.reads("event 0 ");
-  fifo.close();
-  for (let round = 0; round < 5; round++) await program.does("write 20000");
-  await program.does("exit 0");
-  expect((await program.ends()).code).toBe(0);
-});
+test.each(["2>&-", "2>/dev/full", "its reader goes away"])(
+  "with %s the program goes on",
+  async (how) => {
+    const fifo = new Fifo();
+    const program = new Chatter(how.startsWith("2") ? how : fifo.writer());
+    await program.does("write 20000");
+    if (!how.startsWith("2")) await fifo.reads("event 0 ");
+    fifo.close();
+    for (let round = 0; round < 5; round++) await program.does("write 20000");
+    await program.does("exit 0");
+    expect(await program.ends()).toBe(0);
+  },
+);

@@ -7,31 +7,25 @@ function record(type: number, bytes: number): Buffer {
   return Buffer.from([type, 3, 3, bytes >> 8, bytes & 0xff, ...Buffer.alloc(bytes, 23)]);
 }
 
-/** Whether it ended in order, its records having come together, and so much having been read. */
-function endsInOrder(records: Buffer[], decrypted: number): boolean {
+test.each<[string, Buffer[], number, boolean]>([
+  ["no record is no end", [], 0, false],
+  ["nor is a part of one", [record(23, 19).subarray(0, 23)], 0, false],
+  ["an alert of TLS 1.2 is told by its type", [record(23, 300), record(21, 26)], 276, true],
+  ["it is the last record", [record(21, 26), record(23, 300)], 276, false],
+  [
+    "one of TLS 1.3 is two bytes that nobody has read",
+    [record(23, 300), record(23, 19)],
+    283,
+    true,
+  ],
+  ["two that were read are data", [record(23, 300), record(23, 19)], 285, false],
+  ["data of two bytes may come with it", [record(23, 19), record(23, 19)], 2, true],
+  ["or without", [record(23, 19), record(23, 19)], 4, false],
+])("%s", (_, records, decrypted, isInOrder) => {
   const watch = new TlsRecords();
   watch.received(Buffer.concat(records));
-  if (decrypted > 0) watch.decrypted(decrypted);
-  return watch.endedInOrder;
-}
-
-test("a connection without a record, or within one, has not ended in order", () => {
-  expect(new TlsRecords().endedInOrder).toBe(false);
-  for (let end = 1; end < 24; end++)
-    expect(endsInOrder([record(23, 19).subarray(0, end)], 0)).toBe(false);
-  expect(endsInOrder([record(23, 19)], 0)).toBe(true);
-});
-
-test("an alert in the clear, as of TLS 1.2, is told by its type", () => {
-  expect(endsInOrder([record(23, 300), record(21, 26)], 276)).toBe(true);
-  expect(endsInOrder([record(21, 26), record(23, 300)], 276)).toBe(false);
-});
-
-test("in TLS 1.3, a record of two bytes is an alert if nobody has read them", () => {
-  expect(endsInOrder([record(23, 300), record(23, 19)], 283)).toBe(true);
-  expect(endsInOrder([record(23, 300), record(23, 19)], 285)).toBe(false);
-  expect(endsInOrder([record(23, 19), record(23, 19)], 2)).toBe(true);
-  expect(endsInOrder([record(23, 19), record(23, 19)], 4)).toBe(false);
+  watch.decrypted(decrypted);
+  expect(watch.endedInOrder).toBe(isInOrder);
 });
 
 test("records may come in any pieces", () => {

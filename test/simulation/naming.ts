@@ -73,7 +73,7 @@ export class Naming {
     const { seen } = this.#state;
     if (!isName(name)) {
       seen.noNames++;
-      if (seat.certificate) return "the certificate is for nobody: its common name is not one word";
+      if (seat.certificate) return "certificate has no usable name";
       return "a name is one word of 1 to 32 characters without a colon";
     }
     const owner = this.#owner(name);

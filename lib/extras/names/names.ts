@@ -6,8 +6,15 @@
  */
 
 import type { Arrival, Door } from "../../doors/door.ts";
-import { isName, NAME_LENGTH_MAX, nameKey } from "../../program/name.ts";
-import { askForName, DISCONNECTS, LASTING, REFUSALS } from "../../program/server-messages.ts";
+import {
+  askForName,
+  DISCONNECTS,
+  isName,
+  LASTING,
+  NAME_LENGTH_MAX,
+  nameKey,
+  REFUSALS,
+} from "../../program/server-messages.ts";
 import { formatTime } from "../../program/units.ts";
 import type { Extra } from "../../room/extra.ts";
 import type { Lines } from "../../room/fair-queue.ts";

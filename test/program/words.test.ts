@@ -1,0 +1,103 @@
+/** What a person writes and reads: sizes, times, ports, addresses, and errors in words. */
+
+import { expect, test } from "bun:test";
+
+import { parsePort } from "../../lib/program/command-line.ts";
+import { formatAddress, hasVanished, splitAddress, within } from "../../lib/program/network.ts";
+import { fileMode } from "../../lib/program/option-values.ts";
+import { explain, failed, quote, usageError, UserError } from "../../lib/program/system-errors.ts";
+import { formatSize, formatTime, parseSize, parseTimeMs } from "../../lib/program/units.ts";
+
+test("sizes take K, M and G as powers of 1024, in either case, and are shown so", () => {
+  const sizes = { "0": 0, "1000": 1000, "1K": 1024, "64K": 65_536, "8M": 8 << 20, "2G": 2 ** 31 };
+  for (const [text, bytes] of Object.entries(sizes))
+    expect([parseSize(text), parseSize(text.toLowerCase()), formatSize(bytes)]).toEqual([
+      ...[bytes, bytes, text],
+    ]);
+  for (const wrong of ["", "K", "-1", "1.5M", "8MB", "0x10", " 1", "1 K", "١", "9".repeat(16)])
+    expect(parseSize(wrong)).toBeUndefined();
+});
+
+test("times take ms, s, m and h, a bare number being seconds, and are shown so", () => {
+  const times = { "0ms": 0, "1500ms": 1500, "10s": 10_000, "5m": 300_000, "2h": 7_200_000 };
+  for (const [text, ms] of Object.entries(times))
+    expect([parseTimeMs(text), formatTime(ms)]).toEqual([ms, text]);
+  expect(["0", "10", "1.5s"].map(parseTimeMs)).toEqual([0, 10_000, 1500]);
+  for (const wrong of ["", "s", "-1s", "10 s", "1d", "1h30m", ".5s", "1.s", "Infinity", "1e3"])
+    expect(parseTimeMs(wrong)).toBeUndefined();
+});
+
+test("ports and modes are whole numbers in their range, a mode with or without the 0 of C", () => {
+  expect([parsePort("0"), parsePort("65535")]).toEqual([0, 65_535]);
+  for (const wrong of ["", "65536", "http", "80.5", "0x50", "99999999999999999999"])
+    expect(() => parsePort(wrong)).toThrow(`not ${quote(wrong)}`);
+  const read = (text: string) => fileMode("").parse(text, undefined);
+  expect(["660", "0660", "000"].map(read)).toEqual([0o660, 0o660, 0]);
+  for (const wrong of ["", "66", "6600", "00660", "0x660", "668", "u+rw"])
+    expect(read(wrong)).toBeUndefined();
+});
+
+test("an address with its port has IPv6 in brackets, IPv4 in disguise as IPv4; and is taken apart again", () => {
+  expect(formatAddress("::ffff:203.0.113.9", 80)).toBe("203.0.113.9:80");
+  for (const [host, port, text] of [
+    ["203.0.113.9", "51234", "203.0.113.9:51234"],
+    ["fe80::1%eth0", "1", "[fe80::1%eth0]:1"],
+    ["example.org", "80", "example.org:80"],
+  ] as const)
+    expect([formatAddress(host, Number(port)), splitAddress(text)]).toEqual([text, { host, port }]);
+  for (const [text, host, port] of [
+    ["localhost", "localhost", undefined],
+    ["[::1]", "::1", undefined],
+    ["fe80::1%eth0", "fe80::1%eth0", undefined],
+    [":80", "", "80"],
+    ["localhost:", "localhost", ""],
+    ["[::1", "[::1", undefined],
+    ["a:b:c", "a:b:c", undefined],
+  ] as const)
+    expect(splitAddress(text)).toEqual({ host, port });
+});
+
+test("what is quoted stays on one line and short", () => {
+  expect(quote('a\n"b"')).toBe('"a\\n\\"b\\""');
+  expect(quote("x".repeat(1000)).length).toBeLessThan(70);
+});
+
+const failure = (code: string, message: string) => Object.assign(new Error(message), { code });
+
+test("a known code has the system's words, what it means in a place goes first; an unknown one is shown once", () => {
+  const error = failure("ENOENT", "ENOENT: no such file or directory, open 'x'");
+  expect(explain(error)).toBe("no such file or directory");
+  expect(explain(error, { ENOENT: "no such socket" })).toBe("no such socket");
+  expect(explain(failure("EODD", "Failed to connect"))).toBe("Failed to connect (EODD)");
+  expect(explain(failure("EODD", "EODD: odd, read"))).toBe("EODD: odd, read");
+  expect([explain(new Error("odd")), explain("odd")]).toEqual(["odd", "odd"]);
+});
+
+test("an error of a user tells its code, whether to try again, and the exit code", () => {
+  const cause = failure("ECONNREFUSED", "connect");
+  const why = { name: "UserError", message: "it: connection refused", exitCode: 1 };
+  expect(failed("it", cause)).toMatchObject({ ...why, cause, code: cause.code, permanent: false });
+  const bare = new UserError("odd");
+  expect([bare.code, "cause" in bare]).toEqual(["", false]);
+  expect(failed("it", new UserError("odd", { code: "EODD", permanent: true }))).toMatchObject({
+    ...{ message: "it: odd", code: "EODD", permanent: true },
+  });
+  expect(usageError("odd")).toMatchObject({ exitCode: 2, permanent: true });
+});
+
+test("what takes too long is an error that names the time", async () => {
+  const never = within(20, new Promise(() => {}), (time) => `nothing ${time}`);
+  await expect(never).rejects.toMatchObject({
+    message: "nothing within 0.02 s",
+    code: "ETIMEDOUT",
+  });
+  expect(await within(60_000, Promise.resolve("there"), String)).toBe("there");
+});
+
+test("what is no TCP connection, or a living one, has not vanished", async () => {
+  const socket = { data() {} };
+  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+  const living = await Bun.connect({ hostname: "127.0.0.1", port: listener.port, socket });
+  for (const one of [living, { fd: 0 }, { fd: -1 }, {}]) expect(hasVanished(one)).toBe(false);
+  living.terminate();
+});
