@@ -8,8 +8,7 @@ import { expect, test } from "bun:test";
 
 import { protocolOf } from "../lib/doors/first-bytes.ts";
 import { firstBytes } from "../lib/extras/first-bytes.ts";
-import { NamedLines } from "../lib/extras/names/named-lines.ts";
-import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
+import { NamedLines, names, PREFIX_BYTES_MAX } from "../lib/extras/names.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/name.ts";
 import { formatAddress, unmapAddress } from "../lib/program/network.ts";

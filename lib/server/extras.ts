@@ -107,9 +107,9 @@ export const EXTRAS = {
         "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
       ),
     },
-    load: async (settings: import("../extras/names/names.ts").NamesSettings, context) =>
+    load: async (settings: import("../extras/names.ts").NamesSettings, context) =>
       settings.names &&
-      (await import("../extras/names/names.ts")).names(context, settings.lineBytesMax),
+      (await import("../extras/names.ts")).names(context, settings.lineBytesMax),
   }),
   history: entry({
     options: {

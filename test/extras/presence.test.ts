@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { history } from "../../lib/extras/history.ts";
-import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
+import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
