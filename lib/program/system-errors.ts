@@ -17,6 +17,10 @@ export class UserError extends Error {
   /** What the program ends with: 2 for a mistake on its command line, else 1, the default. */
   readonly exitCode: 1 | 2;
 
+  static {
+    this.prototype.name = "UserError";
+  }
+
   constructor(message: string, details: Partial<Omit<UserError, "message" | "name">> = {}) {
     const { cause, code = codeOf(cause), permanent = false, exitCode = 1 } = details;
     super(message, cause === undefined ? {} : { cause });
@@ -42,6 +46,12 @@ export function checkRange(option: string, value: unknown, min: number, max = In
   if (typeof value === "number" && isKind && value >= min && value <= max) return;
   const range = max === Infinity ? `from ${min} on` : `from ${min} to ${max}`;
   throw new UserError(`${option} is a ${kind} ${range}, not ${value}`, { permanent: true });
+}
+
+/** Checks what a program gives; throws a `UserError` that names the option, unless it is a function. */
+export function checkFunction(option: string, value: unknown): void {
+  if (typeof value !== "function")
+    throw new UserError(`${option} is a function, not ${value}`, { permanent: true });
 }
 
 /**

@@ -108,8 +108,7 @@ export const EXTRAS = {
       ),
     },
     load: async (settings: import("../extras/names.ts").NamesSettings, context) =>
-      settings.names &&
-      (await import("../extras/names.ts")).names(context, settings.lineBytesMax),
+      settings.names && (await import("../extras/names.ts")).names(context, settings.lineBytesMax),
   }),
   history: entry({
     options: {

@@ -168,9 +168,9 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "one that joins after a sum has begun is told of before it": ["if (!hasMore() && ", "if ("],
     "a sum is told while notices before it wait": ["if (sender.isWaiting || ", "if ("],
     "a sum leaves out those that have left": ["more.joined + more.left > 0;", "more.joined > 0;"],
-    "a sum is told again and again": ["    more = { joined: 0, left: 0 };\n", ""],
+    "a sum is told again and again": ["        more = { joined: 0, left: 0 };\n", ""],
     "nobody tells what could not be told at once": [
-      "return hasMore() ? mayAddAtMs() : NEVER;",
+      "return hasMore() ? nextAtMs() : NEVER;",
       "return NEVER;",
     ],
     "a notice that waits is not counted in how many there may be": [
@@ -208,11 +208,11 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "else if (lines.isHeldBack) dueAtMs",
     ],
     "what a sender over its rate has sent is held back when it goes": [
-      "return this.#rate.room.isStopping || this.member.isLeaving;",
-      "return this.#rate.room.isStopping;",
+      "return room.isStopping || this.member.isLeaving;",
+      "return room.isStopping;",
     ],
     "a stop does not end the rates": [
-      "return this.#rate.room.isStopping || this.member.isLeaving;",
+      "return room.isStopping || this.member.isLeaving;",
       "return this.member.isLeaving;",
     ],
     "a token bucket has no bottom": [
