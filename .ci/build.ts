@@ -27,7 +27,7 @@ const command = {
   operands: [],
   options: {
     all: flag("for Linux, musl, macOS and Windows instead of this system, with SHA256SUMS"),
-    outdir: text("folder")("where to put them (default dist)", join(ROOT, "dist")),
+    outdir: text("folder")("where to put them", join(ROOT, "dist")),
   },
   examples: [
     ["bun run build", "dist/linechat-server and dist/linechat-client"],

@@ -25,8 +25,6 @@ endAfterEach();
 
 const DAY_MS = 86_400_000;
 const HERE = { host: "127.0.0.1", port: 0 };
-const BUFFER =
-  "size of the shared log: how far the slowest reader may lag before senders are paused";
 
 /** A default that has a size or a time. */
 interface Default {
@@ -44,17 +42,13 @@ const DEFAULTS: Record<string, Default> = {
   "the log": {
     value: 8 << 20,
     option: "buffer",
-    told: [
-      ["lib/server/options.ts", `${BUFFER} (default 8M)`],
-      ["lib/room/room.ts", "senders are paused, in bytes up to 2 GiB; 8 MiB by default"],
-    ],
+    told: [["lib/room/room.ts", "senders are paused, in bytes up to 2 GiB; 8 MiB by default"]],
     inFact: () => openRoom().room.log.freeBytes,
   },
   "the longest line": {
     value: 64 << 10,
     option: "max-line",
     told: [
-      ["lib/server/options.ts", "longest line accepted (default 64K)"],
       ["lib/room/room.ts", "its LF included, at most the log; 64 KiB by default"],
       ["README.md", "line longer than 65536 bytes"],
     ],
@@ -63,10 +57,7 @@ const DEFAULTS: Record<string, Default> = {
   "the time for a slow reader": {
     value: 10_000,
     option: "patience",
-    told: [
-      ["lib/server/options.ts", "takes less than 64K in this time (default 10s)"],
-      ["lib/room/room.ts", "may take for 64 KiB, in ms up to a day; 10 s by default"],
-    ],
+    told: [["lib/room/room.ts", "may take for 64 KiB, in ms up to a day; 10 s by default"]],
     inFact() {
       const { join, pass, left } = openRoom();
       const ann = join("ann");

@@ -48,8 +48,8 @@ const command = {
   operands: [],
   options: {
     minutes: minutesOption,
-    listeners: whole("steady members that only listen (default 500)", 500),
-    seed: whole("the seed of the faults (default: the time)", Date.now()),
+    listeners: whole("steady members that only listen", 500),
+    seed: whole("the seed of the faults", Date.now()),
     redis: flag("three servers that share a room, and what happens to their Redis"),
   },
   examples: [["bun run soak --minutes 15", "a quarter of an hour"]],

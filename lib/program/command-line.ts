@@ -17,6 +17,8 @@ export interface Option<Value> {
   expects?: string;
   /** What the option does, for the help, with its default as `(default 64K)`. */
   help: string;
+  /** Under which heading of the help it is; "Options" by default. */
+  heading?: string;
   default: Value;
   /** Reads a value, told the one it had before; undefined when the text does not fit. */
   parse(text: string, before: Value): Value | undefined;
@@ -40,6 +42,8 @@ export interface Command<Options extends Table = Table> {
   /** Turns what was given into operands, such as `localhost:8080` into two; throws a `UserError`. */
   readOperands?(given: readonly string[]): readonly string[];
   options: Options;
+  /** The headings of the help, in order; those of options that are not here come after them. */
+  headings?: readonly string[];
   /** What to try first: command and what it does. */
   examples: readonly (readonly [command: string, meaning: string])[];
 }
@@ -54,16 +58,27 @@ export function flag(help: string): Option<boolean> {
 
 /**
  * A kind of option that takes a value: what that is called, what it has to be, and how it is read.
- * One that is not given is undefined, unless there is something else that it is then.
+ * One that is not given is undefined, unless it has a default, which its help shows then.
+ *
+ * @param format writes a value as `parse` reads it
  */
 export function kind<Value>(
   takes: string,
   expects: string,
   parse: Option<Value | undefined>["parse"],
+  format: (value: Value) => string = String,
 ) {
-  return <None extends Value | undefined>(help: string, initial?: None): Option<Value | None> =>
+  return <None extends Value | undefined>(text: string, initial?: None): Option<Value | None> => {
+    const help = initial === undefined ? text : `${text} (default ${format(initial)})`;
     // Left out, it is undefined, and then None has that.
-    ({ takes, expects, help, default: initial as None, parse });
+    return { takes, expects, help, default: initial as None, parse };
+  };
+}
+
+/** Puts options under a heading of the help. */
+export function under<Options extends Table>(heading: string, options: Options): Options {
+  for (const option of Object.values(options)) option.heading = heading;
+  return options;
 }
 
 /** Text that is taken as it is, unless it is empty. */
@@ -82,7 +97,7 @@ export function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
 ): { print: string } | { options: Values<Options>; operands: string[] } {
-  const own = { help: flag("show this"), version: flag("show the version") };
+  const own = under("Help", { help: flag("show this"), version: flag("show the version") });
   const table: Table = { ...command.options, ...own };
   const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
   const { tokens } = parseArgs({
@@ -179,28 +194,32 @@ function parseValue({ takes, expects, parse }: Option<unknown>, before: unknown,
 }
 
 /** What `--help` prints. */
-function formatHelp({ name, summary, operands, instead, examples }: Command, table: Table): string {
+function formatHelp(command: Command, table: Table): string {
+  const { name, summary, operands, instead, headings = [], examples } = command;
   const left = (option: string) => {
     const takes = table[option]?.takes;
     return `--${option}${takes ? ` <${takes}>` : option === "help" ? ", -h" : ""}`;
   };
-  const rows = Object.entries(table).map(([option, { help }]) => [left(option), help] as const);
+  const sections = new Map(headings.map((heading) => [heading, [] as [string, string][]]));
+  for (const [option, { heading = "Options", help }] of Object.entries(table))
+    sections.getOrInsert(heading, []).push([left(option), help]);
+  const options = [...sections].map(([heading, rows]) => `${heading}:\n${formatRows(rows)}`);
   const usages = [operands.map((operand) => `<${operand}>`).join(" ")];
   if (instead !== undefined) usages.push(left(instead));
   return [
     usages.map((usage) => `${name} [options] ${usage}`).join("\n"),
     Bun.wrapAnsi(summary, 80),
-    `Options:\n${formatRows(rows)}`,
-    `Examples:\n${formatRows(examples)}`,
+    options.join("\n"),
+    `Examples:\n${formatRows(examples, 38)}`,
   ].join("\n\n");
 }
 
-/** Two columns, of 30 and 50; a left one that is too wide has a line of its own. */
-function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const indent = " ".repeat(30);
+/** Two columns of 80 in all; a left one that is too wide has a line of its own. */
+function formatRows(rows: readonly (readonly [string, string])[], width = 25): string {
+  const indent = " ".repeat(width);
   const lines = rows.map(([left, right]) => {
-    const start = left.length > 26 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(30);
-    return start + Bun.wrapAnsi(right, 50).replaceAll("\n", `\n${indent}`);
+    const start = left.length > width - 3 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(width);
+    return start + Bun.wrapAnsi(right, 80 - width).replaceAll("\n", `\n${indent}`);
   });
   return lines.join("\n");
 }

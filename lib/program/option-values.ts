@@ -2,20 +2,26 @@
 
 import { kind } from "./command-line.ts";
 import { type Port, splitAddress } from "./network.ts";
-import { DAY_MS, parseSize, parseTimeMs } from "./units.ts";
+import { DAY_MS, formatSize, formatTime, parseSize, parseTimeMs } from "./units.ts";
 
 /** History that is given as a number of lines has at most so many bytes. */
 const HISTORY_BYTES = 8 << 20;
 const HISTORY_BYTES_MAX = 1 << 30;
 
 /** A number of bytes. */
-export const size = kind("size", "a size like 64K or 8M, from 1 to 2G", (text) =>
-  inRange(parseSize(text), 1, 2 ** 31),
+export const size = kind(
+  "size",
+  "a size like 64K or 8M, from 1 to 2G",
+  (text) => inRange(parseSize(text), 1, 2 ** 31),
+  formatSize,
 );
 
 /** A time in ms. */
-export const time = kind("time", "a time like 500ms, 10s or 5m, of at most 24h", (text) =>
-  inRange(parseTimeMs(text), 0, DAY_MS),
+export const time = kind(
+  "time",
+  "a time like 500ms, 10s or 5m, of at most 24h",
+  (text) => inRange(parseTimeMs(text), 0, DAY_MS),
+  formatTime,
 );
 
 export const count = kind("n", "a whole number from 1 on", (text) =>

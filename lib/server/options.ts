@@ -17,13 +17,13 @@ const CORE = {
   unix: text("path")("listen on this Unix socket instead of a port"),
   "unix-mode": fileMode("permissions of that socket (default 600)"),
   "max-clients": count("clients accepted at a time (default: as many as the file limit allows)"),
-  "max-line": size("longest line accepted (default 64K)", DEFAULTS.lineBytesMax),
+  "max-line": size("longest line accepted", DEFAULTS.lineBytesMax),
   buffer: size(
-    "size of the shared log: how far the slowest reader may lag before senders are paused (default 8M)",
+    "size of the shared log: how far the slowest reader may lag before senders are paused",
     DEFAULTS.logBytes,
   ),
   patience: time(
-    "disconnect a reader that holds up the room and takes less than 64K in this time (default 10s)",
+    "disconnect a reader that holds up the room and takes less than 64K in this time",
     DEFAULTS.patienceMs,
   ),
   quiet: flag("log only warnings and errors"),

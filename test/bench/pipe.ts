@@ -28,8 +28,8 @@ const command = {
   summary: "Measures the client in a pipe next to nc, both over loopback.",
   operands: [],
   options: {
-    rounds: count("how often they take their turns (default 5)", 5),
-    size: size("what goes through each time, in lines of 64 bytes (default 1G)", 1 << 30),
+    rounds: count("how often they take their turns", 5),
+    size: size("what goes through each time, in lines of 64 bytes", 1 << 30),
   },
   examples: [["bun run bench:pipe", "a gigabyte, medians of five"]],
 } as const;

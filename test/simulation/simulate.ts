@@ -22,8 +22,8 @@ const command = {
   operands: [],
   options: {
     seed: count("one world, told event by event", undefined),
-    seeds: count("so many worlds, on all cores (default 10000)", 10_000),
-    from: count("the seed of the first of them (default 1)", 1),
+    seeds: count("so many worlds, on all cores", 10_000),
+    from: count("the seed of the first of them", 1),
     cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
     shared: flag("worlds of several servers that share a room, and mutants of these"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
