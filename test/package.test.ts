@@ -194,7 +194,7 @@ describe("its commands", () => {
     expect(await linechat("--version")).toMatchObject({ code: 0, stdout: `linechat ${version}\n` });
     const help = await linechat("--help");
     expect(help).toMatchObject({ code: 0, stderr: "" });
-    expect(help.stdout).toContain("linechat client localhost 8080\n");
+    expect(help.stdout).toContain("linechat client localhost 8080 ");
     expect((await linechat("server", "--help")).stdout).toStartWith(
       "linechat-server [options] <port>",
     );

@@ -6,12 +6,12 @@
 import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
 import { formatAddress, hasVanished, listenOnPort, VANISHED } from "../program/network.ts";
+import { checkRange } from "../program/system-errors.ts";
 import type { RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import type { ListenOptions, Place, Server } from "./api.ts";
+import { type ListenOptions, openReportingRoom, type Place, type Server } from "./api.ts";
 import { Connections } from "./connections.ts";
 import { ENTRIES } from "./extras.ts";
-import { openReportingRoom } from "./open-room.ts";
 
 /**
  * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever. What only an option
@@ -90,7 +90,10 @@ export async function listen(options: ListenOptions): Promise<Server> {
         throw error;
       }
     },
-    stop: (graceMs = 5_000) => (stopped ??= stop(graceMs)),
+    stop(graceMs = 5_000) {
+      checkRange("graceMs", graceMs, 0);
+      return (stopped ??= stop(graceMs));
+    },
     [Symbol.asyncDispose]: () => server.stop(),
   };
   return server;

@@ -1,32 +1,28 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
 import type { Command, Table, Values } from "../program/command-line.ts";
-import { flag, parsePort, text } from "../program/command-line.ts";
+import { flag, parsePort, text, under } from "../program/command-line.ts";
 import { fileLimit } from "../program/file-limit.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
 import { DEFAULTS } from "../room/room.ts";
 import type { ListenOptions } from "./api.ts";
-import { ENTRIES } from "./extras.ts";
+import { ENTRIES, HEADINGS } from "./extras.ts";
 
 const CORE = {
-  host: text("address", "an address")("listen on this address (default: all, IPv6 and IPv4)"),
-  "reuse-port": flag(
-    "share the port with other servers that do the same, each getting some clients, for its own room or for one that they share",
-  ),
-  unix: text("path")("listen on this Unix socket instead of a port"),
-  "unix-mode": fileMode("permissions of that socket (default 600)"),
-  "max-clients": count("clients accepted at a time (default: as many as the file limit allows)"),
-  "max-line": size("longest line accepted", DEFAULTS.lineBytesMax),
-  buffer: size(
-    "size of the shared log: how far the slowest reader may lag before senders are paused",
-    DEFAULTS.logBytes,
-  ),
-  patience: time(
-    "disconnect a reader that holds up the room and takes less than 64K in this time",
-    DEFAULTS.patienceMs,
-  ),
-  quiet: flag("log only warnings and errors"),
+  ...under(HEADINGS.where, {
+    host: text("address", "an address")("only on this address (default: all, IPv6 and IPv4)"),
+    "reuse-port": flag("share the port with other servers of this user"),
+    unix: text("path")("on a Unix socket instead of a port"),
+    "unix-mode": fileMode("its permissions (default 600)"),
+  }),
+  ...under(HEADINGS.limits, {
+    "max-clients": count("clients at a time (default: as the file limit allows)"),
+    "max-line": size("the longest line", DEFAULTS.lineBytesMax),
+    buffer: size("how far readers may lag before senders wait", DEFAULTS.logBytes),
+    patience: time("time for a lagging reader to take 64K", DEFAULTS.patienceMs),
+  }),
+  ...under(HEADINGS.operators, { quiet: flag("log only warnings and errors") }),
 };
 const CORE_EXCLUDES = ["host unix", "reuse-port unix", "unix-mode !unix"];
 
@@ -39,6 +35,7 @@ export const SERVER: Command<typeof CORE & Table> = {
   summary: "Opens a chat room: each line that one client sends is relayed to every other client.",
   operands: ["port"],
   instead: "unix",
+  headings: Object.values(HEADINGS),
   options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
   examples: [
     ["linechat-server 8080", "a room on port 8080"],
@@ -54,10 +51,15 @@ export const SERVER: Command<typeof CORE & Table> = {
 export async function settingsOf(given: ServerOptions, port = ""): Promise<ListenOptions> {
   checkTogether(given);
   const { host, "reuse-port": reusePort, unix, "unix-mode": unixMode, ...others } = given;
+  const place = unix ? { unix, unixMode } : { host, port: parsePort(port), reusePort };
+  // On all addresses, the port can be no other's.
+  for (const [name, value] of Object.entries(host || unix || port === "0" ? {} : others))
+    if (typeof value === "object" && value && "port" in value && value.port === place.port)
+      throw usageError(`--${name} and <port> are the same port, ${port}`);
   const settings = await Promise.all(ENTRIES.map((entry) => entry.settings?.(given)));
   return {
     ...Object.assign({}, others, ...settings),
-    ...(unix ? { unix, unixMode } : { host, port: parsePort(port), reusePort }),
+    ...place,
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,
