@@ -86,8 +86,7 @@ export function serve(words: readonly string[], options: ServeOptions = {}): Ser
 
 export type Served = Bun.Subprocess<"ignore", number | "ignore", number | "ignore">;
 
-/** Waits for a process to end, which it has to in time; returns its exit code, or the signal. */
-export function exitOf(server: Served, withinMs = 3_000): Promise<number | string> {
-  const ending = () => server.exitCode ?? server.signalCode ?? undefined;
-  return eventually("the server to end", ending, withinMs);
+/** Waits for a process to end; returns its exit code, or the signal. */
+export function exitOf(server: Served): Promise<number | string> {
+  return eventually("the server to end", () => server.exitCode ?? server.signalCode ?? undefined);
 }
