@@ -2,8 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-import { history } from "../../lib/extras/history.ts";
-import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
+import { PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
@@ -68,24 +67,6 @@ test("one that is gone has left after the last line that it has sent", () => {
   }
 });
 
-test("one that takes over a name joins after its owner has left, however slow that is", () => {
-  const { accept, pass, left, linesOf } = openRoom({ secrets: { tls: {} } }, [names]);
-  const join = (name: string, takes = 1000) => {
-    const socket = new FakeSocket(1, "::1");
-    socket.shows = name;
-    socket.room = takes;
-    accept(socket);
-    pass(0);
-    return socket;
-  };
-  const ann = join("ann");
-  join("bob", 0);
-  join("bob");
-  pass(60_000);
-  expect(left).toEqual(["bob [::1]:1: too slow"]);
-  expect(linesOf(ann).slice(2)).toEqual(["* bob left (1 here)", "* bob joined (2 here)"]);
-});
-
 test("of a storm there are ten notices a second at most: the rest is summed up", () => {
   const { join, pass, settle, due, linesOf } = openRoom();
   const many = Array.from({ length: 10_000 }, (_, n) => join(`${n}`));
@@ -115,21 +96,6 @@ test("of a storm there are ten notices a second at most: the rest is summed up",
   expect(linesOf(ann).at(-1)).toBe("* 1 more joined (9,912 here)");
 });
 
-test("notices wait for room in the log, in few bytes, and slow nobody", () => {
-  const { join, settle, room, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
-  const [ann, bob] = [join("ann"), join("bob", 0)];
-  settle();
-  ann.sends("x\n");
-  for (let n = 0; n < 1000; n++) join(`${n}`);
-  settle();
-  expect([ann.paused, linesOf(bob)]).toEqual([false, []]);
-  bob.drains(1 << 20);
-  settle();
-  expect(linesOf(bob)[1]).toBe("x");
-  expect(linesOf(bob).length).toBeLessThan(14);
-  expect(room.size).toBe(1002);
-});
-
 test("a notice is no longer than lines may be", () => {
   const { join, settle, linesOf } = openRoom({ lineBytesMax: 22 });
   const ann = join("ann");
@@ -149,25 +115,6 @@ test("how many are here is not told where other servers share the room", () => {
   );
 });
 
-test("a room that stops tells nothing more, though some have to wait for others", () => {
-  const { room, join, pass, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
-  const [ann, bob] = [join("ann"), join("bob")];
-  const eve = join("eve");
-  for (let n = 0; n < 20; n++) join(`${n}`).data.closed();
-  settle();
-  const before = linesOf(bob).length;
-  bob.room = 0;
-  ann.sends(`${"x".repeat(50)}\n`.repeat(3));
-  settle();
-  room.stop();
-  eve.data.closed();
-  pass(2000);
-  bob.drains(1000);
-  settle();
-  expect(linesOf(bob).slice(before)).toEqual(Array(3).fill("x".repeat(50)));
-  expect([ann.ended, bob.ended]).toEqual([true, true]);
-});
-
 test("the longest notice fits into the shortest line that goes with notices", () => {
   const [address, name] = [`web:[${"2001:0db8:".repeat(4)}]:65535`, "\u{1d49c}".repeat(32)];
   for (const [called, addedBytesMax] of [
@@ -180,17 +127,6 @@ test("the longest notice fits into the shortest line that goes with notices", ()
     settle();
     expect(linesOf(ann).at(-1)).toBe(`* ${called} joined (2 here)`);
   }
-});
-
-test("notices are no history", () => {
-  const { join, settle } = openRoom({}, [() => history({ bytes: 1000 })]);
-  const ann = join("ann");
-  ann.sends("hello\n");
-  ann.data.ended();
-  settle();
-  const bob = join("bob");
-  settle();
-  expect(bob.received).toBe("hello\n* end of history\n* bob joined (1 here)\n");
 });
 
 test("a member without a name is told of by a number, and its address is told to nobody", () => {
