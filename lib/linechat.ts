@@ -8,13 +8,12 @@ export type { Connection } from "./client/connection.ts";
 export type { MemberView, Secrets } from "./extras/part.ts";
 export { UserError } from "./program/system-errors.ts";
 export type { Life, RoomSocket } from "./room/socket.ts";
-export {
-  type EmbeddedRoom,
-  type ListenOptions,
-  type OpenRoomOptions,
-  openRoom,
-  type Place,
-  type RoomEvents,
-  type Server,
+export type {
+  EmbeddedRoom,
+  ListenOptions,
+  OpenRoomOptions,
+  Place,
+  RoomEvents,
+  Server,
 } from "./server/api.ts";
-export { listen } from "./server/listen.ts";
+export { listen, openRoom } from "./server/listen.ts";

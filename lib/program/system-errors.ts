@@ -7,6 +7,7 @@ import { getSystemErrorMap } from "node:util";
  * and what would be right; it is shown without a stack trace.
  */
 export class UserError extends Error {
+  override readonly name = "UserError";
   /** A code to tell it by, such as `ECONNREFUSED`: that of the cause by default, empty for none. */
   readonly code: string;
   /**
@@ -16,10 +17,6 @@ export class UserError extends Error {
   readonly permanent: boolean;
   /** What the program ends with: 2 for a mistake on its command line, else 1, the default. */
   readonly exitCode: 1 | 2;
-
-  static {
-    this.prototype.name = "UserError";
-  }
 
   constructor(message: string, details: Partial<Omit<UserError, "message" | "name">> = {}) {
     const { cause, code = codeOf(cause), permanent = false, exitCode = 1 } = details;
@@ -50,8 +47,8 @@ export function checkRange(option: string, value: unknown, min: number, max = In
 
 /** Checks what a program gives; throws a `UserError` that names the option, unless it is a function. */
 export function checkFunction(option: string, value: unknown): void {
-  if (typeof value !== "function")
-    throw new UserError(`${option} is a function, not ${value}`, { permanent: true });
+  if (typeof value === "function") return;
+  throw new UserError(`${option} is a function, not ${value}`, { permanent: true });
 }
 
 /**

@@ -1,10 +1,8 @@
-/** What a program gives to open a server, or a room of its own, and what it gets; and a room alone. */
+/** What a program gives to open a server, or a room of its own, and what it gets: types, and no code. */
 
 import type { MemberView, Secrets } from "../extras/part.ts";
 import type { Port } from "../program/network.ts";
-import { checkFunction, checkRange, guarded, usageError } from "../program/system-errors.ts";
-import { DAY_MS, formatSize } from "../program/units.ts";
-import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";
+import type { Room, RoomOptions } from "../room/room.ts";
 import type { ExtraSettings } from "./extras.ts";
 
 /** What is reported. One that throws changes nothing for anybody. */
@@ -93,48 +91,4 @@ export interface Server extends AsyncDisposable {
    * @returns once the last connection is gone; the same promise when called again
    */
   stop(graceMs?: number): Promise<void>;
-}
-
-/** Of all options that are numbers; what concerns an extra, that looks at itself. */
-const RANGES: Readonly<Record<string, readonly [min: number, max: number]>> = {
-  logBytes: [1, 2 ** 31],
-  lineBytesMax: [1, 2 ** 31],
-  patienceMs: [0, DAY_MS],
-  lingerMs: [0, DAY_MS],
-  arrivalMs: [1, DAY_MS],
-  clientsMax: [1, Infinity],
-  lingerersMax: [1, Infinity],
-  unixMode: [0, 0o777],
-};
-
-/**
- * Opens a room without a server: for sockets of any kind, of a program with its own event loop.
- *
- * @throws {UserError} that names an option which is out of its range, or no function
- */
-export const openRoom: (options: OpenRoomOptions) => EmbeddedRoom = openReportingRoom;
-
-/** The same, with all that there is in a room. */
-export function openReportingRoom(options: RoomOptions & RoomEvents): Room {
-  checkFunction("now", options.now);
-  checkFunction("wake", options.wake);
-  for (const [name, value] of Object.entries(options)) {
-    const [min, max] = RANGES[name] ?? [];
-    if (min !== undefined && value !== undefined) checkRange(name, value, min, max);
-    if (/^on[A-Z]/.test(name) && value !== undefined) checkFunction(name, value);
-  }
-  const { lineBytesMax = DEFAULTS.lineBytesMax, logBytes = DEFAULTS.logBytes } = options;
-  const { addedBytesMax = 0, extras = [], onJoin, onLeave, onRefuse, onError } = options;
-  const loggedBytesMax = lineBytesMax + addedBytesMax;
-  const asLogged = addedBytesMax > 0 ? `, of up to ${loggedBytesMax} bytes as it is relayed,` : "";
-  if (loggedBytesMax > logBytes)
-    throw usageError(
-      `a line of ${formatSize(lineBytesMax)} (--max-line, lineBytesMax)${asLogged} does not fit into a log of ${formatSize(logBytes)} (--buffer, logBytes)`,
-    );
-  const reports = {
-    joined: guarded(onJoin, onError),
-    gone: guarded(onLeave, onError),
-    refused: guarded(onRefuse, onError),
-  };
-  return new Room({ ...options, extras: [() => reports, ...extras] });
 }

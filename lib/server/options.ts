@@ -51,15 +51,10 @@ export const SERVER: Command<typeof CORE & Table> = {
 export async function settingsOf(given: ServerOptions, port = ""): Promise<ListenOptions> {
   checkTogether(given);
   const { host, "reuse-port": reusePort, unix, "unix-mode": unixMode, ...others } = given;
-  const place = unix ? { unix, unixMode } : { host, port: parsePort(port), reusePort };
-  // On all addresses, the port can be no other's.
-  for (const [name, value] of Object.entries(host || unix || port === "0" ? {} : others))
-    if (typeof value === "object" && value && "port" in value && value.port === place.port)
-      throw usageError(`--${name} and <port> are the same port, ${port}`);
   const settings = await Promise.all(ENTRIES.map((entry) => entry.settings?.(given)));
   return {
     ...Object.assign({}, others, ...settings),
-    ...place,
+    ...(unix ? { unix, unixMode } : { host, port: parsePort(port), reusePort }),
     lineBytesMax: given["max-line"],
     logBytes: given.buffer,
     patienceMs: given.patience,

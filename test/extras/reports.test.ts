@@ -8,7 +8,7 @@ import { idle } from "../../lib/extras/idle.ts";
 import { names } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
-import { openReportingRoom } from "../../lib/server/api.ts";
+import { openReportingRoom } from "../../lib/server/listen.ts";
 import { contextWith } from "../doors/open-doors.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { Random } from "../simulation/random.ts";

@@ -4,8 +4,7 @@ import { afterAll, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 
 import { UserError } from "../../lib/program/system-errors.ts";
-import { openRoom } from "../../lib/server/api.ts";
-import { listen } from "../../lib/server/listen.ts";
+import { listen, openRoom } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { newFolder } from "../harness.ts";
 
