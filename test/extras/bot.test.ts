@@ -31,28 +31,6 @@ describe("a line that it sends", () => {
     expect([ann.received, bob.received]).toEqual(["two ✓\n3\n", "1\ntwo ✓\n"]);
   });
 
-  test("waits for room in its turn, whole, also while the room stops", async () => {
-    for (const stops of [false, true]) {
-      const { self, room, join, pass, settle } = openRoom(SMALL);
-      const [ann, bob] = [join("ann"), join("bob")];
-      bob.room = 0;
-      ann.sends("1\n2\n3\n4\n5\n");
-      const order: string[] = [];
-      void self.send("six").then(() => order.push("six"));
-      void self.send(new Uint8Array(7)).then(() => order.push("seven"));
-      if (stops) room.stop();
-      pass(0);
-      await Promise.resolve();
-      expect([order, room.size, bob.ended]).toEqual([[], 2, false]);
-      bob.drains(100);
-      settle();
-      await Promise.resolve();
-      expect(order).toEqual(["six", "seven"]);
-      expect(bob.received).toBe(`1\n2\n3\n4\n5\nsix\n${"\0".repeat(7)}\n`);
-      expect([ann.received, bob.ended]).toEqual([`six\n${"\0".repeat(7)}\n`, stops]);
-    }
-  });
-
   test("is one line that fits, or it throws at once", () => {
     const { self } = openRoom(SMALL);
     for (const line of ["a\nb", "a\n", Buffer.from("\n")])

@@ -69,33 +69,6 @@ describe("a newcomer", () => {
     }
   });
 
-  test("that half-closes at once still gets all of it, then EOF", () => {
-    const { join, settle, left } = openRoom({ bytes: 1 << 20 });
-    const ann = join("ann");
-    const lines = `${"x".repeat(999)}\n`.repeat(200);
-    ann.sends(lines);
-    settle();
-    const bob = join("bob", 100);
-    bob.sends("bye");
-    bob.data.ended();
-    settle();
-    expect(bob.ended).toBe(false);
-    bob.drains(1 << 20);
-    settle();
-    expect(bob.received === `${lines}${MARK}`).toBe(true);
-    expect([bob.ended, left, ann.received]).toEqual([true, ["bob: end of input"], `${MARK}bye\n`]);
-  });
-
-  test("gets nothing of what was sent before the room was out of sync", () => {
-    const { room, join, settle, append } = openRoom({ bytes: 100 });
-    append("before\n");
-    room.restart({ reason: "out of sync" }, () => {});
-    append("after\n");
-    const bob = join("bob");
-    settle();
-    expect(bob.received).toBe(`after\n${MARK}`);
-  });
-
   test("is written no more in a turn than others", () => {
     const { join, pass, due } = openRoom({ bytes: 8 << 20 });
     const ann = join("ann");

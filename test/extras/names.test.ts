@@ -58,13 +58,6 @@ describe("the first line is the name", () => {
     expect(events).toEqual(["joined bob [::1]:2", "joined alice [::1]:1"]);
   });
 
-  test("cut anywhere, with white space around it, as telnet and a hand type it", () => {
-    const { accept, named, receivedBy } = openRoom();
-    const [alice, bob] = [accept(), named("bob")];
-    for (const byte of " alice \r\nhello\r\n") alice.sends(byte);
-    expect(receivedBy(bob)).toBe("alice: hello\r\n");
-  });
-
   test("or what it begins with, and then the line is relayed, the name once", () => {
     const { accept, named, receivedBy } = openRoom();
     const [alice, bob] = [accept(), named("bob")];
@@ -136,15 +129,6 @@ describe("the greeting", () => {
       `* say your name first (here: alice, Bob, ${guests} and 992 more)\n`,
     );
   });
-
-  test("is never sent in part: a connection that does not take it is reset", () => {
-    const { accept, events, connections } = openRoom();
-    const full = new FakeSocket(1, "::1");
-    full.room = GREETING.length - 1;
-    accept(full);
-    expect([full.reset, connections.open, connections.arrivals.size]).toEqual([true, 0, 0]);
-    expect(events).toEqual(["refused [::1]:1: reset"]);
-  });
 });
 
 describe("nobody has the name of another", () => {
@@ -181,37 +165,6 @@ describe("nobody has the name of another", () => {
     expect(refused(Buffer.from("al\xffice\n", "latin1"))).toBe(NOT_A_NAME);
     expect(refused("x".repeat(1025))).toBe(NOT_A_NAME);
   });
-
-  test("it is free again once all that its owner has sent is in the log", () => {
-    const { accept, named, receivedBy, events } = openRoom({ logBytes: 150, lineBytesMax: 10 });
-    const [alice, bob] = [named("alice"), named("bob")];
-    const lines = "alice: a\n".repeat(30);
-    bob.room = 30;
-    alice.sends(lines);
-    alice.data.closed();
-    expect(receivedBy(bob)).toBe(lines.slice(0, 30));
-    const [second, third] = [accept(), accept()];
-    second.sends("alice\n");
-    expect(receivedBy(second)).toContain("* the name alice is taken\n");
-    bob.drains(Number.MAX_SAFE_INTEGER);
-    expect(receivedBy(bob)).toBe(lines.slice(30));
-    third.sends("alice\n");
-    expect(events.at(-1)).toBe("joined alice [::1]:4");
-  });
-
-  test("it is free again as soon as its owner sends no more, or is gone, also from the door", () => {
-    const { accept, named, events } = openRoom({}, [held]);
-    named("alice").data.ended();
-    named("alice").data.closed();
-    named("alice");
-    expect(events.filter((event) => event.startsWith("joined"))).toHaveLength(3);
-    const waits = accept();
-    waits.sends("bob\n");
-    waits.data.closed();
-    granted.splice(0);
-    accept().sends("bob\n");
-    expect(granted).toHaveLength(1);
-  });
 });
 
 describe("a name that another server may have", () => {
@@ -237,14 +190,6 @@ describe("a name that another server may have", () => {
     expect([receivedBy(alice), released]).toEqual(["bob: and\n", ["bob"]]);
   });
 
-  test("is refused if it has it, and is nobody's then", () => {
-    const { accept, bob, receivedBy } = open();
-    granted[0]?.(false);
-    expect(receivedBy(bob)).toBe(`${GREETING_ALICE}* the name bob is taken\n`);
-    accept().sends("bob\n");
-    expect([granted.length, released]).toEqual([2, []]);
-  });
-
   test("is not known within a minute: that is told, and its client is read on until it closes", () => {
     const { bob, pass, receivedBy } = open();
     expect(bob.paused).toBe(true);
@@ -267,14 +212,6 @@ describe("a name that another server may have", () => {
 
 describe("with a certificate", () => {
   const openSecure = (options: Options = {}) => openRoom({ ...options, secrets: { tls: {} } });
-
-  test("its common name is the name, and the first line is relayed", () => {
-    const { certified, named, receivedBy, events } = openSecure();
-    const [alice, bob] = [certified("alice", "A1"), named("bob")];
-    alice.sends("hello\nalice: once\n");
-    expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: hello\nalice: once\n", ""]);
-    expect(events[0]).toBe("joined alice [::1]:1000");
-  });
 
   test("a client with the same one takes the name over at once", () => {
     const { accept, certified, named, receivedBy, left } = openSecure();
@@ -331,15 +268,6 @@ describe("limits", () => {
       expect(receivedBy(bob)).toBe("alice: 15 of these...\nalice: alice: again\n");
       expect(receivedBy(alice)).toBe("* line longer than 16 bytes\n");
     }
-  });
-
-  test("of a line hold where all of it is control characters", () => {
-    const sizes = { lineBytesMax: 100, logBytes: 400 };
-    const { named, receivedBy } = openRoom(sizes);
-    const [alice, bob] = [named("alice"), named("bob")];
-    alice.sends(`${"\x1b".repeat(99)}\n`.repeat(3));
-    expect(receivedBy(bob)).toBe(`alice: ${"^[".repeat(99)}\n`.repeat(3));
-    expect(receivedBy(alice)).toBe("");
   });
 
   test("hold for a million empty lines with the longest name", () => {

@@ -4,7 +4,6 @@ import { expect, test } from "bun:test";
 
 import { PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
-import { rate } from "../../lib/extras/rate.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
 
@@ -51,22 +50,6 @@ test("all learn who joins and leaves, in the one order; why is for the log", () 
   expect(room.size).toBe(1);
 });
 
-test("one that is gone has left after the last line that it has sent", () => {
-  for (const paced of [[], [() => rate(1)]]) {
-    const { join, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 }, paced);
-    const [ann, bob] = [join("ann"), join("bob")];
-    settle();
-    bob.room = paced.length > 0 ? 1000 : 0;
-    ann.sends(`${"x".repeat(49)}\n`.repeat(3));
-    settle();
-    expect(ann.paused).toBe(true);
-    ann.data.closed();
-    bob.drains(1000);
-    settle();
-    expect(linesOf(bob).at(-1)).toBe("* ann left (1 here)");
-  }
-});
-
 test("of a storm there are ten notices a second at most: the rest is summed up", () => {
   const { join, pass, settle, due, linesOf } = openRoom();
   const many = Array.from({ length: 10_000 }, (_, n) => join(`${n}`));
@@ -94,14 +77,6 @@ test("of a storm there are ten notices a second at most: the rest is summed up",
   settle();
   pass(1000);
   expect(linesOf(ann).at(-1)).toBe("* 1 more joined (9,912 here)");
-});
-
-test("a notice is no longer than lines may be", () => {
-  const { join, settle, linesOf } = openRoom({ lineBytesMax: 22 });
-  const ann = join("ann");
-  for (const name of ["bob", "barnaby", "eve"]) join(name);
-  settle();
-  expect(linesOf(ann).slice(1)).toEqual(["* bob joined (2 here)", "* eve joined (4 here)"]);
 });
 
 test("how many are here is not told where other servers share the room", () => {

@@ -3,9 +3,15 @@
 import { expect, test } from "bun:test";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { endAfterEach, newFile, serverCommand, ServerProgram, testBeside } from "../harness.ts";
+import {
+  endAfterEach,
+  newFile,
+  Peer,
+  serverCommand,
+  ServerProgram,
+  testBeside,
+} from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
-import { Caller, type CallerOptions } from "./caller.ts";
 import { openFiles, processorMs, startAfter, watchFiles } from "./served.ts";
 
 const FILES_MAX = 64;
@@ -30,10 +36,12 @@ function clientsOf(server: ServerProgram): number {
   return Number(count);
 }
 
+/** Over TLS, without a look at the certificate. */
+const TLS = { tls: { rejectUnauthorized: false } };
+
 /** Connects so many at once; whoever was ended before it could look at that is not among them. */
-async function callAll(server: ServerProgram, count: number, options: CallerOptions = {}) {
-  const how = { stays: true, ...options };
-  const calls = Array.from({ length: count }, () => Caller.connect(server, how));
+async function callAll(server: ServerProgram, count: number, options: object = {}) {
+  const calls = Array.from({ length: count }, () => Peer.connect(server.port, options));
   const results = await Promise.allSettled(calls);
   return results.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
@@ -75,8 +83,7 @@ testBeside("files that are open at the start leave fewer clients", async () => {
   await server.members(members.length);
   const refused = await callAll(server, 100);
   await expectAtEase(server, files);
-  for (const one of refused)
-    expect([await one.ended(), one.text]).toEqual(["end of input", "* room is full\n"]);
+  for (const one of refused) expect(await one.hearsAll()).toBe("* room is full\n");
   members[0]?.say("undisturbed\n");
   await members.at(-1)?.hears("undisturbed\n");
 });
@@ -107,10 +114,8 @@ testBeside("members that leave together with arrivals that take their seats", as
   const arrivals = await callAll(server, members.length);
   await expectAtEase(server, files);
   for (const arrival of arrivals) arrival.say(SECRET);
-  for (const member of members) {
-    expect(await member.ended()).toBe("end of input");
-    expect(member.text).toBe("* line longer than 64 bytes\n");
-  }
+  for (const member of members)
+    expect(await member.hearsAll()).toBe("* line longer than 64 bytes\n");
   // Each is in by now, or was told that there was no seat.
   await eventually("an answer to each", () => {
     const here = Number(/\((\d+) here\)\n$/.exec(server.stderr)?.[1]);
@@ -127,7 +132,7 @@ for (const what of ["pass phrase", "handshake"])
     const arrivals = await callAll(server, 3 * clientsOf(server));
     await expectAtEase(server, files);
     for (const arrival of arrivals) arrival.reset();
-    const member = await Caller.connect(server, what === "handshake" ? { tls: {} } : {});
+    const member = await Peer.connect(server.port, what === "handshake" ? TLS : {});
     member.say(SECRET);
     await server.logged(`joined ${member.name} (1 here)`);
   });
@@ -135,16 +140,17 @@ for (const what of ["pass phrase", "handshake"])
 testBeside("over TLS, a full room whose members leave, and SIGHUP", async () => {
   const server = await startAfter("ulimit -n 64", "--max-line", "64", ...tls());
   const files = watchFiles(server.pid);
-  const members = await callAll(server, clientsOf(server), { tls: {} });
+  const members = await callAll(server, clientsOf(server), TLS);
   await server.members(members.length);
   server.kill("SIGHUP");
   await server.logged("files read again");
   expect(openFiles(server.pid)).toBeGreaterThan(members.length);
-  const refused = callAll(server, 60, { tls: {} });
+  const refused = callAll(server, 60, TLS);
   for (const member of members) member.say("x".repeat(100));
   await Promise.all([refused, callAll(server, 60)]);
   await expectAtEase(server, files);
-  await server.members(0);
+  for (const member of members)
+    expect(await member.hearsAll()).toBe("* line longer than 64 bytes\n");
 });
 
 testBeside("members that half-close and do not read what is pending", async () => {
@@ -156,8 +162,8 @@ testBeside("members that half-close and do not read what is pending", async () =
   await server.members(count);
   for (const reader of readers) reader.pause();
   expect(await talker.sayAll(Buffer.alloc(16 << 20, "0123456789abcde\n"))).toBe(true);
-  for (const reader of readers) reader.halfClose();
+  for (const reader of readers) reader.endInput();
   const others = await callAll(server, 60);
   await expectAtEase(server, files);
-  for (const other of others) expect(await other.ended()).toBe("end of input");
+  for (const other of others) expect(await other.endOfInput()).toBe(true);
 });

@@ -5,33 +5,25 @@ import { join } from "node:path";
 
 import { stderr } from "../../lib/program/process.ts";
 import { openEventLog } from "../../lib/server/event-log.ts";
-import { atEnd, endAfterEach, newFolder, testBeside } from "../harness.ts";
+import { atEnd, endAfterEach, newFolder, Peer, testBeside } from "../harness.ts";
 import { Fifo } from "../harness/fifo.ts";
 import { eventually } from "../harness/watched.ts";
-import { Caller } from "./caller.ts";
-import { exitOf, type Place, serve } from "./served.ts";
+import { exitOf, serve } from "./served.ts";
 
 endAfterEach();
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
-/** Connects so many, a few at a time; as soon as somebody listens. */
-async function callMany(place: Place, count: number, each?: (caller: Caller) => Promise<unknown>) {
-  const connect = (): Promise<Caller> =>
-    Caller.connect(place).catch(() => Bun.sleep(10).then(connect));
-  const callers: Caller[] = [await connect()];
-  while (callers.length < count) {
-    const some = Math.min(50, count - callers.length);
-    callers.push(...(await Promise.all(Array.from({ length: some }, connect))));
+/** Connects so many, as soon as somebody listens. */
+async function callMany(unix: string, count: number): Promise<Peer[]> {
+  const connect = (): Promise<Peer> =>
+    Peer.connect(0, { unix }).catch(() => Bun.sleep(10).then(connect));
+  const peers: Peer[] = [];
+  while (peers.length < count) {
+    const some = peers.length === 0 ? 1 : Math.min(50, count - peers.length);
+    peers.push(...(await Promise.all(Array.from({ length: some }, connect))));
   }
-  if (each) await Promise.all(callers.map(each));
-  return callers;
-}
-
-/** Fails unless what the first sends is what the last receives. */
-async function expectRelayed(callers: readonly Caller[]): Promise<void> {
-  callers[0]?.say("hello\n");
-  await callers.at(-1)?.hears("hello\n");
+  return peers;
 }
 
 for (const what of ["is full", "was full before the start", "has no reader any more"])
@@ -43,10 +35,14 @@ for (const what of ["is full", "was full before the start", "has no reader any m
     if (what !== "was full before the start") await pipe.printed(/listening on .*\n/);
     if (what === "is full") pipe.fill();
     if (what === "has no reader any more") pipe.close();
-    const callers = await callMany({ unix }, 450);
-    await expectRelayed(callers);
+    const peers = await callMany(unix, 450);
+    peers[0]?.say("hello\n");
+    await peers.at(-1)?.hears("hello\n");
     server.kill("SIGTERM");
-    for (const caller of callers) expect(await caller.ended()).toBe("end of input");
+    for (const peer of peers) {
+      expect(await peer.endOfInput()).toBe(true);
+      peer.endInput();
+    }
     expect([await exitOf(server), pipe.isNonBlocking]).toEqual([0, false]);
   });
 
@@ -54,12 +50,13 @@ for (const redirect of ["2>&-", "2>/dev/full", "0<&- 1>&- 2>&-", "2</dev/null"])
   testBeside(`with ${redirect} lines are relayed, and nothing else is received`, async () => {
     const unix = join(newFolder(), "room");
     const server = serve(["--unix", unix], { redirect });
-    const [ann, bob] = await callMany({ unix }, 2);
-    await callMany({ unix }, 50, async (caller) => caller.reset());
+    const [ann, bob] = await callMany(unix, 2);
+    for (const peer of await callMany(unix, 50)) peer.reset();
     ann?.say("hello\n");
     await bob?.hears("hello\n");
     server.kill("SIGTERM");
-    expect([await bob?.ended(), bob?.text]).toEqual(["end of input", "hello\n"]);
+    expect(await bob?.hearsAll()).toBe("hello\n");
+    for (const peer of [ann, bob]) peer?.endInput();
     expect(await exitOf(server)).toBe(0);
   });
 

@@ -6,8 +6,14 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { endAfterEach, newFolder, serverCommand, ServerProgram, testBeside } from "../harness.ts";
-import { Caller, type CallerOptions } from "./caller.ts";
+import {
+  endAfterEach,
+  newFolder,
+  Peer,
+  serverCommand,
+  ServerProgram,
+  testBeside,
+} from "../harness.ts";
 import { ignores, startAfter } from "./served.ts";
 
 /** More than all buffers between a server and a client that does not read. */
@@ -56,17 +62,18 @@ function shownBy(server: ServerProgram): string | undefined {
   return /subject=CN ?= ?(\w+)/.exec(stdout.toString())?.[1];
 }
 
+/** Over TLS, without a look at the certificate. */
+const TLS = { tls: { rejectUnauthorized: false } };
+
 /** One that has sent a phrase and is in. */
-async function enter(server: ServerProgram, phrase: string, options?: CallerOptions) {
-  const caller = await Caller.connect(server, options);
-  if (options?.tls) await caller.handshaken();
-  caller.say(`${phrase}\n`);
-  await server.logged(`joined ${caller.name} `);
-  return caller;
+async function enter(server: ServerProgram, phrase: string, options: object = {}) {
+  const peer = await Peer.connect(server.port, { ...options, says: `${phrase}\n` });
+  await server.logged(`joined ${peer.name} `);
+  return peer;
 }
 
-const callMany = (server: ServerProgram, count: number, options?: CallerOptions) =>
-  Promise.all(Array.from({ length: count }, () => Caller.connect(server, options)));
+const callMany = (server: ServerProgram, count: number, options?: object) =>
+  Promise.all(Array.from({ length: count }, () => Peer.connect(server.port, options)));
 
 /** Sends SIGHUP and waits for what is logged of it. */
 async function hangUp(server: ServerProgram, event: string): Promise<void> {
@@ -76,28 +83,17 @@ async function hangUp(server: ServerProgram, event: string): Promise<void> {
   await server.until(event, () => count() > before);
 }
 
-testBeside("SIGHUP without files to read changes nothing but the log", async () => {
-  const server = await ServerProgram.start();
-  const [ann, bob] = [await server.join(), await server.join()];
-  for (let n = 0; n < 2; n++) await hangUp(server, "Z no files read again\n");
-  ann.say("still here?\n");
-  await bob.hears("still here?\n");
-});
-
 testBeside("SIGHUP reads certificates and pass phrase again, and disturbs no member", async () => {
   const files = new Files();
   const server = await ServerProgram.start(...files.tls, ...files.passFile);
-  const ann = await enter(server, "first phrase", { tls: {} });
+  const ann = await enter(server, "first phrase", TLS);
   files.ask("second phrase");
   files.show("second");
   await hangUp(server, "Z files read again\n");
   expect(shownBy(server)).toBe("second");
-  const late = await Caller.connect(server, { tls: {} });
-  await late.handshaken();
-  late.say("first phrase\n");
-  expect(await late.ended()).toBe("end of input");
-  expect(late.text).toBe("* wrong pass phrase\n");
-  const bob = await enter(server, "second phrase", { tls: {} });
+  const late = await Peer.connect(server.port, { ...TLS, says: "first phrase\n" });
+  expect(await late.hearsAll()).toBe("* wrong pass phrase\n");
+  const bob = await enter(server, "second phrase", TLS);
   bob.say("hello\n");
   await ann.hears("hello\n");
   expect(ann.text).toBe("hello\n");
@@ -115,7 +111,7 @@ testBeside("SIGHUP changes neither of both when one will not do, and says why", 
   const noKey = `cannot use ${files.cert} with ${files.key}: no start line`;
   await hangUp(server, `Z nothing changes: ${noKey}\n`);
   expect(shownBy(server)).toBe("server");
-  await enter(server, "first phrase", { tls: {} });
+  await enter(server, "first phrase", TLS);
 });
 
 for (const signal of ["SIGHUP", "SIGTERM", "SIGINT"] as const)
@@ -148,33 +144,31 @@ testBeside("SIGHUP does not hold the room up with a file that nobody writes", as
 
 testBeside("SIGHUP resets no client that has connected and is not accepted yet", async () => {
   const server = await ServerProgram.start(...new Files().tls);
-  const callers = await callMany(server, 1, { tls: {} });
-  await server.members(1);
   for (let n = 1; n <= 10; n++) {
     // They are in the backlog when it wakes, and the signals are the first it sees.
     server.kill("SIGSTOP");
-    callers.push(...(await callMany(server, 10, { tls: {} })));
+    const peers = callMany(server, 10, TLS);
+    await Bun.sleep(20);
     server.kill("SIGHUP");
     server.kill("SIGCONT");
     await server.until("certificates", () => server.count(/Z files read again/) >= n);
+    await peers;
   }
-  await Promise.all(callers.map((caller) => Promise.race([caller.handshaken(), caller.ended()])));
-  expect(callers.filter((caller) => caller.ending)).toHaveLength(0);
-  await server.members(callers.length);
+  await server.members(100);
 });
 
 testBeside("SIGHUP after SIGTERM opens nothing again", async () => {
   const server = await ServerProgram.start(...new Files().tls, "--web", "0", "--buffer", "32M");
   const [, page = ""] = await server.logged(/web at \S+:(\d+)\//);
-  const [stopped, talker] = await callMany(server, 2, { tls: {} });
+  const [stopped, talker] = await callMany(server, 2, TLS);
   await server.members(2);
   stopped?.pause();
   await talker?.sayAll(MUCH);
-  talker?.halfClose();
+  talker?.endInput();
   await server.logged(`left ${talker?.name}: end of input`);
   server.kill("SIGTERM");
   await server.logged("stopping\n");
-  const comesIn = (port: number) => Caller.connect({ port }).then(Boolean, () => false);
+  const comesIn = (port: number) => Peer.connect(port).then(Boolean, () => false);
   while (await comesIn(server.port)) await Bun.sleep(10);
   await hangUp(server, "Z files read again\n");
   for (const port of [server.port, Number(page)]) expect(await comesIn(port)).toBe(false);
@@ -206,26 +200,25 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
 testBeside("SIGTERM ends the server amid handshakes, pass phrases and SIGHUP", async () => {
   const files = new Files();
   const server = await ServerProgram.start(...files.tls, ...files.passFile);
-  const callers = await callMany(server, 20, { stays: true });
-  for (const caller of await callMany(server, 20, { stays: true, tls: {} })) {
-    await caller.handshaken();
+  const callers = await callMany(server, 20);
+  for (const caller of await callMany(server, 20, TLS)) {
     caller.say("first phr");
     callers.push(caller);
   }
   server.kill("SIGHUP");
   expect(await server.stop()).toBe(0);
-  for (const caller of callers) await caller.ended();
+  for (const caller of callers) await caller.endOfInput();
   expect(server.stderr).not.toContain("error");
 });
 
 testBeside("SIGTERM ends the server with clients that were told to leave and stay", async () => {
   const server = await ServerProgram.start("--max-clients", "5", "--max-line", "16");
-  const members = await callMany(server, 5, { stays: true });
+  const members = await callMany(server, 5);
   await server.members(5);
-  const refused = await callMany(server, 5, { stays: true });
-  for (const one of refused) await one.ended();
+  const refused = await callMany(server, 5);
+  for (const one of refused) await one.endOfInput();
   for (const member of members) member.say("much too long a line\n");
-  for (const member of members) await member.ended();
+  for (const member of members) await member.endOfInput();
   expect(await server.stop()).toBe(0);
   expect(server.stderr).not.toContain("error");
 });

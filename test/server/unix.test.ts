@@ -17,13 +17,13 @@ import { listen } from "../../lib/server/listen.ts";
 import {
   endAfterEach,
   newFolder,
+  Peer,
   Program,
   serverCommand,
   ServerProgram,
   testBeside,
 } from "../harness.ts";
 import { testWith } from "../harness/tools.ts";
-import { Caller } from "./caller.ts";
 
 const ROUNDS = 10;
 
@@ -53,7 +53,7 @@ const taken = (path: string) =>
 
 /** Fails unless two members behind a path receive what the other sends. */
 async function expectLive(path: string): Promise<void> {
-  const [ann, bob] = [await Caller.connect({ unix: path }), await Caller.connect({ unix: path })];
+  const [ann, bob] = [await Peer.connect(0, { unix: path }), await Peer.connect(0, { unix: path })];
   ann.say("hello\n");
   bob.say("hello\n");
   await Promise.all([ann.hears("hello\n"), bob.hears("hello\n")]);
@@ -117,13 +117,13 @@ describe("a live server's socket is never removed by another", () => {
     const busy = await start(path);
     busy.kill("SIGSTOP");
     // Its backlog is full by then.
-    const calls = Array.from({ length: 1_500 }, () => Caller.connect({ unix: path }));
+    const calls = Array.from({ length: 1_500 }, () => Peer.connect(0, { unix: path }));
     await Promise.race([Promise.allSettled(calls), Bun.sleep(300)]);
     expect(await outcome(new Program(command(path)))).toBe(taken(path));
     busy.kill("SIGCONT");
     await Promise.allSettled(calls);
     // It is reached as soon as it has accepted some of them.
-    const reached = () => Caller.connect({ unix: path }).then((caller) => caller.reset() ?? true);
+    const reached = () => Peer.connect(0, { unix: path }).then((peer) => peer.reset() ?? true);
     while (!(await reached().catch(() => Bun.sleep(10)))) continue;
     await busy.until("everybody to be there", () => busy.count(/ joined /) > 512);
     await expectLive(path);
@@ -163,12 +163,12 @@ test("a server whose folder is no folder any more still stops in order", async (
   mkdirSync(folder);
   const unix = join(folder, "room");
   const server = await start(unix);
-  const ann = await Caller.connect({ unix });
+  const ann = await Peer.connect(0, { unix });
   await server.logged("joined ");
   renameSync(folder, `${folder}.old`);
   writeFileSync(folder, "");
   server.kill("SIGTERM");
-  expect(await ann.ended()).toBe("end of input");
+  expect(await ann.endOfInput()).toBe(true);
   expect(await server.exited).toBe(0);
   expect(server.stderr).toEndWith("server stopping (0 here)\n");
 });
