@@ -1,7 +1,7 @@
 /** Stage 1: where a server listens, why it cannot, and that all is open before anybody is accepted. */
 
 import { describe, expect, spyOn, test } from "bun:test";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Place, type Server } from "../../lib/server/api.ts";
@@ -59,14 +59,6 @@ describe("the reason why a port cannot be listened on", () => {
     const reason = "address already in use";
     expect(await reasonOf({ ...HERE, port }, `127.0.0.1:${port}`)).toBe(reason);
     expect(await reasonOf({ port }, `[::]:${port}`)).toBe(reason);
-  });
-
-  const start = Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
-  test.skipIf(!unprivileged || start < 2)("permission denied", async () => {
-    const command = serverCommand("--host", "127.0.0.1", `${start - 1}`);
-    const told = await runToEnd([...(unprivileged ?? []), ...command]);
-    const why = `cannot listen on 127.0.0.1:${start - 1}: permission denied`;
-    expect(told).toEqual({ code: 1, stdout: "", stderr: `linechat-server: ${why}\n` });
   });
 });
 

@@ -23,7 +23,6 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
-import { testWith } from "../harness/tools.ts";
 
 const ROUNDS = 10;
 
@@ -61,36 +60,19 @@ async function expectLive(path: string): Promise<void> {
   bob.reset();
 }
 
-describe("a room on a path", () => {
-  testWith("socat", "nc")("has socat and nc as members", async () => {
-    const path = newPath();
-    const server = await start(path);
-    const socat = new Program(["socat", "-", `UNIX-CONNECT:${path}`]);
-    await server.logged("joined unix:1 (1 here)");
-    const nc = new Program(["nc", "-N", "-U", path]);
-    await server.logged("joined unix:2 (2 here)");
-    socat.say("hello\n");
-    await nc.printed("hello\n");
-    nc.say("last words");
-    nc.endInput();
-    await socat.printed("last words\n");
-    await server.logged("left unix:2: end of input (1 here)");
-  });
-
-  test("is its owner's alone, or has the mode that was asked for, and its socket goes with it", async () => {
-    const umask = process.umask();
-    for (const mode of [undefined, 0o620]) {
-      const unix = newPath();
-      const opening = listen({ unix, unixMode: mode });
-      expect(process.umask()).toBe(umask);
-      const server = await opening;
-      expect([server.address, server.port, process.umask()]).toEqual([unix, 0, umask]);
-      expect(statSync(unix).mode & 0o777).toBe(mode ?? 0o600);
-      await expectLive(unix);
-      await server.stop();
-      expect(readdirSync(join(unix, ".."))).toEqual([]);
-    }
-  });
+test("a room on a path is its owner's alone, or has the mode that was asked for, and its socket goes with it", async () => {
+  const umask = process.umask();
+  for (const mode of [undefined, 0o620]) {
+    const unix = newPath();
+    const opening = listen({ unix, unixMode: mode });
+    expect(process.umask()).toBe(umask);
+    const server = await opening;
+    expect([server.address, server.port, process.umask()]).toEqual([unix, 0, umask]);
+    expect(statSync(unix).mode & 0o777).toBe(mode ?? 0o600);
+    await expectLive(unix);
+    await server.stop();
+    expect(readdirSync(join(unix, ".."))).toEqual([]);
+  }
 });
 
 for (const [what, makePath] of [
