@@ -9,16 +9,6 @@ import type { Entry, Intersection, Secrets } from "../extras/part.ts";
 import { flag, type Table, text, under } from "../program/command-line.ts";
 import * as kinds from "../program/option-values.ts";
 
-/** Under which options stand in `--help`. */
-export const HEADINGS = {
-  where: "Where to listen",
-  who: "Who may connect",
-  limits: "How much, how long",
-  people: "For people",
-  browsers: "For browsers",
-  operators: "For operators",
-  servers: "For several servers that are one room",
-};
 const file = text("file");
 const addresses = kinds.list("address", "an address or a range", /^/);
 
@@ -29,9 +19,9 @@ function entry<Settings, Options extends Table = {}>(one: Entry<Options, Setting
 /** All of them. */
 export const EXTRAS = {
   redis: entry({
-    options: under(HEADINGS.servers, {
-      redis: kinds.redisUrl("all that share this Redis, as in redis://10.0.0.5"),
-      room: kinds.roomName("the name of the room (default linechat)"),
+    options: under("For several servers", {
+      redis: kinds.redisUrl("be one room with all at this Redis, as redis://10.0.0.5"),
+      room: kinds.roomName("the name of that room (default linechat)"),
     }),
     excludes: ["room !redis"],
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
@@ -39,7 +29,7 @@ export const EXTRAS = {
       redis && (await import("../redis/redis.ts")).redis(redis, common, context),
   }),
   proxyProtocol: entry({
-    options: under(HEADINGS.who, {
+    options: under("Who may connect", {
       "proxy-protocol": addresses("a load balancer that sends PROXY headers; repeatable"),
     }),
     excludes: ["proxy-protocol unix"],
@@ -49,7 +39,7 @@ export const EXTRAS = {
       (await import("../doors/proxy-protocol.ts")).proxyProtocol(settings.proxyProtocol, context),
   }),
   addresses: entry({
-    options: under(HEADINGS.who, {
+    options: under("Who may connect", {
       allow: addresses("only this address or range, like 10.0.0.0/8; repeatable"),
       deny: addresses("not this one, even if allowed; repeatable"),
       "max-clients-per-address": kinds.count("connections from one (default: any number)"),
@@ -61,7 +51,7 @@ export const EXTRAS = {
       (await import("../doors/addresses.ts")).addresses(settings),
   }),
   tls: entry({
-    options: under(HEADINGS.who, {
+    options: under("Who may connect", {
       "tls-cert": file("use TLS, with the certificate in this PEM file"),
       "tls-key": file("the key of that certificate, a PEM file"),
       "tls-ca": file("require client certificates from a CA in this PEM file"),
@@ -74,14 +64,14 @@ export const EXTRAS = {
       tls && (await import("../doors/tls.ts")).tls(context),
   }),
   telnet: entry({
-    options: under(HEADINGS.people, {
+    options: under("For people", {
       telnet: flag("answer and leave out the commands of telnet clients"),
     }),
     load: async ({ telnet }: { telnet?: boolean | undefined }) =>
       telnet && (await import("../doors/telnet.ts")).telnet(),
   }),
   passPhrase: entry({
-    options: under(HEADINGS.who, {
+    options: under("Who may connect", {
       "pass-file": file("require the line in this file as a client's first line"),
     }),
     settings: async ({ "pass-file": file }) => ({
@@ -95,7 +85,7 @@ export const EXTRAS = {
       (await import("../extras/first-bytes.ts")).firstBytes(context),
   }),
   rate: entry({
-    options: under(HEADINGS.limits, {
+    options: under("How much, how long", {
       "max-rate": kinds.count("lines a second from one client (default: any number)"),
     }),
     settings: (given) => ({ linesPerSecond: given["max-rate"] }),
@@ -103,25 +93,25 @@ export const EXTRAS = {
       linesPerSecond !== undefined && (await import("../extras/rate.ts")).rate(linesPerSecond),
   }),
   names: entry({
-    options: under(HEADINGS.people, { names: flag("put each client's name before its lines") }),
+    options: under("For people", { names: flag("put each client's name before its lines") }),
     load: async (settings: import("../extras/names.ts").NamesSettings, context) =>
       settings.names && (await import("../extras/names.ts")).names(context, settings.lineBytesMax),
   }),
   history: entry({
-    options: under(HEADINGS.people, {
+    options: under("For people", {
       history: kinds.lines("send newcomers the last lines first (default: none)"),
     }),
     load: async ({ history }: import("../extras/history.ts").HistorySettings) =>
       history && (await import("../extras/history.ts")).history(history),
   }),
   presence: entry({
-    options: under(HEADINGS.people, { announce: flag("tell the room who joins and who leaves") }),
+    options: under("For people", { announce: flag("tell the room who joins and who leaves") }),
     load: async (given: import("../extras/presence.ts").PresenceSettings, context) =>
       given.announce &&
       (await import("../extras/presence.ts")).presence(context, given.lineBytesMax),
   }),
   idle: entry({
-    options: under(HEADINGS.limits, {
+    options: under("How much, how long", {
       idle: kinds.time("how long a client may send no line (default: any time)"),
     }),
     settings: ({ idle }) => ({ idleMs: idle || undefined }),
@@ -133,7 +123,7 @@ export const EXTRAS = {
       bot !== undefined && (await import("../extras/bot.ts")).bot(bot, context),
   }),
   web: entry({
-    options: under(HEADINGS.browsers, {
+    options: under("For browsers", {
       web: kinds.place("serve a page, on 127.0.0.1 if no host is named"),
       "web-name": kinds.list(
         "name",
@@ -152,7 +142,7 @@ export const EXTRAS = {
       web && (await import("../web/web.ts")).web(web, about, context),
   }),
   metrics: entry({
-    options: under(HEADINGS.operators, {
+    options: under("For operators", {
       metrics: kinds.place("serve /metrics and /health, like --web"),
     }),
     spareFiles: async ({ metrics }) =>

@@ -169,8 +169,7 @@ export const openRoom: (options: OpenRoomOptions) => EmbeddedRoom = openReportin
 
 /** The same, with all that there is in a room. */
 export function openReportingRoom(options: RoomOptions & RoomEvents): Room {
-  checkFunction("now", options.now);
-  checkFunction("wake", options.wake);
+  for (const name of ["now", "wake"] as const) checkFunction(name, options[name]);
   for (const [name, value] of Object.entries(options)) {
     const [min, max] = RANGES[name] ?? [];
     if (min !== undefined && value !== undefined) checkRange(name, value, min, max);

@@ -7,22 +7,22 @@ import { count, fileMode, size, time } from "../program/option-values.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
 import { DEFAULTS } from "../room/room.ts";
 import type { ListenOptions } from "./api.ts";
-import { ENTRIES, HEADINGS } from "./extras.ts";
+import { ENTRIES } from "./extras.ts";
 
 const CORE = {
-  ...under(HEADINGS.where, {
+  ...under("Where to listen", {
     host: text("address", "an address")("only on this address (default: all, IPv6 and IPv4)"),
     "reuse-port": flag("share the port with other servers of this user"),
     unix: text("path")("on a Unix socket instead of a port"),
     "unix-mode": fileMode("its permissions (default 600)"),
   }),
-  ...under(HEADINGS.limits, {
+  ...under("How much, how long", {
     "max-clients": count("clients at a time (default: as the file limit allows)"),
     "max-line": size("the longest line", DEFAULTS.lineBytesMax),
     buffer: size("how far readers may lag before senders wait", DEFAULTS.logBytes),
     patience: time("time for a lagging reader to take 64K", DEFAULTS.patienceMs),
   }),
-  ...under(HEADINGS.operators, { quiet: flag("log only warnings and errors") }),
+  ...under("For operators", { quiet: flag("log only warnings and errors") }),
 };
 const CORE_EXCLUDES = ["host unix", "reuse-port unix", "unix-mode !unix"];
 
@@ -35,7 +35,7 @@ export const SERVER: Command<typeof CORE & Table> = {
   summary: "Opens a chat room: each line that one client sends is relayed to every other client.",
   operands: ["port"],
   instead: "unix",
-  headings: Object.values(HEADINGS),
+  headings: ["Where to listen", "Who may connect", "How much, how long", "For people"],
   options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
   examples: [
     ["linechat-server 8080", "a room on port 8080"],
