@@ -42,8 +42,7 @@ await runCommand(SERVER, async (options, [port]) => {
   const settings = await settingsOf(options, port);
   const { note, ...limits } = await limitsOf(options);
   const opened = (server = await listen({ ...settings, ...limits, ...log.events }));
-  for (const line of [note, ...opened.notes]) log.note(line);
-  log.note(`listening on ${opened.address}`);
+  for (const line of [note, ...opened.notes, `listening on ${opened.address}`]) log.note(line);
   for (const [what, url] of Object.entries(opened.urls)) log.note(`${what} at ${url}`);
 
   /** Reads again what was read from files; members do not notice. */
