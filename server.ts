@@ -13,28 +13,19 @@
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/process.ts";
 import { UserError } from "./lib/program/system-errors.ts";
+import type { Server } from "./lib/server/api.ts";
 import { openEventLog } from "./lib/server/event-log.ts";
 import { listen } from "./lib/server/listen.ts";
 import { limitsOf, SERVER, settingsOf } from "./lib/server/options.ts";
 
 await runCommand(SERVER, async (options, [port]) => {
-  /** What SIGHUP does; one that comes while the server starts waits for that. */
-  const reload = Promise.withResolvers<() => Promise<void>>();
-  onSignal("SIGHUP", async () => (await reload.promise)());
-
-  const settings = await settingsOf(options, port);
-  const { note, ...limits } = await limitsOf(options);
-  const log = openEventLog(options.quiet, () => server.size);
-  const server = await listen({ ...settings, ...limits, ...log.events });
-
-  for (const line of [note, ...server.notes]) log.note(line);
-  log.note(`listening on ${server.address}`);
-  for (const [what, url] of Object.entries(server.urls)) log.note(`${what} at ${url}`);
+  let server: Server | undefined;
+  const log = openEventLog(options.quiet, () => server?.size ?? 0);
 
   let stopping = false;
   /** A second signal does not wait for slow readers. */
   const stop = async () => {
-    if (!stopping) {
+    if (server && !stopping) {
       stopping = true;
       log.note("stopping");
       await server.stop();
@@ -44,12 +35,21 @@ await runCommand(SERVER, async (options, [port]) => {
   };
   onSignal("SIGINT", stop);
   onSignal("SIGTERM", stop);
+  /** What SIGHUP does; one that comes while the server starts waits for that. */
+  const reload = Promise.withResolvers<() => Promise<void>>();
+  onSignal("SIGHUP", async () => (await reload.promise)());
+
+  const settings = await settingsOf(options, port);
+  const { note, ...limits } = await limitsOf(options);
+  const opened = (server = await listen({ ...settings, ...limits, ...log.events }));
+  for (const line of [note, ...opened.notes, `listening on ${opened.address}`]) log.note(line);
+  for (const [what, url] of Object.entries(opened.urls)) log.note(`${what} at ${url}`);
 
   /** Reads again what was read from files; members do not notice. */
   reload.resolve(async () => {
     try {
       const renewed = await settingsOf(options, port);
-      server.renew(renewed);
+      opened.renew(renewed);
       log.note(`${renewed.tls || renewed.passPhrase ? "" : "no "}files read again`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;

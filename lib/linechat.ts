@@ -16,5 +16,4 @@ export type {
   RoomEvents,
   Server,
 } from "./server/api.ts";
-export { listen } from "./server/listen.ts";
-export { openRoom } from "./server/open-room.ts";
+export { listen, openRoom } from "./server/listen.ts";

@@ -341,7 +341,7 @@ testWith("openssl")(
         subject: { CN: "client" },
         fingerprint256: expect.stringMatching(/^\w\w:/),
       };
-      const why = "lib/extras/names/names.ts names clients by it";
+      const why = "lib/extras/names.ts names clients by it";
       if (isAsked) expect(certificate, why).toMatchObject(expected);
       else expect(certificate, why).toBeUndefined();
     }

@@ -1,20 +1,15 @@
-/** Each default is one value: in the code, in --help, in READMEs and doc comments, and in what runs. */
+/** Each default is one value: in the code, in `--help`, in READMEs and doc comments, and in what runs. */
 
-import { describe, expect, spyOn, test } from "bun:test";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { expect, spyOn, test } from "bun:test";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-import { connect, firstToAnswer } from "../lib/client/connect.ts";
+import { connect } from "../lib/client/connect.ts";
 import { COMMAND } from "../lib/client/options.ts";
-import { retryDelayMs } from "../lib/client/reconnect.ts";
-import { Outgoing } from "../lib/client/whole-lines.ts";
 import { type Command, parseCommandLine } from "../lib/program/command-line.ts";
-import { VANISHED } from "../lib/program/network.ts";
-import { formatSize, formatTime } from "../lib/program/units.ts";
 import { Connections } from "../lib/server/connections.ts";
 import { listen } from "../lib/server/listen.ts";
 import { SERVER, settingsOf } from "../lib/server/options.ts";
-import { BEAT_MS, Heartbeat } from "../lib/web/heartbeat.ts";
 import { openParts } from "./extras/open-parts.ts";
 import { atEnd, endAfterEach, newFolder, Peer, ROOT } from "./harness.ts";
 import { Host } from "./harness/host.ts";
@@ -26,38 +21,35 @@ endAfterEach();
 const DAY_MS = 86_400_000;
 const HERE = { host: "127.0.0.1", port: 0 };
 
-/** A default that has a size or a time. */
+/** All that tells a default: comments and READMEs, without the stars and line ends. */
+const TEXTS = ["README.md", "lib/**/*.{ts,md}"]
+  .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(ROOT)])
+  .map((file) => readFileSync(join(ROOT, file), "utf8"))
+  .join("\n")
+  .replace(/\s*\n(\s*\*(?!\/))?\s*/g, " ")
+  .replace(/ +/g, " ");
+
+/** A default that has a size or a time, in bytes or ms: where it is told, and what runs. */
 interface Default {
   readonly value: number;
-  /** As an option of the server's command line. */
-  readonly option?: string;
-  /** In which files it stands, and how. */
-  readonly told: readonly (readonly [file: string, text: string])[];
-  /** What the running program has. */
+  readonly told: readonly string[];
   inFact(): number | Promise<number>;
 }
 
-/** In ms, bytes, or how many. */
 const DEFAULTS: Record<string, Default> = {
   "the log": {
     value: 8 << 20,
-    option: "buffer",
-    told: [["lib/room/room.ts", "senders are paused, in bytes up to 2 GiB; 8 MiB by default"]],
+    told: ["--buffer 8M", "senders are paused, in bytes up to 2 GiB; 8 MiB by default"],
     inFact: () => openRoom().room.log.freeBytes,
   },
   "the longest line": {
     value: 64 << 10,
-    option: "max-line",
-    told: [
-      ["lib/room/room.ts", "its LF included, at most the log; 64 KiB by default"],
-      ["README.md", "line longer than 65536 bytes"],
-    ],
+    told: ["--max-line 64K", "at most the log; 64 KiB by default"],
     inFact: () => openRoom().room.lineBytesMax,
   },
   "the time for a slow reader": {
     value: 10_000,
-    option: "patience",
-    told: [["lib/room/room.ts", "may take for 64 KiB, in ms up to a day; 10 s by default"]],
+    told: ["--patience 10s", "may take for 64 KiB, in ms up to a day; 10 s by default"],
     inFact() {
       const { join, pass, left } = openRoom();
       const ann = join("ann");
@@ -68,10 +60,7 @@ const DEFAULTS: Record<string, Default> = {
   },
   "the time a leaver has to close": {
     value: 2_000,
-    told: [
-      ["lib/room/room.ts", "is read on after its EOF, in ms up to a day; 2 s by default"],
-      ["lib/server/README.md", "in each `--patience` and 2 s"],
-    ],
+    told: ["after its EOF, in ms up to a day; 2 s by default", "in each `--patience` and 2 s"],
     inFact() {
       const { join, pass } = openRoom();
       const ann = join("ann");
@@ -81,27 +70,17 @@ const DEFAULTS: Record<string, Default> = {
   },
   "the time for a pass phrase, a header, a handshake": {
     value: 10_000,
-    told: [
-      ["lib/server/api.ts", "each thing asked of it, in ms from 1 to a day; 10 s by default"],
-      ["README.md", "no pass phrase within 10s"],
-      ["lib/doors/README.md", "refused after 10 s"],
-    ],
+    told: ["in ms from 1 to a day; 10 s by default"],
     inFact: () => doorMs({ passPhrase: Buffer.from("open sesame") }),
   },
   "the time for a name": {
     value: 60_000,
-    told: [
-      ["lib/extras/README.md", "no name within 1m"],
-      ["lib/doors/README.md", "| no name | refused after a minute |"],
-    ],
+    told: ["no name within 1m"],
     inFact: () => doorMs({ names: true }),
   },
   "the grace of a stop": {
     value: 5_000,
-    told: [
-      ["lib/server/api.ts", "how long to wait for slow readers, in ms; 5 s by default"],
-      ["lib/server/README.md", "pending for at most 5 s"],
-    ],
+    told: ["how long to wait for slow readers, in ms; 5 s by default", "pending for at most 5 s"],
     async inFact() {
       const server = await listen({ ...HERE, lingerMs: DAY_MS });
       const peer = await Peer.connect(server.port);
@@ -117,7 +96,7 @@ const DEFAULTS: Record<string, Default> = {
   },
   "those that linger": {
     value: 64,
-    told: [["lib/server/api.ts", "or lingering after EOF, at least 1; 64 by default"]],
+    told: ["or lingering after EOF, at least 1; 64 by default"],
     inFact() {
       const { connections, accept } = openParts([], { clientsMax: 1 });
       const sockets = Array.from({ length: 200 }, () => accept());
@@ -127,83 +106,22 @@ const DEFAULTS: Record<string, Default> = {
   },
   "the lines of a history, together": {
     value: 8 << 20,
-    told: [
-      ["lib/server/extras.ts", "the last n lines (8M at most)"],
-      ["lib/extras/README.md", "of 8M in all at most"],
-    ],
+    told: ["of 8M in all at most"],
     inFact: async () => (await settingsFor("--history", "100", "0")).history?.bytes ?? 0,
-  },
-  "the silence before TCP looks for a peer": {
-    value: 60_000,
-    // Nine or ten probes, a second apart, come after it.
-    told: [
-      [
-        "lib/client/README.md",
-        "found by the other end after 70 to 75 s, whatever flows: by TCP keep-alive",
-      ],
-    ],
-    async inFact() {
-      const { noDelay, keepAlive } = await watchSockets();
-      const server = await opened();
-      await using _ = await connect({ ...HERE, port: server.port });
-      await eventually("both ends", () => keepAlive.length === 2 && noDelay.length === 2);
-      expect(noDelay).toEqual([[true], [true]]);
-      const [[isOn, ms] = [], other] = keepAlive;
-      expect([isOn, other]).toEqual([true, [true, ms]]);
-      return ms ?? 0;
-    },
-  },
-  "the silence after which a peer that does not acknowledge has vanished": {
-    value: 70_000,
-    told: [["lib/doors/README.md", "found after 70 s, whatever flows"]],
-    inFact: () => VANISHED.silentMs,
-  },
-  "the silence after which a WebSocket is given up": {
-    value: 70_000,
-    told: [["lib/web/README.md", "answers none and sends nothing for 70 s is disconnected"]],
-    inFact: () => beats((heartbeat) => heartbeat.beat(idlePulse())) - BEAT_MS,
-  },
-  "the silence after which a WebSocket is sent an empty message": {
-    value: 25_000,
-    told: [["lib/web/README.md", "when nothing else has gone out for 25 s"]],
-    inFact: () =>
-      beats((heartbeat) => {
-        const { sent, ...pulse } = idlePulse();
-        heartbeat.beat(pulse);
-        return sent.length === 0;
-      }),
   },
   "the time until a server answers": {
     value: 30_000,
-    told: [
-      ["lib/client/connect.ts", "may take to answer, in ms from 1 on; 30 s by default"],
-      ["lib/client/README.md", "for at most 30 s"],
-    ],
+    told: ["may take to answer, in ms from 1 on; 30 s by default"],
     inFact: async () => (await alarmsOfTls())[0] ?? 0,
   },
   "the time for the handshake of a server": {
     value: 10_000,
-    told: [["lib/client/connect.ts", "may take after that, in ms from 1 on; 10 s by default"]],
+    told: ["may take after that, in ms from 1 on; 10 s by default"],
     inFact: async () => (await alarmsOfTls())[1] ?? 0,
-  },
-  "the head start of an address": {
-    value: 250,
-    told: [["lib/client/README.md", "each a quarter of a second after the one before"]],
-    async inFact() {
-      const slept: number[] = [];
-      const sleep = spyOn(Bun, "sleep").mockImplementation(
-        async (ms) => void slept.push(Number(ms)),
-      );
-      const pending = Promise.withResolvers<{ terminate(): void }>();
-      const trying = firstToAnswer(["1", "2"], () => pending.promise, new AbortController());
-      pending.resolve({ terminate() {} });
-      await trying.finally(() => sleep.mockRestore());
-      return slept[0] ?? 0;
-    },
   },
   "the time that close() takes": {
     value: 5_000,
-    told: [["lib/client/connection.ts", "before the connection is reset; 5 s by default"]],
+    told: ["before the connection is reset; 5 s by default"],
     async inFact() {
       const host = await Host.open();
       const connection = await connect({ ...HERE, port: host.port });
@@ -218,82 +136,27 @@ const DEFAULTS: Record<string, Default> = {
       return Math.max(...delays);
     },
   },
-  "the first delay of --reconnect": {
-    value: 500,
-    told: [["lib/client/README.md", "after half a second, then less and less often"]],
-    inFact: () => retryDelayMs(0, 1),
-  },
-  "the longest delay of --reconnect": {
-    value: 30_000,
-    told: [["lib/client/README.md", "at least every 30 s"]],
-    inFact: () => retryDelayMs(100, 1),
-  },
-  "what --reconnect sends again": {
-    value: 8 << 20,
-    told: [["lib/client/README.md", "is sent again, up to 8 MiB"]],
-    inFact() {
-      const isKept = (bytes: number) => {
-        const outgoing = new Outgoing();
-        outgoing.connected();
-        outgoing.add(new Uint8Array(bytes).fill(10));
-        outgoing.taken(bytes);
-        outgoing.lost({ message: "room is full", isRefusal: true });
-        return outgoing.pending.length > 0;
-      };
-      let keptBytes = 0;
-      for (let step = 1 << 30; step > 0; step = Math.floor(step / 2))
-        if (step <= 16 << 20 && isKept(keptBytes + step)) keptBytes += step;
-      return keptBytes;
-    },
-  },
 };
 
-describe.each(Object.entries(DEFAULTS))("%s", (_, { value, option, told, inFact }) => {
-  test("is so in fact", async () => expect(await inFact()).toBe(value));
-
-  test.each(told.map((place) => [...place] as const))("is told so in %s", (file, text) => {
-    expect(wordsOf(file)).toContain(text);
-  });
-
-  if (option === undefined) return;
-  test("is so on the command line", async () => {
-    const [, shown = ""] = /\(default (\S+)\)/.exec(SERVER.options[option]?.help ?? "") ?? [];
-    expect([formatSize(value), formatTime(value)]).toContain(shown);
-    const { logBytes, lineBytesMax, patienceMs } = await settingsFor("8080");
-    const asked = { buffer: logBytes, "max-line": lineBytesMax, patience: patienceMs };
-    expect(asked).toHaveProperty([option], value);
-  });
+test.each(Object.entries(DEFAULTS))("%s is as long or large as it is told", async (_, one) => {
+  for (const text of one.told) {
+    const [, name = "", shown] = /^--(\S+) (\S+)$/.exec(text) ?? [];
+    if (shown === undefined) expect(TEXTS).toContain(text);
+    else expect(SERVER.options[name]?.help).toEndWith(` (default ${shown})`);
+    if (shown !== undefined) expect(SERVER.options[name]?.default).toBe(one.value);
+  }
+  expect(await one.inFact()).toBe(one.value);
 });
 
-/** What options are without being given, where they have no value of their own, as --help tells it. */
-const SERVER_WORDS: Record<string, string> = {
-  host: "all, IPv6 and IPv4",
-  "max-clients": "as many as the file limit allows",
-  allow: "all",
-  "max-clients-per-address": "any number",
-  "max-rate": "any number",
-  history: "none",
-  idle: "never",
-};
-const CLIENT_WORDS: Record<string, string> = {
-  name: "in a terminal the login name, else none",
-  "tls-ca": "public CAs",
-  "tls-server-name": "the host",
-};
-/** What is put in where it matters, and not by the table of options. */
-const LATE: Record<string, unknown> = { "unix-mode": 0o600, room: "linechat" };
-
-describe.each<[Command, Record<string, string>]>([
-  [SERVER, SERVER_WORDS],
-  [COMMAND, CLIENT_WORDS],
-])("each default of a command in its help", (command, words) => {
-  for (const [name, { help, takes, parse, default: value }] of Object.entries(command.options))
-    test(`--${name}`, () => {
-      const [, shown, inWords] = /\(default(?: (\S+)|: (.*))\)$/.exec(help) ?? [];
-      if (shown !== undefined) expect(parse(shown, undefined)).toBe(value ?? LATE[name]);
-      else expect(value).toBe(takes === undefined ? false : undefined);
-      expect(inWords).toBe(words[name]);
-    });
+test("each default that --help shows is that of its option, and no other option has one", () => {
+  /** What is put in where it matters, and not by the table of options. */
+  const late: Record<string, unknown> = { "unix-mode": 0o600, room: "linechat" };
+  for (const { options } of [SERVER, COMMAND] satisfies Command[])
+    for (const [name, { help, takes, parse, default: value }] of Object.entries(options)) {
+      const [, shown] = /\(default (\S+)\)$/.exec(help) ?? [];
+      if (shown === undefined) expect([name, value]).toEqual([name, takes ? undefined : false]);
+      else expect([name, parse(shown, undefined)]).toEqual([name, value ?? late[name]]);
+    }
 });
 
 test("a server without options asks nothing, limits nothing, and opens no other port", async () => {
@@ -305,7 +168,7 @@ test("a server without options asks nothing, limits nothing, and opens no other 
   expect(given.map(([name]) => name).filter((name) => !sizes.includes(name))).toEqual(["port"]);
 });
 
-test("a server is on all addresses, a Unix socket is its owner's, a room is called linechat", async () => {
+test("a server is on all addresses, a Unix socket is its owner's, and so on", async () => {
   await using server = await listen({ port: 0 });
   expect(server.address).toMatch(/^(\[::\]|0\.0\.0\.0):\d+$/);
   const unix = join(newFolder(), "room");
@@ -313,53 +176,23 @@ test("a server is on all addresses, a Unix socket is its owner's, a room is call
   expect(statSync(unix).mode & 0o777).toBe(0o600);
   const { redis } = await settingsFor("--redis", "redis://127.0.0.1", "0");
   expect(redis?.room).toBe("linechat");
+  expect(new Connections(openRoom().room, {}).clientsMax).toBe(Infinity);
 });
 
-test("an unlimited number of clients is the default of a program's own server", () => {
-  const { room } = openRoom();
-  expect(new Connections(room, {}).clientsMax).toBe(Infinity);
-  expect(wordsOf("lib/server/api.ts")).toContain("may be, at least 1; any number by default");
-});
-
-test("the page has all of its headers", async () => {
-  const server = await opened({ web: HERE });
-  const { headers } = await fetch(`${server.urls["web"]}`);
-  const {
-    date: _,
-    "content-length": __,
-    "content-security-policy": policy,
-    ...others
-  } = Object.fromEntries(headers);
-  expect(policy).toMatch(
-    /^default-src 'none'; script-src 'sha256-[^;]*; style-src 'sha256-[^;]*; /,
-  );
-  expect(others).toEqual({
-    "content-type": "text/html; charset=utf-8",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
-    connection: "close",
-  });
+test("both ends of a connection send at once what is written, and notice a silent peer", async () => {
+  const { noDelay, keepAlive } = await watchSockets();
+  const server = await opened();
+  await using _ = await connect({ ...HERE, port: server.port });
+  await eventually("both ends", () => keepAlive.length === 2 && noDelay.length === 2);
+  expect([noDelay, keepAlive]).toEqual([Array(2).fill([true]), Array(2).fill([true, 60_000])]);
 });
 
 test("no README or doc comment tells a default that is not in a table here", () => {
-  const files = [
-    "README.md",
-    ...readdirSync(join(ROOT, "lib"), { recursive: true }).map((name) => `lib/${name}`),
-  ];
-  const told = Object.values(DEFAULTS).flatMap((one) => one.told.map(([, text]) => text));
-  for (const file of files.filter((name) => /\.(md|ts)$/.test(name)))
-    // A size or a time: anything else that is a default is told by what it does.
-    for (const [shown] of wordsOf(file).matchAll(/\S+ \d+ (?:ms|s|[KMG]iB|clients)? by default/g))
-      expect([file, shown, told.some((text) => text.includes(shown))]).toEqual([file, shown, true]);
+  const told = Object.values(DEFAULTS).flatMap((one) => one.told);
+  // A size or a time: anything else that is a default is told by what it does.
+  for (const [shown] of TEXTS.matchAll(/\S+ \d+ (?:ms|s|[KMG]iB|clients)? by default/g))
+    expect([shown, told.some((text) => text.includes(shown))]).toEqual([shown, true]);
 });
-
-/** A file as it is read: without the stars and line ends of comments, the columns of tables. */
-function wordsOf(file: string): string {
-  return readFileSync(join(ROOT, file), "utf8")
-    .replace(/\s*\n(\s*\*(?!\/))?\s*/g, " ")
-    .replace(/ +/g, " ");
-}
 
 /** How long it takes until something is so, to the tenth of a second. */
 function msUntil(pass: (ms: number) => void, isSo: () => boolean): number {
@@ -433,18 +266,4 @@ async function settingsFor(...words: string[]) {
   const parsed = parseCommandLine(SERVER, words);
   if ("print" in parsed) throw new Error("no command line");
   return settingsOf(parsed.options, parsed.operands[0]);
-}
-
-/** How long a WebSocket with a peer that sends nothing goes on, in ms, as long as a beat tells. */
-function beats(goesOn: (heartbeat: Heartbeat) => unknown): number {
-  const heartbeat = new Heartbeat();
-  let count = 1;
-  while (goesOn(heartbeat) !== false) count++;
-  return count * BEAT_MS;
-}
-
-function idlePulse() {
-  const sent: unknown[] = [];
-  const sendBinary = (bytes: unknown) => sent.push(bytes);
-  return { sent, sendBinary, ping: () => 0, getBufferedAmount: () => 0, isPaused: false };
 }

@@ -7,8 +7,7 @@
 import { expect, test } from "bun:test";
 
 import { firstBytes, protocolOf } from "../lib/doors/first-bytes.ts";
-import { NamedLines } from "../lib/extras/names/named-lines.ts";
-import { names, PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
+import { NamedLines, names, PREFIX_BYTES_MAX } from "../lib/extras/names.ts";
 import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
 import { formatAddress, unmapAddress } from "../lib/program/network.ts";
 import { count, size } from "../lib/program/option-values.ts";

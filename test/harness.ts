@@ -276,6 +276,8 @@ export interface PeerOptions {
   countOnly?: boolean;
   /** The address it comes from; 127.0.0.1 by default. */
   from?: string;
+  /** The path of a Unix socket, in place of the port. */
+  unix?: string;
   /** Speaks TLS, with what it is to trust and to show. */
   tls?: ConnectionOptions;
   /** What it says as soon as it is connected. */
@@ -297,8 +299,9 @@ export class Peer {
   #closed: "end" | "error" | undefined;
 
   static connect(port: number, options: PeerOptions = {}): Promise<Peer> {
-    const { from, tls } = options;
-    const where = { host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true };
+    const { from, tls, unix } = options;
+    const place = unix === undefined ? { host: "127.0.0.1", port, noDelay: true } : { path: unix };
+    const where = { ...place, allowHalfOpen: true };
     const how = from === undefined ? where : { ...where, localAddress: from };
     return new Promise((resolve, reject) => {
       const socket = tls ? connectTls({ ...how, ...tls }) : connectTcp(how);

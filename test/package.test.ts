@@ -50,6 +50,7 @@ const room: EmbeddedRoom = openRoom(about);
 console.log(sent[0], end, code, room.size, Object.keys(linechat).sort().join(" "));
 export type Others = [Life, MemberView, Place, RoomEvents, RoomSocket, Secrets];
 `;
+const NODE = ["--module", "nodenext", "--moduleResolution", "nodenext"];
 /** Options that a project may have beside those of `bun init`; a package of .ts has to pass them all. */
 const STRICTER = [
   "strict",
@@ -125,10 +126,12 @@ describe("in a project elsewhere", () => {
     rmSync(join(project, "wrong.ts"));
   });
 
-  test("it passes one with stricter options", () => {
+  test("it passes one with stricter options, and as a module of Node.js", () => {
     const programs = ["server.ts", "client.ts"].map((name) => join(installed, name));
-    const checked = bun("check", ...STRICTER, "index.ts", ...programs);
-    expect(checked).toMatchObject({ code: 0, stdout: "" });
+    for (const options of [NODE, STRICTER, ["--strict", "false"]]) {
+      const checked = bun("check", ...options, "index.ts", ...programs);
+      expect([options, checked]).toMatchObject([options, { code: 0, stdout: "" }]);
+    }
   });
 
   test("it runs", () => {
@@ -194,11 +197,11 @@ describe("its commands", () => {
     expect(await linechat("--version")).toMatchObject({ code: 0, stdout: `linechat ${version}\n` });
     const help = await linechat("--help");
     expect(help).toMatchObject({ code: 0, stderr: "" });
-    expect(help.stdout).toContain("linechat client localhost 8080\n");
+    expect(help.stdout).toContain("linechat client localhost 8080 ");
     expect((await linechat("server", "--help")).stdout).toStartWith(
       "linechat server [options] <port>",
     );
-    expect((await linechat("client", "--version")).stdout).toBe(`linechat client ${version}\n`);
+    expect(bun("x", "linechat", "client", "--version").stdout).toBe(`linechat client ${version}\n`);
     for (const [words, message] of [
       [[], "<server|client> missing, as in linechat server 8080"],
       [["sevrer", "8080"], 'unknown command "sevrer"; did you mean server or client?'],
@@ -210,27 +213,24 @@ describe("its commands", () => {
     }
   });
 
-  test("are what bunx runs", () => {
-    expect(bun("x", "linechat", "client", "--version").stdout).toBe(`linechat client ${version}\n`);
-  });
-
-  for (const name of ["linechat", "linechat-server", "linechat-client"]) {
-    const message = `linechat needs Bun ${OLDEST_BUN} or later: https://bun.com\n`;
-    test(`${name} says so where Bun is missing`, async () => {
-      const path = `PATH=${pathWith("env", "sh", "echo")}`;
-      const told = await runToEnd(["env", path, command(name), "8080"]);
-      expect(told).toEqual({ code: 127, stdout: "", stderr: message });
-    });
-
-    testWith("npm")(`${name} says so where npm has installed it and Bun is missing`, async () => {
-      const prefix = newFolder();
-      const words = ["install", "--offline", "--no-audit", "--global", "--prefix", prefix, tarball];
-      expect((await runToEnd(["npm", ...words])).code).toBe(0);
-      const path = `PATH=${pathWith("env", "sh", "echo", "node")}`;
-      const told = await runToEnd(["env", path, join(prefix, "bin", name), "8080"]);
-      expect(told).toEqual({ code: 127, stdout: "", stderr: message });
-    });
+  /** Fails unless each says that it needs Bun, where there are only these other programs. */
+  async function expectNeedsBun(bin: string, ...programs: string[]): Promise<void> {
+    const stderr = `linechat needs Bun ${OLDEST_BUN} or later: https://bun.com\n`;
+    const path = `PATH=${pathWith("env", "sh", "echo", ...programs)}`;
+    for (const name of ["linechat", "linechat-server", "linechat-client"]) {
+      const told = await runToEnd(["env", path, join(bin, name), "8080"]);
+      expect(told).toEqual({ code: 127, stdout: "", stderr });
+    }
   }
+
+  test("say so where Bun is missing", () => expectNeedsBun(command(".")));
+
+  testWith("npm")("say so where npm has installed them and Bun is missing", async () => {
+    const prefix = newFolder();
+    const words = ["install", "--offline", "--no-audit", "--global", "--prefix", prefix, tarball];
+    expect((await runToEnd(["npm", ...words])).code).toBe(0);
+    await expectNeedsBun(join(prefix, "bin"), "node");
+  });
 
   test("say so where Bun is too old", async () => {
     const needs = `Bun ${OLDEST_BUN} or later is needed, this is`;

@@ -1,6 +1,6 @@
 /** A program around the room that is a member of its own: it receives lines, and sends some. */
 
-import { guarded } from "../program/system-errors.ts";
+import { checkFunction, guarded } from "../program/system-errors.ts";
 import type { Extra } from "../room/extra.ts";
 import { LF, LineBuffer } from "../room/line-buffer.ts";
 import type { Room } from "../room/room.ts";
@@ -37,12 +37,16 @@ export interface BotEvents {
 /** Makes a bot for a room. */
 export type BotSettings = { bot?: ((room: BotRoom) => BotEvents) | undefined };
 
-/** @param make told of its room, before anybody joins */
-export function bot(make: (room: BotRoom) => BotEvents, context: Context): Part {
-  return { extra: (room) => extraOf(make, room, context) };
+/**
+ * @param make told of its room, before anybody joins
+ * @throws {UserError} unless it is a function
+ */
+export function bot(make: (room: BotRoom) => BotEvents, { onError }: Context): Part {
+  checkFunction("bot", make);
+  return { extra: (room) => botIn(room, make, onError) };
 }
 
-function extraOf(make: (room: BotRoom) => BotEvents, room: Room, { onError }: Context): Extra {
+function botIn(room: Room, make: (room: BotRoom) => BotEvents, onError: Context["onError"]): Extra {
   /** One for all lines, so that those which follow each other are one run. */
   const cursor = { lastRun: -1 };
   /** Told whether a line that has been taken has come into the log. */

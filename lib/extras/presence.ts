@@ -44,11 +44,10 @@ function noticesIn(room: Room, isCounted: boolean, shared: Reservations | undefi
     member.name !== member.label || !isCounted
       ? member.name
       : numbers.getOrInsertComputed(member, () => `#${++number}`);
-  /** Those that are sent next, at most ten. */
-  const notices: Uint8Array[] = [];
-  /** How many more there are to tell of, in sum. */
+  /** How many there are to tell of in sum, as they were too many. */
   let more = { joined: 0, left: 0 };
-  /** When the last ten were sent, the latest last. */
+  /** Those that are sent next, and when the last ten were, the latest last. */
+  const notices: Uint8Array[] = [];
   let sentAtMs = Array<number>(NOTICES_MAX).fill(-Infinity);
   const sender: Sender = {
     cursor: { lastRun: -1, isPassing: true },
@@ -67,23 +66,17 @@ function noticesIn(room: Room, isCounted: boolean, shared: Reservations | undefi
     sentAll() {},
   };
 
-  const hasMore = () => more.joined + more.left > 0;
-  /** When one more may be added: a second after the one that was sent ten before it. */
-  const mayAddAtMs = () => (sentAtMs[notices.length] ?? NEVER) + SECOND_MS;
   const add = (text: string) => {
     const count = isCounted ? ` (${here.toLocaleString("en")} here)` : "";
     const line = new TextEncoder().encode(serverMessage(text + count));
     if (line.length <= room.loggedBytesMax) notices.push(line);
   };
-  const addSum = () => {
-    const counts = Object.entries(more).filter(([, count]) => count > 0);
-    const sum = counts.map(([what, count]) => `${count.toLocaleString("en")} more ${what}`);
-    more = { joined: 0, left: 0 };
-    add(sum.join(", "));
-  };
+  const hasMore = () => more.joined + more.left > 0;
+  /** When one more may be added: a second after the one that was sent ten before it. */
+  const nextAtMs = () => (sentAtMs[notices.length] ?? NEVER) + SECOND_MS;
   const tell = (what: "joined" | "left", name: string) => {
     if (room.isStopping) return;
-    if (!hasMore() && mayAddAtMs() <= room.now()) add(`${name} ${what}`);
+    if (!hasMore() && nextAtMs() <= room.now()) add(`${name} ${what}`);
     else more[what]++;
     room.wake(0);
   };
@@ -107,9 +100,13 @@ function noticesIn(room: Room, isCounted: boolean, shared: Reservations | undefi
     },
     flush(now) {
       if (sender.isWaiting || room.isStopping) return NEVER;
-      if (hasMore() && mayAddAtMs() <= now) addSum();
-      if (notices.length > 0) room.send(sender);
-      return hasMore() ? mayAddAtMs() : NEVER;
+      if (hasMore() && nextAtMs() <= now) {
+        const counts = Object.entries(more).filter(([, count]) => count > 0);
+        more = { joined: 0, left: 0 };
+        add(counts.map(([what, count]) => `${count.toLocaleString("en")} more ${what}`).join(", "));
+      }
+      room.send(sender);
+      return hasMore() ? nextAtMs() : NEVER;
     },
   };
 }

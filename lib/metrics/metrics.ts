@@ -1,6 +1,6 @@
 /** `--metrics`: figures for Prometheus, and whether the server takes clients, on a port of their own. */
 
-import { version } from "../../package.json";
+import manifest from "../../package.json" with { type: "json" };
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
 import type { Port } from "../program/network.ts";
@@ -9,7 +9,7 @@ import { countLines } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 
 const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
-const RELEASE = `{version="${version}",bun="${Bun.version}"}`;
+const RELEASE = `{version="${manifest.version}",bun="${Bun.version}"}`;
 
 /** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
 const SPEAKING = ["speaks HTTP", "speaks PROXY", "speaks SSH", "speaks TLS"];

@@ -2,11 +2,12 @@
 
 import { parseArgs } from "node:util";
 
-import { engines, version } from "../../package.json";
+import manifest from "../../package.json" with { type: "json" };
 import type { ShownCommand, ShownOption } from "./help.ts";
 import { stderr, writeOut } from "./process.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
+const { engines, version } = manifest;
 /** The oldest Bun that will do, of which `bun` itself takes no notice. */
 const OLDEST_BUN = engines.bun.replace(">=", "");
 

@@ -45,6 +45,12 @@ export function checkRange(option: string, value: unknown, min: number, max = In
   throw new UserError(`${option} is a ${kind} ${range}, not ${value}`, { permanent: true });
 }
 
+/** Checks what a program gives; throws a `UserError` that names the option, unless it is a function. */
+export function checkFunction(option: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new UserError(`${option} is a function, not ${value}`, { permanent: true });
+}
+
 /**
  * Makes a function of a program's own that cannot throw, so that nothing is left half done by it.
  *

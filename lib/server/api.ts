@@ -89,6 +89,7 @@ export interface Server extends AsyncDisposable {
    *
    * @param graceMs how long to wait for slow readers, in ms; 5 s by default
    * @returns once the last connection is gone; the same promise when called again
+   * @throws {UserError} at once, if that is no time
    */
   stop(graceMs?: number): Promise<void>;
 }

@@ -5,8 +5,6 @@ import type { RoomEvents } from "./api.ts";
 
 /** How many refusals are logged in a second at most. */
 const REFUSALS_MAX = 20;
-/** What the server decides by itself is a warning. */
-const WARNINGS: readonly string[] = ["too slow", "line too long"];
 
 /**
  * Opens the log of a server: `note` logs what is normal, unless it is `quiet`, `warn` what an operator
@@ -30,7 +28,8 @@ export function openEventLog(quiet: boolean, here: () => number) {
     onJoin: ({ label }) => note(`joined ${label} (${here()} here)`),
     onLeave({ label }, reason, behindBytes) {
       const detail = behindBytes > 0 ? `, ${behindBytes} bytes behind` : "";
-      const log = WARNINGS.includes(reason) ? warn : note;
+      // What the server decides by itself is a warning.
+      const log = /^(too slow|line too long)$/.test(reason) ? warn : note;
       log(`left ${label}: ${reason}${detail} (${here()} here)`);
     },
     onRefuse(label, why) {

@@ -6,10 +6,9 @@
  */
 
 import type { Entry, Intersection, Secrets } from "../extras/part.ts";
-import { flag, type Table, text } from "../program/command-line.ts";
+import { flag, type Table, text, under } from "../program/command-line.ts";
 import * as kinds from "../program/option-values.ts";
 
-const ON_PORT = "on this port, of 127.0.0.1 unless another host is named";
 const file = text("file");
 const addresses = kinds.list("address", "an address or a range", /^/);
 
@@ -20,23 +19,19 @@ function entry<Settings, Options extends Table = {}>(one: Entry<Options, Setting
 /** All of them. */
 export const EXTRAS = {
   redis: entry({
-    options: {
-      redis: kinds.redisUrl(
-        "be one room with all servers that share it over this Redis, like redis://10.0.0.5 or rediss://user@host:6380/1",
-      ),
+    options: under("For several servers", {
+      redis: kinds.redisUrl("be one room with all at this Redis, as redis://10.0.0.5"),
       room: kinds.roomName("the name of that room (default linechat)"),
-    },
+    }),
     excludes: ["room !redis"],
     settings: ({ redis, room }) => ({ redis: redis && { url: redis, room: room ?? "linechat" } }),
     load: async ({ redis, ...common }: import("../redis/redis.ts").RedisSettings, context) =>
       redis && (await import("../redis/redis.ts")).redis(redis, common, context),
   }),
   proxyProtocol: entry({
-    options: {
-      "proxy-protocol": addresses(
-        "a load balancer, or a range of them: its connections begin with a PROXY header, which says whose they are; repeatable",
-      ),
-    },
+    options: under("Who may connect", {
+      "proxy-protocol": addresses("a load balancer that sends PROXY headers; repeatable"),
+    }),
     excludes: ["proxy-protocol unix"],
     settings: (given) => ({ proxyProtocol: given["proxy-protocol"] }),
     load: async (settings: { proxyProtocol?: readonly string[] | undefined }, context) =>
@@ -44,13 +39,11 @@ export const EXTRAS = {
       (await import("../doors/proxy-protocol.ts")).proxyProtocol(settings.proxyProtocol, context),
   }),
   addresses: entry({
-    options: {
-      allow: addresses(
-        "accept only this address or range, like 10.0.0.0/8; repeatable (default: all)",
-      ),
-      deny: addresses("refuse this address or range, even if allowed; repeatable"),
-      "max-clients-per-address": kinds.count("connections from one address (default: any number)"),
-    },
+    options: under("Who may connect", {
+      allow: addresses("only this address or range, like 10.0.0.0/8; repeatable"),
+      deny: addresses("not this one, even if allowed; repeatable"),
+      "max-clients-per-address": kinds.count("connections from one (default: any number)"),
+    }),
     excludes: ["allow unix !web", "deny unix !web", "max-clients-per-address unix !web"],
     settings: (given) => ({ clientsPerAddressMax: given["max-clients-per-address"] }),
     load: async (settings: import("../doors/addresses.ts").AddressSettings) =>
@@ -58,11 +51,11 @@ export const EXTRAS = {
       (await import("../doors/addresses.ts")).addresses(settings),
   }),
   tls: entry({
-    options: {
+    options: under("Who may connect", {
       "tls-cert": file("use TLS, with the certificate in this PEM file"),
-      "tls-key": file("PEM file with the key of that certificate"),
-      "tls-ca": file("require a client certificate from a CA in this PEM file"),
-    },
+      "tls-key": file("the key of that certificate, a PEM file"),
+      "tls-ca": file("require client certificates from a CA in this PEM file"),
+    }),
     excludes: ["tls-cert !tls-key", "tls-key !tls-cert", "tls-ca !tls-cert"],
     settings: async ({ "tls-cert": cert, "tls-key": key, "tls-ca": ca }) => ({
       tls: cert ? (await import("../program/files.ts")).loadTls({ cert, key, ca }) : undefined,
@@ -71,9 +64,9 @@ export const EXTRAS = {
       tls && (await import("../doors/tls.ts")).tls(context),
   }),
   telnet: entry({
-    options: {
-      telnet: flag("answer and leave out the commands that telnet clients send among their lines"),
-    },
+    options: under("For people", {
+      telnet: flag("answer and leave out the commands of telnet clients"),
+    }),
     load: async ({ telnet }: { telnet?: boolean | undefined }) =>
       telnet && (await import("../doors/telnet.ts")).telnet(),
   }),
@@ -82,9 +75,9 @@ export const EXTRAS = {
       (await import("../doors/first-bytes.ts")).firstBytes(context),
   }),
   passPhrase: entry({
-    options: {
-      "pass-file": file("require the line in this file as each client's first line"),
-    },
+    options: under("Who may connect", {
+      "pass-file": file("require the line in this file as a client's first line"),
+    }),
     settings: async ({ "pass-file": file }) => ({
       passPhrase: file ? (await import("../program/files.ts")).readPassPhrase(file) : undefined,
     }),
@@ -92,62 +85,53 @@ export const EXTRAS = {
       passPhrase && (await import("../doors/pass-phrase.ts")).passPhrase(context),
   }),
   rate: entry({
-    options: {
-      "max-rate": kinds.count(
-        "lines a second accepted from one client, in bursts of up to n; the rest is read later (default: any number)",
-      ),
-    },
+    options: under("How much, how long", {
+      "max-rate": kinds.count("lines a second from one client (default: any number)"),
+    }),
     settings: (given) => ({ linesPerSecond: given["max-rate"] }),
     load: async ({ linesPerSecond }: { linesPerSecond?: number | undefined }) =>
       linesPerSecond !== undefined && (await import("../extras/rate.ts")).rate(linesPerSecond),
   }),
   names: entry({
-    options: {
-      names: flag(
-        "put each client's name before its lines: that of its certificate with --tls-ca, else its first line",
-      ),
-    },
-    load: async (settings: import("../extras/names/names.ts").NamesSettings, context) =>
-      settings.names &&
-      (await import("../extras/names/names.ts")).names(context, settings.lineBytesMax),
+    options: under("For people", { names: flag("put each client's name before its lines") }),
+    load: async (settings: import("../extras/names.ts").NamesSettings, context) =>
+      settings.names && (await import("../extras/names.ts")).names(context, settings.lineBytesMax),
   }),
   history: entry({
-    options: {
-      history: kinds.lines(
-        "let newcomers receive first what was sent before: the last n lines (8M at most), or as many as fit in a size like 8M (default: none)",
-      ),
-    },
+    options: under("For people", {
+      history: kinds.lines("send newcomers the last lines first (default: none)"),
+    }),
     load: async ({ history }: import("../extras/history.ts").HistorySettings) =>
       history && (await import("../extras/history.ts")).history(history),
   }),
   presence: entry({
-    options: { announce: flag("say in the room who joins and who leaves") },
+    options: under("For people", { announce: flag("tell the room who joins and who leaves") }),
     load: async (given: import("../extras/presence.ts").PresenceSettings, context) =>
       given.announce &&
       (await import("../extras/presence.ts")).presence(context, given.lineBytesMax),
   }),
   idle: entry({
-    options: {
-      idle: kinds.time("disconnect clients that have sent no line for this long (default: never)"),
-    },
+    options: under("How much, how long", {
+      idle: kinds.time("how long a client may send no line (default: any time)"),
+    }),
     settings: ({ idle }) => ({ idleMs: idle || undefined }),
     load: async ({ idleMs }: { idleMs?: number | undefined }) =>
       idleMs !== undefined && (await import("../extras/idle.ts")).idle(idleMs),
   }),
   bot: entry({
     load: async ({ bot }: import("../extras/bot.ts").BotSettings, context) =>
-      bot && (await import("../extras/bot.ts")).bot(bot, context),
+      bot !== undefined && (await import("../extras/bot.ts")).bot(bot, context),
   }),
   web: entry({
-    options: {
-      web: kinds.place(`a page for browsers ${ON_PORT}`),
+    options: under("For browsers", {
+      web: kinds.place("serve a page, on 127.0.0.1 if no host is named"),
       "web-name": kinds.list(
         "name",
         "a name as in a URL, like chat.example.org",
         /^[^\s/@]+$/,
-      )("a name by which browsers find this server, beside its addresses; repeatable"),
-      "web-proxy": addresses("believe X-Forwarded-For of this reverse proxy, or range; repeatable"),
-    },
+      )("a name of this server in URLs; repeatable"),
+      "web-proxy": addresses("a reverse proxy that sends X-Forwarded-For; repeatable"),
+    }),
     excludes: ["web-name !web", "web-proxy !web", "web names tls-ca"],
     settings: ({ web, ...given }) => ({
       web: web && { ...web, names: given["web-name"], proxies: given["web-proxy"] },
@@ -158,9 +142,9 @@ export const EXTRAS = {
       web && (await import("../web/web.ts")).web(web, about, context),
   }),
   metrics: entry({
-    options: {
-      metrics: kinds.place(`figures for Prometheus at /metrics, and /health, ${ON_PORT}`),
-    },
+    options: under("For operators", {
+      metrics: kinds.place("serve /metrics and /health, like --web"),
+    }),
     spareFiles: async ({ metrics }) =>
       metrics ? (await import("../http/spare-files.ts")).spareFiles() : 0,
     load: async ({ metrics, ...about }: import("../metrics/metrics.ts").MetricsSettings, context) =>

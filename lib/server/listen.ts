@@ -6,12 +6,20 @@
 import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
 import { formatAddress, hasVanished, listenOnPort, VANISHED } from "../program/network.ts";
-import type { RoomOptions } from "../room/room.ts";
+import { checkFunction, checkRange, guarded, usageError } from "../program/system-errors.ts";
+import { DAY_MS, formatSize } from "../program/units.ts";
+import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";
 import type { Life } from "../room/socket.ts";
-import type { ListenOptions, Place, Server } from "./api.ts";
+import type {
+  EmbeddedRoom,
+  ListenOptions,
+  OpenRoomOptions,
+  Place,
+  RoomEvents,
+  Server,
+} from "./api.ts";
 import { Connections } from "./connections.ts";
 import { ENTRIES } from "./extras.ts";
-import { openReportingRoom } from "./open-room.ts";
 
 /**
  * Opens a room on a port or a path: `open_listenfd`, then `accept` for ever. What only an option
@@ -90,7 +98,10 @@ export async function listen(options: ListenOptions): Promise<Server> {
         throw error;
       }
     },
-    stop: (graceMs = 5_000) => (stopped ??= stop(graceMs)),
+    stop(graceMs = 5_000) {
+      checkRange("graceMs", graceMs, 0);
+      return (stopped ??= stop(graceMs));
+    },
     [Symbol.asyncDispose]: () => server.stop(),
   };
   return server;
@@ -135,4 +146,47 @@ async function openListener(place: Place, socket: Bun.SocketHandler<Life>) {
     return { address, port: listener.port, stop: () => listener.stop() };
   });
   return open();
+}
+
+/** Of all options that are numbers; what concerns an extra, that looks at itself. */
+const RANGES: Readonly<Record<string, readonly [min: number, max: number]>> = {
+  logBytes: [1, 2 ** 31],
+  lineBytesMax: [1, 2 ** 31],
+  patienceMs: [0, DAY_MS],
+  lingerMs: [0, DAY_MS],
+  arrivalMs: [1, DAY_MS],
+  clientsMax: [1, Infinity],
+  lingerersMax: [1, Infinity],
+  unixMode: [0, 0o777],
+};
+
+/**
+ * Opens a room without a server: for sockets of any kind, of a program with its own event loop.
+ *
+ * @throws {UserError} that names an option which is out of its range, or no function
+ */
+export const openRoom: (options: OpenRoomOptions) => EmbeddedRoom = openReportingRoom;
+
+/** The same, with all that there is in a room. */
+export function openReportingRoom(options: RoomOptions & RoomEvents): Room {
+  for (const name of ["now", "wake"] as const) checkFunction(name, options[name]);
+  for (const [name, value] of Object.entries(options)) {
+    const [min, max] = RANGES[name] ?? [];
+    if (min !== undefined && value !== undefined) checkRange(name, value, min, max);
+    if (/^on[A-Z]/.test(name) && value !== undefined) checkFunction(name, value);
+  }
+  const { lineBytesMax = DEFAULTS.lineBytesMax, logBytes = DEFAULTS.logBytes } = options;
+  const { addedBytesMax = 0, extras = [], onJoin, onLeave, onRefuse, onError } = options;
+  const loggedBytesMax = lineBytesMax + addedBytesMax;
+  const asLogged = addedBytesMax > 0 ? `, of up to ${loggedBytesMax} bytes as it is relayed,` : "";
+  if (loggedBytesMax > logBytes)
+    throw usageError(
+      `a line of ${formatSize(lineBytesMax)} (--max-line, lineBytesMax)${asLogged} does not fit into a log of ${formatSize(logBytes)} (--buffer, logBytes)`,
+    );
+  const reports = {
+    joined: guarded(onJoin, onError),
+    gone: guarded(onLeave, onError),
+    refused: guarded(onRefuse, onError),
+  };
+  return new Room({ ...options, extras: [() => reports, ...extras] });
 }

@@ -1,7 +1,7 @@
 /** The command line of the server: its options, what they mean, and what does not go together. */
 
 import type { Command, Table, Values } from "../program/command-line.ts";
-import { flag, parsePort, text } from "../program/command-line.ts";
+import { flag, parsePort, text, under } from "../program/command-line.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
 import { fileLimit } from "../program/process.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
@@ -10,23 +10,19 @@ import type { ListenOptions } from "./api.ts";
 import { ENTRIES } from "./extras.ts";
 
 const CORE = {
-  host: text("address", "an address")("listen on this address (default: all, IPv6 and IPv4)"),
-  "reuse-port": flag(
-    "share the port with other servers that do the same, each getting some clients, for its own room or for one that they share",
-  ),
-  unix: text("path")("listen on this Unix socket instead of a port"),
-  "unix-mode": fileMode("permissions of that socket (default 600)"),
-  "max-clients": count("clients accepted at a time (default: as many as the file limit allows)"),
-  "max-line": size("longest line accepted", DEFAULTS.lineBytesMax),
-  buffer: size(
-    "size of the shared log: how far the slowest reader may lag before senders are paused",
-    DEFAULTS.logBytes,
-  ),
-  patience: time(
-    "disconnect a reader that holds up the room and takes less than 64K in this time",
-    DEFAULTS.patienceMs,
-  ),
-  quiet: flag("log only warnings and errors"),
+  ...under("Where to listen", {
+    host: text("address", "an address")("only on this address (default: all, IPv6 and IPv4)"),
+    "reuse-port": flag("share the port with other servers of this user"),
+    unix: text("path")("on a Unix socket instead of a port"),
+    "unix-mode": fileMode("its permissions (default 600)"),
+  }),
+  ...under("How much, how long", {
+    "max-clients": count("clients at a time (default: as the file limit allows)"),
+    "max-line": size("the longest line", DEFAULTS.lineBytesMax),
+    buffer: size("how far readers may lag before senders wait", DEFAULTS.logBytes),
+    patience: time("time for a lagging reader to take 64K", DEFAULTS.patienceMs),
+  }),
+  ...under("For operators", { quiet: flag("log only warnings and errors") }),
 };
 const CORE_EXCLUDES = ["host unix", "reuse-port unix", "unix-mode !unix"];
 
@@ -39,6 +35,7 @@ export const SERVER: Command<typeof CORE & Table> = {
   summary: "Opens a chat room: each line that one client sends is relayed to every other client.",
   operands: ["port"],
   instead: "unix",
+  headings: ["Where to listen", "Who may connect", "How much, how long", "For people"],
   options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
   examples: [
     ["linechat-server 8080", "a room on port 8080"],

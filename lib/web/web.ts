@@ -8,6 +8,7 @@ import type { Way } from "../doors/door.ts";
 import type { Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
 import type { Port } from "../program/network.ts";
+import { UserError } from "../program/system-errors.ts";
 import { BEAT_MS, Heartbeat } from "./heartbeat.ts";
 import { pageOf } from "./page.ts";
 import { BrowserSocket } from "./web-socket.ts";
@@ -35,6 +36,8 @@ export function web(
   { secrets, onWarning, onError }: Pick<Context, "secrets" | "onWarning" | "onError">,
   beatMs = BEAT_MS,
 ): Part {
+  if (place.names && !Array.isArray(place.names))
+    throw new UserError(`web.names is a list of names, not ${place.names}`, { permanent: true });
   const objection = ownNames(place.names ?? [], onWarning);
   const clientOf = clientBehind(place.proxies ?? []);
   const sockets = new Set<BrowserSocket>();

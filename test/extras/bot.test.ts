@@ -3,7 +3,6 @@
 import { describe, expect, test } from "bun:test";
 
 import { bot, type BotEvents, type BotRoom } from "../../lib/extras/bot.ts";
-import { rate } from "../../lib/extras/rate.ts";
 import type { Order } from "../../lib/room/order.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
 
@@ -30,37 +29,6 @@ describe("a line that it sends", () => {
     pass(0);
     expect(await sent).toBe(true);
     expect([ann.received, bob.received]).toEqual(["two ✓\n3\n", "1\ntwo ✓\n"]);
-  });
-
-  test("waits for room in its turn, whole, also while the room stops", async () => {
-    for (const stops of [false, true]) {
-      const { self, room, join, pass, settle } = openRoom(SMALL);
-      const [ann, bob] = [join("ann"), join("bob")];
-      bob.room = 0;
-      ann.sends("1\n2\n3\n4\n5\n");
-      const order: string[] = [];
-      void self.send("six").then(() => order.push("six"));
-      void self.send(new Uint8Array(7)).then(() => order.push("seven"));
-      if (stops) room.stop();
-      pass(0);
-      await Promise.resolve();
-      expect([order, room.size, bob.ended]).toEqual([[], 2, false]);
-      bob.drains(100);
-      settle();
-      await Promise.resolve();
-      expect(order).toEqual(["six", "seven"]);
-      expect(bob.received).toBe(`1\n2\n3\n4\n5\nsix\n${"\0".repeat(7)}\n`);
-      expect([ann.received, bob.ended]).toEqual([`six\n${"\0".repeat(7)}\n`, stops]);
-    }
-  });
-
-  test("does not wait while there is room, however many short ones there are", async () => {
-    const { self, join } = openRoom({ logBytes: 1000, lineBytesMax: 8 });
-    join("ann", 0);
-    let sent = 0;
-    for (let line = 0; line < 400; line++) void self.send("b").then(() => sent++);
-    await Promise.resolve();
-    expect(sent).toBe(400);
   });
 
   test("is one line that fits, or it throws at once", () => {
@@ -125,36 +93,4 @@ describe("it is told", () => {
     settle();
     expect(told).toEqual(["joined ann", "joined bob", "left bob: end of input"]);
   });
-
-  test("and may answer, and disconnect the sender, also while lines wait", () => {
-    const { join, settle, left } = openRoom(SMALL, (room) => ({
-      onLine(line, by) {
-        void room.send(`>${line}`);
-        if (line === "3") by.disconnect("3");
-      },
-    }));
-    const [ann, bob] = [join("ann"), join("bob")];
-    bob.room = 0;
-    ann.sends("1\n2\n3\n4\n5\n6\n");
-    for (let turn = 0; turn < 9; turn++) {
-      bob.drains(6);
-      settle();
-    }
-    const lines = bob.received.split("\n").slice(0, -1);
-    expect(lines.filter((line) => line < ":")).toEqual(["1", "2", "3", "4", "5", "6"]);
-    expect(lines.filter((line) => line > ":")).toEqual([">1", ">2", ">3", ">4", ">5", ">6"]);
-    expect([left, ann.received.slice(-4)]).toEqual([["ann: 3"], "* 3\n"]);
-  });
-});
-
-test("a member that it disconnects has all relayed that waits for its rate, and is told why", () => {
-  const { self, join, pass, settle, left } = openRoom({}, undefined, [() => rate(1)]);
-  const [ann, bob] = [join("ann"), join("bob")];
-  ann.sends("1\n2\n3\n4");
-  pass(0);
-  expect(ann.paused).toBe(true);
-  self.members[0]?.disconnect("flooding");
-  settle();
-  expect([bob.received, ann.received]).toEqual(["1\n2\n3\n", "* flooding\n"]);
-  expect([ann.ended, left]).toEqual([true, ["ann: flooding"]]);
 });

@@ -42,17 +42,6 @@ describe("a newcomer", () => {
     expect([ann.received, bob.received]).toEqual([MARK, `1\n${MARK}`]);
   });
 
-  test("gets what those have sent that are gone, and its own of an earlier time", () => {
-    const { join, settle } = openRoom({ bytes: 100 });
-    const ann = join("ann");
-    ann.sends("1\n");
-    ann.data.ended();
-    settle();
-    const again = join("ann");
-    settle();
-    expect(again.received).toBe(`1\n${MARK}`);
-  });
-
   test("gets as many lines of members as it may, however many notices there are between them", () => {
     const { join, settle, append, notify } = openRoom({ bytes: 100, lines: 3 });
     for (const line of ["1\n", "2\n", "3\n", "4\n"]) {
@@ -80,64 +69,6 @@ describe("a newcomer", () => {
     }
   });
 
-  test("that half-closes at once still gets all of it, then EOF", () => {
-    const { join, settle, left } = openRoom({ bytes: 1 << 20 });
-    const ann = join("ann");
-    const lines = `${"x".repeat(999)}\n`.repeat(200);
-    ann.sends(lines);
-    settle();
-    const bob = join("bob", 100);
-    bob.sends("bye");
-    bob.data.ended();
-    settle();
-    expect(bob.ended).toBe(false);
-    bob.drains(1 << 20);
-    settle();
-    expect(bob.received === `${lines}${MARK}`).toBe(true);
-    expect([bob.ended, left, ann.received]).toEqual([true, ["bob: end of input"], `${MARK}bye\n`]);
-  });
-
-  test("that is disconnected at once gets all of it, the reason, and one EOF", () => {
-    const { join, member, settle, append } = openRoom({ bytes: 100 });
-    append("before\n");
-    const ann = join("ann");
-    let ends = 0;
-    ann.shutdown = () => ends++;
-    member("ann").disconnect("rude");
-    settle();
-    expect([ann.received, ends]).toEqual([`before\n${MARK}* rude\n`, 1]);
-  });
-
-  test("gets on over more notices than it would be written in a turn", () => {
-    const { join, settle, append, notify } = openRoom({ bytes: 100 });
-    append("1\n");
-    notify("notice\n".repeat(50_000));
-    append("2\n");
-    const ann = join("ann");
-    settle();
-    expect(ann.received).toBe(`1\n2\n${MARK}`);
-  });
-
-  test("gets nothing of what was sent before the room was out of sync", () => {
-    const { room, join, settle, append } = openRoom({ bytes: 100 });
-    append("before\n");
-    room.restart({ reason: "out of sync" }, () => {});
-    append("after\n");
-    const bob = join("bob");
-    settle();
-    expect(bob.received).toBe(`after\n${MARK}`);
-  });
-
-  test("that takes all but the mark has to take it too", () => {
-    const times = { patienceMs: 1000, lingerMs: 1000 };
-    const { join, pass, settle, left, append } = openRoom({ bytes: 100 }, times);
-    append("1\n");
-    join("bob", "1\n".length).data.ended();
-    settle();
-    pass(2000);
-    expect(left).toEqual(["bob: too slow"]);
-  });
-
   test("is written no more in a turn than others", () => {
     const { join, pass, due } = openRoom({ bytes: 8 << 20 });
     const ann = join("ann");
@@ -151,25 +82,6 @@ describe("a newcomer", () => {
       expect(new Set(newcomers.map(({ received }) => received.length))).toEqual(new Set([bytes]));
       expect(due.now).toBe(turn < 3);
     }
-  });
-
-  test("holds the room up no sooner than any reader does, and has as much time", () => {
-    const sizes = { logBytes: 8, lineBytesMax: 8, patienceMs: 1000 };
-    const { join, pass, settle, left } = openRoom({ bytes: 8 }, sizes, 0);
-    const [ann, eve] = [join("ann"), join("eve", 0)];
-    ann.sends("1\n2\n3\n4\n5\n6\n7\n8\n9\n");
-    pass(0);
-    pass(1000);
-    settle();
-    expect([left, eve.reset]).toEqual([["eve: too slow"], true]);
-    const bob = join("bob", 1);
-    ann.sends("a\n".repeat(9));
-    settle();
-    expect(ann.paused).toBe(true);
-    pass(999);
-    expect(bob.reset).toBe(false);
-    pass(1);
-    expect(bob.reset).toBe(true);
   });
 });
 
@@ -219,17 +131,12 @@ test("to find its beginning costs little, however many lines there are and howev
     append(line);
     if (sent % 1000 === 0) room.log.release(room.log.head);
   }
-  const beganMs = performance.now();
+  const began = process.cpuUsage();
   for (let newcomers = 0; newcomers < 1000; newcomers++) {
     append(line);
     room.log.release(room.log.head);
     expect(room.log.head - begins()).toBe(lines * line.length);
   }
-  // To look for them each time takes five seconds.
-  expect(performance.now() - beganMs).toBeLessThan(1000);
-});
-
-test("what cannot be is a UserError that names it", () => {
-  for (const bytes of [0, 1.5, 2 ** 31]) expect(() => history({ bytes })).toThrow("history.bytes");
-  expect(() => history({ bytes: 1, lines: 0 })).toThrow("history.lines");
+  // To look for them each time takes five seconds of processor time.
+  expect(process.cpuUsage(began).user).toBeLessThan(1_000_000);
 });

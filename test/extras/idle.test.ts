@@ -50,7 +50,3 @@ test("one that is gone while its lines wait is not idle afterwards", () => {
   for (let turn = 0; turn < 3; turn++) pass(60_000);
   expect(left).toEqual(["ann: reset", "bob: idle"]);
 });
-
-test("what cannot be is a UserError that names it", () => {
-  expect(() => idle(0)).toThrow("idleMs");
-});

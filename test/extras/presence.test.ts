@@ -2,10 +2,8 @@
 
 import { expect, test } from "bun:test";
 
-import { history } from "../../lib/extras/history.ts";
-import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
+import { PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
-import { rate } from "../../lib/extras/rate.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
 
@@ -52,40 +50,6 @@ test("all learn who joins and leaves, in the one order; why is for the log", () 
   expect(room.size).toBe(1);
 });
 
-test("one that is gone has left after the last line that it has sent", () => {
-  for (const paced of [[], [() => rate(1)]]) {
-    const { join, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 }, paced);
-    const [ann, bob] = [join("ann"), join("bob")];
-    settle();
-    bob.room = paced.length > 0 ? 1000 : 0;
-    ann.sends(`${"x".repeat(49)}\n`.repeat(3));
-    settle();
-    expect(ann.paused).toBe(true);
-    ann.data.closed();
-    bob.drains(1000);
-    settle();
-    expect(linesOf(bob).at(-1)).toBe("* ann left (1 here)");
-  }
-});
-
-test("one that takes over a name joins after its owner has left, however slow that is", () => {
-  const { accept, pass, left, linesOf } = openRoom({ secrets: { tls: {} } }, [names]);
-  const join = (name: string, takes = 1000) => {
-    const socket = new FakeSocket(1, "::1");
-    socket.shows = name;
-    socket.room = takes;
-    accept(socket);
-    pass(0);
-    return socket;
-  };
-  const ann = join("ann");
-  join("bob", 0);
-  join("bob");
-  pass(60_000);
-  expect(left).toEqual(["bob [::1]:1: too slow"]);
-  expect(linesOf(ann).slice(2)).toEqual(["* bob left (1 here)", "* bob joined (2 here)"]);
-});
-
 test("of a storm there are ten notices a second at most: the rest is summed up", () => {
   const { join, pass, settle, due, linesOf } = openRoom();
   const many = Array.from({ length: 10_000 }, (_, n) => join(`${n}`));
@@ -115,29 +79,6 @@ test("of a storm there are ten notices a second at most: the rest is summed up",
   expect(linesOf(ann).at(-1)).toBe("* 1 more joined (9,912 here)");
 });
 
-test("notices wait for room in the log, in few bytes, and slow nobody", () => {
-  const { join, settle, room, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
-  const [ann, bob] = [join("ann"), join("bob", 0)];
-  settle();
-  ann.sends("x\n");
-  for (let n = 0; n < 1000; n++) join(`${n}`);
-  settle();
-  expect([ann.paused, linesOf(bob)]).toEqual([false, []]);
-  bob.drains(1 << 20);
-  settle();
-  expect(linesOf(bob)[1]).toBe("x");
-  expect(linesOf(bob).length).toBeLessThan(14);
-  expect(room.size).toBe(1002);
-});
-
-test("a notice is no longer than lines may be", () => {
-  const { join, settle, linesOf } = openRoom({ lineBytesMax: 22 });
-  const ann = join("ann");
-  for (const name of ["bob", "barnaby", "eve"]) join(name);
-  settle();
-  expect(linesOf(ann).slice(1)).toEqual(["* bob joined (2 here)", "* eve joined (4 here)"]);
-});
-
 test("how many are here is not told where other servers share the room", () => {
   const shared: Make = () => ({ name: "shared", order: log });
   const log = openParts([]).room.log;
@@ -147,25 +88,6 @@ test("how many are here is not told where other servers share the room", () => {
   expect(new TextDecoder().decode(log.read({ lastRun: -1 }, 0, log.head).bytes)).toStartWith(
     "* ann joined\n",
   );
-});
-
-test("a room that stops tells nothing more, though some have to wait for others", () => {
-  const { room, join, pass, settle, linesOf } = openRoom({ logBytes: 64, lineBytesMax: 64 });
-  const [ann, bob] = [join("ann"), join("bob")];
-  const eve = join("eve");
-  for (let n = 0; n < 20; n++) join(`${n}`).data.closed();
-  settle();
-  const before = linesOf(bob).length;
-  bob.room = 0;
-  ann.sends(`${"x".repeat(50)}\n`.repeat(3));
-  settle();
-  room.stop();
-  eve.data.closed();
-  pass(2000);
-  bob.drains(1000);
-  settle();
-  expect(linesOf(bob).slice(before)).toEqual(Array(3).fill("x".repeat(50)));
-  expect([ann.ended, bob.ended]).toEqual([true, true]);
 });
 
 test("the longest notice fits into the shortest line that goes with notices", () => {
@@ -180,17 +102,6 @@ test("the longest notice fits into the shortest line that goes with notices", ()
     settle();
     expect(linesOf(ann).at(-1)).toBe(`* ${called} joined (2 here)`);
   }
-});
-
-test("notices are no history", () => {
-  const { join, settle } = openRoom({}, [() => history({ bytes: 1000 })]);
-  const ann = join("ann");
-  ann.sends("hello\n");
-  ann.data.ended();
-  settle();
-  const bob = join("bob");
-  settle();
-  expect(bob.received).toBe("hello\n* end of history\n* bob joined (1 here)\n");
 });
 
 test("a member without a name is told of by a number, and its address is told to nobody", () => {

@@ -40,24 +40,6 @@ test("one that has used up its rate exactly, and sends more, is woken for it", (
   expect([bob.received, ann.paused]).toEqual(["1\n2\n3\n", false]);
 });
 
-test("a last line without its LF is woken for too", () => {
-  const { pass, due, ann, bob } = openRoom(1);
-  ann.sends("1\n2");
-  pass(0);
-  ann.data.ended();
-  pass(due.inMs);
-  pass(0);
-  expect([bob.received, ann.ended]).toEqual(["1\n2\n", true]);
-});
-
-test("time without lines earns a second's worth, and no more", () => {
-  const { pass, ann, bob } = openRoom(2);
-  pass(60_000);
-  ann.sends("1\n2\n3\n");
-  pass(0);
-  expect(bob.received).toBe("1\n2\n");
-});
-
 test("the rate ends with the connection, with a disconnect, and with the room", () => {
   for (const how of ["closed", "disconnected", "stopped"]) {
     const { room, member, pass, ann, bob } = openRoom(1);
@@ -68,8 +50,4 @@ test("the rate ends with the connection, with a disconnect, and with the room", 
     pass(0);
     expect([how, bob.received]).toEqual([how, "1\n2\n3\n"]);
   }
-});
-
-test("what cannot be is a UserError that names it", () => {
-  expect(() => rate(0.5)).toThrow("linesPerSecond");
 });

@@ -5,10 +5,11 @@ import { describe, expect, test } from "bun:test";
 import { bot, type BotRoom } from "../../lib/extras/bot.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
-import { names } from "../../lib/extras/names/names.ts";
+import { names } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
-import { reports } from "../../lib/server/open-room.ts";
+import { openReportingRoom } from "../../lib/server/listen.ts";
+import { contextWith } from "../doors/open-doors.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { Random } from "../simulation/random.ts";
 import { type Make, openParts } from "./open-parts.ts";
@@ -65,17 +66,17 @@ describe("what is told", () => {
     const fail = (report: string) => () => {
       throw new Error(report);
     };
-    const thrown = { onJoin: fail("join"), onLeave: fail("leave"), onRefuse: fail("refuse") };
-    const { room, connections, accept, settle } = openParts(
-      [(context) => bot(() => ({ onLine: fail("line") }), { ...context, onError })],
-      { clientsMax: 2, extras: [() => reports({ ...thrown, onError })] },
-    );
-    const [ann, bob, eve] = [accept(), accept(), accept()];
-    connections.flush();
+    const [onJoin, onLeave, onRefuse] = [fail("join"), fail("leave"), fail("refuse")];
+    const { extra } = bot(() => ({ onLine: fail("line") }), { ...contextWith(), onError });
+    const events = { onJoin, onLeave, onRefuse, onError, now: () => 0, wake() {} };
+    const room = openReportingRoom({ ...events, extras: extra ? [extra] : [] });
+    const [ann, bob, eve] = [new FakeSocket(), new FakeSocket(), new FakeSocket()];
+    room.join(ann, "ann");
+    room.join(bob, "bob");
+    room.refuse(eve, "eve", "room is full");
     ann.sends("hello\n");
-    settle();
+    room.flush();
     ann.data.closed();
-    settle();
     expect([bob.received, eve.received, room.size]).toEqual(["hello\n", "* room is full\n", 1]);
     expect(errors).toEqual([]);
     await Promise.resolve();

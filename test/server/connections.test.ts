@@ -46,18 +46,6 @@ describe("a full room", () => {
     ]);
   });
 
-  test("forgets one that goes in the turn in which it has come", () => {
-    const { connections, accept, pass, events } = openDoors([], { clientsMax: 1 });
-    const ann = accept();
-    accept().data.failed();
-    ann.data.failed();
-    pass(0);
-    expect([connections.open, events]).toEqual([
-      0,
-      ["joined 10.0.0.1:1", "refused 10.0.0.1:2: reset", "left 10.0.0.1:1: reset"],
-    ]);
-  });
-
   test("keeps only so many that it has refused, and closes the oldest for a newcomer", () => {
     const { connections, accept, pass } = openDoors([], { clientsMax: 1, lingerersMax: 2 });
     accept();
@@ -122,9 +110,5 @@ describe("stopping", () => {
       "refused 10.0.0.1:1: server stopping",
       "refused 10.0.0.1:2: server stopping",
     ]);
-  });
-
-  test("of a room without anybody is over at once", async () => {
-    await openDoors([]).connections.stop(5000);
   });
 });

@@ -1,126 +1,88 @@
-/** Files that the options of a server name: what will not do is one line, before it listens. */
+/** What the options of a server name: what will not do is one line, before it listens. */
 
-import { beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { type Certificates, makeCertificates } from "../certificates.ts";
-import {
-  atEnd,
-  endAfterEach,
-  newFolder,
-  Peer,
-  Program,
-  serverCommand,
-  ServerProgram,
-} from "../harness.ts";
+import { parseCommandLine } from "../../lib/program/command-line.ts";
+import { SERVER, settingsOf } from "../../lib/server/options.ts";
+import { makeCertificates } from "../certificates.ts";
+import { endAfterEach, newFolder, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
 import { unprivileged } from "./served.ts";
 
-let pem: Certificates["file"];
-beforeAll(() => {
-  pem = makeCertificates().file;
-});
 endAfterEach();
 
-/** The server with a file, as each option that names one takes it. */
-const USES: [what: string, words: (file: string) => string[]][] = [
-  ["--pass-file", (file) => ["--pass-file", file]],
-  ["--tls-cert", (file) => ["--tls-cert", file, "--tls-key", pem("server.key")]],
-  ["--tls-key", (file) => ["--tls-cert", pem("server.pem"), "--tls-key", file]],
-  [
-    "--tls-ca",
-    (file) => ["--tls-cert", pem("server.pem"), "--tls-key", pem("server.key"), "--tls-ca", file],
-  ],
-];
-
-/** Fails unless the server ends in time, with one line. */
-async function expectLine(line: RegExp, words: string[], before: string[] = []): Promise<void> {
-  const command = serverCommand("--host", "127.0.0.1", ...words, "0");
-  const program = new Program([...before, ...command]);
-  const end = await Promise.race([
-    program.exited,
-    program.printed("listening on", "stderr"),
-    Bun.sleep(8_000).then(() => "it neither ends nor listens"),
-  ]);
-  expect(end).toBe(1);
-  expect(program.stderr).toMatch(new RegExp(`^linechat-server: ${line.source}\\n$`));
+/** What it comes to, as a user is told. */
+async function messageOf(...words: string[]): Promise<string> {
+  try {
+    const parsed = parseCommandLine(SERVER, words);
+    if ("print" in parsed) return parsed.print;
+    await settingsOf(parsed.options, parsed.operands[0]);
+    return "none";
+  } catch (error) {
+    return String(error);
+  }
 }
 
-/** Words, and no code of the system among them. */
-const WORDS = String.raw`(?!.*\b[A-Z]{3,}\b)[a-z][^\n]*`;
-/** What each of the options may be given, and why it will not do. */
-const FILES: [what: string, make: (folder: string) => string, why: string][] = [
-  ["that is missing", (folder) => join(folder, "none"), "no such file or directory"],
-  ["that is a directory", (folder) => folder, "illegal operation on a directory"],
-  ["behind a file", () => "/etc/passwd/x", WORDS],
-  [
-    "that is a link to itself",
-    (folder) => {
-      symlinkSync("circle", join(folder, "circle"));
-      return join(folder, "circle");
-    },
-    WORDS,
-  ],
-  ["of a name too long", (folder) => join(folder, "x".repeat(300)), WORDS],
-  [
-    "that is a socket",
-    (folder) => {
-      const unix = join(folder, "socket");
-      const listener = Bun.listen({ unix, socket: { data() {} } });
-      atEnd(() => listener.stop(true));
-      return unix;
-    },
-    WORDS,
-  ],
-  ["that fails while it is read", () => "/proc/self/mem", WORDS],
-];
-
-describe.each(USES)("%s is told in one line why it cannot read a file", (_, words) => {
-  test.each(FILES)("%s", async (_, make, why) => {
-    const file = make(newFolder());
-    await expectLine(new RegExp(`cannot read ${RegExp.escape(file)}: ${why}`), words(file));
-  });
-
-  test.skipIf(!unprivileged || process.getuid?.() !== 0)("of another user", async () => {
-    const folder = newFolder();
-    const file = join(folder, "locked");
-    writeFileSync(file, "secret", { mode: 0o600 });
-    Bun.spawnSync(["chmod", "755", folder, join(pem("."))]);
-    Bun.spawnSync(["chmod", "644", pem("server.key")]);
-    const line = new RegExp(`cannot read ${RegExp.escape(file)}: permission denied`);
-    await expectLine(line, words(file), unprivileged);
-  });
+test("each option that names a file tells why it cannot be read, in words", async () => {
+  const { file: pem } = makeCertificates();
+  const [cert, key] = [pem("server.pem"), pem("server.key")];
+  for (const words of [
+    (file: string) => ["--pass-file", file],
+    (file: string) => ["--tls-cert", file, "--tls-key", key],
+    (file: string) => ["--tls-cert", cert, "--tls-key", file],
+    (file: string) => ["--tls-cert", cert, "--tls-key", key, "--tls-ca", file],
+  ])
+    for (const [file, why] of [
+      [join(newFolder(), "none"), "no such file or directory"],
+      [newFolder(), "illegal operation on a directory"],
+      ["/etc/passwd/x", "not a directory"],
+      [join(newFolder(), "x".repeat(300)), "name too long"],
+    ] as const)
+      expect(await messageOf(...words(file), "0")).toBe(`UserError: cannot read ${file}: ${why}`);
 });
 
-describe("the pass phrase is the bytes of its file", () => {
-  test("also when they are no UTF-8", async () => {
-    const file = join(newFolder(), "pass");
-    const phrase = Buffer.from("d\xe9j\xe0 vu\n", "latin1");
-    writeFileSync(file, phrase);
-    const server = await ServerProgram.start("--pass-file", file);
-    const peer = await Peer.connect(server.port);
-    peer.say(phrase);
-    await server.logged(`joined ${peer.name} (1 here)`);
-    const other = await Peer.connect(server.port);
-    other.say(Buffer.from("d\xfaj\xfa vu\n", "latin1"));
-    expect(await other.endOfInput()).toBe(true);
-    expect(other.text).toBe("* wrong pass phrase\n");
-  });
-
-  test("and may come through a pipe", async () => {
-    const script = `exec "$0" server.ts --host 127.0.0.1 --pass-file <(echo open sesame) 0`;
-    const server = await ServerProgram.run(["bash", "-c", script, process.execPath]);
-    const peer = await Peer.connect(server.port);
-    peer.say("open sesame\n");
-    await server.logged(`joined ${peer.name} (1 here)`);
-  });
+test("what cannot be meant is told with what can", async () => {
+  for (const [words, message] of [
+    [
+      "--unix room --unix-mode 99 8080",
+      '--unix-mode takes the permissions of a file, like 600, not "99"',
+    ],
+    ["--room x 8080", "--room needs --redis"],
+    ["--tls-ca x 8080", "--tls-ca needs --tls-cert"],
+    ["--tls-cert x 8080", "--tls-cert needs --tls-key"],
+    ["--host ::1 --unix room", "--host and --unix cannot be used together"],
+    ["--allow ::1 --unix room", "--allow and --unix cannot be used together"],
+  ] as const)
+    expect([words, await messageOf(...words.split(" "))]).toEqual([
+      words,
+      `UserError: ${message} (see --help)`,
+    ]);
 });
 
-test("the folder of a file may have any name", async () => {
+test("the name of a file is on one line, and the exit code is 1", async () => {
   const folder = join(newFolder(), "a b\n'c'");
   mkdirSync(folder);
-  await expectLine(/cannot read [^\n]*\\x0a'c'\/none: no such file or directory/, [
-    "--pass-file",
-    join(folder, "none"),
-  ]);
+  const { code, stderr } = await runToEnd(serverCommand("--pass-file", join(folder, "none"), "0"));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^linechat-server: cannot read .*\\x0a'c'\/none: no such file .*\n$/);
+});
+
+test.skipIf(!unprivileged || process.getuid?.() !== 0)("a file of another user", async () => {
+  const folder = newFolder();
+  const file = join(folder, "locked");
+  writeFileSync(file, "secret", { mode: 0o600 });
+  Bun.spawnSync(["chmod", "755", folder]);
+  const command = serverCommand("--pass-file", file, "0");
+  const { stderr } = await runToEnd([...(unprivileged ?? []), ...command]);
+  expect(stderr).toBe(`linechat-server: cannot read ${file}: permission denied\n`);
+});
+
+test("a pass phrase may come through a pipe", async () => {
+  const script = `exec "$0" server.ts --host 127.0.0.1 --pass-file <(echo open sesame) 0`;
+  const server = await ServerProgram.run(["bash", "-c", script, process.execPath]);
+  const peer = await server.join({ says: "open sesame\n" });
+  peer.say("hello\n");
+  peer.endInput();
+  expect(await peer.endOfInput()).toBe(true);
 });

@@ -1,10 +1,6 @@
 /** What Bun has no function for and the tests need: the C library's own, where it is found. */
 
 import { dlopen, FFIType } from "bun:ffi";
-import { constants } from "node:fs";
-
-const F_GETFL = 3;
-const F_SETFL = 4;
 
 const { i32, i64, u32, u64 } = FFIType;
 const FUNCTIONS = {
@@ -16,7 +12,6 @@ const FUNCTIONS = {
   recv: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
   shutdown: { args: [i32, i32], returns: i32 },
   close: { args: [i32], returns: i32 },
-  fcntl: { args: [i32, i32, i32], returns: i32 },
 } as const;
 
 /** Undefined where there is none, and tests that need it are skipped. */
@@ -31,10 +26,4 @@ function openLibrary() {
     }
   console.warn("Tests that need the C library are skipped: neither libc.so.6 nor libc.so opens.");
   return undefined;
-}
-
-/** Has a descriptor, and all that share it, answer rather than wait. */
-export function setNonBlocking(file: number): void {
-  const flags = libc?.fcntl(file, F_GETFL, 0) ?? 0;
-  libc?.fcntl(file, F_SETFL, flags | constants.O_NONBLOCK);
 }

@@ -1,104 +1,74 @@
-/** Stage 1: where a server listens, and why it cannot. */
+/** Stage 1: where a server listens, why it cannot, and that all is open before anybody is accepted. */
 
-import { describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { describe, expect, spyOn, test } from "bun:test";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { type Place, type Server } from "../../lib/server/api.ts";
 import { listen } from "../../lib/server/listen.ts";
 import {
+  atEnd,
   endAfterEach,
   newFolder,
   Peer,
-  Program,
+  runToEnd,
   serverCommand,
   ServerProgram,
 } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import { unprivileged } from "./served.ts";
 
 endAfterEach();
 
+const HERE = { host: "127.0.0.1", port: 0 };
 /** Words, and no code of the system among them. */
-const WORDS = /(?!.*\b[A-Z]{4,}\b)[a-z][^\n]*/;
-/** Runs a server without the rights of root. */
-const testUnprivileged = test.skipIf(!unprivileged || process.getuid?.() !== 0);
+const WORDS = /^(?!.*\b[A-Z]{4,}\b)[a-z][^\n]*$/;
 
-/** Fails unless a server ends at once, with one line that has a reason in words. */
-async function expectReason(
-  options: readonly string[],
-  where: string,
-  reason: string | RegExp,
-  before: readonly string[] = [],
-) {
-  const program = new Program([...before, ...serverCommand(...options)]);
-  const end = await Promise.race([program.exited, program.printed("listening on", "stderr")]);
-  expect(end).toBe(1);
-  const words = typeof reason === "string" ? RegExp.escape(reason) : reason.source;
-  expect(program.stderr).toMatch(
-    new RegExp(`^linechat-server: cannot listen on ${RegExp.escape(where)}: ${words}\\n$`),
-  );
+async function open(options: Place & object): Promise<Server> {
+  const server = await listen(options);
+  atEnd(() => server.stop(0));
+  return server;
+}
+
+/** Why it cannot be listened there. */
+async function reasonOf(options: Place, where: string): Promise<string> {
+  const failure = await open(options).catch(String);
+  const start = `UserError: cannot listen on ${where}: `;
+  expect(failure).toStartWith(start);
+  return String(failure).slice(start.length);
 }
 
 describe("the reason why a port cannot be listened on", () => {
-  test.each([70_000, 65_536, -1, 1.5, Number.NaN])("listen({ port: %d })", async (port) => {
-    const message = `port is a whole number from 0 to 65535, not ${port}`;
-    await expect(listen({ host: "127.0.0.1", port })).rejects.toThrow(message);
+  test("unknown host", async () => {
+    for (const host of ["no-such-host.invalid", "256.1.1.1", "a b", `${"x".repeat(300)}.invalid`])
+      expect(await reasonOf({ host, port: 0 }, `${host}:0`)).toBe("unknown host");
   });
 
-  test.each(["no-such-host.invalid", "256.1.1.1", "a b", `${"x".repeat(300)}.invalid`])(
-    "unknown host: %.30s",
-    async (host) => {
-      await expectReason(["--host", host, "0"], `${host}:0`, "unknown host");
-      const message = `cannot listen on ${host}:0: unknown host`;
-      await expect(listen({ host, port: 0 })).rejects.toThrow(message);
-    },
-  );
+  test("no address of this machine", async () => {
+    for (const [host, where] of [
+      ["192.0.2.1", "192.0.2.1:0"],
+      ["2001:db8::1", "[2001:db8::1]:0"],
+    ] as const)
+      expect(await reasonOf({ host, port: 0 }, where)).toBe("address not available");
+    const reason = await reasonOf({ host: "fe80::1", port: 0 }, "[fe80::1]:0");
+    expect(reason).toContain("a link-local address needs its interface, like fe80::1%");
+  });
 
-  test.each([
-    ["192.0.2.1", "192.0.2.1:0", "address not available"],
-    ["2001:db8::1", "[2001:db8::1]:0", "address not available"],
-    ["fe80::1", "[fe80::1]:0", /[^\n]*interface[^\n]*fe80::1%[^\n]*/],
-  ])("no address of this machine: %s", (host, where, reason) =>
-    expectReason(["--host", host, "0"], where, reason),
-  );
-
-  test("in use, on the address, on all of them, and for listen()", async () => {
-    const { port } = await ServerProgram.start();
+  test("in use, on the address, and on all of them", async () => {
+    const { port } = await open(HERE);
     const reason = "address already in use";
-    await expectReason(["--host", "127.0.0.1", `${port}`], `127.0.0.1:${port}`, reason);
-    await expectReason([`${port}`], `[::]:${port}`, reason);
-    await expect(listen({ host: "127.0.0.1", port })).rejects.toThrow(
-      `cannot listen on 127.0.0.1:${port}: ${reason}`,
-    );
-  });
-
-  const start = Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
-  test.skipIf(!unprivileged || start < 2)("permission denied", async () => {
-    const where = `127.0.0.1:${start - 1}`;
-    const options = ["--host", "127.0.0.1", `${start - 1}`];
-    await expectReason(options, where, "permission denied", unprivileged);
+    expect(await reasonOf({ ...HERE, port }, `127.0.0.1:${port}`)).toBe(reason);
+    expect(await reasonOf({ port }, `[::]:${port}`)).toBe(reason);
   });
 });
 
-describe("a host by its name is logged as the address it got", () => {
-  test.each([
-    ["localhost", String.raw`127\.0\.0\.1|\[::1\]`],
-    ["127.1", String.raw`127\.0\.0\.1`],
-    ["::ffff:127.0.0.1", String.raw`127\.0\.0\.1`],
-  ])("%s", async (host, address) => {
-    const server = new Program(serverCommand("--host", host, "0"));
-    const listening = new RegExp(`listening on (${address}):(\\d+)\\n`);
-    const [, where = "", port] = await server.printed(listening, "stderr");
-    const hostname = where.replace(/[[\]]/g, "");
-    const socket = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } });
-    await server.printed(`joined ${where}:`, "stderr");
-    socket.terminate();
-  });
-
-  test("and server.address has it", async () => {
-    await using server = await listen({ host: "localhost", port: 0 });
-    const addresses = ["127.0.0.1", "[::1]"].map((host) => `${host}:${server.port}`);
-    expect(addresses).toContain(server.address);
-  });
+test("a host by its name is told as the address it got", async () => {
+  for (const [host, address] of [
+    ["localhost", /^(127\.0\.0\.1|\[::1\]):\d+$/],
+    ["127.1", /^127\.0\.0\.1:\d+$/],
+    ["::ffff:127.0.0.1", /^127\.0\.0\.1:\d+$/],
+  ] as const)
+    expect((await open({ host, port: 0 })).address).toMatch(address);
 });
 
 test("two servers share a port with --reuse-port, each with some of the clients", async () => {
@@ -107,55 +77,100 @@ test("two servers share a port with --reuse-port, each with some of the clients"
   const other = await ServerProgram.run(serverCommand("--reuse-port", ...options));
   for (let count = 0; count < 40; count++) await Peer.connect(one.port);
   for (const server of [one, other]) await server.logged(/ joined /);
-  await expectReason(options, `127.0.0.1:${one.port}`, "address already in use");
+  const { stderr } = await runToEnd(serverCommand(...options));
+  expect(stderr).toEndWith(": address already in use\n");
 });
 
-describe("the reason why a path cannot be listened on", () => {
-  const cases: [what: string, path: (folder: string) => string, reason: string | RegExp][] = [
-    [
-      "it is too long for a socket",
-      (folder) => join(folder, "x".repeat(120)),
-      "the path is too long",
-    ],
-    ["a name in it is too long", (folder) => join(folder, "x".repeat(300)), "the path is too long"],
-    ["a folder is missing", (folder) => join(folder, "none", "room"), "no such file or directory"],
-    ["it is a directory", (folder) => folder, "it exists and is no socket"],
-    [
-      "a file stands where a directory should",
-      (folder) => {
-        writeFileSync(join(folder, "file"), "");
-        return join(folder, "file", "room");
-      },
-      WORDS,
-    ],
-    [
-      "its links go round in circles",
-      (folder) => {
-        symlinkSync("circle", join(folder, "circle"));
-        return join(folder, "circle", "room");
-      },
-      WORDS,
-    ],
-    ["the file system takes no sockets", () => "/sys/room", WORDS],
-  ];
-  test.each(cases)("%s", async (_, pathIn, reason) => {
-    const path = pathIn(newFolder());
-    await expectReason(["--unix", path], path, reason);
-    const message = typeof reason === "string" ? `cannot listen on ${path}: ${reason}` : path;
-    await expect(listen({ unix: path })).rejects.toThrow(message);
-  });
+const PATHS: [what: string, path: (folder: string) => string, reason: string | RegExp][] = [
+  ["too long for a socket", (folder) => join(folder, "x".repeat(120)), "the path is too long"],
+  ["in no folder", (folder) => join(folder, "none", "room"), "no such file or directory"],
+  ["of a directory", (folder) => folder, "it exists and is no socket"],
+  ["behind a file", (folder) => join(folder, "file", "room"), WORDS],
+  ["of a link to itself", (folder) => join(folder, "circle", "room"), WORDS],
+  ["where no sockets can be", () => "/sys/room", WORDS],
+];
+test.each(PATHS)("the reason why a path cannot be listened on: %s", async (_, pathIn, reason) => {
+  const folder = newFolder();
+  writeFileSync(join(folder, "file"), "");
+  symlinkSync("circle", join(folder, "circle"));
+  const unix = pathIn(folder);
+  expect(await reasonOf({ unix }, unix)).toMatch(reason);
+});
 
-  for (const [what, mode] of [
-    ["written to", "755"],
-    ["looked into", "700"],
-  ] as const)
-    testUnprivileged(`its directory may not be ${what}`, async () => {
-      const folder = newFolder();
-      const locked = join(folder, "locked");
-      mkdirSync(locked);
-      Bun.spawnSync(["chmod", "755", folder]);
-      Bun.spawnSync(["chmod", mode, locked]);
-      const path = join(locked, "room");
-      await expectReason(["--unix", path], path, "permission denied", unprivileged);
+test.skipIf(!unprivileged || process.getuid?.() !== 0)("a folder of another user", async () => {
+  const folder = newFolder();
+  mkdirSync(join(folder, "locked"), { mode: 0o700 });
+  Bun.spawnSync(["chmod", "755", folder]);
+  const path = join(folder, "locked", "room");
+  const command = serverCommand("--unix", path);
+  const { stderr } = await runToEnd([...(unprivileged ?? []), ...command]);
+  expect(stderr).toBe(`linechat-server: cannot listen on ${path}: permission denied\n`);
+});
+
+/** Has each look-up of a name take a while. */
+function lookUpSlowly(): void {
+  const { lookup } = Bun.dns;
+  const slow = spyOn(Bun.dns, "lookup").mockImplementation(async (...of) => {
+    await Bun.sleep(50);
+    return lookup(...of);
+  });
+  atEnd(() => slow.mockRestore());
+}
+
+/** A port that was free a moment ago, and somebody who connects to it as soon as that goes. */
+function connectEagerly() {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  listener.stop();
+  const eager = { port: listener.port, connections: 0 };
+  let isOver = false;
+  const attempt = async () => {
+    while (!isOver && eager.connections === 0)
+      try {
+        await Peer.connect(listener.port);
+        eager.connections++;
+      } catch {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+  };
+  const over = attempt();
+  atEnd(async () => {
+    isOver = true;
+    await over;
+  });
+  return eager;
+}
+
+test("a client that connects while ports open joins when listen() has returned", async () => {
+  lookUpSlowly();
+  const eager = connectEagerly();
+  const events: string[] = [];
+  const event = (what: string) => () => void events.push(what);
+  const server = await listen({
+    ...{ ...HERE, port: eager.port, web: { host: "localhost", port: 0 } },
+    ...{ onJoin: event("join"), onRefuse: event("refuse"), onWarning: event("warning") },
+    ...{ metrics: { host: "localhost", port: 0 }, bot: () => ({ onJoin: event("bot") }) },
+  });
+  events.push("listen");
+  atEnd(() => server.stop(0));
+  await eventually("a member", () => server.size > 0 && events.length > 2);
+  expect(events.toSorted()).toEqual(["bot", "join", "listen"]);
+  expect(events[0]).toBe("listen");
+});
+
+test("a start that fails, as another port is in use, tells nobody anything, and closes all", async () => {
+  const taken = await open(HERE);
+  lookUpSlowly();
+  for (const extra of ["web", "metrics"]) {
+    const { port } = connectEagerly();
+    const events: string[] = [];
+    const event = (what: string) => () => void events.push(what);
+    const starting = listen({
+      ...{ ...HERE, port, [extra]: { host: "127.0.0.1", port: taken.port } },
+      ...{ onJoin: event("onJoin"), onLeave: event("onLeave"), onRefuse: event("onRefuse") },
     });
+    await expect(starting).rejects.toThrow("address already in use");
+    const again = Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    again.stop(true);
+    expect(events).toEqual([]);
+  }
 });

@@ -1,159 +1,102 @@
-/** Slow readers: what each has to take in its time, and what becomes of those that do not. */
+/** Slow readers, on real sockets: what each has to take in its time, and what becomes of those that do not. */
 
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
-import { endAfterEach, type Peer, ServerProgram } from "../harness.ts";
+import { listen } from "../../lib/server/listen.ts";
+import { atEnd, endAfterEach, Peer, testBeside } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
 import { SlowReader } from "./slow-reader.ts";
 
 endAfterEach();
 
 const MIB = 1 << 20;
-/** More than all buffers between a server and a client that does not read. */
-const MUCH = numberedLines(16 * MIB);
-const slowReaderTest = test.skipIf(!SlowReader.works);
+const testSlow = SlowReader.works ? testBeside : test.skip;
 
-/** Numbered lines of 100 bytes. */
+/** Numbered lines of 128 bytes. */
 function numberedLines(bytes: number): Buffer {
-  const count = Math.floor(bytes / 100);
-  const lines = Array.from({ length: count }, (_, n) => `${`${n} `.padEnd(99, "=")}\n`);
+  const lines = Array.from({ length: bytes / 128 }, (_, n) => `${`${n} `.padEnd(127, "=")}\n`);
   return Buffer.from(lines.join(""));
 }
 
-/** Fails unless one leaves as too slow, with so much pending. */
-async function expectTooSlow(server: ServerProgram, name = /\S+/.source, bytesMin = MIB) {
-  const left = new RegExp(`left ${name}: too slow, (\\d+) bytes behind \\(\\d+ here\\)\\n`);
-  const [, behind] = await server.logged(left);
-  expect(Number(behind)).toBeGreaterThan(bytesMin);
+/** A server, who has left it and why; and what has one send lines that another one receives. */
+async function open(options: object) {
+  const left: string[] = [];
+  const server = await listen({
+    ...{ host: "127.0.0.1", port: 0, logBytes: 32 * MIB, lingerMs: 200, ...options },
+    onLeave: (_, reason, behind) => left.push(behind > MIB / 2 ? `${reason}, far behind` : reason),
+  });
+  atEnd(() => server.stop(0));
+  const members = (count: number) => eventually("members", () => server.size === count);
+  const relay = async (sent: Buffer) => {
+    const before = server.size;
+    const [reader, talker] = [await Peer.connect(server.port), await Peer.connect(server.port)];
+    await members(before + 2);
+    talker.say(sent);
+    await reader.hearsBytes(sent.length);
+    expect(reader.heard.equals(sent)).toBe(true);
+    return reader;
+  };
+  return { server, left, members, relay };
 }
 
-/** Sends lines, and waits until a reader has all of them; returns it, and the talker. */
-async function sendToAll(server: ServerProgram, sent: Buffer): Promise<[Peer, Peer]> {
-  const [reader, talker] = [await server.join(), await server.join()];
-  talker.say(sent);
-  await reader.hearsBytes(sent.length);
-  expect(reader.heard.equals(sent)).toBe(true);
-  return [reader, talker];
-}
-
-describe("while it holds the room up, a reader has to take 64 KiB in each --patience", () => {
-  slowReaderTest("those that dribble are reset, all together, and the room goes on", async () => {
-    const server = await ServerProgram.start("--patience", "600ms", "--buffer", "1M");
+testSlow(
+  "those that take less than 64 KiB in each --patience are reset, all together",
+  async () => {
+    const { server, left, members, relay } = await open({ patienceMs: 300, logBytes: MIB });
     const slow = Array.from({ length: 8 }, (_, n) => {
       return new SlowReader(server.port, { bytesPerSecond: 10_000 + 2_000 * n });
     });
-    await server.members(8);
-    const sinceMs = performance.now();
-    await sendToAll(server, numberedLines(8 * MIB));
-    expect(performance.now() - sinceMs).toBeLessThan(3_000);
-    await expectTooSlow(server, undefined, MIB / 2);
+    await members(8);
+    await relay(numberedLines(8 * MIB));
     for (const one of slow) expect(await eventually("its end", () => one.ending)).toBe("reset");
-  });
+    expect(left).toEqual(Array(8).fill("too slow, far behind"));
+  },
+);
 
-  slowReaderTest("one that takes six times as much loses nothing", async () => {
-    const server = await ServerProgram.start("--patience", "250ms", "--buffer", "256K");
-    const slow = new SlowReader(server.port, { bytesPerSecond: 1.5 * MIB, bufferBytes: 64 << 10 });
-    await server.members(1);
-    const sent = numberedLines(6 * MIB);
-    const sinceMs = performance.now();
-    await sendToAll(server, sent);
-    // It did hold the room up.
-    expect(performance.now() - sinceMs).toBeGreaterThan(500);
-    await eventually("all to arrive", () => slow.bytes.length >= sent.length, 8_000);
-    expect(slow.bytes.equals(sent)).toBe(true);
-    expect(server.stderr).not.toContain("too slow");
-  });
-
-  slowReaderTest("one that has less than that to take, and takes it all, stays", async () => {
-    const server = await ServerProgram.start(
-      ...["--patience", "300ms", "--buffer", "32K", "--max-line", "1K"],
-    );
-    const slow = new SlowReader(server.port, { bytesPerSecond: 1 });
-    await server.members(1);
-    const [reader, talker] = [await server.join(), await server.join()];
-    // What its connection holds is never full, so it is never in the way.
-    for (let n = 1; n <= 10; n++) {
-      talker.say(`${n}\n`);
-      await reader.hears(`${n}\n`);
-      await Bun.sleep(60);
-    }
-    expect(slow.ending).toBeUndefined();
-    expect(server.stderr).not.toContain("left");
-  });
+testSlow("one that takes more than that, and holds the room up, loses nothing", async () => {
+  const { server, left, members, relay } = await open({ patienceMs: 2_000, logBytes: MIB / 4 });
+  const how = { bytesPerSecond: 4 * MIB, bufferBytes: 64 << 10 };
+  const slow = new SlowReader(server.port, how);
+  await members(1);
+  const sent = numberedLines(6 * MIB);
+  const sinceMs = performance.now();
+  await relay(sent);
+  expect(performance.now() - sinceMs).toBeGreaterThan(500);
+  await eventually("all to arrive", () => slow.bytes.length >= sent.length);
+  expect([slow.bytes.equals(sent), left]).toEqual([true, []]);
 });
 
-describe("a member that leaves, and has lines pending,", () => {
-  const LONG = ["--patience", "300ms", "--buffer", "32M"];
-
-  test("is disconnected after patience and 2 s, when it half-closed and does not read", async () => {
-    const server = await ServerProgram.start(...LONG, "--max-clients", "3");
-    const stopped = await server.join({ stopped: true });
-    const [reader] = await sendToAll(server, MUCH);
-    stopped.endInput();
-    const sinceMs = performance.now();
-    await expectTooSlow(server, stopped.name);
-    expect(performance.now() - sinceMs).toBeGreaterThan(1_500);
-    expect(performance.now() - sinceMs).toBeLessThan(4_000);
-    stopped.resume();
-    expect(await stopped.closed()).toBe("error");
-    // Its seat is free again.
-    const next = await server.join();
-    next.say("in\n");
-    await reader.hears("in\n");
-  });
-
-  test.each<[what: string, options: string[], leave: (peer: Peer) => void]>([
-    ["sends too long a line", ["--max-line", "128"], (peer) => peer.say("x".repeat(200))],
-    ["is idle", ["--idle", "1s"], () => {}],
-    ["half-closes with --idle on", ["--idle", "1s"], (peer) => peer.endInput()],
-  ])("is disconnected when it %s and does not read", async (_, options, leave) => {
-    const server = await ServerProgram.start(...LONG, ...options);
-    const stopped = await server.join({ stopped: true });
-    await sendToAll(server, MUCH);
-    leave(stopped);
-    await expectTooSlow(server, stopped.name);
-  });
-
-  slowReaderTest("is disconnected although it takes a little all the time", async () => {
-    const server = await ServerProgram.start(...LONG);
-    const slow = new SlowReader(server.port, { bytesPerSecond: 10_000 });
-    await server.members(1);
-    await sendToAll(server, numberedLines(8 * MIB));
-    slow.halfClose();
-    await expectTooSlow(server);
-    expect(await eventually("its end", () => slow.ending)).toBe("reset");
-  });
-
-  slowReaderTest("stays while it takes 64 KiB in each time, although it drains later", async () => {
-    const server = await ServerProgram.start(...LONG);
-    const slow = new SlowReader(server.port, { bytesPerSecond: 100_000, bufferBytes: 64 << 10 });
-    await server.members(1);
-    await sendToAll(server, numberedLines(9 * MIB));
-    slow.halfClose();
-    await Bun.sleep(3_500); // Its time is 2.3 s.
-    expect(server.stderr).not.toContain("too slow");
-    expect(slow.ending).toBeUndefined();
-  });
-
-  for (const [what, message, leave] of [
-    ["half-closes", "", (slow: SlowReader) => slow.halfClose()],
-    [
-      "sends too long a line",
-      "* line longer than 128 bytes\n",
-      (slow: SlowReader) => slow.say("x".repeat(200)),
-    ],
-  ] as const)
-    slowReaderTest(`gets all when it ${what} and reads on, however long that takes`, async () => {
-      const options = ["--patience", "100ms", "--buffer", "32M", "--max-line", "128"];
-      const server = await ServerProgram.start(...options);
-      const how = { bytesPerSecond: 3 * MIB, bufferBytes: 64 << 10 };
-      const slow = new SlowReader(server.port, how);
-      await server.members(1);
-      const sent = numberedLines(12 * MIB);
-      await sendToAll(server, sent);
-      leave(slow);
-      expect(await eventually("its end", () => slow.ending, 8_000)).toBe("end of input");
-      expect(slow.bytes.equals(Buffer.concat([sent, Buffer.from(message)]))).toBe(true);
-      expect(server.stderr).not.toContain("too slow");
-    });
+testSlow("one that leaves and does not read is reset in time, and its seat is free", async () => {
+  const { server, left, members, relay } = await open({ patienceMs: 200, clientsMax: 3 });
+  const stopped = await Peer.connect(server.port, { stopped: true });
+  await members(1);
+  const reader = await relay(numberedLines(16 * MIB));
+  stopped.endInput();
+  await eventually("it to leave", () => left[0]);
+  expect(left).toEqual(["too slow, far behind"]);
+  stopped.resume();
+  expect(await stopped.closed()).toBe("error");
+  (await Peer.connect(server.port)).say("in\n");
+  await reader.hears("in\n");
 });
+
+for (const [what, reason, message, leave] of [
+  ["half-closes", "end of input", "", (slow: SlowReader) => slow.halfClose()],
+  [
+    "sends too long a line",
+    "line too long",
+    "* line longer than 128 bytes\n",
+    (slow: SlowReader) => slow.say("x".repeat(200)),
+  ],
+] as const)
+  testSlow(`one that ${what} and reads on gets all, however long that takes`, async () => {
+    const { server, left, members, relay } = await open({ patienceMs: 500, lineBytesMax: 128 });
+    const slow = new SlowReader(server.port, { bytesPerSecond: 4 * MIB, bufferBytes: 64 << 10 });
+    await members(1);
+    const sent = numberedLines(8 * MIB);
+    await relay(sent);
+    leave(slow);
+    expect(await eventually("its end", () => slow.ending)).toBe("end of input");
+    expect(slow.bytes.equals(Buffer.concat([sent, Buffer.from(message)]))).toBe(true);
+    expect(left).toEqual([reason]);
+  });

@@ -28,65 +28,53 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     ],
     "the mark does not count as progress": ["return mark.length;", "return 0;"],
   }),
-  ...faultsIn("extras/names/named-lines.ts", {
+  ...faultsIn("extras/names.ts", {
     "a line has no name before it": [
-      "let { end, length, count } = putTogether(this.#prefix,",
-      "let { end, length, count } = putTogether(NOTHING,",
+      "const prefix = this.#between.slice(1);",
+      'const prefix = "";',
     ],
     "a name stands inside a line": [
-      "const next = lines.indexOf(LF, end) + 1;",
-      "const next = Math.min(lines.indexOf(LF, end) + 1, end + 30);",
+      'next = run.indexOf("\\n", end) + 1)',
+      'next = Math.min(run.indexOf("\\n", end) + 1, end + 30))',
     ],
-    "the first line gets a name that has one": [
-      "const isOwn = !this.#isWithinLine && startsWith(sent, prefix);",
-      "const isOwn = false;",
-    ],
-    "a line gets a name that has one": [
-      "if (!text.includes(between)) return lines;",
-      "return lines;",
-    ],
+    "the first line gets a name that has one": ['#begun = "\\n";', '#begun = "";'],
+    "a line gets a name that has one": ['.replaceAll(this.#between, "\\n")', ""],
     "a name that its sender puts inside a line is taken out": [
-      "const isOwn = !this.#isWithinLine && startsWith(sent, prefix);",
-      "const isOwn = startsWith(sent, prefix);",
+      '.replaceAll(this.#between, "\\n")',
+      '.replaceAll(this.#between.slice(1), "")',
     ],
     "a line is taken for one with its name that begins like it": [
-      "for (let at = 0; at < part.length; at++)",
-      "for (let at = 0; at < 1; at++)",
+      "this.#between.startsWith(latin1(sent.subarray(last)));",
+      "sent.length - last <= this.#between.length;",
     ],
     "a name that is cut counts in the length of its line": [
-      "this.#isWithinLine ||= !startsWith(prefix, begun);",
-      "this.#isWithinLine ||= begun.length > 0;",
+      "this.#between.startsWith(latin1(sent.subarray(last)));",
+      "last === sent.length - 1;",
     ],
-    "the beginning of a name is lost at the end of input": [
-      "Uint8Array.of(LF) : this.#begun);",
-      "Uint8Array.of(LF) : NOTHING);",
-    ],
+    "the beginning of a name is lost at the end of input": ["this.#begun.slice(1), ", '"", '],
     "a line of a name and nothing is lost at the end of input": [
-      "super.push(isEmpty ? Uint8Array.of(LF) : ",
-      "super.push(isEmpty ? NOTHING : ",
+      'isEmptyLine ? "\\n" : ',
+      'isEmptyLine ? "" : ',
     ],
-    "what begins like a name is taken for a beginning in the middle of a line": [
-      "    if (last > 0) this.#isWithinLine = false;\n",
-      "    this.#isWithinLine = false;\n",
+    "the middle of a line is taken for its beginning": [
+      'this.#between.slice(0, sent.length - last) : "";',
+      'this.#between.slice(0, sent.length - last) : "\\n";',
     ],
     "names are not counted in what fits": [
-      "length + lineBytes > bytesMax) return",
-      "next > bytesMax) return",
+      "if (taken.length + shown.length > bytesMax)",
+      "if (next > bytesMax)",
     ],
-    "control characters are relayed": ["if (hasControl(length)) {", "if (length < 0) {"],
-    "a control character is overlooked behind others": [
-      "      if (isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0)) return true;\n",
-      "      return isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0);\n",
-    ],
-    "a CR inside a line is relayed": [" && (byte !== CR || next !== LF);", " && byte !== CR;"],
-    "the CR of a line end is shown": [" && (byte !== CR || next !== LF);", ";"],
-    "a TAB is shown": ["return byte !== TAB && byte", "return byte"],
-    "DEL is relayed": ["return byte === DEL || (byte", "return (byte"],
-    "C1 controls are relayed": [" || (byte === C1_LEAD && next >> 5 === 4);", ";"],
-    "what is no C1 control is taken for one": ["next >> 5 === 4", "next >> 6 === 2"],
+    "control characters are relayed": ["(hasControl ? line.replace(CONTROL, show) : line)", "line"],
+    "a control character is overlooked behind others": ["\\x9f]/g;", "\\x9f]/;"],
+    "a CR inside a line is relayed": ["|\\r(?!\\n)", ""],
+    "the CR of a line end is shown": ["\\r(?!\\n)", "\\r"],
+    "a TAB is shown": ["[\\0-\\x08\\v", "[\\0-\\t\\v"],
+    "DEL is relayed": ["\\x1f\\x7f]", "\\x1f]"],
+    "C1 controls are relayed": ["|\\xc2[\\x80-\\x9f]", ""],
+    "what is no C1 control is taken for one": ["\\x80-\\x9f]", "\\x80-\\xbf]"],
     "lines are taken that were not put together, as they are longer now": [
-      "for (end = 0; count > 0; count--) end =",
-      "for (; count > 1e9; count--) end =",
+      "if (end > 0) super.take(end);",
+      "if (end > 0) super.take(bytesMax);",
     ],
   }),
   ...faultsIn("extras/wrapped-lines.ts", {
@@ -115,7 +103,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "new FairQueue(this, quantumBytes, this.lineBytesMax)",
     ],
   }),
-  ...faultsIn("extras/names/names.ts", {
+  ...faultsIn("extras/names.ts", {
     "what follows a name in the first line is lost": [
       'line.toString("utf8", 0, colon), 0);',
       'line.toString("utf8", 0, colon), line.length + 1);',
@@ -134,13 +122,16 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "a member whose name was taken over takes it along when it leaves": [
-      "if (owner?.member === member) this.#free(owner);",
-      "if (owner) this.#free(owner);",
+      "if (owner?.member !== member) return;",
+      "if (owner === undefined) return;",
     ],
-    "one that has left keeps its name": ["if (owner?.member === member) this.#free(owner);", ""],
+    "one that has left keeps its name": [
+      "    this.#free(owner);\n    if (owner.fing",
+      "    if (owner.fing",
+    ],
     "a name may be anything": ["if (!isName(name))\n", 'if (name === "")\n'],
     "a newcomer is not told to send its name": [
-      "const greeting = Buffer.from(this.#greeting());",
+      "const greeting = Buffer.from(askForName(told, this.#owners.size - told.length));",
       'const greeting = Buffer.from("");',
     ],
     "a newcomer is told of those who have no name yet": [
@@ -177,9 +168,9 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "one that joins after a sum has begun is told of before it": ["if (!hasMore() && ", "if ("],
     "a sum is told while notices before it wait": ["if (sender.isWaiting || ", "if ("],
     "a sum leaves out those that have left": ["more.joined + more.left > 0;", "more.joined > 0;"],
-    "a sum is told again and again": ["    more = { joined: 0, left: 0 };\n", ""],
+    "a sum is told again and again": ["        more = { joined: 0, left: 0 };\n", ""],
     "nobody tells what could not be told at once": [
-      "return hasMore() ? mayAddAtMs() : NEVER;",
+      "return hasMore() ? nextAtMs() : NEVER;",
       "return NEVER;",
     ],
     "a notice that waits is not counted in how many there may be": [
@@ -217,11 +208,11 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "else if (lines.isHeldBack) dueAtMs",
     ],
     "what a sender over its rate has sent is held back when it goes": [
-      "return this.#rate.room.isStopping || this.member.isLeaving;",
-      "return this.#rate.room.isStopping;",
+      "return room.isStopping || this.member.isLeaving;",
+      "return room.isStopping;",
     ],
     "a stop does not end the rates": [
-      "return this.#rate.room.isStopping || this.member.isLeaving;",
+      "return room.isStopping || this.member.isLeaving;",
       "return this.member.isLeaving;",
     ],
     "a token bucket has no bottom": [

@@ -211,15 +211,15 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a client joins before it is known whose name it is",
-    file: "extras/names/names.ts",
+    file: "extras/names.ts",
     code: "if (this.#reservations && !before) return",
     becomes: "if (this.#reservations && before?.name === '') return",
   },
   {
     fault: "a name is free before what was sent under it has its place",
-    file: "extras/names/names.ts",
-    code: "  left(member: Member): void {",
-    becomes: "  gone(member: Member): void {",
+    file: "extras/names.ts",
+    code: "  left(member: Member, reason: string): void {",
+    becomes: "  gone(member: Member, reason: string): void {",
   },
   {
     fault: "a name is never given back",

@@ -5,7 +5,7 @@
  * shows another name.
  */
 
-import type { Arrival, Door } from "../../doors/door.ts";
+import type { Arrival, Door } from "../doors/door.ts";
 import {
   askForName,
   DISCONNECTS,
@@ -14,14 +14,14 @@ import {
   NAME_LENGTH_MAX,
   nameKey,
   REFUSALS,
-} from "../../program/server-messages.ts";
-import { formatTime } from "../../program/units.ts";
-import type { Extra } from "../../room/extra.ts";
-import type { Lines } from "../../room/fair-queue.ts";
-import type { Member } from "../../room/member.ts";
-import { DEFAULTS } from "../../room/room.ts";
-import type { Context, Part, Reservations } from "../part.ts";
-import { NamedLines, shownBytesMax } from "./named-lines.ts";
+} from "../program/server-messages.ts";
+import { formatTime } from "../program/units.ts";
+import type { Extra } from "../room/extra.ts";
+import type { Lines } from "../room/fair-queue.ts";
+import type { Member } from "../room/member.ts";
+import { DEFAULTS } from "../room/room.ts";
+import type { Context, Part, Reservations } from "./part.ts";
+import { WrappedLines } from "./wrapped-lines.ts";
 
 /** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
 export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
@@ -32,6 +32,8 @@ const TOO_LATE = REFUSALS.noNameWithin(formatTime(NAME_MS));
 const NAME_BYTES_MAX = 1024;
 /** How many names a newcomer is told. */
 const TOLD_MAX = 10;
+/** A control character other than TAB and the end of a line; one of C1 is two bytes of UTF-8. */
+const CONTROL = /[\0-\x08\v\f\x0e-\x1f\x7f]|\r(?!\n)|\xc2[\x80-\x9f]/g;
 
 /** What `listen` takes. */
 export interface NamesSettings {
@@ -39,11 +41,10 @@ export interface NamesSettings {
   readonly lineBytesMax?: number;
 }
 
-/** @param lineBytesMax the longest line, as it comes, in bytes */
+/** @param lineBytesMax the longest line, as it comes, in bytes: of control characters, it may double */
 export function names(context: Context, lineBytesMax = DEFAULTS.lineBytesMax): Part {
   const all = new Names(context);
-  const addedBytesMax = PREFIX_BYTES_MAX + shownBytesMax(lineBytesMax) - lineBytesMax;
-  return { door: all, extra: () => all, addedBytesMax };
+  return { door: all, extra: () => all, addedBytesMax: PREFIX_BYTES_MAX + lineBytesMax };
 }
 
 /** Has a name, from when it asks for it until its member has left. */
@@ -77,7 +78,9 @@ class Names implements Door, Extra {
       const name = typeof CN === "string" ? CN : "";
       return this.#claim(arrival, name, 0, certificate.fingerprint256);
     }
-    const greeting = Buffer.from(this.#greeting());
+    const members = this.#owners.values().filter(({ member }) => member);
+    const told = Array.from(members.take(TOLD_MAX), ({ name }) => name);
+    const greeting = Buffer.from(askForName(told, this.#owners.size - told.length));
     const taken = socket.write(greeting, 0, greeting.length);
     if (socket.data !== arrival) return;
     // A new socket takes so little, or is of no use; and no line is sent in part.
@@ -100,9 +103,12 @@ class Names implements Door, Extra {
     if (owner) owner.member = member;
   }
 
-  left(member: Member): void {
+  left(member: Member, reason: string): void {
     const owner = this.#owners.get(nameKey(member.name));
-    if (owner?.member === member) this.#free(owner);
+    if (owner?.member !== member) return;
+    this.#free(owner);
+    if (owner.fingerprint === undefined && member.cursor.lastRun < 0 && reason === "end of input")
+      this.#context.onWarning(`${member.label} sent only its name: no line came after that`);
   }
 
   /** Members have names of their own here no more, and nobody gets the one that was asked for. */
@@ -111,12 +117,6 @@ class Names implements Door, Extra {
     this.#owners.clear();
     for (const { member, arrival } of owners)
       if (!member) this.#refuse(arrival, DISCONNECTS.outOfSync);
-  }
-
-  #greeting(): string {
-    const members = this.#owners.values().filter(({ member }) => member);
-    const told = Array.from(members.take(TOLD_MAX), ({ name }) => name);
-    return askForName(told, this.#owners.size - told.length);
   }
 
   /**
@@ -146,13 +146,10 @@ class Names implements Door, Extra {
   /** A member at another server may have the name; until that is known, the client waits here. */
   #ask(reservations: Reservations, owner: Owner, usedBytes: number): void {
     const { key, name, arrival } = owner;
-    arrival.hold({
-      withinMs: NAME_MS,
-      read(received) {
-        if (received.length > usedBytes) arrival.socket.pause();
-      },
-      late: () => this.#refuse(arrival, TOO_LATE),
-    });
+    const read = (received: Buffer) => {
+      if (received.length > usedBytes) arrival.socket.pause();
+    };
+    arrival.hold({ withinMs: NAME_MS, read, late: () => this.#refuse(arrival, TOO_LATE) });
     reservations.ask(key, (granted) => {
       // One that has gone has released the name: what is asked for is done in order.
       if (this.#owners.get(key) !== owner) return;
@@ -176,4 +173,70 @@ class Names implements Door, Extra {
     this.#owners.delete(owner.key);
     this.#reservations?.release(owner.key);
   }
+}
+
+/**
+ * Puts `name: ` before each line and shows its control characters. Both are done when lines are taken,
+ * so that a million empty lines that wait do not become 32 times as many bytes. The `name: ` that a
+ * member sends itself is taken out as it comes, so that it does not count in the length of the line.
+ * All texts are latin1, which has a character for each byte.
+ */
+export class NamedLines extends WrappedLines {
+  /** The end of a line, and what stands before the next one. */
+  readonly #between: string;
+  /** What has come of a line, after the end of the one before, as long as `#between` begins so. */
+  #begun = "\n";
+
+  constructor(lines: Lines, name: string) {
+    super(lines);
+    this.#between = latin1(Buffer.from(`\n${name}: `));
+  }
+
+  override push(chunk: Uint8Array): void {
+    const isWithinLine = this.#begun === "";
+    const sent = Buffer.concat([Buffer.from(this.#begun, "latin1"), chunk]);
+    const last = sent.lastIndexOf("\n");
+    const isBegun = last >= 0 && this.#between.startsWith(latin1(sent.subarray(last)));
+    this.#begun = isBegun ? this.#between.slice(0, sent.length - last) : "";
+    const whole = isBegun ? sent.subarray(0, last + 1) : sent;
+    const lines = whole.includes(this.#between, 0, "latin1")
+      ? Buffer.from(latin1(whole).replaceAll(this.#between, "\n"), "latin1")
+      : whole;
+    super.push(lines.subarray(isWithinLine ? 0 : 1));
+  }
+
+  override end(): void {
+    const isEmptyLine = this.#begun === this.#between;
+    super.push(Buffer.from(isEmptyLine ? "\n" : this.#begun.slice(1), "latin1"));
+    super.end();
+  }
+
+  /** Takes out lines of the oldest run, as many as fit as they are given out, if any does. */
+  override take(bytesMax: number): Uint8Array | undefined {
+    if (this.next === undefined || bytesMax <= 0) return undefined;
+    const run = latin1(this.next.subarray(0, bytesMax));
+    const hasControl = run.search(CONTROL) >= 0;
+    const prefix = this.#between.slice(1);
+    let taken = "";
+    let end = 0;
+    for (let next = run.indexOf("\n") + 1; next > 0; next = run.indexOf("\n", end) + 1) {
+      const line = run.slice(end, next);
+      const shown = prefix + (hasControl ? line.replace(CONTROL, show) : line);
+      if (taken.length + shown.length > bytesMax) break;
+      taken += shown;
+      end = next;
+    }
+    if (end > 0) super.take(end);
+    return end > 0 ? Buffer.from(taken, "latin1") : undefined;
+  }
+}
+
+/** As `cat -v` shows it, `^[` for an escape; one of C1 as the sequence that means the same. */
+function show(control: string): string {
+  const at = control.length - 1;
+  return `^${"[".repeat(at)}${String.fromCharCode(control.charCodeAt(at) ^ (at > 0 ? 0xc0 : 0x40))}`;
+}
+
+function latin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
