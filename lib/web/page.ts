@@ -9,6 +9,7 @@ const [html, style, ...modules] = (
     import("./page/page.html" as string, { with: { type: "text" } }),
     import("./page/page.css" as string, { with: { type: "text" } }),
     // Each of these imports only from those before it.
+    import("../program/room-view.ts" as string, { with: { type: "text" } }),
     import("./page/elements.ts" as string, { with: { type: "text" } }),
     import("./page/line.ts" as string, { with: { type: "text" } }),
     import("./page/people.ts" as string, { with: { type: "text" } }),

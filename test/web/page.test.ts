@@ -198,7 +198,7 @@ inBrowser("history has no times and an end, and one's own lines in it are one's 
   await ann.shows("so I read");
   const hasTime = `one.querySelector("time")?.textContent > ""`;
   expect((await bob.lines()).slice(-4)).toEqual([
-    "--- here: ann",
+    "--- 2 here: bob (you), ann",
     "ann|was here",
     "--- end of history",
     "bob|so I read",
