@@ -13,7 +13,8 @@ const SENT_MAX = 1000;
 /** How a room that asks for a name tells who is here: the names, and how many more there are. */
 export const GREETING = /^\* say your name first(?: \(here: (.+?)(?: and ([\d,]+) more)?\))?$/;
 /** What `--announce` tells; a member without a name has a number or an address there. */
-const NOTICE = /^\* (?:(?:#\d+|[^\s:]*:\S*|(\S+)) (joined|left)|\d.* more .*?)(?: \(([\d,]+) here\))?$/;
+const NOTICE =
+  /^\* (?:(?:#\d+|[^\s:]*:\S*|(\S+)) (joined|left)|\d.* more .*?)(?: \(([\d,]+) here\))?$/;
 
 /** Who is in the room, as far as its greeting, notices and lines tell; for `/who` and for Tab. */
 export class People {

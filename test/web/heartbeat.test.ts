@@ -165,12 +165,12 @@ describe("an empty message shows that the server is there", () => {
       sendBinary: () => ++sent,
     };
     for (let n = 0; n < 10; n++) {
-      heartbeat.asked(wire);
-      heartbeat.beat(wire);
+      heartbeat.isAsked = true;
+      heartbeat.beat(wire, true);
     }
     expect(sent).toBe(0);
     held = 0;
-    heartbeat.beat(wire);
+    heartbeat.beat(wire, true);
     expect(sent).toBe(1);
   });
 
@@ -181,14 +181,14 @@ describe("an empty message shows that the server is there", () => {
       ...{ isPaused: false, ping: () => 0, getBufferedAmount: () => 0 },
       sendBinary: () => ++sent,
     };
-    heartbeat.asked(wire, false);
+    heartbeat.isAsked = true;
     heartbeat.beat(wire, false);
     expect(sent).toBe(0);
-    heartbeat.answerIfAsked(wire);
-    heartbeat.answerIfAsked(wire);
+    heartbeat.answer(wire, true);
+    heartbeat.answer(wire, true);
     expect(sent).toBe(1);
-    heartbeat.asked(wire, false);
-    heartbeat.beat(wire);
+    heartbeat.isAsked = true;
+    heartbeat.beat(wire, true);
     expect(sent).toBe(2);
   });
 
