@@ -125,13 +125,15 @@ function question(): void {
 }
 
 /** By itself the browser would tell of the end of a dead connection only much later. */
-setInterval(() => {
+function look(): void {
+  setTimeout(look, LOOK_MS);
   const now = performance.now();
   if (askedAt !== undefined && now - askedAt > ANSWER_MS) {
     drop();
     closed(ABNORMAL);
   } else if (askedAt === undefined && now - receivedAt > SILENT_MS) question();
-}, LOOK_MS);
+}
+look();
 
 function receivedMessage(data: ArrayBuffer): void {
   askedAt = undefined;
