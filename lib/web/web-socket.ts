@@ -1,6 +1,6 @@
 /**
  * A WebSocket as a socket of the room: a message holds whole lines, but what a browser sends need not
- * have the last LF. The ways of `ServerWebSocket` are in test/web/bun-facts.test.ts.
+ * have the last LF. The ways of `ServerWebSocket` are in test/web/pressure.test.ts.
  */
 
 import type { AcceptedSocket, Way } from "../doors/door.ts";
