@@ -7,6 +7,7 @@ import {
   endAfterEach,
   limitFiles,
   Peer,
+  runToEnd,
   serverCommand,
   ServerProgram,
   testBeside,
