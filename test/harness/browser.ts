@@ -54,15 +54,27 @@ export class Tab {
 
   /** Opens a page; each tab has the size it is given, and shares what the others remember. */
   static async open(url: string, size = WIDE): Promise<Tab> {
-    const tab = spare.pop() ?? (await Tab.#make());
-    atEnd(async () => {
-      await tab.navigate("about:blank");
-      spare.push(tab);
-    });
+    const tab = (await Tab.#reuse()) ?? (await Tab.#make());
+    const leave = () => tab.navigate("about:blank");
+    atEnd(() =>
+      leave().then(
+        () => void spare.push(tab),
+        () => {},
+      ),
+    ); // The browser may be closed.
     await tab.resize(size);
     await tab.navigate(url);
     tab.errors.length = 0;
     return tab;
+  }
+
+  /** A spare tab, if there is one in a browser that is open. */
+  static async #reuse(): Promise<Tab | undefined> {
+    const tab = spare.pop();
+    return tab?.run("0").then(
+      () => tab,
+      () => Tab.#reuse(),
+    );
   }
 
   static async #make(): Promise<Tab> {
@@ -78,7 +90,7 @@ export class Tab {
     return tab;
   }
 
-  navigate(url: string): Promise<unknown> {
+  async navigate(url: string): Promise<unknown> {
     return this.#view.navigate(url);
   }
 
@@ -88,7 +100,7 @@ export class Tab {
   }
 
   /** Runs a script in the page, where an element goes by its id; returns what it gives. */
-  run<Value>(script: string): Promise<Value> {
+  async run<Value>(script: string): Promise<Value> {
     return this.#view.evaluate(script) as Promise<Value>;
   }
 
