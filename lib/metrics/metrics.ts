@@ -14,7 +14,7 @@ const RELEASE = `{version="${manifest.version}",bun="${Bun.version}"}`;
 /** Why clients leave or are refused: how what the log says of it begins. All else is `other`. */
 const SPEAKING = ["speaks HTTP", "speaks PROXY", "speaks SSH", "speaks TLS"];
 const LOST = ["vanished", "reset", "cut off", "damaged TLS"];
-const EITHER = [...LOST, "the name", ...SPEAKING, "server stopping"];
+const EITHER = [...LOST, "the name", ...SPEAKING, "server stopping", "other"];
 const LEAVING = ["end of input", "too slow", "line too long", "idle", "out of sync", ...EITHER];
 const REFUSING = [
   ...["room is full", "not allowed", "too many connections", "too many wrong pass phrases"],
@@ -35,7 +35,7 @@ export function metrics(
   { logBytes = DEFAULTS.logBytes }: MetricsSettings,
   { parts, onError, onWarning }: Pick<Context, "parts" | "onError" | "onWarning">,
 ): Part {
-  const counts = newCounts();
+  const counts = { joined: 0, lines: 0, bytes: 0, left: zeros(LEAVING), refused: zeros(REFUSING) };
   let port: HttpPort | undefined;
 
   return {
@@ -46,7 +46,7 @@ export function metrics(
         counts.bytes += run.length;
       },
       gone: (_, reason) => count(counts.left, reason),
-      refused: (_, message) => count(counts.refused, message),
+      refused: (_, reason) => count(counts.refused, reason),
     }),
     async open(connections) {
       const figures = () => {
@@ -60,11 +60,9 @@ export function metrics(
         return why === undefined ? answer("ok\n") : answer(`${why}\n`, 503);
       };
       const routes = { "/metrics": { GET: figures }, "/health": { GET: health } };
-      const listen = await openHttpPort(
-        place,
-        (at) => Bun.serve({ ...at, ...basics("/metrics or /health\n", onError), routes }),
-        { onWarning },
-      );
+      const options = { ...basics("/metrics or /health\n", onError), routes };
+      const serve = (at: { hostname: string; port: number }) => Bun.serve({ ...at, ...options });
+      const listen = await openHttpPort(place, serve, onWarning);
       return () => {
         port = listen();
         return { metrics: `http://${port.address}/metrics` };
@@ -79,11 +77,8 @@ export function metrics(
 /** How often each of several things has happened, or how many there are of each. */
 type Counts = Record<string, number>;
 
-function newCounts() {
-  const zeros = (reasons: readonly string[]): Counts =>
-    Object.fromEntries([...reasons, "other"].map((reason) => [reason, 0]));
-  return { joined: 0, lines: 0, bytes: 0, left: zeros(LEAVING), refused: zeros(REFUSING) };
-}
+const zeros = (reasons: readonly string[]): Counts =>
+  Object.fromEntries(reasons.map((reason) => [reason, 0]));
 
 function count(counts: Counts, why: string): void {
   const reason = Object.keys(counts).find((beginning) => why.startsWith(beginning)) ?? "other";
@@ -98,7 +93,7 @@ type Metric = readonly [name: string, help: string, value: Samples];
 function roomFigures(
   { room, ways, arrivals, clientsMax }: ConnectionsView,
   logBytes: number,
-  { joined, lines, bytes, left, refused }: ReturnType<typeof newCounts>,
+  counts: { joined: number; lines: number; bytes: number; left: Counts; refused: Counts },
 ): readonly Metric[] {
   const { log, pending, lingering, counters } = room;
   const states = { guest: arrivals.size, member: room.size, leaver: pending.size + lingering.size };
@@ -110,11 +105,11 @@ function roomFigures(
     ["linechat_clients", "Clients by what they are to the room.", by("state", states)],
     ["linechat_connections", "Open connections.", by("kind", kinds)],
     ["linechat_clients_max", "Clients accepted at a time.", clientsMax],
-    ["linechat_joined_total", "Clients that have joined.", joined],
-    ["linechat_left_total", "Members that have left, by reason.", by("reason", left)],
-    ["linechat_refused_total", "Clients that were refused, by reason.", by("reason", refused)],
-    ["linechat_lines_said_total", "Lines that members have sent.", lines],
-    ["linechat_said_bytes_total", "Bytes of those lines.", bytes],
+    ["linechat_joined_total", "Clients that have joined.", counts.joined],
+    ["linechat_left_total", "Members that have left, by reason.", by("reason", counts.left)],
+    ["linechat_refused_total", "Clients refused, by reason.", by("reason", counts.refused)],
+    ["linechat_lines_said_total", "Lines that members have sent.", counts.lines],
+    ["linechat_said_bytes_total", "Bytes of those lines.", counts.bytes],
     ["linechat_delivered_bytes_total", "Bytes taken by members.", counters.deliveredBytes],
     ["linechat_log_owed_bytes", "Pending for the reader furthest behind.", log.head - log.tail],
     ["linechat_log_size_bytes", "How far a reader may lag.", logBytes],
@@ -127,9 +122,8 @@ function roomFigures(
   ];
 }
 
-function by(label: string, counts: Counts): Samples {
-  return Object.entries(counts).map(([name, value]) => [`{${label}="${name}"}`, value]);
-}
+const by = (label: string, counts: Counts): Samples =>
+  Object.entries(counts).map(([name, value]) => [`{${label}="${name}"}`, value]);
 
 /** A figure in the text format of Prometheus, 0.0.4. */
 function textOf([name, help, value]: Metric): string {

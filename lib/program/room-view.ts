@@ -1,22 +1,19 @@
 /**
  * What a view of a room keeps for a person, be it the terminal or the page: who is here, and which
- * lines of a history were shown before. The page runs in a browser: so this imports nothing, and
- * needs neither Bun nor a DOM.
+ * lines of a history were shown before. The page takes the text of each class into its script: so a
+ * class uses nothing from outside of it, neither Bun nor a DOM, nor what else stands here.
  */
-
-/** So many names are known. */
-const NAMES_MAX = 200;
-/** So many of the lines that were received, and of those that were sent, are known again. */
-const RECEIVED_MAX = 200;
-const SENT_MAX = 1000;
-
-/** How a room that asks for a name tells who is here: the names, and how many more there are. */
-export const GREETING = /^\* say your name first(?: \(here: (.+?)(?: and ([\d,]+) more)?\))?$/;
-/** What `--announce` tells; a member without a name has a number or an address there. */
-const NOTICE = /^\* (?:(?:#\d+|\S*:\S*|(\S+)) (joined|left)|\d.* more .*?)(?: \(([\d,]+) here\))?$/;
 
 /** Who is in the room, as far as its greeting, notices and lines tell; for `/who` and for Tab. */
 export class People {
+  /** How a room that asks for a name tells who is here: the names, and how many more there are. */
+  static readonly greeting = /^\* say your name first(?: \(here: (.+?)(?: and ([\d,]+) more)?\))?$/;
+  /** What `--announce` tells; a member without a name has a number or an address there. */
+  static readonly #notice =
+    /^\* (?:(?:#\d+|[^\s:]*:\S*|(\S+)) (joined|left)|\d.* more .*?)(?: \(([\d,]+) here\))?$/;
+  /** So many names are known. */
+  static readonly #namesMax = 200;
+
   /** The user's name, which is not completed; or empty. */
   own: string;
   /** How many are here, with the user; undefined where nobody tells. */
@@ -45,17 +42,17 @@ export class People {
    * @returns whether it has told who is here
    */
   told(line: string): boolean {
-    const [isGreeting, names, more = "0"] = GREETING.exec(line) ?? [];
+    const [isGreeting, names, more = "0"] = People.greeting.exec(line) ?? [];
     if (isGreeting !== undefined) {
       const told = names?.split(", ") ?? [];
       for (const name of told) this.sent(name);
-      this.count = told.length + numberOf(more) + 1;
+      this.count = told.length + People.#number(more) + 1;
     }
-    const [isNotice, name, what, count] = NOTICE.exec(line) ?? [];
+    const [isNotice, name, what, count] = People.#notice.exec(line) ?? [];
     if (isNotice !== undefined) {
       if (name !== undefined) this.sent(name, what === "joined");
       if (what === "left") this.here.delete(name ?? "");
-      this.count = count === undefined ? undefined : numberOf(count);
+      this.count = count === undefined ? undefined : People.#number(count);
     }
     return (isGreeting ?? isNotice) !== undefined;
   }
@@ -67,7 +64,7 @@ export class People {
     this.#seen.add(name);
     if (isHere) this.here.add(name);
     for (const names of [this.#seen, this.here])
-      for (const first of names) if (names.size > NAMES_MAX) names.delete(first);
+      for (const first of names) if (names.size > People.#namesMax) names.delete(first);
   }
 
   /** What `/who` shows. */
@@ -92,35 +89,45 @@ export class People {
       const word = before.slice(start.length).toLowerCase();
       this.#further = [...this.#seen]
         .filter((name) => name.toLowerCase().startsWith(word))
-        .map((name) => address(start, name));
+        .map((name) => People.address(start, name));
     }
     this.#completed = this.#further.pop();
     if (this.#completed !== undefined) this.#further.unshift(this.#completed);
     return this.#completed ?? before;
   }
+
+  /** Somebody's name behind some text, as people write it: at the start of a line, or in it. */
+  static address(this: void, before: string, name: string): string {
+    return before + name + (before ? " " : ": ");
+  }
+
+  static #number(digits: string): number {
+    return Number(digits.replaceAll(",", ""));
+  }
 }
 
-/** Somebody's name behind some text, as people write it: at the start of a line, or in it. */
-export const address = (before: string, name: string): string =>
-  before + name + (before ? " " : ": ");
-
-const numberOf = (digits: string) => Number(digits.replaceAll(",", ""));
+/** Of the class, for all others. */
+export const { greeting: GREETING, address } = People;
 
 /** Which lines were shown, so that of a history that is received again only the rest is. */
 export class Shown {
+  /** So many of the lines that were received, and of those that were sent, are known again. */
+  static readonly #receivedMax = 200;
+  static readonly #sentMax = 1000;
   #received: readonly string[] = [];
   readonly #sent = new Set<string>();
 
   /** @param lines without LF */
   received(lines: readonly string[]): void {
-    this.#received = [...this.#received, ...lines.slice(-RECEIVED_MAX)].slice(-RECEIVED_MAX);
+    const max = Shown.#receivedMax;
+    this.#received = [...this.#received, ...lines.slice(-max)].slice(-max);
   }
 
   /** @param line of the user, as others receive it */
   sent(line: string): void {
     this.#sent.delete(line);
     this.#sent.add(line);
-    for (const first of this.#sent) if (this.#sent.size > SENT_MAX) this.#sent.delete(first);
+    for (const first of this.#sent) if (this.#sent.size > Shown.#sentMax) this.#sent.delete(first);
   }
 
   /** What of a history follows the last line that was received, without what the user has sent. */

@@ -136,8 +136,7 @@ export const EXTRAS = {
     settings: ({ web, ...given }) => ({
       web: web && { ...web, names: given["web-name"], proxies: given["web-proxy"] },
     }),
-    spareFiles: async ({ web }) =>
-      web ? (await import("../http/spare-files.ts")).spareFiles() : 0,
+    spareFiles: async ({ web }) => (web ? (await import("../http/http-port.ts")).spareFiles() : 0),
     load: async ({ web, ...about }: import("../web/web.ts").WebSettings, context) =>
       web && (await import("../web/web.ts")).web(web, about, context),
   }),
@@ -146,7 +145,7 @@ export const EXTRAS = {
       metrics: kinds.place("serve /metrics and /health, like --web"),
     }),
     spareFiles: async ({ metrics }) =>
-      metrics ? (await import("../http/spare-files.ts")).spareFiles() : 0,
+      metrics ? (await import("../http/http-port.ts")).spareFiles() : 0,
     load: async ({ metrics, ...about }: import("../metrics/metrics.ts").MetricsSettings, context) =>
       metrics && (await import("../metrics/metrics.ts")).metrics(metrics, about, context),
   }),

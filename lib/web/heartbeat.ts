@@ -29,10 +29,11 @@ export class Heartbeat {
   /** Since something has gone out, and since something has come. */
   #quietBeats = 0;
   #silentBeats = 0;
-  #isAsked = false;
   /** What has gone out since the last ping, and what before one that is not answered. */
   #sentBytes = 0;
   #bytesBeforePing: number | undefined;
+  /** The peer has asked whether the server has received all that it has sent, or it is time to tell. */
+  isAsked = false;
 
   constructor(patienceMs = DEFAULTS.patienceMs, beatMs = BEAT_MS) {
     this.#beatsOfByte = patienceMs / beatMs / PROGRESS_BYTES;
@@ -47,48 +48,35 @@ export class Heartbeat {
     this.#silentBeats = 0;
   }
 
+  /** By a pong. */
   answered(): void {
     this.received();
     this.#bytesBeforePing = undefined;
   }
 
-  /** The peer asks whether the server has all that it has sent. */
-  asked(wire: Pulse, isHeard = true): void {
-    this.#isAsked = true;
-    if (isHeard) this.#answer(wire);
-  }
-
-  /** What the peer has sent before it asked is received now. */
-  answerIfAsked(wire: Pulse): void {
-    if (this.#isAsked) this.#answer(wire);
-  }
-
   /**
-   * Does the work of a beat; returns whether the peer is still there, as far as can be known.
+   * Answers if that is asked. Nothing is added to what Bun holds for a peer that does not take it.
    *
-   * @param isHeard whether all that it has sent is received
+   * @param hasReceived whether all that the peer has sent is received
    */
-  beat(wire: Pulse, isHeard = true): boolean {
-    this.#quietBeats++;
-    this.#silentBeats = wire.isPaused ? 0 : this.#silentBeats + 1;
-    if (this.#isAsked ? isHeard : this.#quietBeats >= SENDING_BEATS) this.#answer(wire);
-    if (++this.#beats % SENDING_BEATS === 0) this.#ping(wire);
-    const underWay = Math.min(this.#bytesBeforePing ?? 0, UNDER_WAY_MAX);
-    return !(this.#silentBeats > SILENT_BEATS + underWay * this.#beatsOfByte);
-  }
-
-  /** Nothing is added to what Bun holds for a peer that does not take it. */
-  #answer(wire: Pulse): void {
-    if (wire.getBufferedAmount() > 0) return;
+  answer(wire: Pulse, hasReceived: boolean): void {
+    if (!this.isAsked || !hasReceived || wire.getBufferedAmount() > 0) return;
     wire.sendBinary(NO_LINES);
-    this.#isAsked = false;
+    this.isAsked = false;
     this.#quietBeats = 0;
   }
 
-  #ping(wire: Pulse): void {
-    if (this.#bytesBeforePing !== undefined) return;
-    wire.ping();
-    this.#bytesBeforePing = this.#sentBytes;
-    this.#sentBytes = 0;
+  /** Does the work of a beat; returns whether the peer is still there, as far as can be known. */
+  beat(wire: Pulse, hasReceived = true): boolean {
+    this.isAsked ||= ++this.#quietBeats >= SENDING_BEATS;
+    this.answer(wire, hasReceived);
+    this.#silentBeats = wire.isPaused ? 0 : this.#silentBeats + 1;
+    if (++this.#beats % SENDING_BEATS === 0 && this.#bytesBeforePing === undefined) {
+      wire.ping();
+      this.#bytesBeforePing = this.#sentBytes;
+      this.#sentBytes = 0;
+    }
+    const underWay = Math.min(this.#bytesBeforePing ?? 0, UNDER_WAY_MAX);
+    return this.#silentBeats <= SILENT_BEATS + underWay * this.#beatsOfByte;
   }
 }

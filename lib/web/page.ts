@@ -1,10 +1,12 @@
 /** The page for a browser, put together of the files in `page/`, and what a browser may do with it. */
 
+import { People, Shown } from "../program/room-view.ts";
+
 /**
  * Their text. TypeScript is not to see from here which files they are, as they are checked with the
  * types of a browser instead, by `page/tsconfig.json`; the bundler of Bun does see it.
  */
-const [html, style, ...modules] = (
+const [html, style = "", ...modules] = (
   await Promise.all([
     import("./page/page.html" as string, { with: { type: "text" } }),
     import("./page/page.css" as string, { with: { type: "text" } }),
@@ -19,24 +21,38 @@ const [html, style, ...modules] = (
   ])
 ).map(({ default: text }) => String(text));
 
-const script = scriptOf(modules);
+/**
+ * What the terminal has too, by the text of its classes: a program that is one file, as `bun build`
+ * makes it, has of each file either a module or its text, https://github.com/oven-sh/bun/pull/41834.
+ */
+const SHARED = [
+  `const People = ${People};\nconst Shown = ${Shown};\n`,
+  "const { greeting: GREETING, address } = People;\n",
+];
+
+/** One script of all modules, which have no name at their top level in common. */
+const transpiler = new Bun.Transpiler({ loader: "ts", target: "browser" });
+const bodies = modules.map((module) =>
+  transpiler.transformSync(module.replace(/^import [^;]*;$/gm, "")).replace(/^export /gm, ""),
+);
+const script = `"use strict";\n{\n${[...SHARED, ...bodies].join("")}}`;
+
 const page = String(html)
   .replace("<style></style>", () => `<style>${style}</style>`)
   .replace("<script></script>", () => `<script>${script}</script>`);
 
-/**
- * No other code than that of the page runs, nothing is fetched from elsewhere, it is shown in no
- * frame, and a form sends nothing anywhere.
- */
-const POLICY = [
-  ...["default-src 'none'", `script-src ${hashOf(script)}`, `style-src ${hashOf(`${style}`)}`],
-  ...["img-src data:", "connect-src 'self'", "form-action 'none'", "base-uri 'none'"],
-  "frame-ancestors 'none'",
-].join("; ");
+/** Code by its hash, which is how a policy allows it and nothing else. */
+const hashOf = (code: string) =>
+  `'sha256-${new Bun.CryptoHasher("sha256").update(code).digest("base64")}'`;
 
 const HEADERS = {
   "Content-Type": "text/html; charset=utf-8",
-  "Content-Security-Policy": POLICY,
+  // No code but that of the page, nothing from elsewhere, in no frame, and no form sends anything.
+  "Content-Security-Policy": [
+    ...["default-src 'none'", `script-src ${hashOf(script)}`, `style-src ${hashOf(style)}`],
+    ...["img-src data:", "connect-src 'self'", "form-action 'none'", "base-uri 'none'"],
+    "frame-ancestors 'none'",
+  ].join("; "),
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",
   "Cache-Control": "no-cache",
@@ -45,21 +61,6 @@ const HEADERS = {
 
 /** @param attributes what the page has to know about the room, on its first element */
 export function pageOf(attributes: readonly string[]): Response {
-  return new Response(page.replace("<html", ["<html", ...attributes].join(" ")), {
-    headers: HEADERS,
-  });
-}
-
-/** One script of modules in TypeScript, which have no name at their top level in common. */
-function scriptOf(modules: readonly string[]): string {
-  const transpiler = new Bun.Transpiler({ loader: "ts", target: "browser" });
-  const bodies = modules.map((module) =>
-    transpiler.transformSync(module.replace(/^import [^;]*;$/gm, "")).replace(/^export /gm, ""),
-  );
-  return `"use strict";\n{\n${bodies.join("")}}`;
-}
-
-/** Code by its hash, which is how a policy allows it and nothing else. */
-function hashOf(code: string): string {
-  return `'sha256-${new Bun.CryptoHasher("sha256").update(code).digest("base64")}'`;
+  const text = page.replace("<html", ["<html", ...attributes].join(" "));
+  return new Response(text, { headers: HEADERS });
 }

@@ -1,6 +1,6 @@
 /**
  * A WebSocket as a socket of the room: a message holds whole lines, but what a browser sends need not
- * have the last LF. The ways of `ServerWebSocket` are in test/web/bun-facts.test.ts.
+ * have the last LF. The ways of `ServerWebSocket` are in test/web/pressure.test.ts.
  */
 
 import type { AcceptedSocket, Way } from "../doors/door.ts";
@@ -29,10 +29,10 @@ export type Wire = Pulse &
 
 /** The server's end of a WebSocket. */
 export class BrowserSocket implements AcceptedSocket {
-  #data: Life = GONE;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly heartbeat: Heartbeat;
+  #data: Life = GONE;
   readonly #connections: ConnectionsView;
   readonly #way: Way;
   readonly #later: (action: () => void) => void;
@@ -68,7 +68,7 @@ export class BrowserSocket implements AcceptedSocket {
   /** A page that has asked meanwhile is answered once it is in the room. */
   set data(life: Life) {
     this.#data = life;
-    if (this.#wire && this.#isHeard) this.heartbeat.answerIfAsked(this.#wire);
+    if (this.#wire) this.heartbeat.answer(this.#wire, this.#hasReceived);
   }
 
   opened(wire: Wire): void {
@@ -77,7 +77,7 @@ export class BrowserSocket implements AcceptedSocket {
   }
 
   /** Whether what was sent is received: by a member, and not only by Bun. */
-  get #isHeard(): boolean {
+  get #hasReceived(): boolean {
     return this.#data instanceof Member && this.#late === undefined;
   }
 
@@ -87,8 +87,11 @@ export class BrowserSocket implements AcceptedSocket {
    */
   messageReceived(message: string | Uint8Array): void {
     this.heartbeat.received();
-    if (this.#wire && typeof message !== "string" && message.length === 0)
-      return this.heartbeat.asked(this.#wire, this.#isHeard);
+    if (typeof message !== "string" && message.length === 0) {
+      this.heartbeat.isAsked = true;
+      if (this.#wire) this.heartbeat.answer(this.#wire, this.#hasReceived);
+      return;
+    }
     const bytes = Buffer.from(message);
     const lines = bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Uint8Array.of(LF)]);
     // Handed on one by one into a room that is held up, many small ones would cost quadratic time.
@@ -99,7 +102,8 @@ export class BrowserSocket implements AcceptedSocket {
 
   /** Gives up a peer that has vanished; to be called once a beat. */
   beat(): void {
-    if (this.#wire && !this.heartbeat.beat(this.#wire, this.#isHeard)) this.data.failed("vanished");
+    if (this.#wire && !this.heartbeat.beat(this.#wire, this.#hasReceived))
+      this.data.failed("vanished");
   }
 
   drained(): void {

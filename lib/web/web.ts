@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 
 import { addressList, canonicalAddress } from "../doors/address-list.ts";
 import type { Way } from "../doors/door.ts";
-import type { Context, Part } from "../extras/part.ts";
+import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
 import type { Port } from "../program/network.ts";
 import { UserError } from "../program/system-errors.ts";
@@ -45,65 +45,68 @@ export function web(
   let beats: NodeJS.Timeout | undefined;
   const page = () => port && `${secrets.tls ? "https" : "http"}://${port.address}/`;
 
+  /** The page, or a WebSocket; or why not. */
+  const answers =
+    (connections: ConnectionsView, way: Way) =>
+    (request: Request, server: Bun.Server<BrowserSocket>) => {
+      const from = server.requestIP(request);
+      if (from === null) return answer("gone\n", 400);
+      const peer = { ...from, address: clientOf(from.address, request.headers) };
+      const why = objection(request.headers);
+      if (why !== undefined) return answer(`${why}\n`, 403);
+      if (request.headers.has("upgrade")) {
+        const data = new BrowserSocket(connections, way, peer, new Heartbeat(patienceMs, beatMs));
+        return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
+      }
+      const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
+      if (refusal !== undefined) return answer(`${refusal}\n`, 403);
+      return pageOf([
+        ...(secrets.passPhrase ? ["data-pass"] : []),
+        ...(names ? ["data-names"] : []),
+        ...(history ? ["data-history"] : []),
+        `data-line-bytes="${connections.room.lineBytesMax}"`,
+      ]);
+    };
+
+  const websocket: Bun.WebSocketHandler<BrowserSocket> = {
+    // The longest there is: it starts anew with each message that is sent to the peer.
+    ...{ idleTimeout: 960, sendPings: false, perMessageDeflate: false },
+    backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
+    open(wire) {
+      sockets.add(wire.data);
+      wire.data.opened(wire);
+    },
+    message: ({ data }, message) => data.messageReceived(message),
+    ping: ({ data }) => data.heartbeat.received(),
+    pong: ({ data }) => data.heartbeat.answered(),
+    drain: ({ data }) => data.drained(),
+    close({ data }, code, reason) {
+      sockets.delete(data);
+      data.closed(code, reason);
+    },
+    error(error, { data }) {
+      onError?.(error);
+      data.data.failed();
+    },
+  };
+
   return {
     page,
     async open(connections, { doors }) {
       const way: Way = { kind: "web", doors: doors.filter((door) => !door.isTransport), open: 0 };
       connections.ways.push(way);
-      const home = (request: Request, server: Bun.Server<BrowserSocket>) => {
-        const from = server.requestIP(request);
-        if (from === null) return answer("gone\n", 400);
-        const peer = { ...from, address: clientOf(from.address, request.headers) };
-        const why = objection(request.headers);
-        if (why !== undefined) return answer(`${why}\n`, 403);
-        if (request.headers.has("upgrade")) {
-          const data = new BrowserSocket(connections, way, peer, new Heartbeat(patienceMs, beatMs));
-          return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
-        }
-        const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
-        if (refusal !== undefined) return answer(`${refusal}\n`, 403);
-        return pageOf([
-          ...(secrets.passPhrase ? ["data-pass"] : []),
-          ...(names ? ["data-names"] : []),
-          ...(history ? ["data-history"] : []),
-          `data-line-bytes="${connections.room.lineBytesMax}"`,
-        ]);
-      };
       const serve = (at: { hostname: string; port: number }) =>
         Bun.serve<BrowserSocket>({
-          ...at,
-          ...basics("the page is at /\n", onError),
+          ...{ ...at, ...basics("the page is at /\n", onError) },
           ...(secrets.tls && {
             tls: { ...secrets.tls, requestCert: !!secrets.tls.ca, rejectUnauthorized: true },
           }),
-          routes: { "/": { GET: home } },
-          websocket: {
-            // The longest there is: it starts anew with each message that is sent to the peer.
-            ...{ idleTimeout: 960, sendPings: false },
-            perMessageDeflate: false,
-            backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
-            // More than a line, so that it is the room that tells of a longer one.
-            maxPayloadLength: 2 * connections.room.loggedBytesMax,
-            open(wire) {
-              sockets.add(wire.data);
-              wire.data.opened(wire);
-            },
-            message: ({ data }, message) => data.messageReceived(message),
-            ping: ({ data }) => data.heartbeat.received(),
-            pong: ({ data }) => data.heartbeat.answered(),
-            drain: ({ data }) => data.drained(),
-            close({ data }, code, reason) {
-              sockets.delete(data);
-              data.closed(code, reason);
-            },
-            error(error, { data }) {
-              onError?.(error);
-              data.data.failed();
-            },
-          },
+          routes: { "/": { GET: answers(connections, way) } },
+          // More than a line, so that it is the room that tells of a longer one.
+          websocket: { ...websocket, maxPayloadLength: 2 * connections.room.loggedBytesMax },
         });
       const counted = () => new Set(Array.from(sockets, ({ remotePort }) => remotePort));
-      const listen = await openHttpPort(place, serve, { counted, onWarning });
+      const listen = await openHttpPort(place, serve, onWarning, counted);
       return () => {
         port = listen();
         beats = setInterval(() => sockets.forEach((socket) => socket.beat()), beatMs).unref();
@@ -164,15 +167,10 @@ function ownNames(names: readonly string[], onWarning: (what: string) => void) {
 function clientBehind(proxies: readonly string[]) {
   const isProxy = addressList("--web-proxy", proxies);
   return (address: string, headers: Headers): string => {
-    const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
     let client = address;
-    for (
-      let hop = hops.pop()?.trim();
-      hop !== undefined && isProxy(client);
-      hop = hops.pop()?.trim()
-    ) {
-      if (isIP(hop) === 0) break;
-      client = canonicalAddress(hop);
+    for (const hop of headers.get("x-forwarded-for")?.split(",").reverse() ?? []) {
+      if (!isProxy(client) || isIP(hop.trim()) === 0) break;
+      client = canonicalAddress(hop.trim());
     }
     return client;
   };

@@ -1,11 +1,46 @@
 /** A real browser, where there is one: Bun drives an installed Chromium by its DevTools protocol. */
 
-import { atEnd } from "../harness.ts";
+import { afterAll, test } from "bun:test";
+
+import { atEnd, LONGEST_MS, testBeside } from "../harness.ts";
+import { testWith } from "./tools.ts";
 import { startWeb } from "./web-peer.ts";
 
 const CHROMIUM = Bun.which("chromium") ?? undefined;
-const WIDE = { width: 1000, height: 700 };
+/**
+ * Its sandbox takes rights that a container may not have; pages and certificates are our own. One
+ * process for all tabs, without a graphics card, starts them in a fraction of the time.
+ */
+const FLAGS = [
+  ...["--no-sandbox", "--ignore-certificate-errors", "--disable-gpu", "--in-process-gpu"],
+  ...["--disable-site-isolation-trials", "--renderer-process-limit=1", "--disable-extensions"],
+  "--disable-features=IsolateOrigins,site-per-process",
+];
+const WIDE = { width: 800, height: 600 };
 const LOOK_AGAIN_MS = 20;
+/** So many tests run beside each other. */
+const AT_ONCE = 3;
+
+type Run = () => Promise<unknown>;
+
+/** Tests that share a browser and run beside each other, a tab or two each; for one file. */
+export function browserTests(...programs: string[]): (name: string, run: Run) => void {
+  afterAll(() => Bun.WebView.closeAll());
+  let free = AT_ONCE;
+  const waiting: (() => void)[] = [];
+  const inTurn = async (run: Run) => {
+    if (free-- <= 0) await new Promise<void>((go) => waiting.push(go));
+    await run().finally(() => {
+      free++;
+      waiting.shift()?.();
+    });
+  };
+  const known = testWith("chromium", ...programs);
+  return known === test ? (name, run) => testBeside(name, () => inTurn(run)) : known;
+}
+
+/** Tabs that a test has used and another one may: a new one costs a second of processor time. */
+const spare: Tab[] = [];
 
 /** A tab with the page of a room in it. */
 export class Tab {
@@ -19,30 +54,53 @@ export class Tab {
 
   /** Opens a page; each tab has the size it is given, and shares what the others remember. */
   static async open(url: string, size = WIDE): Promise<Tab> {
-    // Its sandbox takes rights that a container may not have; pages and certificates are our own.
-    const argv = ["--no-sandbox", "--ignore-certificate-errors"];
-    const backend = { type: "chrome", ...(CHROMIUM && { path: CHROMIUM }), argv } as const;
-    const view = new Bun.WebView({ ...size, backend });
-    const tab = new Tab(view);
-    atEnd(() => view.close());
-    await view.navigate("about:blank"); // Before the first page there is nobody to ask.
-    for (const domain of ["Runtime", "Log", "Page"]) await view.cdp(`${domain}.enable`);
-    const listen = (event: string) =>
-      view.addEventListener(event, (told) => {
-        tab.errors.push(JSON.stringify(told instanceof MessageEvent ? told.data : event));
-      });
-    listen("Runtime.exceptionThrown");
-    listen("Log.entryAdded");
-    await view.navigate(url);
+    const tab = (await Tab.#reuse()) ?? (await Tab.#make());
+    const leave = () => tab.navigate("about:blank");
+    atEnd(() =>
+      leave().then(
+        () => void spare.push(tab),
+        () => {},
+      ),
+    ); // The browser may be closed.
+    await tab.resize(size);
+    await tab.navigate(url);
+    tab.errors.length = 0;
     return tab;
   }
 
-  navigate(url: string): Promise<unknown> {
+  /** A spare tab, if there is one in a browser that is open. */
+  static async #reuse(): Promise<Tab | undefined> {
+    const tab = spare.pop();
+    return tab?.run("0").then(
+      () => tab,
+      () => Tab.#reuse(),
+    );
+  }
+
+  static async #make(): Promise<Tab> {
+    const backend = { type: "chrome", ...(CHROMIUM && { path: CHROMIUM }), argv: FLAGS } as const;
+    const view = new Bun.WebView({ ...WIDE, backend });
+    const tab = new Tab(view);
+    await view.navigate("about:blank"); // Before the first page there is nobody to ask.
+    for (const domain of ["Runtime", "Log", "Page"]) await view.cdp(`${domain}.enable`);
+    for (const event of ["Runtime.exceptionThrown", "Log.entryAdded"])
+      view.addEventListener(event, (told) => {
+        tab.errors.push(JSON.stringify(told instanceof MessageEvent ? told.data : event));
+      });
+    return tab;
+  }
+
+  async navigate(url: string): Promise<unknown> {
     return this.#view.navigate(url);
   }
 
+  resize(size: { width: number; height: number }): Promise<unknown> {
+    const screen = { ...size, deviceScaleFactor: 1, mobile: false };
+    return this.ask("Emulation.setDeviceMetricsOverride", screen);
+  }
+
   /** Runs a script in the page, where an element goes by its id; returns what it gives. */
-  run<Value>(script: string): Promise<Value> {
+  async run<Value>(script: string): Promise<Value> {
     return this.#view.evaluate(script) as Promise<Value>;
   }
 
@@ -52,19 +110,18 @@ export class Tab {
   }
 
   /** Waits until a script gives something true. */
-  async until(script: string, withinMs = 10_000): Promise<true> {
-    const deadline = performance.now() + withinMs;
-    while (performance.now() < deadline) {
+  async until(script: string): Promise<true> {
+    for (const deadline = performance.now() + LONGEST_MS; performance.now() < deadline;) {
       if (await this.run(script)) return true;
       await Bun.sleep(LOOK_AGAIN_MS);
     }
     const shown = await this.run<string>("document.body.innerText.slice(-600)");
-    throw new Error(`waited ${withinMs} ms for ${script}; the page shows ${shown}`);
+    throw new Error(`waited in vain for ${script}; the page shows ${shown}`);
   }
 
   /** Waits until the page shows a text where lines are. */
-  shows(text: string, withinMs?: number): Promise<true> {
-    return this.until(`log.textContent.includes(${JSON.stringify(text)})`, withinMs);
+  shows(text: string): Promise<true> {
+    return this.until(`log.textContent.includes(${JSON.stringify(text)})`);
   }
 
   isHere(): Promise<true> {
@@ -72,7 +129,7 @@ export class Tab {
   }
 
   /** What a function gives for each element. */
-  each<Value>(selector: string, what: string): Promise<Value[]> {
+  each<Value = string>(selector: string, what = "one.textContent"): Promise<Value[]> {
     return this.run(`[...document.querySelectorAll("${selector}")].map((one) => ${what})`);
   }
 
@@ -91,19 +148,15 @@ export class Tab {
     await this.enter(name, pass);
   }
 
+  /** Puts a text in the place of another one. */
   async fill(id: string, text: string): Promise<void> {
     await this.run(`document.getElementById("${id}").select()`);
     await this.#view.type(text);
   }
 
   async says(text: string): Promise<void> {
-    await this.run("words.focus()");
-    await this.#view.type(text);
+    await this.fill("words", text);
     await this.press("Enter");
-  }
-
-  type(text: string): Promise<unknown> {
-    return this.#view.type(text);
   }
 
   press(key: string): Promise<unknown> {
@@ -128,10 +181,6 @@ export class Tab {
     const { data } = shot as { data: string }; // base64, as the protocol has it
     return Buffer.from(data, "base64");
   }
-
-  close(): void {
-    this.#view.close();
-  }
 }
 
 /** A tab whose user is in the room. */
@@ -147,10 +196,3 @@ export async function withTab(...options: string[]) {
   const { server, url } = await startWeb(...options);
   return { server, url, ann: await enter(url, "ann"), peer: await server.join() };
 }
-
-/** Has the page's time go 25 times as fast. */
-export const HURRY = `(() => {
-  const [later, clock] = [setTimeout, performance.now.bind(performance)];
-  setTimeout = (action, delayMs) => later(action, delayMs / 25);
-  performance.now = () => clock() * 25;
-})()`;

@@ -108,22 +108,21 @@ export class WebPeer {
     this.peer.say(frame(CLOSE, Uint8Array.of(code >> 8, code & 255)));
   }
 
-  until<Value>(what: string, check: () => Value | undefined | false, withinMs?: number) {
-    return this.#changes.until(what, check, withinMs);
+  until<Value>(what: string, check: () => Value | undefined | false) {
+    return this.#changes.until(what, check);
   }
 
-  async hears(text: string, withinMs?: number): Promise<void> {
-    const heard = () => this.text.includes(text);
-    await this.until(`${JSON.stringify(text)}; it heard ${this.text.slice(-200)}`, heard, withinMs);
+  async hears(text: string): Promise<void> {
+    await this.until(JSON.stringify(text), () => this.text.includes(text));
   }
 
-  async hearsBytes(count: number, withinMs?: number): Promise<void> {
-    await this.until(`${count} bytes`, () => this.heardBytes >= count, withinMs);
+  async hearsBytes(count: number): Promise<void> {
+    await this.until(`${count} bytes`, () => this.heardBytes >= count);
   }
 
   /** Waits until the server has closed; returns its code, 1006 if it has given none. */
-  closed(withinMs?: number): Promise<number> {
-    return this.until("the end of a WebSocket", () => this.closeCode, withinMs).catch((error) => {
+  closed(): Promise<number> {
+    return this.until("the end of a WebSocket", () => this.closeCode).catch((error) => {
       if (String(error).includes("its connection is closed")) return 1006;
       throw error;
     });

@@ -1,6 +1,6 @@
 /** Ports of HTTP against requests of all kinds, handlers that fail, and connections that say nothing. */
 
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import { basics } from "../../lib/http/http-port.ts";
 import {
@@ -10,11 +10,11 @@ import {
   runToEnd,
   serverCommand,
   ServerProgram,
+  testBeside,
 } from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
 import { eventually } from "../harness/watched.ts";
 import { upgradeRequest, WebPeer, webUrl } from "../harness/web-peer.ts";
-import { processorMs } from "../server/served.ts";
 
 endAfterEach();
 
@@ -62,11 +62,11 @@ async function start(filesMax: number) {
 
 const portOf = (url: string) => Number(new URL(url).port);
 
-for (const kind of ["page", "metrics"] as const)
-  test(`no request makes the port of the ${kind} fail, or print anything`, async () => {
-    const { server, page, url } = await start(1024);
+testBeside("no request makes a port fail, or print anything", async () => {
+  const { server, page, url } = await start(1024);
+  for (const port of [portOf(page), portOf(url)])
     for (const request of REQUESTS) {
-      const peer = await Peer.connect(portOf(kind === "page" ? page : url));
+      const peer = await Peer.connect(port);
       peer.say(Buffer.from(`${request}\r\n\r\n`, "latin1"));
       // Some get no answer, some an open WebSocket.
       peer.endInput();
@@ -74,11 +74,10 @@ for (const kind of ["page", "metrics"] as const)
       const [status = ""] = /^HTTP\/1\.1 (?!100)\d+/m.exec(peer.text) ?? [];
       expect([request.slice(0, 80), status]).not.toContain("HTTP/1.1 500");
     }
-    expect((await fetch(page)).status).toBe(200);
-    expect((await fetch(url)).status).toBe(200);
-    const odd = server.journal.filter((line) => !/Z (up|listen|web|metrics|join|left)/.test(line));
-    expect(odd).toEqual([]);
-  });
+  expect([(await fetch(page)).status, (await fetch(url)).status]).toEqual([200, 200]);
+  const odd = server.journal.filter((line) => !/Z (up|listen|web|metrics|join|left)/.test(line));
+  expect(odd).toEqual([]);
+});
 
 test("a handler that fails all the same is one line in the log, and a plain 500", async () => {
   const errors: Error[] = [];
@@ -100,47 +99,41 @@ test("a handler that fails all the same is one line in the log, and a plain 500"
   expect(stderr).toMatch(/^\S+ error: Error: of two lines at [^\n]+\n$/);
 });
 
-describe("connections that send nothing, or half a request", () => {
-  for (const which of ["page", "metrics", "both"] as const)
-    test(`to the port of ${which} leave files for all others`, async () => {
-      const { server, page, url, health } = await start(128);
-      const web = await WebPeer.connect(page);
-      await server.logged(`joined web:${web.peer.name} (1 here)`);
-      const ports = { page: [page], metrics: [url], both: [page, url] }[which].map(portOf);
-      const calls = Array.from({ length: 160 }, (_, n) =>
-        Peer.connect(ports[n % ports.length] ?? 0, n % 3 === 0 ? {} : { says: "GET" }),
-      );
-      let closed = 0;
-      for (const peer of await Promise.all(calls)) void peer.endOfInput().then(() => closed++);
-      const peer = await server.join();
-      peer.say("still here\n");
-      await web.hears("still here\n");
-      expect((await fetch(page)).status).toBe(200);
-      expect(await health()).toBe("200 ok");
-      await eventually("most to be closed", () => closed > 80);
-      await server.logged(
-        /Z \d+ connections to 127\.0\.0\.1:\d+ that sent no request were closed: files ran short, ulimit -n is 128\n/,
-      );
-      const before = processorMs(server.pid);
-      await Bun.sleep(400);
-      expect(processorMs(server.pid) - before, "processor time of 400 ms").toBeLessThan(200);
-      expect(server.count(/ left /)).toBe(0);
-    });
+testBeside(
+  "connections that send nothing, or half a request, leave files for all others",
+  async () => {
+    const { server, page, url, health } = await start(128);
+    const web = await WebPeer.connect(page);
+    await server.logged(`joined web:${web.peer.name} (1 here)`);
+    const calls = Array.from({ length: 160 }, (_, n) =>
+      Peer.connect(portOf(n % 2 ? page : url), n % 3 ? { says: "GET" } : {}),
+    );
+    let closed = 0;
+    for (const peer of await Promise.all(calls)) void peer.endOfInput().then(() => closed++);
+    const peer = await server.join();
+    peer.say("still here\n");
+    await web.hears("still here\n");
+    expect((await fetch(page)).status).toBe(200);
+    expect(await health()).toBe("200 ok");
+    await eventually("many to be closed", () => closed > 40);
+    await server.logged(
+      /Z \d+ connections to 127\.0\.0\.1:\d+ that sent no request were closed: files ran short, ulimit -n is 128\n/,
+    );
+    const before = server.processorMs;
+    await Bun.sleep(400);
+    expect(server.processorMs - before, "processor time of 400 ms").toBeLessThan(200);
+    expect(server.count(/ left /)).toBe(0);
+  },
+);
 
-  test("have one reserve, however many ports there are", async () => {
-    const clients = async (...options: string[]) => {
-      const command = serverCommand("--host", "127.0.0.1", ...options, "0");
-      const server = await ServerProgram.run(limitFiles(256, command));
-      const [, count] = /up to (\d+) clients/.exec(server.stderr) ?? [];
-      return Number(count);
-    };
-    const [none, page, figures, both] = [
-      await clients(),
-      await clients("--web", "0"),
-      await clients("--metrics", "0"),
-      await clients("--web", "0", "--metrics", "0"),
-    ];
-    expect(page).toBeLessThan(none);
-    expect([figures, both]).toEqual([page, page]);
-  });
+testBeside("files are kept for such connections once, however many ports there are", async () => {
+  const clients = async (...options: string[]) => {
+    const command = serverCommand("--host", "127.0.0.1", ...options, "0");
+    const server = await ServerProgram.run(limitFiles(256, command));
+    return Number(/up to (\d+) clients/.exec(server.stderr)?.[1]);
+  };
+  const ports = [[], ["--web", "0"], ["--metrics", "0"], ["--web", "0", "--metrics", "0"]];
+  const [none = 0, page, figures, both] = await Promise.all(ports.map((each) => clients(...each)));
+  expect(page).toBeLessThan(none);
+  expect([figures, both]).toEqual([page, page]);
 });

@@ -9,7 +9,16 @@ import { LASTING, REFUSALS } from "../../lib/program/server-messages.ts";
 import type { Member } from "../../lib/room/member.ts";
 import { Room } from "../../lib/room/room.ts";
 import { Connections } from "../../lib/server/connections.ts";
-import { endAfterEach, newFile, Peer, runToEnd, serverCommand, ServerProgram } from "../harness.ts";
+import { version } from "../../package.json";
+import {
+  endAfterEach,
+  newFile,
+  Peer,
+  runToEnd,
+  serverCommand,
+  ServerProgram,
+  testBeside,
+} from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
 import { testWith } from "../harness/tools.ts";
 
@@ -21,13 +30,9 @@ async function start(...options: string[]) {
   return { server, ...(await figuresOf(server)) };
 }
 
-test("figures tell what was sent, how many have left and how many were refused", async () => {
-  const { server, figure, becomes, exceeds } = await start(
-    "--max-clients",
-    "3",
-    "--max-line",
-    "16",
-  );
+testBeside("figures tell what was sent, how many have left and how many were refused", async () => {
+  const options = ["--max-clients", "3", "--max-line", "16"];
+  const { server, figure, becomes, exceeds } = await start(...options);
   const [ann, bob, eve] = [await server.join(), await server.join(), await server.join()];
   ann.say("one\ntwo\n\n");
   ann.say("three\n");
@@ -53,11 +58,15 @@ test("figures tell what was sent, how many have left and how many were refused",
   await exceeds("process_open_fds", 5);
   await exceeds("process_resident_memory_bytes", 10 << 20);
   await exceeds("process_cpu_seconds_total", 0);
+  const cpuSeconds = (await figure("process_cpu_seconds_total")) ?? 0;
+  expect(cpuSeconds).toBeLessThanOrEqual(server.processorMs / 1000 + 0.1);
+  expect(await figure("process_max_fds")).toBeGreaterThan(100);
+  expect(await figure(`linechat_build_info{version="${version}",bun="${Bun.version}"}`)).toBe(1);
   const startedAt = (await figure("process_start_time_seconds")) ?? 0;
   expect(Math.abs(startedAt - Date.now() / 1000)).toBeLessThan(60);
 });
 
-test("notices are not what members have sent, and names are", async () => {
+testBeside("notices are not what members have sent, and names are", async () => {
   const { server, becomes } = await start("--names", "--announce");
   const [ann, bob] = [await server.connectNamed("ann"), await server.connectNamed("bob")];
   ann.say("hello\n");
@@ -68,7 +77,7 @@ test("notices are not what members have sent, and names are", async () => {
   await becomes("linechat_said_bytes_total", "ann: hello\n".length);
 });
 
-test("figures tell that a reader holds the room up, and what is pending for it", async () => {
+testBeside("figures tell that a reader holds the room up, and what is pending for it", async () => {
   const { server, figure, becomes, exceeds } = await start("--buffer", "64K", "--patience", "1h");
   const sinceMs = performance.now();
   const sender = await server.join();
@@ -84,7 +93,7 @@ test("figures tell that a reader holds the room up, and what is pending for it",
   await becomes('linechat_left_total{reason="reset"}', 1);
 });
 
-test("figures tell guests and leavers from members", async () => {
+testBeside("figures tell guests and leavers from members", async () => {
   const phrase = newFile("phrase", "open sesame\n");
   const { server, becomes } = await start("--pass-file", phrase);
   const guest = await Peer.connect(server.port);
@@ -101,7 +110,7 @@ test("figures tell guests and leavers from members", async () => {
   await becomes('linechat_refused_total{reason="wrong pass phrase"}', 1);
 });
 
-test("health is 200 while the server takes clients, and 503 while it stops", async () => {
+testBeside("health is 200 while the server takes clients, and 503 while it stops", async () => {
   const { server, health } = await start();
   expect(await health()).toBe("200 ok");
   const stuck = await server.join({ stopped: true });
@@ -171,7 +180,7 @@ describe("the part of a server that is asked for figures", () => {
   });
 });
 
-test("there is nothing else, and a port that is taken is named", async () => {
+testBeside("there is nothing else, and a port that is taken is named", async () => {
   const { url } = await start();
   const other = await fetch(url.replace("/metrics", "/"));
   expect([other.status, await other.text()]).toEqual([404, "/metrics or /health\n"]);
@@ -184,7 +193,7 @@ test("there is nothing else, and a port that is taken is named", async () => {
   expect(stderr).toContain(`cannot listen on ${host}: address already in use\n`);
 });
 
-test("a place may have a host", async () => {
+testBeside("a place may have a host", async () => {
   const server = await ServerProgram.start("--metrics", "localhost:0");
   await server.logged(/metrics at http:\/\/(127\.0\.0\.1|\[::1\]):\d+\/metrics\n/);
 });

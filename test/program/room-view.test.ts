@@ -136,3 +136,8 @@ test("a history of which nothing was shown is missed, and one that was shown who
   shown.received(history);
   expect(shown.missed(history)).toEqual([]);
 });
+
+test("a line of many colons is read at once", () => {
+  const people = new People();
+  expect(people.told(`* ${":".repeat(60_000)}`)).toBeFalse(); // 15 s, tried at each colon
+});

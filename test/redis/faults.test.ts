@@ -136,7 +136,7 @@ testWith("redis-server", "chromium")(
       await tab.says("here again");
       await peer.hears("ann: here again\n");
     } finally {
-      tab.close();
+      await tab.navigate("about:blank");
     }
   },
 );

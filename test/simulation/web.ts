@@ -29,13 +29,8 @@ class WatchedSocket extends BrowserSocket {
   unreadBytes = 0;
 
   constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
-    super(
-      server,
-      network.webWay,
-      { address: place.address ?? "", port: place.port },
-      undefined,
-      later,
-    );
+    const peer = { address: place.address ?? "", port: place.port };
+    super(server, network.webWay, peer, undefined, later);
     this.#network = network;
     this.seat = seat;
   }
@@ -82,11 +77,7 @@ class WatchedSocket extends BrowserSocket {
     this.#network.model.receiving.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
-    this.#network.model.state.demand(
-      this.seat.lost,
-      this.seat,
-      "not closed after all it was pending",
-    );
+    this.#network.model.state.demand(this.seat.lost, this.seat, "not closed after all was taken");
   }
 
   override end(): void {
@@ -141,9 +132,8 @@ export class WebConnection extends Reader implements Wire {
     super(network, seat, place);
     this.#network = network;
     this.#lines = new PeerLines(network, seat, false);
-    this.#end = new WatchedSocket(network, server, seat, place, (action) =>
-      this.#later.push(action),
-    );
+    const later = (action: () => void) => void this.#later.push(action);
+    this.#end = new WatchedSocket(network, server, seat, place, later);
   }
 
   /** It is accepted. */
@@ -160,10 +150,8 @@ export class WebConnection extends Reader implements Wire {
       this.#lose("lost inside a message", ABNORMAL);
       return 0;
     }
-    this.#demand(
-      message.length <= 2 * Math.max(256 << 10, model.state.rules.lineBytesMax),
-      "given a message too long",
-    );
+    const bytesMax = 2 * Math.max(256 << 10, model.state.rules.lineBytesMax);
+    this.#demand(message.length <= bytesMax, "given a message too long");
     this.#end.sends(message);
     this.#buffered = message.length + HEAD_BYTES;
     if (this.seat.state === "arrival") this.#buffered -= this.passOnAll(this.#buffered);

@@ -29,7 +29,6 @@ export async function takePagePictures(): Promise<{ light: Uint8Array; dark: Uin
   await tab.shows("not at all");
   await tab.run(`document.getElementById("place").textContent = ${JSON.stringify(PLACE_SHOWN)}`);
   const pictures = { light: await look(tab, "light"), dark: await look(tab, "dark") };
-  tab.close();
   Bun.WebView.closeAll();
   await Promise.all([others.end(), server.end()]);
   return pictures;

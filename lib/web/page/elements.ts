@@ -1,4 +1,4 @@
-/** What is on the page, and what the server has said about the room. */
+/** What is on the page, and what the server has told of the room. */
 
 /** @throws {Error} if there is no such element */
 export function $<Kind extends HTMLElement>(selector: string, kind: new () => Kind): Kind {
@@ -30,36 +30,30 @@ export const countOf = (count: number, what = "line") =>
 /** What a room asks for and has; it may change when the server starts again. */
 export const room = settingsOf(document.documentElement);
 
-/** @param page the first element of a page of this server */
-export function settingsOf({ dataset }: HTMLElement) {
+function settingsOf({ dataset }: HTMLElement) {
   return {
-    asksPass: dataset["pass"] !== undefined,
-    hasNames: dataset["names"] !== undefined,
-    hasHistory: dataset["history"] !== undefined,
+    asksPass: "pass" in dataset,
+    hasNames: "names" in dataset,
+    hasHistory: "history" in dataset,
     lineBytesMax: Number(dataset["lineBytes"]),
   };
 }
 
-/** Learns what the room asks for now; returns why there is none. */
-export async function renewSettings(withinMs: number): Promise<string | undefined> {
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), withinMs);
+/** Learns what the room asks for now; returns why that cannot be. */
+export async function renewSettings(signal: AbortSignal): Promise<string | undefined> {
   try {
     // As a browser sends no `Origin` for this, but will for the WebSocket.
     const headers = { "X-Origin": location.origin };
-    const answer = await fetch(location.pathname, { headers, signal: abort.signal });
+    const answer = await fetch(location.pathname, { headers, signal });
     const text = await answer.text();
-    const isText = answer.headers.get("content-type")?.startsWith("text/plain");
     const page = new DOMParser().parseFromString(text, "text/html").documentElement;
-    if (page.dataset["lineBytes"] === undefined) return isText ? text.trim() : "not connected";
-    Object.assign(room, settingsOf(page));
-    return undefined;
+    if ("lineBytes" in page.dataset) return void Object.assign(room, settingsOf(page));
+    const isText = answer.headers.get("content-type")?.startsWith("text/plain");
+    return isText ? text.trim() : "not connected";
   } catch {
     return "not connected";
-  } finally {
-    clearTimeout(timer);
   }
 }
 
-/** Who one is in the room, for as long as the browser or the tab remembers it. */
+/** The user in the room, for as long as the browser or the tab remembers. */
 export const user = { name: "", pass: "" };

@@ -11,37 +11,33 @@ const SPECIAL =
 /** Punctuation, of any script, except what a URL may well end with. */
 const NOT_AT_END = /(?![/\-_#%&*@)])\p{P}$/u;
 
-/** Who has sent a line, and what; no name if it does not begin with one. */
+/** A line, with what it begins with: its sender, or empty; and the classes of its element. */
 export interface Message {
   readonly who: string;
   readonly what: string;
-  readonly isServer: boolean;
+  readonly kind: string;
 }
 
-export function readLine(line: string): Message {
+/** @param isSent whether the user has sent it just now; with `--names` this is known of others too */
+export function readLine(line: string, isSent = false): Message {
   const text = line.replace(/\r$/, "");
-  const isServer = text.startsWith("* ");
-  const [, who = "", what = text] = (!isServer && /^([^\s:]{1,64}): ([^]*)$/.exec(text)) || [];
-  return { who, what, isServer };
+  if (!isSent && text.startsWith("* ")) return { who: "", what: text, kind: "server" };
+  const [, who = "", what = text] = /^([^\s:]{1,64}): ([^]*)$/.exec(text) ?? [];
+  const isOwn = isSent || (room.hasNames && who !== "" && who === user.name);
+  const kind = isOwn ? "own" : isMention(what) ? "mention" : "";
+  return { who, what, kind: who === "" ? `${kind} bare`.trim() : kind };
 }
 
 /** @param time when it came; empty if that is not known */
-export function lineOf({ who, what, isServer }: Message, isOwn: boolean, time: string) {
-  const kinds = ["line"];
-  if (isOwn) kinds.push("own");
-  if (isServer) kinds.push("server");
-  else if (!who) kinds.push("bare");
-  if (!isOwn && !isServer && isMention(what)) kinds.push("mention");
+export function lineOf({ who, what, kind }: Message, time: string): HTMLElement {
   const body = make("p", { dir: "auto" });
-  const rest = spell(body, what, CHARACTERS_MAX);
-  if (rest) {
+  if (spell(body, what, CHARACTERS_MAX)) {
     const onclick = () => spell(body, what);
     body.append(make("button", { onclick }, `… all ${countOf(what.length, "character")}`));
   }
-  const line = make("div", { className: kinds.join(" ") }, body);
+  const line = make("div", { className: `line ${kind}`.trim() }, body);
   // Lines of one sender and minute are a group, and most lines of a flood are light.
-  Object.assign(line.dataset, { who, time });
-  line.dataset["group"] = `${kinds[1] ?? ""} ${who} ${time}`;
+  Object.assign(line.dataset, { who, time, group: `${kind} ${who} ${time}` });
   return line;
 }
 
@@ -57,17 +53,14 @@ export function head(line: HTMLElement): void {
   line.append(make("time", {}, time));
 }
 
-/** Whether a line of somebody else has the user's name as a word. */
-export function isMention(what: string): boolean {
+/** Whether a text has the user's name as a word. */
+function isMention(what: string): boolean {
   const { name } = user;
   if (name === "" || !what.toLowerCase().includes(name.toLowerCase())) return false;
   const escaped = name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const word = `(^|[^\\p{L}\\p{M}\\p{N}_])${escaped}(?![\\p{L}\\p{M}\\p{N}_])`;
   return new RegExp(word, "iu").test(what);
 }
-
-/** Whether a line that the server sends has been sent by the user: only with `--names` that is sure. */
-export const isOwnLine = ({ who }: Message) => room.hasNames && who !== "" && who === user.name;
 
 /**
  * Puts text into an element, with its links, and with what would act on it in a form that only shows;
@@ -112,7 +105,6 @@ function nameOfControl(character: string): string {
 
 /** Spreads names over all hues. */
 export function hueOf(name: string): number {
-  let hash = 0;
-  for (const character of name) hash = (Math.imul(hash, 31) + (character.codePointAt(0) ?? 0)) | 0;
-  return ((hash >>> 0) * 137.508) % 360;
+  const hash = [...name].reduce((sum, one) => (sum * 31 + (one.codePointAt(0) ?? 0)) % 65_521, 0);
+  return (hash * 137.508) % 360;
 }

@@ -12,32 +12,29 @@ interface Sent {
   readonly element: HTMLElement;
 }
 
-/** Lines that the question is about that is out, if one is, and those sent after it. */
-let asked: Sent[] | undefined;
-let unasked: Sent[] = [];
+/** Lines that are not known to be received, and how many of them the question is about, if one is out. */
+const underWay: Sent[] = [];
+let asked: number | undefined;
 /** Lines that the server may not have received, and what offers to send them again. */
-let doubtful: Sent[] = [];
+const doubtful: Sent[] = [];
 let sendAgain: HTMLElement | undefined;
 
-export const isQuestionOut = () => asked !== undefined;
-
-/** Shows lines that were sent as under way. */
-export function underWay(lines: readonly string[]): void {
-  for (const line of lines) unasked.push({ line, element: addOwn(line) });
+/** Shows a line that was sent as under way; returns whether a question about it has to be sent now. */
+export function sent(line: string): boolean {
+  underWay.push({ line, element: addOwn(line) });
+  return asked === undefined;
 }
 
 /** A question is sent, after what was sent until now. */
 export function asks(): void {
-  if (asked !== undefined) return;
-  asked = unasked;
-  unasked = [];
+  asked ??= underWay.length;
 }
 
 /** It is answered; returns whether there is something to ask about again. */
 export function answered(): boolean {
-  for (const { line, element } of asked ?? []) arrived(line, element);
+  for (const { line, element } of underWay.splice(0, asked ?? 0)) arrived(line, element);
   asked = undefined;
-  return unasked.length > 0;
+  return underWay.length > 0;
 }
 
 /**
@@ -47,17 +44,15 @@ export function answered(): boolean {
  * @param repeat sends them again, once it takes them
  */
 export function doubt(loss: string, repeat: (takeLines: () => string[]) => void): void {
-  const lines = [...(asked ?? []), ...unasked];
+  const lines = underWay.splice(0);
   asked = undefined;
-  unasked = [];
-  for (const { element } of lines) element.classList.replace("sending", "doubtful");
   if (lines.length === 0) return loss === "" ? undefined : void note(loss);
+  for (const { element } of lines) element.classList.replace("sending", "doubtful");
   doubtful.push(...lines);
   sendAgain?.remove();
   sendAgain = make("button", { onclick: () => repeat(takeDoubtful) }, "Send again");
   const last = doubtful.length === 1 ? "line" : countOf(doubtful.length);
-  const what = `the last ${last} you sent may be lost `;
-  note(loss === "" ? what : `${loss}; ${what}`, sendAgain);
+  note(`${loss && `${loss}; `}the last ${last} you sent may be lost `, sendAgain);
 }
 
 function takeDoubtful(): string[] {

@@ -1,9 +1,10 @@
 /** What the user does: typing and sending, commands, a name and a pass phrase. Here the page begins. */
 
-import { Connection } from "./connection.ts";
+import { address } from "../../program/room-view.ts";
+import { connect, isIn, leave, seat, send, wake } from "./connection.ts";
 import { $, countOf, room, tell, user } from "./elements.ts";
 import { hueOf } from "./line.ts";
-import { address, namesFrom, whoIsHere } from "./people.ts";
+import { people } from "./people.ts";
 import { note, scrollByPages, toEnd } from "./transcript.ts";
 
 /** More lines than this are not sent unasked. */
@@ -27,33 +28,26 @@ const pass = $("#pass", HTMLInputElement);
 const passAsked = $("#pass-asked", HTMLElement);
 const name = $("#name", HTMLElement);
 const notifications = $("#notify", HTMLButtonElement);
-const send = $("#send", HTMLButtonElement);
+const sending = $("#send", HTMLButtonElement);
 const trouble = $("#trouble", HTMLElement);
 const yes = $("#yes", HTMLButtonElement);
 
 /** What was entered, and which of it is shown. */
-let entered: string[] = [];
+let entries: string[] = [];
 let at = 0;
-/** What Tab has made of the text, and what it makes of that next. */
-let completed: { text: string; further: string[] } | undefined;
-
-const connection = new Connection(ask, () => {
-  send.disabled = !connection.isIn || words.value.trim() === "";
-});
-const connect = () => void connection.connect();
 
 // 1. Typing.
 
 const COMMANDS: Record<string, () => void> = {
-  help: () => HELP.split("\n").forEach((line) => note(line)),
-  who: () => note(whoIsHere()),
+  help: () => note(HELP),
+  who: () => note(people.list),
   time: () => {
     const isHidden = document.body.classList.toggle("no-times");
     note(`times are ${isHidden ? "no longer shown" : "shown"}`);
   },
-  quit: () => connection.leave(),
-  q: () => connection.leave(),
-  exit: () => connection.leave(),
+  quit: leave,
+  q: leave,
+  exit: leave,
 };
 
 function enter(): void {
@@ -64,7 +58,7 @@ function enter(): void {
     run();
     return done(typed);
   }
-  if (!connection.isIn) return connect();
+  if (!isIn) return void connect();
   if (typed === "") return;
   const texts = typed.replace(/^\/\//, "/").split("\n");
   const lines = texts.map((text) => (user.name ? `${user.name}: ${text}` : text));
@@ -74,8 +68,8 @@ function enter(): void {
   if (longest > room.lineBytesMax)
     return complain(`this line has ${longest} bytes; ${room.lineBytesMax} is the most`);
   const sendAll = () => {
-    if (!connection.isIn) return connect();
-    connection.send(lines);
+    if (!isIn) return void connect();
+    send(lines);
     done(typed);
   };
   if (command) complain(`unknown command /${command}; send it as a message?`, sendAll);
@@ -84,8 +78,8 @@ function enter(): void {
 }
 
 function done(typed: string): void {
-  entered = [...entered.slice(-99), typed];
-  recall(entered.length);
+  entries = [...entries.slice(-99), typed];
+  recall(entries.length);
 }
 
 /** Tells what is wrong with what is entered, or asks whether it is meant. */
@@ -101,54 +95,43 @@ function complain(text: string, onYes?: () => void): void {
 
 function recall(to: number): void {
   at = to;
-  type(entered[at] ?? "");
+  words.value = entries[at] ?? "";
+  changed();
 }
 
-function type(text: string): void {
-  words.value = text;
-  words.oninput?.(new InputEvent("input"));
-}
-
-/** Makes the word before the cursor a name that begins so; returns whether there is one. */
-function complete(): boolean {
-  const before = words.value.slice(0, words.selectionStart);
-  const [word = ""] = /\S*$/.exec(before) ?? [];
-  const start = before.slice(0, before.length - word.length);
-  if (completed?.text !== before)
-    completed = { text: before, further: namesFrom(word).map((one) => address(start, one)) };
-  const [next, ...others] = completed.further;
-  if (next === undefined || before === "") return false;
-  completed = { text: next, further: [...others, next] };
-  words.setRangeText(next, 0, before.length, "end");
-  return true;
-}
-
-/** Addresses somebody at the cursor. */
-function addressAt(who: string): void {
-  const before = words.value.slice(0, words.selectionStart);
-  words.setRangeText(address(before, who), 0, before.length, "end");
-  words.focus();
-}
-
-words.oninput = () => {
+function changed(): void {
   complain("");
-  send.disabled = !connection.isIn || words.value.trim() === "";
-};
+  allow();
+}
 
+/** Lets the user send what is typed, if there is anything and anybody to send it to. */
+function allow(): void {
+  sending.disabled = !isIn || words.value.trim() === "";
+}
+
+/** Puts something in the place of the text before the cursor. */
+function replaceBefore(change: (before: string) => string): boolean {
+  const before = words.value.slice(0, words.selectionStart);
+  const after = change(before);
+  words.setRangeText(after, 0, before.length, "end");
+  return after !== before || before.endsWith(" ");
+}
+
+words.oninput = changed;
 words.onkeydown = (event) => {
   const { key, shiftKey, isComposing, keyCode } = event;
   if (isComposing || keyCode === IN_COMPOSITION) return;
   const step = { ArrowUp: -1, ArrowDown: 1 }[key];
   const pages = { PageUp: -0.9, PageDown: 0.9 }[key];
-  const isRecalled = words.value === (entered[at] ?? "");
+  const isRecalled = words.value === (entries[at] ?? "");
   if (key === "Tab" && !shiftKey) {
-    if (!complete()) return;
+    if (words.value === "" || !replaceBefore((before) => people.complete(before))) return;
   } else if (key === "Enter" && !shiftKey) enter();
   else if (key === "Escape") {
     toEnd();
     complain("");
   } else if (pages) scrollByPages(pages);
-  else if (step && isRecalled && at + step >= 0 && at + step <= entered.length) recall(at + step);
+  else if (step && isRecalled && at + step >= 0 && at + step <= entries.length) recall(at + step);
   else return;
   event.preventDefault();
 };
@@ -158,28 +141,28 @@ $("#write", HTMLFormElement).onsubmit = (event) => {
   enter();
 };
 // The keyboard of a telephone stays while the text keeps the focus.
-for (const button of [send, yes]) button.onpointerdown = (event) => event.preventDefault();
+for (const button of [sending, yes]) button.onpointerdown = (event) => event.preventDefault();
 
 // 2. A name and a pass phrase.
 
 function ask(wrong: string): void {
   ownName.value = user.name;
   ownName.required = room.hasNames;
-  passAsked.hidden = !room.asksPass || connection.isIn;
+  passAsked.hidden = !room.asksPass || isIn;
   pass.value = "";
   if (/pass phrase/.test(wrong)) user.pass = kept("sessionStorage", "pass", "");
   tell($("#wrong", HTMLElement), wrong);
-  $("#welcome", HTMLElement).textContent = connection.isIn ? "Change your name" : "Join the room";
-  $("#join", HTMLElement).textContent = connection.isIn ? "Change" : "Join";
+  $("#welcome", HTMLElement).textContent = isIn ? "Change your name" : "Join the room";
+  $("#join", HTMLElement).textContent = isIn ? "Change" : "Join";
   const mayAsk = "Notification" in window && Notification.permission === "default";
-  notifications.hidden = !connection.isIn || !mayAsk;
+  notifications.hidden = !isIn || !mayAsk;
   if (!door.open) door.showModal();
   const isNameWrong = user.name === "" || /\bname\b/.test(wrong);
   (passAsked.hidden || isNameWrong ? ownName : pass).select();
 }
 
 function call(newName: string): void {
-  user.name = newName;
+  user.name = people.own = newName;
   name.textContent = newName || "no name";
   name.style.setProperty("--hue", `${hueOf(newName)}`);
 }
@@ -201,8 +184,8 @@ $("#enter", HTMLFormElement).onsubmit = (event) => {
   if (!passAsked.hidden) user.pass = kept("sessionStorage", "pass", pass.value);
   door.close();
   // Where the server puts names before lines, a new name joins again.
-  if (room.hasNames && user.name !== before) connection.leave();
-  connect();
+  if (room.hasNames && user.name !== before) leave();
+  void connect();
 };
 door.onclose = () => words.focus();
 $("#cancel", HTMLElement).onclick = () => door.close();
@@ -211,7 +194,7 @@ notifications.onclick = async () => {
 };
 name.onclick = () => ask("");
 $("#again", HTMLElement).onclick = () => {
-  connect();
+  void connect();
   words.focus();
 };
 
@@ -222,17 +205,20 @@ document.addEventListener("click", ({ target }) => {
   const listed = target.closest("#people button")?.textContent;
   const who = listed ?? target.closest<HTMLElement>("#log b")?.title;
   if (listed || !target.closest("#people")) $("#people", HTMLDetailsElement).open = false;
-  if (who) addressAt(who);
+  if (!who) return;
+  replaceBefore((before) => address(before, who));
+  words.focus();
 });
-const wake = () => connection.wake();
-document.addEventListener("visibilitychange", () => document.hidden || wake());
+for (const event of ["visibilitychange", "resume"])
+  document.addEventListener(event, () => document.hidden || wake());
 for (const event of ["online", "pageshow"]) addEventListener(event, wake);
-document.addEventListener("resume", wake);
 
+seat.ask = ask;
+seat.changed = allow;
 $("#place", HTMLElement).textContent = location.host;
 call(kept("localStorage", "name"));
 user.pass = kept("sessionStorage", "pass");
 words.focus();
-connection.leave();
+leave();
 if (user.name === "" || (room.asksPass && user.pass === "")) ask("");
-else connect();
+else void connect();
