@@ -28,16 +28,16 @@ export const FUZZ_MUTANTS: readonly ProgramMutant[] = [
   },
   {
     fault: "a prefix is looked for again within a line",
-    file: "lib/extras/names/named-lines.ts",
-    code: "this.#isWithinLine ||= ",
-    becomes: "this.#isWithinLine = ",
+    file: "lib/extras/names.ts",
+    code: 'slice(0, sent.length - last) : "";',
+    becomes: 'slice(0, sent.length - last) : "\\n";',
     test,
   },
   {
     fault: "half of the C1 controls are not shown",
-    file: "lib/extras/names/named-lines.ts",
-    code: "next >> 5 === 4",
-    becomes: "next >> 4 === 8",
+    file: "lib/extras/names.ts",
+    code: "\\xc2[\\x80-\\x9f]",
+    becomes: "\\xc2[\\x80-\\x8f]",
     test,
   },
   {
