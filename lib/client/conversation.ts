@@ -1,6 +1,7 @@
 /** A conversation with a room: lines out, lines in, an end with a reason. */
 
-import { ASK_FOR_NAME, DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
+import { ASK_FOR_NAME } from "../program/names.ts";
+import { DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 

@@ -3,8 +3,8 @@
 import { isIP } from "node:net";
 
 import { flag, kind, parsePort, text, under, type Values } from "../program/command-line.ts";
+import { isName, NAME_LENGTH_MAX } from "../program/names.ts";
 import { splitAddress } from "../program/network.ts";
-import { isName, NAME_LENGTH_MAX } from "../program/server-messages.ts";
 import { quote, usageError } from "../program/system-errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 

@@ -6,15 +6,8 @@
  */
 
 import type { Arrival, Door } from "../doors/door.ts";
-import {
-  askForName,
-  DISCONNECTS,
-  isName,
-  LASTING,
-  NAME_LENGTH_MAX,
-  nameKey,
-  REFUSALS,
-} from "../program/server-messages.ts";
+import { askForName, isName, NAME_LENGTH_MAX, nameKey } from "../program/names.ts";
+import { DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
 import { formatTime } from "../program/units.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Lines } from "../room/fair-queue.ts";

@@ -4,8 +4,8 @@
  */
 
 import type { LocalSide, Notes } from "../client/pipe.ts";
+import { isName } from "../program/names.ts";
 import { People } from "../program/room-view.ts";
-import { isName } from "../program/server-messages.ts";
 import { type Input, Keyboard } from "./keyboard.ts";
 import { type LineOptions, Received } from "./received.ts";
 import type { Edited } from "./rows.ts";

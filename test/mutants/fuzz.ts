@@ -14,14 +14,14 @@ export const FUZZ_MUTANTS: readonly ProgramMutant[] = [
   },
   {
     fault: "a name may have one character more",
-    file: "lib/program/server-messages.ts",
+    file: "lib/program/names.ts",
     code: "]{1,32}$/v",
     becomes: "]{1,33}$/v",
     test,
   },
   {
     fault: "names are the same in one normal form only",
-    file: "lib/program/server-messages.ts",
+    file: "lib/program/names.ts",
     code: "return fold(fold(name));",
     becomes: "return fold(name);",
     test,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
+import { askForName } from "../../lib/program/names.ts";
 import { People, Shown } from "../../lib/program/room-view.ts";
-import { askForName } from "../../lib/program/server-messages.ts";
 
 /** What is known by lines that are received. */
 function seen(lines: readonly string[], own: string): People {

@@ -6,8 +6,8 @@ import {
   disconnectOf,
   SERVER_MESSAGE_BYTES_MAX,
 } from "../../lib/client/conversation.ts";
+import { askForName } from "../../lib/program/names.ts";
 import {
-  askForName,
   DISCONNECTS,
   LASTING,
   REFUSALS,

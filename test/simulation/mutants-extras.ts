@@ -151,7 +151,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       'if (certificate?.fingerprint256 === "") {\n',
     ],
   }),
-  ...faultsIn("program/server-messages.ts", {
+  ...faultsIn("program/names.ts", {
     "names are told apart by case": [".toUpperCase().toLowerCase()", ""],
     "names are told apart by how they are encoded": [
       'text.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC")',
