@@ -276,12 +276,24 @@ export interface PeerOptions {
   countOnly?: boolean;
   /** The address it comes from; 127.0.0.1 by default. */
   from?: string;
+  /** The path of a Unix socket, in place of the port. */
+  unix?: string;
   /** Speaks TLS, with what it is to trust and to show. */
   tls?: ConnectionOptions;
   /** What it says as soon as it is connected. */
   says?: string;
   /** Gets what arrives, as it arrives, instead of `heard`. */
   onBytes?: (bytes: Buffer) => void;
+  /** What it sends and receives is wrapped in; it can send something of its own. */
+  codec?: (send: (bytes: Uint8Array) => void) => Codec;
+}
+
+/** What stands between the bytes of a connection and what a peer says and hears. */
+export interface Codec {
+  encode(bytes: Uint8Array): Uint8Array;
+  decode(bytes: Buffer): Buffer;
+  /** What says that nothing more comes, where there is no half-close. */
+  ending: Uint8Array;
 }
 
 /** A client that the test drives, over plain TCP or TLS. */
@@ -295,10 +307,12 @@ export class Peer {
   heardBytes = 0;
   #ended: "in order" | "by a reset" | undefined;
   #closed: "end" | "error" | undefined;
+  readonly #codec: Codec | undefined;
 
   static connect(port: number, options: PeerOptions = {}): Promise<Peer> {
-    const { from, tls } = options;
-    const where = { host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true };
+    const { from, tls, unix } = options;
+    const place = unix === undefined ? { host: "127.0.0.1", port, noDelay: true } : { path: unix };
+    const where = { ...place, allowHalfOpen: true };
     const how = from === undefined ? where : { ...where, localAddress: from };
     return new Promise((resolve, reject) => {
       const socket = tls ? connectTls({ ...how, ...tls }) : connectTcp(how);
@@ -310,12 +324,13 @@ export class Peer {
   constructor(socket: Socket, options: PeerOptions = {}) {
     this.#socket = socket;
     this.#options = options;
+    this.#codec = options.codec?.((bytes) => void socket.write(bytes));
     this.name = `${socket.localAddress}:${socket.localPort}`;
     const started = startedHere();
     started.add(this);
     if (options.stopped) socket.pause();
     else this.#read();
-    if (options.says) this.say(options.says);
+    if (options.says) this.write(options.says);
     let failed = false;
     socket.on("error", () => (failed = true));
     socket.on("end", () => {
@@ -341,12 +356,24 @@ export class Peer {
   }
 
   say(what: string | Uint8Array): void {
-    this.#socket.write(what);
+    this.write(this.encode(what));
   }
 
   /** Says and waits until the system has taken all of it; returns false once that is hopeless. */
   sayAll(what: string | Uint8Array): Promise<boolean> {
-    return new Promise((resolve) => this.#socket.write(what, (error) => resolve(!error)));
+    const bytes = this.encode(what);
+    return new Promise((resolve) => this.#socket.write(bytes, (error) => resolve(!error)));
+  }
+
+  /** The bytes that say something. */
+  encode(what: string | Uint8Array): Uint8Array {
+    const bytes = Buffer.from(what);
+    return this.#codec?.encode(bytes) ?? bytes;
+  }
+
+  /** Sends bytes as they are. */
+  write(bytes: string | Uint8Array): void {
+    this.#socket.write(bytes);
   }
 
   /** Says it over and over, until the connection is gone. */
@@ -356,7 +383,8 @@ export class Peer {
 
   /** Half-closes. */
   endInput(): void {
-    this.#socket.end();
+    if (this.#codec) this.write(this.#codec.ending);
+    else this.#socket.end();
   }
 
   reset(): void {
@@ -429,7 +457,8 @@ export class Peer {
   #read(): void {
     const keep = (bytes: Buffer) => void this.#heard.push(bytes);
     const take = this.#options.onBytes ?? (this.#options.countOnly ? () => {} : keep);
-    this.#socket.on("data", (bytes: Buffer) => {
+    this.#socket.on("data", (received: Buffer) => {
+      const bytes = this.#codec?.decode(received) ?? received;
       this.heardBytes += bytes.length;
       take(bytes);
       this.#changes.changed();

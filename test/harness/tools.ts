@@ -21,6 +21,19 @@ export function testWith(...programs: string[]): typeof test {
   return test.skip as typeof test;
 }
 
+/** A test of minutes, or of a network: only where `LINECHAT_LONG` is set, as `.ci/run` does. */
+export const testLong = process.env["LINECHAT_LONG"] ? test : test.skip;
+
+/** Numbered lines of a given size, LF included. */
+export function numberedLines(count: number, lineBytes: number, name = "n"): Buffer {
+  const lines = Buffer.alloc(count * lineBytes, "x");
+  for (let n = 0; n < count; n++) {
+    lines.write(`${name} ${n} `, n * lineBytes);
+    lines[(n + 1) * lineBytes - 1] = 10;
+  }
+  return lines;
+}
+
 /** Installs the types of Bun, which a type check needs, unless that was done already. */
 export function installTypes(): void {
   if (existsSync(join(ROOT, "node_modules", "@types"))) return;
