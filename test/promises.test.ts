@@ -10,7 +10,7 @@ endAfterEach();
 
 const MIB = 1 << 20;
 /** More than the log and the kernel together hold for somebody who does not read. */
-const FLOOD = numberedLines(200_000, 100);
+const FLOOD = numberedLines(160_000, 100);
 const LONGEST_LINE = numberedLines(1, 65_536);
 
 type Open = (choices?: Choices) => Promise<WayIn>;
@@ -47,7 +47,7 @@ function comparing(expected: Buffer) {
 const linesOf = (text: string) => text.split(/(?<=\n)/);
 
 describe("1, whole lines:", () => {
-  kept("a line cut at any byte arrives whole, never mixed with another's", async (open) => {
+  kept("however a line is cut, it arrives whole, and never mixed with another's", async (open) => {
     const room = await open();
     const [ann, bob, listener] = [await room.join(), await room.join(), await room.join()];
     const line = "cut here\n";
@@ -66,7 +66,7 @@ describe("1, whole lines:", () => {
   });
 
   kept(
-    "many lines in one write, empty ones, and all bytes arrive as they are",
+    "many lines in one write, empty ones, and any bytes arrive as they are",
     async (open, way) => {
       const room = await open();
       const [talker, listener] = [await room.join(), await room.join()];
@@ -80,29 +80,14 @@ describe("1, whole lines:", () => {
     },
   );
 
-  kept("two that send at once never mix their lines", async (open) => {
-    const room = await open();
-    const [ann, bob, listener] = [await room.join(), await room.join(), await room.join()];
-    const said = { ann: numberedLines(20_000, 50, "ann"), bob: numberedLines(20_000, 50, "bob") };
-    ann.say(said.ann);
-    bob.say(said.bob);
-    await listener.hearsBytes(2 * 20_000 * 50);
-    const lines = linesOf(listener.text);
-    for (const name of ["ann", "bob"] as const)
-      expect(lines.filter((line) => line.startsWith(name)).join("") === `${said[name]}`).toBe(true);
-  });
-
   kept(
     "half a line of a client that is reset is nobody's",
     async (open) => {
       const room = await open();
-      const [talker, listener] = [await room.join(), await room.join()];
-      for (let n = 0; n < 4; n++) {
-        const rude = await room.join();
-        rude.write(rude.encode("half a line\n").subarray(0, -4));
-        rude.reset();
-        await room.logged(rude, "left NAME: reset");
-      }
+      const [talker, rude, listener] = [await room.join(), await room.join(), await room.join()];
+      rude.write(rude.encode("half a line\n").subarray(0, -4));
+      rude.reset();
+      await room.logged(rude, "left NAME: reset");
       talker.say("all well\n");
       await listener.hears("all well\n");
       expect(listener.text).toBe("all well\n");
@@ -112,26 +97,20 @@ describe("1, whole lines:", () => {
 });
 
 describe("2, one order:", () => {
-  kept("all members get the same order of lines, without their own", async (open) => {
+  kept("all members get the same order of whole lines, without their own", async (open) => {
     const room = await open();
-    const listeners = [await room.join(), await room.join()];
+    const [one, other] = [await room.join(), await room.join()];
     const talkers = [await room.join(), await room.join(), await room.join()];
-    const said = talkers.map(() => "");
-    for (let n = 0; n < 200; n++)
-      for (const [who, talker] of talkers.entries()) {
-        talker.say(`${who} says ${n}\n`);
-        said[who] += `${who} says ${n}\n`;
-      }
-    for (const listener of listeners) await listener.hearsBytes(said.join("").length);
-    const order = linesOf(listeners[0]?.text ?? "");
-    expect(listeners[1]?.text).toBe(order.join(""));
+    const said = talkers.map((_, who) => numberedLines(10_000, 50, `${who}`));
+    for (const [who, talker] of talkers.entries()) talker.say(said[who] ?? "");
+    for (const listener of [one, other]) await listener.hearsBytes(3 * 10_000 * 50);
+    expect(other.heard.equals(one.heard)).toBe(true);
+    const lines = linesOf(one.text);
     for (const [who, talker] of talkers.entries()) {
-      const [own, others] = [true, false].map((isOwn) =>
-        order.filter((line) => line.startsWith(`${who} `) === isOwn).join(""),
-      );
-      expect(own).toBe(said[who] ?? "");
-      await talker.hearsBytes(others?.length ?? 0);
-      expect(talker.text).toBe(others ?? "");
+      const isOwn = (line: string) => line.startsWith(`${who} `);
+      expect(lines.filter(isOwn).join("") === `${said[who]}`).toBe(true);
+      await talker.hearsBytes(2 * 10_000 * 50);
+      expect(talker.text === lines.filter((line) => !isOwn(line)).join("")).toBe(true);
     }
   });
 });
@@ -146,6 +125,7 @@ describe("3, no silent loss:", () => {
     const flood = talker.sayAll(FLOOD);
     await fastReader.hearsBytes(1);
     for (let bytes = -1; bytes < fast.heard.bytes; await Bun.sleep(200)) bytes = fast.heard.bytes;
+
     expect(fast.heard.bytes).toBeLessThan(FLOOD.length);
     while (slow.heard.bytes < FLOOD.length / 4) await slowReader.sip();
     slowReader.resume();
@@ -167,31 +147,19 @@ describe("3, no silent loss:", () => {
 
 describe("4, bounded memory:", () => {
   kept(
-    "a line at the limit is relayed, one byte more disconnects with the reason",
+    "a line at the limit is relayed; one byte more ends a flood with the reason",
     async (open) => {
       const room = await open();
       const [talker, listener] = [await room.join(), await room.join()];
-      talker.say(LONGEST_LINE);
-      await listener.hearsBytes(LONGEST_LINE.length);
-      expect(listener.heard.equals(LONGEST_LINE)).toBe(true);
-      talker.say(Buffer.concat([Buffer.from("x"), LONGEST_LINE]));
+      talker.say(Buffer.concat([LONGEST_LINE, numberedLines(40, LONGEST_LINE.length + 1)]));
       expect(await talker.hearsAll()).toBe("* line longer than 65536 bytes\n");
       await room.logged(talker, "left NAME: line too long");
       const other = await room.join();
       other.say("nothing of it\n");
       await listener.hears("nothing of it\n");
-      expect(listener.heardBytes).toBe(LONGEST_LINE.length + "nothing of it\n".length);
+      expect(listener.text === `${LONGEST_LINE}nothing of it\n`).toBe(true);
     },
   );
-
-  kept("that reason arrives although the client goes on sending at full speed", async (open) => {
-    const room = await open();
-    const talker = await room.join();
-    const flood = talker.flood(numberedLines(10, 100_000));
-    expect(await talker.hearsAll()).toBe("* line longer than 65536 bytes\n");
-    await talker.end();
-    await flood;
-  });
 
   for (const way of WAYS.filter(({ noSeats }) => noSeats === undefined))
     testLong(
@@ -223,9 +191,8 @@ describe("5, no slow reader stalls the room for long:", () => {
     await reader.hearsBytes(FLOOD.length);
     expect(heard.isSame).toBe(true);
     await room.logged(stopped, "left NAME: too slow");
-    reader.say("the talker is there\n");
-    await talker.hears("the talker is there\n");
-    expect([reader, talker].map((one) => room.hasLeft(one))).toEqual([false, false]);
+    reader.say("both are there\n");
+    await talker.hears("both are there\n");
     stopped.resume();
     await stopped.endOfInput();
     expect(stopped.heardBytes).toBeLessThan(FLOOD.length);
@@ -236,9 +203,9 @@ describe("5, no slow reader stalls the room for long:", () => {
     const countOnly = { countOnly: true };
     const [flooder, talker] = [await room.join(countOnly), await room.join(countOnly)];
     const listener = await room.join(countOnly);
-    const flood = flooder.flood(Buffer.alloc(MIB, "0123456789abcde\n"));
-    await listener.hearsBytes(2 * MIB);
-    for (let n = 1; n <= 5; n++) {
+    const flood = flooder.flood(Buffer.alloc(MIB / 4, "0123456789abcde\n"));
+    await listener.hearsBytes(MIB / 2);
+    for (let n = 1; n <= 3; n++) {
       talker.say("me\n");
       await flooder.hearsBytes(3 * n); // All that the flooder hears.
     }
@@ -252,7 +219,7 @@ describe("6, a clean end:", () => {
     "a half-closed client that reads slowly gets all from before its EOF, and then EOF",
     async (open) => {
       const room = await open({ logBytes: 16 * MIB, patienceMs: 100_000 });
-      const said = Buffer.concat([FLOOD.subarray(0, 8e6), Buffer.from("the last\n")]);
+      const said = Buffer.concat([FLOOD.subarray(0, 6e6), Buffer.from("the last\n")]);
       const { heard, onBytes } = comparing(said);
       const slow = await room.join({ onBytes, stopped: true });
       const [talker, probe] = [await room.join(), await room.join()];
@@ -278,14 +245,14 @@ describe("6, a clean end:", () => {
     const room = await open({ logBytes: MIB });
     const [one, talker, other] = [await room.join(), await room.join(), await room.join()];
     const flood = talker.flood(FLOOD.subarray(0, MIB));
-    await one.hearsBytes(2 * MIB);
+    await one.hearsBytes(MIB);
     const stopped = room.stop();
     expect(await Promise.all([one, other].map((each) => each.endOfInput()))).toEqual([true, true]);
     for (const peer of [one, other, talker]) await peer.end();
     await flood;
     expect(new Set(await stopped)).toEqual(new Set([0]));
     expect(one.heard.equals(other.heard)).toBe(true);
-    expect([one.heardBytes > 2 * MIB, one.heard.at(-1)]).toEqual([true, 10]);
+    expect([one.heardBytes > MIB, one.heard.at(-1)]).toEqual([true, 10]);
   });
 
   testBeside("SIGINT is a SIGTERM, and a second signal does not wait", async () => {

@@ -1,10 +1,7 @@
 /** The ways into a room, over each of which it has to keep its promises. */
 
-import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 
-import { openRoom } from "../../lib/linechat.ts";
-import { GONE, type Life, type RoomSocket } from "../../lib/room/socket.ts";
 import {
   atEnd,
   type Codec,
@@ -17,53 +14,50 @@ import {
 } from "../harness.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { CERTIFICATE } from "../simulation/certificate.ts";
-import { Watched } from "./watched.ts";
+import { embedRoom } from "./embedded.ts";
 import { BINARY, CLOSE, frame, frameAt, PING, PONG, upgradeRequest } from "./web-peer.ts";
 
-/** What a test chooses of a room. */
+/** What a test chooses of a room, as `--buffer`, `--max-line`, `--patience` and `--max-clients` do. */
 export interface Choices {
   logBytes?: number;
-  lineBytesMax?: number;
   patienceMs?: number;
   clientsMax?: number;
 }
 
-/** What a room is run by: its log, and its end. */
+/** What runs a room: its log, and its end. */
 type Host = Pick<ServerProgram, "stderr" | "until" | "port" | "stop"> & {
   memoryBytes?: () => number;
 };
 
 export interface Way {
   readonly name: string;
-  /** What a machine needs for it. */
+  /** The program that a machine needs for it. */
   readonly needs?: string;
   /** Bytes that no line can have there, as they mean something else. */
   readonly reserved?: readonly number[];
-  /** Says why a client that ends its input receives nothing more. */
+  /** Why a client that ends its input receives nothing more, a reset is no reset, nobody counts clients. */
   readonly noHalfClose?: string;
-  /** Says why the end of a client that vanishes looks like any other. */
   readonly noReset?: string;
-  /** Says why nobody counts clients there. */
   readonly noSeats?: string;
-  /** Starts what runs the room, members of which are with each of them in turn. */
+  /** Starts what runs the room; members are with each of these in turn. */
   start(choices: Choices): Promise<Host[]>;
-  /** How a client connects to that, and how it is called there: by its address, unless there is a name. */
-  enter?(host: Host, number: number): Promise<PeerOptions & { name?: string; prefix?: string }>;
+  /** How the next client of a host connects, and what the log calls it: by default, its address. */
+  enter?(host: Host, number: number): Promise<PeerOptions & { port?: number; name?: string }>;
 }
 
 export const WAYS: readonly Way[] = [
   { name: "TCP", start: (choices) => program(choices) },
   {
     name: "a Unix socket",
-    noReset: "the system tells the end of a process as the end of its input",
+    noReset: "the system takes a process that ends for the end of its input",
     async start(choices) {
       const path = join(newFolder(), "room");
       return [await ServerProgram.run(serverCommand("--unix", path, ...options(choices)))];
     },
-    async enter({ stderr }, number) {
-      const [, unix = ""] = /listening on (\S+)\n/.exec(stderr) ?? [];
-      return { unix, name: `unix:${number}` };
-    },
+    enter: async (host, number) => ({
+      unix: await said(host, /listening on (\S+)\n/),
+      name: `unix:${number}`,
+    }),
   },
   {
     name: "TLS",
@@ -78,10 +72,8 @@ export const WAYS: readonly Way[] = [
     noHalfClose: "a WebSocket that is closed takes nothing more",
     start: (choices) => program(choices, "--web", "0"),
     async enter(host) {
-      const find = () => /web at (\S+)\n/.exec(host.stderr) ?? undefined;
-      const { port, host: name } = new URL((await host.until("a page", find))[1] ?? "");
-      const how = { port: Number(port), says: upgradeRequest(name), prefix: "web:" };
-      return { ...how, codec: webSocket };
+      const { port, host: name } = new URL(await said(host, /web at (\S+)\n/));
+      return { port: Number(port), says: upgradeRequest(name), codec: webSocket, name: "web:" };
     },
   },
   {
@@ -110,15 +102,15 @@ export const WAYS: readonly Way[] = [
   {
     name: "a room embedded, on sockets of node:net",
     noSeats: "that is up to the program",
-    start: async (choices) => [await Embedded.open(choices)],
+    start: async (choices) => [await embedRoom(choices)],
   },
 ];
 
-/** A room that is open: who joins, and what its log says. */
+/** A room that is open: its members, and what its log says of them. */
 export class WayIn {
   readonly #way: Way;
   readonly hosts: readonly Host[];
-  readonly #names = new Map<Peer, string>();
+  readonly #members = new Map<Peer, { host: Host; name: string }>();
 
   private constructor(way: Way, hosts: readonly Host[]) {
     this.#way = way;
@@ -131,19 +123,14 @@ export class WayIn {
 
   /** Connects somebody, at the next of the hosts. */
   async connect(options: PeerOptions = {}): Promise<Peer> {
-    const number = this.#names.size;
-    const host = this.#hostOf(number);
-    const {
-      port,
-      name,
-      prefix = "",
-      ...how
-    } = {
-      port: host.port,
-      ...(await this.#way.enter?.(host, Math.floor(number / this.hosts.length) + 1)),
-    };
+    const before = this.#members.size;
+    const host = this.hosts[before % this.hosts.length];
+    if (host === undefined) throw new Error("nobody runs the room");
+    const number = Math.floor(before / this.hosts.length) + 1;
+    const { port = host.port, name = "", ...how } = (await this.#way.enter?.(host, number)) ?? {};
     const peer = await Peer.connect(port, { ...options, ...how });
-    this.#names.set(peer, name ?? `${prefix}${peer.name}`);
+    const isWhole = /\d$/.test(name);
+    this.#members.set(peer, { host, name: isWhole ? name : name + peer.name });
     return peer;
   }
 
@@ -154,16 +141,11 @@ export class WayIn {
     return peer;
   }
 
-  /** Waits for a word on somebody in the log, be it there already or not. */
+  /** Waits for an event of somebody in the log, be it there already or not. */
   async logged(peer: Peer, event: string): Promise<void> {
-    const host = this.#hostOf([...this.#names.keys()].indexOf(peer));
-    const text = ` ${event.replace("NAME", this.#names.get(peer) ?? "")}`;
-    await host.until(`"${text}" in the log`, () => host.stderr.includes(text));
-  }
-
-  /** Whether somebody has left. */
-  hasLeft(peer: Peer): boolean {
-    return this.hosts.some(({ stderr }) => stderr.includes(` left ${this.#names.get(peer)}:`));
+    const { host, name } = this.#members.get(peer) ?? {};
+    const text = ` ${event.replace("NAME", name ?? "")}`;
+    await host?.until(`"${text}" in the log`, () => host.stderr.includes(text));
   }
 
   /** The most memory that one of its processes has, in bytes. */
@@ -175,25 +157,23 @@ export class WayIn {
   stop(): Promise<number[]> {
     return Promise.all(this.hosts.map((host) => host.stop()));
   }
-
-  #hostOf(number: number): Host {
-    const host = this.hosts[number % this.hosts.length];
-    if (host === undefined) throw new Error("nobody runs the room");
-    return host;
-  }
 }
 
 async function program(choices: Choices, ...words: string[]): Promise<Host[]> {
   return [await ServerProgram.start(...words, ...options(choices))];
 }
 
-function options({ logBytes, lineBytesMax, patienceMs, clientsMax }: Choices): string[] {
-  return [
-    ...(logBytes === undefined ? [] : ["--buffer", `${logBytes}`]),
-    ...(lineBytesMax === undefined ? [] : ["--max-line", `${lineBytesMax}`]),
-    ...(patienceMs === undefined ? [] : ["--patience", `${patienceMs}ms`]),
-    ...(clientsMax === undefined ? [] : ["--max-clients", `${clientsMax}`]),
-  ];
+function options({
+  logBytes = 8 << 20,
+  patienceMs = 10_000,
+  clientsMax = 1000,
+}: Choices): string[] {
+  const sizes = ["--buffer", `${logBytes}`, "--patience", `${patienceMs}ms`];
+  return [...sizes, "--max-clients", `${clientsMax}`];
+}
+
+async function said(host: Host, pattern: RegExp): Promise<string> {
+  return (await host.until(`${pattern}`, () => pattern.exec(host.stderr) ?? undefined))[1] ?? "";
 }
 
 /** Lines in the messages of a WebSocket. */
@@ -234,116 +214,4 @@ function webSocket(send: (bytes: Uint8Array) => void): Codec {
       return Buffer.concat(messages);
     },
   };
-}
-
-/** `openRoom` in this process, with a clock and an alarm, on sockets that Bun's own are not. */
-class Embedded {
-  readonly #changes = new Watched();
-  readonly #sockets = new Set<NodeSocket>();
-  readonly #room;
-  stderr = "";
-  port = 0;
-
-  static async open(choices: Choices): Promise<Embedded> {
-    const embedded = new Embedded(choices);
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      embedded.#accept(socket);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    embedded.port = typeof address === "object" && address ? address.port : 0;
-    atEnd(() => {
-      server.close();
-      for (const socket of embedded.#sockets) socket.terminate();
-    });
-    return embedded;
-  }
-
-  private constructor(choices: Choices) {
-    let alarm: Timer | undefined;
-    let alarmAtMs = Infinity;
-    const now = () => performance.now();
-    this.#room = openRoom({
-      ...choices,
-      now,
-      wake: (delayMs) => {
-        if (now() + delayMs >= alarmAtMs) return;
-        clearTimeout(alarm);
-        alarmAtMs = now() + delayMs;
-        alarm = setTimeout(() => {
-          alarmAtMs = Infinity;
-          this.#room.flush();
-        }, delayMs);
-      },
-      onJoin: ({ name }) => this.#log(`joined ${name} (`),
-      onLeave: ({ name }, reason) => this.#log(`left ${name}: ${reason}`),
-    });
-  }
-
-  until<Value>(what: string, check: () => Value | undefined | false): Promise<Value> {
-    return this.#changes.until(what, check);
-  }
-
-  /** Returns 0 once everybody has gone. */
-  async stop(): Promise<number> {
-    this.#room.stop();
-    await this.until("all to go", () => this.#sockets.size === 0);
-    return 0;
-  }
-
-  #accept(socket: Socket): void {
-    const closed = () => {
-      this.#sockets.delete(accepted);
-      this.#changes.changed();
-    };
-    const accepted = new NodeSocket(socket, closed);
-    this.#sockets.add(accepted);
-    this.#room.join(accepted, `${socket.remoteAddress}:${socket.remotePort}`);
-  }
-
-  #log(event: string): void {
-    this.stderr += ` ${event}\n`;
-    this.#changes.changed();
-  }
-}
-
-/** A socket of node:net as one of the room, which offers it more once it has drained. */
-class NodeSocket implements RoomSocket {
-  data: Life = GONE;
-  readonly #socket: Socket;
-
-  constructor(socket: Socket, closed: () => void) {
-    this.#socket = socket;
-    socket.on("data", (bytes: Buffer) => this.data.received(bytes));
-    socket.on("drain", () => this.data.drained());
-    socket.on("end", () => this.data.ended());
-    socket.on("error", () => {}); // It is closed then.
-    socket.on("close", () => {
-      this.data.closed();
-      closed();
-    });
-  }
-
-  write(bytes: Uint8Array, offset: number, length: number): number {
-    if (this.#socket.destroyed) return -1;
-    let taken = 0;
-    while (taken < length && !this.#socket.writableNeedDrain) {
-      const piece = Math.min(length - taken, this.#socket.writableHighWaterMark);
-      // A copy, as the room writes over what counts as taken.
-      this.#socket.write(Buffer.from(bytes.subarray(offset + taken, offset + taken + piece)));
-      taken += piece;
-    }
-    return taken;
-  }
-
-  shutdown = () => void this.#socket.end();
-  end = () => void this.#socket.end();
-  pause = () => void this.#socket.pause();
-  resume = () => void this.#socket.resume();
-
-  terminate(): void {
-    this.#socket.resetAndDestroy();
-    this.data.closed();
-    this.data = GONE;
-  }
 }
