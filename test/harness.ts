@@ -36,13 +36,15 @@ export function endAfterEach(): void {
 /**
  * A test that runs beside the others of its file that do: for those that mostly wait. What it has
  * started ends with it.
+ *
+ * @param kind of test, as `testWith` has them
  */
-export function testBeside(name: string, run: () => Promise<unknown>): void {
+export function testBeside(name: string, run: () => Promise<unknown>, kind = test): void {
   const aside = () => {
     const started: Started = new Set();
     return beside.run(started, () => run().finally(() => endAll(started)));
   };
-  test.concurrent(name, async () => void (await aside()), 4 * LONGEST_MS);
+  kind.concurrent(name, async () => void (await aside()), 4 * LONGEST_MS);
 }
 
 async function endAll(started: Started): Promise<void> {

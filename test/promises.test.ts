@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { endAfterEach, Peer, ServerProgram, testBeside } from "./harness.ts";
-import { numberedLines, testLong } from "./harness/tools.ts";
+import { numberedLines, testLong, testWith } from "./harness/tools.ts";
 import { type Choices, type Way, WayIn, WAYS } from "./harness/ways.ts";
 
 endAfterEach();
@@ -22,16 +22,11 @@ function kept(
   reason: (way: Way) => string | undefined = () => undefined,
 ): void {
   for (const way of WAYS) {
-    const why = reason(way) ?? missing(way);
-    if (why === undefined)
-      testBeside(`${sentence}: ${way.name}`, () => run((choices) => WayIn.open(way, choices), way));
-    else test.skip(`${sentence}: ${way.name}, as ${why}`, () => {});
+    const why = reason(way);
+    const name = `${sentence}: ${way.name}${why === undefined ? "" : `, where ${why}`}`;
+    const kind = why === undefined ? testWith(...way.needs) : test.skip;
+    testBeside(name, () => run((choices) => WayIn.open(way, choices), way), kind as typeof test);
   }
-}
-
-function missing({ needs }: Way): string | undefined {
-  if (needs === undefined || process.env["CI"] || Bun.which(needs)) return undefined;
-  return `${needs} is not installed`;
 }
 
 /** A reader that keeps nothing, and compares all that comes with what is to come. */

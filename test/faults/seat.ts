@@ -1,14 +1,23 @@
 /** A peer that numbers what it says and keeps account of what it hears. */
 
-import type { ConnectionOptions } from "node:tls";
+import { Peer, type PeerOptions } from "../harness.ts";
 
-import { Peer } from "../harness.ts";
+/** Throws unless a condition holds. */
+export function demand(condition: boolean, complaint: string): void {
+  if (!condition) throw new Error(complaint);
+}
+
+let named = 0;
+/** A name of a speaker, never used twice, so that numbers of lines start anew. */
+export function newName(role: string): string {
+  return `${role}${named++}`;
+}
 
 /**
  * A room goes on at the pace of its slowest reader, and Linux makes one slow when sockets run short of
  * memory: with a receive window below the 64 KiB of a segment on loopback, it gets a segment each 0.7 s.
  */
-const HEARS_WITHIN_MS = 300_000;
+const HEARS_WITHIN_MS = 200_000;
 
 /** What was heard of each speaker: their lines are numbered from 0, so that a loss shows. */
 export class Ledger {
@@ -58,6 +67,14 @@ export function breakAll(port: number): void {
   for (const seat of present) if (seat.port === port) seat.break();
 }
 
+export interface SeatOptions {
+  /** Whether it closes when the room does; it does by default. */
+  polite?: boolean;
+  /** Whether others have spoken before. */
+  late?: boolean;
+  tls?: PeerOptions["tls"];
+}
+
 export class Seat {
   readonly heard: Ledger;
   /** How many lines it has said. */
@@ -83,25 +100,13 @@ export class Seat {
     void peer.closed(Infinity).then(() => present.delete(this));
   }
 
-  /**
-   * Connects to the room of a port.
-   *
-   * @param options whether it closes when the room does, and whether others have spoken before
-   */
-  static async join(
-    port: number,
-    name: string,
-    { polite = true, late = false, tls = undefined as ConnectionOptions | undefined } = {},
-  ): Promise<Seat> {
+  /** Connects to the room of a port. */
+  static async join(port: number, name: string, options: SeatOptions = {}): Promise<Seat> {
+    const { polite = true, late = false, tls } = options;
     const heard = new Ledger(late);
     const onBytes = (bytes: Buffer) => heard.enter(bytes.toString("latin1"));
-    return new Seat(
-      await Peer.connect(port, { onBytes, ...(tls && { tls }) }),
-      heard,
-      port,
-      name,
-      polite,
-    );
+    const peer = await Peer.connect(port, { onBytes, ...(tls && { tls }) });
+    return new Seat(peer, heard, port, name, polite);
   }
 
   /** Says so many lines of a size; returns how many went out whole. */
@@ -148,7 +153,12 @@ export class Seat {
 }
 
 /** Connects many at once. */
-export function joinAll(port: number, name: string, count: number, options = {}): Promise<Seat[]> {
+export function joinAll(
+  port: number,
+  name: string,
+  count: number,
+  options?: SeatOptions,
+): Promise<Seat[]> {
   return Promise.all(
     Array.from({ length: count }, (_, index) => Seat.join(port, `${name}-${index}`, options)),
   );

@@ -31,8 +31,8 @@ type Host = Pick<ServerProgram, "stderr" | "until" | "port" | "stop"> & {
 
 export interface Way {
   readonly name: string;
-  /** The program that a machine needs for it. */
-  readonly needs?: string;
+  /** The programs that a machine needs for it. */
+  readonly needs: readonly string[];
   /** Bytes that no line can have there, as they mean something else. */
   readonly reserved?: readonly number[];
   /** Why a client that ends its input receives nothing more, a reset is no reset, nobody counts clients. */
@@ -46,9 +46,10 @@ export interface Way {
 }
 
 export const WAYS: readonly Way[] = [
-  { name: "TCP", start: (choices) => program(choices) },
+  { name: "TCP", needs: [], start: (choices) => program(choices) },
   {
     name: "a Unix socket",
+    needs: [],
     noReset: "the system takes a process that ends for the end of its input",
     async start(choices) {
       const path = join(newFolder(), "room");
@@ -61,6 +62,7 @@ export const WAYS: readonly Way[] = [
   },
   {
     name: "TLS",
+    needs: [],
     start(choices) {
       const file = (name: "cert" | "key") => newFile(name, CERTIFICATE[name]);
       return program(choices, "--tls-cert", file("cert"), "--tls-key", file("key"));
@@ -69,6 +71,7 @@ export const WAYS: readonly Way[] = [
   },
   {
     name: "WebSocket",
+    needs: [],
     noHalfClose: "a WebSocket that is closed takes nothing more",
     start: (choices) => program(choices, "--web", "0"),
     async enter(host) {
@@ -78,11 +81,13 @@ export const WAYS: readonly Way[] = [
   },
   {
     name: "telnet",
+    needs: [],
     reserved: [0x0d, 0xff],
     start: (choices) => program(choices, "--telnet"),
   },
   {
     name: "a PROXY header",
+    needs: [],
     start: (choices) => program(choices, "--proxy-protocol", "127.0.0.1"),
     enter: async (_, number) => ({
       says: `PROXY TCP4 10.0.0.1 10.0.0.2 ${number} 8080\r\n`,
@@ -91,7 +96,7 @@ export const WAYS: readonly Way[] = [
   },
   {
     name: "two servers over Redis",
-    needs: "redis-server",
+    needs: ["redis-server"],
     async start(choices) {
       const redis = await RedisServer.start();
       atEnd(() => redis.end());
@@ -101,6 +106,7 @@ export const WAYS: readonly Way[] = [
   },
   {
     name: "a room embedded, on sockets of node:net",
+    needs: [],
     noSeats: "that is up to the program",
     start: async (choices) => [await embedRoom(choices)],
   },
