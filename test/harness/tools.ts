@@ -6,6 +6,8 @@ import { join } from "node:path";
 
 import { ROOT } from "../harness.ts";
 
+const LONG_MS = 600_000;
+
 const reported = new Set<string>();
 
 /**
@@ -21,8 +23,11 @@ export function testWith(...programs: string[]): typeof test {
   return test.skip as typeof test;
 }
 
-/** A test of minutes, or of a network: only where `LINECHAT_LONG` is set, as `.ci/run` does. */
-export const testLong = process.env["LINECHAT_LONG"] ? test : test.skip;
+/** A test that takes minutes: it runs only where `LINECHAT_LONG` is set, as `.ci/run` does. */
+export function testLong(name: string, run: () => Promise<unknown>): void {
+  if (process.env["LINECHAT_LONG"]) test(name, async () => void (await run()), LONG_MS);
+  else test.skip(`${name} (only with LINECHAT_LONG=1)`, () => {});
+}
 
 /** Numbered lines of a given size, LF included. */
 export function numberedLines(count: number, lineBytes: number, name = "n"): Buffer {
