@@ -71,14 +71,22 @@ export function newFile(name: string, content: string): string {
   return file;
 }
 
+/** The folder of programs that `bun run build` has made, to test these. */
+const DIST = process.env["LINECHAT_DIST"];
+
 /** `bun server.ts` with these arguments. */
 export function serverCommand(...words: string[]): string[] {
-  return [process.execPath, "server.ts", ...words];
+  return command("server", words);
 }
 
 /** `bun client.ts` with these arguments. */
 export function clientCommand(...words: string[]): string[] {
-  return [process.execPath, "client.ts", ...words];
+  return command("client", words);
+}
+
+function command(program: string, words: string[]): string[] {
+  const built = DIST === undefined ? undefined : join(DIST, `linechat-${program}`);
+  return built === undefined ? [process.execPath, `${program}.ts`, ...words] : [built, ...words];
 }
 
 /** A command with a limit on the files it may open. */
