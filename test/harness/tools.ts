@@ -1,7 +1,7 @@
 /** What tests need and not every machine has. */
 
 import { test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { ROOT } from "../harness.ts";
@@ -27,6 +27,17 @@ export function testWith(...programs: string[]): typeof test {
 export function testLong(name: string, run: () => Promise<unknown>): void {
   const kind = process.env["LINECHAT_LONG"] ? test : test.skip;
   kind(`${name} (with LINECHAT_LONG)`, async () => void (await run()), LONG_MS);
+}
+
+/** A port of 127.0.0.1 that nobody has taken yet. */
+export function freePort(): number {
+  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  return listener.port;
+}
+
+/** How many files a process has open. */
+export function openFiles(pid: number | "self"): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 /** Numbered lines of a given size, LF included. */
