@@ -1,6 +1,6 @@
 /** A server that goes through a fault, with members who must not notice. */
 
-import { limitFiles, newFile, serverCommand, ServerProgram } from "../harness.ts";
+import { newFile, ServerProgram } from "../harness.ts";
 import { CERTIFICATE } from "../simulation/certificate.ts";
 import type { Fault } from "./faults.ts";
 import { breakAll, demand, Seat } from "./seat.ts";
@@ -32,13 +32,10 @@ async function withMembers(
   fault: Fault,
   undergo: (room: ServerProgram, witness: Seat, speaker: Seat) => Promise<void>,
 ): Promise<void> {
-  const { args = [], filesMax, tls } = fault;
+  const { args = [], tls } = fault;
   const file = (name: "cert" | "key") => newFile(name, CERTIFICATE[name]);
   const secure = tls ? ["--tls-cert", file("cert"), "--tls-key", file("key")] : [];
-  const command = serverCommand("--host", "127.0.0.1", ...args, ...secure, "0");
-  await using room = await ServerProgram.run(
-    filesMax === undefined ? command : limitFiles(filesMax, command),
-  );
+  await using room = await ServerProgram.start(...args, ...secure);
   try {
     const witness = await Seat.join(room.port, "witness", tls ? { tls } : {});
     const speaker = await Seat.join(room.port, "speaker", tls ? { tls } : {});

@@ -25,8 +25,6 @@ export class Ledger {
   readonly #counts = new Map<string, number>();
   /** The start of a line whose end has not come. */
   #cut = "";
-  /** The server's own words. */
-  readonly words: string[] = [];
   /** The first line that was not the one to come. */
   fault: string | undefined;
   lines = 0;
@@ -46,7 +44,7 @@ export class Ledger {
   }
 
   #enterLine(line: string): void {
-    if (line.startsWith("* ")) return void this.words.push(line);
+    if (line.startsWith("* ")) return; // From the server.
     const [speaker = "", number, padding] = line.split(" ");
     const due = this.#counts.get(speaker) ?? (this.late ? Number(number) : 0);
     if (padding === undefined || !/^=*$/.test(padding) || Number(number) !== due)
@@ -68,8 +66,6 @@ export function breakAll(port: number): void {
 }
 
 export interface SeatOptions {
-  /** Whether it closes when the room does; it does by default. */
-  polite?: boolean;
   /** Whether others have spoken before. */
   late?: boolean;
   tls?: PeerOptions["tls"];
@@ -88,13 +84,12 @@ export class Seat {
     heard: Ledger,
     readonly port: number,
     readonly name: string,
-    polite: boolean,
   ) {
     this.#peer = peer;
     this.heard = heard;
     present.add(this);
     this.left = peer.endOfInput(Infinity).then((inOrder) => {
-      if (inOrder && polite) this.finish();
+      if (inOrder) this.finish();
       return inOrder ? "end of input" : "reset";
     });
     void peer.closed(Infinity).then(() => present.delete(this));
@@ -102,11 +97,11 @@ export class Seat {
 
   /** Connects to the room of a port. */
   static async join(port: number, name: string, options: SeatOptions = {}): Promise<Seat> {
-    const { polite = true, late = false, tls } = options;
+    const { late = false, tls } = options;
     const heard = new Ledger(late);
     const onBytes = (bytes: Buffer) => heard.enter(bytes.toString("latin1"));
     const peer = await Peer.connect(port, { onBytes, ...(tls && { tls }) });
-    return new Seat(peer, heard, port, name, polite);
+    return new Seat(peer, heard, port, name);
   }
 
   /** Says so many lines of a size; returns how many went out whole. */

@@ -1,6 +1,6 @@
 /** What disturbs the steady crowd: guests that come and go, and faults at random. */
 
-import { type Fault, FAULTS } from "../faults/faults.ts";
+import { FAULTS } from "../faults/faults.ts";
 import { stopAmid, undergo } from "../faults/ordeal.ts";
 import { demand, newName, Seat } from "../faults/seat.ts";
 import type { ServerProgram } from "../harness.ts";
@@ -84,7 +84,7 @@ export class Trouble {
 
   /** Fault after fault for the room with the steady crowd. */
   async #strikeTheRoom(random: Random): Promise<void> {
-    const possible = FAULTS.filter(fitsTheRoom);
+    const possible = FAULTS.filter(({ tls }) => !tls);
     while (!this.#over) {
       const fault = random.pick(possible);
       try {
@@ -110,9 +110,4 @@ export class Trouble {
       await Bun.sleep(random.below(ROOM_PAUSE_MS));
     }
   }
-}
-
-/** Whether a fault needs nothing that would keep the crowd out. */
-function fitsTheRoom({ args, filesMax, tls }: Fault): boolean {
-  return filesMax === undefined && !tls && !args?.includes("--max-clients");
 }
