@@ -1,10 +1,10 @@
 /** What tests need and not every machine has. */
 
 import { test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { ROOT } from "../harness.ts";
+import { ROOT, testBeside } from "../harness.ts";
 
 const LONG_MS = 600_000;
 
@@ -23,6 +23,11 @@ export function testWith(...programs: string[]): typeof test {
   return test.skip as typeof test;
 }
 
+/** `testBeside`, where all these programs are installed. */
+export function besideWith(...programs: string[]): typeof testBeside {
+  return (name, run) => testBeside(name, run, testWith(...programs));
+}
+
 /** A test that takes long: it runs only where `LINECHAT_LONG` is set, as `.ci/run` does. */
 export function testLong(name: string, run: () => Promise<unknown>): void {
   const kind = process.env["LINECHAT_LONG"] ? test : test.skip;
@@ -33,11 +38,6 @@ export function testLong(name: string, run: () => Promise<unknown>): void {
 export function freePort(): number {
   using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   return listener.port;
-}
-
-/** How many files a process has open. */
-export function openFiles(pid: number | "self"): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 /** Numbered lines of a given size, LF included. */
