@@ -173,7 +173,7 @@ describe("4, bounded memory:", () => {
     },
   );
 
-  for (const way of WAYS.filter(({ noSeats }) => noSeats === undefined))
+  for (const way of WAYS.filter(({ name }) => /TCP|TLS|WebSocket|Redis/.test(name)))
     testLong(
       `a GiB past a reader that has stopped takes less than 200 MB: ${way.name}`,
       async () => {

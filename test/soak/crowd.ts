@@ -6,10 +6,10 @@ import type { Random } from "../simulation/random.ts";
 import { Transcript, type TranscriptReceiver } from "./transcript.ts";
 
 /** Talkers wait for the others when so much of theirs is on its way. */
-const LINES_MAX = 1000;
+const LINES_MAX = 2000;
 const LAG_BYTES_MAX = 1 << 20;
 /** A talker says so many lines of one length in one write. */
-const WRITE_LINES_MAX = 50;
+const WRITE_LINES_MAX = 200;
 const PADDING_BYTES_MAX = 60;
 /** For so long at most a listener does not read; far less than the room's patience. */
 const DAWDLE_MS = 1_500;
