@@ -48,27 +48,6 @@ for (const [over, ways] of [
       expect(taken, "lib/room/cursor.ts takes -1 for a reset").toBe(-1);
     });
 
-test("end over TLS closes only once the peer has ended too; what it says meanwhile still comes", async () => {
-  const events: string[] = [];
-  const [heard, closed, eof] = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
-  const { server, client } = await pair(
-    {
-      data: () => heard?.resolve(void events.push("data")),
-      close: () => closed?.resolve(void events.push("close")),
-    },
-    { end: () => eof?.resolve() },
-    "TLS",
-  );
-  server.end();
-  await eof?.promise;
-  client.write("still talking");
-  await heard?.promise;
-  expect(events, "lib/room/socket.ts terminates whoever does not end").toEqual(["data"]);
-  client.shutdown();
-  await closed?.promise;
-  expect(events).toEqual(["data", "close"]);
-});
-
 test("after one's own shutdown the peer's FIN comes as close, with no end", async () => {
   const events: string[] = [];
   const closed = Promise.withResolvers<void>();
