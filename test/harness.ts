@@ -36,13 +36,15 @@ export function endAfterEach(): void {
 /**
  * A test that runs beside the others of its file that do: for those that mostly wait. What it has
  * started ends with it.
+ *
+ * @param kind of test, as `testWith` has them
  */
-export function testBeside(name: string, run: () => Promise<unknown>): void {
+export function testBeside(name: string, run: () => Promise<unknown>, kind = test): void {
   const aside = () => {
     const started: Started = new Set();
     return beside.run(started, () => run().finally(() => endAll(started)));
   };
-  test.concurrent(name, async () => void (await aside()), 4 * LONGEST_MS);
+  kind.concurrent(name, async () => void (await aside()), 4 * LONGEST_MS);
 }
 
 async function endAll(started: Started): Promise<void> {
@@ -69,14 +71,22 @@ export function newFile(name: string, content: string): string {
   return file;
 }
 
+/** The folder of programs that `bun run build` has made, to test these. */
+const DIST = process.env["LINECHAT_DIST"];
+
 /** `bun server.ts` with these arguments. */
 export function serverCommand(...words: string[]): string[] {
-  return [process.execPath, "server.ts", ...words];
+  return command("server", words);
 }
 
 /** `bun client.ts` with these arguments. */
 export function clientCommand(...words: string[]): string[] {
-  return [process.execPath, "client.ts", ...words];
+  return command("client", words);
+}
+
+function command(program: string, words: string[]): string[] {
+  const built = DIST === undefined ? undefined : join(DIST, `linechat-${program}`);
+  return built === undefined ? [process.execPath, `${program}.ts`, ...words] : [built, ...words];
 }
 
 /** A command with a limit on the files it may open. */
@@ -284,6 +294,16 @@ export interface PeerOptions {
   says?: string;
   /** Gets what arrives, as it arrives, instead of `heard`. */
   onBytes?: (bytes: Buffer) => void;
+  /** What it sends and receives is wrapped in; it can send something of its own. */
+  codec?: (send: (bytes: Uint8Array) => void) => Codec;
+}
+
+/** What stands between the bytes of a connection and what a peer says and hears. */
+export interface Codec {
+  encode(bytes: Uint8Array): Uint8Array;
+  decode(bytes: Buffer): Buffer;
+  /** What says that nothing more comes, where there is no half-close. */
+  ending: Uint8Array;
 }
 
 /** A client that the test drives, over plain TCP or TLS. */
@@ -297,6 +317,7 @@ export class Peer {
   heardBytes = 0;
   #ended: "in order" | "by a reset" | undefined;
   #closed: "end" | "error" | undefined;
+  readonly #codec: Codec | undefined;
 
   static connect(port: number, options: PeerOptions = {}): Promise<Peer> {
     const { from, tls, unix } = options;
@@ -313,12 +334,13 @@ export class Peer {
   constructor(socket: Socket, options: PeerOptions = {}) {
     this.#socket = socket;
     this.#options = options;
+    this.#codec = options.codec?.((bytes) => void socket.write(bytes));
     this.name = `${socket.localAddress}:${socket.localPort}`;
     const started = startedHere();
     started.add(this);
     if (options.stopped) socket.pause();
     else this.#read();
-    if (options.says) this.say(options.says);
+    if (options.says) this.write(options.says);
     let failed = false;
     socket.on("error", () => (failed = true));
     socket.on("end", () => {
@@ -344,12 +366,24 @@ export class Peer {
   }
 
   say(what: string | Uint8Array): void {
-    this.#socket.write(what);
+    this.write(this.encode(what));
   }
 
   /** Says and waits until the system has taken all of it; returns false once that is hopeless. */
   sayAll(what: string | Uint8Array): Promise<boolean> {
-    return new Promise((resolve) => this.#socket.write(what, (error) => resolve(!error)));
+    const bytes = this.encode(what);
+    return new Promise((resolve) => this.#socket.write(bytes, (error) => resolve(!error)));
+  }
+
+  /** The bytes that say something. */
+  encode(what: string | Uint8Array): Uint8Array {
+    const bytes = Buffer.from(what);
+    return this.#codec?.encode(bytes) ?? bytes;
+  }
+
+  /** Sends bytes as they are. */
+  write(bytes: string | Uint8Array): void {
+    this.#socket.write(bytes);
   }
 
   /** Says it over and over, until the connection is gone. */
@@ -359,7 +393,8 @@ export class Peer {
 
   /** Half-closes. */
   endInput(): void {
-    this.#socket.end();
+    if (this.#codec) this.write(this.#codec.ending);
+    else this.#socket.end();
   }
 
   reset(): void {
@@ -432,7 +467,8 @@ export class Peer {
   #read(): void {
     const keep = (bytes: Buffer) => void this.#heard.push(bytes);
     const take = this.#options.onBytes ?? (this.#options.countOnly ? () => {} : keep);
-    this.#socket.on("data", (bytes: Buffer) => {
+    this.#socket.on("data", (received: Buffer) => {
+      const bytes = this.#codec?.decode(received) ?? received;
       this.heardBytes += bytes.length;
       take(bytes);
       this.#changes.changed();

@@ -1,6 +1,6 @@
 /** Programs that nobody here wrote, in a room together with client.ts. */
 
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 
 import {
   clientCommand,
@@ -9,12 +9,13 @@ import {
   Program,
   ServerProgram,
   startClient,
+  testBeside,
 } from "./harness.ts";
 import { testWith } from "./harness/tools.ts";
 import { endTerminals, Tmux } from "./terminal/tmux.ts";
 
 endAfterEach();
-afterEach(endTerminals);
+afterAll(endTerminals);
 
 /** How each joins a room. */
 const PEERS: Record<string, (port: number) => string[]> = {
@@ -29,12 +30,7 @@ const PEERS: Record<string, (port: number) => string[]> = {
   linechat: (port) => clientCommand("127.0.0.1", `${port}`),
 };
 
-testWith(
-  "nc",
-  "ncat",
-  "telnet",
-  "bash",
-)(
+testBeside(
   "nc, ncat, telnet, bash and linechat hear each other, line by line, and never themselves",
   async () => {
     const server = await ServerProgram.start();
@@ -54,49 +50,50 @@ testWith(
       expect(program.stdout).not.toMatch(said(name));
     }
   },
+  testWith("nc", "ncat", "telnet", "bash"),
 );
 
 for (const [name, command] of Object.entries(PEERS)) {
   if (name === "telnet") continue; // It drops what it has not read when its input ends.
-  const peerTest = name === "linechat" ? test : testWith(name);
-  peerTest(`${name} leaves at the end of its input, its last line relayed`, async () => {
-    const server = await ServerProgram.start();
-    const listener = await server.join();
-    const program = new Program(command(server.port));
-    await server.members(2);
-    program.say("first\nlast\n");
-    program.endInput();
-    await listener.hears("first\nlast\n");
-    await server.members(1);
-    await program.exited;
-  });
+  testBeside(
+    `${name} leaves at the end of its input, its last line relayed`,
+    async () => {
+      const server = await ServerProgram.start();
+      const listener = await server.join();
+      const program = new Program(command(server.port));
+      await server.members(2);
+      program.say("first\nlast\n");
+      program.endInput();
+      await listener.hears("first\nlast\n");
+      await server.members(1);
+      await program.exited;
+    },
+    name === "linechat" ? test : testWith(name),
+  );
 }
 
-testWith("nc")("printf | nc -N: one shot, no line end, and the others hear it", async () => {
-  const server = await ServerProgram.start();
-  const client = startClient(server.port);
-  await server.members(1);
-  const shot = new Program(["sh", "-c", `printf 'hi\\nthere' | nc -N 127.0.0.1 ${server.port}`]);
-  await client.printed("hi\nthere\n");
-  expect(await shot.exited).toBe(0);
-});
+testBeside(
+  "printf | nc -N: one shot, no line end, and the others hear it",
+  async () => {
+    const server = await ServerProgram.start();
+    const client = startClient(server.port);
+    await server.members(1);
+    const shot = new Program(["sh", "-c", `printf 'hi\\nthere' | nc -N 127.0.0.1 ${server.port}`]);
+    await client.printed("hi\nthere\n");
+    expect(await shot.exited).toBe(0);
+  },
+  testWith("nc"),
+);
 
-describe("in a room for people, with --names and --telnet,", () => {
-  const startRoom = () => ServerProgram.start("--names", "--telnet");
-
-  testWith(
-    "nc",
-    "ncat",
-    "telnet",
-  )("nc, ncat, telnet and client.ts say who they are, and talk", async () => {
-    const server = await startRoom();
+testBeside(
+  "in a room with --names and --telnet, nc, ncat, telnet and client.ts say who they are, and talk",
+  async () => {
+    const server = await ServerProgram.start("--names", "--telnet");
     const peers = ["nc", "ncat", "telnet", "linechat"];
     const members = peers.map((name) => {
       const command = PEERS[name]?.(server.port) ?? [];
-      return {
-        name,
-        program: new Program(name === "linechat" ? [...command, "--name", name] : command),
-      };
+      if (name === "linechat") command.push("--name", name);
+      return { name, program: new Program(command) };
     });
     for (const { program } of members) await program.printed("* say your name first");
     for (const { name, program } of members) if (name !== "linechat") program.say(`${name}\n`);
@@ -111,40 +108,33 @@ describe("in a room for people, with --names and --telnet,", () => {
       const others = peers.filter((other) => other !== name);
       expect([name, heard]).toEqual([name, others.map((other) => `${other}: hello`)]);
     }
-  });
+  },
+  testWith("nc", "ncat", "telnet"),
+);
 
-  testWith("telnet", "tmux")(
-    "telnet on a terminal shows what is said, also after Ctrl-C",
-    async () => {
-      const server = await startRoom();
-      const bob = await Peer.connect(server.port, { says: "bob\n" });
-      await server.logged(" joined bob ");
-      const terminal = await Tmux.start({
-        command: `telnet 127.0.0.1 ${server.port}`,
-        columns: 70,
-      });
-      await terminal.shows("* say your name first (here: bob)");
-      await terminal.type("alice");
-      await terminal.press("Enter");
-      await terminal.type("hello");
-      await terminal.press("Enter");
-      await bob.hears("alice: hello\n");
-      await terminal.press("C-c");
-      await terminal.type("after Ctrl-C");
-      await terminal.press("Enter");
-      await bob.hears("alice: after Ctrl-C\n");
-      bob.say("can you hear me?\n");
-      await terminal.shows("bob: can you hear me?");
-      // Character by character, as soon as telnet is asked to be.
-      await terminal.press("C-]");
-      await terminal.type("mode character");
-      await terminal.press("Enter");
-      await terminal.type("one by one");
-      await terminal.press("Enter");
-      await bob.hears("alice: one by one\n");
-      expect(bob.text).toBe(
-        "* say your name first\nalice: hello\nalice: after Ctrl-C\nalice: one by one\n",
-      );
-    },
-  );
-});
+testBeside(
+  "telnet on a terminal shows what is said, also after Ctrl-C",
+  async () => {
+    const server = await ServerProgram.start("--names", "--telnet");
+    const bob = await Peer.connect(server.port, { says: "bob\n" });
+    await server.logged(" joined bob ");
+    const command = `telnet 127.0.0.1 ${server.port}`;
+    const terminal = await Tmux.start({ command, columns: 70 });
+    await terminal.shows("* say your name first (here: bob)");
+    await terminal.enter("alice", "hello");
+    await bob.hears("alice: hello\n");
+    await terminal.press("C-c");
+    await terminal.enter("after Ctrl-C");
+    await bob.hears("alice: after Ctrl-C\n");
+    bob.say("can you hear me?\n");
+    await terminal.shows("bob: can you hear me?");
+    // Character by character, as soon as telnet is asked to be.
+    await terminal.press("C-]");
+    await terminal.enter("mode character", "one by one");
+    await bob.hears("alice: one by one\n");
+    expect(bob.text).toBe(
+      "* say your name first\nalice: hello\nalice: after Ctrl-C\nalice: one by one\n",
+    );
+  },
+  testWith("telnet", "tmux"),
+);

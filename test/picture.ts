@@ -46,12 +46,12 @@ async function converse(): Promise<string> {
   await server.members(2);
   const mallory = await server.join();
 
-  await say(alice, "hello, is anybody here?");
+  await alice.enter("hello, is anybody here?");
   await bob.shows("anybody here?");
-  await say(bob, "yes: on the train, with a slow line");
+  await bob.enter("yes: on the train, with a slow line");
   await alice.shows("slow line");
   await bob.type("and I can go on typ");
-  await say(alice, "then I talk and you type :-)");
+  await alice.enter("then I talk and you type :-)");
   await bob.shows("you type");
   mallory.say("backup: done, 3.1 GB in 42 s\n");
   mallory.say("mallory: \x1b[2J\x1b]0;owned\x07 did that hurt?\n");
@@ -79,15 +79,15 @@ async function meet(): Promise<string> {
   const [carol, dave] = [await openShell(size), await openShell(size)];
   await enter(carol, server, "carol");
   await carol.shows("end of history");
-  await say(carol, "hi! Saturday for me, please");
+  await carol.enter("hi! Saturday for me, please");
   await alice.hears("carol: hi!");
-  await say(dave, `nc 127.0.0.1 ${server.port}`);
+  await dave.enter(`nc 127.0.0.1 ${server.port}`);
   await dave.shows("say your name first");
-  await say(dave, "dave");
+  await dave.enter("dave");
   await dave.shows("end of history");
   await carol.shows("dave joined");
   await dave.shows("end of history");
-  await say(dave, "alice: dave may have mine as well");
+  await dave.enter("alice: dave may have mine as well");
   await carol.shows("mine as well");
   alice.say("nice try, dave\n");
   await carol.shows("nice try");
@@ -115,18 +115,12 @@ async function openShell(size: Size): Promise<Tmux> {
     ...size,
   });
   await terminal.shows("$");
-  await terminal.type(`bun() { "${process.execPath}" "$@"; }; clear`);
-  await terminal.press("Enter");
+  await terminal.enter(`bun() { "${process.execPath}" "$@"; }; clear`);
   await terminal.becomes("$");
   return terminal;
 }
 
 async function enter(terminal: Tmux, server: ServerProgram, name: string): Promise<void> {
-  await say(terminal, `bun client.ts --name ${name} 127.0.0.1 ${server.port}`);
+  await terminal.enter(`bun client.ts --name ${name} 127.0.0.1 ${server.port}`);
   await terminal.shows(new RegExp(`^${name}:$`, "m"));
-}
-
-async function say(terminal: Tmux, line: string): Promise<void> {
-  await terminal.type(line);
-  await terminal.press("Enter");
 }

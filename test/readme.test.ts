@@ -4,8 +4,18 @@ import { expect, test } from "bun:test";
 import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { endAfterEach, newFolder, ROOT, runToEnd, ServerProgram } from "./harness.ts";
+import {
+  endAfterEach,
+  newFile,
+  newFolder,
+  ROOT,
+  runToEnd,
+  ServerProgram,
+  testBeside,
+} from "./harness.ts";
+import { type Block, blocksOf, runBlock } from "./harness/blocks.ts";
 import { installTypes, testWith } from "./harness/tools.ts";
+import { CERTIFICATE } from "./simulation/certificate.ts";
 
 endAfterEach();
 
@@ -58,15 +68,74 @@ test("lib/README.md has each folder of lib/", () => {
   expect(linksOf(read("lib/README.md"))).toEqual(expect.arrayContaining(folders));
 });
 
-test("an extra is added as lib/README.md says", async () => {
-  const [, file = "", entry = ""] =
-    /```ts\n([^]*?)```\n[^]*?```ts\n([^]*?)```/.exec(read("lib/README.md")) ?? [];
+interface Rule {
+  /** What is in the blocks that it is for. */
+  readonly has: RegExp;
+  /** What is done with them; none if that is done elsewhere. */
+  readonly how: string;
+  readonly check?: (block: Block) => Promise<void>;
+  readonly needs?: readonly string[];
+}
+
+/** How blocks are checked; the first rule that fits is that of a block. Others only show text. */
+const RULES: readonly Rule[] = [
+  { has: /^sh\nnpx /, how: "is run word for word by .ci/run, in a fresh copy without Bun" },
+  {
+    has: /^sh\n[^]*redis:/,
+    how: "runs as it stands",
+    check: runBlock,
+    needs: ["redis-server", "nc"],
+  },
+  { has: /^sh\n/, how: "runs as it stands", check: runBlock, needs: ["nc", "openssl"] },
+  { has: /^ts\n[^]*part\.ts"/, how: "is a file that is added", check: addAnExtra },
+  { has: /^ts\n {2}\w+: entry\(/, how: "is an entry that is added with that file" },
+  { has: /^ts\n/, how: "runs and prints what is shown", check: printsWhatIsShown },
+  { has: /^ini\n\[Unit\]/, how: "is a safe unit", check: isSafeUnit, needs: ["systemd-analyze"] },
+  { has: /^nginx\n/, how: "is taken by nginx", check: isTakenByNginx, needs: ["nginx"] },
+  { has: /\nfrontend /, how: "is taken by haproxy", check: isTakenByHaproxy, needs: ["haproxy"] },
+];
+
+for (const file of READMES.filter((file) => !file.startsWith("test/")))
+  for (const block of blocksOf(file, read(file))) {
+    const { language, text } = block;
+    const rule = RULES.find(({ has }) => has.test(`${language}\n${text}`));
+    const name = `${file}, "${text.slice(0, text.indexOf("\n")).trim()}"`;
+    if (rule?.check)
+      testBeside(
+        `${name} ${rule.how}`,
+        async () => rule.check?.(block),
+        testWith(...(rule.needs ?? [])),
+      );
+    else if (rule) test.skip(`${name} ${rule.how}`, () => {});
+    else if (language !== "")
+      test(`${name} is of no language that is checked`, () => expect.unreachable());
+  }
+
+test("each rule for blocks is for some", () => {
+  const blocks = READMES.flatMap((file) => blocksOf(file, read(file)));
+  const unused = RULES.filter(
+    ({ has }) => !blocks.some(({ language, text }) => has.test(`${language}\n${text}`)),
+  );
+  expect(unused.map(({ how }) => how)).toEqual([]);
+});
+
+/** Its program, and then the block after it, which is what that prints. */
+async function printsWhatIsShown({ file, text }: Block): Promise<void> {
+  const blocks = blocksOf(file, read(file));
+  const shown = blocks[blocks.findIndex((one) => one.text === text) + 1];
+  const { code, stdout, stderr } = await runToEnd([process.execPath, "-e", text]);
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: shown?.text ?? "", stderr: "" });
+}
+
+async function addAnExtra({ file, text }: Block): Promise<void> {
+  const blocks = blocksOf(file, read(file));
+  const entry = blocks[blocks.findIndex((one) => one.text === text) + 1]?.text ?? "";
   installTypes();
   const copy = newFolder();
   for (const name of ["server.ts", "client.ts", "lib", "package.json", "tsconfig.json"])
     cpSync(join(ROOT, name), join(copy, name), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  writeFileSync(join(copy, "lib/extras/box.ts"), file);
+  writeFileSync(join(copy, "lib/extras/box.ts"), text);
   const registry = read("lib/server/extras.ts");
   const extended = registry.replace("export const EXTRAS = {\n", (begin) => begin + entry);
   writeFileSync(join(copy, "lib/server/extras.ts"), extended);
@@ -80,24 +149,28 @@ test("an extra is added as lib/README.md says", async () => {
   await bob.hears("more tea\n");
   await ann.hears("* thank you\n");
   await server.logged(/left \S+: thank you/);
-}, 20_000);
+}
 
-testWith("systemd-analyze")("systemd takes the unit in service.md, and rates it safe", async () => {
-  const [, unit = ""] = /```ini\n([^]*?)```/.exec(read("lib/server/service.md")) ?? [];
-  const file = join(newFolder(), "linechat.service");
+async function isSafeUnit({ text }: Block): Promise<void> {
   // The program is where the text has it installed, and not here.
-  writeFileSync(file, unit.replace(/(?<=^ExecStart=)\S+/m, "/bin/true"));
+  const file = newFile("linechat.service", text.replace(/(?<=^ExecStart=)\S+/m, "/bin/true"));
   const nothing = { code: 0, stdout: "", stderr: "" };
   expect(await runToEnd(["systemd-analyze", "verify", "--man=no", file])).toEqual(nothing);
   const rate = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15"];
   const rated = await runToEnd([...rate, file]);
   expect(rated.stdout).toMatch(/Overall exposure level for linechat\.service: 1\.\d OK/);
   expect(rated.code).toBe(0);
-});
+}
 
-test("the example of embedding in README.md runs as printed", async () => {
-  const [, code = ""] = /## As a library[^]*?```ts\n([^]*?)```/.exec(read("README.md")) ?? [];
-  const [, stdout = ""] = /It prints:\n\n```\n([^]*?)```/.exec(read("README.md")) ?? [];
-  expect(stdout).not.toBe("");
-  expect(await runToEnd([process.execPath, "-e", code])).toEqual({ code: 0, stdout, stderr: "" });
-});
+async function isTakenByNginx({ text }: Block): Promise<void> {
+  const [cert, key] = [newFile("cert", CERTIFICATE.cert), newFile("key", CERTIFICATE.key)];
+  const here = text.replace(/(?<=ssl_certificate )[^;]+/, cert).replace(/(?<=_key )[^;]+/, key);
+  const file = newFile("nginx.conf", `pid ${newFolder()}/pid; events {} http {\n${here}}\n`);
+  const { code, stderr } = await runToEnd(["nginx", "-t", "-c", file]);
+  expect([code, stderr]).toEqual([0, expect.stringContaining("test is successful")]);
+}
+
+async function isTakenByHaproxy({ text }: Block): Promise<void> {
+  const { code, stderr } = await runToEnd(["haproxy", "-c", "-f", newFile("haproxy.cfg", text)]);
+  expect([code, stderr]).toEqual([0, ""]);
+}

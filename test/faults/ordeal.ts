@@ -1,68 +1,55 @@
 /** A server that goes through a fault, with members who must not notice. */
 
-import { limitFiles, serverCommand, ServerProgram } from "../harness.ts";
-import { demand, type Fault } from "./faults.ts";
-import { breakAll, Seat } from "./seat.ts";
-import { tlsArgs } from "./strangers.ts";
+import { newFile, ServerProgram } from "../harness.ts";
+import { CERTIFICATE } from "../simulation/certificate.ts";
+import type { Fault } from "./faults.ts";
+import { breakAll, demand, Seat } from "./seat.ts";
 
 /** How many lines are said while the fault is under way. */
 const LINES = 500;
 
 /** Members talk before, during and after the fault; then the server stops. Throws unless all is well. */
-export async function undergo(fault: Fault): Promise<void> {
-  await using room = await start(fault);
+export function undergo(fault: Fault): Promise<void> {
+  return withMembers(fault, async (room, witness, speaker) => {
+    const end = await fault.unleash(room, witness);
+    await witness.hears(speaker.name, await speaker.say(LINES));
+    await end();
+    await witness.hears(speaker.name, await speaker.say(LINES));
+    speaker.finish();
+    demand((await speaker.left) === "end of input", "a member that half-closed was reset");
+  });
+}
+
+/** The server gets SIGTERM while the fault is under way. Throws unless it ends cleanly. */
+export function stopAmid(fault: Fault): Promise<void> {
+  return withMembers(fault, async (room, witness, speaker) => {
+    await fault.unleash(room, witness);
+    void speaker.say(LINES);
+  });
+}
+
+async function withMembers(
+  fault: Fault,
+  undergo: (room: ServerProgram, witness: Seat, speaker: Seat) => Promise<void>,
+): Promise<void> {
+  const { args = [], tls } = fault;
+  const file = (name: "cert" | "key") => newFile(name, CERTIFICATE[name]);
+  const secure = tls ? ["--tls-cert", file("cert"), "--tls-key", file("key")] : [];
+  await using room = await ServerProgram.start(...args, ...secure);
   try {
-    await sitThrough(fault, room);
+    const witness = await Seat.join(room.port, "witness", tls ? { tls } : {});
+    const speaker = await Seat.join(room.port, "speaker", tls ? { tls } : {});
+    await witness.hears(speaker.name, await speaker.say(1));
+    await undergo(room, witness, speaker);
+    const exitCode = await room.stop();
+    demand(exitCode === 0, `it ended with exit code ${exitCode}`);
+    demand((await witness.left) === "end of input", "a member was reset");
+    demand(witness.heard.fault === undefined, `${witness.heard.fault}`);
+    demand(room.count(/error/) === 0, "there is an error in its log");
   } catch (cause) {
     const last = room.journal.slice(-3).join("\n");
     throw new Error(`while ${fault.name}: ${cause}\n${last}`, { cause });
   } finally {
     breakAll(room.port);
   }
-}
-
-async function sitThrough(fault: Fault, room: ServerProgram): Promise<void> {
-  const [witness, speaker] = await seatMembers(room, fault);
-  const end = await fault.unleash(room, witness);
-  await witness.hears(speaker.name, await speaker.say(LINES));
-  await end();
-  await witness.hears(speaker.name, await speaker.say(LINES));
-  speaker.finish();
-  demand((await speaker.left) === "end of input", "a member that half-closed was reset");
-  await checkStop(room, witness);
-}
-
-/** The server gets SIGTERM while the fault is under way. Throws unless it ends cleanly. */
-export async function stopAmid(fault: Fault): Promise<void> {
-  await using room = await start(fault);
-  const [witness, speaker] = await seatMembers(room, fault);
-  await fault.unleash(room, witness);
-  void speaker.say(LINES);
-  await checkStop(room, witness);
-}
-
-function start({ options: { args = [], filesMax, tls } = {} }: Fault): Promise<ServerProgram> {
-  const command = serverCommand("--host", "127.0.0.1", ...args, ...(tls ? tlsArgs() : []), "0");
-  return ServerProgram.run(filesMax === undefined ? command : limitFiles(filesMax, command));
-}
-
-async function seatMembers(
-  room: ServerProgram,
-  { options }: Fault,
-): Promise<[witness: Seat, speaker: Seat]> {
-  const how = options?.tls ? { tls: options.tls } : {};
-  const witness = await Seat.join(room.port, "witness", how);
-  const speaker = await Seat.join(room.port, "speaker", how);
-  await witness.hears(speaker.name, await speaker.say(1));
-  return [witness, speaker];
-}
-
-async function checkStop(room: ServerProgram, witness: Seat): Promise<void> {
-  const exitCode = await room.stop();
-  const ending = await witness.left;
-  breakAll(room.port);
-  demand(exitCode === 0, `it ended with exit code ${exitCode}: ${room.journal.at(-1)}`);
-  demand(ending === "end of input", "a member was reset");
-  demand(witness.heard.fault === undefined, `${witness.heard.fault}`);
-  demand(room.count(/error/) === 0, `${room.journal.find((line) => line.includes("error"))}`);
 }

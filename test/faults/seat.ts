@@ -1,14 +1,23 @@
 /** A peer that numbers what it says and keeps account of what it hears. */
 
-import type { ConnectionOptions } from "node:tls";
+import { Peer, type PeerOptions } from "../harness.ts";
 
-import { Peer } from "../harness.ts";
+/** Throws unless a condition holds. */
+export function demand(condition: boolean, complaint: string): void {
+  if (!condition) throw new Error(complaint);
+}
+
+let named = 0;
+/** A name of a speaker, never used twice, so that numbers of lines start anew. */
+export function newName(role: string): string {
+  return `${role}${named++}`;
+}
 
 /**
  * A room goes on at the pace of its slowest reader, and Linux makes one slow when sockets run short of
  * memory: with a receive window below the 64 KiB of a segment on loopback, it gets a segment each 0.7 s.
  */
-const HEARS_WITHIN_MS = 300_000;
+const HEARS_WITHIN_MS = 200_000;
 
 /** What was heard of each speaker: their lines are numbered from 0, so that a loss shows. */
 export class Ledger {
@@ -16,8 +25,6 @@ export class Ledger {
   readonly #counts = new Map<string, number>();
   /** The start of a line whose end has not come. */
   #cut = "";
-  /** The server's own words. */
-  readonly words: string[] = [];
   /** The first line that was not the one to come. */
   fault: string | undefined;
   lines = 0;
@@ -37,7 +44,7 @@ export class Ledger {
   }
 
   #enterLine(line: string): void {
-    if (line.startsWith("* ")) return void this.words.push(line);
+    if (line.startsWith("* ")) return; // From the server.
     const [speaker = "", number, padding] = line.split(" ");
     const due = this.#counts.get(speaker) ?? (this.late ? Number(number) : 0);
     if (padding === undefined || !/^=*$/.test(padding) || Number(number) !== due)
@@ -58,6 +65,12 @@ export function breakAll(port: number): void {
   for (const seat of present) if (seat.port === port) seat.break();
 }
 
+export interface SeatOptions {
+  /** Whether others have spoken before. */
+  late?: boolean;
+  tls?: PeerOptions["tls"];
+}
+
 export class Seat {
   readonly heard: Ledger;
   /** How many lines it has said. */
@@ -71,37 +84,24 @@ export class Seat {
     heard: Ledger,
     readonly port: number,
     readonly name: string,
-    polite: boolean,
   ) {
     this.#peer = peer;
     this.heard = heard;
     present.add(this);
     this.left = peer.endOfInput(Infinity).then((inOrder) => {
-      if (inOrder && polite) this.finish();
+      if (inOrder) this.finish();
       return inOrder ? "end of input" : "reset";
     });
     void peer.closed(Infinity).then(() => present.delete(this));
   }
 
-  /**
-   * Connects to the room of a port.
-   *
-   * @param options whether it closes when the room does, and whether others have spoken before
-   */
-  static async join(
-    port: number,
-    name: string,
-    { polite = true, late = false, tls = undefined as ConnectionOptions | undefined } = {},
-  ): Promise<Seat> {
+  /** Connects to the room of a port. */
+  static async join(port: number, name: string, options: SeatOptions = {}): Promise<Seat> {
+    const { late = false, tls } = options;
     const heard = new Ledger(late);
     const onBytes = (bytes: Buffer) => heard.enter(bytes.toString("latin1"));
-    return new Seat(
-      await Peer.connect(port, { onBytes, ...(tls && { tls }) }),
-      heard,
-      port,
-      name,
-      polite,
-    );
+    const peer = await Peer.connect(port, { onBytes, ...(tls && { tls }) });
+    return new Seat(peer, heard, port, name);
   }
 
   /** Says so many lines of a size; returns how many went out whole. */
@@ -148,7 +148,12 @@ export class Seat {
 }
 
 /** Connects many at once. */
-export function joinAll(port: number, name: string, count: number, options = {}): Promise<Seat[]> {
+export function joinAll(
+  port: number,
+  name: string,
+  count: number,
+  options?: SeatOptions,
+): Promise<Seat[]> {
   return Promise.all(
     Array.from({ length: count }, (_, index) => Seat.join(port, `${name}-${index}`, options)),
   );

@@ -4,9 +4,9 @@
  */
 
 import { clientCommand, Program, runToEnd } from "../harness.ts";
-import { demand, type Fault, newName } from "./faults.ts";
+import type { Fault } from "./faults.ts";
 import { stopAmid, undergo } from "./ordeal.ts";
-import { Seat } from "./seat.ts";
+import { demand, newName, Seat } from "./seat.ts";
 
 const HERE = "10.99.0.1";
 const THERE = "10.99.0.2";
@@ -57,7 +57,7 @@ const FLOOD_BYTES = 1000 * FLOOD_LINES;
 
 const machineVanishes: Fault = {
   name: "the machine of three clients vanishes",
-  options: { args: ["--host", "0.0.0.0"] },
+  args: ["--host", "0.0.0.0"],
   async unleash(room, witness) {
     const machine = await Machine.start();
     const start = () => machine.run(clientCommand(HERE, `${room.port}`));

@@ -2,6 +2,8 @@
 
 import { connect, createServer, type Socket } from "node:net";
 
+import { listenSomewhere } from "./host.ts";
+
 /** Both ends of a connection there: towards the client, and towards the server. */
 export interface Wire {
   readonly near: Socket;
@@ -22,12 +24,9 @@ export async function openBetween(to: number) {
     near.pipe(far).pipe(near);
     wires.push({ near, far });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
   const close = () => {
     for (const { near, far } of wires) for (const socket of [near, far]) socket.destroy();
     server.close();
   };
-  return { port: address.port, wires, close };
+  return { port: await listenSomewhere(server), wires, close };
 }

@@ -1,6 +1,6 @@
 /** A server of which the test plays every part, for what clients do. */
 
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 
 import { Peer } from "../harness.ts";
 import { Watched } from "./watched.ts";
@@ -18,9 +18,7 @@ export class Host {
   static async open(port = 0): Promise<Host> {
     const host = new Host();
     host.#server.unref(); // A test that forgets it does not keep its file from ending.
-    await new Promise<void>((resolve) => host.#server.listen(port, "127.0.0.1", resolve));
-    const address = host.#server.address();
-    host.port = typeof address === "object" && address ? address.port : 0;
+    host.port = await listenSomewhere(host.#server, port);
     return host;
   }
 
@@ -33,4 +31,11 @@ export class Host {
   close(): void {
     this.#server.close();
   }
+}
+
+/** Has a server listen on 127.0.0.1; returns its port, a free one unless it is given. */
+export async function listenSomewhere(server: Server, port = 0): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const address = server.address();
+  return typeof address === "object" && address ? address.port : 0;
 }

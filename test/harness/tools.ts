@@ -6,6 +6,8 @@ import { join } from "node:path";
 
 import { ROOT, testBeside } from "../harness.ts";
 
+const LONG_MS = 600_000;
+
 const reported = new Set<string>();
 
 /**
@@ -23,8 +25,29 @@ export function testWith(...programs: string[]): typeof test {
 
 /** `testBeside`, where all these programs are installed. */
 export function besideWith(...programs: string[]): typeof testBeside {
-  const one = testWith(...programs);
-  return one === test ? testBeside : (name, run) => void one(name, async () => void (await run()));
+  return (name, run) => testBeside(name, run, testWith(...programs));
+}
+
+/** A test that takes long: it runs only where `LINECHAT_LONG` is set, as `.ci/run` does. */
+export function testLong(name: string, run: () => Promise<unknown>): void {
+  const kind = process.env["LINECHAT_LONG"] ? test : test.skip;
+  kind(`${name} (with LINECHAT_LONG)`, async () => void (await run()), LONG_MS);
+}
+
+/** A port of 127.0.0.1 that nobody has taken yet. */
+export function freePort(): number {
+  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  return listener.port;
+}
+
+/** Numbered lines of a given size, LF included. */
+export function numberedLines(count: number, lineBytes: number, name = "n"): Buffer {
+  const lines = Buffer.alloc(count * lineBytes, "x");
+  for (let n = 0; n < count; n++) {
+    lines.write(`${name} ${n} `, n * lineBytes);
+    lines[(n + 1) * lineBytes - 1] = 10;
+  }
+  return lines;
 }
 
 /** Installs the types of Bun, which a type check needs, unless that was done already. */

@@ -9,48 +9,30 @@ const GROWTH_BYTES_MAX = 16 * MIB;
 const QUARTER_SAMPLES_MIN = 15;
 
 export class MemoryWatch {
-  readonly #look: () => number;
   readonly #samples: number[] = [];
   readonly #timer: NodeJS.Timeout;
 
-  /** @param look the memory there is now, in bytes; throws once the process is gone, which ends the watch */
+  /** @param look the memory there is now, in bytes */
   constructor(look: () => number) {
-    this.#look = look;
-    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
-    this.#sample();
+    this.#timer = setInterval(() => this.#samples.push(look()), SAMPLE_MS);
   }
 
   end(): void {
     clearInterval(this.#timer);
-    this.#sample();
-  }
-
-  #sample(): void {
-    try {
-      this.#samples.push(this.#look());
-    } catch {
-      clearInterval(this.#timer);
-    }
-  }
-
-  get maximumBytes(): number {
-    return Math.max(...this.#samples);
   }
 
   /** Start, middle, end and maximum. */
   toString(): string {
-    const [start = 0, middle = 0, end = 0] = [0, 0.5, 1].map((share) => this.#at(share));
-    const all = Object.entries({ start, middle, end, maximum: this.maximumBytes });
+    const [start = 0, middle = 0, end = 0] = [0, 0.5, 1].map(
+      (share) => this.#samples[Math.floor(share * (this.#samples.length - 1))] ?? 0,
+    );
+    const all = Object.entries({ start, middle, end, maximum: Math.max(0, ...this.#samples) });
     return all.map(([when, bytes]) => `${when} ${mebibytes(bytes)}`).join(", ");
   }
 
   /** What is wrong, if something is. */
   get problem(): string | undefined {
     return growth(this.#samples);
-  }
-
-  #at(share: number): number {
-    return this.#samples[Math.floor(share * (this.#samples.length - 1))] ?? 0;
   }
 }
 

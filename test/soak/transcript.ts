@@ -1,7 +1,6 @@
 /** What a room says, as whoever hears it first hears it; everybody else has to hear the very same bytes. */
 
-import type { Receiver } from "../bench/receiver.ts";
-import { Ledger } from "../faults/seat.ts";
+import { demand, Ledger } from "../faults/seat.ts";
 
 /**
  * How far one receiver may be behind another: more than a server's log and the
@@ -24,14 +23,10 @@ export class Transcript {
   /** A ring; positions count bytes from the first ever heard. */
   readonly #bytes = Buffer.allocUnsafe(BYTES_MAX);
   #head = 0;
-  /** No receiver is behind this. */
-  #tail = 0;
-  /** The line that is not over yet, in latin1. */
-  #unfinished = "";
 
   /** A receiver that has missed nothing; for one that hears all lines. */
   newReceiver(): TranscriptReceiver {
-    if (this.#head > 0) throw new Error("a receiver comes too late");
+    demand(this.#head === 0, "a receiver comes too late");
     const receiver = new TranscriptReceiver(this);
     this.#receivers.push(receiver);
     return receiver;
@@ -39,11 +34,7 @@ export class Transcript {
 
   /** How far the last receiver is behind the first. */
   get lagBytes(): number {
-    this.#tail = this.#receivers.reduce(
-      (tail, receiver) => Math.min(tail, receiver.position),
-      this.#head,
-    );
-    return this.#head - this.#tail;
+    return this.#receivers.reduce((lag, { position }) => Math.max(lag, this.#head - position), 0);
   }
 
   /**
@@ -65,18 +56,11 @@ export class Transcript {
   }
 
   #append(bytes: Buffer): void {
-    const end = this.#head + bytes.length;
-    if (end - this.#tail > BYTES_MAX && bytes.length + this.lagBytes > BYTES_MAX)
-      throw new Error(`a listener is ${this.lagBytes} bytes behind another`);
     const at = this.#head % BYTES_MAX;
     const copied = bytes.copy(this.#bytes, at);
     bytes.copy(this.#bytes, 0, copied);
-    this.#head = end;
-
-    const text = this.#unfinished + bytes.toString("latin1");
-    const linesEnd = text.lastIndexOf("\n") + 1;
-    this.#unfinished = text.slice(linesEnd);
-    this.ledger.enter(text.slice(0, linesEnd));
+    this.#head += bytes.length;
+    this.ledger.enter(bytes.toString("latin1"));
     if (this.ledger.fault !== undefined) throw new Error(`heard ${this.ledger.fault}`);
   }
 
@@ -91,9 +75,9 @@ export class Transcript {
 }
 
 /** Compares what one listener hears with what others have heard. */
-export class TranscriptReceiver implements Receiver {
+export class TranscriptReceiver {
   readonly #transcript: Transcript;
-  /** How many bytes it has heard. */
+  /** How many bytes it has heard, and lines. */
   position = 0;
   lines = 0;
 

@@ -1,9 +1,8 @@
 /** What disturbs the steady crowd: guests that come and go, and faults at random. */
 
-import { FAULTS } from "../faults/all.ts";
-import { demand, type Fault, newName } from "../faults/faults.ts";
+import { FAULTS } from "../faults/faults.ts";
 import { stopAmid, undergo } from "../faults/ordeal.ts";
-import { Seat } from "../faults/seat.ts";
+import { demand, newName, Seat } from "../faults/seat.ts";
 import type { ServerProgram } from "../harness.ts";
 import { Random } from "../simulation/random.ts";
 
@@ -19,11 +18,13 @@ const END_MS = 20_000;
 export class Trouble {
   readonly #room: ServerProgram;
   readonly #witness: Seat;
-  readonly #recovered: () => Promise<void>;
+  readonly #recovered: () => Promise<unknown>;
   #over = false;
   #tasks: Promise<void>[] = [];
-  #guestLines = 0;
-  #guestDeliveries = 0;
+  /** What guests have said, each line of which the witness has heard. */
+  guestLines = 0;
+  /** What guests have heard, each line of which was the one to come. */
+  guestDeliveries = 0;
   #faults = 0;
   #stops = 0;
 
@@ -32,20 +33,10 @@ export class Trouble {
    * @param recovered waits until lines have gone through the room once more, which a fault may hold up
    *   for a whole patience: without that, one fault after the other could hold it up without end
    */
-  constructor(room: ServerProgram, witness: Seat, recovered: () => Promise<void>) {
+  constructor(room: ServerProgram, witness: Seat, recovered: () => Promise<unknown>) {
     this.#room = room;
     this.#witness = witness;
     this.#recovered = recovered;
-  }
-
-  /** What guests said, each line of which the witness has heard. */
-  get guestLines(): number {
-    return this.#guestLines;
-  }
-
-  /** What guests heard, each line of which was the one to come. */
-  get guestDeliveries(): number {
-    return this.#guestDeliveries;
   }
 
   toString(): string {
@@ -66,14 +57,10 @@ export class Trouble {
     await Promise.all(this.#tasks).finally(() => clearTimeout(over));
   }
 
-  /** Ends before its time; returns once none of its servers is left. */
+  /** Ends before its time; returns once none of its servers is left, or that takes too long. */
   async end(): Promise<void> {
     this.#over = true;
-    const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const alarm = setTimeout(resolve, END_MS);
-    void Promise.allSettled(this.#tasks).then(() => resolve());
-    await ended;
-    clearTimeout(alarm);
+    await Promise.race([Promise.allSettled(this.#tasks), Bun.sleep(END_MS)]);
   }
 
   /** Guest after guest comes, says some lines, half-closes, and hears on until its EOF. */
@@ -85,15 +72,15 @@ export class Trouble {
       demand((await guest.left) === "end of input", `${guest.name} was reset`);
       demand(guest.heard.fault === undefined, `${guest.name} heard ${guest.heard.fault}`);
       await this.#witness.hears(guest.name, lines);
-      this.#guestLines += lines;
-      this.#guestDeliveries += guest.heard.lines;
+      this.guestLines += lines;
+      this.guestDeliveries += guest.heard.lines;
       await Bun.sleep(random.below(GUEST_PAUSE_MS));
     }
   }
 
   /** Fault after fault for the room with the steady crowd. */
   async #strikeTheRoom(random: Random): Promise<void> {
-    const possible = FAULTS.filter(fitsTheRoom);
+    const possible = FAULTS.filter(({ tls }) => !tls);
     while (!this.#over) {
       const fault = random.pick(possible);
       try {
@@ -119,11 +106,4 @@ export class Trouble {
       await Bun.sleep(random.below(ROOM_PAUSE_MS));
     }
   }
-}
-
-/** Whether a fault needs nothing that would keep the crowd out. */
-function fitsTheRoom({ options }: Fault): boolean {
-  return (
-    options?.filesMax === undefined && !options?.tls && !options?.args?.includes("--max-clients")
-  );
 }

@@ -1,0 +1,223 @@
+/** The ways into a room, over each of which it has to keep its promises. */
+
+import { join } from "node:path";
+
+import {
+  atEnd,
+  type Codec,
+  newFile,
+  newFolder,
+  Peer,
+  type PeerOptions,
+  serverCommand,
+  ServerProgram,
+} from "../harness.ts";
+import { RedisServer } from "../redis/redis-server.ts";
+import { CERTIFICATE } from "../simulation/certificate.ts";
+import { embedRoom } from "./embedded.ts";
+import { BINARY, CLOSE, frame, frameAt, PING, PONG, upgradeRequest } from "./web-peer.ts";
+
+/** What a test chooses of a room, as `--buffer`, `--max-line`, `--patience` and `--max-clients` do. */
+export interface Choices {
+  logBytes?: number;
+  patienceMs?: number;
+  clientsMax?: number;
+}
+
+/** What runs a room: its log, and its end. */
+type Host = Pick<ServerProgram, "stderr" | "until" | "port" | "stop"> & {
+  memoryBytes?: () => number;
+};
+
+export interface Way {
+  readonly name: string;
+  /** The programs that a machine needs for it. */
+  readonly needs: readonly string[];
+  /** Bytes that no line can have there, as they mean something else. */
+  readonly reserved?: readonly number[];
+  /** Why a client that ends its input receives nothing more, a reset is no reset, nobody counts clients. */
+  readonly noHalfClose?: string;
+  readonly noReset?: string;
+  readonly noSeats?: string;
+  /** Starts what runs the room; members are with each of these in turn. */
+  start(choices: Choices): Promise<Host[]>;
+  /** How the next client of a host connects, and what the log calls it: by default, its address. */
+  enter?(host: Host, number: number): Promise<PeerOptions & { port?: number; name?: string }>;
+}
+
+export const WAYS: readonly Way[] = [
+  { name: "TCP", needs: [], start: (choices) => program(choices) },
+  {
+    name: "a Unix socket",
+    needs: [],
+    noReset: "the system takes a process that ends for the end of its input",
+    async start(choices) {
+      const path = join(newFolder(), "room");
+      return [await ServerProgram.run(serverCommand("--unix", path, ...options(choices)))];
+    },
+    enter: async (host, number) => ({
+      unix: await said(host, /listening on (\S+)\n/),
+      name: `unix:${number}`,
+    }),
+  },
+  {
+    name: "TLS",
+    needs: [],
+    start(choices) {
+      const file = (name: "cert" | "key") => newFile(name, CERTIFICATE[name]);
+      return program(choices, "--tls-cert", file("cert"), "--tls-key", file("key"));
+    },
+    enter: async () => ({ tls: { rejectUnauthorized: false } }),
+  },
+  {
+    name: "WebSocket",
+    needs: [],
+    noHalfClose: "a WebSocket that is closed takes nothing more",
+    start: (choices) => program(choices, "--web", "0"),
+    async enter(host) {
+      const { port, host: name } = new URL(await said(host, /web at (\S+)\n/));
+      return { port: Number(port), says: upgradeRequest(name), codec: webSocket, name: "web:" };
+    },
+  },
+  {
+    name: "telnet",
+    needs: [],
+    reserved: [0x0d, 0xff],
+    start: (choices) => program(choices, "--telnet"),
+  },
+  {
+    name: "a PROXY header",
+    needs: [],
+    start: (choices) => program(choices, "--proxy-protocol", "127.0.0.1"),
+    enter: async (_, number) => ({
+      says: `PROXY TCP4 10.0.0.1 10.0.0.2 ${number} 8080\r\n`,
+      name: `10.0.0.1:${number}`,
+    }),
+  },
+  {
+    name: "two servers over Redis",
+    needs: ["redis-server"],
+    async start(choices) {
+      const redis = await RedisServer.start();
+      atEnd(() => redis.end());
+      const start = () => program(choices, "--redis", redis.url);
+      return (await Promise.all([start(), start()])).flat();
+    },
+  },
+  {
+    name: "a room embedded, on sockets of node:net",
+    needs: [],
+    noSeats: "that is up to the program",
+    start: async (choices) => [await embedRoom(choices)],
+  },
+];
+
+/** A room that is open: its members, and what its log says of them. */
+export class WayIn {
+  readonly #way: Way;
+  readonly hosts: readonly Host[];
+  readonly #members = new Map<Peer, { host: Host; name: string }>();
+
+  private constructor(way: Way, hosts: readonly Host[]) {
+    this.#way = way;
+    this.hosts = hosts;
+  }
+
+  static async open(way: Way, choices: Choices = {}): Promise<WayIn> {
+    return new WayIn(way, await way.start(choices));
+  }
+
+  /** Connects somebody, at the next of the hosts. */
+  async connect(options: PeerOptions = {}): Promise<Peer> {
+    const before = this.#members.size;
+    const host = this.hosts[before % this.hosts.length];
+    if (host === undefined) throw new Error("nobody runs the room");
+    const number = Math.floor(before / this.hosts.length) + 1;
+    const { port = host.port, name = "", ...how } = (await this.#way.enter?.(host, number)) ?? {};
+    const peer = await Peer.connect(port, { ...options, ...how });
+    const isWhole = /\d$/.test(name);
+    this.#members.set(peer, { host, name: isWhole ? name : name + peer.name });
+    return peer;
+  }
+
+  /** Connects somebody, and waits until that is a member. */
+  async join(options?: PeerOptions): Promise<Peer> {
+    const peer = await this.connect(options);
+    await this.logged(peer, "joined NAME (");
+    return peer;
+  }
+
+  /** Waits for an event of somebody in the log, be it there already or not. */
+  async logged(peer: Peer, event: string): Promise<void> {
+    const { host, name } = this.#members.get(peer) ?? {};
+    const text = ` ${event.replace("NAME", name ?? "")}`;
+    await host?.until(`"${text}" in the log`, () => host.stderr.includes(text));
+  }
+
+  /** The most memory that one of its processes has, in bytes. */
+  get memoryBytes(): number {
+    return Math.max(...this.hosts.map((host) => host.memoryBytes?.() ?? 0));
+  }
+
+  /** Stops it; returns the exit codes. */
+  stop(): Promise<number[]> {
+    return Promise.all(this.hosts.map((host) => host.stop()));
+  }
+}
+
+async function program(choices: Choices, ...words: string[]): Promise<Host[]> {
+  return [await ServerProgram.start(...words, ...options(choices))];
+}
+
+function options({
+  logBytes = 8 << 20,
+  patienceMs = 10_000,
+  clientsMax = 1000,
+}: Choices): string[] {
+  const sizes = ["--buffer", `${logBytes}`, "--patience", `${patienceMs}ms`];
+  return [...sizes, "--max-clients", `${clientsMax}`];
+}
+
+async function said(host: Host, pattern: RegExp): Promise<string> {
+  return (await host.until(`${pattern}`, () => pattern.exec(host.stderr) ?? undefined))[1] ?? "";
+}
+
+/** Lines in the messages of a WebSocket. */
+function webSocket(send: (bytes: Uint8Array) => void): Codec {
+  const MESSAGE_BYTES = 64 << 10;
+  let bytes = Buffer.alloc(0);
+  let isOpen = false;
+  return {
+    ending: frame(CLOSE, Uint8Array.of(1000 >> 8, 1000 & 255)),
+    encode(lines) {
+      const frames: Buffer[] = [];
+      for (let at = 0; at < lines.length;) {
+        const last = lines.lastIndexOf(10, at + MESSAGE_BYTES - 1);
+        const next = last < at ? lines.indexOf(10, at) : last;
+        const end = next < 0 ? lines.length : next + 1;
+        frames.push(frame(BINARY, lines.subarray(at, end)));
+        at = end;
+      }
+      return Buffer.concat(frames);
+    },
+    decode(received) {
+      bytes = Buffer.concat([bytes, received]);
+      const answerBytes = isOpen ? 0 : bytes.indexOf("\r\n\r\n") + 4;
+      if (!isOpen && answerBytes < 4) return Buffer.alloc(0);
+      isOpen = true;
+      const messages: Buffer[] = [];
+      let at = answerBytes;
+      for (let next = frameAt(bytes, at); next !== undefined; next = frameAt(bytes, at)) {
+        const end = at + next.head + next.body;
+        if (end > bytes.length) break;
+        const payload = bytes.subarray(at + next.head, end);
+        if (next.opcode === PING) send(frame(PONG, payload));
+        else if (next.opcode === CLOSE) send(frame(CLOSE, payload));
+        else messages.push(payload);
+        at = end;
+      }
+      bytes = bytes.subarray(at);
+      return Buffer.concat(messages);
+    },
+  };
+}
