@@ -36,7 +36,6 @@ export class Session implements Part {
   #link: StreamLink | undefined;
   /** When it connects; then, when it tries to join, or tells that it is there: never while it waits. */
   #dueAtMs = 0;
-  #beats = 0;
   /** What it was called when it was here last. */
   #name = "";
   #unanswered = 0;
@@ -127,7 +126,7 @@ export class Session implements Part {
   #beat(link: StreamLink): void {
     const { order } = this;
     if (order.joinedAt !== undefined)
-      link.beat({ ...order.progress, count: ++this.#beats }, (last, servers) => {
+      link.beat(order.nextProgress(), (last, servers) => {
         order.last = last;
         this.#look(servers);
       });
@@ -168,8 +167,8 @@ export class Session implements Part {
     if (this.#isReading || order.isHeldUp()) return;
     this.#isReading = true;
     const { isHere, last, position } = order;
-    link.read(position, (entries) => {
-      this.#isReading = false;
+    link.read(position, order.name, (entries, isMore) => {
+      this.#isReading = isMore;
       order.room?.wake(0);
       const why = order.receive(entries, last);
       if (why) this.#onLost("out of sync", why);

@@ -82,8 +82,9 @@ export class StreamOrder implements Order {
     return this.joinedAt !== undefined && compareIds(this.position, this.joinedAt) >= 0;
   }
 
-  get progress(): Progress {
-    return { by: this.name, number: this.outgoing.number, read: this.read };
+  /** What to join or to tell with that it is there. */
+  nextProgress(): Progress {
+    return { by: this.name, number: ++this.outgoing.number, read: this.read };
   }
 
   get freeBytes(): number {
@@ -123,11 +124,11 @@ export class StreamOrder implements Order {
     const batches = this.outgoing.take(most, isMuch, this.now);
     if (batches.length > 0) this.#toldHead = this.#readHead;
     this.kept.forget(this.now);
-    const { progress, kept, peers } = this;
-    const tail = peers.tail(progress.read, kept.start);
+    const { name: by, read, kept, peers } = this;
+    const tail = peers.tail(read, kept.start);
     return batches.map(({ number, lines, isPassing, pieces }) => {
       const requests = pieces.flatMap(({ request }) => request ?? []);
-      return { ...progress, number, tail, lines, isPassing, requests };
+      return { by, number, read, tail, lines, isPassing, requests };
     });
   }
 
@@ -135,9 +136,8 @@ export class StreamOrder implements Order {
   joining(): Joining {
     const instead = this.isMember ? "" : this.name;
     if (!this.isMember) this.name = this.#options.newName();
-    this.outgoing.number++;
     const read = this.isMember ? this.read : this.#past;
-    return { ...this.progress, read, instead, keys: this.outgoing.keys };
+    return { ...this.nextProgress(), read, instead, keys: this.outgoing.keys };
   }
 
   /** It has joined, and is here once it has read that; returns why it is out of sync, if it is. */
@@ -172,18 +172,18 @@ export class StreamOrder implements Order {
   }
 
   #receive(entry: Entry): string | undefined {
-    const { id, after, by, lines, isPassing } = entry;
+    const { id, after, by, lines, isPassing, isJoining } = entry;
     const { isHere } = this;
     const isOwn = by === this.name;
     // Of what was before it joined first, only the last part is there; that it joined has to be.
     const isGap = after !== this.position && this.position !== START;
     if (isGap || (!isHere && compareIds(id, this.joinedAt ?? START) > 0))
       return `${id} in redis follows ${after}, and not ${this.position}`;
+    const own = isOwn && !isJoining ? this.outgoing.takeBack(entry, !isHere) : undefined;
+    if (isOwn && !isJoining && !own) return `${id} in redis is not what was sent here`;
     this.position = id;
-    this.kept.add(entry, this.now);
-    const own = isOwn && this.outgoing.takeBack(entry, !isHere);
-    if (own) this.#placed.push(...own);
-    else if (isOwn && lines.length > 0) return `${id} in redis is not what was sent here`;
+    this.kept.add(id, own?.lines ?? lines, isPassing, this.now);
+    if (own) this.#placed.push(...own.pieces);
     else if (lines.length > 0)
       this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
     if (!isOwn) this.peers.received(entry);

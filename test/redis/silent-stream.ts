@@ -3,10 +3,10 @@
 import { Session } from "../../lib/redis/session.ts";
 import type {
   Entry,
-  Heartbeat,
   Joined,
   Joining,
   NewEntry,
+  Progress,
   States,
   Trouble,
 } from "../../lib/redis/stream.ts";
@@ -18,7 +18,7 @@ export class SilentStream {
   readonly session: Session;
   readonly reports: string[] = [];
   readonly added: NewEntry[] = [];
-  readonly heartbeats: Heartbeat[] = [];
+  readonly heartbeats: Progress[] = [];
   /** The servers that it has considered down. */
   readonly dropped: string[] = [];
   joining: Joining | undefined;
@@ -29,7 +29,7 @@ export class SilentStream {
   #join: (joined: Joined) => void = () => {};
   #answers: (() => void)[] = [];
   #beat: (last: string, servers: States) => void = () => {};
-  #read: (entries: readonly Entry[]) => void = () => {};
+  #read: (entries: readonly Entry[], isMore: boolean) => void = () => {};
   #last = "1-0";
 
   constructor() {
@@ -60,7 +60,7 @@ export class SilentStream {
             this.dropped.push(name);
             done([]);
           },
-          read: (_after, done) => void (this.#read = done),
+          read: (_after, _by, done) => void (this.#read = done),
           close() {},
         };
       },
@@ -83,12 +83,12 @@ export class SilentStream {
     this.added.length = this.#answers.length = 0;
     this.#open();
     this.#settle();
-    const servers = new Map(others.map((name) => [name, `1 ${id} 0`]));
+    const servers = new Map(others.map((name) => [name, `1 ${id}`]));
     const after = before.at(-1)?.id ?? "0-0";
     this.#join({ id, after, servers });
     this.#settle();
     const { by = "", number = 0, read = "" } = this.joining ?? {};
-    const entry = { id, after, by, number, read, isPassing: false, granted: "" };
+    const entry = { id, after, by, number, read, isPassing: false, isJoining: true, granted: "" };
     this.reads(...before, { ...entry, lines: new Uint8Array(0) });
     this.#settle();
   }
@@ -114,12 +114,12 @@ export class SilentStream {
       const after = this.#last;
       this.#last = id;
       this.#answers.shift()?.();
-      return { ...entry, id, after, granted };
+      return { ...entry, id, after, granted, isJoining: false };
     });
   }
 
   /** These entries are read. */
   reads(...entries: readonly Entry[]): void {
-    this.#read(entries);
+    this.#read(entries, false);
   }
 }

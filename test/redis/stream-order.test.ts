@@ -57,7 +57,7 @@ test("notices of other servers are known as such in this room's log", () => {
   const { room, settle } = stream.openRoom();
   const kinds: unknown[] = [];
   room.log.onAppend = ({ isPassing = false }) => kinds.push(isPassing);
-  const entry = { by: "two", read: "1-0", granted: "" };
+  const entry = { by: "two", read: "1-0", isJoining: false, granted: "" };
   stream.reads(
     { ...entry, id: "2-0", after: "1-0", number: 2, lines: bytesOf("* joined\n"), isPassing: true },
     { ...entry, id: "3-0", after: "2-0", number: 3, lines: bytesOf("hello\n"), isPassing: false },
@@ -73,7 +73,10 @@ describe("a server is out of sync", () => {
     const ann = join("ann");
     return { stream, settle, ann, left, pass };
   };
-  const entry = { id: "9-0", by: "two", number: 4, read: "1-0", isPassing: false, granted: "" };
+  const entry = {
+    ...{ id: "9-0", by: "two", number: 4, read: "1-0" },
+    ...{ isPassing: false, isJoining: false, granted: "" },
+  };
 
   test("when an entry follows another one than it has read, of which nothing is received", () => {
     const { stream, settle, ann, left } = open();
@@ -134,7 +137,7 @@ test("a server whose log is held up by a slow reader goes on with its heartbeat"
 });
 
 describe("after a lost connection", () => {
-  const entry = { by: "one", read: "1-0", isPassing: false, granted: "" };
+  const entry = { by: "one", read: "1-0", isPassing: false, isJoining: false, granted: "" };
 
   test("what has its place by then is not added again, and all else is, once", () => {
     const stream = new SilentStream();
@@ -211,7 +214,7 @@ describe("a server that is not here any more", () => {
     for (let second = 1; second <= 4; second++) {
       expect(stream.dropped).toEqual([]);
       pass(60_000);
-      stream.answersHeartbeat({ two: "1 1-0 0", three: `1 1-0 ${second}` });
+      stream.answersHeartbeat({ two: "1 1-0", three: `${second} 1-0` });
     }
     expect(stream.dropped).toEqual(["two"]);
     expect(stream.reports).toEqual(["server two is considered down"]);
@@ -222,7 +225,7 @@ describe("a server that is not here any more", () => {
     const { pass } = stream.openRoom({}, ["two", "three"]);
     for (let second = 1; second <= 3; second++) {
       pass(1000);
-      stream.answersHeartbeat({ two: "1 1-0 0", three: `1 1-0 ${second}` });
+      stream.answersHeartbeat({ two: "1 1-0", three: `${second} 1-0` });
     }
     pass(1000);
     stream.answersHeartbeat({});
