@@ -219,6 +219,7 @@ export class Session implements Part {
     this.#link?.close();
     this.#link = undefined;
     this.order.joinedAt = undefined;
+    this.order.isHere = false;
     this.#isReading = false;
     this.#unanswered = 0;
   }

@@ -40,6 +40,8 @@ export class StreamOrder implements Order {
   isMember = false;
   /** Where it has joined; undefined until it has, over this connection. */
   joinedAt: string | undefined;
+  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
+  isHere = false;
   readonly outgoing: Outgoing;
   readonly peers = new Peers();
   readonly kept: Kept;
@@ -75,11 +77,6 @@ export class StreamOrder implements Order {
 
   get now(): number {
     return this.room?.now() ?? 0;
-  }
-
-  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
-  get isHere(): boolean {
-    return this.joinedAt !== undefined && compareIds(this.position, this.joinedAt) >= 0;
   }
 
   /** What to join or to tell with that it is there. */
@@ -187,6 +184,7 @@ export class StreamOrder implements Order {
     else if (lines.length > 0)
       this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
     if (!isOwn) this.peers.received(entry);
+    this.isHere ||= id === this.joinedAt;
     this.isMember ||= this.isHere;
     return undefined;
   }

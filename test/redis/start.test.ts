@@ -228,7 +228,7 @@ describe("--names, --max-line and --history are those of the room", () => {
       const first = await SharedServer.open(redis, { names: true });
       await SharedServer.open(redis, { names: true, logBytes: 1 << 20 });
       expect(await refusal(redis.url, ALONE)).toBe(
-        `${CANNOT_SHARE}the other servers run with --max-line 64K --names, this one with --max-line 1K --history 5`,
+        `${CANNOT_SHARE}the other servers run with --max-line 64K --names, format 2, this one with --max-line 1K --history 5, format 2`,
       );
       await first.joinNamed("ann");
       expect(first.log).not.toMatch(/away|out of sync/);
