@@ -24,15 +24,16 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       'granted[at] === "1");',
       'granted !== "");',
     ],
-    "a name is never given back": ["this.add({ request: `release ${key}` });", "void 0;"],
+    "a name is never given back": [
+      "this.add({ request: `release ${key}` });",
+      "void 0;",
+    ],
     "a name that is given back before it was granted stays with this server": [
       "this.#claims.delete(key);",
       "void 0;",
     ],
-    "a name that was granted before a server was considered down counts as its own": [
-      "answer(isLate ? undefined :",
-      "answer(isLate && at < 0 ? undefined :",
-    ],
+    "a name that was granted before a server was considered down counts as its own":
+      ["answer(isLate ? undefined :", "answer(isLate && at < 0 ? undefined :"],
   }),
   ...faultsIn("redis/session.ts", {
     "it sends before it has read that it joined again": [
@@ -69,10 +70,11 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "after !== this.position && this.position !== START;",
       "after === '' && this.position !== START;",
     ],
-    "that the stream does not have what it had is not noticed if nothing follows": [
-      "entries.length === 0 && compareIds(last, this.position) > 0",
-      "entries.length < 0 && last === this.position",
-    ],
+    "that the stream does not have what it had is not noticed if nothing follows":
+      [
+        "entries.length === 0 && compareIds(last, this.position) > 0",
+        "entries.length < 0 && last === this.position",
+      ],
     "what others have not read is trimmed": [
       "const tail = peers.tail(read, kept.start);",
       "const tail = kept.start;",
@@ -157,8 +159,12 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     ],
   }),
   ...faultsIn("room/room.ts", {
+    "a member that waits for its turn stays in the room that follows": [
+      "    this.#queue.takeTurns();\n    for (const member of",
+      "    for (const member of",
+    ],
     "members stay when the server is out of sync": [
-      "sender.abandonLines(why, onLost);\n    for (const member of this.members) if (!member.isWaiting) this.#leave(member, why);\n",
+      "sender.abandonLines(why, onLost);\n    this.#queue.takeTurns();\n    for (const member of this.members) if (!member.isWaiting) this.#leave(member, why);\n",
       "void [why, onLost];\n",
     ],
   }),

@@ -165,7 +165,12 @@ export class SimulatedStream {
     const last = entries[count - 1];
     this.#memory.entries = rest;
     if (last === undefined) return;
-    const isFar = bytesOf(rest) >= this.kept.bytes;
+    const { bytes, historyBytes } = this.kept;
+    const isFar = bytesOf(rest) >= bytes;
+    const historyOf = (entries: readonly Placed[]) =>
+      entries.reduce((sum, { lines, isPassing }) => sum + (isPassing ? 0 : lines.length), 0);
+    if (historyOf(rest) < historyBytes && bytesOf(rest) < Math.max(bytes, 4 * historyBytes))
+      throw new Violation(`${last.id} is forgotten, and is history`);
     if (!isFar && this.now() - (rest[0] ?? last).atMs < this.kept.ms)
       throw new Violation(`${last.id} is forgotten after ${this.now() - last.atMs} ms`);
     for (const [name, state] of servers) {
