@@ -132,8 +132,9 @@ describe("a server does not start with", () => {
       const entries = JSON.stringify(await redis.ask("XRANGE", "linechat:{linechat}", "-", "+"));
       expect(new Set(entries.match(/(?<="about","\S+ )\S+/g)).size).toBe(1);
       expect(server.log).not.toContain("redis is away");
-      expect(await refusal(replica.url)).toContain(": READONLY ");
-      const other = { redis: { url: new URL(redis.url), room: "other" } };
+      const otherAt = (url: string) => ({ redis: { url: new URL(url), room: "other" } });
+      const other = otherAt(redis.url);
+      expect(await refusal(replica.url, otherAt(replica.url))).toContain(": READONLY ");
       await redis.ask("SET", "linechat:{other}:servers", "mine");
       expect(await refusal(redis.url, other)).toBe(
         "cannot share the room other: WRONGTYPE Operation against a key holding the wrong kind of value",
