@@ -29,7 +29,7 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
   const apart = `${key}:lines`;
   const keys = ["4", key, apart, `${key}:servers`, `${key}:names`];
   const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * lineBytesMax)));
-  return (onOpen, onLost) => {
+  return (onLost) => {
     const lost = ({ message }: Error) => {
       close();
       onLost(...inWords(message));
@@ -39,19 +39,21 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
       adder.close();
       reader.close();
     };
-    const load = (script: string, onLoaded?: () => void) => {
-      adder.ask(["SCRIPT", "LOAD", script], onLoaded);
+    const load = (script: string) => {
+      adder.ask(["SCRIPT", "LOAD", script]);
       const sha1 = new Bun.CryptoHasher("sha1").update(script).digest("hex");
       return (words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void) =>
         adder.ask(["EVALSHA", sha1, ...keys, ...words], onReply);
     };
-    const [join, beat, drop, add] = [load(JOIN), load(BEAT), load(DROP), load(ADD, onOpen)];
+    const [join, beat, drop, add] = [load(JOIN), load(BEAT), load(DROP), load(ADD)];
     return {
       join({ by, instead, number, read, keys: names }, done) {
         const words = [by, `${number}`, read, instead, options, ...names];
-        join(words, ([id, after, ...servers]) =>
-          done({ id: String(id), after: String(after), servers: statesOf(servers) }),
-        );
+        join(words, ([place, before, ...servers]) => {
+          const [id, last] = [String(place), String(before)];
+          const why = `the other servers run with ${last}, this one with ${options}`;
+          done({ id, after: id === "" ? why : last, servers: statesOf(servers) });
+        });
       },
       add({ by, number, read, tail, lines, isPassing, requests }, done) {
         const kind = isPassing ? "passing" : "lines";

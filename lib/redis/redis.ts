@@ -75,7 +75,6 @@ export async function redis(
   const options = `${common}, format ${FORMAT}`;
   return new Session({
     room,
-    options,
     open: opener({ url: address, room, lineBytesMax: longest, options }),
     kept: { ...KEPT, historyBytes },
     newName: () => randomBytes(6).toString("hex"),

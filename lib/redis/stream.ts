@@ -50,9 +50,9 @@ export interface Joining extends Progress {
 
 /** What it is told then. */
 export interface Joined {
-  /** The place of its entry; "" if it cannot join, as others run with other options, which are these. */
+  /** The place of its entry; "" if it cannot join. */
   readonly id: string;
-  /** The entry before it; or those options. */
+  /** The entry before it; or why it cannot join: others run with other options. */
   readonly after: string;
   readonly servers: States;
 }
@@ -83,11 +83,8 @@ export interface StreamLink {
 /** Why a connection is of no use any more. Out of sync: the stream does not have what it had. */
 export type Trouble = "redis is away" | "cannot share the room" | "out of sync";
 
-/** Connects. */
-export type OpenStream = (
-  onOpen: () => void,
-  onLost: (trouble: Trouble, why: string) => void,
-) => StreamLink;
+/** Connects; what is asked before it has is done then. */
+export type OpenStream = (onLost: (trouble: Trouble, why: string) => void) => StreamLink;
 
 /** Compares two ids, number by number: negative if the first is before the second. */
 export function compareIds(one: string, other: string): number {
@@ -109,8 +106,6 @@ export interface KeptMax {
 /** What a server has a session with the stream for. */
 export interface SessionOptions {
   readonly room: string;
-  /** What all servers of the room have in common, as on a command line. */
-  readonly options: string;
   readonly open: OpenStream;
   /** The most bytes sent here that a server has not read yet: at least those of the longest line. */
   readonly takenBytesMax: number;

@@ -11,13 +11,11 @@ test("while nothing gets its place, clients that come and go take no memory with
   const answers: (() => void)[] = [];
   const session = new Session({
     room: "lib",
-    options: "",
     takenBytesMax: 2 << 20,
     kept: { bytes: 8 << 20, ms: 60_000, historyBytes: 0 },
     newName: () => "one",
     report() {},
-    open(onOpen) {
-      onOpen();
+    open() {
       return {
         join(joining, done) {
           answers.push(() => {

@@ -280,13 +280,12 @@ export interface Watcher {
 
 export class SimulatedLink implements StreamLink {
   readonly #stream: SimulatedStream;
-  readonly #onOpen: () => void;
   readonly #onLost: (trouble: Trouble, why: string) => void;
   readonly #watcher: Watcher;
   /** On their way there, and answers on their way back. */
   readonly #commands: Command[] = [];
   readonly #answers: (() => void)[] = [];
-  /** When each answer that is due was asked for, that of opening first. */
+  /** When each answer that is due was asked for. */
   readonly #askedAtMs: number[] = [];
   #reading:
     | {
@@ -298,7 +297,6 @@ export class SimulatedLink implements StreamLink {
         entries?: readonly Placed[];
       }
     | undefined;
-  #isOpen = false;
   isClosed = false;
   /** Whether it has said so. */
   isLost = false;
@@ -307,15 +305,12 @@ export class SimulatedLink implements StreamLink {
 
   constructor(
     stream: SimulatedStream,
-    onOpen: () => void,
     onLost: (trouble: Trouble, why: string) => void,
     watcher: Watcher,
   ) {
     this.#stream = stream;
-    this.#onOpen = onOpen;
     this.#onLost = onLost;
     this.#watcher = watcher;
-    this.#askedAtMs.push(stream.now());
   }
 
   /** How many entries are on their way. */
@@ -408,9 +403,9 @@ export class SimulatedLink implements StreamLink {
     this.#lose("redis is away", "no answer for 5 s");
   }
 
-  /** Whether it is open, and gets answers. */
+  /** Whether it gets answers. */
   get isInUse(): boolean {
-    return this.#isOpen && !this.isClosed && !this.isMute;
+    return !this.isClosed && !this.isMute;
   }
 
   get isOver(): boolean {
@@ -430,19 +425,10 @@ export class SimulatedLink implements StreamLink {
   /** An answer arrives; returns whether there was one. */
   answer(entriesMax: number): boolean {
     if (this.isClosed) return false;
-    if (!this.#isOpen) return this.#open();
     const answer = this.#answers.shift();
     if (answer) this.#askedAtMs.shift();
     answer?.();
     return answer !== undefined || this.#answerReading(entriesMax);
-  }
-
-  #open(): boolean {
-    if (this.#stream.standsStill || this.isMute) return false;
-    this.#isOpen = true;
-    this.#askedAtMs.shift();
-    this.#onOpen();
-    return true;
   }
 
   #answerReading(entriesMax: number): boolean {

@@ -401,9 +401,8 @@ class Server {
     this.session = new Session({
       ...world.rules,
       room: "lib",
-      options: "",
-      open: (onOpen, onLost) => {
-        const link = new SimulatedLink(world.stream, onOpen, onLost, {
+      open: (onLost) => {
+        const link = new SimulatedLink(world.stream, onLost, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
           looks: (servers) => {
             const since = (name: string) => this.#seen.get(name) ?? world.now;
