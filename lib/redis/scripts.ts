@@ -94,8 +94,9 @@ end
 local about = table.concat({last, name, number, read, kind, granted}, ' ')
 local id
 if #lines > ${APART_BYTES} then
+  redis.call('XTRIM', apart, 'MINID', tail)
   id = redis.call('XADD', stream, 'MINID', tail, '*', 'about', about, 'apart', '')
-  redis.call('XADD', apart, 'MINID', tail, id, 'lines', lines)
+  redis.call('XADD', apart, id, 'lines', lines)
 else
   id = redis.call('XADD', stream, 'MINID', tail, '*', 'about', about, 'lines', lines)
 end

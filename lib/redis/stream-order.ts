@@ -158,13 +158,14 @@ export class StreamOrder implements Order {
   receive(entries: readonly Entry[], last: string): string | undefined {
     if (entries.length === 0 && compareIds(last, this.position) > 0)
       return `redis has forgotten what follows ${this.position}`;
+    const before = this.#placed.length;
     for (const entry of entries) {
       const why = this.#receive(entry);
       if (why) return why;
     }
-    this.moveToLog();
-    // Where they are is used again.
-    for (const piece of this.#placed) piece.run = new Uint8Array(piece.run);
+    const left = Math.max(0, before - this.moveToLog());
+    // Where the new ones are is used again.
+    for (const piece of this.#placed.slice(left)) piece.run = new Uint8Array(piece.run);
     return undefined;
   }
 
@@ -189,9 +190,9 @@ export class StreamOrder implements Order {
     return undefined;
   }
 
-  /** Moves what fits to the log, whole lines, and does what is to be done then. */
-  moveToLog(): void {
-    if (this.room === undefined) return;
+  /** Moves what fits to the log, whole lines, and does what is to be done then; returns how many pieces. */
+  moveToLog(): number {
+    if (this.room === undefined) return 0;
     const { log } = this.room;
     const { head } = log;
     let moved = 0;
@@ -206,10 +207,11 @@ export class StreamOrder implements Order {
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
-    if (this.read === this.position || this.isHeldUp()) return;
+    if (this.read === this.position || this.isHeldUp()) return moved;
     this.read = this.position;
     this.#readHead = log.head;
     this.outgoing.release(this.peers.tail(this.read));
+    return moved;
   }
 
   /** Looks at all other servers; returns those that another one considers down. */

@@ -6,8 +6,8 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "lines that are apart are never trimmed",
     file: "lib/redis/scripts.ts",
-    code: "redis.call('XADD', apart, 'MINID', tail, id,",
-    becomes: "redis.call('XADD', apart, id,",
+    code: "redis.call('XTRIM', apart, 'MINID', tail)",
+    becomes: "redis.call('XLEN', apart)",
     test: "test/redis/redis.test.ts",
   },
   {

@@ -24,16 +24,15 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       'granted[at] === "1");',
       'granted !== "");',
     ],
-    "a name is never given back": [
-      "this.add({ request: `release ${key}` });",
-      "void 0;",
-    ],
+    "a name is never given back": ["this.add({ request: `release ${key}` });", "void 0;"],
     "a name that is given back before it was granted stays with this server": [
       "this.#claims.delete(key);",
       "void 0;",
     ],
-    "a name that was granted before a server was considered down counts as its own":
-      ["answer(isLate ? undefined :", "answer(isLate && at < 0 ? undefined :"],
+    "a name that was granted before a server was considered down counts as its own": [
+      "answer(isLate ? undefined :",
+      "answer(isLate && at < 0 ? undefined :",
+    ],
   }),
   ...faultsIn("redis/session.ts", {
     "it sends before it has read that it joined again": [
@@ -70,11 +69,10 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "after !== this.position && this.position !== START;",
       "after === '' && this.position !== START;",
     ],
-    "that the stream does not have what it had is not noticed if nothing follows":
-      [
-        "entries.length === 0 && compareIds(last, this.position) > 0",
-        "entries.length < 0 && last === this.position",
-      ],
+    "that the stream does not have what it had is not noticed if nothing follows": [
+      "entries.length === 0 && compareIds(last, this.position) > 0",
+      "entries.length < 0 && last === this.position",
+    ],
     "what others have not read is trimmed": [
       "const tail = peers.tail(read, kept.start);",
       "const tail = kept.start;",
@@ -100,7 +98,7 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "if (own) this.#placed.push({ author: this.#others, run: own.lines });",
     ],
     "what waits for room in the log is where the next entries will be": [
-      "for (const piece of this.#placed) piece.run = new Uint8Array(piece.run);",
+      "for (const piece of this.#placed.slice(left)) piece.run = new Uint8Array(piece.run);",
       "",
     ],
     "after a restart, new members get what the last ones were to get": [
