@@ -472,7 +472,8 @@ class Server {
     this.#log(`has ${seat.name}`);
     seat.onClosed = () => this.#connections.closed(seat, this.#way);
     this.#connections.accept(seat, this.#way);
-    if (title === "" && this.#isInRoom !== isHere(seat))
+    const isReadingHistory = rules.kept.historyBytes > 0 && this.session.order.isHeldUp();
+    if (title === "" && this.#isInRoom !== isHere(seat) && !isReadingHistory)
       throw new Violation(`${seat.name} is let in wrongly`);
   }
 
@@ -687,7 +688,11 @@ class Server {
   #reads(awaited: { readonly entry: Placed; readonly forgotten: number }): void {
     if (this.#isInRoom) this.#world.seen.wentOn++;
     else
-      this.#places = chainOf(awaited.entry).map((entry) => ({ entry, offset: entry.lines.length }));
+      this.#places = chainOf(awaited.entry).flatMap((entry) =>
+        [0, ...Array.from(entry.lines.matchAll(/\n/g), ({ index }) => index + 1)].map((offset) => ({
+          ...{ entry, offset },
+        })),
+      );
     this.#isInRoom = true;
     this.#awaited = undefined;
     this.#reached = awaited;
