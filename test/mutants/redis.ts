@@ -59,4 +59,11 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     becomes: 'return this.order.isMember ? undefined : "redis is away";',
     test: "test/redis/redis.test.ts",
   },
+  {
+    fault: "heartbeats wait until what was sent before is read",
+    file: "lib/redis/session.ts",
+    code: "if (now >= this.#dueAtMs) {",
+    becomes: "if (now >= this.#dueAtMs && !this.order.isHeldUp()) {",
+    test: "test/redis/faults.test.ts",
+  },
 ];

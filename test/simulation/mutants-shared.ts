@@ -43,10 +43,6 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       'if (!entry.requests.includes("leave")) return;',
       "if (!this.#onLeft) return;",
     ],
-    "heartbeats wait until what was sent before is read": [
-      "if (now >= this.#dueAtMs) {",
-      "if (now >= this.#dueAtMs && !this.order.isHeldUp()) {",
-    ],
     "heartbeats follow each other at once when an answer was late": [
       "this.#wakeIn(BEAT_MS);",
       "this.#wakeIn(0);",
