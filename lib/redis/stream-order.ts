@@ -145,11 +145,6 @@ export class StreamOrder implements Order {
     this.outgoing.sendAgain();
     this.peers.clear();
     if (this.isMember) return undefined;
-    if (this.position !== START) {
-      // A part of the history was read before the connection was lost, and comes again.
-      this.room?.restart(OUT_OF_SYNC, () => {});
-      for (const { done } of this.#placed.splice(0)) done?.();
-    }
     this.position = this.read = this.#past || after;
     this.kept.begin(this.now);
     return undefined;
@@ -191,6 +186,7 @@ export class StreamOrder implements Order {
       this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
     if (!isOwn) this.peers.received(entry);
     this.isHere ||= id === this.joinedAt;
+    this.isMember ||= this.isHere;
     return undefined;
   }
 
@@ -211,10 +207,7 @@ export class StreamOrder implements Order {
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
-    if (this.isHeldUp()) return moved;
-    // Those that join from now on get nothing of what was before.
-    this.isMember ||= this.isHere;
-    if (this.read === this.position) return moved;
+    if (this.read === this.position || this.isHeldUp()) return moved;
     this.read = this.position;
     this.#readHead = log.head;
     this.outgoing.release(this.peers.tail(this.read));
@@ -233,7 +226,6 @@ export class StreamOrder implements Order {
     const placed = this.#placed;
     const unplaced = this.outgoing.clear();
     this.#placed = [];
-    this.position = START;
     this.isMember = false;
     this.peers.clear();
     let lines = 0;

@@ -98,8 +98,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "after a restart, new members get what the last ones were to get": [
-      "    this.#placed = [];\n    this.position",
-      "    this.position",
+      "    this.#placed = [];\n    this.isMember",
+      "    this.isMember",
     ],
     "clients join while the server is out of sync": [
       "return this.isMember && this.outgoing.pieces",

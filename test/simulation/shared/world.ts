@@ -472,8 +472,7 @@ class Server {
     this.#log(`has ${seat.name}`);
     seat.onClosed = () => this.#connections.closed(seat, this.#way);
     this.#connections.accept(seat, this.#way);
-    const isReadingHistory = rules.kept.historyBytes > 0 && this.session.order.isHeldUp();
-    if (title === "" && this.#isInRoom !== isHere(seat) && !isReadingHistory)
+    if (title === "" && this.#isInRoom !== isHere(seat))
       throw new Violation(`${seat.name} is let in wrongly`);
   }
 
