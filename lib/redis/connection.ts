@@ -63,18 +63,12 @@ export class RedisConnection {
   ask(words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void = () => {}): void {
     if (this.#isClosed) return;
     this.#asked.push({ onReply, atMs: performance.now() });
-    let text = `*${words.length}\r\n`;
+    this.#output.push(`*${words.length}`);
     for (const word of words) {
-      text += `$${Buffer.byteLength(word)}\r\n`;
-      if (typeof word === "string") text += word;
-      else {
-        this.#output.push(Buffer.from(text));
-        this.#output.push(word);
-        text = "";
-      }
-      text += "\r\n";
+      this.#output.push(`\r\n$${Buffer.byteLength(word)}\r\n`);
+      this.#output.push(word);
     }
-    this.#output.push(Buffer.from(text));
+    this.#output.push("\r\n");
     this.#write();
   }
 
@@ -185,17 +179,19 @@ class Bytes {
     return this.#memory.subarray(this.#start, this.#end);
   }
 
-  push(bytes: Uint8Array): void {
-    if (this.#end + bytes.length > this.#memory.length) {
+  push(bytes: Uint8Array | string): void {
+    const length = Buffer.byteLength(bytes);
+    if (this.#end + length > this.#memory.length) {
       const { all } = this;
       // At most half of it is full then: what is moved is not moved again soon.
-      const least = 2 * (all.length + bytes.length);
+      const least = 2 * (all.length + length);
       if (least > this.#memory.length) this.#memory = Buffer.allocUnsafe(least);
       this.#memory.set(all);
       [this.#start, this.#end] = [0, all.length];
     }
-    this.#memory.set(bytes, this.#end);
-    this.#end += bytes.length;
+    if (typeof bytes === "string") this.#memory.write(bytes, this.#end);
+    else this.#memory.set(bytes, this.#end);
+    this.#end += length;
   }
 
   shift(length: number): void {

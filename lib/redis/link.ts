@@ -26,9 +26,10 @@ export interface RedisStream {
 export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenStream {
   // The braces have a cluster keep all keys of a room on one node.
   const key = `linechat:{${room}}`;
-  const keys = ["3", key, `${key}:servers`, `${key}:names`];
+  const apart = `${key}:lines`;
+  const keys = ["4", key, apart, `${key}:servers`, `${key}:names`];
   const count = Math.min(READ_MAX, Math.ceil(READ_BYTES / (2 * lineBytesMax)));
-  return (onOpen, onLost) => {
+  return (onLost) => {
     const lost = ({ message }: Error) => {
       close();
       onLost(...inWords(message));
@@ -38,39 +39,58 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
       adder.close();
       reader.close();
     };
-    const load = (script: string, onLoaded?: () => void) => {
-      adder.ask(["SCRIPT", "LOAD", script], onLoaded);
+    const load = (script: string) => {
+      adder.ask(["SCRIPT", "LOAD", script]);
       const sha1 = new Bun.CryptoHasher("sha1").update(script).digest("hex");
       return (words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void) =>
         adder.ask(["EVALSHA", sha1, ...keys, ...words], onReply);
     };
-    const [join, beat, drop, add] = [load(JOIN), load(BEAT), load(DROP), load(ADD, onOpen)];
+    const [join, beat, drop, add] = [load(JOIN), load(BEAT), load(DROP), load(ADD)];
     return {
       join({ by, instead, number, read, keys: names }, done) {
         const words = [by, `${number}`, read, instead, options, ...names];
-        join(words, ([id, after, ...servers]) =>
-          done({ id: String(id), after: String(after), servers: statesOf(servers) }),
-        );
+        join(words, ([place, before, ...servers]) => {
+          const [id, last] = [String(place), String(before)];
+          const why = `the other servers run with ${last}, this one with ${options}`;
+          done({ id, after: id === "" ? why : last, servers: statesOf(servers) });
+        });
       },
       add({ by, number, read, tail, lines, isPassing, requests }, done) {
         const kind = isPassing ? "passing" : "lines";
         add([by, `${number}`, read, tail, kind, lines, ...requests], done);
       },
-      beat({ by, number, read, count }, done) {
-        beat([by, `${number}`, read, `${count}`], ([last, ...servers]) =>
+      beat({ by, number, read }, done) {
+        beat([by, `${number}`, read], ([last, ...servers]) =>
           done(String(last), statesOf(servers)),
         );
       },
       drop(name, state, done) {
         drop([name, state], ([wasDropped, ...names]) => done(wasDropped && names.map(String)));
       },
-      read(after, done) {
+      read(after, by, done) {
         const words = ["XREAD", "COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", key, after];
         reader.ask(words, ([, ...values]) => {
-          const entries: Entry[] = [];
-          for (let at = 0; at < values.length; at += ENTRY_VALUES)
-            entries.push(entryOf(values.slice(at, at + ENTRY_VALUES)));
-          done(entries);
+          // Each but the first begins with an entry whose lines are still to be read.
+          const parts: Entry[][] = [[]];
+          for (let at = 0; at < values.length; at += ENTRY_VALUES) {
+            const entry = entryOf(values.slice(at, at + ENTRY_VALUES));
+            if (entry.by !== by && String(values[at + 3]) === "apart") parts.push([]);
+            const { length } = parts;
+            // What comes later outlives this reply.
+            parts[length - 1]?.push(
+              length === 1 ? entry : { ...entry, lines: Buffer.from(entry.lines) },
+            );
+          }
+          const [first = [], ...later] = parts;
+          if (first.length > 0 || later.length === 0) done(first, later.length > 0);
+          let left = later.length;
+          for (const [entry, ...others] of later) {
+            if (!entry) continue;
+            reader.ask(["XRANGE", apart, entry.id, entry.id], ([, , lines]) => {
+              if (lines) done([{ ...entry, lines }, ...others], --left > 0);
+              else lost(new Error(`out of sync: redis has forgotten the lines of ${entry.id}`));
+            });
+          }
         });
       },
       close,
@@ -89,7 +109,7 @@ function statesOf(words: Reply): States {
 function entryOf([id, , about, , lines = Buffer.alloc(0)]: Reply): Entry {
   const [after = "", by = "", number, read = "", kind, granted = ""] = String(about).split(" ");
   const place = { id: String(id), after, by, number: Number(number), read };
-  return { ...place, lines, isPassing: kind === "passing", granted };
+  return { ...place, lines, isPassing: kind === "passing", isJoining: kind === "join", granted };
 }
 
 const TOO_LONG = "redis takes no line that is so long (proto-max-bulk-len)";

@@ -152,14 +152,16 @@ export class Outgoing {
    *
    * @param isLate whether this server has joined again since: it may have been considered down before
    */
-  takeBack({ id, number, granted, lines }: Entry, isLate: boolean): readonly Piece[] | undefined {
-    if (number !== this.#batches[0]?.number) return undefined;
-    const pieces = this.#batches.shift()?.pieces ?? [];
+  takeBack({ id, number, granted }: Entry, isLate: boolean): Batch | undefined {
+    const [batch] = this.#batches;
+    if (number !== batch?.number) return undefined;
+    this.#batches.shift();
+    const { pieces, lines } = batch;
     this.pieces -= pieces.length;
     if (lines.length > 0) this.#unread.push({ id, bytes: lines.length });
     const answers = pieces.flatMap(({ answer }) => answer ?? []);
     for (const [at, answer] of answers.entries()) answer(isLate ? undefined : granted[at] === "1");
-    return pieces;
+    return batch;
   }
 
   /** All servers have what is before an id, and that. */

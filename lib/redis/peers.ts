@@ -98,7 +98,7 @@ export class Kept {
   }
 
   /** The next entry was read. */
-  add({ id, lines, isPassing }: Entry, atMs: number): void {
+  add(id: string, lines: Uint8Array, isPassing: boolean, atMs: number): void {
     const { bytes, historyBytes } = this.#read;
     if (bytes - (this.#marks.at(-1)?.bytes ?? 0) >= this.#max.bytes / STEPS)
       this.#marks.push({ bytes, historyBytes, id, atMs });

@@ -21,6 +21,8 @@ const TAKEN_BYTES_MAX = 2 << 20;
 const KEPT = { bytes: 8 << 20, ms: 60_000 };
 /** Each server that starts gets all of it at once. */
 const HISTORY_BYTES_MAX = 64 << 20;
+/** Servers that write the stream in another way are refused: one more each time that way changes. */
+const FORMAT = 2;
 /** What an entry has at most besides the longest line: a name, and other lines before that. */
 const SPARE_BYTES = 128 << 10;
 /** The first one whose streams can be trimmed by place. */
@@ -69,10 +71,10 @@ export async function redis(
   const longest = names ? 2 * lineBytesMax : lineBytesMax;
   await check(address, longest + SPARE_BYTES, onWarning);
   const kept = history ? ` --history ${history.lines ?? formatSize(history.bytes)}` : "";
-  const options = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
+  const common = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
+  const options = `${common}, format ${FORMAT}`;
   return new Session({
     room,
-    options,
     open: opener({ url: address, room, lineBytesMax: longest, options }),
     kept: { ...KEPT, historyBytes },
     newName: () => randomBytes(6).toString("hex"),

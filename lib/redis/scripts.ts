@@ -1,9 +1,10 @@
 /**
  * What is done in Redis at a time, in Lua. A stream has an entry for each batch: `about`, which is
- * `after by number read kind granted`, and `lines`. A hash has the servers: each under its name, with
- * the number of what it added last, how far it had read then, and the count of its heartbeats; `last`,
- * the id of the last entry; and `options`, those of the room. Another hash has the names of members, each with
- * the server where it is.
+ * `after by number read kind granted`, and `lines`; or `apart`, if these are many, and in another stream
+ * under the same id, where the server that has sent them does not read them. A hash has the servers:
+ * each under its name, with the number of what it added or told last, and how far it had read then;
+ * `last`, the id of the last entry; and `options`, those of the room. Another hash has the names of
+ * members, each with the server where it is.
  *
  * What a script asks for, it asks first: a key of another type is an error before it has changed
  * anything. An error of its own begins with the `Trouble` that it is.
@@ -11,8 +12,11 @@
 
 import { START } from "./stream.ts";
 
+/** What is longer is apart: where Redis has it, such an entry is alone. */
+const APART_BYTES = 4 << 10;
+
 const COMMON = `
-local stream, servers, names = unpack(KEYS)
+local stream, apart, servers, names = unpack(KEYS)
 local name, number, read = unpack(ARGV, 1, 3)
 local found = redis.call('HMGET', servers, name, 'last')
 local before = tonumber(string.match(found[1] or '', '^%d+')) or -1
@@ -62,10 +66,13 @@ for i = 6, #ARGV do
 end
 local about = table.concat({last, name, number, read, 'join'}, ' ')
 local id = redis.call('XADD', stream, '*', 'about', about, 'lines', '')
-if common ~= options then redis.call('XTRIM', stream, 'MAXLEN', '1') end
+if common ~= options then
+  redis.call('XTRIM', stream, 'MAXLEN', '1')
+  redis.call('DEL', apart)
+end
 if instead ~= '' then forget(instead) end
 for i = 6, #ARGV do redis.call('HSET', names, ARGV[i], name) end
-redis.call('HSET', servers, name, number .. ' ' .. read .. ' 0', 'last', id, 'options', options)
+redis.call('HSET', servers, name, number .. ' ' .. read, 'last', id, 'options', options)
 return {id, last, redis.call('HGETALL', servers)}`;
 
 /** Adds a batch, unless one before it is missing, and does what it requests. */
@@ -85,15 +92,22 @@ for i = 7, #ARGV do
   end
 end
 local about = table.concat({last, name, number, read, kind, granted}, ' ')
-local id = redis.call('XADD', stream, 'MINID', '~', tail, '*', 'about', about, 'lines', lines)
-redis.call('HSET', servers, name, number .. ' ' .. read .. ' 0', 'last', id)
+local id
+if #lines > ${APART_BYTES} then
+  redis.call('XTRIM', apart, 'MINID', tail)
+  id = redis.call('XADD', stream, 'MINID', tail, '*', 'about', about, 'apart', '')
+  redis.call('XADD', apart, id, 'lines', lines)
+else
+  id = redis.call('XADD', stream, 'MINID', tail, '*', 'about', about, 'lines', lines)
+end
+redis.call('HSET', servers, name, number .. ' ' .. read, 'last', id)
 if leaves then forget(name) end`;
 
-/** Tells that a server is there, and which others are. */
+/** A heartbeat, which is numbered as batches are: tells that a server is there, and which others are. */
 export const BEAT = `${COMMON}
-local why = objection(before == tonumber(number))
+local why = objection(before == number - 1)
 if why then return why end
-redis.call('HSET', servers, name, number .. ' ' .. read .. ' ' .. ARGV[4])
+redis.call('HSET', servers, name, number .. ' ' .. read)
 return {last, redis.call('HGETALL', servers)}`;
 
 /** Forgets a server, if it is still as it was long ago; then, returns so, and the names of its members. */

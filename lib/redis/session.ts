@@ -34,9 +34,8 @@ export class Session implements Part {
   #starting: PromiseWithResolvers<void> | undefined;
   /** None while Redis is away. */
   #link: StreamLink | undefined;
-  /** When it connects; then, when it tries to join, or tells that it is there: never while it waits. */
+  /** When it connects and joins, or tells that it is there: never while it waits for an answer. */
   #dueAtMs = 0;
-  #beats = 0;
   /** What it was called when it was here last. */
   #name = "";
   #unanswered = 0;
@@ -107,12 +106,8 @@ export class Session implements Part {
     if (this.#onLeft) return NEVER;
     if (now >= this.#dueAtMs) {
       this.#dueAtMs = NEVER;
-      if (this.#link) this.#beat(this.#link);
-      else
-        this.#link = this.#options.open(
-          () => this.#wakeIn(0),
-          (trouble, why) => this.#onLost(trouble, why),
-        );
+      this.#link ??= this.#options.open((trouble, why) => this.#onLost(trouble, why));
+      this.#beat(this.#link);
     }
     if (this.#link && this.order.joinedAt !== undefined) this.#addAndRead(this.#link);
     return this.#dueAtMs;
@@ -127,7 +122,7 @@ export class Session implements Part {
   #beat(link: StreamLink): void {
     const { order } = this;
     if (order.joinedAt !== undefined)
-      link.beat({ ...order.progress, count: ++this.#beats }, (last, servers) => {
+      link.beat(order.nextProgress(), (last, servers) => {
         order.last = last;
         this.#look(servers);
       });
@@ -143,8 +138,7 @@ export class Session implements Part {
   #objection({ id, after }: Joined): string | undefined {
     const { order } = this;
     if (id !== "") return order.joined(id, after);
-    if (order.isMember || order.peers.areUp)
-      return `the other servers run with ${after}, this one with ${this.#options.options}`;
+    if (order.isMember || order.peers.areUp) return after;
     return undefined;
   }
 
@@ -168,8 +162,8 @@ export class Session implements Part {
     if (this.#isReading || order.isHeldUp()) return;
     this.#isReading = true;
     const { isHere, last, position } = order;
-    link.read(position, (entries) => {
-      this.#isReading = false;
+    link.read(position, order.name, (entries, isMore) => {
+      this.#isReading = isMore;
       order.room?.wake(0);
       const why = order.receive(entries, last);
       if (why) this.#onLost("out of sync", why);
@@ -220,6 +214,7 @@ export class Session implements Part {
     this.#link?.close();
     this.#link = undefined;
     this.order.joinedAt = undefined;
+    this.order.isHere = false;
     this.#isReading = false;
     this.#unanswered = 0;
   }

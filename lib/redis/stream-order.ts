@@ -40,6 +40,8 @@ export class StreamOrder implements Order {
   isMember = false;
   /** Where it has joined; undefined until it has, over this connection. */
   joinedAt: string | undefined;
+  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
+  isHere = false;
   readonly outgoing: Outgoing;
   readonly peers = new Peers();
   readonly kept: Kept;
@@ -77,13 +79,9 @@ export class StreamOrder implements Order {
     return this.room?.now() ?? 0;
   }
 
-  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
-  get isHere(): boolean {
-    return this.joinedAt !== undefined && compareIds(this.position, this.joinedAt) >= 0;
-  }
-
-  get progress(): Progress {
-    return { by: this.name, number: this.outgoing.number, read: this.read };
+  /** What to join or to tell with that it is there. */
+  nextProgress(): Progress {
+    return { by: this.name, number: ++this.outgoing.number, read: this.read };
   }
 
   get freeBytes(): number {
@@ -123,11 +121,11 @@ export class StreamOrder implements Order {
     const batches = this.outgoing.take(most, isMuch, this.now);
     if (batches.length > 0) this.#toldHead = this.#readHead;
     this.kept.forget(this.now);
-    const { progress, kept, peers } = this;
-    const tail = peers.tail(progress.read, kept.start);
+    const { name: by, read, kept, peers } = this;
+    const tail = peers.tail(read, kept.start);
     return batches.map(({ number, lines, isPassing, pieces }) => {
       const requests = pieces.flatMap(({ request }) => request ?? []);
-      return { ...progress, number, tail, lines, isPassing, requests };
+      return { by, number, read, tail, lines, isPassing, requests };
     });
   }
 
@@ -135,9 +133,8 @@ export class StreamOrder implements Order {
   joining(): Joining {
     const instead = this.isMember ? "" : this.name;
     if (!this.isMember) this.name = this.#options.newName();
-    this.outgoing.number++;
     const read = this.isMember ? this.read : this.#past;
-    return { ...this.progress, read, instead, keys: this.outgoing.keys };
+    return { ...this.nextProgress(), read, instead, keys: this.outgoing.keys };
   }
 
   /** It has joined, and is here once it has read that; returns why it is out of sync, if it is. */
@@ -161,39 +158,41 @@ export class StreamOrder implements Order {
   receive(entries: readonly Entry[], last: string): string | undefined {
     if (entries.length === 0 && compareIds(last, this.position) > 0)
       return `redis has forgotten what follows ${this.position}`;
+    const before = this.#placed.length;
     for (const entry of entries) {
       const why = this.#receive(entry);
       if (why) return why;
     }
-    this.moveToLog();
-    // Where they are is used again.
-    for (const piece of this.#placed) piece.run = new Uint8Array(piece.run);
+    const left = Math.max(0, before - this.moveToLog());
+    // Where the new ones are is used again.
+    for (const piece of this.#placed.slice(left)) piece.run = new Uint8Array(piece.run);
     return undefined;
   }
 
   #receive(entry: Entry): string | undefined {
-    const { id, after, by, lines, isPassing } = entry;
+    const { id, after, by, lines, isPassing, isJoining } = entry;
     const { isHere } = this;
     const isOwn = by === this.name;
     // Of what was before it joined first, only the last part is there; that it joined has to be.
     const isGap = after !== this.position && this.position !== START;
     if (isGap || (!isHere && compareIds(id, this.joinedAt ?? START) > 0))
       return `${id} in redis follows ${after}, and not ${this.position}`;
+    const own = isOwn && !isJoining ? this.outgoing.takeBack(entry, !isHere) : undefined;
+    if (isOwn && !isJoining && !own) return `${id} in redis is not what was sent here`;
     this.position = id;
-    this.kept.add(entry, this.now);
-    const own = isOwn && this.outgoing.takeBack(entry, !isHere);
-    if (own) this.#placed.push(...own);
-    else if (isOwn && lines.length > 0) return `${id} in redis is not what was sent here`;
+    this.kept.add(id, own?.lines ?? lines, isPassing, this.now);
+    if (own) this.#placed.push(...own.pieces);
     else if (lines.length > 0)
       this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
     if (!isOwn) this.peers.received(entry);
+    this.isHere ||= id === this.joinedAt;
     this.isMember ||= this.isHere;
     return undefined;
   }
 
-  /** Moves what fits to the log, whole lines, and does what is to be done then. */
-  moveToLog(): void {
-    if (this.room === undefined) return;
+  /** Moves what fits to the log, whole lines, and does what is to be done then; returns how many pieces. */
+  moveToLog(): number {
+    if (this.room === undefined) return 0;
     const { log } = this.room;
     const { head } = log;
     let moved = 0;
@@ -208,10 +207,11 @@ export class StreamOrder implements Order {
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
-    if (this.read === this.position || this.isHeldUp()) return;
+    if (this.read === this.position || this.isHeldUp()) return moved;
     this.read = this.position;
     this.#readHead = log.head;
     this.outgoing.release(this.peers.tail(this.read));
+    return moved;
   }
 
   /** Looks at all other servers; returns those that another one considers down. */

@@ -7,7 +7,7 @@ export const START = "0-0";
 export interface Progress {
   /** The server, by the name it has given itself. */
   readonly by: string;
-  /** That of what it added last: one more each time, its joinings included. */
+  /** That of what it added or told last: one more each time, its joinings and heartbeats included. */
   readonly number: number;
   /** The id up to which it has everything in its log. */
   readonly read: string;
@@ -25,23 +25,20 @@ export interface NewEntry extends Progress {
   readonly requests: readonly string[];
 }
 
-/** An entry, as it is read. One without lines may be that with which a server joins. */
+/** An entry, as it is read: without lines if they are one's own, or if a server joins with it. */
 export interface Entry extends Omit<NewEntry, "tail" | "requests"> {
   /** Its place: `ms-sequence`, ascending. */
   readonly id: string;
   /** The entry before it: a server that has read another one there has missed something. */
   readonly after: string;
+  /** Whether its server joins with it, for the first time or again. */
+  readonly isJoining: boolean;
   /** For each name to reserve, 1 if the server has it now, else 0. */
   readonly granted: string;
 }
 
-/** For each server that is not considered down, by its name: number, read, and what else changes. */
+/** For each server that is not considered down, by its name: number and read. */
 export type States = ReadonlyMap<string, string>;
-
-export interface Heartbeat extends Progress {
-  /** How many there were. */
-  readonly count: number;
-}
 
 /** With what a server joins; `read` is "" if it begins with what follows that. */
 export interface Joining extends Progress {
@@ -53,9 +50,9 @@ export interface Joining extends Progress {
 
 /** What it is told then. */
 export interface Joined {
-  /** The place of its entry; "" if it cannot join, as others run with other options, which are these. */
+  /** The place of its entry; "" if it cannot join. */
   readonly id: string;
-  /** The entry before it; or those options. */
+  /** The entry before it; or why it cannot join: others run with other options. */
   readonly after: string;
   readonly servers: States;
 }
@@ -69,14 +66,16 @@ export interface StreamLink {
   join(joining: Joining, done: (joined: Joined) => void): void;
   add(entry: NewEntry, done: () => void): void;
   /** Shows that a server is there; tells the last id, and which servers there are. */
-  beat(heartbeat: Heartbeat, done: (last: string, servers: States) => void): void;
+  beat(heartbeat: Progress, done: (last: string, servers: States) => void): void;
   /** Has a server that is still in this state considered down; the names that are free now, if it was. */
   drop(name: string, state: string, done: (keys: readonly string[] | undefined) => void): void;
   /**
-   * Answers with what follows an id, as soon as there is any, or with nothing after a second. Lines
-   * stay as they are until `done` returns.
+   * Answers with what follows an id, as soon as there is any, or with nothing after a second: in parts,
+   * of which each but the last one has `isMore` to follow. Lines stay as they are until `done` returns.
+   *
+   * @param by the server that reads, for which its own lines need not come
    */
-  read(after: string, done: (entries: readonly Entry[]) => void): void;
+  read(after: string, by: string, done: (entries: readonly Entry[], isMore: boolean) => void): void;
   /** After this, nothing comes from it. What was asked may still be done. */
   close(): void;
 }
@@ -84,14 +83,16 @@ export interface StreamLink {
 /** Why a connection is of no use any more. Out of sync: the stream does not have what it had. */
 export type Trouble = "redis is away" | "cannot share the room" | "out of sync";
 
-/** Connects. */
-export type OpenStream = (
-  onOpen: () => void,
-  onLost: (trouble: Trouble, why: string) => void,
-) => StreamLink;
+/** Connects; what is asked before it has is done then. */
+export type OpenStream = (onLost: (trouble: Trouble, why: string) => void) => StreamLink;
 
 /** Compares two ids, number by number: negative if the first is before the second. */
-export const compareIds = new Intl.Collator("en", { numeric: true }).compare;
+export function compareIds(one: string, other: string): number {
+  const sequenceOf = (id: string) => Number(id.slice(id.indexOf("-") + 1));
+  return (
+    Number.parseInt(one, 10) - Number.parseInt(other, 10) || sequenceOf(one) - sequenceOf(other)
+  );
+}
 
 /** How much of the stream is kept: for servers that come back, and as history for those that start. */
 export interface KeptMax {
@@ -105,8 +106,6 @@ export interface KeptMax {
 /** What a server has a session with the stream for. */
 export interface SessionOptions {
   readonly room: string;
-  /** What all servers of the room have in common, as on a command line. */
-  readonly options: string;
   readonly open: OpenStream;
   /** The most bytes sent here that a server has not read yet: at least those of the longest line. */
   readonly takenBytesMax: number;

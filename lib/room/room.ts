@@ -172,6 +172,7 @@ export class Room implements MemberRoom, LeaverRoom {
     for (const extra of this.#extras) extra.restarted?.();
     for (const sender of new Set([...this.#queue.senders, ...this.members]))
       if (sender instanceof Member) sender.abandonLines(why, onLost);
+    this.#queue.takeTurns();
     for (const member of this.members) if (!member.isWaiting) this.#leave(member, why);
   }
 

@@ -24,21 +24,12 @@ type Row = [what: string, figures: string];
 /** @param measureMs how long each figure is measured */
 export async function benchOverRedis(measureMs: number): Promise<void> {
   const rows: Row[] = [];
-  await using redis = await RedisServer.start("--appendfsync", "everysec");
+  const redis = await RedisServer.start("--appendfsync", "everysec");
   const servers = await startServers(redis, 3);
   const [one, other] = servers;
-  rows.push([
-    "one server to another, over Redis",
-    await latency(one?.port, other?.port, measureMs),
-  ]);
-  rows.push([
-    "flood over three servers",
-    await flood(
-      servers.map(({ port }) => port),
-      1,
-      measureMs,
-    ),
-  ]);
+  const ports = servers.map(({ port }) => port);
+  rows.push(["one server to another", await latency(one?.port, other?.port, measureMs)]);
+  rows.push(["flood over three servers", await flood(ports, 1, measureMs)]);
   await end(servers);
 
   for (const count of [1, 2]) {
@@ -58,6 +49,7 @@ export async function benchOverRedis(measureMs: number): Promise<void> {
     rows.push([`${count} on one port`, await flood(ports, LISTENERS / 4, measureMs)]);
     await end(shared);
   }
+  await redis.end();
   for (const [what, figures] of rows) console.log(`${what.padEnd(36)}${figures}`);
 }
 

@@ -1,8 +1,14 @@
 /** Members on several servers who talk, every line numbered, and compare what they have heard. */
 
-import { Peer, type ServerProgram } from "../harness.ts";
+import type { Peer, PeerOptions } from "../harness.ts";
 
+const FILLER = "x".repeat(52);
 const LINE = /^(\d+)\.(\d+) /;
+
+/** Where members join: a program, or a server of this process. */
+interface Joinable {
+  join(options: PeerOptions): Promise<Peer>;
+}
 
 /** One who talks, and hears the others. */
 class Talker {
@@ -33,27 +39,18 @@ class Talker {
 
 export class Company {
   readonly talkers: Talker[] = [];
-  readonly #filler: string;
   #isTalking = false;
   #talk: Promise<unknown> = Promise.resolve();
 
-  private constructor(lineBytes: number) {
-    this.#filler = "x".repeat(Math.max(0, lineBytes - 12));
-  }
-
   /** Some on each server. */
-  static async gather(
-    servers: readonly ServerProgram[],
-    eachServer: number,
-    lineBytes = 64,
-  ): Promise<Company> {
-    const company = new Company(lineBytes);
+  static async gather(servers: readonly Joinable[], eachServer = 1): Promise<Company> {
+    const company = new Company();
     for (const server of servers)
-      for (let count = 0; count < eachServer; count++) await company.join(server);
+      for (let count = 0; count < eachServer; count++) await company.#join(server);
     return company;
   }
 
-  async join(server: ServerProgram): Promise<Talker> {
+  async #join(server: Joinable): Promise<void> {
     let talker: Talker | undefined;
     const early: Buffer[] = [];
     const peer = await server.join({
@@ -62,40 +59,37 @@ export class Company {
     talker = new Talker(peer, this.talkers.length);
     for (const bytes of early) talker.takes(bytes);
     this.talkers.push(talker);
-    return talker;
   }
 
   get said(): number {
     return this.talkers.reduce((sum, { said }) => sum + said, 0);
   }
 
-  /** Each says so many lines a second, until `stop`, or until it has said so many in all. */
-  talk(linesPerSecond: number, most = Number.POSITIVE_INFINITY): void {
+  /** Each says so many lines a second, until `stop`. */
+  talk(linesPerSecond: number): void {
     this.#isTalking = true;
     this.#talk = Promise.all(
-      this.talkers.map((talker) => this.#keepTalking(talker, linesPerSecond, most)),
+      this.talkers.map((talker) => this.#keepTalking(talker, linesPerSecond)),
     );
   }
 
-  /** Waits until all have said what they were to say, or says no more. */
+  /** Waits until so much more was said. */
+  async says(lines: number): Promise<void> {
+    for (const end = this.said + lines; this.said < end;) await Bun.sleep(5);
+  }
+
+  /** Says no more. */
   async stop(): Promise<void> {
     this.#isTalking = false;
     await this.#talk;
   }
 
-  async hasSaidAll(): Promise<void> {
-    await this.#talk;
-  }
-
   /** Waits until everybody has heard everything that others said, and that it is the same. */
-  async hearsAll(withinMs = 15_000): Promise<void> {
+  async hearsAll(): Promise<void> {
     for (const talker of this.talkers) {
       const expected = this.said - talker.said;
-      await talker.peer.until(
-        `${expected} lines, not ${talker.heard.length}`,
-        () => talker.heard.length >= expected,
-        withinMs,
-      );
+      const hasAll = () => talker.heard.length >= expected;
+      await talker.peer.until(`${expected} lines, not ${talker.heard.length}`, hasAll);
     }
     this.compare();
   }
@@ -116,14 +110,14 @@ export class Company {
       for (const other of this.talkers) if (one.number < other.number) compareTwo(one, other);
   }
 
-  async #keepTalking(talker: Talker, linesPerSecond: number, most: number): Promise<void> {
+  async #keepTalking(talker: Talker, linesPerSecond: number): Promise<void> {
     const atOnce = Math.max(1, Math.floor(linesPerSecond / 50));
-    while (this.#isTalking && talker.said < most) {
+    while (this.#isTalking) {
       let lines = "";
-      for (let count = 0; count < atOnce && talker.said < most; count++)
-        lines += `${talker.number}.${++talker.said} ${this.#filler}\n`;
+      for (let count = 0; count < atOnce; count++)
+        lines += `${talker.number}.${++talker.said} ${FILLER}\n`;
       if (!(await talker.peer.sayAll(lines))) return;
-      if (linesPerSecond < 1e6) await Bun.sleep((atOnce * 1000) / linesPerSecond);
+      await Bun.sleep((atOnce * 1000) / linesPerSecond);
     }
   }
 }

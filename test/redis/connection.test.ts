@@ -4,11 +4,9 @@ import { describe, expect, test as anyTest } from "bun:test";
 
 import { RedisConnection, Replies, type Reply } from "../../lib/redis/connection.ts";
 import { atEnd, endAfterEach } from "../harness.ts";
-import { testWith } from "../harness/tools.ts";
-import { RedisServer } from "./redis-server.ts";
+import { RedisServer, testOverRedis as test } from "./redis-server.ts";
 
 endAfterEach();
-const test = testWith("redis-server");
 
 /** Asks, and has bytes of replies as text of latin1. */
 function connect(redis: RedisServer) {
@@ -29,7 +27,7 @@ function copyOf(reply: Reply): string[] {
 const ALL = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
 test("bytes come back from a stream as they were, and more of them than come at once", async () => {
-  await using redis = await RedisServer.start();
+  const redis = await RedisServer.start();
   const { ask } = connect(redis);
   const long = Buffer.alloc(3 << 20, ALL);
   const id = await ask("XADD", "stream", "*", "é", ALL, "long", long);
@@ -38,7 +36,7 @@ test("bytes come back from a stream as they were, and more of them than come at 
 });
 
 test("what is asked is done in order, and answered in order, with nothing where there is nothing", async () => {
-  await using redis = await RedisServer.start();
+  const redis = await RedisServer.start();
   const { ask } = connect(redis);
   const answers = await Promise.all(Array.from({ length: 1000 }, () => ask("INCR", "n")));
   expect(answers).toEqual(Array.from({ length: 1000 }, (_, at) => [`${at + 1}`]));
@@ -47,7 +45,7 @@ test("what is asked is done in order, and answered in order, with nothing where 
 });
 
 test("an error is the end of it, and so is that of Redis", async () => {
-  await using redis = await RedisServer.start();
+  const redis = await RedisServer.start();
   const [wrong, right] = [connect(redis), connect(redis)];
   void wrong.ask("EVAL", "return redis.error_reply('out of sync: all')", "0");
   expect(await wrong.lost).toBe("out of sync: all");

@@ -1,6 +1,6 @@
 /** HAProxy in front of three servers, with the configuration that the README has. */
 
-import { expect, setDefaultTimeout } from "bun:test";
+import { expect } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -9,23 +9,17 @@ import { testWith } from "../harness/tools.ts";
 import { freePort, RedisServer } from "./redis-server.ts";
 
 endAfterEach();
-setDefaultTimeout(30_000);
 
 testWith("redis-server", "haproxy")(
   "HAProxy in front of three servers, as the README has it",
   async () => {
-    await using redis = await RedisServer.start();
+    const redis = await RedisServer.start();
     const options = ["--redis", redis.url, "--proxy-protocol", "127.0.0.1"];
     const servers = await Promise.all([1, 2, 3].map(() => ServerProgram.start(...options)));
     const port = await freePort();
     const file = join(newFolder(), "haproxy.cfg");
-    writeFileSync(
-      file,
-      configuration(
-        port,
-        servers.map((server) => server.port),
-      ),
-    );
+    const ports = servers.map((server) => server.port);
+    writeFileSync(file, configuration(port, ports));
     new Program(["haproxy", "-db", "-f", file]);
     const peers = [
       await connect(port),

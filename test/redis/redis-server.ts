@@ -1,10 +1,16 @@
-/** A redis-server of the test's own, which it stops, kills and robs of its memory. */
+/** A redis-server of the test's own, which it stops, kills and robs of its memory; what tests with one need. */
 
+import { test } from "bun:test";
 import { cpSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
-import { newFolder } from "../harness.ts";
+import { atEnd, newFolder, testBeside } from "../harness.ts";
+import { testWith } from "../harness/tools.ts";
+
+/** A test that runs beside others, on a machine that has Redis. */
+export const testOverRedis: (...words: Parameters<typeof testBeside>) => void =
+  testWith("redis-server") === test ? testBeside : test.skip;
 
 export class RedisServer {
   readonly port: number;
@@ -12,9 +18,10 @@ export class RedisServer {
   readonly #options: readonly string[];
   #process: Bun.Subprocess | undefined;
 
-  /** Starts one on a free port of 127.0.0.1, which forgets nothing unless told otherwise. */
+  /** Starts one on a free port of 127.0.0.1, which forgets nothing unless told otherwise; until the test ends. */
   static async start(...options: string[]): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), newFolder(), options);
+    atEnd(() => server.end());
     await server.start();
     return server;
   }
@@ -86,10 +93,6 @@ export class RedisServer {
     this.goOn();
     await this.kill();
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.end();
-  }
 }
 
 /** A port of 127.0.0.1 that nobody has taken yet. */
@@ -111,6 +114,7 @@ export class Between {
   static async open(redisPort: number): Promise<Between> {
     const between = new Between(redisPort);
     await new Promise<void>((resolve) => between.#server.listen(0, "127.0.0.1", resolve));
+    atEnd(() => between.end());
     return between;
   }
 
@@ -133,7 +137,8 @@ export class Between {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
-  [Symbol.dispose](): void {
+  /** Breaks all connections, and takes no more: to the others, a server behind it is dead. */
+  end(): void {
     this.#server.close();
     this.cut();
   }

@@ -1,10 +1,14 @@
 /** What the server says at its start of a Redis that will not do, or that may forget. */
 
-import { describe, expect, setDefaultTimeout, test as anyTest } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 
+import type { ListenOptions } from "../../lib/linechat.ts";
+import { opener } from "../../lib/redis/link.ts";
+import type { Joined } from "../../lib/redis/stream.ts";
 import { makeCertificates } from "../certificates.ts";
 import {
+  atEnd,
   endAfterEach,
   newFolder,
   Program,
@@ -12,23 +16,24 @@ import {
   runToEnd,
   serverCommand,
   ServerProgram,
+  testBeside,
 } from "../harness.ts";
-import { testWith } from "../harness/tools.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { freePort, RedisServer, testOverRedis } from "./redis-server.ts";
+import { SharedServer } from "./shared-server.ts";
 
 endAfterEach();
-setDefaultTimeout(20_000);
 
-const test = testWith("redis-server");
-
-const run = async (url: string, environment: Record<string, string> = {}) => {
-  const words = ["--redis", url, "--host", "127.0.0.1", "0"];
-  const program = new Program(serverCommand(...words), environment);
-  return { code: await program.exited, stderr: program.stderr };
-};
+/** Why a server does not open; the rest of the line. */
+async function refusal(url: string, options: Partial<ListenOptions> = {}): Promise<string> {
+  const opened = SharedServer.open({ url }, options);
+  return opened.then(
+    () => "none",
+    (error: Error) => error.message,
+  );
+}
 
 /** Answers each command as `replies` has it, in RESP. */
-function pretend(replies: Record<string, string>): { url: string; [Symbol.dispose](): void } {
+function pretend(replies: Record<string, string>): string {
   const listener = Bun.listen({
     hostname: "127.0.0.1",
     port: 0,
@@ -39,121 +44,42 @@ function pretend(replies: Record<string, string>): { url: string; [Symbol.dispos
       },
     },
   });
-  return { url: `redis://127.0.0.1:${listener.port}`, [Symbol.dispose]: () => listener.stop(true) };
+  atEnd(() => listener.stop(true));
+  return `redis://127.0.0.1:${listener.port}`;
 }
 
 const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
+const TLS_HINT = "is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?";
+const CANNOT_SHARE = "cannot share the room linechat: ";
+const NO_XADD = "ERR The user executing the script can't run this command or subcommand";
 
-describe("one line, and exit code 1, of", () => {
-  anyTest("no Redis there", async () => {
-    expect(await run("redis://127.0.0.1:1")).toEqual({
-      code: 1,
-      stderr: "linechat-server: cannot use redis at 127.0.0.1:1: connection refused\n",
+describe("a server does not start with", () => {
+  /** How the Redis is made, as an address, and what follows `cannot use redis at host: `. */
+  const without: Record<string, readonly [open: () => string, why: string]> = {
+    "no Redis there": [() => "redis://127.0.0.1:1", "connection refused"],
+    "what is no Redis": [
+      () => pretend({ INFO: "HTTP/1.1 400 Bad Request\r\n" }),
+      `it does not answer as Redis does; ${TLS_HINT}`,
+    ],
+    "one that is too old": [
+      () => pretend({ INFO: bulk("redis_version:6.0.16\r\n") }),
+      "it is too old, 6.0.16: Redis 6.2 or later is needed",
+    ],
+  };
+  for (const [what, [open, why]] of Object.entries(without))
+    testBeside(what, async () => {
+      const url = open();
+      expect(await refusal(url)).toBe(`cannot use redis at ${new URL(url).host}: ${why}`);
     });
-    const { stderr } = await run("redis://no.such.host.invalid");
-    expect(stderr).toMatch(/^linechat-server: cannot use redis at no.such.host.invalid: .+\n$/);
-  });
 
-  test("a wrong password, and none where one is needed", async () => {
-    await using redis = await RedisServer.start("--requirepass", "p@ss:w/d%");
-    const at = `127.0.0.1:${redis.port}`;
-    const start = `linechat-server: cannot use redis at ${at}: `;
-    expect((await run(redis.url)).stderr).toBe(
-      `${start}it wants a password, which REDIS_PASSWORD may hold\n`,
-    );
-    expect((await run(`redis://:wrong@${at}`)).stderr).toBe(`${start}wrong user or password\n`);
-    expect((await run(redis.url, { REDIS_PASSWORD: "wrong" })).code).toBe(1);
-  });
-
-  anyTest("what is no Redis", async () => {
-    using http = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hello") });
-    const { code, stderr } = await run(`redis://127.0.0.1:${http.port}`);
-    expect([code, stderr]).toEqual([
-      1,
-      `linechat-server: cannot use redis at 127.0.0.1:${http.port}: it does not answer as Redis does; is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?\n`,
-    ]);
-  });
-
-  anyTest("one that is too old", async () => {
-    using old = pretend({ INFO: bulk("redis_version:6.0.16\r\nrole:master\r\n") });
-    expect((await run(old.url)).stderr).toContain("it is too old, 6.0.16: Redis 6.2 or later");
-  });
-
-  anyTest("a cluster that has the room elsewhere", async () => {
+  testBeside("a cluster that has the room elsewhere", async () => {
     const MOVED = "-MOVED 1234 10.0.0.6:6379\r\n";
-    using cluster = pretend({ INFO: bulk("redis_version:7.0.15\r\n"), EVALSHA: MOVED });
-    expect((await run(cluster.url)).stderr).toContain(
-      "it is a cluster that has the room on another node, 10.0.0.6:6379\n",
-    );
+    const url = pretend({ INFO: bulk("redis_version:7.0.15\r\n"), EVALSHA: MOVED });
+    const why = "it is a cluster that has the room on another node, 10.0.0.6:6379";
+    expect(await refusal(url)).toBe(CANNOT_SHARE + why);
   });
 
-  test("something else under its key; a user who may not do what is needed", async () => {
-    await using redis = await RedisServer.start();
-    await redis.ask("SET", "linechat:{linechat}:servers", "mine");
-    expect((await run(redis.url)).stderr).toEndWith(
-      ": WRONGTYPE Operation against a key holding the wrong kind of value\n",
-    );
-    await redis.ask("ACL", "SETUSER", "guest", "on", "nopass", "~*", "+@connection");
-    const { code, stderr } = await run(redis.url.replace("//", "//guest:any@"));
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/: NOPERM .*\n$/)]);
-  });
-
-  test("a read-only replica", async () => {
-    await using redis = await RedisServer.start();
-    await using replica = await RedisServer.start("--replicaof", "127.0.0.1", `${redis.port}`);
-    expect((await run(replica.url)).stderr).toContain(": READONLY ");
-  });
-
-  test("one that takes nothing, or does not let this user do it", async () => {
-    await using redis = await RedisServer.start();
-    const start = "linechat-server: cannot share the room linechat: ";
-    await redis.ask("ACL", "SETUSER", "eve", "on", ">p", "~*", "+@all", "-evalsha");
-    const { stderr } = await run(`redis://eve:p@127.0.0.1:${redis.port}`);
-    expect(stderr).toStartWith(`${start}NOPERM `);
-    await redis.ask("CONFIG", "SET", "maxmemory", "1");
-    const full = await run(redis.url);
-    expect(full).toEqual({ code: 1, stderr: expect.stringContaining(`${start}OOM `) });
-  });
-
-  test("nothing, with a user who may do what the README says and no more", async () => {
-    await using redis = await RedisServer.start();
-    const readme = await Bun.file(`${ROOT}/lib/redis/README.md`).text();
-    const rules = /A user with `(.*?)` and keys `(.*?)`/
-      .exec(readme)
-      ?.slice(1)
-      .join(" ")
-      .split(" ");
-    await redis.ask("ACL", "SETUSER", "eve", "on", ">p", ...(rules ?? []));
-    const eve = `redis://eve:p@127.0.0.1:${redis.port}`;
-    const server = await ServerProgram.start("--redis", eve, "--names", "--history", "9");
-    const ann = await server.connectNamed("ann");
-    ann.say("hello\n");
-    expect(server.stderr).not.toContain("redis is away");
-  });
-
-  test("one that takes no line as long as --max-line; not if nobody may ask for that", async () => {
-    await using redis = await RedisServer.start("--proto-max-bulk-len", "1mb");
-    const words = ["--host", "127.0.0.1", "--max-line", "2M"];
-    const small = await runToEnd(serverCommand("--redis", redis.url, ...words, "0"));
-    expect(small.stderr).toBe(
-      `linechat-server: cannot use redis at 127.0.0.1:${redis.port}: --max-line needs a proto-max-bulk-len of 2228224, not 1048576\n`,
-    );
-    await redis.ask("ACL", "SETUSER", "eve", "on", ">p", "~*", "+@all", "-config");
-    const eve = `redis://eve:p@127.0.0.1:${redis.port}`;
-    const server = await ServerProgram.start("--redis", eve, ...words);
-    const [ann, bob] = [await server.join(), await server.join()];
-    await ann.sayAll(Buffer.from(`${"x".repeat((1 << 20) + 9)}\nafter\n`));
-    expect(await bob.hearsAll()).toBe("* server out of sync; please reconnect\n");
-    expect(server.stderr).toContain("out of sync: redis takes no line that is so long");
-    await server.logged("shares the room again");
-    const carl = await server.join({ says: "hello\n" });
-    const dora = await server.join();
-    carl.say("and on\n");
-    await dora.hears("and on\n");
-  });
-
-  anyTest("one that lets connections wait, or takes them and says nothing", async () => {
-    const start = "linechat-server: cannot use redis at 127.0.0.1:";
+  testBeside("one that lets connections wait, or takes them and says nothing", async () => {
     const code = `const { createServer } = require("node:net");
       const server = createServer().listen(0, "127.0.0.1", () => {
         console.log(server.address().port);
@@ -161,121 +87,230 @@ describe("one line, and exit code 1, of", () => {
       });`;
     const asleep = new Program([process.execPath, "-e", code]);
     const [, port] = await asleep.printed(/(\d+)\n/);
-    const silent = await run(`redis://127.0.0.1:${port}`);
-    expect(silent.stderr).toStartWith(`${start}${port}: no answer for 5 s`);
+    const url = `redis://127.0.0.1:${port}`;
+    const silent = refusal(url);
+    await Bun.sleep(100); // Its connection is among the first.
     // Once its backlog is full, the system answers no more.
     const waiting = Array.from({ length: 600 }, () =>
       connect(Number(port), "127.0.0.1").on("error", () => {}),
     );
+    atEnd(() => waiting.forEach((socket) => socket.destroy()));
     await Bun.sleep(200);
-    const full = await run(`redis://127.0.0.1:${port}`);
-    expect(full.stderr).toStartWith(`${start}${port}: no answer for 5 s`);
-    asleep.kill("SIGKILL");
-    for (const socket of waiting) socket.destroy();
+    for (const why of await Promise.all([silent, refusal(url)]))
+      expect(why).toBe(`cannot use redis at 127.0.0.1:${port}: no answer for 5 s; ${TLS_HINT}`);
   });
 
-  anyTest("an address that is none; a room without a Redis", async () => {
-    for (const url of ["10.0.0.5", "http://10.0.0.5", "redis://", "redis://h/x", "redis://h/1?a=b"])
-      expect(await run(url)).toEqual({
-        code: 2,
-        stderr: expect.stringContaining("--redis takes an"),
-      });
-    const alone = await runToEnd(serverCommand("--room", "x", "0"));
+  testOverRedis("a wrong password, and none where one is needed; the log has none", async () => {
+    const redis = await RedisServer.start("--requirepass", "p@ss:w/d%");
+    const at = `127.0.0.1:${redis.port}`;
+    const start = `cannot use redis at ${at}: `;
+    const why = "it wants a password, which REDIS_PASSWORD may hold";
+    expect(await refusal(redis.url)).toBe(start + why);
+    expect(await refusal(`redis://:wrong@${at}`)).toBe(`${start}wrong user or password`);
+    const words = serverCommand("--redis", redis.url, "--host", "127.0.0.1", "0");
+    const server = new Program(words, { REDIS_PASSWORD: "p@ss:w/d%" });
+    await server.printed("listening", "stderr");
+    const address = `redis://default:${encodeURIComponent("p@ss:w/d%")}@${at}/3`;
+    const other = await ServerProgram.start("--redis", address);
+    for (const { stderr } of [server, other]) expect(stderr).not.toMatch(/p@ss|p%40ss/);
+  });
+
+  testOverRedis(
+    "what this user may not use, a key of another kind, a full Redis, a replica",
+    async () => {
+      const redis = await RedisServer.start();
+      const replica = await RedisServer.start("--replicaof", "127.0.0.1", `${redis.port}`);
+      const as = (user: string) => redis.url.replace("//", `//${user}:any@`);
+      const server = await SharedServer.open(redis, { history: { bytes: 1024 } });
+      await redis.ask("ACL", "SETUSER", "guest", "on", "nopass", "~*", "+@connection");
+      await redis.ask("ACL", "SETUSER", "eve", "on", "nopass", "~*", "+@all", "-xadd");
+      await redis.ask("ACL", "SETUSER", "carl", "on", "nopass", "~*", "+@all", "-evalsha");
+      expect(await refusal(as("guest"))).toContain(": NOPERM ");
+      expect(await refusal(as("carl"))).toStartWith(`${CANNOT_SHARE}NOPERM `);
+      // It leaves no trace with the others.
+      expect(await refusal(as("eve"), { history: { bytes: 1024 } })).toBe(CANNOT_SHARE + NO_XADD);
+      const entries = JSON.stringify(await redis.ask("XRANGE", "linechat:{linechat}", "-", "+"));
+      expect(new Set(entries.match(/(?<="about","\S+ )\S+/g)).size).toBe(1);
+      expect(server.log).not.toContain("redis is away");
+      const otherAt = (url: string) => ({ redis: { url: new URL(url), room: "other" } });
+      const other = otherAt(redis.url);
+      expect(await refusal(replica.url, otherAt(replica.url))).toContain(": READONLY ");
+      await redis.ask("SET", "linechat:{other}:servers", "mine");
+      expect(await refusal(redis.url, other)).toBe(
+        "cannot share the room other: WRONGTYPE Operation against a key holding the wrong kind of value",
+      );
+      await redis.ask("CONFIG", "SET", "maxmemory", "1");
+      expect(await refusal(redis.url)).toStartWith(`${CANNOT_SHARE}OOM `);
+    },
+  );
+
+  testOverRedis(
+    "one that takes no line as long as --max-line, if this user may ask for that",
+    async () => {
+      const redis = await RedisServer.start("--proto-max-bulk-len", "1mb");
+      const options = { lineBytesMax: 2 << 20 };
+      expect(await refusal(redis.url, options)).toEndWith(
+        ": --max-line needs a proto-max-bulk-len of 2228224, not 1048576",
+      );
+      await redis.ask("ACL", "SETUSER", "eve", "on", ">p", "~*", "+@all", "-config");
+      const eve = { url: `redis://eve:p@127.0.0.1:${redis.port}` };
+      const server = await SharedServer.open(eve, options);
+      const [ann, bob] = [await server.join(), await server.join()];
+      await ann.sayAll(Buffer.from(`${"x".repeat((1 << 20) + 9)}\nafter\n`));
+      expect(await bob.hearsAll()).toBe("* server out of sync; please reconnect\n");
+      expect(server.log).toContain("out of sync: redis takes no line that is so long");
+      await server.logged("shares the room again");
+      const [carl, dora] = [await server.join({ says: "hello\n" }), await server.join()];
+      carl.say("and on\n");
+      await dora.hears("and on\n");
+    },
+  );
+
+  testBeside("an address that is none; a room without a Redis", async () => {
+    const run = (...words: string[]) => runToEnd(serverCommand(...words, "0"));
+    for (const url of ["http://10.0.0.5", "redis://h/1?a=b"])
+      expect((await run("--redis", url)).stderr).toContain("--redis takes an address like");
+    const alone = await run("--room", "x");
     expect(alone.stderr).toBe("linechat-server: --room needs --redis (see --help)\n");
-    const odd = await runToEnd(serverCommand("--redis", "redis://h", "--room", "a}b", "0"));
+    const odd = await run("--redis", "redis://h", "--room", "a}b");
     expect(odd.stderr).toContain("--room takes a name of letters, digits, dots, - and _");
   });
 });
 
-describe("the log says", () => {
-  test("what Redis may forget, and which server this is in which room", async () => {
-    await using redis = await RedisServer.start(
+testOverRedis("a server that cannot listen takes its leave of the others", async () => {
+  const redis = await RedisServer.start();
+  const server = await SharedServer.open(redis);
+  const where = ["--host", "127.0.0.1", `${server.port}`];
+  const { code, stderr } = await runToEnd(serverCommand("--redis", redis.url, ...where));
+  expect([code, stderr]).toEqual([1, expect.stringContaining("address already in use")]);
+  const fields = (await redis.ask("HKEYS", "linechat:{linechat}:servers")) as string[];
+  expect(fields.toSorted()).toEqual([expect.stringMatching(/^[\da-f]{12}$/), "last", "options"]);
+});
+
+testOverRedis("a user who may do what the README says, and no more, will do", async () => {
+  const redis = await RedisServer.start();
+  const readme = await Bun.file(`${ROOT}/lib/redis/README.md`).text();
+  const [, rules, keys] = /A user with `(.*?)` and keys `(.*?)`/.exec(readme) ?? [];
+  await redis.ask("ACL", "SETUSER", "eve", "on", ">p", ...`${rules} ${keys}`.split(" "));
+  const eve = { url: `redis://eve:p@127.0.0.1:${redis.port}` };
+  const options = { names: true, history: { bytes: 1024 } };
+  const [one, other] = await SharedServer.openSome(2, eve, options);
+  const [ann, bob] = [await one?.joinNamed("ann"), await other?.joinNamed("bob")];
+  const long = "x".repeat(9000);
+  ann?.say(`${long}\n`);
+  await bob?.hears(`ann: ${long}\n`);
+  expect(one?.log).not.toContain("redis is away");
+});
+
+testOverRedis(
+  "the log says what Redis may forget, and which server this is in which room",
+  async () => {
+    const redis = await RedisServer.start(
       ...["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"],
     );
-    const server = await ServerProgram.start("--redis", redis.url, "--room", "kitchen");
+    const { log } = await SharedServer.open(redis, {
+      redis: { url: new URL(redis.url), room: "kitchen" },
+    });
     const name = `redis at 127.0.0.1:${redis.port} may forget: `;
-    expect(server.stderr).toContain(
-      `${name}appendonly is no, so all members are disconnected when`,
-    );
-    expect(server.stderr).toContain(`${name}maxmemory-policy is allkeys-lru, so all members`);
-    expect(server.stderr).toMatch(/sharing the room kitchen, as server [\w-]{12}\n/);
-  });
-
-  test("nothing of a password, which may come from REDIS_PASSWORD or the address", async () => {
-    await using redis = await RedisServer.start("--requirepass", "p@ss:w/d%");
-    const words = serverCommand("--redis", redis.url, "--host", "127.0.0.1", "0");
-    const server = new Program(words, { REDIS_PASSWORD: "p@ss:w/d%" });
-    await server.printed("listening", "stderr");
-    const address = `redis://default:${encodeURIComponent("p@ss:w/d%")}@127.0.0.1:${redis.port}/3`;
-    const other = await ServerProgram.start("--redis", address);
-    for (const { stderr } of [server, other]) expect(stderr).not.toMatch(/p@ss|p%40ss/);
-  });
-});
+    expect(log).toContain(`${name}appendonly is no, so all members are disconnected when`);
+    expect(log).toContain(`${name}maxmemory-policy is allkeys-lru, so all members`);
+    expect(log).toMatch(/sharing the room kitchen, as server [\da-f]{12}\n/);
+  },
+);
 
 describe("--names, --max-line and --history are those of the room", () => {
-  const ALONE = ["--max-line", "1K", "--history", "5"];
+  const ALONE = { lineBytesMax: 1024, history: { bytes: 64 << 10, lines: 5 } };
+  const MARK = "* end of history\n";
 
-  test("a server with others is refused at its start, and told which; --buffer may differ", async () => {
-    await using redis = await RedisServer.start();
-    const share = (...options: string[]) => ServerProgram.start("--redis", redis.url, ...options);
-    const first = await share("--names", "--room", "lib");
-    await share("--names", "--room", "lib", "--buffer", "1M");
-    const words = ["--redis", redis.url, "--room", "lib", ...ALONE, "0"];
-    const { code, stderr } = await runToEnd(serverCommand(...words));
-    expect([code, stderr]).toEqual([
-      1,
-      "linechat-server: cannot share the room lib: the other servers run with --max-line 64K --names, this one with --max-line 1K --history 5\n",
-    ]);
-    await first.connectNamed("ann");
-    expect(first.stderr).not.toMatch(/away|out of sync/);
-  });
-
-  test("a room in which no server is up takes those of the next one, and begins without history", async () => {
-    await using redis = await RedisServer.start();
-    const share = (...options: string[]) => ServerProgram.start("--redis", redis.url, ...options);
-    const [stopped, killed] = [await share("--history", "9"), await share("--history", "9")];
-    const [ann, bob] = [await stopped.join(), await killed.join()];
-    ann.say("before\n");
-    await bob.hears("before\n");
-    await stopped.stop();
-    killed.kill("SIGKILL");
-    // It looks for some 5 s whether the one that was killed is up.
-    const next = await share(...ALONE);
-    const witness = await next.join();
-    await next.join({ says: "after\n" });
-    await witness.hears("after\n");
-    const newcomer = await next.join();
-    await newcomer.hears("* end of history\n");
-    const mark = "* end of history\n";
-    expect([witness.text, newcomer.text]).toEqual([`${mark}after\n`, `after\n${mark}`]);
-  });
-
-  test("a server that slept while the room was opened with other options stays out of it", async () => {
-    await using redis = await RedisServer.start();
-    const share = (...options: string[]) => ServerProgram.start("--redis", redis.url, ...options);
-    const sleeper = await share();
-    const ann = await sleeper.join();
-    sleeper.kill("SIGSTOP");
-    const next = await share(...ALONE);
-    sleeper.kill("SIGCONT");
-    expect(await ann.hearsAll()).toBe("* server out of sync; please reconnect\n");
-    await sleeper.logged("cannot share the room: the other servers run with --max-line 1K");
-    await next.stop();
-    await sleeper.logged("shares the room again");
-  });
-});
-
-testWith("redis-server", "openssl")("over TLS, its certificate verified", async () => {
-  const { file } = makeCertificates(newFolder());
-  const port = await freePort();
-  await using _ = await RedisServer.start(
-    ...["--tls-port", `${port}`, "--tls-auth-clients", "no", "--tls-ca-cert-file", file("ca.pem")],
-    ...["--tls-cert-file", file("server.pem"), "--tls-key-file", file("server.key")],
+  testOverRedis(
+    "a server with others is refused at its start, and told which; --buffer may differ",
+    async () => {
+      const redis = await RedisServer.start();
+      const first = await SharedServer.open(redis, { names: true });
+      await SharedServer.open(redis, { names: true, logBytes: 1 << 20 });
+      expect(await refusal(redis.url, ALONE)).toBe(
+        `${CANNOT_SHARE}the other servers run with --max-line 64K --names, format 2, this one with --max-line 1K --history 5, format 2`,
+      );
+      await first.joinNamed("ann");
+      expect(first.log).not.toMatch(/away|out of sync/);
+    },
   );
-  const url = `rediss://localhost:${port}`;
-  const stranger = await run(url);
-  expect(stranger.code).toBe(1);
-  const words = serverCommand("--redis", url, "--host", "127.0.0.1", "0");
-  const server = new Program(words, { NODE_EXTRA_CA_CERTS: file("ca.pem") });
-  await server.printed("listening", "stderr");
+
+  testOverRedis(
+    "a room in which no server is up takes those of the next one, and begins without history",
+    async () => {
+      const redis = await RedisServer.start();
+      const stopped = await SharedServer.open(redis, { history: { bytes: 64 << 10, lines: 9 } });
+      const killed = await ServerProgram.start("--redis", redis.url, "--history", "9");
+      const [ann, bob] = [await stopped.join(), await killed.join()];
+      const long = `${"x".repeat(9000)}\n`;
+      ann.say(`before\n${long}`);
+      await bob.hears(long);
+      await stopped.stop();
+      killed.kill("SIGKILL");
+      // It looks for some 5 s whether the one that was killed is up.
+      const next = await SharedServer.open(redis, ALONE);
+      const witness = await next.join();
+      await next.join({ says: "after\n" });
+      await witness.hears("after\n");
+      const newcomer = await next.join();
+      await newcomer.hears(MARK);
+      expect([witness.text, newcomer.text]).toEqual([`${MARK}after\n`, `after\n${MARK}`]);
+      expect(await redis.ask("EXISTS", "linechat:{linechat}:lines")).toBe(0);
+    },
+  );
+
+  testOverRedis(
+    "a server that slept while the room was opened with other options stays out of it",
+    async () => {
+      const redis = await RedisServer.start();
+      const sleeper = await ServerProgram.start("--redis", redis.url);
+      const ann = await sleeper.join();
+      sleeper.kill("SIGSTOP");
+      const next = await SharedServer.open(redis, ALONE);
+      sleeper.kill("SIGCONT");
+      expect(await ann.hearsAll()).toBe("* server out of sync; please reconnect\n");
+      await sleeper.logged("cannot share the room: the other servers run with --max-line 1K");
+      await next.stop();
+      await sleeper.logged("shares the room again");
+    },
+  );
 });
+
+testOverRedis("a server with 10,000 names in the room comes back with all of them", async () => {
+  const redis = await RedisServer.start();
+  const joined = Promise.withResolvers<Joined>();
+  const where = { url: new URL(redis.url), room: "lib", lineBytesMax: 64, options: "" };
+  const keys = Array.from({ length: 10_000 }, (_, at) => `member ${at}`);
+  const link = opener(where)((_, why) => joined.reject(new Error(why)));
+  link.join({ by: "one", instead: "", number: 1, read: "", keys }, joined.resolve);
+  expect((await joined.promise).id).toBeString();
+  expect(await redis.ask("HLEN", "linechat:{lib}:names")).toBe(10_000);
+  link.close();
+});
+
+(Bun.which("openssl") ? testOverRedis : test.skip)(
+  "over TLS, its certificate verified",
+  async () => {
+    const { file } = makeCertificates(newFolder());
+    const port = await freePort();
+    await RedisServer.start(
+      ...[
+        "--tls-port",
+        `${port}`,
+        "--tls-auth-clients",
+        "no",
+        "--tls-ca-cert-file",
+        file("ca.pem"),
+      ],
+      ...["--tls-cert-file", file("server.pem"), "--tls-key-file", file("server.key")],
+    );
+    const url = `rediss://localhost:${port}`;
+    expect(await refusal(url)).toMatch(
+      /^cannot use redis at localhost:\d+: .*certificate.*; is TLS/,
+    );
+    const words = serverCommand("--redis", url, "--host", "127.0.0.1", "0");
+    const server = new Program(words, { NODE_EXTRA_CA_CERTS: file("ca.pem") });
+    await server.printed("listening", "stderr");
+  },
+);

@@ -30,6 +30,8 @@ export class SharedSeat implements AcceptedSocket {
   /** Whether it has said its last, and whether the server has. */
   hasEnded = false;
   isShut = false;
+  /** Whether its server has lost the others since it joined: then it gets nothing more of them. */
+  isOutOfSync = false;
   isClosed = false;
   /** What it has to hear, and how much of it it has. */
   expected = "";

@@ -9,11 +9,11 @@ import { ENTRY_BYTES } from "../../../lib/redis/peers.ts";
 import {
   compareIds,
   type Entry,
-  type Heartbeat,
   type Joined,
   type Joining,
   type KeptMax,
   type NewEntry,
+  type Progress,
   START,
   type States,
   type StreamLink,
@@ -34,7 +34,7 @@ export interface Placed extends Omit<Entry, "lines"> {
 interface Memory {
   entries: Placed[];
   last: Placed | undefined;
-  /** By their names, `number read count`. */
+  /** By their names, `number read`. */
   servers: Map<string, string>;
   /** The server where each name is. */
   names: Map<string, string>;
@@ -137,8 +137,8 @@ export class SimulatedStream {
     if (instead !== "") this.#forget(instead);
     for (const key of keys) names.set(key, by);
     const entry = { by, number, read: from, lines: new Uint8Array(0), isPassing: false };
-    this.#tell(by, number, from, 0);
-    const placed = this.#add(entry);
+    this.#tell(by, number, from);
+    const placed = this.#add(entry, "", { isJoining: true });
     this.#knownSinceMs.set(by, this.now());
     return placed;
   }
@@ -149,9 +149,9 @@ export class SimulatedStream {
     const trouble = this.#objection(by, read, (before) => before === number - 1);
     if (trouble) return trouble;
     const granted = requests.map((request) => this.#do(request, by)).join("");
-    this.#tell(by, number, read, 0);
+    this.#tell(by, number, read);
     this.#trim(tail);
-    this.#add(entry, granted, requests.includes("leave"));
+    this.#add(entry, granted, { isLast: requests.includes("leave") });
     if (requests.includes("leave")) this.#forget(by);
     return undefined;
   }
@@ -165,7 +165,12 @@ export class SimulatedStream {
     const last = entries[count - 1];
     this.#memory.entries = rest;
     if (last === undefined) return;
-    const isFar = bytesOf(rest) >= this.kept.bytes;
+    const { bytes, historyBytes } = this.kept;
+    const isFar = bytesOf(rest) >= bytes;
+    const historyOf = (entries: readonly Placed[]) =>
+      entries.reduce((sum, { lines, isPassing }) => sum + (isPassing ? 0 : lines.length), 0);
+    if (historyOf(rest) < historyBytes && bytesOf(rest) < Math.max(bytes, 4 * historyBytes))
+      throw new Violation(`${last.id} is forgotten, and is history`);
     if (!isFar && this.now() - (rest[0] ?? last).atMs < this.kept.ms)
       throw new Violation(`${last.id} is forgotten after ${this.now() - last.atMs} ms`);
     for (const [name, state] of servers) {
@@ -176,10 +181,10 @@ export class SimulatedStream {
     }
   }
 
-  beat({ by, number, read, count }: Heartbeat): [Trouble, string] | undefined {
-    const trouble = this.#objection(by, read, (before) => before === number);
+  beat({ by, number, read }: Progress): [Trouble, string] | undefined {
+    const trouble = this.#objection(by, read, (before) => before === number - 1);
     if (trouble) return trouble;
-    this.#tell(by, number, read, count);
+    this.#tell(by, number, read);
     return undefined;
   }
 
@@ -196,8 +201,8 @@ export class SimulatedStream {
     return isExpected(before) ? undefined : away;
   }
 
-  #tell(by: string, number: number, read: string, count: number): void {
-    this.#memory.servers.set(by, `${number} ${read} ${count}`);
+  #tell(by: string, number: number, read: string): void {
+    this.#memory.servers.set(by, `${number} ${read}`);
     const most = this.#most.get(by) ?? read;
     this.#most.set(by, compareIds(read, most) > 0 ? read : most);
   }
@@ -228,8 +233,8 @@ export class SimulatedStream {
 
   #add(
     { by, number, read, lines: bytes, isPassing }: Omit<NewEntry, "tail" | "requests">,
-    granted = "",
-    isLast = false,
+    granted: string,
+    { isLast = false, isJoining = false },
   ): Placed {
     const lines = Buffer.from(bytes).toString("latin1");
     for (const line of lines.match(/[^\n]*\n/g) ?? [])
@@ -240,7 +245,7 @@ export class SimulatedStream {
     const ms = Math.max(lastMs, Math.floor(this.now() + this.clockOffMs));
     const id = `${ms}-${this.#sequence++}`;
     const after = before?.id ?? START;
-    const about = { id, after, by, number, read, lines, isPassing, granted };
+    const about = { id, after, by, number, read, lines, isPassing, isJoining, granted };
     const entry = { ...about, before, atMs: this.now(), isLast };
     this.#memory.last = entry;
     this.#memory.entries.push(entry);
@@ -275,17 +280,23 @@ export interface Watcher {
 
 export class SimulatedLink implements StreamLink {
   readonly #stream: SimulatedStream;
-  readonly #onOpen: () => void;
   readonly #onLost: (trouble: Trouble, why: string) => void;
   readonly #watcher: Watcher;
   /** On their way there, and answers on their way back. */
   readonly #commands: Command[] = [];
   readonly #answers: (() => void)[] = [];
-  /** When each answer that is due was asked for, that of opening first. */
+  /** When each answer that is due was asked for. */
   readonly #askedAtMs: number[] = [];
   #reading:
-    { after: string; sinceMs: number; done: (entries: readonly Entry[]) => void } | undefined;
-  #isOpen = false;
+    | {
+        readonly after: string;
+        readonly by: string;
+        readonly sinceMs: number;
+        readonly done: (entries: readonly Entry[], isMore: boolean) => void;
+        /** What was read, and is on its way. */
+        entries?: readonly Placed[];
+      }
+    | undefined;
   isClosed = false;
   /** Whether it has said so. */
   isLost = false;
@@ -294,15 +305,12 @@ export class SimulatedLink implements StreamLink {
 
   constructor(
     stream: SimulatedStream,
-    onOpen: () => void,
     onLost: (trouble: Trouble, why: string) => void,
     watcher: Watcher,
   ) {
     this.#stream = stream;
-    this.#onOpen = onOpen;
     this.#onLost = onLost;
     this.#watcher = watcher;
-    this.#askedAtMs.push(stream.now());
   }
 
   /** How many entries are on their way. */
@@ -338,7 +346,7 @@ export class SimulatedLink implements StreamLink {
     });
   }
 
-  beat(heartbeat: Heartbeat, done: (last: string, servers: States) => void): void {
+  beat(heartbeat: Progress, done: (last: string, servers: States) => void): void {
     this.#ask(() => {
       const trouble = this.#stream.beat(heartbeat);
       if (trouble) return () => this.#lose(...trouble);
@@ -366,8 +374,12 @@ export class SimulatedLink implements StreamLink {
     );
   }
 
-  read(after: string, done: (entries: readonly Entry[]) => void): void {
-    this.#reading = { after, sinceMs: this.#stream.now(), done };
+  read(
+    after: string,
+    by: string,
+    done: (entries: readonly Entry[], isMore: boolean) => void,
+  ): void {
+    this.#reading = { after, by, sinceMs: this.#stream.now(), done };
   }
 
   close(): void {
@@ -391,9 +403,9 @@ export class SimulatedLink implements StreamLink {
     this.#lose("redis is away", "no answer for 5 s");
   }
 
-  /** Whether it is open, and gets answers. */
+  /** Whether it gets answers. */
   get isInUse(): boolean {
-    return this.#isOpen && !this.isClosed && !this.isMute;
+    return !this.isClosed && !this.isMute;
   }
 
   get isOver(): boolean {
@@ -413,30 +425,26 @@ export class SimulatedLink implements StreamLink {
   /** An answer arrives; returns whether there was one. */
   answer(entriesMax: number): boolean {
     if (this.isClosed) return false;
-    if (!this.#isOpen) return this.#open();
     const answer = this.#answers.shift();
     if (answer) this.#askedAtMs.shift();
     answer?.();
     return answer !== undefined || this.#answerReading(entriesMax);
   }
 
-  #open(): boolean {
-    if (this.#stream.standsStill || this.isMute) return false;
-    this.#isOpen = true;
-    this.#askedAtMs.shift();
-    this.#onOpen();
-    return true;
-  }
-
   #answerReading(entriesMax: number): boolean {
     if (!this.#reading || this.isMute || this.#stream.standsStill) return false;
-    const { after, sinceMs, done } = this.#reading;
-    const entries = this.#stream.after(after).slice(0, entriesMax);
+    const { after, by, sinceMs, done, entries = this.#stream.after(after) } = this.#reading;
     if (entries.length === 0 && this.#stream.now() - sinceMs < 1000) return false;
-    this.#reading = undefined;
-    this.#watcher.delivered(entries);
-    const bytes = entries.map((entry) => ({ ...entry, lines: Buffer.from(entry.lines, "latin1") }));
-    done(bytes);
+    const [part, rest] = [entries.slice(0, entriesMax), entries.slice(entriesMax, 2 * entriesMax)];
+    if (rest.length > 0) this.#reading.entries = rest;
+    else this.#reading = undefined;
+    this.#watcher.delivered(part);
+    // One's own need not come back.
+    const bytes = part.map((entry) => ({
+      ...entry,
+      lines: Buffer.from(entry.by === by ? "" : entry.lines, "latin1"),
+    }));
+    done(bytes, rest.length > 0);
     // The memory where they were is used again.
     for (const { lines } of bytes) lines.fill(0);
     return true;

@@ -147,7 +147,7 @@ class SharedWorld {
       kept: {
         bytes: random.pick([1_000, 10_000, 1_000_000]),
         ms: random.pick([3_000, 20_000, 60_000]),
-        historyBytes: 0,
+        historyBytes: random.pick([0, 0, 300, 3_000]),
       },
       takenBytesMax: saidBytesMax * random.pick([2, 4, 10]),
       space: random.pick([0, 30, 500, NEVER]),
@@ -212,7 +212,7 @@ class SharedWorld {
     const awake = this.#awake;
     if (awake.length === 0) return this.#pass(100);
     const server = random.pick(awake);
-    if (event === "work") return void random.pick(random.pick(this.servers).allLinks)?.work();
+    if (event === "work") return void random.pick(random.pick(this.servers).links)?.work();
     if (event === "die" && awake.length < 2) return;
     server[event]();
     if (awake.length === 1 && !server.isAwake && server.isOver) this.#open();
@@ -264,7 +264,7 @@ class SharedWorld {
     let moved = false;
     for (const server of this.servers) {
       if (!server.isAwake) continue;
-      for (const link of server.allLinks) while (link.work()) moved = true;
+      for (const link of server.links) while (link.work()) moved = true;
       while (server.answer()) moved = true;
       for (const seat of server.seats) moved = server.drainSeat(seat, NEVER) || moved;
       if (server.isTurnDue) {
@@ -401,9 +401,8 @@ class Server {
     this.session = new Session({
       ...world.rules,
       room: "lib",
-      options: "",
-      open: (onOpen, onLost) => {
-        const link = new SimulatedLink(world.stream, onOpen, onLost, {
+      open: (onLost) => {
+        const link = new SimulatedLink(world.stream, onLost, {
           joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
           looks: (servers) => {
             const since = (name: string) => this.#seen.get(name) ?? world.now;
@@ -452,10 +451,6 @@ class Server {
 
   get isAwake(): boolean {
     return !this.isDead && !this.isOver && this.#world.now >= this.asleepUntilMs;
-  }
-
-  get allLinks(): SimulatedLink[] {
-    return this.links;
   }
 
   get #link(): SimulatedLink | undefined {
@@ -618,7 +613,7 @@ class Server {
     this.#world.seen.lines += lines.split("\n").length - 1;
     for (const seat of this.seats) {
       const isThere = seat.data instanceof Member && !seat.isClosed;
-      if (isThere) seat.owe(lines);
+      if (isThere && !seat.isOutOfSync) seat.owe(lines);
       if (!lines.includes(seat.lastLine)) continue;
       seat.isSaid = true;
       if (isThere && seat.hasEnded) seat.owedAtLeast = seat.expected.length;
@@ -692,7 +687,11 @@ class Server {
   #reads(awaited: { readonly entry: Placed; readonly forgotten: number }): void {
     if (this.#isInRoom) this.#world.seen.wentOn++;
     else
-      this.#places = chainOf(awaited.entry).map((entry) => ({ entry, offset: entry.lines.length }));
+      this.#places = chainOf(awaited.entry).flatMap((entry) =>
+        [0, ...Array.from(entry.lines.matchAll(/\n/g), ({ index }) => index + 1)].map((offset) => ({
+          ...{ entry, offset },
+        })),
+      );
     this.#isInRoom = true;
     this.#awaited = undefined;
     this.#reached = awaited;
@@ -710,6 +709,7 @@ class Server {
     seen.timesOutOfSync++;
     const wasInRoom = this.#isInRoom;
     this.#isInRoom = false;
+    for (const seat of this.seats) if (seat.data instanceof Member) seat.isOutOfSync = true;
     // What is forgotten in time is not forgotten too early: the stream looks after that.
     const isTooLate = this.#places.every(({ entry }) => {
       const next = stream.placed.find(({ before }) => before === entry);
@@ -745,9 +745,10 @@ class Server {
     const { stream, rules } = this.#world;
     const { placed, entries } = stream;
     const known = placed.slice(placed.indexOf(this.#member ?? placed[0]!));
-    if (stream.forgotten > 0 || bytesOf(known) < 3 * rules.kept.bytes) return;
+    const keptBytes = Math.max(rules.kept.bytes, 4 * rules.kept.historyBytes);
+    if (stream.forgotten > 0 || bytesOf(known) < 3 * keptBytes) return;
     const slack = 8 * (rules.takenBytesMax + 4 * rules.saidBytesMax);
-    if (bytesOf(entries) > rules.kept.bytes + slack)
+    if (bytesOf(entries) > keptBytes + slack)
       throw new Violation(`the stream keeps ${bytesOf(entries)} bytes`);
   }
 

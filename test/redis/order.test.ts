@@ -1,0 +1,114 @@
+/** What the simulator's worlds are too small for: how much a server holds, and how much the stream keeps. */
+
+import { describe, expect, test } from "bun:test";
+
+import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
+import { Session } from "../../lib/redis/session.ts";
+import { openRoom } from "../room/open-room.ts";
+
+test("while nothing gets its place, clients that come and go take no memory without end", () => {
+  let last = 1;
+  const answers: (() => void)[] = [];
+  const session = new Session({
+    room: "lib",
+    takenBytesMax: 2 << 20,
+    kept: { bytes: 8 << 20, ms: 60_000, historyBytes: 0 },
+    newName: () => "one",
+    report() {},
+    open() {
+      return {
+        join(joining, done) {
+          answers.push(() => {
+            done({ id: "1-0", after: "0-0", servers: new Map() });
+            settle();
+            read([{ ...joining, id: "1-0", after: "0-0", isJoining: true }]);
+          });
+        },
+        add: (entry) =>
+          void answers.push(() => read([{ ...entry, id: `${++last}-0`, after: `${last - 1}-0` }])),
+        beat() {},
+        drop() {},
+        read: (_after, _by, done) =>
+          (read = (entries) =>
+            done(
+              entries.map((entry) => ({
+                ...{ lines: new Uint8Array(0), isPassing: false, isJoining: false, granted: "" },
+                ...entry,
+              })),
+              false,
+            )),
+        close() {},
+      };
+    },
+  });
+  type Read = {
+    by: string;
+    number: number;
+    read: string;
+    id: string;
+    after: string;
+    isJoining?: boolean;
+  };
+  let read: (entries: readonly Read[]) => void = () => {};
+  const { room, join, settle } = openRoom({ order: session.order });
+  void session.start(room);
+  const answer = () => {
+    settle();
+    for (const one of answers.splice(0)) one();
+    settle();
+  };
+  answer();
+  const come = () => {
+    const socket = join("one");
+    socket.data.ended();
+    socket.data.failed();
+    return socket.received;
+  };
+  let count = 0;
+  while (come() === "" && count < 1e6) count++;
+  expect(count).toBeLessThan(50_000);
+  expect(come()).toBe("* this server is not in the room at the moment\n");
+  for (let turns = 0; turns < 2; turns++) answer();
+  expect(come()).toBe("");
+});
+
+test("a server is silent if it has not changed in four looks, and only then", () => {
+  const peers = new Peers();
+  const look = (states: Readonly<Record<string, string>>) =>
+    peers.look(new Map(Object.entries(states)), "own");
+  for (let count = 0; count < 9; count++) {
+    look({ own: "1 0-0", one: "1 0-0", two: `${count >> 1} 0-0` });
+    expect(peers.silent).toEqual(count < 4 ? [] : [["one", "1 0-0"]]);
+  }
+  // It is told of when it is gone; one that has left is not.
+  expect(look({})).toEqual(["one"]);
+});
+
+describe("the stream keeps", () => {
+  const LINES = new Uint8Array(1000 - ENTRY_BYTES);
+
+  /** Reads entries of 1000 bytes, one in each so many ms; returns how many of the last are kept. */
+  const keeps = (count: number, ms: number, historyBytes = 0) => {
+    const kept = new Kept({ bytes: 512_000, ms: 60_000, historyBytes });
+    kept.begin(0);
+    for (let at = 1; at <= count; at++) kept.add(`${at}-0`, LINES, false, at * ms);
+    kept.forget(count * ms);
+    return count - Math.max(0, Number.parseInt(kept.start, 10) - 1);
+  };
+
+  test("everything, until a server knows of more than that", () => {
+    expect(keeps(512, 0)).toBe(512);
+  });
+
+  test("so many bytes, however old or young they are", () => {
+    for (const ms of [0, 100]) expect(keeps(10_000, ms)).toBeWithin(512, 514);
+  });
+
+  test("or what is younger, if that is less", () => {
+    expect(keeps(1000, 1000)).toBeWithin(60, 62);
+  });
+
+  test("and all that is history", () => {
+    expect(keeps(10_000, 1000, 700 * LINES.length)).toBeWithin(700, 702);
+  });
+});

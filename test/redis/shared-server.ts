@@ -1,0 +1,87 @@
+/** Servers of this process that share a room, with what they report; and members who compare what they receive. */
+
+import { listen, type ListenOptions, type Server } from "../../lib/linechat.ts";
+import { atEnd, Peer, type PeerOptions } from "../harness.ts";
+import { Watched } from "../harness/watched.ts";
+
+/** What the log of `server.ts` has, as far as a test needs it. */
+export class SharedServer {
+  log = "";
+  readonly #changes = new Watched();
+  #server: Server | undefined;
+
+  /** @param at a Redis, or what stands before one */
+  static async open(at: { url: string }, options: Partial<ListenOptions> = {}) {
+    const shared = new SharedServer();
+    const add = (event: string) => {
+      shared.log += `${event}\n`;
+      shared.#changes.changed();
+    };
+    const server = await listen({
+      onJoin: ({ label }) => add(`joined ${label}`),
+      onLeave: ({ label }, reason) => add(`left ${label}: ${reason}`),
+      onWarning: add,
+      redis: { url: new URL(at.url), room: "linechat" },
+      ...options,
+      ...{ host: "127.0.0.1", port: 0 },
+    });
+    shared.#server = server;
+    for (const note of server.notes) add(note);
+    atEnd(() => server.stop(0));
+    return shared;
+  }
+
+  static openSome(count: number, at: { url: string }, options: Partial<ListenOptions> = {}) {
+    return Promise.all(Array.from({ length: count }, () => SharedServer.open(at, options)));
+  }
+
+  get port(): number {
+    return this.#server?.port ?? 0;
+  }
+
+  stop(): Promise<void> | undefined {
+    return this.#server?.stop();
+  }
+
+  /** Waits for text, or a pattern, in the log. */
+  logged(what: string | RegExp): Promise<true> {
+    return this.until(`${what}`, () => this.log.search(what) >= 0);
+  }
+
+  until(what: string, check: () => boolean): Promise<true> {
+    return this.#changes.until(`${what} in ${this.log.slice(-500)}`, () => check() || undefined);
+  }
+
+  count(event: RegExp): number {
+    return this.log.split("\n").filter((line) => event.test(line)).length;
+  }
+
+  /** A peer that has joined. */
+  async join(options?: PeerOptions): Promise<Peer> {
+    const peer = await Peer.connect(this.port, options);
+    await this.logged(`joined ${peer.name}\n`);
+    return peer;
+  }
+
+  /** A peer that has sent its name, and has it. */
+  async joinNamed(name: string): Promise<Peer> {
+    const peer = await Peer.connect(this.port, { says: `${name}\n` });
+    await this.logged(`joined ${name} ${peer.name}\n`);
+    return peer;
+  }
+
+  /** What `--metrics` answers, once a figure is as it is to be. */
+  async figure(name: string, isRight: (value: number) => boolean = () => true): Promise<number> {
+    for (;;) {
+      const text = await (await fetch(this.#server?.urls["metrics"] ?? "")).text();
+      const value = Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]);
+      if (isRight(value)) return value;
+      await Bun.sleep(10);
+    }
+  }
+
+  async health(): Promise<string> {
+    const response = await fetch(new URL("/health", this.#server?.urls["metrics"]));
+    return `${response.status} ${(await response.text()).trim()}`;
+  }
+}
