@@ -174,8 +174,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "if (this.#reservations && before?.name === '') return",
     ],
     "a name is free before what was sent under it has its place": [
-      "  left(member: Member): void {",
-      "  gone(member: Member): void {",
+      "  left(member: Member, reason: string): void {",
+      "  gone(member: Member, reason: string): void {",
     ],
   }),
 ];
