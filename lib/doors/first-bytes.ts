@@ -34,7 +34,7 @@ export function firstBytes({ parts }: Context): Part {
   const sockets = new WeakSet<RoomSocket>();
   const inspect = (bytes: Buffer) => {
     const protocol = protocolOf(bytes);
-    return protocol === undefined || protocol === "lines" ? protocol : refusalOf(protocol, parts);
+    return protocol === "lines" ? protocol : protocol && refusalOf(protocol, parts);
   };
   return {
     door: {

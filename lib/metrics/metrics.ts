@@ -20,7 +20,7 @@ const REFUSING = [
   ...["room is full", "not allowed", "too many connections", "too many wrong pass phrases"],
   ...["no pass phrase", "wrong pass phrase"],
   ...["gone before the handshake", "no handshake", "the handshake failed"],
-  ...["no name", "a name is", "the certificate", ...EITHER],
+  ...["no name", "a name is", "certificate", ...EITHER],
 ];
 
 export interface MetricsSettings {

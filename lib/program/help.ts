@@ -37,23 +37,25 @@ export function formatHelp(
   const groups = new Map(headings.map((heading) => [heading, [] as [string, string][]]));
   for (const [option, { heading = "Options", help }] of Object.entries(options))
     groups.getOrInsert(heading, []).push([left(option), help]);
-  const shown = [...groups].map(([heading, rows]) => `${heading}:\n${formatRows(rows)}`);
+  const shown = [...groups]
+    .filter(([, rows]) => rows.length > 0)
+    .map(([heading, rows]) => `${heading}:\n${formatRows(rows, 25)}`);
   const usages = [operands.map((operand) => `<${operand}>`).join(" ")];
   if (instead !== undefined) usages.push(left(instead));
   return [
     usages.map((usage) => `${name} [options] ${usage}`).join("\n"),
     Bun.wrapAnsi(summary, 80),
     shown.join("\n"),
-    `Examples:\n${formatRows(examples)}`,
+    `Examples:\n${formatRows(examples, 38)}`,
   ].join("\n\n");
 }
 
-/** Two columns, of 25 and 55; a left one that is too wide has a line of its own. */
-function formatRows(rows: readonly (readonly [string, string])[]): string {
-  const indent = " ".repeat(25);
+/** Two columns of 80 in all; a left one that is too wide has a line of its own. */
+function formatRows(rows: readonly (readonly [string, string])[], width: number): string {
+  const indent = " ".repeat(width);
   const lines = rows.map(([left, right]) => {
-    const start = left.length > 22 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(25);
-    return start + Bun.wrapAnsi(right, 55).replaceAll("\n", `\n${indent}`);
+    const start = left.length > width - 3 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(width);
+    return start + Bun.wrapAnsi(right, 80 - width).replaceAll("\n", `\n${indent}`);
   });
   return lines.join("\n");
 }

@@ -35,7 +35,10 @@ export const SERVER: Command<typeof CORE & Table> = {
   summary: "Opens a chat room: each line that one client sends is relayed to every other client.",
   operands: ["port"],
   instead: "unix",
-  headings: ["Where to listen", "Who may connect", "How much, how long", "For people"],
+  headings: [
+    ...["Where to listen", "Who may connect", "How much, how long", "For people"],
+    ...["For browsers", "For operators", "For several servers"],
+  ],
   options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
   examples: [
     ["linechat-server 8080", "a room on port 8080"],
@@ -86,7 +89,7 @@ function checkPorts({ host: at, ...others }: ServerOptions, port: string): void 
   for (const [name, place] of Object.entries(others)) {
     if (typeof place !== "object" || place === null || !("host" in place && "port" in place))
       continue;
-    if (place.port === Number(port) && port !== "0" && (!at || at === place.host))
+    if (place.port === Number(port) && place.port !== 0 && (!at || at === place.host))
       throw usageError(`--${name} needs a port of its own, not ${port}, which is that of the room`);
   }
 }

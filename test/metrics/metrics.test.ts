@@ -171,9 +171,9 @@ describe("the part of a server that is asked for figures", () => {
     const counted = (await ask("metrics")).matchAll(/^linechat_(\w+)_total\{reason="(.*)"\} 1$/gm);
     expect([...counted].map(([, what, reason]) => `${what} ${reason}`).sort()).toEqual([
       ...["left idle", "left other", "left out of sync", "left server stopping", "left the name"],
-      ...["left too slow", "refused a name is", "refused no name", "refused no pass phrase"],
-      ...["refused not allowed", "refused other", "refused room is full", "refused speaks TLS"],
-      ...["refused the certificate", "refused the handshake failed", "refused the name"],
+      ...["left too slow", "refused a name is", "refused certificate", "refused no name"],
+      ...["refused no pass phrase", "refused not allowed", "refused other", "refused room is full"],
+      ...["refused speaks TLS", "refused the handshake failed", "refused the name"],
       ...["refused too many connections", "refused too many wrong pass phrases"],
       "refused wrong pass phrase",
     ]);
