@@ -96,7 +96,7 @@ beforeAll(() => {
     });
   writeFileSync(join(project, "index.ts"), USES_ALL);
   const [, bot = ""] =
-    /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, "README.md"), "utf8")) ?? [];
+    /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, "lib/library.md"), "utf8")) ?? [];
   writeFileSync(join(project, "bot.ts"), bot);
 });
 
@@ -111,7 +111,7 @@ test("the tarball has the programs, lib/, and of test/ only what the READMEs sho
     /^test\/(README\.md|(picture|people)\.svg|page-(light|dark)\.png|bench\/\w+\.svg)$/.test(file);
   const names = files.map((file) => file.replace("package/", ""));
   expect(names.filter((name) => !isExpected(name))).toEqual([]);
-  for (const readme of names.filter((name) => name.endsWith("README.md"))) {
+  for (const readme of names.filter((name) => name.endsWith(".md"))) {
     const links = readFileSync(join(installed, readme), "utf8").match(LINK) ?? [];
     const targets = links.map((link) => join(installed, dirname(readme), link));
     expect(targets.filter((target) => !existsSync(target))).toEqual([]);

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+import { DISCONNECTS, LASTING, REFUSALS } from "../lib/program/server-messages.ts";
 import {
   endAfterEach,
   newFile,
@@ -55,6 +56,16 @@ test("what a README of lib/ says is read in a few minutes", () => {
     expect([file, read(file).length < 6 << 10]).toEqual([file, true]);
 });
 
+test("each message that disconnects a client is explained in lib/questions.md", () => {
+  const explained = read("lib/questions.md").match(/(?<=`)[^`\n]+(?=`)/g) ?? [];
+  for (const message of [REFUSALS, LASTING, DISCONNECTS].flatMap((table) => Object.values(table))) {
+    const [start = "", end = ""] =
+      typeof message === "string" ? [message] : message("…").split("…");
+    const isIt = (text: string) => text.startsWith(start) && text.endsWith(end);
+    expect([`${start}…${end}`, explained.some(isIt)]).toEqual([`${start}…${end}`, true]);
+  }
+});
+
 for (const program of ["server", "client"])
   test(`lib/${program}/README.md has each option that --help of ${program}.ts has`, async () => {
     const { stdout } = await runToEnd([process.execPath, `${program}.ts`, "--help"]);
@@ -79,6 +90,7 @@ interface Rule {
 
 /** How blocks are checked; the first rule that fits is that of a block. Others only show text. */
 const RULES: readonly Rule[] = [
+  { has: /^sh\nsystemd-run /, how: "needs a systemd that runs" },
   { has: /^sh\nnpx /, how: "is run word for word by .ci/run, in a fresh copy without Bun" },
   {
     has: /^sh\n[^]*redis:/,
