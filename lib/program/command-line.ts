@@ -119,10 +119,16 @@ export function parseCommandLine<Options extends Table>(
   const expected = isInstead ? [] : command.operands.map((operand) => `<${operand}>`);
   const operands = isInstead ? given : (command.readOperands?.(given) ?? given);
   const missing = expected.slice(operands.length);
+  const found = expected.flatMap((operand, at) => {
+    const value = operands[at];
+    return value === undefined ? [] : [`${operand} ${quote(value)}`];
+  });
+  const place = found.length > 0 ? ` after ${listed(found)}` : "";
   if (missing.length > 0)
-    throw usageError(`${listed(missing)} missing, as in ${command.examples[0]?.[0]}${taken}`);
+    throw usageError(
+      `${listed(missing)} missing${place}, as in ${command.examples[0]?.[0]}${taken}`,
+    );
   const surplus = operands[expected.length];
-  const place = expected.length > 0 ? ` after ${listed(expected)}` : "";
   if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}${place}`);
   return { options: options as Values<Options>, operands: [...operands] }; // each value came from its own option
 }
@@ -184,12 +190,21 @@ function unknownOption(word: string, command: Command, table: Table): UserError 
   const unknown = `unknown option ${quote(shown)}`;
   const name = shown.replace(/^--?/, "");
   if (command.operands.includes(name)) return usageError(`${unknown}; <${name}> stands alone`);
-  const letters = (text: string) => [...text.replaceAll("-", "")].sort().join("");
   const near = Object.keys(table).filter(
-    (other) => other.split("-").includes(name) || letters(other) === letters(name),
+    (other) => other.split("-").includes(name) || isTypedLike(name, other),
   );
   if (near.length === 0) return usageError(unknown);
   return usageError(`${unknown}; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`);
+}
+
+/** Whether two names have the same letters in any order, or one has one letter more. */
+function isTypedLike(one: string, other: string): boolean {
+  const letters = (text: string) => [...text.replaceAll("-", "")].sort();
+  const pair = [letters(one), letters(other)].sort((left, right) => left.length - right.length);
+  const [fewer, more = ""] = pair.map((sorted) => sorted.join(""));
+  return (
+    fewer === more || [...more].some((_, at) => more.slice(0, at) + more.slice(at + 1) === fewer)
+  );
 }
 
 function parseValue({ takes, expects, parse }: Option<unknown>, before: unknown, given: Given) {
