@@ -16,7 +16,11 @@ import type { Arrival, Hold } from "./door.ts";
 export function tls(context: Context): Part {
   const check = () => {
     const { cert = "", key = "", ca } = context.secrets.tls ?? {};
-    checkTls({ cert, key, ca }, "tls is not a certificate and its key in PEM");
+    checkTls(
+      { cert, key, ca },
+      "tls is not a certificate and its key in PEM",
+      "certificate or key",
+    );
   };
   check();
   return { renew: check, door: { isTransport: true, meet: (arrival) => begin(arrival, context) } };

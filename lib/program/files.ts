@@ -20,7 +20,9 @@ export function readPassPhrase(file: string): Uint8Array {
   // As latin1, which has one character for each byte: a phrase may be of any bytes.
   const [, phrase = ""] = /^([^\r\n]+)(?:\r?\n)?$/.exec(read(file, "latin1")) ?? [];
   if (phrase !== "" && phrase.length <= PASS_PHRASE_BYTES_MAX) return Buffer.from(phrase, "latin1");
-  throw new UserError(`${file} is to hold one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`);
+  throw new UserError(
+    `cannot use ${file}: a pass phrase is one line of 1 to ${PASS_PHRASE_BYTES_MAX} bytes`,
+  );
 }
 
 /**
@@ -47,7 +49,7 @@ export function loadTls(files: TlsMaterial): TlsMaterial {
     throw new UserError(`the certificate in ${files.cert} has expired`);
   if (key.includes("ENCRYPTED"))
     throw new UserError(`the key in ${files.key} is encrypted; "openssl pkey" decrypts it`);
-  checkTls({ cert, key }, `cannot use ${files.cert} with ${files.key}`);
+  checkTls({ cert, key }, `cannot use ${files.cert} with ${files.key}`, "key");
   return material;
 }
 
@@ -64,9 +66,10 @@ function read(file: string, encoding: "latin1" | "utf8"): string {
 /**
  * Has OpenSSL read it all: a chain that is cut off, a key that is encrypted or another's.
  *
+ * @param looked what there is none of, if OpenSSL finds nothing
  * @throws {UserError} that says what is wrong, and why
  */
-export function checkTls(material: TlsMaterial, wrong: string): void {
+export function checkTls(material: TlsMaterial, wrong: string, looked = "certificate"): void {
   // Loaded here, because it makes each start some ms longer.
   const { createSecureContext } = process.getBuiltinModule("node:tls");
   try {
@@ -77,7 +80,8 @@ export function checkTls(material: TlsMaterial, wrong: string): void {
     const why = String(cause)
       .replace(/.*:\s*/, "")
       .replaceAll("_", " ")
-      .toLowerCase();
+      .toLowerCase()
+      .replace("no start line", `no PEM ${looked} found`);
     throw new UserError(`${wrong}: ${why}`, { cause });
   }
 }

@@ -193,8 +193,8 @@ test("a file that will not do is named, and why", async () => {
   for (const [cert, keyFile, message] of [
     [pem("none"), key("server"), `cannot read ${pem("none")}: no such file or directory`],
     [ROOT, key("server"), `cannot read ${ROOT}: illegal operation on a directory`],
-    [text, key("server"), `cannot use ${text}: no start line`],
-    [pem("server"), text, `cannot use ${pem("server")} with ${text}: no start line`],
+    [text, key("server"), `cannot use ${text}: no PEM certificate found`],
+    [pem("server"), text, `cannot use ${pem("server")} with ${text}: no PEM key found`],
     [
       ...[pem("server"), key("client")],
       `cannot use ${pem("server")} with ${key("client")}: key values mismatch`,

@@ -64,10 +64,10 @@ test("certificates and keys that are none, or another's, are named as such", () 
   for (const name of ["empty", "text"]) writeFileSync(file(name), name === "text" ? "text" : "");
   for (const [files, wrong] of [
     [{ cert: "now", key: "another" }, "key values mismatch"],
-    [{ cert: "now", key: "text" }, "no start line"],
+    [{ cert: "now", key: "text" }, "no PEM key found"],
     [{ cert: "now", key: "empty" }, "empty"],
-    [{ cert: "text", key: "key" }, "no start line"],
-    [{ ca: "text" }, "no start line"],
+    [{ cert: "text", key: "key" }, "no PEM certificate found"],
+    [{ ca: "text" }, "no PEM certificate found"],
     [{ ca: "empty" }, "empty"],
   ] as const) {
     const paths = Object.entries(files).map(([kind, name]) => [kind, file(name)]);
@@ -106,5 +106,5 @@ test("a pass phrase is the one line of its file", () => {
   for (const content of ["open", "open\n", "open\r\n"]) expect(read(content)).toBe("open");
   expect(read("é".repeat(PASS_PHRASE_BYTES_MAX / 2))).toHaveLength(PASS_PHRASE_BYTES_MAX / 2);
   for (const content of ["", "\n", "two\nlines\n", "x".repeat(PASS_PHRASE_BYTES_MAX + 1)])
-    expect(() => read(content)).toThrow("is to hold one line of 1 to 1024 bytes");
+    expect(() => read(content)).toThrow("a pass phrase is one line of 1 to 1024 bytes");
 });

@@ -104,11 +104,11 @@ testBeside("SIGHUP changes neither of both when one will not do, and says why", 
   const server = await ServerProgram.start(...files.tls, ...files.passFile);
   files.show("second");
   files.ask("two\nlines");
-  const noLine = `${files.pass} is to hold one line of 1 to 1024 bytes`;
+  const noLine = `cannot use ${files.pass}: a pass phrase is one line of 1 to 1024 bytes`;
   await hangUp(server, `Z nothing changes: ${noLine}\n`);
   writeFileSync(files.key, "no key");
   files.ask("second phrase");
-  const noKey = `cannot use ${files.cert} with ${files.key}: no start line`;
+  const noKey = `cannot use ${files.cert} with ${files.key}: no PEM key found`;
   await hangUp(server, `Z nothing changes: ${noKey}\n`);
   expect(shownBy(server)).toBe("server");
   await enter(server, "first phrase", TLS);
