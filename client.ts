@@ -38,7 +38,10 @@ await runCommand(COMMAND, async (options, operands) => {
   const loadReconnecting = () => import("./lib/client/reconnect.ts");
   if (isChat) await loadReconnecting();
   const person = isChat ? await import("./lib/terminal/terminal.ts") : undefined;
-  const terminal = person && new person.Terminal({ ...options, isDumb });
+  const cert = person && place.tls?.cert;
+  const certified = cert ? (await import("./lib/program/files.ts")).nameIn(cert) : undefined;
+  const terminal =
+    person && new person.Terminal({ ...options, name: options.name ?? certified, isDumb });
   const name = terminal?.name ?? options.name ?? "";
   side = terminal ?? openPipe();
   if (!terminal && isatty(1))

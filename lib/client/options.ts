@@ -32,7 +32,7 @@ export const COMMAND = {
     }),
     ...under("Who", {
       name: name(
-        'put "name: " before each line sent (default: in a terminal the login name, else none)',
+        'put "name: " before each line sent (default: in a terminal that in --tls-cert or the login name, else none)',
       ),
       "pass-file": text("file")("send the line in this file first: the pass phrase"),
       "tls-cert": text("file")("present the certificate in this PEM file"),

@@ -3,6 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 
+import { isName } from "./names.ts";
 import { failed, UserError } from "./system-errors.ts";
 
 /** The longest pass phrase, in bytes. */
@@ -51,6 +52,12 @@ export function loadTls(files: TlsMaterial): TlsMaterial {
     throw new UserError(`the key in ${files.key} is encrypted; "openssl pkey" decrypts it`);
   checkTls({ cert, key }, `cannot use ${files.cert} with ${files.key}`, "key");
   return material;
+}
+
+/** The common name in a certificate, where `isName` takes it: that of its owner in a room with names. */
+export function nameIn(cert: string): string | undefined {
+  const { CN } = new X509Certificate(cert).toLegacyObject().subject;
+  return typeof CN === "string" && isName(CN) ? CN : undefined;
 }
 
 function read(file: string, encoding: "latin1" | "utf8"): string {

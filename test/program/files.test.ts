@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { loadTls, PASS_PHRASE_BYTES_MAX, readPassPhrase } from "../../lib/program/files.ts";
+import { loadTls, nameIn, PASS_PHRASE_BYTES_MAX, readPassPhrase } from "../../lib/program/files.ts";
 
 let folder: string;
 const file = (name: string) => join(folder, name);
@@ -72,6 +72,17 @@ test("certificates and keys that are none, or another's, are named as such", () 
   ] as const) {
     const paths = Object.entries(files).map(([kind, name]) => [kind, file(name)]);
     expect(() => loadTls(Object.fromEntries(paths))).toThrow(wrong);
+  }
+});
+
+test("the name in a certificate is its common name, if that can be a name", () => {
+  for (const [subject, name] of [
+    ["/CN=alice", "alice"],
+    ["/CN=Alice Smith", undefined],
+    ["/O=alice", undefined],
+  ] as const) {
+    openssl("req", "-x509", "-key", "key", "-days", "1", "-subj", subject, "-out", "named");
+    expect(nameIn(readFileSync(file("named"), "utf8"))).toBe(name);
   }
 });
 

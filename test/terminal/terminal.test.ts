@@ -3,7 +3,8 @@
 import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
 
-import { endAfterEach, newFile, newFolder, Peer, ROOT } from "../harness.ts";
+import { makeCertificates } from "../certificates.ts";
+import { endAfterEach, newFile, newFolder, Peer, ROOT, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { clientAt, inTerminal, openRoom, openServer, openTerminal, REPORT } from "./room.ts";
 import { Tmux } from "./tmux.ts";
@@ -341,6 +342,23 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
   });
   for (const mode of modes) expect(await mode).toEqual(["\x1b[?2004h", "\x1b[?2004l"]);
 });
+
+inTerminal(
+  "a client with a certificate has the name in it, unless it is given another",
+  async () => {
+    const { file } = makeCertificates();
+    const shown = `--tls-cert ${file("client.pem")} --tls-key ${file("client.key")}`;
+    const ca = `--tls-ca ${file("ca.pem")}`;
+    const own = `--names --tls-cert ${file("server.pem")} --tls-key ${file("server.key")} ${ca}`;
+    const server = await ServerProgram.start(...own.split(" "));
+    const start = (name: string) => {
+      const command = clientAt(server.port, `--quiet --tls ${ca} ${shown} ${name}`);
+      return Tmux.start({ command: `env USER=ann ${command}` });
+    };
+    await (await start("")).shows(/^client:$/m);
+    await (await start("--name bob")).shows(/^bob:$/m);
+  },
+);
 
 inTerminal("the name is the login name, if that can be a name, and none in a pipe", async () => {
   const server = await openServer();
