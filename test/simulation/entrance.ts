@@ -132,7 +132,6 @@ export class Entrance {
     seat.outcome = undefined;
     seat.awaits = undefined;
     seat.state = "member";
-    seat.first = seat.name.startsWith("web:") ? undefined : Buffer.alloc(0);
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = state.now;
