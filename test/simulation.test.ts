@@ -32,7 +32,7 @@ test("its command line says what there is, and what is wrong", async () => {
   const command = [process.execPath, "test/simulation/simulate.ts"];
   const help = await runToEnd([...command, "--help"]);
   expect(help).toMatchObject({ code: 0, stderr: "" });
-  for (const option of ["seed", "seeds", "from", "cores", "mutants", "fault"])
+  for (const option of ["seed", "seeds", "minutes", "from", "cores", "mutants", "fault"])
     expect(help.stdout).toContain(`\n  --${option} `);
   const mistake = await runToEnd([...command, "--seed", "x"]);
   const stderr = 'simulate: --seed takes a whole number from 1 on, not "x" (see --help)\n';

@@ -5,16 +5,23 @@
  *   bun run simulate --help
  */
 
-import { flag, runCommand, text } from "../../lib/program/command-line.ts";
+import { flag, kind, runCommand, text } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
 import { catchMutants } from "./mutants.ts";
 import { runSharedWorld, SharedSightings } from "./shared/world.ts";
 import { Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
 
-/** How many worlds a process runs between two reports, and how often these are printed. */
-const BATCH = 200;
+/** How many worlds a process runs between two messages to this one, and how often it tells of them. */
+const BATCH = 20;
 const REPORT_MS = 10_000;
+const MINUTE_MS = 60_000;
+/** The first seed of a run that has its own is below this, so that it is short to type. */
+const OWN_SEEDS = 1e9;
+
+const minutes = kind("n", "a number of minutes like 6 or 0.5", (text) =>
+  /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : undefined,
+);
 
 const command = {
   name: "simulate",
@@ -23,7 +30,8 @@ const command = {
   options: {
     seed: count("one world, told event by event", undefined),
     seeds: count("so many worlds, on all cores (default 10000)", 10_000),
-    from: count("the seed of the first of them (default 1)", 1),
+    minutes: minutes("so long instead, with seeds that other runs do not have"),
+    from: count("the seed of the first of them (default 1, or any with --minutes)"),
     cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
     shared: flag("worlds of several servers that share a room, and mutants of these"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
@@ -31,6 +39,7 @@ const command = {
   },
   examples: [
     ["bun run simulate --seeds 1000000", "worlds 1 to 1000000"],
+    ["bun run simulate --minutes 6", "others each time; the first seed is printed"],
     ["bun run simulate --seed 7", "one of them again, with a trace"],
     ["bun run simulate --mutants", "show that the simulator notices mistakes"],
   ],
@@ -38,11 +47,9 @@ const command = {
 
 if (process.send) process.on("message", runBatch);
 else
-  await runCommand(command, async ({ seed, seeds, from, cores, shared, mutants, fault }) => {
+  await runCommand(command, async ({ seed, cores, shared, mutants, fault, ...range }) => {
     if (mutants) process.exit(await catchMutants(cores, fault, shared));
-    process.exit(
-      seed === undefined ? await runRange(from, seeds, cores, shared) : replay(seed, shared),
-    );
+    process.exit(seed === undefined ? await runRange(range, cores, shared) : replay(seed, shared));
   });
 
 /** What was seen in worlds of either kind, which is only added to its own. */
@@ -65,25 +72,26 @@ function replay(seed: number, shared: boolean): number {
   }
 }
 
-/** Runs worlds in a process a core, until one fails; returns the exit code. */
-async function runRange(
-  first: number,
-  count: number,
-  cores: number,
-  shared: boolean,
-): Promise<number> {
-  const seen: Seen = kindOf(shared).newSightings();
-  const end = first + count;
-  const startedAtMs = performance.now();
-  let next = first;
-  let failed = false;
-  let reportAtMs = startedAtMs + REPORT_MS;
+interface Range {
+  readonly from: number | undefined;
+  readonly seeds: number;
+  readonly minutes: number | undefined;
+}
 
-  const report = () => {
-    const seconds = (performance.now() - startedAtMs) / 1000;
-    const done = `${seen.worlds} of ${count} worlds in ${seconds.toFixed(0)} s`;
-    console.log(seen.worlds < count && !failed ? done : `${done}: ${format(seen)}`);
-    reportAtMs = performance.now() + REPORT_MS;
+/** Runs worlds in a process a core, until one fails; returns the exit code. */
+async function runRange(range: Range, cores: number, shared: boolean): Promise<number> {
+  const seen: Seen = kindOf(shared).newSightings();
+  const { minutes, from = minutes ? Math.ceil(Math.random() * OWN_SEEDS) : 1 } = range;
+  const end = minutes === undefined ? from + range.seeds : Number.POSITIVE_INFINITY;
+  const startedAtMs = performance.now();
+  const endAtMs = startedAtMs + (minutes ?? Number.POSITIVE_INFINITY) * MINUTE_MS;
+  let next = from;
+  let failed = false;
+
+  const report = (details = "") => {
+    const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(0);
+    const of = minutes === undefined ? ` of ${range.seeds}` : ` from ${from} on`;
+    console.log(`${seen.worlds}${of} worlds in ${seconds} s${details}`);
   };
   const runCore = () => {
     const core = Bun.spawn([process.execPath, import.meta.path], {
@@ -92,12 +100,11 @@ async function runRange(
         seen.add(message.seen);
         if (message.failure) console.log(message.failure);
         failed ||= message.failure !== undefined;
-        if (performance.now() >= reportAtMs) report();
         giveBatch();
       },
     });
     const giveBatch = () => {
-      if (next >= end || failed) return core.disconnect();
+      if (next >= end || performance.now() >= endAtMs || failed) return core.disconnect();
       const batch: Batch = { shared, first: next, end: Math.min(end, next + BATCH) };
       next = batch.end;
       core.send(batch);
@@ -106,8 +113,11 @@ async function runRange(
     return core.exited;
   };
 
+  if (minutes !== undefined) console.log(`the first seed is ${from}`);
+  const reports = setInterval(report, REPORT_MS);
   const exitCodes = await Promise.all(Array.from({ length: cores }, runCore));
-  report();
+  clearInterval(reports);
+  report(`: ${format(seen)}`);
   return failed || exitCodes.some((code) => code !== 0) ? 1 : 0;
 }
 
