@@ -40,7 +40,7 @@ export class Leaver implements Life {
     socket.data = this;
     room.wake(0);
     if (member) {
-      member.cursor.last = this;
+      member.cursor.leaver = this;
       if (member.cursor.blocked) member.cursor.exhaust();
       if (this.#member) this.#expectProgress(member);
     } else this.done();

@@ -25,7 +25,7 @@ const LOG = faultsIn("room/line-log.ts", {
   ],
   "after a short write among own lines, the cursor counts them as taken": [
     "let left = this.#piece.length - taken;",
-    "let left = this.#piece.length - taken;\n    if (left > 0) return cursor + taken;",
+    "let left = this.#piece.length - taken;\n    if (left > 0) return position + taken;",
   ],
   "what a newcomer has not taken yet is forgotten": [
     "    this.#tail = Math.min(this.#tail, position);\n",
@@ -47,7 +47,7 @@ const LOG = faultsIn("room/line-log.ts", {
 
 const LINES = faultsIn("room/line-buffer.ts", {
   "a line is cut where the log is full": ["run.lastIndexOf(LF, bytesMax - 1) + 1;", "bytesMax;"],
-  "the tail at the end of input is dropped": ["this.#append(Uint8Array.of(LF));", "return;"],
+  "the tail at the end of input is dropped": ["this.push(Uint8Array.of(LF));", "return;"],
   "a line may be a byte longer than the limit": [
     "if (this.#unfinishedBytes + start > this.lineBytesMax) return",
     "if (this.#unfinishedBytes + start > this.lineBytesMax + 1) return",
@@ -198,7 +198,7 @@ const WRITING = [
       "for (const { cursor } of this.members) if (!cursor.blocked) tail = cursor.position;",
     ],
     "one that has only a line for itself to get is passed over": ["cursor.backlog || ", ""],
-    "a leaver that has everything already is passed over": [" || cursor.last)", ")"],
+    "a leaver that has everything already is passed over": [" || cursor.leaver)", ")"],
   }),
 ];
 
@@ -310,11 +310,7 @@ const LEAVING = [
       "    this.#atMs.delete(item);\n    this.#atMs.set(",
       "    this.#atMs.set(",
     ],
-    "the next deadline is forgotten once one has passed": ["      this.dueAtMs = atMs;\n", ""],
-    "a deadline is missed by a millisecond": [
-      "if (now < atMs) return items;",
-      "if (now <= atMs) return items;",
-    ],
+    "a deadline is missed by a millisecond": ["if (now < atMs) break;", "if (now <= atMs) break;"],
     "the newest that lingers makes room": [
       "return this.#atMs.keys().next().value;",
       "return [...this.#atMs.keys()].pop();",
