@@ -40,7 +40,7 @@ export class Model {
     this.receiving = new Receiving(this.state);
     this.presence = new Presence(this.state, this.receiving);
     this.naming = new Naming(this.state);
-    this.sending = new Sending(this.state, this.receiving, this.presence, this.naming);
+    this.sending = new Sending(this.state, this.receiving, this.presence);
     this.entrance = new Entrance(this.state, this.naming, this.sending);
     this.receiving.onNotGreeted = (seat) => this.entrance.isNotGreeted(seat);
     this.deadlines = new Deadlines(this.state, this.sending, this.entrance, this.presence);

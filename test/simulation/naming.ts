@@ -39,26 +39,6 @@ export class Naming {
     this.#state = state;
   }
 
-  /** A line of a member, as it is relayed. */
-  asRelayed({ ownName }: Seat, line: Uint8Array): Uint8Array {
-    if (ownName === undefined) return line;
-    const own = prefixOf(ownName);
-    const text = Buffer.from(line).toString("latin1");
-    const sent = text.startsWith(own) ? text.slice(own.length) : text;
-    const end = /\r?\n$/.exec(sent)?.[0] ?? "";
-    const shown = show(sent.slice(0, sent.length - end.length));
-    if (shown.length > sent.length - end.length) this.#state.seen.shownLines++;
-    return Buffer.from(own + shown + end, "latin1");
-  }
-
-  /** How much of what has come of a line counts in its length: all but its sender's name before it. */
-  countedBytes({ ownName }: Seat, line: Buffer): number {
-    if (ownName === undefined) return line.length;
-    const [own, text] = [prefixOf(ownName), line.toString("latin1")];
-    if (text.startsWith(own)) return text.length - own.length;
-    return own.startsWith(text) ? 0 : text.length;
-  }
-
   /** What somebody is told who is asked for a name. */
   greeting(): Uint8Array {
     this.#state.seen.greetings++;
@@ -110,6 +90,24 @@ export class Naming {
 /** Whether it sends something under its name, or may. */
 function hasName({ state, leaving, unsent }: Seat): boolean {
   return state === "member" ? leaving === undefined : state === "gone" && unsent.length > 0;
+}
+
+/** A line of a member with a name, or without, as it is relayed. */
+export function asRelayed(name: string | undefined, line: Uint8Array): Uint8Array {
+  if (name === undefined) return line;
+  const own = prefixOf(name);
+  const text = Buffer.from(line).toString("latin1");
+  const sent = text.startsWith(own) ? text.slice(own.length) : text;
+  const end = /\r?\n$/.exec(sent)?.[0] ?? "";
+  return Buffer.from(own + show(sent.slice(0, sent.length - end.length)) + end, "latin1");
+}
+
+/** How much of what has come of a line counts in its length: all but its sender's name before it. */
+export function countedBytes(name: string | undefined, line: Buffer): number {
+  if (name === undefined) return line.length;
+  const [own, text] = [prefixOf(name), line.toString("latin1")];
+  if (text.startsWith(own)) return text.length - own.length;
+  return own.startsWith(text) ? 0 : text.length;
 }
 
 /** As UTF-8, a byte to a character. */

@@ -4,7 +4,7 @@
  */
 
 import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
-import type { Naming } from "./naming.ts";
+import { asRelayed, countedBytes } from "./naming.ts";
 import type { Presence } from "./presence.ts";
 import type { Receiving } from "./receiving.ts";
 import { Seat } from "./seat.ts";
@@ -23,7 +23,6 @@ export class Sending {
   readonly #state: State;
   readonly #receiving: Receiving;
   readonly #presence: Presence;
-  readonly #naming: Naming;
   /** What the bot was not told yet. */
   readonly #told: string[] = [];
   /** The sender whose turn it is while others wait, and how much it has sent in it. */
@@ -31,11 +30,10 @@ export class Sending {
   #turnBytes = 0;
   #turnBytesMax = 0;
 
-  constructor(state: State, receiving: Receiving, presence: Presence, naming: Naming) {
+  constructor(state: State, receiving: Receiving, presence: Presence) {
     this.#state = state;
     this.#receiving = receiving;
     this.#presence = presence;
-    this.#naming = naming;
   }
 
   /** Bytes of a member arrive. */
@@ -49,7 +47,7 @@ export class Sending {
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
       // An unfinished line leaves room for its LF.
-      const counted = this.#naming.countedBytes(seat, seat.unfinished);
+      const counted = countedBytes(seat.ownName, seat.unfinished);
       seat.tooLong = counted + (isWhole ? 0 : 1) > rules.lineBytesMax;
       if (isWhole && !seat.tooLong) this.#finishLine(seat);
       at = end;
@@ -252,7 +250,9 @@ export class Sending {
   #finishLine(seat: Seat): void {
     const { unfinished } = seat;
     seat.unfinished = NOTHING;
-    const sent = this.#naming.asRelayed(seat, unfinished);
+    const sent = Buffer.from(asRelayed(seat.ownName, unfinished));
+    const isShown = countedBytes(seat.ownName, sent) > countedBytes(seat.ownName, unfinished);
+    if (isShown) this.#state.seen.shownLines++;
     if (seat.unsent.length === 0) this.#state.waiting.push(seat);
     seat.unsent.push(sent);
   }
