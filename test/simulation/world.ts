@@ -23,7 +23,6 @@ import {
   choose,
   choosePassPhrase,
   type Event,
-  EVENTS,
   type Reading,
   type Rules,
   type Talk,
@@ -97,6 +96,7 @@ class World implements Network {
   readonly #parts: Part[] = [];
   readonly #authors = new WeakMap<Author, Seat>();
   readonly #choices: Choices;
+  readonly #weights: readonly (readonly [Event, number])[];
   readonly #weightsSum: number;
   #connections: (Connection | WebConnection)[] = [];
   #connected = 0;
@@ -122,7 +122,8 @@ class World implements Network {
     this.#choices = choices;
     this.weather = weather;
     this.talk = talk;
-    this.#weightsSum = EVENTS.reduce((sum, event) => sum + weights[event], 0);
+    this.#weights = Object.entries(weights) as [Event, number][];
+    this.#weightsSum = this.#weights.reduce((sum, [, weight]) => sum + weight, 0);
     this.model = new Model(rules);
     this.#secrets = {
       passPhrase: phraseBytes(rules.passPhrase),
@@ -314,8 +315,8 @@ class World implements Network {
 
   #pickEvent(): Event {
     let at = this.random.below(this.#weightsSum);
-    for (const event of EVENTS) {
-      at -= this.#choices.weights[event];
+    for (const [event, weight] of this.#weights) {
+      at -= weight;
       if (at < 0) return event;
     }
     return "time";

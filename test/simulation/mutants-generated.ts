@@ -1,0 +1,74 @@
+/** Faults that operators make of every line of the room: a comparison is off by one, a call is left out. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Mutant } from "../mutants.ts";
+import { Random } from "./random.ts";
+
+const ROOM = join(import.meta.dir, "../../lib/room");
+
+/** What is looked for in a line, wherever it occurs, and what it becomes. */
+const OPERATORS: readonly (readonly [pattern: RegExp, becomes: string])[] = [
+  [/ < /g, " <= "],
+  [/ <= /g, " < "],
+  [/ > /g, " >= "],
+  [/ >= /g, " > "],
+  [/ === /g, " !== "],
+  [/ !== /g, " === "],
+  [/ && /g, " || "],
+  [/ \|\| /g, " && "],
+  [/ \+(=?) /g, " -$1 "],
+  [/ -(=?) /g, " +$1 "],
+  [/\btrue\b/g, "false"],
+  [/\bfalse\b/g, "true"],
+  [/Math\.min/g, "Math.max"],
+  [/Math\.max/g, "Math.min"],
+  // A condition is negated; a call is left out, or an assignment.
+  [/\b(if|while) \((.*)\)(?= |$)/g, "$1 (!($2))"],
+  [/^( +(?:if \(.*\) |else )?)[\w.#?]+\(.*\);$/g, "$1;"],
+  [/^( +(?:if \(.*\) |else )?)\w+[\w.#]*\.[\w#]+ [-+|?]*= .*;$/g, "$1;"],
+];
+
+/** What cannot be noticed, by what the line becomes. */
+const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [];
+
+/** So many of them, chosen by a seed; all if there are fewer. */
+export function generateMutants(count: number, seed: number): Mutant[] {
+  const random = new Random(seed);
+  const all = readdirSync(ROOM)
+    .flatMap(mutantsOf)
+    .map((mutant) => ({ mutant, place: random.below(2 ** 32) }));
+  all.sort((one, other) => one.place - other.place);
+  return all.slice(0, count).map(({ mutant }) => mutant);
+}
+
+function mutantsOf(name: string): Mutant[] {
+  const code = readFileSync(join(ROOM, name), "utf8");
+  // Comments, types and what is only asserted are left as they are.
+  const statements = code.replace(/^(?:export )?(?:interface|type) [^]*?^}$/gm, (type) =>
+    type.replace(/./g, " "),
+  );
+  const lines = statements.split("\n");
+  return lines.flatMap((line, at) => {
+    if (/^\s*(?:\/?\*|\/\/|import |assert\()/.test(line)) return [];
+    return mutationsOf(line)
+      .filter((mutated) => !EQUIVALENT.some(([, pattern]) => pattern.test(mutated)))
+      .map((mutated) => ({
+        fault: `${name}:${at + 1}: ${line.trim()} => ${mutated.trim()}`,
+        file: `room/${name}`,
+        code,
+        becomes: code.split("\n").with(at, mutated).join("\n"),
+      }));
+  });
+}
+
+function mutationsOf(line: string): string[] {
+  return OPERATORS.flatMap(([pattern, becomes]) =>
+    [...line.matchAll(pattern)].map((found) => {
+      const [text] = found;
+      const once = text.replace(new RegExp(pattern.source), becomes);
+      return line.slice(0, found.index) + once + line.slice(found.index + text.length);
+    }),
+  );
+}
