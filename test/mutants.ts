@@ -52,8 +52,8 @@ async function readLists(): Promise<ProgramMutant[]> {
   return lists.flatMap((list) => Object.values(list).flat());
 }
 
-/** Runs a test file of a tree; returns how it has failed, if it has. */
-async function failureOf(root: string, test: string): Promise<string | undefined> {
+/** Runs a test file of a tree, or a folder of them; returns how it has failed, if it has. */
+export async function failureOf(root: string, test: string): Promise<string | undefined> {
   // In a group of its own, so that what it has started ends with it.
   const child = Bun.spawn([process.execPath, "test", `./${test}`], {
     cwd: root,

@@ -24,10 +24,11 @@ const OPERATORS: readonly (readonly [pattern: RegExp, becomes: string])[] = [
   [/\bfalse\b/g, "true"],
   [/Math\.min/g, "Math.max"],
   [/Math\.max/g, "Math.min"],
-  // A condition is negated; a call is left out, or an assignment.
+  // A condition is negated; a statement is left out: a call, an assignment, a return.
   [/\b(if|while) \((.*)\)(?= |$)/g, "$1 (!($2))"],
-  [/^( +(?:if \(.*\) |else )?)[\w.#?]+\(.*\);$/g, "$1;"],
-  [/^( +(?:if \(.*\) |else )?)\w+[\w.#]*\.[\w#]+ [-+|?]*= .*;$/g, "$1;"],
+  [/^( +(?:(?:else|(?:if|for) \(.*\)) )*)[\w.#?]+\(.*\);$/g, "$1;"],
+  [/^( +(?:(?:else|(?:if|for) \(.*\)) )*)(?:\w+[.#][\w.#]+ [-+|?]*=|\w+ [-+]=) .*;$/g, "$1;"],
+  [/^( +)if \(.*\) (?:return|break|continue)\b.*;$/g, "$1;"],
 ];
 
 /** What cannot be noticed, by what the line becomes. */

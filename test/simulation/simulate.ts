@@ -31,10 +31,11 @@ const command = {
     seed: count("one world, told event by event", undefined),
     seeds: count("so many worlds, on all cores (default 10000)", 10_000),
     minutes: minutes("so long instead, with seeds that other runs do not have"),
-    from: count("the seed of the first of them (default 1, or any with --minutes)"),
+    from: count("the first seed (default 1, or any with --minutes or --mutants)"),
     cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
     shared: flag("worlds of several servers that share a room, and mutants of these"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
+    generated: count("how many of these are made by operators (default 60)", 60),
     fault: text("words")("only mutants whose names have these words (default: all)", ""),
   },
   examples: [
@@ -47,9 +48,13 @@ const command = {
 
 if (process.send) process.on("message", runBatch);
 else
-  await runCommand(command, async ({ seed, cores, shared, mutants, fault, ...range }) => {
-    if (mutants) process.exit(await catchMutants(cores, fault, shared));
-    process.exit(seed === undefined ? await runRange(range, cores, shared) : replay(seed, shared));
+  await runCommand(command, async ({ seed, mutants, ...options }) => {
+    const { cores, shared, minutes } = options;
+    const isOwn = mutants || minutes !== undefined;
+    const { from = isOwn ? Math.ceil(Math.random() * OWN_SEEDS) : 1 } = options;
+    if (mutants) process.exit(await catchMutants({ ...options, from }));
+    if (seed !== undefined) process.exit(replay(seed, shared));
+    process.exit(await runRange({ ...options, from }, cores, shared));
   });
 
 /** What was seen in worlds of either kind, which is only added to its own. */
@@ -73,7 +78,7 @@ function replay(seed: number, shared: boolean): number {
 }
 
 interface Range {
-  readonly from: number | undefined;
+  readonly from: number;
   readonly seeds: number;
   readonly minutes: number | undefined;
 }
@@ -81,8 +86,8 @@ interface Range {
 /** Runs worlds in a process a core, until one fails; returns the exit code. */
 async function runRange(range: Range, cores: number, shared: boolean): Promise<number> {
   const seen: Seen = kindOf(shared).newSightings();
-  const { minutes, from = minutes ? Math.ceil(Math.random() * OWN_SEEDS) : 1 } = range;
-  const end = minutes === undefined ? from + range.seeds : Number.POSITIVE_INFINITY;
+  const { from, seeds, minutes } = range;
+  const end = minutes === undefined ? from + seeds : Number.POSITIVE_INFINITY;
   const startedAtMs = performance.now();
   const endAtMs = startedAtMs + (minutes ?? Number.POSITIVE_INFINITY) * MINUTE_MS;
   let next = from;
@@ -90,7 +95,7 @@ async function runRange(range: Range, cores: number, shared: boolean): Promise<n
 
   const report = (details = "") => {
     const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(0);
-    const of = minutes === undefined ? ` of ${range.seeds}` : ` from ${from} on`;
+    const of = minutes === undefined ? ` of ${seeds}` : ` from ${from} on`;
     console.log(`${seen.worlds}${of} worlds in ${seconds} s${details}`);
   };
   const runCore = () => {
