@@ -31,17 +31,14 @@ export interface Certificate {
 
 export class Naming {
   #number = 0;
-  readonly #state: State;
   /** The last owner of each name. */
   readonly #owners = new Map<string, Seat>();
 
-  constructor(state: State) {
-    this.#state = state;
-  }
+  constructor(private readonly state: State) {}
 
   /** What somebody is told who is asked for a name. */
   greeting(): Uint8Array {
-    this.#state.seen.greetings++;
+    this.state.seen.greetings++;
     const here = [...this.#owners.values()].filter(hasName).map(({ ownName }) => ownName);
     const more = here.length > 10 ? ` and ${here.length - 10} more` : "";
     const some = here.length > 0 ? ` (here: ${here.slice(0, 10).join(", ")}${more})` : "";
@@ -50,7 +47,7 @@ export class Naming {
 
   /** Somebody is about to join with a name; returns why it cannot. */
   claims(seat: Seat, name: string): string | undefined {
-    const { seen } = this.#state;
+    const { seen } = this.state;
     if (!isName(name)) {
       seen.noNames++;
       if (seat.certificate) return "the certificate is for nobody: its common name is not one word";
