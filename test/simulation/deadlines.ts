@@ -72,7 +72,6 @@ export class Deadlines {
   leaveIdle(seat: Seat): void {
     const { idleMs = 0 } = this.state.rules;
     this.state.leave(seat, "idle", `idle for ${inWords(idleMs)}`);
-    this.state.seen.idle++;
   }
 
   /** The server, doing the work of a turn, has those leave that have to. */
@@ -101,14 +100,14 @@ export class Deadlines {
   checkFlush(seat: Seat): void {
     const { state } = this;
     // One that was refused at the end of this flush is looked after in the next.
-    const isNew = seat.decidedStep === state.seen.steps;
+    const isNew = seat.decidedStep === state.steps;
     if (seat.lost || isNew || state.now < seat.deadlineMs) return;
     const isPending = seat.state === "member" && seat.pending.length > 0;
     const hasMovedOn = isPending && state.reached(seat) >= seat.goalLeast;
     if (seat.state === "member" && !isPending) return;
     state.demand(hasMovedOn, seat, "still connected after its deadline");
     state.expectProgress(seat, state.reached(seat));
-    state.seen.leaversKept++;
+    state.saw("leavers kept");
   }
 
   /** A room that is held up has just asked all that are behind, and dropped those that are overdue. */
@@ -154,26 +153,26 @@ export class Deadlines {
     const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
     this.state.demand(hasLeft, seat, "closed without a reason");
     const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
-    if (now >= stopAtMs) this.state.seen.closedAtGrace++;
+    if (now >= stopAtMs) this.state.saw("closed at grace");
     if (seat.state === "departing" && !isInTime && !seat.isClosing)
       this.entrance.closesOldest(seat);
   }
 
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */
   #isTooSlow(seat: Seat): boolean {
-    const { now, held, rules, heldUp, seen } = this.state;
+    const { now, held, rules, heldUp } = this.state;
     const isDue = seat.leaving !== undefined && now >= seat.deadlineMs;
     if (seat.lost) return isDue || heldUp; // which the server may not know yet
     if (!seat.blocked) return false;
     if (isDue && this.state.reached(seat) < seat.goal && seat.writtenAtMs === now) {
-      seen.leaversDropped++;
+      this.state.saw("leavers dropped");
       return true;
     }
     const since = this.state.tookTooLittle(seat);
     if (!since || !heldUp || seat.inTheWayAtMs !== now || seat.writtenAtMs !== now) return false;
     const hasMoved = (seat.steps.at(-1)?.at.atMost ?? 0) > since.atMost;
-    if (hasMoved) seen.dribblers++;
-    else seen.stoppedReaders++;
+    if (hasMoved) this.state.saw("dribblers");
+    else this.state.saw("stopped readers");
     return held.atMost - since.atMost >= rules.patienceMs;
   }
 

@@ -31,10 +31,9 @@ export class Entrance {
 
   /** Somebody connects; `accept` follows, then `accepted`. */
   accepts(seat: Seat): void {
-    const { seen } = this.state;
     this.state.seats.push(seat);
     this.state.arriving = seat;
-    seen.connections++;
+    this.state.saw("connections");
     // A peer that has reset already has no address, and never was here.
     if (seat.address === undefined) return;
     if (this.state.stopping) return this.#leavesWithServer(seat);
@@ -45,7 +44,7 @@ export class Entrance {
   decides(): Seat | undefined {
     const seat = this.waiting.shift();
     if (seat?.state !== "arrival") return undefined;
-    seat.decidedStep = this.state.seen.steps;
+    seat.decidedStep = this.state.steps;
     this.#takesSeat(seat);
     return seat;
   }
@@ -65,7 +64,6 @@ export class Entrance {
     if (seat.state !== "arrival") return;
     if (failure === undefined) return this.#comesIn(seat, "pass phrase");
     this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
-    this.state.seen.failedHandshakes++;
   }
 
   /** Bytes of an arrival arrive; returns those that it sends as a member. */
@@ -133,7 +131,7 @@ export class Entrance {
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = state.now;
     state.stirs(seat);
-    seat.joinedStep = state.seen.steps;
+    seat.joinedStep = state.steps;
   }
 
   /** The server sends that it has refused somebody. */
@@ -144,7 +142,7 @@ export class Entrance {
     const { outcome } = seat;
     state.demand(outcome !== undefined && outcome !== "joins", seat, "refused after it joined");
     seat.outcome = undefined;
-    this.#count(why);
+    state.sawReason(why);
     if (outcome === "is told") {
       state.expectMessage(seat, why);
       state.depart(seat);
@@ -165,7 +163,7 @@ export class Entrance {
   /** One is closed although its time is not over. */
   closesOldest(seat: Seat): void {
     this.state.demand(this.makesRoom(seat), seat, "closed before its deadline");
-    this.state.seen.oldestClosed++;
+    this.state.saw("oldest closed");
   }
 
   /** A connection that is done with is closed at once, and an arrival is no member. */
@@ -193,7 +191,7 @@ export class Entrance {
 
   /** What is expected of an arrival that was not asked for anything just now. */
   #expectUnasked(seat: Seat): void {
-    const { now, rules, stopAtMs = Number.POSITIVE_INFINITY, seen } = this.state;
+    const { now, rules, stopAtMs = Number.POSITIVE_INFINITY } = this.state;
     this.state.demand(seat.state === "arrival", seat, `refused as a ${seat.state}`);
     if (now >= seat.deadlineMs) {
       const within = seat.awaits === "name" ? "1m" : inWords(rules.arrivalMs);
@@ -203,7 +201,7 @@ export class Entrance {
       this.#leavesWithServer(seat);
     } else {
       this.state.demand(this.makesRoom(seat), seat, "refused before its deadline");
-      seen.oldestArrivalsClosed++;
+      this.state.saw("oldest arrivals closed");
       // Without a handshake to come first, it can be told.
       const isTold = seat.awaits === "seat" && !rules.handshake;
       if (seat.awaits === "seat") seat.refusal = ROOM_FULL;
@@ -214,7 +212,7 @@ export class Entrance {
   #leavesWithServer(seat: Seat): void {
     this.#expects(seat, "is closed");
     seat.why = "server stopping";
-    this.state.seen.arrivalsStopped++;
+    this.state.saw("arrivals stopped");
   }
 
   /** It comes in, to have a seat and to be one of those from its address; or it waits for that, once. */
@@ -247,7 +245,7 @@ export class Entrance {
     if (what === "seat") seat.seatlessNth = ++this.#seatless;
     this.#awaits(seat, what);
     this.waiting.push(seat);
-    this.state.seen.waited++;
+    this.state.saw("waited");
   }
 
   /** What is asked of it next, from this on. */
@@ -282,7 +280,7 @@ export class Entrance {
   #isPassPhrase(line: Buffer): boolean {
     const text = line.toString("latin1").replace(/\r$/, "");
     const isRight = text === this.state.passPhrase;
-    if (isRight) this.state.seen.passPhrases++;
+    if (isRight) this.state.saw("pass phrases");
     return isRight;
   }
 
@@ -327,7 +325,7 @@ export class Entrance {
   }
 
   #awaits(seat: Seat, what: "seat" | "address" | "handshake" | "pass phrase" | "name"): void {
-    if (seat.state === "new") this.state.seen.arrivals++;
+    if (seat.state === "new") this.state.saw("arrivals");
     seat.state = "arrival";
     seat.awaits = what;
     const isUntimed = what === "seat" || what === "address";
@@ -338,17 +336,5 @@ export class Entrance {
   #expects(seat: Seat, outcome: Outcome, why?: string): void {
     seat.outcome = outcome;
     seat.why = seat.refusal ?? why;
-  }
-
-  #count(why: string): void {
-    const { seen } = this.state;
-    if (why.startsWith("not allowed")) seen.notAllowed++;
-    if (why.startsWith("too many")) seen.tooManyFromAddress++;
-    if (why.startsWith("no handshake")) seen.lateHandshakes++;
-    if (why.startsWith("no pass phrase")) seen.latePassPhrases++;
-    if (why.startsWith("no name")) seen.lateNames++;
-    if (why === ROOM_FULL) seen.roomFull++;
-    if (why === "wrong pass phrase") seen.wrongPassPhrases++;
-    if (why.startsWith("speaks")) seen.otherProtocols++;
   }
 }

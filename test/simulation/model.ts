@@ -56,7 +56,7 @@ export class Model {
   decides(decide: () => void): void {
     const seat = this.entrance.decides();
     if (seat && !this.entrance.waiting.includes(seat)) {
-      if (seat.refusal === undefined) this.state.seen.waitedWell++;
+      if (seat.refusal === undefined) this.state.saw("waited well");
       if (seat.early.length > 0) this.receives(seat, seat.early);
       if (seat.ended && seat.outcome === "joins") this.sending.ends(seat);
       else if (seat.ended && seat.outcome === undefined) this.entrance.ends(seat);
@@ -125,7 +125,7 @@ export class Model {
     if (seat.lost) return;
     this.state.demand(!seat.paused, seat, "paused twice");
     seat.paused = true;
-    this.state.seen.holds++;
+    this.state.saw("holds");
   }
 
   resumes(seat: Seat): void {
@@ -144,7 +144,7 @@ export class Model {
     this.receiving.checkBehind(seat, behindBytes);
     const isAborted = state.stopAtMs !== undefined && state.now >= state.stopAtMs;
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
-    if (reason === "reset") state.seen.resets++;
+    state.sawReason(reason);
     state.depart(seat);
     if (seat.leaving !== undefined) return;
     if (seat.unsent.length === 0) this.state.silence(seat, reason);
@@ -167,7 +167,7 @@ export class Model {
 
   stop(graceMs: number): void {
     this.state.stopAtMs = this.state.now + graceMs;
-    this.state.seen.stops++;
+    this.state.saw("stops");
     this.entrance.stops();
     this.presence.stops();
   }
@@ -176,7 +176,8 @@ export class Model {
   checkStep(server: ServerView, turnDue: boolean): void {
     const { state } = this;
     const { rules } = state;
-    state.seen.steps++;
+    state.steps++;
+    state.saw("steps");
     state.forgetGone();
     this.sending.checkTold(turnDue);
     for (const seat of this.entrance.waiting)

@@ -38,7 +38,7 @@ export class Naming {
 
   /** What somebody is told who is asked for a name. */
   greeting(): Uint8Array {
-    this.state.seen.greetings++;
+    this.state.saw("greetings");
     const here = [...this.#owners.values()].filter(hasName).map(({ ownName }) => ownName);
     const more = here.length > 10 ? ` and ${here.length - 10} more` : "";
     const some = here.length > 0 ? ` (here: ${here.slice(0, 10).join(", ")}${more})` : "";
@@ -47,23 +47,18 @@ export class Naming {
 
   /** Somebody is about to join with a name; returns why it cannot. */
   claims(seat: Seat, name: string): string | undefined {
-    const { seen } = this.state;
     if (!isName(name)) {
-      seen.noNames++;
       if (seat.certificate) return "the certificate is for nobody: its common name is not one word";
       return "a name is one word of 1 to 32 characters without a colon";
     }
     const owner = this.#owner(name);
-    if (owner && owner.certificate?.fingerprint !== (seat.certificate?.fingerprint ?? "none")) {
-      seen.namesTaken++;
+    if (owner && owner.certificate?.fingerprint !== (seat.certificate?.fingerprint ?? "none"))
       return `the name ${name} is taken`;
-    }
-    if (owner) seen.takeovers++;
-    else this.#owners.delete(keyOf(name));
+    if (!owner) this.#owners.delete(keyOf(name));
     this.#owners.set(keyOf(name), seat);
     seat.takesOver = owner;
     seat.ownName = name;
-    seen.named++;
+    this.state.saw("named");
     return undefined;
   }
 

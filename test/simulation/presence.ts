@@ -55,7 +55,7 @@ export class Presence {
         const { length } = this.#more.filter((one) => one === what);
         return length > 0 ? [`${length} more ${what}`] : [];
       });
-      if (this.#more.length > 1) this.state.seen.sums++;
+      if (this.#more.length > 1) this.state.saw("sums");
       this.#more = [];
       this.#add(sums.join(", "));
     }
@@ -89,7 +89,7 @@ export class Presence {
     const tenBefore = this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS;
     if (state.now < tenBefore + SECOND_MS) throw new Violation(`announced ${show(line)} too soon`);
     this.#sentAtMs.push(state.now);
-    state.seen.notices++;
+    state.saw("notices");
     this.receiving.append(this.sender, expected, true);
     if (this.#lines.length === 0)
       state.waiting = state.waiting.filter((seat) => seat !== this.sender);

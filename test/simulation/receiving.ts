@@ -14,12 +14,12 @@ export class Receiving {
 
   /** A line was sent: all members but its sender are to get it. */
   append(sender: Seat, bytes: Uint8Array, isNotice = false): void {
-    const { sent, seats, seen, rules, sentBytes: start, held: sentAt } = this.state;
+    const { sent, seats, rules, sentBytes: start, held: sentAt } = this.state;
     const line: Line = { sender, bytes, start, sentAt, isNotice };
     const end = start + bytes.length;
     this.state.sentBytes = end;
     const ringBytes = rules.logBytes + this.state.keptBytes;
-    if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) seen.wraps++;
+    if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) this.state.saw("wraps");
     sent.push(line);
     this.#keepHistory(line);
     for (const seat of seats) {
@@ -31,14 +31,14 @@ export class Receiving {
 
   /** With history, a newcomer gets the last lines of members first, and then the mark at their end. */
   joins(seat: Seat): void {
-    const { history, sentBytes, held, rules, seen } = this.state;
+    const { history, sentBytes, held, rules } = this.state;
     const start = history[0]?.start ?? sentBytes;
     const bytes = Buffer.from("* end of history\n");
     const mark = { sender: seat, bytes, start: sentBytes, sentAt: held, isAside: true };
     seat.pending = rules.history ? [...history, mark] : [];
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
-    if (history.length > 0) seen.histories++;
+    if (history.length > 0) this.state.saw("histories");
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
@@ -109,7 +109,7 @@ export class Receiving {
     state.demand(!seat.message, seat, `sent EOF before ${show(seat.message)}`);
     state.demand(!seat.paused, seat, "sent EOF and left paused");
     seat.shut = true;
-    state.seen.cleanEnds++;
+    state.saw("clean ends");
   }
 
   /** The room sends how much a member had not taken when it left. */
@@ -181,7 +181,7 @@ export class Receiving {
       done++;
     }
     if (done > 0) seat.pending.splice(0, done);
-    this.state.seen.deliveries += done;
+    this.state.saw("deliveries", done);
     const [next] = seat.pending;
     if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
     if (first && count > 0) this.#step(seat, this.state.position(seat));

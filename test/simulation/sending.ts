@@ -58,7 +58,7 @@ export class Sending {
     if (seat.leaving) return;
     const isHeard = !this.state.stopping && seat.disconnected === undefined;
     const isCutOff = seat.endedBy === "cut off";
-    if (isCutOff) this.state.seen.cutOff++;
+    if (isCutOff) this.state.saw("cut off");
     const isLine = isHeard && !isCutOff;
     const isOther = isLine && !seat.tooLong && this.#speaksAnother(seat, Uint8Array.of(LF));
     if (isLine && !isOther && seat.unfinished.length > 0) {
@@ -74,15 +74,15 @@ export class Sending {
     const sender = new Seat("the bot", "");
     sender.unsent.push(Buffer.concat([line, Uint8Array.of(LF)]));
     this.state.waiting.push(sender);
-    this.state.seen.botLines++;
+    this.state.saw("bot lines");
   }
 
   /** A member is disconnected, and leaves once it has sent what it has to send. */
   disconnects(seat: Seat, reason: string): void {
     if (seat.leaving || seat.disconnected !== undefined) return;
     seat.disconnected = reason;
-    this.state.seen.disconnected++;
-    if (seat.unsent.length > 0) this.state.seen.disconnectedLater++;
+    this.state.saw("disconnected");
+    if (seat.unsent.length > 0) this.state.saw("disconnected later");
     this.settle(seat);
   }
 
@@ -115,7 +115,7 @@ export class Sending {
       at += bytes.length;
       this.receiving.append(sender, bytes);
       if (sender.state !== "new") this.tells(inBot(sender, bytes));
-      state.seen.lines++;
+      state.saw("lines");
       this.#spendAllowance(sender);
     }
     if (sender.unsent.length === 0) state.waiting.splice(state.waiting.indexOf(sender), 1);
@@ -142,16 +142,14 @@ export class Sending {
 
   /** Once all its lines are sent, a member that has ended or gone too far receives no more. */
   settle(seat: Seat): void {
-    const { rules, seen } = this.state;
+    const { rules } = this.state;
     if (seat.state !== "member" || seat.leaving || seat.unsent.length > 0) return;
     if (seat.disconnected !== undefined) {
       this.state.leave(seat, seat.disconnected, seat.disconnected);
     } else if (seat.speaks) {
       this.state.leave(seat, speaks(seat.speaks), speaks(seat.speaks));
-      seen.otherProtocols++;
     } else if (seat.tooLong) {
       this.state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
-      seen.tooLong++;
     } else if (seat.ended) {
       this.state.leave(seat, seat.endedBy);
     }
@@ -179,11 +177,11 @@ export class Sending {
 
   /** Lines wait only when the log has no room for the one whose turn it is. */
   checkHold(): void {
-    const { rules, freeBytes, waiting, seen } = this.state;
+    const { rules, freeBytes, waiting } = this.state;
     const fits = ({ unsent: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
     const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
-    if (!forRoom) return void seen.paced++;
+    if (!forRoom) return void this.state.saw("paced");
     const inTurn = rules.linesPerSecond === undefined ? may.slice(0, 1) : may;
     // Of members that leave in one turn, it is not known here whose notice comes first.
     if (inTurn.includes(this.presence.sender)) return;
@@ -197,7 +195,7 @@ export class Sending {
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
     // What came with a pass phrase waits once its member has been announced.
-    const waits = (seat: Seat) => seat !== sender && seat.joinedStep !== this.state.seen.steps;
+    const waits = (seat: Seat) => seat !== sender && seat.joinedStep !== this.state.steps;
     if (!waiting.some(waits)) {
       this.#turn = undefined;
     } else if (sender !== this.#turn) {
@@ -249,7 +247,7 @@ export class Sending {
     seat.unfinished = NOTHING;
     const sent = Buffer.from(asRelayed(seat.ownName, unfinished));
     const isShown = countedBytes(seat.ownName, sent) > countedBytes(seat.ownName, unfinished);
-    if (isShown) this.state.seen.shownLines++;
+    if (isShown) this.state.saw("shown lines");
     if (seat.unsent.length === 0) this.state.waiting.push(seat);
     seat.unsent.push(sent);
   }

@@ -8,8 +8,8 @@
 import { flag, kind, runCommand, text } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
 import { catchMutants } from "./mutants.ts";
-import { runSharedWorld, SharedSightings } from "./shared/world.ts";
-import { Sightings } from "./sightings.ts";
+import { runSharedWorld } from "./shared/world.ts";
+import { addSightings, type Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
 
 /** How many worlds a process runs between two messages to this one, and how often it tells of them. */
@@ -57,19 +57,15 @@ else
     process.exit(await runRange({ ...options, from }, cores, shared));
   });
 
-/** What was seen in worlds of either kind, which is only added to its own. */
-type Seen = (Sightings | SharedSightings) & { add(other: Seen): void };
-
-function kindOf(shared: boolean) {
-  return shared
-    ? { run: runSharedWorld, newSightings: () => new SharedSightings() }
-    : { run: runWorld, newSightings: () => new Sightings() };
+/** What runs a world of this kind, and tells what was seen there. */
+function runnerOf(shared: boolean): (seed: number, trace?: (line: string) => void) => Sightings {
+  return shared ? (...args) => ({ ...runSharedWorld(...args) }) : runWorld;
 }
 
 /** Tells one world; returns the exit code. */
 function replay(seed: number, shared: boolean): number {
   try {
-    console.log(format(kindOf(shared).run(seed, (line) => console.log(line))));
+    console.log(format(runnerOf(shared)(seed, (line) => console.log(line))));
     return 0;
   } catch (error) {
     console.log(explain(error, shared));
@@ -85,7 +81,7 @@ interface Range {
 
 /** Runs worlds in a process a core, until one fails; returns the exit code. */
 async function runRange(range: Range, cores: number, shared: boolean): Promise<number> {
-  const seen: Seen = kindOf(shared).newSightings();
+  const seen: Sightings = {};
   const { from, seeds, minutes } = range;
   const end = minutes === undefined ? from + seeds : Number.POSITIVE_INFINITY;
   const startedAtMs = performance.now();
@@ -96,13 +92,13 @@ async function runRange(range: Range, cores: number, shared: boolean): Promise<n
   const report = (details = "") => {
     const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(0);
     const of = minutes === undefined ? ` of ${seeds}` : ` from ${from} on`;
-    console.log(`${seen.worlds}${of} worlds in ${seconds} s${details}`);
+    console.log(`${seen["worlds"] ?? 0}${of} worlds in ${seconds} s${details}`);
   };
   const runCore = () => {
     const core = Bun.spawn([process.execPath, import.meta.path], {
       stdio: ["ignore", "inherit", "inherit"],
       ipc(message: BatchResult) {
-        seen.add(message.seen);
+        addSightings(seen, message.seen);
         if (message.failure) console.log(message.failure);
         failed ||= message.failure !== undefined;
         giveBatch();
@@ -133,15 +129,15 @@ interface Batch {
 }
 
 interface BatchResult {
-  readonly seen: Seen;
+  readonly seen: Sightings;
   readonly failure?: string;
 }
 
 function runBatch({ shared, first, end }: Batch): void {
-  const { run, newSightings } = kindOf(shared);
-  const seen: Seen = newSightings();
+  const run = runnerOf(shared);
+  const seen: Sightings = {};
   try {
-    for (let seed = first; seed < end; seed++) seen.add(run(seed));
+    for (let seed = first; seed < end; seed++) addSightings(seen, run(seed));
     process.send?.({ seen });
   } catch (error) {
     process.send?.({ seen, failure: explain(error, shared) });
@@ -154,11 +150,9 @@ function explain(error: unknown, shared: boolean): string {
   return `${error.message}\n(${replayed} replays it)`;
 }
 
-function format(seen: Seen): string {
+function format(seen: Sightings): string {
+  const inWords = (what: string) => what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return Object.entries(seen)
-    .map(
-      ([what, count]) =>
-        `${count} ${what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}`,
-    )
+    .map(([what, count]) => `${count} ${/ /.test(what) ? what : inWords(what)}`)
     .join(", ");
 }

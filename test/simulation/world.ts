@@ -67,7 +67,7 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
   } finally {
     onAppended = undefined;
   }
-  world.model.state.seen.worlds = 1;
+  world.model.state.saw("worlds");
   return world.model.state.seen;
 }
 
@@ -360,7 +360,7 @@ class World implements Network {
   #arrive(isWeb: boolean): Seat {
     const { random, weather } = this;
     const number = ++this.#connected;
-    if (isWeb) this.model.state.seen.webSockets++;
+    if (isWeb) this.model.state.saw("web sockets");
     if (this.#choices.rules.unix) return this.#enter(`unix:${number}`, "");
     const address =
       !isWeb && random.chance(weather.noAddress)
@@ -387,7 +387,7 @@ class World implements Network {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
     state.passPhrase = choosePassPhrase(this.random, this.#choices.rules.telnet);
-    state.seen.newPassPhrases++;
+    state.saw("new pass phrases");
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
     this.#secrets.passPhrase = phraseBytes(state.passPhrase);
     return true;
