@@ -122,6 +122,7 @@ export class Model {
   }
 
   pauses(seat: Seat): void {
+    this.receiving.misses(seat);
     if (seat.lost) return;
     this.state.demand(!seat.paused, seat, "paused twice");
     seat.paused = true;
@@ -129,6 +130,7 @@ export class Model {
   }
 
   resumes(seat: Seat): void {
+    this.receiving.misses(seat);
     if (seat.lost) return;
     this.state.demand(seat.paused, seat, "resumed for nothing");
     seat.paused = false;

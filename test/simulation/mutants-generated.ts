@@ -31,8 +31,21 @@ const OPERATORS: readonly (readonly [pattern: RegExp, becomes: string])[] = [
   [/^( +)if \(.*\) (?:return|break|continue)\b.*;$/g, "$1;"],
 ];
 
-/** What cannot be noticed, by what the line becomes. */
-const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [];
+/** What cannot be noticed from outside, and why; `from => to` of a line. */
+const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
+  [
+    "a part of no bytes is copied",
+    /=> .*(?:(?:end|stop) >= start|beforeWrap <= |othersStart <= at)/,
+  ],
+  ["a view is made of all there is", /=> .*(?:>= beforeWrap \?|stop - start <= chunk\.length)/],
+  ["the search goes on, and finds the same", /=> while \(end (?:- start >=|\+ start >)/],
+  ["a minimum is the same", /=> .*\(cursor\.position <= tail\) tail =/],
+  ["a run has a note of its own", /=> .*author\.lastRun > this/],
+  ["what could be read where it is, is gathered", /=> .*lastRun\) >= position/],
+  ["the room is asked to flush for nothing", /=> .*!this\.blocked \|\| !this\.gone/],
+  ["more memory is used", /=> .*(?:needed >= |Math\.max\(bytesMax)|clearUnfinished\(\); => ;/],
+  ["only an invariant is stated otherwise", /^position >= .* end <=/],
+];
 
 /** So many of them, chosen by a seed; all if there are fewer. */
 export function generateMutants(count: number, seed: number): Mutant[] {
@@ -53,14 +66,12 @@ function mutantsOf(name: string): Mutant[] {
   const lines = statements.split("\n");
   return lines.flatMap((line, at) => {
     if (/^\s*(?:\/?\*|\/\/|import |assert\()/.test(line)) return [];
-    return mutationsOf(line)
-      .filter((mutated) => !EQUIVALENT.some(([, pattern]) => pattern.test(mutated)))
-      .map((mutated) => ({
-        fault: `${name}:${at + 1}: ${line.trim()} => ${mutated.trim()}`,
-        file: `room/${name}`,
-        code,
-        becomes: code.split("\n").with(at, mutated).join("\n"),
-      }));
+    return mutationsOf(line).flatMap((mutated) => {
+      const change = `${line.trim()} => ${mutated.trim()}`;
+      if (EQUIVALENT.some(([, pattern]) => pattern.test(change))) return [];
+      const becomes = code.split("\n").with(at, mutated).join("\n");
+      return { fault: `${name}:${at + 1}: ${change}`, file: `room/${name}`, code, becomes };
+    });
   });
 }
 
