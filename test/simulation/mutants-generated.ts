@@ -42,8 +42,8 @@ const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
   ["a minimum is the same", /=> .*\(cursor\.position <= tail\) tail =/],
   ["a run has a note of its own", /=> .*author\.lastRun > this/],
   ["what could be read where it is, is gathered", /=> .*lastRun\) >= position/],
-  ["the room is asked to flush for nothing", /=> .*!this\.blocked \|\| !this\.gone/],
-  ["more memory is used", /=> .*(?:needed >= |Math\.max\(bytesMax)|clearUnfinished\(\); => ;/],
+  ["the room is asked to flush for nothing", /=> else if \(!this\.blocked \|\| !this\.gone/],
+  ["more memory is used", /=> .*(?:needed >= |const grown .*Math\.max)|clearUnfinished\(\); => ;/],
   ["only an invariant is stated otherwise", /^position >= .* end <=/],
 ];
 
