@@ -23,7 +23,6 @@ import {
   choose,
   choosePassPhrase,
   type Event,
-  type Reading,
   type Rules,
   type Talk,
   type Weather,
@@ -79,6 +78,8 @@ LineLog.prototype.append = function (author, run) {
   append.call(this, author, run);
 };
 
+type OwnEvent = keyof World["events"];
+
 class World implements Network {
   readonly random: Random;
   readonly model: Model;
@@ -96,6 +97,18 @@ class World implements Network {
   readonly #parts: Part[] = [];
   readonly #authors = new WeakMap<Author, Seat>();
   readonly #choices: Choices;
+  /** All but those of a connection. */
+  readonly events = {
+    connect: () => this.#connect(),
+    // A flush nobody asked for is harmless.
+    turn: () => (this.#turnDue || this.random.chance(30)) && this.#flush(),
+    time: () => this.#pass(),
+    stop: () => this.#stop(this.random.pick([0, 40, 1000, 5000])),
+    renew: () => this.#renew(),
+    botSend: () => this.#botSend(),
+    disconnect: () => this.#disconnect(),
+    change: () => this.#change(),
+  };
   readonly #weights: readonly (readonly [Event, number])[];
   readonly #weightsSum: number;
   #connections: (Connection | WebConnection)[] = [];
@@ -288,29 +301,10 @@ class World implements Network {
   }
 
   #try(event: Event): boolean {
-    switch (event) {
-      case "connect":
-        return this.#connect();
-      case "turn":
-        // A flush nobody asked for is harmless.
-        return (this.#turnDue || this.random.chance(30)) && this.#flush();
-      case "time":
-        return this.#pass();
-      case "stop":
-        return this.#stop(this.random.pick([0, 40, 1000, 5000]));
-      case "renew":
-        return this.#renew();
-      case "botSend":
-        return this.#botSend();
-      case "disconnect":
-        return this.#disconnect();
-      case "change":
-        return this.#change();
-      default: {
-        if (this.#connections.length === 0) return false;
-        return this.random.pick(this.#connections)[event]();
-      }
-    }
+    const own = this.events[event as OwnEvent];
+    if (own) return own();
+    if (this.#connections.length === 0) return false;
+    return this.random.pick(this.#connections)[event as Exclude<Event, OwnEvent>]();
   }
 
   #pickEvent(): Event {
@@ -332,48 +326,33 @@ class World implements Network {
     const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
     const seat = this.#arrive(isWeb);
     const inFlightMax = random.between(1, this.#choices.inFlightMax);
-    const port = this.#connected;
     const address = rules.unix ? undefined : seat.address && this.#asSocketNames(seat.address);
-    const place = { port, address, inFlightMax };
+    const place = { port: this.#connected, address, inFlightMax };
     const reading = random.pick(readings);
-    if (isWeb) {
-      const connection = new WebConnection(this, this.server, seat, place);
-      this.#enters(connection, reading, () => connection.open());
-    } else {
-      const connection = new Connection(this, seat, place);
-      this.#enters(connection, reading, () => this.handlers.open(connection));
-    }
-    return true;
-  }
-
-  #enters(connection: Connection | WebConnection, reading: Reading, open: () => void): void {
-    const { model } = this;
-    const { seat } = connection;
+    const connection = isWeb
+      ? new WebConnection(this, this.server, seat, place)
+      : new Connection(this, seat, place);
     connection.reading = reading;
     this.#connections.push(connection);
     model.entrance.accepts(seat);
-    open();
+    if (connection instanceof Connection) this.handlers.open(connection);
+    else connection.open();
     model.entrance.accepted(seat);
+    return true;
   }
 
   /** Where the next peer comes from, and what reports will call it. */
   #arrive(isWeb: boolean): Seat {
     const { random, weather } = this;
     const number = ++this.#connected;
+    const { unix } = this.#choices.rules;
     if (isWeb) this.model.state.saw("web sockets");
-    if (this.#choices.rules.unix) return this.#enter(`unix:${number}`, "");
-    const address =
-      !isWeb && random.chance(weather.noAddress)
-        ? undefined
-        : random.pick(ADDRESSES).replace("::ffff:", "");
-    const host = address?.includes(":") ? `[${address}]` : address;
-    return this.#enter(`${isWeb ? "web:" : ""}${host}:${number}`, address);
-  }
-
-  #enter(name: string, address: string | undefined): Seat {
-    this.trace?.(`${name} connects`);
-    const seat = new Seat(name, address);
-    this.#seats.set(name, seat);
+    const hasNone = !unix && !isWeb && random.chance(weather.noAddress);
+    const address = unix ? "" : hasNone ? undefined : random.pick(ADDRESSES).replace("::ffff:", "");
+    const host = unix ? "unix" : address?.includes(":") ? `[${address}]` : address;
+    const seat = new Seat(`${isWeb ? "web:" : ""}${host}:${number}`, address);
+    this.trace?.(`${seat.name} connects`);
+    this.#seats.set(seat.name, seat);
     return seat;
   }
 
