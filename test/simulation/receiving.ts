@@ -46,11 +46,8 @@ export class Receiving {
     const { state } = this;
     if (seat.state === "arrival" || seat.greeting)
       return this.#isGreeted(seat, bytes.subarray(offset, offset + offered), count);
-    state.demand(
-      seat.state === "member" || seat.state === "departing",
-      seat,
-      "written to too early",
-    );
+    const isThere = seat.state === "member" || seat.state === "departing";
+    state.demand(isThere, seat, "written to too early");
     state.demand(!seat.shut, seat, "written to after its EOF");
     state.demand(offered > 0, seat, "written nothing to");
     state.demand(offered <= TURN_BYTES, seat, `written ${offered} bytes at once`);
@@ -101,12 +98,8 @@ export class Receiving {
     const { state } = this;
     state.demand(!seat.shut, seat, "sent EOF twice");
     state.demand(seat.state === "departing", seat, `sent EOF while a ${seat.state}`);
-    state.demand(
-      seat.pending.length === 0,
-      seat,
-      `sent EOF while pending ${show(seat.pending[0]?.bytes)}`,
-    );
-    state.demand(!seat.message, seat, `sent EOF before ${show(seat.message)}`);
+    const missing = seat.pending[0]?.bytes ?? seat.message;
+    state.demand(missing === undefined, seat, `sent EOF before ${show(missing)}`);
     state.demand(!seat.paused, seat, "sent EOF and left paused");
     seat.shut = true;
     state.saw("clean ends");
@@ -147,27 +140,26 @@ export class Receiving {
   #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
     const end = offset + length;
     const { pending, message } = seat;
+    const last = seat.state === "departing" ? message : undefined;
     let at = offset;
     let skip = seat.offset;
     for (let index = 0; index <= pending.length && at < end; index++) {
-      const last = seat.state === "departing" ? message : undefined;
       const expected = pending[index]?.bytes ?? last;
       if (!expected) break;
-      const count = Math.min(expected.length - skip, end - at);
-      for (let step = 0; step < count; step++)
-        if (bytes[at + step] !== expected[skip + step])
-          throw this.state.violation(
-            seat,
-            `written ${show(bytes.subarray(at + step, end))} instead of ${show(expected.subarray(skip + step))}`,
-          );
-      at += count;
+      const part = expected.subarray(skip, skip + end - at);
+      if (Buffer.compare(bytes.subarray(at, at + part.length), part) !== 0) {
+        const what = `written ${show(bytes.subarray(at, end))} instead of ${show(part)}`;
+        throw this.state.violation(seat, what);
+      }
+      at += part.length;
       skip = 0;
     }
-    if (at < end)
-      throw this.state.violation(
-        seat,
-        `written ${show(bytes.subarray(at, end))} that it is not to get`,
-      );
+    const isAll = at === end;
+    this.state.demand(
+      isAll,
+      seat,
+      `written more than it is to get: ${length - (at - offset)} bytes`,
+    );
   }
 
   #advance(seat: Seat, count: number): void {
