@@ -146,20 +146,14 @@ export class Receiving {
     for (let index = 0; index <= pending.length && at < end; index++) {
       const expected = pending[index]?.bytes ?? last;
       if (!expected) break;
-      const part = expected.subarray(skip, skip + end - at);
-      if (Buffer.compare(bytes.subarray(at, at + part.length), part) !== 0) {
-        const what = `written ${show(bytes.subarray(at, end))} instead of ${show(part)}`;
-        throw this.state.violation(seat, what);
+      for (const stop = Math.min(end, at + expected.length - skip); at < stop; at++, skip++) {
+        if (bytes[at] === expected[skip]) continue;
+        const parts = [bytes.subarray(at, end), expected.subarray(skip)].map(show);
+        throw this.state.violation(seat, `written ${parts.join(" instead of ")}`);
       }
-      at += part.length;
       skip = 0;
     }
-    const isAll = at === end;
-    this.state.demand(
-      isAll,
-      seat,
-      `written more than it is to get: ${length - (at - offset)} bytes`,
-    );
+    if (at < end) throw this.state.violation(seat, `also written ${show(bytes.subarray(at, end))}`);
   }
 
   #advance(seat: Seat, count: number): void {

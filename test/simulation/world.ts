@@ -109,7 +109,7 @@ class World implements Network {
     disconnect: () => this.#disconnect(),
     change: () => this.#change(),
   };
-  readonly #weights: readonly (readonly [Event, number])[];
+  readonly #possible: readonly Event[];
   readonly #weightsSum: number;
   #connections: (Connection | WebConnection)[] = [];
   #connected = 0;
@@ -135,8 +135,8 @@ class World implements Network {
     this.#choices = choices;
     this.weather = weather;
     this.talk = talk;
-    this.#weights = Object.entries(weights) as [Event, number][];
-    this.#weightsSum = this.#weights.reduce((sum, [, weight]) => sum + weight, 0);
+    this.#possible = Object.keys(weights) as Event[]; // and no others
+    this.#weightsSum = this.#possible.reduce((sum, event) => sum + weights[event], 0);
     this.model = new Model(rules);
     this.#secrets = {
       passPhrase: phraseBytes(rules.passPhrase),
@@ -309,8 +309,8 @@ class World implements Network {
 
   #pickEvent(): Event {
     let at = this.random.below(this.#weightsSum);
-    for (const [event, weight] of this.#weights) {
-      at -= weight;
+    for (const event of this.#possible) {
+      at -= this.#choices.weights[event];
       if (at < 0) return event;
     }
     return "time";
