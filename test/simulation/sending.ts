@@ -114,7 +114,7 @@ export class Sending {
         throw state.violation(sender, `sent ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
       this.receiving.append(sender, bytes);
-      if (sender.state !== "new") this.tells(inBot(sender, bytes));
+      if (sender.state !== "new" && state.rules.bot) this.tells(inBot(sender, bytes));
       state.saw("lines");
       this.#spendAllowance(sender);
     }
