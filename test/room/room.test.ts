@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
+import { LineLog } from "../../lib/room/line-log.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import { FakeSocket } from "./fake-socket.ts";
 import { openRoom } from "./open-room.ts";
@@ -109,6 +110,18 @@ describe("a reader whose socket is full", () => {
     expect(bob.reset).toBe(false);
     pass(1000);
     expect(bob.reset).toBe(true);
+  });
+
+  test("is written nothing more until it drains, and makes room at once when it is gone", () => {
+    const { pass, settle, due, ann, bob } = openPair(SMALL, 3);
+    ann.sends("1\n2\n");
+    pass(0);
+    pass(0);
+    expect(bob.writes).toBe(1);
+    ann.sends(LINES);
+    settle();
+    bob.data.closed();
+    expect(due.now).toBe(true);
   });
 
   test("is dropped after the patience, together with all others that have stopped", () => {
@@ -231,11 +244,17 @@ describe("a room that stops", () => {
     expect(left).toContain("bob: server stopping");
   });
 
-  test("sends a newcomer EOF and no message", () => {
-    const { room, join, events } = openRoom();
-    room.stop();
-    const late = join("late");
-    expect([late.received, late.ended, events]).toEqual(["", true, []]);
+  test("sends a newcomer EOF and no message, and gives its seat back, as when it is refused", () => {
+    for (const refusal of [undefined, "out of sync"]) {
+      const order = Object.assign(new LineLog(8), refusal === undefined ? {} : { refusal });
+      const { room, events } = openRoom({ order });
+      if (refusal === undefined) room.stop();
+      const late = new FakeSocket();
+      let seats = 1;
+      room.join(late, "late", "late", () => seats--);
+      expect([late.received, seats]).toEqual([refusal ? `* ${refusal}\n` : "", 0]);
+      expect([late.ended, events.length]).toEqual([true, refusal ? 1 : 0]);
+    }
   });
 
   test("at once, resets those that still have to get something", () => {
