@@ -85,20 +85,22 @@ describe("a reader whose socket is full", () => {
     expect([bob.received, ann.paused]).toEqual([LINES, false]);
   });
 
-  test("is kept while it takes 64 KiB in each patience, however much is sent", () => {
-    const { pass, ann, bob } = openPair({ logBytes: 256 << 10, patienceMs: 1000 }, 0);
-    for (let line = 0; line < 20; line++) ann.sends(`${"x".repeat((64 << 10) - 1)}\n`);
-    pass(0);
-    for (let second = 0; second < 8; second++) {
-      bob.room = 64 << 10;
-      pass(999);
-      bob.room = 0;
-      pass(1);
-      expect(bob.reset).toBe(false);
+  test("is kept while it takes 64 KiB in each patience, and not if it stops or takes less", () => {
+    for (const takes of [0, (64 << 10) - 1]) {
+      const { pass, ann, bob } = openPair({ logBytes: 256 << 10, patienceMs: 1000 }, 0);
+      for (let line = 0; line < 20; line++) ann.sends(`${"x".repeat((64 << 10) - 1)}\n`);
+      pass(0);
+      for (let second = 0; second < 9; second++) {
+        bob.room = 64 << 10;
+        pass(999);
+        bob.room = 0;
+        pass(1);
+        expect(bob.reset).toBe(false);
+      }
+      bob.room = takes;
+      pass(1000);
+      expect(bob.reset).toBe(true);
     }
-    bob.room = (64 << 10) - 1;
-    pass(1000);
-    expect(bob.reset).toBe(true);
   });
 
   test("is charged a second at most for a time in which the server itself has slept", () => {
@@ -112,7 +114,7 @@ describe("a reader whose socket is full", () => {
     expect(bob.reset).toBe(true);
   });
 
-  test("is written nothing more until it drains, and makes room at once when it is gone", () => {
+  test("is written nothing more until it drains, but each 100 ms if it holds the room up", () => {
     const { pass, settle, due, ann, bob } = openPair(SMALL, 3);
     ann.sends("1\n2\n");
     pass(0);
@@ -120,6 +122,12 @@ describe("a reader whose socket is full", () => {
     expect(bob.writes).toBe(1);
     ann.sends(LINES);
     settle();
+    const { writes } = bob;
+    expect(due.inMs).toBe(100);
+    pass(99);
+    expect(bob.writes).toBe(writes);
+    pass(1);
+    expect(bob.writes).toBe(writes + 1);
     bob.data.closed();
     expect(due.now).toBe(true);
   });
@@ -192,6 +200,51 @@ describe("a member that leaves", () => {
     expect(ann.closed).toBe(false);
     pass(1);
     expect([ann.closed, ann.reset]).toEqual([true, false]);
+  });
+
+  test("and takes 64 KiB in each time is kept until it has all or stops, drained or not", () => {
+    for (const [drains, parts] of [
+      [true, 4],
+      [false, 4],
+      [false, 1],
+    ] as const) {
+      const { room, pass, ann, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
+      ann.room = 0;
+      for (let line = 0; line < 4; line++) bob.sends(`${"x".repeat((64 << 10) - 1)}\n`);
+      pass(0);
+      ann.data.ended();
+      for (let part = 0; part < parts; part++) {
+        expect(ann.reset).toBe(false);
+        ann.room = 64 << 10;
+        if (drains) ann.data.drained();
+        pass(1000);
+      }
+      ann.room = 0;
+      pass(1000);
+      expect([ann.received.length, ann.ended, ann.reset]).toEqual([
+        parts << 16,
+        parts === 4,
+        parts < 4,
+      ]);
+      expect(room.counters.deliveredBytes).toBe(parts << 16);
+    }
+  });
+
+  test("and is gone inside a write is used no more", () => {
+    const { room, pass, ann, bob } = openPair({}, 0);
+    ann.sends("1\n");
+    pass(0);
+    bob.data.ended();
+    const refused = new FakeSocket();
+    for (const socket of [bob, refused])
+      socket.write = (_, __, length) => {
+        socket.data.closed();
+        return length;
+      };
+    bob.data.drained();
+    pass(0);
+    room.refuse(refused, "eve", "room is full");
+    expect([room.lingering.size, refused.ended]).toEqual([0, false]);
   });
 
   test("and takes less is reset, and gives its seat back then", () => {

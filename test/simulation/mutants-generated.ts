@@ -41,6 +41,11 @@ const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
   ["the search goes on, and finds the same", /=> while \(end (?:- start >=|\+ start >)/],
   ["a minimum is the same", /=> .*\(cursor\.position <= tail\) tail =/],
   ["one that has everything writes nothing", /=> .*cursor\.position <= head/],
+  [
+    "a reader that is not blocked was written to just now",
+    /if \(!cursor\.blocked\) continue; => ;/,
+  ],
+  ["an end that is told twice ends nothing more", /if \(this\.#end\) return; => ;/],
   ["it is moved a little later in the turn, or in the next", /moveToLog\?\.\(\); => ;/],
   ["`mutants-shared.ts` has that", /abandonLines\(why, onLost|^for .* this\.#leave\(member, why/],
   ["a run has a note of its own", /=> .*author\.lastRun > this/],
