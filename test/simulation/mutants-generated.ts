@@ -48,6 +48,7 @@ const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
   ["an end that is told twice ends nothing more", /if \(this\.#end\) return; => ;/],
   ["it is moved a little later in the turn, or in the next", /moveToLog\?\.\(\); => ;/],
   ["`mutants-shared.ts` has that", /abandonLines\(why, onLost|^for .* this\.#leave\(member, why/],
+  ["only the largest gathering puts an LF right behind the ring", /=> .*lf > this\.#ringBytes/],
   ["a run has a note of its own", /=> .*author\.lastRun > this/],
   ["what could be read where it is, is gathered", /=> .*lastRun\) >= position/],
   ["the room is asked to flush for nothing", /=> else if \(!this\.blocked \|\| !this\.gone/],

@@ -35,7 +35,7 @@ const command = {
     cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
     shared: flag("worlds of several servers that share a room, and mutants of these"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
-    generated: count("how many of these are made by operators (default 60)", 60),
+    generated: count("how many of these are made by operators (default 40)", 40),
     fault: text("words")("only mutants whose names have these words (default: all)", ""),
   },
   examples: [
