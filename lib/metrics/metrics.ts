@@ -3,8 +3,7 @@
 import manifest from "../../package.json" with { type: "json" };
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
-import type { Port } from "../program/network.ts";
-import { fileLimit } from "../program/process.ts";
+import { fileLimit, type Port } from "../program/resources.ts";
 import { countLines } from "../program/units.ts";
 import { DEFAULTS } from "../room/room.ts";
 
