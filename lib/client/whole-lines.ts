@@ -43,6 +43,35 @@ export class WholeLines {
   }
 }
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const textOf = (line: Uint8Array) => utf8.decode(line).replace(/\r?\n$/, "");
+
+/**
+ * The lines of a connection, see `Connection.lines`.
+ *
+ * @param unread told what was read and is not wanted, its end first
+ */
+export async function* textLines(
+  connection: { read(): Promise<Uint8Array | undefined> },
+  unread: (bytes: Uint8Array) => void,
+): AsyncGenerator<string, void, undefined> {
+  const whole = new WholeLines();
+  let run: Uint8Array | undefined;
+  try {
+    for (let chunk = await connection.read(); chunk; chunk = await connection.read())
+      for (run = whole.push(chunk); run !== undefined;) {
+        const end = run.indexOf(LF) + 1 || run.length;
+        const line = run.subarray(0, end);
+        run = end < run.length ? run.subarray(end) : undefined;
+        yield textOf(line);
+      }
+    const rest = whole.end();
+    if (rest !== undefined) yield textOf(rest);
+  } finally {
+    for (const bytes of [whole.end(), run]) if (bytes) unread(bytes);
+  }
+}
+
 /**
  * What is sent over one connection after another. Once the system has taken it, it may have been
  * relayed, so it is not sent again, with one exception: a server that refuses this client has relayed
