@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 import { isIP } from "node:net";
 
 import type { TlsMaterial } from "../program/files.ts";
-import { ADDRESS_ERRORS, formatAddress, tune, within } from "../program/network.ts";
+import { ADDRESS_ERRORS, formatAddress, tune } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
 import { BY_SERVER, type Connection, SocketConnection } from "./connection.ts";
 
@@ -90,11 +90,15 @@ async function openSocket<Data>(
       refuseItself(await Bun.connect<Data>({ hostname, port, ...how }));
     return firstToAnswer(await addressesOf(host), tryOne, over);
   };
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const why = `no answer within ${answerMs / 1000} s`;
+  const alarm = setTimeout(() => reject(new UserError(why, { code: "ETIMEDOUT" })), answerMs);
   try {
-    const connected = await within(answerMs, first(), (time) => `no answer ${time}`);
+    const connected = await Promise.race([first(), late]);
     tune(connected);
     return connected;
   } finally {
+    clearTimeout(alarm);
     over.abort();
   }
 }

@@ -1,7 +1,6 @@
 /** TLS at the client's end: the handshake on a new connection, and the end that can be trusted. */
 
 import type { TlsMaterial } from "../program/files.ts";
-import { within } from "../program/network.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
 import { TlsRecords } from "../program/tls-records.ts";
 import { SocketConnection } from "./connection.ts";
@@ -34,6 +33,9 @@ export async function startTls(
   handshakeMs: number,
 ): Promise<SocketConnection> {
   const shaken = Promise.withResolvers<void>();
+  const why = `no TLS handshake within ${handshakeMs / 1000} s; does the server speak TLS?`;
+  const late = () => shaken.reject(new UserError(why, { code: "ETIMEDOUT" }));
+  const alarm = setTimeout(late, handshakeMs);
   let top: { terminate(): void } = beneath;
   try {
     const [, secure] = beneath.upgradeTLS<SocketConnection>({
@@ -41,12 +43,13 @@ export async function startTls(
       socket: handlers(beneath.data, tls, address, shaken),
     });
     top = secure;
-    const late = (time: string) => `no TLS handshake ${time}; does the server speak TLS?`;
-    await within(handshakeMs, shaken.promise, late);
+    await shaken.promise;
     return secure.data;
   } catch (error) {
     top.terminate();
     throw error instanceof Error ? inWords(error, tls) : error;
+  } finally {
+    clearTimeout(alarm);
   }
 }
 

@@ -1,7 +1,6 @@
 /** Lines stay whole, though they are received in pieces, and sent over connections that come and go. */
 
-import { LF } from "../program/units.ts";
-
+const LF = 0x0a;
 /** What an unfinished line may hold before it is passed on as it is. */
 const HELD_BYTES_MAX = 1 << 20;
 /** What is kept to be sent again: more than a socket takes before a refusal is received. */
