@@ -111,13 +111,8 @@ const DEFAULTS: Record<string, Default> = {
   },
   "the time until a server answers": {
     value: 30_000,
-    told: ["may take to answer, in ms from 1 on; 30 s by default"],
-    inFact: async () => (await alarmsOfTls())[0] ?? 0,
-  },
-  "the time for the handshake of a server": {
-    value: 10_000,
-    told: ["may take after that, in ms from 1 on; 10 s by default"],
-    inFact: async () => (await alarmsOfTls())[1] ?? 0,
+    told: ["may take to answer, in ms from 1 on; 30 s by default. As long again for TLS."],
+    inFact: async () => Math.max(...(await alarmsOfTls())),
   },
   "the time that close() takes": {
     value: 5_000,

@@ -3,16 +3,15 @@
  * was started to ignore them or not.
  */
 
-import { readdirSync, readFileSync, statSync, write } from "node:fs";
+import { readFileSync, write } from "node:fs";
 import { constants } from "node:os";
 import { promisify } from "node:util";
 
 import { codeOf, failed } from "./system-errors.ts";
 
-/** As much as a pipe takes in one piece (POSIX, 4 KiB on Linux): events go out together up to that. */
-const PIPE_BUF = 4096;
 const LONGEST_WAIT_MS = 50;
-const PIECES_MAX = 256;
+/** How much may wait for stderr, in characters. */
+const WAITING_MAX = 1 << 20;
 const CLOSE_MS = 500;
 const writeSome = promisify(write);
 
@@ -52,8 +51,8 @@ export async function writeOut(bytes: Uint8Array): Promise<boolean> {
   }
 }
 
-/** What waits for stderr, in pieces that go out together; and how many events did not fit. */
-const pieces: string[] = [];
+/** What waits for stderr, and how many events did not fit. */
+let waiting = "";
 let dropped = 0;
 let writing: Promise<void> | undefined;
 
@@ -71,10 +70,8 @@ export const stderr = {
    */
   write(event: string): void {
     // After a gap nothing is queued until the count can follow what came before it.
-    if (dropped > 0 || pieces.length === PIECES_MAX) return void dropped++;
-    const last = pieces.pop() ?? "";
-    if (last.length + event.length > PIPE_BUF) pieces.push(last, event);
-    else pieces.push(last + event);
+    if (dropped > 0 || waiting.length > WAITING_MAX) return void dropped++;
+    waiting += event;
     writing ??= writeAll();
   },
 
@@ -86,16 +83,18 @@ export const stderr = {
 
 async function writeAll(): Promise<void> {
   try {
-    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
-      await writeFully(2, Buffer.from(piece));
-      if (dropped === 0 || pieces.length > 0) continue;
+    for (let text = waiting; text !== ""; text = waiting) {
+      waiting = "";
+      await writeFully(2, Buffer.from(text));
+      if (dropped === 0 || waiting !== "") continue;
       const were = dropped === 1 ? "event was" : "events were";
-      pieces.push(stderr.lineOf(`${dropped} ${were} not logged`));
+      waiting = stderr.lineOf(`${dropped} ${were} not logged`);
       dropped = 0;
     }
   } catch {
     // Nobody can be told.
-    pieces.length = dropped = 0;
+    waiting = "";
+    dropped = 0;
   }
   writing = undefined;
 }
@@ -110,37 +109,4 @@ function isIgnored(signal: NodeJS.Signals): boolean {
   if (process.platform !== "linux") return false;
   const [, mask = "0"] = /^SigIgn:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
   return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
-}
-
-/** What the server opens later, such as its listener; and a margin. */
-const RESERVED_FILES = 8;
-const LINGERERS_MAX = 256;
-/** Where the system sets no limit, or all files are in use, so that none is left to count them by. */
-const FILES_MAX = 1 << 20;
-
-/**
- * Divides the files this process may still open: a server that runs out calls `accept` in a tight loop.
- *
- * @returns `filesMax`, which is `ulimit -n`; `filesOpen`, inherited ones too; how many clients that
- *   leaves, less than 1 if none; and how many more may be refused, or linger after their EOF
- */
-export function fileLimit() {
-  // Typed as a plain object; a report without limits, as on Windows, means none.
-  const report = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } };
-  const soft = report.userLimits?.open_files?.soft;
-  const filesMax = typeof soft === "number" ? soft : FILES_MAX;
-  const filesOpen = countOpenFiles();
-  const free = filesMax - filesOpen - RESERVED_FILES;
-  const lingerersMax = Math.min(Math.max(Math.floor(free / 8), 1), LINGERERS_MAX);
-  return { filesMax, filesOpen, clientsMax: free - lingerersMax, lingerersMax };
-}
-
-/** How many files are open; as many as Bun opens by itself where the system does not tell. */
-export function countOpenFiles(): number {
-  try {
-    // Linux since 6.2 tells by a size, without a look at each.
-    return statSync("/proc/self/fd").size || readdirSync("/proc/self/fd").length;
-  } catch (error) {
-    return codeOf(error) === "EMFILE" ? FILES_MAX : 16;
-  }
 }
