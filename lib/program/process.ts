@@ -9,9 +9,10 @@ import { promisify } from "node:util";
 
 import { codeOf, failed } from "./system-errors.ts";
 
+/** As much as a pipe takes in one piece (POSIX, 4 KiB on Linux): events go out together up to that. */
+const PIPE_BUF = 4096;
 const LONGEST_WAIT_MS = 50;
-/** How much may wait for stderr, in characters. */
-const WAITING_MAX = 1 << 20;
+const PIECES_MAX = 256;
 const CLOSE_MS = 500;
 const writeSome = promisify(write);
 
@@ -51,8 +52,8 @@ export async function writeOut(bytes: Uint8Array): Promise<boolean> {
   }
 }
 
-/** What waits for stderr, and how many events did not fit. */
-let waiting = "";
+/** What waits for stderr, in pieces that go out together; and how many events did not fit. */
+const pieces: string[] = [];
 let dropped = 0;
 let writing: Promise<void> | undefined;
 
@@ -70,8 +71,10 @@ export const stderr = {
    */
   write(event: string): void {
     // After a gap nothing is queued until the count can follow what came before it.
-    if (dropped > 0 || waiting.length > WAITING_MAX) return void dropped++;
-    waiting += event;
+    if (dropped > 0 || pieces.length === PIECES_MAX) return void dropped++;
+    const last = pieces.pop() ?? "";
+    if (last.length + event.length > PIPE_BUF) pieces.push(last, event);
+    else pieces.push(last + event);
     writing ??= writeAll();
   },
 
@@ -83,18 +86,16 @@ export const stderr = {
 
 async function writeAll(): Promise<void> {
   try {
-    for (let text = waiting; text !== ""; text = waiting) {
-      waiting = "";
-      await writeFully(2, Buffer.from(text));
-      if (dropped === 0 || waiting !== "") continue;
+    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
+      await writeFully(2, Buffer.from(piece));
+      if (dropped === 0 || pieces.length > 0) continue;
       const were = dropped === 1 ? "event was" : "events were";
-      waiting = stderr.lineOf(`${dropped} ${were} not logged`);
+      pieces.push(stderr.lineOf(`${dropped} ${were} not logged`));
       dropped = 0;
     }
   } catch {
     // Nobody can be told.
-    waiting = "";
-    dropped = 0;
+    pieces.length = dropped = 0;
   }
   writing = undefined;
 }
