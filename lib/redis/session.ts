@@ -81,8 +81,11 @@ export class Session implements Part {
   }
 
   async close(): Promise<void> {
-    const left = new Promise<void>((done) => this.leave(done));
-    await Promise.race([left, Bun.sleep(LEAVE_MS)]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, LEAVE_MS);
+    this.leave(resolve);
+    await promise;
+    clearTimeout(timer);
     this.end();
   }
 
