@@ -4,11 +4,11 @@
  * test/fuzz.test.ts` replays that one alone.
  */
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 
-import { firstBytes, protocolOf } from "../lib/doors/first-bytes.ts";
-import { NamedLines, names, PREFIX_BYTES_MAX } from "../lib/extras/names.ts";
-import { flag, parseCommandLine, parsePort } from "../lib/program/command-line.ts";
+import { protocolOf } from "../lib/doors/first-bytes.ts";
+import { NamedLines, PREFIX_BYTES_MAX } from "../lib/extras/names.ts";
+import { flag, parseCommandLine } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/names.ts";
 import { formatAddress, unmapAddress } from "../lib/program/network.ts";
 import { count, size } from "../lib/program/option-values.ts";
@@ -18,10 +18,12 @@ import type { Lines } from "../lib/room/fair-queue.ts";
 import { LineBuffer } from "../lib/room/line-buffer.ts";
 import { LineLog } from "../lib/room/line-log.ts";
 import type { Author } from "../lib/room/order.ts";
-import { openParts } from "./extras/open-parts.ts";
 import { forSeeds } from "./harness/seeds.ts";
-import { hasFirstLine, OTHER_STARTS, protocolIn, speaks } from "./simulation/first-line.ts";
+import { hasFirstLine, OTHER_STARTS, protocolIn } from "./simulation/first-line.ts";
+import { asRelayed, countedBytes } from "./simulation/naming.ts";
 import type { Random } from "./simulation/random.ts";
+
+setDefaultTimeout(60_000);
 
 const LF = 0x0a;
 
@@ -36,46 +38,11 @@ test("LineBuffer frames any bytes, cut anywhere, as a byte-by-byte reader does",
 });
 
 test("NamedLines puts a name before each line once and shows its controls, however it is cut", () => {
-  forSeeds(3000, (random) => {
+  forSeeds(1000, (random) => {
     const lineBytesMax = random.between(1, 30);
     const buffer = new NamedLines(new LineBuffer(lineBytesMax), "al");
-    const reference = new ReferenceBuffer(lineBytesMax, "al: ", withName("al"));
+    const reference = new ReferenceBuffer(lineBytesMax, "al");
     expectSameLines(random, buffer, reference, 2 * lineBytesMax + PREFIX_BYTES_MAX, randomNamed);
-  });
-});
-
-test("a name is what any bytes begin with, cut anywhere, and stands before each line after it", () => {
-  const sizes = { logBytes: 4096, lineBytesMax: 512 };
-  forSeeds(300, (random) => {
-    const { accept, settle, events } = openParts(
-      [(context) => names(context, sizes.lineBytesMax)],
-      sizes,
-    );
-    const [listener, client] = [accept(), accept()];
-    listener.sends("listener\n");
-    listener.received = "";
-    let sent = "";
-    for (let step = random.between(1, 10); step > 0; step--) {
-      const chunk = randomNamed(random, random.below(20));
-      sent += Buffer.from(chunk);
-      client.data.received(chunk);
-    }
-    if (random.chance(500)) {
-      client.data.ended();
-      if (!sent.endsWith("\n")) sent += "\n";
-    }
-    settle();
-    const [first, ...lines] = sent.split(/(?<=\n)/).filter((line) => line.endsWith("\n"));
-    const [before = "", ...more] = (first ?? sent).replace(/\n$/, "").split(": ");
-    const isComplete = first !== undefined || more.length > 0;
-    const name = more.length > 0 ? before : before.trim();
-    const relayed = more.length > 0 && first ? [first, ...lines] : lines;
-    const expected = relayed.map((line) => Buffer.from(withName(name)([...Buffer.from(line)])));
-    const outcome = events.find((event) => event.includes(":2"));
-    if (!isComplete) expect(outcome).toBeUndefined();
-    else if (!isName(name)) expect(outcome).toStartWith("refused [::1]:2: a name is");
-    else expect(outcome).toBe(`joined ${name} [::1]:2`);
-    expect(listener.received).toBe(isComplete && isName(name) ? expected.join("") : "");
   });
 });
 
@@ -97,73 +64,33 @@ test("what a client speaks is told by its first line, cut anywhere, and is not t
   });
 });
 
-test("a member's lines are relayed unless it speaks another protocol, wherever they are cut", () => {
-  forSeeds(300, (random) => {
-    const sent = Buffer.from(randomStart(random), "latin1");
-    const { accept, settle, left } = openParts([firstBytes]);
-    const [client, listener] = [accept(), accept()];
-    const cuts = Array.from({ length: random.below(6) }, () => random.below(sent.length + 1));
-    const ends = [...cuts, sent.length].sort((one, another) => one - another);
-    let known = 0;
-    for (const [at, end] of ends.entries()) {
-      client.data.received(sent.subarray(ends[at - 1] ?? 0, end));
-      if (protocolIn(sent.subarray(0, end)) === undefined) known = end;
-      if (random.chance(500)) settle();
-    }
-    const isWhole = sent.length === 0 || sent.at(-1) === LF;
-    const whole = isWhole ? sent : Buffer.concat([sent, Uint8Array.of(LF)]);
-    client.data.ended();
-    settle();
-    const protocol = protocolIn(whole);
-    // Empty lines that have come alone before a request were relayed by then.
-    const before = sent.toString("latin1", 0, sent.subarray(0, known).lastIndexOf(LF) + 1);
-    expect(left[0]).toEndWith(protocol ? speaks(protocol) : "end of input");
-    const relayed = protocol ? before : whole.toString("latin1");
-    expect([`${sent}`, ends, listener.received]).toEqual([`${sent}`, ends, relayed]);
-  });
-});
-
-/** Characters, those of a kind being the same in a name, however they are written. */
+/** Characters, those of a line being the same in a name, however they are written. */
 const SAME_CHARACTERS = [
-  ["a", "A", "ａ", "Ａ", "𝐚", "ⓐ"],
-  ["é", "É", "e\u0301", "E\u0301"],
-  ["ß", "ẞ", "ss", "SS", "ſs", "sS"],
-  ["ω", "Ω", "\u2126"],
-  ["σ", "ς", "Σ"],
-  ["ﬁ", "fi", "FI", "fI"],
-  ["k", "K", "\u212a"],
-  ["å", "Å", "\u212b", "a\u030a"],
-  ["한", "\u1112\u1161\u11ab"],
-  ["ש"],
-  ["ع", "\ufecb"],
-  ["1", "１", "①"],
-  ["😀"],
-  ["👍"],
-  ["_"],
-  ["."],
-  ["*"],
-];
-const NO_NAMES = [
-  ...[":", "：", " ", "\u00a0", "\u3000", "\t", "\r", "\n", "\0", "\u001b", "\u007f", "\u009b"],
-  ...["\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u061c", "\u2060", "\ufeff", "\u00ad"],
-  ...["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"],
-  ...["\u2028", "\u2029", "\u115f", "\u3164", "\uffa0", "\u2800", "\ufe0f", "\u{e0041}", "\ue000"],
-  ...[
-    "\u{1d159}",
-    "\u{1d173}",
-    "\u{1d17a}",
-    "\u{13441}",
-    "\u{16fe4}",
-    "\u{1107f}",
-    "\u2d7f",
-    "\ufffc",
-  ],
-  ...["\ufdd0", "\u0378", "\ufffd", "\ufdfa", "´"],
+  "a A ａ Ａ 𝐚 ⓐ",
+  "é É e\u0301 E\u0301",
+  "ß ẞ ss SS ſs sS",
+  "ω Ω \u2126",
+  "σ ς Σ",
+  "ﬁ fi FI fI",
+  "k K \u212a",
+  "å Å \u212b a\u030a",
+  "한 \u1112\u1161\u11ab",
+  "ע \ufb20",
+  "ع \ufecb",
+  "1 １ ①",
+  ...["ש", "😀", "👍", "_", ".", "*"],
+].map((forms) => forms.split(" "));
+/** Each of these characters keeps a text from being a name. */
+const NO_NAME = [
+  ...": ：\u00a0\u3000\t\r\n\0\u001b\u007f\u009b\u200b\u200c\u200d\u200e\u200f\u061c\u2060\ufeff\u00ad",
+  ..."\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\u115f\u3164\uffa0\u2800\ufe0f",
+  ..."\u{e0041}\ue000\u{1d159}\u{1d173}\u{1d17a}\u{13441}\u{16fe4}\u{1107f}\u2d7f\ufffc\ufdd0\u0378\ufffd\ufdfa´",
 ];
 
 test("a name is known in every form it can be written in, and no two names are one", () => {
   forSeeds(3000, (random) => {
-    const kinds = () => Array.from({ length: random.between(1, 4) }, () => random.below(17));
+    const kinds = () =>
+      Array.from({ length: random.between(1, 4) }, () => random.below(SAME_CHARACTERS.length));
     const [one, another] = [kinds(), random.chance(500) ? kinds() : undefined];
     const write = (some: number[]) =>
       some.map((kind) => random.pick(SAME_CHARACTERS[kind] ?? [])).join("");
@@ -179,21 +106,17 @@ test("a name is known in every form it can be written in, and no two names are o
 test("a name is 1 to 32 characters, none of them unseen, blank, a colon or one that turns text", () => {
   forSeeds(3000, (random) => {
     const characters = Array.from({ length: random.pick([0, 1, 5, 31, 32, 33, 1000]) }, () =>
-      random.chance(20) ? random.pick(NO_NAMES) : random.pick(["😀", "a", "Ж", "ש", "7", "\u0301"]),
+      random.chance(20) ? random.pick(NO_NAME) : random.pick(["😀", "a", "Ж", "ש", "7", "\u0301"]),
     );
     const isOne = characters.length >= 1 && characters.length <= 32;
-    const isClean =
-      characters.every((one) => !NO_NAMES.includes(one)) && characters[0] !== "\u0301";
+    const isClean = characters.every((one) => !NO_NAME.includes(one)) && characters[0] !== "\u0301";
     const name = characters.join("");
     expect([name, isName(name)]).toEqual([name, isOne && isClean]);
   });
 });
 
-test("LineLog gives every reader what a plain list of runs does", () => {
+test("LineLog gives every reader what a plain list of runs does, also what it gathers in parts", () => {
   forSeeds(3000, (random) => compareLogs(random, random.between(1, 200), 40));
-});
-
-test("LineLog gathers more than fits one write in parts", () => {
   forSeeds(3, (random) => compareLogs(random, random.between(600, 900) << 10, 300 << 10));
 });
 
@@ -207,19 +130,7 @@ test("sizes and times read as by a table of units", () => {
   });
 });
 
-test("a port is a whole number in its range or a mistake that names it", () => {
-  forSeeds(3000, (random) => {
-    const text = random.chance(500)
-      ? `${random.below(80_000)}`
-      : randomText(random, "0123456789-+.e ");
-    const plain = [...text].every((character) => "0123456789".includes(character));
-    const valid = plain && text.length > 0 && text.length <= 5 && Number(text) <= 65_535;
-    if (valid) expect(parsePort(text)).toBe(Number(text));
-    else expect(() => parsePort(text)).toThrow(JSON.stringify(text));
-  });
-});
-
-test("a command line is read, or its first mistake is one line for the user", async () => {
+test("a command line is read, or its first mistake is one line for the user", () => {
   const command = {
     name: "fuzzed",
     summary: "Takes anything.",
@@ -227,31 +138,13 @@ test("a command line is read, or its first mistake is one line for the user", as
     options: { quiet: flag("q"), buffer: size("b", 8), "max-clients": count("m", 5) },
     examples: [],
   } as const;
-  const words = [
-    "--quiet",
-    "--buffer",
-    "--buffer=1K",
-    "--max-clients",
-    "-h",
-    "--version",
-    "80",
-    "-",
-    "--",
-    "-x",
-    "",
-    "--quiet=1",
-    "--__proto__",
-    "--toString=1",
-  ];
-  const commandLines: string[][] = [];
+  const options = "--quiet --buffer --buffer=1K --max-clients --quiet=1 --__proto__ --toString=1";
+  const words = [...options.split(" "), "-h", "--version", "80", "-", "--", "-x", ""];
   forSeeds(3000, (random) => {
     const word = () =>
       random.chance(800) ? random.pick(words) : randomText(random, "-=ab\n\u0000é19");
-    commandLines.push(Array.from({ length: random.below(5) }, word));
-  });
-  for (const argv of commandLines)
     try {
-      const parsed = await parseCommandLine(command, argv);
+      const parsed = parseCommandLine(command, Array.from({ length: random.below(5) }, word));
       if ("print" in parsed) expect(["help", "version"]).toContain(parsed.print);
       else expect(parsed.operands).toHaveLength(1);
     } catch (error) {
@@ -259,6 +152,7 @@ test("a command line is read, or its first mistake is one line for the user", as
       expect(error.exitCode).toBe(2);
       expect(error.message).not.toContain("\n");
     }
+  });
 });
 
 test("an address reads back as its host and port", () => {
@@ -274,19 +168,17 @@ test("an address reads back as its host and port", () => {
   });
 });
 
-/** `LineBuffer` with a list of lines, one byte at a time; their prefix does not count. */
+/** `LineBuffer` with a list of lines, one byte at a time; with a name, `NamedLines` in the same way. */
 class ReferenceBuffer {
   readonly lines: number[][] = [];
   readonly #lineBytesMax: number;
-  readonly #prefix: string;
-  readonly #asTaken: (line: number[]) => number[];
+  readonly #name: string | undefined;
   #line: number[] = [];
   tooLong = false;
 
-  constructor(lineBytesMax: number, prefix = "", asTaken = (line: number[]) => line) {
+  constructor(lineBytesMax: number, name?: string) {
     this.#lineBytesMax = lineBytesMax;
-    this.#prefix = prefix;
-    this.#asTaken = asTaken;
+    this.#name = name;
   }
 
   push(chunk: Uint8Array): void {
@@ -294,7 +186,8 @@ class ReferenceBuffer {
       if (this.tooLong) return;
       this.#line.push(byte);
       const isWhole = byte === LF;
-      this.tooLong = this.#countedBytes + (isWhole ? 0 : 1) > this.#lineBytesMax;
+      const counted = countedBytes(this.#name, Buffer.from(this.#line));
+      this.tooLong = counted + (isWhole ? 0 : 1) > this.#lineBytesMax;
       if (this.tooLong) this.#line = [];
       else if (isWhole) this.#finish();
     }
@@ -306,36 +199,10 @@ class ReferenceBuffer {
     this.#finish();
   }
 
-  get #countedBytes(): number {
-    const line = Buffer.from(this.#line).toString("latin1");
-    if (this.#prefix === "") return line.length;
-    if (line.startsWith(this.#prefix)) return line.length - this.#prefix.length;
-    return this.#prefix.startsWith(line) ? 0 : line.length;
-  }
-
   #finish(): void {
-    this.lines.push(this.#asTaken(this.#line));
+    this.lines.push([...asRelayed(this.#name, Uint8Array.from(this.#line))]);
     this.#line = [];
   }
-}
-
-/** A line with a name before it, if it has it not yet, and with its controls in a form that shows. */
-function withName(name: string) {
-  const prefix = Buffer.from(`${name}: `).toString("latin1");
-  return (line: number[]) => {
-    const text = Buffer.from(line).toString("latin1");
-    const own = text.startsWith(prefix) ? text.slice(prefix.length) : text;
-    const end = own.endsWith("\r\n") ? "\r\n" : "\n";
-    let shown = prefix;
-    for (let at = 0; at < own.length - end.length; at++) {
-      const [code, next] = [own.charCodeAt(at), own.charCodeAt(at + 1)];
-      if (code === 0xc2 && next >= 0x80 && next < 0xa0)
-        shown += `^[${String.fromCharCode(own.charCodeAt(++at) - 64)}`;
-      else if (code === 127) shown += "^?";
-      else shown += code < 32 && code !== 9 ? `^${String.fromCharCode(code + 64)}` : own[at];
-    }
-    return [...Buffer.from(shown + end, "latin1")];
-  };
 }
 
 /** Pushes the same chunks into both, takes lines out now and then, and in the end all. */
@@ -425,21 +292,7 @@ function randomBytes(random: Random, length: number): Uint8Array {
 /** Lines of few characters, so that names and colons are often among them. */
 function randomNamed(random: Random, length: number): Uint8Array {
   const text = Array.from({ length }, () =>
-    random.pick([
-      "\n",
-      ":",
-      ": ",
-      "al",
-      "al: ",
-      " ",
-      "\r",
-      "x",
-      "\x1b",
-      "\t",
-      "\x7f",
-      "\x9b",
-      "\xc2",
-    ]),
+    random.pick([...":\n\r\t x\x1b\x7f\x9b\xc2", ": ", "al", "al: "]),
   );
   return Buffer.from(text.join("").slice(0, length), "latin1");
 }
@@ -460,27 +313,15 @@ function randomText(random: Random, characters: string): string {
 }
 
 function referenceSize(text: string): number | undefined {
-  for (const [unit, bytes] of [
-    ["K", 2 ** 10],
-    ["M", 2 ** 20],
-    ["G", 2 ** 30],
-    ["", 1],
-  ] as const)
-    if (text.toUpperCase().endsWith(unit))
-      return scaled(text.slice(0, text.length - unit.length), bytes, false);
-  return undefined;
+  const powers = ["", "K", "M", "G"];
+  const power = powers.findLastIndex((unit) => text.toUpperCase().endsWith(unit));
+  return scaled(power > 0 ? text.slice(0, -1) : text, 1024 ** power, false);
 }
 
 function referenceTimeMs(text: string): number | undefined {
-  for (const [unit, ms] of [
-    ["ms", 1],
-    ["s", 1000],
-    ["m", 60_000],
-    ["h", 3_600_000],
-    ["", 1000],
-  ] as const)
-    if (text.endsWith(unit)) return scaled(text.slice(0, text.length - unit.length), ms, true);
-  return undefined;
+  const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, "": 1000 };
+  const [unit, ms] = Object.entries(units).find(([unit]) => text.endsWith(unit)) ?? ["", 0];
+  return scaled(text.slice(0, text.length - unit.length), ms, true);
 }
 
 /** A number of digits, with or without a fraction, times its unit; at most 12 or 15 digits before it. */

@@ -3,7 +3,15 @@
  * test file notices. Words choose those whose fault has them. The lists are in `mutants/`.
  */
 
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 
@@ -32,8 +40,8 @@ if (import.meta.main) process.exit(await main(process.argv.slice(2).join(" ")));
 async function main(words: string): Promise<number> {
   const mutants = (await readLists()).filter(({ fault }) => fault.includes(words));
   const tests = [...new Set(mutants.map(({ test }) => test))];
-  const failing = await onAllCores(tests, async (test) => {
-    const how = await failureOf(ROOT, test);
+  const failing = await onAllCores(tests, async (test, copy) => {
+    const how = await failureOf(copy, test);
     return how && `${test} fails without a fault: ${how}`;
   });
   for (const how of failing) if (how) console.log(how);
@@ -52,8 +60,8 @@ async function readLists(): Promise<ProgramMutant[]> {
   return lists.flatMap((list) => Object.values(list).flat());
 }
 
-/** Runs a test file of a tree; returns how it has failed, if it has. */
-async function failureOf(root: string, test: string): Promise<string | undefined> {
+/** Runs a test file of a tree, or a folder of them; returns how it has failed, if it has. */
+export async function failureOf(root: string, test: string): Promise<string | undefined> {
   // In a group of its own, so that what it has started ends with it.
   const child = Bun.spawn([process.execPath, "test", `./${test}`], {
     cwd: root,
@@ -80,57 +88,51 @@ export async function catchAll<Fault extends Mutant>(
   cores: number,
   failureIn: (copy: string, mutant: Fault) => Promise<string | undefined>,
 ): Promise<number> {
-  const tried = mutants.map(async (mutant) => [mutant, await broken(mutant)] as const);
-  const results = await onAllCores(
-    await Promise.all(tried),
-    async ([mutant, text]) => {
-      const how = text && (await inCopy(mutant.file, text, (copy) => failureIn(copy, mutant)));
-      const said = text === undefined ? "its code occurs not exactly once" : how;
-      console.log(`${how ? "caught" : "SURVIVED"} (${said ?? "no failure"}): ${mutant.fault}`);
-      return how !== undefined;
-    },
-    cores,
-  );
-  const caught = results.filter((isCaught) => isCaught).length;
-  console.log(`${caught} of ${mutants.length} mutants caught`);
-  return caught === mutants.length ? 0 : 1;
-}
+  const caught = await onAllCores(mutants, (mutant, copy) => isCaught(mutant, copy), cores);
+  const count = caught.filter((isOne) => isOne).length;
+  console.log(`${count} of ${mutants.length} mutants caught`);
+  return count === mutants.length ? 0 : 1;
 
-/** The file with the fault in it; undefined if the code does not occur exactly once. */
-async function broken({ file, code, becomes }: Mutant): Promise<string | undefined> {
-  const [before, after, ...more] = (await Bun.file(join(ROOT, file)).text()).split(code);
-  return after === undefined || more.length > 0 ? undefined : `${before}${becomes}${after}`;
-}
-
-/** Has something done with a copy of the tree, one file of which is another. */
-async function inCopy<Result>(
-  file: string,
-  text: string,
-  run: (copy: string) => Promise<Result>,
-): Promise<Result> {
-  new Bun.Transpiler({ loader: "ts" }).scan(text); // A typing error would be caught by anything.
-  const copy = mkdtempSync(join(tmpdir(), "linechat-mutant-"));
-  try {
-    const isPart = (path: string) => !/^(node_modules|\.git|dist)$/.test(relative(ROOT, path));
-    cpSync(ROOT, copy, { recursive: true, filter: isPart });
-    symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-    await Bun.write(join(copy, file), text);
-    return await run(copy);
-  } finally {
-    rmSync(copy, { recursive: true });
+  async function isCaught(mutant: Fault, copy: string): Promise<boolean> {
+    const { file, fault, code, becomes } = mutant;
+    const text = readFileSync(join(ROOT, file), "utf8");
+    const [before, after, ...more] = text.split(code);
+    const isOnce = after !== undefined && more.length === 0;
+    let how: string | undefined;
+    if (isOnce) {
+      const broken = `${before}${becomes}${after}`;
+      new Bun.Transpiler({ loader: "ts" }).scan(broken); // What is no program is caught by anything.
+      writeFileSync(join(copy, file), broken);
+      how = await failureIn(copy, mutant);
+      writeFileSync(join(copy, file), text);
+    }
+    const why = how ?? (isOnce ? "no failure" : "its code occurs not exactly once");
+    console.log(`${how ? "caught" : "SURVIVED"} (${why}): ${fault}`);
+    return how !== undefined;
   }
 }
 
-/** Does something for each item, so many at a time; returns what came of them, in their order. */
+/**
+ * Does something for each item, so many at a time, each time in a copy of the tree; returns what came
+ * of them, in their order.
+ */
 async function onAllCores<Item, Result>(
   items: readonly Item[],
-  run: (item: Item) => Promise<Result>,
+  run: (item: Item, copy: string) => Promise<Result>,
   cores = navigator.hardwareConcurrency,
 ): Promise<Result[]> {
   const results: Result[] = [];
   const left = items.entries();
   const runCore = async () => {
-    for (const [at, item] of left) results[at] = await run(item);
+    const copy = mkdtempSync(join(tmpdir(), "linechat-mutant-"));
+    try {
+      const isPart = (path: string) => !/^(node_modules|\.git|dist)$/.test(relative(ROOT, path));
+      cpSync(ROOT, copy, { recursive: true, filter: isPart });
+      symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+      for (const [at, item] of left) results[at] = await run(item, copy);
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
   };
   await Promise.all(Array.from({ length: cores }, runCore));
   return results;

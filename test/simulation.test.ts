@@ -4,22 +4,22 @@ import { expect, test } from "bun:test";
 
 import { endAfterEach, runToEnd } from "./harness.ts";
 import { runSharedWorld, SharedSightings } from "./simulation/shared/world.ts";
-import { Sightings } from "./simulation/sightings.ts";
+import { addSightings, SIGHTINGS, type Sightings } from "./simulation/sightings.ts";
 import { runWorld } from "./simulation/world.ts";
 
 endAfterEach();
 
-test("the server keeps its promises in 2000 simulated worlds, in which all happens that can", () => {
-  const seen = new Sightings();
-  for (let seed = 1; seed <= 2000; seed++) seen.add(runWorld(seed));
-  for (const [what, count] of Object.entries(seen)) expect([what, count]).not.toEqual([what, 0]);
-}, 30_000);
+test("the server keeps its promises in 1000 simulated worlds, in which all happens that can", () => {
+  const seen: Sightings = {};
+  for (let seed = 1; seed <= 1000; seed++) addSightings(seen, runWorld(seed));
+  expect(Object.keys(seen).sort()).toEqual([...SIGHTINGS].sort());
+});
 
-test("servers that share a room keep them in 300 simulated worlds, whatever becomes of the stream", () => {
+test("servers that share a room keep them in 60 simulated worlds, whatever becomes of the stream", () => {
   const seen = new SharedSightings();
-  for (let seed = 1; seed <= 300; seed++) seen.add(runSharedWorld(seed));
+  for (let seed = 1; seed <= 60; seed++) seen.add(runSharedWorld(seed));
   for (const [what, count] of Object.entries(seen)) expect([what, count]).not.toEqual([what, 0]);
-}, 30_000);
+});
 
 test("a seed replays the same world, event by event", () => {
   const [once, again] = [tell(49), tell(49)];
@@ -32,7 +32,7 @@ test("its command line says what there is, and what is wrong", async () => {
   const command = [process.execPath, "test/simulation/simulate.ts"];
   const help = await runToEnd([...command, "--help"]);
   expect(help).toMatchObject({ code: 0, stderr: "" });
-  for (const option of ["seed", "seeds", "from", "cores", "mutants", "fault"])
+  for (const option of ["seed", "seeds", "minutes", "from", "cores", "mutants", "fault"])
     expect(help.stdout).toContain(`\n  --${option} `);
   const mistake = await runToEnd([...command, "--seed", "x"]);
   const stderr = 'simulate: --seed takes a whole number from 1 on, not "x" (see --help)\n';

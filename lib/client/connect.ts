@@ -4,14 +4,12 @@ import { statSync } from "node:fs";
 import { isIP } from "node:net";
 
 import type { TlsMaterial } from "../program/files.ts";
-import { ADDRESS_ERRORS, formatAddress, tune, within } from "../program/network.ts";
+import { ADDRESS_ERRORS, formatAddress, tune } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
 import { BY_SERVER, type Connection, SocketConnection } from "./connection.ts";
 
-/** How long it may take until a server answers, on any of its addresses. */
+/** How long it may take until a server answers, on any of its addresses; and then to speak TLS. */
 const ANSWER_MS = 30_000;
-/** How long a server may take for the TLS handshake. */
-const HANDSHAKE_MS = 10_000;
 /** No server gives up waiting for a TLS handshake before that. */
 const TLS_DEADLINE_MS = 5_000;
 /** How long an address is tried alone before the next one is tried as well (RFC 8305, 5). */
@@ -31,10 +29,8 @@ export type ConnectOptions = Place & {
     | undefined;
   /** Sent first, as a line; without its LF. */
   passPhrase?: Uint8Array | undefined;
-  /** How long a server may take to answer, in ms from 1 on; 30 s by default. */
+  /** How long it may take to answer, in ms from 1 on; 30 s by default. As long again for TLS. */
   answerMs?: number | undefined;
-  /** How long the TLS handshake may take after that, in ms from 1 on; 10 s by default. */
-  handshakeMs?: number | undefined;
 };
 
 /**
@@ -50,18 +46,17 @@ export const connect: (options: ConnectOptions) => Promise<Connection> = openCon
 
 /** The same, with what the client itself needs to know of it. */
 export async function openConnection(options: ConnectOptions): Promise<SocketConnection> {
-  const { tls, passPhrase, answerMs = ANSWER_MS, handshakeMs = HANDSHAKE_MS } = options;
+  const { tls, passPhrase, answerMs = ANSWER_MS } = options;
   const address = "unix" in options ? options.unix : formatAddress(options.host, options.port);
   try {
     if ("port" in options) checkRange("port", options.port, 1, 65_535);
     checkRange("answerMs", answerMs, 1);
-    checkRange("handshakeMs", handshakeMs, 1);
     let connection: SocketConnection;
     if (tls) {
       const { BENEATH_TLS, startTls } = await import("./tls.ts");
       const beneath = await openSocket(options, BENEATH_TLS, answerMs);
       const serverName = tls.serverName ?? ("unix" in options ? "localhost" : options.host);
-      connection = await startTls(beneath, { ...tls, serverName }, address, handshakeMs);
+      connection = await startTls(beneath, { ...tls, serverName }, address, answerMs);
     } else connection = (await openSocket(options, plainHandlers(address), answerMs)).data;
     if (passPhrase) await connection.write(Buffer.concat([passPhrase, Buffer.from("\n")]));
     return connection;
@@ -90,11 +85,15 @@ async function openSocket<Data>(
       refuseItself(await Bun.connect<Data>({ hostname, port, ...how }));
     return firstToAnswer(await addressesOf(host), tryOne, over);
   };
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const why = `no answer within ${answerMs / 1000} s`;
+  const alarm = setTimeout(() => reject(new UserError(why, { code: "ETIMEDOUT" })), answerMs);
   try {
-    const connected = await within(answerMs, first(), (time) => `no answer ${time}`);
+    const connected = await Promise.race([first(), late]);
     tune(connected);
     return connected;
   } finally {
+    clearTimeout(alarm);
     over.abort();
   }
 }

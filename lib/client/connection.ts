@@ -2,14 +2,12 @@
 
 import { formatAddress, hasVanished, VANISHED } from "../program/network.ts";
 import { failed, type UserError } from "../program/system-errors.ts";
-import { LF } from "../program/units.ts";
 
 /** What codes mean when it is the server that has caused them. */
 export const BY_SERVER = { ECONNRESET: "reset by the server", EPIPE: "closed by the server" };
 
 const LOST_BY = { ...BY_SERVER, ETIMEDOUT: "the server has vanished" };
 
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** How long `close` waits for the server. */
 const CLOSE_MS = 5_000;
 /** How long the end of output waits for the server's, so that it shows if that was first. */
@@ -115,22 +113,8 @@ export class SocketConnection implements Connection {
   }
 
   async *lines(): AsyncGenerator<string, void, undefined> {
-    const { WholeLines } = await import("./whole-lines.ts"); // Only who asks for lines needs it.
-    const whole = new WholeLines();
-    let run: Uint8Array | undefined;
-    try {
-      for (let chunk = await this.read(); chunk !== undefined; chunk = await this.read())
-        for (run = whole.push(chunk); run !== undefined;) {
-          const end = run.indexOf(LF) + 1 || run.length;
-          const line = run.subarray(0, end);
-          run = end < run.length ? run.subarray(end) : undefined;
-          yield textOf(line);
-        }
-      const rest = whole.end();
-      if (rest !== undefined) yield textOf(rest);
-    } finally {
-      for (const unread of [whole.end(), run]) if (unread) this.#chunks.unshift(unread);
-    }
+    const { textLines } = await import("./whole-lines.ts"); // Only who asks for lines needs it.
+    yield* textLines(this, (bytes) => this.#chunks.unshift(bytes));
   }
 
   /** @param onTaken told each time how many bytes the system has taken */
@@ -221,8 +205,4 @@ export class SocketConnection implements Connection {
     this.closed(Object.assign(new Error(), { code: "ETIMEDOUT" }));
     this.#socket.terminate();
   }
-}
-
-function textOf(line: Uint8Array): string {
-  return utf8.decode(line).replace(/\r?\n$/, "");
 }

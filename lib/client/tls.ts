@@ -1,7 +1,6 @@
 /** TLS at the client's end: the handshake on a new connection, and the end that can be trusted. */
 
 import type { TlsMaterial } from "../program/files.ts";
-import { within } from "../program/network.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
 import { TlsRecords } from "../program/tls-records.ts";
 import { SocketConnection } from "./connection.ts";
@@ -24,16 +23,19 @@ type Tls = TlsMaterial & { serverName: string };
  * @param beneath a connection on which nothing was sent yet, with the handlers `BENEATH_TLS`
  * @param tls also with the name that the server's certificate has to be for: as the user gave it
  * @param address what the connection is called
- * @param handshakeMs how long the handshake may take, in ms
+ * @param withinMs how long the handshake may take, in ms
  * @throws {UserError} when the server does not speak TLS, or cannot be verified
  */
 export async function startTls(
   beneath: Bun.Socket<TlsRecords>,
   tls: Tls,
   address: string,
-  handshakeMs: number,
+  withinMs: number,
 ): Promise<SocketConnection> {
   const shaken = Promise.withResolvers<void>();
+  const why = `no TLS handshake within ${withinMs / 1000} s; does the server speak TLS?`;
+  const late = () => shaken.reject(new UserError(why, { code: "ETIMEDOUT" }));
+  const alarm = setTimeout(late, withinMs);
   let top: { terminate(): void } = beneath;
   try {
     const [, secure] = beneath.upgradeTLS<SocketConnection>({
@@ -41,12 +43,13 @@ export async function startTls(
       socket: handlers(beneath.data, tls, address, shaken),
     });
     top = secure;
-    const late = (time: string) => `no TLS handshake ${time}; does the server speak TLS?`;
-    await within(handshakeMs, shaken.promise, late);
+    await shaken.promise;
     return secure.data;
   } catch (error) {
     top.terminate();
     throw error instanceof Error ? inWords(error, tls) : error;
+  } finally {
+    clearTimeout(alarm);
   }
 }
 

@@ -1,7 +1,6 @@
 /** Lines stay whole, though they are received in pieces, and sent over connections that come and go. */
 
-import { LF } from "../program/units.ts";
-
+const LF = 0x0a;
 /** What an unfinished line may hold before it is passed on as it is. */
 const HELD_BYTES_MAX = 1 << 20;
 /** What is kept to be sent again: more than a socket takes before a refusal is received. */
@@ -40,6 +39,35 @@ export class WholeLines {
   #hold(bytes: Uint8Array): void {
     if (bytes.length > 0) this.#held.push(bytes);
     this.#heldBytes += bytes.length;
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const textOf = (line: Uint8Array) => utf8.decode(line).replace(/\r?\n$/, "");
+
+/**
+ * The lines of a connection, see `Connection.lines`.
+ *
+ * @param unread told what was read and is not wanted, its end first
+ */
+export async function* textLines(
+  connection: { read(): Promise<Uint8Array | undefined> },
+  unread: (bytes: Uint8Array) => void,
+): AsyncGenerator<string, void, undefined> {
+  const whole = new WholeLines();
+  let run: Uint8Array | undefined;
+  try {
+    for (let chunk = await connection.read(); chunk; chunk = await connection.read())
+      for (run = whole.push(chunk); run !== undefined;) {
+        const end = run.indexOf(LF) + 1 || run.length;
+        const line = run.subarray(0, end);
+        run = end < run.length ? run.subarray(end) : undefined;
+        yield textOf(line);
+      }
+    const rest = whole.end();
+    if (rest !== undefined) yield textOf(rest);
+  } finally {
+    for (const bytes of [whole.end(), run]) if (bytes) unread(bytes);
   }
 }
 

@@ -1,14 +1,13 @@
 /** `--max-rate`: of a member that sends more lines a second, the rest is taken later. */
 
 import { checkRange } from "../program/system-errors.ts";
-import { countLines } from "../program/units.ts";
 import type { Extra } from "../room/extra.ts";
 import type { Lines } from "../room/fair-queue.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Member } from "../room/member.ts";
 import type { Room } from "../room/room.ts";
 import type { Part } from "./part.ts";
-import { WrappedLines } from "./wrapped-lines.ts";
+import { countLines, WrappedLines } from "./wrapped-lines.ts";
 
 const SECOND_MS = 1000;
 

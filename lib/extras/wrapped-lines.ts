@@ -1,6 +1,14 @@
-/** What a member sends, with something put around it by `Extra.linesOf`. */
+/** What extras do with lines: put something around those that a member sends, and count them. */
 
 import type { Lines } from "../room/fair-queue.ts";
+import { LF } from "../room/line-buffer.ts";
+
+/** How many lines there are in a run of whole ones. */
+export function countLines(run: Uint8Array): number {
+  let lines = 0;
+  for (let at = run.indexOf(LF); at >= 0; at = run.indexOf(LF, at + 1)) lines++;
+  return lines;
+}
 
 /** The same lines as those within: an extra overrides what it does otherwise. */
 export class WrappedLines implements Lines {

@@ -4,8 +4,8 @@
  * are closed that nothing counts. Bun does not tell of them, but the system does, on Linux.
  */
 
-import { formatAddress, listenOnPort, openCLibrary, type Port } from "../program/network.ts";
-import { countOpenFiles, fileLimit } from "../program/process.ts";
+import { formatAddress, openCLibrary } from "../program/network.ts";
+import { countOpenFiles, fileLimit, listenOnPort, type Port } from "../program/resources.ts";
 
 const LOOK_MS = 50;
 /** How long no more of it is logged. */

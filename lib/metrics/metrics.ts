@@ -2,10 +2,9 @@
 
 import manifest from "../../package.json" with { type: "json" };
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
+import { countLines } from "../extras/wrapped-lines.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
-import type { Port } from "../program/network.ts";
-import { fileLimit } from "../program/process.ts";
-import { countLines } from "../program/units.ts";
+import { fileLimit, type Port } from "../program/resources.ts";
 import { DEFAULTS } from "../room/room.ts";
 
 const TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";

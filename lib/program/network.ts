@@ -1,8 +1,6 @@
-/** What both ends know of the network: addresses, ports to listen on, sockets, and whether a peer is there. */
+/** What both ends know of the network: addresses, sockets, and whether a peer is there. */
 
 import type { FFIFunction } from "bun:ffi";
-
-import { checkRange, codeOf, failed, UserError } from "./system-errors.ts";
 
 /** What errors mean that an address may cause. */
 export const ADDRESS_ERRORS = {
@@ -34,46 +32,6 @@ export function unmapAddress(address: string): string {
 export function splitAddress(address: string): { host: string; port: string | undefined } {
   const [, six, host = six, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::([^:]*))?$/.exec(address) ?? [];
   return { host: host ?? address, port };
-}
-
-/** A port, and the address to open it on: all of this machine, IPv6 and IPv4, by default. */
-export interface Port {
-  readonly host?: string | undefined;
-  /** 0 takes a free one. */
-  readonly port: number;
-}
-
-/**
- * Listens on the first address that will do, as `open_listenfd` has it: looks the addresses up, and
- * returns what opens the port, at once.
- *
- * @param listen does socket, bind and listen, or throws
- * @throws {UserError} that says why it cannot, now or then
- */
-export async function listenOnPort<Made>({ host, port }: Port, listen: (hostname: string) => Made) {
-  const address = formatAddress(`${host ?? "::"}`, port);
-  const fail = (error: unknown): never => {
-    throw failed(`cannot listen on ${address}`, error, ADDRESS_ERRORS);
-  };
-  const addresses = await addressesOf(host, port).catch(fail);
-  return () => {
-    let failure: unknown;
-    for (const address of addresses)
-      try {
-        return listen(address);
-      } catch (error) {
-        failure ??= error;
-        if (["EADDRINUSE", "EACCES"].includes(codeOf(error))) break;
-      }
-    return fail(failure);
-  };
-}
-
-/** Where a port is to be: getaddrinfo. Numeric addresses, best first; by default IPv6, which takes IPv4 too, or IPv4. */
-async function addressesOf(host: string | undefined, port: number): Promise<string[]> {
-  checkRange("port", port, 0, 65_535); // Bun would take port 3000 for what is none.
-  if (host === undefined) return ["::", "0.0.0.0"];
-  return (await Bun.dns.lookup(host, { backend: "system" })).map(({ address }) => address);
 }
 
 /** Has a socket send at once what is written, and notice that a silent peer is gone. */
@@ -121,21 +79,4 @@ export function openCLibrary<Functions extends Record<string, FFIFunction>>(func
   } catch {
     return undefined;
   }
-}
-
-/**
- * Waits for something for so many ms, and no longer.
- *
- * @param words what has not happened in time; what follows is "within" and the time
- * @throws {UserError} with the code ETIMEDOUT, after that time
- */
-export function within<Value>(
-  ms: number,
-  something: Promise<Value>,
-  words: (time: string) => string,
-): Promise<Value> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const late = () => reject(new UserError(words(`within ${ms / 1000} s`), { code: "ETIMEDOUT" }));
-  const alarm = setTimeout(late, ms);
-  return Promise.race([something, promise]).finally(() => clearTimeout(alarm));
 }

@@ -1,7 +1,8 @@
 /** What options take, to put into the table of a command line: sizes, times, numbers and so on. */
 
 import { kind } from "./command-line.ts";
-import { type Port, splitAddress } from "./network.ts";
+import { splitAddress } from "./network.ts";
+import type { Port } from "./resources.ts";
 import { DAY_MS, formatSize, formatTime, parseSize, parseTimeMs } from "./units.ts";
 
 /** History that is given as a number of lines has at most so many bytes. */

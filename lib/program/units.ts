@@ -1,4 +1,4 @@
-/** Sizes and times as a person writes them, and lines as they are counted. */
+/** Sizes and times as a person writes them. */
 
 /** The longest time there may be: a timer for much longer would be none. */
 export const DAY_MS = 24 * 3_600_000;
@@ -32,14 +32,4 @@ function inLargestUnit(value: number, units: Readonly<Record<string, number>>): 
   const fits = ([, of]: [string, number]) => of === 1 || (value >= of && value % of === 0);
   const [unit = "", of = 1] = Object.entries(units).find(fits) ?? [];
   return `${value / of}${unit}`;
-}
-
-/** Ends a line. */
-export const LF = 0x0a;
-
-/** How many lines there are in a run of whole ones. */
-export function countLines(run: Uint8Array): number {
-  let lines = 0;
-  for (let at = run.indexOf(LF); at >= 0; at = run.indexOf(LF, at + 1)) lines++;
-  return lines;
 }

@@ -10,7 +10,6 @@
  */
 
 import type { Figure, Part, Reservations } from "../extras/part.ts";
-import { within } from "../program/network.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Room } from "../room/room.ts";
 import { StreamOrder } from "./stream-order.ts";
@@ -82,8 +81,11 @@ export class Session implements Part {
   }
 
   async close(): Promise<void> {
-    const left = new Promise<void>((done) => this.leave(done));
-    await within(LEAVE_MS, left, String).catch(() => {});
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, LEAVE_MS);
+    this.leave(resolve);
+    await promise;
+    clearTimeout(timer);
     this.end();
   }
 

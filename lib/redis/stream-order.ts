@@ -7,8 +7,8 @@
  * and `moveToLog` puts them into the log.
  */
 
+import { countLines } from "../extras/wrapped-lines.ts";
 import { DISCONNECTS, REFUSALS } from "../program/server-messages.ts";
-import { countLines } from "../program/units.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";

@@ -1,6 +1,6 @@
 /** Stage 3 on the way out: how far a member has come in the log, and its next bytes. */
 
-import { assert } from "./assert.ts";
+import { assert } from "./line-buffer.ts";
 import type { LineLog } from "./line-log.ts";
 import type { Author } from "./order.ts";
 import type { RoomSocket } from "./socket.ts";
@@ -36,7 +36,7 @@ export class Cursor implements Author {
   gone = false;
   backlog: Backlog | undefined;
   /** The leaver, once it is one: where in the log it stops, and what is next then. */
-  last: { readonly end: number; done(): void } | undefined;
+  leaver: { readonly end: number; done(): void } | undefined;
   /** Kept by `SlowReaders`: how far it has to come, and since when on their clock. */
   goal = Number.NEGATIVE_INFINITY;
   goalSetAtMs = 0;
@@ -50,7 +50,7 @@ export class Cursor implements Author {
 
   /** Where it stops: at the head, or where its leaver does. */
   get end(): number {
-    return this.last?.end ?? this.#room.log.head;
+    return this.leaver?.end ?? this.#room.log.head;
   }
 
   /** How far it has come, less what its backlog has beside the log: that counts as progress too. */
@@ -77,7 +77,7 @@ export class Cursor implements Author {
     const turnEnd = this.position + TURN_BYTES;
     if (this.backlog?.write(turnEnd)) this.backlog = undefined;
     const hasAll = !this.backlog && this.writeUpTo(Math.min(end, turnEnd)) && this.position === end;
-    if (hasAll) this.last?.done();
+    if (hasAll) this.leaver?.done();
     else if (!this.blocked && !this.gone) this.#room.wake(0);
   }
 

@@ -40,7 +40,7 @@ export class Leaver implements Life {
     socket.data = this;
     room.wake(0);
     if (member) {
-      member.cursor.last = this;
+      member.cursor.leaver = this;
       if (member.cursor.blocked) member.cursor.exhaust();
       if (this.#member) this.#expectProgress(member);
     } else this.done();
@@ -89,7 +89,6 @@ export class Leaver implements Life {
   /** Offers it more first, as the socket of a slow reader takes a little all the time, but drains rarely. */
   #demandProgress(member: Member): void {
     member.cursor.exhaust();
-    this.#room.wake(0);
     if (this.#member === undefined) return;
     if (member.cursor.reached >= this.#goal) this.#expectProgress(member);
     else this.failed("too slow");

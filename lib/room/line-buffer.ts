@@ -1,6 +1,5 @@
 /** Bytes in, whole lines out: the read side of a member. */
 
-import { assert } from "./assert.ts";
 import type { DisconnectReason } from "./socket.ts";
 
 export const LF = 0x0a;
@@ -38,14 +37,15 @@ export class LineBuffer {
 
   /** Puts in what was received, a chunk that is kept by reference until its lines are taken. */
   push(chunk: Uint8Array): void {
-    if (this.objection || chunk.length === 0) return;
+    if (this.objection) return;
     const end = chunk.lastIndexOf(LF) + 1;
     let start = 0;
     if (end > 0 && this.#unfinishedBytes > 0) {
       start = chunk.indexOf(LF) + 1;
       if (this.#unfinishedBytes + start > this.lineBytesMax) return this.#overflow();
       this.#append(chunk.subarray(0, start));
-      this.#finishLine();
+      this.#addRun(this.#unfinished.subarray(0, this.#unfinishedBytes));
+      this.#clearUnfinished();
     }
     if (end > start) {
       const stop = this.#endOfFittingLines(chunk, start, end);
@@ -60,9 +60,7 @@ export class LineBuffer {
 
   /** No more bytes will come: an unfinished line becomes a line, an LF added. */
   end(): void {
-    if (this.#unfinishedBytes === 0) return;
-    this.#append(Uint8Array.of(LF));
-    this.#finishLine();
+    if (this.#unfinishedBytes > 0) this.push(Uint8Array.of(LF));
   }
 
   /** Takes out the oldest run of whole lines, or as many of its lines as fit, if any does. */
@@ -71,10 +69,9 @@ export class LineBuffer {
     if (run === undefined || bytesMax <= 0) return undefined;
     const end = run.length <= bytesMax ? run.length : run.lastIndexOf(LF, bytesMax - 1) + 1;
     if (end === 0) return undefined;
-    const fits = end === run.length;
     const later = this.#runs.length === 1 ? NO_RUNS : this.#runs.slice(1);
-    this.#runs = fits ? later : [run.subarray(end), ...later];
-    return fits ? run : run.subarray(0, end);
+    this.#runs = end === run.length ? later : [run.subarray(end), ...later];
+    return end === run.length ? run : run.subarray(0, end);
   }
 
   /** Where the lines of chunk[start, end) end that come before the first too long one. */
@@ -102,13 +99,6 @@ export class LineBuffer {
     this.#unfinishedBytes = needed;
   }
 
-  /** Queues the unfinished line, which has its LF now. */
-  #finishLine(): void {
-    this.#addRun(this.#unfinished.subarray(0, this.#unfinishedBytes));
-    this.#unfinished = NOTHING;
-    this.#unfinishedBytes = 0;
-  }
-
   #addRun(run: Uint8Array): void {
     this.#runs = this.#runs.length === 0 ? [run] : [...this.#runs, run];
   }
@@ -116,7 +106,16 @@ export class LineBuffer {
   #overflow(): void {
     const message = `line longer than ${this.lineBytesMax} bytes`;
     this.objection = { reason: "line too long", message };
+    this.#clearUnfinished();
+  }
+
+  #clearUnfinished(): void {
     this.#unfinished = NOTHING;
     this.#unfinishedBytes = 0;
   }
+}
+
+/** States what must hold, as a sentence, in the code that relies on it; it fails only by a bug. */
+export function assert(condition: boolean, invariant: string): asserts condition {
+  if (!condition) throw new Error(`broken invariant: ${invariant}`);
 }

@@ -1,7 +1,6 @@
 /** The log of a room: everything sent, once, in one order, until all have it and a while longer. */
 
-import { assert } from "./assert.ts";
-import { LF } from "./line-buffer.ts";
+import { assert, LF } from "./line-buffer.ts";
 import type { Author, Order } from "./order.ts";
 
 /** The most bytes gathered for one write to a reader that has sent something itself. */

@@ -30,7 +30,7 @@ export class Member implements Life, Sender {
   readonly cursor: Cursor;
   lines: Lines;
   isWaiting = false;
-  /** Whether nothing of it is still to come. */
+  /** Whether all that it has sent is in the log, and it sends no more. */
   isSilent = false;
   readonly #room: MemberRoom;
   #isPaused = false;

@@ -4,14 +4,15 @@
  * and no clock: it talks to sockets it was given, and asks to be flushed.
  *
  * The way of a line: `Member.received` puts bytes into its `LineBuffer`; `send` has whole lines take
- * their place in the `LineLog`; `flush`, once a turn of the event loop, has each cursor write towards the head.
+ * their place in the `LineLog`; `flush`, once a turn of the event loop, has each cursor write what
+ * lies between it and the head of the log.
  */
 
-import { assert } from "./assert.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Extra } from "./extra.ts";
 import { FairQueue, type Sender } from "./fair-queue.ts";
 import { Leaver, type LeaverRoom } from "./leaver.ts";
+import { assert } from "./line-buffer.ts";
 import { LineLog } from "./line-log.ts";
 import { Member, type MemberRoom } from "./member.ts";
 import type { Order } from "./order.ts";
@@ -36,7 +37,7 @@ export interface RoomOptions {
   logBytes?: number | undefined;
   /** The longest line, in bytes, its LF included, at most the log; 64 KiB by default. */
   lineBytesMax?: number | undefined;
-  /** How long a reader that holds up the room may take for 64 KiB, in ms up to a day; 10 s by default. */
+  /** How long a reader that holds the room up has for 64 KiB, in ms up to a day; 10 s by default. */
   patienceMs?: number | undefined;
   /** How long a connection is read on after its EOF, in ms up to a day; 2 s by default. */
   lingerMs?: number | undefined;
@@ -58,7 +59,7 @@ export class Room implements MemberRoom, LeaverRoom {
   /** Everything sent that somebody still has to take, and what is kept. */
   readonly log: LineLog;
   readonly order: Order;
-  /** They are in the room, or leave and do not have everything yet; in the order they came. */
+  /** Those in the room, and those that leave and do not have everything yet, as they joined. */
   readonly members = new Set<Member>();
   /** Leavers that still have to get something, and those that linger. */
   readonly pending: Deadlines<Leaver>;
@@ -106,7 +107,7 @@ export class Room implements MemberRoom, LeaverRoom {
     return this.#queue.senders.length === 0 && this.order.isSettled;
   }
 
-  /** Takes in a connection, which gets all that is sent from now on; the label is for the event log. */
+  /** A connection becomes a member, which gets all that is sent from now on; see `Member`. */
   join(socket: RoomSocket, name: string, label = name, releaseSeat = () => {}): void {
     const { refusal } = this.order;
     if (this.isStopping || refusal !== undefined) releaseSeat();
@@ -148,7 +149,7 @@ export class Room implements MemberRoom, LeaverRoom {
     this.members.delete(member);
     const { end, position } = member.cursor;
     for (const extra of this.#extras) extra.gone?.(member, reason, end - position);
-    // Its seat is free once it needs the log no more and its lines are in the log: here, or in `#leave`.
+    // Its seat is free once it has left and needs the log no more: now, or at the end of `#leave`.
     if (member.isSilent) member.releaseSeat();
     this.wake(0);
   }
@@ -182,9 +183,12 @@ export class Room implements MemberRoom, LeaverRoom {
     this.order.moveToLog?.();
     this.#writeToAll();
     this.#moveTail();
-    // A reader that moves on, or is dropped, makes space, which senders may fill up again.
     let isHeldUp = this.#goOn();
-    for (; isHeldUp && this.#slowReaders.hurry(now); isHeldUp = this.#goOn()) this.#moveTail();
+    // A reader that moves on, or is dropped, makes space, which senders may fill up again.
+    while (isHeldUp && this.#slowReaders.hurry(now)) {
+      this.#moveTail();
+      isHeldUp = this.#goOn();
+    }
     if (this.isStopping && this.isSettled)
       for (const member of this.members) this.#leave(member, STOPPING);
     const heldUpDueAtMs = this.#slowReaders.noteHeldUp(now, isHeldUp);
@@ -207,7 +211,7 @@ export class Room implements MemberRoom, LeaverRoom {
   #writeToAll(): void {
     const { head } = this.log;
     for (const { cursor } of this.members)
-      if (!cursor.blocked && (cursor.position < head || cursor.backlog || cursor.last))
+      if (!cursor.blocked && (cursor.position < head || cursor.backlog || cursor.leaver))
         cursor.write();
   }
 

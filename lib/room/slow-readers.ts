@@ -32,9 +32,11 @@ export class SlowReaders {
   }
 
   /**
-   * Offers more to the readers that are behind, now and then, because a slow one takes a little all
-   * the time, but drains rarely; and to all, so that the patience of those that
-   * have stopped runs at the same time. Drops those in the way that have not moved on in time; returns whether one has or is gone.
+   * Offers more to all readers that are behind, every now and then: a slow one takes a little all the
+   * time, but drains rarely, and the patience of those that have stopped runs at the same time. Drops
+   * those in the way, at the tail, that have not moved on in time.
+   *
+   * @returns whether one in the way has moved on, or is gone
    */
   hurry(now: number): boolean {
     const { tail } = this.#room.log;

@@ -1,7 +1,7 @@
 /** What a program gives to open a server, or a room of its own, and what it gets: types, and no code. */
 
 import type { MemberView, Secrets } from "../extras/part.ts";
-import type { Port } from "../program/network.ts";
+import type { Port } from "../program/resources.ts";
 import type { Room, RoomOptions } from "../room/room.ts";
 import type { ExtraSettings } from "./extras.ts";
 

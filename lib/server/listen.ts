@@ -1,11 +1,12 @@
 /**
- * Stage 1, opening the server: getaddrinfo is in lib/program/network.ts; `Bun.listen` does socket, bind
+ * Stage 1, opening the server: getaddrinfo is in lib/program/resources.ts; `Bun.listen` does socket, bind
  * and listen; what it accepts belongs to `Connections`.
  */
 
 import type { Way } from "../doors/door.ts";
 import type { Part, Secrets } from "../extras/part.ts";
-import { formatAddress, hasVanished, listenOnPort, VANISHED } from "../program/network.ts";
+import { formatAddress, hasVanished, VANISHED } from "../program/network.ts";
+import { listenOnPort } from "../program/resources.ts";
 import { checkFunction, checkRange, guarded, usageError } from "../program/system-errors.ts";
 import { DAY_MS, formatSize } from "../program/units.ts";
 import { DEFAULTS, Room, type RoomOptions } from "../room/room.ts";

@@ -3,7 +3,7 @@
 import type { Command, Table, Values } from "../program/command-line.ts";
 import { flag, parsePort, text, under } from "../program/command-line.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
-import { fileLimit } from "../program/process.ts";
+import { fileLimit } from "../program/resources.ts";
 import { listed, usageError, UserError } from "../program/system-errors.ts";
 import { DEFAULTS } from "../room/room.ts";
 import type { ListenOptions } from "./api.ts";

@@ -7,7 +7,7 @@ import { addressList, canonicalAddress } from "../doors/address-list.ts";
 import type { Way } from "../doors/door.ts";
 import type { ConnectionsView, Context, Part } from "../extras/part.ts";
 import { answer, basics, type HttpPort, openHttpPort } from "../http/http-port.ts";
-import type { Port } from "../program/network.ts";
+import type { Port } from "../program/resources.ts";
 import { UserError } from "../program/system-errors.ts";
 import { BEAT_MS, Heartbeat } from "./heartbeat.ts";
 import { pageOf } from "./page.ts";

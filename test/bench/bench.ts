@@ -12,7 +12,7 @@ import { join } from "node:path";
 
 import { flag, runCommand, text } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
-import { fileLimit } from "../../lib/program/process.ts";
+import { fileLimit } from "../../lib/program/resources.ts";
 import { usageError, UserError } from "../../lib/program/system-errors.ts";
 import { version } from "../../package.json";
 import { makeCertificates } from "../certificates.ts";

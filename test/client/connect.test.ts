@@ -181,7 +181,7 @@ test("a place where no server is, or none can be, is named, with what is wrong",
     [{ ...at, port: 0 }, "port is a whole number from 1 to 65535, not 0", true],
     [{ ...at, port: 65_536 }, "port is a whole number from 1 to 65535, not 65536", true],
     [{ ...at, answerMs: 0 }, "answerMs is a number from 1 on, not 0", true],
-    [{ ...at, handshakeMs: Number.NaN }, "handshakeMs is a number from 1 on, not NaN", true],
+    [{ ...at, answerMs: Number.NaN }, "answerMs is a number from 1 on, not NaN", true],
   ] as [ConnectOptions, string, boolean?][]) {
     const place = "unix" in options ? options.unix : `${options.host}:${options.port}`;
     const message = `cannot connect to ${place.replace("fe80::1", "[fe80::1]")}: ${why}`;

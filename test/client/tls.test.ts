@@ -68,7 +68,7 @@ async function failure(
 describe("a server without TLS", () => {
   test("that sends nothing is given up in time", async () => {
     const host = await Host.open();
-    const connecting = connect({ ...HERE, port: host.port, tls: {}, handshakeMs: 50 });
+    const connecting = connect({ ...HERE, port: host.port, tls: {}, answerMs: 50 });
     const late = "no TLS handshake within 0.05 s; does the server speak TLS?";
     expect(await failure(connecting)).toEqual([late, false]);
     await (await host.guest()).endOfInput();

@@ -34,8 +34,8 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "addresses are tried on when the time for an answer is over",
     file: "lib/client/connect.ts",
-    code: "  } finally {\n    over.abort();\n  }",
-    becomes: "  } finally {\n  }",
+    code: "    clearTimeout(alarm);\n    over.abort();\n",
+    becomes: "    clearTimeout(alarm);\n",
     test: "test/client/connect.test.ts",
   },
   {

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { parsePort } from "../../lib/program/command-line.ts";
-import { formatAddress, hasVanished, splitAddress, within } from "../../lib/program/network.ts";
+import { formatAddress, hasVanished, splitAddress } from "../../lib/program/network.ts";
 import { fileMode } from "../../lib/program/option-values.ts";
 import { explain, failed, quote, usageError, UserError } from "../../lib/program/system-errors.ts";
 import { formatSize, formatTime, parseSize, parseTimeMs } from "../../lib/program/units.ts";
@@ -83,15 +83,6 @@ test("an error of a user tells its code, whether to try again, and the exit code
     ...{ message: "it: odd", code: "EODD", permanent: true },
   });
   expect(usageError("odd")).toMatchObject({ exitCode: 2, permanent: true });
-});
-
-test("what takes too long is an error that names the time", async () => {
-  const never = within(20, new Promise(() => {}), (time) => `nothing ${time}`);
-  await expect(never).rejects.toMatchObject({
-    message: "nothing within 0.02 s",
-    code: "ETIMEDOUT",
-  });
-  expect(await within(60_000, Promise.resolve("there"), String)).toBe("there");
 });
 
 test("what is no TCP connection, or a living one, has not vanished", async () => {

@@ -12,7 +12,7 @@ test("those that have had their time are over, in the order in which the times w
   }
   deadlines.start("ann");
   deadlines.stop("eve");
-  expect(deadlines.dueAtMs).toBe(100);
+  expect(deadlines.dueAtMs).toBe(110);
   expect(deadlines.over(109)).toEqual([]);
   expect([deadlines.first, deadlines.dueAtMs, deadlines.size]).toEqual(["bob", 110, 2]);
   expect(deadlines.over(110)).toEqual(["bob"]);

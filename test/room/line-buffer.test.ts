@@ -1,152 +1,82 @@
-import { describe, expect, test } from "bun:test";
+/** Framing as its users see it; `fuzz.test.ts` compares it with a reader that goes byte by byte. */
+
+import { expect, test } from "bun:test";
 
 import { LineBuffer } from "../../lib/room/line-buffer.ts";
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-const EVERYTHING = Number.MAX_SAFE_INTEGER;
+const LINE_BYTES_MAX = 8;
 
-/** All that can be taken, run by run, as text. */
-function takeAll(buffer: LineBuffer, bytesMax = EVERYTHING): string[] {
+/** A buffer into which chunks were put. */
+function holding(...chunks: string[]): LineBuffer {
+  const buffer = new LineBuffer(LINE_BYTES_MAX);
+  for (const chunk of chunks) buffer.push(Buffer.from(chunk, "latin1"));
+  return buffer;
+}
+
+/** All that can be taken, run by run. */
+function takeAll(buffer: LineBuffer, bytesMax = 10_000): string[] {
   const runs: string[] = [];
   for (let run = buffer.take(bytesMax); run; run = buffer.take(bytesMax))
-    runs.push(new TextDecoder().decode(run));
+    runs.push(Buffer.from(run).toString("latin1"));
   return runs;
 }
 
-describe("lines come out whole", () => {
-  test("however two writes cut them", () => {
-    const sent = "one\n\ntwo is longer\r\nthree\n";
-    for (let cut = 0; cut <= sent.length; cut++) {
-      const buffer = new LineBuffer(100);
-      buffer.push(bytes(sent.slice(0, cut)));
-      const first = takeAll(buffer).join("");
-      expect(first === "" || first.endsWith("\n")).toBe(true);
-      buffer.push(bytes(sent.slice(cut)));
-      expect(first + takeAll(buffer).join("")).toBe(sent);
-    }
-  });
-
-  test("byte by byte", () => {
-    const buffer = new LineBuffer(100);
-    let lines = "";
-    for (const byte of bytes("ab\n\ncd\n")) {
-      buffer.push(Uint8Array.of(byte));
-      lines += takeAll(buffer).join("");
-    }
-    expect(lines).toBe("ab\n\ncd\n");
-  });
-
-  test("as one run when they came together", () => {
-    const buffer = new LineBuffer(100);
-    buffer.push(bytes("one\ntwo\nthr"));
-    expect(takeAll(buffer)).toEqual(["one\ntwo\n"]);
-    buffer.end();
-    expect(takeAll(buffer)).toEqual(["thr\n"]);
-  });
-
-  test("with every byte value, CR, NUL and invalid UTF-8 among them, as it was", () => {
-    const line = Uint8Array.from({ length: 257 }, (_, i) => (i === 256 ? 10 : i === 10 ? 0 : i));
-    const buffer = new LineBuffer(1000);
-    buffer.push(line);
-    expect(buffer.take(EVERYTHING)).toEqual(line);
-  });
-
-  test("also when a chunk is reused by its sender once its lines are taken", () => {
-    const buffer = new LineBuffer(100);
-    const chunk = bytes("one\ntw");
-    buffer.push(chunk);
-    takeAll(buffer);
-    chunk.fill(0x78);
-    buffer.push(bytes("o\n"));
-    expect(takeAll(buffer)).toEqual(["two\n"]);
-  });
+test("lines that came together are one run, and one that was cut is a run of its own", () => {
+  expect(takeAll(holding("one\ntwo\nthr"))).toEqual(["one\ntwo\n"]);
+  expect(takeAll(holding("o", "ne\n\ntwo\r\nt", "\0\xff\n"))).toEqual([
+    "one\n",
+    "\ntwo\r\n",
+    "t\0\xff\n",
+  ]);
 });
 
-describe("as many lines are taken as fit", () => {
-  test("and the rest waits", () => {
-    const buffer = new LineBuffer(100);
-    buffer.push(bytes("one\ntwo\nthree\n"));
-    expect(new TextDecoder().decode(buffer.take(9))).toBe("one\ntwo\n");
-    expect(buffer.take(5)).toBeUndefined();
-    expect(new TextDecoder().decode(buffer.next)).toBe("three\n");
-    expect(new TextDecoder().decode(buffer.take(6))).toBe("three\n");
-    expect(buffer.next).toBeUndefined();
-  });
-
-  test("none into no room", () => {
-    const buffer = new LineBuffer(100);
-    buffer.push(bytes("\n"));
-    expect(buffer.take(0)).toBeUndefined();
-  });
+test("the end of input makes a line of what is unfinished, and of nothing none", () => {
+  for (const [sent, runs] of [
+    ["one\nthe end", ["one\n", "the end\n"]],
+    ["one\n", ["one\n"]],
+    ["12345678", []],
+  ] as const) {
+    const buffer = holding(sent);
+    buffer.end();
+    expect(takeAll(buffer)).toEqual([...runs]);
+  }
 });
 
-describe("the end of input", () => {
-  test("makes a line of what is unfinished, an LF added", () => {
-    const buffer = new LineBuffer(100);
-    buffer.push(bytes("one\nthe last"));
-    buffer.end();
-    expect(takeAll(buffer)).toEqual(["one\n", "the last\n"]);
-  });
-
-  test("adds nothing when the last line was finished", () => {
-    const buffer = new LineBuffer(100);
-    buffer.push(bytes("one\n"));
-    buffer.end();
-    expect(takeAll(buffer)).toEqual(["one\n"]);
-  });
+test("a chunk may be used again by its sender once its lines are taken", () => {
+  const buffer = new LineBuffer(100);
+  const chunk = Buffer.from("one\ntw");
+  buffer.push(chunk);
+  takeAll(buffer);
+  chunk.fill("x");
+  buffer.push(Buffer.from("o\n"));
+  expect(takeAll(buffer)).toEqual(["two\n"]);
 });
 
-describe("a line that is too long", () => {
-  const MAX = 8;
+test("as many lines are taken as fit, and the rest waits", () => {
+  const buffer = holding("one\ntwo\nthree\n");
+  expect(takeAll(buffer, 9)).toEqual(["one\ntwo\n", "three\n"]);
+  buffer.push(Buffer.from("three\n"));
+  for (const bytesMax of [5, 0]) expect(buffer.take(bytesMax)).toBeUndefined();
+  expect(buffer.next?.length).toBe(6);
+  expect(takeAll(buffer, 6)).toEqual(["three\n"]);
+});
 
-  test("is one byte longer than the limit, its LF included, however it is cut", () => {
-    for (let cut = 0; cut <= MAX; cut++) {
-      const fits = new LineBuffer(MAX);
-      fits.push(bytes("1234567\n".slice(0, cut)));
-      fits.push(bytes("1234567\n".slice(cut)));
-      expect(takeAll(fits)).toEqual(["1234567\n"]);
-      expect(fits.objection).toBeUndefined();
+test("a line longer than the limit, its LF included, is told before that comes, however it is cut", () => {
+  for (let cut = 0; cut <= LINE_BYTES_MAX; cut++) {
+    const cutThere = (sent: string) => holding("a\nb\n", sent.slice(0, cut), sent.slice(cut));
+    const fits = cutThere("1234567\n");
+    expect([fits.objection, takeAll(fits).join("")]).toEqual([undefined, "a\nb\n1234567\n"]);
+    const isTooLong = cutThere("12345678");
+    isTooLong.push(Buffer.from("\nc\n"));
+    isTooLong.end();
+    expect(isTooLong.objection?.message).toBe("line longer than 8 bytes");
+    expect(takeAll(isTooLong).join("")).toBe("a\nb\n");
+  }
+});
 
-      const tooLong = new LineBuffer(MAX);
-      tooLong.push(bytes("12345678\n".slice(0, cut)));
-      tooLong.push(bytes("12345678\n".slice(cut)));
-      expect(takeAll(tooLong)).toEqual([]);
-      expect(tooLong.objection).toBeDefined();
-    }
-  });
-
-  test("is told before its LF comes, and nothing of it is a line", () => {
-    const buffer = new LineBuffer(MAX);
-    buffer.push(bytes("1234567"));
-    expect(buffer.objection).toBeUndefined();
-    buffer.push(bytes("8"));
-    expect(buffer.objection).toBeDefined();
-    buffer.end();
-    expect(takeAll(buffer)).toEqual([]);
-  });
-
-  test("leaves the lines before it to be taken, and nothing after it", () => {
-    const buffer = new LineBuffer(MAX);
-    buffer.push(bytes("a\nb\n12345678\nc\n"));
-    expect(takeAll(buffer)).toEqual(["a\nb\n"]);
-    expect(buffer.objection).toBeDefined();
-    buffer.push(bytes("d\n"));
-    buffer.end();
-    expect(takeAll(buffer)).toEqual([]);
-  });
-
-  test("is found among many short ones in one chunk", () => {
-    const short = "ab\n".repeat(1000);
-    const buffer = new LineBuffer(MAX);
-    buffer.push(bytes(`${short}123456789\n${short}`));
-    expect(takeAll(buffer).join("")).toBe(short);
-    expect(buffer.objection).toBeDefined();
-  });
-
-  test("still ends at the end of input within the limit", () => {
-    const buffer = new LineBuffer(MAX);
-    buffer.push(bytes("1234567"));
-    buffer.end();
-    expect(takeAll(buffer)).toEqual(["1234567\n"]);
-  });
+test("a line that is too long is found among many short ones in one chunk", () => {
+  const short = "ab\n".repeat(1000);
+  const buffer = holding(`${short}123456789\n${short}`);
+  expect(takeAll(buffer).join("")).toBe(short);
+  expect(buffer.objection).toBeDefined();
 });

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
+import { LineLog } from "../../lib/room/line-log.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import { FakeSocket } from "./fake-socket.ts";
 import { openRoom } from "./open-room.ts";
@@ -17,15 +18,14 @@ function openPair(options: Partial<RoomOptions> = {}, takes?: number) {
 }
 
 describe("what one sends", () => {
-  test("is received by every other, and not by itself", () => {
+  test("is received by every other that is there, and not by itself", () => {
     const { join, pass, ann, bob } = openPair();
-    const eve = join("eve");
     ann.sends("hello\nwor");
-    pass(0);
-    expect([ann.received, bob.received, eve.received]).toEqual(["", "hello\n", "hello\n"]);
+    const late = join("late");
     ann.sends("ld\n");
     pass(0);
-    expect(bob.received).toBe("hello\nworld\n");
+    expect([ann.received, bob.received]).toEqual(["", "hello\nworld\n"]);
+    expect(late.received).toBe("world\n");
   });
 
   test("has the same quantum in the largest log", () => {
@@ -46,15 +46,6 @@ describe("what one sends", () => {
       expect([socket.received, socket.writes]).toEqual([others.join(""), 1]);
     }
     expect(listener.writes).toBe(1);
-  });
-
-  test("is not received by one that joins later", () => {
-    const { join, pass, ann } = openPair();
-    ann.sends("early\n");
-    const late = join("late");
-    ann.sends("late\n");
-    pass(0);
-    expect(late.received).toBe("late\n");
   });
 
   test("is written 256 KiB at most in a turn, so that one far behind makes nobody late", () => {
@@ -83,99 +74,33 @@ describe("what one sends", () => {
 });
 
 describe("a reader whose socket is full", () => {
-  test("goes on at the same byte once it drains, and misses nothing", () => {
-    const { pass, ann, bob } = openPair({}, 4);
-    ann.sends("hello\nworld\n");
-    pass(0);
-    ann.sends("again\n");
-    pass(0);
-    expect(bob.received).toBe("hell");
-    bob.drains(100);
-    pass(0);
-    expect(bob.received).toBe("hello\nworld\nagain\n");
-  });
-
-  test("slows the sender down, which goes on as soon as there is room", () => {
-    const { pass, ann, bob } = openPair(SMALL, 0);
+  test("slows the sender down, and goes on at the same byte once it drains", () => {
+    const { pass, ann, bob } = openPair(SMALL, 3);
     ann.sends(LINES);
     pass(0);
-    expect(ann.paused).toBe(true);
+    expect([bob.received, ann.paused]).toEqual(["1\n2", true]);
     bob.drains(100);
     pass(0);
-    expect(ann.paused).toBe(false);
     pass(0);
-    expect(bob.received).toBe(LINES);
+    expect([bob.received, ann.paused]).toEqual([LINES, false]);
   });
 
-  test("is dropped after the patience, not before, and the room goes on", () => {
-    const { join, pass, events, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
-    const reader = join("reader");
-    ann.sends(LINES);
-    pass(0);
-    pass(999);
-    expect(bob.reset).toBe(false);
-    pass(1);
-    expect(bob.reset).toBe(true);
-    pass(0);
-    expect(reader.received).toBe(LINES);
-    expect(events).toContain("left bob: too slow, 8 bytes behind");
-  });
-
-  test("is dropped though it takes a little all the time", () => {
-    const { pass, events, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
-    ann.sends(`${LINES}7\n8\n`);
-    pass(0);
-    for (let byte = 1; byte < 5; byte++) {
-      bob.room = 1;
-      pass(200);
+  test("is kept while it takes 64 KiB in each patience, and not if it stops or takes less", () => {
+    for (const takes of [0, (64 << 10) - 1]) {
+      const { pass, ann, bob } = openPair({ logBytes: 256 << 10, patienceMs: 1000 }, 0);
+      for (let line = 0; line < 20; line++) ann.sends(`${"x".repeat((64 << 10) - 1)}\n`);
+      pass(0);
+      for (let second = 0; second < 9; second++) {
+        bob.room = 64 << 10;
+        pass(999);
+        bob.room = 0;
+        pass(1);
+        expect(bob.reset).toBe(false);
+      }
+      bob.room = takes;
+      pass(1000);
+      expect(bob.reset).toBe(true);
     }
-    expect(bob.received).toBe("1\n2\n");
-    bob.room = 1;
-    pass(199);
-    expect(bob.reset).toBe(false);
-    bob.room = 0;
-    pass(1);
-    expect(bob.reset).toBe(true);
-    expect(events.at(-1)).toBe("left bob: too slow, 7 bytes behind");
-  });
-
-  test("is kept while it takes 64 KiB in each patience, however much is sent", () => {
-    const { pass, ann, bob } = openPair({ logBytes: 256 << 10, patienceMs: 1000 }, 0);
-    for (let line = 0; line < 20; line++) ann.sends(`${"x".repeat((64 << 10) - 1)}\n`);
-    pass(0);
-    for (let second = 0; second < 8; second++) {
-      bob.room = 64 << 10;
-      pass(999);
-      bob.room = 0;
-      pass(1);
-      expect(bob.reset).toBe(false);
-    }
-    bob.room = (64 << 10) - 1;
-    pass(1000);
-    expect(bob.reset).toBe(true);
-  });
-
-  test("is offered more although others are further behind, since its socket drains rarely", () => {
-    const { join, pass, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
-    const slow = join("slow", 1);
-    ann.sends("1\n2\n3\n4\n5\n");
-    pass(0);
-    slow.room = 3;
-    pass(100);
-    expect(slow.received).toBe("1\n2\n");
-    expect([bob.reset, slow.reset]).toEqual([false, false]);
-  });
-
-  test("is not charged for time in which it held nobody up", () => {
-    const { pass, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
-    ann.sends("1\n");
-    pass(3_600_000);
-    ann.sends("2\n3\n4\n5\n");
-    pass(0);
-    pass(999);
-    expect(bob.reset).toBe(false);
-    pass(1);
-    expect(bob.reset).toBe(true);
   });
 
   test("is charged a second at most for a time in which the server itself has slept", () => {
@@ -189,26 +114,37 @@ describe("a reader whose socket is full", () => {
     expect(bob.reset).toBe(true);
   });
 
-  test("uses up one patience together with all others that have stopped", () => {
-    const { join, pass, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
-    const stopped = [bob, ...[1, 2, 3].map((takes) => join(`${takes}`, takes))];
-    ann.sends(`${LINES}7\n8\n9\n`);
+  test("is written nothing more until it drains, but each 100 ms if it holds the room up", () => {
+    const { pass, settle, due, ann, bob } = openPair(SMALL, 3);
+    ann.sends("1\n2\n");
     pass(0);
-    pass(1000);
     pass(0);
-    expect(stopped.map(({ reset }) => reset)).toEqual([true, true, true, true]);
-    expect(ann.paused).toBe(false);
+    expect(bob.writes).toBe(1);
+    ann.sends(LINES);
+    settle();
+    const { writes } = bob;
+    expect(due.inMs).toBe(100);
+    pass(99);
+    expect(bob.writes).toBe(writes);
+    pass(1);
+    expect(bob.writes).toBe(writes + 1);
+    bob.data.closed();
+    expect(due.now).toBe(true);
   });
 
-  test("is dropped at once by a room without patience, which never slows a sender", () => {
-    const { pass, events, ann, bob } = openPair({ ...SMALL, patienceMs: 0 }, 0);
-    ann.sends("1\n2\n3\n4\n");
+  test("is dropped after the patience, together with all others that have stopped", () => {
+    const { join, pass, events, ann, bob } = openPair({ ...SMALL, patienceMs: 1000 }, 0);
+    const stopped = [bob, ...[1, 2, 3].map((takes) => join(`${takes}`, takes))];
+    const reader = join("reader");
+    ann.sends(LINES);
     pass(0);
-    expect(bob.reset).toBe(false);
-    ann.sends("5\n");
-    pass(0);
-    expect(ann.paused).toBe(false);
+    pass(999);
+    expect(stopped.map(({ reset }) => reset)).toEqual([false, false, false, false]);
+    pass(1);
+    expect(stopped.map(({ reset }) => reset)).toEqual([true, true, true, true]);
     expect(events).toContain("left bob: too slow, 8 bytes behind");
+    pass(0);
+    expect([reader.received, ann.paused]).toEqual([LINES, false]);
   });
 });
 
@@ -227,17 +163,6 @@ describe("a member that leaves", () => {
     pass(0);
     expect([ann.received, ann.ended]).toEqual(["for ann\n", true]);
     expect(left).toEqual(["ann: end of input"]);
-  });
-
-  test("by a reset: lines of it that wait are still relayed", () => {
-    const { pass, ann, bob } = openPair(SMALL, 0);
-    ann.sends(`${LINES}unfinished`);
-    pass(0);
-    ann.data.closed();
-    bob.drains(100);
-    pass(0);
-    pass(0);
-    expect(bob.received).toBe(LINES);
   });
 
   test("for a line too long gets all that is pending, then the reason, then EOF", () => {
@@ -267,19 +192,6 @@ describe("a member that leaves", () => {
     expect(() => toLeave.disconnect("a\nb")).toThrow("a disconnect reason is one line");
   });
 
-  test("disconnected while its lines wait: they are relayed first, and nothing after them", () => {
-    const { room, member, pass, left, ann, bob } = openPair(SMALL, 0);
-    ann.sends("1\n2\n3\n4\n5\n6");
-    pass(0);
-    expect(member("ann").isWaiting).toBe(true);
-    member("ann").disconnect("flooding", "you were flooding");
-    bob.drains(100);
-    for (let turn = 0; turn < 3; turn++) pass(0);
-    expect(bob.received).toBe("1\n2\n3\n4\n5\n");
-    expect([ann.received, ann.ended]).toEqual(["* you were flooding\n", true]);
-    expect([left, room.size]).toEqual([["ann: flooding"], 1]);
-  });
-
   test("is closed in the end if it does not close itself", () => {
     const { pass, ann } = openPair({ lineBytesMax: 8, lingerMs: 500 });
     ann.sends("123456789");
@@ -290,21 +202,49 @@ describe("a member that leaves", () => {
     expect([ann.closed, ann.reset]).toEqual([true, false]);
   });
 
-  test("and takes 64 KiB in each time is kept until it has all, also if its socket does not drain", () => {
-    for (const drains of [true, false]) {
-      const { pass, ann, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
+  test("and takes 64 KiB in each time is kept until it has all or stops, drained or not", () => {
+    for (const [drains, parts] of [
+      [true, 4],
+      [false, 4],
+      [false, 1],
+    ] as const) {
+      const { room, pass, ann, bob } = openPair({ patienceMs: 500, lingerMs: 500 });
       ann.room = 0;
-      for (let line = 0; line < 4; line++) bob.sends(`${"x".repeat((50 << 10) - 1)}\n`);
+      for (let line = 0; line < 4; line++) bob.sends(`${"x".repeat((64 << 10) - 1)}\n`);
       pass(0);
       ann.data.ended();
-      for (let part = 0; part < 4; part++) {
+      for (let part = 0; part < parts; part++) {
         expect(ann.reset).toBe(false);
         ann.room = 64 << 10;
         if (drains) ann.data.drained();
         pass(1000);
       }
-      expect([ann.received.length, ann.ended, ann.reset]).toEqual([200 << 10, true, false]);
+      ann.room = 0;
+      pass(1000);
+      expect([ann.received.length, ann.ended, ann.reset]).toEqual([
+        parts << 16,
+        parts === 4,
+        parts < 4,
+      ]);
+      expect(room.counters.deliveredBytes).toBe(parts << 16);
     }
+  });
+
+  test("and is gone inside a write is used no more", () => {
+    const { room, pass, ann, bob } = openPair({}, 0);
+    ann.sends("1\n");
+    pass(0);
+    bob.data.ended();
+    const refused = new FakeSocket();
+    for (const socket of [bob, refused])
+      socket.write = (_, __, length) => {
+        socket.data.closed();
+        return length;
+      };
+    bob.data.drained();
+    pass(0);
+    room.refuse(refused, "eve", "room is full");
+    expect([room.lingering.size, refused.ended]).toEqual([0, false]);
   });
 
   test("and takes less is reset, and gives its seat back then", () => {
@@ -340,31 +280,6 @@ describe("a member that leaves", () => {
     expect(eve.reset).toBe(true);
     expect(events.at(-1)).toMatch(/^left eve: too slow, /);
   });
-
-  test("and is gone keeps its seat until its lines are in the log", () => {
-    const { room, pass, bob } = openPair(SMALL, 0);
-    const eve = new FakeSocket();
-    let seats = 1;
-    room.join(eve, "eve", "eve", () => seats--);
-    eve.sends(LINES);
-    pass(0);
-    eve.data.closed();
-    pass(0);
-    expect(seats).toBe(1);
-    bob.drains(100);
-    pass(0);
-    expect(seats).toBe(0);
-    pass(0);
-    expect(bob.received).toBe(LINES);
-  });
-
-  test("by closing is forgotten: nothing is sent to it any more", () => {
-    const { room, pass, left, ann, bob } = openPair();
-    bob.data.closed();
-    ann.sends("hello\n");
-    pass(0);
-    expect([bob.writes, room.size, left]).toEqual([0, 1, ["bob: reset"]]);
-  });
 });
 
 describe("a room that stops", () => {
@@ -382,11 +297,17 @@ describe("a room that stops", () => {
     expect(left).toContain("bob: server stopping");
   });
 
-  test("sends a newcomer EOF and no message", () => {
-    const { room, join, events } = openRoom();
-    room.stop();
-    const late = join("late");
-    expect([late.received, late.ended, events]).toEqual(["", true, []]);
+  test("sends a newcomer EOF and no message, and gives its seat back, as when it is refused", () => {
+    for (const refusal of [undefined, "out of sync"]) {
+      const order = Object.assign(new LineLog(8), refusal === undefined ? {} : { refusal });
+      const { room, events } = openRoom({ order });
+      if (refusal === undefined) room.stop();
+      const late = new FakeSocket();
+      let seats = 1;
+      room.join(late, "late", "late", () => seats--);
+      expect([late.received, seats]).toEqual([refusal ? `* ${refusal}\n` : "", 0]);
+      expect([late.ended, events.length]).toEqual([true, refusal ? 1 : 0]);
+    }
   });
 
   test("at once, resets those that still have to get something", () => {

@@ -15,21 +15,16 @@ const RETRY_MS = 100;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Deadlines {
-  readonly #state: State;
-  readonly #sending: Sending;
-  readonly #entrance: Entrance;
-  readonly #presence: Presence;
-
-  constructor(state: State, sending: Sending, entrance: Entrance, presence: Presence) {
-    this.#presence = presence;
-    this.#state = state;
-    this.#sending = sending;
-    this.#entrance = entrance;
-  }
+  constructor(
+    private readonly state: State,
+    private readonly sending: Sending,
+    private readonly entrance: Entrance,
+    private readonly presence: Presence,
+  ) {}
 
   /** Time goes on; `due` tells whether the server has asked for a flush before. */
   pass(delayMs: number, due: boolean): void {
-    const state = this.#state;
+    const { state } = this;
     state.now += delayMs;
     if (!state.heldUp) return;
     const { atMost, atLeast } = state.held;
@@ -40,14 +35,14 @@ export class Deadlines {
   /** The server resets a connection. */
   terminates(seat: Seat): void {
     const hasAll = seat.shut && !seat.lost && !seat.dropped && !seat.isClosing;
-    this.#state.demand(!hasAll, seat, "reset although it has taken everything");
+    this.state.demand(!hasAll, seat, "reset although it has taken everything");
     this.#closedByServer(seat);
   }
 
   /** The server closes a connection that has had its EOF and does not go. */
   closesOff(seat: Seat): void {
     const lacksEof = seat.state !== "gone" && !seat.shut && !seat.lost;
-    this.#state.demand(!lacksEof, seat, "closed before its EOF");
+    this.state.demand(!lacksEof, seat, "closed before its EOF");
     this.#closedByServer(seat);
     seat.isClosing = true;
   }
@@ -60,7 +55,7 @@ export class Deadlines {
       case "too slow":
         return this.#isTooSlow(seat);
       case "server stopping":
-        return this.#state.stopping && (seat.leaving ?? reason) === reason;
+        return this.state.stopping && (seat.leaving ?? reason) === reason;
       default:
         return seat.leaving === reason || (reason === seat.endedBy && seat.ended && seat.lost);
     }
@@ -68,57 +63,56 @@ export class Deadlines {
 
   /** Whether it has sent nothing for too long, so that it leaves in a flush now. */
   isIdle(seat: Seat): boolean {
-    const { rules, stopping, heldUp, now } = this.#state;
+    const { rules, stopping, heldUp, now } = this.state;
     const stays = seat.state === "member" && !seat.leaving && seat.unsent.length === 0;
     if (rules.idleMs === undefined || !stays || (stopping && !heldUp)) return false;
     return now - seat.stirredAtMs >= rules.idleMs;
   }
 
   leaveIdle(seat: Seat): void {
-    const { idleMs = 0 } = this.#state.rules;
-    this.#state.leave(seat, "idle", `idle for ${inWords(idleMs)}`);
-    this.#state.seen.idle++;
+    const { idleMs = 0 } = this.state.rules;
+    this.state.leave(seat, "idle", `idle for ${inWords(idleMs)}`);
   }
 
   /** The server, doing the work of a turn, has those leave that have to. */
   leaveDue(): void {
     this.leaveStopping();
-    const { seats, rules, now } = this.#state;
+    const { seats, rules, now } = this.state;
     for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth)) {
       const hasTime = rules.idleMs === undefined || now - seat.stirredAtMs < rules.idleMs;
       if (hasTime) continue;
       if (this.isIdle(seat)) this.leaveIdle(seat);
       // Time in which its lines wait does not count.
       else if (seat.state === "member" && !seat.leaving && seat.unsent.length > 0)
-        this.#state.stirs(seat);
+        this.state.stirs(seat);
     }
   }
 
   leaveStopping(): void {
-    const { seats, stopping, heldUp } = this.#state;
+    const { seats, stopping, heldUp } = this.state;
     for (const seat of seats) {
       const stays = seat.state === "member" && !seat.leaving;
-      if (stays && stopping && !heldUp) this.#state.leave(seat, "server stopping");
+      if (stays && stopping && !heldUp) this.state.leave(seat, "server stopping");
     }
   }
 
   /** What holds once it has. */
   checkFlush(seat: Seat): void {
-    const state = this.#state;
+    const { state } = this;
     // One that was refused at the end of this flush is looked after in the next.
-    const isNew = seat.decidedStep === state.seen.steps;
+    const isNew = seat.decidedStep === state.steps;
     if (seat.lost || isNew || state.now < seat.deadlineMs) return;
     const isPending = seat.state === "member" && seat.pending.length > 0;
     const hasMovedOn = isPending && state.reached(seat) >= seat.goalLeast;
     if (seat.state === "member" && !isPending) return;
     state.demand(hasMovedOn, seat, "still connected after its deadline");
     state.expectProgress(seat, state.reached(seat));
-    state.seen.leaversKept++;
+    state.saw("leavers kept");
   }
 
   /** A room that is held up has just asked all that are behind, and dropped those that are overdue. */
   checkHold(): void {
-    const { seats, rules, held, now, tail } = this.#state;
+    const { seats, rules, held, now, tail } = this.state;
     if (!this.#isClear) return;
     for (const seat of seats) {
       if (seat.state !== "member" || !seat.blocked || seat.lost) continue;
@@ -126,90 +120,90 @@ export class Deadlines {
       if (!seat.isAnswered) seat.stillPosition = -1;
       if (!seat.isAnswered) continue;
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
-      this.#state.demand(wasAsked, seat, "not asked whether it takes more");
+      this.state.demand(wasAsked, seat, "not asked whether it takes more");
       this.#standsStill(seat);
-      if (this.#state.position(seat) !== tail) seat.passedOthersAt = held.atLeast;
-      if (this.#state.position(seat) !== tail) continue;
-      const missedAt = this.#state.tookTooLittle(seat)?.atLeast ?? held.atLeast;
+      if (this.state.position(seat) !== tail) seat.passedOthersAt = held.atLeast;
+      if (this.state.position(seat) !== tail) continue;
+      const missedAt = this.state.tookTooLittle(seat)?.atLeast ?? held.atLeast;
       const since = Math.max(missedAt, seat.passedOthersAt);
       const isOverdue = held.atLeast - since > 2 * rules.patienceMs + 2 * RETRY_MS;
       const hasStopped = held.atLeast - (seat.stillSince ?? NEVER) >= rules.patienceMs;
-      this.#state.demand(!isOverdue && !hasStopped, seat, "holds the room up beyond the patience");
+      this.state.demand(!isOverdue && !hasStopped, seat, "holds the room up beyond the patience");
     }
   }
 
   /** What holds before time goes on: the server has asked to be woken early enough. */
   checkAlarm(wakeAtMs: number): void {
-    const { seats, stopAtMs = NEVER, open, waiting, now } = this.#state;
-    let latestMs = Math.min(open === 0 ? NEVER : stopAtMs, this.#presence.dueAtMs);
+    const { seats, stopAtMs = NEVER, open, waiting, now } = this.state;
+    let latestMs = Math.min(open === 0 ? NEVER : stopAtMs, this.presence.dueAtMs);
     for (const seat of seats) {
       if (seat.lost) continue;
       const paced = this.#pacedUntilMs(seat);
       latestMs = Math.min(latestMs, seat.deadlineMs, this.#idleAtMs(seat), paced);
     }
-    if (waiting.some((seat) => this.#sending.allowance(seat) >= 1))
+    if (waiting.some((seat) => this.sending.allowance(seat) >= 1))
       latestMs = Math.min(latestMs, now + RETRY_MS);
     if (wakeAtMs > Math.max(latestMs, now) + 1 + ROUNDING)
       throw new Violation(`sleeps until ${wakeAtMs} ms, but is needed at ${latestMs} ms`);
   }
 
   #closedByServer(seat: Seat): void {
-    const { stopAtMs = NEVER, now } = this.#state;
+    const { stopAtMs = NEVER, now } = this.state;
     const isVanishing = seat.state === "new" && seat.address === undefined;
     const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
-    this.#state.demand(hasLeft, seat, "closed without a reason");
+    this.state.demand(hasLeft, seat, "closed without a reason");
     const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
-    if (now >= stopAtMs) this.#state.seen.closedAtGrace++;
+    if (now >= stopAtMs) this.state.saw("closed at grace");
     if (seat.state === "departing" && !isInTime && !seat.isClosing)
-      this.#entrance.closesOldest(seat);
+      this.entrance.closesOldest(seat);
   }
 
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */
   #isTooSlow(seat: Seat): boolean {
-    const { now, held, rules, heldUp, seen } = this.#state;
+    const { now, held, rules, heldUp } = this.state;
     const isDue = seat.leaving !== undefined && now >= seat.deadlineMs;
     if (seat.lost) return isDue || heldUp; // which the server may not know yet
     if (!seat.blocked) return false;
-    if (isDue && this.#state.reached(seat) < seat.goal && seat.writtenAtMs === now) {
-      seen.leaversDropped++;
+    if (isDue && this.state.reached(seat) < seat.goal && seat.writtenAtMs === now) {
+      this.state.saw("leavers dropped");
       return true;
     }
-    const since = this.#state.tookTooLittle(seat);
+    const since = this.state.tookTooLittle(seat);
     if (!since || !heldUp || seat.inTheWayAtMs !== now || seat.writtenAtMs !== now) return false;
     const hasMoved = (seat.steps.at(-1)?.at.atMost ?? 0) > since.atMost;
-    if (hasMoved) seen.dribblers++;
-    else seen.stoppedReaders++;
+    if (hasMoved) this.state.saw("dribblers");
+    else this.state.saw("stopped readers");
     return held.atMost - since.atMost >= rules.patienceMs;
   }
 
   /** Notes since when it has surely had its goal and not moved. */
   #standsStill(seat: Seat): void {
-    const position = this.#state.reached(seat);
+    const position = this.state.reached(seat);
     if (position === seat.stillPosition) {
-      seat.stillSince ??= this.#state.held.atLeast;
+      seat.stillSince ??= this.state.held.atLeast;
       return;
     }
     seat.stillPosition = position;
     // One that has moved when it was asked gets its next goal when it is looked at next.
-    seat.stillSince = seat.wasAsked ? undefined : this.#state.held.atLeast;
+    seat.stillSince = seat.wasAsked ? undefined : this.state.held.atLeast;
   }
 
   #idleAtMs(seat: Seat): number {
     const stays = seat.state === "member" && !seat.leaving && seat.unsent.length === 0;
-    const { idleMs = NEVER } = this.#state.rules;
-    return stays && !this.#state.stopping ? seat.stirredAtMs + idleMs : NEVER;
+    const { idleMs = NEVER } = this.state.rules;
+    return stays && !this.state.stopping ? seat.stirredAtMs + idleMs : NEVER;
   }
 
   #pacedUntilMs(seat: Seat): number {
-    const { linesPerSecond } = this.#state.rules;
+    const { linesPerSecond } = this.state.rules;
     if (linesPerSecond === undefined || seat.unsent.length === 0) return NEVER;
-    const lines = 1 - this.#sending.allowance(seat);
-    return this.#state.now + Math.max(RETRY_MS, (lines * 1000) / linesPerSecond);
+    const lines = 1 - this.sending.allowance(seat);
+    return this.state.now + Math.max(RETRY_MS, (lines * 1000) / linesPerSecond);
   }
 
   /** Whether it can be told from outside who waits for room, and not for its rate, and who is in the way. */
   get #isClear(): boolean {
-    const { rules, tail, tailOfReaders } = this.#state;
+    const { rules, tail, tailOfReaders } = this.state;
     return rules.linesPerSecond === undefined && tail === tailOfReaders;
   }
 }

@@ -17,30 +17,26 @@ const NAME_MS = 60_000;
 const ROOM_FULL = "room is full";
 
 export class Entrance {
-  readonly #state: State;
-  readonly #naming: Naming;
-  readonly #sending: Sending;
   /** Members whose names were given to others just now. */
   readonly #takeovers = new Map<Seat, string>();
   /** Those that found nothing free when they came: it is decided about them in this order. */
   readonly waiting: Seat[] = [];
   #seatless = 0;
 
-  constructor(state: State, naming: Naming, sending: Sending) {
-    this.#state = state;
-    this.#naming = naming;
-    this.#sending = sending;
-  }
+  constructor(
+    private readonly state: State,
+    private readonly naming: Naming,
+    private readonly sending: Sending,
+  ) {}
 
   /** Somebody connects; `accept` follows, then `accepted`. */
   accepts(seat: Seat): void {
-    const { seen } = this.#state;
-    this.#state.seats.push(seat);
-    this.#state.arriving = seat;
-    seen.connections++;
+    this.state.seats.push(seat);
+    this.state.arriving = seat;
+    this.state.saw("connections");
     // A peer that has reset already has no address, and never was here.
     if (seat.address === undefined) return;
-    if (this.#state.stopping) return this.#leavesWithServer(seat);
+    if (this.state.stopping) return this.#leavesWithServer(seat);
     this.#takesSeat(seat);
   }
 
@@ -48,16 +44,16 @@ export class Entrance {
   decides(): Seat | undefined {
     const seat = this.waiting.shift();
     if (seat?.state !== "arrival") return undefined;
-    seat.decidedStep = this.#state.seen.steps;
+    seat.decidedStep = this.state.steps;
     this.#takesSeat(seat);
     return seat;
   }
 
   /** `accept` is over. */
   accepted(seat: Seat): void {
-    const { rules, open } = this.#state;
-    this.#state.arriving = undefined;
-    if (seat.address === undefined) this.#state.demand(seat.known, seat, "kept without an address");
+    const { rules, open } = this.state;
+    this.state.arriving = undefined;
+    if (seat.address === undefined) this.state.demand(seat.known, seat, "kept without an address");
     this.answered(seat);
     if (open > rules.clientsMax + rules.lingerersMax)
       throw new Violation(`${open} connections are open`);
@@ -68,7 +64,6 @@ export class Entrance {
     if (seat.state !== "arrival") return;
     if (failure === undefined) return this.#comesIn(seat, "pass phrase");
     this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
-    this.#state.seen.failedHandshakes++;
   }
 
   /** Bytes of an arrival arrive; returns those that it sends as a member. */
@@ -101,7 +96,7 @@ export class Entrance {
     if (seat.state === "departing") seat.state = "arrival";
     // What it has sent together with its pass phrase goes nowhere.
     seat.unsent = [];
-    this.#state.waiting = this.#state.waiting.filter((other) => other !== seat);
+    this.state.waiting = this.state.waiting.filter((other) => other !== seat);
     seat.outcome = undefined;
     if (!seat.known) this.#expects(seat, "is reset", "reset");
   }
@@ -113,7 +108,7 @@ export class Entrance {
 
   /** The server is told to stop. */
   stops(): void {
-    for (const seat of this.#state.seats) {
+    for (const seat of this.state.seats) {
       if (seat.state !== "arrival") continue;
       this.#leavesWithServer(seat);
     }
@@ -122,33 +117,32 @@ export class Entrance {
   /** The event is over that had to decide about it. */
   answered(seat: Seat): void {
     const { outcome } = seat;
-    this.#state.demand(outcome === undefined, seat, `nothing follows, although it ${outcome}`);
+    this.state.demand(outcome === undefined, seat, `nothing follows, although it ${outcome}`);
   }
 
   /** The room sends that somebody has joined. */
   joined(seat: Seat): void {
-    const state = this.#state;
+    const { state } = this;
     state.demand(seat.outcome === "joins", seat, `joined a room as a ${seat.state}`);
     seat.outcome = undefined;
     seat.awaits = undefined;
     seat.state = "member";
-    seat.first = seat.name.startsWith("web:") ? undefined : Buffer.alloc(0);
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
     seat.allowedAtMs = state.now;
     state.stirs(seat);
-    seat.joinedStep = state.seen.steps;
+    seat.joinedStep = state.steps;
   }
 
   /** The server sends that it has refused somebody. */
   refused(seat: Seat, why: string): void {
-    const state = this.#state;
+    const { state } = this;
     if (seat.outcome === undefined) this.#expectUnasked(seat);
     state.demand(why === seat.why, seat, `refused with "${why}" instead of "${seat.why}"`);
     const { outcome } = seat;
     state.demand(outcome !== undefined && outcome !== "joins", seat, "refused after it joined");
     seat.outcome = undefined;
-    this.#count(why);
+    state.sawReason(why);
     if (outcome === "is told") {
       state.expectMessage(seat, why);
       state.depart(seat);
@@ -160,7 +154,7 @@ export class Entrance {
 
   /** Whether this one is to make room for the newcomer that is one too many. */
   makesRoom(seat: Seat): boolean {
-    const { rules, open, arriving } = this.#state;
+    const { rules, open, arriving } = this.state;
     const isOneTooMany = open > rules.clientsMax + rules.lingerersMax;
     if (!arriving || arriving.address === undefined || !isOneTooMany) return false;
     return this.#isOldest(seat);
@@ -168,21 +162,21 @@ export class Entrance {
 
   /** One is closed although its time is not over. */
   closesOldest(seat: Seat): void {
-    this.#state.demand(this.makesRoom(seat), seat, "closed before its deadline");
-    this.#state.seen.oldestClosed++;
+    this.state.demand(this.makesRoom(seat), seat, "closed before its deadline");
+    this.state.saw("oldest closed");
   }
 
   /** A connection that is done with is closed at once, and an arrival is no member. */
   check(seat: Seat): void {
-    this.#state.demand(seat.state !== "gone" || seat.known, seat, "not closed");
+    this.state.demand(seat.state !== "gone" || seat.known, seat, "not closed");
     if (seat.state !== "arrival") return;
     const isRead = seat.pending.length === 0 && !seat.paused;
-    this.#state.demand(isRead, seat, "treated as a member while an arrival");
+    this.state.demand(isRead, seat, "treated as a member while an arrival");
   }
 
   /** Whether none has lingered longer; or if nobody does, no arrival has waited longer only to be refused. */
   #isOldest(seat: Seat): boolean {
-    const { seats, arriving } = this.#state;
+    const { seats, arriving } = this.state;
     const open = seats.filter((other) => !other.known && other !== arriving);
     const lingering = open.filter((other) => other.state === "departing");
     if (lingering.length === 0) {
@@ -197,8 +191,8 @@ export class Entrance {
 
   /** What is expected of an arrival that was not asked for anything just now. */
   #expectUnasked(seat: Seat): void {
-    const { now, rules, stopAtMs = Number.POSITIVE_INFINITY, seen } = this.#state;
-    this.#state.demand(seat.state === "arrival", seat, `refused as a ${seat.state}`);
+    const { now, rules, stopAtMs = Number.POSITIVE_INFINITY } = this.state;
+    this.state.demand(seat.state === "arrival", seat, `refused as a ${seat.state}`);
     if (now >= seat.deadlineMs) {
       const within = seat.awaits === "name" ? "1m" : inWords(rules.arrivalMs);
       const why = `no ${seat.awaits} within ${within}`;
@@ -206,8 +200,8 @@ export class Entrance {
     } else if (now >= stopAtMs) {
       this.#leavesWithServer(seat);
     } else {
-      this.#state.demand(this.makesRoom(seat), seat, "refused before its deadline");
-      seen.oldestArrivalsClosed++;
+      this.state.demand(this.makesRoom(seat), seat, "refused before its deadline");
+      this.state.saw("oldest arrivals closed");
       // Without a handshake to come first, it can be told.
       const isTold = seat.awaits === "seat" && !rules.handshake;
       if (seat.awaits === "seat") seat.refusal = ROOM_FULL;
@@ -218,12 +212,12 @@ export class Entrance {
   #leavesWithServer(seat: Seat): void {
     this.#expects(seat, "is closed");
     seat.why = "server stopping";
-    this.#state.seen.arrivalsStopped++;
+    this.state.saw("arrivals stopped");
   }
 
   /** It comes in, to have a seat and to be one of those from its address; or it waits for that, once. */
   #takesSeat(seat: Seat): void {
-    const { rules, occupied } = this.#state;
+    const { rules, occupied } = this.state;
     const { address = "", awaits } = seat;
     const next = rules.handshake ? "handshake" : "pass phrase";
     if (awaits !== "address") {
@@ -235,7 +229,7 @@ export class Entrance {
         return this.#isRefused(seat, `not allowed from ${address}`);
     }
     const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
-    if (address === "" || this.#state.occupiedFrom(address) < clientsPerAddressMax)
+    if (address === "" || this.state.occupiedFrom(address) < clientsPerAddressMax)
       return this.#comesIn(seat, next);
     if (awaits !== "address") this.#waits(seat, "address");
     else this.#isRefused(seat, `too many connections from ${address}`);
@@ -244,19 +238,19 @@ export class Entrance {
   #isRefused(seat: Seat, why: string): void {
     seat.refusal = why;
     seat.seatlessNth ??= ++this.#seatless;
-    this.#comesIn(seat, this.#state.rules.handshake ? "handshake" : "pass phrase");
+    this.#comesIn(seat, this.state.rules.handshake ? "handshake" : "pass phrase");
   }
 
   #waits(seat: Seat, what: "seat" | "address"): void {
     if (what === "seat") seat.seatlessNth = ++this.#seatless;
     this.#awaits(seat, what);
     this.waiting.push(seat);
-    this.#state.seen.waited++;
+    this.state.saw("waited");
   }
 
   /** What is asked of it next, from this on. */
   #comesIn(seat: Seat, from: "handshake" | "pass phrase" | "name"): void {
-    const { rules, passPhrase } = this.#state;
+    const { rules, passPhrase } = this.state;
     seat.begun = Buffer.alloc(0);
     if (from === "handshake") return this.#awaits(seat, from);
     seat.awaits = undefined;
@@ -265,7 +259,7 @@ export class Entrance {
     if (!rules.names) return this.#expects(seat, "joins");
     if (seat.certificate) return this.#claims(seat, seat.certificate.name);
     this.#awaits(seat, "name");
-    seat.greeting = this.#naming.greeting();
+    seat.greeting = this.naming.greeting();
   }
 
   /** Returns what follows the pass phrase. */
@@ -285,8 +279,8 @@ export class Entrance {
 
   #isPassPhrase(line: Buffer): boolean {
     const text = line.toString("latin1").replace(/\r$/, "");
-    const isRight = text === this.#state.passPhrase;
-    if (isRight) this.#state.seen.passPhrases++;
+    const isRight = text === this.state.passPhrase;
+    if (isRight) this.state.saw("pass phrases");
     return isRight;
   }
 
@@ -313,7 +307,7 @@ export class Entrance {
   }
 
   #claims(seat: Seat, name: string): void {
-    const refused = this.#naming.claims(seat, name);
+    const refused = this.naming.claims(seat, name);
     if (refused === undefined) {
       if (seat.takesOver) {
         this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
@@ -328,32 +322,20 @@ export class Entrance {
     const name = this.#takeovers.get(over);
     this.#takeovers.delete(over);
     if (name !== undefined && over.state === "member")
-      this.#sending.disconnects(over, `the name ${name} was taken over`);
+      this.sending.disconnects(over, `the name ${name} was taken over`);
   }
 
   #awaits(seat: Seat, what: "seat" | "address" | "handshake" | "pass phrase" | "name"): void {
-    if (seat.state === "new") this.#state.seen.arrivals++;
+    if (seat.state === "new") this.state.saw("arrivals");
     seat.state = "arrival";
     seat.awaits = what;
     const isUntimed = what === "seat" || what === "address";
-    const withinMs = what === "name" ? NAME_MS : this.#state.rules.arrivalMs;
-    seat.deadlineMs = isUntimed ? Number.POSITIVE_INFINITY : this.#state.now + withinMs;
+    const withinMs = what === "name" ? NAME_MS : this.state.rules.arrivalMs;
+    seat.deadlineMs = isUntimed ? Number.POSITIVE_INFINITY : this.state.now + withinMs;
   }
 
   #expects(seat: Seat, outcome: Outcome, why?: string): void {
     seat.outcome = outcome;
     seat.why = seat.refusal ?? why;
-  }
-
-  #count(why: string): void {
-    const { seen } = this.#state;
-    if (why.startsWith("not allowed")) seen.notAllowed++;
-    if (why.startsWith("too many")) seen.tooManyFromAddress++;
-    if (why.startsWith("no handshake")) seen.lateHandshakes++;
-    if (why.startsWith("no pass phrase")) seen.latePassPhrases++;
-    if (why.startsWith("no name")) seen.lateNames++;
-    if (why === ROOM_FULL) seen.roomFull++;
-    if (why === "wrong pass phrase") seen.wrongPassPhrases++;
-    if (why.startsWith("speaks")) seen.otherProtocols++;
   }
 }

@@ -40,7 +40,7 @@ export class Model {
     this.receiving = new Receiving(this.state);
     this.presence = new Presence(this.state, this.receiving);
     this.naming = new Naming(this.state);
-    this.sending = new Sending(this.state, this.receiving, this.presence, this.naming);
+    this.sending = new Sending(this.state, this.receiving, this.presence);
     this.entrance = new Entrance(this.state, this.naming, this.sending);
     this.receiving.onNotGreeted = (seat) => this.entrance.isNotGreeted(seat);
     this.deadlines = new Deadlines(this.state, this.sending, this.entrance, this.presence);
@@ -56,7 +56,7 @@ export class Model {
   decides(decide: () => void): void {
     const seat = this.entrance.decides();
     if (seat && !this.entrance.waiting.includes(seat)) {
-      if (seat.refusal === undefined) this.state.seen.waitedWell++;
+      if (seat.refusal === undefined) this.state.saw("waited well");
       if (seat.early.length > 0) this.receives(seat, seat.early);
       if (seat.ended && seat.outcome === "joins") this.sending.ends(seat);
       else if (seat.ended && seat.outcome === undefined) this.entrance.ends(seat);
@@ -122,13 +122,15 @@ export class Model {
   }
 
   pauses(seat: Seat): void {
+    this.receiving.misses(seat);
     if (seat.lost) return;
     this.state.demand(!seat.paused, seat, "paused twice");
     seat.paused = true;
-    this.state.seen.holds++;
+    this.state.saw("holds");
   }
 
   resumes(seat: Seat): void {
+    this.receiving.misses(seat);
     if (seat.lost) return;
     this.state.demand(seat.paused, seat, "resumed for nothing");
     seat.paused = false;
@@ -144,7 +146,7 @@ export class Model {
     this.receiving.checkBehind(seat, behindBytes);
     const isAborted = state.stopAtMs !== undefined && state.now >= state.stopAtMs;
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
-    if (reason === "reset") state.seen.resets++;
+    state.sawReason(reason);
     state.depart(seat);
     if (seat.leaving !== undefined) return;
     if (seat.unsent.length === 0) this.state.silence(seat, reason);
@@ -167,7 +169,7 @@ export class Model {
 
   stop(graceMs: number): void {
     this.state.stopAtMs = this.state.now + graceMs;
-    this.state.seen.stops++;
+    this.state.saw("stops");
     this.entrance.stops();
     this.presence.stops();
   }
@@ -176,7 +178,8 @@ export class Model {
   checkStep(server: ServerView, turnDue: boolean): void {
     const { state } = this;
     const { rules } = state;
-    state.seen.steps++;
+    state.steps++;
+    state.saw("steps");
     state.forgetGone();
     this.sending.checkTold(turnDue);
     for (const seat of this.entrance.waiting)

@@ -31,37 +31,14 @@ export interface Certificate {
 
 export class Naming {
   #number = 0;
-  readonly #state: State;
   /** The last owner of each name. */
   readonly #owners = new Map<string, Seat>();
 
-  constructor(state: State) {
-    this.#state = state;
-  }
-
-  /** A line of a member, as it is relayed. */
-  asRelayed({ ownName }: Seat, line: Uint8Array): Uint8Array {
-    if (ownName === undefined) return line;
-    const own = prefixOf(ownName);
-    const text = Buffer.from(line).toString("latin1");
-    const sent = text.startsWith(own) ? text.slice(own.length) : text;
-    const end = /\r?\n$/.exec(sent)?.[0] ?? "";
-    const shown = show(sent.slice(0, sent.length - end.length));
-    if (shown.length > sent.length - end.length) this.#state.seen.shownLines++;
-    return Buffer.from(own + shown + end, "latin1");
-  }
-
-  /** How much of what has come of a line counts in its length: all but its sender's name before it. */
-  countedBytes({ ownName }: Seat, line: Buffer): number {
-    if (ownName === undefined) return line.length;
-    const [own, text] = [prefixOf(ownName), line.toString("latin1")];
-    if (text.startsWith(own)) return text.length - own.length;
-    return own.startsWith(text) ? 0 : text.length;
-  }
+  constructor(private readonly state: State) {}
 
   /** What somebody is told who is asked for a name. */
   greeting(): Uint8Array {
-    this.#state.seen.greetings++;
+    this.state.saw("greetings");
     const here = [...this.#owners.values()].filter(hasName).map(({ ownName }) => ownName);
     const more = here.length > 10 ? ` and ${here.length - 10} more` : "";
     const some = here.length > 0 ? ` (here: ${here.slice(0, 10).join(", ")}${more})` : "";
@@ -70,23 +47,18 @@ export class Naming {
 
   /** Somebody is about to join with a name; returns why it cannot. */
   claims(seat: Seat, name: string): string | undefined {
-    const { seen } = this.#state;
     if (!isName(name)) {
-      seen.noNames++;
       if (seat.certificate) return "certificate has no usable name";
       return "a name is one word of 1 to 32 characters without a colon";
     }
     const owner = this.#owner(name);
-    if (owner && owner.certificate?.fingerprint !== (seat.certificate?.fingerprint ?? "none")) {
-      seen.namesTaken++;
+    if (owner && owner.certificate?.fingerprint !== (seat.certificate?.fingerprint ?? "none"))
       return `the name ${name} is taken`;
-    }
-    if (owner) seen.takeovers++;
-    else this.#owners.delete(keyOf(name));
+    if (!owner) this.#owners.delete(keyOf(name));
     this.#owners.set(keyOf(name), seat);
     seat.takesOver = owner;
     seat.ownName = name;
-    seen.named++;
+    this.state.saw("named");
     return undefined;
   }
 
@@ -110,6 +82,24 @@ export class Naming {
 /** Whether it sends something under its name, or may. */
 function hasName({ state, leaving, unsent }: Seat): boolean {
   return state === "member" ? leaving === undefined : state === "gone" && unsent.length > 0;
+}
+
+/** A line of a member with a name, or without, as it is relayed. */
+export function asRelayed(name: string | undefined, line: Uint8Array): Uint8Array {
+  if (name === undefined) return line;
+  const own = prefixOf(name);
+  const text = Buffer.from(line).toString("latin1");
+  const sent = text.startsWith(own) ? text.slice(own.length) : text;
+  const end = /\r?\n$/.exec(sent)?.[0] ?? "";
+  return Buffer.from(own + show(sent.slice(0, sent.length - end.length)) + end, "latin1");
+}
+
+/** How much of what has come of a line counts in its length: all but its sender's name before it. */
+export function countedBytes(name: string | undefined, line: Buffer): number {
+  if (name === undefined) return line.length;
+  const [own, text] = [prefixOf(name), line.toString("latin1")];
+  if (text.startsWith(own)) return text.length - own.length;
+  return own.startsWith(text) ? 0 : text.length;
 }
 
 /** As UTF-8, a byte to a character. */

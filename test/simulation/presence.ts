@@ -12,8 +12,6 @@ const SPACE = 0x20;
 export class Presence {
   /** The one who sends it, which waits for its turn as all others do. */
   readonly sender = new Seat("the server", "");
-  readonly #state: State;
-  readonly #receiving: Receiving;
   #here = 0;
   /** What is sent next. */
   #lines: Uint8Array[] = [];
@@ -21,10 +19,10 @@ export class Presence {
   #more: ("joined" | "left")[] = [];
   #sentAtMs: number[] = [];
 
-  constructor(state: State, receiving: Receiving) {
-    this.#state = state;
-    this.#receiving = receiving;
-  }
+  constructor(
+    private readonly state: State,
+    private readonly receiving: Receiving,
+  ) {}
 
   joined(seat: Seat): void {
     this.#here++;
@@ -57,7 +55,7 @@ export class Presence {
         const { length } = this.#more.filter((one) => one === what);
         return length > 0 ? [`${length} more ${what}`] : [];
       });
-      if (this.#more.length > 1) this.#state.seen.sums++;
+      if (this.#more.length > 1) this.state.saw("sums");
       this.#more = [];
       this.#add(sums.join(", "));
     }
@@ -71,7 +69,7 @@ export class Presence {
    */
   wait(newcomer?: Seat): void {
     this.sender.unsent = this.#lines.slice(0, 1);
-    const { waiting } = this.#state;
+    const { waiting } = this.state;
     if (this.#lines.length === 0 || this.#isWaiting) return;
     const isBefore = newcomer && waiting.includes(newcomer);
     waiting.splice(isBefore ? waiting.indexOf(newcomer) : waiting.length, 0, this.sender);
@@ -87,19 +85,19 @@ export class Presence {
     const expected = this.#lines.shift();
     if (!expected || Buffer.compare(line, expected) !== 0)
       throw new Violation(`announced ${show(line)} instead of ${show(expected)}`);
-    const state = this.#state;
+    const { state } = this;
     const tenBefore = this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS;
     if (state.now < tenBefore + SECOND_MS) throw new Violation(`announced ${show(line)} too soon`);
     this.#sentAtMs.push(state.now);
-    state.seen.notices++;
-    this.#receiving.append(this.sender, expected, true);
+    state.saw("notices");
+    this.receiving.append(this.sender, expected, true);
     if (this.#lines.length === 0)
       state.waiting = state.waiting.filter((seat) => seat !== this.sender);
     this.wait();
   }
 
   #happens(what: "joined" | "left", seat: Seat): void {
-    const { rules, stopping } = this.#state;
+    const { rules, stopping } = this.state;
     if (!rules.announce || stopping) return;
     if (this.#more.length === 0 && this.#mayAtOnce > 0) this.#add(`${nameOf(seat)} ${what}`);
     else this.#more.push(what);
@@ -110,12 +108,12 @@ export class Presence {
   }
 
   get #isWaiting(): boolean {
-    return this.#state.waiting.includes(this.sender);
+    return this.state.waiting.includes(this.sender);
   }
 
   /** How many more may be sent, those left out that are next. */
   get #mayAtOnce(): number {
-    const since = this.#state.now - SECOND_MS;
+    const since = this.state.now - SECOND_MS;
     const sent = this.#sentAtMs.filter((atMs) => atMs > since);
     return NOTICES_MAX - sent.length - this.#lines.length;
   }

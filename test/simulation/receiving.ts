@@ -7,22 +7,19 @@ import { placeIn, show, type State } from "./state.ts";
 const TURN_BYTES = 256 << 10;
 
 export class Receiving {
-  readonly #state: State;
   /** Told when one that is asked for its name does not take the greeting. */
   onNotGreeted: (seat: Seat) => void = () => {};
 
-  constructor(state: State) {
-    this.#state = state;
-  }
+  constructor(private readonly state: State) {}
 
   /** A line was sent: all members but its sender are to get it. */
   append(sender: Seat, bytes: Uint8Array, isNotice = false): void {
-    const { sent, seats, seen, rules, sentBytes: start, held: sentAt } = this.#state;
+    const { sent, seats, rules, sentBytes: start, held: sentAt } = this.state;
     const line: Line = { sender, bytes, start, sentAt, isNotice };
     const end = start + bytes.length;
-    this.#state.sentBytes = end;
-    const ringBytes = rules.logBytes + this.#state.keptBytes;
-    if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) seen.wraps++;
+    this.state.sentBytes = end;
+    const ringBytes = rules.logBytes + this.state.keptBytes;
+    if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) this.state.saw("wraps");
     sent.push(line);
     this.#keepHistory(line);
     for (const seat of seats) {
@@ -34,26 +31,23 @@ export class Receiving {
 
   /** With history, a newcomer gets the last lines of members first, and then the mark at their end. */
   joins(seat: Seat): void {
-    const { history, sentBytes, held, rules, seen } = this.#state;
+    const { history, sentBytes, held, rules } = this.state;
     const start = history[0]?.start ?? sentBytes;
     const bytes = Buffer.from("* end of history\n");
     const mark = { sender: seat, bytes, start: sentBytes, sentAt: held, isAside: true };
     seat.pending = rules.history ? [...history, mark] : [];
     seat.takenTo = start;
     seat.steps = [{ position: start, at: held }];
-    if (history.length > 0) seen.histories++;
+    if (history.length > 0) this.state.saw("histories");
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
   took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
-    const state = this.#state;
+    const { state } = this;
     if (seat.state === "arrival" || seat.greeting)
       return this.#isGreeted(seat, bytes.subarray(offset, offset + offered), count);
-    state.demand(
-      seat.state === "member" || seat.state === "departing",
-      seat,
-      "written to too early",
-    );
+    const isThere = seat.state === "member" || seat.state === "departing";
+    state.demand(isThere, seat, "written to too early");
     state.demand(!seat.shut, seat, "written to after its EOF");
     state.demand(offered > 0, seat, "written nothing to");
     state.demand(offered <= TURN_BYTES, seat, `written ${offered} bytes at once`);
@@ -72,14 +66,14 @@ export class Receiving {
   /** One that is asked for its name takes all of the greeting, or is reset. */
   #isGreeted(seat: Seat, bytes: Uint8Array, count: number): void {
     const isRight = seat.greeting && Buffer.compare(seat.greeting, bytes) === 0;
-    this.#state.demand(Boolean(isRight), seat, `greeted with ${show(bytes)}`);
+    this.state.demand(Boolean(isRight), seat, `greeted with ${show(bytes)}`);
     seat.greeting = undefined;
     if (count < bytes.length) this.onNotGreeted(seat);
   }
 
   /** A socket was offered bytes that are no part of what is sent. */
   tookOther(seat: Seat, isShort: boolean): void {
-    const state = this.#state;
+    const { state } = this;
     state.demand(!seat.shut, seat, "written to after its EOF");
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
     seat.wasAsked ||= seat.blocked;
@@ -96,81 +90,70 @@ export class Receiving {
 
   /** A socket that is closed was written to, or sent EOF. */
   misses(seat: Seat): void {
-    this.#state.demand(!seat.known, seat, "used although it is known to be gone");
+    this.state.demand(!seat.known, seat, "used although it is known to be gone");
   }
 
   /** It is sent EOF. */
   shuts(seat: Seat): void {
-    const state = this.#state;
+    const { state } = this;
     state.demand(!seat.shut, seat, "sent EOF twice");
     state.demand(seat.state === "departing", seat, `sent EOF while a ${seat.state}`);
-    state.demand(
-      seat.pending.length === 0,
-      seat,
-      `sent EOF while pending ${show(seat.pending[0]?.bytes)}`,
-    );
-    state.demand(!seat.message, seat, `sent EOF before ${show(seat.message)}`);
+    const missing = seat.pending[0]?.bytes ?? seat.message;
+    state.demand(missing === undefined, seat, `sent EOF before ${show(missing)}`);
     state.demand(!seat.paused, seat, "sent EOF and left paused");
     seat.shut = true;
-    state.seen.cleanEnds++;
+    state.saw("clean ends");
   }
 
   /** The room sends how much a member had not taken when it left. */
   checkBehind(seat: Seat, behindBytes: number): void {
-    const end = seat.leaving === undefined ? this.#state.sentBytes : seat.end;
+    const end = seat.leaving === undefined ? this.state.sentBytes : seat.end;
     // Its own lines count or not, depending on whether it was written to since.
     const isSure = seat.pending.length > 0 && !seat.lost;
-    const least = isSure ? end - this.#state.position(seat) : 0;
+    const least = isSure ? end - this.state.position(seat) : 0;
     // With telnet, a write may be two, and the connection lost in the second.
-    const most = end - (this.#state.rules.telnet && seat.lost ? seat.takenBefore : seat.takenTo);
+    const most = end - (this.state.rules.telnet && seat.lost ? seat.takenBefore : seat.takenTo);
     const isRight = behindBytes >= least && behindBytes <= most;
-    this.#state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
+    this.state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
   }
 
   /** Nobody is forgotten: what can be written will be in this turn. */
   check(seat: Seat, turnDue: boolean): void {
     // With telnet, it may have been an answer that could not be written.
-    const isNoticed = !seat.isRefusingWrites || seat.known || this.#state.rules.telnet;
-    this.#state.demand(isNoticed, seat, "not known to be gone although a write has failed");
+    const isNoticed = !seat.isRefusingWrites || seat.known || this.state.rules.telnet;
+    this.state.demand(isNoticed, seat, "not known to be gone although a write has failed");
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.pending.length > 0 || seat.leaving !== undefined;
-    this.#state.demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written");
+    this.state.demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written");
     const lingers = seat.state === "departing" && !seat.lost && !seat.blocked;
-    this.#state.demand(!lingers || seat.shut, seat, "forgotten: it gets no EOF");
+    this.state.demand(!lingers || seat.shut, seat, "forgotten: it gets no EOF");
   }
 
   /** Nothing is left to happen: everything sent has arrived. */
   checkRest(seat: Seat): void {
     const [next] = seat.pending;
-    this.#state.demand(next === undefined, seat, `never gets ${show(next?.bytes)}`);
-    this.#state.demand(!seat.leaving || seat.shut, seat, "never gets its EOF");
+    this.state.demand(next === undefined, seat, `never gets ${show(next?.bytes)}`);
+    this.state.demand(!seat.leaving || seat.shut, seat, "never gets its EOF");
   }
 
   /** A member is to get lines; the last message comes by itself, once it has left. */
   #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
     const end = offset + length;
     const { pending, message } = seat;
+    const last = seat.state === "departing" ? message : undefined;
     let at = offset;
     let skip = seat.offset;
     for (let index = 0; index <= pending.length && at < end; index++) {
-      const last = seat.state === "departing" ? message : undefined;
       const expected = pending[index]?.bytes ?? last;
       if (!expected) break;
-      const count = Math.min(expected.length - skip, end - at);
-      for (let step = 0; step < count; step++)
-        if (bytes[at + step] !== expected[skip + step])
-          throw this.#state.violation(
-            seat,
-            `written ${show(bytes.subarray(at + step, end))} instead of ${show(expected.subarray(skip + step))}`,
-          );
-      at += count;
+      for (const stop = Math.min(end, at + expected.length - skip); at < stop; at++, skip++) {
+        if (bytes[at] === expected[skip]) continue;
+        const parts = [bytes.subarray(at, end), expected.subarray(skip)].map(show);
+        throw this.state.violation(seat, `written ${parts.join(" instead of ")}`);
+      }
       skip = 0;
     }
-    if (at < end)
-      throw this.#state.violation(
-        seat,
-        `written ${show(bytes.subarray(at, end))} that it is not to get`,
-      );
+    if (at < end) throw this.state.violation(seat, `also written ${show(bytes.subarray(at, end))}`);
   }
 
   #advance(seat: Seat, count: number): void {
@@ -184,10 +167,10 @@ export class Receiving {
       done++;
     }
     if (done > 0) seat.pending.splice(0, done);
-    this.#state.seen.deliveries += done;
+    this.state.saw("deliveries", done);
     const [next] = seat.pending;
     if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
-    if (first && count > 0) this.#step(seat, this.#state.position(seat));
+    if (first && count > 0) this.#step(seat, this.state.position(seat));
     if (next || !seat.message || seat.state !== "departing") return;
     seat.message =
       seat.offset < seat.message.length ? seat.message.subarray(seat.offset) : undefined;
@@ -196,7 +179,7 @@ export class Receiving {
 
   /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */
   #keepHistory(line: Line): void {
-    const { history, rules, sentBytes, keptBytes } = this.#state;
+    const { history, rules, sentBytes, keptBytes } = this.state;
     const { bytes = 0, lines = Number.POSITIVE_INFINITY } = rules.history ?? {};
     if (!line.isNotice) history.push(line);
     const bytesOf = (some: readonly Line[]) => some.reduce((sum, one) => sum + one.bytes.length, 0);
@@ -209,7 +192,7 @@ export class Receiving {
   }
 
   #step(seat: Seat, position: number): void {
-    seat.steps.push({ position, at: this.#state.held });
-    this.#state.moved(seat);
+    seat.steps.push({ position, at: this.state.held });
+    this.state.moved(seat);
   }
 }

@@ -9,36 +9,14 @@ const LARGE_BYTES = 256 << 10;
 const MIDDLE_BYTES = 70 << 10;
 
 /** The options of a server, all of them given. */
-export interface Rules {
-  readonly logBytes: number;
-  readonly lineBytesMax: number;
-  readonly patienceMs: number;
-  readonly lingerMs: number;
-  readonly names: boolean;
-  readonly telnet: boolean;
-  /** Whether names are those of certificates. */
-  readonly certified: boolean;
-  readonly linesPerSecond: number | undefined;
-  readonly idleMs: number | undefined;
-  readonly unix: boolean;
-  readonly clientsMax: number;
-  readonly lingerersMax: number;
-  readonly clientsPerAddressMax: number | undefined;
-  readonly deny: readonly string[] | undefined;
-  readonly allow: readonly string[] | undefined;
-  readonly handshake: boolean;
-  readonly passPhrase: string | undefined;
-  readonly arrivalMs: number;
-  /** The most bytes that arrive at once. */
-  readonly readBytesMax: number;
-  /** Whether there are join and leave notices, and how much a newcomer gets of history. */
-  readonly announce: boolean;
-  readonly history:
-    | { readonly bytes: number; readonly lines: number | undefined; readonly passingBytes: number }
-    | undefined;
-  /** Whether there is a bot. */
-  readonly bot: boolean;
-}
+export type Rules = Readonly<ReturnType<typeof chooseRules>>;
+
+/** How a network and its peers behave; chances are per mille. */
+export type Weather = Readonly<ReturnType<typeof chooseWeather>>;
+
+/** What can happen, and how often: the weights are chosen for each world. */
+type Weights = Readonly<ReturnType<typeof chooseWeights>>;
+export type Event = keyof Weights;
 
 /** How a peer reads: what comes, a little at a time, a byte now and then, all after a while, or not at all. */
 export type Reading = "fast" | "slow" | "drip" | "in bursts" | "not at all";
@@ -46,64 +24,8 @@ export type Reading = "fast" | "slow" | "drip" | "in bursts" | "not at all";
 /** How long the lines of a peer are, mostly. */
 export type Talk = "terse" | "mixed" | "long";
 
-/** How a network and its peers behave; chances are per mille. */
-export interface Weather {
-  /** A socket takes less than it could. */
-  readonly shortWrite: number;
-  /** A connection is lost inside a `write`. */
-  readonly lossInWrite: number;
-  /** A socket does not take all of its greeting. */
-  readonly shortGreeting: number;
-  /** A `close` that nobody has called for comes inside the call that caused it. */
-  readonly closeAtOnce: number;
-  /** Over TLS, a connection that the server closes waits for its peer. */
-  readonly closeLater: number;
-  /** A peer that gets EOF closes too. */
-  readonly politePeer: number;
-  /** A peer has a name that is none. */
-  readonly badName: number;
-  /** A line passes the limit. */
-  readonly tooLong: number;
-  /** A peer has reset before it is accepted, and has no address any more. */
-  readonly noAddress: number;
-  /** A handshake succeeds. */
-  readonly goodHandshake: number;
-  /** A peer knows the pass phrase. */
-  readonly goodPassPhrase: number;
-  /** A peer begins as another protocol does, or nearly so. */
-  readonly speaksAnother: number;
-  /** A peer comes by WebSocket, where that can be. */
-  readonly web: number;
-  /** The most bytes a slow peer takes at once. */
-  readonly slowBytesMax: number;
-}
-
 /** Where peers come from, as a socket names it; the first and the last are one address. */
 export const ADDRESSES = ["10.0.0.1", "10.0.0.2", "2001:db8::7", "::ffff:10.0.0.1"] as const;
-
-/** What can happen, and how often: the weights are chosen for each world. */
-export const EVENTS = [
-  "connect",
-  "shakeHands",
-  "send",
-  "finish",
-  "deliverFin",
-  "break",
-  "fail",
-  "read",
-  "drain",
-  "drainForNothing",
-  "close",
-  "answer",
-  "change",
-  "renew",
-  "botSend",
-  "disconnect",
-  "turn",
-  "time",
-  "stop",
-] as const;
-export type Event = (typeof EVENTS)[number];
 
 const READINGS: readonly (readonly Reading[])[] = [
   ["fast"],
@@ -126,7 +48,7 @@ const LARGE_READINGS: readonly (readonly Reading[])[] = [
 export interface Choices {
   readonly rules: Rules;
   readonly weather: Weather;
-  readonly weights: Record<Event, number>;
+  readonly weights: Weights;
   readonly talk: Talk;
   readonly readings: readonly Reading[];
   /** How many events happen, and how many peers there may be. */
@@ -158,7 +80,7 @@ export function choose(random: Random): Choices {
 /** What has to fit into a line where who comes and goes is told. */
 const NOTICE_BYTES = 90;
 
-function chooseRules(random: Random): Rules {
+function chooseRules(random: Random) {
   const large = random.below(25) === 0;
   const announce = random.chance(300);
   const logBytes = large
@@ -180,6 +102,7 @@ function chooseRules(random: Random): Rules {
     lineBytesMax,
     names,
     telnet,
+    /** Whether names are those of certificates. */
     certified: names && entrance.handshake && random.chance(700),
     patienceMs,
     // With no time at all, a member that leaves would be dropped before it is written to.
@@ -189,8 +112,10 @@ function chooseRules(random: Random): Rules {
       ? undefined
       : random.pick([undefined, undefined, readBytesMax > 80 ? 50 : 2, 1000]),
     idleMs: large ? undefined : random.pick([undefined, undefined, 40, 300, 2000]),
+    /** The most bytes that arrive at once. */
     readBytesMax,
     ...entrance,
+    /** Whether there are join and leave notices, how much a newcomer gets of history, and whether there is a bot. */
     announce,
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
     bot: random.chance(300),
@@ -227,26 +152,39 @@ export function choosePassPhrase(random: Random, isTelnet: boolean): string {
   return Buffer.alloc(length, text, "latin1").toString("latin1");
 }
 
-function chooseWeather(random: Random, isLarge: boolean): Weather {
+function chooseWeather(random: Random, isLarge: boolean) {
   return {
+    /** A socket takes less than it could. */
     shortWrite: random.pick([0, 100, 500]),
+    /** A connection is lost inside a `write`. */
     lossInWrite: random.pick([0, 0, 10, 60]),
+    /** A socket does not take all of its greeting. */
     shortGreeting: random.pick([0, 0, 50]),
+    /** A `close` that nobody has called for comes inside the call that caused it. */
     closeAtOnce: random.pick([0, 300, 1000]),
+    /** Over TLS, a connection that the server closes waits for its peer. */
     closeLater: random.pick([0, 500]),
+    /** A peer that gets EOF closes too. */
     politePeer: random.pick([0, 300, 900, 1000]),
+    /** A peer has a name that is none. */
     badName: random.pick([0, 100, 500]),
+    /** A line passes the limit. */
     tooLong: random.pick([0, 0, 5, 40]),
+    /** A peer has reset before it is accepted, and has no address any more. */
     noAddress: random.pick([0, 0, 100]),
+    /** A handshake succeeds; a peer knows the pass phrase. */
     goodHandshake: random.pick([500, 900, 1000]),
     goodPassPhrase: random.pick([300, 800, 1000]),
+    /** A peer begins as another protocol does, or nearly so. */
     speaksAnother: random.pick([0, 0, 50, 300]),
+    /** A peer comes by WebSocket, where that can be. */
     web: random.pick([0, 0, 300, 1000]),
+    /** The most bytes a slow peer takes at once. */
     slowBytesMax: isLarge ? random.pick([8, 40_000, 80_000, 100_000]) : 8,
   };
 }
 
-function chooseWeights(random: Random): Record<Event, number> {
+function chooseWeights(random: Random) {
   return {
     connect: random.pick([30, 100]),
     shakeHands: random.pick([10, 100, 300]),

@@ -66,7 +66,7 @@ export class Seat {
   /** Its whole lines that have no place yet, as they will be relayed. */
   unsent: Uint8Array[] = [];
   /** What it has sent as a member, until its first line is known; undefined too of a WebSocket. */
-  first: Buffer | undefined;
+  first: Buffer | undefined = Buffer.alloc(0);
   /** Its certificate, and what it is called. */
   certificate: Certificate | undefined;
   ownName: string | undefined;
@@ -150,6 +150,7 @@ export class Seat {
     address: string | undefined,
   ) {
     this.address = address;
+    if (name.startsWith("web:")) this.first = undefined;
   }
 
   /** Whether it has none of the seats, being refused or having left. */

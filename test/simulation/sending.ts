@@ -4,7 +4,7 @@
  */
 
 import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
-import type { Naming } from "./naming.ts";
+import { asRelayed, countedBytes } from "./naming.ts";
 import type { Presence } from "./presence.ts";
 import type { Receiving } from "./receiving.ts";
 import { Seat } from "./seat.ts";
@@ -20,10 +20,6 @@ const RUNS_MIN = 63;
 export const ROUNDING = 1e-6;
 
 export class Sending {
-  readonly #state: State;
-  readonly #receiving: Receiving;
-  readonly #presence: Presence;
-  readonly #naming: Naming;
   /** What the bot was not told yet. */
   readonly #told: string[] = [];
   /** The sender whose turn it is while others wait, and how much it has sent in it. */
@@ -31,16 +27,15 @@ export class Sending {
   #turnBytes = 0;
   #turnBytesMax = 0;
 
-  constructor(state: State, receiving: Receiving, presence: Presence, naming: Naming) {
-    this.#state = state;
-    this.#receiving = receiving;
-    this.#presence = presence;
-    this.#naming = naming;
-  }
+  constructor(
+    private readonly state: State,
+    private readonly receiving: Receiving,
+    private readonly presence: Presence,
+  ) {}
 
   /** Bytes of a member arrive. */
   receives(seat: Seat, bytes: Uint8Array): void {
-    const { rules, stopping } = this.#state;
+    const { rules, stopping } = this.state;
     if (stopping || seat.leaving || seat.ended || seat.tooLong) return;
     if (seat.disconnected !== undefined || seat.speaks) return;
     if (this.#speaksAnother(seat, bytes)) return this.settle(seat);
@@ -49,7 +44,7 @@ export class Sending {
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
       // An unfinished line leaves room for its LF.
-      const counted = this.#naming.countedBytes(seat, seat.unfinished);
+      const counted = countedBytes(seat.ownName, seat.unfinished);
       seat.tooLong = counted + (isWhole ? 0 : 1) > rules.lineBytesMax;
       if (isWhole && !seat.tooLong) this.#finishLine(seat);
       at = end;
@@ -61,9 +56,9 @@ export class Sending {
   /** The end of a member's input arrives. */
   ends(seat: Seat): void {
     if (seat.leaving) return;
-    const isHeard = !this.#state.stopping && seat.disconnected === undefined;
+    const isHeard = !this.state.stopping && seat.disconnected === undefined;
     const isCutOff = seat.endedBy === "cut off";
-    if (isCutOff) this.#state.seen.cutOff++;
+    if (isCutOff) this.state.saw("cut off");
     const isLine = isHeard && !isCutOff;
     const isOther = isLine && !seat.tooLong && this.#speaksAnother(seat, Uint8Array.of(LF));
     if (isLine && !isOther && seat.unfinished.length > 0) {
@@ -75,25 +70,25 @@ export class Sending {
 
   /** The program around the room sends a line. */
   botSends(line: Uint8Array): void {
-    if (this.#state.stopping) return;
+    if (this.state.stopping) return;
     const sender = new Seat("the bot", "");
     sender.unsent.push(Buffer.concat([line, Uint8Array.of(LF)]));
-    this.#state.waiting.push(sender);
-    this.#state.seen.botLines++;
+    this.state.waiting.push(sender);
+    this.state.saw("bot lines");
   }
 
   /** A member is disconnected, and leaves once it has sent what it has to send. */
   disconnects(seat: Seat, reason: string): void {
     if (seat.leaving || seat.disconnected !== undefined) return;
     seat.disconnected = reason;
-    this.#state.seen.disconnected++;
-    if (seat.unsent.length > 0) this.#state.seen.disconnectedLater++;
+    this.state.saw("disconnected");
+    if (seat.unsent.length > 0) this.state.saw("disconnected later");
     this.settle(seat);
   }
 
   /** The bot is to be told this. */
   tells(what: string): void {
-    if (this.#state.rules.bot) this.#told.push(what);
+    if (this.state.rules.bot) this.#told.push(what);
   }
 
   /** The bot is told this. */
@@ -109,7 +104,7 @@ export class Sending {
 
   /** A member has sent a run, or the bot around the room. */
   sent(sender = this.#nextBot(), run: Uint8Array): void {
-    const state = this.#state;
+    const { state } = this;
     this.takeTurn(sender, run.length, run.indexOf(LF) + 1);
     state.stirs(sender);
     let at = 0;
@@ -118,26 +113,26 @@ export class Sending {
       if (!bytes || !startsWith(run, at, bytes))
         throw state.violation(sender, `sent ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
-      this.#receiving.append(sender, bytes);
-      if (sender.state !== "new") this.tells(inBot(sender, bytes));
-      state.seen.lines++;
+      this.receiving.append(sender, bytes);
+      if (sender.state !== "new" && state.rules.bot) this.tells(inBot(sender, bytes));
+      state.saw("lines");
       this.#spendAllowance(sender);
     }
     if (sender.unsent.length === 0) state.waiting.splice(state.waiting.indexOf(sender), 1);
     this.settle(sender);
     if (sender.unsent.length === 0 && sender.leftFor !== undefined)
-      this.#state.silence(sender, sender.leftFor);
+      this.state.silence(sender, sender.leftFor);
   }
 
   #nextBot(): Seat {
-    const sender = this.#state.waiting.find(({ name }) => name === "the bot");
+    const sender = this.state.waiting.find(({ name }) => name === "the bot");
     if (sender) return sender;
     throw new Violation("somebody sends what nobody has sent");
   }
 
   /** A newcomer was announced; what it has sent together with its pass phrase or name waits from now on. */
   begins(newcomer: Seat): void {
-    const { waiting } = this.#state;
+    const { waiting } = this.state;
     if (waiting.includes(newcomer)) {
       waiting.push(...waiting.splice(waiting.indexOf(newcomer), 1));
       this.#turn = undefined;
@@ -147,24 +142,22 @@ export class Sending {
 
   /** Once all its lines are sent, a member that has ended or gone too far receives no more. */
   settle(seat: Seat): void {
-    const { rules, seen } = this.#state;
+    const { rules } = this.state;
     if (seat.state !== "member" || seat.leaving || seat.unsent.length > 0) return;
     if (seat.disconnected !== undefined) {
-      this.#state.leave(seat, seat.disconnected, seat.disconnected);
+      this.state.leave(seat, seat.disconnected, seat.disconnected);
     } else if (seat.speaks) {
-      this.#state.leave(seat, speaks(seat.speaks), speaks(seat.speaks));
-      seen.otherProtocols++;
+      this.state.leave(seat, speaks(seat.speaks), speaks(seat.speaks));
     } else if (seat.tooLong) {
-      this.#state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
-      seen.tooLong++;
+      this.state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
     } else if (seat.ended) {
-      this.#state.leave(seat, seat.endedBy);
+      this.state.leave(seat, seat.endedBy);
     }
   }
 
   /** The rate is a bucket of a second's worth of lines; it ends with the connection and with the room. */
   allowance(seat: Seat): number {
-    const { rules, stopping, now } = this.#state;
+    const { rules, stopping, now } = this.state;
     const { linesPerSecond } = rules;
     const isLimited = linesPerSecond !== undefined && seat.state === "member" && !seat.known;
     if (!isLimited || stopping || seat.disconnected !== undefined) return Number.POSITIVE_INFINITY;
@@ -179,56 +172,56 @@ export class Sending {
     if (seat.lost) return;
     const waits = seat.unsent.length > 0;
     const isRight = seat.paused === (waits && !seat.ended);
-    this.#state.demand(isRight, seat, waits ? "not paused" : "left paused");
+    this.state.demand(isRight, seat, waits ? "not paused" : "left paused");
   }
 
   /** Lines wait only when the log has no room for the one whose turn it is. */
   checkHold(): void {
-    const { rules, freeBytes, waiting, seen } = this.#state;
+    const { rules, freeBytes, waiting } = this.state;
     const fits = ({ unsent: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
     const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
-    if (!forRoom) return void seen.paced++;
+    if (!forRoom) return void this.state.saw("paced");
     const inTurn = rules.linesPerSecond === undefined ? may.slice(0, 1) : may;
     // Of members that leave in one turn, it is not known here whose notice comes first.
-    if (inTurn.includes(this.#presence.sender)) return;
+    if (inTurn.includes(this.presence.sender)) return;
     if (!inTurn.every(fits) || this.#changesOfSpeaker() >= RUNS_MIN) return;
     throw new Violation(`${may[0]?.name} waits although ${freeBytes} bytes are free`);
   }
 
   /** Those who wait send in turn, a share at a time; without rates it is clear who waits for what. */
   takeTurn(sender: Seat, bytes: number, firstLineBytes: number): void {
-    const { rules, waiting } = this.#state;
+    const { rules, waiting } = this.state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
     // What came with a pass phrase waits once its member has been announced.
-    const waits = (seat: Seat) => seat !== sender && seat.joinedStep !== this.#state.seen.steps;
+    const waits = (seat: Seat) => seat !== sender && seat.joinedStep !== this.state.steps;
     if (!waiting.some(waits)) {
       this.#turn = undefined;
     } else if (sender !== this.#turn) {
       const isNext = sender === next;
-      this.#state.demand(isNext, sender, `sends although it is the turn of ${next?.name}`);
+      this.state.demand(isNext, sender, `sends although it is the turn of ${next?.name}`);
       this.#turn = sender;
       this.#turnBytes = 0;
       waiting.push(...waiting.splice(0, 1));
     }
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
     if (this.#turnBytes === 0)
-      this.#turnBytesMax = firstLineBytes > part ? this.#state.loggedBytesMax : part;
+      this.#turnBytesMax = firstLineBytes > part ? this.state.loggedBytesMax : part;
     this.#turnBytes += bytes;
     const isMore = this.#turn === sender && this.#turnBytes > this.#turnBytesMax;
     const what = `sends ${this.#turnBytes} bytes while ${next?.name} waits`;
-    this.#state.demand(!isMore, sender, what);
+    this.state.demand(!isMore, sender, what);
   }
 
   #spendAllowance(seat: Seat): void {
-    this.#state.demand(this.allowance(seat) > 1 - ROUNDING, seat, "sends faster than it may");
+    this.state.demand(this.allowance(seat) > 1 - ROUNDING, seat, "sends faster than it may");
     seat.allowance--;
   }
 
   /** Of lines that were forgotten, and are a newcomer's history now, the notes may still be there. */
   #changesOfSpeaker(): number {
-    const { tail, sent } = this.#state;
+    const { tail, sent } = this.state;
     if ((sent[0]?.start ?? tail) > tail) return RUNS_MIN;
     let changes = 0;
     let sender: Seat | undefined;
@@ -252,8 +245,10 @@ export class Sending {
   #finishLine(seat: Seat): void {
     const { unfinished } = seat;
     seat.unfinished = NOTHING;
-    const sent = this.#naming.asRelayed(seat, unfinished);
-    if (seat.unsent.length === 0) this.#state.waiting.push(seat);
+    const sent = Buffer.from(asRelayed(seat.ownName, unfinished));
+    const isShown = countedBytes(seat.ownName, sent) > countedBytes(seat.ownName, unfinished);
+    if (isShown) this.state.saw("shown lines");
+    if (seat.unsent.length === 0) this.state.waiting.push(seat);
     seat.unsent.push(sent);
   }
 }

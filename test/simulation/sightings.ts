@@ -1,61 +1,22 @@
-/** How much a run has seen, so that a range that never evicts or never wraps is visible as such. */
+/** How often each thing has happened in a run, so that one in which nothing was exercised shows it. */
+export type Sightings = Record<string, number>;
 
-/** Counts of what happened. */
-export class Sightings {
-  worlds = 0;
-  steps = 0;
-  connections = 0;
-  webSockets = 0;
-  arrivals = 0;
-  waited = 0;
-  waitedWell = 0;
-  passPhrases = 0;
-  notAllowed = 0;
-  tooManyFromAddress = 0;
-  roomFull = 0;
-  wrongPassPhrases = 0;
-  latePassPhrases = 0;
-  newPassPhrases = 0;
-  lateHandshakes = 0;
-  failedHandshakes = 0;
-  otherProtocols = 0;
-  cutOff = 0;
-  oldestClosed = 0;
-  oldestArrivalsClosed = 0;
-  lines = 0;
-  deliveries = 0;
-  wraps = 0;
-  holds = 0;
-  stoppedReaders = 0;
-  dribblers = 0;
-  leaversDropped = 0;
-  leaversKept = 0;
-  tooLong = 0;
-  greetings = 0;
-  named = 0;
-  noNames = 0;
-  lateNames = 0;
-  namesTaken = 0;
-  shownLines = 0;
-  takeovers = 0;
-  idle = 0;
-  paced = 0;
-  resets = 0;
-  cleanEnds = 0;
-  histories = 0;
-  notices = 0;
-  sums = 0;
-  botLines = 0;
-  disconnected = 0;
-  disconnectedLater = 0;
-  stops = 0;
-  arrivalsStopped = 0;
-  closedAtGrace = 0;
+/** All that is to happen in some thousand worlds. */
+export const SIGHTINGS = `
+  a name is one word of 1 to 32 characters without a colon, arrivals, arrivals stopped, bot lines,
+  clean ends, closed at grace, connections, cut off, deliveries, disconnected, disconnected later,
+  dribblers, end of input, flooding, gone before the handshake, greetings, histories, holds, idle,
+  leavers dropped, leavers kept, line too long, lines, named, new pass phrases, no handshake,
+  no name, no pass phrase, not allowed, notices, oldest arrivals closed, oldest closed, paced,
+  pass phrases, reset, room is full, rude, server stopping, shown lines, speaks HTTP,
+  speaks PROXY, speaks SSH, speaks TLS, steps, stopped readers, stops, sums,
+  certificate has no usable name, the handshake failed, the name is taken, the name was taken over,
+  too many connections, too slow, waited, waited well, web sockets, worlds, wraps,
+  wrong pass phrase`
+  .trim()
+  .split(/,\s+/);
 
-  /** Adds what was seen elsewhere. */
-  add(other: Sightings): void {
-    for (const key of Object.keys(this) as (keyof Counts)[]) this[key] += other[key];
-  }
+/** Adds what was seen elsewhere. */
+export function addSightings(seen: Sightings, other: Readonly<Sightings>): void {
+  for (const [what, times] of Object.entries(other)) seen[what] = (seen[what] ?? 0) + times;
 }
-
-type Counts = Omit<Sightings, "add">;

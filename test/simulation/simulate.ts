@@ -5,16 +5,23 @@
  *   bun run simulate --help
  */
 
-import { flag, runCommand, text } from "../../lib/program/command-line.ts";
+import { flag, kind, runCommand, text } from "../../lib/program/command-line.ts";
 import { count } from "../../lib/program/option-values.ts";
 import { catchMutants } from "./mutants.ts";
-import { runSharedWorld, SharedSightings } from "./shared/world.ts";
-import { Sightings } from "./sightings.ts";
+import { runSharedWorld } from "./shared/world.ts";
+import { addSightings, type Sightings } from "./sightings.ts";
 import { runWorld, WorldFailure } from "./world.ts";
 
-/** How many worlds a process runs between two reports, and how often these are printed. */
-const BATCH = 200;
+/** How many worlds a process runs between two messages to this one, and how often it tells of them. */
+const BATCH = 20;
 const REPORT_MS = 10_000;
+const MINUTE_MS = 60_000;
+/** The first seed of a run that has its own is below this, so that it is short to type. */
+const OWN_SEEDS = 1e9;
+
+const minutes = kind("n", "a number of minutes like 6 or 0.5", (text) =>
+  /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : undefined,
+);
 
 const command = {
   name: "simulate",
@@ -23,14 +30,17 @@ const command = {
   options: {
     seed: count("one world, told event by event", undefined),
     seeds: count("so many worlds, on all cores", 10_000),
-    from: count("the seed of the first of them", 1),
+    minutes: minutes("so long instead, with seeds that other runs do not have"),
+    from: count("the first seed (default 1, or any with --minutes or --mutants)"),
     cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
     shared: flag("worlds of several servers that share a room, and mutants of these"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
+    generated: count("how many of these are made by operators (default 40)", 40),
     fault: text("words")("only mutants whose names have these words (default: all)", ""),
   },
   examples: [
     ["bun run simulate --seeds 1000000", "worlds 1 to 1000000"],
+    ["bun run simulate --minutes 6", "others each time; the first seed is printed"],
     ["bun run simulate --seed 7", "one of them again, with a trace"],
     ["bun run simulate --mutants", "show that the simulator notices mistakes"],
   ],
@@ -38,26 +48,24 @@ const command = {
 
 if (process.send) process.on("message", runBatch);
 else
-  await runCommand(command, async ({ seed, seeds, from, cores, shared, mutants, fault }) => {
-    if (mutants) process.exit(await catchMutants(cores, fault, shared));
-    process.exit(
-      seed === undefined ? await runRange(from, seeds, cores, shared) : replay(seed, shared),
-    );
+  await runCommand(command, async ({ seed, mutants, ...options }) => {
+    const { cores, shared, minutes } = options;
+    const isOwn = mutants || minutes !== undefined;
+    const { from = isOwn ? Math.ceil(Math.random() * OWN_SEEDS) : 1 } = options;
+    if (mutants) process.exit(await catchMutants({ ...options, from }));
+    if (seed !== undefined) process.exit(replay(seed, shared));
+    process.exit(await runRange({ ...options, from }, cores, shared));
   });
 
-/** What was seen in worlds of either kind, which is only added to its own. */
-type Seen = (Sightings | SharedSightings) & { add(other: Seen): void };
-
-function kindOf(shared: boolean) {
-  return shared
-    ? { run: runSharedWorld, newSightings: () => new SharedSightings() }
-    : { run: runWorld, newSightings: () => new Sightings() };
+/** What runs a world of this kind, and tells what was seen there. */
+function runnerOf(shared: boolean): (seed: number, trace?: (line: string) => void) => Sightings {
+  return shared ? (...args) => ({ ...runSharedWorld(...args) }) : runWorld;
 }
 
 /** Tells one world; returns the exit code. */
 function replay(seed: number, shared: boolean): number {
   try {
-    console.log(format(kindOf(shared).run(seed, (line) => console.log(line))));
+    console.log(format(runnerOf(shared)(seed, (line) => console.log(line))));
     return 0;
   } catch (error) {
     console.log(explain(error, shared));
@@ -65,39 +73,39 @@ function replay(seed: number, shared: boolean): number {
   }
 }
 
-/** Runs worlds in a process a core, until one fails; returns the exit code. */
-async function runRange(
-  first: number,
-  count: number,
-  cores: number,
-  shared: boolean,
-): Promise<number> {
-  const seen: Seen = kindOf(shared).newSightings();
-  const end = first + count;
-  const startedAtMs = performance.now();
-  let next = first;
-  let failed = false;
-  let reportAtMs = startedAtMs + REPORT_MS;
+interface Range {
+  readonly from: number;
+  readonly seeds: number;
+  readonly minutes: number | undefined;
+}
 
-  const report = () => {
-    const seconds = (performance.now() - startedAtMs) / 1000;
-    const done = `${seen.worlds} of ${count} worlds in ${seconds.toFixed(0)} s`;
-    console.log(seen.worlds < count && !failed ? done : `${done}: ${format(seen)}`);
-    reportAtMs = performance.now() + REPORT_MS;
+/** Runs worlds in a process a core, until one fails; returns the exit code. */
+async function runRange(range: Range, cores: number, shared: boolean): Promise<number> {
+  const seen: Sightings = {};
+  const { from, seeds, minutes } = range;
+  const end = minutes === undefined ? from + seeds : Number.POSITIVE_INFINITY;
+  const startedAtMs = performance.now();
+  const endAtMs = startedAtMs + (minutes ?? Number.POSITIVE_INFINITY) * MINUTE_MS;
+  let next = from;
+  let failed = false;
+
+  const report = (details = "") => {
+    const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(0);
+    const of = minutes === undefined ? ` of ${seeds}` : ` from ${from} on`;
+    console.log(`${seen["worlds"] ?? 0}${of} worlds in ${seconds} s${details}`);
   };
   const runCore = () => {
     const core = Bun.spawn([process.execPath, import.meta.path], {
       stdio: ["ignore", "inherit", "inherit"],
       ipc(message: BatchResult) {
-        seen.add(message.seen);
+        addSightings(seen, message.seen);
         if (message.failure) console.log(message.failure);
         failed ||= message.failure !== undefined;
-        if (performance.now() >= reportAtMs) report();
         giveBatch();
       },
     });
     const giveBatch = () => {
-      if (next >= end || failed) return core.disconnect();
+      if (next >= end || performance.now() >= endAtMs || failed) return core.disconnect();
       const batch: Batch = { shared, first: next, end: Math.min(end, next + BATCH) };
       next = batch.end;
       core.send(batch);
@@ -106,8 +114,11 @@ async function runRange(
     return core.exited;
   };
 
+  if (minutes !== undefined) console.log(`the first seed is ${from}`);
+  const reports = setInterval(report, REPORT_MS);
   const exitCodes = await Promise.all(Array.from({ length: cores }, runCore));
-  report();
+  clearInterval(reports);
+  report(`: ${format(seen)}`);
   return failed || exitCodes.some((code) => code !== 0) ? 1 : 0;
 }
 
@@ -118,15 +129,15 @@ interface Batch {
 }
 
 interface BatchResult {
-  readonly seen: Seen;
+  readonly seen: Sightings;
   readonly failure?: string;
 }
 
 function runBatch({ shared, first, end }: Batch): void {
-  const { run, newSightings } = kindOf(shared);
-  const seen: Seen = newSightings();
+  const run = runnerOf(shared);
+  const seen: Sightings = {};
   try {
-    for (let seed = first; seed < end; seed++) seen.add(run(seed));
+    for (let seed = first; seed < end; seed++) addSightings(seen, run(seed));
     process.send?.({ seen });
   } catch (error) {
     process.send?.({ seen, failure: explain(error, shared) });
@@ -139,11 +150,9 @@ function explain(error: unknown, shared: boolean): string {
   return `${error.message}\n(${replayed} replays it)`;
 }
 
-function format(seen: Seen): string {
+function format(seen: Sightings): string {
+  const inWords = (what: string) => what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return Object.entries(seen)
-    .map(
-      ([what, count]) =>
-        `${count} ${what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}`,
-    )
+    .map(([what, count]) => `${count} ${/ /.test(what) ? what : inWords(what)}`)
     .join(", ");
 }

@@ -6,7 +6,7 @@
 import { HTTP_ANSWER, speaks } from "./first-line.ts";
 import type { Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
-import { Sightings } from "./sightings.ts";
+import type { Sightings } from "./sightings.ts";
 
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
@@ -18,7 +18,9 @@ export class Violation extends Error {}
 
 export class State {
   readonly rules: Rules;
-  readonly seen = new Sightings();
+  readonly seen: Sightings = {};
+  /** How many steps there were; what happens in the same one happens at once. */
+  steps = 0;
   /** The server's time. */
   now = 0;
   /** Those who are connected, or gone with lines still to be sent. */
@@ -45,6 +47,18 @@ export class State {
   constructor(rules: Rules) {
     this.rules = rules;
     this.passPhrase = rules.passPhrase;
+  }
+
+  /** Something has happened that a range of worlds should have in it. */
+  saw(what: string, times = 1): void {
+    this.seen[what] = (this.seen[what] ?? 0) + times;
+  }
+
+  /** Somebody was refused, or has left. */
+  sawReason(reason: string): void {
+    this.saw(
+      reason.replace(/[:,].*| (?:from|within) .*/, "").replace(/ name .* (is|was)/, " name $1"),
+    );
   }
 
   get stopping(): boolean {

@@ -23,8 +23,6 @@ import {
   choose,
   choosePassPhrase,
   type Event,
-  EVENTS,
-  type Reading,
   type Rules,
   type Talk,
   type Weather,
@@ -68,7 +66,7 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
   } finally {
     onAppended = undefined;
   }
-  world.model.state.seen.worlds = 1;
+  world.model.state.saw("worlds");
   return world.model.state.seen;
 }
 
@@ -79,6 +77,8 @@ LineLog.prototype.append = function (author, run) {
   onAppended?.(author, run);
   append.call(this, author, run);
 };
+
+type OwnEvent = keyof World["events"];
 
 class World implements Network {
   readonly random: Random;
@@ -97,6 +97,19 @@ class World implements Network {
   readonly #parts: Part[] = [];
   readonly #authors = new WeakMap<Author, Seat>();
   readonly #choices: Choices;
+  /** All but those of a connection. */
+  readonly events = {
+    connect: () => this.#connect(),
+    // A flush nobody asked for is harmless.
+    turn: () => (this.#turnDue || this.random.chance(30)) && this.#flush(),
+    time: () => this.#pass(),
+    stop: () => this.#stop(this.random.pick([0, 40, 1000, 5000])),
+    renew: () => this.#renew(),
+    botSend: () => this.#botSend(),
+    disconnect: () => this.#disconnect(),
+    change: () => this.#change(),
+  };
+  readonly #possible: readonly Event[];
   readonly #weightsSum: number;
   #connections: (Connection | WebConnection)[] = [];
   #connected = 0;
@@ -122,7 +135,8 @@ class World implements Network {
     this.#choices = choices;
     this.weather = weather;
     this.talk = talk;
-    this.#weightsSum = EVENTS.reduce((sum, event) => sum + weights[event], 0);
+    this.#possible = Object.keys(weights) as Event[]; // and no others
+    this.#weightsSum = this.#possible.reduce((sum, event) => sum + weights[event], 0);
     this.model = new Model(rules);
     this.#secrets = {
       passPhrase: phraseBytes(rules.passPhrase),
@@ -287,34 +301,15 @@ class World implements Network {
   }
 
   #try(event: Event): boolean {
-    switch (event) {
-      case "connect":
-        return this.#connect();
-      case "turn":
-        // A flush nobody asked for is harmless.
-        return (this.#turnDue || this.random.chance(30)) && this.#flush();
-      case "time":
-        return this.#pass();
-      case "stop":
-        return this.#stop(this.random.pick([0, 40, 1000, 5000]));
-      case "renew":
-        return this.#renew();
-      case "botSend":
-        return this.#botSend();
-      case "disconnect":
-        return this.#disconnect();
-      case "change":
-        return this.#change();
-      default: {
-        if (this.#connections.length === 0) return false;
-        return this.random.pick(this.#connections)[event]();
-      }
-    }
+    const own = this.events[event as OwnEvent];
+    if (own) return own();
+    if (this.#connections.length === 0) return false;
+    return this.random.pick(this.#connections)[event as Exclude<Event, OwnEvent>]();
   }
 
   #pickEvent(): Event {
     let at = this.random.below(this.#weightsSum);
-    for (const event of EVENTS) {
+    for (const event of this.#possible) {
       at -= this.#choices.weights[event];
       if (at < 0) return event;
     }
@@ -331,48 +326,33 @@ class World implements Network {
     const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
     const seat = this.#arrive(isWeb);
     const inFlightMax = random.between(1, this.#choices.inFlightMax);
-    const port = this.#connected;
     const address = rules.unix ? undefined : seat.address && this.#asSocketNames(seat.address);
-    const place = { port, address, inFlightMax };
+    const place = { port: this.#connected, address, inFlightMax };
     const reading = random.pick(readings);
-    if (isWeb) {
-      const connection = new WebConnection(this, this.server, seat, place);
-      this.#enters(connection, reading, () => connection.open());
-    } else {
-      const connection = new Connection(this, seat, place);
-      this.#enters(connection, reading, () => this.handlers.open(connection));
-    }
-    return true;
-  }
-
-  #enters(connection: Connection | WebConnection, reading: Reading, open: () => void): void {
-    const { model } = this;
-    const { seat } = connection;
+    const connection = isWeb
+      ? new WebConnection(this, this.server, seat, place)
+      : new Connection(this, seat, place);
     connection.reading = reading;
     this.#connections.push(connection);
     model.entrance.accepts(seat);
-    open();
+    if (connection instanceof Connection) this.handlers.open(connection);
+    else connection.open();
     model.entrance.accepted(seat);
+    return true;
   }
 
   /** Where the next peer comes from, and what reports will call it. */
   #arrive(isWeb: boolean): Seat {
     const { random, weather } = this;
     const number = ++this.#connected;
-    if (isWeb) this.model.state.seen.webSockets++;
-    if (this.#choices.rules.unix) return this.#enter(`unix:${number}`, "");
-    const address =
-      !isWeb && random.chance(weather.noAddress)
-        ? undefined
-        : random.pick(ADDRESSES).replace("::ffff:", "");
-    const host = address?.includes(":") ? `[${address}]` : address;
-    return this.#enter(`${isWeb ? "web:" : ""}${host}:${number}`, address);
-  }
-
-  #enter(name: string, address: string | undefined): Seat {
-    this.trace?.(`${name} connects`);
-    const seat = new Seat(name, address);
-    this.#seats.set(name, seat);
+    const { unix } = this.#choices.rules;
+    if (isWeb) this.model.state.saw("web sockets");
+    const hasNone = !unix && !isWeb && random.chance(weather.noAddress);
+    const address = unix ? "" : hasNone ? undefined : random.pick(ADDRESSES).replace("::ffff:", "");
+    const host = unix ? "unix" : address?.includes(":") ? `[${address}]` : address;
+    const seat = new Seat(`${isWeb ? "web:" : ""}${host}:${number}`, address);
+    this.trace?.(`${seat.name} connects`);
+    this.#seats.set(seat.name, seat);
     return seat;
   }
 
@@ -386,7 +366,7 @@ class World implements Network {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
     state.passPhrase = choosePassPhrase(this.random, this.#choices.rules.telnet);
-    state.seen.newPassPhrases++;
+    state.saw("new pass phrases");
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
     this.#secrets.passPhrase = phraseBytes(state.passPhrase);
     return true;
