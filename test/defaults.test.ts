@@ -49,7 +49,7 @@ const DEFAULTS: Record<string, Default> = {
   },
   "the time for a slow reader": {
     value: 10_000,
-    told: ["--patience 10s", "may take for 64 KiB, in ms up to a day; 10 s by default"],
+    told: ["--patience 10s", "has for 64 KiB, in ms up to a day; 10 s by default"],
     inFact() {
       const { join, pass, left } = openRoom();
       const ann = join("ann");
