@@ -29,8 +29,8 @@ export const FUZZ_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "a prefix is looked for again within a line",
     file: "lib/extras/names.ts",
-    code: 'slice(0, sent.length - last) : "";',
-    becomes: 'slice(0, sent.length - last) : "\\n";',
+    code: 'isBegun ? sent.slice(last) : "";',
+    becomes: 'isBegun ? sent.slice(last) : "\\n";',
     test,
   },
   {
