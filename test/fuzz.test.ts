@@ -7,7 +7,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 
 import { protocolOf } from "../lib/doors/first-bytes.ts";
-import { NamedLines, PREFIX_BYTES_MAX } from "../lib/extras/names.ts";
+import { NamedLines } from "../lib/extras/names/named-lines.ts";
+import { PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
 import { flag, parseCommandLine } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/names.ts";
 import { formatAddress, unmapAddress } from "../lib/program/network.ts";

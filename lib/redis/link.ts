@@ -46,6 +46,14 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
         adder.ask(["EVALSHA", sha1, ...keys, ...words], onReply);
     };
     const [join, beat, drop, add] = [load(JOIN), load(BEAT), load(DROP), load(ADD)];
+    /** Without its lines, an entry is of no use to anybody, nor as history; nor is what was before it. */
+    let hasForgotten = false;
+    const forget = (id: string) => {
+      hasForgotten = true;
+      const next = id.replace(/\d+$/, (sequence) => `${Number(sequence) + 1}`);
+      const why = new Error(`out of sync: redis has forgotten the lines of ${id}`);
+      reader.ask(["XTRIM", key, "MINID", next], () => lost(why));
+    };
     return {
       join({ by, instead, number, read, keys: names }, done) {
         const words = [by, `${number}`, read, instead, options, ...names];
@@ -87,8 +95,8 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
           for (const [entry, ...others] of later) {
             if (!entry) continue;
             reader.ask(["XRANGE", apart, entry.id, entry.id], ([, , lines]) => {
-              if (lines) done([{ ...entry, lines }, ...others], --left > 0);
-              else lost(new Error(`out of sync: redis has forgotten the lines of ${entry.id}`));
+              if (!lines) forget(entry.id);
+              else if (!hasForgotten) done([{ ...entry, lines }, ...others], --left > 0);
             });
           }
         });

@@ -46,11 +46,12 @@ end
 /**
  * Adds a first entry for a server, also in place of the one that it was before. It is refused if there
  * are others with other options; else the room has those of this server from now on, and nothing of
- * what was before.
+ * what was before, nor if nobody knows any more which it had.
  */
 export const JOIN = `${COMMON}
 local instead, options = unpack(ARGV, 4, 5)
-local common = redis.call('HGET', servers, 'options') or options
+local common = redis.call('HGET', servers, 'options')
+redis.call('XLEN', apart)
 if read == '' then read = last end
 local why = objection(before < tonumber(number))
 if why then return why end
@@ -68,7 +69,7 @@ local about = table.concat({last, name, number, read, 'join'}, ' ')
 local id = redis.call('XADD', stream, '*', 'about', about, 'lines', '')
 if common ~= options then
   redis.call('XTRIM', stream, 'MAXLEN', '1')
-  redis.call('DEL', apart)
+  redis.call('XTRIM', apart, 'MAXLEN', '0')
 end
 if instead ~= '' then forget(instead) end
 for i = 6, #ARGV do redis.call('HSET', names, ARGV[i], name) end
@@ -80,6 +81,7 @@ export const ADD = `${COMMON}
 local tail, kind, lines = unpack(ARGV, 4, 6)
 local why = objection(before == number - 1)
 if why then return why end
+redis.call('XTRIM', apart, 'MINID', tail)
 local granted, leaves = '', false
 for i = 7, #ARGV do
   local what, key = string.match(ARGV[i], '^(%l+) ?(.*)$')
@@ -94,7 +96,6 @@ end
 local about = table.concat({last, name, number, read, kind, granted}, ' ')
 local id
 if #lines > ${APART_BYTES} then
-  redis.call('XTRIM', apart, 'MINID', tail)
   id = redis.call('XADD', stream, 'MINID', tail, '*', 'about', about, 'apart', '')
   redis.call('XADD', apart, id, 'lines', lines)
 else

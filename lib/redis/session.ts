@@ -202,7 +202,8 @@ export class Session implements Part {
     const { room, report } = this.#options;
     this.#disconnect();
     this.#away ??= { sinceMs: order.now };
-    if (this.#starting)
+    // What is out of sync begins again, without what is lost.
+    if (this.#starting && trouble !== "out of sync")
       this.#starting.reject(new UserError(`cannot share the room ${room}: ${why}`));
     else if (trouble !== this.#away.trouble) report(`${trouble}: ${why}`);
     // No member is to receive what does not follow; those that join next receive what follows that.

@@ -94,8 +94,9 @@ export const EXTRAS = {
   }),
   names: entry({
     options: under("For people", { names: flag("put each client's name before its lines") }),
-    load: async (settings: import("../extras/names.ts").NamesSettings, context) =>
-      settings.names && (await import("../extras/names.ts")).names(context, settings.lineBytesMax),
+    load: async (settings: import("../extras/names/names.ts").NamesSettings, context) =>
+      settings.names &&
+      (await import("../extras/names/names.ts")).names(context, settings.lineBytesMax),
   }),
   history: entry({
     options: under("For people", {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import type { Way } from "../../lib/doors/door.ts";
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
-import { names } from "../../lib/extras/names.ts";
+import { names } from "../../lib/extras/names/names.ts";
 import { LineBuffer } from "../../lib/room/line-buffer.ts";
 import { type Make, openParts, type Options } from "../extras/open-parts.ts";
 import { endAfterEach, newFolder, Peer, Program, testBeside } from "../harness.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
+import { names, PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
 import type { Part } from "../../lib/extras/part.ts";
 import { DISCONNECTS } from "../../lib/program/server-messages.ts";
 import { FakeSocket } from "../room/fake-socket.ts";

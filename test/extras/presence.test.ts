@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-import { PREFIX_BYTES_MAX } from "../../lib/extras/names.ts";
+import { PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";

@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { bot, type BotRoom } from "../../lib/extras/bot.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
-import { names } from "../../lib/extras/names.ts";
+import { names } from "../../lib/extras/names/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { openReportingRoom } from "../../lib/server/listen.ts";

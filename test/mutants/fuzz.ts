@@ -28,14 +28,14 @@ export const FUZZ_MUTANTS: readonly ProgramMutant[] = [
   },
   {
     fault: "a prefix is looked for again within a line",
-    file: "lib/extras/names.ts",
-    code: 'slice(0, sent.length - last) : "";',
-    becomes: 'slice(0, sent.length - last) : "\\n";',
+    file: "lib/extras/names/named-lines.ts",
+    code: 'isBegun ? sent.slice(last) : "";',
+    becomes: 'isBegun ? sent.slice(last) : "\\n";',
     test,
   },
   {
     fault: "half of the C1 controls are not shown",
-    file: "lib/extras/names.ts",
+    file: "lib/extras/names/named-lines.ts",
     code: "\\xc2[\\x80-\\x9f]",
     becomes: "\\xc2[\\x80-\\x8f]",
     test,

@@ -68,7 +68,7 @@ export const SERVER_MUTANTS: readonly ProgramMutant[] = [
   },
   {
     fault: "one that has sent the first line of all is told to have sent its name only",
-    file: "lib/extras/names.ts",
+    file: "lib/extras/names/names.ts",
     code: "member.cursor.lastRun < 0",
     becomes: "member.cursor.lastRun <= 0",
     test: "test/server/people.test.ts",

@@ -169,6 +169,24 @@ describe("--history is that of the whole room", () => {
     expect(sent.includes(heard)).toBe(true);
   });
 
+  const keys = { "who has joined": "servers", "lines that are many": "lines" };
+  for (const [what, key] of Object.entries(keys))
+    test(`without what Redis has forgotten: ${what}`, async () => {
+      const redis = await RedisServer.start();
+      const one = await SharedServer.open(redis, { history });
+      const ann = await one.join();
+      const bob = await one.join();
+      ann.say(`${"x".repeat(8191)}\nbefore\n`);
+      await bob.hears("before\n");
+      await redis.ask("DEL", `linechat:{linechat}:${key}`);
+      const other = await SharedServer.open(redis, { history });
+      const [carl, dora] = [await other.join(), await other.join()];
+      await dora.hears(MARK);
+      carl.say("after\n");
+      await dora.hears("after\n");
+      expect(dora.text).not.toContain("xx");
+    });
+
   test("without what was sent before the server was out of sync", async () => {
     const redis = await RedisServer.start();
     const server = await SharedServer.open(redis, { history });

@@ -139,6 +139,11 @@ describe("a server does not start with", () => {
       expect(await refusal(redis.url, other)).toBe(
         "cannot share the room other: WRONGTYPE Operation against a key holding the wrong kind of value",
       );
+      await redis.ask("DEL", "linechat:{other}:servers");
+      await redis.ask("SET", "linechat:{other}:lines", "mine");
+      expect(await refusal(redis.url, other)).toStartWith(
+        "cannot share the room other: WRONGTYPE ",
+      );
       await redis.ask("CONFIG", "SET", "maxmemory", "1");
       expect(await refusal(redis.url)).toStartWith(`${CANNOT_SHARE}OOM `);
     },
@@ -256,7 +261,7 @@ describe("--names, --max-line and --history are those of the room", () => {
       const newcomer = await next.join();
       await newcomer.hears(MARK);
       expect([witness.text, newcomer.text]).toEqual([`${MARK}after\n`, `after\n${MARK}`]);
-      expect(await redis.ask("EXISTS", "linechat:{linechat}:lines")).toBe(0);
+      expect(await redis.ask("XLEN", "linechat:{linechat}:lines")).toBe(0);
     },
   );
 
@@ -286,6 +291,20 @@ testOverRedis("a server with 10,000 names in the room comes back with all of the
   link.join({ by: "one", instead: "", number: 1, read: "", keys }, joined.resolve);
   expect((await joined.promise).id).toBeString();
   expect(await redis.ask("HLEN", "linechat:{lib}:names")).toBe(10_000);
+  link.close();
+});
+
+testOverRedis("lines that are many are forgotten as well when only few follow them", async () => {
+  const redis = await RedisServer.start();
+  const where = { url: new URL(redis.url), room: "lib", lineBytesMax: 64, options: "" };
+  const done = Promise.withResolvers<void>();
+  const link = opener(where)((_, why) => done.reject(new Error(why)));
+  const of = { by: "one", read: "0-0", isPassing: false, requests: [] };
+  link.join({ by: "one", instead: "", number: 1, read: "", keys: [] }, () => {});
+  link.add({ ...of, number: 2, tail: "0-0", lines: Buffer.alloc(8192, "\n") }, () => {});
+  link.add({ ...of, number: 3, tail: `${2 ** 52}-0`, lines: Buffer.from("\n") }, done.resolve);
+  await done.promise;
+  expect(await redis.ask("XLEN", "linechat:{lib}:lines")).toBe(0);
   link.close();
 });
 

@@ -28,28 +28,40 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     ],
     "the mark does not count as progress": ["return mark.length;", "return 0;"],
   }),
-  ...faultsIn("extras/names.ts", {
+  ...faultsIn("extras/names/named-lines.ts", {
     "a line has no name before it": [
-      "const prefix = this.#between.slice(1);",
-      'const prefix = "";',
+      "let { end, length, count } = putTogether(this.#prefix,",
+      "let { end, length, count } = putTogether(NOTHING,",
     ],
     "a name stands inside a line": [
-      'next = run.indexOf("\\n", end) + 1)',
-      'next = Math.min(run.indexOf("\\n", end) + 1, end + 30))',
+      "const next = lines.indexOf(LF, end) + 1;",
+      "const next = Math.min(lines.indexOf(LF, end) + 1, end + 30);",
     ],
     "the first line gets a name that has one": ['#begun = "\\n";', '#begun = "";'],
-    "a line gets a name that has one": ['.replaceAll(this.#between, "\\n")', ""],
+    "a line gets a name that has one": ['.replaceAll(between, "\\n")', ""],
+    "a line gets a name that has one, behind others": [
+      " || asBuffer(chunk).includes(this.#between)) return false;",
+      ") return false;",
+    ],
     "a name that its sender puts inside a line is taken out": [
-      '.replaceAll(this.#between, "\\n")',
-      '.replaceAll(this.#between.slice(1), "")',
+      '.replaceAll(between, "\\n")',
+      '.replaceAll(between.slice(1), "")',
     ],
     "a line is taken for one with its name that begins like it": [
-      "this.#between.startsWith(latin1(sent.subarray(last)));",
-      "sent.length - last <= this.#between.length;",
+      "between.startsWith(sent.slice(last));",
+      "sent.length - last <= between.length;",
     ],
     "a name that is cut counts in the length of its line": [
-      "this.#between.startsWith(latin1(sent.subarray(last)));",
+      "between.startsWith(sent.slice(last));",
       "last === sent.length - 1;",
+    ],
+    "a name that is cut right behind a line is not looked for": [
+      "const mayBegin = chunk[start] === first || chunk[0] === first;",
+      "const mayBegin = chunk[0] === first;",
+    ],
+    "what has begun like a name is lost behind what does not go on so": [
+      "if (this.#begun.length > 1 || mayBegin",
+      "if (mayBegin",
     ],
     "the beginning of a name is lost at the end of input": ["this.#begun.slice(1), ", '"", '],
     "a line of a name and nothing is lost at the end of input": [
@@ -57,24 +69,33 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       'isEmptyLine ? "" : ',
     ],
     "the middle of a line is taken for its beginning": [
-      'this.#between.slice(0, sent.length - last) : "";',
-      'this.#between.slice(0, sent.length - last) : "\\n";',
+      'isBegun ? sent.slice(last) : "";',
+      'isBegun ? sent.slice(last) : "\\n";',
+    ],
+    "the middle of a line that has passed is taken for its beginning": [
+      'start === chunk.length ? "\\n" : "";',
+      '"\\n";',
     ],
     "names are not counted in what fits": [
-      "if (taken.length + shown.length > bytesMax)",
-      "if (next > bytesMax)",
+      "length + lineBytes > bytesMax) return",
+      "next > bytesMax) return",
     ],
-    "control characters are relayed": ["(hasControl ? line.replace(CONTROL, show) : line)", "line"],
-    "a control character is overlooked behind others": ["\\x9f]/g;", "\\x9f]/;"],
-    "a CR inside a line is relayed": ["|\\r(?!\\n)", ""],
+    "control characters are relayed": ["if (hasControl(length)) {", "if (length < 0) {"],
+    "a control character is overlooked behind others": [
+      "      if (isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0)) return true;\n",
+      "      return isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0);\n",
+    ],
+    "only the first control character is shown": ["\\x9f]/g;", "\\x9f]/;"],
+    "a CR inside a line is relayed": [" && (byte !== CR || next !== LF);", " && byte !== CR;"],
+    "a CR inside a line is not shown as others are": ["|\\r(?!\\n)", ""],
     "the CR of a line end is shown": ["\\r(?!\\n)", "\\r"],
     "a TAB is shown": ["[\\0-\\x08\\v", "[\\0-\\t\\v"],
-    "DEL is relayed": ["\\x1f\\x7f]", "\\x1f]"],
-    "C1 controls are relayed": ["|\\xc2[\\x80-\\x9f]", ""],
+    "DEL is relayed": ["return byte === 0x7f || (byte", "return (byte"],
+    "C1 controls are relayed": [" || (byte === 0xc2 && next >> 5 === 4);", ";"],
     "what is no C1 control is taken for one": ["\\x80-\\x9f]", "\\x80-\\xbf]"],
     "lines are taken that were not put together, as they are longer now": [
-      "if (end > 0) super.take(end);",
-      "if (end > 0) super.take(bytesMax);",
+      "for (end = 0; count > 0; count--) end =",
+      "for (; count > 1e9; count--) end =",
     ],
   }),
   ...faultsIn("extras/wrapped-lines.ts", {
@@ -103,7 +124,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "new FairQueue(this, quantumBytes, this.lineBytesMax)",
     ],
   }),
-  ...faultsIn("extras/names.ts", {
+  ...faultsIn("extras/names/names.ts", {
     "what follows a name in the first line is lost": [
       'line.toString("utf8", 0, colon), 0);',
       'line.toString("utf8", 0, colon), line.length + 1);',

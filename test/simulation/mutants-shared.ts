@@ -168,7 +168,7 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "run = take()) onRun(run.subarray(0, 0));",
     ],
   }),
-  ...faultsIn("extras/names.ts", {
+  ...faultsIn("extras/names/names.ts", {
     "a client joins before it is known whose name it is": [
       "if (this.#reservations && !before) return",
       "if (this.#reservations && before?.name === '') return",

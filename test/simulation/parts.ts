@@ -8,7 +8,7 @@ import { tls } from "../../lib/doors/tls.ts";
 import { bot, type BotEvents, type BotRoom } from "../../lib/extras/bot.ts";
 import { history } from "../../lib/extras/history.ts";
 import { idle } from "../../lib/extras/idle.ts";
-import { names } from "../../lib/extras/names.ts";
+import { names } from "../../lib/extras/names/names.ts";
 import type { Context, Part } from "../../lib/extras/part.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";

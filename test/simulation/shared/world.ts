@@ -5,7 +5,7 @@
  */
 
 import { Arrival, type Way } from "../../../lib/doors/door.ts";
-import { names, PREFIX_BYTES_MAX } from "../../../lib/extras/names.ts";
+import { names, PREFIX_BYTES_MAX } from "../../../lib/extras/names/names.ts";
 import type { Context, Part } from "../../../lib/extras/part.ts";
 import { presence } from "../../../lib/extras/presence.ts";
 import { Session } from "../../../lib/redis/session.ts";

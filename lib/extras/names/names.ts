@@ -5,16 +5,16 @@
  * shows another name.
  */
 
-import type { Arrival, Door } from "../doors/door.ts";
-import { askForName, isName, NAME_LENGTH_MAX, nameKey } from "../program/names.ts";
-import { DISCONNECTS, LASTING, REFUSALS } from "../program/server-messages.ts";
-import { formatTime } from "../program/units.ts";
-import type { Extra } from "../room/extra.ts";
-import type { Lines } from "../room/fair-queue.ts";
-import type { Member } from "../room/member.ts";
-import { DEFAULTS } from "../room/room.ts";
-import type { Context, Part, Reservations } from "./part.ts";
-import { WrappedLines } from "./wrapped-lines.ts";
+import type { Arrival, Door } from "../../doors/door.ts";
+import { askForName, isName, NAME_LENGTH_MAX, nameKey } from "../../program/names.ts";
+import { DISCONNECTS, LASTING, REFUSALS } from "../../program/server-messages.ts";
+import { formatTime } from "../../program/units.ts";
+import type { Extra } from "../../room/extra.ts";
+import type { Lines } from "../../room/fair-queue.ts";
+import type { Member } from "../../room/member.ts";
+import { DEFAULTS } from "../../room/room.ts";
+import type { Context, Part, Reservations } from "../part.ts";
+import { NamedLines } from "./named-lines.ts";
 
 /** The longest name in UTF-8, of characters of 4 bytes, and its `: `. */
 export const PREFIX_BYTES_MAX = NAME_LENGTH_MAX * 4 + 2;
@@ -25,8 +25,6 @@ const TOO_LATE = REFUSALS.noNameWithin(formatTime(NAME_MS));
 const NAME_BYTES_MAX = 1024;
 /** How many names a newcomer is told. */
 const TOLD_MAX = 10;
-/** A control character other than TAB and the end of a line; one of C1 is two bytes of UTF-8. */
-const CONTROL = /[\0-\x08\v\f\x0e-\x1f\x7f]|\r(?!\n)|\xc2[\x80-\x9f]/g;
 
 /** What `listen` takes. */
 export interface NamesSettings {
@@ -166,70 +164,4 @@ class Names implements Door, Extra {
     this.#owners.delete(owner.key);
     this.#reservations?.release(owner.key);
   }
-}
-
-/**
- * Puts `name: ` before each line and shows its control characters. Both are done when lines are taken,
- * so that a million empty lines that wait do not become 32 times as many bytes. The `name: ` that a
- * member sends itself is taken out as it comes, so that it does not count in the length of the line.
- * All texts are latin1, which has a character for each byte.
- */
-export class NamedLines extends WrappedLines {
-  /** The end of a line, and what stands before the next one. */
-  readonly #between: string;
-  /** What has come of a line, after the end of the one before, as long as `#between` begins so. */
-  #begun = "\n";
-
-  constructor(lines: Lines, name: string) {
-    super(lines);
-    this.#between = latin1(Buffer.from(`\n${name}: `));
-  }
-
-  override push(chunk: Uint8Array): void {
-    const isWithinLine = this.#begun === "";
-    const sent = Buffer.concat([Buffer.from(this.#begun, "latin1"), chunk]);
-    const last = sent.lastIndexOf("\n");
-    const isBegun = last >= 0 && this.#between.startsWith(latin1(sent.subarray(last)));
-    this.#begun = isBegun ? this.#between.slice(0, sent.length - last) : "";
-    const whole = isBegun ? sent.subarray(0, last + 1) : sent;
-    const lines = whole.includes(this.#between, 0, "latin1")
-      ? Buffer.from(latin1(whole).replaceAll(this.#between, "\n"), "latin1")
-      : whole;
-    super.push(lines.subarray(isWithinLine ? 0 : 1));
-  }
-
-  override end(): void {
-    const isEmptyLine = this.#begun === this.#between;
-    super.push(Buffer.from(isEmptyLine ? "\n" : this.#begun.slice(1), "latin1"));
-    super.end();
-  }
-
-  /** Takes out lines of the oldest run, as many as fit as they are given out, if any does. */
-  override take(bytesMax: number): Uint8Array | undefined {
-    if (this.next === undefined || bytesMax <= 0) return undefined;
-    const run = latin1(this.next.subarray(0, bytesMax));
-    const hasControl = run.search(CONTROL) >= 0;
-    const prefix = this.#between.slice(1);
-    let taken = "";
-    let end = 0;
-    for (let next = run.indexOf("\n") + 1; next > 0; next = run.indexOf("\n", end) + 1) {
-      const line = run.slice(end, next);
-      const shown = prefix + (hasControl ? line.replace(CONTROL, show) : line);
-      if (taken.length + shown.length > bytesMax) break;
-      taken += shown;
-      end = next;
-    }
-    if (end > 0) super.take(end);
-    return end > 0 ? Buffer.from(taken, "latin1") : undefined;
-  }
-}
-
-/** As `cat -v` shows it, `^[` for an escape; one of C1 as the sequence that means the same. */
-function show(control: string): string {
-  const at = control.length - 1;
-  return `^${"[".repeat(at)}${String.fromCharCode(control.charCodeAt(at) ^ (at > 0 ? 0xc0 : 0x40))}`;
-}
-
-function latin1({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
