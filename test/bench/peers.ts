@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { ROOT } from "../harness.ts";
+import { freePort } from "../harness/tools.ts";
 import type { DialectName } from "./dialects.ts";
 
 /** A server to measure. */
@@ -31,7 +33,6 @@ export interface TlsFiles {
 
 const START_MS = 10_000;
 const STOP_MS = 2_000;
-const ROOT = join(import.meta.dir, "../..");
 /** The first is the one this is about; the second the one the others are set against. */
 export const PEERS: readonly Peer[] = [
   {
@@ -153,12 +154,6 @@ export function twoCpus(): { server: number; load: number } | undefined {
   const [server, load] = [numbers[0], numbers.at(-1)];
   if (server === undefined || load === undefined || server === load) return undefined;
   return { server, load };
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  listener.stop(true);
-  return listener.port;
 }
 
 /** Waits until somebody listens on a port. */

@@ -1,6 +1,6 @@
-/** What a process has used: processor time and memory, from /proc. */
+/** What a process has used: processor time, memory and files, from /proc. */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 export interface Usage {
   /** Processor time of all its threads since it started, in ms. */
@@ -26,6 +26,11 @@ export function usageOf(pid: number): Usage {
     residentBytes: bytes("VmRSS"),
     peakBytes: bytes("VmHWM"),
   };
+}
+
+/** How many files a process has open. */
+export function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 function read(pid: number, what: string): string {

@@ -3,7 +3,7 @@
 import type { ConnectionOptions } from "node:tls";
 
 import { Peer, type Program, type ServerProgram, startClient } from "../harness.ts";
-import { openBetween } from "../harness/between.ts";
+import { Between } from "../harness/between.ts";
 import { demand, joinAll, newName, Seat } from "./seat.ts";
 
 /** Ends a fault, and throws unless the server has taken it well. */
@@ -175,7 +175,8 @@ const cutInTls: Fault = {
   name: "connections over TLS are cut off in the middle of a line",
   tls: TRUSTING,
   async unleash(room, witness) {
-    const { port, wires, close } = await openBetween(room.port);
+    const between = await Between.open(room.port);
+    const { port, wires } = between;
     const seats = await joinAll(port, newName("wire"), 8, { tls: TRUSTING, late: true });
     await Promise.all(seats.map((seat) => seat.say(2)));
     await Promise.all(seats.map((seat) => witness.hears(seat.name, 2)));
@@ -188,7 +189,7 @@ const cutInTls: Fault = {
     }
     return async () => {
       await room.until("all to be cut off", () => room.count(/cut off/) === wires.length);
-      close();
+      between.end();
     };
   },
 };
