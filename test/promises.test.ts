@@ -25,8 +25,16 @@ function kept(
     const why = reason(way);
     const name = `${sentence}: ${way.name}${why === undefined ? "" : `, where ${why}`}`;
     const kind = why === undefined ? testWith(...way.needs) : test.skip;
-    const open = (choices?: Choices) => WayIn.open(way, choices);
-    testBeside(name, () => inTurn(() => run(open, way)), kind as typeof test);
+    const check = async () => {
+      const rooms: WayIn[] = [];
+      await run(async (choices) => {
+        const room = await WayIn.open(way, choices);
+        rooms.push(room);
+        return room;
+      }, way);
+      for (const room of rooms) await room.leave();
+    };
+    testBeside(name, () => inTurn(check), kind as typeof test);
   }
 }
 
