@@ -16,7 +16,7 @@ import {
 import { RedisServer } from "../redis/redis-server.ts";
 import { CERTIFICATE } from "../simulation/certificate.ts";
 import { embedRoom } from "./embedded.ts";
-import { BINARY, CLOSE, frame, frameAt, PING, PONG, upgradeRequest } from "./web-peer.ts";
+import { BINARY, CLOSE, frame, Frames, PING, PONG, upgradeRequest } from "./web-peer.ts";
 
 /** What a test chooses of a room, as `--buffer`, `--max-line`, `--patience` and `--max-clients` do. */
 export interface Choices {
@@ -208,38 +208,26 @@ async function said(host: Host, pattern: RegExp): Promise<string> {
 /** Lines in the messages of a WebSocket. */
 function webSocket(send: (bytes: Uint8Array) => void): Codec {
   const MESSAGE_BYTES = 64 << 10;
-  let bytes = Buffer.alloc(0);
-  let isOpen = false;
+  const frames = new Frames();
   return {
     ending: frame(CLOSE, Uint8Array.of(1000 >> 8, 1000 & 255)),
     encode(lines) {
-      const frames: Buffer[] = [];
+      const sent: Buffer[] = [];
       for (let at = 0; at < lines.length;) {
         const last = lines.lastIndexOf(10, at + MESSAGE_BYTES - 1);
         const next = last < at ? lines.indexOf(10, at) : last;
         const end = next < 0 ? lines.length : next + 1;
-        frames.push(frame(BINARY, lines.subarray(at, end)));
+        sent.push(frame(BINARY, lines.subarray(at, end)));
         at = end;
       }
-      return Buffer.concat(frames);
+      return Buffer.concat(sent);
     },
     decode(received) {
-      bytes = Buffer.concat([bytes, received]);
-      const answerBytes = isOpen ? 0 : bytes.indexOf("\r\n\r\n") + 4;
-      if (!isOpen && answerBytes < 4) return Buffer.alloc(0);
-      isOpen = true;
       const messages: Buffer[] = [];
-      let at = answerBytes;
-      for (let next = frameAt(bytes, at); next !== undefined; next = frameAt(bytes, at)) {
-        const end = at + next.head + next.body;
-        if (end > bytes.length) break;
-        const payload = bytes.subarray(at + next.head, end);
-        if (next.opcode === PING) send(frame(PONG, payload));
-        else if (next.opcode === CLOSE) send(frame(CLOSE, payload));
+      for (const { opcode, payload } of frames.take(received))
+        if (opcode === PING) send(frame(PONG, payload));
+        else if (opcode === CLOSE) send(frame(CLOSE, payload));
         else messages.push(payload);
-        at = end;
-      }
-      bytes = bytes.subarray(at);
       return Buffer.concat(messages);
     },
   };

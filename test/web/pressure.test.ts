@@ -9,7 +9,7 @@ import { eventually } from "../harness/watched.ts";
 import {
   CLOSE,
   frame,
-  frameAt,
+  Frames,
   startWeb,
   TEXT,
   upgradeRequest,
@@ -23,15 +23,10 @@ const MIB = 1 << 20;
 
 /** What the messages hold that a server has sent after its answer, and the code it has closed with. */
 function unframe(bytes: Buffer): { received: Buffer; code: number | undefined } {
-  const payloads: Buffer[] = [];
-  let code: number | undefined;
-  let at = bytes.indexOf("\r\n\r\n") + 4;
-  for (let next = frameAt(bytes, at); next && code === undefined; next = frameAt(bytes, at)) {
-    const payload = bytes.subarray(at + next.head, (at += next.head + next.body));
-    if (next.opcode === CLOSE) code = payload.readUInt16BE(0);
-    else payloads.push(payload);
-  }
-  return { received: Buffer.concat(payloads), code };
+  const frames = new Frames().take(bytes);
+  const messages = frames.filter(({ opcode }) => opcode !== CLOSE).map(({ payload }) => payload);
+  const close = frames.find(({ opcode }) => opcode === CLOSE);
+  return { received: Buffer.concat(messages), code: close?.payload.readUInt16BE(0) };
 }
 
 /** A WebSocket that reads so much a second, and a room in which so much was sent and others have it. */
