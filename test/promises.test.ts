@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { endAfterEach, Peer, ServerProgram, testBeside } from "./harness.ts";
-import { numberedLines, testLong, testWith } from "./harness/tools.ts";
+import { inTurns, numberedLines, testLong, testWith } from "./harness/tools.ts";
 import { type Choices, type Way, WayIn, WAYS } from "./harness/ways.ts";
 
 endAfterEach();
@@ -38,21 +38,8 @@ function kept(
   }
 }
 
-/** How many of these run at a time: with more, none is soon enough at its sockets. */
-let free = 5;
-const waiting: (() => void)[] = [];
-
-async function inTurn(run: () => Promise<unknown>): Promise<void> {
-  if (free > 0) free--;
-  else await new Promise<void>((resolve) => waiting.push(resolve));
-  try {
-    await run();
-  } finally {
-    const next = waiting.shift();
-    if (next) next();
-    else free++;
-  }
-}
+/** With more at a time, none is soon enough at its sockets. */
+const inTurn = inTurns(5);
 
 /** A reader that keeps nothing, and compares all that comes with what is to come. */
 function comparing(expected: Buffer) {

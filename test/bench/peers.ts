@@ -18,15 +18,11 @@ export interface Peer {
   readonly clientsMax?: { count: number; reason: string };
   readonly hasTls: boolean;
   /** What it is called with. */
-  command(port: number, options: PeerOptions): string[];
-}
-
-export interface PeerOptions {
-  tls?: TlsFiles | undefined;
+  command(port: number, tls: TlsFiles | undefined): string[];
 }
 
 /** Files in PEM. */
-export interface TlsFiles {
+interface TlsFiles {
   cert: string;
   key: string;
 }
@@ -39,7 +35,7 @@ export const PEERS: readonly Peer[] = [
     name: "linechat",
     dialect: "plain",
     hasTls: true,
-    command: (port, { tls }) => [
+    command: (port, tls) => [
       ...[process.execPath, join(ROOT, "server.ts"), "--quiet", "--host", "127.0.0.1"],
       ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : []),
       String(port),
@@ -51,7 +47,7 @@ export const PEERS: readonly Peer[] = [
     hasTls: true,
     needs: { program: "ncat", from: "package ncat or nmap" },
     clientsMax: { count: 1_001, reason: "ncat waits with select(), for 1,024 files at most" },
-    command: (port, { tls }) => [
+    command: (port, tls) => [
       ...["ncat", "--broker", "--listen", "--max-conns", "2000"],
       ...(tls ? ["--ssl", "--ssl-cert", tls.cert, "--ssl-key", tls.key] : []),
       ...["127.0.0.1", String(port)],
@@ -69,7 +65,7 @@ export const PEERS: readonly Peer[] = [
     dialect: "redis",
     hasTls: true,
     needs: { program: "redis-server", from: "package redis-server" },
-    command: (port, { tls }) => [
+    command: (port, tls) => [
       ...["redis-server", "--bind", "127.0.0.1", "--save", "", "--maxclients", "12000"],
       ...(tls
         ? [
@@ -84,19 +80,12 @@ export const PEERS: readonly Peer[] = [
     name: "Bun.listen relay",
     dialect: "plain",
     hasTls: true,
-    command: (port, { tls }) => [
+    command: (port, tls) => [
       ...[process.execPath, join(import.meta.dir, "relay.ts"), String(port)],
       ...(tls ? [tls.cert, tls.key] : []),
     ],
   },
 ];
-
-/** A peer that runs. */
-export interface RunningPeer {
-  readonly port: number;
-  readonly pid: number;
-  stop(): Promise<void>;
-}
 
 /**
  * Starts a peer on a free port.
@@ -104,15 +93,11 @@ export interface RunningPeer {
  * @param cpu the processor it is to stay on, where the system allows
  * @throws {Error} with what it said, when it does not listen
  */
-export async function startPeer(
-  peer: Peer,
-  options: PeerOptions,
-  cpu: number | undefined,
-): Promise<RunningPeer> {
+export async function startPeer(peer: Peer, tls?: TlsFiles, cpu?: number) {
   const port = freePort();
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   const output = join(folder, "output");
-  const server = Bun.spawn(pinned(peer.command(port, options), cpu), {
+  const server = Bun.spawn(pinned(peer.command(port, tls), cpu), {
     cwd: folder,
     stdin: "ignore",
     stdout: Bun.file(output),

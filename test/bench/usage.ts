@@ -7,8 +7,6 @@ export interface Usage {
   cpuMs: number;
   /** Memory it has resident, in bytes. */
   residentBytes: number;
-  /** The most it ever had resident. */
-  peakBytes: number;
 }
 
 /** A clock tick of /proc in ms: USER_HZ is 100 on every Linux there is. */
@@ -18,13 +16,10 @@ const TICK_MS = 10;
 export function usageOf(pid: number): Usage {
   const stat = read(pid, "stat");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const status = read(pid, "status");
-  const bytes = (name: string) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0) * 1024;
+  const [, residentKib] = /^VmRSS:\s+(\d+)/m.exec(read(pid, "status")) ?? [];
   return {
     cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
-    residentBytes: bytes("VmRSS"),
-    peakBytes: bytes("VmHWM"),
+    residentBytes: Number(residentKib ?? 0) * 1024,
   };
 }
 
