@@ -86,7 +86,7 @@ describe("a load", () => {
   ] as const)("gets every line through linechat with %s", async (_, shape) => {
     const [linechat] = PEERS;
     if (!linechat) throw new Error("there is no linechat");
-    const server = await startPeer(linechat, {}, undefined);
+    const server = await startPeer(linechat);
     try {
       const { port, pid } = server;
       const measurement = await measure({ ...load, ...shape, port, pid });

@@ -5,10 +5,11 @@
  */
 
 import { afterEach, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
+import { openFiles } from "./bench/usage.ts";
 import { endAfterEach, newFolder, ROOT, runToEnd } from "./harness.ts";
 import { CERTIFICATE } from "./simulation/certificate.ts";
 
@@ -39,10 +40,9 @@ for (const [over, ways] of [
     test(`${way} calls close before it returns, over ${over}; its file is free then`, async () => {
       const events: string[] = [];
       const { server } = await pair({ close: () => void events.push("close") }, {}, over);
-      const openFiles = () => readdirSync("/proc/self/fd").length;
-      const files = openFiles();
+      const files = openFiles(process.pid);
       server[way]();
-      events.push(`${openFiles() - files} file`);
+      events.push(`${openFiles(process.pid) - files} file`);
       expect(events, "lib/server/connections.ts counts open sockets").toEqual(["close", "-1 file"]);
       const taken = server.write(Buffer.from("late"), 0, 4);
       expect(taken, "lib/room/cursor.ts takes -1 for a reset").toBe(-1);

@@ -1,6 +1,6 @@
 /** What the end-to-end tests share: the real programs as processes, and peers on plain sockets. */
 
-import { afterEach, setDefaultTimeout, test } from "bun:test";
+import { afterAll, afterEach, setDefaultTimeout, test } from "bun:test";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
@@ -21,6 +21,8 @@ type Started = Set<{ end(): Promise<void> }>;
 /** What a test beside others has started; those that run alone share one set. */
 const beside = new AsyncLocalStorage<Started>();
 const alone: Started = new Set();
+/** What the tests of a file share. */
+const shared: Started = new Set();
 
 /** What the test that runs has started, and has not ended. */
 function startedHere(): Started {
@@ -31,6 +33,12 @@ function startedHere(): Started {
 export function endAfterEach(): void {
   setDefaultTimeout(2 * LONGEST_MS); // A wait in vain says so before its test is over.
   afterEach(() => endAll(alone));
+  afterAll(() => endAll(shared));
+}
+
+/** Starts something that ends not with this test, but with the last one of its file. */
+export function startShared<Result>(start: () => Result): Result {
+  return beside.run(shared, start);
 }
 
 /**

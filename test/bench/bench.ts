@@ -107,7 +107,7 @@ async function measure(scenario: Scenario, peer: Peer): Promise<Measurement> {
   const { file } = scenario.tls ? makeCertificates() : {};
   const tls = file && { cert: file("server.pem"), key: file("server.key") };
   for (let attempt = 0; ; attempt++) {
-    const server = await startPeer(peer, { tls }, CPUS?.server);
+    const server = await startPeer(peer, tls, CPUS?.server);
     const { port, pid } = server;
     const about = { port, pid, dialect: peer.dialect, tls: tls !== undefined };
     try {

@@ -9,10 +9,6 @@ export class Histogram {
   readonly #buckets = new Float64Array(BUCKETS_PER_OCTAVE * OCTAVES);
   #count = 0;
 
-  get count(): number {
-    return this.#count;
-  }
-
   add(valueMs: number): void {
     const bucket = Math.floor(
       Math.log2(Math.max(valueMs, LEAST_MS) / LEAST_MS) * BUCKETS_PER_OCTAVE,

@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { ROOT } from "../harness.ts";
+import { freePort } from "../harness/tools.ts";
 import type { DialectName } from "./dialects.ts";
 
 /** A server to measure. */
@@ -16,29 +18,24 @@ export interface Peer {
   readonly clientsMax?: { count: number; reason: string };
   readonly hasTls: boolean;
   /** What it is called with. */
-  command(port: number, options: PeerOptions): string[];
-}
-
-export interface PeerOptions {
-  tls?: TlsFiles | undefined;
+  command(port: number, tls: TlsFiles | undefined): string[];
 }
 
 /** Files in PEM. */
-export interface TlsFiles {
+interface TlsFiles {
   cert: string;
   key: string;
 }
 
 const START_MS = 10_000;
 const STOP_MS = 2_000;
-const ROOT = join(import.meta.dir, "../..");
 /** The first is the one this is about; the second the one the others are set against. */
 export const PEERS: readonly Peer[] = [
   {
     name: "linechat",
     dialect: "plain",
     hasTls: true,
-    command: (port, { tls }) => [
+    command: (port, tls) => [
       ...[process.execPath, join(ROOT, "server.ts"), "--quiet", "--host", "127.0.0.1"],
       ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : []),
       String(port),
@@ -50,7 +47,7 @@ export const PEERS: readonly Peer[] = [
     hasTls: true,
     needs: { program: "ncat", from: "package ncat or nmap" },
     clientsMax: { count: 1_001, reason: "ncat waits with select(), for 1,024 files at most" },
-    command: (port, { tls }) => [
+    command: (port, tls) => [
       ...["ncat", "--broker", "--listen", "--max-conns", "2000"],
       ...(tls ? ["--ssl", "--ssl-cert", tls.cert, "--ssl-key", tls.key] : []),
       ...["127.0.0.1", String(port)],
@@ -68,7 +65,7 @@ export const PEERS: readonly Peer[] = [
     dialect: "redis",
     hasTls: true,
     needs: { program: "redis-server", from: "package redis-server" },
-    command: (port, { tls }) => [
+    command: (port, tls) => [
       ...["redis-server", "--bind", "127.0.0.1", "--save", "", "--maxclients", "12000"],
       ...(tls
         ? [
@@ -83,19 +80,12 @@ export const PEERS: readonly Peer[] = [
     name: "Bun.listen relay",
     dialect: "plain",
     hasTls: true,
-    command: (port, { tls }) => [
+    command: (port, tls) => [
       ...[process.execPath, join(import.meta.dir, "relay.ts"), String(port)],
       ...(tls ? [tls.cert, tls.key] : []),
     ],
   },
 ];
-
-/** A peer that runs. */
-export interface RunningPeer {
-  readonly port: number;
-  readonly pid: number;
-  stop(): Promise<void>;
-}
 
 /**
  * Starts a peer on a free port.
@@ -103,15 +93,11 @@ export interface RunningPeer {
  * @param cpu the processor it is to stay on, where the system allows
  * @throws {Error} with what it said, when it does not listen
  */
-export async function startPeer(
-  peer: Peer,
-  options: PeerOptions,
-  cpu: number | undefined,
-): Promise<RunningPeer> {
+export async function startPeer(peer: Peer, tls?: TlsFiles, cpu?: number) {
   const port = freePort();
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   const output = join(folder, "output");
-  const server = Bun.spawn(pinned(peer.command(port, options), cpu), {
+  const server = Bun.spawn(pinned(peer.command(port, tls), cpu), {
     cwd: folder,
     stdin: "ignore",
     stdout: Bun.file(output),
@@ -153,12 +139,6 @@ export function twoCpus(): { server: number; load: number } | undefined {
   const [server, load] = [numbers[0], numbers.at(-1)];
   if (server === undefined || load === undefined || server === load) return undefined;
   return { server, load };
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  listener.stop(true);
-  return listener.port;
 }
 
 /** Waits until somebody listens on a port. */

@@ -1,14 +1,12 @@
-/** What a process has used: processor time and memory, from /proc. */
+/** What a process has used: processor time, memory and files, from /proc. */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 export interface Usage {
   /** Processor time of all its threads since it started, in ms. */
   cpuMs: number;
   /** Memory it has resident, in bytes. */
   residentBytes: number;
-  /** The most it ever had resident. */
-  peakBytes: number;
 }
 
 /** A clock tick of /proc in ms: USER_HZ is 100 on every Linux there is. */
@@ -18,14 +16,16 @@ const TICK_MS = 10;
 export function usageOf(pid: number): Usage {
   const stat = read(pid, "stat");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const status = read(pid, "status");
-  const bytes = (name: string) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0) * 1024;
+  const [, residentKib] = /^VmRSS:\s+(\d+)/m.exec(read(pid, "status")) ?? [];
   return {
     cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
-    residentBytes: bytes("VmRSS"),
-    peakBytes: bytes("VmHWM"),
+    residentBytes: Number(residentKib ?? 0) * 1024,
   };
+}
+
+/** How many files a process has open. */
+export function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 function read(pid: number, what: string): string {

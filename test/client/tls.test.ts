@@ -10,7 +10,7 @@ import { UserError } from "../../lib/program/system-errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import { atEnd, clientCommand, endAfterEach, Program, ServerProgram } from "../harness.ts";
-import { openBetween } from "../harness/between.ts";
+import { Between } from "../harness/between.ts";
 import { Host } from "../harness/host.ts";
 import { testWith } from "../harness/tools.ts";
 
@@ -193,11 +193,8 @@ async function between(version: SecureVersion) {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  const proxy = await openBetween(typeof address === "object" && address ? address.port : 0);
-  atEnd(() => {
-    proxy.close();
-    server.close();
-  });
+  const proxy = await Between.open(typeof address === "object" && address ? address.port : 0);
+  atEnd(() => server.close());
   const here = await connectTls(proxy.port);
   const there = await accepted.promise;
   const [wire] = proxy.wires;

@@ -4,8 +4,8 @@ import { expect } from "bun:test";
 import { once } from "node:events";
 import type { SecureVersion } from "node:tls";
 
-import { atEnd, endAfterEach, Peer, Program } from "../harness.ts";
-import { openBetween, type Wire } from "../harness/between.ts";
+import { endAfterEach, Peer, Program } from "../harness.ts";
+import { Between, type Wire } from "../harness/between.ts";
 import { besideWith } from "../harness/tools.ts";
 import { material, openServer, trusting } from "./open-server.ts";
 
@@ -15,8 +15,7 @@ const test = besideWith("openssl");
 
 /** A client, and the connection of somebody in between who may end it anywhere. */
 async function through(port: number, version: SecureVersion) {
-  const between = await openBetween(port);
-  atEnd(between.close);
+  const between = await Between.open(port);
   const peer = await Peer.connect(between.port, { tls: trusting({ version }) });
   const [{ near, far: wire }] = between.wires as [Wire]; // The peer has shaken hands through it.
   return {

@@ -3,7 +3,7 @@
 import type { ConnectionOptions } from "node:tls";
 
 import { Peer, type Program, type ServerProgram, startClient } from "../harness.ts";
-import { openBetween } from "../harness/between.ts";
+import { Between } from "../harness/between.ts";
 import { demand, joinAll, newName, Seat } from "./seat.ts";
 
 /** Ends a fault, and throws unless the server has taken it well. */
@@ -23,6 +23,9 @@ export interface Fault {
    */
   unleash(room: ServerProgram, witness: Seat): Promise<End>;
 }
+
+/** With 1,000 bytes each, more than a log of 1 MiB and the kernel hold for one that does not read. */
+const FLOOD_LINES = 6_000;
 
 const clientsKilled: Fault = {
   name: "talking clients are killed with SIGKILL",
@@ -83,12 +86,12 @@ const slowLoris: Fault = {
 
 const stoppedReaders: Fault = {
   name: "readers have stopped and one client floods",
-  args: ["--patience", "3s", "--buffer", "1M"],
+  args: ["--patience", "5s", "--buffer", "1M"],
   async unleash(room, witness) {
     const stopped = await joinAll(room.port, newName("stopped"), 10);
     for (const seat of stopped) seat.stopReading();
     const talker = await Seat.join(room.port, newName("flood"));
-    const said = talker.say(8_000, 1000);
+    const said = talker.say(FLOOD_LINES, 1000);
     await witness.hears(talker.name, 1);
     return async () => {
       await witness.hears(talker.name, await said);
@@ -114,12 +117,12 @@ const churn: Fault = {
 
 const halfCloseWhilePaused: Fault = {
   name: "a client that is held back half-closes",
-  args: ["--patience", "3s", "--buffer", "256K"],
+  args: ["--patience", "5s", "--buffer", "256K"],
   async unleash(room, witness) {
     const stopped = await Seat.join(room.port, newName("stopped"));
     stopped.stopReading();
     const talker = await Seat.join(room.port, newName("paused"));
-    const said = talker.say(8_000, 1000).then((count) => {
+    const said = talker.say(FLOOD_LINES, 1000).then((count) => {
       talker.finish();
       return count;
     });
@@ -175,7 +178,8 @@ const cutInTls: Fault = {
   name: "connections over TLS are cut off in the middle of a line",
   tls: TRUSTING,
   async unleash(room, witness) {
-    const { port, wires, close } = await openBetween(room.port);
+    const between = await Between.open(room.port);
+    const { port, wires } = between;
     const seats = await joinAll(port, newName("wire"), 8, { tls: TRUSTING, late: true });
     await Promise.all(seats.map((seat) => seat.say(2)));
     await Promise.all(seats.map((seat) => witness.hears(seat.name, 2)));
@@ -188,7 +192,7 @@ const cutInTls: Fault = {
     }
     return async () => {
       await room.until("all to be cut off", () => room.count(/cut off/) === wires.length);
-      close();
+      between.end();
     };
   },
 };

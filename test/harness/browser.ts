@@ -3,7 +3,7 @@
 import { afterAll, test } from "bun:test";
 
 import { atEnd, LONGEST_MS, testBeside } from "../harness.ts";
-import { testWith } from "./tools.ts";
+import { inTurns, testWith } from "./tools.ts";
 import { startWeb } from "./web-peer.ts";
 
 const CHROMIUM = Bun.which("chromium") ?? undefined;
@@ -26,15 +26,7 @@ type Run = () => Promise<unknown>;
 /** Tests that share a browser and run beside each other, a tab or two each; for one file. */
 export function browserTests(...programs: string[]): (name: string, run: Run) => void {
   afterAll(() => Bun.WebView.closeAll());
-  let free = AT_ONCE;
-  const waiting: (() => void)[] = [];
-  const inTurn = async (run: Run) => {
-    if (free-- <= 0) await new Promise<void>((go) => waiting.push(go));
-    await run().finally(() => {
-      free++;
-      waiting.shift()?.();
-    });
-  };
+  const inTurn = inTurns(AT_ONCE);
   const known = testWith("chromium", ...programs);
   return known === test ? (name, run) => testBeside(name, () => inTurn(run)) : known;
 }

@@ -34,6 +34,18 @@ export function testLong(name: string, run: () => Promise<unknown>): void {
   kind(`${name} (with LINECHAT_LONG)`, async () => void (await run()), LONG_MS);
 }
 
+/** What lets only so many run at a time; the others wait for their turn. */
+export function inTurns(free: number): (run: () => Promise<unknown>) => Promise<void> {
+  const waiting: (() => void)[] = [];
+  return async (run) => {
+    if (free-- <= 0) await new Promise<void>((go) => waiting.push(go));
+    await run().finally(() => {
+      free++;
+      waiting.shift()?.();
+    });
+  };
+}
+
 /** A port of 127.0.0.1 that nobody has taken yet. */
 export function freePort(): number {
   using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });

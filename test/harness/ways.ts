@@ -11,11 +11,12 @@ import {
   type PeerOptions,
   serverCommand,
   ServerProgram,
+  startShared,
 } from "../harness.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { CERTIFICATE } from "../simulation/certificate.ts";
 import { embedRoom } from "./embedded.ts";
-import { BINARY, CLOSE, frame, frameAt, PING, PONG, upgradeRequest } from "./web-peer.ts";
+import { BINARY, CLOSE, frame, Frames, PING, PONG, upgradeRequest } from "./web-peer.ts";
 
 /** What a test chooses of a room, as `--buffer`, `--max-line`, `--patience` and `--max-clients` do. */
 export interface Choices {
@@ -112,19 +113,39 @@ export const WAYS: readonly Way[] = [
   },
 ];
 
+/** Rooms as they are by default, which nobody is in. */
+const empty = new Map<Way, (readonly Host[])[]>();
+/** How many clients have connected to a host. */
+const connected = new WeakMap<Host, number>();
+
 /** A room that is open: its members, and what its log says of them. */
 export class WayIn {
   readonly #way: Way;
   readonly hosts: readonly Host[];
-  readonly #members = new Map<Peer, { host: Host; name: string }>();
+  readonly #isShared: boolean;
+  /** `since` is how much was in the log before it came. */
+  readonly #members = new Map<Peer, { host: Host; name: string; since: number }>();
 
-  private constructor(way: Way, hosts: readonly Host[]) {
+  private constructor(way: Way, hosts: readonly Host[], isShared: boolean) {
     this.#way = way;
     this.hosts = hosts;
+    this.#isShared = isShared;
   }
 
-  static async open(way: Way, choices: Choices = {}): Promise<WayIn> {
-    return new WayIn(way, await way.start(choices));
+  /** Without choices, it may be a room that another test has left. */
+  static async open(way: Way, choices?: Choices): Promise<WayIn> {
+    if (choices) return new WayIn(way, await way.start(choices), false);
+    const hosts = empty.get(way)?.pop() ?? (await startShared(() => way.start({})));
+    return new WayIn(way, hosts, true);
+  }
+
+  /** Has everybody leave, so that another test can have the room. */
+  async leave(): Promise<void> {
+    // A line of several servers may still be on its way to one of them.
+    if (!this.#isShared || this.hosts.length > 1) return;
+    for (const peer of this.#members.keys()) await peer.end();
+    for (const peer of this.#members.keys()) await this.logged(peer, "left NAME: ");
+    empty.getOrInsert(this.#way, []).push(this.hosts);
   }
 
   /** Connects somebody, at the next of the hosts. */
@@ -132,11 +153,13 @@ export class WayIn {
     const before = this.#members.size;
     const host = this.hosts[before % this.hosts.length];
     if (host === undefined) throw new Error("nobody runs the room");
-    const number = Math.floor(before / this.hosts.length) + 1;
+    const number = (connected.get(host) ?? 0) + 1;
+    connected.set(host, number);
+    const since = host.stderr.length;
     const { port = host.port, name = "", ...how } = (await this.#way.enter?.(host, number)) ?? {};
     const peer = await Peer.connect(port, { ...options, ...how });
     const isWhole = /\d$/.test(name);
-    this.#members.set(peer, { host, name: isWhole ? name : name + peer.name });
+    this.#members.set(peer, { host, since, name: isWhole ? name : name + peer.name });
     return peer;
   }
 
@@ -149,9 +172,9 @@ export class WayIn {
 
   /** Waits for an event of somebody in the log, be it there already or not. */
   async logged(peer: Peer, event: string): Promise<void> {
-    const { host, name } = this.#members.get(peer) ?? {};
+    const { host, name, since } = this.#members.get(peer) ?? {};
     const text = ` ${event.replace("NAME", name ?? "")}`;
-    await host?.until(`"${text}" in the log`, () => host.stderr.includes(text));
+    await host?.until(`"${text}" in the log`, () => host.stderr.includes(text, since));
   }
 
   /** The most memory that one of its processes has, in bytes. */
@@ -185,38 +208,26 @@ async function said(host: Host, pattern: RegExp): Promise<string> {
 /** Lines in the messages of a WebSocket. */
 function webSocket(send: (bytes: Uint8Array) => void): Codec {
   const MESSAGE_BYTES = 64 << 10;
-  let bytes = Buffer.alloc(0);
-  let isOpen = false;
+  const frames = new Frames();
   return {
     ending: frame(CLOSE, Uint8Array.of(1000 >> 8, 1000 & 255)),
     encode(lines) {
-      const frames: Buffer[] = [];
+      const sent: Buffer[] = [];
       for (let at = 0; at < lines.length;) {
         const last = lines.lastIndexOf(10, at + MESSAGE_BYTES - 1);
         const next = last < at ? lines.indexOf(10, at) : last;
         const end = next < 0 ? lines.length : next + 1;
-        frames.push(frame(BINARY, lines.subarray(at, end)));
+        sent.push(frame(BINARY, lines.subarray(at, end)));
         at = end;
       }
-      return Buffer.concat(frames);
+      return Buffer.concat(sent);
     },
     decode(received) {
-      bytes = Buffer.concat([bytes, received]);
-      const answerBytes = isOpen ? 0 : bytes.indexOf("\r\n\r\n") + 4;
-      if (!isOpen && answerBytes < 4) return Buffer.alloc(0);
-      isOpen = true;
       const messages: Buffer[] = [];
-      let at = answerBytes;
-      for (let next = frameAt(bytes, at); next !== undefined; next = frameAt(bytes, at)) {
-        const end = at + next.head + next.body;
-        if (end > bytes.length) break;
-        const payload = bytes.subarray(at + next.head, end);
-        if (next.opcode === PING) send(frame(PONG, payload));
-        else if (next.opcode === CLOSE) send(frame(CLOSE, payload));
+      for (const { opcode, payload } of frames.take(received))
+        if (opcode === PING) send(frame(PONG, payload));
+        else if (opcode === CLOSE) send(frame(CLOSE, payload));
         else messages.push(payload);
-        at = end;
-      }
-      bytes = bytes.subarray(at);
       return Buffer.concat(messages);
     },
   };

@@ -22,11 +22,36 @@ export function frame(opcode: number, payload: string | Uint8Array): Buffer {
   return Buffer.concat([Uint8Array.from([...head, 0, 0, 0, 0]), bytes]);
 }
 
+/** Takes what a server sends apart. */
+export class Frames {
+  /** Its answer to the request; empty as long as not all of it is there. */
+  answer = "";
+  #bytes: Buffer = Buffer.alloc(0);
+
+  /** Returns the frames that are whole by now. */
+  take(received: Buffer): { opcode: number; payload: Buffer }[] {
+    this.#bytes = this.#bytes.length > 0 ? Buffer.concat([this.#bytes, received]) : received;
+    const bytes = this.#bytes;
+    let at = this.answer === "" ? bytes.indexOf("\r\n\r\n") + 4 : 0;
+    if (this.answer === "" && at < 4) return [];
+    this.answer ||= bytes.toString("latin1", 0, at);
+    const frames = [];
+    for (let next = frameAt(bytes, at); next !== undefined; next = frameAt(bytes, at)) {
+      const end = at + next.head + next.body;
+      if (end > bytes.length) break;
+      frames.push({ opcode: next.opcode, payload: bytes.subarray(at + next.head, end) });
+      at = end;
+    }
+    this.#bytes = bytes.subarray(at);
+    return frames;
+  }
+}
+
 /**
  * The frame that begins at a place, as the server sends it, not masked: how many bytes are its head
  * and its payload. Undefined if not all of its head is there.
  */
-export function frameAt(bytes: Buffer, at = 0) {
+function frameAt(bytes: Buffer, at: number) {
   if (bytes.length < at + 2) return undefined;
   const short = (bytes[at + 1] ?? 0) & 127;
   const head = short === 127 ? 10 : short === 126 ? 4 : 2;
@@ -58,10 +83,7 @@ export class WebPeer {
   readonly #changes = new Watched();
   readonly #countOnly: boolean;
   readonly #isMute: boolean;
-  #bytes: Buffer[] = [];
-  #isUpgraded = false;
-  /** What the server has answered to its request. */
-  answer = "";
+  readonly #frames = new Frames();
   /** The messages that have come, and how many bytes they are. */
   readonly messages: Buffer[] = [];
   heardBytes = 0;
@@ -93,6 +115,11 @@ export class WebPeer {
   private constructor({ countOnly = false, isMute = false }: WebPeerOptions) {
     this.#countOnly = countOnly;
     this.#isMute = isMute;
+  }
+
+  /** What the server has answered to its request. */
+  get answer(): string {
+    return this.#frames.answer;
   }
 
   get text(): string {
@@ -134,22 +161,7 @@ export class WebPeer {
   }
 
   #take(bytes: Buffer): void {
-    this.#bytes.push(bytes);
-    let all = this.#bytes.length === 1 ? bytes : Buffer.concat(this.#bytes);
-    if (!this.#isUpgraded) {
-      const end = all.indexOf("\r\n\r\n") + 4;
-      if (end < 4) return;
-      this.answer = all.toString("latin1", 0, end);
-      this.#isUpgraded = true;
-      all = all.subarray(end);
-    }
-    for (let next = frameAt(all); next !== undefined; next = frameAt(all)) {
-      const end = next.head + next.body;
-      if (end > all.length) break;
-      this.#frame(next.opcode, all.subarray(next.head, end));
-      all = all.subarray(end);
-    }
-    this.#bytes = all.length > 0 ? [all] : [];
+    for (const { opcode, payload } of this.#frames.take(bytes)) this.#frame(opcode, payload);
     this.#changes.changed();
   }
 

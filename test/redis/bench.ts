@@ -116,7 +116,7 @@ async function besides(name: string, measureMs: number): Promise<Row> {
   const peer = PEERS.find((one) => one.name === name);
   const missing = peer ? whyMissing(peer) : "not known";
   if (!peer || missing !== undefined) return [name, `left out: ${missing}`];
-  const running = await startPeer(peer, {}, undefined);
+  const running = await startPeer(peer);
   try {
     return [name, await latency(running.port, running.port, measureMs, peer.dialect)];
   } finally {

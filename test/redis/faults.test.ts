@@ -3,8 +3,9 @@
 import { describe, expect } from "bun:test";
 
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
+import { Between } from "../harness/between.ts";
 import { Company } from "./company.ts";
-import { Between, RedisServer, testOverRedis as test } from "./redis-server.ts";
+import { RedisServer, testOverRedis as test } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
 endAfterEach();

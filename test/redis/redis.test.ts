@@ -4,10 +4,11 @@ import { describe, expect } from "bun:test";
 
 import type { BotRoom } from "../../lib/extras/bot.ts";
 import { endAfterEach, Peer, ServerProgram, startClient } from "../harness.ts";
+import { Between } from "../harness/between.ts";
 import { Tab } from "../harness/browser.ts";
 import { testWith } from "../harness/tools.ts";
 import { webUrl } from "../harness/web-peer.ts";
-import { Between, RedisServer, testOverRedis as test } from "./redis-server.ts";
+import { RedisServer, testOverRedis as test } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
 endAfterEach();

@@ -5,9 +5,10 @@
  */
 
 import { ServerProgram } from "../harness.ts";
+import { Between } from "../harness/between.ts";
 import { Random } from "../simulation/random.ts";
 import { Company } from "./company.ts";
-import { Between, RedisServer } from "./redis-server.ts";
+import { RedisServer } from "./redis-server.ts";
 
 const SERVERS = 3;
 const TALKERS_EACH = 2;

@@ -18,7 +18,8 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
-import { freePort, RedisServer, testOverRedis } from "./redis-server.ts";
+import { freePort } from "../harness/tools.ts";
+import { RedisServer, testOverRedis } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
 endAfterEach();
@@ -312,7 +313,7 @@ testOverRedis("lines that are many are forgotten as well when only few follow th
   "over TLS, its certificate verified",
   async () => {
     const { file } = makeCertificates(newFolder());
-    const port = await freePort();
+    const port = freePort();
     await RedisServer.start(
       ...[
         "--tls-port",

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 
+import { openFiles } from "../bench/usage.ts";
 import { type Certificates, makeCertificates } from "../certificates.ts";
 import {
   endAfterEach,
@@ -12,7 +13,7 @@ import {
   testBeside,
 } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
-import { openFiles, processorMs, startAfter, watchFiles } from "./served.ts";
+import { processorMs, startAfter, watchFiles } from "./served.ts";
 
 const FILES_MAX = 64;
 const SECRET = "open sesame\n";

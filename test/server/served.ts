@@ -1,18 +1,13 @@
 /** The server as a process that is looked at from outside: its open files, its time, its stderr. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
-import { usageOf } from "../bench/usage.ts";
+import { openFiles, usageOf } from "../bench/usage.ts";
 import { atEnd, ROOT, ServerProgram } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
 
 /** Where a server listens: on a port of 127.0.0.1, or on a path. */
 export type Place = { port: number } | { unix: string };
-
-/** How many files a process has open. */
-export function openFiles(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
 
 /** A server on a free port of 127.0.0.1, the shell having done something before it. */
 export function startAfter(before: string, ...options: string[]): Promise<ServerProgram> {

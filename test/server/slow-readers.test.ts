@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 
 import { listen } from "../../lib/server/listen.ts";
 import { atEnd, endAfterEach, Peer, testBeside } from "../harness.ts";
+import { numberedLines } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
 import { SlowReader } from "./slow-reader.ts";
 
@@ -11,12 +12,6 @@ endAfterEach();
 
 const MIB = 1 << 20;
 const testSlow = SlowReader.works ? testBeside : test.skip;
-
-/** Numbered lines of 128 bytes. */
-function numberedLines(bytes: number): Buffer {
-  const lines = Array.from({ length: bytes / 128 }, (_, n) => `${`${n} `.padEnd(127, "=")}\n`);
-  return Buffer.from(lines.join(""));
-}
 
 /** A server, who has left it and why; and what has one send lines that another one receives. */
 async function open(options: object) {
@@ -47,7 +42,7 @@ testSlow(
       return new SlowReader(server.port, { bytesPerSecond: 10_000 + 2_000 * n });
     });
     await members(8);
-    await relay(numberedLines(8 * MIB));
+    await relay(numberedLines(65_536, 128));
     for (const one of slow) expect(await eventually("its end", () => one.ending)).toBe("reset");
     expect(left).toEqual(Array(8).fill("too slow, far behind"));
   },
@@ -58,7 +53,7 @@ testSlow("one that takes more than that, and holds the room up, loses nothing", 
   const how = { bytesPerSecond: 4 * MIB, bufferBytes: 64 << 10 };
   const slow = new SlowReader(server.port, how);
   await members(1);
-  const sent = numberedLines(6 * MIB);
+  const sent = numberedLines(49_152, 128);
   const sinceMs = performance.now();
   await relay(sent);
   expect(performance.now() - sinceMs).toBeGreaterThan(500);
@@ -70,7 +65,7 @@ testSlow("one that leaves and does not read is reset in time, and its seat is fr
   const { server, left, members, relay } = await open({ patienceMs: 200, clientsMax: 3 });
   const stopped = await Peer.connect(server.port, { stopped: true });
   await members(1);
-  const reader = await relay(numberedLines(16 * MIB));
+  const reader = await relay(numberedLines(131_072, 128));
   stopped.endInput();
   await eventually("it to leave", () => left[0]);
   expect(left).toEqual(["too slow, far behind"]);
@@ -93,7 +88,7 @@ for (const [what, reason, message, leave] of [
     const { server, left, members, relay } = await open({ patienceMs: 500, lineBytesMax: 128 });
     const slow = new SlowReader(server.port, { bytesPerSecond: 4 * MIB, bufferBytes: 64 << 10 });
     await members(1);
-    const sent = numberedLines(8 * MIB);
+    const sent = numberedLines(65_536, 128);
     await relay(sent);
     leave(slow);
     expect(await eventually("its end", () => slow.ending)).toBe("end of input");

@@ -4,11 +4,12 @@ import { expect, test } from "bun:test";
 
 import { atEnd, endAfterEach, testBeside } from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
+import { numberedLines } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
 import {
   CLOSE,
   frame,
-  frameAt,
+  Frames,
   startWeb,
   TEXT,
   upgradeRequest,
@@ -20,24 +21,12 @@ endAfterEach();
 
 const MIB = 1 << 20;
 
-/** Lines of 100 bytes, numbered. */
-function numberedLines(bytes: number): Buffer {
-  const count = Math.floor(bytes / 100);
-  const lines = Array.from({ length: count }, (_, n) => `${`${n} `.padEnd(99, "=")}\n`);
-  return Buffer.from(lines.join(""));
-}
-
 /** What the messages hold that a server has sent after its answer, and the code it has closed with. */
 function unframe(bytes: Buffer): { received: Buffer; code: number | undefined } {
-  const payloads: Buffer[] = [];
-  let code: number | undefined;
-  let at = bytes.indexOf("\r\n\r\n") + 4;
-  for (let next = frameAt(bytes, at); next && code === undefined; next = frameAt(bytes, at)) {
-    const payload = bytes.subarray(at + next.head, (at += next.head + next.body));
-    if (next.opcode === CLOSE) code = payload.readUInt16BE(0);
-    else payloads.push(payload);
-  }
-  return { received: Buffer.concat(payloads), code };
+  const frames = new Frames().take(bytes);
+  const messages = frames.filter(({ opcode }) => opcode !== CLOSE).map(({ payload }) => payload);
+  const close = frames.find(({ opcode }) => opcode === CLOSE);
+  return { received: Buffer.concat(messages), code: close?.payload.readUInt16BE(0) };
 }
 
 /** A WebSocket that reads so much a second, and a room in which so much was sent and others have it. */
@@ -56,7 +45,7 @@ async function openSlow(bytesPerSecond: number, sent: Buffer) {
 const slowTest = SlowReader.works ? testBeside : test.skip;
 
 slowTest("a reader with megabytes pending when the server stops gets them, then 1001", async () => {
-  const sent = numberedLines(8 * MIB);
+  const sent = numberedLines(80_000, 100);
   const { server, slow } = await openSlow(6 * MIB, sent);
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
@@ -75,7 +64,7 @@ testBeside(
     const reader = await server.join({ stopped: true });
     await server.members(2);
     const filler = await server.join();
-    filler.say(numberedLines(16 * MIB));
+    filler.say(numberedLines(160_000, 100));
     await exceeds("linechat_held_up_seconds_total", 0);
     await exceeds("linechat_log_owed_bytes", 32 << 10);
     const words = Array.from({ length: 100_000 }, (_, n) => `t${n}`);
