@@ -3,9 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
+import { contextWith } from "../extras/open-parts.ts";
 import { endAfterEach, newFile, Peer, ServerProgram, testBeside } from "../harness.ts";
 import { HTTP_ANSWER } from "../simulation/first-line.ts";
-import { contextWith, openDoors } from "./open-doors.ts";
+import { openDoors } from "./open-doors.ts";
 
 endAfterEach();
 

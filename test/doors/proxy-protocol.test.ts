@@ -8,13 +8,13 @@ import { connect as connectTls } from "node:tls";
 import { addresses } from "../../lib/doors/addresses.ts";
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { proxyProtocol, readProxyHeader } from "../../lib/doors/proxy-protocol.ts";
-import { openParts } from "../extras/open-parts.ts";
+import { contextWith, openParts } from "../extras/open-parts.ts";
 import { atEnd, endAfterEach, Peer } from "../harness.ts";
 import { forSeeds } from "../harness/seeds.ts";
 import { besideWith } from "../harness/tools.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { HTTP_ANSWER } from "../simulation/first-line.ts";
-import { contextWith, openDoors } from "./open-doors.ts";
+import { openDoors } from "./open-doors.ts";
 import { material, openServer, trusting } from "./open-server.ts";
 
 endAfterEach();

@@ -9,10 +9,9 @@ import { names } from "../../lib/extras/names.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { rate } from "../../lib/extras/rate.ts";
 import { openReportingRoom } from "../../lib/server/listen.ts";
-import { contextWith } from "../doors/open-doors.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { Random } from "../simulation/random.ts";
-import { type Make, openParts } from "./open-parts.ts";
+import { contextWith, type Make, openParts } from "./open-parts.ts";
 
 const WORLDS = 500;
 const STEPS = 60;
