@@ -1,9 +1,11 @@
+/** What a connection does at doors, which are the test's own. */
+
 import { describe, expect, test } from "bun:test";
 
 import type { Door } from "../../lib/doors/door.ts";
 import { openDoors } from "./open-doors.ts";
 
-/** A door that notes what it is told, and does what a client sends: pass, refuse or dismiss. */
+/** A door that notes what it is told, and does what a client sends: pass or refuse. */
 function obeying(name: string, notes: string[], isTransport = false): Door {
   return {
     isTransport,
@@ -11,16 +13,14 @@ function obeying(name: string, notes: string[], isTransport = false): Door {
       notes.push(`${name} meets`);
       arrival.hold({
         withinMs: name === "one" ? 1000 : 2000,
-        read(received, isAll) {
+        read(received) {
           const [all, order] = /^(\w+) ?/.exec(received.toString()) ?? [""];
           if (order) notes.push(`${name} receives ${order}`);
-          if (isAll) notes.push(`${name} is told of the end`);
           if (order === "pass") arrival.pass(all.length);
           if (order === "refuse") {
             arrival.unused = Buffer.alloc(0);
             arrival.refuse(`not by ${name}`);
           }
-          if (order === "dismiss") arrival.dismiss();
         },
         late: () => arrival.refuse(`late at ${name}`),
       });
@@ -57,23 +57,12 @@ describe("a connection", () => {
     expect(listener.received).toBe("hello\n");
   });
 
-  test("receives nothing before it has joined", () => {
-    const { pass, listener, client } = open();
-    listener.sends("early\n");
-    pass(0);
-    client.sends("pass pass ");
-    listener.sends("later\n");
-    pass(0);
-    expect(client.received).toBe("later\n");
-  });
-
   test("that is refused is told so at once, and meets no more doors", () => {
-    const { connections, notes, events, client } = open();
+    const { notes, events, client } = open();
     client.sends("refuse");
     expect(notes).toEqual(["one receives refuse"]);
     expect([client.received, client.ended]).toEqual(["* not by one\n", true]);
     expect(events).toEqual(["refused 10.0.0.1:2: not by one"]);
-    expect(connections.arrivals.size).toBe(0);
   });
 
   test("that is refused before a door about transport is told so behind it, by the first reason", () => {
@@ -94,32 +83,6 @@ describe("a connection", () => {
     expect(events).toEqual([]);
     pass(1);
     expect(client.received).toBe("* late at two\n");
-  });
-
-  test("whose input has ended is told of to each door that it comes to, and to the room", () => {
-    const { notes, events, pass, listener, client } = open();
-    client.data.ended();
-    client.sends("pass ");
-    for (const name of ["one", "two"]) expect(notes).toContain(`${name} is told of the end`);
-    client.sends("pass last line");
-    pass(0);
-    pass(0);
-    expect(listener.received).toBe("last line\n");
-    expect([client.ended, events]).toEqual([
-      true,
-      ["joined 10.0.0.1:2", "left 10.0.0.1:2: end of input"],
-    ]);
-  });
-
-  test("that is dismissed, or goes, gives up its seat, and nobody takes note of it", () => {
-    for (const go of ["dismiss", "close"]) {
-      const { connections, accept, events, close, client } = open();
-      if (go === "dismiss") client.sends("dismiss");
-      else close(client);
-      expect([go, client.closed, client.reset]).toEqual([go, go === "dismiss", false]);
-      expect([connections.open, connections.arrivals.size, events]).toEqual([1, 0, []]);
-      expect(accept().received).toBe("");
-    }
   });
 
   test("on a Unix socket has a number, others their address and port", () => {

@@ -15,7 +15,6 @@ const FUNCTIONS = {
   connect: { args: [i32, FFIType.ptr, u32], returns: i32 },
   send: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
   recv: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
-  shutdown: { args: [i32, i32], returns: i32 },
   close: { args: [i32], returns: i32 },
 } as const;
 const libc = openLibrary();
@@ -26,7 +25,6 @@ const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_RCVBUF = 8;
 const MSG_DONTWAIT = 0x40;
-const SHUT_WR = 1;
 const TICK_MS = 10;
 
 export interface SlowReaderOptions {
@@ -73,10 +71,6 @@ export class SlowReader {
   say(text: string): void {
     const bytes = Buffer.from(text);
     this.#libc.send(this.#file, ptr(bytes), bytes.length, 0);
-  }
-
-  halfClose(): void {
-    this.#libc.shutdown(this.#file, SHUT_WR);
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 
 import { listen } from "../../lib/server/listen.ts";
 import { atEnd, endAfterEach, Peer, testBeside } from "../harness.ts";
+import { numberedLines } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
 import { SlowReader } from "./slow-reader.ts";
 
@@ -12,11 +13,7 @@ endAfterEach();
 const MIB = 1 << 20;
 const testSlow = SlowReader.works ? testBeside : test.skip;
 
-/** Numbered lines of 128 bytes. */
-function numberedLines(bytes: number): Buffer {
-  const lines = Array.from({ length: bytes / 128 }, (_, n) => `${`${n} `.padEnd(127, "=")}\n`);
-  return Buffer.from(lines.join(""));
-}
+const linesOf = (bytes: number) => numberedLines(bytes / 128, 128);
 
 /** A server, who has left it and why; and what has one send lines that another one receives. */
 async function open(options: object) {
@@ -47,7 +44,7 @@ testSlow(
       return new SlowReader(server.port, { bytesPerSecond: 10_000 + 2_000 * n });
     });
     await members(8);
-    await relay(numberedLines(8 * MIB));
+    await relay(linesOf(8 * MIB));
     for (const one of slow) expect(await eventually("its end", () => one.ending)).toBe("reset");
     expect(left).toEqual(Array(8).fill("too slow, far behind"));
   },
@@ -58,7 +55,7 @@ testSlow("one that takes more than that, and holds the room up, loses nothing", 
   const how = { bytesPerSecond: 4 * MIB, bufferBytes: 64 << 10 };
   const slow = new SlowReader(server.port, how);
   await members(1);
-  const sent = numberedLines(6 * MIB);
+  const sent = linesOf(6 * MIB);
   const sinceMs = performance.now();
   await relay(sent);
   expect(performance.now() - sinceMs).toBeGreaterThan(500);
@@ -70,7 +67,7 @@ testSlow("one that leaves and does not read is reset in time, and its seat is fr
   const { server, left, members, relay } = await open({ patienceMs: 200, clientsMax: 3 });
   const stopped = await Peer.connect(server.port, { stopped: true });
   await members(1);
-  const reader = await relay(numberedLines(16 * MIB));
+  const reader = await relay(linesOf(16 * MIB));
   stopped.endInput();
   await eventually("it to leave", () => left[0]);
   expect(left).toEqual(["too slow, far behind"]);
@@ -79,24 +76,3 @@ testSlow("one that leaves and does not read is reset in time, and its seat is fr
   (await Peer.connect(server.port)).say("in\n");
   await reader.hears("in\n");
 });
-
-for (const [what, reason, message, leave] of [
-  ["half-closes", "end of input", "", (slow: SlowReader) => slow.halfClose()],
-  [
-    "sends too long a line",
-    "line too long",
-    "* line longer than 128 bytes\n",
-    (slow: SlowReader) => slow.say("x".repeat(200)),
-  ],
-] as const)
-  testSlow(`one that ${what} and reads on gets all, however long that takes`, async () => {
-    const { server, left, members, relay } = await open({ patienceMs: 500, lineBytesMax: 128 });
-    const slow = new SlowReader(server.port, { bytesPerSecond: 4 * MIB, bufferBytes: 64 << 10 });
-    await members(1);
-    const sent = numberedLines(8 * MIB);
-    await relay(sent);
-    leave(slow);
-    expect(await eventually("its end", () => slow.ending)).toBe("end of input");
-    expect(slow.bytes.equals(Buffer.concat([sent, Buffer.from(message)]))).toBe(true);
-    expect(left).toEqual([reason]);
-  });
