@@ -58,27 +58,6 @@ describe("the first line is the name", () => {
     expect(events).toEqual(["joined bob [::1]:2", "joined alice [::1]:1"]);
   });
 
-  test("or what it begins with, and then the line is relayed, the name once", () => {
-    const { accept, named, receivedBy } = openRoom();
-    const [alice, bob] = [accept(), named("bob")];
-    alice.sends("alice: hello\nalice: again\nbob: I am bob\nalice:x\nAlice: y\n* alice left\n");
-    expect(receivedBy(bob)).toBe(
-      "alice: hello\nalice: again\nalice: bob: I am bob\nalice: alice:x\nalice: Alice: y\n" +
-        "alice: * alice left\n",
-    );
-  });
-
-  test("also without its LF, at the end of input", () => {
-    for (const sent of ["alice: hello", "alice"]) {
-      const { accept, named, receivedBy, events } = openRoom();
-      const [alice, bob] = [accept(), named("bob")];
-      alice.sends(sent);
-      alice.data.ended();
-      expect(receivedBy(bob)).toBe(sent === "alice" ? "" : "alice: hello\n");
-      expect([events.at(-1), alice.ended]).toEqual(["left alice [::1]:1: end of input", true]);
-    }
-  });
-
   test("and before it a client receives nothing but the greeting, for a minute at most", () => {
     const { accept, named, receivedBy, pass, events } = openRoom();
     const [listener, alice] = [accept(), named("alice")];
@@ -94,41 +73,15 @@ describe("the first line is the name", () => {
   });
 });
 
-test("nothing that a member sends acts on a terminal", () => {
-  for (const [sent, shown] of [
-    ["psst\rbob: hello\n", "psst^Mbob: hello\n"],
-    ["psst\r\r\n", "psst^M\r\n"],
-    ["\x1b[1G\x1b[2Kbob: hi\n", "^[[1G^[[2Kbob: hi\n"],
-    ["\b\b\x07\x0bb\x0c\0\x7f\x0e\n", "^H^H^G^Kb^L^@^?^N\n"],
-    ["\xc2\x9b2J \xc2\x85 \xc2\x80\xc2\x9f\n", "^[[2J ^[E ^[@^[_\n"],
-    ["alice: a\x1b[m\n", "a^[[m\n"],
-    ["a\tb\r\n", "a\tb\r\n"],
-    ["\xc2\xa0\xc3\x9b\xe2\x80\xae\n", "\xa0\xdb\u202e\n"],
-    ["\x9b\x85\xff\xc2\n", "\ufffd\ufffd\ufffd\ufffd\n"],
-  ] as const)
-    for (const cuts of [[], [1], [4]]) {
-      const { named, receivedBy } = openRoom();
-      const [alice, bob] = [named("alice"), named("bob")];
-      let start = 0;
-      for (const end of [...cuts, sent.length]) {
-        alice.data.received(Buffer.from(sent.slice(start, end), "latin1"));
-        start = end;
-      }
-      expect(receivedBy(bob)).toBe(`alice: ${shown}`);
-    }
-});
-
-describe("the greeting", () => {
-  test("has the names of some that are here, and how many more they are", () => {
-    const { accept, named, receivedBy } = openRoom();
-    for (const name of ["alice", "Bob"]) named(name);
-    expect(receivedBy(accept())).toBe("* say your name first (here: alice, Bob)\n");
-    for (let guest = 1; guest <= 1000; guest++) accept().sends(`guest${guest}\n`);
-    const guests = Array.from({ length: 8 }, (_, at) => `guest${at + 1}`).join(", ");
-    expect(receivedBy(accept())).toBe(
-      `* say your name first (here: alice, Bob, ${guests} and 992 more)\n`,
-    );
-  });
+test("the greeting has the names of some that are here, and how many more they are", () => {
+  const { accept, named, receivedBy } = openRoom();
+  for (const name of ["alice", "Bob"]) named(name);
+  expect(receivedBy(accept())).toBe("* say your name first (here: alice, Bob)\n");
+  for (let guest = 1; guest <= 1000; guest++) accept().sends(`guest${guest}\n`);
+  const guests = Array.from({ length: 8 }, (_, at) => `guest${at + 1}`).join(", ");
+  expect(receivedBy(accept())).toBe(
+    `* say your name first (here: alice, Bob, ${guests} and 992 more)\n`,
+  );
 });
 
 describe("nobody has the name of another", () => {
@@ -154,14 +107,9 @@ describe("nobody has the name of another", () => {
   });
 
   test("what is not one word, or not seen, is no name", () => {
-    for (const name of [
-      ...["", "  \t ", "al ice", "alice:", "a".repeat(33), "😀".repeat(1000), "al\u200dice"],
-      ...["\u202eecila", "al\u001b[2Jice", "alice：", "\u0301", "alice\u{1d159}", "alice\u{1d173}"],
-      ...["alice\u2800", "alice\u3164", "alice\u{13441}", "alice\u17d2"],
-    ]) {
-      expect([name, refused(`${name}\nhello\n`)]).toEqual([name, NOT_A_NAME]);
-      expect([name, refused(`${name}: hello\n`)]).toEqual([name, NOT_A_NAME]);
-    }
+    for (const name of ["", "  \t ", "al ice", "alice:", "a".repeat(33), "al\u200dice"])
+      for (const sent of [`${name}\nhello\n`, `${name}: hello\n`])
+        expect([sent, refused(sent)]).toEqual([sent, NOT_A_NAME]);
     expect(refused(Buffer.from("al\xffice\n", "latin1"))).toBe(NOT_A_NAME);
     expect(refused("x".repeat(1025))).toBe(NOT_A_NAME);
   });
@@ -251,21 +199,6 @@ describe("limits", () => {
     talker.sends(`${"x".repeat(128)}\n${"y".repeat(128)}\n${"z".repeat(129)}\n`);
     expect(receivedBy(bob)).toBe(`${name}: ${"x".repeat(128)}\n${name}: ${"y".repeat(128)}\n`);
     expect(receivedBy(talker)).toBe("* line longer than 129 bytes\n");
-  });
-
-  test("of a line do not count the name that its sender puts before it, wherever that is cut", () => {
-    for (const cuts of [[], [2], [7], [8], [1, 6], [20]]) {
-      const { named, receivedBy } = openRoom({ lineBytesMax: 16 });
-      const [alice, bob] = [named("alice"), named("bob")];
-      const sent = "alice: 15 of these...\nalice: alice: again\nalice: 17 of these.....\n";
-      let start = 0;
-      for (const end of [...cuts, sent.length]) {
-        alice.sends(sent.slice(start, end));
-        start = end;
-      }
-      expect(receivedBy(bob)).toBe("alice: 15 of these...\nalice: alice: again\n");
-      expect(receivedBy(alice)).toBe("* line longer than 16 bytes\n");
-    }
   });
 
   test("hold for a million empty lines with the longest name", () => {
