@@ -1,21 +1,14 @@
+/** Who may connect, by address: rules, and how many of one. */
+
 import { describe, expect, test } from "bun:test";
 
 import { addressList } from "../../lib/doors/address-list.ts";
 import { addresses } from "../../lib/doors/addresses.ts";
-import type { Door } from "../../lib/doors/door.ts";
-import {
-  endAfterEach,
-  limitFiles,
-  Peer,
-  serverCommand,
-  ServerProgram,
-  testBeside,
-} from "../harness.ts";
+import { endAfterEach, Peer, testBeside } from "../harness.ts";
 import { forSeeds } from "../harness/seeds.ts";
-import { besideWith } from "../harness/tools.ts";
 import type { Random } from "../simulation/random.ts";
 import { openDoors } from "./open-doors.ts";
-import { key, openServer, pem, trusting } from "./open-server.ts";
+import { openServer } from "./open-server.ts";
 
 endAfterEach();
 
@@ -103,33 +96,6 @@ describe("addresses", () => {
     expect(events.filter((event) => /refused.*too many/.test(event))).toHaveLength(2);
   });
 
-  test("count a client from when it comes until it needs its seat no more", () => {
-    const held: Door = {
-      meet(arrival) {
-        const read = ({ length }: Buffer) => length > 0 && arrival.pass(length);
-        arrival.hold({ withinMs: 1000, read, late: () => arrival.refuse("late") });
-      },
-    };
-    const { accept, pass } = openDoors([addresses({ clientsPerAddressMax: 2 }).door, held]);
-    const isRefused = () => {
-      const client = accept();
-      pass(0);
-      return client.received.includes("too many");
-    };
-    const [slow, other] = [accept(), accept()];
-    expect(isRefused()).toBe(true);
-    for (const client of [slow, other]) client.sends("in");
-    slow.room = 0;
-    other.sends("hello\n");
-    pass(0);
-    slow.data.ended();
-    pass(0);
-    expect(isRefused()).toBe(true);
-    slow.drains(100);
-    pass(0);
-    expect([slow.received, slow.closed, isRefused()]).toEqual(["hello\n", false, false]);
-  });
-
   test("that are not allowed are told so, also when they come too often", () => {
     const settings = { deny: ["10.0.0.1"], clientsPerAddressMax: 1 };
     const { accept } = openDoors([addresses(settings).door]);
@@ -181,36 +147,6 @@ describe("refused", () => {
       }
     }
   });
-
-  for (const [what, limit, isTls, why] of [
-    ["of an address that is not allowed", ["--deny", "127.0.0.2"], false, "not allowed from"],
-    ["of one address", ["--max-clients-per-address", "1"], false, "too many connections from"],
-    ["that do not even shake hands", ["--deny", "127.0.0.2"], true, "not allowed from"],
-  ] as const)
-    (isTls ? besideWith("openssl") : testBeside)(
-      `many ${what}, which stay, never reach the file limit and disturb nobody`,
-      async () => {
-        const options = isTls ? ["--tls-cert", pem("server"), "--tls-key", key("server")] : [];
-        const command = serverCommand("--host", "127.0.0.1", "--max-clients", "20", ...limit);
-        const server = await ServerProgram.run(limitFiles(64, [...command, ...options, "0"]));
-        const tls = isTls ? { tls: trusting() } : {};
-        let last = 10;
-        const enter = () => server.join({ from: `127.0.0.${last++}`, ...tls });
-        const [ann, bob] = [await enter(), await enter()];
-        const connect = () => Peer.connect(server.port, { from: "127.0.0.2" });
-        await Promise.allSettled(Array.from({ length: 300 }, connect));
-        const late = await Peer.connect(server.port, { from: "127.0.0.2", ...tls });
-        expect(await late.hearsAll()).toBe(`* ${why} 127.0.0.2\n`);
-        const beforeMs = server.processorMs;
-        await Bun.sleep(300);
-        expect(server.processorMs - beforeMs).toBeLessThan(200);
-        ann.say("undisturbed\n");
-        await bob.hears("undisturbed\n");
-        // They have taken no seat.
-        for (let here = limit[0] === "--deny" ? 2 : 3; here < 20; here++) await enter();
-        await server.members(20);
-      },
-    );
 });
 
 /** Bits as an IPv4 or IPv6 address. */

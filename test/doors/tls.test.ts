@@ -7,6 +7,7 @@ import type { SecureVersion } from "node:tls";
 
 import { loadTls } from "../../lib/program/files.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
+import { key, pem } from "../certificates.ts";
 import {
   clientCommand,
   endAfterEach,
@@ -19,7 +20,7 @@ import {
 } from "../harness.ts";
 import { besideWith } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
-import { key, material, openServer, pem, trusting } from "./open-server.ts";
+import { material, openServer, trusting } from "./open-server.ts";
 
 endAfterEach();
 

@@ -2,12 +2,8 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 
-import { usageOf } from "../bench/usage.ts";
 import { atEnd, ROOT, ServerProgram } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
-
-/** Where a server listens: on a port of 127.0.0.1, or on a path. */
-export type Place = { port: number } | { unix: string };
 
 /** How many files a process has open. */
 export function openFiles(pid: number): number {
@@ -19,9 +15,6 @@ export function startAfter(before: string, ...options: string[]): Promise<Server
   const script = `${before}; exec "$0" server.ts --host 127.0.0.1 "$@" 0`;
   return ServerProgram.run(["bash", "-c", script, process.execPath, ...options]);
 }
-
-/** The processor time a process has used, in ms. */
-export const processorMs = (pid: number) => usageOf(pid).cpuMs;
 
 /** Whether a process ignores a signal, by its number. */
 export function ignores(pid: number, signal: number): boolean {
