@@ -64,14 +64,6 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
       expect(bob.text).toBe(`first\n${last.endsWith("\n") ? last : ""}`);
     });
 
-  test(`${version}: after close_notify it is a line`, async () => {
-    const { happened, bob, peer, name } = await begin("whole\nrm -rf /");
-    peer.say("tmp/x");
-    peer.endInput();
-    await happened(`left ${name}: end of input`);
-    await bob.hears("whole\nrm -rf /tmp/x\n");
-  });
-
   test(`${version}: what only looks like close_notify is none, and what is damaged is no failure of the server`, async () => {
     const [type, bytes] = version === "TLSv1.3" ? [23, 19] : [21, 26];
     for (const record of [
