@@ -1,6 +1,6 @@
 /** The server as a process that is looked at from outside: its open files, its time, its stderr. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 
 import { atEnd, ROOT, ServerProgram } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
@@ -14,12 +14,6 @@ export function openFiles(pid: number): number {
 export function startAfter(before: string, ...options: string[]): Promise<ServerProgram> {
   const script = `${before}; exec "$0" server.ts --host 127.0.0.1 "$@" 0`;
   return ServerProgram.run(["bash", "-c", script, process.execPath, ...options]);
-}
-
-/** Whether a process ignores a signal, by its number. */
-export function ignores(pid: number, signal: number): boolean {
-  const [, mask = "0"] = /SigIgn:\s+(\w+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return (BigInt(`0x${mask}`) & (1n << BigInt(signal - 1))) !== 0n;
 }
 
 /** Keeps note of the most files that a process has open. */
