@@ -31,18 +31,6 @@ export function watchFiles(pid: number): { readonly most: number } {
   return watched;
 }
 
-/** What runs a program without the rights of root; undefined where there is no way. */
-export const unprivileged = findUnprivileged();
-
-function findUnprivileged(): string[] | undefined {
-  const prefix =
-    process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
-  const command = [...prefix, process.execPath, "server.ts", "--version"];
-  if (Bun.which(command[0] ?? "") && Bun.spawnSync(command, { cwd: ROOT }).success) return prefix;
-  console.warn("Tests of permissions are skipped: there is no way to be another user than root.");
-  return undefined;
-}
-
 export interface ServeOptions {
   /** Its descriptors 1 and 2; both are dropped by default. */
   stdout?: number;
