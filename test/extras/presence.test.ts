@@ -11,18 +11,13 @@ import { type Make, openParts, type Options } from "./open-parts.ts";
 function openRoom(options: Options = {}, before: Make[] = []) {
   const opened = openParts([...before, presence], options);
   const linesOf = ({ received }: FakeSocket) => received.split("\n").slice(0, -1);
-  /** Time goes on, and all is done that is to be done then. */
-  const pass = (ms: number) => {
-    opened.pass(ms);
-    opened.settle();
-  };
   /** Joins with a name, as behind a door that gives it one. */
   const join = (name: string): FakeSocket => {
     const socket = new FakeSocket();
     opened.room.join(socket, name, `${name} [::1]:1`);
     return socket;
   };
-  return { ...opened, join, linesOf, pass };
+  return { ...opened, join, linesOf };
 }
 
 test("all learn who joins and leaves, in the one order; why is for the log", () => {
@@ -57,18 +52,17 @@ test("of a storm there are ten notices a second at most: the rest is summed up",
   const first = Array.from({ length: 10 }, (_, n) => `* ${n} joined (${n + 1} here)`);
   expect(linesOf(ann)).toEqual(first);
   pass(1000);
+  settle();
   expect(linesOf(ann).slice(10)).toEqual(["* 9,990 more joined (10,000 here)"]);
 });
 
 test("how many are here is not told where other servers share the room", () => {
-  const shared: Make = () => ({ name: "shared", order: log });
-  const log = openParts([]).room.log;
-  const { join, settle } = openRoom({}, [shared]);
+  const { log } = openParts([]).room;
+  const { join, settle } = openRoom({}, [() => ({ order: log })]);
   join("ann");
   settle();
-  expect(new TextDecoder().decode(log.read({ lastRun: -1 }, 0, log.head).bytes)).toStartWith(
-    "* ann joined\n",
-  );
+  const { bytes } = log.read({ lastRun: -1 }, 0, log.head);
+  expect(new TextDecoder().decode(bytes)).toStartWith("* ann joined\n");
 });
 
 test("the longest notice fits into the shortest line that goes with notices", () => {

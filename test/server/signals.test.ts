@@ -52,13 +52,6 @@ function shownBy(server: ServerProgram): string | undefined {
 /** Over TLS, without a look at the certificate. */
 const TLS = { tls: { rejectUnauthorized: false } };
 
-/** One that has sent a phrase and is in. */
-async function enter(server: ServerProgram, phrase: string, options: object = {}) {
-  const peer = await Peer.connect(server.port, { ...options, says: `${phrase}\n` });
-  await server.logged(`joined ${peer.name} `);
-  return peer;
-}
-
 const callMany = (server: ServerProgram, count: number, options?: object) =>
   Promise.all(Array.from({ length: count }, () => Peer.connect(server.port, options)));
 
@@ -73,14 +66,14 @@ async function hangUp(server: ServerProgram, event: string): Promise<void> {
 testBeside("SIGHUP reads certificates and pass phrase again, and disturbs no member", async () => {
   const files = new Files();
   const server = await ServerProgram.start(...files.tls, ...files.passFile);
-  const ann = await enter(server, "first phrase", TLS);
+  const ann = await server.join({ ...TLS, says: "first phrase\n" });
   files.ask("second phrase");
   files.show("second");
   await hangUp(server, "Z files read again\n");
   expect(shownBy(server)).toBe("second");
   const late = await Peer.connect(server.port, { ...TLS, says: "first phrase\n" });
   expect(await late.hearsAll()).toBe("* wrong pass phrase\n");
-  const bob = await enter(server, "second phrase", TLS);
+  const bob = await server.join({ ...TLS, says: "second phrase\n" });
   bob.say("hello\n");
   await ann.hears("hello\n");
   expect(ann.text).toBe("hello\n");
@@ -98,7 +91,7 @@ testBeside("SIGHUP changes neither of both when one will not do, and says why", 
   const noKey = `cannot use ${files.cert} with ${files.key}: no start line`;
   await hangUp(server, `Z nothing changes: ${noKey}\n`);
   expect(shownBy(server)).toBe("server");
-  await enter(server, "first phrase", TLS);
+  await server.join({ ...TLS, says: "first phrase\n" });
 });
 
 for (const signal of ["SIGHUP", "SIGTERM", "SIGINT"] as const)
