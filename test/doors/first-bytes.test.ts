@@ -6,10 +6,9 @@ import { join } from "node:path";
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { LineBuffer } from "../../lib/room/line-buffer.ts";
 import { openParts } from "../extras/open-parts.ts";
-import { endAfterEach, newFolder, Peer, Program, testBeside } from "../harness.ts";
-import { besideWith } from "../harness/tools.ts";
+import { endAfterEach, newFolder, Peer, testBeside } from "../harness.ts";
 import { HTTP_ANSWER } from "../simulation/first-line.ts";
-import { material, openServer, trusting } from "./open-server.ts";
+import { openServer } from "./open-server.ts";
 
 endAfterEach();
 
@@ -76,28 +75,5 @@ testBeside(
     ann.endInput();
     expect(await ann.hearsAll()).toBe("");
     expect((await fetch(page)).status).toBe(200);
-  },
-);
-
-besideWith("openssl")(
-  "the answer comes over TLS; and real TLS where there is none is told apart",
-  async () => {
-    const secure = await openServer({ tls: material() });
-    const ann = await secure.join({ tls: trusting() });
-    const tls = { rejectUnauthorized: false };
-    const answer = await fetch(`https://127.0.0.1:${secure.port}/`, { ...POST, tls });
-    expect([answer.status, await answer.text()]).toEqual([400, BODY]);
-    ann.endInput();
-    expect(await ann.hearsAll()).toBe("");
-    const plain = await openServer();
-    const bob = await plain.join();
-    for (let count = 0; count < 6; count++) {
-      // Whatever line ends there are in its random bytes.
-      new Program(["openssl", "s_client", "-connect", `127.0.0.1:${plain.port}`]);
-      await plain.happened(/: speaks TLS, this port does not$/);
-      plain.events.length = 0;
-    }
-    bob.endInput();
-    expect(await bob.hearsAll()).toBe("");
   },
 );

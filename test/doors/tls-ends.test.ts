@@ -4,7 +4,7 @@ import { expect } from "bun:test";
 import { once } from "node:events";
 import type { SecureVersion } from "node:tls";
 
-import { atEnd, endAfterEach, Peer, Program } from "../harness.ts";
+import { atEnd, endAfterEach, Peer } from "../harness.ts";
 import { openBetween, type Wire } from "../harness/between.ts";
 import { besideWith } from "../harness/tools.ts";
 import { material, openServer, trusting } from "./open-server.ts";
@@ -106,30 +106,3 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     }
   });
 }
-
-/** Programs that send lines and end, each in its own way. */
-const CLIENTS: Record<string, (port: number) => string> = {
-  openssl: (port) =>
-    `printf 'hello\\n' | openssl s_client -quiet -no_ign_eof -connect 127.0.0.1:${port}`,
-  ncat: (port) => `printf 'hello\\n' | ncat --ssl 127.0.0.1 ${port}`,
-  socat: (port) => `printf 'hello\\n' | socat -t0.2 - OPENSSL:127.0.0.1:${port},verify=0`,
-  python3: (port) =>
-    `python3 -c "import socket, ssl
-context = ssl._create_unverified_context()
-ssl_socket = context.wrap_socket(socket.create_connection(('127.0.0.1', ${port})))
-ssl_socket.sendall(b'hello\\n')
-ssl_socket.close()"`,
-};
-
-for (const [name, command] of Object.entries(CLIENTS))
-  besideWith("openssl", name)(
-    `${name}, which may end without close_notify, loses nothing`,
-    async () => {
-      const { port, happened, join } = await openServer({ tls: material() });
-      const bob = await join({ tls: trusting() });
-      new Program(["sh", "-c", command(port)]);
-      await bob.hears("hello\n");
-      await happened(/^left .*: (cut off|end of input)$/);
-      expect(bob.text).toBe("hello\n");
-    },
-  );

@@ -78,18 +78,3 @@ test("the longest notice fits into the shortest line that goes with notices", ()
     expect(linesOf(ann).at(-1)).toBe(`* ${called} joined (2 here)`);
   }
 });
-
-test("a member without a name is told of by a number, and its address is told to nobody", () => {
-  const { room, settle } = openRoom();
-  const sockets = [1, 2, 3].map((port) => {
-    const socket = new FakeSocket();
-    room.join(socket, `[2001:db8::1]:${port}`);
-    return socket;
-  });
-  settle();
-  sockets[1]?.data.closed();
-  settle();
-  expect(sockets[0]?.received).toBe(
-    "* #1 joined (1 here)\n* #2 joined (2 here)\n* #3 joined (3 here)\n* #2 left (2 here)\n",
-  );
-});

@@ -80,7 +80,6 @@ test("two servers share a port with --reuse-port, each with some of the clients"
 const PATHS: [what: string, path: (folder: string) => string, reason: string | RegExp][] = [
   ["too long for a socket", (folder) => join(folder, "x".repeat(120)), "the path is too long"],
   ["in no folder", (folder) => join(folder, "none", "room"), "no such file or directory"],
-  ["of a directory", (folder) => folder, "it exists and is no socket"],
   ["behind a file", (folder) => join(folder, "file", "room"), WORDS],
   ["of a link to itself", (folder) => join(folder, "circle", "room"), WORDS],
   ["where no sockets can be", () => "/sys/room", WORDS],
