@@ -3,7 +3,6 @@
 import { describe, expect, test } from "bun:test";
 
 import { names } from "../../lib/extras/names.ts";
-import type { Part } from "../../lib/extras/part.ts";
 import { DISCONNECTS } from "../../lib/program/server-messages.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
@@ -36,16 +35,6 @@ function openRoom(options: Options = {}, before: readonly Make[] = []) {
   };
   return { ...opened, receivedBy, named, certified };
 }
-
-/** Names that are asked for elsewhere; the others are granted at once. */
-const granted: ((granted: boolean) => void)[] = [];
-const released: string[] = [];
-const held = (): Part => ({
-  reservations: {
-    ask: (key, answer) => void (key === "alice" ? answer(true) : granted.push(answer)),
-    release: (key) => released.push(key),
-  },
-});
 
 describe("the first line is the name", () => {
   test("and stands before each line after it", () => {
@@ -116,27 +105,16 @@ describe("nobody has the name of another", () => {
 });
 
 describe("a name that another server may have", () => {
+  /** A room where alice has hers, and bob waits for an answer. */
   const open = () => {
-    granted.length = 0;
-    released.length = 0;
-    const opened = openRoom({}, [held]);
+    const ask = (key: string, answer: (isGranted: boolean) => void) =>
+      void (key === "alice" && answer(true));
+    const opened = openRoom({}, [() => ({ reservations: { ask, release() {} } })]);
     const alice = opened.named("alice");
     const bob = opened.accept();
     bob.sends("bob\nhello\n");
     return { ...opened, alice, bob };
   };
-
-  test("is its client's once that is known, which waits at the door and is read no more", () => {
-    const { alice, bob, receivedBy } = open();
-    bob.sends("again\nand");
-    alice.sends("psst\n");
-    expect([receivedBy(alice), receivedBy(bob), bob.paused]).toEqual(["", GREETING_ALICE, true]);
-    granted[0]?.(true);
-    expect(receivedBy(alice)).toBe("bob: hello\nbob: again\n");
-    expect([receivedBy(bob), bob.paused, released]).toEqual(["", false, []]);
-    bob.data.ended();
-    expect([receivedBy(alice), released]).toEqual(["bob: and\n", ["bob"]]);
-  });
 
   test("is not known within a minute: that is told, and its client is read on until it closes", () => {
     const { bob, pass, receivedBy } = open();
@@ -158,34 +136,14 @@ describe("a name that another server may have", () => {
   });
 });
 
-describe("with a certificate", () => {
-  const openSecure = (options: Options = {}) => openRoom({ ...options, secrets: { tls: {} } });
-
-  test("a client with the same one takes the name over at once", () => {
-    const { accept, certified, named, receivedBy, left } = openSecure();
-    const [first, bob] = [certified("alice", "A1"), named("bob")];
-    first.sends("first\nunfin");
-    const second = certified("alice", "A1");
-    second.sends("second\n");
-    first.sends("ished\n");
-    expect(receivedBy(bob)).toBe("alice: first\nalice: second\n");
-    expect(receivedBy(first)).toBe("* the name alice was taken over\n");
-    expect([first.ended, left]).toEqual([
-      true,
-      ["alice [::1]:1000: the name alice was taken over"],
-    ]);
-    expect(receivedBy(accept())).toBe("* say your name first (here: alice, bob)\n");
-  });
-
-  test("a client with another one, with none, or with one for no name is refused", () => {
-    const { accept, certified, receivedBy } = openSecure();
-    certified("alice", "A1");
-    const none = accept();
-    none.sends("alice\n");
-    expect(receivedBy(none)).toBe(`${GREETING_ALICE}* the name alice is taken\n`);
-    expect(receivedBy(certified("Alice", "B2"))).toBe("* the name Alice is taken\n");
-    expect(receivedBy(certified("Alice Smith", "A1"))).toBe("* certificate has no usable name\n");
-  });
+test("a client with another certificate, with none, or with one for no name is refused", () => {
+  const { accept, certified, receivedBy } = openRoom({ secrets: { tls: {} } });
+  certified("alice", "A1");
+  const none = accept();
+  none.sends("alice\n");
+  expect(receivedBy(none)).toBe(`${GREETING_ALICE}* the name alice is taken\n`);
+  expect(receivedBy(certified("Alice", "B2"))).toBe("* the name Alice is taken\n");
+  expect(receivedBy(certified("Alice Smith", "A1"))).toBe("* certificate has no usable name\n");
 });
 
 test("limits hold for a million empty lines with the longest name", () => {
