@@ -74,13 +74,6 @@ describe("addresses", () => {
     ]);
   });
 
-  test("that are not allowed are told so, also when they come too often", () => {
-    const settings = { deny: ["10.0.0.1"], clientsPerAddressMax: 1 };
-    const { accept } = openDoors([addresses(settings).door]);
-    for (const { received } of [accept(), accept()])
-      expect(received).toBe("* not allowed from 10.0.0.1\n");
-  });
-
   test("there are none on a Unix socket, where all may come", () => {
     const settings = { allow: ["10.0.0.1"], clientsPerAddressMax: 1 };
     const { accept, events } = openDoors([addresses(settings).door], { kind: "unix" });

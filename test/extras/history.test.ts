@@ -1,10 +1,12 @@
 /** `--history`: what a newcomer gets of what was sent before. */
 
-import { describe, expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 
 import { history, type HistoryOptions } from "../../lib/extras/history.ts";
 import type { Author } from "../../lib/room/order.ts";
 import { openParts } from "./open-parts.ts";
+
+setDefaultTimeout(60_000);
 
 const MARK = "* end of history\n";
 
@@ -17,30 +19,28 @@ function openRoom(options: HistoryOptions) {
   return { ...opened, append, notify: (text: string) => append(text, notice) };
 }
 
-describe("a newcomer", () => {
-  test("gets the last lines, then a mark, then all that is sent, without a gap", () => {
-    const { join, settle } = openRoom({ bytes: 100, lines: 2 });
-    const ann = join("ann");
-    ann.sends("1\n2\n");
-    ann.sends("3\n");
-    const bob = join("bob");
-    ann.sends("4\n");
-    bob.sends("5\n");
-    settle();
-    expect([ann.received, bob.received]).toEqual([`${MARK}5\n`, `2\n3\n${MARK}4\n`]);
-  });
+test("a newcomer gets the last lines, then a mark, then all that is sent, without a gap", () => {
+  const { join, settle } = openRoom({ bytes: 100, lines: 2 });
+  const ann = join("ann");
+  ann.sends("1\n2\n");
+  ann.sends("3\n");
+  const bob = join("bob");
+  ann.sends("4\n");
+  bob.sends("5\n");
+  settle();
+  expect([ann.received, bob.received]).toEqual([`${MARK}5\n`, `2\n3\n${MARK}4\n`]);
+});
 
-  test("gets as many lines of members as it may, however many notices there are between them", () => {
-    const { join, settle, append, notify } = openRoom({ bytes: 100, lines: 3 });
-    for (const line of ["1\n", "2\n", "3\n", "4\n"]) {
-      append(line);
-      for (let n = 0; n < 20; n++) notify(`* ${n} joined\n`);
-    }
-    const bob = join("bob");
-    notify("* bob joined\n");
-    settle();
-    expect(bob.received).toBe(`2\n3\n4\n${MARK}* bob joined\n`);
-  });
+test("a newcomer gets as many lines of members as it may, however many notices there are between them", () => {
+  const { join, settle, append, notify } = openRoom({ bytes: 100, lines: 3 });
+  for (const line of ["1\n", "2\n", "3\n", "4\n"]) {
+    append(line);
+    for (let n = 0; n < 20; n++) notify(`* ${n} joined\n`);
+  }
+  const bob = join("bob");
+  notify("* bob joined\n");
+  settle();
+  expect(bob.received).toBe(`2\n3\n4\n${MARK}* bob joined\n`);
 });
 
 test("to find its beginning costs little, however many lines there are and however often it is done", () => {

@@ -1,11 +1,13 @@
 /** `--names`: a client joins with a name, which stands before each of its lines. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { names } from "../../lib/extras/names.ts";
 import { DISCONNECTS } from "../../lib/program/server-messages.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
+
+setDefaultTimeout(60_000);
 
 const GREETING = "* say your name first\n";
 const GREETING_ALICE = "* say your name first (here: alice)\n";

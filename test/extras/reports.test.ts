@@ -1,6 +1,6 @@
 /** What is told of something may do anything to the room at that moment, or throw. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { bot, type BotRoom } from "../../lib/extras/bot.ts";
 import { history } from "../../lib/extras/history.ts";
@@ -13,6 +13,8 @@ import { openReportingRoom } from "../../lib/server/listen.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { Random } from "../simulation/random.ts";
 import { contextWith, type Make, openParts } from "./open-parts.ts";
+
+setDefaultTimeout(60_000);
 
 const WORLDS = 500;
 const STEPS = 60;

@@ -16,6 +16,7 @@ import {
   serverCommand,
   ServerProgram,
 } from "../harness.ts";
+import { freePort } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
 
 endAfterEach();
@@ -116,16 +117,14 @@ function lookUpSlowly(): void {
 }
 
 /** A port that was free a moment ago, and somebody who connects to it as soon as that goes. */
-function connectEagerly() {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  listener.stop();
-  const eager = { port: listener.port, connections: 0 };
+function connectEagerly(): number {
+  const port = freePort();
   let isOver = false;
   const attempt = async () => {
-    while (!isOver && eager.connections === 0)
+    while (!isOver)
       try {
-        await Peer.connect(listener.port);
-        eager.connections++;
+        await Peer.connect(port);
+        isOver = true;
       } catch {
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -135,16 +134,15 @@ function connectEagerly() {
     isOver = true;
     await over;
   });
-  return eager;
+  return port;
 }
 
 test("a client that connects while ports open joins when listen() has returned", async () => {
   lookUpSlowly();
-  const eager = connectEagerly();
   const events: string[] = [];
   const event = (what: string) => () => void events.push(what);
   const server = await listen({
-    ...{ ...HERE, port: eager.port, web: { host: "localhost", port: 0 } },
+    ...{ ...HERE, port: connectEagerly(), web: { host: "localhost", port: 0 } },
     ...{ onJoin: event("join"), onRefuse: event("refuse"), onWarning: event("warning") },
     ...{ metrics: { host: "localhost", port: 0 }, bot: () => ({ onJoin: event("bot") }) },
   });
@@ -159,7 +157,7 @@ test("a start that fails, as another port is in use, tells nobody anything, and 
   const taken = await open(HERE);
   lookUpSlowly();
   for (const extra of ["web", "metrics"]) {
-    const { port } = connectEagerly();
+    const port = connectEagerly();
     const events: string[] = [];
     const event = (what: string) => () => void events.push(what);
     const starting = listen({

@@ -32,8 +32,7 @@ export function watchFiles(pid: number): { readonly most: number } {
 }
 
 export interface ServeOptions {
-  /** Its descriptors 1 and 2; both are dropped by default. */
-  stdout?: number;
+  /** Its descriptor 2; what it prints is dropped by default. */
   stderr?: number;
   /** With what redirections the shell becomes the server. */
   redirect?: string;
@@ -41,11 +40,11 @@ export interface ServeOptions {
 
 /** A server whose output goes where a test says. */
 export function serve(words: readonly string[], options: ServeOptions = {}): Served {
-  const { stdout = "ignore", stderr = "ignore", redirect = "" } = options;
+  const { stderr = "ignore", redirect = "" } = options;
   const script = `exec "$0" server.ts "$@" ${redirect}`;
   const server = Bun.spawn(["bash", "-c", script, process.execPath, ...words], {
     cwd: ROOT,
-    stdio: ["ignore", stdout, stderr],
+    stdio: ["ignore", "ignore", stderr],
   });
   atEnd(async () => {
     server.kill("SIGKILL");
@@ -54,7 +53,7 @@ export function serve(words: readonly string[], options: ServeOptions = {}): Ser
   return server;
 }
 
-export type Served = Bun.Subprocess<"ignore", number | "ignore", number | "ignore">;
+export type Served = Bun.Subprocess<"ignore", "ignore", number | "ignore">;
 
 /** Waits for a process to end; returns its exit code, or the signal. */
 export function exitOf(server: Served): Promise<number | string> {
