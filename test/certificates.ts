@@ -25,6 +25,10 @@ export function makeCertificates(folder?: string): Certificates {
   return { file: (name) => join(folder ?? from, name) };
 }
 
+/** A certificate of those that all tests share, or its key. */
+export const pem = (name: string) => makeCertificates().file(`${name}.pem`);
+export const key = (name: string) => makeCertificates().file(`${name}.key`);
+
 function make(): string {
   const folder = mkdtempSync(join(tmpdir(), "linechat-certificates-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 /** Each default is one value: in the code, in `--help`, in READMEs and doc comments, and in what runs. */
 
 import { expect, spyOn, test } from "bun:test";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { connect } from "../lib/client/connect.ts";
@@ -11,7 +11,7 @@ import { Connections } from "../lib/server/connections.ts";
 import { listen } from "../lib/server/listen.ts";
 import { SERVER, settingsOf } from "../lib/server/options.ts";
 import { openParts } from "./extras/open-parts.ts";
-import { atEnd, endAfterEach, newFolder, Peer, ROOT } from "./harness.ts";
+import { atEnd, endAfterEach, Peer, ROOT } from "./harness.ts";
 import { Host } from "./harness/host.ts";
 import { eventually } from "./harness/watched.ts";
 import { openRoom } from "./room/open-room.ts";
@@ -163,12 +163,9 @@ test("a server without options asks nothing, limits nothing, and opens no other 
   expect(given.map(([name]) => name).filter((name) => !sizes.includes(name))).toEqual(["port"]);
 });
 
-test("a server is on all addresses, a Unix socket is its owner's, and so on", async () => {
+test("a server is on all addresses, in the room linechat of its Redis, for any number of clients", async () => {
   await using server = await listen({ port: 0 });
   expect(server.address).toMatch(/^(\[::\]|0\.0\.0\.0):\d+$/);
-  const unix = join(newFolder(), "room");
-  await using _ = await listen({ unix });
-  expect(statSync(unix).mode & 0o777).toBe(0o600);
   const { redis } = await settingsFor("--redis", "redis://127.0.0.1", "0");
   expect(redis?.room).toBe("linechat");
   expect(new Connections(openRoom().room, {}).clientsMax).toBe(Infinity);
@@ -176,7 +173,7 @@ test("a server is on all addresses, a Unix socket is its owner's, and so on", as
 
 test("both ends of a connection send at once what is written, and notice a silent peer", async () => {
   const { noDelay, keepAlive } = await watchSockets();
-  const server = await opened();
+  await using server = await listen(HERE);
   await using _ = await connect({ ...HERE, port: server.port });
   await eventually("both ends", () => keepAlive.length === 2 && noDelay.length === 2);
   expect([noDelay, keepAlive]).toEqual([Array(2).fill([true]), Array(2).fill([true, 60_000])]);
@@ -248,12 +245,6 @@ async function watchSockets() {
     keepAlive.mockRestore();
   });
   return { noDelay: noDelay.mock.calls, keepAlive: keepAlive.mock.calls };
-}
-
-async function opened(options: object = {}) {
-  const server = await listen({ ...HERE, ...options });
-  atEnd(() => server.stop(0));
-  return server;
 }
 
 /** What the server's command line asks `listen` for. */

@@ -50,21 +50,13 @@ const room: EmbeddedRoom = openRoom(about);
 console.log(sent[0], end, code, room.size, Object.keys(linechat).sort().join(" "));
 export type Others = [Life, MemberView, Place, RoomEvents, RoomSocket, Secrets];
 `;
-const NODE = ["--module", "nodenext", "--moduleResolution", "nodenext"];
 /** Options that a project may have beside those of `bun init`; a package of .ts has to pass them all. */
-const STRICTER = [
-  "strict",
-  "erasableSyntaxOnly",
-  "exactOptionalPropertyTypes",
-  "noUncheckedIndexedAccess",
-  "isolatedModules",
-  "verbatimModuleSyntax",
-  "noPropertyAccessFromIndexSignature",
-  "noImplicitReturns",
-  "noImplicitOverride",
-  "noUnusedLocals",
-  "noUnusedParameters",
-].map((option) => `--${option}`);
+const AS_STRICT = [
+  ...["--module", "nodenext", "--moduleResolution", "nodenext", "--strict"],
+  ...["--erasableSyntaxOnly", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"],
+  ...["--isolatedModules", "--verbatimModuleSyntax", "--noPropertyAccessFromIndexSignature"],
+  ...["--noImplicitReturns", "--noImplicitOverride", "--noUnusedLocals", "--noUnusedParameters"],
+];
 
 /** A link in a README, to a file. */
 const LINK = /(?<=\]\()(?!https?:)[^)#]+|(?<=src(?:set)?=")[^"]+/g;
@@ -90,14 +82,12 @@ beforeAll(() => {
   // What `bun init` wants from the registry is here already.
   writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
   expect(bun("add", tarball).code).toBe(0);
+  const [from, to] = [ROOT, project].map((root) => join(root, "node_modules"));
   for (const name of ["@types", "bun-types", "undici-types"])
-    cpSync(join(ROOT, "node_modules", name), join(project, "node_modules", name), {
-      recursive: true,
-    });
+    cpSync(join(from ?? "", name), join(to ?? "", name), { recursive: true });
   writeFileSync(join(project, "index.ts"), USES_ALL);
-  const [, bot = ""] =
-    /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, "lib/library.md"), "utf8")) ?? [];
-  writeFileSync(join(project, "bot.ts"), bot);
+  const manual = readFileSync(join(ROOT, "lib/library.md"), "utf8");
+  writeFileSync(join(project, "bot.ts"), /```ts\n([^]*?)```/.exec(manual)?.[1] ?? "");
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -128,7 +118,7 @@ describe("in a project elsewhere", () => {
 
   test("it passes one with stricter options, and as a module of Node.js", () => {
     const programs = ["server.ts", "client.ts"].map((name) => join(installed, name));
-    for (const options of [NODE, STRICTER, ["--strict", "false"]]) {
+    for (const options of [AS_STRICT, ["--strict", "false"]]) {
       const checked = bun("check", ...options, "index.ts", ...programs);
       expect([options, checked]).toMatchObject([options, { code: 0, stdout: "" }]);
     }
@@ -137,49 +127,34 @@ describe("in a project elsewhere", () => {
   test("it runs", () => {
     const stdout = "hello undefined ECONNREFUSED 0 UserError connect listen openRoom\n";
     expect(bun("index.ts")).toEqual({ code: 0, stdout, stderr: "" });
-    expect(bun("bot.ts")).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining("bot: "),
-      stderr: "",
-    });
   });
 });
 
 describe("its commands", () => {
   const command = (name: string) => join(project, "node_modules", ".bin", name);
-  /** A search path with these programs, and nothing else. */
-  const pathWith = (...programs: string[]) => {
+  /** A folder with these programs, for a search path. */
+  const binWith = (programs: Record<string, string>) => {
     const bin = newFolder();
-    for (const program of programs) symlinkSync(Bun.which(program) ?? "", join(bin, program));
+    for (const [name, path] of Object.entries(programs)) symlinkSync(path, join(bin, name));
     return bin;
   };
   /** In front of a command, so that it finds Bun. */
   const withBun = () => {
-    const bin = newFolder();
-    symlinkSync(process.execPath, join(bin, "bun"));
+    const bin = binWith({ bun: process.execPath });
     return ["env", `PATH=${bin}:${process.env["PATH"]}`];
   };
 
   test("talk to each other, each by its own name and by that of the package", async () => {
+    const named = (name: string, ...words: string[]) => [...withBun(), command(name), ...words];
     for (const [server, client] of [
-      [
-        [command("linechat"), "server"],
-        [command("linechat"), "client"],
-      ],
-      [[command("linechat-server")], [command("linechat-client")]],
+      [named("linechat", "server"), named("linechat", "client")],
+      [named("linechat-server"), named("linechat-client")],
     ] as const) {
-      const room = await ServerProgram.run([
-        ...withBun(),
-        ...server,
-        "--host",
-        "127.0.0.1",
-        "--web",
-        "0",
-        "0",
-      ]);
+      const options = ["--host", "127.0.0.1", "--web", "0", "0"];
+      const room = await ServerProgram.run([...server, ...options]);
       expect(await (await fetch(await webUrl(room))).text()).toStartWith("<!doctype html>");
       const ann = await room.join();
-      const bob = new Program([...withBun(), ...client, "127.0.0.1", String(room.port)]);
+      const bob = new Program([...client, "127.0.0.1", String(room.port)]);
       bob.say("hello\n");
       await ann.hears("hello\n");
       bob.endInput();
@@ -216,7 +191,8 @@ describe("its commands", () => {
   /** Fails unless each says that it needs Bun, where there are only these other programs. */
   async function expectNeedsBun(bin: string, ...programs: string[]): Promise<void> {
     const stderr = `linechat needs Bun ${OLDEST_BUN} or later: https://bun.com\n`;
-    const path = `PATH=${pathWith("env", "sh", "echo", ...programs)}`;
+    const found = ["env", "sh", "echo", ...programs].map((name) => [name, Bun.which(name) ?? ""]);
+    const path = `PATH=${binWith(Object.fromEntries(found))}`;
     for (const name of ["linechat", "linechat-server", "linechat-client"]) {
       const told = await runToEnd(["env", path, join(bin, name), "8080"]);
       expect(told).toEqual({ code: 127, stdout: "", stderr });

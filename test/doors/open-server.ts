@@ -6,12 +6,9 @@ import type { SecureVersion } from "node:tls";
 import { loadTls } from "../../lib/program/files.ts";
 import type { ListenOptions } from "../../lib/server/api.ts";
 import { listen } from "../../lib/server/listen.ts";
-import { makeCertificates } from "../certificates.ts";
+import { key, pem } from "../certificates.ts";
 import { atEnd, Peer, type PeerOptions } from "../harness.ts";
 import { Watched } from "../harness/watched.ts";
-
-export const pem = (name: string) => makeCertificates().file(`${name}.pem`);
-export const key = (name: string) => makeCertificates().file(`${name}.key`);
 
 /** Certificate and key of the server; with the CA, only clients that it has certified may join. */
 export const material = (ca?: "ca") =>

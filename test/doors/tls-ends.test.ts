@@ -4,7 +4,7 @@ import { expect } from "bun:test";
 import { once } from "node:events";
 import type { SecureVersion } from "node:tls";
 
-import { endAfterEach, Peer, Program } from "../harness.ts";
+import { endAfterEach, Peer } from "../harness.ts";
 import { Between, type Wire } from "../harness/between.ts";
 import { besideWith } from "../harness/tools.ts";
 import { material, openServer, trusting } from "./open-server.ts";
@@ -63,14 +63,6 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
       expect(bob.text).toBe(`first\n${last.endsWith("\n") ? last : ""}`);
     });
 
-  test(`${version}: after close_notify it is a line`, async () => {
-    const { happened, bob, peer, name } = await begin("whole\nrm -rf /");
-    peer.say("tmp/x");
-    peer.endInput();
-    await happened(`left ${name}: end of input`);
-    await bob.hears("whole\nrm -rf /tmp/x\n");
-  });
-
   test(`${version}: what only looks like close_notify is none, and what is damaged is no failure of the server`, async () => {
     const [type, bytes] = version === "TLSv1.3" ? [23, 19] : [21, 26];
     for (const record of [
@@ -113,30 +105,3 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     }
   });
 }
-
-/** Programs that send lines and end, each in its own way. */
-const CLIENTS: Record<string, (port: number) => string> = {
-  openssl: (port) =>
-    `printf 'hello\\n' | openssl s_client -quiet -no_ign_eof -connect 127.0.0.1:${port}`,
-  ncat: (port) => `printf 'hello\\n' | ncat --ssl 127.0.0.1 ${port}`,
-  socat: (port) => `printf 'hello\\n' | socat -t0.2 - OPENSSL:127.0.0.1:${port},verify=0`,
-  python3: (port) =>
-    `python3 -c "import socket, ssl
-context = ssl._create_unverified_context()
-ssl_socket = context.wrap_socket(socket.create_connection(('127.0.0.1', ${port})))
-ssl_socket.sendall(b'hello\\n')
-ssl_socket.close()"`,
-};
-
-for (const [name, command] of Object.entries(CLIENTS))
-  besideWith("openssl", name)(
-    `${name}, which may end without close_notify, loses nothing`,
-    async () => {
-      const { port, happened, join } = await openServer({ tls: material() });
-      const bob = await join({ tls: trusting() });
-      new Program(["sh", "-c", command(port)]);
-      await bob.hears("hello\n");
-      await happened(/^left .*: (cut off|end of input)$/);
-      expect(bob.text).toBe("hello\n");
-    },
-  );

@@ -1,32 +1,20 @@
 /** TLS: the handshake, whose certificates are accepted, and which are shown from when on. */
 
 import { expect } from "bun:test";
-import { readFileSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import type { SecureVersion } from "node:tls";
 
-import { loadTls } from "../../lib/program/files.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import {
-  clientCommand,
-  endAfterEach,
-  newFile,
-  newFolder,
-  Peer,
-  Program,
-  ROOT,
-  ServerProgram,
-} from "../harness.ts";
+import { key, pem } from "../certificates.ts";
+import { clientCommand, endAfterEach, Peer, Program } from "../harness.ts";
 import { besideWith } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
-import { key, material, openServer, pem, trusting } from "./open-server.ts";
+import { material, openServer, trusting } from "./open-server.ts";
 
 endAfterEach();
 
 const test = besideWith("openssl");
 
-/** The start of a ClientHello. */
-const HALF_A_HANDSHAKE = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
 /** A ClientHello that knows nothing newer than TLS 1.1. */
 const HELLO_OF_TLS_1_1 = Buffer.concat([
   Buffer.from([0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2]),
@@ -48,23 +36,16 @@ besideWith(
   async () => {
     const { port, events } = await openServer({ tls: material("ca") });
     const [ca, cert, ownKey] = [pem("ca"), pem("client"), key("client")];
-    const commands: Record<string, string[]> = {
-      "openssl s_client": [
-        ...["openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile", ca],
-        ...[...shows("client"), "-connect", `127.0.0.1:${port}`],
-      ],
-      "ncat --ssl": [
-        ...["ncat", "--ssl-verify", "--ssl-trustfile", ca, "--ssl-cert", cert],
-        ...["--ssl-key", ownKey, "localhost", `${port}`],
-      ],
-      socat: ["socat", "-", `OPENSSL:localhost:${port},cafile=${ca},cert=${cert},key=${ownKey}`],
-      linechat: clientCommand(
-        ...["--tls", "--tls-ca", ca, "--tls-cert", cert, "--tls-key", ownKey],
-        ...["localhost", `${port}`],
-      ),
+    const address = `localhost:${port}`;
+    const [own, tls] = [shows("client").join(" "), `--tls-cert ${cert} --tls-key ${ownKey}`];
+    const commands = {
+      openssl: `openssl s_client -quiet -verify_return_error -CAfile ${ca} ${own} -connect ${address}`,
+      ncat: `ncat --ssl-verify --ssl-trustfile ${ca} ${tls.replaceAll("tls", "ssl")} localhost ${port}`,
+      socat: `socat - OPENSSL:${address},cafile=${ca},cert=${cert},key=${ownKey}`,
+      linechat: clientCommand("--tls", "--tls-ca", ca, ...tls.split(" "), address).join(" "),
     };
     const members = Object.entries(commands).map(
-      ([name, command]) => [name, new Program(command)] as const,
+      ([name, command]) => [name, new Program(command.split(" "))] as const,
     );
     await eventually("all to join", () => events.length === members.length);
     for (const [name, program] of members) {
@@ -131,32 +112,9 @@ test("a handshake that fails otherwise is logged in words, without a code", asyn
   }
 });
 
-test("a handshake that stops half-way ends in time, and its seat is free again", async () => {
-  const { port, happened } = await openServer({ tls: material(), clientsMax: 1, arrivalMs: 100 });
-  for (let turn = 0; turn < 2; turn++) {
-    const half = await Peer.connect(port);
-    half.say(HALF_A_HANDSHAKE);
-    await happened(`refused ${half.name}: no handshake within 100ms`); // And not: room is full.
-    await half.closed();
-  }
-});
-
-test("a server that stops amid handshakes tells of each once, and why", async () => {
-  const { server, port, events, happened } = await openServer({ tls: material(), clientsMax: 1 });
-  const half = await Peer.connect(port);
-  half.say(HALF_A_HANDSHAKE);
-  const surplus = await Peer.connect(port, { tls: trusting() });
-  expect(await surplus.hearsAll()).toBe("* room is full\n");
-  await surplus.end();
-  await happened(`refused ${surplus.name}: room is full`);
-  await server.stop();
-  expect(events.slice(1)).toEqual([`refused ${half.name}: server stopping`]);
-});
-
 test("what will not do renews nothing, and the server goes on with what it has", async () => {
-  const { server, port, happened } = await openServer({
-    ...{ tls: material(), passPhrase: Buffer.from("old") },
-  });
+  const passPhrase = Buffer.from("old");
+  const { server, port, happened } = await openServer({ tls: material(), passPhrase });
   const other = readFileSync(key("client"), "utf8");
   for (const secrets of [
     { tls: { cert: "none", key: "none" } },
@@ -169,9 +127,8 @@ test("what will not do renews nothing, and the server goes on with what it has",
 });
 
 test("certificates, CA and pass phrase are renewed each alone, for connections to come", async () => {
-  const { server, port, happened } = await openServer({
-    ...{ tls: material(), passPhrase: Buffer.from("old") },
-  });
+  const passPhrase = Buffer.from("old");
+  const { server, port, happened } = await openServer({ tls: material(), passPhrase });
   const outcome = async (show: string | undefined, says: string) => {
     const peer = await Peer.connect(port, { tls: trusting(show ? { show } : {}), says });
     const event = await happened(new RegExp(` ${peer.name}`));
@@ -186,49 +143,4 @@ test("certificates, CA and pass phrase are renewed each alone, for connections t
   expect(await outcome("stranger", "new\n")).toBe(
     "refused: the handshake failed: a client certificate of another CA",
   );
-});
-
-test("a file that will not do is named, and why", async () => {
-  const text = newFile("text.pem", "just text\n");
-  for (const [cert, keyFile, message] of [
-    [pem("none"), key("server"), `cannot read ${pem("none")}: no such file or directory`],
-    [ROOT, key("server"), `cannot read ${ROOT}: illegal operation on a directory`],
-    [text, key("server"), `cannot use ${text}: no PEM certificate found`],
-    [pem("server"), text, `cannot use ${pem("server")} with ${text}: no PEM key found`],
-    [
-      ...[pem("server"), key("client")],
-      `cannot use ${pem("server")} with ${key("client")}: key values mismatch`,
-    ],
-  ] as [string, string, string][])
-    expect(() => loadTls({ cert, key: keyFile })).toThrow(message);
-});
-
-test("the recipe of the README makes certificates, with which a client gets in, and none without", async () => {
-  const readme = readFileSync(join(ROOT, "lib/doors/README.md"), "utf8");
-  const [, recipe = ""] = /## TLS\n[^]*?```sh\n([^]*?)```/.exec(readme) ?? [];
-  const folder = newFolder();
-  for (const name of ["server.ts", "client.ts"]) symlinkSync(join(ROOT, name), join(folder, name));
-  // In that folder, by the Bun that runs this, and on a free port.
-  const inShell = (command: string) => {
-    const line = command.replace(/^bun /, 'exec "$1" ');
-    return ["sh", "-ec", `cd "$0"; ${line}`, folder, process.execPath];
-  };
-  const commands = recipe.trim().split("\n\n");
-  const [server = "", client = ""] = commands.splice(-2);
-  for (const command of commands) {
-    const made = new Program(inShell(command));
-    expect([command, await made.exited]).toEqual([command, 0]);
-  }
-  const program = await ServerProgram.run(inShell(server.replace("8443", "0")));
-  const runClient = async (command: string) => {
-    const running = new Program(inShell(command.replace("8443", `${program.port}`)));
-    running.endInput();
-    return [await running.exited, running.stderr];
-  };
-  expect(await runClient(client)).toEqual([0, ""]);
-  await program.logged(/joined .* \(1 here\)/);
-  expect(await runClient(client.replace(/--tls-cert \S+ --tls-key \S+ /, ""))).toEqual([
-    1,
-    expect.stringContaining("it requires a client certificate (--tls-cert, --tls-key)\n"),
-  ]);
 });

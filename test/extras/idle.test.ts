@@ -24,22 +24,6 @@ test("one that has sent no whole line gets what is pending, the reason, then EOF
   expect([left, room.size]).toEqual([["bob: idle"], 1]);
 });
 
-test("time in which its lines wait does not count", () => {
-  const { pass, left, ann, bob } = openRoom({ logBytes: 8, lineBytesMax: 8, patienceMs: 1e9 });
-  bob.room = 0;
-  ann.sends("1\n2\n3\n4\n5\n");
-  pass(0);
-  pass(60_000);
-  expect(left).toEqual([]);
-  bob.drains(100);
-  pass(0);
-  pass(59_999);
-  expect(left).toEqual(["bob: idle"]);
-  pass(1);
-  pass(0);
-  expect(left).toEqual(["bob: idle", "ann: idle"]);
-});
-
 test("one that is gone while its lines wait is not idle afterwards", () => {
   const { pass, left, ann, bob } = openRoom({ logBytes: 8, lineBytesMax: 8 });
   bob.room = 0;

@@ -5,14 +5,23 @@ import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import type { ConnectionsOptions } from "../../lib/server/api.ts";
 import { Connections } from "../../lib/server/connections.ts";
-import { contextWith } from "../doors/open-doors.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { openRoom } from "../room/open-room.ts";
 
 export type Make = (context: Context) => Part;
-export type Options = Partial<RoomOptions> & ConnectionsOptions & { secrets?: Secrets };
+export type Options = Partial<RoomOptions> &
+  ConnectionsOptions & { secrets?: Secrets; kind?: Way["kind"] };
 
-export function openParts(makers: readonly Make[], { secrets, ...options }: Options = {}) {
+/** What parts are made of; a door may hold a connection for a second. */
+export function contextWith(secrets: Secrets = {}): Context {
+  const handlers = () => ({});
+  return { secrets, parts: [], handlers, onWarning() {}, onError: undefined, arrivalMs: 1000 };
+}
+
+export function openParts(
+  makers: readonly Make[],
+  { secrets, kind = "tcp", ...options }: Options = {},
+) {
   const context = contextWith(secrets);
   const { parts } = context;
   for (const make of makers) parts.push(make(context));
@@ -26,7 +35,7 @@ export function openParts(makers: readonly Make[], { secrets, ...options }: Opti
     extras: [...(options.extras ?? []), ...parts.flatMap(({ extra }) => extra ?? [])],
   });
   const connections = new Connections(opened.room, options);
-  const way: Way = { kind: "tcp", doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
+  const way: Way = { kind, doors: parts.flatMap(({ door }) => door ?? []), open: 0 };
   connections.ways.push(way);
   let port = 0;
   const accept = (socket = new FakeSocket(++port, "::1")): FakeSocket => {

@@ -1,11 +1,12 @@
 /** Whatever `lib/server/extras.ts` lists can be deleted: its file or folder, its entry, and nothing else. */
 
-import { beforeAll, describe, expect, test } from "bun:test";
-import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 import { ENTRIES as REGISTERED } from "../../lib/server/extras.ts";
-import { endAfterEach, newFolder, ROOT, runToEnd, ServerProgram } from "../harness.ts";
+import { endAfterEach, LONGEST_MS, ROOT, runToEnd, ServerProgram, testBeside } from "../harness.ts";
 import { installTypes } from "../harness/tools.ts";
 
 const REGISTRY = "lib/server/extras.ts";
@@ -14,23 +15,29 @@ const ENTRY = /^ {2}(\w+): entry\(\{\n[^]*?^ {2}\}\),\n/gm;
 const LOADED = /import\("\.\.\/((?:doors|extras|redis|web|metrics)\/[^"]+)"\)/;
 const ENTRIES = [...readFileSync(join(ROOT, REGISTRY), "utf8").matchAll(ENTRY)];
 
-beforeAll(installTypes);
-endAfterEach();
+/** Where the program is without each of its extras, in a folder with its name. */
+const copies = mkdtempSync(join(tmpdir(), "linechat-deletable-"));
 
-/** The program without one of its extras. */
-function copyWithout(entry: string): string {
-  const copy = newFolder();
-  for (const name of ["server.ts", "client.ts", "lib", "package.json", "tsconfig.json"])
+endAfterEach();
+beforeAll(() => {
+  installTypes();
+  symlinkSync(join(ROOT, "node_modules"), join(copies, "node_modules"));
+  // The page of `web` has the types of a browser, and a check of its own.
+  const exclude = ["node_modules", "*/lib/web/page"];
+  const config = { extends: join(ROOT, "tsconfig.json"), include: ["**/*"], exclude };
+  writeFileSync(join(copies, "tsconfig.json"), JSON.stringify(config));
+  for (const [entry, name = ""] of ENTRIES) copyWithout(entry, join(copies, name));
+}, LONGEST_MS);
+afterAll(() => rmSync(copies, { recursive: true }));
+
+function copyWithout(entry: string, copy: string): void {
+  for (const name of ["server.ts", "client.ts", "lib", "package.json"])
     cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   const registry = readFileSync(join(copy, REGISTRY), "utf8");
   writeFileSync(join(copy, REGISTRY), registry.replace(entry, ""));
   const [, file = ""] = LOADED.exec(entry) ?? [];
   const isAlone = /^\w+\/[^/]+$/.test(file) && /^(doors|extras)/.test(file);
-  const own = join(copy, "lib", isAlone ? file : dirname(file));
-  expect([file, existsSync(own)]).toEqual([file, true]);
-  rmSync(own, { recursive: true });
-  return copy;
+  rmSync(join(copy, "lib", isAlone ? file : dirname(file)), { recursive: true });
 }
 
 /** The options that an entry has, by their names. */
@@ -54,19 +61,19 @@ test("each entry is found, and all of its options are in --help", async () => {
   );
 });
 
-describe("the rest is a program without", () => {
-  for (const [entry, name] of ENTRIES)
-    test(`${name}`, async () => {
-      const copy = copyWithout(entry);
-      // The script of that name also checks the page of `web`, with the types of a browser.
-      const checked = await runToEnd([process.execPath, "check", "--no-script", "--cwd", copy]);
-      expect([checked.code, checked.stdout]).toEqual([0, ""]);
-      const help = await helpOf(copy);
-      for (const option of optionsIn(entry)) expect(help).not.toContain(` ${option} `);
-      const command = [process.execPath, join(copy, "server.ts"), "--host", "127.0.0.1", "0"];
-      const server = await ServerProgram.run(command);
-      const [ann, bob] = [await server.join(), await server.join()];
-      ann.say("hello\n");
-      await bob.hears("hello\n");
-    });
+test("without any one of them, the rest passes a type check", async () => {
+  const checked = await runToEnd([process.execPath, "check", "--no-script", "--cwd", copies]);
+  expect([checked.code, checked.stdout]).toEqual([0, ""]);
 });
+
+for (const [entry, name = ""] of ENTRIES)
+  testBeside(`the rest is a program without ${name}`, async () => {
+    const copy = join(copies, name);
+    const help = await helpOf(copy);
+    for (const option of optionsIn(entry)) expect(help).not.toContain(` ${option} `);
+    const command = [process.execPath, join(copy, "server.ts"), "--host", "127.0.0.1", "0"];
+    const server = await ServerProgram.run(command);
+    const [ann, bob] = [await server.join(), await server.join()];
+    ann.say("hello\n");
+    await bob.hears("hello\n");
+  });

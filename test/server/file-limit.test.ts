@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { openFiles } from "../bench/usage.ts";
-import { type Certificates, makeCertificates } from "../certificates.ts";
+import { key, pem } from "../certificates.ts";
 import {
   endAfterEach,
   newFile,
@@ -12,16 +12,17 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
-import { eventually } from "../harness/watched.ts";
-import { processorMs, startAfter, watchFiles } from "./served.ts";
+import { besideWith } from "../harness/tools.ts";
+import { startAfter, watchFiles } from "./served.ts";
 
 const FILES_MAX = 64;
 const SECRET = "open sesame\n";
+const TOO_LONG = "x".repeat(100);
+/** Over TLS, without a look at the certificate. */
+const TLS = { tls: { rejectUnauthorized: false } };
 
 endAfterEach();
-let certificates: Certificates | undefined;
-const pem = (name: string) => (certificates ??= makeCertificates()).file(name);
-const tls = () => ["--tls-cert", pem("server.pem"), "--tls-key", pem("server.key")];
+const tls = () => ["--tls-cert", pem("server"), "--tls-key", key("server")];
 const passFile = () => ["--pass-file", newFile("pass", SECRET)];
 
 /** A server under a limit of 64 files that is handed so many open ones. */
@@ -37,9 +38,6 @@ function clientsOf(server: ServerProgram): number {
   return Number(count);
 }
 
-/** Over TLS, without a look at the certificate. */
-const TLS = { tls: { rejectUnauthorized: false } };
-
 /** Connects so many at once; whoever was ended before it could look at that is not among them. */
 async function callAll(server: ServerProgram, count: number, options: object = {}) {
   const calls = Array.from({ length: count }, () => Peer.connect(server.port, options));
@@ -47,16 +45,27 @@ async function callAll(server: ServerProgram, count: number, options: object = {
   return results.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
 
+/** A room that is as full as it may be. */
+async function fill(server: ServerProgram, options: object = {}): Promise<Peer[]> {
+  const members = await callAll(server, clientsOf(server), options);
+  await server.members(clientsOf(server));
+  return members;
+}
+
 /** Waits until the server rests, which one that calls accept in a tight loop never does. */
 async function expectAtEase(server: ServerProgram, files: { most: number }): Promise<void> {
   let usedMs = Infinity;
   for (let tries = 0; tries < 50 && usedMs > 100; tries++) {
-    const before = processorMs(server.pid);
+    const before = server.processorMs;
     await Bun.sleep(200);
-    usedMs = processorMs(server.pid) - before;
+    usedMs = server.processorMs - before;
   }
   expect(usedMs, "processor time of 200 ms").toBeLessThan(101);
   expect(files.most, "open files at most").toBeLessThan(FILES_MAX);
+}
+
+async function expectTold(peers: readonly Peer[], message: string): Promise<void> {
+  for (const peer of peers) expect(await peer.hearsAll()).toBe(message);
 }
 
 test("the log tells how many clients there may be, and why", async () => {
@@ -77,94 +86,117 @@ testBeside("files that are open at the start leave fewer clients", async () => {
   const server = startInheriting(20);
   const [, port] = await server.logged(/listening on \S+:(\d+)\n/);
   server.port = Number(port);
-  expect(clientsOf(server)).toBeGreaterThan(0);
-  expect(clientsOf(server)).toBeLessThanOrEqual(FILES_MAX - 20);
+  expect(clientsOf(server)).toBeWithin(1, FILES_MAX - 20 + 1);
   const files = watchFiles(server.pid);
-  const members = await callAll(server, clientsOf(server));
-  await server.members(members.length);
+  const members = await fill(server);
   const refused = await callAll(server, 100);
   await expectAtEase(server, files);
-  for (const one of refused) expect(await one.hearsAll()).toBe("* room is full\n");
+  await expectTold(refused, "* room is full\n");
   members[0]?.say("undisturbed\n");
   await members.at(-1)?.hears("undisturbed\n");
 });
 
-testBeside(
-  "so many that no client fits, or not as many as are asked for, end the start",
-  async () => {
-    for (const [server, clients] of [
-      [startInheriting(52), 1],
-      [startInheriting(20, "--max-clients", "30"), 30],
-    ] as const) {
-      expect(await Promise.race([server.exited, server.logged("listening")])).toBe(1);
-      const why = `no files for ${clients} clients: ulimit -n is 64, \\d+ are open, and \\d+ clients fit`;
-      expect(server.stderr).toMatch(new RegExp(`^linechat-server: ${why}\\n$`));
-    }
+testBeside("so many that no client fits, or too few, end the start", async () => {
+  for (const [server, clients] of [
+    [startInheriting(52), 1],
+    [startInheriting(20, "--max-clients", "30"), 30],
+  ] as const) {
+    expect(await Promise.race([server.exited, server.logged("listening")])).toBe(1);
+    const why = `no files for ${clients} clients: ulimit -n is 64, \\d+ are open, and \\d+ clients fit`;
+    expect(server.stderr).toMatch(new RegExp(`^linechat-server: ${why}\\n$`));
+  }
+});
+
+/** A test of what a crowd does to a server, after which that has to rest. */
+function crowded(
+  what: string,
+  options: () => string[],
+  run: (server: ServerProgram, rests: () => Promise<void>) => Promise<unknown>,
+): void {
+  besideWith("openssl")(`${what}: the limit is not reached, and the server rests`, async () => {
+    const server = await startAfter(`ulimit -n ${FILES_MAX}`, ...options());
+    const files = watchFiles(server.pid);
+    await run(server, () => expectAtEase(server, files));
+  });
+}
+
+crowded(
+  "members that leave together, with arrivals that take their seats",
+  () => ["--max-line", "64", ...passFile()],
+  async (server, rests) => {
+    const members = await callAll(server, clientsOf(server));
+    for (const member of members) member.say(SECRET);
+    await server.members(clientsOf(server));
+    // All are told why they have to go and stay nevertheless, while as many others come.
+    for (const member of members) member.say(TOO_LONG);
+    await server.members(0);
+    const arrivals = await callAll(server, clientsOf(server));
+    await rests();
+    for (const arrival of arrivals) arrival.say(SECRET);
+    await server.members(clientsOf(server));
+    await expectTold(members, "* line longer than 64 bytes\n");
   },
 );
 
-testBeside("members that leave together with arrivals that take their seats", async () => {
-  const server = await startAfter("ulimit -n 64", "--max-line", "64", ...passFile());
-  const files = watchFiles(server.pid);
-  const members = await callAll(server, clientsOf(server));
-  for (const member of members) member.say(SECRET);
-  await server.members(members.length);
-  // All are told why they have to go and stay nevertheless, while as many others come.
-  for (const member of members) member.say("x".repeat(100));
-  await server.members(0);
-  const arrivals = await callAll(server, members.length);
-  await expectAtEase(server, files);
-  for (const arrival of arrivals) arrival.say(SECRET);
-  for (const member of members)
-    expect(await member.hearsAll()).toBe("* line longer than 64 bytes\n");
-  // Each is in by now, or was told that there was no seat.
-  await eventually("an answer to each", () => {
-    const here = Number(/\((\d+) here\)\n$/.exec(server.stderr)?.[1]);
-    const full = arrivals.filter((arrival) => arrival.text === "* room is full\n");
-    return here + full.length >= arrivals.length;
-  });
-});
-
-for (const what of ["pass phrase", "handshake"])
-  testBeside(`three times as many arrivals that never give a ${what}`, async () => {
-    const options = what === "handshake" ? tls() : passFile();
-    const server = await startAfter("ulimit -n 64", ...options);
-    const files = watchFiles(server.pid);
+for (const [what, options, how] of [
+  ["give a pass phrase", passFile, {}],
+  ["shake hands", tls, TLS],
+] as const)
+  crowded(`three times as many arrivals that never ${what}`, options, async (server, rests) => {
     const arrivals = await callAll(server, 3 * clientsOf(server));
-    await expectAtEase(server, files);
+    await rests();
     for (const arrival of arrivals) arrival.reset();
-    const member = await Peer.connect(server.port, what === "handshake" ? TLS : {});
-    member.say(SECRET);
+    const member = await Peer.connect(server.port, { ...how, says: SECRET });
     await server.logged(`joined ${member.name} (1 here)`);
   });
 
-testBeside("over TLS, a full room whose members leave, and SIGHUP", async () => {
-  const server = await startAfter("ulimit -n 64", "--max-line", "64", ...tls());
-  const files = watchFiles(server.pid);
-  const members = await callAll(server, clientsOf(server), TLS);
-  await server.members(members.length);
-  server.kill("SIGHUP");
-  await server.logged("files read again");
-  expect(openFiles(server.pid)).toBeGreaterThan(members.length);
-  const refused = callAll(server, 60, TLS);
-  for (const member of members) member.say("x".repeat(100));
-  await Promise.all([refused, callAll(server, 60)]);
-  await expectAtEase(server, files);
-  for (const member of members)
-    expect(await member.hearsAll()).toBe("* line longer than 64 bytes\n");
-});
+crowded(
+  "over TLS, a full room whose members leave, and SIGHUP",
+  () => ["--max-line", "64", ...tls()],
+  async (server, rests) => {
+    const members = await fill(server, TLS);
+    server.kill("SIGHUP");
+    await server.logged("files read again");
+    expect(openFiles(server.pid)).toBeGreaterThan(members.length);
+    const refused = callAll(server, 60, TLS);
+    for (const member of members) member.say(TOO_LONG);
+    await Promise.all([refused, callAll(server, 60)]);
+    await rests();
+    await expectTold(members, "* line longer than 64 bytes\n");
+  },
+);
 
-testBeside("members that half-close and do not read what is pending", async () => {
-  const server = await startAfter("ulimit -n 64", "--buffer", "64M");
-  const files = watchFiles(server.pid);
-  const count = clientsOf(server);
-  const talker = await server.join();
-  const readers = await callAll(server, count - 1);
-  await server.members(count);
-  for (const reader of readers) reader.pause();
-  expect(await talker.sayAll(Buffer.alloc(16 << 20, "0123456789abcde\n"))).toBe(true);
-  for (const reader of readers) reader.endInput();
-  const others = await callAll(server, 60);
-  await expectAtEase(server, files);
-  for (const other of others) expect(await other.endOfInput()).toBe(true);
-});
+crowded(
+  "members that half-close and do not read what is pending",
+  () => ["--buffer", "64M"],
+  async (server, rests) => {
+    const [talker, ...readers] = await fill(server);
+    for (const reader of readers) reader.pause();
+    expect(await talker?.sayAll(Buffer.alloc(16 << 20, "0123456789abcde\n"))).toBe(true);
+    for (const reader of readers) reader.endInput();
+    const others = await callAll(server, 60);
+    await rests();
+    for (const other of others) expect(await other.endOfInput()).toBe(true);
+  },
+);
+
+for (const [what, options, how] of [
+  ["stay", () => [], {}],
+  ["do not even shake hands", tls, TLS],
+] as const)
+  crowded(
+    `many that are not allowed, and ${what}`,
+    () => ["--max-clients", "20", "--deny", "127.0.0.2", ...options()],
+    async (server, rests) => {
+      const elsewhere = { from: "127.0.0.2" };
+      await callAll(server, 300, elsewhere);
+      const late = await Peer.connect(server.port, { ...elsewhere, ...how });
+      await expectTold([late], "* not allowed from 127.0.0.2\n");
+      await rests();
+      // They have taken no seat.
+      const members = await callAll(server, 20, how);
+      await server.members(20);
+      members[0]?.say("undisturbed\n");
+      await members.at(-1)?.hears("undisturbed\n");
+    },
+  );

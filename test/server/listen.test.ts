@@ -1,7 +1,7 @@
 /** Stage 1: where a server listens, why it cannot, and that all is open before anybody is accepted. */
 
-import { describe, expect, spyOn, test } from "bun:test";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { expect, spyOn, test } from "bun:test";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Place, type Server } from "../../lib/server/api.ts";
@@ -11,12 +11,13 @@ import {
   endAfterEach,
   newFolder,
   Peer,
+  ROOT,
   runToEnd,
   serverCommand,
   ServerProgram,
 } from "../harness.ts";
+import { freePort } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
-import { unprivileged } from "./served.ts";
 
 endAfterEach();
 
@@ -38,28 +39,24 @@ async function reasonOf(options: Place, where: string): Promise<string> {
   return String(failure).slice(start.length);
 }
 
-describe("the reason why a port cannot be listened on", () => {
-  test("unknown host", async () => {
-    for (const host of ["no-such-host.invalid", "256.1.1.1", "a b", `${"x".repeat(300)}.invalid`])
-      expect(await reasonOf({ host, port: 0 }, `${host}:0`)).toBe("unknown host");
-  });
-
-  test("no address of this machine", async () => {
-    for (const [host, where] of [
-      ["192.0.2.1", "192.0.2.1:0"],
-      ["2001:db8::1", "[2001:db8::1]:0"],
-    ] as const)
-      expect(await reasonOf({ host, port: 0 }, where)).toBe("address not available");
-    const reason = await reasonOf({ host: "fe80::1", port: 0 }, "[fe80::1]:0");
-    expect(reason).toContain("a link-local address needs its interface, like fe80::1%");
-  });
-
-  test("in use, on the address, and on all of them", async () => {
-    const { port } = await open(HERE);
-    const reason = "address already in use";
-    expect(await reasonOf({ ...HERE, port }, `127.0.0.1:${port}`)).toBe(reason);
-    expect(await reasonOf({ port }, `[::]:${port}`)).toBe(reason);
-  });
+test("the reason why a port cannot be listened on is told", async () => {
+  const linkLocal = "a link-local address needs its interface, like fe80::1%eth0";
+  for (const [host, reason] of [
+    ["no-such-host.invalid", "unknown host"],
+    ["256.1.1.1", "unknown host"],
+    ["a b", "unknown host"],
+    [`${"x".repeat(300)}.invalid`, "unknown host"],
+    ["192.0.2.1", "address not available"],
+    ["2001:db8::1", "address not available"],
+    ["fe80::1", `invalid argument; ${linkLocal}`],
+  ] as const) {
+    const where = host.includes(":") ? `[${host}]:0` : `${host}:0`;
+    expect(await reasonOf({ host, port: 0 }, where)).toBe(reason);
+  }
+  const { port } = await open(HERE);
+  const reason = "address already in use";
+  expect(await reasonOf({ ...HERE, port }, `127.0.0.1:${port}`)).toBe(reason);
+  expect(await reasonOf({ port }, `[::]:${port}`)).toBe(reason);
 });
 
 test("a host by its name is told as the address it got", async () => {
@@ -84,7 +81,6 @@ test("two servers share a port with --reuse-port, each with some of the clients"
 const PATHS: [what: string, path: (folder: string) => string, reason: string | RegExp][] = [
   ["too long for a socket", (folder) => join(folder, "x".repeat(120)), "the path is too long"],
   ["in no folder", (folder) => join(folder, "none", "room"), "no such file or directory"],
-  ["of a directory", (folder) => folder, "it exists and is no socket"],
   ["behind a file", (folder) => join(folder, "file", "room"), WORDS],
   ["of a link to itself", (folder) => join(folder, "circle", "room"), WORDS],
   ["where no sockets can be", () => "/sys/room", WORDS],
@@ -97,13 +93,16 @@ test.each(PATHS)("the reason why a path cannot be listened on: %s", async (_, pa
   expect(await reasonOf({ unix }, unix)).toMatch(reason);
 });
 
-test.skipIf(!unprivileged || process.getuid?.() !== 0)("a folder of another user", async () => {
-  const folder = newFolder();
-  mkdirSync(join(folder, "locked"), { mode: 0o700 });
-  Bun.spawnSync(["chmod", "755", folder]);
-  const path = join(folder, "locked", "room");
-  const command = serverCommand("--unix", path);
-  const { stderr } = await runToEnd([...(unprivileged ?? []), ...command]);
+/** Runs a program without the rights of root. */
+const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+const canBeNobody =
+  process.getuid?.() === 0 &&
+  Bun.which("setpriv") !== null &&
+  Bun.spawnSync([...AS_NOBODY, ...serverCommand("--version")], { cwd: ROOT }).success;
+
+test.skipIf(!canBeNobody)("the folder of another user is told to be that", async () => {
+  const path = join(newFolder(), "room");
+  const { stderr } = await runToEnd([...AS_NOBODY, ...serverCommand("--unix", path)]);
   expect(stderr).toBe(`linechat-server: cannot listen on ${path}: permission denied\n`);
 });
 
@@ -118,16 +117,14 @@ function lookUpSlowly(): void {
 }
 
 /** A port that was free a moment ago, and somebody who connects to it as soon as that goes. */
-function connectEagerly() {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  listener.stop();
-  const eager = { port: listener.port, connections: 0 };
+function connectEagerly(): number {
+  const port = freePort();
   let isOver = false;
   const attempt = async () => {
-    while (!isOver && eager.connections === 0)
+    while (!isOver)
       try {
-        await Peer.connect(listener.port);
-        eager.connections++;
+        await Peer.connect(port);
+        isOver = true;
       } catch {
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -137,16 +134,15 @@ function connectEagerly() {
     isOver = true;
     await over;
   });
-  return eager;
+  return port;
 }
 
 test("a client that connects while ports open joins when listen() has returned", async () => {
   lookUpSlowly();
-  const eager = connectEagerly();
   const events: string[] = [];
   const event = (what: string) => () => void events.push(what);
   const server = await listen({
-    ...{ ...HERE, port: eager.port, web: { host: "localhost", port: 0 } },
+    ...{ ...HERE, port: connectEagerly(), web: { host: "localhost", port: 0 } },
     ...{ onJoin: event("join"), onRefuse: event("refuse"), onWarning: event("warning") },
     ...{ metrics: { host: "localhost", port: 0 }, bot: () => ({ onJoin: event("bot") }) },
   });
@@ -161,16 +157,15 @@ test("a start that fails, as another port is in use, tells nobody anything, and 
   const taken = await open(HERE);
   lookUpSlowly();
   for (const extra of ["web", "metrics"]) {
-    const { port } = connectEagerly();
+    const port = connectEagerly();
     const events: string[] = [];
     const event = (what: string) => () => void events.push(what);
     const starting = listen({
-      ...{ ...HERE, port, [extra]: { host: "127.0.0.1", port: taken.port } },
+      ...{ ...HERE, port, [extra]: { ...HERE, port: taken.port } },
       ...{ onJoin: event("onJoin"), onLeave: event("onLeave"), onRefuse: event("onRefuse") },
     });
     await expect(starting).rejects.toThrow("address already in use");
-    const again = Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } });
-    again.stop(true);
+    Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } }).stop(true);
     expect(events).toEqual([]);
   }
 });

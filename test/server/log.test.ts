@@ -100,9 +100,8 @@ test("each event is a line with the time, and --quiet leaves what is no warning 
     events.onLeave(about, "too slow", 9);
     events.onLeave(about, "line too long", 0);
     events.onRefuse("10.0.0.2:7", "room is full");
-    events.onError(
-      Object.assign(new Error("oops"), { stack: "Error: oops\n  at here\n  at there" }),
-    );
+    const stack = "Error: oops\n  at here\n  at there";
+    events.onError(Object.assign(new Error("oops"), { stack }));
     const notes = [
       "listening on [::]:8080\n",
       "joined ann 10.0.0.1:5 (3 here)\n",

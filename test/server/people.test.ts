@@ -1,9 +1,9 @@
 /** Rooms for people: `--names`, `--announce` and `--history`, with both programs and real sockets. */
 
 import { expect } from "bun:test";
-import { readFileSync } from "node:fs";
 
-import { type Certificates, makeCertificates } from "../certificates.ts";
+import { key, pem } from "../certificates.ts";
+import { trusting } from "../doors/open-server.ts";
 import {
   clientCommand,
   endAfterEach,
@@ -15,13 +15,10 @@ import {
   testBeside,
 } from "../harness.ts";
 
-const ASKED = "* say your name first\n";
 const SECRET = "open sesame\n";
 
 endAfterEach();
-let certificates: Certificates | undefined;
-const pem = (name: string) => (certificates ??= makeCertificates()).file(name);
-const shows = (name: string) => ["--tls-cert", pem(`${name}.pem`), "--tls-key", pem(`${name}.key`)];
+const shows = (name: string) => ["--tls-cert", pem(name), "--tls-key", key(name)];
 const start = (...options: string[]) => ServerProgram.start("--names", ...options);
 
 testBeside(
@@ -45,27 +42,6 @@ testBeside(
   },
 );
 
-testBeside("a client is heard, and hears, once it has given its name", async () => {
-  const server = await start("--announce", "--pass-file", newFile("pass", SECRET));
-  const alice = await Peer.connect(server.port, { says: SECRET });
-  await alice.hears(ASKED);
-  alice.say("alice\n");
-  await server.logged(` joined alice ${alice.name} (1 here)\n`);
-  const bob = await Peer.connect(server.port, { says: `${SECRET}bob: hello\n` });
-  await alice.hears("bob: hello\n");
-  const eve = await Peer.connect(server.port, { says: SECRET });
-  await eve.hears("* say your name first (here: alice, bob)\n");
-  alice.say("not for eve\n");
-  bob.endInput();
-  await alice.hears("* bob left (1 here)\n");
-  expect(alice.text.replace("* alice joined (1 here)\n", "")).toBe(
-    `${ASKED}* bob joined (2 here)\nbob: hello\n* bob left (1 here)\n`,
-  );
-  eve.reset();
-  expect(eve.text).not.toContain("not for eve");
-  await server.logged(` left bob ${bob.name}: end of input (1 here)\n`);
-});
-
 testBeside("a client whose only line is its name is told of in the log", async () => {
   const server = await start();
   for (const says of ["deployed\n", "ann: deployed\n"]) {
@@ -73,25 +49,19 @@ testBeside("a client whose only line is its name is told of in the log", async (
     peer.endInput();
     await server.logged(` ${peer.name}: end of input (0 here)\n`);
   }
-  const warnings = server.journal.filter((event) => event.includes("sent only its name"));
-  expect(warnings).toEqual([
-    expect.stringMatching(
-      /Z deployed 127\.0\.0\.1:\d+ sent only its name: no line came after that$/,
-    ),
-  ]);
+  const told = /Z deployed 127\.0\.0\.1:\d+ sent only its name: no line came after that$/;
+  expect([server.count(told), server.count(/sent only its name/)]).toEqual([1, 1]);
 });
 
-testBeside("client.ts --name talks there as in a room without", async () => {
-  for (const options of [["--names"], []]) {
-    const server = await ServerProgram.start(...options);
-    const bob = startClient(server.port, "--name", "bob");
-    await server.members(1);
-    const alice = startClient(server.port, "--name", "alice");
-    await server.members(2);
-    alice.say("hello\nagain\n");
-    await bob.printed("alice: again\n");
-    expect(bob.stdout.replace(/^\*.*\n/, "")).toBe("alice: hello\nalice: again\n");
-  }
+testBeside("client.ts --name puts it before its lines also in a room without --names", async () => {
+  const server = await ServerProgram.start();
+  const bob = startClient(server.port, "--name", "bob");
+  await server.members(1);
+  const alice = startClient(server.port, "--name", "alice");
+  await server.members(2);
+  alice.say("hello\nagain\n");
+  await bob.printed("alice: again\n");
+  expect(bob.stdout).toBe("alice: hello\nalice: again\n");
 });
 
 testBeside("client.ts goes when its name is taken; with --reconnect it waits for it", async () => {
@@ -116,14 +86,11 @@ testBeside("client.ts goes when its name is taken; with --reconnect it waits for
 testBeside(
   "where certificates are asked for, theirs is the name, after the pass phrase",
   async () => {
-    const trusts = ["--tls-ca", pem("ca.pem")];
+    const trusts = ["--tls-ca", pem("ca")];
     const passFile = ["--pass-file", newFile("pass", SECRET)];
     const server = await start(...shows("server"), ...trusts, ...passFile);
     const connect = (name: string, says: string) => {
-      const [ca, cert, key] = ["ca.pem", `${name}.pem`, `${name}.key`].map((file) =>
-        readFileSync(pem(file)),
-      );
-      return Peer.connect(server.port, { says, tls: { servername: "localhost", ca, cert, key } });
+      return Peer.connect(server.port, { says, tls: trusting({ show: name }) });
     };
     const other = await connect("other", SECRET);
     await server.logged(` joined other ${other.name} (1 here)`);

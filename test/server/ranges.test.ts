@@ -1,28 +1,20 @@
 /** What a program may give to `listen` and `openRoom`, and what is refused by name before it listens. */
 
-import { afterAll, expect, test } from "bun:test";
-import { readFileSync, rmSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 
 import { UserError } from "../../lib/program/system-errors.ts";
 import { listen, openRoom } from "../../lib/server/listen.ts";
-import { type Certificates, makeCertificates } from "../certificates.ts";
-import { newFolder } from "../harness.ts";
+import { key as keyOf, pem } from "../certificates.ts";
+import { endAfterEach, newFolder } from "../harness.ts";
 
-let certificates: Certificates | undefined;
-afterAll(() => certificates && rmSync(certificates.file(""), { recursive: true }));
-const pem = (name: string) =>
-  readFileSync((certificates ??= makeCertificates()).file(name), "utf8");
+endAfterEach();
 
 const DAY_MS = 24 * 3_600_000;
-const PORT = [0, 65_535];
 
-/** Each number, in which range it has to be, and whether it has to be whole. */
-const NUMBERS: readonly (readonly [
-  name: string,
-  put: (value: unknown) => object,
-  min: number,
-  max: number,
-])[] = [
+type Put = (value: unknown) => object;
+/** Each number, what it is given in, and its range. */
+const NUMBERS: readonly [name: string, put: Put, min: number, max: number][] = [
   ["logBytes", (logBytes) => ({ logBytes, lineBytesMax: 1 }), 1, 2 ** 31],
   ["lineBytesMax", (lineBytesMax) => ({ lineBytesMax }), 1, 8 << 20],
   ["patienceMs", (patienceMs) => ({ patienceMs }), 0, DAY_MS],
@@ -60,7 +52,7 @@ test.each(NUMBERS)("%s has its range", async (name, put, min, max) => {
   for (const value of [...NO_NUMBERS, ...outside, ...fraction])
     await expectRefusal(put(value), name);
   // A log of 2 GiB, or a port that others may have, is not tried.
-  for (const value of [undefined, min, PORT[1] === max || name === "logBytes" ? min : max]) {
+  for (const value of [undefined, min, max === 65_535 || name === "logBytes" ? min : max]) {
     const isNeeded = name === "port" || name === "history.bytes";
     if (isNeeded && value === undefined) await expectRefusal(put(value), name);
     else await (await listen({ host: "127.0.0.1", port: 0, ...put(value) })).stop();
@@ -107,7 +99,8 @@ test("stop() takes a time", async () => {
 });
 
 test("tls is a certificate and its key, and a CA that is one", async () => {
-  const [cert, key, other] = ["server.pem", "server.key", "client.key"].map(pem);
+  const files = [pem("server"), keyOf("server"), keyOf("client")];
+  const [cert, key, other] = files.map((file) => readFileSync(file, "utf8"));
   for (const tls of [
     ...[{ cert: "x" }, { cert: "x", key: "x" }, { cert }, { key }, {}, { cert, key: other }],
     ...[{ cert: "", key: "" }, { cert, key, ca: "" }, { cert, key, ca: "x" }, true, "x"],

@@ -1,27 +1,13 @@
 /** The server as a process that is looked at from outside: its open files, its time, its stderr. */
 
-import { readFileSync } from "node:fs";
-
-import { openFiles, usageOf } from "../bench/usage.ts";
+import { openFiles } from "../bench/usage.ts";
 import { atEnd, ROOT, ServerProgram } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
-
-/** Where a server listens: on a port of 127.0.0.1, or on a path. */
-export type Place = { port: number } | { unix: string };
 
 /** A server on a free port of 127.0.0.1, the shell having done something before it. */
 export function startAfter(before: string, ...options: string[]): Promise<ServerProgram> {
   const script = `${before}; exec "$0" server.ts --host 127.0.0.1 "$@" 0`;
   return ServerProgram.run(["bash", "-c", script, process.execPath, ...options]);
-}
-
-/** The processor time a process has used, in ms. */
-export const processorMs = (pid: number) => usageOf(pid).cpuMs;
-
-/** Whether a process ignores a signal, by its number. */
-export function ignores(pid: number, signal: number): boolean {
-  const [, mask = "0"] = /SigIgn:\s+(\w+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return (BigInt(`0x${mask}`) & (1n << BigInt(signal - 1))) !== 0n;
 }
 
 /** Keeps note of the most files that a process has open. */
@@ -39,21 +25,8 @@ export function watchFiles(pid: number): { readonly most: number } {
   return watched;
 }
 
-/** What runs a program without the rights of root; undefined where there is no way. */
-export const unprivileged = findUnprivileged();
-
-function findUnprivileged(): string[] | undefined {
-  const prefix =
-    process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
-  const command = [...prefix, process.execPath, "server.ts", "--version"];
-  if (Bun.which(command[0] ?? "") && Bun.spawnSync(command, { cwd: ROOT }).success) return prefix;
-  console.warn("Tests of permissions are skipped: there is no way to be another user than root.");
-  return undefined;
-}
-
 export interface ServeOptions {
-  /** Its descriptors 1 and 2; both are dropped by default. */
-  stdout?: number;
+  /** Its descriptor 2; what it prints is dropped by default. */
   stderr?: number;
   /** With what redirections the shell becomes the server. */
   redirect?: string;
@@ -61,11 +34,11 @@ export interface ServeOptions {
 
 /** A server whose output goes where a test says. */
 export function serve(words: readonly string[], options: ServeOptions = {}): Served {
-  const { stdout = "ignore", stderr = "ignore", redirect = "" } = options;
+  const { stderr = "ignore", redirect = "" } = options;
   const script = `exec "$0" server.ts "$@" ${redirect}`;
   const server = Bun.spawn(["bash", "-c", script, process.execPath, ...words], {
     cwd: ROOT,
-    stdio: ["ignore", stdout, stderr],
+    stdio: ["ignore", "ignore", stderr],
   });
   atEnd(async () => {
     server.kill("SIGKILL");
@@ -74,7 +47,7 @@ export function serve(words: readonly string[], options: ServeOptions = {}): Ser
   return server;
 }
 
-export type Served = Bun.Subprocess<"ignore", number | "ignore", number | "ignore">;
+export type Served = Bun.Subprocess<"ignore", "ignore", number | "ignore">;
 
 /** Waits for a process to end; returns its exit code, or the signal. */
 export function exitOf(server: Served): Promise<number | string> {

@@ -1,16 +1,7 @@
 /** `--unix`: a room on a path, which one server has at a time, and never in the place of another file. */
 
 import { describe, expect, test } from "bun:test";
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import * as fs from "node:fs";
 import { join } from "node:path";
 
 import { listen } from "../../lib/server/listen.ts";
@@ -24,8 +15,6 @@ import {
   testBeside,
 } from "../harness.ts";
 
-const ROUNDS = 10;
-
 endAfterEach();
 
 const command = (path: string, ...options: string[]) => serverCommand("--unix", path, ...options);
@@ -36,7 +25,7 @@ const newPath = () => join(newFolder(), "room");
 async function stalePath(): Promise<string> {
   const path = newPath();
   await (await start(path)).stop("SIGKILL");
-  expect(lstatSync(path).isSocket()).toBe(true);
+  expect(fs.lstatSync(path).isSocket()).toBe(true);
   return path;
 }
 
@@ -68,10 +57,10 @@ test("a room on a path is its owner's alone, or has the mode that was asked for,
     expect(process.umask()).toBe(umask);
     const server = await opening;
     expect([server.address, server.port, process.umask()]).toEqual([unix, 0, umask]);
-    expect(statSync(unix).mode & 0o777).toBe(mode ?? 0o600);
+    expect(fs.statSync(unix).mode & 0o777).toBe(mode ?? 0o600);
     await expectLive(unix);
     await server.stop();
-    expect(readdirSync(join(unix, ".."))).toEqual([]);
+    expect(fs.readdirSync(join(unix, ".."))).toEqual([]);
   }
 });
 
@@ -79,19 +68,18 @@ for (const [what, makePath] of [
   ["with a socket that a killed server has left", stalePath],
   ["with nothing on it", async () => newPath()],
 ] as const)
-  for (const count of [2, 5])
-    testBeside(`of ${count} servers that start at once on a path ${what} one gets it`, async () => {
-      for (let round = 0; round < ROUNDS / count; round++) {
-        const path = await makePath();
-        const servers = Array.from({ length: count }, () => new Program(command(path)));
-        const outcomes = await Promise.all(servers.map(outcome));
-        expect(outcomes.toSorted()).toEqual([...Array(count - 1).fill(taken(path)), "listens"]);
-        await expectLive(path);
-        for (const server of servers) server.kill("SIGTERM");
-        await Promise.all(servers.map((server) => server.exited));
-        expect(existsSync(path)).toBe(false);
-      }
-    });
+  testBeside(`of five servers that start at once on a path ${what} one gets it`, async () => {
+    for (let round = 0; round < 2; round++) {
+      const path = await makePath();
+      const servers = Array.from({ length: 5 }, () => new Program(command(path)));
+      const outcomes = await Promise.all(servers.map(outcome));
+      expect(outcomes.toSorted()).toEqual([...Array(4).fill(taken(path)), "listens"]);
+      await expectLive(path);
+      for (const server of servers) server.kill("SIGTERM");
+      await Promise.all(servers.map((server) => server.exited));
+      expect(fs.existsSync(path)).toBe(false);
+    }
+  });
 
 describe("a live server's socket is never removed by another", () => {
   test("that starts while it is too busy to accept", async () => {
@@ -113,12 +101,12 @@ describe("a live server's socket is never removed by another", () => {
 
   test("that is stopped a second time, and whose inode it has got", async () => {
     const path = newPath();
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < 10; round++) {
       const first = await listen({ unix: path });
       await first.stop();
       const second = await listen({ unix: path });
       await first.stop();
-      expect(existsSync(path)).toBe(true);
+      expect(fs.existsSync(path)).toBe(true);
       await second.stop();
     }
   });
@@ -126,31 +114,32 @@ describe("a live server's socket is never removed by another", () => {
 
 test("what is on the path and is no socket stays as it is", async () => {
   for (const make of [
-    (path: string) => writeFileSync(path, "precious"),
-    (path: string) => mkdirSync(path),
-    (path: string) => symlinkSync("/nowhere/at/all", path),
+    (path: string) => fs.writeFileSync(path, "precious"),
+    (path: string) => fs.mkdirSync(path),
+    (path: string) => fs.symlinkSync("/nowhere/at/all", path),
     (path: string) => void Bun.spawnSync(["mkfifo", path]),
-    (path: string) => symlinkSync("/dev/null", path),
+    (path: string) => fs.symlinkSync("/dev/null", path),
   ]) {
     const path = newPath();
     make(path);
-    const { ino, mode, size } = lstatSync(path);
+    const { ino, mode, size } = fs.lstatSync(path);
     await expect(listen({ unix: path })).rejects.toThrow("it exists and is no socket");
-    expect(lstatSync(path)).toMatchObject({ ino, mode, size });
+    expect(fs.lstatSync(path)).toMatchObject({ ino, mode, size });
   }
 });
 
 test("a server whose folder is no folder any more still stops in order", async () => {
   const folder = join(newFolder(), "folder");
-  mkdirSync(folder);
+  fs.mkdirSync(folder);
   const unix = join(folder, "room");
   const server = await start(unix);
   const ann = await Peer.connect(0, { unix });
   await server.logged("joined ");
-  renameSync(folder, `${folder}.old`);
-  writeFileSync(folder, "");
+  fs.renameSync(folder, `${folder}.old`);
+  fs.writeFileSync(folder, "");
   server.kill("SIGTERM");
   expect(await ann.endOfInput()).toBe(true);
+  ann.endInput();
   expect(await server.exited).toBe(0);
   expect(server.stderr).toEndWith("server stopping (0 here)\n");
 });
