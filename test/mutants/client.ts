@@ -58,7 +58,7 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
     file: "client.ts",
     code: "const reports = !options.quiet && (",
     becomes: "const reports = (",
-    test: "test/client/reconnect.test.ts",
+    test: "test/client/pipe.test.ts",
   },
   {
     fault: "a filter whose reader has gone ends as if all were well",
