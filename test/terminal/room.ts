@@ -1,13 +1,13 @@
 /** What the tests of the terminal have in common: the client in a terminal, in a room with a peer. */
 
 import { listen } from "../../lib/linechat.ts";
-import { atEnd, Peer, testBeside } from "../harness.ts";
+import { atEnd, Peer } from "../harness.ts";
+import { besideWith } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
-import { terminalTest, Tmux, type TmuxOptions } from "./tmux.ts";
+import { Tmux, type TmuxOptions } from "./tmux.ts";
 
 /** A test that needs tmux, beside others. */
-export const inTerminal: typeof testBeside =
-  Bun.which("tmux") || process.env["CI"] ? testBeside : (name, run) => terminalTest(name, run);
+export const inTerminal = besideWith("tmux");
 
 /** How the client starts, and in what window. */
 export interface Options extends Partial<TmuxOptions> {
