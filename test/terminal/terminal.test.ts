@@ -1,28 +1,13 @@
 /** The client in a terminal, as a user has it: entering, receiving, pausing, leaving. */
 
 import { expect } from "bun:test";
-import { readdirSync } from "node:fs";
 
-import { endAfterEach, newFile, newFolder, Peer, ROOT } from "../harness.ts";
+import { endAfterEach, newFile, Peer, ROOT } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { clientAt, inTerminal, openRoom, openServer, openTerminal, REPORT } from "./room.ts";
 import { Tmux } from "./tmux.ts";
 
 endAfterEach();
-
-inTerminal("nobody else controls this terminal", async () => {
-  const { bob, terminal } = await openRoom();
-  const title = await terminal.display("#{pane_title}");
-  await terminal.type("typing");
-  bob.say("\x1b[2J\x1b[Hgone\n\x1b]0;mine\x07 title\nyes\rno\nabc\b\b\bxyz\n");
-  bob.say(Buffer.from("\x9b2J \xc2\x9b2J\n\xe2\x80\xaedesrever\n\x1b[6n\x1b[?1049h\n", "latin1"));
-  bob.say("telnet\r\n");
-  await terminal.becomes(
-    ...["^[[2J^[[Hgone", "^[]0;mine^G title", "yes^Mno", "abc^H^H^Hxyz"],
-    ...["<9B>2J ^[[2J", "<U+202E>desrever", "^[[6n^[[?1049h", "telnet", "> typing"],
-  );
-  expect(await terminal.display("#{pane_title}")).toBe(title);
-});
 
 inTerminal("names have colours, server messages are dim, and mentions bold", async () => {
   const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
@@ -42,8 +27,8 @@ inTerminal("names have colours, server messages are dim, and mentions bold", asy
 
 inTerminal("NO_COLOR takes the colours away", async () => {
   const { bob, terminal } = await openRoom({ client: "--name alice", environment: "NO_COLOR=1" });
-  bob.say("bob: hi\n* notice\n\x1b[31m\n");
-  await terminal.shows("^[[31m\nalice:");
+  bob.say("bob: hi\n* notice\n\x1b[31m\x1b]0;mine\x07\n");
+  await terminal.shows("^[[31m^[]0;mine^G\nalice:");
   expect((await terminal.colouredScreen()).join("")).not.toContain("\x1b");
 });
 
@@ -91,23 +76,6 @@ inTerminal("Tab completes names, /help shows the keys, and /quit leaves", async 
   expect(bob.text).toBe("al: hi bobby !\n");
 });
 
-inTerminal("lines entered are kept in no file; Ctrl-C clears a line, then leaves", async () => {
-  const folder = newFolder();
-  const environment = `HOME="${folder}" XDG_STATE_HOME="${folder}/state"`;
-  const { bob, terminal } = await openRoom({ environment });
-  await terminal.enter("one");
-  await terminal.press("Up", "Enter");
-  await terminal.type("half ty");
-  await terminal.becomes("> one", "> one", "> half ty");
-  await terminal.press("C-c");
-  await terminal.becomes("> one", "> one", ">");
-  await terminal.press("C-c");
-  await terminal.becomes("> one", "> one", "exit 130 icanon");
-  await bob.hears("one\none\n");
-  const files = readdirSync(folder).filter((name) => name !== ".bun"); // That is Bun's own.
-  expect(files).toEqual([]);
-});
-
 inTerminal("Ctrl-D half-closes, and the client leaves after the server", async () => {
   const host = await Host.open();
   const terminal = await openTerminal(host.port, { client: "", columns: 80 });
@@ -117,15 +85,16 @@ inTerminal("Ctrl-D half-closes, and the client leaves after the server", async (
   await terminal.shows(/^>$/m);
   await terminal.press("C-d");
   expect(await guest.endOfInput()).toBe(true);
-  const first = `connected to 127.0.0.1:${host.port}; /quit to leave, /help for help`;
+  const rows = [`connected to 127.0.0.1:${host.port}; /quit to leave, /help for help`];
   const waiting = "waiting for the server; Ctrl-C to quit now";
-  await terminal.becomes(first, waiting);
+  await terminal.becomes(...rows, waiting);
   await terminal.press("C-d");
   guest.say("bob: last words\n");
-  await terminal.becomes(first, "bob: last words", waiting);
+  rows.push("bob: last words");
+  await terminal.becomes(...rows, waiting);
   guest.say("no newline");
   guest.endInput();
-  await terminal.becomes(first, "bob: last words", "no newline", "exit 0 icanon");
+  await terminal.becomes(...rows, "no newline", "exit 0 icanon");
 });
 
 inTerminal("with --no-reconnect, a lost connection ends the client", async () => {
@@ -294,15 +263,6 @@ inTerminal("what waits is still sent after Ctrl-D, to a server that comes back",
   next.endInput();
   await terminal.shows(/^al: late\n[^]*exit 0 icanon$/m);
   expect((await terminal.screen()).join()).not.toContain("not sent");
-});
-
-inTerminal("a paste controls nothing, whatever it holds", async () => {
-  const { bob, terminal } = await openRoom();
-  await terminal.paste("a\x1b[201~\n/quit\n\x03\x04\x1ab\n\x1b[2Jc\n");
-  await terminal.becomes("> a^[[201~", "/quit", "^C^D^Zb", "^[[2Jc");
-  await terminal.press("Enter");
-  await terminal.becomes("> a^[[201~", "> /quit", "> ^C^D^Zb", "> ^[[2Jc", ">");
-  await bob.hears("a^[[201~\n/quit\n^C^D^Zb\n^[[2Jc\n");
 });
 
 inTerminal("a paste of a MB arrives whole, and lines come through meanwhile", async () => {
