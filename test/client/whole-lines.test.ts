@@ -74,15 +74,6 @@ test.each<[string, string, typeof REFUSED, string, [string | undefined, string, 
   },
 );
 
-test("the last line needs no LF, and is not cut off by the end", () => {
-  const outgoing = new Outgoing();
-  outgoing.connected();
-  add(outgoing, "one");
-  outgoing.end();
-  expect([outgoing.isDone, take(outgoing), outgoing.isDone]).toEqual([false, "one", true]);
-  expect([outgoing.lost(), outgoing.lostLines]).toEqual([undefined, 0]);
-});
-
 /** One simulated life. */
 class World {
   readonly #random: Random;
