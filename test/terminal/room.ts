@@ -15,6 +15,8 @@ export interface Options extends Partial<TmuxOptions> {
   client?: string;
   /** What stands before it in the shell. */
   environment?: string;
+  /** The command, with the client in it; it ends with `REPORT` by default. */
+  around?: (client: string) => string;
 }
 
 /** What follows the client in a terminal: how it has ended, and whether the terminal is as it was. */
@@ -26,8 +28,9 @@ export const clientAt = (port: number, options = "--quiet --name ''") =>
 
 /** The client in a terminal, at some port, when its prompt is there. */
 export async function openTerminal(port: number, options: Options = {}): Promise<Tmux> {
-  const { client = "--quiet", environment = "", ...screen } = options;
-  const command = `${environment} ${clientAt(port, `--name '' ${client}`)}; ${REPORT}`;
+  const { client = "--quiet", environment = "", around, ...screen } = options;
+  const start = `${environment} ${clientAt(port, `--name '' ${client}`)}`;
+  const command = around?.(start) ?? `${start}; ${REPORT}`;
   const terminal = await Tmux.start({ command, ...screen });
   await terminal.shows(/^(>|\w+:|connected to .*)$/m);
   return terminal;

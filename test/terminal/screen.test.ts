@@ -8,8 +8,7 @@ import { usageOf } from "../bench/usage.ts";
 import { endAfterEach } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { Random } from "../simulation/random.ts";
-import { clientAt, inTerminal, openRoom, openServer, openTerminal } from "./room.ts";
-import { Tmux } from "./tmux.ts";
+import { inTerminal, openRoom, openTerminal } from "./room.ts";
 
 endAfterEach();
 
@@ -49,9 +48,7 @@ inTerminal("in a flood as fast as it is taken, a key shows within a little of it
 });
 
 inTerminal("in a line of a million characters, a key costs as much as in any", async () => {
-  const server = await openServer();
-  const terminal = await Tmux.start({ command: `exec ${clientAt(server.port)}` });
-  await terminal.shows(/^>$/m);
+  const { terminal } = await openRoom({ around: (client) => `exec ${client.trim()}` });
   await terminal.paste(`${"0123456789".repeat(100_000)}end`);
   await terminal.shows(/789end$/);
   const pid = Number(await terminal.display("#{pane_pid}"));

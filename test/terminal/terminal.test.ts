@@ -120,12 +120,10 @@ inTerminal("a refusal is told once", async () => {
 });
 
 inTerminal("when its window is closed it ends, silently", async () => {
-  const server = await openServer();
   const words = newFile("stderr", "");
-  const terminal = await Tmux.start({ command: `${clientAt(server.port)} 2>"${words}"` });
-  await terminal.shows(/^>$/m);
+  const { server, terminal } = await openRoom({ around: (client) => `${client} 2>"${words}"` });
   await terminal.end();
-  await server.members(0);
+  await server.members(1);
   expect(await Bun.file(words).text()).toBe("");
 });
 
@@ -150,10 +148,7 @@ inTerminal("Ctrl-Z gives the terminal back, fg takes it again", async () => {
 });
 
 inTerminal("Ctrl-Z where nothing could wake it changes nothing", async () => {
-  const server = await openServer();
-  const bob = await Peer.connect(server.port);
-  const terminal = await Tmux.start({ command: `exec ${clientAt(server.port)}` });
-  await terminal.shows(/^>$/m);
+  const { bob, terminal } = await openRoom({ around: (client) => `exec ${client.trim()}` });
   await terminal.type("half typed");
   await terminal.shows("> half typed");
   terminal.output();
