@@ -1,6 +1,8 @@
 /** A conversation over one connection: how it ends, and what it answers when it is asked for a name. */
 
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { openConnection } from "../../lib/client/connect.ts";
 import { OneConnection, type Part } from "../../lib/client/conversation.ts";
@@ -149,19 +151,19 @@ for (const reconnects of [false, true])
 
 for (const kind of ["TCP", "a Unix socket", "TLS"])
   testBeside(`over ${kind}, a flood ends with what the server says`, async () => {
-    const { file } = makeCertificates(newFolder());
-    const unix = `${newFolder()}/room`;
-    const options = ["--pass-file", newFile("phrase", "right\n"), "--max-line", "1K"];
-    options.push("--max-clients", "1");
-    if (kind === "TLS")
-      options.push("--tls-cert", file("server.pem"), "--tls-key", file("server.key"));
-    const isUnix = kind === "a Unix socket";
-    const server = await (isUnix
-      ? ServerProgram.run(serverCommand(...options, "--unix", unix))
-      : ServerProgram.start(...options));
-    const tls = kind === "TLS" ? { ca: await Bun.file(file("ca.pem")).text() } : undefined;
-    const place = isUnix ? { unix } : { host: "localhost", port: server.port };
-    const join = async (phrase: string) => {
+    const { file } = makeCertificates();
+    const unix = kind === "a Unix socket" ? join(newFolder(), "room") : undefined;
+    const pem = ["--tls-cert", file("server.pem"), "--tls-key", file("server.key")];
+    const server = await ServerProgram.run(
+      serverCommand(
+        ...["--pass-file", newFile("phrase", "right\n"), "--max-line", "1K", "--max-clients", "1"],
+        ...(kind === "TLS" ? pem : []),
+        ...(unix ? ["--unix", unix] : ["--host", "127.0.0.1", "0"]),
+      ),
+    );
+    const tls = kind === "TLS" ? { ca: readFileSync(file("ca.pem"), "utf8") } : undefined;
+    const place = unix ? { unix } : { host: "localhost", port: server.port };
+    const enter = async (phrase: string) => {
       const how = { ...place, tls, passPhrase: Buffer.from(phrase) };
       const part = { sends: true, name: "" };
       return follow(new OneConnection(await openConnection(how), part, () => {}));
@@ -169,7 +171,7 @@ for (const kind of ["TCP", "a Unix socket", "TLS"])
     /** Several times, as it depends on which end is faster. */
     const flood = async (reason: string, phrase: string, members: number, first = "short\n") => {
       for (let round = 0; round < 3; round++) {
-        const { ended, send } = await join(phrase);
+        const { ended, send } = await enter(phrase);
         void send(first).then(() => send(FLOOD));
         expect(await ended).toBe(`the server says: ${reason}`);
         await server.until("its end there", () => countMembers() === members);
@@ -178,7 +180,7 @@ for (const kind of ["TCP", "a Unix socket", "TLS"])
     const countMembers = () => server.count(/ joined /) - server.count(/ left /);
     await flood("wrong pass phrase", "wrong", 0);
     await flood("line longer than 1024 bytes", "right", 0, `short\n${"x".repeat(2000)}\n`);
-    await join("right");
+    await enter("right");
     await server.until("a member", () => countMembers() === 1);
     await flood("room is full", "right", 1);
   });
