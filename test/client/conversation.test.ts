@@ -194,13 +194,3 @@ testBeside("a refusal is printed as it came, and is the reason on stderr", async
   const stderr = "linechat-client: the server says: room is full\n";
   expect([await client.exited, client.stdout, client.stderr]).toEqual([1, FULL, stderr]);
 });
-
-testBeside("the name stands before each line, and is told when it was asked for", async () => {
-  const host = await Host.open();
-  const client = startClient(host.port, "--reconnect", "--name", "alice");
-  const guest = await host.guest();
-  guest.say(ASK);
-  client.say("hello\n");
-  await guest.hears("alice\nalice: hello\n");
-  await client.printed(/connected to \S+\nyou are alice\n/, "stderr");
-});

@@ -9,26 +9,19 @@ import { Fifo } from "../harness/fifo.ts";
 
 endAfterEach();
 
-/** chatter.ts with its stderr at a descriptor, which is closed here. */
-class Chatter {
-  readonly #process: Bun.Subprocess<"pipe", "pipe", number>;
-  readonly #answers: AsyncIterator<Uint8Array>;
-
-  constructor(stderr: number) {
-    const command = [process.execPath, join(import.meta.dir, "chatter.ts")];
-    this.#process = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr });
-    closeSync(stderr);
-    this.#answers = this.#process.stdout[Symbol.asyncIterator]();
-    atEnd(() => this.#process.kill("SIGKILL"));
-  }
-
-  /** Has it do something, and waits until it answers that it has. */
-  async does(what: string): Promise<void> {
-    this.#process.stdin.write(`${what}\n`);
-    this.#process.stdin.flush();
-    const { value } = await this.#answers.next();
-    expect(Buffer.from(value).toString()).toBe("done\n");
-  }
+/** chatter.ts with its stderr at a descriptor, which is closed here; has it do something until it answers. */
+function startChatter(stderr: number): (what: string) => Promise<void> {
+  const command = [process.execPath, join(import.meta.dir, "chatter.ts")];
+  const chatter = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr });
+  closeSync(stderr);
+  atEnd(() => chatter.kill("SIGKILL"));
+  const answers = chatter.stdout[Symbol.asyncIterator]();
+  return async (what) => {
+    chatter.stdin.write(`${what}\n`);
+    chatter.stdin.flush();
+    const { value } = await answers.next();
+    expect(Buffer.from(value ?? []).toString()).toBe("done\n");
+  };
 }
 
 /** Every event from the start is there or counted, in order; returns how many were counted. */
@@ -51,21 +44,21 @@ for (const [kind, flags] of [
 ] as const)
   test(`${kind} that nobody reads: what was dropped is counted when there is room again`, async () => {
     const fifo = new Fifo();
-    const program = new Chatter(fifo.writer(flags));
-    for (let round = 0; round < 5; round++) await program.does("write 20000");
+    const does = startChatter(fifo.writer(flags));
+    for (let round = 0; round < 5; round++) await does("write 20000");
     const first = await fifo.reads("not logged\n");
     const dropped = expectAccountedFor(first, 100_000);
     expect(dropped).toBeGreaterThan(80_000); // Memory is bounded.
-    await program.does("write 3");
-    await program.does("exit");
+    await does("write 3");
+    await does("exit");
     expect(expectAccountedFor(first + (await fifo.reads()), 100_003)).toBe(dropped);
   });
 
 test("a reader that reads gets everything, also what was written just before the end", async () => {
   const fifo = new Fifo();
-  const program = new Chatter(fifo.writer());
-  await program.does("write 1000");
-  await program.does("fail 1");
+  const does = startChatter(fifo.writer());
+  await does("write 1000");
+  await does("fail 1");
   const log = await fifo.reads();
   expect(log).toEndWith("\nchatter: no more\n");
   expect(expectAccountedFor(log.replace("chatter: no more\n", ""), 1001)).toBe(0);
