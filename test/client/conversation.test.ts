@@ -23,6 +23,8 @@ import { follow } from "./follow.ts";
 
 endAfterEach();
 
+/** Made before any test, which they would hold up. */
+const { file } = makeCertificates();
 const FULL = "* room is full\n";
 const IDLE = "* idle for 5m\n";
 const FLOOD = "0123456789abcdef\n".repeat(500_000);
@@ -151,7 +153,6 @@ for (const reconnects of [false, true])
 
 for (const kind of ["TCP", "a Unix socket", "TLS"])
   testBeside(`over ${kind}, a flood ends with what the server says`, async () => {
-    const { file } = makeCertificates();
     const unix = kind === "a Unix socket" ? join(newFolder(), "room") : undefined;
     const pem = ["--tls-cert", file("server.pem"), "--tls-key", file("server.key")];
     const server = await ServerProgram.run(

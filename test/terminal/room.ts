@@ -2,6 +2,7 @@
 
 import { listen } from "../../lib/linechat.ts";
 import { atEnd, Peer } from "../harness.ts";
+import { Host } from "../harness/host.ts";
 import { besideWith } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
 import { Tmux, type TmuxOptions } from "./tmux.ts";
@@ -36,21 +37,28 @@ export async function openTerminal(port: number, options: Options = {}): Promise
   return terminal;
 }
 
-/** A room in this process. */
-export async function openServer(options: Partial<Parameters<typeof listen>[0]> = {}) {
-  const server = await listen({ host: "127.0.0.1", port: 0, ...options });
+/** A room in this process, and somebody else in it. */
+export async function openServer() {
+  const server = await listen({ host: "127.0.0.1", port: 0 });
   atEnd(() => server.stop(0));
   const port = Number(/\d+$/.exec(server.address)?.[0]);
   const members = (count: number) => eventually(`${count} members`, () => server.size === count);
-  return { port, members, stop: () => server.stop(0) };
+  const bob = await Peer.connect(port);
+  await members(1);
+  return { port, members, bob };
 }
 
 /** The client in a terminal and somebody else in one room. */
 export async function openRoom(options: Options = {}) {
   const server = await openServer();
-  const bob = await Peer.connect(server.port);
-  await server.members(1);
   const terminal = await openTerminal(server.port, options);
   await server.members(2);
-  return { server, bob, terminal };
+  return { server, bob: server.bob, terminal };
+}
+
+/** The client in a terminal, and the server, which the test plays. */
+export async function openHosted(options: Options) {
+  const host = await Host.open();
+  const terminal = await openTerminal(host.port, options);
+  return { host, at: `127.0.0.1:${host.port}`, guest: await host.guest(), terminal };
 }

@@ -6,9 +6,8 @@ import { type Edited, wrap } from "../../lib/terminal/rows.ts";
 import { edit } from "../../lib/terminal/typing.ts";
 import { usageOf } from "../bench/usage.ts";
 import { endAfterEach } from "../harness.ts";
-import { Host } from "../harness/host.ts";
 import { Random } from "../simulation/random.ts";
-import { inTerminal, openRoom, openTerminal } from "./room.ts";
+import { inTerminal, openHosted, openRoom } from "./room.ts";
 
 endAfterEach();
 
@@ -63,9 +62,7 @@ inTerminal("in a line of a million characters, a key costs as much as in any", a
 });
 
 inTerminal("6 columns and 3 rows are enough, also while away", async () => {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { columns: 6, rows: 3 });
-  const guest = await host.guest();
+  const { host, guest, terminal } = await openHosted({ columns: 6, rows: 3 });
   await terminal.type("0123456789abcdefghij");
   await terminal.shows("abcdef\nghij");
   guest.say("one\ntwo words\n");
@@ -119,9 +116,7 @@ inTerminal("made narrow and wide again, a window has no stale row", async () => 
 });
 
 inTerminal("a part of a line that is passed on leaves the prompt a row of its own", async () => {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { columns: 60 });
-  const guest = await host.guest();
+  const { guest, terminal } = await openHosted({ columns: 60 });
   await terminal.type("typing");
   guest.say("x".repeat((1 << 20) + 100));
   await terminal.shows(/x\n> typing$/);

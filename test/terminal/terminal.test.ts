@@ -2,12 +2,25 @@
 
 import { expect } from "bun:test";
 
-import { endAfterEach, newFile, Peer, ROOT } from "../harness.ts";
+import { endAfterEach, newFile, ROOT, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { clientAt, inTerminal, openRoom, openServer, openTerminal, REPORT } from "./room.ts";
+import { testWith } from "../harness/tools.ts";
+import {
+  clientAt,
+  inTerminal,
+  openHosted,
+  openRoom,
+  openServer,
+  openTerminal,
+  REPORT,
+} from "./room.ts";
 import { Tmux } from "./tmux.ts";
 
 endAfterEach();
+
+/** A server that asks for a name half a second late is taken for one that does not ask. */
+const aloneInTerminal = testWith("tmux");
+const AL = { client: "--name al", columns: 70 };
 
 inTerminal("names have colours, server messages are dim, and mentions bold", async () => {
   const { bob, terminal } = await openRoom({ client: "--quiet --name alice" });
@@ -77,15 +90,13 @@ inTerminal("Tab completes names, /help shows the keys, and /quit leaves", async 
 });
 
 inTerminal("Ctrl-D half-closes, and the client leaves after the server", async () => {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { client: "", columns: 80 });
-  const guest = await host.guest();
+  const { at, guest, terminal } = await openHosted({ client: "", columns: 80 });
   await terminal.type("x");
   await terminal.press("Left", "C-d"); // deletes the x
   await terminal.shows(/^>$/m);
   await terminal.press("C-d");
   expect(await guest.endOfInput()).toBe(true);
-  const rows = [`connected to 127.0.0.1:${host.port}; /quit to leave, /help for help`];
+  const rows = [`connected to ${at}; /quit to leave, /help for help`];
   const waiting = "waiting for the server; Ctrl-C to quit now";
   await terminal.becomes(...rows, waiting);
   await terminal.press("C-d");
@@ -98,24 +109,22 @@ inTerminal("Ctrl-D half-closes, and the client leaves after the server", async (
 });
 
 inTerminal("with --no-reconnect, a lost connection ends the client", async () => {
-  const host = await Host.open();
   const options = { client: "--quiet --no-reconnect", columns: 90 };
-  const terminal = await openTerminal(host.port, options);
+  const { guest, terminal } = await openHosted(options);
   await terminal.type("half ty");
   await terminal.shows("half ty");
-  (await host.guest()).endInput();
+  guest.endInput();
   await terminal.shows(
     /^> half ty \(not sent\)\nlinechat-client: .* closed the connection before .*\nexit 1 icanon$/,
   );
 });
 
 inTerminal("a refusal is told once", async () => {
-  const host = await Host.open();
-  const command = `${clientAt(host.port)}; ${REPORT}`;
+  // In a process of its own: one that comes too late, in half a second, is none.
+  const server = await ServerProgram.start("--max-clients", "1");
+  await server.join();
+  const command = `${clientAt(server.port)}; ${REPORT}`;
   const terminal = await Tmux.start({ command, columns: 80 });
-  const guest = await host.guest();
-  guest.say("* room is full\n");
-  guest.endInput();
   await terminal.becomes("linechat-client: the server says: room is full", "exit 1 icanon");
 });
 
@@ -128,12 +137,11 @@ inTerminal("when its window is closed it ends, silently", async () => {
 });
 
 inTerminal("Ctrl-Z gives the terminal back, fg takes it again", async () => {
-  const server = await openServer();
-  const bob = await Peer.connect(server.port);
+  const { bob, port } = await openServer();
   const command = "PS1='% ' exec bash --norc --noprofile -i";
   const terminal = await Tmux.start({ command, columns: 60 });
   await terminal.shows("%");
-  await terminal.enter(`clear; ${clientAt(server.port)}`);
+  await terminal.enter(`clear; ${clientAt(port)}`);
   await terminal.shows(/^>$/m);
   await terminal.type("half typed");
   await terminal.shows("> half typed");
@@ -162,51 +170,17 @@ inTerminal("Ctrl-Z where nothing could wake it changes nothing", async () => {
 });
 
 inTerminal("lines from a pipe, shown on a terminal: harmless there, and no prompt", async () => {
-  const server = await openServer();
-  const bob = await Peer.connect(server.port);
-  const client = clientAt(server.port, "--name pipe");
+  const { bob, port } = await openServer();
+  const client = clientAt(port, "--name pipe");
   const terminal = await Tmux.start({ command: `(echo from a pipe; sleep 1000) | ${client}` });
   await bob.hears("pipe: from a pipe\n");
   bob.say("bob: \x1b[2J");
   bob.say("hi\n");
-  await terminal.becomes(`connected to 127.0.0.1:${server.port}`, "bob: ^[[2Jhi");
-});
-
-inTerminal("while the name is taken, which is told once, lines stay unsent", async () => {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
-  const first = await host.guest();
-  await terminal.shows("connected to ");
-  first.endInput();
-  await terminal.shows("retrying in 1 s");
-  await terminal.enter("is anybody here?");
-  for (let tries = 0; tries < 3; tries++) {
-    const guest = await host.guest();
-    guest.say("* say your name first (here: al)\n");
-    await guest.hears("al\n");
-    guest.say("* the name al is taken\n");
-    guest.endInput();
-    expect(await guest.hearsAll()).toBe("al\n");
-    await terminal.shows(/^retrying in \d/m);
-    if (tries < 2) await terminal.press("Enter");
-  }
-  const waiting = "1 line waiting to be sent";
-  await terminal.shows(`${waiting}\nal: is anybody here?\nretrying in`);
-  await terminal.enter("/quit");
-  await terminal.shows(`${waiting}; Ctrl-C to quit without sending`);
-  await terminal.press("C-c");
-  const at = `127.0.0.1:${host.port}`;
-  await terminal.becomes(
-    ...[`connected to ${at}; /quit to leave, /help for help`, `${at} closed the connection`],
-    ...["the server says: the name al is taken", "al: is anybody here? (not sent)"],
-    ...["1 line not sent", "exit 130 icanon"],
-  );
+  await terminal.becomes(`connected to 127.0.0.1:${port}`, "bob: ^[[2Jhi");
 });
 
 inTerminal("a lost connection is made again; after it was idle, by Enter", async () => {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
-  const first = await host.guest();
+  const { host, at, guest: first, terminal } = await openHosted(AL);
   await terminal.shows(/^connected to/);
   first.reset();
   const second = await host.guest();
@@ -216,7 +190,7 @@ inTerminal("a lost connection is made again; after it was idle, by Enter", async
   await terminal.shows(/^not connected; Enter to try now\nal:$/m);
   await terminal.press("Enter");
   const third = await host.guest();
-  const again = `reconnected to 127.0.0.1:${host.port} after \\d+ s`;
+  const again = `reconnected to ${at} after \\d+ s`;
   const all = [
     "lost the connection to .*: reset by the server",
     again,
@@ -230,9 +204,7 @@ inTerminal("a lost connection is made again; after it was idle, by Enter", async
 
 /** A client that has lost its connection, and the port to which it tries to connect again. */
 async function openAway() {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { client: "--name al", columns: 70 });
-  const guest = await host.guest();
+  const { host, guest, terminal } = await openHosted(AL);
   await terminal.shows(/^connected to/);
   host.close();
   guest.reset();
@@ -310,10 +282,9 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
 });
 
 inTerminal("the name is the login name, if that can be a name, and none in a pipe", async () => {
-  const server = await openServer();
-  const bob = await Peer.connect(server.port);
+  const { bob, port } = await openServer();
   const start = (environment: string, name = "") =>
-    Tmux.start({ command: `${environment} ${clientAt(server.port, `--quiet ${name}`)}` });
+    Tmux.start({ command: `${environment} ${clientAt(port, `--quiet ${name}`)}` });
   const login = await start("env USER=ann");
   await login.shows(/^ann:$/m);
   await login.enter("hi");
@@ -329,7 +300,7 @@ inTerminal("the name is the login name, if that can be a name, and none in a pip
   await bob.hears("\nfrom a pipe\n");
 });
 
-inTerminal("a name is sent when asked for, and what was missed is shown", async () => {
+aloneInTerminal("a name is sent when asked for, and what was missed is shown", async () => {
   const host = await Host.open();
   const at = `127.0.0.1:${host.port}`;
   const join = async (greeting: string) => {
@@ -361,4 +332,32 @@ inTerminal("a name is sent when asked for, and what was missed is shown", async 
     ...["alice: hello", "1 here: alice (you)", "bob: missed", "* end of history", "bob: now"],
     ...["alice: meanwhile", "alice:"],
   ]);
+});
+
+aloneInTerminal("while the name is taken, which is told once, lines stay unsent", async () => {
+  const { host, at, guest: first, terminal } = await openHosted(AL);
+  await terminal.shows("connected to ");
+  first.endInput();
+  await terminal.shows("retrying in 1 s");
+  await terminal.enter("is anybody here?");
+  for (let tries = 0; tries < 3; tries++) {
+    const guest = await host.guest();
+    guest.say("* say your name first (here: al)\n");
+    await guest.hears("al\n");
+    guest.say("* the name al is taken\n");
+    guest.endInput();
+    expect(await guest.hearsAll()).toBe("al\n");
+    await terminal.shows(/^retrying in \d/m);
+    if (tries < 2) await terminal.press("Enter");
+  }
+  const waiting = "1 line waiting to be sent";
+  await terminal.shows(`${waiting}\nal: is anybody here?\nretrying in`);
+  await terminal.enter("/quit");
+  await terminal.shows(`${waiting}; Ctrl-C to quit without sending`);
+  await terminal.press("C-c");
+  await terminal.becomes(
+    ...[`connected to ${at}; /quit to leave, /help for help`, `${at} closed the connection`],
+    ...["the server says: the name al is taken", "al: is anybody here? (not sent)"],
+    ...["1 line not sent", "exit 130 icanon"],
+  );
 });
