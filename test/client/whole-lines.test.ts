@@ -97,7 +97,8 @@ class World {
   }
 
   run(): void {
-    while (!this.#outgoing.isDone) this.#connection();
+    for (let n = 0; n < 1000 && !this.#outgoing.isDone; n++) this.#connection();
+    expect(this.#outgoing.isDone).toBe(true);
     // Whole lines, each at most once, in order.
     const at = this.#received.map((line) => this.#lines.indexOf(line));
     expect(at).toEqual([...new Set(at)].sort((one, other) => one - other));
