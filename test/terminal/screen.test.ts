@@ -126,7 +126,9 @@ inTerminal("a part of a line that is passed on leaves the prompt a row of its ow
 });
 
 inTerminal("a key writes what is new, and no more", async () => {
-  const { terminal } = await openRoom({ client: "--quiet --name alice", columns: 80 });
+  const { bob, terminal } = await openRoom({ client: "--quiet --name alice", columns: 80 });
+  bob.say("hi\n"); // It has joined, and nothing else is to be painted.
+  await terminal.shows("hi\nalice:");
   await terminal.type("x".repeat(69));
   await terminal.comesToColumn(76);
   const output = terminal.output();
