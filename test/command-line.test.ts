@@ -38,32 +38,22 @@ const SERVER_MISTAKES: Record<string, string> = {
   "--pass-file 8080":
     '<port> missing, as in linechat-server 8080; "8080" is the value of --pass-file',
   "80a": `${A_PORT} "80a"`,
-  "65536": `${A_PORT} "65536"`,
   "-1": `${A_PORT} "-1"`,
-  "127.0.0.1:80": `${A_PORT} "127.0.0.1:80"`,
   "localhost 80": 'unexpected argument "80" after <port> "localhost"',
-  "--unix room 0": 'unexpected argument "0"',
   "--port 80": 'unknown option "--port"; <port> stands alone',
   "-p 80": 'unknown option "-p"',
   "--hsot ::1 0": 'unknown option "--hsot"; did you mean --host?',
   "--maxline 1 0": 'unknown option "--maxline"; did you mean --max-line?',
   "--cert=a.pem 0": 'unknown option "--cert"; did you mean --tls-cert?',
   "--name 0": 'unknown option "--name"; did you mean --names or --web-name?',
-  "--anounce 0": 'unknown option "--anounce"; did you mean --announce?',
-  "--frobnicate 0": 'unknown option "--frobnicate"',
   "0 --host": "--host takes an address",
   "--host= 0": '--host takes an address, not ""',
   "--host --quiet 0": '--host takes an address, not "--quiet"',
   "--quiet=yes 0": "--quiet takes no value",
   "--max-line huge 0": `${A_SIZE} "huge"`,
-  "--max-line 0 0": `${A_SIZE} "0"`,
-  "--max-line -1 0": `${A_SIZE} "-1"`,
-  "--max-line 10MB 0": `${A_SIZE} "10MB"`,
   "--patience soon 0": `${A_TIME} "soon"`,
-  "--unix-mode rw 0": '--unix-mode takes the permissions of a file, like 600, not "rw"',
   "--unix-mode 0660 0": "--unix-mode needs --unix",
   "--unix= 0": '--unix takes a path, not ""',
-  "--unix room --allow ::1": "--allow and --unix cannot be used together",
   "--unix room --proxy-protocol ::1": "--proxy-protocol and --unix cannot be used together",
   "--history 2G 0": `${A_HISTORY} "2G"`,
   "--max-rate fast 0": '--max-rate takes a whole number from 1 on, not "fast"',
@@ -80,9 +70,7 @@ const CLIENT_MISTAKES: Record<string, string> = {
   "": `<host> and <port> missing, ${SAMPLE}`,
   "localhost --pass-file 80": `<port> missing after <host> "localhost", ${SAMPLE}; "80" is the value of --pass-file`,
   "[::1]": `<port> missing after <host> "::1", ${SAMPLE}`,
-  "localhost:": `${A_PORT} ""`,
   "localhost:x": `${A_PORT} "x"`,
-  "localhost -1": `${A_PORT} "-1"`,
   "80 localhost": `${A_PORT} "localhost"`,
   ":80": `${A_HOST} ":80"`,
   "localhost:80:3": `${A_HOST} "localhost:80:3"`,
@@ -96,7 +84,6 @@ const CLIENT_MISTAKES: Record<string, string> = {
   "--recv": 'unknown option "--recv"; did you mean --recv-only?',
   "--name a:b localhost 80": `${A_NAME} "a:b"`,
   "--name ann\u00a0lee localhost 80": `${A_NAME} "ann\u00a0lee"`,
-  "--name --quiet localhost 80": `${A_NAME} "--quiet"`,
   "--name= localhost 80": `${A_NAME} ""; only in a terminal that means none`,
   "--bell loud localhost 80": '--bell takes name or none, not "loud"',
   "--tls-ca ca.pem localhost 80": "--tls-ca needs --tls",
@@ -131,11 +118,9 @@ testBeside("a mistake or failure is one line on stderr, and the exit code", asyn
   const busy = await ServerProgram.start();
   const place = `127.0.0.1:${busy.port}`;
   const host = ["--host", "127.0.0.1"];
-  const rule = "an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
   const long = `a line of 8M (--max-line, lineBytesMax), of up to 16777346 bytes as it is relayed`;
   const mistakes: [string[], string][] = [
     [serverCommand("--a\nb=\n"), 'unknown option "--a\\nb"'],
-    [serverCommand("--deny", "10.0.0.0/33", "0"), `--deny takes ${rule}, not "10.0.0.0/33"`],
     [
       serverCommand("--names", "--max-line", "8M", "0"),
       `${long}, does not fit into a log of 8M (--buffer, logBytes)`,
@@ -165,27 +150,25 @@ for (const [program, operands, linesMax] of [
   ["server", "<port>", 75],
   ["client", "<host> <port>", 45],
 ] as const)
-  testBeside(
-    `${program} --help and --version are short, on stdout, in the name it was called`,
-    async () => {
-      const viaCommand = [process.execPath, join("lib", "command.ts"), program];
-      for (const [name, command] of [
-        [`linechat-${program}`, [process.execPath, `${program}.ts`]],
-        [`linechat ${program}`, viaCommand],
-      ] as const) {
-        const { code, stdout, stderr } = await runToEnd([...command, "--help"]);
-        expect([code, stderr]).toEqual([0, ""]);
-        const usages = [operands, "--unix <path>"].map((words) => `${name} [options] ${words}\n`);
-        expect(stdout).toStartWith(usages.join(""));
-        expect(stdout.replaceAll(name, "")).not.toMatch(/linechat[ -][sc]/);
-        const lines = stdout.split("\n");
-        expect(lines.length).toBeLessThan(linesMax);
-        for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
-        const shown = { code: 0, stdout: `${name} ${manifest.version}\n`, stderr: "" };
-        expect(await runToEnd([...command, "--version"])).toEqual(shown);
-      }
-    },
-  );
+  testBeside(`${program} --help and --version are short, in the name it was called`, async () => {
+    const names = {
+      [`linechat-${program}`]: [`${program}.ts`],
+      [`linechat ${program}`]: [join("lib", "command.ts"), program],
+    };
+    for (const [name, words] of Object.entries(names)) {
+      const run = (option: string) => runToEnd([process.execPath, ...words, option]);
+      const { code, stdout, stderr } = await run("--help");
+      expect([code, stderr]).toEqual([0, ""]);
+      const usages = [operands, "--unix <path>"].map((place) => `${name} [options] ${place}\n`);
+      expect(stdout).toStartWith(usages.join(""));
+      expect(stdout.replaceAll(name, "")).not.toMatch(/linechat[ -][sc]/);
+      const lines = stdout.split("\n");
+      expect(lines.length).toBeLessThan(linesMax);
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+      const shown = { code: 0, stdout: `${name} ${manifest.version}\n`, stderr: "" };
+      expect(await run("--version")).toEqual(shown);
+    }
+  });
 
 testBeside("--quiet leaves only warnings and errors in the server's log", async () => {
   const unix = join(newFolder(), "room");
@@ -198,40 +181,30 @@ testBeside("--quiet leaves only warnings and errors in the server's log", async 
   expect(server.stderr).toMatch(/^\S+Z left \S+: line too long \(0 here\)\n$/);
 });
 
-testBeside(
-  "each script of the package has a --help, and names an option that it does not know",
-  async () => {
-    const ours = Object.entries(manifest.scripts).filter(([, line]) => line.endsWith(".ts"));
-    expect(ours.length).toBeGreaterThan(5);
-    await Promise.all(
-      ours.map(async ([name, line]) => {
-        const command = [process.execPath, line.split(" ")[1] ?? ""];
-        const help = await runToEnd([...command, "--help"]);
-        expect(help).toMatchObject({ code: 0, stderr: "" });
-        expect(help.stdout).toContain(`bun run ${name}`);
-        const stderr = `${name}: unknown option "--wrong" (see --help)\n`;
-        expect(await runToEnd([...command, "--wrong"])).toEqual({ code: 2, stdout: "", stderr });
-      }),
-    );
-  },
-);
+testBeside("each script has a --help, and names an option that it does not know", async () => {
+  const ours = Object.entries(manifest.scripts).filter(([, line]) => line.endsWith(".ts"));
+  expect(ours.length).toBeGreaterThan(5);
+  await Promise.all(
+    ours.map(async ([name, line]) => {
+      const command = [process.execPath, line.split(" ")[1] ?? ""];
+      const help = await runToEnd([...command, "--help"]);
+      expect(help).toMatchObject({ code: 0, stderr: "" });
+      expect(help.stdout).toContain(`bun run ${name}`);
+      const stderr = `${name}: unknown option "--wrong" (see --help)\n`;
+      expect(await runToEnd([...command, "--wrong"])).toEqual({ code: 2, stdout: "", stderr });
+    }),
+  );
+});
 
 testBeside(
   "without --host it listens on IPv6 and IPv4; host and port may be one word",
   async () => {
     const server = await ServerProgram.run(serverCommand("0"));
-    const places = [["127.0.0.1:#"], ["[::1]:#"], ["::1", "#"], ["[::1]", "#"], ["localhost", "#"]];
-    const clients = places.map((place) => {
-      return new Program(
-        clientCommand(...place.map((word) => word.replace("#", `${server.port}`))),
-      );
-    });
-    await server.members(clients.length);
-    for (const [n, client] of clients.entries()) {
-      client.say(`from ${n}\n`);
-      await Promise.all(
-        clients.filter((other) => other !== client).map((other) => other.printed(`from ${n}\n`)),
-      );
-    }
+    const [one, ...others] = ["127.0.0.1:#", "[::1]:#", "::1 #", "[::1] #", "localhost #"].map(
+      (place) => new Program(clientCommand(...place.replace("#", `${server.port}`).split(" "))),
+    );
+    await server.members(1 + others.length);
+    one?.say("hello\n");
+    for (const other of others) await other.printed("hello\n");
   },
 );

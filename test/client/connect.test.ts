@@ -36,79 +36,71 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Two addresses, a and b, that answer when they are told to, with a connection that can be closed. */
+function openNetwork(headStartMs: number) {
+  const tried: string[] = [];
+  const closed: string[] = [];
+  const over = new AbortController();
+  const answers = {
+    a: Promise.withResolvers<{ terminate(): void }>(),
+    b: Promise.withResolvers<{ terminate(): void }>(),
+  };
+  for (const { promise } of Object.values(answers)) promise.catch(() => {}); // Before it is tried.
+  const tryOne = (address: string) => {
+    tried.push(address);
+    return answers[address === "a" ? "a" : "b"].promise;
+  };
+  const answer = (address: "a" | "b") => {
+    const socket = { terminate: () => void closed.push(address) };
+    answers[address].resolve(socket);
+    return socket;
+  };
+  const refuse = (address: "a" | "b") => answers[address].reject(new Error(address));
+  const first = firstToAnswer(["a", "b"], tryOne, over, headStartMs);
+  return { first, tried, closed, over, answer, refuse };
+}
+
 describe("of several addresses, with a network made up here,", () => {
-  /** Addresses that answer, with a connection that can be closed, when they are told to. */
-  class Network {
-    readonly tried: string[] = [];
-    readonly closed: string[] = [];
-    readonly over = new AbortController();
-    readonly #answers = new Map<string, PromiseWithResolvers<{ terminate(): void }>>();
-
-    connect(headStartMs: number) {
-      const tryOne = (address: string) => {
-        this.tried.push(address);
-        return this.at(address).promise;
-      };
-      return firstToAnswer(["a", "b"], tryOne, this.over, headStartMs);
-    }
-
-    at(address: string) {
-      const answer = this.#answers.getOrInsertComputed(address, () => Promise.withResolvers());
-      answer.promise.catch(() => {}); // It may refuse before it is tried.
-      return answer;
-    }
-
-    answer(address: string) {
-      const socket = { terminate: () => void this.closed.push(address) };
-      this.at(address).resolve(socket);
-      return socket;
-    }
-  }
-
   test("while one may still answer in its head start, no other is tried", async () => {
-    const network = new Network();
-    const first = network.connect(LONG_MS);
+    const { first, tried, closed, answer } = openNetwork(LONG_MS);
     await settle();
-    expect(network.tried).toEqual(["a"]);
-    const socket = network.answer("a");
-    expect([await first, network.tried, network.closed]).toEqual([socket, ["a"], []]);
+    expect(tried).toEqual(["a"]);
+    const socket = answer("a");
+    expect([await first, tried, closed]).toEqual([socket, ["a"], []]);
   });
 
   test("after one that refuses, the next is tried at once; the last failure is told", async () => {
-    const network = new Network();
-    const first = network.connect(LONG_MS);
-    network.at("a").reject(new Error("a"));
+    const { first, tried, refuse } = openNetwork(LONG_MS);
+    refuse("a");
     await settle();
-    expect(network.tried).toEqual(["a", "b"]);
-    network.at("b").reject(new Error("b"));
+    expect(tried).toEqual(["a", "b"]);
+    refuse("b");
     await expect(first).rejects.toThrow("b");
   });
 
   test("beside one that hangs, the next is tried after the head start, and one remains", async () => {
-    const network = new Network();
-    const socket = network.answer("b");
-    expect(await network.connect(1)).toBe(socket);
-    network.answer("a");
+    const { first, tried, closed, answer } = openNetwork(1);
+    const socket = answer("b");
+    expect(await first).toBe(socket);
+    answer("a");
     await settle();
-    expect([network.tried, network.closed]).toEqual([["a", "b"], ["a"]]);
+    expect([tried, closed]).toEqual([["a", "b"], ["a"]]);
   });
 
   test("one that answers late wins if the others do not answer", async () => {
-    const network = new Network();
-    const first = network.connect(1);
-    network.at("b").reject(new Error("b"));
-    while (network.tried.length < 2) await settle();
-    const socket = network.answer("a");
-    expect([await first, network.closed]).toEqual([socket, []]);
+    const { first, tried, closed, answer, refuse } = openNetwork(1);
+    refuse("b");
+    while (tried.length < 2) await settle();
+    const socket = answer("a");
+    expect([await first, closed]).toEqual([socket, []]);
   });
 
   test("once it is too late, nothing more is tried, and what answers is closed", async () => {
-    const network = new Network();
-    const first = network.connect(1);
-    network.over.abort();
-    network.answer("a");
+    const { first, tried, closed, over, answer } = openNetwork(1);
+    over.abort();
+    answer("a");
     await expect(first).rejects.toThrow();
-    expect([network.tried, network.closed]).toEqual([["a"], ["a"]]);
+    expect([tried, closed]).toEqual([["a"], ["a"]]);
   });
 
   test("both families are tried in turns, beginning with the first one's", () => {
@@ -129,19 +121,6 @@ testWithIPv6("connects to a name with two addresses are as many accepts, on eith
     }
   }
   expect(accepted).toBe(100);
-});
-
-test("its socket sends at once, and looks every minute whether a silent server is there", async () => {
-  const set: unknown[] = [];
-  const socket = {
-    ...{ localPort: 1, remotePort: 2 },
-    setNoDelay: (isOn: boolean) => void set.push(isOn),
-    setKeepAlive: (isOn: boolean, delayMs: number) => void set.push([isOn, delayMs]),
-  };
-  // A stub of a socket, of which only these are called before `open`.
-  const dial = spyOn(Bun, "connect").mockResolvedValue(socket as unknown as Bun.Socket);
-  await connect({ host: "192.0.2.1", port: 2 }).finally(() => dial.mockRestore());
-  expect(set).toEqual([true, [true, 60_000]]);
 });
 
 networkTest(

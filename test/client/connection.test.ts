@@ -133,15 +133,18 @@ test("close sends all that was written, discards what was not read, and waits fo
   there.pause();
   await there.sayAll("never read\n".repeat(1000));
   const written = here.write("x".repeat(8 * MIB));
-  const closing = here.close().then(() => "closed");
+  const events: string[] = [];
+  const closing = here[Symbol.asyncDispose]().then(() => events.push("closed")); // It is `close`.
   there.resume();
   expect((await there.hearsAll()).length).toBe(8 * MIB);
-  expect(await Promise.race([closing, Promise.resolve("waits for the server")])).toBe(
-    "waits for the server",
-  );
   await there.sayAll("never read either\n".repeat(1000));
+  events.push("the server ends");
   there.endInput();
-  expect([await closing, await written, await here.read()]).toEqual(["closed", true, undefined]);
+  await closing;
+  expect(events).toEqual(["the server ends", "closed"]);
+  expect([await written, await here.read(), await here.write("gone")]).toEqual([
+    ...[true, undefined, false],
+  ]);
   await here.close();
 });
 
@@ -152,14 +155,4 @@ test("close wakes who reads, and resets a server that does not end in time", asy
   expect(await reading).toBeUndefined();
   there.say("are you there?\n");
   expect(await there.closed()).toBe("error");
-});
-
-test("await using closes in order", async () => {
-  const { here, there } = await pair();
-  void there.hearsAll().then(() => there.endInput());
-  {
-    await using connection = here;
-    void connection.write("last words\n");
-  }
-  expect([there.text, await here.write("gone")]).toEqual(["last words\n", false]);
 });

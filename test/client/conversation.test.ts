@@ -1,47 +1,34 @@
 /** A conversation over one connection: how it ends, and what it answers when it is asked for a name. */
 
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
-import { type ConnectOptions, openConnection } from "../../lib/client/connect.ts";
-import { type Conversation, OneConnection, type Part } from "../../lib/client/conversation.ts";
+import { openConnection } from "../../lib/client/connect.ts";
+import { OneConnection, type Part } from "../../lib/client/conversation.ts";
 import { Reconnecting } from "../../lib/client/reconnect.ts";
 import { makeCertificates } from "../certificates.ts";
 import {
-  clientCommand,
   endAfterEach,
   newFile,
   newFolder,
   type Peer,
-  Program,
   serverCommand,
   ServerProgram,
   startClient,
   testBeside,
 } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { eventually } from "../harness/watched.ts";
-import { endTerminals, terminalTest, Tmux } from "../terminal/tmux.ts";
+import { follow } from "./follow.ts";
 
 endAfterEach();
-afterEach(endTerminals);
 
+/** Made before any test, which they would hold up. */
+const { file } = makeCertificates();
 const FULL = "* room is full\n";
 const IDLE = "* idle for 5m\n";
 const FLOOD = "0123456789abcdef\n".repeat(500_000);
 const ASK = "* say your name first (here: bob)\n";
-
-/** What is received, and how it ends: a failure, or what was noted. */
-function follow(conversation: Conversation, noted: readonly string[] = []) {
-  const seen = { received: "" };
-  const readAll = async () => {
-    for (let bytes = await conversation.read(); bytes; bytes = await conversation.read())
-      seen.received += Buffer.from(bytes).toString();
-    return noted.join();
-  };
-  const ended = readAll().catch((error: Error) => error.message);
-  const receives = (text: string) => eventually(text, () => seen.received.includes(text));
-  return { seen, ended, receives, send: (text: string) => conversation.write(Buffer.from(text)) };
-}
 
 /** A conversation with a server that the test plays, and the other end of its connection. */
 async function start(part: Partial<Part> = {}, reconnects = false) {
@@ -49,13 +36,13 @@ async function start(part: Partial<Part> = {}, reconnects = false) {
   const connection = await openConnection({ host: "127.0.0.1", port: host.port });
   const guest = await host.guest();
   host.close();
+  const how = { sends: true, name: "", ...part };
   const noted: string[] = [];
   const note = (event: string) => void noted.push(event);
-  const how = { sends: true, name: "", ...part };
   const one = reconnects
     ? new Reconnecting(async () => connection, how, { note, status() {} }, "once joined")
     : new OneConnection(connection, how, note);
-  return { one, guest, noted, at: connection.address, ...follow(one, noted) };
+  return { one, guest, noted, at: connection.address, ...follow(one) };
 }
 
 test.each<[readonly string[], string]>([
@@ -75,160 +62,136 @@ test.each<[readonly string[], string]>([
   [[`* ${"room is full ".repeat(50)}\n`], ""],
 ])("only the last whole line tells why it ends (%#)", async (parts, message) => {
   for (const end of [(guest: Peer) => guest.endInput(), (guest: Peer) => guest.reset()]) {
-    const { guest, seen, ended, receives, at } = await start({ sends: false });
+    const { guest, seen, noted, ended, receives, at } = await start({ sends: false });
     for (const [n, part] of parts.entries()) {
       guest.say(part);
       await receives(parts.slice(0, n + 1).join(""));
     }
     end(guest);
-    const [closed, lost] = [`${at} closed the connection`, `lost the connection to ${at}: reset`];
-    expect([closed, `${lost} by the server`, `the server says: ${message}`]).toContain(await ended);
-    expect((await ended).startsWith("the server says: ")).toBe(message !== "");
+    const why = await ended;
+    if (message) expect(why).toBe(`the server says: ${message}`);
+    else if (why === "all went well") expect(noted).toEqual([`${at} closed the connection`]);
+    else expect(why).toBe(`lost the connection to ${at}: reset by the server`);
     expect(seen.received).toBe(parts.join(""));
   }
 });
 
-describe("a server that goes", () => {
-  test("after everything was sent has all of it", async () => {
-    const { one, guest, ended, send } = await start();
-    await send("everything\n");
-    one.endOutput();
-    expect(await guest.hearsAll()).toBe("everything\n");
+testBeside("a server that goes after everything was sent has all of it", async () => {
+  const { one, guest, noted, ended, send } = await start();
+  await send("everything\n");
+  one.endOutput();
+  expect(await guest.hearsAll()).toBe("everything\n");
+  guest.endInput();
+  expect([await ended, noted]).toEqual(["all went well", []]);
+});
+
+for (const hasEnded of [false, true])
+  testBeside(`one that goes before that has not, with stdin ended: ${hasEnded}`, async () => {
+    const { one, guest, ended, at } = await start();
+    guest.pause();
+    void one.write(Buffer.alloc(64 << 20, "x"));
+    if (hasEnded) one.endOutput();
     guest.endInput();
-    expect(await ended).toBe("");
+    expect(await ended).toBe(`${at} closed the connection before everything was sent`);
   });
 
-  test("before that does not, be it that stdin or that only the system's part has ended", async () => {
-    for (const hasEnded of [false, true]) {
-      const { one, guest, ended, at } = await start();
-      guest.pause();
-      void one.write(Buffer.alloc(64 << 20, "x"));
-      if (hasEnded) one.endOutput();
-      guest.endInput();
-      expect(await ended).toBe(`${at} closed the connection before everything was sent`);
-    }
-  });
-});
+for (const reconnects of [false, true])
+  describe(`when asked for a name (reconnects: ${reconnects}), a client`, () => {
+    testBeside("with one that only receives sends its name, and nothing else", async () => {
+      const { guest, receives } = await start({ sends: false, name: "alice" }, reconnects);
+      guest.say(ASK);
+      await guest.hears("alice\n");
+      guest.say("bob: hi\n");
+      await receives(`${ASK}bob: hi\n`);
+      expect(guest.text).toBe("alice\n");
+    });
 
-describe.each([false, true])("when asked for a name (reconnects: %p), a client", (reconnects) => {
-  test("with one that only receives sends its name, and nothing else", async () => {
-    const { guest, receives } = await start({ sends: false, name: "alice" }, reconnects);
-    guest.say(ASK);
-    await guest.hears("alice\n");
-    guest.say("bob: hi\n");
-    await receives(`${ASK}bob: hi\n`);
-    expect(guest.text).toBe("alice\n");
-  });
+    testBeside("with one sends it if it has sent no line, and then its lines", async () => {
+      const { one, guest, send } = await start({ name: "alice" }, reconnects);
+      for (const part of [ASK.slice(0, 7), ASK.slice(7)]) await guest.sayAll(part);
+      await guest.hears("alice\n");
+      await send("alice: hello\n");
+      one.endOutput();
+      expect(await guest.hearsAll()).toBe("alice\nalice: hello\n");
+    });
 
-  test("with one sends it if it has sent no line, and then its lines", async () => {
-    const { one, guest, send } = await start({ name: "alice" }, reconnects);
-    for (const part of [ASK.slice(0, 7), ASK.slice(7)]) await guest.sayAll(part);
-    await guest.hears("alice\n");
-    await send("alice: hello\n");
-    one.endOutput();
-    expect(await guest.hearsAll()).toBe("alice\nalice: hello\n");
-  });
+    for (const [how, name, lines] of [
+      [
+        "that has sent a line has sent its name with it",
+        "alice",
+        ["alice: hello\n", "alice: hi\n"],
+      ],
+      ["without one sends its first line as it comes", "", ["", "alice\nhello\n"]],
+    ] as const)
+      testBeside(how, async () => {
+        const { one, guest, send, receives } = await start({ name }, reconnects);
+        const [before, after] = lines;
+        if (before) await send(before);
+        await guest.hears(before);
+        guest.say(ASK);
+        await receives(ASK);
+        await send(after);
+        one.endOutput();
+        expect(await guest.hearsAll()).toBe(before + after);
+      });
 
-  test("that has sent a line has sent its name with it", async () => {
-    const { one, guest, send, receives } = await start({ name: "alice" }, reconnects);
-    await send("alice: hello\n");
-    await guest.hears("alice: hello\n");
-    guest.say(ASK);
-    await receives(ASK);
-    await send("alice: again\n");
-    one.endOutput();
-    expect(await guest.hearsAll()).toBe("alice: hello\nalice: again\n");
-  });
+    testBeside("without one that only receives ends with the reason", async () => {
+      const { guest, ended } = await start({ sends: false }, reconnects);
+      guest.say(ASK);
+      expect(await ended).toBe("the room asks for a name; give one with --name");
+    });
 
-  test("without one sends its first line as it comes", async () => {
-    const { one, guest, send, receives } = await start({}, reconnects);
-    guest.say(ASK);
-    await receives(ASK);
-    await send("alice\nhello\n");
-    one.endOutput();
-    expect(await guest.hearsAll()).toBe("alice\nhello\n");
+    testBeside("is asked by the first line alone", async () => {
+      const { guest, receives } = await start({ sends: false }, reconnects);
+      guest.say(`bob: hi\n${ASK}bob: bye\n`);
+      await receives(`bob: hi\n${ASK}bob: bye\n`);
+      guest.say("bob: really\n");
+      await receives("bob: really\n");
+      expect(guest.text).toBe("");
+    });
   });
-
-  test("without one that only receives ends with the reason", async () => {
-    const { guest, ended } = await start({ sends: false }, reconnects);
-    guest.say(ASK);
-    expect(await ended).toBe("the room asks for a name; give one with --name");
-  });
-
-  test("is asked by the first line alone", async () => {
-    const { guest, receives } = await start({ sends: false }, reconnects);
-    guest.say(`bob: hi\n${ASK}bob: bye\n`);
-    await receives(`bob: hi\n${ASK}bob: bye\n`);
-    guest.say("bob: really\n");
-    await receives("bob: really\n");
-    expect(guest.text).toBe("");
-  });
-});
 
 for (const kind of ["TCP", "a Unix socket", "TLS"])
   testBeside(`over ${kind}, a flood ends with what the server says`, async () => {
-    const { file } = makeCertificates(newFolder());
-    const unix = `${newFolder()}/room`;
-    const options = ["--pass-file", newFile("phrase", "right\n"), "--max-line", "1K"];
-    options.push("--max-clients", "1");
-    if (kind === "TLS")
-      options.push("--tls-cert", file("server.pem"), "--tls-key", file("server.key"));
-    const server =
-      kind === "a Unix socket"
-        ? await ServerProgram.run(serverCommand(...options, "--unix", unix))
-        : await ServerProgram.start(...options);
-    const tls = kind === "TLS" ? { ca: await Bun.file(file("ca.pem")).text() } : undefined;
-    const place = kind === "a Unix socket" ? { unix } : { host: "localhost", port: server.port };
-    const join = async (phrase: string) => {
-      const how: ConnectOptions = { ...place, tls, passPhrase: Buffer.from(phrase) };
+    const unix = kind === "a Unix socket" ? join(newFolder(), "room") : undefined;
+    const pem = ["--tls-cert", file("server.pem"), "--tls-key", file("server.key")];
+    const server = await ServerProgram.run(
+      serverCommand(
+        ...["--pass-file", newFile("phrase", "right\n"), "--max-line", "1K", "--max-clients", "1"],
+        ...(kind === "TLS" ? pem : []),
+        ...(unix ? ["--unix", unix] : ["--host", "127.0.0.1", "0"]),
+      ),
+    );
+    const tls = kind === "TLS" ? { ca: readFileSync(file("ca.pem"), "utf8") } : undefined;
+    const place = unix ? { unix } : { host: "localhost", port: server.port };
+    const enter = async (phrase: string) => {
+      const how = { ...place, tls, passPhrase: Buffer.from(phrase) };
       const part = { sends: true, name: "" };
       return follow(new OneConnection(await openConnection(how), part, () => {}));
     };
-    let members = 0;
     /** Several times, as it depends on which end is faster. */
-    const flood = async (reason: string, phrase: string, first = "short\n") => {
+    const flood = async (reason: string, phrase: string, members: number, first = "short\n") => {
       for (let round = 0; round < 3; round++) {
-        const { ended, send } = await join(phrase);
+        const { ended, send } = await enter(phrase);
         void send(first).then(() => send(FLOOD));
         expect(await ended).toBe(`the server says: ${reason}`);
         await server.until("its end there", () => countMembers() === members);
       }
     };
     const countMembers = () => server.count(/ joined /) - server.count(/ left /);
-    await flood("wrong pass phrase", "wrong");
-    await flood("line longer than 1024 bytes", "right", `short\n${"x".repeat(2000)}\n`);
-    await join("right");
-    members = 1;
-    await server.until("a member", () => countMembers() === members);
-    await flood("room is full", "right");
+    await flood("wrong pass phrase", "wrong", 0);
+    await flood("line longer than 1024 bytes", "right", 0, `short\n${"x".repeat(2000)}\n`);
+    await enter("right");
+    await server.until("a member", () => countMembers() === 1);
+    await flood("room is full", "right", 1);
   });
 
 testBeside("a refusal is printed as it came, and is the reason on stderr", async () => {
-  const server = await ServerProgram.start("--max-clients", "1");
-  await server.join();
-  const clients = [startClient(server.port, "--recv-only"), startClient(server.port)];
-  for (const client of clients) {
-    client.endInput();
-    const stderr = "linechat-client: the server says: room is full\n";
-    expect([await client.exited, client.stdout, client.stderr]).toEqual([1, FULL, stderr]);
-  }
-});
-
-testBeside("the name stands before each line, and is told when it was asked for", async () => {
   const host = await Host.open();
-  const options = ["--reconnect", "--name", "alice", "127.0.0.1", `${host.port}`];
-  const client = new Program(clientCommand(...options));
+  const client = startClient(host.port);
   const guest = await host.guest();
-  guest.say(ASK);
-  client.say("hello\n");
-  await guest.hears("alice\nalice: hello\n");
-  await client.printed(/connected to \S+\nyou are alice\n/, "stderr");
-});
-
-terminalTest("in a terminal a refusal is told once", async () => {
-  const server = await ServerProgram.start("--max-clients", "1");
-  await server.join();
-  const client = `"${process.execPath}" client.ts 127.0.0.1 ${server.port}; echo "exit $?"; exec cat`;
-  const terminal = await Tmux.start({ command: client, columns: 80 });
-  await terminal.becomes("linechat-client: the server says: room is full", "exit 1");
+  guest.say(FULL);
+  guest.endInput();
+  const stderr = "linechat-client: the server says: room is full\n";
+  expect([await client.exited, client.stdout, client.stderr]).toEqual([1, FULL, stderr]);
 });

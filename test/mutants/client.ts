@@ -22,14 +22,14 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
     file: "lib/program/network.ts",
     code: "socket.setKeepAlive(true, KEEP_ALIVE_MS);",
     becomes: "socket.setKeepAlive(false, KEEP_ALIVE_MS);",
-    test: "test/client/connect.test.ts",
+    test: "test/defaults.test.ts",
   },
   {
     fault: "the client's sockets are left as they are",
     file: "lib/client/connect.ts",
     code: "    tune(connected);\n",
     becomes: "",
-    test: "test/client/connect.test.ts",
+    test: "test/defaults.test.ts",
   },
   {
     fault: "addresses are tried on when the time for an answer is over",
@@ -58,7 +58,7 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
     file: "client.ts",
     code: "const reports = !options.quiet && (",
     becomes: "const reports = (",
-    test: "test/client/reconnect.test.ts",
+    test: "test/client/pipe.test.ts",
   },
   {
     fault: "a filter whose reader has gone ends as if all were well",

@@ -4,9 +4,7 @@ import { exit, runCommand } from "../../lib/program/command-line.ts";
 import { stderr } from "../../lib/program/process.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 
-const command = {
-  ...{ name: "chatter", summary: "Chats.", operands: [], options: {}, examples: [] },
-};
+const command = { name: "chatter", summary: "", operands: [], options: {}, examples: [] };
 
 await runCommand(command, async () => {
   let count = 0;

@@ -1,3 +1,5 @@
+/** What a view of a room keeps of it: who is here, and what was shown. */
+
 import { describe, expect, test } from "bun:test";
 
 import { askForName } from "../../lib/program/names.ts";
@@ -14,36 +16,28 @@ function seen(lines: readonly string[], own: string): People {
   return people;
 }
 
-const greeting = (names: string[], more = 0) => askForName(names, more).trimEnd();
+/** With thousands set apart, as a server may tell them. */
+const greeting = (names: string[], more = 0) =>
+  askForName(names, more).trimEnd().replace(`${more}`, more.toLocaleString("en"));
+const joins = (...names: string[]) => names.map((name, n) => `* ${name} joined (${n + 1} here)`);
 
 describe("who is here, by /who,", () => {
+  const FAR = "here, as far as is known: al (you)";
   test.each<[what: string, lines: string[], list: string]>([
-    ["nothing is told", [], "here, as far as is known: al (you)"],
-    [
-      "lines tell",
-      ["bob: hi", "ann: hi", "al: hi"],
-      "here, as far as is known: al (you), bob, ann",
-    ],
+    ["nothing is told", [], FAR],
+    ["lines tell", ["bob: hi", "ann: hi", "al: hi"], `${FAR}, bob, ann`],
     ["the greeting tells", [greeting(["bob", "ann"])], "3 here: al (you), bob, ann"],
-    [
-      "the greeting tells of many",
-      [greeting(["bob"], 1234).replace("1234", "1,234")],
-      "1236 here: al (you), bob and 1234 more",
-    ],
+    ["it tells of many", [greeting(["bob"], 1234)], "1236 here: al (you), bob and 1234 more"],
     ["nobody else", [greeting([])], "1 here: al (you)"],
     [
       "notices tell",
-      [greeting(["bob"]), "* al joined (2 here)", "* ann joined (3 here)", "* bob left (2 here)"],
+      [...joins("bob", "al", "ann"), "* bob left (2 here)"],
       "2 here: al (you), ann",
     ],
-    ["notices without names tell", ["* #2 joined (2 here)"], "2 here: al (you) and 1 more"],
-    ["notices by address tell", ["* 127.0.0.1:5 joined"], "here, as far as is known: al (you)"],
-    [
-      "sums of notices tell",
-      ["* 5 more joined, 1 more left (9 here)"],
-      "9 here: al (you) and 8 more",
-    ],
-    ["servers that share a room tell", ["* bob joined"], "here, as far as is known: al (you), bob"],
+    ["notices without names tell", joins("#1", "#2"), "2 here: al (you) and 1 more"],
+    ["notices by address tell", ["* 127.0.0.1:5 joined"], FAR],
+    ["sums tell", ["* 5 more joined, 1 more left (9 here)"], "9 here: al (you) and 8 more"],
+    ["servers that share a room tell", ["* bob joined"], `${FAR}, bob`],
     [
       "some have left unnoticed",
       ["bob: hi", "ann: hi", "* #3 left (2 here)"],
@@ -86,12 +80,7 @@ describe("Tab", () => {
     ["names of the greeting", [greeting(["Bob", "ann"])], "b", ["Bob: "]],
     ["names of notices", ["* bob joined (2 here)"], "b", ["bob: "]],
     ["those that left", ["* bob left (1 here)"], "b", ["bob: "]],
-    [
-      "those that sent last first",
-      ["anna: 1", "annika: 2", "anna: 3"],
-      "ann",
-      ["anna: ", "annika: "],
-    ],
+    ["the last first", ["anna: 1", "annika: 2", "anna: 3"], "ann", ["anna: ", "annika: "]],
     ["round and round", ["ann: 1", "anna: 2"], "hi ann", ["hi anna ", "hi ann ", "hi anna "]],
     ["other scripts", ["Ünal: hi"], "ü", ["Ünal: "]],
   ])("%s", (_what, lines, before, after) => {

@@ -1,3 +1,5 @@
+/** Messages of a server that a client recognises, and nothing else. */
+
 import { expect, test } from "bun:test";
 
 import {
@@ -18,34 +20,31 @@ const ADDRESSES = ["10.1.2.3", "2001:db8::1", "::1", "fe80::ff:fe00:1%eth0.17"];
 const NAMES = ["alice", "*", "Zoë", "\u{1f600}".repeat(32)];
 const TIMES = ["10s", "5m", "24h", "1500ms", "0.5ms"];
 
-/** Every message that disconnects: members, and clients that are refused, perhaps for good. */
-const MEMBER_FOR_GOOD = NAMES.map(DISCONNECTS.takenOver);
+/** Every message that disconnects a member or refuses a client, and those after which no try helps. */
+const TAKEN_OVER = NAMES.map(DISCONNECTS.takenOver);
 const MEMBER = [
-  DISCONNECTS.outOfSync,
-  DISCONNECTS.lineLongerThan("65536"),
+  ...[DISCONNECTS.outOfSync, DISCONNECTS.lineLongerThan("65536"), ...TAKEN_OVER],
   ...TIMES.map(DISCONNECTS.idleFor),
-  ...MEMBER_FOR_GOOD,
 ];
 const REFUSED = [
-  ...[REFUSALS.roomIsFull, REFUSALS.notInRoom],
-  ...NAMES.map(REFUSALS.nameTaken),
+  ...[REFUSALS.roomIsFull, REFUSALS.notInRoom, ...NAMES.map(REFUSALS.nameTaken)],
   ...ADDRESSES.flatMap((from) => [REFUSALS.notAllowedFrom(from), REFUSALS.tooManyFrom(from)]),
   ...ADDRESSES.map(REFUSALS.tooManyGuessesFrom),
 ];
-const FOR_GOOD = [
+const REFUSED_FOR_GOOD = [
   ...[LASTING.wrongPassPhrase, LASTING.speaks("HTTP"), LASTING.notAName, LASTING.noNameCertified],
   ...[LASTING.noProxyHeader, LASTING.malformedProxyHeader],
   ...TIMES.flatMap((time) => [LASTING.noPassPhraseWithin(time), LASTING.noProxyHeaderWithin(time)]),
 ];
 
-test.each([...MEMBER, ...REFUSED, ...FOR_GOOD])("%s is recognised", (message) => {
+test.each([...MEMBER, ...REFUSED, ...REFUSED_FOR_GOOD])("%s is recognised", (message) => {
   const line = serverMessage(message);
   expect(line).toBe(`* ${message}\n`);
   expect(Buffer.byteLength(line)).toBeLessThanOrEqual(SERVER_MESSAGE_BYTES_MAX);
   expect(disconnectOf(line.slice(0, -1))).toEqual({
     message,
     isRefusal: !MEMBER.includes(message),
-    permanent: [...FOR_GOOD, ...MEMBER_FOR_GOOD].includes(message),
+    permanent: [...REFUSED_FOR_GOOD, ...TAKEN_OVER].includes(message),
   });
 });
 

@@ -45,16 +45,11 @@ test("an address with its port has IPv6 in brackets, IPv4 in disguise as IPv4; a
     ["example.org", "80", "example.org:80"],
   ] as const)
     expect([formatAddress(host, Number(port)), splitAddress(text)]).toEqual([text, { host, port }]);
-  for (const [text, host, port] of [
-    ["localhost", "localhost", undefined],
-    ["[::1]", "::1", undefined],
-    ["fe80::1%eth0", "fe80::1%eth0", undefined],
-    [":80", "", "80"],
-    ["localhost:", "localhost", ""],
-    ["[::1", "[::1", undefined],
-    ["a:b:c", "a:b:c", undefined],
-  ] as const)
-    expect(splitAddress(text)).toEqual({ host, port });
+  for (const host of ["localhost", "fe80::1%eth0", "[::1", "a:b:c"])
+    expect(splitAddress(host)).toEqual({ host, port: undefined });
+  expect(splitAddress("[::1]")).toEqual({ host: "::1", port: undefined });
+  expect(splitAddress(":80")).toEqual({ host: "", port: "80" });
+  expect(splitAddress("localhost:")).toEqual({ host: "localhost", port: "" });
 });
 
 test("what is quoted stays on one line and short", () => {

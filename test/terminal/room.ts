@@ -1,13 +1,14 @@
 /** What the tests of the terminal have in common: the client in a terminal, in a room with a peer. */
 
 import { listen } from "../../lib/linechat.ts";
-import { atEnd, Peer, testBeside } from "../harness.ts";
+import { atEnd, Peer } from "../harness.ts";
+import { Host } from "../harness/host.ts";
+import { besideWith } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
-import { terminalTest, Tmux, type TmuxOptions } from "./tmux.ts";
+import { Tmux, type TmuxOptions } from "./tmux.ts";
 
 /** A test that needs tmux, beside others. */
-export const inTerminal: typeof testBeside =
-  Bun.which("tmux") || process.env["CI"] ? testBeside : (name, run) => terminalTest(name, run);
+export const inTerminal = besideWith("tmux");
 
 /** How the client starts, and in what window. */
 export interface Options extends Partial<TmuxOptions> {
@@ -15,6 +16,8 @@ export interface Options extends Partial<TmuxOptions> {
   client?: string;
   /** What stands before it in the shell. */
   environment?: string;
+  /** The command, with the client in it; it ends with `REPORT` by default. */
+  around?: (client: string) => string;
 }
 
 /** What follows the client in a terminal: how it has ended, and whether the terminal is as it was. */
@@ -26,28 +29,36 @@ export const clientAt = (port: number, options = "--quiet --name ''") =>
 
 /** The client in a terminal, at some port, when its prompt is there. */
 export async function openTerminal(port: number, options: Options = {}): Promise<Tmux> {
-  const { client = "--quiet", environment = "", ...screen } = options;
-  const command = `${environment} ${clientAt(port, `--name '' ${client}`)}; ${REPORT}`;
+  const { client = "--quiet", environment = "", around, ...screen } = options;
+  const start = `${environment} ${clientAt(port, `--name '' ${client}`)}`;
+  const command = around?.(start) ?? `${start}; ${REPORT}`;
   const terminal = await Tmux.start({ command, ...screen });
   await terminal.shows(/^(>|\w+:|connected to .*)$/m);
   return terminal;
 }
 
-/** A room in this process. */
-export async function openServer(options: Partial<Parameters<typeof listen>[0]> = {}) {
-  const server = await listen({ host: "127.0.0.1", port: 0, ...options });
+/** A room in this process, and somebody else in it. */
+export async function openServer() {
+  const server = await listen({ host: "127.0.0.1", port: 0 });
   atEnd(() => server.stop(0));
   const port = Number(/\d+$/.exec(server.address)?.[0]);
   const members = (count: number) => eventually(`${count} members`, () => server.size === count);
-  return { port, members, stop: () => server.stop(0) };
+  const bob = await Peer.connect(port);
+  await members(1);
+  return { port, members, bob };
 }
 
 /** The client in a terminal and somebody else in one room. */
 export async function openRoom(options: Options = {}) {
   const server = await openServer();
-  const bob = await Peer.connect(server.port);
-  await server.members(1);
   const terminal = await openTerminal(server.port, options);
   await server.members(2);
-  return { server, bob, terminal };
+  return { server, bob: server.bob, terminal };
+}
+
+/** The client in a terminal, and the server, which the test plays. */
+export async function openHosted(options: Options) {
+  const host = await Host.open();
+  const terminal = await openTerminal(host.port, options);
+  return { host, at: `127.0.0.1:${host.port}`, guest: await host.guest(), terminal };
 }

@@ -6,10 +6,8 @@ import { type Edited, wrap } from "../../lib/terminal/rows.ts";
 import { edit } from "../../lib/terminal/typing.ts";
 import { usageOf } from "../bench/usage.ts";
 import { endAfterEach } from "../harness.ts";
-import { Host } from "../harness/host.ts";
 import { Random } from "../simulation/random.ts";
-import { clientAt, inTerminal, openRoom, openServer, openTerminal } from "./room.ts";
-import { Tmux } from "./tmux.ts";
+import { inTerminal, openHosted, openRoom } from "./room.ts";
 
 endAfterEach();
 
@@ -33,25 +31,6 @@ test.each<[text: string, columns: number, rows: string[], widths: number[]]>([
   );
 });
 
-inTerminal("a flood comes through whole and in order, and what is typed meanwhile", async () => {
-  const { bob, terminal } = await openRoom();
-  let said = 0;
-  const flood = setInterval(() => {
-    bob.say(Array.from({ length: 20 }, () => `line ${said++}\n`).join(""));
-  }, 10);
-  await terminal.shows(/line \d{3}/);
-  await terminal.enter("typed meanwhile");
-  await bob.hears("typed meanwhile\n");
-  clearInterval(flood);
-  // The own line may come after the last of the others.
-  await terminal.shows(new RegExp(`line ${said - 1}\\n(> typed meanwhile\\n)?>$`));
-  const history = await terminal.history();
-  expect(history.filter((line) => line.startsWith("line"))).toEqual(
-    Array.from({ length: said }, (_, index) => `line ${index}`).slice(-history.length),
-  );
-  expect(history.filter((line) => line.startsWith(">"))).toEqual(["> typed meanwhile", ">"]);
-});
-
 inTerminal("in a flood as fast as it is taken, a key shows within a little of it", async () => {
   const { bob, terminal } = await openRoom();
   void bob.flood(Buffer.from("bob: \x1b[31m漢字 for al and all others\n".repeat(1000)));
@@ -68,9 +47,7 @@ inTerminal("in a flood as fast as it is taken, a key shows within a little of it
 });
 
 inTerminal("in a line of a million characters, a key costs as much as in any", async () => {
-  const server = await openServer();
-  const terminal = await Tmux.start({ command: `exec ${clientAt(server.port)}` });
-  await terminal.shows(/^>$/m);
+  const { terminal } = await openRoom({ around: (client) => `exec ${client.trim()}` });
   await terminal.paste(`${"0123456789".repeat(100_000)}end`);
   await terminal.shows(/789end$/);
   const pid = Number(await terminal.display("#{pane_pid}"));
@@ -85,9 +62,7 @@ inTerminal("in a line of a million characters, a key costs as much as in any", a
 });
 
 inTerminal("6 columns and 3 rows are enough, also while away", async () => {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { columns: 6, rows: 3 });
-  const guest = await host.guest();
+  const { host, guest, terminal } = await openHosted({ columns: 6, rows: 3 });
   await terminal.type("0123456789abcdefghij");
   await terminal.shows("abcdef\nghij");
   guest.say("one\ntwo words\n");
@@ -141,9 +116,7 @@ inTerminal("made narrow and wide again, a window has no stale row", async () => 
 });
 
 inTerminal("a part of a line that is passed on leaves the prompt a row of its own", async () => {
-  const host = await Host.open();
-  const terminal = await openTerminal(host.port, { columns: 60 });
-  const guest = await host.guest();
+  const { guest, terminal } = await openHosted({ columns: 60 });
   await terminal.type("typing");
   guest.say("x".repeat((1 << 20) + 100));
   await terminal.shows(/x\n> typing$/);
@@ -153,7 +126,9 @@ inTerminal("a part of a line that is passed on leaves the prompt a row of its ow
 });
 
 inTerminal("a key writes what is new, and no more", async () => {
-  const { terminal } = await openRoom({ client: "--quiet --name alice", columns: 80 });
+  const { bob, terminal } = await openRoom({ client: "--quiet --name alice", columns: 80 });
+  bob.say("hi\n"); // It has joined, and nothing else is to be painted.
+  await terminal.shows("hi\nalice:");
   await terminal.type("x".repeat(69));
   await terminal.comesToColumn(76);
   const output = terminal.output();
@@ -171,23 +146,10 @@ inTerminal("a key writes what is new, and no more", async () => {
 inTerminal("whatever is pressed and received, the screen has all of it", async () => {
   const { bob, terminal } = await openRoom({ columns: 20, rows: 12 });
   const random = new Random(7);
-  const keys: [name: string, sent: string][] = [
-    ...([
-      ["Left", "\x1b[D"],
-      ["Right", "\x1b[C"],
-      ["C-a", "\x01"],
-      ["C-e", "\x05"],
-    ] as const),
-    ...([
-      ["C-w", "\x17"],
-      ["BSpace", "\x7f"],
-      ["DC", "\x1b[3~"],
-    ] as const),
-    ...([
-      ["M-b", "\x1bb"],
-      ["M-d", "\x1bd"],
-    ] as const),
-  ].map(([name, sent]) => [name, sent]);
+  const keys = Object.entries({
+    ...{ Left: "\x1b[D", Right: "\x1b[C", "C-a": "\x01", "C-e": "\x05", "C-w": "\x17" },
+    ...{ BSpace: "\x7f", DC: "\x1b[3~", "M-b": "\x1bb", "M-d": "\x1bd" },
+  });
   const texts = ["a", "bc d", "漢字", "e\u0301", "👍🏽", " word", "ü", "漢字漢字漢字漢字漢"];
   const lines = ["one", "a line that is longer than a row", "12345678901234567890", "二 😀"];
   const said: string[] = [];

@@ -5,11 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { atEnd, LONGEST_MS, ROOT } from "../harness.ts";
-import { testWith } from "../harness/tools.ts";
 import { Watched } from "../harness/watched.ts";
-
-/** A test that needs tmux. */
-export const terminalTest = testWith("tmux");
 
 /** How a terminal starts. */
 export interface TmuxOptions {
