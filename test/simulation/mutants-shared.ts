@@ -51,6 +51,10 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "      this.#isReading = isMore;\n      order.room?.wake(0);\n",
       "      this.#isReading = isMore;\n",
     ],
+    "history that was read in part is there twice once it was read again": [
+      'if (trouble === "out of sync" || order.hasPartOfHistory)',
+      'if (trouble === "out of sync")',
+    ],
     "any number of batches is on its way at a time": [
       "order.take(UNANSWERED_MAX - this.#unanswered)",
       "order.take(100)",
@@ -100,6 +104,10 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
     "after a restart, new members get what the last ones were to get": [
       "    this.#placed = [];\n    this.isMember",
       "    this.isMember",
+    ],
+    "clients join before all of the history is in the log": [
+      "    this.isHere ||= id === this.joinedAt;\n",
+      "    this.isHere ||= id === this.joinedAt;\n    this.isMember ||= this.isHere;\n",
     ],
     "clients join while the server is out of sync": [
       "return this.isMember && this.outgoing.pieces",
