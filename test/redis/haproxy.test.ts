@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { endAfterEach, newFolder, Peer, Program, ROOT, ServerProgram } from "../harness.ts";
-import { testWith } from "../harness/tools.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { freePort, testWith } from "../harness/tools.ts";
+import { RedisServer } from "./redis-server.ts";
 
 endAfterEach();
 
@@ -16,7 +16,7 @@ testWith("redis-server", "haproxy")(
     const redis = await RedisServer.start();
     const options = ["--redis", redis.url, "--proxy-protocol", "127.0.0.1"];
     const servers = await Promise.all([1, 2, 3].map(() => ServerProgram.start(...options)));
-    const port = await freePort();
+    const port = freePort();
     const file = join(newFolder(), "haproxy.cfg");
     const ports = servers.map((server) => server.port);
     writeFileSync(file, configuration(port, ports));

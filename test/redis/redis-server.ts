@@ -6,7 +6,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
 import { atEnd, newFolder, testBeside } from "../harness.ts";
-import { testWith } from "../harness/tools.ts";
+import { listenSomewhere } from "../harness/host.ts";
+import { freePort, testWith } from "../harness/tools.ts";
 
 /** A test that runs beside others, on a machine that has Redis. */
 export const testOverRedis: (...words: Parameters<typeof testBeside>) => void =
@@ -20,7 +21,7 @@ export class RedisServer {
 
   /** Starts one on a free port of 127.0.0.1, which forgets nothing unless told otherwise; until the test ends. */
   static async start(...options: string[]): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), newFolder(), options);
+    const server = new RedisServer(freePort(), newFolder(), options);
     atEnd(() => server.end());
     await server.start();
     return server;
@@ -95,25 +96,17 @@ export class RedisServer {
   }
 }
 
-/** A port of 127.0.0.1 that nobody has taken yet. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** What stands between servers and Redis, and swallows replies. */
 export class Between {
   /** Whether replies go no further. */
   swallows = false;
+  url = "";
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
   static async open(redisPort: number): Promise<Between> {
     const between = new Between(redisPort);
-    await new Promise<void>((resolve) => between.#server.listen(0, "127.0.0.1", resolve));
+    between.url = `redis://127.0.0.1:${await listenSomewhere(between.#server)}`;
     atEnd(() => between.end());
     return between;
   }
@@ -126,10 +119,6 @@ export class Between {
       this.#join(near, far);
       this.#join(far, near);
     });
-  }
-
-  get url(): string {
-    return `redis://127.0.0.1:${portOf(this.#server)}`;
   }
 
   /** Breaks all connections. */
@@ -151,9 +140,4 @@ export class Between {
       other.destroy();
     });
   }
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === "object" && address ? address.port : 0;
 }

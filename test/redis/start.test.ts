@@ -18,7 +18,8 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
-import { freePort, RedisServer, testOverRedis } from "./redis-server.ts";
+import { freePort } from "../harness/tools.ts";
+import { RedisServer, testOverRedis } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
 endAfterEach();
@@ -293,7 +294,7 @@ testOverRedis("a server with 10,000 names in the room comes back with all of the
   "over TLS, its certificate verified",
   async () => {
     const { file } = makeCertificates(newFolder());
-    const port = await freePort();
+    const port = freePort();
     await RedisServer.start(
       ...[
         "--tls-port",

@@ -15,9 +15,8 @@ import {
   ServerProgram,
 } from "../harness.ts";
 import { browserTests, enter, Tab, withTab } from "../harness/browser.ts";
-import { testWith } from "../harness/tools.ts";
+import { freePort, testWith } from "../harness/tools.ts";
 import { startWeb } from "../harness/web-peer.ts";
-import { freePort } from "../redis/redis-server.ts";
 
 setDefaultTimeout(2 * LONGEST_MS);
 const inBrowser = testWith("chromium");
@@ -671,12 +670,12 @@ listen chat
 }
 
 browserTests("haproxy")("it works at a path of a proxy, or tells why not", async () => {
-  const port = await freePort();
+  const port = freePort();
   const refusing = await startWeb();
   const accepting = await startWeb("--web-proxy", "127.0.0.1", "--web-name", `127.0.0.1:${port}`);
   const ann = await enter(await startProxy(port, accepting.url), "ann");
   await accepting.server.logged(/joined web:203\.0\.113\.9:\d+ /);
-  const otherPort = await freePort();
+  const otherPort = freePort();
   await ann.navigate(await startProxy(otherPort, refusing.url));
   await ann.enterAs("ann");
   const what = `this server is not for pages of 127.0.0.1:${otherPort}`;

@@ -432,7 +432,7 @@ class Server {
     });
     const { order, reservations } = this.session;
     const parts: Part[] = [{ order, reservations }];
-    const context = { secrets: {}, parts } as unknown as Context; // all that these parts ask for
+    const context: Context = { secrets: {}, parts, onError: undefined, onWarning() {} };
     if (world.rules.names) parts.push(names(context, world.rules.lineBytesMax));
     const { historyBytes: bytes } = world.rules.kept;
     if (bytes > 0)
