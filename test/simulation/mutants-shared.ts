@@ -105,10 +105,6 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "    this.#placed = [];\n    this.isMember",
       "    this.isMember",
     ],
-    "clients join before all of the history is in the log": [
-      "    this.isHere ||= id === this.joinedAt;\n",
-      "    this.isHere ||= id === this.joinedAt;\n    this.isMember ||= this.isHere;\n",
-    ],
     "clients join while the server is out of sync": [
       "return this.isMember && this.outgoing.pieces",
       "return this.outgoing.pieces",
