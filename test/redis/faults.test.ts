@@ -224,7 +224,7 @@ test("a server that is killed, while the clock of Redis is set back, takes only 
 test("a server whose reader is slow stays in the room, and costs only that reader the connection", async () => {
   const redis = await RedisServer.start();
   const [one, other] = await SharedServer.openSome(2, redis, {
-    ...{ logBytes: 128 << 10, patienceMs: 7_000 },
+    ...{ logBytes: 128 << 10, patienceMs: 6_000 },
   });
   const [ann, bob] = [await one?.join({ countOnly: true }), await other?.join()];
   (await one?.join())?.pause();

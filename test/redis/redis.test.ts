@@ -1,11 +1,25 @@
 /** One room on several servers, over a real redis-server: what is special there beside the six promises. */
 
 import { describe, expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import type { BotRoom } from "../../lib/extras/bot.ts";
-import { endAfterEach, Peer, ServerProgram, startClient } from "../harness.ts";
+import { loadTls } from "../../lib/program/files.ts";
+import { makeCertificates } from "../certificates.ts";
+import {
+  endAfterEach,
+  newFile,
+  newFolder,
+  Peer,
+  Program,
+  ROOT,
+  ServerProgram,
+  startClient,
+} from "../harness.ts";
 import { browserTests, enter } from "../harness/browser.ts";
 import { figuresOf } from "../harness/figures.ts";
+import { besideWith, freePort } from "../harness/tools.ts";
 import { webUrl } from "../harness/web-peer.ts";
 import { Between, RedisServer, testOverRedis as test } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
@@ -140,6 +154,47 @@ describe("--names: a name belongs to one member of the whole room", () => {
     await carl.hears("bob: to carl\n");
   });
 
+  besideWith("redis-server", "openssl")(
+    "that of a certificate is taken at another server, and taken over at its own",
+    async () => {
+      const { file } = makeCertificates(newFolder());
+      const [cert, key, ca] = [file("server.pem"), file("server.key"), file("ca.pem")];
+      const redis = await RedisServer.start();
+      const options = { names: true, tls: await loadTls({ cert, key, ca }) };
+      const [one, other] = await SharedServer.openSome(2, redis, options);
+      const connect = (server: SharedServer | undefined, who = "client") => {
+        const [ca, cert, key] = ["ca.pem", `${who}.pem`, `${who}.key`].map((name) =>
+          readFileSync(file(name)),
+        );
+        return Peer.connect(server?.port ?? 0, { tls: { ca, cert, key } });
+      };
+      const TAKEN = "* the name client is taken\n";
+      const owner = await connect(one);
+      await one?.logged("joined client ");
+      expect(await (await connect(other)).hearsAll()).toBe(TAKEN);
+      // Of those that ask while it is not known whose it is, none gets it.
+      redis.standStill();
+      const late = [await connect(other), await connect(other)];
+      for (const peer of late) peer.say("I am client too\n");
+      await Bun.sleep(300); // Nothing tells that they wait at the door.
+      redis.goOn();
+      for (const peer of late) expect(await peer.hearsAll()).toBe(TAKEN);
+      expect(other?.log).not.toContain("joined client");
+
+      const next = await connect(one);
+      expect(await owner.hearsAll()).toBe("* the name client was taken over\n");
+      next.endInput();
+      await next.endOfInput();
+      await one?.logged(/left client \S+: end of input/);
+      const there = await connect(other);
+      await other?.logged("joined client ");
+      const witness = await connect(one, "other");
+      await one?.logged("joined other ");
+      there.say("I am here now\n");
+      await witness.hears("client: I am here now\n");
+    },
+  );
+
   test("lost answers, and a Redis that was killed, give no name to two", async () => {
     const redis = await RedisServer.start();
     const between = await Between.open(redis.port);
@@ -224,6 +279,53 @@ test("a member of a server that is out of sync is told so, and client.ts --recon
   client.say("here I am\n");
   await peer.hears("here I am\n");
 });
+
+besideWith("redis-server", "haproxy")(
+  "HAProxy stands in front of three servers, as the README has it",
+  async () => {
+    const redis = await RedisServer.start();
+    const options = ["--redis", redis.url, "--proxy-protocol", "127.0.0.1"];
+    const servers = await Promise.all([1, 2, 3].map(() => ServerProgram.start(...options)));
+    const port = freePort();
+    const ports = servers.map((server) => server.port);
+    const file = newFile("haproxy.cfg", configuration(port, ports));
+    new Program(["haproxy", "-db", "-f", file]);
+    const peers = [
+      await connect(port),
+      ...(await Promise.all([1, 2, 3, 4, 5].map(() => connect(port)))),
+    ];
+    const joined = () => servers.reduce((sum, server) => sum + server.count(/ joined /), 0);
+    while (joined() < peers.length) await Bun.sleep(10);
+
+    for (const server of servers) expect(server.count(/ joined /)).toBe(2);
+    for (const peer of peers)
+      expect(servers.some((server) => server.stderr.includes(` joined ${peer.name} `))).toBe(true);
+    for (const peer of peers) peer.say(`hello from ${peer.name}\n`);
+    for (const peer of peers)
+      for (const other of peers) if (other !== peer) await peer.hears(`hello from ${other.name}\n`);
+  },
+);
+
+/** The README's, with other ports and addresses. */
+function configuration(port: number, ports: readonly number[]): string {
+  const readme = readFileSync(join(ROOT, "lib/redis/README.md"), "utf8");
+  const [, found = ""] = /```\n(defaults\n {2}mode tcp\n[^`]*)```/.exec(readme) ?? [];
+  expect(found).not.toBe("");
+  let server = 0;
+  return found
+    .replace("bind :8080", `bind 127.0.0.1:${port}`)
+    .replace(/10\.0\.0\.\d+:8080/g, () => `127.0.0.1:${ports[server++]}`);
+}
+
+/** HAProxy needs a moment until it listens, and has found the servers. */
+async function connect(port: number): Promise<Peer> {
+  for (;;)
+    try {
+      return await Peer.connect(port);
+    } catch {
+      await Bun.sleep(20);
+    }
+}
 
 browserTests("redis-server")(
   "a browser whose server is out of sync says so, and comes back",

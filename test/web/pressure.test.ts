@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 
 import { atEnd, endAfterEach, testBeside } from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
+import { numberedLines } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
 import {
   CLOSE,
@@ -19,13 +20,6 @@ import { SlowReader } from "../server/slow-reader.ts";
 endAfterEach();
 
 const MIB = 1 << 20;
-
-/** Lines of 100 bytes, numbered. */
-function numberedLines(bytes: number): Buffer {
-  const count = Math.floor(bytes / 100);
-  const lines = Array.from({ length: count }, (_, n) => `${`${n} `.padEnd(99, "=")}\n`);
-  return Buffer.from(lines.join(""));
-}
 
 /** What the messages hold that a server has sent after its answer, and the code it has closed with. */
 function unframe(bytes: Buffer): { received: Buffer; code: number | undefined } {
@@ -56,7 +50,7 @@ async function openSlow(bytesPerSecond: number, sent: Buffer) {
 const slowTest = SlowReader.works ? testBeside : test.skip;
 
 slowTest("a reader with megabytes pending when the server stops gets them, then 1001", async () => {
-  const sent = numberedLines(8 * MIB);
+  const sent = numberedLines(80_000, 100);
   const { server, slow } = await openSlow(6 * MIB, sent);
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
@@ -75,7 +69,7 @@ testBeside(
     const reader = await server.join({ stopped: true });
     await server.members(2);
     const filler = await server.join();
-    filler.say(numberedLines(16 * MIB));
+    filler.say(numberedLines(160_000, 100));
     await exceeds("linechat_held_up_seconds_total", 0);
     await exceeds("linechat_log_owed_bytes", 32 << 10);
     const words = Array.from({ length: 100_000 }, (_, n) => `t${n}`);
