@@ -34,10 +34,15 @@ export function testLong(name: string, run: () => Promise<unknown>): void {
   kind(`${name} (with LINECHAT_LONG)`, async () => void (await run()), LONG_MS);
 }
 
-/** A port of 127.0.0.1 that nobody has taken yet. */
+const givenPorts = new Set<number>();
+
+/** A port of 127.0.0.1 that nobody has taken yet, and no other test of this process was given. */
 export function freePort(): number {
-  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  return listener.port;
+  for (;;) {
+    using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const { port } = listener;
+    if (givenPorts.size < givenPorts.add(port).size) return port;
+  }
 }
 
 /** Numbered lines of a given size, LF included. */

@@ -47,12 +47,16 @@ export class RedisServer {
     // What it has answered it has written, when it is killed: with its default, everysec, only if no
     // fsync is under way. An end of the whole machine is not tried here.
     const memory = ["--save", "", "--appendonly", "yes", "--appendfsync", "no"];
-    this.#process = Bun.spawn(["redis-server", ...where, ...memory, ...this.#options], {
+    const started = Bun.spawn(["redis-server", ...where, ...memory, ...this.#options], {
       stdio: ["ignore", "ignore", "ignore"],
     });
+    this.#process = started;
     const isUp = async () =>
       /PONG|NOAUTH/.test(String(await this.ask("PING").catch((error: Error) => error.message)));
-    while (!(await isUp())) await Bun.sleep(10);
+    while (!(await isUp())) {
+      if (started.exitCode !== null) throw new Error(`redis-server cannot have ${this.url}`);
+      await Bun.sleep(10);
+    }
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
