@@ -13,6 +13,8 @@ import { freePort, testWith } from "../harness/tools.ts";
 export const testOverRedis: (...words: Parameters<typeof testBeside>) => void =
   testWith("redis-server") === test ? testBeside : test.skip;
 
+const TRIES_MAX = 5;
+
 export class RedisServer {
   readonly port: number;
   readonly folder: string;
@@ -21,10 +23,16 @@ export class RedisServer {
 
   /** Starts one on a free port of 127.0.0.1, which forgets nothing unless told otherwise; until the test ends. */
   static async start(...options: string[]): Promise<RedisServer> {
-    const server = new RedisServer(freePort(), newFolder(), options);
-    atEnd(() => server.end());
-    await server.start();
-    return server;
+    for (let tries = 1; ; tries++) {
+      const server = new RedisServer(freePort(), newFolder(), options);
+      atEnd(() => server.end());
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        if (tries === TRIES_MAX) throw error; // Another process has taken the port meanwhile.
+      }
+    }
   }
 
   private constructor(port: number, folder: string, options: readonly string[]) {
@@ -51,8 +59,11 @@ export class RedisServer {
       stdio: ["ignore", "ignore", "ignore"],
     });
     this.#process = started;
-    const isUp = async () =>
-      /PONG|NOAUTH/.test(String(await this.ask("PING").catch((error: Error) => error.message)));
+    const isOwn = new RegExp(`^process_id:${started.pid}\\r|NOAUTH`, "m");
+    const isUp = async () => {
+      const info = this.ask("INFO", "server").catch((error: Error) => error.message);
+      return isOwn.test(String(await Promise.race([info, started.exited])));
+    };
     while (!(await isUp())) {
       if (started.exitCode !== null) throw new Error(`redis-server cannot have ${this.url}`);
       await Bun.sleep(10);
