@@ -106,6 +106,7 @@ export class Session implements Part {
   /** Connects, joins or tells that it is there, when it is time; adds and reads. */
   #flush(now: number): number {
     if (this.#onLeft) return NEVER;
+    this.#noteHere();
     if (now >= this.#dueAtMs) {
       this.#dueAtMs = NEVER;
       this.#link ??= this.#options.open((trouble, why) => this.#onLost(trouble, why));
@@ -163,13 +164,13 @@ export class Session implements Part {
       for (const entry of order.take(UNANSWERED_MAX - this.#unanswered)) this.#add(entry);
     if (this.#isReading || order.isHeldUp()) return;
     this.#isReading = true;
-    const { isHere, last, position } = order;
+    const { last, position } = order;
     link.read(position, order.name, (entries, isMore) => {
       this.#isReading = isMore;
       order.room?.wake(0);
       const why = order.receive(entries, last);
       if (why) this.#onLost("out of sync", why);
-      else if (order.isHere && !isHere) this.#onHere();
+      else this.#noteHere();
     });
   }
 
@@ -184,10 +185,11 @@ export class Session implements Part {
     });
   }
 
-  /** What it sends has its place again. */
-  #onHere(): void {
+  /** Once it is here again, and clients may join: what they send has its place. */
+  #noteHere(): void {
     const { report } = this.#options;
-    const { name, now } = this.order;
+    const { name, now, isHere, isMember } = this.order;
+    if (!isHere || !isMember || !(this.#starting ?? this.#away)) return;
     const { trouble, sinceMs = now } = this.#away ?? {};
     if (trouble) report(`redis is back after ${((now - sinceMs) / 1000).toFixed(1)} s`);
     if (this.#starting) this.#starting.resolve();
@@ -206,9 +208,10 @@ export class Session implements Part {
     if (this.#starting && trouble !== "out of sync")
       this.#starting.reject(new UserError(`cannot share the room ${room}: ${why}`));
     else if (trouble !== this.#away.trouble) report(`${trouble}: ${why}`);
-    // No member is to receive what does not follow; those that join next receive what follows that.
-    if (trouble === "out of sync") order.abandon(true);
-    else this.#away.trouble = trouble;
+    // No member is to receive what does not follow; those that join next receive what follows that. And
+    // history that was read in part is read again from its beginning.
+    if (trouble === "out of sync" || order.hasPartOfHistory) order.abandon(true);
+    if (trouble !== "out of sync") this.#away.trouble = trouble;
     this.#onLeft?.();
     this.#wakeIn(RETRY_MS);
   }

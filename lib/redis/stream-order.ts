@@ -36,7 +36,10 @@ export class StreamOrder implements Order {
   room: Room | undefined;
   /** What this server is called; it has a new name each time it was out of sync. */
   name = "";
-  /** Whether this server has everything that was sent since it joined first. */
+  /**
+   * Whether clients may join: its log has the history that there was, and everything that was sent
+   * since it joined first.
+   */
   isMember = false;
   /** Where it has joined; undefined until it has, over this connection. */
   joinedAt: string | undefined;
@@ -82,6 +85,11 @@ export class StreamOrder implements Order {
   /** What to join or to tell with that it is there. */
   nextProgress(): Progress {
     return { by: this.name, number: ++this.outgoing.number, read: this.read };
+  }
+
+  /** Whether it has read some of the history, and does not have all of it. */
+  get hasPartOfHistory(): boolean {
+    return !this.isMember && this.#past === START && this.position !== START;
   }
 
   get freeBytes(): number {
@@ -186,7 +194,6 @@ export class StreamOrder implements Order {
       this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
     if (!isOwn) this.peers.received(entry);
     this.isHere ||= id === this.joinedAt;
-    this.isMember ||= this.isHere;
     return undefined;
   }
 
@@ -209,6 +216,7 @@ export class StreamOrder implements Order {
     if (log.head !== head) this.room.wake(0);
     if (this.read === this.position || this.isHeldUp()) return moved;
     this.read = this.position;
+    this.isMember ||= this.isHere;
     this.#readHead = log.head;
     this.outgoing.release(this.peers.tail(this.read));
     return moved;
@@ -227,6 +235,7 @@ export class StreamOrder implements Order {
     const unplaced = this.outgoing.clear();
     this.#placed = [];
     this.isMember = false;
+    this.position = START;
     this.peers.clear();
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));

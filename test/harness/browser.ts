@@ -1,6 +1,9 @@
-/** A real browser, where there is one: Bun drives an installed Chromium by its DevTools protocol. */
+/**
+ * A real browser, where there is one: Bun drives an installed Chromium by its DevTools protocol. All
+ * files of tests share it, and Bun ends it when the process ends.
+ */
 
-import { afterAll, test } from "bun:test";
+import { test } from "bun:test";
 
 import { atEnd, LONGEST_MS, testBeside } from "../harness.ts";
 import { inTurns, testWith } from "./tools.ts";
@@ -23,10 +26,10 @@ const AT_ONCE = 3;
 
 type Run = () => Promise<unknown>;
 
-/** Tests that share a browser and run beside each other, a tab or two each; for one file. */
+const inTurn = inTurns(AT_ONCE);
+
+/** Tests that run beside each other, a tab or two each, where there are these programs too. */
 export function browserTests(...programs: string[]): (name: string, run: Run) => void {
-  afterAll(() => Bun.WebView.closeAll());
-  const inTurn = inTurns(AT_ONCE);
   const known = testWith("chromium", ...programs);
   return known === test ? (name, run) => testBeside(name, () => inTurn(run)) : known;
 }
@@ -46,27 +49,20 @@ export class Tab {
 
   /** Opens a page; each tab has the size it is given, and shares what the others remember. */
   static async open(url: string, size = WIDE): Promise<Tab> {
-    const tab = (await Tab.#reuse()) ?? (await Tab.#make());
-    const leave = () => tab.navigate("about:blank");
-    atEnd(() =>
-      leave().then(
+    const tab = spare.pop() ?? (await Tab.#make());
+    let isLeft = false;
+    atEnd(async () => {
+      if (isLeft) return; // Tests that end beside each other may both ask for it.
+      isLeft = true;
+      await tab.navigate("about:blank").then(
         () => void spare.push(tab),
-        () => {},
-      ),
-    ); // The browser may be closed.
+        () => {}, // It is on its way to another page: nobody gets it again.
+      );
+    });
     await tab.resize(size);
     await tab.navigate(url);
     tab.errors.length = 0;
     return tab;
-  }
-
-  /** A spare tab, if there is one in a browser that is open. */
-  static async #reuse(): Promise<Tab | undefined> {
-    const tab = spare.pop();
-    return tab?.run("0").then(
-      () => tab,
-      () => Tab.#reuse(),
-    );
   }
 
   static async #make(): Promise<Tab> {

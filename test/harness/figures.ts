@@ -4,9 +4,14 @@ import { expect } from "bun:test";
 
 import type { ServerProgram } from "../harness.ts";
 
-/** Where they are; `figure` looks one up, by its name and labels. */
+/** Where they are, and how to look one up. */
 export async function figuresOf(server: ServerProgram) {
   const [, url = ""] = await server.logged(/metrics at (http:\/\/127\.0\.0\.1:\d+\/metrics)\n/);
+  return figuresAt(url);
+}
+
+/** Those at a URL; `figure` looks one up, by its name and labels. */
+export function figuresAt(url: string) {
   const figure = async (name: string) => {
     const text = await (await fetch(url)).text();
     const line = text.split("\n").find((one) => one.startsWith(`${name} `));

@@ -46,10 +46,19 @@ export function inTurns(free: number): (run: () => Promise<unknown>) => Promise<
   };
 }
 
+/** Below those that systems take for port 0, and for connections: nobody gets one by chance. */
+const [PORT_MIN, PORTS] = [10_000, 20_000];
+
 /** A port of 127.0.0.1 that nobody has taken yet. */
 export function freePort(): number {
-  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  return listener.port;
+  for (;;)
+    try {
+      const port = PORT_MIN + Math.floor(Math.random() * PORTS);
+      Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } }).stop();
+      return port;
+    } catch (error) {
+      if (!String(error).includes("Failed to listen")) throw error;
+    }
 }
 
 /** Numbered lines of a given size, LF included. */

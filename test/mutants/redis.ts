@@ -81,6 +81,13 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     test: "test/redis/redis.test.ts",
   },
   {
+    fault: "clients join before all of the history is in the log",
+    file: "lib/redis/stream-order.ts",
+    code: "    this.isHere ||= id === this.joinedAt;\n",
+    becomes: "    this.isMember = this.isHere ||= id === this.joinedAt;\n",
+    test: "test/redis/order.test.ts",
+  },
+  {
     fault: "heartbeats wait until what was sent before is read",
     file: "lib/redis/session.ts",
     code: "if (now >= this.#dueAtMs) {",

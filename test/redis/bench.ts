@@ -29,7 +29,7 @@ export async function benchOverRedis(measureMs: number): Promise<void> {
   const [one, other] = servers;
   const ports = servers.map(({ port }) => port);
   rows.push(["one server to another", await latency(one?.port, other?.port, measureMs)]);
-  rows.push(["flood over three servers", await flood(ports, 1, measureMs)]);
+  rows.push(["flood over three servers", (await flood(ports, ports, measureMs)).figures]);
   await end(servers);
 
   for (const count of [1, 2]) {
@@ -45,8 +45,8 @@ export async function benchOverRedis(measureMs: number): Promise<void> {
 
   for (const count of [1, 2, 3, 4]) {
     const shared = await startServers(redis, count, "--reuse-port");
-    const ports = Array.from({ length: 4 }, () => shared[0]?.port ?? 0);
-    rows.push([`${count} on one port`, await flood(ports, LISTENERS / 4, measureMs)]);
+    const at = (clients: number) => Array.from({ length: clients }, () => shared[0]?.port ?? 0);
+    rows.push([`${count} on one port`, (await flood(at(4), at(LISTENERS), measureMs)).figures]);
     await end(shared);
   }
   await redis.end();
@@ -60,42 +60,17 @@ async function cost(
   measureMs: number,
 ): Promise<string> {
   const ports = servers.map(({ port }) => port);
+  const [first, last] = [ports.slice(0, 1), ports.slice(-1)];
   const pids = [...servers.map(({ pid }) => pid), ...(redis ? [redis.pid] : [])];
-  await flow(ports[0], ports.at(-1), measureMs / 4);
+  await flood(first, last, measureMs / 4);
   const before = pids.map((pid) => usageOf(pid).cpuMs);
-  const lines = await flow(ports[0], ports.at(-1), measureMs);
+  const { lines } = await flood(first, last, measureMs);
   const names = [...servers.map((_, at) => `server ${at + 1}`), "Redis"];
   const costs = pids.map((pid, at) => {
     const micros = ((usageOf(pid).cpuMs - (before[at] ?? 0)) * 1000) / lines;
     return `${names[at]} ${micros.toFixed(3)} µs`;
   });
   return costs.join(", ");
-}
-
-/** One sends at one port as fast as another one receives at another; returns how many lines that are. */
-async function flow(sendAt = 0, receiveAt = 0, measureMs: number): Promise<number> {
-  const block = Buffer.from(`${"x".repeat(LINE_BYTES - 1)}\n`.repeat(512));
-  let [sentBytes, receivedBytes] = [0, 0];
-  const receiver = await connect(receiveAt, (chunk) => void (receivedBytes += chunk.length));
-  const sender = await connect(sendAt, () => {});
-  await Bun.sleep(300);
-  let rest: Buffer = NOTHING;
-  const endMs = performance.now() + measureMs;
-  while (performance.now() < endMs || rest.length > 0 || receivedBytes < sentBytes) {
-    const isTime = performance.now() < endMs;
-    while (rest.length > 0 || (isTime && sentBytes - receivedBytes < WINDOW_LINES * LINE_BYTES)) {
-      if (rest.length === 0) {
-        rest = block;
-        sentBytes += block.length;
-      }
-      const taken = sender.write(rest, 0, rest.length);
-      rest = rest.subarray(Math.max(0, taken));
-      if (rest.length > 0) break;
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  for (const socket of [receiver, sender]) socket.terminate();
-  return sentBytes / LINE_BYTES;
 }
 
 async function startServers(redis: RedisServer, count: number, ...options: string[]) {
@@ -165,26 +140,18 @@ async function latency(
   return `p50 ${p50} ms, p99 ${p99} ms`;
 }
 
-/** One talks at each of these ports, as fast as it is heard, and some listen at each. */
-async function flood(
-  ports: readonly number[],
-  listenersEach: number,
-  measureMs: number,
-): Promise<string> {
+/**
+ * One talks at each of some ports, as fast as it is heard, and one listens at each of others, until all
+ * was heard; returns how many lines were sent, and what came of them.
+ */
+async function flood(talkAt: readonly number[], listenAt: readonly number[], measureMs: number) {
   const block = Buffer.from(`${"x".repeat(LINE_BYTES - 1)}\n`.repeat(64));
-  const heardBytes: number[] = [];
-  const sockets: Bun.Socket<undefined>[] = [];
-  for (const port of ports)
-    for (let count = 0; count < listenersEach; count++) {
-      const at = heardBytes.push(0) - 1;
-      const hear = (chunk: Buffer) => (heardBytes[at] = (heardBytes[at] ?? 0) + chunk.length);
-      sockets.push(await connect(port, hear));
-    }
+  const heardBytes = listenAt.map(() => 0);
+  const hear = (at: number) => (chunk: Buffer) =>
+    (heardBytes[at] = (heardBytes[at] ?? 0) + chunk.length);
+  const listeners = await Promise.all(listenAt.map((port, at) => connect(port, hear(at))));
   const talkers = await Promise.all(
-    ports.map(async (port) => ({
-      socket: await connect(port, () => {}),
-      rest: NOTHING,
-    })),
+    talkAt.map(async (port) => ({ socket: await connect(port, () => {}), rest: NOTHING })),
   );
   await Bun.sleep(300);
   heardBytes.fill(0); // A line that was said elsewhere before may have come only now.
@@ -210,11 +177,15 @@ async function flood(
     for (const talker of talkers) if (talker.rest.length > 0) say(talker, talker.rest);
     await Bun.sleep(10);
   }
-  for (const socket of [...sockets, ...talkers.map((talker) => talker.socket)]) socket.terminate();
+  for (const socket of [...listeners, ...talkers.map((talker) => talker.socket)])
+    socket.terminate();
   const lost = heardBytes.reduce((sum, bytes) => sum + (saidBytes - bytes) / LINE_BYTES, 0);
-  const perSecond = Math.round(deliveredBytes / LINE_BYTES / seconds).toLocaleString("en");
-  const each = Math.round(deliveredBytes / LINE_BYTES / seconds / heardBytes.length);
-  return `${perSecond} lines/s delivered, ${each.toLocaleString("en")} to each listener, ${lost} lost`;
+  const perSecond = deliveredBytes / LINE_BYTES / seconds;
+  const [all, each] = [perSecond, perSecond / listenAt.length].map((count) =>
+    Math.round(count).toLocaleString("en"),
+  );
+  const figures = `${all} lines/s delivered, ${each} to each listener, ${lost} lost`;
+  return { lines: saidBytes / LINE_BYTES, figures };
 }
 
 function connect(port: number, onBytes: (chunk: Buffer) => void): Promise<Bun.Socket<undefined>> {

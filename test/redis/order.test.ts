@@ -2,61 +2,42 @@
 
 import { describe, expect, test } from "bun:test";
 
+import { history } from "../../lib/extras/history.ts";
 import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
 import { Session } from "../../lib/redis/session.ts";
+import type { RoomOptions } from "../../lib/room/room.ts";
 import { openRoom } from "../room/open-room.ts";
+import { SimulatedLink, SimulatedStream } from "../simulation/shared/stream.ts";
 
-test("while nothing gets its place, clients that come and go take no memory without end", () => {
-  let last = 1;
-  const answers: (() => void)[] = [];
+/** A room over a simulated stream; `answer` has everything happen that was asked for. */
+function openShared(historyBytes: number, options: Partial<RoomOptions> = {}) {
+  const kept = { bytes: 8 << 20, ms: 60_000, historyBytes };
+  const stream = new SimulatedStream(() => 0, kept);
+  const watcher = { joined() {}, dropped() {}, looks() {}, delivered() {} };
+  const links: SimulatedLink[] = [];
   const session = new Session({
-    room: "lib",
-    takenBytesMax: 2 << 20,
-    kept: { bytes: 8 << 20, ms: 60_000, historyBytes: 0 },
-    newName: () => "one",
-    report() {},
-    open() {
-      return {
-        join(joining, done) {
-          answers.push(() => {
-            done({ id: "1-0", after: "0-0", servers: new Map() });
-            settle();
-            read([{ ...joining, id: "1-0", after: "0-0", isJoining: true }]);
-          });
-        },
-        add: (entry) =>
-          void answers.push(() => read([{ ...entry, id: `${++last}-0`, after: `${last - 1}-0` }])),
-        beat() {},
-        drop() {},
-        read: (_after, _by, done) =>
-          (read = (entries) =>
-            done(
-              entries.map((entry) => ({
-                ...{ lines: new Uint8Array(0), isPassing: false, isJoining: false, granted: "" },
-                ...entry,
-              })),
-              false,
-            )),
-        close() {},
-      };
+    ...{ room: "lib", takenBytesMax: 2 << 20, kept, newName: () => "one", report() {} },
+    open(onLost) {
+      const link = new SimulatedLink(stream, onLost, watcher);
+      links.push(link);
+      return link;
     },
   });
-  type Read = {
-    by: string;
-    number: number;
-    read: string;
-    id: string;
-    after: string;
-    isJoining?: boolean;
-  };
-  let read: (entries: readonly Read[]) => void = () => {};
-  const { room, join, settle } = openRoom({ order: session.order });
+  const { room, join, pass, settle } = openRoom({ order: session.order, ...options });
   void session.start(room);
+  const step = () => links.some((link) => link.work() || link.answer(ENTRIES_MAX));
   const answer = () => {
-    settle();
-    for (const one of answers.splice(0)) one();
-    settle();
+    do settle();
+    while (step());
   };
+  return { stream, join, pass, step, answer };
+}
+
+const ENTRIES_MAX = 100;
+const NOT_IN_ROOM = "* this server is not in the room at the moment\n";
+
+test("while nothing gets its place, clients that come and go take no memory without end", () => {
+  const { join, answer } = openShared(0);
   answer();
   const come = () => {
     const socket = join("one");
@@ -67,9 +48,29 @@ test("while nothing gets its place, clients that come and go take no memory with
   let count = 0;
   while (come() === "" && count < 1e6) count++;
   expect(count).toBeLessThan(50_000);
-  expect(come()).toBe("* this server is not in the room at the moment\n");
-  for (let turns = 0; turns < 2; turns++) answer();
+  expect(come()).toBe(NOT_IN_ROOM);
+  answer();
   expect(come()).toBe("");
+});
+
+test("nobody joins before all of the history is in the log, and it ends with its mark", () => {
+  const bytes = 500;
+  const { keptBytes = 0, extra } = history({ bytes }, 0);
+  const extras = extra ? [extra] : [];
+  const limits = { logBytes: 100, lineBytesMax: 100, keptBytes, extras };
+  const { stream, join, pass, step, answer } = openShared(bytes, limits);
+  const lines = Array.from({ length: 50 }, (_, n) => `${n}`.padEnd(99, ".") + "\n");
+  const common = { by: "other", read: "0-0", isPassing: false, requests: [] };
+  stream.join({ ...common, instead: "", number: 1, keys: [] });
+  for (const [at, line] of lines.entries())
+    stream.add({ ...common, number: at + 2, tail: "0-0", lines: Buffer.from(line) });
+  let socket = join("early");
+  for (let tries = 0; socket.received === NOT_IN_ROOM && tries < 1000; tries++) {
+    if (!step()) pass(0);
+    socket = join("early");
+  }
+  answer();
+  expect(socket.received).toBe(`${lines.slice(-5).join("")}* end of history\n`);
 });
 
 test("a server is silent if it has not changed in four looks, and only then", () => {

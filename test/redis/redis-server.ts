@@ -11,6 +11,8 @@ import { freePort, testWith } from "../harness/tools.ts";
 export const testOverRedis: (...words: Parameters<typeof testBeside>) => void =
   testWith("redis-server") === test ? testBeside : test.skip;
 
+const TRIES_MAX = 5;
+
 export class RedisServer {
   readonly port: number;
   readonly folder: string;
@@ -19,10 +21,16 @@ export class RedisServer {
 
   /** Starts one on a free port of 127.0.0.1, which forgets nothing unless told otherwise; until the test ends. */
   static async start(...options: string[]): Promise<RedisServer> {
-    const server = new RedisServer(freePort(), newFolder(), options);
-    atEnd(() => server.end());
-    await server.start();
-    return server;
+    for (let tries = 1; ; tries++) {
+      const server = new RedisServer(freePort(), newFolder(), options);
+      atEnd(() => server.end());
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        if (tries === TRIES_MAX) throw error; // Another process has taken the port meanwhile.
+      }
+    }
   }
 
   private constructor(port: number, folder: string, options: readonly string[]) {
@@ -45,12 +53,19 @@ export class RedisServer {
     // What it has answered it has written, when it is killed: with its default, everysec, only if no
     // fsync is under way. An end of the whole machine is not tried here.
     const memory = ["--save", "", "--appendonly", "yes", "--appendfsync", "no"];
-    this.#process = Bun.spawn(["redis-server", ...where, ...memory, ...this.#options], {
+    const started = Bun.spawn(["redis-server", ...where, ...memory, ...this.#options], {
       stdio: ["ignore", "ignore", "ignore"],
     });
-    const isUp = async () =>
-      /PONG|NOAUTH/.test(String(await this.ask("PING").catch((error: Error) => error.message)));
-    while (!(await isUp())) await Bun.sleep(10);
+    this.#process = started;
+    const isOwn = new RegExp(`^process_id:${started.pid}\\r|NOAUTH`, "m");
+    const isUp = async () => {
+      const info = this.ask("INFO", "server").catch((error: Error) => error.message);
+      return isOwn.test(String(await Promise.race([info, started.exited])));
+    };
+    while (!(await isUp())) {
+      if (started.exitCode !== null) throw new Error(`redis-server cannot have ${this.url}`);
+      await Bun.sleep(10);
+    }
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {

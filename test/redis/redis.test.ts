@@ -1,12 +1,26 @@
 /** One room on several servers, over a real redis-server: what is special there beside the six promises. */
 
 import { describe, expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import type { BotRoom } from "../../lib/extras/bot.ts";
-import { endAfterEach, Peer, ServerProgram, startClient } from "../harness.ts";
+import { loadTls } from "../../lib/program/files.ts";
+import { makeCertificates } from "../certificates.ts";
+import {
+  endAfterEach,
+  newFile,
+  newFolder,
+  Peer,
+  Program,
+  ROOT,
+  ServerProgram,
+  startClient,
+} from "../harness.ts";
 import { Between } from "../harness/between.ts";
-import { Tab } from "../harness/browser.ts";
-import { testWith } from "../harness/tools.ts";
+import { browserTests, enter } from "../harness/browser.ts";
+import { figuresOf } from "../harness/figures.ts";
+import { besideWith, freePort } from "../harness/tools.ts";
 import { webUrl } from "../harness/web-peer.ts";
 import { RedisServer, testOverRedis as test } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
@@ -14,7 +28,6 @@ import { SharedServer } from "./shared-server.ts";
 endAfterEach();
 
 const OUT_OF_SYNC = "* server out of sync; please reconnect\n";
-const MARK = "* end of history\n";
 const METRICS = { metrics: { host: "127.0.0.1", port: 0 } };
 
 /** Two servers. */
@@ -38,32 +51,15 @@ test("servers with other rooms hear nothing of each other", async () => {
   expect(bob?.text).toBe("for bob\n");
 });
 
-test("any bytes pass, in batches of any size", async () => {
-  const [one, other] = await openTwo(await RedisServer.start());
-  const [ann, bob] = [await one.join(), await other.join()];
-  const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).filter((b) => b !== 10);
-  const lines = ["a\0b\r", "\xc3\x28\xff\xfe\xed\xa0\x80", all, Buffer.alloc(65_535, all), all];
-  const sent = Buffer.concat(
-    lines.flatMap((line) => [Buffer.from(line as string, "latin1"), Buffer.from("\n")]),
-  );
-  for (let round = 1; round <= 20; round++) {
-    ann.say(sent);
-    bob.say("in between\n");
-    await bob.hearsBytes(round * sent.length);
-  }
-  expect(bob.heard.equals(Buffer.concat(Array.from({ length: 20 }, () => sent)))).toBe(true);
-});
-
 test("SIGTERM while Redis is away: what has no place is counted, within the grace time", async () => {
   const redis = await RedisServer.start();
-  const server = await ServerProgram.start("--redis", redis.url, ...["--metrics", "0"]);
+  const server = await ServerProgram.start("--redis", redis.url, "--metrics", "0");
+  const { becomes } = await figuresOf(server);
   const ann = await server.join();
   await redis.kill();
   await server.logged("redis is away");
-  const [, url = ""] = await server.logged(/metrics at (\S+)\n/);
   ann.say("a\nb\nc\n");
-  while (!/linechat_stream_owed_bytes 6\n/.test(await (await fetch(url)).text()))
-    await Bun.sleep(10);
+  await becomes("linechat_stream_owed_bytes", 6);
   expect(await server.stop()).toBe(0);
   expect(server.stderr).toContain("lines lost, as they have no place: 3\n");
 });
@@ -71,34 +67,27 @@ test("SIGTERM while Redis is away: what has no place is counted, within the grac
 test("figures and health tell whether Redis is there, and how far behind the room is", async () => {
   const redis = await RedisServer.start();
   const [one, other] = await openTwo(redis, METRICS);
+  const { becomes, exceeds, figure, health } = one.figures;
   const [ann, bob] = [await one.join(), await other.join()];
   ann.say("hello\n");
   await bob.hears("hello\n");
-  expect(await one.health()).toBe("200 ok");
-  expect(await one.figure("linechat_stream_up")).toBe(1);
-  await one.figure("linechat_stream_servers", (servers) => servers === 2);
-  await one.figure("linechat_stream_owed_bytes", (bytes) => bytes === 0);
+  expect(await health()).toBe("200 ok");
+  await becomes("linechat_stream_up", 1);
+  await becomes("linechat_stream_servers", 2);
+  await becomes("linechat_stream_owed_bytes", 0);
   await redis.kill();
   await one.logged("redis is away");
-  expect(await one.health()).toBe("503 redis is away");
+  expect(await health()).toBe("503 redis is away");
   ann.say("waits\n");
-  await one.figure("linechat_stream_owed_bytes", (bytes) => bytes === 6);
-  expect(await one.figure("linechat_stream_up")).toBe(0);
-  const lag = await one.figure("linechat_stream_lag_seconds");
-  await one.figure("linechat_stream_lag_seconds", (seconds) => seconds > lag + 0.2);
+  await becomes("linechat_stream_owed_bytes", 6);
+  await becomes("linechat_stream_up", 0);
+  const lag = (await figure("linechat_stream_lag_seconds")) ?? 0;
+  await exceeds("linechat_stream_lag_seconds", lag + 0.2);
   await redis.start();
   await bob.hears("waits\n");
   await one.logged("redis is back");
-  expect(await one.health()).toBe("200 ok");
-  await one.figure("linechat_stream_lag_seconds", (seconds) => seconds === 0);
-});
-
-test("a server that shares no room has no figures of a stream", async () => {
-  const server = await SharedServer.open(
-    { url: "redis://nowhere" },
-    { ...METRICS, redis: undefined },
-  );
-  expect(await server.figure("linechat_stream_up")).toBeNaN();
+  expect(await health()).toBe("200 ok");
+  await becomes("linechat_stream_lag_seconds", 0);
 });
 
 test("the stream is trimmed, to what is told", async () => {
@@ -108,101 +97,60 @@ test("the stream is trimmed, to what is told", async () => {
   const flood = Buffer.from(`${"x".repeat(1023)}\n`.repeat(1024));
   for (let count = 0; count < 16; count++) await ann.sayAll(flood);
   await bob.hearsBytes(16 * flood.length);
-  const bytesOf = async (key: string) =>
-    Number(await redis.ask("MEMORY", "USAGE", key, "SAMPLES", "0"));
-  const told = await one.figure("linechat_stream_kept_bytes");
-  expect(told).toBeWithin(8 << 20, 9 << 20);
+  expect(await one.figures.figure("linechat_stream_kept_bytes")).toBeWithin(8 << 20, 9 << 20);
   ann.say("and on\n"); // With it, what was read last is trimmed.
   await bob.hearsBytes(16 * flood.length + 7);
-  const [entries, lines] = [
-    await bytesOf("linechat:{linechat}"),
-    await bytesOf("linechat:{linechat}:lines"),
-  ];
-  expect(entries + lines).toBeWithin(8 << 20, 12 << 20);
+  const keys = ["linechat:{linechat}", "linechat:{linechat}:lines"];
+  const bytes = keys.map((key) => redis.ask("MEMORY", "USAGE", key, "SAMPLES", "0"));
+  const [entries, lines] = (await Promise.all(bytes)).map(Number);
+  expect((entries ?? 0) + (lines ?? 0)).toBeWithin(8 << 20, 12 << 20);
 });
 
-describe("--history is that of the whole room", () => {
+test("--history is that of the whole room at each server, and survives a restart of all", async () => {
   const lines = (first: number, last: number) =>
     Array.from({ length: last - first + 1 }, (_, at) => `${first + at} \xff\u20ac\n`).join("");
+  const expected = `${Buffer.from(lines(61, 160)).toString("latin1")}* end of history\n`;
   const history = { bytes: 64 << 10, lines: 100 };
-
-  test("at each server, and it survives a restart of all of them", async () => {
-    const redis = await RedisServer.start();
-    const servers = await openTwo(redis, { history });
-    const [one, other] = servers;
-    const [ann, bob, carl] = [await one.join(), await other.join(), await other.join()];
-    ann.say(lines(1, 150));
-    await bob.hears("150 ");
-    bob.say(lines(151, 160));
-    for (const peer of [ann, carl]) await peer.hears("160 ");
-    const expected = Buffer.from(lines(61, 160)).toString("latin1") + MARK;
-    for (const server of servers) {
-      const newcomer = await server.join();
-      await newcomer.hears(MARK);
-      expect(newcomer.text).toBe(expected);
-    }
-    await Promise.all(servers.map((server) => server.stop()));
-    await redis.kill();
-    await redis.start();
-    const [third, fourth] = await openTwo(redis, { history });
-    const newcomer = await third.join();
-    await newcomer.hears(MARK);
-    const talker = await fourth.join({ says: "and on\n" });
-    await newcomer.hears("and on\n");
-    expect(newcomer.text).toBe(`${expected}and on\n`);
-    await talker.hears(MARK);
-    expect(talker.text).toBe(expected);
-  });
-
-  test("as many bytes of it as there are to be, in batches of any size", async () => {
-    const redis = await RedisServer.start();
-    const options = { history: { bytes: 100 << 10 } };
-    const servers = await openTwo(redis, options);
-    const [ann, bob] = [await servers[0].join(), await servers[1].join({ countOnly: true })];
-    const sent = Buffer.from(`${"\xff".repeat(999)}\n`.repeat(1000), "latin1");
-    ann.say(sent);
-    await bob.hearsBytes(sent.length);
-    await Promise.all(servers.map((server) => server.stop()));
-    const newcomer = await (await SharedServer.open(redis, options)).join();
-    await newcomer.hears(MARK);
-    const heard = newcomer.heard.subarray(0, newcomer.heard.indexOf(MARK));
-    expect(heard.length).toBeGreaterThan(101_000);
-    expect(sent.includes(heard)).toBe(true);
-  });
-
-  const keys = { "who has joined": "servers", "lines that are many": "lines" };
-  for (const [what, key] of Object.entries(keys))
-    test(`without what Redis has forgotten: ${what}`, async () => {
-      const redis = await RedisServer.start();
-      const one = await SharedServer.open(redis, { history });
-      const ann = await one.join();
-      const bob = await one.join();
-      ann.say(`${"x".repeat(8191)}\nbefore\n`);
-      await bob.hears("before\n");
-      await redis.ask("DEL", `linechat:{linechat}:${key}`);
-      const other = await SharedServer.open(redis, { history });
-      const [carl, dora] = [await other.join(), await other.join()];
-      await dora.hears(MARK);
-      carl.say("after\n");
-      await dora.hears("after\n");
-      expect(dora.text).not.toContain("xx");
-    });
-
-  test("without what was sent before the server was out of sync", async () => {
-    const redis = await RedisServer.start();
-    const server = await SharedServer.open(redis, { history });
-    const ann = await server.join();
-    ann.say("before\n");
-    await redis.ask("FLUSHALL");
-    await ann.endOfInput();
-    await server.logged("shares the room again");
-    const bob = await server.join({ says: "after\n" });
-    const carl = await server.join();
-    await carl.hears("after\n");
-    await carl.hears(MARK);
-    expect([bob.text, carl.text.replace(MARK, "")]).toEqual([MARK, "after\n"]);
-  });
+  const redis = await RedisServer.start();
+  const servers = await openTwo(redis, { history });
+  const [one, other] = servers;
+  const [ann, bob, carl] = [await one.join(), await other.join(), await other.join()];
+  ann.say(lines(1, 150));
+  await bob.hears("150 ");
+  bob.say(lines(151, 160));
+  for (const peer of [ann, carl]) await peer.hears("160 ");
+  for (const server of servers) await (await server.join()).hears(expected);
+  await Promise.all(servers.map((server) => server.stop()));
+  await redis.kill();
+  await redis.start();
+  const [third, fourth] = await openTwo(redis, { history });
+  const newcomer = await third.join();
+  await newcomer.hears(expected);
+  const talker = await fourth.join({ says: "and on\n" });
+  await newcomer.hears("and on\n");
+  await talker.hears(expected);
+  expect([newcomer.text, talker.text]).toEqual([`${expected}and on\n`, expected]);
 });
+
+for (const [what, key] of Object.entries({
+  "who has joined": "servers",
+  "lines that are many": "lines",
+}))
+  test(`--history is without what Redis has forgotten: ${what}`, async () => {
+    const history = { bytes: 64 << 10, lines: 100 };
+    const redis = await RedisServer.start();
+    const one = await SharedServer.open(redis, { history });
+    const [ann, bob] = [await one.join(), await one.join()];
+    ann.say(`${"x".repeat(8191)}\nbefore\n`);
+    await bob.hears("before\n");
+    await redis.ask("DEL", `linechat:{linechat}:${key}`);
+    const other = await SharedServer.open(redis, { history });
+    const [carl, dora] = [await other.join(), await other.join()];
+    await dora.hears("* end of history\n");
+    carl.say("after\n");
+    await dora.hears("after\n");
+    expect(dora.text).not.toContain("xx");
+  });
 
 describe("--names: a name belongs to one member of the whole room", () => {
   const taken = (name: string) => `* the name ${name} is taken\n`;
@@ -227,20 +175,46 @@ describe("--names: a name belongs to one member of the whole room", () => {
     await carl.hears("bob: to carl\n");
   });
 
-  test("of many who want it at once, at several servers, one gets it", async () => {
-    const servers = await openTwo(await RedisServer.start(), options);
-    const witness = await servers[0].joinNamed("witness");
-    const peers = await Promise.all(
-      Array.from({ length: 30 }, (_, at) =>
-        Peer.connect(servers[at % 2]?.port ?? 0, { says: `zoë\nI am ${at}\n` }),
-      ),
-    );
-    const isRefused = (peer: Peer) => peer.heard.toString().endsWith(taken("zoë"));
-    while (peers.filter(isRefused).length < 29) await Bun.sleep(10);
-    peers.find((peer) => !isRefused(peer))?.say("at last\n");
-    await witness.hears("at last\n");
-    expect(witness.heard.toString().match(/zoë: I am \d+\n/g)).toHaveLength(1);
-  });
+  besideWith("redis-server", "openssl")(
+    "that of a certificate is taken at another server, and taken over at its own",
+    async () => {
+      const { file } = makeCertificates(newFolder());
+      const [cert, key, ca] = [file("server.pem"), file("server.key"), file("ca.pem")];
+      const redis = await RedisServer.start();
+      const options = { names: true, tls: await loadTls({ cert, key, ca }) };
+      const [one, other] = await SharedServer.openSome(2, redis, options);
+      const connect = (server: SharedServer | undefined, who = "client") => {
+        const [ca, cert, key] = ["ca.pem", `${who}.pem`, `${who}.key`].map((name) =>
+          readFileSync(file(name)),
+        );
+        return Peer.connect(server?.port ?? 0, { tls: { ca, cert, key } });
+      };
+      const TAKEN = "* the name client is taken\n";
+      const owner = await connect(one);
+      await one?.logged("joined client ");
+      expect(await (await connect(other)).hearsAll()).toBe(TAKEN);
+      // Of those that ask while it is not known whose it is, none gets it.
+      redis.standStill();
+      const late = [await connect(other), await connect(other)];
+      for (const peer of late) peer.say("I am client too\n");
+      await Bun.sleep(300); // Nothing tells that they wait at the door.
+      redis.goOn();
+      for (const peer of late) expect(await peer.hearsAll()).toBe(TAKEN);
+      expect(other?.log).not.toContain("joined client");
+
+      const next = await connect(one);
+      expect(await owner.hearsAll()).toBe("* the name client was taken over\n");
+      next.endInput();
+      await next.endOfInput();
+      await one?.logged(/left client \S+: end of input/);
+      const there = await connect(other);
+      await other?.logged("joined client ");
+      const witness = await connect(one, "other");
+      await one?.logged("joined other ");
+      there.say("I am here now\n");
+      await witness.hears("client: I am here now\n");
+    },
+  );
 
   test("lost answers, and a Redis that was killed, give no name to two", async () => {
     const redis = await RedisServer.start();
@@ -270,18 +244,6 @@ describe("--names: a name belongs to one member of the whole room", () => {
     await witness.hears("ann: third\n");
     expect(witness.text).toEndWith("bob: second\nann: third\n");
   });
-});
-
-test("--announce tells all members of all servers, in the one order", async () => {
-  const [one, other] = await openTwo(await RedisServer.start(), { announce: true });
-  const bob = await other.join();
-  await bob.hears(`* ${bob.name} joined\n`);
-  const ann = await one.join();
-  await bob.hears(`* ${ann.name} joined\n`);
-  ann.say("hello\n");
-  ann.endInput();
-  await bob.hears(`* ${ann.name} left\n`);
-  expect(bob.text).toEndWith(`* ${ann.name} joined\nhello\n* ${ann.name} left\n`);
 });
 
 test("a bot is told what members of its own server send, and sends to the whole room", async () => {
@@ -326,58 +288,82 @@ test("what a bot sends is sent once it has its place; or not, if the server gets
   expect(await send("too late")).toBe(false);
 });
 
-describe("a member of a server that is out of sync", () => {
-  test("is told so, and client.ts --reconnect comes back", async () => {
-    const redis = await RedisServer.start();
-    const server = await SharedServer.open(redis);
-    const client = startClient(server.port, "--reconnect");
-    await server.logged("joined");
-    await redis.ask("FLUSHALL");
-    await server.until("it to come back", () => server.count(/^joined /) === 2);
-    const peer = await server.join({ says: "welcome back\n" });
-    await client.printed("welcome back\n");
-    client.say("here I am\n");
-    await peer.hears("here I am\n");
-  });
-
-  test("cannot come back before the server is in the room again", async () => {
-    const redis = await RedisServer.start();
-    const server = await SharedServer.open(redis);
-    const peer = await server.join();
-    await redis.ask("FLUSHALL");
-    await redis.ask("CONFIG", "SET", "maxmemory", "1");
-    expect(await peer.hearsAll()).toBe(OUT_OF_SYNC);
-    const early = await Peer.connect(server.port);
-    expect(await early.hearsAll()).toBe("* this server is not in the room at the moment\n");
-    await redis.ask("CONFIG", "SET", "maxmemory", "0");
-    await server.logged("shares the room again");
-    await server.join();
-  });
+test("a member of a server that is out of sync is told so, and client.ts --reconnect comes back", async () => {
+  const redis = await RedisServer.start();
+  const server = await SharedServer.open(redis);
+  const client = startClient(server.port, "--reconnect");
+  await server.logged("joined");
+  await redis.ask("FLUSHALL");
+  await server.until("it to come back", () => server.count(/^joined /) === 2);
+  const peer = await server.join({ says: "welcome back\n" });
+  await client.printed("welcome back\n");
+  client.say("here I am\n");
+  await peer.hears("here I am\n");
 });
 
-testWith("redis-server", "chromium")(
+besideWith("redis-server", "haproxy")(
+  "HAProxy stands in front of three servers, as the README has it",
+  async () => {
+    const redis = await RedisServer.start();
+    const options = ["--redis", redis.url, "--proxy-protocol", "127.0.0.1"];
+    const servers = await Promise.all([1, 2, 3].map(() => ServerProgram.start(...options)));
+    const port = freePort();
+    const ports = servers.map((server) => server.port);
+    const file = newFile("haproxy.cfg", configuration(port, ports));
+    new Program(["haproxy", "-db", "-f", file]);
+    const peers = [
+      await connect(port),
+      ...(await Promise.all([1, 2, 3, 4, 5].map(() => connect(port)))),
+    ];
+    const joined = () => servers.reduce((sum, server) => sum + server.count(/ joined /), 0);
+    while (joined() < peers.length) await Bun.sleep(10);
+
+    for (const server of servers) expect(server.count(/ joined /)).toBe(2);
+    for (const peer of peers)
+      expect(servers.some((server) => server.stderr.includes(` joined ${peer.name} `))).toBe(true);
+    for (const peer of peers) peer.say(`hello from ${peer.name}\n`);
+    for (const peer of peers)
+      for (const other of peers) if (other !== peer) await peer.hears(`hello from ${other.name}\n`);
+  },
+);
+
+/** The README's, with other ports and addresses. */
+function configuration(port: number, ports: readonly number[]): string {
+  const readme = readFileSync(join(ROOT, "lib/redis/README.md"), "utf8");
+  const [, found = ""] = /```\n(defaults\n {2}mode tcp\n[^`]*)```/.exec(readme) ?? [];
+  expect(found).not.toBe("");
+  let server = 0;
+  return found
+    .replace("bind :8080", `bind 127.0.0.1:${port}`)
+    .replace(/10\.0\.0\.\d+:8080/g, () => `127.0.0.1:${ports[server++]}`);
+}
+
+/** HAProxy needs a moment until it listens, and has found the servers. */
+async function connect(port: number): Promise<Peer> {
+  for (;;)
+    try {
+      return await Peer.connect(port);
+    } catch {
+      await Bun.sleep(20);
+    }
+}
+
+browserTests("redis-server")(
   "a browser whose server is out of sync says so, and comes back",
   async () => {
     const redis = await RedisServer.start();
     const server = await ServerProgram.start("--redis", redis.url, "--web", "0");
-    const tab = await Tab.open(await webUrl(server));
-    try {
-      await tab.enter("ann");
-      await tab.isHere();
-      await redis.ask("CONFIG", "SET", "maxmemory", "1");
-      await redis.ask("FLUSHALL");
-      await tab.shows("server out of sync; please reconnect");
-      await tab.shows("this server is not in the room at the moment");
-      await redis.ask("CONFIG", "SET", "maxmemory", "0");
-      await server.logged("shares the room again");
-      await tab.shows("what was sent in between is missing");
-      const peer = await server.join();
-      await tab.isHere();
-      await tab.says("here again");
-      await peer.hears("ann: here again\n");
-    } finally {
-      await tab.navigate("about:blank");
-      Bun.WebView.closeAll();
-    }
+    const tab = await enter(await webUrl(server), "ann");
+    await redis.ask("CONFIG", "SET", "maxmemory", "1");
+    await redis.ask("FLUSHALL");
+    await tab.shows("server out of sync; please reconnect");
+    await tab.shows("this server is not in the room at the moment");
+    await redis.ask("CONFIG", "SET", "maxmemory", "0");
+    await server.logged("shares the room again");
+    await tab.shows("what was sent in between is missing");
+    const peer = await server.join();
+    await tab.isHere();
+    await tab.says("here again");
+    await peer.hears("ann: here again\n");
   },
 );

@@ -2,6 +2,7 @@
 
 import { listen, type ListenOptions, type Server } from "../../lib/linechat.ts";
 import { atEnd, Peer, type PeerOptions } from "../harness.ts";
+import { figuresAt } from "../harness/figures.ts";
 import { Watched } from "../harness/watched.ts";
 
 /** What the log of `server.ts` has, as far as a test needs it. */
@@ -70,18 +71,8 @@ export class SharedServer {
     return peer;
   }
 
-  /** What `--metrics` answers, once a figure is as it is to be. */
-  async figure(name: string, isRight: (value: number) => boolean = () => true): Promise<number> {
-    for (;;) {
-      const text = await (await fetch(this.#server?.urls["metrics"] ?? "")).text();
-      const value = Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]);
-      if (isRight(value)) return value;
-      await Bun.sleep(10);
-    }
-  }
-
-  async health(): Promise<string> {
-    const response = await fetch(new URL("/health", this.#server?.urls["metrics"]));
-    return `${response.status} ${(await response.text()).trim()}`;
+  /** What `--metrics` answers. */
+  get figures(): ReturnType<typeof figuresAt> {
+    return figuresAt(this.#server?.urls["metrics"] ?? "");
   }
 }

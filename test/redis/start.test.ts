@@ -55,29 +55,32 @@ const CANNOT_SHARE = "cannot share the room linechat: ";
 const NO_XADD = "ERR The user executing the script can't run this command or subcommand";
 
 describe("a server does not start with", () => {
-  /** How the Redis is made, as an address, and what follows `cannot use redis at host: `. */
-  const without: Record<string, readonly [open: () => string, why: string]> = {
-    "no Redis there": [() => "redis://127.0.0.1:1", "connection refused"],
+  const MOVED = "-MOVED 1234 10.0.0.6:6379\r\n";
+  /** What the Redis answers, and why it will not do. */
+  const answers: Record<string, readonly [replies: Record<string, string>, why: string]> = {
     "what is no Redis": [
-      () => pretend({ INFO: "HTTP/1.1 400 Bad Request\r\n" }),
-      `it does not answer as Redis does; ${TLS_HINT}`,
+      { INFO: "HTTP/1.1 400 Bad Request\r\n" },
+      `cannot use redis at HOST: it does not answer as Redis does; ${TLS_HINT}`,
     ],
     "one that is too old": [
-      () => pretend({ INFO: bulk("redis_version:6.0.16\r\n") }),
-      "it is too old, 6.0.16: Redis 6.2 or later is needed",
+      { INFO: bulk("redis_version:6.0.16\r\n") },
+      "cannot use redis at HOST: it is too old, 6.0.16: Redis 6.2 or later is needed",
+    ],
+    "a cluster that has the room elsewhere": [
+      { INFO: bulk("redis_version:7.0.15\r\n"), EVALSHA: MOVED },
+      `${CANNOT_SHARE}it is a cluster that has the room on another node, 10.0.0.6:6379`,
     ],
   };
-  for (const [what, [open, why]] of Object.entries(without))
+  for (const [what, [replies, why]] of Object.entries(answers))
     testBeside(what, async () => {
-      const url = open();
-      expect(await refusal(url)).toBe(`cannot use redis at ${new URL(url).host}: ${why}`);
+      const url = pretend(replies);
+      expect(await refusal(url)).toBe(why.replace("HOST", new URL(url).host));
     });
 
-  testBeside("a cluster that has the room elsewhere", async () => {
-    const MOVED = "-MOVED 1234 10.0.0.6:6379\r\n";
-    const url = pretend({ INFO: bulk("redis_version:7.0.15\r\n"), EVALSHA: MOVED });
-    const why = "it is a cluster that has the room on another node, 10.0.0.6:6379";
-    expect(await refusal(url)).toBe(CANNOT_SHARE + why);
+  testBeside("no Redis there", async () => {
+    expect(await refusal("redis://127.0.0.1:1")).toBe(
+      "cannot use redis at 127.0.0.1:1: connection refused",
+    );
   });
 
   testBeside("one that lets connections wait, or takes them and says nothing", async () => {
@@ -122,14 +125,18 @@ describe("a server does not start with", () => {
       const redis = await RedisServer.start();
       const replica = await RedisServer.start("--replicaof", "127.0.0.1", `${redis.port}`);
       const as = (user: string) => redis.url.replace("//", `//${user}:any@`);
-      const server = await SharedServer.open(redis, { history: { bytes: 1024 } });
-      await redis.ask("ACL", "SETUSER", "guest", "on", "nopass", "~*", "+@connection");
-      await redis.ask("ACL", "SETUSER", "eve", "on", "nopass", "~*", "+@all", "-xadd");
-      await redis.ask("ACL", "SETUSER", "carl", "on", "nopass", "~*", "+@all", "-evalsha");
-      expect(await refusal(as("guest"))).toContain(": NOPERM ");
-      expect(await refusal(as("carl"))).toStartWith(`${CANNOT_SHARE}NOPERM `);
+      const history = { history: { bytes: 1024 } };
+      const server = await SharedServer.open(redis, history);
+      for (const user of ["guest +@connection", "eve +@all -xadd", "carl +@all -evalsha"]) {
+        const [name = "", ...rules] = user.split(" ");
+        await redis.ask("ACL", "SETUSER", name, "on", "nopass", "~*", ...rules);
+      }
+      const asked = ["guest", "carl", "eve"].map((user) => refusal(as(user), history));
+      const [guest, carl, eve] = await Promise.all(asked);
+      expect(guest).toContain(": NOPERM ");
+      expect(carl).toStartWith(`${CANNOT_SHARE}NOPERM `);
       // It leaves no trace with the others.
-      expect(await refusal(as("eve"), { history: { bytes: 1024 } })).toBe(CANNOT_SHARE + NO_XADD);
+      expect(eve).toBe(CANNOT_SHARE + NO_XADD);
       const entries = JSON.stringify(await redis.ask("XRANGE", "linechat:{linechat}", "-", "+"));
       expect(new Set(entries.match(/(?<="about","\S+ )\S+/g)).size).toBe(1);
       expect(server.log).not.toContain("redis is away");
@@ -314,17 +321,10 @@ testOverRedis("lines that are many are forgotten as well when only few follow th
   async () => {
     const { file } = makeCertificates(newFolder());
     const port = freePort();
-    await RedisServer.start(
-      ...[
-        "--tls-port",
-        `${port}`,
-        "--tls-auth-clients",
-        "no",
-        "--tls-ca-cert-file",
-        file("ca.pem"),
-      ],
-      ...["--tls-cert-file", file("server.pem"), "--tls-key-file", file("server.key")],
-    );
+    const tls = { port, "auth-clients": "no", "ca-cert-file": file("ca.pem") };
+    const own = { "cert-file": file("server.pem"), "key-file": file("server.key") };
+    const options = Object.entries({ ...tls, ...own });
+    await RedisServer.start(...options.flatMap(([name, value]) => [`--tls-${name}`, `${value}`]));
     const url = `rediss://localhost:${port}`;
     expect(await refusal(url)).toMatch(
       /^cannot use redis at localhost:\d+: .*certificate.*; is TLS/,

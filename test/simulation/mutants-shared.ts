@@ -51,6 +51,10 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "      this.#isReading = isMore;\n      order.room?.wake(0);\n",
       "      this.#isReading = isMore;\n",
     ],
+    "history that was read in part is there twice once it was read again": [
+      'if (trouble === "out of sync" || order.hasPartOfHistory)',
+      'if (trouble === "out of sync")',
+    ],
     "any number of batches is on its way at a time": [
       "order.take(UNANSWERED_MAX - this.#unanswered)",
       "order.take(100)",

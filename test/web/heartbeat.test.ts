@@ -12,19 +12,26 @@ import { frame, PING, WebPeer, type WebPeerOptions } from "../harness/web-peer.t
 
 endAfterEach();
 
+/** The wire of a heartbeat, which counts what goes out, and holds so many bytes. */
+function openWire(isPaused = false) {
+  const wire = {
+    ...{ isPaused, held: 0, pings: 0, sent: 0 },
+    ping: () => ++wire.pings,
+    sendBinary: () => ++wire.sent,
+    getBufferedAmount: () => wire.held,
+  };
+  return wire;
+}
+
 describe("a peer is given up", () => {
   /** Beats until it is, at most so many; what happens before each may show that it is there. */
   function beatsOf(beatsMax: number, { before = (_: Heartbeat) => {}, isPaused = false } = {}) {
     const heartbeat = new Heartbeat(10_000);
-    let pings = 0;
-    const wire = {
-      ...{ isPaused, getBufferedAmount: () => 0, sendBinary: () => 0 },
-      ping: () => ++pings,
-    };
+    const wire = openWire(isPaused);
     let beats = 0;
     do before(heartbeat);
     while (heartbeat.beat(wire) && ++beats < beatsMax);
-    return { beats, pings };
+    return { beats, pings: wire.pings };
   }
 
   test("after 70 s in which nothing comes, and after one ping", () => {
@@ -51,35 +58,26 @@ describe("a peer is given up", () => {
 
 test("the answer waits until what was sent before is received, and the peer takes it", () => {
   const heartbeat = new Heartbeat();
-  let [held, sent] = [1, 0];
-  const wire = {
-    ...{ isPaused: false, ping: () => 0 },
-    getBufferedAmount: () => held,
-    sendBinary: () => ++sent,
-  };
+  const wire = openWire();
+  wire.held = 1;
   heartbeat.isAsked = true;
   heartbeat.answer(wire, true);
-  held = 0;
+  wire.held = 0;
   heartbeat.beat(wire, false);
-  expect(sent).toBe(0);
+  expect(wire.sent).toBe(0);
   heartbeat.beat(wire, true);
   heartbeat.answer(wire, true);
-  expect(sent).toBe(1);
+  expect(wire.sent).toBe(1);
 });
 
 test("an empty message goes out each 25 s in which nothing else does", () => {
   const sentIn = (beats: number, talks: boolean) => {
-    const heartbeat = new Heartbeat();
-    let sent = 0;
-    const wire = {
-      ...{ isPaused: false, ping: () => 0, getBufferedAmount: () => 0 },
-      sendBinary: () => ++sent,
-    };
+    const [heartbeat, wire] = [new Heartbeat(), openWire()];
     for (let beat = 0; beat < beats; beat++) {
       if (talks) heartbeat.sent(1);
       heartbeat.beat(wire);
     }
-    return sent;
+    return wire.sent;
   };
   expect([sentIn(100_000 / BEAT_MS, false), sentIn(20, true)]).toEqual([4, 0]);
 });

@@ -5,9 +5,11 @@
  */
 
 import { Arrival, type Way } from "../../../lib/doors/door.ts";
+import { history } from "../../../lib/extras/history.ts";
 import { names, PREFIX_BYTES_MAX } from "../../../lib/extras/names/names.ts";
 import type { Context, Part } from "../../../lib/extras/part.ts";
 import { presence } from "../../../lib/extras/presence.ts";
+import { HISTORY_END } from "../../../lib/program/server-messages.ts";
 import { Session } from "../../../lib/redis/session.ts";
 import { compareIds } from "../../../lib/redis/stream.ts";
 import { LineLog } from "../../../lib/room/line-log.ts";
@@ -52,6 +54,7 @@ export class SharedSightings {
   clockJumps = 0;
   talkersHeld = 0;
   trimmed = 0;
+  histories = 0;
 
   add(other: SharedSightings): void {
     for (const key of Object.keys(this) as (keyof Omit<SharedSightings, "add">)[])
@@ -147,8 +150,10 @@ class SharedWorld {
       kept: {
         bytes: random.pick([1_000, 10_000, 1_000_000]),
         ms: random.pick([3_000, 20_000, 60_000]),
-        historyBytes: random.pick([0, 0, 300, 3_000]),
+        historyBytes: random.pick([0, 0, 60, 300, 3_000]),
       },
+      historyLines: random.pick([NEVER, 3]),
+      noticesBytes: random.pick([0, 200]),
       takenBytesMax: saidBytesMax * random.pick([2, 4, 10]),
       space: random.pick([0, 30, 500, NEVER]),
       entriesMax: random.pick([1, 3, 32]),
@@ -383,8 +388,12 @@ class Server {
   #members = 0;
   #isClosing = false;
   #closesAtMs = NEVER;
-  /** Whether it has joined the others, and not lost them. */
+  /** Whether it has joined the others, has all that was before in its log, and has not lost them. */
   #isInRoom = false;
+  /** What it has read of what was before, and not put into its log yet. */
+  #unlogged = "";
+  /** What its log has taken under its name. */
+  #taken: string[] = [];
   /** Where it has joined first under its name, and last; and how often it had forgotten something. */
   #member: Placed | undefined;
   #here: { readonly entry: Placed; readonly forgotten: number } | undefined;
@@ -409,9 +418,7 @@ class Server {
             this.#seen = new Map(Array.from(servers.keys(), (name) => [name, since(name)]));
           },
           dropped: (name) => this.#drops(name),
-          delivered: (entries) => {
-            if (this.#awaited && entries.includes(this.#awaited.entry)) this.#reads(this.#awaited);
-          },
+          delivered: (entries) => this.#reads(entries),
         });
         this.links = this.links.filter((one) => !one.isOver);
         this.links.push(link);
@@ -425,12 +432,17 @@ class Server {
     });
     const { order, reservations } = this.session;
     const parts: Part[] = [{ order, reservations }];
-    const context = { secrets: {}, parts } as unknown as Context; // all that these parts ask for
+    const asked = { secrets: {}, parts, onWarning() {} };
+    const context = asked as unknown as Context; // all that these parts ask for
     if (world.rules.names) parts.push(names(context, world.rules.lineBytesMax));
+    const { historyBytes: bytes } = world.rules.kept;
+    if (bytes > 0)
+      parts.push(history({ bytes, lines: world.rules.historyLines }, world.rules.noticesBytes));
     if (world.rules.announce) parts.push(presence(context));
     this.room = new Room({
       ...world.rules,
       order,
+      keptBytes: parts.reduce((sum, { keptBytes = 0 }) => sum + keptBytes, 0),
       addedBytesMax: world.rules.saidBytesMax - world.rules.lineBytesMax,
       extras: [
         () => ({ joined: ({ cursor }) => this.#enters(cursor.socket as SharedSeat) }), // all are
@@ -480,6 +492,26 @@ class Server {
     if (!this.#isInRoom) throw new Violation(`${seat.name} joins, and would miss something`);
     seat.isNamed = true;
     this.#log(`${seat.name} joins`);
+    if (this.#world.rules.kept.historyBytes === 0) return;
+    const lines = this.#history();
+    seat.expected = lines.join("") + HISTORY_END;
+    if (lines.length > 0) this.#world.seen.histories++;
+  }
+
+  /** The last lines of members that a newcomer gets first. */
+  #history(): string[] {
+    const { kept, historyLines, noticesBytes } = this.#world.rules;
+    const lines: string[] = [];
+    let [bytes, keptBytes] = [0, 0];
+    for (const line of this.#taken.toReversed()) {
+      keptBytes += line.length;
+      if (isNotice(line)) continue;
+      bytes += line.length;
+      const isMuch = bytes > kept.historyBytes || keptBytes > kept.historyBytes + noticesBytes;
+      if (isMuch || lines.length === historyLines) break;
+      lines.unshift(line);
+    }
+    return lines;
   }
 
   speak(): void {
@@ -603,7 +635,13 @@ class Server {
     this.#log(`'s log takes ${JSON.stringify(lines)}`);
     if (isNotice(lines) !== (author.isPassing ?? false))
       throw new Violation(`${lines} is of the wrong kind`);
-    if (!this.#isInRoom) return;
+    this.#taken.push(...linesOf(lines));
+    if (!this.#isInRoom) {
+      if (!this.#unlogged.startsWith(lines))
+        throw new Violation(`server ${this.#index} takes ${JSON.stringify(lines)} from before`);
+      this.#unlogged = this.#unlogged.slice(lines.length);
+      return this.#mayEnter();
+    }
     const before = this.#places;
     this.#places = before.flatMap((place) => this.#walk(place, lines));
     if (this.#places.length === 0)
@@ -681,20 +719,28 @@ class Server {
     if (this.#member?.by === by) return;
     this.#member = entry;
     this.#here = this.#awaited;
+    [this.#places, this.#taken] = [[], []];
+    this.#unlogged = "";
   }
 
-  /** It reads that it has joined. */
-  #reads(awaited: { readonly entry: Placed; readonly forgotten: number }): void {
+  /** It reads what was before, and then that it has joined. */
+  #reads(entries: readonly Placed[]): void {
+    const awaited = this.#awaited;
+    if (!awaited) return;
+    const at = entries.indexOf(awaited.entry);
+    const before = at < 0 ? entries : entries.slice(0, at);
+    if (!this.#isInRoom) this.#unlogged += before.map(({ lines }) => lines).join("");
+    if (at < 0) return;
     if (this.#isInRoom) this.#world.seen.wentOn++;
-    else
-      this.#places = chainOf(awaited.entry).flatMap((entry) =>
-        [0, ...Array.from(entry.lines.matchAll(/\n/g), ({ index }) => index + 1)].map((offset) => ({
-          ...{ entry, offset },
-        })),
-      );
-    this.#isInRoom = true;
+    else this.#places = [{ entry: awaited.entry, offset: 0 }];
     this.#awaited = undefined;
     this.#reached = awaited;
+    this.#mayEnter();
+  }
+
+  /** Once it has read that it has joined, and its log has all that was before, it is in the room. */
+  #mayEnter(): void {
+    this.#isInRoom ||= this.#places.length > 0 && this.#unlogged === "";
   }
 
   #reports(what: string): void {
