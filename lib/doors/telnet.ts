@@ -86,6 +86,20 @@ class TelnetSocket implements AcceptedSocket, Life {
   readonly failed = (reason?: string) => this.data.failed(reason);
 
   received(bytes: Uint8Array): void {
+    const isPlain = this.#within === undefined && !this.#isAfterCr && !bytes.includes(CR);
+    const data = isPlain && !bytes.includes(IAC) ? bytes : this.#dataOf(bytes);
+    if (data.length > 0) this.data.received(data);
+    // While it is blocked, its drain is still to come, which others wait for too.
+    if (!this.#isBlocked) this.#sendAnswers();
+  }
+
+  drained(): void {
+    this.#isBlocked = false;
+    if (this.#sendAnswers()) this.data.drained();
+  }
+
+  /** Without commands, and with an LF for each line end. */
+  #dataOf(bytes: Uint8Array): Uint8Array {
     const data = new Uint8Array(bytes.length);
     let length = 0;
     for (const byte of bytes) {
@@ -94,14 +108,7 @@ class TelnetSocket implements AcceptedSocket, Life {
       this.#isAfterCr = byte === CR;
       if (!isOfLineEnd) data[length++] = byte === CR ? LF : byte;
     }
-    if (length > 0) this.data.received(data.subarray(0, length));
-    // While it is blocked, its drain is still to come, which others wait for too.
-    if (!this.#isBlocked) this.#sendAnswers();
-  }
-
-  drained(): void {
-    this.#isBlocked = false;
-    if (this.#sendAnswers()) this.data.drained();
+    return data.subarray(0, length);
   }
 
   #isData(byte: number): boolean {

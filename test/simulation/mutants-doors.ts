@@ -283,8 +283,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "if (length === 0) return",
     ],
     "what is sent together with a lost answer is lost": [
-      "    if (length > 0) this.data",
-      "    this.#sendAnswers();\n    if (length > 0) this.data",
+      "    if (data.length > 0) this.data",
+      "    this.#sendAnswers();\n    if (data.length > 0) this.data",
     ],
   }),
   ...faultsIn("web/web-socket.ts", {
