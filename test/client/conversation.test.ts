@@ -69,7 +69,8 @@ test.each<[readonly string[], string]>([
     }
     end(guest);
     const why = await ended;
-    if (message) expect(why).toBe(`the server says: ${message}`);
+    const hint = message === "wrong pass phrase" ? " (see --pass-file)" : "";
+    if (message) expect(why).toBe(`the server says: ${message}${hint}`);
     else if (why === "all went well") expect(noted).toEqual([`${at} closed the connection`]);
     else expect(why).toBe(`lost the connection to ${at}: reset by the server`);
     expect(seen.received).toBe(parts.join(""));
@@ -179,7 +180,7 @@ for (const kind of ["TCP", "a Unix socket", "TLS"])
       }
     };
     const countMembers = () => server.count(/ joined /) - server.count(/ left /);
-    await flood("wrong pass phrase", "wrong", 0);
+    await flood("wrong pass phrase (see --pass-file)", "wrong", 0);
     await flood("line longer than 1024 bytes", "right", 0, `short\n${"x".repeat(2000)}\n`);
     await enter("right");
     await server.until("a member", () => countMembers() === 1);

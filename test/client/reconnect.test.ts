@@ -282,7 +282,7 @@ describe("a server that refuses", () => {
     const host = await Host.open();
     const refused = converse(host.port);
     await dismiss(host, "* wrong pass phrase\n");
-    expect(await refused.ended).toBe("the server says: wrong pass phrase");
+    expect(await refused.ended).toBe("the server says: wrong pass phrase (see --pass-file)");
     const unverified = new UserError("its certificate cannot be verified", { permanent: true });
     const { ended } = converse(host.port, { dial: () => Promise.reject(unverified) });
     expect(await ended).toBe(unverified.message);
