@@ -209,8 +209,8 @@ export class Session implements Part {
       this.#starting.reject(new UserError(`cannot share the room ${room}: ${why}`));
     else if (trouble !== this.#away.trouble) report(`${trouble}: ${why}`);
     // No member is to receive what does not follow; those that join next receive what follows that. And
-    // history that was read in part is read again from its beginning.
-    if (trouble === "out of sync" || order.hasPartOfHistory) order.abandon(true);
+    // what was read in part, before there can be members, is read again from its beginning.
+    if (trouble === "out of sync" || order.hasPart) order.abandon(true);
     if (trouble !== "out of sync") this.#away.trouble = trouble;
     this.#onLeft?.();
     this.#wakeIn(RETRY_MS);

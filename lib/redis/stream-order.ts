@@ -87,9 +87,10 @@ export class StreamOrder implements Order {
     return { by: this.name, number: ++this.outgoing.number, read: this.read };
   }
 
-  /** Whether it has read some of the history, and does not have all of it. */
-  get hasPartOfHistory(): boolean {
-    return !this.isMember && this.#past === START && this.position !== START;
+  /** Whether it has read some of what it begins with, and its log does not have all of that. */
+  get hasPart(): boolean {
+    const hasHistory = this.#past === START && this.position !== START;
+    return !this.isMember && (hasHistory || this.isHeldUp());
   }
 
   get freeBytes(): number {

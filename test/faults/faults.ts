@@ -86,7 +86,7 @@ const slowLoris: Fault = {
 
 const stoppedReaders: Fault = {
   name: "readers have stopped and one client floods",
-  args: ["--patience", "5s", "--buffer", "1M"],
+  args: ["--patience", "3s", "--buffer", "1M"],
   async unleash(room, witness) {
     const stopped = await joinAll(room.port, newName("stopped"), 10);
     for (const seat of stopped) seat.stopReading();
@@ -117,7 +117,7 @@ const churn: Fault = {
 
 const halfCloseWhilePaused: Fault = {
   name: "a client that is held back half-closes",
-  args: ["--patience", "5s", "--buffer", "256K"],
+  args: ["--patience", "3s", "--buffer", "256K"],
   async unleash(room, witness) {
     const stopped = await Seat.join(room.port, newName("stopped"));
     stopped.stopReading();

@@ -57,9 +57,12 @@ export class Model {
     const seat = this.entrance.decides();
     if (seat && !this.entrance.waiting.includes(seat)) {
       if (seat.refusal === undefined) this.state.saw("waited well");
+      const { ended } = seat;
+      seat.ended = false; // It has sent this before.
       if (seat.early.length > 0) this.receives(seat, seat.early);
-      if (seat.ended && seat.outcome === "joins") this.sending.ends(seat);
-      else if (seat.ended && seat.outcome === undefined) this.entrance.ends(seat);
+      seat.ended = ended;
+      if (ended && seat.outcome === "joins") this.sending.ends(seat);
+      else if (ended && seat.outcome === undefined) this.entrance.ends(seat);
     }
     decide();
     if (seat) this.entrance.answered(seat);

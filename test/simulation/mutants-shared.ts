@@ -52,7 +52,7 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "      this.#isReading = isMore;\n",
     ],
     "history that was read in part is there twice once it was read again": [
-      'if (trouble === "out of sync" || order.hasPartOfHistory)',
+      'if (trouble === "out of sync" || order.hasPart)',
       'if (trouble === "out of sync")',
     ],
     "any number of batches is on its way at a time": [

@@ -484,7 +484,9 @@ class Server {
     this.#log(`has ${seat.name}`);
     seat.onClosed = () => this.#connections.closed(seat, this.#way);
     this.#connections.accept(seat, this.#way);
-    if (title === "" && this.#isInRoom !== isHere(seat))
+    // What it has read after it joined may have to wait for room in its log, and clients with that.
+    const mayWait = this.#isInRoom && this.room.order.isHeldUp(true);
+    if (title === "" && this.#isInRoom !== isHere(seat) && !mayWait)
       throw new Violation(`${seat.name} is let in wrongly`);
   }
 
@@ -717,6 +719,9 @@ class Server {
     this.#log(`has joined as ${by}`);
     this.#awaited = { entry, forgotten };
     if (this.#member?.by === by) return;
+    const isThere = (seat: SharedSeat) => seat.data instanceof Member && !seat.isOutOfSync;
+    if (this.seats.some(isThere)) throw new Violation(`${by} is new, and has members`);
+    this.#isInRoom = false;
     this.#member = entry;
     this.#here = this.#awaited;
     [this.#places, this.#taken] = [[], []];
