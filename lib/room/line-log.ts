@@ -29,6 +29,7 @@ export class LineLog implements Order {
   /** The ring, and behind it the place where `read` gathers. */
   readonly #bytes: Uint8Array;
   readonly #ringBytes: number;
+  readonly #bytesMax: number;
   #head = 0;
   #tail = 0;
   /** Runs are numbered from 0; those in [#firstRun, #nextRun) have a note, in a ring of slots. */
@@ -45,6 +46,7 @@ export class LineLog implements Order {
   constructor(bytesMax: number, keptBytes = 0, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.#ringBytes = bytesMax + keptBytes;
+    this.#bytesMax = bytesMax;
     const slots = 2 ** Math.ceil(Math.log2(runsMax));
     this.#slotMask = slots - 1;
     this.#bytes = new Uint8Array(this.#ringBytes + GATHER_BYTES);
@@ -63,9 +65,11 @@ export class LineLog implements Order {
     return this.#tail;
   }
 
+  /** No run takes away more at once than may go beside what is kept. */
   get freeBytes(): number {
     const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
-    return notesFull ? 0 : this.#ringBytes - (this.#head - this.#tail);
+    const ringFree = this.#ringBytes - (this.#head - this.#tail);
+    return notesFull ? 0 : Math.min(ringFree, this.#bytesMax);
   }
 
   append(author: Author, run: Uint8Array): void {
@@ -145,6 +149,7 @@ export class LineLog implements Order {
 
   /** Where the line ends that has the byte at a position of those in the ring. */
   lineEnd(position: number): number {
+    assert(position >= this.#head - this.#ringBytes, "a line is in the log still");
     const at = position % this.#ringBytes;
     const lf = this.#bytes.indexOf(LF, at);
     const isWrapped = lf < 0 || lf >= this.#ringBytes;

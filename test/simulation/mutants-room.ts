@@ -4,8 +4,8 @@ import { faultsIn, type Mutant } from "./mutants.ts";
 
 const LOG = faultsIn("room/line-log.ts", {
   "the log forgets one byte too many": [
-    "return notesFull ? 0 : this.#ringBytes - (",
-    "return notesFull ? 0 : this.#ringBytes + 1 - (",
+    "const ringFree = this.#ringBytes - (",
+    "const ringFree = this.#ringBytes + 1 - (",
   ],
   "a run is noted where another note still is": [
     "const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;",
