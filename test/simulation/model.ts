@@ -108,7 +108,7 @@ export class Model {
   /** The room has put a run into its log: that is the one order. */
   sent(sender: Seat | undefined, run: Uint8Array): void {
     if (sender) this.entrance.isTakenOver(sender);
-    if (!this.presence.isNotice(run)) return this.sending.sent(sender, run);
+    if (sender || !this.presence.isNotice(run)) return this.sending.sent(sender, run);
     // Members that leave because the room stops do so before notices that do not wait.
     if (this.isFlushing && !this.state.waiting.includes(this.presence.sender))
       this.deadlines.leaveStopping();
