@@ -19,6 +19,8 @@ const ROOT = join(import.meta.dir, "..");
 const LISTS = join(import.meta.dir, "mutants");
 /** A test file that takes longer has come to no end, or to none on a machine as busy as that. */
 const STUCK_MS = 10 * 60_000;
+/** How long a test waits at most: in most copies, one waits in vain. */
+const WAIT_MS = 20_000;
 
 /** One fault: a piece of the code, which occurs once, and what it becomes. */
 export interface Mutant {
@@ -63,8 +65,9 @@ async function readLists(): Promise<ProgramMutant[]> {
 /** Runs a test file of a tree, or a folder of them; returns how it has failed, if it has. */
 export async function failureOf(root: string, test: string): Promise<string | undefined> {
   // In a group of its own, so that what it has started ends with it.
-  const child = Bun.spawn([process.execPath, "test", `./${test}`], {
+  const child = Bun.spawn([process.execPath, "test", "--bail", `./${test}`], {
     cwd: root,
+    env: { ...process.env, LINECHAT_LONGEST_MS: `${WAIT_MS}` },
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
   });

@@ -5,8 +5,9 @@
 
 import { test } from "bun:test";
 
-import { atEnd, LONGEST_MS, testBeside } from "../harness.ts";
+import { atEnd, testBeside } from "../harness.ts";
 import { inTurns, testWith } from "./tools.ts";
+import { LONGEST_MS } from "./watched.ts";
 import { startWeb } from "./web-peer.ts";
 
 const CHROMIUM = Bun.which("chromium") ?? undefined;

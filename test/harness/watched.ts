@@ -1,6 +1,8 @@
 /** Waiting for something to become true, by looking again whenever something has changed, or may have. */
 
 const LOOK_AGAIN_MS = 5;
+/** No wait is bound to less: a busy or slow machine is no failure. Who looks for failures waits less. */
+export const LONGEST_MS = Number(process.env["LINECHAT_LONGEST_MS"] ?? 60_000);
 
 export class Watched {
   readonly #watchers = new Set<() => void>();
@@ -27,7 +29,7 @@ export class Watched {
   until<Value>(
     what: string,
     check: () => Value | undefined | false,
-    withinMs = 60_000,
+    withinMs = LONGEST_MS,
   ): Promise<Value> {
     return new Promise((resolve, reject) => {
       const settle = (settled: () => void) => {
@@ -54,7 +56,7 @@ export class Watched {
 export async function eventually<Value>(
   what: string,
   check: () => Value | undefined | false,
-  withinMs = 60_000,
+  withinMs = LONGEST_MS,
 ): Promise<Value> {
   const deadline = performance.now() + withinMs;
   for (;;) {
