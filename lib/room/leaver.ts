@@ -89,6 +89,7 @@ export class Leaver implements Life {
   /** Offers it more first, as the socket of a slow reader takes a little all the time, but drains rarely. */
   #demandProgress(member: Member): void {
     member.cursor.exhaust();
+    this.#room.wake(0);
     if (this.#member === undefined) return;
     if (member.cursor.reached >= this.#goal) this.#expectProgress(member);
     else this.failed("too slow");

@@ -111,6 +111,8 @@ export class SimulatedStream {
   restore(memory: Memory): void {
     this.forgotten++;
     this.#memory = copyOf(memory);
+    // What a server had read by then may be more than is told here.
+    for (const name of memory.servers.keys()) this.#knownSinceMs.set(name, this.now());
   }
 
   flushAll(): void {
