@@ -19,8 +19,7 @@ export interface Piece {
  * and never wrap. A reader is nothing but a position between `tail` and `head`.
  *
  * Each note leads to the run its author sent before, so that a reader finds its own runs, which it
- * does not get, from the latest back. Notes are bounded as bytes are: empty lines from many authors
- * in turn cannot make them outgrow the bytes.
+ * does not get, from the latest back. Notes are bounded as bytes are, however short the lines are.
  */
 export class LineLog implements Order {
   /** Told of each run that is in the log now, and where. */

@@ -4,8 +4,7 @@
  * and no clock: it talks to sockets it was given, and asks to be flushed.
  *
  * The way of a line: `Member.received` puts bytes into its `LineBuffer`; `send` has whole lines take
- * their place in the `LineLog`; `flush`, once a turn of the event loop, has each cursor write what
- * lies between it and the head of the log.
+ * their place in the `LineLog`; `flush`, once a turn, has each cursor write up to the head of the log.
  */
 
 import { Deadlines } from "./deadlines.ts";

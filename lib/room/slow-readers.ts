@@ -32,9 +32,8 @@ export class SlowReaders {
   }
 
   /**
-   * Offers more to all readers that are behind, every now and then: a slow one takes a little all the
-   * time, but drains rarely, and the patience of those that have stopped runs at the same time. Drops
-   * those in the way, at the tail, that have not moved on in time.
+   * Offers more to all readers that are behind, now and then: a slow one takes a little all the time,
+   * but drains rarely. Drops those in the way, at the tail, that have not moved on in time.
    *
    * @returns whether one in the way has moved on, or is gone
    */

@@ -85,7 +85,7 @@ export const EXTRAS = {
       passPhrase && (await import("../doors/pass-phrase.ts")).passPhrase(context),
   }),
   rate: entry({
-    options: under("How much, how long", {
+    options: under("How much", {
       "max-rate": kinds.count("lines a second from one client (default: any number)"),
     }),
     settings: (given) => ({ linesPerSecond: given["max-rate"] }),
@@ -112,7 +112,7 @@ export const EXTRAS = {
       (await import("../extras/presence.ts")).presence(context, given.lineBytesMax),
   }),
   idle: entry({
-    options: under("How much, how long", {
+    options: under("How much", {
       idle: kinds.time("how long a client may send no line (default: any time)"),
     }),
     settings: ({ idle }) => ({ idleMs: idle || undefined }),

@@ -16,7 +16,7 @@ const CORE = {
     unix: text("path")("on a Unix socket instead of a port"),
     "unix-mode": fileMode("its permissions (default 600)"),
   }),
-  ...under("How much, how long", {
+  ...under("How much", {
     "max-clients": count("clients at a time (default: as the file limit allows)"),
     "max-line": size("the longest line", DEFAULTS.lineBytesMax),
     buffer: size("how far readers may lag before senders wait", DEFAULTS.logBytes),
@@ -35,10 +35,7 @@ export const SERVER: Command<typeof CORE & Table> = {
   summary: "Opens a chat room: each line that one client sends is relayed to every other client.",
   operands: ["port"],
   instead: "unix",
-  headings: [
-    ...["Where to listen", "Who may connect", "How much, how long", "For people"],
-    ...["For browsers", "For operators", "For several servers"],
-  ],
+  headings: ["Where to listen", "Who may connect", "How much", "For people", "For browsers"],
   options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
   examples: [
     ["linechat-server 8080", "a room on port 8080"],
