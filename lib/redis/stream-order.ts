@@ -240,9 +240,10 @@ export class StreamOrder implements Order {
     this.peers.clear();
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
+    // Before the room restarts: what it sends then takes the memory of what was sent before.
+    for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
     this.room?.restart(OUT_OF_SYNC, lose);
     for (const { done } of [...placed, ...unplaced]) done?.();
-    for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
     if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 }
