@@ -236,6 +236,8 @@ class SharedWorld {
   }
 
   #pass(ms: number): void {
+    // No server waits for longer than for the end of a turn to do what is due in it.
+    for (const server of this.#awake) if (server.isTurnDue) server.turn();
     this.now += ms;
     if (this.now >= this.#standsStillUntilMs) this.stream.standsStill = false;
     if (this.now >= this.#isFullUntilMs) this.stream.isFull = false;
