@@ -172,12 +172,12 @@ export class Arrival implements Life {
   /**
    * Makes it wait until a door can tell by its first line, which may end with its input.
    *
-   * @param late why it is refused then
+   * @param late why it is refused after `withinMs`
    * @param read told each time of what there is of the line, and whether that is all of it
    */
-  holdForLine(maxMs: number, late: string, read: (line: Buffer, isWhole: boolean) => void): void {
+  holdForLine(withinMs: number, late: string, read: Hold["read"]): void {
     this.hold({
-      withinMs: maxMs,
+      withinMs,
       read: (received, isAll) => {
         const { held } = this;
         const isEnded = isAll && !this.#isCutOff;
