@@ -82,16 +82,16 @@ export class Arrival implements Life {
   held: Hold | undefined;
   /** Asked of the first line that a door waits for. */
   inspect: Inspect = () => "lines";
+  /** What it has sent that no door has used; one that takes it away leaves the rest. */
+  unused: Buffer = Buffer.alloc(0);
   readonly #host: ArrivalHost;
   readonly #prefix: string;
   /** Those that it still has to pass. */
   #doors: Door[];
   #refusal: DisconnectReason | undefined;
-  /** What it has sent that no door has used; one that takes it away leaves the rest. */
-  unused: Buffer = Buffer.alloc(0);
   /** Whether that was all that it will send, or its end was cut off. */
   #hasEnded = false;
-  isCutOff = false;
+  #isCutOff = false;
 
   /** @param prefix of its label, where its address does not tell enough */
   constructor(host: ArrivalHost, socket: AcceptedSocket, { doors }: Way, prefix: string) {
@@ -129,7 +129,7 @@ export class Arrival implements Life {
       return room.refuse(socket, label, this.#refusal.reason, this.#refusal.message);
     room.join(socket, name, label, releaseSeat);
     if (this.unused.length > 0) socket.data.received(this.unused);
-    if (this.#hasEnded) socket.data.ended(this.isCutOff);
+    if (this.#hasEnded) socket.data.ended(this.#isCutOff);
   }
 
   /** It is not let in, and told why as soon as it can be; see `DisconnectReason`. */
@@ -172,22 +172,22 @@ export class Arrival implements Life {
   /**
    * Makes it wait until a door can tell by its first line, which may end with its input.
    *
-   * @param late why it is refused then
+   * @param late why it is refused after `withinMs`
    * @param read told each time of what there is of the line, and whether that is all of it
    */
-  holdForLine(maxMs: number, late: string, read: (line: Buffer, isWhole: boolean) => void): void {
+  holdForLine(withinMs: number, late: string, read: Hold["read"]): void {
     this.hold({
-      withinMs: maxMs,
+      withinMs,
       read: (received, isAll) => {
         const { held } = this;
-        const isEnded = isAll && !this.isCutOff;
+        const isEnded = isAll && !this.#isCutOff;
         const bytes = isEnded ? Buffer.concat([received, Uint8Array.of(LF)]) : received;
         const end = bytes.indexOf(LF);
         const found = this.inspect(bytes);
         if (typeof found === "object") this.refuse(found.reason, found.message);
         else if (found === "lines" || end >= 0 || bytes.length > LINE_BYTES_MAX)
           read(end < 0 ? bytes : bytes.subarray(0, end), end >= 0);
-        if (this.isCutOff && this.held === held) this.failed("cut off");
+        if (this.#isCutOff && this.held === held) this.failed("cut off");
       },
       late: () => this.refuse(late),
     });
@@ -202,7 +202,7 @@ export class Arrival implements Life {
 
   ended(isCutOff = false): void {
     this.#hasEnded = true;
-    this.isCutOff = isCutOff;
+    this.#isCutOff = isCutOff;
     this.held?.read(this.unused, this.#hasEnded);
   }
 

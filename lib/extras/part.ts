@@ -23,7 +23,7 @@ export type MemberView = Pick<Member, "name" | "label" | "disconnect">;
 /** What a part is made of; what is not told here, `ListenOptions` tells. */
 export interface Context {
   readonly secrets: Secrets;
-  /** Those that were made before. */
+  /** Those that were made before; once the room is made, all. */
   readonly parts: Part[];
   /** What happens to a socket of the server's own port. */
   readonly handlers: () => Bun.SocketHandler<Life>;

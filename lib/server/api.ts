@@ -64,7 +64,7 @@ export type ListenOptions = Place &
     /** How long a connection may take for each thing asked of it, in ms from 1 to a day; 10 s by default. */
     arrivalMs?: number | undefined;
     /** Is told what an operator may want to act on, in a line. */
-    onWarning?: (what: string) => void;
+    onWarning?: ((what: string) => void) | undefined;
   };
 
 /** A room that listens. */

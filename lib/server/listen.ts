@@ -1,6 +1,6 @@
 /**
  * Stage 1, opening the server: getaddrinfo is in lib/program/resources.ts; `Bun.listen` does socket, bind
- * and listen; what it accepts belongs to `Connections`.
+ * and listen; what it accepts belongs to `Connections`. `openRoom` opens a room without all that.
  */
 
 import type { Way } from "../doors/door.ts";

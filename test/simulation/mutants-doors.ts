@@ -140,7 +140,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "the end of input at a door is forgotten": [
-      "    if (this.#hasEnded) socket.data.ended(this.isCutOff);\n",
+      "    if (this.#hasEnded) socket.data.ended(this.#isCutOff);\n",
       "",
     ],
     "what came at an earlier door, or the end of input there, is forgotten": [

@@ -82,8 +82,8 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     ],
     "control characters are relayed": ["if (hasControl(length)) {", "if (length < 0) {"],
     "a control character is overlooked behind others": [
-      "      if (isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0)) return true;\n",
-      "      return isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0);\n",
+      "      if (isControl(scratch[one] ?? 0, scratch[one + 1] ?? 0)) return true;\n",
+      "      return isControl(scratch[one] ?? 0, scratch[one + 1] ?? 0);\n",
     ],
     "only the first control character is shown": ["\\x9f]/g;", "\\x9f]/;"],
     "a CR inside a line is relayed": [" && (byte !== CR || next !== LF);", " && byte !== CR;"],

@@ -11,8 +11,8 @@ const CONTROL = /[\0-\x08\v\f\x0e-\x1f\x7f]|\r(?!\n)|\xc2[\x80-\x9f]/g;
 /** Shared by all that have sent nothing, as most have. */
 const NOTHING = Buffer.alloc(0);
 /** Where lines are put together, and behind that what they are made of; the same by four bytes. */
-let bytes = new Uint8Array(0);
-let words = new Int32Array(0);
+let scratch = new Uint8Array(0);
+let scratchWords = new Int32Array(0);
 
 /**
  * Puts `name: ` before each line and shows its control characters. Both are done when lines are taken,
@@ -61,7 +61,7 @@ export class NamedLines extends WrappedLines {
       for (end = 0; count > 0; count--) end = run.indexOf(LF, end) + 1;
     }
     if (end > 0) super.take(end);
-    return end > 0 ? bytes.subarray(0, length) : undefined;
+    return end > 0 ? scratch.subarray(0, length) : undefined;
   }
 
   /** Passes on what has nothing in it that may be the name, as most has not. */
@@ -88,22 +88,22 @@ export class NamedLines extends WrappedLines {
   }
 }
 
-/** Puts a prefix before each line, as many as fit into `bytes`; tells where they end here and there. */
+/** Puts a prefix before each line, as many as fit; tells where they end here and there. */
 function putTogether(prefix: Uint8Array, lines: Uint8Array, bytesMax: number) {
   const from = (bytesMax + 3) & ~3;
-  if (bytes.length < 2 * from) {
-    words = new Int32Array(from / 2);
-    bytes = new Uint8Array(words.buffer);
+  if (scratch.length < 2 * from) {
+    scratchWords = new Int32Array(from / 2);
+    scratch = new Uint8Array(scratchWords.buffer);
   }
   // Within one array, copying many short lines is fastest.
-  bytes.set(lines.length > bytesMax ? lines.subarray(0, bytesMax) : lines, from);
+  scratch.set(lines.length > bytesMax ? lines.subarray(0, bytesMax) : lines, from);
   let [end, length, count] = [0, 0, 0];
   for (;;) {
     const next = lines.indexOf(LF, end) + 1;
     const lineBytes = prefix.length + next - end;
     if (next === 0 || length + lineBytes > bytesMax) return { end, length, count };
-    for (let at = 0; at < prefix.length; at++) bytes[length + at] = prefix[at] ?? 0;
-    bytes.copyWithin(length + prefix.length, from + end, from + next);
+    for (let at = 0; at < prefix.length; at++) scratch[length + at] = prefix[at] ?? 0;
+    scratch.copyWithin(length + prefix.length, from + end, from + next);
     length += lineBytes;
     end = next;
     count++;
@@ -113,13 +113,13 @@ function putTogether(prefix: Uint8Array, lines: Uint8Array, bytesMax: number) {
 /** Whether there is a control character in what was put together; looks at four bytes at a time. */
 function hasControl(length: number): boolean {
   for (let at = 0; at < length; at += 4) {
-    const word = words[at >> 2] ?? 0;
+    const word = scratchWords[at >> 2] ?? 0;
     // The highest bit of a byte is set in one of these if it is below SPACE, DEL, or the first of C1.
     const low = (word - 0x20202020) & ~word;
     const others = zeros(word ^ 0x7f7f7f7f) | zeros(word ^ 0xc2c2c2c2);
     if (((low | others) & 0x80808080) === 0) continue;
     for (let one = at; one < at + 4 && one < length; one++)
-      if (isControl(bytes[one] ?? 0, bytes[one + 1] ?? 0)) return true;
+      if (isControl(scratch[one] ?? 0, scratch[one + 1] ?? 0)) return true;
   }
   return false;
 }

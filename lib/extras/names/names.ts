@@ -29,7 +29,7 @@ const TOLD_MAX = 10;
 /** What `listen` takes. */
 export interface NamesSettings {
   readonly names?: boolean | undefined;
-  readonly lineBytesMax?: number;
+  readonly lineBytesMax?: number | undefined;
 }
 
 /** @param lineBytesMax the longest line, as it comes, in bytes: of control characters, it may double */
