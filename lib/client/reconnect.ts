@@ -49,7 +49,7 @@ export class Reconnecting implements Conversation {
     connect: () => Promise<SocketConnection>,
     part: Part,
     notes: Notes,
-    tries: "always" | "once joined" | "never" = "always",
+    tries: "always" | "once joined" | "never",
   ) {
     this.#connect = connect;
     this.#part = part;
