@@ -128,9 +128,11 @@ export class OneConnection implements Conversation {
       if (!this.disconnect) throw error;
     }
     const { disconnect } = this;
-    const hint = disconnect?.message === LASTING.wrongPassPhrase ? " (see --pass-file)" : "";
-    if (disconnect)
-      throw new UserError(`the server says: ${disconnect.message}${hint}`, disconnect);
+    if (disconnect) {
+      const { message } = disconnect;
+      const hint = message === LASTING.wrongPassPhrase ? " (see --pass-file)" : "";
+      throw new UserError(`the server says: ${message}${hint}`, disconnect);
+    }
     if (!this.connection.endedByServer) return undefined;
     const closed = `${this.connection.address} closed the connection`;
     if (this.#part.sends) throw new UserError(closed + BEFORE_ALL);

@@ -44,12 +44,12 @@ export class Reconnecting implements Conversation {
   #failedBy = "";
   #endWait = () => {};
 
-  /** @param tries when to connect again; a person, who can do so too, is not asked for "always" */
+  /** @param tries when to connect again; with "always", no person is asked to press a key for it */
   constructor(
     connect: () => Promise<SocketConnection>,
     part: Part,
     notes: Notes,
-    tries: "always" | "once joined" | "never" = "always",
+    tries: "always" | "once joined" | "never",
   ) {
     this.#connect = connect;
     this.#part = part;
@@ -112,11 +112,11 @@ export class Reconnecting implements Conversation {
       if (loss !== undefined) this.#notes.note(loss);
       if (received.end()) this.#notes.note("the line that was being received is lost");
 
-      // A person that was idle comes back by a key; a program has nobody who presses one.
-      const isIdle = !this.#isProgram && current?.disconnect?.message.startsWith("idle for ");
+      // A person that was idle comes back by a key; --reconnect asks for none.
+      const isIdle = !this.#triesAlways && current?.disconnect?.message.startsWith("idle for ");
       await this.#wait(isIdle ? Infinity : retryDelayMs(failures));
-      // A person who quits knows what is missing.
-      if (this.#isOver && failure && this.#isProgram) throw failure;
+      // Without --reconnect it is a person who has quit, and knows what is missing.
+      if (this.#isOver && failure && this.#triesAlways) throw failure;
       if (this.#isOver) break;
     }
     const rest = received.end();
@@ -128,14 +128,14 @@ export class Reconnecting implements Conversation {
       );
   }
 
-  get #isProgram(): boolean {
+  get #triesAlways(): boolean {
     return this.#tries === "always";
   }
 
-  /** Whether there is no other try: everything is sent, or the client was not in the room. */
+  /** Whether there is no other try: none was asked for, or it was in the room and all is sent. */
   get #isOver(): boolean {
     if (this.#hasJoinedOnce) return this.#tries === "never" || this.#outgoing.isDone;
-    return !this.#isProgram;
+    return !this.#triesAlways;
   }
 
   /** Sends over a connection what is to be sent, once the client has joined there. */

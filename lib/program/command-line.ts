@@ -159,9 +159,9 @@ export async function runCommand<Options extends Table>(
       );
     const parsed = parseCommandLine(command, process.argv.slice(2));
     if ("options" in parsed) return await main(parsed.options, parsed.operands);
-    const { formatHelp } = await import("./help.ts"); // Loaded only for that.
-    const help = () => formatHelp(command, { ...command.options, ...OWN });
-    const text = parsed.print === "help" ? help() : `${called} ${version}`;
+    let text = `${called} ${version}`;
+    if (parsed.print === "help")
+      text = (await import("./help.ts")).formatHelp(command, { ...command.options, ...OWN });
     await writeOut(Buffer.from(`${text}\n`));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

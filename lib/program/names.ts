@@ -36,8 +36,8 @@ function fold(text: string): string {
   return text.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
 }
 
-/** A pattern of `askForName` without its LF: the names that it tells, and how many more are here. */
-export const ASK_FOR_NAME = String.raw`\* say your name first(?: \(here: (.+?)(?: and ([\d,]+) more)?\))?`;
+/** A pattern of what `askForName` makes, without its LF. */
+export const ASK_FOR_NAME = String.raw`\* say your name first(?: \(here: .+\))?`;
 
 /**
  * What a client receives first, with its LF, where a name is asked for: it disconnects nobody.

@@ -42,8 +42,7 @@ export class TlsRecords {
       const part = bytes.subarray(at, end);
       at += part.length;
       if (isHeader) this.#header.push(...part);
-      const [, , , high = 0, low = 0] = this.#header;
-      this.#bytesLeft = isHeader ? high * 256 + low : this.#bytesLeft - part.length;
+      this.#bytesLeft = isHeader ? this.#recordBytes : this.#bytesLeft - part.length;
       if (this.#header.length === HEADER_BYTES && this.#bytesLeft === 0) this.#recordEnded();
     }
   }
@@ -53,10 +52,15 @@ export class TlsRecords {
     this.#heldBack -= count;
   }
 
+  /** The length that the header tells, as far as it has come. */
+  get #recordBytes(): number {
+    const [, , , high = 0, low = 0] = this.#header;
+    return high * 256 + low;
+  }
+
   #recordEnded(): void {
     const isData = this.#header[0] === APPLICATION_DATA;
-    const [, , , high = 0, low = 0] = this.#header;
-    const heldBytes = high * 256 + low - SEALED_BYTES;
+    const heldBytes = this.#recordBytes - SEALED_BYTES;
     if (isData) this.#heldBack += heldBytes;
     this.#isAlert = this.#header[0] === ALERT;
     this.#isShort = isData && heldBytes === ALERT_BYTES;

@@ -22,7 +22,7 @@ interface How {
 }
 
 /** A conversation that never waits for the next try, and what it reports. */
-function converse(port: number, { dial, tries, sends = true, name = "" }: How = {}) {
+function converse(port: number, { dial, tries = "always", sends = true, name = "" }: How = {}) {
   const openHere = () => openConnection({ host: "127.0.0.1", port });
   const changes = new Watched();
   const noted: string[] = [];
