@@ -14,7 +14,7 @@ import {
   serverCommand,
   ServerProgram,
 } from "../harness.ts";
-import { browserTests, enter, Tab, withTab } from "../harness/browser.ts";
+import { browserTests, enter, Tab } from "../harness/browser.ts";
 import { freePort, testWith } from "../harness/tools.ts";
 import { startWeb } from "../harness/web-peer.ts";
 
@@ -28,7 +28,11 @@ let server: ServerProgram;
 let url: string;
 let ann: Tab;
 
-if (inBrowser === test) beforeAll(async () => void ({ server, url, ann } = await withTab()));
+if (inBrowser === test)
+  beforeAll(async () => {
+    ({ server, url } = await startWeb());
+    ann = await enter(url, "ann");
+  });
 afterAll(() => server?.end());
 
 /** A test of the page in the room without options, where somebody else is. */
