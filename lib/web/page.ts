@@ -17,7 +17,7 @@ const [html, style = "", ...modules] = (
     import("./page/transcript.ts" as string, { with: { type: "text" } }),
     import("./page/receipts.ts" as string, { with: { type: "text" } }),
     import("./page/connection.ts" as string, { with: { type: "text" } }),
-    import("./page/seat.ts" as string, { with: { type: "text" } }),
+    import("./page/forms.ts" as string, { with: { type: "text" } }),
   ])
 ).map(({ default: text }) => String(text));
 
