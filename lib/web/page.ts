@@ -6,7 +6,7 @@ import { People, Shown } from "../program/room-view.ts";
  * Their text. TypeScript is not to see from here which files they are, as they are checked with the
  * types of a browser instead, by `page/tsconfig.json`; the bundler of Bun does see it.
  */
-const [html, style = "", ...modules] = (
+const [html = "", style = "", ...modules] = (
   await Promise.all([
     import("./page/page.html" as string, { with: { type: "text" } }),
     import("./page/page.css" as string, { with: { type: "text" } }),
@@ -17,7 +17,7 @@ const [html, style = "", ...modules] = (
     import("./page/transcript.ts" as string, { with: { type: "text" } }),
     import("./page/receipts.ts" as string, { with: { type: "text" } }),
     import("./page/connection.ts" as string, { with: { type: "text" } }),
-    import("./page/seat.ts" as string, { with: { type: "text" } }),
+    import("./page/forms.ts" as string, { with: { type: "text" } }),
   ])
 ).map(({ default: text }) => String(text));
 
@@ -37,7 +37,7 @@ const bodies = modules.map((module) =>
 );
 const script = `"use strict";\n{\n${[...SHARED, ...bodies].join("")}}`;
 
-const page = String(html)
+const page = html
   .replace("<style></style>", () => `<style>${style}</style>`)
   .replace("<script></script>", () => `<script>${script}</script>`);
 

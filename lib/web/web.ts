@@ -69,7 +69,7 @@ export function web(
     };
 
   const websocket: Bun.WebSocketHandler<BrowserSocket> = {
-    // The longest there is: it starts anew with each message that is sent to the peer.
+    // The longest there is: it starts again with each message that is sent to the peer.
     ...{ idleTimeout: 960, sendPings: false, perMessageDeflate: false },
     backpressureLimit: 0, // None: a socket sends nothing while anything is buffered.
     open(wire) {

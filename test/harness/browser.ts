@@ -8,7 +8,6 @@ import { test } from "bun:test";
 import { atEnd, testBeside } from "../harness.ts";
 import { inTurns, testWith } from "./tools.ts";
 import { LONGEST_MS } from "./watched.ts";
-import { startWeb } from "./web-peer.ts";
 
 const CHROMIUM = Bun.which("chromium") ?? undefined;
 /**
@@ -131,10 +130,10 @@ export class Tab {
   }
 
   /** Forgets the name of other tabs, and gives another one. */
-  async enterAs(name: string, pass?: string): Promise<void> {
+  async enterAs(name: string): Promise<void> {
     await this.run("localStorage.clear()");
     if (!(await this.run("door.open"))) await this.click("#name");
-    await this.enter(name, pass);
+    await this.enter(name);
   }
 
   /** Puts a text in the place of another one. */
@@ -178,10 +177,4 @@ export async function enter(url: string, name: string, size?: { width: number; h
   await tab.enterAs(name);
   await tab.isHere();
   return tab;
-}
-
-/** A room, a tab in it and a socket. */
-export async function withTab(...options: string[]) {
-  const { server, url } = await startWeb(...options);
-  return { server, url, ann: await enter(url, "ann"), peer: await server.join() };
 }

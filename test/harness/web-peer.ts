@@ -5,7 +5,7 @@ import { Watched } from "./watched.ts";
 
 export const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10] as const;
 
-export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says"> {
+export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says" | "countOnly"> {
   /** Headers of its request, in place of or beside its own. */
   headers?: Record<string, string>;
   /** Answers no ping, as if it had vanished. */
@@ -81,14 +81,12 @@ export function upgradeRequest(
 export class WebPeer {
   peer!: Peer; // There from `connect` on, which is the only way to one.
   readonly #changes = new Watched();
-  readonly #countOnly: boolean;
   readonly #isMute: boolean;
   readonly #frames = new Frames();
   /** The messages that have come, and how many bytes they are. */
   readonly messages: Buffer[] = [];
   heardBytes = 0;
-  /** How often it was pinged, and how often its own pings were answered. */
-  pings = 0;
+  /** How often its own pings were answered. */
   pongs = 0;
   /** Why the server has closed, if it has said so. */
   closeCode: number | undefined;
@@ -112,8 +110,7 @@ export class WebPeer {
     return web;
   }
 
-  private constructor({ countOnly = false, isMute = false }: WebPeerOptions) {
-    this.#countOnly = countOnly;
+  private constructor({ isMute = false }: WebPeerOptions) {
     this.#isMute = isMute;
   }
 
@@ -131,8 +128,9 @@ export class WebPeer {
     this.peer.say(frame(typeof what === "string" ? TEXT : BINARY, what));
   }
 
-  close(code = 1000): void {
-    this.peer.say(frame(CLOSE, Uint8Array.of(code >> 8, code & 255)));
+  /** Closes in order, with code 1000. */
+  close(): void {
+    this.peer.say(frame(CLOSE, Uint8Array.of(1000 >> 8, 1000 & 255)));
   }
 
   until<Value>(what: string, check: () => Value | undefined | false) {
@@ -167,12 +165,11 @@ export class WebPeer {
 
   #frame(opcode: number, payload: Buffer): void {
     if (opcode === CLOSE) this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
-    if (opcode === PING) this.pings++;
     if (opcode === PONG) this.pongs++;
     if (opcode === PING && !this.#isMute) this.peer.say(frame(PONG, payload));
     if (opcode !== TEXT && opcode !== BINARY) return;
     this.heardBytes += payload.length;
-    if (!this.#countOnly) this.messages.push(payload);
+    this.messages.push(payload);
   }
 }
 

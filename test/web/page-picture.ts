@@ -1,6 +1,6 @@
 /** Pictures of the page of `--web`, light and dark, for the README: a real room in a real browser. */
 
-import { Tab } from "../harness/browser.ts";
+import { enter, type Tab } from "../harness/browser.ts";
 import { startWeb } from "../harness/web-peer.ts";
 
 const SIZE = { width: 760, height: 430 };
@@ -10,10 +10,7 @@ const PLACE_SHOWN = "chat.example.org";
 /** Plays the scene; returns two PNG files. */
 export async function takePagePictures(): Promise<{ light: Uint8Array; dark: Uint8Array }> {
   const { server, url } = await startWeb();
-  const tab = await Tab.open(url, SIZE);
-  await tab.run("localStorage.clear()");
-  await tab.enter("bob");
-  await tab.isHere();
+  const tab = await enter(url, "bob", SIZE);
   const others = await server.join();
   others.say("alice: hello, is anybody here?\n");
   await tab.shows("anybody here");

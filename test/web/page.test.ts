@@ -14,7 +14,7 @@ import {
   serverCommand,
   ServerProgram,
 } from "../harness.ts";
-import { browserTests, enter, Tab, withTab } from "../harness/browser.ts";
+import { browserTests, enter, Tab } from "../harness/browser.ts";
 import { freePort, testWith } from "../harness/tools.ts";
 import { startWeb } from "../harness/web-peer.ts";
 
@@ -28,7 +28,11 @@ let server: ServerProgram;
 let url: string;
 let ann: Tab;
 
-if (inBrowser === test) beforeAll(async () => void ({ server, url, ann } = await withTab()));
+if (inBrowser === test)
+  beforeAll(async () => {
+    ({ server, url } = await startWeb());
+    ann = await enter(url, "ann");
+  });
 afterAll(() => server?.end());
 
 /** A test of the page in the room without options, where somebody else is. */
@@ -487,8 +491,8 @@ besideOthers("history is shown once, with an end and without times", async () =>
   await bob.hears("anna: four\n");
   await ann.shows("four");
   server.kill("SIGSTOP");
-  await ann.run(HURRY);
   await ann.says("five");
+  await ann.run(HURRY);
   await ann.shows("connection lost; the last line you sent may be lost");
   bob.say("six\n");
   server.kill("SIGCONT");

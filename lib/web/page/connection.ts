@@ -28,17 +28,17 @@ const state = $("#state", HTMLElement);
 const again = $("#again", HTMLButtonElement);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** What the user sees to: a name or a pass phrase, of which the last was refused; that lines can be sent, or not. */
-export const seat = { ask(_refusal: string) {}, changed() {} };
+/** Told that a name or a pass phrase is needed, or why it was refused; and that lines can be sent, or not. */
+export const forms = { ask(_refusal: string) {}, changed() {} };
 
-/** Whether the room has let this one in: only a member is sent an answer, or lines. */
+/** Whether this page is a member: only a member is sent an answer, or lines. */
 export let isIn = false;
 let socket: WebSocket | undefined;
 /** Ends a try to connect, and what is told of its socket. */
 let trying = new AbortController();
 let retry: number | undefined;
 let failures = 0;
-/** What came before the room has let this one in, and the history until all of it is there. */
+/** What came before that was known, and the history until all of it is there. */
 let held: string[] = [];
 let history: string[] | undefined;
 /** When something was received last, and since when something has to come, in ms. */
@@ -65,7 +65,7 @@ export async function connect(): Promise<void> {
   if (why !== undefined) return tryLater(why);
   if ((room.asksPass && user.pass === "") || (room.hasNames && user.name === "")) {
     leave();
-    return seat.ask("");
+    return forms.ask("");
   }
   people.joined();
   held = [];
@@ -107,7 +107,7 @@ function tellState(kind: "here" | "busy" | "away", text: string): void {
   state.className = kind;
   state.textContent = text;
   again.hidden = kind !== "away";
-  seat.changed();
+  forms.changed();
 }
 
 function opened(): void {
@@ -139,7 +139,7 @@ function receivedMessage(data: ArrayBuffer): void {
   askedAt = undefined;
   receivedAt = performance.now();
   if (data.byteLength === 0) {
-    if (!isIn) letIn();
+    if (!isIn) joined();
     if (answered()) question();
     return;
   }
@@ -151,10 +151,10 @@ function receivedMessage(data: ArrayBuffer): void {
   if (isIn) return addLines(lines);
   held.push(...lines.filter((line) => !GREETING.test(line)));
   // One server message may be a refusal.
-  if (held.length > 1 || held.some((line) => !line.startsWith("* "))) letIn();
+  if (held.length > 1 || held.some((line) => !line.startsWith("* "))) joined();
 }
 
-function letIn(): void {
+function joined(): void {
   inSince = performance.now();
   toldWhy = "";
   tellState("here", "connected");
@@ -193,7 +193,7 @@ function closed(code: number): void {
   const isOwnName = TAKEN.test(why) && user.name === nameThere;
   if (why === "" || PASSING.test(why) || isOwnName) return tryLater(why || "not connected");
   tellState("away", why);
-  if (isRefused) seat.ask(`The server refuses: ${why}`);
+  if (isRefused) forms.ask(`The server refuses: ${why}`);
 }
 
 function tryLater(why: string): void {

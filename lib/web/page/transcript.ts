@@ -6,7 +6,7 @@ import { head, lineOf, type Message, readLine } from "./line.ts";
 import { people, showPeople } from "./people.ts";
 
 /** So many lines are shown at most, and so many notes besides. */
-export const LINES_MAX = 5000;
+const LINES_MAX = 5000;
 const ALL_MAX = LINES_MAX + 20;
 /** How many lines are put in place in one go, and how much later it goes on, in ms. */
 const LINES_IN_SLICE = 200;

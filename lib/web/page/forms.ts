@@ -1,7 +1,7 @@
-/** What the user does: typing and sending, commands, a name and a pass phrase. Here the page begins. */
+/** The two forms, for lines and for a name and a pass phrase, and what else the user does. Here the page begins. */
 
 import { address } from "../../program/room-view.ts";
-import { connect, isIn, leave, seat, send, wake } from "./connection.ts";
+import { connect, forms, isIn, leave, send, wake } from "./connection.ts";
 import { $, countOf, room, tell, user } from "./elements.ts";
 import { hueOf } from "./line.ts";
 import { people } from "./people.ts";
@@ -213,8 +213,8 @@ for (const event of ["visibilitychange", "resume"])
   document.addEventListener(event, () => document.hidden || wake());
 for (const event of ["online", "pageshow"]) addEventListener(event, wake);
 
-seat.ask = ask;
-seat.changed = allow;
+forms.ask = ask;
+forms.changed = allow;
 $("#place", HTMLElement).textContent = location.host;
 call(kept("localStorage", "name"));
 user.pass = kept("sessionStorage", "pass");
