@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import { openFiles } from "../bench/usage.ts";
 import { key, pem } from "../certificates.ts";
 import {
+  commandAfter,
   endAfterEach,
   newFile,
   Peer,
@@ -25,12 +26,9 @@ endAfterEach();
 const tls = () => ["--tls-cert", pem("server"), "--tls-key", key("server")];
 const passFile = () => ["--pass-file", newFile("pass", SECRET)];
 
-/** A server under a limit of 64 files that is handed so many open ones. */
-function startInheriting(count: number, ...options: string[]): ServerProgram {
-  const open = `ulimit -n ${FILES_MAX}; for n in $(seq ${count}); do exec {file}</dev/null; done`;
-  const command = serverCommand("--host", "127.0.0.1", ...options, "0");
-  return new ServerProgram(["bash", "-c", `${open}; exec "$@"`, "bash", ...command]);
-}
+/** For the shell before a server: a limit of 64 files, of which so many are open. */
+const inheriting = (count: number) =>
+  `ulimit -n ${FILES_MAX}; for n in $(seq ${count}); do exec {file}</dev/null; done`;
 
 /** How many clients a server says it takes. */
 function clientsOf(server: ServerProgram): number {
@@ -83,9 +81,7 @@ test("the log tells how many clients there may be, and why", async () => {
 });
 
 testBeside("files that are open at the start leave fewer clients", async () => {
-  const server = startInheriting(20);
-  const [, port] = await server.logged(/listening on \S+:(\d+)\n/);
-  server.port = Number(port);
+  const server = await startAfter(inheriting(20));
   expect(clientsOf(server)).toBeWithin(1, FILES_MAX - 20 + 1);
   const files = watchFiles(server.pid);
   const members = await fill(server);
@@ -97,10 +93,12 @@ testBeside("files that are open at the start leave fewer clients", async () => {
 });
 
 testBeside("so many that no client fits, or too few, end the start", async () => {
-  for (const [server, clients] of [
-    [startInheriting(52), 1],
-    [startInheriting(20, "--max-clients", "30"), 30],
+  for (const [count, options, clients] of [
+    [52, [], 1],
+    [20, ["--max-clients", "30"], 30],
   ] as const) {
+    const command = serverCommand("--host", "127.0.0.1", ...options, "0");
+    const server = new ServerProgram(commandAfter(inheriting(count), command));
     expect(await Promise.race([server.exited, server.logged("listening")])).toBe(1);
     const why = `no files for ${clients} clients: ulimit -n is 64, \\d+ are open, and \\d+ clients fit`;
     expect(server.stderr).toMatch(new RegExp(`^linechat-server: ${why}\\n$`));
