@@ -4,7 +4,8 @@ import { test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { ROOT, testBeside } from "../harness.ts";
+import { newFile, ROOT, testBeside } from "../harness.ts";
+import { CERTIFICATE } from "../simulation/certificate.ts";
 
 const LONG_MS = 600_000;
 
@@ -60,6 +61,15 @@ export function freePort(): number {
       if (!String(error).includes("Failed to listen")) throw error;
     }
 }
+
+/** Options for TLS with a certificate that no client can check; openssl is not needed for it. */
+export function tlsOptions(): string[] {
+  const file = (name: "cert" | "key") => newFile(name, CERTIFICATE[name]);
+  return ["--tls-cert", file("cert"), "--tls-key", file("key")];
+}
+
+/** How a peer connects over TLS without a look at the certificate. */
+export const TLS = { tls: { rejectUnauthorized: false } };
 
 /** Numbered lines of a given size, LF included. */
 export function numberedLines(count: number, lineBytes: number, name = "n"): Buffer {

@@ -3,7 +3,6 @@
 import { expect, test } from "bun:test";
 
 import { openFiles } from "../bench/usage.ts";
-import { key, pem } from "../certificates.ts";
 import {
   commandAfter,
   endAfterEach,
@@ -13,17 +12,14 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
-import { besideWith } from "../harness/tools.ts";
+import { TLS, tlsOptions } from "../harness/tools.ts";
 import { startAfter, watchFiles } from "./served.ts";
 
 const FILES_MAX = 64;
 const SECRET = "open sesame\n";
 const TOO_LONG = "x".repeat(100);
-/** Over TLS, without a look at the certificate. */
-const TLS = { tls: { rejectUnauthorized: false } };
 
 endAfterEach();
-const tls = () => ["--tls-cert", pem("server"), "--tls-key", key("server")];
 const passFile = () => ["--pass-file", newFile("pass", SECRET)];
 
 /** For the shell before a server: a limit of 64 files, of which so many are open. */
@@ -111,7 +107,7 @@ function crowded(
   options: () => string[],
   run: (server: ServerProgram, rests: () => Promise<void>) => Promise<unknown>,
 ): void {
-  besideWith("openssl")(`${what}: the limit is not reached, and the server rests`, async () => {
+  testBeside(`${what}: the limit is not reached, and the server rests`, async () => {
     const server = await startAfter(`ulimit -n ${FILES_MAX}`, ...options());
     const files = watchFiles(server.pid);
     await run(server, () => expectAtEase(server, files));
@@ -138,7 +134,7 @@ crowded(
 
 for (const [what, options, how] of [
   ["give a pass phrase", passFile, {}],
-  ["shake hands", tls, TLS],
+  ["shake hands", tlsOptions, TLS],
 ] as const)
   crowded(`three times as many arrivals that never ${what}`, options, async (server, rests) => {
     const arrivals = await callAll(server, 3 * clientsOf(server));
@@ -150,7 +146,7 @@ for (const [what, options, how] of [
 
 crowded(
   "over TLS, a full room whose members leave, and SIGHUP",
-  () => ["--max-line", "64", ...tls()],
+  () => ["--max-line", "64", ...tlsOptions()],
   async (server, rests) => {
     const members = await fill(server, TLS);
     server.kill("SIGHUP");
@@ -180,7 +176,7 @@ crowded(
 
 for (const [what, options, how] of [
   ["stay", () => [], {}],
-  ["do not even shake hands", tls, TLS],
+  ["do not even shake hands", tlsOptions, TLS],
 ] as const)
   crowded(
     `many that are not allowed, and ${what}`,
