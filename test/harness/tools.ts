@@ -1,7 +1,8 @@
-/** What tests need and not every machine has. */
+/** What tests need besides programs and peers: what not every machine has, a port, a certificate, lines. */
 
 import { test } from "bun:test";
 import { existsSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import { newFile, ROOT, testBeside } from "../harness.ts";
@@ -28,6 +29,12 @@ export function testWith(...programs: string[]): typeof test {
 export function besideWith(...programs: string[]): typeof testBeside {
   return (name, run) => testBeside(name, run, testWith(...programs));
 }
+
+const hasIPv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((one) => one?.address === "::1");
+/** `test`, skipped where there is no ::1. */
+export const testWithIPv6 = test.skipIf(!hasIPv6);
 
 /** A test that takes long: it runs only where `LINECHAT_LONG` is set, as `.ci/run` does. */
 export function testLong(name: string, run: () => Promise<unknown>): void {
