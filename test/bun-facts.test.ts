@@ -6,11 +6,11 @@
 
 import { afterEach, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import { openFiles } from "./bench/usage.ts";
 import { endAfterEach, newFolder, ROOT, runToEnd } from "./harness.ts";
+import { testWithIPv6 } from "./harness/tools.ts";
 import { CERTIFICATE } from "./simulation/certificate.ts";
 
 type Socket = Bun.Socket<undefined>;
@@ -112,10 +112,7 @@ test("TLS leaves a socket its descriptor, which Bun's types do not list", async 
   secure.terminate();
 });
 
-const hasIPv6 = Object.values(networkInterfaces())
-  .flat()
-  .some((one) => one?.address === "::1");
-test.skipIf(!hasIPv6)(
+testWithIPv6(
   "connect to localhost makes a connection to each of its addresses and keeps one",
   async () => {
     let accepted = 0;

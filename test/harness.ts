@@ -96,9 +96,14 @@ function command(program: string, words: string[]): string[] {
   return built === undefined ? [process.execPath, `${program}.ts`, ...words] : [built, ...words];
 }
 
+/** A command that a shell becomes, having done something before. */
+export function commandAfter(before: string, command: readonly string[]): string[] {
+  return ["bash", "-c", `${before}; exec "$@"`, "bash", ...command];
+}
+
 /** A command with a limit on the files it may open. */
 export function limitFiles(filesMax: number, command: readonly string[]): string[] {
-  return ["sh", "-c", `ulimit -n ${filesMax}; exec "$@"`, "sh", ...command];
+  return commandAfter(`ulimit -n ${filesMax}`, command);
 }
 
 /** A program that runs: what it prints, and how it ends. */

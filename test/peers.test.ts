@@ -1,21 +1,19 @@
 /** Programs that nobody here wrote, in a room together with client.ts. */
 
-import { afterAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import {
   clientCommand,
   endAfterEach,
-  Peer,
   Program,
   ServerProgram,
   startClient,
   testBeside,
 } from "./harness.ts";
 import { testWith } from "./harness/tools.ts";
-import { endTerminals, Tmux } from "./terminal/tmux.ts";
+import { Tmux } from "./terminal/tmux.ts";
 
 endAfterEach();
-afterAll(endTerminals);
 
 /** How each joins a room. */
 const PEERS: Record<string, (port: number) => string[]> = {
@@ -116,8 +114,7 @@ testBeside(
   "telnet on a terminal shows what is said, also after Ctrl-C",
   async () => {
     const server = await ServerProgram.start("--names", "--telnet");
-    const bob = await Peer.connect(server.port, { says: "bob\n" });
-    await server.logged(" joined bob ");
+    const bob = await server.connectNamed("bob");
     const command = `telnet 127.0.0.1 ${server.port}`;
     const terminal = await Tmux.start({ command, columns: 70 });
     await terminal.shows("* say your name first (here: bob)");

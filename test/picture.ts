@@ -7,7 +7,7 @@
 import { join } from "node:path";
 
 import { runCommand } from "../lib/program/command-line.ts";
-import { Peer, ROOT, ServerProgram } from "./harness.ts";
+import { ROOT, ServerProgram } from "./harness.ts";
 import { draw, look, type Screen, type Size } from "./picture-svg.ts";
 import { endTerminals, Tmux } from "./terminal/tmux.ts";
 import { takePagePictures } from "./web/page-picture.ts";
@@ -68,9 +68,8 @@ async function converse(): Promise<string> {
 async function meet(): Promise<string> {
   const size = { columns: 60, rows: 15 };
   const server = await ServerProgram.start("--names", "--announce", "--history", "100");
-  const alice = await Peer.connect(server.port, { says: "alice\n" });
-  await server.logged("joined alice");
-  const bob = await Peer.connect(server.port, { says: "bob\n" });
+  const alice = await server.connectNamed("alice");
+  const bob = await server.connectNamed("bob");
   await alice.hears("* bob joined");
   alice.say("who has the tickets?\n");
   await bob.hears("tickets?\n");

@@ -4,7 +4,7 @@
  * With `--redis`, three servers that share a room, and what happens to Redis.
  */
 
-import { flag, type Option, runCommand } from "../lib/program/command-line.ts";
+import { flag, kind, runCommand } from "../lib/program/command-line.ts";
 import { count as whole } from "../lib/program/option-values.ts";
 import { breakAll, demand, Seat } from "./faults/seat.ts";
 import { ServerProgram } from "./harness.ts";
@@ -23,20 +23,15 @@ const PROGRESS_MS = 10_000;
 /** After a fault, so many lines of a talker have to come before the next. */
 const RECOVERY_LINES = 500;
 
-const minutesOption: Option<number> = {
-  takes: "n",
-  expects: "a number above 0",
-  help: "how long it takes (default 15)",
-  default: 15,
-  parse: (value) =>
-    Number(value) > 0 && Number.isFinite(Number(value)) ? Number(value) : undefined,
-};
+const minutes = kind("n", "a number above 0", (text) =>
+  Number(text) > 0 && Number.isFinite(Number(text)) ? Number(text) : undefined,
+);
 const command = {
   name: "soak",
   summary: "Runs a server with a steady crowd, guests and faults, and checks every byte they hear.",
   operands: [],
   options: {
-    minutes: minutesOption,
+    minutes: minutes("how long it takes", 15),
     listeners: whole("steady members that only listen", 500),
     seed: whole("the seed of the faults", Date.now()),
     redis: flag("three servers that share a room, and what happens to their Redis"),

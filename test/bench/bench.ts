@@ -36,9 +36,9 @@ const command = {
     "Measures linechat next to other ways to relay lines, on this machine, in less than three minutes.",
   operands: [],
   options: {
-    rounds: count("how often the servers take their turns (2)", 2),
-    scenario: text("list")(`only these: ${SCENARIO_NAMES.join(",")}`, ""),
-    peer: text("list")(`only these: ${PEER_NAMES.join(",")}`, ""),
+    rounds: count("how often the servers take their turns", 2),
+    scenario: text("list")(`only these: ${SCENARIO_NAMES.join(",")}`),
+    peer: text("list")(`only these: ${PEER_NAMES.join(",")}`),
     redis: flag("a room on several servers that share it over Redis, instead"),
     json: flag("print all that was measured as JSON"),
     markdown: flag("print the section of the README"),
@@ -153,9 +153,13 @@ async function runLoad(load: Load, cpu: number | undefined): Promise<Measurement
   return { ...nothing, ...(JSON.parse(output) as Partial<Measurement>) }; // load.ts wrote it
 }
 
-/** The members of a comma-separated list; all there are for an empty one. */
-function choose(option: string, list: string, all: readonly string[]): readonly string[] {
-  const chosen = list === "" ? all : list.split(",");
+/** The members of a comma-separated list; all there are without one. */
+function choose(
+  option: string,
+  list: string | undefined,
+  all: readonly string[],
+): readonly string[] {
+  const chosen = list?.split(",") ?? all;
   for (const name of chosen)
     if (!all.includes(name))
       throw usageError(`${option} takes a list of ${all.join(", ")}, and not '${name}'`);

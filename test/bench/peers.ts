@@ -29,7 +29,7 @@ interface TlsFiles {
 
 const START_MS = 10_000;
 const STOP_MS = 2_000;
-/** The first is the one this is about; the second the one the others are set against. */
+/** The first is the one this is about. */
 export const PEERS: readonly Peer[] = [
   {
     name: "linechat",

@@ -1,7 +1,6 @@
 /** Finding the server: which address is tried when, one connection in all, and what stops that. */
 
 import { describe, expect, spyOn, test } from "bun:test";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import {
@@ -15,14 +14,11 @@ import { UserError } from "../../lib/program/system-errors.ts";
 import { endAfterEach, newFile, newFolder, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { aloneOnNetwork, networkTest } from "../harness/network.ts";
+import { testWithIPv6 } from "../harness/tools.ts";
 
 endAfterEach();
 
 const LONG_MS = 60_000;
-const hasIPv6 = Object.values(networkInterfaces())
-  .flat()
-  .some((one) => one?.address === "::1");
-const testWithIPv6 = test.skipIf(!hasIPv6);
 
 /** How it fails to connect. */
 async function failure(options: ConnectOptions): Promise<UserError> {

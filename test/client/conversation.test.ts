@@ -69,8 +69,7 @@ test.each<[readonly string[], string]>([
     }
     end(guest);
     const why = await ended;
-    const hint = message === "wrong pass phrase" ? " (see --pass-file)" : "";
-    if (message) expect(why).toBe(`the server says: ${message}${hint}`);
+    if (message) expect(why).toBe(`the server says: ${message}`);
     else if (why === "all went well") expect(noted).toEqual([`${at} closed the connection`]);
     else expect(why).toBe(`lost the connection to ${at}: reset by the server`);
     expect(seen.received).toBe(parts.join(""));

@@ -4,6 +4,7 @@ import type { ConnectionOptions } from "node:tls";
 
 import { Peer, type Program, type ServerProgram, startClient } from "../harness.ts";
 import { Between } from "../harness/between.ts";
+import { TLS } from "../harness/tools.ts";
 import { demand, joinAll, newName, Seat } from "./seat.ts";
 
 /** Ends a fault, and throws unless the server has taken it well. */
@@ -171,16 +172,13 @@ const httpRequests: Fault = {
   },
 };
 
-/** What trusts any server: who it is does not matter here. */
-const TRUSTING = { rejectUnauthorized: false };
-
 const cutInTls: Fault = {
   name: "connections over TLS are cut off in the middle of a line",
-  tls: TRUSTING,
+  ...TLS,
   async unleash(room, witness) {
     const between = await Between.open(room.port);
     const { port, wires } = between;
-    const seats = await joinAll(port, newName("wire"), 8, { tls: TRUSTING, late: true });
+    const seats = await joinAll(port, newName("wire"), 8, { ...TLS, late: true });
     await Promise.all(seats.map((seat) => seat.say(2)));
     await Promise.all(seats.map((seat) => witness.hears(seat.name, 2)));
     const passed = wires.map(({ near }) => new Promise((resolve) => near.once("data", resolve)));

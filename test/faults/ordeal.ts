@@ -1,7 +1,7 @@
 /** A server that goes through a fault, with members who must not notice. */
 
-import { newFile, ServerProgram } from "../harness.ts";
-import { CERTIFICATE } from "../simulation/certificate.ts";
+import { ServerProgram } from "../harness.ts";
+import { tlsOptions } from "../harness/tools.ts";
 import type { Fault } from "./faults.ts";
 import { breakAll, demand, Seat } from "./seat.ts";
 
@@ -33,9 +33,7 @@ async function withMembers(
   undergo: (room: ServerProgram, witness: Seat, speaker: Seat) => Promise<void>,
 ): Promise<void> {
   const { args = [], tls } = fault;
-  const file = (name: "cert" | "key") => newFile(name, CERTIFICATE[name]);
-  const secure = tls ? ["--tls-cert", file("cert"), "--tls-key", file("key")] : [];
-  await using room = await ServerProgram.start(...args, ...secure);
+  await using room = await ServerProgram.start(...args, ...(tls ? tlsOptions() : []));
   try {
     const witness = await Seat.join(room.port, "witness", tls ? { tls } : {});
     const speaker = await Seat.join(room.port, "speaker", tls ? { tls } : {});

@@ -1,10 +1,12 @@
-/** What tests need and not every machine has. */
+/** What tests need besides programs and peers: what not every machine has, a port, a certificate, lines. */
 
 import { test } from "bun:test";
 import { existsSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
-import { ROOT, testBeside } from "../harness.ts";
+import { newFile, ROOT, testBeside } from "../harness.ts";
+import { CERTIFICATE } from "../simulation/certificate.ts";
 
 const LONG_MS = 600_000;
 
@@ -27,6 +29,12 @@ export function testWith(...programs: string[]): typeof test {
 export function besideWith(...programs: string[]): typeof testBeside {
   return (name, run) => testBeside(name, run, testWith(...programs));
 }
+
+const hasIPv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((one) => one?.address === "::1");
+/** `test`, skipped where there is no ::1. */
+export const testWithIPv6 = test.skipIf(!hasIPv6);
 
 /** A test that takes long: it runs only where `LINECHAT_LONG` is set, as `.ci/run` does. */
 export function testLong(name: string, run: () => Promise<unknown>): void {
@@ -60,6 +68,15 @@ export function freePort(): number {
       if (!String(error).includes("Failed to listen")) throw error;
     }
 }
+
+/** Options for TLS with a certificate that no client can check; openssl is not needed for it. */
+export function tlsOptions(): string[] {
+  const file = (name: "cert" | "key") => newFile(name, CERTIFICATE[name]);
+  return ["--tls-cert", file("cert"), "--tls-key", file("key")];
+}
+
+/** How a peer connects over TLS without a look at the certificate. */
+export const TLS = { tls: { rejectUnauthorized: false } };
 
 /** Numbered lines of a given size, LF included. */
 export function numberedLines(count: number, lineBytes: number, name = "n"): Buffer {

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import {
   atEnd,
   type Codec,
-  newFile,
   newFolder,
   Peer,
   type PeerOptions,
@@ -14,8 +13,8 @@ import {
   startShared,
 } from "../harness.ts";
 import { RedisServer } from "../redis/redis-server.ts";
-import { CERTIFICATE } from "../simulation/certificate.ts";
 import { embedRoom } from "./embedded.ts";
+import { TLS, tlsOptions } from "./tools.ts";
 import { BINARY, CLOSE, frame, Frames, PING, PONG, upgradeRequest } from "./web-peer.ts";
 
 /** What a test chooses of a room, as `--buffer`, `--max-line`, `--patience` and `--max-clients` do. */
@@ -64,11 +63,8 @@ export const WAYS: readonly Way[] = [
   {
     name: "TLS",
     needs: [],
-    start(choices) {
-      const file = (name: "cert" | "key") => newFile(name, CERTIFICATE[name]);
-      return program(choices, "--tls-cert", file("cert"), "--tls-key", file("key"));
-    },
-    enter: async () => ({ tls: { rejectUnauthorized: false } }),
+    start: (choices) => program(choices, ...tlsOptions()),
+    enter: async () => TLS,
   },
   {
     name: "WebSocket",

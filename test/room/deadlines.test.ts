@@ -1,3 +1,5 @@
+/** Deadlines, with a clock that the test moves. */
+
 import { expect, test } from "bun:test";
 
 import { Deadlines } from "../../lib/room/deadlines.ts";

@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 
 import { openFiles } from "../bench/usage.ts";
-import { key, pem } from "../certificates.ts";
 import {
+  commandAfter,
   endAfterEach,
   newFile,
   Peer,
@@ -12,25 +12,19 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
-import { besideWith } from "../harness/tools.ts";
+import { TLS, tlsOptions } from "../harness/tools.ts";
 import { startAfter, watchFiles } from "./served.ts";
 
 const FILES_MAX = 64;
 const SECRET = "open sesame\n";
 const TOO_LONG = "x".repeat(100);
-/** Over TLS, without a look at the certificate. */
-const TLS = { tls: { rejectUnauthorized: false } };
 
 endAfterEach();
-const tls = () => ["--tls-cert", pem("server"), "--tls-key", key("server")];
 const passFile = () => ["--pass-file", newFile("pass", SECRET)];
 
-/** A server under a limit of 64 files that is handed so many open ones. */
-function startInheriting(count: number, ...options: string[]): ServerProgram {
-  const open = `ulimit -n ${FILES_MAX}; for n in $(seq ${count}); do exec {file}</dev/null; done`;
-  const command = serverCommand("--host", "127.0.0.1", ...options, "0");
-  return new ServerProgram(["bash", "-c", `${open}; exec "$@"`, "bash", ...command]);
-}
+/** For the shell before a server: a limit of 64 files, of which so many are open. */
+const inheriting = (count: number) =>
+  `ulimit -n ${FILES_MAX}; for n in $(seq ${count}); do exec {file}</dev/null; done`;
 
 /** How many clients a server says it takes. */
 function clientsOf(server: ServerProgram): number {
@@ -83,9 +77,7 @@ test("the log tells how many clients there may be, and why", async () => {
 });
 
 testBeside("files that are open at the start leave fewer clients", async () => {
-  const server = startInheriting(20);
-  const [, port] = await server.logged(/listening on \S+:(\d+)\n/);
-  server.port = Number(port);
+  const server = await startAfter(inheriting(20));
   expect(clientsOf(server)).toBeWithin(1, FILES_MAX - 20 + 1);
   const files = watchFiles(server.pid);
   const members = await fill(server);
@@ -97,10 +89,12 @@ testBeside("files that are open at the start leave fewer clients", async () => {
 });
 
 testBeside("so many that no client fits, or too few, end the start", async () => {
-  for (const [server, clients] of [
-    [startInheriting(52), 1],
-    [startInheriting(20, "--max-clients", "30"), 30],
+  for (const [count, options, clients] of [
+    [52, [], 1],
+    [20, ["--max-clients", "30"], 30],
   ] as const) {
+    const command = serverCommand("--host", "127.0.0.1", ...options, "0");
+    const server = new ServerProgram(commandAfter(inheriting(count), command));
     expect(await Promise.race([server.exited, server.logged("listening")])).toBe(1);
     const why = `no files for ${clients} clients: ulimit -n is 64, \\d+ are open, and \\d+ clients fit`;
     expect(server.stderr).toMatch(new RegExp(`^linechat-server: ${why}\\n$`));
@@ -113,7 +107,7 @@ function crowded(
   options: () => string[],
   run: (server: ServerProgram, rests: () => Promise<void>) => Promise<unknown>,
 ): void {
-  besideWith("openssl")(`${what}: the limit is not reached, and the server rests`, async () => {
+  testBeside(`${what}: the limit is not reached, and the server rests`, async () => {
     const server = await startAfter(`ulimit -n ${FILES_MAX}`, ...options());
     const files = watchFiles(server.pid);
     await run(server, () => expectAtEase(server, files));
@@ -140,7 +134,7 @@ crowded(
 
 for (const [what, options, how] of [
   ["give a pass phrase", passFile, {}],
-  ["shake hands", tls, TLS],
+  ["shake hands", tlsOptions, TLS],
 ] as const)
   crowded(`three times as many arrivals that never ${what}`, options, async (server, rests) => {
     const arrivals = await callAll(server, 3 * clientsOf(server));
@@ -152,7 +146,7 @@ for (const [what, options, how] of [
 
 crowded(
   "over TLS, a full room whose members leave, and SIGHUP",
-  () => ["--max-line", "64", ...tls()],
+  () => ["--max-line", "64", ...tlsOptions()],
   async (server, rests) => {
     const members = await fill(server, TLS);
     server.kill("SIGHUP");
@@ -182,7 +176,7 @@ crowded(
 
 for (const [what, options, how] of [
   ["stay", () => [], {}],
-  ["do not even shake hands", tls, TLS],
+  ["do not even shake hands", tlsOptions, TLS],
 ] as const)
   crowded(
     `many that are not allowed, and ${what}`,

@@ -1,13 +1,13 @@
 /** The server as a process that is looked at from outside: its open files, its time, its stderr. */
 
 import { openFiles } from "../bench/usage.ts";
-import { atEnd, ROOT, ServerProgram } from "../harness.ts";
+import { atEnd, commandAfter, ROOT, serverCommand, ServerProgram } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
 
 /** A server on a free port of 127.0.0.1, the shell having done something before it. */
 export function startAfter(before: string, ...options: string[]): Promise<ServerProgram> {
-  const script = `${before}; exec "$0" server.ts --host 127.0.0.1 "$@" 0`;
-  return ServerProgram.run(["bash", "-c", script, process.execPath, ...options]);
+  const command = serverCommand("--host", "127.0.0.1", ...options, "0");
+  return ServerProgram.run(commandAfter(before, command));
 }
 
 /** Keeps note of the most files that a process has open. */

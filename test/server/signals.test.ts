@@ -14,6 +14,7 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
+import { TLS } from "../harness/tools.ts";
 import { startAfter } from "./served.ts";
 
 endAfterEach();
@@ -48,9 +49,6 @@ function shownBy(server: ServerProgram): string | undefined {
   const { stdout } = Bun.spawnSync(command, { stdin: null });
   return /subject=CN ?= ?(\w+)/.exec(stdout.toString())?.[1];
 }
-
-/** Over TLS, without a look at the certificate. */
-const TLS = { tls: { rejectUnauthorized: false } };
 
 const callMany = (server: ServerProgram, count: number, options?: object) =>
   Promise.all(Array.from({ length: count }, () => Peer.connect(server.port, options)));

@@ -120,7 +120,7 @@ export class Entrance {
     this.state.demand(outcome === undefined, seat, `nothing follows, although it ${outcome}`);
   }
 
-  /** The room sends that somebody has joined. */
+  /** The room tells that somebody has joined. */
   joined(seat: Seat): void {
     const { state } = this;
     state.demand(seat.outcome === "joins", seat, `joined a room as a ${seat.state}`);
@@ -134,7 +134,7 @@ export class Entrance {
     seat.joinedStep = state.steps;
   }
 
-  /** The server sends that it has refused somebody. */
+  /** The server tells that it has refused somebody. */
   refused(seat: Seat, why: string): void {
     const { state } = this;
     if (seat.outcome === undefined) this.#expectUnasked(seat);

@@ -139,7 +139,7 @@ export class Model {
     seat.paused = false;
   }
 
-  /** The room sends that a member has left. */
+  /** The room tells that a member has left. */
   left(seat: Seat, reason: string, behindBytes: number): void {
     const { state, deadlines } = this;
     state.demand(seat.state === "member", seat, "left without being there");

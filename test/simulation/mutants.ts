@@ -1,6 +1,6 @@
 /**
  * Servers that are broken on purpose, one fault each, to show that the simulator
- * notices. The faults go into a copy of `lib/`, never into the tree.
+ * notices. The faults go into a copy of the tree, never into the tree itself.
  */
 
 import { join } from "node:path";

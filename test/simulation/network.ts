@@ -250,7 +250,7 @@ export class Connection extends Reader implements AcceptedSocket {
     return true;
   }
 
-  /** The socket sends that it takes bytes again; a promise, but not one on time. */
+  /** The socket tells that it takes bytes again; a promise, but not one on time. */
   drain(): boolean {
     const { handlers, model } = this.#network;
     const writable = this.reading === "fast" || this.inFlight <= this.inFlightMax >> 1;

@@ -19,7 +19,7 @@ export abstract class Reader {
     this.inFlightMax = inFlightMax;
   }
 
-  /** The socket sends that it takes bytes again. */
+  /** The socket tells that it takes bytes again. */
   abstract drain(): boolean;
 
   get isSlow(): boolean {

@@ -82,7 +82,7 @@ export class Receiving {
     seat.writtenAtMs = state.now;
   }
 
-  /** A socket sends that it takes bytes again. */
+  /** A socket tells that it takes bytes again. */
   drained(seat: Seat): void {
     seat.blocked = false;
     seat.wasAsked = false;
@@ -105,7 +105,7 @@ export class Receiving {
     state.saw("clean ends");
   }
 
-  /** The room sends how much a member had not taken when it left. */
+  /** The room tells how much a member had not taken when it left. */
   checkBehind(seat: Seat, behindBytes: number): void {
     const end = seat.leaving === undefined ? this.state.sentBytes : seat.end;
     // Its own lines count or not, depending on whether it was written to since.

@@ -1,7 +1,7 @@
 /** What a world is like: the options of its server, its network, and what happens how often. */
 
 import type { Random } from "./random.ts";
-import { NAME_BYTES_MAX } from "./state.ts";
+import { PREFIX_BYTES_MAX } from "./state.ts";
 
 /** A log of more than this is one of the few that are large enough to be gathered from in parts. */
 const LARGE_BYTES = 256 << 10;
@@ -98,7 +98,7 @@ function chooseRules(random: Random) {
   const entrance = chooseEntrance(random, telnet);
   const names = lineBytesMax >= 16 && random.chance(400);
   return {
-    logBytes: names ? logBytes + lineBytesMax + NAME_BYTES_MAX : logBytes,
+    logBytes: names ? logBytes + lineBytesMax + PREFIX_BYTES_MAX : logBytes,
     lineBytesMax,
     names,
     telnet,

@@ -32,11 +32,11 @@ const command = {
     seeds: count("so many worlds, on all cores", 10_000),
     minutes: minutes("so long instead, with seeds that other runs do not have"),
     from: count("the first seed (default 1, or any with --minutes or --mutants)"),
-    cores: count("processes (default: one for each core)", navigator.hardwareConcurrency),
+    cores: count("processes", navigator.hardwareConcurrency),
     shared: flag("worlds of several servers that share a room, and mutants of these"),
     mutants: flag("one server broken on purpose after the other instead: each has to be caught"),
-    generated: count("how many of these are made by operators (default 40)", 40),
-    fault: text("words")("only mutants whose names have these words (default: all)", ""),
+    generated: count("how many of these are made by operators", 40),
+    fault: text("words")("only mutants whose names have these words"),
   },
   examples: [
     ["bun run simulate --seeds 1000000", "worlds 1 to 1000000"],
@@ -51,8 +51,8 @@ else
   await runCommand(command, async ({ seed, mutants, ...options }) => {
     const { cores, shared, minutes } = options;
     const isOwn = mutants || minutes !== undefined;
-    const { from = isOwn ? Math.ceil(Math.random() * OWN_SEEDS) : 1 } = options;
-    if (mutants) process.exit(await catchMutants({ ...options, from }));
+    const { from = isOwn ? Math.ceil(Math.random() * OWN_SEEDS) : 1, fault = "" } = options;
+    if (mutants) process.exit(await catchMutants({ ...options, from, fault }));
     if (seed !== undefined) process.exit(replay(seed, shared));
     process.exit(await runRange({ ...options, from }, cores, shared));
   });

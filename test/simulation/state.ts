@@ -11,7 +11,7 @@ import type { Sightings } from "./sightings.ts";
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
 /** A name of 32 characters of 4 bytes, and `: `. */
-export const NAME_BYTES_MAX = 130;
+export const PREFIX_BYTES_MAX = 130;
 
 /** A promise that was not kept. */
 export class Violation extends Error {}
@@ -121,7 +121,7 @@ export class State {
   get loggedBytesMax(): number {
     const { lineBytesMax, names } = this.rules;
     // Each byte may be a control character, which is shown as two.
-    return names ? 2 * lineBytesMax + NAME_BYTES_MAX : lineBytesMax;
+    return names ? 2 * lineBytesMax + PREFIX_BYTES_MAX : lineBytesMax;
   }
 
   /** How much the log keeps of what everybody has. */

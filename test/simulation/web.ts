@@ -232,7 +232,7 @@ export class WebConnection extends Reader implements Wire {
   deliverFin(): boolean {
     if (this.closed || this.isPaused || !this.#finSent) return false;
     this.#lose("its close arrives", this.#network.random.pick([1000, 1001, 1005, 4000]));
-    this.#demand(this.seat.ended, "not sent to have ended");
+    this.#demand(this.seat.ended, "not told to have ended");
     return true;
   }
 
@@ -250,7 +250,7 @@ export class WebConnection extends Reader implements Wire {
     return true;
   }
 
-  /** What it holds is out, and it sends so. */
+  /** What it holds is out, and it tells so. */
   drain(): boolean {
     if (this.closed || !this.#drainDue) return false;
     for (let held = Infinity; this.#buffered < held;) {
@@ -296,7 +296,7 @@ export class WebConnection extends Reader implements Wire {
     this.#network.model.lose(this.seat);
     this.#end.closed(code, "");
     const isInOrder = this.#finSent && code !== ABNORMAL;
-    this.#demand(!this.seat.ended || isInOrder, "sent to have ended, which it has not");
+    this.#demand(!this.seat.ended || isInOrder, "told to have ended, which it has not");
     this.#network.model.closes(this.seat);
   }
 

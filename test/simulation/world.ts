@@ -276,7 +276,7 @@ class World implements Network {
     return true;
   }
 
-  /** The program around the room sends a member away, or one that leaves already. */
+  /** The program around the room disconnects a member, or one that leaves already. */
   #disconnect(): boolean {
     const { random, room, model } = this;
     if (room.members.size === 0) return false;

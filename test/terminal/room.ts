@@ -41,7 +41,7 @@ export async function openTerminal(port: number, options: Options = {}): Promise
 export async function openServer() {
   const server = await listen({ host: "127.0.0.1", port: 0 });
   atEnd(() => server.stop(0));
-  const port = Number(/\d+$/.exec(server.address)?.[0]);
+  const { port } = server;
   const members = (count: number) => eventually(`${count} members`, () => server.size === count);
   const bob = await Peer.connect(port);
   await members(1);
