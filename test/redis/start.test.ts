@@ -1,6 +1,6 @@
 /** What the server says at its start of a Redis that will not do, or that may forget. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect } from "bun:test";
 import { connect } from "node:net";
 
 import type { ListenOptions } from "../../lib/linechat.ts";
@@ -18,7 +18,7 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
-import { freePort } from "../harness/tools.ts";
+import { besideWith, freePort } from "../harness/tools.ts";
 import { RedisServer, testOverRedis } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
@@ -316,21 +316,16 @@ testOverRedis("lines that are many are forgotten as well when only few follow th
   link.close();
 });
 
-(Bun.which("openssl") ? testOverRedis : test.skip)(
-  "over TLS, its certificate verified",
-  async () => {
-    const { file } = makeCertificates(newFolder());
-    const port = freePort();
-    const tls = { port, "auth-clients": "no", "ca-cert-file": file("ca.pem") };
-    const own = { "cert-file": file("server.pem"), "key-file": file("server.key") };
-    const options = Object.entries({ ...tls, ...own });
-    await RedisServer.start(...options.flatMap(([name, value]) => [`--tls-${name}`, `${value}`]));
-    const url = `rediss://localhost:${port}`;
-    expect(await refusal(url)).toMatch(
-      /^cannot use redis at localhost:\d+: .*certificate.*; is TLS/,
-    );
-    const words = serverCommand("--redis", url, "--host", "127.0.0.1", "0");
-    const server = new Program(words, { NODE_EXTRA_CA_CERTS: file("ca.pem") });
-    await server.printed("listening", "stderr");
-  },
-);
+besideWith("redis-server", "openssl")("over TLS, its certificate verified", async () => {
+  const { file } = makeCertificates(newFolder());
+  const port = freePort();
+  const tls = { port, "auth-clients": "no", "ca-cert-file": file("ca.pem") };
+  const own = { "cert-file": file("server.pem"), "key-file": file("server.key") };
+  const options = Object.entries({ ...tls, ...own });
+  await RedisServer.start(...options.flatMap(([name, value]) => [`--tls-${name}`, `${value}`]));
+  const url = `rediss://localhost:${port}`;
+  expect(await refusal(url)).toMatch(/^cannot use redis at localhost:\d+: .*certificate.*; is TLS/);
+  const words = serverCommand("--redis", url, "--host", "127.0.0.1", "0");
+  const server = new Program(words, { NODE_EXTRA_CA_CERTS: file("ca.pem") });
+  await server.printed("listening", "stderr");
+});
