@@ -194,28 +194,28 @@ describe("a Redis that has forgotten is noticed, all members are disconnected, a
 test("a server that is killed, while the clock of Redis is set back, takes only its own members, and leaves nothing", async () => {
   const redis = await RedisServer.start();
   const dying = await share(redis, "--names", "--announce");
-  const [quiet, loud] = await SharedServer.openSome(2, redis, NAMED);
-  const bob = await quiet?.joinNamed("bob");
-  const dora = await loud?.joinNamed("dora");
+  const [quiet, loud] = await SharedServer.openTwo(redis, NAMED);
+  const bob = await quiet.joinNamed("bob");
+  const dora = await loud.joinNamed("dora");
   for (const name of ["ann", "carl"]) await dying.connectNamed(name);
-  await bob?.hears("* carl joined\n");
+  await bob.hears("* carl joined\n");
   // Ids go on from that of the last entry, as after a clock that was an hour ahead.
   await redis.ask("XSETID", STREAM, `${Date.now() + 3_600_000}-0`);
   dying.kill("SIGKILL");
-  const early = await Peer.connect(quiet?.port ?? 0, { says: "ann\n" });
+  const early = await Peer.connect(quiet.port, { says: "ann\n" });
   expect(await early.hearsAll()).toEndWith("* the name ann is taken\n");
-  const isDown = quiet?.logged(/^server \S{12} is considered down$/m);
-  const talk = setInterval(() => dora?.say("a line\n"), 5);
+  const isDown = quiet.logged(/^server \S{12} is considered down$/m);
+  const talk = setInterval(() => dora.say("a line\n"), 5);
   await isDown;
   clearInterval(talk);
-  await loud?.logged("is considered down");
-  await bob?.hears("* ann left\n* carl left\n");
+  await loud.logged("is considered down");
+  await bob.hears("* ann left\n* carl left\n");
   expect(await serversOf(redis)).toBe(2);
   const names = (await redis.ask("HKEYS", `${STREAM}:names`)) as string[];
   expect(names.filter((name) => /ann|carl/.test(name))).toEqual([]);
-  const ann = await quiet?.joinNamed("ann");
-  ann?.say("I am back\n");
-  await dora?.hears("ann: I am back\n");
+  const ann = await quiet.joinNamed("ann");
+  ann.say("I am back\n");
+  await dora.hears("ann: I am back\n");
   const metrics = { host: "127.0.0.1", port: 0 };
   const newcomer = await SharedServer.open(redis, { ...NAMED, metrics });
   await newcomer.figures.becomes("linechat_stream_servers", 3);
@@ -224,19 +224,18 @@ test("a server that is killed, while the clock of Redis is set back, takes only 
 
 test("a server whose reader is slow stays in the room, and costs only that reader the connection", async () => {
   const redis = await RedisServer.start();
-  const [one, other] = await SharedServer.openSome(2, redis, {
-    ...{ logBytes: 128 << 10, patienceMs: 6_000 },
-  });
-  const [ann, bob] = [await one?.join({ countOnly: true }), await other?.join()];
-  (await one?.join())?.pause();
+  const limits = { logBytes: 128 << 10, patienceMs: 6_000 };
+  const [one, other] = await SharedServer.openTwo(redis, limits);
+  const [ann, bob] = [await one.join({ countOnly: true }), await other.join()];
+  (await one.join()).pause();
   const line = Buffer.from(`${"x".repeat(1023)}\n`);
   let sent = 0;
-  while (one?.count(/^left \S+: too slow/) === 0 && (await bob?.sayAll(line))) sent++;
-  for (let count = 0; count < 100 && (await bob?.sayAll(line)); count++) sent++;
-  await ann?.hearsBytes(sent * line.length);
-  expect(ann?.heardBytes).toBe(sent * line.length);
+  while (one.count(/^left \S+: too slow/) === 0 && (await bob.sayAll(line))) sent++;
+  for (let count = 0; count < 100 && (await bob.sayAll(line)); count++) sent++;
+  await ann.hearsBytes(sent * line.length);
+  expect(ann.heardBytes).toBe(sent * line.length);
   for (const server of [one, other])
-    expect(server?.log).not.toMatch(/considered down|out of sync|redis is away/);
+    expect(server.log).not.toMatch(/considered down|out of sync|redis is away/);
 });
 
 describe("a server that comes back in time goes on where it was, and no line is lost", () => {

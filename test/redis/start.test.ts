@@ -207,12 +207,12 @@ testOverRedis("a user who may do what the README says, and no more, will do", as
   await redis.ask("ACL", "SETUSER", "eve", "on", ">p", ...`${rules} ${keys}`.split(" "));
   const eve = { url: `redis://eve:p@127.0.0.1:${redis.port}` };
   const options = { names: true, history: { bytes: 1024 } };
-  const [one, other] = await SharedServer.openSome(2, eve, options);
-  const [ann, bob] = [await one?.joinNamed("ann"), await other?.joinNamed("bob")];
+  const [one, other] = await SharedServer.openTwo(eve, options);
+  const [ann, bob] = [await one.joinNamed("ann"), await other.joinNamed("bob")];
   const long = "x".repeat(9000);
-  ann?.say(`${long}\n`);
-  await bob?.hears(`ann: ${long}\n`);
-  expect(one?.log).not.toContain("redis is away");
+  ann.say(`${long}\n`);
+  await bob.hears(`ann: ${long}\n`);
+  expect(one.log).not.toContain("redis is away");
 });
 
 testOverRedis(
