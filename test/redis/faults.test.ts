@@ -29,75 +29,77 @@ describe("delays lines and loses none, and none comes twice: a Redis", () => {
     readonly redis: RedisServer;
     readonly between: Between;
     readonly company: Company;
-    /** Waits until it is away, or back, for all, or for those behind what is between. */
-    away(behind?: boolean): Promise<unknown>;
-    back(behind?: boolean): Promise<unknown>;
+    readonly servers: readonly SharedServer[];
+    /** Those of them that reach it through what is between. */
+    readonly behind: readonly SharedServer[];
   }
+  const isAway = (server: SharedServer) => server.logged("redis is away");
+  const isBack = (server: SharedServer) => server.logged("redis is back after");
   /** What is done while members talk, and what the log says of it. */
   const table: Record<string, readonly [why: RegExp, what: (scene: Scene) => Promise<unknown>]> = {
     "that is killed": [
       /^the connection was lost|connection refused$/,
-      async ({ redis, company, back }) => {
+      async ({ redis, company, servers }) => {
         await redis.kill();
         await company.says(50);
         await redis.start();
-        await back();
+        await Promise.all(servers.map(isBack));
       },
     ],
     "whose replies are swallowed, and the connections cut": [
       /^the connection was lost$/,
-      async ({ between, company, back }) => {
+      async ({ between, company, behind }) => {
         between.swallows = true;
         await company.says(50);
         between.swallows = false;
         between.cut();
-        await back(true);
+        await Promise.all(behind.map(isBack));
       },
     ],
     "whose replies are swallowed for good": [
       /^no answer for 5 s$/,
-      async ({ between, away, back }) => {
+      async ({ between, behind }) => {
         between.swallows = true;
-        await away(true);
+        await Promise.all(behind.map(isAway));
         between.swallows = false;
-        await back(true);
+        await Promise.all(behind.map(isBack));
       },
     ],
     "that has no memory for a while": [
       /^OOM command not allowed when used memory > 'maxmemory'$/,
-      async ({ redis, away, back }) => {
+      async ({ redis, servers }) => {
         await redis.ask("CONFIG", "SET", "maxmemory", "1mb");
-        await away();
+        await Promise.all(servers.map(isAway));
         await redis.ask("CONFIG", "SET", "maxmemory", "0");
-        await back();
+        await Promise.all(servers.map(isBack));
       },
     ],
     "whose scripts are flushed": [
       /^NOSCRIPT No matching script$/,
-      async ({ redis, back }) => {
+      async ({ redis, behind }) => {
         await redis.ask("SCRIPT", "FLUSH");
         // The server that notices it first brings them back for all.
-        await back(true);
+        await Promise.any(behind.map(isBack));
       },
     ],
     "that does not allow a command for a while": [
       /^ERR The user executing the script can't run this command or subcommand$/,
-      async ({ redis, away, back }) => {
+      async ({ redis, servers }) => {
         await redis.ask("ACL", "SETUSER", "default", "-xadd");
-        await away();
+        await Promise.all(servers.map(isAway));
         await redis.ask("ACL", "SETUSER", "default", "+xadd");
-        await back();
+        await Promise.all(servers.map(isBack));
       },
     ],
     "that has something else under the key for a while": [
       /^WRONGTYPE Operation against a key holding the wrong kind of value$/,
-      async ({ redis, away, back }) => {
+      async ({ redis, servers }) => {
         // At once: without a value, Redis would have forgotten.
         const rename = "redis.call('RENAME', KEYS[1], 'theirs') redis.call('SET', KEYS[1], 'mine')";
         await redis.ask("EVAL", rename, "1", SERVERS);
-        await away();
+        await Promise.all(servers.map(isAway));
         await redis.ask("RENAME", "theirs", SERVERS);
-        await back();
+        await Promise.all(servers.map(isBack));
       },
     ],
   };
@@ -109,19 +111,9 @@ describe("delays lines and loses none, and none comes twice: a Redis", () => {
       const behind = await SharedServer.openSome(2, between);
       const servers = [...near, ...behind];
       const company = await Company.gather(servers);
-      const report = (event: string, isBehind = false) => {
-        const some = isBehind ? behind : servers;
-        // Scripts that one server loads again are there for all.
-        const wait = what.includes("scripts")
-          ? Promise.any.bind(Promise)
-          : Promise.all.bind(Promise);
-        return wait(some.map((server) => server.logged(event)));
-      };
       company.talk(500);
       await company.says(100);
-      const away = (isBehind?: boolean) => report("redis is away", isBehind);
-      const back = (isBehind?: boolean) => report("redis is back after", isBehind);
-      await happens({ redis, between, company, away, back });
+      await happens({ redis, between, company, servers, behind });
       await company.says(100);
       await company.stop();
       await company.hearsAll();
