@@ -15,7 +15,7 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     file: "lib/redis/scripts.ts",
     code: "redis.call('XTRIM', apart, 'MINID', tail)",
     becomes: "if #lines > ${APART_BYTES} then redis.call('XTRIM', apart, 'MINID', tail) end",
-    test: "test/redis/start.test.ts",
+    test: "test/redis/connection.test.ts",
   },
   {
     fault: "a server joins a room of which Redis does not know who has joined",

@@ -4,8 +4,6 @@ import { describe, expect } from "bun:test";
 import { connect } from "node:net";
 
 import type { ListenOptions } from "../../lib/linechat.ts";
-import { opener } from "../../lib/redis/link.ts";
-import type { Joined } from "../../lib/redis/stream.ts";
 import { makeCertificates } from "../certificates.ts";
 import {
   atEnd,
@@ -288,32 +286,6 @@ describe("--names, --max-line and --history are those of the room", () => {
       await sleeper.logged("shares the room again");
     },
   );
-});
-
-testOverRedis("a server with 10,000 names in the room comes back with all of them", async () => {
-  const redis = await RedisServer.start();
-  const joined = Promise.withResolvers<Joined>();
-  const where = { url: new URL(redis.url), room: "lib", lineBytesMax: 64, options: "" };
-  const keys = Array.from({ length: 10_000 }, (_, at) => `member ${at}`);
-  const link = opener(where)((_, why) => joined.reject(new Error(why)));
-  link.join({ by: "one", instead: "", number: 1, read: "", keys }, joined.resolve);
-  expect((await joined.promise).id).toBeString();
-  expect(await redis.ask("HLEN", "linechat:{lib}:names")).toBe(10_000);
-  link.close();
-});
-
-testOverRedis("lines that are many are forgotten as well when only few follow them", async () => {
-  const redis = await RedisServer.start();
-  const where = { url: new URL(redis.url), room: "lib", lineBytesMax: 64, options: "" };
-  const done = Promise.withResolvers<void>();
-  const link = opener(where)((_, why) => done.reject(new Error(why)));
-  const of = { by: "one", read: "0-0", isPassing: false, requests: [] };
-  link.join({ by: "one", instead: "", number: 1, read: "", keys: [] }, () => {});
-  link.add({ ...of, number: 2, tail: "0-0", lines: Buffer.alloc(8192, "\n") }, () => {});
-  link.add({ ...of, number: 3, tail: `${2 ** 52}-0`, lines: Buffer.from("\n") }, done.resolve);
-  await done.promise;
-  expect(await redis.ask("XLEN", "linechat:{lib}:lines")).toBe(0);
-  link.close();
 });
 
 besideWith("redis-server", "openssl")("over TLS, its certificate verified", async () => {
