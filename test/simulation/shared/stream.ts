@@ -49,12 +49,7 @@ type Command = () => () => void;
 export class SimulatedStream {
   /** All that was ever placed. */
   readonly placed: Placed[] = [];
-  now: () => number;
-  #standsStill = false;
-  /** When it was seen to stand still last. */
-  stoodStillAtMs = -1e9;
-  /** And from when on. */
-  stoodStillFromMs = -1e9;
+  standsStill = false;
   /** Whether it takes no more, as one without memory does. */
   isFull = false;
   /** By how much its clock is wrong. */
@@ -68,11 +63,9 @@ export class SimulatedStream {
   readonly #knownSinceMs = new Map<string, number>();
 
   constructor(
-    now: () => number,
+    readonly now: () => number,
     readonly kept: KeptMax,
-  ) {
-    this.now = now;
-  }
+  ) {}
 
   get entries(): readonly Placed[] {
     return this.#memory.entries;
@@ -85,17 +78,6 @@ export class SimulatedStream {
   /** How far a server has ever told that it has read. */
   readAtMost(name: string): string {
     return this.#most.get(name) ?? START;
-  }
-
-  get standsStill(): boolean {
-    if (this.#standsStill) this.stoodStillAtMs = this.now();
-    return this.#standsStill;
-  }
-
-  set standsStill(stands: boolean) {
-    if (this.#standsStill) this.stoodStillAtMs = this.now();
-    else if (stands) this.stoodStillFromMs = this.now();
-    this.#standsStill = stands;
   }
 
   /** The server where each name is. */
@@ -304,6 +286,8 @@ export class SimulatedLink implements StreamLink {
   isLost = false;
   /** Whether answers get lost on their way. */
   isMute = false;
+  /** How many entries are on their way. */
+  inFlight = 0;
 
   constructor(
     stream: SimulatedStream,
@@ -314,9 +298,6 @@ export class SimulatedLink implements StreamLink {
     this.#onLost = onLost;
     this.#watcher = watcher;
   }
-
-  /** How many entries are on their way. */
-  inFlight = 0;
 
   /** Since when the oldest of what was asked waits to be done, or to be answered. */
   get waitsSinceMs(): number {
