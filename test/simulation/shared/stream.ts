@@ -20,6 +20,7 @@ import {
   type Trouble,
 } from "../../../lib/redis/stream.ts";
 import { Violation } from "../state.ts";
+import { linesOf } from "./seat.ts";
 
 /** An entry, with the one before it: the truth, whatever the stream has forgotten since. */
 export interface Placed extends Omit<Entry, "lines"> {
@@ -221,7 +222,7 @@ export class SimulatedStream {
     { isLast = false, isJoining = false },
   ): Placed {
     const lines = Buffer.from(bytes).toString("latin1");
-    for (const line of lines.match(/[^\n]*\n/g) ?? [])
+    for (const line of linesOf(lines))
       if (isNotice(line) !== isPassing) throw new Violation(`${line} has the wrong kind`);
     const before = this.#memory.last;
     // Its clock may be set back; ids ascend all the same, while it remembers the last.
