@@ -217,7 +217,6 @@ export class Session implements Part {
     this.#link?.close();
     this.#link = undefined;
     this.order.joinedAt = undefined;
-    this.order.isHere = false;
     this.#isReading = false;
     this.#unanswered = 0;
   }

@@ -83,8 +83,8 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "clients join before all of the history is in the log",
     file: "lib/redis/stream-order.ts",
-    code: "    this.isHere ||= id === this.joinedAt;\n",
-    becomes: "    this.isMember = this.isHere ||= id === this.joinedAt;\n",
+    code: "    this.position = id;\n",
+    becomes: "    this.position = id;\n    this.isMember = this.isHere;\n",
     test: "test/redis/order.test.ts",
   },
   {
