@@ -83,11 +83,9 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
           for (let at = 0; at < values.length; at += ENTRY_VALUES) {
             const entry = entryOf(values.slice(at, at + ENTRY_VALUES));
             if (entry.by !== by && String(values[at + 3]) === "apart") parts.push([]);
-            const { length } = parts;
             // What comes later outlives this reply.
-            parts[length - 1]?.push(
-              length === 1 ? entry : { ...entry, lines: Buffer.from(entry.lines) },
-            );
+            const isLater = parts.length > 1;
+            parts.at(-1)?.push(isLater ? { ...entry, lines: Buffer.from(entry.lines) } : entry);
           }
           const [first = [], ...later] = parts;
           if (first.length > 0 || later.length === 0) done(first, later.length > 0);

@@ -74,7 +74,7 @@ interface Mark {
   readonly atMs: number;
 }
 
-/** Where that begins, as far as one server knows, which counts what it reads. */
+/** Where what is kept of the stream begins, as far as one server knows, which counts what it reads. */
 export class Kept {
   readonly #max: KeptMax;
   #read = { bytes: 0, historyBytes: 0 };

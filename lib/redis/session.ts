@@ -35,12 +35,10 @@ export class Session implements Part {
   #link: StreamLink | undefined;
   /** When it connects and joins, or tells that it is there: never while it waits for an answer. */
   #dueAtMs = 0;
-  /** What it was called when it was here last. */
-  #name = "";
   #unanswered = 0;
   #isReading = false;
-  /** Until it is here again: since when it is not, and what was reported of it. */
-  #away: { readonly sinceMs: number; trouble?: Trouble } | undefined;
+  /** Until it is here again: since when it is not, what it was called, and what was reported of it. */
+  #away: { readonly sinceMs: number; readonly name: string; trouble?: Trouble } | undefined;
   #onLeft: (() => void) | undefined;
   /** Whether all that was sent here is known to have its place. */
   #hasLeft = false;
@@ -190,12 +188,11 @@ export class Session implements Part {
     const { report } = this.#options;
     const { name, now, isHere, isMember } = this.order;
     if (!isHere || !isMember || !(this.#starting ?? this.#away)) return;
-    const { trouble, sinceMs = now } = this.#away ?? {};
+    const { trouble, sinceMs = now, name: before } = this.#away ?? {};
     if (trouble) report(`redis is back after ${((now - sinceMs) / 1000).toFixed(1)} s`);
     if (this.#starting) this.#starting.resolve();
-    else if (name !== this.#name) report(`shares the room again, as server ${name}`);
+    else if (name !== before) report(`shares the room again, as server ${name}`);
     this.#starting = this.#away = undefined;
-    this.#name = name;
   }
 
   /** The connection is of no use any more, and another one is to follow. */
@@ -203,7 +200,7 @@ export class Session implements Part {
     const { order } = this;
     const { room, report } = this.#options;
     this.#disconnect();
-    this.#away ??= { sinceMs: order.now };
+    this.#away ??= { sinceMs: order.now, name: order.name };
     // What is out of sync begins again, without what is lost.
     if (this.#starting && trouble !== "out of sync")
       this.#starting.reject(new UserError(`cannot share the room ${room}: ${why}`));
@@ -220,7 +217,6 @@ export class Session implements Part {
     this.#link?.close();
     this.#link = undefined;
     this.order.joinedAt = undefined;
-    this.order.isHere = false;
     this.#isReading = false;
     this.#unanswered = 0;
   }

@@ -43,8 +43,6 @@ export class StreamOrder implements Order {
   isMember = false;
   /** Where it has joined; undefined until it has, over this connection. */
   joinedAt: string | undefined;
-  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
-  isHere = false;
   readonly outgoing: Outgoing;
   readonly peers = new Peers();
   readonly kept: Kept;
@@ -80,6 +78,11 @@ export class StreamOrder implements Order {
 
   get now(): number {
     return this.room?.now() ?? 0;
+  }
+
+  /** Whether it can send: it has read that it joined, and all of its own that was before that. */
+  get isHere(): boolean {
+    return this.joinedAt !== undefined && compareIds(this.position, this.joinedAt) >= 0;
   }
 
   /** What to join or to tell with that it is there. */
@@ -180,13 +183,12 @@ export class StreamOrder implements Order {
 
   #receive(entry: Entry): string | undefined {
     const { id, after, by, lines, isPassing, isJoining } = entry;
-    const { isHere } = this;
     const isOwn = by === this.name;
     // Of what was before it joined first, only the last part is there; that it joined has to be.
     const isGap = after !== this.position && this.position !== START;
-    if (isGap || (!isHere && compareIds(id, this.joinedAt ?? START) > 0))
+    if (isGap || (!this.isHere && compareIds(id, this.joinedAt ?? START) > 0))
       return `${id} in redis follows ${after}, and not ${this.position}`;
-    const own = isOwn && !isJoining ? this.outgoing.takeBack(entry, !isHere) : undefined;
+    const own = isOwn && !isJoining ? this.outgoing.takeBack(entry, !this.isHere) : undefined;
     if (isOwn && !isJoining && !own) return `${id} in redis is not what was sent here`;
     this.position = id;
     this.kept.add(id, own?.lines ?? lines, isPassing, this.now);
@@ -194,7 +196,6 @@ export class StreamOrder implements Order {
     else if (lines.length > 0)
       this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
     if (!isOwn) this.peers.received(entry);
-    this.isHere ||= id === this.joinedAt;
     return undefined;
   }
 

@@ -15,7 +15,7 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     file: "lib/redis/scripts.ts",
     code: "redis.call('XTRIM', apart, 'MINID', tail)",
     becomes: "if #lines > ${APART_BYTES} then redis.call('XTRIM', apart, 'MINID', tail) end",
-    test: "test/redis/start.test.ts",
+    test: "test/redis/connection.test.ts",
   },
   {
     fault: "a server joins a room of which Redis does not know who has joined",
@@ -83,8 +83,8 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "clients join before all of the history is in the log",
     file: "lib/redis/stream-order.ts",
-    code: "    this.isHere ||= id === this.joinedAt;\n",
-    becomes: "    this.isMember = this.isHere ||= id === this.joinedAt;\n",
+    code: "    this.position = id;\n",
+    becomes: "    this.position = id;\n    this.isMember = this.isHere;\n",
     test: "test/redis/order.test.ts",
   },
   {

@@ -1,8 +1,10 @@
-/** The connection to Redis: what goes out, and what comes back. */
+/** The connection to Redis, and the link to a stream there: what goes out, and what comes back. */
 
 import { describe, expect, test as anyTest } from "bun:test";
 
 import { RedisConnection, Replies, type Reply } from "../../lib/redis/connection.ts";
+import { opener } from "../../lib/redis/link.ts";
+import type { Joined } from "../../lib/redis/stream.ts";
 import { atEnd, endAfterEach } from "../harness.ts";
 import { RedisServer, testOverRedis as test } from "./redis-server.ts";
 
@@ -73,5 +75,37 @@ describe("replies", () => {
     expect(() => new Replies().push(Buffer.from("HTTP/1.1 400\r\n"), () => {})).toThrow(
       "it does not answer as Redis does",
     );
+  });
+});
+
+describe("a link", () => {
+  /** Of a server `one`, which is to join. */
+  const open = (redis: RedisServer, onLost: (why: Error) => void) => {
+    const where = { url: new URL(redis.url), room: "lib", lineBytesMax: 64, options: "" };
+    const link = opener(where)((_, why) => onLost(new Error(why)));
+    atEnd(() => link.close());
+    return link;
+  };
+  const JOINING = { by: "one", instead: "", number: 1, read: "" };
+
+  test("joins again with the names of 10,000 members, and all of them are there", async () => {
+    const redis = await RedisServer.start();
+    const joined = Promise.withResolvers<Joined>();
+    const keys = Array.from({ length: 10_000 }, (_, at) => `member ${at}`);
+    open(redis, joined.reject).join({ ...JOINING, keys }, joined.resolve);
+    expect((await joined.promise).id).toBeString();
+    expect(await redis.ask("HLEN", "linechat:{lib}:names")).toBe(10_000);
+  });
+
+  test("has lines that are many forgotten as well when only few follow them", async () => {
+    const redis = await RedisServer.start();
+    const done = Promise.withResolvers<void>();
+    const link = open(redis, done.reject);
+    const of = { by: "one", read: "0-0", isPassing: false, requests: [] };
+    link.join({ ...JOINING, keys: [] }, () => {});
+    link.add({ ...of, number: 2, tail: "0-0", lines: Buffer.alloc(8192, "\n") }, () => {});
+    link.add({ ...of, number: 3, tail: `${2 ** 52}-0`, lines: Buffer.from("\n") }, done.resolve);
+    await done.promise;
+    expect(await redis.ask("XLEN", "linechat:{lib}:lines")).toBe(0);
   });
 });

@@ -29,75 +29,77 @@ describe("delays lines and loses none, and none comes twice: a Redis", () => {
     readonly redis: RedisServer;
     readonly between: Between;
     readonly company: Company;
-    /** Waits until it is away, or back, for all, or for those behind what is between. */
-    away(behind?: boolean): Promise<unknown>;
-    back(behind?: boolean): Promise<unknown>;
+    readonly servers: readonly SharedServer[];
+    /** Those of them that reach it through what is between. */
+    readonly behind: readonly SharedServer[];
   }
+  const isAway = (server: SharedServer) => server.logged("redis is away");
+  const isBack = (server: SharedServer) => server.logged("redis is back after");
   /** What is done while members talk, and what the log says of it. */
   const table: Record<string, readonly [why: RegExp, what: (scene: Scene) => Promise<unknown>]> = {
     "that is killed": [
       /^the connection was lost|connection refused$/,
-      async ({ redis, company, back }) => {
+      async ({ redis, company, servers }) => {
         await redis.kill();
         await company.says(50);
         await redis.start();
-        await back();
+        await Promise.all(servers.map(isBack));
       },
     ],
     "whose replies are swallowed, and the connections cut": [
       /^the connection was lost$/,
-      async ({ between, company, back }) => {
+      async ({ between, company, behind }) => {
         between.swallows = true;
         await company.says(50);
         between.swallows = false;
         between.cut();
-        await back(true);
+        await Promise.all(behind.map(isBack));
       },
     ],
     "whose replies are swallowed for good": [
       /^no answer for 5 s$/,
-      async ({ between, away, back }) => {
+      async ({ between, behind }) => {
         between.swallows = true;
-        await away(true);
+        await Promise.all(behind.map(isAway));
         between.swallows = false;
-        await back(true);
+        await Promise.all(behind.map(isBack));
       },
     ],
     "that has no memory for a while": [
       /^OOM command not allowed when used memory > 'maxmemory'$/,
-      async ({ redis, away, back }) => {
+      async ({ redis, servers }) => {
         await redis.ask("CONFIG", "SET", "maxmemory", "1mb");
-        await away();
+        await Promise.all(servers.map(isAway));
         await redis.ask("CONFIG", "SET", "maxmemory", "0");
-        await back();
+        await Promise.all(servers.map(isBack));
       },
     ],
     "whose scripts are flushed": [
       /^NOSCRIPT No matching script$/,
-      async ({ redis, back }) => {
+      async ({ redis, behind }) => {
         await redis.ask("SCRIPT", "FLUSH");
         // The server that notices it first brings them back for all.
-        await back(true);
+        await Promise.any(behind.map(isBack));
       },
     ],
     "that does not allow a command for a while": [
       /^ERR The user executing the script can't run this command or subcommand$/,
-      async ({ redis, away, back }) => {
+      async ({ redis, servers }) => {
         await redis.ask("ACL", "SETUSER", "default", "-xadd");
-        await away();
+        await Promise.all(servers.map(isAway));
         await redis.ask("ACL", "SETUSER", "default", "+xadd");
-        await back();
+        await Promise.all(servers.map(isBack));
       },
     ],
     "that has something else under the key for a while": [
       /^WRONGTYPE Operation against a key holding the wrong kind of value$/,
-      async ({ redis, away, back }) => {
+      async ({ redis, servers }) => {
         // At once: without a value, Redis would have forgotten.
         const rename = "redis.call('RENAME', KEYS[1], 'theirs') redis.call('SET', KEYS[1], 'mine')";
         await redis.ask("EVAL", rename, "1", SERVERS);
-        await away();
+        await Promise.all(servers.map(isAway));
         await redis.ask("RENAME", "theirs", SERVERS);
-        await back();
+        await Promise.all(servers.map(isBack));
       },
     ],
   };
@@ -109,19 +111,9 @@ describe("delays lines and loses none, and none comes twice: a Redis", () => {
       const behind = await SharedServer.openSome(2, between);
       const servers = [...near, ...behind];
       const company = await Company.gather(servers);
-      const report = (event: string, isBehind = false) => {
-        const some = isBehind ? behind : servers;
-        // Scripts that one server loads again are there for all.
-        const wait = what.includes("scripts")
-          ? Promise.any.bind(Promise)
-          : Promise.all.bind(Promise);
-        return wait(some.map((server) => server.logged(event)));
-      };
       company.talk(500);
       await company.says(100);
-      const away = (isBehind?: boolean) => report("redis is away", isBehind);
-      const back = (isBehind?: boolean) => report("redis is back after", isBehind);
-      await happens({ redis, between, company, away, back });
+      await happens({ redis, between, company, servers, behind });
       await company.says(100);
       await company.stop();
       await company.hearsAll();
@@ -194,28 +186,28 @@ describe("a Redis that has forgotten is noticed, all members are disconnected, a
 test("a server that is killed, while the clock of Redis is set back, takes only its own members, and leaves nothing", async () => {
   const redis = await RedisServer.start();
   const dying = await share(redis, "--names", "--announce");
-  const [quiet, loud] = await SharedServer.openSome(2, redis, NAMED);
-  const bob = await quiet?.joinNamed("bob");
-  const dora = await loud?.joinNamed("dora");
+  const [quiet, loud] = await SharedServer.openTwo(redis, NAMED);
+  const bob = await quiet.joinNamed("bob");
+  const dora = await loud.joinNamed("dora");
   for (const name of ["ann", "carl"]) await dying.connectNamed(name);
-  await bob?.hears("* carl joined\n");
+  await bob.hears("* carl joined\n");
   // Ids go on from that of the last entry, as after a clock that was an hour ahead.
   await redis.ask("XSETID", STREAM, `${Date.now() + 3_600_000}-0`);
   dying.kill("SIGKILL");
-  const early = await Peer.connect(quiet?.port ?? 0, { says: "ann\n" });
+  const early = await Peer.connect(quiet.port, { says: "ann\n" });
   expect(await early.hearsAll()).toEndWith("* the name ann is taken\n");
-  const isDown = quiet?.logged(/^server \S{12} is considered down$/m);
-  const talk = setInterval(() => dora?.say("a line\n"), 5);
+  const isDown = quiet.logged(/^server \S{12} is considered down$/m);
+  const talk = setInterval(() => dora.say("a line\n"), 5);
   await isDown;
   clearInterval(talk);
-  await loud?.logged("is considered down");
-  await bob?.hears("* ann left\n* carl left\n");
+  await loud.logged("is considered down");
+  await bob.hears("* ann left\n* carl left\n");
   expect(await serversOf(redis)).toBe(2);
   const names = (await redis.ask("HKEYS", `${STREAM}:names`)) as string[];
   expect(names.filter((name) => /ann|carl/.test(name))).toEqual([]);
-  const ann = await quiet?.joinNamed("ann");
-  ann?.say("I am back\n");
-  await dora?.hears("ann: I am back\n");
+  const ann = await quiet.joinNamed("ann");
+  ann.say("I am back\n");
+  await dora.hears("ann: I am back\n");
   const metrics = { host: "127.0.0.1", port: 0 };
   const newcomer = await SharedServer.open(redis, { ...NAMED, metrics });
   await newcomer.figures.becomes("linechat_stream_servers", 3);
@@ -224,19 +216,18 @@ test("a server that is killed, while the clock of Redis is set back, takes only 
 
 test("a server whose reader is slow stays in the room, and costs only that reader the connection", async () => {
   const redis = await RedisServer.start();
-  const [one, other] = await SharedServer.openSome(2, redis, {
-    ...{ logBytes: 128 << 10, patienceMs: 6_000 },
-  });
-  const [ann, bob] = [await one?.join({ countOnly: true }), await other?.join()];
-  (await one?.join())?.pause();
+  const limits = { logBytes: 128 << 10, patienceMs: 6_000 };
+  const [one, other] = await SharedServer.openTwo(redis, limits);
+  const [ann, bob] = [await one.join({ countOnly: true }), await other.join()];
+  (await one.join()).pause();
   const line = Buffer.from(`${"x".repeat(1023)}\n`);
   let sent = 0;
-  while (one?.count(/^left \S+: too slow/) === 0 && (await bob?.sayAll(line))) sent++;
-  for (let count = 0; count < 100 && (await bob?.sayAll(line)); count++) sent++;
-  await ann?.hearsBytes(sent * line.length);
-  expect(ann?.heardBytes).toBe(sent * line.length);
+  while (one.count(/^left \S+: too slow/) === 0 && (await bob.sayAll(line))) sent++;
+  for (let count = 0; count < 100 && (await bob.sayAll(line)); count++) sent++;
+  await ann.hearsBytes(sent * line.length);
+  expect(ann.heardBytes).toBe(sent * line.length);
   for (const server of [one, other])
-    expect(server?.log).not.toMatch(/considered down|out of sync|redis is away/);
+    expect(server.log).not.toMatch(/considered down|out of sync|redis is away/);
 });
 
 describe("a server that comes back in time goes on where it was, and no line is lost", () => {

@@ -1,15 +1,13 @@
 /** A redis-server of the test's own, which it stops, kills and robs of its memory; what tests with one need. */
 
-import { test } from "bun:test";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { atEnd, newFolder, testBeside } from "../harness.ts";
-import { freePort, testWith } from "../harness/tools.ts";
+import { atEnd, newFolder } from "../harness.ts";
+import { besideWith, freePort } from "../harness/tools.ts";
 
 /** A test that runs beside others, on a machine that has Redis. */
-export const testOverRedis: (...words: Parameters<typeof testBeside>) => void =
-  testWith("redis-server") === test ? testBeside : test.skip;
+export const testOverRedis = besideWith("redis-server");
 
 const TRIES_MAX = 5;
 

@@ -30,25 +30,17 @@ endAfterEach();
 const OUT_OF_SYNC = "* server out of sync; please reconnect\n";
 const METRICS = { metrics: { host: "127.0.0.1", port: 0 } };
 
-/** Two servers. */
-async function openTwo(redis: { url: string }, options = {}) {
-  const [one, other] = await SharedServer.openSome(2, redis, options);
-  if (!one || !other) throw new Error("no servers");
-  return [one, other] as const;
-}
-
 test("servers with other rooms hear nothing of each other", async () => {
   const redis = await RedisServer.start();
-  const [one, other, third] = await Promise.all(
-    ["lib", "other", "other"].map((room) =>
-      SharedServer.open(redis, { redis: { url: new URL(redis.url), room } }),
-    ),
-  );
-  const [ann, bob, eve] = [await one?.join(), await other?.join(), await third?.join()];
-  ann?.say("for nobody\n");
-  eve?.say("for bob\n");
-  await bob?.hears("for bob\n");
-  expect(bob?.text).toBe("for bob\n");
+  const open = (room: string) =>
+    SharedServer.open(redis, { redis: { url: new URL(redis.url), room } });
+  const servers = [open("lib"), open("other"), open("other")] as const;
+  const [one, other, third] = await Promise.all(servers);
+  const [ann, bob, eve] = [await one.join(), await other.join(), await third.join()];
+  ann.say("for nobody\n");
+  eve.say("for bob\n");
+  await bob.hears("for bob\n");
+  expect(bob.text).toBe("for bob\n");
 });
 
 test("SIGTERM while Redis is away: what has no place is counted, within the grace time", async () => {
@@ -66,7 +58,7 @@ test("SIGTERM while Redis is away: what has no place is counted, within the grac
 
 test("figures and health tell whether Redis is there, and how far behind the room is", async () => {
   const redis = await RedisServer.start();
-  const [one, other] = await openTwo(redis, METRICS);
+  const [one, other] = await SharedServer.openTwo(redis, METRICS);
   const { becomes, exceeds, figure, health } = one.figures;
   const [ann, bob] = [await one.join(), await other.join()];
   ann.say("hello\n");
@@ -92,7 +84,7 @@ test("figures and health tell whether Redis is there, and how far behind the roo
 
 test("the stream is trimmed, to what is told", async () => {
   const redis = await RedisServer.start();
-  const [one, other] = await openTwo(redis, METRICS);
+  const [one, other] = await SharedServer.openTwo(redis, METRICS);
   const [ann, bob] = [await one.join(), await other.join({ countOnly: true })];
   const flood = Buffer.from(`${"x".repeat(1023)}\n`.repeat(1024));
   for (let count = 0; count < 16; count++) await ann.sayAll(flood);
@@ -112,7 +104,7 @@ test("--history is that of the whole room at each server, and survives a restart
   const expected = `${Buffer.from(lines(61, 160)).toString("latin1")}* end of history\n`;
   const history = { bytes: 64 << 10, lines: 100 };
   const redis = await RedisServer.start();
-  const servers = await openTwo(redis, { history });
+  const servers = await SharedServer.openTwo(redis, { history });
   const [one, other] = servers;
   const [ann, bob, carl] = [await one.join(), await other.join(), await other.join()];
   ann.say(lines(1, 150));
@@ -123,7 +115,7 @@ test("--history is that of the whole room at each server, and survives a restart
   await Promise.all(servers.map((server) => server.stop()));
   await redis.kill();
   await redis.start();
-  const [third, fourth] = await openTwo(redis, { history });
+  const [third, fourth] = await SharedServer.openTwo(redis, { history });
   const newcomer = await third.join();
   await newcomer.hears(expected);
   const talker = await fourth.join({ says: "and on\n" });
@@ -158,7 +150,7 @@ describe("--names: a name belongs to one member of the whole room", () => {
   const says = (name: string) => ({ says: `${name}\n` });
 
   test("the first client that asks has it; it is free again when that one has left", async () => {
-    const servers = await openTwo(await RedisServer.start(), options);
+    const servers = await SharedServer.openTwo(await RedisServer.start(), options);
     const [one, other] = servers;
     const [ann, bob] = [await one.joinNamed("ann"), await other.joinNamed("bob")];
     ann.say("hello\nann: again\n");
@@ -182,16 +174,16 @@ describe("--names: a name belongs to one member of the whole room", () => {
       const [cert, key, ca] = [file("server.pem"), file("server.key"), file("ca.pem")];
       const redis = await RedisServer.start();
       const options = { names: true, tls: await loadTls({ cert, key, ca }) };
-      const [one, other] = await SharedServer.openSome(2, redis, options);
-      const connect = (server: SharedServer | undefined, who = "client") => {
+      const [one, other] = await SharedServer.openTwo(redis, options);
+      const connect = (server: SharedServer, who = "client") => {
         const [ca, cert, key] = ["ca.pem", `${who}.pem`, `${who}.key`].map((name) =>
           readFileSync(file(name)),
         );
-        return Peer.connect(server?.port ?? 0, { tls: { ca, cert, key } });
+        return Peer.connect(server.port, { tls: { ca, cert, key } });
       };
       const TAKEN = "* the name client is taken\n";
       const owner = await connect(one);
-      await one?.logged("joined client ");
+      await one.logged("joined client ");
       expect(await (await connect(other)).hearsAll()).toBe(TAKEN);
       // Of those that ask while it is not known whose it is, none gets it.
       redis.standStill();
@@ -200,17 +192,17 @@ describe("--names: a name belongs to one member of the whole room", () => {
       await Bun.sleep(300); // Nothing tells that they wait at the door.
       redis.goOn();
       for (const peer of late) expect(await peer.hearsAll()).toBe(TAKEN);
-      expect(other?.log).not.toContain("joined client");
+      expect(other.log).not.toContain("joined client");
 
       const next = await connect(one);
       expect(await owner.hearsAll()).toBe("* the name client was taken over\n");
       next.endInput();
       await next.endOfInput();
-      await one?.logged(/left client \S+: end of input/);
+      await one.logged(/left client \S+: end of input/);
       const there = await connect(other);
-      await other?.logged("joined client ");
+      await other.logged("joined client ");
       const witness = await connect(one, "other");
-      await one?.logged("joined other ");
+      await one.logged("joined other ");
       there.say("I am here now\n");
       await witness.hears("client: I am here now\n");
     },

@@ -36,6 +36,10 @@ export class SharedServer {
     return Promise.all(Array.from({ length: count }, () => SharedServer.open(at, options)));
   }
 
+  static openTwo(at: { url: string }, options: Partial<ListenOptions> = {}) {
+    return Promise.all([SharedServer.open(at, options), SharedServer.open(at, options)]);
+  }
+
   get port(): number {
     return this.#server?.port ?? 0;
   }

@@ -1,11 +1,9 @@
 /** What the server says at its start of a Redis that will not do, or that may forget. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect } from "bun:test";
 import { connect } from "node:net";
 
 import type { ListenOptions } from "../../lib/linechat.ts";
-import { opener } from "../../lib/redis/link.ts";
-import type { Joined } from "../../lib/redis/stream.ts";
 import { makeCertificates } from "../certificates.ts";
 import {
   atEnd,
@@ -18,7 +16,7 @@ import {
   ServerProgram,
   testBeside,
 } from "../harness.ts";
-import { freePort } from "../harness/tools.ts";
+import { besideWith, freePort } from "../harness/tools.ts";
 import { RedisServer, testOverRedis } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
@@ -207,12 +205,12 @@ testOverRedis("a user who may do what the README says, and no more, will do", as
   await redis.ask("ACL", "SETUSER", "eve", "on", ">p", ...`${rules} ${keys}`.split(" "));
   const eve = { url: `redis://eve:p@127.0.0.1:${redis.port}` };
   const options = { names: true, history: { bytes: 1024 } };
-  const [one, other] = await SharedServer.openSome(2, eve, options);
-  const [ann, bob] = [await one?.joinNamed("ann"), await other?.joinNamed("bob")];
+  const [one, other] = await SharedServer.openTwo(eve, options);
+  const [ann, bob] = [await one.joinNamed("ann"), await other.joinNamed("bob")];
   const long = "x".repeat(9000);
-  ann?.say(`${long}\n`);
-  await bob?.hears(`ann: ${long}\n`);
-  expect(one?.log).not.toContain("redis is away");
+  ann.say(`${long}\n`);
+  await bob.hears(`ann: ${long}\n`);
+  expect(one.log).not.toContain("redis is away");
 });
 
 testOverRedis(
@@ -290,47 +288,16 @@ describe("--names, --max-line and --history are those of the room", () => {
   );
 });
 
-testOverRedis("a server with 10,000 names in the room comes back with all of them", async () => {
-  const redis = await RedisServer.start();
-  const joined = Promise.withResolvers<Joined>();
-  const where = { url: new URL(redis.url), room: "lib", lineBytesMax: 64, options: "" };
-  const keys = Array.from({ length: 10_000 }, (_, at) => `member ${at}`);
-  const link = opener(where)((_, why) => joined.reject(new Error(why)));
-  link.join({ by: "one", instead: "", number: 1, read: "", keys }, joined.resolve);
-  expect((await joined.promise).id).toBeString();
-  expect(await redis.ask("HLEN", "linechat:{lib}:names")).toBe(10_000);
-  link.close();
+besideWith("redis-server", "openssl")("over TLS, its certificate verified", async () => {
+  const { file } = makeCertificates(newFolder());
+  const port = freePort();
+  const tls = { port, "auth-clients": "no", "ca-cert-file": file("ca.pem") };
+  const own = { "cert-file": file("server.pem"), "key-file": file("server.key") };
+  const options = Object.entries({ ...tls, ...own });
+  await RedisServer.start(...options.flatMap(([name, value]) => [`--tls-${name}`, `${value}`]));
+  const url = `rediss://localhost:${port}`;
+  expect(await refusal(url)).toMatch(/^cannot use redis at localhost:\d+: .*certificate.*; is TLS/);
+  const words = serverCommand("--redis", url, "--host", "127.0.0.1", "0");
+  const server = new Program(words, { NODE_EXTRA_CA_CERTS: file("ca.pem") });
+  await server.printed("listening", "stderr");
 });
-
-testOverRedis("lines that are many are forgotten as well when only few follow them", async () => {
-  const redis = await RedisServer.start();
-  const where = { url: new URL(redis.url), room: "lib", lineBytesMax: 64, options: "" };
-  const done = Promise.withResolvers<void>();
-  const link = opener(where)((_, why) => done.reject(new Error(why)));
-  const of = { by: "one", read: "0-0", isPassing: false, requests: [] };
-  link.join({ by: "one", instead: "", number: 1, read: "", keys: [] }, () => {});
-  link.add({ ...of, number: 2, tail: "0-0", lines: Buffer.alloc(8192, "\n") }, () => {});
-  link.add({ ...of, number: 3, tail: `${2 ** 52}-0`, lines: Buffer.from("\n") }, done.resolve);
-  await done.promise;
-  expect(await redis.ask("XLEN", "linechat:{lib}:lines")).toBe(0);
-  link.close();
-});
-
-(Bun.which("openssl") ? testOverRedis : test.skip)(
-  "over TLS, its certificate verified",
-  async () => {
-    const { file } = makeCertificates(newFolder());
-    const port = freePort();
-    const tls = { port, "auth-clients": "no", "ca-cert-file": file("ca.pem") };
-    const own = { "cert-file": file("server.pem"), "key-file": file("server.key") };
-    const options = Object.entries({ ...tls, ...own });
-    await RedisServer.start(...options.flatMap(([name, value]) => [`--tls-${name}`, `${value}`]));
-    const url = `rediss://localhost:${port}`;
-    expect(await refusal(url)).toMatch(
-      /^cannot use redis at localhost:\d+: .*certificate.*; is TLS/,
-    );
-    const words = serverCommand("--redis", url, "--host", "127.0.0.1", "0");
-    const server = new Program(words, { NODE_EXTRA_CA_CERTS: file("ca.pem") });
-    await server.printed("listening", "stderr");
-  },
-);

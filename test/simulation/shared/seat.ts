@@ -8,6 +8,11 @@ import { Violation } from "../state.ts";
 /** What a client receives first in a room with names. */
 const GREETING = "* say your name first";
 
+/** Whole lines, one by one. */
+export function linesOf(lines: string): string[] {
+  return lines.match(/[^\n]*\n/g) ?? [];
+}
+
 /** Whose line it is. */
 export function speakerOf(line: string): string {
   return /^(?:\w+: )?(\d+\.\d+):/.exec(line)?.[1] ?? "";
@@ -78,8 +83,7 @@ export class SharedSeat implements AcceptedSocket {
 
   /** Something was said in its room, and it was there. */
   owe(lines: string): void {
-    for (const line of lines.match(/[^\n]*\n/g) ?? [])
-      if (speakerOf(line) !== this.name) this.expected += line;
+    for (const line of linesOf(lines)) if (speakerOf(line) !== this.name) this.expected += line;
   }
 
   write(bytes: Uint8Array, offset: number, length: number): number {

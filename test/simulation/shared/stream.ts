@@ -20,6 +20,7 @@ import {
   type Trouble,
 } from "../../../lib/redis/stream.ts";
 import { Violation } from "../state.ts";
+import { linesOf } from "./seat.ts";
 
 /** An entry, with the one before it: the truth, whatever the stream has forgotten since. */
 export interface Placed extends Omit<Entry, "lines"> {
@@ -49,12 +50,7 @@ type Command = () => () => void;
 export class SimulatedStream {
   /** All that was ever placed. */
   readonly placed: Placed[] = [];
-  now: () => number;
-  #standsStill = false;
-  /** When it was seen to stand still last. */
-  stoodStillAtMs = -1e9;
-  /** And from when on. */
-  stoodStillFromMs = -1e9;
+  standsStill = false;
   /** Whether it takes no more, as one without memory does. */
   isFull = false;
   /** By how much its clock is wrong. */
@@ -68,11 +64,9 @@ export class SimulatedStream {
   readonly #knownSinceMs = new Map<string, number>();
 
   constructor(
-    now: () => number,
+    readonly now: () => number,
     readonly kept: KeptMax,
-  ) {
-    this.now = now;
-  }
+  ) {}
 
   get entries(): readonly Placed[] {
     return this.#memory.entries;
@@ -85,17 +79,6 @@ export class SimulatedStream {
   /** How far a server has ever told that it has read. */
   readAtMost(name: string): string {
     return this.#most.get(name) ?? START;
-  }
-
-  get standsStill(): boolean {
-    if (this.#standsStill) this.stoodStillAtMs = this.now();
-    return this.#standsStill;
-  }
-
-  set standsStill(stands: boolean) {
-    if (this.#standsStill) this.stoodStillAtMs = this.now();
-    else if (stands) this.stoodStillFromMs = this.now();
-    this.#standsStill = stands;
   }
 
   /** The server where each name is. */
@@ -239,7 +222,7 @@ export class SimulatedStream {
     { isLast = false, isJoining = false },
   ): Placed {
     const lines = Buffer.from(bytes).toString("latin1");
-    for (const line of lines.match(/[^\n]*\n/g) ?? [])
+    for (const line of linesOf(lines))
       if (isNotice(line) !== isPassing) throw new Violation(`${line} has the wrong kind`);
     const before = this.#memory.last;
     // Its clock may be set back; ids ascend all the same, while it remembers the last.
@@ -304,6 +287,8 @@ export class SimulatedLink implements StreamLink {
   isLost = false;
   /** Whether answers get lost on their way. */
   isMute = false;
+  /** How many entries are on their way. */
+  inFlight = 0;
 
   constructor(
     stream: SimulatedStream,
@@ -314,9 +299,6 @@ export class SimulatedLink implements StreamLink {
     this.#onLost = onLost;
     this.#watcher = watcher;
   }
-
-  /** How many entries are on their way. */
-  inFlight = 0;
 
   /** Since when the oldest of what was asked waits to be done, or to be answered. */
   get waitsSinceMs(): number {

@@ -20,7 +20,7 @@ import { Connections } from "../../../lib/server/connections.ts";
 import { Random } from "../random.ts";
 import { Violation } from "../state.ts";
 import { WorldFailure } from "../world.ts";
-import { SharedSeat, speakerOf } from "./seat.ts";
+import { linesOf, SharedSeat, speakerOf } from "./seat.ts";
 import { bytesOf, isNotice, type Placed, SimulatedLink, SimulatedStream } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -352,10 +352,6 @@ function checkNames(dropped: ReadonlySet<string>, lines: readonly string[]): voi
       throw new Violation(`${bearer} is ${name} beside ${before}`);
     bearers.set(name, bearer);
   }
-}
-
-function linesOf(lines: string): string[] {
-  return lines.match(/[^\n]*\n/g) ?? [];
 }
 
 /** Whether it is in the room, or on its way in. */
