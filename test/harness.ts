@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 
 import { usageOf } from "./bench/usage.ts";
-import { LONGEST_MS, Watched } from "./harness/watched.ts";
+import { type Found, LONGEST_MS, Watched } from "./harness/watched.ts";
 
 export { LONGEST_MS };
 
@@ -109,7 +109,9 @@ export function limitFiles(filesMax: number, command: readonly string[]): string
 /** A program that runs: what it prints, and how it ends. */
 export class Program {
   readonly #process: Bun.Subprocess<"pipe", "pipe", "pipe">;
-  readonly #changes = new Watched();
+  readonly #changes = new Watched(
+    () => `; it printed ${this.stdout.slice(-500)}\n${this.stderr.slice(-500)}`,
+  );
   stdout = "";
   stderr = "";
   /** Resolves to the exit code once the program has ended and all its output is here. */
@@ -172,14 +174,8 @@ export class Program {
   }
 
   /** Waits until what it has printed passes a check. */
-  async until<Value>(what: string, check: () => Value | undefined | false): Promise<Value> {
-    try {
-      return await this.#changes.until(what, check);
-    } catch (error) {
-      throw new Error(
-        `${error}; it printed ${this.stdout.slice(-500)}\n${this.stderr.slice(-500)}`,
-      );
-    }
+  until<Value>(what: string, check: () => Found<Value>): Promise<Value> {
+    return this.#changes.until(what, check);
   }
 
   async end(): Promise<void> {
@@ -323,7 +319,12 @@ export class Peer {
   readonly #socket: Socket;
   /** What the server calls it. */
   readonly name: string;
-  readonly #changes = new Watched();
+  readonly #changes = new Watched(() => {
+    const last = JSON.stringify(
+      this.heard.toString("latin1", Math.max(0, this.heard.length - 200)),
+    );
+    return `; ${this.heardBytes} bytes have come, the last ${last}`;
+  });
   readonly #options: PeerOptions;
   #heard: Buffer[] = [];
   heardBytes = 0;
@@ -433,19 +434,8 @@ export class Peer {
   }
 
   /** Waits until what has arrived passes a check. */
-  async until<Value>(
-    what: string,
-    check: () => Value | undefined | false,
-    withinMs?: number,
-  ): Promise<Value> {
-    try {
-      return await this.#changes.until(what, check, withinMs);
-    } catch (error) {
-      const last = this.heard.subarray(-200).toString("latin1");
-      throw new Error(
-        `${error}; ${this.heardBytes} bytes have come, the last ${JSON.stringify(last)}`,
-      );
-    }
+  until<Value>(what: string, check: () => Found<Value>, withinMs?: number): Promise<Value> {
+    return this.#changes.until(what, check, withinMs);
   }
 
   /** Reads a bit more, and no more for now; waits until it has. */

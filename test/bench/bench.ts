@@ -15,19 +15,19 @@ import { count } from "../../lib/program/option-values.ts";
 import { fileLimit } from "../../lib/program/resources.ts";
 import { usageError, UserError } from "../../lib/program/system-errors.ts";
 import { version } from "../../package.json";
-import { makeCertificates } from "../certificates.ts";
+import { key, pem } from "../certificates.ts";
 import { benchOverRedis } from "../redis/bench.ts";
 import { drawSpeed } from "./charts.ts";
-import type { Load, Measurement } from "./load.ts";
+import { noMeasurement } from "./load.ts";
 import { type Peer, PEERS, pinned, startPeer, twoCpus, whyMissing } from "./peers.ts";
-import { type Finding, type Findings, markdown, type ScenarioFindings, table } from "./report.ts";
-import { clientsOf, GROWTH, type Scenario, SCENARIOS } from "./scenarios.ts";
+import { type Finding, markdown, type Measurement, table } from "./report.ts";
+import { clientsOf, type Load, type Scenario, SCENARIOS } from "./scenarios.ts";
 
 /** A load that has not ended by then never will. */
 const LOAD_MS = 30_000;
 const REDIS_MS = 5_000;
 const CPUS = twoCpus();
-const SCENARIO_NAMES = [...SCENARIOS.map(({ name }) => name), "growth"];
+const SCENARIO_NAMES = [...new Set(SCENARIOS.map(({ name }) => name))];
 const PEER_NAMES = PEERS.map(({ name }) => name);
 
 const command = {
@@ -40,7 +40,6 @@ const command = {
     scenario: text("list")(`only these: ${SCENARIO_NAMES.join(",")}`),
     peer: text("list")(`only these: ${PEER_NAMES.join(",")}`),
     redis: flag("a room on several servers that share it over Redis, instead"),
-    json: flag("print all that was measured as JSON"),
     markdown: flag("print the section of the README"),
     plot: flag("draw the chart, test/bench/speed.svg, for which there has to be growth"),
   },
@@ -53,71 +52,60 @@ const command = {
 
 await runCommand(command, async (options) => {
   if (options.redis) return benchOverRedis(REDIS_MS);
-  const scenarios = choose("--scenario", options.scenario, SCENARIO_NAMES);
-  const chosen = choose("--peer", options.peer, PEER_NAMES);
+  const chosen = choose("--scenario", options.scenario, SCENARIO_NAMES);
+  const scenarios = SCENARIOS.filter(({ name }) => chosen.includes(name));
+  const peerNames = choose("--peer", options.peer, PEER_NAMES);
   const peers = PEERS.filter((peer) => {
-    const why = chosen.includes(peer.name) ? whyMissing(peer) : "";
+    const why = peerNames.includes(peer.name) ? whyMissing(peer) : "";
     if (why) showProgress(`${why}\n`);
     return why === undefined;
   });
   if (peers.length === 0) throw new UserError("there is nothing to measure");
   if (CPUS === undefined)
     showProgress("all run on the same processors: there is no taskset, or only one processor\n");
-  const runAll = async (some: readonly Scenario[]) => {
-    const all: ScenarioFindings[] = [];
-    for (const scenario of some) all.push(await run(scenario, peers, options.rounds));
-    return all;
-  };
-  const findings: Findings = {
+  const all: Finding[] = [];
+  for (const scenario of scenarios) all.push(...(await run(scenario, peers, options.rounds)));
+  showProgress("");
+  const findings = {
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}, ${type()} ${release()}`,
     versions: versionsOf(peers),
-    scenarios: await runAll(SCENARIOS.filter(({ name }) => scenarios.includes(name))),
-    growth: await runAll(scenarios.includes("growth") ? GROWTH : []),
+    all,
   };
-  showProgress("");
-  const print = options.markdown ? markdown : table;
-  console.log(options.json ? JSON.stringify(findings, null, 2) : print(findings));
+  console.log((options.markdown ? markdown : table)(findings));
   if (options.plot) writeFileSync(join(import.meta.dir, "speed.svg"), drawSpeed(findings));
 });
+process.exit();
 
 /** Puts all servers through a scenario, in turn. */
 async function run(
   scenario: Scenario,
   peers: readonly Peer[],
   roundsMax: number,
-): Promise<ScenarioFindings> {
-  const findings: Finding[] = peers.map(({ name }) => ({ peer: name, rounds: [] }));
+): Promise<Finding[]> {
+  const all = peers.map((peer) => {
+    const skipped = whyNot(scenario, peer);
+    const finding: Finding = { scenario, peer: peer.name, rounds: [] };
+    return { peer, finding: skipped === undefined ? finding : { ...finding, skipped } };
+  });
   const rounds = scenario.once ? 1 : roundsMax;
   for (let round = 1; round <= rounds; round++)
-    for (const [index, peer] of peers.entries()) {
-      const finding = findings[index];
+    for (const { peer, finding } of all) {
+      if (finding.skipped || finding.rounds.some(({ problem }) => problem)) continue;
       showProgress(`${scenario.title}, round ${round} of ${rounds}: ${peer.name}`);
-      const isBroken = finding?.rounds.some(({ problem }) => problem !== undefined);
-      const skipped = whyNot(scenario, peer);
-      if (!finding || isBroken) continue;
-      if (skipped === undefined) finding.rounds.push(await measure(scenario, peer));
-      else finding.skipped = skipped;
+      let measurement = await measure(scenario, peer);
+      // A server with a short backlog can miss a newcomer on a busy machine.
+      if (measurement.clients === 0) measurement = await measure(scenario, peer);
+      finding.rounds.push(measurement);
     }
-  return { scenario, findings };
+  return all.map(({ finding }) => finding);
 }
 
 /** Starts a server, loads it, stops it. */
-async function measure(scenario: Scenario, peer: Peer): Promise<Measurement> {
-  const { file } = scenario.tls ? makeCertificates() : {};
-  const tls = file && { cert: file("server.pem"), key: file("server.key") };
-  for (let attempt = 0; ; attempt++) {
-    const server = await startPeer(peer, tls, CPUS?.server);
-    const { port, pid } = server;
-    const about = { port, pid, dialect: peer.dialect, tls: tls !== undefined };
-    try {
-      const measurement = await runLoad({ ...scenario.shape, ...about }, CPUS?.load);
-      // A server with a short backlog can miss a newcomer on a busy machine.
-      if (measurement.clients > 0 || attempt > 0) return measurement;
-    } finally {
-      await server.stop();
-    }
-  }
+async function measure({ shape }: Scenario, peer: Peer): Promise<Measurement> {
+  const tls = shape.tls ? { cert: pem("server"), key: key("server") } : undefined;
+  const { port, pid, stop } = await startPeer(peer, tls, CPUS?.server);
+  return runLoad({ ...shape, port, pid, dialect: peer.dialect }).finally(stop);
 }
 
 /** Why a server cannot take part in a scenario. */
@@ -125,7 +113,7 @@ function whyNot(scenario: Scenario, peer: Peer): string | undefined {
   const clients = clientsOf(scenario);
   if (clients > (peer.clientsMax?.count ?? Infinity)) return peer.clientsMax?.reason;
   if (clients > fileLimit().clientsMax) return "more clients than ulimit -n allows";
-  return scenario.tls && !peer.hasTls ? "no TLS here" : undefined;
+  return scenario.shape.tls && !peer.hasTls ? "no TLS here" : undefined;
 }
 
 /** Shows on stderr what is being done: a line that stays, or one that changes, on a terminal only. */
@@ -134,23 +122,15 @@ function showProgress(what: string): void {
   else if (what.endsWith("\n")) process.stderr.write(what);
 }
 
-/** Runs the load generator; one that failed to begin has 0 clients. */
-async function runLoad(load: Load, cpu: number | undefined): Promise<Measurement> {
-  const nothing = {
-    ...{ clients: 0, deliveredPerSecond: 0, serverShare: 0, loadShare: 0 },
-    ...{ emptyBytes: 0, idleBytes: 0, otherCpus: 0 },
-  };
-  const program = join(import.meta.dir, "load.ts");
-  const generator = Bun.spawn(pinned([process.execPath, program, JSON.stringify(load)], cpu), {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
+/** Runs the load generator. */
+async function runLoad(load: Load): Promise<Measurement> {
+  const program = [process.execPath, join(import.meta.dir, "load.ts"), JSON.stringify(load)];
+  const generator = Bun.spawn(pinned(program, CPUS?.load), {
+    stdio: ["ignore", "pipe", "inherit"],
     timeout: LOAD_MS,
   });
   const output = await generator.stdout.text();
-  await generator.exited;
-  if (output === "") return { ...nothing, problem: "the load did not end" };
-  return { ...nothing, ...(JSON.parse(output) as Partial<Measurement>) }; // load.ts wrote it
+  return output === "" ? noMeasurement("the load did not end") : JSON.parse(output);
 }
 
 /** The members of a comma-separated list; all there are without one. */

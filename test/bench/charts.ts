@@ -1,8 +1,8 @@
 /** A chart as SVG, in colours that can be read on light and on dark ground. */
 
 import { PEERS } from "./peers.ts";
-import { type Findings, medianOf, soundFinding } from "./report.ts";
-import { clientsOf } from "./scenarios.ts";
+import { type Findings, isSound, speedOf } from "./report.ts";
+import { GROWTH } from "./scenarios.ts";
 
 const WIDTH = 860;
 const HEIGHT = 460;
@@ -14,63 +14,42 @@ const FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif";
 const TITLE = "One talks, more and more listen";
 const SUBTITLE = "lines delivered in a second, 64 bytes each, every server on one processor";
 
-interface Tick {
-  value: number;
-  label: string;
-}
-
-interface Series {
-  name: string;
-  colour: string;
-  points: readonly (readonly [x: number, y: number])[];
-}
-
 /** Draws the speed of each server against listeners, each line labelled at its end and the main one in bold. */
-export function drawSpeed({ growth }: Findings): string {
-  const series: Series[] = PEERS.flatMap(({ name }, index) => {
-    const points = growth.flatMap((grown) => {
-      const finding = soundFinding(grown, name);
-      const speed = finding && medianOf(finding, (round) => round.deliveredPerSecond);
-      return speed ? [[clientsOf(grown.scenario) - 1, speed] as const] : [];
-    });
-    return points.length > 0 ? [{ name, colour: COLOURS[index] ?? INK, points }] : [];
-  });
-  const [x, y] = ([0, 1] as const).map((axis) =>
-    decades(series.flatMap(({ points }) => points.map((point) => point[axis]))),
-  ) as [Tick[], Tick[]];
+export function drawSpeed({ all }: Findings): string {
+  const grown = all.filter((one) => one.scenario.name === GROWTH && isSound(one));
+  const listenersOf = ({ scenario }: (typeof grown)[number]) => scenario.shape.listeners;
+  const [x, y] = [decades(grown.map(listenersOf)), decades(grown.map(speedOf))];
   const xOf = scale(x, PLOT.left, PLOT.right - 24);
   const yOf = scale(y, PLOT.bottom, PLOT.top + 8);
-  const labels = placeLabels(
-    series.map(({ points }) => yOf(points.at(-1)?.[1] ?? 1)),
-    PLOT.top + 8,
-    PLOT.bottom - 4,
-  );
   const grid = [
-    ...y.map(({ value, label }) => {
-      const at = coordinate(yOf(value));
-      return `<path class="grid" d="M${PLOT.left} ${at}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${at}" dy=".35em" text-anchor="end">${label}</text>`;
+    ...y.map((value) => {
+      const at = yOf(value);
+      return `<path class="grid" d="M${PLOT.left} ${at}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${at}" dy=".35em" text-anchor="end">${plainNumber(value)}</text>`;
     }),
-    ...x.map(({ value, label }) => {
-      const at = coordinate(xOf(value));
-      return `<path class="grid" d="M${at} ${PLOT.bottom}v5"/><text x="${at}" y="${PLOT.bottom + 21}" text-anchor="middle">${label}</text>`;
+    ...x.map((value) => {
+      const at = xOf(value);
+      return `<path class="grid" d="M${at} ${PLOT.bottom}v5"/><text x="${at}" y="${PLOT.bottom + 21}" text-anchor="middle">${plainNumber(value)}</text>`;
     }),
   ];
-  const lines = series.map(({ name, colour, points }, index) => {
-    const drawn = points.map(([a, b]) => [coordinate(xOf(a)), coordinate(yOf(b))] as const);
-    const [endX = PLOT.left, endY = PLOT.bottom] = drawn.at(-1) ?? [];
-    const labelY = coordinate(labels[index] ?? endY);
-    const main = name === PEERS[0]?.name;
-    return [
+  const drawn = PEERS.map(({ name }, index) => ({
+    ...{ name, colour: COLOURS[index] ?? INK, isMain: index === 0 },
+    points: grown
+      .filter(({ peer }) => peer === name)
+      .map((one) => [xOf(listenersOf(one)), yOf(speedOf(one))] as const),
+  })).filter(({ points }) => points.length > 0);
+  const labels = placeLabels(drawn.map(({ points }) => points.at(-1)?.[1] ?? PLOT.bottom));
+  const lines = drawn.map(({ name, colour, isMain, points }, index) =>
+    [
       `<g stroke="${colour}" fill="${colour}">`,
-      `<path d="M${endX} ${endY}L${PLOT.right - 6} ${labelY}" fill="none" stroke-width="1" stroke-dasharray="1 4"/>`,
-      `<path d="M${drawn.map((point) => point.join(" ")).join("L")}" fill="none" stroke-width="${main ? 3 : 1.75}" stroke-linejoin="round"/>`,
-      ...drawn.map(
-        ([a, b]) => `<circle cx="${a}" cy="${b}" r="${main ? 3.5 : 2.5}" stroke="none"/>`,
+      `<path d="M${points.at(-1)?.join(" ")}L${PLOT.right - 6} ${labels[index]}" fill="none" stroke-width="1" stroke-dasharray="1 4"/>`,
+      `<path d="M${points.map((point) => point.join(" ")).join("L")}" fill="none" stroke-width="${isMain ? 3 : 1.75}" stroke-linejoin="round"/>`,
+      ...points.map(
+        ([a, b]) => `<circle cx="${a}" cy="${b}" r="${isMain ? 3.5 : 2.5}" stroke="none"/>`,
       ),
-      `<text x="${PLOT.right}" y="${labelY}" dy=".35em" fill="${colour}" stroke="none"${main ? ' font-weight="bold"' : ""}>${name}</text>`,
+      `<text x="${PLOT.right}" y="${labels[index]}" dy=".35em" fill="${colour}" stroke="none"${isMain ? ' font-weight="bold"' : ""}>${name}</text>`,
       `</g>`,
-    ].join("");
-  });
+    ].join(""),
+  );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" font-family="${FONT}" font-size="13">
 <title>${TITLE}</title>
 <style>text{fill:${INK}}g text{fill:inherit}.grid{stroke:${INK};stroke-opacity:.35;fill:none}</style>
@@ -83,49 +62,32 @@ ${[...grid, ...lines].join("\n")}
 `;
 }
 
-/** Moves labels apart, so that none covers another, and stays as near as it goes to where each belongs. */
-export function placeLabels(wanted: readonly number[], top: number, bottom: number): number[] {
-  const order = wanted.map((_, index) => index).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));
+/** Moves labels down where they would cover one above, which leaves each as near as it goes to its place. */
+export function placeLabels(wanted: readonly number[]): number[] {
   const placed = [...wanted];
-  let above = top - LABEL_HEIGHT;
-  for (const index of order) {
-    above = Math.max(wanted[index] ?? 0, above + LABEL_HEIGHT);
-    placed[index] = above;
-  }
-  let below = bottom + LABEL_HEIGHT;
-  for (const index of order.toReversed()) {
-    below = Math.min(placed[index] ?? 0, below - LABEL_HEIGHT);
-    placed[index] = below;
+  let free = -Infinity;
+  for (const [index] of [...wanted.entries()].sort(([, a], [, b]) => a - b)) {
+    const at = Math.max(wanted[index] ?? 0, free);
+    placed[index] = at;
+    free = at + LABEL_HEIGHT;
   }
   return placed;
 }
 
-/** Powers of ten around some values; halved decades where there are few. */
-function decades(values: readonly number[]): Tick[] {
-  if (values.length === 0) return [];
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  const steps = most / least > 200 ? [1] : [1, 2, 5];
-  const all: number[] = [];
-  for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power++)
-    all.push(...steps.map((step) => step * 10 ** power));
-  const first = all.findLastIndex((value) => value <= least * 1.001);
-  const last = all.findIndex((value) => value >= most * 0.999);
-  return all
-    .slice(Math.max(first, 0), last < 0 ? undefined : last + 1)
-    .map((value) => ({ value, label: plainNumber(value) }));
+/** The powers of ten from below the least value to above the most. */
+function decades(values: readonly number[]): number[] {
+  const first = Math.floor(Math.log10(Math.min(...values)));
+  const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(...values))));
+  return Array.from({ length: last - first + 1 }, (_, step) => 10 ** (first + step));
 }
 
-function scale(ticks: readonly Tick[], from: number, to: number): (value: number) => number {
-  const least = Math.log(ticks[0]?.value ?? 1);
-  const most = Math.log(ticks.at(-1)?.value ?? 10);
-  return (value) => from + ((Math.log(value) - least) / Math.max(most - least, 1e-9)) * (to - from);
+/** Where a value is between two places, on a scale of powers of ten. */
+function scale(ticks: readonly number[], from: number, to: number): (value: number) => number {
+  const [least = 0, most = 1] = [ticks[0], ticks.at(-1)].map((tick = 1) => Math.log10(tick));
+  const of = (value: number) => from + ((Math.log10(value) - least) / (most - least)) * (to - from);
+  return (value) => Math.round(of(value) * 10) / 10;
 }
 
 function plainNumber(value: number): string {
-  if (value >= 1e6) return `${+(value / 1e6).toFixed(1)} M`;
-  return value >= 1e4 ? `${+(value / 1e3).toFixed(1)},000` : value.toLocaleString("en");
-}
-
-function coordinate(value: number): number {
-  return Math.round(value * 10) / 10;
+  return value >= 1e6 ? `${value / 1e6} M` : value.toLocaleString("en");
 }

@@ -1,10 +1,10 @@
-/** The load's connections: a crowd of clients that have all joined, each a writer of its script and a receiver. */
+/** The load's connections: a crowd of clients that have all joined, some of which write a script. */
 
 import type { Dialect } from "./dialects.ts";
-import type { Receiver } from "./receiver.ts";
 import { type Script, writeAside } from "./script.ts";
 
-const JOIN_MS = 8_000;
+/** A crowd that has not gathered by then never will. */
+const GATHER_MS = 15_000;
 const PROBE_EVERY_MS = 20;
 /** Some servers have a backlog of 10, so newcomers come a few at a time, in so many steps at most. */
 const NEWCOMERS_MIN = 8;
@@ -12,37 +12,30 @@ const STEPS_MAX = 125;
 
 /** One member of the crowd. */
 export class Client {
-  /** What it says; undefined for one that only listens. */
-  readonly script: Script | undefined;
-  readonly #dialect: Dialect;
   /** The connection it hears on, and the one it talks on, mostly the same. */
-  hearing: Bun.Socket<Client> | undefined;
-  talking: Bun.Socket<Client> | undefined;
-  /** Checks what it hears from now on; before, it only waits for a text. */
-  receiver: Receiver | undefined;
-  #awaited = "";
-  #heardText = "";
-  #onHeard: () => void = () => {};
-  closed = false;
+  hearing: Bun.Socket | undefined;
+  talking: Bun.Socket | undefined;
+  /** Takes what it hears. */
+  onBytes: (bytes: Buffer) => void = () => {};
+  isClosed = false;
   /** Bytes of its script, over and over, that it has to write and has written. */
   #pendingBytes = 0;
   #writtenBytes = 0;
-  #frameBytes = 0;
 
-  constructor(dialect: Dialect, script: Script | undefined) {
-    this.#dialect = dialect;
-    this.script = script;
-    if (script) this.#frameBytes = script.said.length / script.lines;
-  }
+  /** @param script what it says; undefined for one that only listens */
+  constructor(
+    readonly dialect: Dialect,
+    readonly script: Script | undefined,
+  ) {}
 
   /** Lines it has to say and the system has not taken. */
   get pendingLines(): number {
-    return (this.#pendingBytes - this.#writtenBytes) / this.#frameBytes;
+    return (this.#pendingBytes - this.#writtenBytes) / this.#lineBytes;
   }
 
   /** Says its next lines, as the system takes them. */
   say(lines: number): void {
-    this.#pendingBytes += lines * this.#frameBytes;
+    this.#pendingBytes += lines * this.#lineBytes;
     this.write();
   }
 
@@ -60,106 +53,91 @@ export class Client {
     }
   }
 
-  /** Waits until it hears a text; before it has a receiver. */
-  hears(text: string): Promise<void> {
-    this.#awaited = text;
-    this.#heardText = "";
-    return new Promise((resolve) => (this.#onHeard = resolve));
-  }
-
-  /** Hears something before it has a receiver; keeps no more of it than it needs. */
-  listen(bytes: Buffer): void {
-    if (this.#awaited === "") return;
-    this.#heardText += bytes.toString("latin1");
-    if (this.#heardText.includes(this.#awaited)) {
-      this.#awaited = "";
-      this.#onHeard();
-    }
-    this.#heardText = this.#heardText.slice(1 - this.#awaited.length);
-  }
-
   /** Says a line that is not in its script. */
   sayAside(line: Buffer): void {
-    const bytes = this.#dialect.say(line);
+    const bytes = this.dialect.say(line);
     this.talking?.write(bytes, 0, bytes.length);
   }
 
-  readonly answer = (text: string): void => void this.hearing?.write(text);
+  /** Waits until it hears a text. */
+  hears(text: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let heard = "";
+    this.onBytes = (bytes) => {
+      heard += bytes.toString("latin1");
+      if (heard.includes(text)) resolve();
+      heard = heard.slice(1 - text.length);
+    };
+    return promise;
+  }
+
+  get #lineBytes(): number {
+    return this.script ? this.script.said.length / this.script.lines : 0;
+  }
 }
 
-export interface CrowdOptions {
+/** The server that a crowd gathers at. */
+export interface Place {
   port: number;
   tls: boolean;
-  dialect: Dialect;
-  /** One for each talker; they come after the listeners. */
-  scripts: readonly Script[];
-  listeners: number;
-  lineBytes: number;
-  /** A client whose receiver is there has heard something. */
-  onHear(client: Client, bytes: Buffer): void;
-  /** A client's connection is gone, or its handler failed. */
-  onClose(client: Client, reason: string): void;
 }
 
 /**
- * Connects a crowd and calls the roll: the first talker speaks until everybody
- * has heard it, so nobody misses a line that follows.
+ * Connects a crowd and calls the roll: the first talker speaks until everybody has heard it, so
+ * nobody misses a line that follows, and nothing of the roll call is still on its way.
  *
- * @returns the clients, listeners first; nothing of the roll call is still on its way
+ * @param onClose is told why a connection ends, or its handler failed
  * @throws {Error} when they are not all there in time
  */
-export async function gatherCrowd(options: CrowdOptions): Promise<Client[]> {
-  const { dialect } = options;
-  const clients: Client[] = [];
-  for (let i = 0; i < options.listeners; i++) clients.push(new Client(dialect, undefined));
-  for (const script of options.scripts) clients.push(new Client(dialect, script));
-  await inTime(connectAll(options, clients));
-
-  const talker = clients[options.listeners];
+export async function gatherCrowd(
+  clients: readonly Client[],
+  lineBytes: number,
+  place: Place,
+  onClose: (reason: string) => void,
+): Promise<void> {
+  const late = Bun.sleep(GATHER_MS).then(() => {
+    throw new Error("not everybody hears the first line");
+  });
+  await Promise.race([late, connectAll(clients, place, onClose)]);
+  const talker = clients.find(({ script }) => script);
   if (talker === undefined) throw new Error("nobody talks");
+  const { dialect } = talker;
   const hearers = clients.filter((client) => client !== talker || dialect.echo);
-  const allHear = (text: string) =>
-    inTime(Promise.all(hearers.map((client) => client.hears(text))));
-  const probe = writeAside("probe", options.lineBytes);
+  const allHear = (line: Buffer) => {
+    const text = dialect.hear(line).toString("latin1");
+    return Promise.race([late, Promise.all(hearers.map((client) => client.hears(text)))]);
+  };
+  const probe = writeAside("probe", lineBytes);
   const probing = setInterval(() => talker.sayAside(probe), PROBE_EVERY_MS);
-  await allHear(probe.toString("latin1", 0, probe.length - 1)).finally(() =>
-    clearInterval(probing),
-  );
+  await allHear(probe).finally(() => clearInterval(probing));
 
-  const start = writeAside("start", options.lineBytes);
-  const started = allHear(dialect.hear(start).toString("latin1"));
+  const start = writeAside("start", lineBytes);
+  const started = allHear(start);
   talker.sayAside(start);
   await started;
-  return clients;
 }
 
 /** Ends all connections at once, leaving nothing behind in the system. */
 export function dismissCrowd(clients: readonly Client[]): void {
   for (const client of clients) {
-    client.closed = true;
+    client.isClosed = true;
     client.hearing?.terminate();
     if (client.talking !== client.hearing) client.talking?.terminate();
   }
 }
 
-/** @throws {Error} when something takes longer than a crowd has to gather */
-async function inTime(gathering: Promise<unknown>): Promise<void> {
-  let alarm: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    alarm = setTimeout(() => reject(new Error("not everybody hears the first line")), JOIN_MS);
-  });
-  await Promise.race([gathering, late]).finally(() => clearTimeout(alarm));
-}
-
-async function connectAll(options: CrowdOptions, clients: readonly Client[]): Promise<void> {
-  const { greeting, welcome, talkerGreeting } = options.dialect;
+async function connectAll(
+  clients: readonly Client[],
+  place: Place,
+  onClose: (reason: string) => void,
+): Promise<void> {
   const join = async (client: Client) => {
+    const { greeting, welcome, talkerGreeting } = client.dialect;
     const welcomed = welcome === "" ? undefined : client.hears(welcome);
-    client.hearing = await connect(options, client, greeting);
-    client.talking = client.hearing;
+    client.talking = client.hearing = await connect(place, client, greeting, onClose);
     await welcomed;
     if (client.script && talkerGreeting !== undefined)
-      client.talking = await connect(options, client, talkerGreeting);
+      client.talking = await connect(place, client, talkerGreeting, onClose);
   };
   const newcomers = Math.max(NEWCOMERS_MIN, Math.ceil(clients.length / STEPS_MAX));
   for (let i = 0; i < clients.length; i += newcomers) {
@@ -169,32 +147,27 @@ async function connectAll(options: CrowdOptions, clients: readonly Client[]): Pr
 }
 
 function connect(
-  options: CrowdOptions,
+  { port, tls }: Place,
   client: Client,
   greeting: string,
-): Promise<Bun.Socket<Client>> {
+  onClose: (reason: string) => void,
+): Promise<Bun.Socket> {
   const close = (reason: string) => {
-    if (client.closed) return;
-    client.closed = true;
-    options.onClose(client, reason);
+    if (!client.isClosed) onClose(reason);
+    client.isClosed = true;
   };
-  return Bun.connect<Client>({
-    hostname: "127.0.0.1",
-    port: options.port,
-    data: client,
-    ...(options.tls ? { tls: { rejectUnauthorized: false } } : {}),
+  return Bun.connect({
+    ...{ hostname: "127.0.0.1", port },
+    ...(tls && { tls: { rejectUnauthorized: false } }),
     socket: {
       open(socket) {
         socket.setNoDelay(true);
         if (greeting !== "") socket.write(greeting);
       },
-      data(_socket, bytes) {
-        if (client.receiver) options.onHear(client, bytes);
-        else client.listen(bytes);
-      },
+      data: (_, bytes) => client.onBytes(bytes),
       drain: () => client.write(),
       close: () => close("the server closed a connection"),
-      error: (_socket, error) => close(error.message),
+      error: (_, error) => close(error.message),
     },
   });
 }

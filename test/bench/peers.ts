@@ -1,11 +1,11 @@
 /** What the room is measured against: how each is started, and how to get it. */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { ROOT } from "../harness.ts";
+import { Program, serverCommand } from "../harness.ts";
 import { freePort } from "../harness/tools.ts";
+import { eventually } from "../harness/watched.ts";
 import type { DialectName } from "./dialects.ts";
 
 /** A server to measure. */
@@ -27,8 +27,6 @@ interface TlsFiles {
   key: string;
 }
 
-const START_MS = 10_000;
-const STOP_MS = 2_000;
 /** The first is the one this is about. */
 export const PEERS: readonly Peer[] = [
   {
@@ -36,7 +34,7 @@ export const PEERS: readonly Peer[] = [
     dialect: "plain",
     hasTls: true,
     command: (port, tls) => [
-      ...[process.execPath, join(ROOT, "server.ts"), "--quiet", "--host", "127.0.0.1"],
+      ...serverCommand("--quiet", "--host", "127.0.0.1"),
       ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : []),
       String(port),
     ],
@@ -95,25 +93,17 @@ export const PEERS: readonly Peer[] = [
  */
 export async function startPeer(peer: Peer, tls?: TlsFiles, cpu?: number) {
   const port = freePort();
-  const folder = mkdtempSync(join(tmpdir(), "bench-"));
-  const output = join(folder, "output");
-  const server = Bun.spawn(pinned(peer.command(port, tls), cpu), {
-    cwd: folder,
-    stdin: "ignore",
-    stdout: Bun.file(output),
-    stderr: Bun.file(join(folder, "errors")),
+  const server = new Program(pinned(peer.command(port, tls), cpu));
+  const listens = () =>
+    Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } }).then(
+      (socket) => (socket.terminate(), true),
+      () => false,
+    );
+  const ended = server.exited.then(() => {
+    throw new Error(`${peer.name} has ended: ${server.stdout}${server.stderr}`);
   });
-  const stop = async () => {
-    server.kill();
-    const killing = setTimeout(() => server.kill("SIGKILL"), STOP_MS);
-    await server.exited;
-    clearTimeout(killing);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  if (await answers(port, () => server.exitCode === null)) return { port, pid: server.pid, stop };
-  const told = readFileSync(join(folder, "errors"), "utf8") + readFileSync(output, "utf8");
-  await stop();
-  throw new Error(`${peer.name} does not listen: ${told.trim().split("\n").at(-1) ?? ""}`);
+  await Promise.race([ended, eventually(`${peer.name} to listen`, listens)]);
+  return { port, pid: server.pid, stop: () => server.end() };
 }
 
 /** Whether a peer can be started here; if not, a line that says how that is mended. */
@@ -139,19 +129,4 @@ export function twoCpus(): { server: number; load: number } | undefined {
   const [server, load] = [numbers[0], numbers.at(-1)];
   if (server === undefined || load === undefined || server === load) return undefined;
   return { server, load };
-}
-
-/** Waits until somebody listens on a port. */
-async function answers(port: number, alive: () => boolean): Promise<boolean> {
-  const endMs = performance.now() + START_MS;
-  while (performance.now() < endMs && alive()) {
-    try {
-      const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
-      socket.terminate();
-      return alive();
-    } catch {
-      await Bun.sleep(10);
-    }
-  }
-  return false;
 }

@@ -35,12 +35,13 @@ const command = {
   examples: [["bun run bench:pipe", "a gigabyte, medians of five"]],
 } as const;
 
-/** Commands for bash, by what sends or receives and how it is told to; `$input` lists the files to read. */
-const PIPELINES: readonly [title: string, pipeline: (program: string, at: string) => string][] = [
-  ["sending, cat | X", (program, at) => `cat $input | ${program} ${at}`],
-  ["receiving, X | cat", (program, at) => `${program} ${at} | cat > /dev/null`],
-  ["receiving, X > /dev/null", (program, at) => `${program} ${at} > /dev/null`],
-];
+/** Commands for bash, by what is measured; `$input` lists the files to read. */
+const SENDING = "sending, cat | X";
+const PIPELINES: Record<string, (program: string) => string> = {
+  [SENDING]: (program) => `cat $input | ${program}`,
+  "receiving, X | cat": (program) => `${program} | cat > /dev/null`,
+  "receiving, X > /dev/null": (program) => `${program} > /dev/null`,
+};
 const PROGRAMS = {
   nc: { sending: "nc -N", receiving: "nc -d" },
   linechat: {
@@ -60,25 +61,19 @@ await runCommand(command, async ({ rounds, size: bytes }) => {
     const hasNc = Bun.which("nc") !== null;
     if (!hasNc) console.error("nc is not installed: there is nothing to compare with");
     console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}`);
-    for (const [title, pipeline] of PIPELINES) {
-      const isSource = title.startsWith("receiving");
+    for (const [title, pipeline] of Object.entries(PIPELINES)) {
+      const isSource = title !== SENDING;
+      const run = async ({ sending, receiving }: typeof PROGRAMS.nc) =>
+        measure(pipeline(`${isSource ? receiving : sending} $at`), isSource, total, input);
       const times = { nc: [] as number[], linechat: [] as number[] };
-      for (let round = 0; round < rounds; round++)
-        for (const name of ["nc", "linechat"] as const) {
-          if (name === "nc" && !hasNc) continue;
-          const program = PROGRAMS[name][isSource ? "receiving" : "sending"];
-          const run = (port: number) => pipeline(program, `127.0.0.1 ${port}`);
-          times[name].push(await measure(run, isSource, total, input.join(" ")));
-        }
-      const figures = Object.entries(times).map(
-        ([name, ms]) => `${name} ${median(ms).toFixed(0).padStart(5)} ms`,
-      );
-      const ratio = (median(times.nc) / median(times.linechat)).toFixed(2);
-      console.log(
-        hasNc
-          ? `${title.padEnd(25)} ${figures.join(", ")}: ${ratio} times as fast`
-          : `${title.padEnd(25)} ${figures[1]}`,
-      );
+      for (let round = 0; round < rounds; round++) {
+        if (hasNc) times.nc.push(await run(PROGRAMS.nc));
+        times.linechat.push(await run(PROGRAMS.linechat));
+      }
+      const [nc, own] = [median(times.nc), median(times.linechat)];
+      const [ncMs, ownMs] = [nc, own].map((ms) => `${ms.toFixed(0).padStart(5)} ms`);
+      const ratio = hasNc ? `, nc ${ncMs}: ${(nc / own).toFixed(2)} times as fast` : "";
+      console.log(`${title.padEnd(25)} linechat ${ownMs}${ratio}`);
     }
   } finally {
     rmSync(folder, { recursive: true });
@@ -88,25 +83,26 @@ await runCommand(command, async ({ rounds, size: bytes }) => {
 
 /** Runs one pipeline against a server of its own; returns how long it took, in ms. */
 async function measure(
-  pipeline: (port: number) => string,
+  pipeline: string,
   isSource: boolean,
   bytes: number,
-  input: string,
+  input: readonly string[],
 ): Promise<number> {
   let received = 0;
   let left = isSource ? bytes : 0;
   const writeOn = (socket: Bun.Socket) => {
+    if (!isSource) return;
     for (let taken = 1; left > 0 && taken > 0; left -= taken)
       taken = Math.max(0, socket.write(BLOCK, 0, Math.min(left, BLOCK.length)));
     if (left === 0) socket.shutdown();
   };
-  const server = Bun.listen({
+  using server = Bun.listen({
     hostname: "127.0.0.1",
     port: 0,
     allowHalfOpen: true,
     socket: {
-      open: (socket) => void (isSource && writeOn(socket)),
-      drain: (socket) => void (isSource && writeOn(socket)),
+      open: writeOn,
+      drain: writeOn,
       data(_, chunk) {
         received += chunk.length;
         release(chunk); // The less this end costs, the more the others have of the processors.
@@ -115,17 +111,15 @@ async function measure(
       error() {},
     },
   });
+  const at = `127.0.0.1 ${server.port}`;
   const startMs = performance.now();
-  const shell = Bun.spawn(["bash", "-o", "pipefail", "-c", pipeline(server.port)], {
-    stdin: "ignore",
-    stdout: "inherit",
-    stderr: "inherit",
+  const shell = Bun.spawn(["bash", "-o", "pipefail", "-c", pipeline], {
+    stdio: ["ignore", "inherit", "inherit"],
     timeout: RUN_MS,
-    env: { ...process.env, bun: process.execPath, input },
+    env: { ...process.env, bun: process.execPath, input: input.join(" "), at },
   });
   const code = await shell.exited;
   const ms = performance.now() - startMs;
-  server.stop(true);
   if (code !== 0 || left > 0 || (!isSource && received !== bytes))
     throw new UserError(`exit code ${code}, ${left} bytes not sent, ${received} received`);
   return ms;

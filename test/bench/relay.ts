@@ -7,12 +7,12 @@ interface Client {
 }
 
 const clients = new Set<Bun.Socket<Client>>();
-const [, , port, certificate, key] = process.argv;
+const [, , port, cert, key] = process.argv;
 
 Bun.listen<Client>({
   hostname: "127.0.0.1",
   port: Number(port),
-  ...(certificate && key ? { tls: { cert: Bun.file(certificate), key: Bun.file(key) } } : {}),
+  ...(cert && key && { tls: { cert: Bun.file(cert), key: Bun.file(key) } }),
   socket: {
     open(socket) {
       socket.data = { unfinished: "", queue: [] };
@@ -24,11 +24,7 @@ Bun.listen<Client>({
       for (const line of lines)
         for (const client of clients) if (client !== socket) say(client, Buffer.from(`${line}\n`));
     },
-    drain(socket) {
-      const bytes = Buffer.concat(socket.data.queue);
-      socket.data.queue = [];
-      say(socket, bytes);
-    },
+    drain: (socket) => say(socket, Buffer.concat(socket.data.queue.splice(0))),
     close: (socket) => void clients.delete(socket),
     error: (socket) => void clients.delete(socket),
   },

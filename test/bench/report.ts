@@ -1,26 +1,43 @@
 /** What a run of the benchmark found, and how it is written in test/README.md. */
 
-import type { Measurement } from "./load.ts";
-import { clientsOf, type Scenario } from "./scenarios.ts";
+import { clientsOf, GROWTH, type Scenario } from "./scenarios.ts";
+
+/** What came of it. Speeds and shares are of the measured time only. */
+export interface Measurement {
+  /** What was wrong with what was heard; then the rest means little. */
+  problem?: string;
+  /** 0 if the load could not even begin. */
+  clients: number;
+  /** Lines delivered in a second, one said to 100 being 100. */
+  deliveredPerSecond: number;
+  /** Of the measured time, in which the server and the load had a processor. */
+  serverShare: number;
+  loadShare: number;
+  /** How many processors other programs kept busy meanwhile. */
+  otherCpus: number;
+  /** The server's resident memory before anybody came, and with everybody there. */
+  emptyBytes: number;
+  idleBytes: number;
+  /** Only with `linesPerSecond`: from when a line was due to when a receiver had it; p50, p99, p99.9. */
+  latenciesMs?: readonly number[];
+  /** Only with `linesPerSecond`: lines a second that the average receiver heard. */
+  pace?: number;
+}
 
 /** A server in a scenario: one measurement a round, or why there is none. */
 export interface Finding {
+  scenario: Scenario;
   peer: string;
   rounds: Measurement[];
   skipped?: string;
-}
-
-export interface ScenarioFindings {
-  scenario: Scenario;
-  findings: Finding[];
 }
 
 export interface Findings {
   date: string;
   machine: string;
   versions: string[];
-  scenarios: ScenarioFindings[];
-  growth: ScenarioFindings[];
+  /** Each server in each scenario. */
+  all: Finding[];
 }
 
 /** With more of the machine busy otherwise, figures are worth little. */
@@ -30,27 +47,22 @@ const PACE_MIN = 0.97;
 const QUANTILES = ["p50", "p99", "p99.9"];
 
 /** A table of all servers in all scenarios, what went wrong, and whether something disturbed it. */
-export function table({ scenarios, growth }: Findings): string {
-  const all = [...scenarios, ...growth];
-  const peers = all[0]?.findings.map(({ peer }) => peer) ?? [];
-  const header = scenarios.map(({ scenario: { title, shape } }) =>
+export function table({ all }: Findings): string {
+  const shown = all.filter(({ scenario }) => scenario.name !== GROWTH);
+  const peers = [...new Set(all.map(({ peer }) => peer))];
+  const header = [...new Set(shown.map(({ scenario }) => scenario))].map(({ title, shape }) =>
     shape.linesPerSecond > 0 ? `${title}: ${QUANTILES.join(", ")}` : title,
   );
-  const rows = peers.map((peer) => [peer, ...scenarios.map((scenario) => cell(scenario, peer))]);
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const rows = peers.map((peer) => [peer, ...shown.filter((one) => one.peer === peer).map(cell)]);
   const rule = ["---", ...header.map(() => "---:")];
-  const isLimited = scenarios.some(({ findings }) => findings.some(loadWasLimit));
-  const problems = all.flatMap(({ scenario, findings }) =>
-    findings.flatMap((finding) => {
-      const problem = finding.skipped ?? problemOf(finding);
-      return problem === undefined ? [] : [`${finding.peer}, ${scenario.title}: ${problem}`];
-    }),
-  );
-  const rounds = all.flatMap(({ findings }) => findings.flatMap((finding) => finding.rounds));
-  const others = median(rounds.map(({ otherCpus }) => otherCpus));
+  const problems = all.flatMap((finding) => {
+    const problem = finding.skipped ?? problemOf(finding);
+    return problem === undefined ? [] : [`${finding.peer}, ${finding.scenario.title}: ${problem}`];
+  });
+  const others = median(all.flatMap(({ rounds }) => rounds.map(({ otherCpus }) => otherCpus)));
   return [
-    [["", ...header], rule, ...rows].map(line).join("\n"),
-    ...(isLimited ? ["\\* the load generator was the limit, not the server."] : []),
+    [["", ...header], rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n"),
+    ...(shown.some(loadWasLimit) ? ["\\* the load generator was the limit, not the server."] : []),
     ...(problems.length > 0 ? [problems.join("\n")] : []),
     ...(others > OTHER_CPUS_MAX
       ? [`Other programs kept ${others.toFixed(1)} processors busy: measure on a quiet machine.`]
@@ -60,7 +72,7 @@ export function table({ scenarios, growth }: Findings): string {
 
 /** The section of test/README.md. */
 export function markdown(findings: Findings): string {
-  const { machine, date, versions } = findings;
+  const { machine, date, versions, all } = findings;
   return `## How fast it is
 
 Lines delivered in a second (one line sent to 100 is 100), lines of 64 bytes unless it says
@@ -70,7 +82,7 @@ ${table(findings)}
 
 ![Delivered lines per second against listeners, for every server](bench/speed.svg)
 
-${idleSentence(findings)}Each server on one processor, the load on another: ${machine}, ${date}; ${versions.join(", ")}.
+${idleSentence(all)}Each server on one processor, the load on another: ${machine}, ${date}; ${versions.join(", ")}.
 To make these again, in less than three minutes: \`bun run bench --plot --markdown\`.
 `;
 }
@@ -84,14 +96,18 @@ export function median(values: readonly number[]): number {
 }
 
 /** The median over the rounds of something measured. */
-export function medianOf({ rounds }: Finding, what: (round: Measurement) => number): number {
+function medianOf({ rounds }: Finding, what: (round: Measurement) => number): number {
   return median(rounds.map(what));
 }
 
-/** The finding of a server, if it has figures. */
-export function soundFinding({ findings }: ScenarioFindings, peer: string): Finding | undefined {
-  const finding = findings.find((candidate) => candidate.peer === peer);
-  return finding && finding.rounds.length > 0 && !problemOf(finding) ? finding : undefined;
+/** Lines delivered in a second. */
+export function speedOf(finding: Finding): number {
+  return medianOf(finding, ({ deliveredPerSecond }) => deliveredPerSecond);
+}
+
+/** Whether there are figures of it. */
+export function isSound(finding: Finding): boolean {
+  return finding.rounds.length > 0 && problemOf(finding) === undefined;
 }
 
 /** What went wrong in any round. */
@@ -101,22 +117,19 @@ function problemOf({ rounds }: Finding): string | undefined {
 
 /** Whether the load, and not the server, was what limited the speed. */
 function loadWasLimit(finding: Finding): boolean {
-  if (finding.rounds.length === 0 || problemOf(finding) !== undefined) return false;
   const load = medianOf(finding, ({ loadShare }) => loadShare);
-  return load > 0.95 && medianOf(finding, ({ serverShare }) => serverShare) < 0.9;
+  const server = medianOf(finding, ({ serverShare }) => serverShare);
+  return isSound(finding) && load > 0.95 && server < 0.9;
 }
 
-function cell({ scenario, findings }: ScenarioFindings, peer: string): string {
-  const finding = findings.find((candidate) => candidate.peer === peer);
-  if (!finding || finding.rounds.length === 0) return "–";
+function cell(finding: Finding): string {
+  if (finding.rounds.length === 0) return "–";
   // A load that could not even begin, as on a machine that is busy otherwise, says nothing of the server.
-  if (finding.rounds.some(({ problem, clients }) => problem !== undefined && clients === 0))
-    return "?";
-  if (problemOf(finding) !== undefined) return "loses or breaks lines";
-  const { linesPerSecond } = scenario.shape;
+  if (finding.rounds.some(({ clients }) => clients === 0)) return "?";
+  if (!isSound(finding)) return "loses or breaks lines";
+  const { linesPerSecond } = finding.scenario.shape;
   if (linesPerSecond > 0) return latencyOf(finding, linesPerSecond);
-  const speed = short(medianOf(finding, ({ deliveredPerSecond }) => deliveredPerSecond));
-  return `${speed}${loadWasLimit(finding) ? "*" : ""}`;
+  return `${short(speedOf(finding))}${loadWasLimit(finding) ? "*" : ""}`;
 }
 
 function latencyOf(finding: Finding, linesPerSecond: number): string {
@@ -128,11 +141,12 @@ function latencyOf(finding: Finding, linesPerSecond: number): string {
   return `${quantiles.map(formatMs).join(", ")}; ${(busy * 100).toFixed(0)} % busy`;
 }
 
-function idleSentence({ growth }: Findings): string {
-  const most = growth.at(-1);
-  const finding = most && soundFinding(most, "linechat");
-  if (!finding) return "";
-  const clients = clientsOf(most.scenario);
+function idleSentence(all: readonly Finding[]): string {
+  const finding = all.findLast(
+    ({ peer, scenario }) => peer === "linechat" && scenario.name === GROWTH,
+  );
+  if (!finding || !isSound(finding)) return "";
+  const clients = clientsOf(finding.scenario);
   const bytes = medianOf(finding, (round) => (round.idleBytes - round.emptyBytes) / clients);
   return `An idle client costs linechat ${threeDigits(bytes / 1024)} KiB, measured with ${clients.toLocaleString("en")}.\n`;
 }

@@ -1,20 +1,37 @@
 /** What the servers are put through. */
 
-import type { Load } from "./load.ts";
+import type { DialectName } from "./dialects.ts";
 
-type Shape = Omit<Load, "port" | "pid" | "dialect" | "tls">;
+/** What to do to which server. */
+export interface Load {
+  port: number;
+  tls: boolean;
+  /** The server's process, to see what it uses. */
+  pid: number;
+  dialect: DialectName;
+  listeners: number;
+  talkers: number;
+  /** LF included. */
+  lineBytes: number;
+  /** How many lines may be on their way to the average receiver. */
+  windowLines: number;
+  /** Lines to say in a second whatever comes back; 0 for as many as the window lets through. */
+  linesPerSecond: number;
+  warmUpMs: number;
+  measureMs: number;
+}
 
 export interface Scenario {
   readonly name: string;
   /** What it is, for a table. */
   readonly title: string;
-  readonly shape: Shape;
-  readonly tls?: boolean;
+  readonly shape: Omit<Load, "port" | "pid" | "dialect">;
   /** Whether it runs once, for longer, and not in every round. */
   readonly once?: boolean;
 }
 
 const COMMON = {
+  tls: false,
   listeners: 0,
   talkers: 1,
   lineBytes: 64,
@@ -22,10 +39,12 @@ const COMMON = {
   linesPerSecond: 0,
   warmUpMs: 200,
   measureMs: 600,
-} as const satisfies Shape;
+} as const;
 
 /** On their way to all receivers together, so that neither memory nor a slow server's time runs out. */
 const IN_FLIGHT_LINES = 200_000;
+/** The scenarios of the chart. */
+export const GROWTH = "growth";
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -52,8 +71,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: "tls",
     title: "over TLS, one talks to 100",
-    shape: { ...COMMON, listeners: 100 },
-    tls: true,
+    shape: { ...COMMON, listeners: 100, tls: true },
   },
   {
     name: "steady",
@@ -61,19 +79,13 @@ export const SCENARIOS: readonly Scenario[] = [
     shape: { ...COMMON, listeners: 1_000, linesPerSecond: 1_000, warmUpMs: 500, measureMs: 2_000 },
     once: true,
   },
+  ...[1, 10, 100, 1_000, 10_000].map((listeners) => ({
+    name: GROWTH,
+    title: `one talks to ${listeners.toLocaleString("en")}`,
+    shape: { ...COMMON, listeners, windowLines: Math.min(1_000, IN_FLIGHT_LINES / listeners) },
+    once: true,
+  })),
 ];
-
-/** One talks to more and more. */
-export const GROWTH: readonly Scenario[] = [1, 10, 100, 1_000, 10_000].map((listeners) => ({
-  name: `growth-${listeners}`,
-  title: `one talks to ${listeners.toLocaleString("en")}`,
-  shape: {
-    ...COMMON,
-    listeners,
-    windowLines: Math.min(COMMON.windowLines, IN_FLIGHT_LINES / listeners),
-  },
-  once: true,
-}));
 
 /** How many clients it takes. */
 export function clientsOf({ shape }: Scenario): number {

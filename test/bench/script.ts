@@ -4,6 +4,7 @@ import type { Dialect } from "./dialects.ts";
 
 /** A line is `:`, its talker in two digits, its number in four, filler, LF. */
 const MARK = ":";
+const [TALKER_DIGITS, NUMBER_DIGITS] = [2, 4];
 const DIGIT_BITS = 6;
 const ZERO = 0x30;
 const FILLER = "abcdefghijklmnopqrstuvwxyz";
@@ -14,8 +15,11 @@ export interface Script {
   readonly lines: number;
   /** The bytes it writes. */
   readonly said: Buffer;
-  /** The bytes in which others hear it. */
+  /** The bytes in which others hear it, and how many of them are a line. */
   readonly heard: Buffer;
+  readonly frameBytes: number;
+  /** Where the digits are in the bytes of a line that is heard. */
+  readonly digitsAt: number;
 }
 
 /**
@@ -31,15 +35,16 @@ export function writeScript(
   lines: number,
 ): Script {
   const filler = FILLER.repeat(Math.ceil(lineBytes / FILLER.length));
-  const said: Buffer[] = [];
-  const heard: Buffer[] = [];
-  for (let number = 0; number < lines; number++) {
-    const head = MARK + digits(talker, 2) + digits(number, 4);
-    const line = Buffer.from(`${head}${filler.slice(0, lineBytes - head.length - 1)}\n`);
-    said.push(dialect.say(line));
-    heard.push(dialect.hear(line));
-  }
-  return { lines, said: Buffer.concat(said), heard: Buffer.concat(heard) };
+  const all = Array.from({ length: lines }, (_, number) => {
+    const head = MARK + digits(talker, TALKER_DIGITS) + digits(number, NUMBER_DIGITS);
+    return Buffer.from(`${head}${filler.slice(0, lineBytes - head.length - 1)}\n`);
+  });
+  const heard = Buffer.concat(all.map((line) => dialect.hear(line)));
+  return {
+    ...{ lines, heard, frameBytes: heard.length / lines },
+    said: Buffer.concat(all.map((line) => dialect.say(line))),
+    digitsAt: heard.indexOf(MARK + digits(talker, TALKER_DIGITS)) + MARK.length,
+  };
 }
 
 /** A line of the same form that is not part of any script. */
@@ -47,29 +52,21 @@ export function writeAside(word: string, lineBytes: number): Buffer {
   return Buffer.from(`${MARK}~${word} `.padEnd(lineBytes - 1, ".") + "\n");
 }
 
-/** Where the digits of a line begin in the bytes in which it is heard. */
-export function digitsOffset(dialect: Dialect, lineBytes: number): number {
-  const line = writeAside("", lineBytes);
-  return dialect.hear(line).indexOf(line.subarray(0, -1)) + MARK.length;
-}
-
 /** The talker of a line whose digits begin at `offset`. */
 export function readTalker(bytes: Uint8Array, offset: number): number {
-  return readDigit(bytes, offset) | (readDigit(bytes, offset + 1) << DIGIT_BITS);
+  return readDigits(bytes, offset, TALKER_DIGITS);
 }
 
 /** The number of a line whose digits begin at `offset`. */
 export function readNumber(bytes: Uint8Array, offset: number): number {
-  return (
-    readDigit(bytes, offset + 2) |
-    (readDigit(bytes, offset + 3) << DIGIT_BITS) |
-    (readDigit(bytes, offset + 4) << (2 * DIGIT_BITS)) |
-    (readDigit(bytes, offset + 5) << (3 * DIGIT_BITS))
-  );
+  return readDigits(bytes, offset + TALKER_DIGITS, NUMBER_DIGITS);
 }
 
-function readDigit(bytes: Uint8Array, offset: number): number {
-  return (bytes[offset] ?? 0) - ZERO;
+function readDigits(bytes: Uint8Array, offset: number, count: number): number {
+  let value = 0;
+  for (let place = count - 1; place >= 0; place--)
+    value = (value << DIGIT_BITS) | ((bytes[offset + place] ?? 0) - ZERO);
+  return value;
 }
 
 /** A number in `count` printable digits of six bits, lowest first. */

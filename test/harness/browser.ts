@@ -7,7 +7,7 @@ import { test } from "bun:test";
 
 import { atEnd, testBeside } from "../harness.ts";
 import { inTurns, testWith } from "./tools.ts";
-import { LONGEST_MS } from "./watched.ts";
+import { eventually } from "./watched.ts";
 
 const CHROMIUM = Bun.which("chromium") ?? undefined;
 /**
@@ -20,7 +20,6 @@ const FLAGS = [
   "--disable-features=IsolateOrigins,site-per-process",
 ];
 const WIDE = { width: 800, height: 600 };
-const LOOK_AGAIN_MS = 20;
 /** So many tests run beside each other. */
 const AT_ONCE = 6;
 
@@ -99,12 +98,12 @@ export class Tab {
 
   /** Waits until a script gives something true. */
   async until(script: string): Promise<true> {
-    for (const deadline = performance.now() + LONGEST_MS; performance.now() < deadline;) {
-      if (await this.run(script)) return true;
-      await Bun.sleep(LOOK_AGAIN_MS);
+    try {
+      return await eventually(script, async () => Boolean(await this.run(script)));
+    } catch (error) {
+      const shown = await this.run<string>("document.body.innerText.slice(-600)");
+      throw new Error(`${error}; the page shows ${shown}`, { cause: error });
     }
-    const shown = await this.run<string>("document.body.innerText.slice(-600)");
-    throw new Error(`waited in vain for ${script}; the page shows ${shown}`);
   }
 
   /** Waits until the page shows a text where lines are. */

@@ -1,8 +1,7 @@
 /** The figures of a server with `--metrics`, as Prometheus would ask for them. */
 
-import { expect } from "bun:test";
-
 import type { ServerProgram } from "../harness.ts";
+import { eventually } from "./watched.ts";
 
 /** Where they are, and how to look one up. */
 export async function figuresOf(server: ServerProgram) {
@@ -17,20 +16,12 @@ export function figuresAt(url: string) {
     const line = text.split("\n").find((one) => one.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.slice(name.length));
   };
-  const lookUntil = async (name: string, isEnough: (value: number | undefined) => boolean) => {
-    let value = await figure(name);
-    for (let tries = 0; tries < 1000 && !isEnough(value); tries++) {
-      await Bun.sleep(5);
-      value = await figure(name);
-    }
-    return value;
-  };
   /** Waits for a figure, which comes a turn after what it counts. */
-  const becomes = async (name: string, value: number) =>
-    expect([name, await lookUntil(name, (one) => one === value)]).toEqual([name, value]);
+  const becomes = (name: string, value: number) =>
+    eventually(`${name} ${value}`, async () => (await figure(name)) === value);
   /** Waits until one is greater. */
-  const exceeds = async (name: string, value: number) =>
-    expect(await lookUntil(name, (one = 0) => one > value), name).toBeGreaterThan(value);
+  const exceeds = (name: string, value: number) =>
+    eventually(`${name} over ${value}`, async () => ((await figure(name)) ?? 0) > value);
   /** What `/health` answers. */
   const health = async () => {
     const response = await fetch(new URL("/health", url));

@@ -4,9 +4,18 @@ const LOOK_AGAIN_MS = 5;
 /** No wait is bound to less: a busy or slow machine is no failure. Who looks for failures waits less. */
 export const LONGEST_MS = Number(process.env["LINECHAT_LONGEST_MS"] ?? 60_000);
 
+/** What a check gives: something once it is true, and nothing before. */
+export type Found<Value> = Value | undefined | false;
+
 export class Watched {
   readonly #watchers = new Set<() => void>();
+  readonly #state: () => string;
   #ending: string | undefined;
+
+  /** @param state what there is by now, for the message of a wait in vain */
+  constructor(state = () => "") {
+    this.#state = state;
+  }
 
   /** Has everybody who waits look again. */
   changed(): void {
@@ -26,11 +35,7 @@ export class Watched {
    * @param withinMs for how long; `Infinity` has no end
    * @throws {Error} after `withinMs`, or as soon as there is nothing to wait for
    */
-  until<Value>(
-    what: string,
-    check: () => Value | undefined | false,
-    withinMs = LONGEST_MS,
-  ): Promise<Value> {
+  until<Value>(what: string, check: () => Found<Value>, withinMs = LONGEST_MS): Promise<Value> {
     return new Promise((resolve, reject) => {
       const settle = (settled: () => void) => {
         clearTimeout(deadline);
@@ -38,7 +43,7 @@ export class Watched {
         settled();
       };
       const fail = (why: string) =>
-        settle(() => reject(new Error(`waited in vain for ${what}: ${why}`)));
+        settle(() => reject(new Error(`waited in vain for ${what}: ${why}${this.#state()}`)));
       const look = () => {
         const value = check();
         if (value !== undefined && value !== false) settle(() => resolve(value));
@@ -55,12 +60,12 @@ export class Watched {
 /** Looks again every few ms until a check gives something, for what sends no event. */
 export async function eventually<Value>(
   what: string,
-  check: () => Value | undefined | false,
+  check: () => Found<Value> | Promise<Found<Value>>,
   withinMs = LONGEST_MS,
 ): Promise<Value> {
   const deadline = performance.now() + withinMs;
   for (;;) {
-    const value = check();
+    const value = await check();
     if (value !== undefined && value !== false) return value;
     if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms for ${what}`);
     await Bun.sleep(LOOK_AGAIN_MS);
