@@ -47,11 +47,18 @@ export function startShared<Result>(start: () => Result): Result {
  * @param kind of test, as `testWith` has them
  */
 export function testBeside(name: string, run: () => Promise<unknown>, kind = test): void {
-  const aside = () => {
-    const started: Started = new Set();
-    return beside.run(started, () => run().finally(() => endAll(started)));
-  };
-  kind.concurrent(name, async () => void (await aside()), 4 * LONGEST_MS);
+  kind.concurrent(name, async () => void (await endingAll(run)), 4 * LONGEST_MS);
+}
+
+/** Runs something, and ends what it has started; so does the end of what it is a part of. */
+export function endingAll<Result>(run: () => Promise<Result>): Promise<Result> {
+  const started: Started = new Set();
+  const part = { end: () => endAll(started) };
+  const whole = beside.getStore();
+  whole?.add(part);
+  return beside.run(started, () =>
+    run().finally(() => part.end().finally(() => whole?.delete(part))),
+  );
 }
 
 async function endAll(started: Started): Promise<void> {

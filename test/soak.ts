@@ -4,10 +4,12 @@
  * With `--redis`, three servers that share a room, and what happens to Redis.
  */
 
+import assert from "node:assert/strict";
+
 import { flag, kind, runCommand } from "../lib/program/command-line.ts";
 import { count as whole } from "../lib/program/option-values.ts";
-import { breakAll, demand, Seat } from "./faults/seat.ts";
-import { ServerProgram } from "./harness.ts";
+import { Seat } from "./faults/seat.ts";
+import { endingAll, ServerProgram } from "./harness.ts";
 import { soakOverRedis } from "./redis/soak.ts";
 import { Random } from "./simulation/random.ts";
 import { SteadyCrowd } from "./soak/crowd.ts";
@@ -40,14 +42,15 @@ const command = {
 } as const;
 
 await runCommand(command, async ({ minutes, listeners, seed, redis }) => {
+  const forMs = minutes * 60_000;
   console.log(`soaking for ${minutes} minutes, --seed ${seed}`);
-  await (redis ? soakOverRedis(seed, minutes * 60_000) : soak(minutes * 60_000, listeners, seed));
+  await (redis ? soakOverRedis(seed, forMs) : endingAll(() => soak(forMs, listeners, seed)));
 });
 process.exit();
 
 async function soak(forMs: number, listeners: number, seed: number): Promise<void> {
   const words = ["--patience", "10s", "--buffer", "1M", "--max-clients", "10000"];
-  await using room = await ServerProgram.start(...words);
+  const room = await ServerProgram.start(...words);
   const crowd = await SteadyCrowd.gather(room.port, listeners, TALKERS);
   const witness = await Seat.join(room.port, "witness");
   const recovered = () => {
@@ -57,7 +60,7 @@ async function soak(forMs: number, listeners: number, seed: number): Promise<voi
   const trouble = new Trouble(room, witness, recovered);
   const memory = new MemoryWatch(() => room.memoryBytes());
   const startMs = performance.now();
-  const watch = watchProgress(crowd, () => `${memory}`);
+  const stuck = watchProgress(crowd, memory);
 
   const live = async () => {
     const talk = crowd.talk(new Random(seed));
@@ -70,9 +73,9 @@ async function soak(forMs: number, listeners: number, seed: number): Promise<voi
     return crowd.missing(witness.heard.lines);
   };
   try {
-    const missing = await Promise.race([crowd.failure, watch.stuck, live()]);
+    const missing = await Promise.race([crowd.failure, stuck, live()]);
     const seconds = (performance.now() - startMs) / 1000;
-    memory.end();
+    const growth = memory.end();
     const { lines } = witness.heard;
     const deliveries = crowd.deliveries + lines + trouble.guestDeliveries;
     const rows = {
@@ -85,40 +88,32 @@ async function soak(forMs: number, listeners: number, seed: number): Promise<voi
       memory: `${memory}`,
     };
     for (const [name, what] of Object.entries(rows)) console.log(`${`${name}:`.padEnd(21)}${what}`);
-    demand(missing === 0, `${missing} lines are lost`);
-    demand(memory.problem === undefined, `${memory.problem}`);
-    const exitCode = await room.stop();
-    demand(exitCode === 0, `the server ended with exit code ${exitCode}`);
-    demand((await witness.left) === "end of input", "the witness was reset");
+    assert.equal(missing, 0, `${missing} lines are lost`);
+    assert.equal(growth, undefined);
+    assert.equal(await room.stop(), 0, "its exit code");
+    assert.equal(await witness.left, "end of input", "the witness was reset");
     await crowd.dissolve();
-    demand(room.count(/error/) === 0, "there is an error in its log");
+    assert.equal(room.count(/error/), 0, "there is an error in its log");
   } catch (error) {
     console.log(`WRONG: ${error instanceof Error ? error.message : error}`);
     console.log(room.journal.slice(-3).join("\n"));
     process.exitCode = 1;
-  } finally {
-    memory.end();
-    watch.end();
-    breakAll(room.port);
-    await trouble.end();
   }
 }
 
-/** Tells how far it is, and when it has got stuck. */
-function watchProgress(crowd: SteadyCrowd, memory: () => string) {
-  const { promise: stuck, reject } = Promise.withResolvers<never>();
-  stuck.catch(() => {}); // It may come while nobody waits for it.
-  let last = { deliveries: -1, ms: performance.now() };
-  const startMs = last.ms;
-  const timer = setInterval(() => {
+/** Tells how far it is; rejects when it has got stuck. */
+function watchProgress(crowd: SteadyCrowd, memory: MemoryWatch): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const startMs = performance.now();
+  let last = { deliveries: -1, ms: startMs };
+  setInterval(() => {
     const { deliveries } = crowd;
     const ms = performance.now();
     if (deliveries > last.deliveries) last = { deliveries, ms };
     else if (ms - last.ms > STANDSTILL_MS) reject(new Error("nothing is received any more"));
-    const seconds = (ms - startMs) / 1000;
-    console.log(`${count(seconds)} s: ${count(deliveries)} deliveries; ${memory()}`);
-  }, PROGRESS_MS);
-  return { stuck, end: () => clearInterval(timer) };
+    console.log(`${count((ms - startMs) / 1000)} s: ${count(deliveries)} deliveries; ${memory}`);
+  }, PROGRESS_MS).unref();
+  return promise;
 }
 
 function count(value: number): string {

@@ -1,9 +1,11 @@
 /** A server that goes through a fault, with members who must not notice. */
 
-import { ServerProgram } from "../harness.ts";
+import assert from "node:assert/strict";
+
+import { endingAll, ServerProgram } from "../harness.ts";
 import { tlsOptions } from "../harness/tools.ts";
 import type { Fault } from "./faults.ts";
-import { breakAll, demand, Seat } from "./seat.ts";
+import { Seat } from "./seat.ts";
 
 /** How many lines are said while the fault is under way. */
 const LINES = 500;
@@ -13,10 +15,10 @@ export function undergo(fault: Fault): Promise<void> {
   return withMembers(fault, async (room, witness, speaker) => {
     const end = await fault.unleash(room, witness);
     await witness.hears(speaker.name, await speaker.say(LINES));
-    await end();
+    await end?.();
     await witness.hears(speaker.name, await speaker.say(LINES));
-    speaker.finish();
-    demand((await speaker.left) === "end of input", "a member that half-closed was reset");
+    speaker.peer.endInput();
+    assert.equal(await speaker.left, "end of input", "a member that half-closed was reset");
   });
 }
 
@@ -28,26 +30,25 @@ export function stopAmid(fault: Fault): Promise<void> {
   });
 }
 
-async function withMembers(
+function withMembers(
   fault: Fault,
   undergo: (room: ServerProgram, witness: Seat, speaker: Seat) => Promise<void>,
 ): Promise<void> {
-  const { args = [], tls } = fault;
-  await using room = await ServerProgram.start(...args, ...(tls ? tlsOptions() : []));
-  try {
-    const witness = await Seat.join(room.port, "witness", tls ? { tls } : {});
-    const speaker = await Seat.join(room.port, "speaker", tls ? { tls } : {});
-    await witness.hears(speaker.name, await speaker.say(1));
-    await undergo(room, witness, speaker);
-    const exitCode = await room.stop();
-    demand(exitCode === 0, `it ended with exit code ${exitCode}`);
-    demand((await witness.left) === "end of input", "a member was reset");
-    demand(witness.heard.fault === undefined, `${witness.heard.fault}`);
-    demand(room.count(/error/) === 0, "there is an error in its log");
-  } catch (cause) {
-    const last = room.journal.slice(-3).join("\n");
-    throw new Error(`while ${fault.name}: ${cause}\n${last}`, { cause });
-  } finally {
-    breakAll(room.port);
-  }
+  return endingAll(async () => {
+    const { args = [], tls } = fault;
+    const room = await ServerProgram.start(...args, ...(tls ? tlsOptions() : []));
+    try {
+      const witness = await Seat.join(room.port, "witness", tls && { tls });
+      const speaker = await Seat.join(room.port, "speaker", tls && { tls });
+      await witness.hears(speaker.name, await speaker.say(1));
+      await undergo(room, witness, speaker);
+      assert.equal(await room.stop(), 0, "its exit code");
+      assert.equal(await witness.left, "end of input", "a member was reset");
+      assert.equal(witness.heard.fault, undefined);
+      assert.equal(room.count(/error/), 0, "there is an error in its log");
+    } catch (cause) {
+      const last = room.journal.slice(-3).join("\n");
+      throw new Error(`while ${fault.name}: ${cause}\n${last}`, { cause });
+    }
+  });
 }

@@ -2,11 +2,6 @@
 
 import { Peer, type PeerOptions } from "../harness.ts";
 
-/** Throws unless a condition holds. */
-export function demand(condition: boolean, complaint: string): void {
-  if (!condition) throw new Error(complaint);
-}
-
 let named = 0;
 /** A name of a speaker, never used twice, so that numbers of lines start anew. */
 export function newName(role: string): string {
@@ -54,17 +49,6 @@ export class Ledger {
   }
 }
 
-/** How a connection ended. */
-export type Ending = "end of input" | "reset";
-
-/** All that are connected. */
-const present = new Set<Seat>();
-
-/** Resets whoever is still connected to a port, be it stopped or not. */
-export function breakAll(port: number): void {
-  for (const seat of present) if (seat.port === port) seat.break();
-}
-
 export interface SeatOptions {
   /** Whether others have spoken before. */
   late?: boolean;
@@ -72,89 +56,58 @@ export interface SeatOptions {
 }
 
 export class Seat {
-  readonly heard: Ledger;
+  readonly name: string;
   /** How many lines it has said. */
   said = 0;
-  /** How its input ended. */
-  readonly left: Promise<Ending>;
-  readonly #peer: Peer;
+  /** How its input ended; it ends its own then. */
+  readonly left: Promise<"end of input" | "reset">;
 
   private constructor(
-    peer: Peer,
-    heard: Ledger,
-    readonly port: number,
-    readonly name: string,
+    role: string,
+    readonly peer: Peer,
+    readonly heard: Ledger,
   ) {
-    this.#peer = peer;
-    this.heard = heard;
-    present.add(this);
+    this.name = newName(role);
     this.left = peer.endOfInput(Infinity).then((inOrder) => {
-      if (inOrder) this.finish();
+      if (inOrder) peer.endInput();
       return inOrder ? "end of input" : "reset";
     });
-    void peer.closed(Infinity).then(() => present.delete(this));
   }
 
   /** Connects to the room of a port. */
-  static async join(port: number, name: string, options: SeatOptions = {}): Promise<Seat> {
+  static async join(port: number, role: string, options: SeatOptions = {}): Promise<Seat> {
     const { late = false, tls } = options;
     const heard = new Ledger(late);
     const onBytes = (bytes: Buffer) => heard.enter(bytes.toString("latin1"));
-    const peer = await Peer.connect(port, { onBytes, ...(tls && { tls }) });
-    return new Seat(peer, heard, port, name);
+    return new Seat(role, await Peer.connect(port, { onBytes, ...(tls && { tls }) }), heard);
   }
 
-  /** Says so many lines of a size; returns how many went out whole. */
+  /** Connects many at once. */
+  static joinAll(port: number, role: string, count: number, options?: SeatOptions) {
+    return Promise.all(Array.from({ length: count }, () => Seat.join(port, role, options)));
+  }
+
+  /** Says so many lines of a size; returns how many it has said that went out whole. */
   async say(count: number, paddingBytes = 10): Promise<number> {
     const padding = "=".repeat(paddingBytes);
-    for (let left = count; left > 0;) {
-      const some = Math.min(left, Math.ceil((64 << 10) / (paddingBytes + 10)));
-      let text = "";
-      for (let index = 0; index < some; index++)
-        text += `${this.name} ${this.said + index} ${padding}\n`;
-      if (!(await this.write(text))) break;
+    const someMax = Math.ceil((64 << 10) / (paddingBytes + 10));
+    for (const end = this.said + count; this.said < end;) {
+      const some = Math.min(end - this.said, someMax);
+      const lines = Array.from(
+        { length: some },
+        (_, at) => `${this.name} ${this.said + at} ${padding}\n`,
+      );
+      if (!(await this.peer.sayAll(lines.join("")))) break;
       this.said += some;
-      left -= some;
     }
     return this.said;
-  }
-
-  /** Sends text as it is; returns whether all of it went out. */
-  write(text: string): Promise<boolean> {
-    return this.#peer.sayAll(text);
   }
 
   /** Waits until it has heard all lines of a speaker before a number. */
   async hears(speaker: string, count: number): Promise<void> {
     const what = `${this.name} to hear ${count} lines of ${speaker}`;
     const done = () => this.heard.fault !== undefined || this.heard.count(speaker) >= count;
-    await this.#peer.until(what, done, HEARS_WITHIN_MS);
+    await this.peer.until(what, done, HEARS_WITHIN_MS);
     if (this.heard.fault) throw new Error(`${this.name} has heard ${this.heard.fault}`);
   }
-
-  stopReading(): void {
-    this.#peer.pause();
-  }
-
-  /** Half-closes. */
-  finish(): void {
-    this.#peer.endInput();
-  }
-
-  /** Resets the connection. */
-  break(): void {
-    this.#peer.reset();
-  }
-}
-
-/** Connects many at once. */
-export function joinAll(
-  port: number,
-  name: string,
-  count: number,
-  options?: SeatOptions,
-): Promise<Seat[]> {
-  return Promise.all(
-    Array.from({ length: count }, (_, index) => Seat.join(port, `${name}-${index}`, options)),
-  );
 }

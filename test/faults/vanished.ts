@@ -3,10 +3,12 @@
  * one more. This file is a program, to be run alone on a network.
  */
 
+import assert from "node:assert/strict";
+
 import { clientCommand, Program, runToEnd } from "../harness.ts";
 import type { Fault } from "./faults.ts";
 import { stopAmid, undergo } from "./ordeal.ts";
-import { demand, newName, Seat } from "./seat.ts";
+import { Seat } from "./seat.ts";
 
 const HERE = "10.99.0.1";
 const THERE = "10.99.0.2";
@@ -48,7 +50,7 @@ class Machine {
   async #do(script: string, ...words: string[]): Promise<void> {
     const shell = ["sh", "-ec", script, "sh", `${this.#sleeper.pid}`, ...words];
     const { code, stderr } = await runToEnd(shell);
-    demand(code === 0, stderr);
+    assert.equal(code, 0, stderr);
   }
 }
 
@@ -66,7 +68,7 @@ const machineVanishes: Fault = {
     stopped.kill("SIGSTOP");
     // It reads nothing for as long as the others are gone, and is there.
     const living = await room.join({ stopped: true, countOnly: true });
-    const flood = await Seat.join(room.port, newName("flood"));
+    const flood = await Seat.join(room.port, "flood");
     await flood.say(FLOOD_LINES, 1000);
     await witness.hears(flood.name, FLOOD_LINES);
     await machine.vanish();
@@ -74,13 +76,13 @@ const machineVanishes: Fault = {
     return async () => {
       await room.until("them to leave", () => room.count(/left 10\.99\.0\.2:\d+: vanished/) === 3);
       await sender.printed("lost the connection to 10.99.0.1", "stderr");
-      demand(sender.stderr.includes("the server has vanished"), sender.stderr);
-      demand((await sender.exited) === 1, "the client did not fail");
-      demand(room.count(/vanished/) === 3, "one that is there counts as vanished");
+      assert.match(sender.stderr, /the server has vanished/);
+      assert.equal(await sender.exited, 1, "the client did not fail");
+      assert.equal(room.count(/vanished/), 3, "one that is there counts as vanished");
       living.resume();
       await living.hearsBytes(FLOOD_BYTES);
       for (const program of [listener, stopped]) program.kill("SIGKILL");
-      flood.break();
+      flood.peer.reset();
       living.reset();
     };
   },

@@ -15,7 +15,7 @@ import {
 import { RedisServer } from "../redis/redis-server.ts";
 import { embedRoom } from "./embedded.ts";
 import { TLS, tlsOptions } from "./tools.ts";
-import { BINARY, CLOSE, frame, Frames, PING, PONG, upgradeRequest } from "./web-peer.ts";
+import { BINARY, CLOSE, CLOSING, frame, Frames, PING, PONG, upgradeRequest } from "./web-peer.ts";
 
 /** What a test chooses of a room, as `--buffer`, `--max-line`, `--patience` and `--max-clients` do. */
 export interface Choices {
@@ -206,7 +206,7 @@ function webSocket(send: (bytes: Uint8Array) => void): Codec {
   const MESSAGE_BYTES = 64 << 10;
   const frames = new Frames();
   return {
-    ending: frame(CLOSE, Uint8Array.of(1000 >> 8, 1000 & 255)),
+    ending: CLOSING,
     encode(lines) {
       const sent: Buffer[] = [];
       for (let at = 0; at < lines.length;) {

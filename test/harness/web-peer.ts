@@ -1,11 +1,11 @@
 /** A WebSocket client that a test drives frame by frame (RFC 6455), over plain TCP or TLS. */
 
 import { Peer, type PeerOptions, ServerProgram } from "../harness.ts";
-import { Watched } from "./watched.ts";
+import type { Found } from "./watched.ts";
 
 export const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10] as const;
 
-export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says" | "countOnly"> {
+export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says" | "codec"> {
   /** Headers of its request, in place of or beside its own. */
   headers?: Record<string, string>;
   /** Answers no ping, as if it had vanished. */
@@ -22,6 +22,9 @@ export function frame(opcode: number, payload: string | Uint8Array): Buffer {
   return Buffer.concat([Uint8Array.from([...head, 0, 0, 0, 0]), bytes]);
 }
 
+/** What closes in order, with code 1000. */
+export const CLOSING = frame(CLOSE, Uint8Array.of(1000 >> 8, 1000 & 255));
+
 /** Takes what a server sends apart. */
 export class Frames {
   /** Its answer to the request; empty as long as not all of it is there. */
@@ -31,34 +34,28 @@ export class Frames {
   /** Returns the frames that are whole by now. */
   take(received: Buffer): { opcode: number; payload: Buffer }[] {
     this.#bytes = this.#bytes.length > 0 ? Buffer.concat([this.#bytes, received]) : received;
-    const bytes = this.#bytes;
-    let at = this.answer === "" ? bytes.indexOf("\r\n\r\n") + 4 : 0;
-    if (this.answer === "" && at < 4) return [];
-    this.answer ||= bytes.toString("latin1", 0, at);
-    const frames = [];
-    for (let next = frameAt(bytes, at); next !== undefined; next = frameAt(bytes, at)) {
-      const end = at + next.head + next.body;
-      if (end > bytes.length) break;
-      frames.push({ opcode: next.opcode, payload: bytes.subarray(at + next.head, end) });
-      at = end;
+    if (this.answer === "") {
+      const end = this.#bytes.indexOf("\r\n\r\n") + 4;
+      if (end < 4) return [];
+      this.answer = this.#bytes.toString("latin1", 0, end);
+      this.#bytes = this.#bytes.subarray(end);
     }
-    this.#bytes = bytes.subarray(at);
+    const frames = [];
+    for (let next; (next = firstFrame(this.#bytes)); this.#bytes = next.rest) frames.push(next);
     return frames;
   }
 }
 
-/**
- * The frame that begins at a place, as the server sends it, not masked: how many bytes are its head
- * and its payload. Undefined if not all of its head is there.
- */
-function frameAt(bytes: Buffer, at: number) {
-  if (bytes.length < at + 2) return undefined;
-  const short = (bytes[at + 1] ?? 0) & 127;
+/** The frame that some bytes begin with, as the server sends it, not masked; if all of it is there. */
+function firstFrame(bytes: Buffer) {
+  const short = (bytes[1] ?? 0) & 127;
   const head = short === 127 ? 10 : short === 126 ? 4 : 2;
-  if (bytes.length < at + head) return undefined;
+  if (bytes.length < head) return undefined;
   const body =
-    short === 127 ? bytes.readUInt32BE(at + 6) : short === 126 ? bytes.readUInt16BE(at + 2) : short;
-  return { opcode: (bytes[at] ?? 0) & 15, head, body };
+    short === 127 ? bytes.readUInt32BE(6) : short === 126 ? bytes.readUInt16BE(2) : short;
+  if (bytes.length < head + body) return undefined;
+  const payload = bytes.subarray(head, head + body);
+  return { opcode: (bytes[0] ?? 0) & 15, payload, rest: bytes.subarray(head + body) };
 }
 
 /** What is asked of a server to become a WebSocket. */
@@ -78,33 +75,29 @@ export function upgradeRequest(
   return `GET / HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
+/** A client of a page; `peer` is its connection, which hears what messages hold and sends frames. */
 export class WebPeer {
   peer!: Peer; // There from `connect` on, which is the only way to one.
-  readonly #changes = new Watched();
   readonly #isMute: boolean;
   readonly #frames = new Frames();
-  /** The messages that have come, and how many bytes they are. */
+  /** The messages that have come. */
   readonly messages: Buffer[] = [];
-  heardBytes = 0;
   /** How often its own pings were answered. */
   pongs = 0;
   /** Why the server has closed, if it has said so. */
-  closeCode: number | undefined;
+  #closeCode: number | undefined;
 
   /** Connects to the page at a URL; resolves when the server has answered. */
   static async connect(url: string, options: WebPeerOptions = {}): Promise<WebPeer> {
     const { host, port } = new URL(url);
     const web = new WebPeer(options);
+    const decode = (bytes: Buffer) => web.#take(bytes);
     web.peer = await Peer.connect(Number(port), {
       ...options,
       stopped: false,
-      onBytes: (bytes) => web.#take(bytes),
+      codec: () => ({ encode: (bytes) => bytes, decode, ending: CLOSING }),
       says: upgradeRequest(host, options.headers),
     });
-    void web.peer.closed(Infinity).then(
-      () => web.#changes.end("its connection is closed"),
-      () => {},
-    );
     await web.until("an answer", () => web.answer !== "");
     if (options.stopped) web.peer.pause();
     return web;
@@ -120,7 +113,7 @@ export class WebPeer {
   }
 
   get text(): string {
-    return Buffer.concat(this.messages).toString("latin1");
+    return this.peer.text;
   }
 
   /** Says something in one message. */
@@ -128,26 +121,26 @@ export class WebPeer {
     this.peer.say(frame(typeof what === "string" ? TEXT : BINARY, what));
   }
 
-  /** Closes in order, with code 1000. */
+  /** Closes in order. */
   close(): void {
-    this.peer.say(frame(CLOSE, Uint8Array.of(1000 >> 8, 1000 & 255)));
+    this.peer.endInput();
   }
 
-  until<Value>(what: string, check: () => Value | undefined | false) {
-    return this.#changes.until(what, check);
+  until<Value>(what: string, check: () => Found<Value>): Promise<Value> {
+    return this.peer.until(what, check);
   }
 
-  async hears(text: string): Promise<void> {
-    await this.until(JSON.stringify(text), () => this.text.includes(text));
+  hears(text: string): Promise<true> {
+    return this.peer.hears(text);
   }
 
-  async hearsBytes(count: number): Promise<void> {
-    await this.until(`${count} bytes`, () => this.heardBytes >= count);
+  hearsBytes(count: number): Promise<true> {
+    return this.peer.hearsBytes(count);
   }
 
   /** Waits until the server has closed; returns its code, 1006 if it has given none. */
   closed(): Promise<number> {
-    return this.until("the end of a WebSocket", () => this.closeCode).catch((error) => {
+    return this.until("the end of a WebSocket", () => this.#closeCode).catch((error) => {
       if (String(error).includes("its connection is closed")) return 1006;
       throw error;
     });
@@ -158,18 +151,16 @@ export class WebPeer {
     return [await this.closed(), this.text];
   }
 
-  #take(bytes: Buffer): void {
-    for (const { opcode, payload } of this.#frames.take(bytes)) this.#frame(opcode, payload);
-    this.#changes.changed();
-  }
-
-  #frame(opcode: number, payload: Buffer): void {
-    if (opcode === CLOSE) this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
-    if (opcode === PONG) this.pongs++;
-    if (opcode === PING && !this.#isMute) this.peer.say(frame(PONG, payload));
-    if (opcode !== TEXT && opcode !== BINARY) return;
-    this.heardBytes += payload.length;
-    this.messages.push(payload);
+  /** Returns what the messages hold that are whole by now. */
+  #take(bytes: Buffer): Buffer {
+    const before = this.messages.length;
+    for (const { opcode, payload } of this.#frames.take(bytes)) {
+      if (opcode === CLOSE) this.#closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
+      if (opcode === PONG) this.pongs++;
+      if (opcode === PING && !this.#isMute) this.peer.say(frame(PONG, payload));
+      if (opcode === TEXT || opcode === BINARY) this.messages.push(payload);
+    }
+    return Buffer.concat(this.messages.slice(before));
   }
 }
 

@@ -1,7 +1,10 @@
 /** The members that stay from the first to the last minute: many listeners that check all they receive, and a few talkers. */
 
-import { demand, Seat } from "../faults/seat.ts";
+import assert from "node:assert/strict";
+
+import { Seat } from "../faults/seat.ts";
 import { Peer } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import type { Random } from "../simulation/random.ts";
 import { Transcript, type TranscriptReceiver } from "./transcript.ts";
 
@@ -13,12 +16,13 @@ const WRITE_LINES_MAX = 200;
 const PADDING_BYTES_MAX = 60;
 /** For so long at most a listener does not read; far less than the room's patience. */
 const DAWDLE_MS = 1_500;
-/** What has not come, once nothing has come for so long, is lost. */
-const DRAIN_MS = 20_000;
 
+/** One that only listens, like a seat. */
 interface Listener {
   readonly peer: Peer;
-  readonly receiver: TranscriptReceiver;
+  readonly said: 0;
+  readonly heard: TranscriptReceiver;
+  readonly left: Promise<string>;
 }
 
 export class SteadyCrowd {
@@ -34,12 +38,11 @@ export class SteadyCrowd {
   static async gather(port: number, listeners: number, talkers: number): Promise<SteadyCrowd> {
     const crowd = new SteadyCrowd();
     crowd.failure.catch(() => {}); // It may come while nobody waits for it.
-    for (let index = 0; index < listeners; index++) await crowd.#listen(port);
-    for (let index = 0; index < talkers; index++) {
-      const talker = await Seat.join(port, `steady${index}`);
-      void talker.left.then((ending) => crowd.#left(ending));
-      crowd.talkers.push(talker);
-    }
+    for (let index = 0; index < listeners; index++)
+      crowd.#listeners.push(await crowd.#listen(port));
+    crowd.talkers.push(...(await Seat.joinAll(port, "steady", talkers)));
+    for (const { left } of crowd.#members)
+      void left.then((ending) => crowd.#mayEnd || crowd.#fail(`one was disconnected: ${ending}`));
     return crowd;
   }
 
@@ -50,8 +53,7 @@ export class SteadyCrowd {
 
   /** Lines that were received and checked, one said to 100 being 100. */
   get deliveries(): number {
-    const members = [...this.#listeners.map(({ receiver }) => receiver), ...this.#heard];
-    return members.reduce((lines, member) => lines + member.lines, 0);
+    return this.#members.reduce((lines, { heard }) => lines + heard.lines, 0);
   }
 
   /** How many lines they have said. */
@@ -71,53 +73,42 @@ export class SteadyCrowd {
 
   /** Waits until everybody has received so many lines, without its own; returns how many are missing. */
   async missing(lines: number): Promise<number> {
-    const count = () => {
-      const all = this.#listeners.map(({ receiver }) => lines - receiver.lines);
-      const others = this.talkers.map(({ heard, said }) => lines - said - heard.lines);
-      return [...all, ...others].reduce((sum, each) => sum + Math.abs(each), 0);
-    };
-    let missing = count();
-    for (let advancedMs = performance.now(); missing > 0;) {
-      await Bun.sleep(100);
-      const now = count();
-      if (now < missing) advancedMs = performance.now();
-      else if (performance.now() - advancedMs > DRAIN_MS) break;
-      missing = now;
-    }
+    const missing = () =>
+      this.#members.reduce((sum, { said, heard }) => sum + Math.abs(lines - said - heard.lines), 0);
+    await eventually("all lines", () => missing() === 0).catch(() => {});
     this.#mayEnd = true;
-    return missing;
+    return missing();
   }
 
   /** Waits until the room has closed for everybody, in order. */
   async dissolve(): Promise<void> {
-    for (const { name, left } of this.talkers)
-      demand((await left) === "end of input", `${name} was reset`);
-    for (const { peer } of this.#listeners) demand(await peer.endOfInput(), "a listener was reset");
+    for (const { left } of this.#members)
+      assert.equal(await left, "end of input", "a member was reset");
   }
 
-  get #heard() {
-    return this.talkers.map(({ heard }) => heard);
+  get #members(): readonly (Listener | Seat)[] {
+    return [...this.#listeners, ...this.talkers];
   }
 
-  async #listen(port: number): Promise<void> {
-    const receiver = this.#transcript.newReceiver();
+  async #listen(port: number): Promise<Listener> {
+    const heard = this.#transcript.newReceiver();
     const onBytes = (bytes: Buffer) => {
       try {
-        receiver.hear(bytes);
+        heard.hear(bytes);
       } catch (error) {
-        this.#failure.reject(error);
+        this.#fail(error);
       }
     };
     const peer = await Peer.connect(port, { onBytes });
-    void peer.endOfInput(Infinity).then((isInOrder) => {
-      this.#left(isInOrder ? "end of input" : "reset");
+    const left = peer.endOfInput(Infinity).then((isInOrder) => {
       peer.endInput();
+      return isInOrder ? "end of input" : "reset";
     });
-    this.#listeners.push({ peer, receiver });
+    return { peer, said: 0, heard, left };
   }
 
-  #left(ending: string): void {
-    if (!this.#mayEnd) this.#failure.reject(new Error(`one was disconnected: ${ending}`));
+  #fail(why: unknown): void {
+    this.#failure.reject(why instanceof Error ? why : new Error(String(why)));
   }
 
   /** One listener after the other stops reading for a while, so that the room has to wait for it. */
@@ -140,7 +131,7 @@ export class SteadyCrowd {
       await new Promise((resolve) => setImmediate(resolve));
       while (isFar() && !this.#isHushed) await Bun.sleep(1);
       const { fault } = talker.heard;
-      if (fault !== undefined) this.#failure.reject(new Error(`${talker.name} heard ${fault}`));
+      if (fault !== undefined) this.#fail(`${talker.name} heard ${fault}`);
     }
   }
 }

@@ -17,22 +17,18 @@ export class MemoryWatch {
     this.#timer = setInterval(() => this.#samples.push(look()), SAMPLE_MS);
   }
 
-  end(): void {
+  /** Returns what is wrong, if something is. */
+  end(): string | undefined {
     clearInterval(this.#timer);
+    return growth(this.#samples);
   }
 
   /** Start, middle, end and maximum. */
   toString(): string {
-    const [start = 0, middle = 0, end = 0] = [0, 0.5, 1].map(
-      (share) => this.#samples[Math.floor(share * (this.#samples.length - 1))] ?? 0,
-    );
-    const all = Object.entries({ start, middle, end, maximum: Math.max(0, ...this.#samples) });
-    return all.map(([when, bytes]) => `${when} ${mebibytes(bytes)}`).join(", ");
-  }
-
-  /** What is wrong, if something is. */
-  get problem(): string | undefined {
-    return growth(this.#samples);
+    const all = this.#samples;
+    const [start, middle, end] = [0, all.length >> 1, -1].map((at) => mebibytes(all.at(at) ?? 0));
+    const maximum = mebibytes(Math.max(0, ...all));
+    return `start ${start}, middle ${middle}, end ${end}, maximum ${maximum}`;
   }
 }
 

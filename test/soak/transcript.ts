@@ -1,6 +1,8 @@
 /** What a room says, as whoever hears it first hears it; everybody else has to hear the very same bytes. */
 
-import { demand, Ledger } from "../faults/seat.ts";
+import assert from "node:assert/strict";
+
+import { Ledger } from "../faults/seat.ts";
 
 /**
  * How far one receiver may be behind another: more than a server's log and the
@@ -9,6 +11,15 @@ import { demand, Ledger } from "../faults/seat.ts";
 const BYTES_MAX = 64 << 20;
 const EXCERPT_BYTES = 80;
 const LF = 0x0a;
+
+/** One that hears all lines, compared with what others have heard. */
+export interface TranscriptReceiver {
+  /** How many bytes it has heard, and lines. */
+  position: number;
+  lines: number;
+  /** Throws when this is not what has been said. */
+  hear(bytes: Buffer): void;
+}
 
 /**
  * The one order of lines, kept as long as a receiver has yet to hear it. Bytes that
@@ -24,10 +35,18 @@ export class Transcript {
   readonly #bytes = Buffer.allocUnsafe(BYTES_MAX);
   #head = 0;
 
-  /** A receiver that has missed nothing; for one that hears all lines. */
+  /** One that has missed nothing. */
   newReceiver(): TranscriptReceiver {
-    demand(this.#head === 0, "a receiver comes too late");
-    const receiver = new TranscriptReceiver(this);
+    assert.equal(this.#head, 0, "a receiver comes too late");
+    const receiver: TranscriptReceiver = {
+      position: 0,
+      lines: 0,
+      hear: (bytes) => {
+        this.#check(receiver.position, bytes);
+        receiver.position += bytes.length;
+        for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) receiver.lines++;
+      },
+    };
     this.#receivers.push(receiver);
     return receiver;
   }
@@ -37,13 +56,7 @@ export class Transcript {
     return this.#receivers.reduce((lag, { position }) => Math.max(lag, this.#head - position), 0);
   }
 
-  /**
-   * Takes what a receiver hears.
-   *
-   * @param position how many bytes it has heard before
-   * @throws {Error} when this is not what has been said
-   */
-  check(position: number, bytes: Buffer): void {
+  #check(position: number, bytes: Buffer): void {
     const known = Math.min(bytes.length, this.#head - position);
     for (let offset = 0; offset < known;) {
       const at = (position + offset) % BYTES_MAX;
@@ -71,24 +84,5 @@ export class Transcript {
       JSON.stringify(from.toString("latin1", start, start + EXCERPT_BYTES));
     const heard = excerpt(bytes, offset + same);
     return `a listener heard ${heard} where another heard ${excerpt(this.#bytes, at + same)}`;
-  }
-}
-
-/** Compares what one listener hears with what others have heard. */
-export class TranscriptReceiver {
-  readonly #transcript: Transcript;
-  /** How many bytes it has heard, and lines. */
-  position = 0;
-  lines = 0;
-
-  /** Made by `Transcript.newReceiver`. */
-  constructor(transcript: Transcript) {
-    this.#transcript = transcript;
-  }
-
-  hear(bytes: Buffer): void {
-    this.#transcript.check(this.position, bytes);
-    this.position += bytes.length;
-    for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) this.lines++;
   }
 }

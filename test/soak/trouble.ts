@@ -1,8 +1,10 @@
 /** What disturbs the steady crowd: guests that come and go, and faults at random. */
 
+import assert from "node:assert/strict";
+
 import { FAULTS } from "../faults/faults.ts";
 import { stopAmid, undergo } from "../faults/ordeal.ts";
-import { demand, newName, Seat } from "../faults/seat.ts";
+import { Seat } from "../faults/seat.ts";
 import type { ServerProgram } from "../harness.ts";
 import { Random } from "../simulation/random.ts";
 
@@ -12,15 +14,12 @@ const GUESTS = 3;
 const GUEST_PAUSE_MS = 100;
 const FAULT_PAUSE_MS = 500;
 const ROOM_PAUSE_MS = 3_000;
-/** How long it may take to end. */
-const END_MS = 20_000;
 
 export class Trouble {
   readonly #room: ServerProgram;
   readonly #witness: Seat;
   readonly #recovered: () => Promise<unknown>;
-  #over = false;
-  #tasks: Promise<void>[] = [];
+  #isOver = false;
   /** What guests have said, each line of which the witness has heard. */
   guestLines = 0;
   /** What guests have heard, each line of which was the one to come. */
@@ -50,60 +49,51 @@ export class Trouble {
    */
   async run(seed: number, forMs: number): Promise<void> {
     const random = new Random(seed);
-    const fork = () => new Random(random.below(2 ** 32));
-    const over = setTimeout(() => (this.#over = true), forMs);
-    const guests = Array.from({ length: GUESTS }, () => this.#visit(fork()));
-    this.#tasks = [this.#strikeTheRoom(fork()), this.#strikeOthers(fork()), ...guests];
-    await Promise.all(this.#tasks).finally(() => clearTimeout(over));
+    const keepOn = async (step: (random: Random) => Promise<void>, pauseMs: number) => {
+      const own = new Random(random.below(2 ** 32));
+      for (; !this.#isOver; await Bun.sleep(own.below(pauseMs))) await step(own);
+    };
+    const over = setTimeout(() => (this.#isOver = true), forMs);
+    const guests = Array.from({ length: GUESTS }, () =>
+      keepOn((own) => this.#visit(own), GUEST_PAUSE_MS),
+    );
+    await Promise.all([
+      keepOn((own) => this.#strikeTheRoom(own), FAULT_PAUSE_MS),
+      keepOn((own) => this.#strikeAnother(own), ROOM_PAUSE_MS),
+      ...guests,
+    ]).finally(() => clearTimeout(over));
   }
 
-  /** Ends before its time; returns once none of its servers is left, or that takes too long. */
-  async end(): Promise<void> {
-    this.#over = true;
-    await Promise.race([Promise.allSettled(this.#tasks), Bun.sleep(END_MS)]);
-  }
-
-  /** Guest after guest comes, says some lines, half-closes, and hears on until its EOF. */
+  /** A guest comes, says some lines, half-closes, and hears on until its EOF. */
   async #visit(random: Random): Promise<void> {
-    while (!this.#over) {
-      const guest = await Seat.join(this.#room.port, newName("guest"), { late: true });
-      const lines = await guest.say(random.between(1, 100), random.below(500));
-      guest.finish();
-      demand((await guest.left) === "end of input", `${guest.name} was reset`);
-      demand(guest.heard.fault === undefined, `${guest.name} heard ${guest.heard.fault}`);
-      await this.#witness.hears(guest.name, lines);
-      this.guestLines += lines;
-      this.guestDeliveries += guest.heard.lines;
-      await Bun.sleep(random.below(GUEST_PAUSE_MS));
-    }
+    const guest = await Seat.join(this.#room.port, "guest", { late: true });
+    const lines = await guest.say(random.between(1, 100), random.below(500));
+    guest.peer.endInput();
+    assert.equal(await guest.left, "end of input", `${guest.name} was reset`);
+    assert.equal(guest.heard.fault, undefined);
+    await this.#witness.hears(guest.name, lines);
+    this.guestLines += lines;
+    this.guestDeliveries += guest.heard.lines;
   }
 
-  /** Fault after fault for the room with the steady crowd. */
+  /** A fault for the room with the steady crowd. */
   async #strikeTheRoom(random: Random): Promise<void> {
-    const possible = FAULTS.filter(({ tls }) => !tls);
-    while (!this.#over) {
-      const fault = random.pick(possible);
-      try {
-        const end = await fault.unleash(this.#room, this.#witness);
-        await Bun.sleep(random.below(500));
-        await end();
-        await this.#recovered();
-      } catch (cause) {
-        throw new Error(`while ${fault.name}: ${cause}`, { cause });
-      }
-      this.#faults++;
-      await Bun.sleep(random.below(FAULT_PAUSE_MS));
+    const fault = random.pick(FAULTS.filter(({ tls }) => !tls));
+    try {
+      const end = await fault.unleash(this.#room, this.#witness);
+      await Bun.sleep(random.below(500));
+      await end?.();
+      await this.#recovered();
+    } catch (cause) {
+      throw new Error(`while ${fault.name}: ${cause}`, { cause });
     }
+    this.#faults++;
   }
 
-  /** Rooms of their own for the faults that need special options, and for a SIGTERM in the middle. */
-  async #strikeOthers(random: Random): Promise<void> {
-    while (!this.#over) {
-      const fault = random.pick(FAULTS);
-      if (random.chance(500)) await undergo(fault);
-      else await stopAmid(fault);
-      this.#stops++;
-      await Bun.sleep(random.below(ROOM_PAUSE_MS));
-    }
+  /** A room of its own for the faults that need special options, and for a SIGTERM in the middle. */
+  async #strikeAnother(random: Random): Promise<void> {
+    const fault = random.pick(FAULTS);
+    await (random.chance(500) ? undergo(fault) : stopAmid(fault));
+    this.#stops++;
   }
 }
