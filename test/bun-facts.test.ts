@@ -4,32 +4,19 @@
  * depends on it.
  */
 
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { openFiles } from "./bench/usage.ts";
-import { endAfterEach, newFolder, ROOT, runToEnd } from "./harness.ts";
-import { testWithIPv6 } from "./harness/tools.ts";
+import { atEnd, endAfterEach, newFolder, ROOT } from "./harness.ts";
 import { CERTIFICATE } from "./simulation/certificate.ts";
 
 type Socket = Bun.Socket<undefined>;
 type Handlers = Bun.SocketHandler<undefined>;
-interface Place {
-  hostname: string;
-  port: number;
-  unix?: string;
-  tls?: Bun.TLSOptions;
-}
-
-const open: Bun.SocketListener<undefined>[] = [];
-const sockets: Socket[] = [];
+type Over = "TCP" | "a Unix socket" | "TLS";
 
 endAfterEach();
-afterEach(() => {
-  for (const socket of sockets.splice(0)) socket.terminate();
-  for (const listener of open.splice(0)) listener.stop(true);
-});
 
 for (const [over, ways] of [
   ["TCP", ["terminate", "end"]],
@@ -39,7 +26,7 @@ for (const [over, ways] of [
   for (const way of ways)
     test(`${way} calls close before it returns, over ${over}; its file is free then`, async () => {
       const events: string[] = [];
-      const { server } = await pair({ close: () => void events.push("close") }, {}, over);
+      const { server } = await pair({ close: () => void events.push("close") }, over);
       const files = openFiles(process.pid);
       server[way]();
       events.push(`${openFiles(process.pid) - files} file`);
@@ -76,9 +63,9 @@ test("after the peer's FIN one's own shutdown closes the socket", async () => {
 
 test("a peer that has reset before it was accepted has no address in open", async () => {
   const opened = Promise.withResolvers<string | undefined>();
-  const at = listen({ open: (socket) => opened.resolve(socket.remoteAddress) });
+  const { port } = listen({ open: (socket) => opened.resolve(socket.remoteAddress) });
   // Another process comes and goes while this one does not look.
-  const code = `await Bun.connect({ hostname: "127.0.0.1", port: ${at.port},
+  const code = `await Bun.connect({ hostname: "127.0.0.1", port: ${port},
     socket: { open: (socket) => socket.terminate(), data() {} } })`;
   expect(Bun.spawnSync([process.execPath, "-e", code]).exitCode).toBe(0);
   const why = "lib/server/connections.ts does not take in whoever has no address";
@@ -89,12 +76,12 @@ test("setImmediate runs once all sockets that are ready have had their data", as
   const turns: number[] = [];
   const ended = Promise.withResolvers<void>();
   let heard = 0;
-  const at = listen({
+  const { connect } = listen({
     data() {
       if (heard++ === 0) setImmediate(() => ended.resolve(void turns.push(heard)));
     },
   });
-  const clients = await Promise.all(Array.from({ length: 5 }, () => connect(at)));
+  const clients = await Promise.all(Array.from({ length: 5 }, () => connect()));
   await new Promise((resolve) => setImmediate(resolve));
   // Written in one go, so that all are ready in the same turn.
   for (const client of clients) client.write("x");
@@ -112,71 +99,46 @@ test("TLS leaves a socket its descriptor, which Bun's types do not list", async 
   secure.terminate();
 });
 
-testWithIPv6(
-  "connect to localhost makes a connection to each of its addresses and keeps one",
-  async () => {
-    let accepted = 0;
-    const marked = Promise.withResolvers<void>();
-    const { port } = listen(
-      { open: () => void accepted++, data: () => marked.resolve() },
-      { hostname: "::" },
-    );
-    for (let n = 0; n < 20; n++) await connect({ hostname: "localhost", port });
-    const marker = await connect({ hostname: "127.0.0.1", port });
-    marker.write("all others are accepted by now");
-    await marked.promise;
-    expect(accepted, "lib/client/connect.ts has one after another tried").toBeGreaterThan(21);
-  },
-);
-
-test("os.userInfo knows no name but that in $USER", async () => {
-  const code = 'console.log(require("node:os").userInfo().username)';
-  const { stdout } = await runToEnd(["env", "USER=somebody else", process.execPath, "-e", code]);
-  expect(stdout, "lib/terminal/terminal.ts asks id(1)").toBe("somebody else\n");
-});
-
 test("the files that depend on these facts are there", () => {
   const named = new Set(readFileSync(import.meta.path, "utf8").match(/lib(\/[a-z-]+)+\.ts/g));
   expect([...named].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
 
 /** A connection within this process: both of its ends, and the client's EOF. */
-async function pair(
-  serverHandlers: Handlers = {},
-  clientHandlers: Handlers = {},
-  over: "TCP" | "a Unix socket" | "TLS" = "TCP",
-) {
+async function pair(handlers: Handlers = {}, over: Over = "TCP") {
   const [accepted, ended] = [Promise.withResolvers<Socket>(), Promise.withResolvers<void>()];
   const ready = { [over === "TLS" ? "handshake" : "open"]: accepted.resolve };
-  const where =
-    over === "TLS"
-      ? { tls: CERTIFICATE }
-      : over === "TCP"
-        ? {}
-        : { unix: join(newFolder(), "socket") };
-  const at = listen({ ...ready, ...serverHandlers }, where);
-  const client = await connect(at, { end: () => ended.resolve(), ...clientHandlers });
+  const { connect } = listen({ ...ready, ...handlers }, over);
+  const client = await connect({ end: () => ended.resolve() });
   return { server: await accepted.promise, client, received: ended.promise };
 }
 
-/** Listens; returns where to connect to. */
-function listen(handlers: Handlers = {}, where: Partial<Place> = {}): Place {
-  const how = { allowHalfOpen: true, socket: { data() {}, error() {}, ...handlers } };
-  const at = { hostname: "127.0.0.1", port: 0, ...where };
-  if (where.unix) {
-    open.push(Bun.listen<undefined>({ unix: where.unix, ...how }));
-    return at;
-  }
-  const listener = Bun.listen<undefined>({ ...at, ...how });
-  open.push(listener);
-  return { ...at, port: listener.port, ...(where.tls && { tls: { rejectUnauthorized: false } }) };
-}
-
-async function connect({ unix, ...at }: Place, handlers: Handlers = {}): Promise<Socket> {
-  const how = { allowHalfOpen: true, socket: { data() {}, error() {}, ...handlers } };
-  const socket = await (unix
-    ? Bun.connect<undefined>({ unix, ...how })
-    : Bun.connect<undefined>({ ...at, ...how }));
-  sockets.push(socket);
-  return socket;
+/** Listens until the end of the test; returns its port, and how to connect to it. */
+function listen(handlers: Handlers = {}, over: Over = "TCP") {
+  const unix = join(newFolder(), "socket");
+  // By their types, the two kinds of places share no options.
+  const at = (port: number, tls: Bun.TLSOptions) =>
+    (over === "a Unix socket"
+      ? { unix }
+      : { hostname: "127.0.0.1", port, ...(over === "TLS" && { tls }) }) as {
+      hostname: string;
+      port: number;
+    };
+  const socket = { data() {}, error() {} };
+  const listener = Bun.listen<undefined>({
+    ...at(0, CERTIFICATE),
+    allowHalfOpen: true,
+    socket: { ...socket, ...handlers },
+  });
+  atEnd(() => listener.stop(true));
+  const connect = async (own: Handlers = {}) => {
+    const client = await Bun.connect<undefined>({
+      ...at(listener.port, { rejectUnauthorized: false }),
+      allowHalfOpen: true,
+      socket: { ...socket, ...own },
+    });
+    atEnd(() => client.terminate());
+    return client;
+  };
+  return { port: listener.port, connect };
 }
