@@ -13,6 +13,11 @@ const MIB = 1 << 20;
 const FLOOD = numberedLines(100_000, 100);
 const LONGEST_LINE = numberedLines(1, 65_536);
 
+/** With more at a time, none is soon enough at its sockets. */
+const inTurn = inTurns(5);
+/** For those that mostly wait. */
+const besides = inTurns(WAYS.length);
+
 type Open = (choices?: Choices) => Promise<WayIn>;
 
 /** A sentence of a promise, kept over every way, but for those that give a reason why not. */
@@ -20,6 +25,7 @@ function kept(
   sentence: string,
   run: (open: Open, way: Way) => Promise<unknown>,
   reason: (way: Way) => string | undefined = () => undefined,
+  turn: typeof inTurn = inTurn,
 ): void {
   for (const way of WAYS) {
     const why = reason(way);
@@ -34,12 +40,9 @@ function kept(
       }, way);
       for (const room of rooms) await room.leave();
     };
-    testBeside(name, () => inTurn(check), kind as typeof test);
+    testBeside(name, () => turn(check), kind as typeof test);
   }
 }
-
-/** With more at a time, none is soon enough at its sockets. */
-const inTurn = inTurns(5);
 
 /** A reader that keeps nothing, and compares all that comes with what is to come. */
 function comparing(expected: Buffer) {
@@ -189,21 +192,26 @@ describe("4, bounded memory:", () => {
 });
 
 describe("5, no slow reader stalls the room for long:", () => {
-  kept("one that has stopped is disconnected after the patience, nobody else", async (open) => {
-    const room = await open({ logBytes: MIB, patienceMs: 3000 });
-    const { heard, onBytes } = comparing(FLOOD);
-    const [stopped, talker] = [await room.join({ stopped: true }), await room.join()];
-    const reader = await room.join({ onBytes });
-    talker.say(FLOOD);
-    await reader.hearsBytes(FLOOD.length);
-    expect(heard.isSame).toBe(true);
-    await room.logged(stopped, "left NAME: too slow");
-    reader.say("both are there\n");
-    await talker.hears("both are there\n");
-    stopped.resume();
-    await stopped.endOfInput();
-    expect(stopped.heardBytes).toBeLessThan(FLOOD.length);
-  });
+  kept(
+    "one that has stopped is disconnected after the patience, nobody else",
+    async (open) => {
+      const room = await open({ logBytes: MIB, patienceMs: 3000 });
+      const { heard, onBytes } = comparing(FLOOD);
+      const [stopped, talker] = [await room.join({ stopped: true }), await room.join()];
+      const reader = await room.join({ onBytes });
+      talker.say(FLOOD);
+      await reader.hearsBytes(FLOOD.length);
+      expect(heard.isSame).toBe(true);
+      await room.logged(stopped, "left NAME: too slow");
+      reader.say("both are there\n");
+      await talker.hears("both are there\n");
+      stopped.resume();
+      await stopped.endOfInput();
+      expect(stopped.heardBytes).toBeLessThan(FLOOD.length);
+    },
+    undefined,
+    besides,
+  );
 
   kept("with one client flooding, the single lines of another come through", async (open) => {
     const room = await open({ logBytes: 256 << 10 });
