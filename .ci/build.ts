@@ -10,16 +10,11 @@ import { flag, runCommand, text } from "../lib/program/command-line.ts";
 import { explain, UserError } from "../lib/program/system-errors.ts";
 
 const ROOT = join(import.meta.dir, "..");
-/** The systems of `--all`, as names of files have them, and what Bun calls them. */
-const TARGETS = {
-  "linux-x64": "bun-linux-x64",
-  "linux-arm64": "bun-linux-arm64",
-  "linux-x64-musl": "bun-linux-x64-musl",
-  "linux-arm64-musl": "bun-linux-arm64-musl",
-  "macos-x64": "bun-darwin-x64",
-  "macos-arm64": "bun-darwin-arm64",
-  "windows-x64": "bun-windows-x64",
-} as const;
+/** The systems of `--all`, as names of files have them. */
+const SYSTEMS = [
+  ...["linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl"],
+  ...["macos-x64", "macos-arm64", "windows-x64"],
+];
 
 const command = {
   name: "build",
@@ -43,28 +38,21 @@ await runCommand(command, async ({ all, outdir }) => {
 /** Makes them for all systems; Bun fetches its runtime for each from the npm registry, once. */
 async function buildAll(folder: string): Promise<void> {
   const sums: string[] = [];
-  for (const [system, target] of Object.entries(TARGETS))
+  for (const system of SYSTEMS)
     for (const program of ["server", "client"]) {
-      const name = await build(program, folder, system, target);
-      const hash = new Bun.CryptoHasher("sha256").update(
-        await Bun.file(join(folder, name)).bytes(),
-      );
-      sums.push(`${hash.digest("hex")}  ${name}\n`);
+      const name = await build(program, folder, system);
+      const bytes = await Bun.file(join(folder, name)).bytes();
+      sums.push(`${Bun.CryptoHasher.hash("sha256", bytes, "hex")}  ${name}\n`);
     }
   await Bun.write(join(folder, "SHA256SUMS"), sums.join(""));
 }
 
 /** Makes one program for one system, this one by default; returns the name of its file. */
-async function build(
-  program: string,
-  folder: string,
-  system?: string,
-  target?: Bun.Build.CompileTarget,
-): Promise<string> {
+async function build(program: string, folder: string, system?: string): Promise<string> {
   const name = ["linechat", program, ...(system ? [system] : [])].join("-");
-  const { platform } = process;
-  const isForWindows = target ? target.includes("windows") : platform === "win32";
-  const file = isForWindows ? `${name}.exe` : name;
+  const file = (system ?? process.platform).startsWith("win") ? `${name}.exe` : name;
+  // Bun calls macOS by its kernel.
+  const target = `bun-${system?.replace("macos", "darwin")}` as Bun.Build.CompileTarget;
   try {
     await Bun.build({
       entrypoints: [join(ROOT, `${program}.ts`)],
@@ -73,7 +61,7 @@ async function build(
         outfile: join(folder, file),
         autoloadDotenv: false,
         autoloadBunfig: false,
-        ...(target && { target }),
+        ...(system && { target }),
       },
     });
   } catch (error) {

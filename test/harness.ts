@@ -200,8 +200,9 @@ export class Program {
       this.#collect(this.#process.stdout, (text) => (this.stdout += text)),
       this.#collect(this.#process.stderr, (text) => (this.stderr += text)),
     ]);
-    this.#changes.end(`it has ended, with ${code}`);
     this.#started.delete(this);
+    // First it is told to those who wait for the end, and then to those who wait for something else.
+    setImmediate(() => this.#changes.end(`it has ended, with ${code}`));
     return code;
   }
 
