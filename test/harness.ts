@@ -99,8 +99,8 @@ export function clientCommand(...words: string[]): string[] {
 }
 
 function command(program: string, words: string[]): string[] {
-  const built = DIST === undefined ? undefined : join(DIST, `linechat-${program}`);
-  return built === undefined ? [process.execPath, `${program}.ts`, ...words] : [built, ...words];
+  const run = DIST ? [join(DIST, `linechat-${program}`)] : [process.execPath, `${program}.ts`];
+  return [...run, ...words];
 }
 
 /** A command that a shell becomes, having done something before. */
@@ -342,9 +342,8 @@ export class Peer {
 
   static connect(port: number, options: PeerOptions = {}): Promise<Peer> {
     const { from, tls, unix } = options;
-    const place = unix === undefined ? { host: "127.0.0.1", port, noDelay: true } : { path: unix };
-    const where = { ...place, allowHalfOpen: true };
-    const how = from === undefined ? where : { ...where, localAddress: from };
+    const here = { host: "127.0.0.1", port, noDelay: true, ...(from && { localAddress: from }) };
+    const how = { ...(unix === undefined ? here : { path: unix }), allowHalfOpen: true };
     return new Promise((resolve, reject) => {
       const socket = tls ? connectTls({ ...how, ...tls }) : connectTcp(how);
       socket.once("error", reject);
