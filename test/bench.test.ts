@@ -89,7 +89,6 @@ describe("a load", () => {
   };
 
   test.each<[string, Partial<Shape>]>([
-    ["one talker", {}],
     ["all talking", { listeners: 0, talkers: 5, windowLines: 10 }],
     ["a steady pace", { linesPerSecond: 500 }],
   ])("gets every line through linechat with %s", async (_, shape) => {
@@ -160,11 +159,11 @@ describe("a report", () => {
     expect(placeLabels([101, 100, 300])).toEqual([117, 100, 300]);
   });
 
-  test("knows quantiles to 3 %", () => {
+  test("knows quantiles", () => {
     const histogram = new Histogram();
-    for (let ms = 1; ms <= 1000; ms++) histogram.add(ms);
-    for (const share of [0.5, 0.99])
-      expect(histogram.quantile(share) / (share * 1000)).toBeWithin(0.97, 1.03);
+    expect(histogram.quantile(0.5)).toBe(0);
+    for (let ms = 100; ms > 0; ms--) histogram.add(ms);
+    expect([0.5, 0.99, 1].map((share) => histogram.quantile(share))).toEqual([51, 100, 100]);
   });
 });
 

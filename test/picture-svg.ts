@@ -60,31 +60,22 @@ ${windows.join("\n")}
 `;
 }
 
-/** Each row as a text, each piece of one style as a span; the style goes on from row to row. */
+/** Each row as a text for each piece of one style, which goes on from row to row. */
 function drawRows(rows: string[]): string[] {
-  const style = { colour: FOREGROUND, dim: false, reverse: false };
+  let [colour, dim] = [FOREGROUND, ""];
   return rows.map((row, index) => {
-    const y = TITLE_HEIGHT + MARGIN + index * CELL.height;
+    const y = TITLE_HEIGHT + MARGIN + index * CELL.height + 14;
     let column = 0;
     let drawn = "";
     for (const [at, piece] of row.split(/\x1b\[([\d;]*)m/).entries()) {
-      if (at % 2 === 1) {
-        for (const code of piece.split(";").map(Number)) {
-          if (code === 0) Object.assign(style, { colour: FOREGROUND, dim: false, reverse: false });
-          else if (code === 2 || code === 22) style.dim = code === 2;
-          else if (code === 7 || code === 27) style.reverse = code === 7;
-          else if (code === 39) style.colour = FOREGROUND;
-          else style.colour = COLOURS[code] ?? style.colour;
-        }
-        continue;
+      for (const code of at % 2 === 1 ? piece.split(";").map(Number) : []) {
+        colour = code === 0 || code === 39 ? FOREGROUND : (COLOURS[code] ?? colour);
+        if (code === 2) dim = ' opacity="0.6"';
+        if (code === 0 || code === 22) dim = "";
       }
-      if (piece === "") continue;
-      const x = MARGIN + column * CELL.width;
-      const width = number(piece.length * CELL.width);
-      if (style.reverse)
-        drawn += `<rect x="${number(x)}" y="${y}" width="${width}" height="${CELL.height}" fill="${style.colour}"/>`;
-      const fill = style.reverse ? BACKGROUND : style.colour;
-      drawn += `<text x="${number(x)}" y="${y + 14}" textLength="${width}" xml:space="preserve" fill="${fill}"${style.dim ? ' opacity="0.6"' : ""}>${Bun.escapeHTML(piece)}</text>`;
+      if (at % 2 === 1 || piece === "") continue;
+      const [x, width] = [MARGIN + column * CELL.width, piece.length * CELL.width].map(number);
+      drawn += `<text x="${x}" y="${y}" textLength="${width}" xml:space="preserve" fill="${colour}"${dim}>${Bun.escapeHTML(piece)}</text>`;
       column += piece.length;
     }
     return drawn;

@@ -14,7 +14,7 @@ import { soakOverRedis } from "./redis/soak.ts";
 import { Random } from "./simulation/random.ts";
 import { SteadyCrowd } from "./soak/crowd.ts";
 import { MemoryWatch } from "./soak/memory-watch.ts";
-import { Trouble } from "./soak/trouble.ts";
+import { disturb } from "./soak/trouble.ts";
 
 const TALKERS = 3;
 /** A room in which nothing is received for so long, while its talkers would talk, has got stuck. */
@@ -57,23 +57,22 @@ async function soak(forMs: number, listeners: number, seed: number): Promise<voi
     const name = crowd.talkers[0]?.name ?? "";
     return witness.hears(name, witness.heard.count(name) + RECOVERY_LINES);
   };
-  const trouble = new Trouble(room, witness, recovered);
   const memory = new MemoryWatch(() => room.memoryBytes());
   const startMs = performance.now();
   const stuck = watchProgress(crowd, memory);
 
   const live = async () => {
     const talk = crowd.talk(new Random(seed));
-    await trouble.run(seed, forMs);
+    const trouble = await disturb(room, witness, recovered, seed, forMs);
     crowd.hush();
     await talk;
     for (const { name, said } of crowd.talkers) await witness.hears(name, said);
     for (let lines = -1; lines < witness.heard.lines; await Bun.sleep(QUIET_MS))
       lines = witness.heard.lines;
-    return crowd.missing(witness.heard.lines);
+    return { ...trouble, missing: await crowd.missing(witness.heard.lines) };
   };
   try {
-    const missing = await Promise.race([crowd.failure, stuck, live()]);
+    const { missing, ...trouble } = await Promise.race([crowd.failure, stuck, live()]);
     const seconds = (performance.now() - startMs) / 1000;
     const growth = memory.end();
     const { lines } = witness.heard;
@@ -84,7 +83,7 @@ async function soak(forMs: number, listeners: number, seed: number): Promise<voi
       "lines lost": count(missing),
       "clients churned": count(room.count(/ left .*(end of input|reset)/)),
       evictions: `${count(room.count(/too slow/))}, none of the steady crowd`,
-      faults: `${trouble}`,
+      faults: `${trouble.faults} in this room, ${trouble.stops} in rooms that were stopped`,
       memory: `${memory}`,
     };
     for (const [name, what] of Object.entries(rows)) console.log(`${`${name}:`.padEnd(21)}${what}`);
