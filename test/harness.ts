@@ -431,13 +431,13 @@ export class Peer {
   }
 
   /** Waits until so much has arrived. */
-  hears(text: string, withinMs?: number): Promise<true> {
+  hears(text: string): Promise<true> {
     const what = `a peer to hear ${JSON.stringify(text.slice(-80))}`;
-    return this.until(what, () => this.heard.includes(text, 0, "latin1"), withinMs);
+    return this.until(what, () => this.heard.includes(text, 0, "latin1"));
   }
 
-  hearsBytes(count: number, withinMs?: number): Promise<true> {
-    return this.until(`${count} bytes`, () => this.heardBytes >= count, withinMs);
+  hearsBytes(count: number): Promise<true> {
+    return this.until(`${count} bytes`, () => this.heardBytes >= count);
   }
 
   /** Waits until what has arrived passes a check. */

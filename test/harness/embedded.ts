@@ -12,6 +12,10 @@ import { Watched } from "./watched.ts";
 export async function embedRoom(choices: { logBytes?: number; patienceMs?: number }) {
   const changes = new Watched();
   const sockets = new Set<NodeSocket>();
+  const log = (event: string) => {
+    host.stderr += ` ${event}\n`;
+    changes.changed();
+  };
   let alarm: Timer | undefined;
   let alarmAtMs = Infinity;
   const now = () => performance.now();
@@ -46,8 +50,7 @@ export async function embedRoom(choices: { logBytes?: number; patienceMs?: numbe
   const host = {
     port: await listenSomewhere(server),
     stderr: "",
-    until: <Value>(what: string, check: () => Value | undefined | false) =>
-      changes.until(what, check),
+    until: changes.until.bind(changes),
     /** Returns 0 once everybody has gone. */
     async stop(): Promise<number> {
       room.stop();
@@ -55,10 +58,6 @@ export async function embedRoom(choices: { logBytes?: number; patienceMs?: numbe
       return 0;
     },
   };
-  function log(event: string): void {
-    host.stderr += ` ${event}\n`;
-    changes.changed();
-  }
   return host;
 }
 

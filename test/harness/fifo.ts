@@ -15,17 +15,12 @@ export class Fifo {
   #held: number | undefined;
   #isOver = false;
   /** What was read from it, and not taken by `reads`. */
-  text = "";
+  #text = "";
 
   constructor() {
     Bun.spawnSync(["mkfifo", this.path]);
-    this.open();
-    atEnd(() => this.close());
-  }
-
-  /** Opens the end that reads, again. */
-  open(): void {
     this.#reader = openSync(this.path, O_RDONLY | O_NONBLOCK);
+    atEnd(() => this.close());
   }
 
   /** Goes away as a reader. */
@@ -68,39 +63,36 @@ export class Fifo {
 
   /** Takes what comes until there is a text in it, or up to the end of input. */
   async reads(wanted?: string): Promise<string> {
-    const has = () => (wanted === undefined ? this.#isOver : this.text.includes(wanted));
-    await this.until(`${wanted ?? "the end"}`, has, 10_000);
-    const { text } = this;
-    this.text = "";
+    const has = () => (wanted === undefined ? this.#isOver : this.#text.includes(wanted));
+    await this.#until(wanted ?? "the end", has);
+    const text = this.#text;
+    this.#text = "";
     return text;
   }
 
   /** Reads on until a pattern has come. */
-  printed(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray> {
-    const what = `${pattern} in ${this.text.slice(-300)}`;
-    return this.until(what, () => pattern.exec(this.text) ?? undefined, withinMs);
+  async printed(pattern: RegExp): Promise<void> {
+    await this.#until(`${pattern}`, () => pattern.test(this.#text));
   }
 
-  /** Reads on until a check of its text gives something. */
-  until<Value>(what: string, check: () => Value | undefined | false, withinMs?: number) {
-    const look = () => {
+  /** Reads on until something holds. */
+  #until(what: string, check: () => boolean): Promise<true> {
+    return eventually(what, () => {
       this.#read();
       return check();
-    };
-    return eventually(what, look, withinMs);
+    });
   }
 
   #read(): void {
     const bytes = Buffer.alloc(64 << 10);
+    this.#isOver = false;
     try {
-      let count = -1;
-      while (count !== 0) {
-        count = readSync(this.#reader ?? -1, bytes);
-        this.text += bytes.toString("latin1", 0, count);
+      while (!this.#isOver) {
+        const count = readSync(this.#reader ?? -1, bytes);
+        this.#text += bytes.toString("latin1", 0, count);
+        this.#isOver = count === 0;
       }
-      this.#isOver = true;
     } catch (error) {
-      this.#isOver = false;
       if (codeOf(error) !== "EAGAIN") throw error; // Else there is nothing to read now.
     }
   }
