@@ -11,6 +11,7 @@ endAfterEach();
 const MIB = 1 << 20;
 /** More than the log and the kernel together hold for somebody who does not read: 6.5 MB with Redis. */
 const FLOOD = numberedLines(100_000, 100);
+const SMALL_AND_PATIENT = { logBytes: 256 << 10, patienceMs: 100_000 };
 const LONGEST_LINE = numberedLines(1, 65_536);
 
 /** With more at a time, none is soon enough at its sockets. */
@@ -127,7 +128,7 @@ describe("2, one order:", () => {
 
 describe("3, no silent loss:", () => {
   kept("a flood to readers of any speed loses nothing; the sender is slowed", async (open) => {
-    const room = await open({ logBytes: 256 << 10, patienceMs: 100_000 });
+    const room = await open(SMALL_AND_PATIENT);
     const [fast, slow] = [comparing(FLOOD), comparing(FLOOD)];
     const talker = await room.join();
     const fastReader = await room.join(fast);
@@ -214,7 +215,7 @@ describe("5, no slow reader stalls the room for long:", () => {
   );
 
   kept("with one client flooding, the single lines of another come through", async (open) => {
-    const room = await open({ logBytes: 256 << 10 });
+    const room = await open(SMALL_AND_PATIENT);
     const countOnly = { countOnly: true };
     const [flooder, talker] = [await room.join(countOnly), await room.join(countOnly)];
     const listener = await room.join(countOnly);
@@ -301,6 +302,7 @@ describe("a full room", () => {
       const next = await room.join();
       next.say("in\n");
       await witness?.hears("in\n");
+      await room.stop();
     },
     (way) => way.noSeats,
   );

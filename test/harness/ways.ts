@@ -39,6 +39,8 @@ export interface Way {
   readonly noHalfClose?: string;
   readonly noReset?: string;
   readonly noSeats?: string;
+  /** A line of several servers may still be on its way to one of them when a test is over. */
+  readonly isUsedOnce?: true;
   /** Starts what runs the room; members are with each of these in turn. */
   start(choices: Choices): Promise<Host[]>;
   /** How the next client of a host connects, and what the log calls it: by default, its address. */
@@ -94,6 +96,7 @@ export const WAYS: readonly Way[] = [
   {
     name: "two servers over Redis",
     needs: ["redis-server"],
+    isUsedOnce: true,
     async start(choices) {
       const redis = await RedisServer.start();
       atEnd(() => redis.end());
@@ -109,8 +112,8 @@ export const WAYS: readonly Way[] = [
   },
 ];
 
-/** Rooms as they are by default, which nobody is in. */
-const empty = new Map<Way, (readonly Host[])[]>();
+/** Rooms that nobody is in, by their ways and choices. */
+const empty = new Map<string, (readonly Host[])[]>();
 /** How many clients have connected to a host. */
 const connected = new WeakMap<Host, number>();
 
@@ -118,30 +121,31 @@ const connected = new WeakMap<Host, number>();
 export class WayIn {
   readonly #way: Way;
   readonly hosts: readonly Host[];
-  readonly #isShared: boolean;
+  readonly #key: string;
+  #isStopped = false;
   /** `since` is how much was in the log before it came. */
   readonly #members = new Map<Peer, { host: Host; name: string; since: number }>();
 
-  private constructor(way: Way, hosts: readonly Host[], isShared: boolean) {
+  private constructor(way: Way, hosts: readonly Host[], key: string) {
     this.#way = way;
     this.hosts = hosts;
-    this.#isShared = isShared;
+    this.#key = key;
   }
 
-  /** Without choices, it may be a room that another test has left. */
-  static async open(way: Way, choices?: Choices): Promise<WayIn> {
-    if (choices) return new WayIn(way, await way.start(choices), false);
-    const hosts = empty.get(way)?.pop() ?? (await startShared(() => way.start({})));
-    return new WayIn(way, hosts, true);
+  /** It may be a room that another test has left. */
+  static async open(way: Way, choices: Choices = {}): Promise<WayIn> {
+    const key = `${way.name} ${JSON.stringify(choices)}`;
+    const start = () => way.start(choices);
+    const hosts = empty.get(key)?.pop() ?? (await (way.isUsedOnce ? start() : startShared(start)));
+    return new WayIn(way, hosts, key);
   }
 
   /** Has everybody leave, so that another test can have the room. */
   async leave(): Promise<void> {
-    // A line of several servers may still be on its way to one of them.
-    if (!this.#isShared || this.hosts.length > 1) return;
+    if (this.#way.isUsedOnce || this.#isStopped) return;
     for (const peer of this.#members.keys()) await peer.end();
     for (const peer of this.#members.keys()) await this.logged(peer, "left NAME: ");
-    empty.getOrInsert(this.#way, []).push(this.hosts);
+    empty.getOrInsert(this.#key, []).push(this.hosts);
   }
 
   /** Connects somebody, at the next of the hosts. */
@@ -180,6 +184,7 @@ export class WayIn {
 
   /** Stops it; returns the exit codes. */
   stop(): Promise<number[]> {
+    this.#isStopped = true;
     return Promise.all(this.hosts.map((host) => host.stop()));
   }
 }
