@@ -12,6 +12,7 @@ import { markdown, type Measurement } from "./bench/report.ts";
 import { GROWTH, type Load, SCENARIOS } from "./bench/scenarios.ts";
 import { writeScript } from "./bench/script.ts";
 import { endAfterEach, runToEnd } from "./harness.ts";
+import { openRelay } from "./harness/host.ts";
 
 endAfterEach();
 
@@ -101,24 +102,15 @@ describe("a load", () => {
   });
 
   test("finds out a relay that loses a line", async () => {
-    const clients = new Set<Bun.Socket>();
     let chunks = 0;
-    using relay = Bun.listen({
-      hostname: "127.0.0.1",
-      port: 0,
-      socket: {
-        open: (socket) => void clients.add(socket),
-        close: (socket) => void clients.delete(socket),
-        data(socket, bytes) {
-          // The roll call at the start may go on for as long as it likes.
-          if (!bytes.includes("~")) chunks++;
-          const kept = chunks === 5 ? bytes.subarray(load.lineBytes) : bytes;
-          for (const client of clients) if (client !== socket) client.write(kept, 0, kept.length);
-        },
-      },
+    const port = openRelay((bytes, others) => {
+      // The roll call at the start may go on for as long as it likes.
+      if (!bytes.includes("~")) chunks++;
+      const kept = chunks === 5 ? bytes.subarray(load.lineBytes) : bytes;
+      for (const client of others) client.write(kept, 0, kept.length);
     });
     const shape = { listeners: 2, windowLines: 10, measureMs: 500 };
-    const { problem } = await measure({ ...load, ...shape, port: relay.port, pid: process.pid });
+    const { problem } = await measure({ ...load, ...shape, port, pid: process.pid });
     expect(problem).toContain("broken, lost or moved");
   });
 });

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { endAfterEach } from "./harness.ts";
+import { openRelay } from "./harness/host.ts";
 import { Random } from "./simulation/random.ts";
 import { SteadyCrowd } from "./soak/crowd.ts";
 import { growth } from "./soak/memory-watch.ts";
@@ -47,23 +48,14 @@ test.each([
   ],
   ["disconnects a member", (_: Buffer, client: Bun.Socket) => client.terminate(), /disconnected/],
 ])("a steady crowd finds out a relay that %s", async (_, second, problem) => {
-  const clients: Bun.Socket[] = [];
   let chunks = 0;
-  using server = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open: (socket) => void clients.push(socket),
-      data(socket, bytes) {
-        chunks++;
-        for (const [index, client] of clients.entries())
-          if (client === socket) continue;
-          else if (chunks === 2 && index === 1) second(bytes, client);
-          else client.write(bytes, 0, bytes.length);
-      },
-    },
+  const port = openRelay((bytes, others) => {
+    chunks++;
+    for (const [index, client] of others.entries())
+      if (chunks === 2 && index === 1) second(bytes, client);
+      else client.write(bytes, 0, bytes.length);
   });
-  const crowd = await SteadyCrowd.gather(server.port, 3, 1);
+  const crowd = await SteadyCrowd.gather(port, 3, 1);
   void crowd.talk(new Random(1));
   const failure = await crowd.failure.catch((error: Error) => error);
   crowd.hush();

@@ -9,7 +9,7 @@ import { TLS } from "../harness/tools.ts";
 import { newName, Seat } from "./seat.ts";
 
 /** Ends a fault, and throws unless the server has taken it well. */
-export type End = () => Promise<void>;
+type End = () => Promise<void>;
 
 export interface Fault {
   /** What happens, as a sentence goes on from "while". */

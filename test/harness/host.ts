@@ -2,7 +2,7 @@
 
 import { createServer, type Server } from "node:net";
 
-import { Peer } from "../harness.ts";
+import { atEnd, Peer } from "../harness.ts";
 import { Watched } from "./watched.ts";
 
 export class Host {
@@ -31,6 +31,26 @@ export class Host {
   close(): void {
     this.#server.close();
   }
+}
+
+/** A relay that does to what one client sends, and to all others, what a test wants; returns its port. */
+export function openRelay(hand: (bytes: Buffer, others: readonly Bun.Socket[]) => void): number {
+  const clients = new Set<Bun.Socket>();
+  const relay = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open: (socket) => void clients.add(socket),
+      close: (socket) => void clients.delete(socket),
+      data: (from, bytes) =>
+        hand(
+          bytes,
+          [...clients].filter((client) => client !== from),
+        ),
+    },
+  });
+  atEnd(() => relay.stop(true));
+  return relay.port;
 }
 
 /** Has a server listen on 127.0.0.1; returns its port, a free one unless it is given. */
