@@ -97,6 +97,8 @@ async function soak(forMs: number, listeners: number, seed: number): Promise<voi
     console.log(`WRONG: ${error instanceof Error ? error.message : error}`);
     console.log(room.journal.slice(-3).join("\n"));
     process.exitCode = 1;
+  } finally {
+    memory.end();
   }
 }
 
