@@ -3,7 +3,7 @@
 import type { TlsMaterial } from "../program/files.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
 import { TlsRecords } from "../program/tls-records.ts";
-import { SocketConnection } from "./connection.ts";
+import { SocketConnection, within } from "./connection.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
@@ -33,9 +33,7 @@ export async function startTls(
   withinMs: number,
 ): Promise<SocketConnection> {
   const shaken = Promise.withResolvers<void>();
-  const why = `no TLS handshake within ${withinMs / 1000} s; does the server speak TLS?`;
-  const late = () => shaken.reject(new UserError(why, { code: "ETIMEDOUT" }));
-  const alarm = setTimeout(late, withinMs);
+  const late = `no TLS handshake within ${withinMs / 1000} s; does the server speak TLS?`;
   let top: { terminate(): void } = beneath;
   try {
     const [, secure] = beneath.upgradeTLS<SocketConnection>({
@@ -43,13 +41,11 @@ export async function startTls(
       socket: handlers(beneath.data, tls, address, shaken),
     });
     top = secure;
-    await shaken.promise;
+    await within(withinMs, late, shaken.promise);
     return secure.data;
   } catch (error) {
     top.terminate();
     throw error instanceof Error ? inWords(error, tls) : error;
-  } finally {
-    clearTimeout(alarm);
   }
 }
 
@@ -80,11 +76,11 @@ function handlers(
     open: (secure) => void (secure.data = new SocketConnection(secure, address)),
     handshake: (secure, success, error) =>
       success && !error ? shaken.resolve() : close(secure, error),
-    data(secure, bytes) {
+    data({ data }, bytes) {
       records.decrypted(bytes.length);
-      receive(secure.data, lines.push(bytes));
+      receive(data, lines.push(bytes));
     },
-    drain: (secure) => secure.data.drained(),
+    drain: ({ data }) => data.drained(),
     end(secure) {
       if (!records.endedInOrder) return secure.terminate();
       receive(secure.data, lines.end());

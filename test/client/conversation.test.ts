@@ -40,7 +40,7 @@ async function start(part: Partial<Part> = {}, reconnects = false) {
   const noted: string[] = [];
   const note = (event: string) => void noted.push(event);
   const one = reconnects
-    ? new Reconnecting(async () => connection, how, { note, status() {} }, "once joined")
+    ? new Reconnecting({ connect: async () => connection, tries: "once joined", part: how, note })
     : new OneConnection(connection, how, note);
   return { one, guest, noted, at: connection.address, ...follow(one) };
 }

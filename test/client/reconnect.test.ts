@@ -29,21 +29,22 @@ function converse(port: number, { dial, tries = "always", sends = true, name = "
   const shown: string[] = [];
   const lostMs: number[] = [];
   let skipWait: (() => void) | undefined;
-  const notes = {
-    note(event: string) {
-      noted.push(event);
-      changes.changed();
-    },
+  const note = (event: string) => {
+    noted.push(event);
+    changes.changed();
+  };
+  const terminal = {
     status(activity: string, skip?: () => void) {
       if (activity !== "") shown.push(activity);
       if (activity.startsWith("retrying")) setImmediate(() => skip?.());
       else skipWait = skip;
       changes.changed();
     },
+    joined() {},
     lost: (sinceMs: number) => void lostMs.push(sinceMs),
   };
-  const part = { sends, name };
-  const room = new Reconnecting(() => dial?.(openHere) ?? openHere(), part, notes, tries);
+  const connect = () => dial?.(openHere) ?? openHere();
+  const room = new Reconnecting({ connect, tries, part: { sends, name }, note, terminal });
   return {
     ...follow(room),
     ...{ room, noted, shown, lostMs, at: `127.0.0.1:${port}` },

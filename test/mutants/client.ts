@@ -13,8 +13,8 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "what was sent may be sent twice",
     file: "lib/client/whole-lines.ts",
-    code: "if (disconnect?.isRefusal && this.#kept) {",
-    becomes: "if (this.#kept) {",
+    code: "if (disconnect?.isRefusal && bytes <= KEPT_BYTES_MAX) {",
+    becomes: "if (bytes <= KEPT_BYTES_MAX) {",
     test: "test/client/whole-lines.test.ts",
   },
   {
@@ -34,8 +34,8 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "addresses are tried on when the time for an answer is over",
     file: "lib/client/connect.ts",
-    code: "    clearTimeout(alarm);\n    over.abort();\n",
-    becomes: "    clearTimeout(alarm);\n",
+    code: "first()).finally(() => over.abort());",
+    becomes: "first());",
     test: "test/client/connect.test.ts",
   },
   {
