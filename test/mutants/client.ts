@@ -27,7 +27,7 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "the client's sockets are left as they are",
     file: "lib/client/connect.ts",
-    code: "    tune(connected);\n",
+    code: "  tune(connected);\n",
     becomes: "",
     test: "test/defaults.test.ts",
   },
