@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { openConnection } from "../../lib/client/connect.ts";
 import { OneConnection, type Part } from "../../lib/client/conversation.ts";
 import { Reconnecting } from "../../lib/client/reconnect.ts";
-import { makeCertificates } from "../certificates.ts";
+import { key, makeCertificates, pem } from "../certificates.ts";
 import {
   endAfterEach,
   newFile,
@@ -19,12 +19,13 @@ import {
   testBeside,
 } from "../harness.ts";
 import { Host } from "../harness/host.ts";
+import { besideWith } from "../harness/tools.ts";
 import { follow } from "./follow.ts";
 
 endAfterEach();
 
 /** Made before any test, which they would hold up. */
-const { file } = makeCertificates();
+if (Bun.which("openssl")) makeCertificates();
 const FULL = "* room is full\n";
 const IDLE = "* idle for 5m\n";
 const FLOOD = "0123456789abcdef\n".repeat(500_000);
@@ -139,19 +140,20 @@ for (const reconnects of [false, true])
     });
   });
 
-for (const kind of ["TCP", "a Unix socket", "TLS"])
-  testBeside(`over ${kind}, a flood ends with what the server says`, async () => {
+for (const kind of ["TCP", "a Unix socket", "TLS"]) {
+  const testHere = kind === "TLS" ? besideWith("openssl") : testBeside;
+  testHere(`over ${kind}, a flood ends with what the server says`, async () => {
     const path = join(newFolder(), "room");
     const isUnix = kind === "a Unix socket";
-    const pem = ["--tls-cert", file("server.pem"), "--tls-key", file("server.key")];
+    const overTls = kind === "TLS";
     const server = await ServerProgram.run(
       serverCommand(
         ...["--pass-file", newFile("phrase", "right\n"), "--max-line", "1K", "--max-clients", "1"],
-        ...(kind === "TLS" ? pem : []),
+        ...(overTls ? ["--tls-cert", pem("server"), "--tls-key", key("server")] : []),
         ...(isUnix ? ["--unix", path] : ["--host", "127.0.0.1", "0"]),
       ),
     );
-    const tls = kind === "TLS" ? { ca: readFileSync(file("ca.pem"), "utf8") } : undefined;
+    const tls = overTls ? { ca: readFileSync(pem("ca"), "utf8") } : undefined;
     const place = isUnix ? { unix: path } : { host: "localhost", port: server.port };
     const enter = async (phrase: string) => {
       const how = { ...place, tls, passPhrase: Buffer.from(phrase) };
@@ -178,6 +180,7 @@ for (const kind of ["TCP", "a Unix socket", "TLS"])
     await members(1);
     await flood("room is full", "right", 1);
   });
+}
 
 testBeside("a refusal is printed as it came, and is the reason on stderr", async () => {
   const host = await Host.open();
