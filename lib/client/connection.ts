@@ -168,9 +168,7 @@ export class SocketConnection implements AsyncDisposable {
     clearTimeout(deadline);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+  readonly [Symbol.asyncDispose] = () => this.close();
 
   // The events of the socket.
 

@@ -20,7 +20,7 @@ import {
 } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { besideWith } from "../harness/tools.ts";
-import { follow } from "./follow.ts";
+import { follow, pair } from "./follow.ts";
 
 endAfterEach();
 
@@ -33,17 +33,14 @@ const ASK = "* say your name first (here: bob)\n";
 
 /** A conversation with a server that the test plays, and the other end of its connection. */
 async function start(part: Partial<Part> = {}, reconnects = false) {
-  const host = await Host.open();
-  const connection = await openConnection({ host: "127.0.0.1", port: host.port });
-  const guest = await host.guest();
-  host.close();
+  const { here, there } = await pair();
   const how = { sends: true, name: "", ...part };
   const noted: string[] = [];
   const note = (event: string) => void noted.push(event);
   const one = reconnects
-    ? new Reconnecting({ connect: async () => connection, tries: "once joined", part: how, note })
-    : new OneConnection(connection, how, note);
-  return { one, guest, noted, at: connection.address, ...follow(one) };
+    ? new Reconnecting({ connect: async () => here, tries: "once joined", part: how, note })
+    : new OneConnection(here, how, note);
+  return { one, guest: there, noted, at: here.address, ...follow(one) };
 }
 
 test.each<[readonly string[], string]>([
