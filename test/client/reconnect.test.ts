@@ -18,12 +18,12 @@ interface How {
   tries?: "always" | "once joined" | "never";
   sends?: boolean;
   name?: string;
-  /** Called at the first wait for the next try, in place of a key that ends the wait. */
-  onWait?: () => void;
+  /** Called at each wait for the next try; by default, ends it. */
+  onWait?: (skip: () => void) => void;
 }
 
 /** A conversation with a host that never waits for the next try, and what it reports. */
-async function converse({ dial, tries = "always", sends = true, name = "", ...how }: How = {}) {
+async function converse({ dial, tries = "always", sends = true, name = "", onWait }: How = {}) {
   const host = await Host.open();
   const openHere = () => openConnection({ host: "127.0.0.1", port: host.port });
   const changes = new Watched();
@@ -38,7 +38,7 @@ async function converse({ dial, tries = "always", sends = true, name = "", ...ho
   const terminal = {
     status(activity: string, skip?: () => void) {
       if (activity !== "") shown.push(activity);
-      if (activity.startsWith("retrying")) setImmediate(how.onWait ?? skip ?? (() => {}));
+      if (activity.startsWith("retrying")) setImmediate(() => skip && (onWait ?? skip)(skip));
       else skipWait = skip;
       changes.changed();
     },
@@ -185,16 +185,21 @@ testBeside("a person is connected again only after having joined, or never", asy
 });
 
 describe("after the end of stdin, when all is sent,", () => {
-  for (const [how, tries, end] of [
+  for (const [how, tries, end, waits = 1] of [
     ["reset", "always", "lost the connection to $at: reset by the server"],
     // Nobody knows whether the server has received what was sent last.
     ["endInput", "always", "$at closed the connection before everything was sent"],
+    ["reset", "always", "no luck", 2],
     // A person knows what is missing.
     ["reset", "once joined", "all went well"],
-  ] as const)
-    testBeside(`a lost connection is the end, tried ${tries}, by ${how}`, async () => {
-      const onWait = () => room.endOutput();
-      const { room, ended, at, joins } = await converse({ tries, onWait });
+  ] as ["reset" | "endInput", How["tries"] & string, string, number?][])
+    testBeside(`a lost connection was the last (${how}, ${tries}, wait ${waits})`, async () => {
+      let dialed = 0;
+      const { room, ended, at, joins } = await converse({
+        tries,
+        dial: (openHere) => (dialed++ > 0 ? Promise.reject(new UserError("no luck")) : openHere()),
+        onWait: (skip) => (dialed === waits ? room.endOutput() : skip()),
+      });
       (await joins())[how]();
       expect(await ended).toBe(end.replace("$at", at));
     });
