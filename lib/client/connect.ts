@@ -75,10 +75,9 @@ async function openSocket<Data>(
   const over = new AbortController();
   const first = async () => {
     if ("port" in place) {
-      const { host, port } = place;
       const tryOne = async (hostname: string) =>
-        refuseItself(await Bun.connect<Data>({ hostname, port, ...how }));
-      return firstToAnswer(await addressesOf(host), tryOne, over);
+        refuseItself(await Bun.connect<Data>({ hostname, port: place.port, ...how }));
+      return firstToAnswer(await addressesOf(place.host), tryOne, over);
     }
     // Bun takes any other file for a socket that nobody listens on.
     if (statSync(place.unix).isSocket()) return Bun.connect<Data>({ unix: place.unix, ...how });

@@ -47,9 +47,8 @@ export class Reconnecting {
   readonly #how: How;
   readonly #outgoing = new Outgoing();
   readonly #received = this.#receive();
-  #hasJoinedOnce = false;
-  /** When the client was in the room last. */
-  #lostAtMs = 0;
+  /** When the client was in the room last, if it has ever left it. */
+  #lostAtMs: number | undefined;
   /** Why the last try came to nothing. */
   #failedBy = "";
   #endWait = () => {};
@@ -98,16 +97,14 @@ export class Reconnecting {
       }
       terminal?.status("");
       current?.abandon();
+      if (current?.hasJoined) this.#lostAtMs = performance.now();
       const loss = current && this.#outgoing.lost(current.disconnect);
       if (failure && (failure.permanent || this.#isOver)) throw failure;
       if (this.#isOver) break;
       if (failure) this.#noteOnce(failure.message.replace(BEFORE_ALL, ""));
-      if (current?.hasJoined) {
-        this.#lostAtMs = performance.now();
-        if (!current.disconnect?.isRefusal) {
-          terminal?.lost(failure?.code === "ETIMEDOUT" ? VANISHED.silentMs : LATE_MS);
-          failures = 0;
-        }
+      if (current?.hasJoined && !current.disconnect?.isRefusal) {
+        terminal?.lost(failure?.code === "ETIMEDOUT" ? VANISHED.silentMs : LATE_MS);
+        failures = 0;
       }
       if (loss) note(loss);
       if (received.end()) note("the line that was being received is lost");
@@ -129,7 +126,8 @@ export class Reconnecting {
   /** Whether there is no other try: none was asked for, or it was in the room and all is sent. */
   get #isOver(): boolean {
     const { tries } = this.#how;
-    return this.#hasJoinedOnce ? tries === "never" || this.#outgoing.isDone : tries !== "always";
+    if (this.#lostAtMs === undefined) return tries !== "always";
+    return tries === "never" || this.#outgoing.isDone;
   }
 
   /** Sends over a connection what is to be sent, once the client has joined there. */
@@ -149,13 +147,15 @@ export class Reconnecting {
   #noteJoined(current: OneConnection, name: string): void {
     const { note, terminal } = this.#how;
     const address = current.connection.remoteAddress;
-    const awayS = Math.round((performance.now() - this.#lostAtMs) / 1000);
     terminal?.status("");
-    if (this.#hasJoinedOnce) note(`reconnected to ${address} after ${awayS} s`);
-    else note(`connected to ${address}`);
-    if (name && !this.#hasJoinedOnce) note(`you are ${name}`);
+    if (this.#lostAtMs === undefined) {
+      note(`connected to ${address}`);
+      if (name) note(`you are ${name}`);
+    } else {
+      const awayS = Math.round((performance.now() - this.#lostAtMs) / 1000);
+      note(`reconnected to ${address} after ${awayS} s`);
+    }
     terminal?.joined(current.isMember);
-    this.#hasJoinedOnce = true;
     this.#failedBy = "";
   }
 

@@ -8,7 +8,6 @@ import { Reconnecting, retryDelayMs } from "../../lib/client/reconnect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { endAfterEach, type Peer, testBeside } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { Watched } from "../harness/watched.ts";
 import { follow } from "./follow.ts";
 
 endAfterEach();
@@ -23,36 +22,30 @@ interface How {
 }
 
 /** A conversation with a host that never waits for the next try, and what it reports. */
-async function converse({ dial, tries = "always", sends = true, name = "", onWait }: How = {}) {
+async function converse({ dial, tries = "always", onWait, ...part }: How = {}) {
   const host = await Host.open();
   const openHere = () => openConnection({ host: "127.0.0.1", port: host.port });
-  const changes = new Watched();
   const noted: string[] = [];
   const shown: string[] = [];
   const lostMs: number[] = [];
-  let skipWait: (() => void) | undefined;
-  const note = (event: string) => {
-    noted.push(event);
-    changes.changed();
-  };
   const terminal = {
     status(activity: string, skip?: () => void) {
       if (activity !== "") shown.push(activity);
-      if (activity.startsWith("retrying")) setImmediate(() => skip && (onWait ?? skip)(skip));
-      else skipWait = skip;
-      changes.changed();
+      if (skip) setImmediate(() => (onWait ?? skip)(skip));
     },
     joined() {},
     lost: (sinceMs: number) => void lostMs.push(sinceMs),
   };
-  const connect = () => dial?.(openHere) ?? openHere();
-  const room = new Reconnecting({ connect, tries, part: { sends, name }, note, terminal });
+  const room = new Reconnecting({
+    connect: () => dial?.(openHere) ?? openHere(),
+    note: (event) => void noted.push(event),
+    part: { sends: true, name: "", ...part },
+    ...{ tries, terminal },
+  });
   const { seen, ended, receives, send } = follow(room);
   return {
     ...{ host, room, seen, ended, receives, send, noted, shown, lostMs },
     at: `127.0.0.1:${host.port}`,
-    notes: (event: string) => changes.until(event, () => noted.includes(event)),
-    waitsForPerson: () => changes.until("a wait", () => skipWait),
     /** The next connection, which receives a line, so that the client knows that it has joined. */
     async joins(line = "bob: hi\n"): Promise<Peer> {
       const guest = await host.guest();
@@ -165,14 +158,13 @@ testBeside("half a line received does not mix with the next", async () => {
 });
 
 testBeside("a person that was idle is back only when a key asks for it", async () => {
-  const { waitsForPerson, shown, lostMs, joins, isDismissed } = await converse({
-    tries: "once joined",
-  });
-  await isDismissed("bob: hi\n* idle for 5m\n");
-  const skip = await waitsForPerson();
-  expect([shown.at(-1), lostMs]).toEqual(["not connected", [2000]]);
+  const { promise: waits, resolve: onWait } = Promise.withResolvers<() => void>();
+  const person = await converse({ tries: "once joined", onWait });
+  await person.isDismissed("bob: hi\n* idle for 5m\n");
+  const skip = await waits;
+  expect([person.shown.at(-1), person.lostMs]).toEqual(["not connected", [2000]]);
   skip();
-  await joins("bob: hi again\n");
+  await person.joins("bob: hi again\n");
 });
 
 testBeside("a person is connected again only after having joined, or never", async () => {

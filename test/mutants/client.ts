@@ -6,7 +6,7 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "backoff does not begin anew after a good connection",
     file: "lib/client/reconnect.ts",
-    code: " : LATE_MS);\n          failures = 0;",
+    code: " : LATE_MS);\n        failures = 0;",
     becomes: " : LATE_MS);",
     test: "test/client/reconnect.test.ts",
   },
