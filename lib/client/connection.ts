@@ -71,13 +71,13 @@ export class SocketConnection implements AsyncDisposable {
    */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#wakeReader) throw new Error("a read of this connection is waiting already");
+    if (this.#chunks.length <= 2) this.#socket.resume();
     if (this.#chunks.length === 0 && !this.#inputEnded) {
       await new Promise<void>((resolve) => (this.#wakeReader = resolve));
       this.#wakeReader = undefined;
     }
     const chunk = this.#chunks.shift();
     if (chunk === undefined && this.#failure) throw this.#failure;
-    if (this.#chunks.length <= 1) this.#socket.resume();
     return chunk;
   }
 
@@ -94,7 +94,9 @@ export class SocketConnection implements AsyncDisposable {
   async *lines(): AsyncGenerator<string, void, undefined> {
     const { WholeLines } = await import("./whole-lines.ts"); // Only who asks for lines needs it.
     const whole = new WholeLines();
-    for (let chunk = await this.read(); chunk; chunk = await this.read()) {
+    for (;;) {
+      const chunk = this.#chunks.shift() ?? (await this.read());
+      if (!chunk) break;
       // No more than a line is taken out; the rest is for the next read, whosever it is.
       const end = chunk.indexOf(LF) + 1 || chunk.length;
       if (end < chunk.length) this.#chunks.unshift(chunk.subarray(end));
@@ -163,9 +165,7 @@ export class SocketConnection implements AsyncDisposable {
     this.#chunks = [];
     this.received = () => {};
     this.#socket.resume();
-    const deadline = setTimeout(() => this.#reset(), withinMs);
-    await this.#closed.promise;
-    clearTimeout(deadline);
+    await within(withinMs, "no end in time", this.#closed.promise).catch(() => this.#reset());
   }
 
   readonly [Symbol.asyncDispose] = () => this.close();
