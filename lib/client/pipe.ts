@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
 
 import { stderr, writeOut } from "../program/process.ts";
-import { failed } from "../program/system-errors.ts";
+import { codeOf, failed } from "../program/system-errors.ts";
 
 /** Where a client takes the lines from that it sends, and where it shows those it receives. */
 export interface LocalSide {
@@ -111,6 +111,7 @@ export async function sendAll(
     }
     return true;
   } catch (error) {
+    if (codeOf(error) === "") throw error; // It is not the system's.
     throw failed("cannot read stdin (--recv-only does not read it)", error);
   }
 }
