@@ -9,7 +9,7 @@ import { isatty } from "node:tty";
 import { openConnection } from "./lib/client/connect.ts";
 import { type Conversation, OneConnection, type Part } from "./lib/client/conversation.ts";
 import { COMMAND, connectOptions } from "./lib/client/options.ts";
-import { type LocalSide, openNotes, openPipe, prefixLines } from "./lib/client/pipe.ts";
+import { type LocalSide, noteIn, openPipe, prefixLines, sendAll } from "./lib/client/pipe.ts";
 import { exit, runCommand } from "./lib/program/command-line.ts";
 import { onSignal } from "./lib/program/process.ts";
 
@@ -48,19 +48,20 @@ await runCommand(COMMAND, async (options, operands) => {
     side = (await import("./lib/terminal/transcript.ts")).showPlainly(side);
   // In a pipeline that nobody watches, the client reports only what goes wrong.
   const reports = !options.quiet && (terminal || isatty(2) || options.reconnect);
-  const notes = openNotes(terminal, !reports);
+  const note = reports ? noteIn(terminal) : () => {};
   const part = { sends: !options["recv-only"], name };
   let conversation: Conversation;
   if (connection && !terminal) {
-    notes.note(`connected to ${connection.remoteAddress}`);
-    const one = new OneConnection(connection, part, (event) => notes.note(event));
-    void one.joined.then((sent) => sent && notes.note(`you are ${sent}`));
+    note(`connected to ${connection.remoteAddress}`);
+    const one = new OneConnection(connection, part, note);
+    void one.joined.then((sent) => sent && note(`you are ${sent}`));
     conversation = one;
   } else {
     const { Reconnecting } = await loadReconnecting();
     const tries = options.reconnect ? "always" : options["no-reconnect"] ? "never" : "once joined";
     const first = [connection];
-    conversation = new Reconnecting(async () => first.pop() ?? connect(), part, notes, tries);
+    const connectNext = async () => first.pop() ?? connect();
+    conversation = new Reconnecting({ connect: connectNext, tries, part, note, terminal });
   }
 
   // Stage 3, exchanging lines: rio_writen and rio_readlineb, both at once.
@@ -86,9 +87,8 @@ async function converse(
   let sentAll = false;
   const send = async () => {
     const lines = name ? prefixLines(side.lines, `${name}: `) : side.lines;
-    for await (const bytes of lines) if (!(await conversation.write(bytes))) return;
-    conversation.endOutput();
-    sentAll = true;
+    sentAll = await sendAll(lines, (bytes) => conversation.write(bytes));
+    if (sentAll) conversation.endOutput();
   };
   // Without a reader, only the end still tells whether all that was sent has arrived.
   const receive = async () => {

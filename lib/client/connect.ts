@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import type { TlsMaterial } from "../program/files.ts";
 import { ADDRESS_ERRORS, formatAddress, tune } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
-import { BY_SERVER, type Connection, SocketConnection } from "./connection.ts";
+import { BY_SERVER, type Connection, SocketConnection, within } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses; and then to speak TLS. */
 const ANSWER_MS = 30_000;
@@ -74,28 +74,19 @@ async function openSocket<Data>(
   const how = { allowHalfOpen: true, socket };
   const over = new AbortController();
   const first = async () => {
-    if ("unix" in place) {
-      // Bun takes any other file for a socket that nobody listens on.
-      if (!statSync(place.unix).isSocket())
-        throw new UserError("it is not a socket", { code: "ENOTSOCK", permanent: true });
-      return Bun.connect<Data>({ unix: place.unix, ...how });
+    if ("port" in place) {
+      const tryOne = async (hostname: string) =>
+        refuseItself(await Bun.connect<Data>({ hostname, port: place.port, ...how }));
+      return firstToAnswer(await addressesOf(place.host), tryOne, over);
     }
-    const { host, port } = place;
-    const tryOne = async (hostname: string) =>
-      refuseItself(await Bun.connect<Data>({ hostname, port, ...how }));
-    return firstToAnswer(await addressesOf(host), tryOne, over);
+    // Bun takes any other file for a socket that nobody listens on.
+    if (statSync(place.unix).isSocket()) return Bun.connect<Data>({ unix: place.unix, ...how });
+    throw new UserError("it is not a socket", { code: "ENOTSOCK", permanent: true });
   };
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const why = `no answer within ${answerMs / 1000} s`;
-  const alarm = setTimeout(() => reject(new UserError(why, { code: "ETIMEDOUT" })), answerMs);
-  try {
-    const connected = await Promise.race([first(), late]);
-    tune(connected);
-    return connected;
-  } finally {
-    clearTimeout(alarm);
-    over.abort();
-  }
+  const late = `no answer within ${answerMs / 1000} s`;
+  const connected = await within(answerMs, late, first()).finally(() => over.abort());
+  tune(connected);
+  return connected;
 }
 
 /** A port of this machine may be given to the client that wants to connect there: to itself, then. */
@@ -157,14 +148,6 @@ export async function firstToAnswer<Socket extends { terminate(): void }>(
 /** Without TLS: socket events go to the connection, unless they show that the server speaks TLS. */
 function plainHandlers(address: string): Bun.SocketHandler<SocketConnection> {
   const startMs = performance.now();
-  /** A server that waits for TLS in vain resets the connection, at its deadline or at the end of input. */
-  const isInVain = ({ hasReceived, outputEnded }: SocketConnection) =>
-    !hasReceived && (outputEnded || performance.now() - startMs > TLS_DEADLINE_MS);
-  const asked = (connection: SocketConnection, error?: Error | null) => {
-    if (codeOf(error) !== "ECONNRESET" || !isInVain(connection)) return error ?? undefined;
-    const why = "reset by the server; does it speak TLS (--tls)?";
-    return new UserError(why, { code: "ECONNRESET" });
-  };
   return {
     open: (socket) => void (socket.data = new SocketConnection(socket, address)),
     data(socket, bytes) {
@@ -174,10 +157,16 @@ function plainHandlers(address: string): Bun.SocketHandler<SocketConnection> {
       connection.closed(new UserError(why, { code: "EPROTO", permanent: true }));
       socket.terminate();
     },
-    drain: (socket) => socket.data.drained(),
-    end: (socket) => socket.data.ended(),
-    close: (socket, error) => socket.data.closed(asked(socket.data, error)),
-    error: (socket, error) => socket.data.closed(error),
+    drain: ({ data }) => data.drained(),
+    end: ({ data }) => data.ended(),
+    close({ data }, error) {
+      // A server that waits for TLS in vain resets it, at its deadline or at the end of input.
+      const isLate = data.outputEnded || performance.now() - startMs > TLS_DEADLINE_MS;
+      if (codeOf(error) !== "ECONNRESET" || data.hasReceived || !isLate) return data.closed(error);
+      const why = "reset by the server; does it speak TLS (--tls)?";
+      data.closed(new UserError(why, { code: "ECONNRESET" }));
+    },
+    error: ({ data }, error) => data.closed(error),
   };
 }
 

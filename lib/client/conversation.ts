@@ -6,18 +6,7 @@ import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
 
 /** Goes on until everything is sent and the server has closed after that. */
-export interface Conversation {
-  /**
-   * Waits for bytes that others have sent; undefined at the end, if all went well.
-   *
-   * @throws {UserError} if it did not: the server's last message, or what is lost
-   */
-  read(): Promise<Uint8Array | undefined>;
-  /** Sends all of the bytes; returns false when that is in vain, and `read` tells why. */
-  write(bytes: Uint8Array): Promise<boolean>;
-  /** Everything is sent: half-closes, and the server closes when it has sent what is pending. */
-  endOutput(): void;
-}
+export type Conversation = Pick<OneConnection, "read" | "write" | "endOutput">;
 
 /** How a client takes part in a conversation. */
 export interface Part {
@@ -40,18 +29,16 @@ export interface Disconnect {
 export const SERVER_MESSAGE_BYTES_MAX = 160;
 /** No line that asks for a name is longer, in bytes: ten names of 32 characters are told. */
 export const ASK_FOR_NAME_BYTES_MAX = 2048;
+/** A client that has received more than that, after an LF, was not refused. */
+const START_BYTES_MAX = 1 + ASK_FOR_NAME_BYTES_MAX + SERVER_MESSAGE_BYTES_MAX;
+/** A client that was not refused for so long, after all that the server asks for, is a member. */
+const REFUSAL_MS = 500;
 
 const REFUSAL = patternOf({ ...REFUSALS, ...LASTING });
 const DISCONNECT = patternOf(DISCONNECTS);
 const FOR_GOOD = patternOf({ ...LASTING, takenOver: DISCONNECTS.takenOver });
 /** What asks for a name, as the first that a client receives. */
 export const ASKS_FOR_NAME = new RegExp(`^\\n${ASK_FOR_NAME}\\r?\\n`);
-/** A client that has received more than that was not refused. */
-const START_BYTES_MAX = ASK_FOR_NAME_BYTES_MAX + SERVER_MESSAGE_BYTES_MAX;
-/** The start of a line that is not the server's own. */
-const LINE_OF_MEMBER = /\n(?!\* |\*?$)/;
-/** A client that was not refused for so long, after all that the server asks for, is a member. */
-const REFUSAL_MS = 500;
 
 /**
  * Recognises a message that disconnects; undefined for any other line.
@@ -81,7 +68,7 @@ export const BEFORE_ALL = " before everything was sent";
  * Over one connection: its end is the end of the conversation. A name is sent if the server asks for
  * one in its first line. Bytes pass as they come; only a copy of a few is kept.
  */
-export class OneConnection implements Conversation {
+export class OneConnection {
   readonly connection: SocketConnection;
   readonly #part: Part;
   readonly #note: (event: string) => void;
@@ -94,7 +81,12 @@ export class OneConnection implements Conversation {
   /** Whether it is one, or was not refused for so long that it can be taken for one. */
   hasJoined = false;
   readonly #joined = Promise.withResolvers<string>();
-  #joins: Timer;
+  /**
+   * Resolves once the client is in the room, as far as can be told, before `read` returns what comes
+   * from there; with the name that was sent because the server asked for one, or an empty one.
+   */
+  readonly joined = this.#joined.promise;
+  readonly #joins = setTimeout(() => this.#isAsked || this.#join(), REFUSAL_MS);
   /** What was received last, or all of it; begins with an LF, for the line before the first. */
   #seen: Buffer = Buffer.from("\n");
 
@@ -103,28 +95,20 @@ export class OneConnection implements Conversation {
     this.connection = connection;
     this.#part = part;
     this.#note = note;
-    this.#joins = this.#joinSoon();
   }
 
   /**
-   * Resolves once the client is in the room, as far as can be told, before `read` returns what comes
-   * from there; with the name that was sent because the server asked for one, or an empty one.
+   * Waits for bytes that others have sent; undefined at the end, if all went well.
+   *
+   * @throws {UserError} if it did not: the server's last message, or what is lost
    */
-  get joined(): Promise<string> {
-    return this.#joined.promise;
-  }
-
   async read(): Promise<Uint8Array | undefined> {
-    if (!this.#hasSent && !this.isMember && ASKS_FOR_NAME.test(`${this.#seen}`)) this.#sendName();
+    if (this.#isAsked) this.#sendName();
     try {
       const bytes = await this.connection.read();
-      if (bytes !== undefined) {
-        this.#look(bytes);
-        return bytes;
-      }
-      clearTimeout(this.#joins);
+      if (bytes) this.#look(bytes);
+      if (bytes) return bytes;
     } catch (error) {
-      clearTimeout(this.#joins);
       if (!this.disconnect) throw error;
     }
     const { disconnect } = this;
@@ -140,13 +124,21 @@ export class OneConnection implements Conversation {
     return undefined;
   }
 
+  /** Sends all of the bytes; returns false when that is in vain, and `read` tells why. */
   write(bytes: Uint8Array, onTaken?: (count: number) => void): Promise<boolean> {
     this.#hasSent = true;
     return this.connection.write(bytes, onTaken);
   }
 
+  /** Half-closes: everything is sent, and the server closes when it has sent what is pending. */
   endOutput(): void {
     this.connection.endOutput();
+  }
+
+  /** Gives it up, see `SocketConnection.abandon`. */
+  abandon(): void {
+    clearTimeout(this.#joins);
+    this.connection.abandon();
   }
 
   /**
@@ -159,21 +151,20 @@ export class OneConnection implements Conversation {
     return disconnect?.isRefusal && this.isMember ? undefined : disconnect;
   }
 
-  #look(bytes: Uint8Array): void {
-    const keptBytes = 1 + (this.isMember ? SERVER_MESSAGE_BYTES_MAX : START_BYTES_MAX);
-    const isMore = this.#seen.length + bytes.length > keptBytes;
-    this.#seen = Buffer.concat([this.#seen, bytes.subarray(-keptBytes)]).subarray(-keptBytes);
-    this.isMember ||= isMore || isFromRoom(`${this.#seen}`);
-    if (this.isMember) this.#join();
-    else if (ASKS_FOR_NAME.test(`${this.#seen}`)) clearTimeout(this.#joins);
+  /** Whether the server waits for a name. */
+  get #isAsked(): boolean {
+    return !this.#hasSent && !this.isMember && ASKS_FOR_NAME.test(`${this.#seen}`);
   }
 
-  #joinSoon(): Timer {
-    return setTimeout(() => this.#join(), REFUSAL_MS);
+  #look(bytes: Uint8Array): void {
+    const isMore = this.#seen.length + bytes.length > START_BYTES_MAX;
+    const last = bytes.subarray(-START_BYTES_MAX);
+    this.#seen = Buffer.concat([this.#seen, last]).subarray(-START_BYTES_MAX);
+    this.isMember ||= isMore || isFromRoom(`${this.#seen}`);
+    if (this.isMember) this.#join();
   }
 
   #join(): void {
-    clearTimeout(this.#joins);
     this.hasJoined = true;
     this.#joined.resolve(this.#sentName);
   }
@@ -187,12 +178,13 @@ export class OneConnection implements Conversation {
     if (name === "" || this.connection.outputEnded) return this.#join();
     void this.connection.write(`${name}\n`);
     this.#sentName = name;
-    this.#joins = this.#joinSoon();
+    this.#joins.refresh();
   }
 }
 
 /** Whether that is more than what a client receives that is not a member. */
 function isFromRoom(seen: string): boolean {
-  const [, ...whole] = seen.replace(ASKS_FOR_NAME, "\n").split("\n").slice(0, -1);
-  return LINE_OF_MEMBER.test(seen) || whole.some((line) => disconnectOf(line) === undefined);
+  const [, ...lines] = seen.replace(ASKS_FOR_NAME, "\n").split("\n");
+  const unfinished = lines.pop() ?? "";
+  return !"* ".startsWith(unfinished.slice(0, 2)) || lines.some((line) => !disconnectOf(line));
 }

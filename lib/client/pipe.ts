@@ -5,16 +5,17 @@
  */
 
 import { fstatSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
 
 import { stderr, writeOut } from "../program/process.ts";
-import { failed } from "../program/system-errors.ts";
+import { codeOf, failed } from "../program/system-errors.ts";
 
 /** Where a client takes the lines from that it sends, and where it shows those it receives. */
 export interface LocalSide {
   /**
-   * Lines to send, in pieces of any length, up to the end of input. To ask for the next piece tells
-   * that the last one was sent.
+   * Lines to send, in pieces of any length, up to the end of input. It is left alone until somebody
+   * iterates. To ask for the next piece tells that the last one was sent.
    */
   readonly lines: AsyncIterable<Uint8Array>;
   /**
@@ -28,7 +29,7 @@ export interface LocalSide {
   close(): Promise<void>;
 }
 
-/** Where the client reports what it does. */
+/** Where a person sees what the client does. */
 export interface Notes {
   /** Reports an event, in one line that stays. */
   note(event: string): void;
@@ -43,9 +44,9 @@ export interface Notes {
    *
    * @param isReceiving whether something of that has come with joining: perhaps its history
    */
-  joined?(isReceiving: boolean): void;
+  joined(isReceiving: boolean): void;
   /** The connection is lost: what was sent in the last `sinceMs` ms may not have been received. */
-  lost?(sinceMs: number): void;
+  lost(sinceMs: number): void;
 }
 
 /** A file that is always ready would keep everything else waiting. */
@@ -54,8 +55,11 @@ const TURN_BYTES = 1 << 20;
 /** Opens stdin and stdout. Bytes pass unchanged; while some are written, the next are received. */
 export function openPipe(): LocalSide {
   return {
-    // A terminal is left to `process.stdin`; of all else, Bun's own stream costs a third less.
-    lines: piecesOf(() => (isatty(0) ? process.stdin : Bun.stdin.stream())),
+    lines: {
+      // A terminal is left to `process.stdin`; of all else, Bun's own stream costs a third less.
+      [Symbol.asyncIterator]: () =>
+        (isatty(0) ? process.stdin : Bun.stdin.stream())[Symbol.asyncIterator](),
+    },
     async show(bytes) {
       const isRead = await writeOut(bytes);
       release(bytes);
@@ -65,19 +69,12 @@ export function openPipe(): LocalSide {
   };
 }
 
-/** Notes in the terminal of the conversation if stderr is that, else on stderr, dim; or nowhere. */
-export function openNotes(terminal: Notes | undefined, isQuiet: boolean): Notes {
-  const isHere = terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev;
+/** Reports an event in the terminal of the conversation if stderr is that, else on stderr, dim. */
+export function noteIn(terminal: Notes | undefined): (event: string) => void {
+  if (terminal && isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev)
+    return (event) => terminal.note(event);
   const style = styleAt(2);
-  const note = (event: string) =>
-    isHere ? terminal.note(event) : stderr.write(`${style(event, 2, 22)}\n`);
-  return {
-    note: isQuiet ? () => {} : note,
-    // No line on stderr changes.
-    status: (activity, skip) => terminal?.status(activity, skip),
-    joined: (isReceiving) => terminal?.joined?.(isReceiving),
-    lost: (sinceMs) => terminal?.lost?.(sinceMs),
-  };
+  return (event) => stderr.write(`${style(event, 2, 22)}\n`);
 }
 
 /**
@@ -91,34 +88,32 @@ export function styleAt(descriptor: number): (text: string, on: number, off: num
 }
 
 /**
- * What a stream brings to its end, piece by piece; it is left alone until somebody iterates. A piece
- * is there until the next one is asked for: its memory is freed then. A generator would cost as much
- * as all the rest.
+ * Sends lines to their end, and frees the memory of each piece that was sent.
+ *
+ * @param write sends a piece; returns false when that is in vain, which ends it
+ * @returns whether all was sent
+ * @throws {UserError} that says why there are no more
  */
-export function piecesOf(open: () => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let source: AsyncIterator<Uint8Array> | undefined;
-  let piece: Uint8Array = new Uint8Array(0);
-  /** What has come since the event loop has turned. */
+export async function sendAll(
+  lines: AsyncIterable<Uint8Array>,
+  write: (piece: Uint8Array) => Promise<boolean>,
+): Promise<boolean> {
   let turnBytes = 0;
-  const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
-    release(piece);
-    // Whatever is ready, the event loop turns now and then: signals and sockets are there too.
-    if (turnBytes > TURN_BYTES) {
-      turnBytes = 0;
-      await new Promise<void>((resolve) => void setImmediate(resolve));
-    }
-    try {
-      source ??= open()[Symbol.asyncIterator]();
-      const result = await source.next();
-      if (result.done) return { done: true, value: undefined };
-      piece = result.value;
+  try {
+    for await (const piece of lines) {
       turnBytes += piece.length;
-      return result;
-    } catch (error) {
-      throw failed("cannot read stdin (--recv-only does not read it)", error);
+      if (!(await write(piece))) return false;
+      release(piece);
+      if (turnBytes < TURN_BYTES) continue;
+      // Whatever is ready, the event loop turns now and then: signals and sockets are there too.
+      await setImmediate();
+      turnBytes = 0;
     }
-  };
-  return { [Symbol.asyncIterator]: () => ({ next }) };
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "") throw error; // It is not the system's.
+    throw failed("cannot read stdin (--recv-only does not read it)", error);
+  }
 }
 
 /**

@@ -3,10 +3,12 @@
  * around those of one connection each. What is not sent yet has one owner, `Outgoing`.
  */
 
+import { setImmediate } from "node:timers/promises";
+
 import { VANISHED } from "../program/network.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { SocketConnection } from "./connection.ts";
-import { BEFORE_ALL, type Conversation, OneConnection, type Part } from "./conversation.ts";
+import { BEFORE_ALL, OneConnection, type Part } from "./conversation.ts";
 import type { Notes } from "./pipe.ts";
 import { Outgoing, WholeLines } from "./whole-lines.ts";
 
@@ -25,36 +27,34 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
   return (Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (1 + random)) / 2;
 }
 
+/** How to converse over connections that come and go. */
+export interface How {
+  connect(): Promise<SocketConnection>;
+  /** When to connect again; with "always", no person is asked to press a key for it. */
+  readonly tries: "always" | "once joined" | "never";
+  readonly part: Part;
+  note(event: string): void;
+  /** The terminal of a person. */
+  readonly terminal?: Omit<Notes, "note"> | undefined;
+}
+
 /**
  * Connects, and again whenever a connection is lost. Lines that are received come out whole. Until the
  * client is in the room, no line is sent, but the name if the server asks for it; and what the server
  * has told by then is passed on only if it has let the client in.
  */
-export class Reconnecting implements Conversation {
-  readonly #connect: () => Promise<SocketConnection>;
-  readonly #part: Part;
-  readonly #notes: Notes;
-  readonly #tries: "always" | "once joined" | "never";
+export class Reconnecting {
+  readonly #how: How;
   readonly #outgoing = new Outgoing();
   readonly #received = this.#receive();
-  #hasJoinedOnce = false;
-  /** When the client was in the room last. */
-  #lostAtMs = 0;
+  /** When the client was in the room last, if it has ever left it. */
+  #lostAtMs: number | undefined;
   /** Why the last try came to nothing. */
   #failedBy = "";
   #endWait = () => {};
 
-  /** @param tries when to connect again; with "always", no person is asked to press a key for it */
-  constructor(
-    connect: () => Promise<SocketConnection>,
-    part: Part,
-    notes: Notes,
-    tries: "always" | "once joined" | "never",
-  ) {
-    this.#connect = connect;
-    this.#part = part;
-    this.#notes = notes;
-    this.#tries = tries;
+  constructor(how: How) {
+    this.#how = how;
   }
 
   /**
@@ -81,106 +81,99 @@ export class Reconnecting implements Conversation {
   }
 
   async *#receive(): AsyncGenerator<Uint8Array, undefined> {
+    const { connect, tries, part, note, terminal } = this.#how;
     const received = new WholeLines();
     for (let failures = 0; ; failures++) {
       let current: OneConnection | undefined;
       let failure: UserError | undefined;
       try {
-        this.#notes.status("connecting");
-        current = new OneConnection(await this.#connect(), this.#part, (why) =>
-          this.#noteOnce(why),
-        );
+        terminal?.status("connecting");
+        current = new OneConnection(await connect(), part, (why) => this.#noteOnce(why));
         void this.#sendOver(current);
         yield* linesOf(current, received);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         failure = error;
       }
-      this.#notes.status("");
-      current?.connection.abandon();
+      terminal?.status("");
+      current?.abandon();
+      if (current?.hasJoined) this.#lostAtMs = performance.now();
       const loss = current && this.#outgoing.lost(current.disconnect);
       if (failure && (failure.permanent || this.#isOver)) throw failure;
       if (this.#isOver) break;
       if (failure) this.#noteOnce(failure.message.replace(BEFORE_ALL, ""));
-      if (current?.hasJoined) {
-        this.#lostAtMs = performance.now();
-        if (!current.disconnect?.isRefusal) {
-          this.#notes.lost?.(failure?.code === "ETIMEDOUT" ? VANISHED.silentMs : LATE_MS);
-          failures = 0;
-        }
+      if (current?.hasJoined && !current.disconnect?.isRefusal) {
+        terminal?.lost(failure?.code === "ETIMEDOUT" ? VANISHED.silentMs : LATE_MS);
+        failures = 0;
       }
-      if (loss !== undefined) this.#notes.note(loss);
-      if (received.end()) this.#notes.note("the line that was being received is lost");
+      if (loss) note(loss);
+      if (received.end()) note("the line that was being received is lost");
 
       // A person that was idle comes back by a key; --reconnect asks for none.
-      const isIdle = !this.#triesAlways && current?.disconnect?.message.startsWith("idle for ");
+      const isIdle = tries !== "always" && current?.disconnect?.message.startsWith("idle for ");
       await this.#wait(isIdle ? Infinity : retryDelayMs(failures));
       // Without --reconnect it is a person who has quit, and knows what is missing.
-      if (this.#isOver && failure && this.#triesAlways) throw failure;
+      if (this.#isOver && failure && tries === "always") throw failure;
       if (this.#isOver) break;
     }
     const rest = received.end();
-    if (rest !== undefined) yield rest;
+    if (rest) yield rest;
     const { lostLines } = this.#outgoing;
-    if (lostLines > 0)
-      throw new UserError(
-        `at least ${lostLines} ${lostLines === 1 ? "line was" : "lines were"} lost`,
-      );
-  }
-
-  get #triesAlways(): boolean {
-    return this.#tries === "always";
+    const were = lostLines === 1 ? "line was" : "lines were";
+    if (lostLines > 0) throw new UserError(`at least ${lostLines} ${were} lost`);
   }
 
   /** Whether there is no other try: none was asked for, or it was in the room and all is sent. */
   get #isOver(): boolean {
-    if (this.#hasJoinedOnce) return this.#tries === "never" || this.#outgoing.isDone;
-    return !this.#triesAlways;
+    const { tries } = this.#how;
+    if (this.#lostAtMs === undefined) return tries !== "always";
+    return tries === "never" || this.#outgoing.isDone;
   }
 
   /** Sends over a connection what is to be sent, once the client has joined there. */
   async #sendOver(current: OneConnection): Promise<void> {
-    this.#outgoing.connected();
-    const name = await current.joined;
-    this.#noteJoined(current, name);
-    // What has come with that is passed on first; if it is the end, nothing is sent in vain.
-    await new Promise<void>((resolve) => void setImmediate(resolve));
     const outgoing = this.#outgoing;
+    this.#noteJoined(current, await current.joined);
+    // What has come with that is passed on first; if it is the end, nothing is sent in vain.
+    await setImmediate();
     for (;;) {
       await outgoing.until(({ pending, isDone }) => pending.length > 0 || isDone);
-      const [next] = outgoing.pending;
-      if (!next) return current.endOutput();
-      if (!(await current.write(next, (count) => outgoing.taken(count)))) return;
+      if (outgoing.isDone) return current.endOutput();
+      const isTaken = await current.write(outgoing.pending, (count) => outgoing.taken(count));
+      if (!isTaken) return;
     }
   }
 
   #noteJoined(current: OneConnection, name: string): void {
+    const { note, terminal } = this.#how;
     const address = current.connection.remoteAddress;
-    const awayS = Math.round((performance.now() - this.#lostAtMs) / 1000);
-    this.#notes.status("");
-    if (this.#hasJoinedOnce) this.#notes.note(`reconnected to ${address} after ${awayS} s`);
-    else this.#notes.note(`connected to ${address}`);
-    if (name && !this.#hasJoinedOnce) this.#notes.note(`you are ${name}`);
-    this.#notes.joined?.(current.isMember);
-    this.#hasJoinedOnce = true;
+    terminal?.status("");
+    if (this.#lostAtMs === undefined) {
+      note(`connected to ${address}`);
+      if (name) note(`you are ${name}`);
+    } else {
+      const awayS = Math.round((performance.now() - this.#lostAtMs) / 1000);
+      note(`reconnected to ${address} after ${awayS} s`);
+    }
+    terminal?.joined(current.isMember);
     this.#failedBy = "";
   }
 
   /** Tells why a connection was lost, or why there is none; once, however often it comes again. */
   #noteOnce(why: string): void {
-    if (why !== this.#failedBy) this.#notes.note(why);
+    if (why !== this.#failedBy) this.#how.note(why);
     this.#failedBy = why;
   }
 
   /** Waits for the next try, which a person may ask for, or until there is none. */
   async #wait(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const isForever = ms === Infinity;
-    const wait = isForever ? "not connected" : `retrying in ${Math.ceil(ms / 1000)} s`;
-    this.#notes.status(wait, resolve);
+    const alarm = ms < Infinity ? setTimeout(resolve, ms) : undefined;
+    const wait = alarm ? `retrying in ${Math.ceil(ms / 1000)} s` : "not connected";
+    this.#how.terminal?.status(wait, resolve);
     this.#endWait = resolve;
-    const alarm = isForever ? undefined : setTimeout(resolve, ms);
-    await promise.finally(() => clearTimeout(alarm));
+    await promise;
+    clearTimeout(alarm);
   }
 }
 
@@ -195,9 +188,8 @@ async function* linesOf(current: OneConnection, received: WholeLines): AsyncGene
     const bytes = await reading;
     if (bytes === undefined) return;
     const lines = received.push(bytes);
-    if (lines === undefined) continue;
-    held.push(lines);
-    if (!current.hasJoined) continue;
+    if (lines) held.push(lines);
+    if (!lines || !current.hasJoined) continue;
     yield held.length > 1 ? Buffer.concat(held) : lines;
     held = [];
   }

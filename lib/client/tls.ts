@@ -3,7 +3,7 @@
 import type { TlsMaterial } from "../program/files.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
 import { TlsRecords } from "../program/tls-records.ts";
-import { SocketConnection } from "./connection.ts";
+import { SocketConnection, within } from "./connection.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
@@ -18,7 +18,8 @@ export const BENEATH_TLS: Bun.SocketHandler<TlsRecords> = {
 type Tls = TlsMaterial & { serverName: string };
 
 /**
- * Speaks TLS over a connection from here on.
+ * Speaks TLS over a connection from here on. The one above gets the same events as one without TLS,
+ * but a line that is cut off does not reach it.
  *
  * @param beneath a connection on which nothing was sent yet, with the handlers `BENEATH_TLS`
  * @param tls also with the name that the server's certificate has to be for: as the user gave it
@@ -32,38 +33,9 @@ export async function startTls(
   address: string,
   withinMs: number,
 ): Promise<SocketConnection> {
-  const shaken = Promise.withResolvers<void>();
-  const why = `no TLS handshake within ${withinMs / 1000} s; does the server speak TLS?`;
-  const late = () => shaken.reject(new UserError(why, { code: "ETIMEDOUT" }));
-  const alarm = setTimeout(late, withinMs);
-  let top: { terminate(): void } = beneath;
-  try {
-    const [, secure] = beneath.upgradeTLS<SocketConnection>({
-      tls: { ...tls, rejectUnauthorized: true },
-      socket: handlers(beneath.data, tls, address, shaken),
-    });
-    top = secure;
-    await shaken.promise;
-    return secure.data;
-  } catch (error) {
-    top.terminate();
-    throw error instanceof Error ? inWords(error, tls) : error;
-  } finally {
-    clearTimeout(alarm);
-  }
-}
-
-/**
- * The handlers of the connection above: it gets the same events as one without TLS, but a line that
- * is cut off does not reach it.
- */
-function handlers(
-  records: TlsRecords,
-  tls: Tls,
-  address: string,
-  shaken: PromiseWithResolvers<void>,
-): Bun.SocketHandler<SocketConnection> {
+  const records = beneath.data;
   const lines = new WholeLines();
+  const shaken = Promise.withResolvers<void>();
   const receive = (data: SocketConnection, some: Uint8Array | undefined) =>
     some && data.received(some);
   /** Ends the connection: in order if the last record says so, or else with what has failed. */
@@ -76,15 +48,15 @@ function handlers(
       data.closed();
     } else data.closed(new UserError(cutOff, { code: "ERR_TLS_CUT_OFF" }));
   };
-  return {
+  const socket: Bun.SocketHandler<SocketConnection> = {
     open: (secure) => void (secure.data = new SocketConnection(secure, address)),
     handshake: (secure, success, error) =>
       success && !error ? shaken.resolve() : close(secure, error),
-    data(secure, bytes) {
+    data({ data }, bytes) {
       records.decrypted(bytes.length);
-      receive(secure.data, lines.push(bytes));
+      receive(data, lines.push(bytes));
     },
-    drain: (secure) => secure.data.drained(),
+    drain: ({ data }) => data.drained(),
     end(secure) {
       if (!records.endedInOrder) return secure.terminate();
       receive(secure.data, lines.end());
@@ -93,6 +65,17 @@ function handlers(
     close,
     error: close,
   };
+  const late = `no TLS handshake within ${withinMs / 1000} s; does the server speak TLS?`;
+  let top: { terminate(): void } = beneath;
+  try {
+    const [, secure] = beneath.upgradeTLS({ tls: { ...tls, rejectUnauthorized: true }, socket });
+    top = secure;
+    await within(withinMs, late, shaken.promise);
+    return secure.data;
+  } catch (error) {
+    top.terminate();
+    throw error instanceof Error ? inWords(error, tls) : error;
+  }
 }
 
 /** By EPROTO and the names of BoringSSL, the first that fits; an alert was sent by the server. */

@@ -5,6 +5,8 @@ const LF = 0x0a;
 const HELD_BYTES_MAX = 1 << 20;
 /** What is kept to be sent again: more than a socket takes before a refusal is received. */
 const KEPT_BYTES_MAX = 8 << 20;
+const NOTHING = new Uint8Array(0);
+const nothingTaken = () => ({ copy: new Bun.ArrayBufferSink(), bytes: 0, endsInsideLine: false });
 
 /**
  * Keeps the unfinished end of a stream back until the rest of its line is there. A `LineBuffer`
@@ -42,35 +44,6 @@ export class WholeLines {
   }
 }
 
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-const textOf = (line: Uint8Array) => utf8.decode(line).replace(/\r?\n$/, "");
-
-/**
- * The lines of a connection, see `Connection.lines`.
- *
- * @param unread told what was read and is not wanted, its end first
- */
-export async function* textLines(
-  connection: { read(): Promise<Uint8Array | undefined> },
-  unread: (bytes: Uint8Array) => void,
-): AsyncGenerator<string, void, undefined> {
-  const whole = new WholeLines();
-  let run: Uint8Array | undefined;
-  try {
-    for (let chunk = await connection.read(); chunk; chunk = await connection.read())
-      for (run = whole.push(chunk); run !== undefined;) {
-        const end = run.indexOf(LF) + 1 || run.length;
-        const line = run.subarray(0, end);
-        run = end < run.length ? run.subarray(end) : undefined;
-        yield textOf(line);
-      }
-    const rest = whole.end();
-    if (rest !== undefined) yield textOf(rest);
-  } finally {
-    for (const bytes of [whole.end(), run]) if (bytes) unread(bytes);
-  }
-}
-
 /**
  * What is sent over one connection after another. Once the system has taken it, it may have been
  * relayed, so it is not sent again, with one exception: a server that refuses this client has relayed
@@ -79,15 +52,13 @@ export async function* textLines(
  * connection was lost, no client knows.
  */
 export class Outgoing {
-  /** What the connection has not taken yet, oldest first. */
-  readonly pending: Uint8Array[] = [];
+  /** What the connection has not taken yet. */
+  pending: Uint8Array = NOTHING;
   lostLines = 0;
   #isEnded = false;
   #changes = Promise.withResolvers<void>();
-  /** What this connection has taken; undefined once that is too much to be sent again. */
-  #kept: Bun.ArrayBufferSink | undefined;
-  #takenBytes = 0;
-  #endsInsideLine = false;
+  /** What this connection has taken, with a copy to be sent again, unless it is too much for that. */
+  #taken = nothingTaken();
   /** Whether what comes next is the rest of a line that is lost. */
   #skipsRest = false;
 
@@ -109,7 +80,7 @@ export class Outgoing {
       this.#skipsRest = end === 0;
       rest = bytes.subarray(end || bytes.length);
     }
-    if (rest.length > 0) this.pending.push(rest);
+    this.pending = this.pending.length > 0 ? Buffer.concat([this.pending, rest]) : rest;
     this.#changed();
   }
 
@@ -119,42 +90,37 @@ export class Outgoing {
     this.#changed();
   }
 
-  connected(): void {
-    this.#kept = new Bun.ArrayBufferSink();
-    this.#takenBytes = 0;
-    this.#endsInsideLine = false;
-  }
-
   /** The connection has taken so many of the first bytes that are pending. */
   taken(count: number): void {
-    const first = this.pending.shift() ?? new Uint8Array(0);
-    if (count < first.length) this.pending.unshift(first.subarray(count));
-    const bytes = first.subarray(0, count);
-    this.#takenBytes += count;
-    this.#endsInsideLine = bytes.at(-1) !== LF;
-    if (this.#takenBytes > KEPT_BYTES_MAX) this.#kept = undefined;
-    this.#kept?.write(bytes);
+    const bytes = this.pending.subarray(0, count);
+    this.pending = this.pending.subarray(count);
+    this.#taken.bytes += count;
+    if (this.#taken.bytes <= KEPT_BYTES_MAX) this.#taken.copy.write(bytes);
+    this.#taken.endsInsideLine = bytes.at(-1) !== LF;
     this.#changed();
   }
 
   /**
-   * The connection is lost; returns what that means for what was sent, in words.
+   * The connection is lost; returns what that means for what was sent, in words, if anything.
    *
    * @param disconnect the message with which the server ended it, if there was one
    */
   lost(disconnect?: { message: string; isRefusal: boolean }): string | undefined {
-    if (disconnect?.isRefusal && this.#kept) {
-      const kept = new Uint8Array(this.#kept.end());
-      if (kept.length > 0) this.pending.unshift(kept);
-      return kept.length > 0 ? "what was sent is sent again" : undefined;
+    const { copy, bytes, endsInsideLine } = this.#taken;
+    this.#taken = nothingTaken();
+    if (disconnect?.isRefusal && bytes <= KEPT_BYTES_MAX) {
+      this.pending = Buffer.concat([new Uint8Array(copy.end()), this.pending]);
+      return bytes > 0 ? "what was sent is sent again" : undefined;
     }
     // The end ends a line, too.
-    const isCut = this.#endsInsideLine && !this.isDone;
+    const isCut = endsInsideLine && !this.isDone;
     const isLost = disconnect?.isRefusal || disconnect?.message.startsWith("line longer than");
     if (!isCut && !isLost) return undefined;
     this.lostLines++;
-    this.#skipsRest ||= this.#endsInsideLine;
-    for (const bytes of this.pending.splice(0)) this.add(bytes);
+    this.#skipsRest ||= endsInsideLine;
+    const rest = this.pending;
+    this.pending = NOTHING;
+    this.add(rest);
     return disconnect
       ? "what was sent before that is lost"
       : "a line was cut off; its rest is not sent";

@@ -1,6 +1,6 @@
 /** Finding the server: which address is tried when, one connection in all, and what stops that. */
 
-import { describe, expect, spyOn, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
 
 import {
@@ -15,6 +15,7 @@ import { endAfterEach, newFile, newFolder, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { aloneOnNetwork, networkTest } from "../harness/network.ts";
 import { testWithIPv6 } from "../harness/tools.ts";
+import { eventually } from "../harness/watched.ts";
 
 endAfterEach();
 
@@ -32,77 +33,45 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Two addresses, a and b, that answer when they are told to, with a connection that can be closed. */
-function openNetwork(headStartMs: number) {
-  const tried: string[] = [];
-  const closed: string[] = [];
+/** What happens at the addresses a and b, in order: one answers (+) or refuses (-), or it is too late. */
+type Story = ("+a" | "+b" | "-a" | "-b" | "late")[];
+
+test.each<[string, number, Story, end: string, tried: string, closed: string]>([
+  ["while one may still answer in its head start, no other is", LONG_MS, ["+a"], "a", "a", ""],
+  ["after one that refuses, the next is at once", LONG_MS, ["-a", "+b"], "b", "ab", ""],
+  ["when all refuse, the last failure is told", LONG_MS, ["-a", "-b"], "no b", "ab", ""],
+  ["after its head start, beside one that hangs, the next is", 1, ["+b", "+a"], "b", "ab", "a"],
+  ["one that answers late wins if the others do not answer", 1, ["-b", "+a"], "a", "ab", ""],
+  ["once it is too late, nothing more is", 1, ["late", "+a"], "late", "a", "a"],
+])("of two addresses that are tried, %s", async (_, headStartMs, story, end, tried, closed) => {
+  const answers = new Map<string, PromiseWithResolvers<{ of: string; terminate(): void }>>();
   const over = new AbortController();
-  const answers = {
-    a: Promise.withResolvers<{ terminate(): void }>(),
-    b: Promise.withResolvers<{ terminate(): void }>(),
-  };
-  for (const { promise } of Object.values(answers)) promise.catch(() => {}); // Before it is tried.
-  const tryOne = (address: string) => {
-    tried.push(address);
-    return answers[address === "a" ? "a" : "b"].promise;
-  };
-  const answer = (address: "a" | "b") => {
-    const socket = { terminate: () => void closed.push(address) };
-    answers[address].resolve(socket);
-    return socket;
-  };
-  const refuse = (address: "a" | "b") => answers[address].reject(new Error(address));
-  const first = firstToAnswer(["a", "b"], tryOne, over, headStartMs);
-  return { first, tried, closed, over, answer, refuse };
-}
-
-describe("of several addresses, with a network made up here,", () => {
-  test("while one may still answer in its head start, no other is tried", async () => {
-    const { first, tried, closed, answer } = openNetwork(LONG_MS);
+  let closedHere = "";
+  const tryOne = (of: string) =>
+    answers.getOrInsertComputed(of, () => Promise.withResolvers()).promise;
+  const first = firstToAnswer(["a", "b"], tryOne, over, headStartMs).then(
+    ({ of }) => of,
+    ({ message }) => message,
+  );
+  for (const event of story) {
     await settle();
-    expect(tried).toEqual(["a"]);
-    const socket = answer("a");
-    expect([await first, tried, closed]).toEqual([socket, ["a"], []]);
-  });
+    if (event === "late") {
+      over.abort();
+      continue;
+    }
+    const of = event.slice(1);
+    await eventually(`a try of ${of}`, () => answers.has(of));
+    if (event.startsWith("-")) answers.get(of)?.reject(new Error(`no ${of}`));
+    else answers.get(of)?.resolve({ of, terminate: () => void (closedHere += of) });
+  }
+  expect(await first).toBe(end);
+  await settle();
+  expect([[...answers.keys()].join(""), closedHere]).toEqual([tried, closed]);
+});
 
-  test("after one that refuses, the next is tried at once; the last failure is told", async () => {
-    const { first, tried, refuse } = openNetwork(LONG_MS);
-    refuse("a");
-    await settle();
-    expect(tried).toEqual(["a", "b"]);
-    refuse("b");
-    await expect(first).rejects.toThrow("b");
-  });
-
-  test("beside one that hangs, the next is tried after the head start, and one remains", async () => {
-    const { first, tried, closed, answer } = openNetwork(1);
-    const socket = answer("b");
-    expect(await first).toBe(socket);
-    answer("a");
-    await settle();
-    expect([tried, closed]).toEqual([["a", "b"], ["a"]]);
-  });
-
-  test("one that answers late wins if the others do not answer", async () => {
-    const { first, tried, closed, answer, refuse } = openNetwork(1);
-    refuse("b");
-    while (tried.length < 2) await settle();
-    const socket = answer("a");
-    expect([await first, closed]).toEqual([socket, []]);
-  });
-
-  test("once it is too late, nothing more is tried, and what answers is closed", async () => {
-    const { first, tried, closed, over, answer } = openNetwork(1);
-    over.abort();
-    answer("a");
-    await expect(first).rejects.toThrow();
-    expect([tried, closed]).toEqual([["a"], ["a"]]);
-  });
-
-  test("both families are tried in turns, beginning with the first one's", () => {
-    const addresses = ["::1", "::2", "::3", "10.0.0.1", "10.0.0.2"];
-    expect(inTurns(addresses)).toEqual(["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]);
-  });
+test("of several addresses, both families are tried in turns, beginning with the first one's", () => {
+  const addresses = ["::1", "::2", "::3", "10.0.0.1", "10.0.0.2"];
+  expect(inTurns(addresses)).toEqual(["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]);
 });
 
 testWithIPv6("connects to a name with two addresses are as many accepts, on either", async () => {

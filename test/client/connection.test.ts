@@ -3,31 +3,12 @@
 import { expect, test } from "bun:test";
 
 import { openConnection } from "../../lib/client/connect.ts";
-import type { SocketConnection } from "../../lib/client/connection.ts";
-import { endAfterEach, type Peer } from "../harness.ts";
-import { Host } from "../harness/host.ts";
+import { endAfterEach } from "../harness.ts";
+import { pair } from "./follow.ts";
 
 endAfterEach();
 
 const MIB = 1 << 20;
-
-/** A connection, and its other end. */
-async function pair(): Promise<{ here: SocketConnection; there: Peer }> {
-  const host = await Host.open();
-  const [here, there] = await Promise.all([
-    openConnection({ host: "127.0.0.1", port: host.port }),
-    host.guest(),
-  ]);
-  host.close();
-  return { here, there };
-}
-
-/** All lines up to the end. */
-async function allLines(connection: SocketConnection): Promise<string[]> {
-  const lines: string[] = [];
-  for await (const line of connection.lines()) lines.push(line);
-  return lines;
-}
 
 test("writes that overlap go out whole and in order, text as UTF-8, and none after the end of output", async () => {
   const { here, there } = await pair();
@@ -90,7 +71,7 @@ test("lines are text without their ends, up to an unfinished one", async () => {
   for (const byte of Buffer.from("grüße 👋\nunfini")) there.say(Buffer.from([byte]));
   there.say("shed");
   there.endInput();
-  expect(await allLines(here)).toEqual([
+  expect(await Array.fromAsync(here.lines())).toEqual([
     ...["one", "two", "", "\ufeffthree\rand more", "bad\ufffd", "grüße 👋", "unfinished"],
   ]);
 });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { openConnection } from "../../lib/client/connect.ts";
 import { OneConnection, type Part } from "../../lib/client/conversation.ts";
 import { Reconnecting } from "../../lib/client/reconnect.ts";
-import { makeCertificates } from "../certificates.ts";
+import { key, makeCertificates, pem } from "../certificates.ts";
 import {
   endAfterEach,
   newFile,
@@ -19,12 +19,13 @@ import {
   testBeside,
 } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { follow } from "./follow.ts";
+import { besideWith } from "../harness/tools.ts";
+import { follow, pair } from "./follow.ts";
 
 endAfterEach();
 
 /** Made before any test, which they would hold up. */
-const { file } = makeCertificates();
+if (Bun.which("openssl")) makeCertificates();
 const FULL = "* room is full\n";
 const IDLE = "* idle for 5m\n";
 const FLOOD = "0123456789abcdef\n".repeat(500_000);
@@ -32,17 +33,14 @@ const ASK = "* say your name first (here: bob)\n";
 
 /** A conversation with a server that the test plays, and the other end of its connection. */
 async function start(part: Partial<Part> = {}, reconnects = false) {
-  const host = await Host.open();
-  const connection = await openConnection({ host: "127.0.0.1", port: host.port });
-  const guest = await host.guest();
-  host.close();
+  const { here, there } = await pair();
   const how = { sends: true, name: "", ...part };
   const noted: string[] = [];
   const note = (event: string) => void noted.push(event);
   const one = reconnects
-    ? new Reconnecting(async () => connection, how, { note, status() {} }, "once joined")
-    : new OneConnection(connection, how, note);
-  return { one, guest, noted, at: connection.address, ...follow(one) };
+    ? new Reconnecting({ connect: async () => here, tries: "once joined", part: how, note })
+    : new OneConnection(here, how, note);
+  return { one, guest: there, noted, at: here.address, ...follow(one) };
 }
 
 test.each<[readonly string[], string]>([
@@ -85,19 +83,36 @@ testBeside("a server that goes after everything was sent has all of it", async (
   expect([await ended, noted]).toEqual(["all went well", []]);
 });
 
-for (const hasEnded of [false, true])
-  testBeside(`one that goes before that has not, with stdin ended: ${hasEnded}`, async () => {
+testBeside("one that goes before that has not, whether stdin has ended or not", async () => {
+  for (const hasEnded of [false, true]) {
     const { one, guest, ended, at } = await start();
     guest.pause();
     void one.write(Buffer.alloc(64 << 20, "x"));
     if (hasEnded) one.endOutput();
     guest.endInput();
     expect(await ended).toBe(`${at} closed the connection before everything was sent`);
-  });
+  }
+});
 
 for (const reconnects of [false, true])
   describe(`when asked for a name (reconnects: ${reconnects}), a client`, () => {
-    testBeside("with one that only receives sends its name, and nothing else", async () => {
+    for (const [how, name, before, answer, after] of [
+      ["with one sends it, then its lines", "alice", "", "alice\n", "alice: hello\n"],
+      ["that has sent a line has sent it", "alice", "alice: hi\n", "", "alice: hello\n"],
+      ["without one sends its first line as it comes", "", "", "", "alice\nhello\n"],
+    ] as const)
+      testBeside(how, async () => {
+        const { one, guest, send, receives } = await start({ name }, reconnects);
+        if (before) await send(before);
+        await guest.hears(before);
+        for (const part of [ASK.slice(0, 7), ASK.slice(7)]) await guest.sayAll(part);
+        await receives(ASK);
+        await send(after);
+        one.endOutput();
+        expect(await guest.hearsAll()).toBe(before + answer + after);
+      });
+
+    testBeside("that only receives sends its name, and nothing else", async () => {
       const { guest, receives } = await start({ sends: false, name: "alice" }, reconnects);
       guest.say(ASK);
       await guest.hears("alice\n");
@@ -106,36 +121,7 @@ for (const reconnects of [false, true])
       expect(guest.text).toBe("alice\n");
     });
 
-    testBeside("with one sends it if it has sent no line, and then its lines", async () => {
-      const { one, guest, send } = await start({ name: "alice" }, reconnects);
-      for (const part of [ASK.slice(0, 7), ASK.slice(7)]) await guest.sayAll(part);
-      await guest.hears("alice\n");
-      await send("alice: hello\n");
-      one.endOutput();
-      expect(await guest.hearsAll()).toBe("alice\nalice: hello\n");
-    });
-
-    for (const [how, name, lines] of [
-      [
-        "that has sent a line has sent its name with it",
-        "alice",
-        ["alice: hello\n", "alice: hi\n"],
-      ],
-      ["without one sends its first line as it comes", "", ["", "alice\nhello\n"]],
-    ] as const)
-      testBeside(how, async () => {
-        const { one, guest, send, receives } = await start({ name }, reconnects);
-        const [before, after] = lines;
-        if (before) await send(before);
-        await guest.hears(before);
-        guest.say(ASK);
-        await receives(ASK);
-        await send(after);
-        one.endOutput();
-        expect(await guest.hearsAll()).toBe(before + after);
-      });
-
-    testBeside("without one that only receives ends with the reason", async () => {
+    testBeside("that only receives, and has none, ends with the reason", async () => {
       const { guest, ended } = await start({ sends: false }, reconnects);
       guest.say(ASK);
       expect(await ended).toBe("the room asks for a name; give one with --name");
@@ -151,40 +137,47 @@ for (const reconnects of [false, true])
     });
   });
 
-for (const kind of ["TCP", "a Unix socket", "TLS"])
-  testBeside(`over ${kind}, a flood ends with what the server says`, async () => {
-    const unix = kind === "a Unix socket" ? join(newFolder(), "room") : undefined;
-    const pem = ["--tls-cert", file("server.pem"), "--tls-key", file("server.key")];
+for (const kind of ["TCP", "a Unix socket", "TLS"]) {
+  const testHere = kind === "TLS" ? besideWith("openssl") : testBeside;
+  testHere(`over ${kind}, a flood ends with what the server says`, async () => {
+    const path = join(newFolder(), "room");
+    const isUnix = kind === "a Unix socket";
+    const overTls = kind === "TLS";
     const server = await ServerProgram.run(
       serverCommand(
         ...["--pass-file", newFile("phrase", "right\n"), "--max-line", "1K", "--max-clients", "1"],
-        ...(kind === "TLS" ? pem : []),
-        ...(unix ? ["--unix", unix] : ["--host", "127.0.0.1", "0"]),
+        ...(overTls ? ["--tls-cert", pem("server"), "--tls-key", key("server")] : []),
+        ...(isUnix ? ["--unix", path] : ["--host", "127.0.0.1", "0"]),
       ),
     );
-    const tls = kind === "TLS" ? { ca: readFileSync(file("ca.pem"), "utf8") } : undefined;
-    const place = unix ? { unix } : { host: "localhost", port: server.port };
+    const tls = overTls ? { ca: readFileSync(pem("ca"), "utf8") } : undefined;
+    const place = isUnix ? { unix: path } : { host: "localhost", port: server.port };
     const enter = async (phrase: string) => {
       const how = { ...place, tls, passPhrase: Buffer.from(phrase) };
       const part = { sends: true, name: "" };
       return follow(new OneConnection(await openConnection(how), part, () => {}));
     };
+    const members = (count: number) =>
+      server.until(
+        "it to notice",
+        () => server.count(/ joined /) - server.count(/ left /) === count,
+      );
     /** Several times, as it depends on which end is faster. */
-    const flood = async (reason: string, phrase: string, members: number, first = "short\n") => {
+    const flood = async (reason: string, phrase: string, count: number, first = "short\n") => {
       for (let round = 0; round < 3; round++) {
         const { ended, send } = await enter(phrase);
         void send(first).then(() => send(FLOOD));
         expect(await ended).toBe(`the server says: ${reason}`);
-        await server.until("its end there", () => countMembers() === members);
+        await members(count);
       }
     };
-    const countMembers = () => server.count(/ joined /) - server.count(/ left /);
     await flood("wrong pass phrase (see --pass-file)", "wrong", 0);
     await flood("line longer than 1024 bytes", "right", 0, `short\n${"x".repeat(2000)}\n`);
     await enter("right");
-    await server.until("a member", () => countMembers() === 1);
+    await members(1);
     await flood("room is full", "right", 1);
   });
+}
 
 testBeside("a refusal is printed as it came, and is the reason on stderr", async () => {
   const host = await Host.open();

@@ -1,7 +1,18 @@
-/** What the tests of conversations share: one that is read to its end. */
+/** What the tests of connections and conversations share: both ends of one, and what is received. */
 
+import { openConnection } from "../../lib/client/connect.ts";
 import type { Conversation } from "../../lib/client/conversation.ts";
+import { Host } from "../harness/host.ts";
 import { Watched } from "../harness/watched.ts";
+
+/** A connection, and its other end, which the test plays. */
+export async function pair() {
+  const host = await Host.open();
+  const connecting = openConnection({ host: "127.0.0.1", port: host.port });
+  const [here, there] = await Promise.all([connecting, host.guest()]);
+  host.close();
+  return { here, there };
+}
 
 /** What is received, how it ends, and a way to send. */
 export function follow(conversation: Conversation) {

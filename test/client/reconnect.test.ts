@@ -6,10 +6,8 @@ import { openConnection } from "../../lib/client/connect.ts";
 import type { SocketConnection } from "../../lib/client/connection.ts";
 import { Reconnecting, retryDelayMs } from "../../lib/client/reconnect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { endAfterEach, testBeside } from "../harness.ts";
+import { endAfterEach, type Peer, testBeside } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { freePort } from "../harness/tools.ts";
-import { Watched } from "../harness/watched.ts";
 import { follow } from "./follow.ts";
 
 endAfterEach();
@@ -19,45 +17,57 @@ interface How {
   tries?: "always" | "once joined" | "never";
   sends?: boolean;
   name?: string;
+  /** Called at each wait for the next try; by default, ends it. */
+  onWait?: (skip: () => void) => void;
 }
 
-/** A conversation that never waits for the next try, and what it reports. */
-function converse(port: number, { dial, tries = "always", sends = true, name = "" }: How = {}) {
-  const openHere = () => openConnection({ host: "127.0.0.1", port });
-  const changes = new Watched();
+/** A conversation with a host that never waits for the next try, and what it reports. */
+async function converse({ dial, tries = "always", onWait, ...part }: How = {}) {
+  const host = await Host.open();
+  const openHere = () => openConnection({ host: "127.0.0.1", port: host.port });
   const noted: string[] = [];
   const shown: string[] = [];
   const lostMs: number[] = [];
-  let skipWait: (() => void) | undefined;
-  const notes = {
-    note(event: string) {
-      noted.push(event);
-      changes.changed();
-    },
+  const terminal = {
     status(activity: string, skip?: () => void) {
       if (activity !== "") shown.push(activity);
-      if (activity.startsWith("retrying")) setImmediate(() => skip?.());
-      else skipWait = skip;
-      changes.changed();
+      if (skip) setImmediate(() => (onWait ?? skip)(skip));
     },
+    joined() {},
     lost: (sinceMs: number) => void lostMs.push(sinceMs),
   };
-  const part = { sends, name };
-  const room = new Reconnecting(() => dial?.(openHere) ?? openHere(), part, notes, tries);
+  const room = new Reconnecting({
+    connect: () => dial?.(openHere) ?? openHere(),
+    note: (event) => void noted.push(event),
+    part: { sends: true, name: "", ...part },
+    ...{ tries, terminal },
+  });
+  const { seen, ended, receives, send } = follow(room);
   return {
-    ...follow(room),
-    ...{ room, noted, shown, lostMs, at: `127.0.0.1:${port}` },
-    notes: (event: string) => changes.until(event, () => noted.includes(event)),
-    waitsForPerson: () => changes.until("a wait", () => skipWait),
+    ...{ host, room, seen, ended, receives, send, noted, shown, lostMs },
+    at: `127.0.0.1:${host.port}`,
+    /** The next connection, which receives a line, so that the client knows that it has joined. */
+    async joins(line = "bob: hi\n"): Promise<Peer> {
+      const guest = await host.guest();
+      guest.say(line);
+      await receives(line);
+      return guest;
+    },
+    /** The next connection, to which the host sends something and then the end of input; what it got. */
+    async isDismissed(message = ""): Promise<string> {
+      const guest = await host.guest();
+      guest.say(message);
+      guest.endInput();
+      return await guest.hearsAll();
+    },
+    /** At the end of stdin: what the connection got, how it ended, and what was received in all. */
+    async finishes(guest: Peer): Promise<string[]> {
+      room.endOutput();
+      const got = await guest.hearsAll();
+      guest.endInput();
+      return [got, await ended, seen.received];
+    },
   };
-}
-
-/** The next guest of a host, to which it sends something and then the end of input. */
-async function dismiss(host: Host, message = ""): Promise<string> {
-  const guest = await host.guest();
-  guest.say(message);
-  guest.endInput();
-  return await guest.hearsAll();
 }
 
 test("the delay between two tries doubles up to half a minute, and differs by up to a half", () => {
@@ -72,10 +82,9 @@ test("the delay between two tries doubles up to half a minute, and differs by up
 });
 
 testBeside("the delay begins anew once it has joined, and not after a refusal", async () => {
-  const host = await Host.open();
-  const { shown, noted, at } = converse(host.port);
-  for (let n = 0; n < 4; n++) await dismiss(host, "* room is full\n");
-  await dismiss(host, "bob: hi\n");
+  const { host, shown, noted, at, isDismissed } = await converse();
+  for (let n = 0; n < 4; n++) await isDismissed("* room is full\n");
+  await isDismissed("bob: hi\n");
   await host.guest();
   const [, , third, fourth, last] = shown.filter((activity) => activity !== "connecting");
   expect([third, last]).toEqual(["retrying in 2 s", "retrying in 1 s"]);
@@ -85,22 +94,17 @@ testBeside("the delay begins anew once it has joined, and not after a refusal", 
 
 for (const how of ["end of input", "reset"])
   testBeside(`after ${how} what is sent goes over the next connection`, async () => {
-    const host = await Host.open();
-    const { send, room, seen, noted, lostMs, ended, at, receives } = converse(host.port);
-    const first = await host.guest();
-    first.say("bob: hi\n");
+    const { send, joins, finishes, noted, lostMs, at } = await converse();
+    const first = await joins();
     await send("one\n");
     await first.hears("one\n");
     if (how === "reset") first.reset();
     else first.endInput();
-    const second = await host.guest();
-    second.say("bob: again\n");
-    await receives("bob: again\n");
+    const second = await joins("bob: again\n");
     await send("two\nthree\n");
-    room.endOutput();
-    expect(await second.hearsAll()).toBe("two\nthree\n");
-    second.endInput();
-    expect([await ended, seen.received]).toEqual(["all went well", "bob: hi\nbob: again\n"]);
+    expect(await finishes(second)).toEqual([
+      ...["two\nthree\n", "all went well", "bob: hi\nbob: again\n"],
+    ]);
     const lost = `lost the connection to ${at}: reset by the server`;
     expect(noted).toEqual([
       ...[`connected to ${at}`, how === "reset" ? lost : `${at} closed the connection`],
@@ -110,9 +114,8 @@ for (const how of ["end of input", "reset"])
   });
 
 testBeside("it tries on while nobody answers, and counts what is lost", async () => {
-  const host = await Host.open();
   let tries = 0;
-  const { send, room, noted, shown, ended, at } = converse(host.port, {
+  const { host, send, finishes, noted, shown, at } = await converse({
     dial: (openHere) =>
       [1, 2].includes(tries++) ? Promise.reject(new UserError("no luck")) : openHere(),
   });
@@ -124,10 +127,7 @@ testBeside("it tries on while nobody answers, and counts what is lost", async ()
   second.say("received\n");
   expect(await sent).toBe(true);
   await send(" a line, of which nothing comes\n");
-  room.endOutput();
-  expect(await second.hearsAll()).toBe("");
-  second.endInput();
-  expect(await ended).toBe("at least 1 line was lost");
+  expect(await finishes(second)).toEqual(["", "at least 1 line was lost", "received\n"]);
   expect(noted).toEqual([
     ...[`connected to ${at}`, `${at} closed the connection`],
     ...["a line was cut off; its rest is not sent", "no luck", `reconnected to ${at} after 0 s`],
@@ -136,8 +136,7 @@ testBeside("it tries on while nobody answers, and counts what is lost", async ()
 });
 
 testBeside("what comes before it has joined is passed on with what shows that", async () => {
-  const host = await Host.open();
-  const { receives, seen } = converse(host.port, { name: "ann" });
+  const { host, receives, seen } = await converse({ name: "ann" });
   const guest = await host.guest();
   guest.say("* say your name first (here: bob)\n");
   await guest.hears("ann\n");
@@ -147,144 +146,133 @@ testBeside("what comes before it has joined is passed on with what shows that", 
 });
 
 testBeside("half a line received does not mix with the next", async () => {
-  const host = await Host.open();
-  const { room, seen, noted, ended, receives } = converse(host.port);
-  await dismiss(host, "whole\nhalf a li");
+  const { host, noted, receives, isDismissed, finishes } = await converse();
+  await isDismissed("whole\nhalf a li");
   const second = await host.guest();
   for (const part of ["another\nla", "st\nno newline"]) second.say(part);
   await receives("last\n");
-  room.endOutput();
-  await second.hearsAll();
-  second.endInput();
-  expect([await ended, seen.received]).toEqual([
-    ...["all went well", "whole\nanother\nlast\nno newline"],
+  expect(await finishes(second)).toEqual([
+    ...["", "all went well", "whole\nanother\nlast\nno newline"],
   ]);
   expect(noted).toContain("the line that was being received is lost");
 });
 
 testBeside("a person that was idle is back only when a key asks for it", async () => {
-  const host = await Host.open();
-  const { waitsForPerson, shown, lostMs, receives } = converse(host.port, { tries: "once joined" });
-  await dismiss(host, "bob: hi\n* idle for 5m\n");
-  const skip = await waitsForPerson();
-  expect([shown.at(-1), lostMs]).toEqual(["not connected", [2000]]);
+  const { promise: waits, resolve: onWait } = Promise.withResolvers<() => void>();
+  const person = await converse({ tries: "once joined", onWait });
+  await person.isDismissed("bob: hi\n* idle for 5m\n");
+  const skip = await waits;
+  expect([person.shown.at(-1), person.lostMs]).toEqual(["not connected", [2000]]);
   skip();
-  (await host.guest()).say("bob: hi again\n");
-  await receives("bob: hi again\n");
+  await person.joins("bob: hi again\n");
 });
 
 testBeside("a person is connected again only after having joined, or never", async () => {
-  const host = await Host.open();
-  const early = converse(host.port, { tries: "once joined" });
-  await dismiss(host, "* room is full\n");
+  const early = await converse({ tries: "once joined" });
+  await early.isDismissed("* room is full\n");
   expect(await early.ended).toBe("the server says: room is full");
-  const never = converse(host.port, { tries: "never" });
-  await dismiss(host, "bob: hi\n");
+  const never = await converse({ tries: "never" });
+  await never.isDismissed("bob: hi\n");
   expect(await never.ended).toBe(`${never.at} closed the connection before everything was sent`);
 });
 
 describe("after the end of stdin, when all is sent,", () => {
-  testBeside("a lost connection is the end, and a failure", async () => {
-    const host = await Host.open();
-    for (const away of [false, true]) {
-      const unlucky = () => Promise.reject(new UserError("no luck"));
-      const tries = [(openHere: () => Promise<SocketConnection>) => openHere()];
-      const dial: How["dial"] = (openHere) => tries.pop()?.(openHere) ?? unlucky();
-      const { room, ended, at, receives, notes } = converse(host.port, { dial });
-      const guest = await host.guest();
-      guest.say("bob: hi\n");
-      await receives("bob: hi\n");
-      if (!away) room.endOutput();
-      if (!away) await guest.hearsAll();
-      guest.reset();
-      if (away) await notes("no luck");
-      room.endOutput();
-      const lost = `lost the connection to ${at}: reset by the server`;
-      expect(await ended).toBe(away ? "no luck" : lost);
-    }
+  for (const [how, tries, end, waits = 1] of [
+    ["reset", "always", "lost the connection to $at: reset by the server"],
+    // Nobody knows whether the server has received what was sent last.
+    ["endInput", "always", "$at closed the connection before everything was sent"],
+    ["reset", "always", "no luck", 2],
+    // A person knows what is missing.
+    ["reset", "once joined", "all went well"],
+  ] as ["reset" | "endInput", How["tries"] & string, string, number?][])
+    testBeside(`a lost connection was the last (${how}, ${tries}, wait ${waits})`, async () => {
+      let dialed = 0;
+      const { room, ended, at, joins } = await converse({
+        tries,
+        dial: (openHere) => (dialed++ > 0 ? Promise.reject(new UserError("no luck")) : openHere()),
+        onWait: (skip) => (dialed === waits ? room.endOutput() : skip()),
+      });
+      (await joins())[how]();
+      expect(await ended).toBe(end.replace("$at", at));
+    });
+
+  testBeside("one that is lost then is the end at once", async () => {
+    const { room, ended, at, joins } = await converse();
+    const guest = await joins();
+    room.endOutput();
+    await guest.hearsAll();
+    guest.reset();
+    expect(await ended).toBe(`lost the connection to ${at}: reset by the server`);
   });
 
   testBeside("it still waits for a server that is not there, until it was in a room", async () => {
     for (const lines of ["", "done\n"]) {
-      const { send, room, noted, notes, ended, at } = converse(freePort());
+      let tries = 0;
+      const dial: How["dial"] = (openHere) =>
+        tries++ > 0 ? openHere() : Promise.reject(new UserError("no luck"));
+      const { host, send, room, finishes, noted, at } = await converse({ dial });
       if (lines) void send(lines);
       room.endOutput();
-      const refused = `cannot connect to ${at}: connection refused`;
-      await notes(refused);
-      const host = await Host.open(Number(at.split(":")[1]));
-      const guest = await host.guest();
-      expect(await guest.hearsAll()).toBe(lines);
-      guest.endInput();
-      expect([await ended, noted]).toEqual(["all went well", [refused, `connected to ${at}`]]);
+      expect(await finishes(await host.guest())).toEqual([lines, "all went well", ""]);
+      expect(noted).toEqual(["no luck", `connected to ${at}`]);
     }
   });
 });
 
 testBeside("a client that only receives connects again, and is told each reason once", async () => {
-  const host = await Host.open();
-  const { noted, at, receives } = converse(host.port, { sends: false });
-  for (let n = 0; n < 3; n++) await dismiss(host);
-  (await host.guest()).say("bob: hi\n");
-  await receives("bob: hi\n");
+  const { noted, at, joins, isDismissed } = await converse({ sends: false });
+  for (let n = 0; n < 3; n++) await isDismissed();
+  await joins();
   expect(noted).toEqual([`${at} closed the connection`, `connected to ${at}`]);
 });
 
 describe("a server that refuses", () => {
-  testBeside(
-    "with a message, late, gets each line once, in order, up to what follows later",
-    async () => {
-      const host = await Host.open();
-      const { send, room, seen, noted, ended } = converse(host.port);
-      void send("one\ntwo\nthr");
-      for (const [greeting, message] of [
-        ["", "* room is full\n"],
-        // One that has to be told something before it can refuse.
-        ["* say your name first\n", "* too many connections from 127.0.0.1\n"],
-      ] as const) {
-        const guest = await host.guest();
-        guest.say(greeting);
-        await guest.hears("one\ntwo\nthr");
-        guest.say(message);
-        guest.endInput();
-      }
+  testBeside("late gets each line once, in order, up to what follows later", async () => {
+    const { host, send, finishes, noted } = await converse();
+    void send("one\ntwo\nthr");
+    for (const [greeting, message] of [
+      ["", "* room is full\n"],
+      // One that has to be told something before it can refuse.
+      ["* say your name first\n", "* too many connections from 127.0.0.1\n"],
+    ] as const) {
       const guest = await host.guest();
+      guest.say(greeting);
       await guest.hears("one\ntwo\nthr");
-      void send("ee\n");
-      room.endOutput();
-      expect(await guest.hearsAll()).toBe("one\ntwo\nthree\n");
+      guest.say(message);
       guest.endInput();
-      expect(await ended).toBe("all went well");
-      expect(seen.received).toBe(
-        "* room is full\n* say your name first\n* too many connections from 127.0.0.1\n",
-      );
-      expect(noted.filter((event) => event === "what was sent is sent again")).toHaveLength(2);
-    },
-  );
+    }
+    const guest = await host.guest();
+    await guest.hears("one\ntwo\nthr");
+    void send("ee\n");
+    expect(await finishes(guest)).toEqual([
+      ...["one\ntwo\nthree\n", "all went well"],
+      "* room is full\n* say your name first\n* too many connections from 127.0.0.1\n",
+    ]);
+    expect(noted.filter((event) => event === "what was sent is sent again")).toHaveLength(2);
+  });
 
   for (const message of ["* the name ann is taken\n", ""])
-    testBeside(`or without one has not let the client in: ${JSON.stringify(message)}`, async () => {
-      const host = await Host.open();
-      const { send, seen, noted, at, receives } = converse(host.port);
-      const sent = send("ann: is anybody here?\n");
-      for (let tries = 0; tries < 2; tries++) expect(await dismiss(host, message)).toBe("");
-      const guest = await host.guest();
-      guest.say("bob: hi\n");
-      await receives("bob: hi\n");
-      await guest.hears("ann: is anybody here?\n");
-      expect([await sent, seen.received]).toEqual([true, "bob: hi\n"]);
-      const why = message
-        ? "the server says: the name ann is taken"
-        : `${at} closed the connection`;
-      expect(noted).toEqual([why, `connected to ${at}`]);
-    });
+    testBeside(
+      `or ends at once has not let the client in: ${JSON.stringify(message)}`,
+      async () => {
+        const { send, seen, noted, at, joins, isDismissed } = await converse();
+        const sent = send("ann: is anybody here?\n");
+        for (let tries = 0; tries < 2; tries++) expect(await isDismissed(message)).toBe("");
+        await (await joins()).hears("ann: is anybody here?\n");
+        expect([await sent, seen.received]).toEqual([true, "bob: hi\n"]);
+        const why = message
+          ? "the server says: the name ann is taken"
+          : `${at} closed the connection`;
+        expect(noted).toEqual([why, `connected to ${at}`]);
+      },
+    );
 
   testBeside("for good, is left alone; and so is one to which no other try would get", async () => {
-    const host = await Host.open();
-    const refused = converse(host.port);
-    await dismiss(host, "* wrong pass phrase\n");
+    const refused = await converse();
+    await refused.isDismissed("* wrong pass phrase\n");
     expect(await refused.ended).toBe("the server says: wrong pass phrase (see --pass-file)");
     const unverified = new UserError("its certificate cannot be verified", { permanent: true });
-    const { ended } = converse(host.port, { dial: () => Promise.reject(unverified) });
+    const { ended } = await converse({ dial: () => Promise.reject(unverified) });
     expect(await ended).toBe(unverified.message);
   });
 });

@@ -32,15 +32,11 @@ test("a line that is too long to be kept is passed on in parts", () => {
   expect([...runs, text(lines.end())]).toEqual([undefined, `${half}${half}y`, "f\n", "g"]);
 });
 
-/** One connection: what it takes. */
+/** What a connection takes. */
 function take(outgoing: Outgoing, bytesMax = Infinity): string {
-  let taken = "";
-  for (let [next] = outgoing.pending; next && bytesMax > 0; [next] = outgoing.pending) {
-    const bytes = next.subarray(0, bytesMax);
-    taken += Buffer.from(bytes).toString();
-    bytesMax -= bytes.length;
-    outgoing.taken(bytes.length);
-  }
+  const bytes = outgoing.pending.subarray(0, bytesMax);
+  const taken = `${Buffer.from(bytes)}`;
+  if (taken) outgoing.taken(bytes.length);
   return taken;
 }
 
@@ -62,89 +58,69 @@ test.each<[string, string, typeof REFUSED, string, [string | undefined, string, 
   (_, sent, disconnect, more, expected) => {
     const outgoing = new Outgoing();
     const bytes = Buffer.from(sent);
-    outgoing.connected();
     outgoing.add(bytes);
     take(outgoing);
     bytes.fill("x"); // Its memory is used for other things by now.
     const loss = outgoing.lost(disconnect);
     // The rest comes in two pieces.
     for (const piece of [more.slice(0, 3), more.slice(3)]) add(outgoing, piece);
-    outgoing.connected();
     expect([loss, take(outgoing), outgoing.lostLines]).toEqual(expected);
   },
 );
 
-/** One simulated life. */
-class World {
-  readonly #random: Random;
-  readonly #lines: string[];
-  readonly #lineBytesMax: number;
-  readonly #outgoing = new Outgoing();
-  #input: string;
-  /** What the server has received, in order. */
-  readonly #received: string[] = [];
+/** One simulated life: connections until all was taken, and what a server has received. */
+function live(random: Random): void {
+  const bytesMax = random.pick([12, 25, 1000]);
+  const lines = Array.from({ length: random.below(30) }, (_, index) => {
+    return `${index} ${"x".repeat(random.below(30))}`;
+  });
+  let input = lines.map((line) => `${line}\n`).join("");
+  if (random.chance(300)) input = input.slice(0, -1);
+  const outgoing = new Outgoing();
+  const received: string[] = [];
   /** Whether bytes were lost that the system had taken, in a way that no client can know of. */
-  #vanished = false;
+  let vanished = false;
 
-  constructor(random: Random) {
-    this.#random = random;
-    this.#lineBytesMax = random.pick([12, 25, 1000]);
-    this.#lines = Array.from({ length: random.below(30) }, (_, index) => {
-      return `${index} ${"x".repeat(random.below(30))}`;
-    });
-    this.#input = this.#lines.map((line) => `${line}\n`).join("");
-    if (random.chance(300)) this.#input = this.#input.slice(0, -1);
-  }
+  /** The server receives what was sent, or a part of that; then it goes, perhaps with a message. */
+  const receive = (wire: string) => {
+    const vanishes = !outgoing.isDone && random.chance(300);
+    const arrived = vanishes ? wire.slice(0, random.below(wire.length + 1)) : wire;
+    const whole = arrived.split("\n");
+    const rest = whole.pop() ?? "";
+    const tooLong = whole.findIndex((line) => line.length + 1 > bytesMax);
+    received.push(...(tooLong < 0 ? whole : whole.slice(0, tooLong)));
+    vanished ||= arrived !== wire || tooLong >= 0 || rest.length >= bytesMax;
+    if (tooLong >= 0 || rest.length >= bytesMax)
+      return disconnectOf(`* ${DISCONNECTS.lineLongerThan(`${bytesMax}`)}`);
+    if (rest !== "" && outgoing.isDone) received.push(rest);
+    return undefined;
+  };
 
-  run(): void {
-    for (let n = 0; n < 1000 && !this.#outgoing.isDone; n++) this.#connection();
-    expect(this.#outgoing.isDone).toBe(true);
-    // Whole lines, each at most once, in order.
-    const at = this.#received.map((line) => this.#lines.indexOf(line));
-    expect(at).toEqual([...new Set(at)].sort((one, other) => one - other));
-    expect(at).not.toContain(-1);
-    const lost = this.#lines.length - this.#received.length;
-    if (this.#vanished) expect(lost).toBeGreaterThanOrEqual(this.#outgoing.lostLines);
-    else expect(lost).toBe(this.#outgoing.lostLines);
-  }
-
-  #connection(): void {
-    const random = this.#random;
-    const outgoing = this.#outgoing;
+  for (let n = 0; n < 1000 && !outgoing.isDone; n++) {
     const isFull = random.chance(400);
-    outgoing.connected();
     let wire = "";
     for (let steps = random.pick([1000, 20, 5, 0]); steps > 0 && !outgoing.isDone; steps--) {
       if (outgoing.pending.length === 0) {
-        const piece = this.#input.slice(0, random.between(1, 60));
-        this.#input = this.#input.slice(piece.length);
+        const piece = input.slice(0, random.between(1, 60));
+        input = input.slice(piece.length);
         if (piece === "") outgoing.end();
         else add(outgoing, piece);
       }
       wire += take(outgoing, random.between(1, 30));
     }
-    outgoing.lost(isFull ? REFUSED : this.#receive(wire));
+    outgoing.lost(isFull ? REFUSED : receive(wire));
   }
 
-  /** The server receives what was sent, or a part of that; then it goes, perhaps with a message. */
-  #receive(wire: string) {
-    const vanishes = !this.#outgoing.isDone && this.#random.chance(300);
-    const arrived = vanishes ? wire.slice(0, this.#random.below(wire.length + 1)) : wire;
-    const lines = arrived.split("\n");
-    const rest = lines.pop() ?? "";
-    const bytesMax = this.#lineBytesMax;
-    const tooLong = lines.findIndex((line) => line.length + 1 > bytesMax);
-    this.#received.push(...(tooLong < 0 ? lines : lines.slice(0, tooLong)));
-    if (tooLong >= 0 || rest.length >= bytesMax) {
-      this.#vanished = true;
-      return disconnectOf(`* ${DISCONNECTS.lineLongerThan(`${bytesMax}`)}`);
-    }
-    if (rest !== "" && this.#outgoing.isDone) this.#received.push(rest);
-    this.#vanished ||= arrived !== wire;
-    return undefined;
-  }
+  expect(outgoing.isDone).toBe(true);
+  // Whole lines, each at most once, in order.
+  const at = received.map((line) => lines.indexOf(line));
+  expect(at).toEqual([...new Set(at)].sort((one, other) => one - other));
+  expect(at).not.toContain(-1);
+  const lost = lines.length - received.length;
+  if (vanished) expect(lost).toBeGreaterThanOrEqual(outgoing.lostLines);
+  else expect(lost).toBe(outgoing.lostLines);
 }
 
 test("each line arrives at most once, in order, and is lost only if it is told or cannot be known", () => {
-  forSeeds(1000, (random) => new World(random).run());
+  forSeeds(1000, live);
 });

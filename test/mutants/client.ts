@@ -6,15 +6,15 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "backoff does not begin anew after a good connection",
     file: "lib/client/reconnect.ts",
-    code: " : LATE_MS);\n          failures = 0;",
+    code: " : LATE_MS);\n        failures = 0;",
     becomes: " : LATE_MS);",
     test: "test/client/reconnect.test.ts",
   },
   {
     fault: "what was sent may be sent twice",
     file: "lib/client/whole-lines.ts",
-    code: "if (disconnect?.isRefusal && this.#kept) {",
-    becomes: "if (this.#kept) {",
+    code: "if (disconnect?.isRefusal && bytes <= KEPT_BYTES_MAX) {",
+    becomes: "if (bytes <= KEPT_BYTES_MAX) {",
     test: "test/client/whole-lines.test.ts",
   },
   {
@@ -27,15 +27,15 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "the client's sockets are left as they are",
     file: "lib/client/connect.ts",
-    code: "    tune(connected);\n",
+    code: "  tune(connected);\n",
     becomes: "",
     test: "test/defaults.test.ts",
   },
   {
     fault: "addresses are tried on when the time for an answer is over",
     file: "lib/client/connect.ts",
-    code: "    clearTimeout(alarm);\n    over.abort();\n",
-    becomes: "    clearTimeout(alarm);\n",
+    code: "first()).finally(() => over.abort());",
+    becomes: "first());",
     test: "test/client/connect.test.ts",
   },
   {
