@@ -102,13 +102,13 @@ test("a paste of 8 MB costs a moment, however it is cut", () => {
 /** Somebody who types, and what has come of it. */
 function open() {
   const told: string[] = [];
-  const tell = (what: string) => () => void told.push(what);
-  const typing = new Typing((line) => told.push(`send ${line}`), {
-    named: new Map(["quit", "time", "help"].map((name) => [name, tell(name)])),
-    empty: tell("empty"),
-    interrupt: tell("interrupt"),
-    complete: (before) => before.replace(/b?$/, "bob "),
-  });
+  const commands = { "/quit": "quit", "/time": "time", "/help": "help", "": "empty" };
+  const all = Object.entries({ ...commands, "\x04": "quit", "\x03": "interrupt" });
+  const typing = new Typing(
+    (line) => told.push(`send ${line}`),
+    new Map(all.map(([typed, what]) => [typed, () => void told.push(what)])),
+    (before) => before.replace(/b?$/, "bob "),
+  );
   const keyboard = new Keyboard((input) => typing.take(input));
   const come = (text: string) => {
     keyboard.push(text);
