@@ -63,6 +63,8 @@ export class People {
     if (name === this.own) return;
     this.#seen.add(name);
     if (isHere) this.here.add(name);
+    // Where nobody tells who joins, it was right only once.
+    if (this.count !== undefined && this.here.size >= this.count) this.count = undefined;
     for (const names of [this.#seen, this.here])
       for (const first of names) if (names.size > People.#namesMax) names.delete(first);
   }

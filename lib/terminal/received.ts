@@ -77,7 +77,7 @@ export class Received {
     const [first = ""] = text.split("\n", 1);
     if (this.#isNew && this.#people.own && GREETING.test(first)) {
       // The client has sent the name by itself: what is new is who is here.
-      this.#later(() => this.remark(this.#people.list));
+      this.who();
       text = text.slice(first.length + 1);
     }
     this.#isNew = false;
@@ -95,6 +95,11 @@ export class Received {
   /** Shows what has happened, dim; it is harmless. */
   remark(remark: string): void {
     this.#later(() => this.#inTime(dim(remark)));
+  }
+
+  /** Shows who is here, as far as is known. */
+  who(): void {
+    this.#later(() => this.remark(this.#people.list));
   }
 
   switchTimes(): void {

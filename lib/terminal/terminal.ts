@@ -68,7 +68,7 @@ export class Terminal implements LocalSide, Notes {
       ...["/quit", "/q", "/exit", "\x04"].map((typed) => [typed, quit] as const),
       ["/help", () => screen.add(HELP)],
       ["/time", () => received.switchTimes()],
-      ["/who", () => received.remark(people.list)],
+      ["/who", () => received.who()],
       ["", () => this.#skip?.()],
       ["\x03", interrupt],
     ]);

@@ -28,6 +28,7 @@ describe("who is here, by /who,", () => {
     ["lines tell", ["bob: hi", "ann: hi", "al: hi"], `${FAR}, bob, ann`],
     ["the greeting tells", [greeting(["bob", "ann"])], "3 here: al (you), bob, ann"],
     ["it tells of many", [greeting(["bob"], 1234)], "1236 here: al (you), bob and 1234 more"],
+    ["it has told before others joined", [greeting(["bob"]), "ann: hi"], `${FAR}, bob, ann`],
     ["nobody else", [greeting([])], "1 here: al (you)"],
     [
       "notices tell",
