@@ -328,7 +328,7 @@ aloneInTerminal("a name is sent when asked for, and what was missed is shown", a
   const again = await join("* say your name first\n");
   again.say("bob: before\nbob: hi\nalice: hello\nbob: missed\n* end of history\nbob: now\n");
   await again.hears("alice: meanwhile\n");
-  await terminal.shows("bob: now\nalice: meanwhile");
+  await terminal.shows("bob\nalice: meanwhile");
   const rows = (await terminal.screen()).filter((row) => !/lost|reconnected/.test(row));
   expect(rows).toEqual([
     ...[`connected to ${at}; /quit to leave, /help for help`, "you are alice"],
