@@ -24,23 +24,16 @@ const CHARACTER_OR_BYTE =
 const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/u;
 const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 
-/** Those that can be read on black and on white; and those on a dark background alone. */
+/** By their numbers of SGR: what can be read on black and on white, and on a dark background. */
 const NAME_COLOURS = [31, 34, 35, 91, 94, 95];
 const ON_DARK = [...NAME_COLOURS, 32, 33, 36, 92, 93, 96];
 /** A longer silence is marked by the time at its end. */
 const SILENCE_MS = 10 * 60_000;
 
 const style = styleAt(1);
-const colours = nameColours(process.env["COLORFGBG"]);
-
-/**
- * The colours for names, by their numbers of SGR.
- *
- * @param background as rxvt, Konsole and others set `COLORFGBG`: `15;0`, foreground and background
- */
-export function nameColours(background = ""): readonly number[] {
-  return /;(?:[0-6]|8)$/.test(background) ? ON_DARK : NAME_COLOURS;
-}
+/** As rxvt, Konsole and others set `COLORFGBG`: `15;0`, foreground and background. */
+const isOnDark = /;(?:[0-6]|8)$/.test(process.env["COLORFGBG"] ?? "");
+const colours = isOnDark ? ON_DARK : NAME_COLOURS;
 
 /** What this program and the server report about themselves. */
 export const dim = (text: string) => style(text, 2, 22);

@@ -5,13 +5,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { askForName } from "../../lib/program/names.ts";
 import { People } from "../../lib/program/room-view.ts";
 import { type LineOptions, Received } from "../../lib/terminal/received.ts";
-import {
-  harmless,
-  inTime,
-  mentions,
-  nameColours,
-  senderOf,
-} from "../../lib/terminal/transcript.ts";
+import { harmless, inTime, mentions, senderOf } from "../../lib/terminal/transcript.ts";
 import { forSeeds } from "../harness/seeds.ts";
 
 /** In a room with names. */
@@ -77,16 +71,6 @@ test.each([
   const time = now.slice(11, 16);
   expect(shown(false)).toBe(`${mark}bob: one\n\nbob: two\n`);
   expect(shown(true)).toBe(`${time} bob: one\n${time} \n${time} bob: two\n`);
-});
-
-test("names have colours that can be read on black and on white, or on what COLORFGBG tells", () => {
-  const onBoth = [31, 34, 35, 91, 94, 95];
-  for (const unknown of [undefined, "", "0;15", "0;7", "0;default", "15"])
-    expect(nameColours(unknown)).toEqual(onBoth);
-  for (const dark of ["15;0", "7;default;0", "12;8"]) {
-    expect(nameColours(dark)).toHaveLength(12);
-    expect(nameColours(dark)).toEqual(expect.arrayContaining(onBoth));
-  }
 });
 
 test("a line has a sender if it begins with a name", () => {
