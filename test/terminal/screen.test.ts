@@ -115,16 +115,6 @@ inTerminal("made narrow and wide again, a window has no stale row", async () => 
   }
 });
 
-inTerminal("a part of a line that is passed on leaves the prompt a row of its own", async () => {
-  const { guest, terminal } = await openHosted({ columns: 60 });
-  await terminal.type("typing");
-  guest.say("x".repeat((1 << 20) + 100));
-  await terminal.shows(/x\n> typing$/);
-  guest.say("the rest\n");
-  await terminal.shows(/^x*the rest\n> typing$/m);
-  expect((await terminal.history()).join("\n")).not.toContain("x>");
-});
-
 inTerminal("a key writes what is new, and no more", async () => {
   const { bob, terminal } = await openRoom({ client: "--quiet --name alice", columns: 80 });
   bob.say("hi\n"); // It has joined, and nothing else is to be painted.

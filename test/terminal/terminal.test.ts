@@ -25,7 +25,7 @@ const AL = { client: "--name al", columns: 70 };
 
 for (const [background, of] of [
   ["0;15", { bob: 35, carol: 95 }], // What can be read on white and on black.
-  ["15;0", { bob: 36, carol: 96 }],
+  ["7;default;0", { bob: 36, carol: 96 }],
 ] as const)
   inTerminal(`names have colours on ${background}, notices are dim, mentions bold`, async () => {
     const environment = `COLORFGBG='${background}'`;
