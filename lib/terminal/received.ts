@@ -44,11 +44,12 @@ export class Received {
   readonly #shown = new Shown();
   /** Whether nothing was received over this connection yet. */
   #isNew = false;
-  /** What may be history, if some may come, up to when; and what is shown after it. */
+  /** What may be history, if some may come, and what is shown after it. */
   #held: string | undefined;
-  #heldUntilMs = 0;
   readonly #after: (() => void)[] = [];
-  #timer: Timer | undefined;
+  /** When both are shown: after a pause, and at the latest. */
+  #pause: Timer | undefined;
+  #longest: Timer | undefined;
   #lastTime = new Date();
   #rungAtMs = -Infinity;
 
@@ -66,7 +67,7 @@ export class Received {
     this.#isNew = true;
     this.#people.joined();
     if (!isReceiving) return;
-    this.#heldUntilMs = performance.now() + LONGEST_MS;
+    this.#longest = setTimeout(() => this.flush(), LONGEST_MS);
     this.#hold("");
   }
 
@@ -77,7 +78,7 @@ export class Received {
     const [first = ""] = text.split("\n", 1);
     if (this.#isNew && this.#people.own && GREETING.test(first)) {
       // The client has sent the name by itself: what is new is who is here.
-      this.who();
+      this.remark(() => this.#people.list);
       text = text.slice(first.length + 1);
     }
     this.#isNew = false;
@@ -92,14 +93,9 @@ export class Received {
     if (isShown) this.#later(() => this.#inTime(promptOf(own) + line));
   }
 
-  /** Shows what has happened, dim; it is harmless. */
-  remark(remark: string): void {
-    this.#later(() => this.#inTime(dim(remark)));
-  }
-
-  /** Shows who is here, as far as is known. */
-  who(): void {
-    this.#later(() => this.remark(this.#people.list));
+  /** Shows what has happened, or is so when it is shown, dim; it is harmless. */
+  remark(remark: string | (() => string)): void {
+    this.#later(() => this.#inTime(dim(typeof remark === "string" ? remark : remark())));
   }
 
   switchTimes(): void {
@@ -109,7 +105,8 @@ export class Received {
 
   /** Shows what is held back: there is no history, or no more of it. */
   flush(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#pause);
+    clearTimeout(this.#longest);
     if (this.#held) this.#show(this.#held, false);
     this.#held = undefined;
     for (const show of this.#after.splice(0)) show();
@@ -129,25 +126,24 @@ export class Received {
       if (missed.length > 0) this.#show(`${missed.join("\n")}\n${HISTORY_END}`, true);
       this.#held = this.#held.slice(end + HISTORY_END.length);
     }
-    const restMs = this.#heldUntilMs - performance.now();
-    if (end >= 0 || restMs <= 0 || this.#held.length > HELD_LENGTH_MAX) return this.flush();
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.flush(), Math.min(PAUSE_MS, restMs));
+    if (end >= 0 || this.#held.length > HELD_LENGTH_MAX) return this.flush();
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => this.flush(), PAUSE_MS);
   }
 
   #show(text: string, isHistory: boolean): void {
     const lines = linesOf(text);
     this.#shown.received(lines);
-    let bell = "";
+    let isMention = false;
     const shown = lines.map((line) => {
       const sender = senderOf(line);
       if (sender !== undefined) this.#people.sent(sender, !isHistory);
       if (!this.#isMention(line)) return bySender(line);
-      bell = "\x07";
+      isMention = true;
       return bold(bySender(line));
     });
     const all = shown.join("\n");
-    if (!isHistory) return this.#inTime((bell && this.#bell()) + all);
+    if (!isHistory) return this.#inTime((isMention ? this.#bell() : "") + all);
     // When it was sent is not known.
     this.#add(`${this.#options.time ? all.replace(/^/gm, NO_TIME) : all}\n`);
   }

@@ -68,7 +68,7 @@ export class Terminal implements LocalSide, Notes {
       ...["/quit", "/q", "/exit", "\x04"].map((typed) => [typed, quit] as const),
       ["/help", () => screen.add(HELP)],
       ["/time", () => received.switchTimes()],
-      ["/who", () => received.who()],
+      ["/who", () => received.remark(() => people.list)],
       ["", () => this.#skip?.()],
       ["\x03", interrupt],
     ]);

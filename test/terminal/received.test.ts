@@ -102,7 +102,8 @@ test.each([
 function play(script: string, own: string, bell: LineOptions["bell"] = "name"): string {
   let shown = "";
   const show = (lines: string) => (shown += lines);
-  const received = new Received(new People(own), { time: false, bell }, show);
+  const people = new People(own);
+  const received = new Received(people, { time: false, bell }, show);
   const went = stepsOf(script).map((step) => {
     const doing = step.replace(/ →.*/, "");
     const [what = ""] = doing.split(" ");
@@ -113,7 +114,7 @@ function play(script: string, own: string, bell: LineOptions["bell"] = "name"): 
     else if (what === "ms") jest.advanceTimersByTime(Number(rest));
     else if (what === "send") received.sent(rest, true);
     else if (what === "/time") received.switchTimes();
-    else if (what === "/who") received.who();
+    else if (what === "/who") received.remark(() => people.list);
     else jest.setSystemTime(new Date(what));
     const lines = shown.trimEnd().replaceAll("\n", " | ").replace("\x07", "(bell) ");
     return doing + (lines && ` → ${lines}`);
