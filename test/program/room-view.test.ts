@@ -129,5 +129,6 @@ test("a history of which nothing was shown is missed, and one that was shown who
 
 test("a line of many colons is read at once", () => {
   const people = new People();
-  expect(people.told(`* ${":".repeat(60_000)}`)).toBeFalse(); // 15 s, tried at each colon
+  people.told(`* ${":".repeat(60_000)}`); // 15 s, tried at each colon
+  expect(people.count).toBeUndefined();
 });
