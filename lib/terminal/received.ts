@@ -6,16 +6,7 @@
 
 import { GREETING, type People, Shown } from "../program/room-view.ts";
 import { HISTORY_END } from "../program/server-messages.ts";
-import {
-  bold,
-  bySender,
-  dim,
-  harmless,
-  inTime,
-  mentions,
-  promptOf,
-  senderOf,
-} from "./transcript.ts";
+import { bySender, dim, harmless, inTime, mentions, promptOf, senderOf } from "./transcript.ts";
 
 /** What comes so long after what came before it, in ms, is no history. */
 const PAUSE_MS = 300;
@@ -134,16 +125,16 @@ export class Received {
   #show(text: string, isHistory: boolean): void {
     const lines = linesOf(text);
     this.#shown.received(lines);
-    let isMention = false;
+    let rings = false;
     const shown = lines.map((line) => {
       const sender = senderOf(line);
       if (sender !== undefined) this.#people.sent(sender, !isHistory);
-      if (!this.#isMention(line)) return bySender(line);
-      isMention = true;
-      return bold(bySender(line));
+      const isMention = this.#isMention(line);
+      rings ||= isMention;
+      return bySender(line, isMention);
     });
     const all = shown.join("\n");
-    if (!isHistory) return this.#inTime((isMention ? this.#bell() : "") + all);
+    if (!isHistory) return this.#inTime((rings ? this.#bell() : "") + all);
     // When it was sent is not known.
     this.#add(`${this.#options.time ? all.replace(/^/gm, NO_TIME) : all}\n`);
   }

@@ -38,9 +38,6 @@ const colours = isOnDark ? ON_DARK : NAME_COLOURS;
 /** What this program and the server report about themselves. */
 export const dim = (text: string) => style(text, 2, 22);
 
-/** A line that mentions the user. */
-export const bold = (text: string) => style(text, 1, 22);
-
 /**
  * Text that a terminal shows and does not obey: its only controls are LF and TAB. Visible forms are
  * those of `cat -v` and `less`: `^[` for a control, `<U+202E>` for a character, `<9B>` for a byte
@@ -69,12 +66,16 @@ function visible(character: string): string {
 /** Whose line that is, as far as it begins with a name; a server message has no sender. */
 export const senderOf = (line: string) => SENDER.exec(line)?.[1];
 
-/** A harmless line by its sender: always the same colour for the same name; a server message is dim. */
-export function bySender(line: string): string {
+/**
+ * A harmless line by its sender: always the same colour for the same name; one that mentions the user
+ * is bold, a server message dim.
+ */
+export function bySender(line: string, isMention = false): string {
   if (line.startsWith("* ")) return dim(line);
   const name = senderOf(line) ?? "";
   const colour = colours[Bun.hash.crc32(name) % colours.length] ?? 39;
-  return (name && style(name, colour, 39)) + line.slice(name.length);
+  const shown = (name && style(name, colour, 39)) + line.slice(name.length);
+  return isMention ? style(shown, 1, 22) : shown;
 }
 
 /** What stands before a line of the user. */
@@ -109,7 +110,8 @@ export function inTime(lines: string, time: Date, last: Date, isBeforeEach: bool
 export function showPlainly(pipe: LocalSide): LocalSide {
   const lines = new WholeLines();
   const show = async (run: Uint8Array | undefined, end = "") =>
-    run === undefined || pipe.show(Buffer.from(harmless(run).replace(/.+/g, bySender) + end));
+    run === undefined ||
+    pipe.show(Buffer.from(harmless(run).replace(/.+/g, (line) => bySender(line)) + end));
   return {
     ...pipe,
     show: (bytes) => show(lines.push(bytes)),
