@@ -34,7 +34,6 @@ export class Terminal implements LocalSide, Notes {
   /** The name of the user, or empty. */
   readonly name: string;
   readonly #isDumb: boolean;
-  readonly #prompt: string;
   readonly #received: Received;
   readonly #typing: Typing;
   readonly #screen: Screen;
@@ -56,7 +55,6 @@ export class Terminal implements LocalSide, Notes {
     const { name = loginName(), isDumb = false } = options;
     this.name = name;
     this.#isDumb = isDumb;
-    this.#prompt = promptOf(name);
     if (isDumb && name) this.#hint = `; you are ${name}${this.#hint}`;
     const people = new People(name);
     const screen = new Screen(() => this.#below(), isDumb);
@@ -64,16 +62,18 @@ export class Terminal implements LocalSide, Notes {
     this.#screen = screen;
     this.#received = received;
     const quit = () => this.#endInput();
-    const commands = new Map([
-      ...["/quit", "/q", "/exit", "\x04"].map((typed) => [typed, quit] as const),
-      ["/help", () => screen.add(HELP)],
-      ["/time", () => received.switchTimes()],
-      ["/who", () => received.remark(() => people.list)],
-      ["", () => this.#skip?.()],
-      ["\x03", interrupt],
-    ]);
-    const complete = (before: string) => people.complete(before);
-    this.#typing = new Typing((line) => this.#enter(line), commands, complete);
+    this.#typing = new Typing({
+      send: (line) => this.#enter(line),
+      commands: new Map([
+        ...["/quit", "/q", "/exit", "\x04"].map((typed) => [typed, quit] as const),
+        ["/help", () => screen.add(HELP)],
+        ["/time", () => received.switchTimes()],
+        ["/who", () => received.remark(() => people.list)],
+        ["", () => this.#skip?.()],
+        ["\x03", interrupt],
+      ]),
+      complete: (before) => people.complete(before),
+    });
 
     const keyboard = new Keyboard((input) => this.#take(input));
     const take = (chunk: string) => (isDumb ? this.#takeLines(chunk) : keyboard.push(chunk));
@@ -121,7 +121,7 @@ export class Terminal implements LocalSide, Notes {
   #close(): Promise<void> {
     this.#received.flush();
     const { before, after } = this.#typing.question?.line ?? this.#typing.line;
-    const prompt = Bun.stripANSI(this.#prompt);
+    const prompt = Bun.stripANSI(promptOf(this.name));
     for (const line of [...this.#waiting.slice(-WAITING_MAX), before + after])
       if (line) this.#received.remark(`${prompt}${line} (not sent)`);
     const { length } = this.#waiting;
@@ -179,7 +179,8 @@ export class Terminal implements LocalSide, Notes {
   #below(): Edited {
     const { length } = this.#waiting;
     const last = this.#waiting.slice(-WAITING_MAX);
-    const rows = last.map((line) => this.#prompt + line.slice(0, WAITING_LENGTH));
+    const ownPrompt = promptOf(this.name);
+    const rows = last.map((line) => ownPrompt + line.slice(0, WAITING_LENGTH));
     const hint = this.#isOpen ? "" : "; Ctrl-C to quit without sending";
     if (length > 0) rows.unshift(`${countOf(length)} waiting to be sent${hint}`);
     else if (!this.#isOpen) rows.push("waiting for the server; Ctrl-C to quit now");
@@ -189,7 +190,7 @@ export class Terminal implements LocalSide, Notes {
     const { question, line } = this.#typing;
     const { before, after } = line;
     const start = NEAR_LENGTH * Math.max(0, Math.floor(before.length / NEAR_LENGTH) - 1);
-    const prompt = start > 0 ? "…" : (question?.text ?? this.#prompt);
+    const prompt = start > 0 ? "…" : (question?.text ?? ownPrompt);
     return { before: above + prompt + before.slice(start), after: after.slice(0, NEAR_LENGTH) };
   }
 }

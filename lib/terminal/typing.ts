@@ -42,17 +42,21 @@ Ctrl-C         clear the line; if empty, quit now: unsent lines are dropped
 
 const EMPTY: Edited = { before: "", after: "" };
 
-/**
- * What is done at once, by what is entered: a command of small letters, with its slash, or nothing; or
- * by what is pressed while nothing is typed: Ctrl-C or Ctrl-D.
- */
-export type Commands = ReadonlyMap<string, () => void>;
+/** What becomes of what is typed. */
+export interface Uses {
+  send(line: string): void;
+  /**
+   * What is done at once, by what is entered: a command of small letters, with its slash, or nothing;
+   * or by what is pressed while nothing is typed: Ctrl-C or Ctrl-D.
+   */
+  readonly commands: ReadonlyMap<string, () => void>;
+  /** What Tab makes of the text before the cursor. */
+  complete(before: string): string;
+}
 
 /** What is typed, of one line or a few, and sometimes a question that is to be answered first. */
 export class Typing {
-  readonly #send: (line: string) => void;
-  readonly #commands: Commands;
-  readonly #complete: (before: string) => string;
+  readonly #uses: Uses;
   /** What was entered, for Up and Down, as long as the program runs; the last one first. */
   readonly #entered: string[] = [];
   /** Which of them is shown, the last one is 1; 0 is the line that was being typed. */
@@ -66,15 +70,8 @@ export class Typing {
   /** What is to be answered first: after a yes `lines` are sent, otherwise `line` is typed on. */
   question: { text: string; lines: readonly string[]; line: Edited } | undefined;
 
-  /** @param complete what Tab makes of the text before the cursor */
-  constructor(
-    send: (line: string) => void,
-    commands: Commands,
-    complete: (before: string) => string,
-  ) {
-    this.#send = send;
-    this.#commands = commands;
-    this.#complete = complete;
+  constructor(uses: Uses) {
+    this.#uses = uses;
   }
 
   /** Takes what was typed or pasted; keys that mean nothing here do nothing. */
@@ -87,12 +84,12 @@ export class Typing {
     else if (text) this.line = { before: before + text, after };
     else if (/^[\r\n]/.test(key)) this.#enter(before + after);
     else if (key === "\x03" || (key === "\x04" && isEmpty))
-      if (isEmpty && !this.question) this.#commands.get(key)?.();
+      if (isEmpty && !this.question) this.#uses.commands.get(key)?.();
       else this.#clear();
     else if (key === "\x19") this.line = { before: before + this.#killed, after };
     else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#recall(1);
     else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#recall(-1);
-    else if (key === "\t") this.line = { before: this.#complete(before), after };
+    else if (key === "\t") this.line = { before: this.#uses.complete(before), after };
     else {
       this.line = edit(this.line, key);
       const { before: kept, after: rest } = this.line;
@@ -140,19 +137,19 @@ export class Typing {
     if (question) {
       if (!/^\s*y(es)?\s*$/i.test(typed)) return;
       this.line = EMPTY;
-      return question.lines.forEach((line) => this.#send(line));
+      return question.lines.forEach((line) => this.#uses.send(line));
     }
-    if (typed.trim() === "") return this.#commands.get("")?.();
+    if (typed.trim() === "") return this.#uses.commands.get("")?.();
     if (typed !== this.#entered[0]) this.#entered.unshift(typed);
     const line = { before: typed, after: "" };
     const lines = typed.split("\n");
     const [command] = COMMAND.exec(typed) ?? [];
-    const obey = command && this.#commands.get(command.toLowerCase());
+    const obey = command && this.#uses.commands.get(command.toLowerCase());
     if (obey) obey();
     else if (command) this.#ask(lines, line, `unknown command ${command}; send it as a message?`);
     else if (lines.length > LINES_MAX) this.#ask(lines, line);
-    else if (lines.length > 1) for (const one of lines) this.#send(one);
-    else this.#send(typed.replace(/^\/\//, "/"));
+    else if (lines.length > 1) for (const one of lines) this.#uses.send(one);
+    else this.#uses.send(typed.replace(/^\/\//, "/"));
   }
 }
 

@@ -105,11 +105,11 @@ function typed(input: string): [left: string, done: string[]] {
   const done: string[] = [];
   const commands = { "/quit": "quit", "/time": "time", "/help": "help", "": "empty" };
   const all = Object.entries({ ...commands, "\x04": "quit", "\x03": "interrupt" });
-  const typing = new Typing(
-    (line) => done.push(`send ${line}`),
-    new Map(all.map(([by, what]) => [by, () => void done.push(what)])),
-    (before) => before.replace(/b?$/, "bob "),
-  );
+  const typing = new Typing({
+    send: (line) => done.push(`send ${line}`),
+    commands: new Map(all.map(([by, what]) => [by, () => void done.push(what)])),
+    complete: (before) => before.replace(/b?$/, "bob "),
+  });
   const keyboard = new Keyboard((one) => typing.take(one));
   for (const one of input.match(/\x1b\[200~[^]*?\x1b\[201~|\x1b\[\d*\D|\x1b?[^]/g) ?? []) {
     keyboard.push(one);
