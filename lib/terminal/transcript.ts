@@ -31,9 +31,12 @@ const ON_DARK = [...NAME_COLOURS, 32, 33, 36, 92, 93, 96];
 const SILENCE_MS = 10 * 60_000;
 
 const style = styleAt(1);
-/** As rxvt, Konsole and others set `COLORFGBG`: `15;0`, foreground and background. */
-const isOnDark = /;(?:[0-6]|8)$/.test(process.env["COLORFGBG"] ?? "");
-const colours = isOnDark ? ON_DARK : NAME_COLOURS;
+const colours = nameColours(process.env["COLORFGBG"]);
+
+/** @param background as rxvt, Konsole and others set `COLORFGBG`: `15;0`, foreground and background */
+export function nameColours(background = ""): readonly number[] {
+  return /;(?:[0-6]|8)$/.test(background) ? ON_DARK : NAME_COLOURS;
+}
 
 /** What this program and the server report about themselves. */
 export const dim = (text: string) => style(text, 2, 22);

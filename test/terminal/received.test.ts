@@ -5,7 +5,13 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { askForName } from "../../lib/program/names.ts";
 import { People } from "../../lib/program/room-view.ts";
 import { type LineOptions, Received } from "../../lib/terminal/received.ts";
-import { harmless, inTime, mentions, senderOf } from "../../lib/terminal/transcript.ts";
+import {
+  harmless,
+  inTime,
+  mentions,
+  nameColours,
+  senderOf,
+} from "../../lib/terminal/transcript.ts";
 import { forSeeds } from "../harness/seeds.ts";
 
 /** In a room with names. */
@@ -71,6 +77,12 @@ test.each([
   const time = now.slice(11, 16);
   expect(shown(false)).toBe(`${mark}bob: one\n\nbob: two\n`);
   expect(shown(true)).toBe(`${time} bob: one\n${time} \n${time} bob: two\n`);
+});
+
+test("names have six colours, and twelve if COLORFGBG tells of a dark background", () => {
+  const backgrounds = ["", "15", "0;15", "0;7", "0;default", "15;0", "7;default;0", "12;8"];
+  expect(backgrounds.map((one) => nameColours(one).length)).toEqual([6, 6, 6, 6, 6, 12, 12, 12]);
+  expect(nameColours()).toEqual([31, 34, 35, 91, 94, 95]); // What is read on white as well.
 });
 
 test("a line has a sender if it begins with a name", () => {

@@ -23,25 +23,23 @@ endAfterEach();
 const aloneInTerminal = testWith("tmux");
 const AL = { client: "--name al", columns: 70 };
 
-for (const [background, of] of [
-  ["0;15", { bob: 35, carol: 95 }], // What can be read on white and on black.
-  ["7;default;0", { bob: 36, carol: 96 }],
-] as const)
-  inTerminal(`names have colours on ${background}, notices are dim, mentions bold`, async () => {
-    const environment = `COLORFGBG='${background}'`;
-    const { bob, terminal } = await openRoom({ client: "--quiet --name carol", environment });
-    const lines = ["bob: hi: again", "* room notice", "bob: hi Carol"];
-    bob.say(lines.map((line) => `${line}\n`).join(""));
-    await terminal.becomes(...lines, "carol:");
-    await terminal.enter("hello");
-    await terminal.becomes(...lines, "carol: hello", "carol:");
-    const screen = (await terminal.colouredScreen()).join("\n").replaceAll("\x1b[49m", "");
-    expect(screen).toContain(`\x1b[${of.bob}mbob\x1b[39m: hi: again\n`);
-    expect(screen).toContain(`\x1b[${of.carol}mcarol\x1b[39m: hello\n`);
-    expect(await terminal.hasStyle("* room", 2)).toBe(true);
-    expect(await terminal.hasStyle("again", 1)).toBe(false);
-    expect(await terminal.hasStyle("hi Carol", 1)).toBe(true);
-  });
+inTerminal("names have colours, server messages are dim, and mentions bold", async () => {
+  const { bob, terminal } = await openRoom({ client: "--quiet --name carol" });
+  const lines = ["bob: hi: again", "* room notice", "bob: hi Carol"];
+  bob.say(lines.map((line) => `${line}\n`).join(""));
+  await terminal.becomes(...lines, "carol:");
+  await terminal.enter("hello");
+  await terminal.becomes(...lines, "carol: hello", "carol:");
+  const screen = (await terminal.colouredScreen()).join("\n").replaceAll("\x1b[49m", "");
+  expect(screen).toMatch(
+    /\x1b\[(\d+)mbob\x1b\[39m: hi: again\n[^]*\x1b\[\1mbob\x1b\[39m: hi Carol\n/,
+  );
+  expect(screen).toMatch(/\x1b\[[39]\dmbob.*\n[^]*\x1b\[[39]\dmcarol\x1b\[39m: hello\n/);
+  expect(screen).not.toMatch(/\x1b\[(\d+)mbob[^]*\x1b\[\1mcarol/);
+  expect(await terminal.hasStyle("* room", 2)).toBe(true);
+  expect(await terminal.hasStyle("again", 1)).toBe(false);
+  expect(await terminal.hasStyle("hi Carol", 1)).toBe(true);
+});
 
 inTerminal("NO_COLOR takes the colours away", async () => {
   const { bob, terminal } = await openRoom({ client: "--name alice", environment: "NO_COLOR=1" });
