@@ -39,9 +39,8 @@ export class People {
    * Takes a line that the server may have sent.
    *
    * @param line with its `* ` and without its LF
-   * @returns whether it has told who is here
    */
-  told(line: string): boolean {
+  told(line: string): void {
     const [isGreeting, names, more = "0"] = People.greeting.exec(line) ?? [];
     if (isGreeting !== undefined) {
       const told = names?.split(", ") ?? [];
@@ -54,7 +53,6 @@ export class People {
       if (what === "left") this.here.delete(name ?? "");
       this.count = count === undefined ? undefined : People.#number(count);
     }
-    return (isGreeting ?? isNotice) !== undefined;
   }
 
   /** Takes who has sent a line; the sender of one in the history need not be here any more. */
@@ -63,6 +61,8 @@ export class People {
     if (name === this.own) return;
     this.#seen.add(name);
     if (isHere) this.here.add(name);
+    // Where nobody tells who joins, it was right only once.
+    if (this.count !== undefined && this.here.size >= this.count) this.count = undefined;
     for (const names of [this.#seen, this.here])
       for (const first of names) if (names.size > People.#namesMax) names.delete(first);
   }

@@ -6,23 +6,12 @@
 
 import { GREETING, type People, Shown } from "../program/room-view.ts";
 import { HISTORY_END } from "../program/server-messages.ts";
-import {
-  bold,
-  bySender,
-  dim,
-  harmless,
-  inTime,
-  mentions,
-  promptOf,
-  senderOf,
-} from "./transcript.ts";
+import { bySender, dim, harmless, inTime, mentions, promptOf, senderOf } from "./transcript.ts";
 
 /** What comes so long after what came before it, in ms, is no history. */
 const PAUSE_MS = 300;
-/** How long to wait for the mark, in ms; and where the room is known to have a history. */
+/** How long to wait for the mark, in ms, and how much is held back until then, in UTF-16. */
 const LONGEST_MS = 1000;
-const LONGEST_SURE_MS = 10_000;
-/** How much is held back at most, in UTF-16. */
 const HELD_LENGTH_MAX = 4 << 20;
 /** However many lines ring the bell, it rings once in so long. */
 const BELL_MS = 2000;
@@ -46,13 +35,12 @@ export class Received {
   readonly #shown = new Shown();
   /** Whether nothing was received over this connection yet. */
   #isNew = false;
-  /** What may be history, up to when; and what is shown after it. */
-  #held = "";
-  #heldUntilMs = 0;
+  /** What may be history, if some may come, and what is shown after it. */
+  #held: string | undefined;
   readonly #after: (() => void)[] = [];
-  #timer: Timer | undefined;
-  /** Whether this room has ended a history with the mark. */
-  #hasHistory = false;
+  /** When both are shown: after a pause, and at the latest. */
+  #pause: Timer | undefined;
+  #longest: Timer | undefined;
   #lastTime = new Date();
   #rungAtMs = -Infinity;
 
@@ -70,7 +58,7 @@ export class Received {
     this.#isNew = true;
     this.#people.joined();
     if (!isReceiving) return;
-    this.#heldUntilMs = performance.now() + (this.#hasHistory ? LONGEST_SURE_MS : LONGEST_MS);
+    this.#longest = setTimeout(() => this.flush(), LONGEST_MS);
     this.#hold("");
   }
 
@@ -81,25 +69,24 @@ export class Received {
     const [first = ""] = text.split("\n", 1);
     if (this.#isNew && this.#people.own && GREETING.test(first)) {
       // The client has sent the name by itself: what is new is who is here.
-      this.remark(this.#people.list);
+      this.remark(() => this.#people.list);
       text = text.slice(first.length + 1);
     }
     this.#isNew = false;
-    if (text !== "") this.#hold(text);
+    if (this.#held !== undefined) this.#hold(text);
+    else if (text !== "") this.#show(text, false);
   }
 
   /** @param line what the user has sent; shown after all that was received before */
   sent(line: string, isShown: boolean): void {
     const { own } = this.#people;
     this.#shown.sent(own ? `${own}: ${line}` : line);
-    const show = () => isShown && this.#inTime(promptOf(own) + line);
-    if (this.#heldUntilMs === 0) show();
-    else this.#after.push(show);
+    if (isShown) this.#later(() => this.#inTime(promptOf(own) + line));
   }
 
-  /** Shows what has happened, dim; it is harmless. */
-  remark(remark: string): void {
-    this.#inTime(dim(remark));
+  /** Shows what has happened, or is so when it is shown, dim; it is harmless. */
+  remark(remark: string | (() => string)): void {
+    this.#later(() => this.#inTime(dim(typeof remark === "string" ? remark : remark())));
   }
 
   switchTimes(): void {
@@ -109,52 +96,55 @@ export class Received {
 
   /** Shows what is held back: there is no history, or no more of it. */
   flush(): void {
-    clearTimeout(this.#timer);
-    const held = this.#held;
-    this.#held = "";
-    this.#heldUntilMs = 0;
-    if (held !== "") this.#show(held, false);
+    clearTimeout(this.#pause);
+    clearTimeout(this.#longest);
+    if (this.#held) this.#show(this.#held, false);
+    this.#held = undefined;
     for (const show of this.#after.splice(0)) show();
   }
 
-  /** Shows lines as soon as it is known whether they are history. */
+  #later(show: () => void): void {
+    if (this.#held === undefined) show();
+    else this.#after.push(show);
+  }
+
+  /** Holds lines back until it is known whether they are history. */
   #hold(lines: string): void {
-    const restMs = this.#heldUntilMs - performance.now();
-    this.#held += lines;
-    if (restMs <= 0 || this.#held.length > HELD_LENGTH_MAX) return this.flush();
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.flush(), Math.min(PAUSE_MS, restMs));
+    this.#held = (this.#held ?? "") + lines;
     const end = `\n${this.#held}`.indexOf(`\n${HISTORY_END}`);
-    if (end < 0) return;
-    this.#hasHistory = true;
-    const missed = this.#shown.missed(linesOf(this.#held.slice(0, end)));
-    if (missed.length > 0) this.#show(missed.join("\n") + `\n${HISTORY_END}`, true);
-    this.#held = this.#held.slice(end + HISTORY_END.length);
-    this.flush();
+    if (end >= 0) {
+      const missed = this.#shown.missed(linesOf(this.#held.slice(0, end)));
+      if (missed.length > 0) this.#show(`${missed.join("\n")}\n${HISTORY_END}`, true);
+      this.#held = this.#held.slice(end + HISTORY_END.length);
+    }
+    if (end >= 0 || this.#held.length > HELD_LENGTH_MAX) return this.flush();
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => this.flush(), PAUSE_MS);
   }
 
   #show(text: string, isHistory: boolean): void {
     const lines = linesOf(text);
     this.#shown.received(lines);
-    let bell = "";
+    let rings = false;
     const shown = lines.map((line) => {
       const sender = senderOf(line);
       if (sender !== undefined) this.#people.sent(sender, !isHistory);
-      if (!this.#isMention(line)) return bySender(line);
-      bell = "\x07";
-      return bold(bySender(line));
+      const isMention = this.#isMention(line);
+      rings ||= isMention;
+      return bySender(line, isMention);
     });
     const all = shown.join("\n");
-    if (!isHistory) return this.#inTime(bell && this.#mayRing() ? bell + all : all);
+    if (!isHistory) return this.#inTime((rings ? this.#bell() : "") + all);
     // When it was sent is not known.
     this.#add(`${this.#options.time ? all.replace(/^/gm, NO_TIME) : all}\n`);
   }
 
-  #mayRing(): boolean {
+  /** What rings the bell, if it is to be rung, and was not just now. */
+  #bell(): string {
     const now = performance.now();
-    if (this.#options.bell === "none" || now - this.#rungAtMs < BELL_MS) return false;
+    if (this.#options.bell === "none" || now - this.#rungAtMs < BELL_MS) return "";
     this.#rungAtMs = now;
-    return true;
+    return "\x07";
   }
 
   #inTime(lines: string): void {

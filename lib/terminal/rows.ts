@@ -18,13 +18,11 @@ export const NOTHING_BELOW: Rows = { rows: [EMPTY_ROW], cursorRow: 0, toCursor: 
 
 /** The rows of all that is below; if they do not all fit, those around the cursor. */
 export function layOut({ before, after }: Edited, columns: number, windowRows: number): Rows {
-  const above = before.split("\n").flatMap((line) => wrap(line, columns));
+  const above = wrap(before, columns);
   // Behind a full row the cursor stands at the start of the next.
   if (above.at(-1)?.width === columns) above.push(EMPTY_ROW);
   const toCursor = above.pop() ?? EMPTY_ROW;
-  const [rest = "", ...more] = after.split("\n");
-  const below = [wrap(rest, columns, toCursor), ...more.map((line) => wrap(line, columns))];
-  const rows = [...above, ...below.flat()];
+  const rows = [...above, ...wrap(after, columns, toCursor)];
   const height = Math.max(1, windowRows - 1);
   const middle = above.length - Math.floor(height / 2);
   const first = Math.max(0, Math.min(middle, rows.length - height));
@@ -34,42 +32,34 @@ export function layOut({ before, after }: Edited, columns: number, windowRows: n
 /** The rows, and the way to the cursor. */
 export function textOf({ rows, cursorRow, toCursor }: Rows): string {
   const all = rows.map((row) => row.text).join("\r\n");
-  const below = rows.length - 1 - cursorRow;
-  const isThere = below === 0 && rows.at(-1)?.text === toCursor.text;
-  return `${all}\x1b[m${UP.repeat(below)}${isThere ? "" : columnAfter(toCursor.text)}`;
+  const back = UP.repeat(rows.length - 1 - cursorRow);
+  return `${all}\x1b[m${back}${move(back + rows.at(-1)?.text, toCursor.text)}`;
+}
+
+/** What a key changes in the row of the cursor; undefined if it changes another one, or colours. */
+export function changeOf(from: Rows, to: Rows): string | undefined {
+  const others = ({ rows, cursorRow }: Rows) =>
+    JSON.stringify([cursorRow, rows.map(({ text }, row) => row !== cursorRow && text)]);
+  if (others(from) !== others(to)) return undefined;
+  const before = from.rows[from.cursorRow] ?? EMPTY_ROW;
+  const after = to.rows[to.cursorRow] ?? EMPTY_ROW;
+  if (before.text === after.text) return move(from.toCursor.text, to.toCursor.text);
+  const kept = commonStart(before.text, after.text);
+  const rest = after.text.slice(kept.length);
+  if ((before.text.slice(kept.length) + rest).includes("\x1b")) return undefined;
+  const change = rest + (after.width < before.width ? "\x1b[K" : "");
+  return move(from.toCursor.text, kept) + change + move(after.text, to.toCursor.text);
 }
 
 /** What is of one column everywhere. */
 const PLAIN = /^(?:[ -~]|\x1b\[[\d;]*m)*$/;
 
-/** From anywhere in a row to behind some text in it: where this terminal has that character. */
-function columnAfter(text: string): string {
-  if (!PLAIN.test(text)) return `\r${text}\x1b[m`;
-  const width = Bun.stringWidth(text);
+/** From behind some text in a row to behind other: where this terminal has that character. */
+function move(from: string, to: string): string {
+  if (from === to) return "";
+  if (!PLAIN.test(to)) return `\r${to}\x1b[m`;
+  const width = Bun.stringWidth(to);
   return width > 0 ? `\r\x1b[${width}C` : "\r";
-}
-
-/** What a key changes in the row of the cursor; undefined if it changes another one, or colours. */
-export function changeOf(from: Rows, to: Rows): string | undefined {
-  const at = to.cursorRow;
-  const isSame = ({ text }: Row, row: number) => row === at || text === from.rows[row]?.text;
-  if (from.cursorRow !== at || from.rows.length !== to.rows.length) return undefined;
-  if (!to.rows.every(isSame)) return undefined;
-  const { text: before, width: widthBefore } = from.rows[at] ?? EMPTY_ROW;
-  const { text: after, width } = to.rows[at] ?? EMPTY_ROW;
-  const kept = commonStart(before, after);
-  const rest = after.slice(kept.length);
-  if ((before.slice(kept.length) + rest).includes("\x1b")) return undefined;
-
-  let cursor = from.toCursor.text;
-  let change = "";
-  if (before !== after) {
-    change += cursor === kept ? rest : columnAfter(kept) + rest;
-    if (width < widthBefore) change += "\x1b[K";
-    cursor = after;
-  }
-  const target = to.toCursor.text;
-  return cursor === target ? change : change + columnAfter(target);
 }
 
 /** As much as two texts have in common at their start, by characters as they are seen. */
@@ -93,7 +83,7 @@ export function wayBack({ rows, cursorRow, toCursor }: Rows, columns: number): s
 export const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
- * Breaks text with TAB and SGR sequences where a terminal would, to be written with a line break
+ * Breaks lines with TAB and SGR sequences where a terminal would, to be written with a line break
  * after each row: so their number does not depend on a terminal's idea of an emoji. (`Bun.wrapAnsi`
  * breaks coloured text at spaces whatever it is told, and Hangul and emoji in two.)
  *
@@ -102,8 +92,9 @@ export const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme"
 export function wrap(text: string, columns: number, start = EMPTY_ROW): Row[] {
   let row = { ...start };
   const rows = [row];
-  for (const [index, part] of text.split(/(\x1b\[[\d;]*m)/).entries()) {
-    if (index % 2 === 1) row.text += part;
+  for (const [index, part] of text.split(/(\x1b\[[\d;]*m|\n)/).entries()) {
+    if (part === "\n") rows.push((row = { ...EMPTY_ROW }));
+    else if (index % 2 === 1) row.text += part;
     else
       for (const { segment } of segmenter.segment(part)) {
         const isTab = segment === "\t";
@@ -118,7 +109,7 @@ export function wrap(text: string, columns: number, start = EMPTY_ROW): Row[] {
 
 /** Some terminals show a cluster as one character, others its code points side by side. */
 function widthOf(cluster: string): number {
-  if (cluster.length === 1 && cluster >= " " && cluster <= "~") return 1;
+  if (/^[ -~]$/.test(cluster)) return 1;
   const apart = [...cluster].reduce((sum, codePoint) => sum + Bun.stringWidth(codePoint), 0);
   return Math.max(apart, Bun.stringWidth(cluster));
 }

@@ -34,9 +34,7 @@ export class Terminal implements LocalSide, Notes {
   /** The name of the user, or empty. */
   readonly name: string;
   readonly #isDumb: boolean;
-  readonly #prompt: string;
   readonly #received: Received;
-  readonly #keyboard = new Keyboard((input) => this.#take(input));
   readonly #typing: Typing;
   readonly #screen: Screen;
   /** Lines that were entered and have not gone out; the first may be on its way. */
@@ -57,31 +55,31 @@ export class Terminal implements LocalSide, Notes {
     const { name = loginName(), isDumb = false } = options;
     this.name = name;
     this.#isDumb = isDumb;
-    this.#prompt = promptOf(name);
     if (isDumb && name) this.#hint = `; you are ${name}${this.#hint}`;
     const people = new People(name);
-    this.#screen = new Screen(() => this.#below(), isDumb);
-    const received = new Received(people, options, (lines) => this.#screen.add(lines));
+    const screen = new Screen(() => this.#below(), isDumb);
+    const received = new Received(people, options, (lines) => screen.add(lines));
+    this.#screen = screen;
     this.#received = received;
     const quit = () => this.#endInput();
-    this.#typing = new Typing((line) => this.#enter(line), {
-      named: new Map([
-        ...["quit", "q", "exit"].map((name) => [name, quit] as const),
-        ["help", () => this.#screen.add(HELP)],
-        ["time", () => received.switchTimes()],
-        ["who", () => received.remark(people.list)],
+    this.#typing = new Typing({
+      send: (line) => this.#enter(line),
+      commands: new Map([
+        ...["/quit", "/q", "/exit", "\x04"].map((typed) => [typed, quit] as const),
+        ["/help", () => screen.add(HELP)],
+        ["/time", () => received.switchTimes()],
+        ["/who", () => received.remark(() => people.list)],
+        ["", () => this.#skip?.()],
+        ["\x03", interrupt],
       ]),
-      empty: () => this.#skip?.(),
-      interrupt: () => process.kill(process.pid, "SIGINT"),
       complete: (before) => people.complete(before),
     });
 
-    const take = isDumb
-      ? (chunk: string) => this.#takeLines(chunk)
-      : (chunk: string) => this.#keyboard.push(chunk);
+    const keyboard = new Keyboard((input) => this.#take(input));
+    const take = (chunk: string) => (isDumb ? this.#takeLines(chunk) : keyboard.push(chunk));
     process.stdin.setEncoding("utf8").on("data", take);
     for (const event of ["end", "error"]) process.stdin.on(event, quit);
-    process.on("SIGCONT", () => this.#closed || this.#screen.restart());
+    process.on("SIGCONT", () => this.#closed || screen.restart());
   }
 
   /** @param lines whole ones, as a conversation that outlives its connections has them */
@@ -120,25 +118,23 @@ export class Terminal implements LocalSide, Notes {
     return (this.#closed ??= this.#close());
   }
 
-  async #close(): Promise<void> {
+  #close(): Promise<void> {
     this.#received.flush();
-    const { question, line } = this.#typing;
-    const { before, after } = question?.line ?? line;
-    const unsent = [...this.#waiting.slice(-WAITING_MAX), before + after];
-    const prompt = Bun.stripANSI(this.#prompt);
-    for (const one of unsent) if (one) this.#received.remark(`${prompt}${one} (not sent)`);
-    if (this.#waiting.length > 0)
-      this.#received.remark(`${countOf(this.#waiting.length)} not sent`);
+    const { before, after } = this.#typing.question?.line ?? this.#typing.line;
+    const prompt = Bun.stripANSI(promptOf(this.name));
+    for (const line of [...this.#waiting.slice(-WAITING_MAX), before + after])
+      if (line) this.#received.remark(`${prompt}${line} (not sent)`);
+    const { length } = this.#waiting;
+    if (length > 0) this.#received.remark(`${countOf(length)} not sent`);
     this.#isOpen = false;
-    await this.#screen.leave();
+    return this.#screen.leave();
   }
 
   #take(input: Input): void {
-    const { key } = input;
-    if (key === "\x0c") this.#screen.restart("\x1b[H\x1b[2J");
-    else if (key === "\x1a") void this.#screen.suspend();
+    if (input.key === "\x0c") this.#screen.restart("\x1b[H\x1b[2J");
+    else if (input.key === "\x1a") void this.#screen.suspend();
     else if (this.#isOpen) this.#typing.take(input);
-    else if (key === "\x03") process.kill(process.pid, "SIGINT");
+    else if (input.key === "\x03") interrupt();
     this.#screen.paintSoon();
   }
 
@@ -183,7 +179,8 @@ export class Terminal implements LocalSide, Notes {
   #below(): Edited {
     const { length } = this.#waiting;
     const last = this.#waiting.slice(-WAITING_MAX);
-    const rows = last.map((line) => this.#prompt + line.slice(0, WAITING_LENGTH));
+    const ownPrompt = promptOf(this.name);
+    const rows = last.map((line) => ownPrompt + line.slice(0, WAITING_LENGTH));
     const hint = this.#isOpen ? "" : "; Ctrl-C to quit without sending";
     if (length > 0) rows.unshift(`${countOf(length)} waiting to be sent${hint}`);
     else if (!this.#isOpen) rows.push("waiting for the server; Ctrl-C to quit now");
@@ -193,12 +190,13 @@ export class Terminal implements LocalSide, Notes {
     const { question, line } = this.#typing;
     const { before, after } = line;
     const start = NEAR_LENGTH * Math.max(0, Math.floor(before.length / NEAR_LENGTH) - 1);
-    const prompt = start > 0 ? "…" : (question?.text ?? this.#prompt);
+    const prompt = start > 0 ? "…" : (question?.text ?? ownPrompt);
     return { before: above + prompt + before.slice(start), after: after.slice(0, NEAR_LENGTH) };
   }
 }
 
 const countOf = (count: number) => (count === 1 ? "1 line" : `${count} lines`);
+const interrupt = () => process.kill(process.pid, "SIGINT");
 
 /** The login name; empty when there is none that `--name` takes. */
 function loginName(): string {

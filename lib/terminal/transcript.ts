@@ -24,7 +24,7 @@ const CHARACTER_OR_BYTE =
 const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/u;
 const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
 
-/** Those that can be read on black and on white; and those on a dark background alone. */
+/** By their numbers of SGR: what can be read on black and on white, and on a dark background. */
 const NAME_COLOURS = [31, 34, 35, 91, 94, 95];
 const ON_DARK = [...NAME_COLOURS, 32, 33, 36, 92, 93, 96];
 /** A longer silence is marked by the time at its end. */
@@ -33,20 +33,13 @@ const SILENCE_MS = 10 * 60_000;
 const style = styleAt(1);
 const colours = nameColours(process.env["COLORFGBG"]);
 
-/**
- * The colours for names, by their numbers of SGR.
- *
- * @param background as rxvt, Konsole and others set `COLORFGBG`: `15;0`, foreground and background
- */
+/** @param background as rxvt, Konsole and others set `COLORFGBG`: `15;0`, foreground and background */
 export function nameColours(background = ""): readonly number[] {
   return /;(?:[0-6]|8)$/.test(background) ? ON_DARK : NAME_COLOURS;
 }
 
 /** What this program and the server report about themselves. */
 export const dim = (text: string) => style(text, 2, 22);
-
-/** A line that mentions the user. */
-export const bold = (text: string) => style(text, 1, 22);
 
 /**
  * Text that a terminal shows and does not obey: its only controls are LF and TAB. Visible forms are
@@ -76,12 +69,16 @@ function visible(character: string): string {
 /** Whose line that is, as far as it begins with a name; a server message has no sender. */
 export const senderOf = (line: string) => SENDER.exec(line)?.[1];
 
-/** A harmless line by its sender: always the same colour for the same name; a server message is dim. */
-export function bySender(line: string): string {
+/**
+ * A harmless line by its sender: always the same colour for the same name; one that mentions the user
+ * is bold, a server message dim.
+ */
+export function bySender(line: string, isMention = false): string {
   if (line.startsWith("* ")) return dim(line);
   const name = senderOf(line) ?? "";
   const colour = colours[Bun.hash.crc32(name) % colours.length] ?? 39;
-  return (name && style(name, colour, 39)) + line.slice(name.length);
+  const shown = (name && style(name, colour, 39)) + line.slice(name.length);
+  return isMention ? style(shown, 1, 22) : shown;
 }
 
 /** What stands before a line of the user. */
@@ -116,7 +113,8 @@ export function inTime(lines: string, time: Date, last: Date, isBeforeEach: bool
 export function showPlainly(pipe: LocalSide): LocalSide {
   const lines = new WholeLines();
   const show = async (run: Uint8Array | undefined, end = "") =>
-    run === undefined || pipe.show(Buffer.from(harmless(run).replace(/.+/g, bySender) + end));
+    run === undefined ||
+    pipe.show(Buffer.from(harmless(run).replace(/.+/g, (line) => bySender(line)) + end));
   return {
     ...pipe,
     show: (bytes) => show(lines.push(bytes)),

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
+import { askForName } from "../../lib/program/names.ts";
 import { People } from "../../lib/program/room-view.ts";
 import { type LineOptions, Received } from "../../lib/terminal/received.ts";
 import {
@@ -12,6 +13,9 @@ import {
   senderOf,
 } from "../../lib/terminal/transcript.ts";
 import { forSeeds } from "../harness/seeds.ts";
+
+/** In a room with names. */
+const GREETING = askForName(["bob"], 0).trimEnd();
 
 const latin1 = (text: string) => Buffer.from(text, "latin1");
 
@@ -75,14 +79,10 @@ test.each([
   expect(shown(true)).toBe(`${time} bob: one\n${time} \n${time} bob: two\n`);
 });
 
-test("names have colours that can be read on black and on white, or on what COLORFGBG tells", () => {
-  const onBoth = [31, 34, 35, 91, 94, 95];
-  for (const unknown of [undefined, "", "0;15", "0;7", "0;default", "15"])
-    expect(nameColours(unknown)).toEqual(onBoth);
-  for (const dark of ["15;0", "7;default;0", "12;8"]) {
-    expect(nameColours(dark)).toHaveLength(12);
-    expect(nameColours(dark)).toEqual(expect.arrayContaining(onBoth));
-  }
+test("names have six colours, and twelve if COLORFGBG tells of a dark background", () => {
+  const backgrounds = ["", "15", "0;15", "0;7", "0;default", "15;0", "7;default;0", "12;8"];
+  expect(backgrounds.map((one) => nameColours(one).length)).toEqual([6, 6, 6, 6, 6, 12, 12, 12]);
+  expect(nameColours()).toEqual([31, 34, 35, 91, 94, 95]); // What is read on white as well.
 });
 
 test("a line has a sender if it begins with a name", () => {
@@ -91,37 +91,50 @@ test("a line has a sender if it begins with a name", () => {
 });
 
 test.each([
-  ["alice", "bob: hi alice|ALICE, come|alice|(alice's)|alice: I am alice|b: alice: hi|alice:hi"],
-  ["zoë", "bob: ZOË?|bob: zoe\u0308?"],
-  ["анна", "bob: Анна, привет"],
-  ["c++", "bob: c++ is here"],
-])("%j is mentioned in %j", (name, lines) => {
-  expect(lines.split("|").filter(mentions(name))).toEqual(lines.split("|"));
+  [
+    "alice",
+    "bob: hi alice|ALICE, come|alice|(alice's)|alice: I am alice|b: alice: hi|alice:hi",
+    "bob: malice|bob: alices|bob: alice_2|bob: alice2|Alice: hi|* alice has joined",
+  ],
+  ["zoë", "bob: ZOË?|bob: zoe\u0308?", "bob: zo"],
+  ["zo", "bob: zo", "bob: zoë|bob: zoe\u0308"],
+  ["анна", "bob: Анна, привет", "bob: анналы"],
+  ["c++", "bob: c++ is here", "bob: c+"],
+  ["a.c", "bob: a.c", "bob: abc"],
+  ["", "", "bob: hi"],
+])("%j is mentioned in %j, and not in %j", (name, lines, others) => {
+  const mentioned = `${lines}|${others}`.split("|").filter(mentions(name));
+  expect(mentioned.join("|")).toBe(lines);
 });
 
-test.each([
-  ["alice", "bob: malice|bob: alices|bob: alice_2|bob: alice2|Alice: hi|* alice has joined"],
-  ["zo", "bob: zoë|bob: zoe\u0308"],
-  ["анна", "bob: анналы"],
-  ["a.c", "bob: abc"],
-  ["", "bob: hi"],
-])("%j is not mentioned in %j", (name, lines) => {
-  expect(lines.split("|").filter(mentions(name))).toEqual([]);
-});
-
-const END = "* end of history\n";
-
-/** What is shown of what is received, at 14:05. */
-function open(own = "", options: Partial<LineOptions> = {}) {
-  const shown: string[] = [];
+/**
+ * A script of what happens at 14:05: steps, and behind `→` what each has shown. Behind `<` are lines
+ * that come at once, behind `send` is one of the user's. Returns the script as it went.
+ */
+function play(script: string, own: string, bell: LineOptions["bell"] = "name"): string {
+  let shown = "";
+  const show = (lines: string) => (shown += lines);
   const people = new People(own);
-  const all = { time: false, bell: "name", ...options } as const;
-  const received = new Received(people, all, (lines) => {
-    shown.push(...lines.replace(/\n$/, "").split("\n"));
+  const received = new Received(people, { time: false, bell }, show);
+  const went = stepsOf(script).map((step) => {
+    const doing = step.replace(/ →.*/, "");
+    const [what = ""] = doing.split(" ");
+    const rest = doing.slice(what.length + 1);
+    shown = "";
+    if (what === "<") received.receive(Buffer.from(`${rest.replaceAll(" | ", "\n")}\n`));
+    else if (what === "joins") received.joined(rest !== "at once");
+    else if (what === "ms") jest.advanceTimersByTime(Number(rest));
+    else if (what === "send") received.sent(rest, true);
+    else if (what === "/time") received.switchTimes();
+    else if (what === "/who") received.remark(() => people.list);
+    else jest.setSystemTime(new Date(what));
+    const lines = shown.trimEnd().replaceAll("\n", " | ").replace("\x07", "(bell) ");
+    return doing + (lines && ` → ${lines}`);
   });
-  const receive = (text: string) => received.receive(Buffer.from(text));
-  return { people, received, receive, takeShown: () => shown.splice(0) };
+  return went.join("\n");
 }
+
+const stepsOf = (script: string) => script.trim().split(/\n\s*/);
 
 describe("with a clock of its own", () => {
   beforeEach(() => {
@@ -130,116 +143,104 @@ describe("with a clock of its own", () => {
   });
   afterEach(() => void jest.useRealTimers());
 
-  test("what comes up to the mark is history, in however many pieces, and what follows is not", () => {
-    const { received, receive, takeShown, people } = open("al", { time: true });
-    received.joined(true);
-    for (const piece of ["bob: 1\nbob: 2\n", "bob: al!\n"]) receive(piece);
-    expect(takeShown()).toEqual([]);
-    receive(`bob: 4\n${END}ann: 5\n`);
-    const history = ["bob: 1", "bob: 2", "bob: al!", "bob: 4", "* end of history"];
-    // No times, no bell, and nobody who is here.
-    expect(takeShown()).toEqual([...history.map((line) => `      ${line}`), "14:05 ann: 5"]);
-    expect(people.list).toBe("here, as far as is known: al (you), ann");
-    receive("bob: al!\n");
-    expect(takeShown()).toEqual(["14:05 \x07bob: al!"]);
+  const busy = Array.from({ length: 9 }, (_, turn) => `bob: ${turn}`);
+
+  test.each<[what: string, own: string, script: string]>([
+    [
+      "up to the mark all is history: without times and bell, nor need its senders be here",
+      "al",
+      `/time → 14:05 times are shown
+       joins
+       < bob: 1
+       < al! | * end of history | ann: 5 →       bob: 1 |       al! |       * end of history | 14:05 ann: 5
+       /who → 14:05 here, as far as is known: al (you), ann
+       < bob: al! → 14:05 (bell) bob: al!`,
+    ],
+    [
+      "without a mark, what comes at once is shown a moment later, and is none",
+      "",
+      `joins
+       < bob: 1
+       ms 299
+       ms 1 → bob: 1
+       < bob: 2 | * end of history → bob: 2 | * end of history`,
+    ],
+    [
+      "a line is shown at once a while after joining, or if nothing came with that",
+      "",
+      `joins
+       ms 300
+       < bob: 1 → bob: 1
+       joins at once
+       < bob: 2 → bob: 2`,
+    ],
+    [
+      "in a room that talks all the time, lines are held back for a second at most",
+      "",
+      `joins
+       ${busy.map((line) => `< ${line}\nms 111\n`).join("")}
+       ms 2 → ${busy.join(" | ")}
+       < bob: 9 → bob: 9`,
+    ],
+    [
+      "after a loss only what was missed is shown, and own lines stand behind it",
+      "al",
+      `joins
+       < bob: 1 | * end of history → bob: 1 | * end of history
+       send hi → al: hi
+       < bob: 2 → bob: 2
+       joins
+       < bob: 1 | al: hi
+       send again
+       ms 250
+       < bob: 2 | bob: 3
+       < * end of history → bob: 3 | * end of history | al: again
+       joins
+       < bob: 2 | bob: 3 | al: again | * end of history`,
+    ],
+    [
+      "the greeting tells who is here if the client has sent the name, behind the history",
+      "al",
+      `joins at once
+       < ${GREETING} | bob: hi → 2 here: al (you), bob | bob: hi
+       < ${GREETING} → ${GREETING}
+       joins
+       < ${GREETING} | ann: 1
+       < * end of history | bob: 2 → ann: 1 | * end of history | bob: 2 | 2 here: al (you), bob`,
+    ],
+    ["otherwise the greeting is shown", "", `joins at once\n < ${GREETING} → ${GREETING}`],
+    [
+      "times are shown, or no longer",
+      "",
+      `/time → 14:05 times are shown
+       < bob: 1 | bob: 2 → 14:05 bob: 1 | 14:05 bob: 2
+       /time → times are no longer shown
+       2026-11-26T00:00:00
+       send 4 → — Thursday, 26 November 2026 — | > 4`,
+    ],
+    [
+      "mentions ring the bell, once in two seconds",
+      "al",
+      `< bob: pal → bob: pal
+       < bob: al! | al? → (bell) bob: al! | al?
+       < bob: al! → bob: al!
+       ms 2000
+       < bob: al! → (bell) bob: al!`,
+    ],
+    ["they do not if there is no name", "", "< bob: al! → bob: al!"],
+  ])("%s", (_what, own, script) => {
+    expect(play(script, own)).toBe(stepsOf(script).join("\n"));
   });
 
-  test("without a mark, what comes at once is shown a moment later, and is none", () => {
-    const { received, receive, takeShown } = open();
-    received.joined(true);
-    receive("bob: 1\n");
-    jest.advanceTimersByTime(299);
-    expect(takeShown()).toEqual([]);
-    jest.advanceTimersByTime(1);
-    expect(takeShown()).toEqual(["bob: 1"]);
-    receive(`bob: 2\n${END}`);
-    expect(takeShown()).toEqual(["bob: 2", "* end of history"]);
+  test("they do not if that is not wanted", () => {
+    expect(play("< bob: al!", "al", "none")).toBe("< bob: al! → bob: al!");
   });
+});
 
-  test.each([true, false])(
-    "a line is shown at once a while after joining, or if nothing came with that",
-    (isReceiving) => {
-      const { received, receive, takeShown } = open();
-      received.joined(isReceiving);
-      if (isReceiving) jest.advanceTimersByTime(300);
-      receive("bob: 1\n");
-      expect(takeShown()).toEqual(["bob: 1"]);
-    },
-  );
-
-  test("in a room that talks all the time, lines are held back for a second at most", () => {
-    const { received, receive, takeShown } = open();
-    received.joined(true);
-    for (let turn = 0; turn < 9; turn++) {
-      receive(`bob: ${turn}\n`);
-      jest.advanceTimersByTime(111);
-    }
-    expect(takeShown()).toEqual([]);
-    jest.advanceTimersByTime(2);
-    expect(takeShown()).toHaveLength(9);
-    receive("bob: 9\n");
-    expect(takeShown()).toHaveLength(1);
-  });
-
-  test("after a loss only what was missed is shown, and own lines stand behind it", () => {
-    const { received, receive, takeShown } = open("al");
-    received.joined(true);
-    receive(`bob: 1\n${END}`);
-    received.sent("hi", true);
-    receive("bob: 2\n");
-    expect(takeShown()).toEqual(["bob: 1", "* end of history", "al: hi", "bob: 2"]);
-    received.joined(true);
-    receive("bob: 1\nal: hi\n");
-    received.sent("again", true);
-    jest.advanceTimersByTime(250);
-    receive("bob: 2\nbob: 3\n");
-    expect(takeShown()).toEqual([]);
-    receive(END);
-    expect(takeShown()).toEqual(["bob: 3", "* end of history", "al: again"]);
-    received.joined(true);
-    receive(`bob: 2\nbob: 3\nal: again\n${END}`);
-    expect(takeShown()).toEqual([]);
-  });
-
-  test("mentions ring the bell, once in two seconds, unless that is not wanted", () => {
-    const rings = (own: string, bell: "name" | "none") => {
-      const { receive, takeShown } = open(own, { bell });
-      return ["bob: malice\n", "bob: alice!\nalice!\n", "bob: alice!\n", "bob: alice!\n"].map(
-        (lines, at) => {
-          if (at === 3) jest.advanceTimersByTime(2000);
-          receive(lines);
-          return takeShown().join("").split("\x07").length - 1;
-        },
-      );
-    };
-    expect(rings("alice", "name")).toEqual([0, 1, 0, 1]);
-    expect(rings("alice", "none")).toEqual([0, 0, 0, 0]);
-    expect(rings("", "name")).toEqual([0, 0, 0, 0]);
-  });
-
-  test("the greeting tells who is here if the client has sent the name; else it is shown", () => {
-    const greeting = "* say your name first (here: bob)\n";
-    const named = open("al");
-    named.received.joined(false);
-    named.receive(`${greeting}bob: hi\n`);
-    named.receive(greeting);
-    expect(named.takeShown()).toEqual(["2 here: al (you), bob", "bob: hi", greeting.trimEnd()]);
-    const unnamed = open();
-    unnamed.received.joined(false);
-    unnamed.receive(greeting);
-    expect(unnamed.takeShown()).toEqual([greeting.trimEnd()]);
-  });
-
-  test("times are shown, or no longer", () => {
-    const { received, receive, takeShown } = open("", { time: true });
-    receive("bob: 1\nbob: 2\n");
-    received.switchTimes();
-    receive("bob: 3\n");
-    jest.setSystemTime(new Date("2026-11-26T00:00:00"));
-    received.sent("4", true);
-    expect(takeShown()).toEqual([
-      ...["14:05 bob: 1", "14:05 bob: 2", "times are no longer shown", "bob: 3"],
-      ...["— Thursday, 26 November 2026 —", "> 4"],
-    ]);
-  });
+test("a part of a line that is passed on has a row of its own, as has the rest", () => {
+  const shown: string[] = [];
+  const options = { time: false, bell: "none" } as const;
+  const received = new Received(new People(), options, (lines) => shown.push(lines));
+  for (const part of ["bob: part", " and rest\n"]) received.receive(Buffer.from(part));
+  expect(shown).toEqual(["bob: part\n", " and rest\n"]);
 });

@@ -70,7 +70,8 @@ inTerminal("6 columns and 3 rows are enough, also while away", async () => {
   await terminal.shows(/> 0123/);
   await terminal.press("C-e", "Enter");
   await guest.hears("0123456789abcdefghij\n");
-  await terminal.historyBecomes("one", "two words", "> 0123456789abcdefghij", ">");
+  const all = ["one", "two words", "> 0123456789abcdefghij"];
+  await terminal.historyBecomes(...all, ">");
   host.close();
   guest.reset();
   await terminal.shows(/^now\n>$/m);
@@ -79,10 +80,10 @@ inTerminal("6 columns and 3 rows are enough, also while away", async () => {
   await terminal.shows(/^now\n> cd$/m);
   await terminal.press("C-c", "C-c");
   await terminal.shows("ica\nnon");
-  const history = (await terminal.history()).join("\n");
-  expect(history).toInclude("one\ntwo words\n> 0123456789abcdefghij\n");
-  expect(history).toEndWith("\n> ab (not sent)\n1 line not sent\nexit 130 icanon");
-  expect(history).not.toMatch(/trying|waiting/m);
+  const unsent = "(the last line .*\\n)?> ab \\(not sent\\)\n1 line not sent\nexit 130 icanon";
+  expect((await terminal.history()).join("\n")).toMatch(
+    new RegExp(`^${all.join("\n")}\n${unsent}$`),
+  );
 });
 
 inTerminal("a window that is resized while lines arrive has no stray row", async () => {
@@ -113,16 +114,6 @@ inTerminal("made narrow and wide again, a window has no stale row", async () => 
     await terminal.resize(80, 24);
     await terminal.historyBecomes(...said, ...rows);
   }
-});
-
-inTerminal("a part of a line that is passed on leaves the prompt a row of its own", async () => {
-  const { guest, terminal } = await openHosted({ columns: 60 });
-  await terminal.type("typing");
-  guest.say("x".repeat((1 << 20) + 100));
-  await terminal.shows(/x\n> typing$/);
-  guest.say("the rest\n");
-  await terminal.shows(/^x*the rest\n> typing$/m);
-  expect((await terminal.history()).join("\n")).not.toContain("x>");
 });
 
 inTerminal("a key writes what is new, and no more", async () => {

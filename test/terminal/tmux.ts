@@ -102,12 +102,8 @@ export class Tmux {
 
   /** Whether text on the screen has a style, by its number of SGR: 1 is bold, 2 is dim. */
   async hasStyle(text: string, style: number): Promise<boolean> {
-    const [before = "", found] = (await this.colouredScreen()).join("\n").split(text);
-    if (found === undefined) throw new Error(`${text} is not on the screen`);
-    const codes = [...before.matchAll(/\x1b\[([\d;]*)m/g)].flatMap(([, all = ""]) =>
-      all.split(";"),
-    );
-    return codes.lastIndexOf(`${style}`) > codes.lastIndexOf("0");
+    const pattern = `\\x1b\\[(?:0;)?${style}m(?:(?!\\x1b\\[0)[^])*${RegExp.escape(text)}`;
+    return new RegExp(pattern).test((await this.colouredScreen()).join("\n"));
   }
 
   /** All lines since the start, those that were wrapped in one piece. */

@@ -1,6 +1,6 @@
 /** What is typed and pasted, from the bytes of a terminal to the lines that are sent. */
 
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
 import { edit, HELP, Typing } from "../../lib/terminal/typing.ts";
@@ -41,6 +41,7 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   ["ESC alone", ["\x1b"], ["key \x1b"]],
   ["ESC, then Enter", ["\x1b\r"], ["key \x1b", "key \r"]],
   ["a TAB that was pressed", ["al\t"], ["al", "key \t"]],
+  ["TABs that were pressed quickly", ["al\t\t\r"], ["al", "key \t", "key \t", "key \r"]],
   ["a TAB of a paste", ["al\tx\ty"], ["al\tx\ty"]],
   // Without marks, those are pastes that nobody types so fast, or that may hold a command.
   ["lines", ["a\rb\rc"], ["a", "key \r", "b", "key \r", "c"]],
@@ -99,35 +100,32 @@ test("a paste of 8 MB costs a moment, however it is cut", () => {
   expect((process.cpuUsage().user - user) / 1000).toBeLessThan(5000);
 });
 
-/** Somebody who types, and what has come of it. */
-function open() {
-  const told: string[] = [];
-  const tell = (what: string) => () => void told.push(what);
-  const typing = new Typing((line) => told.push(`send ${line}`), {
-    named: new Map(["quit", "time", "help"].map((name) => [name, tell(name)])),
-    empty: tell("empty"),
-    interrupt: tell("interrupt"),
+/** What is left of what comes from a keyboard, with `|` where the cursor is, and what was done. */
+function typed(input: string): [left: string, done: string[]] {
+  const done: string[] = [];
+  const commands = { "/quit": "quit", "/time": "time", "/help": "help", "": "empty" };
+  const all = Object.entries({ ...commands, "\x04": "quit", "\x03": "interrupt" });
+  const typing = new Typing({
+    send: (line) => done.push(`send ${line}`),
+    commands: new Map(all.map(([by, what]) => [by, () => void done.push(what)])),
     complete: (before) => before.replace(/b?$/, "bob "),
   });
-  const keyboard = new Keyboard((input) => typing.take(input));
-  const come = (text: string) => {
-    keyboard.push(text);
+  const keyboard = new Keyboard((one) => typing.take(one));
+  for (const one of input.match(/\x1b\[200~[^]*?\x1b\[201~|\x1b\[\d*\D|\x1b?[^]/g) ?? []) {
+    keyboard.push(one);
     jest.runAllTimers();
-  };
-  const type = (text: string) => text.split(/(?<=\r)/).forEach(come);
-  const paste = (text: string) => come(START + text + END);
-  /** The question, the line that is being typed with `|` where the cursor is, and what was done. */
-  const state = () => [
-    typing.question?.text,
-    `${typing.line.before}|${typing.line.after}`,
-    told.splice(0),
-  ];
-  return { type, paste, state };
+  }
+  const { question, line } = typing;
+  return [`${question?.text ?? ""}${line.before}|${line.after}`, done];
 }
 
-const lines = (count: number) => Array.from({ length: count }, (_, index) => `line ${index}\n`);
+const paste = (text: string) => START + text + END;
+const numbered = (count: number) => Array.from({ length: count }, (_, index) => `line ${index}`);
+const FIVE = numbered(5).join("\n");
+const MANY = [...numbered(35), "/quit", "//shrug"];
+const UNKNOWN = "unknown command /nick; send it as a message? [y/N] |";
 
-test.each<[typed: string, line: string, told: string[]]>([
+test.each<[input: string, left: string, done: string[]]>([
   ["one\rtw", "tw|", ["send one"]],
   ["two\r\r", "|", ["send two", "empty"]],
   ["\x1b[5~a b\x00\x1b/\t\r", "|", ["send a bob "]],
@@ -135,6 +133,7 @@ test.each<[typed: string, line: string, told: string[]]>([
   ["\x04", "|", ["quit"]],
   ["half typed\x03", "|", []],
   ["half typed\x03\x03", "|", ["interrupt"]],
+  ["/nick bob\r", UNKNOWN, []],
   ["/nick\r\x03", "/nick|", []],
   ["/nick\r\x04", "/nick|", []],
   [" /quit\r", "|", ["send  /quit"]],
@@ -164,70 +163,29 @@ test.each<[typed: string, line: string, told: string[]]>([
   ["one two three\x1bb\x15\x05\x19", "threeone two |", []],
   ["one two\x01\x1bd\x1bd\x19\x19", "one twoone two|", []],
   ["one two\x17\x01\x17\x05\x19", "one two|", []],
-])("%j leaves %j", (typed, line, told) => {
-  const { type, state } = open();
-  for (const key of typed.match(/\x1b\[\d*\D|\x1b?[^]/g) ?? []) type(key);
-  expect(state()).toEqual([undefined, line, told]);
+  // Up to five pasted lines wait for Enter; a single one may be a part of a command.
+  [paste("one\n"), "one|", []],
+  [`${paste("one\n")} two\r`, "|", ["send one two"]],
+  [`before after\x1bb${paste(`${FIVE}\n`)}`, `before ${FIVE}|after`, []],
+  [`before ${paste(FIVE)}\r`, "|", `send before ${FIVE}`.replaceAll("\n", "\nsend ").split("\n")],
+  [`${paste("/he")}${paste("lp\n")}`, "/help|", []],
+  [`${paste("/he")}${paste("lp\n")}\r`, "|", ["help"]],
+  [`${paste("/help\n/quit")}\r`, "|", ["send /help", "send /quit"]],
+  // More are asked about; a paste is no answer, nor is any other key.
+  [paste(FIVE) + paste("\nsix\n"), "send 6 lines? [y/N] |", []],
+  [`${paste(FIVE)}${paste("\nsix\n")}\r`, `${FIVE}|`, []],
+  [`${paste(FIVE)}\x15\x19\x19\r`, "send 9 lines? [y/N] |", []],
+  [`typed${paste(MANY.join("\n"))}${paste("y\n")}\x1b[5~\x00`, "send 37 lines? [y/N] |", []],
+  [`typed${paste(MANY.join("\n"))}n\r`, "typed|", []],
+  [`${paste(MANY.join("\n"))}y\r`, "|", MANY.map((line) => `send ${line}`)],
+])("%j leaves %j", (input, left, done) => {
+  expect(typed(input)).toEqual([left, done]);
 });
 
-test("an unknown command asks, and /help fits on a screen, with the prompt below", () => {
-  const { type, state } = open();
-  type("/nick bob\r");
-  expect(state()).toEqual(["unknown command /nick; send it as a message? [y/N] ", "|", []]);
+test("/help fits on a screen, with the prompt below", () => {
   const rows = HELP.trimEnd().split("\n");
   expect(rows.length).toBeLessThan(24);
   for (const row of rows) expect(row.length).toBeLessThan(80);
-});
-
-describe("a paste", () => {
-  test("of up to five lines waits for Enter, whether it ends with one or not", () => {
-    const { type, paste, state } = open();
-    paste("one\n");
-    expect(state()).toEqual([undefined, "one|", []]);
-    type(" two\r");
-    expect(state()).toEqual([undefined, "|", ["send one two"]]);
-    type("before after\x1bb");
-    paste(lines(5).join(""));
-    expect(state()).toEqual([undefined, `before ${lines(5).join("").trimEnd()}|after`, []]);
-    type("\r");
-    const sent = ["before line 0", "line 1", "line 2", "line 3", "line 4after"];
-    expect(state()).toEqual([undefined, "|", sent.map((line) => `send ${line}`)]);
-  });
-
-  test("of one line may be a part of a command", () => {
-    const { type, paste, state } = open();
-    paste("/he");
-    paste("lp\n");
-    expect(state()).toEqual([undefined, "/help|", []]);
-    type("\r");
-    expect(state()).toEqual([undefined, "|", ["help"]]);
-  });
-
-  test("after others asks at Enter when they come to more than five lines", () => {
-    const { type, paste, state } = open();
-    for (let count = 0; count < 3; count++) paste("one\ntwo\n");
-    expect(state()).toEqual([undefined, "one\ntwoone\ntwoone\ntwo|", []]);
-    paste("\n\n\nthree");
-    expect(state()).toEqual(["send 7 lines? [y/N] ", "|", []]);
-    type("\r");
-    expect(state()).toEqual([undefined, "one\ntwoone\ntwoone\ntwo|", []]);
-  });
-
-  test("of more lines asks once, whatever they are; another is no answer, nor is any other key", () => {
-    const { type, paste, state } = open();
-    const pasted = [...lines(35), "/quit\n", "//shrug\n"];
-    type("typed");
-    paste(pasted.join(""));
-    paste("y\n");
-    type("\x1b[5~\x00");
-    expect(state()).toEqual(["send 37 lines? [y/N] ", "|", []]);
-    type("n\r");
-    expect(state()).toEqual([undefined, "typed|", []]);
-    type("\x15");
-    paste(pasted.join(""));
-    type("y\r");
-    expect(state()).toEqual([undefined, "|", pasted.map((one) => `send ${one.trimEnd()}`)]);
-  });
 });
 
 /** A line with `|` where the cursor is, after a key. */
