@@ -209,7 +209,7 @@ describe("its commands", () => {
   });
 
   test("say so where Bun is too old", async () => {
-    const needs = `Bun ${OLDEST_BUN} or later is needed, this is`;
+    const needs = `Bun ${OLDEST_BUN} or later is needed, not`;
     const old = join(newFolder(), "old.ts");
     writeFileSync(old, "Bun.semver.order = () => -1;");
     const told = await runToEnd([process.execPath, "--preload", old, "client.ts", "--version"]);
