@@ -49,10 +49,10 @@ testBeside("figures tell what was sent, how many have left and how many were ref
   await becomes('linechat_left_total{reason="end of input"}', 0);
   await becomes('linechat_refused_total{reason="room is full"}', 1);
   await becomes("linechat_joined_total", 3);
-  await becomes("linechat_lines_said_total", 4);
-  await becomes("linechat_said_bytes_total", 15);
+  await becomes("linechat_sent_lines_total", 4);
+  await becomes("linechat_sent_bytes_total", 15);
   await becomes("linechat_delivered_bytes_total", 30);
-  await becomes("linechat_log_owed_bytes", 0);
+  await becomes("linechat_log_pending_bytes", 0);
   await becomes("linechat_clients_max", 3);
   expect(await figure("linechat_log_size_bytes")).toBe(8 << 20);
   await exceeds("process_open_fds", 5);
@@ -73,8 +73,8 @@ testBeside("notices are not what members have sent, and names are", async () => 
   await bob.hears("ann: hello\n");
   bob.endInput();
   await ann.hears("* bob left (1 here)\n");
-  await becomes("linechat_lines_said_total", 1);
-  await becomes("linechat_said_bytes_total", "ann: hello\n".length);
+  await becomes("linechat_sent_lines_total", 1);
+  await becomes("linechat_sent_bytes_total", "ann: hello\n".length);
 });
 
 testBeside("figures tell that a reader holds the room up, and what is pending for it", async () => {
@@ -86,7 +86,7 @@ testBeside("figures tell that a reader holds the room up, and what is pending fo
   await exceeds("linechat_held_up_seconds_total", 0);
   const heldUpMs = ((await figure("linechat_held_up_seconds_total")) ?? 0) * 1000;
   expect(heldUpMs).toBeLessThan(performance.now() - sinceMs);
-  await exceeds("linechat_log_owed_bytes", 32 << 10);
+  await exceeds("linechat_log_pending_bytes", 32 << 10);
   await exceeds("linechat_delivered_bytes_total", 0);
   expect(await figure("linechat_log_size_bytes")).toBe(64 << 10);
   reader.reset();
