@@ -4,7 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { names } from "../../lib/extras/names/names.ts";
 import { DISCONNECTS } from "../../lib/program/server-messages.ts";
-import { FakeSocket } from "../room/fake-socket.ts";
+import type { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
 
 setDefaultTimeout(60_000);
@@ -29,21 +29,15 @@ function openRoom(options: Options = {}, before: readonly Make[] = []) {
     receivedBy(socket);
     return socket;
   };
-  /** One that shows a certificate, which is the same for the same fingerprint. */
-  const certified = (CN: string, fingerprint256: string): FakeSocket => {
-    const socket = new FakeSocket(1000, "::1");
-    socket.getPeerCertificate = () => ({ subject: { CN }, fingerprint256 });
-    return opened.accept(socket);
-  };
-  return { ...opened, receivedBy, named, certified };
+  return { ...opened, receivedBy, named };
 }
 
 describe("the first line is the name", () => {
-  test("and stands before each line after it", () => {
+  test("and stands before each line after it that does not begin so", () => {
     const { accept, named, receivedBy, events } = openRoom();
     const [alice, bob] = [accept(), named("bob")];
-    alice.sends("alice\nbob: hello\n\nthere");
-    expect(receivedBy(bob)).toBe("alice: bob: hello\nalice: \n");
+    alice.sends("alice\nbob: hello\nalice: hello\n\nthere");
+    expect(receivedBy(bob)).toBe("alice: bob: hello\nalice: hello\nalice: \n");
     alice.sends(" you are\n");
     expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: there you are\n", GREETING]);
     expect(events).toEqual(["joined bob [::1]:2", "joined alice [::1]:1"]);
@@ -136,16 +130,6 @@ describe("a name that another server may have", () => {
     again.sends("alice\n");
     expect(receivedBy(again)).toBe(GREETING);
   });
-});
-
-test("a client with another certificate, with none, or with one for no name is refused", () => {
-  const { accept, certified, receivedBy } = openRoom({ secrets: { tls: {} } });
-  certified("alice", "A1");
-  const none = accept();
-  none.sends("alice\n");
-  expect(receivedBy(none)).toBe(`${GREETING_ALICE}* the name alice is taken\n`);
-  expect(receivedBy(certified("Alice", "B2"))).toBe("* the name Alice is taken\n");
-  expect(receivedBy(certified("Alice Smith", "A1"))).toBe("* certificate has no usable name\n");
 });
 
 test("limits hold for a million empty lines with the longest name", () => {

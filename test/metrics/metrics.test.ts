@@ -180,23 +180,23 @@ describe("the part of a server that is asked for figures", () => {
   });
 });
 
-testBeside("there is nothing else, and a port that is taken is named", async () => {
-  const { url } = await start();
-  const other = await fetch(url.replace("/metrics", "/"));
-  expect([other.status, await other.text()]).toEqual([404, "/metrics or /health\n"]);
-  expect((await fetch(url, { method: "POST" })).status).toBe(404);
-  expect((await fetch(url, { method: "HEAD" })).status).toBe(200);
-  const { host } = new URL(url);
-  const command = serverCommand("--host", "127.0.0.1", "--metrics", host, "0");
-  const { code, stderr } = await runToEnd(command);
-  expect(code).toBe(1);
-  expect(stderr).toContain(`cannot listen on ${host}: address already in use\n`);
-});
-
-testBeside("a place may have a host", async () => {
-  const server = await ServerProgram.start("--metrics", "localhost:0");
-  await server.logged(/metrics at http:\/\/(127\.0\.0\.1|\[::1\]):\d+\/metrics\n/);
-});
+testBeside(
+  "there is nothing else, a place may have a host, and one that is taken is named",
+  async () => {
+    const named = await ServerProgram.start("--metrics", "localhost:0");
+    await named.logged(/metrics at http:\/\/(127\.0\.0\.1|\[::1\]):\d+\/metrics\n/);
+    const { url } = await start();
+    const other = await fetch(url.replace("/metrics", "/"));
+    expect([other.status, await other.text()]).toEqual([404, "/metrics or /health\n"]);
+    expect((await fetch(url, { method: "POST" })).status).toBe(404);
+    expect((await fetch(url, { method: "HEAD" })).status).toBe(200);
+    const { host } = new URL(url);
+    const command = serverCommand("--host", "127.0.0.1", "--metrics", host, "0");
+    const { code, stderr } = await runToEnd(command);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`cannot listen on ${host}: address already in use\n`);
+  },
+);
 
 testWith("promtool")("promtool finds nothing to say about the figures", async () => {
   const { server, url } = await start();
