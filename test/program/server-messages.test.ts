@@ -29,7 +29,7 @@ const MEMBER = [
 const REFUSED = [
   ...[REFUSALS.roomIsFull, REFUSALS.notInRoom, ...NAMES.map(REFUSALS.nameTaken)],
   ...ADDRESSES.flatMap((from) => [REFUSALS.notAllowedFrom(from), REFUSALS.tooManyFrom(from)]),
-  ...ADDRESSES.map(REFUSALS.tooManyGuessesFrom),
+  ...[...ADDRESSES.map(REFUSALS.tooManyGuessesFrom), ...TIMES.map(REFUSALS.noNameWithin)],
 ];
 const REFUSED_FOR_GOOD = [
   ...[LASTING.wrongPassPhrase, LASTING.speaks("HTTP"), LASTING.notAName, LASTING.noNameCertified],
