@@ -3,47 +3,16 @@
 import { parseArgs } from "node:util";
 
 import manifest from "../../package.json" with { type: "json" };
+import type { Command, Option, Table } from "./help.ts";
 import { stderr, writeOut } from "./process.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
-const { engines, version } = manifest;
+export type { Command, Table };
 
-/** One long option. */
-export interface Option<Value> {
-  /** What its value is called, such as `size`; absent for a flag, which takes no value. */
-  takes?: string;
-  /** What the value has to be, as in "--buffer takes a size like 64K or 8M". */
-  expects?: string;
-  /** What the option does, with its default as `(default 64K)`; and the group that it is in. */
-  help: string;
-  heading?: string;
-  default: Value;
-  /** Reads a value, told the one it had before; undefined when the text does not fit. */
-  parse(text: string, before: Value): Value | undefined;
-}
+const { engines, version } = manifest;
 
 /** An option as it was given. */
 type Given = { rawName: string; value?: string | undefined; inlineValue?: boolean | undefined };
-
-/** Options by their names. */
-export type Table = Readonly<Record<string, Option<unknown>>>;
-
-/** A program. */
-export interface Command<Options extends Table = Table> {
-  name: string;
-  summary: string;
-  /** The names of its operands, all of them required, in order. */
-  operands: readonly string[];
-  /** Turns what was given into operands, such as `localhost:8080` into two; throws a `UserError`. */
-  readOperands?(given: readonly string[]): readonly string[];
-  /** The name of an option that stands instead of all operands. */
-  instead?: string;
-  options: Options;
-  /** The groups of the help, in order; those of options that are not here come after them. */
-  headings?: readonly string[];
-  /** What to try first: command and what it does. */
-  examples: readonly (readonly [command: string, meaning: string])[];
-}
 
 /** The value of each option of a table. */
 export type Values<Options extends Table> = { [Name in keyof Options]: Options[Name]["default"] };
@@ -83,8 +52,11 @@ export function text(takes: string, expects = `a ${takes}`) {
   return kind(takes, expects, (value) => value || undefined);
 }
 
-/** What every program has. */
-const OWN = under("Help", { help: flag("show this"), version: flag("show the version") });
+/** All options of a program, with those that every program has. */
+function tableOf({ options }: Pick<Command, "options">): Table {
+  const own = under("Help", { help: flag("show this"), version: flag("show the version") });
+  return { ...options, ...own };
+}
 
 /**
  * Reads a command line.
@@ -97,7 +69,7 @@ export function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
 ): { print: "help" | "version" } | { options: Values<Options>; operands: string[] } {
-  const table: Table = { ...command.options, ...OWN };
+  const table = tableOf(command);
   const types = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
   const all = { ...types, help: { type: "boolean", short: "h" } } as const;
   const { tokens } = parseArgs({ args: [...argv], options: all, strict: false, tokens: true });
@@ -156,7 +128,9 @@ export async function runCommand<Options extends Table>(
       throw new UserError(`Bun ${oldest} or later is needed, not ${Bun.version}: https://bun.com`);
     const parsed = parseCommandLine(program, process.argv.slice(2));
     if ("options" in parsed) return await main(parsed.options, parsed.operands);
-    const text = parsed.print === "help" ? formatHelp(program) : `${as} ${version}`;
+    let text = `${as} ${version}`;
+    if (parsed.print === "help")
+      text = (await import("./help.ts")).formatHelp({ ...program, options: tableOf(command) });
     await writeOut(Buffer.from(`${text}\n`));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -171,40 +145,6 @@ export async function runCommand<Options extends Table>(
 export async function exit(exitCode: number): Promise<never> {
   await stderr.close();
   process.exit(exitCode);
-}
-
-/** What `--help` prints, in lines of at most 80 characters. */
-function formatHelp(command: Command): string {
-  const { name, summary, operands, instead, headings = [], examples } = command;
-  const options: Table = { ...command.options, ...OWN };
-  const left = (option: string) => {
-    const takes = options[option]?.takes;
-    return `--${option}${takes ? ` <${takes}>` : option === "help" ? ", -h" : ""}`;
-  };
-  const groups = new Map(headings.map((heading) => [heading, [] as [string, string][]]));
-  for (const [option, { heading = "Options", help }] of Object.entries(options))
-    groups.getOrInsert(heading, []).push([left(option), help]);
-  const shown = [...groups].flatMap(([heading, rows]) =>
-    rows.length > 0 ? `${heading}:\n${formatRows(rows, 25)}` : [],
-  );
-  const usages = [operands.map((operand) => `<${operand}>`).join(" ")];
-  if (instead !== undefined) usages.push(left(instead));
-  return [
-    usages.map((usage) => `${name} [options] ${usage}`).join("\n"),
-    Bun.wrapAnsi(summary, 80),
-    shown.join("\n"),
-    `Examples:\n${formatRows(examples, 38)}`,
-  ].join("\n\n");
-}
-
-/** Two columns of 80 in all; a left one that is too wide has a line of its own. */
-function formatRows(rows: readonly (readonly [string, string])[], width: number): string {
-  const indent = " ".repeat(width);
-  const lines = rows.map(([left, right]) => {
-    const start = left.length > width - 3 ? `  ${left}\n${indent}` : `  ${left}`.padEnd(width);
-    return start + Bun.wrapAnsi(right, 80 - width).replaceAll("\n", `\n${indent}`);
-  });
-  return lines.join("\n");
 }
 
 /** The port that an operand is; throws a `UserError` unless it is one. */

@@ -4,13 +4,7 @@ import { beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import {
-  loadTls,
-  nameIn,
-  PASS_PHRASE_BYTES_MAX,
-  readPassPhrase,
-  type TlsMaterial,
-} from "../../lib/program/files.ts";
+import { loadTls, nameIn, PASS_PHRASE_BYTES_MAX, readPassPhrase } from "../../lib/program/files.ts";
 import { makeCertificates } from "../certificates.ts";
 import { endAfterEach, newFolder, startShared } from "../harness.ts";
 
