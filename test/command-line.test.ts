@@ -87,8 +87,8 @@ const CLIENT_MISTAKES: Record<string, string> = {
   "--name= localhost 80": `${A_NAME} ""; only in a terminal that means none`,
   "--bell loud localhost 80": '--bell takes name or none, not "loud"',
   "--tls-ca ca.pem localhost 80": "--tls-ca needs --tls",
-  "--tls --tls-cert a.pem localhost 80": "--tls-cert and --tls-key go together",
-  "--recv-only --send-only localhost 80": "--recv-only and --send-only leave nothing to do",
+  "--tls --tls-cert a.pem localhost 80": "--tls-cert needs --tls-key",
+  "--recv-only --send-only localhost 80": "--recv-only and --send-only cannot be used together",
   "--reconnect --no-reconnect localhost 80":
     "--reconnect and --no-reconnect cannot be used together",
 };

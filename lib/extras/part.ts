@@ -88,7 +88,7 @@ export interface Part {
 /** What the registry of extras, lib/server/extras.ts, has for each. */
 export interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
-  /** Options that do not go together; `web-name !web` is the one without the other, which it needs. */
+  /** See `Command`. */
   readonly excludes?: readonly string[];
   /**
    * What `listen` takes and the command line has by another name or value, or in a file, which is read

@@ -104,6 +104,7 @@ export function parseCommandLine<Options extends Table>(
     throw usageError(`${missing} missing${place}, as in ${command.examples[0]?.[0]}${taken}`);
   const surplus = operands[expected.length];
   if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}${place}`);
+  for (const excluded of command.excludes ?? []) checkTogether(excluded.split(" "), options);
   return { options: options as Values<Options>, operands: [...operands] }; // each value came from its own option
 }
 
@@ -145,6 +146,16 @@ export async function runCommand<Options extends Table>(
 export async function exit(exitCode: number): Promise<never> {
   await stderr.close();
   process.exit(exitCode);
+}
+
+/** Fails if all of these options are given; or one is that needs another one, as in `room !redis`. */
+function checkTogether(names: readonly string[], given: Readonly<Record<string, unknown>>): void {
+  const isGiven = (name: string) => given[name] !== undefined && given[name] !== false;
+  if (!names.every((name) => isGiven(name.replace("!", "")) !== name.startsWith("!"))) return;
+  const used = listed(names.filter((name) => !name.startsWith("!")).map((name) => `--${name}`));
+  const needed = names.find((name) => name.startsWith("!"));
+  if (needed && names.length === 2) throw usageError(`${used} needs --${needed.slice(1)}`);
+  throw usageError(`${used} cannot be used together`);
 }
 
 /** The port that an operand is; throws a `UserError` unless it is one. */

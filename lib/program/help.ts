@@ -28,6 +28,8 @@ export interface Command<Options extends Table = Table> {
   /** The name of an option that stands instead of all operands. */
   instead?: string;
   options: Options;
+  /** Options that do not go together; `web-name !web` is the one without the other, which it needs. */
+  excludes?: readonly string[];
   /** The groups of the help, in order; those of options that are not here come after them. */
   headings?: readonly string[];
   /** What to try first: command and what it does. */
