@@ -69,37 +69,6 @@ test("the greeting has the names of some that are here, and how many more they a
   );
 });
 
-describe("nobody has the name of another", () => {
-  /** What a client is told that sends that in a room where Alice and Bob are. */
-  const refused = (sent: string | Uint8Array) => {
-    const { accept, named, receivedBy, events } = openRoom();
-    named("Alice");
-    const [bob, late] = [named("bob"), accept()];
-    receivedBy(late);
-    late.data.received(Buffer.from(sent));
-    const message = receivedBy(late);
-    expect(late.ended).toBe(true);
-    expect(events.at(-1)).toBe(`refused [::1]:3: ${message.slice(2, -1)}`);
-    late.sends("eve\nI am eve\n");
-    expect(receivedBy(bob)).toBe("");
-    return message;
-  };
-  test("what reads like it is taken", () => {
-    for (const name of ["Alice", "alice", "ALICE", "ａｌｉｃｅ", "𝐀lice"]) {
-      expect(refused(`${name}\nhello\n`)).toBe(`* the name ${name} is taken\n`);
-      expect(refused(`${name}: hello\n`)).toBe(`* the name ${name} is taken\n`);
-    }
-  });
-
-  test("what is not one word, or not seen, is no name", () => {
-    for (const name of ["", "  \t ", "al ice", "alice:", "a".repeat(33), "al\u200dice"])
-      for (const sent of [`${name}\nhello\n`, `${name}: hello\n`])
-        expect([sent, refused(sent)]).toEqual([sent, NOT_A_NAME]);
-    expect(refused(Buffer.from("al\xffice\n", "latin1"))).toBe(NOT_A_NAME);
-    expect(refused("x".repeat(1025))).toBe(NOT_A_NAME);
-  });
-});
-
 describe("a name that another server may have", () => {
   /** A room where alice has hers, and bob waits for an answer. */
   const open = () => {
