@@ -20,15 +20,16 @@ const ALERT_BYTES = 2;
 export class TlsRecords {
   /** What has come of a record that is not whole. */
   #begun = Buffer.alloc(0);
-  /** Whether the last whole record is an alert; if not, whether it is as long as one of TLS 1.3. */
-  #isAlert = false;
-  #isShort = false;
+  /** The type of the last whole record, and how much it held by TLS 1.3. */
+  #type = 0;
+  #heldBytes = 0;
   /** What the last records held that have come together, as far as it was not decrypted. */
   #heldBack = 0;
 
   /** Whether the last record was the peer's close_notify, so far as it can be told. */
   get endedInOrder(): boolean {
-    const isAlert = this.#isAlert || (this.#isShort && this.#heldBack >= ALERT_BYTES);
+    const isShort = this.#type === APPLICATION_DATA && this.#heldBytes === ALERT_BYTES;
+    const isAlert = this.#type === ALERT || (isShort && this.#heldBack >= ALERT_BYTES);
     return isAlert && this.#begun.length === 0;
   }
 
@@ -40,11 +41,9 @@ export class TlsRecords {
     while (all.length - at >= HEADER_BYTES) {
       const end = at + HEADER_BYTES + all.readUInt16BE(at + 3);
       if (end > all.length) break;
-      const isData = all[at] === APPLICATION_DATA;
-      const heldBytes = end - at - HEADER_BYTES - SEALED_BYTES;
-      if (isData) this.#heldBack += heldBytes;
-      this.#isAlert = all[at] === ALERT;
-      this.#isShort = isData && heldBytes === ALERT_BYTES;
+      this.#type = all.readUInt8(at);
+      this.#heldBytes = end - at - HEADER_BYTES - SEALED_BYTES;
+      if (this.#type === APPLICATION_DATA) this.#heldBack += this.#heldBytes;
       at = end;
     }
     this.#begun = Buffer.from(all.subarray(at));
