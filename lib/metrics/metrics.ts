@@ -51,13 +51,11 @@ export function metrics(
     }),
     async open({ room, ways, arrivals, clientsMax }) {
       const { log, pending, lingering, counters } = room;
-      /** Of the room and of the process: names, help and units by the advice of Prometheus. */
+      /** Names, help and units by the advice of Prometheus. */
       const own = (): readonly Figure[] => {
         const leavers = pending.size + lingering.size;
         const states = { guest: arrivals.size, member: room.size, leaver: leavers };
         const kinds = ways.map(({ kind, open }) => [kind, open] as const);
-        const { filesMax, filesOpen } = fileLimit();
-        const { user, system } = process.cpuUsage();
         return [
           ["linechat_build_info", "Which program this is.", [[RELEASE, 1]]],
           ["linechat_clients", "Clients by state.", by("state", Object.entries(states))],
@@ -72,11 +70,7 @@ export function metrics(
           ["linechat_log_pending_bytes", "Pending for the slowest reader.", log.head - log.tail],
           ["linechat_log_size_bytes", "How far a reader may lag.", logBytes],
           ["linechat_held_up_seconds_total", "Senders waited.", counters.heldUpMs / 1000],
-          ["process_open_fds", "Files open.", filesOpen],
-          ["process_max_fds", "Files that may be open.", filesMax],
-          ["process_resident_memory_bytes", "Memory in use.", process.memoryUsage.rss()],
-          ["process_start_time_seconds", "Start of the process.", performance.timeOrigin / 1000],
-          ["process_cpu_seconds_total", "Time of user and system.", (user + system) / 1e6],
+          ...processFigures(),
         ];
       };
       const all = () => {
@@ -106,6 +100,18 @@ export function metrics(
 function count(counts: Map<string, number>, why: string): void {
   const reason = counts.keys().find((beginning) => why.startsWith(beginning)) ?? "other";
   counts.set(reason, (counts.get(reason) ?? 0) + 1);
+}
+
+function processFigures(): readonly Figure[] {
+  const { filesMax, filesOpen } = fileLimit();
+  const { user, system } = process.cpuUsage();
+  return [
+    ["process_open_fds", "Files open.", filesOpen],
+    ["process_max_fds", "Files that may be open.", filesMax],
+    ["process_resident_memory_bytes", "Memory in use.", process.memoryUsage.rss()],
+    ["process_start_time_seconds", "Start of the process.", performance.timeOrigin / 1000],
+    ["process_cpu_seconds_total", "Time of user and system.", (user + system) / 1e6],
+  ];
 }
 
 /** Values that differ in one label. */
