@@ -21,7 +21,7 @@ import { LineLog } from "../lib/room/line-log.ts";
 import type { Author } from "../lib/room/order.ts";
 import { forSeeds } from "./harness/seeds.ts";
 import { hasFirstLine, OTHER_STARTS, protocolIn } from "./simulation/first-line.ts";
-import { asRelayed } from "./simulation/naming.ts";
+import { asRelayed, countedBytes } from "./simulation/naming.ts";
 import type { Random } from "./simulation/random.ts";
 
 setDefaultTimeout(60_000);
@@ -187,7 +187,8 @@ class ReferenceBuffer {
       if (this.tooLong) return;
       this.#line.push(byte);
       const isWhole = byte === LF;
-      this.tooLong = this.#line.length + (isWhole ? 0 : 1) > this.#lineBytesMax;
+      const counted = countedBytes(this.#name, Buffer.from(this.#line));
+      this.tooLong = counted + (isWhole ? 0 : 1) > this.#lineBytesMax;
       if (this.tooLong) this.#line = [];
       else if (isWhole) this.#finish();
     }

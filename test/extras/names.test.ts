@@ -33,7 +33,7 @@ function openRoom(options: Options = {}, before: readonly Make[] = []) {
 }
 
 describe("the first line is the name", () => {
-  test("and stands before each line after it that does not begin so", () => {
+  test("and stands before each line after it, once", () => {
     const { accept, named, receivedBy, events } = openRoom();
     const [alice, bob] = [accept(), named("bob")];
     alice.sends("alice\nbob: hello\nalice: hello\n\nthere");

@@ -29,8 +29,8 @@ export const FUZZ_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "a prefix is looked for again within a line",
     file: "lib/extras/names/named-lines.ts",
-    code: "line.startsWith(this.#prefix)",
-    becomes: "line.includes(this.#prefix)",
+    code: 'sent.slice(last) : "";',
+    becomes: 'sent.slice(last) : "\\n";',
     test,
   },
   {

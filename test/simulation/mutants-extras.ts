@@ -32,27 +32,33 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "the mark does not count as progress": ["return mark.length;", "return 0;"],
   }),
   ...faultsIn("extras/names/named-lines.ts", {
-    "a line has no name before it": [" ? line : this.#prefix + line;", " ? line : line;"],
-    "a name stands inside a line": ["text += named;", 'text += named.replace("l", this.#prefix);'],
-    "the first line gets a name that has one": [
-      "line.startsWith(this.#prefix) ?",
-      "at > 0 && line.startsWith(this.#prefix) ?",
-    ],
-    "a line gets a name that has one": ["line.startsWith(this.#prefix) ? line : ", ""],
-    "a line gets a name that has one, behind others": [
-      "line.startsWith(this.#prefix) ?",
-      "at === 0 && line.startsWith(this.#prefix) ?",
-    ],
+    "a line has no name before it": ["this.#prefix + shown.slice", "shown.slice"],
+    "a name stands inside a line": ["text += line;", 'text += line.replace("l", this.#prefix);'],
+    "the first line gets a name that has one": ['#begun = "\\n";', '#begun = "";'],
+    "a line gets a name that has one": ['.replaceAll(named, "\\n")', ""],
     "a name that its sender puts inside a line is taken out": [
-      "this.#prefix + line;",
-      'this.#prefix + line.replaceAll(this.#prefix, "");',
+      '.replaceAll(named, "\\n")',
+      '.replaceAll(this.#prefix, "")',
     ],
     "a line is taken for one with its name that begins like it": [
-      "line.startsWith(this.#prefix) ?",
-      "line.startsWith(this.#prefix.slice(0, 2)) ?",
+      "named.startsWith(sent.slice(last)) ?",
+      "sent.length - last <= named.length ?",
+    ],
+    "a name that is cut counts in the length of its line": [
+      "named.startsWith(sent.slice(last)) ?",
+      "last === sent.length - 1 ?",
+    ],
+    "the beginning of a name is lost at the end of input": ["this.#begun.slice(1), ", '"", '],
+    "a line of a name and nothing is lost at the end of input": [
+      'isEmptyLine ? "\\n" : ',
+      'isEmptyLine ? "" : ',
+    ],
+    "the middle of a line is taken for its beginning": [
+      'sent.slice(last) : "";',
+      'sent.slice(last) : "\\n";',
     ],
     "names are not counted in what fits": [
-      "if (text.length + named.length > bytesMax) break;",
+      "if (text.length + line.length > bytesMax) break;",
       "if (next > bytesMax) break;",
     ],
     "control characters are relayed": [".replace(CONTROL, show);", ";"],

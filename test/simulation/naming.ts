@@ -94,6 +94,14 @@ export function asRelayed(name: string | undefined, line: Uint8Array): Uint8Arra
   return Buffer.from(own + show(sent.slice(0, sent.length - end.length)) + end, "latin1");
 }
 
+/** How much of what has come of a line counts in its length: all but its sender's name before it. */
+export function countedBytes(name: string | undefined, line: Buffer): number {
+  if (name === undefined) return line.length;
+  const [own, text] = [prefixOf(name), line.toString("latin1")];
+  if (text.startsWith(own)) return text.length - own.length;
+  return own.startsWith(text) ? 0 : text.length;
+}
+
 /** As UTF-8, a byte to a character. */
 function prefixOf(name: string): string {
   return Buffer.from(`${name}: `).toString("latin1");

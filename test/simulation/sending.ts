@@ -4,7 +4,7 @@
  */
 
 import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
-import { asRelayed } from "./naming.ts";
+import { asRelayed, countedBytes } from "./naming.ts";
 import type { Presence } from "./presence.ts";
 import type { Receiving } from "./receiving.ts";
 import { Seat } from "./seat.ts";
@@ -44,7 +44,8 @@ export class Sending {
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
       // An unfinished line leaves room for its LF.
-      seat.tooLong = seat.unfinished.length + (isWhole ? 0 : 1) > rules.lineBytesMax;
+      const counted = countedBytes(seat.ownName, seat.unfinished);
+      seat.tooLong = counted + (isWhole ? 0 : 1) > rules.lineBytesMax;
       if (isWhole && !seat.tooLong) this.#finishLine(seat);
       at = end;
     }
@@ -245,7 +246,8 @@ export class Sending {
     const { unfinished } = seat;
     seat.unfinished = NOTHING;
     const sent = Buffer.from(asRelayed(seat.ownName, unfinished));
-    if (!sent.includes(unfinished)) this.state.saw("shown lines");
+    const isShown = countedBytes(seat.ownName, sent) > countedBytes(seat.ownName, unfinished);
+    if (isShown) this.state.saw("shown lines");
     if (seat.unsent.length === 0) this.state.waiting.push(seat);
     seat.unsent.push(sent);
   }
