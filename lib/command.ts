@@ -9,7 +9,7 @@
  * are comments.
  */
 
-import { callProgram, runCommand } from "./program/command-line.ts";
+import { called, runCommand } from "./program/command-line.ts";
 import { quote, usageError } from "./program/system-errors.ts";
 
 const command = {
@@ -24,14 +24,13 @@ const command = {
   ],
 } as const;
 
-// What follows its name is for the program; of an unknown one, nobody looks at it.
-const [name = "", ...rest] = process.argv.splice(2);
+const [, , name = ""] = process.argv;
 if (name === "server" || name === "client") {
-  process.argv.push(...rest);
-  callProgram(`linechat ${name}`);
+  process.argv.splice(2, 1);
+  called.as = `linechat ${name}`;
   await (name === "server" ? import("../server.ts") : import("../client.ts"));
 } else {
-  if (name !== "") process.argv.push(name);
+  process.argv.splice(3); // Of an unknown one, nobody looks at what follows.
   await runCommand(command, () => {
     throw usageError(`unknown command ${quote(name)}; did you mean server or client?`);
   });

@@ -87,8 +87,8 @@ const CLIENT_MISTAKES: Record<string, string> = {
   "--name= localhost 80": `${A_NAME} ""; only in a terminal that means none`,
   "--bell loud localhost 80": '--bell takes name or none, not "loud"',
   "--tls-ca ca.pem localhost 80": "--tls-ca needs --tls",
-  "--tls --tls-cert a.pem localhost 80": "--tls-cert and --tls-key go together",
-  "--recv-only --send-only localhost 80": "--recv-only and --send-only leave nothing to do",
+  "--tls --tls-cert a.pem localhost 80": "--tls-cert needs --tls-key",
+  "--recv-only --send-only localhost 80": "--recv-only and --send-only cannot be used together",
   "--reconnect --no-reconnect localhost 80":
     "--reconnect and --no-reconnect cannot be used together",
 };
@@ -116,34 +116,24 @@ describe("a mistake on the command line is named, with what would be right", () 
 
 testBeside("a mistake or failure is one line on stderr, and the exit code", async () => {
   const busy = await ServerProgram.start();
-  const place = `127.0.0.1:${busy.port}`;
-  const host = ["--host", "127.0.0.1"];
   const long = `a line of 8M (--max-line, lineBytesMax), of up to 16777346 bytes as it is relayed`;
-  const mistakes: [string[], string][] = [
-    [serverCommand("--a\nb=\n"), 'unknown option "--a\\nb"'],
-    [
-      serverCommand("--names", "--max-line", "8M", "0"),
-      `${long}, does not fit into a log of 8M (--buffer, logBytes)`,
-    ],
-    [clientCommand("--wrong=\n"), 'unknown option "--wrong"'],
+  const tooLong = `${long}, does not fit into a log of 8M (--buffer, logBytes) (see --help)`;
+  const inUse = `cannot listen on 127.0.0.1:${busy.port}: address already in use`;
+  const elsewhere = "cannot listen on 192.0.2.1:0: address not available";
+  const noFile = "cannot connect to no\\x0asuch\\x1bpath: no such file or directory";
+  const ends: [code: number, command: string[], why: string][] = [
+    [2, serverCommand("--a\nb=\n"), 'unknown option "--a\\nb" (see --help)'],
+    [2, serverCommand("--names", "--max-line", "8M", "0"), tooLong],
+    [2, clientCommand("--wrong=\n"), 'unknown option "--wrong" (see --help)'],
+    [1, serverCommand("--host", "127.0.0.1", `${busy.port}`), inUse],
+    [1, serverCommand("--host", "192.0.2.1", "0"), elsewhere],
+    [1, clientCommand("--unix", "no\nsuch\u001bpath"), noFile],
   ];
-  const unavailable = "cannot listen on 192.0.2.1:0: address not available";
-  const failures: [string[], string][] = [
-    [serverCommand(...host, `${busy.port}`), `cannot listen on ${place}: address already in use`],
-    [serverCommand("--host", "192.0.2.1", "0"), unavailable],
-    [
-      clientCommand("--unix", "no\nsuch\u001bpath"),
-      "cannot connect to no\\x0asuch\\x1bpath: no such file or directory",
-    ],
-  ];
-  const ends = async (code: number, command: string[], why: string) => {
+  const check = async ([code, command, why]: (typeof ends)[number]) => {
     const stderr = `linechat-${command[1]?.replace(".ts", "")}: ${why}\n`;
     expect(await runToEnd(command)).toEqual({ code, stdout: "", stderr });
   };
-  await Promise.all([
-    ...mistakes.map(([command, why]) => ends(2, command, `${why} (see --help)`)),
-    ...failures.map(([command, why]) => ends(1, command, why)),
-  ]);
+  await Promise.all(ends.map(check));
 });
 
 for (const [program, operands, linesMax] of [
@@ -196,15 +186,12 @@ testBeside("each script has a --help, and names an option that it does not know"
   );
 });
 
-testBeside(
-  "without --host it listens on IPv6 and IPv4; host and port may be one word",
-  async () => {
-    const server = await ServerProgram.run(serverCommand("0"));
-    const [one, ...others] = ["127.0.0.1:#", "[::1]:#", "::1 #", "[::1] #", "localhost #"].map(
-      (place) => new Program(clientCommand(...place.replace("#", `${server.port}`).split(" "))),
-    );
-    await server.members(1 + others.length);
-    one?.say("hello\n");
-    for (const other of others) await other.printed("hello\n");
-  },
-);
+testBeside("without --host it takes IPv6 and IPv4; host and port may be one word", async () => {
+  const server = await ServerProgram.run(serverCommand("0"));
+  const [one, ...others] = ["127.0.0.1:#", "[::1]:#", "::1 #", "[::1] #", "localhost #"].map(
+    (place) => new Program(clientCommand(...place.replace("#", `${server.port}`).split(" "))),
+  );
+  await server.members(1 + others.length);
+  one?.say("hello\n");
+  for (const other of others) await other.printed("hello\n");
+});

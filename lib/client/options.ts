@@ -50,6 +50,10 @@ export const COMMAND = {
       bell: bell("lines that ring the bell: name (those with yours) or none", "name"),
     }),
   },
+  excludes: [
+    ...["recv-only send-only", "reconnect no-reconnect", "tls-cert !tls-key", "tls-key !tls-cert"],
+    ...["tls-ca !tls", "tls-cert !tls", "tls-server-name !tls"],
+  ],
   examples: [
     ["linechat-client --name alice localhost 8080", "chat in a terminal"],
     ["tail -f app.log | linechat-client --send-only localhost 8080", "send a log to the room"],
@@ -64,7 +68,7 @@ export type Options = Values<typeof COMMAND.options>;
  * Where to connect to and how.
  *
  * @param isTyped whether a person types what is sent, at a terminal
- * @throws {UserError} when options do not go together, or a file will not do
+ * @throws {UserError} when the place is none, or a file will not do
  */
 export async function connectOptions(
   options: Options,
@@ -73,14 +77,6 @@ export async function connectOptions(
 ): Promise<ConnectOptions> {
   if (options.name === "" && !isTyped)
     throw usageError(`--name takes ${A_NAME}, not ""; only in a terminal that means none`);
-  if (options["recv-only"] && options["send-only"])
-    throw usageError("--recv-only and --send-only leave nothing to do");
-  if (options.reconnect && options["no-reconnect"])
-    throw usageError("--reconnect and --no-reconnect cannot be used together");
-  if (!options["tls-cert"] !== !options["tls-key"])
-    throw usageError("--tls-cert and --tls-key go together");
-  for (const name of ["tls-ca", "tls-cert", "tls-server-name"] as const)
-    if (options[name] && !options.tls) throw usageError(`--${name} needs --tls`);
   const place = options.unix ? { unix: options.unix } : { host, port: parsePort(port) };
   const phraseFile = options["pass-file"];
   if (!options.tls && !phraseFile) return place;

@@ -34,7 +34,6 @@ export interface BotEvents {
   onLeave?(member: MemberView, reason: string): void;
 }
 
-/** Makes a bot for a room. */
 export type BotSettings = { bot?: ((room: BotRoom) => BotEvents) | undefined };
 
 /**
@@ -51,13 +50,12 @@ function botIn(room: Room, make: (room: BotRoom) => BotEvents, onError: Context[
   const cursor = { lastRun: -1 };
   /** Told whether a line that has been taken has come into the log. */
   const waiting = new Set<(isInLog: boolean) => void>();
-  const send = (line: string | Uint8Array): Promise<boolean> => {
+  const send = (line: string | Uint8Array) => {
     const lines = new LineBuffer(room.lineBytesMax);
-    lines.push(typeof line === "string" ? new TextEncoder().encode(line) : line);
+    lines.push(Buffer.from(line));
     if (lines.next) throw new RangeError("more than one line: the LF at its end is added");
     lines.push(Uint8Array.of(LF));
     if (lines.objection) throw new RangeError(lines.objection.message);
-    if (room.isStopping) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const sentAll = () => {
       waiting.add(resolve);
@@ -66,7 +64,8 @@ function botIn(room: Room, make: (room: BotRoom) => BotEvents, onError: Context[
         resolve(true);
       });
     };
-    room.send({ cursor, lines, isWaiting: false, sentAll });
+    if (room.isStopping) resolve(false);
+    else room.send({ cursor, lines, isWaiting: false, sentAll });
     return promise;
   };
   const events = make({

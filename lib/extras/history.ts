@@ -53,26 +53,23 @@ function historyIn(room: Room, max: { bytes: number; lines: number; keptBytes: n
   let lines = 0;
   const isCounted = max.lines < Number.POSITIVE_INFINITY;
 
-  const add = (runStart: number, runEnd: number) => {
-    if (last.end === runStart) last.end = runEnd;
-    else last = last.next = { start: runStart, end: runEnd };
-    if (bytes === 0) {
-      first = last;
-      start = runStart;
-    }
-    if (isCounted) for (let at = runStart; at < runEnd; at = log.lineEnd(at)) lines++;
-    bytes += runEnd - runStart;
+  const add = (runStart: number, end: number) => {
+    if (last.end === runStart) last.end = end;
+    else last = last.next = { start: runStart, end };
+    if (bytes === 0) [first, start] = [last, runStart];
+    if (isCounted) for (let at = runStart; at < end; at = log.lineEnd(at)) lines++;
+    bytes += end - runStart;
   };
   /** How many bytes of it are too much. */
   const surplus = () => Math.max(bytes - max.bytes, log.head - max.keptBytes - start);
   const forgetOldest = () => {
-    const leastBytes = isCounted ? 1 : Math.min(surplus(), first.end - start);
-    const next = log.lineEnd(start + leastBytes - 1);
-    if (isCounted) lines--;
-    bytes -= next - start;
-    const { end, next: later } = first;
-    if (next === end && later) first = later;
-    start = next === end && later ? later.start : next;
+    const { end, next } = first;
+    const leastBytes = isCounted ? 1 : Math.min(surplus(), end - start);
+    const lineEnd = log.lineEnd(start + leastBytes - 1);
+    bytes -= lineEnd - start;
+    lines--;
+    if (lineEnd === end && next) first = next;
+    start = lineEnd === end && next ? next.start : lineEnd;
   };
 
   log.onAppend = ({ isPassing }, runStart, runEnd) => {
@@ -81,10 +78,9 @@ function historyIn(room: Room, max: { bytes: number; lines: number; keptBytes: n
   };
   return {
     joined({ cursor }) {
-      if (bytes === 0) start = cursor.position;
       cursor.backlog = replay(cursor, first);
-      cursor.position = start;
-      log.holdFrom(start);
+      if (bytes > 0) cursor.position = start;
+      log.holdFrom(cursor.position);
       room.wake(0);
     },
     restarted() {

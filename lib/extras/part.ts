@@ -36,7 +36,6 @@ export interface Context {
 export interface ConnectionsView {
   readonly room: Room;
   readonly ways: Way[];
-  readonly open: number;
   readonly arrivals: { readonly size: number };
   readonly clientsMax: number;
   accept(socket: AcceptedSocket, way: Way): void;
@@ -52,8 +51,11 @@ export interface Reservations {
   onDown?: ((keys: readonly string[]) => void) | undefined;
 }
 
-/** A figure for an operator, in the words of Prometheus; names of counters end in `_total`. */
-export type Figure = readonly [name: string, help: string, value: number];
+/** A number for an operator, or several that differ in labels; names of counters end in `_total`. */
+export type Figure = readonly [
+  ...[name: string, help: string],
+  value: number | readonly (readonly [labels: string, value: number])[],
+];
 
 /** What is left out does nothing; from `extra` to `addedBytesMax`, see `RoomOptions` too. */
 export interface Part {
@@ -86,7 +88,7 @@ export interface Part {
 /** What the registry of extras, lib/server/extras.ts, has for each. */
 export interface Entry<Options extends Table, Settings> {
   readonly options?: Options;
-  /** Options that do not go together; `web-name !web` is the one without the other, which it needs. */
+  /** See `Command`. */
   readonly excludes?: readonly string[];
   /**
    * What `listen` takes and the command line has by another name or value, or in a file, which is read

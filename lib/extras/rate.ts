@@ -50,8 +50,7 @@ function rateIn(room: Room, linesPerSecond: number): Extra {
     }
 
     override take(bytesMax: number): Uint8Array | undefined {
-      const { next } = this;
-      const run = next && super.take(Math.min(bytesMax, next.length));
+      const run = super.take(Math.min(bytesMax, this.next?.length ?? 0));
       if (run === undefined || this.#isUnlimited) return run;
       const spentMs = (countLines(run) * SECOND_MS) / linesPerSecond;
       this.fullAtMs = Math.max(this.fullAtMs, room.now()) + spentMs;

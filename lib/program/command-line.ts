@@ -3,35 +3,16 @@
 import { parseArgs } from "node:util";
 
 import manifest from "../../package.json" with { type: "json" };
-import type { ShownCommand, ShownOption } from "./help.ts";
+import type { Command, Option, Table } from "./help.ts";
 import { stderr, writeOut } from "./process.ts";
 import { listed, quote, usageError, UserError } from "./system-errors.ts";
 
-const { engines, version } = manifest;
-/** The oldest Bun that will do, of which `bun` itself takes no notice. */
-const OLDEST_BUN = engines.bun.replace(">=", "");
+export type { Command, Table };
 
-/** One long option. A flag takes no value. */
-export interface Option<Value> extends ShownOption {
-  /** What the value has to be, as in "--buffer takes a size like 64K or 8M". */
-  expects?: string;
-  default: Value;
-  /** Reads a value, told the one it had before; undefined when the text does not fit. */
-  parse(text: string, before: Value): Value | undefined;
-}
+const { engines, version } = manifest;
 
 /** An option as it was given. */
 type Given = { rawName: string; value?: string | undefined; inlineValue?: boolean | undefined };
-
-/** Options by their names. */
-export type Table = Readonly<Record<string, Option<unknown>>>;
-
-/** A program. */
-export interface Command<Options extends Table = Table> extends ShownCommand {
-  /** Turns what was given into operands, such as `localhost:8080` into two; throws a `UserError`. */
-  readOperands?(given: readonly string[]): readonly string[];
-  options: Options;
-}
 
 /** The value of each option of a table. */
 export type Values<Options extends Table> = { [Name in keyof Options]: Options[Name]["default"] };
@@ -71,8 +52,11 @@ export function text(takes: string, expects = `a ${takes}`) {
   return kind(takes, expects, (value) => value || undefined);
 }
 
-/** What every program has. */
-const OWN = under("Help", { help: flag("show this"), version: flag("show the version") });
+/** All options of a program, with those that every program has. */
+function tableOf({ options }: Pick<Command, "options">): Table {
+  const own = under("Help", { help: flag("show this"), version: flag("show the version") });
+  return { ...options, ...own };
+}
 
 /**
  * Reads a command line.
@@ -85,14 +69,10 @@ export function parseCommandLine<Options extends Table>(
   command: Command<Options>,
   argv: readonly string[],
 ): { print: "help" | "version" } | { options: Values<Options>; operands: string[] } {
-  const table: Table = { ...command.options, ...OWN };
-  const kinds = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options: { ...kinds, help: { type: "boolean", short: "h" } },
-    strict: false,
-    tokens: true,
-  });
+  const table = tableOf(command);
+  const types = mapValues(table, ({ takes }) => ({ type: takes ? "string" : "boolean" }) as const);
+  const all = { ...types, help: { type: "boolean", short: "h" } } as const;
+  const { tokens } = parseArgs({ args: [...argv], options: all, strict: false, tokens: true });
 
   const options = mapValues(table, (option) => option.default);
   const given: string[] = [];
@@ -100,14 +80,12 @@ export function parseCommandLine<Options extends Table>(
   let taken = "";
   for (const token of tokens) {
     const word = argv[token.index] ?? "";
-    if (token.kind === "positional") given.push(token.value);
+    // A number below 0 is no option, but no operand that would do either.
+    const isBelow0 = /^-\d/.test(word);
+    if (isBelow0 || token.kind === "positional") given.push(word);
+    if (isBelow0) break;
     if (token.kind !== "option") continue;
     const { name, value = "" } = token;
-    if (/^-\d/.test(word)) {
-      // A number below 0 is no option, but no operand that would do either.
-      given.push(word);
-      break;
-    }
     if (/^\d+$/.test(value)) taken = `; ${quote(value)} is the value of ${token.rawName}`;
     const option = Object.hasOwn(table, name) ? table[name] : undefined;
     if (option === undefined) throw unknownOption(word, command, table);
@@ -118,56 +96,48 @@ export function parseCommandLine<Options extends Table>(
   const isInstead = command.instead !== undefined && options[command.instead] !== undefined;
   const expected = isInstead ? [] : command.operands.map((operand) => `<${operand}>`);
   const operands = isInstead ? given : (command.readOperands?.(given) ?? given);
-  const missing = expected.slice(operands.length);
-  const found = expected.flatMap((operand, at) => {
-    const value = operands[at];
-    return value === undefined ? [] : [`${operand} ${quote(value)}`];
-  });
-  const place = found.length > 0 ? ` after ${listed(found)}` : "";
-  if (missing.length > 0)
-    throw usageError(
-      `${listed(missing)} missing${place}, as in ${command.examples[0]?.[0]}${taken}`,
-    );
+  const named = operands.map((value, at) => `${expected[at]} ${quote(value)}`);
+  const found = listed(named.slice(0, expected.length));
+  const place = found && ` after ${found}`;
+  const missing = listed(expected.slice(operands.length));
+  if (missing)
+    throw usageError(`${missing} missing${place}, as in ${command.examples[0]?.[0]}${taken}`);
   const surplus = operands[expected.length];
   if (surplus !== undefined) throw usageError(`unexpected argument ${quote(surplus)}${place}`);
+  for (const excluded of command.excludes ?? []) checkTogether(excluded.split(" "), options);
   return { options: options as Values<Options>, operands: [...operands] }; // each value came from its own option
 }
 
-/** What the program is called instead of its name, if it is a part of another. */
-let calledAs: string | undefined;
-
-/** Has the program that runs next call itself so, as `linechat server` does. */
-export function callProgram(name: string): void {
-  calledAs = name;
-}
+/** What the program that runs is called instead of its name: `linechat server`. */
+export const called: { as?: string } = {};
 
 /**
  * Runs a program: reads its command line, prints what `--help` and `--version` ask for, and turns a
  * `UserError` into its one line and its exit code.
  */
 export async function runCommand<Options extends Table>(
-  { name, examples, ...others }: Command<Options>,
+  command: Command<Options>,
   main: (options: Values<Options>, operands: string[]) => void | Promise<void>,
 ): Promise<void> {
-  const called = calledAs ?? name;
-  const shown = examples.map(([line, does]) => [line.replace(name, called), does] as const);
-  const command = { ...others, name: called, examples: shown };
+  const { name, examples, ...others } = command;
+  const as = called.as ?? name;
+  const shown = examples.map(([line, does]) => [line.replace(name, as), does] as const);
+  const program = { ...others, name: as, examples: shown };
   try {
-    if (Bun.semver.order(Bun.version, OLDEST_BUN) < 0)
-      throw new UserError(
-        `Bun ${OLDEST_BUN} or later is needed, this is ${Bun.version}: https://bun.com`,
-      );
-    const parsed = parseCommandLine(command, process.argv.slice(2));
+    const oldest = engines.bun.replace(">=", ""); // `bun` itself takes no notice of that.
+    if (Bun.semver.order(Bun.version, oldest) < 0)
+      throw new UserError(`Bun ${oldest} or later is needed, not ${Bun.version}: https://bun.com`);
+    const parsed = parseCommandLine(program, process.argv.slice(2));
     if ("options" in parsed) return await main(parsed.options, parsed.operands);
-    let text = `${called} ${version}`;
+    let text = `${as} ${version}`;
     if (parsed.print === "help")
-      text = (await import("./help.ts")).formatHelp(command, { ...command.options, ...OWN });
+      text = (await import("./help.ts")).formatHelp({ ...program, options: tableOf(command) });
     await writeOut(Buffer.from(`${text}\n`));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     // Control characters of what a user gave are written out, so that it is one line.
     const hex = (control: string) => `\\x${Buffer.from(control, "latin1").toString("hex")}`;
-    stderr.write(`${command.name}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
+    stderr.write(`${as}: ${error.message.replace(/\p{Cc}/gu, hex)}\n`);
     await exit(error.exitCode);
   }
 }
@@ -176,6 +146,16 @@ export async function runCommand<Options extends Table>(
 export async function exit(exitCode: number): Promise<never> {
   await stderr.close();
   process.exit(exitCode);
+}
+
+/** Fails if all of these options are given; or one is that needs another one, as in `room !redis`. */
+function checkTogether(names: readonly string[], given: Readonly<Record<string, unknown>>): void {
+  const isGiven = (name: string) => given[name] !== undefined && given[name] !== false;
+  if (!names.every((name) => isGiven(name.replace("!", "")) !== name.startsWith("!"))) return;
+  const used = listed(names.filter((name) => !name.startsWith("!")).map((name) => `--${name}`));
+  const needed = names.find((name) => name.startsWith("!"));
+  if (needed && names.length === 2) throw usageError(`${used} needs --${needed.slice(1)}`);
+  throw usageError(`${used} cannot be used together`);
 }
 
 /** The port that an operand is; throws a `UserError` unless it is one. */
@@ -187,28 +167,27 @@ export function parsePort(value: string): number {
 /** An option that does not exist, such as `--nmae` or `--port`, and what may have been meant. */
 function unknownOption(word: string, command: Command, table: Table): UserError {
   const [shown = ""] = word.split("=");
-  const unknown = `unknown option ${quote(shown)}`;
   const name = shown.replace(/^--?/, "");
-  if (command.operands.includes(name)) return usageError(`${unknown}; <${name}> stands alone`);
-  const near = Object.keys(table).filter(
-    (other) => other.split("-").includes(name) || isTypedLike(name, other),
-  );
-  if (near.length === 0) return usageError(unknown);
-  return usageError(`${unknown}; did you mean ${near.map((other) => `--${other}`).join(" or ")}?`);
+  const isNear = (other: string) => other.split("-").includes(name) || isTypedLike(name, other);
+  const near = Object.keys(table).filter(isNear).join(" or --");
+  const meant = near && `; did you mean --${near}?`;
+  const hint = command.operands.includes(name) ? `; <${name}> stands alone` : meant;
+  return usageError(`unknown option ${quote(shown)}${hint}`);
 }
 
 /** Whether two names have the same letters in any order, or one has one letter more. */
 function isTypedLike(one: string, other: string): boolean {
-  const letters = (text: string) => [...text.replaceAll("-", "")].sort();
-  const pair = [letters(one), letters(other)].sort((left, right) => left.length - right.length);
-  const [fewer, more = ""] = pair.map((sorted) => sorted.join(""));
-  return (
-    fewer === more || [...more].some((_, at) => more.slice(0, at) + more.slice(at + 1) === fewer)
-  );
+  const letters = [one, other].map((name) => [...name.replaceAll("-", "")].sort());
+  const [fewer = [], more = []] = letters.sort((left, right) => left.length - right.length);
+  const all = new RegExp(fewer.map((letter) => RegExp.escape(letter)).join(".*"), "s");
+  return more.length - fewer.length <= 1 && all.test(more.join(""));
 }
 
-function parseValue({ takes, expects, parse }: Option<unknown>, before: unknown, given: Given) {
-  const { rawName: name, value, inlineValue } = given;
+function parseValue(
+  { takes, expects, parse }: Option<unknown>,
+  before: unknown,
+  { rawName: name, value, inlineValue }: Given,
+) {
   if (takes === undefined && value !== undefined) throw usageError(`${name} takes no value`);
   // After a space, what looks like an option is one: a value is missing.
   const isValue = value !== undefined && (inlineValue || !/^-./s.test(value));

@@ -1,35 +1,44 @@
-/** What `--help` prints: the same table that parses the command line, in groups. */
+/** A program as a table of its options, and what `--help` prints of it. */
 
-/** An option, as it is shown. */
-export interface ShownOption {
-  /** What its value is called, such as `size`; absent for a flag. */
+/** One long option. */
+export interface Option<Value> {
+  /** What its value is called, such as `size`; absent for a flag, which takes no value. */
   takes?: string;
-  /** What the option does, with its default as `(default 64K)`. */
+  /** What the value has to be, as in "--buffer takes a size like 64K or 8M". */
+  expects?: string;
+  /** What the option does, with its default as `(default 64K)`; and the group that it is in. */
   help: string;
-  /** The group that it is in; "Options" by default. */
   heading?: string;
+  default: Value;
+  /** Reads a value, told the one it had before; undefined when the text does not fit. */
+  parse(text: string, before: Value): Value | undefined;
 }
 
-/** A program, as it is shown. */
-export interface ShownCommand {
+/** Options by their names. */
+export type Table = Readonly<Record<string, Option<unknown>>>;
+
+/** A program. */
+export interface Command<Options extends Table = Table> {
   name: string;
-  /** One sentence on what it does. */
   summary: string;
   /** The names of its operands, all of them required, in order. */
   operands: readonly string[];
+  /** Turns what was given into operands, such as `localhost:8080` into two; throws a `UserError`. */
+  readOperands?(given: readonly string[]): readonly string[];
   /** The name of an option that stands instead of all operands. */
   instead?: string;
-  /** The headings of groups, in order; those of options that are not here come after them. */
+  options: Options;
+  /** Options that do not go together; `web-name !web` is the one without the other, which it needs. */
+  excludes?: readonly string[];
+  /** The groups of the help, in order; those of options that are not here come after them. */
   headings?: readonly string[];
   /** What to try first: command and what it does. */
   examples: readonly (readonly [command: string, meaning: string])[];
 }
 
-/** The text, in lines of at most 80 characters. */
-export function formatHelp(
-  { name, summary, operands, instead, headings = [], examples }: ShownCommand,
-  options: Readonly<Record<string, ShownOption>>,
-): string {
+/** What `--help` prints, in lines of at most 80 characters. */
+export function formatHelp(command: Command): string {
+  const { name, summary, operands, instead, options, headings = [], examples } = command;
   const left = (option: string) => {
     const takes = options[option]?.takes;
     return `--${option}${takes ? ` <${takes}>` : option === "help" ? ", -h" : ""}`;
@@ -37,9 +46,9 @@ export function formatHelp(
   const groups = new Map(headings.map((heading) => [heading, [] as [string, string][]]));
   for (const [option, { heading = "Options", help }] of Object.entries(options))
     groups.getOrInsert(heading, []).push([left(option), help]);
-  const shown = [...groups]
-    .filter(([, rows]) => rows.length > 0)
-    .map(([heading, rows]) => `${heading}:\n${formatRows(rows, 25)}`);
+  const shown = [...groups].flatMap(([heading, rows]) =>
+    rows.length > 0 ? `${heading}:\n${formatRows(rows, 25)}` : [],
+  );
   const usages = [operands.map((operand) => `<${operand}>`).join(" ")];
   if (instead !== undefined) usages.push(left(instead));
   return [

@@ -100,14 +100,13 @@ async function writeAll(): Promise<void> {
   writing = undefined;
 }
 
-/** Calls a handler at each such signal; one that `nohup` or the like has ignored stays ignored. */
+/**
+ * Calls a handler at each such signal. One that `nohup` or the like has ignored stays ignored, which
+ * the mask in /proc/self/status tells, see proc(5), where there is one.
+ */
 export function onSignal(signal: NodeJS.Signals, handler: () => void): void {
-  if (!isIgnored(signal)) process.on(signal, handler);
-}
-
-/** By the mask in /proc/self/status, see proc(5); without that file, none counts as ignored. */
-function isIgnored(signal: NodeJS.Signals): boolean {
-  if (process.platform !== "linux") return false;
-  const [, mask = "0"] = /^SigIgn:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-  return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
+  const status = process.platform === "linux" ? readFileSync("/proc/self/status", "utf8") : "";
+  const [, mask = "0"] = /^SigIgn:\s*(\w+)$/m.exec(status) ?? [];
+  const isIgnored = (BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n;
+  if (!isIgnored) process.on(signal, handler);
 }

@@ -97,11 +97,9 @@ type Words = Readonly<Record<string, string>>;
 export function explain(error: unknown, words: Words = {}): string {
   if (error instanceof UserError) return error.message;
   const code = codeOf(error);
-  const system = getSystemErrorMap().values();
-  const known = words[code] ?? system.find(([name]) => name === code)?.[1];
-  if (known !== undefined) return known;
   const message = error instanceof Error ? error.message : String(error);
-  return message.includes(code) ? message : `${message} (${code})`;
+  const own = message.includes(code) ? message : `${message} (${code})`;
+  return words[code] ?? new Map(getSystemErrorMap().values()).get(code) ?? own;
 }
 
 /** What has failed, and why: an error with that as its cause, or with what a `UserError` carries. */

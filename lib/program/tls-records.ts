@@ -18,52 +18,39 @@ const ALERT_BYTES = 2;
  * data, so it is counted whether the records that have come together held more than was decrypted.
  */
 export class TlsRecords {
-  /** What has come of the header of a record, and how much of the record is still to come. */
-  #header: number[] = [];
-  #bytesLeft = 0;
-  /** Whether the last whole record is an alert; if not, whether it is as long as one of TLS 1.3. */
-  #isAlert = false;
-  #isShort = false;
+  /** What has come of a record that is not whole. */
+  #begun = Buffer.alloc(0);
+  /** The type of the last whole record, and how much it held by TLS 1.3. */
+  #type = 0;
+  #heldBytes = 0;
   /** What the last records held that have come together, as far as it was not decrypted. */
   #heldBack = 0;
 
   /** Whether the last record was the peer's close_notify, so far as it can be told. */
   get endedInOrder(): boolean {
-    const isAlert = this.#isAlert || (this.#isShort && this.#heldBack >= ALERT_BYTES);
-    return isAlert && this.#header.length === 0;
+    const isShort = this.#type === APPLICATION_DATA && this.#heldBytes === ALERT_BYTES;
+    const isAlert = this.#type === ALERT || (isShort && this.#heldBack >= ALERT_BYTES);
+    return isAlert && this.#begun.length === 0;
   }
 
   /** Bytes have come from the peer, encrypted. */
   received(bytes: Uint8Array): void {
     this.#heldBack = 0;
-    for (let at = 0; at < bytes.length;) {
-      const isHeader = this.#header.length < HEADER_BYTES;
-      const end = at + (isHeader ? HEADER_BYTES - this.#header.length : this.#bytesLeft);
-      const part = bytes.subarray(at, end);
-      at += part.length;
-      if (isHeader) this.#header.push(...part);
-      this.#bytesLeft = isHeader ? this.#recordBytes : this.#bytesLeft - part.length;
-      if (this.#header.length === HEADER_BYTES && this.#bytesLeft === 0) this.#recordEnded();
+    const all = Buffer.concat([this.#begun, bytes]);
+    let at = 0;
+    while (all.length - at >= HEADER_BYTES) {
+      const end = at + HEADER_BYTES + all.readUInt16BE(at + 3);
+      if (end > all.length) break;
+      this.#type = all.readUInt8(at);
+      this.#heldBytes = end - at - HEADER_BYTES - SEALED_BYTES;
+      if (this.#type === APPLICATION_DATA) this.#heldBack += this.#heldBytes;
+      at = end;
     }
+    this.#begun = Buffer.from(all.subarray(at));
   }
 
   /** So many bytes of those have been decrypted and handed on. */
   decrypted(count: number): void {
     this.#heldBack -= count;
-  }
-
-  /** The length that the header tells, as far as it has come. */
-  get #recordBytes(): number {
-    const [, , , high = 0, low = 0] = this.#header;
-    return high * 256 + low;
-  }
-
-  #recordEnded(): void {
-    const isData = this.#header[0] === APPLICATION_DATA;
-    const heldBytes = this.#recordBytes - SEALED_BYTES;
-    if (isData) this.#heldBack += heldBytes;
-    this.#isAlert = this.#header[0] === ALERT;
-    this.#isShort = isData && heldBytes === ALERT_BYTES;
-    this.#header = [];
   }
 }

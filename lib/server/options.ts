@@ -4,7 +4,7 @@ import type { Command, Table, Values } from "../program/command-line.ts";
 import { flag, parsePort, text, under } from "../program/command-line.ts";
 import { count, fileMode, size, time } from "../program/option-values.ts";
 import { fileLimit } from "../program/resources.ts";
-import { listed, usageError, UserError } from "../program/system-errors.ts";
+import { usageError, UserError } from "../program/system-errors.ts";
 import { DEFAULTS } from "../room/room.ts";
 import type { ListenOptions } from "./api.ts";
 import { ENTRIES } from "./extras.ts";
@@ -37,6 +37,7 @@ export const SERVER: Command<typeof CORE & Table> = {
   instead: "unix",
   headings: ["Where to listen", "Who may connect", "How much", "For people", "For browsers"],
   options: Object.assign({}, CORE, ...ENTRIES.map(({ options }) => options)),
+  excludes: [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)],
   examples: [
     ["linechat-server 8080", "a room on port 8080"],
     ["linechat-server --unix room", "on the path room, for its owner only"],
@@ -46,10 +47,9 @@ export const SERVER: Command<typeof CORE & Table> = {
 /**
  * What it means to `listen`; reads the files that it names.
  *
- * @throws {UserError} that names the options which do not go together, or the file that will not do
+ * @throws {UserError} that names the option or the file that will not do
  */
 export async function settingsOf(given: ServerOptions, port = ""): Promise<ListenOptions> {
-  checkTogether(given);
   checkPorts(given, port);
   const { host, "reuse-port": reusePort, unix, "unix-mode": unixMode, ...others } = given;
   const settings = await Promise.all(ENTRIES.map((entry) => entry.settings?.(given)));
@@ -88,18 +88,5 @@ function checkPorts({ host: at, ...others }: ServerOptions, port: string): void 
       continue;
     if (place.port === Number(port) && place.port !== 0 && (!at || at === place.host))
       throw usageError(`--${name} needs a port of its own, not ${port}, which is that of the room`);
-  }
-}
-
-/** @throws {UserError} that names the options which do not go together, or need another one */
-function checkTogether(given: ServerOptions): void {
-  const isGiven = (name: string) => given[name] !== undefined && given[name] !== false;
-  const isSo = (name: string) => (name.startsWith("!") ? !isGiven(name.slice(1)) : isGiven(name));
-  for (const excluded of [...CORE_EXCLUDES, ...ENTRIES.flatMap(({ excludes = [] }) => excludes)]) {
-    const names = excluded.split(" ");
-    if (!names.every(isSo)) continue;
-    const used = names.filter((name) => !name.startsWith("!")).map((name) => `--${name}`);
-    if (used.length > 1) throw usageError(`${listed(used)} cannot be used together`);
-    throw usageError(`${listed(used)} needs --${excluded.split("!")[1]}`);
   }
 }

@@ -4,7 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { names } from "../../lib/extras/names/names.ts";
 import { DISCONNECTS } from "../../lib/program/server-messages.ts";
-import { FakeSocket } from "../room/fake-socket.ts";
+import type { FakeSocket } from "../room/fake-socket.ts";
 import { type Make, openParts, type Options } from "./open-parts.ts";
 
 setDefaultTimeout(60_000);
@@ -29,21 +29,15 @@ function openRoom(options: Options = {}, before: readonly Make[] = []) {
     receivedBy(socket);
     return socket;
   };
-  /** One that shows a certificate, which is the same for the same fingerprint. */
-  const certified = (CN: string, fingerprint256: string): FakeSocket => {
-    const socket = new FakeSocket(1000, "::1");
-    socket.getPeerCertificate = () => ({ subject: { CN }, fingerprint256 });
-    return opened.accept(socket);
-  };
-  return { ...opened, receivedBy, named, certified };
+  return { ...opened, receivedBy, named };
 }
 
 describe("the first line is the name", () => {
-  test("and stands before each line after it", () => {
+  test("and stands before each line after it, once", () => {
     const { accept, named, receivedBy, events } = openRoom();
     const [alice, bob] = [accept(), named("bob")];
-    alice.sends("alice\nbob: hello\n\nthere");
-    expect(receivedBy(bob)).toBe("alice: bob: hello\nalice: \n");
+    alice.sends("alice\nbob: hello\nalice: hello\n\nthere");
+    expect(receivedBy(bob)).toBe("alice: bob: hello\nalice: hello\nalice: \n");
     alice.sends(" you are\n");
     expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: there you are\n", GREETING]);
     expect(events).toEqual(["joined bob [::1]:2", "joined alice [::1]:1"]);
@@ -73,37 +67,6 @@ test("the greeting has the names of some that are here, and how many more they a
   expect(receivedBy(accept())).toBe(
     `* say your name first (here: alice, Bob, ${guests} and 992 more)\n`,
   );
-});
-
-describe("nobody has the name of another", () => {
-  /** What a client is told that sends that in a room where Alice and Bob are. */
-  const refused = (sent: string | Uint8Array) => {
-    const { accept, named, receivedBy, events } = openRoom();
-    named("Alice");
-    const [bob, late] = [named("bob"), accept()];
-    receivedBy(late);
-    late.data.received(Buffer.from(sent));
-    const message = receivedBy(late);
-    expect(late.ended).toBe(true);
-    expect(events.at(-1)).toBe(`refused [::1]:3: ${message.slice(2, -1)}`);
-    late.sends("eve\nI am eve\n");
-    expect(receivedBy(bob)).toBe("");
-    return message;
-  };
-  test("what reads like it is taken", () => {
-    for (const name of ["Alice", "alice", "ALICE", "ａｌｉｃｅ", "𝐀lice"]) {
-      expect(refused(`${name}\nhello\n`)).toBe(`* the name ${name} is taken\n`);
-      expect(refused(`${name}: hello\n`)).toBe(`* the name ${name} is taken\n`);
-    }
-  });
-
-  test("what is not one word, or not seen, is no name", () => {
-    for (const name of ["", "  \t ", "al ice", "alice:", "a".repeat(33), "al\u200dice"])
-      for (const sent of [`${name}\nhello\n`, `${name}: hello\n`])
-        expect([sent, refused(sent)]).toEqual([sent, NOT_A_NAME]);
-    expect(refused(Buffer.from("al\xffice\n", "latin1"))).toBe(NOT_A_NAME);
-    expect(refused("x".repeat(1025))).toBe(NOT_A_NAME);
-  });
 });
 
 describe("a name that another server may have", () => {
@@ -136,16 +99,6 @@ describe("a name that another server may have", () => {
     again.sends("alice\n");
     expect(receivedBy(again)).toBe(GREETING);
   });
-});
-
-test("a client with another certificate, with none, or with one for no name is refused", () => {
-  const { accept, certified, receivedBy } = openRoom({ secrets: { tls: {} } });
-  certified("alice", "A1");
-  const none = accept();
-  none.sends("alice\n");
-  expect(receivedBy(none)).toBe(`${GREETING_ALICE}* the name alice is taken\n`);
-  expect(receivedBy(certified("Alice", "B2"))).toBe("* the name Alice is taken\n");
-  expect(receivedBy(certified("Alice Smith", "A1"))).toBe("* certificate has no usable name\n");
 });
 
 test("limits hold for a million empty lines with the longest name", () => {

@@ -20,30 +20,6 @@ function openRoom(options: Options = {}, before: Make[] = []) {
   return { ...opened, join, linesOf };
 }
 
-test("all learn who joins and leaves, in the one order; why is for the log", () => {
-  const { room, join, settle } = openRoom();
-  const ann = join("ann");
-  ann.sends("before\n");
-  const bob = join("bob");
-  bob.sends("hello\n");
-  settle();
-  const eve = join("eve");
-  bob.sends("bye");
-  bob.data.ended();
-  settle();
-  ann.sends("after\n");
-  settle();
-  eve.data.closed();
-  settle();
-  expect(ann.received).toBe(
-    "* ann joined (1 here)\n* bob joined (2 here)\nhello\n* eve joined (3 here)\nbye\n" +
-      "* bob left (2 here)\n* eve left (1 here)\n",
-  );
-  expect(bob.received).toBe("* bob joined (2 here)\n* eve joined (3 here)\n");
-  expect(eve.received).toBe("* eve joined (3 here)\nbye\n* bob left (2 here)\nafter\n");
-  expect(room.size).toBe(1);
-});
-
 test("of a storm there are ten notices a second at most: the rest is summed up", () => {
   const { join, pass, settle, linesOf } = openRoom();
   const many = Array.from({ length: 10_000 }, (_, n) => join(`${n}`));

@@ -21,27 +21,18 @@ const STEPS = 60;
 const LINES = ["al\n", "bo: hi\n", "hello\nyou\n", "x", "* y\n", "\n".repeat(20), "al: al\n"];
 
 /** A socket that is gone now and then when it is written to. */
-class FrailSocket extends FakeSocket {
-  readonly #random: Random;
-
-  constructor(random: Random, port: number) {
-    super(port, "::1");
-    this.#random = random;
-    if (random.chance(300)) this.room = random.below(30);
-  }
-
-  override end(): void {
-    if (!this.closed) super.end();
-  }
-
-  override terminate(): void {
-    this.end();
-  }
-
-  override write(from: Uint8Array, offset: number, length: number): number {
-    if (this.#random.chance(25)) this.end();
-    return this.closed ? -1 : super.write(from, offset, length);
-  }
+function frailSocket(random: Random, port: number): FakeSocket {
+  const socket = new FakeSocket(port, "::1");
+  const { end, write } = socket;
+  if (random.chance(300)) socket.room = random.below(30);
+  socket.end = socket.terminate = () => {
+    if (!socket.closed) end.call(socket);
+  };
+  socket.write = (from, offset, length) => {
+    if (random.chance(25)) socket.end();
+    return socket.closed ? -1 : write.call(socket, from, offset, length);
+  };
+  return socket;
 }
 
 describe("what is told", () => {
@@ -134,14 +125,14 @@ function inWorld(random: Random, world: string): void {
       extras: [() => observer],
     },
   );
-  const sockets: FrailSocket[] = [];
+  const sockets: FakeSocket[] = [];
   const join = () => {
-    const socket = new FrailSocket(random, sockets.length + 1);
+    const socket = frailSocket(random, sockets.length + 1);
     if (random.chance(300)) socket.shows = random.pick(["al", "bo"]);
     sockets.push(socket);
     accept(socket);
   };
-  const happensTo = (socket: FrailSocket, what: number) => {
+  const happensTo = (socket: FakeSocket, what: number) => {
     if (what === 1) socket.drains(random.below(100));
     else if (what === 2 && random.chance(300)) socket.end();
     else if (!socket.paused && what === 3 && random.chance(300)) socket.data.ended();

@@ -48,7 +48,7 @@ export const WEB_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "a health check is 200 while the server stops",
     file: "lib/metrics/metrics.ts",
-    code: `connections.room.isStopping ? "stopping" : ailment`,
+    code: `room.isStopping ? "stopping" : ailment`,
     becomes: "ailment",
     test: "test/metrics/metrics.test.ts",
   },

@@ -1,72 +1,65 @@
 /** What the programs read from files: certificates, keys, pass phrases. */
 
-import { beforeEach, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { loadTls, nameIn, PASS_PHRASE_BYTES_MAX, readPassPhrase } from "../../lib/program/files.ts";
 import { makeCertificates } from "../certificates.ts";
-import { endAfterEach, newFolder } from "../harness.ts";
+import { endAfterEach, newFolder, startShared } from "../harness.ts";
 
 endAfterEach();
 
-let folder: string;
-beforeEach(() => {
-  folder = newFolder();
-  makeCertificates(folder);
-});
+const folder = startShared(newFolder);
 const file = (name: string) => join(folder, name);
+const read = (name: string) => readFileSync(file(name), "utf8");
+const write = (name: string, content: string) => writeFileSync(file(name), content);
 const openssl = (command: string) => {
   const { exitCode, stderr } = Bun.spawnSync(["openssl", ...command.split(" ")], { cwd: folder });
   if (exitCode !== 0) throw new Error(`openssl ${command}: ${stderr}`);
 };
-const load = (cert: string, key: string) => loadTls({ cert: file(cert), key: file(key) });
+
+beforeAll(() => {
+  makeCertificates(folder);
+  openssl("ec -in server.key -aes128 -passout pass:x -out encrypted1");
+  openssl("pkcs8 -topk8 -in server.key -passout pass:x -out encrypted8");
+  openssl("ecparam -name secp224r1 -genkey -noout -out key224");
+  openssl("req -x509 -key key224 -subj /CN=x -days 1 -out now224");
+  const pem = read("server.pem");
+  write("part", pem + pem.slice(0, -10));
+  write("begun", pem + pem.slice(0, 100));
+  write("empty", "");
+  write("text", "text");
+});
 
 test("a certificate and its key are read", () => {
-  const { cert, key } = load("server.pem", "server.key");
+  const { cert, key } = loadTls({ cert: file("server.pem"), key: file("server.key") });
   expect(cert).toStartWith("-----BEGIN CERTIFICATE-----");
   expect(key).toStartWith("-----BEGIN PRIVATE KEY-----");
 });
 
-test("an encrypted key, in both formats, and an expired certificate are named as such", () => {
-  openssl("ec -in server.key -aes128 -passout pass:x -out encrypted1");
-  openssl("pkcs8 -topk8 -in server.key -passout pass:x -out encrypted8");
-  for (const name of ["encrypted1", "encrypted8"])
-    expect(() => load("server.pem", name)).toThrow(
-      `the key in ${file(name)} is encrypted; "openssl pkey" decrypts it`,
-    );
-  expect(() => load("expired.pem", "expired.key")).toThrow(
-    `the certificate in ${file("expired.pem")} has expired`,
-  );
-});
+/** A certificate and a key, or what is to be a CA; and what is wrong with them. */
+const WRONG = {
+  "server.pem encrypted1": 'the key in encrypted1 is encrypted; "openssl pkey" decrypts it',
+  "server.pem encrypted8": 'the key in encrypted8 is encrypted; "openssl pkey" decrypts it',
+  "expired.pem expired.key": "the certificate in expired.pem has expired",
+  "begun server.key": "cannot use begun: bad end line",
+  "part server.key": "cannot use part: bad end line",
+  begun: "cannot use begun: bad end line",
+  part: "cannot use part: bad end line",
+  "now224 key224": "cannot use now224: unsupported algorithm",
+  "server.pem second.key": "cannot use server.pem with second.key: key values mismatch",
+  "server.pem text": "cannot use server.pem with text: no PEM key found",
+  "server.pem empty": "cannot use server.pem with empty: empty",
+  "text server.key": "cannot use text: no PEM certificate found",
+  text: "cannot use text: no PEM certificate found",
+  empty: "cannot use empty: empty",
+};
 
-test("a file that is written only in part, and a key that TLS does not sign with, are named as such", () => {
-  const pem = readFileSync(file("server.pem"), "utf8");
-  for (const length of [100, pem.length - 10]) {
-    writeFileSync(file("part"), pem + pem.slice(0, length));
-    for (const files of [{ cert: file("part"), key: file("server.key") }, { ca: file("part") }])
-      expect(() => loadTls(files)).toThrow(`cannot use ${file("part")}: bad end line`);
-  }
-  openssl("ecparam -name secp224r1 -genkey -noout -out key224");
-  openssl("req -x509 -key key224 -subj /CN=x -days 1 -out now224");
-  expect(() => load("now224", "key224")).toThrow(
-    `cannot use ${file("now224")}: unsupported algorithm`,
-  );
-});
-
-test("certificates and keys that are none, or another's, are named as such", () => {
-  for (const name of ["empty", "text"]) writeFileSync(file(name), name === "text" ? "text" : "");
-  for (const [files, wrong] of [
-    [{ cert: "server.pem", key: "second.key" }, "key values mismatch"],
-    [{ cert: "server.pem", key: "text" }, "no PEM key found"],
-    [{ cert: "server.pem", key: "empty" }, "empty"],
-    [{ cert: "text", key: "server.key" }, "no PEM certificate found"],
-    [{ ca: "text" }, "no PEM certificate found"],
-    [{ ca: "empty" }, "empty"],
-  ] as const) {
-    const paths = Object.entries(files).map(([kind, name]) => [kind, file(name)]);
-    expect(() => loadTls(Object.fromEntries(paths))).toThrow(wrong);
-  }
+test.each(Object.entries(WRONG))("%s: %s", (names, wrong) => {
+  const [cert, key] = names.split(" ").map(file);
+  const message = wrong.replace(/(?<=^cannot use | with | in )[\w.]+/g, file);
+  expect(() => loadTls(key ? { cert, key } : { ca: cert })).toThrow(message);
 });
 
 test("the name in a certificate is its common name, if that can be a name", () => {
@@ -76,7 +69,7 @@ test("the name in a certificate is its common name, if that can be a name", () =
     ["O=alice", undefined],
   ] as const) {
     openssl(`req -x509 -key server.key -days 1 -subj /${subject} -out named`);
-    expect(nameIn(readFileSync(file("named"), "utf8"))).toBe(name);
+    expect(nameIn(read("named"))).toBe(name);
   }
 });
 
@@ -94,12 +87,12 @@ test("a pipe is read once: when it is read again, it is refused instead of waite
 });
 
 test("a pass phrase is the one line of its file", () => {
-  const read = (content: string) => {
-    writeFileSync(file("phrase"), content);
+  const phraseOf = (content: string) => {
+    write("phrase", content);
     return Buffer.from(readPassPhrase(file("phrase"))).toString();
   };
-  for (const content of ["open", "open\n", "open\r\n"]) expect(read(content)).toBe("open");
-  expect(read("é".repeat(PASS_PHRASE_BYTES_MAX / 2))).toHaveLength(PASS_PHRASE_BYTES_MAX / 2);
+  for (const content of ["open", "open\n", "open\r\n"]) expect(phraseOf(content)).toBe("open");
+  expect(phraseOf("é".repeat(PASS_PHRASE_BYTES_MAX / 2))).toHaveLength(PASS_PHRASE_BYTES_MAX / 2);
   for (const content of ["", "\n", "two\nlines\n", "x".repeat(PASS_PHRASE_BYTES_MAX + 1)])
-    expect(() => read(content)).toThrow("a pass phrase is one line of 1 to 1024 bytes");
+    expect(() => phraseOf(content)).toThrow("a pass phrase is one line of 1 to 1024 bytes");
 });

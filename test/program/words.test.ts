@@ -8,23 +8,16 @@ import { fileMode } from "../../lib/program/option-values.ts";
 import { explain, failed, quote, usageError, UserError } from "../../lib/program/system-errors.ts";
 import { formatSize, formatTime, parseSize, parseTimeMs } from "../../lib/program/units.ts";
 
-test("sizes take K, M and G as powers of 1024, in either case, and are shown so", () => {
+test("sizes and times are shown as they are read, in their largest unit", () => {
   const sizes = { "0": 0, "1000": 1000, "1K": 1024, "64K": 65_536, "8M": 8 << 20, "2G": 2 ** 31 };
   for (const [text, bytes] of Object.entries(sizes))
-    expect([parseSize(text), parseSize(text.toLowerCase()), formatSize(bytes)]).toEqual([
-      ...[bytes, bytes, text],
-    ]);
-  for (const wrong of ["", "K", "-1", "1.5M", "8MB", "0x10", " 1", "1 K", "١", "9".repeat(16)])
-    expect(parseSize(wrong)).toBeUndefined();
-});
-
-test("times take ms, s, m and h, a bare number being seconds, and are shown so", () => {
+    expect([parseSize(text.toLowerCase()), formatSize(bytes)]).toEqual([bytes, text]);
   const times = { "0ms": 0, "1500ms": 1500, "10s": 10_000, "5m": 300_000, "2h": 7_200_000 };
   for (const [text, ms] of Object.entries(times))
     expect([parseTimeMs(text), formatTime(ms)]).toEqual([ms, text]);
   expect(["0", "10", "1.5s"].map(parseTimeMs)).toEqual([0, 10_000, 1500]);
-  for (const wrong of ["", "s", "-1s", "10 s", "1d", "1h30m", ".5s", "1.s", "Infinity", "1e3"])
-    expect(parseTimeMs(wrong)).toBeUndefined();
+  for (const wrong of ["١", "9".repeat(16), "Infinity", "1e3", "0x10", "1d"])
+    expect([wrong, parseSize(wrong), parseTimeMs(wrong)]).toEqual([wrong, undefined, undefined]);
 });
 
 test("ports and modes are whole numbers in their range, a mode with or without the 0 of C", () => {

@@ -66,7 +66,7 @@ testBeside(
     const filler = await server.join();
     filler.say(numberedLines(160_000, 100));
     await exceeds("linechat_held_up_seconds_total", 0);
-    await exceeds("linechat_log_owed_bytes", 32 << 10);
+    await exceeds("linechat_log_pending_bytes", 32 << 10);
     const words = Array.from({ length: 100_000 }, (_, n) => `t${n}`);
     const before = server.processorMs;
     sender.peer.say(Buffer.concat(words.map((word) => frame(TEXT, word))));
