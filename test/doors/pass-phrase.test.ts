@@ -118,18 +118,15 @@ describe("the pass phrase", () => {
   });
 });
 
-testBeside(
-  "--pass-file has the pass phrase, which the log does not show; that it travels in the clear, it does",
-  async () => {
-    const server = await ServerProgram.start("--pass-file", newFile("pass", `${SECRET}\n`));
-    await server.logged(" the pass phrase travels in the clear: there is no TLS\n");
-    const listener = await server.join({ says: `${SECRET}\r\n` });
-    const intruder = await Peer.connect(server.port, { says: "correct horse\nspam\n" });
-    expect(await intruder.hearsAll()).toBe("* wrong pass phrase\n");
-    await server.join({ says: `${SECRET}\nhello\n` });
-    await listener.hears("hello\n");
-    expect(listener.text).toBe("hello\n");
-    await server.logged(/refused \S+: wrong pass phrase \(1 here\)/);
-    expect(server.stderr).not.toContain("horse");
-  },
-);
+testBeside("--pass-file has it, and the log shows only that it travels in the clear", async () => {
+  const server = await ServerProgram.start("--pass-file", newFile("pass", `${SECRET}\n`));
+  await server.logged(" the pass phrase travels in the clear: there is no TLS\n");
+  const listener = await server.join({ says: `${SECRET}\r\n` });
+  const intruder = await Peer.connect(server.port, { says: "correct horse\nspam\n" });
+  expect(await intruder.hearsAll()).toBe("* wrong pass phrase\n");
+  await server.join({ says: `${SECRET}\nhello\n` });
+  await listener.hears("hello\n");
+  expect(listener.text).toBe("hello\n");
+  await server.logged(/refused \S+: wrong pass phrase \(1 here\)/);
+  expect(server.stderr).not.toContain("horse");
+});
