@@ -136,9 +136,7 @@ async function openListener(place: Place, socket: Bun.SocketHandler<Life>) {
   const how = { allowHalfOpen: true, socket };
   if ("unix" in place) {
     const { listenOnPath } = await import("./unix-path.ts");
-    return listenOnPath(place.unix, place.unixMode ?? 0o600, (unix) =>
-      Bun.listen<Life>({ unix, ...how }),
-    );
+    return listenOnPath(place.unix, place.unixMode ?? 0o600, how);
   }
   const open = await listenOnPort(place, (hostname) => {
     const { port, reusePort = false } = place;
