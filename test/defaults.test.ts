@@ -6,15 +6,16 @@ import { join } from "node:path";
 
 import { connect } from "../lib/client/connect.ts";
 import { COMMAND } from "../lib/client/options.ts";
-import { type Command, parseCommandLine } from "../lib/program/command-line.ts";
+import type { Command } from "../lib/program/command-line.ts";
 import { Connections } from "../lib/server/connections.ts";
 import { listen } from "../lib/server/listen.ts";
-import { SERVER, settingsOf } from "../lib/server/options.ts";
+import { SERVER } from "../lib/server/options.ts";
 import { openParts } from "./extras/open-parts.ts";
-import { atEnd, endAfterEach, Peer, ROOT } from "./harness.ts";
+import { endAfterEach, Peer, ROOT } from "./harness.ts";
 import { Host } from "./harness/host.ts";
 import { eventually } from "./harness/watched.ts";
 import { openRoom } from "./room/open-room.ts";
+import { settingsFor } from "./server/served.ts";
 
 endAfterEach();
 
@@ -172,11 +173,17 @@ test("a server is on all addresses, in the room linechat of its Redis, for any n
 });
 
 test("both ends of a connection send at once what is written, and notice a silent peer", async () => {
-  const { noDelay, keepAlive } = await watchSockets();
   await using server = await listen(HERE);
+  const socket = { data() {} };
+  const other = await Bun.connect({ hostname: HERE.host, port: server.port, socket });
+  await eventually("a member", () => server.size === 1);
+  const kind: Bun.Socket = Object.getPrototypeOf(other);
+  using noDelay = spyOn(kind, "setNoDelay");
+  using keepAlive = spyOn(kind, "setKeepAlive");
   await using _ = await connect({ ...HERE, port: server.port });
-  await eventually("both ends", () => keepAlive.length === 2 && noDelay.length === 2);
-  expect([noDelay, keepAlive]).toEqual([Array(2).fill([true]), Array(2).fill([true, 60_000])]);
+  const calls = () => [noDelay.mock.calls, keepAlive.mock.calls];
+  await eventually("both ends", () => calls().every(({ length }) => length === 2));
+  expect(calls()).toEqual([Array(2).fill([true]), Array(2).fill([true, 60_000])]);
 });
 
 test("no README or doc comment tells a default that is not in a table here", () => {
@@ -229,27 +236,4 @@ async function alarmsOf(during: (set: number[]) => Promise<void>): Promise<numbe
   globalThis.setTimeout = Object.assign(noting, setTimeout);
   await during(set).finally(() => (globalThis.setTimeout = setTimeout));
   return set;
-}
-
-/** What is asked of sockets, of both ends, from now on. */
-async function watchSockets() {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
-  const kind: Bun.Socket = Object.getPrototypeOf(socket);
-  socket.terminate();
-  listener.stop();
-  const [noDelay, keepAlive] = [spyOn(kind, "setNoDelay"), spyOn(kind, "setKeepAlive")];
-  atEnd(() => {
-    noDelay.mockRestore();
-    keepAlive.mockRestore();
-  });
-  return { noDelay: noDelay.mock.calls, keepAlive: keepAlive.mock.calls };
-}
-
-/** What the server's command line asks `listen` for. */
-async function settingsFor(...words: string[]) {
-  const parsed = parseCommandLine(SERVER, words);
-  if ("print" in parsed) throw new Error("no command line");
-  return settingsOf(parsed.options, parsed.operands[0]);
 }

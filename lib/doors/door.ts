@@ -4,7 +4,6 @@
  */
 
 import { formatAddress, unmapAddress } from "../program/network.ts";
-import type { Deadlines } from "../room/deadlines.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Room } from "../room/room.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "../room/socket.ts";
@@ -64,7 +63,6 @@ export interface ArrivalHost {
   readonly seatless: Set<Arrival>;
   /** What is to be done once all that this turn frees is free. */
   readonly atEndOfTurn: (() => void)[];
-  deadlines(withinMs: number): Deadlines<Arrival>;
 }
 
 /** A connection that is not a member yet: it receives nothing from the room. */
@@ -78,8 +76,9 @@ export class Arrival implements Life {
   name: string | undefined;
   /** Gives back its seat; undefined once that is done. */
   releaseSeat: (() => void) | undefined;
-  /** Where it waits, set by `hold` alone. */
+  /** Where it waits, set by `hold` alone, and until when. */
   held: Hold | undefined;
+  dueAtMs = 0;
   /** Asked of the first line that a door waits for. */
   inspect: Inspect = () => "lines";
   /** What it has sent that no door has used; one that takes it away leaves the rest. */
@@ -118,7 +117,7 @@ export class Arrival implements Life {
 
   /** It comes to the next door, or joins; so many bytes of what it has sent were for this door. */
   pass(usedBytes = 0): void {
-    this.#release();
+    this.held = undefined;
     this.unused = this.unused.subarray(usedBytes);
     const door = this.#doors.shift();
     if (door) return door.meet(this);
@@ -164,8 +163,8 @@ export class Arrival implements Life {
   /** Makes it wait at this door, which is told at once of what it has sent already. */
   hold(hold: Hold): void {
     this.held = hold;
-    this.#host.deadlines(hold.withinMs).start(this);
-    this.#host.room.wake(0);
+    this.dueAtMs = this.now + hold.withinMs;
+    this.#host.room.wake(hold.withinMs);
     hold.read(this.unused, this.#hasEnded);
   }
 
@@ -203,12 +202,12 @@ export class Arrival implements Life {
   ended(isCutOff = false): void {
     this.#hasEnded = true;
     this.#isCutOff = isCutOff;
-    this.held?.read(this.unused, this.#hasEnded);
+    this.held?.read(this.unused, true);
   }
 
   closed(): void {
     this.socket.data = GONE;
-    this.#release();
+    this.held = undefined;
     this.#giveUpSeat();
     for (const all of [this.#host.arrivals, this.#host.seatless]) all.delete(this);
   }
@@ -223,13 +222,8 @@ export class Arrival implements Life {
   /** Closes it in order; nobody takes note of that without a reason. */
   dismiss(reason?: string): void {
     if (reason !== undefined) this.#host.room.reportRefusal(this.label, reason);
-    this.#release();
-    close(this.socket);
-  }
-
-  #release(): void {
-    if (this.held) this.#host.deadlines(this.held.withinMs).stop(this);
     this.held = undefined;
+    close(this.socket);
   }
 
   #giveUpSeat(): void {

@@ -86,8 +86,7 @@ class TelnetSocket implements AcceptedSocket, Life {
   readonly failed = (reason?: string) => this.data.failed(reason);
 
   received(bytes: Uint8Array): void {
-    const isPlain = this.#within === undefined && !this.#isAfterCr && !bytes.includes(CR);
-    const data = isPlain && !bytes.includes(IAC) ? bytes : this.#dataOf(bytes);
+    const data = this.#dataOf(bytes);
     if (data.length > 0) this.data.received(data);
     // While it is blocked, its drain is still to come, which others wait for too.
     if (!this.#isBlocked) this.#sendAnswers();
@@ -102,7 +101,9 @@ class TelnetSocket implements AcceptedSocket, Life {
   #dataOf(bytes: Uint8Array): Uint8Array {
     const data = new Uint8Array(bytes.length);
     let length = 0;
-    for (const byte of bytes) {
+    // By index: with `of`, Bun takes several times as long.
+    for (let at = 0; at < bytes.length; at++) {
+      const byte = bytes[at] ?? 0;
       if (!this.#isData(byte)) continue;
       const isOfLineEnd = this.#isAfterCr && (byte === LF || byte === NUL);
       this.#isAfterCr = byte === CR;

@@ -23,7 +23,6 @@ import { type AcceptedSocket, Arrival, type ArrivalHost, type Way } from "../doo
 import { tune } from "../program/network.ts";
 import { REFUSALS } from "../program/server-messages.ts";
 import { codeOf } from "../program/system-errors.ts";
-import { Deadlines } from "../room/deadlines.ts";
 import type { Room } from "../room/room.ts";
 import { GONE, type Life } from "../room/socket.ts";
 import type { ConnectionsOptions } from "./api.ts";
@@ -40,7 +39,6 @@ export class Connections implements ArrivalHost {
   readonly arrivals = new Set<Arrival>();
   readonly seatless = new Set<Arrival>();
   readonly atEndOfTurn: (() => void)[] = [];
-  readonly #deadlines = new Map<number, Deadlines<Arrival>>();
   readonly #releaseSeat = () => void this.#seats--;
   #seats = 0;
   #unixNumber = 0;
@@ -109,18 +107,13 @@ export class Connections implements ArrivalHost {
     this.#finishStop();
   }
 
-  deadlines(withinMs: number): Deadlines<Arrival> {
-    const { now } = this.room;
-    return this.#deadlines.getOrInsertComputed(withinMs, () => new Deadlines(withinMs, now));
-  }
-
   /** Does the work of a turn: `Room.flush`, and what arrivals have no more time for. */
   flush(): void {
     const now = this.room.now();
     let dueAtMs = NEVER;
-    for (const deadlines of this.#deadlines.values()) {
-      for (const arrival of deadlines.over(now)) arrival.held?.late();
-      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);
+    for (const arrival of this.arrivals) {
+      if (now >= arrival.dueAtMs) arrival.held?.late();
+      if (arrival.held) dueAtMs = Math.min(dueAtMs, arrival.dueAtMs);
     }
     this.room.flush();
     for (const decide of this.atEndOfTurn.splice(0)) decide();

@@ -61,13 +61,12 @@ export async function listen(options: ListenOptions): Promise<Server> {
   const urls: Record<string, string> = {};
   const stop = async (graceMs: number) => {
     listener?.stop();
-    clearInterval(looking);
-    for (const part of parts) part.stop?.();
     // When all clients have gone already, nothing else keeps the program alive.
-    const awake = setInterval(() => {}, 1000);
+    looking.ref();
+    for (const part of parts) part.stop?.();
     await connections.stop(graceMs);
     for (const part of parts) await part.close?.();
-    clearInterval(awake);
+    clearInterval(looking);
   };
   try {
     for (const part of parts) await part.start?.(room);
@@ -112,17 +111,18 @@ export async function listen(options: ListenOptions): Promise<Server> {
 function eventLoop(flush: () => void): Pick<RoomOptions, "now" | "wake"> {
   let endOfTurn: NodeJS.Immediate | undefined;
   let alarm: NodeJS.Timeout | undefined;
-  let alarmAtMs = 0;
+  let alarmAtMs = Infinity;
   const now = () => performance.now();
   const run = () => {
     clearTimeout(alarm);
-    endOfTurn = alarm = undefined;
+    endOfTurn = undefined;
+    alarmAtMs = Infinity;
     flush();
   };
   const wake = (delayMs: number) => {
     if (delayMs === 0) {
       endOfTurn ??= setImmediate(run);
-    } else if (alarm === undefined || now() + delayMs < alarmAtMs) {
+    } else if (now() + delayMs < alarmAtMs) {
       clearTimeout(alarm);
       alarmAtMs = now() + delayMs;
       alarm = setTimeout(run, delayMs).unref(); // It is the connections that keep a program alive.
@@ -136,9 +136,7 @@ async function openListener(place: Place, socket: Bun.SocketHandler<Life>) {
   const how = { allowHalfOpen: true, socket };
   if ("unix" in place) {
     const { listenOnPath } = await import("./unix-path.ts");
-    return listenOnPath(place.unix, place.unixMode ?? 0o600, (unix) =>
-      Bun.listen<Life>({ unix, ...how }),
-    );
+    return listenOnPath(place.unix, place.unixMode ?? 0o600, how);
   }
   const open = await listenOnPort(place, (hostname) => {
     const { port, reusePort = false } = place;

@@ -13,13 +13,13 @@ const TAKEN = "a server listens there already";
  * Listens on a path, from which Bun removes the socket when it stops.
  *
  * @param mode the permissions of the file, such as 0o600
- * @param listen makes the socket
+ * @param how it listens: what `Bun.listen` takes besides
  * @throws {UserError} when the path is taken by a live server or by another file
  */
-export async function listenOnPath(
+export async function listenOnPath<Life>(
   path: string,
   mode: number,
-  listen: (path: string) => { stop(): void },
+  how: { allowHalfOpen: boolean; socket: Bun.SocketHandler<Life> },
 ) {
   using opened = new DisposableStack();
   try {
@@ -28,7 +28,7 @@ export async function listenOnPath(
     await removeStaleSocket(path);
     const umask = process.umask(0o777 & ~mode);
     try {
-      opened.adopt(listen(path), (listener) => listener.stop());
+      opened.adopt(Bun.listen({ unix: path, ...how }), (listener) => listener.stop());
     } finally {
       process.umask(umask);
     }

@@ -36,44 +36,38 @@ const POST = {
 } as const;
 const BODY = HTTP_ANSWER.slice(HTTP_ANSWER.indexOf("\r\n\r\n") + 4);
 
-testBeside(
-  "requests of any method, for a WebSocket, and by a Unix socket, are answered, and nothing is relayed",
-  async () => {
-    const { port, join: joinRoom, events } = await openServer();
-    const ann = await joinRoom();
-    const url = `http://127.0.0.1:${port}/${"a".repeat(8000)}?b=c`;
-    for (const request of [POST, { ...POST, method: "PUT" }, { ...POST, method: "OPTIONS" }]) {
-      const answer = await fetch(url, request);
-      expect([answer.status, await answer.text()]).toEqual([400, BODY]);
-      const headers = ["connection", "content-length", "content-type"];
-      expect([...answer.headers.keys()].sort()).toEqual(headers);
-    }
-    const socket = new WebSocket(url.replace("http", "ws"));
-    await new Promise((resolve) => socket.addEventListener("error", resolve));
-    ann.endInput();
-    expect(await ann.hearsAll()).toBe("");
-    const refusals = events.filter((event) => event.endsWith(": speaks HTTP, this port does not"));
-    expect(refusals).toHaveLength(4);
-    const unix = join(newFolder(), "room");
-    await openServer({ host: undefined, port: undefined, unix });
-    expect(await (await fetch("http://localhost/", { ...POST, unix })).text()).toBe(BODY);
-  },
-);
+testBeside("requests of any method are answered, and nothing is relayed", async () => {
+  const { port, join: joinRoom, events } = await openServer();
+  const ann = await joinRoom();
+  const url = `http://127.0.0.1:${port}/${"a".repeat(8000)}?b=c`;
+  for (const request of [POST, { ...POST, method: "PUT" }, { ...POST, method: "OPTIONS" }]) {
+    const answer = await fetch(url, request);
+    expect([answer.status, await answer.text()]).toEqual([400, BODY]);
+    const headers = ["connection", "content-length", "content-type"];
+    expect([...answer.headers.keys()].sort()).toEqual(headers);
+  }
+  const socket = new WebSocket(url.replace("http", "ws"));
+  await new Promise((resolve) => socket.addEventListener("error", resolve));
+  ann.endInput();
+  expect(await ann.hearsAll()).toBe("");
+  const refusals = events.filter((event) => event.endsWith(": speaks HTTP, this port does not"));
+  expect(refusals).toHaveLength(4);
+  const unix = join(newFolder(), "room");
+  await openServer({ host: undefined, port: undefined, unix });
+  expect(await (await fetch("http://localhost/", { ...POST, unix })).text()).toBe(BODY);
+});
 
-testBeside(
-  "a client that is still sending a large body is answered, where the page is",
-  async () => {
-    const { server, port, join } = await openServer({ web: { port: 0 } });
-    const ann = await join();
-    const caller = await Peer.connect(port);
-    caller.say("POST / HTTP/1.1\r\nContent-Length: 8388608\r\n\r\n");
-    await caller.sayAll(Buffer.alloc(8 << 20, "spam\n"));
-    caller.endInput();
-    const page = server.urls["web"] ?? "";
-    const body = BODY.replace("\n", ` Its page for browsers is at ${page}\n`);
-    expect(await caller.hearsAll()).toEndWith(`\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-    ann.endInput();
-    expect(await ann.hearsAll()).toBe("");
-    expect((await fetch(page)).status).toBe(200);
-  },
-);
+testBeside("one that still sends a large body is answered where the page is", async () => {
+  const { server, port, join } = await openServer({ web: { port: 0 } });
+  const ann = await join();
+  const caller = await Peer.connect(port);
+  caller.say("POST / HTTP/1.1\r\nContent-Length: 8388608\r\n\r\n");
+  await caller.sayAll(Buffer.alloc(8 << 20, "spam\n"));
+  caller.endInput();
+  const page = server.urls["web"] ?? "";
+  const body = BODY.replace("\n", ` Its page for browsers is at ${page}\n`);
+  expect(await caller.hearsAll()).toEndWith(`\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  ann.endInput();
+  expect(await ann.hearsAll()).toBe("");
+  expect((await fetch(page)).status).toBe(200);
+});

@@ -31,11 +31,12 @@ export async function openServer(options: Partial<ListenOptions> = {}) {
     changes.changed();
   };
   const server = await listen({
-    ...{ host: "127.0.0.1", port: 0, ...options },
+    ...{ host: "127.0.0.1", port: 0 },
     onJoin: ({ label }) => note(`joined ${label}`),
     onLeave: ({ label }, why) => note(`left ${label}: ${why}`),
     onRefuse: (label, why) => note(`refused ${label}: ${why}`),
     onError: (error) => note(`error ${error}`),
+    ...options,
   });
   atEnd(() => server.stop(0));
   const { port } = server;

@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
-import { contextWith } from "../extras/open-parts.ts";
+import { contextWith, type Options } from "../extras/open-parts.ts";
 import { endAfterEach, newFile, Peer, ServerProgram, testBeside } from "../harness.ts";
 import { HTTP_ANSWER } from "../simulation/first-line.ts";
 import { openDoors } from "./open-doors.ts";
@@ -15,10 +15,10 @@ endAfterEach();
 const SECRET = "correct horse battery staple";
 
 /** A room behind it, and what it is. */
-function open() {
+function open(options: Options = {}) {
   const secrets: Secrets = { passPhrase: Buffer.from(SECRET) };
   const context = contextWith(secrets);
-  const opened = openDoors([firstBytes(context).door, passPhrase(context).door]);
+  const opened = openDoors([firstBytes(context).door, passPhrase(context).door], options);
   return { ...opened, secrets };
 }
 
@@ -95,9 +95,7 @@ describe("the pass phrase", () => {
     const { accept, events } = open();
     for (let n = 0; n < 100; n++) accept().sends(`${SECRET}\n`);
     expect(events.filter((event) => event.startsWith("joined"))).toHaveLength(100);
-    const unix = openDoors([passPhrase(contextWith({ passPhrase: Buffer.from(SECRET) })).door], {
-      kind: "unix",
-    });
+    const unix = open({ kind: "unix" });
     for (let n = 0; n < 50; n++) unix.accept().sends("open sesame\n");
     expect(new Set(unix.events.map((event) => event.replace(/.*: /, "")))).toEqual(
       new Set(["wrong pass phrase"]),
@@ -118,18 +116,15 @@ describe("the pass phrase", () => {
   });
 });
 
-testBeside(
-  "--pass-file has the pass phrase, which the log does not show; that it travels in the clear, it does",
-  async () => {
-    const server = await ServerProgram.start("--pass-file", newFile("pass", `${SECRET}\n`));
-    await server.logged(" the pass phrase travels in the clear: there is no TLS\n");
-    const listener = await server.join({ says: `${SECRET}\r\n` });
-    const intruder = await Peer.connect(server.port, { says: "correct horse\nspam\n" });
-    expect(await intruder.hearsAll()).toBe("* wrong pass phrase\n");
-    await server.join({ says: `${SECRET}\nhello\n` });
-    await listener.hears("hello\n");
-    expect(listener.text).toBe("hello\n");
-    await server.logged(/refused \S+: wrong pass phrase \(1 here\)/);
-    expect(server.stderr).not.toContain("horse");
-  },
-);
+testBeside("--pass-file has it, and the log shows only that it travels in the clear", async () => {
+  const server = await ServerProgram.start("--pass-file", newFile("pass", `${SECRET}\n`));
+  await server.logged(" the pass phrase travels in the clear: there is no TLS\n");
+  const listener = await server.join({ says: `${SECRET}\r\n` });
+  const intruder = await Peer.connect(server.port, { says: "correct horse\nspam\n" });
+  expect(await intruder.hearsAll()).toBe("* wrong pass phrase\n");
+  await server.join({ says: `${SECRET}\nhello\n` });
+  await listener.hears("hello\n");
+  expect(listener.text).toBe("hello\n");
+  await server.logged(/refused \S+: wrong pass phrase \(1 here\)/);
+  expect(server.stderr).not.toContain("horse");
+});

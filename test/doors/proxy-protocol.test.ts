@@ -1,8 +1,9 @@
 /** A PROXY header: which ones there are, whose a connection is then, and what comes behind it. */
 
 import { describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { connect } from "node:net";
-import { Duplex } from "node:stream";
+import { compose, Transform } from "node:stream";
 import { connect as connectTls } from "node:tls";
 
 import { addresses } from "../../lib/doors/addresses.ts";
@@ -18,6 +19,8 @@ import { openDoors } from "./open-doors.ts";
 import { material, openServer, trusting } from "./open-server.ts";
 
 endAfterEach();
+
+const testTls = besideWith("openssl");
 
 const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
 const TCP4 = "PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n";
@@ -108,9 +111,9 @@ describe("a PROXY header", () => {
 });
 
 /** Version 2, of the load balancer's own. */
-const LOCAL = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+const LOCAL = binary(0x20, 0, []);
 /** Version 1 has no other word for that; version 2 has one besides. */
-const UNKNOWN = ["PROXY UNKNOWN\r\n", LOCAL.replace("\x20", "\x21")];
+const UNKNOWN = ["PROXY UNKNOWN\r\n", binary(0x21, 0, [])];
 
 describe("behind a load balancer", () => {
   const door = proxyProtocol(["10.0.0.0/8"], contextWith()).door;
@@ -190,43 +193,32 @@ describe("behind a load balancer", () => {
   });
 });
 
-/** A client that speaks TLS behind a header, as through a load balancer. */
-async function throughProxy(port: number, how: string): Promise<Peer> {
-  const plain = connect({ host: "127.0.0.1", port });
-  let header = TCP4;
-  const sendPart = (length: number) => {
-    plain.write(header.slice(0, length));
-    header = header.slice(length);
-  };
-  if (how.includes("of its own")) sendPart(header.length);
-  if (how.includes("cut")) sendPart(9);
-  const through = new Duplex({
-    read() {},
-    write(bytes: Buffer, _, done) {
-      plain.write(Buffer.concat([Buffer.from(header), bytes]), () => done());
+/** A client that speaks TLS behind a header, of which a part goes out before its first bytes. */
+async function throughProxy(port: number, early = 0): Promise<Peer> {
+  const plain = connect({ host: "127.0.0.1", port }).on("error", () => {});
+  atEnd(() => plain.destroy());
+  plain.write(TCP4.slice(0, early));
+  let header = TCP4.slice(early);
+  const headed = new Transform({
+    transform(bytes: Buffer, _, done) {
+      done(null, Buffer.concat([Buffer.from(header), bytes]));
       header = "";
     },
-    final: (done) => plain.end(done),
-    destroy: (error, done) => done(plain.destroy() && error),
   });
-  plain.on("data", (bytes) => through.push(bytes));
-  plain.on("end", () => through.push(null));
-  plain.on("error", () => {});
-  atEnd(() => plain.destroy());
-  const secure = connectTls({ socket: through, ...trusting() });
-  await new Promise((resolve) => secure.once("secureConnect", resolve));
+  const secure = connectTls({ socket: compose(headed, plain), ...trusting() });
+  await once(secure, "secureConnect");
   return new Peer(secure);
 }
 
 const BEHIND = { proxyProtocol: ["127.0.0.1"] };
 
-for (const how of ["in one piece with it", "in a piece of its own", "cut, the rest with it"])
-  besideWith("openssl")(`over TLS the header comes before the handshake, ${how}`, async () => {
+for (const early of [0, 9, TCP4.length])
+  testTls(`over TLS it comes before the handshake, ${early} bytes of it before that`, async () => {
     const { port, events, happened } = await openServer({ ...BEHIND, tls: material() });
-    const ann = await throughProxy(port, how);
+    const ann = await throughProxy(port, early);
     await happened("joined 192.0.2.7:56324");
     events.length = 0;
-    const bob = await throughProxy(port, how);
+    const bob = await throughProxy(port, early);
     await happened("joined 192.0.2.7:56324");
     const sent = `${"x".repeat(60_000)}\n`;
     ann.say(sent);
@@ -234,49 +226,43 @@ for (const how of ["in one piece with it", "in a piece of its own", "cut, the re
     expect(bob.text).toBe(sent);
   });
 
-besideWith("openssl")(
-  "what follows is no handshake: it is reset; without a header, it is refused behind the handshake",
-  async () => {
-    const { port, happened } = await openServer({ ...BEHIND, tls: material() });
-    const plain = await Peer.connect(port, { says: `${TCP4}GET / HTTP/1.0\r\n\r\n` });
-    await plain.closed();
-    await happened("refused 192.0.2.7:56324: the handshake failed: plain text");
-    const bare = await Peer.connect(port, { says: "GET / HTTP/1.0\r\n\r\n" });
-    expect(await bare.closed()).toBe("error");
-    await happened(`refused ${bare.name}: no PROXY header`);
-    const direct = await Peer.connect(port, { tls: trusting() });
-    expect(await direct.hearsAll()).toBe("* no PROXY header\n");
-  },
-);
+testTls("over TLS, plain text is reset, and none without a header comes in", async () => {
+  const { port, happened } = await openServer({ ...BEHIND, tls: material() });
+  const plain = await Peer.connect(port, { says: `${TCP4}GET / HTTP/1.0\r\n\r\n` });
+  await plain.closed();
+  await happened("refused 192.0.2.7:56324: the handshake failed: plain text");
+  const bare = await Peer.connect(port, { says: "GET / HTTP/1.0\r\n\r\n" });
+  expect(await bare.closed()).toBe("error");
+  await happened(`refused ${bare.name}: no PROXY header`);
+  const direct = await Peer.connect(port, { tls: trusting() });
+  expect(await direct.hearsAll()).toBe("* no PROXY header\n");
+});
 
-besideWith("openssl")(
-  "the header comes before addresses, TLS, telnet, pass phrase and name, which come in this order",
-  async () => {
-    const { port, happened } = await openServer({
-      ...{ ...BEHIND, tls: material(), telnet: true, names: true },
-      ...{
-        allow: ["192.0.2.0/24"],
-        clientsPerAddressMax: 2,
-        passPhrase: Buffer.from("open sesame"),
-      },
-    });
-    const enter = async (sent: string) => {
-      const client = await throughProxy(port, "in one piece with it");
-      client.say(Buffer.from(sent, "latin1"));
-      return client;
-    };
-    const ann = await enter("\xff\xfb\x1fopen sesame\r\0ann\r\0");
-    await happened("joined ann 192.0.2.7:56324");
-    for (const [at, before] of ["", "open sesame\n", "open sesame\nbob\n"].entries()) {
-      const browser = await enter(`${before}GET / HTTP/1.1\r\nCookie: session=secret\r\n\r\n`);
-      expect(await browser.hearsAll()).toBe(
-        `${at > 0 ? "* say your name first (here: ann)\n" : ""}${HTTP_ANSWER}`,
-      );
-      await browser.end();
-    }
-    await enter("open sesame\r\nbob: hello\r\n");
-    await ann.hears("bob: hello\n");
-    expect(await (await enter("")).hearsAll()).toBe("* too many connections from 192.0.2.7\n");
-    expect(ann.text).toBe("\xff\xfe\x1f* say your name first\nbob: hello\n");
-  },
-);
+testTls("the header comes before addresses, TLS, telnet, pass phrase and name", async () => {
+  const { port, happened } = await openServer({
+    ...{ ...BEHIND, tls: material(), telnet: true, names: true },
+    ...{
+      allow: ["192.0.2.0/24"],
+      clientsPerAddressMax: 2,
+      passPhrase: Buffer.from("open sesame"),
+    },
+  });
+  const enter = async (sent: string) => {
+    const client = await throughProxy(port);
+    client.say(Buffer.from(sent, "latin1"));
+    return client;
+  };
+  const ann = await enter("\xff\xfb\x1fopen sesame\r\0ann\r\0");
+  await happened("joined ann 192.0.2.7:56324");
+  for (const [at, before] of ["", "open sesame\n", "open sesame\nbob\n"].entries()) {
+    const browser = await enter(`${before}GET / HTTP/1.1\r\nCookie: session=secret\r\n\r\n`);
+    expect(await browser.hearsAll()).toBe(
+      `${at > 0 ? "* say your name first (here: ann)\n" : ""}${HTTP_ANSWER}`,
+    );
+    await browser.end();
+  }
+  await enter("open sesame\r\nbob: hello\r\n");
+  await ann.hears("bob: hello\n");
+  expect(await (await enter("")).hearsAll()).toBe("* too many connections from 192.0.2.7\n");
+  expect(ann.text).toBe("\xff\xfe\x1f* say your name first\nbob: hello\n");
+});

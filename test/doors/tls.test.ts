@@ -14,6 +14,7 @@ import { material, openServer, trusting } from "./open-server.ts";
 endAfterEach();
 
 const test = besideWith("openssl");
+const testOthers = besideWith("openssl", "ncat", "socat");
 
 /** A ClientHello that knows nothing newer than TLS 1.1. */
 const HELLO_OF_TLS_1_1 = Buffer.concat([
@@ -27,12 +28,8 @@ const openssl = (port: number, ...options: string[]) =>
   new Program(["openssl", "s_client", "-connect", `127.0.0.1:${port}`, ...options]);
 const shows = (name: string) => ["-cert", pem(name), "-key", key(name)];
 
-besideWith(
-  "openssl",
-  "ncat",
-  "socat",
-)(
-  "openssl, ncat, socat and linechat hear each other, each with the certificate of its own",
+testOthers(
+  "openssl, ncat, socat and linechat, each with its own certificate, hear each other",
   async () => {
     const { port, events } = await openServer({ tls: material("ca") });
     const [ca, cert, ownKey] = [pem("ca"), pem("client"), key("client")];

@@ -13,7 +13,7 @@ import {
   testBeside,
 } from "../harness.ts";
 import { TLS, tlsOptions } from "../harness/tools.ts";
-import { startAfter, watchFiles } from "./served.ts";
+import { callAll, startAfter, watchFiles } from "./served.ts";
 
 const FILES_MAX = 64;
 const SECRET = "open sesame\n";
@@ -30,13 +30,6 @@ const inheriting = (count: number) =>
 function clientsOf(server: ServerProgram): number {
   const [, count] = /up to (\d+) clients, the file limit being 64: /.exec(server.stderr) ?? [];
   return Number(count);
-}
-
-/** Connects so many at once; whoever was ended before it could look at that is not among them. */
-async function callAll(server: ServerProgram, count: number, options: object = {}) {
-  const calls = Array.from({ length: count }, () => Peer.connect(server.port, options));
-  const results = await Promise.allSettled(calls);
-  return results.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 }
 
 /** A room that is as full as it may be. */

@@ -4,55 +4,34 @@ import { expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { parseCommandLine } from "../../lib/program/command-line.ts";
-import { SERVER, settingsOf } from "../../lib/server/options.ts";
 import { key, pem } from "../certificates.ts";
 import { endAfterEach, newFolder, runToEnd, serverCommand } from "../harness.ts";
+import { settingsFor } from "./served.ts";
 
 endAfterEach();
 
-/** What it comes to, as a user is told. */
-async function messageOf(...words: string[]): Promise<string> {
-  try {
-    const parsed = parseCommandLine(SERVER, words);
-    if ("print" in parsed) return parsed.print;
-    await settingsOf(parsed.options, parsed.operands[0]);
-    return "none";
-  } catch (error) {
-    return String(error);
-  }
-}
+const FILES: Record<string, string> = {
+  CERT: pem("server"),
+  KEY: key("server"),
+  NONE: "/nowhere/at/all",
+};
+const UNREADABLE = "cannot read /nowhere/at/all: no such file or directory";
+const MODE = "--unix-mode takes the permissions of a file, like 600, not";
 
-test("each option that names a file tells why it cannot be read, in words", async () => {
-  const given = ["--tls-cert", pem("server"), "--tls-key", key("server")];
-  const none = join(newFolder(), "none");
-  for (const words of [
-    ["--pass-file", none],
-    ["--tls-cert", none, "--tls-key", key("server")],
-    ["--tls-cert", pem("server"), "--tls-key", none],
-    [...given, "--tls-ca", none],
-  ])
-    expect(await messageOf(...words, "0")).toBe(
-      `UserError: cannot read ${none}: no such file or directory`,
-    );
-});
-
-test("what cannot be meant is told with what can", async () => {
-  for (const [words, message] of [
-    [
-      "--unix room --unix-mode 99 8080",
-      '--unix-mode takes the permissions of a file, like 600, not "99"',
-    ],
-    ["--room x 8080", "--room needs --redis"],
-    ["--tls-ca x 8080", "--tls-ca needs --tls-cert"],
-    ["--tls-cert x 8080", "--tls-cert needs --tls-key"],
-    ["--host ::1 --unix room", "--host and --unix cannot be used together"],
-    ["--allow ::1 --unix room", "--allow and --unix cannot be used together"],
-  ] as const)
-    expect([words, await messageOf(...words.split(" "))]).toEqual([
-      words,
-      `UserError: ${message} (see --help)`,
-    ]);
+test.each([
+  ["--pass-file NONE 0", UNREADABLE],
+  ["--tls-cert NONE --tls-key KEY 0", UNREADABLE],
+  ["--tls-cert CERT --tls-key NONE 0", UNREADABLE],
+  ["--tls-cert CERT --tls-key KEY --tls-ca NONE 0", UNREADABLE],
+  ["--unix room --unix-mode 99 8080", `${MODE} "99" (see --help)`],
+  ["--room x 8080", "--room needs --redis (see --help)"],
+  ["--tls-ca x 8080", "--tls-ca needs --tls-cert (see --help)"],
+  ["--tls-cert x 8080", "--tls-cert needs --tls-key (see --help)"],
+  ["--host ::1 --unix room", "--host and --unix cannot be used together (see --help)"],
+  ["--allow ::1 --unix room", "--allow and --unix cannot be used together (see --help)"],
+])("%s cannot be meant: %s", async (words, message) => {
+  const told = settingsFor(...words.split(" ").map((word) => FILES[word] ?? word));
+  expect(await told.catch(String)).toBe(`UserError: ${message}`);
 });
 
 test("the name of a file is on one line, and the exit code is 1", async () => {

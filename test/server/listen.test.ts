@@ -4,8 +4,9 @@ import { expect, spyOn, test } from "bun:test";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { type Place, type Server } from "../../lib/server/api.ts";
+import type { ListenOptions } from "../../lib/server/api.ts";
 import { listen } from "../../lib/server/listen.ts";
+import { openServer } from "../doors/open-server.ts";
 import {
   atEnd,
   endAfterEach,
@@ -25,15 +26,9 @@ const HERE = { host: "127.0.0.1", port: 0 };
 /** Words, and no code of the system among them. */
 const WORDS = /^(?!.*\b[A-Z]{4,}\b)[a-z][^\n]*$/;
 
-async function open(options: Place & object): Promise<Server> {
-  const server = await listen(options);
-  atEnd(() => server.stop(0));
-  return server;
-}
-
 /** Why it cannot be listened there. */
-async function reasonOf(options: Place, where: string): Promise<string> {
-  const failure = await open(options).catch(String);
+async function reasonOf(options: Partial<ListenOptions>, where: string): Promise<string> {
+  const failure = await openServer(options).catch(String);
   const start = `UserError: cannot listen on ${where}: `;
   expect(failure).toStartWith(start);
   return String(failure).slice(start.length);
@@ -51,12 +46,12 @@ test("the reason why a port cannot be listened on is told", async () => {
     ["fe80::1", `invalid argument; ${linkLocal}`],
   ] as const) {
     const where = host.includes(":") ? `[${host}]:0` : `${host}:0`;
-    expect(await reasonOf({ host, port: 0 }, where)).toBe(reason);
+    expect(await reasonOf({ host }, where)).toBe(reason);
   }
-  const { port } = await open(HERE);
+  const { port } = await openServer();
   const reason = "address already in use";
-  expect(await reasonOf({ ...HERE, port }, `127.0.0.1:${port}`)).toBe(reason);
-  expect(await reasonOf({ port }, `[::]:${port}`)).toBe(reason);
+  expect(await reasonOf({ port }, `127.0.0.1:${port}`)).toBe(reason);
+  expect(await reasonOf({ host: undefined, port }, `[::]:${port}`)).toBe(reason);
 });
 
 test("a host by its name is told as the address it got", async () => {
@@ -65,7 +60,7 @@ test("a host by its name is told as the address it got", async () => {
     ["127.1", /^127\.0\.0\.1:\d+$/],
     ["::ffff:127.0.0.1", /^127\.0\.0\.1:\d+$/],
   ] as const)
-    expect((await open({ host, port: 0 })).address).toMatch(address);
+    expect((await openServer({ host })).server.address).toMatch(address);
 });
 
 test("two servers share a port with --reuse-port, each with some of the clients", async () => {
@@ -139,22 +134,19 @@ function connectEagerly(): number {
 
 test("a client that connects while ports open joins when listen() has returned", async () => {
   lookUpSlowly();
-  const events: string[] = [];
-  const event = (what: string) => () => void events.push(what);
-  const server = await listen({
-    ...{ ...HERE, port: connectEagerly(), web: { host: "localhost", port: 0 } },
-    ...{ onJoin: event("join"), onRefuse: event("refuse"), onWarning: event("warning") },
-    ...{ metrics: { host: "localhost", port: 0 }, bot: () => ({ onJoin: event("bot") }) },
+  const [port, place, told] = [connectEagerly(), { host: "localhost", port: 0 }, [] as string[]];
+  const { events, happened } = await openServer({
+    ...{ port, web: place, metrics: place, onWarning: (what) => told.push(what) },
+    bot: () => ({ onJoin: () => void told.push("bot") }),
   });
-  events.push("listen");
-  atEnd(() => server.stop(0));
-  await eventually("a member", () => server.size > 0 && events.length > 2);
-  expect(events.toSorted()).toEqual(["bot", "join", "listen"]);
-  expect(events[0]).toBe("listen");
+  expect([...events, ...told]).toEqual([]);
+  await happened(/^joined /);
+  await eventually("the bot to be told", () => told.length > 0);
+  expect([events.length, told]).toEqual([1, ["bot"]]);
 });
 
 test("a start that fails, as another port is in use, tells nobody anything, and closes all", async () => {
-  const taken = await open(HERE);
+  const taken = await openServer();
   lookUpSlowly();
   for (const extra of ["web", "metrics"]) {
     const port = connectEagerly();

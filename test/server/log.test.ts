@@ -5,25 +5,33 @@ import { join } from "node:path";
 
 import { stderr } from "../../lib/program/process.ts";
 import { openEventLog } from "../../lib/server/event-log.ts";
-import { atEnd, endAfterEach, newFolder, Peer, testBeside } from "../harness.ts";
+import { atEnd, endAfterEach, newFolder, Peer, ROOT, testBeside } from "../harness.ts";
 import { Fifo } from "../harness/fifo.ts";
 import { eventually } from "../harness/watched.ts";
-import { exitOf, serve } from "./served.ts";
 
 endAfterEach();
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
-/** Connects so many, as soon as somebody listens. */
-async function callMany(unix: string, count: number): Promise<Peer[]> {
+/** A server whose stderr is a descriptor, or goes where the shell redirects it. */
+function serve(words: readonly string[], { stderr = -1, redirect = "" }) {
+  const script = `exec "$0" server.ts "$@" ${redirect}`;
+  const server = Bun.spawn(["bash", "-c", script, process.execPath, ...words], {
+    cwd: ROOT,
+    stdio: ["ignore", "ignore", stderr < 0 ? "ignore" : stderr],
+  });
+  atEnd(async () => {
+    server.kill("SIGKILL");
+    await server.exited;
+  });
+  return server;
+}
+
+/** Connects so many, as soon as somebody listens, and there is room in the backlog. */
+function callMany(unix: string, count: number): Promise<Peer[]> {
   const connect = (): Promise<Peer> =>
     Peer.connect(0, { unix }).catch(() => Bun.sleep(10).then(connect));
-  const peers: Peer[] = [];
-  while (peers.length < count) {
-    const some = peers.length === 0 ? 1 : Math.min(50, count - peers.length);
-    peers.push(...(await Promise.all(Array.from({ length: some }, connect))));
-  }
-  return peers;
+  return Promise.all(Array.from({ length: count }, connect));
 }
 
 for (const what of ["is full", "was full before the start", "has no reader any more"])
@@ -36,14 +44,14 @@ for (const what of ["is full", "was full before the start", "has no reader any m
     if (what === "is full") pipe.fill();
     if (what === "has no reader any more") pipe.close();
     const peers = await callMany(unix, 450);
-    peers[0]?.say("hello\n");
-    await peers.at(-1)?.hears("hello\n");
+    peers.at(-1)?.say("hello\n");
+    await peers[0]?.hears("hello\n");
     server.kill("SIGTERM");
     for (const peer of peers) {
       expect(await peer.endOfInput()).toBe(true);
       peer.endInput();
     }
-    expect([await exitOf(server), pipe.isNonBlocking]).toEqual([0, false]);
+    expect([await server.exited, pipe.isNonBlocking]).toEqual([0, false]);
   });
 
 for (const redirect of ["2>&-", "2>/dev/full", "0<&- 1>&- 2>&-", "2</dev/null"])
@@ -57,7 +65,7 @@ for (const redirect of ["2>&-", "2>/dev/full", "0<&- 1>&- 2>&-", "2</dev/null"])
     server.kill("SIGTERM");
     expect(await bob?.hearsAll()).toBe("hello\n");
     for (const peer of [ann, bob]) peer?.endInput();
-    expect(await exitOf(server)).toBe(0);
+    expect(await server.exited).toBe(0);
   });
 
 for (const [what, words, code] of [
@@ -68,7 +76,7 @@ for (const [what, words, code] of [
     const pipe = new Fifo();
     pipe.fill();
     for (const to of [{ stderr: pipe.held }, { redirect: "2>&-" }, { redirect: "2>/dev/full" }])
-      expect(await exitOf(serve(words, to))).toBe(code);
+      expect(await serve(words, to).exited).toBe(code);
   });
 
 /** A log, and what it has written. */

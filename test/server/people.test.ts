@@ -21,26 +21,23 @@ endAfterEach();
 const shows = (name: string) => ["--tls-cert", pem(name), "--tls-key", key(name)];
 const start = (...options: string[]) => ServerProgram.start("--names", ...options);
 
-testBeside(
-  "a client that sends its line and half-closes gets all of the history, then EOF",
-  async () => {
-    const server = await ServerProgram.start("--history", "8M", "--announce");
-    const [ann, bob] = [await server.join(), await server.join()];
-    const sent = `${`${"x".repeat(1023)}\n`.repeat(7 << 10)}end\n`;
-    ann.say(sent);
-    await bob.hears("end\n");
-    const client = startClient(server.port);
-    client.say("bye");
-    client.endInput();
-    expect(await client.exited).toBe(0);
-    const heard = client.stdout.replace(/^\* \S+ joined .*\n/m, "");
-    expect(heard === `${sent}* end of history\n`).toBe(true);
-    await bob.hears(" left (2 here)\n");
-    expect(bob.text.slice(-120)).toMatch(
-      /\n\* (\S+) joined \(3 here\)\nbye\n\* \1 left \(2 here\)\n$/,
-    );
-  },
-);
+testBeside("one that half-closes after its line gets all of the history, then EOF", async () => {
+  const server = await ServerProgram.start("--history", "8M", "--announce");
+  const [ann, bob] = [await server.join(), await server.join()];
+  const sent = `${`${"x".repeat(1023)}\n`.repeat(7 << 10)}end\n`;
+  ann.say(sent);
+  await bob.hears("end\n");
+  const client = startClient(server.port);
+  client.say("bye");
+  client.endInput();
+  expect(await client.exited).toBe(0);
+  const heard = client.stdout.replace(/^\* \S+ joined .*\n/m, "");
+  expect(heard === `${sent}* end of history\n`).toBe(true);
+  await bob.hears(" left (2 here)\n");
+  expect(bob.text.slice(-120)).toMatch(
+    /\n\* (\S+) joined \(3 here\)\nbye\n\* \1 left \(2 here\)\n$/,
+  );
+});
 
 testBeside("a client whose only line is its name is told of in the log", async () => {
   const server = await start();
@@ -83,30 +80,27 @@ testBeside("client.ts goes when its name is taken; with --reconnect it waits for
   expect(other.text).toEndWith("alice: here\nalice: hello\nalice: again\n");
 });
 
-testBeside(
-  "where certificates are asked for, theirs is the name, after the pass phrase",
-  async () => {
-    const trusts = ["--tls-ca", pem("ca")];
-    const passFile = ["--pass-file", newFile("pass", SECRET)];
-    const server = await start(...shows("server"), ...trusts, ...passFile);
-    const connect = (name: string, says: string) => {
-      return Peer.connect(server.port, { says, tls: trusting({ show: name }) });
-    };
-    const other = await connect("other", SECRET);
-    await server.logged(` joined other ${other.name} (1 here)`);
-    expect(await (await connect("client", "client: hello\n")).hearsAll()).toBe(
-      "* wrong pass phrase\n",
-    );
-    const words = ["--tls", ...trusts, ...shows("client"), ...passFile, "--name", "client"];
-    const client = new Program(clientCommand(...words, "localhost", `${server.port}`));
-    await server.logged(/ joined client \S+ \(2 here\)/);
-    client.say("hello\n");
-    await other.hears("client: hello\n");
-    const again = await connect("client", SECRET);
-    await client.printed("the server says: the name client was taken over\n", "stderr");
-    again.say("one\nclient: two\n");
-    await other.hears("client: two\n");
-    expect(other.text).toBe("client: hello\nclient: one\nclient: two\n");
-    expect(server.stderr).not.toContain(SECRET.trim());
-  },
-);
+testBeside("a client has the name in its certificate, after the pass phrase", async () => {
+  const trusts = ["--tls-ca", pem("ca")];
+  const passFile = ["--pass-file", newFile("pass", SECRET)];
+  const server = await start(...shows("server"), ...trusts, ...passFile);
+  const connect = (name: string, says: string) => {
+    return Peer.connect(server.port, { says, tls: trusting({ show: name }) });
+  };
+  const other = await connect("other", SECRET);
+  await server.logged(` joined other ${other.name} (1 here)`);
+  expect(await (await connect("client", "client: hello\n")).hearsAll()).toBe(
+    "* wrong pass phrase\n",
+  );
+  const words = ["--tls", ...trusts, ...shows("client"), ...passFile, "--name", "client"];
+  const client = new Program(clientCommand(...words, "localhost", `${server.port}`));
+  await server.logged(/ joined client \S+ \(2 here\)/);
+  client.say("hello\n");
+  await other.hears("client: hello\n");
+  const again = await connect("client", SECRET);
+  await client.printed("the server says: the name client was taken over\n", "stderr");
+  again.say("one\nclient: two\n");
+  await other.hears("client: two\n");
+  expect(other.text).toBe("client: hello\nclient: one\nclient: two\n");
+  expect(server.stderr).not.toContain(SECRET.trim());
+});

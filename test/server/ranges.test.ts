@@ -4,8 +4,9 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 
 import { UserError } from "../../lib/program/system-errors.ts";
-import { listen, openRoom } from "../../lib/server/listen.ts";
+import { openRoom } from "../../lib/server/listen.ts";
 import { key as keyOf, pem } from "../certificates.ts";
+import { openServer } from "../doors/open-server.ts";
 import { endAfterEach, newFolder } from "../harness.ts";
 
 endAfterEach();
@@ -35,10 +36,7 @@ const NUMBERS: readonly [name: string, put: Put, min: number, max: number][] = [
 
 /** Fails unless it is refused by its name, in words for a user. */
 async function expectRefusal(options: object, name: string): Promise<void> {
-  const starting = listen({ host: "127.0.0.1", port: 0, ...options });
-  // One that listens nevertheless is not to outlive the test.
-  void starting.then((server) => server.stop(0)).catch(() => {});
-  const error = await starting.catch((why: unknown) => why);
+  const error = await openServer(options).catch((why: unknown) => why);
   expect(error).toBeInstanceOf(UserError);
   expect(String(error)).toContain(name);
 }
@@ -55,7 +53,7 @@ test.each(NUMBERS)("%s has its range", async (name, put, min, max) => {
   for (const value of [undefined, min, max === 65_535 || name === "logBytes" ? min : max]) {
     const isNeeded = name === "port" || name === "history.bytes";
     if (isNeeded && value === undefined) await expectRefusal(put(value), name);
-    else await (await listen({ host: "127.0.0.1", port: 0, ...put(value) })).stop();
+    else await (await openServer(put(value))).server.stop();
   }
 });
 
@@ -94,7 +92,7 @@ test.each<[name: string, options: object]>([
 ])("%s is named where it will not do: %j", (name, options) => expectRefusal(options, name));
 
 test("stop() takes a time", async () => {
-  await using server = await listen({ host: "127.0.0.1", port: 0 });
+  const { server } = await openServer();
   for (const graceMs of [Number.NaN, -1]) expect(() => server.stop(graceMs)).toThrow("graceMs");
 });
 
@@ -106,6 +104,5 @@ test("tls is a certificate and its key, and a CA that is one", async () => {
     ...[{ cert: "", key: "" }, { cert, key, ca: "" }, { cert, key, ca: "x" }, true, "x"],
   ])
     await expectRefusal({ tls }, "tls is not a certificate and its key in PEM");
-  await using server = await listen({ host: "127.0.0.1", port: 0, tls: { cert, key } });
-  expect(server.size).toBe(0);
+  expect((await openServer({ tls: { cert, key } })).server.size).toBe(0);
 });

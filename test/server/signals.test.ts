@@ -15,32 +15,23 @@ import {
   testBeside,
 } from "../harness.ts";
 import { TLS } from "../harness/tools.ts";
-import { startAfter } from "./served.ts";
+import { callAll, startAfter } from "./served.ts";
 
 endAfterEach();
 
 /** Files that a server reads, and that a test changes. */
-class Files {
-  readonly #folder = newFolder();
-  readonly cert = join(this.#folder, "live.pem");
-  readonly key = join(this.#folder, "live.key");
-  readonly pass = join(this.#folder, "pass");
-  readonly tls = ["--tls-cert", this.cert, "--tls-key", this.key];
-  readonly passFile = ["--pass-file", this.pass];
-
-  constructor() {
-    this.show("server");
-    this.ask("first phrase");
-  }
-
-  show(name: string): void {
-    copyFileSync(pem(name), this.cert);
-    copyFileSync(key(name), this.key);
-  }
-
-  ask(phrase: string): void {
-    writeFileSync(this.pass, `${phrase}\n`);
-  }
+function newFiles() {
+  const folder = newFolder();
+  const [live, ownKey, pass] = [`${folder}/live.pem`, `${folder}/live.key`, `${folder}/pass`];
+  const show = (name: string) => {
+    copyFileSync(pem(name), live);
+    copyFileSync(key(name), ownKey);
+  };
+  const ask = (phrase: string) => writeFileSync(pass, `${phrase}\n`);
+  show("server");
+  ask("first phrase");
+  const tls = ["--tls-cert", live, "--tls-key", ownKey];
+  return { cert: live, key: ownKey, pass, tls, both: [...tls, "--pass-file", pass], show, ask };
 }
 
 /** The common name of the certificate that a server shows. */
@@ -49,9 +40,6 @@ function shownBy(server: ServerProgram): string | undefined {
   const { stdout } = Bun.spawnSync(command, { stdin: null });
   return /subject=CN ?= ?(\w+)/.exec(stdout.toString())?.[1];
 }
-
-const callMany = (server: ServerProgram, count: number, options?: object) =>
-  Promise.all(Array.from({ length: count }, () => Peer.connect(server.port, options)));
 
 /** Sends SIGHUP and waits for what is logged of it. */
 async function hangUp(server: ServerProgram, event: string): Promise<void> {
@@ -62,8 +50,8 @@ async function hangUp(server: ServerProgram, event: string): Promise<void> {
 }
 
 testBeside("SIGHUP reads certificates and pass phrase again, and disturbs no member", async () => {
-  const files = new Files();
-  const server = await ServerProgram.start(...files.tls, ...files.passFile);
+  const files = newFiles();
+  const server = await ServerProgram.start(...files.both);
   const ann = await server.join({ ...TLS, says: "first phrase\n" });
   files.ask("second phrase");
   files.show("second");
@@ -78,8 +66,8 @@ testBeside("SIGHUP reads certificates and pass phrase again, and disturbs no mem
 });
 
 testBeside("SIGHUP changes neither of both when one will not do, and says why", async () => {
-  const files = new Files();
-  const server = await ServerProgram.start(...files.tls, ...files.passFile);
+  const files = newFiles();
+  const server = await ServerProgram.start(...files.both);
   files.show("second");
   files.ask("two\nlines");
   const noLine = `cannot use ${files.pass}: a pass phrase is one line of 1 to 1024 bytes`;
@@ -111,11 +99,11 @@ for (const signal of ["SIGHUP", "SIGTERM", "SIGINT"] as const)
   });
 
 testBeside("SIGHUP resets no client that has connected and is not accepted yet", async () => {
-  const server = await ServerProgram.start(...new Files().tls);
+  const server = await ServerProgram.start(...newFiles().tls);
   for (let n = 1; n <= 10; n++) {
     // They are in the backlog when it wakes, and the signals are the first it sees.
     server.kill("SIGSTOP");
-    const peers = callMany(server, 10, TLS);
+    const peers = callAll(server, 10, TLS);
     await Bun.sleep(20);
     server.kill("SIGHUP");
     server.kill("SIGCONT");
@@ -126,9 +114,9 @@ testBeside("SIGHUP resets no client that has connected and is not accepted yet",
 });
 
 testBeside("SIGHUP after SIGTERM opens nothing again", async () => {
-  const server = await ServerProgram.start(...new Files().tls, "--web", "0", "--buffer", "32M");
+  const server = await ServerProgram.start(...newFiles().tls, "--web", "0", "--buffer", "32M");
   const [, page = ""] = await server.logged(/web at \S+:(\d+)\//);
-  const [stopped, talker] = await callMany(server, 2, TLS);
+  const [stopped, talker] = await callAll(server, 2, TLS);
   await server.members(2);
   stopped?.pause();
   await talker?.sayAll(Buffer.alloc(16 << 20, "0123456789abcde\n"));
@@ -151,10 +139,10 @@ testBeside("signals that were ignored at the start stay ignored", async () => {
 });
 
 testBeside("SIGTERM ends the server amid handshakes, pass phrases and SIGHUP", async () => {
-  const files = new Files();
-  const server = await ServerProgram.start(...files.tls, ...files.passFile);
-  const callers = await callMany(server, 20);
-  for (const caller of await callMany(server, 20, TLS)) {
+  const files = newFiles();
+  const server = await ServerProgram.start(...files.both);
+  const callers = await callAll(server, 20);
+  for (const caller of await callAll(server, 20, TLS)) {
     caller.say("first phr");
     callers.push(caller);
   }

@@ -3,21 +3,20 @@
  * all there is at once, so it asks the C library for a socket, with a small buffer.
  */
 
-import { dlopen, FFIType, ptr } from "bun:ffi";
-
+import { openCLibrary } from "../../lib/program/network.ts";
 import { atEnd } from "../harness.ts";
 
-const { i32, i64, u32, u64 } = FFIType;
-const FUNCTIONS = {
-  socket: { args: [i32, i32, i32], returns: i32 },
-  setsockopt: { args: [i32, i32, i32, FFIType.ptr, u32], returns: i32 },
-  getsockopt: { args: [i32, i32, i32, FFIType.ptr, FFIType.ptr], returns: i32 },
-  connect: { args: [i32, FFIType.ptr, u32], returns: i32 },
-  send: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
-  recv: { args: [i32, FFIType.ptr, u64, i32], returns: i64 },
-  close: { args: [i32], returns: i32 },
-} as const;
-const libc = openLibrary();
+const TRANSFER = { args: ["i32", "buffer", "u64", "i32"], returns: "i64" } as const;
+/** Undefined where there is none, and tests that need it are skipped. */
+const libc = openCLibrary({
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
+  getsockopt: { args: ["i32", "i32", "i32", "buffer", "buffer"], returns: "i32" },
+  connect: { args: ["i32", "buffer", "u32"], returns: "i32" },
+  send: TRANSFER,
+  recv: TRANSFER,
+  close: { args: ["i32"], returns: "i32" },
+});
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;
@@ -37,7 +36,8 @@ export class SlowReader {
   /** Whether this machine has what it needs. */
   static readonly works = libc !== undefined;
 
-  readonly #file: number;
+  readonly #libc = libc!; // Nobody makes one where it does not work.
+  readonly #file = this.#libc.socket(AF_INET, SOCK_STREAM, 0);
   readonly #timer: Timer;
   readonly #buffer = new Uint8Array(64 << 10);
   readonly #chunks: Buffer[] = [];
@@ -48,12 +48,10 @@ export class SlowReader {
 
   /** Connects to a port of 127.0.0.1, and reads from then on. */
   constructor(port: number, { bytesPerSecond, bufferBytes = 4096 }: SlowReaderOptions) {
-    this.#file = this.#libc.socket(AF_INET, SOCK_STREAM, 0);
-    const size = new Int32Array([bufferBytes]);
-    this.#libc.setsockopt(this.#file, SOL_SOCKET, SO_RCVBUF, ptr(size), 4);
+    this.#libc.setsockopt(this.#file, SOL_SOCKET, SO_RCVBUF, Int32Array.of(bufferBytes), 4);
     const address = new Uint8Array(16);
     address.set([AF_INET, 0, port >> 8, port & 255, 127, 0, 0, 1]);
-    if (this.#libc.connect(this.#file, ptr(address), address.length) !== 0)
+    if (this.#libc.connect(this.#file, address, address.length) !== 0)
       throw new Error(`cannot connect to port ${port}`);
     atEnd(() => this.close());
     const sinceMs = performance.now();
@@ -69,8 +67,7 @@ export class SlowReader {
 
   /** Says something short. */
   say(text: string): void {
-    const bytes = Buffer.from(text);
-    this.#libc.send(this.#file, ptr(bytes), bytes.length, 0);
+    this.#libc.send(this.#file, Buffer.from(text), text.length, 0);
   }
 
   close(): void {
@@ -79,18 +76,13 @@ export class SlowReader {
     this.#open = false;
   }
 
-  get #libc() {
-    if (libc === undefined) throw new Error("there is no C library here");
-    return libc;
-  }
-
   #read(bytesMax: number): void {
     const error = new Int32Array(1);
-    this.#libc.getsockopt(this.#file, SOL_SOCKET, SO_ERROR, ptr(error), ptr(new Uint32Array([4])));
+    this.#libc.getsockopt(this.#file, SOL_SOCKET, SO_ERROR, error, Uint32Array.of(4));
     if (error[0] !== 0) return this.#end("reset");
     for (let left = bytesMax; left > 0;) {
       const size = Math.min(left, this.#buffer.length);
-      const count = Number(this.#libc.recv(this.#file, ptr(this.#buffer), size, MSG_DONTWAIT));
+      const count = Number(this.#libc.recv(this.#file, this.#buffer, size, MSG_DONTWAIT));
       if (count === 0) return this.#end("end of input");
       // What it could have taken and was not there is not made up for later.
       if (count < 0) return void (this.#takenBytes += left);
@@ -104,16 +96,4 @@ export class SlowReader {
     this.ending = ending;
     clearInterval(this.#timer);
   }
-}
-
-/** Undefined where there is none, and tests that need it are skipped. */
-function openLibrary() {
-  for (const name of ["libc.so.6", "libc.so"])
-    try {
-      return dlopen(name, FUNCTIONS).symbols;
-    } catch {
-      // The next one.
-    }
-  console.warn("Tests that need the C library are skipped: neither libc.so.6 nor libc.so opens.");
-  return undefined;
 }

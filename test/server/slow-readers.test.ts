@@ -2,62 +2,45 @@
 
 import { expect, test } from "bun:test";
 
-import { listen } from "../../lib/server/listen.ts";
-import { atEnd, endAfterEach, Peer, testBeside } from "../harness.ts";
+import { openServer } from "../doors/open-server.ts";
+import { endAfterEach, testBeside } from "../harness.ts";
 import { numberedLines } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
-import { SlowReader } from "./slow-reader.ts";
+import { SlowReader, type SlowReaderOptions } from "./slow-reader.ts";
 
 endAfterEach();
 
 const MIB = 1 << 20;
 const testSlow = SlowReader.works ? testBeside : test.skip;
 
-const linesOf = (bytes: number) => numberedLines(bytes / 128, 128);
-
-/** A server, who has left it and why; and what has one send lines that another one receives. */
-async function open(options: object) {
-  const left: string[] = [];
-  const server = await listen({
-    ...{ host: "127.0.0.1", port: 0, logBytes: 32 * MIB, lingerMs: 200, ...options },
-    onLeave: (_, reason, behind) => left.push(behind > MIB / 2 ? `${reason}, far behind` : reason),
-  });
-  atEnd(() => server.stop(0));
-  const members = (count: number) => eventually("members", () => server.size === count);
-  const relay = async (sent: Buffer) => {
-    const before = server.size;
-    const [reader, talker] = [await Peer.connect(server.port), await Peer.connect(server.port)];
-    await members(before + 2);
-    talker.say(sent);
-    await reader.hearsBytes(sent.length);
-    expect(reader.heard.equals(sent)).toBe(true);
-  };
-  return { server, left, members, relay };
+/** Has a member send so much past slow readers to one that is not; returns them all, once that has it. */
+async function relayPast(how: SlowReaderOptions[], sent: Buffer, options: object) {
+  const { server, port, events, join } = await openServer({ lingerMs: 200, ...options });
+  const slow = how.map((one) => new SlowReader(port, one));
+  await eventually("members", () => server.size === slow.length);
+  const [reader, talker] = [await join(), await join()];
+  talker.say(sent);
+  await reader.hearsBytes(sent.length);
+  expect(reader.heard.equals(sent)).toBe(true);
+  return { slow, left: () => events.filter((event) => event.startsWith("left")) };
 }
 
-testSlow(
-  "those that take less than 64 KiB in each --patience are reset, all together",
-  async () => {
-    const { server, left, members, relay } = await open({ patienceMs: 300, logBytes: MIB });
-    const slow = Array.from({ length: 8 }, (_, n) => {
-      return new SlowReader(server.port, { bytesPerSecond: 10_000 + 2_000 * n });
-    });
-    await members(8);
-    await relay(linesOf(8 * MIB));
-    for (const one of slow) expect(await eventually("its end", () => one.ending)).toBe("reset");
-    expect(left).toEqual(Array(8).fill("too slow, far behind"));
-  },
-);
+testSlow("those that take less than 64 KiB in each --patience are all reset", async () => {
+  const how = Array.from({ length: 8 }, (_, n) => ({ bytesPerSecond: 10_000 + 2_000 * n }));
+  const sent = numberedLines(64 << 10, 128);
+  const { slow, left } = await relayPast(how, sent, { patienceMs: 300, logBytes: MIB });
+  for (const one of slow) expect(await eventually("its end", () => one.ending)).toBe("reset");
+  expect(left().map((event) => event.replace(/.*: /, ""))).toEqual(Array(8).fill("too slow"));
+});
 
 testSlow("one that takes more than that, and holds the room up, loses nothing", async () => {
-  const { server, left, members, relay } = await open({ patienceMs: 2_000, logBytes: MIB / 4 });
   const how = { bytesPerSecond: 4 * MIB, bufferBytes: 64 << 10 };
-  const slow = new SlowReader(server.port, how);
-  await members(1);
-  const sent = linesOf(6 * MIB);
+  const sent = numberedLines(48 << 10, 128);
   const sinceMs = performance.now();
-  await relay(sent);
+  const { slow, left } = await relayPast([how], sent, { patienceMs: 2_000, logBytes: MIB / 4 });
   expect(performance.now() - sinceMs).toBeGreaterThan(250); // It has waited for the reader.
-  await eventually("all to arrive", () => slow.bytes.length >= sent.length);
-  expect([slow.bytes.equals(sent), left]).toEqual([true, []]);
+  for (const one of slow) {
+    await eventually("all to arrive", () => one.bytes.length >= sent.length);
+    expect([one.bytes.equals(sent), left()]).toEqual([true, []]);
+  }
 });

@@ -52,12 +52,12 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "this.#seats <= this.clientsMax",
     ],
     "an arrival may take all the time there is": [
-      "for (const arrival of deadlines.over(now)) arrival.held?.late();",
-      ";",
+      "if (now >= arrival.dueAtMs) arrival.held?.late();",
+      "",
     ],
     "nobody is woken for an arrival that takes too long": [
-      "      dueAtMs = Math.min(dueAtMs, deadlines.dueAtMs);",
-      "      void deadlines;",
+      "if (arrival.held) dueAtMs = Math.min(dueAtMs, arrival.dueAtMs);",
+      "",
     ],
     "arrivals are forgotten at a stop": [
       "this.room.stop();\n    this.#stopArrivals();",
@@ -99,16 +99,16 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "    this.#host.seatless.add(this);",
     ],
     "an arrival that has gone keeps its seat": [
-      "    this.#release();\n    this.#giveUpSeat();",
-      "    this.#release();",
+      "    this.held = undefined;\n    this.#giveUpSeat();",
+      "    this.held = undefined;",
     ],
     "an arrival that is refused is never reset to make room": [
       "    this.#host.seatless.add(this);\n",
       "",
     ],
     "an arrival that has gone is still asked": [
-      "if (this.held) this.#host.deadlines(this.held.withinMs).stop(this);",
-      "",
+      "    this.held = undefined;\n    this.#giveUpSeat();",
+      "    this.#giveUpSeat();",
     ],
     "an arrival that fails is not closed": ["    this.socket.terminate();\n", ""],
     "an arrival that is closed as it fails is reported twice": [
@@ -144,16 +144,16 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "what came at an earlier door, or the end of input there, is forgotten": [
-      "    this.#host.room.wake(0);\n    hold.read(this.unused, this.#hasEnded);\n",
-      "    this.#host.room.wake(0);\n",
+      "    hold.read(this.unused, this.#hasEnded);\n",
+      "",
     ],
     "what is asked for is not known when it comes in pieces": [
       "Buffer.concat([this.unused, bytes])",
       "Buffer.from(bytes)",
     ],
     "nobody is woken for an arrival that is held": [
-      "    this.#host.room.wake(0);\n    hold.read(this.unused, this.#hasEnded);\n",
-      "    hold.read(this.unused, this.#hasEnded);\n",
+      "    this.#host.room.wake(hold.withinMs);\n",
+      "",
     ],
     "one that finds no seat is refused before those leave that do in its turn": [
       "    if (isFree()) return goOn();\n",
