@@ -13,9 +13,7 @@ const [html = "", style = "", ...modules] = (
     // Each of these imports only from those before it.
     import("./page/elements.ts" as string, { with: { type: "text" } }),
     import("./page/line.ts" as string, { with: { type: "text" } }),
-    import("./page/people.ts" as string, { with: { type: "text" } }),
     import("./page/transcript.ts" as string, { with: { type: "text" } }),
-    import("./page/receipts.ts" as string, { with: { type: "text" } }),
     import("./page/connection.ts" as string, { with: { type: "text" } }),
     import("./page/forms.ts" as string, { with: { type: "text" } }),
   ])

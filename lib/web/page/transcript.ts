@@ -1,9 +1,8 @@
 /** What was sent and received, shown in slices however fast it comes, and what of it is unread. */
 
 import { Shown } from "../../program/room-view.ts";
-import { $, countOf, make, tell } from "./elements.ts";
+import { $, countOf, make, people, showPeople, tell } from "./elements.ts";
 import { head, lineOf, type Message, readLine } from "./line.ts";
-import { people, showPeople } from "./people.ts";
 
 /** So many lines are shown at most, and so many notes besides. */
 const LINES_MAX = 5000;
@@ -15,7 +14,7 @@ const PAUSE_MS = 30;
 const READ_OUT_MAX = 20;
 
 const log = $("#log", HTMLElement);
-const view = $("#view", HTMLElement);
+export const view = $("#view", HTMLElement);
 const newer = $("#newer", HTMLButtonElement);
 
 /** Lines of others, and elements made already; and how many were left out. */
@@ -27,8 +26,6 @@ let below = 0;
 let unread = 0;
 let mentions = 0;
 let unreadMark: HTMLElement | undefined;
-/** Whether the end is in sight, where the view stays by itself. */
-let isAtEnd = true;
 let day = today();
 let lastGroup: string | undefined;
 const known = new Shown();
@@ -118,22 +115,21 @@ function append(shown: readonly HTMLElement[]): void {
     if (group !== undefined && group !== lastGroup) head(element);
     lastGroup = group;
   }
-  const isFollowing = isAtEnd || shown.some((one) => one.classList.contains("sending"));
+  const isFollowing = isAtEnd() || shown.some((one) => one.classList.contains("sending"));
   log.append(...shown);
   // A reader further up is not moved, for as long as there is room.
   const most = isFollowing ? ALL_MAX : 2 * ALL_MAX;
   while (log.childElementCount > most) log.firstElementChild?.remove();
   if (!isFollowing) tellBelow(below + shown.filter(({ dataset }) => dataset["group"]).length);
-  else if (!isAtEnd) toEnd();
+  else toEnd();
 }
+
+/** Whether the end is in sight, where the view stays by itself: `scrollTop` is 0 there, and less further up. */
+const isAtEnd = () => view.scrollTop > -30;
 
 export function toEnd(): void {
   view.scrollTop = 0;
   tellBelow(0);
-}
-
-export function scrollByPages(pages: number): void {
-  view.scrollBy(0, pages * view.clientHeight);
 }
 
 function tellBelow(count: number): void {
@@ -178,8 +174,5 @@ function textOf(line: Element): string {
 }
 
 newer.onclick = toEnd;
-view.onscroll = () => {
-  isAtEnd = view.scrollTop > -30; // It is 0 there, and less further up.
-  if (isAtEnd) tellBelow(0);
-};
+view.onscroll = () => isAtEnd() && tellBelow(0);
 document.addEventListener("visibilitychange", () => document.hidden || tellUnread(0, 0));
