@@ -57,8 +57,9 @@ const HEADERS = {
   Connection: "close",
 };
 
-/** @param attributes what the page has to know about the room, on its first element */
-export function pageOf(attributes: readonly string[]): Response {
-  const text = page.replace("<html", ["<html", ...attributes].join(" "));
-  return new Response(text, { headers: HEADERS });
+/** @param has what the room asks for or has, which the page finds on its first element */
+export function pageOf(has: Readonly<Record<string, unknown>>, lineBytesMax: number): Response {
+  const had = Object.keys(has).filter((name) => has[name]);
+  const attributes = [...had.map((name) => ` data-${name}`), ` data-line-bytes="${lineBytesMax}"`];
+  return new Response(page.replace("<html", `<html${attributes.join("")}`), { headers: HEADERS });
 }

@@ -1,19 +1,9 @@
 /** `--web` as a person has it: the page, in a real browser. */
 
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 
 import { makeCertificates } from "../certificates.ts";
-import {
-  LONGEST_MS,
-  newFile,
-  newFolder,
-  Peer,
-  Program,
-  serverCommand,
-  ServerProgram,
-} from "../harness.ts";
+import { LONGEST_MS, newFile, Peer, Program, serverCommand, ServerProgram } from "../harness.ts";
 import { browserTests, enter, Tab } from "../harness/browser.ts";
 import { freePort, testWith } from "../harness/tools.ts";
 import { startWeb } from "../harness/web-peer.ts";
@@ -612,9 +602,8 @@ besideOthers("a page asks again for what the server asks for once it is back", a
 
 /** HAProxy at `/chat/`, which says where browsers are, and hands on no `Host`; returns its URL. */
 async function startProxy(port: number, url: string): Promise<string> {
-  const file = join(newFolder(), "haproxy.cfg");
-  writeFileSync(
-    file,
+  const file = newFile(
+    "haproxy.cfg",
     `defaults
   mode http
   timeout connect 5s

@@ -45,12 +45,12 @@ export function lineOf({ who, what, kind }: Message, time: string): HTMLElement 
 /** Shows sender and time at the first line of a group. */
 export function head(line: HTMLElement): void {
   const { who = "", time = "" } = line.dataset;
-  const isOwn = line.classList.contains("own");
+  const name = who || (line.classList.contains("own") ? "you" : "");
+  const sender = make("b", { title: who, dir: "auto" });
+  spell(sender, name);
+  sender.style.setProperty("--hue", `${hueOf(who)}`);
+  if (name) line.prepend(sender);
   line.classList.add("first");
-  const name = make("b", { title: who, dir: "auto" });
-  spell(name, who || (isOwn ? "you" : ""));
-  name.style.setProperty("--hue", `${hueOf(who)}`);
-  line.prepend(name);
   line.append(make("time", {}, time));
 }
 
