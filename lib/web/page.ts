@@ -23,17 +23,14 @@ const [html = "", style = "", ...modules] = (
  * What the terminal has too, by the text of its classes: a program that is one file, as `bun build`
  * makes it, has of each file either a module or its text, https://github.com/oven-sh/bun/pull/41834.
  */
-const SHARED = [
-  `const People = ${People};\nconst Shown = ${Shown};\n`,
-  "const { greeting: GREETING, address } = People;\n",
-];
+const shared = `const People = ${People};\nconst Shown = ${Shown};\n`;
 
 /** One script of all modules, which have no name at their top level in common. */
 const transpiler = new Bun.Transpiler({ loader: "ts", target: "browser" });
 const bodies = modules.map((module) =>
   transpiler.transformSync(module.replace(/^import [^;]*;$/gm, "")).replace(/^export /gm, ""),
 );
-const script = `"use strict";\n{\n${[...SHARED, ...bodies].join("")}}`;
+const script = `"use strict";\n{\n${shared}${bodies.join("")}}`;
 
 const page = html
   .replace("<style></style>", () => `<style>${style}</style>`)

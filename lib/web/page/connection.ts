@@ -3,7 +3,6 @@
  * server has received: those that were sent before a question that it has answered.
  */
 
-import { GREETING } from "../../program/room-view.ts";
 import { $, countOf, make, people, renewSettings, room, showPeople, user } from "./elements.ts";
 import { addHistory, addOwn, arrived, note, receive } from "./transcript.ts";
 
@@ -15,11 +14,10 @@ const ANSWER_MS = 15_000;
 
 /** The close code after a server message that tells why. */
 const DISCONNECTED = 1008;
-const OUT_OF_SYNC = "server out of sync; please reconnect";
 /** How long a connection is that was a good one, in ms. */
 const LONG_MS = 5000;
 /** What may be different in a moment, and what the user has to change. */
-const PASSING = /^(room is full$|too many |this server |server out of sync)/;
+const PASSING = /^($|room is full$|too many |this server |server out of sync)/;
 const TAKEN = /^the name \S+ is taken$/;
 const REFUSED = /pass phrase|^a name is |^the name /;
 
@@ -39,8 +37,7 @@ let failures = 0;
 /** What happens next if nothing else does: it connects, asks, or gives up. */
 let next: (() => unknown) | undefined;
 let dueTimer: number | undefined;
-/** What came before it was known to be a member, and the history until all of it is there. */
-let held: string[] = [];
+/** The history, until all of it is there. */
 let history: string[] | undefined;
 /** Since when it is a member; or when that was lost, and the name of the user there. */
 let inSince = 0;
@@ -78,7 +75,6 @@ export async function connect(): Promise<void> {
     return forms.ask("");
   }
   people.joined();
-  held = [];
   history = "history" in room ? [] : undefined;
   lastMessage = "";
   socket = new WebSocket(location.origin.replace(/^http/, "ws") + location.pathname);
@@ -156,10 +152,10 @@ function receivedLines(lines: readonly string[]): void {
   lastMessage = last.startsWith("* ") ? last.slice(2) : "";
   for (const line of lines) people.told(line);
   showPeople();
-  if (isIn) return addLines(lines);
-  held.push(...lines.filter((line) => !GREETING.test(line)));
-  // One server message may be a refusal.
-  if (held.length > 1 || held.some((line) => !line.startsWith("* "))) joined();
+  // Only a member is sent more than server messages, one of which may be a refusal.
+  const isMember = lines.some((line) => !line.startsWith("* ") || line === HISTORY_END);
+  if (isMember && !isIn) joined();
+  if (isIn) addLines(lines);
 }
 
 function joined(): void {
@@ -172,7 +168,6 @@ function joined(): void {
   }
   lost = undefined;
   if ("names" in room && people.list !== toldPeople) note((toldPeople = people.list));
-  addLines(held);
 }
 
 function addLines(lines: readonly string[]): void {
@@ -195,11 +190,11 @@ function closed(code?: number): void {
   if (isIn) {
     if (performance.now() - inSince > LONG_MS) failures = 0;
     lost = { atMs: performance.now(), name: user.name };
-    doubt(why === "" || why === OUT_OF_SYNC ? "connection lost" : "");
+    doubt(PASSING.test(why) ? "connection lost" : "");
   }
   // A name may be taken by oneself, for as long as the server has not noticed the loss.
   const isOwnName = TAKEN.test(why) && user.name === lost?.name;
-  if (why === "" || PASSING.test(why) || isOwnName) return tryLater(why || "not connected");
+  if (PASSING.test(why) || isOwnName) return tryLater(why || "not connected");
   tellState("away", why);
   if (REFUSED.test(why)) forms.ask(`The server refuses: ${why}`);
 }

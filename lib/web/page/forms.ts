@@ -1,6 +1,6 @@
 /** The two forms, for lines and for a name and a pass phrase, and what else the user does. Here the page begins. */
 
-import { address } from "../../program/room-view.ts";
+import { People } from "../../program/room-view.ts";
 import { connect, forms, isIn, leave, send, wake } from "./connection.ts";
 import { $, countOf, make, people, room, tell, user } from "./elements.ts";
 import { hueOf } from "./line.ts";
@@ -205,7 +205,7 @@ document.addEventListener("click", ({ target }) => {
   const who = listed ?? target.closest<HTMLElement>("#log b")?.title;
   if (listed || !target.closest("#people")) $("#people", HTMLDetailsElement).open = false;
   if (!who) return;
-  replaceBefore((before) => address(before, who));
+  replaceBefore((before) => People.address(before, who));
   words.focus();
 });
 for (const event of ["visibilitychange", "resume"])
