@@ -20,7 +20,7 @@ const FLAGS = [
   "--disable-features=IsolateOrigins,site-per-process",
 ];
 const WIDE = { width: 800, height: 600 };
-const LOOK_AGAIN_MS = 50;
+const LOOK_AGAIN_MS = 20;
 /** So many tests run beside each other. */
 const AT_ONCE = 3;
 
