@@ -510,7 +510,7 @@ besideOthers("notices and history are not unread, and tell no address", async ()
   expect(server.stderr).toMatch(/joined web:127\.0\.0\.1:\d+ /);
 });
 
-besideOthers("what may be lost can be sent again, and a refusal is no message", async () => {
+besideOthers("what may be lost can be sent again, and a refusal is told once", async () => {
   const { server, url } = await startWeb();
   const ann = await enter(url, "ann");
   await ann.says("received");
@@ -537,6 +537,7 @@ besideOthers("what may be lost can be sent again, and a refusal is no message", 
   await ann.shows("; what was sent in between is missing");
   expect((await ann.lines()).filter((line) => line.startsWith("---"))).toEqual([
     expect.stringContaining("--- connection lost;"),
+    "--- room is full",
     expect.stringMatching(/^--- reconnected to [\d.:]+ after \d+ s; what was sent in /),
   ]);
   await ann.click(".gap button");

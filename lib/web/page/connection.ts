@@ -42,8 +42,9 @@ let history: string[] | undefined;
 /** Since when it is a member; or when that was lost, and the name of the user there. */
 let inSince = 0;
 let lost: { readonly atMs: number; readonly name: string } | undefined;
-/** The last line, if it is a server message: why it disconnects, perhaps; and the last list of names. */
+/** The last line, if it is a server message: why it disconnects, perhaps; and what was told last. */
 let lastMessage = "";
+let toldWhy = "";
 let toldPeople = "";
 
 /** A line of the user, and how it looks. */
@@ -160,6 +161,7 @@ function receivedLines(lines: readonly string[]): void {
 
 function joined(): void {
   inSince = performance.now();
+  toldWhy = "";
   tellState("here", "connected");
   if (lost) {
     const seconds = Math.round((inSince - lost.atMs) / 1000);
@@ -187,16 +189,18 @@ function giveUp(): void {
 function closed(code?: number): void {
   drop();
   const why = code === DISCONNECTED ? lastMessage || "disconnected by the server" : "";
+  const isRefused = REFUSED.test(why);
   if (isIn) {
     if (performance.now() - inSince > LONG_MS) failures = 0;
     lost = { atMs: performance.now(), name: user.name };
     doubt(PASSING.test(why) ? "connection lost" : "");
-  }
+  } else if (why !== "" && why !== toldWhy && !isRefused) note(why);
+  toldWhy = why;
   // A name may be taken by oneself, for as long as the server has not noticed the loss.
   const isOwnName = TAKEN.test(why) && user.name === lost?.name;
   if (PASSING.test(why) || isOwnName) return tryLater(why || "not connected");
   tellState("away", why);
-  if (REFUSED.test(why)) forms.ask(`The server refuses: ${why}`);
+  if (isRefused) forms.ask(`The server refuses: ${why}`);
 }
 
 /** There will be no answer: tells what happened, if that is to be told, and which lines may be lost. */
