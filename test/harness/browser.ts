@@ -22,7 +22,7 @@ const FLAGS = [
 const WIDE = { width: 800, height: 600 };
 const LOOK_AGAIN_MS = 20;
 /** So many tests run beside each other. */
-const AT_ONCE = 3;
+const AT_ONCE = 6;
 
 type Run = () => Promise<unknown>;
 

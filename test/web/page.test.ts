@@ -454,8 +454,8 @@ besideOthers("history is shown once, with an end and without times", async () =>
   await bob.hears("anna: four\n");
   await ann.shows("four");
   server.kill("SIGSTOP");
-  await ann.says("five");
   await ann.run(HURRY);
+  await ann.says("five");
   await ann.shows("connection lost; the last line you sent may be lost");
   bob.say("six\n");
   server.kill("SIGCONT");

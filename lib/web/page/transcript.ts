@@ -26,6 +26,8 @@ let below = 0;
 let unread = 0;
 let mentions = 0;
 let unreadMark: HTMLElement | undefined;
+/** Whether the end is in sight, where the view stays by itself; to ask the view costs a layout. */
+let isAtEnd = true;
 let day = today();
 let lastGroup: string | undefined;
 const known = new Shown();
@@ -115,17 +117,14 @@ function append(shown: readonly HTMLElement[]): void {
     if (group !== undefined && group !== lastGroup) head(element);
     lastGroup = group;
   }
-  const isFollowing = isAtEnd() || shown.some((one) => one.classList.contains("sending"));
+  const isFollowing = isAtEnd || shown.some((one) => one.classList.contains("sending"));
   log.append(...shown);
   // A reader further up is not moved, for as long as there is room.
   const most = isFollowing ? ALL_MAX : 2 * ALL_MAX;
   while (log.childElementCount > most) log.firstElementChild?.remove();
   if (!isFollowing) tellBelow(below + shown.filter(({ dataset }) => dataset["group"]).length);
-  else toEnd();
+  else if (!isAtEnd) toEnd();
 }
-
-/** Whether the end is in sight, where the view stays by itself: `scrollTop` is 0 there, and less further up. */
-const isAtEnd = () => view.scrollTop > -30;
 
 export function toEnd(): void {
   view.scrollTop = 0;
@@ -174,5 +173,8 @@ function textOf(line: Element): string {
 }
 
 newer.onclick = toEnd;
-view.onscroll = () => isAtEnd() && tellBelow(0);
+view.onscroll = () => {
+  isAtEnd = view.scrollTop > -30; // It is 0 there, and less further up.
+  if (isAtEnd) tellBelow(0);
+};
 document.addEventListener("visibilitychange", () => document.hidden || tellUnread(0, 0));
