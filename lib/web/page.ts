@@ -13,9 +13,7 @@ const [html = "", style = "", ...modules] = (
     // Each of these imports only from those before it.
     import("./page/elements.ts" as string, { with: { type: "text" } }),
     import("./page/line.ts" as string, { with: { type: "text" } }),
-    import("./page/people.ts" as string, { with: { type: "text" } }),
     import("./page/transcript.ts" as string, { with: { type: "text" } }),
-    import("./page/receipts.ts" as string, { with: { type: "text" } }),
     import("./page/connection.ts" as string, { with: { type: "text" } }),
     import("./page/forms.ts" as string, { with: { type: "text" } }),
   ])
@@ -25,17 +23,14 @@ const [html = "", style = "", ...modules] = (
  * What the terminal has too, by the text of its classes: a program that is one file, as `bun build`
  * makes it, has of each file either a module or its text, https://github.com/oven-sh/bun/pull/41834.
  */
-const SHARED = [
-  `const People = ${People};\nconst Shown = ${Shown};\n`,
-  "const { greeting: GREETING, address } = People;\n",
-];
+const shared = `const People = ${People};\nconst Shown = ${Shown};\n`;
 
 /** One script of all modules, which have no name at their top level in common. */
 const transpiler = new Bun.Transpiler({ loader: "ts", target: "browser" });
 const bodies = modules.map((module) =>
   transpiler.transformSync(module.replace(/^import [^;]*;$/gm, "")).replace(/^export /gm, ""),
 );
-const script = `"use strict";\n{\n${[...SHARED, ...bodies].join("")}}`;
+const script = `"use strict";\n{\n${shared}${bodies.join("")}}`;
 
 const page = html
   .replace("<style></style>", () => `<style>${style}</style>`)
@@ -59,8 +54,9 @@ const HEADERS = {
   Connection: "close",
 };
 
-/** @param attributes what the page has to know about the room, on its first element */
-export function pageOf(attributes: readonly string[]): Response {
-  const text = page.replace("<html", ["<html", ...attributes].join(" "));
-  return new Response(text, { headers: HEADERS });
+/** @param has what the room asks for or has, which the page finds on its first element */
+export function pageOf(has: Readonly<Record<string, unknown>>, lineBytesMax: number): Response {
+  const had = Object.keys(has).filter((name) => has[name]);
+  const attributes = [...had.map((name) => ` data-${name}`), ` data-line-bytes="${lineBytesMax}"`];
+  return new Response(page.replace("<html", `<html${attributes.join("")}`), { headers: HEADERS });
 }

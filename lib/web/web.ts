@@ -51,21 +51,16 @@ export function web(
     (request: Request, server: Bun.Server<BrowserSocket>) => {
       const from = server.requestIP(request);
       if (from === null) return answer("gone\n", 400);
-      const peer = { ...from, address: clientOf(from.address, request.headers) };
-      const why = objection(request.headers);
-      if (why !== undefined) return answer(`${why}\n`, 403);
-      if (request.headers.has("upgrade")) {
-        const data = new BrowserSocket(connections, way, peer, new Heartbeat(patienceMs, beatMs));
-        return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
-      }
-      const [refusal] = way.doors.flatMap((door) => door.refusalOf?.(peer.address) ?? []);
-      if (refusal !== undefined) return answer(`${refusal}\n`, 403);
-      return pageOf([
-        ...(secrets.passPhrase ? ["data-pass"] : []),
-        ...(names ? ["data-names"] : []),
-        ...(history ? ["data-history"] : []),
-        `data-line-bytes="${connections.room.lineBytesMax}"`,
-      ]);
+      const { headers } = request;
+      const peer = { ...from, address: clientOf(from.address, headers) };
+      const isPage = !headers.has("upgrade");
+      const refusals = way.doors.map((door) => isPage && door.refusalOf?.(peer.address));
+      const why = [objection(headers), ...refusals].find(Boolean);
+      if (why) return answer(`${why}\n`, 403);
+      if (isPage)
+        return pageOf({ pass: secrets.passPhrase, names, history }, connections.room.lineBytesMax);
+      const data = new BrowserSocket(connections, way, peer, new Heartbeat(patienceMs, beatMs));
+      return server.upgrade(request, { data }) ? undefined : answer("no WebSocket\n", 400);
     };
 
   const websocket: Bun.WebSocketHandler<BrowserSocket> = {
@@ -113,15 +108,9 @@ export function web(
         return { web: `${page()}` };
       };
     },
-    renew() {
-      if (secrets.tls) port?.renew();
-    },
-    stop() {
-      port?.close();
-    },
-    async close() {
-      clearInterval(beats);
-    },
+    renew: () => secrets.tls && port?.renew(),
+    stop: () => port?.close(),
+    close: async () => clearInterval(beats),
   };
 }
 

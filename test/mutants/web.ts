@@ -54,7 +54,7 @@ export const WEB_MUTANTS: readonly ProgramMutant[] = [
   },
   {
     fault: "a line counts as received although the question after it has no answer",
-    file: "lib/web/page/receipts.ts",
+    file: "lib/web/page/connection.ts",
     code: "underWay.splice(0, asked ?? 0)",
     becomes: "underWay.splice(0)",
     test: "test/web/page.test.ts",

@@ -24,12 +24,16 @@ beforeAll(() => {
   certificates = makeCertificates();
 });
 
+const isAnswer = (message: Buffer) => message.length === 0;
+
 describe("a WebSocket", () => {
-  testBeside("has lines in messages, the last LF optional, in text or bytes", async () => {
+  testBeside("has lines in messages, the last LF optional; an empty one asks", async () => {
     const { server, join } = await startWeb();
     const [ann, bob, peer] = [await join(), await join(), await server.join()];
-    for (const message of ["one", "two\n", "three\nfour", "", Buffer.from([0xff, 0, 13, 10])])
-      ann.say(message);
+    const question = new Uint8Array(0);
+    const last = Buffer.from([0xff, 0, 13, 10]);
+    for (const message of ["one", "two\n", question, "three\nfour", "", last]) ann.say(message);
+    await ann.until("the answer", () => ann.messages.some(isAnswer));
     for (const other of [peer, bob]) {
       await other.hears("\xff\0\r\n");
       expect(other.text).toBe("one\ntwo\nthree\nfour\n\n\xff\0\r\n");
@@ -74,7 +78,6 @@ describe("a WebSocket", () => {
         for (const line of lines) web.say(line);
         return web;
       };
-      const isAnswer = (message: Buffer) => message.length === 0;
       const ann = await open(new Uint8Array(0), "open wheat");
       expect(await ann.hearsAll()).toEqual([1008, "* wrong pass phrase\n"]);
       expect(ann.messages.filter(isAnswer)).toEqual([]);

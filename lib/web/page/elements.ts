@@ -1,4 +1,6 @@
-/** What is on the page, and what the server has told of the room. */
+/** What is on the page, and what it knows of the room and its user. */
+
+import { People } from "../../program/room-view.ts";
 
 /** @throws {Error} if there is no such element */
 export function $<Kind extends HTMLElement>(selector: string, kind: new () => Kind): Kind {
@@ -27,29 +29,21 @@ export function tell(element: HTMLElement, text: string): void {
 export const countOf = (count: number, what = "line") =>
   `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 
-/** What a room asks for and has; it may change when the server starts again. */
-export const room = settingsOf(document.documentElement);
+/** What the room asks for and has: `pass`, `names`, `history`, `lineBytes`. */
+export let room = document.documentElement.dataset;
 
-function settingsOf({ dataset }: HTMLElement) {
-  return {
-    asksPass: "pass" in dataset,
-    hasNames: "names" in dataset,
-    hasHistory: "history" in dataset,
-    lineBytesMax: Number(dataset["lineBytes"]),
-  };
-}
-
-/** Learns what the room asks for now; returns why that cannot be. */
+/** Learns what the room asks for now, as the server may have started again; returns why it cannot. */
 export async function renewSettings(signal: AbortSignal): Promise<string | undefined> {
   try {
     // As a browser sends no `Origin` for this, but will for the WebSocket.
     const headers = { "X-Origin": location.origin };
     const answer = await fetch(location.pathname, { headers, signal });
     const text = await answer.text();
-    const page = new DOMParser().parseFromString(text, "text/html").documentElement;
-    if ("lineBytes" in page.dataset) return void Object.assign(room, settingsOf(page));
+    const { dataset } = new DOMParser().parseFromString(text, "text/html").documentElement;
     const isText = answer.headers.get("content-type")?.startsWith("text/plain");
-    return isText ? text.trim() : "not connected";
+    if (!("lineBytes" in dataset)) return isText ? text.trim() : "not connected";
+    room = dataset;
+    return undefined;
   } catch {
     return "not connected";
   }
@@ -57,3 +51,20 @@ export async function renewSettings(signal: AbortSignal): Promise<string | undef
 
 /** The user in the room, for as long as the browser or the tab remembers. */
 export const user = { name: "", pass: "" };
+
+export const people = new People();
+const list = $("#people", HTMLDetailsElement);
+let shown = "";
+
+/** Shows how many are here, and their names on a click, if that has changed. */
+export function showPeople(): void {
+  const { count, here } = people;
+  const names = [...here].sort((a, b) => a.localeCompare(b));
+  const told = count === undefined ? countOf(names.length, "name") : `${count} here`;
+  list.hidden = names.length === 0 && count === undefined;
+  if (shown === (shown = `${told} ${names.join(" ")}`)) return;
+  $("#people summary", HTMLElement).textContent = told;
+  $("#people ul", HTMLElement).replaceChildren(
+    ...names.map((name) => make("li", {}, make("button", {}, name))),
+  );
+}

@@ -1,11 +1,10 @@
 /** The two forms, for lines and for a name and a pass phrase, and what else the user does. Here the page begins. */
 
-import { address } from "../../program/room-view.ts";
+import { People } from "../../program/room-view.ts";
 import { connect, forms, isIn, leave, send, wake } from "./connection.ts";
-import { $, countOf, room, tell, user } from "./elements.ts";
+import { $, countOf, make, people, room, tell, user } from "./elements.ts";
 import { hueOf } from "./line.ts";
-import { people } from "./people.ts";
-import { note, scrollByPages, toEnd } from "./transcript.ts";
+import { note, toEnd, view } from "./transcript.ts";
 
 /** More lines than this are not sent unasked. */
 const LINES_UNASKED = 5;
@@ -30,7 +29,7 @@ const name = $("#name", HTMLElement);
 const notifications = $("#notify", HTMLButtonElement);
 const sending = $("#send", HTMLButtonElement);
 const trouble = $("#trouble", HTMLElement);
-const yes = $("#yes", HTMLButtonElement);
+const yes = make("button", {}, "Send");
 
 /** What was entered, and which of it is shown. */
 let entries: string[] = [];
@@ -38,22 +37,24 @@ let at = 0;
 
 // 1. Typing.
 
-const COMMANDS: Record<string, () => void> = {
-  help: () => note(HELP),
-  who: () => note(people.list),
-  time: () => {
-    const isHidden = document.body.classList.toggle("no-times");
-    note(`times are ${isHidden ? "no longer shown" : "shown"}`);
-  },
-  quit: leave,
-  q: leave,
-  exit: leave,
-};
+const COMMANDS = new Map<string, () => void>([
+  ["help", () => note(HELP)],
+  ["who", () => note(people.list)],
+  ["time", toggleTimes],
+  ["quit", leave],
+  ["q", leave],
+  ["exit", leave],
+]);
+
+function toggleTimes(): void {
+  const isHidden = document.body.classList.toggle("no-times");
+  note(`times are ${isHidden ? "no longer shown" : "shown"}`);
+}
 
 function enter(): void {
   const typed = words.value.trimEnd();
   const [, command = ""] = COMMAND.exec(typed) ?? [];
-  const run = COMMANDS[command.toLowerCase()];
+  const run = COMMANDS.get(command.toLowerCase());
   if (run) {
     run();
     return done(typed);
@@ -63,12 +64,12 @@ function enter(): void {
   const texts = typed.replace(/^\/\//, "/").split("\n");
   const lines = texts.map((text) => (user.name ? `${user.name}: ${text}` : text));
   // Where the server puts names before lines, they do not count.
-  const counted = room.hasNames ? texts : lines;
+  const counted = "names" in room ? texts : lines;
   const longest = Math.max(...counted.map((one) => new TextEncoder().encode(one).length)) + 1;
-  if (longest > room.lineBytesMax)
-    return complain(`this line has ${longest} bytes; ${room.lineBytesMax} is the most`);
+  const longestMax = Number(room["lineBytes"]);
+  if (longest > longestMax)
+    return complain(`this line has ${longest} bytes; ${longestMax} is the most`);
   const sendAll = () => {
-    if (!isIn) return void connect();
     send(lines);
     done(typed);
   };
@@ -82,34 +83,30 @@ function done(typed: string): void {
   recall(entries.length);
 }
 
-/** Tells what is wrong with what is entered, or asks whether it is meant. */
-function complain(text: string, onYes?: () => void): void {
-  trouble.hidden = text === "";
-  $("#trouble span", HTMLElement).textContent = text;
-  yes.hidden = onYes === undefined;
-  yes.onclick = () => {
-    onYes?.();
-    words.focus();
-  };
-}
-
 function recall(to: number): void {
   at = to;
   words.value = entries[at] ?? "";
-  changed();
+  complain("");
 }
 
-function changed(): void {
-  complain("");
+/** Tells what is wrong with what is entered, or asks whether it is meant; or neither. */
+function complain(text: string, onYes?: () => void): void {
+  tell(trouble, text);
+  if (onYes) trouble.append(" ", yes);
+  yes.onclick = () => {
+    if (isIn) onYes?.();
+    else void connect();
+    words.focus();
+  };
   allow();
 }
 
 /** Lets the user send what is typed, if there is anything and anybody to send it to. */
 function allow(): void {
-  sending.disabled = !isIn || words.value.trim() === "";
+  sending.disabled = !isIn || words.value.trim() === "" || yes.isConnected;
 }
 
-/** Puts something in the place of the text before the cursor. */
+/** Puts something in the place of the text before the cursor; returns whether that is a name. */
 function replaceBefore(change: (before: string) => string): boolean {
   const before = words.value.slice(0, words.selectionStart);
   const after = change(before);
@@ -117,7 +114,7 @@ function replaceBefore(change: (before: string) => string): boolean {
   return after !== before || before.endsWith(" ");
 }
 
-words.oninput = changed;
+words.oninput = () => complain("");
 words.onkeydown = (event) => {
   const { key, shiftKey, isComposing, keyCode } = event;
   if (isComposing || keyCode === IN_COMPOSITION) return;
@@ -130,10 +127,14 @@ words.onkeydown = (event) => {
   else if (key === "Escape") {
     toEnd();
     complain("");
-  } else if (pages) scrollByPages(pages);
+  } else if (pages) view.scrollBy(0, pages * view.clientHeight);
   else if (step && isRecalled && at + step >= 0 && at + step <= entries.length) recall(at + step);
   else return;
   event.preventDefault();
+};
+// What is typed after a click on a message is meant for here.
+view.onkeydown = ({ key, ctrlKey, metaKey }) => {
+  if (/^\S$/u.test(key) && !ctrlKey && !metaKey) words.focus();
 };
 
 $("#write", HTMLFormElement).onsubmit = (event) => {
@@ -146,11 +147,11 @@ for (const button of [sending, yes]) button.onpointerdown = (event) => event.pre
 // 2. A name and a pass phrase.
 
 function ask(wrong: string): void {
-  ownName.value = user.name;
-  ownName.required = room.hasNames;
-  passAsked.hidden = !room.asksPass || isIn;
-  pass.value = "";
   if (/pass phrase/.test(wrong)) user.pass = kept("sessionStorage", "pass", "");
+  ownName.value = user.name;
+  ownName.required = "names" in room;
+  pass.value = user.pass;
+  passAsked.hidden = !("pass" in room) || isIn;
   tell($("#wrong", HTMLElement), wrong);
   $("#welcome", HTMLElement).textContent = isIn ? "Change your name" : "Join the room";
   $("#join", HTMLElement).textContent = isIn ? "Change" : "Join";
@@ -177,14 +178,12 @@ function kept(storage: "localStorage" | "sessionStorage", key: string, value?: s
   }
 }
 
-$("#enter", HTMLFormElement).onsubmit = (event) => {
-  event.preventDefault();
+$("#enter", HTMLFormElement).onsubmit = () => {
   const before = user.name;
   call(kept("localStorage", "name", ownName.value.trim().replace(/[\s:]+/g, "-")));
   if (!passAsked.hidden) user.pass = kept("sessionStorage", "pass", pass.value);
-  door.close();
   // Where the server puts names before lines, a new name joins again.
-  if (room.hasNames && user.name !== before) leave();
+  if ("names" in room && user.name !== before) leave();
   void connect();
 };
 door.onclose = () => words.focus();
@@ -206,7 +205,7 @@ document.addEventListener("click", ({ target }) => {
   const who = listed ?? target.closest<HTMLElement>("#log b")?.title;
   if (listed || !target.closest("#people")) $("#people", HTMLDetailsElement).open = false;
   if (!who) return;
-  replaceBefore((before) => address(before, who));
+  replaceBefore((before) => People.address(before, who));
   words.focus();
 });
 for (const event of ["visibilitychange", "resume"])
@@ -220,5 +219,5 @@ call(kept("localStorage", "name"));
 user.pass = kept("sessionStorage", "pass");
 words.focus();
 leave();
-if (user.name === "" || (room.asksPass && user.pass === "")) ask("");
+if (user.name === "") ask("");
 else void connect();

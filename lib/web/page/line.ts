@@ -23,7 +23,7 @@ export function readLine(line: string, isSent = false): Message {
   const text = line.replace(/\r$/, "");
   if (!isSent && text.startsWith("* ")) return { who: "", what: text, kind: "server" };
   const [, who = "", what = text] = /^([^\s:]{1,64}): ([^]*)$/.exec(text) ?? [];
-  const isOwn = isSent || (room.hasNames && who !== "" && who === user.name);
+  const isOwn = isSent || ("names" in room && who !== "" && who === user.name);
   const kind = isOwn ? "own" : isMention(what) ? "mention" : "";
   return { who, what, kind: who === "" ? `${kind} bare`.trim() : kind };
 }
@@ -37,19 +37,20 @@ export function lineOf({ who, what, kind }: Message, time: string): HTMLElement 
   }
   const line = make("div", { className: `line ${kind}`.trim() }, body);
   // Lines of one sender and minute are a group, and most lines of a flood are light.
-  Object.assign(line.dataset, { who, time, group: `${kind} ${who} ${time}` });
+  const group = `${kind.replace(/^mention ?/, "")} ${who} ${time}`;
+  Object.assign(line.dataset, { who, time, group });
   return line;
 }
 
 /** Shows sender and time at the first line of a group. */
 export function head(line: HTMLElement): void {
   const { who = "", time = "" } = line.dataset;
-  const isOwn = line.classList.contains("own");
+  const name = who || (line.classList.contains("own") ? "you" : "");
+  const sender = make("b", { title: who, dir: "auto" });
+  spell(sender, name);
+  sender.style.setProperty("--hue", `${hueOf(who)}`);
+  if (name) line.prepend(sender);
   line.classList.add("first");
-  const name = make("b", { title: who, dir: "auto" });
-  spell(name, who || (isOwn ? "you" : ""));
-  name.style.setProperty("--hue", `${hueOf(who)}`);
-  line.prepend(name);
   line.append(make("time", {}, time));
 }
 

@@ -1,9 +1,8 @@
 /** What was sent and received, shown in slices however fast it comes, and what of it is unread. */
 
 import { Shown } from "../../program/room-view.ts";
-import { $, countOf, make, tell } from "./elements.ts";
+import { $, countOf, make, people, showPeople, tell } from "./elements.ts";
 import { head, lineOf, type Message, readLine } from "./line.ts";
-import { people, showPeople } from "./people.ts";
 
 /** So many lines are shown at most, and so many notes besides. */
 const LINES_MAX = 5000;
@@ -15,7 +14,7 @@ const PAUSE_MS = 30;
 const READ_OUT_MAX = 20;
 
 const log = $("#log", HTMLElement);
-const view = $("#view", HTMLElement);
+export const view = $("#view", HTMLElement);
 const newer = $("#newer", HTMLButtonElement);
 
 /** Lines of others, and elements made already; and how many were left out. */
@@ -27,7 +26,7 @@ let below = 0;
 let unread = 0;
 let mentions = 0;
 let unreadMark: HTMLElement | undefined;
-/** Whether the end is in sight, where the view stays by itself. */
+/** Whether the end is in sight, where the view stays by itself; to ask the view costs a layout. */
 let isAtEnd = true;
 let day = today();
 let lastGroup: string | undefined;
@@ -130,10 +129,6 @@ function append(shown: readonly HTMLElement[]): void {
 export function toEnd(): void {
   view.scrollTop = 0;
   tellBelow(0);
-}
-
-export function scrollByPages(pages: number): void {
-  view.scrollBy(0, pages * view.clientHeight);
 }
 
 function tellBelow(count: number): void {
