@@ -103,8 +103,9 @@ describe("a link", () => {
     const link = open(redis, done.reject);
     const of = { by: "one", read: "0-0", isPassing: false, requests: [] };
     link.join({ ...JOINING, keys: [] }, () => {});
-    link.add({ ...of, number: 2, tail: "0-0", lines: Buffer.alloc(8192, "\n") }, () => {});
-    link.add({ ...of, number: 3, tail: `${2 ** 52}-0`, lines: Buffer.from("\n") }, done.resolve);
+    link.add({ ...of, number: 2, tail: "0-0", runs: [Buffer.alloc(8192, "\n")] });
+    link.add({ ...of, number: 3, tail: `${2 ** 52}-0`, runs: [Buffer.from("\n")] });
+    link.beat({ ...of, number: 4 }, () => done.resolve());
     await done.promise;
     expect(await redis.ask("XLEN", "linechat:{lib}:lines")).toBe(0);
   });
