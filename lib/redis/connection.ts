@@ -21,8 +21,9 @@ export class RedisConnection {
   /** Once it can be written to. */
   #socket: Bun.Socket | undefined;
   #isClosed = false;
-  /** What the socket has not taken yet. */
-  readonly #output = new Bytes();
+  /** What was asked and not written, and what of it the socket is to take next. */
+  readonly #output = new Bun.ArrayBufferSink();
+  #writing: Uint8Array = new Uint8Array(0);
 
   /**
    * Connects.
@@ -32,6 +33,7 @@ export class RedisConnection {
    */
   constructor(url: URL, onLost: (why: UserError) => void) {
     this.#onLost = onLost;
+    this.#output.start({ stream: true, asUint8Array: true });
     const { hostname, port, protocol, username, password, pathname } = url;
     const secret = [username || "default", password].map(decodeURIComponent);
     if (username || password) this.ask(["AUTH", ...secret]);
@@ -66,14 +68,14 @@ export class RedisConnection {
   ask(words: readonly Word[], onReply: (reply: Reply) => void = () => {}): void {
     if (this.#isClosed) return;
     this.#asked.push({ onReply, atMs: performance.now() });
-    this.#output.push(`*${words.length}`);
+    this.#output.write(`*${words.length}`);
     for (const word of words) {
       const pieces = typeof word === "string" || word instanceof Uint8Array ? [word] : word;
       const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
-      this.#output.push(`\r\n$${length}\r\n`);
-      for (const piece of pieces) this.#output.push(piece);
+      this.#output.write(`\r\n$${length}\r\n`);
+      for (const piece of pieces) this.#output.write(piece);
     }
-    this.#output.push("\r\n");
+    this.#output.write("\r\n");
     this.#write();
   }
 
@@ -89,9 +91,15 @@ export class RedisConnection {
   }
 
   #write(): void {
-    const { all } = this.#output;
-    if (all.length > 0)
-      this.#output.shift(Math.max(0, this.#socket?.write(all, 0, all.length) ?? 0));
+    if (!this.#socket) return;
+    for (;;) {
+      // With `asUint8Array`, it is one.
+      if (this.#writing.length === 0) this.#writing = this.#output.flush() as Uint8Array;
+      const { length } = this.#writing;
+      const taken = length > 0 ? this.#socket.write(this.#writing, 0, length) : 0;
+      if (taken <= 0) return;
+      this.#writing = this.#writing.subarray(taken);
+    }
   }
 
   #received(chunk: Buffer): void {
@@ -169,37 +177,5 @@ export class Replies {
     else if (type !== "$") this.#values.push(line);
     this.#missing--;
     return end;
-  }
-}
-
-/** Bytes that wait, in memory that is used again. */
-class Bytes {
-  #memory: Buffer = Buffer.allocUnsafe(64 << 10);
-  #start = 0;
-  #end = 0;
-
-  /** Stays as it is until the next `push`. */
-  get all(): Buffer {
-    return this.#memory.subarray(this.#start, this.#end);
-  }
-
-  push(bytes: Uint8Array | string): void {
-    const length = Buffer.byteLength(bytes);
-    if (this.#end + length > this.#memory.length) {
-      const { all } = this;
-      // At most half of it is full then: what is moved is not moved again soon.
-      const least = 2 * (all.length + length);
-      if (least > this.#memory.length) this.#memory = Buffer.allocUnsafe(least);
-      this.#memory.set(all);
-      [this.#start, this.#end] = [0, all.length];
-    }
-    if (typeof bytes === "string") this.#memory.write(bytes, this.#end);
-    else this.#memory.set(bytes, this.#end);
-    this.#end += length;
-  }
-
-  shift(length: number): void {
-    this.#start += length;
-    if (this.#start === this.#end) this.#start = this.#end = 0;
   }
 }

@@ -12,18 +12,13 @@ const READ_MAX = 16;
 /** What an entry has in a reply. */
 const ENTRY_VALUES = 5;
 
-/** Where a stream is, and what is wanted of it. */
-export interface RedisStream {
-  readonly url: URL;
-  readonly room: string;
-  /** The longest line, in bytes: less is read at a time where lines may be long. */
-  readonly lineBytesMax: number;
-  /** What all servers of the room have in common, as on a command line. */
-  readonly options: string;
-}
-
-/** How to connect to a stream. */
-export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenStream {
+/**
+ * How to connect to the stream of a room.
+ *
+ * @param lineBytesMax the longest line, in bytes: less is read at a time where lines may be long
+ * @param options what all servers of the room have in common, as on a command line
+ */
+export function opener(url: URL, room: string, lineBytesMax: number, options: string): OpenStream {
   // The braces have a cluster keep all keys of a room on one node.
   const key = `linechat:{${room}}`;
   const apart = `${key}:lines`;
@@ -58,7 +53,7 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
         join(words, ([place, before, ...servers]) => {
           const [id, last] = [String(place), String(before)];
           const why = `the other servers run with ${last}, this one with ${options}`;
-          done({ id, after: id === "" ? why : last, servers: statesOf(servers) });
+          done(id, id === "" ? why : last, statesOf(servers));
         });
       },
       add({ by, number, read, tail, runs, isPassing, requests }) {

@@ -3,10 +3,17 @@
 import type { Reservations } from "../extras/part.ts";
 import type { Request } from "./outgoing.ts";
 
+/** Those of one server. */
+export interface SharedNames extends Reservations {
+  /** The keys of those that its members have. */
+  granted(): readonly string[];
+  forget(): void;
+}
+
 /** @param add has something requested of the stream */
-export function sharedNames(add: (request: Request) => void) {
+export function sharedNames(add: (request: Request) => void): SharedNames {
   const claims = new Map<string, { isGranted: boolean }>();
-  const reservations: Reservations = {
+  return {
     ask(key, answer) {
       const claim = { isGranted: false };
       claims.set(key, claim);
@@ -22,8 +29,7 @@ export function sharedNames(add: (request: Request) => void) {
       claims.delete(key);
       add({ request: `release ${key}` });
     },
+    granted: () => [...claims].flatMap(([key, { isGranted }]) => (isGranted ? key : [])),
+    forget: () => claims.clear(),
   };
-  /** The keys of the names that members of this server have. */
-  const granted = () => [...claims].flatMap(([key, { isGranted }]) => (isGranted ? [key] : []));
-  return { reservations, granted, forget: () => claims.clear() };
 }

@@ -9,12 +9,14 @@
  * not changed in several looks is considered down.
  */
 
-import type { Figure, Part, Reservations } from "../extras/part.ts";
+import { setTimeout } from "node:timers/promises";
+
+import type { Figure, Part } from "../extras/part.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Room } from "../room/room.ts";
-import { sharedNames } from "./reservations.ts";
+import { type SharedNames, sharedNames } from "./reservations.ts";
 import { StreamOrder } from "./stream-order.ts";
-import type { Joined, SessionOptions, States, StreamLink, Trouble } from "./stream.ts";
+import type { SessionOptions, States, StreamLink, Trouble } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** How long until a connection is tried again. */
@@ -26,9 +28,8 @@ const BEAT_MS = 1_000;
 
 export class Session implements Part {
   readonly order: StreamOrder;
-  readonly reservations: Reservations;
+  readonly reservations: SharedNames;
   readonly #options: SessionOptions;
-  readonly #names;
   /** Until it has joined for the first time. */
   #starting: PromiseWithResolvers<void> | undefined;
   /** None while Redis is away. */
@@ -44,8 +45,7 @@ export class Session implements Part {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.order = new StreamOrder(options, (now) => this.#flush(now));
-    this.#names = sharedNames((request) => this.order.add(request));
-    this.reservations = this.#names.reservations;
+    this.reservations = sharedNames((request) => this.order.add(request));
   }
 
   get note(): string {
@@ -78,11 +78,8 @@ export class Session implements Part {
   }
 
   async close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, LEAVE_MS);
-    this.leave(resolve);
-    await promise;
-    clearTimeout(timer);
+    const left = new Promise<void>((done) => this.leave(done));
+    await Promise.race([left, setTimeout(LEAVE_MS, undefined, { ref: false })]);
     this.end();
   }
 
@@ -121,31 +118,25 @@ export class Session implements Part {
   #beat(link: StreamLink): void {
     const { order } = this;
     if (order.joinedAt !== undefined)
-      link.beat(order.progress(), (last, servers) => {
+      return link.beat(order.progress(), (last, servers) => {
         order.last = last;
         this.#look(servers);
       });
-    else
-      link.join({ ...order.joining(), keys: this.#names.granted() }, (joined) => {
-        const why = this.#objection(joined);
-        if (why) this.#onLost(order.isMember ? "out of sync" : "cannot share the room", why);
-        else this.#look(joined.servers);
-      });
-  }
-
-  /** Has joined; or returns why it cannot. If that is not sure, it looks whether the others are up. */
-  #objection({ id, after }: Joined): string | undefined {
-    const { order } = this;
-    if (id !== "") return order.joined(id, after);
-    if (order.isMember || order.peers.areUp) return after;
-    return undefined;
+    link.join({ ...order.joining(), keys: this.reservations.granted() }, (id, after, servers) => {
+      const isRefused = id === "";
+      const why = isRefused ? after : order.joined(id, after);
+      // Others with other options may be down: then they are forgotten in a few looks.
+      if (why === undefined || (isRefused && !order.isMember && !order.peers.areUp))
+        return this.#look(servers);
+      this.#onLost(order.isMember ? "out of sync" : "cannot share the room", why);
+    });
   }
 
   /** Sees which of the others are still there. */
   #look(servers: States): void {
     const { order } = this;
     const down = (name: string) => this.#options.report(`server ${name} is considered down`);
-    order.look(servers).forEach(down);
+    order.peers.look(servers, order.name).forEach(down);
     for (const [name, state] of order.peers.silent)
       this.#link?.drop(name, state, (keys) => {
         if (keys) down(name);
@@ -207,7 +198,7 @@ export class Session implements Part {
   }
 
   #abandon(): void {
-    this.#names.forget();
+    this.reservations.forget();
     this.order.abandon();
   }
 }

@@ -22,7 +22,6 @@ import {
   type Progress,
   type SessionOptions,
   START,
-  type States,
 } from "./stream.ts";
 
 /** While so many pieces wait for their place, nobody can send or join: each that joins would leave. */
@@ -56,6 +55,8 @@ export class StreamOrder implements Order {
   position = START;
   read = START;
   readonly #options: SessionOptions;
+  /** Where it begins: with all that there is, as history, or "", with what follows its joining. */
+  readonly #past: string;
   /** What has its place and waits for room in the log. */
   #placed: Piece[] = [];
   /** Where the log ended when the others were told how far it is. */
@@ -66,6 +67,7 @@ export class StreamOrder implements Order {
 
   constructor(options: SessionOptions, flush: (now: number) => number) {
     this.#options = options;
+    this.#past = options.kept.historyBytes > 0 ? START : "";
     this.outgoing = new Outgoing(options.takenBytesMax, () => this.now);
     this.kept = new Kept(options.kept);
     this.flush = flush;
@@ -146,13 +148,8 @@ export class StreamOrder implements Order {
   joining(): Omit<Joining, "keys"> {
     const instead = this.isMember ? "" : this.name;
     if (!this.isMember) this.name = this.#options.newName();
-    const read = this.isMember ? this.read : this.#begins;
+    const read = this.isMember ? this.read : this.#past;
     return { by: this.name, number: this.outgoing.join(), read, instead };
-  }
-
-  /** Where it begins: with all that there is, as history, or "", with what follows its joining. */
-  get #begins(): string {
-    return this.#options.kept.historyBytes > 0 ? START : "";
   }
 
   /** It has joined, and is here once it has read that; returns why it is out of sync, if it is. */
@@ -162,7 +159,7 @@ export class StreamOrder implements Order {
     this.joinedAt = this.last = id;
     this.peers.clear();
     if (this.isMember) return undefined;
-    this.position = this.read = this.#begins || after;
+    this.position = this.read = this.#past || after;
     this.kept.begin(this.now);
     return undefined;
   }
@@ -218,17 +215,11 @@ export class StreamOrder implements Order {
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
-    if (this.read === this.position || this.isHeldUp()) return;
-    this.read = this.position;
-    this.isMember ||= this.isHere;
+    if (!this.isHeldUp()) {
+      this.read = this.position;
+      this.isMember ||= this.isHere;
+    }
     this.outgoing.release(this.peers.tail(this.read));
-  }
-
-  /** Looks at all other servers; returns those that another one considers down. */
-  look(servers: States): string[] {
-    const gone = this.peers.look(servers, this.name);
-    this.outgoing.release(this.peers.tail(this.read));
-    return gone;
   }
 
   /** Forgets everything, disconnects all members, and reports how many of their lines are lost. */

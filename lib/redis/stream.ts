@@ -49,19 +49,14 @@ export interface Joining extends Progress {
   readonly keys: readonly string[];
 }
 
-/** What it is told then. */
-export interface Joined {
-  /** The place of its entry; "" if it cannot join. */
-  readonly id: string;
-  /** The entry before it; or why it cannot join: others run with other options. */
-  readonly after: string;
-  readonly servers: States;
-}
-
 /** One connection to the stream; it is lost if something is not done, or not answered in time. */
 export interface StreamLink {
-  /** What was added before under the same name and is not in the stream by then never will be. */
-  join(joining: Joining, done: (joined: Joined) => void): void;
+  /**
+   * What was added before under the same name and is not in the stream by then never will be. Tells
+   * the place of the joining and the entry before that; or "", and why it cannot join: others run with
+   * other options.
+   */
+  join(joining: Joining, done: (id: string, after: string, servers: States) => void): void;
   add(entry: NewEntry): void;
   /** Shows that a server is there; tells the last id, and which servers there are. */
   beat(heartbeat: Progress, done: (last: string, servers: States) => void): void;

@@ -9,7 +9,6 @@ import { ENTRY_BYTES } from "../../../lib/redis/peers.ts";
 import {
   compareIds,
   type Entry,
-  type Joined,
   type Joining,
   type KeptMax,
   type NewEntry,
@@ -303,16 +302,16 @@ export class SimulatedLink implements StreamLink {
     return this.#askedAtMs[0] ?? this.#stream.now();
   }
 
-  join(joining: Joining, done: (joined: Joined) => void): void {
+  join(joining: Joining, done: (id: string, after: string, servers: States) => void): void {
     this.#ask(() => {
       const entry = this.#stream.join(joining);
       if (Array.isArray(entry)) return () => this.#lose(...entry);
-      const { forgotten, servers } = this.#stream;
-      const joined = { id: entry.id, after: entry.after, servers: new Map(servers) };
+      const { forgotten } = this.#stream;
+      const servers = new Map(this.#stream.servers);
       return () => {
         this.#watcher.joined(joining.by, entry, forgotten);
-        this.#watcher.looks(joined.servers);
-        done(joined);
+        this.#watcher.looks(servers);
+        done(entry.id, entry.after, servers);
       };
     });
   }
