@@ -12,6 +12,10 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "return (this.#joinNumber = ++this.number);",
       "return ++this.number;",
     ],
+    "what is sent is kept in memory that is used again": [
+      "{ author, run: new Uint8Array(run) }",
+      "{ author, run }",
+    ],
     "lines of members and notices share a batch": [
       "isFull || batch.isPassing !== isPassing",
       "isFull",

@@ -663,8 +663,7 @@ class Server {
     this.#reached = undefined;
     const { stream, rules } = this.#world;
     const inFlight = this.#link?.inFlight ?? 0;
-    if (inFlight > 4 && !this.#isClosing)
-      throw new Violation(`${inFlight} batches are on their way`);
+    if (inFlight > 2) throw new Violation(`${inFlight} batches are on their way`);
     const { name } = this.session.order;
     if (!stream.servers.has(name)) return;
     const unread = stream.entries.filter(({ by, id, atMs }) => {
