@@ -2,9 +2,9 @@
  * An order that several servers share: a run that is sent here gets its place in a stream, and comes
  * back from there into the log, as do those of other servers.
  *
- * `append` keeps a run as a piece, of a batch; `take` gives the batches that are to be added to the
- * stream; `receive` has what was read there, in whose place the pieces of an own batch go; and
- * `moveToLog` moves all that has its place to the log.
+ * `append` keeps a run in a batch, and `take` gives the batches that go into the stream. What was read
+ * there comes back through three objects: a `RedisConnection` makes replies of bytes, a `StreamLink`
+ * makes entries of replies, and here `receive` and `moveToLog` put the lines of each into the log.
  */
 
 import { countLines } from "../extras/wrapped-lines.ts";

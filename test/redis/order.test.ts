@@ -5,7 +5,6 @@ import { describe, expect, test } from "bun:test";
 import { history } from "../../lib/extras/history.ts";
 import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
 import { Session } from "../../lib/redis/session.ts";
-import { StreamOrder } from "../../lib/redis/stream-order.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import { openRoom } from "../room/open-room.ts";
 import { SimulatedLink, SimulatedStream } from "../simulation/shared/stream.ts";
@@ -73,27 +72,6 @@ test("nobody joins before all of the history is in the log, and it ends with its
   }
   answer();
   expect(socket.received).toBe(`${lines.slice(-5).join("")}* end of history\n`);
-});
-
-test("lost lines are counted before the room sends again, in the same memory", () => {
-  const kept = { bytes: 8 << 20, ms: 60_000, historyBytes: 0 };
-  const reports: string[] = [];
-  const report = (event: string) => void reports.push(event);
-  const options = { room: "lib", takenBytesMax: 100, kept, newName: () => "one", report };
-  const open = () => new SimulatedLink(new SimulatedStream(() => 0, kept), () => {}, watcher);
-  const order = new StreamOrder({ ...options, open }, () => 0);
-  const send = (...runs: string[]) => {
-    for (const run of runs) order.append({ lastRun: -1 }, Buffer.from(run));
-  };
-  const { room } = openRoom({ order });
-  order.room = room;
-  send("a\n".repeat(30));
-  order.abandon();
-  send("a\n".repeat(50));
-  room.restart = () => send(`${"x".repeat(59)}\n`, `${"x".repeat(39)}\n`);
-  order.abandon();
-  const lost = "lines lost, as they have no place";
-  expect(reports).toEqual([`${lost}: 30`, `${lost}: 50`]);
 });
 
 test("a server is silent if it has not changed in four looks, and only then", () => {
