@@ -67,6 +67,13 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     test: "test/redis/start.test.ts",
   },
   {
+    fault: "answers that came while the server stood still are given up",
+    file: "lib/redis/connection.ts",
+    code: "setInterval(() => this.#passed(), LATE_MS / STEPS);",
+    becomes: "setInterval(() => (this.#waited = STEPS) && this.#passed(), LATE_MS);",
+    test: "test/redis/connection.test.ts",
+  },
+  {
     fault: "the password of the environment is not used",
     file: "lib/redis/redis.ts",
     code: 'address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");',

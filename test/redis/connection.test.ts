@@ -55,6 +55,15 @@ test("an error is the end of it, and so is that of Redis", async () => {
   expect(await right.lost).toBe("the connection was lost");
 });
 
+test("a process that stood still finds the answers before it gives them up", async () => {
+  const redis = await RedisServer.start();
+  const { ask, lost } = connect(redis);
+  await ask("PING");
+  const answer = ask("PING");
+  Bun.sleepSync(5_500);
+  expect(await Promise.race([answer, lost])).toEqual(["PONG"]);
+});
+
 describe("replies", () => {
   anyTest("are the same however they are cut", () => {
     const bytes = Buffer.from(
