@@ -122,7 +122,7 @@ export class Outgoing {
     const { pieces, bytes } = batch;
     this.#batches.shift();
     this.pieces -= pieces.length;
-    this.#unread.push({ id, bytes });
+    if (bytes > 0) this.#unread.push({ id, bytes });
     const answers = pieces.flatMap(({ answer }) => answer ?? []);
     for (const [at, answer] of answers.entries()) answer(isLate ? undefined : granted[at] === "1");
     return batch;

@@ -219,7 +219,7 @@ export class StreamOrder implements Order {
       this.read = this.position;
       this.isMember ||= this.isHere;
     }
-    this.outgoing.release(this.peers.tail(this.read));
+    if (this.outgoing.bytes > 0) this.outgoing.release(this.peers.tail(this.read));
   }
 
   /** Forgets everything, disconnects all members, and reports how many of their lines are lost. */
