@@ -5,21 +5,29 @@ import { explain, UserError } from "../program/system-errors.ts";
 
 /** An answer that is so late is given up, as is a connection that takes so long. */
 const LATE_MS = 5_000;
+/** That is counted in such steps: a process that stood still finds the answers before it gives up. */
+const STEPS = 20;
 
-/** All values of a reply, whatever lists they are in; null is none. They stay until `onReply` returns. */
+/** All values of a reply, whatever lists they are in; null is none. */
 export type Reply = readonly Buffer[];
+
+/** Bytes may be in several pieces. */
+export type Word = string | Uint8Array | readonly Uint8Array[];
 
 /** Commands go out in order, at once, and are answered in order. */
 export class RedisConnection {
   readonly #onLost: (why: UserError) => void;
-  readonly #asked: { readonly onReply: (reply: Reply) => void; readonly atMs: number }[] = [];
+  readonly #asked: ((reply: Reply) => void)[] = [];
   readonly #replies = new Replies();
-  readonly #alarm = setInterval(() => this.#passed(), LATE_MS / 20);
+  readonly #alarm = setInterval(() => this.#passed(), LATE_MS / STEPS);
+  /** How many steps the oldest of what was asked has waited. */
+  #waited = 0;
   /** Once it can be written to. */
   #socket: Bun.Socket | undefined;
   #isClosed = false;
-  /** What the socket has not taken yet. */
-  readonly #output = new Bytes();
+  /** What was asked and not written, and what of it the socket is to take next. */
+  readonly #output = new Bun.ArrayBufferSink();
+  #writing: Uint8Array = new Uint8Array(0);
 
   /**
    * Connects.
@@ -29,6 +37,7 @@ export class RedisConnection {
    */
   constructor(url: URL, onLost: (why: UserError) => void) {
     this.#onLost = onLost;
+    this.#output.start({ stream: true, asUint8Array: true });
     const { hostname, port, protocol, username, password, pathname } = url;
     const secret = [username || "default", password].map(decodeURIComponent);
     if (username || password) this.ask(["AUTH", ...secret]);
@@ -60,15 +69,17 @@ export class RedisConnection {
   }
 
   /** Has a command done; its words are copied. */
-  ask(words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void = () => {}): void {
+  ask(words: readonly Word[], onReply: (reply: Reply) => void = () => {}): void {
     if (this.#isClosed) return;
-    this.#asked.push({ onReply, atMs: performance.now() });
-    this.#output.push(`*${words.length}`);
+    this.#asked.push(onReply);
+    this.#output.write(`*${words.length}`);
     for (const word of words) {
-      this.#output.push(`\r\n$${Buffer.byteLength(word)}\r\n`);
-      this.#output.push(word);
+      const pieces = typeof word === "string" || word instanceof Uint8Array ? [word] : word;
+      const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
+      this.#output.write(`\r\n$${length}\r\n`);
+      for (const piece of pieces) this.#output.write(piece);
     }
-    this.#output.push("\r\n");
+    this.#output.write("\r\n");
     this.#write();
   }
 
@@ -84,15 +95,22 @@ export class RedisConnection {
   }
 
   #write(): void {
-    const { all } = this.#output;
-    if (all.length > 0)
-      this.#output.shift(Math.max(0, this.#socket?.write(all, 0, all.length) ?? 0));
+    if (!this.#socket) return;
+    for (;;) {
+      // With `asUint8Array`, it is one.
+      if (this.#writing.length === 0) this.#writing = this.#output.flush() as Uint8Array;
+      const { length } = this.#writing;
+      const taken = length > 0 ? this.#socket.write(this.#writing, 0, length) : 0;
+      if (taken <= 0) return;
+      this.#writing = this.#writing.subarray(taken);
+    }
   }
 
   #received(chunk: Buffer): void {
     try {
       this.#replies.push(chunk, (reply) => {
-        if (!this.#isClosed) this.#asked.shift()?.onReply(reply);
+        this.#waited = 0;
+        if (!this.#isClosed) this.#asked.shift()?.(reply);
       });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -101,9 +119,8 @@ export class RedisConnection {
   }
 
   #passed(): void {
-    const [oldest] = this.#asked;
-    const isLate = oldest !== undefined && performance.now() - oldest.atMs >= LATE_MS;
-    if (isLate) this.#fail(`no answer for ${LATE_MS / 1000} s`);
+    if (this.#asked.length > 0) this.#waited++;
+    if (this.#waited > STEPS) this.#fail(`no answer for ${LATE_MS / 1000} s`);
   }
 
   #fail(why: string, cause?: unknown): void {
@@ -115,87 +132,54 @@ export class RedisConnection {
 
 /** Makes replies of bytes as they arrive. */
 export class Replies {
-  /** The start of a reply that is not complete, which has to be longer than so many bytes. */
-  readonly #rest = new Bytes();
+  /** The start of a value that is not complete, and how long that is at the least, in bytes. */
+  #chunks: Buffer[] = [];
+  #bytes = 0;
   #leastBytes = 0;
-  /** That of the last complete one, in bytes. */
-  #length = 0;
+  /** The values of a reply that is not complete, and how many are missing. */
+  #values: Buffer[] = [];
+  #missing = 1;
 
   /**
-   * Takes bytes, and gives each reply that they complete.
+   * Takes bytes, which are kept by reference, and gives each reply that they complete.
    *
    * @throws {RangeError} in the words of an error that is among them, or if this is no reply
    */
   push(chunk: Buffer, onReply: (reply: Reply) => void): void {
-    const isWhole = this.#rest.all.length === 0;
-    if (!isWhole) this.#rest.push(chunk);
-    const bytes = isWhole ? chunk : this.#rest.all;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes < this.#leastBytes) return;
+    const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
     let at = 0;
-    while (bytes.length - at > this.#leastBytes) {
-      const reply = this.#next(at === 0 ? bytes : bytes.subarray(at));
-      if (reply === undefined) break;
-      at += this.#length;
+    for (let end = this.#next(bytes, at); end > at; end = this.#next(bytes, at)) {
+      at = end;
+      if (this.#missing > 0) continue;
+      const reply = this.#values;
+      [this.#values, this.#missing] = [[], 1];
       onReply(reply);
     }
-    if (isWhole) this.#rest.push(chunk.subarray(at));
-    else this.#rest.shift(at);
+    this.#chunks = at < bytes.length ? [bytes.subarray(at)] : [];
+    this.#bytes = bytes.length - at;
   }
 
-  /** Undefined if it is not complete. */
-  #next(bytes: Buffer): Reply | undefined {
-    const reply: Buffer[] = [];
-    let at = 0;
-    for (let left = 1; left > 0; left--) {
-      const lineEnd = bytes.indexOf("\r\n", at);
-      if (lineEnd < 0) return undefined;
-      const type = String.fromCharCode(bytes[at] ?? 0);
-      const line = bytes.subarray(at + 1, lineEnd);
-      const count = Number(line.toString("latin1"));
-      at = lineEnd + 2;
-      if (type === "-") throw new RangeError(String(line));
-      if (type === "*") left += Math.max(0, count);
-      else if (type === "$" && count >= 0) {
-        reply.push(bytes.subarray(at, at + count));
-        at += count + 2;
-        this.#leastBytes = at - 1;
-        if (at > bytes.length) return undefined;
-      } else if (type === "+" || type === ":") reply.push(line);
-      else if (type !== "$") throw new RangeError("it does not answer as Redis does");
-    }
+  /** Takes the value that begins at an offset; returns where it ends, or the offset if it does not. */
+  #next(bytes: Buffer, at: number): number {
     this.#leastBytes = 0;
-    this.#length = at;
-    return reply;
-  }
-}
-
-/** Bytes in the order in which they came, in memory that is used again. */
-class Bytes {
-  #memory: Buffer = Buffer.allocUnsafe(64 << 10);
-  #start = 0;
-  #end = 0;
-
-  /** Stays as it is until the next `push`. */
-  get all(): Buffer {
-    return this.#memory.subarray(this.#start, this.#end);
-  }
-
-  push(bytes: Uint8Array | string): void {
-    const length = Buffer.byteLength(bytes);
-    if (this.#end + length > this.#memory.length) {
-      const { all } = this;
-      // At most half of it is full then: what is moved is not moved again soon.
-      const least = 2 * (all.length + length);
-      if (least > this.#memory.length) this.#memory = Buffer.allocUnsafe(least);
-      this.#memory.set(all);
-      [this.#start, this.#end] = [0, all.length];
-    }
-    if (typeof bytes === "string") this.#memory.write(bytes, this.#end);
-    else this.#memory.set(bytes, this.#end);
-    this.#end += length;
-  }
-
-  shift(length: number): void {
-    this.#start += length;
-    if (this.#start === this.#end) this.#start = this.#end = 0;
+    const lineEnd = bytes.indexOf("\r\n", at);
+    if (lineEnd < 0) return at;
+    const type = String.fromCharCode(bytes[at] ?? 0);
+    const line = bytes.subarray(at + 1, lineEnd);
+    const count = Number(line.toString("latin1"));
+    if (type === "-") throw new RangeError(String(line));
+    if (!"*$+:".includes(type)) throw new RangeError("it does not answer as Redis does");
+    const start = lineEnd + 2;
+    const end = type === "$" && count >= 0 ? start + count + 2 : start;
+    this.#leastBytes = end - at;
+    if (end > bytes.length) return at;
+    if (type === "*") this.#missing += Math.max(0, count);
+    else if (end > start) this.#values.push(bytes.subarray(start, end - 2));
+    else if (type !== "$") this.#values.push(line);
+    this.#missing--;
+    return end;
   }
 }

@@ -1,6 +1,6 @@
 /** A connection to the stream of a room in Redis; or two: one adds, one waits for entries. */
 
-import { RedisConnection, type Reply } from "./connection.ts";
+import { RedisConnection, type Reply, type Word } from "./connection.ts";
 import { ADD, BEAT, DROP, JOIN } from "./scripts.ts";
 import type { Entry, OpenStream, States, Trouble } from "./stream.ts";
 
@@ -8,22 +8,17 @@ import type { Entry, OpenStream, States, Trouble } from "./stream.ts";
 const BLOCK_MS = 1_000;
 /** About as much is read at a time, in bytes; but no more than so many entries. */
 const READ_BYTES = 4 << 20;
-const READ_MAX = 32;
+const READ_MAX = 16;
 /** What an entry has in a reply. */
 const ENTRY_VALUES = 5;
 
-/** Where a stream is, and what is wanted of it. */
-export interface RedisStream {
-  readonly url: URL;
-  readonly room: string;
-  /** The longest line, in bytes: less is read at a time where lines may be long. */
-  readonly lineBytesMax: number;
-  /** What all servers of the room have in common, as on a command line. */
-  readonly options: string;
-}
-
-/** How to connect to a stream. */
-export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenStream {
+/**
+ * How to connect to the stream of a room.
+ *
+ * @param lineBytesMax the longest line, in bytes: less is read at a time where lines may be long
+ * @param options what all servers of the room have in common, as on a command line
+ */
+export function opener(url: URL, room: string, lineBytesMax: number, options: string): OpenStream {
   // The braces have a cluster keep all keys of a room on one node.
   const key = `linechat:{${room}}`;
   const apart = `${key}:lines`;
@@ -42,14 +37,12 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
     const load = (script: string) => {
       adder.ask(["SCRIPT", "LOAD", script]);
       const sha1 = new Bun.CryptoHasher("sha1").update(script).digest("hex");
-      return (words: readonly (string | Uint8Array)[], onReply: (reply: Reply) => void) =>
+      return (words: readonly Word[], onReply?: (reply: Reply) => void) =>
         adder.ask(["EVALSHA", sha1, ...keys, ...words], onReply);
     };
     const [join, beat, drop, add] = [load(JOIN), load(BEAT), load(DROP), load(ADD)];
     /** Without its lines, an entry is of no use to anybody, nor as history; nor is what was before it. */
-    let hasForgotten = false;
     const forget = (id: string) => {
-      hasForgotten = true;
       const next = id.replace(/\d+$/, (sequence) => `${Number(sequence) + 1}`);
       const why = new Error(`out of sync: redis has forgotten the lines of ${id}`);
       reader.ask(["XTRIM", key, "MINID", next], () => lost(why));
@@ -60,12 +53,12 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
         join(words, ([place, before, ...servers]) => {
           const [id, last] = [String(place), String(before)];
           const why = `the other servers run with ${last}, this one with ${options}`;
-          done({ id, after: id === "" ? why : last, servers: statesOf(servers) });
+          done(id, id === "" ? why : last, statesOf(servers));
         });
       },
-      add({ by, number, read, tail, lines, isPassing, requests }, done) {
+      add({ by, number, read, tail, runs, isPassing, requests }) {
         const kind = isPassing ? "passing" : "lines";
-        add([by, `${number}`, read, tail, kind, lines, ...requests], done);
+        add([by, `${number}`, read, tail, kind, runs, ...requests]);
       },
       beat({ by, number, read }, done) {
         beat([by, `${number}`, read], ([last, ...servers]) =>
@@ -78,25 +71,21 @@ export function opener({ url, room, lineBytesMax, options }: RedisStream): OpenS
       read(after, by, done) {
         const words = ["XREAD", "COUNT", `${count}`, "BLOCK", `${BLOCK_MS}`, "STREAMS", key, after];
         reader.ask(words, ([, ...values]) => {
-          // Each but the first begins with an entry whose lines are still to be read.
-          const parts: Entry[][] = [[]];
+          const entries: Entry[] = [];
+          let missing = 1;
+          const found = () => --missing > 0 || done(entries);
           for (let at = 0; at < values.length; at += ENTRY_VALUES) {
             const entry = entryOf(values.slice(at, at + ENTRY_VALUES));
-            if (entry.by !== by && String(values[at + 3]) === "apart") parts.push([]);
-            // What comes later outlives this reply.
-            const isLater = parts.length > 1;
-            parts.at(-1)?.push(isLater ? { ...entry, lines: Buffer.from(entry.lines) } : entry);
-          }
-          const [first = [], ...later] = parts;
-          if (first.length > 0 || later.length === 0) done(first, later.length > 0);
-          let left = later.length;
-          for (const [entry, ...others] of later) {
-            if (!entry) continue;
+            entries.push(entry);
+            if (entry.by === by || String(values[at + 3]) !== "apart") continue;
+            missing++;
             reader.ask(["XRANGE", apart, entry.id, entry.id], ([, , lines]) => {
-              if (!lines) forget(entry.id);
-              else if (!hasForgotten) done([{ ...entry, lines }, ...others], --left > 0);
+              if (!lines) return forget(entry.id);
+              entries[entries.indexOf(entry)] = { ...entry, lines };
+              found();
             });
           }
+          found();
         });
       },
       close,

@@ -66,19 +66,15 @@ export class Peers {
   }
 }
 
-/** What had been read before an entry. */
-interface Mark {
-  readonly id: string;
-  readonly bytes: number;
-  readonly historyBytes: number;
-  readonly atMs: number;
-}
+type Bytes = Readonly<Record<"bytes" | "historyBytes", number>>;
 
 /** Where what is kept of the stream begins, as far as one server knows, which counts what it reads. */
 export class Kept {
   readonly #max: KeptMax;
-  #read = { bytes: 0, historyBytes: 0 };
-  #marks: Mark[] = [];
+  /** What it has read, in bytes. */
+  #read: Bytes = { bytes: 0, historyBytes: 0 };
+  /** What it had read before some of the entries. */
+  #marks: { readonly id: string; readonly atMs: number; readonly read: Bytes }[] = [];
 
   constructor(max: KeptMax) {
     this.#max = max;
@@ -86,7 +82,7 @@ export class Kept {
 
   /** Begins with all that there is. */
   begin(atMs: number): void {
-    this.#marks = [{ ...this.#read, id: START, atMs }];
+    this.#marks = [{ id: START, atMs, read: this.#read }];
   }
 
   get start(): string {
@@ -94,29 +90,29 @@ export class Kept {
   }
 
   get bytes(): number {
-    return this.#read.bytes - (this.#marks[0]?.bytes ?? 0);
+    return this.#read.bytes - (this.#marks[0]?.read.bytes ?? 0);
   }
 
   /** The next entry was read. */
-  add(id: string, lines: Uint8Array, isPassing: boolean, atMs: number): void {
+  add(id: string, lineBytes: number, isPassing: boolean, atMs: number): void {
     const { bytes, historyBytes } = this.#read;
-    if (bytes - (this.#marks.at(-1)?.bytes ?? 0) >= this.#max.bytes / STEPS)
-      this.#marks.push({ bytes, historyBytes, id, atMs });
+    if (bytes - (this.#marks.at(-1)?.read.bytes ?? 0) >= this.#max.bytes / STEPS)
+      this.#marks.push({ id, atMs, read: this.#read });
     this.#read = {
-      bytes: bytes + lines.length + ENTRY_BYTES,
-      historyBytes: historyBytes + (isPassing ? 0 : lines.length),
+      bytes: bytes + lineBytes + ENTRY_BYTES,
+      historyBytes: historyBytes + (isPassing ? 0 : lineBytes),
     };
   }
 
   /** Forgets what need not be kept any more. */
   forget(nowMs: number): void {
     const { bytes, ms, historyBytes } = this.#max;
-    const isEnough = (next: Mark) => {
-      const keptBytes = this.#read.bytes - next.bytes;
-      const isHistory = this.#read.historyBytes - next.historyBytes < historyBytes;
-      if (isHistory && keptBytes < Math.max(bytes, 4 * historyBytes)) return false;
-      return keptBytes >= bytes || nowMs - next.atMs >= ms;
-    };
-    while (this.#marks[1] && isEnough(this.#marks[1])) this.#marks.shift();
+    for (let next = this.#marks[1]; next; next = this.#marks[1]) {
+      const keptBytes = this.#read.bytes - next.read.bytes;
+      const isHistory = this.#read.historyBytes - next.read.historyBytes < historyBytes;
+      if (isHistory && keptBytes < Math.max(bytes, 4 * historyBytes)) return;
+      if (keptBytes < bytes && nowMs - next.atMs < ms) return;
+      this.#marks.shift();
+    }
   }
 }

@@ -23,8 +23,6 @@ const KEPT = { bytes: 8 << 20, ms: 60_000 };
 const HISTORY_BYTES_MAX = 64 << 20;
 /** Servers that write the stream in another way are refused: one more each time that way changes. */
 const FORMAT = 2;
-/** What an entry has at most besides the longest line: a name, and other lines before that. */
-const SPARE_BYTES = 128 << 10;
 /** The first one whose streams can be trimmed by place. */
 const VERSION_MIN = "6.2";
 const TLS_HINT = "; is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?";
@@ -69,13 +67,13 @@ export async function redis(
   const address = new URL(url);
   address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? "");
   const longest = names ? 2 * lineBytesMax : lineBytesMax;
-  await check(address, longest + SPARE_BYTES, onWarning);
+  await check(address, longest, onWarning);
   const kept = history ? ` --history ${history.lines ?? formatSize(history.bytes)}` : "";
   const common = `--max-line ${formatSize(lineBytesMax)}${names ? " --names" : ""}${kept}`;
   const options = `${common}, format ${FORMAT}`;
   return new Session({
     room,
-    open: opener({ url: address, room, lineBytesMax: longest, options }),
+    open: opener(address, room, longest, options),
     kept: { ...KEPT, historyBytes },
     newName: () => randomBytes(6).toString("hex"),
     report: onWarning,

@@ -9,15 +9,16 @@
  * not changed in several looks is considered down.
  */
 
-import type { Figure, Part, Reservations } from "../extras/part.ts";
+import { setTimeout } from "node:timers/promises";
+
+import type { Figure, Part } from "../extras/part.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Room } from "../room/room.ts";
+import { type SharedNames, sharedNames } from "./reservations.ts";
 import { StreamOrder } from "./stream-order.ts";
-import type { Joined, NewEntry, SessionOptions, States, StreamLink, Trouble } from "./stream.ts";
+import type { SessionOptions, States, StreamLink, Trouble } from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-/** The most batches without an answer at a time; under load, the next one grows meanwhile. */
-const UNANSWERED_MAX = 4;
 /** How long until a connection is tried again. */
 const RETRY_MS = 250;
 /** How long to wait until the other servers know that this one leaves. */
@@ -27,7 +28,7 @@ const BEAT_MS = 1_000;
 
 export class Session implements Part {
   readonly order: StreamOrder;
-  readonly reservations: Reservations;
+  readonly reservations: SharedNames;
   readonly #options: SessionOptions;
   /** Until it has joined for the first time. */
   #starting: PromiseWithResolvers<void> | undefined;
@@ -35,18 +36,16 @@ export class Session implements Part {
   #link: StreamLink | undefined;
   /** When it connects and joins, or tells that it is there: never while it waits for an answer. */
   #dueAtMs = 0;
-  #unanswered = 0;
   #isReading = false;
   /** Until it is here again: since when it is not, what it was called, and what was reported of it. */
   #away: { readonly sinceMs: number; readonly name: string; trouble?: Trouble } | undefined;
+  /** Once it leaves: told when the others know, or cannot know. */
   #onLeft: (() => void) | undefined;
-  /** Whether all that was sent here is known to have its place. */
-  #hasLeft = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.order = new StreamOrder(options, (now) => this.#flush(now));
-    this.reservations = this.order.outgoing.reservations;
+    this.reservations = sharedNames((request) => this.order.add(request));
   }
 
   get note(): string {
@@ -79,31 +78,27 @@ export class Session implements Part {
   }
 
   async close(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, LEAVE_MS);
-    this.leave(resolve);
-    await promise;
-    clearTimeout(timer);
+    const left = new Promise<void>((done) => this.leave(done));
+    await Promise.race([left, setTimeout(LEAVE_MS, undefined, { ref: false })]);
     this.end();
   }
 
   /** Takes leave of the other servers; `done` is told once they know, or cannot know. Then, `end`. */
   leave(done: () => void): void {
     this.#onLeft = done;
-    if (!this.order.isHere) return done();
-    this.order.outgoing.add({ request: "leave" });
-    for (const entry of this.order.take(NEVER)) this.#add(entry);
+    this.#dueAtMs = NEVER;
+    if (this.order.isHere) this.order.add({ request: "leave", done });
+    else done();
   }
 
-  /** Ends at once; what is not known to have its place by then counts as lost. */
+  /** Ends at once; what has not come back by then counts as lost. */
   end(): void {
     this.#disconnect();
-    this.order.abandon(!this.#hasLeft);
+    this.#abandon();
   }
 
   /** Connects, joins or tells that it is there, when it is time; adds and reads. */
   #flush(now: number): number {
-    if (this.#onLeft) return NEVER;
     this.#noteHere();
     if (now >= this.#dueAtMs) {
       this.#dueAtMs = NEVER;
@@ -123,31 +118,25 @@ export class Session implements Part {
   #beat(link: StreamLink): void {
     const { order } = this;
     if (order.joinedAt !== undefined)
-      link.beat(order.nextProgress(), (last, servers) => {
+      return link.beat(order.progress(), (last, servers) => {
         order.last = last;
         this.#look(servers);
       });
-    else
-      link.join(order.joining(), (joined) => {
-        const why = this.#objection(joined);
-        if (why) this.#onLost(order.isMember ? "out of sync" : "cannot share the room", why);
-        else this.#look(joined.servers);
-      });
-  }
-
-  /** Has joined; or returns why it cannot. If that is not sure, it looks whether the others are up. */
-  #objection({ id, after }: Joined): string | undefined {
-    const { order } = this;
-    if (id !== "") return order.joined(id, after);
-    if (order.isMember || order.peers.areUp) return after;
-    return undefined;
+    link.join({ ...order.joining(), keys: this.reservations.granted() }, (id, after, servers) => {
+      const isRefused = id === "";
+      const why = isRefused ? after : order.joined(id, after);
+      // Others with other options may be down: then they are forgotten in a few looks.
+      if (why === undefined || (isRefused && !order.isMember && !order.peers.areUp))
+        return this.#look(servers);
+      this.#onLost(order.isMember ? "out of sync" : "cannot share the room", why);
+    });
   }
 
   /** Sees which of the others are still there. */
   #look(servers: States): void {
     const { order } = this;
     const down = (name: string) => this.#options.report(`server ${name} is considered down`);
-    order.look(servers).forEach(down);
+    order.peers.look(servers, order.name).forEach(down);
     for (const [name, state] of order.peers.silent)
       this.#link?.drop(name, state, (keys) => {
         if (keys) down(name);
@@ -158,28 +147,16 @@ export class Session implements Part {
 
   #addAndRead(link: StreamLink): void {
     const { order } = this;
-    if (order.isHere)
-      for (const entry of order.take(UNANSWERED_MAX - this.#unanswered)) this.#add(entry);
+    if (order.isHere) for (const entry of order.take()) link.add(entry);
     if (this.#isReading || order.isHeldUp()) return;
     this.#isReading = true;
     const { last, position } = order;
-    link.read(position, order.name, (entries, isMore) => {
-      this.#isReading = isMore;
+    link.read(position, order.name, (entries) => {
+      this.#isReading = false;
       order.room?.wake(0);
       const why = order.receive(entries, last);
       if (why) this.#onLost("out of sync", why);
       else this.#noteHere();
-    });
-  }
-
-  #add(entry: NewEntry): void {
-    this.#unanswered++;
-    this.#link?.add(entry, () => {
-      this.#unanswered--;
-      this.order.room?.wake(0);
-      if (!entry.requests.includes("leave")) return;
-      this.#hasLeft = true;
-      this.#onLeft?.();
     });
   }
 
@@ -207,7 +184,7 @@ export class Session implements Part {
     else if (trouble !== this.#away.trouble) report(`${trouble}: ${why}`);
     // No member is to receive what does not follow; those that join next receive what follows that. And
     // what was read in part, before there can be members, is read again from its beginning.
-    if (trouble === "out of sync" || order.hasPart) order.abandon(true);
+    if (trouble === "out of sync" || !(order.isMember || order.isNew)) this.#abandon();
     if (trouble !== "out of sync") this.#away.trouble = trouble;
     this.#onLeft?.();
     this.#wakeIn(RETRY_MS);
@@ -218,6 +195,10 @@ export class Session implements Part {
     this.#link = undefined;
     this.order.joinedAt = undefined;
     this.#isReading = false;
-    this.#unanswered = 0;
+  }
+
+  #abandon(): void {
+    this.reservations.forget();
+    this.order.abandon();
   }
 }

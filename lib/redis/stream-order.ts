@@ -2,9 +2,9 @@
  * An order that several servers share: a run that is sent here gets its place in a stream, and comes
  * back from there into the log, as do those of other servers.
  *
- * `append` puts a run into the ring of what is taken here, as a piece; `take` makes batches of pieces,
- * which the `Session` adds to the stream and reads back; `receive` gives the pieces of one their place,
- * and `moveToLog` puts them into the log.
+ * `append` keeps a run in a batch, and `take` gives the batches that go into the stream. What was read
+ * there comes back through three objects: a `RedisConnection` makes replies of bytes, a `StreamLink`
+ * makes entries of replies, and here `receive` and `moveToLog` put the lines of each into the log.
  */
 
 import { countLines } from "../extras/wrapped-lines.ts";
@@ -12,7 +12,7 @@ import { DISCONNECTS, REFUSALS } from "../program/server-messages.ts";
 import { LF } from "../room/line-buffer.ts";
 import type { Author, Order } from "../room/order.ts";
 import type { Room } from "../room/room.ts";
-import { Outgoing, type Piece } from "./outgoing.ts";
+import { Outgoing, type Piece, type Request } from "./outgoing.ts";
 import { Kept, Peers } from "./peers.ts";
 import {
   compareIds,
@@ -22,7 +22,6 @@ import {
   type Progress,
   type SessionOptions,
   START,
-  type States,
 } from "./stream.ts";
 
 /** While so many pieces wait for their place, nobody can send or join: each that joins would leave. */
@@ -52,27 +51,25 @@ export class StreamOrder implements Order {
   head = 0;
   /** The last entry that is known to be there. */
   last = START;
-  /** The last entry received; the last one of which all is in the log, and where that ends there. */
+  /** The last entry received, and the last one of which all is in the log. */
   position = START;
   read = START;
-  #readHead = 0;
-  /** Where that ended when the others were told of it. */
-  #toldHead = 0;
   readonly #options: SessionOptions;
   /** Where it begins: with all that there is, as history, or "", with what follows its joining. */
   readonly #past: string;
   /** What has its place and waits for room in the log. */
   #placed: Piece[] = [];
+  /** Where the log ended when the others were told how far it is. */
+  #toldHead = 0;
   /** Authors of what was sent at other servers. */
   readonly #others: Author = { lastRun: -1 };
   readonly #passingOthers: Author = { lastRun: -1, isPassing: true };
 
   constructor(options: SessionOptions, flush: (now: number) => number) {
-    const { takenBytesMax, kept } = options;
     this.#options = options;
-    this.#past = kept.historyBytes > 0 ? START : "";
-    this.outgoing = new Outgoing(takenBytesMax, () => this.room?.wake(0));
-    this.kept = new Kept(kept);
+    this.#past = options.kept.historyBytes > 0 ? START : "";
+    this.outgoing = new Outgoing(options.takenBytesMax, () => this.now);
+    this.kept = new Kept(options.kept);
     this.flush = flush;
   }
 
@@ -85,20 +82,14 @@ export class StreamOrder implements Order {
     return this.joinedAt !== undefined && compareIds(this.position, this.joinedAt) >= 0;
   }
 
-  /** What to join or to tell with that it is there. */
-  nextProgress(): Progress {
-    return { by: this.name, number: ++this.outgoing.number, read: this.read };
-  }
-
-  /** Whether it has read some of what it begins with, and its log does not have all of that. */
-  get hasPart(): boolean {
-    const hasHistory = this.#past === START && this.position !== START;
-    return !this.isMember && (hasHistory || this.isHeldUp());
+  /** Whether it has read nothing, and is to begin. */
+  get isNew(): boolean {
+    return this.position === START;
   }
 
   get freeBytes(): number {
-    const { takenBytesMax } = this.#options;
-    return this.outgoing.pieces < PIECES_MAX ? takenBytesMax - this.outgoing.bytes : 0;
+    const { pieces, bytes } = this.outgoing;
+    return pieces < PIECES_MAX ? this.#options.takenBytesMax - bytes : 0;
   }
 
   get refusal(): string | undefined {
@@ -121,32 +112,44 @@ export class StreamOrder implements Order {
   after(done: () => void): void {
     // After a restart there is nothing to wait for.
     if (!this.isMember && this.isSettled) done();
-    else this.outgoing.add({ done });
+    else this.add({ done });
+  }
+
+  add(request: Request): void {
+    this.outgoing.add(request);
+    this.room?.wake(0);
   }
 
   /**
-   * What is to be added to the stream next, at most so many entries. After much was read, there is one
-   * even without lines, which tells the others how far this server has read.
+   * What is to be added to the stream next. After much was read, there is an entry even without lines,
+   * which tells the others how far this server has read.
    */
-  take(most: number): readonly NewEntry[] {
-    const isMuch = this.#readHead - this.#toldHead >= this.#options.takenBytesMax / TELLS;
-    const batches = this.outgoing.take(most, isMuch, this.now);
-    if (batches.length > 0) this.#toldHead = this.#readHead;
-    this.kept.forget(this.now);
-    const { name: by, read, kept, peers } = this;
+  take(): readonly NewEntry[] {
+    const { name: by, read, kept, peers, room } = this;
+    const readHead = this.isHeldUp() ? this.#toldHead : (room?.log.head ?? 0);
+    const isMuch = readHead - this.#toldHead >= this.#options.takenBytesMax / TELLS;
+    const batches = this.outgoing.take(isMuch);
+    if (batches.length > 0) this.#toldHead = readHead;
+    kept.forget(this.now);
     const tail = peers.tail(read, kept.start);
-    return batches.map(({ number, lines, isPassing, pieces }) => {
+    return batches.map(({ number, isPassing, pieces }) => {
+      const runs = pieces.map(({ run }) => run);
       const requests = pieces.flatMap(({ request }) => request ?? []);
-      return { by, number, read, tail, lines, isPassing, requests };
+      return { by, number, read, tail, runs, isPassing, requests };
     });
   }
 
+  /** What to tell that it is there with. */
+  progress(): Progress {
+    return { by: this.name, number: ++this.outgoing.number, read: this.read };
+  }
+
   /** What to join with: as the same server, for which the stream goes on where it was, or as a new one. */
-  joining(): Joining {
+  joining(): Omit<Joining, "keys"> {
     const instead = this.isMember ? "" : this.name;
     if (!this.isMember) this.name = this.#options.newName();
     const read = this.isMember ? this.read : this.#past;
-    return { ...this.nextProgress(), read, instead, keys: this.outgoing.keys };
+    return { by: this.name, number: this.outgoing.join(), read, instead };
   }
 
   /** It has joined, and is here once it has read that; returns why it is out of sync, if it is. */
@@ -154,7 +157,6 @@ export class StreamOrder implements Order {
     if (this.isMember && compareIds(id, this.position) <= 0)
       return `redis has forgotten what was before ${this.position}`;
     this.joinedAt = this.last = id;
-    this.outgoing.sendAgain();
     this.peers.clear();
     if (this.isMember) return undefined;
     this.position = this.read = this.#past || after;
@@ -170,38 +172,35 @@ export class StreamOrder implements Order {
   receive(entries: readonly Entry[], last: string): string | undefined {
     if (entries.length === 0 && compareIds(last, this.position) > 0)
       return `redis has forgotten what follows ${this.position}`;
-    const before = this.#placed.length;
     for (const entry of entries) {
       const why = this.#receive(entry);
       if (why) return why;
     }
-    const left = Math.max(0, before - this.moveToLog());
-    // Where the new ones are is used again.
-    for (const piece of this.#placed.slice(left)) piece.run = new Uint8Array(piece.run);
+    this.moveToLog();
     return undefined;
   }
 
   #receive(entry: Entry): string | undefined {
     const { id, after, by, lines, isPassing, isJoining } = entry;
-    const isOwn = by === this.name;
     // Of what was before it joined first, only the last part is there; that it joined has to be.
     const isGap = after !== this.position && this.position !== START;
     if (isGap || (!this.isHere && compareIds(id, this.joinedAt ?? START) > 0))
       return `${id} in redis follows ${after}, and not ${this.position}`;
+    const isOwn = by === this.name;
     const own = isOwn && !isJoining ? this.outgoing.takeBack(entry, !this.isHere) : undefined;
     if (isOwn && !isJoining && !own) return `${id} in redis is not what was sent here`;
     this.position = id;
-    this.kept.add(id, own?.lines ?? lines, isPassing, this.now);
+    this.kept.add(id, own?.bytes ?? lines.length, isPassing, this.now);
+    const author = isPassing ? this.#passingOthers : this.#others;
     if (own) this.#placed.push(...own.pieces);
-    else if (lines.length > 0)
-      this.#placed.push({ author: isPassing ? this.#passingOthers : this.#others, run: lines });
+    else if (lines.length > 0) this.#placed.push({ author, run: lines });
     if (!isOwn) this.peers.received(entry);
     return undefined;
   }
 
-  /** Moves what fits to the log, whole lines, and does what is to be done then; returns how many pieces. */
-  moveToLog(): number {
-    if (this.room === undefined) return 0;
+  /** Moves what fits to the log, whole lines, and does what is to be done then. */
+  moveToLog(): void {
+    if (this.room === undefined) return;
     const { log } = this.room;
     const { head } = log;
     let moved = 0;
@@ -216,35 +215,26 @@ export class StreamOrder implements Order {
     }
     this.#placed.splice(0, moved);
     if (log.head !== head) this.room.wake(0);
-    if (this.read === this.position || this.isHeldUp()) return moved;
-    this.read = this.position;
-    this.isMember ||= this.isHere;
-    this.#readHead = log.head;
-    this.outgoing.release(this.peers.tail(this.read));
-    return moved;
-  }
-
-  /** Looks at all other servers; returns those that another one considers down. */
-  look(servers: States): string[] {
-    const gone = this.peers.look(servers, this.name);
-    this.outgoing.release(this.peers.tail(this.read));
-    return gone;
+    if (!this.isHeldUp()) {
+      this.read = this.position;
+      this.isMember ||= this.isHere;
+    }
+    if (this.outgoing.bytes > 0) this.outgoing.release(this.peers.tail(this.read));
   }
 
   /** Forgets everything, disconnects all members, and reports how many of their lines are lost. */
-  abandon(areBatchesLost: boolean): void {
-    const placed = this.#placed;
+  abandon(): void {
     const unplaced = this.outgoing.clear();
+    const all = [...this.#placed, ...unplaced];
     this.#placed = [];
     this.isMember = false;
     this.position = START;
     this.peers.clear();
     let lines = 0;
     const lose = (run: Uint8Array) => void (lines += countLines(run));
-    // Before the room restarts: what it sends then takes the memory of what was sent before.
-    for (const { author, run } of unplaced) if (areBatchesLost && !author.isPassing) lose(run);
+    for (const { author, run } of unplaced) if (!author.isPassing) lose(run);
     this.room?.restart(OUT_OF_SYNC, lose);
-    for (const { done } of [...placed, ...unplaced]) done?.();
+    for (const { done } of all) done?.();
     if (lines > 0) this.#options.report(`lines lost, as they have no place: ${lines}`);
   }
 }

@@ -17,8 +17,8 @@ export interface Progress {
 export interface NewEntry extends Progress {
   /** What is before this id may be forgotten. */
   readonly tail: string;
-  /** Whole lines of one kind, or none. */
-  readonly lines: Uint8Array;
+  /** Runs of whole lines of one kind, or none. */
+  readonly runs: readonly Uint8Array[];
   /** Whether they are only for those that are here, and no history. */
   readonly isPassing: boolean;
   /** What is done in its place: `reserve` or `release` a name, by its key; or `leave`. */
@@ -26,11 +26,12 @@ export interface NewEntry extends Progress {
 }
 
 /** An entry, as it is read: without lines if they are one's own, or if a server joins with it. */
-export interface Entry extends Omit<NewEntry, "tail" | "requests"> {
+export interface Entry extends Omit<NewEntry, "tail" | "requests" | "runs"> {
   /** Its place: `ms-sequence`, ascending. */
   readonly id: string;
   /** The entry before it: a server that has read another one there has missed something. */
   readonly after: string;
+  readonly lines: Uint8Array;
   /** Whether its server joins with it, for the first time or again. */
   readonly isJoining: boolean;
   /** For each name to reserve, 1 if the server has it now, else 0. */
@@ -48,34 +49,25 @@ export interface Joining extends Progress {
   readonly keys: readonly string[];
 }
 
-/** What it is told then. */
-export interface Joined {
-  /** The place of its entry; "" if it cannot join. */
-  readonly id: string;
-  /** The entry before it; or why it cannot join: others run with other options. */
-  readonly after: string;
-  readonly servers: States;
-}
-
-/**
- * One connection to the stream. All but readings are answered in the order in which they were asked;
- * it is lost if an answer does not come in time.
- */
+/** One connection to the stream; it is lost if something is not done, or not answered in time. */
 export interface StreamLink {
-  /** What was added before under the same name and is not in the stream by then never will be. */
-  join(joining: Joining, done: (joined: Joined) => void): void;
-  add(entry: NewEntry, done: () => void): void;
+  /**
+   * What was added before under the same name and is not in the stream by then never will be. Tells
+   * the place of the joining and the entry before that; or "", and why it cannot join: others run with
+   * other options.
+   */
+  join(joining: Joining, done: (id: string, after: string, servers: States) => void): void;
+  add(entry: NewEntry): void;
   /** Shows that a server is there; tells the last id, and which servers there are. */
   beat(heartbeat: Progress, done: (last: string, servers: States) => void): void;
   /** Has a server that is still in this state considered down; the names that are free now, if it was. */
   drop(name: string, state: string, done: (keys: readonly string[] | undefined) => void): void;
   /**
-   * Answers with what follows an id, as soon as there is any, or with nothing after a second: in parts,
-   * of which each but the last one has `isMore` to follow. Lines stay as they are until `done` returns.
+   * Answers with what follows an id, as soon as there is any, or with nothing after a second.
    *
    * @param by the server that reads, for which its own lines need not come
    */
-  read(after: string, by: string, done: (entries: readonly Entry[], isMore: boolean) => void): void;
+  read(after: string, by: string, done: (entries: readonly Entry[]) => void): void;
   /** After this, nothing comes from it. What was asked may still be done. */
   close(): void;
 }

@@ -27,8 +27,8 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "what has no lines any more is in the way of those that start",
     file: "lib/redis/link.ts",
-    code: "hasForgotten = true;",
-    becomes: "hasForgotten = true; id = '0-0';",
+    code: "const forget = (id: string) => {\n",
+    becomes: "const forget = (id: string) => {\n      id = '0-0';\n",
     test: "test/redis/redis.test.ts",
   },
   {
@@ -48,8 +48,8 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
   {
     fault: "lines of others that are apart are left out",
     file: "lib/redis/link.ts",
-    code: 'entry.by !== by && String(values[at + 3]) === "apart"',
-    becomes: 'entry.by === by && String(values[at + 3]) === "apart"',
+    code: 'entry.by === by || String(values[at + 3]) !== "apart"',
+    becomes: 'entry.by !== by || String(values[at + 3]) !== "apart"',
     test: "test/redis/redis.test.ts",
   },
   {
@@ -65,6 +65,13 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     code: "const LATE_MS = 5_000;",
     becomes: "const LATE_MS = 500;",
     test: "test/redis/start.test.ts",
+  },
+  {
+    fault: "answers that came while the server stood still are given up",
+    file: "lib/redis/connection.ts",
+    code: "setInterval(() => this.#passed(), LATE_MS / STEPS);",
+    becomes: "setInterval(() => (this.#waited = STEPS) && this.#passed(), LATE_MS);",
+    test: "test/redis/connection.test.ts",
   },
   {
     fault: "the password of the environment is not used",

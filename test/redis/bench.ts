@@ -1,7 +1,8 @@
 /**
- * `bun run bench --redis`: how long a line takes from a member of one server to one
- * of another, what a line costs each server and Redis beside one server alone, how many lines three
- * servers carry, and how one machine's throughput grows from one server to four. Each figure is measured once, with every line counted.
+ * `bun run bench --redis`: how long a line takes from a member of one server to one of another, and
+ * through two small relays instead; what a line costs each server and Redis beside one server alone;
+ * how many lines three servers carry; and how one machine's throughput grows from one server to four.
+ * Each figure is measured once, with every line counted.
  */
 
 import { type DialectName, DIALECTS } from "../bench/dialects.ts";
@@ -28,7 +29,12 @@ export async function benchOverRedis(measureMs: number): Promise<void> {
   const servers = await startServers(redis, 3);
   const [one, other] = servers;
   const ports = servers.map(({ port }) => port);
+  const relay = [process.execPath, "test/redis/relay.ts", redis.url];
+  const relays = await Promise.all([ServerProgram.run(relay), ServerProgram.run(relay)]);
+  const [first, last] = relays;
   rows.push(["one server to another", await latency(one?.port, other?.port, measureMs)]);
+  rows.push(["one small relay to another", await latency(first?.port, last?.port, measureMs)]);
+  await Promise.all(relays.map((relay) => relay.end()));
   rows.push(["flood over three servers", (await flood(ports, ports, measureMs)).figures]);
   await end(servers);
 

@@ -35,6 +35,18 @@ describe("delays lines and loses none, and none comes twice: a Redis", () => {
   }
   const isAway = (server: SharedServer) => server.logged("redis is away");
   const isBack = (server: SharedServer) => server.logged("redis is back after");
+  type Command = readonly [string, ...string[]];
+  /** Something is wrong with it until all have noticed. */
+  const forAWhile =
+    (begin: Command, end: Command) =>
+    async ({ redis, servers }: Scene) => {
+      await redis.ask(...begin);
+      await Promise.all(servers.map(isAway));
+      await redis.ask(...end);
+      await Promise.all(servers.map(isBack));
+    };
+  // At once: without a value, Redis would have forgotten.
+  const rename = "redis.call('RENAME', KEYS[1], 'theirs') redis.call('SET', KEYS[1], 'mine')";
   /** What is done while members talk, and what the log says of it. */
   const table: Record<string, readonly [why: RegExp, what: (scene: Scene) => Promise<unknown>]> = {
     "that is killed": [
@@ -67,12 +79,7 @@ describe("delays lines and loses none, and none comes twice: a Redis", () => {
     ],
     "that has no memory for a while": [
       /^OOM command not allowed when used memory > 'maxmemory'$/,
-      async ({ redis, servers }) => {
-        await redis.ask("CONFIG", "SET", "maxmemory", "1mb");
-        await Promise.all(servers.map(isAway));
-        await redis.ask("CONFIG", "SET", "maxmemory", "0");
-        await Promise.all(servers.map(isBack));
-      },
+      forAWhile(["CONFIG", "SET", "maxmemory", "1mb"], ["CONFIG", "SET", "maxmemory", "0"]),
     ],
     "whose scripts are flushed": [
       /^NOSCRIPT No matching script$/,
@@ -84,23 +91,11 @@ describe("delays lines and loses none, and none comes twice: a Redis", () => {
     ],
     "that does not allow a command for a while": [
       /^ERR The user executing the script can't run this command or subcommand$/,
-      async ({ redis, servers }) => {
-        await redis.ask("ACL", "SETUSER", "default", "-xadd");
-        await Promise.all(servers.map(isAway));
-        await redis.ask("ACL", "SETUSER", "default", "+xadd");
-        await Promise.all(servers.map(isBack));
-      },
+      forAWhile(["ACL", "SETUSER", "default", "-xadd"], ["ACL", "SETUSER", "default", "+xadd"]),
     ],
     "that has something else under the key for a while": [
       /^WRONGTYPE Operation against a key holding the wrong kind of value$/,
-      async ({ redis, servers }) => {
-        // At once: without a value, Redis would have forgotten.
-        const rename = "redis.call('RENAME', KEYS[1], 'theirs') redis.call('SET', KEYS[1], 'mine')";
-        await redis.ask("EVAL", rename, "1", SERVERS);
-        await Promise.all(servers.map(isAway));
-        await redis.ask("RENAME", "theirs", SERVERS);
-        await Promise.all(servers.map(isBack));
-      },
+      forAWhile(["EVAL", rename, "1", SERVERS], ["RENAME", "theirs", SERVERS]),
     ],
   };
   for (const [what, [why, happens]] of Object.entries(table))

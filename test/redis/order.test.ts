@@ -5,7 +5,6 @@ import { describe, expect, test } from "bun:test";
 import { history } from "../../lib/extras/history.ts";
 import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
 import { Session } from "../../lib/redis/session.ts";
-import { StreamOrder } from "../../lib/redis/stream-order.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import { openRoom } from "../room/open-room.ts";
 import { SimulatedLink, SimulatedStream } from "../simulation/shared/stream.ts";
@@ -65,7 +64,7 @@ test("nobody joins before all of the history is in the log, and it ends with its
   const common = { by: "other", read: "0-0", isPassing: false, requests: [] };
   stream.join({ ...common, instead: "", number: 1, keys: [] });
   for (const [at, line] of lines.entries())
-    stream.add({ ...common, number: at + 2, tail: "0-0", lines: Buffer.from(line) });
+    stream.add({ ...common, number: at + 2, tail: "0-0", runs: [Buffer.from(line)] });
   let socket = join("early");
   for (let tries = 0; socket.received === NOT_IN_ROOM && tries < 1000; tries++) {
     if (!step()) pass(0);
@@ -73,27 +72,6 @@ test("nobody joins before all of the history is in the log, and it ends with its
   }
   answer();
   expect(socket.received).toBe(`${lines.slice(-5).join("")}* end of history\n`);
-});
-
-test("lost lines are counted before the room sends again, in the same memory", () => {
-  const kept = { bytes: 8 << 20, ms: 60_000, historyBytes: 0 };
-  const reports: string[] = [];
-  const report = (event: string) => void reports.push(event);
-  const options = { room: "lib", takenBytesMax: 100, kept, newName: () => "one", report };
-  const open = () => new SimulatedLink(new SimulatedStream(() => 0, kept), () => {}, watcher);
-  const order = new StreamOrder({ ...options, open }, () => 0);
-  const send = (...runs: string[]) => {
-    for (const run of runs) order.append({ lastRun: -1 }, Buffer.from(run));
-  };
-  const { room } = openRoom({ order });
-  order.room = room;
-  send("a\n".repeat(30));
-  order.abandon(true);
-  send("a\n".repeat(50));
-  room.restart = () => send(`${"x".repeat(59)}\n`, `${"x".repeat(39)}\n`);
-  order.abandon(true);
-  const lost = "lines lost, as they have no place";
-  expect(reports).toEqual([`${lost}: 30`, `${lost}: 50`]);
 });
 
 test("a server is silent if it has not changed in four looks, and only then", () => {
@@ -109,13 +87,13 @@ test("a server is silent if it has not changed in four looks, and only then", ()
 });
 
 describe("the stream keeps", () => {
-  const LINES = new Uint8Array(1000 - ENTRY_BYTES);
+  const LINE_BYTES = 1000 - ENTRY_BYTES;
 
   /** Reads entries of 1000 bytes, one in each so many ms; returns how many of the last are kept. */
   const keeps = (count: number, ms: number, historyBytes = 0) => {
     const kept = new Kept({ bytes: 512_000, ms: 60_000, historyBytes });
     kept.begin(0);
-    for (let at = 1; at <= count; at++) kept.add(`${at}-0`, LINES, false, at * ms);
+    for (let at = 1; at <= count; at++) kept.add(`${at}-0`, LINE_BYTES, false, at * ms);
     kept.forget(count * ms);
     return count - Math.max(0, Number.parseInt(kept.start, 10) - 1);
   };
@@ -133,6 +111,6 @@ describe("the stream keeps", () => {
   });
 
   test("and all that is history", () => {
-    expect(keeps(10_000, 1000, 700 * LINES.length)).toBeWithin(700, 702);
+    expect(keeps(10_000, 1000, 700 * LINE_BYTES)).toBeWithin(700, 702);
   });
 });

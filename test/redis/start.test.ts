@@ -161,7 +161,7 @@ describe("a server does not start with", () => {
       const redis = await RedisServer.start("--proto-max-bulk-len", "1mb");
       const options = { lineBytesMax: 2 << 20 };
       expect(await refusal(redis.url, options)).toEndWith(
-        ": --max-line needs a proto-max-bulk-len of 2228224, not 1048576",
+        ": --max-line needs a proto-max-bulk-len of 2097152, not 1048576",
       );
       await redis.ask("ACL", "SETUSER", "eve", "on", ">p", "~*", "+@all", "-config");
       const eve = { url: `redis://eve:p@127.0.0.1:${redis.port}` };

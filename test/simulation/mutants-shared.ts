@@ -9,59 +9,65 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "if (number !== batch?.number || isLate) return undefined;",
     ],
     "what is on its way when a connection is lost is not sent again": [
-      "for (const batch of this.#batches) batch.isSent = false;",
-      "",
+      "return (this.#joinNumber = ++this.number);",
+      "return ++this.number;",
     ],
-    "the memory of what is sent is used again too early": [
-      "new Uint8Array(2 * bytesMax);",
-      "new Uint8Array(bytesMax);",
+    "what is sent is kept in memory that is used again": [
+      "{ author, run: new Uint8Array(run) }",
+      "{ author, run }",
     ],
     "lines of members and notices share a batch": [
-      "batch.isPassing === isPassing && byteOffset",
-      "byteOffset",
+      "isFull || batch.isPassing !== isPassing",
+      "isFull",
+    ],
+    "any number of batches is on its way at a time": [
+      "this.#batches.slice(sent, ON_THEIR_WAY_MAX);",
+      "this.#batches.slice(sent, sent + ON_THEIR_WAY_MAX);",
     ],
     "a name that a member elsewhere has is given all the same": [
       'granted[at] === "1");',
       'granted !== "");',
-    ],
-    "a name is never given back": ["this.add({ request: `release ${key}` });", "void 0;"],
-    "a name that is given back before it was granted stays with this server": [
-      "this.#claims.delete(key);",
-      "void 0;",
     ],
     "a name that was granted before a server was considered down counts as its own": [
       "answer(isLate ? undefined :",
       "answer(isLate && at < 0 ? undefined :",
     ],
   }),
+  ...faultsIn("redis/reservations.ts", {
+    "a name is never given back": ["add({ request: `release ${key}` });", "void 0;"],
+    "a name that is given back before it was granted stays with this server": [
+      "claims.delete(key);",
+      "void 0;",
+    ],
+  }),
   ...faultsIn("redis/session.ts", {
     "it sends before it has read that it joined again": [
-      "    if (order.isHere)\n      for",
-      "    if (order.isMember)\n      for",
+      "if (order.isHere) for",
+      "if (order.isMember) for",
     ],
-    "the answer to another batch counts as that to the last one": [
-      'if (!entry.requests.includes("leave")) return;',
-      "if (!this.#onLeft) return;",
+    "a server ends before what it has sent last is known to have its place": [
+      'this.order.add({ request: "leave", done });',
+      'done(), this.order.add({ request: "leave" });',
     ],
     "heartbeats follow each other at once when an answer was late": [
       "this.#wakeIn(BEAT_MS);",
       "this.#wakeIn(0);",
     ],
     "nobody is woken when there is room again for what senders send": [
-      "      this.#isReading = isMore;\n      order.room?.wake(0);\n",
-      "      this.#isReading = isMore;\n",
+      "      this.#isReading = false;\n      order.room?.wake(0);\n",
+      "      this.#isReading = false;\n",
     ],
     "history that was read in part is there twice once it was read again": [
-      'if (trouble === "out of sync" || order.hasPart)',
+      'if (trouble === "out of sync" || !(order.isMember || order.isNew))',
       'if (trouble === "out of sync")',
-    ],
-    "any number of batches is on its way at a time": [
-      "order.take(UNANSWERED_MAX - this.#unanswered)",
-      "order.take(100)",
     ],
     "a server that is considered down stays where all see it": [
       "this.#link?.drop(name, state,",
       "void ((_name: string, _state: string, _done: unknown) => {})(name, state,",
+    ],
+    "a server that comes back has lost the names of its members": [
+      "keys: this.reservations.granted() }",
+      "keys: [] }",
     ],
   }),
   ...faultsIn("redis/stream-order.ts", {
@@ -86,20 +92,16 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "const tail = START;",
     ],
     "more is sent than others have read": [
-      "this.#readHead = log.head;\n    this.outgoing.release(this.peers.tail(this.read));",
-      "this.#readHead = log.head;\n    this.outgoing.release(this.read);",
+      "this.outgoing.release(this.peers.tail(this.read));",
+      "this.outgoing.release(this.read);",
     ],
     "others are never told how far this server has read": [
-      "return { by, number, read, tail, lines, isPassing, requests };",
-      "return { by, number, read: START, tail, lines, isPassing, requests };",
+      "return { by, number, read, tail, runs, isPassing, requests };",
+      "return { by, number, read: START, tail, runs, isPassing, requests };",
     ],
     "own lines are received as those of others are": [
       "if (own) this.#placed.push(...own.pieces);",
-      "if (own) this.#placed.push({ author: this.#others, run: own.lines });",
-    ],
-    "what waits for room in the log is where the next entries will be": [
-      "for (const piece of this.#placed.slice(left)) piece.run = new Uint8Array(piece.run);",
-      "",
+      "for (const { run } of own?.pieces ?? []) if (run.length > 0) this.#placed.push({ author, run });\n    if (own) void 0;",
     ],
     "after a restart, new members get what the last ones were to get": [
       "    this.#placed = [];\n    this.isMember",
@@ -110,11 +112,11 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "return this.outgoing.pieces",
     ],
     "lines that are lost with the position are not counted": [
-      "if (areBatchesLost && !author.isPassing) lose(run);",
+      "if (!author.isPassing) lose(run);",
       "void run;",
     ],
     "a member leaves before what it has sent has a place": [
-      "else this.outgoing.add({ done });",
+      "else this.add({ done });",
       "else done();",
     ],
     "a stop does not wait for what members have sent": [
@@ -133,15 +135,11 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "isPassing ? this.#passingOthers : this.#others",
       "isPassing ? this.#others : this.#others",
     ],
-    "a server that comes back has lost the names of its members": [
-      "instead, keys: this.outgoing.keys };",
-      "instead, keys: [] as string[] };",
-    ],
   }),
   ...faultsIn("redis/peers.ts", {
     "what was there before a server knows of it is trimmed": [
-      "{ ...this.#read, id: START, atMs }",
-      '{ ...this.#read, id: "9999999-0", atMs }',
+      "[{ id: START, atMs, read: this.#read }]",
+      '[{ id: "9999999-0", atMs, read: this.#read }]',
     ],
     "a silent server is waited for without end": [
       "silentLooks >= SILENT_LOOKS",

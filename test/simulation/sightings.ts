@@ -16,7 +16,16 @@ export const SIGHTINGS = `
   .trim()
   .split(/,\s+/);
 
+/** The same of servers that share a room, in some dozen worlds. */
+export const SHARED_SIGHTINGS = `
+  batches, deliveries, dies, forgotten, gets no answers, histories, is considered down, is cut off,
+  is told to stop, leaves, lines, lines lost, out of sync, redis is back, sleeps, talkers held,
+  the stream is full, the stream stands still, the stream's clock is wrong, trimmed, went on, worlds`
+  .trim()
+  .split(/,\s+/);
+
 /** Adds what was seen elsewhere. */
 export function addSightings(seen: Sightings, other: Readonly<Sightings>): void {
-  for (const [what, times] of Object.entries(other)) seen[what] = (seen[what] ?? 0) + times;
+  for (const [what, times] of Object.entries(other))
+    if (times > 0) seen[what] = (seen[what] ?? 0) + times;
 }

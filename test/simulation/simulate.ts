@@ -59,7 +59,7 @@ else
 
 /** What runs a world of this kind, and tells what was seen there. */
 function runnerOf(shared: boolean): (seed: number, trace?: (line: string) => void) => Sightings {
-  return shared ? (...args) => ({ ...runSharedWorld(...args) }) : runWorld;
+  return shared ? runSharedWorld : runWorld;
 }
 
 /** Tells one world; returns the exit code. */

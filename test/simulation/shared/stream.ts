@@ -9,7 +9,6 @@ import { ENTRY_BYTES } from "../../../lib/redis/peers.ts";
 import {
   compareIds,
   type Entry,
-  type Joined,
   type Joining,
   type KeptMax,
   type NewEntry,
@@ -121,7 +120,7 @@ export class SimulatedStream {
     const from = read || (last?.id ?? START);
     if (instead !== "") this.#forget(instead);
     for (const key of keys) names.set(key, by);
-    const entry = { by, number, read: from, lines: new Uint8Array(0), isPassing: false };
+    const entry = { by, number, read: from, runs: [], isPassing: false };
     this.#tell(by, number, from);
     const placed = this.#add(entry, "", { isJoining: true });
     this.#knownSinceMs.set(by, this.now());
@@ -217,11 +216,11 @@ export class SimulatedStream {
   }
 
   #add(
-    { by, number, read, lines: bytes, isPassing }: Omit<NewEntry, "tail" | "requests">,
+    { by, number, read, runs, isPassing }: Omit<NewEntry, "tail" | "requests">,
     granted: string,
     { isLast = false, isJoining = false },
   ): Placed {
-    const lines = Buffer.from(bytes).toString("latin1");
+    const lines = Buffer.concat(runs).toString("latin1");
     for (const line of linesOf(lines))
       if (isNotice(line) !== isPassing) throw new Violation(`${line} has the wrong kind`);
     const before = this.#memory.last;
@@ -277,9 +276,7 @@ export class SimulatedLink implements StreamLink {
         readonly after: string;
         readonly by: string;
         readonly sinceMs: number;
-        readonly done: (entries: readonly Entry[], isMore: boolean) => void;
-        /** What was read, and is on its way. */
-        entries?: readonly Placed[];
+        readonly done: (entries: readonly Entry[]) => void;
       }
     | undefined;
   isClosed = false;
@@ -305,28 +302,28 @@ export class SimulatedLink implements StreamLink {
     return this.#askedAtMs[0] ?? this.#stream.now();
   }
 
-  join(joining: Joining, done: (joined: Joined) => void): void {
+  join(joining: Joining, done: (id: string, after: string, servers: States) => void): void {
     this.#ask(() => {
       const entry = this.#stream.join(joining);
       if (Array.isArray(entry)) return () => this.#lose(...entry);
-      const { forgotten, servers } = this.#stream;
-      const joined = { id: entry.id, after: entry.after, servers: new Map(servers) };
+      const { forgotten } = this.#stream;
+      const servers = new Map(this.#stream.servers);
       return () => {
         this.#watcher.joined(joining.by, entry, forgotten);
-        this.#watcher.looks(joined.servers);
-        done(joined);
+        this.#watcher.looks(servers);
+        done(entry.id, entry.after, servers);
       };
     });
   }
 
-  add(entry: NewEntry, done: () => void): void {
+  add(entry: NewEntry): void {
     this.inFlight++;
     // It stays as it is only until it was handed on.
-    const sent = { ...entry, lines: entry.lines.slice() };
+    const sent = { ...entry, runs: [Buffer.concat(entry.runs)] };
     this.#ask(() => {
       this.inFlight--;
       const trouble = this.#stream.add(sent);
-      return trouble ? () => this.#lose(...trouble) : done;
+      return () => trouble && this.#lose(...trouble);
     });
   }
 
@@ -358,11 +355,7 @@ export class SimulatedLink implements StreamLink {
     );
   }
 
-  read(
-    after: string,
-    by: string,
-    done: (entries: readonly Entry[], isMore: boolean) => void,
-  ): void {
+  read(after: string, by: string, done: (entries: readonly Entry[]) => void): void {
     this.#reading = { after, by, sinceMs: this.#stream.now(), done };
   }
 
@@ -417,20 +410,15 @@ export class SimulatedLink implements StreamLink {
 
   #answerReading(entriesMax: number): boolean {
     if (!this.#reading || this.isMute || this.#stream.standsStill) return false;
-    const { after, by, sinceMs, done, entries = this.#stream.after(after) } = this.#reading;
+    const { after, by, sinceMs, done } = this.#reading;
+    const entries = this.#stream.after(after).slice(0, entriesMax);
     if (entries.length === 0 && this.#stream.now() - sinceMs < 1000) return false;
-    const [part, rest] = [entries.slice(0, entriesMax), entries.slice(entriesMax, 2 * entriesMax)];
-    if (rest.length > 0) this.#reading.entries = rest;
-    else this.#reading = undefined;
-    this.#watcher.delivered(part);
+    this.#reading = undefined;
+    this.#watcher.delivered(entries);
     // One's own need not come back.
-    const bytes = part.map((entry) => ({
-      ...entry,
-      lines: Buffer.from(entry.by === by ? "" : entry.lines, "latin1"),
-    }));
-    done(bytes, rest.length > 0);
-    // The memory where they were is used again.
-    for (const { lines } of bytes) lines.fill(0);
+    const bytesIn = ({ by: other, lines }: Placed) =>
+      Buffer.from(other === by ? "" : lines, "latin1");
+    done(entries.map((entry) => ({ ...entry, lines: bytesIn(entry) })));
     return true;
   }
 

@@ -11,17 +11,25 @@ import type { Context, Part } from "../../../lib/extras/part.ts";
 import { presence } from "../../../lib/extras/presence.ts";
 import { HISTORY_END } from "../../../lib/program/server-messages.ts";
 import { Session } from "../../../lib/redis/session.ts";
-import { compareIds } from "../../../lib/redis/stream.ts";
+import { compareIds, type States } from "../../../lib/redis/stream.ts";
 import { LineLog } from "../../../lib/room/line-log.ts";
 import { Member } from "../../../lib/room/member.ts";
 import type { Author } from "../../../lib/room/order.ts";
 import { Room } from "../../../lib/room/room.ts";
 import { Connections } from "../../../lib/server/connections.ts";
 import { Random } from "../random.ts";
+import { addSightings, type Sightings } from "../sightings.ts";
 import { Violation } from "../state.ts";
 import { WorldFailure } from "../world.ts";
 import { linesOf, SharedSeat, speakerOf } from "./seat.ts";
-import { bytesOf, isNotice, type Placed, SimulatedLink, SimulatedStream } from "./stream.ts";
+import {
+  bytesOf,
+  isNotice,
+  type Placed,
+  SimulatedLink,
+  SimulatedStream,
+  type Watcher,
+} from "./stream.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** How long a world rests in the end, on its own clock. */
@@ -31,46 +39,15 @@ const STUCK_MS = 1_000;
 /** One that has reached it for so long must not be considered down. */
 const UP_MS = 5_000;
 
-/** How much a run has seen. */
-export class SharedSightings {
-  worlds = 0;
-  lines = 0;
-  deliveries = 0;
-  batches = 0;
-  connectionsCut = 0;
-  answersSwallowed = 0;
-  standstills = 0;
-  fullStreams = 0;
-  forgotten = 0;
-  timesOutOfSync = 0;
-  linesLost = 0;
-  slept = 0;
-  died = 0;
-  stopped = 0;
-  leaves = 0;
-  consideredDown = 0;
-  timesBack = 0;
-  wentOn = 0;
-  clockJumps = 0;
-  talkersHeld = 0;
-  trimmed = 0;
-  histories = 0;
-
-  add(other: SharedSightings): void {
-    for (const key of Object.keys(this) as (keyof Omit<SharedSightings, "add">)[])
-      this[key] += other[key];
-  }
-}
-
 /** @throws {WorldFailure} at the first promise that is not kept */
-export function runSharedWorld(seed: number, trace?: (line: string) => void): SharedSightings {
+export function runSharedWorld(seed: number, trace?: (line: string) => void): Sightings {
   const world = new SharedWorld(seed, trace);
   try {
     world.run();
   } catch (cause) {
     throw new WorldFailure(seed, world.step, cause);
   }
-  world.seen.worlds = 1;
+  world.saw("worlds");
   return world.seen;
 }
 
@@ -106,7 +83,7 @@ type Event = keyof typeof EVENTS;
 class SharedWorld {
   readonly random: Random;
   readonly stream: SimulatedStream;
-  readonly seen = new SharedSightings();
+  readonly seen: Sightings = {};
   readonly trace: ((event: string) => void) | undefined;
   readonly servers: Server[] = [];
   /** The numbers of those that were ever considered down. */
@@ -172,7 +149,17 @@ class SharedWorld {
     this.#rest();
     this.#checkRest();
     this.#end();
-    this.seen.forgotten = this.stream.forgotten;
+    this.saw("forgotten", this.stream.forgotten);
+  }
+
+  saw(what: string, times = 1): void {
+    addSightings(this.seen, { [what]: times });
+  }
+
+  /** It has happened, and is told. */
+  happens(what: string, details = ""): void {
+    this.saw(what);
+    this.trace?.(`${what}${details}`);
   }
 
   #open(): void {
@@ -194,25 +181,22 @@ class SharedWorld {
   }
 
   #do(event: Event): void {
-    const { random, stream, seen } = this;
+    const { random, stream } = this;
     if (event === "time") return this.#pass(random.pick(this.#timesMs));
     if (event === "standStill") {
-      seen.standstills++;
       stream.standsStill = true;
       this.#standsStillUntilMs = this.now + random.between(1, 12_000);
-      return this.trace?.("the stream stands still");
+      return this.happens("the stream stands still");
     }
     if (event === "fill") {
-      seen.fullStreams++;
       stream.isFull = true;
       this.#isFullUntilMs = this.now + random.between(1, 5_000);
-      return this.trace?.("the stream is full");
+      return this.happens("the stream is full");
     }
     if (event === "forget") return this.#forget();
     if (event === "jump") {
-      seen.clockJumps++;
       stream.clockOffMs = random.between(-100_000, 100_000);
-      return this.trace?.(`the stream's clock is wrong by ${stream.clockOffMs} ms`);
+      return this.happens("the stream's clock is wrong", ` by ${stream.clockOffMs} ms`);
     }
     const awake = this.#awake;
     if (awake.length === 0) return this.#pass(100);
@@ -241,7 +225,7 @@ class SharedWorld {
     this.now += ms;
     if (this.now >= this.#standsStillUntilMs) this.stream.standsStill = false;
     if (this.now >= this.#isFullUntilMs) this.stream.isFull = false;
-    for (const server of this.servers) server.looks();
+    for (const server of this.servers) server.passed();
     for (const server of this.#awake) {
       for (const link of server.links) link.passed();
       if (server.alarmAtMs <= this.now) server.turn();
@@ -303,11 +287,11 @@ class SharedWorld {
     }
     // What is forgotten had a place.
     for (const { lines } of this.stream.placed) for (const line of linesOf(lines)) said.add(line);
-    this.seen.batches += this.stream.placed.length;
+    this.saw("batches", this.stream.placed.length);
     for (const server of this.servers) server.checkRest(said);
     const awake = this.#awake;
     for (const server of awake) server.checkTrimmed();
-    this.seen.trimmed += this.stream.placed.length - this.stream.entries.length;
+    this.saw("trimmed", this.stream.placed.length - this.stream.entries.length);
   }
 
   /** A server that is considered down has no names. */
@@ -360,7 +344,7 @@ function isHere({ data }: SharedSeat): boolean {
 }
 
 /** One of the servers, and what is known of it. */
-class Server {
+class Server implements Watcher {
   readonly #world: SharedWorld;
   readonly #index: number;
   readonly room: Room;
@@ -409,15 +393,7 @@ class Server {
       ...world.rules,
       room: "lib",
       open: (onLost) => {
-        const link = new SimulatedLink(world.stream, onLost, {
-          joined: (by, entry, forgotten) => this.#joined(by, entry, forgotten),
-          looks: (servers) => {
-            const since = (name: string) => this.#seen.get(name) ?? world.now;
-            this.#seen = new Map(Array.from(servers.keys(), (name) => [name, since(name)]));
-          },
-          dropped: (name) => this.#drops(name),
-          delivered: (entries) => this.#reads(entries),
-        });
+        const link = new SimulatedLink(world.stream, onLost, this);
         this.links = this.links.filter((one) => !one.isOver);
         this.links.push(link);
         return link;
@@ -471,6 +447,11 @@ class Server {
     this.#world.trace?.(`server ${this.#index} ${event}`);
   }
 
+  #happens(what: string, details = ""): void {
+    this.#world.saw(what);
+    this.#log(`${what}${details}`);
+  }
+
   // What happens to it.
 
   connect(): void {
@@ -495,7 +476,7 @@ class Server {
     if (this.#world.rules.kept.historyBytes === 0) return;
     const lines = this.#history();
     seat.expected = lines.join("") + HISTORY_END;
-    if (lines.length > 0) this.#world.seen.histories++;
+    if (lines.length > 0) this.#world.saw("histories");
   }
 
   /** The last lines of members that a newcomer gets first. */
@@ -515,7 +496,7 @@ class Server {
   }
 
   speak(): void {
-    const { random, rules, seen } = this.#world;
+    const { random, rules } = this.#world;
     const seat = this.#pickMember();
     if (!seat || seat.isPaused || seat.hasEnded || this.isStopping) return;
     for (let count = random.between(1, 4); count > 0; count--) {
@@ -531,7 +512,7 @@ class Server {
     seat.started += part;
     this.#takes(seat);
     seat.data.received(Buffer.from(part));
-    if (seat.isPaused) seen.talkersHeld++;
+    if (seat.isPaused) this.#world.saw("talkers held");
   }
 
   finish(): void {
@@ -573,23 +554,20 @@ class Server {
 
   cut(): void {
     if (!this.#link) return;
-    this.#world.seen.connectionsCut++;
-    this.#log("is cut off");
+    this.#happens("is cut off");
     this.#link.cut(this.#world.random.below(5));
   }
 
   mute(): void {
     if (!this.#link) return;
-    this.#world.seen.answersSwallowed++;
-    this.#log("gets no answers");
+    this.#happens("gets no answers");
     this.#link.isMute = true;
   }
 
   sleep(): void {
-    this.#world.seen.slept++;
     if (this.#world.random.chance(500)) this.#comesToRest();
     this.asleepUntilMs = this.#world.now + this.#world.random.between(1, 60_000);
-    this.#log(`sleeps until ${this.asleepUntilMs} ms`);
+    this.#happens("sleeps", ` until ${this.asleepUntilMs} ms`);
   }
 
   /** Nothing of it is on its way any more. */
@@ -602,16 +580,14 @@ class Server {
   }
 
   die(): void {
-    this.#world.seen.died++;
-    this.#log("dies");
+    this.#happens("dies");
     this.isDead = true;
     for (const link of this.links) link.close();
   }
 
   stop(): void {
     if (this.isStopping) return;
-    this.#world.seen.stopped++;
-    this.#log("is told to stop");
+    this.#happens("is told to stop");
     this.isStopping = true;
     this.#stopped = this.#connections.stop(1e9);
   }
@@ -648,7 +624,7 @@ class Server {
       throw new Violation(
         `server ${this.#index} takes ${JSON.stringify(lines)}, which does not follow`,
       );
-    this.#world.seen.lines += lines.split("\n").length - 1;
+    this.#world.saw("lines", lines.split("\n").length - 1);
     for (const seat of this.seats) {
       const isThere = seat.data instanceof Member && !seat.isClosed;
       if (isThere && !seat.isOutOfSync) seat.owe(lines);
@@ -663,8 +639,7 @@ class Server {
     this.#reached = undefined;
     const { stream, rules } = this.#world;
     const inFlight = this.#link?.inFlight ?? 0;
-    if (inFlight > 4 && !this.#isClosing)
-      throw new Violation(`${inFlight} batches are on their way`);
+    if (inFlight > 2) throw new Violation(`${inFlight} batches are on their way`);
     const { name } = this.session.order;
     if (!stream.servers.has(name)) return;
     const unread = stream.entries.filter(({ by, id, atMs }) => {
@@ -703,7 +678,7 @@ class Server {
       if (seat.isNamed && seat.title !== "" && !seat.isShut && !isOwner)
         throw new Violation(`${seat.name} has lost its name, ${seat.title}`);
       if (seat.hasEnded && !seat.isShut) throw new Violation(`${seat.name} never gets its EOF`);
-      this.#world.seen.deliveries += seat.heard.split("\n").length - 1;
+      this.#world.saw("deliveries", seat.heard.split("\n").length - 1);
     }
   }
 
@@ -713,7 +688,7 @@ class Server {
     return said.map(({ line }) => line).filter((line) => !placed.has(line));
   }
 
-  #joined(by: string, entry: Placed, forgotten: number): void {
+  joined(by: string, entry: Placed, forgotten: number): void {
     this.#log(`has joined as ${by}`);
     this.#awaited = { entry, forgotten };
     if (this.#member?.by === by) return;
@@ -727,14 +702,14 @@ class Server {
   }
 
   /** It reads what was before, and then that it has joined. */
-  #reads(entries: readonly Placed[]): void {
+  delivered(entries: readonly Placed[]): void {
     const awaited = this.#awaited;
     if (!awaited) return;
     const at = entries.indexOf(awaited.entry);
     const before = at < 0 ? entries : entries.slice(0, at);
     if (!this.#isInRoom) this.#unlogged += before.map(({ lines }) => lines).join("");
     if (at < 0) return;
-    if (this.#isInRoom) this.#world.seen.wentOn++;
+    if (this.#isInRoom) this.#world.saw("went on");
     else this.#places = [{ entry: awaited.entry, offset: 0 }];
     this.#awaited = undefined;
     this.#reached = awaited;
@@ -748,14 +723,13 @@ class Server {
 
   #reports(what: string): void {
     this.#log(`reports: ${what}`);
-    const { seen, stream } = this.#world;
-    if (what.startsWith("redis is back")) seen.timesBack++;
-    if (/^server \S+ is considered down/.test(what)) seen.consideredDown++;
+    const { stream } = this.#world;
+    const [sighting] = /redis is back|is considered down|out of sync/.exec(what) ?? [];
+    if (sighting) this.#world.saw(sighting);
     const [, lines = "0"] = /^lines lost, .*: (\d+)$/.exec(what) ?? [];
-    seen.linesLost += Number(lines);
+    this.#world.saw("lines lost", Number(lines));
     this.#linesLost += Number(lines);
     if (!what.startsWith("out of sync")) return;
-    seen.timesOutOfSync++;
     const wasInRoom = this.#isInRoom;
     this.#isInRoom = false;
     for (const seat of this.seats) if (seat.data instanceof Member) seat.isOutOfSync = true;
@@ -771,7 +745,7 @@ class Server {
   }
 
   /** A server that is there, and reaches the stream, is not to be dropped. */
-  #drops(name: string): void {
+  dropped(name: string): void {
     const { now, servers, dropped } = this.#world;
     this.#log(`has ${name} considered down`);
     const server = servers.find(({ names }) => names.at(-1) === name);
@@ -780,8 +754,14 @@ class Server {
       throw new Violation(`server ${this.#index} drops ${name}, which was there`);
   }
 
+  /** It is told which servers there are. */
+  looks(servers: States): void {
+    const since = (name: string) => this.#seen.get(name) ?? this.#world.now;
+    this.#seen = new Map(Array.from(servers.keys(), (name) => [name, since(name)]));
+  }
+
   /** Time has passed: does it reach the stream? */
-  looks(): void {
+  passed(): void {
     const { stream, now } = this.#world;
     const link = this.#link;
     const isUp = link?.isInUse && stream.servers.has(this.session.order.name);
@@ -824,7 +804,7 @@ class Server {
       this.isOver = true;
       this.session.end();
       const isKnown = this.#world.stream.placed.some(({ by, isLast }) => by === name && isLast);
-      if (isKnown) this.#world.seen.leaves++;
+      if (isKnown) this.#world.saw("leaves");
       // It waits until its leave is known, unless it cannot be.
       const hasForgotten = this.#world.stream.forgotten > (this.#here?.forgotten ?? 0);
       const isOut = hasForgotten || !this.#isInRoom;
