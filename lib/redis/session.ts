@@ -11,10 +11,10 @@
 
 import { setTimeout } from "node:timers/promises";
 
-import type { Figure, Part } from "../extras/part.ts";
+import type { Figure, Part, Reservations } from "../extras/part.ts";
 import { UserError } from "../program/system-errors.ts";
 import type { Room } from "../room/room.ts";
-import { type SharedNames, sharedNames } from "./reservations.ts";
+import type { Request } from "./outgoing.ts";
 import { StreamOrder } from "./stream-order.ts";
 import type { SessionOptions, States, StreamLink, Trouble } from "./stream.ts";
 
@@ -64,7 +64,7 @@ export class Session implements Part {
       ["linechat_stream_up", "Whether Redis is there, 1, or away, 0.", this.ailment() ? 0 : 1],
       ["linechat_stream_servers", "Servers that share the room.", peers.count + 1],
       ["linechat_stream_lag_seconds", "Wait of the oldest line sent here.", lagMs / 1000],
-      ["linechat_stream_owed_bytes", "Sent here and not with all servers yet.", outgoing.bytes],
+      ["linechat_stream_pending_bytes", "Sent here and not with all servers yet.", outgoing.bytes],
       ["linechat_stream_kept_bytes", "Kept in Redis for servers that come back.", kept.bytes],
     ];
   }
@@ -201,4 +201,35 @@ export class Session implements Part {
     this.reservations.forget();
     this.order.abandon();
   }
+}
+
+/** The names that members of this server ask for, where members of other servers may have them. */
+interface SharedNames extends Reservations {
+  /** The keys of those that its members have. */
+  granted(): readonly string[];
+  forget(): void;
+}
+
+/** @param add has something requested of the stream */
+function sharedNames(add: (request: Request) => void): SharedNames {
+  const claims = new Map<string, { isGranted: boolean }>();
+  return {
+    ask(key, answer) {
+      const claim = { isGranted: false };
+      claims.set(key, claim);
+      const ask = () => add({ request: `reserve ${key}`, answer: answered });
+      const answered = (granted: boolean | undefined) => {
+        if (granted === undefined && claims.get(key) === claim) return ask();
+        claim.isGranted = granted === true;
+        answer(claim.isGranted);
+      };
+      ask();
+    },
+    release(key) {
+      claims.delete(key);
+      add({ request: `release ${key}` });
+    },
+    granted: () => [...claims].flatMap(([key, { isGranted }]) => (isGranted ? key : [])),
+    forget: () => claims.clear(),
+  };
 }

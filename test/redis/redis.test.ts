@@ -51,7 +51,7 @@ test("SIGTERM while Redis is away: what has no place is counted, within the grac
   await redis.kill();
   await server.logged("redis is away");
   ann.say("a\nb\nc\n");
-  await becomes("linechat_stream_owed_bytes", 6);
+  await becomes("linechat_stream_pending_bytes", 6);
   expect(await server.stop()).toBe(0);
   expect(server.stderr).toContain("lines lost, as they have no place: 3\n");
 });
@@ -66,12 +66,12 @@ test("figures and health tell whether Redis is there, and how far behind the roo
   expect(await health()).toBe("200 ok");
   await becomes("linechat_stream_up", 1);
   await becomes("linechat_stream_servers", 2);
-  await becomes("linechat_stream_owed_bytes", 0);
+  await becomes("linechat_stream_pending_bytes", 0);
   await redis.kill();
   await one.logged("redis is away");
   expect(await health()).toBe("503 redis is away");
   ann.say("waits\n");
-  await becomes("linechat_stream_owed_bytes", 6);
+  await becomes("linechat_stream_pending_bytes", 6);
   await becomes("linechat_stream_up", 0);
   const lag = (await figure("linechat_stream_lag_seconds")) ?? 0;
   await exceeds("linechat_stream_lag_seconds", lag + 0.2);

@@ -33,14 +33,12 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "answer(isLate && at < 0 ? undefined :",
     ],
   }),
-  ...faultsIn("redis/reservations.ts", {
+  ...faultsIn("redis/session.ts", {
     "a name is never given back": ["add({ request: `release ${key}` });", "void 0;"],
     "a name that is given back before it was granted stays with this server": [
       "claims.delete(key);",
       "void 0;",
     ],
-  }),
-  ...faultsIn("redis/session.ts", {
     "it sends before it has read that it joined again": [
       "if (order.isHere) for",
       "if (order.isMember) for",
