@@ -2,12 +2,13 @@
 ///usr/bin/env sh -c 'command -v bun' >/dev/null && exec bun "$0" "$@"
 ///usr/bin/env echo "linechat needs Bun 1.4.5 or later: https://bun.com" >&2; exit 127
 /**
- * A chat room on a port: each line that one client sends is relayed to every other client.
+ * A chat room on a port: each line that one client sends is relayed to every other client. The first
+ * lines are for `sh`, which hands over to Bun. The stages are those in lib/README.md.
  *
  * 1. Read the command line, and the files it names.
  * 2. Open the server (stage 1: getaddrinfo, socket, bind, listen, accept).
- * 3. Clients join, send and leave (stages 3 and 5; lib/server/connections.ts has the table).
- * 4. Stop when told to: hand everybody what is pending, for at most 5 s, then close.
+ * 3. Clients join, send and leave (stages 3 and 5): see the table in lib/server/connections.ts.
+ * 4. Stop when told to: send everybody what is pending, for at most 5 s (`Server.stop`), then close.
  */
 
 import { exit, runCommand } from "./lib/program/command-line.ts";
@@ -23,7 +24,7 @@ await runCommand(SERVER, async (options, [port]) => {
   const log = openEventLog(options.quiet, () => server?.size ?? 0);
 
   let stopping = false;
-  /** A second signal does not wait for slow readers. */
+  /** Stops and exits; at a second signal at once, without waiting for slow readers. */
   const stop = async () => {
     if (server && !stopping) {
       stopping = true;

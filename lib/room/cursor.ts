@@ -17,7 +17,7 @@ export interface CursorRoom {
   wake(delayMs: number): void;
 }
 
-/** What a member gets before all that is sent from now on. */
+/** What a newcomer gets before all that is sent from now on, such as a history. */
 export interface Backlog {
   /** How many bytes of it are not in the log. */
   readonly asideBytes: number;
@@ -31,13 +31,13 @@ export class Cursor implements Author {
   /** How far into the log the socket has taken bytes. */
   position: number;
   lastRun = -1;
-  /** Whether the socket took less than it was offered and has not drained. */
+  /** Whether the socket took less than it was offered and has not drained; whether it is closed. */
   blocked = false;
   gone = false;
   backlog: Backlog | undefined;
-  /** The leaver, once it is one: where in the log it stops, and what is next then. */
+  /** Once its member leaves: where in the log it stops, and what is next then. */
   leaver: { readonly end: number; done(): void } | undefined;
-  /** Kept by `SlowReaders`: how far it has to come, and since when on their clock. */
+  /** Set by `SlowReaders`: how far it has to come, and since when on their clock. */
   goal = Number.NEGATIVE_INFINITY;
   goalSetAtMs = 0;
   readonly #room: CursorRoom;
@@ -81,7 +81,7 @@ export class Cursor implements Author {
     else if (!this.blocked && !this.gone) this.#room.wake(0);
   }
 
-  /** Writes all that the socket takes by now, which is not to count as progress later. */
+  /** Writes until the socket takes no more, even if it is blocked: before a goal is set or judged. */
   exhaust(): void {
     do this.write();
     while (this.position < this.end && !this.blocked && !this.gone);
@@ -101,7 +101,7 @@ export class Cursor implements Author {
     return true;
   }
 
-  /** Offers bytes to the socket; returns how many it has taken. */
+  /** Offers bytes to the socket; returns how many it has taken, 0 if it is found closed. */
   offer(bytes: Uint8Array, offset: number, length: number): number {
     const taken = this.socket.write(bytes, offset, length);
     assert(taken <= length, "a socket takes no more than it was offered");

@@ -1,14 +1,14 @@
 /**
- * Whose lines are next: senders take turns, a quantum each. One that has more to send waits, and its
- * socket is not read meanwhile: that is the back-pressure which slows a flood to the pace of readers.
+ * Whose lines are next: round robin, a quantum for each sender. One that has more to send waits, and
+ * its socket is paused meanwhile: that is the back-pressure that slows a flood to the pace of readers.
  */
 
 import type { LineBuffer } from "./line-buffer.ts";
 import type { Author, Order } from "./order.ts";
 
-/** What a sender has sent that has no place yet; an extra may put something between it and the log. */
+/** A member's lines without a place yet: a `LineBuffer`, perhaps wrapped by extras. */
 export interface Lines extends Pick<LineBuffer, "push" | "end" | "next" | "take" | "objection"> {
-  /** Whether lines are left that may not be taken yet; what holds them back has the member sent again. */
+  /** Whether lines are left that `next` does not show yet: when it does, the extra calls `Room.send`. */
   readonly isHeldBack?: boolean;
 }
 
@@ -16,11 +16,11 @@ export interface Lines extends Pick<LineBuffer, "push" | "end" | "next" | "take"
 export interface Sender {
   readonly cursor: Author;
   readonly lines: Pick<Lines, "next" | "take">;
-  /** Whether it waits for space. Kept by `FairQueue`. */
+  /** Whether it is in the queue, which alone sets this. */
   isWaiting: boolean;
-  /** It has to wait: nothing more is to come. */
+  /** It is in the queue now: its socket is not to be read until `sentAll`. */
   pause?(): void;
-  /** None of its lines may be taken any more, for now. */
+  /** It has no line left that `next` shows: more may be read, or it may leave. */
   sentAll(): void;
 }
 
@@ -28,11 +28,11 @@ export interface Sender {
 export interface QueueRoom {
   readonly order: Order;
   wake(delayMs: number): void;
-  /** A run of a sender has been taken. */
+  /** A run of a sender was given to the order. */
   sent(sender: Sender, run: Uint8Array): void;
 }
 
-/** The senders that wait for space. */
+/** The senders that wait for space, or because their quantum is used up. */
 export class FairQueue {
   /** In the order in which they go on. */
   readonly senders: Sender[] = [];
@@ -47,7 +47,7 @@ export class FairQueue {
     this.#lineBytesMax = lineBytesMax;
   }
 
-  /** Has a sender's lines get their place, as far as there is space; it waits when it has more. */
+  /** Appends a sender's lines, a quantum at most, and none before those that wait; with more, it waits. */
   send(sender: Sender): void {
     if (sender.isWaiting) return;
     // Nobody overtakes those that wait.
@@ -59,7 +59,7 @@ export class FairQueue {
     this.#room.wake(0);
   }
 
-  /** Lets those that wait send, a quantum each in turn, while there is space. */
+  /** Lets those that wait send, a quantum each in turn, until the next one finds no space. */
   takeTurns(): void {
     const { order } = this.#room;
     for (let sender = this.senders[0]; sender; sender = this.senders[0]) {

@@ -1,30 +1,30 @@
 /**
- * A connection on its way out: `close`, so that nothing is lost by it. A leaver gets what is
- * pending, then the server's message if there is one, then EOF. Then it lingers for a moment until
- * its peer closes too, and what it sends is read and discarded: closing a socket with unread bytes
- * resets it, and may destroy what was sent.
+ * A connection on its way out: `close`, so that nothing is lost by it. While part of the log is pending
+ * for a leaver, it is in `pending`. Then it is in `lingering`: it gets the server's message if there is
+ * one, and EOF, and stays until its peer closes too; what it sends is read and discarded, as closing a
+ * socket with unread bytes resets it, and may destroy what was sent.
  */
 
 import type { Deadlines } from "./deadlines.ts";
 import type { Member, MemberRoom } from "./member.ts";
 import { close, type DisconnectReason, GONE, type Life, type RoomSocket } from "./socket.ts";
 
-/** What a leaver needs of its room: those that still have to get something, and those that linger. */
+/** What a leaver needs of its room. */
 export interface LeaverRoom extends Pick<MemberRoom, "wake" | "doneWithLog"> {
   readonly pending: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
 }
 
-/** One that leaves; what it sends goes nowhere. */
+/** A member that has left, or a connection that was refused. */
 export class Leaver implements Life {
   /** Where in the log it stops. */
   readonly end: number;
   readonly #room: LeaverRoom;
   readonly #socket: RoomSocket;
   readonly #reason: string;
-  /** Undefined once it has everything, or if it never was one. */
+  /** Undefined once nothing of the log is pending for it, or if it was no member. */
   #member: Member | undefined;
-  /** Which position in the log it has to reach in time, to get more time. */
+  /** What its cursor has to have `reached` in time, to get more time. */
   #goal = 0;
   #message: Uint8Array;
 
@@ -66,14 +66,14 @@ export class Leaver implements Life {
     this.#socket.terminate();
   }
 
-  /** Nothing is pending any more: the message and EOF are next. */
+  /** Nothing of the log is pending: the message and EOF are next. */
   done(): void {
     this.#room.lingering.start(this);
     this.#settle(this.#reason);
     if (this.#socket.data === this) this.#sendMessage();
   }
 
-  /** It has had its time; closed in order if it has taken everything, else by a reset. */
+  /** Its time is over: it gets more if it has moved on; with everything, it is closed in order; else reset. */
   late(): void {
     if (this.#member) this.#demandProgress(this.#member);
     else if (this.#message.length > 0) this.failed();

@@ -4,15 +4,14 @@ import type { DisconnectReason } from "./socket.ts";
 
 export const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
-/** Shared by all that hold no line, so that a silent client costs little. */
+/** Shared by all that hold no line, so that a client that sends nothing costs little. */
 const NO_RUNS: readonly Uint8Array[] = [];
 
 /**
  * Frames a byte stream into lines, as `rio_readlineb` does for a descriptor: bytes go in as they
  * arrive, whole lines come out, the rest waits. Lines come out in runs, as many at a time as were
  * received together, so a chunk costs one search for its last LF; only an unfinished line is copied.
- *
- * It holds what was pushed and not yet taken, and less than one line more.
+ * Only that one is bounded here: while whole lines are left, `FairQueue` has the socket paused.
  */
 export class LineBuffer {
   /** The longest line, in bytes, its LF included; at least 1. */
@@ -35,7 +34,7 @@ export class LineBuffer {
     return this.#runs[0];
   }
 
-  /** Puts in what was received, a chunk that is kept by reference until its lines are taken. */
+  /** Puts in what was received; the chunk is kept until its lines are taken, and must not change. */
   push(chunk: Uint8Array): void {
     if (this.objection) return;
     const end = chunk.lastIndexOf(LF) + 1;

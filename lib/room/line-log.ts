@@ -1,4 +1,4 @@
-/** The log of a room: everything sent, once, in one order, until all have it and a while longer. */
+/** The log of a room: everything sent, once, in one order, until all have it; longer for a history. */
 
 import { assert, LF } from "./line-buffer.ts";
 import type { Author, Order } from "./order.ts";
@@ -22,10 +22,10 @@ export interface Piece {
  * does not get, from the latest back. Notes are bounded as bytes are, however short the lines are.
  */
 export class LineLog implements Order {
-  /** Told of each run that is in the log now, and where. */
+  /** Told of each run that is in the log now, and where; set by a history. */
   onAppend: ((author: Author, start: number, end: number) => void) | undefined;
   readonly isSettled = true;
-  /** The ring, and behind it the place where `read` gathers. */
+  /** The ring, and behind it the bytes into which `read` gathers. */
   readonly #bytes: Uint8Array;
   readonly #ringBytes: number;
   readonly #bytesMax: number;
@@ -41,7 +41,7 @@ export class LineLog implements Order {
   readonly #runsBefore: Float64Array;
   readonly #piece: Piece;
 
-  /** See `RoomOptions`; `runsMax` is the most runs held, up to a power of two. */
+  /** See `RoomOptions`; `runsMax` is how many runs fit, up to a power of two: by default one for 128 bytes. */
   constructor(bytesMax: number, keptBytes = 0, runsMax = Math.max(64, bytesMax / 128)) {
     assert(bytesMax >= 1 && Number.isSafeInteger(bytesMax), "a log holds at least a byte");
     this.#ringBytes = bytesMax + keptBytes;
@@ -64,7 +64,7 @@ export class LineLog implements Order {
     return this.#tail;
   }
 
-  /** No run takes away more at once than may go beside what is kept. */
+  /** At most `bytesMax`, so that the `keptBytes` before a run are there when `onAppend` is told of it. */
   get freeBytes(): number {
     const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;
     const ringFree = this.#ringBytes - (this.#head - this.#tail);
@@ -104,7 +104,7 @@ export class LineLog implements Order {
       this.#firstRun++;
   }
 
-  /** A reader has come that stands further back: all from there on is held for it. */
+  /** A newcomer starts further back, to get a history: all from there on is held for it. */
   holdFrom(position: number): void {
     assert(position >= this.#head - this.#ringBytes, "it is still in the log");
     this.#tail = Math.min(this.#tail, position);
@@ -132,7 +132,7 @@ export class LineLog implements Order {
     return piece;
   }
 
-  /** Where a reader stands that has taken only the first bytes of what `read` returned at `position`. */
+  /** Where a reader stands that has taken only some of the piece that `read` has just returned. */
   advance(reader: Author, position: number, taken: number): number {
     // Back from the end of the piece, past the bytes that were not taken and the reader's own.
     let left = this.#piece.length - taken;
@@ -146,7 +146,7 @@ export class LineLog implements Order {
     }
   }
 
-  /** Where the line ends that has the byte at a position of those in the ring. */
+  /** For a history: where the line ends that has the byte at a position of those in the ring. */
   lineEnd(position: number): number {
     assert(position >= this.#head - this.#ringBytes, "a line is in the log still");
     const at = position % this.#ringBytes;

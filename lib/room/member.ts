@@ -1,4 +1,4 @@
-/** A member: its lines on their way in, its cursor on their way out, and how it leaves. */
+/** A member: its own lines on their way in, a cursor for those of others, and how it leaves. */
 
 import { Cursor, type CursorRoom } from "./cursor.ts";
 import type { Lines, Sender } from "./fair-queue.ts";
@@ -13,10 +13,11 @@ export interface MemberRoom extends CursorRoom {
   readonly isStopping: boolean;
   readonly lineBytesMax: number;
   readonly loggedBytesMax: number;
+  /** Appends its lines in its turn, and calls its `sentAll` when none is left, also if none was. */
   send(member: Member): void;
-  /** Has it leave once its lines, all of which are taken, are in the log. */
+  /** Has it leave once those of its lines that were appended are in the log. */
   leaveAfterLines(member: Member, why: DisconnectReason): void;
-  /** Its connection is gone, or it has everything: it needs the log no more. */
+  /** Its connection is closed, or it has left and has everything: it needs the log no more. */
   doneWithLog(member: Member, reason: string): void;
 }
 
@@ -25,18 +26,18 @@ export class Member implements Life, Sender {
   /** What other members know it by, and what the event log knows it by. */
   readonly name: string;
   readonly label: string;
-  /** Gives back its seat. */
+  /** Gives back its seat, which is one of as many as the server takes clients. */
   readonly releaseSeat: () => void;
   readonly cursor: Cursor;
   lines: Lines;
   isWaiting = false;
-  /** Whether all that it has sent is in the log, and it sends no more. */
+  /** Whether it has left: all that it has sent is in the log; part of the log may be pending for it. */
   isSilent = false;
   readonly #room: MemberRoom;
   #isPaused = false;
-  /** How its input has ended. */
+  /** How its input has ended, once it has. */
   #end: DisconnectReason | undefined;
-  /** Why it leaves, once all that it has sent is taken. */
+  /** Why it is to leave, at the next `sentAll`; nothing more is received then. */
   #leaves: DisconnectReason | undefined;
 
   constructor(
@@ -73,7 +74,7 @@ export class Member implements Life, Sender {
     this.#room.send(this);
   }
 
-  /** Leaves without the lines that are not taken yet, and tells of these. */
+  /** Leaves without the lines that have no place yet, and tells of these, at least one at a time. */
   abandonLines(why: DisconnectReason, onRun: (run: Uint8Array) => void): void {
     this.#leaves = why;
     const take = () => this.lines.take(2 * this.#room.loggedBytesMax);
@@ -99,7 +100,7 @@ export class Member implements Life, Sender {
     this.#room.send(this);
   }
 
-  /** Whole lines that it has sent are still relayed. */
+  /** Its connection is closed: whole lines that it has sent are still relayed, then it has left. */
   closed(reason = this.#end?.reason ?? "reset"): void {
     this.cursor.gone = true;
     this.cursor.socket.data = GONE;
@@ -119,7 +120,7 @@ export class Member implements Life, Sender {
     this.cursor.socket.pause();
   }
 
-  /** Leaves if that was all that it will send; else more may come. */
+  /** Leaves if it is to, or if that was all that it will send; else its socket is read again. */
   sentAll(): void {
     if (this.lines.isHeldBack) return this.pause();
     this.#resume();

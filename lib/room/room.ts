@@ -1,10 +1,10 @@
 /**
- * The room: each line that one member sends is relayed to every other member. It is one log, and for
- * each member a cursor: how far into the log its socket has taken bytes. The room knows no network
- * and no clock: it talks to sockets it was given, and asks to be flushed.
+ * The room: each line of a member is relayed to every other one, by way of one log. It has no network
+ * and no clock: it is given sockets and the time, and calls `wake` to be flushed.
  *
- * The way of a line: `Member.received` puts bytes into its `LineBuffer`; `send` has whole lines take
- * their place in the `LineLog`; `flush`, once a turn, has each cursor write up to the head of the log.
+ * `Member.received` puts a line into its `LineBuffer`, `send` into the `LineLog`; `flush`, at the end of
+ * a turn of the event loop, has each cursor write it. A member leaves, once its own lines are in the log,
+ * by `Member.sentAll`, `leaveAfterLines` and `#leave`; a `Leaver` gets the rest, and is `doneWithLog`.
  */
 
 import { Deadlines } from "./deadlines.ts";
@@ -19,7 +19,7 @@ import { SlowReaders } from "./slow-readers.ts";
 import type { DisconnectReason, RoomSocket } from "./socket.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-/** More than this sent at once would make others late. */
+/** The most that one sender sends before it is the next one's turn, if the log is not small. */
 const QUANTUM_BYTES = 64 << 10;
 const STOPPING: DisconnectReason = { reason: "server stopping" };
 
@@ -36,11 +36,11 @@ export interface RoomOptions {
   logBytes?: number | undefined;
   /** The longest line, in bytes, its LF included, at most the log; 64 KiB by default. */
   lineBytesMax?: number | undefined;
-  /** How long a reader that holds the room up has for 64 KiB, in ms up to a day; 10 s by default. */
+  /** How long a reader that makes senders wait has for 64 KiB, in ms up to a day; 10 s by default. */
   patienceMs?: number | undefined;
-  /** How long a connection is read on after its EOF, in ms up to a day; 2 s by default. */
+  /** How long a leaver is read on after its EOF, in ms up to a day; 2 s by default. */
   lingerMs?: number | undefined;
-  /** How much the log keeps of what everybody has, in bytes; none by default. */
+  /** How much the log keeps, for a history, of what everybody has, in bytes; none by default. */
   keptBytes?: number;
   /** By how much extras make a line longer, in bytes; 0 by default. */
   addedBytesMax?: number;
@@ -58,9 +58,9 @@ export class Room implements MemberRoom, LeaverRoom {
   /** Everything sent that somebody still has to take, and what is kept. */
   readonly log: LineLog;
   readonly order: Order;
-  /** Those in the room, and those that leave and do not have everything yet, as they joined. */
+  /** As they joined; those that have left stay until nothing of the log is pending for them. */
   readonly members = new Set<Member>();
-  /** Leavers that still have to get something, and those that linger. */
+  /** Leavers by what they get next, see `Leaver`; for 64 KiB they have `lingerMs` more than others. */
   readonly pending: Deadlines<Leaver>;
   readonly lingering: Deadlines<Leaver>;
   readonly lineBytesMax: number;
@@ -70,7 +70,7 @@ export class Room implements MemberRoom, LeaverRoom {
   readonly wake: (delayMs: number) => void;
   /** Bytes that sockets have taken; how long senders have waited for readers. */
   readonly counters = { deliveredBytes: 0, heldUpMs: 0 };
-  /** Whether no more lines are taken but those that were received. */
+  /** Whether what members send now is discarded; what was received before is still relayed. */
   isStopping = false;
   readonly #queue: FairQueue;
   readonly #slowReaders: SlowReaders;
@@ -101,7 +101,7 @@ export class Room implements MemberRoom, LeaverRoom {
     return this.members.size - this.pending.size;
   }
 
-  /** Whether nothing waits to be taken, or to come into the log. */
+  /** Whether no line waits in the queue, or in the order, for its place in the log. */
   get isSettled(): boolean {
     return this.#queue.senders.length === 0 && this.order.isSettled;
   }
@@ -130,7 +130,7 @@ export class Room implements MemberRoom, LeaverRoom {
     for (const extra of this.#extras) extra.refused?.(label, reason);
   }
 
-  /** Has a sender's whole lines get their place, as far as there is space, in turn with all others. */
+  /** Appends a sender's whole lines, as far as there is space, or has it wait; see `FairQueue`. */
   send(sender: Sender): void {
     this.#queue.send(sender);
   }
@@ -148,12 +148,12 @@ export class Room implements MemberRoom, LeaverRoom {
     this.members.delete(member);
     const { end, position } = member.cursor;
     for (const extra of this.#extras) extra.gone?.(member, reason, end - position);
-    // Its seat is free once it has left and needs the log no more: now, or at the end of `#leave`.
+    // Its seat is free once this and `#leave` have happened; after a reset, `#leave` comes second.
     if (member.isSilent) member.releaseSeat();
     this.wake(0);
   }
 
-  /** Takes no more lines; hands everybody what is pending, then EOF. */
+  /** Takes no more lines; the next flushes send everybody what is pending, then EOF. */
   stop(): void {
     this.isStopping = true;
     for (const extra of this.#extras) extra.stopped?.();
@@ -167,7 +167,7 @@ export class Room implements MemberRoom, LeaverRoom {
     for (const { cursor } of this.members) cursor.socket.data.failed(STOPPING.reason);
   }
 
-  /** For an order that is out of sync: disconnects all members, and tells which lines are lost. */
+  /** Called by an order that is out of sync: disconnects all members, tells which lines are lost. */
   restart(why: DisconnectReason, onLost: (run: Uint8Array) => void): void {
     for (const extra of this.#extras) extra.restarted?.();
     for (const sender of new Set([...this.#queue.senders, ...this.members]))
@@ -200,7 +200,7 @@ export class Room implements MemberRoom, LeaverRoom {
     if (dueAtMs !== NEVER) this.wake(Math.max(1, dueAtMs - now));
   }
 
-  /** Lets those go on that wait for space in the log; returns whether readers hold some of them up. */
+  /** Lets senders go on that wait for space; returns whether some still wait, as readers are behind. */
   #goOn(): boolean {
     this.order.moveToLog?.();
     this.#queue.takeTurns();
@@ -220,7 +220,7 @@ export class Room implements MemberRoom, LeaverRoom {
     this.log.release(tail);
   }
 
-  /** Has a member leave, all of whose lines are in the log, once it has what was sent until now. */
+  /** All lines of a member are in the log: it becomes a leaver, unless its connection is closed. */
   #leave(member: Member, why: DisconnectReason): void {
     if (member.isSilent) return;
     assert(!member.isWaiting, "a member that leaves has sent everything");

@@ -24,7 +24,7 @@ export class SlowReaders {
     this.#patienceMs = patienceMs;
   }
 
-  /** Tells whether senders wait for readers from now on; returns when to look at these again. */
+  /** Notes whether senders wait for readers from now on; returns when to look at these again. */
   noteHeldUp(now: number, isHeldUp: boolean): number {
     this.#room.counters.heldUpMs = this.#clockMs(now);
     this.#heldUpSinceMs = isHeldUp ? now : undefined;
@@ -33,9 +33,8 @@ export class SlowReaders {
 
   /**
    * Offers more to all readers that are behind, now and then: a slow one takes a little all the time,
-   * but drains rarely. Drops those in the way, at the tail, that have not moved on in time.
-   *
-   * @returns whether one in the way has moved on, or is gone
+   * but drains rarely. Resets those in the way, at the tail, that have not moved on in time; returns
+   * whether one in the way has moved on, or is gone.
    */
   hurry(now: number): boolean {
     const { tail } = this.#room.log;

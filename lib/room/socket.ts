@@ -19,7 +19,7 @@ export interface RoomSocket {
 
 /** One of the lives of a connection: on its way in, member or leaver, and in the end none. */
 export interface Life {
-  /** Whether another socket has taken the place of this one, to which the same happens. */
+  /** Whether another socket has taken its place, as with TLS: then `closed` of that one counts. */
   readonly isReplaced?: boolean;
   received(bytes: Uint8Array): void;
   drained(): void;
@@ -41,7 +41,7 @@ export interface DisconnectReason {
   readonly message?: string | undefined;
 }
 
-/** Closes a connection in order, as far as that needs nothing of its peer. */
+/** Closes a connection at once: in order if that needs nothing of its peer, else by a reset. */
 export function close(socket: RoomSocket): void {
   socket.end();
   if (socket.data !== GONE) socket.terminate();
