@@ -103,11 +103,12 @@ export class Connection extends Reader implements AcceptedSocket {
       return -1;
     }
     if (random.chance(weather.lossInWrite)) {
+      const isArrival = this.seat.state === "arrival";
       this.#lose("lost inside a write", true);
       this.seat.isRefusingWrites = random.chance(500);
       const taken = this.seat.isRefusingWrites ? -1 : random.below(length + 1);
       const { greeting, known } = this.seat;
-      if (greeting && (taken < length || known)) model.entrance.isNotGreeted(this.seat);
+      if (known ? isArrival : greeting && taken < length) model.entrance.isNotGreeted(this.seat);
       return taken;
     }
     const data = bytes.subarray(offset, offset + length);
