@@ -42,25 +42,20 @@ export class Receiving {
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
-  took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
+  took(seat: Seat, bytes: Uint8Array, count: number): void {
     const { state } = this;
-    if (seat.state === "arrival" || seat.greeting)
-      return this.#isGreeted(seat, bytes.subarray(offset, offset + offered), count);
+    if (seat.state === "arrival" || seat.greeting) return this.#isGreeted(seat, bytes, count);
     const isThere = seat.state === "member" || seat.state === "departing";
     state.demand(isThere, seat, "written to too early");
-    state.demand(!seat.shut, seat, "written to after its EOF");
-    state.demand(offered > 0, seat, "written nothing to");
-    state.demand(offered <= TURN_BYTES, seat, `written ${offered} bytes at once`);
+    state.demand(bytes.length > 0, seat, "written nothing to");
+    state.demand(bytes.length <= TURN_BYTES, seat, `written ${bytes.length} bytes at once`);
     // What is offered has to be right too, be it taken or not.
-    this.#compare(seat, bytes, offset, offered);
-    if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    this.#compare(seat, bytes);
+    this.tookOther(seat, false);
     seat.takenBefore = seat.takenTo;
     this.#advance(seat, count);
     if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
-    seat.wasAsked ||= seat.blocked;
-    seat.blocked = count < offered;
-    seat.isAnswered = true;
-    seat.writtenAtMs = state.now;
+    seat.blocked = count < bytes.length;
   }
 
   /** One that is asked for its name takes all of the greeting, or is reset. */
@@ -137,11 +132,11 @@ export class Receiving {
   }
 
   /** A member is to get lines; the last message comes by itself, once it has left. */
-  #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
-    const end = offset + length;
+  #compare(seat: Seat, bytes: Uint8Array): void {
+    const end = bytes.length;
     const { pending, message } = seat;
     const last = seat.state === "departing" ? message : undefined;
-    let at = offset;
+    let at = 0;
     let skip = seat.offset;
     for (let index = 0; index <= pending.length && at < end; index++) {
       const expected = pending[index]?.bytes ?? last;

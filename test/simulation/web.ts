@@ -4,11 +4,12 @@
  * calls `close` from within. Between it and the room stands the server's own `BrowserSocket`.
  */
 
+import type { Way } from "../../lib/doors/door.ts";
 import type { Connections } from "../../lib/server/connections.ts";
 import { BrowserSocket, type Wire } from "../../lib/web/web-socket.ts";
-import type { Network, Place } from "./network.ts";
-import { PeerLines } from "./peer-lines.ts";
-import { Reader } from "./reader.ts";
+import type { Model } from "./model.ts";
+import type { Network } from "./peer-lines.ts";
+import { Peer, type Place } from "./peer.ts";
 import type { Seat } from "./seat.ts";
 import { show } from "./state.ts";
 
@@ -20,7 +21,8 @@ const ABNORMAL = 1006;
 /** The server's end, looked at from both sides. */
 class WatchedSocket extends BrowserSocket {
   readonly seat: Seat;
-  readonly #network: Network;
+  readonly #model: Model;
+  readonly #trace: Network["trace"];
   /** What has counted as taken and was not in a message yet, and the other way round. */
   #taken = Buffer.alloc(0);
   #sent = Buffer.alloc(0);
@@ -28,16 +30,17 @@ class WatchedSocket extends BrowserSocket {
   /** How many bytes of messages have come that the room was not told of. */
   unreadBytes = 0;
 
-  constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
+  constructor(network: Network, at: At, seat: Seat, place: Place, later: Later) {
     const peer = { address: place.address ?? "", port: place.port };
-    super(server, network.webWay, peer, undefined, later);
-    this.#network = network;
+    super(at.server, at.way, peer, undefined, later);
+    this.#model = network.model;
+    this.#trace = network.trace;
     this.seat = seat;
   }
 
   /** A message of the server's: whole lines, and those that it was to send. */
   sends(message: Uint8Array): void {
-    this.#network.model.state.demand(message.at(-1) === LF, this.seat, "sent part of a line");
+    this.#model.state.demand(message.at(-1) === LF, this.seat, "sent part of a line");
     this.#sent = Buffer.concat([this.#sent, message]);
   }
 
@@ -48,55 +51,54 @@ class WatchedSocket extends BrowserSocket {
 
   override received(sent: Uint8Array): void {
     this.unreadBytes -= sent.length;
-    this.#network.model.receives(this.seat, sent);
+    this.#model.receives(this.seat, sent);
     super.received(sent);
   }
 
   override ended(): void {
-    this.#network.model.ends(this.seat);
+    this.#model.ends(this.seat);
     super.ended();
   }
 
   override write(bytes: Uint8Array, offset: number, length: number): number {
-    const { model, trace } = this.#network;
-    if (this.seat.known) model.receiving.misses(this.seat);
+    const { seat } = this;
+    const part = bytes.subarray(offset, offset + length);
+    if (seat.known) this.#model.receiving.misses(seat);
     const taken = super.write(bytes, offset, length);
-    trace?.(
-      `${this.seat.name} is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
-    );
-    if (this.seat.lost && this.seat.greeting) model.entrance.isNotGreeted(this.seat);
-    if (this.seat.lost) return taken;
-    model.receiving.took(this.seat, bytes, offset, length, taken);
-    this.#taken = Buffer.concat([this.#taken, bytes.subarray(offset, offset + taken)]);
+    this.#trace?.(`${seat.name} is written ${show(part)}, takes ${taken} of ${length}`);
+    if (seat.lost && seat.greeting) this.#model.entrance.isNotGreeted(seat);
+    if (seat.lost) return taken;
+    this.#model.receiving.took(seat, part, taken);
+    this.#taken = Buffer.concat([this.#taken, part.subarray(0, taken)]);
     this.#compare();
     return taken;
   }
 
   override shutdown(): void {
     if (this.seat.lost) return super.shutdown();
-    this.#network.model.receiving.shuts(this.seat);
+    this.#model.receiving.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
-    this.#network.model.state.demand(this.seat.lost, this.seat, "not closed after all was taken");
+    this.#model.state.demand(this.seat.lost, this.seat, "not closed after all was taken");
   }
 
   override end(): void {
-    if (!this.isShut) this.#network.model.deadlines.closesOff(this.seat);
+    if (!this.isShut) this.#model.deadlines.closesOff(this.seat);
     super.end();
   }
 
   override terminate(): void {
-    this.#network.model.deadlines.terminates(this.seat);
+    this.#model.deadlines.terminates(this.seat);
     super.terminate();
   }
 
   override pause(): void {
-    this.#network.model.pauses(this.seat);
+    this.#model.pauses(this.seat);
     super.pause();
   }
 
   override resume(): void {
-    this.#network.model.resumes(this.seat);
+    this.#model.resumes(this.seat);
     super.resume();
   }
 
@@ -104,36 +106,31 @@ class WatchedSocket extends BrowserSocket {
   #compare(): void {
     const length = Math.min(this.#taken.length, this.#sent.length);
     const isSame = this.#taken.subarray(0, length).equals(this.#sent.subarray(0, length));
-    this.#network.model.state.demand(isSame, this.seat, "sent something else than it was given");
+    this.#model.state.demand(isSame, this.seat, "sent something else than it was given");
     this.#taken = this.#taken.subarray(length);
     this.#sent = this.#sent.subarray(length);
   }
 }
 
+/** By which way of which server it comes. */
+interface At {
+  readonly server: Connections;
+  readonly way: Way;
+}
+
 type Later = (action: () => void) => void;
 
-export class WebConnection extends Reader implements Wire {
-  closed = false;
-  readonly closeDue = false;
-
-  readonly #network: Network;
+export class WebConnection extends Peer implements Wire {
   readonly #end: WatchedSocket;
-  readonly #lines: PeerLines;
   #buffered = 0;
-  /** Whether something was held, and no `drain` has come since. */
-  #drainDue = false;
-  isPaused = false;
-  #finSent = false;
   /** Whether a message may still come although it is paused: it was read before. */
   #hasReadMore = false;
   #later: (() => void)[] = [];
 
-  constructor(network: Network, server: Connections, seat: Seat, place: Place) {
-    super(network, seat, place);
-    this.#network = network;
-    this.#lines = new PeerLines(network, seat, false);
+  constructor(network: Network, at: At, seat: Seat, place: Place) {
+    super(network, seat, place, false);
     const later = (action: () => void) => void this.#later.push(action);
-    this.#end = new WatchedSocket(network, server, seat, place, later);
+    this.#end = new WatchedSocket(network, at, seat, place, later);
   }
 
   /** It is accepted. */
@@ -144,19 +141,18 @@ export class WebConnection extends Reader implements Wire {
   // As the server's end calls it.
 
   sendBinary(message: Uint8Array): number {
-    const { model, random, weather } = this.#network;
     this.#demand(this.#buffered === 0, "given a message while it holds one");
-    if (random.chance(weather.lossInWrite)) {
+    if (this.random.chance(this.weather.lossInWrite)) {
       this.#lose("lost inside a message", ABNORMAL);
       return 0;
     }
-    const bytesMax = 2 * Math.max(256 << 10, model.state.rules.lineBytesMax);
+    const bytesMax = 2 * Math.max(256 << 10, this.model.state.rules.lineBytesMax);
     this.#demand(message.length <= bytesMax, "given a message too long");
     this.#end.sends(message);
     this.#buffered = message.length + HEAD_BYTES;
     if (this.seat.state === "arrival") this.#buffered -= this.passOnAll(this.#buffered);
     else this.#move();
-    this.#drainDue ||= this.#buffered > 0;
+    this.drainDue ||= this.#buffered > 0;
     return this.#buffered > 0 ? -1 : message.length;
   }
 
@@ -175,7 +171,7 @@ export class WebConnection extends Reader implements Wire {
   /** Closes with a code; without one, it is an event that does not happen here. */
   close(code?: number): boolean {
     if (code === undefined) return false;
-    const isStopping = this.#network.model.state.stopping;
+    const isStopping = this.model.state.stopping;
     this.#demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
     this.#demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
     this.#lose("closed by the server", code);
@@ -189,7 +185,7 @@ export class WebConnection extends Reader implements Wire {
   pause(): void {
     this.log("is paused");
     this.isPaused = true;
-    this.#hasReadMore = this.#network.random.chance(300);
+    this.#hasReadMore = this.random.chance(300);
   }
 
   resume(): void {
@@ -206,69 +202,45 @@ export class WebConnection extends Reader implements Wire {
 
   /** A message arrives. */
   send(): boolean {
-    if (this.closed || this.#finSent || (this.isPaused && !this.#hasReadMore)) return false;
+    if (this.closed || this.finSent || (this.isPaused && !this.#hasReadMore)) return false;
     // It is read once a turn.
     if (this.#later.length > 0) return false;
     this.#demand(this.isPaused || this.#end.unreadBytes === 0, "not received after a pause");
-    const { random, model } = this.#network;
     this.#hasReadMore = false;
-    const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
-    const message = this.#lines.next(random.between(1, bytesMax));
+    const bytesMax = Math.max(1, this.model.state.rules.readBytesMax >> 1);
+    const message = this.lines.next(this.random.between(1, bytesMax));
     if (message.length === 0) return this.finish();
     this.log(`sends ${show(message)}`);
     this.#end.messageReceived(message);
     return true;
   }
 
-  /** The peer closes. */
-  finish(): boolean {
-    if (this.closed || this.#finSent) return false;
-    this.#finSent = true;
-    this.log("closes");
-    return true;
-  }
-
   /** That arrives. */
   deliverFin(): boolean {
-    if (this.closed || this.isPaused || !this.#finSent) return false;
-    this.#lose("its close arrives", this.#network.random.pick([1000, 1001, 1005, 4000]));
+    if (this.closed || this.isPaused || !this.finSent) return false;
+    this.#lose("its close arrives", this.random.pick([1000, 1001, 1005, 4000]));
     this.#demand(this.seat.ended, "not told to have ended");
     return true;
   }
 
   break(): boolean {
     if (this.closed) return false;
-    this.#lose("breaks", ABNORMAL);
-    return true;
-  }
-
-  fail(): boolean {
-    if (this.closed) return false;
-    this.log("its handler fails");
-    this.#network.model.fails(this.seat);
-    this.#end.data.failed();
+    this.#lose("resets", ABNORMAL);
     return true;
   }
 
   /** What it holds is out, and it tells so. */
   drain(): boolean {
-    if (this.closed || !this.#drainDue) return false;
+    if (this.closed || !this.drainDue) return false;
     for (let held = Infinity; this.#buffered < held;) {
       held = this.#buffered;
       this.#move(false);
     }
     if (this.#buffered > 0) return false;
-    this.#drainDue = false;
+    this.drainDue = false;
     this.log("drains");
-    this.#network.model.receiving.drained(this.seat);
-    this.#end.drained();
-    return true;
-  }
-
-  drainForNothing(): boolean {
-    if (this.closed || this.#drainDue) return false;
-    this.log("drains for nothing");
-    this.#end.drained();
+    this.model.receiving.drained(this.seat);
+    this.drained();
     return true;
   }
 
@@ -284,6 +256,14 @@ export class WebConnection extends Reader implements Wire {
     return this.closed && this.#later.length === 0;
   }
 
+  protected drained(): void {
+    this.#end.drained();
+  }
+
+  protected failed(): void {
+    this.#end.data.failed();
+  }
+
   #move(maybeShort = true): void {
     this.#buffered -= this.passOn(this.#buffered, maybeShort);
   }
@@ -293,14 +273,14 @@ export class WebConnection extends Reader implements Wire {
     if (this.closed) return;
     this.log(how);
     this.closed = true;
-    this.#network.model.lose(this.seat);
+    this.model.lose(this.seat);
     this.#end.closed(code, "");
-    const isInOrder = this.#finSent && code !== ABNORMAL;
+    const isInOrder = this.finSent && code !== ABNORMAL;
     this.#demand(!this.seat.ended || isInOrder, "told to have ended, which it has not");
-    this.#network.model.closes(this.seat);
+    this.model.closes(this.seat);
   }
 
   #demand(condition: boolean, what: string): void {
-    this.#network.model.state.demand(condition, this.seat, what);
+    this.model.state.demand(condition, this.seat, what);
   }
 }

@@ -14,8 +14,8 @@ import { type Life } from "../../lib/room/socket.ts";
 import { Connections } from "../../lib/server/connections.ts";
 import { CERTIFICATE } from "./certificate.ts";
 import { Model } from "./model.ts";
-import { Connection, type Handlers, type Network } from "./network.ts";
 import { loadParts } from "./parts.ts";
+import type { Network } from "./peer-lines.ts";
 import { Random } from "./random.ts";
 import {
   ADDRESSES,
@@ -30,6 +30,7 @@ import {
 import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 import { show, Violation } from "./state.ts";
+import { Connection, type Handlers } from "./tcp.ts";
 import { WebConnection } from "./web.ts";
 
 /** How many events may follow once no more is sent, and how often time goes on, before the room is restless. */
@@ -330,13 +331,12 @@ class World implements Network {
     const place = { port: this.#connected, address, inFlightMax };
     const reading = random.pick(readings);
     const connection = isWeb
-      ? new WebConnection(this, this.server, seat, place)
-      : new Connection(this, seat, place);
+      ? new WebConnection(this, { server: this.server, way: this.webWay }, seat, place)
+      : new Connection(this, this.handlers, seat, place);
     connection.reading = reading;
     this.#connections.push(connection);
     model.entrance.accepts(seat);
-    if (connection instanceof Connection) this.handlers.open(connection);
-    else connection.open();
+    connection.open();
     model.entrance.accepted(seat);
     return true;
   }
