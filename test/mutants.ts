@@ -31,6 +31,20 @@ export interface Mutant {
   readonly becomes: string;
 }
 
+/**
+ * The faults of a file, by what is wrong: a piece of its code and what that becomes, as
+ * `code ==> becomes`, or as these two where that would be too long a line.
+ */
+export function faultsIn(
+  file: string,
+  faults: Readonly<Record<string, string | readonly [code: string, becomes: string]>>,
+): Mutant[] {
+  return Object.entries(faults).map(([fault, change]) => {
+    const [code = "", becomes = ""] = typeof change === "string" ? change.split(/ ==> ?/) : change;
+    return { fault, file, code, becomes };
+  });
+}
+
 /** One that a test file has to catch. */
 export interface ProgramMutant extends Mutant {
   /** From the root. */
