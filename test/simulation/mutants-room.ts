@@ -2,38 +2,36 @@
 
 import { faultsIn, type Mutant } from "../mutants.ts";
 
-const LOG = faultsIn("room/line-log.ts", {
-  "the log forgets one byte too many":
-    "const ringFree = this.#ringBytes - ( ==> const ringFree = this.#ringBytes + 1 - (",
-  "a run is noted where another note still is": [
-    "const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;",
-    "const notesFull = false;",
-  ],
-  "a member gets its own lines back":
-    "reader.lastRun) > position ==> reader.lastRun) > Number.POSITIVE_INFINITY",
-  "after a short write among own lines, the cursor counts them as taken": [
-    "let left = this.#piece.length - taken;",
-    "let left = this.#piece.length - taken;\n    if (left > 0) return position + taken;",
-  ],
-  "the end of a line is not found behind the wrap": [
-    "(isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf)",
-    "(isWrapped ? this.#ringBytes : lf)",
-  ],
-  "a line that ends at a place is not found there":
-    "const lf = this.#bytes.indexOf(LF, at); ==> const lf = this.#bytes.indexOf(LF, at + 1);",
-  "what is kept takes the place of what is pending":
-    "this.#ringBytes = bytesMax + keptBytes; ==> this.#ringBytes = Math.max(bytesMax, keptBytes);",
-});
-
-const LINES = faultsIn("room/line-buffer.ts", {
-  "a line is cut where the log is full": ["run.lastIndexOf(LF, bytesMax - 1) + 1;", "bytesMax;"],
-  "a line may be a byte longer than the limit": [
-    "if (this.#unfinishedBytes + start > this.lineBytesMax) return",
-    "if (this.#unfinishedBytes + start > this.lineBytesMax + 1) return",
-  ],
-});
-
-const TURNS = [
+export const ROOM_MUTANTS: readonly Mutant[] = [
+  ...faultsIn("room/line-log.ts", {
+    "the log forgets one byte too many":
+      "const ringFree = this.#ringBytes - ( ==> const ringFree = this.#ringBytes + 1 - (",
+    "a run is noted where another note still is": [
+      "const notesFull = this.#nextRun - this.#firstRun > this.#slotMask;",
+      "const notesFull = false;",
+    ],
+    "a member gets its own lines back":
+      "reader.lastRun) > position ==> reader.lastRun) > Number.POSITIVE_INFINITY",
+    "after a short write among own lines, the cursor counts them as taken": [
+      "let left = this.#piece.length - taken;",
+      "let left = this.#piece.length - taken;\n    if (left > 0) return position + taken;",
+    ],
+    "the end of a line is not found behind the wrap": [
+      "(isWrapped ? this.#ringBytes + this.#bytes.indexOf(LF) : lf)",
+      "(isWrapped ? this.#ringBytes : lf)",
+    ],
+    "a line that ends at a place is not found there":
+      "const lf = this.#bytes.indexOf(LF, at); ==> const lf = this.#bytes.indexOf(LF, at + 1);",
+    "what is kept takes the place of what is pending":
+      "this.#ringBytes = bytesMax + keptBytes; ==> this.#ringBytes = Math.max(bytesMax, keptBytes);",
+  }),
+  ...faultsIn("room/line-buffer.ts", {
+    "a line is cut where the log is full": ["run.lastIndexOf(LF, bytesMax - 1) + 1;", "bytesMax;"],
+    "a line may be a byte longer than the limit": [
+      "if (this.#unfinishedBytes + start > this.lineBytesMax) return",
+      "if (this.#unfinishedBytes + start > this.lineBytesMax + 1) return",
+    ],
+  }),
   ...faultsIn("room/fair-queue.ts", {
     "a sender sends before those that wait": "if (this.senders.length === 0) ==>",
     "one that has had its turn stays first": [
@@ -52,9 +50,6 @@ const TURNS = [
       "    this.#leaves = { reason, message };\n    if (this.lines.next)",
     ],
   }),
-];
-
-const SLOW_READERS = [
   ...faultsIn("room/slow-readers.ts", {
     "a byte taken resets the patience":
       "cursor.goal = cursor.nextGoal; ==> cursor.goal = Math.min(cursor.position + 1, cursor.end);",
@@ -84,11 +79,6 @@ const SLOW_READERS = [
       "Math.min(this.reached + PROGRESS_BYTES, this.end)",
       "Math.min(this.reached + PROGRESS_BYTES, this.#room.log.head)",
     ],
-  }),
-];
-
-const WRITING = [
-  ...faultsIn("room/cursor.ts", {
     "a short count is taken for all": ".blocked = taken < length ==> .blocked = taken < 0",
     "a newcomer gets what was sent before it came":
       "this.position = room.log.head; ==> this.position = room.log.tail;",
@@ -106,25 +96,6 @@ const WRITING = [
       ".members) if (cursor.position < tail ==> .members) if (!cursor.blocked",
     "one that has only a line for itself to get is passed over": ["cursor.backlog || ", ""],
     "a leaver that has everything already is passed over": [" || cursor.leaver)", ")"],
-  }),
-];
-
-const LEAVING = [
-  ...faultsIn("room/leaver.ts", {
-    "a member that half-closed is reset": [
-      "    this.#socket.shutdown();",
-      "    this.#socket.terminate();",
-    ],
-    "the goal of a leaver is not renewed":
-      "this.#goal = cursor.nextGoal; ==> this.#goal ||= cursor.nextGoal;",
-    "a leaver that takes nothing at all is kept":
-      "if (member.cursor.reached >= this.#goal) ==> if (member.cursor.position >= 0)",
-    "a leaver need not take a line for it alone":
-      "if (member.cursor.reached >= this.#goal) ==> if (member.cursor.position >= this.#goal)",
-    "a refusal has no message": ["`* ${message}\\n`", '""'],
-    "an answer of another protocol is sent as a line": ' || message.endsWith("\\n") ==>',
-  }),
-  ...faultsIn("room/room.ts", {
     "a leaver gets its patience and no time to linger":
       "new Deadlines(patienceMs + lingerMs, now) ==> new Deadlines(patienceMs, now)",
     "a member that is gone while it waits keeps its seat": [
@@ -144,17 +115,22 @@ const LEAVING = [
     "a room that stops does not wait for those that wait":
       "if (this.isStopping && this.isSettled) ==> if (this.isStopping)",
   }),
+  ...faultsIn("room/leaver.ts", {
+    "a member that half-closed is reset": [
+      "    this.#socket.shutdown();",
+      "    this.#socket.terminate();",
+    ],
+    "the goal of a leaver is not renewed":
+      "this.#goal = cursor.nextGoal; ==> this.#goal ||= cursor.nextGoal;",
+    "a leaver that takes nothing at all is kept":
+      "if (member.cursor.reached >= this.#goal) ==> if (member.cursor.position >= 0)",
+    "a leaver need not take a line for it alone":
+      "if (member.cursor.reached >= this.#goal) ==> if (member.cursor.position >= this.#goal)",
+    "a refusal has no message": ["`* ${message}\\n`", '""'],
+    "an answer of another protocol is sent as a line": ' || message.endsWith("\\n") ==>',
+  }),
   ...faultsIn("room/deadlines.ts", {
     "the newest that lingers makes room":
       "return this.#atMs.keys().next().value; ==> return [...this.#atMs.keys()].pop();",
   }),
-];
-
-export const ROOM_MUTANTS: readonly Mutant[] = [
-  ...LOG,
-  ...LINES,
-  ...TURNS,
-  ...SLOW_READERS,
-  ...WRITING,
-  ...LEAVING,
 ];
