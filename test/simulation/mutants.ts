@@ -53,6 +53,7 @@ async function anyFailureIn(copy: string): Promise<string | undefined> {
   return (
     (await worldFailureIn(false, GENERATED_SEEDS)(copy)) ??
     (await failureOf(copy, "test/room")) ??
+    (await failureOf(copy, "test/fuzz.test.ts")) ??
     (await worldFailureIn(true, GENERATED_SHARED_SEEDS)(copy))
   );
 }
