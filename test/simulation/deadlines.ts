@@ -35,14 +35,14 @@ export class Deadlines {
   /** The server resets a connection. */
   terminates(seat: Seat): void {
     const hasAll = seat.shut && !seat.lost && !seat.dropped && !seat.isClosing;
-    this.state.demand(!hasAll, seat, "reset although it has taken everything");
+    seat.demand(!hasAll, "reset although it has taken everything");
     this.#closedByServer(seat);
   }
 
   /** The server closes a connection that has had its EOF and does not go. */
   closesOff(seat: Seat): void {
     const lacksEof = seat.state !== "gone" && !seat.shut && !seat.lost;
-    this.state.demand(!lacksEof, seat, "closed before its EOF");
+    seat.demand(!lacksEof, "closed before its EOF");
     this.#closedByServer(seat);
     seat.isClosing = true;
   }
@@ -105,7 +105,7 @@ export class Deadlines {
     const isPending = seat.state === "member" && seat.pending.length > 0;
     const hasMovedOn = isPending && state.reached(seat) >= seat.goalLeast;
     if (seat.state === "member" && !isPending) return;
-    state.demand(hasMovedOn, seat, "still connected after its deadline");
+    seat.demand(hasMovedOn, "still connected after its deadline");
     state.expectProgress(seat, state.reached(seat));
     state.saw("leavers kept");
   }
@@ -120,7 +120,7 @@ export class Deadlines {
       if (!seat.isAnswered) seat.stillPosition = -1;
       if (!seat.isAnswered) continue;
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
-      this.state.demand(wasAsked, seat, "not asked whether it takes more");
+      seat.demand(wasAsked, "not asked whether it takes more");
       this.#standsStill(seat);
       if (this.state.position(seat) !== tail) seat.passedOthersAt = held.atLeast;
       if (this.state.position(seat) !== tail) continue;
@@ -128,7 +128,7 @@ export class Deadlines {
       const since = Math.max(missedAt, seat.passedOthersAt);
       const isOverdue = held.atLeast - since > 2 * rules.patienceMs + 2 * RETRY_MS;
       const hasStopped = held.atLeast - (seat.stillSince ?? NEVER) >= rules.patienceMs;
-      this.state.demand(!isOverdue && !hasStopped, seat, "holds the room up beyond the patience");
+      seat.demand(!isOverdue && !hasStopped, "holds the room up beyond the patience");
     }
   }
 
@@ -151,7 +151,7 @@ export class Deadlines {
     const { stopAtMs = NEVER, now } = this.state;
     const isVanishing = seat.state === "new" && seat.address === undefined;
     const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
-    this.state.demand(hasLeft, seat, "closed without a reason");
+    seat.demand(hasLeft, "closed without a reason");
     const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
     if (now >= stopAtMs) this.state.saw("closed at grace");
     if (seat.state === "departing" && !isInTime && !seat.isClosing)

@@ -53,7 +53,7 @@ export class Entrance {
   accepted(seat: Seat): void {
     const { rules, open } = this.state;
     this.state.arriving = undefined;
-    if (seat.address === undefined) this.state.demand(seat.known, seat, "kept without an address");
+    if (seat.address === undefined) seat.demand(seat.known, "kept without an address");
     this.answered(seat);
     if (open > rules.clientsMax + rules.lingerersMax)
       throw new Violation(`${open} connections are open`);
@@ -117,13 +117,13 @@ export class Entrance {
   /** The event is over that had to decide about it. */
   answered(seat: Seat): void {
     const { outcome } = seat;
-    this.state.demand(outcome === undefined, seat, `nothing follows, although it ${outcome}`);
+    seat.demand(outcome === undefined, `nothing follows, although it ${outcome}`);
   }
 
   /** The room tells that somebody has joined. */
   joined(seat: Seat): void {
     const { state } = this;
-    state.demand(seat.outcome === "joins", seat, `joined a room as a ${seat.state}`);
+    seat.demand(seat.outcome === "joins", `joined a room as a ${seat.state}`);
     seat.outcome = undefined;
     seat.awaits = undefined;
     seat.state = "member";
@@ -138,9 +138,9 @@ export class Entrance {
   refused(seat: Seat, why: string): void {
     const { state } = this;
     if (seat.outcome === undefined) this.#expectUnasked(seat);
-    state.demand(why === seat.why, seat, `refused with "${why}" instead of "${seat.why}"`);
+    seat.demand(why === seat.why, `refused with "${why}" instead of "${seat.why}"`);
     const { outcome } = seat;
-    state.demand(outcome !== undefined && outcome !== "joins", seat, "refused after it joined");
+    seat.demand(outcome !== undefined && outcome !== "joins", "refused after it joined");
     seat.outcome = undefined;
     state.sawReason(why);
     if (outcome === "is told") {
@@ -162,16 +162,16 @@ export class Entrance {
 
   /** One is closed although its time is not over. */
   closesOldest(seat: Seat): void {
-    this.state.demand(this.makesRoom(seat), seat, "closed before its deadline");
+    seat.demand(this.makesRoom(seat), "closed before its deadline");
     this.state.saw("oldest closed");
   }
 
   /** A connection that is done with is closed at once, and an arrival is no member. */
   check(seat: Seat): void {
-    this.state.demand(seat.state !== "gone" || seat.known, seat, "not closed");
+    seat.demand(seat.state !== "gone" || seat.known, "not closed");
     if (seat.state !== "arrival") return;
     const isRead = seat.pending.length === 0 && !seat.paused;
-    this.state.demand(isRead, seat, "treated as a member while an arrival");
+    seat.demand(isRead, "treated as a member while an arrival");
   }
 
   /** Whether none has lingered longer; or if nobody does, no arrival has waited longer only to be refused. */
@@ -192,7 +192,7 @@ export class Entrance {
   /** What is expected of an arrival that was not asked for anything just now. */
   #expectUnasked(seat: Seat): void {
     const { now, rules, stopAtMs = Number.POSITIVE_INFINITY } = this.state;
-    this.state.demand(seat.state === "arrival", seat, `refused as a ${seat.state}`);
+    seat.demand(seat.state === "arrival", `refused as a ${seat.state}`);
     if (now >= seat.deadlineMs) {
       const within = seat.awaits === "name" ? "1m" : inWords(rules.arrivalMs);
       const why = `no ${seat.awaits} within ${within}`;
@@ -200,7 +200,7 @@ export class Entrance {
     } else if (now >= stopAtMs) {
       this.#leavesWithServer(seat);
     } else {
-      this.state.demand(this.makesRoom(seat), seat, "refused before its deadline");
+      seat.demand(this.makesRoom(seat), "refused before its deadline");
       this.state.saw("oldest arrivals closed");
       // Without a handshake to come first, it can be told.
       const isTold = seat.awaits === "seat" && !rules.handshake;

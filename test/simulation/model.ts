@@ -100,7 +100,7 @@ export class Model {
 
   /** The server is told that it is gone. */
   closes(seat: Seat): void {
-    this.state.demand(!seat.known, seat, "closed twice");
+    seat.demand(!seat.known, "closed twice");
     seat.known = true;
     if (seat.state !== "member") seat.state = "gone";
   }
@@ -127,7 +127,7 @@ export class Model {
   pauses(seat: Seat): void {
     this.receiving.misses(seat);
     if (seat.lost) return;
-    this.state.demand(!seat.paused, seat, "paused twice");
+    seat.demand(!seat.paused, "paused twice");
     seat.paused = true;
     this.state.saw("holds");
   }
@@ -135,17 +135,17 @@ export class Model {
   resumes(seat: Seat): void {
     this.receiving.misses(seat);
     if (seat.lost) return;
-    this.state.demand(seat.paused, seat, "resumed for nothing");
+    seat.demand(seat.paused, "resumed for nothing");
     seat.paused = false;
   }
 
   /** The room tells that a member has left. */
   left(seat: Seat, reason: string, behindBytes: number): void {
     const { state, deadlines } = this;
-    state.demand(seat.state === "member", seat, "left without being there");
+    seat.demand(seat.state === "member", "left without being there");
     if (reason === "idle" && deadlines.isIdle(seat)) deadlines.leaveIdle(seat);
     const isRight = deadlines.isReason(seat, reason);
-    state.demand(isRight, seat, `left for a wrong reason, "${reason}"`);
+    seat.demand(isRight, `left for a wrong reason, "${reason}"`);
     this.receiving.checkBehind(seat, behindBytes);
     const isAborted = state.stopAtMs !== undefined && state.now >= state.stopAtMs;
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
@@ -165,7 +165,7 @@ export class Model {
     const [silent] = at < 0 ? [] : this.state.silent.splice(at, 1);
     // One that is to leave may turn out to be gone in that moment.
     const isRight = silent?.reason === reason || (silent && reason === "reset" && seat.lost);
-    this.state.demand(Boolean(isRight), seat, `silent for ${reason}, not ${silent?.reason}`);
+    seat.demand(Boolean(isRight), `silent for ${reason}, not ${silent?.reason}`);
     this.presence.left(seat);
     this.sending.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
   }
@@ -186,8 +186,8 @@ export class Model {
     state.forgetGone();
     this.sending.checkTold(turnDue);
     for (const seat of this.entrance.waiting)
-      state.demand(turnDue, seat, "waits, and nobody is to decide about it");
-    for (const { seat } of state.silent) state.demand(false, seat, "not told to have left");
+      seat.demand(turnDue, "waits, and nobody is to decide about it");
+    for (const { seat } of state.silent) seat.demand(false, "not told to have left");
     expectCount("connections open", server.open, state.open);
     expectCount("members and those that leave", server.members, state.members);
     expectCount("members", server.size, state.staying);
@@ -220,11 +220,11 @@ export class Model {
 
   /** What holds when nothing is left to happen: everything sent has arrived. */
   checkRest(reads: (seat: Seat) => boolean): void {
-    for (const seat of this.state.waiting) this.state.demand(false, seat, "waits for ever");
+    for (const seat of this.state.waiting) seat.demand(false, "waits for ever");
     for (const seat of this.state.seats) {
-      this.state.demand(seat.unsent.length === 0, seat, "its lines are never sent");
-      this.state.demand(!seat.paused, seat, "stays paused");
-      this.state.demand(seat.state !== "arrival", seat, "stays an arrival for ever");
+      seat.demand(seat.unsent.length === 0, "its lines are never sent");
+      seat.demand(!seat.paused, "stays paused");
+      seat.demand(seat.state !== "arrival", "stays an arrival for ever");
       if (!seat.lost && reads(seat)) this.receiving.checkRest(seat);
     }
   }

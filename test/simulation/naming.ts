@@ -23,12 +23,6 @@ export function chooseName(random: Random, badName: number, certified: boolean):
   return random.pick(certified ? NAMES.slice(0, 3) : NAMES);
 }
 
-/** What a certificate says of a peer. */
-export interface Certificate {
-  readonly name: string;
-  readonly fingerprint: string;
-}
-
 export class Naming {
   #number = 0;
   /** The last owner of each name. */

@@ -46,9 +46,9 @@ export class Receiving {
     const { state } = this;
     if (seat.state === "arrival" || seat.greeting) return this.#isGreeted(seat, bytes, count);
     const isThere = seat.state === "member" || seat.state === "departing";
-    state.demand(isThere, seat, "written to too early");
-    state.demand(bytes.length > 0, seat, "written nothing to");
-    state.demand(bytes.length <= TURN_BYTES, seat, `written ${bytes.length} bytes at once`);
+    seat.demand(isThere, "written to too early");
+    seat.demand(bytes.length > 0, "written nothing to");
+    seat.demand(bytes.length <= TURN_BYTES, `written ${bytes.length} bytes at once`);
     // What is offered has to be right too, be it taken or not.
     this.#compare(seat, bytes);
     this.tookOther(seat, false);
@@ -61,7 +61,7 @@ export class Receiving {
   /** One that is asked for its name takes all of the greeting, or is reset. */
   #isGreeted(seat: Seat, bytes: Uint8Array, count: number): void {
     const isRight = seat.greeting && Buffer.compare(seat.greeting, bytes) === 0;
-    this.state.demand(Boolean(isRight), seat, `greeted with ${show(bytes)}`);
+    seat.demand(Boolean(isRight), `greeted with ${show(bytes)}`);
     seat.greeting = undefined;
     if (count < bytes.length) this.onNotGreeted(seat);
   }
@@ -69,7 +69,7 @@ export class Receiving {
   /** A socket was offered bytes that are no part of what is sent. */
   tookOther(seat: Seat, isShort: boolean): void {
     const { state } = this;
-    state.demand(!seat.shut, seat, "written to after its EOF");
+    seat.demand(!seat.shut, "written to after its EOF");
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
     seat.wasAsked ||= seat.blocked;
     seat.blocked ||= isShort;
@@ -85,17 +85,17 @@ export class Receiving {
 
   /** A socket that is closed was written to, or sent EOF. */
   misses(seat: Seat): void {
-    this.state.demand(!seat.known, seat, "used although it is known to be gone");
+    seat.demand(!seat.known, "used although it is known to be gone");
   }
 
   /** It is sent EOF. */
   shuts(seat: Seat): void {
     const { state } = this;
-    state.demand(!seat.shut, seat, "sent EOF twice");
-    state.demand(seat.state === "departing", seat, `sent EOF while a ${seat.state}`);
+    seat.demand(!seat.shut, "sent EOF twice");
+    seat.demand(seat.state === "departing", `sent EOF while a ${seat.state}`);
     const missing = seat.pending[0]?.bytes ?? seat.message;
-    state.demand(missing === undefined, seat, `sent EOF before ${show(missing)}`);
-    state.demand(!seat.paused, seat, "sent EOF and left paused");
+    seat.demand(missing === undefined, `sent EOF before ${show(missing)}`);
+    seat.demand(!seat.paused, "sent EOF and left paused");
     seat.shut = true;
     state.saw("clean ends");
   }
@@ -109,26 +109,26 @@ export class Receiving {
     // With telnet, a write may be two, and the connection lost in the second.
     const most = end - (this.state.rules.telnet && seat.lost ? seat.takenBefore : seat.takenTo);
     const isRight = behindBytes >= least && behindBytes <= most;
-    this.state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
+    seat.demand(isRight, `${behindBytes} bytes behind instead of ${least}`);
   }
 
   /** Nobody is forgotten: what can be written will be in this turn. */
   check(seat: Seat, turnDue: boolean): void {
     // With telnet, it may have been an answer that could not be written.
     const isNoticed = !seat.isRefusingWrites || seat.known || this.state.rules.telnet;
-    this.state.demand(isNoticed, seat, "not known to be gone although a write has failed");
+    seat.demand(isNoticed, "not known to be gone although a write has failed");
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.pending.length > 0 || seat.leaving !== undefined;
-    this.state.demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written");
+    seat.demand(!(ready && pending) || turnDue, "forgotten: nothing will be written");
     const lingers = seat.state === "departing" && !seat.lost && !seat.blocked;
-    this.state.demand(!lingers || seat.shut, seat, "forgotten: it gets no EOF");
+    seat.demand(!lingers || seat.shut, "forgotten: it gets no EOF");
   }
 
   /** Nothing is left to happen: everything sent has arrived. */
   checkRest(seat: Seat): void {
     const [next] = seat.pending;
-    this.state.demand(next === undefined, seat, `never gets ${show(next?.bytes)}`);
-    this.state.demand(!seat.leaving || seat.shut, seat, "never gets its EOF");
+    seat.demand(next === undefined, `never gets ${show(next?.bytes)}`);
+    seat.demand(!seat.leaving || seat.shut, "never gets its EOF");
   }
 
   /** A member is to get lines; the last message comes by itself, once it has left. */
@@ -144,11 +144,11 @@ export class Receiving {
       for (const stop = Math.min(end, at + expected.length - skip); at < stop; at++, skip++) {
         if (bytes[at] === expected[skip]) continue;
         const parts = [bytes.subarray(at, end), expected.subarray(skip)].map(show);
-        throw this.state.violation(seat, `written ${parts.join(" instead of ")}`);
+        throw seat.violation(`written ${parts.join(" instead of ")}`);
       }
       skip = 0;
     }
-    if (at < end) throw this.state.violation(seat, `also written ${show(bytes.subarray(at, end))}`);
+    if (at < end) throw seat.violation(`also written ${show(bytes.subarray(at, end))}`);
   }
 
   #advance(seat: Seat, count: number): void {

@@ -1,8 +1,9 @@
 /** What a world is like: the options of its server, its network, and what happens how often. */
 
 import type { Random } from "./random.ts";
-import { PREFIX_BYTES_MAX } from "./state.ts";
 
+/** A name of 32 characters of 4 bytes, and `: `. */
+export const PREFIX_BYTES_MAX = 130;
 /** A log of more than this is one of the few that are large enough to be gathered from in parts. */
 const LARGE_BYTES = 256 << 10;
 /** One of more than this can owe a reader more than it has to take in a time. */

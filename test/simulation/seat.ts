@@ -1,7 +1,15 @@
 /** What the model keeps of one connection. */
 
 import type { Other } from "./first-line.ts";
-import type { Certificate } from "./naming.ts";
+
+/** A promise that was not kept. */
+export class Violation extends Error {}
+
+/** What a certificate says of a peer. */
+interface Certificate {
+  readonly name: string;
+  readonly fingerprint: string;
+}
 
 /** A line that was sent. */
 export interface Line {
@@ -153,10 +161,24 @@ export class Seat {
     if (name.startsWith("web:")) this.first = undefined;
   }
 
+  /** Whether it is a member, and not about to leave. */
+  get stays(): boolean {
+    return this.state === "member" && this.leaving === undefined;
+  }
+
   /** Whether it has none of the seats, being refused or having left. */
   get isSeatless(): boolean {
     const isArrival = this.state === "arrival";
     const hasNone = this.refusal !== undefined || this.awaits === "seat";
     return this.state === "departing" || (isArrival && hasNone);
+  }
+
+  /** @throws {Violation} if the condition does not hold */
+  demand(condition: boolean, what: string): void {
+    if (!condition) throw this.violation(what);
+  }
+
+  violation(what: string): Violation {
+    return new Violation(`${this.name}: ${what}`);
   }
 }

@@ -111,7 +111,7 @@ export class Sending {
     while (at < run.length) {
       const bytes = sender.unsent.shift();
       if (!bytes || !startsWith(run, at, bytes))
-        throw state.violation(sender, `sent ${show(run.subarray(at))} instead of ${show(bytes)}`);
+        throw sender.violation(`sent ${show(run.subarray(at))} instead of ${show(bytes)}`);
       at += bytes.length;
       this.receiving.append(sender, bytes);
       if (sender.state !== "new" && state.rules.bot) this.tells(inBot(sender, bytes));
@@ -172,7 +172,7 @@ export class Sending {
     if (seat.lost) return;
     const waits = seat.unsent.length > 0;
     const isRight = seat.paused === (waits && !seat.ended);
-    this.state.demand(isRight, seat, waits ? "not paused" : "left paused");
+    seat.demand(isRight, waits ? "not paused" : "left paused");
   }
 
   /** Lines wait only when the log has no room for the one whose turn it is. */
@@ -200,7 +200,7 @@ export class Sending {
       this.#turn = undefined;
     } else if (sender !== this.#turn) {
       const isNext = sender === next;
-      this.state.demand(isNext, sender, `sends although it is the turn of ${next?.name}`);
+      sender.demand(isNext, `sends although it is the turn of ${next?.name}`);
       this.#turn = sender;
       this.#turnBytes = 0;
       waiting.push(...waiting.splice(0, 1));
@@ -211,11 +211,11 @@ export class Sending {
     this.#turnBytes += bytes;
     const isMore = this.#turn === sender && this.#turnBytes > this.#turnBytesMax;
     const what = `sends ${this.#turnBytes} bytes while ${next?.name} waits`;
-    this.state.demand(!isMore, sender, what);
+    sender.demand(!isMore, what);
   }
 
   #spendAllowance(seat: Seat): void {
-    this.state.demand(this.allowance(seat) > 1 - ROUNDING, seat, "sends faster than it may");
+    seat.demand(this.allowance(seat) > 1 - ROUNDING, "sends faster than it may");
     seat.allowance--;
   }
 

@@ -4,17 +4,14 @@
  */
 
 import { HTTP_ANSWER, speaks } from "./first-line.ts";
-import type { Rules } from "./rules.ts";
+import { PREFIX_BYTES_MAX, type Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 
+export { Violation } from "./seat.ts";
+
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
-/** A name of 32 characters of 4 bytes, and `: `. */
-export const PREFIX_BYTES_MAX = 130;
-
-/** A promise that was not kept. */
-export class Violation extends Error {}
 
 export class State {
   readonly rules: Rules;
@@ -81,7 +78,7 @@ export class State {
 
   /** Those of them that do not leave. */
   get staying(): number {
-    return this.#count((seat) => seat.state === "member" && seat.leaving === undefined);
+    return this.#count((seat) => seat.stays);
   }
 
   /** All seats: of those on their way in, of members, and of the gone with lines still to be sent. */
@@ -201,14 +198,6 @@ export class State {
     const over = this.sent.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
     this.sent.splice(0, over < 0 ? this.sent.length : over);
     this.#tailBefore = this.tail;
-  }
-
-  demand(condition: boolean, seat: Seat, what: string): void {
-    if (!condition) throw this.violation(seat, what);
-  }
-
-  violation(seat: Seat, what: string): Violation {
-    return new Violation(`${seat.name}: ${what}`);
   }
 
   #hasSeat({ state, isSeatless, unsent }: Seat): boolean {

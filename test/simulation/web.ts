@@ -40,7 +40,7 @@ class WatchedSocket extends BrowserSocket {
 
   /** A message of the server's: whole lines, and those that it was to send. */
   sends(message: Uint8Array): void {
-    this.#model.state.demand(message.at(-1) === LF, this.seat, "sent part of a line");
+    this.seat.demand(message.at(-1) === LF, "sent part of a line");
     this.#sent = Buffer.concat([this.#sent, message]);
   }
 
@@ -79,7 +79,7 @@ class WatchedSocket extends BrowserSocket {
     this.#model.receiving.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
-    this.#model.state.demand(this.seat.lost, this.seat, "not closed after all was taken");
+    this.seat.demand(this.seat.lost, "not closed after all was taken");
   }
 
   override end(): void {
@@ -106,7 +106,7 @@ class WatchedSocket extends BrowserSocket {
   #compare(): void {
     const length = Math.min(this.#taken.length, this.#sent.length);
     const isSame = this.#taken.subarray(0, length).equals(this.#sent.subarray(0, length));
-    this.#model.state.demand(isSame, this.seat, "sent something else than it was given");
+    this.seat.demand(isSame, "sent something else than it was given");
     this.#taken = this.#taken.subarray(length);
     this.#sent = this.#sent.subarray(length);
   }
@@ -281,6 +281,6 @@ export class WebConnection extends Peer implements Wire {
   }
 
   #demand(condition: boolean, what: string): void {
-    this.model.state.demand(condition, this.seat, what);
+    this.seat.demand(condition, what);
   }
 }
