@@ -64,14 +64,12 @@ export class Deadlines {
   /** Whether it has sent nothing for too long, so that it leaves in a flush now. */
   isIdle(seat: Seat): boolean {
     const { rules, stopping, heldUp, now } = this.state;
-    const stays = seat.state === "member" && !seat.leaving && seat.unsent.length === 0;
-    if (rules.idleMs === undefined || !stays || (stopping && !heldUp)) return false;
-    return now - seat.stirredAtMs >= rules.idleMs;
+    const isDue = now - seat.stirredAtMs >= (rules.idleMs ?? NEVER);
+    return isDue && seat.stays && seat.unsent.length === 0 && (!stopping || heldUp);
   }
 
   leaveIdle(seat: Seat): void {
-    const { idleMs = 0 } = this.state.rules;
-    this.state.leave(seat, "idle", `idle for ${inWords(idleMs)}`);
+    this.state.leave(seat, "idle", `idle for ${inWords(this.state.rules.idleMs ?? 0)}`);
   }
 
   /** The server, doing the work of a turn, has those leave that have to. */
@@ -79,21 +77,17 @@ export class Deadlines {
     this.leaveStopping();
     const { seats, rules, now } = this.state;
     for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth)) {
-      const hasTime = rules.idleMs === undefined || now - seat.stirredAtMs < rules.idleMs;
-      if (hasTime) continue;
       if (this.isIdle(seat)) this.leaveIdle(seat);
       // Time in which its lines wait does not count.
-      else if (seat.state === "member" && !seat.leaving && seat.unsent.length > 0)
-        this.state.stirs(seat);
+      const isDue = now - seat.stirredAtMs >= (rules.idleMs ?? NEVER);
+      if (isDue && seat.stays && seat.unsent.length > 0) this.state.stirs(seat);
     }
   }
 
   leaveStopping(): void {
     const { seats, stopping, heldUp } = this.state;
-    for (const seat of seats) {
-      const stays = seat.state === "member" && !seat.leaving;
-      if (stays && stopping && !heldUp) this.state.leave(seat, "server stopping");
-    }
+    if (!stopping || heldUp) return;
+    for (const seat of seats) if (seat.stays) this.state.leave(seat, "server stopping");
   }
 
   /** What holds once it has. */
@@ -189,9 +183,8 @@ export class Deadlines {
   }
 
   #idleAtMs(seat: Seat): number {
-    const stays = seat.state === "member" && !seat.leaving && seat.unsent.length === 0;
-    const { idleMs = NEVER } = this.state.rules;
-    return stays && !this.state.stopping ? seat.stirredAtMs + idleMs : NEVER;
+    const mayBe = seat.stays && seat.unsent.length === 0 && !this.state.stopping;
+    return mayBe ? seat.stirredAtMs + (this.state.rules.idleMs ?? NEVER) : NEVER;
   }
 
   #pacedUntilMs(seat: Seat): number {

@@ -6,6 +6,7 @@
  * is what they are told.
  */
 
+import type { Connections } from "../../lib/server/connections.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Entrance } from "./entrance.ts";
 import { Naming } from "./naming.ts";
@@ -15,14 +16,6 @@ import type { Rules } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import { Sending } from "./sending.ts";
 import { State, Violation } from "./state.ts";
-
-/** What the model asks of the server itself; all of it is public. */
-export interface ServerView {
-  readonly open: number;
-  readonly size: number;
-  readonly members: number;
-  readonly pendingBytes: number;
-}
 
 export class Model {
   readonly state: State;
@@ -178,7 +171,7 @@ export class Model {
   }
 
   /** What holds after every step. */
-  checkStep(server: ServerView, turnDue: boolean): void {
+  checkStep({ open, room }: Pick<Connections, "open" | "room">, turnDue: boolean): void {
     const { state } = this;
     const { rules } = state;
     state.steps++;
@@ -188,10 +181,10 @@ export class Model {
     for (const seat of this.entrance.waiting)
       seat.demand(turnDue, "waits, and nobody is to decide about it");
     for (const { seat } of state.silent) seat.demand(false, "not told to have left");
-    expectCount("connections open", server.open, state.open);
-    expectCount("members and those that leave", server.members, state.members);
-    expectCount("members", server.size, state.staying);
-    if (server.pendingBytes > rules.logBytes + state.keptBytes)
+    expectCount("connections open", open, state.open);
+    expectCount("members and those that leave", room.members.size, state.members);
+    expectCount("members", room.size, state.staying);
+    if (room.log.head - room.log.tail > rules.logBytes + state.keptBytes)
       throw new Violation("the log holds more than it may");
     if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) this.entrance.isTakenOver(seat);
@@ -219,13 +212,13 @@ export class Model {
   }
 
   /** What holds when nothing is left to happen: everything sent has arrived. */
-  checkRest(reads: (seat: Seat) => boolean): void {
+  checkRest(readers: ReadonlySet<Seat>): void {
     for (const seat of this.state.waiting) seat.demand(false, "waits for ever");
     for (const seat of this.state.seats) {
       seat.demand(seat.unsent.length === 0, "its lines are never sent");
       seat.demand(!seat.paused, "stays paused");
       seat.demand(seat.state !== "arrival", "stays an arrival for ever");
-      if (!seat.lost && reads(seat)) this.receiving.checkRest(seat);
+      if (!seat.lost && readers.has(seat)) this.receiving.checkRest(seat);
     }
   }
 }

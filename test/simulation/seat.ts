@@ -1,7 +1,5 @@
 /** What the model keeps of one connection. */
 
-import type { Other } from "./first-line.ts";
-
 /** A promise that was not kept. */
 export class Violation extends Error {}
 
@@ -39,6 +37,9 @@ export interface Step {
   readonly position: number;
   readonly at: Held;
 }
+
+/** Why a member leaves: for reports, and what it is told. */
+export type Why = readonly [reason: string, message?: string];
 
 /** What has to become of a connection before the present event is over. */
 export type Outcome = "joins" | "is told" | "is closed" | "is reset";
@@ -84,10 +85,9 @@ export class Seat {
   greeting: Uint8Array | undefined;
   /** The member whose name it takes over when it joins. */
   takesOver: Seat | undefined;
-  tooLong = false;
-  speaks: Other | undefined;
-  /** Why it was sent away. */
-  disconnected: string | undefined;
+  /** Why it was disconnected, and why it will be for what it has sent. */
+  disconnected: Why | undefined;
+  objection: Why | undefined;
   /** Why it has left, to be told when all it has sent is sent. */
   leftFor: string | undefined;
   /** Whether its end of input was delivered. */
