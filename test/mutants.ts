@@ -51,6 +51,11 @@ export interface ProgramMutant extends Mutant {
   readonly test: string;
 }
 
+/** Faults, each of which a test file has to catch. */
+export function caughtBy(test: string, ...faults: readonly Mutant[][]): ProgramMutant[] {
+  return faults.flat().map((fault) => ({ ...fault, test }));
+}
+
 if (import.meta.main) process.exit(await main(process.argv.slice(2).join(" ")));
 
 async function main(words: string): Promise<number> {
