@@ -1,6 +1,6 @@
 /** Faults that only random input finds. */
 
-import { caughtBy, faultsIn, type ProgramMutant } from "../mutants.ts";
+import { caughtBy, faultsIn, type ProgramMutant } from "../harness/faults.ts";
 
 export const FUZZ_MUTANTS: readonly ProgramMutant[] = [
   ...caughtBy(

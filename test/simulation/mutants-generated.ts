@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Mutant } from "../mutants.ts";
+import type { Mutant } from "../harness/faults.ts";
 import { Random } from "./random.ts";
 
 const ROOM = join(import.meta.dir, "../../lib/room");

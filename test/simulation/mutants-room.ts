@@ -1,6 +1,6 @@
 /** Faults in the core that operators would not make: in what is sent, received and waited for. */
 
-import { faultsIn, type Mutant } from "../mutants.ts";
+import { faultsIn, type Mutant } from "../harness/faults.ts";
 
 export const ROOM_MUTANTS: readonly Mutant[] = [
   ...faultsIn("room/line-log.ts", {
