@@ -94,6 +94,7 @@ export class Entrance {
   isNotGreeted(seat: Seat): void {
     seat.greeting = seat.takesOver = undefined;
     if (seat.state === "departing") seat.state = "arrival";
+    seat.pending = [];
     // What it has sent together with its pass phrase goes nowhere.
     seat.unsent = [];
     this.state.waiting = this.state.waiting.filter((other) => other !== seat);

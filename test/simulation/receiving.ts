@@ -49,7 +49,6 @@ export class Receiving {
     seat.demand(isThere, "written to too early");
     seat.demand(bytes.length > 0, "written nothing to");
     seat.demand(bytes.length <= TURN_BYTES, `written ${bytes.length} bytes at once`);
-    // What is offered has to be right too, be it taken or not.
     this.#compare(seat, bytes);
     this.tookOther(seat, false);
     seat.takenBefore = seat.takenTo;
@@ -93,8 +92,8 @@ export class Receiving {
     const { state } = this;
     seat.demand(!seat.shut, "sent EOF twice");
     seat.demand(seat.state === "departing", `sent EOF while a ${seat.state}`);
-    const missing = seat.pending[0]?.bytes ?? seat.message;
-    seat.demand(missing === undefined, `sent EOF before ${show(missing)}`);
+    const [next] = seat.pending;
+    seat.demand(next === undefined, `sent EOF before ${show(next?.bytes)}`);
     seat.demand(!seat.paused, "sent EOF and left paused");
     seat.shut = true;
     state.saw("clean ends");
@@ -131,28 +130,22 @@ export class Receiving {
     seat.demand(!seat.leaving || seat.shut, "never gets its EOF");
   }
 
-  /** A member is to get lines; the last message comes by itself, once it has left. */
+  /** What is offered is what comes next, be it taken or not. */
   #compare(seat: Seat, bytes: Uint8Array): void {
-    const end = bytes.length;
-    const { pending, message } = seat;
-    const last = seat.state === "departing" ? message : undefined;
-    let at = 0;
-    let skip = seat.offset;
-    for (let index = 0; index <= pending.length && at < end; index++) {
-      const expected = pending[index]?.bytes ?? last;
-      if (!expected) break;
-      for (const stop = Math.min(end, at + expected.length - skip); at < stop; at++, skip++) {
-        if (bytes[at] === expected[skip]) continue;
-        const parts = [bytes.subarray(at, end), expected.subarray(skip)].map(show);
-        throw seat.violation(`written ${parts.join(" instead of ")}`);
-      }
-      skip = 0;
+    let rest = bytes;
+    let at = seat.offset;
+    for (const line of seat.pending) {
+      if (rest.length === 0) return;
+      const expected = line.bytes.subarray(at, at + rest.length);
+      if (Buffer.compare(rest.subarray(0, expected.length), expected) !== 0)
+        throw seat.violation(`written ${show(rest)} instead of ${show(line.bytes.subarray(at))}`);
+      rest = rest.subarray(expected.length);
+      at = 0;
     }
-    if (at < end) throw seat.violation(`also written ${show(bytes.subarray(at, end))}`);
+    seat.demand(rest.length === 0, `also written ${show(rest)}`);
   }
 
   #advance(seat: Seat, count: number): void {
-    const [first] = seat.pending;
     seat.offset += count;
     let done = 0;
     for (const line of seat.pending) {
@@ -161,15 +154,11 @@ export class Receiving {
       seat.takenTo = placeIn(line, line.bytes.length);
       done++;
     }
-    if (done > 0) seat.pending.splice(0, done);
+    seat.pending.splice(0, done);
     this.state.saw("deliveries", done);
     const [next] = seat.pending;
     if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
-    if (first && count > 0) this.#step(seat, this.state.position(seat));
-    if (next || !seat.message || seat.state !== "departing") return;
-    seat.message =
-      seat.offset < seat.message.length ? seat.message.subarray(seat.offset) : undefined;
-    seat.offset = 0;
+    if (count > 0) this.#step(seat, this.state.position(seat));
   }
 
   /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */

@@ -110,7 +110,7 @@ export class Seat {
   /** What it is to get, and how much of the first line it has taken. */
   pending: Line[] = [];
   offset = 0;
-  /** What is left of the server's last line to it. */
+  /** The server's last line to it, which is pending once it has all else. */
   message: Uint8Array | undefined;
   /** Where in all that was sent its last byte taken lies, and lay before the last write. */
   takenTo = 0;

@@ -181,6 +181,9 @@ export class State {
   depart(seat: Seat): void {
     seat.state = seat.known ? "gone" : "departing";
     seat.deadlineMs = this.now + this.rules.lingerMs;
+    const { message: bytes } = seat;
+    const aside = { sender: seat, start: this.sentBytes, sentAt: this.held, isAside: true };
+    if (bytes) seat.pending.push({ ...aside, bytes });
   }
 
   expectMessage(seat: Seat, message: string): void {
