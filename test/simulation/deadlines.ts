@@ -148,8 +148,9 @@ export class Deadlines {
     seat.demand(hasLeft, "closed without a reason");
     const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
     if (now >= stopAtMs) this.state.saw("closed at grace");
-    if (seat.state === "departing" && !isInTime && !seat.isClosing)
-      this.entrance.closesOldest(seat);
+    if (seat.state !== "departing" || isInTime || seat.isClosing) return;
+    seat.demand(this.entrance.makesRoom(seat), "closed before its deadline");
+    this.state.saw("oldest closed");
   }
 
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */

@@ -36,7 +36,7 @@ export class Entrance {
     this.state.saw("connections");
     // A peer that has reset already has no address, and never was here.
     if (seat.address === undefined) return;
-    if (this.state.stopping) return this.#leavesWithServer(seat);
+    if (this.state.stopping) return this.leavesWithServer(seat);
     this.#takesSeat(seat);
   }
 
@@ -63,7 +63,7 @@ export class Entrance {
   shakesHands(seat: Seat, failure: string | undefined): void {
     if (seat.state !== "arrival") return;
     if (failure === undefined) return this.#comesIn(seat, "pass phrase");
-    this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
+    this.expects(seat, "is reset", `the handshake failed: ${failure}`);
   }
 
   /** Bytes of an arrival arrive; returns those that it sends as a member. */
@@ -80,12 +80,12 @@ export class Entrance {
   ends(seat: Seat): void {
     const { awaits, begun } = seat;
     if (this.waiting.includes(seat)) return;
-    if (awaits === "handshake") this.#expects(seat, "is reset", "gone before the handshake");
-    else if (seat.endedBy === "cut off") this.#expects(seat, "is reset", "cut off");
+    if (awaits === "handshake") this.expects(seat, "is reset", "gone before the handshake");
+    else if (seat.endedBy === "cut off") this.expects(seat, "is reset", "cut off");
     else if (this.#speaksAnother(seat, Buffer.concat([begun, Uint8Array.of(LF)]))) return;
     else if (awaits === "name") this.#claims(seat, begun.toString().trim());
     else if (this.#isPassPhrase(begun)) this.#comesIn(seat, "name");
-    else this.#expects(seat, "is told", "wrong pass phrase");
+    else this.expects(seat, "is told", "wrong pass phrase");
     // Behind the door of the pass phrase, no name follows.
     if (seat.awaits === "name" && awaits !== "name") this.#claims(seat, "");
   }
@@ -99,20 +99,7 @@ export class Entrance {
     seat.unsent = [];
     this.state.waiting = this.state.waiting.filter((other) => other !== seat);
     seat.outcome = undefined;
-    if (!seat.known) this.#expects(seat, "is reset", "reset");
-  }
-
-  /** A handler of an arrival's socket throws. */
-  fails(seat: Seat): void {
-    this.#expects(seat, "is reset", "reset");
-  }
-
-  /** The server is told to stop. */
-  stops(): void {
-    for (const seat of this.state.seats) {
-      if (seat.state !== "arrival") continue;
-      this.#leavesWithServer(seat);
-    }
+    if (!seat.known) this.expects(seat, "is reset", "reset");
   }
 
   /** The event is over that had to decide about it. */
@@ -161,12 +148,6 @@ export class Entrance {
     return this.#isOldest(seat);
   }
 
-  /** One is closed although its time is not over. */
-  closesOldest(seat: Seat): void {
-    seat.demand(this.makesRoom(seat), "closed before its deadline");
-    this.state.saw("oldest closed");
-  }
-
   /** A connection that is done with is closed at once, and an arrival is no member. */
   check(seat: Seat): void {
     seat.demand(seat.state !== "gone" || seat.known, "not closed");
@@ -197,21 +178,22 @@ export class Entrance {
     if (now >= seat.deadlineMs) {
       const within = seat.awaits === "name" ? "1m" : inWords(rules.arrivalMs);
       const why = `no ${seat.awaits} within ${within}`;
-      this.#expects(seat, seat.awaits === "handshake" ? "is reset" : "is told", why);
+      this.expects(seat, seat.awaits === "handshake" ? "is reset" : "is told", why);
     } else if (now >= stopAtMs) {
-      this.#leavesWithServer(seat);
+      this.leavesWithServer(seat);
     } else {
       seat.demand(this.makesRoom(seat), "refused before its deadline");
       this.state.saw("oldest arrivals closed");
       // Without a handshake to come first, it can be told.
       const isTold = seat.awaits === "seat" && !rules.handshake;
       if (seat.awaits === "seat") seat.refusal = ROOM_FULL;
-      this.#expects(seat, isTold ? "is told" : "is reset", "reset");
+      this.expects(seat, isTold ? "is told" : "is reset", "reset");
     }
   }
 
-  #leavesWithServer(seat: Seat): void {
-    this.#expects(seat, "is closed");
+  /** An arrival is closed when the server stops. */
+  leavesWithServer(seat: Seat): void {
+    this.expects(seat, "is closed");
     seat.why = "server stopping";
     this.state.saw("arrivals stopped");
   }
@@ -255,9 +237,9 @@ export class Entrance {
     seat.begun = Buffer.alloc(0);
     if (from === "handshake") return this.#awaits(seat, from);
     seat.awaits = undefined;
-    if (seat.refusal !== undefined) return this.#expects(seat, "is told", seat.refusal);
+    if (seat.refusal !== undefined) return this.expects(seat, "is told", seat.refusal);
     if (from === "pass phrase" && passPhrase !== undefined) return this.#awaits(seat, from);
-    if (!rules.names) return this.#expects(seat, "joins");
+    if (!rules.names) return this.expects(seat, "joins");
     if (seat.certificate) return this.#claims(seat, seat.certificate.name);
     this.#awaits(seat, "name");
     seat.greeting = this.naming.greeting();
@@ -271,7 +253,7 @@ export class Entrance {
     if (this.#speaksAnother(seat, received)) return undefined;
     if (end < 0 && seat.begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
     if (end < 0 || !this.#isPassPhrase(seat.begun)) {
-      this.#expects(seat, "is told", "wrong pass phrase");
+      this.expects(seat, "is told", "wrong pass phrase");
       return undefined;
     }
     this.#comesIn(seat, "name");
@@ -303,7 +285,7 @@ export class Entrance {
   #speaksAnother(seat: Seat, received: Buffer): boolean {
     // What a WebSocket sends is lines, whatever they look like.
     const protocol = seat.name.startsWith("web:") ? undefined : protocolIn(received);
-    if (protocol) this.#expects(seat, "is told", speaks(protocol));
+    if (protocol) this.expects(seat, "is told", speaks(protocol));
     return protocol !== undefined;
   }
 
@@ -314,8 +296,8 @@ export class Entrance {
         this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
         this.isTakenOver(seat.takesOver);
       }
-      this.#expects(seat, "joins");
-    } else this.#expects(seat, "is told", refused);
+      this.expects(seat, "joins");
+    } else this.expects(seat, "is told", refused);
   }
 
   /** The name of this one is taken over now, if it is: before its new owner joins. */
@@ -335,7 +317,8 @@ export class Entrance {
     seat.deadlineMs = isUntimed ? Number.POSITIVE_INFINITY : this.state.now + withinMs;
   }
 
-  #expects(seat: Seat, outcome: Outcome, why?: string): void {
+  /** This has to become of it before the present event is over. */
+  expects(seat: Seat, outcome: Outcome, why?: string): void {
     seat.outcome = outcome;
     seat.why = seat.refusal ?? why;
   }

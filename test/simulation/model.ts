@@ -81,7 +81,7 @@ export class Model {
   fails(seat: Seat): void {
     seat.failed = true;
     seat.dropped = true;
-    if (seat.state === "arrival") this.entrance.fails(seat);
+    if (seat.state === "arrival") this.entrance.expects(seat, "is reset", "reset");
   }
 
   /** The connection is gone. */
@@ -166,7 +166,8 @@ export class Model {
   stop(graceMs: number): void {
     this.state.stopAtMs = this.state.now + graceMs;
     this.state.saw("stops");
-    this.entrance.stops();
+    for (const seat of this.state.seats)
+      if (seat.state === "arrival") this.entrance.leavesWithServer(seat);
     this.presence.stops();
   }
 
@@ -176,15 +177,20 @@ export class Model {
     const { rules } = state;
     state.steps++;
     state.saw("steps");
-    state.forgetGone();
+    state.seats = state.seats.filter((seat) => !seat.known || seat.unsent.length > 0);
     this.sending.checkTold(turnDue);
     for (const seat of this.entrance.waiting)
       seat.demand(turnDue, "waits, and nobody is to decide about it");
     for (const { seat } of state.silent) seat.demand(false, "not told to have left");
     expectCount("connections open", open, state.open);
-    expectCount("members and those that leave", room.members.size, state.members);
-    expectCount("members", room.size, state.staying);
-    if (room.log.head - room.log.tail > rules.logBytes + state.keptBytes)
+    const isMember = (seat: Seat) => seat.state === "member";
+    expectCount("members and those that leave", room.members.size, state.count(isMember));
+    expectCount(
+      "members",
+      room.size,
+      state.count(({ stays }) => stays),
+    );
+    if (room.log.head - room.log.tail > state.ringBytes)
       throw new Violation("the log holds more than it may");
     if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) this.entrance.isTakenOver(seat);

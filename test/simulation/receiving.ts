@@ -14,17 +14,16 @@ export class Receiving {
 
   /** A line was sent: all members but its sender are to get it. */
   append(sender: Seat, bytes: Uint8Array, isNotice = false): void {
-    const { sent, seats, rules, sentBytes: start, held: sentAt } = this.state;
+    const { sent, seats, ringBytes, sentBytes: start, held: sentAt } = this.state;
     const line: Line = { sender, bytes, start, sentAt, isNotice };
     const end = start + bytes.length;
     this.state.sentBytes = end;
-    const ringBytes = rules.logBytes + this.state.keptBytes;
     if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) this.state.saw("wraps");
     sent.push(line);
     this.#keepHistory(line);
     for (const seat of seats) {
       if (seat.state !== "member" || seat === line.sender || seat.leaving) continue;
-      if (seat.pending.length === 0) this.#step(seat, line.start);
+      if (seat.pending.length === 0) this.state.moved(seat, line.start);
       seat.pending.push(line);
     }
   }
@@ -158,7 +157,7 @@ export class Receiving {
     this.state.saw("deliveries", done);
     const [next] = seat.pending;
     if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
-    if (count > 0) this.#step(seat, this.state.position(seat));
+    if (count > 0) this.state.moved(seat);
   }
 
   /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */
@@ -173,10 +172,5 @@ export class Receiving {
       (history.length > lines || bytesOf(history) > bytes || isTooOld(history[0]))
     )
       history.shift();
-  }
-
-  #step(seat: Seat, position: number): void {
-    seat.steps.push({ position, at: this.state.held });
-    this.state.moved(seat);
   }
 }

@@ -168,7 +168,8 @@ export class Sending {
 
   /** Lines wait only when the log has no room for the one whose turn it is. */
   checkHold(): void {
-    const { rules, freeBytes, waiting } = this.state;
+    const { rules, ringBytes, sentBytes, tail, waiting } = this.state;
+    const freeBytes = ringBytes - (sentBytes - tail);
     const fits = ({ unsent: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
     const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);

@@ -68,28 +68,18 @@ export class State {
 
   /** How many sockets are open, as the server can know it. */
   get open(): number {
-    return this.#count((seat) => !seat.known);
-  }
-
-  /** How many are in the room: members, and those who leave and do not have everything yet. */
-  get members(): number {
-    return this.#count((seat) => seat.state === "member");
-  }
-
-  /** Those of them that do not leave. */
-  get staying(): number {
-    return this.#count((seat) => seat.stays);
+    return this.count((seat) => !seat.known);
   }
 
   /** All seats: of those on their way in, of members, and of the gone with lines still to be sent. */
   get occupied(): number {
-    return this.#count((seat) => this.#hasSeat(seat));
+    return this.count((seat) => this.#hasSeat(seat));
   }
 
   /** The seats that clients of an address have. */
   occupiedFrom(address: string): number {
     const isFrom = (seat: Seat) => seat.address === address && seat.awaits !== "address";
-    return this.#count((seat) => isFrom(seat) && this.#hasSeat(seat));
+    return this.count((seat) => isFrom(seat) && this.#hasSeat(seat));
   }
 
   /** How far into all that was sent the member furthest behind is. */
@@ -121,15 +111,14 @@ export class State {
     return names ? 2 * lineBytesMax + PREFIX_BYTES_MAX : lineBytesMax;
   }
 
-  /** How much the log keeps of what everybody has. */
+  /** How much the log keeps of what everybody has, and holds in all. */
   get keptBytes(): number {
     const { bytes = 0, passingBytes = 0 } = this.rules.history ?? {};
     return bytes + passingBytes;
   }
 
-  /** How much the log has room for. */
-  get freeBytes(): number {
-    return this.rules.logBytes + this.keptBytes - (this.sentBytes - this.tail);
+  get ringBytes(): number {
+    return this.rules.logBytes + this.keptBytes;
   }
 
   /** A member receives no more than it is to get now. */
@@ -160,8 +149,9 @@ export class State {
     seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
-  /** A write; what is taken in the moment in which one leaves is no progress yet, at the most. */
-  moved(seat: Seat): void {
+  /** One has come further; what it takes in the moment in which it leaves is no progress yet, at the most. */
+  moved(seat: Seat, position = this.position(seat)): void {
+    seat.steps.push({ position, at: this.held });
     const { patienceMs, lingerMs } = this.rules;
     if (seat.leaving === undefined || seat.deadlineMs !== this.now + patienceMs + lingerMs) return;
     seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
@@ -191,11 +181,6 @@ export class State {
     seat.message = new TextEncoder().encode(told);
   }
 
-  /** Forgets connections that are over. */
-  forgetGone(): void {
-    this.seats = this.seats.filter((seat) => !seat.known || seat.unsent.length > 0);
-  }
-
   /** Forgets lines that everybody has had since the flush before, as the server must have too. */
   forgetSent(): void {
     const over = this.sent.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
@@ -215,7 +200,7 @@ export class State {
     return tail;
   }
 
-  #count(which: (seat: Seat) => boolean): number {
+  count(which: (seat: Seat) => boolean): number {
     return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
 }
