@@ -49,6 +49,18 @@ export abstract class Peer {
   /** The server is told that a handler has failed. */
   protected abstract failed(): void;
 
+  pause(): void {
+    this.log("is paused");
+    this.model.pauses(this.seat);
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.log("is resumed");
+    this.model.resumes(this.seat);
+    this.isPaused = false;
+  }
+
   get isSlow(): boolean {
     return this.reading === "slow" || this.reading === "drip";
   }

@@ -109,18 +109,6 @@ export class Connection extends Peer implements AcceptedSocket {
     this.#closeByServer();
   }
 
-  pause(): void {
-    this.log("is paused");
-    this.model.pauses(this.seat);
-    this.isPaused = true;
-  }
-
-  resume(): void {
-    this.log("is resumed");
-    this.model.resumes(this.seat);
-    this.isPaused = false;
-  }
-
   setNoDelay(): void {}
   setKeepAlive(): void {}
 

@@ -7,7 +7,6 @@
 import type { Way } from "../../lib/doors/door.ts";
 import type { Connections } from "../../lib/server/connections.ts";
 import { BrowserSocket, type Wire } from "../../lib/web/web-socket.ts";
-import type { Model } from "./model.ts";
 import type { Network } from "./peer-lines.ts";
 import { Peer, type Place } from "./peer.ts";
 import type { Seat } from "./seat.ts";
@@ -21,8 +20,7 @@ const ABNORMAL = 1006;
 /** The server's end, looked at from both sides. */
 class WatchedSocket extends BrowserSocket {
   readonly seat: Seat;
-  readonly #model: Model;
-  readonly #trace: Network["trace"];
+  readonly #network: Network;
   /** What has counted as taken and was not in a message yet, and the other way round. */
   #taken = Buffer.alloc(0);
   #sent = Buffer.alloc(0);
@@ -30,11 +28,13 @@ class WatchedSocket extends BrowserSocket {
   /** How many bytes of messages have come that the room was not told of. */
   unreadBytes = 0;
 
-  constructor(network: Network, at: At, seat: Seat, place: Place, later: Later) {
-    const peer = { address: place.address ?? "", port: place.port };
-    super(at.server, at.way, peer, undefined, later);
-    this.#model = network.model;
-    this.#trace = network.trace;
+  constructor(
+    network: Network,
+    seat: Seat,
+    ...options: ConstructorParameters<typeof BrowserSocket>
+  ) {
+    super(...options);
+    this.#network = network;
     this.seat = seat;
   }
 
@@ -51,24 +51,25 @@ class WatchedSocket extends BrowserSocket {
 
   override received(sent: Uint8Array): void {
     this.unreadBytes -= sent.length;
-    this.#model.receives(this.seat, sent);
+    this.#network.model.receives(this.seat, sent);
     super.received(sent);
   }
 
   override ended(): void {
-    this.#model.ends(this.seat);
+    this.#network.model.ends(this.seat);
     super.ended();
   }
 
   override write(bytes: Uint8Array, offset: number, length: number): number {
     const { seat } = this;
+    const { model, trace } = this.#network;
     const part = bytes.subarray(offset, offset + length);
-    if (seat.known) this.#model.receiving.misses(seat);
+    if (seat.known) model.receiving.misses(seat);
     const taken = super.write(bytes, offset, length);
-    this.#trace?.(`${seat.name} is written ${show(part)}, takes ${taken} of ${length}`);
-    if (seat.lost && seat.greeting) this.#model.entrance.isNotGreeted(seat);
+    trace?.(`${seat.name} is written ${show(part)}, takes ${taken} of ${length}`);
+    if (seat.lost && seat.greeting) model.entrance.isNotGreeted(seat);
     if (seat.lost) return taken;
-    this.#model.receiving.took(seat, part, taken);
+    model.receiving.took(seat, part, taken);
     this.#taken = Buffer.concat([this.#taken, part.subarray(0, taken)]);
     this.#compare();
     return taken;
@@ -76,30 +77,10 @@ class WatchedSocket extends BrowserSocket {
 
   override shutdown(): void {
     if (this.seat.lost) return super.shutdown();
-    this.#model.receiving.shuts(this.seat);
+    this.#network.model.receiving.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
     this.seat.demand(this.seat.lost, "not closed after all was taken");
-  }
-
-  override end(): void {
-    if (!this.isShut) this.#model.deadlines.closesOff(this.seat);
-    super.end();
-  }
-
-  override terminate(): void {
-    this.#model.deadlines.terminates(this.seat);
-    super.terminate();
-  }
-
-  override pause(): void {
-    this.#model.pauses(this.seat);
-    super.pause();
-  }
-
-  override resume(): void {
-    this.#model.resumes(this.seat);
-    super.resume();
   }
 
   /** What counts as taken is what was sent, or the start of a line that will be. */
@@ -112,14 +93,6 @@ class WatchedSocket extends BrowserSocket {
   }
 }
 
-/** By which way of which server it comes. */
-interface At {
-  readonly server: Connections;
-  readonly way: Way;
-}
-
-type Later = (action: () => void) => void;
-
 export class WebConnection extends Peer implements Wire {
   readonly #end: WatchedSocket;
   #buffered = 0;
@@ -127,10 +100,11 @@ export class WebConnection extends Peer implements Wire {
   #hasReadMore = false;
   #later: (() => void)[] = [];
 
-  constructor(network: Network, at: At, seat: Seat, place: Place) {
+  constructor(network: Network, server: Connections, way: Way, seat: Seat, place: Place) {
     super(network, seat, place, false);
     const later = (action: () => void) => void this.#later.push(action);
-    this.#end = new WatchedSocket(network, at, seat, place, later);
+    const { address = "", port } = place;
+    this.#end = new WatchedSocket(network, seat, server, way, { address, port }, undefined, later);
   }
 
   /** It is accepted. */
@@ -141,13 +115,13 @@ export class WebConnection extends Peer implements Wire {
   // As the server's end calls it.
 
   sendBinary(message: Uint8Array): number {
-    this.#demand(this.#buffered === 0, "given a message while it holds one");
+    this.seat.demand(this.#buffered === 0, "given a message while it holds one");
     if (this.random.chance(this.weather.lossInWrite)) {
       this.#lose("lost inside a message", ABNORMAL);
       return 0;
     }
     const bytesMax = 2 * Math.max(256 << 10, this.model.state.rules.lineBytesMax);
-    this.#demand(message.length <= bytesMax, "given a message too long");
+    this.seat.demand(message.length <= bytesMax, "given a message too long");
     this.#end.sends(message);
     this.#buffered = message.length + HEAD_BYTES;
     if (this.seat.state === "arrival") this.#buffered -= this.passOnAll(this.#buffered);
@@ -171,26 +145,26 @@ export class WebConnection extends Peer implements Wire {
   /** Closes with a code; without one, it is an event that does not happen here. */
   close(code?: number): boolean {
     if (code === undefined) return false;
+    if (!this.#end.isShut) this.model.deadlines.closesOff(this.seat);
     const isStopping = this.model.state.stopping;
-    this.#demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
-    this.#demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
+    this.seat.demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
+    this.seat.demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
     this.#lose("closed by the server", code);
     return true;
   }
 
   terminate(): void {
+    this.model.deadlines.terminates(this.seat);
     this.#lose("reset by the server", ABNORMAL);
   }
 
-  pause(): void {
-    this.log("is paused");
-    this.isPaused = true;
+  override pause(): void {
+    super.pause();
     this.#hasReadMore = this.random.chance(300);
   }
 
-  resume(): void {
-    this.log("is resumed");
-    this.isPaused = false;
+  override resume(): void {
+    super.resume();
     this.#hasReadMore = false;
   }
 
@@ -205,7 +179,7 @@ export class WebConnection extends Peer implements Wire {
     if (this.closed || this.finSent || (this.isPaused && !this.#hasReadMore)) return false;
     // It is read once a turn.
     if (this.#later.length > 0) return false;
-    this.#demand(this.isPaused || this.#end.unreadBytes === 0, "not received after a pause");
+    this.seat.demand(this.isPaused || this.#end.unreadBytes === 0, "not received after a pause");
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, this.model.state.rules.readBytesMax >> 1);
     const message = this.lines.next(this.random.between(1, bytesMax));
@@ -219,7 +193,7 @@ export class WebConnection extends Peer implements Wire {
   deliverFin(): boolean {
     if (this.closed || this.isPaused || !this.finSent) return false;
     this.#lose("its close arrives", this.random.pick([1000, 1001, 1005, 4000]));
-    this.#demand(this.seat.ended, "not told to have ended");
+    this.seat.demand(this.seat.ended, "not told to have ended");
     return true;
   }
 
@@ -276,11 +250,7 @@ export class WebConnection extends Peer implements Wire {
     this.model.lose(this.seat);
     this.#end.closed(code, "");
     const isInOrder = this.finSent && code !== ABNORMAL;
-    this.#demand(!this.seat.ended || isInOrder, "told to have ended, which it has not");
+    this.seat.demand(!this.seat.ended || isInOrder, "told to have ended, which it has not");
     this.model.closes(this.seat);
-  }
-
-  #demand(condition: boolean, what: string): void {
-    this.seat.demand(condition, what);
   }
 }

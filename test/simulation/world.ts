@@ -315,7 +315,7 @@ class World implements Network {
     const place = { port: this.#connected, address, inFlightMax };
     const reading = random.pick(readings);
     const connection = isWeb
-      ? new WebConnection(this, { server: this.#server, way: this.#webWay }, seat, place)
+      ? new WebConnection(this, this.#server, this.#webWay, seat, place)
       : new Connection(this, this.#handlers, seat, place);
     connection.reading = reading;
     this.#connections.push(connection);
