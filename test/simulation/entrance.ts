@@ -36,8 +36,8 @@ export class Entrance {
     this.state.saw("connections");
     // A peer that has reset already has no address, and never was here.
     if (seat.address === undefined) return;
-    if (this.state.stopping) return this.leavesWithServer(seat);
-    this.#takesSeat(seat);
+    if (this.state.stopping) this.leavesWithServer(seat);
+    else this.#takesSeat(seat);
   }
 
   /** The turn is over in which this one came: what is free is its own. */
@@ -202,7 +202,6 @@ export class Entrance {
   #takesSeat(seat: Seat): void {
     const { rules, occupied } = this.state;
     const { address = "", awaits } = seat;
-    const next = rules.handshake ? "handshake" : "pass phrase";
     if (awaits !== "address") {
       if (occupied >= rules.clientsMax)
         return awaits === "seat" ? this.#isRefused(seat, ROOM_FULL) : this.#waits(seat, "seat");
@@ -213,7 +212,7 @@ export class Entrance {
     }
     const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
     if (address === "" || this.state.occupiedFrom(address) < clientsPerAddressMax)
-      return this.#comesIn(seat, next);
+      return this.#comesIn(seat, "handshake");
     if (awaits !== "address") this.#waits(seat, "address");
     else this.#isRefused(seat, `too many connections from ${address}`);
   }
@@ -221,7 +220,7 @@ export class Entrance {
   #isRefused(seat: Seat, why: string): void {
     seat.refusal = why;
     seat.seatlessNth ??= ++this.#seatless;
-    this.#comesIn(seat, this.state.rules.handshake ? "handshake" : "pass phrase");
+    this.#comesIn(seat, "handshake");
   }
 
   #waits(seat: Seat, what: "seat" | "address"): void {
@@ -235,10 +234,10 @@ export class Entrance {
   #comesIn(seat: Seat, from: "handshake" | "pass phrase" | "name"): void {
     const { rules, passPhrase } = this.state;
     seat.begun = Buffer.alloc(0);
-    if (from === "handshake") return this.#awaits(seat, from);
+    if (from === "handshake" && rules.handshake) return this.#awaits(seat, from);
     seat.awaits = undefined;
     if (seat.refusal !== undefined) return this.expects(seat, "is told", seat.refusal);
-    if (from === "pass phrase" && passPhrase !== undefined) return this.#awaits(seat, from);
+    if (from !== "name" && passPhrase !== undefined) return this.#awaits(seat, "pass phrase");
     if (!rules.names) return this.expects(seat, "joins");
     if (seat.certificate) return this.#claims(seat, seat.certificate.name);
     this.#awaits(seat, "name");
@@ -247,17 +246,14 @@ export class Entrance {
 
   /** Returns what follows the pass phrase. */
   #receivesPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    const end = bytes.indexOf(LF);
-    const received = Buffer.concat([seat.begun, bytes]);
-    seat.begun = Buffer.concat([seat.begun, end < 0 ? bytes : bytes.subarray(0, end)]);
-    if (this.#speaksAnother(seat, received)) return undefined;
-    if (end < 0 && seat.begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
-    if (end < 0 || !this.#isPassPhrase(seat.begun)) {
-      this.expects(seat, "is told", "wrong pass phrase");
-      return undefined;
-    }
-    this.#comesIn(seat, "name");
-    return bytes.subarray(end + 1);
+    seat.begun = Buffer.concat([seat.begun, bytes]);
+    const { begun } = seat;
+    if (this.#speaksAnother(seat, begun)) return undefined;
+    const end = begun.indexOf(LF);
+    if (end < 0 && begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
+    if (end >= 0 && this.#isPassPhrase(begun.subarray(0, end))) this.#comesIn(seat, "name");
+    else this.expects(seat, "is told", "wrong pass phrase");
+    return begun.subarray(end + 1);
   }
 
   #isPassPhrase(line: Buffer): boolean {
