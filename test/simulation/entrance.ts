@@ -90,7 +90,7 @@ export class Entrance {
     if (seat.awaits === "name" && awaits !== "name") this.#claims(seat, "");
   }
 
-  /** Its socket has not taken the greeting. */
+  /** Its socket has not taken the greeting, or was found gone in a write. */
   isNotGreeted(seat: Seat): void {
     seat.greeting = seat.takesOver = undefined;
     if (seat.state === "departing") seat.state = "arrival";
@@ -112,8 +112,7 @@ export class Entrance {
   joined(seat: Seat): void {
     const { state } = this;
     seat.demand(seat.outcome === "joins", `joined a room as a ${seat.state}`);
-    seat.outcome = undefined;
-    seat.awaits = undefined;
+    seat.outcome = seat.awaits = undefined;
     seat.state = "member";
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
@@ -225,7 +224,7 @@ export class Entrance {
 
   #waits(seat: Seat, what: "seat" | "address"): void {
     if (what === "seat") seat.seatlessNth = ++this.#seatless;
-    this.#awaits(seat, what);
+    this.#awaits(seat, what, Number.POSITIVE_INFINITY);
     this.waiting.push(seat);
     this.state.saw("waited");
   }
@@ -240,7 +239,7 @@ export class Entrance {
     if (from !== "name" && passPhrase !== undefined) return this.#awaits(seat, "pass phrase");
     if (!rules.names) return this.expects(seat, "joins");
     if (seat.certificate) return this.#claims(seat, seat.certificate.name);
-    this.#awaits(seat, "name");
+    this.#awaits(seat, "name", NAME_MS);
     seat.greeting = this.naming.greeting();
   }
 
@@ -287,13 +286,12 @@ export class Entrance {
 
   #claims(seat: Seat, name: string): void {
     const refused = this.naming.claims(seat, name);
-    if (refused === undefined) {
-      if (seat.takesOver) {
-        this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
-        this.isTakenOver(seat.takesOver);
-      }
-      this.expects(seat, "joins");
-    } else this.expects(seat, "is told", refused);
+    if (refused !== undefined) return this.expects(seat, "is told", refused);
+    if (seat.takesOver) {
+      this.#takeovers.set(seat.takesOver, name);
+      this.isTakenOver(seat.takesOver);
+    }
+    this.expects(seat, "joins");
   }
 
   /** The name of this one is taken over now, if it is: before its new owner joins. */
@@ -304,13 +302,11 @@ export class Entrance {
       this.sending.disconnects(over, `the name ${name} was taken over`);
   }
 
-  #awaits(seat: Seat, what: "seat" | "address" | "handshake" | "pass phrase" | "name"): void {
+  #awaits(seat: Seat, what: NonNullable<Seat["awaits"]>, withinMs?: number): void {
     if (seat.state === "new") this.state.saw("arrivals");
     seat.state = "arrival";
     seat.awaits = what;
-    const isUntimed = what === "seat" || what === "address";
-    const withinMs = what === "name" ? NAME_MS : this.state.rules.arrivalMs;
-    seat.deadlineMs = isUntimed ? Number.POSITIVE_INFINITY : this.state.now + withinMs;
+    seat.deadlineMs = this.state.now + (withinMs ?? this.state.rules.arrivalMs);
   }
 
   /** This has to become of it before the present event is over. */

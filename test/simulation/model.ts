@@ -145,7 +145,7 @@ export class Model {
     state.sawReason(reason);
     state.depart(seat);
     if (seat.leaving !== undefined) return;
-    if (seat.unsent.length === 0) this.state.silence(seat, reason);
+    if (seat.unsent.length === 0) state.silent.push({ seat, reason });
     else seat.leftFor = reason;
   }
 

@@ -43,8 +43,8 @@ export abstract class Peer {
     this.lines = new PeerLines(network, seat, isTelnet);
   }
 
-  /** The socket tells that it takes bytes again, as was promised or not. */
-  abstract drain(): boolean;
+  /** Whether its socket takes bytes again, and that it tells so. */
+  protected abstract isWritable(): boolean;
   protected abstract drained(): void;
   /** The server is told that a handler has failed. */
   protected abstract failed(): void;
@@ -102,6 +102,16 @@ export abstract class Peer {
     this.log("its handler fails");
     this.model.fails(this.seat);
     this.failed();
+    return true;
+  }
+
+  /** The socket tells that it takes bytes again; a promise, but not one on time. */
+  drain(): boolean {
+    if (this.closed || !this.drainDue || !this.isWritable()) return false;
+    this.drainDue = false;
+    this.log("drains");
+    this.model.receiving.drained(this.seat);
+    this.drained();
     return true;
   }
 

@@ -119,7 +119,7 @@ export class Sending {
     if (sender.unsent.length === 0) state.waiting.splice(state.waiting.indexOf(sender), 1);
     this.settle(sender);
     if (sender.unsent.length === 0 && sender.leftFor !== undefined)
-      state.silence(sender, sender.leftFor);
+      state.silent.push({ seat: sender, reason: sender.leftFor });
   }
 
   #nextBot(): Seat {

@@ -124,15 +124,10 @@ export class State {
   /** A member receives no more than it is to get now. */
   leave(seat: Seat, reason: string, message?: string): void {
     seat.leaving = reason;
-    this.silence(seat, reason);
+    this.silent.push({ seat, reason });
     seat.end = this.sentBytes;
     this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (message !== undefined) this.expectMessage(seat, message);
-  }
-
-  /** All that it has sent is in the log, and it sends no more. */
-  silence(seat: Seat, reason: string): void {
-    this.silent.push({ seat, reason });
   }
 
   /** One has come, has a name now, or has sent something: its time to be idle starts anew. */

@@ -175,17 +175,6 @@ export class Connection extends Peer implements AcceptedSocket {
     return this.close();
   }
 
-  /** The socket tells that it takes bytes again; a promise, but not one on time. */
-  drain(): boolean {
-    const writable = this.reading === "fast" || this.inFlight <= this.inFlightMax >> 1;
-    if (this.closed || !this.drainDue || !writable) return false;
-    this.drainDue = false;
-    this.log("drains");
-    this.model.receiving.drained(this.seat);
-    this.drained();
-    return true;
-  }
-
   /** A `close` that is due arrives. */
   close(): boolean {
     if (!this.closeDue) return false;
@@ -205,6 +194,10 @@ export class Connection extends Peer implements AcceptedSocket {
   /** Whether nothing can happen to it any more. */
   get over(): boolean {
     return this.closed && !this.closeDue;
+  }
+
+  protected isWritable(): boolean {
+    return this.reading === "fast" || this.inFlight <= this.inFlightMax >> 1;
   }
 
   protected drained(): void {

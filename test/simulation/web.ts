@@ -203,21 +203,6 @@ export class WebConnection extends Peer implements Wire {
     return true;
   }
 
-  /** What it holds is out, and it tells so. */
-  drain(): boolean {
-    if (this.closed || !this.drainDue) return false;
-    for (let held = Infinity; this.#buffered < held;) {
-      held = this.#buffered;
-      this.#move(false);
-    }
-    if (this.#buffered > 0) return false;
-    this.drainDue = false;
-    this.log("drains");
-    this.model.receiving.drained(this.seat);
-    this.drained();
-    return true;
-  }
-
   /** What was left for the end of a turn is done. */
   answer(): boolean {
     const actions = this.#later;
@@ -228,6 +213,15 @@ export class WebConnection extends Peer implements Wire {
 
   get over(): boolean {
     return this.closed && this.#later.length === 0;
+  }
+
+  /** Whether what it holds is out. */
+  protected isWritable(): boolean {
+    for (let held = Infinity; this.#buffered < held;) {
+      held = this.#buffered;
+      this.#move(false);
+    }
+    return this.#buffered === 0;
   }
 
   protected drained(): void {
