@@ -161,6 +161,11 @@ export class Seat {
     if (name.startsWith("web:")) this.first = undefined;
   }
 
+  /** What reports call it. */
+  get label(): string {
+    return this.ownName === undefined ? this.name : `${this.ownName} ${this.name}`;
+  }
+
   /** Whether it is a member, and not about to leave. */
   get stays(): boolean {
     return this.state === "member" && this.leaving === undefined;

@@ -205,21 +205,17 @@ class World implements Network {
     return {
       joined: ({ label, cursor }) => {
         const seat = this.#seatOf(label);
-        model.naming.checkReport(seat, label);
         model.naming.joins(seat);
         this.#authors.set(cursor, seat);
         model.joined(seat);
       },
-      left: ({ label }, reason) => {
-        model.isSilent(this.#seatOf(label), reason);
-      },
+      left: ({ label }, reason) => model.isSilent(this.#seatOf(label), reason),
       refused: (label, why) => {
         this.trace?.(`${label} is refused: ${why}`);
         model.entrance.refused(this.#seatOf(label), why);
       },
       gone: ({ label }, reason, behindBytes) => {
         this.trace?.(`${label} leaves: ${reason}, ${behindBytes} bytes behind`);
-        model.naming.checkReport(this.#seatOf(label), label);
         model.left(this.#seatOf(label), reason, behindBytes);
       },
     };
@@ -274,10 +270,10 @@ class World implements Network {
     return true;
   }
 
-  /** By how it is reported: its address, perhaps with its own name before it. */
-  #seatOf(name: string): Seat {
-    const seat = this.#seats.get(name.slice(name.indexOf(" ") + 1));
-    if (!seat) throw new Violation(`there is nobody called ${name}`);
+  /** By how it is reported: its address, with its own name before it if it has one. */
+  #seatOf(label: string): Seat {
+    const seat = this.#seats.get(label.slice(label.indexOf(" ") + 1));
+    if (seat?.label !== label) throw new Violation(`${seat?.label} is called ${label} in a report`);
     return seat;
   }
 
