@@ -273,7 +273,8 @@ class World implements Network {
   /** By how it is reported: its address, with its own name before it if it has one. */
   #seatOf(label: string): Seat {
     const seat = this.#seats.get(label.slice(label.indexOf(" ") + 1));
-    if (seat?.label !== label) throw new Violation(`${seat?.label} is called ${label} in a report`);
+    if (!seat) throw new Violation(`there is nobody called ${label}`);
+    seat.demand(seat.state !== "member" || seat.label === label, `called ${label} in a report`);
     return seat;
   }
 
