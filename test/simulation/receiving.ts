@@ -141,7 +141,7 @@ export class Receiving {
       rest = rest.subarray(expected.length);
       at = 0;
     }
-    seat.demand(rest.length === 0, `also written ${show(rest)}`);
+    if (rest.length > 0) throw seat.violation(`also written ${show(rest)}`);
   }
 
   #advance(seat: Seat, count: number): void {
