@@ -15,27 +15,14 @@ import {
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 
+import type { Mutant, ProgramMutant } from "./harness/faults.ts";
+
 const ROOT = join(import.meta.dir, "..");
 const LISTS = join(import.meta.dir, "mutants");
 /** A test file that takes longer has come to no end, or to none on a machine as busy as that. */
 const STUCK_MS = 10 * 60_000;
 /** How long a test waits at most: in most copies, one waits in vain. */
 const WAIT_MS = 20_000;
-
-/** One fault: a piece of the code, which occurs once, and what it becomes. */
-export interface Mutant {
-  readonly fault: string;
-  /** From the root, such as `lib/client/reconnect.ts`. */
-  readonly file: string;
-  readonly code: string;
-  readonly becomes: string;
-}
-
-/** One that a test file has to catch. */
-export interface ProgramMutant extends Mutant {
-  /** From the root. */
-  readonly test: string;
-}
 
 if (import.meta.main) process.exit(await main(process.argv.slice(2).join(" ")));
 

@@ -1,6 +1,6 @@
 /** Mistakes in the client, and in what both programs are made with, that its tests have to catch. */
 
-import type { ProgramMutant } from "../mutants.ts";
+import type { ProgramMutant } from "../harness/faults.ts";
 
 export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   {

@@ -1,6 +1,6 @@
 /** Mistakes at the doors, each of which a test of them catches. */
 
-import type { ProgramMutant } from "../mutants.ts";
+import type { ProgramMutant } from "../harness/faults.ts";
 
 export const DOORS_MUTANTS: readonly ProgramMutant[] = [
   {

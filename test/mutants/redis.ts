@@ -1,6 +1,6 @@
 /** Mistakes in what connects a room to Redis, which the simulator's stream stands in for. */
 
-import type { ProgramMutant } from "../mutants.ts";
+import type { ProgramMutant } from "../harness/faults.ts";
 
 export const REDIS_MUTANTS: readonly ProgramMutant[] = [
   {

@@ -1,6 +1,6 @@
 /** Mistakes in the server and in extras that no simulated world notices, each with the test that does. */
 
-import type { ProgramMutant } from "../mutants.ts";
+import type { ProgramMutant } from "../harness/faults.ts";
 
 export const SERVER_MUTANTS: readonly ProgramMutant[] = [
   {

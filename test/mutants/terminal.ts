@@ -1,6 +1,6 @@
 /** Mistakes in the terminal that its tests have to notice. */
 
-import type { ProgramMutant } from "../mutants.ts";
+import type { ProgramMutant } from "../harness/faults.ts";
 
 const RECEIVED = "lib/terminal/received.ts";
 const ROOM_VIEW = "lib/program/room-view.ts";

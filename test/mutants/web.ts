@@ -1,6 +1,6 @@
 /** Mistakes in the page, its WebSockets, ports of HTTP and figures, each of which a test has to notice. */
 
-import type { ProgramMutant } from "../mutants.ts";
+import type { ProgramMutant } from "../harness/faults.ts";
 
 export const WEB_MUTANTS: readonly ProgramMutant[] = [
   {

@@ -30,18 +30,6 @@ test("lines that came together are one run, and one that was cut is a run of its
   ]);
 });
 
-test("the end of input makes a line of what is unfinished, and of nothing none", () => {
-  for (const [sent, runs] of [
-    ["one\nthe end", ["one\n", "the end\n"]],
-    ["one\n", ["one\n"]],
-    ["12345678", []],
-  ] as const) {
-    const buffer = holding(sent);
-    buffer.end();
-    expect(takeAll(buffer)).toEqual([...runs]);
-  }
-});
-
 test("a chunk may be used again by its sender once its lines are taken", () => {
   const buffer = new LineBuffer(100);
   const chunk = Buffer.from("one\ntw");
@@ -59,19 +47,6 @@ test("as many lines are taken as fit, and the rest waits", () => {
   for (const bytesMax of [5, 0]) expect(buffer.take(bytesMax)).toBeUndefined();
   expect(buffer.next?.length).toBe(6);
   expect(takeAll(buffer, 6)).toEqual(["three\n"]);
-});
-
-test("a line longer than the limit, its LF included, is told before that comes, however it is cut", () => {
-  for (let cut = 0; cut <= LINE_BYTES_MAX; cut++) {
-    const cutThere = (sent: string) => holding("a\nb\n", sent.slice(0, cut), sent.slice(cut));
-    const fits = cutThere("1234567\n");
-    expect([fits.objection, takeAll(fits).join("")]).toEqual([undefined, "a\nb\n1234567\n"]);
-    const isTooLong = cutThere("12345678");
-    isTooLong.push(Buffer.from("\nc\n"));
-    isTooLong.end();
-    expect(isTooLong.objection?.message).toBe("line longer than 8 bytes");
-    expect(takeAll(isTooLong).join("")).toBe("a\nb\n");
-  }
 });
 
 test("a line that is too long is found among many short ones in one chunk", () => {

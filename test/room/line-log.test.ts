@@ -27,24 +27,6 @@ function holding(log: LineLog, ...lines: string[]) {
   return { authors, append, read };
 }
 
-test("everybody reads one order, without their own", () => {
-  const { read } = holding(new LineLog(100), "a1\n", "b1\n", "a2\n", "a3\n");
-  expect(read("e", 0)).toBe("a1\nb1\na2\na3\n");
-  expect(read("a", 0)).toBe("b1\n");
-  expect([read("b", 0), read("b", 3)]).toEqual(["a1\na2\na3\n", "a2\na3\n"]);
-});
-
-test("a reader goes on at the very byte where its socket stopped", () => {
-  const log = new LineLog(64);
-  const { authors, read } = holding(log, "a1\n", "b22\n", "a3\n", "b4\n", "a5555\n");
-  const { b = author() } = authors;
-  const pending = read("b", 0);
-  for (let taken = 0; taken < pending.length; taken++) {
-    log.read(b, 0, log.head);
-    expect(read("b", log.advance(b, 0, taken))).toBe(pending.slice(taken));
-  }
-});
-
 test("it is full when its bytes are, and has room as soon as they are released", () => {
   const log = new LineLog(8);
   const { append } = holding(log, "a234567\n");
@@ -63,12 +45,6 @@ test("it is full when its notes are, of which lines of one author in a row need 
   expect(log.freeBytes).toBe(0);
   log.release(2);
   expect(log.freeBytes).toBe(794);
-});
-
-test("more than fits one gathering is read piece by piece", () => {
-  const lines = Array.from({ length: 600 }, () => `a${"x".repeat(998)}\n`);
-  const { read } = holding(new LineLog(1 << 20), "b\n", ...lines, "b again\n", "a\n");
-  expect(read("b", 0)).toBe(`${lines.join("")}a\n`);
 });
 
 test("what is kept of what everybody has needs no room of the readers, and no notes; no run can take its place", () => {

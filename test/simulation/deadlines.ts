@@ -35,14 +35,14 @@ export class Deadlines {
   /** The server resets a connection. */
   terminates(seat: Seat): void {
     const hasAll = seat.shut && !seat.lost && !seat.dropped && !seat.isClosing;
-    this.state.demand(!hasAll, seat, "reset although it has taken everything");
+    seat.demand(!hasAll, "reset although it has taken everything");
     this.#closedByServer(seat);
   }
 
   /** The server closes a connection that has had its EOF and does not go. */
   closesOff(seat: Seat): void {
     const lacksEof = seat.state !== "gone" && !seat.shut && !seat.lost;
-    this.state.demand(!lacksEof, seat, "closed before its EOF");
+    seat.demand(!lacksEof, "closed before its EOF");
     this.#closedByServer(seat);
     seat.isClosing = true;
   }
@@ -64,14 +64,12 @@ export class Deadlines {
   /** Whether it has sent nothing for too long, so that it leaves in a flush now. */
   isIdle(seat: Seat): boolean {
     const { rules, stopping, heldUp, now } = this.state;
-    const stays = seat.state === "member" && !seat.leaving && seat.unsent.length === 0;
-    if (rules.idleMs === undefined || !stays || (stopping && !heldUp)) return false;
-    return now - seat.stirredAtMs >= rules.idleMs;
+    const isDue = now - seat.stirredAtMs >= (rules.idleMs ?? NEVER);
+    return isDue && seat.stays && seat.unsent.length === 0 && (!stopping || heldUp);
   }
 
   leaveIdle(seat: Seat): void {
-    const { idleMs = 0 } = this.state.rules;
-    this.state.leave(seat, "idle", `idle for ${inWords(idleMs)}`);
+    this.state.leave(seat, "idle", `idle for ${inWords(this.state.rules.idleMs ?? 0)}`);
   }
 
   /** The server, doing the work of a turn, has those leave that have to. */
@@ -79,21 +77,17 @@ export class Deadlines {
     this.leaveStopping();
     const { seats, rules, now } = this.state;
     for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth)) {
-      const hasTime = rules.idleMs === undefined || now - seat.stirredAtMs < rules.idleMs;
-      if (hasTime) continue;
       if (this.isIdle(seat)) this.leaveIdle(seat);
       // Time in which its lines wait does not count.
-      else if (seat.state === "member" && !seat.leaving && seat.unsent.length > 0)
-        this.state.stirs(seat);
+      const isDue = now - seat.stirredAtMs >= (rules.idleMs ?? NEVER);
+      if (isDue && seat.stays && seat.unsent.length > 0) this.state.stirs(seat);
     }
   }
 
   leaveStopping(): void {
     const { seats, stopping, heldUp } = this.state;
-    for (const seat of seats) {
-      const stays = seat.state === "member" && !seat.leaving;
-      if (stays && stopping && !heldUp) this.state.leave(seat, "server stopping");
-    }
+    if (!stopping || heldUp) return;
+    for (const seat of seats) if (seat.stays) this.state.leave(seat, "server stopping");
   }
 
   /** What holds once it has. */
@@ -105,7 +99,7 @@ export class Deadlines {
     const isPending = seat.state === "member" && seat.pending.length > 0;
     const hasMovedOn = isPending && state.reached(seat) >= seat.goalLeast;
     if (seat.state === "member" && !isPending) return;
-    state.demand(hasMovedOn, seat, "still connected after its deadline");
+    seat.demand(hasMovedOn, "still connected after its deadline");
     state.expectProgress(seat, state.reached(seat));
     state.saw("leavers kept");
   }
@@ -120,7 +114,7 @@ export class Deadlines {
       if (!seat.isAnswered) seat.stillPosition = -1;
       if (!seat.isAnswered) continue;
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
-      this.state.demand(wasAsked, seat, "not asked whether it takes more");
+      seat.demand(wasAsked, "not asked whether it takes more");
       this.#standsStill(seat);
       if (this.state.position(seat) !== tail) seat.passedOthersAt = held.atLeast;
       if (this.state.position(seat) !== tail) continue;
@@ -128,7 +122,7 @@ export class Deadlines {
       const since = Math.max(missedAt, seat.passedOthersAt);
       const isOverdue = held.atLeast - since > 2 * rules.patienceMs + 2 * RETRY_MS;
       const hasStopped = held.atLeast - (seat.stillSince ?? NEVER) >= rules.patienceMs;
-      this.state.demand(!isOverdue && !hasStopped, seat, "holds the room up beyond the patience");
+      seat.demand(!isOverdue && !hasStopped, "holds the room up beyond the patience");
     }
   }
 
@@ -151,11 +145,12 @@ export class Deadlines {
     const { stopAtMs = NEVER, now } = this.state;
     const isVanishing = seat.state === "new" && seat.address === undefined;
     const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
-    this.state.demand(hasLeft, seat, "closed without a reason");
+    seat.demand(hasLeft, "closed without a reason");
     const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
     if (now >= stopAtMs) this.state.saw("closed at grace");
-    if (seat.state === "departing" && !isInTime && !seat.isClosing)
-      this.entrance.closesOldest(seat);
+    if (seat.state !== "departing" || isInTime || seat.isClosing) return;
+    seat.demand(this.entrance.makesRoom(seat), "closed before its deadline");
+    this.state.saw("oldest closed");
   }
 
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */
@@ -189,9 +184,8 @@ export class Deadlines {
   }
 
   #idleAtMs(seat: Seat): number {
-    const stays = seat.state === "member" && !seat.leaving && seat.unsent.length === 0;
-    const { idleMs = NEVER } = this.state.rules;
-    return stays && !this.state.stopping ? seat.stirredAtMs + idleMs : NEVER;
+    const mayBe = seat.stays && seat.unsent.length === 0 && !this.state.stopping;
+    return mayBe ? seat.stirredAtMs + (this.state.rules.idleMs ?? NEVER) : NEVER;
   }
 
   #pacedUntilMs(seat: Seat): number {

@@ -36,8 +36,8 @@ export class Entrance {
     this.state.saw("connections");
     // A peer that has reset already has no address, and never was here.
     if (seat.address === undefined) return;
-    if (this.state.stopping) return this.#leavesWithServer(seat);
-    this.#takesSeat(seat);
+    if (this.state.stopping) this.leavesWithServer(seat);
+    else this.#takesSeat(seat);
   }
 
   /** The turn is over in which this one came: what is free is its own. */
@@ -53,7 +53,7 @@ export class Entrance {
   accepted(seat: Seat): void {
     const { rules, open } = this.state;
     this.state.arriving = undefined;
-    if (seat.address === undefined) this.state.demand(seat.known, seat, "kept without an address");
+    if (seat.address === undefined) seat.demand(seat.known, "kept without an address");
     this.answered(seat);
     if (open > rules.clientsMax + rules.lingerersMax)
       throw new Violation(`${open} connections are open`);
@@ -63,7 +63,7 @@ export class Entrance {
   shakesHands(seat: Seat, failure: string | undefined): void {
     if (seat.state !== "arrival") return;
     if (failure === undefined) return this.#comesIn(seat, "pass phrase");
-    this.#expects(seat, "is reset", `the handshake failed: ${failure}`);
+    this.expects(seat, "is reset", `the handshake failed: ${failure}`);
   }
 
   /** Bytes of an arrival arrive; returns those that it sends as a member. */
@@ -80,52 +80,39 @@ export class Entrance {
   ends(seat: Seat): void {
     const { awaits, begun } = seat;
     if (this.waiting.includes(seat)) return;
-    if (awaits === "handshake") this.#expects(seat, "is reset", "gone before the handshake");
-    else if (seat.endedBy === "cut off") this.#expects(seat, "is reset", "cut off");
+    if (awaits === "handshake") this.expects(seat, "is reset", "gone before the handshake");
+    else if (seat.endedBy === "cut off") this.expects(seat, "is reset", "cut off");
     else if (this.#speaksAnother(seat, Buffer.concat([begun, Uint8Array.of(LF)]))) return;
     else if (awaits === "name") this.#claims(seat, begun.toString().trim());
     else if (this.#isPassPhrase(begun)) this.#comesIn(seat, "name");
-    else this.#expects(seat, "is told", "wrong pass phrase");
+    else this.expects(seat, "is told", "wrong pass phrase");
     // Behind the door of the pass phrase, no name follows.
     if (seat.awaits === "name" && awaits !== "name") this.#claims(seat, "");
   }
 
-  /** Its socket has not taken the greeting. */
+  /** Its socket has not taken the greeting, or was found gone in a write. */
   isNotGreeted(seat: Seat): void {
     seat.greeting = seat.takesOver = undefined;
     if (seat.state === "departing") seat.state = "arrival";
+    seat.pending = [];
     // What it has sent together with its pass phrase goes nowhere.
     seat.unsent = [];
     this.state.waiting = this.state.waiting.filter((other) => other !== seat);
     seat.outcome = undefined;
-    if (!seat.known) this.#expects(seat, "is reset", "reset");
-  }
-
-  /** A handler of an arrival's socket throws. */
-  fails(seat: Seat): void {
-    this.#expects(seat, "is reset", "reset");
-  }
-
-  /** The server is told to stop. */
-  stops(): void {
-    for (const seat of this.state.seats) {
-      if (seat.state !== "arrival") continue;
-      this.#leavesWithServer(seat);
-    }
+    if (!seat.known) this.expects(seat, "is reset", "reset");
   }
 
   /** The event is over that had to decide about it. */
   answered(seat: Seat): void {
     const { outcome } = seat;
-    this.state.demand(outcome === undefined, seat, `nothing follows, although it ${outcome}`);
+    seat.demand(outcome === undefined, `nothing follows, although it ${outcome}`);
   }
 
   /** The room tells that somebody has joined. */
   joined(seat: Seat): void {
     const { state } = this;
-    state.demand(seat.outcome === "joins", seat, `joined a room as a ${seat.state}`);
-    seat.outcome = undefined;
-    seat.awaits = undefined;
+    seat.demand(seat.outcome === "joins", `joined a room as a ${seat.state}`);
+    seat.outcome = seat.awaits = undefined;
     seat.state = "member";
     seat.deadlineMs = Number.POSITIVE_INFINITY;
     seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
@@ -138,9 +125,9 @@ export class Entrance {
   refused(seat: Seat, why: string): void {
     const { state } = this;
     if (seat.outcome === undefined) this.#expectUnasked(seat);
-    state.demand(why === seat.why, seat, `refused with "${why}" instead of "${seat.why}"`);
+    seat.demand(why === seat.why, `refused with "${why}" instead of "${seat.why}"`);
     const { outcome } = seat;
-    state.demand(outcome !== undefined && outcome !== "joins", seat, "refused after it joined");
+    seat.demand(outcome !== undefined && outcome !== "joins", "refused after it joined");
     seat.outcome = undefined;
     state.sawReason(why);
     if (outcome === "is told") {
@@ -160,18 +147,12 @@ export class Entrance {
     return this.#isOldest(seat);
   }
 
-  /** One is closed although its time is not over. */
-  closesOldest(seat: Seat): void {
-    this.state.demand(this.makesRoom(seat), seat, "closed before its deadline");
-    this.state.saw("oldest closed");
-  }
-
   /** A connection that is done with is closed at once, and an arrival is no member. */
   check(seat: Seat): void {
-    this.state.demand(seat.state !== "gone" || seat.known, seat, "not closed");
+    seat.demand(seat.state !== "gone" || seat.known, "not closed");
     if (seat.state !== "arrival") return;
     const isRead = seat.pending.length === 0 && !seat.paused;
-    this.state.demand(isRead, seat, "treated as a member while an arrival");
+    seat.demand(isRead, "treated as a member while an arrival");
   }
 
   /** Whether none has lingered longer; or if nobody does, no arrival has waited longer only to be refused. */
@@ -192,25 +173,26 @@ export class Entrance {
   /** What is expected of an arrival that was not asked for anything just now. */
   #expectUnasked(seat: Seat): void {
     const { now, rules, stopAtMs = Number.POSITIVE_INFINITY } = this.state;
-    this.state.demand(seat.state === "arrival", seat, `refused as a ${seat.state}`);
+    seat.demand(seat.state === "arrival", `refused as a ${seat.state}`);
     if (now >= seat.deadlineMs) {
       const within = seat.awaits === "name" ? "1m" : inWords(rules.arrivalMs);
       const why = `no ${seat.awaits} within ${within}`;
-      this.#expects(seat, seat.awaits === "handshake" ? "is reset" : "is told", why);
+      this.expects(seat, seat.awaits === "handshake" ? "is reset" : "is told", why);
     } else if (now >= stopAtMs) {
-      this.#leavesWithServer(seat);
+      this.leavesWithServer(seat);
     } else {
-      this.state.demand(this.makesRoom(seat), seat, "refused before its deadline");
+      seat.demand(this.makesRoom(seat), "refused before its deadline");
       this.state.saw("oldest arrivals closed");
       // Without a handshake to come first, it can be told.
       const isTold = seat.awaits === "seat" && !rules.handshake;
       if (seat.awaits === "seat") seat.refusal = ROOM_FULL;
-      this.#expects(seat, isTold ? "is told" : "is reset", "reset");
+      this.expects(seat, isTold ? "is told" : "is reset", "reset");
     }
   }
 
-  #leavesWithServer(seat: Seat): void {
-    this.#expects(seat, "is closed");
+  /** An arrival is closed when the server stops. */
+  leavesWithServer(seat: Seat): void {
+    this.expects(seat, "is closed");
     seat.why = "server stopping";
     this.state.saw("arrivals stopped");
   }
@@ -219,7 +201,6 @@ export class Entrance {
   #takesSeat(seat: Seat): void {
     const { rules, occupied } = this.state;
     const { address = "", awaits } = seat;
-    const next = rules.handshake ? "handshake" : "pass phrase";
     if (awaits !== "address") {
       if (occupied >= rules.clientsMax)
         return awaits === "seat" ? this.#isRefused(seat, ROOM_FULL) : this.#waits(seat, "seat");
@@ -230,7 +211,7 @@ export class Entrance {
     }
     const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
     if (address === "" || this.state.occupiedFrom(address) < clientsPerAddressMax)
-      return this.#comesIn(seat, next);
+      return this.#comesIn(seat, "handshake");
     if (awaits !== "address") this.#waits(seat, "address");
     else this.#isRefused(seat, `too many connections from ${address}`);
   }
@@ -238,12 +219,12 @@ export class Entrance {
   #isRefused(seat: Seat, why: string): void {
     seat.refusal = why;
     seat.seatlessNth ??= ++this.#seatless;
-    this.#comesIn(seat, this.state.rules.handshake ? "handshake" : "pass phrase");
+    this.#comesIn(seat, "handshake");
   }
 
   #waits(seat: Seat, what: "seat" | "address"): void {
     if (what === "seat") seat.seatlessNth = ++this.#seatless;
-    this.#awaits(seat, what);
+    this.#awaits(seat, what, Number.POSITIVE_INFINITY);
     this.waiting.push(seat);
     this.state.saw("waited");
   }
@@ -252,29 +233,26 @@ export class Entrance {
   #comesIn(seat: Seat, from: "handshake" | "pass phrase" | "name"): void {
     const { rules, passPhrase } = this.state;
     seat.begun = Buffer.alloc(0);
-    if (from === "handshake") return this.#awaits(seat, from);
+    if (from === "handshake" && rules.handshake) return this.#awaits(seat, from);
     seat.awaits = undefined;
-    if (seat.refusal !== undefined) return this.#expects(seat, "is told", seat.refusal);
-    if (from === "pass phrase" && passPhrase !== undefined) return this.#awaits(seat, from);
-    if (!rules.names) return this.#expects(seat, "joins");
+    if (seat.refusal !== undefined) return this.expects(seat, "is told", seat.refusal);
+    if (from !== "name" && passPhrase !== undefined) return this.#awaits(seat, "pass phrase");
+    if (!rules.names) return this.expects(seat, "joins");
     if (seat.certificate) return this.#claims(seat, seat.certificate.name);
-    this.#awaits(seat, "name");
+    this.#awaits(seat, "name", NAME_MS);
     seat.greeting = this.naming.greeting();
   }
 
   /** Returns what follows the pass phrase. */
   #receivesPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    const end = bytes.indexOf(LF);
-    const received = Buffer.concat([seat.begun, bytes]);
-    seat.begun = Buffer.concat([seat.begun, end < 0 ? bytes : bytes.subarray(0, end)]);
-    if (this.#speaksAnother(seat, received)) return undefined;
-    if (end < 0 && seat.begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
-    if (end < 0 || !this.#isPassPhrase(seat.begun)) {
-      this.#expects(seat, "is told", "wrong pass phrase");
-      return undefined;
-    }
-    this.#comesIn(seat, "name");
-    return bytes.subarray(end + 1);
+    seat.begun = Buffer.concat([seat.begun, bytes]);
+    const { begun } = seat;
+    if (this.#speaksAnother(seat, begun)) return undefined;
+    const end = begun.indexOf(LF);
+    if (end < 0 && begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
+    if (end >= 0 && this.#isPassPhrase(begun.subarray(0, end))) this.#comesIn(seat, "name");
+    else this.expects(seat, "is told", "wrong pass phrase");
+    return begun.subarray(end + 1);
   }
 
   #isPassPhrase(line: Buffer): boolean {
@@ -302,19 +280,18 @@ export class Entrance {
   #speaksAnother(seat: Seat, received: Buffer): boolean {
     // What a WebSocket sends is lines, whatever they look like.
     const protocol = seat.name.startsWith("web:") ? undefined : protocolIn(received);
-    if (protocol) this.#expects(seat, "is told", speaks(protocol));
+    if (protocol) this.expects(seat, "is told", speaks(protocol));
     return protocol !== undefined;
   }
 
   #claims(seat: Seat, name: string): void {
     const refused = this.naming.claims(seat, name);
-    if (refused === undefined) {
-      if (seat.takesOver) {
-        this.#takeovers.set(seat.takesOver, seat.ownName ?? "");
-        this.isTakenOver(seat.takesOver);
-      }
-      this.#expects(seat, "joins");
-    } else this.#expects(seat, "is told", refused);
+    if (refused !== undefined) return this.expects(seat, "is told", refused);
+    if (seat.takesOver) {
+      this.#takeovers.set(seat.takesOver, name);
+      this.isTakenOver(seat.takesOver);
+    }
+    this.expects(seat, "joins");
   }
 
   /** The name of this one is taken over now, if it is: before its new owner joins. */
@@ -325,16 +302,15 @@ export class Entrance {
       this.sending.disconnects(over, `the name ${name} was taken over`);
   }
 
-  #awaits(seat: Seat, what: "seat" | "address" | "handshake" | "pass phrase" | "name"): void {
+  #awaits(seat: Seat, what: NonNullable<Seat["awaits"]>, withinMs?: number): void {
     if (seat.state === "new") this.state.saw("arrivals");
     seat.state = "arrival";
     seat.awaits = what;
-    const isUntimed = what === "seat" || what === "address";
-    const withinMs = what === "name" ? NAME_MS : this.state.rules.arrivalMs;
-    seat.deadlineMs = isUntimed ? Number.POSITIVE_INFINITY : this.state.now + withinMs;
+    seat.deadlineMs = this.state.now + (withinMs ?? this.state.rules.arrivalMs);
   }
 
-  #expects(seat: Seat, outcome: Outcome, why?: string): void {
+  /** This has to become of it before the present event is over. */
+  expects(seat: Seat, outcome: Outcome, why?: string): void {
     seat.outcome = outcome;
     seat.why = seat.refusal ?? why;
   }

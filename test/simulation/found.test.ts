@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 
+import { telnet } from "../../lib/doors/telnet.ts";
 import { idle } from "../../lib/extras/idle.ts";
 import { openParts } from "../extras/open-parts.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
@@ -41,4 +42,17 @@ test("a leaver that has taken all that is pending is not too slow, though more w
   pass(1);
   expect(bob.received).toBe("1\n2\n* line longer than 4 bytes\n");
   expect([bob.ended, bob.reset, left]).toEqual([true, false, ["bob: line too long"]]);
+});
+
+test("one that is found gone as telnet answers what it has sent while it waited does not join", () => {
+  const { accept, pass, room } = openParts([telnet], { clientsMax: 1 });
+  const [ann, bob] = [accept(), accept()];
+  bob.data.received(Uint8Array.of(0xff, 0xfb, 0x1f));
+  bob.write = () => {
+    bob.onClosed();
+    return -1;
+  };
+  ann.onClosed();
+  pass(0);
+  expect(room.size).toBe(0);
 });

@@ -6,6 +6,7 @@
  * is what they are told.
  */
 
+import type { Connections } from "../../lib/server/connections.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Entrance } from "./entrance.ts";
 import { Naming } from "./naming.ts";
@@ -15,14 +16,6 @@ import type { Rules } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import { Sending } from "./sending.ts";
 import { State, Violation } from "./state.ts";
-
-/** What the model asks of the server itself; all of it is public. */
-export interface ServerView {
-  readonly open: number;
-  readonly size: number;
-  readonly members: number;
-  readonly pendingBytes: number;
-}
 
 export class Model {
   readonly state: State;
@@ -88,7 +81,7 @@ export class Model {
   fails(seat: Seat): void {
     seat.failed = true;
     seat.dropped = true;
-    if (seat.state === "arrival") this.entrance.fails(seat);
+    if (seat.state === "arrival") this.entrance.expects(seat, "is reset", "reset");
   }
 
   /** The connection is gone. */
@@ -100,7 +93,7 @@ export class Model {
 
   /** The server is told that it is gone. */
   closes(seat: Seat): void {
-    this.state.demand(!seat.known, seat, "closed twice");
+    seat.demand(!seat.known, "closed twice");
     seat.known = true;
     if (seat.state !== "member") seat.state = "gone";
   }
@@ -127,7 +120,7 @@ export class Model {
   pauses(seat: Seat): void {
     this.receiving.misses(seat);
     if (seat.lost) return;
-    this.state.demand(!seat.paused, seat, "paused twice");
+    seat.demand(!seat.paused, "paused twice");
     seat.paused = true;
     this.state.saw("holds");
   }
@@ -135,24 +128,24 @@ export class Model {
   resumes(seat: Seat): void {
     this.receiving.misses(seat);
     if (seat.lost) return;
-    this.state.demand(seat.paused, seat, "resumed for nothing");
+    seat.demand(seat.paused, "resumed for nothing");
     seat.paused = false;
   }
 
   /** The room tells that a member has left. */
   left(seat: Seat, reason: string, behindBytes: number): void {
     const { state, deadlines } = this;
-    state.demand(seat.state === "member", seat, "left without being there");
+    seat.demand(seat.state === "member", "left without being there");
     if (reason === "idle" && deadlines.isIdle(seat)) deadlines.leaveIdle(seat);
     const isRight = deadlines.isReason(seat, reason);
-    state.demand(isRight, seat, `left for a wrong reason, "${reason}"`);
+    seat.demand(isRight, `left for a wrong reason, "${reason}"`);
     this.receiving.checkBehind(seat, behindBytes);
     const isAborted = state.stopAtMs !== undefined && state.now >= state.stopAtMs;
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
     state.sawReason(reason);
     state.depart(seat);
     if (seat.leaving !== undefined) return;
-    if (seat.unsent.length === 0) this.state.silence(seat, reason);
+    if (seat.unsent.length === 0) state.silent.push({ seat, reason });
     else seat.leftFor = reason;
   }
 
@@ -165,7 +158,7 @@ export class Model {
     const [silent] = at < 0 ? [] : this.state.silent.splice(at, 1);
     // One that is to leave may turn out to be gone in that moment.
     const isRight = silent?.reason === reason || (silent && reason === "reset" && seat.lost);
-    this.state.demand(Boolean(isRight), seat, `silent for ${reason}, not ${silent?.reason}`);
+    seat.demand(Boolean(isRight), `silent for ${reason}, not ${silent?.reason}`);
     this.presence.left(seat);
     this.sending.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
   }
@@ -173,25 +166,31 @@ export class Model {
   stop(graceMs: number): void {
     this.state.stopAtMs = this.state.now + graceMs;
     this.state.saw("stops");
-    this.entrance.stops();
+    for (const seat of this.state.seats)
+      if (seat.state === "arrival") this.entrance.leavesWithServer(seat);
     this.presence.stops();
   }
 
   /** What holds after every step. */
-  checkStep(server: ServerView, turnDue: boolean): void {
+  checkStep({ open, room }: Pick<Connections, "open" | "room">, turnDue: boolean): void {
     const { state } = this;
     const { rules } = state;
     state.steps++;
     state.saw("steps");
-    state.forgetGone();
+    state.seats = state.seats.filter((seat) => !seat.known || seat.unsent.length > 0);
     this.sending.checkTold(turnDue);
     for (const seat of this.entrance.waiting)
-      state.demand(turnDue, seat, "waits, and nobody is to decide about it");
-    for (const { seat } of state.silent) state.demand(false, seat, "not told to have left");
-    expectCount("connections open", server.open, state.open);
-    expectCount("members and those that leave", server.members, state.members);
-    expectCount("members", server.size, state.staying);
-    if (server.pendingBytes > rules.logBytes + state.keptBytes)
+      seat.demand(turnDue, "waits, and nobody is to decide about it");
+    for (const { seat } of state.silent) seat.demand(false, "not told to have left");
+    expectCount("connections open", open, state.open);
+    const isMember = (seat: Seat) => seat.state === "member";
+    expectCount("members and those that leave", room.members.size, state.count(isMember));
+    expectCount(
+      "members",
+      room.size,
+      state.count(({ stays }) => stays),
+    );
+    if (room.log.head - room.log.tail > state.ringBytes)
       throw new Violation("the log holds more than it may");
     if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) this.entrance.isTakenOver(seat);
@@ -219,13 +218,13 @@ export class Model {
   }
 
   /** What holds when nothing is left to happen: everything sent has arrived. */
-  checkRest(reads: (seat: Seat) => boolean): void {
-    for (const seat of this.state.waiting) this.state.demand(false, seat, "waits for ever");
+  checkRest(readers: ReadonlySet<Seat>): void {
+    for (const seat of this.state.waiting) seat.demand(false, "waits for ever");
     for (const seat of this.state.seats) {
-      this.state.demand(seat.unsent.length === 0, seat, "its lines are never sent");
-      this.state.demand(!seat.paused, seat, "stays paused");
-      this.state.demand(seat.state !== "arrival", seat, "stays an arrival for ever");
-      if (!seat.lost && reads(seat)) this.receiving.checkRest(seat);
+      seat.demand(seat.unsent.length === 0, "its lines are never sent");
+      seat.demand(!seat.paused, "stays paused");
+      seat.demand(seat.state !== "arrival", "stays an arrival for ever");
+      if (!seat.lost && readers.has(seat)) this.receiving.checkRest(seat);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Faults on the way in: what is counted, what is refused, and what doors ask. */
 
-import { faultsIn, type Mutant } from "./mutants.ts";
+import { faultsIn, type Mutant } from "../harness/faults.ts";
 
 export const DOORS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("server/connections.ts", {

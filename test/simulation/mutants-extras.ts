@@ -1,6 +1,6 @@
 /** Faults in extras: history, names, join and leave notices, idle members, rates, bots. */
 
-import { faultsIn, type Mutant } from "./mutants.ts";
+import { faultsIn, type Mutant } from "../harness/faults.ts";
 
 export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("extras/history.ts", {

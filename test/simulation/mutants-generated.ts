@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Mutant } from "../mutants.ts";
+import type { Mutant } from "../harness/faults.ts";
 import { Random } from "./random.ts";
 
 const ROOM = join(import.meta.dir, "../../lib/room");
@@ -35,10 +35,11 @@ const OPERATORS: readonly (readonly [pattern: RegExp, becomes: string])[] = [
 const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
   [
     "a part of no bytes is copied",
-    /=> .*(?:(?:end|stop) >= start|beforeWrap <= |othersStart <= at)/,
+    /=> .*(?:(?:end|stop) >= start|beforeWrap <= |>= beforeWrap\)|othersStart <= at|end <= chunk)/,
   ],
   ["a view is made of all there is", /=> .*(?:>= beforeWrap \?|stop - start <= chunk\.length)/],
   ["the search goes on, and finds the same", /=> while \(end (?:- start >=|\+ start >)/],
+  ["a run ends with an LF", /=> .*run\.length < bytesMax/],
   ["a minimum is the same", /=> .*\(cursor\.position <= tail\) tail =/],
   ["one that has everything writes nothing", /=> .*cursor\.position <= head/],
   [

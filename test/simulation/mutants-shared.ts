@@ -1,6 +1,6 @@
 /** Faults in the order that several servers share. */
 
-import { faultsIn, type Mutant } from "./mutants.ts";
+import { faultsIn, type Mutant } from "../harness/faults.ts";
 
 export const SHARED_MUTANTS: readonly Mutant[] = [
   ...faultsIn("redis/outgoing.ts", {

@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 
-import { catchAll, failureOf, type Mutant } from "../mutants.ts";
+import { catchAll, failureOf } from "../mutants.ts";
 import { DOORS_MUTANTS } from "./mutants-doors.ts";
 import { EXTRAS_MUTANTS } from "./mutants-extras.ts";
 import { generateMutants } from "./mutants-generated.ts";
@@ -20,16 +20,6 @@ const GENERATED_SEEDS = 300;
 const GENERATED_SHARED_SEEDS = 30;
 /** One that comes to no end in ten worlds within this time is caught, too. */
 const STUCK_MS = 20_000;
-
-export type { Mutant };
-
-/** The faults of a file, each with a piece of its code and what that becomes. */
-export function faultsIn(
-  file: string,
-  faults: Readonly<Record<string, readonly [code: string, becomes: string]>>,
-): Mutant[] {
-  return Object.entries(faults).map(([fault, [code, becomes]]) => ({ fault, file, code, becomes }));
-}
 
 /** Which mutants are tried, and on how many cores. */
 interface Choice {
@@ -63,6 +53,7 @@ async function anyFailureIn(copy: string): Promise<string | undefined> {
   return (
     (await worldFailureIn(false, GENERATED_SEEDS)(copy)) ??
     (await failureOf(copy, "test/room")) ??
+    (await failureOf(copy, "test/fuzz.test.ts")) ??
     (await worldFailureIn(true, GENERATED_SHARED_SEEDS)(copy))
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Random } from "./random.ts";
 import type { Seat } from "./seat.ts";
-import { type State, Violation } from "./state.ts";
+import type { State } from "./state.ts";
 
 const NAMES = ["ann", "Ann", "bob", "BOB", "zoë", "ZOE\u0308", "😀", "*"] as const;
 const NO_NAMES = [
@@ -21,12 +21,6 @@ const NO_NAMES = [
 export function chooseName(random: Random, badName: number, certified: boolean): string {
   if (random.chance(badName)) return random.pick(NO_NAMES);
   return random.pick(certified ? NAMES.slice(0, 3) : NAMES);
-}
-
-/** What a certificate says of a peer. */
-export interface Certificate {
-  readonly name: string;
-  readonly fingerprint: string;
 }
 
 export class Naming {
@@ -60,12 +54,6 @@ export class Naming {
     seat.ownName = name;
     this.state.saw("named");
     return undefined;
-  }
-
-  /** A report calls somebody so. */
-  checkReport({ name, ownName }: Seat, called: string): void {
-    const isRight = called === (ownName === undefined ? name : `${ownName} ${name}`);
-    if (!isRight) throw new Violation(`${name} is called ${called} in a report`);
   }
 
   /** It joins, and others know it by the next number if it has no name. */

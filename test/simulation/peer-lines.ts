@@ -1,12 +1,23 @@
 /** What a peer sends: perhaps a pass phrase or a name, then lines without end. */
 
 import { OTHER_STARTS } from "./first-line.ts";
+import type { Model } from "./model.ts";
 import { chooseName } from "./naming.ts";
-import type { Network } from "./network.ts";
+import type { Random } from "./random.ts";
+import type { Talk, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 import { writeTelnet } from "./telnet.ts";
 
 const LF = 0x0a;
+
+/** What a connection shares with all others. */
+export interface Network {
+  readonly model: Model;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly talk: Talk;
+  readonly trace: ((event: string) => void) | undefined;
+}
 
 export class PeerLines {
   readonly #network: Network;

@@ -14,17 +14,16 @@ export class Receiving {
 
   /** A line was sent: all members but its sender are to get it. */
   append(sender: Seat, bytes: Uint8Array, isNotice = false): void {
-    const { sent, seats, rules, sentBytes: start, held: sentAt } = this.state;
+    const { sent, seats, ringBytes, sentBytes: start, held: sentAt } = this.state;
     const line: Line = { sender, bytes, start, sentAt, isNotice };
     const end = start + bytes.length;
     this.state.sentBytes = end;
-    const ringBytes = rules.logBytes + this.state.keptBytes;
     if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) this.state.saw("wraps");
     sent.push(line);
     this.#keepHistory(line);
     for (const seat of seats) {
       if (seat.state !== "member" || seat === line.sender || seat.leaving) continue;
-      if (seat.pending.length === 0) this.#step(seat, line.start);
+      if (seat.pending.length === 0) this.state.moved(seat, line.start);
       seat.pending.push(line);
     }
   }
@@ -42,31 +41,25 @@ export class Receiving {
   }
 
   /** A socket was offered bytes and took the first `count` of them. */
-  took(seat: Seat, bytes: Uint8Array, offset: number, offered: number, count: number): void {
+  took(seat: Seat, bytes: Uint8Array, count: number): void {
     const { state } = this;
-    if (seat.state === "arrival" || seat.greeting)
-      return this.#isGreeted(seat, bytes.subarray(offset, offset + offered), count);
+    if (seat.state === "arrival" || seat.greeting) return this.#isGreeted(seat, bytes, count);
     const isThere = seat.state === "member" || seat.state === "departing";
-    state.demand(isThere, seat, "written to too early");
-    state.demand(!seat.shut, seat, "written to after its EOF");
-    state.demand(offered > 0, seat, "written nothing to");
-    state.demand(offered <= TURN_BYTES, seat, `written ${offered} bytes at once`);
-    // What is offered has to be right too, be it taken or not.
-    this.#compare(seat, bytes, offset, offered);
-    if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
+    seat.demand(isThere, "written to too early");
+    seat.demand(bytes.length > 0, "written nothing to");
+    seat.demand(bytes.length <= TURN_BYTES, `written ${bytes.length} bytes at once`);
+    this.#compare(seat, bytes);
+    this.tookOther(seat, false);
     seat.takenBefore = seat.takenTo;
     this.#advance(seat, count);
     if (state.position(seat) !== state.tail) seat.passedOthersAt = state.held.atLeast;
-    seat.wasAsked ||= seat.blocked;
-    seat.blocked = count < offered;
-    seat.isAnswered = true;
-    seat.writtenAtMs = state.now;
+    seat.blocked = count < bytes.length;
   }
 
   /** One that is asked for its name takes all of the greeting, or is reset. */
   #isGreeted(seat: Seat, bytes: Uint8Array, count: number): void {
     const isRight = seat.greeting && Buffer.compare(seat.greeting, bytes) === 0;
-    this.state.demand(Boolean(isRight), seat, `greeted with ${show(bytes)}`);
+    seat.demand(Boolean(isRight), `greeted with ${show(bytes)}`);
     seat.greeting = undefined;
     if (count < bytes.length) this.onNotGreeted(seat);
   }
@@ -74,7 +67,7 @@ export class Receiving {
   /** A socket was offered bytes that are no part of what is sent. */
   tookOther(seat: Seat, isShort: boolean): void {
     const { state } = this;
-    state.demand(!seat.shut, seat, "written to after its EOF");
+    seat.demand(!seat.shut, "written to after its EOF");
     if (state.position(seat) === state.tailOfReaders) seat.inTheWayAtMs = state.now;
     seat.wasAsked ||= seat.blocked;
     seat.blocked ||= isShort;
@@ -90,17 +83,17 @@ export class Receiving {
 
   /** A socket that is closed was written to, or sent EOF. */
   misses(seat: Seat): void {
-    this.state.demand(!seat.known, seat, "used although it is known to be gone");
+    seat.demand(!seat.known, "used although it is known to be gone");
   }
 
   /** It is sent EOF. */
   shuts(seat: Seat): void {
     const { state } = this;
-    state.demand(!seat.shut, seat, "sent EOF twice");
-    state.demand(seat.state === "departing", seat, `sent EOF while a ${seat.state}`);
-    const missing = seat.pending[0]?.bytes ?? seat.message;
-    state.demand(missing === undefined, seat, `sent EOF before ${show(missing)}`);
-    state.demand(!seat.paused, seat, "sent EOF and left paused");
+    seat.demand(!seat.shut, "sent EOF twice");
+    seat.demand(seat.state === "departing", `sent EOF while a ${seat.state}`);
+    const [next] = seat.pending;
+    seat.demand(next === undefined, `sent EOF before ${show(next?.bytes)}`);
+    seat.demand(!seat.paused, "sent EOF and left paused");
     seat.shut = true;
     state.saw("clean ends");
   }
@@ -114,50 +107,44 @@ export class Receiving {
     // With telnet, a write may be two, and the connection lost in the second.
     const most = end - (this.state.rules.telnet && seat.lost ? seat.takenBefore : seat.takenTo);
     const isRight = behindBytes >= least && behindBytes <= most;
-    this.state.demand(isRight, seat, `${behindBytes} bytes behind instead of ${least}`);
+    seat.demand(isRight, `${behindBytes} bytes behind instead of ${least}`);
   }
 
   /** Nobody is forgotten: what can be written will be in this turn. */
   check(seat: Seat, turnDue: boolean): void {
     // With telnet, it may have been an answer that could not be written.
     const isNoticed = !seat.isRefusingWrites || seat.known || this.state.rules.telnet;
-    this.state.demand(isNoticed, seat, "not known to be gone although a write has failed");
+    seat.demand(isNoticed, "not known to be gone although a write has failed");
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.pending.length > 0 || seat.leaving !== undefined;
-    this.state.demand(!(ready && pending) || turnDue, seat, "forgotten: nothing will be written");
+    seat.demand(!(ready && pending) || turnDue, "forgotten: nothing will be written");
     const lingers = seat.state === "departing" && !seat.lost && !seat.blocked;
-    this.state.demand(!lingers || seat.shut, seat, "forgotten: it gets no EOF");
+    seat.demand(!lingers || seat.shut, "forgotten: it gets no EOF");
   }
 
   /** Nothing is left to happen: everything sent has arrived. */
   checkRest(seat: Seat): void {
     const [next] = seat.pending;
-    this.state.demand(next === undefined, seat, `never gets ${show(next?.bytes)}`);
-    this.state.demand(!seat.leaving || seat.shut, seat, "never gets its EOF");
+    seat.demand(next === undefined, `never gets ${show(next?.bytes)}`);
+    seat.demand(!seat.leaving || seat.shut, "never gets its EOF");
   }
 
-  /** A member is to get lines; the last message comes by itself, once it has left. */
-  #compare(seat: Seat, bytes: Uint8Array, offset: number, length: number): void {
-    const end = offset + length;
-    const { pending, message } = seat;
-    const last = seat.state === "departing" ? message : undefined;
-    let at = offset;
-    let skip = seat.offset;
-    for (let index = 0; index <= pending.length && at < end; index++) {
-      const expected = pending[index]?.bytes ?? last;
-      if (!expected) break;
-      for (const stop = Math.min(end, at + expected.length - skip); at < stop; at++, skip++) {
-        if (bytes[at] === expected[skip]) continue;
-        const parts = [bytes.subarray(at, end), expected.subarray(skip)].map(show);
-        throw this.state.violation(seat, `written ${parts.join(" instead of ")}`);
-      }
-      skip = 0;
+  /** What is offered is what comes next, be it taken or not. */
+  #compare(seat: Seat, bytes: Uint8Array): void {
+    let rest = bytes;
+    let at = seat.offset;
+    for (const line of seat.pending) {
+      if (rest.length === 0) return;
+      const expected = line.bytes.subarray(at, at + rest.length);
+      if (Buffer.compare(rest.subarray(0, expected.length), expected) !== 0)
+        throw seat.violation(`written ${show(rest)} instead of ${show(line.bytes.subarray(at))}`);
+      rest = rest.subarray(expected.length);
+      at = 0;
     }
-    if (at < end) throw this.state.violation(seat, `also written ${show(bytes.subarray(at, end))}`);
+    if (rest.length > 0) throw seat.violation(`also written ${show(rest)}`);
   }
 
   #advance(seat: Seat, count: number): void {
-    const [first] = seat.pending;
     seat.offset += count;
     let done = 0;
     for (const line of seat.pending) {
@@ -166,15 +153,11 @@ export class Receiving {
       seat.takenTo = placeIn(line, line.bytes.length);
       done++;
     }
-    if (done > 0) seat.pending.splice(0, done);
+    seat.pending.splice(0, done);
     this.state.saw("deliveries", done);
     const [next] = seat.pending;
     if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
-    if (first && count > 0) this.#step(seat, this.state.position(seat));
-    if (next || !seat.message || seat.state !== "departing") return;
-    seat.message =
-      seat.offset < seat.message.length ? seat.message.subarray(seat.offset) : undefined;
-    seat.offset = 0;
+    if (count > 0) this.state.moved(seat);
   }
 
   /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */
@@ -189,10 +172,5 @@ export class Receiving {
       (history.length > lines || bytesOf(history) > bytes || isTooOld(history[0]))
     )
       history.shift();
-  }
-
-  #step(seat: Seat, position: number): void {
-    seat.steps.push({ position, at: this.state.held });
-    this.state.moved(seat);
   }
 }

@@ -1,8 +1,9 @@
 /** What a world is like: the options of its server, its network, and what happens how often. */
 
 import type { Random } from "./random.ts";
-import { PREFIX_BYTES_MAX } from "./state.ts";
 
+/** A name of 32 characters of 4 bytes, and `: `. */
+export const PREFIX_BYTES_MAX = 130;
 /** A log of more than this is one of the few that are large enough to be gathered from in parts. */
 const LARGE_BYTES = 256 << 10;
 /** One of more than this can owe a reader more than it has to take in a time. */
@@ -45,23 +46,12 @@ const LARGE_READINGS: readonly (readonly Reading[])[] = [
 ];
 
 /** All that is chosen for a world before it begins. */
-export interface Choices {
-  readonly rules: Rules;
-  readonly weather: Weather;
-  readonly weights: Weights;
-  readonly talk: Talk;
-  readonly readings: readonly Reading[];
-  /** How many events happen, and how many peers there may be. */
-  readonly steps: number;
-  readonly peersMax: number;
-  /** How many bytes may lie between a socket and its peer. */
-  readonly inFlightMax: number;
-}
+export type Choices = Readonly<ReturnType<typeof choose>>;
 
 /** How often in a large world, where much has to be read while members leave. */
 const LARGE_WEIGHTS = { connect: 100, send: 500, finish: 10, deliverFin: 60, time: 60 };
 
-export function choose(random: Random): Choices {
+export function choose(random: Random) {
   const rules = chooseRules(random);
   const { logBytes } = rules;
   const isLarge = logBytes > MIDDLE_BYTES;
@@ -71,8 +61,10 @@ export function choose(random: Random): Choices {
     weights: { ...chooseWeights(random), ...(isLarge && LARGE_WEIGHTS) },
     talk: isLarge ? "long" : random.pick<Talk>(["terse", "mixed", "mixed", "long"]),
     readings: random.pick(isLarge ? LARGE_READINGS : READINGS),
+    /** How many events happen, and how many peers there may be. */
     steps: isLarge ? 250 : random.pick([30, 60, 120, 250]),
     peersMax: random.between(2, 14),
+    /** How many bytes may lie between a socket and its peer. */
     inFlightMax: random.pick(isLarge ? [logBytes >> 2, logBytes] : [1, 7, 40, 300, logBytes]),
   };
 }

@@ -1,7 +1,13 @@
 /** What the model keeps of one connection. */
 
-import type { Other } from "./first-line.ts";
-import type { Certificate } from "./naming.ts";
+/** A promise that was not kept. */
+export class Violation extends Error {}
+
+/** What a certificate says of a peer. */
+interface Certificate {
+  readonly name: string;
+  readonly fingerprint: string;
+}
 
 /** A line that was sent. */
 export interface Line {
@@ -31,6 +37,9 @@ export interface Step {
   readonly position: number;
   readonly at: Held;
 }
+
+/** Why a member leaves: for reports, and what it is told. */
+export type Why = readonly [reason: string, message?: string];
 
 /** What has to become of a connection before the present event is over. */
 export type Outcome = "joins" | "is told" | "is closed" | "is reset";
@@ -76,10 +85,9 @@ export class Seat {
   greeting: Uint8Array | undefined;
   /** The member whose name it takes over when it joins. */
   takesOver: Seat | undefined;
-  tooLong = false;
-  speaks: Other | undefined;
-  /** Why it was sent away. */
-  disconnected: string | undefined;
+  /** Why it was disconnected, and why it will be for what it has sent. */
+  disconnected: Why | undefined;
+  objection: Why | undefined;
   /** Why it has left, to be told when all it has sent is sent. */
   leftFor: string | undefined;
   /** Whether its end of input was delivered. */
@@ -102,7 +110,7 @@ export class Seat {
   /** What it is to get, and how much of the first line it has taken. */
   pending: Line[] = [];
   offset = 0;
-  /** What is left of the server's last line to it. */
+  /** The server's last line to it, which is pending once it has all else. */
   message: Uint8Array | undefined;
   /** Where in all that was sent its last byte taken lies, and lay before the last write. */
   takenTo = 0;
@@ -153,10 +161,29 @@ export class Seat {
     if (name.startsWith("web:")) this.first = undefined;
   }
 
+  /** What reports call it. */
+  get label(): string {
+    return this.ownName === undefined ? this.name : `${this.ownName} ${this.name}`;
+  }
+
+  /** Whether it is a member, and not about to leave. */
+  get stays(): boolean {
+    return this.state === "member" && this.leaving === undefined;
+  }
+
   /** Whether it has none of the seats, being refused or having left. */
   get isSeatless(): boolean {
     const isArrival = this.state === "arrival";
     const hasNone = this.refusal !== undefined || this.awaits === "seat";
     return this.state === "departing" || (isArrival && hasNone);
+  }
+
+  /** @throws {Violation} if the condition does not hold */
+  demand(condition: boolean, what: string): void {
+    if (!condition) throw this.violation(what);
+  }
+
+  violation(what: string): Violation {
+    return new Violation(`${this.name}: ${what}`);
   }
 }

@@ -7,7 +7,7 @@ import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
 import { asRelayed, countedBytes } from "./naming.ts";
 import type { Presence } from "./presence.ts";
 import type { Receiving } from "./receiving.ts";
-import { Seat } from "./seat.ts";
+import { Seat, type Why } from "./seat.ts";
 import { show, type State, Violation } from "./state.ts";
 
 const LF = 0x0a;
@@ -35,33 +35,31 @@ export class Sending {
 
   /** Bytes of a member arrive. */
   receives(seat: Seat, bytes: Uint8Array): void {
-    const { rules, stopping } = this.state;
-    if (stopping || seat.leaving || seat.ended || seat.tooLong) return;
-    if (seat.disconnected !== undefined || seat.speaks) return;
-    if (this.#speaksAnother(seat, bytes)) return this.settle(seat);
-    for (let at = 0; at < bytes.length && !seat.tooLong;) {
+    const { lineBytesMax } = this.state.rules;
+    if (this.state.stopping || seat.leaving || seat.ended || seat.disconnected) return;
+    this.#looksFor(seat, bytes);
+    for (let at = 0; at < bytes.length && !seat.objection;) {
       const end = bytes.indexOf(LF, at) + 1 || bytes.length;
       seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
       const isWhole = seat.unfinished.at(-1) === LF;
       // An unfinished line leaves room for its LF.
-      const counted = countedBytes(seat.ownName, seat.unfinished);
-      seat.tooLong = counted + (isWhole ? 0 : 1) > rules.lineBytesMax;
-      if (isWhole && !seat.tooLong) this.#finishLine(seat);
+      const counted = countedBytes(seat.ownName, seat.unfinished) + (isWhole ? 0 : 1);
+      if (counted > lineBytesMax)
+        seat.objection = ["line too long", `line longer than ${lineBytesMax} bytes`];
+      else if (isWhole) this.#finishLine(seat);
       at = end;
     }
-    if (seat.tooLong) seat.unfinished = NOTHING;
     this.settle(seat);
   }
 
   /** The end of a member's input arrives. */
   ends(seat: Seat): void {
     if (seat.leaving) return;
-    const isHeard = !this.state.stopping && seat.disconnected === undefined;
     const isCutOff = seat.endedBy === "cut off";
     if (isCutOff) this.state.saw("cut off");
-    const isLine = isHeard && !isCutOff;
-    const isOther = isLine && !seat.tooLong && this.#speaksAnother(seat, Uint8Array.of(LF));
-    if (isLine && !isOther && seat.unfinished.length > 0) {
+    const isRead = !this.state.stopping && !seat.disconnected && !isCutOff;
+    if (isRead) this.#looksFor(seat, Uint8Array.of(LF));
+    if (isRead && !seat.objection && seat.unfinished.length > 0) {
       seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
       this.#finishLine(seat);
     }
@@ -79,8 +77,8 @@ export class Sending {
 
   /** A member is disconnected, and leaves once it has sent what it has to send. */
   disconnects(seat: Seat, reason: string): void {
-    if (seat.leaving || seat.disconnected !== undefined) return;
-    seat.disconnected = reason;
+    if (seat.leaving || seat.disconnected) return;
+    seat.disconnected = [reason, reason];
     this.state.saw("disconnected");
     if (seat.unsent.length > 0) this.state.saw("disconnected later");
     this.settle(seat);
@@ -107,21 +105,21 @@ export class Sending {
     const { state } = this;
     this.takeTurn(sender, run.length, run.indexOf(LF) + 1);
     state.stirs(sender);
-    let at = 0;
-    while (at < run.length) {
+    for (let rest = run; rest.length > 0;) {
       const bytes = sender.unsent.shift();
-      if (!bytes || !startsWith(run, at, bytes))
-        throw state.violation(sender, `sent ${show(run.subarray(at))} instead of ${show(bytes)}`);
-      at += bytes.length;
+      if (!bytes || Buffer.compare(rest.subarray(0, bytes.length), bytes) !== 0)
+        throw sender.violation(`sent ${show(rest)} instead of ${show(bytes)}`);
+      rest = rest.subarray(bytes.length);
       this.receiving.append(sender, bytes);
       if (sender.state !== "new" && state.rules.bot) this.tells(inBot(sender, bytes));
       state.saw("lines");
-      this.#spendAllowance(sender);
+      sender.demand(this.allowance(sender) > 1 - ROUNDING, "sends faster than it may");
+      sender.allowance--;
     }
     if (sender.unsent.length === 0) state.waiting.splice(state.waiting.indexOf(sender), 1);
     this.settle(sender);
     if (sender.unsent.length === 0 && sender.leftFor !== undefined)
-      this.state.silence(sender, sender.leftFor);
+      state.silent.push({ seat: sender, reason: sender.leftFor });
   }
 
   #nextBot(): Seat {
@@ -142,17 +140,10 @@ export class Sending {
 
   /** Once all its lines are sent, a member that has ended or gone too far receives no more. */
   settle(seat: Seat): void {
-    const { rules } = this.state;
-    if (seat.state !== "member" || seat.leaving || seat.unsent.length > 0) return;
-    if (seat.disconnected !== undefined) {
-      this.state.leave(seat, seat.disconnected, seat.disconnected);
-    } else if (seat.speaks) {
-      this.state.leave(seat, speaks(seat.speaks), speaks(seat.speaks));
-    } else if (seat.tooLong) {
-      this.state.leave(seat, "line too long", `line longer than ${rules.lineBytesMax} bytes`);
-    } else if (seat.ended) {
-      this.state.leave(seat, seat.endedBy);
-    }
+    if (!seat.stays || seat.unsent.length > 0) return;
+    const end: Why | undefined = seat.ended ? [seat.endedBy] : undefined;
+    const why = seat.disconnected ?? seat.objection ?? end;
+    if (why) this.state.leave(seat, ...why);
   }
 
   /** The rate is a bucket of a second's worth of lines; it ends with the connection and with the room. */
@@ -160,7 +151,7 @@ export class Sending {
     const { rules, stopping, now } = this.state;
     const { linesPerSecond } = rules;
     const isLimited = linesPerSecond !== undefined && seat.state === "member" && !seat.known;
-    if (!isLimited || stopping || seat.disconnected !== undefined) return Number.POSITIVE_INFINITY;
+    if (!isLimited || stopping || seat.disconnected) return Number.POSITIVE_INFINITY;
     const earned = ((now - seat.allowedAtMs) * linesPerSecond) / 1000;
     seat.allowedAtMs = now;
     seat.allowance = Math.min(linesPerSecond, seat.allowance + earned);
@@ -172,12 +163,13 @@ export class Sending {
     if (seat.lost) return;
     const waits = seat.unsent.length > 0;
     const isRight = seat.paused === (waits && !seat.ended);
-    this.state.demand(isRight, seat, waits ? "not paused" : "left paused");
+    seat.demand(isRight, waits ? "not paused" : "left paused");
   }
 
   /** Lines wait only when the log has no room for the one whose turn it is. */
   checkHold(): void {
-    const { rules, freeBytes, waiting } = this.state;
+    const { rules, ringBytes, sentBytes, tail, waiting } = this.state;
+    const freeBytes = ringBytes - (sentBytes - tail);
     const fits = ({ unsent: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
     const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
@@ -200,7 +192,7 @@ export class Sending {
       this.#turn = undefined;
     } else if (sender !== this.#turn) {
       const isNext = sender === next;
-      this.state.demand(isNext, sender, `sends although it is the turn of ${next?.name}`);
+      sender.demand(isNext, `sends although it is the turn of ${next?.name}`);
       this.#turn = sender;
       this.#turnBytes = 0;
       waiting.push(...waiting.splice(0, 1));
@@ -211,12 +203,7 @@ export class Sending {
     this.#turnBytes += bytes;
     const isMore = this.#turn === sender && this.#turnBytes > this.#turnBytesMax;
     const what = `sends ${this.#turnBytes} bytes while ${next?.name} waits`;
-    this.state.demand(!isMore, sender, what);
-  }
-
-  #spendAllowance(seat: Seat): void {
-    this.state.demand(this.allowance(seat) > 1 - ROUNDING, seat, "sends faster than it may");
-    seat.allowance--;
+    sender.demand(!isMore, what);
   }
 
   /** Of lines that were forgotten, and are a newcomer's history now, the notes may still be there. */
@@ -233,13 +220,13 @@ export class Sending {
     return changes;
   }
 
-  /** Whether it is known now, if not before, that it does not send lines. */
-  #speaksAnother(seat: Seat, bytes: Uint8Array): boolean {
-    if (seat.first === undefined) return seat.speaks !== undefined;
+  /** Looks for what is no line, until the first line is whole. */
+  #looksFor(seat: Seat, bytes: Uint8Array): void {
+    if (seat.objection || seat.first === undefined) return;
     const first = Buffer.concat([seat.first, bytes]);
-    seat.speaks = protocolIn(first);
-    seat.first = seat.speaks || hasFirstLine(first) ? undefined : first;
-    return seat.speaks !== undefined;
+    const protocol = protocolIn(first);
+    if (protocol) seat.objection = [speaks(protocol), speaks(protocol)];
+    seat.first = protocol || hasFirstLine(first) ? undefined : first;
   }
 
   #finishLine(seat: Seat): void {
@@ -257,8 +244,4 @@ export class Sending {
 function inBot({ name, ownName = name }: Seat, line: Uint8Array): string {
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(line);
   return `${ownName}> ${text.replace(/\r?\n$/, "")}`;
-}
-
-function startsWith(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
-  return Buffer.compare(bytes.subarray(offset, offset + part.length), part) === 0;
 }

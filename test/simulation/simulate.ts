@@ -46,7 +46,7 @@ const command = {
   ],
 } as const;
 
-if (process.send) process.on("message", runBatch);
+if (process.send) process.on("message", (batch: Batch) => process.send?.(runBatch(batch)));
 else
   await runCommand(command, async ({ seed, mutants, ...options }) => {
     const { cores, shared, minutes } = options;
@@ -97,10 +97,10 @@ async function runRange(range: Range, cores: number, shared: boolean): Promise<n
   const runCore = () => {
     const core = Bun.spawn([process.execPath, import.meta.path], {
       stdio: ["ignore", "inherit", "inherit"],
-      ipc(message: BatchResult) {
-        addSightings(seen, message.seen);
-        if (message.failure) console.log(message.failure);
-        failed ||= message.failure !== undefined;
+      ipc(batch: ReturnType<typeof runBatch>) {
+        addSightings(seen, batch.seen);
+        if (batch.failure) console.log(batch.failure);
+        failed ||= batch.failure !== undefined;
         giveBatch();
       },
     });
@@ -128,19 +128,13 @@ interface Batch {
   readonly end: number;
 }
 
-interface BatchResult {
-  readonly seen: Sightings;
-  readonly failure?: string;
-}
-
-function runBatch({ shared, first, end }: Batch): void {
-  const run = runnerOf(shared);
+function runBatch({ shared, first, end }: Batch): { seen: Sightings; failure?: string } {
   const seen: Sightings = {};
   try {
-    for (let seed = first; seed < end; seed++) addSightings(seen, run(seed));
-    process.send?.({ seen });
+    for (let seed = first; seed < end; seed++) addSightings(seen, runnerOf(shared)(seed));
+    return { seen };
   } catch (error) {
-    process.send?.({ seen, failure: explain(error, shared) });
+    return { seen, failure: explain(error, shared) };
   }
 }
 

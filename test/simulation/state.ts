@@ -4,17 +4,14 @@
  */
 
 import { HTTP_ANSWER, speaks } from "./first-line.ts";
-import type { Rules } from "./rules.ts";
+import { PREFIX_BYTES_MAX, type Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 
+export { Violation } from "./seat.ts";
+
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
-/** A name of 32 characters of 4 bytes, and `: `. */
-export const PREFIX_BYTES_MAX = 130;
-
-/** A promise that was not kept. */
-export class Violation extends Error {}
 
 export class State {
   readonly rules: Rules;
@@ -71,28 +68,18 @@ export class State {
 
   /** How many sockets are open, as the server can know it. */
   get open(): number {
-    return this.#count((seat) => !seat.known);
-  }
-
-  /** How many are in the room: members, and those who leave and do not have everything yet. */
-  get members(): number {
-    return this.#count((seat) => seat.state === "member");
-  }
-
-  /** Those of them that do not leave. */
-  get staying(): number {
-    return this.#count((seat) => seat.state === "member" && seat.leaving === undefined);
+    return this.count((seat) => !seat.known);
   }
 
   /** All seats: of those on their way in, of members, and of the gone with lines still to be sent. */
   get occupied(): number {
-    return this.#count((seat) => this.#hasSeat(seat));
+    return this.count((seat) => this.#hasSeat(seat));
   }
 
   /** The seats that clients of an address have. */
   occupiedFrom(address: string): number {
     const isFrom = (seat: Seat) => seat.address === address && seat.awaits !== "address";
-    return this.#count((seat) => isFrom(seat) && this.#hasSeat(seat));
+    return this.count((seat) => isFrom(seat) && this.#hasSeat(seat));
   }
 
   /** How far into all that was sent the member furthest behind is. */
@@ -124,29 +111,23 @@ export class State {
     return names ? 2 * lineBytesMax + PREFIX_BYTES_MAX : lineBytesMax;
   }
 
-  /** How much the log keeps of what everybody has. */
+  /** How much the log keeps of what everybody has, and holds in all. */
   get keptBytes(): number {
     const { bytes = 0, passingBytes = 0 } = this.rules.history ?? {};
     return bytes + passingBytes;
   }
 
-  /** How much the log has room for. */
-  get freeBytes(): number {
-    return this.rules.logBytes + this.keptBytes - (this.sentBytes - this.tail);
+  get ringBytes(): number {
+    return this.rules.logBytes + this.keptBytes;
   }
 
   /** A member receives no more than it is to get now. */
   leave(seat: Seat, reason: string, message?: string): void {
     seat.leaving = reason;
-    this.silence(seat, reason);
+    this.silent.push({ seat, reason });
     seat.end = this.sentBytes;
     this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (message !== undefined) this.expectMessage(seat, message);
-  }
-
-  /** All that it has sent is in the log, and it sends no more. */
-  silence(seat: Seat, reason: string): void {
-    this.silent.push({ seat, reason });
   }
 
   /** One has come, has a name now, or has sent something: its time to be idle starts anew. */
@@ -163,8 +144,9 @@ export class State {
     seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
-  /** A write; what is taken in the moment in which one leaves is no progress yet, at the most. */
-  moved(seat: Seat): void {
+  /** One has come further; what it takes in the moment in which it leaves is no progress yet, at the most. */
+  moved(seat: Seat, position = this.position(seat)): void {
+    seat.steps.push({ position, at: this.held });
     const { patienceMs, lingerMs } = this.rules;
     if (seat.leaving === undefined || seat.deadlineMs !== this.now + patienceMs + lingerMs) return;
     seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
@@ -184,6 +166,9 @@ export class State {
   depart(seat: Seat): void {
     seat.state = seat.known ? "gone" : "departing";
     seat.deadlineMs = this.now + this.rules.lingerMs;
+    const { message: bytes } = seat;
+    const aside = { sender: seat, start: this.sentBytes, sentAt: this.held, isAside: true };
+    if (bytes) seat.pending.push({ ...aside, bytes });
   }
 
   expectMessage(seat: Seat, message: string): void {
@@ -191,24 +176,11 @@ export class State {
     seat.message = new TextEncoder().encode(told);
   }
 
-  /** Forgets connections that are over. */
-  forgetGone(): void {
-    this.seats = this.seats.filter((seat) => !seat.known || seat.unsent.length > 0);
-  }
-
   /** Forgets lines that everybody has had since the flush before, as the server must have too. */
   forgetSent(): void {
     const over = this.sent.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
     this.sent.splice(0, over < 0 ? this.sent.length : over);
     this.#tailBefore = this.tail;
-  }
-
-  demand(condition: boolean, seat: Seat, what: string): void {
-    if (!condition) throw this.violation(seat, what);
-  }
-
-  violation(seat: Seat, what: string): Violation {
-    return new Violation(`${seat.name}: ${what}`);
   }
 
   #hasSeat({ state, isSeatless, unsent }: Seat): boolean {
@@ -223,7 +195,7 @@ export class State {
     return tail;
   }
 
-  #count(which: (seat: Seat) => boolean): number {
+  count(which: (seat: Seat) => boolean): number {
     return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
 }

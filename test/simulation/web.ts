@@ -4,11 +4,11 @@
  * calls `close` from within. Between it and the room stands the server's own `BrowserSocket`.
  */
 
+import type { Way } from "../../lib/doors/door.ts";
 import type { Connections } from "../../lib/server/connections.ts";
 import { BrowserSocket, type Wire } from "../../lib/web/web-socket.ts";
-import type { Network, Place } from "./network.ts";
-import { PeerLines } from "./peer-lines.ts";
-import { Reader } from "./reader.ts";
+import type { Network } from "./peer-lines.ts";
+import { Peer, type Place } from "./peer.ts";
 import type { Seat } from "./seat.ts";
 import { show } from "./state.ts";
 
@@ -28,16 +28,19 @@ class WatchedSocket extends BrowserSocket {
   /** How many bytes of messages have come that the room was not told of. */
   unreadBytes = 0;
 
-  constructor(network: Network, server: Connections, seat: Seat, place: Place, later: Later) {
-    const peer = { address: place.address ?? "", port: place.port };
-    super(server, network.webWay, peer, undefined, later);
+  constructor(
+    network: Network,
+    seat: Seat,
+    ...options: ConstructorParameters<typeof BrowserSocket>
+  ) {
+    super(...options);
     this.#network = network;
     this.seat = seat;
   }
 
   /** A message of the server's: whole lines, and those that it was to send. */
   sends(message: Uint8Array): void {
-    this.#network.model.state.demand(message.at(-1) === LF, this.seat, "sent part of a line");
+    this.seat.demand(message.at(-1) === LF, "sent part of a line");
     this.#sent = Buffer.concat([this.#sent, message]);
   }
 
@@ -58,16 +61,16 @@ class WatchedSocket extends BrowserSocket {
   }
 
   override write(bytes: Uint8Array, offset: number, length: number): number {
+    const { seat } = this;
     const { model, trace } = this.#network;
-    if (this.seat.known) model.receiving.misses(this.seat);
+    const part = bytes.subarray(offset, offset + length);
+    if (seat.known) model.receiving.misses(seat);
     const taken = super.write(bytes, offset, length);
-    trace?.(
-      `${this.seat.name} is written ${show(bytes.subarray(offset, offset + length))}, takes ${taken} of ${length}`,
-    );
-    if (this.seat.lost && this.seat.greeting) model.entrance.isNotGreeted(this.seat);
-    if (this.seat.lost) return taken;
-    model.receiving.took(this.seat, bytes, offset, length, taken);
-    this.#taken = Buffer.concat([this.#taken, bytes.subarray(offset, offset + taken)]);
+    trace?.(`${seat.name} is written ${show(part)}, takes ${taken} of ${length}`);
+    if (seat.lost && seat.greeting) model.entrance.isNotGreeted(seat);
+    if (seat.lost) return taken;
+    model.receiving.took(seat, part, taken);
+    this.#taken = Buffer.concat([this.#taken, part.subarray(0, taken)]);
     this.#compare();
     return taken;
   }
@@ -77,63 +80,31 @@ class WatchedSocket extends BrowserSocket {
     this.#network.model.receiving.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
-    this.#network.model.state.demand(this.seat.lost, this.seat, "not closed after all was taken");
-  }
-
-  override end(): void {
-    if (!this.isShut) this.#network.model.deadlines.closesOff(this.seat);
-    super.end();
-  }
-
-  override terminate(): void {
-    this.#network.model.deadlines.terminates(this.seat);
-    super.terminate();
-  }
-
-  override pause(): void {
-    this.#network.model.pauses(this.seat);
-    super.pause();
-  }
-
-  override resume(): void {
-    this.#network.model.resumes(this.seat);
-    super.resume();
+    this.seat.demand(this.seat.lost, "not closed after all was taken");
   }
 
   /** What counts as taken is what was sent, or the start of a line that will be. */
   #compare(): void {
     const length = Math.min(this.#taken.length, this.#sent.length);
     const isSame = this.#taken.subarray(0, length).equals(this.#sent.subarray(0, length));
-    this.#network.model.state.demand(isSame, this.seat, "sent something else than it was given");
+    this.seat.demand(isSame, "sent something else than it was given");
     this.#taken = this.#taken.subarray(length);
     this.#sent = this.#sent.subarray(length);
   }
 }
 
-type Later = (action: () => void) => void;
-
-export class WebConnection extends Reader implements Wire {
-  closed = false;
-  readonly closeDue = false;
-
-  readonly #network: Network;
+export class WebConnection extends Peer implements Wire {
   readonly #end: WatchedSocket;
-  readonly #lines: PeerLines;
   #buffered = 0;
-  /** Whether something was held, and no `drain` has come since. */
-  #drainDue = false;
-  isPaused = false;
-  #finSent = false;
   /** Whether a message may still come although it is paused: it was read before. */
   #hasReadMore = false;
   #later: (() => void)[] = [];
 
-  constructor(network: Network, server: Connections, seat: Seat, place: Place) {
-    super(network, seat, place);
-    this.#network = network;
-    this.#lines = new PeerLines(network, seat, false);
+  constructor(network: Network, server: Connections, way: Way, seat: Seat, place: Place) {
+    super(network, seat, place, false);
     const later = (action: () => void) => void this.#later.push(action);
-    this.#end = new WatchedSocket(network, server, seat, place, later);
+    const { address = "", port } = place;
+    this.#end = new WatchedSocket(network, seat, server, way, { address, port }, undefined, later);
   }
 
   /** It is accepted. */
@@ -144,19 +115,18 @@ export class WebConnection extends Reader implements Wire {
   // As the server's end calls it.
 
   sendBinary(message: Uint8Array): number {
-    const { model, random, weather } = this.#network;
-    this.#demand(this.#buffered === 0, "given a message while it holds one");
-    if (random.chance(weather.lossInWrite)) {
+    this.seat.demand(this.#buffered === 0, "given a message while it holds one");
+    if (this.random.chance(this.weather.lossInWrite)) {
       this.#lose("lost inside a message", ABNORMAL);
       return 0;
     }
-    const bytesMax = 2 * Math.max(256 << 10, model.state.rules.lineBytesMax);
-    this.#demand(message.length <= bytesMax, "given a message too long");
+    const bytesMax = 2 * Math.max(256 << 10, this.model.state.rules.lineBytesMax);
+    this.seat.demand(message.length <= bytesMax, "given a message too long");
     this.#end.sends(message);
     this.#buffered = message.length + HEAD_BYTES;
     if (this.seat.state === "arrival") this.#buffered -= this.passOnAll(this.#buffered);
     else this.#move();
-    this.#drainDue ||= this.#buffered > 0;
+    this.drainDue ||= this.#buffered > 0;
     return this.#buffered > 0 ? -1 : message.length;
   }
 
@@ -175,26 +145,26 @@ export class WebConnection extends Reader implements Wire {
   /** Closes with a code; without one, it is an event that does not happen here. */
   close(code?: number): boolean {
     if (code === undefined) return false;
-    const isStopping = this.#network.model.state.stopping;
-    this.#demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
-    this.#demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
+    if (!this.#end.isShut) this.model.deadlines.closesOff(this.seat);
+    const isStopping = this.model.state.stopping;
+    this.seat.demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
+    this.seat.demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
     this.#lose("closed by the server", code);
     return true;
   }
 
   terminate(): void {
+    this.model.deadlines.terminates(this.seat);
     this.#lose("reset by the server", ABNORMAL);
   }
 
-  pause(): void {
-    this.log("is paused");
-    this.isPaused = true;
-    this.#hasReadMore = this.#network.random.chance(300);
+  override pause(): void {
+    super.pause();
+    this.#hasReadMore = this.random.chance(300);
   }
 
-  resume(): void {
-    this.log("is resumed");
-    this.isPaused = false;
+  override resume(): void {
+    super.resume();
     this.#hasReadMore = false;
   }
 
@@ -206,69 +176,30 @@ export class WebConnection extends Reader implements Wire {
 
   /** A message arrives. */
   send(): boolean {
-    if (this.closed || this.#finSent || (this.isPaused && !this.#hasReadMore)) return false;
+    if (this.closed || this.finSent || (this.isPaused && !this.#hasReadMore)) return false;
     // It is read once a turn.
     if (this.#later.length > 0) return false;
-    this.#demand(this.isPaused || this.#end.unreadBytes === 0, "not received after a pause");
-    const { random, model } = this.#network;
+    this.seat.demand(this.isPaused || this.#end.unreadBytes === 0, "not received after a pause");
     this.#hasReadMore = false;
-    const bytesMax = Math.max(1, model.state.rules.readBytesMax >> 1);
-    const message = this.#lines.next(random.between(1, bytesMax));
+    const bytesMax = Math.max(1, this.model.state.rules.readBytesMax >> 1);
+    const message = this.lines.next(this.random.between(1, bytesMax));
     if (message.length === 0) return this.finish();
     this.log(`sends ${show(message)}`);
     this.#end.messageReceived(message);
     return true;
   }
 
-  /** The peer closes. */
-  finish(): boolean {
-    if (this.closed || this.#finSent) return false;
-    this.#finSent = true;
-    this.log("closes");
-    return true;
-  }
-
   /** That arrives. */
   deliverFin(): boolean {
-    if (this.closed || this.isPaused || !this.#finSent) return false;
-    this.#lose("its close arrives", this.#network.random.pick([1000, 1001, 1005, 4000]));
-    this.#demand(this.seat.ended, "not told to have ended");
+    if (this.closed || this.isPaused || !this.finSent) return false;
+    this.#lose("its close arrives", this.random.pick([1000, 1001, 1005, 4000]));
+    this.seat.demand(this.seat.ended, "not told to have ended");
     return true;
   }
 
   break(): boolean {
     if (this.closed) return false;
-    this.#lose("breaks", ABNORMAL);
-    return true;
-  }
-
-  fail(): boolean {
-    if (this.closed) return false;
-    this.log("its handler fails");
-    this.#network.model.fails(this.seat);
-    this.#end.data.failed();
-    return true;
-  }
-
-  /** What it holds is out, and it tells so. */
-  drain(): boolean {
-    if (this.closed || !this.#drainDue) return false;
-    for (let held = Infinity; this.#buffered < held;) {
-      held = this.#buffered;
-      this.#move(false);
-    }
-    if (this.#buffered > 0) return false;
-    this.#drainDue = false;
-    this.log("drains");
-    this.#network.model.receiving.drained(this.seat);
-    this.#end.drained();
-    return true;
-  }
-
-  drainForNothing(): boolean {
-    if (this.closed || this.#drainDue) return false;
-    this.log("drains for nothing");
-    this.#end.drained();
+    this.#lose("resets", ABNORMAL);
     return true;
   }
 
@@ -284,6 +215,23 @@ export class WebConnection extends Reader implements Wire {
     return this.closed && this.#later.length === 0;
   }
 
+  /** Whether what it holds is out. */
+  protected isWritable(): boolean {
+    for (let held = Infinity; this.#buffered < held;) {
+      held = this.#buffered;
+      this.#move(false);
+    }
+    return this.#buffered === 0;
+  }
+
+  protected drained(): void {
+    this.#end.drained();
+  }
+
+  protected failed(): void {
+    this.#end.data.failed();
+  }
+
   #move(maybeShort = true): void {
     this.#buffered -= this.passOn(this.#buffered, maybeShort);
   }
@@ -293,14 +241,10 @@ export class WebConnection extends Reader implements Wire {
     if (this.closed) return;
     this.log(how);
     this.closed = true;
-    this.#network.model.lose(this.seat);
+    this.model.lose(this.seat);
     this.#end.closed(code, "");
-    const isInOrder = this.#finSent && code !== ABNORMAL;
-    this.#demand(!this.seat.ended || isInOrder, "told to have ended, which it has not");
-    this.#network.model.closes(this.seat);
-  }
-
-  #demand(condition: boolean, what: string): void {
-    this.#network.model.state.demand(condition, this.seat, what);
+    const isInOrder = this.finSent && code !== ABNORMAL;
+    this.seat.demand(!this.seat.ended || isInOrder, "told to have ended, which it has not");
+    this.model.closes(this.seat);
   }
 }

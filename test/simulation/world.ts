@@ -14,8 +14,8 @@ import { type Life } from "../../lib/room/socket.ts";
 import { Connections } from "../../lib/server/connections.ts";
 import { CERTIFICATE } from "./certificate.ts";
 import { Model } from "./model.ts";
-import { Connection, type Handlers, type Network } from "./network.ts";
 import { loadParts } from "./parts.ts";
+import type { Network } from "./peer-lines.ts";
 import { Random } from "./random.ts";
 import {
   ADDRESSES,
@@ -23,13 +23,13 @@ import {
   choose,
   choosePassPhrase,
   type Event,
-  type Rules,
   type Talk,
   type Weather,
 } from "./rules.ts";
 import { Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 import { show, Violation } from "./state.ts";
+import { Connection, type Handlers } from "./tcp.ts";
 import { WebConnection } from "./web.ts";
 
 /** How many events may follow once no more is sent, and how often time goes on, before the room is restless. */
@@ -83,18 +83,16 @@ type OwnEvent = keyof World["events"];
 class World implements Network {
   readonly random: Random;
   readonly model: Model;
-  readonly room: Room;
-  readonly server: Connections;
-  readonly way: Way;
-  readonly webWay: Way;
-  readonly handlers: Handlers;
   readonly weather: Weather;
   readonly talk: Talk;
   readonly trace: ((event: string) => void) | undefined;
   step = 0;
 
+  readonly #room: Room;
+  readonly #server: Connections;
+  readonly #webWay: Way;
+  readonly #handlers: Handlers;
   readonly #secrets: Secrets;
-  readonly #parts: Part[] = [];
   readonly #authors = new WeakMap<Author, Seat>();
   readonly #choices: Choices;
   /** All but those of a connection. */
@@ -109,8 +107,8 @@ class World implements Network {
     disconnect: () => this.#disconnect(),
     change: () => this.#change(),
   };
-  readonly #possible: readonly Event[];
-  readonly #weightsSum: number;
+  /** What may happen, each as often as it has weight. */
+  readonly #events: readonly Event[];
   #connections: (Connection | WebConnection)[] = [];
   #connected = 0;
   readonly #seats = new Map<string, Seat>();
@@ -135,28 +133,31 @@ class World implements Network {
     this.#choices = choices;
     this.weather = weather;
     this.talk = talk;
-    this.#possible = Object.keys(weights) as Event[]; // and no others
-    this.#weightsSum = this.#possible.reduce((sum, event) => sum + weights[event], 0);
+    const kinds = Object.entries(weights) as [Event, number][]; // and no others
+    this.#events = kinds.flatMap(([event, weight]) => Array<Event>(weight).fill(event));
     this.model = new Model(rules);
-    this.#secrets = {
-      passPhrase: phraseBytes(rules.passPhrase),
-      tls: rules.handshake ? CERTIFICATE : undefined,
+    this.#secrets = rules.handshake ? { tls: CERTIFICATE } : {};
+    this.#setPassPhrase();
+    const parts: Part[] = [];
+    const context: Context & { readonly parts: Part[] } = {
+      secrets: this.#secrets,
+      parts,
+      handlers: () => this.#handlers as unknown as Bun.SocketHandler<Life>,
+      onWarning() {},
+      onError: undefined,
+      arrivalMs: rules.arrivalMs,
     };
-    loadParts(
-      rules,
-      this.#context(),
-      (room) => this.#program(room),
-      () => this.model.presence.flushes(),
-    );
-    this.room = this.#openRoom(rules);
-    this.server = new Connections(this.room, rules);
+    const program = (bot: BotRoom) => this.#program(bot);
+    loadParts(rules, context, program, () => this.model.presence.flushes());
+    this.#room = this.#openRoom(parts);
+    this.#server = new Connections(this.#room, rules);
     const kind = rules.unix ? "unix" : rules.handshake ? "tls" : "tcp";
-    this.way = { kind, doors: this.#parts.flatMap(({ door }) => door ?? []), open: 0 };
-    const { doors } = this.way;
-    this.webWay = { kind: "web", doors: doors.filter(({ isTransport }) => !isTransport), open: 0 };
-    this.server.ways.push(this.way, this.webWay);
+    const doors = parts.flatMap(({ door }) => door ?? []);
+    const way: Way = { kind, doors, open: 0 };
+    this.#webWay = { kind: "web", doors: doors.filter(({ isTransport }) => !isTransport), open: 0 };
+    this.#server.ways.push(way, this.#webWay);
     // They take a simulated socket as well as one of `Bun.listen`.
-    this.handlers = this.server.handlers(this.way) as unknown as Handlers;
+    this.#handlers = this.#server.handlers(way) as unknown as Handlers;
     trace?.(`rules ${JSON.stringify(rules)}\nweather ${JSON.stringify(weather)}`);
   }
 
@@ -179,30 +180,20 @@ class World implements Network {
       throw new Violation("does not tell that a line was sent");
   }
 
-  #context(): Context & { readonly parts: Part[] } {
-    return {
-      secrets: this.#secrets,
-      parts: this.#parts,
-      handlers: () => this.handlers as unknown as Bun.SocketHandler<Life>,
-      onWarning() {},
-      onError: undefined,
-      arrivalMs: this.model.state.rules.arrivalMs,
-    };
-  }
-
-  #openRoom(rules: Rules): Room {
+  #openRoom(parts: readonly Part[]): Room {
+    const { state } = this.model;
     return new Room({
-      ...rules,
-      keptBytes: this.model.state.keptBytes,
-      addedBytesMax: this.model.state.loggedBytesMax - rules.lineBytesMax,
-      now: () => this.model.state.now,
+      ...state.rules,
+      keptBytes: state.keptBytes,
+      addedBytesMax: state.loggedBytesMax - state.rules.lineBytesMax,
+      now: () => state.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.#turnDue = true;
-        else this.#alarmAtMs = Math.min(this.#alarmAtMs, this.model.state.now + delayMs);
+        else this.#alarmAtMs = Math.min(this.#alarmAtMs, state.now + delayMs);
       },
       extras: [
         () => this.#observer(),
-        ...this.#parts.flatMap(({ extra }) => extra ?? []),
+        ...parts.flatMap(({ extra }) => extra ?? []),
         () => ({ joined: ({ label }) => this.model.sending.begins(this.#seatOf(label)) }),
       ],
     });
@@ -214,21 +205,17 @@ class World implements Network {
     return {
       joined: ({ label, cursor }) => {
         const seat = this.#seatOf(label);
-        model.naming.checkReport(seat, label);
         model.naming.joins(seat);
         this.#authors.set(cursor, seat);
         model.joined(seat);
       },
-      left: ({ label }, reason) => {
-        model.isSilent(this.#seatOf(label), reason);
-      },
+      left: ({ label }, reason) => model.isSilent(this.#seatOf(label), reason),
       refused: (label, why) => {
         this.trace?.(`${label} is refused: ${why}`);
         model.entrance.refused(this.#seatOf(label), why);
       },
       gone: ({ label }, reason, behindBytes) => {
         this.trace?.(`${label} leaves: ${reason}, ${behindBytes} bytes behind`);
-        model.naming.checkReport(this.#seatOf(label), label);
         model.left(this.#seatOf(label), reason, behindBytes);
       },
     };
@@ -260,17 +247,11 @@ class World implements Network {
     const { random, model } = this;
     if (this.#bot === undefined) return false;
     const { lineBytesMax } = this.#choices.rules;
-    const line = Buffer.alloc(
-      Math.min(random.below(20), lineBytesMax - 1),
-      random.pick(["b", "o"]),
-    );
+    const length = Math.min(random.below(20), lineBytesMax - 1);
+    const line = Buffer.alloc(length, random.pick(["b", "o"]));
     this.trace?.(`the bot sends ${show(line)}`);
     model.sending.botSends(line);
     const isSent = this.#bot.send(line);
-    if (Bun.peek.status(isSent) === "rejected") {
-      isSent.catch(() => {});
-      throw Bun.peek(isSent);
-    }
     if (!model.state.stopping) this.#promises.push(isSent);
     else if (Bun.peek(isSent) !== false) throw new Violation("promises to send a line too late");
     return true;
@@ -278,9 +259,10 @@ class World implements Network {
 
   /** The program around the room disconnects a member, or one that leaves already. */
   #disconnect(): boolean {
-    const { random, room, model } = this;
-    if (room.members.size === 0) return false;
-    const member = random.pick([...room.members]);
+    const { random, model } = this;
+    const { members } = this.#room;
+    if (members.size === 0) return false;
+    const member = random.pick([...members]);
     const reason = random.pick(["flooding", "rude"]);
     this.trace?.(`${member.label} is disconnected: ${reason}`);
     model.sending.disconnects(this.#seatOf(member.label), reason);
@@ -288,16 +270,17 @@ class World implements Network {
     return true;
   }
 
-  /** By how it is reported: its address, perhaps with its own name before it. */
-  #seatOf(name: string): Seat {
-    const seat = this.#seats.get(name.slice(name.indexOf(" ") + 1));
-    if (!seat) throw new Violation(`there is nobody called ${name}`);
+  /** By how it is reported: its address, with its own name before it if it has one. */
+  #seatOf(label: string): Seat {
+    const seat = this.#seats.get(label.slice(label.indexOf(" ") + 1));
+    if (!seat) throw new Violation(`there is nobody called ${label}`);
+    seat.demand(seat.state !== "member" || seat.label === label, `called ${label} in a report`);
     return seat;
   }
 
   /** One event, of those that are possible now. */
   #happen(): void {
-    for (let tries = 0; tries < 20; tries++) if (this.#try(this.#pickEvent())) return;
+    for (let tries = 0; tries < 20; tries++) if (this.#try(this.random.pick(this.#events))) return;
   }
 
   #try(event: Event): boolean {
@@ -305,15 +288,6 @@ class World implements Network {
     if (own) return own();
     if (this.#connections.length === 0) return false;
     return this.random.pick(this.#connections)[event as Exclude<Event, OwnEvent>]();
-  }
-
-  #pickEvent(): Event {
-    let at = this.random.below(this.#weightsSum);
-    for (const event of this.#possible) {
-      at -= this.#choices.weights[event];
-      if (at < 0) return event;
-    }
-    return "time";
   }
 
   #connect(): boolean {
@@ -326,17 +300,18 @@ class World implements Network {
     const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
     const seat = this.#arrive(isWeb);
     const inFlightMax = random.between(1, this.#choices.inFlightMax);
-    const address = rules.unix ? undefined : seat.address && this.#asSocketNames(seat.address);
+    let address = rules.unix ? undefined : seat.address;
+    // IPv4 addresses may come as IPv6.
+    if (address?.includes(".") && !random.chance(700)) address = `::ffff:${address}`;
     const place = { port: this.#connected, address, inFlightMax };
     const reading = random.pick(readings);
     const connection = isWeb
-      ? new WebConnection(this, this.server, seat, place)
-      : new Connection(this, seat, place);
+      ? new WebConnection(this, this.#server, this.#webWay, seat, place)
+      : new Connection(this, this.#handlers, seat, place);
     connection.reading = reading;
     this.#connections.push(connection);
     model.entrance.accepts(seat);
-    if (connection instanceof Connection) this.handlers.open(connection);
-    else connection.open();
+    connection.open();
     model.entrance.accepted(seat);
     return true;
   }
@@ -356,11 +331,6 @@ class World implements Network {
     return seat;
   }
 
-  /** IPv4 addresses may come as IPv6. */
-  #asSocketNames(address: string): string {
-    return address.includes(":") || this.random.chance(700) ? address : `::ffff:${address}`;
-  }
-
   /** Newcomers have to send another pass phrase from now on. */
   #renew(): boolean {
     const { state } = this.model;
@@ -368,8 +338,13 @@ class World implements Network {
     state.passPhrase = choosePassPhrase(this.random, this.#choices.rules.telnet);
     state.saw("new pass phrases");
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
-    this.#secrets.passPhrase = phraseBytes(state.passPhrase);
+    this.#setPassPhrase();
     return true;
+  }
+
+  #setPassPhrase(): void {
+    const { passPhrase } = this.model.state;
+    if (passPhrase !== undefined) this.#secrets.passPhrase = Buffer.from(passPhrase, "latin1");
   }
 
   #change(): boolean {
@@ -410,12 +385,12 @@ class World implements Network {
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
     this.model.isFlushing = true;
-    const { atEndOfTurn } = this.server;
+    const { atEndOfTurn } = this.#server;
     if (atEndOfTurn.length !== this.model.entrance.waiting.length)
       throw new Violation(`${atEndOfTurn.length} wait for the end of the turn`);
     for (const [at, decide] of atEndOfTurn.entries())
       atEndOfTurn[at] = () => this.model.decides(decide);
-    this.server.flush();
+    this.#server.flush();
     this.model.isFlushing = false;
     if (this.#thrownByBot) throw this.#thrownByBot;
     this.model.checkFlush(this.#turnDue);
@@ -424,25 +399,16 @@ class World implements Network {
 
   #stop(graceMs: number): boolean {
     this.trace?.(`the server is told to stop within ${graceMs} ms`);
-    const { server, model } = this;
-    if (this.#stopped) {
-      if (server.stop(graceMs) !== this.#stopped) throw new Violation("stops twice");
-      return true;
-    }
-    model.stop(graceMs);
-    this.#stopped = server.stop(graceMs);
+    if (!this.#stopped) this.model.stop(graceMs);
+    const stopped = this.#server.stop(graceMs);
+    if (stopped !== (this.#stopped ??= stopped)) throw new Violation("stops twice");
     return true;
   }
 
   #check(): void {
-    const { model, server, room } = this;
+    const { model } = this;
     this.#connections = this.#connections.filter((connection) => !connection.over);
-    const { size, members, log } = room;
-    const pendingBytes = log.head - log.tail;
-    model.checkStep(
-      { open: server.open, size, members: members.size, pendingBytes },
-      this.#turnDue,
-    );
+    model.checkStep(this.#server, this.#turnDue);
     const hasStopped = this.#stopped && Bun.peek.status(this.#stopped) === "fulfilled";
     if (Boolean(hasStopped) !== model.stopped) throw new Violation("sends wrongly when it stops");
   }
@@ -458,10 +424,9 @@ class World implements Network {
       const isOver = !this.#settle();
       const slow = this.#connections.filter((connection) => connection.isSlow);
       if (isOver || events >= SLOW_EVENTS) for (const connection of slow) connection.readOn();
-      if (isOver && slow.length === 0) {
-        this.model.checkRest((seat) => this.#reads(seat));
-        return;
-      }
+      const readers = this.#connections.filter(({ reading }) => reading !== "not at all");
+      if (isOver && slow.length === 0)
+        return this.model.checkRest(new Set(readers.map(({ seat }) => seat)));
       this.#check();
     }
     throw new Violation("the server never comes to rest");
@@ -483,14 +448,4 @@ class World implements Network {
     this.#goOn(this.#alarmAtMs - this.model.state.now);
     return this.#flush();
   }
-
-  #reads(seat: Seat): boolean {
-    return this.#connections.some(
-      (connection) => connection.seat === seat && connection.reading !== "not at all",
-    );
-  }
-}
-
-function phraseBytes(passPhrase: string | undefined): Uint8Array | undefined {
-  return passPhrase === undefined ? undefined : Buffer.from(passPhrase, "latin1");
 }

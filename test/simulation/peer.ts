@@ -1,0 +1,144 @@
+/** The peer of a simulated connection: what it sends, what lies between the two, and how fast it reads. */
+
+import type { Model } from "./model.ts";
+import { type Network, PeerLines } from "./peer-lines.ts";
+import type { Random } from "./random.ts";
+import type { Reading, Weather } from "./rules.ts";
+import type { Seat } from "./seat.ts";
+
+/** Where a connection comes from, and how much it can have on its way. */
+export interface Place {
+  readonly port: number;
+  readonly address: string | undefined;
+  readonly inFlightMax: number;
+}
+
+/** What a connection over TCP and one by WebSocket have in common; its events return whether they could be. */
+export abstract class Peer {
+  readonly seat: Seat;
+  reading: Reading = "fast";
+  /** Whether the connection is closed, and whether the server reads it. */
+  closed = false;
+  isPaused = false;
+  /** Whether the peer has sent its FIN, or what a WebSocket has for that. */
+  protected finSent = false;
+  /** Whether a `drain` is promised. */
+  protected drainDue = false;
+  /** How many bytes lie between socket and peer, and how many may. */
+  protected inFlight = 0;
+  protected readonly inFlightMax: number;
+  protected readonly network: Network;
+  protected readonly model: Model;
+  protected readonly random: Random;
+  protected readonly weather: Weather;
+  protected readonly lines: PeerLines;
+
+  constructor(network: Network, seat: Seat, { inFlightMax }: Place, isTelnet: boolean) {
+    this.network = network;
+    this.model = network.model;
+    this.random = network.random;
+    this.weather = network.weather;
+    this.seat = seat;
+    this.inFlightMax = inFlightMax;
+    this.lines = new PeerLines(network, seat, isTelnet);
+  }
+
+  /** Whether its socket takes bytes again, and that it tells so. */
+  protected abstract isWritable(): boolean;
+  protected abstract drained(): void;
+  /** The server is told that a handler has failed. */
+  protected abstract failed(): void;
+
+  pause(): void {
+    this.log("is paused");
+    this.model.pauses(this.seat);
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.log("is resumed");
+    this.model.resumes(this.seat);
+    this.isPaused = false;
+  }
+
+  get isSlow(): boolean {
+    return this.reading === "slow" || this.reading === "drip";
+  }
+
+  /** The peer reads. */
+  read(): boolean {
+    if (this.inFlight === 0 || this.reading === "not at all") return false;
+    if (this.reading === "in bursts" && !this.random.chance(300)) return false;
+    let count = this.inFlight;
+    if (this.reading === "drip") count = 1;
+    if (this.reading === "slow")
+      count = Math.min(count, this.random.between(1, this.weather.slowBytesMax));
+    this.inFlight -= count;
+    this.log(`reads ${count}`);
+    return true;
+  }
+
+  /** Time goes on, and slow peers read; their sockets drain rarely. */
+  readsMeanwhile(): void {
+    if (this.isSlow && this.read() && this.random.chance(100)) this.drain();
+  }
+
+  /** From now on it reads all that comes, unless it reads nothing. */
+  readOn(): void {
+    if (this.reading !== "not at all") this.reading = "fast";
+  }
+
+  /** The peer half-closes. */
+  finish(): boolean {
+    if (this.closed || this.finSent) return false;
+    this.finSent = true;
+    this.log("half-closes");
+    return true;
+  }
+
+  /** A handler of the socket throws. */
+  fail(): boolean {
+    if (this.closed) return false;
+    this.log("its handler fails");
+    this.model.fails(this.seat);
+    this.failed();
+    return true;
+  }
+
+  /** The socket tells that it takes bytes again; a promise, but not one on time. */
+  drain(): boolean {
+    if (this.closed || !this.drainDue || !this.isWritable()) return false;
+    this.drainDue = false;
+    this.log("drains");
+    this.model.receiving.drained(this.seat);
+    this.drained();
+    return true;
+  }
+
+  /** A drain that nobody was promised. */
+  drainForNothing(): boolean {
+    if (this.closed || this.drainDue) return false;
+    this.log("drains for nothing");
+    this.drained();
+    return true;
+  }
+
+  /** How many of so many bytes go on their way; fewer than could, by chance, if that may be. */
+  protected passOn(length: number, maybeShort: boolean): number {
+    if (this.reading === "fast") this.inFlight = 0;
+    const space = Math.max(0, Math.min(length, this.inFlightMax - this.inFlight));
+    const isShort = maybeShort && this.random.chance(this.weather.shortWrite);
+    const count = isShort ? this.random.below(space + 1) : space;
+    this.inFlight += count;
+    return count;
+  }
+
+  protected passOnAll(length: number): number {
+    this.inFlight += length;
+    return length;
+  }
+
+  protected log(event: string): void {
+    this.network.trace?.(`${this.seat.name} ${event}`);
+  }
+}
