@@ -127,6 +127,7 @@ export class Outgoing {
   }
 
   #changed(): void {
+    if (this.pending.length === 0) this.pending = NOTHING; // Its memory is freed now.
     this.#changes.resolve();
     this.#changes = Promise.withResolvers();
   }
