@@ -140,6 +140,7 @@ export class Terminal implements LocalSide, Notes {
 
   /** Takes what a terminal sends that edits lines itself. */
   #takeLines(chunk: string): void {
+      else if (isEnter) this.#take({ key: "\x15" }); // After a No, nobody would see what is left.
     for (const part of chunk.split(/(\n)/)) {
       const isEnter = part === "\n";
       this.#take(isEnter ? { key: "\r" } : { text: harmless(part) });

@@ -58,13 +58,16 @@ inTerminal("a dumb terminal gets plain lines, is safe as well, and has commands"
   await terminal.shows("here, as far as is known: alice (you), bob");
   await terminal.enter("/nick al");
   await terminal.shows("send it as a message? [y/N]");
-  await terminal.enter("y");
-  await bob.hears("alice: plain\nalice: /nick al\n");
+  await terminal.enter("y", "/nick bo");
+  await terminal.shows(/bo\nunknown command/);
+  await terminal.enter("n", "well");
+  await bob.hears("alice: plain\nalice: /nick al\nalice: well\n");
   await terminal.enter("/quit");
   await terminal.becomes(
     `connected to 127.0.0.1:${server.port}; you are alice; /quit to leave, /help for help`,
     ...["bob: hi^[[2J", "plain", "/who", "here, as far as is known: alice (you), bob"],
-    ...["/nick al", "unknown command /nick; send it as a message? [y/N]", "y", "/quit"],
+    ...["/nick al", "unknown command /nick; send it as a message? [y/N]", "y"],
+    ...["/nick bo", "unknown command /nick; send it as a message? [y/N]", "n", "well", "/quit"],
     "exit 0 icanon",
   );
   expect(output()).not.toContain("\x1b");
