@@ -201,7 +201,7 @@ async function openAway() {
   await terminal.shows(/^connected to/);
   host.close();
   guest.reset();
-  await terminal.shows(/^retrying in \d+ s/m);
+  await terminal.shows(/^retrying at \d\d:\d\d:\d\d; Enter/m);
   return { terminal, port: host.port };
 }
 
@@ -344,7 +344,7 @@ aloneInTerminal("while the name is taken, which is told once, lines stay unsent"
   const { host, at, guest: first, terminal } = await openHosted(AL);
   await terminal.shows("connected to ");
   first.endInput();
-  await terminal.shows("retrying in 1 s");
+  await terminal.shows("retrying at ");
   await terminal.enter("is anybody here?");
   for (let tries = 0; tries < 3; tries++) {
     const guest = await host.guest();
@@ -353,11 +353,11 @@ aloneInTerminal("while the name is taken, which is told once, lines stay unsent"
     guest.say("* the name al is taken\n");
     guest.endInput();
     expect(await guest.hearsAll()).toBe("al\n");
-    await terminal.shows(/^retrying in \d/m);
+    await terminal.shows(/^retrying at \d/m);
     if (tries < 2) await terminal.press("Enter");
   }
   const waiting = "1 line waiting to be sent";
-  await terminal.shows(`${waiting}\nal: is anybody here?\nretrying in`);
+  await terminal.shows(`${waiting}\nal: is anybody here?\nretrying at`);
   await terminal.enter("/quit");
   await terminal.shows(`${waiting}; Ctrl-C to quit without sending`);
   await terminal.press("C-c");
