@@ -273,16 +273,16 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
   for (const mode of modes) expect(await mode).toEqual(["\x1b[?2004h", "\x1b[?2004l"]);
 });
 
-inTerminal("the name is that of the certificate, unless another is given", async () => {
+inTerminal("the name is that of the certificate; another is told not to count", async () => {
   const { file } = makeCertificates();
   const shown = (owner: string) =>
     `--tls-cert ${file(`${owner}.pem`)} --tls-key ${file(`${owner}.key`)} --tls-ca ${file("ca.pem")}`;
   const server = await ServerProgram.start("--names", ...shown("server").split(" "));
   for (const [name, prompt] of [
-    ["", /^client:$/m],
-    ["--name bob", /^bob:$/m],
+    ["", /^connected to [^]*\nclient:$/m],
+    ["--name bob", /^a room with --names calls you client, as[^]*\nconnected to [^]*\nbob:$/m],
   ] as const) {
-    const client = clientAt(server.port, `--quiet --tls ${shown("client")} ${name}`);
+    const client = clientAt(server.port, `--tls ${shown("client")} ${name}`);
     await (await Tmux.start({ command: `env USER=ann ${client}` })).shows(prompt);
   }
 });
