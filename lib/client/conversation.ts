@@ -61,8 +61,8 @@ function patternOf(messages: Record<string, string | ((word: string) => string)>
   return new RegExp(`^(${shapes.join("|")})$`);
 }
 
-/** Options that help, by the message. */
-const HELPS = { [LASTING.wrongPassPhrase]: "--pass-file", [LASTING.notAName]: "--name" };
+/** By what is in a message, the option that helps. */
+const OPTIONS = Object.entries({ "pass phrase": "--pass-file", [LASTING.notAName]: "--name" });
 /** All that a server of HTTP sends to one that does not speak it begins so. */
 const HTTP_ERROR = /^\nHTTP\/1\.[01] [45]\d\d .*\r\n/;
 
@@ -118,9 +118,10 @@ export class OneConnection {
     }
     const { disconnect } = this;
     if (disconnect) {
-      const option = HELPS[disconnect.message];
+      const { message } = disconnect;
+      const option = OPTIONS.find(([words]) => message.includes(words))?.[1];
       const hint = option ? ` (see ${option})` : "";
-      throw new UserError(`the server says: ${disconnect.message}${hint}`, disconnect);
+      throw new UserError(`the server says: ${message}${hint}`, disconnect);
     }
     const { address, endedByServer } = this.connection;
     if (HTTP_ERROR.test(`${this.#seen}`))

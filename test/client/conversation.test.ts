@@ -49,6 +49,7 @@ test.each<[readonly string[], string]>([
   [["* room ", "is full\n"], "room is full"],
   [["bob: hi\n* idle for", " 5m\n"], "idle for 5m"],
   [[`* ${LASTING.notAName}\n`], `${LASTING.notAName} (see --name)`],
+  [["* no pass phrase within 10s\n"], "no pass phrase within 10s (see --pass-file)"],
   [["x".repeat(100_000), `\n${IDLE}`], "idle for 5m"],
   // A member is not refused.
   [[`* bob joined (2 here)\n${FULL}`], ""],
