@@ -49,6 +49,8 @@ await runCommand(COMMAND, async (options, operands) => {
   // In a pipeline that nobody watches, the client reports only what goes wrong.
   const reports = !options.quiet && (terminal || isatty(2) || options.reconnect);
   const note = reports ? noteIn(terminal) : () => {};
+  if (certified && certified !== name)
+    note(`a room with --names calls you ${certified}, as your certificate does`);
   const part = { sends: !options["recv-only"], name };
   let conversation: Conversation;
   if (connection && !terminal) {

@@ -61,6 +61,11 @@ function patternOf(messages: Record<string, string | ((word: string) => string)>
   return new RegExp(`^(${shapes.join("|")})$`);
 }
 
+/** By what is in a message, the option that helps. */
+const OPTIONS = Object.entries({ "pass phrase": "--pass-file", [LASTING.notAName]: "--name" });
+/** All that a server of HTTP sends to one that does not speak it begins so. */
+const HTTP_ERROR = /^\nHTTP\/1\.[01] [45]\d\d .*\r\n/;
+
 /** What a server that ends the connection first may not have received. */
 export const BEFORE_ALL = " before everything was sent";
 
@@ -114,11 +119,15 @@ export class OneConnection {
     const { disconnect } = this;
     if (disconnect) {
       const { message } = disconnect;
-      const hint = message === LASTING.wrongPassPhrase ? " (see --pass-file)" : "";
+      const option = OPTIONS.find(([words]) => message.includes(words))?.[1];
+      const hint = option ? ` (see ${option})` : "";
       throw new UserError(`the server says: ${message}${hint}`, disconnect);
     }
-    if (!this.connection.endedByServer) return undefined;
-    const closed = `${this.connection.address} closed the connection`;
+    const { address, endedByServer } = this.connection;
+    if (HTTP_ERROR.test(`${this.#seen}`))
+      throw new UserError(`${address} speaks HTTP; open it in a browser`, { permanent: true });
+    if (!endedByServer) return undefined;
+    const closed = `${address} closed the connection`;
     if (this.#part.sends) throw new UserError(closed + BEFORE_ALL);
     this.#note(closed);
     return undefined;
@@ -157,10 +166,9 @@ export class OneConnection {
   }
 
   #look(bytes: Uint8Array): void {
-    const isMore = this.#seen.length + bytes.length > START_BYTES_MAX;
-    const last = bytes.subarray(-START_BYTES_MAX);
-    this.#seen = Buffer.concat([this.#seen, last]).subarray(-START_BYTES_MAX);
-    this.isMember ||= isMore || isFromRoom(`${this.#seen}`);
+    const seen = Buffer.concat([this.#seen, bytes.subarray(-START_BYTES_MAX)]);
+    this.#seen = seen.subarray(-START_BYTES_MAX);
+    this.isMember ||= seen.length > START_BYTES_MAX || isFromRoom(`${seen}`);
     if (this.isMember) this.#join();
   }
 

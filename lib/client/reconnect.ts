@@ -148,13 +148,10 @@ export class Reconnecting {
     const { note, terminal } = this.#how;
     const address = current.connection.remoteAddress;
     terminal?.status("");
-    if (this.#lostAtMs === undefined) {
-      note(`connected to ${address}`);
-      if (name) note(`you are ${name}`);
-    } else {
-      const awayS = Math.round((performance.now() - this.#lostAtMs) / 1000);
-      note(`reconnected to ${address} after ${awayS} s`);
-    }
+    const isFirst = this.#lostAtMs === undefined;
+    const awayS = Math.round((performance.now() - (this.#lostAtMs ?? 0)) / 1000);
+    note(isFirst ? `connected to ${address}` : `reconnected to ${address} after ${awayS} s`);
+    if (isFirst && name) note(`you are ${name}`);
     terminal?.joined(current.isMember);
     this.#failedBy = "";
   }
@@ -169,7 +166,8 @@ export class Reconnecting {
   async #wait(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const alarm = ms < Infinity ? setTimeout(resolve, ms) : undefined;
-    const wait = alarm ? `retrying in ${Math.ceil(ms / 1000)} s` : "not connected";
+    const at = new Date(Date.now() + ms).toTimeString().slice(0, "14:05:07".length);
+    const wait = alarm ? `retrying at ${at}` : "not connected";
     this.#how.terminal?.status(wait, resolve);
     this.#endWait = resolve;
     await promise;

@@ -74,12 +74,8 @@ export class Outgoing {
 
   /** Takes bytes, not to be changed while anything is pending. */
   add(bytes: Uint8Array): void {
-    let rest = bytes;
-    if (this.#skipsRest) {
-      const end = bytes.indexOf(LF) + 1;
-      this.#skipsRest = end === 0;
-      rest = bytes.subarray(end || bytes.length);
-    }
+    const rest = bytes.subarray(this.#skipsRest ? bytes.indexOf(LF) + 1 || bytes.length : 0);
+    this.#skipsRest &&= !bytes.includes(LF);
     this.pending = this.pending.length > 0 ? Buffer.concat([this.pending, rest]) : rest;
     this.#changed();
   }
@@ -127,6 +123,7 @@ export class Outgoing {
   }
 
   #changed(): void {
+    if (this.pending.length === 0) this.pending = NOTHING; // Its memory is freed now.
     this.#changes.resolve();
     this.#changes = Promise.withResolvers();
   }

@@ -57,18 +57,16 @@ export class Terminal implements LocalSide, Notes {
     this.#isDumb = isDumb;
     if (isDumb && name) this.#hint = `; you are ${name}${this.#hint}`;
     const people = new People(name);
-    const screen = new Screen(() => this.#below(), isDumb);
-    const received = new Received(people, options, (lines) => screen.add(lines));
-    this.#screen = screen;
-    this.#received = received;
+    const screen = (this.#screen = new Screen(() => this.#below(), isDumb));
+    this.#received = new Received(people, options, (lines) => screen.add(lines));
     const quit = () => this.#endInput();
     this.#typing = new Typing({
       send: (line) => this.#enter(line),
       commands: new Map([
         ...["/quit", "/q", "/exit", "\x04"].map((typed) => [typed, quit] as const),
         ["/help", () => screen.add(HELP)],
-        ["/time", () => received.switchTimes()],
-        ["/who", () => received.remark(() => people.list)],
+        ["/time", () => this.#received.switchTimes()],
+        ["/who", () => this.#received.remark(() => people.list)],
         ["", () => this.#skip?.()],
         ["\x03", interrupt],
       ]),
@@ -105,8 +103,7 @@ export class Terminal implements LocalSide, Notes {
   }
 
   lost(sinceMs: number): void {
-    const fromMs = performance.now() - sinceMs;
-    const { length } = this.#sentAtMs.filter((atMs) => atMs > fromMs);
+    const { length } = this.#sentAtMs.filter((atMs) => performance.now() - atMs < sinceMs);
     this.#sentAtMs = [];
     const [lines, them] = length === 1 ? ["line", "it"] : [countOf(length), "them"];
     if (length > 0)
@@ -121,9 +118,8 @@ export class Terminal implements LocalSide, Notes {
   #close(): Promise<void> {
     this.#received.flush();
     const { before, after } = this.#typing.question?.line ?? this.#typing.line;
-    const prompt = Bun.stripANSI(promptOf(this.name));
     for (const line of [...this.#waiting.slice(-WAITING_MAX), before + after])
-      if (line) this.#received.remark(`${prompt}${line} (not sent)`);
+      if (line) this.#received.remark(`${Bun.stripANSI(promptOf(this.name))}${line} (not sent)`);
     const { length } = this.#waiting;
     if (length > 0) this.#received.remark(`${countOf(length)} not sent`);
     this.#isOpen = false;
@@ -144,6 +140,7 @@ export class Terminal implements LocalSide, Notes {
       const isEnter = part === "\n";
       this.#take(isEnter ? { key: "\r" } : { text: harmless(part) });
       if (isEnter && this.#typing.question) this.#screen.add(`${this.#typing.question.text}\n`);
+      else if (isEnter) this.#take({ key: "\x15" }); // After a No, nobody would see what is left.
     }
   }
 

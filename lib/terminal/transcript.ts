@@ -22,7 +22,8 @@ const CHARACTER_OR_BYTE =
 
 /** The name of the sender at the start of a line. */
 const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/u;
-const LETTER = String.raw`[\p{L}\p{N}\p{M}_]`;
+const NO_SPACES = String.raw`\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{scx=Thai}`;
+const LETTER = String.raw`[[\p{L}--[${NO_SPACES}]]\p{N}\p{M}_]`;
 
 /** By their numbers of SGR: what can be read on black and on white, and on a dark background. */
 const NAME_COLOURS = [31, 34, 35, 91, 94, 95];
@@ -91,7 +92,7 @@ export const promptOf = (name: string) => (name ? bySender(`${name}: `) : dim(">
 export function mentions(name: string): (line: string) => boolean {
   if (name === "") return () => false;
   const written = RegExp.escape(name.normalize());
-  const word = new RegExp(`(?<!${LETTER})${written}(?!${LETTER})`, "iu");
+  const word = new RegExp(`(?<!${LETTER})${written}(?!${LETTER})`, "iv");
   const sender = new RegExp(`^${written}:(?= |$)`, "iu");
   return (line) => !line.startsWith("* ") && word.test(line.normalize().replace(sender, ""));
 }

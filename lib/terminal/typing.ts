@@ -89,8 +89,10 @@ export class Typing {
     else if (key === "\x19") this.line = { before: before + this.#killed, after };
     else if (/^(\x10|\x1b[[O]A)$/.test(key)) this.#recall(1);
     else if (/^(\x0e|\x1b[[O]B)$/.test(key)) this.#recall(-1);
-    else if (key === "\t") this.line = { before: this.#uses.complete(before), after };
-    else {
+    else if (key === "\t") {
+      const named = this.#uses.complete(before); // It ends with a space, which may be there.
+      this.line = { before: named, after: named === before ? after : after.replace(/^ /, "") };
+    } else {
       this.line = edit(this.line, key);
       const { before: kept, after: rest } = this.line;
       const deleted = [before.slice(kept.length), after.slice(0, after.length - rest.length)];

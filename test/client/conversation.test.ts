@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { openConnection } from "../../lib/client/connect.ts";
 import { OneConnection, type Part } from "../../lib/client/conversation.ts";
 import { Reconnecting } from "../../lib/client/reconnect.ts";
+import { LASTING } from "../../lib/program/server-messages.ts";
 import { key, makeCertificates, pem } from "../certificates.ts";
 import {
   endAfterEach,
@@ -47,6 +48,8 @@ test.each<[readonly string[], string]>([
   [[FULL], "room is full"],
   [["* room ", "is full\n"], "room is full"],
   [["bob: hi\n* idle for", " 5m\n"], "idle for 5m"],
+  [[`* ${LASTING.notAName}\n`], `${LASTING.notAName} (see --name)`],
+  [["* no pass phrase within 10s\n"], "no pass phrase within 10s (see --pass-file)"],
   [["x".repeat(100_000), `\n${IDLE}`], "idle for 5m"],
   // A member is not refused.
   [[`* bob joined (2 here)\n${FULL}`], ""],
@@ -73,6 +76,23 @@ test.each<[readonly string[], string]>([
     expect(seen.received).toBe(parts.join(""));
   }
 });
+
+testBeside(
+  "of a server that speaks HTTP is told what it is for, and no member is taken for one",
+  async () => {
+    const answer = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    for (const [before, why] of [
+      ["", "speaks HTTP; open it in a browser"],
+      ["bob: hi\n", "closed the connection before everything was sent"],
+    ]) {
+      const { guest, ended, receives, at } = await start();
+      guest.say(before + answer);
+      await receives(answer);
+      guest.endInput();
+      expect(await ended).toBe(`${at} ${why}`);
+    }
+  },
+);
 
 testBeside("a server that goes after everything was sent has all of it", async () => {
   const { one, guest, noted, ended, send } = await start();

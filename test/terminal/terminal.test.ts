@@ -58,13 +58,16 @@ inTerminal("a dumb terminal gets plain lines, is safe as well, and has commands"
   await terminal.shows("here, as far as is known: alice (you), bob");
   await terminal.enter("/nick al");
   await terminal.shows("send it as a message? [y/N]");
-  await terminal.enter("y");
-  await bob.hears("alice: plain\nalice: /nick al\n");
+  await terminal.enter("y", "/nick bo");
+  await terminal.shows(/bo\nunknown command/);
+  await terminal.enter("n", "well");
+  await bob.hears("alice: plain\nalice: /nick al\nalice: well\n");
   await terminal.enter("/quit");
   await terminal.becomes(
     `connected to 127.0.0.1:${server.port}; you are alice; /quit to leave, /help for help`,
     ...["bob: hi^[[2J", "plain", "/who", "here, as far as is known: alice (you), bob"],
-    ...["/nick al", "unknown command /nick; send it as a message? [y/N]", "y", "/quit"],
+    ...["/nick al", "unknown command /nick; send it as a message? [y/N]", "y"],
+    ...["/nick bo", "unknown command /nick; send it as a message? [y/N]", "n", "well", "/quit"],
     "exit 0 icanon",
   );
   expect(output()).not.toContain("\x1b");
@@ -198,7 +201,7 @@ async function openAway() {
   await terminal.shows(/^connected to/);
   host.close();
   guest.reset();
-  await terminal.shows(/^retrying in \d+ s/m);
+  await terminal.shows(/^retrying at \d\d:\d\d:\d\d; Enter/m);
   return { terminal, port: host.port };
 }
 
@@ -270,16 +273,16 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
   for (const mode of modes) expect(await mode).toEqual(["\x1b[?2004h", "\x1b[?2004l"]);
 });
 
-inTerminal("the name is that of the certificate, unless another is given", async () => {
+inTerminal("the name is that of the certificate; another is told not to count", async () => {
   const { file } = makeCertificates();
   const shown = (owner: string) =>
     `--tls-cert ${file(`${owner}.pem`)} --tls-key ${file(`${owner}.key`)} --tls-ca ${file("ca.pem")}`;
   const server = await ServerProgram.start("--names", ...shown("server").split(" "));
   for (const [name, prompt] of [
-    ["", /^client:$/m],
-    ["--name bob", /^bob:$/m],
+    ["", /^connected to [^]*\nclient:$/m],
+    ["--name bob", /^a room with --names calls you client, as[^]*\nconnected to [^]*\nbob:$/m],
   ] as const) {
-    const client = clientAt(server.port, `--quiet --tls ${shown("client")} ${name}`);
+    const client = clientAt(server.port, `--tls ${shown("client")} ${name}`);
     await (await Tmux.start({ command: `env USER=ann ${client}` })).shows(prompt);
   }
 });
@@ -341,7 +344,7 @@ aloneInTerminal("while the name is taken, which is told once, lines stay unsent"
   const { host, at, guest: first, terminal } = await openHosted(AL);
   await terminal.shows("connected to ");
   first.endInput();
-  await terminal.shows("retrying in 1 s");
+  await terminal.shows("retrying at ");
   await terminal.enter("is anybody here?");
   for (let tries = 0; tries < 3; tries++) {
     const guest = await host.guest();
@@ -350,11 +353,11 @@ aloneInTerminal("while the name is taken, which is told once, lines stay unsent"
     guest.say("* the name al is taken\n");
     guest.endInput();
     expect(await guest.hearsAll()).toBe("al\n");
-    await terminal.shows(/^retrying in \d/m);
+    await terminal.shows(/^retrying at \d/m);
     if (tries < 2) await terminal.press("Enter");
   }
   const waiting = "1 line waiting to be sent";
-  await terminal.shows(`${waiting}\nal: is anybody here?\nretrying in`);
+  await terminal.shows(`${waiting}\nal: is anybody here?\nretrying at`);
   await terminal.enter("/quit");
   await terminal.shows(`${waiting}; Ctrl-C to quit without sending`);
   await terminal.press("C-c");

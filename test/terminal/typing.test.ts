@@ -129,6 +129,7 @@ test.each<[input: string, left: string, done: string[]]>([
   ["one\rtw", "tw|", ["send one"]],
   ["two\r\r", "|", ["send two", "empty"]],
   ["\x1b[5~a b\x00\x1b/\t\r", "|", ["send a bob "]],
+  ["b there\x01\x06\t", "bob |there", []],
   ["x\x01\x04", "|", []],
   ["\x04", "|", ["quit"]],
   ["half typed\x03", "|", []],
