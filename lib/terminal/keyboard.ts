@@ -28,7 +28,8 @@ const ESCAPE_MS = 500;
  * Text, in which a TAB that text follows was not pressed; keys that send control sequences (CSI and
  * SS3 of ECMA-48), or ESC before one, or before a character, with Alt; Enter; a control character.
  */
-const PARTS = /(?:\t*\P{Cc})+|\x1b{1,2}\[\[?[0-?]*[ -/]*[@-~]|\x1bO?[^\0-\x1f]|\r\n?|\p{Cc}/gu;
+const PARTS =
+  /(?:(?<!\t)\t*\P{Cc})+|\x1b{1,2}\[\[?[0-?]*[ -/]*[@-~]|\x1bO?[^\0-\x1f]|\r\n?|\p{Cc}/gu;
 const LOOKS_PASTED = /^\/.*[\r\n]+.|.[\r\n]+\/|(?:^.+[\r\n]+){6}/m;
 const KEYS = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 const UNFINISHED = /(?:\x1b{1,2}(?:\[\[?[0-?]*[ -/]*|O)?)?$/;

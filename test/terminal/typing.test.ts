@@ -42,6 +42,7 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   ["ESC, then Enter", ["\x1b\r"], ["key \x1b", "key \r"]],
   ["a TAB that was pressed", ["al\t"], ["al", "key \t"]],
   ["TABs that were pressed quickly", ["al\t\t\r"], ["al", "key \t", "key \t", "key \r"]],
+  ["more of them than a person presses", ["\t".repeat(1e5)], Array<string>(1e5).fill("key \t")],
   ["a TAB of a paste", ["al\tx\ty"], ["al\tx\ty"]],
   // Without marks, those are pastes that nobody types so fast, or that may hold a command.
   ["lines", ["a\rb\rc"], ["a", "key \r", "b", "key \r", "c"]],
