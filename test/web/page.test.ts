@@ -64,6 +64,15 @@ const COUNT_QUESTIONS = `(() => {
   };
 })()`;
 
+/** Holds the page's questions back, up to `ask()`. */
+const HOLD_QUESTIONS = `(() => {
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (what) {
+    ask = () => send.call(this, what);
+    if (what.length > 0) ask();
+  };
+})()`;
+
 onPage("one's own lines are set apart, and those of one sender grouped", async (peer, show) => {
   await ann.says("hello, all");
   await peer.hears("ann: hello, all\n");
@@ -432,6 +441,16 @@ besideOthers("a room with names has each once, and tells who is here", async () 
   await ann.says("again");
   await cat.hears("anna: again\n");
   expect(cat.text).not.toContain("x");
+  // What has come before the first answer is shown with that.
+  await ann.run(HOLD_QUESTIONS);
+  await ann.says("/quit");
+  await ann.click("#again");
+  await server.logged(/joined anna .*joined anna /s);
+  await server.connectNamed("dan");
+  await cat.hears("* dan joined (3 here)\n");
+  await ann.run("ask()");
+  await ann.shows("* dan joined (3 here)");
+  expect(await ann.each("#log .server p")).not.toContainEqual(expect.stringMatching(/say your/));
 });
 
 besideOthers("history is shown once, with an end and without times", async () => {

@@ -3,6 +3,7 @@
  * server has received: those that were sent before a question that it has answered.
  */
 
+import { People } from "../../program/room-view.ts";
 import { $, countOf, make, people, renewSettings, room, showPeople, user } from "./elements.ts";
 import { addHistory, addOwn, arrived, note, receive } from "./transcript.ts";
 
@@ -37,7 +38,8 @@ let failures = 0;
 /** What happens next if nothing else does: it connects, asks, or gives up. */
 let next: (() => unknown) | undefined;
 let dueTimer: number | undefined;
-/** The history, until all of it is there. */
+/** What came before it was known to be a member; and the history, until all of it is there. */
+let held: string[] = [];
 let history: string[] | undefined;
 /** Since when it is a member; or when that was lost, and the name of the user there. */
 let inSince = 0;
@@ -78,6 +80,7 @@ export async function connect(): Promise<void> {
   people.joined();
   history = "history" in room ? [] : undefined;
   lastMessage = "";
+  held = [];
   socket = new WebSocket(location.origin.replace(/^http/, "ws") + location.pathname);
   socket.binaryType = "arraybuffer";
   socket.addEventListener("open", opened, { signal });
@@ -157,6 +160,7 @@ function receivedLines(lines: readonly string[]): void {
   const isMember = lines.some((line) => !line.startsWith("* ") || line === HISTORY_END);
   if (isMember && !isIn) joined();
   if (isIn) addLines(lines);
+  else held.push(...lines.filter((line) => !People.greeting.test(line)));
 }
 
 function joined(): void {
@@ -170,6 +174,7 @@ function joined(): void {
   }
   lost = undefined;
   if ("names" in room && people.list !== toldPeople) note((toldPeople = people.list));
+  addLines(held);
 }
 
 function addLines(lines: readonly string[]): void {
