@@ -22,6 +22,7 @@ export class WholeLines {
    * @param chunk bytes as received; kept by reference until its line is finished
    */
   push(chunk: Uint8Array): Uint8Array | undefined {
+    if (chunk.at(-1) === LF && this.#held.length === 0) return chunk; // Most are like that.
     const finished = chunk.lastIndexOf(LF) + 1;
     const isTooLong = this.#heldBytes + chunk.length - finished > HELD_BYTES_MAX;
     const end = isTooLong ? chunk.length : finished;
