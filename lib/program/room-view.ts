@@ -18,6 +18,8 @@ export class People {
   own: string;
   /** How many are here, with the user; undefined where nobody tells. */
   count: number | undefined;
+  /** Whether somebody tells who joins and leaves, so that it stays right. */
+  #isAnnounced = false;
   /** Those that are here, and all that were seen: those seen last at the end. */
   readonly here = new Set<string>();
   readonly #seen = new Set<string>();
@@ -33,6 +35,7 @@ export class People {
   joined(): void {
     this.here.clear();
     this.count = undefined;
+    this.#isAnnounced = false;
   }
 
   /**
@@ -49,6 +52,7 @@ export class People {
     }
     const [isNotice, name, what, count] = People.#notice.exec(line) ?? [];
     if (isNotice !== undefined) {
+      this.#isAnnounced = true;
       if (name !== undefined) this.sent(name, what === "joined");
       if (what === "left") this.here.delete(name ?? "");
       this.count = count === undefined ? undefined : People.#number(count);
@@ -62,7 +66,7 @@ export class People {
     this.#seen.add(name);
     if (isHere) this.here.add(name);
     // Where nobody tells who joins, it was right only once.
-    if (this.count !== undefined && this.here.size >= this.count) this.count = undefined;
+    if (!this.#isAnnounced && this.here.size >= (this.count ?? Infinity)) this.count = undefined;
     for (const names of [this.#seen, this.here])
       for (const first of names) if (names.size > People.#namesMax) names.delete(first);
   }

@@ -41,7 +41,7 @@ describe("who is here, by /who,", () => {
     ["servers that share a room tell", ["* bob joined"], `${FAR}, bob`],
     [
       "some have left unnoticed",
-      ["bob: hi", "ann: hi", "* #3 left (2 here)"],
+      ["bob: hi", "ann: hi", "* #3 left (2 here)", "bob: hi"],
       "2 here, some of: al (you), bob, ann",
     ],
   ])("as far as %s", (_what, lines, list) => {
