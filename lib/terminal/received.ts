@@ -10,8 +10,10 @@ import { bySender, dim, harmless, inTime, mentions, promptOf, senderOf } from ".
 
 /** What comes so long after what came before it, in ms, is no history. */
 const PAUSE_MS = 300;
-/** How long to wait for the mark, in ms, and how much is held back until then, in UTF-16. */
+/** How long to wait for the mark, in ms; and where the room is known to have a history. */
 const LONGEST_MS = 1000;
+const LONGEST_SURE_MS = 10_000;
+/** How much is held back until then, in UTF-16. */
 const HELD_LENGTH_MAX = 4 << 20;
 /** However many lines ring the bell, it rings once in so long. */
 const BELL_MS = 2000;
@@ -41,6 +43,8 @@ export class Received {
   /** When both are shown: after a pause, and at the latest. */
   #pause: Timer | undefined;
   #longest: Timer | undefined;
+  /** Whether this room has ended a history with the mark. */
+  #hasHistory = false;
   #lastTime = new Date();
   #rungAtMs = -Infinity;
 
@@ -58,7 +62,8 @@ export class Received {
     this.#isNew = true;
     this.#people.joined();
     if (!isReceiving) return;
-    this.#longest = setTimeout(() => this.flush(), LONGEST_MS);
+    const longestMs = this.#hasHistory ? LONGEST_SURE_MS : LONGEST_MS;
+    this.#longest = setTimeout(() => this.flush(), longestMs);
     this.#hold("");
   }
 
@@ -113,6 +118,7 @@ export class Received {
     this.#held = (this.#held ?? "") + lines;
     const end = `\n${this.#held}`.indexOf(`\n${HISTORY_END}`);
     if (end >= 0) {
+      this.#hasHistory = true;
       const missed = this.#shown.missed(linesOf(this.#held.slice(0, end)));
       if (missed.length > 0) this.#show(`${missed.join("\n")}\n${HISTORY_END}`, true);
       this.#held = this.#held.slice(end + HISTORY_END.length);

@@ -187,6 +187,15 @@ describe("with a clock of its own", () => {
        < bob: 9 → bob: 9`,
     ],
     [
+      "in one that has a history, also for one that takes long, over a slow connection",
+      "",
+      `joins
+       < ${busy.join(" | ")} | * end of history → ${busy.join(" | ")} | * end of history
+       joins
+       ${busy.map((line) => `< ${line}\nms 250\n`).join("")}
+       < bob: 9 | * end of history → bob: 9 | * end of history`,
+    ],
+    [
       "after a loss only what was missed is shown, and own lines stand behind it",
       "al",
       `joins
