@@ -181,6 +181,7 @@ describe("a page elsewhere gets nowhere", () => {
       "refused a browser: this server is not for pages of other.example; to accept it, add --web-name other.example",
     ]);
     for (let n = 0; n < 50; n++) await fetch(url, { headers: { Host: `${n}.example` } });
+    await server.logged(/--web-name 16\.example\n/);
     expect(server.count(/refused a browser/)).toBe(20);
   });
 
