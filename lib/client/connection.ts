@@ -149,6 +149,7 @@ export class SocketConnection implements AsyncDisposable {
   /** Gives it up: nothing more is taken for it; what the system has taken still goes out. */
   abandon(): void {
     this.closed();
+    this.outputEnded = true;
     this.#socket.shutdown();
   }
 

@@ -105,6 +105,7 @@ export class Outgoing {
   lost(disconnect?: { message: string; isRefusal: boolean }): string | undefined {
     const { copy, bytes, endsInsideLine } = this.#taken;
     this.#taken = nothingTaken();
+    this.#changed(); // Who waits to send over that connection waits no more.
     if (disconnect?.isRefusal && bytes <= KEPT_BYTES_MAX) {
       this.pending = Buffer.concat([new Uint8Array(copy.end()), this.pending]);
       return bytes > 0 ? "what was sent is sent again" : undefined;

@@ -8,6 +8,7 @@ import { Reconnecting, retryDelayMs } from "../../lib/client/reconnect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { endAfterEach, type Peer, testBeside } from "../harness.ts";
 import { Host } from "../harness/host.ts";
+import { eventually } from "../harness/watched.ts";
 import { follow } from "./follow.ts";
 
 endAfterEach();
@@ -227,6 +228,21 @@ testBeside("a client that only receives connects again, and is told each reason 
   for (let n = 0; n < 3; n++) await isDismissed();
   await joins();
   expect(noted).toEqual([`${at} closed the connection`, `connected to ${at}`]);
+});
+
+testBeside("connections that were lost are not kept, though there is nothing to send", async () => {
+  const made: WeakRef<SocketConnection>[] = [];
+  const dial: How["dial"] = async (openHere) => {
+    const connection = await openHere();
+    made.push(new WeakRef(connection));
+    return connection;
+  };
+  const { isDismissed } = await converse({ dial, sends: false });
+  for (let n = 0; n < 40; n++) await isDismissed("bob: hi\n");
+  await eventually("most to be gone", () => {
+    Bun.gc(true);
+    return made.filter((one) => one.deref()).length < 30;
+  });
 });
 
 describe("a server that refuses", () => {
