@@ -77,6 +77,8 @@ export class Connection extends Peer implements AcceptedSocket {
     if (this.closed) {
       this.log("is written after its close");
       this.model.receiving.misses(this.seat);
+      // Lost in a write of telnet's before it.
+      if (this.seat.greeting) this.model.entrance.isNotGreeted(this.seat);
       this.seat.isRefusingWrites = true;
       return -1;
     }
