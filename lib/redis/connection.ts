@@ -2,6 +2,7 @@
 
 import { ADDRESS_ERRORS } from "../program/network.ts";
 import { explain, UserError } from "../program/system-errors.ts";
+import { LF } from "../room/line-buffer.ts";
 
 /** An answer that is so late is given up, as is a connection that takes so long. */
 const LATE_MS = 5_000;
@@ -72,14 +73,18 @@ export class RedisConnection {
   ask(words: readonly Word[], onReply: (reply: Reply) => void = () => {}): void {
     if (this.#isClosed) return;
     this.#asked.push(onReply);
-    this.#output.write(`*${words.length}`);
+    let text = `*${words.length}\r\n`;
     for (const word of words) {
-      const pieces = typeof word === "string" || word instanceof Uint8Array ? [word] : word;
-      const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
-      this.#output.write(`\r\n$${length}\r\n`);
-      for (const piece of pieces) this.#output.write(piece);
+      if (typeof word === "string") text += `$${Buffer.byteLength(word)}\r\n${word}\r\n`;
+      else {
+        const pieces = word instanceof Uint8Array ? [word] : word;
+        const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+        this.#output.write(`${text}$${bytes}\r\n`);
+        for (const piece of pieces) this.#output.write(piece);
+        text = "\r\n";
+      }
     }
-    this.#output.write("\r\n");
+    this.#output.write(text);
     this.#write();
   }
 
@@ -165,20 +170,19 @@ export class Replies {
   /** Takes the value that begins at an offset; returns where it ends, or the offset if it does not. */
   #next(bytes: Buffer, at: number): number {
     this.#leastBytes = 0;
-    const lineEnd = bytes.indexOf("\r\n", at);
-    if (lineEnd < 0) return at;
+    const start = bytes.indexOf(LF, at) + 1;
+    if (start === 0) return at;
     const type = String.fromCharCode(bytes[at] ?? 0);
-    const line = bytes.subarray(at + 1, lineEnd);
-    const count = Number(line.toString("latin1"));
-    if (type === "-") throw new RangeError(String(line));
+    const line = bytes.toString("utf8", at + 1, start - 2);
+    const count = Number(line);
+    if (type === "-") throw new RangeError(line);
     if (!"*$+:".includes(type)) throw new RangeError("it does not answer as Redis does");
-    const start = lineEnd + 2;
     const end = type === "$" && count >= 0 ? start + count + 2 : start;
     this.#leastBytes = end - at;
     if (end > bytes.length) return at;
     if (type === "*") this.#missing += Math.max(0, count);
     else if (end > start) this.#values.push(bytes.subarray(start, end - 2));
-    else if (type !== "$") this.#values.push(line);
+    else if (type !== "$") this.#values.push(bytes.subarray(at + 1, start - 2));
     this.#missing--;
     return end;
   }
