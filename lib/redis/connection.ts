@@ -23,8 +23,9 @@ export class RedisConnection {
   readonly #alarm = setInterval(() => this.#passed(), LATE_MS / STEPS);
   /** How many steps the oldest of what was asked has waited. */
   #waited = 0;
-  /** Once it can be written to. */
   #socket: Bun.Socket | undefined;
+  /** Whether it can be written to. */
+  #isReady = false;
   #isClosed = false;
   /** What was asked and not written, and what of it the socket is to take next. */
   readonly #output = new Bun.ArrayBufferSink();
@@ -53,11 +54,12 @@ export class RedisConnection {
       socket: {
         open: (socket) => {
           socket.setNoDelay(true);
+          this.#socket = socket;
           if (this.#isClosed) socket.terminate();
-          else if (!isTls) this.#ready(socket);
+          else if (!isTls) this.#ready();
         },
         handshake: (socket, isDone, error) => {
-          if (isDone && !error && socket.authorized) this.#ready(socket);
+          if (isDone && !error && socket.authorized) this.#ready();
           else this.#fail(error?.message || "no TLS there", error);
         },
         data: (_, chunk) => this.#received(chunk),
@@ -94,14 +96,13 @@ export class RedisConnection {
     this.#socket?.terminate();
   }
 
-  #ready(socket: Bun.Socket): void {
-    this.#socket = socket;
+  #ready(): void {
+    this.#isReady = true;
     this.#write();
   }
 
   #write(): void {
-    if (!this.#socket) return;
-    for (;;) {
+    while (this.#socket && this.#isReady) {
       // With `asUint8Array`, it is one.
       if (this.#writing.length === 0) this.#writing = this.#output.flush() as Uint8Array;
       const { length } = this.#writing;

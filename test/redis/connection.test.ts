@@ -64,6 +64,18 @@ test("a process that stood still finds the answers before it gives them up", asy
   expect(await Promise.race([answer, lost])).toEqual(["PONG"]);
 });
 
+anyTest("one that is given up before TLS is agreed upon is closed", async () => {
+  const [opened, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const socket = { open: () => opened.resolve(), data() {}, close: () => closed.resolve() };
+  const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+  atEnd(() => silent.stop(true));
+  const connection = new RedisConnection(new URL(`rediss://127.0.0.1:${silent.port}`), () => {});
+  await opened.promise;
+  await Bun.sleep(50); // Until it knows of that.
+  connection.close();
+  await closed.promise;
+});
+
 anyTest("replies are the same however they are cut", () => {
   const bytes = Buffer.from(
     "+OK\r\n:7\r\n$-1\r\n*3\r\n$5\r\na\r\nbc\r\n*0\r\n$0\r\n\r\n*-1\r\n$3\r\nend\r\n",
