@@ -41,6 +41,13 @@ test("what is asked is done in order, and answered in order, with nothing where 
   const { ask } = connect(redis);
   const answers = await Promise.all(Array.from({ length: 1000 }, () => ask("INCR", "n")));
   expect(answers).toEqual(Array.from({ length: 1000 }, (_, at) => [`${at + 1}`]));
+  // More than a socket takes at once, while more is asked.
+  const texts = ["a", "b", "c"].map((letter) => letter.repeat(3 << 20));
+  redis.standStill();
+  const asked = texts.map((text) => ask("ECHO", Buffer.from(text)));
+  redis.goOn();
+  const echoes = await Promise.all(asked);
+  expect(echoes.map(([echo], at) => echo === texts[at])).toEqual([true, true, true]);
   expect(await ask("XREAD", "BLOCK", "10", "STREAMS", "none", "0-0")).toEqual([]);
   expect(await ask("EVAL", "return {'a', {false, 3}, {}}", "0")).toEqual(["a", "3"]);
 });
