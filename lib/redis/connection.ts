@@ -2,6 +2,7 @@
 
 import { ADDRESS_ERRORS } from "../program/network.ts";
 import { explain, UserError } from "../program/system-errors.ts";
+import { LF } from "../room/line-buffer.ts";
 
 /** An answer that is so late is given up, as is a connection that takes so long. */
 const LATE_MS = 5_000;
@@ -22,8 +23,9 @@ export class RedisConnection {
   readonly #alarm = setInterval(() => this.#passed(), LATE_MS / STEPS);
   /** How many steps the oldest of what was asked has waited. */
   #waited = 0;
-  /** Once it can be written to. */
   #socket: Bun.Socket | undefined;
+  /** Whether it can be written to. */
+  #isReady = false;
   #isClosed = false;
   /** What was asked and not written, and what of it the socket is to take next. */
   readonly #output = new Bun.ArrayBufferSink();
@@ -52,11 +54,12 @@ export class RedisConnection {
       socket: {
         open: (socket) => {
           socket.setNoDelay(true);
+          this.#socket = socket;
           if (this.#isClosed) socket.terminate();
-          else if (!isTls) this.#ready(socket);
+          else if (!isTls) this.#ready();
         },
         handshake: (socket, isDone, error) => {
-          if (isDone && !error && socket.authorized) this.#ready(socket);
+          if (isDone && !error && socket.authorized) this.#ready();
           else this.#fail(error?.message || "no TLS there", error);
         },
         data: (_, chunk) => this.#received(chunk),
@@ -72,14 +75,18 @@ export class RedisConnection {
   ask(words: readonly Word[], onReply: (reply: Reply) => void = () => {}): void {
     if (this.#isClosed) return;
     this.#asked.push(onReply);
-    this.#output.write(`*${words.length}`);
+    let text = `*${words.length}\r\n`;
     for (const word of words) {
-      const pieces = typeof word === "string" || word instanceof Uint8Array ? [word] : word;
-      const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
-      this.#output.write(`\r\n$${length}\r\n`);
-      for (const piece of pieces) this.#output.write(piece);
+      if (typeof word === "string") text += `$${Buffer.byteLength(word)}\r\n${word}\r\n`;
+      else {
+        const pieces = word instanceof Uint8Array ? [word] : word;
+        const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+        this.#output.write(`${text}$${bytes}\r\n`);
+        for (const piece of pieces) this.#output.write(piece);
+        text = "\r\n";
+      }
     }
-    this.#output.write("\r\n");
+    this.#output.write(text);
     this.#write();
   }
 
@@ -89,14 +96,13 @@ export class RedisConnection {
     this.#socket?.terminate();
   }
 
-  #ready(socket: Bun.Socket): void {
-    this.#socket = socket;
+  #ready(): void {
+    this.#isReady = true;
     this.#write();
   }
 
   #write(): void {
-    if (!this.#socket) return;
-    for (;;) {
+    while (this.#socket && this.#isReady) {
       // With `asUint8Array`, it is one.
       if (this.#writing.length === 0) this.#writing = this.#output.flush() as Uint8Array;
       const { length } = this.#writing;
@@ -165,20 +171,19 @@ export class Replies {
   /** Takes the value that begins at an offset; returns where it ends, or the offset if it does not. */
   #next(bytes: Buffer, at: number): number {
     this.#leastBytes = 0;
-    const lineEnd = bytes.indexOf("\r\n", at);
-    if (lineEnd < 0) return at;
+    const start = bytes.indexOf(LF, at) + 1;
+    if (start === 0) return at;
     const type = String.fromCharCode(bytes[at] ?? 0);
-    const line = bytes.subarray(at + 1, lineEnd);
-    const count = Number(line.toString("latin1"));
-    if (type === "-") throw new RangeError(String(line));
+    const line = bytes.toString("utf8", at + 1, start - 2);
+    const count = Number(line);
+    if (type === "-") throw new RangeError(line);
     if (!"*$+:".includes(type)) throw new RangeError("it does not answer as Redis does");
-    const start = lineEnd + 2;
     const end = type === "$" && count >= 0 ? start + count + 2 : start;
     this.#leastBytes = end - at;
     if (end > bytes.length) return at;
     if (type === "*") this.#missing += Math.max(0, count);
     else if (end > start) this.#values.push(bytes.subarray(start, end - 2));
-    else if (type !== "$") this.#values.push(line);
+    else if (type !== "$") this.#values.push(bytes.subarray(at + 1, start - 2));
     this.#missing--;
     return end;
   }

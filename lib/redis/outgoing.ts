@@ -101,11 +101,11 @@ export class Outgoing {
     return (this.#joinNumber = ++this.number);
   }
 
-  /** The next batches that may be sent; an empty one if there is none, and one is needed. */
+  /** The next batches that may be sent; an empty one if there is none at all, and one is needed. */
   take(isNeeded: boolean): readonly Batch[] {
+    if (isNeeded && this.#batches.length === 0) this.#begin();
     let sent = 0;
     while ((this.#batches[sent]?.number ?? 0) > this.#joinNumber) sent++;
-    if (isNeeded && sent === this.#batches.length) this.#begin();
     const next = this.#batches.slice(sent, ON_THEIR_WAY_MAX);
     for (const batch of next) batch.number = ++this.number;
     return next;

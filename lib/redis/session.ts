@@ -34,7 +34,7 @@ export class Session implements Part {
   #starting: PromiseWithResolvers<void> | undefined;
   /** None while Redis is away. */
   #link: StreamLink | undefined;
-  /** When it connects and joins, or tells that it is there: never while it waits for an answer. */
+  /** When it connects and joins, or tells that it is there: never while it waits for an answer, or leaves. */
   #dueAtMs = 0;
   #isReading = false;
   /** Until it is here again: since when it is not, what it was called, and what was reported of it. */
@@ -111,7 +111,7 @@ export class Session implements Part {
 
   #wakeIn(ms: number): void {
     const { now, room } = this.order;
-    this.#dueAtMs = now + ms;
+    this.#dueAtMs = this.#onLeft ? NEVER : now + ms;
     room?.wake(0);
   }
 

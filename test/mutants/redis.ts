@@ -88,6 +88,13 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     test: "test/redis/redis.test.ts",
   },
   {
+    fault: "a server that leaves connects again when its connection is lost meanwhile",
+    file: "lib/redis/session.ts",
+    code: "this.#dueAtMs = this.#onLeft ? NEVER : now + ms;",
+    becomes: "this.#dueAtMs = now + ms;",
+    test: "test/redis/order.test.ts",
+  },
+  {
     fault: "clients join before all of the history is in the log",
     file: "lib/redis/stream-order.ts",
     code: "    this.position = id;\n",

@@ -41,6 +41,13 @@ test("what is asked is done in order, and answered in order, with nothing where 
   const { ask } = connect(redis);
   const answers = await Promise.all(Array.from({ length: 1000 }, () => ask("INCR", "n")));
   expect(answers).toEqual(Array.from({ length: 1000 }, (_, at) => [`${at + 1}`]));
+  // More than a socket takes at once, while more is asked.
+  const texts = ["a", "b", "c"].map((letter) => letter.repeat(3 << 20));
+  redis.standStill();
+  const asked = texts.map((text) => ask("ECHO", Buffer.from(text)));
+  redis.goOn();
+  const echoes = await Promise.all(asked);
+  expect(echoes.map(([echo], at) => echo === texts[at])).toEqual([true, true, true]);
   expect(await ask("XREAD", "BLOCK", "10", "STREAMS", "none", "0-0")).toEqual([]);
   expect(await ask("EVAL", "return {'a', {false, 3}, {}}", "0")).toEqual(["a", "3"]);
 });
@@ -62,6 +69,18 @@ test("a process that stood still finds the answers before it gives them up", asy
   const answer = ask("PING");
   Bun.sleepSync(5_500);
   expect(await Promise.race([answer, lost])).toEqual(["PONG"]);
+});
+
+anyTest("one that is given up before TLS is agreed upon is closed", async () => {
+  const [opened, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const socket = { open: () => opened.resolve(), data() {}, close: () => closed.resolve() };
+  const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+  atEnd(() => silent.stop(true));
+  const connection = new RedisConnection(new URL(`rediss://127.0.0.1:${silent.port}`), () => {});
+  await opened.promise;
+  await Bun.sleep(50); // Until it knows of that.
+  connection.close();
+  await closed.promise;
 });
 
 anyTest("replies are the same however they are cut", () => {

@@ -16,8 +16,10 @@ function openShared(historyBytes: number, options: Partial<RoomOptions> = {}) {
   const kept = { bytes: 8 << 20, ms: 60_000, historyBytes };
   const stream = new SimulatedStream(() => 0, kept);
   const links: SimulatedLink[] = [];
+  const reports: string[] = [];
   const session = new Session({
-    ...{ room: "lib", takenBytesMax: 2 << 20, kept, newName: () => "one", report() {} },
+    ...{ room: "lib", takenBytesMax: 2 << 20, kept, newName: () => "one" },
+    report: (what) => void reports.push(what),
     open(onLost) {
       const link = new SimulatedLink(stream, onLost, watcher);
       links.push(link);
@@ -31,7 +33,7 @@ function openShared(historyBytes: number, options: Partial<RoomOptions> = {}) {
     do settle();
     while (step());
   };
-  return { stream, join, pass, step, answer };
+  return { stream, links, reports, session, join, pass, settle, step, answer };
 }
 
 const ENTRIES_MAX = 100;
@@ -73,6 +75,37 @@ test("nobody joins before all of the history is in the log, and it ends with its
   answer();
   expect(socket.received).toBe(`${lines.slice(-5).join("")}* end of history\n`);
 });
+
+type Shared = ReturnType<typeof openShared>;
+
+for (const [what, happens] of Object.entries({
+  "a heartbeat is answered late": () => {},
+  "its connection is lost": ({ links }: Shared) => links[0]?.cut(0),
+  "much is sent elsewhere": ({ stream, links, settle }: Shared) => {
+    const runs = [Buffer.from(`${"x".repeat(299 << 10)}\n`)];
+    const common = { by: "other", read: "0-0", isPassing: false, requests: [] };
+    stream.join({ ...common, instead: "", number: 1, keys: [] });
+    stream.add({ ...common, number: 2, tail: "0-0", runs });
+    links[0]?.answer(ENTRIES_MAX);
+    settle();
+  },
+}))
+  test(`a server that leaves is gone, and has nothing to tell of that, when ${what} meanwhile`, () => {
+    const shared = openShared(0);
+    const { links, reports, session, pass, settle, answer } = shared;
+    answer();
+    pass(1_000);
+    session.leave(() => session.end());
+    settle();
+    happens(shared);
+    answer();
+    for (let count = 0; count < 3; count++) {
+      pass(1_000);
+      answer();
+    }
+    expect([links.length, links[0]?.isClosed]).toEqual([1, true]);
+    expect(reports.filter((report) => report !== "redis is away: cut")).toEqual([]);
+  });
 
 test("a server is silent if it has not changed in four looks, and only then", () => {
   const peers = new Peers();
