@@ -42,6 +42,7 @@ const SERVER_MISTAKES: Record<string, string> = {
   "localhost 80": 'unexpected argument "80" after <port> "localhost"',
   "--port 80": 'unknown option "--port"; <port> stands alone',
   "-p 80": 'unknown option "-p"',
+  "--ht ::1 0": 'unknown option "--ht"',
   "--hsot ::1 0": 'unknown option "--hsot"; did you mean --host?',
   "--maxline 1 0": 'unknown option "--maxline"; did you mean --max-line?',
   "--cert=a.pem 0": 'unknown option "--cert"; did you mean --tls-cert?',
