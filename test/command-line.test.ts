@@ -41,6 +41,7 @@ const SERVER_MISTAKES: Record<string, string> = {
   "-1": `${A_PORT} "-1"`,
   "localhost 80": 'unexpected argument "80" after <port> "localhost"',
   "--port 80": 'unknown option "--port"; <port> stands alone',
+  "-- -1 80": 'unexpected argument "80" after <port> "-1"',
   "-p 80": 'unknown option "-p"',
   "--ht ::1 0": 'unknown option "--ht"',
   "--hsot ::1 0": 'unknown option "--hsot"; did you mean --host?',
