@@ -61,6 +61,8 @@ export interface ArrivalHost {
   /** Those that are on their way in, and those of them that have no seat. */
   readonly arrivals: Set<Arrival>;
   readonly seatless: Set<Arrival>;
+  /** When one of them may be late; none is before that. */
+  dueAtMs: number;
   /** What is to be done once all that this turn frees is free. */
   readonly atEndOfTurn: (() => void)[];
 }
@@ -164,6 +166,7 @@ export class Arrival implements Life {
   hold(hold: Hold): void {
     this.held = hold;
     this.dueAtMs = this.now + hold.withinMs;
+    this.#host.dueAtMs = Math.min(this.#host.dueAtMs, this.dueAtMs);
     this.#host.room.wake(hold.withinMs);
     hold.read(this.unused, this.#hasEnded);
   }

@@ -87,7 +87,8 @@ class TelnetSocket implements AcceptedSocket, Life {
   readonly failed = (reason?: string) => this.data.failed(reason);
 
   received(bytes: Uint8Array): void {
-    const data = this.#dataOf(bytes);
+    const isPlain = this.#within === undefined && !this.#isAfterCr && !bytes.includes(CR);
+    const data = isPlain && !bytes.includes(IAC) ? bytes : this.#dataOf(bytes);
     if (data.length > 0) this.data.received(data);
     // While it is blocked, its drain is still to come, which others wait for too.
     if (!this.#isBlocked) this.#sendAnswers();

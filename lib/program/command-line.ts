@@ -81,7 +81,7 @@ export function parseCommandLine<Options extends Table>(
   for (const token of tokens) {
     const word = argv[token.index] ?? "";
     // A number below 0 is no option, but no operand that would do either.
-    const isBelow0 = /^-\d/.test(word);
+    const isBelow0 = token.kind === "option" && /^-\d/.test(word);
     if (isBelow0 || token.kind === "positional") given.push(word);
     if (isBelow0) break;
     if (token.kind !== "option") continue;

@@ -38,6 +38,7 @@ export class Connections implements ArrivalHost {
   readonly ways: Way[] = [];
   readonly arrivals = new Set<Arrival>();
   readonly seatless = new Set<Arrival>();
+  dueAtMs = NEVER;
   readonly atEndOfTurn: (() => void)[] = [];
   readonly #releaseSeat = () => void this.#seats--;
   #seats = 0;
@@ -110,11 +111,7 @@ export class Connections implements ArrivalHost {
   /** Does the work of a turn: `Room.flush`, and what arrivals have no more time for. */
   flush(): void {
     const now = this.room.now();
-    let dueAtMs = NEVER;
-    for (const arrival of this.arrivals) {
-      if (now >= arrival.dueAtMs) arrival.held?.late();
-      if (arrival.held) dueAtMs = Math.min(dueAtMs, arrival.dueAtMs);
-    }
+    if (now >= this.dueAtMs) this.#lookForLate(now);
     this.room.flush();
     for (const decide of this.atEndOfTurn.splice(0)) decide();
     if (now >= this.#stopAtMs) {
@@ -124,8 +121,17 @@ export class Connections implements ArrivalHost {
       this.room.abort();
     }
     this.#finishStop();
-    dueAtMs = Math.min(dueAtMs, this.#stopAtMs);
+    const dueAtMs = Math.min(this.dueAtMs, this.#stopAtMs);
     if (dueAtMs !== NEVER) this.room.wake(Math.max(1, dueAtMs - now));
+  }
+
+  /** Not in each turn: there may be thousands of arrivals. */
+  #lookForLate(now: number): void {
+    this.dueAtMs = NEVER;
+    for (const arrival of this.arrivals) {
+      if (now >= arrival.dueAtMs) arrival.held?.late();
+      if (arrival.held) this.dueAtMs = Math.min(this.dueAtMs, arrival.dueAtMs);
+    }
   }
 
   /** See `Server.stop`. */

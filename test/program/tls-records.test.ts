@@ -14,6 +14,7 @@ test.each<[string, Buffer[], number, boolean]>([
   ["nor is a part of one", [record(23, 19).subarray(0, 23)], 0, false],
   ["an alert of TLS 1.2 is told by its type", [record(23, 300), record(21, 26)], 276, true],
   ["it is the last record", [record(21, 26), record(23, 300)], 276, false],
+  ["nor has another begun", [record(21, 26), record(23, 300).subarray(0, 9)], 0, false],
   ["one of TLS 1.3 is two bytes nobody has read", [record(23, 300), record(23, 19)], 283, true],
   ["two that were read are data", [record(23, 300), record(23, 19)], 285, false],
   ["data of two bytes may come with it", [record(23, 19), record(23, 19)], 2, true],

@@ -56,8 +56,12 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "",
     ],
     "nobody is woken for an arrival that takes too long": [
-      "if (arrival.held) dueAtMs = Math.min(dueAtMs, arrival.dueAtMs);",
+      "if (arrival.held) this.dueAtMs = Math.min(this.dueAtMs, arrival.dueAtMs);",
       "",
+    ],
+    "nobody is woken for an arrival": [
+      "const dueAtMs = Math.min(this.dueAtMs, this.#stopAtMs);",
+      "const dueAtMs = this.#stopAtMs;",
     ],
     "arrivals are forgotten at a stop": [
       "this.room.stop();\n    this.#stopArrivals();",
@@ -77,8 +81,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
     "the grace time is not kept": ["if (now >= this.#stopAtMs) {", "if (now >= NEVER) {"],
     "nobody is woken at the end of the grace time": [
-      "    dueAtMs = Math.min(dueAtMs, this.#stopAtMs);\n",
-      "",
+      "Math.min(this.dueAtMs, this.#stopAtMs)",
+      "this.dueAtMs",
     ],
     "a second stop begins the grace time again": [
       "if (this.#stopped) return this.#stopped.promise;",
@@ -94,6 +98,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
   }),
   ...faultsIn("doors/door.ts", {
+    "only the last arrival that is held may be late": [
+      "Math.min(this.#host.dueAtMs, this.dueAtMs)",
+      "this.dueAtMs",
+    ],
     "an arrival that is refused takes a seat": [
       "    this.#giveUpSeat();\n    this.#host.seatless.add(this);",
       "    this.#host.seatless.add(this);",

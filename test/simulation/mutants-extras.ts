@@ -32,8 +32,8 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "the mark does not count as progress": ["return mark.length;", "return 0;"],
   }),
   ...faultsIn("extras/names/named-lines.ts", {
-    "a line has no name before it": ["this.#prefix + shown.slice", "shown.slice"],
-    "a name stands inside a line": ["text += line;", 'text += line.replace("l", this.#prefix);'],
+    "a line has no name before it": ["= length + prefix.length;", "= length;"],
+    "a line goes on with the one before it": ["bytesMax + at, bytesMax", "bytesMax, bytesMax"],
     "the first line gets a name that has one": ['#begun = "\\n";', '#begun = "";'],
     "a line gets a name that has one": ['.replaceAll(named, "\\n")', ""],
     "a name that its sender puts inside a line is taken out": [
@@ -41,13 +41,17 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       '.replaceAll(this.#prefix, "")',
     ],
     "a line is taken for one with its name that begins like it": [
-      "named.startsWith(sent.slice(last)) ?",
-      "sent.length - last <= named.length ?",
+      "named.startsWith(sent.slice(last));",
+      "sent.length - last <= named.length;",
     ],
     "a name that is cut counts in the length of its line": [
-      "named.startsWith(sent.slice(last)) ?",
-      "last === sent.length - 1 ?",
+      "named.startsWith(sent.slice(last));",
+      "last === sent.length - 1;",
     ],
+    "a name in two parts is relayed": ["this.#begun.length > 1 || chunk[0] === first;", "false;"],
+    "a name that may begin is relayed": ["|| mayBegin ||", "||"],
+    "a name behind another line is relayed": [', "latin1"))\n', ', "latin1") && false)\n'],
+    "the end of a line is forgotten": ['LF ? "\\n" : "";', 'LF ? "" : "";'],
     "the beginning of a name is lost at the end of input": ["this.#begun.slice(1), ", '"", '],
     "a line of a name and nothing is lost at the end of input": [
       'isEmptyLine ? "\\n" : ',
@@ -58,8 +62,8 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       'sent.slice(last) : "\\n";',
     ],
     "names are not counted in what fits": [
-      "if (text.length + line.length > bytesMax) break;",
-      "if (next > bytesMax) break;",
+      "if (lineStart + next - at > bytesMax) break;",
+      "if (length + next - at > bytesMax) break;",
     ],
     "control characters are relayed": [".replace(CONTROL, show);", ";"],
     "only the first control character is shown": ["\\x9f]/g;", "\\x9f]/;"],
@@ -70,8 +74,8 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "C1 controls are relayed": ["|\\xc2[\\x80-\\x9f]", ""],
     "what is no C1 control is taken for one": ["\\x80-\\x9f]", "\\x80-\\xbf]"],
     "lines are taken that were not put together, as they are longer now": [
-      "end = run.indexOf(LF, end) + 1;",
-      "end = next;",
+      "end = shown === sent ? at : run.indexOf(LF, end) + 1;",
+      "end = at;",
     ],
   }),
   ...faultsIn("extras/wrapped-lines.ts", {
