@@ -46,8 +46,11 @@ export function firstBytes({ parts }: Context): Part {
       },
     },
     extra: () => ({
-      linesOf: (member, lines) =>
-        sockets.delete(member.cursor.socket) ? new InspectedLines(member, lines, inspect) : lines,
+      // Around what other extras do with its lines: what a client has sent is looked at as it came.
+      joined(member) {
+        if (sockets.delete(member.cursor.socket))
+          member.lines = new InspectedLines(member, member.lines, inspect);
+      },
     }),
   };
 }
@@ -105,7 +108,7 @@ class InspectedLines extends WrappedLines {
       const found = this.#inspect(received);
       this.#begun = found === undefined ? received : undefined;
       if (typeof found === "object") this.#refusal = found;
-      else if (found && this.#member.lines === this) this.#member.lines = this.within;
+      else if (found) this.#member.lines = this.within;
     }
     return this.#refusal === undefined;
   }

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
+import { names } from "../../lib/extras/names/names.ts";
 import { LineBuffer } from "../../lib/room/line-buffer.ts";
 import { openParts } from "../extras/open-parts.ts";
 import { endAfterEach, newFolder, Peer, testBeside } from "../harness.ts";
@@ -25,6 +26,16 @@ test("lines are looked at no more once they are known to be lines", () => {
   accept().sends("GET well soon\n");
   const [member] = room.members;
   expect(member?.lines).toBeInstanceOf(LineBuffer);
+});
+
+test("what stands behind a name is a line", () => {
+  const { accept, settle, left } = openParts([firstBytes, names]);
+  const [ann, bob] = [accept(), accept()];
+  ann.sends("ann\n");
+  bob.sends("bob: GET / HTTP/1.1\n");
+  settle();
+  expect(ann.received).toEndWith("bob: GET / HTTP/1.1\n");
+  expect(left).toEqual([]);
 });
 
 /** What a page elsewhere can have a browser send without asking first: `no-cors`, with cookies. */

@@ -253,8 +253,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
     "a request is made of lines": ["(?:1\\.[01]|2\\.0)", "3"],
     "one that speaks another protocol is read on": [
-      'if (typeof found === "object") this.#refusal = found;\n      else if (found &&',
-      "if (found &&",
+      'if (typeof found === "object") this.#refusal = found;\n      else if (found)',
+      "if (found)",
     ],
     "what another protocol begins with is relayed": [
       "if (this.#isOfLines(chunk)) super.push(chunk);",
@@ -269,8 +269,8 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "found === undefined ? NOTHING : undefined",
     ],
     "what a WebSocket sends is inspected": [
-      "sockets.delete(member.cursor.socket) ?",
-      "sockets.delete(member.cursor.socket) || true ?",
+      "if (sockets.delete(member.cursor.socket))",
+      "if (sockets.delete(member.cursor.socket) || true)",
     ],
   }),
   ...faultsIn("doors/telnet.ts", {
