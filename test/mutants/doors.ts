@@ -1,62 +1,52 @@
 /** Mistakes at the doors, each of which a test of them catches. */
 
-import type { ProgramMutant } from "../harness/faults.ts";
+import { caughtBy, faultsIn, type ProgramMutant } from "../harness/faults.ts";
 
 export const DOORS_MUTANTS: readonly ProgramMutant[] = [
-  {
-    fault: "a PROXY header of version 1 may be one byte longer",
-    file: "lib/doors/proxy-protocol.ts",
-    code: "const TEXT_BYTES_MAX = 107;",
-    becomes: "const TEXT_BYTES_MAX = 108;",
-    test: "test/doors/proxy-protocol.test.ts",
-  },
-  {
-    fault: "a load balancer that only looks is refused, and is in the log",
-    file: "lib/doors/proxy-protocol.ts",
-    code: "else if (isAll) arrival.dismiss();",
-    becomes: 'else if (isAll) arrival.refuse("gone");',
-    test: "test/doors/proxy-protocol.test.ts",
-  },
-  {
-    fault: "guesses of a pass phrase are counted by a /48",
-    file: "lib/doors/pass-phrase.ts",
-    code: ".slice(0, 4)",
-    becomes: ".slice(0, 3)",
-    test: "test/doors/pass-phrase.test.ts",
-  },
-  {
-    fault: "one wrong pass phrase fewer is looked at",
-    file: "lib/doors/pass-phrase.ts",
-    code: "if (busyMs > (GUESSES_MAX - 1) * GUESS_MS)",
-    becomes: "if (busyMs >= (GUESSES_MAX - 1) * GUESS_MS)",
-    test: "test/doors/pass-phrase.test.ts",
-  },
-  {
-    fault: "all IPv4 as it is mapped into IPv6 is no IPv4",
-    file: "lib/doors/address-list.ts",
-    code: "bits >= 96",
-    becomes: "bits > 96",
-    test: "test/doors/addresses.test.ts",
-  },
-  {
-    fault: "a certificate of any CA is accepted",
-    file: "lib/doors/tls.ts",
-    code: "(authorized && error === null)",
-    becomes: "(authorized || error !== null)",
-    test: "test/doors/tls.test.ts",
-  },
-  {
-    fault: "the answer to a request is longer than it is",
-    file: "lib/doors/first-bytes.ts",
-    code: "Content-Length: ${body.length}",
-    becomes: "Content-Length: ${body.length + 1}",
-    test: "test/doors/first-bytes.test.ts",
-  },
-  {
-    fault: "what a telnet client will do is refused as if the server was asked to",
-    file: "lib/doors/telnet.ts",
-    code: "verb === WILL ? DONT : WONT",
-    becomes: "verb === WILL ? WONT : DONT",
-    test: "test/doors/telnet.test.ts",
-  },
+  ...caughtBy(
+    "test/doors/proxy-protocol.test.ts",
+    faultsIn("lib/doors/proxy-protocol.ts", {
+      "a PROXY header of version 1 may be one byte longer":
+        "const TEXT_BYTES_MAX = 107; ==> const TEXT_BYTES_MAX = 108;",
+      "a load balancer that only looks is refused, and is in the log":
+        'else if (isAll) arrival.dismiss(); ==> else if (isAll) arrival.refuse("gone");',
+    }),
+  ),
+  ...caughtBy(
+    "test/doors/pass-phrase.test.ts",
+    faultsIn("lib/doors/pass-phrase.ts", {
+      "guesses of a pass phrase are counted by a /48": [".slice(0, 4)", ".slice(0, 3)"],
+      "one wrong pass phrase fewer is looked at": [
+        "if (busyMs > (GUESSES_MAX - 1) * GUESS_MS)",
+        "if (busyMs >= (GUESSES_MAX - 1) * GUESS_MS)",
+      ],
+    }),
+  ),
+  ...caughtBy(
+    "test/doors/addresses.test.ts",
+    faultsIn("lib/doors/address-list.ts", {
+      "all IPv4 as it is mapped into IPv6 is no IPv4": ["bits >= 96", "bits > 96"],
+    }),
+  ),
+  ...caughtBy(
+    "test/doors/tls.test.ts",
+    faultsIn("lib/doors/tls.ts", {
+      "a certificate of any CA is accepted":
+        "(authorized && error === null) ==> (authorized || error !== null)",
+    }),
+  ),
+  ...caughtBy(
+    "test/doors/first-bytes.test.ts",
+    faultsIn("lib/doors/first-bytes.ts", {
+      "the answer to a request is longer than it is":
+        "Content-Length: ${body.length} ==> Content-Length: ${body.length + 1}",
+    }),
+  ),
+  ...caughtBy(
+    "test/doors/telnet.test.ts",
+    faultsIn("lib/doors/telnet.ts", {
+      "what a telnet client will do is refused as if the server was asked to":
+        "verb === WILL ? DONT : WONT ==> verb === WILL ? WONT : DONT",
+    }),
+  ),
 ];
