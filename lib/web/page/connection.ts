@@ -66,7 +66,7 @@ export async function connect(): Promise<void> {
   if (socket) return;
   drop();
   tellState("busy", "connecting");
-  later(ANSWER_MS, giveUp);
+  later(ANSWER_MS, closed);
   const { signal } = (trying = new AbortController());
   const why = await renewSettings(signal);
   if (signal.aborted) return;
@@ -75,7 +75,6 @@ export async function connect(): Promise<void> {
     leave();
     return forms.ask("");
   }
-  people.joined();
   history = "history" in room ? [] : undefined;
   lastMessage = "";
   socket = new WebSocket(location.origin.replace(/^http/, "ws") + location.pathname);
@@ -111,7 +110,7 @@ function repeat(): void {
 
 /** The network may be another one by now. */
 export function wake(): void {
-  if (next !== giveUp) next?.();
+  if (next !== closed) next?.();
 }
 
 // 2. What the server does.
@@ -132,7 +131,7 @@ function question(): void {
 /** By itself the browser would tell of the end of a dead connection only much later. */
 function watch(): void {
   if (asked === undefined) later(SILENT_MS, question);
-  else later(ANSWER_MS, giveUp);
+  else later(ANSWER_MS, closed);
 }
 
 function receivedMessage(data: ArrayBuffer): void {
@@ -169,6 +168,10 @@ function joined(): void {
     note(`reconnected to ${location.host} after ${seconds} s${missing}`);
   }
   lost = undefined;
+  if (history === undefined) tellPeople();
+}
+
+function tellPeople(): void {
   if ("names" in room && people.list !== toldPeople) note((toldPeople = people.list));
 }
 
@@ -179,13 +182,11 @@ function addLines(lines: readonly string[]): void {
   if (end < 0) return;
   addHistory(history);
   history = undefined;
+  tellPeople();
   receive(lines.slice(end + 1));
 }
 
-function giveUp(): void {
-  closed();
-}
-
+/** @param code that of the socket, unless it is given up before */
 function closed(code?: number): void {
   drop();
   const why = code === DISCONNECTED ? lastMessage || "disconnected by the server" : "";
@@ -240,4 +241,6 @@ function drop(): void {
   trying.abort();
   socket?.close();
   socket = next = asked = undefined;
+  people.joined();
+  showPeople();
 }
