@@ -440,6 +440,7 @@ besideOthers("a room with names has each once, and tells who is here", async () 
   await ann.until(`trouble.innerText.startsWith("this line has 129 bytes; 128 is the most")`);
   await ann.says("y".repeat(127));
   await cat.hears(`ann-with-a-long-name: ${"y".repeat(127)}\n`);
+  await ann.until(`document.querySelector("#log .own b")?.offsetWidth === 9 * 16`);
   // With a new name it joins again.
   await ann.click("#name");
   await ann.enter("anna");

@@ -186,7 +186,6 @@ function addLines(lines: readonly string[]): void {
   receive(lines.slice(end + 1));
 }
 
-/** @param code that of the socket, unless it is given up before */
 function closed(code?: number): void {
   drop();
   const why = code === DISCONNECTED ? lastMessage || "disconnected by the server" : "";
