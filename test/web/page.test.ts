@@ -313,6 +313,8 @@ onPage("more than five lines ask, and so does what looks like a command", async 
   expect(peer.text).toContain("ann: /etc/hosts is wrong\n");
   await say("/quit bye");
   await ann.until(`state.textContent === "not connected"`);
+  await say("/who");
+  await ann.shows("not connected");
 });
 
 onPage("a page that wakes, or has a network again, asks at once", async () => {

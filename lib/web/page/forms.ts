@@ -39,7 +39,7 @@ let at = 0;
 
 const COMMANDS = new Map<string, () => void>([
   ["help", () => note(HELP)],
-  ["who", () => note(people.list)],
+  ["who", () => note(isIn ? people.list : "not connected")],
   ["time", toggleTimes],
   ["quit", leave],
   ["q", leave],
