@@ -329,6 +329,11 @@ onPage("a page that wakes, or has a network again, asks at once", async () => {
     expect(await ann.run<number>(`${event}, ${event}, asked`)).toBe(number);
     await ann.until(`answered === ${number}`);
   }
+  // One that is left leaves the room until it is gone back to.
+  const leave = `dispatchEvent(new Event("pagehide"))`;
+  expect(await ann.run<string>(`${leave}, state.className`)).toBe("away");
+  await ann.run(`dispatchEvent(new Event("pageshow"))`);
+  await ann.isHere();
 });
 
 const kindsOf = (tab: Tab) => tab.each("#log .line", `one.className.replace(" first", "")`);

@@ -186,7 +186,7 @@ function addLines(lines: readonly string[]): void {
   receive(lines.slice(end + 1));
 }
 
-function closed(code?: number): void {
+export function closed(code?: number): void {
   drop();
   const why = code === DISCONNECTED ? lastMessage || "disconnected by the server" : "";
   const isRefused = REFUSED.test(why);

@@ -1,7 +1,7 @@
 /** The two forms, for lines and for a name and a pass phrase, and what else the user does. Here the page begins. */
 
 import { People } from "../../program/room-view.ts";
-import { connect, forms, isIn, leave, send, wake } from "./connection.ts";
+import { closed, connect, forms, isIn, leave, send, wake } from "./connection.ts";
 import { $, countOf, list, make, people, room, tell, user } from "./elements.ts";
 import { hueOf } from "./line.ts";
 import { note, toEnd, view } from "./transcript.ts";
@@ -210,12 +210,12 @@ document.addEventListener("click", ({ target }) => {
   replaceBefore((before) => People.address(before, who));
   words.focus();
 });
-for (const event of ["visibilitychange", "resume"])
-  document.addEventListener(event, () => document.hidden || wake());
-for (const event of ["online", "pageshow"]) addEventListener(event, wake);
+for (const event of ["visibilitychange", "resume", "online", "pageshow"])
+  addEventListener(event, wake, true);
+// A page that the browser keeps, to go back to, would keep its name in the room.
+addEventListener("pagehide", () => isIn && closed());
 
-forms.ask = ask;
-forms.changed = allow;
+Object.assign(forms, { ask, changed: allow });
 $("#place", HTMLElement).textContent = location.host + location.pathname.replace(/\/$/, "");
 call(kept("localStorage", "name"));
 user.pass = kept("sessionStorage", "pass");
