@@ -81,21 +81,33 @@ onPage("one's own lines are set apart, and those of one sender grouped", async (
   expect(await ann.lines()).toEqual(lines);
   const kinds = ["own first", "first", "mention", "bare first", "server first"];
   expect(await ann.each("#log > *", "one.className")).toEqual(kinds.map((kind) => `line ${kind}`));
-  // A copy has each line with its sender.
-  const copied = await ann.run<string>(`(() => {
-    getSelection().selectAllChildren(log);
-    const event = new ClipboardEvent("copy", { clipboardData: new DataTransfer(), bubbles: true });
-    log.dispatchEvent(event);
-    return event.clipboardData.getData("text/plain");
-  })()`);
-  expect(copied).toBe("ann: hello, all\ncat: one\ncat: two, ann\nno name here\n* odd words");
-  // With the colours of the system, a border marks one's own lines.
+  // A copy has each line with its sender; three clicks on one select up to the next one.
+  const copied = (lastLine: number) =>
+    ann.run<string>(`(() => {
+      const [from, to] = [1, ${lastLine}].map((n) => log.children[n].querySelector("p"));
+      getSelection().setBaseAndExtent(from, 0, to, ${lastLine === 2 ? 0 : 1});
+      const event = new ClipboardEvent("copy", { clipboardData: new DataTransfer(), bubbles: true });
+      log.dispatchEvent(event);
+      return event.clipboardData.getData("text/plain");
+    })()`);
+  expect(await copied(4)).toBe("cat: one\ncat: two, ann\nno name here\n* odd words");
+  expect(await copied(2)).toBe("");
+  // Next to a name there is nothing to click on.
+  const left = "(({ left, top }) => document.elementFromPoint(left - 9, top + 9).tagName)";
+  expect(await ann.each("#log b", `${left}(one.getBoundingClientRect())`)).not.toContain("B");
+  // With the colours of the system, a border marks one's own lines, and a button can be read.
   const emulate = (value: string) =>
     ann.ask("Emulation.setEmulatedMedia", { features: [{ name: "forced-colors", value }] });
   await emulate("active");
   const widths = await ann.each("#log .line", "getComputedStyle(one).borderInlineStartWidth");
+  await ann.fill("words", "text");
+  const buttons = await ann.each<boolean>(
+    "#send",
+    "getComputedStyle(one).color !== getComputedStyle(one).backgroundColor",
+  );
   await emulate("none");
   expect(widths).toEqual(["3px", "0px", "3px", "0px", "0px"]);
+  expect(buttons).toEqual([true]);
 });
 
 onPage("nothing that is sent becomes markup or an order", async (peer, show) => {
@@ -310,6 +322,8 @@ onPage("more than five lines ask, and so does what looks like a command", async 
   expect(peer.text).toContain("ann: /etc/hosts is wrong\n");
   await say("/quit bye");
   await ann.until(`state.textContent === "not connected"`);
+  await say("/who");
+  await ann.shows("not connected");
 });
 
 onPage("a page that wakes, or has a network again, asks at once", async () => {
@@ -324,6 +338,11 @@ onPage("a page that wakes, or has a network again, asks at once", async () => {
     expect(await ann.run<number>(`${event}, ${event}, asked`)).toBe(number);
     await ann.until(`answered === ${number}`);
   }
+  // One that is left leaves the room until it is gone back to.
+  const leave = `dispatchEvent(new Event("pagehide"))`;
+  expect(await ann.run<string>(`${leave}, state.className`)).toBe("away");
+  await ann.run(`dispatchEvent(new Event("pageshow"))`);
+  await ann.isHere();
 });
 
 const kindsOf = (tab: Tab) => tab.each("#log .line", `one.className.replace(" first", "")`);
@@ -417,6 +436,10 @@ besideOthers("a room with names has each once, and tells who is here", async () 
   const cat = await server.connectNamed("cat");
   await ann.until(`people.innerText.trim() === "3 here"`);
   await ann.click("summary");
+  await ann.run(`document.querySelector("#people button").focus()`);
+  await ann.press("Escape");
+  await ann.until(`document.activeElement === words && !people.open`);
+  await ann.click("summary");
   expect(await ann.each("#people button")).toEqual(["bob", "cat"]);
   await ann.click("#people button");
   await ann.until(`words.value === "bob: " && !people.open`);
@@ -433,6 +456,7 @@ besideOthers("a room with names has each once, and tells who is here", async () 
   await ann.until(`trouble.innerText.startsWith("this line has 129 bytes; 128 is the most")`);
   await ann.says("y".repeat(127));
   await cat.hears(`ann-with-a-long-name: ${"y".repeat(127)}\n`);
+  await ann.until(`document.querySelector("#log .own b")?.offsetWidth === 9 * 16`);
   // With a new name it joins again.
   await ann.click("#name");
   await ann.enter("anna");
@@ -476,6 +500,7 @@ besideOthers("history is shown once, with an end and without times", async () =>
   await ann.run(HURRY);
   await ann.says("five");
   await ann.shows("connection lost; the last line you sent may be lost");
+  expect(await ann.run<boolean>("people.hidden")).toBeTrue();
   bob.say("six\n");
   server.kill("SIGCONT");
   await ann.shows("six");
@@ -483,6 +508,7 @@ besideOthers("history is shown once, with an end and without times", async () =>
   const lines = await ann.lines();
   const texts = lines.flatMap((line) => /^(?!--|\|\*).*\|(.*)/.exec(line)?.[1] ?? []);
   expect(texts).toEqual(["one", "two", "three", "four", "five", "five", "six"]);
+  expect(lines[lines.indexOf("--- end of history") + 1]).toBe("--- 2 here: ann (you), bob");
   // After the change of name there was nothing new in it.
   expect(lines.filter((line) => line === "--- end of history")).toHaveLength(2);
   await ann.navigate(url);
@@ -605,6 +631,9 @@ besideOthers("a page asks again for what the server asks for once it is back", a
   // A name may be taken; the pass phrase is not asked for again.
   await other.enter("Ann", "open sesame");
   await other.until(`wrong.textContent === "The server refuses: the name Ann is taken"`);
+  await other.press("Escape");
+  await other.click("#name");
+  expect(await other.run<string>("document.activeElement.id")).toBe("own-name");
   await other.enter("anna");
   await other.isHere();
   // Without both, it only comes back.

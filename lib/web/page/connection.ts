@@ -68,7 +68,7 @@ export async function connect(): Promise<void> {
   if (socket) return;
   drop();
   tellState("busy", "connecting");
-  later(ANSWER_MS, giveUp);
+  later(ANSWER_MS, closed);
   const { signal } = (trying = new AbortController());
   const why = await renewSettings(signal);
   if (signal.aborted) return;
@@ -77,7 +77,6 @@ export async function connect(): Promise<void> {
     leave();
     return forms.ask("");
   }
-  people.joined();
   history = "history" in room ? [] : undefined;
   lastMessage = "";
   held = [];
@@ -114,7 +113,7 @@ function repeat(): void {
 
 /** The network may be another one by now. */
 export function wake(): void {
-  if (next !== giveUp) next?.();
+  if (next !== closed) next?.();
 }
 
 // 2. What the server does.
@@ -135,7 +134,7 @@ function question(): void {
 /** By itself the browser would tell of the end of a dead connection only much later. */
 function watch(): void {
   if (asked === undefined) later(SILENT_MS, question);
-  else later(ANSWER_MS, giveUp);
+  else later(ANSWER_MS, closed);
 }
 
 function receivedMessage(data: ArrayBuffer): void {
@@ -173,6 +172,10 @@ function joined(): void {
     note(`reconnected to ${location.host} after ${seconds} s${missing}`);
   }
   lost = undefined;
+  if (history === undefined) tellPeople();
+}
+
+function tellPeople(): void {
   if ("names" in room && people.list !== toldPeople) note((toldPeople = people.list));
   addLines(held);
 }
@@ -184,14 +187,11 @@ function addLines(lines: readonly string[]): void {
   if (end < 0) return;
   addHistory(history);
   history = undefined;
+  tellPeople();
   receive(lines.slice(end + 1));
 }
 
-function giveUp(): void {
-  closed();
-}
-
-function closed(code?: number): void {
+export function closed(code?: number): void {
   drop();
   const why = code === DISCONNECTED ? lastMessage || "disconnected by the server" : "";
   const isRefused = REFUSED.test(why);
@@ -245,4 +245,6 @@ function drop(): void {
   trying.abort();
   socket?.close();
   socket = next = asked = undefined;
+  people.joined();
+  showPeople();
 }

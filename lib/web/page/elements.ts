@@ -53,7 +53,7 @@ export async function renewSettings(signal: AbortSignal): Promise<string | undef
 export const user = { name: "", pass: "" };
 
 export const people = new People();
-const list = $("#people", HTMLDetailsElement);
+export const list = $("#people", HTMLDetailsElement);
 let shown = "";
 
 /** Shows how many are here, and their names on a click, if that has changed. */

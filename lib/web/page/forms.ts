@@ -1,8 +1,8 @@
 /** The two forms, for lines and for a name and a pass phrase, and what else the user does. Here the page begins. */
 
 import { People } from "../../program/room-view.ts";
-import { connect, forms, isIn, leave, send, wake } from "./connection.ts";
-import { $, countOf, make, people, room, tell, user } from "./elements.ts";
+import { closed, connect, forms, isIn, leave, send, wake } from "./connection.ts";
+import { $, countOf, list, make, people, room, tell, user } from "./elements.ts";
 import { hueOf } from "./line.ts";
 import { note, toEnd, view } from "./transcript.ts";
 
@@ -39,7 +39,7 @@ let at = 0;
 
 const COMMANDS = new Map<string, () => void>([
   ["help", () => note(HELP)],
-  ["who", () => note(people.list)],
+  ["who", () => note(isIn ? people.list : "not connected")],
   ["time", toggleTimes],
   ["quit", leave],
   ["q", leave],
@@ -94,8 +94,7 @@ function complain(text: string, onYes?: () => void): void {
   tell(trouble, text);
   if (onYes) trouble.append(" ", yes);
   yes.onclick = () => {
-    if (isIn) onYes?.();
-    else void connect();
+    void (isIn ? onYes?.() : connect());
     words.focus();
   };
   allow();
@@ -133,9 +132,12 @@ words.onkeydown = (event) => {
   event.preventDefault();
 };
 // What is typed after a click on a message is meant for here.
-view.onkeydown = ({ key, ctrlKey, metaKey }) => {
-  if (/^\S$/u.test(key) && !ctrlKey && !metaKey) words.focus();
-};
+for (const part of [view, list])
+  part.onkeydown = ({ key, ctrlKey, metaKey }) => {
+    if (!/^(\S|Escape)$/u.test(key) || ctrlKey || metaKey) return;
+    list.open = false;
+    words.focus();
+  };
 
 $("#write", HTMLFormElement).onsubmit = (event) => {
   event.preventDefault();
@@ -158,8 +160,8 @@ function ask(wrong: string): void {
   const mayAsk = "Notification" in window && Notification.permission === "default";
   notifications.hidden = !isIn || !mayAsk;
   if (!door.open) door.showModal();
-  const isNameWrong = user.name === "" || /\bname\b/.test(wrong);
-  (passAsked.hidden || isNameWrong ? ownName : pass).select();
+  const isPassMissing = !passAsked.hidden && user.name !== "" && user.pass === "";
+  (isPassMissing ? pass : ownName).select();
 }
 
 function call(newName: string): void {
@@ -203,18 +205,18 @@ document.addEventListener("click", ({ target }) => {
   if (!(target instanceof HTMLElement)) return;
   const listed = target.closest("#people button")?.textContent;
   const who = listed ?? target.closest<HTMLElement>("#log b")?.title;
-  if (listed || !target.closest("#people")) $("#people", HTMLDetailsElement).open = false;
+  if (listed || !list.contains(target)) list.open = false;
   if (!who) return;
   replaceBefore((before) => People.address(before, who));
   words.focus();
 });
-for (const event of ["visibilitychange", "resume"])
-  document.addEventListener(event, () => document.hidden || wake());
-for (const event of ["online", "pageshow"]) addEventListener(event, wake);
+for (const event of ["visibilitychange", "resume", "online", "pageshow"])
+  addEventListener(event, wake, true);
+// A page that the browser keeps, to go back to, would keep its name in the room.
+addEventListener("pagehide", () => isIn && closed());
 
-forms.ask = ask;
-forms.changed = allow;
-$("#place", HTMLElement).textContent = location.host;
+Object.assign(forms, { ask, changed: allow });
+$("#place", HTMLElement).textContent = location.host + location.pathname.replace(/\/$/, "");
 call(kept("localStorage", "name"));
 user.pass = kept("sessionStorage", "pass");
 words.focus();

@@ -28,16 +28,13 @@ let mentions = 0;
 let unreadMark: HTMLElement | undefined;
 /** Whether the end is in sight, where the view stays by itself; to ask the view costs a layout. */
 let isAtEnd = true;
+const today = () => new Date().toDateString();
 let day = today();
 let lastGroup: string | undefined;
 const known = new Shown();
 
-function today(): string {
-  return new Date().toDateString();
-}
-
 const now = () => new Date().toTimeString().slice(0, 5);
-const gap = (text: string) => make("p", { className: "gap" }, text);
+const gap = (...content: (HTMLElement | string)[]) => make("p", { className: "gap" }, ...content);
 
 /** Shows lines that others have sent, or the server. */
 export function receive(lines: readonly string[]): void {
@@ -60,10 +57,8 @@ export function arrived(line: string, element: HTMLElement): void {
 }
 
 /** Shows what is no line: a note of the page, perhaps with something to use in it. */
-export function note(text: string, ...more: HTMLElement[]): void {
-  const element = gap(text);
-  element.append(...more);
-  wait([element]);
+export function note(...content: (HTMLElement | string)[]): void {
+  wait([gap(...content)]);
 }
 
 /** Shows the history of a room, the last lines of it, without what was shown before. */
@@ -146,30 +141,29 @@ function tellUnread(lines: number, ofUser: number): void {
 
 /** Tells of a mention also outside of the page, if the user has allowed it. */
 function notify({ who, what }: Message): void {
-  if (!("Notification" in window) || Notification.permission !== "granted") return;
+  const options = { body: what.slice(0, 200), tag: "linechat" };
   try {
-    const notification = new Notification(who || "linechat", {
-      body: what.slice(0, 200),
-      tag: "linechat",
-    });
-    notification.onclick = () => window.focus();
+    new Notification(who || "linechat", options).onclick = () => window.focus();
   } catch {
-    // Some telephones have it only for what is installed.
+    // Some browsers have none, or only for what is installed.
   }
 }
 
-/** Lines are copied as they were sent, with their senders. */
+/** Lines are copied as they were sent, with their senders. Three clicks reach to the next one, not into it. */
 log.oncopy = (event) => {
-  const selection = getSelection();
-  const lines = [...log.children].filter((line) => selection?.containsNode(line, true));
+  const range = getSelection()?.getRangeAt(0);
+  const isSelected = (part: Node) => range?.intersectsNode(part);
+  const lines = [...log.children].filter((line) => [...textIn(line).childNodes].some(isSelected));
   if (lines.length < 2) return;
-  event.clipboardData?.setData("text/plain", lines.map(textOf).join("\n"));
+  event.clipboardData?.setData("text/plain", lines.map(copyOf).join("\n"));
   event.preventDefault();
 };
 
-function textOf(line: Element): string {
+const textIn = (line: Element) => line.querySelector("p") ?? line;
+
+function copyOf(line: Element): string {
   const who = line instanceof HTMLElement && line.dataset["who"];
-  return (who ? `${who}: ` : "") + (line.querySelector("p") ?? line).textContent;
+  return (who ? `${who}: ` : "") + textIn(line).textContent;
 }
 
 newer.onclick = toEnd;
