@@ -78,7 +78,8 @@ export class Connection extends Peer implements AcceptedSocket {
       this.log("is written after its close");
       this.model.receiving.misses(this.seat);
       // Lost in a write of telnet's before it.
-      if (this.seat.greeting) this.model.entrance.isNotGreeted(this.seat);
+      const { greeting, state } = this.seat;
+      if (greeting && state === "arrival") this.model.entrance.isNotGreeted(this.seat);
       this.seat.isRefusingWrites = true;
       return -1;
     }
