@@ -31,17 +31,20 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     }),
   ),
   ...caughtBy(
+    "test/redis/faults.test.ts",
+    faultsIn("lib/redis/connection.ts", {
+      "answers that came while the server stood still are given up": [
+        "setInterval(() => this.#passed(), LATE_MS / STEPS);",
+        "setInterval(() => (this.#waited = STEPS) && this.#passed(), LATE_MS);",
+      ],
+    }),
+  ),
+  ...caughtBy(
     "test/redis/connection.test.ts",
     faultsIn("lib/redis/scripts.ts", {
       "lines that are apart are trimmed only when more of them come": [
         "redis.call('XTRIM', apart, 'MINID', tail)",
         "if #lines > ${APART_BYTES} then redis.call('XTRIM', apart, 'MINID', tail) end",
-      ],
-    }),
-    faultsIn("lib/redis/connection.ts", {
-      "answers that came while the server stood still are given up": [
-        "setInterval(() => this.#passed(), LATE_MS / STEPS);",
-        "setInterval(() => (this.#waited = STEPS) && this.#passed(), LATE_MS);",
       ],
     }),
   ),

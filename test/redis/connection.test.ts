@@ -62,15 +62,6 @@ test("an error is the end of it, and so is that of Redis", async () => {
   expect(await right.lost).toBe("the connection was lost");
 });
 
-test("a process that stood still finds the answers before it gives them up", async () => {
-  const redis = await RedisServer.start();
-  const { ask, lost } = connect(redis);
-  await ask("PING");
-  const answer = ask("PING");
-  Bun.sleepSync(5_500);
-  expect(await Promise.race([answer, lost])).toEqual(["PONG"]);
-});
-
 anyTest("one that is given up before TLS is agreed upon is closed", async () => {
   const [opened, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const socket = { open: () => opened.resolve(), data() {}, close: () => closed.resolve() };
