@@ -41,6 +41,9 @@ describe("the first line is the name", () => {
     alice.sends(" you are\n");
     expect([receivedBy(bob), receivedBy(alice)]).toEqual(["alice: there you are\n", GREETING]);
     expect(events).toEqual(["joined bob [::1]:2", "joined alice [::1]:1"]);
+    alice.sends("alice: ");
+    alice.data.ended();
+    expect(receivedBy(bob)).toBe("alice: \n");
   });
 
   test("and before it a client receives nothing but the greeting, for a minute at most", () => {

@@ -4,6 +4,13 @@ import { caughtBy, faultsIn, type ProgramMutant } from "../harness/faults.ts";
 
 export const SERVER_MUTANTS: readonly ProgramMutant[] = [
   ...caughtBy(
+    "test/extras/names.test.ts",
+    faultsIn("lib/extras/names/named-lines.ts", {
+      "a line of a name and nothing is lost at the end of input":
+        'isEmptyLine ? "\\n" : ==> isEmptyLine ? "" :',
+    }),
+  ),
+  ...caughtBy(
     "test/server/log.test.ts",
     faultsIn("lib/server/event-log.ts", {
       "each refusal of an address is logged": [

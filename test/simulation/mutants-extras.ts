@@ -39,10 +39,6 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "a name behind another line is relayed": [', "latin1"))\n', ', "latin1") && false)\n'],
     "the end of a line is forgotten": ['LF ? "\\n" : "";', 'LF ? "" : "";'],
     "the beginning of a name is lost at the end of input": ["this.#begun.slice(1), ", '"", '],
-    "a line of a name and nothing is lost at the end of input": [
-      'isEmptyLine ? "\\n" : ',
-      'isEmptyLine ? "" : ',
-    ],
     "the middle of a line is taken for its beginning":
       'sent.slice(last) : ""; ==> sent.slice(last) : "\\n";',
     "names are not counted in what fits":
