@@ -32,7 +32,7 @@ export class Member implements Life, Sender {
   lines: Lines;
   isWaiting = false;
   /** Whether it has left: all that it has sent is in the log; part of the log may be pending for it. */
-  isSilent = false;
+  hasLeft = false;
   readonly #room: MemberRoom;
   #isPaused = false;
   /** How its input has ended, once it has. */

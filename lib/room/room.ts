@@ -149,7 +149,7 @@ export class Room implements MemberRoom, LeaverRoom {
     const { end, position } = member.cursor;
     for (const extra of this.#extras) extra.gone?.(member, reason, end - position);
     // Its seat is free once this and `#leave` have happened; after a reset, `#leave` comes second.
-    if (member.isSilent) member.releaseSeat();
+    if (member.hasLeft) member.releaseSeat();
     this.wake(0);
   }
 
@@ -222,9 +222,9 @@ export class Room implements MemberRoom, LeaverRoom {
 
   /** All lines of a member are in the log: it becomes a leaver, unless its connection is closed. */
   #leave(member: Member, why: DisconnectReason): void {
-    if (member.isSilent) return;
+    if (member.hasLeft) return;
     assert(!member.isWaiting, "a member that leaves has sent everything");
-    member.isSilent = true;
+    member.hasLeft = true;
     for (const extra of this.#extras) extra.left?.(member, why.reason);
     const { socket, gone } = member.cursor;
     if (gone) member.releaseSeat();

@@ -103,7 +103,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       "if (!gone) ",
     ],
     "a member gives its seat back before its lines are in the log":
-      "if (member.isSilent) member.releaseSeat(); ==> member.releaseSeat();",
+      "if (member.hasLeft) member.releaseSeat(); ==> member.releaseSeat();",
     "a leaver gives its seat back before it has everything": [
       "if (gone) member.releaseSeat();\n    else ",
       "member.releaseSeat();\n    if (!gone) ",
