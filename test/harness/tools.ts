@@ -54,8 +54,11 @@ export function inTurns(free: number): (run: () => Promise<unknown>) => Promise<
   };
 }
 
-/** Below those that systems take for port 0, and for connections: nobody gets one by chance. */
-const [PORT_MIN, PORTS] = [10_000, 20_000];
+/**
+ * Below those that systems take for port 0, and for connections: nobody gets one by chance; and above
+ * 10080, which is the last that browsers refuse.
+ */
+const [PORT_MIN, PORTS] = [11_000, 20_000];
 
 /** A port of 127.0.0.1 that nobody has taken yet. */
 export function freePort(): number {
