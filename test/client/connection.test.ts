@@ -1,6 +1,7 @@
 /** One end of a connection, against a server that the test plays. */
 
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 
 import { openConnection } from "../../lib/client/connect.ts";
 import { endAfterEach } from "../harness.ts";
@@ -48,8 +49,13 @@ test("it knows whether the server's end came before its own", async () => {
     using host = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket });
     const here = await openConnection({ host: "127.0.0.1", port: host.port });
     const there = await accepted.promise;
-    if (isFirst) end(there);
-    // It has come by now; but the event loop has not turned.
+    if (isFirst) {
+      end(there);
+      // Until it has come, in state CLOSE_WAIT; the event loop does not turn meanwhile.
+      const port = there.remotePort.toString(16).toUpperCase().padStart(4, "0");
+      const hasCome = () => readFileSync("/proc/net/tcp", "utf8").match(`:${port} \\w+:\\w+ 08 `);
+      for (let waits = 0; waits < 10_000 && !hasCome(); waits++) Bun.sleepSync(1);
+    }
     expect(await here.write("heard by nobody\n")).toBe(true);
     here.endOutput();
     expect([await here.read(), here.endedByServer]).toEqual([undefined, isFirst]);
