@@ -126,6 +126,11 @@ for (const how of ["", "--reconnect"])
     const sending = shell(`cat ${lines} | "$0" client.ts --quiet --send-only ${at}`);
     expect([await sending.exited, sending.stderr]).toEqual([0, ""]);
     await receiving.printed("same\n");
+    // It ends at its next write, as nobody reads any more, and not with this test: --reconnect.
+    const talker = await server.join();
+    const more = setInterval(() => talker.say("more\n"), 10);
+    await receiving.exited;
+    clearInterval(more);
   });
 
 for (const [options, code] of [
