@@ -119,6 +119,7 @@ export class Arrival implements Life {
 
   /** It comes to the next door, or joins; so many bytes of what it has sent were for this door. */
   pass(usedBytes = 0): void {
+    if (this.socket.data !== this) return; // Found gone when a door wrote to it.
     this.held = undefined;
     this.unused = this.unused.subarray(usedBytes);
     const door = this.#doors.shift();

@@ -22,8 +22,7 @@ export function telnet(): Part {
     const received = arrival.unused;
     arrival.unused = Buffer.alloc(0);
     new TelnetSocket(arrival).received(received);
-    // It may have turned out to be gone when it was answered.
-    if (arrival.socket.data !== GONE) arrival.pass();
+    arrival.pass();
   };
   return { door: { isTransport: true, meet } };
 }
