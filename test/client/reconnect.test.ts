@@ -84,7 +84,7 @@ test("the delay between two tries doubles up to half a minute, and differs by up
   random.mockRestore();
 });
 
-testBeside("the delay begins anew once it has joined, and not after a refusal", async () => {
+testBeside("the delay starts over once it has joined, and not after a refusal", async () => {
   const { host, shown, noted, at, isDismissed } = await converse();
   for (let n = 0; n < 4; n++) await isDismissed("* room is full\n");
   await isDismissed("bob: hi\n");
