@@ -133,13 +133,12 @@ export class Reconnecting {
   /** Sends over a connection what is to be sent, once the client has joined there. */
   async #sendOver(current: OneConnection): Promise<void> {
     const outgoing = this.#outgoing;
-    const { connection } = current;
     this.#noteJoined(current, await current.joined);
     // What has come with that is passed on first; if it is the end, nothing is sent in vain.
     await setImmediate();
     for (;;) {
       await outgoing.until(
-        ({ pending, isDone }) => pending.length > 0 || isDone || connection.outputEnded,
+        ({ pending, isDone }) => pending.length > 0 || isDone || current.connection.outputEnded,
       );
       if (outgoing.isDone) return current.endOutput();
       const isTaken = await current.write(outgoing.pending, (count) => outgoing.taken(count));
