@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import type { TlsMaterial } from "../program/files.ts";
 import { ADDRESS_ERRORS, formatAddress, tune } from "../program/network.ts";
 import { checkRange, codeOf, failed, UserError } from "../program/system-errors.ts";
-import { BY_SERVER, type Connection, SocketConnection, within } from "./connection.ts";
+import { BY_SERVER, type Connection, SocketConnection, withTimeout } from "./connection.ts";
 
 /** How long it may take until a server answers, on any of its addresses; and then to speak TLS. */
 const ANSWER_MS = 30_000;
@@ -84,7 +84,7 @@ async function openSocket<Data>(
     throw new UserError("it is not a socket", { code: "ENOTSOCK", permanent: true });
   };
   const late = `no answer within ${answerMs / 1000} s`;
-  const connected = await within(answerMs, late, first()).finally(() => over.abort());
+  const connected = await withTimeout(answerMs, late, first()).finally(() => over.abort());
   tune(connected);
   return connected;
 }

@@ -166,7 +166,7 @@ export class SocketConnection implements AsyncDisposable {
     this.#chunks = [];
     this.received = () => {};
     this.#socket.resume();
-    await within(withinMs, "no end in time", this.#closed.promise).catch(() => this.#reset());
+    await withTimeout(withinMs, "no end in time", this.#closed.promise).catch(() => this.#reset());
   }
 
   readonly [Symbol.asyncDispose] = () => this.close();
@@ -216,7 +216,7 @@ export class SocketConnection implements AsyncDisposable {
  *
  * @throws {UserError} with the reason and the code ETIMEDOUT, after so many ms
  */
-export async function within<T>(ms: number, why: string, promise: Promise<T>): Promise<T> {
+export async function withTimeout<T>(ms: number, why: string, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const alarm = setTimeout(() => reject(new UserError(why, { code: "ETIMEDOUT" })), ms);
   return Promise.race([promise, late]).finally(() => clearTimeout(alarm));

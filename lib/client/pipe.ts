@@ -1,7 +1,7 @@
 /**
  * The local side of a conversation, here as a program has it: stdin is sent, stdout is written, and
- * stderr has what the client reports about itself. And what it sends is made of: pieces, and
- * prefixes, whatever bytes they hold.
+ * stderr has what the client reports about itself. And how lines are sent to their end, with a
+ * prefix before each if there is a name, whatever bytes they hold.
  */
 
 import { fstatSync } from "node:fs";

@@ -28,7 +28,7 @@ export function retryDelayMs(failures: number, random = Math.random()): number {
 }
 
 /** How to converse over connections that come and go. */
-export interface How {
+export interface ReconnectOptions {
   connect(): Promise<SocketConnection>;
   /** When to connect again; with "always", no person is asked to press a key for it. */
   readonly tries: "always" | "once joined" | "never";
@@ -44,7 +44,7 @@ export interface How {
  * has told by then is passed on only if it has let the client in.
  */
 export class Reconnecting {
-  readonly #how: How;
+  readonly #options: ReconnectOptions;
   readonly #outgoing = new Outgoing();
   readonly #received = this.#receive();
   /** When the client was in the room last, if it has ever left it. */
@@ -53,8 +53,8 @@ export class Reconnecting {
   #failedBy = "";
   #endWait = () => {};
 
-  constructor(how: How) {
-    this.#how = how;
+  constructor(options: ReconnectOptions) {
+    this.#options = options;
   }
 
   /**
@@ -81,7 +81,7 @@ export class Reconnecting {
   }
 
   async *#receive(): AsyncGenerator<Uint8Array, undefined> {
-    const { connect, tries, part, note, terminal } = this.#how;
+    const { connect, tries, part, note, terminal } = this.#options;
     const received = new WholeLines();
     for (let failures = 0; ; failures++) {
       let current: OneConnection | undefined;
@@ -125,7 +125,7 @@ export class Reconnecting {
 
   /** Whether there is no other try: none was asked for, or it was in the room and all is sent. */
   get #isOver(): boolean {
-    const { tries } = this.#how;
+    const { tries } = this.#options;
     if (this.#lostAtMs === undefined) return tries !== "always";
     return tries === "never" || this.#outgoing.isDone;
   }
@@ -133,13 +133,12 @@ export class Reconnecting {
   /** Sends over a connection what is to be sent, once the client has joined there. */
   async #sendOver(current: OneConnection): Promise<void> {
     const outgoing = this.#outgoing;
-    const { connection } = current;
     this.#noteJoined(current, await current.joined);
     // What has come with that is passed on first; if it is the end, nothing is sent in vain.
     await setImmediate();
     for (;;) {
       await outgoing.until(
-        ({ pending, isDone }) => pending.length > 0 || isDone || connection.outputEnded,
+        ({ pending, isDone }) => pending.length > 0 || isDone || current.connection.outputEnded,
       );
       if (outgoing.isDone) return current.endOutput();
       const isTaken = await current.write(outgoing.pending, (count) => outgoing.taken(count));
@@ -148,7 +147,7 @@ export class Reconnecting {
   }
 
   #noteJoined(current: OneConnection, name: string): void {
-    const { note, terminal } = this.#how;
+    const { note, terminal } = this.#options;
     const address = current.connection.remoteAddress;
     terminal?.status("");
     const isFirst = this.#lostAtMs === undefined;
@@ -161,7 +160,7 @@ export class Reconnecting {
 
   /** Tells why a connection was lost, or why there is none; once, however often it comes again. */
   #noteOnce(why: string): void {
-    if (why !== this.#failedBy) this.#how.note(why);
+    if (why !== this.#failedBy) this.#options.note(why);
     this.#failedBy = why;
   }
 
@@ -171,7 +170,7 @@ export class Reconnecting {
     const alarm = ms < Infinity ? setTimeout(resolve, ms) : undefined;
     const at = new Date(Date.now() + ms).toTimeString().slice(0, "14:05:07".length);
     const wait = alarm ? `retrying at ${at}` : "not connected";
-    this.#how.terminal?.status(wait, resolve);
+    this.#options.terminal?.status(wait, resolve);
     this.#endWait = resolve;
     await promise;
     clearTimeout(alarm);

@@ -3,7 +3,7 @@
 import type { TlsMaterial } from "../program/files.ts";
 import { codeOf, UserError } from "../program/system-errors.ts";
 import { TlsRecords } from "../program/tls-records.ts";
-import { SocketConnection, within } from "./connection.ts";
+import { SocketConnection, withTimeout } from "./connection.ts";
 import { WholeLines } from "./whole-lines.ts";
 
 const CLOSED_IN_HANDSHAKE = "it closed the connection during the TLS handshake";
@@ -70,7 +70,7 @@ export async function startTls(
   try {
     const [, secure] = beneath.upgradeTLS({ tls: { ...tls, rejectUnauthorized: true }, socket });
     top = secure;
-    await within(withinMs, late, shaken.promise);
+    await withTimeout(withinMs, late, shaken.promise);
     return secure.data;
   } catch (error) {
     top.terminate();

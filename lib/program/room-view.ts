@@ -68,7 +68,7 @@ export class People {
     // Where nobody tells who joins, it was right only once.
     if (!this.#isAnnounced && this.here.size >= (this.count ?? Infinity)) this.count = undefined;
     for (const names of [this.#seen, this.here])
-      for (const first of names) if (names.size > People.#namesMax) names.delete(first);
+      if (names.size > People.#namesMax) names.delete(names.keys().next().value ?? "");
   }
 
   /** What `/who` shows. */
@@ -131,7 +131,7 @@ export class Shown {
   sent(line: string): void {
     this.#sent.delete(line);
     this.#sent.add(line);
-    for (const first of this.#sent) if (this.#sent.size > Shown.#sentMax) this.#sent.delete(first);
+    if (this.#sent.size > Shown.#sentMax) this.#sent.delete(this.#sent.keys().next().value ?? "");
   }
 
   /** What of a history follows the last line that was received, without what the user has sent. */

@@ -22,6 +22,7 @@ const CHARACTER_OR_BYTE =
 
 /** The name of the sender at the start of a line. */
 const SENDER = /^([^\s:\p{C}]{1,32}):(?= |$)/u;
+/** Scripts in which a name may touch the words around it, or an ending. */
 const NO_SPACES = String.raw`\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{scx=Thai}`;
 const LETTER = String.raw`[[\p{L}--[${NO_SPACES}]]\p{N}\p{M}_]`;
 

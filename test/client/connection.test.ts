@@ -82,7 +82,7 @@ test("lines are text without their ends, up to an unfinished one", async () => {
   ]);
 });
 
-test("leaving the loop leaves the rest to whoever reads next", async () => {
+test("leaving the loop leaves the rest to the next read", async () => {
   const { here, there } = await pair();
   there.say("one\ntwo\nthree\nfo");
   await there.sayAll("ur\nfive\nsix");

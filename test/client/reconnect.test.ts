@@ -4,7 +4,7 @@ import { describe, expect, spyOn, test } from "bun:test";
 
 import { openConnection } from "../../lib/client/connect.ts";
 import type { SocketConnection } from "../../lib/client/connection.ts";
-import { Reconnecting, retryDelayMs } from "../../lib/client/reconnect.ts";
+import { Reconnecting, type ReconnectOptions, retryDelayMs } from "../../lib/client/reconnect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { endAfterEach, type Peer, testBeside } from "../harness.ts";
 import { Host } from "../harness/host.ts";
@@ -15,7 +15,7 @@ endAfterEach();
 
 interface How {
   dial?: (openHere: () => Promise<SocketConnection>) => Promise<SocketConnection>;
-  tries?: "always" | "once joined" | "never";
+  tries?: ReconnectOptions["tries"];
   sends?: boolean;
   name?: string;
   /** Called at each wait for the next try; by default, ends it. */
@@ -84,7 +84,7 @@ test("the delay between two tries doubles up to half a minute, and differs by up
   random.mockRestore();
 });
 
-testBeside("the delay begins anew once it has joined, and not after a refusal", async () => {
+testBeside("the delay starts over once it has joined, and not after a refusal", async () => {
   const { host, shown, noted, at, isDismissed } = await converse();
   for (let n = 0; n < 4; n++) await isDismissed("* room is full\n");
   await isDismissed("bob: hi\n");
@@ -188,7 +188,7 @@ describe("after the end of stdin, when all is sent,", () => {
     ["reset", "always", "no luck", 2],
     // A person knows what is missing.
     ["reset", "once joined", "all went well"],
-  ] as ["reset" | "endInput", How["tries"] & string, string, number?][])
+  ] as ["reset" | "endInput", ReconnectOptions["tries"], string, number?][])
     testBeside(`a lost connection was the last (${how}, ${tries}, wait ${waits})`, async () => {
       let dialed = 0;
       const { room, ended, at, joins } = await converse({

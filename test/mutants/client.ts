@@ -6,7 +6,7 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
   ...caughtBy(
     "test/client/reconnect.test.ts",
     faultsIn("lib/client/reconnect.ts", {
-      "backoff does not begin anew after a good connection": ");\n        failures = 0; ==> );",
+      "backoff does not start over after a good connection": ");\n        failures = 0; ==> );",
     }),
   ),
   ...caughtBy(

@@ -2,10 +2,10 @@
 
 import { expect } from "bun:test";
 
-import { makeCertificates } from "../certificates.ts";
+import { key, pem } from "../certificates.ts";
 import { endAfterEach, newFile, ROOT, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
-import { testWith } from "../harness/tools.ts";
+import { besideWith, testWith } from "../harness/tools.ts";
 import {
   clientAt,
   inTerminal,
@@ -21,6 +21,7 @@ endAfterEach();
 
 /** A server that asks for a name half a second late is taken for one that does not ask. */
 const aloneInTerminal = testWith("tmux");
+const withCertificates = besideWith("tmux", "openssl");
 const AL = { client: "--name al", columns: 70 };
 
 inTerminal("names have colours, server messages are dim, and mentions bold", async () => {
@@ -273,10 +274,9 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
   for (const mode of modes) expect(await mode).toEqual(["\x1b[?2004h", "\x1b[?2004l"]);
 });
 
-inTerminal("the name is that of the certificate; another is told not to count", async () => {
-  const { file } = makeCertificates();
+withCertificates("the name is that of the certificate; another is told not to count", async () => {
   const shown = (owner: string) =>
-    `--tls-cert ${file(`${owner}.pem`)} --tls-key ${file(`${owner}.key`)} --tls-ca ${file("ca.pem")}`;
+    `--tls-cert ${pem(owner)} --tls-key ${key(owner)} --tls-ca ${pem("ca")}`;
   const server = await ServerProgram.start("--names", ...shown("server").split(" "));
   for (const [name, prompt] of [
     ["", /^connected to [^]*\nclient:$/m],
@@ -315,7 +315,7 @@ aloneInTerminal("a name is sent when asked for, and what was missed is shown", a
     await guest.hears("alice\n");
     return guest;
   };
-  // A server asks at once: whoever is not asked for half a second is taken to have joined.
+  // A server asks at once: a client that is not asked for half a second takes itself for joined.
   const joining = join("* say your name first (here:| bob and 3 more)\n");
   const terminal = await openTerminal(host.port, { client: "--name alice", columns: 70, rows: 20 });
   const guest = await joining;
