@@ -6,9 +6,9 @@
 
 import type { Entrance } from "./entrance.ts";
 import type { Presence } from "./presence.ts";
-import type { Seat } from "./seat.ts";
+import { type Seat, Violation } from "./seat.ts";
 import { ROUNDING, type Sending } from "./sending.ts";
-import { inWords, type State, Violation } from "./state.ts";
+import { inWords, type State } from "./state.ts";
 
 /** How often a room that is held up asks the readers that are behind, at the least. */
 const RETRY_MS = 100;

@@ -7,8 +7,8 @@ import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
 import { asRelayed, countedBytes } from "./naming.ts";
 import type { Presence } from "./presence.ts";
 import type { Receiving } from "./receiving.ts";
-import { Seat, type Why } from "./seat.ts";
-import { show, type State, Violation } from "./state.ts";
+import { Seat, Violation, type Why } from "./seat.ts";
+import { show, type State } from "./state.ts";
 
 const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);

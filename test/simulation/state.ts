@@ -8,8 +8,6 @@ import { PREFIX_BYTES_MAX, type Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 
-export { Violation } from "./seat.ts";
-
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
 

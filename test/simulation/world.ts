@@ -10,7 +10,7 @@ import type { Extra } from "../../lib/room/extra.ts";
 import { LineLog } from "../../lib/room/line-log.ts";
 import type { Author } from "../../lib/room/order.ts";
 import { Room } from "../../lib/room/room.ts";
-import { type Life } from "../../lib/room/socket.ts";
+import type { Life } from "../../lib/room/socket.ts";
 import { Connections } from "../../lib/server/connections.ts";
 import { CERTIFICATE } from "./certificate.ts";
 import { Model } from "./model.ts";
@@ -26,9 +26,9 @@ import {
   type Talk,
   type Weather,
 } from "./rules.ts";
-import { Seat } from "./seat.ts";
+import { Seat, Violation } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
-import { show, Violation } from "./state.ts";
+import { show } from "./state.ts";
 import { Connection, type Handlers } from "./tcp.ts";
 import { WebConnection } from "./web.ts";
 
