@@ -424,9 +424,10 @@ class World implements Network {
       const isOver = !this.#settle();
       const slow = this.#connections.filter((connection) => connection.isSlow);
       if (isOver || events >= SLOW_EVENTS) for (const connection of slow) connection.readOn();
-      const readers = this.#connections.filter(({ reading }) => reading !== "not at all");
-      if (isOver && slow.length === 0)
+      if (isOver && slow.length === 0) {
+        const readers = this.#connections.filter(({ reading }) => reading !== "not at all");
         return this.model.checkRest(new Set(readers.map(({ seat }) => seat)));
+      }
       this.#check();
     }
     throw new Violation("the server never comes to rest");
