@@ -189,7 +189,7 @@ export class WebConnection extends Peer implements Wire {
     return true;
   }
 
-  /** That arrives. */
+  /** The close of its peer arrives. */
   deliverFin(): boolean {
     if (this.closed || this.isPaused || !this.finSent) return false;
     this.#lose("its close arrives", this.random.pick([1000, 1001, 1005, 4000]));
