@@ -5,17 +5,9 @@ import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSy
 import { dirname, join } from "node:path";
 
 import { DISCONNECTS, LASTING, REFUSALS } from "../lib/program/server-messages.ts";
-import {
-  endAfterEach,
-  newFile,
-  newFolder,
-  ROOT,
-  runToEnd,
-  ServerProgram,
-  testBeside,
-} from "./harness.ts";
+import { endAfterEach, newFile, newFolder, ROOT, runToEnd, ServerProgram } from "./harness.ts";
 import { type Block, blocksOf, runBlock } from "./harness/blocks.ts";
-import { installTypes, testWith } from "./harness/tools.ts";
+import { besideWith, installTypes } from "./harness/tools.ts";
 import { CERTIFICATE } from "./simulation/certificate.ts";
 
 endAfterEach();
@@ -113,11 +105,7 @@ for (const file of READMES.filter((file) => !file.startsWith("test/")))
     const rule = RULES.find(({ has }) => has.test(`${language}\n${text}`));
     const name = `${file}, "${text.slice(0, text.indexOf("\n")).trim()}"`;
     if (rule?.check)
-      testBeside(
-        `${name} ${rule.how}`,
-        async () => rule.check?.(block),
-        testWith(...(rule.needs ?? [])),
-      );
+      besideWith(...(rule.needs ?? []))(`${name} ${rule.how}`, async () => rule.check?.(block));
     else if (rule) test.skip(`${name} ${rule.how}`, () => {});
     else if (language !== "")
       test(`${name} is of no language that is checked`, () => expect.unreachable());

@@ -35,8 +35,8 @@ const command = {
   examples: [["bun run bench:pipe", "a gigabyte, medians of five"]],
 } as const;
 
-/** Commands for bash, by what is measured; `$input` lists the files to read. */
 const SENDING = "sending, cat | X";
+/** Commands for bash, by what is measured; `$input` lists the files to read. */
 const PIPELINES: Record<string, (program: string) => string> = {
   [SENDING]: (program) => `cat $input | ${program}`,
   "receiving, X | cat": (program) => `${program} | cat > /dev/null`,

@@ -2,7 +2,7 @@
 
 import { clientsOf, GROWTH, type Scenario } from "./scenarios.ts";
 
-/** What came of it. Speeds and shares are of the measured time only. */
+/** What came of a load. Speeds and shares are of the measured time only. */
 export interface Measurement {
   /** What was wrong with what was heard; then the rest means little. */
   problem?: string;

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 
-export interface Usage {
+interface Usage {
   /** Processor time of all its threads since it started, in ms. */
   cpuMs: number;
   /** Memory it has resident, in bytes. */

@@ -3,7 +3,7 @@
 import { Peer, type PeerOptions } from "../harness.ts";
 
 let named = 0;
-/** A name of a speaker, never used twice, so that numbers of lines start anew. */
+/** A name of a speaker, never used twice, so that numbers of lines start again. */
 export function newName(role: string): string {
   return `${role}${named++}`;
 }
@@ -49,10 +49,20 @@ export class Ledger {
   }
 }
 
-export interface SeatOptions {
+interface SeatOptions {
   /** Whether others have spoken before. */
   late?: boolean;
   tls?: PeerOptions["tls"];
+}
+
+/** How the input of a connection ended. */
+export type Ending = "end of input" | "reset";
+
+/** Waits, for as long as it takes, until the input of a peer ends; the peer ends its own then. */
+export async function endOf(peer: Peer): Promise<Ending> {
+  if (!(await peer.endOfInput(Infinity))) return "reset";
+  peer.endInput();
+  return "end of input";
 }
 
 export class Seat {
@@ -60,7 +70,7 @@ export class Seat {
   /** How many lines it has said. */
   said = 0;
   /** How its input ended; it ends its own then. */
-  readonly left: Promise<"end of input" | "reset">;
+  readonly left: Promise<Ending>;
 
   private constructor(
     role: string,
@@ -68,10 +78,7 @@ export class Seat {
     readonly heard: Ledger,
   ) {
     this.name = newName(role);
-    this.left = peer.endOfInput(Infinity).then((inOrder) => {
-      if (inOrder) peer.endInput();
-      return inOrder ? "end of input" : "reset";
-    });
+    this.left = endOf(peer);
   }
 
   /** Connects to the room of a port. */

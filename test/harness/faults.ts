@@ -3,7 +3,7 @@
 /** One fault: a piece of the code, which occurs once, and what it becomes. */
 export interface Mutant {
   readonly fault: string;
-  /** From the root, such as `lib/client/reconnect.ts`. */
+  /** From the root, such as `lib/client/reconnect.ts`; in `simulation/`, from `lib/`. */
   readonly file: string;
   readonly code: string;
   readonly becomes: string;

@@ -6,9 +6,9 @@
 
 import type { Entrance } from "./entrance.ts";
 import type { Presence } from "./presence.ts";
-import type { Seat } from "./seat.ts";
+import { type Seat, Violation } from "./seat.ts";
 import { ROUNDING, type Sending } from "./sending.ts";
-import { inWords, type State, Violation } from "./state.ts";
+import { inWords, type State } from "./state.ts";
 
 /** How often a room that is held up asks the readers that are behind, at the least. */
 const RETRY_MS = 100;
@@ -63,9 +63,8 @@ export class Deadlines {
 
   /** Whether it has sent nothing for too long, so that it leaves in a flush now. */
   isIdle(seat: Seat): boolean {
-    const { rules, stopping, heldUp, now } = this.state;
-    const isDue = now - seat.stirredAtMs >= (rules.idleMs ?? NEVER);
-    return isDue && seat.stays && seat.unsent.length === 0 && (!stopping || heldUp);
+    const { stopping, heldUp } = this.state;
+    return this.#isQuiet(seat) && seat.unsent.length === 0 && (!stopping || heldUp);
   }
 
   leaveIdle(seat: Seat): void {
@@ -75,12 +74,11 @@ export class Deadlines {
   /** The server, doing the work of a turn, has those leave that have to. */
   leaveDue(): void {
     this.leaveStopping();
-    const { seats, rules, now } = this.state;
+    const { seats } = this.state;
     for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth)) {
       if (this.isIdle(seat)) this.leaveIdle(seat);
       // Time in which its lines wait does not count.
-      const isDue = now - seat.stirredAtMs >= (rules.idleMs ?? NEVER);
-      if (isDue && seat.stays && seat.unsent.length > 0) this.state.stirs(seat);
+      if (this.#isQuiet(seat) && seat.unsent.length > 0) this.state.stirs(seat);
     }
   }
 
@@ -181,6 +179,12 @@ export class Deadlines {
     seat.stillPosition = position;
     // One that has moved when it was asked gets its next goal when it is looked at next.
     seat.stillSince = seat.wasAsked ? undefined : this.state.held.atLeast;
+  }
+
+  /** Whether a member has sent nothing for as long as it may; its lines may wait. */
+  #isQuiet({ stays, stirredAtMs }: Seat): boolean {
+    const { rules, now } = this.state;
+    return stays && now - stirredAtMs >= (rules.idleMs ?? NEVER);
   }
 
   #idleAtMs(seat: Seat): number {

@@ -5,9 +5,9 @@
 
 import { protocolIn, speaks } from "./first-line.ts";
 import type { Naming } from "./naming.ts";
-import type { Outcome, Seat } from "./seat.ts";
+import { type Outcome, type Seat, Violation } from "./seat.ts";
 import type { Sending } from "./sending.ts";
-import { inWords, type State, Violation } from "./state.ts";
+import { inWords, type State } from "./state.ts";
 
 const LF = 0x0a;
 const PASS_PHRASE_BYTES_MAX = 1024;

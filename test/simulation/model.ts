@@ -13,9 +13,9 @@ import { Naming } from "./naming.ts";
 import { Presence } from "./presence.ts";
 import { Receiving } from "./receiving.ts";
 import type { Rules } from "./rules.ts";
-import { Seat } from "./seat.ts";
+import { type Seat, Violation } from "./seat.ts";
 import { Sending } from "./sending.ts";
-import { State, Violation } from "./state.ts";
+import { State } from "./state.ts";
 
 export class Model {
   readonly state: State;

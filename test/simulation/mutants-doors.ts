@@ -123,8 +123,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "    });\n    this.#host.room.wake(0);\n",
       "    });\n",
     ],
-  }),
-  ...faultsIn("doors/door.ts", {
     "one that ends its input instead of what is asked for is forgotten": [
       "isEnded ? Buffer.concat([received, Uint8Array.of(LF)]) : received",
       "received.subarray(0, isEnded ? undefined : received.length)",
@@ -141,7 +139,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     ],
   }),
   ...faultsIn("doors/addresses.ts", {
-    "an address is counted until its end of time": [
+    "an address is counted for ever": [
       "if (count() > 1) counts.set(address, count() - 1);",
       "if (count() > 0) counts.set(address, count());",
     ],

@@ -17,7 +17,7 @@ export interface Place {
 export abstract class Peer {
   readonly seat: Seat;
   reading: Reading = "fast";
-  /** Whether the connection is closed, and whether the server reads it. */
+  /** Whether the connection is closed, and whether the server does not read it for now. */
   closed = false;
   isPaused = false;
   /** Whether the peer has sent its FIN, or what a WebSocket has for that. */

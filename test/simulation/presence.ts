@@ -1,8 +1,8 @@
 /** Join and leave notices in the log: the right ones at the right place, and not too often. */
 
 import type { Receiving } from "./receiving.ts";
-import { Seat } from "./seat.ts";
-import { show, type State, Violation } from "./state.ts";
+import { Seat, Violation } from "./seat.ts";
+import { show, type State } from "./state.ts";
 
 const NOTICES_MAX = 10;
 const SECOND_MS = 1000;

@@ -33,7 +33,7 @@ export interface Held {
 }
 
 /** How far a reader had come at a time. */
-export interface Step {
+interface Step {
   readonly position: number;
   readonly at: Held;
 }

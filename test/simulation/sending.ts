@@ -7,14 +7,14 @@ import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
 import { asRelayed, countedBytes } from "./naming.ts";
 import type { Presence } from "./presence.ts";
 import type { Receiving } from "./receiving.ts";
-import { Seat, type Why } from "./seat.ts";
-import { show, type State, Violation } from "./state.ts";
+import { Seat, Violation, type Why } from "./seat.ts";
+import { show, type State } from "./state.ts";
 
 const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
 /** The most a sender sends in one turn, unless the log is small, or its first line is longer. */
 const SHARE_BYTES = 64 << 10;
-/** How many changes of sender the log can note, at the least, less one that may lie before history. */
+/** How many changes of sender the log can note, at the least, without one that may lie before history. */
 const RUNS_MIN = 63;
 /** What adding up fractions of lines may be off. */
 export const ROUNDING = 1e-6;

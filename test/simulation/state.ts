@@ -8,8 +8,6 @@ import { PREFIX_BYTES_MAX, type Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 
-export { Violation } from "./seat.ts";
-
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
 
@@ -82,12 +80,17 @@ export class State {
     return this.count((seat) => isFrom(seat) && this.#hasSeat(seat));
   }
 
+  /** How many of the connections are of some kind. */
+  count(which: (seat: Seat) => boolean): number {
+    return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
+  }
+
   /** How far into all that was sent the member furthest behind is. */
   get tail(): number {
     return this.#tailOf(() => true);
   }
 
-  /** The same, less those whose connections are gone; the server may not know of that. */
+  /** The same, without those whose connections are gone; the server may not know of that. */
   get tailOfReaders(): number {
     return this.#tailOf((seat) => !seat.lost);
   }
@@ -97,7 +100,7 @@ export class State {
     return first ? placeIn(first, seat.offset) : this.sentBytes;
   }
 
-  /** How far it has come, less what it still has to take that is for it alone. */
+  /** How far it has come, without what it still has to take that is for it alone. */
   reached(seat: Seat): number {
     let aside = seat.pending[0]?.isAside ? -seat.offset : 0;
     for (const line of seat.pending) if (line.isAside) aside += line.bytes.length;
@@ -111,12 +114,13 @@ export class State {
     return names ? 2 * lineBytesMax + PREFIX_BYTES_MAX : lineBytesMax;
   }
 
-  /** How much the log keeps of what everybody has, and holds in all. */
+  /** How much the log keeps of what everybody has. */
   get keptBytes(): number {
     const { bytes = 0, passingBytes = 0 } = this.rules.history ?? {};
     return bytes + passingBytes;
   }
 
+  /** How much the log holds in all. */
   get ringBytes(): number {
     return this.rules.logBytes + this.keptBytes;
   }
@@ -130,7 +134,7 @@ export class State {
     if (message !== undefined) this.expectMessage(seat, message);
   }
 
-  /** One has come, has a name now, or has sent something: its time to be idle starts anew. */
+  /** One has come, has a name now, or has sent something: its time to be idle starts again. */
   stirs(seat: Seat): void {
     seat.stirredAtMs = this.now;
     seat.stirredNth = ++this.#stirred;
@@ -152,7 +156,7 @@ export class State {
     seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
-  /** Whether it has missed some moment's goal since: too little, and not all that it was pending. */
+  /** Since when it has taken too little, if anything is pending for it. */
   tookTooLittle(seat: Seat): Held | undefined {
     const [next] = seat.pending;
     if (!next) return undefined;
@@ -162,7 +166,7 @@ export class State {
     return since.atMost > next.sentAt.atMost ? since : next.sentAt;
   }
 
-  /** It has all that it was pending, or will get nothing: only a last message and EOF are next. */
+  /** It has all that was pending for it, or will get nothing: only a last message and EOF are next. */
   depart(seat: Seat): void {
     seat.state = seat.known ? "gone" : "departing";
     seat.deadlineMs = this.now + this.rules.lingerMs;
@@ -193,10 +197,6 @@ export class State {
     for (const seat of this.seats)
       if (seat.state === "member" && which(seat)) tail = Math.min(tail, this.position(seat));
     return tail;
-  }
-
-  count(which: (seat: Seat) => boolean): number {
-    return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
   }
 }
 

@@ -184,12 +184,12 @@ export class WebConnection extends Peer implements Wire {
     const bytesMax = Math.max(1, this.model.state.rules.readBytesMax >> 1);
     const message = this.lines.next(this.random.between(1, bytesMax));
     if (message.length === 0) return this.finish();
-    this.log(`sends ${show(message)}`);
+    if (this.network.trace) this.log(`sends ${show(message)}`);
     this.#end.messageReceived(message);
     return true;
   }
 
-  /** That arrives. */
+  /** The close of its peer arrives. */
   deliverFin(): boolean {
     if (this.closed || this.isPaused || !this.finSent) return false;
     this.#lose("its close arrives", this.random.pick([1000, 1001, 1005, 4000]));

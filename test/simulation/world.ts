@@ -10,7 +10,7 @@ import type { Extra } from "../../lib/room/extra.ts";
 import { LineLog } from "../../lib/room/line-log.ts";
 import type { Author } from "../../lib/room/order.ts";
 import { Room } from "../../lib/room/room.ts";
-import { type Life } from "../../lib/room/socket.ts";
+import type { Life } from "../../lib/room/socket.ts";
 import { Connections } from "../../lib/server/connections.ts";
 import { CERTIFICATE } from "./certificate.ts";
 import { Model } from "./model.ts";
@@ -26,9 +26,9 @@ import {
   type Talk,
   type Weather,
 } from "./rules.ts";
-import { Seat } from "./seat.ts";
+import { Seat, Violation } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
-import { show, Violation } from "./state.ts";
+import { show } from "./state.ts";
 import { Connection, type Handlers } from "./tcp.ts";
 import { WebConnection } from "./web.ts";
 
@@ -424,9 +424,10 @@ class World implements Network {
       const isOver = !this.#settle();
       const slow = this.#connections.filter((connection) => connection.isSlow);
       if (isOver || events >= SLOW_EVENTS) for (const connection of slow) connection.readOn();
-      const readers = this.#connections.filter(({ reading }) => reading !== "not at all");
-      if (isOver && slow.length === 0)
+      if (isOver && slow.length === 0) {
+        const readers = this.#connections.filter(({ reading }) => reading !== "not at all");
         return this.model.checkRest(new Set(readers.map(({ seat }) => seat)));
+      }
       this.#check();
     }
     throw new Violation("the server never comes to rest");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { Seat } from "../faults/seat.ts";
+import { type Ending, endOf, Seat } from "../faults/seat.ts";
 import { Peer } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
 import type { Random } from "../simulation/random.ts";
@@ -22,7 +22,7 @@ interface Listener {
   readonly peer: Peer;
   readonly said: 0;
   readonly heard: TranscriptReceiver;
-  readonly left: Promise<string>;
+  readonly left: Promise<Ending>;
 }
 
 export class SteadyCrowd {
@@ -100,11 +100,7 @@ export class SteadyCrowd {
       }
     };
     const peer = await Peer.connect(port, { onBytes });
-    const left = peer.endOfInput(Infinity).then((isInOrder) => {
-      peer.endInput();
-      return isInOrder ? "end of input" : "reset";
-    });
-    return { peer, said: 0, heard, left };
+    return { peer, said: 0, heard, left: endOf(peer) };
   }
 
   #fail(why: unknown): void {

@@ -3,7 +3,7 @@
 import type { AcceptedSocket } from "../../../lib/doors/door.ts";
 import { DISCONNECTS, REFUSALS, serverMessage } from "../../../lib/program/server-messages.ts";
 import type { Life } from "../../../lib/room/socket.ts";
-import { Violation } from "../state.ts";
+import { Violation } from "../seat.ts";
 
 /** What a client receives first in a room with names. */
 const GREETING = "* say your name first";

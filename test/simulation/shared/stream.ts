@@ -18,7 +18,7 @@ import {
   type StreamLink,
   type Trouble,
 } from "../../../lib/redis/stream.ts";
-import { Violation } from "../state.ts";
+import { Violation } from "../seat.ts";
 import { linesOf } from "./seat.ts";
 
 /** An entry, with the one before it: the truth, whatever the stream has forgotten since. */

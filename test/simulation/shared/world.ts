@@ -18,8 +18,8 @@ import type { Author } from "../../../lib/room/order.ts";
 import { Room } from "../../../lib/room/room.ts";
 import { Connections } from "../../../lib/server/connections.ts";
 import { Random } from "../random.ts";
+import { Violation } from "../seat.ts";
 import { addSightings, type Sightings } from "../sightings.ts";
-import { Violation } from "../state.ts";
 import { WorldFailure } from "../world.ts";
 import { linesOf, SharedSeat, speakerOf } from "./seat.ts";
 import {
