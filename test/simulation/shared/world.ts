@@ -270,19 +270,16 @@ class SharedWorld {
   }
 
   #checkRest(): void {
+    const lines = chainOf(this.stream.last)
+      .flatMap((entry) => linesOf(entry.lines))
+      .filter((line) => !isNotice(line));
     const said = new Set<string>();
-    for (let entry = this.stream.last; entry; entry = entry.before)
-      for (const line of linesOf(entry.lines).filter((line) => !isNotice(line))) {
-        if (said.has(line)) throw new Violation(`${line.trim()} has two places`);
-        said.add(line);
-      }
+    for (const line of lines) {
+      if (said.has(line)) throw new Violation(`${line.trim()} has two places`);
+      said.add(line);
+    }
     if (this.rules.names) {
-      checkNames(
-        this.dropped,
-        chainOf(this.stream.last)
-          .flatMap(({ lines }) => linesOf(lines))
-          .filter((line) => !isNotice(line)),
-      );
+      checkNames(this.dropped, lines);
       this.#checkNamesOfTheDead();
     }
     // What is forgotten had a place.
