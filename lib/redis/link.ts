@@ -76,12 +76,12 @@ export function opener(url: URL, room: string, lineBytesMax: number, options: st
           const found = () => --missing > 0 || done(entries);
           for (let at = 0; at < values.length; at += ENTRY_VALUES) {
             const entry = entryOf(values.slice(at, at + ENTRY_VALUES));
-            entries.push(entry);
+            const index = entries.push(entry) - 1;
             if (entry.by === by || String(values[at + 3]) !== "apart") continue;
             missing++;
             reader.ask(["XRANGE", apart, entry.id, entry.id], ([, , lines]) => {
               if (!lines) return forget(entry.id);
-              entries[entries.indexOf(entry)] = { ...entry, lines };
+              entries[index] = { ...entry, lines };
               found();
             });
           }

@@ -99,7 +99,7 @@ async function check(url: URL, bytesMax: number, onWarning: Context["onWarning"]
     if (told("aof_enabled") === "0") mayForget("appendonly is no", "is restarted");
     const policy = told("maxmemory_policy");
     if (policy.startsWith("allkeys")) mayForget(`maxmemory-policy is ${policy}`, "evicts the room");
-    // Who may not ask that is told by an error once there is such a line.
+    // If this user may not ask that, an error tells it once there is such a line.
     const limit = await ask("CONFIG", "GET", "proto-max-bulk-len").catch(() => []);
     const [, bytes = Infinity] = limit.map(String).map(Number);
     if (bytes < bytesMax)

@@ -212,24 +212,24 @@ interface SharedNames extends Reservations {
 
 /** @param add has something requested of the stream */
 function sharedNames(add: (request: Request) => void): SharedNames {
-  const claims = new Map<string, { isGranted: boolean }>();
+  const reservations = new Map<string, { isGranted: boolean }>();
   return {
     ask(key, answer) {
-      const claim = { isGranted: false };
-      claims.set(key, claim);
+      const reservation = { isGranted: false };
+      reservations.set(key, reservation);
       const ask = () => add({ request: `reserve ${key}`, answer: answered });
       const answered = (granted: boolean | undefined) => {
-        if (granted === undefined && claims.get(key) === claim) return ask();
-        claim.isGranted = granted === true;
-        answer(claim.isGranted);
+        if (granted === undefined && reservations.get(key) === reservation) return ask();
+        reservation.isGranted = granted === true;
+        answer(reservation.isGranted);
       };
       ask();
     },
     release(key) {
-      claims.delete(key);
+      reservations.delete(key);
       add({ request: `release ${key}` });
     },
-    granted: () => [...claims].flatMap(([key, { isGranted }]) => (isGranted ? key : [])),
-    forget: () => claims.clear(),
+    granted: () => [...reservations].flatMap(([key, { isGranted }]) => (isGranted ? key : [])),
+    forget: () => reservations.clear(),
   };
 }

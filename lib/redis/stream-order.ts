@@ -131,8 +131,8 @@ export class StreamOrder implements Order {
     const batches = this.outgoing.take(isMuch);
     if (batches.length > 0) this.#toldHead = readHead;
     kept.forget(this.now);
-    const tail = peers.tail(read, kept.start);
     return batches.map(({ number, isPassing, pieces }) => {
+      const tail = peers.tail(read, kept.start);
       const runs = pieces.map(({ run }) => run);
       const requests = pieces.flatMap(({ request }) => request ?? []);
       return { by, number, read, tail, runs, isPassing, requests };

@@ -38,6 +38,10 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
         "setInterval(() => (this.#waited = STEPS) && this.#passed(), LATE_MS);",
       ],
     }),
+    faultsIn("lib/redis/session.ts", {
+      "heartbeats wait until what was sent before is read":
+        "if (now >= this.#dueAtMs) { ==> if (now >= this.#dueAtMs && !this.order.isHeldUp()) {",
+    }),
   ),
   ...caughtBy(
     "test/redis/connection.test.ts",
@@ -76,13 +80,6 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
         "    this.position = id;\n",
         "    this.position = id;\n    this.isMember = this.isHere;\n",
       ],
-    }),
-  ),
-  ...caughtBy(
-    "test/redis/faults.test.ts",
-    faultsIn("lib/redis/session.ts", {
-      "heartbeats wait until what was sent before is read":
-        "if (now >= this.#dueAtMs) { ==> if (now >= this.#dueAtMs && !this.order.isHeldUp()) {",
     }),
   ),
 ];

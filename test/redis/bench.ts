@@ -1,6 +1,6 @@
 /**
  * `bun run bench --redis`: how long a line takes from a member of one server to one of another, and
- * through two small relays instead; what a line costs each server and Redis beside one server alone;
+ * through two small relays instead; what a line costs each server and Redis, and one server alone;
  * how many lines three servers carry; and how one machine's throughput grows from one server to four.
  * Each figure is measured once, with every line counted.
  */

@@ -1,4 +1,4 @@
-/** What the simulator's worlds are too small for: how much a server holds, and how much the stream keeps. */
+/** What the simulator's worlds are too small for, or rarely see: what is held and kept, and how a server leaves. */
 
 import { describe, expect, test } from "bun:test";
 
@@ -36,6 +36,14 @@ function openShared(historyBytes: number, options: Partial<RoomOptions> = {}) {
   return { stream, links, reports, session, join, pass, settle, step, answer };
 }
 
+/** Another server joins, and adds lines, each in an entry of its own. */
+function addElsewhere(stream: SimulatedStream, lines: readonly string[]): void {
+  const common = { by: "other", read: "0-0", isPassing: false, requests: [] };
+  stream.join({ ...common, instead: "", number: 1, keys: [] });
+  for (const [at, line] of lines.entries())
+    stream.add({ ...common, number: at + 2, tail: "0-0", runs: [Buffer.from(line)] });
+}
+
 const ENTRIES_MAX = 100;
 const NOT_IN_ROOM = "* this server is not in the room at the moment\n";
 
@@ -63,10 +71,7 @@ test("nobody joins before all of the history is in the log, and it ends with its
   const limits = { logBytes: 100, lineBytesMax: 100, keptBytes, extras };
   const { stream, join, pass, step, answer } = openShared(bytes, limits);
   const lines = Array.from({ length: 50 }, (_, n) => `${n}`.padEnd(99, ".") + "\n");
-  const common = { by: "other", read: "0-0", isPassing: false, requests: [] };
-  stream.join({ ...common, instead: "", number: 1, keys: [] });
-  for (const [at, line] of lines.entries())
-    stream.add({ ...common, number: at + 2, tail: "0-0", runs: [Buffer.from(line)] });
+  addElsewhere(stream, lines);
   let socket = join("early");
   for (let tries = 0; socket.received === NOT_IN_ROOM && tries < 1000; tries++) {
     if (!step()) pass(0);
@@ -82,10 +87,7 @@ for (const [what, happens] of Object.entries({
   "a heartbeat is answered late": () => {},
   "its connection is lost": ({ links }: Shared) => links[0]?.cut(0),
   "much is sent elsewhere": ({ stream, links, settle }: Shared) => {
-    const runs = [Buffer.from(`${"x".repeat(299 << 10)}\n`)];
-    const common = { by: "other", read: "0-0", isPassing: false, requests: [] };
-    stream.join({ ...common, instead: "", number: 1, keys: [] });
-    stream.add({ ...common, number: 2, tail: "0-0", runs });
+    addElsewhere(stream, [`${"x".repeat(299 << 10)}\n`]);
     links[0]?.answer(ENTRIES_MAX);
     settle();
   },

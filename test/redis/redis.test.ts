@@ -1,4 +1,4 @@
-/** One room on several servers, over a real redis-server: what is special there beside the six promises. */
+/** One room on several servers, over a real redis-server: what is special there besides the six promises. */
 
 import { describe, expect } from "bun:test";
 import { readFileSync } from "node:fs";

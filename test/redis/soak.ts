@@ -17,7 +17,7 @@ const LINES_PER_SECOND = 1_000;
 const OPTIONS = ["--buffer", "128K", "--patience", "3"];
 /** How many faults come before the lines are counted. */
 const FAULTS_A_ROUND = 6;
-/** The servers keep so much of what was said in memory, at the most, beside what Bun takes. */
+/** The servers keep so much of what was said in memory, at the most, besides what Bun takes. */
 const MEMORY_MAX = 400 << 20;
 
 /** What may happen while nothing is lost. */

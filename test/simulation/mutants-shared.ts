@@ -21,7 +21,7 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
   ...faultsIn("redis/session.ts", {
     "a name is never given back": ["add({ request: `release ${key}` });", "void 0;"],
     "a name that is given back before it was granted stays with this server":
-      "claims.delete(key); ==> void 0;",
+      "reservations.delete(key); ==> void 0;",
     "it sends before it has read that it joined again":
       "if (order.isHere) for ==> if (order.isMember) for",
     "a server ends before what it has sent last is known to have its place": [

@@ -270,19 +270,16 @@ class SharedWorld {
   }
 
   #checkRest(): void {
+    const lines = chainOf(this.stream.last)
+      .flatMap((entry) => linesOf(entry.lines))
+      .filter((line) => !isNotice(line));
     const said = new Set<string>();
-    for (let entry = this.stream.last; entry; entry = entry.before)
-      for (const line of linesOf(entry.lines).filter((line) => !isNotice(line))) {
-        if (said.has(line)) throw new Violation(`${line.trim()} has two places`);
-        said.add(line);
-      }
+    for (const line of lines) {
+      if (said.has(line)) throw new Violation(`${line.trim()} has two places`);
+      said.add(line);
+    }
     if (this.rules.names) {
-      checkNames(
-        this.dropped,
-        chainOf(this.stream.last)
-          .flatMap(({ lines }) => linesOf(lines))
-          .filter((line) => !isNotice(line)),
-      );
+      checkNames(this.dropped, lines);
       this.#checkNamesOfTheDead();
     }
     // What is forgotten had a place.
@@ -324,17 +321,17 @@ function chainOf(last: Placed | undefined): Placed[] {
  * considered down, and came back when the name was free again.
  */
 function checkNames(dropped: ReadonlySet<string>, lines: readonly string[]): void {
-  const bearers = new Map<string, string>();
+  const owners = new Map<string, string>();
   const former = new Set<string>();
   for (const line of lines) {
     const [name = ""] = line.split(":");
-    const bearer = speakerOf(line);
-    const before = bearers.get(name);
-    if (before !== undefined && before !== bearer) former.add(`${name} ${before}`);
-    const [index = ""] = bearer.split(".");
-    if (former.has(`${name} ${bearer}`) && !dropped.has(index))
-      throw new Violation(`${bearer} is ${name} beside ${before}`);
-    bearers.set(name, bearer);
+    const owner = speakerOf(line);
+    const before = owners.get(name);
+    if (before !== undefined && before !== owner) former.add(`${name} ${before}`);
+    const [index = ""] = owner.split(".");
+    if (former.has(`${name} ${owner}`) && !dropped.has(index))
+      throw new Violation(`${owner} is ${name} next to ${before}`);
+    owners.set(name, owner);
   }
 }
 
