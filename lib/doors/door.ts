@@ -78,7 +78,7 @@ export class Arrival implements Life {
   name: string | undefined;
   /** Gives back its seat; undefined once that is done. */
   releaseSeat: (() => void) | undefined;
-  /** Where it waits, set by `hold` alone, and until when. */
+  /** Where it waits, which only `hold` begins, and until when. */
   held: Hold | undefined;
   dueAtMs = 0;
   /** Asked of the first line that a door waits for. */

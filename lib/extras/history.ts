@@ -67,7 +67,7 @@ function historyIn(room: Room, max: { bytes: number; lines: number; keptBytes: n
     const leastBytes = isCounted ? 1 : Math.min(surplus(), end - start);
     const lineEnd = log.lineEnd(start + leastBytes - 1);
     bytes -= lineEnd - start;
-    lines--;
+    if (isCounted) lines--;
     if (lineEnd === end && next) first = next;
     start = lineEnd === end && next ? next.start : lineEnd;
   };

@@ -148,7 +148,7 @@ export async function exit(exitCode: number): Promise<never> {
   process.exit(exitCode);
 }
 
-/** Fails if all of these options are given; or one is that needs another one, as in `room !redis`. */
+/** Fails if all of these are given, and none with a `!`; an option that is alone with one needs it. */
 function checkTogether(names: readonly string[], given: Readonly<Record<string, unknown>>): void {
   const isGiven = (name: string) => given[name] !== undefined && given[name] !== false;
   if (!names.every((name) => isGiven(name.replace("!", "")) !== name.startsWith("!"))) return;

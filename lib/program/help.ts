@@ -28,7 +28,7 @@ export interface Command<Options extends Table = Table> {
   /** The name of an option that stands instead of all operands. */
   instead?: string;
   options: Options;
-  /** Options that do not go together; `web-name !web` is the one without the other, which it needs. */
+  /** Options that do not go together, as `allow unix !web` where `web` is not; `web-name !web` needs it. */
   excludes?: readonly string[];
   /** The groups of the help, in order; those of options that are not here come after them. */
   headings?: readonly string[];

@@ -3,8 +3,7 @@
  * Its records tell that as they pass, encrypted (RFC 8446, 5.1; RFC 5246, 6.2).
  */
 
-const ALERT = 21;
-const APPLICATION_DATA = 23;
+const [ALERT, APPLICATION_DATA] = [21, 23];
 const HEADER_BYTES = 5;
 /** In TLS 1.3, what a record is longer by than what is in it: the inner type and the AEAD's tag. */
 const SEALED_BYTES = 17;
@@ -18,35 +17,36 @@ const ALERT_BYTES = 2;
  * data, so it is counted whether the records that have come together held more than was decrypted.
  */
 export class TlsRecords {
-  /** What has come of a record that is not whole. */
-  #begun = Buffer.alloc(0);
-  /** The type of the last whole record, and how much it held by TLS 1.3. */
-  #type = 0;
+  /** The header of the last record, as far as it has come; and how much of the record, if not all. */
+  #header = Buffer.alloc(0);
+  #begunBytes = 0;
+  /** How much data the last whole record held, by TLS 1.3. */
   #heldBytes = 0;
   /** What the last records held that have come together, as far as it was not decrypted. */
   #heldBack = 0;
 
   /** Whether the last record was the peer's close_notify, so far as it can be told. */
   get endedInOrder(): boolean {
-    const isShort = this.#type === APPLICATION_DATA && this.#heldBytes === ALERT_BYTES;
-    const isAlert = this.#type === ALERT || (isShort && this.#heldBack >= ALERT_BYTES);
-    return isAlert && this.#begun.length === 0;
+    const isShort = this.#heldBytes === ALERT_BYTES && this.#heldBack >= ALERT_BYTES;
+    return this.#begunBytes === 0 && (this.#header[0] === ALERT || isShort);
   }
 
   /** Bytes have come from the peer, encrypted. */
   received(bytes: Uint8Array): void {
     this.#heldBack = 0;
-    const all = Buffer.concat([this.#begun, bytes]);
-    let at = 0;
-    while (all.length - at >= HEADER_BYTES) {
-      const end = at + HEADER_BYTES + all.readUInt16BE(at + 3);
-      if (end > all.length) break;
-      this.#type = all.readUInt8(at);
-      this.#heldBytes = end - at - HEADER_BYTES - SEALED_BYTES;
-      if (this.#type === APPLICATION_DATA) this.#heldBack += this.#heldBytes;
-      at = end;
+    // Only a header is kept: to put records together would be to copy all that comes.
+    for (let start = -this.#begunBytes, end = 0; start < bytes.length; start = end) {
+      const begun = this.#header.subarray(0, Math.max(0, -start));
+      const rest = bytes.subarray(Math.max(0, start), Math.max(0, start + HEADER_BYTES));
+      this.#header = Buffer.concat([begun, rest]);
+      const isWhole = this.#header.length === HEADER_BYTES;
+      end = isWhole ? start + HEADER_BYTES + this.#header.readUInt16BE(3) : Infinity;
+      this.#begunBytes = end > bytes.length ? bytes.length - start : 0;
+      if (this.#begunBytes > 0) return;
+      const isData = this.#header[0] === APPLICATION_DATA;
+      this.#heldBytes = isData ? end - start - HEADER_BYTES - SEALED_BYTES : 0;
+      this.#heldBack += this.#heldBytes;
     }
-    this.#begun = Buffer.from(all.subarray(at));
   }
 
   /** So many bytes of those have been decrypted and handed on. */

@@ -1,5 +1,5 @@
 /**
- * Everything that a server can do beside relaying: each entry has its options, what does not go with
+ * Everything that a server can do besides relaying: each entry has its options, what does not go with
  * them, and how it is loaded, which happens only when it is asked for, as `firstBytes` always is. An
  * entry whose file is deleted is deleted here, and nowhere else. Connections meet doors in this order,
  * and what a member sends goes through the extras in this order.

@@ -16,10 +16,10 @@ const TAKEN = "a server listens there already";
  * @param how it listens: what `Bun.listen` takes besides
  * @throws {UserError} when the path is taken by a live server or by another file
  */
-export async function listenOnPath<Life>(
+export async function listenOnPath<Data>(
   path: string,
   mode: number,
-  how: { allowHalfOpen: boolean; socket: Bun.SocketHandler<Life> },
+  how: { allowHalfOpen: boolean; socket: Bun.SocketHandler<Data> },
 ) {
   using opened = new DisposableStack();
   try {

@@ -175,6 +175,7 @@ function joined(): void {
   if (history === undefined) tellPeople();
 }
 
+/** Tells who is here, if that has changed, and shows what came before it was known to be a member. */
 function tellPeople(): void {
   if ("names" in room && people.list !== toldPeople) note((toldPeople = people.list));
   addLines(held);
@@ -191,6 +192,11 @@ function addLines(lines: readonly string[]): void {
   receive(lines.slice(end + 1));
 }
 
+/**
+ * The connection is lost, or given up: tells why, and connects again later if that may help.
+ *
+ * @param code of its close, if it has come to that
+ */
 export function closed(code?: number): void {
   drop();
   const why = code === DISCONNECTED ? lastMessage || "disconnected by the server" : "";
