@@ -52,10 +52,8 @@ export interface Reservations {
 }
 
 /** A number for an operator, or several that differ in labels; names of counters end in `_total`. */
-export type Figure = readonly [
-  ...[name: string, help: string],
-  value: number | readonly (readonly [labels: string, value: number])[],
-];
+export type Figure = readonly [name: string, help: string, value: number | readonly Labelled[]];
+type Labelled = readonly [labels: string, value: number];
 
 /** What is left out does nothing; from `extra` to `addedBytesMax`, see `RoomOptions` too. */
 export interface Part {
