@@ -103,8 +103,8 @@ testBeside(
   "connections that send nothing, or half a request, leave files for all others",
   async () => {
     const { server, page, url, health } = await start(128);
-    const web = await WebPeer.connect(page);
-    await server.logged(`joined web:${web.peer.name} (1 here)`);
+    const web = await WebPeer.open(page);
+    await server.logged(`joined web:${web.name} (1 here)`);
     const calls = Array.from({ length: 160 }, (_, n) =>
       Peer.connect(portOf(n % 2 ? page : url), n % 3 ? { says: "GET" } : {}),
     );
