@@ -20,7 +20,7 @@ const FLAGS = [
 ];
 const WIDE = { width: 800, height: 600 };
 /** So many tests run beside each other. */
-const AT_ONCE = Number(process.env["AT_ONCE"] ?? 3);
+const AT_ONCE = 3;
 
 type Run = () => Promise<unknown>;
 
@@ -148,8 +148,9 @@ export class Tab {
     return this.#view.press(key);
   }
 
+  /** Clicks on it with a mouse, as soon as it can be seen. */
   click(selector: string): Promise<void> {
-    return this.run(`document.querySelector(${JSON.stringify(selector)}).click()`);
+    return this.#view.click(selector);
   }
 
   /** What the last lines are: sender and text, or a note. */
