@@ -33,7 +33,7 @@ export function browserTests(...programs: string[]): (name: string, run: Run) =>
 }
 
 /** Tabs that a test has used and another one may: a new one costs a second of processor time. */
-const spare: Tab[] = [];
+const spare = new Set<Tab>();
 
 /** A tab with the page of a room in it. */
 export class Tab {
@@ -45,16 +45,9 @@ export class Tab {
 
   /** Opens a page, which remembers what others of the same server do. */
   static async open(url: string): Promise<Tab> {
-    const tab = spare.pop() ?? (await Tab.#make());
-    let isLeft = false;
-    atEnd(async () => {
-      if (isLeft) return; // Tests that end beside each other may both ask for it.
-      isLeft = true;
-      await tab.#leave().then(
-        () => void spare.push(tab),
-        () => {}, // It is on its way to another page: nobody gets it again.
-      );
-    });
+    const [tab = await Tab.#make()] = spare;
+    spare.delete(tab);
+    atEnd(() => tab.#leave());
     await tab.resize(WIDE);
     await tab.navigate(url);
     return tab;
@@ -67,10 +60,14 @@ export class Tab {
     return new Tab(view);
   }
 
-  /** Forgets the name: another server may get the same port. */
   async #leave(): Promise<void> {
-    await this.run("localStorage.clear()");
-    await this.navigate("about:blank");
+    try {
+      await this.run("localStorage.clear()"); // Another server may get the same port.
+      await this.navigate("about:blank");
+      spare.add(this);
+    } catch {
+      // It is on its way to another page: nobody gets it again.
+    }
   }
 
   navigate(url: string): Promise<void> {
