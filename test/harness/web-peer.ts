@@ -149,8 +149,8 @@ export async function webUrl(server: ServerProgram): Promise<string> {
 export async function startWeb(...options: string[]) {
   const server = await ServerProgram.start("--web", "0", ...options);
   const url = await webUrl(server);
-  const join = async (how?: WebPeerOptions): Promise<WebPeer> => {
-    const web = await WebPeer.open(url, how);
+  const join = async (): Promise<WebPeer> => {
+    const web = await WebPeer.open(url);
     await server.logged(`joined web:${web.name} (`);
     return web;
   };
