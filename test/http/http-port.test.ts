@@ -19,7 +19,6 @@ endAfterEach();
 
 const HOST = "Host: 127.0.0.1";
 const LONG = "x".repeat(15_000);
-const UPGRADE = upgradeRequest("127.0.0.1");
 
 /** Start lines and headers, of which something is wrong, or at least odd. */
 const REQUESTS: readonly string[] = [
@@ -27,27 +26,21 @@ const REQUESTS: readonly string[] = [
     (host) => `GET / HTTP/1.1\r\nHost: ${host}`,
   ),
   ...["/metrics", "/health", "/x"].map((path) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:99999`),
-  ...["/%zz", "/%00?%ff", "/\xff", "//", "/?a#b", `/${LONG}`].map(
-    (path) => `GET ${path} HTTP/1.1\r\n${HOST}`,
-  ),
-  ...["http://[/", "http://evil.example:99999/", "*", "x"].map(
-    (target) => `GET ${target} HTTP/1.1\r\n${HOST}`,
-  ),
-  ...["OPTIONS *", "CONNECT a:99999", "FOO /", "POST /", "HEAD /", "TRACE /", "PRI *"].map(
-    (start) => `${start} HTTP/1.1\r\n${HOST}`,
-  ),
+  ...[
+    ...["GET /%zz", "GET /%00?%ff", "GET /\xff", "GET //", "GET /?a#b", `GET /${LONG}`],
+    ...["GET http://[/", "GET http://evil.example:99999/", "GET *", "GET x", "OPTIONS *"],
+    ...["CONNECT a:99999", "FOO /", "POST /", "HEAD /", "TRACE /", "PRI *"],
+  ].map((start) => `${start} HTTP/1.1\r\n${HOST}`),
   ...["HTTP/1.0", "HTTP/2.0", "HTTP/9.9"].map((version) => `GET / ${version}`),
   ...[
     ...[HOST, "Origin: [", "Origin: \xff", `Origin: ${LONG}`, "Origin: a\r\nOrigin: b"],
     ...["Upgrade: h2c", "X-Forwarded-For: \xff,,\r\nX-Forwarded-Host: [", "Expect: 100-continue"],
     ...["Content-Length: x", "Content-Length: 9", "Transfer-Encoding: chunked", `X: ${LONG}`],
+    ...["Upgrade: websocket", "Upgrade: websocket\r\nConnection: Upgrade"],
     Array.from({ length: 300 }, (_, n) => `X${n}: y`).join("\r\n"),
   ].map((header) => `GET / HTTP/1.1\r\n${HOST}\r\n${header}`),
   ...["Key: x", "Version: 99", "Version: x", "Protocol: \xff, a", "Extensions: ;;="].map((header) =>
-    UPGRADE.replace("\r\n\r\n", `\r\nSec-WebSocket-${header}`),
-  ),
-  ...["Upgrade: websocket", "Upgrade: websocket\r\nConnection: Upgrade"].map(
-    (header) => `GET / HTTP/1.1\r\n${HOST}\r\n${header}`,
+    upgradeRequest("127.0.0.1").replace("\r\n\r\n", `\r\nSec-WebSocket-${header}`),
   ),
 ];
 

@@ -13,7 +13,6 @@ const besideOthers = browserTests();
 
 const HIDE = `Object.defineProperty(document, "hidden", { value: true, configurable: true })`;
 const SHOW = `delete document.hidden && document.dispatchEvent(new Event("visibilitychange"))`;
-const ONLINE = `dispatchEvent(new Event("online"))`;
 const PAGESHOW = `dispatchEvent(new Event("pageshow"))`;
 /** Counts how often the page asks whether the server is there, which can be held, and the answers. */
 const WATCH_QUESTIONS = `(() => {
@@ -180,9 +179,7 @@ onPage("a reader further up stays there, and sees how much is new", async () => 
   peer.say("bot: one\nbot: two\n");
   await ann.until(`newer.textContent === "↓ 2 new" && !newer.hidden`);
   expect(await ann.run<number>("bot70.getBoundingClientRect().top")).toBeWithin(top - 2, top + 2);
-  // Nothing is painted over it, as a line with a layer of its own would be.
-  const hit = "document.elementFromPoint(x + 9, y + 9) === newer";
-  await ann.until(`(({ x, y }) => ${hit})(newer.getBoundingClientRect())`);
+  // It takes no click if anything is painted over it, as a line with a layer of its own would be.
   await ann.click("#newer");
   await ann.until(`newer.hidden && ${above} < 2`);
 });
@@ -249,7 +246,7 @@ onPage("a page asks whether the server is there, and gives up one that is silent
     [1, `document.dispatchEvent(new Event("visibilitychange"))`],
     [2, `document.dispatchEvent(new Event("resume"))`],
     [3, PAGESHOW],
-    [4, ONLINE],
+    [4, `dispatchEvent(new Event("online"))`],
   ] as const) {
     expect(await ann.run<number>(`${event}, ${event}, asked`)).toBe(number);
     await ann.until(`answered === ${number}`);
