@@ -503,7 +503,8 @@ besideOthers("what may be lost can be sent again, and a refusal is told once", a
 
 besideOthers("once disconnected, what was typed stays, and Enter connects, by https", async () => {
   const { server, url } = await startWeb("--idle", "1", ...tlsOptions());
-  const ann = await enter(url, "ann");
+  const ann = await Tab.open(url);
+  await ann.enter("ann");
   await ann.run(`words.value = "half a line"`);
   await ann.until(`state.textContent === "idle for 1s" && !again.hidden`);
   expect(await ann.run<string>("document.activeElement.id")).toBe("words");
@@ -552,6 +553,7 @@ browserTests("haproxy")("it works at a path of a proxy, and tells once it may no
     `listen chat
   mode http
   bind ${place}
+  http-request deny unless { path_beg /chat/ }
   http-request replace-path /chat/(.*) /\\1
   http-request set-header Host 127.0.0.1
   server room ${new URL(url).host}
