@@ -2,19 +2,15 @@
 
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { connect as connectTls } from "node:tls";
 
-import { type Codec, Peer, ServerProgram } from "../harness.ts";
+import { type Codec, Peer, type PeerOptions, ServerProgram } from "../harness.ts";
 
 export const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10] as const;
 
-export interface WebPeerOptions {
+export interface WebPeerOptions extends Pick<PeerOptions, "tls" | "stopped"> {
   /** Headers of its request, in place of or beside its own. */
   headers?: Record<string, string>;
-  /** Speaks TLS, with what it is to trust and to show. */
-  tls?: ConnectionOptions;
-  /** Reads no more than the answer. */
-  stopped?: boolean;
 }
 
 /** One frame as a client sends it, masked by zeros. */

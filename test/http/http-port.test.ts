@@ -76,11 +76,7 @@ test("a handler that fails all the same is told to the server, and answered by a
   await using server = Bun.serve({
     ...{ hostname: "127.0.0.1", port: 0 },
     ...basics("nowhere", (error) => errors.push(error)),
-    routes: {
-      "/": () => {
-        throw new Error("of two\nlines");
-      },
-    },
+    routes: { "/": () => Promise.reject(new Error("of two\nlines")) },
   });
   const response = await fetch(server.url);
   expect([response.status, await response.text()]).toEqual([500, "the server has failed\n"]);
