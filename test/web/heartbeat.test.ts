@@ -95,7 +95,7 @@ testBeside("one that answers no ping leaves, as vanished, however much is sent t
   });
   const bob = await WebPeer.open(url);
   // An empty message shows that the server is there, when nothing else does.
-  await bob.until("two of them", () => bob.messages.length === 2);
+  await bob.until("two of them", () => bob.messages.length >= 2);
   expect(bob.text).toBe("");
   const gone = await WebPeer.open(url, { stopped: true });
   await eventually("it to be given up", () => {
@@ -105,5 +105,5 @@ testBeside("one that answers no ping leaves, as vanished, however much is sent t
   });
   expect(opened.left).toEqual([expect.stringMatching(/^web:.*: vanished$/)]);
   gone.resume();
-  expect(await gone.hearsAll()).toStartWith("still talking\n");
+  expect(await gone.endOfInput()).toBeTrue();
 });

@@ -15,8 +15,8 @@ const MIB = 1 << 20;
 testBeside(
   "small messages to a room that is held up wait, and are relayed in a piece",
   async () => {
-    const options = ["--buffer", "64K", "--patience", "1h", "--metrics", "0"];
-    const { server, url } = await startWeb(...options);
+    const slow = ["--buffer", "64K", "--patience", "1h"];
+    const { server, url } = await startWeb(...slow, "--metrics", "0");
     const { exceeds } = await figuresOf(server);
     const sender = await WebPeer.open(url);
     const reader = await server.join({ stopped: true });
@@ -24,7 +24,6 @@ testBeside(
     const filler = await server.join();
     filler.say(numberedLines(160_000, 100));
     await exceeds("linechat_held_up_seconds_total", 0);
-    await exceeds("linechat_log_pending_bytes", 32 << 10);
     const words = Array.from({ length: 100_000 }, (_, n) => `t${n}`);
     const before = server.processorMs;
     sender.write(Buffer.concat(words.map((word) => frame(TEXT, word))));
