@@ -106,7 +106,7 @@ testBeside(
       { Host: `localhost:${port}`, Origin: `http://localhost:${port}` },
       { Host: `[::1]:${port}` },
       { Host: "127.0.0.1:99999" },
-      { Host: "chat.example.org", Origin: "https://chat.example.org" },
+      { Host: "CHAT.example.org", Origin: "https://chat.example.org" },
       { Origin: "https://Chat.example.org" }, // From a proxy that does not hand Host on.
       { Host: "other.example:8443", Origin: "https://other.example:8443" },
     ];
