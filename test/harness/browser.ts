@@ -11,11 +11,11 @@ import { inTurns, testWith } from "./tools.ts";
 const CHROMIUM = Bun.which("chromium") ?? undefined;
 /**
  * Its sandbox takes rights that a container may not have; pages and certificates are our own. One
- * process for all tabs, without a graphics card, starts them in a fraction of the time.
+ * process for all tabs starts them in a fraction of the time. Bun adds to these.
  */
 const FLAGS = [
-  ...["--no-sandbox", "--ignore-certificate-errors", "--disable-gpu", "--in-process-gpu"],
-  ...["--disable-site-isolation-trials", "--renderer-process-limit=1", "--disable-extensions"],
+  ...["--no-sandbox", "--ignore-certificate-errors", "--in-process-gpu"],
+  ...["--disable-site-isolation-trials", "--renderer-process-limit=1"],
   "--disable-features=IsolateOrigins,site-per-process",
 ];
 const WIDE = { width: 800, height: 600 };
