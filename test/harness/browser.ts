@@ -5,23 +5,22 @@
 
 import { test } from "bun:test";
 
-import { atEnd, testBeside } from "../harness.ts";
+import { atEnd, LONGEST_MS, testBeside } from "../harness.ts";
 import { inTurns, testWith } from "./tools.ts";
-import { eventually } from "./watched.ts";
 
 const CHROMIUM = Bun.which("chromium") ?? undefined;
 /**
  * Its sandbox takes rights that a container may not have; pages and certificates are our own. One
- * process for all tabs, without a graphics card, starts them in a fraction of the time.
+ * process for all tabs starts them in a fraction of the time. Bun adds to these.
  */
 const FLAGS = [
-  ...["--no-sandbox", "--ignore-certificate-errors", "--disable-gpu", "--in-process-gpu"],
-  ...["--disable-site-isolation-trials", "--renderer-process-limit=1", "--disable-extensions"],
+  ...["--no-sandbox", "--ignore-certificate-errors", "--in-process-gpu"],
+  ...["--disable-site-isolation-trials", "--renderer-process-limit=1"],
   "--disable-features=IsolateOrigins,site-per-process",
 ];
 const WIDE = { width: 800, height: 600 };
 /** So many tests run beside each other. */
-const AT_ONCE = 6;
+const AT_ONCE = 3;
 
 type Run = () => Promise<unknown>;
 
@@ -34,84 +33,87 @@ export function browserTests(...programs: string[]): (name: string, run: Run) =>
 }
 
 /** Tabs that a test has used and another one may: a new one costs a second of processor time. */
-const spare: Tab[] = [];
+const spare = new Set<Tab>();
 
 /** A tab with the page of a room in it. */
 export class Tab {
   readonly #view: Bun.WebView;
-  /** What the console and the browser have complained about. */
-  readonly errors: string[] = [];
 
   private constructor(view: Bun.WebView) {
     this.#view = view;
   }
 
-  /** Opens a page; each tab has the size it is given, and shares what the others remember. */
-  static async open(url: string, size = WIDE): Promise<Tab> {
-    const tab = spare.pop() ?? (await Tab.#make());
-    let isLeft = false;
-    atEnd(async () => {
-      if (isLeft) return; // Tests that end beside each other may both ask for it.
-      isLeft = true;
-      await tab.navigate("about:blank").then(
-        () => void spare.push(tab),
-        () => {}, // It is on its way to another page: nobody gets it again.
-      );
-    });
-    await tab.resize(size);
+  /** Opens a page, which remembers what others of the same server do. */
+  static async open(url: string): Promise<Tab> {
+    const [tab = await Tab.#make()] = spare;
+    spare.delete(tab);
+    atEnd(() => tab.#leave());
+    await tab.resize(WIDE);
     await tab.navigate(url);
-    tab.errors.length = 0;
     return tab;
   }
 
   static async #make(): Promise<Tab> {
     const backend = { type: "chrome", ...(CHROMIUM && { path: CHROMIUM }), argv: FLAGS } as const;
     const view = new Bun.WebView({ ...WIDE, backend });
-    const tab = new Tab(view);
     await view.navigate("about:blank"); // Before the first page there is nobody to ask.
-    for (const domain of ["Runtime", "Log", "Page"]) await view.cdp(`${domain}.enable`);
-    for (const event of ["Runtime.exceptionThrown", "Log.entryAdded"])
-      view.addEventListener(event, (told) => {
-        tab.errors.push(JSON.stringify(told instanceof MessageEvent ? told.data : event));
-      });
-    return tab;
+    return new Tab(view);
   }
 
-  async navigate(url: string): Promise<unknown> {
-    return this.#view.navigate(url);
-  }
-
-  resize(size: { width: number; height: number }): Promise<unknown> {
-    const screen = { ...size, deviceScaleFactor: 1, mobile: false };
-    return this.ask("Emulation.setDeviceMetricsOverride", screen);
-  }
-
-  /** Runs a script in the page, where an element goes by its id; returns what it gives. */
-  async run<Value>(script: string): Promise<Value> {
-    return this.#view.evaluate(script) as Promise<Value>;
-  }
-
-  /** Asks the browser itself, by the DevTools protocol. */
-  ask(method: string, parameters: Record<string, unknown> = {}): Promise<unknown> {
-    return this.#view.cdp(method, parameters);
-  }
-
-  /** Waits until a script gives something true. */
-  async until(script: string): Promise<true> {
+  async #leave(): Promise<void> {
     try {
-      return await eventually(script, async () => Boolean(await this.run(script)));
-    } catch (error) {
-      const shown = await this.run<string>("document.body.innerText.slice(-600)");
-      throw new Error(`${error}; the page shows ${shown}`, { cause: error });
+      await this.run("localStorage.clear()"); // Another server may get the same port.
+      await this.navigate("about:blank");
+      spare.add(this);
+    } catch {
+      // It is on its way to another page: nobody gets it again.
     }
   }
 
+  navigate(url: string): Promise<void> {
+    return this.#view.navigate(url);
+  }
+
+  async resize(size: { width: number; height: number }): Promise<void> {
+    const screen = { ...size, deviceScaleFactor: 1, mobile: false };
+    await this.ask("Emulation.setDeviceMetricsOverride", screen);
+  }
+
+  /** Has the page find that its user prefers something, by a feature of CSS. */
+  async prefer(name: string, value: string): Promise<void> {
+    await this.ask("Emulation.setEmulatedMedia", { features: [{ name, value }] });
+  }
+
+  /** Asks the browser itself, by the DevTools protocol. */
+  ask<Value>(method: string, parameters: Record<string, unknown> = {}): Promise<Value> {
+    return this.#view.cdp(method, parameters);
+  }
+
+  /** Runs a script in the page, where an element goes by its id; returns what it gives. */
+  run<Value>(script: string): Promise<Value> {
+    return this.#view.evaluate(script);
+  }
+
+  /** Waits until a script gives something true; the page looks again every few ms, by itself. */
+  async until(script: string): Promise<void> {
+    const isTrue = await this.run<boolean>(`(async () => {
+      for (const end = Date.now() + ${LONGEST_MS}; Date.now() < end; ) {
+        if (${script}) return true;
+        await new Promise((go) => setTimeout(go, 5));
+      }
+      return false;
+    })()`);
+    if (isTrue) return;
+    const shown = await this.run<string>("document.body.innerText.slice(-600)");
+    throw new Error(`waited in vain for ${script}; the page shows ${shown}`);
+  }
+
   /** Waits until the page shows a text where lines are. */
-  shows(text: string): Promise<true> {
+  shows(text: string): Promise<void> {
     return this.until(`log.textContent.includes(${JSON.stringify(text)})`);
   }
 
-  isHere(): Promise<true> {
+  isHere(): Promise<void> {
     return this.until(`state.className === "here"`);
   }
 
@@ -128,13 +130,6 @@ export class Tab {
     await this.press("Enter");
   }
 
-  /** Forgets the name of other tabs, and gives another one. */
-  async enterAs(name: string): Promise<void> {
-    await this.run("localStorage.clear()");
-    if (!(await this.run("door.open"))) await this.click("#name");
-    await this.enter(name);
-  }
-
   /** Puts a text in the place of another one. */
   async fill(id: string, text: string): Promise<void> {
     await this.run(`document.getElementById("${id}").select()`);
@@ -146,12 +141,13 @@ export class Tab {
     await this.press("Enter");
   }
 
-  press(key: string): Promise<unknown> {
+  press(key: string): Promise<void> {
     return this.#view.press(key);
   }
 
-  click(selector: string): Promise<unknown> {
-    return this.run(`document.querySelector(${JSON.stringify(selector)}).click()`);
+  /** Clicks on it with a mouse, as soon as it can be seen. */
+  click(selector: string): Promise<void> {
+    return this.#view.click(selector);
   }
 
   /** What the last lines are: sender and text, or a note. */
@@ -163,17 +159,15 @@ export class Tab {
   }
 
   /** A picture of it, in PNG. */
-  async picture(): Promise<Uint8Array> {
-    const shot = await this.ask("Page.captureScreenshot", { format: "png" });
-    const { data } = shot as { data: string }; // base64, as the protocol has it
-    return Buffer.from(data, "base64");
+  picture(): Promise<Uint8Array> {
+    return this.#view.screenshot({ encoding: "buffer" });
   }
 }
 
 /** A tab whose user is in the room. */
-export async function enter(url: string, name: string, size?: { width: number; height: number }) {
-  const tab = await Tab.open(url, size);
-  await tab.enterAs(name);
+export async function enter(url: string, name: string): Promise<Tab> {
+  const tab = await Tab.open(url);
+  await tab.enter(name);
   await tab.isHere();
   return tab;
 }

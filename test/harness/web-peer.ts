@@ -1,15 +1,16 @@
 /** A WebSocket client that a test drives frame by frame (RFC 6455), over plain TCP or TLS. */
 
-import { Peer, type PeerOptions, ServerProgram } from "../harness.ts";
-import type { Found } from "./watched.ts";
+import { once } from "node:events";
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+import { type Codec, Peer, type PeerOptions, ServerProgram } from "../harness.ts";
 
 export const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10] as const;
 
-export interface WebPeerOptions extends Omit<PeerOptions, "onBytes" | "says" | "codec"> {
+export interface WebPeerOptions extends Pick<PeerOptions, "tls" | "stopped"> {
   /** Headers of its request, in place of or beside its own. */
   headers?: Record<string, string>;
-  /** Answers no ping, as if it had vanished. */
-  isMute?: boolean;
 }
 
 /** One frame as a client sends it, masked by zeros. */
@@ -75,36 +76,46 @@ export function upgradeRequest(
   return `GET / HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
-/** A client of a page; `peer` is its connection, which hears what messages hold and sends frames. */
-export class WebPeer {
-  peer!: Peer; // There from `connect` on, which is the only way to one.
-  readonly #isMute: boolean;
-  readonly #frames = new Frames();
+/** A client of a page: what messages hold is what it hears. */
+export class WebPeer extends Peer {
+  readonly #frames: Frames;
   /** The messages that have come. */
-  readonly messages: Buffer[] = [];
-  /** How often its own pings were answered. */
-  pongs = 0;
-  /** Why the server has closed, if it has said so. */
-  #closeCode: number | undefined;
+  readonly messages: readonly Buffer[];
+  readonly #codes: readonly number[];
 
-  /** Connects to the page at a URL; resolves when the server has answered. */
-  static async connect(url: string, options: WebPeerOptions = {}): Promise<WebPeer> {
-    const { host, port } = new URL(url);
-    const web = new WebPeer(options);
-    const decode = (bytes: Buffer) => web.#take(bytes);
-    web.peer = await Peer.connect(Number(port), {
-      ...options,
-      stopped: false,
-      codec: () => ({ encode: (bytes) => bytes, decode, ending: CLOSING }),
-      says: upgradeRequest(host, options.headers),
-    });
+  /** Asks the server of a page for a WebSocket; resolves when that has answered. */
+  static async open(url: string, options: WebPeerOptions = {}): Promise<WebPeer> {
+    const { host, hostname, port } = new URL(url);
+    const at = { host: hostname, port: Number(port), noDelay: true, allowHalfOpen: true };
+    const socket = options.tls ? connectTls({ ...at, ...options.tls }) : connectTcp(at);
+    await once(socket, options.tls ? "secureConnect" : "connect");
+    const web = new WebPeer(socket);
+    web.write(upgradeRequest(host, options.headers));
     await web.until("an answer", () => web.answer !== "");
-    if (options.stopped) web.peer.pause();
+    if (options.stopped) web.pause();
     return web;
   }
 
-  private constructor({ isMute = false }: WebPeerOptions) {
-    this.#isMute = isMute;
+  private constructor(socket: Socket) {
+    const frames = new Frames();
+    const messages: Buffer[] = [];
+    const codes: number[] = [];
+    const codec = (send: (bytes: Uint8Array) => void): Codec => ({
+      encode: (bytes) => frame(BINARY, bytes),
+      decode(bytes) {
+        const before = messages.length;
+        for (const { opcode, payload } of frames.take(bytes))
+          if (opcode === PING) send(frame(PONG, payload));
+          else if (opcode === CLOSE) codes.push(payload.readUInt16BE(0));
+          else messages.push(payload);
+        return Buffer.concat(messages.slice(before));
+      },
+      ending: CLOSING,
+    });
+    super(socket, { codec });
+    this.#frames = frames;
+    this.messages = messages;
+    this.#codes = codes;
   }
 
   /** What the server has answered to its request. */
@@ -112,55 +123,15 @@ export class WebPeer {
     return this.#frames.answer;
   }
 
-  get text(): string {
-    return this.peer.text;
-  }
-
-  /** Says something in one message. */
-  say(what: string | Uint8Array): void {
-    this.peer.say(frame(typeof what === "string" ? TEXT : BINARY, what));
-  }
-
-  /** Closes in order. */
-  close(): void {
-    this.peer.endInput();
-  }
-
-  until<Value>(what: string, check: () => Found<Value>): Promise<Value> {
-    return this.peer.until(what, check);
-  }
-
-  hears(text: string): Promise<true> {
-    return this.peer.hears(text);
-  }
-
-  hearsBytes(count: number): Promise<true> {
-    return this.peer.hearsBytes(count);
-  }
-
-  /** Waits until the server has closed; returns its code, 1006 if it has given none. */
-  closed(): Promise<number> {
-    return this.until("the end of a WebSocket", () => this.#closeCode).catch((error) => {
-      if (String(error).includes("its connection is closed")) return 1006;
-      throw error;
-    });
+  /** One message: a string as text. */
+  override encode(what: string | Uint8Array): Uint8Array {
+    return typeof what === "string" ? frame(TEXT, what) : super.encode(what);
   }
 
   /** Waits until the server has closed; returns its code, and all that came before. */
-  async hearsAll(): Promise<[code: number, text: string]> {
-    return [await this.closed(), this.text];
-  }
-
-  /** Returns what the messages hold that are whole by now. */
-  #take(bytes: Buffer): Buffer {
-    const before = this.messages.length;
-    for (const { opcode, payload } of this.#frames.take(bytes)) {
-      if (opcode === CLOSE) this.#closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
-      if (opcode === PONG) this.pongs++;
-      if (opcode === PING && !this.#isMute) this.peer.say(frame(PONG, payload));
-      if (opcode === TEXT || opcode === BINARY) this.messages.push(payload);
-    }
-    return Buffer.concat(this.messages.slice(before));
+  async hearsClose(): Promise<[code: number, text: string]> {
+    const code = await this.until("the end of a WebSocket", () => this.#codes[0]);
+    return [code, this.text];
   }
 }
 
@@ -174,9 +145,9 @@ export async function webUrl(server: ServerProgram): Promise<string> {
 export async function startWeb(...options: string[]) {
   const server = await ServerProgram.start("--web", "0", ...options);
   const url = await webUrl(server);
-  const join = async (how?: WebPeerOptions): Promise<WebPeer> => {
-    const web = await WebPeer.connect(url, how);
-    await server.logged(`joined web:${web.peer.name} (`);
+  const join = async (): Promise<WebPeer> => {
+    const web = await WebPeer.open(url);
+    await server.logged(`joined web:${web.name} (`);
     return web;
   };
   return { server, url, join };

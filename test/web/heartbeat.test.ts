@@ -2,13 +2,13 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { Room } from "../../lib/room/room.ts";
-import { Connections } from "../../lib/server/connections.ts";
+import type { Part } from "../../lib/extras/part.ts";
 import { BEAT_MS, Heartbeat } from "../../lib/web/heartbeat.ts";
 import { web } from "../../lib/web/web.ts";
+import { openParts } from "../extras/open-parts.ts";
 import { atEnd, endAfterEach, testBeside } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
-import { frame, PING, WebPeer, type WebPeerOptions } from "../harness/web-peer.ts";
+import { WebPeer } from "../harness/web-peer.ts";
 
 endAfterEach();
 
@@ -82,51 +82,28 @@ test("an empty message goes out each 25 s in which nothing else does", () => {
   expect([sentIn(100_000 / BEAT_MS, false), sentIn(20, true)]).toEqual([4, 0]);
 });
 
-/** A room that has only WebSockets, and what it tells of those that have left. */
-async function openRoom(beatMs: number) {
-  const left: string[] = [];
-  const room = new Room({
-    now: () => performance.now(),
-    wake: (delayMs) => void setTimeout(() => connections.flush(), delayMs),
-    extras: [() => ({ gone: (_, reason) => void left.push(reason) })],
-  });
-  const connections: Connections = new Connections(room, {});
-  const context = { secrets: {}, onError: undefined, onWarning() {} };
-  const part = web({ host: "127.0.0.1", port: 0 }, {}, context, beatMs);
-  const open = await part.open?.(connections, { kind: "tcp", doors: [], open: 0 });
-  const { web: url = "" } = open?.() ?? {};
-  const join = async (how?: WebPeerOptions) => {
-    const { size } = room;
-    const peer = await WebPeer.connect(url, how);
-    await eventually("it to join", () => room.size > size);
-    return peer;
-  };
-  atEnd(async () => {
+testBeside("one that answers no ping leaves, as vanished, however much is sent to it", async () => {
+  let part: Part = {};
+  const place = { host: "127.0.0.1", port: 0 };
+  const opened = openParts([(context) => (part = web(place, {}, context, 20))]);
+  const listen = await part.open?.(opened.connections, { kind: "tcp", doors: [], open: 0 });
+  const { web: url = "" } = listen?.() ?? {};
+  atEnd(() => {
     part.stop?.();
-    await connections.stop(0);
-    await part.close?.();
+    opened.room.stop();
+    return part.close?.();
   });
-  return { left, join };
-}
-
-for (const where of ["a silent room", "a room where somebody talks"])
-  testBeside(`one that answers no ping leaves ${where}, as vanished`, async () => {
-    const { left, join } = await openRoom(20);
-    const [gone, bob] = [await join({ isMute: true }), await join()];
-    await eventually("one to be given up", () => {
-      if (where !== "a silent room") bob.say("still talking");
-      return left.length > 0;
-    });
-    expect(left).toEqual(["vanished"]);
-    expect(await gone.peer.endOfInput()).toBeTrue();
-    bob.peer.say(frame(PING, "?"));
-    await bob.until("the answer to its ping", () => bob.pongs === 1);
+  const bob = await WebPeer.open(url);
+  // An empty message shows that the server is there, when nothing else does.
+  await bob.until("two of them", () => bob.messages.length >= 2);
+  expect(bob.text).toBe("");
+  const gone = await WebPeer.open(url, { stopped: true });
+  await eventually("it to be given up", () => {
+    bob.say("still talking");
+    opened.pass(0);
+    return opened.left.length > 0;
   });
-
-testBeside("an empty message shows that the server is there, when nothing else does", async () => {
-  const { join } = await openRoom(20);
-  const peer = await join();
-  const isEmpty = ({ length }: Buffer) => length === 0;
-  await peer.until("two of them", () => peer.messages.filter(isEmpty).length === 2);
-  expect(peer.text).toBe("");
+  expect(opened.left).toEqual([expect.stringMatching(/^web:.*: vanished$/)]);
+  gone.resume();
+  expect(await gone.endOfInput()).toBeTrue();
 });

@@ -10,7 +10,8 @@ const PLACE_SHOWN = "chat.example.org";
 /** Plays the scene; returns two PNG files. */
 export async function takePagePictures(): Promise<{ light: Uint8Array; dark: Uint8Array }> {
   const { server, url } = await startWeb();
-  const tab = await enter(url, "bob", SIZE);
+  const tab = await enter(url, "bob");
+  await tab.resize(SIZE);
   const others = await server.join();
   others.say("alice: hello, is anybody here?\n");
   await tab.shows("anybody here");
@@ -32,7 +33,6 @@ export async function takePagePictures(): Promise<{ light: Uint8Array; dark: Uin
 }
 
 async function look(tab: Tab, scheme: "light" | "dark"): Promise<Uint8Array> {
-  const features = [{ name: "prefers-color-scheme", value: scheme }];
-  await tab.ask("Emulation.setEmulatedMedia", { features });
+  await tab.prefer("prefers-color-scheme", scheme);
   return tab.picture();
 }

@@ -1,4 +1,4 @@
-/** WebSockets that read slowly, or send more than the room takes; and what lib/web relies on in Bun. */
+/** WebSockets that send more than the room takes; and what lib/web relies on in Bun. */
 
 import { expect, test } from "bun:test";
 
@@ -6,70 +6,27 @@ import { atEnd, endAfterEach, testBeside } from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
 import { numberedLines } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
-import {
-  CLOSE,
-  frame,
-  Frames,
-  startWeb,
-  TEXT,
-  upgradeRequest,
-  WebPeer,
-} from "../harness/web-peer.ts";
-import { SlowReader } from "../server/slow-reader.ts";
+import { frame, startWeb, TEXT, WebPeer } from "../harness/web-peer.ts";
 
 endAfterEach();
 
 const MIB = 1 << 20;
 
-/** What the messages hold that a server has sent after its answer, and the code it has closed with. */
-function unframe(bytes: Buffer): { received: Buffer; code: number | undefined } {
-  const frames = new Frames().take(bytes);
-  const messages = frames.filter(({ opcode }) => opcode !== CLOSE).map(({ payload }) => payload);
-  const close = frames.find(({ opcode }) => opcode === CLOSE);
-  return { received: Buffer.concat(messages), code: close?.payload.readUInt16BE(0) };
-}
-
-/** A WebSocket that reads so much a second, and a room in which so much was sent and others have it. */
-async function openSlow(bytesPerSecond: number, sent: Buffer) {
-  const { server, url } = await startWeb();
-  const { host, port } = new URL(url);
-  const slow = new SlowReader(Number(port), { bytesPerSecond, bufferBytes: 16 << 10 });
-  slow.say(upgradeRequest(host));
-  await server.members(1);
-  const [sender, witness] = [await server.join(), await server.join({ countOnly: true })];
-  sender.say(sent);
-  await witness.hearsBytes(sent.length);
-  return { server, slow };
-}
-
-const slowTest = SlowReader.works ? testBeside : test.skip;
-
-slowTest("a reader with megabytes pending when the server stops gets them, then 1001", async () => {
-  const sent = numberedLines(80_000, 100);
-  const { server, slow } = await openSlow(6 * MIB, sent);
-  server.kill("SIGTERM");
-  expect(await server.exited).toBe(0);
-  await eventually("the end", () => slow.ending);
-  const { received, code } = unframe(slow.bytes);
-  expect([received.equals(sent), code]).toEqual([true, 1001]);
-});
-
 testBeside(
   "small messages to a room that is held up wait, and are relayed in a piece",
   async () => {
-    const options = ["--buffer", "64K", "--patience", "1h", "--metrics", "0"];
-    const { server, url } = await startWeb(...options);
+    const slow = ["--buffer", "64K", "--patience", "1h"];
+    const { server, url } = await startWeb(...slow, "--metrics", "0");
     const { exceeds } = await figuresOf(server);
-    const sender = await WebPeer.connect(url);
+    const sender = await WebPeer.open(url);
     const reader = await server.join({ stopped: true });
     await server.members(2);
     const filler = await server.join();
     filler.say(numberedLines(160_000, 100));
     await exceeds("linechat_held_up_seconds_total", 0);
-    await exceeds("linechat_log_pending_bytes", 32 << 10);
     const words = Array.from({ length: 100_000 }, (_, n) => `t${n}`);
     const before = server.processorMs;
-    sender.peer.say(Buffer.concat(words.map((word) => frame(TEXT, word))));
+    sender.write(Buffer.concat(words.map((word) => frame(TEXT, word))));
     reader.resume();
     await reader.hears("t99999\n");
     expect(reader.text.split("\n").filter((line) => line.startsWith("t"))).toEqual(words);
@@ -92,7 +49,7 @@ async function openBun() {
     },
   });
   atEnd(() => server.stop(true));
-  const peer = await WebPeer.connect(server.url.href, { stopped: true });
+  const peer = await WebPeer.open(server.url.href, { stopped: true });
   return { socket: await opened.promise, peer, events };
 }
 
@@ -111,7 +68,7 @@ test("Bun takes a message whole, counts what is not out, and tries at an empty c
     expect(status).toBe(socket.getBufferedAmount() === 0 ? MIB : -1);
   }
   expect(socket.getBufferedAmount()).toBeGreaterThan(0);
-  peer.peer.resume();
+  peer.resume();
   await eventually("all to be out", () => {
     socket.cork(() => {});
     return socket.getBufferedAmount() === 0;
