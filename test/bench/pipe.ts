@@ -15,9 +15,7 @@ import { runCommand } from "../../lib/program/command-line.ts";
 import { count, size } from "../../lib/program/option-values.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { formatSize } from "../../lib/program/units.ts";
-import { median } from "./report.ts";
 
-const CLIENT = join(import.meta.dir, "../../client.ts");
 const BLOCK = Buffer.from(`${"x".repeat(63)}\n`.repeat(1 << 13));
 /** What `cat` reads over and over: it stays in memory. */
 const FILE_BYTES = 64 << 20;
@@ -35,20 +33,13 @@ const command = {
   examples: [["bun run bench:pipe", "a gigabyte, medians of five"]],
 } as const;
 
-const SENDING = "sending, cat | X";
-/** Commands for bash, by what is measured; `$input` lists the files to read. */
-const PIPELINES: Record<string, (program: string) => string> = {
-  [SENDING]: (program) => `cat $input | ${program}`,
-  "receiving, X | cat": (program) => `${program} | cat > /dev/null`,
-  "receiving, X > /dev/null": (program) => `${program} > /dev/null`,
-};
-const PROGRAMS = {
-  nc: { sending: "nc -N", receiving: "nc -d" },
-  linechat: {
-    sending: `"$bun" "${CLIENT}" --send-only`,
-    receiving: `"$bun" "${CLIENT}" --recv-only`,
-  },
-};
+/** For bash: `$input` lists the files to read, and X is a program with its address. */
+const PIPELINES = ["cat $input | X", "X | cat > /dev/null", "X > /dev/null"];
+const CLIENT = `"${process.execPath}" "${join(import.meta.dir, "../../client.ts")}"`;
+const PROGRAMS = [
+  { name: "linechat", sending: `${CLIENT} --send-only`, receiving: `${CLIENT} --recv-only` },
+  { name: "nc", sending: "nc -N", receiving: "nc -d" },
+];
 
 await runCommand(command, async ({ rounds, size: bytes }) => {
   const folder = mkdtempSync(join(tmpdir(), "bench-pipe-"));
@@ -56,24 +47,25 @@ await runCommand(command, async ({ rounds, size: bytes }) => {
     const file = join(folder, "lines");
     const fileBytes = Math.min(FILE_BYTES, bytes);
     writeFileSync(file, Buffer.alloc(fileBytes, BLOCK));
-    const input = Array(Math.ceil(bytes / fileBytes)).fill(file);
+    const input = Array<string>(Math.ceil(bytes / fileBytes)).fill(file);
     const total = input.length * fileBytes;
-    const hasNc = Bun.which("nc") !== null;
-    if (!hasNc) console.error("nc is not installed: there is nothing to compare with");
+    const programs = PROGRAMS.filter(({ name }) => name !== "nc" || Bun.which(name));
+    if (programs.length === 1)
+      console.error("nc is not installed: there is nothing to compare with");
     console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}`);
-    for (const [title, pipeline] of Object.entries(PIPELINES)) {
-      const isSource = title !== SENDING;
-      const run = async ({ sending, receiving }: typeof PROGRAMS.nc) =>
-        measure(pipeline(`${isSource ? receiving : sending} $at`), isSource, total, input);
-      const times = { nc: [] as number[], linechat: [] as number[] };
-      for (let round = 0; round < rounds; round++) {
-        if (hasNc) times.nc.push(await run(PROGRAMS.nc));
-        times.linechat.push(await run(PROGRAMS.linechat));
-      }
-      const [nc, own] = [median(times.nc), median(times.linechat)];
-      const [ncMs, ownMs] = [nc, own].map((ms) => `${ms.toFixed(0).padStart(5)} ms`);
-      const ratio = hasNc ? `, nc ${ncMs}: ${(nc / own).toFixed(2)} times as fast` : "";
-      console.log(`${title.padEnd(25)} linechat ${ownMs}${ratio}`);
+    for (const pipeline of PIPELINES) {
+      const isSource = pipeline.startsWith("X");
+      const all = programs.map((program) => ({ ...program, times: [] as number[] }));
+      for (let round = 0; round < rounds; round++)
+        for (const { sending, receiving, times } of all) {
+          const shell = pipeline.replace("X", `${isSource ? receiving : sending} $at`);
+          times.push(await measure(shell, isSource, total, input.join(" ")));
+        }
+      const medians = all.map(({ name, times }) => {
+        const median = times.toSorted((one, other) => one - other)[rounds >> 1] ?? 0;
+        return `${name} ${median.toFixed(0)} ms`;
+      });
+      console.log(`${pipeline.padEnd(22)}${medians.join(", ")}`);
     }
   } finally {
     rmSync(folder, { recursive: true });
@@ -86,7 +78,7 @@ async function measure(
   pipeline: string,
   isSource: boolean,
   bytes: number,
-  input: readonly string[],
+  input: string,
 ): Promise<number> {
   let received = 0;
   let left = isSource ? bytes : 0;
@@ -116,7 +108,7 @@ async function measure(
   const shell = Bun.spawn(["bash", "-o", "pipefail", "-c", pipeline], {
     stdio: ["ignore", "inherit", "inherit"],
     timeout: RUN_MS,
-    env: { ...process.env, bun: process.execPath, input: input.join(" "), at },
+    env: { ...process.env, input, at },
   });
   const code = await shell.exited;
   const ms = performance.now() - startMs;
