@@ -1,9 +1,10 @@
 /** Checks what a receiver hears against what was sent: every line there, whole, once and in order. */
 
 import type { Dialect } from "./dialects.ts";
-import type { Script } from "./script.ts";
+import { readNumber, type Script } from "./script.ts";
 
 const LF = 0x0a;
+const NOTHING = Buffer.alloc(0);
 /** Of the lines of many talkers, one in so many is compared byte for byte. */
 const WHOLE_LINE_EVERY = 16;
 
@@ -20,7 +21,7 @@ export class Receiver {
   /** For each talker, the number of the line that is to come. */
   readonly #next: number[];
   /** The start of a line, or of an aside, that is not whole yet. */
-  #part = Buffer.alloc(0);
+  #part = NOTHING;
   #checks = 0;
 
   /** @param self which talker it belongs to, whose lines are not delivered; undefined for none */
@@ -36,23 +37,23 @@ export class Receiver {
     let offset = 0;
     if (this.#part.length > 0) {
       const whole = Buffer.concat([this.#part, bytes.subarray(0, this.#script.heardBytes)]);
-      const taken = this.#take(whole);
-      if (taken === 0) return void (this.#part = whole);
-      offset = taken - this.#part.length;
+      const end = this.#take(whole, 0);
+      if (end === 0) return void (this.#part = whole);
+      offset = end - this.#part.length;
     }
-    offset += this.#take(bytes.subarray(offset));
-    this.#part = Buffer.from(bytes.subarray(offset));
+    const end = this.#take(bytes, offset);
+    this.#part = end < bytes.length ? Buffer.from(bytes.subarray(end)) : NOTHING;
   }
 
-  /** Checks the whole lines at the start of some bytes; returns how many bytes these are. */
-  #take(bytes: Buffer): number {
-    const { heard, heardBytes } = this.#script;
+  /** Checks the whole lines from some place on; returns where they end. */
+  #take(bytes: Buffer, start: number): number {
+    const { heard, heardBytes, talkers } = this.#script;
     const { aside } = this.#dialect;
-    let offset = 0;
+    let offset = start;
     while (offset < bytes.length) {
       if (bytes[offset] === heard[0]) {
         if (bytes.length - offset < heardBytes) break;
-        offset += this.#takeLines(bytes, offset) * heardBytes;
+        offset = talkers === 1 ? this.#takeRun(bytes, offset) : this.#takeEach(bytes, offset);
       } else {
         const text = bytes.toString("latin1", offset, offset + (aside.length || 80));
         if (!aside.startsWith(text))
@@ -64,30 +65,40 @@ export class Receiver {
     return offset;
   }
 
-  /** Checks one line, or as many of one talker as there are; returns how many. */
-  #takeLines(bytes: Buffer, offset: number): number {
+  /** Compares as many lines of the only talker as there are. */
+  #takeRun(bytes: Buffer, offset: number): number {
     const { heardBytes, linesEach } = this.#script;
-    const number = this.#script.numberAt(bytes, offset);
-    const talker = Math.floor(number / linesEach);
-    const isNext = this.#next[talker] === number && bytes[offset + heardBytes - 1] === LF;
-    const lines = isNext ? this.#compare(bytes, offset, number) : 0;
-    if (lines === 0) throw new Error(`line ${number} is broken, lost or moved`);
-    const next = number + lines;
-    this.#next[talker] = next % linesEach === 0 ? next - linesEach : next;
-    if (talker !== this.#self) this.lines += lines;
-    else if (!this.#dialect.echo) throw new Error("a talker received its own line");
-    return lines;
+    const [next = 0] = this.#next;
+    const most = Math.min(Math.floor((bytes.length - offset) / heardBytes), linesEach - next);
+    // An aside may stand between two of them: then it is one at a time.
+    const lines = [most, 1].find((count) => this.#isSame(bytes, offset, next, count));
+    if (lines === undefined) throw broken(next);
+    this.#next[0] = (next + lines) % linesEach;
+    this.#count(0, lines);
+    return offset + lines * heardBytes;
   }
 
-  /** Returns how many lines, from the one with this number on, are as they were sent. */
-  #compare(bytes: Buffer, offset: number, number: number): number {
-    const { heardBytes, linesEach, talkers } = this.#script;
-    if (talkers > 1 && this.#checks++ % WHOLE_LINE_EVERY > 0) return 1;
-    const there = Math.floor((bytes.length - offset) / heardBytes);
-    const most = talkers > 1 ? 1 : Math.min(there, linesEach - number);
-    if (this.#isSame(bytes, offset, number, most)) return most;
-    // An aside may stand between two of them.
-    return this.#isSame(bytes, offset, number, 1) ? 1 : 0;
+  /** Checks each line of many talkers, up to what is none. */
+  #takeEach(bytes: Buffer, start: number): number {
+    const { heard, heardBytes, linesEach, digitsAt } = this.#script;
+    const next = this.#next;
+    let offset = start;
+    while (offset + heardBytes <= bytes.length && bytes[offset] === heard[0]) {
+      const number = readNumber(bytes, offset + digitsAt);
+      const talker = Math.floor(number / linesEach);
+      const isNext = next[talker] === number && bytes[offset + heardBytes - 1] === LF;
+      const isCompared = this.#checks++ % WHOLE_LINE_EVERY === 0;
+      if (!isNext || (isCompared && !this.#isSame(bytes, offset, number, 1))) throw broken(number);
+      next[talker] = (number + 1) % linesEach === 0 ? number + 1 - linesEach : number + 1;
+      this.#count(talker, 1);
+      offset += heardBytes;
+    }
+    return offset;
+  }
+
+  #count(talker: number, lines: number): void {
+    if (talker !== this.#self) this.lines += lines;
+    else if (!this.#dialect.echo) throw new Error("a talker received its own line");
   }
 
   /** Whether bytes are those of some lines, from the one with this number on. */
@@ -97,4 +108,8 @@ export class Receiver {
     const length = lines * heardBytes;
     return heard.compare(bytes, offset, offset + length, from, from + length) === 0;
   }
+}
+
+function broken(number: number): Error {
+  return new Error(`line ${number} is broken, lost or moved`);
 }

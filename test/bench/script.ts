@@ -19,7 +19,7 @@ export class Script {
   /** The bytes in which others receive them, and those of one line. */
   readonly heard: Buffer;
   readonly heardBytes: number;
-  readonly #digitsAt: number;
+  readonly digitsAt: number;
 
   /** @param lineBytes the length of a line, LF included; at least 8 */
   constructor(
@@ -40,7 +40,7 @@ export class Script {
     this.sentBytes = this.#sent.length / lines;
     this.heard = Buffer.concat(all.map((line) => dialect.hear(line)));
     this.heardBytes = this.heard.length / lines;
-    this.#digitsAt = this.heard.indexOf(`${MARK}00000`) + MARK.length;
+    this.digitsAt = this.heard.indexOf(`${MARK}00000`) + MARK.length;
   }
 
   /** All that a talker sends. */
@@ -48,14 +48,13 @@ export class Script {
     const bytes = this.linesEach * this.sentBytes;
     return this.#sent.subarray(talker * bytes, (talker + 1) * bytes);
   }
+}
 
-  /** The number of the line that begins at `offset` of what is received. */
-  numberAt(bytes: Uint8Array, offset: number): number {
-    const start = offset + this.#digitsAt;
-    let number = 0;
-    for (let at = start; at < start + DIGITS; at++) number = number * 10 + (bytes[at] ?? 0) - ZERO;
-    return number;
-  }
+/** The number of a line whose digits begin at `offset`. */
+export function readNumber(bytes: Uint8Array, offset: number): number {
+  let number = 0;
+  for (let at = offset; at < offset + DIGITS; at++) number = number * 10 + (bytes[at] ?? 0) - ZERO;
+  return number;
 }
 
 /** A line of the same form that is not part of any script. */
