@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { drawSpeed } from "./bench/charts.ts";
 import { type DialectName, DIALECTS } from "./bench/dialects.ts";
 import { Histogram } from "./bench/histogram.ts";
-import { measure } from "./bench/load.ts";
+import { Flood } from "./bench/load.ts";
 import { PEERS, startPeer } from "./bench/peers.ts";
 import { Receiver } from "./bench/receiver.ts";
 import { type Figures, markdown } from "./bench/report.ts";
@@ -58,7 +58,12 @@ describe("a load", () => {
     const [linechat] = PEERS;
     if (!linechat) throw new Error("there is no linechat");
     const { port, pid } = await startPeer(linechat);
-    const { figures, ...others } = await measure({ ...load, linesPerSecond: 500, port, pid });
+    const { figures, ...others } = await new Flood({
+      ...load,
+      linesPerSecond: 500,
+      port,
+      pid,
+    }).run();
     expect(others).toEqual({});
     expect(Math.min(...(figures?.latenciesMs ?? []))).toBeGreaterThan(0);
   });
@@ -85,8 +90,8 @@ describe("a load", () => {
       const handedOn = Buffer.concat(all);
       for (const client of others) client.write(handedOn, 0, handedOn.length);
     });
-    const outcome = await measure({ ...load, measureMs: 500, ...shape, port, pid: process.pid });
-    expect(outcome).toEqual({ cell, why: expect.stringMatching(/lost|unexpected|by/) });
+    const flood = new Flood({ ...load, measureMs: 500, ...shape, port, pid: process.pid });
+    expect(await flood.run()).toEqual({ cell, why: expect.stringMatching(/lost|unexpected|by/) });
   });
 });
 

@@ -13,7 +13,6 @@ import { join } from "node:path";
 import { flag, kind, runCommand } from "../../lib/program/command-line.ts";
 import { fileLimit } from "../../lib/program/resources.ts";
 import { version } from "../../package.json";
-import { key, pem } from "../certificates.ts";
 import { benchOverRedis } from "../redis/bench.ts";
 import { drawSpeed } from "./charts.ts";
 import { type Peer, PEERS, pinned, startPeer, twoCpus, whyMissing } from "./peers.ts";
@@ -79,8 +78,7 @@ async function measure(scenario: Scenario, peer: Peer): Promise<Outcome> {
   const why = whyNot(scenario, peer);
   if (why !== undefined) return { cell: "–", why };
   const { shape } = scenario;
-  const tls = shape.tls ? { cert: pem("server"), key: key("server") } : undefined;
-  const { port, pid, stop } = await startPeer(peer, tls, CPUS?.server);
+  const { port, pid, stop } = await startPeer(peer, shape.tls, CPUS?.server);
   return runLoad({ ...shape, port, pid, dialect: peer.dialect }).finally(stop);
 }
 
@@ -89,7 +87,7 @@ function whyNot(scenario: Scenario, peer: Peer): string | undefined {
   const clients = clientsOf(scenario);
   if (clients > (peer.clientsMax?.count ?? Infinity)) return peer.clientsMax?.reason;
   if (clients > fileLimit().clientsMax) return "more clients than ulimit -n allows";
-  return scenario.shape.tls && !peer.hasTls ? "no TLS here" : undefined;
+  return scenario.shape.tls && !peer.tls ? "no TLS here" : undefined;
 }
 
 /** Runs the load generator; one that does not end, as on a busy machine, says nothing of the server. */

@@ -1,6 +1,7 @@
 /** The load's connections: a crowd of clients that have all joined, some of which send their lines. */
 
 import type { Dialect } from "./dialects.ts";
+import type { Load } from "./scenarios.ts";
 import { writeAside } from "./script.ts";
 
 const PROBE_EVERY_MS = 20;
@@ -8,11 +9,7 @@ const PROBE_EVERY_MS = 20;
 const NEWCOMERS_MIN = 8;
 const STEPS_MAX = 125;
 
-/** The server that a crowd gathers at. */
-export interface Place {
-  port: number;
-  tls: boolean;
-}
+type Server = Pick<Load, "port" | "tls">;
 
 /** One member of the crowd. */
 export class Client {
@@ -25,17 +22,21 @@ export class Client {
   #pendingBytes = 0;
   #writtenBytes = 0;
 
-  /** @param sends the bytes of its lines; undefined for one that only listens */
+  /**
+   * @param sends the bytes of its lines; undefined for one that only listens
+   * @param onClose is told why a connection ends, or its handler failed
+   */
   constructor(
     readonly dialect: Dialect,
     readonly sends: Buffer | undefined,
+    readonly onClose: (reason: string) => void,
   ) {}
 
-  /** @param onClose is told why a connection ends, or its handler failed */
-  async join(place: Place, onClose: (reason: string) => void): Promise<void> {
+  async join(server: Server): Promise<void> {
     const { greeting, talkerGreeting } = this.dialect;
-    const greetings = [greeting, ...(this.sends ? [talkerGreeting ?? []].flat() : [])];
-    for (const first of greetings) this.#sockets.push(await this.#connect(place, first, onClose));
+    this.#sockets.push(await this.#connect(server, greeting));
+    if (this.sends && talkerGreeting)
+      this.#sockets.push(await this.#connect(server, talkerGreeting));
   }
 
   /** Sends its next lines, as the system takes them. */
@@ -50,16 +51,16 @@ export class Client {
     this.#sockets.at(-1)?.write(bytes, 0, bytes.length);
   }
 
-  /** Waits until it receives a text. */
-  receives(text: string): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    let received = "";
-    this.onBytes = (bytes) => {
-      received += bytes.toString("latin1");
-      if (received.includes(text)) resolve();
-      received = received.slice(1 - text.length);
-    };
-    return promise;
+  /** Waits until it receives a line. */
+  receives(line: Buffer): Promise<void> {
+    let received = Buffer.alloc(0);
+    return new Promise((resolve) => {
+      this.onBytes = (bytes) => {
+        received = Buffer.concat([received, bytes]);
+        if (received.includes(line)) resolve();
+        received = received.subarray(1 - line.length);
+      };
+    });
   }
 
   /** Ends its connections at once, leaving nothing behind in the system. */
@@ -79,13 +80,9 @@ export class Client {
     }
   }
 
-  #connect(
-    { port, tls }: Place,
-    greeting: string,
-    onClose: (reason: string) => void,
-  ): Promise<Bun.Socket> {
+  #connect({ port, tls }: Server, greeting: string): Promise<Bun.Socket> {
     const close = (reason: string) => {
-      if (!this.#hasLeft) onClose(reason);
+      if (!this.#hasLeft) this.onClose(reason);
     };
     return Bun.connect({
       ...{ hostname: "127.0.0.1", port },
@@ -93,7 +90,7 @@ export class Client {
       socket: {
         open(socket) {
           socket.setNoDelay(true);
-          if (greeting !== "") socket.write(greeting);
+          socket.write(greeting);
         },
         data: (_, bytes) => this.onBytes(bytes),
         drain: () => this.#write(),
@@ -107,34 +104,28 @@ export class Client {
 /**
  * Connects a crowd and calls the roll: the last client sends until everybody has received it, so
  * nobody misses a line that follows, and nothing of the roll call is still on its way.
- *
- * @param onClose is told why a connection ends
  */
 export async function gatherCrowd(
   clients: readonly Client[],
   lineBytes: number,
-  place: Place,
-  onClose: (reason: string) => void,
+  server: Server,
 ): Promise<void> {
   const newcomers = Math.max(NEWCOMERS_MIN, Math.ceil(clients.length / STEPS_MAX));
   for (let at = 0; at < clients.length; at += newcomers) {
     const joining = clients.slice(at, at + newcomers);
-    await Promise.all(joining.map((client) => client.join(place, onClose)));
+    await Promise.all(joining.map((client) => client.join(server)));
     await Bun.sleep(1);
   }
   const talker = clients.at(-1);
   const receivers = clients.filter((client) => client !== talker || client.dialect.echo);
   const allReceive = (line: Buffer) =>
-    Promise.all(
-      receivers.map((client) => client.receives(client.dialect.hear(line).toString("latin1"))),
-    );
+    Promise.all(receivers.map((client) => client.receives(client.dialect.hear(line))));
   const probe = writeAside("probe", lineBytes);
   const probing = setInterval(() => talker?.sendAside(probe), PROBE_EVERY_MS);
   await allReceive(probe);
   clearInterval(probing);
 
   const start = writeAside("start", lineBytes);
-  const started = allReceive(start);
   talker?.sendAside(start);
-  await started;
+  await allReceive(start);
 }

@@ -38,15 +38,12 @@ interface Snapshot {
   allCpusMs: number;
 }
 
-/** Puts a load on a server. */
-export function measure(load: Load): Promise<Outcome> {
-  return new Flood(load).run();
-}
-
-class Flood {
+/** A load on a server. */
+export class Flood {
   readonly #load: Load;
   readonly #clients: readonly Client[];
-  readonly #receivers: readonly Receiver[];
+  /** What each of them receives. */
+  readonly #receivers: Receiver[] = [];
   readonly #lineBytes: number;
   /** How many receive each line. */
   readonly #hearers: number;
@@ -73,23 +70,21 @@ class Flood {
     // With a wider one, a line that is lost could be taken for that of the next time.
     if (talkers === 1 && lines < 2 * windowLines) throw new Error("the window is too wide");
     const script = new Script(dialect, talkers, lines, lineBytes);
-    const members = Array.from({ length: listeners + talkers }, (_, at) =>
-      at < listeners ? undefined : at - listeners,
-    );
     this.#load = load;
-    this.#clients = members.map(
-      (talker) => new Client(dialect, talker === undefined ? undefined : script.sentBy(talker)),
-    );
-    this.#receivers = members.map((talker) => new Receiver(dialect, script, talker));
     this.#lineBytes = script.sentBytes;
     this.#hearers = listeners + talkers - 1;
+    const onClose = (why: string) => this.#fail("closes connections", why);
+    this.#clients = Array.from({ length: listeners + talkers }, (_, at) => {
+      const talker = at < listeners ? undefined : at - listeners;
+      this.#receivers.push(new Receiver(dialect, script, talker));
+      return new Client(dialect, talker === undefined ? undefined : script.sentBy(talker), onClose);
+    });
   }
 
   async run(): Promise<Outcome> {
     const { pid, lineBytes, warmUpMs, measureMs } = this.#load;
     const emptyBytes = usageOf(pid).residentBytes;
-    const onClose = (why: string) => this.#fail("closes connections", why);
-    const gathered = gatherCrowd(this.#clients, lineBytes, this.#load, onClose);
+    const gathered = gatherCrowd(this.#clients, lineBytes, this.#load);
     await Promise.race([gathered, this.#failed.promise]);
     for (const [at, client] of this.#clients.entries())
       client.onBytes = (bytes) => this.#receive(this.#receivers[at], bytes);
@@ -205,6 +200,6 @@ function compare(from: Snapshot, to: Snapshot) {
 
 if (import.meta.main) {
   const load: Load = JSON.parse(process.argv[2] ?? "{}");
-  console.log(JSON.stringify(await measure(load)));
+  console.log(JSON.stringify(await new Flood(load).run()));
   process.exit(0);
 }
