@@ -50,19 +50,17 @@ await runCommand(command, async ({ rounds, size: bytes }) => {
     const input = Array<string>(Math.ceil(bytes / fileBytes)).fill(file);
     const total = input.length * fileBytes;
     const programs = PROGRAMS.filter(({ name }) => name !== "nc" || Bun.which(name));
-    if (programs.length === 1)
-      console.error("nc is not installed: there is nothing to compare with");
     console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}`);
     for (const pipeline of PIPELINES) {
-      const isSource = pipeline.startsWith("X");
       const all = programs.map((program) => ({ ...program, times: [] as number[] }));
       for (let round = 0; round < rounds; round++)
         for (const { sending, receiving, times } of all) {
+          const isSource = pipeline.startsWith("X");
           const shell = pipeline.replace("X", `${isSource ? receiving : sending} $at`);
-          times.push(await measure(shell, isSource, total, input.join(" ")));
+          times.push(await measure(shell, isSource ? total : 0, isSource ? 0 : total, input));
         }
       const medians = all.map(({ name, times }) => {
-        const median = times.toSorted((one, other) => one - other)[rounds >> 1] ?? 0;
+        const median = times.sort((one, other) => one - other)[rounds >> 1] ?? 0;
         return `${name} ${median.toFixed(0)} ms`;
       });
       console.log(`${pipeline.padEnd(22)}${medians.join(", ")}`);
@@ -73,17 +71,21 @@ await runCommand(command, async ({ rounds, size: bytes }) => {
   process.exit(0);
 });
 
-/** Runs one pipeline against a server of its own; returns how long it took, in ms. */
+/**
+ * Runs one pipeline against a server of its own; returns how long it took, in ms.
+ *
+ * @param toSend bytes that the server sends before it half-closes
+ * @param toReceive bytes that have to come
+ */
 async function measure(
   pipeline: string,
-  isSource: boolean,
-  bytes: number,
-  input: string,
+  toSend: number,
+  toReceive: number,
+  input: readonly string[],
 ): Promise<number> {
-  let received = 0;
-  let left = isSource ? bytes : 0;
+  let [left, received] = [toSend, 0];
   const writeOn = (socket: Bun.Socket) => {
-    if (!isSource) return;
+    if (toSend === 0) return;
     for (let taken = 1; left > 0 && taken > 0; left -= taken)
       taken = Math.max(0, socket.write(BLOCK, 0, Math.min(left, BLOCK.length)));
     if (left === 0) socket.shutdown();
@@ -99,7 +101,7 @@ async function measure(
         received += chunk.length;
         release(chunk); // The less this end costs, the more the others have of the processors.
       },
-      end: (socket) => void (isSource || socket.shutdown()),
+      end: (socket) => socket.shutdown(),
       error() {},
     },
   });
@@ -108,11 +110,11 @@ async function measure(
   const shell = Bun.spawn(["bash", "-o", "pipefail", "-c", pipeline], {
     stdio: ["ignore", "inherit", "inherit"],
     timeout: RUN_MS,
-    env: { ...process.env, input, at },
+    env: { ...process.env, input: input.join(" "), at },
   });
   const code = await shell.exited;
   const ms = performance.now() - startMs;
-  if (code !== 0 || left > 0 || (!isSource && received !== bytes))
+  if (code !== 0 || left > 0 || received !== toReceive)
     throw new UserError(`exit code ${code}, ${left} bytes not sent, ${received} received`);
   return ms;
 }
