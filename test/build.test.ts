@@ -43,14 +43,6 @@ describe("bun run build", () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test("says what is wrong in one line", async () => {
-    const stderr = 'build: unknown option "--lal"; did you mean --all? (see --help)\n';
-    expect(await build("--lal")).toEqual({ code: 2, stdout: "", stderr });
-    const failed = await build("--outdir", "/dev/null");
-    expect(failed.code).toBe(1);
-    expect(failed.stderr).toMatch(/^build: cannot make linechat-server: .*\n$/);
-  });
-
   testLong("--all makes them for all systems, with their sums", async () => {
     const folder = newFolder();
     const { code, stderr } = await build("--all", "--outdir", folder);
