@@ -10,8 +10,9 @@ import { writeFileSync } from "node:fs";
 import { cpus, release, type } from "node:os";
 import { join } from "node:path";
 
-import { flag, kind, runCommand } from "../../lib/program/command-line.ts";
+import { flag, runCommand, text } from "../../lib/program/command-line.ts";
 import { fileLimit } from "../../lib/program/resources.ts";
+import { UserError } from "../../lib/program/system-errors.ts";
 import { version } from "../../package.json";
 import { benchOverRedis } from "../redis/bench.ts";
 import { drawSpeed } from "./charts.ts";
@@ -23,8 +24,6 @@ import { clientsOf, type Load, type Scenario, SCENARIOS } from "./scenarios.ts";
 const LOAD_MS = 30_000;
 const REDIS_MS = 5_000;
 const CPUS = twoCpus();
-const SCENARIO_NAMES = [...new Set(SCENARIOS.map(({ name }) => name))];
-const PEER_NAMES = PEERS.map(({ name }) => name);
 
 const command = {
   name: "bench",
@@ -32,8 +31,8 @@ const command = {
     "Measures linechat next to other ways to relay lines, on this machine, in less than three minutes.",
   operands: [],
   options: {
-    scenario: someOf(SCENARIO_NAMES),
-    peer: someOf(PEER_NAMES),
+    scenario: text("word")(`only with this in its name: ${namesOf(SCENARIOS)}`),
+    peer: text("word")(`only with this in its name: ${namesOf(PEERS)}`),
     redis: flag("a room on several servers that share it over Redis, instead"),
     plot: flag("draw the chart, test/bench/speed.svg, of growth"),
   },
@@ -48,29 +47,25 @@ await runCommand(command, async (options) => {
   if (CPUS === undefined)
     console.error("all run on the same processors: there is no taskset, or only one processor");
   const peers = PEERS.filter((peer) => {
-    const why = options.peer.includes(peer.name) ? whyMissing(peer) : "";
+    const why = peer.name.includes(options.peer ?? "") ? whyMissing(peer) : "";
     if (why) console.error(why);
     return why === undefined;
   });
+  const scenarios = SCENARIOS.filter(({ name }) => name.includes(options.scenario ?? ""));
   const findings: Finding[] = [];
-  for (const scenario of SCENARIOS.filter(({ name }) => options.scenario.includes(name)))
+  for (const scenario of scenarios)
     for (const peer of peers) {
       console.error(`${scenario.title}: ${peer.name}`);
       findings.push({ scenario, peer: peer.name, ...(await measure(scenario, peer)) });
     }
+  if (findings.length === 0) throw new UserError("there is nothing to measure");
   console.log(markdown(findings, machineWith(peers)));
   if (options.plot) writeFileSync(join(import.meta.dir, "speed.svg"), drawSpeed(findings));
 });
 process.exit();
 
-/** Some of these names, with commas between; all of them by default. */
-function someOf(all: readonly string[]) {
-  const parse = (text: string) => {
-    const names = text.split(",");
-    return names.every((name) => all.includes(name)) ? names : undefined;
-  };
-  const some = kind<readonly string[]>("list", `a list of ${all.join(",")}`, parse);
-  return some("only these", all);
+function namesOf(all: readonly { name: string }[]): string {
+  return [...new Set(all.map(({ name }) => name))].join(", ");
 }
 
 /** Starts a server, loads it, stops it. */

@@ -17,19 +17,14 @@ export class Client {
   onBytes: (bytes: Buffer) => void = () => {};
   /** The connection it receives on, and, where that cannot do both, one that it sends on. */
   readonly #sockets: Bun.Socket[] = [];
-  #hasLeft = false;
   /** Bytes of its lines, over and over, that it has to write and has written. */
   #pendingBytes = 0;
   #writtenBytes = 0;
 
-  /**
-   * @param sends the bytes of its lines; undefined for one that only listens
-   * @param onClose is told why a connection ends, or its handler failed
-   */
+  /** @param sends the bytes of its lines; undefined for one that only listens */
   constructor(
     readonly dialect: Dialect,
     readonly sends: Buffer | undefined,
-    readonly onClose: (reason: string) => void,
   ) {}
 
   async join(server: Server): Promise<void> {
@@ -65,7 +60,6 @@ export class Client {
 
   /** Ends its connections at once, leaving nothing behind in the system. */
   leave(): void {
-    this.#hasLeft = true;
     for (const socket of this.#sockets) socket.terminate();
   }
 
@@ -81,9 +75,6 @@ export class Client {
   }
 
   #connect({ port, tls }: Server, greeting: string): Promise<Bun.Socket> {
-    const close = (reason: string) => {
-      if (!this.#hasLeft) this.onClose(reason);
-    };
     return Bun.connect({
       ...{ hostname: "127.0.0.1", port },
       ...(tls && { tls: { rejectUnauthorized: false } }),
@@ -94,8 +85,6 @@ export class Client {
         },
         data: (_, bytes) => this.onBytes(bytes),
         drain: () => this.#write(),
-        close: () => close("the server closed a connection"),
-        error: (_, error) => close(error.message),
       },
     });
   }

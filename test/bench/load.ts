@@ -50,7 +50,6 @@ export class Flood {
 
   /** What was wrong first. */
   #failure: Outcome | undefined;
-  readonly #failed = Promise.withResolvers<void>();
   #sentLines = 0;
   #deliveredLines = 0;
   /** Whose turn it is to talk. */
@@ -73,19 +72,17 @@ export class Flood {
     this.#load = load;
     this.#lineBytes = script.sentBytes;
     this.#hearers = listeners + talkers - 1;
-    const onClose = (why: string) => this.#fail("closes connections", why);
     this.#clients = Array.from({ length: listeners + talkers }, (_, at) => {
       const talker = at < listeners ? undefined : at - listeners;
       this.#receivers.push(new Receiver(dialect, script, talker));
-      return new Client(dialect, talker === undefined ? undefined : script.sentBy(talker), onClose);
+      return new Client(dialect, talker === undefined ? undefined : script.sentBy(talker));
     });
   }
 
   async run(): Promise<Outcome> {
     const { pid, lineBytes, warmUpMs, measureMs } = this.#load;
     const emptyBytes = usageOf(pid).residentBytes;
-    const gathered = gatherCrowd(this.#clients, lineBytes, this.#load);
-    await Promise.race([gathered, this.#failed.promise]);
+    await gatherCrowd(this.#clients, lineBytes, this.#load);
     for (const [at, client] of this.#clients.entries())
       client.onBytes = (bytes) => this.#receive(this.#receivers[at], bytes);
     const idleBytes = (usageOf(pid).residentBytes - emptyBytes) / this.#clients.length;
@@ -103,7 +100,6 @@ export class Flood {
 
   #fail(cell: string, why: string): void {
     this.#failure ??= { cell, why };
-    this.#failed.resolve();
   }
 
   #receive(receiver: Receiver | undefined, bytes: Buffer): void {
