@@ -15,9 +15,6 @@ const WHOLE_LINE_EVERY = 16;
 export class Receiver {
   /** Whole lines received so far that others sent. */
   lines = 0;
-  readonly #dialect: Dialect;
-  readonly #script: Script;
-  readonly #self: number | undefined;
   /** For each talker, the number of the line that is to come. */
   readonly #next: number[];
   /** The start of a line, or of an aside, that is not whole yet. */
@@ -25,10 +22,11 @@ export class Receiver {
   #checks = 0;
 
   /** @param self which talker it belongs to, whose lines are not delivered; undefined for none */
-  constructor(dialect: Dialect, script: Script, self?: number) {
-    this.#dialect = dialect;
-    this.#script = script;
-    this.#self = self;
+  constructor(
+    readonly dialect: Dialect,
+    readonly script: Script,
+    readonly self?: number,
+  ) {
     this.#next = Array.from({ length: script.talkers }, (_, talker) => talker * script.linesEach);
   }
 
@@ -36,7 +34,7 @@ export class Receiver {
   receive(bytes: Buffer): void {
     let offset = 0;
     if (this.#part.length > 0) {
-      const whole = Buffer.concat([this.#part, bytes.subarray(0, this.#script.heardBytes)]);
+      const whole = Buffer.concat([this.#part, bytes.subarray(0, this.script.heardBytes)]);
       const end = this.#take(whole, 0);
       if (end === 0) return void (this.#part = whole);
       offset = end - this.#part.length;
@@ -47,8 +45,8 @@ export class Receiver {
 
   /** Checks the whole lines from some place on; returns where they end. */
   #take(bytes: Buffer, start: number): number {
-    const { heard, heardBytes, talkers } = this.#script;
-    const { aside } = this.#dialect;
+    const { heard, heardBytes, talkers } = this.script;
+    const { aside } = this.dialect;
     let offset = start;
     while (offset < bytes.length) {
       if (bytes[offset] === heard[0]) {
@@ -67,7 +65,7 @@ export class Receiver {
 
   /** Compares as many lines of the only talker as there are. */
   #takeRun(bytes: Buffer, offset: number): number {
-    const { heardBytes, linesEach } = this.#script;
+    const { heardBytes, linesEach } = this.script;
     const [next = 0] = this.#next;
     const most = Math.min(Math.floor((bytes.length - offset) / heardBytes), linesEach - next);
     // An aside may stand between two of them: then it is one at a time.
@@ -80,7 +78,7 @@ export class Receiver {
 
   /** Checks each line of many talkers, up to what is none. */
   #takeEach(bytes: Buffer, start: number): number {
-    const { heard, heardBytes, linesEach, digitsAt } = this.#script;
+    const { heard, heardBytes, linesEach, digitsAt } = this.script;
     const next = this.#next;
     let offset = start;
     while (offset + heardBytes <= bytes.length && bytes[offset] === heard[0]) {
@@ -97,13 +95,13 @@ export class Receiver {
   }
 
   #count(talker: number, lines: number): void {
-    if (talker !== this.#self) this.lines += lines;
-    else if (!this.#dialect.echo) throw new Error("a talker received its own line");
+    if (talker !== this.self) this.lines += lines;
+    else if (!this.dialect.echo) throw new Error("a talker received its own line");
   }
 
   /** Whether bytes are those of some lines, from the one with this number on. */
   #isSame(bytes: Buffer, offset: number, number: number, lines: number): boolean {
-    const { heard, heardBytes } = this.#script;
+    const { heard, heardBytes } = this.script;
     const from = number * heardBytes;
     const length = lines * heardBytes;
     return heard.compare(bytes, offset, offset + length, from, from + length) === 0;

@@ -35,6 +35,8 @@ const OTHER_CPUS_MAX = 0.1;
 
 /** The section of test/README.md. */
 export function markdown(findings: readonly Finding[], machine: string): string {
+  const crowd = findings.findLast(({ peer, figures }) => peer === "linechat" && figures);
+  const clients = crowd ? clientsOf(crowd.scenario).toLocaleString("en") : "0";
   return `## How fast it is
 
 Lines delivered in a second (one line sent to 100 is 100), lines of 64 bytes unless it says
@@ -44,7 +46,8 @@ ${table(findings)}
 
 ![Delivered lines per second against listeners, for every server](bench/speed.svg)
 
-${idleSentence(findings)}Each server on one processor, the load on another: ${machine}.
+An idle client costs linechat ${threeDigits((crowd?.figures?.idleBytes ?? 0) / 1024)} KiB, measured with ${clients}.
+Each server on one processor, the load on another: ${machine}.
 To make these again, in less than three minutes: \`bun run bench --plot\`.
 `;
 }
@@ -89,13 +92,6 @@ function cellOf(finding: Finding): string {
 /** Whether the load, and not the server, was what limited the speed. */
 function loadWasLimit({ figures }: Finding): boolean {
   return figures !== undefined && figures.loadShare > 0.95 && figures.serverShare < 0.9;
-}
-
-function idleSentence(findings: readonly Finding[]): string {
-  const crowd = findings.findLast(({ peer }) => peer === "linechat");
-  if (crowd?.figures === undefined || crowd.scenario.name !== GROWTH) return "";
-  const [kib, clients] = [crowd.figures.idleBytes / 1024, clientsOf(crowd.scenario)];
-  return `An idle client costs linechat ${threeDigits(kib)} KiB, measured with ${clients.toLocaleString("en")}.\n`;
 }
 
 /** A number in three digits and a unit of thousands: `12.9 M`, `185 k`. */
