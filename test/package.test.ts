@@ -1,19 +1,12 @@
 /** The package as others get it: packed, and installed into a project of theirs, without a registry. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { engines, version } from "../package.json";
-import {
-  endAfterEach,
-  newFolder,
-  Program,
-  ROOT,
-  runToEnd,
-  ServerProgram,
-  startShared,
-} from "./harness.ts";
+import { endAfterEach, newFolder, Program, ROOT, ServerProgram, startShared } from "./harness.ts";
+import { blocksOf } from "./harness/blocks.ts";
 import { installTypes, testWith } from "./harness/tools.ts";
 import { webUrl } from "./harness/web-peer.ts";
 
@@ -62,13 +55,13 @@ const tarball = join(folder, `linechat-${version}.tgz`);
 const project = join(folder, "project");
 const installed = join(project, "node_modules", "linechat");
 
-function run(command: string[], cwd: string) {
+function run(command: string[], cwd = project) {
   const { exitCode, stdout, stderr } = Bun.spawnSync(command, { cwd, env: OFFLINE, stdin: null });
   return { code: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
 function bun(...words: string[]) {
-  return run([process.execPath, ...words], project);
+  return run([process.execPath, ...words]);
 }
 
 beforeAll(() => {
@@ -78,12 +71,11 @@ beforeAll(() => {
   // What `bun init` wants from the registry is here already.
   writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
   expect(bun("add", tarball).code).toBe(0);
-  const [from, to] = [ROOT, project].map((root) => join(root, "node_modules"));
   for (const name of ["@types", "bun-types", "undici-types"])
-    cpSync(join(from ?? "", name), join(to ?? "", name), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
   writeFileSync(join(project, "index.ts"), USES_ALL);
-  const manual = readFileSync(join(ROOT, "lib/library.md"), "utf8");
-  writeFileSync(join(project, "bot.ts"), /```ts\n([^]*?)```/.exec(manual)?.[1] ?? "");
+  const [bot] = blocksOf("lib/library.md").filter(({ language }) => language === "ts");
+  writeFileSync(join(project, "bot.ts"), bot?.text ?? "");
 });
 
 test("the tarball has the programs, lib/, and of test/ only what the READMEs show", () => {
@@ -147,10 +139,10 @@ describe("its commands", () => {
     }
   });
 
-  test("linechat tells what it is, and what is wrong", async () => {
-    const linechat = (...words: string[]) => runToEnd(withBun("linechat", ...words));
-    expect(await linechat("--version")).toMatchObject({ code: 0, stdout: `linechat ${version}\n` });
-    const help = await linechat("--help");
+  test("linechat tells what it is, and what is wrong", () => {
+    const linechat = (...words: string[]) => run(withBun("linechat", ...words));
+    expect(linechat("--version")).toMatchObject({ code: 0, stdout: `linechat ${version}\n` });
+    const help = linechat("--help");
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toContain("linechat client localhost 8080 ");
     expect(bun("x", "linechat", "client", "--version").stdout).toBe(`linechat client ${version}\n`);
@@ -159,28 +151,28 @@ describe("its commands", () => {
       [["sevrer", "8080"], 'unknown command "sevrer"; did you mean server or client?'],
     ] as const) {
       const stderr = `linechat: ${message} (see --help)\n`;
-      expect(await linechat(...words)).toEqual({ code: 2, stdout: "", stderr });
+      expect(linechat(...words)).toEqual({ code: 2, stdout: "", stderr });
     }
   });
 
-  testWith("npm")("say so where npm has installed them and Bun is missing", async () => {
+  testWith("npm")("say so where npm has installed them and Bun is missing", () => {
     const prefix = newFolder();
     const words = ["install", "--offline", "--no-audit", "--global", "--prefix", prefix, tarball];
-    expect((await runToEnd(["npm", ...words])).code).toBe(0);
+    expect(run(["npm", ...words]).code).toBe(0);
     const found = ["env", "sh", "echo", "node"].map((name) => [name, Bun.which(name) ?? ""]);
     const path = `PATH=${binWith(Object.fromEntries(found))}`;
     const stderr = `linechat needs Bun ${OLDEST_BUN} or later: https://bun.com\n`;
     for (const name of ["linechat", "linechat-server", "linechat-client"]) {
-      const told = await runToEnd(["env", path, join(prefix, "bin", name), "8080"]);
+      const told = run(["env", path, join(prefix, "bin", name), "8080"]);
       expect(told).toEqual({ code: 127, stdout: "", stderr });
     }
   });
 
-  test("say so where Bun is too old", async () => {
+  test("say so where Bun is too old", () => {
     const needs = `Bun ${OLDEST_BUN} or later is needed, not`;
     const old = join(newFolder(), "old.ts");
     writeFileSync(old, "Bun.semver.order = () => -1;");
-    const told = await runToEnd([process.execPath, "--preload", old, "client.ts", "--version"]);
+    const told = bun("--preload", old, join(installed, "client.ts"), "--version");
     const stderr = `linechat-client: ${needs} ${Bun.version}: https://bun.com\n`;
     expect(told).toEqual({ code: 1, stdout: "", stderr });
   });
