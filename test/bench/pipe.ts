@@ -43,32 +43,29 @@ const PROGRAMS = [
 
 await runCommand(command, async ({ rounds, size: bytes }) => {
   const folder = mkdtempSync(join(tmpdir(), "bench-pipe-"));
-  try {
-    const file = join(folder, "lines");
-    const fileBytes = Math.min(FILE_BYTES, bytes);
-    writeFileSync(file, Buffer.alloc(fileBytes, BLOCK));
-    const input = Array<string>(Math.ceil(bytes / fileBytes)).fill(file);
-    const total = input.length * fileBytes;
-    const programs = PROGRAMS.filter(({ name }) => name !== "nc" || Bun.which(name));
-    console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}`);
-    for (const pipeline of PIPELINES) {
-      const all = programs.map((program) => ({ ...program, times: [] as number[] }));
-      for (let round = 0; round < rounds; round++)
-        for (const { sending, receiving, times } of all) {
-          const isSource = pipeline.startsWith("X");
-          const shell = pipeline.replace("X", `${isSource ? receiving : sending} $at`);
-          times.push(await measure(shell, isSource ? total : 0, isSource ? 0 : total, input));
-        }
-      const medians = all.map(({ name, times }) => {
-        const median = times.sort((one, other) => one - other)[rounds >> 1] ?? 0;
-        return `${name} ${median.toFixed(0)} ms`;
-      });
-      console.log(`${pipeline.padEnd(22)}${medians.join(", ")}`);
-    }
-  } finally {
-    rmSync(folder, { recursive: true });
+  process.on("exit", () => rmSync(folder, { recursive: true }));
+  const file = join(folder, "lines");
+  const fileBytes = Math.min(FILE_BYTES, bytes);
+  writeFileSync(file, Buffer.alloc(fileBytes, BLOCK));
+  const input = Array<string>(Math.ceil(bytes / fileBytes)).fill(file);
+  const total = input.length * fileBytes;
+  const programs = PROGRAMS.filter(({ name }) => name !== "nc" || Bun.which(name));
+  console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}`);
+  for (const pipeline of PIPELINES) {
+    const all = programs.map((program) => ({ ...program, times: [] as number[] }));
+    for (let round = 0; round < rounds; round++)
+      for (const { sending, receiving, times } of all) {
+        const isSource = pipeline.startsWith("X");
+        const shell = pipeline.replace("X", `${isSource ? receiving : sending} $at`);
+        times.push(await measure(shell, isSource ? total : 0, isSource ? 0 : total, input));
+      }
+    const medians = all.map(({ name, times }) => {
+      const median = times.sort((one, other) => one - other)[rounds >> 1] ?? 0;
+      return `${name} ${median.toFixed(0)} ms`;
+    });
+    console.log(`${pipeline.padEnd(22)}${medians.join(", ")}`);
   }
-  process.exit(0);
+  process.exit();
 });
 
 /**
