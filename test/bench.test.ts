@@ -16,7 +16,7 @@ import { openRelay } from "./harness/host.ts";
 
 endAfterEach();
 
-const LINE_BYTES = 32;
+const LINE_BYTES = 64;
 const LINES = 8;
 
 test.each<[DialectName, number]>([

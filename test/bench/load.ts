@@ -17,26 +17,15 @@ import type { Load } from "./scenarios.ts";
 import { Script } from "./script.ts";
 import { usageOf } from "./usage.ts";
 
-/** All talkers together have so many bytes and lines to send at most, and each so many lines at least. */
+/** All talkers together have so many bytes to send, over and over, and each so many lines at least. */
 const SCRIPT_BYTES = 4 << 20;
-const SCRIPT_LINES = 1 << 16;
-const SCRIPT_LINES_MIN = 64;
+const LINES_MIN = 64;
 /** Nothing was received for so long: what is missing is lost. */
 const STALL_MS = 2_500;
 /** A server that is so far behind a steady pace does not keep it. */
 const BEHIND_MS = 1_500;
 const TICK_MS = 5;
 const LOSES = "loses or breaks lines";
-
-/** What had been done by some moment; processor times are in ms. */
-interface Snapshot {
-  atMs: number;
-  deliveredLines: number;
-  serverCpuMs: number;
-  loadCpuMs: number;
-  /** What all processors have worked since the machine started. */
-  allCpusMs: number;
-}
 
 /** A load on a server. */
 export class Flood {
@@ -64,8 +53,7 @@ export class Flood {
   constructor(load: Load) {
     const { talkers, listeners, lineBytes, windowLines } = load;
     const dialect = DIALECTS[load.dialect];
-    const most = Math.floor(Math.min(SCRIPT_LINES, SCRIPT_BYTES / lineBytes) / talkers);
-    const lines = Math.max(SCRIPT_LINES_MIN, most);
+    const lines = Math.max(LINES_MIN, Math.floor(SCRIPT_BYTES / lineBytes / talkers));
     // With a wider one, a line that is lost could be taken for that of the next time.
     if (talkers === 1 && lines < 2 * windowLines) throw new Error("the window is too wide");
     const script = new Script(dialect, talkers, lines, lineBytes);
@@ -91,11 +79,16 @@ export class Flood {
     await this.#sendFor(warmUpMs);
     const from = this.#look();
     await this.#sendFor(measureMs);
-    const speeds = compare(from, this.#look());
+    const to = this.#look();
     await this.#drain();
     for (const client of this.#clients) client.leave();
+
+    const per = (what: keyof typeof to) => (to[what] - from[what]) / (to.atMs - from.atMs);
+    const [serverShare, loadShare] = [per("serverCpuMs"), per("loadCpuMs")];
+    const otherCpus = Math.max(0, per("allCpusMs") - serverShare - loadShare);
     const latenciesMs = [0.5, 0.99, 0.999].map((share) => this.#latencies.quantile(share));
-    return this.#failure ?? { figures: { ...speeds, idleBytes, latenciesMs } };
+    const speeds = { deliveredPerSecond: per("deliveredLines") * 1000, serverShare, loadShare };
+    return this.#failure ?? { figures: { ...speeds, otherCpus, idleBytes, latenciesMs } };
   }
 
   #fail(cell: string, why: string): void {
@@ -172,7 +165,8 @@ export class Flood {
         this.#fail(LOSES, `${missing()} lines did not come`);
   }
 
-  #look(): Snapshot {
+  /** What has been done by now; processor times are in ms. */
+  #look() {
     const { user, system } = process.cpuUsage();
     return {
       atMs: performance.now(),
@@ -182,16 +176,6 @@ export class Flood {
       allCpusMs: cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys, 0),
     };
   }
-}
-
-/** What was done between two moments. */
-function compare(from: Snapshot, to: Snapshot) {
-  const per = (what: keyof Snapshot) => (to[what] - from[what]) / (to.atMs - from.atMs);
-  const [serverShare, loadShare] = [per("serverCpuMs"), per("loadCpuMs")];
-  return {
-    ...{ deliveredPerSecond: per("deliveredLines") * 1000, serverShare, loadShare },
-    otherCpus: Math.max(0, per("allCpusMs") - serverShare - loadShare),
-  };
 }
 
 if (import.meta.main) {
