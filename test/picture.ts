@@ -6,9 +6,9 @@
 
 import { join } from "node:path";
 
-import { ROOT, ServerProgram } from "./harness.ts";
+import { endingAll, ROOT, ServerProgram } from "./harness.ts";
 import { draw, type Size } from "./picture-svg.ts";
-import { endTerminals, Tmux } from "./terminal/tmux.ts";
+import { Tmux } from "./terminal/tmux.ts";
 import { takePagePictures } from "./web/page-picture.ts";
 
 /** What a port looks like that nobody has to ask for. */
@@ -17,19 +17,19 @@ const PORT_SHOWN = "8080";
 const write = (file: string, picture: string | Uint8Array) =>
   Bun.write(join(ROOT, "test", file), picture);
 
-await write("picture.svg", await converse());
-await write("people.svg", await meet());
-await endTerminals();
-for (const [scheme, png] of Object.entries(await takePagePictures()))
-  await write(`page-${scheme}.png`, png);
+await endingAll(async () => {
+  await write("picture.svg", await converse());
+  await write("people.svg", await meet());
+  for (const [scheme, png] of Object.entries(await takePagePictures()))
+    await write(`page-${scheme}.png`, png);
+});
 process.exit();
 
 /** Two clients in a room as it is; returns the picture of them. */
 async function converse(): Promise<string> {
   const size = { columns: 60, rows: 9 };
   const server = await ServerProgram.start();
-  const alice = await openShell(size);
-  const bob = await openShell(size);
+  const [alice, bob] = [await openShell(size), await openShell(size)];
   await enter(alice, server, "alice");
   await server.members(1);
   await enter(bob, server, "bob");
@@ -49,9 +49,7 @@ async function converse(): Promise<string> {
   await bob.shows(/did that hurt\?\nbob: and I can go on typ$/);
   await alice.type("not at a");
   await alice.shows(/alice: not at a$/);
-  const picture = await draw("Two terminals in conversation", size, { alice, bob }, at(server));
-  await Promise.all([mallory.end(), server.end()]);
-  return picture;
+  return draw("Two terminals in conversation", size, { alice, bob }, at(server));
 }
 
 /** A client and `nc` come into a room for people; returns the picture of them. */
@@ -85,10 +83,7 @@ async function meet(): Promise<string> {
   await dave.shows("bob left");
   await carol.type("alice: then Saturday it");
   await carol.shows(/Saturday it$/);
-  const caption = "A client and nc in a room for people";
-  const picture = await draw(caption, size, { carol, dave }, at(server));
-  await Promise.all([alice.end(), bob.end(), server.end()]);
-  return picture;
+  return draw("A client and nc in a room for people", size, { carol, dave }, at(server));
 }
 
 /** A row as if the server were at a port that nobody has to ask for. */
