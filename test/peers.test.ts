@@ -69,13 +69,15 @@ testBeside(
     await terminal.shows("* say your name first (here: ");
     await terminal.enter("alice");
     await server.members(members.length + 1);
+    await terminal.enter("hello");
+    await members[0]?.program.printed("alice: hello\n");
+    await terminal.press("C-c");
+    await terminal.enter("after Ctrl-C");
     for (const { name, program } of members) {
+      await program.printed("alice: after Ctrl-C\n");
       program.say("hello\n");
       await terminal.shows(`${name}: hello`);
     }
-    await terminal.enter("hello");
-    await terminal.press("C-c");
-    await terminal.enter("after Ctrl-C");
     // Character by character, as soon as telnet is asked to be.
     await terminal.press("C-]");
     await terminal.enter("mode character", "one by one");
@@ -84,8 +86,8 @@ testBeside(
       const heard = program.stdout.split("\n").filter((line) => /^\w+: /.test(line));
       const others = members.filter((other) => other.name !== name);
       const hellos = others.map((other) => `${other.name}: hello`);
-      const typed = ["alice: hello", "alice: after Ctrl-C", "alice: one by one"];
-      expect([name, heard]).toEqual([name, [...hellos, ...typed]]);
+      const typed = ["alice: hello", "alice: after Ctrl-C", ...hellos, "alice: one by one"];
+      expect([name, heard]).toEqual([name, typed]);
     }
   },
   testWith("nc", "ncat", "telnet", "tmux"),
