@@ -144,7 +144,7 @@ describe("a report", () => {
 test("the benchmark measures a server from start to end, as its command line says", async () => {
   const words = ["--scenario", "100-all-talk", "--peer", "linechat"];
   const told = await runToEnd([process.execPath, "test/bench/bench.ts", ...words]);
-  const isTable = expect.stringMatching(/\n\| linechat \| [\d.]+( [Mk])?\*? \|\n/);
+  const isTable = expect.stringMatching(/\n\| linechat \| [\d.]+( [MK])?\*? \|\n/);
   expect([told.code, told.stdout]).toEqual([0, isTable]);
 });
 

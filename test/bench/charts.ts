@@ -12,6 +12,7 @@ const SPEEDS = [1e4, 1e5, 1e6, 1e7, 1e8];
 const INK = "#7a828e";
 const COLOURS = ["#e5534b", "#4184e4", "#2f9e5b", "#c17a1a", "#1f9aa5"];
 const LABEL_HEIGHT = 17;
+const compact = new Intl.NumberFormat("en", { notation: "compact" });
 const FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif";
 const TITLE = "One talks, more and more listen";
 const SUBTITLE = "lines delivered in a second, 64 bytes each, every server on one processor";
@@ -22,11 +23,11 @@ export function drawSpeed(findings: readonly Finding[]): string {
   const yOf = scale(SPEEDS, PLOT.bottom, PLOT.top);
   const speeds = SPEEDS.map((speed) => {
     const y = yOf(speed);
-    return `<path class="grid" d="M${PLOT.left} ${y}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${y}" dy=".35em" text-anchor="end">${plainNumber(speed)}</text>`;
+    return `<path class="grid" d="M${PLOT.left} ${y}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${y}" dy=".35em" text-anchor="end">${compact.format(speed)}</text>`;
   });
   const listeners = LISTENERS.map((count) => {
     const x = xOf(count);
-    return `<path class="grid" d="M${x} ${PLOT.bottom}v5"/><text x="${x}" y="${PLOT.bottom + 21}" text-anchor="middle">${plainNumber(count)}</text>`;
+    return `<path class="grid" d="M${x} ${PLOT.bottom}v5"/><text x="${x}" y="${PLOT.bottom + 21}" text-anchor="middle">${compact.format(count)}</text>`;
   });
   const drawn = PEERS.map(({ name }, index) => {
     const points = findings.flatMap(({ peer, scenario, figures }) =>
@@ -72,8 +73,4 @@ function scale(ticks: readonly number[], from: number, to: number): (value: numb
   const decades = ticks.length - 1;
   return (value) =>
     Math.round(from + (Math.log10(value / (ticks[0] ?? 1)) / decades) * (to - from));
-}
-
-function plainNumber(value: number): string {
-  return value >= 1e6 ? `${value / 1e6} M` : value.toLocaleString("en");
 }
