@@ -71,17 +71,7 @@ test("without any one of them, or with one more, it passes a type check", async 
   expect([checked.code, checked.stdout]).toEqual([0, ""]);
 });
 
-test("without all of them it is a program, and none of their options is in its help", async () => {
-  const options = Object.values(EXTRAS).flatMap((extra) =>
-    Object.keys("options" in extra ? extra.options : {}).map((option) => ` --${option} `),
-  );
-  for (const [folder, expected] of [
-    [ROOT, options],
-    [join(copies, "all"), []],
-  ] as const) {
-    const { stdout } = await runToEnd([process.execPath, join(folder, "server.ts"), "--help"]);
-    expect(options.filter((option) => stdout.includes(option))).toEqual([...expected]);
-  }
+test("without all of them it is a program", async () => {
   const server = await start("all");
   const [ann, bob] = [await server.join(), await server.join()];
   ann.say("hello\n");
