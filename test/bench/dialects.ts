@@ -16,6 +16,7 @@ export interface Dialect {
   readonly aside: string;
 }
 
+/** Of 4 bytes, as Redis is told. */
 const SUBJECT = "chat";
 
 /** Lines as they are: linechat, `ncat --broker`, a plain relay. */
@@ -43,8 +44,8 @@ const redis: Dialect = {
   greeting: `SUBSCRIBE ${SUBJECT}\r\n`,
   talkerGreeting: "CLIENT REPLY OFF\r\n",
   echo: true,
-  say: (line) => wrap(`*3\r\n$7\r\nPUBLISH\r\n${bulk(SUBJECT)}$${line.length - 1}\r\n`, line),
-  hear: (line) => wrap(`*3\r\n$7\r\nmessage\r\n${bulk(SUBJECT)}$${line.length - 1}\r\n`, line),
+  say: (line) => wrap(`*3\r\n$7\r\nPUBLISH\r\n$4\r\n${SUBJECT}\r\n$${line.length - 1}\r\n`, line),
+  hear: (line) => wrap(`*3\r\n$7\r\nmessage\r\n$4\r\n${SUBJECT}\r\n$${line.length - 1}\r\n`, line),
 };
 
 export const DIALECTS = { plain, nats, redis } as const;
@@ -52,8 +53,4 @@ export type DialectName = keyof typeof DIALECTS;
 
 function wrap(before: string, line: Buffer): Buffer {
   return Buffer.concat([Buffer.from(before), line.subarray(0, -1), Buffer.from("\r\n")]);
-}
-
-function bulk(text: string): string {
-  return `$${text.length}\r\n${text}\r\n`;
 }
